@@ -1,0 +1,61 @@
+/*
+ * attach.h - put probes into the running kernel and read what they see
+ *
+ * Life: attach__new, attach__add_* for each selector, attach__start, then attach__source() is
+ * polled like any other source, attach__free. Probes live exactly as long as the process: the
+ * kernel removes them when our file descriptors close, however we end.
+ *
+ * Every function that can fail returns 0 or a negative errno and leaves one line for people in
+ * attach__error(): what is wrong and what to do.
+ *   -EPERM, -EACCES, -ENOTSUP, -ENOSYS, -ENOENT(no BTF): not permitted or not supported here (exit 3)
+ *   -EINVAL, -ESRCH: the selector is wrong or matches nothing that exists (exit 2)
+ *   anything else: failure while running (exit 1)
+ */
+#ifndef ZC_ATTACH_ATTACH_H
+#define ZC_ATTACH_ATTACH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include "core/source.h"
+
+enum attach_role { ATTACH_ROLE_AUTO, ATTACH_ROLE_SERVER, ATTACH_ROLE_CLIENT, ATTACH_ROLE_BOTH };
+
+struct attach_options {
+	enum attach_role role;
+	int no_downstream;
+	int verbose;
+	/* notes for people, one line without newline; name as in the JSON `note` key */
+	void (*on_note)(void *ctx, const char *name, const char *text);
+	void *ctx;
+};
+
+struct attach;
+
+struct attach *attach__new(const struct attach_options *o); /* NULL: out of memory */
+int attach__add_ports(struct attach *a, uint16_t first, uint16_t last);
+int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
+int attach__add_comm(struct attach *a, const char *glob);
+int attach__add_exe(struct attach *a, const char *glob);
+int attach__add_cgroup(struct attach *a, const char *path);
+int attach__add_container(struct attach *a, const char *id);
+void attach__all(struct attach *a);
+
+/* Load, attach, look at what exists. Everything that happens after it returns 0 is seen. */
+int attach__start(struct attach *a);
+
+/* Borrowed; lives until attach__free. Its poll never blocks longer than asked. */
+struct source *attach__source(struct attach *a);
+
+const char *attach__backend(const struct attach *a); /* "skb" */
+/* "port 8000 (nginx, pid 4242), 3 open connections": for the line that says that tracing began */
+const char *attach__what(const struct attach *a);
+const char *attach__error(const struct attach *a);
+
+/*
+ * 1 while something can still happen; 0 when every process selected by --pid or COMMAND has ended
+ * (and no other selector is in use): the caller drains the source and stops.
+ */
+int attach__alive(const struct attach *a);
+void attach__free(struct attach *a); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * events.h - the one wire format between the kernel side, user space and recordings
+ *
+ * Every record starts with struct zc_ev. All fields have fixed width and the byte order of the
+ * host; padding is explicit and written as zero. `size` counts header, body and payload, without
+ * the alignment that a ring or a file adds after it.
+ *
+ * A connection is one *end*: one socket, known by its cookie. Two ends of a loopback connection
+ * are two connections here. In a pcap file an end is invented for one side of each flow.
+ *
+ * Directions are seen from that socket: RX is what it receives, TX what it sends.
+ * Times are nanoseconds on the source's clock: CLOCK_MONOTONIC when live, the UNIX epoch in files.
+ */
+#ifndef ZC_BPF_EVENTS_H
+#define ZC_BPF_EVENTS_H
+
+#ifdef __bpf__
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+#else
+#include <linux/types.h>
+#endif
+
+#define ZC_ASSERT_SIZE(type, n) _Static_assert(sizeof(type) == (n), #type " changed its size")
+
+#define ZC_RX 0
+#define ZC_TX 1
+
+/* A segment carries at most this much payload; the rest of a longer one counts as not captured. */
+#define ZC_MAX_CAPTURE 65536u
+
+#define ZC_EV_SEGMENT 1
+#define ZC_EV_OPEN 2
+#define ZC_EV_ESTABLISHED 3
+#define ZC_EV_CLOSE 4
+#define ZC_EV_IO 5
+#define ZC_EV_OWNER 6
+#define ZC_EV_PROCESS 7
+#define ZC_EV_LISTEN 8
+#define ZC_EV_LOST 9
+
+struct zc_ev {
+	__u16 kind;
+	__u16 flags; /* per kind */
+	__u32 size;
+	__u64 time;
+	__u64 conn; /* socket cookie, 0 where none applies */
+};
+ZC_ASSERT_SIZE(struct zc_ev, 24);
+
+/*
+ * SEGMENT: orig_len payload bytes went by, starting at sequence number seq. Of these, cap_len
+ * bytes, starting cap_off bytes after the first, follow this struct. cap_off + cap_len <= orig_len.
+ * For SYN, seq is that of the first payload byte (one past the SYN itself).
+ * Segments without payload are sent only for SYN, FIN and RST.
+ */
+#define ZC_TCP_FIN 0x01
+#define ZC_TCP_SYN 0x02
+#define ZC_TCP_RST 0x04
+#define ZC_TCP_ACK 0x10
+
+/* flags: the socket was a listener, so conn is 0 and ZC_EV_OPEN of its child follows */
+struct zc_ev_segment {
+	struct zc_ev ev;
+	__u32 seq;
+	__u32 ack; /* valid with ZC_TCP_ACK */
+	__u32 orig_len;
+	__u32 cap_off;
+	__u32 cap_len;
+	__u32 lost; /* events lost on this connection since the last one that got through */
+	__u8 dir;
+	__u8 tcp_flags;
+	__u8 pad[6];
+};
+ZC_ASSERT_SIZE(struct zc_ev_segment, 56);
+
+/*
+ * OPEN: a connection comes into view. IPv4 addresses are mapped (::ffff:a.b.c.d), ports are in
+ * host order. pid is 0 while the owner is not known.
+ */
+#define ZC_ROLE_UNKNOWN 0
+#define ZC_ROLE_SERVER 1 /* opened passively, or its local port is listened on */
+#define ZC_ROLE_CLIENT 2
+
+#define ZC_OPEN_LATE 0x1 /* flags: existed before the probes */
+
+struct zc_ev_open {
+	struct zc_ev ev;
+	__u8 laddr[16];
+	__u8 raddr[16];
+	__u16 lport;
+	__u16 rport;
+	__u8 family; /* 4 or 6, of the socket's traffic */
+	__u8 role;
+	__u8 pad[2];
+	__u32 pid;
+	__u32 tid;
+	__u32 netns; /* inode number, 0 when not known */
+	__u32 pad2;
+	__u64 cgroup; /* cgroup v2 id, 0 when not known */
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_open, 104);
+
+/* ESTABLISHED: a connect that was seen from its SYN is complete. Only struct zc_ev. */
+
+/* CLOSE: the socket is gone; byte totals of its life since OPEN, by the kernel's own count. */
+struct zc_ev_close {
+	struct zc_ev ev;
+	__u64 bytes[2]; /* payload bytes seen, by direction, retransmissions included */
+	__u64 skipped[2]; /* of these, not copied because nobody wanted them */
+	__u32 lost;
+	__u32 pad;
+};
+ZC_ASSERT_SIZE(struct zc_ev_close, 64);
+
+/*
+ * IO: the application read (dir RX) or wrote (dir TX) len bytes; it has now read or written
+ * everything before sequence number seq.
+ */
+struct zc_ev_io {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 tid;
+	__u32 seq;
+	__u32 len;
+	__u8 dir;
+	__u8 pad[7];
+};
+ZC_ASSERT_SIZE(struct zc_ev_io, 48);
+
+/* OWNER: from now on this process reads and writes the connection. */
+struct zc_ev_owner {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 tid;
+	__u64 cgroup;
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_owner, 56);
+
+/* PROCESS: a process that may matter was forked, executed, was renamed or ended. conn is 0. */
+#define ZC_PROC_FORK 1
+#define ZC_PROC_EXEC 2
+#define ZC_PROC_RENAME 3
+#define ZC_PROC_EXIT 4
+
+struct zc_ev_process {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 ppid;
+	__u32 what;
+	__u32 flags; /* task flags of the selector when known */
+	char comm[16];
+	char file[128]; /* EXEC: the path given to execve, cut at 127 octets */
+};
+ZC_ASSERT_SIZE(struct zc_ev_process, 184);
+
+/* LISTEN: a selected port is listened on from now on (flags 1) or no longer (flags 0). */
+struct zc_ev_listen {
+	struct zc_ev ev;
+	__u32 pid;
+	__u16 port;
+	__u16 pad;
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_listen, 48);
+
+/* LOST: the ring was full; made by the ring's reader when it notices, count events since the last. */
+struct zc_ev_lost {
+	struct zc_ev ev;
+	__u64 count;
+	__u64 bytes; /* payload bytes in them */
+};
+ZC_ASSERT_SIZE(struct zc_ev_lost, 40);
+
+/*
+ * Feedback, user space to kernel: what is still wanted of a connection. One slot of a shared
+ * array, chosen by the low bits of the cookie; a slot that holds another cookie counts as
+ * "everything wanted". Per direction: nothing before sequence number skip_to (compared modulo
+ * 2^32), then at most cap bytes of each segment. With quiet set, segments and I/O of which
+ * nothing is wanted are not even announced.
+ */
+#define ZC_POLICY_SLOTS 65536
+#define ZC_WANT_ALL 0xffffffffu
+
+struct zc_policy {
+	__u64 conn;
+	struct {
+		__u32 skip_to;
+		__u32 cap;
+	} dir[2];
+	__u32 quiet;
+	__u32 pad;
+};
+ZC_ASSERT_SIZE(struct zc_policy, 32);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * engine.h - events in, spans out
+ *
+ * The heart of the program: connections, reassembly, parsers, exchanges. It knows neither the
+ * kernel nor any output format. Single-threaded; no allocation per event once its tables are warm;
+ * every table has a limit, evicts the longest unused entry, and counts what it evicted.
+ */
+#ifndef ZC_CORE_ENGINE_H
+#define ZC_CORE_ENGINE_H
+
+#include <stdint.h>
+#include "bpf/events.h"
+#include "core/span.h"
+
+struct engine;
+struct source;
+
+/* A note: anything worth telling that is no span. All borrowed for the call. */
+struct note {
+	const char *name; /* "lost", "process-gone", "listening", "routes-limit", … */
+	const char *text; /* one line for people */
+	uint64_t time_ns; /* wall clock */
+	/* key/value pairs for JSON beside time, type, note; numbers only */
+	struct {
+		const char *key;
+		uint64_t value;
+	} field[6];
+	int nfields;
+};
+
+struct engine_options {
+	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
+	int keep_fields;      /* keep field lines of heads for the sinks */
+	uint32_t max_conns;   /* 0: default 65536 */
+	int64_t wall_offset;  /* from the source */
+	void (*on_span)(void *ctx, const struct span *s);
+	void (*on_note)(void *ctx, const struct note *n);
+	/* feedback to the kernel side; NULL: none */
+	void (*on_want)(void *ctx, const struct zc_policy *w);
+	/* names for a process that an event mentions; may be NULL. Strings live until the next call. */
+	void (*process_names)(void *ctx, uint32_t pid, const char *comm, const char **service,
+			      const char **runtime, const char **container);
+	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
+	struct str (*route)(void *ctx, struct str path);
+	void *ctx;
+};
+
+struct engine_stats {
+	uint64_t events, spans;
+	uint64_t lost_events;
+	uint64_t uncaptured_bytes; /* went by, wanted, but not captured */
+	uint64_t skipped_bytes;	   /* went by, not wanted, counted only */
+	uint64_t unparsed_bytes;   /* captured but not understood */
+	uint64_t evicted_conns;
+	uint32_t conns, in_flight;
+};
+
+struct engine *engine__new(const struct engine_options *o); /* NULL: out of memory */
+void engine__event(struct engine *e, const struct zc_ev *ev);
+
+/*
+ * Time passes: now is the source's clock. Declares gaps that will not be filled, flushes what has
+ * waited. Call every 20 ms or so of source time; cheap when there is nothing to do.
+ */
+void engine__tick(struct engine *e, uint64_t now);
+
+/* The end: exchanges in flight become spans (incomplete: in-flight). */
+void engine__finish(struct engine *e);
+void engine__stats(const struct engine *e, struct engine_stats *out);
+void engine__free(struct engine *e);
+
+/* Requests without a complete answer, for the dashboard. Calls fn for each; s is partly filled. */
+void engine__in_flight(struct engine *e, void (*fn)(void *ctx, const struct span *s), void *ctx);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * span.h - one exchange (request and response) as seen from one end of a connection
+ *
+ * Filled by the engine, read by filters and sinks. All pointers are borrowed for the duration of
+ * the callback; a sink that keeps a span copies what it needs. What the figures mean is stated
+ * once, in DESIGN section 6 / ARCHITECTURE.md; the JSON names are those of the fields here.
+ */
+#ifndef ZC_CORE_SPAN_H
+#define ZC_CORE_SPAN_H
+
+#include <stdint.h>
+#include "parsers/parser.h" /* struct str */
+
+#define SPAN_UNKNOWN UINT64_MAX /* of any duration or size that is not known */
+
+enum span_kind { SPAN_SERVER, SPAN_CLIENT };
+
+enum span_protocol { PROTO_HTTP10, PROTO_HTTP11, PROTO_H2, PROTO_GRPC, PROTO_WEBSOCKET, PROTO_COUNT };
+
+enum span_error {
+	SPAN_OK,
+	SPAN_ERR_TIMEOUT,
+	SPAN_ERR_RESET,	   /* RST, or RST_STREAM */
+	SPAN_ERR_CLOSED,   /* the connection ended before the response did */
+	SPAN_ERR_STATUS,   /* server: 5xx; client: 4xx and 5xx (OpenTelemetry's rule) */
+	SPAN_ERR_PROTOCOL, /* what came cannot be understood */
+};
+
+/* Bits of span.incomplete; names for output from span_incomplete_name(bit). */
+#define SPAN_ATTACHED_LATE 0x001u    /* began before we looked */
+#define SPAN_LOST_EVENTS 0x002u	     /* octets that bear on it were lost on the way to us */
+#define SPAN_TRUNCATED_HEAD 0x004u   /* a head was captured in part only */
+#define SPAN_PATH_NOT_SEEN 0x008u
+#define SPAN_RESPONSE_NOT_SEEN 0x010u
+#define SPAN_REQUEST_NOT_SEEN 0x020u
+#define SPAN_BODY_NOT_SEEN 0x040u    /* content was asked for (--body) but not captured */
+#define SPAN_IN_FLIGHT 0x080u	     /* tracing ended before the response did */
+#define SPAN_BAD_FRAMING 0x100u	     /* conflicting or invalid Content-Length, CL with TE */
+#define SPAN_INCOMPLETE_BITS 9
+
+#define SPAN_ID_LEN 8
+#define TRACE_ID_LEN 16
+
+struct span {
+	/* when; wall clock, UNIX nanoseconds of the start, then durations (SPAN_UNKNOWN if so) */
+	uint64_t time_ns;
+	uint64_t duration_ns, inner_ns, ttfb_ns, queue_ns;
+	uint64_t connect_ns; /* client span that opened its connection */
+
+	enum span_kind kind;
+	enum span_protocol protocol;
+	enum span_error error;
+	uint32_t incomplete;
+	int status;	  /* 0: not known */
+	const char *tls;  /* NULL: cleartext */
+
+	struct str method, scheme, host, path, query, route; /* p == NULL: not known */
+	struct str req_fields, resp_fields; /* raw field lines for http1_field_next; kept on request */
+	struct str req_body, resp_body;	    /* first octets of content; kept on request */
+
+	uint64_t req_bytes, resp_bytes;		  /* on the wire, head included */
+	uint64_t req_body_bytes, resp_body_bytes; /* content without framing */
+
+	/* connection: addresses as IPv6 or IPv4-mapped; has_addr == 0: not known */
+	int has_addr;
+	uint8_t client_addr[16], server_addr[16];
+	uint16_t client_port, server_port;
+	uint64_t conn;
+	uint32_t stream; /* HTTP/2; 0: none */
+	uint64_t seq;	 /* ordinal of the exchange on the connection, from 0 */
+
+	/* process observed; pid 0: not known */
+	uint32_t pid, tid;
+	const char *comm, *service, *runtime, *container; /* NULL: not known */
+	/* name of the process at the other end when it is local and known, else NULL */
+	const char *peer_service;
+
+	uint8_t trace_id[TRACE_ID_LEN], span_id[SPAN_ID_LEN], parent_id[SPAN_ID_LEN];
+	int has_parent;
+	const char *link; /* how the parent was found; NULL: no parent */
+	uint8_t trace_flags;
+};
+
+const char *span_protocol_name(enum span_protocol p); /* "http/1.1" */
+const char *span_error_name(enum span_error e);	      /* "timeout"; NULL for SPAN_OK */
+const char *span_incomplete_name(unsigned bit);	      /* bit number 0..SPAN_INCOMPLETE_BITS-1 */
+
+/*
+ * Textual form of an address: dotted for IPv4-mapped, RFC 5952 otherwise.
+ * buf holds at least 46 octets; returns buf.
+ */
+char *span_addr_text(const uint8_t addr[16], char *buf);
+
+#endif

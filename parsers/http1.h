@@ -1,0 +1,132 @@
+/*
+ * http1.h - HTTP/1.0 and HTTP/1.1 messages (RFC 9110, RFC 9112), tolerantly
+ *
+ * One struct http1 per direction. A direction carries requests or responses; which of the two is
+ * found from the first head when the parser is made with HTTP1_ANY.
+ *
+ * Order of events per message: HEAD, CONTENT*, (TRAILERS)?, END. 1xx responses are HEAD + END with
+ * ev->interim set. A message cut short gives ABORT in place of END.
+ */
+#ifndef ZC_PARSERS_HTTP1_H
+#define ZC_PARSERS_HTTP1_H
+
+#include "parsers/parser.h"
+
+#define HTTP1_MAX_HEAD 65536u /* longer heads are not understood (PARSE_SKIPPED) */
+
+enum http1_kind { HTTP1_ANY, HTTP1_REQUEST, HTTP1_RESPONSE };
+
+enum http1_event_type {
+	HTTP1_EV_HEAD,
+	HTTP1_EV_CONTENT,  /* data: content octets without chunk framing */
+	HTTP1_EV_TRAILERS, /* fields: the trailer section */
+	HTTP1_EV_END,      /* the message is complete; its last octet is the last one consumed */
+	HTTP1_EV_ABORT,    /* the message cannot be followed to its end (gap, bad chunk, close) */
+};
+
+/* What is remarkable about a message, bit set. */
+#define HTTP1_BARE_LF 0x001	      /* lines that end in LF alone */
+#define HTTP1_OBS_FOLD 0x002	      /* obsolete line folding, RFC 9112 section 5.2 */
+#define HTTP1_CL_REPEATED 0x004	      /* Content-Length more than once, same value */
+#define HTTP1_CL_CONFLICT 0x008	      /* Content-Length more than once, different values */
+#define HTTP1_CL_AND_TE 0x010	      /* both; Transfer-Encoding wins, section 6.3 */
+#define HTTP1_CL_INVALID 0x020	      /* not a number that fits in 63 bits */
+#define HTTP1_KEEP_ALIVE 0x040	      /* the connection persists after this message, section 9.3 */
+#define HTTP1_UPGRADE 0x080	      /* request: asks to upgrade; response: 101 */
+#define HTTP1_EXPECT_CONTINUE 0x100   /* Expect: 100-continue */
+
+enum http1_framing {
+	HTTP1_NO_CONTENT,
+	HTTP1_LENGTH,	  /* content_length octets */
+	HTTP1_CHUNKED,
+	HTTP1_UNTIL_CLOSE, /* responses only */
+};
+
+struct http1_event {
+	enum http1_event_type type;
+	enum http1_kind kind;  /* REQUEST or RESPONSE, set on HEAD */
+	uint32_t flags;	       /* HEAD: HTTP1_* above */
+	int minor;	       /* HEAD: version 1.minor */
+	int status;	       /* HEAD of a response: 100..999 */
+	int interim;	       /* HEAD, END: a 1xx response other than 101 */
+	enum http1_framing framing; /* HEAD */
+	uint64_t content_length;    /* HEAD with HTTP1_LENGTH */
+	struct str method;     /* HEAD of a request: a token */
+	struct str target;     /* HEAD of a request: request-target as on the wire */
+	struct str reason;     /* HEAD of a response */
+	struct str fields;     /* HEAD, TRAILERS: the field lines, for http1_field_next */
+	struct str data;       /* CONTENT */
+	uint32_t head_len;     /* HEAD: octets from the start line through the empty line */
+	uint64_t gap;	       /* CONTENT: octets of content that were missing (data is empty then) */
+};
+
+struct http1 {
+	/* Private. About 100 octets; no pointers; may be copied while no call is running. */
+	uint8_t kind, state, method_class, framing;
+	uint8_t until_close, interim, pad[2];
+	uint32_t scanned;     /* octets of an incomplete head already searched for its end */
+	uint64_t remaining;   /* content or chunk octets still to come */
+	uint32_t line_len;    /* length of a chunk-size or trailer line so far */
+	uint32_t reserved;
+};
+
+void http1_init(struct http1 *h, enum http1_kind kind);
+
+/*
+ * Do these octets look like the start of an HTTP/1 message (request or response, as `kind` says)?
+ * PROBE_MORE only if every octet so far fits. n may be 0.
+ */
+enum probe_result http1_probe(const uint8_t *p, size_t n, enum http1_kind kind);
+
+/*
+ * Consumes octets from p and says what they are. With PARSE_MORE the caller keeps p + *used and
+ * calls again with more; at most HTTP1_MAX_HEAD octets need to be kept. Content is never kept.
+ * PARSE_END: after a 101 response, or a 2xx to CONNECT; nothing more is parsed in either direction
+ * (the caller tells the other direction with http1_tunnel()).
+ * Garbage between messages: PARSE_SKIPPED with the octets to pass over.
+ */
+enum parse_status http1_next(struct http1 *h, const uint8_t *p, size_t n, size_t *used,
+			     struct http1_event *ev);
+
+/*
+ * Before the head of a response is parsed the parser must know the request that it answers, for
+ * HEAD and CONNECT (RFC 9112 section 6.3). Without this call it takes the method for GET.
+ * Reset at the END of each final response.
+ */
+void http1_expect(struct http1 *h, struct str method);
+
+/*
+ * n octets of this direction are missing. Inside content of known length (or until close) they are
+ * counted as content: returns PARSE_EVENT with a CONTENT event whose gap says how many (possibly fewer than n,
+ * then call again with the rest: *used says how many octets of the gap were consumed). Elsewhere the
+ * current message, if any, is aborted: PARSE_EVENT with ABORT (once; *used is 0, call again), then
+ * PARSE_SKIPPED with *used == n; after that the parser looks for the next start of a message.
+ */
+enum parse_status http1_gap(struct http1 *h, uint64_t n, uint64_t *used, struct http1_event *ev);
+
+/*
+ * The direction has ended (FIN or close). PARSE_EVENT with END (content until close) or ABORT
+ * (message incomplete, an incomplete head included), or PARSE_END when nothing was open.
+ */
+enum parse_status http1_eof(struct http1 *h, struct http1_event *ev);
+
+/* This direction is no longer HTTP/1. */
+void http1_tunnel(struct http1 *h);
+
+/*
+ * How many of the next octets the parser does not need to see (content in the middle of which it
+ * is): they may be passed to http1_gap() unseen. UINT64_MAX: until close.
+ */
+uint64_t http1_unneeded(const struct http1 *h);
+
+/* Is the parser between messages (or lost), so that a message may start with the next octet? */
+int http1_idle(const struct http1 *h);
+
+/*
+ * Next field line of `fields`, starting with *pos == 0. Returns 1 and the name (as on the wire) and
+ * the value without surrounding white space; folded values keep their line breaks; 0 at the end.
+ * Lines that are no field lines are passed over.
+ */
+int http1_field_next(struct str fields, size_t *pos, struct str *name, struct str *value);
+
+#endif
