@@ -61,7 +61,6 @@ ZC_ASSERT_SIZE(struct zc_ev, 24);
 #define ZC_TCP_RST 0x04
 #define ZC_TCP_ACK 0x10
 
-/* flags: the socket was a listener, so conn is 0 and ZC_EV_OPEN of its child follows */
 struct zc_ev_segment {
 	struct zc_ev ev;
 	__u32 seq;
@@ -85,6 +84,7 @@ ZC_ASSERT_SIZE(struct zc_ev_segment, 56);
 #define ZC_ROLE_CLIENT 2
 
 #define ZC_OPEN_LATE 0x1 /* flags: existed before the probes */
+#define ZC_OPEN_SEQ 0x2	 /* flags: seq[] is valid: observation began with the first octet */
 
 struct zc_ev_open {
 	struct zc_ev ev;
@@ -100,13 +100,19 @@ struct zc_ev_open {
 	__u32 netns; /* inode number, 0 when not known */
 	__u32 pad2;
 	__u64 cgroup; /* cgroup v2 id, 0 when not known */
+	__u32 seq[2]; /* ZC_OPEN_SEQ: sequence number of the first payload octet, by direction */
 	char comm[16];
 };
-ZC_ASSERT_SIZE(struct zc_ev_open, 104);
+ZC_ASSERT_SIZE(struct zc_ev_open, 112);
 
 /* ESTABLISHED: a connect that was seen from its SYN is complete. Only struct zc_ev. */
 
-/* CLOSE: the socket is gone; byte totals of its life since OPEN, by the kernel's own count. */
+/*
+ * CLOSE: the socket is gone; byte totals of its life since OPEN, by the kernel's own count.
+ * ZC_CLOSE_FORGET: it lives on, but belongs to a process that is not selected after all; whatever
+ * was seen of it is to be dropped without a span.
+ */
+#define ZC_CLOSE_FORGET 0x1
 struct zc_ev_close {
 	struct zc_ev ev;
 	__u64 bytes[2]; /* payload bytes seen, by direction, retransmissions included */
