@@ -40,6 +40,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_PROCESS 7
 #define ZC_EV_LISTEN 8
 #define ZC_EV_LOST 9
+#define ZC_EV_NAMES 10
 
 struct zc_ev {
 	__u16 kind;
@@ -181,6 +182,22 @@ struct zc_ev_lost {
 	__u64 bytes; /* payload bytes in them */
 };
 ZC_ASSERT_SIZE(struct zc_ev_lost, 40);
+
+/*
+ * NAMES: what user space found out about a process when it was first seen, so that a recording
+ * can be replayed where the process does not exist. Made by user space only; holds for this pid
+ * until the next NAMES for it, and comes before the event that mentions the pid. Strings end with
+ * NUL; an empty one is not known.
+ */
+struct zc_ev_names {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 pad;
+	char service[64];
+	char runtime[16];
+	char container[72];
+};
+ZC_ASSERT_SIZE(struct zc_ev_names, 184);
 
 /*
  * Feedback, user space to kernel: what is still wanted of a connection. One slot of a shared
