@@ -1,0 +1,57 @@
+/*
+ * hist.h - distribution of durations, log-linear, for percentiles
+ *
+ * Every octave (the values from one power of two to the next) is cut into 64 buckets of equal
+ * width, and values below 128 have a bucket each. A percentile is the middle of the bucket that
+ * holds the value of that rank, so it differs from the exact value of the same rank by at most
+ *
+ *     (width / 2) / lower bound of the bucket  <=  1/128  <  0.8 %
+ *
+ * over the whole range of uint64_t: nothing saturates. The unit is the caller's (nanoseconds in
+ * this program). An octave takes memory only when a value falls into it: 512 octets for each
+ * octave seen; durations of one route usually span five to ten.
+ */
+#ifndef ZC_CORE_HIST_H
+#define ZC_CORE_HIST_H
+
+#include <stdint.h>
+
+/* Embedded; all zero is an empty histogram. Private but for count, sum, min and max. */
+struct hist {
+	uint64_t count;
+	uint64_t sum;	   /* stays at UINT64_MAX when it would go beyond */
+	uint64_t min, max; /* exact; meaningless when count == 0 */
+	uint64_t octaves;  /* bit b: block b is present */
+	uint64_t *buckets; /* present blocks in ascending order, 64 counters each */
+};
+
+void hist_init(struct hist *h);
+void hist_release(struct hist *h); /* frees; h is empty afterwards and may be used again */
+void hist_reset(struct hist *h);   /* empties; keeps the memory */
+
+/* Counts one value. 0, or -ENOMEM: h is unchanged. Allocates only when an octave is new. */
+int hist_add(struct hist *h, uint64_t value);
+
+/* Adds all values of src to dst. 0, or -ENOMEM: dst is unchanged in its values. */
+int hist_merge(struct hist *dst, const struct hist *src);
+
+/*
+ * Takes the values of base, an earlier copy of h, out of h: what came since then is left. Minimum
+ * and maximum of what is left are known to the bucket only (same bound of error), and never lie
+ * outside those of h. Counters that base has more of than h become zero.
+ */
+void hist_subtract(struct hist *h, const struct hist *base);
+
+/* Makes dst, which is initialised, equal to src. 0, or -ENOMEM: dst is empty. */
+int hist_copy(struct hist *dst, const struct hist *src);
+
+/*
+ * The value at or below which p per cent of all values lie (nearest rank; p is brought into
+ * 0..100), within the error above; never below min nor above max. 0 when h is empty.
+ */
+uint64_t hist_percentile(const struct hist *h, double p);
+
+/* Arithmetic mean, rounded down; 0 when h is empty. */
+uint64_t hist_mean(const struct hist *h);
+
+#endif
