@@ -1,0 +1,309 @@
+/*
+ * redact.c - names that look secret, and URIs; heads of recordings are in redact_head.c
+ */
+#include <string.h>
+
+#include "core/redact.h"
+#include "core/redact_scan.h"
+
+/* Parameters, normalised: exact names. */
+static const char *const secret_params[] = {
+	"key", "sig", "auth", "authorization", "session", "sid", "code", "jwt", "pass", "pwd",
+	"passphrase", "assertion", "clientassertion", "samlresponse", "samlrequest", "otp",
+	"hmac", "ticket", "phpsessid", "jsessionid",
+};
+
+/* Fields, normalised: exact names. */
+static const char *const secret_fields[] = {
+	"authorization", "proxyauthorization", "cookie", "cookie2", "setcookie", "setcookie2",
+	"xapikey", "xauthkey",
+};
+
+/* Parameters and fields, normalised: ends of names. */
+static const char *const secret_ends[] = {
+	"token", "secret", "password", "passwd", "apikey", "signature", "credential",
+	"credentials", "sessionid", "accesskey", "secretkey", "privatekey",
+};
+
+static const char *const uri_fields[] = {
+	"location", "contentlocation", "referer", "referrer", "xoriginaluri", "xoriginalurl",
+	"xforwardeduri", "xrewriteurl",
+};
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+void redact_name_reset(struct redact_name *a)
+{
+	a->n = a->cut = a->escape = 0;
+}
+
+static void name_append(struct redact_name *a, char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		c = (char)(c | 0x20);
+	if (c == '-' || c == '_' || c == '.' || c == '[' || c == ']' || c == ' ' || c == '+')
+		return;
+	if (a->n == sizeof(a->b)) { /* the end is what matters of a long name */
+		memmove(a->b, a->b + sizeof(a->b) / 2, sizeof(a->b) / 2);
+		a->n = sizeof(a->b) / 2;
+		a->cut = 1;
+	}
+	a->b[a->n++] = c;
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void redact_name_add(struct redact_name *a, char c, int percent)
+{
+	int h;
+
+	if (!percent || (!a->escape && c != '%')) {
+		name_append(a, c);
+		return;
+	}
+	if (c == '%') {
+		a->escape = 1;
+		return;
+	}
+	h = hex_value(c);
+	if (h < 0) {
+		a->escape = 0;
+		name_append(a, c);
+	} else if (a->escape == 1) {
+		a->high = (uint8_t)h;
+		a->escape = 2;
+	} else {
+		a->escape = 0;
+		name_append(a, (char)(a->high << 4 | h));
+	}
+}
+
+static int is_one_of(const struct redact_name *a, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!a->cut && strlen(list[i]) == a->n && !memcmp(list[i], a->b, a->n))
+			return 1;
+	return 0;
+}
+
+static int ends_like_secret(const struct redact_name *a)
+{
+	for (size_t i = 0; i < COUNT(secret_ends); i++) {
+		size_t n = strlen(secret_ends[i]);
+
+		if (n <= a->n && !memcmp(secret_ends[i], a->b + a->n - n, n))
+			return 1;
+	}
+	return 0;
+}
+
+int redact_name_is_secret_field(const struct redact_name *a)
+{
+	return is_one_of(a, secret_fields, COUNT(secret_fields)) || ends_like_secret(a);
+}
+
+int redact_name_is_uri_field(const struct redact_name *a)
+{
+	return is_one_of(a, uri_fields, COUNT(uri_fields));
+}
+
+static int is_secret_param(const struct redact_name *a)
+{
+	return is_one_of(a, secret_params, COUNT(secret_params)) || ends_like_secret(a);
+}
+
+static struct redact_name name_of(struct str s, int percent)
+{
+	struct redact_name a = { .n = 0 };
+
+	for (size_t i = 0; i < s.n; i++)
+		redact_name_add(&a, s.p[i], percent);
+	return a;
+}
+
+int redact_is_secret_field(struct str name)
+{
+	struct redact_name a = name_of(name, 0);
+
+	return redact_name_is_secret_field(&a);
+}
+
+int redact_is_uri_field(struct str name)
+{
+	struct redact_name a = name_of(name, 0);
+
+	return redact_name_is_uri_field(&a);
+}
+
+int redact_is_secret_param(struct str name)
+{
+	struct redact_name a = name_of(name, 1);
+
+	return is_secret_param(&a);
+}
+
+/* ---- URIs */
+
+enum scan_state {
+	IN_PATH,
+	AUTHORITY, /* its first octet, or behind an '@' in it, comes next */
+	USERINFO,
+	HOST,
+	NAME,
+	VALUE,
+	SECRET,
+};
+
+void redact_scan_uri(struct redact_scan *s)
+{
+	memset(s, 0, sizeof(*s));
+}
+
+static void start_name(struct redact_scan *s)
+{
+	s->state = NAME;
+	redact_name_reset(&s->name);
+}
+
+void redact_scan_query(struct redact_scan *s)
+{
+	redact_scan_uri(s);
+	s->query = 1;
+	start_name(s);
+}
+
+/* Is there an '@' in the authority that begins at p, or might there be one in what follows end? */
+static int has_userinfo(const char *p, const char *end, int more)
+{
+	for (; p < end; p++) {
+		if (*p == '@')
+			return 1;
+		if ((unsigned char)*p <= ' ' || *p == '/' || *p == '?' || *p == '#')
+			return 0;
+	}
+	return more;
+}
+
+/* An octet of a name or a value; returns whether it is secret. */
+static int step_param(struct redact_scan *s, char c)
+{
+	int ends_path_param = !s->query && (c == '/' || c == ';');
+
+	if (c == '#' || (c == '?' && (s->state != SECRET || !s->query))) {
+		s->query = 1;
+		start_name(s);
+	} else if (ends_path_param || c == '&') {
+		start_name(s);
+		if (c == '/')
+			s->state = IN_PATH;
+	} else if (s->state == SECRET) {
+		return 1; /* in a query ';' may be part of it */
+	} else if (c == ';') {
+		start_name(s);
+	} else if (s->state == NAME && c == '=') {
+		s->state = is_secret_param(&s->name) ? SECRET : VALUE;
+	} else if (s->state == NAME) {
+		redact_name_add(&s->name, c, 1);
+	}
+	return 0;
+}
+
+int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int more)
+{
+	static const char mark[] = "://";
+
+	s->colon_slash = *p == mark[s->colon_slash] ? (uint8_t)(s->colon_slash + 1) : *p == ':';
+	if (s->colon_slash == 3) {
+		s->colon_slash = 0;
+		if (s->state == IN_PATH) { /* of a URI, or of one that a path carries */
+			s->state = AUTHORITY;
+			return 0;
+		}
+	}
+	if (s->state == AUTHORITY)
+		s->state = has_userinfo(p, end, more) ? USERINFO : HOST;
+	if (s->state == USERINFO && *p == '@') {
+		s->state = AUTHORITY;
+		return 0;
+	}
+	if (s->state >= NAME)
+		return step_param(s, *p);
+	if (*p == '?' || *p == '#' || (*p == ';' && s->state == IN_PATH)) {
+		s->query = *p != ';';
+		start_name(s);
+	} else if (*p == '/') {
+		s->state = IN_PATH;
+	}
+	return s->state == USERINFO;
+}
+
+void redact_pieces_uri(struct redact_pieces *r, struct str uri)
+{
+	r->rest = uri;
+	redact_scan_uri(&r->scan);
+}
+
+void redact_pieces_query(struct redact_pieces *r, struct str query)
+{
+	r->rest = query;
+	redact_scan_query(&r->scan);
+}
+
+int redact_next(struct redact_pieces *r, struct str *piece)
+{
+	const char *p = r->rest.p, *end = p + r->rest.n;
+	struct redact_scan ahead;
+	int secret = 0;
+	size_t n;
+
+	if (!r->rest.n)
+		return 0;
+	for (n = 0; n < r->rest.n; n++) {
+		int hidden;
+
+		ahead = r->scan;
+		hidden = redact_scan_step(&ahead, p + n, end, 0);
+		if (n && hidden != secret)
+			break;
+		secret = hidden;
+		r->scan = ahead;
+	}
+	*piece = secret ? (struct str){ REDACTED, strlen(REDACTED) } : (struct str){ p, n };
+	r->rest = (struct str){ p + n, r->rest.n - n };
+	return 1;
+}
+
+static size_t join(struct redact_pieces *r, char *out, size_t cap)
+{
+	struct str piece;
+	size_t n = 0;
+
+	while (redact_next(r, &piece)) {
+		if (n < cap)
+			memcpy(out + n, piece.p, piece.n < cap - n ? piece.n : cap - n);
+		n += piece.n;
+	}
+	return n;
+}
+
+size_t redact_uri(struct str in, char *out, size_t cap)
+{
+	struct redact_pieces r;
+
+	redact_pieces_uri(&r, in);
+	return join(&r, out, cap);
+}
+
+size_t redact_query(struct str in, char *out, size_t cap)
+{
+	struct redact_pieces r;
+
+	redact_pieces_query(&r, in);
+	return join(&r, out, cap);
+}

@@ -1,0 +1,88 @@
+/*
+ * redact.h - hides secrets: in what is printed, and in what is recorded
+ *
+ * Secret are the values of some header fields (Authorization, Proxy-Authorization, Cookie,
+ * Set-Cookie, X-Api-Key, and any whose name ends like X-Auth-Token or X-Client-Secret), the values
+ * of parameters whose names look secret (token, key, password, sig, X-Amz-Signature, …), and the
+ * userinfo of URIs (RFC 3986 section 3.2.1). Names are compared without regard to case,
+ * percent-encoding and the octets -_.[] so that api_key, apiKey, API-KEY and api%5Fkey are one.
+ *
+ * What is printed gets "[redacted]" in place of the value; what is recorded keeps its length, the
+ * value's octets become 'x'. Content is never looked at.
+ */
+#ifndef ZC_CORE_REDACT_H
+#define ZC_CORE_REDACT_H
+
+#include "parsers/parser.h" /* struct str */
+
+#define REDACTED "[redacted]"
+
+/* Is the value of a field of this name a secret? */
+int redact_is_secret_field(struct str name);
+
+/* Is the value of a field of this name a URI, to be shown through redact_uri()? */
+int redact_is_uri_field(struct str name);
+
+/* Is the value of a parameter of this name, percent-encoded or not, a secret? */
+int redact_is_secret_param(struct str name);
+
+/*
+ * Copies a URI, a path or a request-target: parameters of the query, of the fragment and of path
+ * segments (;jsessionid=…), and userinfo. Returns the length of the whole result, of which at most
+ * cap octets were written; no NUL. in.n + 10 * (number of '=' and '@' in it) octets always suffice.
+ */
+size_t redact_uri(struct str in, char *out, size_t cap);
+
+/* The same for a query alone, without its '?'. */
+size_t redact_query(struct str in, char *out, size_t cap);
+
+/*
+ * The same without a buffer: consecutive pieces of the result, which point into the input or to
+ * "[redacted]". Begin with redact_pieces_uri() or redact_pieces_query(); redact_next() returns 1
+ * and a piece that is not empty, or 0 at the end.
+ */
+struct redact_name { /* private: a name without its noise; of a long one the last octets */
+	char b[32];
+	uint8_t n, cut, escape, high;
+};
+
+struct redact_scan { /* private: where in a URI we are */
+	uint8_t state, colon_slash, query;
+	struct redact_name name;
+};
+
+struct redact_pieces {
+	struct str rest;
+	struct redact_scan scan;
+};
+
+void redact_pieces_uri(struct redact_pieces *r, struct str uri);
+void redact_pieces_query(struct redact_pieces *r, struct str query);
+int redact_next(struct redact_pieces *r, struct str *piece);
+
+/*
+ * One direction of an HTTP/1 connection, for recordings. All zero is the state at the beginning.
+ * Heads may be cut anywhere between calls. Framing is followed as far as it takes to find the next
+ * head (Content-Length, chunked, gaps); whatever it says, octets at the start of a call that look
+ * like a start-line begin a head.
+ *
+ * Limits: of a connection joined in the middle of a line, the rest of that line is recorded as it
+ * is; a head that starts within the segment in which content of unknown length ends is not found.
+ * Content that looks like a head (a transcript of HTTP) is treated as one. HTTP/2 is not handled.
+ */
+struct redact_head { /* private; about 100 octets, no pointers */
+	uint8_t state, value, start_line, strict;
+	uint8_t chunked, trailers, odd, lower;
+	uint32_t head_len;
+	uint64_t left, length;
+	uint8_t te_match, have_length;
+	struct redact_scan scan;
+};
+
+/* The next n octets of the direction; secrets among them are overwritten in place. */
+void redact_head_feed(struct redact_head *r, uint8_t *p, size_t n);
+
+/* The next n octets of the direction are missing. */
+void redact_head_gap(struct redact_head *r, uint64_t n);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * redact_scan.h - private to redact.c and redact_head.c: names and URIs, an octet at a time
+ */
+#ifndef ZC_CORE_REDACT_SCAN_H
+#define ZC_CORE_REDACT_SCAN_H
+
+#include "core/redact.h"
+
+void redact_name_reset(struct redact_name *a);
+
+/* percent: percent-encoding is undone. */
+void redact_name_add(struct redact_name *a, char c, int percent);
+int redact_name_is_secret_field(const struct redact_name *a);
+int redact_name_is_uri_field(const struct redact_name *a);
+
+void redact_scan_uri(struct redact_scan *s);
+void redact_scan_query(struct redact_scan *s);
+
+/*
+ * The octet at p, with what is known of the following ones up to end; more: the URI may go on
+ * there, in which case an authority that is not complete is taken for userinfo. Is it secret?
+ */
+int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int more);
+
+#endif
