@@ -41,7 +41,7 @@ all: zctrace
 # ---- kernel side
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	-Wno-missing-declarations -I. $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
+	-Wno-missing-declarations -I. -I/usr/include/$(shell $(CC) -print-multiarch) $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
 $(B)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)

@@ -55,7 +55,7 @@ const char *attach__error(const struct attach *a);
  * 1 while something can still happen; 0 when every process selected by --pid or COMMAND has ended
  * (and no other selector is in use): the caller drains the source and stops.
  */
-int attach__alive(const struct attach *a);
+int attach__alive(struct attach *a);
 void attach__free(struct attach *a); /* NULL is allowed */
 
 #endif

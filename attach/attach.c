@@ -1,0 +1,251 @@
+/*
+ * attach.c - the object behind attach.h: selectors, start, what to say about it
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "attach/attach_priv.h"
+
+int attach_fail(struct attach *a, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(a->error, sizeof(a->error), fmt, ap);
+	va_end(ap);
+	return -code;
+}
+
+void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	if (!a->opt.on_note)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	a->opt.on_note(a->opt.ctx, name, text);
+}
+
+struct attach *attach__new(const struct attach_options *o)
+{
+	struct attach *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->opt = *o;
+	a->config.role = o->role == ATTACH_ROLE_SERVER ? ZC_WANT_SERVER :
+			 o->role == ATTACH_ROLE_CLIENT ? ZC_WANT_CLIENT :
+			 o->role == ATTACH_ROLE_BOTH   ? ZC_WANT_BOTH :
+							 ZC_WANT_AUTO;
+	a->config.self = (uint32_t)getpid();
+	a->config.wake_bytes = RING_BYTES / 4;
+	return a;
+}
+
+int attach__add_ports(struct attach *a, uint16_t first, uint16_t last)
+{
+	if (!first || first > last)
+		return attach_fail(a, EINVAL, "port %u-%u: not a range of ports", first, last);
+	if (a->nranges >= MAX_PORT_RANGES)
+		return attach_fail(a, EINVAL, "more than %d ranges of ports", MAX_PORT_RANGES);
+	a->range[a->nranges].first = first;
+	a->range[a->nranges++].last = last;
+	for (unsigned p = first; p <= last; p++)
+		a->config.ports[p >> 3] |= (uint8_t)(1u << (p & 7));
+	a->config.by_port = 1;
+	a->config.downstream = !a->opt.no_downstream && a->config.role != ZC_WANT_SERVER;
+	return 0;
+}
+
+int attach__add_pid(struct attach *a, pid_t pid)
+{
+	pid_t *pids;
+
+	if (pid <= 0 || (kill(pid, 0) && errno == ESRCH))
+		return attach_fail(a, ESRCH, "pid %d: no such process", pid);
+	pids = realloc(a->pids, (a->npids + 1) * sizeof(*pids));
+	if (!pids)
+		return attach_fail(a, ENOMEM, "out of memory");
+	a->pids = pids;
+	a->pids[a->npids++] = pid;
+	return 0;
+}
+
+static int glob_add(struct attach *a, struct glob **list, const char *pattern)
+{
+	size_t n = strlen(pattern) + 1;
+	struct glob *g = malloc(sizeof(*g) + n);
+
+	if (!g)
+		return attach_fail(a, ENOMEM, "out of memory");
+	memcpy(g->pattern, pattern, n);
+	g->next = *list;
+	*list = g;
+	return 0;
+}
+
+int attach__add_comm(struct attach *a, const char *pattern)
+{
+	size_t n = strlen(pattern);
+
+	if (!n || n > 15)
+		return attach_fail(a, EINVAL, "comm %s: the kernel keeps 15 characters of a name; %s",
+				   pattern, n ? "shorten the pattern with *" : "an empty pattern fits none");
+	if (strchr(pattern, '['))
+		return attach_fail(a, EINVAL, "comm %s: only * and ? are special here", pattern);
+	if (a->config.ncomm >= ZC_MAX_GLOBS)
+		return attach_fail(a, EINVAL, "more than %d patterns for names", ZC_MAX_GLOBS);
+	memcpy(a->config.comm[a->config.ncomm++], pattern, n + 1);
+	return glob_add(a, &a->comms, pattern);
+}
+
+int attach__add_exe(struct attach *a, const char *pattern)
+{
+	if (pattern[0] != '/' && pattern[0] != '*')
+		return attach_fail(a, EINVAL, "exe %s: a pattern for a whole path begins with / or *",
+				   pattern);
+	a->config.nexe++;
+	return glob_add(a, &a->exes, pattern);
+}
+
+void attach__all(struct attach *a)
+{
+	a->config.all = 1;
+}
+
+/* A port that nobody listens on yet is worth a word; of a range, nobody expects all. */
+static void attach_note_waiting(struct attach *a)
+{
+	for (int i = 0; i < a->nranges; i++) {
+		uint16_t port = a->range[i].first;
+
+		if (port != a->range[i].last || a->probes.shared->listeners[port])
+			continue;
+		if (a->config.role == ZC_WANT_SERVER)
+			attach_note(a, "waiting", "nobody listens on port %u yet: waiting", port);
+		else
+			attach_note(a, "waiting",
+				    "nobody listens on port %u here: tracing the client ends of connections "
+				    "to it, and servers when they start",
+				    port);
+	}
+}
+
+/* One of the parts of the line that says what is traced. */
+__attribute__((format(printf, 2, 3))) static void what_add(struct attach *a, const char *fmt, ...)
+{
+	size_t n = strlen(a->what);
+	va_list ap;
+
+	if (n + 2 >= sizeof(a->what))
+		return;
+	if (n)
+		n += (size_t)snprintf(a->what + n, sizeof(a->what) - n, ", ");
+	va_start(ap, fmt);
+	vsnprintf(a->what + n, sizeof(a->what) - n, fmt, ap);
+	va_end(ap);
+}
+
+static void attach_describe(struct attach *a)
+{
+	for (int i = 0; i < a->nranges; i++) {
+		uint16_t first = a->range[i].first, last = a->range[i].last;
+
+		if (first != last)
+			what_add(a, "ports %u-%u", first, last);
+		else if (!a->probes.shared->listeners[first])
+			what_add(a, "port %u", first);
+	}
+	if (a->config.all)
+		what_add(a, "all processes");
+	for (size_t i = 0; i < a->npids && i < 8; i++)
+		what_add(a, "pid %d", a->pids[i]);
+	for (const struct glob *g = a->comms; g; g = g->next)
+		what_add(a, "comm %s", g->pattern);
+	for (const struct glob *g = a->exes; g; g = g->next)
+		what_add(a, "exe %s", g->pattern);
+	for (size_t i = 0; i < a->ncgroups; i++)
+		what_add(a, "cgroup %s", a->cgroups[i]);
+	what_add(a, "%llu open connections", (unsigned long long)a->probes.shared->iter_conns);
+	a->described = 1;
+}
+
+int attach__start(struct attach *a)
+{
+	int err = probes_load(a);
+
+	if (!err)
+		err = ring_open(a);
+	if (!err)
+		err = probes_look(a);
+	if (err)
+		return err;
+	attach_note_waiting(a);
+	attach_describe(a);
+	return 0;
+}
+
+struct source *attach__source(struct attach *a)
+{
+	return &a->source;
+}
+
+const char *attach__backend(const struct attach *a)
+{
+	(void)a;
+	return "skb";
+}
+
+const char *attach__what(const struct attach *a)
+{
+	return a->what;
+}
+
+const char *attach__error(const struct attach *a)
+{
+	return a->error;
+}
+
+int attach__alive(struct attach *a)
+{
+	if (!a->npids || a->comms || a->exes || a->ncgroups || a->config.by_port || a->config.all)
+		return 1;
+	if (!a->exited)
+		return 1;
+	a->exited = 0;
+	if (tasks_any_left(a))
+		return 1;
+	a->exited = 1;
+	return 0;
+}
+
+static void glob_free(struct glob *g)
+{
+	while (g) {
+		struct glob *next = g->next;
+
+		free(g);
+		g = next;
+	}
+}
+
+void attach__free(struct attach *a)
+{
+	if (!a)
+		return;
+	ring_release(a);
+	probes_release(&a->probes);
+	glob_free(a->comms);
+	glob_free(a->exes);
+	for (size_t i = 0; i < a->ncgroups; i++)
+		free(a->cgroups[i]);
+	free(a->cgroups);
+	free(a->pids);
+	free(a);
+}

@@ -1,0 +1,92 @@
+/*
+ * attach_priv.h - what the parts of attach/ know of each other
+ */
+#ifndef ZC_ATTACH_PRIV_H
+#define ZC_ATTACH_PRIV_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "attach/attach.h"
+#include "bpf/config.h"
+
+/* Large enough for a burst between two looks of the reader, small enough for 30 MiB in all. */
+#define RING_BYTES (16u << 20)
+
+#define MAX_LINKS 12
+#define MAX_PORT_RANGES 64
+
+struct glob {
+	struct glob *next;
+	char pattern[];
+};
+
+/* The loaded kernel side. */
+struct probes {
+	struct bpf_object *sock, *task;
+	struct bpf_link *link[MAX_LINKS];
+	int nlinks;
+	int cgroup_fd;
+	int tasks_fd, exes_fd;
+	struct bpf_link *iter;
+	struct zc_shared *shared;     /* mapped */
+	struct zc_policy *policies;   /* mapped, ZC_POLICY_SLOTS of them */
+};
+
+struct attach {
+	struct source source; /* first: a pointer to it is a pointer to us */
+	struct attach_options opt;
+	struct zc_config config;
+	struct {
+		uint16_t first, last;
+	} range[MAX_PORT_RANGES];
+	int nranges;
+	struct glob *comms, *exes;
+	pid_t *pids;
+	size_t npids;
+	char **cgroups; /* paths of cgroup v2 directories, for their present members */
+	size_t ncgroups;
+
+	struct probes probes;
+	struct ring_buffer *ring;
+
+	/* the reader, see ring.c */
+	source_event_fn fn;
+	void *fn_ctx;
+	uint64_t last_read; /* monotonic, ns */
+	uint64_t last_event;
+	int batch;
+	struct source_stats stats;
+	int exited; /* a selected process has ended since we last looked */
+
+	int described; /* what[] is complete */
+	char what[256];
+	char error[512];
+};
+
+/* Leaves a line for attach__error and returns -code. */
+int attach_fail(struct attach *a, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* probes.c: load and attach; iterate over what exists; remove. */
+int probes_load(struct attach *a);
+int probes_look(struct attach *a);
+void probes_release(struct probes *p);
+/* Marks a process in the kernel's table with ZC_TASK_* bits. */
+int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
+
+/* tasks.c: the processes that exist. */
+int tasks_mark_selected(struct attach *a);
+void tasks_on_process(struct attach *a, const struct zc_ev_process *p);
+int tasks_any_left(struct attach *a);
+
+/* cgroup.c */
+int cgroup_root_open(char *err, size_t errlen);
+
+/* ring.c */
+int ring_open(struct attach *a);
+void ring_release(struct attach *a);
+
+#endif

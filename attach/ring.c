@@ -1,0 +1,181 @@
+/*
+ * ring.c - the ring buffer as a source of events
+ *
+ * The kernel side wakes us only when the ring fills up, so a look costs no more when there are many
+ * events than when there are few: we look every few milliseconds while there is traffic, less
+ * often when there is none. A look in progress is bounded, so that the caller's clock ticks.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include "attach/attach_priv.h"
+
+#define LOOK_NS 5000000ULL	/* between two looks while events come */
+#define QUIET_NS 1000000000ULL	/* without an event: from here on the caller's whole timeout */
+#define QUIET_LOOK_MS 20
+#define BATCH 16384
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+/* UNIX time minus monotonic time; the tightest of a few tries. */
+static int64_t wall_offset(void)
+{
+	int64_t best = 0;
+	uint64_t width = UINT64_MAX;
+
+	for (int i = 0; i < 8; i++) {
+		struct timespec wall;
+		uint64_t before = now_ns(), after;
+
+		clock_gettime(CLOCK_REALTIME, &wall);
+		after = now_ns();
+		if (after - before >= width)
+			continue;
+		width = after - before;
+		best = (int64_t)wall.tv_sec * 1000000000LL + wall.tv_nsec -
+		       (int64_t)(before + width / 2);
+	}
+	return best;
+}
+
+/* What the kinds must at least be long; the kernel side is ours, a check costs nothing. */
+static int ring_event(void *ctx, void *data, size_t size)
+{
+	struct attach *a = ctx;
+	const struct zc_ev *ev = data;
+
+	if (size < sizeof(*ev) || ev->size > size)
+		return 0;
+	a->stats.events++;
+	if (ev->kind == ZC_EV_PROCESS)
+		tasks_on_process(a, (const struct zc_ev_process *)ev);
+	if (ev->kind == ZC_EV_LISTEN) {
+		const struct zc_ev_listen *l = (const struct zc_ev_listen *)ev;
+
+		attach_note(a, ev->flags ? "listening" : "not-listening",
+			    ev->flags ? "port %u is listened on now (%.16s, pid %u)" :
+					"port %u is no longer listened on (%.16s, pid %u)",
+			    l->port, l->comm, l->pid);
+	}
+	a->fn(a->fn_ctx, ev);
+	return ++a->batch >= BATCH ? -EAGAIN : 0;
+}
+
+static void ring_report_losses(struct attach *a)
+{
+	uint64_t events = a->probes.shared->lost_events, bytes = a->probes.shared->lost_bytes;
+	struct zc_ev_lost ev;
+
+	if (events == a->stats.lost_events)
+		return;
+	memset(&ev, 0, sizeof(ev));
+	ev.ev.kind = ZC_EV_LOST;
+	ev.ev.size = sizeof(ev);
+	ev.ev.time = now_ns();
+	ev.count = events - a->stats.lost_events;
+	ev.bytes = bytes - a->stats.lost_bytes;
+	a->stats.lost_events = events;
+	a->stats.lost_bytes = bytes;
+	a->fn(a->fn_ctx, &ev.ev);
+}
+
+/* Sleeps until the next look is due, at most timeout_ms. */
+static void ring_pause(struct attach *a, int timeout_ms)
+{
+	uint64_t now = now_ns(), due = a->last_read + LOOK_NS;
+	struct timespec t = {0};
+
+	if (now - a->last_event > LOOK_NS) {
+		/* nothing came last time: an empty ring's descriptor sleeps until it fills up */
+		int ms = now - a->last_event < QUIET_NS && timeout_ms > QUIET_LOOK_MS ? QUIET_LOOK_MS :
+											 timeout_ms;
+
+		ring_buffer__poll(a->ring, ms);
+		return;
+	}
+	if (due <= now || !timeout_ms)
+		return;
+	t.tv_nsec = (long)(due - now);
+	nanosleep(&t, NULL);
+}
+
+static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
+{
+	struct attach *a = (struct attach *)s;
+
+	a->fn = fn;
+	a->fn_ctx = ctx;
+	a->batch = 0;
+	ring_pause(a, timeout_ms);
+	a->last_read = now_ns();
+	ring_buffer__consume(a->ring);
+	if (a->batch)
+		a->last_event = now_ns();
+	if (a->batch >= BATCH)
+		a->last_read = 0; /* more is waiting */
+	ring_report_losses(a);
+	return a->batch;
+}
+
+static void ring_want(struct source *s, const struct zc_policy *w)
+{
+	struct attach *a = (struct attach *)s;
+	struct zc_policy *slot = &a->probes.policies[w->conn & (ZC_POLICY_SLOTS - 1)];
+
+	/* a reader that sees half of it sees another connection's: everything is wanted then */
+	__atomic_store_n(&slot->conn, 0, __ATOMIC_RELEASE);
+	slot->dir[0] = w->dir[0];
+	slot->dir[1] = w->dir[1];
+	slot->quiet = w->quiet;
+	__atomic_store_n(&slot->conn, w->conn, __ATOMIC_RELEASE);
+}
+
+static void ring_stats(struct source *s, struct source_stats *out)
+{
+	*out = ((struct attach *)s)->stats;
+}
+
+static const char *ring_error(struct source *s)
+{
+	const struct attach *a = (struct attach *)s;
+
+	return a->error[0] ? a->error : NULL;
+}
+
+static void ring_free(struct source *s)
+{
+	(void)s; /* attach__free does it */
+}
+
+static const struct source_ops ring_ops = {
+	.poll = ring_poll,
+	.want = ring_want,
+	.stats = ring_stats,
+	.error = ring_error,
+	.free = ring_free,
+};
+
+int ring_open(struct attach *a)
+{
+	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring");
+
+	a->ring = ring_buffer__new(fd, ring_event, a, NULL);
+	if (!a->ring)
+		return attach_fail(a, errno, "ring buffer: %s", strerror(errno));
+	a->source.ops = &ring_ops;
+	a->source.live = 1;
+	a->source.wall_offset = wall_offset();
+	a->source.start = now_ns();
+	return 0;
+}
+
+void ring_release(struct attach *a)
+{
+	ring_buffer__free(a->ring);
+}

@@ -1,0 +1,222 @@
+/*
+ * tasks.c - the processes that exist when tracing begins, and what the kernel tells of later ones
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "attach/attach_priv.h"
+
+static int glob_list_fits(const struct glob *g, const char *name)
+{
+	for (; g; g = g->next)
+		if (!fnmatch(g->pattern, name, 0))
+			return 1;
+	return 0;
+}
+
+/* Reads a small file of /proc/PID; returns its length, NUL-terminated. */
+static size_t proc_read(pid_t pid, const char *file, char *buf, size_t size)
+{
+	char path[64];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	f = fopen(path, "re");
+	if (f) {
+		n = fread(buf, 1, size - 1, f);
+		fclose(f);
+	}
+	buf[n] = 0;
+	return n;
+}
+
+static int proc_exe(pid_t pid, char *buf, size_t size)
+{
+	static const char gone[] = " (deleted)";
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink(path, buf, size - 1);
+	if (n < 0)
+		return -errno;
+	buf[n] = 0;
+	if ((size_t)n > sizeof(gone) && !strcmp(buf + n - (sizeof(gone) - 1), gone))
+		buf[(size_t)n - (sizeof(gone) - 1)] = 0;
+	return 0;
+}
+
+static pid_t proc_parent(pid_t pid)
+{
+	char stat[512], *p;
+	int ppid;
+
+	if (!proc_read(pid, "stat", stat, sizeof(stat)))
+		return 0;
+	p = strrchr(stat, ')'); /* the name before it may contain anything */
+	return p && sscanf(p + 1, " %*c %d", &ppid) == 1 ? ppid : 0;
+}
+
+static int pid_listed(const struct attach *a, pid_t pid)
+{
+	for (size_t i = 0; i < a->npids; i++)
+		if (a->pids[i] == pid)
+			return 1;
+	return 0;
+}
+
+/* Is pid, or one of its ancestors, selected by --pid? */
+static int pid_descends(const struct attach *a, pid_t pid)
+{
+	for (int depth = 0; pid > 1 && depth < 64; depth++, pid = proc_parent(pid))
+		if (pid_listed(a, pid))
+			return 1;
+	return pid == 1 && pid_listed(a, pid);
+}
+
+static int name_fits(const struct attach *a, pid_t pid)
+{
+	char comm[32], exe[PATH_MAX];
+
+	if (a->comms && proc_read(pid, "comm", comm, sizeof(comm))) {
+		comm[strcspn(comm, "\n")] = 0;
+		if (glob_list_fits(a->comms, comm))
+			return 1;
+	}
+	return a->exes && !proc_exe(pid, exe, sizeof(exe)) && glob_list_fits(a->exes, exe);
+}
+
+/* Tells the kernel which file this is, so that it knows it when it is executed again. */
+static void exe_learn(struct attach *a, const char *path)
+{
+	struct zc_inode key = {0};
+	uint32_t one = 1;
+	struct stat st;
+
+	if (stat(path, &st))
+		return;
+	key.ino = st.st_ino;
+	key.dev = (uint32_t)(major(st.st_dev) << 20 | minor(st.st_dev));
+	bpf_map_update_elem(a->probes.exes_fd, &key, &one, BPF_ANY);
+}
+
+static void exe_learn_globs(struct attach *a)
+{
+	for (const struct glob *g = a->exes; g; g = g->next) {
+		glob_t found;
+
+		if (!glob(g->pattern, GLOB_NOSORT, NULL, &found))
+			for (size_t i = 0; i < found.gl_pathc; i++)
+				exe_learn(a, found.gl_pathv[i]);
+		globfree(&found);
+	}
+}
+
+static void mark_members(struct attach *a, const char *dir, int depth)
+{
+	char path[PATH_MAX];
+	struct dirent *d;
+	FILE *f;
+	DIR *sub;
+	int pid;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/cgroup.procs", dir) >= sizeof(path))
+		return;
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		probes_mark(&a->probes, pid, ZC_TASK_CGROUP);
+	if (f)
+		fclose(f);
+	sub = depth < 12 ? opendir(dir) : NULL;
+	while (sub && (d = readdir(sub))) {
+		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+			continue;
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, d->d_name) < sizeof(path))
+			mark_members(a, path, depth + 1);
+	}
+	if (sub)
+		closedir(sub);
+}
+
+int tasks_mark_selected(struct attach *a)
+{
+	struct dirent *d;
+	DIR *proc;
+
+	for (size_t i = 0; i < a->npids; i++)
+		if (probes_mark(&a->probes, a->pids[i], ZC_TASK_PID))
+			return attach_fail(a, errno, "too many processes");
+	for (size_t i = 0; i < a->ncgroups; i++)
+		mark_members(a, a->cgroups[i], 0);
+	exe_learn_globs(a);
+	if (!a->npids && !a->comms && !a->exes)
+		return 0;
+	proc = opendir("/proc");
+	if (!proc)
+		return attach_fail(a, errno, "/proc: %s", strerror(errno));
+	while ((d = readdir(proc))) {
+		pid_t pid = isdigit((unsigned char)d->d_name[0]) ? atoi(d->d_name) : 0;
+
+		if (!pid || pid == getpid())
+			continue;
+		if (a->npids && pid_descends(a, pid))
+			probes_mark(&a->probes, pid, ZC_TASK_PID);
+		if (name_fits(a, pid))
+			probes_mark(&a->probes, pid, ZC_TASK_NAME);
+	}
+	closedir(proc);
+	for (size_t i = 0; i < a->npids; i++)
+		if (!proc_parent(a->pids[i]))
+			attach_note(a, "process-gone", "process %d ended while it was being attached",
+				    a->pids[i]);
+	return 0;
+}
+
+void tasks_on_process(struct attach *a, const struct zc_ev_process *p)
+{
+	char exe[PATH_MAX];
+
+	if (p->what == ZC_PROC_EXIT) {
+		a->exited = 1;
+		if (pid_listed(a, (pid_t)p->pid))
+			attach_note(a, "process-gone", "process %u (%.16s) has ended", p->pid, p->comm);
+		return;
+	}
+	if (p->what == ZC_PROC_RENAME) {
+		probes_look(a); /* it may have had connections under its old name */
+		return;
+	}
+	/* An exec of a file that was not known: another container's, or a new one. */
+	if (p->what != ZC_PROC_EXEC || !a->exes || (p->flags & ZC_TASK_NAME))
+		return;
+	if (proc_exe((pid_t)p->pid, exe, sizeof(exe)))
+		snprintf(exe, sizeof(exe), "%s", p->file);
+	if (!glob_list_fits(a->exes, exe))
+		return;
+	snprintf(exe, sizeof(exe), "/proc/%u/exe", p->pid);
+	exe_learn(a, exe);
+	probes_mark(&a->probes, (pid_t)p->pid, ZC_TASK_NAME);
+	probes_look(a);
+}
+
+int tasks_any_left(struct attach *a)
+{
+	uint32_t key, flags, *prev = NULL;
+
+	while (!bpf_map_get_next_key(a->probes.tasks_fd, prev, &key)) {
+		if (!bpf_map_lookup_elem(a->probes.tasks_fd, &key, &flags) && (flags & ZC_TASK_PID))
+			return 1;
+		prev = &key;
+	}
+	return 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * config.h - what user space tells the kernel side before and while it runs
+ *
+ * The constants part is frozen at load, so that the verifier removes what is not asked for; the
+ * shared part is one array element that both sides write.
+ */
+#ifndef ZC_BPF_CONFIG_H
+#define ZC_BPF_CONFIG_H
+
+#include "bpf/events.h"
+
+#define ZC_MAX_GLOBS 8
+#define ZC_MAX_CGROUPS 8
+
+/* How a process came to matter, bits of the values in zc_tasks. */
+#define ZC_TASK_PID 0x1	    /* --pid, COMMAND, or a descendant of one */
+#define ZC_TASK_NAME 0x2    /* --comm or --exe fits; judged anew at each exec */
+#define ZC_TASK_CGROUP 0x4  /* in a chosen cgroup when last looked at */
+#define ZC_TASK_SERVES 0x8  /* serves a chosen port: its calls downstream are of interest */
+#define ZC_TASK_SELECTED (ZC_TASK_PID | ZC_TASK_NAME | ZC_TASK_CGROUP)
+
+/* zc_config.role */
+#define ZC_WANT_AUTO 0
+#define ZC_WANT_SERVER 1
+#define ZC_WANT_CLIENT 2
+#define ZC_WANT_BOTH 3
+
+struct zc_config {
+	__u32 all;
+	__u32 by_port;	/* zc_ports is in use */
+	__u32 role;
+	__u32 downstream; /* trace the calls of processes that serve a chosen port */
+	__u32 ncomm;
+	__u32 nexe; /* zc_exes is in use */
+	__u32 ncgroup;
+	__u32 self; /* our own process, never traced */
+	__u32 wake_bytes; /* unread octets in the ring from which the reader is woken */
+	__u32 pad;
+	char comm[ZC_MAX_GLOBS][16];	 /* globs with * and ? */
+	__u64 cgroup[ZC_MAX_CGROUPS];	 /* cgroup v2 ids */
+	__u32 cgroup_level[ZC_MAX_CGROUPS];
+	__u8 ports[65536 / 8];
+};
+ZC_ASSERT_SIZE(struct zc_config, 40 + 128 + 64 + 32 + 8192);
+
+struct zc_shared {
+	__u64 lost_events; /* the ring was full */
+	__u64 lost_bytes;
+	__u32 generation; /* grows when zc_tasks does: earlier refusals are looked at again */
+	__u32 iter_pass;  /* what the iterator does: see sock.bpf.c */
+	__u64 iter_conns; /* connections taken up by the iterator */
+	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
+};
+
+/* Key of zc_exes: the file that a process executes. */
+struct zc_inode {
+	__u64 ino;
+	__u32 dev; /* the kernel's dev_t: major << 20 | minor */
+	__u32 pad;
+};
+ZC_ASSERT_SIZE(struct zc_inode, 16);
+
+#endif

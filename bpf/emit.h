@@ -1,0 +1,214 @@
+/*
+ * emit.h - records about sockets, put into the ring
+ *
+ * The reader polls; it is woken only when the ring fills up. A record that finds no room is counted
+ * on its connection and in all, and the next record of that connection carries the count.
+ */
+#ifndef ZC_BPF_EMIT_H
+#define ZC_BPF_EMIT_H
+
+#include "bpf/select.h"
+
+static __always_inline __u64 ring_flags(void)
+{
+	return bpf_ringbuf_query(&zc_ring, BPF_RB_AVAIL_DATA) > zc_cfg.wake_bytes ?
+		       BPF_RB_FORCE_WAKEUP :
+		       BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void lost_on(struct zc_sock *s, __u64 bytes)
+{
+	__sync_fetch_and_add(&s->lost, 1);
+	count_lost(bytes);
+}
+
+/* An IPv4 address in network order as an IPv4-mapped IPv6 address. */
+static __always_inline void map_v4(__u8 out[16], __u32 addr)
+{
+	__u32 *w = (__u32 *)out;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = bpf_htonl(0xffff);
+	w[3] = addr;
+}
+
+static __always_inline struct zc_ev_open *open_begin(struct zc_sock *s)
+{
+	struct zc_ev_open *o = bpf_ringbuf_reserve(&zc_ring, sizeof(*o), 0);
+
+	if (!o) {
+		lost_on(s, 0);
+		return 0;
+	}
+	fill_head(&o->ev, ZC_EV_OPEN, sizeof(*o), s->conn);
+	o->ev.flags = (s->late ? ZC_OPEN_LATE : 0) | (s->has_seq ? ZC_OPEN_SEQ : 0);
+	o->lport = s->lport;
+	o->rport = s->rport;
+	o->role = s->role;
+	o->pad[0] = o->pad[1] = 0;
+	o->pad2 = 0;
+	o->pid = s->pid;
+	o->tid = s->tid;
+	o->netns = 0;
+	o->cgroup = 0;
+	o->seq[0] = s->seq[0];
+	o->seq[1] = s->seq[1];
+	__builtin_memcpy(o->comm, s->comm, sizeof(o->comm));
+	return o;
+}
+
+static __always_inline void open_end(struct zc_ev_open *o, struct zc_sock *s)
+{
+	const __u32 *l = (const __u32 *)o->laddr, *r = (const __u32 *)o->raddr;
+
+	o->family = l[0] == 0 && l[1] == 0 && l[2] == bpf_htonl(0xffff) ? 4 : 6;
+	if (r[0] == 0 && r[1] == 0 && r[2] == bpf_htonl(0xffff))
+		o->family = 4;
+	bpf_ringbuf_submit(o, BPF_RB_NO_WAKEUP);
+	s->announced = 1;
+}
+
+/* OPEN from a tracing program. */
+static __always_inline void emit_open(struct zc_sock *s, const struct sock *sk)
+{
+	struct zc_ev_open *o = open_begin(s);
+
+	if (!o)
+		return;
+	if (sk->__sk_common.skc_family == AF_INET) {
+		map_v4(o->laddr, sk->__sk_common.skc_rcv_saddr);
+		map_v4(o->raddr, sk->__sk_common.skc_daddr);
+	} else {
+		bpf_core_read(o->laddr, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_core_read(o->raddr, 16, &sk->__sk_common.skc_v6_daddr);
+	}
+	o->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	open_end(o, s);
+}
+
+/* OPEN from a cgroup_skb program. */
+static __always_inline void emit_open_skb(struct zc_sock *s, const struct bpf_sock *sk)
+{
+	struct zc_ev_open *o = open_begin(s);
+	__u32 *l, *r;
+
+	if (!o)
+		return;
+	l = (__u32 *)o->laddr;
+	r = (__u32 *)o->raddr;
+	if (sk->family == AF_INET) {
+		map_v4(o->laddr, sk->src_ip4);
+		map_v4(o->raddr, sk->dst_ip4);
+	} else {
+		l[0] = sk->src_ip6[0];
+		l[1] = sk->src_ip6[1];
+		l[2] = sk->src_ip6[2];
+		l[3] = sk->src_ip6[3];
+		r[0] = sk->dst_ip6[0];
+		r[1] = sk->dst_ip6[1];
+		r[2] = sk->dst_ip6[2];
+		r[3] = sk->dst_ip6[3];
+	}
+	open_end(o, s);
+}
+
+static __always_inline void emit_established(struct zc_sock *s)
+{
+	struct zc_ev *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev), 0);
+
+	if (!ev) {
+		lost_on(s, 0);
+		return;
+	}
+	fill_head(ev, ZC_EV_ESTABLISHED, sizeof(*ev), s->conn);
+	bpf_ringbuf_submit(ev, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void emit_close(struct zc_sock *s, __u16 flags)
+{
+	struct zc_ev_close *c;
+
+	if (!s->announced)
+		return;
+	s->announced = 0;
+	c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
+	if (!c) {
+		lost_on(s, 0);
+		return;
+	}
+	fill_head(&c->ev, ZC_EV_CLOSE, sizeof(*c), s->conn);
+	c->ev.flags = flags;
+	c->bytes[0] = s->bytes[0];
+	c->bytes[1] = s->bytes[1];
+	c->skipped[0] = s->skipped[0];
+	c->skipped[1] = s->skipped[1];
+	c->lost = s->lost;
+	c->pad = 0;
+	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
+}
+
+/* The process at hand becomes the owner; told only when the connection was announced without it. */
+static __always_inline void set_owner(struct zc_sock *s, __u64 pid_tgid)
+{
+	struct zc_ev_owner *o;
+
+	s->pid = (__u32)(pid_tgid >> 32);
+	s->tid = (__u32)pid_tgid;
+	bpf_get_current_comm(s->comm, sizeof(s->comm));
+	if (!s->announced)
+		return;
+	o = bpf_ringbuf_reserve(&zc_ring, sizeof(*o), 0);
+	if (!o) {
+		lost_on(s, 0);
+		s->pid = 0; /* try again at the next call */
+		return;
+	}
+	fill_head(&o->ev, ZC_EV_OWNER, sizeof(*o), s->conn);
+	o->pid = s->pid;
+	o->tid = s->tid;
+	o->cgroup = bpf_get_current_cgroup_id();
+	__builtin_memcpy(o->comm, s->comm, sizeof(o->comm));
+	bpf_ringbuf_submit(o, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len,
+				    __u8 dir)
+{
+	struct zc_ev_io *io = bpf_ringbuf_reserve(&zc_ring, sizeof(*io), 0);
+
+	if (!io) {
+		lost_on(s, 0);
+		return;
+	}
+	fill_head(&io->ev, ZC_EV_IO, sizeof(*io), s->conn);
+	io->pid = (__u32)(pid_tgid >> 32);
+	io->tid = (__u32)pid_tgid;
+	io->seq = seq;
+	io->len = len;
+	io->dir = dir;
+	__builtin_memset(io->pad, 0, sizeof(io->pad));
+	bpf_ringbuf_submit(io, ring_flags());
+}
+
+static __always_inline void emit_listen(__u16 port, __u32 pid, const char *comm, __u16 flags)
+{
+	struct zc_ev_listen *l = bpf_ringbuf_reserve(&zc_ring, sizeof(*l), 0);
+
+	if (!l) {
+		count_lost(0);
+		return;
+	}
+	fill_head(&l->ev, ZC_EV_LISTEN, sizeof(*l), 0);
+	l->ev.flags = flags;
+	l->pid = pid;
+	l->port = port;
+	l->pad = 0;
+	if (comm)
+		__builtin_memcpy(l->comm, comm, sizeof(l->comm));
+	else
+		__builtin_memset(l->comm, 0, sizeof(l->comm));
+	bpf_ringbuf_submit(l, BPF_RB_NO_WAKEUP);
+}
+
+#endif

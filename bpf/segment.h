@@ -1,0 +1,240 @@
+/*
+ * segment.h - from a packet at a socket's door to a SEGMENT record
+ *
+ * Copies what user space still wants of it (struct zc_policy) and not more.
+ */
+#ifndef ZC_BPF_SEGMENT_H
+#define ZC_BPF_SEGMENT_H
+
+#include "bpf/emit.h"
+
+/* What the headers of a packet say. */
+struct seg {
+	__u32 seq;
+	__u32 ack;
+	__u32 off; /* of the payload in the packet */
+	__u32 len; /* of the payload */
+	__u8 flags;
+};
+
+/* Furthest that a skip may reach ahead; beyond it a stale position would be mistaken for one. */
+#define MAX_SKIP (1u << 30)
+
+/* Offset of the TCP header, 0 if there is none. */
+static __always_inline __u32 tcp_offset(const __u8 *data, const __u8 *end)
+{
+	__u32 off = 40;
+	__u8 next;
+
+	if (data + 20 > end)
+		return 0;
+	if (data[0] >> 4 == 4)
+		return data[9] == IPPROTO_TCP_ ? (data[0] & 15) * 4 : 0;
+	if (data[0] >> 4 != 6 || data + 40 > end)
+		return 0;
+	next = data[6];
+	for (int i = 0; i < 4; i++) { /* extension headers, RFC 8200 section 4 */
+		const __u8 *h = data + off;
+
+		if (next == IPPROTO_TCP_)
+			return off;
+		if (next != 0 && next != 43 && next != 60)
+			return 0;
+		if (h + 2 > end)
+			return 0;
+		next = h[0];
+		off += (h[1] + 1) * 8;
+		if (off > 1024)
+			return 0;
+	}
+	return next == IPPROTO_TCP_ ? off : 0;
+}
+
+/* 0: a TCP segment with something to tell. */
+static __always_inline int seg_parse(struct __sk_buff *skb, struct seg *g)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data;
+	const __u8 *end = (const __u8 *)(long)skb->data_end;
+	__u32 off = tcp_offset(data, end);
+	const __u8 *t;
+
+	if (!off || off > 1100)
+		return -1;
+	t = data + off;
+	if (t + 20 > end)
+		return -1;
+	g->flags = t[13];
+	g->off = off + (t[12] >> 4) * 4;
+	g->len = skb->len > g->off ? skb->len - g->off : 0;
+	if (!g->len && !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST)))
+		return -1;
+	g->seq = bpf_ntohl(*(const __u32 *)(t + 4)) + !!(g->flags & ZC_TCP_SYN);
+	g->ack = bpf_ntohl(*(const __u32 *)(t + 8));
+	return 0;
+}
+
+static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_sock *s,
+				     const struct seg *g, __u8 dir)
+{
+	ev->ev.kind = ZC_EV_SEGMENT;
+	ev->ev.flags = 0;
+	ev->ev.time = bpf_ktime_get_ns();
+	ev->ev.conn = s->conn;
+	ev->seq = g->seq;
+	ev->ack = g->ack;
+	ev->orig_len = g->len;
+	ev->dir = dir;
+	ev->tcp_flags = g->flags;
+	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
+}
+
+/*
+ * Reserves room for SZ octets of payload, the first of a few sizes that fits: the verifier wants
+ * a constant, and copying twice would cost more than the ring's unused octets.
+ */
+#define SEG_EMIT(SZ)                                                                               \
+	do {                                                                                       \
+		struct zc_ev_segment *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);    \
+                                                                                                   \
+		if (!ev) {                                                                         \
+			lost_on(s, n);                                                             \
+			return;                                                                    \
+		}                                                                                  \
+		seg_fill(ev, s, g, dir);                                                           \
+		barrier_var(n);                                                                    \
+		if (n > (SZ))                                                                      \
+			n = (SZ);                                                                  \
+		if (n > 0 && bpf_skb_load_bytes(skb, g->off + skip, ev + 1, n))                    \
+			n = 0;                                                                     \
+		ev->cap_off = n ? skip : 0;                                                        \
+		ev->cap_len = n;                                                                   \
+		ev->ev.size = sizeof(*ev) + n;                                                     \
+		ev->lost = lost;                                                                   \
+		bpf_ringbuf_submit(ev, ring_flags());                                              \
+	} while (0)
+
+static __always_inline void seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g,
+				     __u32 skip, __u32 n, __u8 dir)
+{
+	__u32 lost = s->lost;
+
+	if (!n)
+		SEG_EMIT(0);
+	else if (n <= 128)
+		SEG_EMIT(128);
+	else if (n <= 512)
+		SEG_EMIT(512);
+	else if (n <= 1024)
+		SEG_EMIT(1024);
+	else if (n <= 4096)
+		SEG_EMIT(4096);
+	else if (n <= 16384)
+		SEG_EMIT(16384);
+	else
+		SEG_EMIT(65536);
+	if (lost)
+		__sync_fetch_and_sub(&s->lost, lost);
+}
+
+static __always_inline struct zc_policy *policy_of(const struct zc_sock *s)
+{
+	__u32 slot = (__u32)s->conn & (ZC_POLICY_SLOTS - 1);
+	struct zc_policy *p = bpf_map_lookup_elem(&zc_policies, &slot);
+
+	return p && p->conn == s->conn ? p : 0;
+}
+
+/* How many of the next octets from seq on are not wanted. */
+static __always_inline __u32 policy_skip(const struct zc_policy *p, __u8 dir, __u32 seq)
+{
+	__u32 ahead = p->dir[dir].skip_to - seq;
+
+	return ahead <= MAX_SKIP ? ahead : 0;
+}
+
+static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g,
+				     __u8 dir)
+{
+	const struct zc_policy *p = policy_of(s);
+	__u32 skip = 0, n = g->len;
+
+	if (p) {
+		skip = policy_skip(p, dir, g->seq);
+		if (skip > n)
+			skip = n;
+		n -= skip;
+		if (n > p->dir[dir].cap)
+			n = p->dir[dir].cap;
+	}
+	s->bytes[dir] += g->len;
+	s->skipped[dir] += g->len - n;
+	if (p && p->quiet && !n)
+		return;
+	seg_emit(skb, s, g, skip, n, dir);
+}
+
+/*
+ * A segment that meets the listener itself: with TCP_DEFER_ACCEPT, TCP Fast Open or a lost ACK, the
+ * request arrives before its socket exists. The child appears within the same softirq, on the
+ * same processor, so one place per processor to keep it is enough.
+ */
+#define STASH_BYTES 16384
+
+struct stash {
+	__u64 listener;
+	__u16 lport;
+	__u16 rport;
+	__u32 pad;
+	struct zc_ev_segment seg;
+	__u8 payload[STASH_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stash);
+} zc_stash SEC(".maps");
+
+static __always_inline void stash_put(struct __sk_buff *skb, const struct zc_sock *s,
+				      const struct seg *g, __u16 rport)
+{
+	__u32 zero = 0, n = g->len;
+	struct stash *st = bpf_map_lookup_elem(&zc_stash, &zero);
+
+	if (!st)
+		return;
+	seg_fill(&st->seg, s, g, ZC_RX);
+	if (n > STASH_BYTES)
+		n = STASH_BYTES;
+	barrier_var(n);
+	if (n == 0 || n > STASH_BYTES || bpf_skb_load_bytes(skb, g->off, st->payload, n))
+		n = 0;
+	st->seg.cap_off = 0;
+	st->seg.cap_len = n;
+	st->seg.ev.size = sizeof(st->seg) + n;
+	st->seg.lost = 0;
+	st->listener = s->conn;
+	st->lport = s->lport;
+	st->rport = rport;
+}
+
+static __always_inline void stash_flush(struct zc_sock *child, __u64 listener)
+{
+	__u32 zero = 0, size;
+	struct stash *st = bpf_map_lookup_elem(&zc_stash, &zero);
+
+	if (!st || !st->listener || st->listener != listener || st->rport != child->rport)
+		return;
+	st->listener = 0;
+	st->seg.ev.conn = child->conn;
+	size = st->seg.ev.size;
+	barrier_var(size);
+	if (size < sizeof(st->seg) || size > sizeof(st->seg) + STASH_BYTES)
+		return;
+	child->bytes[ZC_RX] += st->seg.orig_len;
+	if (bpf_ringbuf_output(&zc_ring, &st->seg, size, BPF_RB_NO_WAKEUP))
+		lost_on(child, st->seg.orig_len);
+}
+
+#endif

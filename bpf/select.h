@@ -1,0 +1,131 @@
+/*
+ * select.h - which sockets are traced, decided where they are seen
+ *
+ * A socket is judged once and the verdict is kept in its storage. A listener that belongs to a
+ * selected process makes its children MAYBE: they are captured, and the first process that reads
+ * or writes one decides (several processes may share the listener).
+ */
+#ifndef ZC_BPF_SELECT_H
+#define ZC_BPF_SELECT_H
+
+#include "bpf/maps.h"
+
+#define VERDICT_NO 1
+#define VERDICT_MAYBE 2
+#define VERDICT_YES 3
+
+/* What is remembered of a socket. Cloned by the kernel from a listener to its children. */
+struct zc_sock {
+	__u64 conn; /* cookie */
+	__u64 bytes[2];
+	__u64 skipped[2];
+	__u32 verdict;
+	__u32 generation;
+	__u32 lost;
+	__u32 pid; /* owner: the process that last connected, read or wrote; 0: not known */
+	__u32 tid;
+	__u8 announced; /* OPEN got through */
+	__u8 role;
+	__u8 late;
+	__u8 listener;
+	__u16 lport;
+	__u16 rport;
+	__u32 seq[2]; /* first payload octet, by direction; valid with has_seq */
+	__u8 has_seq;
+	__u8 pad[7];
+	char comm[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct zc_sock);
+} zc_socks SEC(".maps");
+
+/* Feedback from user space, see struct zc_policy. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ZC_POLICY_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct zc_policy);
+} zc_policies SEC(".maps");
+
+static __always_inline int port_selected(__u16 port)
+{
+	return zc_cfg.by_port && (zc_cfg.ports[port >> 3] >> (port & 7) & 1);
+}
+
+static __always_inline __u32 listeners_on(__u16 port)
+{
+	struct zc_shared *sh = shared();
+
+	return sh ? sh->listeners[port] : 0;
+}
+
+static __always_inline int role_allowed(__u8 role)
+{
+	if (role == ZC_ROLE_SERVER)
+		return zc_cfg.role != ZC_WANT_CLIENT;
+	if (role == ZC_ROLE_CLIENT)
+		return zc_cfg.role != ZC_WANT_SERVER;
+	return 1;
+}
+
+/* Is a client end of a connection to rport chosen for its port? */
+static __always_inline int client_port_selected(__u16 rport)
+{
+	if (!port_selected(rport))
+		return 0;
+	return zc_cfg.role == ZC_WANT_CLIENT || zc_cfg.role == ZC_WANT_BOTH || !listeners_on(rport);
+}
+
+/* Current process' bits; its control group is looked at when that is asked for. */
+static __always_inline __u32 current_flags(__u32 tgid)
+{
+	__u32 flags = task_flags(tgid);
+
+	if (tgid == zc_cfg.self)
+		return 0;
+	if (zc_cfg.ncgroup && !(flags & ZC_TASK_CGROUP)) {
+		for (int i = 0; i < ZC_MAX_CGROUPS; i++) {
+			if (i >= (int)zc_cfg.ncgroup)
+				break;
+			if (bpf_get_current_ancestor_cgroup_id((int)zc_cfg.cgroup_level[i]) ==
+			    zc_cfg.cgroup[i])
+				flags |= ZC_TASK_CGROUP;
+		}
+	}
+	return flags;
+}
+
+/* The verdict that needs no process: by ports alone. */
+static __always_inline __u32 judge_by_port(const struct zc_sock *s)
+{
+	if (zc_cfg.all)
+		return role_allowed(s->role) ? VERDICT_YES : VERDICT_NO;
+	if (!role_allowed(s->role))
+		return VERDICT_NO;
+	if (s->role != ZC_ROLE_CLIENT && port_selected(s->lport))
+		return VERDICT_YES;
+	if (s->role != ZC_ROLE_SERVER && client_port_selected(s->rport))
+		return VERDICT_YES;
+	return VERDICT_NO;
+}
+
+/* The verdict when a process is at hand that holds or uses the socket. */
+static __always_inline __u32 judge(const struct zc_sock *s, __u32 flags)
+{
+	__u32 v = judge_by_port(s);
+
+	if (v == VERDICT_YES || !role_allowed(s->role))
+		return v;
+	if (flags & ZC_TASK_SELECTED)
+		return s->listener ? VERDICT_MAYBE : VERDICT_YES;
+	if ((flags & ZC_TASK_SERVES) && s->role != ZC_ROLE_SERVER)
+		return VERDICT_YES;
+	return VERDICT_NO;
+}
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * task.bpf.c - processes: who is selected, and who becomes so
+ *
+ * A child is what its parent is from its first instruction; a name is judged anew at each exec.
+ * A path that no inode check settles is left to user space, which is woken at once.
+ */
+#include "bpf/maps.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Files that fit --exe, found before the start or since: value unused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct zc_inode);
+	__type(value, __u32);
+} zc_exes SEC(".maps");
+
+#define COMM_LEN 16
+
+/* Matches a glob of * and ? against a name; both end with NUL within COMM_LEN octets. */
+static __always_inline int glob_fits(const volatile char *glob, const char *name)
+{
+	__u32 g = 0, n = 0, star = 0, mark = 0; /* star: where to go on after the last *, 0: none */
+
+	for (int i = 0; i < COMM_LEN * COMM_LEN; i++) {
+		char gc = glob[g & (COMM_LEN - 1)], nc = name[n & (COMM_LEN - 1)];
+
+		if (g < COMM_LEN && gc == '*') {
+			star = ++g;
+			mark = n;
+			continue;
+		}
+		if (n >= COMM_LEN || !nc)
+			return g >= COMM_LEN || !gc;
+		if (g < COMM_LEN && (gc == '?' || (gc && gc == nc))) {
+			g++;
+			n++;
+			continue;
+		}
+		if (!star)
+			return 0;
+		g = star;
+		n = ++mark;
+	}
+	return 0;
+}
+
+static __always_inline int comm_selected(const char *comm)
+{
+	for (__u32 i = 0; i < ZC_MAX_GLOBS; i++) {
+		if (i >= zc_cfg.ncomm)
+			break;
+		if (glob_fits(zc_cfg.comm[i], comm))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline void emit_process(const struct task_struct *task, __u32 what, __u32 flags,
+					 const char *file)
+{
+	struct zc_ev_process *p = bpf_ringbuf_reserve(&zc_ring, sizeof(*p), 0);
+
+	if (!p) {
+		count_lost(0);
+		return;
+	}
+	fill_head(&p->ev, ZC_EV_PROCESS, sizeof(*p), 0);
+	p->pid = (__u32)task->tgid;
+	p->ppid = (__u32)BPF_CORE_READ(task, real_parent, tgid);
+	p->what = what;
+	p->flags = flags;
+	bpf_probe_read_kernel(p->comm, sizeof(p->comm), task->comm);
+	__builtin_memset(p->file, 0, sizeof(p->file));
+	if (file)
+		bpf_probe_read_kernel_str(p->file, sizeof(p->file), file);
+	bpf_ringbuf_submit(p, what == ZC_PROC_EXEC ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+/* Sets or clears the bit that a name gives. */
+static __always_inline void name_bit(__u32 tgid, int fits)
+{
+	__u32 *f;
+
+	if (fits) {
+		task_add(tgid, ZC_TASK_NAME);
+		return;
+	}
+	f = bpf_map_lookup_elem(&zc_tasks, &tgid);
+	if (f)
+		__sync_fetch_and_and(f, ~ZC_TASK_NAME);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 flags, ptgid = (__u32)parent->tgid, tgid = (__u32)child->tgid;
+
+	if (tgid == ptgid)
+		return 0;
+	flags = task_flags(ptgid);
+	if (!flags)
+		return 0;
+	task_add(tgid, flags);
+	emit_process(child, ZC_PROC_FORK, flags, 0);
+	return 0;
+}
+
+static __always_inline int exe_selected(struct linux_binprm *bprm)
+{
+	struct inode *inode = BPF_CORE_READ(bprm, file, f_inode);
+	struct zc_inode key = {};
+
+	key.ino = BPF_CORE_READ(inode, i_ino);
+	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	return bpf_map_lookup_elem(&zc_exes, &key) != 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	__u32 tgid = (__u32)task->tgid;
+	char comm[COMM_LEN] = {};
+	int fits;
+
+	if (!zc_cfg.ncomm && !zc_cfg.nexe)
+		return 0;
+	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
+	fits = comm_selected(comm) || (zc_cfg.nexe && exe_selected(bprm));
+	name_bit(tgid, fits);
+	if (fits || zc_cfg.nexe)
+		emit_process(task, ZC_PROC_EXEC, task_flags(tgid), bprm->filename);
+	return 0;
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(task_rename, struct task_struct *task, const char *comm)
+{
+	char name[COMM_LEN] = {};
+
+	/* threads have names of their own, and exec is judged where it is complete */
+	if (!zc_cfg.ncomm || task->pid != task->tgid)
+		return 0;
+	bpf_probe_read_kernel_str(name, sizeof(name), comm);
+	if (!comm_selected(name))
+		return 0;
+	if (task_flags((__u32)task->tgid) & ZC_TASK_NAME)
+		return 0;
+	task_add((__u32)task->tgid, ZC_TASK_NAME);
+	emit_process(task, ZC_PROC_RENAME, ZC_TASK_NAME, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(task_exit, struct task_struct *task)
+{
+	__u32 flags, tgid = (__u32)task->tgid;
+
+	if (task->signal->live.counter > 0) /* other threads go on */
+		return 0;
+	flags = task_flags(tgid);
+	if (!flags)
+		return 0;
+	bpf_map_delete_elem(&zc_tasks, &tgid);
+	emit_process(task, ZC_PROC_EXIT, flags, 0);
+	return 0;
+}
