@@ -229,10 +229,12 @@ static int probes_iterate(struct attach *a, uint32_t pass,
 static void probes_add_listener(struct attach *a, const struct zc_ev_listen *l)
 {
 	size_t n = strlen(a->what);
+	char text[80];
 
-	if (!a->described && n + 80 < sizeof(a->what))
-		snprintf(a->what + n, sizeof(a->what) - n, "%sport %u (%.16s, pid %u)", n ? ", " : "",
-			 l->port, l->comm, l->pid);
+	snprintf(text, sizeof(text), "port %u (%.16s, pid %u)", l->port, l->comm, l->pid);
+	if (a->described || strstr(a->what, text) || n + sizeof(text) >= sizeof(a->what))
+		return; /* one server may listen several times, for IPv4, IPv6 and each worker */
+	snprintf(a->what + n, sizeof(a->what) - n, "%s%s", n ? ", " : "", text);
 }
 
 int probes_look(struct attach *a)

@@ -50,8 +50,8 @@ static __always_inline struct zc_ev_open *open_begin(struct zc_sock *s)
 	o->pad2 = 0;
 	o->pid = s->pid;
 	o->tid = s->tid;
-	o->netns = 0;
-	o->cgroup = 0;
+	o->netns = s->netns;
+	o->cgroup = s->cgroup;
 	o->seq[0] = s->seq[0];
 	o->seq[1] = s->seq[1];
 	__builtin_memcpy(o->comm, s->comm, sizeof(o->comm));
@@ -83,7 +83,6 @@ static __always_inline void emit_open(struct zc_sock *s, const struct sock *sk)
 		bpf_core_read(o->laddr, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_core_read(o->raddr, 16, &sk->__sk_common.skc_v6_daddr);
 	}
-	o->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	open_end(o, s);
 }
 
@@ -155,6 +154,7 @@ static __always_inline void set_owner(struct zc_sock *s, __u64 pid_tgid)
 
 	s->pid = (__u32)(pid_tgid >> 32);
 	s->tid = (__u32)pid_tgid;
+	s->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(s->comm, sizeof(s->comm));
 	if (!s->announced)
 		return;
@@ -167,7 +167,7 @@ static __always_inline void set_owner(struct zc_sock *s, __u64 pid_tgid)
 	fill_head(&o->ev, ZC_EV_OWNER, sizeof(*o), s->conn);
 	o->pid = s->pid;
 	o->tid = s->tid;
-	o->cgroup = bpf_get_current_cgroup_id();
+	o->cgroup = s->cgroup;
 	__builtin_memcpy(o->comm, s->comm, sizeof(o->comm));
 	bpf_ringbuf_submit(o, BPF_RB_NO_WAKEUP);
 }

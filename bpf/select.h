@@ -31,8 +31,10 @@ struct zc_sock {
 	__u16 lport;
 	__u16 rport;
 	__u32 seq[2]; /* first payload octet, by direction; valid with has_seq */
+	__u32 netns;
 	__u8 has_seq;
-	__u8 pad[7];
+	__u8 pad[3];
+	__u64 cgroup; /* of the owner */
 	char comm[16];
 };
 

@@ -95,10 +95,11 @@ int skb_egress(struct __sk_buff *skb)
 
 /* ---- reads and writes */
 
-static __always_inline void fill_ports(struct zc_sock *s, const struct sock *sk)
+static __always_inline void fill_sock(struct zc_sock *s, const struct sock *sk)
 {
 	s->lport = sk->__sk_common.skc_num;
 	s->rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	s->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
 /* A socket that no probe has met, in the hands of a process. */
@@ -109,7 +110,7 @@ static __always_inline struct zc_sock *take_up(struct sock *sk)
 	if (!s)
 		return 0;
 	sock_reset(s, bpf_get_socket_cookie(sk));
-	fill_ports(s, sk);
+	fill_sock(s, sk);
 	s->role = listeners_on(s->lport) ? ZC_ROLE_SERVER : ZC_ROLE_UNKNOWN;
 	s->late = 1;
 	return s;
@@ -189,7 +190,7 @@ static __always_inline void on_connect(struct sock *sk)
 	if (!s)
 		return;
 	sock_reset(s, bpf_get_socket_cookie(sk));
-	fill_ports(s, sk);
+	fill_sock(s, sk);
 	s->role = ZC_ROLE_CLIENT;
 	s->verdict = judge(s, current_flags((__u32)(pid_tgid >> 32)));
 	set_owner(s, pid_tgid);
@@ -214,7 +215,7 @@ static __always_inline void on_listen(struct sock *sk)
 	if (!s)
 		return;
 	sock_reset(s, bpf_get_socket_cookie(sk));
-	fill_ports(s, sk);
+	fill_sock(s, sk);
 	s->role = ZC_ROLE_SERVER;
 	s->listener = 1;
 	set_owner(s, pid_tgid);
@@ -240,7 +241,7 @@ static __always_inline void on_accepted(struct sock *sk)
 	listener = s->listener ? s->conn : 0;
 	verdict = s->verdict;
 	sock_reset(s, bpf_get_socket_cookie(sk));
-	fill_ports(s, sk);
+	fill_sock(s, sk);
 	s->role = ZC_ROLE_SERVER;
 	s->verdict = listener ? verdict : judge_by_port(s);
 	if (s->verdict == VERDICT_NO)
@@ -324,7 +325,7 @@ static __always_inline void iter_listener(struct bpf_iter_meta *meta, struct soc
 		if (!s)
 			return;
 		sock_reset(s, bpf_get_socket_cookie(sk));
-		fill_ports(s, sk);
+		fill_sock(s, sk);
 		s->role = ZC_ROLE_SERVER;
 		s->listener = 1;
 		s->verdict = VERDICT_NO;
