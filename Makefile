@@ -79,7 +79,95 @@ $(eval $(call variant,asan,$(SAN)))
 zctrace: $(B)/o/zctrace
 	$(Q)cp $< $@
 
+# ---- set up, look, test
+deps:
+	$(Q)tests/deps.sh build
+
+# installs what is missing, builds, traces a small service chain on loopback for a while
+demo:
+	$(Q)tests/deps.sh demo
+	$(Q)$(MAKE) --no-print-directory zctrace
+	$(Q)tests/demo/demo.sh
+
+# installs what the tests need, builds, runs them all
+check:
+	$(Q)tests/deps.sh check
+	$(Q)$(MAKE) --no-print-directory check-run
+
+SEP := --
+unit_o := $(UNIT:%=$(B)/o/unit/%)
+unit_asan := $(UNIT:%=$(B)/asan/unit/%)
+fuzz_asan := $(FUZZ:%=$(B)/asan/fuzz/%)
+corpora := $(foreach f,$(FUZZ),$(B)/asan/fuzz/$(f) tests/fuzz/corpus/$(f:fuzz_%=%) $(SEP))
+scripts = $(foreach t,$(1),$(t) $(SEP))
+CHECK_UNIT = $(call scripts,tests/lint/includes.py $(unit_o) $(unit_asan)) $(corpora)
+CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py))
+CHECK_LIVE = $(call scripts,$(wildcard tests/live/test_*.py))
+built_for_check := zctrace $(B)/asan/zctrace $(unit_o) $(unit_asan) $(fuzz_asan)
+
+check-run: $(built_for_check)
+	$(Q)tests/run $(CHECK_UNIT) $(CHECK_CLI) $(CHECK_LIVE)
+check-unit: $(unit_o) $(unit_asan) $(fuzz_asan)
+	$(Q)tests/run $(CHECK_UNIT)
+check-cli: zctrace $(B)/asan/zctrace
+	$(Q)tests/run $(CHECK_CLI)
+check-live: zctrace $(B)/asan/zctrace
+	$(Q)tests/run $(CHECK_LIVE)
+
+bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/bench_*.c))
+	$(Q)tests/deps.sh check
+	$(Q)tests/bench/bench.py
+
+$(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
+# coverage-guided, FUZZ_SECONDS for each harness; new inputs stay in $(B)/corpus
+FUZZ_SECONDS ?= 60
+fuzz: $(FUZZ:%=fuzz-%)
+fuzz-fuzz_%:
+	$(Q)mkdir -p $(B)/corpus/$* $(B)/fuzz
+	$(Q)clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
+		tests/fuzz/fuzz_$*.c $(PURE_SRCS) $(LIBS) -o $(B)/fuzz/fuzz_$*
+	$(Q)$(B)/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
+		$(B)/corpus/$* tests/fuzz/corpus/$*
+
+lint:
+	$(Q)tests/lint/includes.py
+	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/zctrace.1; fi
+	$(Q)$(MAKE) --no-print-directory WERROR=1 zctrace
+format:
+	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
+
+install: zctrace
+	install -D -m 755 zctrace $(DESTDIR)$(bindir)/zctrace
+	install -D -m 644 man/zctrace.1 $(DESTDIR)$(mandir)/man1/zctrace.1
+	install -D -m 644 completions/zctrace.bash \
+		$(DESTDIR)$(datadir)/bash-completion/completions/zctrace
+	install -D -m 644 completions/_zctrace $(DESTDIR)$(datadir)/zsh/site-functions/_zctrace
+	install -D -m 644 completions/zctrace.fish \
+		$(DESTDIR)$(datadir)/fish/vendor_completions.d/zctrace.fish
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/zctrace $(DESTDIR)$(mandir)/man1/zctrace.1 \
+		$(DESTDIR)$(datadir)/bash-completion/completions/zctrace \
+		$(DESTDIR)$(datadir)/zsh/site-functions/_zctrace \
+		$(DESTDIR)$(datadir)/fish/vendor_completions.d/zctrace.fish
+clean:
+	rm -rf $(B) zctrace
+
+help:
+	@echo 'make            build ./zctrace (V=1: show commands, DEBUG=1: no optimisation)'
+	@echo 'make demo       install what is missing, build, trace a small service chain'
+	@echo 'make check      install what the tests need, build, run all tests'
+	@echo 'make check-unit, check-cli, check-live   parts of it'
+	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60)'
+	@echo 'make bench      what tracing costs, as ratios'
+	@echo 'make lint, format, install, uninstall (prefix, DESTDIR), clean, deps'
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all
+.DELETE_ON_ERROR:
+.PHONY: all deps demo check check-run check-unit check-cli check-live bench fuzz lint format \
+	install uninstall clean help

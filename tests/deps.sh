@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check
+# Prints nothing when everything is there.
+set -eu
+
+# package:how to see that it is there (a command, a pkg-config module, or a file)
+build="clang:clang llvm:llvm-strip gcc:gcc make:make pkg-config:pkg-config libbpf-dev:pc=libbpf
+libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
+libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
+demo="$build nginx-light:nginx python3:python3 curl:curl"
+check="$demo wrk:wrk nghttp2-client:h2load haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump
+jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish bash-completion:/usr/share/bash-completion/bash_completion
+iproute2:ip ethtool:ethtool libnghttp2-dev:pc=libnghttp2 tmux:tmux"
+
+there() {
+	case $1 in
+	pc=*) pkg-config --exists "${1#pc=}" 2>/dev/null ;;
+	/*) [ -e "$1" ] ;;
+	*) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+eval "list=\${$1}"
+missing=
+for entry in $list; do
+	there "${entry#*:}" || missing="$missing ${entry%%:*}"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "missing packages:$missing (install them, or run this as root on Debian or Ubuntu)" >&2
+	exit 1
+fi
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq >/dev/null 2>&1 || true
+# a package that starts a service of its own must not
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+	chmod +x /usr/sbin/policy-rc.d
+	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $missing >/tmp/zctrace-deps.$$ 2>&1 || {
+	tail -5 /tmp/zctrace-deps.$$ >&2
+	exit 1
+}
+rm -f /tmp/zctrace-deps.$$
