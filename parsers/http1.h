@@ -5,7 +5,16 @@
  * found from the first head when the parser is made with HTTP1_ANY.
  *
  * Order of events per message: HEAD, CONTENT*, (TRAILERS)?, END. 1xx responses are HEAD + END with
- * ev->interim set. A message cut short gives ABORT in place of END.
+ * ev->interim set. A message cut short gives ABORT in place of END; a head cut short gives ABORT
+ * without a HEAD before it.
+ *
+ * What is accepted as the start of a message depends on where it stands. Where one is due (at the
+ * first octet ever, and after a complete message) any method, blanks for the single spaces, and
+ * white space inside an origin-form target pass. Elsewhere (after garbage, a gap or a bad message)
+ * the start line must be strict, its target of one of the four forms of RFC 9112 section 3.2, and
+ * be followed by a field line or the empty line; in the middle of a line the method must also be
+ * one of those that RFC 9110 and RFC 5789 define. This finds the request that follows the tail of a
+ * body, and not the one that a text mentions.
  */
 #ifndef ZC_PARSERS_HTTP1_H
 #define ZC_PARSERS_HTTP1_H
@@ -13,6 +22,7 @@
 #include "parsers/parser.h"
 
 #define HTTP1_MAX_HEAD 65536u /* longer heads are not understood (PARSE_SKIPPED) */
+#define HTTP1_MAX_METHOD 64u  /* longer tokens are not taken for methods */
 
 enum http1_kind { HTTP1_ANY, HTTP1_REQUEST, HTTP1_RESPONSE };
 
@@ -32,8 +42,15 @@ enum http1_event_type {
 #define HTTP1_CL_AND_TE 0x010	      /* both; Transfer-Encoding wins, section 6.3 */
 #define HTTP1_CL_INVALID 0x020	      /* not a number that fits in 63 bits */
 #define HTTP1_KEEP_ALIVE 0x040	      /* the connection persists after this message, section 9.3 */
-#define HTTP1_UPGRADE 0x080	      /* request: asks to upgrade; response: 101 */
+#define HTTP1_UPGRADE 0x080	      /* request: Upgrade with Connection: upgrade; response: 101 */
 #define HTTP1_EXPECT_CONTINUE 0x100   /* Expect: 100-continue */
+
+/*
+ * Framing that the standard calls an error (RFC 9112 section 6.3) is followed as far as it can be:
+ * of conflicting lengths the first counts; an invalid length is no content for a request, content
+ * until close for a response; a request whose last transfer coding is not chunked has no content.
+ * Should that be wrong, what follows is garbage between messages.
+ */
 
 enum http1_framing {
 	HTTP1_NO_CONTENT,
@@ -57,17 +74,20 @@ struct http1_event {
 	struct str fields;     /* HEAD, TRAILERS: the field lines, for http1_field_next */
 	struct str data;       /* CONTENT */
 	uint32_t head_len;     /* HEAD: octets from the start line through the empty line */
-	uint64_t gap;	       /* CONTENT: octets of content that were missing (data is empty then) */
+	uint64_t gap;	       /* CONTENT: octets of it that are missing (data is empty then) */
 };
 
 struct http1 {
-	/* Private. About 100 octets; no pointers; may be copied while no call is running. */
-	uint8_t kind, state, method_class, framing;
-	uint8_t until_close, interim, pad[2];
-	uint32_t scanned;     /* octets of an incomplete head already searched for its end */
-	uint64_t remaining;   /* content or chunk octets still to come */
-	uint32_t line_len;    /* length of a chunk-size or trailer line so far */
-	uint32_t reserved;
+	/* Private. No pointers; may be copied while no call is running. */
+	uint8_t kind, state, method_class;
+	uint8_t tunnel;	  /* after the END that is due this protocol is over */
+	uint8_t interim;  /* the message is a 1xx response */
+	uint8_t at_line;  /* lost: the next octet is the first of a line, or of all after a gap */
+	uint8_t started;  /* the incomplete head is beyond doubt the head of a message */
+	uint8_t digits;	  /* a chunk-size has at least one digit */
+	uint32_t scanned; /* octets of an incomplete head or trailer section already looked at */
+	uint32_t line_len; /* chunk-size line: octets so far; head skipped: place in the line */
+	uint64_t remaining; /* content or chunk octets still to come */
 };
 
 void http1_init(struct http1 *h, enum http1_kind kind);
@@ -79,11 +99,15 @@ void http1_init(struct http1 *h, enum http1_kind kind);
 enum probe_result http1_probe(const uint8_t *p, size_t n, enum http1_kind kind);
 
 /*
- * Consumes octets from p and says what they are. With PARSE_MORE the caller keeps p + *used and
- * calls again with more; at most HTTP1_MAX_HEAD octets need to be kept. Content is never kept.
+ * Consumes octets from p and says what they are. Call it until it returns PARSE_MORE with nothing
+ * consumed or nothing left: END consumes no octets, so it may be due when n is 0. With PARSE_MORE
+ * the caller keeps p + *used and calls again with more behind it; at most HTTP1_MAX_HEAD octets
+ * need to be kept. Content is never kept. Empty lines before a start line (RFC 9112 section 2.2)
+ * are consumed with PARSE_MORE or with the HEAD: the message starts head_len before the end of what
+ * the HEAD consumed.
  * PARSE_END: after a 101 response, or a 2xx to CONNECT; nothing more is parsed in either direction
- * (the caller tells the other direction with http1_tunnel()).
- * Garbage between messages: PARSE_SKIPPED with the octets to pass over.
+ * (the caller tells the other direction with http1_tunnel()). Nothing is consumed.
+ * Garbage between messages: PARSE_SKIPPED with the octets to pass over. PARSE_BAD is not returned.
  */
 enum parse_status http1_next(struct http1 *h, const uint8_t *p, size_t n, size_t *used,
 			     struct http1_event *ev);
@@ -96,21 +120,25 @@ enum parse_status http1_next(struct http1 *h, const uint8_t *p, size_t n, size_t
 void http1_expect(struct http1 *h, struct str method);
 
 /*
- * n octets of this direction are missing. Inside content of known length (or until close) they are
- * counted as content: returns PARSE_EVENT with a CONTENT event whose gap says how many (possibly fewer than n,
- * then call again with the rest: *used says how many octets of the gap were consumed). Elsewhere the
- * current message, if any, is aborted: PARSE_EVENT with ABORT (once; *used is 0, call again), then
- * PARSE_SKIPPED with *used == n; after that the parser looks for the next start of a message.
+ * n octets of this direction are missing. What http1_next() left unconsumed before them is void:
+ * the caller drops it. Call again with the rest of the gap until *used adds up to n:
+ * - inside content of known length, or until close, PARSE_EVENT with a CONTENT event whose gap says
+ *   how many of them it consumed;
+ * - an END that is due comes first: PARSE_EVENT, *used 0;
+ * - elsewhere the message, if any, is aborted: PARSE_EVENT with ABORT, *used 0;
+ * - then PARSE_SKIPPED with *used == n, and the parser looks for the next start of a message;
+ * - PARSE_END with *used == n where http1_next() would return it.
  */
 enum parse_status http1_gap(struct http1 *h, uint64_t n, uint64_t *used, struct http1_event *ev);
 
 /*
- * The direction has ended (FIN or close). PARSE_EVENT with END (content until close) or ABORT
- * (message incomplete, an incomplete head included), or PARSE_END when nothing was open.
+ * The direction has ended (FIN or close). PARSE_EVENT with END (one that is due, or content until
+ * close) or ABORT (message incomplete, an incomplete head included), or PARSE_END when nothing was
+ * open. Call until PARSE_END.
  */
 enum parse_status http1_eof(struct http1 *h, struct http1_event *ev);
 
-/* This direction is no longer HTTP/1. */
+/* This direction is no longer HTTP/1. An END that is due still comes. */
 void http1_tunnel(struct http1 *h);
 
 /*
