@@ -29,8 +29,8 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
-PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c) cli/filter.c
-PROG_SRCS := $(wildcard attach/*.c) $(filter-out cli/filter.c,$(wildcard cli/*.c cli/tui/*.c))
+PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c cli/filter*.c)
+PROG_SRCS := $(wildcard attach/*.c) $(filter-out cli/filter%.c,$(wildcard cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(B)/%.bpf.o)
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -114,8 +114,8 @@ check-cli: zctrace $(B)/asan/zctrace
 check-live: zctrace $(B)/asan/zctrace
 	$(Q)tests/run $(CHECK_LIVE)
 
-bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/bench_*.c))
-	$(Q)tests/deps.sh check
+bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
+		$(B)/tests/bench/empty.bpf.o
 	$(Q)tests/bench/bench.py
 
 $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
