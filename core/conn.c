@@ -1,0 +1,186 @@
+#include "core/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIN_BUCKETS 1024u
+#define MAX_IDLE 1024u
+#define TOUCH_INTERVAL 10000000u /* ns */
+
+static uint32_t bucket_of(const struct conn_table *t, uint64_t cookie)
+{
+	return (uint32_t)((cookie * 0x9e3779b97f4a7c15ull) >> 32) & (t->nbuckets - 1);
+}
+
+int conn_table_init(struct conn_table *t)
+{
+	memset(t, 0, sizeof(*t));
+	list_init(&t->lru);
+	t->bucket = calloc(MIN_BUCKETS, sizeof(*t->bucket));
+	if (!t->bucket)
+		return -ENOMEM;
+	t->nbuckets = MIN_BUCKETS;
+	return 0;
+}
+
+void conn_table_release(struct conn_table *t)
+{
+	while (t->idle) {
+		struct conn *c = t->idle;
+
+		t->idle = c->hash_next;
+		free(c);
+	}
+	free(t->bucket);
+	t->bucket = NULL;
+}
+
+struct conn *conn_find(struct conn_table *t, uint64_t cookie)
+{
+	struct conn *c = t->last;
+
+	if (c && c->cookie == cookie)
+		return c;
+	for (c = t->bucket[bucket_of(t, cookie)]; c; c = c->hash_next)
+		if (c->cookie == cookie) {
+			t->last = c;
+			return c;
+		}
+	return NULL;
+}
+
+void conn_touch(struct conn_table *t, struct conn *c, uint64_t now)
+{
+	if (now < c->used + TOUCH_INTERVAL)
+		return;
+	c->used = now;
+	list_unlink(&c->lru);
+	list_append(&t->lru, &c->lru);
+}
+
+/* Doubles the buckets; without memory the chains just get longer. */
+static void grow(struct conn_table *t)
+{
+	struct conn **old = t->bucket;
+	uint32_t n = t->nbuckets;
+	struct conn **bucket = calloc((size_t)n * 2, sizeof(*bucket));
+
+	if (!bucket)
+		return;
+	t->bucket = bucket;
+	t->nbuckets = n * 2;
+	for (uint32_t i = 0; i < n; i++)
+		for (struct conn *c = old[i], *next; c; c = next) {
+			uint32_t b = bucket_of(t, c->cookie);
+
+			next = c->hash_next;
+			c->hash_next = bucket[b];
+			bucket[b] = c;
+		}
+	free(old);
+}
+
+struct conn *conn_add(struct conn_table *t, uint64_t cookie)
+{
+	struct conn *c = t->idle;
+	uint32_t b;
+
+	if (c) {
+		t->idle = c->hash_next;
+		t->nidle--;
+	} else {
+		c = malloc(sizeof(*c));
+		if (!c)
+			return NULL;
+	}
+	memset(c, 0, sizeof(*c));
+	c->cookie = cookie;
+	list_init(&c->stalled);
+	list_init(&c->closing);
+	list_append(&t->lru, &c->lru);
+	for (int d = 0; d < 2; d++) {
+		stream_init(&c->half[d].stream);
+		c->half[d].cap = ZC_WANT_ALL;
+	}
+	if (t->count >= t->nbuckets)
+		grow(t);
+	b = bucket_of(t, cookie);
+	c->hash_next = t->bucket[b];
+	t->bucket[b] = c;
+	t->count++;
+	t->last = c;
+	return c;
+}
+
+void conn_remove(struct conn_table *t, struct conn *c)
+{
+	struct conn **link = &t->bucket[bucket_of(t, c->cookie)];
+
+	while (*link != c)
+		link = &(*link)->hash_next;
+	*link = c->hash_next;
+	t->count--;
+	if (t->last == c)
+		t->last = NULL;
+	list_unlink(&c->lru);
+	list_unlink(&c->stalled);
+	list_unlink(&c->closing);
+	if (t->nidle >= MAX_IDLE) {
+		free(c);
+		return;
+	}
+	c->hash_next = t->idle;
+	t->idle = c;
+	t->nidle++;
+}
+
+struct conn *conn_oldest(struct conn_table *t)
+{
+	if (list_empty(&t->lru))
+		return NULL;
+	return list_entry(t->lru.next, struct conn, lru);
+}
+
+static int passes(const struct io_mark *m, uint64_t pos)
+{
+	return (int32_t)(m->seq - (uint32_t)pos) > 0;
+}
+
+const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
+{
+	uint32_t n = h->nio < CONN_IO_MARKS ? h->nio : CONN_IO_MARKS;
+
+	for (uint32_t i = h->nio - n; i != h->nio; i++) {
+		const struct io_mark *m = &h->io[i % CONN_IO_MARKS];
+
+		if (!passes(m, pos))
+			continue;
+		/* if all that is known passes, one that is forgotten may have been the first */
+		if (i != h->nio - n || h->nio == n)
+			return m;
+		break;
+	}
+	if (h->kept_io_valid && h->kept_io_pos <= pos && passes(&h->kept_io, pos))
+		return &h->kept_io;
+	return NULL;
+}
+
+void half_io_add(struct half *h, const struct zc_ev_io *io)
+{
+	struct io_mark m = {io->ev.time, io->seq, io->pid, io->tid};
+	struct str kept = stream_kept(&h->stream);
+
+	h->io[h->nio++ % CONN_IO_MARKS] = m;
+	if (!kept.p) {
+		h->kept_io_valid = 0;
+		return;
+	}
+	if (h->kept_io_valid && h->kept_io_pos == h->stream.next - kept.n)
+		return;
+	if (passes(&m, h->stream.next - kept.n)) {
+		h->kept_io = m;
+		h->kept_io_pos = h->stream.next - kept.n;
+		h->kept_io_valid = 1;
+	}
+}

@@ -1,0 +1,133 @@
+/*
+ * conn.h - connections, by socket cookie, the longest unused one first to go
+ */
+#ifndef ZC_CORE_CONN_H
+#define ZC_CORE_CONN_H
+
+#include <stdint.h>
+
+#include "bpf/events.h"
+#include "core/list.h"
+#include "core/stream.h"
+#include "parsers/http1.h"
+
+struct engine;
+struct exchange;
+
+#define CONN_IO_MARKS 4
+
+/* The application read or wrote everything before seq. */
+struct io_mark {
+	uint64_t time;
+	uint32_t seq, pid, tid;
+};
+
+/* One direction of a connection. */
+struct half {
+	struct stream stream;
+	struct http1 parser;
+	struct exchange *x; /* whose message is being parsed */
+	uint64_t msg_pos;   /* where that message started */
+	uint64_t last_time; /* when the last octet consumed went by */
+	uint64_t fin_time;  /* when FIN did; 0: not seen */
+	uint8_t in_message; /* HEAD came, END or ABORT did not */
+	uint8_t ended;	    /* nothing more comes */
+	uint8_t hint_valid; /* ack_hint is */
+	uint32_t ack_hint;  /* what the other direction acknowledged last */
+
+	/* the latest I/O, oldest first from io[nio % CONN_IO_MARKS] once it is full */
+	struct io_mark io[CONN_IO_MARKS];
+	uint32_t nio;
+	/* the first I/O that passed the start of an incomplete head */
+	uint8_t kept_io_valid;
+	uint64_t kept_io_pos;
+	struct io_mark kept_io;
+
+	/* what was last told to the kernel side */
+	uint64_t skip_to;
+	uint32_t cap;
+
+	/* octets and segments in which no message was found */
+	uint64_t strange_bytes;
+	uint32_t strange_segs;
+};
+
+enum conn_protocol { CONN_UNKNOWN, CONN_HTTP1, CONN_OPAQUE };
+
+struct conn {
+	struct conn *hash_next; /* or the next free one */
+	struct list lru, stalled, closing;
+	struct engine *engine;
+	uint64_t cookie;
+	uint64_t used; /* when it was last moved to the young end */
+
+	struct half half[2]; /* ZC_RX, ZC_TX */
+	uint8_t protocol;
+	uint8_t request_dir; /* CONN_HTTP1: the direction that carries requests */
+
+	uint8_t late;	   /* existed before we looked, for all we know */
+	uint8_t opened;	   /* OPEN was seen */
+	uint8_t has_addr, role;
+	uint8_t reset, dead, forgotten;
+	uint8_t told;	   /* the kernel side has a policy for it */
+	uint8_t quiet;
+	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
+	uint8_t resp_gap;  /* octets were lost between responses: which comes next is not certain */
+	uint8_t lost;	   /* events of it were lost some time */
+	uint8_t lost_end;  /* of these, some at its very end */
+	uint8_t requested; /* a request was seen */
+	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
+	uint64_t open_time, established_time, end_time, expires;
+	uint64_t uncopied; /* octets of segments announced, but not captured */
+
+	uint8_t laddr[16], raddr[16];
+	uint16_t lport, rport;
+	uint32_t pid, tid;
+	char comm[17];
+	uint64_t id_hash;
+	int id_hash_valid;
+
+	/* exchanges not complete, in order of their requests */
+	struct exchange *head, *tail;
+	struct exchange *no_io; /* the first of them that waits for its io_time */
+	uint32_t nqueued;
+	uint64_t nexchanges;
+	/* complete, but for the application's reading them */
+	struct exchange *wait_head, *wait_tail;
+};
+
+struct conn_table {
+	struct conn **bucket;
+	uint32_t nbuckets; /* a power of two */
+	uint32_t count;
+	struct list lru; /* oldest first */
+	struct conn *idle;
+	uint32_t nidle;
+	struct conn *last; /* the one found last */
+};
+
+int conn_table_init(struct conn_table *t); /* -ENOMEM */
+void conn_table_release(struct conn_table *t); /* all connections must be removed before */
+
+struct conn *conn_find(struct conn_table *t, uint64_t cookie);
+
+/* Marks c as used at time now. Coarse: what was used within 10 ms is not moved. */
+void conn_touch(struct conn_table *t, struct conn *c, uint64_t now);
+
+/* A new connection, zeroed but for its lists and streams; NULL: out of memory. */
+struct conn *conn_add(struct conn_table *t, uint64_t cookie);
+
+/* Takes it out of table and lists. Streams and exchanges must have been released. */
+void conn_remove(struct conn_table *t, struct conn *c);
+
+/* The longest unused connection, or NULL. */
+struct conn *conn_oldest(struct conn_table *t);
+
+/*
+ * The first I/O in direction h after which octet `pos` had been read or written; NULL if none is
+ * known, or if it cannot be told whether it was the first.
+ */
+const struct io_mark *half_io_passing(const struct half *h, uint64_t pos);
+void half_io_add(struct half *h, const struct zc_ev_io *io);
+
+#endif

@@ -1,0 +1,663 @@
+#include "core/engine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/http1_conn.h"
+
+#define DEFAULT_MAX_CONNS 65536u
+#define POOL_LIMIT (64u << 20)
+#define TICK 20000000ull	   /* ns */
+#define ZOMBIE 20000000ull	   /* ns: events of a connection may follow its CLOSE by this */
+#define NOTE_INTERVAL 1000000000ull /* ns between notes about loss */
+#define SKIP_WORTH 16384u	   /* octets that are worth telling the kernel side about */
+#define SKIP_MAX (1ull << 30)	   /* how far ahead; the kernel side compares modulo 2^32 */
+
+/* What may go by in each direction of a connection without a message before it counts as unknown. */
+#define STRANGE_SEGS 8u
+#define STRANGE_BYTES 65536u
+#define LATE_STRANGE_SEGS 64u /* we may have joined in the middle of a body */
+#define LATE_STRANGE_BYTES 262144u
+#define ONE_WAY 16u /* times as much if the other direction is silent */
+
+/* ---- what is wanted */
+
+static uint32_t skip_seq(const struct half *h)
+{
+	if (!h->stream.started)
+		return h->ack_hint;
+	if (h->skip_to > h->stream.next)
+		return (uint32_t)h->skip_to;
+	return (uint32_t)h->stream.next;
+}
+
+static void send_want(struct engine *e, struct conn *c)
+{
+	struct zc_policy w = {.conn = c->cookie, .quiet = c->quiet};
+
+	for (int d = 0; d < 2; d++) {
+		struct half *h = &c->half[d];
+
+		w.dir[d].skip_to = skip_seq(h);
+		w.dir[d].cap = h->cap;
+		if (h->stream.started && h->skip_to < h->stream.next)
+			h->skip_to = h->stream.next;
+	}
+	c->told = 1;
+	e->opt.on_want(e->opt.ctx, &w);
+}
+
+/* Returns 1 if something is to be told about direction h. */
+static int review_want(const struct conn *c, struct half *h)
+{
+	uint64_t n = http1_conn_unneeded(c, h);
+	uint32_t cap = n == UINT64_MAX ? 0 : ZC_WANT_ALL;
+	uint64_t next = h->stream.next, target;
+	int change = 0;
+
+	if (cap != h->cap) {
+		h->cap = cap;
+		change = 1;
+	}
+	if (n > SKIP_WORTH && n != UINT64_MAX) {
+		target = next + (n < SKIP_MAX ? n : SKIP_MAX);
+		/* renewed when half of it is used up, not with every segment */
+		if (h->skip_to < target && (h->skip_to < next + SKIP_MAX / 2 || n < SKIP_MAX)) {
+			h->skip_to = target;
+			change = 1;
+		}
+	}
+	/* an old skip_to would come to lie ahead */
+	return change || (c->told && h->stream.started && next > h->skip_to + SKIP_MAX);
+}
+
+static void update_want(struct engine *e, struct conn *c)
+{
+	int change;
+
+	if (!e->opt.on_want || c->protocol != CONN_HTTP1)
+		return;
+	/* a policy is about both directions: where nothing was seen yet, skip_to could hit anything */
+	for (int d = 0; d < 2; d++)
+		if (!c->half[d].stream.started && !c->half[d].hint_valid)
+			return;
+	change = review_want(c, &c->half[ZC_RX]);
+	change |= review_want(c, &c->half[ZC_TX]);
+	if (change)
+		send_want(e, c);
+}
+
+static void make_opaque(struct engine *e, struct conn *c)
+{
+	c->protocol = CONN_OPAQUE;
+	if (c->quiet)
+		return;
+	c->quiet = 1;
+	for (int d = 0; d < 2; d++) {
+		stream_release(&c->half[d].stream, &e->pool);
+		c->half[d].cap = 0;
+	}
+	if (e->opt.on_want)
+		send_want(e, c);
+}
+
+/* ---- what it is */
+
+static int exceeds(const struct half *h, uint32_t segs, uint32_t bytes)
+{
+	return h->strange_segs >= segs || h->strange_bytes >= bytes;
+}
+
+static void strange(struct engine *e, struct conn *c, struct half *h, uint64_t n)
+{
+	uint32_t segs = c->late ? LATE_STRANGE_SEGS : STRANGE_SEGS;
+	uint32_t bytes = c->late ? LATE_STRANGE_BYTES : STRANGE_BYTES;
+
+	h->strange_segs++;
+	h->strange_bytes += n;
+	if ((exceeds(&c->half[0], segs, bytes) && exceeds(&c->half[1], segs, bytes)) ||
+	    exceeds(h, segs * ONE_WAY, bytes * ONE_WAY))
+		make_opaque(e, c);
+}
+
+static enum probe_result probe(const struct conn *c, const struct half *h, const uint8_t *p,
+			       size_t n, int *request_dir)
+{
+	int dir = h == &c->half[ZC_TX];
+	enum probe_result req = http1_probe(p, n, HTTP1_REQUEST);
+	enum probe_result resp = http1_probe(p, n, HTTP1_RESPONSE);
+
+	/* in the middle of a body there may be anything, but roles are known */
+	if (c->late && c->role != ZC_ROLE_UNKNOWN) {
+		int request = (c->role == ZC_ROLE_SERVER) == (dir == ZC_RX);
+
+		*(request ? &resp : &req) = PROBE_NO;
+	}
+	*request_dir = req == PROBE_YES ? dir : !dir;
+	if (req == PROBE_YES || resp == PROBE_YES)
+		return PROBE_YES;
+	return req == PROBE_MORE || resp == PROBE_MORE ? PROBE_MORE : PROBE_NO;
+}
+
+static size_t find_protocol(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
+			    size_t n, uint64_t pos)
+{
+	int request_dir;
+
+	switch (probe(c, h, p, n, &request_dir)) {
+	case PROBE_YES:
+		http1_conn_begin(c, request_dir);
+		return http1_conn_data(c, h, p, n, pos);
+	case PROBE_MORE:
+		return 0;
+	case PROBE_NO:
+		break;
+	}
+	e->stats.unparsed_bytes += n;
+	strange(e, c, h, n);
+	return n;
+}
+
+/* ---- struct stream_sink */
+
+static struct half *half_of(struct stream *s)
+{
+	return list_entry(s, struct half, stream);
+}
+
+static size_t sink_data(void *ctx, struct stream *s, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct conn *c = ctx;
+	struct half *h = half_of(s);
+	size_t used = n;
+
+	if (c->protocol == CONN_HTTP1 && !h->ended)
+		used = http1_conn_data(c, h, p, n, pos);
+	else if (c->protocol == CONN_UNKNOWN)
+		used = find_protocol(c->engine, c, h, p, n, pos);
+	else if (c->protocol == CONN_OPAQUE)
+		c->engine->stats.skipped_bytes += n;
+	else
+		c->engine->stats.unparsed_bytes += n;
+	if (c->protocol == CONN_OPAQUE)
+		make_opaque(c->engine, c);
+	return used;
+}
+
+static void sink_gap(void *ctx, struct stream *s, uint64_t pos, uint64_t n, enum stream_gap why,
+		     struct str kept)
+{
+	struct conn *c = ctx;
+	struct half *h = half_of(s);
+
+	if (c->protocol == CONN_HTTP1 && !h->ended) {
+		http1_conn_gap(c, h, pos, n, why, kept);
+		return;
+	}
+	if (c->protocol == CONN_OPAQUE) {
+		c->engine->stats.skipped_bytes += n;
+		return;
+	}
+	c->engine->stats.uncaptured_bytes += n;
+	c->engine->stats.unparsed_bytes += kept.n;
+	if (c->protocol == CONN_UNKNOWN)
+		strange(c->engine, c, h, n + kept.n);
+}
+
+static struct stream_sink sink_of(struct engine *e, struct conn *c)
+{
+	return (struct stream_sink){sink_data, sink_gap, c, &e->pool};
+}
+
+/* ---- connections */
+
+/* Order in which directions are worked on: requests before their responses. */
+static int first_dir(const struct conn *c)
+{
+	return c->protocol == CONN_HTTP1 ? c->request_dir : ZC_RX;
+}
+
+static void flush_streams(struct engine *e, struct conn *c)
+{
+	struct stream_sink k = sink_of(e, c);
+	int d = first_dir(c);
+
+	if (c->forgotten)
+		return;
+	stream_flush(&c->half[d].stream, &k, e->now);
+	stream_flush(&c->half[!d].stream, &k, e->now);
+}
+
+static void destroy_conn(struct engine *e, struct conn *c)
+{
+	for (int d = 0; d < 2; d++)
+		stream_release(&c->half[d].stream, &e->pool);
+	conn_remove(&e->conns, c);
+}
+
+static void end_half(struct conn *c, int d, uint64_t time)
+{
+	struct half *h = &c->half[d];
+
+	if (c->protocol == CONN_HTTP1)
+		http1_conn_eof(c, h, h->fin_time && !c->reset ? h->fin_time : time);
+}
+
+/* The socket is gone and so is the time for stragglers. */
+static void bury_conn(struct engine *e, struct conn *c)
+{
+	int d;
+
+	flush_streams(e, c);
+	/* what was lost since the last segment may have been a response */
+	c->resp_gap |= c->lost_end;
+	d = first_dir(c);
+	end_half(c, d, c->end_time);
+	end_half(c, !d, c->end_time);
+	http1_conn_end(c, c->forgotten ? HTTP1_CONN_DROPPED : HTTP1_CONN_EVICTED);
+	destroy_conn(e, c);
+}
+
+static void evict_conn(struct engine *e, struct conn *c)
+{
+	e->stats.evicted_conns++;
+	if (!list_linked(&c->closing)) {
+		http1_conn_end(c, HTTP1_CONN_EVICTED);
+		destroy_conn(e, c);
+	} else {
+		bury_conn(e, c);
+	}
+}
+
+static struct conn *new_conn(struct engine *e, uint64_t cookie, uint64_t now)
+{
+	struct conn *c;
+
+	while (e->conns.count >= e->opt.max_conns)
+		evict_conn(e, conn_oldest(&e->conns));
+	c = conn_add(&e->conns, cookie);
+	if (!c)
+		return NULL;
+	c->engine = e;
+	c->used = now;
+	c->late = 1; /* until something shows that it is not */
+	return c;
+}
+
+static void schedule_burial(struct engine *e, struct conn *c, uint64_t time)
+{
+	if (list_linked(&c->closing))
+		return;
+	c->end_time = time;
+	c->expires = e->now + ZOMBIE;
+	list_append(&e->closing, &c->closing);
+}
+
+static void run_streams(struct engine *e, struct conn *c)
+{
+	struct stream_sink k = sink_of(e, c);
+	int d = first_dir(c), waits;
+
+	waits = stream_run(&c->half[d].stream, &c->half[!d].stream, &k, e->now);
+	waits |= stream_run(&c->half[!d].stream, &c->half[d].stream, &k, e->now);
+	if (!waits)
+		list_unlink(&c->stalled);
+	else if (!list_linked(&c->stalled))
+		list_append(&e->stalled, &c->stalled);
+}
+
+static int stream_waits(const struct stream *s)
+{
+	return s->pend || s->proven > s->next;
+}
+
+/* After octets or ends have come: what follows from it. */
+static void settle_conn(struct engine *e, struct conn *c)
+{
+	int d;
+
+	if (stream_waits(&c->half[0].stream) || stream_waits(&c->half[1].stream))
+		run_streams(e, c);
+	else if (list_linked(&c->stalled))
+		list_unlink(&c->stalled);
+	d = first_dir(c);
+	if (stream_at_end(&c->half[d].stream))
+		end_half(c, d, e->now);
+	if (stream_at_end(&c->half[!d].stream))
+		end_half(c, !d, e->now);
+	update_want(e, c);
+}
+
+/* ---- events */
+
+static void on_segment(struct engine *e, const struct zc_ev_segment *s)
+{
+	int dir = s->dir & 1, flags = s->tcp_flags;
+	struct stream_seg g = {
+		.time = s->ev.time, .data = (const uint8_t *)(s + 1), .seq = s->seq,
+		.len = s->orig_len, .cap_off = s->cap_off, .cap_len = s->cap_len, .ack = s->ack,
+		.has_ack = (flags & ZC_TCP_ACK) && !(flags & ZC_TCP_RST),
+		.syn = (flags & ZC_TCP_SYN) != 0, .fin = (flags & ZC_TCP_FIN) != 0,
+		.lost = dir == ZC_TX && s->lost,
+	};
+	struct conn *c;
+	struct half *h;
+
+	if (g.cap_off > g.len || g.cap_len > g.len - g.cap_off)
+		return;
+	if (!s->ev.conn) {
+		e->stats.lost_events += s->orig_len != 0;
+		return;
+	}
+	c = conn_find(&e->conns, s->ev.conn);
+	if (!c) {
+		/* what remains of a connection that is over is not worth one */
+		if (!g.len && !g.syn)
+			return;
+		c = new_conn(e, s->ev.conn, e->now);
+		if (!c)
+			return;
+	}
+	conn_touch(&e->conns, c, e->now);
+	if (c->forgotten)
+		return;
+	if (g.syn)
+		c->late = 0;
+	if (s->lost)
+		http1_conn_lost(c);
+	c->uncopied += g.len - g.cap_len;
+	h = &c->half[dir];
+	if (g.has_ack) {
+		c->half[!dir].ack_hint = g.ack;
+		c->half[!dir].hint_valid = 1;
+	}
+	if (g.fin && !h->fin_time)
+		h->fin_time = g.time;
+	if (flags & ZC_TCP_RST && !c->reset) {
+		c->reset = 1;
+		schedule_burial(e, c, g.time);
+	}
+	if (c->protocol == CONN_OPAQUE) {
+		e->stats.skipped_bytes += g.len;
+	} else if (g.len || g.syn || g.fin) {
+		struct stream_sink k = sink_of(e, c);
+
+		stream_add(&h->stream, &c->half[!dir].stream, &k, &g);
+		settle_conn(e, c);
+	}
+}
+
+static void start_stream(struct stream *s, uint32_t seq)
+{
+	if (s->started)
+		return;
+	s->started = s->from_syn = 1;
+	s->next = s->proven = (1ull << 32) + seq;
+}
+
+static void on_open(struct engine *e, const struct zc_ev_open *o)
+{
+	struct conn *c = conn_find(&e->conns, o->ev.conn);
+
+	if (!o->ev.conn)
+		return;
+	if (!c)
+		c = new_conn(e, o->ev.conn, e->now);
+	if (!c)
+		return;
+	conn_touch(&e->conns, c, e->now);
+	memcpy(c->laddr, o->laddr, 16);
+	memcpy(c->raddr, o->raddr, 16);
+	c->lport = o->lport;
+	c->rport = o->rport;
+	c->has_addr = 1;
+	c->id_hash_valid = 0;
+	c->role = o->role;
+	c->late = (o->ev.flags & ZC_OPEN_LATE) != 0;
+	c->open_time = c->late ? 0 : o->ev.time;
+	if (o->ev.flags & ZC_OPEN_SEQ)
+		for (int d = 0; d < 2; d++)
+			start_stream(&c->half[d].stream, o->seq[d]);
+	if (o->pid) {
+		c->pid = o->pid;
+		memcpy(c->comm, o->comm, sizeof(o->comm));
+	}
+}
+
+static void on_owner(struct engine *e, const struct zc_ev_owner *o)
+{
+	struct conn *c = conn_find(&e->conns, o->ev.conn);
+
+	if (!c)
+		return;
+	c->pid = o->pid;
+	memcpy(c->comm, o->comm, sizeof(o->comm));
+}
+
+static void on_established(struct engine *e, const struct zc_ev *ev)
+{
+	struct conn *c = conn_find(&e->conns, ev->conn);
+
+	if (c && !c->established_time)
+		c->established_time = ev->time;
+}
+
+static void on_io(struct engine *e, const struct zc_ev_io *io)
+{
+	struct conn *c = conn_find(&e->conns, io->ev.conn);
+	struct half *h;
+
+	e->io_seen = 1;
+	if (!c || c->forgotten)
+		return;
+	conn_touch(&e->conns, c, e->now);
+	h = &c->half[io->dir & 1];
+	half_io_add(h, io);
+	if (c->protocol == CONN_HTTP1 || c->wait_head)
+		http1_conn_io(c, io);
+	/* what was read has come in; what was written may be still to go out */
+	if (io->dir == ZC_RX && h->stream.started && c->protocol != CONN_OPAQUE) {
+		stream_prove(&h->stream, stream_pos(&h->stream, io->seq), io->ev.time);
+		if (h->stream.proven > h->stream.next)
+			settle_conn(e, c);
+	}
+}
+
+static void on_close(struct engine *e, const struct zc_ev_close *ev)
+{
+	struct conn *c = conn_find(&e->conns, ev->ev.conn);
+	uint64_t skipped = ev->skipped[0] + ev->skipped[1];
+
+	if (!c)
+		return;
+	if (ev->ev.flags & ZC_CLOSE_FORGET) {
+		http1_conn_end(c, HTTP1_CONN_DROPPED);
+		c->forgotten = 1;
+		c->protocol = CONN_OPAQUE;
+	} else if (ev->lost) {
+		http1_conn_lost(c);
+		c->lost_end = 1;
+	}
+	/* what was not even announced */
+	if (skipped > c->uncopied)
+		e->stats.skipped_bytes += skipped - c->uncopied;
+	schedule_burial(e, c, ev->ev.time);
+}
+
+/* Tells what was lost, not more than once a second. */
+static void note_lost(struct engine *e, int force)
+{
+	uint64_t n = e->stats.lost_events - e->lost_told;
+	struct note note = {.name = "lost", .text = "events were lost on the way from the kernel"};
+
+	if (!n || !e->opt.on_note)
+		return;
+	if (!force && e->lost_told_time && e->now < e->lost_told_time + NOTE_INTERVAL)
+		return;
+	note.time_ns = e->now + (uint64_t)e->opt.wall_offset;
+	note.nfields = 3;
+	note.field[0].key = "lost_events";
+	note.field[0].value = n;
+	note.field[1].key = "lost_bytes";
+	note.field[1].value = e->lost_bytes - e->lost_told_bytes;
+	note.field[2].key = "lost_events_total";
+	note.field[2].value = e->stats.lost_events;
+	e->lost_told = e->stats.lost_events;
+	e->lost_told_bytes = e->lost_bytes;
+	e->lost_told_time = e->now;
+	e->opt.on_note(e->opt.ctx, &note);
+}
+
+static void on_lost(struct engine *e, const struct zc_ev_lost *l)
+{
+	e->stats.lost_events += l->count;
+	e->lost_bytes += l->bytes;
+	note_lost(e, 0);
+}
+
+/* ---- time */
+
+static void run_stalled(struct engine *e)
+{
+	struct list *n = e->stalled.next, *next;
+
+	for (; n != &e->stalled; n = next) {
+		next = n->next;
+		settle_conn(e, list_entry(n, struct conn, stalled));
+	}
+}
+
+static void tick(struct engine *e)
+{
+	e->ticked = e->now;
+	if (!list_empty(&e->stalled))
+		run_stalled(e);
+	while (!list_empty(&e->closing)) {
+		struct conn *c = list_entry(e->closing.next, struct conn, closing);
+
+		if (c->expires > e->now)
+			break;
+		bury_conn(e, c);
+	}
+	while (!list_empty(&e->waiting)) {
+		struct exchange *x = list_entry(e->waiting.next, struct exchange, timer);
+
+		if (x->resp_last + HTTP1_CONN_READ_WAIT > e->now)
+			break;
+		http1_conn_unwait(x->conn, x);
+	}
+	note_lost(e, 0);
+}
+
+void engine__event(struct engine *e, const struct zc_ev *ev)
+{
+	const void *p = ev;
+
+	e->stats.events++;
+	if (ev->time > e->now)
+		e->now = ev->time;
+	switch (ev->kind) {
+	case ZC_EV_SEGMENT: on_segment(e, p); break;
+	case ZC_EV_IO: on_io(e, p); break;
+	case ZC_EV_OPEN: on_open(e, p); break;
+	case ZC_EV_ESTABLISHED: on_established(e, ev); break;
+	case ZC_EV_CLOSE: on_close(e, p); break;
+	case ZC_EV_OWNER: on_owner(e, p); break;
+	case ZC_EV_LOST: on_lost(e, p); break;
+	default: break; /* processes and listeners are for others */
+	}
+	if (e->now >= e->ticked + TICK)
+		tick(e);
+}
+
+void engine__tick(struct engine *e, uint64_t now)
+{
+	if (now > e->now)
+		e->now = now;
+	tick(e);
+}
+
+/* ---- life */
+
+struct engine *engine__new(const struct engine_options *o)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	if (conn_table_init(&e->conns)) {
+		free(e);
+		return NULL;
+	}
+	e->opt = *o;
+	if (!e->opt.max_conns)
+		e->opt.max_conns = DEFAULT_MAX_CONNS;
+	pool_init(&e->pool, POOL_LIMIT);
+	list_init(&e->waiting);
+	list_init(&e->stalled);
+	list_init(&e->closing);
+	return e;
+}
+
+void engine__finish(struct engine *e)
+{
+	struct conn *c;
+
+	while ((c = conn_oldest(&e->conns))) {
+		if (list_linked(&c->closing)) {
+			bury_conn(e, c);
+			continue;
+		}
+		flush_streams(e, c);
+		settle_conn(e, c);
+		http1_conn_end(c, HTTP1_CONN_FINISHED);
+		destroy_conn(e, c);
+	}
+	note_lost(e, 1);
+}
+
+void engine__stats(const struct engine *e, struct engine_stats *out)
+{
+	*out = e->stats;
+	out->conns = e->conns.count;
+}
+
+void engine__free(struct engine *e)
+{
+	struct conn *c;
+
+	if (!e)
+		return;
+	while ((c = conn_oldest(&e->conns))) {
+		http1_conn_end(c, HTTP1_CONN_DROPPED);
+		destroy_conn(e, c);
+	}
+	while (e->idle) {
+		struct exchange *x = e->idle;
+
+		e->idle = x->next;
+		exchange_free(x);
+	}
+	conn_table_release(&e->conns);
+	pool_release(&e->pool);
+	free(e);
+}
+
+void engine__in_flight(struct engine *e, void (*fn)(void *ctx, const struct span *s), void *ctx)
+{
+	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
+		struct conn *c = list_entry(n, struct conn, lru);
+
+		for (struct exchange *x = c->head; x; x = x->next) {
+			uint32_t incomplete = x->incomplete;
+			struct span s;
+
+			if (x->resp_done)
+				continue;
+			x->incomplete |= SPAN_IN_FLIGHT;
+			exchange_span(e, x, e->now, &s);
+			x->incomplete = incomplete;
+			fn(ctx, &s);
+		}
+	}
+}

@@ -1,0 +1,27 @@
+/*
+ * engine_impl.h - what the parts of the engine share: engine.c, http1_conn.c, exchange.c
+ */
+#ifndef ZC_CORE_ENGINE_IMPL_H
+#define ZC_CORE_ENGINE_IMPL_H
+
+#include "core/conn.h"
+#include "core/engine.h"
+#include "core/exchange.h"
+
+struct engine {
+	struct engine_options opt;
+	struct pool pool;
+	struct conn_table conns;
+	struct exchange *idle; /* free list */
+	uint32_t nidle;
+	struct list waiting; /* exchanges, by deadline */
+	struct list stalled; /* connections with a stream that waits */
+	struct list closing; /* connections, by c->expires */
+	uint64_t now;	     /* source clock: the latest time seen */
+	uint64_t ticked;     /* when time was last acted upon */
+	int io_seen;	     /* this source has I/O events */
+	uint64_t lost_bytes, lost_told, lost_told_bytes, lost_told_time;
+	struct engine_stats stats;
+};
+
+#endif

@@ -1,0 +1,404 @@
+#include "core/engine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IDLE_MAX 4096u	       /* exchanges in the free list */
+#define BLOCK_START 512u       /* room of a new block */
+#define BLOCK_KEPT_MAX 16384u  /* larger blocks do not stay with an exchange in the free list */
+
+static const struct text no_text = {TEXT_NONE, 0};
+
+/* ---- memory */
+
+static int block_reserve(struct block *b, size_t n)
+{
+	size_t cap = b->cap ? b->cap : BLOCK_START;
+	char *p;
+
+	if (b->cap - b->len >= n)
+		return 1;
+	while (cap - b->len < n)
+		cap *= 2;
+	if (cap > UINT32_MAX)
+		return 0;
+	p = realloc(b->p, cap);
+	if (!p)
+		return 0;
+	b->p = p;
+	b->cap = (uint32_t)cap;
+	return 1;
+}
+
+static struct text block_put(struct block *b, const char *p, size_t n)
+{
+	struct text t = {b->len, (uint32_t)n};
+
+	if (!block_reserve(b, n))
+		return no_text;
+	memcpy(b->p + b->len, p, n);
+	b->len += (uint32_t)n;
+	return t;
+}
+
+static void block_recycle(struct block *b)
+{
+	b->len = 0;
+	if (b->cap > BLOCK_KEPT_MAX) {
+		free(b->p);
+		b->p = NULL;
+		b->cap = 0;
+	}
+}
+
+struct exchange *exchange_new(struct engine *e, struct conn *c)
+{
+	struct exchange *x = e->idle;
+
+	if (x) {
+		e->idle = x->next;
+		e->nidle--;
+		memset(x, 0, offsetof(struct exchange, text));
+	} else {
+		x = calloc(1, sizeof(*x));
+		if (!x)
+			return NULL;
+	}
+	x->conn = c;
+	x->seq = c->nexchanges++;
+	x->req_first = x->io_time = x->resp_first = x->resp_last = x->end = SPAN_UNKNOWN;
+	x->method = x->scheme = x->host = x->path = x->query = no_text;
+	x->req_fields = x->resp_fields = no_text;
+	return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+	free(x->text.p);
+	free(x->body[0].p);
+	free(x->body[1].p);
+	free(x);
+}
+
+void exchange_put(struct engine *e, struct exchange *x)
+{
+	list_unlink(&x->timer);
+	if (e->nidle >= IDLE_MAX) {
+		exchange_free(x);
+		return;
+	}
+	block_recycle(&x->text);
+	block_recycle(&x->body[0]);
+	block_recycle(&x->body[1]);
+	x->next = e->idle;
+	e->idle = x;
+	e->nidle++;
+}
+
+/* ---- heads */
+
+static int name_is(struct str name, const char *lower, size_t n)
+{
+	if (name.n != n)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if ((name.p[i] | 0x20) != lower[i])
+			return 0;
+	return 1;
+}
+
+/* One pass over the field lines, for those that every span needs. */
+static void pick_fields(struct exchange *x, struct str fields)
+{
+	struct str name, value;
+	size_t pos = 0;
+
+	while (http1_field_next(fields, &pos, &name, &value)) {
+		if (name.n == 4) {
+			if (x->host.off == TEXT_NONE && name_is(name, "host", 4))
+				x->host = block_put(&x->text, value.p, value.n);
+		} else if (name.n == 11 && name_is(name, "traceparent", 11)) {
+			x->has_traceparent = id_parse_traceparent(value, &x->traceparent) != 0;
+			if (x->traceparents < 2)
+				x->traceparents++;
+		}
+	}
+}
+
+static struct text slice(struct text t, size_t from, size_t to)
+{
+	return (struct text){t.off + (uint32_t)from, (uint32_t)(to - from)};
+}
+
+static void split_query(struct exchange *x, struct text t, const char *p)
+{
+	const char *mark = memchr(p, '?', t.len);
+	size_t n = mark ? (size_t)(mark - p) : t.len;
+
+	x->path = n ? slice(t, 0, n) : block_put(&x->text, "/", 1);
+	if (mark)
+		x->query = slice(t, n + 1, t.len);
+}
+
+/* The four forms of RFC 9112 section 3.2. */
+static void set_target(struct exchange *x, struct str method, struct str target)
+{
+	struct text t = block_put(&x->text, target.p, target.n);
+	size_t authority, end = 0;
+
+	if (t.off == TEXT_NONE || !target.n) {
+		x->incomplete |= SPAN_PATH_NOT_SEEN;
+		return;
+	}
+	if (target.p[0] == '/' || (target.n == 1 && target.p[0] == '*')) {
+		split_query(x, t, target.p);
+		return;
+	}
+	if (method.n == 7 && !memcmp(method.p, "CONNECT", 7)) {
+		x->path = x->host = t;
+		return;
+	}
+	while (end < target.n && target.p[end] != ':' && target.p[end] != '/')
+		end++;
+	authority = end + 3;
+	if (authority > target.n || memcmp(target.p + end, "://", 3)) {
+		split_query(x, t, target.p);
+		return;
+	}
+	x->scheme = slice(t, 0, end);
+	for (end = authority; end < target.n && target.p[end] != '/' && target.p[end] != '?';)
+		end++;
+	x->host = slice(t, authority, end);
+	split_query(x, slice(t, end, target.n), target.p + end);
+}
+
+static struct text keep_fields(const struct engine *e, struct exchange *x, struct str fields)
+{
+	size_t n = fields.n;
+
+	if (!e->opt.keep_fields || !fields.p)
+		return no_text;
+	if (n > EXCHANGE_MAX_FIELDS) {
+		n = EXCHANGE_MAX_FIELDS;
+		x->incomplete |= SPAN_TRUNCATED_HEAD;
+	}
+	return block_put(&x->text, fields.p, n);
+}
+
+static void note_framing(struct exchange *x, const struct http1_event *ev)
+{
+	if (ev->flags & (HTTP1_CL_CONFLICT | HTTP1_CL_AND_TE | HTTP1_CL_INVALID))
+		x->incomplete |= SPAN_BAD_FRAMING;
+}
+
+void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev)
+{
+	x->minor = (uint8_t)ev->minor;
+	x->method = block_put(&x->text, ev->method.p, ev->method.n);
+	set_target(x, ev->method, ev->target);
+	pick_fields(x, ev->fields);
+	x->req_fields = keep_fields(e, x, ev->fields);
+	note_framing(x, ev);
+}
+
+void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev)
+{
+	x->status = (uint16_t)ev->status;
+	if (x->incomplete & SPAN_REQUEST_NOT_SEEN)
+		x->minor = (uint8_t)ev->minor;
+	x->resp_fields = keep_fields(e, x, ev->fields);
+	note_framing(x, ev);
+}
+
+int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
+{
+	return x->body[which].len < e->opt.body_bytes && !(x->incomplete & SPAN_BODY_NOT_SEEN);
+}
+
+void exchange_content(struct engine *e, struct exchange *x, int which, const struct http1_event *ev)
+{
+	*(which ? &x->resp_body_bytes : &x->req_body_bytes) += ev->data.n + ev->gap;
+	if (!e->opt.body_bytes || !exchange_wants_content(e, x, which))
+		return;
+	if (ev->gap) {
+		x->incomplete |= SPAN_BODY_NOT_SEEN;
+	} else if (ev->data.n) {
+		size_t room = e->opt.body_bytes - x->body[which].len;
+
+		block_put(&x->body[which], ev->data.p, ev->data.n < room ? ev->data.n : room);
+	}
+}
+
+/* ---- spans */
+
+static struct str text_str(const struct exchange *x, struct text t)
+{
+	if (t.off == TEXT_NONE)
+		return (struct str){NULL, 0};
+	return (struct str){x->text.p + t.off, t.len};
+}
+
+/* to - from; events swapped by microseconds must not make it wrap */
+static uint64_t elapsed(uint64_t from, uint64_t to)
+{
+	if (from == SPAN_UNKNOWN || to == SPAN_UNKNOWN)
+		return SPAN_UNKNOWN;
+	return to > from ? to - from : 0;
+}
+
+static void set_times(const struct engine *e, const struct exchange *x, uint64_t now,
+		      struct span *s)
+{
+	const struct conn *c = x->conn;
+	uint64_t start = x->req_first, last = x->resp_unsized ? SPAN_UNKNOWN : x->resp_last;
+	uint64_t end;
+
+	if (x->cut)
+		last = x->end;
+	else if (s->incomplete & SPAN_IN_FLIGHT)
+		last = now;
+	else if (!x->resp_done)
+		last = SPAN_UNKNOWN;
+	s->ttfb_ns = elapsed(start, x->resp_first);
+	if (s->kind == SPAN_SERVER) {
+		s->duration_ns = elapsed(start, last);
+		s->inner_ns = elapsed(x->io_time, last);
+		s->queue_ns = elapsed(start, x->io_time);
+	} else {
+		end = x->end == SPAN_UNKNOWN || last == SPAN_UNKNOWN ? last : x->end;
+		s->duration_ns = elapsed(start, end);
+		s->inner_ns = elapsed(start, last);
+		s->queue_ns = SPAN_UNKNOWN;
+	}
+	s->connect_ns = SPAN_UNKNOWN;
+	if (s->kind == SPAN_CLIENT && !x->seq && !c->late && c->role == ZC_ROLE_CLIENT &&
+	    c->open_time && c->established_time)
+		s->connect_ns = elapsed(c->open_time, c->established_time);
+	if (start == SPAN_UNKNOWN)
+		start = x->resp_first != SPAN_UNKNOWN ? x->resp_first : now;
+	s->time_ns = start + (uint64_t)e->opt.wall_offset;
+}
+
+static void set_sizes(const struct exchange *x, struct span *s)
+{
+	int no_req = x->req_unsized || (s->incomplete & SPAN_REQUEST_NOT_SEEN);
+	int no_resp = x->resp_unsized || (s->incomplete & SPAN_RESPONSE_NOT_SEEN);
+
+	s->req_bytes = no_req ? SPAN_UNKNOWN : x->req_bytes;
+	s->req_body_bytes = no_req ? SPAN_UNKNOWN : x->req_body_bytes;
+	s->resp_bytes = no_resp ? SPAN_UNKNOWN : x->resp_bytes;
+	s->resp_body_bytes = no_resp ? SPAN_UNKNOWN : x->resp_body_bytes;
+}
+
+static void set_texts(const struct engine *e, const struct exchange *x, struct span *s)
+{
+	s->method = text_str(x, x->method);
+	s->scheme = text_str(x, x->scheme);
+	if (!s->scheme.p)
+		s->scheme = (struct str){"http", 4};
+	s->host = text_str(x, x->host);
+	s->path = text_str(x, x->path);
+	s->query = text_str(x, x->query);
+	s->req_fields = text_str(x, x->req_fields);
+	s->resp_fields = text_str(x, x->resp_fields);
+	if (x->body[0].len)
+		s->req_body = (struct str){x->body[0].p, x->body[0].len};
+	if (x->body[1].len)
+		s->resp_body = (struct str){x->body[1].p, x->body[1].len};
+	if (s->path.p && e->opt.route)
+		s->route = e->opt.route(e->opt.ctx, s->path);
+}
+
+static void set_endpoints(const struct conn *c, struct span *s)
+{
+	int server = s->kind == SPAN_SERVER;
+
+	s->conn = c->cookie;
+	s->has_addr = c->has_addr;
+	if (!c->has_addr)
+		return;
+	memcpy(s->server_addr, server ? c->laddr : c->raddr, 16);
+	memcpy(s->client_addr, server ? c->raddr : c->laddr, 16);
+	s->server_port = server ? c->lport : c->rport;
+	s->client_port = server ? c->rport : c->lport;
+}
+
+static void set_process(const struct engine *e, const struct exchange *x, struct span *s)
+{
+	const struct conn *c = x->conn;
+
+	s->pid = x->pid ? x->pid : c->pid;
+	s->tid = x->tid;
+	if (!s->pid)
+		return;
+	if (s->pid == c->pid && c->comm[0])
+		s->comm = c->comm;
+	if (e->opt.process_names)
+		e->opt.process_names(e->opt.ctx, s->pid, s->comm, &s->service, &s->runtime,
+				     &s->container);
+}
+
+static void set_ids(const struct exchange *x, struct span *s)
+{
+	struct conn *c = x->conn;
+	/* a response alone is known by its own first octet, on a stream that does not exist */
+	uint32_t stream = s->incomplete & SPAN_REQUEST_NOT_SEEN ? UINT32_MAX : 0;
+	uint32_t seq = (uint32_t)x->req_pos;
+
+	if (!c->id_hash_valid) {
+		c->id_hash = c->has_addr ? id_connection(s->client_addr, s->client_port,
+							 s->server_addr, s->server_port)
+					 : id_mix(c->cookie, 0);
+		c->id_hash_valid = 1;
+	}
+	id_derive_span(c->id_hash, seq, stream, s->kind, s->span_id);
+	if (x->traceparents == 1 && x->has_traceparent) {
+		memcpy(s->trace_id, x->traceparent.trace_id, TRACE_ID_LEN);
+		memcpy(s->parent_id, x->traceparent.parent_id, SPAN_ID_LEN);
+		s->trace_flags = x->traceparent.flags;
+		s->has_parent = 1;
+		s->link = "traceparent";
+		return;
+	}
+	id_derive_trace(c->id_hash, seq, stream, s->trace_id);
+	s->trace_flags = 1; /* sampled: it was recorded */
+}
+
+static enum span_error error_of(const struct exchange *x, enum span_kind kind)
+{
+	if (x->error)
+		return (enum span_error)x->error;
+	if (x->status >= (kind == SPAN_SERVER ? 500 : 400))
+		return SPAN_ERR_STATUS;
+	return SPAN_OK;
+}
+
+void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, struct span *s)
+{
+	const struct conn *c = x->conn;
+
+	memset(s, 0, sizeof(*s));
+	s->kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT;
+	s->protocol = x->minor ? PROTO_HTTP11 : PROTO_HTTP10;
+	s->incomplete = x->incomplete;
+	s->status = x->status;
+	s->seq = x->seq;
+	s->error = error_of(x, s->kind);
+	set_times(e, x, now, s);
+	set_sizes(x, s);
+	set_texts(e, x, s);
+	set_endpoints(c, s);
+	set_process(e, x, s);
+	set_ids(x, s);
+}
+
+void exchange_emit(struct engine *e, struct exchange *x)
+{
+	struct span s;
+
+	exchange_span(e, x, e->now, &s);
+	e->stats.spans++;
+	if (e->opt.on_span)
+		e->opt.on_span(e->opt.ctx, &s);
+	exchange_put(e, x);
+}

@@ -1,0 +1,95 @@
+/*
+ * exchange.h - one request and what answers it, from the request's first octet until its span
+ *
+ * An exchange belongs to its connection's queue until both messages are complete, then possibly
+ * to its list of those that wait for the application to read the response, then to the engine's
+ * free list. Its strings lie in one block that grows and is used again by later exchanges.
+ */
+#ifndef ZC_CORE_EXCHANGE_H
+#define ZC_CORE_EXCHANGE_H
+
+#include <stdint.h>
+
+#include "core/id.h"
+#include "core/list.h"
+#include "core/span.h"
+#include "parsers/http1.h"
+
+#define EXCHANGE_MAX_FIELDS 65536u /* octets of field lines kept per head */
+
+struct engine;
+struct conn;
+
+/* Octets in the exchange's block. */
+struct text {
+	uint32_t off, len; /* off == TEXT_NONE: absent */
+};
+#define TEXT_NONE UINT32_MAX
+
+struct block {
+	char *p;
+	uint32_t len, cap;
+};
+
+struct exchange {
+	struct exchange *next; /* in the connection's queue or waiting list, or the free list */
+	struct list timer;     /* in engine.waiting */
+	struct conn *conn;
+	uint64_t seq;
+	uint64_t req_pos;  /* position of the first octet of the request */
+	uint64_t resp_end; /* position behind the last octet of the response */
+
+	/* source clock; SPAN_UNKNOWN if so */
+	uint64_t req_first; /* first octet of the request went by */
+	uint64_t io_time;   /* the application read (server) or wrote (client) it */
+	uint64_t resp_first, resp_last;
+	uint64_t end; /* client: the application read the last octet; else when it ended */
+
+	uint64_t req_bytes, resp_bytes, req_body_bytes, resp_body_bytes;
+	uint32_t pid, tid;
+	uint32_t incomplete;
+	uint16_t status;
+	uint8_t minor;
+	uint8_t error; /* enum span_error */
+
+	uint8_t req_done, resp_done;
+	uint8_t resp_started; /* at least an interim response was seen */
+	uint8_t req_unsized;  /* the request's end was not seen, so its size is not known */
+	uint8_t resp_unsized; /* same of the response, and its end in time */
+	uint8_t io_done;      /* io_time is known, or can no longer be learned */
+	uint8_t cut;	      /* ended before its response did; end says when */
+	uint8_t traceparents; /* how many the request had; one is valid, more are none */
+	uint8_t has_traceparent;
+	struct traceparent traceparent;
+
+	struct text method, scheme, host, path, query, req_fields, resp_fields;
+	struct block text;
+	struct block body[2]; /* request, response */
+};
+
+/* An empty exchange; NULL: out of memory. */
+struct exchange *exchange_new(struct engine *e, struct conn *c);
+void exchange_put(struct engine *e, struct exchange *x); /* to the free list */
+void exchange_free(struct exchange *x);
+
+/* The head of the request, of the response. What does not fit in memory is left out. */
+void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev);
+void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev);
+
+/* Content; which: 0 request, 1 response. Octets that are missing come as ev->gap. */
+void exchange_content(struct engine *e, struct exchange *x, int which,
+		      const struct http1_event *ev);
+
+/* Is more content wanted for the span than has been kept? */
+int exchange_wants_content(const struct engine *e, const struct exchange *x, int which);
+
+/*
+ * Fills *s from x. Pointers go into x and its connection. now: what an exchange in flight has
+ * lasted until.
+ */
+void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, struct span *s);
+
+/* Shows the span and gives x back. */
+void exchange_emit(struct engine *e, struct exchange *x);
+
+#endif
