@@ -1,0 +1,88 @@
+/*
+ * filter.h - the language of --filter and of '/' in the dashboard
+ *
+ *     expression  = term *( ( "or" / "||" ) term )
+ *     term        = factor *( ( "and" / "&&" ) factor )
+ *     factor      = ( "not" / "!" ) factor / "(" expression ")" / comparison
+ *     comparison  = field [ operator value ]
+ *     operator    = "==" / "!=" / "<" / "<=" / ">" / ">=" / "=~" / "!~"
+ *     value       = word / "string" / 'string'
+ *
+ * Fields have the names of JSON keys, see filter_fields(). A field alone is true when it is
+ * present (and not false): `error`, `not incomplete`, `tls`. A word is a run of octets other than
+ * white space, quotes and ()!=<>~&|. In strings \" \' \\ \n \r \t \0 \xHH are understood; in the
+ * pattern of =~ and !~ only the backslash before the closing quote's kind is, so that PCRE2 sees
+ * the others: "^/api/\d+$".
+ *
+ * Numbers are whole or decimal; a duration takes units (ns us µs ms s m h, also 1m30s), a size
+ * too (B kB KB MB GB TB of 1000, KiB MiB GiB TiB of 1024). Fields in nanoseconds have an alias without "_ns"
+ * that demands a unit. Addresses compare with an address or a prefix (10.0.0.0/8). `time` compares
+ * with RFC 3339 ("2025-12-08T20:44:49Z"). `incomplete == lost-events` is true when the list
+ * contains it.
+ *
+ * An absent field differs from everything: == < <= > >= =~ are false, != and !~ are true.
+ *
+ * Patterns are PCRE2's, on octets, unanchored, compiled by its JIT where there is one. A match
+ * that takes too many steps is given up and counts as no match, for =~ and for !~ alike.
+ */
+#ifndef ZC_CLI_FILTER_H
+#define ZC_CLI_FILTER_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include "core/span.h"
+
+#define FILTER_MAX_LENGTH 4096u /* octets of an expression */
+#define FILTER_MAX_DEPTH 64u	/* nested parentheses and negations */
+
+struct filter;
+
+struct filter_error {
+	size_t offset; /* of the first offending octet; the length of the expression at its end */
+	size_t length; /* of what is offending, at least 1 */
+	char message[160];
+};
+
+enum filter_type {
+	FILTER_TEXT,
+	FILTER_NUMBER,
+	FILTER_DURATION, /* nanoseconds; a number without unit is one, too */
+	FILTER_DURATION_ALIAS, /* the same, but a unit must be there */
+	FILTER_SIZE,
+	FILTER_TIME,
+	FILTER_ADDRESS,
+	FILTER_LIST,
+	FILTER_CHOICE, /* text of a known set */
+	FILTER_TLS,    /* text, or false */
+};
+
+struct filter_field {
+	const char *name;
+	enum filter_type type;
+	const char *help; /* a few words, for manual, completion and dashboard */
+};
+
+/* All fields, ended by one without name, in the order in which people should read them. */
+const struct filter_field *filter_fields(void);
+
+/*
+ * Compiles. NULL with *err filled when the expression is wrong; when out of memory, too (offset 0).
+ * An empty expression is wrong.
+ */
+struct filter *filter__new(const char *expr, struct filter_error *err);
+
+/* 1 or 0. Allocates nothing. Not for two threads at the same time. */
+int filter__match(struct filter *f, const struct span *s);
+
+/* Pattern matches that were given up so far. */
+uint64_t filter__given_up(const struct filter *f);
+
+void filter__free(struct filter *f);
+
+/*
+ * Prints three lines: the message, the expression, and a caret under the offending character.
+ * Control characters and octets that are not UTF-8 show as '?', line breaks and tabs as a space.
+ */
+void filter_error_print(FILE *out, const char *expr, const struct filter_error *err);
+
+#endif
