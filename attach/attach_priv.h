@@ -11,8 +11,11 @@
 #include "attach/attach.h"
 #include "bpf/config.h"
 
-/* Large enough for a burst between two looks of the reader, small enough for 30 MiB in all. */
-#define RING_BYTES (16u << 20)
+/*
+ * Large enough for what comes while the reader waits for a processor; small enough for 30 MiB in
+ * all, since the kernel maps it twice and both mappings count as ours.
+ */
+#define RING_BYTES (8u << 20)
 
 #define MAX_LINKS 12
 #define MAX_PORT_RANGES 64

@@ -5,6 +5,7 @@
  * we end, in whatever way, the kernel takes them away.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -198,6 +199,7 @@ int probes_load(struct attach *a)
 			       probes_explain(a, EPERM, "opening the cgroup v2 hierarchy") :
 			       -ENOTSUP;
 	err = probes_load_objects(a);
+	malloc_trim(0); /* the kernel's type information took megabytes for a moment */
 	if (err)
 		return err;
 	a->probes.shared->generation = 1;

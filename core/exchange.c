@@ -34,7 +34,7 @@ static struct text block_put(struct block *b, const char *p, size_t n)
 {
 	struct text t = {b->len, (uint32_t)n};
 
-	if (!block_reserve(b, n))
+	if (!p || !block_reserve(b, n))
 		return no_text;
 	memcpy(b->p + b->len, p, n);
 	b->len += (uint32_t)n;

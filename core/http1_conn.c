@@ -501,6 +501,7 @@ size_t http1_conn_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 				return off;
 			break;
 		case PARSE_END:
+			c->engine->stats.skipped_bytes += n - off;
 			upgrade(c);
 			return n;
 		case PARSE_SKIPPED:

@@ -207,12 +207,12 @@ static void deliver(struct stream *s, const struct stream_sink *k, const struct 
 
 void stream_prove(struct stream *s, uint64_t pos, uint64_t time)
 {
-	if (!s->started || pos <= s->proven)
+	if (!s->started || pos <= s->next)
 		return;
 	/* FIN takes a sequence number, but is no octet */
 	if (s->fin && pos == s->fin + 1)
 		pos = s->fin;
-	if (s->proven <= s->next || time < s->proof_time)
+	if (s->proven <= s->next || (pos >= s->proven && time < s->proof_time))
 		s->proof_time = time;
 	if (pos > s->proven)
 		s->proven = pos;
