@@ -1,0 +1,382 @@
+/*
+ * flows.c - see flows.h
+ */
+#include "core/flows.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/list.h"
+
+#define FLOWS_DEFAULT 65536u
+#define FLOWS_LIMIT (1u << 24)
+
+/* Retransmissions and segments out of order come this long after a connection's end. */
+#define LINGER_NS 500000000ull
+
+/* The two ends in a fixed order, so that both directions find the same flow. */
+struct key {
+	uint8_t addr[2][16];
+	uint16_t port[2];
+};
+
+struct flow {
+	struct flow *next; /* in its bucket, or among the unused */
+	struct list lru;
+	struct list closing; /* linked: has ended, CLOSE is due at closing_at + LINGER_NS */
+	struct key key;
+	uint64_t conn;
+	uint64_t closing_at;
+	uint64_t bytes[2];
+	uint32_t isn; /* of the client */
+	uint8_t has_isn;
+	uint8_t server; /* index in key */
+	uint8_t family;
+	uint8_t fin[2];
+};
+
+struct flows {
+	source_event_fn fn;
+	void *ctx;
+	struct port_range *ports;
+	unsigned nports;
+	uint32_t count, max, mask;
+	uint64_t seed, next_conn, evicted;
+	uint64_t now;
+	struct list lru, closing; /* longest ago first */
+	struct flow *unused;
+	struct flow **buckets;
+	struct zc_ev_segment *event; /* with room for a payload behind it */
+};
+
+/* ---- table */
+
+static uint32_t key_bucket(const struct flows *f, const struct key *k)
+{
+	uint64_t w[5] = {0}, h = f->seed;
+
+	memcpy(w, k, sizeof(*k));
+	for (int i = 0; i < 5; i++) {
+		h = (h ^ w[i]) * 0x9e3779b97f4a7c15ull;
+		h ^= h >> 29;
+	}
+	return (uint32_t)(h >> 16) & f->mask;
+}
+
+/* Returns which of the two ends is the sender. */
+static int key_of(struct key *k, const struct frame *seg)
+{
+	int c = memcmp(seg->src, seg->dst, sizeof(seg->src));
+	int src = c ? c > 0 : seg->sport > seg->dport;
+
+	memset(k, 0, sizeof(*k));
+	memcpy(k->addr[src], seg->src, sizeof(seg->src));
+	memcpy(k->addr[!src], seg->dst, sizeof(seg->dst));
+	k->port[src] = seg->sport;
+	k->port[!src] = seg->dport;
+	return src;
+}
+
+static struct flow *find(struct flows *f, const struct key *k)
+{
+	struct flow *fl = f->buckets[key_bucket(f, k)];
+
+	while (fl && memcmp(&fl->key, k, sizeof(*k)))
+		fl = fl->next;
+	return fl;
+}
+
+static void forget(struct flows *f, struct flow *fl)
+{
+	struct flow **p = &f->buckets[key_bucket(f, &fl->key)];
+
+	while (*p != fl)
+		p = &(*p)->next;
+	*p = fl->next;
+	list_unlink(&fl->lru);
+	list_unlink(&fl->closing);
+	fl->next = f->unused;
+	f->unused = fl;
+	f->count--;
+}
+
+static struct flow *add(struct flows *f, const struct key *k)
+{
+	uint32_t bucket = key_bucket(f, k);
+	struct flow *fl;
+
+	if (f->count == f->max) {
+		forget(f, list_entry(f->lru.next, struct flow, lru));
+		f->evicted++;
+	}
+	fl = f->unused;
+	if (fl)
+		f->unused = fl->next;
+	else
+		fl = malloc(sizeof(*fl));
+	if (!fl)
+		return NULL;
+	memset(fl, 0, sizeof(*fl));
+	fl->key = *k;
+	fl->conn = f->next_conn++;
+	fl->next = f->buckets[bucket];
+	f->buckets[bucket] = fl;
+	list_append(&f->lru, &fl->lru);
+	f->count++;
+	return fl;
+}
+
+/* ---- which side serves */
+
+static int port_wanted(const struct flows *f, uint16_t port)
+{
+	for (unsigned i = 0; i < f->nports; i++)
+		if (port >= f->ports[i].first && port <= f->ports[i].last)
+			return 1;
+	return 0;
+}
+
+/* "GET /", "CONNECT host", "PRI *": a method and the beginning of a target, RFC 9112, section 3. */
+static int asks(const struct frame *seg)
+{
+	uint32_t n = 0;
+
+	while (n < seg->cap_len && seg->payload[n] >= 'A' && seg->payload[n] <= 'Z')
+		n++;
+	return n >= 3 && n <= 16 && n + 1 < seg->cap_len && seg->payload[n] == ' ' &&
+	       seg->payload[n + 1] > ' ' && seg->payload[n + 1] < 0x7f;
+}
+
+static int answers(const struct frame *seg)
+{
+	return seg->cap_len >= 7 && !memcmp(seg->payload, "HTTP/1.", 7);
+}
+
+static void choose_server(const struct flows *f, struct flow *fl, const struct frame *seg, int src,
+			  uint8_t *role)
+{
+	int wanted_src = port_wanted(f, seg->sport), wanted_dst = port_wanted(f, seg->dport);
+
+	*role = ZC_ROLE_SERVER;
+	if (seg->flags & ZC_TCP_SYN) {
+		fl->server = (uint8_t)(seg->flags & ZC_TCP_ACK ? src : !src);
+	} else if (wanted_src != wanted_dst) {
+		fl->server = (uint8_t)(wanted_src ? src : !src);
+	} else if (answers(seg)) {
+		fl->server = (uint8_t)src;
+	} else if (asks(seg)) {
+		fl->server = (uint8_t)!src;
+	} else {
+		fl->server = (uint8_t)(seg->sport < seg->dport ? src : !src);
+		*role = ZC_ROLE_UNKNOWN;
+	}
+}
+
+/* ---- events */
+
+static void emit_open(const struct flows *f, const struct flow *fl, uint8_t role, int late)
+{
+	struct zc_ev_open o = {
+		.ev = {.kind = ZC_EV_OPEN, .size = sizeof(o), .time = f->now, .conn = fl->conn},
+		.lport = fl->key.port[fl->server],
+		.rport = fl->key.port[!fl->server],
+		.family = fl->family,
+		.role = role,
+	};
+
+	o.ev.flags = late ? ZC_OPEN_LATE : 0;
+	memcpy(o.laddr, fl->key.addr[fl->server], sizeof(o.laddr));
+	memcpy(o.raddr, fl->key.addr[!fl->server], sizeof(o.raddr));
+	f->fn(f->ctx, &o.ev);
+}
+
+static void emit_segment(struct flows *f, struct flow *fl, const struct frame *seg, int dir)
+{
+	uint32_t cap = seg->cap_len < ZC_MAX_CAPTURE ? seg->cap_len : ZC_MAX_CAPTURE;
+	struct zc_ev_segment *e = f->event;
+
+	*e = (struct zc_ev_segment){
+		.ev = {.kind = ZC_EV_SEGMENT,
+		       .size = (uint32_t)sizeof(*e) + cap,
+		       .time = f->now,
+		       .conn = fl->conn},
+		.seq = seg->seq + !!(seg->flags & ZC_TCP_SYN),
+		.ack = seg->flags & ZC_TCP_ACK ? seg->ack : 0,
+		.orig_len = seg->orig_len,
+		.cap_len = cap,
+		.dir = (uint8_t)dir,
+		.tcp_flags = seg->flags & (ZC_TCP_FIN | ZC_TCP_SYN | ZC_TCP_RST | ZC_TCP_ACK),
+	};
+	memcpy(e + 1, seg->payload, cap);
+	fl->bytes[dir] += seg->orig_len;
+	f->fn(f->ctx, &e->ev);
+}
+
+static void emit_close(struct flows *f, struct flow *fl)
+{
+	struct zc_ev_close c = {
+		.ev = {.kind = ZC_EV_CLOSE, .size = sizeof(c), .time = f->now, .conn = fl->conn},
+		.bytes = {fl->bytes[0], fl->bytes[1]},
+	};
+
+	forget(f, fl);
+	f->fn(f->ctx, &c.ev);
+}
+
+/* ---- interface */
+
+int flows__tick(struct flows *f, uint64_t now)
+{
+	int events = 0;
+
+	f->now = now;
+	while (!list_empty(&f->closing)) {
+		struct flow *fl = list_entry(f->closing.next, struct flow, closing);
+
+		/* a clock that went back must not keep them forever, so only the future waits */
+		if (now >= fl->closing_at && now - fl->closing_at < LINGER_NS)
+			break;
+		emit_close(f, fl);
+		events++;
+	}
+	return events;
+}
+
+static void note_end(struct flows *f, struct flow *fl, const struct frame *seg, int dir)
+{
+	if (seg->flags & ZC_TCP_FIN)
+		fl->fin[dir] = 1;
+	if (list_linked(&fl->closing) || !(seg->flags & ZC_TCP_RST || (fl->fin[0] && fl->fin[1])))
+		return;
+	fl->closing_at = f->now;
+	list_append(&f->closing, &fl->closing);
+}
+
+/* A SYN that is not a repetition of the flow's own means that its addresses are used anew. */
+static int begins_anew(const struct flow *fl, const struct frame *seg)
+{
+	if (!(seg->flags & ZC_TCP_SYN) || seg->flags & ZC_TCP_ACK)
+		return 0;
+	return list_linked(&fl->closing) || !fl->has_isn || fl->isn != seg->seq;
+}
+
+int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
+{
+	int events = flows__tick(f, time), src, dir;
+	struct flow *fl;
+	struct key key;
+	uint8_t role;
+
+	if (!seg->orig_len && !(seg->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST)))
+		return events;
+	if (f->nports && !port_wanted(f, seg->sport) && !port_wanted(f, seg->dport))
+		return events;
+	src = key_of(&key, seg);
+	fl = find(f, &key);
+	if (fl && begins_anew(fl, seg)) {
+		emit_close(f, fl);
+		events++;
+		fl = NULL;
+	}
+	if (!fl) {
+		/* the end of something never seen is of no use */
+		if (!seg->orig_len && !(seg->flags & ZC_TCP_SYN))
+			return events;
+		fl = add(f, &key);
+		if (!fl)
+			return events;
+		fl->family = seg->family;
+		choose_server(f, fl, seg, src, &role);
+		emit_open(f, fl, role, !(seg->flags & ZC_TCP_SYN));
+		events++;
+		if (seg->flags & ZC_TCP_SYN) {
+			fl->has_isn = 1;
+			fl->isn = seg->flags & ZC_TCP_ACK ? seg->ack - 1 : seg->seq;
+		}
+	}
+	list_unlink(&fl->lru);
+	list_append(&f->lru, &fl->lru);
+	dir = src == fl->server ? ZC_TX : ZC_RX;
+	emit_segment(f, fl, seg, dir);
+	note_end(f, fl, seg, dir);
+	return events + 1;
+}
+
+int flows__finish(struct flows *f, int max)
+{
+	int events = 0;
+
+	while (events < max && !list_empty(&f->closing)) {
+		emit_close(f, list_entry(f->closing.next, struct flow, closing));
+		events++;
+	}
+	return events;
+}
+
+uint32_t flows__count(const struct flows *f)
+{
+	return f->count;
+}
+
+uint64_t flows__evicted(const struct flows *f)
+{
+	return f->evicted;
+}
+
+void flows__set_receiver(struct flows *f, source_event_fn fn, void *ctx)
+{
+	f->fn = fn;
+	f->ctx = ctx;
+}
+
+struct flows *flows__new(const struct flows_options *o)
+{
+	struct flows *f = calloc(1, sizeof(*f));
+	uint32_t size = 256;
+
+	if (!f)
+		return NULL;
+	list_init(&f->lru);
+	list_init(&f->closing);
+	flows__set_receiver(f, o->fn, o->ctx);
+	f->next_conn = 1;
+	f->max = o->max_flows ? o->max_flows : FLOWS_DEFAULT;
+	if (f->max > FLOWS_LIMIT)
+		f->max = FLOWS_LIMIT;
+	while (size < f->max)
+		size *= 2;
+	f->mask = size - 1;
+	/* unforeseeable, so that nobody can choose ports that share one bucket; 0 does no harm */
+	if (getrandom(&f->seed, sizeof(f->seed), GRND_NONBLOCK) < 0)
+		f->seed = 0;
+	f->buckets = calloc(size, sizeof(*f->buckets));
+	f->event = malloc(sizeof(*f->event) + ZC_MAX_CAPTURE);
+	f->ports = calloc(o->nports + 1, sizeof(*f->ports));
+	if (!f->buckets || !f->event || !f->ports) {
+		flows__free(f);
+		return NULL;
+	}
+	f->nports = o->nports;
+	if (o->nports)
+		memcpy(f->ports, o->ports, o->nports * sizeof(*f->ports));
+	return f;
+}
+
+void flows__free(struct flows *f)
+{
+	struct flow *fl;
+
+	if (!f)
+		return;
+	while (!list_empty(&f->lru))
+		forget(f, list_entry(f->lru.next, struct flow, lru));
+	while ((fl = f->unused)) {
+		f->unused = fl->next;
+		free(fl);
+	}
+	free(f->buckets);
+	free(f->event);
+	free(f->ports);
+	free(f);
+}

@@ -1,0 +1,359 @@
+/*
+ * packets.c - see packets.h
+ */
+#include "core/packets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <pcap/pcap.h>
+
+#define BATCH 512
+/* Batches without an event (no TCP in them) before poll returns, to let the caller do its work. */
+#define DULL_BATCHES 64
+
+#define SNAPLEN 262144
+#define LIVE_TIMEOUT_MS 20
+#define LIVE_BUFFER (16 << 20)
+#define STATS_NS 1000000000ull
+
+struct packets {
+	struct source source;
+	pcap_t *pcap;
+	struct flows *flows;
+	int dlt, fd;
+	uint32_t subsecond; /* nanoseconds that a packet's tv_usec counts */
+	int done;
+	int events; /* in this call of poll */
+	source_event_fn fn;
+	void *ctx;
+	uint64_t stats_at;
+	uint32_t dropped; /* as libpcap counts: 32 bits that may wrap */
+	uint64_t last;	  /* time of the last packet */
+	struct packets_counts counts;
+	struct source_stats stats;
+	char name[128];
+	char err[512];
+};
+
+/* ---- packets */
+
+static void count(struct packets *p, enum frame_result res)
+{
+	p->counts.packets++;
+	switch (res) {
+	case FRAME_TCP: p->counts.tcp++; break;
+	case FRAME_OTHER: p->counts.other++; break;
+	case FRAME_FRAGMENT: p->counts.fragments++; break;
+	case FRAME_SHORT: p->counts.truncated++; break;
+	case FRAME_BAD: p->counts.malformed++; break;
+	}
+}
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
+{
+	struct packets *p = (struct packets *)user;
+	uint64_t time = (uint64_t)h->ts.tv_sec * 1000000000ull +
+			(uint64_t)h->ts.tv_usec * p->subsecond;
+	enum frame_result res;
+	struct frame seg;
+
+	if (!p->counts.packets && !p->source.live)
+		p->source.start = time;
+	p->last = time;
+	res = frame_decode(p->dlt, octets, h->caplen, h->len, &seg);
+	count(p, res);
+	p->events += res == FRAME_TCP ? flows__segment(p->flows, time, &seg)
+				      : flows__tick(p->flows, time);
+}
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- files */
+
+static int file_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
+{
+	struct packets *p = (struct packets *)s;
+	int n;
+
+	(void)timeout_ms; /* a file does not make us wait */
+	flows__set_receiver(p->flows, fn, ctx);
+	p->events = 0;
+	for (int i = 0; i < DULL_BATCHES && !p->done && !p->events; i++) {
+		n = pcap_dispatch(p->pcap, BATCH, on_packet, (u_char *)p);
+		if (n > 0)
+			continue;
+		p->done = 1;
+		if (n < 0)
+			snprintf(p->err, sizeof(p->err), "%s: %s; read up to there", p->name,
+				 pcap_geterr(p->pcap));
+	}
+	if (p->done && !p->events)
+		p->events = flows__finish(p->flows, BATCH);
+	p->stats.events += (uint64_t)p->events;
+	return p->events || !p->done ? p->events : -ENODATA;
+}
+
+/* ---- interfaces */
+
+/* What the kernel or the interface dropped since we last asked becomes an event. */
+static void ask_losses(struct packets *p)
+{
+	struct zc_ev_lost lost = {
+		.ev = {.kind = ZC_EV_LOST, .size = sizeof(lost), .time = clock_ns(CLOCK_REALTIME)}};
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct pcap_stat st;
+	uint32_t dropped;
+
+	if (now < p->stats_at + STATS_NS)
+		return;
+	p->stats_at = now;
+	if (pcap_stats(p->pcap, &st))
+		return;
+	dropped = st.ps_drop + st.ps_ifdrop;
+	lost.count = dropped - p->dropped;
+	p->dropped = dropped;
+	if (!lost.count)
+		return;
+	p->stats.lost_events += lost.count;
+	p->events++;
+	p->fn(p->ctx, &lost.ev);
+}
+
+static int live_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
+{
+	struct packets *p = (struct packets *)s;
+	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
+	int n;
+
+	p->fn = fn;
+	p->ctx = ctx;
+	p->events = 0;
+	flows__set_receiver(p->flows, fn, ctx);
+	ask_losses(p);
+	n = p->events ? 0 : poll(&pfd, 1, timeout_ms);
+	if (n > 0) {
+		n = pcap_dispatch(p->pcap, 2 * BATCH, on_packet, (u_char *)p);
+		if (n < 0) {
+			snprintf(p->err, sizeof(p->err), "%s: %s", p->name, pcap_geterr(p->pcap));
+			return -EIO;
+		}
+	} else if (n == 0) {
+		uint64_t now = clock_ns(CLOCK_REALTIME);
+
+		/* packets may still wait in the kernel: give them their time */
+		now -= (uint64_t)LIVE_TIMEOUT_MS * 1000000u;
+		if (now > p->last)
+			p->events += flows__tick(p->flows, now);
+	}
+	p->stats.events += (uint64_t)p->events;
+	return p->events;
+}
+
+/* ---- common */
+
+static void packets_stats(struct source *s, struct source_stats *out)
+{
+	*out = ((struct packets *)s)->stats;
+}
+
+static const char *packets_error(struct source *s)
+{
+	struct packets *p = (struct packets *)s;
+
+	return p->err[0] ? p->err : NULL;
+}
+
+static void packets_free(struct source *s)
+{
+	struct packets *p = (struct packets *)s;
+
+	if (p->pcap)
+		pcap_close(p->pcap);
+	flows__free(p->flows);
+	free(p);
+}
+
+static const struct source_ops file_ops = {
+	.poll = file_poll,
+	.stats = packets_stats,
+	.error = packets_error,
+	.free = packets_free,
+};
+
+static const struct source_ops live_ops = {
+	.poll = live_poll,
+	.stats = packets_stats,
+	.error = packets_error,
+	.free = packets_free,
+};
+
+void packets__counts(const struct source *s, struct packets_counts *out)
+{
+	const struct packets *p = (const struct packets *)s;
+
+	*out = p->counts;
+	out->evicted_flows = flows__evicted(p->flows);
+}
+
+static struct packets *new_packets(const char *name, const struct packets_options *o, char *err,
+				   size_t errlen)
+{
+	struct flows_options fo = {
+		.ports = o->ports, .nports = o->nports, .max_flows = o->max_flows};
+	struct packets *p = calloc(1, sizeof(*p));
+
+	if (p) {
+		snprintf(p->name, sizeof(p->name), "%s", name);
+		p->fd = -1;
+		p->flows = flows__new(&fo);
+		if (p->flows)
+			return p;
+		free(p);
+	}
+	snprintf(err, errlen, "%s: %s", name, strerror(ENOMEM));
+	return NULL;
+}
+
+/* What both kinds need to know once p->pcap is open. 0, or -1 with a line in err. */
+static int learn_format(struct packets *p, char *err, size_t errlen)
+{
+	const char *link;
+
+	p->dlt = pcap_datalink(p->pcap);
+	p->subsecond = pcap_get_tstamp_precision(p->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
+	if (frame_knows(p->dlt))
+		return 0;
+	link = pcap_datalink_val_to_name(p->dlt);
+	snprintf(err, errlen, "%s: packets of link type %d (%s) cannot be read", p->name, p->dlt,
+		 link ? link : "not known");
+	return -1;
+}
+
+struct source *packets__open_stream(FILE *stream, const char *name,
+				    const struct packets_options *o, char *err, size_t errlen)
+{
+	struct packets *p = new_packets(name, o, err, errlen);
+	char text[PCAP_ERRBUF_SIZE] = "";
+
+	if (!p) {
+		fclose(stream);
+		return NULL;
+	}
+	p->source.ops = &file_ops;
+	p->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, text);
+	if (!p->pcap) {
+		snprintf(err, errlen, "%s: not a capture file: %s", name, text);
+		fclose(stream);
+	} else if (!learn_format(p, err, errlen)) {
+		return &p->source;
+	}
+	packets_free(&p->source);
+	return NULL;
+}
+
+struct source *packets__open_file(const char *path, const struct packets_options *o, char *err,
+				  size_t errlen)
+{
+	int in = !strcmp(path, "-");
+	int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "rb");
+
+	if (in)
+		path = "standard input";
+	if (!stream) {
+		snprintf(err, errlen, "%s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	return packets__open_stream(stream, path, o, err, errlen);
+}
+
+/*
+ * Lets the kernel drop what the flows would drop, as far as pcap's language goes: TCP behind an
+ * IPv6 extension header is beyond it, so all that begins with one gets through. That no filter can
+ * be set costs time only.
+ */
+static void set_filter(struct packets *p, const struct packets_options *o)
+{
+	char text[2048] = "tcp or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60";
+	struct bpf_program prog;
+	size_t at = strlen(text);
+
+	if (o->nports && o->nports <= 32) {
+		at = (size_t)snprintf(text, sizeof(text), "ip6 proto 0 or ip6 proto 43 or "
+							  "ip6 proto 44 or ip6 proto 60");
+		for (unsigned i = 0; i < o->nports; i++)
+			at += (size_t)snprintf(text + at, sizeof(text) - at,
+					       " or tcp portrange %u-%u", o->ports[i].first,
+					       o->ports[i].last);
+	}
+	if (pcap_compile(p->pcap, &prog, text, 1, PCAP_NETMASK_UNKNOWN))
+		return;
+	pcap_setfilter(p->pcap, &prog);
+	pcap_freecode(&prog);
+}
+
+static int activate(struct packets *p, int *perm, char *err, size_t errlen)
+{
+	int res;
+
+	pcap_set_snaplen(p->pcap, SNAPLEN);
+	pcap_set_timeout(p->pcap, LIVE_TIMEOUT_MS);
+	pcap_set_buffer_size(p->pcap, LIVE_BUFFER);
+	pcap_set_tstamp_precision(p->pcap, PCAP_TSTAMP_PRECISION_NANO);
+	res = pcap_activate(p->pcap);
+	if (res >= 0)
+		return 0;
+	*perm = res == PCAP_ERROR_PERM_DENIED || res == PCAP_ERROR_PROMISC_PERM_DENIED;
+	if (*perm)
+		snprintf(err, errlen, "%s: capturing needs CAP_NET_RAW (run as root)", p->name);
+	else if (res == PCAP_ERROR)
+		snprintf(err, errlen, "%s: %s", p->name, pcap_geterr(p->pcap));
+	else
+		snprintf(err, errlen, "%s: %s", p->name, pcap_statustostr(res));
+	return -1;
+}
+
+struct source *packets__open_interface(const char *name, const struct packets_options *o,
+				       int *perm, char *err, size_t errlen)
+{
+	struct packets *p = new_packets(name, o, err, errlen);
+	char text[PCAP_ERRBUF_SIZE] = "";
+
+	*perm = 0;
+	if (!p)
+		return NULL;
+	p->source.ops = &live_ops;
+	p->source.live = 1;
+	p->pcap = pcap_create(name, text);
+	if (!p->pcap) {
+		snprintf(err, errlen, "%s: %s", name, text);
+		goto fail;
+	}
+	if (activate(p, perm, err, errlen) || learn_format(p, err, errlen))
+		goto fail;
+	set_filter(p, o);
+	p->fd = pcap_get_selectable_fd(p->pcap);
+	if (pcap_setnonblock(p->pcap, 1, text) || p->fd < 0) {
+		snprintf(err, errlen, "%s: %s", name, text[0] ? text : "cannot be waited for");
+		goto fail;
+	}
+	p->source.start = clock_ns(CLOCK_REALTIME);
+	return &p->source;
+fail:
+	packets_free(&p->source);
+	return NULL;
+}

@@ -1,0 +1,56 @@
+/*
+ * packets.h - capture files and interfaces as a source of events, by way of libpcap
+ *
+ * For pcap and pcapng files that others made, and for capturing where probes cannot be used. There
+ * are no processes and no reads and writes of applications in what it sees, and each connection is
+ * seen from its server's end (see core/flows.h). Times are UNIX nanoseconds. What is not TCP is
+ * counted and passed over; fragments of IP packets are not put together, so all but the first are
+ * missing octets. Where the same packet was captured on several interfaces, the copies look like
+ * retransmissions, which they do no harm.
+ */
+#ifndef ZC_CORE_PACKETS_H
+#define ZC_CORE_PACKETS_H
+
+#include <stddef.h>
+#include <stdio.h>
+#include "core/flows.h"
+#include "core/source.h"
+
+struct packets_options {
+	const struct port_range *ports; /* only connections with a port in one of these; copied */
+	unsigned nports;		/* 0: all */
+	uint32_t max_flows;		/* 0: 65536 */
+};
+
+/* What became of the packets; all but tcp were passed over. */
+struct packets_counts {
+	uint64_t packets, tcp, other, fragments, truncated, malformed;
+	uint64_t evicted_flows;
+};
+
+/*
+ * Opens a capture file; "-" is standard input. NULL on failure, with one line in err that names
+ * the file. Free with s->ops->free(s).
+ *
+ * poll reads a bounded number of packets; it blocks while a pipe has nothing. At the end of the
+ * file, also of one that is cut off or damaged (then error() tells), it returns -ENODATA.
+ */
+struct source *packets__open_file(const char *path, const struct packets_options *o, char *err,
+				  size_t errlen);
+
+/* The same for an open stream, which the source owns from now on, on failure too. */
+struct source *packets__open_stream(FILE *stream, const char *name,
+				    const struct packets_options *o, char *err, size_t errlen);
+
+/*
+ * Captures on an interface, or on all with "any". NULL on failure with one line in err; *perm is
+ * set to 1 if permission (CAP_NET_RAW) is what was missing, else 0.
+ * What the kernel had to drop is handed out as ZC_EV_LOST.
+ */
+struct source *packets__open_interface(const char *name, const struct packets_options *o,
+				       int *perm, char *err, size_t errlen);
+
+/* s must come from one of the above. */
+void packets__counts(const struct source *s, struct packets_counts *out);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * recording.h - plays back what core/recorder.h wrote
+ *
+ * A source that hands out the recorded events field by field and octet by octet as they came in
+ * live, with the wall clock of that run, as fast as they are taken. The file is not trusted: every
+ * length and every event is checked before it is handed out, and whatever is wrong ends the replay
+ * there, never earlier, with an error that says where. Strings in events end with NUL.
+ *
+ * The layout is in core/pcapng.h. Recordings of a host of the other byte order are refused.
+ */
+#ifndef ZC_CORE_RECORDING_H
+#define ZC_CORE_RECORDING_H
+
+#include <stddef.h>
+#include "core/source.h"
+
+/* How many octets of a file recording__detect may need to see. */
+#define RECORDING_DETECT 4096
+
+enum recording_kind {
+	RECORDING_NO,	 /* something else; maybe an ordinary pcapng file */
+	RECORDING_YES,
+	RECORDING_OTHER, /* a recording, but of the other byte order */
+};
+
+/* What is this file, judging by its first n octets (all of it, or RECORDING_DETECT)? */
+enum recording_kind recording__detect(const void *head, size_t n);
+
+/*
+ * Opens a recording; "-" is standard input. NULL on failure, with one line in err that names the
+ * file. Free with s->ops->free(s).
+ *
+ * poll hands out at most some 1024 events per call. It waits only if the file is a pipe. At the end
+ * it returns -ENODATA, be the end clean or not; error() then says what was not: "FILE: recording is
+ * cut off at byte N; replayed up to there". A recorder that was killed leaves such a file.
+ */
+struct source *recording__open(const char *path, char *err, size_t errlen);
+
+/*
+ * The same for a descriptor of which the first n octets, at head, have been read already. fd is
+ * owned by the source from now on, on failure too; -1: head is all there is.
+ */
+struct source *recording__open_fd(int fd, const char *name, const void *head, size_t n, char *err,
+				  size_t errlen);
+
+#endif

@@ -1,0 +1,69 @@
+/* Any octets as a capture file: whatever is handed out keeps the promises of source.h. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/packets.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct tally {
+	uint64_t sum;
+	uint64_t opens, closes;
+};
+
+static void check(void *ctx, const struct zc_ev *ev)
+{
+	const struct zc_ev_segment *s = (const struct zc_ev_segment *)ev;
+	const uint8_t *p = (const uint8_t *)ev;
+	struct tally *t = ctx;
+
+	if ((uintptr_t)ev % 8 || !ev->conn)
+		abort();
+	switch (ev->kind) {
+	case ZC_EV_OPEN: t->opens++; break;
+	case ZC_EV_CLOSE: t->closes++; break;
+	case ZC_EV_SEGMENT:
+		if (ev->size != sizeof(*s) + s->cap_len || s->cap_len > ZC_MAX_CAPTURE ||
+		    s->cap_off || s->cap_len > s->orig_len || ev->conn > t->opens)
+			abort();
+		break;
+	default: abort();
+	}
+	if (t->closes > t->opens)
+		abort();
+	for (uint32_t i = 0; i < ev->size; i++)
+		t->sum += p[i];
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct packets_options o = {.max_flows = 4};
+	struct tally t = {0};
+	char err[256] = "";
+	struct source *s;
+	FILE *f;
+	int n;
+
+	/* a copy, since fmemopen may not be given constant octets */
+	uint8_t *copy = malloc(size ? size : 1);
+
+	if (size)
+		memcpy(copy, data, size);
+	f = size ? fmemopen(copy, size, "rb") : NULL;
+	s = f ? packets__open_stream(f, "fuzz", &o, err, sizeof(err)) : NULL;
+	if (f && !s && !err[0])
+		abort();
+	if (s) {
+		while ((n = s->ops->poll(s, check, &t, 0)) >= 0)
+			;
+		if (n != -ENODATA)
+			abort();
+		s->ops->free(s);
+	}
+	free(copy);
+	return 0;
+}
