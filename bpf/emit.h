@@ -35,8 +35,11 @@ static __always_inline void map_v4(__u8 out[16], __u32 addr)
 
 static __always_inline struct zc_ev_open *open_begin(struct zc_sock *s)
 {
-	struct zc_ev_open *o = bpf_ringbuf_reserve(&zc_ring, sizeof(*o), 0);
+	struct zc_ev_open *o;
 
+	if (s->closed)
+		return 0;
+	o = bpf_ringbuf_reserve(&zc_ring, sizeof(*o), 0);
 	if (!o) {
 		lost_on(s, 0);
 		return 0;
@@ -131,6 +134,7 @@ static __always_inline void emit_close(struct zc_sock *s, __u16 flags)
 	if (!s->announced)
 		return;
 	s->announced = 0;
+	s->closed = !(flags & ZC_CLOSE_FORGET);
 	c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
 	if (!c) {
 		lost_on(s, 0);
