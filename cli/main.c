@@ -1,0 +1,18 @@
+#include "cli/options.h"
+#include "cli/session.h"
+
+#include <locale.h>
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	int status;
+
+	/* widths of characters, and nothing else: numbers and messages are the same everywhere */
+	setlocale(LC_CTYPE, "");
+	status = options_parse(&o, argc, argv);
+	if (!status)
+		status = session_run(&o);
+	options_release(&o);
+	return status;
+}

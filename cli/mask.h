@@ -1,0 +1,27 @@
+/*
+ * mask.h - keeps secrets out of recordings: core/redact.h for many connections
+ *
+ * Follows each direction of each connection by its sequence numbers. A segment that comes again,
+ * or late into a gap, is judged from where the one before it ended if that is still known (the
+ * beginnings of the last segment and of the last gap are), else as if a head could begin with it.
+ *
+ * The table is bounded; a connection that was pushed out of it starts anew.
+ */
+#ifndef ZC_CLI_MASK_H
+#define ZC_CLI_MASK_H
+
+#include <stdint.h>
+#include "bpf/events.h"
+
+struct mask;
+
+struct mask *mask__new(void); /* NULL: out of memory */
+
+/* As recorder_options.mask, with the mask as context. */
+void mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload);
+
+/* The connection is gone; its place is free for another. */
+void mask__forget(struct mask *m, uint64_t conn);
+void mask__free(struct mask *m);
+
+#endif

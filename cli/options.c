@@ -1,0 +1,439 @@
+#include "cli/options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/duration.h"
+#include "cli/ports.h"
+#include "sinks/sink.h"
+
+const char *argp_program_version = "zctrace " ZCTRACE_VERSION;
+
+enum {
+	OPT_CGROUP = 256,
+	OPT_CONTAINER,
+	OPT_ROLE,
+	OPT_NO_DOWNSTREAM,
+	OPT_ROUTE,
+	OPT_UNMATCHED,
+	OPT_HEADER,
+	OPT_BODY,
+	OPT_NO_REDACT,
+	OPT_CAPTURE,
+	OPT_INTERVAL,
+	OPT_SORT,
+	OPT_STATS,
+};
+
+static const struct argp_option table[] = {
+	{ .doc = "What to trace (any of these; the union is traced):", .group = 1 },
+	{ "port", 'P', "LIST", 0,
+	  "Services on these ports (80,443,8000-9000), and the calls they make", 1 },
+	{ "pid", 'p', "LIST", 0, "These processes and the children that they fork", 1 },
+	{ "comm", 'c', "GLOB", 0, "Processes of this name, also those that start later", 1 },
+	{ "exe", 'e', "GLOB", 0, "Processes of this executable, also those that start later", 1 },
+	{ "cgroup", OPT_CGROUP, "PATH", 0, "Processes of this control group and those below", 1 },
+	{ "container", OPT_CONTAINER, "ID", 0, "Processes of this container", 1 },
+	{ "all", 'a', NULL, 0, "Every process", 1 },
+	{ "role", OPT_ROLE, "ROLE", 0,
+	  "With --port: 'server', 'client' or 'both' ends (default: what fits)", 1 },
+	{ "no-downstream", OPT_NO_DOWNSTREAM, NULL, 0,
+	  "With --port: leave out the calls that its services make", 1 },
+
+	{ .doc = "Where from and where to:", .group = 2 },
+	{ "read", 'r', "FILE", 0, "Replay a recording, or a pcap or pcapng file; - for stdin", 2 },
+	{ "write", 'w', "FILE", 0, "Record while showing; - for stdout", 2 },
+	{ "capture", OPT_CAPTURE, "BACKEND", 0, "'auto' (default), 'skb' or 'packet'", 2 },
+	{ "interface", 'i', "IF", 0, "Capture packets on IF: no process names, needs less", 2 },
+
+	{ .doc = "What to show:", .group = 3 },
+	{ "output", 'o', "FORMAT", 0, "'text' (default), 'json' or 'summary'", 3 },
+	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
+	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins", 3 },
+	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
+	  "Paths that no --route matches: 'heuristic' (default), 'path' or 'wildcard'", 3 },
+	{ "header", OPT_HEADER, "NAME", 0, "JSON: carry this header field; '*' for all", 3 },
+	{ "body", OPT_BODY, "BYTES", 0, "JSON: carry the first BYTES of content", 3 },
+	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
+	{ "interval", OPT_INTERVAL, "TIME", 0, "Summary: a table every TIME, not only at the end", 3 },
+	{ "sort", OPT_SORT, "KEY", 0, "Summary: order of the rows (default: count)", 3 },
+
+	{ .doc = "How long, and how much is said:", .group = 4 },
+	{ "count", 'n', "N", 0, "Stop after N spans", 4 },
+	{ "duration", 'd', "TIME", 0, "Stop after TIME (30s, 5m)", 4 },
+	{ "stats", OPT_STATS, NULL, 0, "Own cost and losses, every second on stderr", 4 },
+	{ "quiet", 'q', NULL, 0, "Only errors on stderr", 4 },
+	{ "verbose", 'v', NULL, 0, "More about what is attached and why", 4 },
+	{ 0 },
+};
+
+__attribute__((format(printf, 2, 3))) static int wrong(struct options *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(o->error, sizeof(o->error), fmt, ap);
+	va_end(ap);
+	return EINVAL;
+}
+
+static int add_string(struct options *o, struct string_list *l, const char *s, const char *what)
+{
+	const char **v;
+
+	if (!*s)
+		return wrong(o, "%s: must not be empty", what);
+	v = reallocarray(l->v, l->n + 1, sizeof(*v));
+	if (!v)
+		return wrong(o, "out of memory");
+	l->v = v;
+	l->v[l->n++] = s;
+	return 0;
+}
+
+static int add_ports(struct options *o, const char *list)
+{
+	struct port_range r;
+	int more;
+
+	while ((more = ports_next(&list, &r, o->error, sizeof(o->error))) > 0) {
+		struct port_range *v = reallocarray(o->ports, o->nports + 1, sizeof(*v));
+
+		if (!v)
+			return wrong(o, "out of memory");
+		o->ports = v;
+		o->ports[o->nports++] = r;
+	}
+	return -more;
+}
+
+static int add_pids(struct options *o, const char *list)
+{
+	uint32_t pid;
+	int more;
+
+	while ((more = pids_next(&list, &pid, o->error, sizeof(o->error))) > 0) {
+		uint32_t *v = reallocarray(o->pids, o->npids + 1, sizeof(*v));
+
+		if (!v)
+			return wrong(o, "out of memory");
+		o->pids = v;
+		o->pids[o->npids++] = pid;
+	}
+	return -more;
+}
+
+/* The value that `names` (ended by NULL) has at the index returned in *out. */
+static int choose(struct options *o, const char *what, const char *arg, const char *const *names,
+		  int *out)
+{
+	size_t used;
+
+	for (int i = 0; names[i]; i++) {
+		if (!strcmp(names[i], arg)) {
+			*out = i;
+			return 0;
+		}
+	}
+	wrong(o, "%s '%.64s': must be one of", what, arg);
+	used = strlen(o->error);
+	for (int i = 0; names[i] && used < sizeof(o->error); i++)
+		used += (size_t)snprintf(o->error + used, sizeof(o->error) - used, "%s %s",
+					 i ? "," : "", names[i]);
+	return EINVAL;
+}
+
+static int set_time(struct options *o, const char *what, const char *arg, uint64_t *out)
+{
+	if (!duration_parse(arg, out))
+		return 0;
+	return wrong(o, "%s '%.64s': not a time such as 250ms, 30s, 5m or 1h30m", what, arg);
+}
+
+static int set_count(struct options *o, const char *what, const char *arg, uint64_t max,
+		     uint64_t *out)
+{
+	if (!count_parse(arg, max, out))
+		return 0;
+	return wrong(o, "%s '%.64s': not a whole number from 1 to %llu", what, arg,
+		     (unsigned long long)max);
+}
+
+static int set_capture(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "auto", "skb", "packet", NULL };
+	int i, err = choose(o, "capture", arg, names, &i);
+
+	if (!err)
+		o->capture = (enum capture)i;
+	return err;
+}
+
+static int set_output(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "text", "json", "summary", NULL };
+	int i, err = choose(o, "output", arg, names, &i);
+
+	if (err)
+		return err;
+	o->output = (enum output)i;
+	o->output_given = 1;
+	return 0;
+}
+
+static int set_role(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "server", "client", "both", NULL };
+	static const enum attach_role roles[] = { ATTACH_ROLE_SERVER, ATTACH_ROLE_CLIENT,
+						  ATTACH_ROLE_BOTH };
+	int i, err = choose(o, "role", arg, names, &i);
+
+	if (!err)
+		o->role = roles[i];
+	return err;
+}
+
+static int set_unmatched(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "heuristic", "path", "wildcard", NULL };
+	static const enum route_mode modes[] = { ROUTE_HEURISTIC, ROUTE_PATH, ROUTE_WILDCARD };
+	int i, err = choose(o, "unmatched", arg, names, &i);
+
+	if (!err)
+		o->unmatched = modes[i];
+	return err;
+}
+
+static int set_sort(struct options *o, const char *arg)
+{
+	o->sort = summary_sort_key(arg);
+	if (o->sort >= 0)
+		return 0;
+	return wrong(o, "sort '%.64s': must be one of %s", arg, summary_sort_keys());
+}
+
+static int set_body(struct options *o, const char *arg)
+{
+	uint64_t v;
+	int err = set_count(o, "body", arg, OPTIONS_MAX_BODY, &v);
+
+	if (!err)
+		o->body = (uint32_t)v;
+	return err;
+}
+
+static int parse_selector(struct options *o, int key, const char *arg)
+{
+	switch (key) {
+	case 'P':
+		return add_ports(o, arg);
+	case 'p':
+		return add_pids(o, arg);
+	case 'c':
+		return add_string(o, &o->comms, arg, "comm");
+	case 'e':
+		return add_string(o, &o->exes, arg, "exe");
+	case OPT_CGROUP:
+		return add_string(o, &o->cgroups, arg, "cgroup");
+	case OPT_CONTAINER:
+		return add_string(o, &o->containers, arg, "container");
+	case 'a':
+		o->all = 1;
+		return 0;
+	case OPT_ROLE:
+		return set_role(o, arg);
+	case OPT_NO_DOWNSTREAM:
+		o->no_downstream = 1;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int parse_show(struct options *o, int key, const char *arg)
+{
+	switch (key) {
+	case 'o':
+		return set_output(o, arg);
+	case 'f':
+		o->filter = arg;
+		return 0;
+	case OPT_ROUTE:
+		return add_string(o, &o->routes, arg, "route");
+	case OPT_UNMATCHED:
+		return set_unmatched(o, arg);
+	case OPT_HEADER:
+		return add_string(o, &o->headers, arg, "header");
+	case OPT_BODY:
+		return set_body(o, arg);
+	case OPT_NO_REDACT:
+		o->no_redact = 1;
+		return 0;
+	case OPT_INTERVAL:
+		return set_time(o, "interval", arg, &o->interval_ns);
+	case OPT_SORT:
+		return set_sort(o, arg);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int parse_run(struct options *o, int key, const char *arg)
+{
+	switch (key) {
+	case 'r':
+		o->read = arg;
+		return 0;
+	case 'w':
+		o->write = arg;
+		return 0;
+	case 'i':
+		o->interface = arg;
+		return 0;
+	case OPT_CAPTURE:
+		return set_capture(o, arg);
+	case 'n':
+		return set_count(o, "count", arg, UINT64_MAX, &o->count);
+	case 'd':
+		return set_time(o, "duration", arg, &o->duration_ns);
+	case OPT_STATS:
+		o->stats = 1;
+		return 0;
+	case 'q':
+		o->quiet = 1;
+		return 0;
+	case 'v':
+		o->verbose = 1;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Only what stands behind "--" is a command, so that a forgotten dash does not run something. */
+static int parse_argument(struct options *o, struct argp_state *state, const char *arg)
+{
+	if (!state->quoted || state->next <= state->quoted)
+		return wrong(o, "unexpected argument '%.64s'; a command to run and trace comes "
+			     "after --", arg);
+	o->command = &state->argv[state->next - 1];
+	state->next = state->argc;
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	int err;
+
+	if (key == ARGP_KEY_ARG)
+		return parse_argument(o, state, arg);
+	err = parse_selector(o, key, arg);
+	if (err == ARGP_ERR_UNKNOWN)
+		err = parse_show(o, key, arg);
+	if (err == ARGP_ERR_UNKNOWN)
+		err = parse_run(o, key, arg);
+	return err;
+}
+
+/* Selectors that need to know processes. */
+static const char *process_selector(const struct options *o)
+{
+	return o->npids	      ? "--pid" :
+	       o->comms.n      ? "--comm" :
+	       o->exes.n       ? "--exe" :
+	       o->cgroups.n    ? "--cgroup" :
+	       o->containers.n ? "--container" :
+	       o->command      ? "-- COMMAND" :
+				 NULL;
+}
+
+static int check_source(struct options *o)
+{
+	const char *selector = process_selector(o);
+
+	if (o->interface && o->capture == CAPTURE_SKB)
+		return wrong(o, "--capture=skb sees sockets, not interfaces; leave out one of both");
+	if (o->interface)
+		o->capture = CAPTURE_PACKET;
+	if (o->read && o->capture != CAPTURE_AUTO)
+		return wrong(o, "-r reads a file; it cannot be combined with --capture or -i");
+	if (o->read && selector)
+		return wrong(o, "-r reads a file; of the selectors only --port applies, not %s",
+			     selector);
+	if (o->capture == CAPTURE_PACKET && selector)
+		return wrong(o, "packets do not tell processes; of the selectors only --port "
+			     "applies, not %s", selector);
+	if (!o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports && !o->all)
+		return wrong(o, "nothing to trace; try --port 8000, --pid PID, --all or "
+			     "-r FILE (see --help)");
+	if (o->role != ATTACH_ROLE_AUTO && !o->nports && !o->read)
+		return wrong(o, "--role is about ports; give --port with it");
+	if (o->no_downstream && !o->nports)
+		return wrong(o, "--no-downstream is about ports; give --port with it");
+	return 0;
+}
+
+static int check_output(struct options *o)
+{
+	if (o->output != OUTPUT_SUMMARY && (o->interval_ns || o->sort >= 0))
+		return wrong(o, "%s is about tables; give -o summary with it",
+			     o->interval_ns ? "--interval" : "--sort");
+	if (o->output != OUTPUT_JSON && (o->headers.n || o->body))
+		return wrong(o, "%s is carried in JSON only; give -o json with it",
+			     o->headers.n ? "--header" : "--body");
+	if (o->sort < 0)
+		o->sort = summary_sort_key("count");
+	if (!o->write || strcmp(o->write, "-"))
+		return 0;
+	if (o->output_given)
+		return wrong(o, "-w - and -o both want standard output");
+	o->output = OUTPUT_NONE;
+	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = table,
+		.parser = parse,
+		.args_doc = "\n-- COMMAND [ARG...]",
+		.doc = "Show the requests that running programs serve and make.\v"
+		       "Data goes to standard output, all else to standard error. Exit status: "
+		       "0 done, 1 failed, 2 bad usage, 3 not permitted or not supported here; "
+		       "with COMMAND, its own.",
+	};
+	static char name[] = "zctrace";
+	int err;
+
+	memset(o, 0, sizeof(*o));
+	o->sort = -1;
+	argp_err_exit_status = EXIT_BAD_USAGE;
+	if (argc > 0)
+		argv[0] = name; /* what getopt's messages begin with */
+	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, o);
+	if (!err)
+		err = check_source(o);
+	if (!err)
+		err = check_output(o);
+	if (!err)
+		return 0;
+	fprintf(stderr, "zctrace: %s\n", *o->error ? o->error : strerror(err));
+	return EXIT_BAD_USAGE;
+}
+
+void options_release(struct options *o)
+{
+	free(o->ports);
+	free(o->pids);
+	free(o->comms.v);
+	free(o->exes.v);
+	free(o->cgroups.v);
+	free(o->containers.v);
+	free(o->routes.v);
+	free(o->headers.v);
+}

@@ -1,0 +1,73 @@
+/*
+ * options.h - what the command line asks for
+ *
+ * Strings are borrowed from argv. Everything that can be judged without looking at the system has
+ * been: ranges of numbers, names of formats, combinations that make no sense. What a pattern, a
+ * filter or a file is worth is found out by whoever uses it.
+ */
+#ifndef ZC_CLI_OPTIONS_H
+#define ZC_CLI_OPTIONS_H
+
+#include <stdint.h>
+#include "attach/attach.h" /* enum attach_role */
+#include "core/flows.h"	   /* struct port_range */
+#include "core/route.h"	   /* enum route_mode */
+
+/* Exit statuses, besides that of COMMAND. */
+#define EXIT_DONE 0
+#define EXIT_FAILED 1	   /* while running */
+#define EXIT_BAD_USAGE 2
+#define EXIT_UNSUPPORTED 3 /* not permitted, or not possible on this system */
+
+#define OPTIONS_MAX_BODY (1u << 20)
+
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_NONE };
+enum capture { CAPTURE_AUTO, CAPTURE_SKB, CAPTURE_PACKET };
+
+struct string_list {
+	const char **v;
+	unsigned n;
+};
+
+struct options {
+	/* selectors */
+	struct port_range *ports;
+	unsigned nports;
+	uint32_t *pids;
+	unsigned npids;
+	struct string_list comms, exes, cgroups, containers;
+	int all;
+	enum attach_role role;
+	int no_downstream;
+	char **command; /* NULL: none; else ends with NULL, as for execvp */
+
+	/* source and recording */
+	const char *read, *write, *interface; /* NULL: not asked for */
+	enum capture capture;
+
+	/* what is shown */
+	enum output output; /* OUTPUT_NONE: standard output is the recording's */
+	int output_given;
+	const char *filter;
+	struct string_list routes;
+	enum route_mode unmatched;
+	struct string_list headers;
+	uint32_t body;
+	int no_redact;
+	uint64_t count;	      /* 0: no limit */
+	uint64_t duration_ns; /* 0: no limit */
+	uint64_t interval_ns; /* 0: once, at the end */
+	int sort;	      /* a summary_sort_key(); -1: not given */
+	int stats, quiet, verbose;
+
+	char error[256];
+};
+
+/*
+ * 0, or an exit status after one line on standard error. --help, --usage and --version end the
+ * program. To be released in any case.
+ */
+int options_parse(struct options *o, int argc, char **argv);
+void options_release(struct options *o);
+
+#endif

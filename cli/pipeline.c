@@ -1,0 +1,347 @@
+/*
+ * pipeline.c - what happens to an event: named, recorded, understood, filtered, shown
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/session_impl.h"
+
+#define TICK_NS 20000000u
+
+void complain(const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "zctrace: %s\n", line);
+}
+
+/* ---- spans and notes */
+
+static int has_port(const struct options *o, const struct span *span)
+{
+	for (unsigned i = 0; i < o->nports; i++) {
+		if (span->server_port >= o->ports[i].first && span->server_port <= o->ports[i].last)
+			return 1;
+	}
+	return 0;
+}
+
+/* Live, the selectors decide what is traced; of a file, they choose what is shown. */
+static int selected(const struct session *s, const struct span *span)
+{
+	const struct options *o = s->opt;
+
+	if (s->origin.attach)
+		return 1;
+	if (o->nports && span->has_addr && !has_port(o, span))
+		return 0;
+	if (o->role == ATTACH_ROLE_SERVER)
+		return span->kind == SPAN_SERVER;
+	if (o->role == ATTACH_ROLE_CLIENT)
+		return span->kind == SPAN_CLIENT;
+	return 1;
+}
+
+static void on_span(void *session, const struct span *span)
+{
+	struct session *s = session;
+
+	if (s->opt->count && s->shown >= s->opt->count)
+		return;
+	if (!selected(s, span) || (s->filter && !filter__match(s->filter, span)))
+		return;
+	s->shown++;
+	if (s->sink)
+		s->sink->ops->span(s->sink, span);
+	if (s->shown == s->opt->count)
+		s->done = 1;
+}
+
+static void on_note(void *session, const struct note *n)
+{
+	struct session *s = session;
+
+	if (!s->opt->quiet)
+		complain("note: %s", n->text);
+	if (s->sink && s->sink->ops->note)
+		s->sink->ops->note(s->sink, n);
+}
+
+static uint64_t wall_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* The wall clock of the source: of a file, that of its last event. */
+static uint64_t source_time(const struct session *s)
+{
+	const struct source *src = s->origin.source;
+
+	if (!src || src->live)
+		return wall_clock();
+	return s->last_event ? s->last_event + (uint64_t)src->wall_offset : 0;
+}
+
+void pipeline_note(void *session, const char *name, const char *text)
+{
+	const struct note n = { .name = name, .text = text, .time_ns = source_time(session) };
+
+	on_note(session, &n);
+}
+
+static void on_want(void *session, const struct zc_policy *w)
+{
+	struct session *s = session;
+
+	if (s->origin.source->ops->want)
+		s->origin.source->ops->want(s->origin.source, w);
+}
+
+static void process_names(void *session, uint32_t pid, const char *comm, const char **service,
+			  const char **runtime, const char **container)
+{
+	struct session *s = session;
+
+	(void)comm;
+	procnames__get(s->names, pid, service, runtime, container);
+}
+
+static struct str route_of(void *session, struct str path)
+{
+	return routes__of(((struct session *)session)->routes, path);
+}
+
+/* What was found out about a process goes into the recording, before the event that needs it. */
+static void on_names(void *session, const struct zc_ev *ev)
+{
+	struct session *s = session;
+
+	if (s->recorder)
+		recorder__event(s->recorder, ev);
+}
+
+/* ---- life */
+
+static int prepare_routes(struct session *s)
+{
+	struct route_error err;
+
+	s->routes = routes__new(s->opt->unmatched, 0);
+	for (unsigned i = 0; s->routes && i < s->opt->routes.n; i++) {
+		int code = routes__add(s->routes, s->opt->routes.v[i], &err);
+
+		if (!code)
+			continue;
+		complain("route '%.128s': %s", s->opt->routes.v[i],
+			 code == -EINVAL ? err.message : strerror(-code));
+		return code == -EINVAL ? EXIT_BAD_USAGE : EXIT_FAILED;
+	}
+	return s->routes ? 0 : EXIT_FAILED;
+}
+
+static struct sink *make_sink(struct session *s)
+{
+	const struct options *o = s->opt;
+	const struct sink_options so = {
+		.out = &s->out,
+		.redact = !o->no_redact,
+		.headers = o->headers.v,
+		.nheaders = o->headers.n,
+		.body = o->body > 0,
+		.interval_ns = o->interval_ns,
+		.sort = o->sort,
+	};
+
+	switch (o->output) {
+	case OUTPUT_JSON:
+		return sink_json_new(&so);
+	case OUTPUT_SUMMARY:
+		return sink_summary_new(&so);
+	default:
+		return sink_text_new(&so);
+	}
+}
+
+int pipeline_prepare(struct session *s)
+{
+	struct filter_error err;
+	int status = prepare_routes(s);
+
+	if (!status && s->opt->filter) {
+		s->filter = filter__new(s->opt->filter, &err);
+		if (!s->filter) {
+			fputs("zctrace: filter: ", stderr);
+			filter_error_print(stderr, s->opt->filter, &err);
+			return EXIT_BAD_USAGE;
+		}
+	}
+	if (!status && out_init(&s->out, STDOUT_FILENO, s->signals))
+		status = EXIT_FAILED;
+	if (!status && s->opt->output != OUTPUT_NONE) {
+		s->sink = make_sink(s);
+		status = s->sink ? 0 : EXIT_FAILED;
+	}
+	s->names = procnames__new(!s->opt->read, on_names, s);
+	return s->names ? status : EXIT_FAILED;
+}
+
+static int start_recorder(struct session *s)
+{
+	char err[512], description[320];
+	struct recorder_options ro = {
+		.wall_offset = s->origin.source->wall_offset,
+		.start = s->origin.source->start,
+		.description = description,
+	};
+
+	snprintf(description, sizeof(description), "zctrace %s %s", s->opt->read ? "from" : "of",
+		 s->opt->read ? s->opt->read : s->origin.what);
+	if (!s->opt->no_redact) {
+		s->mask = mask__new();
+		if (!s->mask)
+			return EXIT_FAILED;
+		ro.mask = mask__segment;
+		ro.ctx = s->mask;
+	}
+	s->recorder = recorder__new(s->opt->write, &ro, err, sizeof(err));
+	if (s->recorder)
+		return 0;
+	complain("%s", err);
+	return EXIT_BAD_USAGE;
+}
+
+int pipeline_start(struct session *s)
+{
+	const struct engine_options eo = {
+		.body_bytes = s->opt->body,
+		.keep_fields = s->opt->headers.n > 0,
+		.wall_offset = s->origin.source->wall_offset,
+		.on_span = on_span,
+		.on_note = on_note,
+		.on_want = on_want,
+		.process_names = process_names,
+		.route = route_of,
+		.ctx = s,
+	};
+
+	s->engine = engine__new(&eo);
+	if (!s->engine)
+		return EXIT_FAILED;
+	return s->opt->write ? start_recorder(s) : 0;
+}
+
+static void tick_sink(struct session *s, uint64_t now)
+{
+	if (s->sink && s->sink->ops->tick)
+		s->sink->ops->tick(s->sink, now + (uint64_t)s->origin.source->wall_offset);
+}
+
+void pipeline_event(void *session, const struct zc_ev *ev)
+{
+	struct session *s = session;
+
+	if (s->done)
+		return;
+	procnames__see(s->names, ev);
+	if (s->recorder)
+		recorder__event(s->recorder, ev);
+	if (s->mask && ev->kind == ZC_EV_CLOSE)
+		mask__forget(s->mask, ev->conn);
+	if (ev->kind == ZC_EV_NAMES)
+		return; /* not seen, but looked up */
+	if (!s->first_event)
+		s->first_event = ev->time;
+	if (ev->time > s->last_event)
+		s->last_event = ev->time;
+	if (!s->origin.source->live && s->last_event >= s->next_tick) {
+		s->next_tick = s->last_event + TICK_NS;
+		tick_sink(s, s->last_event);
+	}
+	engine__event(s->engine, ev);
+}
+
+void pipeline_tick(struct session *s, uint64_t now)
+{
+	engine__tick(s->engine, now);
+	if (s->recorder)
+		recorder__tick(s->recorder, now);
+	if (s->origin.source->live)
+		tick_sink(s, now);
+	if (s->recorder && !s->recorder_told && recorder__error(s->recorder)) {
+		s->recorder_told = 1;
+		complain("%s", recorder__error(s->recorder));
+	}
+	if (routes__overflowed(s->routes))
+		pipeline_note(s, "routes-limit",
+			      "too many different routes; from now on new ones are counted as /**");
+	out_flush(&s->out);
+}
+
+/* The last line, and what the JSON consumer gets in its place. */
+static void report(struct session *s)
+{
+	struct engine_stats e;
+	struct sink_totals t;
+
+	engine__stats(s->engine, &e);
+	t = (struct sink_totals){
+		.time_ns = source_time(s),
+		.spans = s->shown,
+		.events = e.events,
+		.lost_events = e.lost_events,
+		.uncaptured_bytes = e.uncaptured_bytes,
+		.unparsed_bytes = e.unparsed_bytes,
+	};
+	if (s->sink && s->sink->ops->finish)
+		s->sink->ops->finish(s->sink, &t);
+	out_flush(&s->out);
+	if (s->opt->quiet)
+		return;
+	complain("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
+		 "%llu bytes not understood",
+		 (unsigned long long)t.spans, (unsigned long long)t.events,
+		 (unsigned long long)t.lost_events, (unsigned long long)t.uncaptured_bytes,
+		 (unsigned long long)t.unparsed_bytes);
+}
+
+int pipeline_finish(struct session *s)
+{
+	int status = 0;
+
+	engine__finish(s->engine);
+	if (s->recorder && recorder__finish(s->recorder)) {
+		if (!s->recorder_told)
+			complain("%s", recorder__error(s->recorder));
+		status = EXIT_FAILED;
+	}
+	report(s);
+	if (s->out.error && s->out.error != EPIPE) {
+		complain("standard output: %s", strerror(s->out.error));
+		status = EXIT_FAILED;
+	}
+	return status;
+}
+
+void pipeline_free(struct session *s)
+{
+	if (s->sink)
+		s->sink->ops->free(s->sink);
+	out_release(&s->out);
+	engine__free(s->engine);
+	recorder__free(s->recorder);
+	mask__free(s->mask);
+	filter__free(s->filter);
+	routes__free(s->routes);
+	procnames__free(s->names);
+}

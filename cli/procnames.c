@@ -1,0 +1,171 @@
+#include "cli/procnames.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/procread.h"
+
+#define WAYS 4
+#define SETS 1024
+#define RECHECK_NS 1000000000u
+
+struct entry {
+	struct proc_identity identity;
+	uint64_t checked; /* time of the event by which identity was compared */
+	uint64_t used;	  /* tick of the last use; 0: free */
+	struct zc_ev_names names;
+};
+
+struct procnames {
+	int live;
+	void (*on_names)(void *ctx, const struct zc_ev *ev);
+	void *ctx;
+	uint64_t tick;
+	struct entry entry[SETS][WAYS];
+};
+
+struct procnames *procnames__new(int live, void (*on_names)(void *ctx, const struct zc_ev *ev),
+				 void *ctx)
+{
+	struct procnames *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->live = live;
+	p->on_names = on_names;
+	p->ctx = ctx;
+	return p;
+}
+
+void procnames__free(struct procnames *p)
+{
+	free(p);
+}
+
+static struct entry *find(struct procnames *p, uint32_t pid)
+{
+	struct entry *set = p->entry[pid % SETS];
+
+	for (int i = 0; i < WAYS; i++) {
+		if (set[i].used && set[i].names.pid == pid) {
+			set[i].used = ++p->tick;
+			return &set[i];
+		}
+	}
+	return NULL;
+}
+
+/* A place for that pid; whoever had it is forgotten. */
+static struct entry *place(struct procnames *p, uint32_t pid)
+{
+	struct entry *set = p->entry[pid % SETS], *oldest = set;
+
+	for (int i = 1; i < WAYS; i++) {
+		if (set[i].used < oldest->used)
+			oldest = &set[i];
+	}
+	memset(oldest, 0, sizeof(*oldest));
+	oldest->used = ++p->tick;
+	oldest->names.pid = pid;
+	return oldest;
+}
+
+static void forget(struct procnames *p, uint32_t pid)
+{
+	struct entry *e = find(p, pid);
+
+	if (e)
+		e->used = 0;
+}
+
+static void look_up(struct procnames *p, struct entry *e, uint64_t time)
+{
+	struct zc_ev_names names = {
+		.ev = { .kind = ZC_EV_NAMES, .size = sizeof(names), .time = time },
+		.pid = e->names.pid,
+	};
+
+	int err = proc_names_read(names.pid, &names);
+
+	e->names = names;
+	if (!err && p->on_names)
+		p->on_names(p->ctx, &e->names.ev);
+}
+
+/* may_be_new: the event tells of a connection, a rare enough occasion for a closer look. */
+static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be_new)
+{
+	struct proc_identity now;
+	struct entry *e;
+
+	if (!pid || !p->live)
+		return;
+	e = find(p, pid);
+	if (e && (!may_be_new || time - e->checked < RECHECK_NS))
+		return;
+	if (proc_identity_read(pid, &now) && e)
+		return;
+	if (e && !memcmp(&e->identity, &now, sizeof(now))) {
+		e->checked = time;
+		return;
+	}
+	if (!e)
+		e = place(p, pid);
+	e->identity = now;
+	e->checked = time;
+	look_up(p, e, time);
+}
+
+static void adopt(struct procnames *p, const struct zc_ev_names *ev)
+{
+	struct entry *e = find(p, ev->pid);
+
+	if (!e)
+		e = place(p, ev->pid);
+	e->names = *ev;
+	e->names.service[sizeof(ev->service) - 1] = '\0';
+	e->names.runtime[sizeof(ev->runtime) - 1] = '\0';
+	e->names.container[sizeof(ev->container) - 1] = '\0';
+}
+
+void procnames__see(struct procnames *p, const struct zc_ev *ev)
+{
+	switch (ev->kind) {
+	case ZC_EV_IO:
+		mention(p, ((const struct zc_ev_io *)ev)->pid, ev->time, 0);
+		break;
+	case ZC_EV_OPEN:
+		mention(p, ((const struct zc_ev_open *)ev)->pid, ev->time, 1);
+		break;
+	case ZC_EV_OWNER:
+		mention(p, ((const struct zc_ev_owner *)ev)->pid, ev->time, 1);
+		break;
+	case ZC_EV_PROCESS:
+		/* a renamed process is the same one; one that ended may have spans to come */
+		if (p->live && (((const struct zc_ev_process *)ev)->what == ZC_PROC_FORK ||
+				((const struct zc_ev_process *)ev)->what == ZC_PROC_EXEC))
+			forget(p, ((const struct zc_ev_process *)ev)->pid);
+		break;
+	case ZC_EV_NAMES:
+		adopt(p, (const struct zc_ev_names *)ev);
+		break;
+	}
+}
+
+static const char *or_null(const char *s)
+{
+	return *s ? s : NULL;
+}
+
+void procnames__get(struct procnames *p, uint32_t pid, const char **service, const char **runtime,
+		    const char **container)
+{
+	struct entry *e = find(p, pid);
+
+	*service = *runtime = *container = NULL;
+	if (!e)
+		return;
+	*service = or_null(e->names.service);
+	*runtime = or_null(e->names.runtime);
+	*container = or_null(e->names.container);
+}

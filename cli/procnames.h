@@ -1,0 +1,33 @@
+/*
+ * procnames.h - what to call the processes of spans: service, runtime, container
+ *
+ * Live, names are read from /proc when an event first mentions a process, so that those of one
+ * that has ended by the time of its span are known; what was read is handed on as a ZC_EV_NAMES,
+ * to be recorded before that event. In replay the cache is fed by those events only: /proc is
+ * about other processes then.
+ *
+ * The cache is bounded; of four processes that compete for a place the longest unused one goes and
+ * is read again when it comes back. A pid that is used anew, or executes another program, is
+ * noticed by the events that tell so, else within a second of its next connection.
+ */
+#ifndef ZC_CLI_PROCNAMES_H
+#define ZC_CLI_PROCNAMES_H
+
+#include <stdint.h>
+#include "bpf/events.h"
+
+struct procnames;
+
+/* on_names: called from procnames__see; NULL: nobody wants to know. NULL result: out of memory. */
+struct procnames *procnames__new(int live, void (*on_names)(void *ctx, const struct zc_ev *ev),
+				 void *ctx);
+
+/* To be called with every event before anybody else gets it. */
+void procnames__see(struct procnames *p, const struct zc_ev *ev);
+
+/* As engine_options.process_names; strings live until the next call of anything here. */
+void procnames__get(struct procnames *p, uint32_t pid, const char **service, const char **runtime,
+		    const char **container);
+void procnames__free(struct procnames *p);
+
+#endif

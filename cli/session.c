@@ -1,0 +1,222 @@
+#include "cli/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/session_impl.h"
+#include "cli/signals.h"
+
+#define POLL_MS 20
+#define DRAIN_NS 1000000000u /* the last look into the ring takes no longer */
+
+static uint64_t monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* A descriptor of ours must never take the place of a closed standard one. */
+static int check_descriptors(const struct options *o)
+{
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+		return EXIT_FAILED;
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
+		complain("standard output is closed");
+		return EXIT_FAILED;
+	}
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0 && open("/dev/null", O_WRONLY) < 0)
+		return EXIT_FAILED;
+	if (o->write && !strcmp(o->write, "-") && isatty(STDOUT_FILENO)) {
+		complain("-w -: standard output is a terminal, which a recording would confuse");
+		return EXIT_BAD_USAGE;
+	}
+	return 0;
+}
+
+/* ---- beginning */
+
+static int start_command(struct session *s)
+{
+	if (!s->opt->command)
+		return 0;
+	s->command = command__start(s->opt->command);
+	if (s->command)
+		return 0;
+	complain("cannot start a process: %s", strerror(errno));
+	return EXIT_FAILED;
+}
+
+static int begin(struct session *s)
+{
+	char err[512] = "out of memory";
+	int status = check_descriptors(s->opt);
+
+	if (status)
+		return status;
+	s->signals = signals_open();
+	if (s->signals < 0) {
+		complain("signals: %s", strerror(-s->signals));
+		return EXIT_FAILED;
+	}
+	status = pipeline_prepare(s);
+	if (!status)
+		status = start_command(s);
+	if (status)
+		return status;
+	status = origin_open(&s->origin, s->opt, s->command ? command__pid(s->command) : 0,
+			     pipeline_note, s, err, sizeof(err));
+	if (status) {
+		complain("%s", err);
+		return status;
+	}
+	status = pipeline_start(s);
+	if (status)
+		return status;
+	if (s->origin.backend && !s->opt->quiet)
+		complain("tracing %s (backend %s)", s->origin.what, s->origin.backend);
+	if (s->command)
+		command__go(s->command);
+	return 0;
+}
+
+/* ---- the loop */
+
+/* The command is over, and with it what there was to see. */
+static int command_over(struct session *s)
+{
+	const struct options *o = s->opt;
+	int status;
+
+	if (!s->command || !command__poll(s->command, 0, &status))
+		return 0;
+	/* asked for by itself, what it left running counts, too */
+	if (o->nports || o->all || o->comms.n || o->exes.n || o->cgroups.n || o->containers.n)
+		return 1;
+	return !attach__alive(s->origin.attach);
+}
+
+/*
+ * Live, time has come to `before`, when the last look began, if that look found all there was;
+ * else, and for files, to the last event.
+ */
+static uint64_t time_now(const struct session *s, int events, uint64_t before)
+{
+	uint64_t now;
+
+	if (!s->origin.source->live || events || !s->origin.attach)
+		now = s->last_event;
+	else
+		now = before;
+	return now > s->last_event ? now : s->last_event;
+}
+
+static int time_is_up(const struct session *s, uint64_t began)
+{
+	if (!s->opt->duration_ns)
+		return 0;
+	if (s->origin.source->live)
+		return monotonic() - began >= s->opt->duration_ns;
+	return s->first_event && s->last_event - s->first_event >= s->opt->duration_ns;
+}
+
+/* A signal ends the trace; one that came to us alone reaches the command, too. */
+static int signalled(struct session *s)
+{
+	int sent, sig = signals_next(s->signals, &sent);
+
+	if (sig && sent && s->command)
+		command__kill(s->command, sig);
+	return sig;
+}
+
+/* Takes what came before the end and is still on its way. */
+static int drain(struct session *s)
+{
+	struct source *src = s->origin.source;
+	uint64_t end = monotonic();
+	int n;
+
+	if (!src->live)
+		return 0;
+	do
+		n = src->ops->poll(src, pipeline_event, s, 0);
+	while (n > 0 && !s->done && monotonic() - end < DRAIN_NS &&
+	       (!s->origin.attach || s->last_event < end));
+	return n < 0 && n != -EINTR && n != -ENODATA ? EXIT_FAILED : 0;
+}
+
+/* Events until something ends it. 0 or an exit status. */
+static int loop(struct session *s)
+{
+	struct source *src = s->origin.source;
+	uint64_t began = monotonic();
+
+	for (;;) {
+		uint64_t before = monotonic();
+		int n = src->ops->poll(src, pipeline_event, s, POLL_MS);
+
+		if (n == -ENODATA)
+			return src->ops->error(src) ? EXIT_FAILED : 0;
+		if (n < 0 && n != -EINTR)
+			return EXIT_FAILED;
+		pipeline_tick(s, time_now(s, n, before));
+		if (s->opt->stats)
+			stats_tick(&s->stats, monotonic(), s->engine, src);
+		if (s->done || s->out.error || time_is_up(s, began))
+			return 0;
+		if (signalled(s) || command_over(s) ||
+		    (s->origin.attach && !attach__alive(s->origin.attach)))
+			return drain(s);
+	}
+}
+
+/* ---- the end */
+
+/* The command goes on when the trace is over; its status is ours. A signal ends the wait. */
+static int wait_for_command(struct session *s, int status)
+{
+	int code;
+
+	while (!command__poll(s->command, 0, &code)) {
+		struct timespec t = { .tv_nsec = 10000000 };
+
+		if (signalled(s))
+			return status;
+		nanosleep(&t, NULL);
+	}
+	return status ? status : code;
+}
+
+static int finish(struct session *s, int status)
+{
+	const char *error = s->origin.source->ops->error(s->origin.source);
+	int failed;
+
+	if (status && error)
+		complain("%s", error);
+	failed = pipeline_finish(s);
+	origin_close(&s->origin);
+	status = status ? status : failed;
+	return s->command ? wait_for_command(s, status) : status;
+}
+
+int session_run(const struct options *o)
+{
+	struct session s = { .opt = o, .signals = -1 };
+	int status = begin(&s);
+
+	if (!status)
+		status = finish(&s, loop(&s));
+	origin_close(&s.origin);
+	pipeline_free(&s);
+	command__free(s.command);
+	if (s.signals >= 0)
+		close(s.signals);
+	return status;
+}

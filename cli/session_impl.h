@@ -1,0 +1,64 @@
+/*
+ * session_impl.h - the parts of a run, for session.c (the loop) and pipeline.c (what it drives)
+ */
+#ifndef ZC_CLI_SESSION_IMPL_H
+#define ZC_CLI_SESSION_IMPL_H
+
+#include "cli/command.h"
+#include "cli/filter.h"
+#include "cli/live.h"
+#include "cli/mask.h"
+#include "cli/options.h"
+#include "cli/procnames.h"
+#include "cli/stats.h"
+#include "core/recorder.h"
+#include "core/route.h"
+#include "sinks/sink.h"
+
+struct session {
+	const struct options *opt;
+
+	/* the way of an event, in this order */
+	struct origin origin;
+	struct procnames *names;
+	struct recorder *recorder; /* NULL: not recording */
+	struct mask *mask;	   /* NULL: secrets are recorded */
+	struct engine *engine;
+	struct routes *routes;
+	struct filter *filter; /* NULL: everything is shown */
+	struct sink *sink;     /* NULL: nothing is */
+	struct out out;
+
+	struct command *command; /* NULL: none */
+	int signals;		 /* descriptor, see signals.h */
+	int done;		 /* no more events are taken */
+	int recorder_told;	 /* its error was reported */
+	uint64_t shown;
+	uint64_t first_event, last_event; /* times on the source's clock; 0: none yet */
+	uint64_t next_tick;		  /* of the sink, when time comes with the events */
+	struct stats stats;
+};
+
+/* "zctrace: …" on standard error. */
+__attribute__((format(printf, 1, 2))) void complain(const char *fmt, ...);
+
+/* What only depends on the options: filter, routes, names, sink. 0 or an exit status. */
+int pipeline_prepare(struct session *s);
+
+/* What depends on the source, which is open: engine and recorder. 0 or an exit status. */
+int pipeline_start(struct session *s);
+
+/* source_event_fn */
+void pipeline_event(void *session, const struct zc_ev *ev);
+
+/* now: the source's clock. */
+void pipeline_tick(struct session *s, uint64_t now);
+
+/* Everything that is still in the pipeline comes out. 0 or an exit status. */
+int pipeline_finish(struct session *s);
+void pipeline_free(struct session *s);
+
+/* A note to people and to the sink; as attach_options.on_note. */
+void pipeline_note(void *session, const char *name, const char *text);
+
+#endif

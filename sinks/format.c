@@ -1,0 +1,258 @@
+#include "sinks/format.h"
+
+#include <time.h>
+#include <wchar.h>
+
+#include "core/span.h"
+
+static const char pairs[201] = "00010203040506070809101112131415161718192021222324"
+			       "25262728293031323334353637383940414243444546474849"
+			       "50515253545556575859606162636465666768697071727374"
+			       "75767778798081828384858687888990919293949596979899";
+
+char *fmt_u64(char *p, uint64_t v)
+{
+	char tmp[FMT_U64_MAX];
+	char *t = tmp + sizeof(tmp);
+
+	while (v >= 100) {
+		t -= 2;
+		memcpy(t, pairs + 2 * (v % 100), 2);
+		v /= 100;
+	}
+	if (v >= 10) {
+		t -= 2;
+		memcpy(t, pairs + 2 * v, 2);
+	} else {
+		*--t = (char)('0' + v);
+	}
+	memcpy(p, t, (size_t)(tmp + sizeof(tmp) - t));
+	return p + (tmp + sizeof(tmp) - t);
+}
+
+char *fmt_hex(char *p, const uint8_t *v, size_t n)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*p++ = digit[v[i] >> 4];
+		*p++ = digit[v[i] & 15];
+	}
+	return p;
+}
+
+/* Exactly `digits` digits of v, which has no more. */
+static char *fmt_fixed(char *p, uint64_t v, int digits)
+{
+	for (int i = digits - 1; i >= 0; i--) {
+		p[i] = (char)('0' + v % 10);
+		v /= 10;
+	}
+	return p + digits;
+}
+
+/* v / 10^digits, without zeros at the end of the fraction. */
+static char *fmt_decimal(char *p, uint64_t v, int digits)
+{
+	uint64_t unit = 1;
+
+	for (int i = 0; i < digits; i++)
+		unit *= 10;
+	p = fmt_u64(p, v / unit);
+	if (v % unit) {
+		*p++ = '.';
+		p = fmt_fixed(p, v % unit, digits);
+		while (p[-1] == '0')
+			p--;
+	}
+	return p;
+}
+
+char *fmt_go_duration(char *p, uint64_t ns)
+{
+	const uint64_t second = 1000000000;
+
+	if (ns == SPAN_UNKNOWN)
+		return FMT_LIT(p, "?");
+	if (!ns)
+		return FMT_LIT(p, "0s");
+	if (ns < 1000)
+		return FMT_LIT(fmt_u64(p, ns), "ns");
+	if (ns < 1000000)
+		return FMT_LIT(fmt_decimal(p, ns, 3), "µs");
+	if (ns < second)
+		return FMT_LIT(fmt_decimal(p, ns, 6), "ms");
+	if (ns >= 3600 * second) {
+		p = fmt_u64(p, ns / (3600 * second));
+		*p++ = 'h';
+	}
+	if (ns >= 60 * second) {
+		p = fmt_u64(p, ns / (60 * second) % 60);
+		*p++ = 'm';
+	}
+	return FMT_LIT(fmt_decimal(p, ns % (60 * second), 9), "s");
+}
+
+/* v / unit with as many decimals as make three digits, at most. */
+static char *fmt_three(char *p, uint64_t v, uint64_t unit)
+{
+	uint64_t whole = v / unit, rest = v % unit;
+
+	p = fmt_u64(p, whole);
+	if (whole < 100 && unit > 1) {
+		*p++ = '.';
+		*p++ = (char)('0' + (unsigned)(rest * 10 / unit));
+		if (whole < 10)
+			*p++ = (char)('0' + (unsigned)(rest * 100 / unit % 10));
+	}
+	return p;
+}
+
+char *fmt_short_duration(char *p, uint64_t ns)
+{
+	const uint64_t second = 1000000000;
+
+	if (ns == SPAN_UNKNOWN)
+		return FMT_LIT(p, "-");
+	if (ns < 1000)
+		return FMT_LIT(fmt_u64(p, ns), "ns");
+	if (ns < 1000000)
+		return FMT_LIT(fmt_three(p, ns, 1000), "µs");
+	if (ns < second)
+		return FMT_LIT(fmt_three(p, ns, 1000000), "ms");
+	if (ns < 60 * second)
+		return FMT_LIT(fmt_three(p, ns, second), "s");
+	if (ns < 3600 * second) {
+		p = FMT_LIT(fmt_u64(p, ns / (60 * second)), "m");
+		return FMT_LIT(fmt_fixed(p, ns / second % 60, 2), "s");
+	}
+	p = FMT_LIT(fmt_u64(p, ns / (3600 * second)), "h");
+	return FMT_LIT(fmt_fixed(p, ns / (60 * second) % 60, 2), "m");
+}
+
+char *fmt_size(char *p, uint64_t bytes)
+{
+	static const char units[][4] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	uint64_t unit = 1024;
+	size_t i = 0;
+
+	if (bytes < 1024) {
+		p = fmt_u64(p, bytes);
+		*p++ = 'B';
+		return p;
+	}
+	while (i < 5 && bytes / unit >= 1024) {
+		unit *= 1024;
+		i++;
+	}
+	/* two shifts keep rest * 100 within 64 bits */
+	p = unit > (1u << 20) ? fmt_three(p, bytes >> 20, unit >> 20) : fmt_three(p, bytes, unit);
+	memcpy(p, units[i], 3);
+	return p + 3;
+}
+
+int addr_is_ipv4(const uint8_t addr[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(addr, mapped, sizeof(mapped));
+}
+
+char *fmt_addr(char *p, const uint8_t addr[16])
+{
+	char text[FMT_ADDR_MAX];
+	size_t n;
+
+	if (addr_is_ipv4(addr)) {
+		for (int i = 12; i < 16; i++) {
+			p = fmt_u64(p, addr[i]);
+			*p++ = '.';
+		}
+		return p - 1;
+	}
+	n = strlen(span_addr_text(addr, text));
+	memcpy(p, text, n);
+	return p + n;
+}
+
+static void clock_set(struct fmt_clock *c, uint64_t sec)
+{
+	time_t t = (time_t)sec;
+	struct tm tm = { 0 };
+
+	if (c->rfc3339)
+		gmtime_r(&t, &tm);
+	else
+		localtime_r(&t, &tm);
+	c->len = strftime(c->text, sizeof(c->text), c->rfc3339 ? "%FT%T" : "%F %T", &tm);
+	c->sec = sec;
+}
+
+char *fmt_time(char *p, struct fmt_clock *c, uint64_t unix_ns)
+{
+	uint64_t sec = unix_ns / 1000000000;
+
+	if (sec != c->sec || !c->len)
+		clock_set(c, sec);
+	memcpy(p, c->text, c->len);
+	p += c->len;
+	*p++ = '.';
+	p = fmt_fixed(p, unix_ns % 1000000000, 9);
+	if (c->rfc3339)
+		*p++ = 'Z';
+	return p;
+}
+
+static int is_tail(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t utf8_len(const char *s, size_t n)
+{
+	unsigned char a = (unsigned char)s[0], b = n > 1 ? (unsigned char)s[1] : 0;
+
+	if (a < 0x80)
+		return 1;
+	if (a >= 0xc2 && a <= 0xdf)
+		return is_tail((char)b) ? 2 : 0;
+	if (a >= 0xe0 && a <= 0xef) {
+		/* neither overlong forms nor surrogates */
+		if (n < 3 || !is_tail((char)b) || !is_tail(s[2]) || (a == 0xe0 && b < 0xa0) ||
+		    (a == 0xed && b > 0x9f))
+			return 0;
+		return 3;
+	}
+	if (a >= 0xf0 && a <= 0xf4) {
+		if (n < 4 || !is_tail((char)b) || !is_tail(s[2]) || !is_tail(s[3]) ||
+		    (a == 0xf0 && b < 0x90) || (a == 0xf4 && b > 0x8f))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+static wchar_t utf8_char(const char *s, size_t len)
+{
+	static const unsigned char mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	unsigned c = (unsigned char)s[0] & mask[len];
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)s[i] & 0x3f);
+	return (wchar_t)c;
+}
+
+size_t text_width(const char *s, size_t n)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < n;) {
+		size_t len = utf8_len(s + i, n - i);
+		/* needs a UTF-8 locale for wide ones; -1 where the locale does not know it */
+		int w = len > 1 ? wcwidth(utf8_char(s + i, len)) : 1;
+
+		width += w < 0 ? 1 : (size_t)w;
+		i += len ? len : 1;
+	}
+	return width;
+}

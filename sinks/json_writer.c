@@ -1,0 +1,71 @@
+#include "sinks/json_writer.h"
+
+#include "sinks/safe.h"
+
+#define JSON_GROWTH 6 /* \u001f */
+
+static char *escape_one(char *p, unsigned char c)
+{
+	static const char short_form[32] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
+	};
+
+	if (c < 0x20 && short_form[c]) {
+		*p++ = '\\';
+		*p++ = short_form[c];
+	} else if (c < 0x20 || c == 0x7f) {
+		p = FMT_LIT(p, "\\u00");
+		p = fmt_hex(p, &c, 1);
+	} else if (c < 0x7f) {
+		*p++ = '\\';
+		*p++ = (char)c;
+	} else {
+		p = FMT_LIT(p, "\xef\xbf\xbd"); /* U+FFFD */
+	}
+	return p;
+}
+
+static char *put_escaped(char *p, const char *s, size_t n)
+{
+	while (n) {
+		size_t len = plain_ascii(s, n);
+
+		if (!len && (unsigned char)*s >= 0x80)
+			len = utf8_len(s, n);
+		if (len) {
+			p = (char *)memcpy(p, s, len) + len;
+		} else {
+			p = escape_one(p, (unsigned char)*s);
+			len = 1;
+		}
+		s += len;
+		n -= len;
+	}
+	return p;
+}
+
+void json_piece(struct json *j, const char *s, size_t n)
+{
+	const size_t limit = OUT_MAX_RESERVE / JSON_GROWTH;
+
+	while (n) {
+		size_t part = n;
+
+		if (n > limit) {
+			/* cut before a character, not in it */
+			part = limit;
+			while (part > limit - 4 && ((unsigned char)s[part] & 0xc0) == 0x80)
+				part--;
+		}
+		out_commit(j->out, put_escaped(out_reserve(j->out, JSON_GROWTH * part), s, part));
+		s += part;
+		n -= part;
+	}
+}
+
+void json_string(struct json *j, const char *s, size_t n)
+{
+	json_quote(j);
+	json_piece(j, s, n);
+	json_quote(j);
+}

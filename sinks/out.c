@@ -1,0 +1,99 @@
+#include "sinks/out.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+int out_init(struct out *o, int fd, int wake_fd)
+{
+	*o = (struct out){ .fd = fd, .wake_fd = wake_fd };
+	o->buf = malloc(OUT_SIZE);
+	return o->buf ? 0 : -ENOMEM;
+}
+
+void out_release(struct out *o)
+{
+	free(o->buf);
+	o->buf = NULL;
+}
+
+/* Waits until the reader takes something. 0, or an errno: its time is up. */
+static int wait_writable(struct out *o)
+{
+	struct pollfd p[2] = {
+		{ .fd = o->fd, .events = POLLOUT },
+		{ .fd = o->wake_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		int n = poll(p, 2, -1);
+
+		if (n < 0 && errno != EINTR)
+			return errno;
+		if (n > 0 && p[0].revents)
+			return 0;
+		if (n > 0)
+			break;
+	}
+	do {
+		int n = poll(p, 1, OUT_PATIENCE_MS);
+
+		if (n >= 0)
+			return n ? 0 : ETIMEDOUT;
+	} while (errno == EINTR);
+	return errno;
+}
+
+/*
+ * Writes without blocking where the kernel offers that for this kind of file, without setting
+ * O_NONBLOCK, which whoever shares the open file would have to suffer too.
+ */
+static ssize_t write_some(struct out *o, const char *p, size_t n)
+{
+	struct iovec v = { .iov_base = (void *)(uintptr_t)p, .iov_len = n };
+	ssize_t w = pwritev2(o->fd, &v, 1, -1, RWF_NOWAIT);
+
+	if (w >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+		return w;
+	return write(o->fd, p, n);
+}
+
+int out_flush(struct out *o)
+{
+	size_t done = 0;
+
+	while (done < o->n && !o->error) {
+		ssize_t w = write_some(o, o->buf + done, o->n - done);
+
+		if (w > 0)
+			done += (size_t)w;
+		else if (w < 0 && errno == EAGAIN)
+			o->error = wait_writable(o);
+		else if (w == 0 || errno != EINTR)
+			o->error = w ? errno : EIO;
+	}
+	o->n = 0;
+	return o->error;
+}
+
+char *out_make_room(struct out *o)
+{
+	out_flush(o);
+	return o->buf;
+}
+
+void out_bytes(struct out *o, const char *p, size_t n)
+{
+	while (n) {
+		size_t part = n < OUT_MAX_RESERVE ? n : OUT_MAX_RESERVE;
+		char *room = out_reserve(o, part);
+
+		memcpy(room, p, part);
+		out_commit(o, room + part);
+		p += part;
+		n -= part;
+	}
+}

@@ -1,0 +1,67 @@
+/*
+ * out.h - a buffered way to one file descriptor
+ *
+ * Formatting code asks for room, writes into it and says how far it got; nothing is copied twice
+ * and nothing is written before the buffer is full or out_flush is called. After an error all
+ * output is dropped, so callers need no checks but the one of `error` once in a while.
+ *
+ * A reader that takes nothing must not make the program deaf: while waiting for it, out also
+ * watches wake_fd (a signalfd, say). Once that is readable the reader has OUT_PATIENCE_MS left.
+ */
+#ifndef ZC_SINKS_OUT_H
+#define ZC_SINKS_OUT_H
+
+#include <stddef.h>
+#include <string.h>
+
+#define OUT_SIZE (256u << 10)
+#define OUT_MAX_RESERVE (64u << 10)
+#define OUT_PATIENCE_MS 1000
+
+struct out {
+	char *buf;
+	size_t n; /* octets in buf */
+	int fd;
+	int wake_fd; /* -1: none */
+	int error;   /* errno of the first failed write; EPIPE: the reader has left */
+};
+
+/* 0 or -ENOMEM. Neither descriptor is closed by out_release. */
+int out_init(struct out *o, int fd, int wake_fd);
+void out_release(struct out *o);
+
+/* Writes out what is buffered; returns o->error. */
+int out_flush(struct out *o);
+
+/* For out_reserve only: makes room by flushing. */
+char *out_make_room(struct out *o);
+
+/* Room for n octets, n <= OUT_MAX_RESERVE; never fails. Valid until the next call for o. */
+static inline char *out_reserve(struct out *o, size_t n)
+{
+	return OUT_SIZE - o->n >= n ? o->buf + o->n : out_make_room(o);
+}
+
+/* `end` is one past the last octet written into what out_reserve gave. */
+static inline void out_commit(struct out *o, const char *end)
+{
+	o->n = (size_t)(end - o->buf);
+}
+
+/* n octets as they are; n is not limited. */
+void out_bytes(struct out *o, const char *p, size_t n);
+
+static inline void out_str(struct out *o, const char *s)
+{
+	out_bytes(o, s, strlen(s));
+}
+
+static inline void out_char(struct out *o, char c)
+{
+	char *p = out_reserve(o, 1);
+
+	*p = c;
+	o->n++;
+}
+
+#endif

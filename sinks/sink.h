@@ -1,0 +1,61 @@
+/*
+ * sink.h - where spans go: lines of text, JSON, a table
+ *
+ * A sink writes to a struct out that its maker hands it and that outlives it; when the octets
+ * leave the process is the caller's affair (out_flush). A sink keeps nothing that it was handed.
+ */
+#ifndef ZC_SINKS_SINK_H
+#define ZC_SINKS_SINK_H
+
+#include <stdint.h>
+#include "core/engine.h" /* struct note */
+#include "core/span.h"
+#include "sinks/out.h"
+
+struct sink;
+
+/* What the whole run came to; the numbers of the final line. */
+struct sink_totals {
+	uint64_t time_ns; /* wall clock of the end */
+	uint64_t spans;	  /* shown */
+	uint64_t events, lost_events, uncaptured_bytes, unparsed_bytes;
+};
+
+struct sink_ops {
+	void (*span)(struct sink *k, const struct span *s);
+	void (*note)(struct sink *k, const struct note *n);
+	/* Time passes; now_ns is the wall clock of the source, which never goes back. */
+	void (*tick)(struct sink *k, uint64_t now_ns);
+	/* Nothing more comes. Called once, before free. */
+	void (*finish)(struct sink *k, const struct sink_totals *t);
+	void (*free)(struct sink *k);
+};
+
+/* First member of every sink. note, tick and finish may be NULL. */
+struct sink {
+	const struct sink_ops *ops;
+};
+
+/* What of a span is shown, common to the sinks. Borrowed for the sink's life. */
+struct sink_options {
+	struct out *out;
+	int redact;		    /* secrets become [redacted] */
+	const char *const *headers; /* fields to carry; "*" for all; NULL: none */
+	unsigned nheaders;
+	int body;		    /* carry content */
+	uint64_t interval_ns;	    /* summary: 0: once, at the end */
+	int sort;		    /* summary: one of summary_sort_key() */
+};
+
+/* All return NULL when out of memory. */
+struct sink *sink_text_new(const struct sink_options *o);
+struct sink *sink_json_new(const struct sink_options *o);
+struct sink *sink_summary_new(const struct sink_options *o);
+
+/* Number of the sort key of that name for the summary, or -1. */
+int summary_sort_key(const char *name);
+
+/* Names of all sort keys, for people: "count, route, …". */
+const char *summary_sort_keys(void);
+
+#endif

@@ -1,0 +1,291 @@
+#include "sinks/summary_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/redact.h"
+#include "sinks/format.h"
+#include "sinks/safe.h"
+#include "sinks/sink.h"
+
+#define NAME_MAX_OCTETS 256
+#define CELL_MAX (NAME_MAX_OCTETS * SAFE_GROWTH + 8) /* octets of one cell */
+#define NAME_COLUMNS 64 /* what a long route is cut to */
+
+enum column {
+	COL_ROUTE, COL_METHOD, COL_KIND, COL_SERVICE, COL_COUNT, COL_RATE, COL_ERRORS,
+	COL_P50, COL_P90, COL_P99, COL_MAX, COL_BYTES, COL_INCOMPLETE, COLUMNS
+};
+
+static const struct {
+	const char *key; /* of --sort */
+	const char *title;
+	int text; /* to the left, and ascending */
+} columns[COLUMNS] = {
+	[COL_ROUTE] = { "route", "ROUTE", 1 },
+	[COL_METHOD] = { "method", "METHOD", 1 },
+	[COL_KIND] = { "kind", "KIND", 1 },
+	[COL_SERVICE] = { "service", "SERVICE", 1 },
+	[COL_COUNT] = { "count", "COUNT", 0 },
+	[COL_RATE] = { "rate", "RATE", 0 },
+	[COL_ERRORS] = { "errors", "ERR%", 0 },
+	[COL_P50] = { "p50", "P50", 0 },
+	[COL_P90] = { "p90", "P90", 0 },
+	[COL_P99] = { "p99", "P99", 0 },
+	[COL_MAX] = { "max", "MAX", 0 },
+	[COL_BYTES] = { "bytes", "BYTES", 0 },
+	[COL_INCOMPLETE] = { "incomplete", "INC%", 0 },
+};
+
+int summary_sort_key(const char *name)
+{
+	for (int i = 0; i < COLUMNS; i++) {
+		if (!strcmp(columns[i].key, name))
+			return i;
+	}
+	return -1;
+}
+
+const char *summary_sort_keys(void)
+{
+	return "count, route, method, kind, service, rate, errors, p50, p90, p99, max, bytes, "
+	       "incomplete";
+}
+
+static uint64_t duration_of(const struct summary_row *r, enum column c)
+{
+	const struct hist *h = &r->durations;
+
+	if (!h->count)
+		return SPAN_UNKNOWN;
+	if (c == COL_MAX)
+		return h->max;
+	return hist_percentile(h, c == COL_P50 ? 50 : c == COL_P90 ? 90 : 99);
+}
+
+static struct str text_of(const struct summary_row *r, enum column c)
+{
+	const char *kind = r->kind == SPAN_CLIENT ? "client" : "server";
+
+	if (!r->route.p)
+		return c == COL_ROUTE ? (struct str){ "(others)", 8 } : (struct str){ "", 0 };
+	switch (c) {
+	case COL_ROUTE:
+		return r->route;
+	case COL_METHOD:
+		return r->method;
+	case COL_KIND:
+		return (struct str){ kind, strlen(kind) };
+	default:
+		return r->service;
+	}
+}
+
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static double figure_of(const struct summary_row *r, enum column c)
+{
+	switch (c) {
+	case COL_ERRORS:
+		return share(r->errors, r->count);
+	case COL_INCOMPLETE:
+		return share(r->incomplete, r->count);
+	case COL_BYTES:
+		return (double)r->bytes;
+	case COL_P50:
+	case COL_P90:
+	case COL_P99:
+	case COL_MAX:
+		return r->durations.count ? (double)duration_of(r, c) : -1;
+	default: /* the rate goes with the count, all rows having the same time */
+		return (double)r->count;
+	}
+}
+
+static int compare_text(struct str a, struct str b)
+{
+	int d = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return d ? d : (a.n > b.n) - (a.n < b.n);
+}
+
+static int compare(const void *pa, const void *pb, void *ctx)
+{
+	const struct summary_row *a = *(struct summary_row *const *)pa;
+	const struct summary_row *b = *(struct summary_row *const *)pb;
+	enum column c = *(const enum column *)ctx;
+	int d = 0;
+
+	if (columns[c].text) {
+		d = compare_text(text_of(a, c), text_of(b, c));
+	} else {
+		double fa = figure_of(a, c), fb = figure_of(b, c);
+
+		d = (fa < fb) - (fa > fb);
+	}
+	if (!d)
+		d = (a->count < b->count) - (a->count > b->count);
+	/* the names last, so that equal runs print equal tables */
+	for (c = COL_ROUTE; !d && c <= COL_SERVICE; c++)
+		d = compare_text(text_of(a, c), text_of(b, c));
+	return d;
+}
+
+void summary_table_sort(struct summary_table *t, int key)
+{
+	enum column c = (enum column)key;
+
+	qsort_r(t->rows, t->nrows, sizeof(t->rows[0]), compare, &c);
+}
+
+/* As much of a route as may be shown, without what is secret in it. */
+static struct str public_route(const struct summary_table *t, struct str route, char *buf)
+{
+	size_t n;
+
+	if (!t->redact)
+		return route;
+	n = redact_uri(route, buf, NAME_MAX_OCTETS);
+	return (struct str){ buf, n < NAME_MAX_OCTETS ? n : NAME_MAX_OCTETS };
+}
+
+/* Safe for a terminal and at most NAME_COLUMNS wide, with an ellipsis where something is cut. */
+static char *put_name(char *p, struct str s)
+{
+	size_t n = s.n < NAME_MAX_OCTETS ? s.n : NAME_MAX_OCTETS;
+	size_t len = (size_t)(safe_text(p, s.p, n) - p);
+	size_t used = 0, wide = 0;
+
+	if (n == s.n && text_width(p, len) <= NAME_COLUMNS)
+		return p + len;
+	while (used < len) {
+		size_t one = utf8_len(p + used, len - used);
+		size_t w = text_width(p + used, one);
+
+		if (wide + w > NAME_COLUMNS - 1)
+			break;
+		wide += w;
+		used += one;
+	}
+	return FMT_LIT(p + used, "…");
+}
+
+static char *put_percent(char *p, uint64_t part, uint64_t whole)
+{
+	double v = share(part, whole);
+
+	if (!part)
+		return FMT_LIT(p, "0%");
+	if (v < 0.1)
+		return FMT_LIT(p, "<0.1%");
+	return p + sprintf(p, part == whole ? "%.0f%%" : "%.1f%%", v);
+}
+
+static char *put_rate(char *p, uint64_t count, uint64_t elapsed_ns)
+{
+	double v;
+
+	if (!elapsed_ns)
+		return FMT_LIT(p, "-");
+	v = (double)count * 1e9 / (double)elapsed_ns;
+	return p + sprintf(p, "%.*f/s", v >= 100 ? 0 : v >= 10 ? 1 : 2, v);
+}
+
+static size_t put_cell(char *buf, const struct summary_table *t, const struct summary_row *r,
+		       enum column c)
+{
+	char route[NAME_MAX_OCTETS], *p = buf;
+
+	switch (c) {
+	case COL_ROUTE:
+		p = put_name(p, public_route(t, text_of(r, c), route));
+		break;
+	case COL_COUNT:
+		p = fmt_u64(p, r->count);
+		break;
+	case COL_RATE:
+		p = put_rate(p, r->count, t->elapsed_ns);
+		break;
+	case COL_ERRORS:
+		p = put_percent(p, r->errors, r->count);
+		break;
+	case COL_INCOMPLETE:
+		p = put_percent(p, r->incomplete, r->count);
+		break;
+	case COL_BYTES:
+		p = fmt_size(p, r->bytes);
+		break;
+	case COL_P50:
+	case COL_P90:
+	case COL_P99:
+	case COL_MAX:
+		p = fmt_short_duration(p, duration_of(r, c));
+		break;
+	default:
+		p = put_name(p, text_of(r, c));
+	}
+	return (size_t)(p - buf);
+}
+
+static void put_padding(struct out *o, size_t n)
+{
+	while (n--)
+		out_char(o, ' ');
+}
+
+static void put_aligned(struct out *o, enum column c, const char *cell, size_t n, size_t width)
+{
+	size_t pad = width - text_width(cell, n);
+
+	if (c)
+		put_padding(o, 2);
+	if (!columns[c].text)
+		put_padding(o, pad);
+	out_bytes(o, cell, n);
+	if (columns[c].text)
+		put_padding(o, pad);
+}
+
+static void put_row(struct out *o, const struct summary_table *t, const struct summary_row *r,
+		    const size_t *width)
+{
+	char cell[CELL_MAX];
+
+	for (enum column c = 0; c < COLUMNS; c++)
+		put_aligned(o, c, cell, put_cell(cell, t, r, c), width[c]);
+	out_char(o, '\n');
+}
+
+static void widen(const struct summary_table *t, const struct summary_row *r, size_t *width)
+{
+	char cell[CELL_MAX];
+
+	for (enum column c = 0; c < COLUMNS; c++) {
+		size_t w = text_width(cell, put_cell(cell, t, r, c));
+
+		if (w > width[c])
+			width[c] = w;
+	}
+}
+
+void summary_table_put(const struct summary_table *t, struct out *o)
+{
+	size_t width[COLUMNS];
+
+	for (enum column c = 0; c < COLUMNS; c++)
+		width[c] = strlen(columns[c].title);
+	for (unsigned i = 0; i < t->nrows; i++)
+		widen(t, t->rows[i], width);
+	if (t->others)
+		widen(t, t->others, width);
+	for (enum column c = 0; c < COLUMNS; c++)
+		put_aligned(o, c, columns[c].title, strlen(columns[c].title), width[c]);
+	out_char(o, '\n');
+	for (unsigned i = 0; i < t->nrows; i++)
+		put_row(o, t, t->rows[i], width);
+	if (t->others)
+		put_row(o, t, t->others, width);
+}

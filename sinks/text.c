@@ -1,0 +1,205 @@
+/*
+ * text.c - one line per span, in the form of OBI's trace printer
+ *
+ * The left address is always the client's. "as" gives the name of the process at that end where
+ * it is known, else the address again.
+ */
+#include <stdlib.h>
+
+#include "core/redact.h"
+#include "sinks/format.h"
+#include "sinks/safe.h"
+#include "sinks/sink.h"
+
+struct text {
+	struct sink sink;
+	struct out *out;
+	struct fmt_clock clock;
+	int redact;
+};
+
+/* A path, without the secrets that path parameters may hold. */
+static void put_path(struct text *t, struct str s)
+{
+	struct redact_pieces r;
+	struct str piece;
+
+	if (!s.p)
+		out_char(t->out, '-');
+	if (!s.p || !t->redact) {
+		out_safe(t->out, s.p, s.n);
+		return;
+	}
+	redact_pieces_uri(&r, s);
+	while (redact_next(&r, &piece))
+		out_safe(t->out, piece.p, piece.n);
+}
+
+static void out_opt(struct out *o, struct str s)
+{
+	if (s.p)
+		out_safe(o, s.p, s.n);
+	else
+		out_char(o, '-');
+}
+
+static void put_head(struct text *t, const struct span *s)
+{
+	static const char *const types[2][2] = {
+		{ ") HTTP ", ") HTTPClient " },
+		{ ") GRPC ", ") GRPCClient " },
+	};
+	struct out *o = t->out;
+	char *p = out_reserve(o, FMT_TIME_MAX + 2 * FMT_DURATION_MAX + 64);
+	const char *type = types[s->protocol == PROTO_GRPC][s->kind == SPAN_CLIENT];
+
+	p = fmt_time(p, &t->clock, s->time_ns);
+	p = FMT_LIT(p, " (");
+	p = fmt_go_duration(p, s->duration_ns);
+	*p++ = '[';
+	p = fmt_go_duration(p, s->inner_ns);
+	*p++ = ']';
+	p = stpcpy(p, type);
+	p = fmt_u64(p, (uint64_t)s->status);
+	*p++ = ' ';
+	out_commit(o, p);
+}
+
+/* "[address as name:port]"; a name that is an IPv6 address has brackets of its own. */
+static void put_end(struct out *o, const struct span *s, const uint8_t addr[16], uint16_t port,
+		    const char *name)
+{
+	char text[FMT_ADDR_MAX], *p;
+	size_t n = 1;
+
+	text[0] = '-';
+	if (s->has_addr)
+		n = (size_t)(fmt_addr(text, addr) - text);
+	p = out_reserve(o, 2 * FMT_ADDR_MAX + 16);
+	*p++ = '[';
+	p = (char *)memcpy(p, text, n) + n;
+	p = FMT_LIT(p, " as ");
+	if (!name && s->has_addr && !addr_is_ipv4(addr)) {
+		*p++ = '[';
+		p = (char *)memcpy(p, text, n) + n;
+		*p++ = ']';
+	} else if (!name) {
+		p = (char *)memcpy(p, text, n) + n;
+	}
+	out_commit(o, p);
+	if (name)
+		out_safe(o, name, strlen(name));
+	p = out_reserve(o, 8);
+	*p++ = ':';
+	p = fmt_u64(p, port);
+	*p++ = ']';
+	out_commit(o, p);
+}
+
+static void put_ends(struct out *o, const struct span *s)
+{
+	const char *own = s->service ? s->service : s->comm;
+	const char *client = s->kind == SPAN_CLIENT ? own : s->peer_service;
+	const char *server = s->kind == SPAN_CLIENT ? s->peer_service : own;
+
+	put_end(o, s, s->client_addr, s->client_port, client);
+	out_str(o, "->");
+	put_end(o, s, s->server_addr, s->server_port, server);
+}
+
+static void put_sizes(struct out *o, const struct span *s)
+{
+	const char *own = s->service ? s->service : s->comm;
+	char *p = out_reserve(o, 2 * FMT_U64_MAX + 64);
+
+	p = FMT_LIT(p, " contentLen:");
+	p = fmt_u64(p, s->req_bytes);
+	p = FMT_LIT(p, "B responseLen:");
+	p = fmt_u64(p, s->resp_bytes);
+	p = FMT_LIT(p, "B svc=[");
+	out_commit(o, p);
+	own = own ? own : "-";
+	out_safe(o, own, strlen(own));
+	out_char(o, ' ');
+	out_str(o, s->runtime ? s->runtime : own[0] == '-' && !own[1] ? "-" : "generic");
+}
+
+static void put_ids(struct out *o, const struct span *s)
+{
+	static const uint8_t none[SPAN_ID_LEN];
+	char *p = out_reserve(o, 128);
+
+	p = FMT_LIT(p, "] traceparent=[00-");
+	p = fmt_hex(p, s->trace_id, TRACE_ID_LEN);
+	*p++ = '-';
+	p = fmt_hex(p, s->span_id, SPAN_ID_LEN);
+	*p++ = '[';
+	p = fmt_hex(p, s->has_parent ? s->parent_id : none, SPAN_ID_LEN);
+	p = FMT_LIT(p, "]-");
+	p = fmt_hex(p, &s->trace_flags, 1);
+	*p++ = ']';
+	out_commit(o, p);
+}
+
+static void put_doubts(struct out *o, const struct span *s)
+{
+	const char *error = span_error_name(s->error);
+	const char *before = " incomplete=[";
+
+	/* the status code is in the line already, and the line as its readers know it */
+	if (error && s->error != SPAN_ERR_STATUS) {
+		out_str(o, " error=");
+		out_str(o, error);
+	}
+	if (!s->incomplete)
+		return;
+	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++) {
+		if (!(s->incomplete & 1u << bit))
+			continue;
+		out_str(o, before);
+		out_str(o, span_incomplete_name(bit));
+		before = ",";
+	}
+	out_char(o, ']');
+}
+
+static void text_span(struct sink *k, const struct span *s)
+{
+	struct text *t = (struct text *)k;
+	struct out *o = t->out;
+
+	put_head(t, s);
+	if (s->protocol != PROTO_GRPC)
+		out_opt(o, s->method);
+	out_char(o, ' ');
+	put_path(t, s->path);
+	out_char(o, '(');
+	put_path(t, s->route);
+	out_str(o, ") ");
+	put_ends(o, s);
+	put_sizes(o, s);
+	put_ids(o, s);
+	put_doubts(o, s);
+	out_char(o, '\n');
+}
+
+static void text_free(struct sink *k)
+{
+	free(k);
+}
+
+struct sink *sink_text_new(const struct sink_options *o)
+{
+	static const struct sink_ops ops = {
+		.span = text_span,
+		.free = text_free,
+	};
+	struct text *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->sink.ops = &ops;
+	t->out = o->out;
+	t->redact = o->redact;
+	return &t->sink;
+}
