@@ -392,7 +392,7 @@ static void start_stream(struct stream *s, uint32_t seq)
 	if (s->started)
 		return;
 	s->started = s->from_syn = 1;
-	s->next = s->proven = (1ull << 32) + seq;
+	s->next = s->proven = s->first = (1ull << 32) + seq;
 }
 
 static void on_open(struct engine *e, const struct zc_ev_open *o)

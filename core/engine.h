@@ -72,4 +72,25 @@ void engine__free(struct engine *e);
 /* Requests without a complete answer, for the dashboard. Calls fn for each; s is partly filled. */
 void engine__in_flight(struct engine *e, void (*fn)(void *ctx, const struct span *s), void *ctx);
 
+/* A connection for people to look at. Everything is borrowed for the call. */
+struct engine_conn {
+	uint64_t conn;
+	const uint8_t *local, *remote; /* addresses as in struct span; NULL: not known */
+	uint16_t local_port, remote_port;
+	int is_server;		/* 1: requests come in; 0: they go out; -1: none was seen */
+	const char *protocol;	/* "http/1.1"; "opaque": nothing that we know; NULL: not known yet */
+	uint32_t pid;
+	const char *comm;
+	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */
+	uint64_t requests, in_flight;
+	uint64_t in_bytes, out_bytes;	/* received, sent; of an opaque one, until it was known so */
+	/* what is doubtful */
+	int late, lost, closing, reset;
+	uint64_t uncaptured;		/* octets announced, but not captured */
+};
+
+/* Calls fn for each connection, the longest unused one first. */
+void engine__connections(struct engine *e, void (*fn)(void *ctx, const struct engine_conn *c),
+			 void *ctx);
+
 #endif

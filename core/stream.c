@@ -252,7 +252,7 @@ static void pend_add(struct stream *s, struct pool *pool, const struct piece *g)
 		struct stream_pend *w = *link;
 		uint64_t end = g->end;
 
-		if (w && w->end <= pos) {
+		if (w && w->end < pos) {
 			link = &w->next;
 			continue;
 		}
@@ -346,7 +346,7 @@ static void stream_start(struct stream *s, const struct stream_seg *g)
 	s->started = 1;
 	s->from_syn = g->syn;
 	s->next = (1ull << 32) + g->seq;
-	s->proven = s->next;
+	s->proven = s->first = s->next;
 }
 
 static uint64_t ack_position(struct stream *peer, const struct stream_seg *g)

@@ -80,6 +80,7 @@ struct stream_pend;
 
 struct stream {
 	uint64_t next;	   /* position of the next octet to deliver */
+	uint64_t first;	   /* position of the first octet that could be seen */
 	uint64_t proven;   /* octets before this went by */
 	uint64_t fin;	   /* position of the end; 0: not seen */
 	uint64_t cur_pos;  /* first octet of the segment that is being delivered, */

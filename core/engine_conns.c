@@ -1,0 +1,65 @@
+/*
+ * engine_conns.c - connections for people to look at
+ */
+#include <string.h>
+
+#include "core/engine_impl.h"
+
+static const char *protocol_of(const struct conn *c)
+{
+	if (c->protocol == CONN_OPAQUE)
+		return "opaque";
+	return c->protocol == CONN_HTTP1 ? "http/1.1" : NULL;
+}
+
+static int is_server(const struct conn *c)
+{
+	if (c->role == ZC_ROLE_SERVER)
+		return 1;
+	if (c->role == ZC_ROLE_CLIENT)
+		return 0;
+	return c->protocol == CONN_HTTP1 && c->requested ? c->request_dir == ZC_RX : -1;
+}
+
+static uint64_t bytes_of(const struct half *h)
+{
+	return h->stream.started ? h->stream.next - h->stream.first : 0;
+}
+
+static void fill(const struct engine *e, const struct conn *c, struct engine_conn *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->conn = c->cookie;
+	if (c->has_addr) {
+		out->local = c->laddr;
+		out->remote = c->raddr;
+		out->local_port = c->lport;
+		out->remote_port = c->rport;
+	}
+	out->is_server = is_server(c);
+	out->protocol = protocol_of(c);
+	out->pid = c->pid;
+	out->comm = c->comm[0] ? c->comm : NULL;
+	out->age_ns = c->open_time && e->now >= c->open_time ? e->now - c->open_time : SPAN_UNKNOWN;
+	out->idle_ns = e->now > c->used ? e->now - c->used : 0;
+	out->requests = c->nexchanges;
+	out->in_flight = c->nqueued;
+	out->in_bytes = bytes_of(&c->half[ZC_RX]);
+	out->out_bytes = bytes_of(&c->half[ZC_TX]);
+	out->late = c->late;
+	out->lost = c->lost;
+	out->closing = list_linked(&c->closing);
+	out->reset = c->reset;
+	out->uncaptured = c->uncopied;
+}
+
+void engine__connections(struct engine *e, void (*fn)(void *ctx, const struct engine_conn *c),
+			 void *ctx)
+{
+	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
+		struct engine_conn out;
+
+		fill(e, list_entry(n, struct conn, lru), &out);
+		fn(ctx, &out);
+	}
+}
