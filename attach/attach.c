@@ -181,7 +181,7 @@ int attach__start(struct attach *a)
 	int err = probes_load(a);
 
 	if (!err)
-		err = ring_open(a);
+		err = attach_ring_open(a);
 	if (!err)
 		err = probes_look(a);
 	if (err)
@@ -239,7 +239,7 @@ void attach__free(struct attach *a)
 {
 	if (!a)
 		return;
-	ring_release(a);
+	attach_ring_release(a);
 	probes_release(&a->probes);
 	glob_free(a->comms);
 	glob_free(a->exes);

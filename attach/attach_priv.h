@@ -89,7 +89,7 @@ int tasks_any_left(struct attach *a);
 int cgroup_root_open(char *err, size_t errlen);
 
 /* ring.c */
-int ring_open(struct attach *a);
-void ring_release(struct attach *a);
+int attach_ring_open(struct attach *a);
+void attach_ring_release(struct attach *a);
 
 #endif

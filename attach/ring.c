@@ -161,7 +161,7 @@ static const struct source_ops ring_ops = {
 	.free = ring_free,
 };
 
-int ring_open(struct attach *a)
+int attach_ring_open(struct attach *a)
 {
 	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring");
 
@@ -175,7 +175,7 @@ int ring_open(struct attach *a)
 	return 0;
 }
 
-void ring_release(struct attach *a)
+void attach_ring_release(struct attach *a)
 {
 	ring_buffer__free(a->ring);
 }
