@@ -252,7 +252,8 @@ struct source *packets__open_stream(FILE *stream, const char *name,
 		return NULL;
 	}
 	p->source.ops = &file_ops;
-	p->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, text);
+	p->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
+							   text);
 	if (!p->pcap) {
 		snprintf(err, errlen, "%s: not a capture file: %s", name, text);
 		fclose(stream);

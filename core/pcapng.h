@@ -6,18 +6,18 @@
  * other programs pass over it:
  *
  *   SHB                     program, description
- *   REC_BLOCK, REC_HEADER   struct rec_header: this is what makes the file a recording
  *   IDB × REC_INTERFACES    link type LINUX_SLL, nanoseconds
+ *   REC_BLOCK, REC_HEADER   struct rec_header: this is what makes the file a recording
  *   EPB ...                 one segment of a connection whose addresses are known: link, IP and
- *                           TCP headers made up from the event, then its captured payload. The event
- *                           itself, without payload, is a custom option of the block. A segment
- *                           too long for IP, or captured from its middle on, is several EPBs;
- *                           the last one carries the event, the others only REC_OPT_PART.
+ *                           TCP headers made up from the event, then its captured payload. The
+ *                           event itself, without payload, is a custom option of the block. A
+ *                           segment too long for IP, or captured from its middle on, is several
+ *                           EPBs; the last one carries the event, the others only REC_OPT_PART.
  *   REC_BLOCK, REC_EVENT    any other event, and segments of connections not known
  *   REC_BLOCK, REC_END      struct rec_end; its absence tells that the file was cut off
  *
  * REC_BLOCK is from the range that pcapng reserves for local use. Custom Blocks would be the other
- * choice, but Wireshark lists each of them as a packet of its own, and editcap refuses the file.
+ * choice, but Wireshark lists each of them as a packet of its own.
  * Link type RAW, which needs no link header, makes libpcap 1.10 refuse the second interface.
  * Programs that rewrite the file drop REC_HEADER, so what they leave is an ordinary capture.
  */

@@ -222,10 +222,10 @@ static void put_preamble(struct recorder *r)
 
 	memcpy(h.magic, REC_MAGIC, sizeof(h.magic));
 	put_section(r);
-	put_record(r, REC_HEADER, &h, sizeof(h));
 	put_interface(r, "zctrace-server", "ends of connections that were accepted here");
 	put_interface(r, "zctrace-client", "ends of connections that were opened from here");
 	put_interface(r, "zctrace", "ends of connections of which it is not known who opened them");
+	put_record(r, REC_HEADER, &h, sizeof(h));
 }
 
 /* ---- addresses of connections */
@@ -351,7 +351,10 @@ static uint8_t *put_headers(uint8_t *p, const struct ends *e, const struct zc_ev
 	if (flags & ZC_TCP_SYN)
 		seq--; /* the event's seq is that of the first payload octet */
 	p = put_link(p, tx, e->family);
-	p = e->family == 4 ? put_ipv4(p, src, dst, 20 + s->len) : put_ipv6(p, src, dst, 20 + s->len);
+	if (e->family == 4)
+		p = put_ipv4(p, src, dst, 20 + s->len);
+	else
+		p = put_ipv6(p, src, dst, 20 + s->len);
 	p = put_be16(p, tx ? e->lport : e->rport);
 	p = put_be16(p, tx ? e->rport : e->lport);
 	p = put_be32(p, seq);

@@ -353,30 +353,70 @@ static const struct source_ops recording_ops = {
 
 /* ---- opening */
 
-enum recording_kind recording__detect(const void *head, size_t n)
+/* A number of the file in the host's byte order. */
+static uint32_t get32(const uint8_t *p, int other)
 {
-	const uint8_t *p = head;
-	struct pcapng_shb shb;
-	struct pcapng_block b;
-	int other;
+	uint32_t v;
 
-	if (n < sizeof(shb))
+	memcpy(&v, p, sizeof(v));
+	return other ? __builtin_bswap32(v) : v;
+}
+
+/*
+ * Is the block at p the one with the magic? If it says nothing about that, *len is its length; 0:
+ * more octets are needed. The block that we look for follows the interfaces: Wireshark takes the
+ * file's link type from those that it finds right behind the section's header.
+ */
+static enum recording_kind detect_block(const uint8_t *p, size_t n, int other, uint32_t *len)
+{
+	static const char magic[8] = REC_MAGIC;
+	uint32_t type, size;
+
+	*len = 0;
+	if (n < sizeof(struct pcapng_block))
+		return RECORDING_MORE;
+	type = get32(p, other);
+	size = get32(p + 4, other);
+	if (size % 4 || size < PCAPNG_BLOCK_MIN || size > RECORDING_DETECT)
 		return RECORDING_NO;
-	memcpy(&shb, p, sizeof(shb));
-	other = shb.byte_order == __builtin_bswap32(PCAPNG_BYTE_ORDER);
-	if (shb.b.type != PCAPNG_SHB || (shb.byte_order != PCAPNG_BYTE_ORDER && !other))
+	if (type == PCAPNG_SHB || type == PCAPNG_IDB) {
+		*len = size;
+		return RECORDING_MORE;
+	}
+	if (type != REC_BLOCK)
 		return RECORDING_NO;
-	if (other)
-		shb.b.len = __builtin_bswap32(shb.b.len);
-	if (shb.b.len % 4 || shb.b.len < sizeof(shb) + 4 || shb.b.len > n ||
-	    n - shb.b.len < sizeof(b) + 4 + sizeof(((struct rec_header *)0)->magic))
-		return RECORDING_NO;
-	p += shb.b.len;
-	memcpy(&b, p, sizeof(b));
-	if (b.type != (other ? __builtin_bswap32(REC_BLOCK) : REC_BLOCK) ||
-	    memcmp(p + sizeof(b) + 4, REC_MAGIC, sizeof(((struct rec_header *)0)->magic)))
+	p += sizeof(struct pcapng_block) + 4;
+	if (n < sizeof(struct pcapng_block) + 4 + sizeof(magic))
+		return RECORDING_MORE;
+	if (memcmp(p, magic, sizeof(magic)))
 		return RECORDING_NO;
 	return other ? RECORDING_OTHER : RECORDING_YES;
+}
+
+enum recording_kind recording__detect(const void *head, size_t n)
+{
+	enum recording_kind kind = RECORDING_MORE;
+	const uint8_t *p = head;
+	uint32_t type = PCAPNG_SHB, order, len;
+	size_t at = 0;
+	int other;
+
+	/* the type of this first block reads the same in both byte orders */
+	if (memcmp(p, &type, n < sizeof(type) ? n : sizeof(type)))
+		return RECORDING_NO;
+	if (n < sizeof(struct pcapng_shb))
+		return RECORDING_MORE;
+	order = get32(p + sizeof(struct pcapng_block), 0);
+	other = order != PCAPNG_BYTE_ORDER;
+	if (other && order != __builtin_bswap32(PCAPNG_BYTE_ORDER))
+		return RECORDING_NO;
+	while (kind == RECORDING_MORE && at < n) {
+		kind = detect_block(p + at, n - at, other, &len);
+		if (!len)
+			break;
+		at += len;
+	}
+	return kind == RECORDING_MORE && n >= RECORDING_DETECT ? RECORDING_NO : kind;
 }
 
 /* The blocks up to and including REC_HEADER. 0, or an errno with a line in err. */
@@ -387,7 +427,7 @@ static int read_header(struct recording *r, char *err, size_t errlen)
 	uint32_t tag = 0;
 	int n;
 
-	for (int i = 0; i < 2; i++) {
+	do {
 		while (!(n = block_ready(r, &b)) && !r->eof)
 			if ((n = fill(r, -1)) < 0) {
 				snprintf(err, errlen, "%s: %s", r->name, strerror(-n));
@@ -399,7 +439,7 @@ static int read_header(struct recording *r, char *err, size_t errlen)
 			return -EBADMSG;
 		}
 		r->at += b.len;
-	}
+	} while (b.type != REC_BLOCK);
 	if (b.len == PCAPNG_BLOCK_MIN + sizeof(tag) + sizeof(h)) {
 		memcpy(&tag, r->buf + r->at - b.len + sizeof(b), sizeof(tag));
 		memcpy(&h, r->buf + r->at - b.len + sizeof(b) + sizeof(tag), sizeof(h));
@@ -443,8 +483,7 @@ struct source *recording__open_fd(int fd, const char *name, const void *head, si
 	}
 	memcpy(r->buf, head, n);
 	r->end = n;
-	while (r->end < RECORDING_DETECT && !r->eof &&
-	       recording__detect(r->buf, r->end) == RECORDING_NO) {
+	while (!r->eof && recording__detect(r->buf, r->end) == RECORDING_MORE) {
 		int got = fill(r, -1);
 
 		if (got < 0) {
@@ -460,7 +499,7 @@ struct source *recording__open_fd(int fd, const char *name, const void *head, si
 	case RECORDING_OTHER:
 		snprintf(err, errlen, "%s: recorded on a host of the other byte order", name);
 		break;
-	case RECORDING_NO:
+	default:
 		snprintf(err, errlen, "%s: not a recording", name);
 		break;
 	}

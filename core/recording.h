@@ -14,16 +14,17 @@
 #include <stddef.h>
 #include "core/source.h"
 
-/* How many octets of a file recording__detect may need to see. */
+/* How many octets of a file recording__detect needs to see at most. */
 #define RECORDING_DETECT 4096
 
 enum recording_kind {
 	RECORDING_NO,	 /* something else; maybe an ordinary pcapng file */
 	RECORDING_YES,
 	RECORDING_OTHER, /* a recording, but of the other byte order */
+	RECORDING_MORE,	 /* cannot tell yet; never the answer for RECORDING_DETECT octets or more */
 };
 
-/* What is this file, judging by its first n octets (all of it, or RECORDING_DETECT)? */
+/* What is this file, judging by its first n octets? */
 enum recording_kind recording__detect(const void *head, size_t n);
 
 /*

@@ -50,25 +50,10 @@ static int input_close(void *cookie)
 	return err;
 }
 
-/* Is there enough to tell what it is? A live pipe may not have more for a while. */
-static int input_enough(const struct input *in)
-{
-	struct pcapng_block b;
-
-	if (in->n < sizeof(b))
-		return 0;
-	memcpy(&b, in->head, sizeof(b));
-	if (b.type != PCAPNG_SHB)
-		return 1;
-	if (b.len > sizeof(in->head))
-		b.len = __builtin_bswap32(b.len);
-	return in->n >= (size_t)b.len + sizeof(b) + 4 + sizeof(((struct rec_header *)0)->magic);
-}
-
-/* Reads what is needed of the beginning. 0 or an errno. */
+/* Reads no more than is needed: a live pipe may have no more for a while. 0 or an errno. */
 static int input_begin(struct input *in)
 {
-	while (in->n < sizeof(in->head) && !input_enough(in)) {
+	while (in->n < 8 || recording__detect(in->head, in->n) == RECORDING_MORE) {
 		ssize_t n = read(in->fd, in->head + in->n, sizeof(in->head) - in->n);
 
 		if (n < 0)
@@ -118,8 +103,8 @@ static void refuse(const struct input *in, const char *name, char *err, size_t e
 	default:
 		for (size_t i = 0; i < n; i++)
 			snprintf(octets + 3 * i, sizeof(octets) - 3 * i, " %02x", in->head[i]);
-		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)", name,
-			 octets);
+		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)",
+			 name, octets);
 	}
 }
 
@@ -143,6 +128,7 @@ struct source *source_open_file(const char *path, const struct packets_options *
 	int std = !strcmp(path, "-"), e;
 	const char *name = std ? "standard input" : path;
 	struct input *in = calloc(1, sizeof(*in));
+	enum recording_kind kind;
 	struct source *s;
 
 	if (!in) {
@@ -158,7 +144,8 @@ struct source *source_open_file(const char *path, const struct packets_options *
 		free(in);
 		return NULL;
 	}
-	if (recording__detect(in->head, in->n) != RECORDING_NO) {
+	kind = recording__detect(in->head, in->n);
+	if (kind == RECORDING_YES || kind == RECORDING_OTHER) {
 		s = recording__open_fd(in->fd, name, in->head, in->n, err, errlen);
 		free(in);
 		return s;
