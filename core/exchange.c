@@ -16,7 +16,7 @@ static int block_reserve(struct block *b, size_t n)
 	size_t cap = b->cap ? b->cap : BLOCK_START;
 	char *p;
 
-	if (b->cap - b->len >= n)
+	if (b->p && b->cap - b->len >= n)
 		return 1;
 	while (cap - b->len < n)
 		cap *= 2;

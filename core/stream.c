@@ -252,7 +252,7 @@ static void pend_add(struct stream *s, struct pool *pool, const struct piece *g)
 		struct stream_pend *w = *link;
 		uint64_t end = g->end;
 
-		if (w && w->end < pos) {
+		if (w && w->end <= pos) {
 			link = &w->next;
 			continue;
 		}
