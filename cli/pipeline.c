@@ -218,7 +218,7 @@ static int start_recorder(struct session *s)
 	if (s->recorder)
 		return 0;
 	complain("%s", err);
-	return EXIT_BAD_USAGE;
+	return EXIT_FAILED;
 }
 
 int pipeline_start(struct session *s)
@@ -286,6 +286,8 @@ void pipeline_tick(struct session *s, uint64_t now)
 		pipeline_note(s, "routes-limit",
 			      "too many different routes; from now on new ones are counted as /**");
 	out_flush(&s->out);
+	if (s->origin.source->live)
+		out_check(&s->out);
 }
 
 /* The last line, and what the JSON consumer gets in its place. */

@@ -79,6 +79,15 @@ int out_flush(struct out *o)
 	return o->error;
 }
 
+int out_check(struct out *o)
+{
+	struct pollfd p = { .fd = o->fd };
+
+	if (!o->error && poll(&p, 1, 0) > 0 && (p.revents & POLLERR))
+		o->error = EPIPE;
+	return o->error;
+}
+
 char *out_make_room(struct out *o)
 {
 	out_flush(o);

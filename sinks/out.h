@@ -33,6 +33,9 @@ void out_release(struct out *o);
 /* Writes out what is buffered; returns o->error. */
 int out_flush(struct out *o);
 
+/* Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it. */
+int out_check(struct out *o);
+
 /* For out_reserve only: makes room by flushing. */
 char *out_make_room(struct out *o);
 
