@@ -26,7 +26,7 @@ static void put_path(struct text *t, struct str s)
 
 	if (!s.p)
 		out_char(t->out, '-');
-	if (!s.p || !t->redact) {
+	if (!s.p || !t->redact || !may_hold_secret(s.p, s.n)) {
 		out_safe(t->out, s.p, s.n);
 		return;
 	}
