@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/exchange_link.h"
 #include "core/http1_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
@@ -546,6 +547,7 @@ static void tick(struct engine *e)
 			break;
 		http1_conn_unwait(x->conn, x);
 	}
+	exchange_release_held(e, 0);
 	note_lost(e, 0);
 }
 
@@ -585,17 +587,21 @@ struct engine *engine__new(const struct engine_options *o)
 
 	if (!e)
 		return NULL;
-	if (conn_table_init(&e->conns)) {
+	e->links = links__new();
+	if (!e->links || conn_table_init(&e->conns)) {
+		links__free(e->links);
 		free(e);
 		return NULL;
 	}
 	e->opt = *o;
+	links__on_process(e->links, exchange_threads_wander, e);
 	if (!e->opt.max_conns)
 		e->opt.max_conns = DEFAULT_MAX_CONNS;
 	pool_init(&e->pool, POOL_LIMIT);
 	list_init(&e->waiting);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->held);
 	return e;
 }
 
@@ -613,6 +619,7 @@ void engine__finish(struct engine *e)
 		http1_conn_end(c, HTTP1_CONN_FINISHED);
 		destroy_conn(e, c);
 	}
+	exchange_release_held(e, 1);
 	note_lost(e, 1);
 }
 
@@ -632,6 +639,7 @@ void engine__free(struct engine *e)
 		http1_conn_end(c, HTTP1_CONN_DROPPED);
 		destroy_conn(e, c);
 	}
+	exchange_drop_held(e);
 	while (e->idle) {
 		struct exchange *x = e->idle;
 
@@ -640,6 +648,7 @@ void engine__free(struct engine *e)
 	}
 	conn_table_release(&e->conns);
 	pool_release(&e->pool);
+	links__free(e->links);
 	free(e);
 }
 

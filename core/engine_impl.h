@@ -7,6 +7,7 @@
 #include "core/conn.h"
 #include "core/engine.h"
 #include "core/exchange.h"
+#include "core/link.h"
 
 struct engine {
 	struct engine_options opt;
@@ -17,6 +18,9 @@ struct engine {
 	struct list waiting; /* exchanges, by deadline */
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
+	struct links *links;
+	struct list held;    /* spans whose trace is not certain yet, oldest first */
+	uint32_t nheld;
 	uint64_t now;	     /* source clock: the latest time seen */
 	uint64_t ticked;     /* when time was last acted upon */
 	int io_seen;	     /* this source has I/O events */

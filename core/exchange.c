@@ -1,4 +1,5 @@
 #include "core/engine_impl.h"
+#include "core/exchange_link.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,7 @@ void exchange_free(struct exchange *x)
 void exchange_put(struct engine *e, struct exchange *x)
 {
 	list_unlink(&x->timer);
+	exchange_unlink(e, x);
 	if (e->nidle >= IDLE_MAX) {
 		exchange_free(x);
 		return;
@@ -199,6 +201,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct http1_e
 	pick_fields(x, ev->fields);
 	x->req_fields = keep_fields(e, x, ev->fields);
 	note_framing(x, ev);
+	exchange_link(e, x, ev);
 }
 
 void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev)
@@ -351,6 +354,10 @@ static void set_ids(const struct exchange *x, struct span *s)
 					 : id_mix(c->cookie, 0);
 		c->id_hash_valid = 1;
 	}
+	if (x->node) {
+		links__ids(x->node, s);
+		return;
+	}
 	id_derive_span(c->id_hash, seq, stream, s->kind, s->span_id);
 	if (x->traceparents == 1 && x->has_traceparent) {
 		memcpy(s->trace_id, x->traceparent.trace_id, TRACE_ID_LEN);
@@ -394,11 +401,16 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 
 void exchange_emit(struct engine *e, struct exchange *x)
 {
+	char peer[EXCHANGE_PEER_MAX];
 	struct span s;
 
+	links__end(e->links, x->node);
+	exchange_peer(e, x, peer);
 	exchange_span(e, x, e->now, &s);
+	if (*peer)
+		s.peer_service = peer;
 	e->stats.spans++;
-	if (e->opt.on_span)
+	if (e->opt.on_span && !exchange_hold(e, x, &s))
 		e->opt.on_span(e->opt.ctx, &s);
 	exchange_put(e, x);
 }

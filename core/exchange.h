@@ -19,6 +19,7 @@
 
 struct engine;
 struct conn;
+struct link_node;
 
 /* Octets in the exchange's block. */
 struct text {
@@ -61,6 +62,7 @@ struct exchange {
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
 	struct traceparent traceparent;
+	struct link_node *node; /* NULL: a lone response, or no memory */
 
 	struct text method, scheme, host, path, query, req_fields, resp_fields;
 	struct block text;
@@ -89,7 +91,7 @@ int exchange_wants_content(const struct engine *e, const struct exchange *x, int
  */
 void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, struct span *s);
 
-/* Shows the span and gives x back. */
+/* Shows the span, or holds it until it is known whom it belongs to; gives x back. */
 void exchange_emit(struct engine *e, struct exchange *x);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
+#include "core/exchange_link.h"
 
 /* Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason. */
 #define MAX_IDLE_CALLS 8
@@ -174,6 +175,7 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 		x->io_done = 1;
 		if (c->no_io == x)
 			c->no_io = NULL;
+		exchange_link_io(c->engine, x);
 	}
 	return x;
 }
@@ -713,6 +715,7 @@ static void set_io(struct exchange *x, const struct zc_ev_io *io)
 	x->pid = io->pid;
 	x->tid = io->tid;
 	x->io_done = 1;
+	exchange_link_io(x->conn->engine, x);
 }
 
 void http1_conn_io(struct conn *c, const struct zc_ev_io *io)

@@ -1,0 +1,353 @@
+#include "core/exchange_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/engine_impl.h"
+#include "core/span_copy.h"
+
+/* ---- what a head tells */
+
+static uint64_t hash(uint64_t h, const char *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&v, p, 8);
+		h = id_mix(h, v);
+	}
+	v = 0;
+	memcpy(&v, p, n);
+	return id_mix(h, v ^ (uint64_t)n << 56);
+}
+
+static uint64_t hash_str(uint64_t h, struct str s)
+{
+	return hash(id_mix(h, s.n), s.p ? s.p : "", s.p ? s.n : 0);
+}
+
+enum field {
+	FIELD_END_TO_END, /* which forwarders leave alone */
+	FIELD_REQUEST_ID,
+	FIELD_AMZN,
+	FIELD_B3,
+	FIELD_B3_TRACE,
+	FIELD_B3_SPAN,
+	FIELD_MARK, /* which forwarders add, or extend */
+};
+
+static const struct known_field {
+	const char *name;
+	uint8_t len, field;
+} known_fields[] = {
+#define F(name, field) { name, sizeof(name) - 1, field }
+	F("b3", FIELD_B3),
+	F("via", FIELD_MARK),
+	F("cookie", FIELD_END_TO_END),
+	F("referer", FIELD_END_TO_END),
+	F("forwarded", FIELD_MARK),
+	F("x-real-ip", FIELD_MARK),
+	F("user-agent", FIELD_END_TO_END),
+	F("x-b3-spanid", FIELD_B3_SPAN),
+	F("x-b3-traceid", FIELD_B3_TRACE),
+	F("content-type", FIELD_END_TO_END),
+	F("x-request-id", FIELD_REQUEST_ID),
+	F("authorization", FIELD_END_TO_END),
+	F("x-forwarded-for", FIELD_MARK),
+	F("x-amzn-trace-id", FIELD_AMZN),
+	F("x-correlation-id", FIELD_REQUEST_ID),
+	F("x-client-trace-id", FIELD_REQUEST_ID),
+	F("x-forwarded-proto", FIELD_MARK),
+	F("x-envoy-expected-rq-timeout-ms", FIELD_MARK),
+#undef F
+};
+
+static int same_name(struct str name, const struct known_field *f)
+{
+	if (name.n != f->len)
+		return 0;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != f->name[i])
+			return 0;
+	}
+	return 1;
+}
+
+static const struct known_field *field_of(struct str name)
+{
+	const struct known_field *f = known_fields, *end = f + sizeof(known_fields) / sizeof(*f);
+
+	/* in order of their lengths */
+	while (f < end && f->len < name.n)
+		f++;
+	for (; f < end && f->len == name.n; f++)
+		if (same_name(name, f))
+			return f;
+	return NULL;
+}
+
+/* Octets of n hexadecimal digits at p; 0 unless all are. */
+static int hex(const char *p, size_t n, uint8_t *out)
+{
+	memset(out, 0, n / 2);
+	for (size_t i = 0; i < n; i++) {
+		char c = p[i] | 0x20;
+		int v = p[i] >= '0' && p[i] <= '9' ? p[i] - '0'
+			: c >= 'a' && c <= 'f'	   ? c - 'a' + 10
+						   : -1;
+
+		if (v < 0)
+			return 0;
+		out[i / 2] = (uint8_t)(out[i / 2] << 4 | v);
+	}
+	return 1;
+}
+
+/* 16 or 32 digits; a short id is the right half of a long one. */
+static int b3_trace(struct str v, struct link_head *h)
+{
+	uint8_t *id = h->context.trace_id;
+
+	if (v.n != 16 && v.n != 32)
+		return 0;
+	memset(id, 0, TRACE_ID_LEN);
+	h->has_trace = (uint8_t)hex(v.p, v.n, id + TRACE_ID_LEN - v.n / 2);
+	h->context.flags = 1;
+	return h->has_trace;
+}
+
+static void b3_span(struct str v, struct link_head *h)
+{
+	h->has_parent = v.n == 16 && hex(v.p, 16, h->context.parent_id);
+}
+
+/* b3: TRACE-SPAN[-SAMPLED[-PARENT]] */
+static void b3_single(struct str v, struct link_head *h)
+{
+	const char *dash = v.n ? memchr(v.p, '-', v.n) : NULL;
+	size_t n = dash ? (size_t)(dash - v.p) : v.n;
+
+	if (!dash || !b3_trace((struct str){v.p, n}, h))
+		return;
+	v = (struct str){dash + 1, v.n - n - 1};
+	if (v.n >= 16 && (v.n == 16 || v.p[16] == '-'))
+		b3_span((struct str){v.p, 16}, h);
+}
+
+/* X-Amzn-Trace-Id: Root=1-8DIGITS-24DIGITS;Parent=16DIGITS;Sampled=1 */
+static void amzn(struct str v, struct link_head *h)
+{
+	const char *root = memmem(v.p, v.n, "Root=1-", 7), *parent;
+	const char *end = v.p + v.n;
+
+	if (!root || end - root < 40 || root[15] != '-' ||
+	    !hex(root + 7, 8, h->context.trace_id) || !hex(root + 16, 24, h->context.trace_id + 4))
+		return;
+	h->has_trace = 1;
+	h->context.flags = 1;
+	parent = memmem(v.p, v.n, "Parent=", 7);
+	if (parent && end - parent >= 23)
+		h->has_parent = (uint8_t)hex(parent + 7, 16, h->context.parent_id);
+}
+
+static void read_field(enum field f, struct str value, struct link_head *h)
+{
+	h->how = "request-id";
+	switch (f) {
+	case FIELD_END_TO_END:
+		h->request = hash_str(id_mix(h->request, f), value);
+		break;
+	case FIELD_MARK:
+		h->marks += 1 + (uint32_t)value.n;
+		break;
+	case FIELD_REQUEST_ID:
+		if (!h->request_id && value.n)
+			h->request_id = hash_str(1, value);
+		break;
+	case FIELD_AMZN:
+		amzn(value, h);
+		break;
+	case FIELD_B3:
+		b3_single(value, h);
+		break;
+	case FIELD_B3_TRACE:
+		b3_trace(value, h);
+		break;
+	case FIELD_B3_SPAN:
+		b3_span(value, h);
+		break;
+	}
+}
+
+static void read_head(const struct exchange *x, const struct http1_event *ev, struct link_head *h)
+{
+	const struct known_field *f;
+	struct str name, value;
+	size_t pos = 0;
+
+	memset(h, 0, sizeof(*h));
+	/* a head of which a part is missing is not the same as another */
+	if (ev->fields.p && ev->head_len) {
+		h->request = hash_str(hash_str(2, ev->method), ev->target);
+		h->octets = hash_str(id_mix(h->request, (uint64_t)ev->minor), ev->fields);
+	}
+	while (http1_field_next(ev->fields, &pos, &name, &value)) {
+		f = field_of(name);
+		if (f)
+			read_field(f->field, value, h);
+	}
+	h->has_parent &= h->has_trace;
+	if (x->traceparents == 1 && x->has_traceparent) {
+		h->context = x->traceparent;
+		h->has_trace = h->has_parent = 1;
+		h->how = "traceparent";
+	}
+}
+
+/* ---- the life of an exchange */
+
+static void set_connection_hash(struct conn *c)
+{
+	int server = c->request_dir == ZC_RX;
+
+	if (c->id_hash_valid)
+		return;
+	c->id_hash = !c->has_addr ? id_mix(c->cookie, 0)
+		     : server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
+			      : id_connection(c->laddr, c->lport, c->raddr, c->rport);
+	c->id_hash_valid = 1;
+}
+
+void exchange_link(struct engine *e, struct exchange *x, const struct http1_event *ev)
+{
+	struct conn *c = x->conn;
+	const struct stream *req = &c->half[c->request_dir].stream;
+	const struct stream *resp = &c->half[!c->request_dir].stream;
+	struct link_head head;
+	struct link_place place;
+
+	set_connection_hash(c);
+	read_head(x, ev, &head);
+	place = (struct link_place){
+		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
+		.connection = c->id_hash,
+		.seq = (uint32_t)x->req_pos,
+		.has_first = req->from_syn && resp->from_syn,
+		.first = { (uint32_t)req->first, (uint32_t)resp->first },
+		.time = x->req_first,
+		.pid = c->pid,
+		.host = (uint32_t)(c->cookie >> LINK_HOST_SHIFT),
+	};
+	x->node = links__begin(e->links, &place, &head);
+}
+
+void exchange_link_io(struct engine *e, struct exchange *x)
+{
+	struct conn *c = x->conn;
+	int server = c->request_dir == ZC_RX;
+
+	links__io(e->links, x->node, x->pid, x->tid, x->io_time,
+		  server && c->tid && c->tid != x->tid && c->pid == x->pid);
+	if (server)
+		c->tid = x->tid;
+	if (!server && e->nheld)
+		exchange_release_held(e, 0);
+}
+
+void exchange_unlink(struct engine *e, struct exchange *x)
+{
+	links__put(e->links, x->node);
+	x->node = NULL;
+}
+
+void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX])
+{
+	const char *service = NULL, *runtime, *container;
+	uint32_t pid = links__peer(x->node);
+
+	*out = '\0';
+	if (!pid || !e->opt.process_names)
+		return;
+	e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
+	if (service)
+		snprintf(out, EXCHANGE_PEER_MAX, "%s", service);
+}
+
+/* Runtimes that move what serves a request from thread to thread. */
+int exchange_threads_wander(void *ctx, uint32_t pid)
+{
+	static const char *const wander[] = { "go", "rust", "dotnet", "java" };
+	const char *service, *runtime = NULL, *container;
+	struct engine *e = ctx;
+
+	if (e->opt.process_names)
+		e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
+	for (size_t i = 0; runtime && i < sizeof(wander) / sizeof(wander[0]); i++)
+		if (!strcmp(runtime, wander[i]))
+			return 1;
+	return 0;
+}
+
+/* ---- spans held */
+
+struct held {
+	struct list list; /* in engine.held */
+	struct link_node *node;
+	struct span *span;
+	uint64_t until;
+};
+
+int exchange_hold(struct engine *e, struct exchange *x, const struct span *s)
+{
+	struct held *h;
+
+	if (!x->node || !e->io_seen || e->nheld >= EXCHANGE_MAX_HELD || !links__open(x->node))
+		return 0;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return 0;
+	h->span = span_copy(s);
+	if (!h->span) {
+		free(h);
+		return 0;
+	}
+	h->node = x->node;
+	x->node = NULL;
+	h->until = e->now + EXCHANGE_HOLD;
+	list_append(&e->held, &h->list);
+	e->nheld++;
+	return 1;
+}
+
+static void drop_held(struct engine *e, struct held *h)
+{
+	list_unlink(&h->list);
+	e->nheld--;
+	links__put(e->links, h->node);
+	free(h->span);
+	free(h);
+}
+
+void exchange_release_held(struct engine *e, int force)
+{
+	for (struct list *i = e->held.next, *next; i != &e->held; i = next) {
+		struct held *h = list_entry(i, struct held, list);
+
+		next = i->next;
+		if (!force && h->until > e->now && links__open(h->node))
+			continue;
+		links__ids(h->node, h->span);
+		if (e->opt.on_span)
+			e->opt.on_span(e->opt.ctx, h->span);
+		drop_held(e, h);
+	}
+}
+
+void exchange_drop_held(struct engine *e)
+{
+	while (!list_empty(&e->held))
+		drop_held(e, list_entry(e->held.next, struct held, list));
+}

@@ -1,0 +1,40 @@
+/*
+ * exchange_link.h - between exchanges and the table of links
+ *
+ * Reads from heads what link.h needs, and holds spans back, for a few milliseconds at most, whose
+ * place in a trace hangs on a call further up of which only the octets were seen yet, not who wrote
+ * them.
+ */
+#ifndef ZC_CORE_EXCHANGE_LINK_H
+#define ZC_CORE_EXCHANGE_LINK_H
+
+#include "core/exchange.h"
+#include "core/link.h"
+
+#define EXCHANGE_HOLD 50000000ull /* ns that a span is held at most */
+#define EXCHANGE_MAX_HELD 1024u	  /* spans held at most */
+#define EXCHANGE_PEER_MAX 64
+
+/* The request's head is known; x->req_pos, req_first and conn are set. */
+void exchange_link(struct engine *e, struct exchange *x, const struct http1_event *ev);
+
+/* x->io_time, pid and tid became known. */
+void exchange_link_io(struct engine *e, struct exchange *x);
+
+/* Gives the node back. */
+void exchange_unlink(struct engine *e, struct exchange *x);
+
+/* The service name of the process at the other end, "" if it is not known. */
+void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX]);
+
+/* 1: a copy of s is kept and will be shown later; 0: s is to be shown now. */
+int exchange_hold(struct engine *e, struct exchange *x, const struct span *s);
+
+/* Shows the held spans whose trace is certain or whose time is up; force: all. */
+void exchange_release_held(struct engine *e, int force);
+void exchange_drop_held(struct engine *e);
+
+/* As for links__on_process; ctx is the engine. */
+int exchange_threads_wander(void *ctx, uint32_t pid);
+
+#endif

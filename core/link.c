@@ -1,0 +1,563 @@
+#include "core/link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/list.h"
+
+#define BUCKETS 4096u
+#define PROC_BUCKETS 1024u
+#define MAX_IDLE 4096u
+#define MAX_DEPTH 64 /* of a trace; deeper ones are cut in two */
+
+/* A process is taken for a forwarder after so many calls in a row that repeated a request... */
+#define STREAK 16u
+#define DISTINCT 4u /* ... of which so many differed */
+
+struct proc {
+	struct proc *hash_next;
+	struct list lru;
+	struct list serving; /* requests that it has read and not answered */
+	uint32_t nserving;
+	uint64_t key;
+	uint8_t wanders;
+	/* how it behaved */
+	uint32_t streak, ndistinct;
+	uint64_t distinct[DISTINCT];
+};
+
+struct link_node {
+	struct link_node *hash_next; /* among the ends, or the next free one */
+	struct list serving;
+	struct proc *proc; /* while in its list */
+	struct link_node *parent; /* holds a reference */
+	const char *link;
+	struct link_place place;
+	struct link_head head;
+	uint32_t refs;
+	uint32_t pid, tid;
+	uint32_t peer_pid;
+	uint32_t nserving; /* client: requests in flight in its process when the call began */
+	uint64_t io_time;
+	uint8_t in_ends, decided, ended;
+	uint8_t adopted; /* trace_id is that of a context further down */
+	uint8_t shown;	 /* its trace_id was, with a span below it */
+	uint8_t span_id[SPAN_ID_LEN], trace_id[TRACE_ID_LEN];
+	uint8_t flags;
+};
+
+struct links {
+	struct link_node *end[BUCKETS];
+	struct proc *proc[PROC_BUCKETS];
+	struct list lru; /* of processes, oldest first */
+	uint32_t nprocs;
+	struct link_node *idle;
+	uint32_t nidle;
+	int (*wanders)(void *ctx, uint32_t pid);
+	void *ctx;
+};
+
+struct links *links__new(void)
+{
+	struct links *l = calloc(1, sizeof(*l));
+
+	if (l)
+		list_init(&l->lru);
+	return l;
+}
+
+void links__on_process(struct links *l, int (*wanders)(void *ctx, uint32_t pid), void *ctx)
+{
+	l->wanders = wanders;
+	l->ctx = ctx;
+}
+
+void links__free(struct links *l)
+{
+	if (!l)
+		return;
+	while (!list_empty(&l->lru)) {
+		struct proc *p = list_entry(l->lru.next, struct proc, lru);
+
+		list_unlink(&p->lru);
+		free(p);
+	}
+	while (l->idle) {
+		struct link_node *n = l->idle;
+
+		l->idle = n->hash_next;
+		free(n);
+	}
+	free(l);
+}
+
+/* ---- processes */
+
+static struct proc **proc_slot(struct links *l, uint64_t key)
+{
+	return &l->proc[(key * 0x9e3779b97f4a7c15ull >> 40) % PROC_BUCKETS];
+}
+
+static struct proc *proc_find(struct links *l, uint64_t key)
+{
+	struct proc *p = *proc_slot(l, key);
+
+	while (p && p->key != key)
+		p = p->hash_next;
+	return p;
+}
+
+/* Forgets the longest unused process that serves nothing now. */
+static void proc_evict(struct links *l)
+{
+	for (struct list *i = l->lru.next; i != &l->lru; i = i->next) {
+		struct proc *p = list_entry(i, struct proc, lru), **at;
+
+		if (p->nserving)
+			continue;
+		for (at = proc_slot(l, p->key); *at != p;)
+			at = &(*at)->hash_next;
+		*at = p->hash_next;
+		list_unlink(&p->lru);
+		free(p);
+		l->nprocs--;
+		return;
+	}
+}
+
+static uint64_t proc_key(const struct link_node *n, uint32_t pid)
+{
+	return (uint64_t)n->place.host << 32 | pid;
+}
+
+static struct proc *proc_get(struct links *l, uint64_t key)
+{
+	struct proc *p = proc_find(l, key), **slot = proc_slot(l, key);
+
+	if (p) {
+		list_unlink(&p->lru);
+		list_append(&l->lru, &p->lru);
+		return p;
+	}
+	if (l->nprocs >= LINK_MAX_PROCS)
+		proc_evict(l);
+	if (l->nprocs >= LINK_MAX_PROCS)
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->key = key;
+	p->wanders = l->wanders && l->wanders(l->ctx, (uint32_t)key);
+	list_init(&p->serving);
+	list_append(&l->lru, &p->lru);
+	p->hash_next = *slot;
+	*slot = p;
+	l->nprocs++;
+	return p;
+}
+
+static void stop_serving(struct link_node *n)
+{
+	if (!n->proc)
+		return;
+	list_unlink(&n->serving);
+	n->proc->nserving--;
+	n->proc = NULL;
+}
+
+/* ---- nodes */
+
+static void put(struct links *l, struct link_node *n)
+{
+	while (n && !--n->refs) {
+		struct link_node *parent = n->parent;
+
+		if (l->nidle < MAX_IDLE) {
+			n->hash_next = l->idle;
+			l->idle = n;
+			l->nidle++;
+		} else {
+			free(n);
+		}
+		n = parent;
+	}
+}
+
+void links__put(struct links *l, struct link_node *n)
+{
+	if (!n)
+		return;
+	links__end(l, n);
+	put(l, n);
+}
+
+static int depth(const struct link_node *n)
+{
+	int d = 0;
+
+	while (n->parent && d < MAX_DEPTH) {
+		n = n->parent;
+		d++;
+	}
+	return d;
+}
+
+static int is_ancestor(const struct link_node *a, const struct link_node *n)
+{
+	for (int i = 0; n && i <= MAX_DEPTH; i++, n = n->parent)
+		if (n == a)
+			return 1;
+	return 0;
+}
+
+static struct link_node *root_of(struct link_node *n)
+{
+	while (n->parent)
+		n = n->parent;
+	return n;
+}
+
+/* The nearest node upwards whose request named its trace; NULL if none did. */
+static const struct link_node *named_trace(const struct link_node *n)
+{
+	while (n && !n->head.has_trace)
+		n = n->parent;
+	return n;
+}
+
+/*
+ * A parent whose id is nobody's but ours, and a child that an SDK gave a trace: as long as nothing
+ * of the parent's trace has been shown, it is the SDK's.
+ */
+static void adopt_trace(struct link_node *parent, const struct link_node *child)
+{
+	const struct link_node *named = named_trace(child);
+	struct link_node *root = root_of(parent);
+
+	if (!named || named_trace(parent) || root->adopted || root->shown)
+		return;
+	root->adopted = 1;
+	memcpy(root->trace_id, named->head.context.trace_id, TRACE_ID_LEN);
+	root->flags = named->head.context.flags;
+}
+
+static int set_parent(struct link_node *n, struct link_node *parent, const char *link)
+{
+	if (n->parent || is_ancestor(n, parent) || depth(parent) >= MAX_DEPTH)
+		return 0;
+	adopt_trace(parent, n);
+	n->parent = parent;
+	n->link = link;
+	parent->refs++;
+	return 1;
+}
+
+/* ---- the two ends of a connection */
+
+static struct link_node **end_slot(struct links *l, const struct link_place *p)
+{
+	uint64_t key = (uint64_t)p->stream << 32 | p->seq;
+
+	return &l->end[(key * 0x9e3779b97f4a7c15ull >> 40) % BUCKETS];
+}
+
+static int other_end(const struct link_place *a, const struct link_place *b)
+{
+	if (a->kind == b->kind || a->seq != b->seq || a->stream != b->stream)
+		return 0;
+	if (a->has_first && b->has_first)
+		return a->first[0] == b->first[0] && a->first[1] == b->first[1];
+	return a->connection == b->connection;
+}
+
+/* The one exchange at the other end; NULL if there is none, or more than one. */
+static struct link_node *find_other_end(struct links *l, const struct link_node *n)
+{
+	struct link_node *found = NULL;
+
+	for (struct link_node *m = *end_slot(l, &n->place); m; m = m->hash_next) {
+		if (!other_end(&n->place, &m->place))
+			continue;
+		if (found)
+			return NULL;
+		found = m;
+	}
+	return found;
+}
+
+static void tell_peers(struct link_node *client, struct link_node *server)
+{
+	if (client->pid)
+		server->peer_pid = client->pid;
+	if (server->pid)
+		client->peer_pid = server->pid;
+}
+
+static void meet_other_end(struct links *l, struct link_node *n)
+{
+	struct link_node *m = find_other_end(l, n);
+	struct link_node *client = n->place.kind == SPAN_CLIENT ? n : m;
+	struct link_node *server = n->place.kind == SPAN_CLIENT ? m : n;
+
+	if (m && set_parent(server, client, "socket"))
+		tell_peers(client, server);
+}
+
+static void leave_ends(struct links *l, struct link_node *n)
+{
+	struct link_node **at = end_slot(l, &n->place);
+
+	if (!n->in_ends)
+		return;
+	while (*at != n)
+		at = &(*at)->hash_next;
+	*at = n->hash_next;
+	n->in_ends = 0;
+}
+
+/* ---- who made this call */
+
+enum evidence {
+	BY_CONTEXT = 1, /* context and its parent are the same: forwarded as it came */
+	BY_TRACE = 2,
+	BY_REQUEST_ID = 4,
+	BY_OCTETS = 8,
+	BY_THREAD = 16,
+	BY_HEAD = 32,
+	BY_MARKS = 64,
+};
+
+static int same_trace(const struct link_node *a, const struct link_node *b)
+{
+	return a->head.has_trace && b->head.has_trace &&
+	       !memcmp(a->head.context.trace_id, b->head.context.trace_id, TRACE_ID_LEN);
+}
+
+/* May request p have caused call n at all? It was read before, and belongs to no other trace. */
+static int possible(const struct link_node *p, const struct link_node *n)
+{
+	if (p->io_time > n->place.time)
+		return 0;
+	return !n->head.has_trace || !p->head.has_trace || same_trace(p, n);
+}
+
+static int fits(const struct link_node *p, const struct link_node *n, unsigned evidence)
+{
+	const struct link_head *a = &p->head, *b = &n->head;
+
+	if (evidence & BY_CONTEXT &&
+	    (!same_trace(p, n) || !a->has_parent || !b->has_parent ||
+	     memcmp(a->context.parent_id, b->context.parent_id, SPAN_ID_LEN)))
+		return 0;
+	if (evidence & BY_TRACE && !same_trace(p, n))
+		return 0;
+	if (evidence & BY_REQUEST_ID && (!b->request_id || a->request_id != b->request_id))
+		return 0;
+	if (evidence & BY_OCTETS && (!b->octets || a->octets != b->octets))
+		return 0;
+	if (evidence & BY_THREAD && (!n->tid || p->tid != n->tid))
+		return 0;
+	if (evidence & BY_HEAD && (!b->request || a->request != b->request))
+		return 0;
+	if (evidence & BY_MARKS && b->marks <= a->marks)
+		return 0;
+	return possible(p, n);
+}
+
+/* How many requests fit; one of them in *out. */
+static uint32_t count_fits(struct proc *proc, const struct link_node *n, unsigned evidence,
+			   struct link_node **out)
+{
+	uint32_t count = 0;
+
+	for (struct list *i = proc->serving.next; i != &proc->serving; i = i->next) {
+		struct link_node *p = list_entry(i, struct link_node, serving);
+
+		if (!fits(p, n, evidence))
+			continue;
+		*out = p;
+		count++;
+	}
+	return count;
+}
+
+/* Learns how the process behaves: does this call repeat one of the requests in flight? */
+static void learn(struct proc *proc, const struct link_node *n)
+{
+	struct link_node *p;
+	uint32_t count = count_fits(proc, n, BY_HEAD, &p);
+
+	if (count > 1)
+		return;
+	if (!count) {
+		proc->streak = proc->ndistinct = 0;
+		return;
+	}
+	if (proc->streak < STREAK)
+		proc->streak++;
+	for (uint32_t i = 0; i < proc->ndistinct; i++)
+		if (proc->distinct[i] == n->head.request)
+			return;
+	if (proc->ndistinct < DISTINCT)
+		proc->distinct[proc->ndistinct++] = n->head.request;
+}
+
+static int is_forwarder(const struct proc *p)
+{
+	return p->streak >= STREAK && p->ndistinct >= DISTINCT;
+}
+
+static void choose_parent(struct links *l, struct link_node *n)
+{
+	static const struct {
+		unsigned evidence;
+		const char *link; /* NULL: that of the context */
+	} steps[] = {
+		{ BY_CONTEXT, NULL }, { BY_TRACE, NULL }, { BY_REQUEST_ID, "request-id" },
+		{ BY_OCTETS, "payload" }, { BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
+		{ BY_HEAD, "head" },
+	};
+	struct proc *proc = proc_find(l, proc_key(n, n->pid));
+	struct link_node *p = NULL;
+	unsigned known = 0;
+	int forwarder;
+
+	if (!proc || !proc->nserving || proc->nserving > LINK_MAX_SERVING)
+		return;
+	forwarder = is_forwarder(proc);
+	learn(proc, n);
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		uint32_t count;
+
+		if ((steps[i].evidence == BY_THREAD && proc->wanders) ||
+		    (steps[i].evidence == BY_HEAD && !forwarder))
+			continue;
+		count = count_fits(proc, n, known | steps[i].evidence, &p);
+		if (count == 1) {
+			set_parent(n, p, steps[i].link ? steps[i].link : n->head.how);
+			return;
+		}
+		if (count)
+			known |= steps[i].evidence;
+	}
+	if (!known && n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1)
+		set_parent(n, p, "only");
+}
+
+static void decide(struct links *l, struct link_node *n)
+{
+	if (n->decided)
+		return;
+	n->decided = 1;
+	if (n->place.kind == SPAN_CLIENT && n->pid && !n->parent)
+		choose_parent(l, n);
+}
+
+/* ---- the life of an exchange */
+
+struct link_node *links__begin(struct links *l, const struct link_place *p,
+			       const struct link_head *h)
+{
+	struct link_node *n = l->idle, **slot = end_slot(l, p);
+	struct proc *proc;
+
+	if (n) {
+		l->idle = n->hash_next;
+		l->nidle--;
+	} else {
+		n = malloc(sizeof(*n));
+		if (!n)
+			return NULL;
+	}
+	memset(n, 0, sizeof(*n));
+	n->refs = 1;
+	n->place = *p;
+	n->head = *h;
+	n->pid = p->pid;
+	id_derive_span(p->connection, p->seq, p->stream, p->kind, n->span_id);
+	if (h->has_trace) {
+		memcpy(n->trace_id, h->context.trace_id, TRACE_ID_LEN);
+		n->flags = h->context.flags;
+	} else {
+		id_derive_trace(p->connection, p->seq, p->stream, n->trace_id);
+		n->flags = 1; /* sampled: it was recorded */
+	}
+	meet_other_end(l, n);
+	n->hash_next = *slot;
+	*slot = n;
+	n->in_ends = 1;
+	if (p->kind == SPAN_CLIENT && n->pid) {
+		proc = proc_find(l, proc_key(n, n->pid));
+		n->nserving = proc ? proc->nserving : 0;
+	}
+	return n;
+}
+
+void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid, uint64_t time,
+	       int moved)
+{
+	if (!n || n->ended || n->decided || n->proc || !pid)
+		return;
+	if (n->pid != pid)
+		n->nserving = 0; /* was that of another process */
+	n->pid = pid;
+	n->tid = tid;
+	n->io_time = time;
+	if (n->place.kind == SPAN_CLIENT) {
+		decide(l, n);
+		return;
+	}
+	if (n->parent)
+		tell_peers(n->parent, n);
+	n->proc = proc_get(l, proc_key(n, pid));
+	if (!n->proc)
+		return;
+	n->proc->wanders |= moved != 0;
+	n->proc->nserving++;
+	list_append(&n->proc->serving, &n->serving);
+}
+
+void links__end(struct links *l, struct link_node *n)
+{
+	if (!n || n->ended)
+		return;
+	decide(l, n);
+	stop_serving(n);
+	leave_ends(l, n);
+	n->ended = 1;
+	root_of(n)->shown = 1;
+}
+
+void links__ids(const struct link_node *n, struct span *s)
+{
+	const struct link_node *from = named_trace(n);
+
+	if (!from)
+		for (from = n; from->parent;)
+			from = from->parent;
+	memcpy(s->span_id, n->span_id, SPAN_ID_LEN);
+	memcpy(s->trace_id, from->trace_id, TRACE_ID_LEN);
+	s->trace_flags = from->flags;
+	s->has_parent = n->parent || n->head.has_parent;
+	s->link = NULL;
+	if (n->parent) {
+		memcpy(s->parent_id, n->parent->span_id, SPAN_ID_LEN);
+		s->link = n->link;
+	} else if (n->head.has_parent) {
+		memcpy(s->parent_id, n->head.context.parent_id, SPAN_ID_LEN);
+		s->link = n->head.how;
+	}
+}
+
+int links__open(const struct link_node *n)
+{
+	for (; n; n = n->parent)
+		if (n->place.kind == SPAN_CLIENT && !n->decided && !n->parent)
+			return 1;
+	return 0;
+}
+
+uint32_t links__peer(const struct link_node *n)
+{
+	return n ? n->peer_pid : 0;
+}

@@ -1,0 +1,103 @@
+/*
+ * link.h - which exchange caused which
+ *
+ * A node stands for one exchange, from its request's head until its span and those of the calls
+ * that it caused are shown. Nodes of the two ends of one connection meet in a table; nodes of
+ * requests being served wait in their process for the calls that are made on their behalf.
+ *
+ * Evidence, the strongest first; where it fits several parents it only narrows the choice, and a
+ * choice that stays open is no link:
+ *
+ *   traceparent  the call carries the trace context of one request in flight in the process
+ *   socket       the two ends of one connection: sequence numbers of the request's first octet
+ *                and, where the connection was seen from its beginning, of the first octets of both
+ *                directions (then addresses may differ, as behind NAT); else also addresses
+ *   request-id   the call carries the request id of one request in flight in the process
+ *   payload      the call has the very octets of the head of one request in flight
+ *   thread       the thread that makes the call serves exactly one request
+ *   head         the call repeats method, target and end-to-end fields of one request in flight,
+ *                and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
+ *                did nothing else the last times
+ *   only         one request is in flight in the process
+ *
+ * A server end links by socket only; a call by all else. A context that names a span that nobody
+ * here has seen stays the parent of what has no other.
+ *
+ * Memory: one node per exchange in flight, per span held and per ancestor of those; processes are
+ * limited to LINK_MAX_PROCS. The work of one call grows with the requests in flight in its process,
+ * of which no more than LINK_MAX_SERVING are looked at; a busier process gets no link.
+ */
+#ifndef ZC_CORE_LINK_H
+#define ZC_CORE_LINK_H
+
+#include <stdint.h>
+
+#include "core/id.h"
+#include "core/span.h"
+
+#define LINK_MAX_PROCS 4096u
+#define LINK_MAX_SERVING 4096u
+#define LINK_HOST_SHIFT 56 /* of a connection's cookie: what is above tells merged hosts apart */
+
+struct links;
+struct link_node;
+
+/* What the head of a request tells. Hashes are 0 where there is nothing. */
+struct link_head {
+	uint64_t octets;     /* of the whole head */
+	uint64_t request;    /* of method, target and fields that forwarders leave alone */
+	uint64_t request_id;
+	uint32_t marks;	     /* grows with each field that a forwarder adds or extends */
+	uint8_t has_trace, has_parent; /* of context */
+	const char *how;     /* the kind of context: a link's name */
+	struct traceparent context;
+};
+
+/* Where an exchange takes place. */
+struct link_place {
+	enum span_kind kind;
+	uint64_t connection; /* hash of its addresses */
+	uint32_t seq;	     /* sequence number of the request's first octet */
+	uint32_t stream;
+	uint8_t has_first;
+	uint32_t first[2];   /* of the connection: requests' direction, responses' */
+	uint64_t time;	     /* when the first octet of the request went by */
+	uint32_t pid;	     /* 0: not known yet */
+	uint32_t host;	     /* processes of different hosts may share a pid */
+};
+
+struct links *links__new(void); /* NULL: out of memory */
+void links__free(struct links *l);
+
+/*
+ * Do the threads of a process take over each other's requests? Asked once for each process;
+ * `thread` is no evidence there. May stay NULL.
+ */
+void links__on_process(struct links *l, int (*wanders)(void *ctx, uint32_t pid), void *ctx);
+
+/* A request begins. NULL: out of memory; all functions take that for a node about nothing. */
+struct link_node *links__begin(struct links *l, const struct link_place *p,
+			       const struct link_head *h);
+
+/*
+ * The application has read (server) or written (client) the request. moved: another thread than
+ * that of the request before on the same connection.
+ */
+void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid, uint64_t time,
+	       int moved);
+
+/* The exchange is over, or given up. The node stays valid until links__put. */
+void links__end(struct links *l, struct link_node *n);
+
+/* Fills ids, parent and link of s. */
+void links__ids(const struct link_node *n, struct span *s);
+
+/* May the ids still change, because it is not known yet who made a call further up? */
+int links__open(const struct link_node *n);
+
+/* The process at the other end; 0 if it is not known. */
+uint32_t links__peer(const struct link_node *n);
+
+void links__put(struct links *l, struct link_node *n);
+
+#endif

@@ -1,0 +1,69 @@
+#include "core/span_copy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NSTRS 9
+#define NNAMES 5
+
+struct copy {
+	struct span span;
+	char text[];
+};
+
+static void pointers(struct span *s, struct str *str[NSTRS], const char **name[NNAMES])
+{
+	struct str *strs[NSTRS] = { &s->method, &s->scheme, &s->host, &s->path, &s->query,
+				    &s->req_fields, &s->resp_fields, &s->req_body, &s->resp_body };
+	const char **names[NNAMES] = { &s->comm, &s->service, &s->runtime, &s->container,
+				       &s->peer_service };
+
+	memcpy(str, strs, sizeof(strs));
+	memcpy(name, names, sizeof(names));
+}
+
+size_t span_copy_size(const struct span *s)
+{
+	size_t n = sizeof(struct copy);
+	struct span view = *s;
+	struct str *str[NSTRS];
+	const char **name[NNAMES];
+
+	pointers(&view, str, name);
+	for (int i = 0; i < NSTRS; i++)
+		n += str[i]->p ? str[i]->n : 0;
+	for (int i = 0; i < NNAMES; i++)
+		n += *name[i] ? strlen(*name[i]) + 1 : 0;
+	return n;
+}
+
+struct span *span_copy(const struct span *s)
+{
+	struct copy *c = malloc(span_copy_size(s) + 1);
+	struct str *str[NSTRS];
+	const char **name[NNAMES];
+	char *p;
+
+	if (!c)
+		return NULL;
+	c->span = *s;
+	p = c->text;
+	pointers(&c->span, str, name);
+	for (int i = 0; i < NSTRS; i++) {
+		if (!str[i]->p)
+			continue;
+		memcpy(p, str[i]->p, str[i]->n);
+		str[i]->p = p;
+		p += str[i]->n;
+	}
+	for (int i = 0; i < NNAMES; i++) {
+		size_t n = *name[i] ? strlen(*name[i]) + 1 : 0;
+
+		if (!n)
+			continue;
+		memcpy(p, *name[i], n);
+		*name[i] = p;
+		p += n;
+	}
+	return &c->span;
+}
