@@ -539,6 +539,7 @@ void links__ids(const struct link_node *n, struct span *s)
 	memcpy(s->trace_id, from->trace_id, TRACE_ID_LEN);
 	s->trace_flags = from->flags;
 	s->has_parent = n->parent || n->head.has_parent;
+	s->parent_here = n->parent != NULL;
 	s->link = NULL;
 	if (n->parent) {
 		memcpy(s->parent_id, n->parent->span_id, SPAN_ID_LEN);

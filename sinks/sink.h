@@ -1,5 +1,5 @@
 /*
- * sink.h - where spans go: lines of text, JSON, a table
+ * sink.h - where spans go: lines of text, JSON, traces, a table
  *
  * A sink writes to a struct out that its maker hands it and that outlives it; when the octets
  * leave the process is the caller's affair (out_flush). A sink keeps nothing that it was handed.
@@ -45,12 +45,18 @@ struct sink_options {
 	int body;		    /* carry content */
 	uint64_t interval_ns;	    /* summary: 0: once, at the end */
 	int sort;		    /* summary: one of summary_sort_key() */
+	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
+	int color;		    /* waterfall */
+	/* waterfall: a trace is shown if one of its spans matches; NULL: all are */
+	int (*match)(void *ctx, const struct span *s);
+	void *ctx;
 };
 
 /* All return NULL when out of memory. */
 struct sink *sink_text_new(const struct sink_options *o);
 struct sink *sink_json_new(const struct sink_options *o);
 struct sink *sink_summary_new(const struct sink_options *o);
+struct sink *sink_waterfall_new(const struct sink_options *o);
 
 /* Number of the sort key of that name for the summary, or -1. */
 int summary_sort_key(const char *name);

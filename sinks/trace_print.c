@@ -1,0 +1,356 @@
+#include "sinks/trace_print.h"
+
+#include <stdlib.h>
+
+#include "core/redact.h"
+#include "sinks/safe.h"
+
+#define BAR 32 /* columns */
+#define DURATION_COLUMNS 8
+#define MAX_SHARES 16
+#define SHOWN_SHARES 5
+#define NAME_MAX_LEN 96
+
+#define COLOR_CRITICAL "\033[1m"
+#define COLOR_ERROR "\033[31m"
+#define COLOR_SERVER "\033[36m"
+#define COLOR_CLIENT "\033[34m"
+#define COLOR_FAINT "\033[2m"
+#define COLOR_OFF "\033[0m"
+
+static void color(struct out *o, const struct trace_style *style, const char *code)
+{
+	if (style->color)
+		out_str(o, code);
+}
+
+static void put_number(struct out *o, uint64_t v)
+{
+	out_commit(o, fmt_u64(out_reserve(o, FMT_U64_MAX), v));
+}
+
+/* Right-aligned, with as many blanks before it as it leaves. */
+static void put_duration(struct out *o, uint64_t ns)
+{
+	char text[FMT_DURATION_MAX];
+	size_t n = (size_t)(fmt_short_duration(text, ns) - text);
+	size_t width = text_width(text, n);
+
+	for (; width < DURATION_COLUMNS; width++)
+		out_char(o, ' ');
+	out_bytes(o, text, n);
+}
+
+static void put_short(struct out *o, uint64_t ns)
+{
+	out_commit(o, fmt_short_duration(out_reserve(o, FMT_DURATION_MAX), ns));
+}
+
+/* ---- names */
+
+static void name_server(const struct span *s, char out[NAME_MAX_LEN])
+{
+	const char *name = s->kind == SPAN_SERVER ? (s->service ? s->service : s->comm)
+						  : s->peer_service;
+	char *p = out;
+
+	if (name) {
+		size_t n = strlen(name) < NAME_MAX_LEN - 1 ? strlen(name) : NAME_MAX_LEN - 1;
+
+		p = (char *)memcpy(p, name, n) + n;
+	} else if (s->has_addr) {
+		p = fmt_addr(p, s->server_addr);
+		*p++ = ':';
+		p = fmt_u64(p, s->server_port);
+	} else {
+		*p++ = '-';
+	}
+	*p = '\0';
+}
+
+static void put_name(struct out *o, const struct span *s)
+{
+	const char *own = s->service ? s->service : s->comm;
+	char server[NAME_MAX_LEN];
+
+	name_server(s, server);
+	if (s->kind == SPAN_CLIENT) {
+		own = own ? own : "-";
+		out_safe(o, own, strlen(own));
+		out_str(o, " → ");
+	}
+	out_safe(o, server, strlen(server));
+}
+
+static void put_path(struct out *o, const struct trace_style *style, const struct span *s)
+{
+	struct redact_pieces r;
+	struct str piece;
+
+	if (!s->path.p) {
+		out_char(o, '-');
+		return;
+	}
+	if (!style->redact || !may_hold_secret(s->path.p, s->path.n)) {
+		out_safe(o, s->path.p, s->path.n);
+		return;
+	}
+	redact_pieces_uri(&r, s->path);
+	while (redact_next(&r, &piece))
+		out_safe(o, piece.p, piece.n);
+}
+
+static void put_request(struct out *o, const struct trace_style *style, const struct span *s)
+{
+	if (s->method.p && s->protocol != PROTO_GRPC) {
+		out_safe(o, s->method.p, s->method.n);
+		out_char(o, ' ');
+	}
+	put_path(o, style, s);
+	if (!s->status)
+		return;
+	out_char(o, ' ');
+	put_number(o, (uint64_t)s->status);
+}
+
+/* ---- rows */
+
+static int column_of(const struct trace_tree *t, uint64_t time)
+{
+	uint64_t all = t->end - t->start;
+
+	return all ? (int)((double)(time - t->start) * BAR / (double)all) : 0;
+}
+
+static void put_bar(struct out *o, const struct trace_style *style, const struct trace_tree *t,
+		    const struct trace_row *r)
+{
+	int from = column_of(t, r->start), to = column_of(t, r->end);
+	const struct span *s = r->span;
+
+	if (from >= BAR)
+		from = BAR - 1;
+	if (to <= from)
+		to = from + 1;
+	out_str(o, "  ");
+	for (int i = 0; i < from; i++)
+		out_char(o, ' ');
+	color(o, style, s->error ? COLOR_ERROR : s->kind == SPAN_SERVER ? COLOR_SERVER : COLOR_CLIENT);
+	for (int i = from; i < to; i++)
+		out_str(o, r->critical ? "█" : "▒");
+	color(o, style, COLOR_OFF);
+	for (int i = to; i < BAR; i++)
+		out_char(o, ' ');
+	out_str(o, "  ");
+}
+
+/* The branches above and left of row i, from the root's side. */
+static void put_branches(struct out *o, const struct trace_tree *t, int i)
+{
+	char last[TRACE_MAX_SPANS];
+	int n = 0;
+
+	for (int at = i; t->row[at].parent >= 0; at = t->row[at].parent)
+		last[n++] = t->row[at].sibling < 0;
+	while (n--)
+		out_str(o, n ? (last[n] ? "   " : "│  ") : (last[n] ? "└─ " : "├─ "));
+}
+
+static void put_doubts(struct out *o, const struct trace_style *style, const struct span *s)
+{
+	const char *error = span_error_name(s->error);
+
+	if (error) {
+		color(o, style, COLOR_ERROR);
+		out_str(o, " error=");
+		out_str(o, error);
+		color(o, style, COLOR_OFF);
+	}
+	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++) {
+		if (!(s->incomplete & 1u << bit))
+			continue;
+		out_char(o, ' ');
+		out_str(o, span_incomplete_name(bit));
+	}
+}
+
+static void put_row(struct out *o, const struct trace_style *style, const struct trace_tree *t, int i)
+{
+	const struct trace_row *r = &t->row[i];
+	const struct span *s = r->span;
+
+	put_duration(o, r->start - t->start);
+	put_duration(o, s->duration_ns);
+	if (r->critical)
+		put_duration(o, r->self);
+	else
+		out_str(o, "       ·");
+	put_bar(o, style, t, r);
+	put_branches(o, t, i);
+	if (r->critical)
+		color(o, style, COLOR_CRITICAL);
+	put_name(o, s);
+	color(o, style, COLOR_OFF);
+	out_char(o, ' ');
+	put_request(o, style, s);
+	put_doubts(o, style, s);
+	if (s->has_parent && s->link) {
+		color(o, style, COLOR_FAINT);
+		out_str(o, r->parent >= 0 ? " (" : " (parent not seen, ");
+		out_str(o, s->link);
+		out_char(o, ')');
+		color(o, style, COLOR_OFF);
+	}
+	out_char(o, '\n');
+}
+
+/* Depth first, without recursion. */
+static void put_rows(struct out *o, const struct trace_style *style, const struct trace_tree *t)
+{
+	int i = t->root;
+
+	while (i >= 0) {
+		put_row(o, style, t, i);
+		if (t->row[i].child >= 0) {
+			i = t->row[i].child;
+			continue;
+		}
+		while (i >= 0 && t->row[i].sibling < 0)
+			i = t->row[i].parent;
+		if (i >= 0)
+			i = t->row[i].sibling;
+	}
+}
+
+/* ---- where the time went */
+
+struct share {
+	const char *what;
+	char name[NAME_MAX_LEN];
+	uint64_t ns;
+};
+
+static void add_share(struct share *shares, int *n, const char *what, const char *name, uint64_t ns)
+{
+	int i = 0;
+
+	if (!ns)
+		return;
+	while (i < *n && (strcmp(shares[i].what, what) || strcmp(shares[i].name, name)))
+		i++;
+	if (i == MAX_SHARES)
+		return;
+	if (i == *n) {
+		shares[i].what = what;
+		shares[i].ns = 0;
+		memcpy(shares[i].name, name, strlen(name) + 1);
+		(*n)++;
+	}
+	shares[i].ns += ns;
+}
+
+static int by_share(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+
+	return x->ns < y->ns ? 1 : x->ns > y->ns ? -1 : 0;
+}
+
+static int collect_shares(const struct trace_tree *t, struct share *shares)
+{
+	int n = 0;
+
+	for (int i = 0; i < t->n; i++) {
+		const struct trace_row *r = &t->row[i];
+		const struct span *s = r->span;
+		char name[NAME_MAX_LEN];
+		uint64_t queue = 0;
+
+		if (!r->critical)
+			continue;
+		name_server(s, name);
+		if (s->kind == SPAN_CLIENT) {
+			add_share(shares, &n, r->child >= 0 ? "network to " : "", name, r->self);
+			continue;
+		}
+		if (s->queue_ns != SPAN_UNKNOWN)
+			queue = s->queue_ns < r->self ? s->queue_ns : r->self;
+		add_share(shares, &n, "queue of ", name, queue);
+		add_share(shares, &n, "", name, r->self - queue);
+	}
+	qsort(shares, (size_t)n, sizeof(*shares), by_share);
+	return n;
+}
+
+static void put_shares(struct out *o, const struct trace_style *style, const struct trace_tree *t)
+{
+	const struct trace_row *root = &t->row[t->longest];
+	uint64_t all = root->end - root->start;
+	struct share shares[MAX_SHARES];
+	int n = collect_shares(t, shares);
+
+	if (!n || !all)
+		return;
+	color(o, style, COLOR_CRITICAL);
+	out_str(o, "  critical path:");
+	color(o, style, COLOR_OFF);
+	for (int i = 0; i < n && i < SHOWN_SHARES; i++) {
+		out_str(o, i ? ", " : " ");
+		out_str(o, shares[i].what);
+		out_safe(o, shares[i].name, strlen(shares[i].name));
+		out_char(o, ' ');
+		put_short(o, shares[i].ns);
+		out_str(o, " (");
+		put_number(o, (shares[i].ns * 100 + all / 2) / all);
+		out_str(o, "%)");
+	}
+	out_char(o, '\n');
+}
+
+/* ---- the trace */
+
+static void put_title(struct out *o, struct trace_style *style, const struct trace_tree *t,
+		      unsigned more, int unfinished)
+{
+	unsigned errors = 0;
+
+	for (int i = 0; i < t->n; i++)
+		errors += t->row[i].span->error != SPAN_OK;
+	color(o, style, COLOR_CRITICAL);
+	out_commit(o, fmt_time(out_reserve(o, FMT_TIME_MAX), &style->clock, t->start));
+	out_str(o, "  trace ");
+	out_commit(o, fmt_hex(out_reserve(o, 2 * TRACE_ID_LEN), t->row[0].span->trace_id, TRACE_ID_LEN));
+	out_str(o, "  ");
+	put_short(o, t->end - t->start);
+	out_str(o, ", ");
+	put_number(o, (uint64_t)t->n + more);
+	out_str(o, t->n + (int)more == 1 ? " span" : " spans");
+	if (errors) {
+		out_str(o, ", ");
+		put_number(o, errors);
+		out_str(o, errors == 1 ? " error" : " errors");
+	}
+	if (unfinished)
+		out_str(o, ", not finished");
+	color(o, style, COLOR_OFF);
+	out_char(o, '\n');
+	color(o, style, COLOR_FAINT);
+	out_str(o, "   start    took    self\n");
+	color(o, style, COLOR_OFF);
+}
+
+void trace_print(struct out *o, struct trace_style *style, const struct trace_tree *t, unsigned more,
+		 int unfinished)
+{
+	if (!t->n)
+		return;
+	put_title(o, style, t, more, unfinished);
+	put_rows(o, style, t);
+	if (more) {
+		out_str(o, "  and ");
+		put_number(o, more);
+		out_str(o, " more\n");
+	}
+	put_shares(o, style, t);
+	out_char(o, '\n');
+}

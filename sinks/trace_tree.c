@@ -1,0 +1,142 @@
+#include "sinks/trace_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A call that ends so much after the span that made it did not hold it up. */
+#define LATE_NS 50000u
+
+static int is_child_of(const struct span *s, const struct span *parent)
+{
+	return s->has_parent && s != parent && !memcmp(s->parent_id, parent->span_id, SPAN_ID_LEN);
+}
+
+int trace_parent_missing(struct span *const *spans, int n)
+{
+	for (int i = 0; i < n; i++) {
+		int found = !spans[i]->has_parent || !spans[i]->parent_here;
+
+		for (int j = 0; j < n && !found; j++)
+			found = is_child_of(spans[i], spans[j]);
+		if (!found)
+			return 1;
+	}
+	return 0;
+}
+
+/* Earlier ones first; of equals, the ones that contain the others. */
+static int by_start(const void *a, const void *b)
+{
+	const struct trace_row *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	if (x->end != y->end)
+		return x->end > y->end ? -1 : 1;
+	return (x->span->kind == SPAN_SERVER) - (y->span->kind == SPAN_SERVER);
+}
+
+static int leads_to(const struct trace_tree *t, int from, int to)
+{
+	for (; from >= 0; from = t->row[from].parent)
+		if (from == to)
+			return 1;
+	return 0;
+}
+
+static void find_parents(struct trace_tree *t)
+{
+	for (int i = 0; i < t->n; i++)
+		for (int j = 0; j < t->n && t->row[i].parent < 0; j++)
+			if (is_child_of(t->row[i].span, t->row[j].span) && !leads_to(t, j, i))
+				t->row[i].parent = j;
+}
+
+/* From the last to the first, so that lists come out in order of start. */
+static void make_lists(struct trace_tree *t)
+{
+	for (int i = t->n - 1; i >= 0; i--) {
+		struct trace_row *r = &t->row[i];
+		int *list = r->parent < 0 ? &t->root : &t->row[r->parent].child;
+
+		r->sibling = *list;
+		*list = i;
+	}
+	for (int i = 0; i < t->n; i++)
+		for (int p = t->row[i].parent; p >= 0; p = t->row[p].parent)
+			t->row[i].depth++;
+}
+
+/* Did r wait for c? A call that outlives it was not waited for; the other end always is. */
+static int waited_for(const struct trace_row *r, const struct trace_row *c)
+{
+	return r->span->kind == SPAN_CLIENT || c->end <= r->end + LATE_NS;
+}
+
+/* The child that ended last before `until`, of those that began before it. */
+static int last_before(const struct trace_tree *t, const struct trace_row *r, uint64_t until)
+{
+	int best = -1;
+
+	for (int c = r->child; c >= 0; c = t->row[c].sibling) {
+		const struct trace_row *k = &t->row[c];
+
+		if (k->start >= until || k->critical || k->end <= k->start || !waited_for(r, k))
+			continue;
+		if (best < 0 || k->end > t->row[best].end)
+			best = c;
+	}
+	return best;
+}
+
+/* Backwards from the end: what was the span waiting for just then? */
+static void walk(struct trace_tree *t, int i, uint64_t until)
+{
+	struct trace_row *r = &t->row[i];
+	int c;
+
+	r->critical = 1;
+	while ((c = last_before(t, r, until)) >= 0) {
+		const struct trace_row *k = &t->row[c];
+		uint64_t end = k->end < until ? k->end : until;
+
+		r->self += until - end;
+		walk(t, c, end);
+		until = k->start > r->start ? k->start : r->start;
+	}
+	if (until > r->start)
+		r->self += until - r->start;
+}
+
+static uint64_t length(const struct trace_row *r)
+{
+	return r->end - r->start;
+}
+
+void trace_tree_build(struct trace_tree *t, struct span *const *spans, int n)
+{
+	t->n = n;
+	t->root = t->longest = -1;
+	t->start = UINT64_MAX;
+	t->end = 0;
+	for (int i = 0; i < n; i++) {
+		const struct span *s = spans[i];
+		uint64_t d = s->duration_ns == SPAN_UNKNOWN ? 0 : s->duration_ns;
+
+		t->row[i] = (struct trace_row){ .span = s, .start = s->time_ns,
+						.end = s->time_ns + d, .parent = -1, .child = -1,
+						.sibling = -1 };
+		if (t->row[i].start < t->start)
+			t->start = t->row[i].start;
+		if (t->row[i].end > t->end)
+			t->end = t->row[i].end;
+	}
+	qsort(t->row, (size_t)n, sizeof(t->row[0]), by_start);
+	find_parents(t);
+	make_lists(t);
+	for (int i = t->root; i >= 0; i = t->row[i].sibling)
+		if (t->longest < 0 || length(&t->row[i]) > length(&t->row[t->longest]))
+			t->longest = i;
+	if (t->longest >= 0)
+		walk(t, t->longest, t->row[t->longest].end);
+}

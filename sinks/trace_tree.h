@@ -1,0 +1,41 @@
+/*
+ * trace_tree.h - the spans of one trace as a tree, and the path through it that took the time
+ *
+ * Pure: it looks at spans and computes; what is shown of it is the waterfall's affair.
+ */
+#ifndef ZC_SINKS_TRACE_TREE_H
+#define ZC_SINKS_TRACE_TREE_H
+
+#include "core/span.h"
+
+#define TRACE_MAX_SPANS 512
+
+struct trace_row {
+	const struct span *span;
+	uint64_t start, end;  /* end: start if it is not known */
+	int parent;	      /* row, or -1 */
+	int child, sibling;   /* first child, next sibling, in order of start; -1: none */
+	int depth;
+	/*
+	 * Of the time that the trace took, from `start` of the row on the critical path: what this
+	 * span itself accounts for, its children being busy with nothing that it waited for.
+	 */
+	uint64_t self;
+	int critical;
+};
+
+struct trace_tree {
+	struct trace_row row[TRACE_MAX_SPANS]; /* in order of start */
+	int n;
+	int root;	     /* first root, -1 if there is none; others by sibling */
+	int longest;	     /* the root that took longest: the critical path is its */
+	uint64_t start, end; /* of all */
+};
+
+/* n is at most TRACE_MAX_SPANS. Spans whose parents make a circle are roots. */
+void trace_tree_build(struct trace_tree *t, struct span *const *spans, int n);
+
+/* Has the span a parent that was seen, but is not among the n spans? */
+int trace_parent_missing(struct span *const *spans, int n);
+
+#endif
