@@ -11,6 +11,7 @@
 #define ZOMBIE 20000000ull	   /* ns: events of a connection may follow its CLOSE by this */
 #define NOTE_INTERVAL 1000000000ull /* ns between notes about loss */
 #define SKIP_WORTH 16384u	   /* octets that are worth telling the kernel side about */
+#define REMIND 64u		   /* segments captured for nothing before that is said again */
 #define SKIP_MAX (1ull << 30)	   /* how far ahead; the kernel side compares modulo 2^32 */
 
 /* What may go by in each direction of a connection without a message before it counts as unknown. */
@@ -379,6 +380,9 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (c->protocol == CONN_OPAQUE) {
 		e->stats.skipped_bytes += g.len;
+		/* the kernel side has few slots: another connection may have taken this one's */
+		if (g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+			send_want(e, c);
 	} else if (g.len || g.syn || g.fin) {
 		struct stream_sink k = sink_of(e, c);
 
