@@ -186,6 +186,7 @@ int attach__start(struct attach *a)
 		err = probes_look(a);
 	if (err)
 		return err;
+	tasks_check_gone(a);
 	attach_note_waiting(a);
 	attach_describe(a);
 	return 0;

@@ -82,6 +82,8 @@ int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 
 /* tasks.c: the processes that exist. */
 int tasks_mark_selected(struct attach *a);
+/* Once the probes are live: forgets processes that had ended before. */
+void tasks_check_gone(struct attach *a);
 void tasks_on_process(struct attach *a, const struct zc_ev_process *p);
 int tasks_any_left(struct attach *a);
 
