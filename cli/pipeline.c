@@ -181,7 +181,7 @@ int pipeline_prepare(struct session *s)
 	if (!status && s->opt->filter) {
 		s->filter = filter__new(s->opt->filter, &err);
 		if (!s->filter) {
-			fputs("zctrace: filter: ", stderr);
+			fputs("zctrace: ", stderr);
 			filter_error_print(stderr, s->opt->filter, &err);
 			return EXIT_BAD_USAGE;
 		}
