@@ -329,7 +329,8 @@ int pipeline_finish(struct session *s)
 	}
 	report(s);
 	if (s->out.error && s->out.error != EPIPE) {
-		complain("standard output: %s", strerror(s->out.error));
+		complain("standard output: %s", s->out.error == ETIMEDOUT ?
+			 "nobody reads it; the rest was dropped" : strerror(s->out.error));
 		status = EXIT_FAILED;
 	}
 	return status;
