@@ -48,6 +48,7 @@ struct attach {
 	struct glob *comms, *exes;
 	pid_t *pids;
 	size_t npids;
+	pid_t command; /* one of pids, or 0 */
 	char **cgroups; /* paths of cgroup v2 directories, for their present members */
 	size_t ncgroups;
 
