@@ -47,7 +47,7 @@ class Test:
         self.stack = contextlib.ExitStack()
         self.tmp = tempfile.mkdtemp(prefix='zctrace-live-')
         os.chmod(self.tmp, 0o755)
-        if not os.environ.get("KEEP"):
+        if not os.environ.get('KEEP'):  # to look at what is in it
             self.stack.callback(shutil.rmtree, self.tmp, ignore_errors=True)
 
     def check(self, good, what):

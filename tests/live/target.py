@@ -96,18 +96,12 @@ def mode_defer(host, port):
 def mode_sleep(host, port):
     """Works for 50 ms on every request, and tells when it had read it and when it had answered."""
     def work(s):
-        f = s.makefile('rb')
-        while True:
-            req = read_request(f)
-            if not req:
-                return
-            read = time.monotonic_ns()
-            time.sleep(0.05)
-            try:
+        with contextlib.suppress(OSError), s, s.makefile('rb') as f:
+            while req := read_request(f):
+                read = time.monotonic_ns()
+                time.sleep(0.05)
                 answer(s)
-            except OSError:
-                return
-            tell(target=req[1], read=read, written=time.monotonic_ns())
+                tell(target=req[1], read=read, written=time.monotonic_ns())
     each_in_thread(listen(host, port), work)
 
 
