@@ -78,6 +78,7 @@ struct conn {
 	uint8_t requested; /* a request was seen */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
 	uint64_t open_time, established_time, end_time, expires;
+	uint32_t unasked;  /* segments captured although nothing was wanted */
 	uint64_t uncopied; /* octets of segments announced, but not captured */
 
 	uint8_t laddr[16], raddr[16];

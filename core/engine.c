@@ -12,6 +12,7 @@
 #define ZOMBIE 20000000ull	   /* ns: events of a connection may follow its CLOSE by this */
 #define NOTE_INTERVAL 1000000000ull /* ns between notes about loss */
 #define SKIP_WORTH 16384u	   /* octets that are worth telling the kernel side about */
+#define REMIND 64u		   /* segments captured for nothing before that is said again */
 #define SKIP_MAX (1ull << 30)	   /* how far ahead; the kernel side compares modulo 2^32 */
 
 /* What may go by in each direction of a connection without a message before it counts as unknown. */
@@ -20,6 +21,7 @@
 #define LATE_STRANGE_SEGS 64u /* we may have joined in the middle of a body */
 #define LATE_STRANGE_BYTES 262144u
 #define ONE_WAY 16u /* times as much if the other direction is silent */
+#define GLANCE 1024u /* octets of each segment that show whether a message starts there */
 
 /* ---- what is wanted */
 
@@ -72,16 +74,21 @@ static int review_want(const struct conn *c, struct half *h)
 	return change || (c->told && h->stream.started && next > h->skip_to + SKIP_MAX);
 }
 
+/* A policy is about both directions: where nothing was seen yet, skip_to could hit anything. */
+static int can_tell(const struct engine *e, const struct conn *c)
+{
+	for (int d = 0; d < 2; d++)
+		if (!c->half[d].stream.started && !c->half[d].hint_valid)
+			return 0;
+	return e->opt.on_want != NULL;
+}
+
 static void update_want(struct engine *e, struct conn *c)
 {
 	int change;
 
-	if (!e->opt.on_want || c->protocol != CONN_HTTP1)
+	if (c->protocol != CONN_HTTP1 || !can_tell(e, c))
 		return;
-	/* a policy is about both directions: where nothing was seen yet, skip_to could hit anything */
-	for (int d = 0; d < 2; d++)
-		if (!c->half[d].stream.started && !c->half[d].hint_valid)
-			return;
 	change = review_want(c, &c->half[ZC_RX]);
 	change |= review_want(c, &c->half[ZC_TX]);
 	if (change)
@@ -109,6 +116,18 @@ static int exceeds(const struct half *h, uint32_t segs, uint32_t bytes)
 	return h->strange_segs >= segs || h->strange_bytes >= bytes;
 }
 
+/*
+ * We have joined in the middle of what may be a long body. Nothing of it is wanted, but what comes
+ * after it is.
+ */
+static void glance(struct engine *e, struct conn *c, struct half *h)
+{
+	if (h->cap == GLANCE || !can_tell(e, c))
+		return;
+	h->cap = GLANCE;
+	send_want(e, c);
+}
+
 static void strange(struct engine *e, struct conn *c, struct half *h, uint64_t n)
 {
 	uint32_t segs = c->late ? LATE_STRANGE_SEGS : STRANGE_SEGS;
@@ -116,8 +135,13 @@ static void strange(struct engine *e, struct conn *c, struct half *h, uint64_t n
 
 	h->strange_segs++;
 	h->strange_bytes += n;
-	if ((exceeds(&c->half[0], segs, bytes) && exceeds(&c->half[1], segs, bytes)) ||
-	    exceeds(h, segs * ONE_WAY, bytes * ONE_WAY))
+	if (exceeds(&c->half[0], segs, bytes) && exceeds(&c->half[1], segs, bytes))
+		make_opaque(e, c);
+	else if (!exceeds(h, segs * ONE_WAY, bytes * ONE_WAY))
+		return;
+	else if (c->late)
+		glance(e, c, h);
+	else
 		make_opaque(e, c);
 }
 
@@ -199,7 +223,7 @@ static void sink_gap(void *ctx, struct stream *s, uint64_t pos, uint64_t n, enum
 		c->engine->stats.skipped_bytes += n;
 		return;
 	}
-	c->engine->stats.uncaptured_bytes += n;
+	*(h->cap == GLANCE ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
 	if (c->protocol == CONN_UNKNOWN)
 		strange(c->engine, c, h, n + kept.n);
@@ -380,6 +404,9 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (c->protocol == CONN_OPAQUE) {
 		e->stats.skipped_bytes += g.len;
+		/* the kernel side has few slots: another connection may have taken this one's */
+		if (g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+			send_want(e, c);
 	} else if (g.len || g.syn || g.fin) {
 		struct stream_sink k = sink_of(e, c);
 

@@ -502,6 +502,44 @@ static void test_gaps(void)
 	feed_end(&f);
 }
 
+/* The kernel side compares modulo 2^32, bodies are longer. */
+static void test_skip(void)
+{
+	unsigned bad = 0, wants;
+
+	server(NULL);
+	feed_text(&f, RX, GET);
+	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 6442450944\r\n\r\n");
+	for (int i = 0; i < 96; i++) {
+		int32_t ahead = (int32_t)(f.want.dir[TX].skip_to - f.seq[TX]);
+
+		bad += ahead <= 0 || ahead > 1 << 30;
+		feed_cut(&f, TX, 64u << 20);
+	}
+	is_u64(bad, 0, "during 6 GiB, skip_to is ahead, but never so far as to wrap");
+	ok(f.nwants > 5 && f.nwants < 20, "and not told for each segment (%u times)", f.nwants);
+	ok(f.nspans == 1 && !span(0)->incomplete && span(0)->resp_body_bytes == 6442450944ull,
+	   "the exchange is complete");
+	wants = f.nwants;
+	for (int i = 0; i < 200000; i++) {
+		feed_text(&f, RX, GET);
+		feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 16000\r\n\r\n");
+		feed_cut(&f, TX, 16000);
+		bad += (int32_t)(f.want.dir[TX].skip_to - f.seq[TX]) > 0;
+	}
+	is_u64(bad, 0, "an old skip_to never comes to lie ahead");
+	ok(f.nwants > wants && f.nwants < wants + 8, "since it is renewed");
+	feed_end(&f);
+
+	server(NULL);
+	for (int i = 0; i < 8 + 63; i++) {
+		feed_octets(&f, RX, "\x16\x03\x01", 3);
+		feed_octets(&f, TX, "\x16\x03\x03", 3);
+	}
+	ok(f.nwants == 2 && f.want.quiet, "what is sent all the same is refused again, now and then");
+	feed_end(&f);
+}
+
 /* What pairs wrongly if one is not careful. */
 static void test_loss(void)
 {
@@ -735,6 +773,7 @@ int main(void)
 	test_ends();
 	test_late();
 	test_gaps();
+	test_skip();
 	test_loss();
 	test_lost_note();
 	test_traceparent();
