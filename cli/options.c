@@ -26,6 +26,9 @@ enum {
 	OPT_CAPTURE,
 	OPT_INTERVAL,
 	OPT_SORT,
+	OPT_SLOWEST,
+	OPT_COLOR,
+	OPT_RESOLVE,
 	OPT_STATS,
 };
 
@@ -51,7 +54,7 @@ static const struct argp_option table[] = {
 	{ "interface", 'i', "IF", 0, "Capture packets on IF: no process names, needs less", 2 },
 
 	{ .doc = "What to show:", .group = 3 },
-	{ "output", 'o', "FORMAT", 0, "'text' (default), 'json' or 'summary'", 3 },
+	{ "output", 'o', "FORMAT", 0, "'text' (default), 'json', 'summary' or 'waterfall'", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins", 3 },
 	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
@@ -60,6 +63,9 @@ static const struct argp_option table[] = {
 	{ "body", OPT_BODY, "BYTES", 0, "JSON: carry the first BYTES of content", 3 },
 	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
 	{ "interval", OPT_INTERVAL, "TIME", 0, "Summary: a table every TIME, not only at the end", 3 },
+	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
+	{ "resolve", OPT_RESOLVE, NULL, 0, "Ask DNS for the names of peers", 3 },
+	{ "color", OPT_COLOR, "WHEN", 0, "Waterfall: 'auto' (default), 'always' or 'never'", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary: order of the rows (default: count)", 3 },
 
 	{ .doc = "How long, and how much is said:", .group = 4 },
@@ -175,7 +181,7 @@ static int set_capture(struct options *o, const char *arg)
 
 static int set_output(struct options *o, const char *arg)
 {
-	static const char *const names[] = { "text", "json", "summary", NULL };
+	static const char *const names[] = { "text", "json", "summary", "waterfall", NULL };
 	int i, err = choose(o, "output", arg, names, &i);
 
 	if (err)
@@ -214,6 +220,26 @@ static int set_sort(struct options *o, const char *arg)
 	if (o->sort >= 0)
 		return 0;
 	return wrong(o, "sort '%.64s': must be one of %s", arg, summary_sort_keys());
+}
+
+static int set_slowest(struct options *o, const char *arg)
+{
+	uint64_t v;
+	int err = set_count(o, "slowest", arg, OPTIONS_MAX_SLOWEST, &v);
+
+	if (!err)
+		o->slowest = (unsigned)v;
+	return err;
+}
+
+static int set_color(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "auto", "always", "never", NULL };
+	int i, err = choose(o, "color", arg, names, &i);
+
+	if (!err)
+		o->color = (enum color)i;
+	return err;
 }
 
 static int set_body(struct options *o, const char *arg)
@@ -277,6 +303,13 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_time(o, "interval", arg, &o->interval_ns);
 	case OPT_SORT:
 		return set_sort(o, arg);
+	case OPT_SLOWEST:
+		return set_slowest(o, arg);
+	case OPT_COLOR:
+		return set_color(o, arg);
+	case OPT_RESOLVE:
+		o->resolve = 1;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -383,6 +416,8 @@ static int check_output(struct options *o)
 	if (o->output != OUTPUT_SUMMARY && (o->interval_ns || o->sort >= 0))
 		return wrong(o, "%s is about tables; give -o summary with it",
 			     o->interval_ns ? "--interval" : "--sort");
+	if (o->slowest && o->output != OUTPUT_WATERFALL)
+		return wrong(o, "--slowest is about traces; give -o waterfall with it");
 	if (o->output != OUTPUT_JSON && (o->headers.n || o->body))
 		return wrong(o, "%s is carried in JSON only; give -o json with it",
 			     o->headers.n ? "--header" : "--body");

@@ -20,8 +20,11 @@
 #define EXIT_UNSUPPORTED 3 /* not permitted, or not possible on this system */
 
 #define OPTIONS_MAX_BODY (1u << 20)
+#define OPTIONS_MAX_SLOWEST 1000u
+#define OPTIONS_MAX_READS 16u
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_NONE };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_WATERFALL, OUTPUT_NONE };
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture { CAPTURE_AUTO, CAPTURE_SKB, CAPTURE_PACKET };
 
 struct string_list {
@@ -58,6 +61,9 @@ struct options {
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns; /* 0: once, at the end */
 	int sort;	      /* a summary_sort_key(); -1: not given */
+	unsigned slowest;     /* traces; 0: all */
+	enum color color;
+	int resolve;	      /* ask DNS for names of peers */
 	int stats, quiet, verbose;
 
 	char error[256];

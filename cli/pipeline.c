@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,7 +57,10 @@ static void on_span(void *session, const struct span *span)
 
 	if (s->opt->count && s->shown >= s->opt->count)
 		return;
-	if (!selected(s, span) || (s->filter && !filter__match(s->filter, span)))
+	if (!selected(s, span))
+		return;
+	/* of a trace that is shown, all is */
+	if (s->filter && s->opt->output != OUTPUT_WATERFALL && !filter__match(s->filter, span))
 		return;
 	s->shown++;
 	if (s->sink)
@@ -150,6 +154,22 @@ static int prepare_routes(struct session *s)
 	return s->routes ? 0 : EXIT_FAILED;
 }
 
+static int match_span(void *session, const struct span *span)
+{
+	const struct session *s = session;
+
+	return !s->filter || filter__match(s->filter, span);
+}
+
+static int use_color(const struct options *o)
+{
+	const char *no = getenv("NO_COLOR");
+
+	if (o->color != COLOR_AUTO)
+		return o->color == COLOR_ALWAYS;
+	return isatty(STDOUT_FILENO) && !(no && *no);
+}
+
 static struct sink *make_sink(struct session *s)
 {
 	const struct options *o = s->opt;
@@ -161,6 +181,10 @@ static struct sink *make_sink(struct session *s)
 		.body = o->body > 0,
 		.interval_ns = o->interval_ns,
 		.sort = o->sort,
+		.slowest = o->slowest,
+		.color = use_color(o),
+		.match = match_span,
+		.ctx = s,
 	};
 
 	switch (o->output) {
@@ -168,6 +192,8 @@ static struct sink *make_sink(struct session *s)
 		return sink_json_new(&so);
 	case OUTPUT_SUMMARY:
 		return sink_summary_new(&so);
+	case OUTPUT_WATERFALL:
+		return sink_waterfall_new(&so);
 	default:
 		return sink_text_new(&so);
 	}
