@@ -1,0 +1,376 @@
+/*
+ * test_link.c - evidence for links, each alone, the stronger against the weaker, and ambiguity
+ */
+#include <stdlib.h>
+
+#include "core/link.h"
+#include "tests/unit/tap.h"
+
+enum { PROXY = 100, OTHER = 200 };
+
+static struct links *l;
+static uint64_t now = 1000;
+static uint32_t next_seq = 7;
+
+static struct link_place place(enum span_kind kind, uint32_t pid)
+{
+	now += 10;
+	next_seq += 100;
+	return (struct link_place){ .kind = kind, .connection = next_seq, .seq = next_seq,
+				    .time = now, .pid = pid };
+}
+
+static struct link_node *begin(struct link_place p, struct link_head h, uint32_t pid, uint32_t tid)
+{
+	struct link_node *n = links__begin(l, &p, &h);
+
+	now += 10;
+	links__io(l, n, pid, tid, now, 0);
+	return n;
+}
+
+/* A request that `pid` has read and is serving. */
+static struct link_node *serve(uint32_t pid, uint32_t tid, struct link_head h)
+{
+	return begin(place(SPAN_SERVER, pid), h, pid, tid);
+}
+
+static struct link_node *call(uint32_t pid, uint32_t tid, struct link_head h)
+{
+	return begin(place(SPAN_CLIENT, pid), h, pid, tid);
+}
+
+static struct span ids(const struct link_node *n)
+{
+	struct span s = { 0 };
+
+	links__ids(n, &s);
+	return s;
+}
+
+/*
+ * The name of n's link if p is its parent, "none" if it has no parent, "outside" if that is one that
+ * only its context knows, else "wrong".
+ */
+static const char *link_to(const struct link_node *n, const struct link_node *p)
+{
+	struct span s = ids(n), parent = ids(p);
+
+	if (!s.has_parent)
+		return "none";
+	if (!s.parent_here)
+		return "outside";
+	if (memcmp(s.parent_id, parent.span_id, SPAN_ID_LEN) ||
+	    memcmp(s.trace_id, parent.trace_id, TRACE_ID_LEN))
+		return "wrong";
+	return s.link;
+}
+
+static struct link_head context(uint8_t trace, uint8_t parent)
+{
+	struct link_head h = { .has_trace = 1, .has_parent = 1, .how = "traceparent" };
+
+	memset(h.context.trace_id, trace, TRACE_ID_LEN);
+	memset(h.context.parent_id, parent, SPAN_ID_LEN);
+	return h;
+}
+
+static const struct link_head plain;
+
+/* Two requests in flight on two threads; a call that has evidence for the first of them. */
+static void evidence(const char *want, struct link_head a, struct link_head b, struct link_head c,
+		     uint32_t tid)
+{
+	struct link_node *p = serve(PROXY, 1, a), *q = serve(PROXY, 2, b), *n = call(PROXY, tid, c);
+
+	is_str(link_to(n, p), want, want);
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+}
+
+static void one_by_one(void)
+{
+	struct link_head two_marks = { .request = 5, .marks = 2 }, no_marks = { .request = 5 };
+	struct link_head other = { .request = 6 }, id = { .request_id = 9 }, id2 = { .request_id = 8 };
+	struct link_head bytes = { .octets = 3 }, bytes2 = { .octets = 4 };
+
+	evidence("traceparent", context(1, 1), context(2, 2), context(1, 9), 3);
+	evidence("traceparent", context(1, 1), context(1, 2), context(1, 1), 3);
+	evidence("request-id", id, id2, id, 3);
+	evidence("payload", bytes, bytes2, bytes, 3);
+	evidence("thread", plain, plain, plain, 1);
+	evidence("head", no_marks, other, two_marks, 3);
+	evidence("none", no_marks, other, no_marks, 3);
+	evidence("none", plain, plain, plain, 3);
+	/* the same evidence for both says nothing */
+	evidence("none", id, id, id, 3);
+	evidence("none", bytes, bytes, bytes, 3);
+	evidence("outside", context(1, 1), context(1, 2), context(1, 9), 3);
+	/* but what both have leaves the choice to what follows */
+	evidence("thread", id, id, id, 1);
+}
+
+static void stronger_first(void)
+{
+	struct link_head a = context(1, 1), b = context(2, 2), c = context(1, 3);
+
+	b.request_id = c.request_id = 9;
+	b.octets = c.octets = 4;
+	evidence("traceparent", a, b, c, 2);
+	/* of another trace: not even as the thread's only request */
+	evidence("outside", context(1, 1), context(2, 2), context(3, 3), 1);
+}
+
+static void only_one(void)
+{
+	struct link_node *p = serve(PROXY, 1, plain), *q, *n = call(PROXY, 5, plain), *m, *late;
+	struct link_place early = place(SPAN_CLIENT, PROXY);
+
+	is_str(link_to(n, p), "only", "one request in flight in the process");
+	m = call(OTHER, 5, plain);
+	is_str(link_to(m, p), "none", "a call of another process");
+	links__put(l, m);
+	q = serve(PROXY, 2, plain);
+	late = begin(early, plain, PROXY, 2);
+	is_str(link_to(late, q), "none", "a request that was read after the call began is not its cause");
+	links__put(l, late);
+	links__end(l, q);
+	m = call(PROXY, 5, plain);
+	is_str(link_to(m, p), "only", "an answered request is not in flight any more");
+	links__put(l, m);
+	links__put(l, q);
+	/* the parent's identity outlives it */
+	links__end(l, p);
+	is_str(link_to(n, p), "only", "a call outlives its parent");
+	links__put(l, p);
+	ok(ids(n).has_parent, "and keeps it");
+	links__put(l, n);
+}
+
+static int always(void *ctx, uint32_t pid)
+{
+	(void)ctx;
+	return pid == 300;
+}
+
+static void wandering(void)
+{
+	struct link_node *p, *q, *n;
+
+	links__on_process(l, always, NULL);
+	p = serve(300, 1, plain);
+	q = serve(300, 2, plain);
+	n = call(300, 1, plain);
+	is_str(link_to(n, p), "none", "no thread as evidence where requests wander");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+	p = serve(301, 1, plain);
+	q = links__begin(l, &(struct link_place){ .kind = SPAN_SERVER, .seq = 1, .time = now },
+			 &plain);
+	links__io(l, q, 301, 2, now, 1);
+	n = call(301, 1, plain);
+	is_str(link_to(n, p), "none", "nor where a connection was seen to");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+}
+
+/* A process that repeats what it is asked is known for it after a while, until it does not. */
+static void forwarder(void)
+{
+	struct link_node *p, *q, *n;
+	int first = -1;
+
+	for (int i = 0; i < 40; i++) {
+		struct link_head a = { .request = 1000 + (uint64_t)i }, b = { .request = 2000 };
+
+		p = serve(400, 1, a);
+		q = serve(400, 1, b);
+		n = call(400, 9, a);
+		if (first < 0 && !strcmp(link_to(n, p), "head"))
+			first = i;
+		links__put(l, n);
+		links__put(l, q);
+		links__put(l, p);
+	}
+	is_u64(first, 16, "a forwarder is trusted from its 17th call on");
+	p = serve(400, 1, (struct link_head){ .request = 1 });
+	q = serve(400, 1, plain);
+	n = call(400, 9, (struct link_head){ .request = 77 });
+	links__put(l, n);
+	n = call(400, 9, (struct link_head){ .request = 1 });
+	is_str(link_to(n, p), "none", "and no longer after a call of its own");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+}
+
+/* ---- sockets */
+
+static void two_ends(void)
+{
+	struct link_place c = place(SPAN_CLIENT, PROXY), s = c;
+	struct link_node *client, *server, *other;
+
+	s.kind = SPAN_SERVER;
+	s.pid = OTHER;
+	client = begin(c, plain, PROXY, 1);
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "socket", "two ends of one connection");
+	is_u64(links__peer(client), OTHER, "the client's peer");
+	is_u64(links__peer(server), PROXY, "the server's peer");
+	links__put(l, server);
+	s.seq++;
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "another request on the connection");
+	links__put(l, server);
+	s = c;
+	s.kind = SPAN_SERVER;
+	s.stream = 3;
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "another stream");
+	links__put(l, server);
+	s.stream = 0;
+	other = begin(c, plain, PROXY, 1);
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "two clients that look the same");
+	links__put(l, server);
+	links__put(l, other);
+	links__put(l, client);
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, server), "none", "a client end that was not seen");
+	links__put(l, server);
+}
+
+static void namespaces(void)
+{
+	struct link_place c = place(SPAN_CLIENT, PROXY), s = c;
+	struct link_node *client, *server;
+
+	s.kind = SPAN_SERVER;
+	c.has_first = s.has_first = 1;
+	c.first[0] = s.first[0] = 11;
+	c.first[1] = 12;
+	s.first[1] = 13;
+	client = begin(c, plain, PROXY, 1);
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "same addresses, another connection");
+	links__put(l, server);
+	s.first[1] = 12;
+	s.connection++;
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "socket", "other addresses, the same connection: NAT");
+	links__put(l, server);
+	links__put(l, client);
+	/* the server's end is seen first */
+	server = begin(s, plain, OTHER, 2);
+	client = begin(c, plain, PROXY, 1);
+	is_str(link_to(server, client), "socket", "the client's end is seen later");
+	links__put(l, server);
+	links__put(l, client);
+}
+
+/* ---- traces */
+
+static void long_chain(void)
+{
+	struct link_node *n[12];
+	struct span root, leaf;
+
+	for (uint32_t i = 0; i < 12; i += 2) {
+		struct link_place p = place(SPAN_SERVER, 500 + i);
+
+		n[i] = begin(p, plain, 500 + i, 1);
+		n[i + 1] = call(500 + i, 1, plain);
+		ok(!strcmp(link_to(n[i + 1], n[i]), "thread"), "hop %u", i);
+	}
+	for (int i = 11; i >= 0; i--)
+		links__put(l, n[i]);
+	/* an SDK further down names the trace of all that was not shown yet */
+	n[0] = serve(600, 1, plain);
+	n[1] = call(600, 1, context(7, 8));
+	root = ids(n[0]);
+	leaf = ids(n[1]);
+	ok(root.trace_id[0] == 7 && leaf.trace_id[0] == 7, "the trace is the one of the SDK");
+	ok(!root.has_parent, "the root stays the root");
+	is_str(link_to(n[1], n[0]), "thread", "the call belongs to its request, not to a stranger");
+	links__put(l, n[1]);
+	links__put(l, n[0]);
+	n[0] = serve(700, 1, context(5, 6));
+	root = ids(n[0]);
+	ok(root.has_parent && !root.parent_here && root.parent_id[0] == 6, "a parent from outside");
+	is_str(root.link, "traceparent", "and how it is known");
+	links__put(l, n[0]);
+}
+
+static void self_call(void)
+{
+	struct link_node *p = serve(800, 1, plain), *c, *s, *again;
+	struct link_place a = place(SPAN_CLIENT, 800), b = a;
+
+	b.kind = SPAN_SERVER;
+	c = links__begin(l, &a, &plain);
+	s = begin(b, plain, 800, 2);
+	ok(links__open(s), "who made the call is not known yet");
+	links__io(l, c, 800, 1, now, 0);
+	ok(!links__open(s), "now it is");
+	is_str(link_to(c, p), "thread", "a service that calls itself");
+	is_str(link_to(s, c), "socket", "its second request");
+	again = call(800, 2, plain);
+	is_str(link_to(again, s), "thread", "what the second request calls");
+	links__put(l, again);
+	links__put(l, s);
+	links__put(l, c);
+	links__put(l, p);
+}
+
+static void hosts(void)
+{
+	struct link_place p = place(SPAN_SERVER, PROXY), q;
+	struct link_node *a, *b;
+
+	p.host = 1;
+	a = begin(p, plain, PROXY, 1);
+	q = place(SPAN_CLIENT, PROXY);
+	q.host = 2;
+	b = begin(q, plain, PROXY, 1);
+	is_str(link_to(b, a), "none", "the same pid on another host");
+	links__put(l, b);
+	links__put(l, a);
+}
+
+static void many(void)
+{
+	struct link_node *n;
+
+	for (uint32_t i = 0; i < 3 * LINK_MAX_PROCS; i++) {
+		n = serve(1000 + i, 1, plain);
+		links__put(l, n);
+	}
+	n = serve(5, 1, plain);
+	ok(n != NULL, "processes beyond the limit push out idle ones");
+	links__put(l, n);
+	links__put(l, NULL);
+	links__end(l, NULL);
+	ok(!links__open(NULL) && !links__peer(NULL), "no node is a node about nothing");
+}
+
+int main(void)
+{
+	l = links__new();
+	one_by_one();
+	stronger_first();
+	only_one();
+	wandering();
+	forwarder();
+	two_ends();
+	namespaces();
+	long_chain();
+	self_call();
+	hosts();
+	many();
+	links__free(l);
+	return tap_done();
+}
