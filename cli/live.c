@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/merge.h"
 #include "core/packets.h"
 #include "core/source_file.h"
 
@@ -122,11 +123,16 @@ static int open_interface(struct origin *g, const struct options *o, char *err, 
 	return 0;
 }
 
-static int open_file(struct origin *g, const struct options *o, char *err, size_t errlen)
+static int open_file(struct origin *g, const struct options *o,
+		     void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
+		     char *err, size_t errlen)
 {
 	const struct packets_options opt = { .ports = o->ports, .nports = o->nports };
 
-	g->source = source_open_file(o->read, &opt, err, errlen);
+	if (o->reads.n > 1)
+		g->source = merge__open(o->reads.v, o->reads.n, &opt, on_note, ctx, err, errlen);
+	else
+		g->source = source_open_file(o->read, &opt, err, errlen);
 	return g->source ? 0 : EXIT_BAD_USAGE;
 }
 
@@ -146,7 +152,7 @@ int origin_open(struct origin *g, const struct options *o, pid_t command,
 
 	memset(g, 0, sizeof(*g));
 	if (o->read)
-		return open_file(g, o, err, errlen);
+		return open_file(g, o, on_note, ctx, err, errlen);
 	if (o->capture == CAPTURE_PACKET)
 		return open_interface(g, o, err, errlen);
 	status = open_probes(g, o, command, on_note, ctx, err, errlen);

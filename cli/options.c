@@ -48,7 +48,7 @@ static const struct argp_option table[] = {
 	  "With --port: leave out the calls that its services make", 1 },
 
 	{ .doc = "Where from and where to:", .group = 2 },
-	{ "read", 'r', "FILE", 0, "Replay a recording, or a pcap or pcapng file; - for stdin", 2 },
+	{ "read", 'r', "FILE", 0, "Replay a recording, pcap or pcapng file (- for stdin); several: merged", 2 },
 	{ "write", 'w', "FILE", 0, "Record while showing; - for stdout", 2 },
 	{ "capture", OPT_CAPTURE, "BACKEND", 0, "'auto' (default), 'skb' or 'packet'", 2 },
 	{ "interface", 'i', "IF", 0, "Capture packets on IF: no process names, needs less", 2 },
@@ -222,6 +222,16 @@ static int set_sort(struct options *o, const char *arg)
 	return wrong(o, "sort '%.64s': must be one of %s", arg, summary_sort_keys());
 }
 
+static int add_read(struct options *o, const char *arg)
+{
+	int err = add_string(o, &o->reads, arg, "read");
+
+	if (!err && o->reads.n > OPTIONS_MAX_READS)
+		return wrong(o, "-r: more than %u files", OPTIONS_MAX_READS);
+	o->read = o->reads.n ? o->reads.v[0] : NULL;
+	return err;
+}
+
 static int set_slowest(struct options *o, const char *arg)
 {
 	uint64_t v;
@@ -319,8 +329,7 @@ static int parse_run(struct options *o, int key, const char *arg)
 {
 	switch (key) {
 	case 'r':
-		o->read = arg;
-		return 0;
+		return add_read(o, arg);
 	case 'w':
 		o->write = arg;
 		return 0;
@@ -393,6 +402,9 @@ static int check_source(struct options *o)
 		return wrong(o, "--capture=skb sees sockets, not interfaces; leave out one of both");
 	if (o->interface)
 		o->capture = CAPTURE_PACKET;
+	for (unsigned i = 0; o->reads.n > 1 && i < o->reads.n; i++)
+		if (!strcmp(o->reads.v[i], "-"))
+			return wrong(o, "-r -: standard input cannot be merged with other files");
 	if (o->read && o->capture != CAPTURE_AUTO)
 		return wrong(o, "-r reads a file; it cannot be combined with --capture or -i");
 	if (o->read && selector)
@@ -471,4 +483,5 @@ void options_release(struct options *o)
 	free(o->containers.v);
 	free(o->routes.v);
 	free(o->headers.v);
+	free(o->reads.v);
 }

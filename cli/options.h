@@ -45,7 +45,8 @@ struct options {
 	char **command; /* NULL: none; else ends with NULL, as for execvp */
 
 	/* source and recording */
-	const char *read, *write, *interface; /* NULL: not asked for */
+	const char *read, *write, *interface; /* NULL: not asked for; read: the first of them */
+	struct string_list reads;	      /* to be merged */
 	enum capture capture;
 
 	/* what is shown */

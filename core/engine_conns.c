@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
+#include "core/source.h"
 
 static const char *protocol_of(const struct conn *c)
 {
@@ -38,7 +39,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	}
 	out->is_server = is_server(c);
 	out->protocol = protocol_of(c);
-	out->pid = c->pid;
+	out->pid = c->pid & SOURCE_PID_MASK;
 	out->comm = c->comm[0] ? c->comm : NULL;
 	out->age_ns = c->open_time && e->now >= c->open_time ? e->now - c->open_time : SPAN_UNKNOWN;
 	out->idle_ns = e->now > c->used ? e->now - c->used : 0;

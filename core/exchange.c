@@ -1,5 +1,6 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,7 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 	if (e->opt.process_names)
 		e->opt.process_names(e->opt.ctx, s->pid, s->comm, &s->service, &s->runtime,
 				     &s->container);
+	s->pid &= SOURCE_PID_MASK;
 }
 
 static void set_ids(const struct exchange *x, struct span *s)

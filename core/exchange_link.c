@@ -239,7 +239,6 @@ void exchange_link(struct engine *e, struct exchange *x, const struct http1_even
 		.first = { (uint32_t)req->first, (uint32_t)resp->first },
 		.time = x->req_first,
 		.pid = c->pid,
-		.host = (uint32_t)(c->cookie >> LINK_HOST_SHIFT),
 	};
 	x->node = links__begin(e->links, &place, &head);
 }

@@ -19,7 +19,7 @@ struct proc {
 	struct list lru;
 	struct list serving; /* requests that it has read and not answered */
 	uint32_t nserving;
-	uint64_t key;
+	uint32_t pid;
 	uint8_t wanders;
 	/* how it behaved */
 	uint32_t streak, ndistinct;
@@ -93,16 +93,16 @@ void links__free(struct links *l)
 
 /* ---- processes */
 
-static struct proc **proc_slot(struct links *l, uint64_t key)
+static struct proc **proc_slot(struct links *l, uint32_t pid)
 {
-	return &l->proc[(key * 0x9e3779b97f4a7c15ull >> 40) % PROC_BUCKETS];
+	return &l->proc[(pid * 0x9e3779b97f4a7c15ull >> 40) % PROC_BUCKETS];
 }
 
-static struct proc *proc_find(struct links *l, uint64_t key)
+static struct proc *proc_find(struct links *l, uint32_t pid)
 {
-	struct proc *p = *proc_slot(l, key);
+	struct proc *p = *proc_slot(l, pid);
 
-	while (p && p->key != key)
+	while (p && p->pid != pid)
 		p = p->hash_next;
 	return p;
 }
@@ -115,7 +115,7 @@ static void proc_evict(struct links *l)
 
 		if (p->nserving)
 			continue;
-		for (at = proc_slot(l, p->key); *at != p;)
+		for (at = proc_slot(l, p->pid); *at != p;)
 			at = &(*at)->hash_next;
 		*at = p->hash_next;
 		list_unlink(&p->lru);
@@ -125,14 +125,9 @@ static void proc_evict(struct links *l)
 	}
 }
 
-static uint64_t proc_key(const struct link_node *n, uint32_t pid)
+static struct proc *proc_get(struct links *l, uint32_t pid)
 {
-	return (uint64_t)n->place.host << 32 | pid;
-}
-
-static struct proc *proc_get(struct links *l, uint64_t key)
-{
-	struct proc *p = proc_find(l, key), **slot = proc_slot(l, key);
+	struct proc *p = proc_find(l, pid), **slot = proc_slot(l, pid);
 
 	if (p) {
 		list_unlink(&p->lru);
@@ -146,8 +141,8 @@ static struct proc *proc_get(struct links *l, uint64_t key)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	p->key = key;
-	p->wanders = l->wanders && l->wanders(l->ctx, (uint32_t)key);
+	p->pid = pid;
+	p->wanders = l->wanders && l->wanders(l->ctx, pid);
 	list_init(&p->serving);
 	list_append(&l->lru, &p->lru);
 	p->hash_next = *slot;
@@ -417,7 +412,7 @@ static void choose_parent(struct links *l, struct link_node *n)
 		{ BY_OCTETS, "payload" }, { BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
 		{ BY_HEAD, "head" },
 	};
-	struct proc *proc = proc_find(l, proc_key(n, n->pid));
+	struct proc *proc = proc_find(l, n->pid);
 	struct link_node *p = NULL;
 	unsigned known = 0;
 	int forwarder;
@@ -487,7 +482,7 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	*slot = n;
 	n->in_ends = 1;
 	if (p->kind == SPAN_CLIENT && n->pid) {
-		proc = proc_find(l, proc_key(n, n->pid));
+		proc = proc_find(l, n->pid);
 		n->nserving = proc ? proc->nserving : 0;
 	}
 	return n;
@@ -509,7 +504,7 @@ void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid,
 	}
 	if (n->parent)
 		tell_peers(n->parent, n);
-	n->proc = proc_get(l, proc_key(n, pid));
+	n->proc = proc_get(l, pid);
 	if (!n->proc)
 		return;
 	n->proc->wanders |= moved != 0;

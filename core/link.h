@@ -37,7 +37,6 @@
 
 #define LINK_MAX_PROCS 4096u
 #define LINK_MAX_SERVING 4096u
-#define LINK_HOST_SHIFT 56 /* of a connection's cookie: what is above tells merged hosts apart */
 
 struct links;
 struct link_node;
@@ -62,8 +61,7 @@ struct link_place {
 	uint8_t has_first;
 	uint32_t first[2];   /* of the connection: requests' direction, responses' */
 	uint64_t time;	     /* when the first octet of the request went by */
-	uint32_t pid;	     /* 0: not known yet */
-	uint32_t host;	     /* processes of different hosts may share a pid */
+	uint32_t pid;	     /* 0: not known yet; tells hosts apart, see core/source.h */
 };
 
 struct links *links__new(void); /* NULL: out of memory */

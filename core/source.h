@@ -13,6 +13,10 @@
 
 struct source;
 
+/* Where files of several hosts are merged, the bits of a pid above these tell the hosts apart. */
+#define SOURCE_PID_BITS 24
+#define SOURCE_PID_MASK ((1u << SOURCE_PID_BITS) - 1)
+
 /*
  * Receives one event. ev and all that follows it (ev->size octets, aligned to 8) are valid for
  * the call only and have been checked: size covers the kind's struct and its payload.

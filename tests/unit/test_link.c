@@ -326,21 +326,6 @@ static void self_call(void)
 	links__put(l, p);
 }
 
-static void hosts(void)
-{
-	struct link_place p = place(SPAN_SERVER, PROXY), q;
-	struct link_node *a, *b;
-
-	p.host = 1;
-	a = begin(p, plain, PROXY, 1);
-	q = place(SPAN_CLIENT, PROXY);
-	q.host = 2;
-	b = begin(q, plain, PROXY, 1);
-	is_str(link_to(b, a), "none", "the same pid on another host");
-	links__put(l, b);
-	links__put(l, a);
-}
-
 static void many(void)
 {
 	struct link_node *n;
@@ -369,7 +354,6 @@ int main(void)
 	namespaces();
 	long_chain();
 	self_call();
-	hosts();
 	many();
 	links__free(l);
 	return tap_done();
