@@ -51,14 +51,26 @@ static int selected(const struct session *s, const struct span *span)
 	return 1;
 }
 
-static void on_span(void *session, const struct span *span)
+/* Where no process is known at the other end, its host may have a name. */
+static const char *peer_name(struct session *s, const struct span *span)
+{
+	if (span->peer_service || !s->hosts || !span->has_addr)
+		return span->peer_service;
+	return hosts__name(s->hosts, span->kind == SPAN_SERVER ? span->client_addr
+							       : span->server_addr, span->time_ns);
+}
+
+static void on_span(void *session, const struct span *seen)
 {
 	struct session *s = session;
+	struct span named, *span = &named;
 
 	if (s->opt->count && s->shown >= s->opt->count)
 		return;
-	if (!selected(s, span))
+	if (!selected(s, seen))
 		return;
+	named = *seen;
+	named.peer_service = peer_name(s, seen);
 	/* of a trace that is shown, all is */
 	if (s->filter && s->opt->output != OUTPUT_WATERFALL && !filter__match(s->filter, span))
 		return;
@@ -218,6 +230,10 @@ int pipeline_prepare(struct session *s)
 		s->sink = make_sink(s);
 		status = s->sink ? 0 : EXIT_FAILED;
 	}
+	if (!status && (!s->opt->read || s->opt->resolve)) {
+		s->hosts = hosts__new(s->opt->read ? NULL : "/etc/hosts", s->opt->resolve);
+		status = s->hosts ? 0 : EXIT_FAILED;
+	}
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
 }
@@ -373,4 +389,5 @@ void pipeline_free(struct session *s)
 	filter__free(s->filter);
 	routes__free(s->routes);
 	procnames__free(s->names);
+	hosts__free(s->hosts);
 }

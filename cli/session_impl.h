@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/filter.h"
+#include "cli/hosts.h"
 #include "cli/live.h"
 #include "cli/mask.h"
 #include "cli/options.h"
@@ -21,6 +22,7 @@ struct session {
 	/* the way of an event, in this order */
 	struct origin origin;
 	struct procnames *names;
+	struct hosts *hosts;	   /* NULL: names of peers come from processes only */
 	struct recorder *recorder; /* NULL: not recording */
 	struct mask *mask;	   /* NULL: secrets are recorded */
 	struct engine *engine;
