@@ -43,6 +43,7 @@ struct attach *attach__new(const struct attach_options *o)
 			 o->role == ATTACH_ROLE_CLIENT ? ZC_WANT_CLIENT :
 			 o->role == ATTACH_ROLE_BOTH   ? ZC_WANT_BOTH :
 							 ZC_WANT_AUTO;
+	a->config.follow = a->config.downstream = o->follow != 0;
 	a->config.self = (uint32_t)getpid();
 	a->config.wake_bytes = RING_BYTES / 4;
 	return a;
@@ -59,7 +60,7 @@ int attach__add_ports(struct attach *a, uint16_t first, uint16_t last)
 	for (unsigned p = first; p <= last; p++)
 		a->config.ports[p >> 3] |= (uint8_t)(1u << (p & 7));
 	a->config.by_port = 1;
-	a->config.downstream = !a->opt.no_downstream && a->config.role != ZC_WANT_SERVER;
+	a->config.downstream |= !a->opt.no_downstream && a->config.role != ZC_WANT_SERVER;
 	return 0;
 }
 

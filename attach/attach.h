@@ -23,6 +23,7 @@ enum attach_role { ATTACH_ROLE_AUTO, ATTACH_ROLE_SERVER, ATTACH_ROLE_CLIENT, ATT
 struct attach_options {
 	enum attach_role role;
 	int no_downstream;
+	int follow; /* trace what traced processes call on this host, and what that calls */
 	int verbose;
 	/* notes for people, one line without newline; name as in the JSON `note` key */
 	void (*on_note)(void *ctx, const char *name, const char *text);

@@ -16,7 +16,7 @@
 #define ZC_TASK_PID 0x1	    /* --pid, COMMAND, or a descendant of one */
 #define ZC_TASK_NAME 0x2    /* --comm or --exe fits; judged anew at each exec */
 #define ZC_TASK_CGROUP 0x4  /* in a chosen cgroup when last looked at */
-#define ZC_TASK_SERVES 0x8  /* serves a chosen port: its calls downstream are of interest */
+#define ZC_TASK_SERVES 0x8  /* serves a chosen port, or one that is followed: its calls count, too */
 #define ZC_TASK_SELECTED (ZC_TASK_PID | ZC_TASK_NAME | ZC_TASK_CGROUP)
 
 /* zc_config.role */
@@ -35,7 +35,7 @@ struct zc_config {
 	__u32 ncgroup;
 	__u32 self; /* our own process, never traced */
 	__u32 wake_bytes; /* unread octets in the ring from which the reader is woken */
-	__u32 pad;
+	__u32 follow; /* trace what traced processes call on this host, and so on */
 	char comm[ZC_MAX_GLOBS][16];	 /* globs with * and ? */
 	__u64 cgroup[ZC_MAX_CGROUPS];	 /* cgroup v2 ids */
 	__u32 cgroup_level[ZC_MAX_CGROUPS];

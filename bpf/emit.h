@@ -68,6 +68,8 @@ static __always_inline void open_end(struct zc_ev_open *o, struct zc_sock *s)
 	o->family = l[0] == 0 && l[1] == 0 && l[2] == bpf_htonl(0xffff) ? 4 : 6;
 	if (r[0] == 0 && r[1] == 0 && r[2] == bpf_htonl(0xffff))
 		o->family = 4;
+	if (zc_cfg.follow && s->role != ZC_ROLE_SERVER)
+		called_add(r, s->rport, s->netns);
 	bpf_ringbuf_submit(o, BPF_RB_NO_WAKEUP);
 	s->announced = 1;
 }

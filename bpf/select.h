@@ -35,7 +35,8 @@ struct zc_sock {
 	__u32 refused; /* for this process; another one may have got it since */
 	__u8 has_seq;
 	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
-	__u8 pad[6];
+	__u8 followed; /* traced because a traced process called it */
+	__u8 pad[5];
 	__u64 cgroup; /* of the owner */
 	char comm[16];
 };
@@ -55,6 +56,51 @@ struct {
 	__type(key, __u32);
 	__type(value, struct zc_policy);
 } zc_policies SEC(".maps");
+
+/* Where a traced process has connected to. netns tells loopback addresses apart, else it is 0. */
+struct zc_called {
+	__u32 addr[4];
+	__u32 netns;
+	__u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct zc_called);
+	__type(value, __u32);
+} zc_called SEC(".maps");
+
+static __always_inline void called_fill(struct zc_called *k, const __u32 addr[4], __u16 port,
+					__u32 netns)
+{
+	int v4 = !addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff);
+	int loopback = v4 ? (addr[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000)
+			  : !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
+
+	k->addr[0] = addr[0];
+	k->addr[1] = addr[1];
+	k->addr[2] = addr[2];
+	k->addr[3] = addr[3];
+	k->netns = loopback ? netns : 0;
+	k->port = port;
+}
+
+/* Whoever is called there is of interest from now on, and its open connections, too. */
+static __always_inline void called_add(const __u32 addr[4], __u16 port, __u32 netns)
+{
+	struct zc_called key;
+	struct zc_shared *sh;
+	__u32 one = 1;
+
+	called_fill(&key, addr, port, netns);
+	if (bpf_map_lookup_elem(&zc_called, &key))
+		return;
+	bpf_map_update_elem(&zc_called, &key, &one, BPF_ANY);
+	sh = shared();
+	if (sh)
+		__sync_fetch_and_add(&sh->generation, 1);
+}
 
 static __always_inline int port_selected(__u16 port)
 {

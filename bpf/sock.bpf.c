@@ -116,11 +116,30 @@ static __always_inline struct zc_sock *take_up(struct sock *sk)
 	return s;
 }
 
-static __always_inline void rejudge(struct zc_sock *s, __u32 tgid)
+/* Is this the server's end of a connection to where a traced process calls? */
+static __always_inline int is_called(struct zc_sock *s, const struct sock *sk)
+{
+	struct zc_called key;
+	__u32 addr[4];
+
+	if (!zc_cfg.follow || s->role == ZC_ROLE_CLIENT)
+		return 0;
+	if (sk->__sk_common.skc_family == AF_INET)
+		map_v4((__u8 *)addr, sk->__sk_common.skc_rcv_saddr);
+	else
+		bpf_core_read(addr, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+	called_fill(&key, addr, s->lport, s->netns);
+	s->followed = bpf_map_lookup_elem(&zc_called, &key) != 0;
+	return s->followed;
+}
+
+static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __u32 tgid)
 {
 	__u32 was = s->verdict;
 
 	s->verdict = judge(s, current_flags(tgid));
+	if (s->verdict == VERDICT_NO && is_called(s, sk))
+		s->verdict = VERDICT_YES;
 	s->generation = generation();
 	s->refused = tgid; /* of interest with VERDICT_NO only */
 	if (was == VERDICT_MAYBE && s->verdict == VERDICT_NO)
@@ -142,16 +161,17 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 		s = take_up(sk);
 		if (!s)
 			return 0;
-		rejudge(s, tgid);
+		rejudge(s, sk, tgid);
 	} else if (s->verdict == VERDICT_MAYBE ||
 		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
-		rejudge(s, tgid);
+		rejudge(s, sk, tgid);
 	}
 	if (s->verdict != VERDICT_YES)
 		return 0;
 	if (s->pid != tgid) {
 		set_owner(s, pid_tgid);
-		if (zc_cfg.downstream && s->role == ZC_ROLE_SERVER && port_selected(s->lport))
+		if (zc_cfg.downstream && s->role == ZC_ROLE_SERVER &&
+		    (s->followed || port_selected(s->lport)))
 			task_add(tgid, ZC_TASK_SERVES);
 	}
 	if (!s->announced)
@@ -245,6 +265,8 @@ static __always_inline void on_accepted(struct sock *sk)
 	fill_sock(s, sk);
 	s->role = ZC_ROLE_SERVER;
 	s->verdict = listener ? verdict : judge_by_port(s);
+	if (s->verdict != VERDICT_YES && is_called(s, sk))
+		s->verdict = VERDICT_YES;
 	if (s->verdict == VERDICT_NO)
 		return;
 	s->seq[ZC_RX] = tp->rcv_nxt;

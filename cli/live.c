@@ -66,6 +66,7 @@ static int open_probes(struct origin *g, const struct options *o, pid_t command,
 	const struct attach_options opt = {
 		.role = o->role,
 		.no_downstream = o->no_downstream,
+		.follow = o->follow,
 		.verbose = o->verbose,
 		.on_note = on_note,
 		.ctx = ctx,

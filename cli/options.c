@@ -18,6 +18,7 @@ enum {
 	OPT_CONTAINER,
 	OPT_ROLE,
 	OPT_NO_DOWNSTREAM,
+	OPT_FOLLOW,
 	OPT_ROUTE,
 	OPT_UNMATCHED,
 	OPT_HEADER,
@@ -46,6 +47,9 @@ static const struct argp_option table[] = {
 	  "With --port: 'server', 'client' or 'both' ends (default: what fits)", 1 },
 	{ "no-downstream", OPT_NO_DOWNSTREAM, NULL, 0,
 	  "With --port: leave out the calls that its services make", 1 },
+
+	{ "follow", OPT_FOLLOW, NULL, 0,
+	  "Trace also the processes here that traced ones call, and so on", 1 },
 
 	{ .doc = "Where from and where to:", .group = 2 },
 	{ "read", 'r', "FILE", 0, "Replay a recording, pcap or pcapng file (- for stdin); several: merged", 2 },
@@ -285,6 +289,9 @@ static int parse_selector(struct options *o, int key, const char *arg)
 	case OPT_NO_DOWNSTREAM:
 		o->no_downstream = 1;
 		return 0;
+	case OPT_FOLLOW:
+		o->follow = 1;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -418,6 +425,12 @@ static int check_source(struct options *o)
 			     "-r FILE (see --help)");
 	if (o->role != ATTACH_ROLE_AUTO && !o->nports && !o->read)
 		return wrong(o, "--role is about ports; give --port with it");
+	if (o->follow && (o->read || o->capture == CAPTURE_PACKET))
+		return wrong(o, "--follow is about processes; there are none in files and packets");
+	if (o->follow && (o->no_downstream || o->role == ATTACH_ROLE_SERVER ||
+			  o->role == ATTACH_ROLE_CLIENT))
+		return wrong(o, "--follow needs both ends of calls; leave out %s",
+			     o->no_downstream ? "--no-downstream" : "--role");
 	if (o->no_downstream && !o->nports)
 		return wrong(o, "--no-downstream is about ports; give --port with it");
 	return 0;

@@ -42,6 +42,7 @@ struct options {
 	int all;
 	enum attach_role role;
 	int no_downstream;
+	int follow;
 	char **command; /* NULL: none; else ends with NULL, as for execvp */
 
 	/* source and recording */
