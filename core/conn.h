@@ -83,7 +83,8 @@ struct conn {
 
 	uint8_t laddr[16], raddr[16];
 	uint16_t lport, rport;
-	uint32_t pid, tid;
+	uint32_t pid, tid;   /* tid: of the thread that read the last request, see exchange_link.c */
+	uint32_t blind_pid;  /* process that may serve a request on it that was not seen; 0: none */
 	char comm[17];
 	uint64_t id_hash;
 	int id_hash_valid;

@@ -255,6 +255,7 @@ static void flush_streams(struct engine *e, struct conn *c)
 
 static void destroy_conn(struct engine *e, struct conn *c)
 {
+	exchange_conn_known(e, c);
 	for (int d = 0; d < 2; d++)
 		stream_release(&c->half[d].stream, &e->pool);
 	conn_remove(&e->conns, c);
@@ -450,6 +451,7 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 		c->pid = o->pid;
 		memcpy(c->comm, o->comm, sizeof(o->comm));
 	}
+	exchange_conn_late(e, c);
 }
 
 static void on_owner(struct engine *e, const struct zc_ev_owner *o)
@@ -460,6 +462,7 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 		return;
 	c->pid = o->pid;
 	memcpy(c->comm, o->comm, sizeof(o->comm));
+	exchange_conn_late(e, c);
 }
 
 static void on_established(struct engine *e, const struct zc_ev *ev)
@@ -621,7 +624,7 @@ struct engine *engine__new(const struct engine_options *o)
 		return NULL;
 	}
 	e->opt = *o;
-	links__on_process(e->links, exchange_threads_wander, e);
+	links__on_process(e->links, exchange_traits, e);
 	if (!e->opt.max_conns)
 		e->opt.max_conns = DEFAULT_MAX_CONNS;
 	pool_init(&e->pool, POOL_LIMIT);

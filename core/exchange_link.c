@@ -229,6 +229,7 @@ void exchange_link(struct engine *e, struct exchange *x, const struct http1_even
 	struct link_head head;
 	struct link_place place;
 
+	exchange_conn_known(e, c);
 	set_connection_hash(c);
 	read_head(x, ev, &head);
 	place = (struct link_place){
@@ -275,19 +276,43 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 		snprintf(out, EXCHANGE_PEER_MAX, "%s", service);
 }
 
-/* Runtimes that move what serves a request from thread to thread. */
-int exchange_threads_wander(void *ctx, uint32_t pid)
+static int one_of(const char *name, const char *const *names)
 {
-	static const char *const wander[] = { "go", "rust", "dotnet", "java" };
-	const char *service, *runtime = NULL, *container;
+	while (name && *names)
+		if (!strcmp(name, *names++))
+			return 1;
+	return 0;
+}
+
+unsigned exchange_traits(void *ctx, uint32_t pid)
+{
+	/* runtimes that move what serves a request from thread to thread */
+	static const char *const wander[] = { "go", "rust", "dotnet", "java", NULL };
+	static const char *const forward[] = { "nginx", "haproxy", "envoy", "varnishd", "traefik",
+					       "caddy", "socat", NULL };
+	const char *service = NULL, *runtime = NULL, *container;
 	struct engine *e = ctx;
 
 	if (e->opt.process_names)
 		e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
-	for (size_t i = 0; runtime && i < sizeof(wander) / sizeof(wander[0]); i++)
-		if (!strcmp(runtime, wander[i]))
-			return 1;
-	return 0;
+	return (one_of(runtime, wander) ? LINK_WANDERS : 0) |
+	       (one_of(service, forward) ? LINK_FORWARDS : 0);
+}
+
+void exchange_conn_late(struct engine *e, struct conn *c)
+{
+	if (!c->late || c->role != ZC_ROLE_SERVER || !c->pid || c->blind_pid || c->requested)
+		return;
+	c->blind_pid = c->pid;
+	links__blind(e->links, c->pid, 1, e->now);
+}
+
+void exchange_conn_known(struct engine *e, struct conn *c)
+{
+	if (!c->blind_pid)
+		return;
+	links__blind(e->links, c->blind_pid, -1, e->now);
+	c->blind_pid = 0;
 }
 
 /* ---- spans held */

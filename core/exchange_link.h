@@ -35,6 +35,10 @@ void exchange_release_held(struct engine *e, int force);
 void exchange_drop_held(struct engine *e);
 
 /* As for links__on_process; ctx is the engine. */
-int exchange_threads_wander(void *ctx, uint32_t pid);
+unsigned exchange_traits(void *ctx, uint32_t pid);
+
+/* A server's connection that was open before we looked; and: it is known now, or gone. */
+void exchange_conn_late(struct engine *e, struct conn *c);
+void exchange_conn_known(struct engine *e, struct conn *c);
 
 #endif

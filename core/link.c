@@ -20,6 +20,8 @@ struct proc {
 	struct list serving; /* requests that it has read and not answered */
 	uint32_t nserving;
 	uint32_t pid;
+	uint32_t nblind; /* see links__blind */
+	uint64_t blind_until;
 	uint8_t wanders;
 	/* how it behaved */
 	uint32_t streak, ndistinct;
@@ -53,7 +55,7 @@ struct links {
 	uint32_t nprocs;
 	struct link_node *idle;
 	uint32_t nidle;
-	int (*wanders)(void *ctx, uint32_t pid);
+	unsigned (*traits)(void *ctx, uint32_t pid);
 	void *ctx;
 };
 
@@ -66,9 +68,9 @@ struct links *links__new(void)
 	return l;
 }
 
-void links__on_process(struct links *l, int (*wanders)(void *ctx, uint32_t pid), void *ctx)
+void links__on_process(struct links *l, unsigned (*traits)(void *ctx, uint32_t pid), void *ctx)
 {
-	l->wanders = wanders;
+	l->traits = traits;
 	l->ctx = ctx;
 }
 
@@ -128,6 +130,7 @@ static void proc_evict(struct links *l)
 static struct proc *proc_get(struct links *l, uint32_t pid)
 {
 	struct proc *p = proc_find(l, pid), **slot = proc_slot(l, pid);
+	unsigned traits = 0;
 
 	if (p) {
 		list_unlink(&p->lru);
@@ -142,13 +145,39 @@ static struct proc *proc_get(struct links *l, uint32_t pid)
 	if (!p)
 		return NULL;
 	p->pid = pid;
-	p->wanders = l->wanders && l->wanders(l->ctx, pid);
+	if (l->traits)
+		traits = l->traits(l->ctx, pid);
+	p->wanders = (traits & LINK_WANDERS) != 0;
+	if (traits & LINK_FORWARDS) {
+		p->streak = STREAK;
+		p->ndistinct = DISTINCT;
+	}
 	list_init(&p->serving);
 	list_append(&l->lru, &p->lru);
 	p->hash_next = *slot;
 	*slot = p;
 	l->nprocs++;
 	return p;
+}
+
+void links__blind(struct links *l, uint32_t pid, int step, uint64_t time)
+{
+	struct proc *p = step > 0 ? proc_get(l, pid) : proc_find(l, pid);
+
+	if (!p)
+		return;
+	if (step > 0) {
+		p->nblind++;
+		p->blind_until = time + LINK_BLIND;
+	} else if (p->nblind) {
+		p->nblind--;
+	}
+}
+
+/* May it have had requests in flight that nobody knows of when n began? */
+static int is_blind(const struct proc *p, const struct link_node *n)
+{
+	return p->nblind && n->place.time < p->blind_until;
 }
 
 static void stop_serving(struct link_node *n)
@@ -415,16 +444,17 @@ static void choose_parent(struct links *l, struct link_node *n)
 	struct proc *proc = proc_find(l, n->pid);
 	struct link_node *p = NULL;
 	unsigned known = 0;
-	int forwarder;
+	int forwarder, blind;
 
 	if (!proc || !proc->nserving || proc->nserving > LINK_MAX_SERVING)
 		return;
 	forwarder = is_forwarder(proc);
+	blind = is_blind(proc, n);
 	learn(proc, n);
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		uint32_t count;
 
-		if ((steps[i].evidence == BY_THREAD && proc->wanders) ||
+		if ((steps[i].evidence == BY_THREAD && (proc->wanders || blind)) ||
 		    (steps[i].evidence == BY_HEAD && !forwarder))
 			continue;
 		count = count_fits(proc, n, known | steps[i].evidence, &p);
@@ -435,7 +465,7 @@ static void choose_parent(struct links *l, struct link_node *n)
 		if (count)
 			known |= steps[i].evidence;
 	}
-	if (!known && n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1)
+	if (!known && !blind && n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1)
 		set_parent(n, p, "only");
 }
 

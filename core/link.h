@@ -20,6 +20,10 @@
  *                did nothing else the last times
  *   only         one request is in flight in the process
  *
+ * `thread` and `only` need to know of all requests in flight. Where a process has connections that
+ * were open before anybody looked, and that have shown no request since, they say nothing for
+ * LINK_BLIND.
+ *
  * A server end links by socket only; a call by all else. A context that names a span that nobody
  * here has seen stays the parent of what has no other.
  *
@@ -37,6 +41,7 @@
 
 #define LINK_MAX_PROCS 4096u
 #define LINK_MAX_SERVING 4096u
+#define LINK_BLIND 5000000000ull /* ns */
 
 struct links;
 struct link_node;
@@ -68,10 +73,13 @@ struct links *links__new(void); /* NULL: out of memory */
 void links__free(struct links *l);
 
 /*
- * Do the threads of a process take over each other's requests? Asked once for each process;
- * `thread` is no evidence there. May stay NULL.
+ * What is known of a process beforehand, asked once for each. May stay NULL.
+ * LINK_WANDERS: threads take over each other's requests: `thread` is no evidence there.
+ * LINK_FORWARDS: it is a proxy: trusted for `head` from the first call on, as long as it keeps to it.
  */
-void links__on_process(struct links *l, int (*wanders)(void *ctx, uint32_t pid), void *ctx);
+#define LINK_WANDERS 1u
+#define LINK_FORWARDS 2u
+void links__on_process(struct links *l, unsigned (*traits)(void *ctx, uint32_t pid), void *ctx);
 
 /* A request begins. NULL: out of memory; all functions take that for a node about nothing. */
 struct link_node *links__begin(struct links *l, const struct link_place *p,
@@ -83,6 +91,12 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
  */
 void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid, uint64_t time,
 	       int moved);
+
+/*
+ * step 1: a connection to this process came into view on which a request may be under way; -1: this
+ * one is known now, or gone.
+ */
+void links__blind(struct links *l, uint32_t pid, int step, uint64_t time);
 
 /* The exchange is over, or given up. The node stays valid until links__put. */
 void links__end(struct links *l, struct link_node *n);

@@ -13,6 +13,13 @@ STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
 BACKEND = r'''
 import socket, sys, threading
 def serve(c):
+    try:
+        work(c)
+    except OSError:
+        pass  # the client is gone
+
+
+def work(c):
     f = c.makefile('rb')
     if len(sys.argv) > 2:
         f.readline()  # PROXY protocol

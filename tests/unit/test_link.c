@@ -148,17 +148,17 @@ static void only_one(void)
 	links__put(l, n);
 }
 
-static int always(void *ctx, uint32_t pid)
+static unsigned traits(void *ctx, uint32_t pid)
 {
 	(void)ctx;
-	return pid == 300;
+	return pid == 300 ? LINK_WANDERS : pid == 302 ? LINK_FORWARDS : 0;
 }
 
 static void wandering(void)
 {
 	struct link_node *p, *q, *n;
 
-	links__on_process(l, always, NULL);
+	links__on_process(l, traits, NULL);
 	p = serve(300, 1, plain);
 	q = serve(300, 2, plain);
 	n = call(300, 1, plain);
@@ -175,6 +175,34 @@ static void wandering(void)
 	links__put(l, n);
 	links__put(l, q);
 	links__put(l, p);
+}
+
+/* Connections of which nothing is known may carry requests. */
+static void blind(void)
+{
+	struct link_node *p = serve(310, 1, plain), *n;
+
+	links__blind(l, 310, 1, now);
+	links__blind(l, 310, 1, now);
+	n = call(310, 1, plain);
+	is_str(link_to(n, p), "none", "neither thread nor only while requests may be hidden");
+	links__put(l, n);
+	links__blind(l, 310, -1, now);
+	n = call(310, 1, plain);
+	is_str(link_to(n, p), "none", "one is left");
+	links__put(l, n);
+	links__blind(l, 310, -1, now);
+	links__blind(l, 310, -1, now);
+	n = call(310, 1, plain);
+	is_str(link_to(n, p), "thread", "all are known");
+	links__put(l, n);
+	links__blind(l, 310, 1, now);
+	now += LINK_BLIND;
+	n = call(310, 1, plain);
+	is_str(link_to(n, p), "thread", "a silent connection does not blind for ever");
+	links__put(l, n);
+	links__put(l, p);
+	links__blind(l, 311, -1, now);
 }
 
 /* A process that repeats what it is asked is known for it after a while, until it does not. */
@@ -202,6 +230,13 @@ static void forwarder(void)
 	links__put(l, n);
 	n = call(400, 9, (struct link_head){ .request = 1 });
 	is_str(link_to(n, p), "none", "and no longer after a call of its own");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+	p = serve(302, 1, (struct link_head){ .request = 1 });
+	q = serve(302, 1, plain);
+	n = call(302, 9, (struct link_head){ .request = 1 });
+	is_str(link_to(n, p), "head", "one that is known for a proxy is trusted at once");
 	links__put(l, n);
 	links__put(l, q);
 	links__put(l, p);
@@ -349,6 +384,7 @@ int main(void)
 	stronger_first();
 	only_one();
 	wandering();
+	blind();
 	forwarder();
 	two_ends();
 	namespaces();
