@@ -174,8 +174,10 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 		    (s->followed || port_selected(s->lport)))
 			task_add(tgid, ZC_TASK_SERVES);
 	}
-	if (!s->announced)
+	if (!s->announced) {
+		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
 		emit_open(s, sk);
+	}
 	if (dir == ZC_TX && s->role == ZC_ROLE_SERVER)
 		return 0; /* who answers is known from who reads */
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -254,19 +256,23 @@ static __always_inline void on_accepted(struct sock *sk)
 {
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u32 verdict, server;
 	__u64 listener;
-	__u32 verdict;
 
 	if (!s || !tp)
 		return;
 	listener = s->listener ? s->conn : 0;
+	server = s->pid;
 	verdict = s->verdict;
 	sock_reset(s, bpf_get_socket_cookie(sk));
 	fill_sock(s, sk);
 	s->role = ZC_ROLE_SERVER;
 	s->verdict = listener ? verdict : judge_by_port(s);
-	if (s->verdict != VERDICT_YES && is_called(s, sk))
+	if (s->verdict != VERDICT_YES && is_called(s, sk)) {
 		s->verdict = VERDICT_YES;
+		if (listener && server != zc_cfg.self) /* it may make calls before it reads */
+			task_add(server, ZC_TASK_SERVES);
+	}
 	if (s->verdict == VERDICT_NO)
 		return;
 	s->seq[ZC_RX] = tp->rcv_nxt;

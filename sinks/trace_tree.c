@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A call that ends so much after the span that made it did not hold it up. */
-#define LATE_NS 50000u
+#define LATE_NS 50000u /* its reader may be slower than its answer */
 
 static int is_child_of(const struct span *s, const struct span *parent)
 {
@@ -67,10 +67,13 @@ static void make_lists(struct trace_tree *t)
 			t->row[i].depth++;
 }
 
-/* Did r wait for c? A call that outlives it was not waited for; the other end always is. */
-static int waited_for(const struct trace_row *r, const struct trace_row *c)
+/*
+ * Did r wait for c until then? Not for a call that outlives it, nor for one beside the call that it
+ * made then. The other end is always waited for.
+ */
+static int waited_for(const struct trace_row *r, const struct trace_row *c, uint64_t until)
 {
-	return r->span->kind == SPAN_CLIENT || c->end <= r->end + LATE_NS;
+	return r->span->kind == SPAN_CLIENT || c->end <= until + LATE_NS;
 }
 
 /* The child that ended last before `until`, of those that began before it. */
@@ -81,7 +84,7 @@ static int last_before(const struct trace_tree *t, const struct trace_row *r, ui
 	for (int c = r->child; c >= 0; c = t->row[c].sibling) {
 		const struct trace_row *k = &t->row[c];
 
-		if (k->start >= until || k->critical || k->end <= k->start || !waited_for(r, k))
+		if (k->start >= until || k->critical || k->end <= k->start || !waited_for(r, k, until))
 			continue;
 		if (best < 0 || k->end > t->row[best].end)
 			best = c;

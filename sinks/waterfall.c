@@ -169,6 +169,8 @@ static void waterfall_span(struct sink *k, const struct span *s)
 
 	if (!t)
 		return;
+	if (!w->now) /* no tick has told the time yet */
+		w->now = s->time_ns;
 	t->last = w->now;
 	t->matches |= !w->match || w->match(w->ctx, s);
 	if (s->duration_ns != SPAN_UNKNOWN && s->duration_ns > t->took)

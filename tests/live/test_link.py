@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Links: chains of real proxies, each request of which names itself in its query."""
+import http.client
+import json
+import re
 import sys
+import time
 
 import chain
-from lib import Zctrace, main, test
+from lib import ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
 
 N = 1000
 
@@ -52,11 +56,11 @@ def envoy_http(t):
 
 
 @test
-def envoy_http_request_id(t):
-    """Envoy as HTTP proxy, with traceparent"""
+def envoy_http_traceparent(t):
+    """Envoy as HTTP proxy, requests with a traceparent"""
     back = chain.backend(t)
     run_chain(t, 'envoy http, traceparent', [chain.envoy(t, back, http=True), back], 3,
-              all_complete=False)
+              fields='traceparent: 00-{:032x}-00f067aa0ba902b7-01\r\n')
 
 
 @test
@@ -107,6 +111,209 @@ def socat(t):
     """socat, a process per connection"""
     back = chain.backend(t)
     run_chain(t, 'socat', [chain.socat(t, back), back], 3)
+
+
+FRONT = r"""
+import http.client, sys, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+port = int(sys.argv[2])
+def call(path):
+    c = http.client.HTTPConnection('127.0.0.1', port)
+    c.request('GET', path)
+    c.getresponse().read()
+    c.close()
+def later(path):
+    try:
+        call(path)
+    except OSError:
+        pass
+class H(BaseHTTPRequestHandler):
+    def do_GET(self):
+        q = '?' + self.path.partition('?')[2]
+        if self.path.startswith('/fan'):
+            call('/one' + q)
+            both = [threading.Thread(target=call, args=('/two' + q,)),
+                    threading.Thread(target=call, args=('/slow' + q,))]
+            [t.start() for t in both]
+            [t.join() for t in both]
+        elif self.path.startswith('/retry'):
+            later('/broken' + q)
+            call('/one' + q)
+        elif self.path.startswith('/outlive'):
+            threading.Thread(target=later, args=('/slow' + q,)).start()
+            time.sleep(0.01)
+        self.send_response(200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+    def log_message(self, *a):
+        pass
+    protocol_version = 'HTTP/1.1'
+ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()
+"""
+
+LEAF = r"""
+import sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class H(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path.startswith('/broken'):
+            return
+        if self.path.startswith('/slow'):
+            time.sleep(0.08)
+        self.send_response(200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+    def log_message(self, *a):
+        pass
+ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()
+"""
+
+
+def start_front(t):
+    front, leaf = free_port(), free_port()
+    t.start([sys.executable, t.file('leaf.py', LEAF), str(leaf)])
+    t.start([sys.executable, t.file('front.py', FRONT), str(front), str(leaf)])
+    wait_port(leaf)
+    wait_port(front)
+    return front, leaf
+
+
+def ask(port, path):
+    c = http.client.HTTPConnection('127.0.0.1', port)
+    c.request('GET', path)
+    c.getresponse().read()
+    c.close()
+
+
+def children(spans, parent):
+    return [s for s in spans if s.get('parent_span_id') == parent['span_id']]
+
+
+@test
+def fan_out(t):
+    """one request that causes three calls, a retry, and a call that outlives its parent"""
+    front, leaf = start_front(t)
+    z = Zctrace(t, '--port', f'{front},{leaf}')
+    for path in ('/fan', '/retry', '/outlive'):
+        ask(front, f'{path}?id={path[1:]}')
+        time.sleep(0.2)
+    z.wait_spans(15)
+    z.stop()
+    for path, calls in (('/fan', ['/one', '/slow', '/two']), ('/retry', ['/broken', '/one']),
+                        ('/outlive', ['/slow'])):
+        root = [s for s in z.spans if s['path'] == path]
+        t.equal(len(root), 1, f'{path}: one span')
+        made = children(z.spans, root[0])
+        t.equal(sorted(s['path'] for s in made), calls, f'{path}: its calls')
+        for s in made:
+            t.check(s['link'] in ('thread', 'only'), f'{path}: link {s["link"]}')
+            t.equal(s['trace_id'], root[0]['trace_id'], f'{path}: trace')
+            served = children(z.spans, s)
+            t.equal([(x['path'], x['link'], x['trace_id']) for x in served],
+                    [(s['path'], 'socket', s['trace_id'])], f'{path}: the other end')
+            t.equal(s.get('peer_service'), 'leaf', f'{path}: peer of the call')
+    t.equal(len(z.spans), 15, 'spans')
+
+
+@test
+def slow_hop(t):
+    """the waterfall's critical path names the slow hop"""
+    front, leaf = start_front(t)
+    z = Zctrace(t, '--port', f'{front},{leaf}', output='waterfall')
+    ask(front, '/fan?id=1')
+    wait_for(lambda: 'critical path' in z.out())
+    z.stop()
+    lines = z.out().splitlines()
+    path = [x for x in lines if 'critical path' in x]
+    t.equal(len(path), 1, f'one trace: {z.out()}')
+    t.check(re.match(r'  critical path: leaf (8\d|9\d)(\.\d)?ms', path[0]), path[0])
+    t.equal(sum('/slow' in x and '█' in x for x in lines), 2, 'both ends of the slow call are on it')
+    t.equal(sum('/two' in x and '▒' in x for x in lines), 2, 'those of the one beside it are not')
+    t.check('7 spans' in lines[0], lines[0])
+    t.check('(socket)' in z.out() and 'front → leaf' in z.out(), 'links and peers')
+
+
+@test
+def slowest(t):
+    """--slowest shows the slowest traces, at the end, the slowest first"""
+    front, leaf = start_front(t)
+    z = Zctrace(t, '--port', f'{front},{leaf}', '--slowest', '2', output='waterfall')
+    for path in ('/quick?id=1', '/retry?id=2', '/fan?id=3', '/quick?id=4'):
+        ask(front, path)
+    time.sleep(0.5)
+    t.equal(z.out(), '', 'nothing before the end')
+    z.stop()
+    roots = [m for m in re.findall(r' front GET (/\w+) 200$', z.out(), re.M)]
+    t.equal(roots, ['/fan', '/retry'], 'the slowest two')
+
+
+@test
+def follow(t):
+    """--follow goes from process to process"""
+    back = chain.backend(t)
+    middle = chain.haproxy(t, back, 'tcp')
+    front = chain.nginx(t, middle, stream=True)
+    aside = chain.backend(t)
+    z = Zctrace(t, '--port', front, '--follow')
+    t.equal(chain.load(front, 100, 4), [], 'requests')
+    t.equal(chain.load(aside, 10, 1, 'aside'), [], 'requests aside')
+    z.wait_spans(500)
+    z.stop()
+    complete, missing, wrong, _ = chain.judge(z.spans, 5, [str(i) for i in range(100)])
+    t.equal((complete, missing, wrong), (100, 0, 0), 'complete, missing, wrong')
+    t.equal(len(z.spans), 500, 'nobody else is traced')
+
+
+@test
+def merged(t):
+    """two recordings, one with a clock 3 s ahead, become whole traces"""
+    need('editcap')
+    back = chain.backend(t)
+    front = chain.nginx(t, back, stream=True)
+    a = Zctrace(t, '--port', front, '-w', t.path('a.pcapng'))
+    b = Zctrace(t, '--port', back, '-w', t.path('b.pcapng'))
+    t.equal(chain.load(front, 300, 8), [], 'requests')
+    a.wait_spans(600)
+    b.wait_spans(300)
+    a.stop()
+    b.stop()
+    shift = t.run(['editcap', '-t', '3', t.path('b.pcapng'), t.path('late.pcapng')])
+    t.equal(shift.returncode, 0, f'editcap: {shift.stderr}')
+    p = t.run([ZCTRACE, '-r', t.path('a.pcapng'), '-r', t.path('late.pcapng'), '-o', 'json'])
+    t.equal(p.returncode, 0, p.stderr)
+    m = re.search(r'late.pcapng: clock ([\d.]+) s ahead of that of .*a.pcapng, to within ([\d.]+) s',
+                  p.stderr)
+    if t.check(m, p.stderr):
+        t.between(2.999, float(m.group(1)), 3.001, 'offset')
+        t.check(abs(float(m.group(1)) - 3) <= float(m.group(2)) + 2e-6, f'error: {m.group(0)}')
+        t.check(float(m.group(2)) < 0.001, 'an error below the round trip')
+    spans = [r for r in map(json.loads, p.stdout.splitlines()) if r['type'] == 'span']
+    complete, missing, wrong, _ = chain.judge(spans, 3, [str(i) for i in range(300)])
+    t.equal((complete, missing, wrong), (300, 0, 0), 'complete, missing, wrong')
+    starts = {}
+    for s in spans:
+        starts.setdefault(s['trace_id'], {})[s['span_id']] = s
+    back_in_time = sum(1 for s in spans if s.get('parent_span_id') in starts[s['trace_id']] and
+                       starts[s['trace_id']][s['parent_span_id']]['time'] > s['time'])
+    t.equal(back_in_time, 0, 'spans that begin before their parents')
+
+
+@test
+def text_line(t):
+    """text: one trace id, the parent in brackets, the peer by its name"""
+    back = chain.backend(t)
+    front = chain.haproxy(t, back, 'tcp')
+    z = Zctrace(t, '--port', front, output='text')
+    chain.load(front, 1, 1)
+    wait_for(lambda: z.out().count('\n') >= 2)
+    z.stop()
+    ids = re.findall(r' (HTTP|HTTPClient) 200 .*traceparent=\[00-(\w{32})-(\w{16})\[(\w{16})\]-01\]',
+                     z.out())
+    if t.equal(sorted(x[0] for x in ids), ['HTTP', 'HTTPClient'], f'lines: {z.out()}'):
+        server, client = sorted(ids)
+        t.equal(client[1], server[1], 'trace id')
+        t.equal(client[3], server[2], 'the parent is the server span')
+        t.equal(server[3], '0' * 16, 'which has none')
 
 
 sys.exit(main())
