@@ -132,10 +132,13 @@ class H(BaseHTTPRequestHandler):
         q = '?' + self.path.partition('?')[2]
         if self.path.startswith('/fan'):
             call('/one' + q)
-            both = [threading.Thread(target=call, args=('/two' + q,)),
-                    threading.Thread(target=call, args=('/slow' + q,))]
-            [t.start() for t in both]
-            [t.join() for t in both]
+            both = [threading.Thread(target=call, args=('/slow' + q,)),
+                    threading.Thread(target=call, args=('/two' + q,))]
+            for t in both:
+                t.start()
+                time.sleep(0.01)
+            for t in both:
+                t.join()
         elif self.path.startswith('/retry'):
             later('/broken' + q)
             call('/one' + q)
