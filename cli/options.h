@@ -23,7 +23,9 @@
 #define OPTIONS_MAX_SLOWEST 1000u
 #define OPTIONS_MAX_READS 16u
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_WATERFALL, OUTPUT_NONE };
+enum output {
+	OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_TOP, OUTPUT_WATERFALL, OUTPUT_NONE
+};
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture { CAPTURE_AUTO, CAPTURE_SKB, CAPTURE_PACKET };
 
@@ -63,8 +65,9 @@ struct options {
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns; /* 0: once, at the end */
 	int sort;	      /* a summary_sort_key(); -1: not given */
-	unsigned slowest;     /* traces; 0: all */
+	const char *sort_given; /* its name; NULL: not given */
 	enum color color;
+	unsigned slowest;     /* traces; 0: all */
 	int resolve;	      /* ask DNS for names of peers */
 	int stats, quiet, verbose;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
-#include "core/span_copy.h"
+#include "core/span_dup.h"
 
 /* ---- what a head tells */
 
@@ -333,7 +333,7 @@ int exchange_hold(struct engine *e, struct exchange *x, const struct span *s)
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return 0;
-	h->span = span_copy(s);
+	h->span = span_dup(s);
 	if (!h->span) {
 		free(h);
 		return 0;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/list.h"
-#include "core/span_copy.h"
+#include "core/span_dup.h"
 #include "sinks/sink.h"
 #include "sinks/trace_print.h"
 
@@ -177,14 +177,14 @@ static void waterfall_span(struct sink *k, const struct span *s)
 		t->took = s->duration_ns;
 	list_unlink(&t->list);
 	list_append(&w->recent, &t->list);
-	copy = make_room(t) ? span_copy(s) : NULL;
+	copy = make_room(t) ? span_dup(s) : NULL;
 	if (!copy) {
 		t->more++;
 		return;
 	}
 	t->span[t->n++] = copy;
-	t->octets += span_copy_size(copy);
-	w->octets += span_copy_size(copy);
+	t->octets += span_dup_size(copy);
+	w->octets += span_dup_size(copy);
 }
 
 static void waterfall_tick(struct sink *k, uint64_t now)

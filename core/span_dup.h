@@ -1,18 +1,18 @@
 /*
- * span_copy.h - a span to keep
+ * span_dup.h - a span to keep
  *
  * One block of memory that holds the span and all that it points to, but for `route`, `link` and
  * `tls`, which live as long as the engine or for ever.
  */
-#ifndef ZC_CORE_SPAN_COPY_H
-#define ZC_CORE_SPAN_COPY_H
+#ifndef ZC_CORE_SPAN_DUP_H
+#define ZC_CORE_SPAN_DUP_H
 
 #include "core/span.h"
 
 /* NULL: out of memory. To be given to free(). */
-struct span *span_copy(const struct span *s);
+struct span *span_dup(const struct span *s);
 
 /* Octets that the copy takes. */
-size_t span_copy_size(const struct span *s);
+size_t span_dup_size(const struct span *s);
 
 #endif

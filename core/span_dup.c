@@ -1,4 +1,4 @@
-#include "core/span_copy.h"
+#include "core/span_dup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static void pointers(struct span *s, struct str *str[NSTRS], const char **name[N
 	memcpy(name, names, sizeof(names));
 }
 
-size_t span_copy_size(const struct span *s)
+size_t span_dup_size(const struct span *s)
 {
 	size_t n = sizeof(struct copy);
 	struct span view = *s;
@@ -37,9 +37,9 @@ size_t span_copy_size(const struct span *s)
 	return n;
 }
 
-struct span *span_copy(const struct span *s)
+struct span *span_dup(const struct span *s)
 {
-	struct copy *c = malloc(span_copy_size(s) + 1);
+	struct copy *c = malloc(span_dup_size(s) + 1);
 	struct str *str[NSTRS];
 	const char **name[NNAMES];
 	char *p;
