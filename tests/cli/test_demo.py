@@ -18,6 +18,7 @@ checks = [
     ('says that it is not permitted, and what is missing', 'CAP_BPF' in p.stderr),
     ('says that a recording follows', 'recording' in p.stderr),
     ('shows lines of spans', sum(' HTTP 200 GET /orders/' in x for x in shown) > 3),
+    ('shows a trace and where its time went', any('critical path: backend' in x for x in shown)),
     ('shows the table', any(x.startswith('ROUTE') for x in shown)),
     ('shows the failing route', any(x.startswith('/orders/{id}') and '%' in x for x in shown)),
 ]

@@ -23,6 +23,7 @@ replay() {
 	echo "demo: showing a recording instead" >&2
 	"$zctrace" -q -r "$here/demo.pcapng" -o text | head -40
 	echo
+	"$zctrace" -q -r "$here/demo.pcapng" -o waterfall --slowest=1
 	"$zctrace" -q -r "$here/demo.pcapng" -o summary
 	exit 0
 }
@@ -60,6 +61,8 @@ echo "demo: \$ zctrace --port $proxy,$backend -o text -d ${seconds}s" >&2
 "$zctrace" --port $proxy,$backend -o text -d "${seconds}s" -w "$work/demo.pcapng" |
 	awk 'NR <= 30 { print } NR == 31 { print "… (more of the same)" }'
 echo
+echo "demo: \$ zctrace -r demo.pcapng -o waterfall --slowest=2      (client -> nginx -> backend)" >&2
+"$zctrace" -q -r "$work/demo.pcapng" -o waterfall --slowest=2
 echo "demo: \$ zctrace -r demo.pcapng -o summary      (the same traffic, from its recording)" >&2
 "$zctrace" -q -r "$work/demo.pcapng" -o summary
 echo
