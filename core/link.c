@@ -42,6 +42,7 @@ struct link_node {
 	uint32_t nserving; /* client: requests in flight in its process when the call began */
 	uint64_t io_time;
 	uint8_t in_ends, decided, ended;
+	uint8_t forwarded; /* server: a call that repeats it has it for a parent */
 	uint8_t adopted; /* trace_id is that of a context further down */
 	uint8_t shown;	 /* its trace_id was, with a span below it */
 	uint8_t span_id[SPAN_ID_LEN], trace_id[TRACE_ID_LEN];
@@ -349,6 +350,7 @@ enum evidence {
 	BY_THREAD = 16,
 	BY_HEAD = 32,
 	BY_MARKS = 64,
+	BY_TURN = 128, /* it has not been forwarded yet */
 };
 
 static int same_trace(const struct link_node *a, const struct link_node *b)
@@ -384,6 +386,8 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 	if (evidence & BY_HEAD && (!b->request || a->request != b->request))
 		return 0;
 	if (evidence & BY_MARKS && b->marks <= a->marks)
+		return 0;
+	if (evidence & BY_TURN && p->forwarded)
 		return 0;
 	return possible(p, n);
 }
@@ -431,6 +435,21 @@ static int is_forwarder(const struct proc *p)
 	return p->streak >= STREAK && p->ndistinct >= DISTINCT;
 }
 
+static const char *link_name(const struct link_node *n, const char *name, unsigned known)
+{
+	if (name)
+		return name;
+	if (known & (BY_OCTETS | BY_HEAD)) /* of several that it repeats, one whose turn it is */
+		return known & BY_OCTETS ? "payload" : "head";
+	return n->head.how;
+}
+
+static void make_child(struct link_node *n, struct link_node *p, const char *name)
+{
+	if (set_parent(n, p, name) && n->head.request && n->head.request == p->head.request)
+		p->forwarded = 1;
+}
+
 static void choose_parent(struct links *l, struct link_node *n)
 {
 	static const struct {
@@ -440,6 +459,7 @@ static void choose_parent(struct links *l, struct link_node *n)
 		{ BY_CONTEXT, NULL }, { BY_TRACE, NULL }, { BY_REQUEST_ID, "request-id" },
 		{ BY_OCTETS, "payload" }, { BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
 		{ BY_HEAD, "head" },
+		{ BY_TURN, NULL },
 	};
 	struct proc *proc = proc_find(l, n->pid);
 	struct link_node *p = NULL;
@@ -455,18 +475,19 @@ static void choose_parent(struct links *l, struct link_node *n)
 		uint32_t count;
 
 		if ((steps[i].evidence == BY_THREAD && (proc->wanders || blind)) ||
-		    (steps[i].evidence == BY_HEAD && !forwarder))
+		    (steps[i].evidence == BY_HEAD && !forwarder) ||
+		    (steps[i].evidence == BY_TURN && !(known & (BY_OCTETS | BY_HEAD))))
 			continue;
 		count = count_fits(proc, n, known | steps[i].evidence, &p);
 		if (count == 1) {
-			set_parent(n, p, steps[i].link ? steps[i].link : n->head.how);
+			make_child(n, p, link_name(n, steps[i].link, known));
 			return;
 		}
 		if (count)
 			known |= steps[i].evidence;
 	}
 	if (!known && !blind && n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1)
-		set_parent(n, p, "only");
+		make_child(n, p, "only");
 }
 
 static void decide(struct links *l, struct link_node *n)

@@ -18,6 +18,7 @@
  *   head         the call repeats method, target and end-to-end fields of one request in flight,
  *                and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
  *                did nothing else the last times
+ *                (payload, head: of several such requests, the one that was not forwarded yet)
  *   only         one request is in flight in the process
  *
  * `thread` and `only` need to know of all requests in flight. Where a process has connections that

@@ -185,8 +185,9 @@ def envoy(t, to, http=False):
     return port
 
 
-def load(port, n, concurrency, prefix='', fields='', wait=0.0):
-    """n requests on kept-alive connections; every one names itself. Returns what failed."""
+def load(port, n, concurrency, prefix='', fields='', alike=False):
+    """n requests on kept-alive connections; every one names itself, in its query or, where all are to
+    look alike, in its content. Returns what failed."""
     numbers, failed, lock = iter(range(n)), [], threading.Lock()
 
     def run():
@@ -198,8 +199,11 @@ def load(port, n, concurrency, prefix='', fields='', wait=0.0):
                 i = next(numbers, None)
             if i is None:
                 break
-            s.sendall(f'GET /x?id={prefix}{i} HTTP/1.1\r\nHost: test\r\nUser-Agent: load\r\n'
-                      f'{fields.format(i)}\r\n'.encode())
+            body = f'id={prefix}{i:06}' if alike else ''
+            line = f'POST /x HTTP/1.1\r\nContent-Length: {len(body)}' if alike else \
+                f'GET /x?id={prefix}{i} HTTP/1.1'
+            s.sendall(f'{line}\r\nHost: test\r\nUser-Agent: load\r\n{fields.format(i)}\r\n{body}'
+                      .encode())
             status, length = f.readline(), 0
             while (line := f.readline()) not in (b'\r\n', b''):
                 if line.lower().startswith(b'content-length:'):
@@ -229,6 +233,8 @@ OUTSIDE = '00f067aa0ba902b7'  # the parent that traceparent fields of tests name
 def judge(spans, hops, ids):
     """Of traces with `hops` spans each: complete, links missing, links wrong, names of links."""
     span = {s['span_id']: s for s in spans}
+    for s in spans:
+        s.setdefault('query', s.get('req_body'))
     trees, missing, wrong, names = {}, 0, 0, {}
     for s in spans:
         trees.setdefault(query_id(s), []).append(s)

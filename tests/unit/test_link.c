@@ -89,6 +89,25 @@ static void evidence(const char *want, struct link_head a, struct link_head b, s
 	links__put(l, p);
 }
 
+/* The same request twice: each is passed on once. */
+static void turns(void)
+{
+	struct link_head same = { .octets = 3, .request = 4 };
+	struct link_node *p = serve(PROXY, 1, same), *c = call(PROXY, 9, same), *q, *d, *e;
+
+	is_str(link_to(c, p), "payload", "the first of two that are the same");
+	q = serve(PROXY, 2, same);
+	d = call(PROXY, 9, same);
+	is_str(link_to(d, q), "payload", "the other one, since the first had its turn");
+	e = call(PROXY, 9, same);
+	is_str(link_to(e, q), "none", "when all had theirs, none");
+	links__put(l, e);
+	links__put(l, d);
+	links__put(l, c);
+	links__put(l, q);
+	links__put(l, p);
+}
+
 static void one_by_one(void)
 {
 	struct link_head two_marks = { .request = 5, .marks = 2 }, no_marks = { .request = 5 };
@@ -106,6 +125,7 @@ static void one_by_one(void)
 	/* the same evidence for both says nothing */
 	evidence("none", id, id, id, 3);
 	evidence("none", bytes, bytes, bytes, 3);
+	turns();
 	evidence("outside", context(1, 1), context(1, 2), context(1, 9), 3);
 	/* but what both have leaves the choice to what follows */
 	evidence("thread", id, id, id, 1);

@@ -1,0 +1,313 @@
+/*
+ * test_trace.c - what becomes of linked spans: clocks of several recordings, trees and critical
+ * paths, waterfalls, names of hosts; and what the engine reads from heads
+ */
+#include "cli/hosts.c"
+#include "core/clocks.h"
+#include "sinks/sink.h"
+#include "sinks/trace_tree.h"
+#include "tests/unit/feed.h"
+#include "tests/unit/tap.h"
+
+#include <unistd.h>
+
+/* ---- clocks */
+
+static void segment(struct clocks *c, unsigned rec, uint64_t conn, int dir, uint32_t seq,
+		    uint32_t len, uint64_t time)
+{
+	struct zc_ev_segment s = { .ev = { ZC_EV_SEGMENT, 0, sizeof(s), time, conn }, .seq = seq,
+				   .ack = 5, .orig_len = len, .dir = (uint8_t)dir,
+				   .tcp_flags = ZC_TCP_ACK };
+
+	clocks__event(c, rec, &s.ev, 0);
+}
+
+static void two_clocks(void)
+{
+	struct clocks *c = clocks__new(3);
+	struct clock_offset o;
+
+	/* request out at 1000, there after 30; response back after 50: the other clock is 7000 ahead */
+	segment(c, 0, 1, ZC_TX, 100, 10, 1000);
+	segment(c, 1, 9, ZC_RX, 100, 10, 1030 + 7000);
+	segment(c, 1, 9, ZC_TX, 900, 20, 1100 + 7000);
+	segment(c, 0, 1, ZC_RX, 900, 20, 1150);
+	/* a slower one, and a retransmission, tell less and do no harm */
+	segment(c, 0, 1, ZC_TX, 110, 10, 2000);
+	segment(c, 0, 1, ZC_TX, 110, 10, 2900);
+	segment(c, 1, 9, ZC_RX, 110, 10, 2930 + 7000);
+	clocks__estimate(c);
+	o = clocks__offset(c, 1);
+	ok(o.ns >= 6950 && o.ns <= 7030, "the offset lies between the bounds (%lld)", (long long)o.ns);
+	is_u64(o.error, 40, "its error is half the shortest round trip");
+	is_u64(o.matched, 3, "segments seen in both");
+	is_u64(clocks__offset(c, 2).matched, 0, "nothing in common, nothing known");
+	is_u64(clocks__offset(c, 2).ns, 0, "and nothing moved");
+	clocks__free(c);
+
+	c = clocks__new(2);
+	segment(c, 0, 1, ZC_TX, 100, 10, 1000);
+	segment(c, 1, 9, ZC_RX, 100, 10, 1030);
+	segment(c, 1, 9, ZC_TX, 900, 20, 1100);
+	segment(c, 0, 1, ZC_RX, 900, 20, 1150);
+	clocks__estimate(c);
+	ok(!clocks__offset(c, 1).ns && clocks__offset(c, 1).error == 80,
+	   "clocks that may be the same are");
+	clocks__free(c);
+}
+
+/* Captures show both sides from the server's end. */
+static void turned(void)
+{
+	struct clocks *c = clocks__new(2);
+
+	segment(c, 0, 1, ZC_RX, 100, 10, 1000);
+	segment(c, 1, 9, ZC_RX, 100, 10, 1030 + 7000);
+	segment(c, 1, 9, ZC_TX, 900, 20, 1100 + 7000);
+	segment(c, 0, 1, ZC_TX, 900, 20, 1150);
+	clocks__estimate(c);
+	ok(clocks__turned(c, 0, 1) && !clocks__turned(c, 1, 9), "the client's side is the slower one");
+	ok(clocks__offset(c, 1).ns >= 6950 && clocks__offset(c, 1).ns <= 7030, "its clock");
+	clocks__free(c);
+	c = clocks__new(2);
+	segment(c, 1, 9, ZC_RX, 100, 10, 1000);
+	segment(c, 0, 1, ZC_RX, 100, 10, 1030 + 7000);
+	segment(c, 0, 1, ZC_TX, 900, 20, 1100 + 7000);
+	segment(c, 1, 9, ZC_TX, 900, 20, 1150);
+	clocks__estimate(c);
+	ok(!clocks__turned(c, 0, 1) && clocks__turned(c, 1, 9), "also if it is the second file");
+	ok(clocks__offset(c, 1).ns <= -6950 && clocks__offset(c, 1).ns >= -7030, "a clock behind");
+	clocks__free(c);
+}
+
+/* ---- trees */
+
+static struct span make(uint8_t id, uint8_t parent, enum span_kind kind, uint64_t start, uint64_t took)
+{
+	struct span s = { .kind = kind, .time_ns = start, .duration_ns = took, .span_id = { id },
+			  .parent_id = { parent }, .has_parent = parent != 0, .parent_here = parent != 0,
+			  .trace_id = { 7 }, .method = { "GET", 3 }, .path = { "/a", 2 }, .status = 200,
+			  .service = kind == SPAN_SERVER ? "shop" : "front", .queue_ns = SPAN_UNKNOWN,
+			  .link = parent ? "thread" : NULL };
+
+	return s;
+}
+
+static const struct trace_row *row(const struct trace_tree *t, uint8_t id)
+{
+	for (int i = 0; i < t->n; i++)
+		if (t->row[i].span->span_id[0] == id)
+			return &t->row[i];
+	return NULL;
+}
+
+static void tree(void)
+{
+	static struct trace_tree t;
+	struct span s[] = {
+		make(1, 0, SPAN_SERVER, 1000000, 1000000), make(2, 1, SPAN_CLIENT, 1100000, 200000),
+		make(3, 1, SPAN_CLIENT, 1400000, 500000), make(4, 1, SPAN_CLIENT, 1450000, 100000),
+		make(5, 1, SPAN_CLIENT, 1500000, 9000000), make(6, 3, SPAN_SERVER, 1410000, 480000),
+	};
+	struct span *p[] = { &s[5], &s[4], &s[3], &s[2], &s[1], &s[0] };
+	uint64_t sum = 0;
+
+	trace_tree_build(&t, p, 6);
+	ok(row(&t, 1)->depth == 0 && row(&t, 3)->depth == 1 && row(&t, 6)->depth == 2, "depths");
+	ok(row(&t, 1)->critical && row(&t, 2)->critical && row(&t, 3)->critical && row(&t, 6)->critical,
+	   "what was waited for is on the critical path");
+	ok(!row(&t, 4)->critical, "a call beside a longer one is not");
+	ok(!row(&t, 5)->critical, "a call that outlives its parent is not");
+	is_u64(row(&t, 1)->self, 300000, "what the root did itself");
+	is_u64(row(&t, 3)->self, 20000, "what the network took");
+	is_u64(row(&t, 6)->self, 480000, "what the slow hop took");
+	for (int i = 0; i < t.n; i++)
+		sum += t.row[i].self;
+	is_u64(sum, 1000000, "the parts add up to the whole");
+	ok(!trace_parent_missing(p, 6), "no parent is missing");
+	ok(trace_parent_missing(p, 5), "now the root is");
+	s[5].parent_id[0] = 99;
+	s[5].parent_here = 0;
+	ok(!trace_parent_missing(p, 6), "a parent from outside is not waited for");
+	/* a circle, which only a forged context can make */
+	s[0].has_parent = 1;
+	s[0].parent_id[0] = 3;
+	trace_tree_build(&t, p, 6);
+	ok(t.root >= 0, "a circle has a root somewhere");
+	s[3].duration_ns = SPAN_UNKNOWN;
+	trace_tree_build(&t, p, 6);
+	ok(row(&t, 4)->end == row(&t, 4)->start, "a duration that is not known");
+}
+
+/* ---- waterfall */
+
+static const char *text_of(struct out *o)
+{
+	*out_reserve(o, 1) = '\0';
+	return o->buf;
+}
+
+static void waterfall(void)
+{
+	struct out out;
+	struct sink_options o = { .out = &out };
+	struct sink *k;
+	struct span root = make(1, 0, SPAN_SERVER, 5000000000, 80000000);
+	struct span call = make(2, 1, SPAN_CLIENT, 5010000000, 60000000);
+	uint64_t ms = 1000000;
+
+	out_init(&out, -1, -1);
+	k = sink_waterfall_new(&o);
+	k->ops->span(k, &call); /* before time was told */
+	k->ops->tick(k, 5080 * ms);
+	k->ops->tick(k, 5600 * ms);
+	is_str(text_of(&out), "", "a trace waits for the parent that is to come");
+	k->ops->span(k, &root);
+	k->ops->tick(k, 5700 * ms);
+	is_str(text_of(&out), "", "and for a moment of quiet");
+	k->ops->tick(k, 5900 * ms);
+	ok(strstr(text_of(&out), "2 spans\n") && strstr(out.buf, "shop GET /a 200\n") &&
+	   strstr(out.buf, "└─ front → -") && strstr(out.buf, "(thread)"), "then it is shown");
+	ok(strstr(out.buf, "critical path: - 60.0ms (75%), shop 20.0ms (25%)") != NULL, "its critical path");
+	out.n = 0;
+	k->ops->span(k, &call);
+	k->ops->tick(k, 6200 * ms);
+	k->ops->tick(k, 35000 * ms);
+	is_str(text_of(&out), "", "patience");
+	k->ops->tick(k, 37000 * ms);
+	ok(strstr(text_of(&out), "1 span, not finished") != NULL, "has an end");
+	out.n = 0;
+	call.path = (struct str){ "/\033[2J", 5 };
+	call.parent_id[0] = 0;
+	call.has_parent = 0;
+	k->ops->span(k, &call);
+	k->ops->finish(k, NULL);
+	ok(!strchr(text_of(&out), '\033') && strstr(out.buf, "\\x1b"), "nothing is done to the terminal");
+	k->ops->free(k);
+	out.n = 0;
+	out_release(&out);
+}
+
+static int no_match(void *ctx, const struct span *s)
+{
+	(void)ctx;
+	return s->status == 500;
+}
+
+static void slowest_and_many(void)
+{
+	struct out out;
+	struct sink_options o = { .out = &out, .slowest = 2, .match = no_match };
+	struct sink *k;
+	struct span s = make(1, 0, SPAN_SERVER, 5000000000, 1000000);
+	const char *first, *second;
+
+	out_init(&out, -1, -1);
+	k = sink_waterfall_new(&o);
+	for (unsigned i = 0; i < 20000; i++) {
+		s.trace_id[14] = (uint8_t)(i >> 8);
+		s.trace_id[15] = (uint8_t)i;
+		s.duration_ns = 1000000 + (i * 7919 % 20000) * 100;
+		s.status = i % 2 ? 500 : 200;
+		k->ops->span(k, &s);
+	}
+	for (int i = 0; i < 600; i++) { /* more spans than a tree takes */
+		s.trace_id[0] = 9;
+		s.status = 200;
+		s.duration_ns = 10;
+		k->ops->span(k, &s);
+	}
+	is_str(text_of(&out), "", "nothing before the end");
+	k->ops->finish(k, NULL);
+	first = strstr(text_of(&out), "trace ");
+	second = first ? strstr(first + 1, "trace ") : NULL;
+	ok(first && second && !strstr(second + 1, "trace "), "two of twenty thousand");
+	ok(strstr(out.buf, " 500") && !strstr(out.buf, " 200"), "only such as match");
+	ok(second && (strstr(first, "  3.00ms, ") || strstr(first, "  2.99ms, ")), "the slowest");
+	k->ops->free(k);
+	out.n = 0;
+	out_release(&out);
+}
+
+/* ---- heads, by way of the engine */
+
+static const struct span *served(struct feed *f, const char *fields)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
+	feed_text(f, ZC_RX, text);
+	feed_text(f, ZC_TX, "HTTP/1.1 204 No Content\r\n\r\n");
+	return &f->span[f->nspans - 1].s;
+}
+
+static void contexts(void)
+{
+	struct feed f;
+	const struct span *s;
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, 0);
+	s = served(&f, "traceparent: 00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01\r\n");
+	ok(s->trace_id[0] == 1 && s->parent_id[0] == 0x11 && s->has_parent && !s->parent_here,
+	   "traceparent");
+	s = served(&f, "b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1-05e3ac9a4f6e3b90\r\n");
+	ok(s->trace_id[0] == 0x80 && s->parent_id[0] == 0xe4, "b3 in one field");
+	is_str(s->link, "request-id", "and its name");
+	s = served(&f, "X-B3-TraceId: 64fe8b2a57d3eff7\r\nX-B3-SpanId: e457b5a2e4d86bd1\r\n");
+	ok(!s->trace_id[0] && s->trace_id[8] == 0x64 && s->parent_id[0] == 0xe4, "b3 in several, short");
+	s = served(&f, "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;"
+		       "Parent=53995c3f42cd8ad8;Sampled=1\r\n");
+	ok(s->trace_id[0] == 0x67 && s->trace_id[4] == 0xab && s->parent_id[0] == 0x53, "x-amzn-trace-id");
+	s = served(&f, "b3: 0\r\nX-B3-SpanId: e457b5a2e4d86bd1\r\nX-Amzn-Trace-Id: Root=1-6789123z-\r\n");
+	ok(!s->has_parent, "what is none of these is none");
+	s = served(&f, "b3: 80f198ee56343ba864fe8b2a57d3eff7-\r\n");
+	ok(!s->has_parent && s->trace_id[0] == 0x80, "a trace without a span");
+	feed_end(&f);
+}
+
+/* ---- hosts */
+
+static void hosts_file(void)
+{
+	char path[] = "/tmp/zctrace-hosts-XXXXXX";
+	uint8_t v4[16] = { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = 7 };
+	uint8_t lo[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
+	uint8_t v6[16] = { 0xfd, [15] = 1 };
+	int fd = mkstemp(path);
+	static const char text[] = "127.0.0.1 localhost\n# 10.0.0.7 no\n10.0.0.7\tshop.test shop # x\n"
+				   "fd00::1 six\nnonsense here\n10.0.0.7 other\n10.0.0.8\n";
+	struct hosts *h;
+
+	ok(fd >= 0 && write(fd, text, sizeof(text) - 1) == sizeof(text) - 1, "a hosts file");
+	close(fd);
+	h = hosts__new(path, 0);
+	is_str(hosts__name(h, v4, 1), "shop.test", "an address and its first name");
+	is_str(hosts__name(h, v6, 1), "six", "IPv6");
+	is_str(hosts__name(h, lo, 1), NULL, "loopback has no name");
+	v4[15] = 8;
+	is_str(hosts__name(h, v4, 1), NULL, "an address without a name");
+	hosts__free(h);
+	unlink(path);
+	/* DNS is asked, and nobody waits for it */
+	h = hosts__new(NULL, 1);
+	v4[12] = 192, v4[14] = 2; /* nobody's */
+	for (uint64_t i = 1; i < 1000000; i++)
+		if (hosts__name(h, v4, i))
+			break;
+	ok(h->resolver->nquestions <= 1, "a million looks at one address ask once, and do not block");
+	hosts__free(h);
+}
+
+int main(void)
+{
+	two_clocks();
+	turned();
+	tree();
+	waterfall();
+	slowest_and_many();
+	contexts();
+	hosts_file();
+	return tap_done();
+}
