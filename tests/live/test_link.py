@@ -2,12 +2,14 @@
 """Links: chains of real proxies, each request of which names itself in its query."""
 import http.client
 import json
+import os
 import re
+import subprocess
 import sys
 import time
 
 import chain
-from lib import ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
+from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
 
 N = 1000
 
@@ -323,6 +325,79 @@ def merged(t):
     back_in_time = sum(1 for s in spans if s.get('parent_span_id') in starts[s['trace_id']] and
                        starts[s['trace_id']][s['parent_span_id']]['time'] > s['time'])
     t.equal(back_in_time, 0, 'spans that begin before their parents')
+
+
+CLIENT = r"""
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('127.0.0.1', 40000))
+s.connect(('127.0.0.1', 8080))
+sys.stdin.readline()  # all are connected
+f = s.makefile('rb')
+for i in range(50):
+    s.sendall(b'GET /x?id=%s-%d HTTP/1.1\r\nHost: a\r\n\r\n' % (sys.argv[1].encode(), i))
+    while f.readline() != b'\r\n':
+        pass
+    f.read(len('/x?id=%s-%d' % (sys.argv[1], i)))
+"""
+
+
+def three_namespaces(t):
+    """Servers in three namespaces, all at 127.0.0.1:8080; returns their processes."""
+    need('ip')
+    server, processes = t.file('server.py', chain.BACKEND), []
+    for i in range(3):
+        name = f'zcl{os.getpid()}-{i}'
+        if t.run(['ip', 'netns', 'add', name]).returncode:
+            raise Skip('no network namespaces here')
+        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
+        t.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
+        p = t.start(['ip', 'netns', 'exec', name, sys.executable, server, '8080'])
+        p.namespace = name
+        processes.append(p)
+        wait_for(lambda n=name: '8080' in t.run(['ip', 'netns', 'exec', n, 'ss', '-ltn']).stdout)
+    return processes
+
+
+def ask_all(t, servers):
+    """The same four addresses and ports in each namespace, at the same time."""
+    client = t.file('client.py', CLIENT)
+    clients = [t.start(['ip', 'netns', 'exec', p.namespace, sys.executable, client, str(i)],
+                       stdin=subprocess.PIPE) for i, p in enumerate(servers)]
+    time.sleep(0.3)
+    for c in clients:
+        c.stdin.write(b'\n')
+        c.stdin.flush()
+    for c in clients:
+        t.equal(c.wait(20), 0, 'a client')
+
+
+@test
+def equal_addresses(t):
+    """three namespaces with equal addresses and ports: no link leads from one to another"""
+    servers = three_namespaces(t)
+    z = Zctrace(t, '--port', '8080', '--role', 'both')
+    ask_all(t, servers)
+    z.wait_spans(300)
+    z.stop()
+    complete, missing, wrong, names = chain.judge(z.spans, 2, [f'{n}-{i}' for n in range(3)
+                                                               for i in range(50)])
+    t.equal((complete, missing, wrong, names), (150, 0, 0, {'socket': 150}), 'links')
+    t.equal(len({s['conn'] for s in z.spans}), 6, 'connections')
+
+
+@test
+def one_of_three(t):
+    """of three servers on port 8080 in three namespaces, --pid traces one alone"""
+    servers = three_namespaces(t)
+    z = Zctrace(t, '--pid', servers[1].pid)
+    ask_all(t, servers)
+    z.wait_spans(50)
+    time.sleep(0.2)
+    z.stop()
+    t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)), 'spans')
+    t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, 'the process')
 
 
 @test
