@@ -77,6 +77,12 @@ int attach__add_pid(struct attach *a, pid_t pid)
 	return 0;
 }
 
+int attach__add_command(struct attach *a, pid_t pid)
+{
+	a->command = pid;
+	return attach__add_pid(a, pid);
+}
+
 static int glob_add(struct attach *a, struct glob **list, const char *pattern)
 {
 	size_t n = strlen(pattern) + 1;
@@ -165,7 +171,7 @@ static void attach_describe(struct attach *a)
 	if (a->config.all)
 		what_add(a, "all processes");
 	for (size_t i = 0; i < a->npids && i < 8; i++)
-		what_add(a, "pid %d", a->pids[i]);
+		what_add(a, a->pids[i] == a->command ? "COMMAND (pid %d)" : "pid %d", a->pids[i]);
 	for (const struct glob *g = a->comms; g; g = g->next)
 		what_add(a, "comm %s", g->pattern);
 	for (const struct glob *g = a->exes; g; g = g->next)
@@ -186,6 +192,7 @@ int attach__start(struct attach *a)
 		err = probes_look(a);
 	if (err)
 		return err;
+	tasks_check_gone(a);
 	attach_note_waiting(a);
 	attach_describe(a);
 	return 0;

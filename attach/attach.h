@@ -34,6 +34,8 @@ struct attach;
 struct attach *attach__new(const struct attach_options *o); /* NULL: out of memory */
 int attach__add_ports(struct attach *a, uint16_t first, uint16_t last);
 int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
+/* The same for a child of ours, whose end needs no note. */
+int attach__add_command(struct attach *a, pid_t pid);
 int attach__add_comm(struct attach *a, const char *glob);
 int attach__add_exe(struct attach *a, const char *glob);
 int attach__add_cgroup(struct attach *a, const char *path);

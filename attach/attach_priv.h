@@ -48,6 +48,7 @@ struct attach {
 	struct glob *comms, *exes;
 	pid_t *pids;
 	size_t npids;
+	pid_t command; /* one of pids, or 0 */
 	char **cgroups; /* paths of cgroup v2 directories, for their present members */
 	size_t ncgroups;
 
@@ -82,6 +83,8 @@ int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 
 /* tasks.c: the processes that exist. */
 int tasks_mark_selected(struct attach *a);
+/* Once the probes are live: forgets processes that had ended before. */
+void tasks_check_gone(struct attach *a);
 void tasks_on_process(struct attach *a, const struct zc_ev_process *p);
 int tasks_any_left(struct attach *a);
 

@@ -175,11 +175,33 @@ int tasks_mark_selected(struct attach *a)
 			probes_mark(&a->probes, pid, ZC_TASK_NAME);
 	}
 	closedir(proc);
-	for (size_t i = 0; i < a->npids; i++)
-		if (!proc_parent(a->pids[i]))
-			attach_note(a, "process-gone", "process %d ended while it was being attached",
-				    a->pids[i]);
 	return 0;
+}
+
+/* No such process, or one that nobody has waited for yet. */
+static int proc_gone(pid_t pid)
+{
+	char stat[512], *p;
+
+	if (!proc_read(pid, "stat", stat, sizeof(stat)))
+		return 1;
+	p = strrchr(stat, ')');
+	return p && p[1] && (p[2] == 'Z' || p[2] == 'X');
+}
+
+void tasks_check_gone(struct attach *a)
+{
+	for (size_t i = 0; i < a->npids; i++) {
+		uint32_t key = (uint32_t)a->pids[i];
+
+		if (!proc_gone(a->pids[i]))
+			continue;
+		/* its end may have come before the probe that would have told */
+		bpf_map_delete_elem(a->probes.tasks_fd, &key);
+		a->exited = 1;
+		attach_note(a, "process-gone", "process %d ended while it was being attached",
+			    a->pids[i]);
+	}
 }
 
 void tasks_on_process(struct attach *a, const struct zc_ev_process *p)
@@ -188,7 +210,7 @@ void tasks_on_process(struct attach *a, const struct zc_ev_process *p)
 
 	if (p->what == ZC_PROC_EXIT) {
 		a->exited = 1;
-		if (pid_listed(a, (pid_t)p->pid))
+		if (pid_listed(a, (pid_t)p->pid) && (pid_t)p->pid != a->command)
 			attach_note(a, "process-gone", "process %u (%.16s) has ended", p->pid, p->comm);
 		return;
 	}

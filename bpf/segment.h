@@ -152,6 +152,20 @@ static __always_inline __u32 policy_skip(const struct zc_policy *p, __u8 dir, __
 	return ahead <= MAX_SKIP ? ahead : 0;
 }
 
+/*
+ * What is copied of a segment while the reader lags behind: heads mostly, so that the content of a
+ * few large responses does not push out what tells of all the others.
+ */
+#define LAG_BYTES 4096
+
+static __always_inline __u32 lag_limit(__u32 n)
+{
+	/* it was woken at one times wake_bytes, the ring is full at four */
+	if (n <= LAG_BYTES || bpf_ringbuf_query(&zc_ring, BPF_RB_AVAIL_DATA) <= 3 * zc_cfg.wake_bytes)
+		return n;
+	return LAG_BYTES;
+}
+
 static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g,
 				     __u8 dir)
 {
@@ -166,6 +180,7 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 		if (n > p->dir[dir].cap)
 			n = p->dir[dir].cap;
 	}
+	n = lag_limit(n);
 	s->bytes[dir] += g->len;
 	s->skipped[dir] += g->len - n;
 	if (p && p->quiet && !n)

@@ -32,9 +32,10 @@ struct zc_sock {
 	__u16 rport;
 	__u32 seq[2]; /* first payload octet, by direction; valid with has_seq */
 	__u32 netns;
+	__u32 refused; /* for this process; another one may have got it since */
 	__u8 has_seq;
 	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
-	__u8 pad[2];
+	__u8 pad[6];
 	__u64 cgroup; /* of the owner */
 	char comm[16];
 };

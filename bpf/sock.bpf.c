@@ -122,6 +122,7 @@ static __always_inline void rejudge(struct zc_sock *s, __u32 tgid)
 
 	s->verdict = judge(s, current_flags(tgid));
 	s->generation = generation();
+	s->refused = tgid; /* of interest with VERDICT_NO only */
 	if (was == VERDICT_MAYBE && s->verdict == VERDICT_NO)
 		emit_close(s, ZC_CLOSE_FORGET);
 }
@@ -143,7 +144,7 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 			return 0;
 		rejudge(s, tgid);
 	} else if (s->verdict == VERDICT_MAYBE ||
-		   (s->verdict == VERDICT_NO && s->generation != generation())) {
+		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, tgid);
 	}
 	if (s->verdict != VERDICT_YES)

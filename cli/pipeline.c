@@ -181,7 +181,7 @@ int pipeline_prepare(struct session *s)
 	if (!status && s->opt->filter) {
 		s->filter = filter__new(s->opt->filter, &err);
 		if (!s->filter) {
-			fputs("zctrace: filter: ", stderr);
+			fputs("zctrace: ", stderr);
 			filter_error_print(stderr, s->opt->filter, &err);
 			return EXIT_BAD_USAGE;
 		}
@@ -330,7 +330,8 @@ int pipeline_finish(struct session *s)
 	}
 	report(s);
 	if (s->out.error && s->out.error != EPIPE) {
-		complain("standard output: %s", strerror(s->out.error));
+		complain("standard output: %s", s->out.error == ETIMEDOUT ?
+			 "nobody reads it; the rest was dropped" : strerror(s->out.error));
 		status = EXIT_FAILED;
 	}
 	return status;

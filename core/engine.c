@@ -23,6 +23,7 @@
 #define LATE_STRANGE_SEGS 64u /* we may have joined in the middle of a body */
 #define LATE_STRANGE_BYTES 262144u
 #define ONE_WAY 16u /* times as much if the other direction is silent */
+#define GLANCE 1024u /* octets of each segment that show whether a message starts there */
 
 const struct conn_ops *conn_ops_of(const struct conn *c)
 {
@@ -107,16 +108,21 @@ static int review_want(const struct conn *c, struct half *h)
 	return change || (c->told && h->stream.started && next > h->skip_to + SKIP_MAX);
 }
 
+/* A policy is about both directions: where nothing was seen yet, skip_to could hit anything. */
+static int can_tell(const struct engine *e, const struct conn *c)
+{
+	for (int d = 0; d < 2; d++)
+		if (!c->half[d].stream.started && !c->half[d].hint_valid)
+			return 0;
+	return e->opt.on_want != NULL;
+}
+
 static void update_want(struct engine *e, struct conn *c)
 {
 	int change;
 
-	if (!e->opt.on_want || !conn_ops_of(c))
+	if (!conn_ops_of(c) || !can_tell(e, c))
 		return;
-	/* a policy is about both directions: where nothing was seen yet, skip_to could hit anything */
-	for (int d = 0; d < 2; d++)
-		if (!c->half[d].stream.started && !c->half[d].hint_valid)
-			return;
 	change = review_want(c, &c->half[ZC_RX]);
 	change |= review_want(c, &c->half[ZC_TX]);
 	if (change)
@@ -144,6 +150,18 @@ static int exceeds(const struct half *h, uint32_t segs, uint32_t bytes)
 	return h->strange_segs >= segs || h->strange_bytes >= bytes;
 }
 
+/*
+ * We have joined in the middle of what may be a long body. Nothing of it is wanted, but what comes
+ * after it is.
+ */
+static void glance(struct engine *e, struct conn *c, struct half *h)
+{
+	if (h->cap == GLANCE || !can_tell(e, c))
+		return;
+	h->cap = GLANCE;
+	send_want(e, c);
+}
+
 static void strange(struct engine *e, struct conn *c, struct half *h, uint64_t n)
 {
 	uint32_t segs = c->late ? LATE_STRANGE_SEGS : STRANGE_SEGS;
@@ -151,8 +169,13 @@ static void strange(struct engine *e, struct conn *c, struct half *h, uint64_t n
 
 	h->strange_segs++;
 	h->strange_bytes += n;
-	if ((exceeds(&c->half[0], segs, bytes) && exceeds(&c->half[1], segs, bytes)) ||
-	    exceeds(h, segs * ONE_WAY, bytes * ONE_WAY))
+	if (exceeds(&c->half[0], segs, bytes) && exceeds(&c->half[1], segs, bytes))
+		make_opaque(e, c);
+	else if (!exceeds(h, segs * ONE_WAY, bytes * ONE_WAY))
+		return;
+	else if (c->late)
+		glance(e, c, h);
+	else
 		make_opaque(e, c);
 }
 
@@ -262,7 +285,7 @@ static void sink_gap(void *ctx, struct stream *s, uint64_t pos, uint64_t n, enum
 		c->engine->stats.skipped_bytes += n;
 		return;
 	}
-	c->engine->stats.uncaptured_bytes += n;
+	*(h->cap == GLANCE ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
 	if (c->protocol == CONN_UNKNOWN)
 		strange(c->engine, c, h, n + kept.n);

@@ -53,6 +53,8 @@ static struct stream_pend *pend_pop(struct stream *s)
 	struct stream_pend *w = s->pend;
 
 	s->pend = w->next;
+	if (!s->pend)
+		s->pend_last = NULL;
 	s->npend--;
 	s->pend_octets -= (uint32_t)w->size;
 	return w;
@@ -237,6 +239,8 @@ static int pend_insert(struct stream *s, struct pool *pool, struct stream_pend *
 	if (n)
 		memcpy(w->data, g->data + (cap_pos - g->cap_pos), n);
 	*link = w;
+	if (!w->next)
+		s->pend_last = w;
 	s->npend++;
 	s->pend_octets += (uint32_t)size;
 	return 1;
@@ -248,6 +252,8 @@ static void pend_add(struct stream *s, struct pool *pool, const struct piece *g)
 	struct stream_pend **link = &s->pend;
 	uint64_t pos = g->pos > s->next ? g->pos : s->next;
 
+	if (s->pend_last && s->pend_last->end <= pos) /* what follows a hole comes in order, mostly */
+		link = &s->pend_last->next;
 	while (pos < g->end) {
 		struct stream_pend *w = *link;
 		uint64_t end = g->end;

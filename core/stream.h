@@ -34,8 +34,9 @@
 #include "parsers/parser.h"
 
 #define STREAM_KEEP_MAX 65536u
-#define STREAM_PEND_MAX 64u
-#define STREAM_PEND_OCTETS 262144u
+/* behind one lost packet, a fast path of some length has this much under way */
+#define STREAM_PEND_MAX 2048u
+#define STREAM_PEND_OCTETS (4u << 20)
 #define STREAM_GRACE 10000000ull      /* ns: events may be swapped by no more than this */
 #define STREAM_HOLD 20000000ull	      /* ns: for how long a segment waits for the other stream */
 #define STREAM_PATIENCE 2000000000ull /* ns: for how long a hole may wait for its filling */
@@ -88,7 +89,7 @@ struct stream {
 	uint64_t cur_need; /* and the position in the peer that it acknowledges; 0: unknown */
 	uint64_t proof_time, stall_time, stall_pos;
 	struct stream_keep *keep;
-	struct stream_pend *pend;
+	struct stream_pend *pend, *pend_last;
 	uint32_t npend, pend_octets;
 	uint8_t started;
 	uint8_t follows;

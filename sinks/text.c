@@ -112,15 +112,20 @@ static void put_ends(struct out *o, const struct span *s)
 	put_end(o, s, s->server_addr, s->server_port, server);
 }
 
+static char *put_size(char *p, uint64_t v)
+{
+	return v == SPAN_UNKNOWN ? FMT_LIT(p, "?") : fmt_u64(p, v);
+}
+
 static void put_sizes(struct out *o, const struct span *s)
 {
 	const char *own = s->service ? s->service : s->comm;
 	char *p = out_reserve(o, 2 * FMT_U64_MAX + 64);
 
 	p = FMT_LIT(p, " contentLen:");
-	p = fmt_u64(p, s->req_bytes);
+	p = put_size(p, s->req_bytes);
 	p = FMT_LIT(p, "B responseLen:");
-	p = fmt_u64(p, s->resp_bytes);
+	p = put_size(p, s->resp_bytes);
 	p = FMT_LIT(p, "B svc=[");
 	out_commit(o, p);
 	own = own ? own : "-";

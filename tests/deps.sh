@@ -10,7 +10,7 @@ libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
 demo="$build nginx-light:nginx python3:python3 curl:curl"
 check="$demo wrk:wrk nghttp2-client:h2load haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump
 jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish bash-completion:/usr/share/bash-completion/bash_completion
-iproute2:ip ethtool:ethtool libnghttp2-dev:pc=libnghttp2 tmux:tmux"
+iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux"
 
 there() {
 	case $1 in

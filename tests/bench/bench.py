@@ -49,6 +49,12 @@ def wrk(seconds):
     return float(re.search(r'Requests/sec:\s+([\d.]+)', out).group(1)), requests
 
 
+def cpu_seconds(pid):
+    with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 class Observer:
     """An observer: its command, and how to know that it is ready."""
 
@@ -66,9 +72,10 @@ class Observer:
                 break
             time.sleep(0.02)
         time.sleep(0.3)
+        begun = cpu_seconds(p.pid)
         rate, requests = wrk(seconds)
         time.sleep(0.3)
-        cpu = sum(float(x) for x in open(f'/proc/{p.pid}/stat').read().rsplit(')', 1)[1].split()[11:13])
+        cpu = cpu_seconds(p.pid) - begun
         rss = re.search(r'VmHWM:\s+(\d+)', open(f'/proc/{p.pid}/status').read())
         p.send_signal(signal.SIGINT)
         try:
@@ -78,7 +85,7 @@ class Observer:
         out.close()
         err.seek(0)
         text = err.read().decode('utf-8', 'replace')
-        remark = f'own {cpu / os.sysconf("SC_CLK_TCK") * 1e6 / requests:.2f} us/request'
+        remark = f'own {cpu * 1e6 / requests:.2f} us/request'
         if rss:
             remark += f', {int(rss.group(1)) / 1024:.0f} MiB'
         if self.shows:
@@ -128,6 +135,53 @@ def observers(work):
     return found
 
 
+def kernel_side(seconds):
+    """Nanoseconds per run of each program, by the kernel's own statistics (which cost some, too)."""
+    switch = '/proc/sys/kernel/bpf_stats_enabled'
+    with open(switch, 'w', encoding='ascii') as f:
+        f.write('1')
+    p = subprocess.Popen([ZCTRACE, '-q', '-P', str(PORT), '-o', 'summary'], stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(0.7)
+        requests = wrk(seconds)[1]
+        programs = json.loads(subprocess.run(['bpftool', '-j', 'prog'], capture_output=True,
+                                             check=True).stdout)
+    finally:
+        p.send_signal(signal.SIGINT)
+        p.wait()
+        with open(switch, 'w', encoding='ascii') as f:
+            f.write('0')
+    print('kernel side, while its statistics are on:')
+    total = 0
+    for prog in programs:
+        if prog.get('name') in ('skb_ingress', 'skb_egress', 'sock_recv', 'sock_send'):
+            total += prog['run_time_ns']
+            print(f'  {prog["name"]:12} {prog["run_time_ns"] / prog["run_cnt"]:5.0f} ns a run, '
+                  f'{prog["run_cnt"] / requests:.2f} runs a request (both ends of the connection)')
+    print(f'  in all       {total / requests:5.0f} ns a request')
+
+
+def replay(work):
+    """Records a million exchanges and replays them."""
+    recording = os.path.join(work, 'million.pcapng')
+    p = subprocess.Popen([ZCTRACE, '-q', '-P', str(PORT), '-o', 'summary', '-w', recording],
+                         stdout=subprocess.DEVNULL)
+    time.sleep(0.7)
+    subprocess.run(['h2load', '--h1', '-n', '1000000', '-c', '16', URL], check=True,
+                   stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+    p.send_signal(signal.SIGINT)
+    p.wait()
+    size = os.path.getsize(recording) / 2**20
+    for form in ('json', 'text', 'summary'):
+        begun = time.time()
+        done = subprocess.run([ZCTRACE, '-r', recording, '-o', form], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, check=True)
+        spans = int(re.search(r'(\d+) spans', done.stderr).group(1))
+        print(f'replay -o {form:8} {spans} exchanges ({size:.0f} MiB), '
+              f'{spans / (time.time() - begun):.0f} exchanges/s')
+
+
 def cgroup_root():
     for line in open('/proc/self/mountinfo', encoding='utf-8'):
         if ' - cgroup2 ' in line and line.split()[3] == '/':
@@ -141,7 +195,8 @@ def main():
     for unit in sorted(glob.glob(f'{ROOT}/build/o/bench/bench_*')):
         if not unit.endswith('.d'):
             subprocess.run([unit], check=True)
-    work = tempfile.mkdtemp(prefix='zctrace-bench-')
+    work = tempfile.mkdtemp(prefix='zctrace-bench-',
+                            dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
     server = nginx_start(work)
     try:
         wrk(2)
@@ -154,6 +209,8 @@ def main():
                 after = wrk(seconds)[0]
                 base.append((before + after) / 2)
                 o.ratios.append(rate / base[-1])
+        kernel_side(seconds)
+        replay(work)
         print(f'nginx under wrk, 16 connections, {rounds} rounds of {seconds} s; '
               f'no observer: {statistics.median(base):.0f} requests/s')
         print(f'{"observer":24} {"ratio":>6} {"min":>6} {"max":>6}  last round')

@@ -28,7 +28,7 @@ replay() {
 }
 
 # can probes be loaded here? If not, zctrace says why and what to do
-"$zctrace" -q --port $proxy -d 1ms -o json >"$work/probe" || replay
+"$zctrace" -q --capture=skb --port $proxy -d 1ms -o json >"$work/probe" || replay
 
 cat >"$work/nginx.conf" <<CONF
 worker_processes 1;

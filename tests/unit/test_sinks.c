@@ -119,6 +119,7 @@ static void test_text(struct capture *c)
 	s.has_parent = 1;
 	memset(s.parent_id, 0xab, sizeof(s.parent_id));
 	memcpy(s.client_addr, client6, 16);
+	s.req_bytes = SPAN_UNKNOWN;
 	s.service = NULL;
 	s.comm = "x\n\x1b[31m";
 	s.runtime = NULL;
@@ -129,7 +130,7 @@ static void test_text(struct capture *c)
 	       "2025-12-08 20:44:49.128844490 (1.260901ms[?]) HTTPClient 0 GET "
 	       "/a\\x1b]0;t\\x07\\xff\\xc2\\x85é\\x5c;jsessionid=[redacted](-) "
 	       "[2001:db8::7 as x\\x0a\\x1b[31m:36282]->[172.18.0.3 as 172.18.0.3:8000] "
-	       "contentLen:78B responseLen:223B svc=[x\\x0a\\x1b[31m generic] traceparent=[00-"
+	       "contentLen:?B responseLen:223B svc=[x\\x0a\\x1b[31m generic] traceparent=[00-"
 	       "529458a2be271956134872668dc5ee47-06c7f817e6a5dae2[abababababababab]-01] error=reset "
 	       "incomplete=[lost-events,response-not-seen]\n",
 	       "text: hostile octets, IPv6, doubts");

@@ -1,0 +1,57 @@
+# bash completion for zctrace
+
+_zctrace_listening()
+{
+	ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); print $4 }' | sort -nu
+}
+
+_zctrace()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words= i
+	COMPREPLY=()
+
+	# behind --, it is another program's line
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		if [[ ${COMP_WORDS[i]} == -- ]]; then
+			if declare -F _command_offset >/dev/null; then
+				_command_offset $((i + 1))
+			else
+				compopt -o default
+			fi
+			return
+		fi
+	done
+
+	# --option=value comes as three words
+	if [[ $cur == = ]]; then
+		cur=
+	elif [[ $prev == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD-2]}
+	fi
+	case $prev in
+	-P|--port) words=$(_zctrace_listening) ;;
+	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
+	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
+	-o|--output) words='text json summary' ;;
+	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
+	--role) words='server client both' ;;
+	--unmatched) words='heuristic path wildcard' ;;
+	--capture) words='auto skb packet' ;;
+	--sort) words='count route method kind service rate errors p50 p90 p99 max bytes incomplete' ;;
+	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
+	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
+	--cgroup) compopt -o dirnames; return ;;
+	-f|--filter|-n|--count|--container|--route|--header|--body) return ;;
+	*)
+		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
+			--no-downstream --read= --write= --capture= --interface= --output=
+			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
+			--sort= --count= --duration= --stats --quiet --verbose --help --usage
+			--version
+			-P -p -c -e -a -r -w -i -o -f -n -d -q -v -V -?'
+		;;
+	esac
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+	[[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+}
+complete -F _zctrace zctrace

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Every option of --help is in the manual and in the three completions, and they have no others."""
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+count = failed = 0
+
+
+def check(passed, name, *why):
+    global count, failed
+    count += 1
+    failed += not passed
+    print(f'{"" if passed else "not "}ok {count} - {name}')
+    for line in why if not passed else ():
+        print(f'# {line}')
+
+
+def read(name):
+    with open(os.path.join(ROOT, name), encoding='utf-8') as f:
+        return f.read()
+
+
+def from_help():
+    """{(short or None, long, takes a value)}"""
+    p = subprocess.run([ZCTRACE, '--help'], capture_output=True, text=True, check=True)
+    found = re.findall(r'^ {2,6}(?:-(\S), )?--([a-z-]+)(=?)', p.stdout, re.M)
+    return {(s or None, long, bool(value)) for s, long, value in found}
+
+
+def from_manual():
+    options = set()
+    for line in read('man/zctrace.1').splitlines():
+        m = re.match(r'\.It Fl (?:(\\&\?|\S) (?:Ar \S+ )?, Fl )?Fl ([a-z][a-z-]*)( Ns = Ns Ar \S+)?$',
+                     line)
+        if m:
+            short = m.group(1) and m.group(1).replace('\\&', '')
+            options.add((short or None, m.group(2), bool(m.group(3))))
+    return options
+
+
+def from_bash():
+    words = re.search(r"words='(--port=.*?)'", read('completions/zctrace.bash'), re.S).group(1).split()
+    longs = {(w[2:].rstrip('='), w.endswith('=')) for w in words if w.startswith('--')}
+    return longs, {w[1] for w in words if not w.startswith('--')}
+
+
+def from_zsh():
+    options = set()
+    for line in read('completions/_zctrace').splitlines():
+        line = line.strip().rstrip('\\').strip()
+        m = re.match(r"'[^']*'\{-(\\?\S),--([a-z-]+)(=?)\}'\[", line)
+        if m:
+            options.add((m.group(1).replace('\\', ''), m.group(2), bool(m.group(3))))
+            continue
+        m = re.match(r"'(?:\([^)]*\)|\*)?--([a-z-]+)(=?)\[", line)
+        if m:
+            options.add((None, m.group(1), bool(m.group(2))))
+    return options
+
+
+def from_fish():
+    options = set()
+    for line in read('completions/zctrace.fish').splitlines():
+        m = re.match(r"complete -c zctrace (?:-s '?(\S?)'? )?-l (\S+)( -[xr])?", line)
+        if m:
+            options.add((m.group(1) or None, m.group(2), bool(m.group(3))))
+    return options
+
+
+def compare(name, got, want):
+    check(got == want, name, f'missing: {sorted(map(str, want - got))}',
+          f'not in --help: {sorted(map(str, got - want))}')
+
+
+def main():
+    options = from_help()
+    check(len(options) > 25, f'--help has {len(options)} options')
+    compare('the manual has the same options', from_manual(), options)
+    longs, shorts = from_bash()
+    compare('bash: the same long options', longs, {(o[1], o[2]) for o in options})
+    compare('bash: the same short options', shorts, {o[0] for o in options if o[0]})
+    compare('zsh: the same options', from_zsh(), options)
+    compare('fish: the same options', from_fish(), options)
+
+    p = subprocess.run([ZCTRACE, '--version'], capture_output=True, text=True)
+    check(p.returncode == 0 and re.fullmatch(r'zctrace \d+\.\d+\.\d+\n', p.stdout),
+          '--version tells a version', repr(p.stdout))
+    p = subprocess.run([ZCTRACE, '--usage'], capture_output=True, text=True)
+    check(p.returncode == 0 and all('--' + o[1] in p.stdout for o in options),
+          '--usage has all long options')
+    print(f'1..{count}')
+    return bool(failed)
+
+
+sys.exit(main())

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Times: durations against what client and server measured themselves; nesting; promptness."""
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+from client import Conn, compare
+from lib import ZCTRACE, Zctrace, by_id, main, query_id, test
+from servers import Nginx, Target
+
+MS = 1000000
+SLACK = 25 * MS  # what a busy machine may put between an event and a program's look at the clock
+
+
+def timed(t, mode, n=6, gap=0.0):
+    """n exchanges with that server, both ends traced; [(Exchange, elapsed, server, client span)]."""
+    server = Target(t, mode)
+    z = Zctrace(t, '--port', server.port, '--role', 'both')
+    rows = []
+    for _ in range(n):
+        c = Conn(server.addr)
+        time.sleep(gap)
+        begun = time.monotonic_ns()
+        x = c.get('/t')
+        rows.append((x, time.monotonic_ns() - begun))
+        c.close()
+    z.stop()
+    servers, clients = by_id(z.spans), by_id(z.spans, 'client')
+    t.equal((len(servers), len(clients)), (n, n), 'spans of the server, of the client')
+    told = {r['target'].split('id=')[1]: r for r in server.told(n)} if mode != 'drip' else {}
+    out = [(x, ns, servers[x.id], clients[x.id]) for x, ns in rows if x.id in servers and x.id in clients]
+    for x, ns, s, c in out:
+        compare(t, s, x)
+        compare(t, c, x)
+        nested(t, x, ns, s, c)
+    return out, told
+
+
+def start_ns(span):
+    seconds, _, rest = span['time'].partition('.')
+    whole = time.strptime(seconds, '%Y-%m-%dT%H:%M:%S')
+    return (whole.tm_hour * 3600 + whole.tm_min * 60 + whole.tm_sec) * 10**9 + int(rest.rstrip('Z'))
+
+
+def nested(t, x, elapsed, s, c):
+    """The server's span lies within the client's, and that within what the client measured."""
+    begins = start_ns(s) - start_ns(c)
+    t.check(0 <= begins, f'{x.id}: the server begins {-begins} ns before the client')
+    t.check(begins + s['duration_ns'] <= c['duration_ns'], f'{x.id}: the server ends after the client')
+    t.check(c['duration_ns'] <= elapsed, f'{x.id}: {c["duration_ns"]} ns, the client measured {elapsed}')
+    t.equal(s['queue_ns'] + s['inner_ns'], s['duration_ns'], 'queue_ns + inner_ns')
+    t.check(s['ttfb_ns'] <= s['duration_ns'], 'ttfb_ns <= duration_ns')
+    t.check(c['inner_ns'] <= c['duration_ns'], 'client: inner_ns <= duration_ns')
+
+
+@test
+def sleeping_server(t):
+    """a server that works for 50 ms: duration, time to the first octet, inner time"""
+    rows, told = timed(t, 'sleep')
+    for x, elapsed, s, c in rows:
+        mine = told[x.id]
+        t.between(50 * MS, s['ttfb_ns'], elapsed, 'ttfb_ns')
+        t.between(50 * MS, s['inner_ns'], elapsed, 'inner_ns')
+        t.between(mine['written'] - mine['read'] - SLACK, s['inner_ns'],
+                  mine['written'] - mine['read'] + SLACK, 'inner_ns by the server\'s clock')
+        t.between(0, s['queue_ns'], SLACK, 'queue_ns')
+        t.between(50 * MS, c['ttfb_ns'], elapsed, 'ttfb_ns of the client')
+
+
+@test
+def late_reader(t):
+    """a server that reads after 80 ms: the wait is in queue_ns, not in inner_ns"""
+    rows, told = timed(t, 'late')
+    for x, elapsed, s, _ in rows:
+        mine = told[x.id]
+        t.between(80 * MS - SLACK, s['queue_ns'], elapsed, 'queue_ns')
+        t.between(0, s['inner_ns'], mine['written'] - mine['read'] + MS, 'inner_ns')
+        t.between(80 * MS - SLACK, s['ttfb_ns'], elapsed, 'ttfb_ns')
+
+
+@test
+def dripping_server(t):
+    """a body that comes in pieces over 200 ms: the first octet early, the end at the last piece"""
+    for x, elapsed, s, c in timed(t, 'drip', 4)[0]:
+        t.between(0, s['ttfb_ns'], SLACK, 'ttfb_ns')
+        t.between(200 * MS, s['duration_ns'], elapsed, 'duration_ns')
+        t.between(200 * MS, c['duration_ns'], elapsed, 'duration_ns of the client')
+        t.between(0, c['ttfb_ns'], SLACK + 5 * MS, 'ttfb_ns of the client')
+        t.equal(s['resp_body_bytes'], x.resp_body_bytes, 'content')
+
+
+@test
+def idle_before_request(t):
+    """a connection that idles before its first request does not inflate it"""
+    for x, elapsed, s, c in timed(t, 'sleep', 3, gap=0.15)[0]:
+        t.between(50 * MS, s['duration_ns'], elapsed, 'duration_ns')
+        t.between(50 * MS, c['duration_ns'], elapsed, 'duration_ns of the client')
+
+
+@test
+def wall_clock(t):
+    """the start of a span is the wall clock's time of its request"""
+    server = Target(t, 'plain')
+    z = Zctrace(t, '--port', server.port)
+    c = Conn(server.addr)
+    seen = []
+    for _ in range(10):
+        before = time.time_ns()
+        x = c.get()
+        seen.append((x.id, before, time.time_ns()))
+    c.close()
+    z.stop()
+    spans = by_id(z.spans)
+    day = 86400 * 10**9
+    for name, before, after in seen:
+        got = start_ns(spans[name])
+        t.between(before % day - MS, got, after % day + MS, 'time of day')
+        t.check(spans[name]['time'].startswith(time.strftime('%Y-%m-%d', time.gmtime(before // 10**9))), 'day')
+
+
+@test
+def started_quickly(t):
+    """attached and tracing within 300 ms, with a hundred connections open"""
+    nginx = Nginx(t)
+    conns = [Conn(nginx.addr) for _ in range(100)]
+    took = []
+    for selector in (('--port', nginx.port), ('--pid', nginx.pid), ('--comm', 'nginx'), ('--all',)) * 2:
+        z = Zctrace(t, *selector, wait=False)
+        took.append(z.wait_tracing())
+        z.stop()
+    for c in conns:
+        c.close()
+    t.check(statistics.median(took) <= 0.3, f'times to the tracing line: {took}')
+
+
+@test
+def line_within_100ms(t):
+    """a line is out within 100 ms of the response's end, through a pipe, in text and JSON"""
+    server = Target(t, 'plain')
+    for output in ('json', 'text'):
+        with open(t.path('err'), 'wb') as err:
+            z = t.start([ZCTRACE, '--port', str(server.port), '-o', output], stdout=subprocess.PIPE,
+                        stderr=err)
+        while b'zctrace: tracing' not in open(t.path('err'), 'rb').read():
+            time.sleep(0.01)
+        late = []
+        for i in range(20):
+            time.sleep(0.03 * (i % 5))
+            x = Conn(server.addr).get('/now')
+            done = time.monotonic()
+            line = b''
+            while b'/now' not in line:
+                line = z.stdout.readline()
+                t.check(line, 'the output ended')
+                if not line:
+                    return
+            late.append(time.monotonic() - done)
+            if output == 'json':
+                t.equal(query_id(json.loads(line)), x.id, 'whose line')
+        late.sort()
+        t.check(late[-3] <= 0.1, f'{output}: seconds until the line: {late}')
+
+
+@test
+def counted_and_timed(t):
+    """-n ends after that many spans, -d after that time"""
+    server = Target(t, 'plain')
+    z = Zctrace(t, '--port', server.port, '-n', 5)
+    c = Conn(server.addr)
+    for _ in range(9):
+        c.get()
+    t.equal(z.wait(), 0, 'exit status with -n')
+    t.equal((len(z.spans), z.end.get('spans')), (5, 5), 'spans with -n 5')
+    z = Zctrace(t, '--port', server.port, '-d', '400ms')
+    begun = time.monotonic()
+    c.get()
+    t.equal(z.wait(), 0, 'exit status with -d')
+    t.between(0.25, time.monotonic() - begun, 0.9, 'seconds with -d 400ms')
+    t.equal(len(z.spans), 1, 'spans with -d')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,265 @@
+/*
+ * test_options.c - the command line, names of processes, and secrets in recordings
+ *
+ * These parts of cli/ are not in the library, so they are compiled in here.
+ */
+#include "cli/duration.c"
+#include "cli/elfkind.c"
+#include "cli/mask.c"
+#include "cli/options.c"
+#include "cli/ports.c"
+#include "cli/procread.c"
+#include "tests/unit/tap.h"
+
+static int ports(const char *list, struct port_range *out, unsigned max, char *err, size_t errlen)
+{
+	int n = 0, more;
+
+	*err = '\0';
+	while ((more = ports_next(&list, &out[n], err, errlen)) > 0) {
+		if (++n == (int)max)
+			break;
+	}
+	return more < 0 ? more : n;
+}
+
+static void test_ports(void)
+{
+	static const char *const wrong_ones[] = {
+		"0", "70000", "80-", "9000-8000", "abc", "", ",", "80,", "80,,81", "-80", "80-90-100",
+		" 80", "80 ", "+80", "0x50", "65536", "99999999999999999999", "80-65536", "0-10",
+	};
+	struct port_range r[4];
+	char err[256];
+
+	is_u64(ports("80,443,8000-9000", r, 4, err, sizeof(err)), 3, "ports: a list");
+	ok(r[0].first == 80 && r[0].last == 80 && r[1].first == 443 && r[2].first == 8000 &&
+		   r[2].last == 9000,
+	   "ports: as given");
+	is_u64(ports("1-65535", r, 4, err, sizeof(err)), 1, "ports: all of them");
+	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(wrong_ones[0]); i++)
+		ok(ports(wrong_ones[i], r, 4, err, sizeof(err)) == -EINVAL && *err &&
+			   !strchr(err, '\n'),
+		   "ports: '%s' is refused: %s", wrong_ones[i], err);
+}
+
+static void test_times(void)
+{
+	static const char *const wrong_ones[] = { "", "5", "s", "-1s", "1x", "0s", "1s ", "1.s",
+						  ".5s", "1e3s", "999999999999d", "1s2" };
+	uint64_t v = 0;
+
+	ok(!duration_parse("30s", &v) && v == 30000000000u, "time: 30s");
+	ok(!duration_parse("1.5s", &v) && v == 1500000000u, "time: 1.5s");
+	ok(!duration_parse("1h30m", &v) && v == 5400000000000u, "time: 1h30m");
+	ok(!duration_parse("250ms", &v) && v == 250000000u, "time: 250ms");
+	ok(!duration_parse("100us1ns", &v) && v == 100001u, "time: 100us1ns");
+	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(wrong_ones[0]); i++)
+		ok(duration_parse(wrong_ones[i], &v) == -EINVAL, "time: '%s' is refused",
+		   wrong_ones[i]);
+	ok(!count_parse("18446744073709551615", UINT64_MAX, &v) && v == UINT64_MAX, "count: max");
+	ok(count_parse("18446744073709551616", UINT64_MAX, &v) && count_parse("0", 9, &v) &&
+		   count_parse("10", 9, &v) && count_parse("1x", 9, &v) && count_parse("", 9, &v),
+	   "count: what is none");
+}
+
+/* Parses a command line of words. Messages go nowhere. */
+static int parse_words(struct options *o, const char *words)
+{
+	static char buf[512];
+	static char *argv[64];
+	int argc = 0, status, saved = dup(2), null = open("/dev/null", O_WRONLY);
+
+	snprintf(buf, sizeof(buf), "zctrace %s", words);
+	for (char *p = strtok(buf, " "); p; p = strtok(NULL, " "))
+		argv[argc++] = p;
+	argv[argc] = NULL;
+	dup2(null, 2);
+	status = options_parse(o, argc, argv);
+	dup2(saved, 2);
+	close(saved);
+	close(null);
+	return status;
+}
+
+static void refused(const char *words, const char *because)
+{
+	struct options o;
+	int status = parse_words(&o, words);
+
+	ok(status == EXIT_BAD_USAGE && strstr(o.error, because) && !strchr(o.error, '\n'),
+	   "options: '%s' is refused: %s", words, o.error);
+	options_release(&o);
+}
+
+static void test_options(void)
+{
+	struct options o;
+
+	is_u64(parse_words(&o, "-P 80,8000-8010 -p 1 -p 2,3 -c nginx* -o json --header=* --header A "
+			       "--body 64 -n 5 -d 2s --role both --no-downstream --unmatched=path "
+			       "--route /a --route /b -f x --no-redact -w f -q"),
+	       0, "options: many");
+	ok(o.nports == 2 && o.npids == 3 && o.pids[2] == 3 && o.comms.n == 1 && o.headers.n == 2 &&
+		   o.body == 64 && o.count == 5 && o.duration_ns == 2000000000u &&
+		   o.role == ATTACH_ROLE_BOTH && o.no_downstream && o.unmatched == ROUTE_PATH &&
+		   o.routes.n == 2 && !strcmp(o.routes.v[1], "/b") && o.no_redact && o.quiet &&
+		   o.output == OUTPUT_JSON && o.capture == CAPTURE_AUTO && !o.command,
+	   "options: as given");
+	options_release(&o);
+	is_u64(parse_words(&o, "-q -- ls -l --color"), 0, "options: a command");
+	ok(o.command && !strcmp(o.command[0], "ls") && !strcmp(o.command[2], "--color") &&
+		   !o.command[3],
+	   "options: with what belongs to it");
+	options_release(&o);
+	is_u64(parse_words(&o, "-i lo"), 0, "options: an interface needs no selector");
+	ok(o.capture == CAPTURE_PACKET, "options: and means packets");
+	options_release(&o);
+	is_u64(parse_words(&o, "-r f -w -"), 0, "options: a recording to standard output");
+	ok(o.output == OUTPUT_NONE, "options: takes it for itself");
+	options_release(&o);
+
+	refused("", "nothing to trace");
+	refused("-o json", "nothing to trace");
+	refused("--", "nothing to trace");
+	refused("-P 0", "port '0'");
+	refused("-P 80 -o top", "must be one of text, json, summary");
+	refused("-P 80 --capture syscall", "must be one of auto, skb, packet");
+	refused("-P 80 --unmatched x", "must be one of");
+	refused("-P 80 --role x", "must be one of server, client, both");
+	refused("-P 80 -d 5", "duration '5'");
+	refused("-P 80 -n 0", "count '0'");
+	refused("-P 80 --body 99999999", "from 1 to 1048576");
+	refused("-P 80 -o json --sort p99", "-o summary");
+	refused("-P 80 -o summary --sort x", "must be one of count");
+	refused("-P 80 --header Host", "-o json");
+	refused("-P 80 -w - -o json", "standard output");
+	refused("-p 0", "pid '0'");
+	refused("-p x", "pid 'x'");
+	refused("-r f -p 1", "--pid");
+	refused("-r f -- ls", "COMMAND");
+	refused("-r f -i lo", "-r reads a file");
+	refused("-i lo -c x", "--comm");
+	refused("-i lo --capture skb", "leave out one");
+	refused("-a --no-downstream", "--port");
+	refused("-a --role client", "--port");
+	refused("-a curl", "after --");
+}
+
+static void is_service(const char *exe, const char *cmdline, size_t n, const char *want)
+{
+	char service[64];
+
+	proc_service(exe, cmdline, n, service, sizeof(service));
+	is_str(service, want, want);
+}
+#define SERVICE(exe, cmdline, want) is_service(exe, "" cmdline, sizeof(cmdline), want)
+
+static void test_names(void)
+{
+	char id[80], line[160];
+
+	SERVICE("/usr/sbin/nginx", "nginx: worker process", "nginx");
+	SERVICE("/usr/bin/python3.11", "python3\0-u\0-W\0ignore\0/srv/app.py\0-m", "app");
+	SERVICE("/usr/bin/python3", "python3\0-m\0http.server\08000", "http.server");
+	SERVICE("/usr/bin/python3", "python3\0-c\0print()", "python3");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0app:app", "gunicorn");
+	SERVICE("/usr/bin/python3", "python3\0/srv/shop/__main__.py", "shop");
+	SERVICE("/usr/bin/python3", "python3", "python3");
+	SERVICE("/usr/bin/node", "node\0--require\0x.js\0--inspect\0server.js", "server");
+	SERVICE("/usr/lib/jvm/bin/java", "java\0-Xmx1g\0-jar\0/opt/shop-1.2.jar", "shop-1.2");
+	SERVICE("/usr/lib/jvm/bin/java", "java\0-cp\0a:b\0com.example.Main\0x", "Main");
+	SERVICE("/usr/bin/ruby", "ruby\0bin/rails.rb\0s", "rails");
+	SERVICE("/usr/bin/dotnet", "dotnet\0Shop.Api.dll", "Shop.Api");
+	SERVICE("/usr/bin/php-fpm8.2", "php-fpm: pool www", "php-fpm8.2");
+	is_service("/usr/bin/python3", "python3\0cut of", 14, "python3");
+	is_service("/usr/bin/python3", "", 0, "python3");
+	is_str(proc_runtime_of_name("/usr/bin/python3.11"), "python", "runtime: python");
+	is_str(proc_runtime_of_name("/usr/bin/nodejs"), "nodejs", "runtime: nodejs");
+	is_str(proc_runtime_of_name("/usr/bin/node_exporter"), NULL, "runtime: not nodejs");
+
+	memset(id, 'a', 64);
+	id[64] = '\0';
+	snprintf(line, sizeof(line), "0::/system.slice/docker-%s.scope\n", id);
+	ok(proc_container_id(line) == line + 24, "container: found");
+	id[63] = '\0';
+	snprintf(line, sizeof(line), "0::/system.slice/docker-%s.scope\n", id);
+	ok(!proc_container_id(line), "container: too short for one");
+	snprintf(line, sizeof(line), "0::/x/%saaa\n", id);
+	ok(!proc_container_id(line), "container: too long for one");
+}
+
+static void test_own_names(void)
+{
+	struct proc_identity a, b;
+	struct zc_ev_names names = { 0 };
+	uint32_t self = (uint32_t)getpid();
+
+	ok(!proc_identity_read(self, &a) && !proc_identity_read(self, &b) &&
+		   !memcmp(&a, &b, sizeof(a)) && a.start && a.inode,
+	   "identity: our own does not change");
+	ok(proc_identity_read(1u << 23, &a) == -ESRCH && !a.start, "identity: of nobody");
+	ok(!proc_names_read(self, &names) && !strcmp(names.service, "test_options"), "names: ours");
+	is_str(names.runtime, "generic", "names: a C program's runtime");
+	ok(proc_names_read(1u << 23, &names) == -ESRCH, "names: of nobody");
+	ok(elf_kind_of("/dev/null") == ELF_OTHER && elf_kind_of("/nonexistent") == ELF_OTHER &&
+		   elf_kind_of("/") == ELF_OTHER,
+	   "elf: what is none");
+}
+
+/* Feeds text as one segment and says what became of it. */
+static const char *masked(struct mask *m, uint32_t seq, const char *text, uint32_t missing)
+{
+	static uint8_t payload[256];
+	struct zc_ev_segment seg = {
+		.ev = { .kind = ZC_EV_SEGMENT, .conn = 7 },
+		.seq = seq,
+		.orig_len = (uint32_t)strlen(text) + missing,
+		.cap_len = (uint32_t)strlen(text),
+		.dir = ZC_RX,
+	};
+
+	memcpy(payload, text, strlen(text) + 1);
+	mask__segment(m, &seg, payload);
+	return (const char *)payload;
+}
+
+static void test_mask(void)
+{
+	static const char head[] = "GET / HTTP/1.1\r\nCookie: a=";
+	struct mask *m = mask__new();
+	uint32_t seq = 0xfffffff0u, next = seq + sizeof(head) - 1;
+
+	is_str(masked(m, seq, head, 0), "GET / HTTP/1.1\r\nCookie: xx", "mask: first half");
+	is_str(masked(m, next, "secret\r\n\r\n", 0), "xxxxxx\r\n\r\n",
+	       "mask: the value goes on in the next segment");
+	is_str(masked(m, next, "secret\r\n\r\n", 0), "xxxxxx\r\n\r\n", "mask: when it comes again, too");
+	is_str(masked(m, next + 10, "GET /b HTTP/1.1\r\nX: y\r\n\r\n", 0),
+	       "GET /b HTTP/1.1\r\nX: y\r\n\r\n", "mask: the rest stays");
+	mask__forget(m, 7);
+
+	/* the middle comes last */
+	masked(m, 100, "GET / HTTP/1.1\r\nCookie: a", 0);
+	masked(m, 135, "GET /c HTTP/1.1\r\n\r\n", 0);
+	is_str(masked(m, 125, "bc\r\nX: y\r\n\r\n", 0), "xx\r\nX: y\r\n\r\n", "mask: late into a gap");
+	for (uint64_t conn = 8; conn < 100000; conn++) {
+		struct zc_ev_segment seg = { .ev.conn = conn, .orig_len = 1, .cap_len = 1 };
+		uint8_t octet = 'x';
+
+		mask__segment(m, &seg, &octet);
+	}
+	is_str(masked(m, 900, "GET / HTTP/1.1\r\nCookie: a\r\n", 0),
+	       "GET / HTTP/1.1\r\nCookie: x\r\n", "mask: a full table still works");
+	mask__free(m);
+}
+
+int main(void)
+{
+	test_ports();
+	test_times();
+	test_options();
+	test_names();
+	test_own_names();
+	test_mask();
+	return tap_done();
+}
