@@ -150,6 +150,18 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 	}
 }
 
+/* Frames of s in direction dir may be missing. */
+static void doubt(struct conn *c, struct http2_stream *s, unsigned dir)
+{
+	s->x->incomplete |= SPAN_LOST_EVENTS;
+	if (is_response(c, dir))
+		s->x->resp_uncounted = 1;
+	else
+		s->x->req_uncounted = 1;
+	if (!s->ending)
+		http2_stream_end_soon(c, s);
+}
+
 static struct http2_stream *open_request(struct conn *c, struct half *h,
 					 const struct http2_event *ev, uint64_t pos)
 {
@@ -168,6 +180,10 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	s = add_stream(c, x);
 	if (!s)
 		return NULL;
+	/* its answer may be missed, until frames are recognised there */
+	s->unsure = (uint8_t)http2_is_lost(h2->parser, !c->request_dir);
+	if (s->unsure && h2->lost)
+		doubt(c, s, !c->request_dir);
 	if (ev->type == HTTP2_EV_PUSH_PROMISE)
 		x->req_done = x->io_done = 1; /* the server speaks for the client */
 	else
@@ -287,6 +303,9 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 	exchange_content(c->engine, s->x, which, ev->data, ev->gap);
 	if (ev->charged)
 		http2_stream_touch(c, s);
+	/* its head was among what is missing */
+	if (which && !s->answered && !(s->x->incomplete & SPAN_LOST_EVENTS))
+		doubt(c, s, ev->dir);
 	if (which) {
 		http2_flow_event(&s->flow, ev);
 		review_stall(c, s, h->last_time);
@@ -351,12 +370,7 @@ static void on_lost(struct conn *c, unsigned dir)
 	while (!list_empty(&h2->open)) {
 		struct http2_stream *s = list_entry(h2->open.next, struct http2_stream, node);
 
-		s->x->incomplete |= SPAN_LOST_EVENTS;
-		if (is_response(c, dir))
-			s->x->resp_uncounted = 1;
-		else
-			s->x->req_uncounted = 1;
-		http2_stream_end_soon(c, s);
+		doubt(c, s, dir);
 	}
 }
 
@@ -416,6 +430,7 @@ static void enlarge(struct conn *c, unsigned dir)
 	struct http2_conn *h2 = c->http2;
 	uint32_t capacity = http2_wanted(h2->parser, dir);
 	size_t size = http2_size(capacity);
+	struct http2 *old;
 	void *mem;
 
 	if (size <= h2->octets || c->engine->http2_octets + size > HTTP2_CONN_MEMORY)
@@ -425,8 +440,7 @@ static void enlarge(struct conn *c, unsigned dir)
 		return;
 	c->engine->http2_octets += size - h2->octets;
 	h2->octets = size;
-	struct http2 *old = h2->parser;
-
+	old = h2->parser;
 	h2->parser = http2_move(mem, capacity, old);
 	free(old);
 }
@@ -523,6 +537,14 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 
 /* ---- the end */
 
+/* May the end of its response be among what was missed? */
+static int is_doubtful(const struct http2_conn *h2, const struct http2_stream *s)
+{
+	if (s->x->resp_done)
+		return 0;
+	return (s->unsure && !s->answered) || (h2->lost && s->x->incomplete & SPAN_LOST_EVENTS);
+}
+
 static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 {
 	struct http2_conn *h2 = c->http2;
@@ -536,7 +558,7 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 			struct http2_stream *s =
 				list_entry(lists[i]->next, struct http2_stream, node);
 
-			if (s->x->incomplete & SPAN_LOST_EVENTS && h2->lost && !s->x->resp_done)
+			if (is_doubtful(h2, s))
 				abandon(c, s);
 			else
 				cut(c, s, time, c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);

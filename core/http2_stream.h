@@ -18,6 +18,7 @@ struct http2_stream {
 	uint64_t used; /* time of its last frame */
 	uint32_t id;
 	uint8_t answered; /* the head of its response came */
+	uint8_t unsure;	  /* frames of responses were not recognised when it began */
 	uint8_t ending;	  /* its response is complete, or it is in doubt */
 	struct http2_flow flow; /* of the response */
 	struct http2_stall stall;
