@@ -76,6 +76,8 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 	x->method = exchange_text(x, ev->method);
 	x->scheme = exchange_text(x, ev->scheme);
 	set_target(x, ev);
+	if (!ev->method.p) /* in an entry from before we looked */
+		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	note_doubts(x, ev);
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
@@ -122,6 +124,8 @@ static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
 	x->status = (uint16_t)ev->status;
+	if (!ev->status)
+		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	note_doubts(x, ev);
 	for (size_t i = 0; i < ev->nfields; i++)
 		if (is(ev->fields[i].name, "content-type") && ev->fields[i].value.p)
