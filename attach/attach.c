@@ -21,7 +21,7 @@ int attach_fail(struct attach *a, int code, const char *fmt, ...)
 
 void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 {
-	char text[256];
+	char text[384];
 	va_list ap;
 
 	if (!a->opt.on_note)
@@ -192,6 +192,13 @@ int attach__start(struct attach *a)
 		err = probes_look(a);
 	if (err)
 		return err;
+	if (a->opt.verbose)
+		attach_note(a, "attached",
+			    "segments: cgroup_skb ingress and egress on the root of the cgroup v2 "
+			    "hierarchy; processes: inet_sock_set_state, sock_recv_length, "
+			    "sock_send_length, sched_process_fork, _exec, _exit, task_rename; "
+			    "ring of %u MiB",
+			    RING_BYTES >> 20);
 	tasks_check_gone(a);
 	attach_note_waiting(a);
 	attach_describe(a);

@@ -82,7 +82,7 @@ static int probes_explain(struct attach *a, int err, const char *doing)
 	if (err == EPERM || err == EACCES)
 		return attach_fail(a, EPERM,
 				   "%s: not permitted; run as root, or with the capabilities CAP_BPF, "
-				   "CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN (to see all processes)%s",
+				   "CAP_PERFMON and CAP_NET_ADMIN%s",
 				   doing,
 				   geteuid() ? "" : "; as root, a container or a lockdown of the kernel "
 						    "forbids it");

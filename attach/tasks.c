@@ -122,6 +122,20 @@ static void exe_learn_globs(struct attach *a)
 	}
 }
 
+/* Marks a process that exists; with -v, says which and why. */
+static int mark(struct attach *a, pid_t pid, uint32_t bits, const char *why)
+{
+	char comm[32];
+	int err = probes_mark(&a->probes, pid, bits);
+
+	if (err || !a->opt.verbose)
+		return err;
+	proc_read(pid, "comm", comm, sizeof(comm));
+	comm[strcspn(comm, "\n")] = 0;
+	attach_note(a, "selected", "process %d (%s) is traced: %s", pid, comm, why);
+	return 0;
+}
+
 static void mark_members(struct attach *a, const char *dir, int depth)
 {
 	char path[PATH_MAX];
@@ -134,7 +148,7 @@ static void mark_members(struct attach *a, const char *dir, int depth)
 		return;
 	f = fopen(path, "re");
 	while (f && fscanf(f, "%d", &pid) == 1)
-		probes_mark(&a->probes, pid, ZC_TASK_CGROUP);
+		mark(a, pid, ZC_TASK_CGROUP, "in the control group");
 	if (f)
 		fclose(f);
 	sub = depth < 12 ? opendir(dir) : NULL;
@@ -154,7 +168,7 @@ int tasks_mark_selected(struct attach *a)
 	DIR *proc;
 
 	for (size_t i = 0; i < a->npids; i++)
-		if (probes_mark(&a->probes, a->pids[i], ZC_TASK_PID))
+		if (mark(a, a->pids[i], ZC_TASK_PID, "chosen by its pid"))
 			return attach_fail(a, errno, "too many processes");
 	for (size_t i = 0; i < a->ncgroups; i++)
 		mark_members(a, a->cgroups[i], 0);
@@ -169,10 +183,10 @@ int tasks_mark_selected(struct attach *a)
 
 		if (!pid || pid == getpid())
 			continue;
-		if (a->npids && pid_descends(a, pid))
-			probes_mark(&a->probes, pid, ZC_TASK_PID);
+		if (a->npids && !pid_listed(a, pid) && pid_descends(a, pid))
+			mark(a, pid, ZC_TASK_PID, "a descendant of one chosen by its pid");
 		if (name_fits(a, pid))
-			probes_mark(&a->probes, pid, ZC_TASK_NAME);
+			mark(a, pid, ZC_TASK_NAME, "its name or executable fits");
 	}
 	closedir(proc);
 	return 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/duration.h"
 #include "cli/ports.h"
@@ -27,6 +28,7 @@ enum {
 	OPT_INTERVAL,
 	OPT_SORT,
 	OPT_STATS,
+	OPT_COLOR,
 };
 
 static const struct argp_option table[] = {
@@ -51,16 +53,17 @@ static const struct argp_option table[] = {
 	{ "interface", 'i', "IF", 0, "Capture packets on IF: no process names, needs less", 2 },
 
 	{ .doc = "What to show:", .group = 3 },
-	{ "output", 'o', "FORMAT", 0, "'text' (default), 'json' or 'summary'", 3 },
+	{ "output", 'o', "FORMAT", 0, "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary'", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins", 3 },
 	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
 	  "Paths that no --route matches: 'heuristic' (default), 'path' or 'wildcard'", 3 },
-	{ "header", OPT_HEADER, "NAME", 0, "JSON: carry this header field; '*' for all", 3 },
-	{ "body", OPT_BODY, "BYTES", 0, "JSON: carry the first BYTES of content", 3 },
+	{ "header", OPT_HEADER, "NAME", 0, "JSON, top: carry this header field; '*' for all", 3 },
+	{ "body", OPT_BODY, "BYTES", 0, "JSON, top: carry the first BYTES of content", 3 },
 	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
-	{ "interval", OPT_INTERVAL, "TIME", 0, "Summary: a table every TIME, not only at the end", 3 },
-	{ "sort", OPT_SORT, "KEY", 0, "Summary: order of the rows (default: count)", 3 },
+	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
+	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
+	{ "color", OPT_COLOR, "WHEN", 0, "Top: 'auto' (default), 'always' or 'never'", 3 },
 
 	{ .doc = "How long, and how much is said:", .group = 4 },
 	{ "count", 'n', "N", 0, "Stop after N spans", 4 },
@@ -175,7 +178,7 @@ static int set_capture(struct options *o, const char *arg)
 
 static int set_output(struct options *o, const char *arg)
 {
-	static const char *const names[] = { "text", "json", "summary", NULL };
+	static const char *const names[] = { "text", "json", "summary", "top", NULL };
 	int i, err = choose(o, "output", arg, names, &i);
 
 	if (err)
@@ -183,6 +186,16 @@ static int set_output(struct options *o, const char *arg)
 	o->output = (enum output)i;
 	o->output_given = 1;
 	return 0;
+}
+
+static int set_color(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "auto", "always", "never", NULL };
+	int i, err = choose(o, "color", arg, names, &i);
+
+	if (!err)
+		o->color = (enum color)i;
+	return err;
 }
 
 static int set_role(struct options *o, const char *arg)
@@ -211,6 +224,7 @@ static int set_unmatched(struct options *o, const char *arg)
 static int set_sort(struct options *o, const char *arg)
 {
 	o->sort = summary_sort_key(arg);
+	o->sort_given = arg;
 	if (o->sort >= 0)
 		return 0;
 	return wrong(o, "sort '%.64s': must be one of %s", arg, summary_sort_keys());
@@ -277,6 +291,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_time(o, "interval", arg, &o->interval_ns);
 	case OPT_SORT:
 		return set_sort(o, arg);
+	case OPT_COLOR:
+		return set_color(o, arg);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -378,13 +394,24 @@ static int check_source(struct options *o)
 	return 0;
 }
 
+/* The dashboard is what a person at a terminal wants; not while a command writes there, too. */
+static void default_output(struct options *o)
+{
+	const char *term = getenv("TERM");
+
+	if (!o->output_given && !o->command && !(o->write && !strcmp(o->write, "-")) &&
+	    isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb"))
+		o->output = OUTPUT_TOP;
+}
+
 static int check_output(struct options *o)
 {
-	if (o->output != OUTPUT_SUMMARY && (o->interval_ns || o->sort >= 0))
-		return wrong(o, "%s is about tables; give -o summary with it",
+	default_output(o);
+	if (o->output != OUTPUT_SUMMARY && o->output != OUTPUT_TOP && (o->interval_ns || o->sort >= 0))
+		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : "--sort");
-	if (o->output != OUTPUT_JSON && (o->headers.n || o->body))
-		return wrong(o, "%s is carried in JSON only; give -o json with it",
+	if (o->output != OUTPUT_JSON && o->output != OUTPUT_TOP && (o->headers.n || o->body))
+		return wrong(o, "%s is for -o json and -o top; give one of them with it",
 			     o->headers.n ? "--header" : "--body");
 	if (o->sort < 0)
 		o->sort = summary_sort_key("count");

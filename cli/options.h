@@ -21,7 +21,8 @@
 
 #define OPTIONS_MAX_BODY (1u << 20)
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_NONE };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_TOP, OUTPUT_NONE };
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture { CAPTURE_AUTO, CAPTURE_SKB, CAPTURE_PACKET };
 
 struct string_list {
@@ -58,6 +59,8 @@ struct options {
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns; /* 0: once, at the end */
 	int sort;	      /* a summary_sort_key(); -1: not given */
+	const char *sort_given; /* its name; NULL: not given */
+	enum color color;
 	int stats, quiet, verbose;
 
 	char error[256];

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/session_impl.h"
+#include "cli/top.h"
 
 #define TICK_NS 20000000u
 
@@ -56,7 +57,11 @@ static void on_span(void *session, const struct span *span)
 
 	if (s->opt->count && s->shown >= s->opt->count)
 		return;
-	if (!selected(s, span) || (s->filter && !filter__match(s->filter, span)))
+	if (!selected(s, span))
+		return;
+	if (s->tui)
+		tui__span(s->tui, span);
+	if (s->filter && !filter__match(s->filter, span))
 		return;
 	s->shown++;
 	if (s->sink)
@@ -71,6 +76,8 @@ static void on_note(void *session, const struct note *n)
 
 	if (!s->opt->quiet)
 		complain("note: %s", n->text);
+	if (s->tui)
+		tui__note(s->tui, n);
 	if (s->sink && s->sink->ops->note)
 		s->sink->ops->note(s->sink, n);
 }
@@ -159,13 +166,14 @@ static struct sink *make_sink(struct session *s)
 		.headers = o->headers.v,
 		.nheaders = o->headers.n,
 		.body = o->body > 0,
-		.interval_ns = o->interval_ns,
+		.interval_ns = o->output == OUTPUT_TOP ? 0 : o->interval_ns,
 		.sort = o->sort,
 	};
 
 	switch (o->output) {
 	case OUTPUT_JSON:
 		return sink_json_new(&so);
+	case OUTPUT_TOP: /* what is left on the screen when the dashboard is gone */
 	case OUTPUT_SUMMARY:
 		return sink_summary_new(&so);
 	default:
@@ -192,13 +200,15 @@ int pipeline_prepare(struct session *s)
 		s->sink = make_sink(s);
 		status = s->sink ? 0 : EXIT_FAILED;
 	}
+	if (!status && s->opt->output == OUTPUT_TOP)
+		status = top_prepare(s);
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
 }
 
-static int start_recorder(struct session *s)
+int pipeline_record(struct session *s, const char *path, char *err, size_t errlen)
 {
-	char err[512], description[320];
+	char description[320];
 	struct recorder_options ro = {
 		.wall_offset = s->origin.source->wall_offset,
 		.start = s->origin.source->start,
@@ -209,19 +219,23 @@ static int start_recorder(struct session *s)
 		 s->opt->read ? s->opt->read : s->origin.what);
 	if (!s->opt->no_redact) {
 		s->mask = mask__new();
-		if (!s->mask)
-			return EXIT_FAILED;
+		if (!s->mask) {
+			snprintf(err, errlen, "out of memory");
+			return -ENOMEM;
+		}
 		ro.mask = mask__segment;
 		ro.ctx = s->mask;
 	}
-	s->recorder = recorder__new(s->opt->write, &ro, err, sizeof(err));
+	s->recorder = recorder__new(path, &ro, err, errlen);
+	s->recorder_told = 0;
 	if (s->recorder)
 		return 0;
-	complain("%s", err);
-	return EXIT_FAILED;
+	mask__free(s->mask);
+	s->mask = NULL;
+	return -EIO;
 }
 
-int pipeline_start(struct session *s)
+static int make_engine(struct session *s)
 {
 	const struct engine_options eo = {
 		.body_bytes = s->opt->body,
@@ -237,9 +251,38 @@ int pipeline_start(struct session *s)
 	};
 
 	s->engine = engine__new(&eo);
-	if (!s->engine)
+	return s->engine ? 0 : EXIT_FAILED;
+}
+
+int pipeline_start(struct session *s)
+{
+	char err[512];
+	int status = make_engine(s);
+
+	if (status || !s->opt->write)
+		return status;
+	if (!pipeline_record(s, s->opt->write, err, sizeof(err)))
+		return 0;
+	complain("%s", err);
+	return EXIT_FAILED;
+}
+
+int pipeline_restart(struct session *s)
+{
+	struct engine *before = s->engine;
+	struct sink *sink = make_sink(s);
+
+	if (!sink || make_engine(s)) {
+		if (sink)
+			sink->ops->free(sink);
+		s->engine = before;
 		return EXIT_FAILED;
-	return s->opt->write ? start_recorder(s) : 0;
+	}
+	engine__free(before);
+	s->sink->ops->free(s->sink);
+	s->sink = sink;
+	s->shown = s->first_event = s->last_event = s->next_tick = 0;
+	return 0;
 }
 
 static void tick_sink(struct session *s, uint64_t now)
@@ -339,6 +382,7 @@ int pipeline_finish(struct session *s)
 
 void pipeline_free(struct session *s)
 {
+	tui__free(s->tui);
 	if (s->sink)
 		s->sink->ops->free(s->sink);
 	out_release(&s->out);

@@ -9,6 +9,7 @@
 
 #include "cli/session_impl.h"
 #include "cli/signals.h"
+#include "cli/top.h"
 
 #define POLL_MS 20
 #define DRAIN_NS 1000000000u /* the last look into the ring takes no longer */
@@ -75,14 +76,17 @@ static int begin(struct session *s)
 		complain("%s", err);
 		return status;
 	}
-	status = pipeline_start(s);
+	if (s->tui)
+		status = top_source(s);
+	if (!status)
+		status = pipeline_start(s);
 	if (status)
 		return status;
 	if (s->origin.backend && !s->opt->quiet)
 		complain("tracing %s (backend %s)", s->origin.what, s->origin.backend);
 	if (s->command)
 		command__go(s->command);
-	return 0;
+	return s->tui ? top_open(s) : 0;
 }
 
 /* ---- the loop */
@@ -166,6 +170,8 @@ static int loop(struct session *s)
 		if (n < 0 && n != -EINTR)
 			return EXIT_FAILED;
 		pipeline_tick(s, time_now(s, n, before));
+		if (s->tui && tui__step(s->tui))
+			return 0;
 		if (s->opt->stats)
 			stats_tick(&s->stats, monotonic(), s->engine, src);
 		if (s->done || s->out.error || time_is_up(s, began))
@@ -198,6 +204,8 @@ static int finish(struct session *s, int status)
 	const char *error = s->origin.source->ops->error(s->origin.source);
 	int failed;
 
+	if (s->tui)
+		tui__close(s->tui);
 	if (status && error)
 		complain("%s", error);
 	failed = pipeline_finish(s);

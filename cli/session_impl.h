@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/procnames.h"
 #include "cli/stats.h"
+#include "cli/tui/tui.h"
 #include "core/recorder.h"
 #include "core/route.h"
 #include "sinks/sink.h"
@@ -28,6 +29,8 @@ struct session {
 	struct filter *filter; /* NULL: everything is shown */
 	struct sink *sink;     /* NULL: nothing is */
 	struct out out;
+	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
+	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is origin.source */
 
 	struct command *command; /* NULL: none */
 	int signals;		 /* descriptor, see signals.h */
@@ -47,6 +50,12 @@ int pipeline_prepare(struct session *s);
 
 /* What depends on the source, which is open: engine and recorder. 0 or an exit status. */
 int pipeline_start(struct session *s);
+
+/* Engine and sink anew, for a source that begins anew. 0 or an exit status. */
+int pipeline_restart(struct session *s);
+
+/* Records from now on into path. 0, or a negative errno with one line in err. */
+int pipeline_record(struct session *s, const char *path, char *err, size_t errlen);
 
 /* source_event_fn */
 void pipeline_event(void *session, const struct zc_ev *ev);

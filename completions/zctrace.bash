@@ -32,11 +32,12 @@ _zctrace()
 	-P|--port) words=$(_zctrace_listening) ;;
 	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
-	-o|--output) words='text json summary' ;;
+	-o|--output) words='top text json summary' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
 	--capture) words='auto skb packet' ;;
+	--color) words='auto always never' ;;
 	--sort) words='count route method kind service rate errors p50 p90 p99 max bytes incomplete' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
@@ -46,7 +47,7 @@ _zctrace()
 		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
 			--no-downstream --read= --write= --capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--sort= --count= --duration= --stats --quiet --verbose --help --usage
+			--sort= --color= --count= --duration= --stats --quiet --verbose --help --usage
 			--version
 			-P -p -c -e -a -r -w -i -o -f -n -d -q -v -V -?'
 		;;

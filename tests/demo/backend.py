@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Shop(BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    wbufsize = 65536  # head and content leave together
 
     def answer(self, status, value):
         body = json.dumps(value).encode()
@@ -28,7 +29,7 @@ class Shop(BaseHTTPRequestHandler):
                 self.answer(200, {'order': number, 'items': ['tea', 'cup'] * 10})
         elif path == '/reports/daily':
             time.sleep(0.25)
-            self.answer(200, {'rows': list(range(2000))})
+            self.answer(200, {'rows': list(range(400))})
         elif path == '/health':
             self.answer(200, {'ok': True})
         else:

@@ -116,7 +116,8 @@ def haproxy_both_sides(t):
     node = Node(t)
     proxy = Haproxy(t, f'127.0.0.1:{node.port}')
     dump = Tcpdump(t, 'a.pcap', expression=f'tcp port {proxy.port} or tcp port {node.port}')
-    exchanges = exchange_some(proxy.addr, ['/size/10', '/chunked/5000', '/status/500', '/size/100000'], ('GET', 'HEAD'))
+    exchanges = exchange_some(proxy.addr, ['/size/10', '/chunked/5000', '/status/500', '/size/100000'],
+                              ('GET', 'HEAD'))
     path = dump.stop()
     spans, _ = agree(t, path, exchanges, proxy.port)
     exact(t, spans, exchanges)

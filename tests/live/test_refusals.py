@@ -58,6 +58,25 @@ def capabilities(t):
 
 
 @test
+def old_kernel(t):
+    """a kernel without the tracepoints of 6.3: what is missing, and what works instead, status 3"""
+    path = t.path('old.btf')
+    with open('/sys/kernel/btf/vmlinux', 'rb') as f:
+        types = f.read()
+    name = b'btf_trace_sock_recv_length\0'
+    if name not in types:
+        raise Skip('this kernel is an old one: it has no sock_recv_length')
+    with open(path, 'wb') as f:
+        f.write(types.replace(name, b'btf_trace_sock_recv_nothing'[:len(name) - 1] + b'\0'))
+    old = ['unshare', '-m', 'sh', '-c',
+           f'mount --bind {path} /sys/kernel/btf/vmlinux || exit 99; exec "$@"', 'sh']
+    if t.run([*old, 'true']).returncode:
+        raise Skip('cannot put other type information in place of the kernel\'s')
+    for selector in (['--capture=skb', '--port', '80'], ['--all']):
+        refused(t, selector, 3, 'too old', r'6\.3', 'sock_recv_length', prefix=old)
+
+
+@test
 def no_btf(t):
     """no BTF: the kernel option, status 3; or, where packets will do, a note that says so"""
     hide = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf || exit 99; exec "$@"', 'sh']

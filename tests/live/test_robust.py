@@ -11,9 +11,8 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import (ZCTRACE, Skip, Zctrace, end_process, free_port, main, need, query_id, replay, test,
-                 wait_for)
-from load import mixed, nginx_files
+from lib import ZCTRACE, Skip, Zctrace, end_process, free_port, main, need, query_id, test, wait_for
+from load import nginx_files
 from servers import Nginx, Target
 
 

@@ -148,6 +148,25 @@ def by_cgroup(t):
 
 
 @test
+def by_container(t):
+    """--container finds the control group by the beginning of the container's id"""
+    ident = 'c0ffee' + os.urandom(29).hex()
+    path = os.path.join(cgroup_root(), f'zctrace-{ident}.scope')
+    try:
+        os.makedirs(path)
+    except OSError as e:
+        raise Skip(f'{path}: {e.strerror}') from e
+    t.stack.callback(lambda: wait_for(lambda: not os.system(f'rmdir {path} 2>/dev/null'), 3, 0.1))
+    inside, outside = Target(t, 'plain'), Target(t, 'plain')
+    with open(os.path.join(path, 'cgroup.procs'), 'w', encoding='ascii') as f:
+        f.write(str(inside.pid))
+    z = Zctrace(t, '--container', ident[:12])
+    exchanges = [get(inside.addr), get(inside.addr)]
+    get(outside.addr)
+    only(t, z, exchanges)
+
+
+@test
 def everything(t):
     """--all takes every process, both ends"""
     a, b = Target(t, 'plain'), Target(t, 'http')

@@ -1,0 +1,98 @@
+#include "cli/top.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/session_impl.h"
+
+/* The replay goes back: the file from its beginning, and nothing that knows what came after. */
+static struct source *rewind_file(void *session, char *err, size_t errlen)
+{
+	struct session *s = session;
+	struct origin again;
+
+	if (!strcmp(s->opt->read, "-")) {
+		snprintf(err, errlen, "standard input cannot be played from the beginning again");
+		return NULL;
+	}
+	if (origin_open(&again, s->opt, 0, pipeline_note, s, err, errlen))
+		return NULL;
+	if (pipeline_restart(s)) {
+		snprintf(err, errlen, "out of memory");
+		origin_close(&again);
+		return NULL;
+	}
+	tui__restart(s->tui, s->engine);
+	return again.source;
+}
+
+static int record(void *session, const char *path, char *err, size_t errlen)
+{
+	struct session *s = session;
+	int status = 0;
+
+	if (path)
+		return pipeline_record(s, path, err, errlen);
+	if (!s->recorder)
+		return 0;
+	status = recorder__finish(s->recorder);
+	if (status)
+		snprintf(err, errlen, "%s", recorder__error(s->recorder));
+	recorder__free(s->recorder);
+	mask__free(s->mask);
+	s->recorder = NULL;
+	s->mask = NULL;
+	return status;
+}
+
+int top_prepare(struct session *s)
+{
+	const struct options *o = s->opt;
+	const struct tui_options to = {
+		.filter = o->filter,
+		.sort = o->sort_given,
+		.interval_ns = o->interval_ns,
+		.color = o->color == COLOR_NEVER  ? SCREEN_COLOR_NEVER :
+			 o->color == COLOR_ALWAYS ? SCREEN_COLOR_ALWAYS :
+						    SCREEN_COLOR_AUTO,
+		.redact = !o->no_redact,
+		.headers = o->headers.v,
+		.nheaders = o->headers.n,
+		.body = o->body > 0,
+		.record = o->read ? NULL : record,
+		.recording = o->write,
+	};
+
+	s->tui = tui__new(&to);
+	return s->tui ? 0 : EXIT_FAILED;
+}
+
+int top_source(struct session *s)
+{
+	if (!s->opt->read)
+		return 0;
+	s->replay = replay__new(s->origin.source, rewind_file, s);
+	if (!s->replay)
+		return EXIT_FAILED;
+	s->origin.source = replay__source(s->replay);
+	return 0;
+}
+
+int top_open(struct session *s)
+{
+	const struct tui_sources from = {
+		.engine = s->engine,
+		.source = s->origin.source,
+		.replay = s->replay,
+		.target = s->opt->read ? s->opt->read : s->origin.what,
+		.backend = s->origin.backend,
+		.ctx = s,
+	};
+	char err[200];
+
+	if (!tui__open(s->tui, &from, err, sizeof(err)))
+		return 0;
+	complain("%s", err);
+	return EXIT_UNSUPPORTED;
+}

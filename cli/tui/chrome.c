@@ -1,0 +1,288 @@
+/*
+ * chrome.c - what is around every view: context at the top, keys at the bottom
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/tui/tui_impl.h"
+#include "sinks/format.h"
+
+#define SMALL 9 /* lines; with fewer, one line at the top must do */
+
+struct item {
+	enum style style;
+	char text[64];
+};
+
+int chrome_body_y(const struct screen *s)
+{
+	return screen__height(s) < SMALL ? 1 : 2;
+}
+
+int chrome_body_height(const struct screen *s)
+{
+	int h = screen__height(s) - chrome_body_y(s) - 1;
+
+	return h > 1 ? h : 1;
+}
+
+static void uptime_text(char *buf, size_t n, uint64_t ns)
+{
+	uint64_t s = ns / 1000000000;
+
+	if (s < 3600)
+		snprintf(buf, n, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
+	else
+		snprintf(buf, n, "%u:%02u:%02u", (unsigned)(s / 3600), (unsigned)(s / 60 % 60),
+			 (unsigned)(s % 60));
+}
+
+/* "up 1:23"; of a replay where it is and how fast it goes. */
+static void time_item(const struct tui *t, struct item *i)
+{
+	const struct replay *r = t->from.replay;
+	char up[24];
+
+	uptime_text(up, sizeof(up), t->vitals.uptime_ns);
+	i->style = STYLE_TEXT;
+	if (!r) {
+		snprintf(i->text, sizeof(i->text), "up %s", up);
+		return;
+	}
+	snprintf(i->text, sizeof(i->text), "%s %s.%u x%.4g",
+		 replay__playing(r) ? "playing" : replay__ended(r) ? "end" : "stopped", up,
+		 (unsigned)(t->vitals.uptime_ns / 100000000 % 10), replay__speed(r));
+}
+
+/* In order of weight: what does not fit is left out from the end. */
+static int context_items(const struct tui *t, struct item *v)
+{
+	const struct vitals *x = &t->vitals;
+	uint64_t lost = x->engine.lost_events > x->source.lost_events ? x->engine.lost_events :
+									 x->source.lost_events;
+	char buf[32];
+	struct str s;
+	int n = 0;
+
+	s = tui_count(buf, lost);
+	v[n].style = lost ? STYLE_ERROR : STYLE_TEXT;
+	snprintf(v[n++].text, sizeof(v->text), "lost %.*s", (int)s.n, s.p);
+	time_item(t, &v[n++]);
+	s = tui_rate(buf, x->events_rate);
+	v[n].style = STYLE_TEXT;
+	snprintf(v[n++].text, sizeof(v->text), "%.*s ev/s", (int)s.n, s.p);
+	v[n].style = STYLE_TEXT;
+	snprintf(v[n++].text, sizeof(v->text), "cpu %4.1f%%", x->cpu);
+	v[n].style = STYLE_TEXT;
+	snprintf(v[n++].text, sizeof(v->text), "%5.1fMiB", (double)x->rss / (1 << 20));
+	v[n].style = STYLE_TEXT;
+	snprintf(v[n++].text, sizeof(v->text), "%.20s", t->from.backend ? t->from.backend : "file");
+	return n;
+}
+
+static void draw_context(const struct tui *t, struct screen *s)
+{
+	struct item items[8];
+	int n = context_items(t, items), width = screen__width(s), used = 0, x;
+	int name = screen__put(s, 0, 0, width, STYLE_TITLE, "zctrace ");
+	int least = width < 60 ? 0 : 16; /* columns for the target */
+
+	for (int i = 0; i < n; i++) {
+		int w = (int)strlen(items[i].text) + 2;
+
+		if (name + least + used + w > width)
+			n = i;
+		else
+			used += w;
+	}
+	screen__safe(s, 0, name, width - name - used, STYLE_STRONG, CUT_MIDDLE,
+		     str_of(t->from.target));
+	x = width - used + 2;
+	for (int i = n; i-- > 0;) {
+		screen__put(s, 0, x, width, items[i].style, items[i].text);
+		x += (int)strlen(items[i].text) + 2;
+	}
+}
+
+/* What is not as usual: shown at the right of the tabs. */
+static int state_items(const struct tui *t, struct item *v)
+{
+	int n = 0;
+
+	if (t->paused) {
+		v[n].style = STYLE_SLOW;
+		snprintf(v[n++].text, sizeof(v->text), "PAUSED");
+	}
+	if (t->baseline) {
+		v[n].style = STYLE_GOOD;
+		snprintf(v[n++].text, sizeof(v->text), "since baseline");
+	}
+	if (t->recording) {
+		v[n].style = STYLE_ERROR;
+		snprintf(v[n++].text, sizeof(v->text), "REC");
+	}
+	return n;
+}
+
+static int tab_width(const struct tui *t, int i, int brief)
+{
+	return brief ? 3 : (int)strlen(t->root[i]->ops->name) + 4;
+}
+
+static int tabs_brief(const struct tui *t)
+{
+	int sum = 0;
+
+	for (int i = 0; i < TUI_ROOTS; i++)
+		sum += tab_width(t, i, 0);
+	return sum > screen__width(t->screen);
+}
+
+static void draw_tabs(const struct tui *t, struct screen *s, int y)
+{
+	int x = 0, brief = tabs_brief(t), width = screen__width(s), n, at;
+	struct item items[4];
+	char text[40], filter[PROMPT_MAX + 8];
+
+	for (int i = 0; i < TUI_ROOTS; i++) {
+		enum style st = i == t->current ? STYLE_TAB : STYLE_DIM;
+
+		if (brief)
+			snprintf(text, sizeof(text), " %d ", i + 1);
+		else
+			snprintf(text, sizeof(text), " %d %s ", i + 1, t->root[i]->ops->name);
+		screen__put(s, y, x, width, st, text);
+		x += tab_width(t, i, brief);
+	}
+	if (brief)
+		x += screen__put(s, y, x + 1, width, STYLE_STRONG, tui_view(t)->ops->name) + 1;
+	n = state_items(t, items);
+	at = width;
+	for (int i = 0; i < n; i++) {
+		at -= (int)strlen(items[i].text) + (i > 0);
+		if (at > x)
+			screen__put(s, y, at, width, items[i].style, items[i].text);
+	}
+	if (!t->filter[0] || at - x < 8)
+		return;
+	snprintf(filter, sizeof(filter), "/%s", t->filter);
+	screen__safe(s, y, x + 1, at - x - 2, STYLE_KEY, CUT_MIDDLE, str_of(filter));
+}
+
+/* All in one line: the view, and what must not be overlooked. */
+static void draw_small(const struct tui *t, struct screen *s)
+{
+	struct item items[8];
+	int width = screen__width(s), at = width, n = state_items(t, items);
+	const char *name = tui_view(t)->ops->name;
+
+	if (n < 2) {
+		context_items(t, items + n);
+		n++;
+	}
+	for (int i = 0; i < n; i++) {
+		int w = (int)strlen(items[i].text) + 1;
+
+		if (at - w <= (int)strlen(name))
+			break;
+		at -= w;
+		screen__put(s, 0, at + 1, width, items[i].style, items[i].text);
+	}
+	screen__field(s, 0, 0, at < width ? at : width, STYLE_TAB, 0, name);
+}
+
+/* "Enter:spans  o:group": the keys stand out. */
+static int draw_hints(struct screen *s, int y, int x, const char *hints)
+{
+	while (*hints) {
+		const char *colon = strchr(hints, ':'), *end = strstr(hints, "  ");
+		char text[64];
+		int w;
+
+		if (!end)
+			end = hints + strlen(hints);
+		w = (int)text_width(hints, (size_t)(end - hints)) + 2;
+		if (x + w - 2 > screen__width(s) || !colon)
+			return x;
+		snprintf(text, sizeof(text), "%.*s", (int)(colon - hints), hints);
+		x += screen__put(s, y, x, w, STYLE_KEY, text) + 1;
+		snprintf(text, sizeof(text), "%.*s", (int)(end - colon - 1), colon + 1);
+		x += screen__put(s, y, x, w, STYLE_TEXT, text) + 2;
+		hints = *end ? end + 2 : end;
+	}
+	return x;
+}
+
+static void draw_choice(const struct tui *t, struct screen *s, int y)
+{
+	struct view *v = tui_view(t);
+	const struct table *table = v->ops->table(v);
+	int x = screen__put(s, y, 0, screen__width(s), STYLE_STRONG, "sort by  ");
+
+	for (int c = 0; c < table->ops->ncolumns; c++) {
+		char hint[80];
+
+		snprintf(hint, sizeof(hint), "%c:%s", c < 9 ? '1' + c : 'a' + c - 9,
+			 table->ops->columns[c].name);
+		x = draw_hints(s, y, x, hint);
+	}
+}
+
+static void draw_foot(struct tui *t, struct screen *s)
+{
+	int y = screen__height(s) - 1, x;
+
+	if (t->filter_prompt.active) {
+		prompt_draw(&t->filter_prompt, s, y);
+		return;
+	}
+	if (t->time_prompt.active) {
+		prompt_draw(&t->time_prompt, s, y);
+		return;
+	}
+	if (t->choosing) {
+		draw_choice(t, s, y);
+		return;
+	}
+	if (t->message[0]) {
+		screen__put(s, y, 0, screen__width(s), t->message_style, t->message);
+		return;
+	}
+	x = draw_hints(s, y, 0, tui_view(t)->ops->hints);
+	if (t->depth)
+		x = draw_hints(s, y, x, "Esc:back");
+	if (t->from.replay)
+		x = draw_hints(s, y, x, "p:play/stop  .:step  []:speed  t:time");
+	else
+		x = draw_hints(s, y, x, "p:pause");
+	draw_hints(s, y, x, "?:help  q:quit  /:filter  b:baseline  s:sort  w:save  Tab:next view");
+}
+
+int chrome_tab_at(const struct tui *t, const struct key *k)
+{
+	int x = 0;
+
+	if (chrome_body_y(t->screen) != 2 || k->y != 1 || k->code != SK_CLICK)
+		return -1;
+	for (int i = 0; i < TUI_ROOTS; i++) {
+		int w = tab_width(t, i, tabs_brief(t));
+
+		if (k->x >= x && k->x < x + w)
+			return i;
+		x += w;
+	}
+	return -1;
+}
+
+void chrome_draw(struct tui *t)
+{
+	struct screen *s = t->screen;
+
+	if (chrome_body_y(s) == 1) {
+		draw_small(t, s);
+	} else {
+		draw_context(t, s);
+		draw_tabs(t, s, 1);
+	}
+	draw_foot(t, s);
+}

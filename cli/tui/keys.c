@@ -1,0 +1,266 @@
+/*
+ * keys.c - the keys that mean the same in every view
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/filter.h"
+#include "cli/tui/tui_impl.h"
+
+#define SECOND 1000000000ull
+#define JUMP (5 * SECOND)
+
+/* ---- filter */
+
+static void apply_filter(struct tui *t)
+{
+	struct prompt *p = &t->filter_prompt;
+	struct filter_error err;
+	struct filter *f = NULL;
+
+	if (p->len) {
+		f = filter__new(p->text, &err);
+		if (!f) {
+			snprintf(p->error, sizeof(p->error), "%s", err.message);
+			p->error_at = err.offset;
+			/* where the mistake is, to mend it */
+			p->at = err.offset <= p->len ? err.offset : p->len;
+			return;
+		}
+	}
+	prompt_remember(p);
+	p->active = 0;
+	snprintf(t->filter, sizeof(t->filter), "%s", p->text);
+	model_filter(&t->model, f);
+	t->stale = 1;
+}
+
+static void apply_time(struct tui *t)
+{
+	struct prompt *p = &t->time_prompt;
+	struct replay *r = t->from.replay;
+	uint64_t to;
+
+	if (replay_parse_time(p->text, replay__begin(r), replay__now(r), &to)) {
+		snprintf(p->error, sizeof(p->error),
+			 "a time: end, +10s, -2s, 1m30s since the beginning, or 14:03:20");
+		p->error_at = 0;
+		return;
+	}
+	prompt_remember(p);
+	p->active = 0;
+	replay__jump(r, to);
+	t->was_playing = 1;
+}
+
+static int prompt_keys(struct tui *t, const struct key *k)
+{
+	if (t->filter_prompt.active) {
+		if (prompt_key(&t->filter_prompt, k) == PROMPT_ACCEPTED)
+			apply_filter(t);
+		return 1;
+	}
+	if (t->time_prompt.active) {
+		if (prompt_key(&t->time_prompt, k) == PROMPT_ACCEPTED)
+			apply_time(t);
+		return 1;
+	}
+	return 0;
+}
+
+/* ---- sorting by a column's number */
+
+static struct table *table_of(const struct tui *t)
+{
+	struct view *v = tui_view(t);
+
+	return v->ops->table ? v->ops->table(v) : NULL;
+}
+
+static void choose_column(struct tui *t, const struct key *k)
+{
+	struct table *table = table_of(t);
+	int c = -1;
+
+	t->choosing = 0;
+	if (k->code >= '1' && k->code <= '9')
+		c = k->code - '1';
+	else if (k->code >= 'a' && k->code <= 'z')
+		c = k->code - 'a' + 9;
+	if (table && c >= 0)
+		table_sort(table, c);
+}
+
+/* ---- display */
+
+static void go_on(struct tui *t)
+{
+	model_resume(&t->model);
+	t->paused = 0;
+	t->stale = 1;
+}
+
+static void toggle_pause(struct tui *t)
+{
+	struct replay *r = t->from.replay;
+
+	if (r) {
+		if (replay__ended(r) && !replay__playing(r))
+			replay__jump(r, replay__begin(r));
+		replay__play(r, !replay__playing(r) || replay__ended(r));
+		t->was_playing = 1;
+	} else if (t->paused) {
+		go_on(t);
+	} else if (model_pause(&t->model)) {
+		tui_say(t, STYLE_ERROR, "out of memory");
+	} else {
+		/* what is shown is what was there when the key was pressed */
+		struct view *v = tui_view(t);
+
+		vitals_measure(t);
+		if (v->ops->refresh)
+			v->ops->refresh(v);
+		t->paused = 1;
+	}
+}
+
+static void toggle_baseline(struct tui *t)
+{
+	t->baseline = !t->baseline;
+	if (t->baseline)
+		model_mark(&t->model, t->vitals.now);
+	else
+		model_unmark(&t->model);
+	tui_say(t, STYLE_TEXT, t->baseline ?
+		"baseline: from here on; b again for all" : "since the beginning");
+	t->stale = 1;
+}
+
+static void clear(struct tui *t)
+{
+	model_clear(&t->model);
+	if (t->baseline) {
+		t->baseline = 0;
+		model_unmark(&t->model);
+	}
+	memset(t->incomplete, 0, sizeof(t->incomplete));
+	tui_say(t, STYLE_TEXT, "cleared");
+	t->stale = 1;
+}
+
+static void change_interval(struct tui *t, int longer)
+{
+	static const uint64_t steps[] = { SECOND / 10, SECOND / 5, SECOND / 2, SECOND,
+					  2 * SECOND,  5 * SECOND, 10 * SECOND };
+	const int n = sizeof(steps) / sizeof(*steps);
+	int i = 0;
+
+	while (i < n - 1 && steps[i] < t->interval_ns)
+		i++;
+	i += longer ? 1 : -1;
+	i = i < 0 ? 0 : i >= n ? n - 1 : i;
+	t->interval_ns = steps[i];
+	tui_say(t, STYLE_TEXT, "interval %g s", (double)steps[i] / (double)SECOND);
+}
+
+static void show_root(struct tui *t, int i)
+{
+	while (t->depth)
+		tui_pop(t);
+	t->current = (i + TUI_ROOTS) % TUI_ROOTS;
+	t->stale = 1;
+}
+
+static void jump_by(struct tui *t, int sign)
+{
+	struct replay *r = t->from.replay;
+	uint64_t now = replay__now(r), begin = replay__begin(r);
+
+	replay__jump(r, sign > 0 ? now + JUMP : now > begin + JUMP ? now - JUMP : begin);
+	t->was_playing = 1;
+}
+
+static int replay_keys(struct tui *t, const struct key *k)
+{
+	struct replay *r = t->from.replay;
+
+	if (!r)
+		return 0;
+	switch (k->code) {
+	case '.':
+		replay__step(r);
+		t->was_playing = 1;
+		return 1;
+	case '[': replay__set_speed(r, replay__speed(r) / 2); break;
+	case ']': replay__set_speed(r, replay__speed(r) * 2); break;
+	case '{': jump_by(t, -1); return 1;
+	case '}': jump_by(t, 1); return 1;
+	case 't': prompt_open(&t->time_prompt, "go to ", ""); return 1;
+	default: return 0;
+	}
+	t->stale = 1;
+	return 1;
+}
+
+static int program_keys(struct tui *t, const struct key *k)
+{
+	int tab = chrome_tab_at(t, k);
+
+	if (tab >= 0 || (k->code >= '1' && k->code < '1' + TUI_ROOTS)) {
+		show_root(t, tab >= 0 ? tab : k->code - '1');
+		return 1;
+	}
+	switch (k->code) {
+	case 'q':
+	case SK_F10: t->quit = 1; return 1;
+	case '?':
+	case 'h':
+	case SK_F1:
+		if (tui_view(t)->ops != &view_help)
+			tui_push(t, view_new(t, &view_help));
+		return 1;
+	case SK_ESC:
+	case SK_BACKSPACE: tui_pop(t); return 1;
+	case SK_TAB: show_root(t, t->current + 1); return 1;
+	case SK_BACK_TAB: show_root(t, t->current - 1); return 1;
+	case '/':
+	case SK_F4: prompt_open(&t->filter_prompt, "/", t->filter); return 1;
+	case 'p':
+	case ' ': toggle_pause(t); return 1;
+	case 'b': toggle_baseline(t); return 1;
+	case 'c': clear(t); return 1;
+	case 'w': save_view(t); return 1;
+	case 'W': toggle_recording(t); return 1;
+	case '+':
+	case '=': change_interval(t, 1); return 1;
+	case '-': change_interval(t, 0); return 1;
+	case 's':
+	case SK_F6: t->choosing = table_of(t) != NULL; return 1;
+	case SK_RESIZE: t->stale = 1; return 1;
+	default: return replay_keys(t, k);
+	}
+}
+
+int keys_handle(struct tui *t, const struct key *k)
+{
+	struct view *v = tui_view(t);
+	struct table *table;
+
+	if (k->code == SK_RESIZE) {
+		t->dirty = 1;
+		return 1;
+	}
+	if (prompt_keys(t, k))
+		return 1;
+	t->message[0] = '\0';
+	if (t->choosing) {
+		choose_column(t, k);
+		return 1;
+	}
+	if (v->ops->key && v->ops->key(v, k))
+		return 1;
+	table = table_of(t);
+	if (table && table_key(table, k))
+		return 1;
+	return program_keys(t, k);
+}

@@ -1,0 +1,154 @@
+#include "cli/tui/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cli/filter.h"
+
+static struct model_store *store_new(void)
+{
+	struct model_store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	ring_init(&s->ring);
+	for (int i = 0; i < BY_COUNT; i++) {
+		groups_init(&s->all[i], (enum group_by)i);
+		groups_init(&s->match[i], (enum group_by)i);
+	}
+	return s;
+}
+
+static void store_free(struct model_store *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < BY_COUNT; i++) {
+		groups_release(&s->all[i]);
+		groups_release(&s->match[i]);
+	}
+	ring_release(&s->ring);
+	free(s);
+}
+
+static void store_add(struct model_store *st, struct filter *f, const struct span *s)
+{
+	int shown = !f || filter__match(f, s);
+
+	st->spans++;
+	st->errors += s->error != SPAN_OK;
+	(void)ring_add(&st->ring, s, shown);
+	for (int i = 0; i < BY_COUNT; i++) {
+		groups_add(&st->all[i], s);
+		if (f && shown)
+			groups_add(&st->match[i], s);
+	}
+}
+
+static void store_filter(struct model_store *st, struct filter *f)
+{
+	for (int i = 0; i < BY_COUNT; i++) {
+		uint64_t mark = st->all[i].base_since;
+
+		groups_release(&st->match[i]);
+		/* what came before is part of the baseline only if it came before it */
+		st->match[i].base_since = mark;
+	}
+	for (uint64_t n = st->ring.first; n < st->ring.end; n++) {
+		const struct span *s = ring_get(&st->ring, n);
+		int shown = !f || filter__match(f, s);
+
+		ring_slot(&st->ring, n)->shown = shown != 0;
+		for (int i = 0; f && shown && i < BY_COUNT; i++)
+			groups_add(&st->match[i], s);
+	}
+}
+
+int model_init(struct model *m)
+{
+	m->filter = NULL;
+	m->behind = NULL;
+	m->now = store_new();
+	return m->now ? 0 : -ENOMEM;
+}
+
+void model_release(struct model *m)
+{
+	store_free(m->now);
+	store_free(m->behind);
+	filter__free(m->filter);
+	m->now = m->behind = NULL;
+	m->filter = NULL;
+}
+
+void model_span(struct model *m, const struct span *s)
+{
+	store_add(m->behind ? m->behind : m->now, m->filter, s);
+}
+
+void model_filter(struct model *m, struct filter *f)
+{
+	filter__free(m->filter);
+	m->filter = f;
+	store_filter(m->now, f);
+	if (m->behind)
+		store_filter(m->behind, f);
+}
+
+int model_pause(struct model *m)
+{
+	if (!m->behind)
+		m->behind = store_new();
+	return m->behind ? 0 : -ENOMEM;
+}
+
+void model_resume(struct model *m)
+{
+	struct model_store *b = m->behind;
+
+	if (!b)
+		return;
+	m->behind = NULL;
+	for (uint64_t n = b->ring.first; n < b->ring.end; n++)
+		(void)ring_add(&m->now->ring, ring_get(&b->ring, n), ring_slot(&b->ring, n)->shown);
+	for (int i = 0; i < BY_COUNT; i++) {
+		groups_merge(&m->now->all[i], &b->all[i]);
+		groups_merge(&m->now->match[i], &b->match[i]);
+	}
+	m->now->spans += b->spans;
+	m->now->errors += b->errors;
+	store_free(b);
+}
+
+void model_clear(struct model *m)
+{
+	struct model_store *s = m->now;
+
+	for (int i = 0; i < BY_COUNT; i++) {
+		groups_release(&s->all[i]);
+		groups_release(&s->match[i]);
+	}
+	ring_clear(&s->ring);
+	s->spans = s->errors = 0;
+}
+
+void model_mark(struct model *m, uint64_t now)
+{
+	for (int i = 0; i < BY_COUNT; i++) {
+		groups_mark(&m->now->all[i], now);
+		groups_mark(&m->now->match[i], now);
+	}
+}
+
+void model_unmark(struct model *m)
+{
+	for (int i = 0; i < BY_COUNT; i++) {
+		groups_unmark(&m->now->all[i]);
+		groups_unmark(&m->now->match[i]);
+	}
+}
+
+struct groups *model_groups(const struct model *m, enum group_by by)
+{
+	return m->filter ? &m->now->match[by] : &m->now->all[by];
+}

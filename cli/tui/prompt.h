@@ -1,0 +1,37 @@
+/*
+ * prompt.h - a line that is typed at the foot of the screen, with a history
+ *
+ * Keys as in a shell: arrows, Home and End, ^A ^E ^U ^K ^W, Backspace, Delete, Up and Down for
+ * what was typed before; Enter accepts, Esc leaves.
+ */
+#ifndef ZC_CLI_TUI_PROMPT_H
+#define ZC_CLI_TUI_PROMPT_H
+
+#include <stddef.h>
+#include "cli/tui/screen.h"
+
+#define PROMPT_MAX 1024
+#define PROMPT_HISTORY 32
+
+enum prompt_result { PROMPT_GOES_ON, PROMPT_ACCEPTED, PROMPT_LEFT };
+
+struct prompt {
+	int active;
+	const char *label;
+	char text[PROMPT_MAX];
+	size_t len, at; /* octets; at: the cursor */
+	char error[160];
+	size_t error_at; /* octet under which the caret stands */
+	char *history[PROMPT_HISTORY];
+	int nhistory, recalled; /* recalled == nhistory: what is being typed */
+};
+
+void prompt_release(struct prompt *p);
+void prompt_open(struct prompt *p, const char *label, const char *text);
+enum prompt_result prompt_key(struct prompt *p, const struct key *k);
+void prompt_remember(struct prompt *p); /* the text, for the next time */
+
+/* On line y; the error, if any, on the two lines above it (one if there is no more room). */
+void prompt_draw(const struct prompt *p, struct screen *s, int y);
+
+#endif

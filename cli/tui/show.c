@@ -1,0 +1,137 @@
+/*
+ * show.c - figures and spans as short texts
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/tui/tui_impl.h"
+#include "sinks/format.h"
+
+static struct str between(const char *from, const char *to)
+{
+	return (struct str){ from, (size_t)(to - from) };
+}
+
+static struct str printed(char *buf, int n)
+{
+	return (struct str){ buf, n > 0 ? (size_t)n : 0 };
+}
+
+struct str tui_duration(char *buf, uint64_t ns)
+{
+	return between(buf, fmt_short_duration(buf, ns));
+}
+
+struct str tui_size(char *buf, uint64_t bytes)
+{
+	if (bytes == SPAN_UNKNOWN)
+		return (struct str){ "-", 1 };
+	return between(buf, fmt_size(buf, bytes));
+}
+
+struct str tui_count(char *buf, uint64_t n)
+{
+	if (n < 10000)
+		return printed(buf, snprintf(buf, 32, "%llu", (unsigned long long)n));
+	if (n < 1000000)
+		return printed(buf, snprintf(buf, 32, "%.1fk", (double)n / 1e3));
+	if (n < 1000000000)
+		return printed(buf, snprintf(buf, 32, "%.2fM", (double)n / 1e6));
+	return printed(buf, snprintf(buf, 32, "%.2fG", (double)n / 1e9));
+}
+
+struct str tui_rate(char *buf, double rate)
+{
+	if (rate == 0)
+		return (struct str){ "0", 1 };
+	if (rate < 99.95)
+		return printed(buf, snprintf(buf, 32, "%.1f", rate));
+	if (rate < 9999.5)
+		return printed(buf, snprintf(buf, 32, "%.0f", rate));
+	return printed(buf, snprintf(buf, 32, "%.1fk", rate / 1e3));
+}
+
+/* None is told from few: "0" and "<.1". */
+struct str tui_percent(char *buf, uint64_t part, uint64_t whole)
+{
+	double p = whole ? 100.0 * (double)part / (double)whole : 0;
+
+	if (!part)
+		return (struct str){ "0", 1 };
+	if (p < 0.1)
+		return (struct str){ "<.1", 3 };
+	return printed(buf, snprintf(buf, 32, p < 99.95 ? "%.1f" : "%.0f", p));
+}
+
+struct str tui_clock(char *buf, uint64_t wall_ns)
+{
+	time_t t = (time_t)(wall_ns / 1000000000);
+	struct tm tm = { 0 };
+
+	localtime_r(&t, &tm);
+	return printed(buf, snprintf(buf, 32, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min,
+				     tm.tm_sec, (unsigned)(wall_ns / 1000000 % 1000)));
+}
+
+enum style tui_status_style(const struct span *s)
+{
+	if (s->error != SPAN_OK || s->status >= 500)
+		return STYLE_ERROR;
+	return s->status >= 400 ? STYLE_SLOW : STYLE_TEXT;
+}
+
+enum style tui_duration_style(uint64_t ns)
+{
+	return ns != SPAN_UNKNOWN && ns >= TUI_SLOW_NS ? STYLE_SLOW : STYLE_TEXT;
+}
+
+/* The status code; of an exchange without one, why. */
+struct str tui_status(char *buf, const struct span *s)
+{
+	const char *error = span_error_name(s->error);
+
+	if (s->status > 0)
+		return printed(buf, snprintf(buf, 32, "%d", s->status));
+	return str_of(error ? error : "-");
+}
+
+struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port)
+{
+	char *p = buf;
+	int v6 = !addr_is_ipv4(addr);
+
+	if (v6)
+		*p++ = '[';
+	p = fmt_addr(p, addr);
+	if (v6)
+		*p++ = ']';
+	*p++ = ':';
+	return between(buf, fmt_u64(p, port));
+}
+
+static size_t append(char *buf, size_t cap, size_t n, struct str s)
+{
+	size_t room = cap - n;
+
+	if (s.n > room)
+		s.n = room;
+	if (s.p)
+		memcpy(buf + n, s.p, s.n);
+	return n + (s.p ? s.n : 0);
+}
+
+struct str tui_target(const struct tui *t, const struct span *s, char *buf, size_t cap)
+{
+	char part[TEXT_MAX];
+	size_t n = 0;
+
+	if (!s->path.p)
+		return (struct str){ "-", 1 };
+	n = append(buf, cap, n, text_redacted(s->path, 0, t->opt.redact, part, sizeof(part)));
+	if (s->query.p) {
+		n = append(buf, cap, n, (struct str){ "?", 1 });
+		n = append(buf, cap, n, text_redacted(s->query, 1, t->opt.redact, part, sizeof(part)));
+	}
+	return (struct str){ buf, n };
+}

@@ -1,0 +1,66 @@
+/*
+ * tui.h - the dashboard: everything the engine knows, on a terminal
+ *
+ * Life: tui__new (judges options), tui__open (takes over the terminal), then tui__span and
+ * tui__note for what comes in, tui__step at least every 50 ms, tui__close (gives the terminal
+ * back), tui__free. Capture never waits for the screen: tui__step draws at most ten times a second
+ * and reads keys without blocking; spans are copied into stores of fixed bounds (model.h).
+ *
+ * While it is open, standard error is kept aside, and shown when the terminal is given back.
+ */
+#ifndef ZC_CLI_TUI_TUI_H
+#define ZC_CLI_TUI_TUI_H
+
+#include <stddef.h>
+#include "cli/tui/replay.h"
+#include "cli/tui/screen.h"
+#include "core/engine.h"
+#include "core/source.h"
+
+struct tui;
+
+struct tui_options {
+	const char *filter;	/* NULL: none; has been found right */
+	const char *sort;	/* as --sort has it, for Routes; NULL: rate */
+	uint64_t interval_ns;	/* 0: one second */
+	enum screen_color color;
+	int redact;
+	const char *const *headers; /* to be shown with a span; "*": all */
+	unsigned nheaders;
+	int body;		    /* content is to be shown */
+
+	/*
+	 * Starts a recording into path, or ends it (NULL). 0, or a negative errno with one line in
+	 * err. NULL: cannot be.
+	 */
+	int (*record)(void *ctx, const char *path, char *err, size_t errlen);
+	const char *recording; /* the one that is going on from the beginning; NULL: none */
+	void *ctx;
+};
+
+/* Where the dashboard looks for what is not a span. All borrowed. */
+struct tui_sources {
+	struct engine *engine;
+	struct source *source;
+	struct replay *replay;	 /* NULL: live */
+	const char *target;	 /* "port 8000 (nginx, pid 4242)", or the file */
+	const char *backend;	 /* NULL: a file */
+	void *ctx;
+};
+
+struct tui *tui__new(const struct tui_options *o); /* NULL: out of memory */
+int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errlen); /* 0 or -1 */
+
+void tui__span(struct tui *t, const struct span *s);
+void tui__note(struct tui *t, const struct note *n);
+
+/* The engine is another one from now on, which knows nothing yet (the replay went back). */
+void tui__restart(struct tui *t, struct engine *e);
+
+/* Keys, and the picture where it is due. 1: the user wants to leave. */
+int tui__step(struct tui *t);
+
+void tui__close(struct tui *t); /* may be called again, and when not open */
+void tui__free(struct tui *t);	/* closes first; NULL is allowed */
+
+#endif

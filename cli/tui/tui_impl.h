@@ -1,0 +1,199 @@
+/*
+ * tui_impl.h - what the parts of the dashboard share, and what a view is
+ *
+ * A view is a table of functions and one small file; to add one, write the file and put its table
+ * into the list in tui__open(). A view never reads keys or the clock itself.
+ */
+#ifndef ZC_CLI_TUI_TUI_IMPL_H
+#define ZC_CLI_TUI_TUI_IMPL_H
+
+#include "cli/tui/model.h"
+#include "cli/tui/prompt.h"
+#include "cli/tui/replay.h"
+#include "cli/tui/screen.h"
+#include "cli/tui/table.h"
+#include "cli/tui/tui.h"
+#include "sinks/json_writer.h"
+#include "sinks/sink.h"
+
+#define TUI_ROOTS 6
+#define TUI_STACK 8
+#define TUI_NOTES 64
+#define TUI_FLIGHTS 2000u /* requests in flight that are looked at */
+#define TUI_SLOW_NS 500000000ull /* from here on, a duration has the colour of slow */
+
+struct view;
+
+struct view_ops {
+	const char *name;
+	const char *hints; /* for the foot: "Enter:spans  o:group" */
+	size_t size;	   /* of the view's state, which begins with struct view */
+	void (*init)(struct view *v);
+	void (*release)(struct view *v);
+	/* What is known has changed, or may be shown differently: take it over. */
+	void (*refresh)(struct view *v);
+	/* On lines y..y+height-1, height >= 1. */
+	void (*draw)(struct view *v, struct screen *s, int y, int height);
+	int (*key)(struct view *v, const struct key *k); /* 1: taken; before table and program */
+	struct table *(*table)(struct view *v); /* the one that moves and sorts; NULL: none */
+	/* Writes what is shown as JSON lines; returns their number. NULL: nothing to save. */
+	unsigned (*save)(struct view *v, struct out *o);
+};
+
+struct view {
+	const struct view_ops *ops;
+	struct tui *tui;
+};
+
+/* The figures of the moment, frozen while the display is paused. */
+struct vitals {
+	uint64_t now;	     /* wall clock of what is shown */
+	uint64_t uptime_ns;
+	struct engine_stats engine;
+	struct source_stats source;
+	double events_rate, spans_rate, cpu; /* per second; processor time in per cent of one */
+	uint64_t rss;
+};
+
+struct tui_note {
+	uint64_t time_ns;
+	char name[32];
+	char text[200];
+};
+
+struct tui {
+	struct tui_options opt;
+	struct tui_sources from;
+	struct screen *screen;
+	struct model model;
+	enum group_by by;
+
+	struct view *root[TUI_ROOTS];
+	struct view *stack[TUI_STACK]; /* what was opened from the root view; the last one is shown */
+	int current, depth;
+
+	struct prompt filter_prompt, time_prompt;
+	char filter[PROMPT_MAX];
+	char message[256];
+	enum style message_style;
+	uint64_t message_until; /* monotonic */
+
+	struct vitals vitals;
+	struct tui_note notes[TUI_NOTES];
+	unsigned nnotes; /* all that came; the last TUI_NOTES are kept */
+
+	uint64_t interval_ns;
+	uint64_t opened, drawn, refreshed, measured; /* monotonic */
+	uint64_t last_cpu, last_events, last_spans;
+	uint64_t incomplete[SPAN_INCOMPLETE_BITS]; /* spans by what is missing */
+	uint64_t draws;
+	int choosing; /* the next key says by which column to sort */
+	int was_playing;
+	uint64_t shown_position; /* of the replay */
+	int dirty;    /* a key changed something: draw soon */
+	int stale;    /* and refresh before */
+	int paused;   /* the display */
+	int baseline;
+	int quit;
+	int recording;
+	char recording_path[80];
+	int aside; /* standard error as it was; -1: not kept aside */
+	int kept;  /* where it goes */
+};
+
+/* ---- for views */
+
+struct view *view_new(struct tui *t, const struct view_ops *ops);
+void view_free(struct view *v);
+
+/* Opens a view on top of the one that is shown; takes it over. */
+void tui_push(struct tui *t, struct view *v);
+void tui_pop(struct tui *t);
+struct view *tui_view(const struct tui *t);
+
+__attribute__((format(printf, 3, 4))) void tui_say(struct tui *t, enum style st, const char *fmt,
+						  ...);
+
+/* Sends every request in flight that passes the filter, at most TUI_FLIGHTS. */
+void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx);
+
+int tui_matches(const struct tui *t, const struct span *s);
+
+/* ---- pieces of text, in sinks' forms but NUL-terminated and padded by nobody */
+struct str tui_duration(char *buf, uint64_t ns);      /* buf: 32 octets */
+struct str tui_size(char *buf, uint64_t bytes);	      /* 32 */
+struct str tui_count(char *buf, uint64_t n);	      /* 32: 950, 12.3k, 4.56M */
+struct str tui_rate(char *buf, double rate);	      /* 32 */
+struct str tui_percent(char *buf, uint64_t part, uint64_t whole); /* 32 */
+struct str tui_clock(char *buf, uint64_t wall_ns);    /* 32: 14:03:20.125 */
+enum style tui_status_style(const struct span *s);
+enum style tui_duration_style(uint64_t ns);
+struct str tui_status(char *buf, const struct span *s);
+struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port); /* 64 */
+
+/* A fit-to-print "METHOD path?query" with secrets hidden. */
+struct str tui_target(const struct tui *t, const struct span *s, char *buf, size_t cap);
+
+/* ---- views */
+
+extern const struct view_ops view_routes, view_spans, view_traces, view_flights, view_conns,
+	view_health, view_help;
+
+struct view *view_group_open(struct tui *t, enum group_by by, uint64_t group_id);
+struct view *view_span_open(struct tui *t, const struct span *s);
+
+/* The table of spans, used by the views that list some. */
+struct span_list {
+	struct tui *tui;
+	struct table table;
+	uint64_t *numbers;
+	uint32_t n;
+	int (*wants)(void *ctx, const struct span *s); /* NULL: all that are shown */
+	void *ctx;
+	const struct span_ring *ring;
+};
+
+void span_list_init(struct span_list *l, struct tui *t);
+void span_list_release(struct span_list *l);
+void span_list_refresh(struct span_list *l);
+int span_list_key(struct span_list *l, const struct key *k); /* Enter, F, what the table takes */
+unsigned span_list_save(struct span_list *l, struct out *o);
+
+/* A sink that writes what --output=json would; NULL: out of memory. */
+struct sink *tui_json_sink(const struct tui *t, struct out *o);
+
+/* Lines to scroll through. */
+struct lines {
+	struct line {
+		enum style style;
+		uint16_t label; /* octets of the text that are the label, in STYLE_DIM */
+		uint8_t foreign;
+		char *text;
+		size_t n;
+	} *v;
+	uint32_t n, cap, top;
+	int height;
+};
+
+void lines_clear(struct lines *l);
+void lines_release(struct lines *l);
+/* text is copied. label: what is left of it; NULL: none. */
+void lines_add(struct lines *l, enum style st, const char *label, struct str text, int foreign);
+__attribute__((format(printf, 4, 5))) void lines_printf(struct lines *l, enum style st,
+							const char *label, const char *fmt, ...);
+void lines_draw(struct lines *l, struct screen *s, int y, int height);
+int lines_key(struct lines *l, const struct key *k);
+
+/* ---- parts of tui.c */
+void vitals_measure(struct tui *t);
+void chrome_draw(struct tui *t);
+int chrome_body_y(const struct screen *s);
+int chrome_body_height(const struct screen *s);
+int chrome_tab_at(const struct tui *t, const struct key *k); /* root view; -1: none */
+int keys_handle(struct tui *t, const struct key *k);
+void stderr_aside(struct tui *t);
+void stderr_back(struct tui *t);
+void save_view(struct tui *t);
+void toggle_recording(struct tui *t);
+
+#endif

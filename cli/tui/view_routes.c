@@ -1,0 +1,534 @@
+/*
+ * view_routes.c - rate, errors and durations by route (or service, host, peer, status, client)
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/tui/tui_impl.h"
+
+#define RATE_SECONDS 10
+
+enum routes_column {
+	COL_KIND, COL_METHOD, COL_NAME, COL_SERVICE, COL_RATE, COL_TREND, COL_ERRORS, COL_P50,
+	COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_4XX, COL_5XX, COL_BROKEN, COL_FLIGHT, COL_IN,
+	COL_OUT, COL_INCOMPLETE, COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
+};
+
+/* Which columns there are depends on the grouping and on whether there is a baseline. */
+#define ROUTES_ONLY 1
+#define BASELINE_ONLY 2
+
+static const struct {
+	struct column column;
+	int when;
+} all_columns[COL_ALL] = {
+	[COL_KIND] = { { "KIND", 4, 6, 7, 0, 0, 0 }, 0 },
+	[COL_METHOD] = { { "METHOD", 6, 7, 6, 0, 0, 0 }, ROUTES_ONLY },
+	[COL_NAME] = { { "ROUTE", 8, 70, 0, 0, 0, 0 }, 0 },
+	[COL_SERVICE] = { { "SERVICE", 7, 18, 5, 0, 0, 0 }, ROUTES_ONLY },
+	[COL_RATE] = { { "RATE/s", 6, 7, 2, 1, 1, 0 }, 0 },
+	[COL_TREND] = { { "TREND", 8, 30, 4, 0, 1, 1 }, 0 },
+	[COL_ERRORS] = { { "ERR%", 5, 5, 2, 1, 1, 0 }, 0 },
+	[COL_P50] = { { "P50", 6, 7, 8, 1, 1, 0 }, 0 },
+	[COL_P90] = { { "P90", 6, 7, 12, 1, 1, 0 }, 0 },
+	[COL_P99] = { { "P99", 6, 7, 3, 1, 1, 0 }, 0 },
+	[COL_MAX] = { { "MAX", 6, 7, 10, 1, 1, 0 }, 0 },
+	[COL_COUNT] = { { "COUNT", 6, 7, 9, 1, 1, 0 }, 0 },
+	[COL_4XX] = { { "4xx", 5, 6, 15, 1, 1, 0 }, 0 },
+	[COL_5XX] = { { "5xx", 5, 6, 13, 1, 1, 0 }, 0 },
+	[COL_BROKEN] = { { "BROKEN", 6, 6, 17, 1, 1, 0 }, 0 },
+	[COL_FLIGHT] = { { "OPEN", 5, 5, 11, 1, 1, 0 }, 0 },
+	[COL_IN] = { { "IN", 7, 8, 18, 1, 1, 0 }, 0 },
+	[COL_OUT] = { { "OUT", 7, 8, 16, 1, 1, 0 }, 0 },
+	[COL_INCOMPLETE] = { { "INCPL%", 6, 6, 19, 1, 1, 0 }, 0 },
+	[COL_DRATE] = { { "ΔRATE", 7, 8, 3, 1, 1, 0 }, BASELINE_ONLY },
+	[COL_DERRORS] = { { "ΔERR%", 6, 6, 3, 1, 1, 0 }, BASELINE_ONLY },
+	[COL_DP99] = { { "ΔP99", 7, 8, 3, 1, 1, 0 }, BASELINE_ONLY },
+};
+
+/* What is shown of a group, worked out once per refresh. */
+struct routes_row {
+	struct group *group;
+	struct group_sums sums;
+	double rate, d_rate, d_errors;
+	uint64_t p50, p90, p99, max; /* SPAN_UNKNOWN: no durations */
+	int64_t d_p99;
+};
+
+struct routes {
+	struct view view;
+	struct table table;
+	struct table_ops ops;
+	struct column columns[COL_ALL];
+	uint8_t ids[COL_ALL]; /* enum routes_column of each */
+	struct routes_row *rows;
+	uint32_t n;
+	int shape;     /* for which columns were chosen; -1: not yet */
+};
+
+static const char *heading_of(enum group_by by)
+{
+	static const char *const names[BY_COUNT] = { "ROUTE", "SERVICE", "HOST",
+						     "PEER",  "STATUS",	 "CLIENT" };
+
+	return names[by];
+}
+
+/* ---- columns */
+
+static int column_index(const struct routes *r, int id)
+{
+	for (int i = 0; i < r->ops.ncolumns; i++)
+		if (r->ids[i] == id)
+			return i;
+	return TABLE_NATURAL;
+}
+
+static void choose_columns(struct routes *r)
+{
+	const struct tui *t = r->view.tui;
+	int shape = (int)t->by * 2 + t->baseline, sorted = -1, n = 0;
+
+	if (shape == r->shape)
+		return;
+	if (r->shape >= 0 && r->table.sort != TABLE_NATURAL)
+		sorted = r->ids[r->table.sort];
+	for (int id = 0; id < COL_ALL; id++) {
+		if ((all_columns[id].when == ROUTES_ONLY && t->by != BY_ROUTE) ||
+		    (all_columns[id].when == BASELINE_ONLY && !t->baseline))
+			continue;
+		r->columns[n] = all_columns[id].column;
+		if (id == COL_NAME)
+			r->columns[n].name = heading_of(t->by);
+		r->ids[n++] = (uint8_t)id;
+	}
+	r->ops.ncolumns = n;
+	if (sorted >= 0)
+		r->table.sort = column_index(r, sorted);
+	if (sorted >= 0 && r->table.sort == TABLE_NATURAL)
+		r->table.sort = column_index(r, COL_RATE);
+	r->shape = shape;
+}
+
+/* ---- rows */
+
+static uint64_t percentile(const struct hist *h, double p)
+{
+	return h->count ? hist_percentile(h, p) : SPAN_UNKNOWN;
+}
+
+static double error_rate(const struct group_sums *s)
+{
+	return s->count ? 100.0 * (double)s->errors / (double)s->count : 0;
+}
+
+static void fill_deltas(const struct groups *g, struct routes_row *row, uint64_t now)
+{
+	const struct group *r = row->group;
+	double before = (double)(g->base_since - g->since) / 1e9;
+	double since = (double)(now - g->base_since) / 1e9;
+	uint64_t old = percentile(&r->base_durations, 99);
+
+	row->rate = since > 0 ? (double)row->sums.count / since : 0;
+	row->d_rate = row->rate;
+	if (g->since && g->base_since > g->since)
+		row->d_rate -= (double)r->base.count / (before > 1 ? before : 1);
+	row->d_errors = row->sums.count ? error_rate(&row->sums) - error_rate(&r->base) : 0;
+	row->d_p99 = 0;
+	if (row->p99 != SPAN_UNKNOWN && old != SPAN_UNKNOWN)
+		row->d_p99 = (int64_t)row->p99 - (int64_t)old;
+}
+
+static void fill_row(const struct groups *g, struct routes_row *row, struct group *r, uint64_t now)
+{
+	struct hist d;
+
+	hist_init(&d);
+	memset(row, 0, sizeof(*row));
+	row->group = r;
+	group_since(g, r, &row->sums, &d);
+	row->rate = group_rate(g, r, now, RATE_SECONDS);
+	row->p50 = percentile(&d, 50);
+	row->p90 = percentile(&d, 90);
+	row->p99 = percentile(&d, 99);
+	row->max = d.count ? d.max : SPAN_UNKNOWN;
+	if (g->base_since)
+		fill_deltas(g, row, now);
+	hist_release(&d);
+}
+
+static void count_flight(void *groups, const struct span *s)
+{
+	struct group *r = groups_find(groups, s);
+
+	if (r)
+		r->in_flight++;
+}
+
+static void routes_refresh(struct view *v)
+{
+	struct routes *r = (struct routes *)v;
+	struct tui *t = v->tui;
+	struct groups *g = model_groups(&t->model, t->by);
+
+	choose_columns(r);
+	if (!t->paused) {
+		for (unsigned i = 0; i < g->n; i++)
+			g->rows[i]->in_flight = 0;
+		tui_flights(t, count_flight, g);
+	}
+	r->n = r->rows ? g->n : 0;
+	for (unsigned i = 0; i < r->n; i++)
+		fill_row(g, &r->rows[i], g->rows[i], t->vitals.now);
+	table_refresh(&r->table);
+}
+
+static uint32_t routes_rows(void *ctx)
+{
+	return ((struct routes *)ctx)->n;
+}
+
+static uint64_t routes_id(void *ctx, uint32_t row)
+{
+	return ((struct routes *)ctx)->rows[row].group->id;
+}
+
+/* ---- cells */
+
+static struct str signed_text(struct cell *c, double v, const char *unit)
+{
+	snprintf(c->buf, sizeof(c->buf), fabs(v) < 99.95 ? "%+.1f%s" : "%+.0f%s", v, unit);
+	return str_of(c->buf);
+}
+
+static void delta_cell(const struct routes_row *row, int id, struct cell *c)
+{
+	double v = id == COL_DRATE ? row->d_rate : id == COL_DERRORS ? row->d_errors :
+								       (double)row->d_p99;
+
+	if (id == COL_DP99) {
+		c->buf[0] = row->d_p99 < 0 ? '-' : '+';
+		c->text = tui_duration(c->buf + 1, (uint64_t)llabs(row->d_p99));
+		c->text = (struct str){ c->buf, c->text.n + 1 };
+	} else {
+		c->text = signed_text(c, v, "");
+	}
+	if (fabs(v) < 0.05)
+		c->style = STYLE_DIM;
+	else if (id != COL_DRATE)
+		c->style = v > 0 ? STYLE_ERROR : STYLE_GOOD;
+}
+
+static void duration_cell(struct cell *c, uint64_t ns)
+{
+	c->text = tui_duration(c->buf, ns);
+	c->style = tui_duration_style(ns);
+}
+
+/* Nothing is worth less attention than something. */
+static void count_cell(struct cell *c, uint64_t n, enum style st)
+{
+	c->text = tui_count(c->buf, n);
+	c->style = n ? st : STYLE_DIM;
+}
+
+static void name_cell(const struct tui *t, const struct group *g, struct cell *c)
+{
+	c->text = text_redacted(group_name(g), 0, t->opt.redact && t->by == BY_ROUTE, c->buf,
+				sizeof(c->buf));
+	c->foreign = c->middle = 1;
+}
+
+static void figure_cell(const struct routes_row *row, int id, struct cell *c)
+{
+	const struct group_sums *s = &row->sums;
+
+	switch (id) {
+	case COL_RATE:
+		c->text = tui_rate(c->buf, row->rate);
+		c->style = row->rate > 0 ? STYLE_STRONG : STYLE_DIM;
+		break;
+	case COL_ERRORS:
+		c->text = tui_percent(c->buf, s->errors, s->count);
+		c->style = s->errors ? STYLE_ERROR : STYLE_DIM;
+		break;
+	case COL_P50: duration_cell(c, row->p50); break;
+	case COL_P90: duration_cell(c, row->p90); break;
+	case COL_P99: duration_cell(c, row->p99); break;
+	case COL_MAX: duration_cell(c, row->max); break;
+	case COL_COUNT: count_cell(c, s->count, STYLE_TEXT); break;
+	case COL_4XX: count_cell(c, s->class[CLASS_4XX], STYLE_SLOW); break;
+	case COL_5XX: count_cell(c, s->class[CLASS_5XX], STYLE_ERROR); break;
+	case COL_BROKEN:
+		count_cell(c, s->class[CLASS_BROKEN] + s->class[CLASS_PROTOCOL], STYLE_ERROR);
+		break;
+	case COL_FLIGHT: count_cell(c, row->group->in_flight, STYLE_STRONG); break;
+	case COL_IN: c->text = tui_size(c->buf, s->req_bytes); break;
+	case COL_OUT: c->text = tui_size(c->buf, s->resp_bytes); break;
+	case COL_INCOMPLETE:
+		c->text = tui_percent(c->buf, s->incomplete, s->count);
+		c->style = s->incomplete ? STYLE_SLOW : STYLE_DIM;
+		break;
+	default: delta_cell(row, id, c); break;
+	}
+}
+
+static void routes_cell(void *ctx, uint32_t i, int column, int width, struct cell *c)
+{
+	struct routes *r = ctx;
+	const struct routes_row *row = &r->rows[i];
+	const struct group *g = row->group;
+
+	(void)width;
+	switch (r->ids[column]) {
+	case COL_KIND:
+		c->text = str_of(g->kind == SPAN_CLIENT ? (width < 6 ? "clnt" : "client")
+						       : (width < 6 ? "serv" : "server"));
+		c->style = g->kind == SPAN_CLIENT ? STYLE_CLIENT : STYLE_DIM;
+		break;
+	case COL_METHOD:
+		c->text = g->method.p ? g->method : str_of("-");
+		c->foreign = 1;
+		break;
+	case COL_NAME: name_cell(r->view.tui, g, c); break;
+	case COL_SERVICE:
+		c->text = g->service.p ? g->service : str_of("-");
+		c->foreign = 1;
+		break;
+	default: figure_cell(row, r->ids[column], c); break;
+	}
+}
+
+static void routes_paint(void *ctx, uint32_t i, int column, struct screen *s, int y, int x,
+			 int width)
+{
+	struct routes *r = ctx;
+	const struct group *g = r->rows[i].group;
+	uint64_t sec = r->view.tui->vitals.now / 1000000000;
+	unsigned peak = 1;
+
+	(void)column;
+	for (int k = 0; k < width; k++) {
+		const struct group_second *e = group_second(g, sec - (uint64_t)k);
+
+		peak = e && e->count > peak ? e->count : peak;
+	}
+	for (int k = 0; k < width; k++) {
+		const struct group_second *e = group_second(g, sec - (uint64_t)(width - 1 - k));
+		unsigned n = e ? e->count : 0;
+
+		screen__spark(s, y, x + k, &n, 1, peak,
+			      e && e->errors * 10 > e->count ? STYLE_ERROR : STYLE_BAR);
+	}
+}
+
+/* ---- order */
+
+static int three_way(double a, double b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_str(struct str a, struct str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+/* What is not known comes before everything. */
+static double known(uint64_t v)
+{
+	return v == SPAN_UNKNOWN ? -1 : (double)v;
+}
+
+static double figure(const struct routes_row *r, int id)
+{
+	const struct group_sums *s = &r->sums;
+
+	switch (id) {
+	case COL_RATE: return r->rate;
+	case COL_TREND: return r->rate;
+	case COL_ERRORS: return error_rate(s);
+	case COL_P50: return known(r->p50);
+	case COL_P90: return known(r->p90);
+	case COL_P99: return known(r->p99);
+	case COL_MAX: return known(r->max);
+	case COL_COUNT: return (double)s->count;
+	case COL_4XX: return (double)s->class[CLASS_4XX];
+	case COL_5XX: return (double)s->class[CLASS_5XX];
+	case COL_BROKEN: return (double)(s->class[CLASS_BROKEN] + s->class[CLASS_PROTOCOL]);
+	case COL_FLIGHT: return r->group->in_flight;
+	case COL_IN: return (double)s->req_bytes;
+	case COL_OUT: return (double)s->resp_bytes;
+	case COL_INCOMPLETE: return s->count ? (double)s->incomplete / (double)s->count : 0;
+	case COL_DRATE: return r->d_rate;
+	case COL_DERRORS: return r->d_errors;
+	case COL_DP99: return (double)r->d_p99;
+	default: return 0;
+	}
+}
+
+static int routes_compare(void *ctx, uint32_t x, uint32_t y, int column)
+{
+	struct routes *r = ctx;
+	const struct routes_row *a = &r->rows[x], *b = &r->rows[y];
+
+	switch (r->ids[column]) {
+	case COL_KIND: return (int)a->group->kind - (int)b->group->kind;
+	case COL_METHOD: return compare_str(a->group->method, b->group->method);
+	case COL_NAME: return compare_str(a->group->name, b->group->name);
+	case COL_SERVICE: return compare_str(a->group->service, b->group->service);
+	default: return three_way(figure(a, r->ids[column]), figure(b, r->ids[column]));
+	}
+}
+
+/* ---- the view */
+
+/* The names of --sort are those of the summary. */
+static int sort_named(const struct routes *r, const char *name)
+{
+	static const struct {
+		const char *name;
+		int id;
+	} map[] = { { "count", COL_COUNT }, { "route", COL_NAME }, { "method", COL_METHOD },
+		    { "kind", COL_KIND }, { "service", COL_SERVICE }, { "rate", COL_RATE },
+		    { "errors", COL_ERRORS }, { "p50", COL_P50 }, { "p90", COL_P90 },
+		    { "p99", COL_P99 }, { "max", COL_MAX }, { "bytes", COL_OUT },
+		    { "incomplete", COL_INCOMPLETE } };
+
+	for (size_t i = 0; name && i < sizeof(map) / sizeof(*map); i++)
+		if (!strcmp(map[i].name, name))
+			return column_index(r, map[i].id);
+	return column_index(r, COL_RATE);
+}
+
+static void routes_init(struct view *v)
+{
+	struct routes *r = (struct routes *)v;
+
+	r->shape = -1;
+	r->rows = calloc(GROUPS_MAX + 1, sizeof(*r->rows));
+	r->ops = (struct table_ops){ r->columns,  0,		routes_rows,	routes_id,
+				     routes_cell, routes_paint, routes_compare };
+	table_init(&r->table, &r->ops, r);
+	choose_columns(r);
+	r->table.sort = sort_named(r, v->tui->opt.sort);
+}
+
+static void routes_release(struct view *v)
+{
+	struct routes *r = (struct routes *)v;
+
+	table_release(&r->table);
+	free(r->rows);
+}
+
+static void routes_draw(struct view *v, struct screen *s, int y, int height)
+{
+	struct routes *r = (struct routes *)v;
+
+	table_draw(&r->table, s, y, height);
+	if (r->n || height < 3)
+		return;
+	screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG,
+		    v->tui->filter[0] ? "No requests that match the filter so far." :
+					"No requests so far.");
+	if (height >= 6)
+		screen__put(s, y + 4, 2, screen__width(s), STYLE_DIM,
+			    "6 shows what is seen here, 5 the connections.");
+}
+
+static void open_selected(struct routes *r)
+{
+	uint32_t row;
+
+	if (table_selected(&r->table, &row))
+		tui_push(r->view.tui, view_group_open(r->view.tui, r->view.tui->by,
+						      r->rows[row].group->id));
+}
+
+static int routes_key(struct view *v, const struct key *k)
+{
+	struct routes *r = (struct routes *)v;
+	struct tui *t = v->tui;
+
+	switch (k->code) {
+	case 'o':
+	case 'O':
+		t->by = (enum group_by)(((int)t->by + (k->code == 'o' ? 1 : BY_COUNT - 1)) % BY_COUNT);
+		tui_say(t, STYLE_TEXT, "by %s", group_by_name(t->by));
+		t->stale = 1;
+		return 1;
+	case SK_DOUBLE_CLICK:
+		if (!table_clicked(&r->table, k))
+			return 0;
+		open_selected(r);
+		return 1;
+	case SK_ENTER: open_selected(r); return 1;
+	default: return 0;
+	}
+}
+
+static struct table *routes_table(struct view *v)
+{
+	return &((struct routes *)v)->table;
+}
+
+static void save_row(const struct tui *t, const struct routes_row *row, struct json *j)
+{
+	const struct group *g = row->group;
+	struct cell c;
+
+	json_open(j, '{');
+	json_cstr(j, "type", "group");
+	json_cstr(j, "by", group_by_name(t->by));
+	json_cstr(j, "kind", g->kind == SPAN_CLIENT ? "client" : "server");
+	if (g->method.p)
+		json_str(j, "method", g->method);
+	name_cell(t, g, &c);
+	json_str(j, "name", c.text);
+	if (g->service.p)
+		json_str(j, "service", g->service);
+	json_u64(j, "count", row->sums.count);
+	json_u64(j, "errors", row->sums.errors);
+	json_u64(j, "status_4xx", row->sums.class[CLASS_4XX]);
+	json_u64(j, "status_5xx", row->sums.class[CLASS_5XX]);
+	json_u64(j, "incomplete", row->sums.incomplete);
+	json_u64(j, "in_flight", g->in_flight);
+	json_u64(j, "req_bytes", row->sums.req_bytes);
+	json_u64(j, "resp_bytes", row->sums.resp_bytes);
+	if (row->p50 != SPAN_UNKNOWN) {
+		json_u64(j, "p50_ns", row->p50);
+		json_u64(j, "p90_ns", row->p90);
+		json_u64(j, "p99_ns", row->p99);
+		json_u64(j, "max_ns", row->max);
+	}
+	json_end_line(j);
+}
+
+static unsigned routes_save(struct view *v, struct out *o)
+{
+	struct routes *r = (struct routes *)v;
+	struct json j = { o, 0 };
+
+	for (uint32_t i = 0; i < r->table.n; i++)
+		save_row(v->tui, &r->rows[r->table.order[i]], &j);
+	return r->table.n;
+}
+
+const struct view_ops view_routes = {
+	.name = "Routes",
+	.hints = "Enter:spans  o:group by",
+	.size = sizeof(struct routes),
+	.init = routes_init,
+	.release = routes_release,
+	.refresh = routes_refresh,
+	.draw = routes_draw,
+	.key = routes_key,
+	.table = routes_table,
+	.save = routes_save,
+};

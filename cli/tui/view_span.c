@@ -1,0 +1,401 @@
+/*
+ * view_span.c - everything about one span: fields, header fields and content, or the octets
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/tui/tui_impl.h"
+#include "core/redact.h"
+#include "parsers/http1.h"
+#include "sinks/format.h"
+
+#define HEX_COLUMNS 16u
+
+enum span_page { PAGE_FIELDS, PAGE_TEXT, PAGE_HEX, PAGE_COUNT };
+
+struct span_view {
+	struct view view;
+	struct lines lines;
+	enum span_page page;
+	char *copy; /* of the span: it may leave the ring while it is looked at */
+};
+
+static const struct span *span_of(const struct span_view *v)
+{
+	return (const struct span *)(const void *)v->copy;
+}
+
+/* ---- fields */
+
+static void add_str(struct lines *l, const char *label, struct str s)
+{
+	if (s.p)
+		lines_add(l, STYLE_TEXT, label, s, 1);
+}
+
+static void add_cstr(struct lines *l, const char *label, const char *s)
+{
+	if (s)
+		lines_add(l, STYLE_TEXT, label, str_of(s), 1);
+}
+
+static void add_duration(struct lines *l, const char *label, uint64_t ns, const char *what)
+{
+	char buf[FMT_DURATION_MAX + 1];
+
+	if (ns == SPAN_UNKNOWN)
+		return;
+	*fmt_go_duration(buf, ns) = '\0';
+	lines_printf(l, tui_duration_style(ns), label, "%-14s %s", buf, what);
+}
+
+static void add_size(struct lines *l, const char *label, uint64_t wire, uint64_t content)
+{
+	if (wire != SPAN_UNKNOWN && content != SPAN_UNKNOWN)
+		lines_printf(l, STYLE_TEXT, label, "%llu octets, %llu of content",
+			     (unsigned long long)wire, (unsigned long long)content);
+	else if (wire != SPAN_UNKNOWN)
+		lines_printf(l, STYLE_TEXT, label, "%llu octets", (unsigned long long)wire);
+}
+
+static void add_id(struct lines *l, const char *label, const uint8_t *id, size_t n)
+{
+	char buf[2 * TRACE_ID_LEN];
+
+	lines_add(l, STYLE_TEXT, label, (struct str){ buf, (size_t)(fmt_hex(buf, id, n) - buf) }, 0);
+}
+
+static void add_request(const struct span_view *v, const struct span *s, struct lines *l)
+{
+	const struct tui *t = v->view.tui;
+	char buf[TEXT_MAX], status[32];
+	struct fmt_clock clock = { 0 };
+	char time[FMT_TIME_MAX];
+
+	*fmt_time(time, &clock, s->time_ns) = '\0';
+	lines_printf(l, STYLE_TEXT, "time", "%s", time);
+	lines_printf(l, STYLE_TEXT, "kind", "%s, %s", s->kind == SPAN_CLIENT ? "client" : "server",
+		     span_protocol_name(s->protocol));
+	lines_printf(l, STYLE_TEXT, "tls", "%s", s->tls ? s->tls : "no");
+	add_str(l, "method", s->method);
+	add_str(l, "scheme", s->scheme);
+	add_str(l, "host", s->host);
+	add_str(l, "path", text_redacted(s->path, 0, t->opt.redact, buf, sizeof(buf)));
+	add_str(l, "query", text_redacted(s->query, 1, t->opt.redact, buf, sizeof(buf)));
+	add_str(l, "route", text_redacted(s->route, 0, t->opt.redact, buf, sizeof(buf)));
+	if (s->status)
+		lines_add(l, tui_status_style(s), "status", tui_status(status, s), 0);
+	if (span_error_name(s->error))
+		lines_printf(l, STYLE_ERROR, "error", "%s", span_error_name(s->error));
+}
+
+static void add_endpoint(struct lines *l, const char *label, const uint8_t *addr, uint16_t port)
+{
+	char buf[64];
+
+	lines_add(l, STYLE_TEXT, label, tui_endpoint(buf, addr, port), 0);
+}
+
+static void add_whereabouts(const struct span *s, struct lines *l)
+{
+	if (s->has_addr) {
+		add_endpoint(l, "client", s->client_addr, s->client_port);
+		add_endpoint(l, "server", s->server_addr, s->server_port);
+	}
+	add_cstr(l, "peer service", s->peer_service);
+	lines_printf(l, STYLE_TEXT, "connection", "%llx, exchange %llu",
+		     (unsigned long long)s->conn, (unsigned long long)s->seq);
+	if (s->stream)
+		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream);
+	if (s->pid)
+		lines_printf(l, STYLE_TEXT, "process", "%u, thread %u", s->pid, s->tid);
+	add_cstr(l, "command", s->comm);
+	add_cstr(l, "service", s->service);
+	add_cstr(l, "runtime", s->runtime);
+	add_cstr(l, "container", s->container);
+	add_id(l, "trace id", s->trace_id, TRACE_ID_LEN);
+	add_id(l, "span id", s->span_id, SPAN_ID_LEN);
+	if (s->has_parent) {
+		add_id(l, "parent", s->parent_id, SPAN_ID_LEN);
+		add_cstr(l, "link", s->link);
+	}
+	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++)
+		if (s->incomplete & 1u << bit)
+			lines_printf(l, STYLE_SLOW, "doubtful", "%s", span_incomplete_name(bit));
+}
+
+static int is_wanted(const struct tui *t, struct str name)
+{
+	for (unsigned i = 0; i < t->opt.nheaders; i++) {
+		const char *want = t->opt.headers[i];
+
+		if (!strcmp(want, "*") ||
+		    (strlen(want) == name.n && !strncasecmp(want, name.p, name.n)))
+			return 1;
+	}
+	return 0;
+}
+
+static void add_fields(const struct span_view *v, struct lines *l, const char *title,
+		       struct str rest)
+{
+	const struct tui *t = v->view.tui;
+	struct str name, value;
+	size_t pos = 0;
+	char label[64], buf[TEXT_MAX];
+
+	if (!rest.p || !t->opt.nheaders)
+		return;
+	lines_add(l, STYLE_STRONG, NULL, str_of(""), 0);
+	lines_add(l, STYLE_STRONG, NULL, str_of(title), 0);
+	while (http1_field_next(rest, &pos, &name, &value)) {
+		if (!is_wanted(t, name))
+			continue;
+		snprintf(label, sizeof(label), "%.*s", (int)name.n, name.p);
+		if (t->opt.redact && redact_is_secret_field(name))
+			value = str_of(REDACTED);
+		else if (t->opt.redact && redact_is_uri_field(name))
+			value = text_redacted(value, 0, 1, buf, sizeof(buf));
+		lines_add(l, STYLE_TEXT, label[0] ? label : " ", value, 1);
+	}
+}
+
+/* Text that was on the wire, a line each. */
+static void add_text(struct lines *l, struct str s)
+{
+	while (s.n) {
+		const char *nl = memchr(s.p, '\n', s.n);
+		size_t n = nl ? (size_t)(nl - s.p) : s.n;
+		size_t shown = n && s.p[n - 1] == '\r' ? n - 1 : n;
+
+		lines_add(l, STYLE_TEXT, NULL, (struct str){ s.p, shown }, 1);
+		n += nl != NULL;
+		s.p += n;
+		s.n -= n;
+	}
+}
+
+static void add_body(struct lines *l, const char *title, struct str body)
+{
+	if (!body.p)
+		return;
+	lines_add(l, STYLE_STRONG, NULL, str_of(""), 0);
+	lines_add(l, STYLE_STRONG, NULL, str_of(title), 0);
+	add_text(l, body);
+}
+
+static void fill_fields(struct span_view *v)
+{
+	const struct span *s = span_of(v);
+	struct lines *l = &v->lines;
+
+	add_request(v, s, l);
+	add_duration(l, "total", s->duration_ns, "from the first octet to the last");
+	add_duration(l, "inside", s->inner_ns, "in the process");
+	add_duration(l, "first octet", s->ttfb_ns, "until the response began");
+	add_duration(l, "queued", s->queue_ns, "until the request was read");
+	add_duration(l, "connecting", s->connect_ns, "opening the connection");
+	add_size(l, "request", s->req_bytes, s->req_body_bytes);
+	add_size(l, "response", s->resp_bytes, s->resp_body_bytes);
+	add_whereabouts(s, l);
+	add_fields(v, l, "request header fields", s->req_fields);
+	add_fields(v, l, "response header fields", s->resp_fields);
+	if (v->view.tui->opt.body) {
+		add_body(l, "request content", s->req_body);
+		add_body(l, "response content", s->resp_body);
+	}
+}
+
+/* ---- octets */
+
+static void put(char *buf, size_t *n, size_t cap, const char *p, size_t len)
+{
+	if (len > cap - *n)
+		len = cap - *n;
+	if (len)
+		memcpy(buf + *n, p, len);
+	*n += len;
+}
+
+static void put_str(char *buf, size_t *n, size_t cap, struct str s)
+{
+	put(buf, n, cap, s.p ? s.p : "", s.p ? s.n : 0);
+}
+
+/* The message as far as it was kept: its start line is put together again, the rest is as it was. */
+static size_t message(const struct span *s, int response, char *buf, size_t cap)
+{
+	char status[32];
+	size_t n = 0;
+
+	if (response) {
+		put(buf, &n, cap, s->protocol == PROTO_HTTP10 ? "HTTP/1.0 " : "HTTP/1.1 ", 9);
+		put_str(buf, &n, cap, tui_status(status, s));
+	} else {
+		put_str(buf, &n, cap, s->method);
+		put(buf, &n, cap, " ", 1);
+		put_str(buf, &n, cap, s->path);
+		if (s->query.p)
+			put(buf, &n, cap, "?", 1);
+		put_str(buf, &n, cap, s->query);
+		put(buf, &n, cap, s->protocol == PROTO_HTTP10 ? " HTTP/1.0" : " HTTP/1.1", 9);
+	}
+	put(buf, &n, cap, "\r\n", 2);
+	put_str(buf, &n, cap, response ? s->resp_fields : s->req_fields);
+	if (n >= 2 && buf[n - 1] != '\n')
+		put(buf, &n, cap, "\r\n", 2);
+	put(buf, &n, cap, "\r\n", 2);
+	return n;
+}
+
+static void add_hex(struct lines *l, const uint8_t *p, size_t n)
+{
+	for (size_t at = 0; at < n; at += HEX_COLUMNS) {
+		char line[128], *q = line + snprintf(line, sizeof(line), "%06zx ", at);
+
+		for (size_t i = 0; i < HEX_COLUMNS; i++) {
+			if (i % 8 == 0)
+				*q++ = ' ';
+			if (at + i < n)
+				q = fmt_hex(q, p + at + i, 1);
+			else
+				q = FMT_LIT(q, "  ");
+			*q++ = ' ';
+		}
+		*q++ = ' ';
+		for (size_t i = at; i < at + HEX_COLUMNS && i < n; i++)
+			*q++ = p[i] >= 0x20 && p[i] < 0x7f ? (char)p[i] : '.';
+		lines_add(l, STYLE_TEXT, NULL, (struct str){ line, (size_t)(q - line) }, 0);
+	}
+}
+
+static void add_message(struct span_view *v, int response, char *buf)
+{
+	const struct span *s = span_of(v);
+	const struct str body = response ? s->resp_body : s->req_body;
+	struct redact_head redact = { 0 };
+	struct lines *l = &v->lines;
+	size_t n = message(s, response, buf, RING_RECORD_MAX);
+
+	if (v->view.tui->opt.redact)
+		redact_head_feed(&redact, (uint8_t *)buf, n);
+	if (v->view.tui->opt.body)
+		put_str(buf, &n, 2 * RING_RECORD_MAX, body);
+	if (response)
+		lines_add(l, STYLE_TEXT, NULL, str_of(""), 0);
+	lines_printf(l, STYLE_STRONG, NULL, "%s, as far as it was kept: %zu octets",
+		     response ? "response" : "request", n);
+	if (v->page == PAGE_TEXT)
+		add_text(l, (struct str){ buf, n });
+	else
+		add_hex(l, (uint8_t *)buf, n);
+}
+
+static void fill(struct span_view *v)
+{
+	char *buf;
+
+	lines_clear(&v->lines);
+	if (!v->copy)
+		return;
+	if (v->page == PAGE_FIELDS) {
+		fill_fields(v);
+		return;
+	}
+	buf = malloc(2 * RING_RECORD_MAX);
+	if (!buf)
+		return;
+	add_message(v, 0, buf);
+	add_message(v, 1, buf);
+	if (!v->view.tui->opt.nheaders)
+		lines_add(&v->lines, STYLE_DIM, NULL,
+			  str_of("(--header='*' and --body=BYTES keep more)"), 0);
+	free(buf);
+}
+
+/* ---- the view */
+
+static void span_release(struct view *view)
+{
+	struct span_view *v = (struct span_view *)view;
+
+	lines_release(&v->lines);
+	free(v->copy);
+}
+
+static void span_draw(struct view *view, struct screen *s, int y, int height)
+{
+	struct span_view *v = (struct span_view *)view;
+	char buf[TEXT_MAX], status[32];
+	const struct span *span = span_of(v);
+	int x, width = screen__width(s);
+
+	if (height < 4 || !v->copy) {
+		lines_draw(&v->lines, s, y, height);
+		return;
+	}
+	x = screen__safe(s, y, 0, width, STYLE_STRONG, CUT_END,
+			 span->method.p ? span->method : str_of("-")) + 1;
+	x += screen__safe(s, y, x, width > 24 ? width - x - 16 : width, STYLE_STRONG, CUT_MIDDLE,
+			  tui_target(view->tui, span, buf, sizeof(buf))) + 2;
+	x += screen__safe(s, y, x, width, tui_status_style(span), CUT_END,
+			  tui_status(status, span)) + 2;
+	screen__safe(s, y, x, width, tui_duration_style(span->duration_ns), CUT_END,
+		     tui_duration(buf, span->duration_ns));
+	screen__fill(s, y + 1, 0, width, STYLE_DIM, '-');
+	lines_draw(&v->lines, s, y + 2, height - 2);
+}
+
+static int span_key(struct view *view, const struct key *k)
+{
+	struct span_view *v = (struct span_view *)view;
+
+	switch (k->code) {
+	case 'v':
+	case 'x':
+	case SK_RIGHT:
+	case SK_ENTER: v->page = (enum span_page)((v->page + 1u) % PAGE_COUNT); break;
+	case SK_LEFT: v->page = (enum span_page)((v->page + PAGE_COUNT - 1u) % PAGE_COUNT); break;
+	default: return lines_key(&v->lines, k);
+	}
+	v->lines.top = 0;
+	fill(v);
+	return 1;
+}
+
+static unsigned span_save(struct view *view, struct out *o)
+{
+	struct span_view *v = (struct span_view *)view;
+	struct sink *k = tui_json_sink(view->tui, o);
+
+	if (!k || !v->copy)
+		return 0;
+	k->ops->span(k, span_of(v));
+	k->ops->free(k);
+	return 1;
+}
+
+static const struct view_ops view_span = {
+	.name = "Span",
+	.hints = "v:fields/text/hex",
+	.size = sizeof(struct span_view),
+	.release = span_release,
+	.draw = span_draw,
+	.key = span_key,
+	.save = span_save,
+};
+
+struct view *view_span_open(struct tui *t, const struct span *s)
+{
+	struct span_view *v = (struct span_view *)view_new(t, &view_span);
+
+	if (!v)
+		return NULL;
+	v->copy = aligned_alloc(16, RING_RECORD_MAX);
+	if (v->copy)
+		(void)span_copy(v->copy, s);
+	fill(v);
+	return &v->view;
+}

@@ -1,0 +1,399 @@
+/*
+ * The dashboard's model: bounded rings, groups, baseline, pause, traces, texts for fields.
+ */
+#include <locale.h>
+#include <stdlib.h>
+
+#include "cli/filter.h"
+#include "cli/tui/model.h"
+#include "cli/tui/model_trace.h"
+#include "cli/tui/text.h"
+#include "tests/unit/tap.h"
+
+#define BASE 1700000000000000000ull
+#define MS 1000000ull
+#define SECOND 1000000000ull
+
+static struct span make(const char *route, int status, uint64_t at_ms, uint64_t ms)
+{
+	struct span s = { .time_ns = BASE + at_ms * MS, .duration_ns = ms * MS, .status = status };
+
+	s.inner_ns = s.ttfb_ns = s.queue_ns = s.connect_ns = SPAN_UNKNOWN;
+	s.route = s.path = (struct str){ route, strlen(route) };
+	s.method = (struct str){ "GET", 3 };
+	s.error = status >= 500 ? SPAN_ERR_STATUS : SPAN_OK;
+	s.req_bytes = 100;
+	s.resp_bytes = 200;
+	s.service = "shop";
+	return s;
+}
+
+/* ---- ring */
+
+static void test_ring(void)
+{
+	struct span_ring r;
+	struct span s = make("/a", 200, 0, 1);
+	char path[16];
+
+	ring_init(&r);
+	for (unsigned i = 0; i < RING_SPANS + 10; i++) {
+		snprintf(path, sizeof(path), "/%u", i);
+		s.path = (struct str){ path, strlen(path) };
+		if (ring_add(&r, &s, 1) != i)
+			break;
+	}
+	is_u64(r.end, RING_SPANS + 10, "ring: numbers go on");
+	is_u64(r.end - r.first, RING_SPANS, "ring: holds its depth");
+	ok(!ring_get(&r, r.first - 1) && !ring_get(&r, r.end), "ring: no span outside of it");
+	ok(ring_get(&r, r.first)->path.n == 3 && !memcmp(ring_get(&r, r.first)->path.p, "/10", 3),
+	   "ring: the oldest is whole");
+	ok(ring_get(&r, 12345)->path.p != path && !memcmp(ring_get(&r, 12345)->path.p, "/12345", 6),
+	   "ring: strings are copied");
+	ring_clear(&r);
+	ok(r.first == r.end && r.end == RING_SPANS + 10, "ring: cleared, numbers are not used again");
+	ring_release(&r);
+}
+
+static void test_ring_large(void)
+{
+	struct span s = make("/large", 200, 0, 1);
+	struct span_ring r;
+	char *big = malloc(100000);
+	unsigned whole = 0;
+
+	ring_init(&r);
+	memset(big, 'b', 100000);
+	s.resp_body = (struct str){ big, 100000 };
+	s.req_fields = (struct str){ big, 100000 };
+	for (unsigned i = 0; i < 3000; i++) {
+		s.status = (int)(i % 1000);
+		(void)ring_add(&r, &s, 1);
+	}
+	ok(r.end - r.first < 1000 && r.end - r.first > 300, "ring: large spans are fewer: %u",
+	   (unsigned)(r.end - r.first));
+	for (uint64_t n = r.first; n < r.end; n++) {
+		const struct span *k = ring_get(&r, n);
+
+		whole += k->status == (int)(n % 1000) && k->resp_body.n <= RING_RECORD_MAX &&
+			 k->resp_body.p[k->resp_body.n - 1] == 'b' && k->path.n == 6 &&
+			 !memcmp(k->path.p, "/large", 6);
+	}
+	is_u64(whole, r.end - r.first, "ring: none is overwritten in part");
+	ring_release(&r);
+	free(big);
+}
+
+/* ---- groups */
+
+static const struct group *row_of(const struct groups *g, const char *name)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->rows[i]->name.n == strlen(name) &&
+		    !memcmp(g->rows[i]->name.p, name, strlen(name)))
+			return g->rows[i];
+	return NULL;
+}
+
+static void test_groups(void)
+{
+	struct groups g;
+	struct span s;
+	const struct group *r;
+
+	groups_init(&g, BY_ROUTE);
+	for (unsigned i = 0; i < 100; i++) {
+		s = make("/x", i % 10 ? 200 : 503, i * 50, i + 1);
+		groups_add(&g, &s);
+	}
+	s = make("/x", 404, 10, 1);
+	s.kind = SPAN_CLIENT;
+	groups_add(&g, &s);
+	is_u64(g.n, 2, "groups: by route and kind");
+	r = row_of(&g, "/x");
+	is_u64(r->sums.count, 100, "groups: count");
+	is_u64(r->sums.errors, 10, "groups: errors");
+	is_u64(r->sums.class[CLASS_5XX], 10, "groups: errors by class");
+	is_u64(r->sums.resp_bytes, 20000, "groups: bytes");
+	is_u64(r->durations.max, 100 * MS, "groups: max");
+	ok(hist_percentile(&r->durations, 50) > 49 * MS && hist_percentile(&r->durations, 50) < 52 * MS,
+	   "groups: median");
+	/* 20 spans a second for five seconds: 4 s are whole, and some end in the fifth second */
+	ok(group_rate(&g, r, BASE + 5 * SECOND, 10) > 19.5 && group_rate(&g, r, BASE + 5 * SECOND, 10) < 20.5,
+	   "groups: rate since the first span: %.2f", group_rate(&g, r, BASE + 5 * SECOND, 10));
+	ok(group_rate(&g, r, BASE + 60 * SECOND, 10) == 0, "groups: no rate after a lull");
+	ok(group_second(r, BASE / SECOND + 1)->count >= 19, "groups: trend by second");
+	ok(!group_second(r, BASE / SECOND + 1 + GROUP_SECONDS), "groups: a second's place is not another's");
+	ok(groups_holds(&g, g.rows[1], &s), "groups: finds the row of a span");
+	groups_release(&g);
+}
+
+static void test_group_keys(void)
+{
+	struct span s = make("/x", 200, 0, 1);
+	struct groups g;
+
+	s.has_addr = 1;
+	s.client_addr[15] = 1;
+	s.server_port = 65535;
+	s.host = (struct str){ "shop.example", 12 };
+	for (int by = 0; by < BY_COUNT; by++) {
+		static const char *const want[BY_COUNT] = { "/x", "shop", "shop.example", "::1", "200",
+							    "::1" };
+
+		groups_init(&g, (enum group_by)by);
+		groups_add(&g, &s);
+		ok(row_of(&g, want[by]) != NULL, "groups: by %s", group_by_name((enum group_by)by));
+		groups_release(&g);
+	}
+	s.kind = SPAN_CLIENT;
+	groups_init(&g, BY_PEER);
+	groups_add(&g, &s);
+	ok(row_of(&g, ":::65535") != NULL, "groups: the peer of a client is a server with its port");
+	groups_release(&g);
+}
+
+static void test_group_limit(void)
+{
+	struct groups g;
+	char path[32];
+	struct span s;
+
+	groups_init(&g, BY_ROUTE);
+	for (unsigned i = 0; i < GROUPS_MAX * 3; i++) {
+		snprintf(path, sizeof(path), "/%u", i);
+		s = make(path, 200, 0, 1);
+		groups_add(&g, &s);
+	}
+	is_u64(g.n, GROUPS_MAX + 1, "groups: bounded");
+	is_u64(g.others->sums.count, GROUPS_MAX * 2, "groups: the rest is counted");
+	groups_release(&g);
+}
+
+/* ---- baseline, pause, filter */
+
+static void test_baseline(void)
+{
+	struct model m;
+	struct groups *g;
+	struct group_sums sums;
+	struct hist d;
+	struct span s;
+
+	model_init(&m);
+	hist_init(&d);
+	for (unsigned i = 0; i < 50; i++) {
+		s = make("/b", 200, i * 10, 1);
+		model_span(&m, &s);
+	}
+	model_mark(&m, BASE + SECOND);
+	for (unsigned i = 0; i < 20; i++) {
+		s = make("/b", 500, 1000 + i * 10, 80);
+		model_span(&m, &s);
+	}
+	g = model_groups(&m, BY_ROUTE);
+	group_since(g, g->rows[0], &sums, &d);
+	is_u64(sums.count, 20, "baseline: only what came since");
+	is_u64(sums.errors, 20, "baseline: errors since");
+	ok(hist_percentile(&d, 1) > 79 * MS, "baseline: durations since");
+	ok(hist_percentile(&g->rows[0]->base_durations, 99) < 2 * MS, "baseline: durations before");
+	model_unmark(&m);
+	group_since(g, g->rows[0], &sums, &d);
+	is_u64(sums.count, 70, "baseline: all again");
+	hist_release(&d);
+	model_release(&m);
+}
+
+static void test_pause(void)
+{
+	struct model m;
+	struct span s = make("/p", 200, 0, 1);
+
+	model_init(&m);
+	for (int i = 0; i < 5; i++)
+		model_span(&m, &s);
+	model_pause(&m);
+	s = make("/q", 500, 500, 2);
+	for (int i = 0; i < 7; i++)
+		model_span(&m, &s);
+	is_u64(m.now->spans, 5, "pause: what is shown stands still");
+	is_u64(model_groups(&m, BY_ROUTE)->n, 1, "pause: no new rows");
+	model_resume(&m);
+	is_u64(m.now->spans, 12, "pause: nothing was missed");
+	is_u64(m.now->errors, 7, "pause: nor errors");
+	is_u64(m.now->ring.end - m.now->ring.first, 12, "pause: spans that came are there");
+	is_u64(row_of(model_groups(&m, BY_ROUTE), "/q")->durations.count, 7, "pause: and their durations");
+	is_u64(group_second(row_of(model_groups(&m, BY_ROUTE), "/q"), BASE / SECOND)->count, 7,
+	       "pause: and their trend");
+	model_release(&m);
+}
+
+static void test_filter(void)
+{
+	struct filter_error err;
+	struct model m;
+	struct span s;
+
+	model_init(&m);
+	for (int i = 0; i < 10; i++) {
+		s = make("/f", i % 2 ? 500 : 200, 0, 1);
+		model_span(&m, &s);
+	}
+	model_filter(&m, filter__new("status >= 500", &err));
+	is_u64(model_groups(&m, BY_ROUTE)->rows[0]->sums.count, 5, "filter: of what is kept");
+	model_span(&m, &s);
+	is_u64(model_groups(&m, BY_ROUTE)->rows[0]->sums.count, 6, "filter: of what comes");
+	ok(!ring_slot(&m.now->ring, 0)->shown && ring_slot(&m.now->ring, 1)->shown,
+	   "filter: marks the spans");
+	model_filter(&m, NULL);
+	is_u64(model_groups(&m, BY_ROUTE)->rows[0]->sums.count, 11, "filter: without it, all are there");
+	ok(ring_slot(&m.now->ring, 0)->shown, "filter: and the spans, too");
+	model_clear(&m);
+	is_u64(model_groups(&m, BY_ROUTE)->n + m.now->spans, 0, "clear: nothing is left");
+	model_release(&m);
+}
+
+/* ---- traces */
+
+static struct span part(uint8_t trace, uint8_t id, uint8_t parent, uint64_t at, uint64_t ms)
+{
+	struct span s = make("/t", 200, at, ms);
+
+	s.trace_id[0] = trace;
+	s.span_id[7] = id;
+	s.parent_id[7] = parent;
+	s.has_parent = parent != 0;
+	s.link = parent ? "socket" : NULL;
+	return s;
+}
+
+static void test_traces(void)
+{
+	struct span_ring r;
+	struct traces t;
+	/* 1 [0..100] calls 2 [10..40], 3 [20..30] and 4 [50..90]; 3 and 2 overlap; 5 is under 4 */
+	const struct span spans[] = { part(9, 3, 1, 20, 10), part(9, 2, 1, 10, 30), part(7, 1, 0, 0, 5),
+				      part(9, 5, 4, 60, 10), part(9, 4, 1, 50, 40), part(9, 1, 0, 0, 100) };
+	char order[32] = "", critical[32] = "";
+	uint32_t n;
+
+	ring_init(&r);
+	traces_init(&t);
+	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
+		(void)ring_add(&r, &spans[i], 1);
+	is_u64(traces_build(&t, &r), 0, "traces: built");
+	is_u64(t.n, 2, "traces: by trace id");
+	is_u64(t.trace[0].nodes, 5, "traces: all spans of one");
+	is_u64(t.trace[0].end - t.trace[0].start, 100 * MS, "traces: from the first start to the last end");
+	for (n = t.trace[0].root; n != TRACE_NONE; n = traces_next(&t, n, 0)) {
+		size_t at = strlen(order);
+
+		snprintf(order + at, sizeof(order) - at, "%u%u ", t.node[n].depth,
+			 t.node[n].span->span_id[7]);
+		if (t.node[n].critical)
+			snprintf(critical + strlen(critical), 4, "%u", t.node[n].span->span_id[7]);
+	}
+	is_str(order, "01 12 13 14 25 ", "traces: children under parents, in order of time");
+	is_str(critical, "1245", "traces: the path that the end waited for");
+	is_u64(traces_next(&t, t.trace[0].root, 1), TRACE_NONE, "traces: folded, nothing follows");
+	traces_release(&t);
+	ring_release(&r);
+}
+
+static void test_odd_traces(void)
+{
+	struct span_ring r;
+	struct traces t;
+	struct span s;
+	unsigned seen = 0;
+	uint32_t n;
+
+	ring_init(&r);
+	traces_init(&t);
+	/* its own parent, two in a circle, the same id twice, and a long chain */
+	s = part(1, 1, 1, 0, 1), (void)ring_add(&r, &s, 1);
+	s = part(1, 2, 3, 0, 1), (void)ring_add(&r, &s, 1);
+	s = part(1, 3, 2, 0, 1), (void)ring_add(&r, &s, 1);
+	s = part(1, 3, 2, 0, 1), (void)ring_add(&r, &s, 1);
+	for (unsigned i = 10; i < 250; i++) {
+		s = part(1, (uint8_t)i, (uint8_t)(i - 1), i, 1);
+		(void)ring_add(&r, &s, 1);
+	}
+	is_u64(traces_build(&t, &r), 0, "odd traces: built");
+	for (n = t.trace[0].root; n != TRACE_NONE && seen < 1000; n = traces_next(&t, n, 0))
+		seen++;
+	is_u64(seen, t.trace[0].nodes, "odd traces: every span is in the tree once");
+	traces_release(&t);
+	ring_release(&r);
+}
+
+static void test_many_roots(void)
+{
+	struct span_ring r;
+	struct traces t;
+	struct span s;
+
+	ring_init(&r);
+	traces_init(&t);
+	for (unsigned i = 0; i < RING_SPANS; i++) {
+		s = part(0, 0, 0, i, 1);
+		(void)ring_add(&r, &s, 1);
+	}
+	is_u64(traces_build(&t, &r), 0, "many roots: built in time");
+	is_u64(t.trace[0].nodes, RING_SPANS, "many roots: all in one trace");
+	traces_release(&t);
+	ring_release(&r);
+}
+
+/* ---- text */
+
+static void fits(const char *in, size_t n, unsigned width, enum text_cut cut, int ascii, const char *want,
+		 unsigned columns, const char *name)
+{
+	char buf[TEXT_MAX];
+	unsigned used = text_fit(buf, sizeof(buf), (struct str){ in, n }, width, cut, ascii);
+
+	ok(!strcmp(buf, want) && used == columns, "text: %s", name);
+	if (strcmp(buf, want) || used != columns)
+		printf("# got \"%s\" %u\n", buf, used);
+}
+
+static void test_text(void)
+{
+	char buf[TEXT_MAX], big[5000];
+
+	fits("/orders", 7, 20, CUT_END, 0, "/orders", 7, "as it is");
+	fits("/orders/4711", 12, 8, CUT_END, 0, "/orders…", 8, "cut at the end");
+	fits("/orders/4711", 12, 8, CUT_MIDDLE, 0, "/or…4711", 8, "cut in the middle");
+	fits("/orders/4711", 12, 8, CUT_MIDDLE, 1, "/or~4711", 8, "in ASCII");
+	fits("/\033[31m\n", 7, 40, CUT_END, 0, "/\\x1b[31m\\x0a", 13, "control characters are shown");
+	fits("/\xff\xfe", 3, 40, CUT_END, 0, "/\\xff\\xfe", 9, "octets that are no UTF-8");
+	fits("日本語", 9, 5, CUT_END, 0, "日本…", 5, "wide characters take two columns");
+	fits("日本語", 9, 4, CUT_END, 0, "日…", 3, "half of one is never shown");
+	fits("e\xcc\x81x", 4, 2, CUT_END, 0, "e\xcc\x81x", 2, "combining characters take none");
+	fits("12µs", 5, 9, CUT_END, 1, "12us", 4, "what ASCII has something for");
+	fits("abc", 3, 0, CUT_END, 0, "", 0, "no room");
+	memset(big, 'x', sizeof(big));
+	is_u64(text_fit(buf, sizeof(buf), (struct str){ big, sizeof(big) }, 300, CUT_MIDDLE, 0), 300,
+	       "text: longer than what is looked at");
+	ok(text_fit(buf, 16, (struct str){ big, sizeof(big) }, 300, CUT_END, 0) <= 15 && strlen(buf) <= 15,
+	   "text: never beyond its buffer");
+}
+
+int main(void)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	test_ring();
+	test_ring_large();
+	test_groups();
+	test_group_keys();
+	test_group_limit();
+	test_baseline();
+	test_pause();
+	test_filter();
+	test_traces();
+	test_odd_traces();
+	test_many_roots();
+	test_text();
+	return tap_done();
+}
