@@ -379,7 +379,9 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 	unsigned client = http2_client(c->http2->parser);
 
 	h->strange_bytes = 0;
-	if (client != HTTP2_NO_DIR && client != c->request_dir) {
+	if (client == HTTP2_NO_DIR)
+		return; /* as long as nobody knows who asks, there are no streams */
+	if (client != c->request_dir) {
 		c->request_dir = (uint8_t)client;
 		c->id_hash_valid = 0;
 	}
