@@ -122,6 +122,7 @@ check-live: zctrace $(B)/asan/zctrace
 bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
 		$(B)/tests/bench/empty.bpf.o
 	$(Q)tests/bench/bench.py
+	$(Q)tests/bench/bench_h2.py
 
 $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 	$(call say,LD,$@)
