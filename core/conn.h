@@ -48,6 +48,9 @@ struct half {
 	/* what was last told to the kernel side */
 	uint64_t skip_to;
 	uint32_t cap;
+	uint8_t told_frames;
+
+	uint8_t frames; /* HTTP/2: of long DATA frames only the heads are wanted */
 
 	/* octets and segments in which no message was found */
 	uint64_t strange_bytes;

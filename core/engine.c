@@ -77,6 +77,8 @@ static void send_want(struct engine *e, struct conn *c)
 
 		w.dir[d].skip_to = skip_seq(h);
 		w.dir[d].cap = h->cap;
+		w.frames |= (uint32_t)h->frames << d;
+		h->told_frames = h->frames;
 		if (h->stream.started && h->skip_to < h->stream.next)
 			h->skip_to = h->stream.next;
 	}
@@ -92,7 +94,7 @@ static int review_want(const struct conn *c, struct half *h)
 	uint64_t next = h->stream.next, target;
 	int change = 0;
 
-	if (cap != h->cap) {
+	if (cap != h->cap || h->frames != h->told_frames) {
 		h->cap = cap;
 		change = 1;
 	}

@@ -10,6 +10,9 @@
 /* Calls of the parser in a row that consume nothing. */
 #define MAX_IDLE_CALLS 8
 
+/* Content of a frame that is worth not to be copied. */
+#define LONG_DATA 4096u
+
 /* Octets that may go by without a frame before this was no HTTP/2 after all. */
 #define MAX_STRANGE (4u << 20)
 
@@ -283,6 +286,7 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 		exchange_h2_trailers(s->x, is_response(c, ev->dir), ev);
 	if (!s)
 		return;
+	c->http2->whole |= s->x->payload != NULL;
 	count_octets(c, s->x, ev);
 	http2_stream_touch(c, s);
 	if (ev->flags & HTTP2_END_STREAM)
@@ -447,6 +451,17 @@ static void enlarge(struct conn *c, unsigned dir)
 	free(old);
 }
 
+/* From the first long DATA frame on, and as long as nobody looks into content. */
+static void review_frames(const struct conn *c, struct half *h, unsigned dir)
+{
+	const struct http2_conn *h2 = c->http2;
+
+	if (h2->whole || c->engine->opt.body_bytes)
+		h->frames = 0;
+	else if (!h->frames)
+		h->frames = http2_unneeded(h2->parser, dir) >= LONG_DATA;
+}
+
 static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
 	unsigned dir = h == &c->half[ZC_TX];
@@ -482,6 +497,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 		give_up(c, n - off);
 		return n;
 	}
+	review_frames(c, h, dir);
 	if (!list_empty(&h2->ending))
 		reap(c);
 	return off;

@@ -36,6 +36,7 @@ struct http2_conn {
 	uint32_t first_request;	 /* the first stream that was seen to be opened; 0: none */
 	uint32_t closed[HTTP2_CLOSED], nclosed;
 	uint8_t window_closed; /* the connection's, for responses */
+	uint8_t whole;	       /* some stream's content is looked into */
 	uint8_t lost;	       /* boundaries of frames were lost some time */
 };
 
