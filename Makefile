@@ -81,8 +81,9 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 $(eval $(call variant,o,))
 $(eval $(call variant,asan,$(SAN)))
 
+# replaced, not overwritten: it may be running
 zctrace: $(B)/o/zctrace
-	$(Q)cp $< $@
+	$(Q)cp $< $@.new && mv -f $@.new $@
 
 # ---- set up, look, test
 deps:
