@@ -151,7 +151,8 @@ def grpc_go(t):
     addr = f'127.0.0.1:{port}'
     t.start([program, 'server', addr], stdout=subprocess.DEVNULL)
     wait_port(port)
-    z = Zctrace(t, '--port', port, '--role', 'both')
+    path = t.path('grpc.pcapng')
+    z = Zctrace(t, '--port', port, '--role', 'both', '-w', path)
     p = t.run([program, 'client', addr, '200'])
     calls = [json.loads(x) for x in p.stdout.splitlines()]
     z.wait_spans(400)
@@ -159,6 +160,13 @@ def grpc_go(t):
     t.equal(len(calls), 200, 'calls')
     for kind in ('server', 'client'):
         compare_grpc(t, z.spans, calls, kind)
+    found = tshark_streams(t, path, port)
+    for s in z.spans:
+        h = found.get((s['client_port'], s['stream']), {})
+        t.equal(h.get(':path'), s['path'], f'tshark: stream {s["stream"]}')
+        # trailers that cross a RST_STREAM belong to nothing any more
+        if s.get('error') != 'reset':
+            t.equal(h.get('grpc-status'), str(s.get('grpc_status')), f'tshark: stream {s["stream"]}: status')
 
 
 PY_SERVER = '''

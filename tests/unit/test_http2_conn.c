@@ -576,6 +576,77 @@ static void test_client(void)
 	feed_end(&f);
 }
 
+/* As long as it is not known which end asks, nothing is said; a guess would be wrong half the time. */
+static void test_roles(void)
+{
+	static const char one[4] = {0, 0, 0, 1};
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_UNKNOWN, ZC_OPEN_LATE);
+	for (int i = 0; i < 6; i++)
+		frame(&out, 8, 0, 0, one, 4);
+	frame(&out, 1, END_HEADERS, 7, "\xbe\xbf", 2);
+	flush(RX);
+	for (int i = 0; i < 6; i++)
+		frame(&out, 8, 0, 0, one, 4);
+	frame(&out, 1, END_HEADERS | END_STREAM, 7, "\xbe\xbf", 2);
+	flush(TX);
+	is_u64(f.nspans, 0, "no span of unknown direction");
+	GET(9, "/out");
+	flush(TX);
+	OK(END_STREAM, 9);
+	flush(RX);
+	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT && !strcmp(f.span[0].path, "/out"),
+	   "a request shows who asks");
+	feed_end(&f);
+}
+
+/* What the kernel side is told. */
+static void test_want(void)
+{
+	static char content[16000];
+
+	begin(NULL);
+	GET(1, "/big");
+	flush(RX);
+	OK(0, 1);
+	frame(&out, 0, 0, 1, content, sizeof(content));
+	out.n -= 8000;
+	flush(TX);
+	is_u64(f.want.frames, 1u << TX, "of long frames only the heads are wanted");
+	feed_cut(&f, TX, 8000);
+	HEADERS(0, 3, ":method", "POST", ":scheme", "http", ":path", "/s.S/M", "content-type",
+		"application/grpc");
+	flush(RX);
+	data(0, 1, "x", 1);
+	flush(TX);
+	is_u64(f.want.frames, 0, "but with gRPC on the connection, all is");
+	feed_end(&f);
+}
+
+/* Base64, cut anywhere. */
+static void test_grpc_web_text(void)
+{
+	/* a message "x", then trailers "grpc-status:3\r\n" */
+	static const char text[] = "AAAAAAF4gAAAAA9ncnBjLXN0YXR1czozDQo=";
+	unsigned wrong = 0;
+
+	for (size_t cut = 1; cut < strlen(text); cut++) {
+		begin(NULL);
+		HEADERS(END_STREAM, 1, ":method", "POST", ":scheme", "http", ":path", "/s.S/M",
+			"content-type", "application/grpc-web-text");
+		flush(RX);
+		HEADERS(0, 1, ":status", "200", "content-type", "application/grpc-web-text");
+		data(0, 1, text, cut);
+		data(END_STREAM, 1, text + cut, strlen(text) - cut);
+		flush(TX);
+		wrong += f.nspans != 1 || span(0)->grpc_status != 3 || !span(0)->has_grpc_status ||
+			 span(0)->resp_messages != 1;
+		feed_end(&f);
+	}
+	is_u64(wrong, 0, "gRPC-Web in base64, over HTTP/2");
+}
+
 int main(void)
 {
 	test_basic();
@@ -591,5 +662,8 @@ int main(void)
 	test_events();
 	test_stall();
 	test_client();
+	test_roles();
+	test_want();
+	test_grpc_web_text();
 	return tap_done();
 }
