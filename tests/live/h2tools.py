@@ -3,6 +3,7 @@ import collections
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -58,14 +59,23 @@ class Node:
         return p, path
 
 
+def _try(t, argv, **options):
+    """Runs it; returns None, or the last line that says why it failed."""
+    try:
+        p = t.run(argv, **options)
+    except subprocess.TimeoutExpired:
+        return 'it takes too long'
+    return (p.stderr.splitlines() or ['?'])[-1] if p.returncode else None
+
+
 def grpcgo(t):
     """Builds the Go pair once; returns the program."""
     need('go')
     out = os.path.join(ROOT, 'build', 'live', 'grpcgo')
-    p = t.run(['go', 'build', '-o', out, '.'], cwd=os.path.join(HERE, 'grpcgo'),
-              env={**os.environ, 'GOFLAGS': '-mod=mod', 'GOTOOLCHAIN': 'local'})
-    if p.returncode:
-        raise Skip(f'grpc-go does not build here: {(p.stderr.splitlines() or ["?"])[-1]}')
+    why = _try(t, ['go', 'build', '-o', out, '.'], cwd=os.path.join(HERE, 'grpcgo'),
+               env={**os.environ, 'GOFLAGS': '-mod=readonly', 'GOTOOLCHAIN': 'local'})
+    if why:
+        raise Skip(f'grpc-go does not build here: {why}')
     return out
 
 
@@ -73,9 +83,10 @@ def python_packages(t, *packages):
     """A directory with these packages from PyPI, for PYTHONPATH."""
     where = os.path.join(ROOT, 'build', 'live', 'py-' + packages[0].replace('=', '-'))
     if not os.path.isdir(where):
-        p = t.run([sys.executable, '-m', 'pip', 'install', '-q', '--target', where, *packages])
-        if p.returncode:
-            raise Skip(f'{packages[0]} cannot be had: {(p.stderr.splitlines() or ["?"])[-1]}')
+        why = _try(t, [sys.executable, '-m', 'pip', 'install', '-q', '--target', where, *packages])
+        if why:
+            shutil.rmtree(where, ignore_errors=True)
+            raise Skip(f'{packages[0]} cannot be had: {why}')
     return where
 
 
