@@ -194,7 +194,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	return s;
 }
 
-/* A response whose request was not seen. NULL: it is none, but the rest of a stream that is over. */
+/* A response whose request was not seen. NULL: it is the rest of a stream that is over. */
 static struct http2_stream *lone_response(struct conn *c, const struct http2_event *ev,
 					  uint64_t pos)
 {
