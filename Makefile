@@ -36,6 +36,11 @@ BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(B)/%.bpf.o)
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
+# what compares with a second implementation
+EXTRA_test_hpack_nghttp2 := -lnghttp2
+EXTRA_test_http2_nghttp2 := -lnghttp2
+EXTRA_fuzz_hpack := -lnghttp2
+
 all: zctrace
 
 # ---- kernel side
@@ -118,6 +123,7 @@ check-live: zctrace $(B)/asan/zctrace
 bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
 		$(B)/tests/bench/empty.bpf.o
 	$(Q)tests/bench/bench.py
+	$(Q)tests/bench/bench_h2.py
 
 $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 	$(call say,LD,$@)
@@ -130,7 +136,7 @@ fuzz: $(FUZZ:%=fuzz-%)
 fuzz-fuzz_%:
 	$(Q)mkdir -p $(B)/corpus/$* $(B)/fuzz
 	$(Q)clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
-		tests/fuzz/fuzz_$*.c $(PURE_SRCS) $(LIBS) -o $(B)/fuzz/fuzz_$*
+		tests/fuzz/fuzz_$*.c $(PURE_SRCS) $(LIBS) $(EXTRA_fuzz_$*) -o $(B)/fuzz/fuzz_$*
 	$(Q)$(B)/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
 		$(B)/corpus/$* tests/fuzz/corpus/$*
 

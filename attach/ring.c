@@ -133,6 +133,7 @@ static void ring_want(struct source *s, const struct zc_policy *w)
 	slot->dir[0] = w->dir[0];
 	slot->dir[1] = w->dir[1];
 	slot->quiet = w->quiet;
+	slot->frames = w->frames;
 	__atomic_store_n(&slot->conn, w->conn, __ATOMIC_RELEASE);
 }
 

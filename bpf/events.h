@@ -216,7 +216,7 @@ struct zc_policy {
 		__u32 cap;
 	} dir[2];
 	__u32 quiet;
-	__u32 pad;
+	__u32 frames; /* bit 0: ZC_RX, bit 1: ZC_TX */
 };
 ZC_ASSERT_SIZE(struct zc_policy, 32);
 

@@ -166,12 +166,139 @@ static __always_inline __u32 lag_limit(__u32 n)
 	return LAG_BYTES;
 }
 
+/*
+ * HTTP/2. Where frames begin is known from the first octet of a connection on, as long as segments
+ * come in order and no head is cut by their ends; after that everything is copied. Then the content
+ * of DATA need not be: a segment becomes several records, each of what is copied, with what is not
+ * behind it. For whoever reads them these are segments like any other.
+ */
+#define PREFACE_LEN 24
+#define FRAME_HEAD 9
+#define FRAME_KEEP 64	   /* octets of content that are copied all the same: heads of messages */
+#define FRAME_LONG 1024	   /* shorter content is not worth a record */
+#define FRAMES_MAX 24	   /* of a segment; of more, frames are small and skipping them is no use */
+
+struct walk {
+	struct __sk_buff *skb;
+	struct zc_sock *s;
+	struct seg g;
+	__u32 off;  /* of the next head, in the payload */
+	__u32 from; /* of the record that is being made */
+	__u32 lead; /* of its octets, those in front that are not copied */
+	__u8 dir, skip, whole;
+};
+
+/* A record of the octets [from, end), of which those in [from + lead, copied) are copied. */
+static __noinline void walk_emit(struct walk *w, __u32 copied, __u32 end)
+{
+	struct seg part = w->g;
+	struct zc_sock *s = w->s;
+	struct __sk_buff *skb = w->skb;
+	__u32 n = copied - w->from - w->lead;
+
+	part.seq += w->from;
+	part.off += w->from;
+	part.len = end - w->from;
+	if (end < w->g.len)
+		part.flags &= ~(ZC_TCP_FIN | ZC_TCP_RST);
+	if (w->from)
+		part.flags &= ~ZC_TCP_SYN;
+	n = lag_limit(n);
+	s->bytes[w->dir & 1] += part.len;
+	s->skipped[w->dir & 1] += part.len - n;
+	seg_emit(skb, s, &part, w->lead, n, w->dir);
+	w->from = end;
+	w->lead = 0;
+}
+
+static long walk_frame(__u32 i, void *ctx)
+{
+	struct walk *w = ctx;
+	struct zc_sock *s = w->s;
+	__u8 head[FRAME_HEAD];
+	__u32 n, next;
+
+	(void)i;
+	if (w->off + FRAME_HEAD > w->g.len) {
+		w->whole = w->off >= w->g.len;
+		return 1;
+	}
+	if (bpf_skb_load_bytes(w->skb, w->g.off + w->off, head, FRAME_HEAD))
+		return 1;
+	n = (__u32)head[0] << 16 | (__u32)head[1] << 8 | head[2];
+	next = w->off + FRAME_HEAD + n;
+	s->in_data[w->dir & 1] = head[3] == 0 && n > FRAME_LONG;
+	if (s->in_data[w->dir & 1] && w->skip) {
+		__u32 end = next < w->g.len ? next : w->g.len;
+		__u32 copied = w->off + FRAME_HEAD + FRAME_KEEP;
+
+		walk_emit(w, copied < end ? copied : end, end);
+	}
+	w->off = next;
+	if (next >= w->g.len) {
+		w->whole = 1;
+		return 1;
+	}
+	return 0;
+}
+
+/* Does the connection begin with HTTP/2 in this direction? */
+static __always_inline void find_frames(struct __sk_buff *skb, struct zc_sock *s,
+					const struct seg *g, __u8 dir)
+{
+	__u8 b[FRAME_HEAD];
+
+	if (!s->has_seq || g->seq != s->seq[dir] || g->len < sizeof(b) ||
+	    bpf_skb_load_bytes(skb, g->off, b, sizeof(b)))
+		return;
+	if (b[0] == 'P' && b[1] == 'R' && b[2] == 'I' && b[3] == ' ' && b[4] == '*')
+		s->frame_at[dir] = g->seq + PREFACE_LEN;
+	else if (!b[0] && !b[1] && b[2] % 6 == 0 && b[3] == 4 && !b[4] && !b[5] && !b[8])
+		s->frame_at[dir] = g->seq;
+	else
+		return;
+	s->framed[dir] = 1;
+	s->in_data[dir] = 0;
+}
+
+/* Follows the frames of a segment. 1: it was sent as far as it is wanted; 0: send it whole. */
+static __always_inline int walk_frames(struct __sk_buff *skb, struct zc_sock *s,
+				       const struct seg *g, __u8 dir, int skip)
+{
+	struct walk w = {.skb = skb, .s = s, .g = *g, .dir = dir, .skip = (__u8)skip};
+	__u32 ahead = s->frame_at[dir] - g->seq;
+
+	if (ahead > 1u << 25) { /* no frame is so long: not in order */
+		s->framed[dir] = 0;
+		return 0;
+	}
+	w.off = ahead;
+	if (s->in_data[dir] && skip)
+		w.lead = ahead < g->len ? ahead : g->len;
+	if (ahead < g->len)
+		bpf_loop(FRAMES_MAX, walk_frame, &w, 0);
+	else
+		w.whole = 1;
+	s->framed[dir] = w.whole;
+	s->frame_at[dir] = g->seq + w.off;
+	if (!skip)
+		return 0;
+	if (w.from < g->len)
+		walk_emit(&w, g->len, g->len);
+	return 1;
+}
+
 static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g,
 				     __u8 dir)
 {
 	const struct zc_policy *p = policy_of(s);
 	__u32 skip = 0, n = g->len;
 
+	dir &= 1;
+	if (!s->framed[dir])
+		find_frames(skb, s, g, dir);
+	if (s->framed[dir] && n && walk_frames(skb, s, g, dir, p && p->frames & 1u << dir))
+		return;
 	if (p) {
 		skip = policy_skip(p, dir, g->seq);
 		if (skip > n)

@@ -36,7 +36,10 @@ struct zc_sock {
 	__u8 has_seq;
 	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
 	__u8 followed; /* traced because a traced process called it */
-	__u8 pad[5];
+	__u8 framed[2]; /* HTTP/2: frame_at is valid, by direction */
+	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
+	__u8 pad;
+	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 cgroup; /* of the owner */
 	char comm[16];
 };

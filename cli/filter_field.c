@@ -14,6 +14,10 @@ enum access {
 	KNOWN,	/* uint64_t, SPAN_UNKNOWN: absent */
 	U32,	/* 0: absent */
 	STATUS, /* int, 0: absent */
+	SOME,	/* uint64_t, 0: absent */
+	GRPC,	/* uint32_t, with has_grpc_status */
+	CODE,	/* uint32_t, with has_error_code */
+	COUNT,	/* as KNOWN, with has_messages */
 	PORT,	/* uint16_t, with has_addr */
 	ADDR,	/* 16 octets, with has_addr */
 	KIND,
@@ -33,17 +37,27 @@ enum access {
 	X("host", TEXT, STR, host, "Host or :authority")                                           \
 	X("scheme", TEXT, STR, scheme, "http or https")                                            \
 	X("status", NUMBER, STATUS, status, "status code of the response")                         \
+	X("grpc_status", NUMBER, GRPC, grpc_status, "status of gRPC, 0 is OK")                     \
+	X("grpc_message", TEXT, STR, grpc_message, "message of gRPC beside the status")            \
+	X("rpc_service", TEXT, STR, rpc_service, "package.Service of a gRPC call")                 \
+	X("rpc_method", TEXT, STR, rpc_method, "method of a gRPC call")                            \
+	X("close_code", NUMBER, STATUS, close_code, "of a WebSocket, 1000 is normal")              \
+	X("error_code", NUMBER, CODE, error_code, "of RST_STREAM or GOAWAY, 8 is CANCEL")          \
 	X("error", CHOICE, ERROR, error, "why the span counts as an error")                        \
 	X("duration", DURATION_ALIAS, KNOWN, duration_ns, "from arrival to the last byte")         \
 	X("inner", DURATION_ALIAS, KNOWN, inner_ns, "the part inside the process")                 \
 	X("ttfb", DURATION_ALIAS, KNOWN, ttfb_ns, "until the response's first byte")               \
 	X("queue", DURATION_ALIAS, KNOWN, queue_ns, "from arrival until it was read")              \
 	X("connect", DURATION_ALIAS, KNOWN, connect_ns, "opening the connection")                  \
+	X("stall", DURATION_ALIAS, SOME, stall_ns, "response waited for flow control")             \
+	X("grpc_timeout", DURATION_ALIAS, SOME, grpc_timeout_ns, "deadline of a gRPC call")        \
 	X("duration_ns", DURATION, KNOWN, duration_ns, "duration in nanoseconds")                  \
 	X("inner_ns", DURATION, KNOWN, inner_ns, "inner in nanoseconds")                           \
 	X("ttfb_ns", DURATION, KNOWN, ttfb_ns, "ttfb in nanoseconds")                              \
 	X("queue_ns", DURATION, KNOWN, queue_ns, "queue in nanoseconds")                           \
 	X("connect_ns", DURATION, KNOWN, connect_ns, "connect in nanoseconds")                     \
+	X("stall_ns", DURATION, SOME, stall_ns, "stall in nanoseconds")                            \
+	X("grpc_timeout_ns", DURATION, SOME, grpc_timeout_ns, "grpc_timeout in nanoseconds")       \
 	X("kind", CHOICE, KIND, kind, "server or client")                                          \
 	X("protocol", CHOICE, PROTOCOL, protocol, "http/1.1, h2, grpc, …")                         \
 	X("tls", TLS, CSTR, tls, "TLS library, or false")                                          \
@@ -61,6 +75,11 @@ enum access {
 	X("resp_bytes", SIZE, KNOWN, resp_bytes, "response on the wire")                           \
 	X("req_body_bytes", SIZE, KNOWN, req_body_bytes, "content of the request")                 \
 	X("resp_body_bytes", SIZE, KNOWN, resp_body_bytes, "content of the response")              \
+	X("req_messages", NUMBER, COUNT, req_messages, "messages from the client")                 \
+	X("resp_messages", NUMBER, COUNT, resp_messages, "messages or events from the server")     \
+	X("req_message_bytes", SIZE, COUNT, req_message_bytes, "content of these messages")        \
+	X("resp_message_bytes", SIZE, COUNT, resp_message_bytes, "content of these messages")      \
+	X("pings", NUMBER, COUNT, pings, "of a WebSocket")                                         \
 	X("conn", NUMBER, U64, conn, "connection")                                                 \
 	X("stream", NUMBER, U32, stream, "HTTP/2 stream")                                          \
 	X("seq", NUMBER, U64, seq, "ordinal on the connection, from 0")                            \
@@ -116,8 +135,20 @@ int field_number(unsigned field, const struct span *s, uint64_t *value)
 		*value = MEMBER(uint32_t, field, s);
 		return *value != 0;
 	case STATUS:
-		*value = s->status > 0 ? (uint64_t)s->status : 0;
+		*value = MEMBER(int, field, s) > 0 ? (uint64_t)MEMBER(int, field, s) : 0;
 		return *value != 0;
+	case SOME:
+		*value = MEMBER(uint64_t, field, s);
+		return *value != 0;
+	case GRPC:
+		*value = s->grpc_status;
+		return s->has_grpc_status;
+	case CODE:
+		*value = s->error_code;
+		return s->has_error_code;
+	case COUNT:
+		*value = MEMBER(uint64_t, field, s);
+		return s->has_messages && *value != SPAN_UNKNOWN;
 	case PORT:
 		*value = MEMBER(uint16_t, field, s);
 		return s->has_addr;
@@ -196,6 +227,10 @@ int field_present(unsigned field, const struct span *s)
 	case KNOWN:
 	case U32:
 	case STATUS:
+	case SOME:
+	case GRPC:
+	case CODE:
+	case COUNT:
 	case PORT:
 		return field_number(field, s, &value);
 	default:

@@ -280,6 +280,7 @@ static int make_engine(struct session *s)
 	const struct engine_options eo = {
 		.body_bytes = s->opt->body,
 		.keep_fields = s->opt->headers.n > 0,
+		.redact = !s->opt->no_redact,
 		.wall_offset = s->origin.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,

@@ -13,6 +13,8 @@
 
 struct engine;
 struct exchange;
+struct http2_conn;
+struct conn;
 
 #define CONN_IO_MARKS 4
 
@@ -46,13 +48,46 @@ struct half {
 	/* what was last told to the kernel side */
 	uint64_t skip_to;
 	uint32_t cap;
+	uint8_t told_frames;
+
+	uint8_t frames; /* HTTP/2: of long DATA frames only the heads are wanted */
 
 	/* octets and segments in which no message was found */
 	uint64_t strange_bytes;
 	uint32_t strange_segs;
 };
 
-enum conn_protocol { CONN_UNKNOWN, CONN_HTTP1, CONN_OPAQUE };
+enum conn_protocol { CONN_UNKNOWN, CONN_HTTP1, CONN_HTTP2, CONN_WEBSOCKET, CONN_OPAQUE };
+
+/* Why the exchanges of a connection end before their responses. */
+enum conn_end {
+	CONN_EVICTED,  /* no longer followed */
+	CONN_FINISHED, /* tracing ends */
+	CONN_DROPPED,  /* no span is wanted */
+};
+
+/* What a protocol does with its connections. */
+struct conn_ops {
+	const char *name; /* for people */
+	/* for struct stream_sink */
+	size_t (*data)(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
+	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum stream_gap why,
+		    struct str kept);
+	/*
+	 * Direction h is over, at this time. For responses, requests that are still open end with
+	 * it; so it is called again when another one has come.
+	 */
+	void (*eof)(struct conn *c, struct half *h, uint64_t time);
+	/* the application read or wrote; half_io_add() has been called */
+	void (*io)(struct conn *c, const struct zc_ev_io *io);
+	void (*lost)(struct conn *c); /* events of it, of whatever kind, were lost */
+	/* ends all that is open, and releases what the protocol has allocated */
+	void (*end)(struct conn *c, enum conn_end why);
+	/* how many of the next octets of h nobody needs; UINT64_MAX: all */
+	uint64_t (*unneeded)(const struct conn *c, const struct half *h);
+	/* each exchange that waits for its response */
+	void (*each)(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx);
+};
 
 struct conn {
 	struct conn *hash_next; /* or the next free one */
@@ -63,7 +98,7 @@ struct conn {
 
 	struct half half[2]; /* ZC_RX, ZC_TX */
 	uint8_t protocol;
-	uint8_t request_dir; /* CONN_HTTP1: the direction that carries requests */
+	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 
 	uint8_t late;	   /* existed before we looked, for all we know */
 	uint8_t opened;	   /* OPEN was seen */
@@ -96,6 +131,10 @@ struct conn {
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
+
+	struct exchange *upgraded; /* answered with 101; CONN_WEBSOCKET: the one there is */
+	uint8_t upgrade;	   /* to what; see http1_conn.c */
+	struct http2_conn *http2;  /* CONN_HTTP2 */
 };
 
 struct conn_table {

@@ -3,8 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/await.h"
 #include "core/exchange_link.h"
 #include "core/http1_conn.h"
+#include "core/http2_conn.h"
+#include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
 #define POOL_LIMIT (64u << 20)
@@ -22,6 +25,38 @@
 #define LATE_STRANGE_BYTES 262144u
 #define ONE_WAY 16u /* times as much if the other direction is silent */
 #define GLANCE 1024u /* octets of each segment that show whether a message starts there */
+
+const struct conn_ops *conn_ops_of(const struct conn *c)
+{
+	switch (c->protocol) {
+	case CONN_HTTP1: return &http1_conn_ops;
+	case CONN_HTTP2: return &http2_conn_ops;
+	case CONN_WEBSOCKET: return &websocket_conn_ops;
+	default: return NULL;
+	}
+}
+
+static void end_exchanges(struct conn *c, enum conn_end why)
+{
+	const struct conn_ops *ops = conn_ops_of(c);
+
+	if (why == CONN_DROPPED)
+		await_drop(c);
+	else
+		await_flush(c, NULL);
+	if (ops)
+		ops->end(c, why);
+}
+
+static void note_conn_lost(struct conn *c)
+{
+	const struct conn_ops *ops = conn_ops_of(c);
+
+	c->lost = 1;
+	if (ops)
+		ops->lost(c);
+	await_lost(c);
+}
 
 /* ---- what is wanted */
 
@@ -43,6 +78,8 @@ static void send_want(struct engine *e, struct conn *c)
 
 		w.dir[d].skip_to = skip_seq(h);
 		w.dir[d].cap = h->cap;
+		w.frames |= (uint32_t)h->frames << d;
+		h->told_frames = h->frames;
 		if (h->stream.started && h->skip_to < h->stream.next)
 			h->skip_to = h->stream.next;
 	}
@@ -53,12 +90,12 @@ static void send_want(struct engine *e, struct conn *c)
 /* Returns 1 if something is to be told about direction h. */
 static int review_want(const struct conn *c, struct half *h)
 {
-	uint64_t n = http1_conn_unneeded(c, h);
+	uint64_t n = conn_ops_of(c)->unneeded(c, h);
 	uint32_t cap = n == UINT64_MAX ? 0 : ZC_WANT_ALL;
 	uint64_t next = h->stream.next, target;
 	int change = 0;
 
-	if (cap != h->cap) {
+	if (cap != h->cap || h->frames != h->told_frames) {
 		h->cap = cap;
 		change = 1;
 	}
@@ -87,7 +124,7 @@ static void update_want(struct engine *e, struct conn *c)
 {
 	int change;
 
-	if (c->protocol != CONN_HTTP1 || !can_tell(e, c))
+	if (!conn_ops_of(c) || !can_tell(e, c))
 		return;
 	change = review_want(c, &c->half[ZC_RX]);
 	change |= review_want(c, &c->half[ZC_TX]);
@@ -164,20 +201,46 @@ static enum probe_result probe(const struct conn *c, const struct half *h, const
 	return req == PROBE_MORE || resp == PROBE_MORE ? PROBE_MORE : PROBE_NO;
 }
 
+#define HTTP2_PERHAPS (-2)
+
+/* Begins HTTP/2 and returns 1; 0: more is needed; HTTP2_PERHAPS: unless it is HTTP/1; -1: no. */
+static int probe_http2(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	int start = h->stream.from_syn && pos == h->stream.first;
+	unsigned dir = h == &c->half[ZC_TX], client = HTTP2_NO_DIR;
+
+	switch (http2_probe(p, n, start)) {
+	case PROBE_NO: return -1;
+	case PROBE_MORE: return start ? 0 : HTTP2_PERHAPS;
+	case PROBE_YES: break;
+	}
+	if (c->role != ZC_ROLE_UNKNOWN)
+		client = c->role == ZC_ROLE_SERVER ? ZC_RX : ZC_TX;
+	else if (start)
+		client = p[0] == HTTP2_PREFACE[0] ? dir : !dir;
+	return http2_conn_begin(c, start, client);
+}
+
 static size_t find_protocol(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
 			    size_t n, uint64_t pos)
 {
-	int request_dir;
+	int request_dir, http2 = probe_http2(c, h, p, n, pos);
 
+	if (http2 == 1)
+		return http2_conn_ops.data(c, h, p, n, pos);
+	if (!http2)
+		return 0;
 	switch (probe(c, h, p, n, &request_dir)) {
 	case PROBE_YES:
 		http1_conn_begin(c, request_dir);
-		return http1_conn_data(c, h, p, n, pos);
+		return http1_conn_ops.data(c, h, p, n, pos);
 	case PROBE_MORE:
 		return 0;
 	case PROBE_NO:
 		break;
 	}
+	if (http2 == HTTP2_PERHAPS)
+		return 0;
 	e->stats.unparsed_bytes += n;
 	strange(e, c, h, n);
 	return n;
@@ -194,10 +257,11 @@ static size_t sink_data(void *ctx, struct stream *s, const uint8_t *p, size_t n,
 {
 	struct conn *c = ctx;
 	struct half *h = half_of(s);
+	const struct conn_ops *ops = conn_ops_of(c);
 	size_t used = n;
 
-	if (c->protocol == CONN_HTTP1 && !h->ended)
-		used = http1_conn_data(c, h, p, n, pos);
+	if (ops && !h->ended)
+		used = ops->data(c, h, p, n, pos);
 	else if (c->protocol == CONN_UNKNOWN)
 		used = find_protocol(c->engine, c, h, p, n, pos);
 	else if (c->protocol == CONN_OPAQUE)
@@ -214,9 +278,10 @@ static void sink_gap(void *ctx, struct stream *s, uint64_t pos, uint64_t n, enum
 {
 	struct conn *c = ctx;
 	struct half *h = half_of(s);
+	const struct conn_ops *ops = conn_ops_of(c);
 
-	if (c->protocol == CONN_HTTP1 && !h->ended) {
-		http1_conn_gap(c, h, pos, n, why, kept);
+	if (ops && !h->ended) {
+		ops->gap(c, h, pos, n, why, kept);
 		return;
 	}
 	if (c->protocol == CONN_OPAQUE) {
@@ -239,7 +304,7 @@ static struct stream_sink sink_of(struct engine *e, struct conn *c)
 /* Order in which directions are worked on: requests before their responses. */
 static int first_dir(const struct conn *c)
 {
-	return c->protocol == CONN_HTTP1 ? c->request_dir : ZC_RX;
+	return conn_ops_of(c) ? c->request_dir : ZC_RX;
 }
 
 static void flush_streams(struct engine *e, struct conn *c)
@@ -264,9 +329,10 @@ static void destroy_conn(struct engine *e, struct conn *c)
 static void end_half(struct conn *c, int d, uint64_t time)
 {
 	struct half *h = &c->half[d];
+	const struct conn_ops *ops = conn_ops_of(c);
 
-	if (c->protocol == CONN_HTTP1)
-		http1_conn_eof(c, h, h->fin_time && !c->reset ? h->fin_time : time);
+	if (ops)
+		ops->eof(c, h, h->fin_time && !c->reset ? h->fin_time : time);
 }
 
 /* The socket is gone and so is the time for stragglers. */
@@ -280,7 +346,7 @@ static void bury_conn(struct engine *e, struct conn *c)
 	d = first_dir(c);
 	end_half(c, d, c->end_time);
 	end_half(c, !d, c->end_time);
-	http1_conn_end(c, c->forgotten ? HTTP1_CONN_DROPPED : HTTP1_CONN_EVICTED);
+	end_exchanges(c, c->forgotten ? CONN_DROPPED : CONN_EVICTED);
 	destroy_conn(e, c);
 }
 
@@ -288,7 +354,7 @@ static void evict_conn(struct engine *e, struct conn *c)
 {
 	e->stats.evicted_conns++;
 	if (!list_linked(&c->closing)) {
-		http1_conn_end(c, HTTP1_CONN_EVICTED);
+		end_exchanges(c, CONN_EVICTED);
 		destroy_conn(e, c);
 	} else {
 		bury_conn(e, c);
@@ -390,7 +456,7 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	if (g.syn)
 		c->late = 0;
 	if (s->lost)
-		http1_conn_lost(c);
+		note_conn_lost(c);
 	c->uncopied += g.len - g.cap_len;
 	h = &c->half[dir];
 	if (g.has_ack) {
@@ -476,16 +542,20 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 static void on_io(struct engine *e, const struct zc_ev_io *io)
 {
 	struct conn *c = conn_find(&e->conns, io->ev.conn);
+	const struct conn_ops *ops;
 	struct half *h;
 
 	e->io_seen = 1;
 	if (!c || c->forgotten)
 		return;
 	conn_touch(&e->conns, c, e->now);
+	ops = conn_ops_of(c);
 	h = &c->half[io->dir & 1];
 	half_io_add(h, io);
-	if (c->protocol == CONN_HTTP1 || c->wait_head)
-		http1_conn_io(c, io);
+	if (c->wait_head)
+		await_io(c, io);
+	if (ops)
+		ops->io(c, io);
 	/* what was read has come in; what was written may be still to go out */
 	if (io->dir == ZC_RX && h->stream.started && c->protocol != CONN_OPAQUE) {
 		stream_prove(&h->stream, stream_pos(&h->stream, io->seq), io->ev.time);
@@ -502,11 +572,11 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 	if (!c)
 		return;
 	if (ev->ev.flags & ZC_CLOSE_FORGET) {
-		http1_conn_end(c, HTTP1_CONN_DROPPED);
+		end_exchanges(c, CONN_DROPPED);
 		c->forgotten = 1;
 		c->protocol = CONN_OPAQUE;
 	} else if (ev->lost) {
-		http1_conn_lost(c);
+		note_conn_lost(c);
 		c->lost_end = 1;
 	}
 	/* what was not even announced */
@@ -573,9 +643,12 @@ static void tick(struct engine *e)
 	while (!list_empty(&e->waiting)) {
 		struct exchange *x = list_entry(e->waiting.next, struct exchange, timer);
 
-		if (x->resp_last + HTTP1_CONN_READ_WAIT > e->now)
+		if (x->resp_last + AWAIT_READ > e->now)
 			break;
-		http1_conn_unwait(x->conn, x);
+		if (x->req_done)
+			await_flush(x->conn, x);
+		else
+			http2_conn_expire(x->conn, x);
 	}
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
@@ -646,7 +719,7 @@ void engine__finish(struct engine *e)
 		}
 		flush_streams(e, c);
 		settle_conn(e, c);
-		http1_conn_end(c, HTTP1_CONN_FINISHED);
+		end_exchanges(c, CONN_FINISHED);
 		destroy_conn(e, c);
 	}
 	exchange_release_held(e, 1);
@@ -666,7 +739,7 @@ void engine__free(struct engine *e)
 	if (!e)
 		return;
 	while ((c = conn_oldest(&e->conns))) {
-		http1_conn_end(c, HTTP1_CONN_DROPPED);
+		end_exchanges(c, CONN_DROPPED);
 		destroy_conn(e, c);
 	}
 	exchange_drop_held(e);
@@ -676,27 +749,40 @@ void engine__free(struct engine *e)
 		e->idle = x->next;
 		exchange_free(x);
 	}
+	free(e->scratch);
 	conn_table_release(&e->conns);
 	pool_release(&e->pool);
 	links__free(e->links);
 	free(e);
 }
 
+struct show {
+	struct engine *e;
+	void (*fn)(void *ctx, const struct span *s);
+	void *ctx;
+};
+
+static void show_in_flight(void *ctx, struct exchange *x)
+{
+	struct show *show = ctx;
+	uint32_t incomplete = x->incomplete;
+	struct span s;
+
+	x->incomplete |= SPAN_IN_FLIGHT;
+	exchange_span(show->e, x, show->e->now, &s);
+	x->incomplete = incomplete;
+	show->fn(show->ctx, &s);
+}
+
 void engine__in_flight(struct engine *e, void (*fn)(void *ctx, const struct span *s), void *ctx)
 {
+	struct show show = {e, fn, ctx};
+
 	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
-		struct conn *c = list_entry(n, struct conn, lru);
+		const struct conn *c = list_entry(n, struct conn, lru);
+		const struct conn_ops *ops = conn_ops_of(c);
 
-		for (struct exchange *x = c->head; x; x = x->next) {
-			uint32_t incomplete = x->incomplete;
-			struct span s;
-
-			if (x->resp_done)
-				continue;
-			x->incomplete |= SPAN_IN_FLIGHT;
-			exchange_span(e, x, e->now, &s);
-			x->incomplete = incomplete;
-			fn(ctx, &s);
-		}
+		if (ops)
+			ops->each(c, show_in_flight, &show);
 	}
 }

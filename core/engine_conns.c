@@ -8,9 +8,11 @@
 
 static const char *protocol_of(const struct conn *c)
 {
+	const struct conn_ops *ops = conn_ops_of(c);
+
 	if (c->protocol == CONN_OPAQUE)
 		return "opaque";
-	return c->protocol == CONN_HTTP1 ? "http/1.1" : NULL;
+	return ops ? ops->name : NULL;
 }
 
 static int is_server(const struct conn *c)
@@ -19,7 +21,7 @@ static int is_server(const struct conn *c)
 		return 1;
 	if (c->role == ZC_ROLE_CLIENT)
 		return 0;
-	return c->protocol == CONN_HTTP1 && c->requested ? c->request_dir == ZC_RX : -1;
+	return conn_ops_of(c) && c->requested ? c->request_dir == ZC_RX : -1;
 }
 
 static uint64_t bytes_of(const struct half *h)

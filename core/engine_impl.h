@@ -1,5 +1,5 @@
 /*
- * engine_impl.h - what the parts of the engine share: engine.c, http1_conn.c, exchange.c
+ * engine_impl.h - what the parts of the engine share: engine.c, the protocols, exchange.c
  */
 #ifndef ZC_CORE_ENGINE_IMPL_H
 #define ZC_CORE_ENGINE_IMPL_H
@@ -26,6 +26,12 @@ struct engine {
 	int io_seen;	     /* this source has I/O events */
 	uint64_t lost_bytes, lost_told, lost_told_bytes, lost_told_time;
 	struct engine_stats stats;
+	struct http2_scratch *scratch; /* NULL: no HTTP/2 so far */
+	size_t http2_octets;	       /* of memory for HTTP/2 connections */
+	char unseen_route[32];	       /* for the time of a span */
 };
+
+/* NULL: nothing that is known. */
+const struct conn_ops *conn_ops_of(const struct conn *c);
 
 #endif

@@ -2,6 +2,7 @@
 #include "core/exchange_link.h"
 #include "core/source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,9 @@ struct exchange *exchange_new(struct engine *e, struct conn *c)
 	x->seq = c->nexchanges++;
 	x->req_first = x->io_time = x->resp_first = x->resp_last = x->end = SPAN_UNKNOWN;
 	x->method = x->scheme = x->host = x->path = x->query = no_text;
-	x->req_fields = x->resp_fields = no_text;
+	x->req_fields = x->resp_fields = x->grpc_message = x->settings = no_text;
+	x->error_code = x->grpc_status = -1;
+	x->grpc_timeout = SPAN_UNKNOWN;
 	return x;
 }
 
@@ -86,6 +89,8 @@ void exchange_put(struct engine *e, struct exchange *x)
 {
 	list_unlink(&x->timer);
 	exchange_unlink(e, x);
+	payload_free(x->payload);
+	x->payload = NULL;
 	if (e->nidle >= IDLE_MAX) {
 		exchange_free(x);
 		return;
@@ -98,7 +103,7 @@ void exchange_put(struct engine *e, struct exchange *x)
 	e->nidle++;
 }
 
-/* ---- heads */
+/* ---- content that is messages */
 
 static int name_is(struct str name, const char *lower, size_t n)
 {
@@ -110,8 +115,65 @@ static int name_is(struct str name, const char *lower, size_t n)
 	return 1;
 }
 
+/* A field of gRPC's trailers, wherever they stand. */
+static void grpc_trailer(struct exchange *x, struct str name, struct str value)
+{
+	char text[1024];
+
+	if (name_is(name, "grpc-status", 11)) {
+		x->grpc_status = grpc_status(value);
+	} else if (name_is(name, "grpc-message", 12)) {
+		struct str s = {text, grpc_message(value, text, sizeof(text))};
+
+		x->grpc_message = exchange_text(x, s);
+	}
+}
+
+static void web_trailers(void *ctx, struct str lines)
+{
+	struct str name, value;
+	size_t pos = 0;
+
+	while (grpc_trailer_next(lines, &pos, &name, &value))
+		grpc_trailer(ctx, name, value);
+}
+
+void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind)
+{
+	if (!x->payload)
+		x->payload = payload_new(&e->pool, kind, web_trailers, x);
+}
+
+void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type)
+{
+	static const enum payload_kind kinds[] = {
+		[GRPC_NATIVE] = PAYLOAD_GRPC,
+		[GRPC_WEB] = PAYLOAD_GRPC_WEB,
+		[GRPC_WEB_TEXT] = PAYLOAD_GRPC_WEB_TEXT,
+	};
+	enum grpc_kind kind = grpc_kind(type);
+
+	if (kind != GRPC_NONE) {
+		x->protocol = PROTO_GRPC;
+		exchange_count_messages(e, x, kinds[kind]);
+	} else if (which && x->protocol == PROTO_GRPC && x->payload) {
+		x->payload->dir[1].unsound = 1; /* an error page of a proxy */
+	} else if (which && sse_is_type(type)) {
+		exchange_count_messages(e, x, PAYLOAD_EVENTS);
+	}
+}
+
+/* ---- heads */
+
+void exchange_set_traceparent(struct exchange *x, struct str value)
+{
+	x->has_traceparent = id_parse_traceparent(value, &x->traceparent) != 0;
+	if (x->traceparents < 2)
+		x->traceparents++;
+}
+
 /* One pass over the field lines, for those that every span needs. */
-static void pick_fields(struct exchange *x, struct str fields)
+static void pick_fields(struct engine *e, struct exchange *x, struct str fields)
 {
 	struct str name, value;
 	size_t pos = 0;
@@ -121,10 +183,26 @@ static void pick_fields(struct exchange *x, struct str fields)
 			if (x->host.off == TEXT_NONE && name_is(name, "host", 4))
 				x->host = block_put(&x->text, value.p, value.n);
 		} else if (name.n == 11 && name_is(name, "traceparent", 11)) {
-			x->has_traceparent = id_parse_traceparent(value, &x->traceparent) != 0;
-			if (x->traceparents < 2)
-				x->traceparents++;
+			exchange_set_traceparent(x, value);
+		} else if (name.n == 12 && name_is(name, "content-type", 12)) {
+			exchange_set_content_type(e, x, 0, value);
+		} else if (name.n == 12 && name_is(name, "grpc-timeout", 12)) {
+			x->grpc_timeout = grpc_timeout(value);
 		}
+	}
+}
+
+/* Only content whose length is not announced can be a stream of events, or end in trailers. */
+static void pick_response_fields(struct engine *e, struct exchange *x, struct str fields)
+{
+	struct str name, value;
+	size_t pos = 0;
+
+	while (http1_field_next(fields, &pos, &name, &value)) {
+		if (name.n == 12 && name_is(name, "content-type", 12))
+			exchange_set_content_type(e, x, 1, value);
+		else if (x->protocol == PROTO_GRPC)
+			grpc_trailer(x, name, value);
 	}
 }
 
@@ -141,6 +219,21 @@ static void split_query(struct exchange *x, struct text t, const char *p)
 	x->path = n ? slice(t, 0, n) : block_put(&x->text, "/", 1);
 	if (mark)
 		x->query = slice(t, n + 1, t.len);
+}
+
+struct text exchange_text(struct exchange *x, struct str s)
+{
+	return block_put(&x->text, s.p, s.n);
+}
+
+void exchange_set_path(struct exchange *x, struct str target)
+{
+	struct text t = exchange_text(x, target);
+
+	if (t.off == TEXT_NONE || !target.n)
+		x->incomplete |= SPAN_PATH_NOT_SEEN;
+	else
+		split_query(x, t, target.p);
 }
 
 /* The four forms of RFC 9112 section 3.2. */
@@ -196,10 +289,10 @@ static void note_framing(struct exchange *x, const struct http1_event *ev)
 
 void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev)
 {
-	x->minor = (uint8_t)ev->minor;
+	x->protocol = ev->minor ? PROTO_HTTP11 : PROTO_HTTP10;
 	x->method = block_put(&x->text, ev->method.p, ev->method.n);
 	set_target(x, ev->method, ev->target);
-	pick_fields(x, ev->fields);
+	pick_fields(e, x, ev->fields);
 	x->req_fields = keep_fields(e, x, ev->fields);
 	note_framing(x, ev);
 	exchange_link(e, x, ev);
@@ -209,7 +302,9 @@ void exchange_response(struct engine *e, struct exchange *x, const struct http1_
 {
 	x->status = (uint16_t)ev->status;
 	if (x->incomplete & SPAN_REQUEST_NOT_SEEN)
-		x->minor = (uint8_t)ev->minor;
+		x->protocol = ev->minor ? PROTO_HTTP11 : PROTO_HTTP10;
+	if (ev->framing != HTTP1_LENGTH || x->protocol == PROTO_GRPC)
+		pick_response_fields(e, x, ev->fields);
 	x->resp_fields = keep_fields(e, x, ev->fields);
 	note_framing(x, ev);
 }
@@ -219,18 +314,30 @@ int exchange_wants_content(const struct engine *e, const struct exchange *x, int
 	return x->body[which].len < e->opt.body_bytes && !(x->incomplete & SPAN_BODY_NOT_SEEN);
 }
 
-void exchange_content(struct engine *e, struct exchange *x, int which, const struct http1_event *ev)
+void exchange_content(struct engine *e, struct exchange *x, int which, struct str data,
+		      uint64_t gap)
 {
-	*(which ? &x->resp_body_bytes : &x->req_body_bytes) += ev->data.n + ev->gap;
+	*(which ? &x->resp_body_bytes : &x->req_body_bytes) += data.n + gap;
+	if (x->payload && gap)
+		payload_gap(x->payload, which, gap);
+	else if (x->payload)
+		payload_data(x->payload, which, (const uint8_t *)data.p, data.n);
 	if (!e->opt.body_bytes || !exchange_wants_content(e, x, which))
 		return;
-	if (ev->gap) {
+	if (gap) {
 		x->incomplete |= SPAN_BODY_NOT_SEEN;
-	} else if (ev->data.n) {
+	} else if (data.n) {
 		size_t room = e->opt.body_bytes - x->body[which].len;
 
-		block_put(&x->body[which], ev->data.p, ev->data.n < room ? ev->data.n : room);
+		block_put(&x->body[which], data.p, data.n < room ? data.n : room);
 	}
+}
+
+uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int which)
+{
+	if (exchange_wants_content(e, x, which))
+		return 0;
+	return x->payload ? payload_unneeded(x->payload, which) : UINT64_MAX;
 }
 
 /* ---- spans */
@@ -285,8 +392,8 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 
 static void set_sizes(const struct exchange *x, struct span *s)
 {
-	int no_req = x->req_unsized || (s->incomplete & SPAN_REQUEST_NOT_SEEN);
-	int no_resp = x->resp_unsized || (s->incomplete & SPAN_RESPONSE_NOT_SEEN);
+	int no_req = x->req_unsized || x->req_uncounted || (s->incomplete & SPAN_REQUEST_NOT_SEEN);
+	int no_resp = x->resp_unsized || x->resp_uncounted || (s->incomplete & SPAN_RESPONSE_NOT_SEEN);
 
 	s->req_bytes = no_req ? SPAN_UNKNOWN : x->req_bytes;
 	s->req_body_bytes = no_req ? SPAN_UNKNOWN : x->req_body_bytes;
@@ -294,11 +401,11 @@ static void set_sizes(const struct exchange *x, struct span *s)
 	s->resp_body_bytes = no_resp ? SPAN_UNKNOWN : x->resp_body_bytes;
 }
 
-static void set_texts(const struct engine *e, const struct exchange *x, struct span *s)
+static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p)
+	if (!s->scheme.p && !x->stream)
 		s->scheme = (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
@@ -309,8 +416,67 @@ static void set_texts(const struct engine *e, const struct exchange *x, struct s
 		s->req_body = (struct str){x->body[0].p, x->body[0].len};
 	if (x->body[1].len)
 		s->resp_body = (struct str){x->body[1].p, x->body[1].len};
-	if (s->path.p && e->opt.route)
+}
+
+/* A name for a path that was not seen: one for each such path of a connection. */
+static struct str unseen_route(struct engine *e, const struct exchange *x)
+{
+	uint64_t h = id_mix(id_mix(0, x->conn->cookie), x->path_key);
+	int n = snprintf(e->unseen_route, sizeof(e->unseen_route), "*not-seen-%08x*",
+			 (unsigned)(h >> 32));
+
+	return (struct str){e->unseen_route, (size_t)n};
+}
+
+static void set_route(struct engine *e, const struct exchange *x, struct span *s)
+{
+	if (!s->path.p && x->path_key)
+		s->route = unseen_route(e, x);
+	else if (s->path.p && s->rpc_method.p)
+		s->route = s->path; /* a service has so many methods, and no more */
+	else if (s->path.p && e->opt.route)
 		s->route = e->opt.route(e->opt.ctx, s->path);
+}
+
+static void set_messages(const struct exchange *x, struct span *s)
+{
+	if (!x->payload)
+		return;
+	s->has_messages = 1;
+	s->req_messages = s->resp_messages = SPAN_UNKNOWN;
+	s->req_message_bytes = s->resp_message_bytes = SPAN_UNKNOWN;
+	s->pings = SPAN_UNKNOWN;
+	if (!x->req_uncounted && !(s->incomplete & SPAN_REQUEST_NOT_SEEN)) {
+		s->req_messages = payload_messages(x->payload, 0);
+		s->req_message_bytes = payload_octets(x->payload, 0);
+	}
+	if (!x->resp_uncounted) {
+		s->resp_messages = payload_messages(x->payload, 1);
+		s->resp_message_bytes = payload_octets(x->payload, 1);
+	}
+	if (x->payload->kind == PAYLOAD_WEBSOCKET) {
+		s->pings = x->payload->pings;
+		s->close_code = x->payload->close_code;
+	}
+}
+
+/* What HTTP/1 does not have. */
+static void set_rpc(const struct exchange *x, struct span *s)
+{
+	s->stream = x->stream;
+	s->stall_ns = x->stall;
+	s->has_error_code = x->error_code >= 0;
+	if (s->has_error_code)
+		s->error_code = (uint32_t)x->error_code;
+	if (x->protocol != PROTO_GRPC)
+		return;
+	s->has_grpc_status = x->grpc_status >= 0;
+	if (s->has_grpc_status)
+		s->grpc_status = (uint32_t)x->grpc_status;
+	s->grpc_message = text_str(x, x->grpc_message);
+	s->grpc_timeout_ns = x->grpc_timeout == SPAN_UNKNOWN ? 0 : x->grpc_timeout;
+	if (s->path.p)
+		grpc_split(s->path, &s->rpc_service, &s->rpc_method);
 }
 
 static void set_endpoints(const struct conn *c, struct span *s)
@@ -347,9 +513,11 @@ static void set_ids(const struct exchange *x, struct span *s)
 {
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
-	uint32_t stream = s->incomplete & SPAN_REQUEST_NOT_SEEN ? UINT32_MAX : 0;
+	uint32_t stream = x->stream;
 	uint32_t seq = (uint32_t)x->req_pos;
 
+	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
+		stream = stream ? stream | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
 		c->id_hash = c->has_addr ? id_connection(s->client_addr, s->client_port,
 							 s->server_addr, s->server_port)
@@ -373,12 +541,27 @@ static void set_ids(const struct exchange *x, struct span *s)
 	s->trace_flags = 1; /* sampled: it was recorded */
 }
 
+/* OpenTelemetry's rule: to a client every status but OK, to a server what is its own fault. */
+static enum span_error grpc_error(int status, enum span_kind kind)
+{
+	/* UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS */
+	const unsigned of_server = 1u << 2 | 1u << 4 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 15;
+
+	if (status == 4)
+		return SPAN_ERR_TIMEOUT;
+	if (kind == SPAN_SERVER && status < 32 && !(of_server & 1u << status))
+		return SPAN_OK;
+	return SPAN_ERR_STATUS;
+}
+
 static enum span_error error_of(const struct exchange *x, enum span_kind kind)
 {
 	if (x->error)
 		return (enum span_error)x->error;
 	if (x->status >= (kind == SPAN_SERVER ? 500 : 400))
 		return SPAN_ERR_STATUS;
+	if (x->protocol == PROTO_GRPC && x->grpc_status > 0)
+		return grpc_error(x->grpc_status, kind);
 	return SPAN_OK;
 }
 
@@ -388,14 +571,17 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 
 	memset(s, 0, sizeof(*s));
 	s->kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT;
-	s->protocol = x->minor ? PROTO_HTTP11 : PROTO_HTTP10;
+	s->protocol = (enum span_protocol)x->protocol;
 	s->incomplete = x->incomplete;
 	s->status = x->status;
 	s->seq = x->seq;
 	s->error = error_of(x, s->kind);
 	set_times(e, x, now, s);
 	set_sizes(x, s);
-	set_texts(e, x, s);
+	set_texts(x, s);
+	set_rpc(x, s);
+	set_messages(x, s);
+	set_route(e, x, s);
 	set_endpoints(c, s);
 	set_process(e, x, s);
 	set_ids(x, s);

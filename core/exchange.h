@@ -12,8 +12,10 @@
 
 #include "core/id.h"
 #include "core/list.h"
+#include "core/payload.h"
 #include "core/span.h"
 #include "parsers/http1.h"
+#include "parsers/http2.h"
 
 #define EXCHANGE_MAX_FIELDS 65536u /* octets of field lines kept per head */
 
@@ -50,13 +52,15 @@ struct exchange {
 	uint32_t pid, tid;
 	uint32_t incomplete;
 	uint16_t status;
-	uint8_t minor;
-	uint8_t error; /* enum span_error */
+	uint8_t protocol; /* enum span_protocol */
+	uint8_t error;	  /* enum span_error */
 
 	uint8_t req_done, resp_done;
 	uint8_t resp_started; /* at least an interim response was seen */
 	uint8_t req_unsized;  /* the request's end was not seen, so its size is not known */
 	uint8_t resp_unsized; /* same of the response, and its end in time */
+	uint8_t req_uncounted;	/* octets of it may be missing from the count, */
+	uint8_t resp_uncounted; /* but its end was seen */
 	uint8_t io_done;      /* io_time is known, or can no longer be learned */
 	uint8_t cut;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
@@ -64,7 +68,18 @@ struct exchange {
 	struct traceparent traceparent;
 	struct link_node *node; /* NULL: a lone response, or no memory */
 
-	struct text method, scheme, host, path, query, req_fields, resp_fields;
+	/* HTTP/2 */
+	uint32_t stream;   /* 0: none */
+	uint64_t path_key; /* which unseen path; 0: it is known, or there is none */
+	uint64_t stall;	   /* how long the response stood still for want of window */
+	int64_t error_code; /* of RST_STREAM or GOAWAY; -1: none */
+
+	struct payload *payload; /* messages in the content; NULL: not of such a kind */
+	int grpc_status;	 /* -1: not known */
+	uint64_t grpc_timeout;	 /* ns */
+
+	struct text method, scheme, host, path, query, req_fields, resp_fields, grpc_message;
+	struct text settings; /* HTTP2-Settings of a request to upgrade */
 	struct block text;
 	struct block body[2]; /* request, response */
 };
@@ -78,9 +93,26 @@ void exchange_free(struct exchange *x);
 void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev);
 void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev);
 
-/* Content; which: 0 request, 1 response. Octets that are missing come as ev->gap. */
-void exchange_content(struct engine *e, struct exchange *x, int which,
-		      const struct http1_event *ev);
+/* The same of HTTP/2, and trailers in direction `which`: 0 request, 1 response. */
+void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);
+void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev);
+void exchange_h2_trailers(struct exchange *x, int which, const struct http2_event *ev);
+
+/* Content; which: 0 request, 1 response. Octets that are missing come as gap, without data. */
+void exchange_content(struct engine *e, struct exchange *x, int which, struct str data,
+		      uint64_t gap);
+
+/* How many of the next octets of content nobody needs; UINT64_MAX: all. */
+uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int which);
+
+/* Messages are counted from now on, if there is memory. */
+void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind);
+
+/* For exchange_h2.c: a copy of s; the parts of a request-target that begins with a path. */
+struct text exchange_text(struct exchange *x, struct str s);
+void exchange_set_path(struct exchange *x, struct str target);
+void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type);
+void exchange_set_traceparent(struct exchange *x, struct str value);
 
 /* Is more content wanted for the span than has been kept? */
 int exchange_wants_content(const struct engine *e, const struct exchange *x, int which);

@@ -182,9 +182,27 @@ static void read_field(enum field f, struct str value, struct link_head *h)
 	}
 }
 
+static void note_field(struct str name, struct str value, struct link_head *h)
+{
+	const struct known_field *f = field_of(name);
+
+	if (f)
+		read_field(f->field, value, h);
+}
+
+/* What the fields told, and the trace context, which comes first. */
+static void end_head(const struct exchange *x, struct link_head *h)
+{
+	h->has_parent &= h->has_trace;
+	if (x->traceparents == 1 && x->has_traceparent) {
+		h->context = x->traceparent;
+		h->has_trace = h->has_parent = 1;
+		h->how = "traceparent";
+	}
+}
+
 static void read_head(const struct exchange *x, const struct http1_event *ev, struct link_head *h)
 {
-	const struct known_field *f;
 	struct str name, value;
 	size_t pos = 0;
 
@@ -194,17 +212,34 @@ static void read_head(const struct exchange *x, const struct http1_event *ev, st
 		h->request = hash_str(hash_str(2, ev->method), ev->target);
 		h->octets = hash_str(id_mix(h->request, (uint64_t)ev->minor), ev->fields);
 	}
-	while (http1_field_next(ev->fields, &pos, &name, &value)) {
-		f = field_of(name);
-		if (f)
-			read_field(f->field, value, h);
+	while (http1_field_next(ev->fields, &pos, &name, &value))
+		note_field(name, value, h);
+	end_head(x, h);
+}
+
+/*
+ * The same of HTTP/2. Its octets tell nothing: HPACK writes one head in many ways. A request of
+ * which a field was not seen is not the same as another.
+ */
+static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
+			 struct link_head *h)
+{
+	int whole = ev->method.p && ev->path.p;
+
+	memset(h, 0, sizeof(*h));
+	if (whole)
+		h->request = hash_str(hash_str(2, ev->method), ev->path);
+	for (size_t i = 0; i < ev->nfields; i++) {
+		const struct hpack_field *f = &ev->fields[i];
+
+		if (f->name.p && f->value.p)
+			note_field(f->name, f->value, h);
+		else
+			whole = 0;
 	}
-	h->has_parent &= h->has_trace;
-	if (x->traceparents == 1 && x->has_traceparent) {
-		h->context = x->traceparent;
-		h->has_trace = h->has_parent = 1;
-		h->how = "traceparent";
-	}
+	if (!whole)
+		h->request = 0;
+	end_head(x, h);
 }
 
 /* ---- the life of an exchange */
@@ -221,27 +256,42 @@ static void set_connection_hash(struct conn *c)
 	c->id_hash_valid = 1;
 }
 
-void exchange_link(struct engine *e, struct exchange *x, const struct http1_event *ev)
+static void begin(struct engine *e, struct exchange *x, const struct link_head *head)
 {
 	struct conn *c = x->conn;
 	const struct stream *req = &c->half[c->request_dir].stream;
 	const struct stream *resp = &c->half[!c->request_dir].stream;
-	struct link_head head;
 	struct link_place place;
 
 	exchange_conn_known(e, c);
 	set_connection_hash(c);
-	read_head(x, ev, &head);
 	place = (struct link_place){
 		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
 		.connection = c->id_hash,
 		.seq = (uint32_t)x->req_pos,
+		.stream = x->stream,
 		.has_first = req->from_syn && resp->from_syn,
 		.first = { (uint32_t)req->first, (uint32_t)resp->first },
 		.time = x->req_first,
 		.pid = c->pid,
 	};
-	x->node = links__begin(e->links, &place, &head);
+	x->node = links__begin(e->links, &place, head);
+}
+
+void exchange_link(struct engine *e, struct exchange *x, const struct http1_event *ev)
+{
+	struct link_head head;
+
+	read_head(x, ev, &head);
+	begin(e, x, &head);
+}
+
+void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_event *ev)
+{
+	struct link_head head;
+
+	read_h2_head(x, ev, &head);
+	begin(e, x, &head);
 }
 
 void exchange_link_io(struct engine *e, struct exchange *x)

@@ -17,6 +17,7 @@
 
 /* The request's head is known; x->req_pos, req_first and conn are set. */
 void exchange_link(struct engine *e, struct exchange *x, const struct http1_event *ev);
+void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_event *ev);
 
 /* x->io_time, pid and tid became known. */
 void exchange_link_io(struct engine *e, struct exchange *x);

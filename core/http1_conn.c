@@ -1,9 +1,13 @@
 #include "core/http1_conn.h"
 
 #include <string.h>
+#include <strings.h>
 
+#include "core/await.h"
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/http2_conn.h"
+#include "core/websocket_conn.h"
 
 /* Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason. */
 #define MAX_IDLE_CALLS 8
@@ -18,11 +22,6 @@ enum cut {
 static int is_request(const struct conn *c, const struct half *h)
 {
 	return h == &c->half[c->request_dir];
-}
-
-static int is_client(const struct conn *c)
-{
-	return c->request_dir == ZC_TX;
 }
 
 /* ---- the queue */
@@ -60,57 +59,13 @@ static struct exchange *dequeue(struct conn *c)
 	return x;
 }
 
-static void wait_for_read(struct conn *c, struct exchange *x)
-{
-	if (c->wait_tail)
-		c->wait_tail->next = x;
-	else
-		c->wait_head = x;
-	c->wait_tail = x;
-	x->next = NULL;
-	list_append(&c->engine->waiting, &x->timer);
-}
-
-static struct exchange *unwait_first(struct conn *c)
-{
-	struct exchange *x = c->wait_head;
-
-	c->wait_head = x->next;
-	if (!c->wait_head)
-		c->wait_tail = NULL;
-	return x;
-}
-
-void http1_conn_unwait(struct conn *c, struct exchange *x)
-{
-	/* the list is in order of completion, so what comes before x has waited as long */
-	while (c->wait_head) {
-		struct exchange *first = unwait_first(c);
-
-		exchange_emit(c->engine, first);
-		if (first == x)
-			return;
-	}
-}
-
 /* Both messages are complete, or as complete as they will be; x is in no queue. */
 static void complete(struct conn *c, struct exchange *x)
 {
-	struct half *resp = &c->half[!c->request_dir];
-	const struct io_mark *m;
-
-	if (is_client(c) && c->engine->io_seen && !x->cut && x->resp_done && !x->resp_unsized &&
-	    !(x->incomplete & SPAN_LOST_EVENTS)) {
-		m = half_io_passing(resp, x->resp_end - 1);
-		if (!m) {
-			wait_for_read(c, x);
-			return;
-		}
-		x->end = m->time;
-	}
+	if (await_read(c, x))
+		return;
 	/* spans of a connection come in order */
-	if (c->wait_head)
-		http1_conn_unwait(c, NULL);
+	await_flush(c, NULL);
 	exchange_emit(c->engine, x);
 }
 
@@ -126,7 +81,10 @@ static void settle(struct conn *c, struct exchange *x)
 		return;
 	if (is_queued(x))
 		dequeue(c);
-	complete(c, x);
+	if (x->status == 101 && c->upgrade && !c->upgraded)
+		c->upgraded = x; /* the end of HTTP/1 follows */
+	else
+		complete(c, x);
 }
 
 /* The oldest request will not get its response from us any more. */
@@ -142,6 +100,35 @@ static void drop_oldest(struct conn *c)
 			x->incomplete |= SPAN_LOST_EVENTS;
 	}
 	complete(c, x);
+}
+
+/* ---- what comes after HTTP/1 */
+
+enum { UPGRADE_NONE, UPGRADE_WEBSOCKET, UPGRADE_H2C };
+
+static int equal(struct str s, const char *lower)
+{
+	return s.p && s.n == strlen(lower) && !strncasecmp(s.p, lower, s.n);
+}
+
+static struct str field_value(struct str fields, const char *lower)
+{
+	struct str name, value;
+	size_t pos = 0;
+
+	while (http1_field_next(fields, &pos, &name, &value))
+		if (equal(name, lower))
+			return value;
+	return (struct str){NULL, 0};
+}
+
+static uint8_t upgrade_of(struct str fields)
+{
+	struct str to = field_value(fields, "upgrade");
+
+	if (equal(to, "websocket"))
+		return UPGRADE_WEBSOCKET;
+	return equal(to, "h2c") ? UPGRADE_H2C : UPGRADE_NONE;
 }
 
 /* ---- requests */
@@ -166,6 +153,8 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->req_pos = pos;
 	x->req_first = stream_time(&h->stream, pos);
 	exchange_request(c->engine, x, ev);
+	if (ev->flags & HTTP1_UPGRADE)
+		x->settings = exchange_text(x, field_value(ev->fields, "http2-settings"));
 	enqueue(c, x);
 	m = half_io_passing(h, pos);
 	if (m) {
@@ -223,7 +212,7 @@ static void request_event(struct conn *c, struct half *h, const struct http1_eve
 		break;
 	case HTTP1_EV_CONTENT:
 		if (h->x)
-			exchange_content(c->engine, h->x, 0, ev);
+			exchange_content(c->engine, h->x, 0, ev->data, ev->gap);
 		break;
 	case HTTP1_EV_TRAILERS:
 		break;
@@ -322,6 +311,8 @@ static void begin_response(struct conn *c, struct half *h, const struct http1_ev
 		return;
 	x->resp_first = stream_time(&h->stream, pos);
 	exchange_response(c->engine, x, ev);
+	if (ev->status == 101)
+		c->upgrade = upgrade_of(ev->fields);
 }
 
 /* The message in h ends before pos. */
@@ -396,7 +387,7 @@ static void response_event(struct conn *c, struct half *h, const struct http1_ev
 		break;
 	case HTTP1_EV_CONTENT:
 		if (h->x)
-			exchange_content(c->engine, h->x, 1, ev);
+			exchange_content(c->engine, h->x, 1, ev->data, ev->gap);
 		break;
 	case HTTP1_EV_TRAILERS:
 		break;
@@ -439,14 +430,14 @@ static void count_partial(struct conn *c)
 		resp->x->resp_bytes += resp->stream.next - resp->msg_pos;
 }
 
-static void end_one(struct conn *c, struct exchange *x, enum http1_conn_end why)
+static void end_one(struct conn *c, struct exchange *x, enum conn_end why)
 {
-	if (why == HTTP1_CONN_DROPPED) {
+	if (why == CONN_DROPPED) {
 		exchange_put(c->engine, x);
 		return;
 	}
 	if (!x->resp_done) {
-		if (why == HTTP1_CONN_FINISHED || x->resp_started)
+		if (why == CONN_FINISHED || x->resp_started)
 			x->incomplete |= SPAN_IN_FLIGHT;
 		else
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
@@ -455,7 +446,7 @@ static void end_one(struct conn *c, struct exchange *x, enum http1_conn_end why)
 }
 
 /* Ends the exchanges whose messages are not complete. */
-static void end_open(struct conn *c, enum http1_conn_end why)
+static void end_open(struct conn *c, enum conn_end why)
 {
 	struct half *resp = &c->half[!c->request_dir];
 	struct exchange *lone = resp->x && !is_queued(resp->x) ? resp->x : NULL;
@@ -471,14 +462,31 @@ static void end_open(struct conn *c, enum http1_conn_end why)
 
 /* ---- octets */
 
-/* This connection speaks something else from here on. */
-static void upgrade(struct conn *c)
+/* This connection speaks something else from here on. Returns how many of the octets it took. */
+static size_t upgrade(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
-	end_open(c, HTTP1_CONN_EVICTED);
+	struct exchange *x = c->upgraded;
+
+	c->upgraded = NULL;
+	end_open(c, CONN_EVICTED);
+	if (x && c->upgrade == UPGRADE_WEBSOCKET) {
+		websocket_conn_begin(c, x);
+		return n ? websocket_conn_ops.data(c, h, p, n, pos) : 0;
+	}
+	if (c->upgrade == UPGRADE_H2C && http2_conn_begin(c, 1, c->request_dir)) {
+		if (x)
+			http2_conn_upgraded(c, x);
+		return n ? http2_conn_ops.data(c, h, p, n, pos) : 0;
+	}
+	if (x)
+		complete(c, x);
 	c->protocol = CONN_OPAQUE;
+	c->engine->stats.skipped_bytes += n;
+	return n;
 }
 
-size_t http1_conn_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+static size_t http1_conn_data(struct conn *c, struct half *h, const uint8_t *p, size_t n,
+			      uint64_t pos)
 {
 	struct http1_event ev;
 	size_t off = 0, used;
@@ -503,9 +511,7 @@ size_t http1_conn_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 				return off;
 			break;
 		case PARSE_END:
-			c->engine->stats.skipped_bytes += n - off;
-			upgrade(c);
-			return n;
+			return off + upgrade(c, h, p + off, n - off, pos + off);
 		case PARSE_SKIPPED:
 		case PARSE_BAD:
 			c->engine->stats.unparsed_bytes += used;
@@ -604,7 +610,7 @@ static void gap_event(struct conn *c, struct half *h, struct http1_event *ev, ui
 		return;
 	}
 	if (ev->type == HTTP1_EV_CONTENT) {
-		int wanted = h->x && exchange_wants_content(c->engine, h->x, !is_request(c, h));
+		int wanted = h->x && !exchange_unneeded(c->engine, h->x, !is_request(c, h));
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
 		/* where no segment was seen, the time of the last octet is a guess */
@@ -614,8 +620,8 @@ static void gap_event(struct conn *c, struct half *h, struct http1_event *ev, ui
 	message_event(c, h, ev, pos + used);
 }
 
-void http1_conn_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum stream_gap why,
-		    struct str kept)
+static void http1_conn_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
+			   enum stream_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
 	struct http1_event ev;
@@ -672,7 +678,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	}
 }
 
-void http1_conn_eof(struct conn *c, struct half *h, uint64_t time)
+static void http1_conn_eof(struct conn *c, struct half *h, uint64_t time)
 {
 	if (!h->ended)
 		end_parser(c, h, time);
@@ -686,74 +692,36 @@ void http1_conn_eof(struct conn *c, struct half *h, uint64_t time)
 	}
 }
 
-void http1_conn_end(struct conn *c, enum http1_conn_end why)
+static void http1_conn_end(struct conn *c, enum conn_end why)
 {
-	while (c->wait_head) {
-		struct exchange *x = unwait_first(c);
+	struct exchange *x = c->upgraded;
 
-		if (why == HTTP1_CONN_DROPPED)
-			exchange_put(c->engine, x);
-		else
-			exchange_emit(c->engine, x);
-	}
+	c->upgraded = NULL;
+	if (x)
+		end_one(c, x, why);
 	end_open(c, why);
 }
 
 /* ---- I/O */
 
-/* Did this I/O pass octet pos? */
-static int io_passes(const struct zc_ev_io *io, uint64_t pos)
+static void http1_conn_io(struct conn *c, const struct zc_ev_io *io)
 {
-	return (int32_t)(io->seq - (uint32_t)pos) > 0;
-}
-
-static void set_io(struct exchange *x, const struct zc_ev_io *io)
-{
-	if (x->io_done)
+	if (io->dir != c->request_dir)
 		return;
-	x->io_time = io->ev.time;
-	x->pid = io->pid;
-	x->tid = io->tid;
-	x->io_done = 1;
-	exchange_link_io(x->conn->engine, x);
-}
-
-void http1_conn_io(struct conn *c, const struct zc_ev_io *io)
-{
-	struct exchange *x;
-
-	if (io->dir == c->request_dir) {
-		for (x = c->wait_head; x; x = x->next)
-			if (io_passes(io, x->req_pos))
-				set_io(x, io);
-		while (c->no_io && (c->no_io->io_done || io_passes(io, c->no_io->req_pos))) {
-			set_io(c->no_io, io);
-			c->no_io = c->no_io->next;
-		}
-		return;
-	}
-	/* a client has read, possibly the last octet of a response */
-	while (is_client(c) && c->wait_head && io_passes(io, c->wait_head->resp_end - 1)) {
-		x = unwait_first(c);
-		x->end = io->ev.time;
-		exchange_emit(c->engine, x);
+	while (c->no_io && (c->no_io->io_done || io_passes(io, c->no_io->req_pos))) {
+		await_set_io(c->no_io, io);
+		c->no_io = c->no_io->next;
 	}
 }
 
-void http1_conn_lost(struct conn *c)
+static void http1_conn_lost(struct conn *c)
 {
-	struct exchange *x;
-
-	c->lost = 1;
 	/* the I/O that matters may be among what was lost; the next one is later than the truth */
-	for (x = c->no_io; x; x = x->next)
+	for (struct exchange *x = c->no_io; x; x = x->next)
 		if (!x->io_done) {
 			x->io_done = 1;
 			x->incomplete |= SPAN_LOST_EVENTS;
 		}
-	for (x = c->wait_head; x; x = x->next)
-		x->incomplete |= SPAN_LOST_EVENTS;
-	http1_conn_unwait(c, NULL);
 }
 
 void http1_conn_begin(struct conn *c, int request_dir)
@@ -774,11 +742,31 @@ void http1_conn_begin(struct conn *c, int request_dir)
 	}
 }
 
-uint64_t http1_conn_unneeded(const struct conn *c, const struct half *h)
+static uint64_t http1_conn_unneeded(const struct conn *c, const struct half *h)
 {
-	uint64_t n = http1_unneeded(&h->parser);
+	uint64_t n = http1_unneeded(&h->parser), m = UINT64_MAX;
 
-	if (n && h->x && exchange_wants_content(c->engine, h->x, !is_request(c, h)))
-		return 0;
-	return n;
+	if (n && h->x)
+		m = exchange_unneeded(c->engine, h->x, !is_request(c, h));
+	return m < n ? m : n;
 }
+
+static void http1_conn_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x),
+			    void *ctx)
+{
+	for (struct exchange *x = c->head; x; x = x->next)
+		if (!x->resp_done)
+			fn(ctx, x);
+}
+
+const struct conn_ops http1_conn_ops = {
+	.name = "http/1.1",
+	.data = http1_conn_data,
+	.gap = http1_conn_gap,
+	.eof = http1_conn_eof,
+	.io = http1_conn_io,
+	.lost = http1_conn_lost,
+	.end = http1_conn_end,
+	.unneeded = http1_conn_unneeded,
+	.each = http1_conn_each,
+};

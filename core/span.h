@@ -46,6 +46,7 @@ struct span {
 	uint64_t time_ns;
 	uint64_t duration_ns, inner_ns, ttfb_ns, queue_ns;
 	uint64_t connect_ns; /* client span that opened its connection */
+	uint64_t stall_ns;   /* HTTP/2: the response stood still for want of window; 0: never */
 
 	enum span_kind kind;
 	enum span_protocol protocol;
@@ -60,6 +61,30 @@ struct span {
 
 	uint64_t req_bytes, resp_bytes;		  /* on the wire, head included */
 	uint64_t req_body_bytes, resp_body_bytes; /* content without framing */
+
+	/*
+	 * HTTP/2 whose path lies in what was sent before we looked: path.p is NULL, and route is a
+	 * name in asterisks, "*not-seen-1f3a9c02*": the same for the same path of a connection,
+	 * different ones for different paths.
+	 */
+
+	int has_error_code;
+	uint32_t error_code; /* of RST_STREAM or GOAWAY, RFC 9113 section 7 */
+
+	/* gRPC */
+	int has_grpc_status;
+	uint32_t grpc_status;
+	struct str grpc_message, rpc_service, rpc_method;
+	uint64_t grpc_timeout_ns; /* the deadline that the client asked for; 0: none */
+
+	/*
+	 * Messages of gRPC and WebSocket each way, and octets in them as sent; of an event stream
+	 * resp_messages are its events. Only with has_messages; SPAN_UNKNOWN: not counted.
+	 */
+	int has_messages;
+	uint64_t req_messages, resp_messages, req_message_bytes, resp_message_bytes;
+	uint64_t pings; /* WebSocket, both ways; else SPAN_UNKNOWN */
+	int close_code; /* WebSocket; 0: none */
 
 	/* connection: addresses as IPv6 or IPv4-mapped; has_addr == 0: not known */
 	int has_addr;

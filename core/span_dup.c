@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NSTRS 9
+#define NSTRS 13
 #define NNAMES 5
 
 struct copy {
@@ -14,7 +14,8 @@ struct copy {
 static void pointers(struct span *s, struct str *str[NSTRS], const char **name[NNAMES])
 {
 	struct str *strs[NSTRS] = { &s->method, &s->scheme, &s->host, &s->path, &s->query,
-				    &s->req_fields, &s->resp_fields, &s->req_body, &s->resp_body };
+				    &s->route, &s->req_fields, &s->resp_fields, &s->req_body,
+				    &s->resp_body, &s->grpc_message, &s->rpc_service, &s->rpc_method };
 	const char **names[NNAMES] = { &s->comm, &s->service, &s->runtime, &s->container,
 				       &s->peer_service };
 

@@ -57,6 +57,17 @@ static void put_target(struct json_sink *k, struct str s, int query)
 		json_string(&k->json, s.p, s.n);
 }
 
+static void put_rpc(struct json *j, const struct span *s)
+{
+	if (s->has_grpc_status)
+		json_u64(j, "grpc_status", s->grpc_status);
+	opt_str(j, "grpc_message", s->grpc_message);
+	opt_str(j, "rpc_service", s->rpc_service);
+	opt_str(j, "rpc_method", s->rpc_method);
+	if (s->close_code)
+		json_u64(j, "close_code", (uint64_t)s->close_code);
+}
+
 static void put_request(struct json_sink *k, const struct span *s)
 {
 	struct json *j = &k->json;
@@ -85,7 +96,10 @@ static void put_request(struct json_sink *k, const struct span *s)
 	}
 	if (s->status)
 		json_u64(j, "status", (uint64_t)s->status);
+	put_rpc(j, s);
 	opt_cstr(j, "error", error);
+	if (s->has_error_code)
+		json_u64(j, "error_code", s->error_code);
 }
 
 static void put_figures(struct json *j, const struct span *s)
@@ -95,10 +109,21 @@ static void put_figures(struct json *j, const struct span *s)
 	opt_u64(j, "ttfb_ns", s->ttfb_ns);
 	opt_u64(j, "queue_ns", s->queue_ns);
 	opt_u64(j, "connect_ns", s->connect_ns);
+	if (s->stall_ns)
+		json_u64(j, "stall_ns", s->stall_ns);
+	if (s->grpc_timeout_ns)
+		json_u64(j, "grpc_timeout_ns", s->grpc_timeout_ns);
 	opt_u64(j, "req_bytes", s->req_bytes);
 	opt_u64(j, "resp_bytes", s->resp_bytes);
 	opt_u64(j, "req_body_bytes", s->req_body_bytes);
 	opt_u64(j, "resp_body_bytes", s->resp_body_bytes);
+	if (!s->has_messages)
+		return;
+	opt_u64(j, "req_messages", s->req_messages);
+	opt_u64(j, "resp_messages", s->resp_messages);
+	opt_u64(j, "req_message_bytes", s->req_message_bytes);
+	opt_u64(j, "resp_message_bytes", s->resp_message_bytes);
+	opt_u64(j, "pings", s->pings);
 }
 
 static void put_content(struct json_sink *k, const struct span *s)

@@ -60,7 +60,12 @@ static void put_head(struct text *t, const struct span *s)
 	p = fmt_go_duration(p, s->inner_ns);
 	*p++ = ']';
 	p = stpcpy(p, type);
-	p = fmt_u64(p, (uint64_t)s->status);
+	if (s->protocol != PROTO_GRPC)
+		p = fmt_u64(p, (uint64_t)s->status);
+	else if (s->has_grpc_status)
+		p = fmt_u64(p, s->grpc_status);
+	else
+		*p++ = '-';
 	*p++ = ' ';
 	out_commit(o, p);
 }

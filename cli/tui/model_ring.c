@@ -49,7 +49,8 @@ size_t span_copy(char *p, const struct span *s)
 	struct span *to = (struct span *)(void *)p;
 	struct cursor c = { p + sizeof(*to), RING_RECORD_MAX - sizeof(*to) - 16 };
 	struct str *const shorts[] = { &to->method, &to->scheme, &to->host,
-				       &to->path,   &to->query,	 &to->route };
+				       &to->path,   &to->query,	 &to->route,
+				       &to->grpc_message, &to->rpc_service, &to->rpc_method };
 	struct str *const longs[] = { &to->req_fields, &to->resp_fields, &to->req_body,
 				      &to->resp_body };
 

@@ -17,7 +17,8 @@
 struct seen {
 	struct span s; /* its texts are copies in `text` */
 	char method[32], host[64], path[128], query[64], scheme[16], comm[17], fields[256];
-	char req_body[64], resp_body[64];
+	char req_body[64], resp_body[64], route[128];
+	char grpc_message[64], rpc_service[64], rpc_method[64];
 };
 
 struct feed {
@@ -50,6 +51,10 @@ __attribute__((unused)) static void feed_span(void *ctx, const struct span *s)
 		feed_copy(g->host, sizeof(g->host), s->host);
 		feed_copy(g->path, sizeof(g->path), s->path);
 		feed_copy(g->query, sizeof(g->query), s->query);
+		feed_copy(g->route, sizeof(g->route), s->route);
+		feed_copy(g->grpc_message, sizeof(g->grpc_message), s->grpc_message);
+		feed_copy(g->rpc_service, sizeof(g->rpc_service), s->rpc_service);
+		feed_copy(g->rpc_method, sizeof(g->rpc_method), s->rpc_method);
 		feed_copy(g->scheme, sizeof(g->scheme), s->scheme);
 		feed_copy(g->fields, sizeof(g->fields), s->req_fields);
 		feed_copy(g->req_body, sizeof(g->req_body), s->req_body);

@@ -97,6 +97,48 @@ static struct span example(void)
 	return s;
 }
 
+/* What only HTTP/2 and what it carries have. */
+static void test_rpc(struct capture *c)
+{
+	const struct sink_options o = { .out = &c->out, .redact = 1 };
+	struct sink *text = sink_text_new(&o), *json = sink_json_new(&o);
+	struct span s = example();
+	const char *line;
+
+	s.protocol = PROTO_GRPC;
+	s.path = s.route = STR("/p.S/M");
+	text->ops->span(text, &s);
+	ok(strstr(captured(c), ") GRPC -  /p.S/M(/p.S/M) [") != NULL, "text: gRPC without a status");
+	s.kind = SPAN_CLIENT;
+	s.has_grpc_status = 1;
+	s.grpc_status = 5;
+	text->ops->span(text, &s);
+	ok(strstr(captured(c), ") GRPCClient 5  /p.S/M(/p.S/M) [") != NULL, "text: and with one");
+	s.grpc_message = STR("no such");
+	s.rpc_service = STR("p.S");
+	s.rpc_method = STR("M");
+	s.grpc_timeout_ns = 5;
+	s.stall_ns = 6;
+	s.has_error_code = 1;
+	s.error_code = 8;
+	s.has_messages = 1;
+	s.req_messages = 1;
+	s.resp_messages = 0;
+	s.req_message_bytes = 9;
+	s.resp_message_bytes = s.pings = SPAN_UNKNOWN;
+	s.stream = 7;
+	json->ops->span(json, &s);
+	line = captured(c);
+	ok(strstr(line, "\"grpc_status\":5,\"grpc_message\":\"no such\",\"rpc_service\":\"p.S\","
+			"\"rpc_method\":\"M\",\"error_code\":8,") != NULL, "json: gRPC");
+	ok(strstr(line, "\"stall_ns\":6,\"grpc_timeout_ns\":5,") != NULL, "json: stall, deadline");
+	ok(strstr(line, "\"req_messages\":1,\"resp_messages\":0,\"req_message_bytes\":9,\"client") !=
+		   NULL, "json: messages that are known");
+	ok(strstr(line, "\"stream\":7,") != NULL, "json: stream");
+	text->ops->free(text);
+	json->ops->free(json);
+}
+
 static void test_text(struct capture *c)
 {
 	const struct sink_options o = { .out = &c->out, .redact = 1 };
@@ -454,6 +496,7 @@ int main(void)
 	tzset();
 	test_format();
 	test_text(c);
+	test_rpc(c);
 	test_json(c);
 	test_json_many_fields(c);
 	test_long_strings(c);

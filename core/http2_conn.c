@@ -1,0 +1,735 @@
+#include "core/http2_conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/await.h"
+#include "core/engine_impl.h"
+#include "core/exchange_link.h"
+#include "core/http2_stream.h"
+
+/* Calls of the parser in a row that consume nothing. */
+#define MAX_IDLE_CALLS 8
+
+/* Content of a frame that is worth not to be copied. */
+#define LONG_DATA 4096u
+
+/* Octets that may go by without a frame before this was no HTTP/2 after all. */
+#define MAX_STRANGE (4u << 20)
+
+static int is_response(const struct conn *c, unsigned dir)
+{
+	return dir != c->request_dir;
+}
+
+static void count_octets(const struct conn *c, struct exchange *x, const struct http2_event *ev)
+{
+	*(is_response(c, ev->dir) ? &x->resp_bytes : &x->req_bytes) += ev->wire;
+}
+
+/* ---- the ends of streams */
+
+/* Nothing more is expected of s. */
+static void finish(struct conn *c, struct http2_stream *s)
+{
+	struct exchange *x = http2_stream_remove(c, s);
+
+	if (!await_read(c, x))
+		exchange_emit(c->engine, x);
+}
+
+/* The stream ended before its response did, in a way that was seen. */
+static void cut(struct conn *c, struct http2_stream *s, uint64_t time, enum span_error error,
+		int64_t code)
+{
+	struct exchange *x = s->x;
+
+	http2_stall(&s->stall, 0, time);
+	if (x->resp_done) {
+		x->req_unsized |= !x->req_done;
+	} else {
+		x->cut = 1;
+		x->end = time;
+		x->error_code = code;
+		if (!x->error)
+			x->error = (uint8_t)error;
+	}
+	x->req_done = x->resp_done = 1;
+	finish(c, s);
+}
+
+/* What becomes of s is not known. */
+static void abandon(struct conn *c, struct http2_stream *s)
+{
+	struct exchange *x = s->x;
+
+	if (!x->req_done)
+		x->req_unsized = 1;
+	if (!x->resp_done) {
+		x->resp_unsized = 1;
+		if (!s->answered)
+			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
+		if (c->lost || c->http2->lost)
+			x->incomplete |= SPAN_LOST_EVENTS;
+	}
+	finish(c, s);
+}
+
+static void reap(struct conn *c)
+{
+	struct list *ending = &c->http2->ending;
+
+	while (!list_empty(ending)) {
+		struct http2_stream *s = list_entry(ending->next, struct http2_stream, node);
+
+		if (s->used + HTTP2_CONN_DOUBT > c->engine->now)
+			break;
+		abandon(c, s);
+	}
+}
+
+void http2_conn_expire(struct conn *c, struct exchange *x)
+{
+	struct http2_stream *s = c->http2 ? http2_stream_find(c->http2, x->stream) : NULL;
+
+	list_unlink(&x->timer);
+	if (s && s->x == x)
+		abandon(c, s);
+}
+
+/* END_STREAM from whoever sent ev; pos: behind it. */
+static void end_side(struct conn *c, struct half *h, struct http2_stream *s, unsigned dir,
+		     uint64_t pos)
+{
+	struct exchange *x = s->x;
+
+	if (!is_response(c, dir)) {
+		x->req_done = 1;
+	} else if (!x->resp_done) {
+		http2_stall(&s->stall, 0, h->last_time);
+		x->resp_last = h->last_time;
+		x->resp_end = pos;
+		x->resp_done = 1;
+	}
+	if (x->req_done && x->resp_done) {
+		finish(c, s);
+	} else if (x->resp_done) {
+		/* no longer for its I/O, but for the rest of the request */
+		list_unlink(&x->timer);
+		list_append(&c->engine->waiting, &x->timer);
+		http2_stream_end_soon(c, s);
+	}
+}
+
+/* ---- the beginnings */
+
+static struct http2_stream *add_stream(struct conn *c, struct exchange *x)
+{
+	struct http2_conn *h2 = c->http2;
+	struct list *l = list_empty(&h2->ending) ? &h2->open : &h2->ending;
+	struct http2_stream *s;
+
+	if (h2->nstreams >= HTTP2_CONN_MAX_STREAMS)
+		abandon(c, list_entry(l->next, struct http2_stream, node));
+	s = http2_stream_add(c, x);
+	if (!s)
+		exchange_put(c->engine, x);
+	else
+		http2_flow_open(h2->parser, &s->flow);
+	return s;
+}
+
+/* When the application read or wrote the request's first octet, if it has. */
+static void find_io(struct conn *c, struct half *h, struct exchange *x)
+{
+	const struct io_mark *m = half_io_passing(h, x->req_pos);
+
+	if (m) {
+		x->io_time = m->time;
+		x->pid = m->pid;
+		x->tid = m->tid;
+		x->io_done = 1;
+		exchange_link_io(c->engine, x);
+	} else {
+		list_append(&c->http2->no_io, &x->timer);
+	}
+}
+
+/* Frames of s in direction dir may be missing. */
+static void doubt(struct conn *c, struct http2_stream *s, unsigned dir)
+{
+	s->x->incomplete |= SPAN_LOST_EVENTS;
+	if (is_response(c, dir))
+		s->x->resp_uncounted = 1;
+	else
+		s->x->req_uncounted = 1;
+	if (!s->ending)
+		http2_stream_end_soon(c, s);
+}
+
+static struct http2_stream *open_request(struct conn *c, struct half *h,
+					 const struct http2_event *ev, uint64_t pos)
+{
+	struct http2_conn *h2 = c->http2;
+	struct exchange *x = exchange_new(c->engine, c);
+	struct http2_stream *s;
+
+	if (!x)
+		return NULL;
+	c->requested = 1;
+	x->req_pos = pos;
+	x->req_first = stream_time(&h->stream, pos);
+	exchange_h2_request(c->engine, x, ev);
+	if (!h2->first_request)
+		h2->first_request = x->stream;
+	s = add_stream(c, x);
+	if (!s)
+		return NULL;
+	/* its answer may be missed, until frames are recognised there */
+	s->unsure = (uint8_t)http2_is_lost(h2->parser, !c->request_dir);
+	if (s->unsure && h2->lost)
+		doubt(c, s, !c->request_dir);
+	if (ev->type == HTTP2_EV_PUSH_PROMISE)
+		x->req_done = x->io_done = 1; /* the server speaks for the client */
+	else
+		find_io(c, h, x);
+	return s;
+}
+
+/* A response whose request was not seen. NULL: it is the rest of a stream that is over. */
+static struct http2_stream *lone_response(struct conn *c, const struct http2_event *ev,
+					  uint64_t pos)
+{
+	struct http2_conn *h2 = c->http2;
+	struct exchange *x;
+
+	if (http2_stream_was_closed(h2, ev->stream))
+		return NULL;
+	x = exchange_new(c->engine, c);
+	if (!x)
+		return NULL;
+	x->protocol = PROTO_H2;
+	x->stream = ev->stream;
+	x->incomplete = SPAN_REQUEST_NOT_SEEN;
+	if (c->late && (!h2->first_request || ev->stream < h2->first_request))
+		x->incomplete |= SPAN_ATTACHED_LATE;
+	else
+		x->incomplete |= SPAN_LOST_EVENTS;
+	x->req_pos = pos;
+	x->req_done = x->io_done = 1;
+	return add_stream(c, x);
+}
+
+/* ---- flow control */
+
+static void review_stall(struct conn *c, struct http2_stream *s, uint64_t time)
+{
+	if (s->answered && !s->x->resp_done)
+		http2_stall(&s->stall,
+			    http2_blocked(c->http2->parser, !c->request_dir, &s->flow), time);
+}
+
+/* The connection's window, or the initial one of streams, may have changed. */
+static void review_stalls(struct conn *c, uint64_t time, int settings)
+{
+	struct http2_conn *h2 = c->http2;
+	int64_t window = http2_window(h2->parser, !c->request_dir, NULL);
+	uint8_t closed = window != HTTP2_UNKNOWN && window <= 0;
+
+	if (closed == h2->window_closed && !settings)
+		return;
+	h2->window_closed = closed;
+	for (struct list *n = h2->open.next; n != &h2->open; n = n->next)
+		review_stall(c, list_entry(n, struct http2_stream, node), time);
+}
+
+/* ---- frames */
+
+static void classify(struct conn *c, const struct http2_stream *s, struct http2_event *ev)
+{
+	enum http2_kind kind;
+
+	if (is_response(c, ev->dir))
+		kind = s && s->answered ? HTTP2_TRAILERS : HTTP2_RESPONSE;
+	else
+		kind = s ? HTTP2_TRAILERS : HTTP2_REQUEST;
+	http2_classify(c->http2->parser, ev, kind);
+}
+
+static struct http2_stream *on_response(struct conn *c, struct half *h, struct http2_stream *s,
+					const struct http2_event *ev, uint64_t pos)
+{
+	if (!s && !(ev->flags & HTTP2_INTERIM))
+		s = lone_response(c, ev, pos);
+	if (!s || ev->flags & HTTP2_INTERIM)
+		return s;
+	/* what was taken for the response may have been an interim one whose status was unseen */
+	if (s->answered && (ev->flags & HTTP2_END_STREAM || s->x->status)) {
+		exchange_h2_trailers(s->x, 1, ev);
+		return s;
+	}
+	s->answered = 1;
+	s->x->resp_first = stream_time(&h->stream, pos);
+	exchange_h2_response(c->engine, s->x, ev);
+	return s;
+}
+
+static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
+{
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+
+	if (ev->kind == HTTP2_AMBIGUOUS)
+		classify(c, s, ev);
+	if (ev->kind == HTTP2_RESPONSE && is_response(c, ev->dir))
+		s = on_response(c, h, s, ev, pos - ev->wire);
+	else if (ev->kind == HTTP2_REQUEST && !is_response(c, ev->dir) && !s)
+		s = open_request(c, h, ev, pos - ev->wire);
+	else if (s)
+		exchange_h2_trailers(s->x, is_response(c, ev->dir), ev);
+	if (!s)
+		return;
+	c->http2->whole |= s->x->payload != NULL;
+	count_octets(c, s->x, ev);
+	http2_stream_touch(c, s);
+	if (ev->flags & HTTP2_END_STREAM)
+		end_side(c, h, s, ev->dir, pos);
+}
+
+static void on_data(struct conn *c, struct half *h, const struct http2_event *ev, uint64_t pos)
+{
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	int which = is_response(c, ev->dir);
+
+	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream;
+	if (which)
+		review_stalls(c, h->last_time, 0);
+	if (!s)
+		return;
+	count_octets(c, s->x, ev);
+	exchange_content(c->engine, s->x, which, ev->data, ev->gap);
+	if (ev->charged)
+		http2_stream_touch(c, s);
+	/* its head was among what is missing */
+	if (which && !s->answered && !(s->x->incomplete & SPAN_LOST_EVENTS))
+		doubt(c, s, ev->dir);
+	if (which) {
+		http2_flow_event(&s->flow, ev);
+		review_stall(c, s, h->last_time);
+	}
+	if (ev->flags & HTTP2_END_STREAM)
+		end_side(c, h, s, ev->dir, pos);
+}
+
+static void on_reset(struct conn *c, struct half *h, const struct http2_event *ev)
+{
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+
+	if (!s)
+		return;
+	count_octets(c, s->x, ev);
+	cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+}
+
+/* Streams of the other end beyond the last one were not worked on and never will be. */
+static void on_goaway(struct conn *c, struct half *h, const struct http2_event *ev)
+{
+	struct list *l = &c->http2->open;
+
+	if (!is_response(c, ev->dir))
+		return;
+	for (struct list *n = l->next, *next; n != l; n = next) {
+		struct http2_stream *s = list_entry(n, struct http2_stream, node);
+
+		next = n->next;
+		if (s->id & 1 && s->id > ev->last_stream)
+			cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+	}
+}
+
+static void on_window(struct conn *c, struct half *h, const struct http2_event *ev)
+{
+	struct http2_stream *s;
+
+	if (!ev->stream) {
+		review_stalls(c, h->last_time, 0);
+		return;
+	}
+	s = http2_stream_find(c->http2, ev->stream);
+	if (!s)
+		return;
+	count_octets(c, s->x, ev);
+	if (is_response(c, ev->dir))
+		return;
+	http2_flow_event(&s->flow, ev);
+	review_stall(c, s, h->last_time);
+}
+
+/* Frames of any stream may be among what was missed. */
+static void on_lost(struct conn *c, unsigned dir)
+{
+	struct http2_conn *h2 = c->http2;
+
+	h2->lost = 1;
+	h2->data_stream[dir] = 0;
+	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
+		list_entry(n, struct http2_stream, node)->x->incomplete |= SPAN_LOST_EVENTS;
+	while (!list_empty(&h2->open)) {
+		struct http2_stream *s = list_entry(h2->open.next, struct http2_stream, node);
+
+		doubt(c, s, dir);
+	}
+}
+
+static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
+{
+	unsigned client = http2_client(c->http2->parser);
+
+	h->strange_bytes = 0;
+	if (client == HTTP2_NO_DIR)
+		return; /* as long as nobody knows who asks, there are no streams */
+	if (client != c->request_dir) {
+		c->request_dir = (uint8_t)client;
+		c->id_hash_valid = 0;
+	}
+	switch (ev->type) {
+	case HTTP2_EV_HEADERS: on_headers(c, h, ev, pos); break;
+	case HTTP2_EV_DATA: on_data(c, h, ev, pos); break;
+	case HTTP2_EV_RST_STREAM: on_reset(c, h, ev); break;
+	case HTTP2_EV_GOAWAY: on_goaway(c, h, ev); break;
+	case HTTP2_EV_WINDOW_UPDATE: on_window(c, h, ev); break;
+	case HTTP2_EV_SETTINGS: review_stalls(c, h->last_time, 1); break;
+	case HTTP2_EV_LOST: on_lost(c, ev->dir); break;
+	case HTTP2_EV_PUSH_PROMISE:
+		if (is_response(c, ev->dir) && !http2_stream_find(c->http2, ev->promised))
+			open_request(c, h, ev, pos - ev->wire);
+		break;
+	case HTTP2_EV_PREFACE:
+	case HTTP2_EV_PING: break;
+	}
+}
+
+/* ---- octets */
+
+static void release(struct conn *c)
+{
+	struct http2_conn *h2 = c->http2;
+
+	if (!h2)
+		return;
+	c->engine->http2_octets -= h2->octets;
+	free(h2->parser);
+	free(h2);
+	c->http2 = NULL;
+}
+
+static void http2_end(struct conn *c, enum conn_end why);
+
+/* It is something else. */
+static void give_up(struct conn *c, size_t n)
+{
+	c->engine->stats.unparsed_bytes += n;
+	http2_end(c, CONN_EVICTED);
+	c->protocol = CONN_OPAQUE;
+}
+
+/* The encoder in dir uses a larger table than we have. */
+static void enlarge(struct conn *c, unsigned dir)
+{
+	struct http2_conn *h2 = c->http2;
+	uint32_t capacity = http2_wanted(h2->parser, dir);
+	size_t size = http2_size(capacity);
+	struct http2 *old;
+	void *mem;
+
+	if (size <= h2->octets || c->engine->http2_octets + size > HTTP2_CONN_MEMORY)
+		return;
+	mem = malloc(size);
+	if (!mem)
+		return;
+	c->engine->http2_octets += size - h2->octets;
+	h2->octets = size;
+	old = h2->parser;
+	h2->parser = http2_move(mem, capacity, old);
+	free(old);
+}
+
+/* From the first long DATA frame on, and as long as nobody looks into content. */
+static void review_frames(const struct conn *c, struct half *h, unsigned dir)
+{
+	const struct http2_conn *h2 = c->http2;
+
+	if (h2->whole || c->engine->opt.body_bytes)
+		h->frames = 0;
+	else if (!h->frames)
+		h->frames = http2_unneeded(h2->parser, dir) >= LONG_DATA;
+}
+
+static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	unsigned dir = h == &c->half[ZC_TX];
+	struct http2_conn *h2 = c->http2;
+	struct http2_event ev;
+	size_t off = 0, used;
+
+	for (int idle = 0; idle <= MAX_IDLE_CALLS;) {
+		enum parse_status st = http2_next(h2->parser, dir, p + off, n - off,
+						  c->engine->scratch, &used, &ev);
+
+		off += used;
+		idle = used ? 0 : idle + 1;
+		if (used)
+			h->last_time = stream_time(&h->stream, pos + off - 1);
+		if (st == PARSE_EVENT) {
+			on_event(c, h, &ev, pos + off);
+			if (ev.type == HTTP2_EV_HEADERS && http2_wanted(h2->parser, dir))
+				enlarge(c, dir);
+		} else if (st == PARSE_MORE && (!used || off == n)) {
+			break;
+		} else if (st == PARSE_SKIPPED) {
+			c->engine->stats.unparsed_bytes += used;
+			h->strange_bytes += used;
+			if (!used || off == n)
+				break;
+		} else if (st == PARSE_BAD || st == PARSE_END) {
+			give_up(c, n - off);
+			return n;
+		}
+	}
+	if (h->strange_bytes > MAX_STRANGE) {
+		give_up(c, n - off);
+		return n;
+	}
+	review_frames(c, h, dir);
+	if (!list_empty(&h2->ending))
+		reap(c);
+	return off;
+}
+
+/* ---- gaps */
+
+static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos,
+		      enum stream_gap why)
+{
+	struct engine_stats *stats = &c->engine->stats;
+	struct http2_stream *s;
+
+	if (ev->type == HTTP2_EV_DATA && ev->gap) {
+		s = http2_stream_find(c->http2, ev->stream);
+		if (s && !exchange_unneeded(c->engine, s->x, is_response(c, ev->dir)))
+			stats->uncaptured_bytes += ev->gap;
+		else
+			stats->skipped_bytes += ev->gap;
+		/* where no segment was seen, the time of the last octet is a guess */
+		if (s && why == STREAM_MISSING && ev->flags & HTTP2_END_STREAM)
+			s->x->incomplete |= SPAN_LOST_EVENTS;
+	}
+	on_event(c, h, ev, pos);
+}
+
+static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
+			   enum stream_gap why, struct str kept)
+{
+	unsigned dir = h == &c->half[ZC_TX];
+	const uint8_t *p = (const uint8_t *)kept.p;
+	size_t nkept = kept.n;
+	struct http2_event ev;
+	uint64_t used;
+
+	if (why != STREAM_CUT)
+		c->lost = 1;
+	h->last_time = h->stream.cur_time;
+	pos -= nkept;
+	for (int i = 0; n; i++) {
+		enum parse_status st = http2_gap(c->http2->parser, dir, p, nkept, n,
+						 c->engine->scratch, &used, &ev);
+
+		if (used < nkept || used - nkept > n || (!used && i > MAX_IDLE_CALLS))
+			break;
+		n -= used - nkept;
+		pos += used;
+		nkept = 0;
+		if (st == PARSE_EVENT)
+			gap_event(c, h, &ev, pos, why);
+		if (st != PARSE_EVENT || ev.type != HTTP2_EV_DATA)
+			c->engine->stats.uncaptured_bytes += used;
+	}
+}
+
+/* ---- the end */
+
+/* May the end of its response be among what was missed? */
+static int is_doubtful(const struct http2_conn *h2, const struct http2_stream *s)
+{
+	if (s->x->resp_done)
+		return 0;
+	return (s->unsure && !s->answered) || (h2->lost && s->x->incomplete & SPAN_LOST_EVENTS);
+}
+
+static void http2_eof(struct conn *c, struct half *h, uint64_t time)
+{
+	struct http2_conn *h2 = c->http2;
+	struct list *lists[] = {&h2->open, &h2->ending};
+
+	h->ended = 1;
+	if (!is_response(c, h == &c->half[ZC_TX]))
+		return;
+	for (int i = 0; i < 2; i++)
+		while (!list_empty(lists[i])) {
+			struct http2_stream *s =
+				list_entry(lists[i]->next, struct http2_stream, node);
+
+			if (is_doubtful(h2, s))
+				abandon(c, s);
+			else
+				cut(c, s, time, c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
+		}
+}
+
+static void end_stream(struct conn *c, struct http2_stream *s, enum conn_end why)
+{
+	uint8_t answered = s->answered;
+	struct exchange *x = http2_stream_remove(c, s);
+
+	if (why == CONN_DROPPED) {
+		exchange_put(c->engine, x);
+		return;
+	}
+	if (!x->resp_done)
+		x->incomplete |= why == CONN_FINISHED || answered ? SPAN_IN_FLIGHT
+								  : SPAN_RESPONSE_NOT_SEEN;
+	exchange_emit(c->engine, x);
+}
+
+static void http2_end(struct conn *c, enum conn_end why)
+{
+	struct http2_conn *h2 = c->http2;
+	struct list *lists[] = {&h2->ending, &h2->open};
+
+	for (int i = 0; i < 2; i++)
+		while (!list_empty(lists[i]))
+			end_stream(c, list_entry(lists[i]->next, struct http2_stream, node), why);
+	release(c);
+}
+
+/* ---- I/O */
+
+static void http2_io(struct conn *c, const struct zc_ev_io *io)
+{
+	struct list *l = &c->http2->no_io;
+
+	if (io->dir != c->request_dir)
+		return;
+	while (!list_empty(l)) {
+		struct exchange *x = list_entry(l->next, struct exchange, timer);
+
+		if (!io_passes(io, x->req_pos))
+			break;
+		list_unlink(&x->timer);
+		await_set_io(x, io);
+	}
+}
+
+static void http2_lost(struct conn *c)
+{
+	struct list *l = &c->http2->no_io;
+
+	/* the I/O that matters may be among what was lost; the next one is later than the truth */
+	while (!list_empty(l)) {
+		struct exchange *x = list_entry(l->next, struct exchange, timer);
+
+		list_unlink(&x->timer);
+		x->io_done = 1;
+		x->incomplete |= SPAN_LOST_EVENTS;
+	}
+}
+
+/* ---- the beginning */
+
+int http2_conn_begin(struct conn *c, int start, unsigned client)
+{
+	struct engine *e = c->engine;
+	size_t size = http2_size(HPACK_DEFAULT_TABLE);
+	struct http2_conn *h2;
+	void *mem;
+
+	if (!e->scratch)
+		e->scratch = malloc(sizeof(*e->scratch));
+	if (!e->scratch || e->http2_octets + size > HTTP2_CONN_MEMORY)
+		return -1;
+	h2 = calloc(1, sizeof(*h2));
+	mem = malloc(size);
+	if (!h2 || !mem) {
+		free(h2);
+		free(mem);
+		return -1;
+	}
+	e->http2_octets += size;
+	h2->octets = size;
+	h2->parser = http2_init(mem, HPACK_DEFAULT_TABLE, client, start);
+	list_init(&h2->open);
+	list_init(&h2->ending);
+	list_init(&h2->no_io);
+	c->http2 = h2;
+	c->protocol = CONN_HTTP2;
+	c->id_hash_valid = 0;
+	if (client != HTTP2_NO_DIR)
+		c->request_dir = (uint8_t)client;
+	/* a response may overtake nothing, but frames of either end rule those of the other */
+	c->half[c->request_dir].stream.follows = 0;
+	return 1;
+}
+
+void http2_conn_upgraded(struct conn *c, struct exchange *x)
+{
+	struct str settings = {x->text.p + x->settings.off, x->settings.len};
+
+	if (x->settings.off != TEXT_NONE)
+		http2_upgraded(c->http2->parser, settings);
+	x->protocol = PROTO_H2;
+	x->stream = 1;
+	x->status = 0;
+	x->resp_done = 0;
+	x->resp_first = x->resp_last = SPAN_UNKNOWN;
+	c->http2->first_request = 1;
+	add_stream(c, x);
+}
+
+static uint64_t http2_unneeded_of(const struct conn *c, const struct half *h)
+{
+	unsigned dir = h == &c->half[ZC_TX];
+	const struct http2_conn *h2 = c->http2;
+	uint64_t n = http2_unneeded(h2->parser, dir), m;
+	const struct http2_stream *s;
+
+	if (!n || !h2->data_stream[dir])
+		return n;
+	s = http2_stream_find(h2, h2->data_stream[dir]);
+	m = s ? exchange_unneeded(c->engine, s->x, is_response(c, dir)) : UINT64_MAX;
+	return m < n ? m : n;
+}
+
+static void http2_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx)
+{
+	const struct http2_conn *h2 = c->http2;
+	const struct list *lists[] = {&h2->open, &h2->ending};
+
+	for (int i = 0; i < 2; i++)
+		for (const struct list *n = lists[i]->next; n != lists[i]; n = n->next) {
+			const struct http2_stream *s = list_entry(n, struct http2_stream, node);
+
+			if (!s->x->resp_done)
+				fn(ctx, s->x);
+		}
+}
+
+const struct conn_ops http2_conn_ops = {
+	.name = "h2",
+	.data = http2_data,
+	.gap = http2_gap_seen,
+	.eof = http2_eof,
+	.io = http2_io,
+	.lost = http2_lost,
+	.end = http2_end,
+	.unneeded = http2_unneeded_of,
+	.each = http2_each,
+};

@@ -1,0 +1,42 @@
+/*
+ * http2_conn.h - HTTP/2 on one connection: frames to streams, streams to exchanges
+ *
+ * A stream is an exchange: its request and its response need no order to be paired. A span ends
+ * when both ends have sent END_STREAM, at RST_STREAM, or with the connection. An exchange whose
+ * response is complete while its request is not waits for the rest of it no longer than AWAIT_READ.
+ *
+ * Octets of an exchange are its frames with their heads, in the direction of the message.
+ *
+ * Loss. Where the boundaries of frames are lost, frames of any stream may be among what is missing.
+ * So every open stream is marked, its octets count as not known in that direction, and if nothing
+ * is heard of it for HTTP2_CONN_DOUBT it ends as incomplete. Pairing is never in doubt: a stream
+ * has a number.
+ *
+ * Bounds: HTTP2_CONN_MAX_STREAMS per connection, the longest unused one goes; the memory of all
+ * parsers together is limited, beyond that a connection is not followed.
+ */
+#ifndef ZC_CORE_HTTP2_CONN_H
+#define ZC_CORE_HTTP2_CONN_H
+
+#include "core/conn.h"
+
+#define HTTP2_CONN_MAX_STREAMS 4096u
+#define HTTP2_CONN_DOUBT 5000000000ull	/* ns */
+#define HTTP2_CONN_MEMORY (256u << 20) /* octets, of all connections */
+
+/*
+ * The connection is HTTP/2. start: its first octet comes next, in both directions. client:
+ * direction of the client, or HTTP2_NO_DIR. Returns 1; if there is no memory -1, and nothing has
+ * changed.
+ */
+int http2_conn_begin(struct conn *c, int start, unsigned client);
+
+/* Stream 1 is the request x, which asked for the upgrade and was answered with 101. Takes x. */
+void http2_conn_upgraded(struct conn *c, struct exchange *x);
+
+/* The rest of the request of x, which has its response, was not seen in time. */
+void http2_conn_expire(struct conn *c, struct exchange *x);
+
+extern const struct conn_ops http2_conn_ops;
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * websocket_conn.h - WebSocket on a connection that was upgraded from HTTP/1
+ *
+ * The exchange that asked for the upgrade goes on: one long span with the messages of both
+ * directions, until both ends have sent CLOSE or the connection ends. (Over HTTP/2 a WebSocket is
+ * a stream, see http2_conn.h.)
+ */
+#ifndef ZC_CORE_WEBSOCKET_CONN_H
+#define ZC_CORE_WEBSOCKET_CONN_H
+
+#include "core/conn.h"
+
+/* x: answered with 101, in no queue; from now on the connection's. */
+void websocket_conn_begin(struct conn *c, struct exchange *x);
+
+extern const struct conn_ops websocket_conn_ops;
+
+#endif

@@ -1,0 +1,669 @@
+/* HTTP/2, gRPC, WebSocket and event streams through the engine: from segments to spans. */
+#include "tests/unit/tap.h"
+#include "tests/unit/feed.h"
+
+#include "parsers/http2.h"
+
+#define RX ZC_RX
+#define TX ZC_TX
+#define MS FEED_MS
+
+static struct feed f;
+
+/* ---- frames by hand; field lines are literals, so that they need no state */
+
+struct buf {
+	char p[70000];
+	size_t n;
+};
+
+static void put(struct buf *b, const void *p, size_t n)
+{
+	if (n)
+		memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
+
+static void frame(struct buf *b, int type, int flags, uint32_t stream, const void *p, size_t n)
+{
+	uint8_t head[9] = {(uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, (uint8_t)type,
+			   (uint8_t)flags, (uint8_t)(stream >> 24), (uint8_t)(stream >> 16),
+			   (uint8_t)(stream >> 8), (uint8_t)stream};
+
+	put(b, head, 9);
+	put(b, p, n);
+}
+
+/* how: 0x00 literal without indexing, 0x40 with, 0x10 never indexed */
+static void line(struct buf *b, int how, const char *name, const char *value)
+{
+	uint8_t c = (uint8_t)how;
+
+	put(b, &c, 1);
+	c = (uint8_t)strlen(name);
+	put(b, &c, 1);
+	put(b, name, c);
+	c = (uint8_t)strlen(value);
+	put(b, &c, 1);
+	put(b, value, c);
+}
+
+static struct buf out;
+
+#define END_STREAM 1
+#define END_HEADERS 4
+
+static void flush(int dir)
+{
+	feed_octets(&f, dir, out.p, out.n);
+	out.n = 0;
+}
+
+/* A HEADERS frame with names and values in pairs, up to NULL. */
+static void headers(int flags, uint32_t stream, const char *const *lines)
+{
+	static struct buf block;
+
+	block.n = 0;
+	for (; *lines; lines += 2)
+		line(&block, 0, lines[0], lines[1]);
+	frame(&out, 1, flags | END_HEADERS, stream, block.p, block.n);
+}
+
+#define HEADERS(flags, stream, ...) \
+	headers(flags, stream, (const char *const[]){__VA_ARGS__, NULL})
+
+/* As encoders do it: names and common values from the static table. */
+static void get(uint32_t stream, const char *path)
+{
+	char block[64] = {(char)0x82, (char)0x86, 0x01, 1, 'h', 0x04, (char)strlen(path)};
+
+	memcpy(block + 7, path, strlen(path));
+	frame(&out, 1, END_STREAM | END_HEADERS, stream, block, 7 + strlen(path));
+}
+
+#define GET(stream, path) get(stream, path)
+#define OK(flags, stream) frame(&out, 1, (flags) | END_HEADERS, stream, "\x88", 1)
+
+static void data(int flags, uint32_t stream, const char *p, size_t n)
+{
+	frame(&out, 0, flags, stream, p, n);
+}
+
+static void begin(struct engine_options *o)
+{
+	feed_begin(&f, o);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
+	frame(&out, 4, 0, 0, NULL, 0);
+	flush(RX);
+	frame(&out, 4, 0, 0, NULL, 0);
+	flush(TX);
+}
+
+static const struct span *span(unsigned i)
+{
+	return &f.span[i].s;
+}
+
+/* ---- */
+
+static void test_basic(void)
+{
+	struct engine_options o = {.keep_fields = 1, .redact = 1};
+	size_t req, resp;
+	uint64_t t;
+
+	begin(&o);
+	HEADERS(END_STREAM, 1, ":method", "GET", ":scheme", "https", ":authority", "host:1",
+		":path", "/a/b?c=d", "traceparent",
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	req = out.n;
+	t = f.now;
+	flush(RX);
+	feed_io(&f, RX, 0, 99);
+	OK(0, 1);
+	data(0, 1, "hello", 5);
+	resp = out.n;
+	flush(TX);
+	is_u64(f.nspans, 0, "no span before END_STREAM");
+	data(END_STREAM, 1, "world!", 6);
+	resp += out.n;
+	flush(TX);
+	is_u64(f.nspans, 1, "one at END_STREAM");
+	is_str(f.span[0].method, "GET", "method");
+	is_str(f.span[0].path, "/a/b", "path");
+	is_str(f.span[0].query, "c=d", "query");
+	is_str(f.span[0].host, "host:1", "host");
+	is_str(f.span[0].scheme, "https", "scheme");
+	is_str(f.span[0].fields,
+	       "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n", "fields");
+	ok(span(0)->protocol == PROTO_H2 && span(0)->kind == SPAN_SERVER, "h2, server");
+	ok(span(0)->status == 200 && span(0)->stream == 1 && !span(0)->seq, "status, stream, seq");
+	ok(span(0)->req_bytes == req && span(0)->resp_bytes == resp, "octets on the wire");
+	ok(!span(0)->req_body_bytes && span(0)->resp_body_bytes == 11, "octets of content");
+	ok(span(0)->duration_ns == 3 * FEED_US && span(0)->queue_ns == FEED_US &&
+		   span(0)->ttfb_ns == 2 * FEED_US && span(0)->inner_ns == 2 * FEED_US &&
+		   span(0)->time_ns == t, "times");
+	ok(span(0)->pid == 99 && span(0)->tid == 100, "process and thread that read it");
+	ok(span(0)->has_parent && !span(0)->incomplete && !span(0)->error, "parent, complete");
+	feed_end(&f);
+}
+
+static void test_interleaved(void)
+{
+	char path[32];
+	unsigned wrong = 0;
+
+	begin(NULL);
+	for (uint32_t i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "/%u", i);
+		GET(2 * i + 1, path);
+	}
+	flush(RX); /* all in one segment */
+	for (uint32_t i = 300; i-- > 0;)
+		OK(0, 2 * i + 1);
+	flush(TX);
+	for (uint32_t k = 0; k < 300; k++) {
+		uint32_t i = k * 7 % 300;
+
+		data(END_STREAM, 2 * i + 1, path, i % 20);
+	}
+	flush(TX);
+	is_u64(f.nspans, 300, "300 streams at a time, answered in another order");
+	for (unsigned k = 0; k < 300; k++) {
+		uint32_t i = k * 7 % 300;
+
+		snprintf(path, sizeof(path), "/%u", i);
+		wrong += strcmp(f.span[k].path, path) || span(k)->stream != 2 * i + 1 ||
+			 span(k)->resp_body_bytes != i % 20 || span(k)->incomplete;
+		for (unsigned j = 0; j < k; j++)
+			wrong += !memcmp(span(k)->span_id, span(j)->span_id, SPAN_ID_LEN);
+	}
+	is_u64(wrong, 0, "each with its own path, content and id");
+	feed_end(&f);
+}
+
+/* Whatever way the octets are cut into segments, the spans are the same. */
+static void test_cuts(void)
+{
+	static struct buf req, resp;
+	unsigned wrong = 0;
+
+	out.n = 0;
+	GET(1, "/x");
+	HEADERS(0, 3, ":method", "POST", ":scheme", "http", ":path", "/y");
+	data(END_STREAM, 3, "abc", 3);
+	req = out;
+	out.n = 0;
+	HEADERS(0, 3, ":status", "103");
+	OK(0, 3);
+	OK(END_STREAM, 1);
+	data(0, 3, "0123456789", 10);
+	HEADERS(END_STREAM, 3, "trailer", "x");
+	resp = out;
+	out.n = 0;
+	for (size_t cut = 1; cut < resp.n; cut++) {
+		begin(NULL);
+		for (size_t i = 0; i < req.n; i += cut)
+			feed_octets(&f, RX, req.p + i, req.n - i < cut ? req.n - i : cut);
+		feed_octets(&f, TX, resp.p, cut);
+		feed_octets(&f, TX, resp.p + cut, resp.n - cut);
+		wrong += f.nspans != 2 || strcmp(f.span[0].path, "/x") ||
+			 strcmp(f.span[1].path, "/y") || span(1)->resp_body_bytes != 10 ||
+			 span(1)->req_body_bytes != 3 || span(1)->status != 200 ||
+			 span(0)->req_bytes + span(1)->req_bytes != req.n ||
+			 span(0)->resp_bytes + span(1)->resp_bytes != resp.n;
+		feed_end(&f);
+	}
+	is_u64(wrong, 0, "the same however it is cut");
+}
+
+static void test_ends(void)
+{
+	static const char cancel[4] = {0, 0, 0, 8}, none[4];
+	static const char goaway[8] = {0, 0, 0, 5, 0, 0, 0, 2};
+
+	begin(NULL);
+	GET(1, "/reset");
+	GET(3, "/fine");
+	HEADERS(0, 5, ":method", "POST", ":scheme", "http", ":path", "/early");
+	GET(7, "/refused");
+	GET(9, "/open");
+	flush(RX);
+	OK(0, 1);
+	flush(TX);
+	frame(&out, 3, 0, 1, cancel, 4);
+	flush(RX);
+	is_u64(f.nspans, 1, "RST_STREAM ends a stream");
+	ok(span(0)->error == SPAN_ERR_RESET && span(0)->has_error_code &&
+		   span(0)->error_code == 8 && span(0)->duration_ns == 2 * FEED_US,
+	   "as reset, with its code and time");
+	OK(END_STREAM, 1);
+	OK(END_STREAM, 3);
+	OK(END_STREAM, 5);
+	flush(TX);
+	is_u64(f.nspans, 2, "what comes late for it is nothing");
+	frame(&out, 3, 0, 5, none, 4);
+	flush(TX);
+	ok(f.nspans == 3 && !span(2)->error && !span(2)->has_error_code &&
+		   span(2)->req_bytes == SPAN_UNKNOWN,
+	   "a reset behind the whole response is no error");
+	frame(&out, 7, 0, 0, goaway, 8);
+	flush(TX);
+	ok(f.nspans == 5 && span(3)->stream == 7 && span(3)->error == SPAN_ERR_RESET &&
+		   span(3)->error_code == 2, "GOAWAY ends those beyond its last stream");
+	GET(11, "/closed");
+	flush(RX);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	ok(f.nspans == 6 && span(5)->error == SPAN_ERR_CLOSED, "the connection ends the rest");
+	feed_end(&f);
+
+	begin(NULL);
+	HEADERS(0, 1, ":method", "POST", ":scheme", "http", ":path", "/early");
+	flush(RX);
+	OK(END_STREAM, 1);
+	flush(TX);
+	is_u64(f.nspans, 0, "a response before the end of its request");
+	feed_tick(&f, 100 * MS);
+	ok(f.nspans == 1 && span(0)->status == 200 && span(0)->duration_ns == FEED_US,
+	   "does not wait for it long");
+	GET(3, "/flight");
+	flush(RX);
+	engine__finish(f.e);
+	ok(f.nspans == 2 && span(1)->incomplete == SPAN_IN_FLIGHT, "in flight at the end");
+	feed_end(&f);
+}
+
+static void test_late(void)
+{
+	static struct buf block;
+	static const uint8_t again[] = {0x82, 0x86, 0xbe}, other[] = {0x82, 0x86, 0xc0},
+			     known[] = {0x82, 0x86, 0xbe};
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	frame(&out, 1, END_HEADERS | END_STREAM, 101, again, sizeof(again));
+	flush(RX);
+	OK(END_STREAM, 101);
+	flush(TX);
+	frame(&out, 1, END_HEADERS | END_STREAM, 103, other, sizeof(other));
+	flush(RX);
+	OK(END_STREAM, 103);
+	flush(TX);
+	is_u64(f.nspans, 2, "a connection that was open before is recognised");
+	ok(span(0)->incomplete == SPAN_PATH_NOT_SEEN && span(1)->incomplete == SPAN_PATH_NOT_SEEN &&
+		   !strcmp(f.span[0].path, "(none)"), "its paths are not seen, and that is said");
+	is_str(f.span[0].method, "GET", "its methods are");
+	ok(!strncmp(f.span[0].route, "*not-seen-", 10) && strcmp(f.span[0].route, f.span[1].route),
+	   "two unseen paths have two names (%s, %s)", f.span[0].route, f.span[1].route);
+	frame(&out, 1, END_HEADERS | END_STREAM, 105, again, sizeof(again));
+	flush(RX);
+	OK(END_STREAM, 105);
+	flush(TX);
+	is_str(f.span[2].route, f.span[0].route, "the same one has the same");
+	/* an entry of our own time: :path with incremental indexing */
+	block.n = 0;
+	put(&block, "\x82\x86", 2);
+	line(&block, 0x40, ":path", "/new");
+	frame(&out, 1, END_HEADERS | END_STREAM, 107, block.p, block.n);
+	frame(&out, 1, END_HEADERS | END_STREAM, 109, known, sizeof(known));
+	flush(RX);
+	OK(END_STREAM, 107);
+	OK(END_STREAM, 109);
+	flush(TX);
+	ok(f.nspans == 5 && !span(4)->incomplete, "what was inserted since is seen");
+	is_str(f.span[4].path, "/new", "exactly");
+	feed_end(&f);
+
+	/* joined between request and response */
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	OK(END_STREAM, 9);
+	flush(TX);
+	ok(f.nspans == 1 &&
+		   span(0)->incomplete == (SPAN_REQUEST_NOT_SEEN | SPAN_ATTACHED_LATE) &&
+		   span(0)->stream == 9, "a response alone is shown as such");
+	feed_end(&f);
+}
+
+static void test_gaps(void)
+{
+	static char content[20000];
+	struct engine_options o = {0};
+	static struct buf block;
+
+	begin(&o);
+	GET(1, "/big");
+	flush(RX);
+	OK(0, 1);
+	frame(&out, 0, 0, 1, content, 16000);
+	feed_segment(&f, TX, ZC_TCP_ACK, f.seq[TX], out.p, (uint32_t)out.n, 0, 100, 0);
+	f.seq[TX] += (uint32_t)out.n;
+	out.n = 0;
+	data(END_STREAM, 1, "x", 1);
+	flush(TX);
+	ok(f.nspans == 1 && !span(0)->incomplete && span(0)->resp_body_bytes == 16001,
+	   "content that is not captured is counted");
+	/* a field block in the dynamic table, then a hole in the client's direction */
+	block.n = 0;
+	put(&block, "\x82\x86", 2);
+	line(&block, 0x40, ":path", "/known");
+	frame(&out, 1, END_HEADERS | END_STREAM, 3, block.p, block.n);
+	flush(RX);
+	OK(END_STREAM, 3);
+	flush(TX);
+	GET(5, "/open");
+	flush(RX);
+	f.seq[RX] += 500;
+	GET(7, "/missed");
+	feed_segment(&f, RX, ZC_TCP_ACK, f.seq[RX], out.p, (uint32_t)out.n, 0, (uint32_t)out.n, 3);
+	f.seq[RX] += (uint32_t)out.n;
+	out.n = 0;
+	frame(&out, 1, END_HEADERS | END_STREAM, 9, "\x82\x86\xbe", 3);
+	flush(RX);
+	for (uint32_t i = 5; i <= 9; i += 2)
+		OK(END_STREAM, i);
+	flush(TX);
+	for (int i = 0; i < 4; i++)
+		feed_tick(&f, 20 * MS);
+	is_u64(f.nspans, 5, "streams go on behind a hole");
+	ok(f.nspans >= 4 && span(2)->stream == 5 && span(2)->incomplete & SPAN_LOST_EVENTS,
+	   "a stream that was open at a loss is marked");
+	for (unsigned i = 0; i < f.nspans; i++)
+		if (span(i)->stream == 9)
+			ok(span(i)->incomplete & (SPAN_PATH_NOT_SEEN | SPAN_REQUEST_NOT_SEEN) &&
+				   strcmp(f.span[i].path, "/known"),
+			   "no entry from before the loss is used");
+	feed_end(&f);
+}
+
+static void test_grpc(void)
+{
+	static const char cancel[4] = {0, 0, 0, 8};
+	char msg[105] = {0, 0, 0, 0, 100};
+
+	begin(NULL);
+	HEADERS(0, 1, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Do",
+		"content-type", "application/grpc+proto", "grpc-timeout", "250m", "te", "trailers");
+	data(0, 1, msg, 50);
+	flush(RX);
+	data(END_STREAM, 1, msg + 50, 55);
+	flush(RX);
+	HEADERS(0, 1, ":status", "200", "content-type", "application/grpc");
+	data(0, 1, msg, 105);
+	data(0, 1, msg, 105);
+	flush(TX);
+	is_u64(f.nspans, 0, "a gRPC span does not end at the first HEADERS");
+	HEADERS(END_STREAM, 1, "grpc-status", "5", "grpc-message", "no%20such");
+	flush(TX);
+	ok(f.nspans == 1 && span(0)->protocol == PROTO_GRPC && span(0)->has_grpc_status &&
+		   span(0)->grpc_status == 5, "but at the trailers, with their status");
+	is_str(f.span[0].grpc_message, "no such", "and message");
+	is_str(f.span[0].rpc_service, "pkg.Svc", "service");
+	is_str(f.span[0].rpc_method, "Do", "method");
+	is_str(f.span[0].route, "/pkg.Svc/Do", "route");
+	ok(span(0)->grpc_timeout_ns == 250 * MS, "deadline");
+	ok(span(0)->has_messages && span(0)->req_messages == 1 && span(0)->resp_messages == 2 &&
+		   span(0)->req_message_bytes == 100 && span(0)->resp_message_bytes == 200,
+	   "messages and their octets");
+	is_u64(span(0)->error, SPAN_OK, "NOT_FOUND is no fault of the server");
+
+	HEADERS(END_STREAM, 3, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Do",
+		"content-type", "application/grpc");
+	flush(RX);
+	HEADERS(END_STREAM, 3, ":status", "200", "content-type", "application/grpc", "grpc-status",
+		"12");
+	flush(TX);
+	ok(f.nspans == 2 && span(1)->grpc_status == 12 && span(1)->error == SPAN_ERR_STATUS,
+	   "trailers-only");
+	HEADERS(0, 5, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Stream",
+		"content-type", "application/grpc");
+	data(0, 5, msg, 105);
+	flush(RX);
+	frame(&out, 3, 0, 5, cancel, 4);
+	flush(RX);
+	ok(f.nspans == 3 && span(2)->error == SPAN_ERR_RESET && !span(2)->has_grpc_status &&
+		   span(2)->req_messages == 1, "cancelled");
+	feed_end(&f);
+}
+
+static void test_grpc_web(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX, "POST /p.S/M HTTP/1.1\r\nContent-Type: application/grpc-web+proto\r\n"
+			  "Content-Length: 7\r\n\r\n");
+	feed_octets(&f, RX, "\0\0\0\0\2ab", 7);
+	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Type: application/grpc-web+proto\r\n"
+			  "Content-Length: 40\r\n\r\n");
+	feed_octets(&f, TX, "\0\0\0\0\1x\x80\0\0\0\x1dgrpc-sta", 19);
+	feed_octets(&f, TX, "tus:7\r\ngrpc-message:", 20);
+	feed_octets(&f, TX, "n", 1);
+	ok(f.nspans == 1 && span(0)->protocol == PROTO_GRPC && span(0)->grpc_status == 7 &&
+		   span(0)->resp_messages == 1 && span(0)->req_messages == 1,
+	   "gRPC-Web over HTTP/1: trailers in the content");
+	feed_end(&f);
+}
+
+static void test_websocket(void)
+{
+	unsigned in_flight;
+	struct engine_stats st;
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX, "GET /ws HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+	is_u64(f.nspans, 0, "a WebSocket goes on after 101");
+	feed_octets(&f, TX, "\x81\x02hi\x89", 5);
+	feed_octets(&f, TX, "\x00", 1);
+	feed_octets(&f, RX, "\x82\x83\0\0\0\0abc", 9);
+	engine__stats(f.e, &st);
+	in_flight = st.in_flight;
+	feed_octets(&f, RX, "\x88\x82\0\0\0\0\x03\xe9", 8);
+	is_u64(in_flight, 1, "in flight");
+	feed_octets(&f, TX, "\x88\x02\x03\xe9", 4);
+	ok(f.nspans == 1 && span(0)->protocol == PROTO_WEBSOCKET && span(0)->status == 101,
+	   "until both ends have closed");
+	ok(span(0)->req_messages == 1 && span(0)->resp_messages == 1 && span(0)->pings == 1 &&
+		   span(0)->req_message_bytes == 3 && span(0)->resp_message_bytes == 2,
+	   "messages, octets, pings");
+	ok(span(0)->close_code == 1001 && !span(0)->error, "close code");
+	feed_end(&f);
+
+	begin(NULL);
+	HEADERS(0, 1, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path",
+		"/chat", ":authority", "h");
+	flush(RX);
+	OK(0, 1);
+	data(0, 1, "\x81\x02hi", 4);
+	data(END_STREAM, 1, "\x88\x02\x03\xe8", 4);
+	flush(TX);
+	data(END_STREAM, 1, "\x88\x82\0\0\0\0\x03\xe8", 8);
+	flush(RX);
+	ok(f.nspans == 1 && span(0)->protocol == PROTO_WEBSOCKET && span(0)->close_code == 1000 &&
+		   span(0)->resp_messages == 1 && !strcmp(f.span[0].path, "/chat"),
+	   "extended CONNECT");
+	feed_end(&f);
+}
+
+static void test_upgrade(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX, "GET /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+			  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
+	frame(&out, 4, 0, 0, NULL, 0);
+	GET(3, "/next");
+	flush(RX);
+	frame(&out, 4, 0, 0, NULL, 0);
+	OK(END_STREAM, 1);
+	OK(END_STREAM, 3);
+	flush(TX);
+	ok(f.nspans == 2 && span(0)->stream == 1 && span(0)->status == 200 &&
+		   span(0)->protocol == PROTO_H2 && !strcmp(f.span[0].path, "/up"),
+	   "Upgrade: h2c makes stream 1 of the request");
+	ok(span(1)->stream == 3 && !strcmp(f.span[1].path, "/next"), "and then it is HTTP/2");
+	feed_end(&f);
+}
+
+static void test_events(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX, "GET /ev HTTP/1.1\r\nHost: h\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+	feed_text(&f, TX, "data: 1\n\ndata: 2\n");
+	feed_text(&f, TX, "\n: comment\n\n");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	ok(f.nspans == 1 && span(0)->has_messages && span(0)->resp_messages == 2,
+	   "server-sent events are counted");
+	feed_end(&f);
+}
+
+static void test_stall(void)
+{
+	static char content[16384];
+	static const char plus[4] = {0, 0, 0x40, 0};
+
+	begin(NULL);
+	GET(1, "/s");
+	flush(RX);
+	OK(0, 1);
+	flush(TX);
+	for (size_t left = 65535; left;) {
+		size_t n = left < sizeof(content) ? left : sizeof(content);
+
+		data(0, 1, content, n);
+		flush(TX);
+		left -= n;
+	}
+	f.now += 7 * MS;
+	frame(&out, 8, 0, 0, plus, 4);
+	frame(&out, 8, 0, 1, plus, 4);
+	flush(RX);
+	data(END_STREAM, 1, "x", 1);
+	flush(TX);
+	ok(f.nspans == 1 && span(0)->stall_ns >= 7 * MS && span(0)->stall_ns < 8 * MS,
+	   "time without window is told");
+	feed_end(&f);
+}
+
+/* The client's own end: its span ends when the application has read. */
+static void test_client(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_CLIENT, ZC_OPEN_SEQ);
+	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
+	frame(&out, 4, 0, 0, NULL, 0);
+	GET(1, "/c");
+	GET(3, "/d");
+	flush(TX);
+	feed_io(&f, TX, 0, 5);
+	frame(&out, 4, 0, 0, NULL, 0);
+	OK(END_STREAM, 3);
+	OK(END_STREAM, 1);
+	flush(RX);
+	is_u64(f.nspans, 0, "complete, but not read");
+	f.now += 3 * MS;
+	feed_io(&f, RX, 0, 5);
+	ok(f.nspans == 2 && span(0)->kind == SPAN_CLIENT && span(0)->stream == 3 &&
+		   span(0)->duration_ns > 3 * MS && span(0)->inner_ns < MS && span(0)->pid == 5,
+	   "a client's span ends with its read");
+	feed_end(&f);
+}
+
+/* As long as it is not known which end asks, nothing is said; a guess would be wrong half the time. */
+static void test_roles(void)
+{
+	static const char one[4] = {0, 0, 0, 1};
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_UNKNOWN, ZC_OPEN_LATE);
+	for (int i = 0; i < 6; i++)
+		frame(&out, 8, 0, 0, one, 4);
+	frame(&out, 1, END_HEADERS, 7, "\xbe\xbf", 2);
+	flush(RX);
+	for (int i = 0; i < 6; i++)
+		frame(&out, 8, 0, 0, one, 4);
+	frame(&out, 1, END_HEADERS | END_STREAM, 7, "\xbe\xbf", 2);
+	flush(TX);
+	is_u64(f.nspans, 0, "no span of unknown direction");
+	GET(9, "/out");
+	flush(TX);
+	OK(END_STREAM, 9);
+	flush(RX);
+	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT && !strcmp(f.span[0].path, "/out"),
+	   "a request shows who asks");
+	feed_end(&f);
+}
+
+/* What the kernel side is told. */
+static void test_want(void)
+{
+	static char content[16000];
+
+	begin(NULL);
+	GET(1, "/big");
+	flush(RX);
+	OK(0, 1);
+	frame(&out, 0, 0, 1, content, sizeof(content));
+	out.n -= 8000;
+	flush(TX);
+	is_u64(f.want.frames, 1u << TX, "of long frames only the heads are wanted");
+	feed_cut(&f, TX, 8000);
+	HEADERS(0, 3, ":method", "POST", ":scheme", "http", ":path", "/s.S/M", "content-type",
+		"application/grpc");
+	flush(RX);
+	data(0, 1, "x", 1);
+	flush(TX);
+	is_u64(f.want.frames, 0, "but with gRPC on the connection, all is");
+	feed_end(&f);
+}
+
+/* Base64, cut anywhere. */
+static void test_grpc_web_text(void)
+{
+	/* a message "x", then trailers "grpc-status:3\r\n" */
+	static const char text[] = "AAAAAAF4gAAAAA9ncnBjLXN0YXR1czozDQo=";
+	unsigned wrong = 0;
+
+	for (size_t cut = 1; cut < strlen(text); cut++) {
+		begin(NULL);
+		HEADERS(END_STREAM, 1, ":method", "POST", ":scheme", "http", ":path", "/s.S/M",
+			"content-type", "application/grpc-web-text");
+		flush(RX);
+		HEADERS(0, 1, ":status", "200", "content-type", "application/grpc-web-text");
+		data(0, 1, text, cut);
+		data(END_STREAM, 1, text + cut, strlen(text) - cut);
+		flush(TX);
+		wrong += f.nspans != 1 || span(0)->grpc_status != 3 || !span(0)->has_grpc_status ||
+			 span(0)->resp_messages != 1;
+		feed_end(&f);
+	}
+	is_u64(wrong, 0, "gRPC-Web in base64, over HTTP/2");
+}
+
+int main(void)
+{
+	test_basic();
+	test_interleaved();
+	test_cuts();
+	test_ends();
+	test_late();
+	test_gaps();
+	test_grpc();
+	test_grpc_web();
+	test_websocket();
+	test_upgrade();
+	test_events();
+	test_stall();
+	test_client();
+	test_roles();
+	test_want();
+	test_grpc_web_text();
+	return tap_done();
+}
