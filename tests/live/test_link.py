@@ -335,7 +335,8 @@ def merged_captures(t):
     ns = Namespaces(t)
     server = t.file('server.py', chain.BACKEND.replace("'127.0.0.1'", "''"))
     t.start([*ns.inside_b, sys.executable, server, '8080'])
-    dumps = [t.start([*inside, 'tcpdump', '-i', 'w0', '-U', '-w', t.path(f'{name}.pcap'), 'tcp'],
+    wait_for(lambda: '8080' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
+    dumps = [t.start([*inside, 'tcpdump', '-i', 'w0', '-U', '--immediate-mode', '-w', t.path(f'{name}.pcap'), 'tcp'],
                      stderr=subprocess.PIPE)
              for name, inside in (('a', ns.inside_a), ('b', ns.inside_b))]
     for d in dumps:
