@@ -185,13 +185,13 @@ def envoy(t, to, http=False):
     return port
 
 
-def load(port, n, concurrency, prefix='', fields='', alike=False):
+def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1'):
     """n requests on kept-alive connections; every one names itself, in its query or, where all are to
     look alike, in its content. Returns what failed."""
     numbers, failed, lock = iter(range(n)), [], threading.Lock()
 
     def run():
-        s = socket.create_connection(('127.0.0.1', port), 10)
+        s = socket.create_connection((host, port), 10)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile('rb')
         while True:

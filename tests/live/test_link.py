@@ -10,6 +10,7 @@ import time
 
 import chain
 from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
+from netns import Namespaces
 
 N = 1000
 
@@ -325,6 +326,40 @@ def merged(t):
     back_in_time = sum(1 for s in spans if s.get('parent_span_id') in starts[s['trace_id']] and
                        starts[s['trace_id']][s['parent_span_id']]['time'] > s['time'])
     t.equal(back_in_time, 0, 'spans that begin before their parents')
+
+
+@test
+def merged_captures(t):
+    """two captures of tcpdump, one on each side, one with a clock 2.5 s behind"""
+    need('editcap', 'tcpdump')
+    ns = Namespaces(t)
+    server = t.file('server.py', chain.BACKEND.replace("'127.0.0.1'", "''"))
+    t.start([*ns.inside_b, sys.executable, server, '8080'])
+    wait_for(lambda: '8080' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
+    dumps = [t.start([*inside, 'tcpdump', '-i', 'w0', '-U', '--immediate-mode', '-w', t.path(f'{name}.pcap'), 'tcp'],
+                     stderr=subprocess.PIPE)
+             for name, inside in (('a', ns.inside_a), ('b', ns.inside_b))]
+    for d in dumps:
+        while b'listening' not in (line := d.stderr.readline()) and line:
+            pass
+    code = ('import sys; sys.path.insert(0, sys.argv[1]); import chain\n'
+            'sys.exit(len(chain.load(8080, 50, 4, host=sys.argv[2])))')
+    p = t.run([*ns.inside_a, sys.executable, '-c', code, os.path.dirname(__file__), ns.addr_b])
+    t.equal(p.returncode, 0, f'requests: {p.stderr}')
+    time.sleep(0.3)
+    for d in dumps:
+        d.terminate()
+        d.wait()
+    t.run(['editcap', '-t', '-2.5', t.path('b.pcap'), t.path('c.pcap')])
+    for files in (('a', 'c'), ('c', 'a')):
+        p = t.run([ZCTRACE, '-o', 'json', *sum((['-r', t.path(f'{f}.pcap')] for f in files), [])])
+        m = re.search(r'clock ([\d.]+) s (behind|ahead of)', p.stderr)
+        if t.check(m, p.stderr):
+            t.between(2.499, float(m.group(1)), 2.501, 'offset')
+            t.equal(m.group(2), 'behind' if files[1] == 'c' else 'ahead of', 'which is behind')
+        spans = [r for r in map(json.loads, p.stdout.splitlines()) if r['type'] == 'span']
+        complete, missing, wrong, _ = chain.judge(spans, 2, [str(i) for i in range(50)])
+        t.equal((complete, missing, wrong), (50, 0, 0), 'complete, missing, wrong')
 
 
 CLIENT = r"""
