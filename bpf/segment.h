@@ -98,7 +98,7 @@ static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_s
                                                                                                    \
 		if (!ev) {                                                                         \
 			lost_on(s, n);                                                             \
-			return;                                                                    \
+			return 0;                                                                  \
 		}                                                                                  \
 		seg_fill(ev, s, g, dir);                                                           \
 		barrier_var(n);                                                                    \
@@ -113,11 +113,22 @@ static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_s
 		bpf_ringbuf_submit(ev, ring_flags());                                              \
 	} while (0)
 
-static __always_inline void seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g,
-				     __u32 skip, __u32 n, __u8 dir)
-{
-	__u32 lost = s->lost;
+#define DIR_BIT (1u << 31)
 
+/*
+ * Sends one record: of g's payload n octets after the first skip ones. n_dir: n, and the direction
+ * in the highest bit. A global function, so that the verifier looks at it once and not again on
+ * each way that leads here.
+ */
+__noinline int seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g, __u32 skip,
+			__u32 n_dir)
+{
+	__u32 n = n_dir & ~DIR_BIT, lost;
+	__u8 dir = n_dir >> 31;
+
+	if (!s || !g)
+		return 0;
+	lost = s->lost;
 	if (!n)
 		SEG_EMIT(0);
 	else if (n <= 128)
@@ -134,6 +145,7 @@ static __always_inline void seg_emit(struct __sk_buff *skb, struct zc_sock *s, c
 		SEG_EMIT(65536);
 	if (lost)
 		__sync_fetch_and_sub(&s->lost, lost);
+	return 0;
 }
 
 static __always_inline struct zc_policy *policy_of(const struct zc_sock *s)
@@ -206,7 +218,7 @@ static __noinline void walk_emit(struct walk *w, __u32 copied, __u32 end)
 	n = lag_limit(n);
 	s->bytes[w->dir & 1] += part.len;
 	s->skipped[w->dir & 1] += part.len - n;
-	seg_emit(skb, s, &part, w->lead, n, w->dir);
+	seg_emit(skb, s, &part, w->lead, n | (w->dir ? DIR_BIT : 0));
 	w->from = end;
 	w->lead = 0;
 }
@@ -312,7 +324,7 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 	s->skipped[dir] += g->len - n;
 	if (p && p->quiet && !n)
 		return;
-	seg_emit(skb, s, g, skip, n, dir);
+	seg_emit(skb, s, g, skip, n | (dir ? DIR_BIT : 0));
 }
 
 /*
