@@ -107,7 +107,7 @@ fuzz_asan := $(FUZZ:%=$(B)/asan/fuzz/%)
 corpora := $(foreach f,$(FUZZ),$(B)/asan/fuzz/$(f) tests/fuzz/corpus/$(f:fuzz_%=%) $(SEP))
 scripts = $(foreach t,$(1),$(t) $(SEP))
 CHECK_UNIT = $(call scripts,tests/lint/includes.py $(unit_o) $(unit_asan)) $(corpora)
-CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py))
+CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py tests/tui/test_*.py))
 CHECK_LIVE = $(call scripts,$(wildcard tests/live/test_*.py))
 built_for_check := zctrace $(B)/asan/zctrace $(unit_o) $(unit_asan) $(fuzz_asan)
 

@@ -120,6 +120,7 @@ static void toggle_pause(struct tui *t)
 		vitals_measure(t);
 		if (v->ops->refresh)
 			v->ops->refresh(v);
+		t->ring_first = t->model.now->ring.first;
 		t->paused = 1;
 	}
 }
@@ -252,6 +253,8 @@ int keys_handle(struct tui *t, const struct key *k)
 	}
 	if (prompt_keys(t, k))
 		return 1;
+	tui_freshen(t);
+	v = tui_view(t);
 	t->message[0] = '\0';
 	if (t->choosing) {
 		choose_column(t, k);

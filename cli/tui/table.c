@@ -37,6 +37,8 @@ static int compare(const void *a, const void *b, void *table)
 
 static void sort_rows(struct table *t)
 {
+	if (t->n < 2)
+		return;
 	if (t->sort != TABLE_NATURAL && t->ops->compare) {
 		qsort_r(t->order, t->n, sizeof(*t->order), compare, t);
 		return;

@@ -261,8 +261,16 @@ static void refresh(struct tui *t, uint64_t now)
 	if (v->ops->refresh)
 		v->ops->refresh(v);
 	t->refreshed = now;
+	t->ring_first = t->model.now->ring.first;
 	t->stale = 0;
 	t->dirty = 1;
+}
+
+/* Views point at spans and groups of the model, of which the oldest go when others come. */
+void tui_freshen(struct tui *t)
+{
+	if (t->stale || t->ring_first != t->model.now->ring.first)
+		refresh(t, monotonic());
 }
 
 /* Has the replay come to rest somewhere else? Then the picture must not wait for the interval. */
@@ -304,8 +312,7 @@ int tui__step(struct tui *t)
 		return t->quit;
 	if (now - t->drawn < (t->dirty ? DRAW_GAP_KEY : DRAW_GAP))
 		return t->quit;
-	if (t->stale)
-		refresh(t, now);
+	tui_freshen(t);
 	draw(t, now);
 	return t->quit;
 }

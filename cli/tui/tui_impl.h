@@ -92,6 +92,7 @@ struct tui {
 	uint64_t shown_position; /* of the replay */
 	int dirty;    /* a key changed something: draw soon */
 	int stale;    /* and refresh before */
+	uint64_t ring_first; /* the oldest span kept when the view was refreshed */
 	int paused;   /* the display */
 	int baseline;
 	int quit;
@@ -190,6 +191,7 @@ void chrome_draw(struct tui *t);
 int chrome_body_y(const struct screen *s);
 int chrome_body_height(const struct screen *s);
 int chrome_tab_at(const struct tui *t, const struct key *k); /* root view; -1: none */
+void tui_freshen(struct tui *t); /* what a view points at may be gone: before it is used */
 int keys_handle(struct tui *t, const struct key *k);
 void stderr_aside(struct tui *t);
 void stderr_back(struct tui *t);

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Every view of a recording at its end, compared with saved screens. UPDATE=1 saves them anew."""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import terminal as t
+
+SAVED = os.path.join(t.HERE, 'screens')
+SIZES = [(80, 24), (200, 50), (20, 5)]
+VIEWS = [('routes', ['1']), ('spans', ['2']), ('traces', ['3']), ('flight', ['4']),
+         ('connections', ['5']), ('health', ['6']), ('group', ['1', 'Enter']),
+         ('span', ['2', 'Enter']), ('span-hex', ['2', 'Enter', 'v', 'v']), ('help', ['1', '?'])]
+
+
+def compare(name, got):
+    path = os.path.join(SAVED, name)
+    if os.environ.get('UPDATE'):
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(got)
+    want = ''
+    if os.path.exists(path):
+        with open(path, encoding='utf-8') as f:
+            want = f.read()
+    t.check(got == want, f'{name} is as saved', 'got:', got)
+
+
+def run(path, folder, size, mono):
+    look = 'mono' if mono else 'color'
+    env = {'NO_COLOR': '1'} if mono else {}
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path, '--header=*'], size, folder, **env) as term:
+        term.to_end()
+        for view, keys in VIEWS:
+            term.press(*keys)
+            got = term.settled(color=True)
+            if mono:
+                t.check('\x1b[3' not in got.replace('\x1b[39m', ''), f'{view} {size}: no colours',
+                        repr(got))
+            compare(f'{view}-{size[0]}x{size[1]}-{look}.txt', got)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        path = t.recording(folder)
+        os.chdir(folder)
+        for size in SIZES:
+            for mono in (False, True):
+                run('chain.pcapng', folder, size, mono)
+        with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (80, 24), folder, LC_ALL='C',
+                    TERM='vt100') as term:
+            term.to_end()
+            got = term.press('3')
+            t.check(got.isascii() and 'GET' in got and '##' in got, 'a plain terminal gets ASCII', got)
+    return t.done()
+
+
+sys.exit(main())
