@@ -5,7 +5,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 zctrace=$here/../../zctrace
-seconds=${1:-8}
+if [ -t 0 ] && [ -t 1 ]; then seconds=${1:-30}; else seconds=${1:-8}; fi
 proxy=18000
 backend=18001
 work=$(mktemp -d)
@@ -55,6 +55,12 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 0.2
 done
 python3 "$here/traffic.py" $proxy "$((seconds + 2))" & pids="$pids $!"
+
+# on a terminal, the dashboard
+if [ -t 0 ] && [ -t 1 ]; then
+	"$zctrace" --port $proxy,$backend -o top -d "${seconds}s"
+	exit 0
+fi
 
 echo "demo: client -> nginx (port $proxy) -> python backend (port $backend), for $seconds s" >&2
 echo "demo: \$ zctrace --port $proxy,$backend -o text -d ${seconds}s" >&2
