@@ -52,7 +52,7 @@ KEYS = [b'\x1b[A', b'\x1b[B', b'\x1bOA', b'\x1bOB', b'\x1b[5~', b'\x1b[6~', b'\x
         b' ', b'b', b'c', b's1', b's5', b'<', b'>', b'I', b'1', b'2', b'3', b'4', b'5', b'6', b'o',
         b'v', b'z', b'x', b'l', b'F', b'G', b'g', b'?', b't', b'end\r', b'1\r', b'-1\r', b'.', b'[',
         b']', b'{', b'}', b'+', b'-', b'H', b'\x1b[<0;5;3M', b'\x1b[<0;9;9M\x1b[<0;9;9m',
-        b'\x1b[<64;3;3M', b'\x1b[<65;3;3M', '日本é'.encode()]
+        b'\x1b[<64;3;3M', b'\x1b[M #%', b'\x1b[M #!', b'\x1b[M`%%', b'\x1b[Ma%%', '日本é'.encode()]
 
 
 def storm(path, folder):
