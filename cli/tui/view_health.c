@@ -9,7 +9,7 @@
 struct health {
 	struct view view;
 	struct lines lines;
-	uint32_t conns[3]; /* http/1.1, opaque, not known yet */
+	uint32_t conns[3]; /* understood, opaque, not known yet */
 	uint32_t late, no_process;
 };
 
@@ -58,7 +58,7 @@ static void add_seen(struct health *h, struct lines *l)
 	figure(l, "events", v->engine.events, STYLE_TEXT, "read");
 	figure(l, "spans", t->model.now->spans, STYLE_TEXT, "shown and not shown");
 	figure(l, "in flight", v->engine.in_flight, STYLE_TEXT, "requests");
-	lines_printf(l, STYLE_TEXT, "connections", "%u HTTP/1, %u opaque, %u not known yet",
+	lines_printf(l, STYLE_TEXT, "connections", "%u understood, %u opaque, %u not known yet",
 		     h->conns[0], h->conns[1], h->conns[2]);
 	figure(l, "attached late", h->late, STYLE_SLOW,
 	       "of them: open before we looked, their first exchange may be missed");
@@ -77,7 +77,7 @@ static void add_losses(struct health *h, struct lines *l)
 	figure(l, "events", lost, STYLE_ERROR, "the ring was full");
 	size(l, "lost octets", v->source.lost_bytes, STYLE_ERROR, "in these events");
 	size(l, "not captured", v->engine.uncaptured_bytes, STYLE_SLOW, "wanted, but cut off");
-	size(l, "not understood", v->engine.unparsed_bytes, STYLE_SLOW, "captured, but no HTTP");
+	size(l, "not understood", v->engine.unparsed_bytes, STYLE_SLOW, "captured, but no protocol that is known");
 	figure(l, "forgotten", v->engine.evicted_conns, STYLE_ERROR,
 	       "connections, since there were too many");
 	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++)

@@ -224,6 +224,13 @@ static void put_str(char *buf, size_t *n, size_t cap, struct str s)
 	put(buf, n, cap, s.p ? s.p : "", s.p ? s.n : 0);
 }
 
+static const char *version(const struct span *s)
+{
+	if (s->protocol == PROTO_HTTP10)
+		return "HTTP/1.0";
+	return s->protocol == PROTO_H2 || s->protocol == PROTO_GRPC ? "HTTP/2" : "HTTP/1.1";
+}
+
 /* The message as far as it was kept: its start line is put together again, the rest is as it was. */
 static size_t message(const struct span *s, int response, char *buf, size_t cap)
 {
@@ -231,7 +238,8 @@ static size_t message(const struct span *s, int response, char *buf, size_t cap)
 	size_t n = 0;
 
 	if (response) {
-		put(buf, &n, cap, s->protocol == PROTO_HTTP10 ? "HTTP/1.0 " : "HTTP/1.1 ", 9);
+		put_str(buf, &n, cap, str_of(version(s)));
+		put(buf, &n, cap, " ", 1);
 		put_str(buf, &n, cap, tui_status(status, s));
 	} else {
 		put_str(buf, &n, cap, s->method);
@@ -240,7 +248,8 @@ static size_t message(const struct span *s, int response, char *buf, size_t cap)
 		if (s->query.p)
 			put(buf, &n, cap, "?", 1);
 		put_str(buf, &n, cap, s->query);
-		put(buf, &n, cap, s->protocol == PROTO_HTTP10 ? " HTTP/1.0" : " HTTP/1.1", 9);
+		put(buf, &n, cap, " ", 1);
+		put_str(buf, &n, cap, str_of(version(s)));
 	}
 	put(buf, &n, cap, "\r\n", 2);
 	put_str(buf, &n, cap, response ? s->resp_fields : s->req_fields);
