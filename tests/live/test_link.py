@@ -346,7 +346,12 @@ def merged_captures(t):
             'sys.exit(len(chain.load(8080, 50, 4, host=sys.argv[2])))')
     p = t.run([*ns.inside_a, sys.executable, '-c', code, os.path.dirname(__file__), ns.addr_b])
     t.equal(p.returncode, 0, f'requests: {p.stderr}')
-    time.sleep(0.3)
+    sizes = None  # a busy machine lets tcpdump lag behind: wait until both files grow no more
+    for _ in range(30):
+        time.sleep(0.4)
+        before, sizes = sizes, [os.path.getsize(t.path(f'{name}.pcap')) for name in 'ab']
+        if sizes == before:
+            break
     for d in dumps:
         d.terminate()
         d.wait()
