@@ -14,6 +14,7 @@ struct seg {
 	__u32 ack;
 	__u32 off; /* of the payload in the packet */
 	__u32 len; /* of the payload */
+	__u16 sport;
 	__u8 flags;
 };
 
@@ -63,6 +64,7 @@ static __always_inline int seg_parse(struct __sk_buff *skb, struct seg *g)
 	t = data + off;
 	if (t + 20 > end)
 		return -1;
+	g->sport = bpf_ntohs(*(const __u16 *)t);
 	g->flags = t[13];
 	g->off = off + (t[12] >> 4) * 4;
 	g->len = skb->len > g->off ? skb->len - g->off : 0;
@@ -351,7 +353,7 @@ struct {
 } zc_stash SEC(".maps");
 
 static __always_inline void stash_put(struct __sk_buff *skb, const struct zc_sock *s,
-				      const struct seg *g, __u16 rport)
+				      const struct seg *g)
 {
 	__u32 zero = 0, n = g->len;
 	struct stash *st = bpf_map_lookup_elem(&zc_stash, &zero);
@@ -370,7 +372,7 @@ static __always_inline void stash_put(struct __sk_buff *skb, const struct zc_soc
 	st->seg.lost = 0;
 	st->listener = s->conn;
 	st->lport = s->lport;
-	st->rport = rport;
+	st->rport = g->sport;
 }
 
 static __always_inline void stash_flush(struct zc_sock *child, __u64 listener)

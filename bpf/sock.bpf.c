@@ -63,14 +63,8 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	if (!s || s->verdict == VERDICT_NO || seg_parse(skb, &g))
 		return 1;
 	if (s->listener) {
-		if (dir == ZC_RX && (g.len || (g.flags & ZC_TCP_FIN))) {
-			const __u8 *data = (const __u8 *)(long)skb->data;
-			const __u8 *end = (const __u8 *)(long)skb->data_end;
-			__u32 off = tcp_offset(data, end);
-
-			if (off && off <= 1100 && data + off + 2 <= end)
-				stash_put(skb, s, &g, bpf_ntohs(*(const __u16 *)(data + off)));
-		}
+		if (dir == ZC_RX && (g.len || (g.flags & ZC_TCP_FIN)))
+			stash_put(skb, s, &g);
 		return 1;
 	}
 	if (!s->announced) {
