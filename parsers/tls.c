@@ -319,7 +319,7 @@ enum parse_status tls_next(struct tls *t, const uint8_t *p, size_t n, size_t *us
 		if (!t->guessed)
 			return lose(t, ev);
 		t->state = LOST;
-		return PARSE_MORE;
+		return next_lost(t, p, n, used);
 	}
 	if (n < HEADER)
 		return PARSE_MORE;
