@@ -14,6 +14,7 @@
 struct engine;
 struct exchange;
 struct http2_conn;
+struct tls_conn;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -57,7 +58,14 @@ struct half {
 	uint32_t strange_segs;
 };
 
-enum conn_protocol { CONN_UNKNOWN, CONN_HTTP1, CONN_HTTP2, CONN_WEBSOCKET, CONN_OPAQUE };
+enum conn_protocol {
+	CONN_UNKNOWN,
+	CONN_HTTP1,
+	CONN_HTTP2,
+	CONN_WEBSOCKET,
+	CONN_TLS,
+	CONN_OPAQUE,
+};
 
 /* Why the exchanges of a connection end before their responses. */
 enum conn_end {
@@ -135,6 +143,9 @@ struct conn {
 	struct exchange *upgraded; /* answered with 101; CONN_WEBSOCKET: the one there is */
 	uint8_t upgrade;	   /* to what; see http1_conn.c */
 	struct http2_conn *http2;  /* CONN_HTTP2 */
+	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
+	/* a stream of plaintext and the socket that carries it encrypted know each other, or NULL */
+	struct conn *plain, *carrier;
 };
 
 struct conn_table {
