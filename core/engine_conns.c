@@ -6,6 +6,7 @@
 #include "core/engine_impl.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
+#include "parsers/tls_names.h"
 
 static const char *protocol_of(const struct conn *c)
 {

@@ -9,7 +9,7 @@
 #include "cli/tui/tui_impl.h"
 #include "core/redact.h"
 #include "parsers/http1.h"
-#include "parsers/tls.h"
+#include "parsers/tls_names.h"
 #include "sinks/format.h"
 
 #define HEX_COLUMNS 16u

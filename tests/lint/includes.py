@@ -10,7 +10,7 @@ ALLOWED = {
     'parsers': {'parsers'},
     'core': {'core', 'parsers', 'bpf/events.h'},
     'attach': {'attach', 'core/source.h', 'bpf/events.h', 'bpf/config.h'},
-    'sinks': {'sinks', 'core', 'parsers/parser.h', 'parsers/http1.h'},
+    'sinks': {'sinks', 'core', 'parsers/parser.h', 'parsers/http1.h', 'parsers/tls_names.h'},
     'cli': {'cli', 'sinks', 'attach', 'core', 'parsers', 'bpf/events.h'},
 }
 # parsers are pure: nothing but memory and types
