@@ -118,8 +118,8 @@ struct tls {
 void tls_init(struct tls *t);
 
 /*
- * Is this TLS? `start`: the connection was seen from its start, so a hello (or the alert that
- * answers one) is due; else any record will do. At most TLS_MAX_KEEP octets are needed.
+ * Is this TLS? `start`: a hello is due. Else any record will do, and if it ends before p + n does,
+ * another one must follow it. PROBE_MORE only for fewer than TLS_MAX_KEEP octets.
  */
 enum probe_result tls_probe(const uint8_t *p, size_t n, int start);
 

@@ -639,6 +639,9 @@ static void test_probe(void)
 	ok(tls_probe((const uint8_t *)"\x17\3\3\0\x20", 5, 1) == PROBE_NO, "a record is no start");
 	ok(tls_probe((const uint8_t *)"\x17\3\3\0\x20xx", 7, 0) == PROBE_YES, "but will do later");
 	ok(tls_probe((const uint8_t *)"\x17\3\3\x50\x20xx", 7, 0) == PROBE_NO, "one that is too long");
+	ok(tls_probe((const uint8_t *)"\x16\3\3\0\4\xe\0\0\0\x14\3", 11, 0) == PROBE_YES &&
+		   tls_probe((const uint8_t *)"\x16\3\3\0\4\xe\0\0\0\x14\1", 11, 0) == PROBE_NO,
+	   "what follows it counts");
 }
 
 static void test_names(void)
