@@ -208,9 +208,11 @@ static void read_head(const struct exchange *x, const struct http1_event *ev, st
 	size_t pos = 0;
 
 	memset(h, 0, sizeof(*h));
+	if (ev->method.p && ev->target.p && ev->head_len)
+		h->target = hash_str(hash_str(2, ev->method), ev->target);
 	/* a head of which a part is missing is not the same as another */
 	if (ev->fields.p && ev->head_len) {
-		h->request = hash_str(hash_str(2, ev->method), ev->target);
+		h->request = h->target;
 		h->octets = hash_str(id_mix(h->request, (uint64_t)ev->minor), ev->fields);
 	}
 	while (http1_field_next(ev->fields, &pos, &name, &value))
@@ -229,7 +231,7 @@ static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
 
 	memset(h, 0, sizeof(*h));
 	if (whole)
-		h->request = hash_str(hash_str(2, ev->method), ev->path);
+		h->request = h->target = hash_str(hash_str(2, ev->method), ev->path);
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
