@@ -517,6 +517,12 @@ static void target_all(struct tls *t)
 		closedir(proc);
 }
 
+/* May processes become targets that do not exist yet? Their first call may come soon after. */
+static int expects_others(const struct attach *a)
+{
+	return a->command || a->comms || a->exes || a->config.ncgroup || a->config.follow || a->config.all;
+}
+
 void tls_start(struct tls *t)
 {
 	int fd = t->attach->probes.tasks_fd;
@@ -528,6 +534,8 @@ void tls_start(struct tls *t)
 		attach_note(t->attach, "tls-dlopen",
 			    "TLS libraries that are loaded later may be missed: perf_event_open: %s",
 			    strerror(errno));
+	if (expects_others(t->attach))
+		probes_ready(t);
 	if (t->attach->config.all)
 		target_all(t);
 	while (!bpf_map_get_next_key(fd, prev, &key)) {
