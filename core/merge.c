@@ -132,10 +132,18 @@ static uint64_t host_conn(const struct input *in, uint64_t conn)
 	return conn ? (conn & id) | (uint64_t)in->index << CONN_BITS : 0;
 }
 
-static void shift(const struct input *in, uint64_t *time)
+static __u64 shifted(const struct input *in, __u64 time)
 {
-	if (*time)
-		*time = (uint64_t)((int64_t)*time + in->shift);
+	return time ? (__u64)((int64_t)time + in->shift) : 0;
+}
+
+static void adapt_plain(const struct input *in, struct zc_ev_plain *p)
+{
+	p->pid = host_pid(in, p->pid);
+	p->sock = host_conn(in, p->sock);
+	p->call_time = shifted(in, p->call_time);
+	p->wire_time = shifted(in, p->wire_time);
+	p->wire_last = shifted(in, p->wire_last);
 }
 
 static void adapt(const struct input *in, struct zc_ev *ev, int turned)
@@ -152,11 +160,7 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 			turn_open(p);
 		break;
 	case ZC_EV_PLAIN:
-		((struct zc_ev_plain *)p)->pid = host_pid(in, ((struct zc_ev_plain *)p)->pid);
-		((struct zc_ev_plain *)p)->sock = host_conn(in, ((struct zc_ev_plain *)p)->sock);
-		shift(in, &((struct zc_ev_plain *)p)->call_time);
-		shift(in, &((struct zc_ev_plain *)p)->wire_time);
-		shift(in, &((struct zc_ev_plain *)p)->wire_last);
+		adapt_plain(in, p);
 		break;
 	case ZC_EV_TIE:
 		((struct zc_ev_tie *)p)->pid = host_pid(in, ((struct zc_ev_tie *)p)->pid);
