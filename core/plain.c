@@ -200,7 +200,8 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	if (s->started)
 		return;
 	if (request)
-		c->stream.fresh = (p->ev.flags & ZC_PLAIN_FRESH) && !p->seq && !began_before(c, p);
+		c->stream.fresh = !p->seq && !began_before(c, p) &&
+				  ((p->ev.flags & ZC_PLAIN_FRESH) || c->stream.watched);
 	if (!c->stream.fresh || p->seq)
 		return;
 	c->late = 0;
@@ -286,6 +287,8 @@ void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
 {
 	struct conn *c = stream_of(e, t->ev.conn, t->lib, t->pid);
 
+	if (c && t->ev.flags & ZC_PLAIN_FRESH)
+		c->stream.watched = 1;
 	if (c && (t->dir == ZC_RX || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
 		tie_evidence(e, c, t->sock);
 }
