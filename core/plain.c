@@ -53,7 +53,7 @@ static void anchor(struct conn *c)
 {
 	const struct conn *s = c->carrier;
 
-	if (c->late || !s->half[0].stream.from_syn || !s->half[1].stream.from_syn)
+	if (c->stream.anchored || c->late || !s->half[0].stream.from_syn || !s->half[1].stream.from_syn)
 		return;
 	for (int d = 0; d < 2; d++)
 		c->stream.anchor[d] = (uint32_t)s->half[d].stream.first;
@@ -207,6 +207,8 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	c->late = 0;
 	s->started = s->from_syn = 1;
 	s->next = s->proven = s->first = 1ull << 32;
+	if (c->carrier)
+		anchor(c);
 }
 
 static void deliver(struct engine *e, struct conn *c, const struct zc_ev_plain *p, uint64_t time,
