@@ -189,7 +189,8 @@ static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 	const struct conn *s = conn_find(&c->engine->conns, p->sock);
 	uint64_t begin = s && s->tls ? s->tls->hs.app_pos[p->dir] : 0;
 
-	return begin && p->wire_len && (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
+	return begin && p->ev.flags & ZC_PLAIN_INSIDE && p->wire_len &&
+	       (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
 }
 
 /* The first octets of a direction: from the beginning, or from somewhere. */
@@ -292,7 +293,7 @@ void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
 
 	if (c && t->ev.flags & ZC_PLAIN_FRESH)
 		c->stream.watched = 1;
-	if (c && (t->dir == ZC_RX || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
+	if (c && (t->dir == ZC_RX || !t->plain_len || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
 		tie_evidence(e, c, t->sock);
 }
 
