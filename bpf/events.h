@@ -216,11 +216,13 @@ ZC_ASSERT_SIZE(struct zc_ev_names, 184);
  * With a socket, RX: wire_time is when the first of the octets that were read there arrived.
  * TX: when the first of them left. 0: not known. wire_len: how many were read or sent there.
  * ZC_PLAIN_FRESH: the process was being observed when it first used that socket, and nothing
- * of the stream was missed. CLOSE with such an id tells that the library's object is freed.
+ * of the stream was missed. ZC_PLAIN_WRITING: somebody else's write to the stream has begun and has
+ * not been told yet, and what was read may be the answer to it. CLOSE with such an id tells that the library's object is freed.
  */
 #define ZC_PLAIN_INSIDE 0x1
 #define ZC_PLAIN_BEFORE 0x2
 #define ZC_PLAIN_FRESH 0x4
+#define ZC_PLAIN_WRITING 0x8
 
 struct zc_ev_plain {
 	struct zc_ev ev;
