@@ -43,6 +43,12 @@ int attach__add_cgroup(struct attach *a, const char *path);
 int attach__add_container(struct attach *a, const char *id);
 void attach__all(struct attach *a);
 
+/*
+ * Calls fn for the processes that the selectors other than ports choose now, some perhaps more than
+ * once. Needs no start and no privilege.
+ */
+int attach__selected(struct attach *a, void (*fn)(void *ctx, pid_t pid), void *ctx);
+
 /* Load, attach, look at what exists. Everything that happens after it returns 0 is seen. */
 int attach__start(struct attach *a);
 

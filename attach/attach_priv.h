@@ -88,7 +88,8 @@ void tasks_check_gone(struct attach *a);
 void tasks_on_process(struct attach *a, const struct zc_ev_process *p);
 int tasks_any_left(struct attach *a);
 
-/* cgroup.c */
+/* cgroup.c: where version 2 is mounted, 0 if found; its root, mounted for us alone if need be. */
+int cgroup_mount_point(char *path, size_t size);
 int cgroup_root_open(char *err, size_t errlen);
 
 /* ring.c */

@@ -9,7 +9,7 @@
 #include "core/packets.h"
 #include "core/source_file.h"
 
-static int status_of(int err)
+int origin_status(int err)
 {
 	switch (-err) {
 	case EPERM:
@@ -36,7 +36,7 @@ static int add_strings(struct attach *a, const struct string_list *l,
 	return err;
 }
 
-static int add_selectors(struct attach *a, const struct options *o, pid_t command)
+int origin_select(struct attach *a, const struct options *o, pid_t command)
 {
 	int err = 0;
 
@@ -78,14 +78,14 @@ static int open_probes(struct origin *g, const struct options *o, pid_t command,
 		snprintf(err, errlen, "out of memory");
 		return EXIT_FAILED;
 	}
-	code = add_selectors(g->attach, o, command);
+	code = origin_select(g->attach, o, command);
 	if (!code)
 		code = attach__start(g->attach);
 	if (code) {
 		snprintf(err, errlen, "%s", attach__error(g->attach));
 		attach__free(g->attach);
 		g->attach = NULL;
-		return status_of(code);
+		return origin_status(code);
 	}
 	g->source = attach__source(g->attach);
 	g->backend = attach__backend(g->attach);
