@@ -227,6 +227,7 @@ struct zc_ev_plain {
 	__u64 sock;
 	__u64 call_time; /* when the call began */
 	__u64 wire_time;
+	__u64 wire_last; /* the same of the last of those octets; 0: not known */
 	__u32 wire_len;
 	__u32 pid;
 	__u32 tid;
@@ -240,7 +241,7 @@ struct zc_ev_plain {
 	__u8 pad[2];
 	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
 };
-ZC_ASSERT_SIZE(struct zc_ev_plain, 88);
+ZC_ASSERT_SIZE(struct zc_ev_plain, 96);
 
 /*
  * TIE: more evidence of a stream's socket, where the library itself uses none (memory BIOs). RX:

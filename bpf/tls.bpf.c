@@ -97,7 +97,7 @@ static __always_inline void stream_renew(struct zc_stream *s)
 struct plain {
 	__u64 buf; /* of the first octet that is told */
 	__u64 id;
-	__u64 sock, call_time, wire_time;
+	__u64 sock, call_time, wire_time, wire_last;
 	__u32 wire_len, wire_seq;
 	__u32 pid, tid;
 	__u32 seq, orig_len, cap_off, cap_len;
@@ -134,6 +134,7 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct plai
 	ev->sock = p->sock;
 	ev->call_time = p->call_time;
 	ev->wire_time = p->wire_time;
+	ev->wire_last = p->wire_last;
 	ev->wire_len = p->wire_len;
 	ev->wire_seq = p->wire_seq;
 	ev->pid = p->pid;
@@ -346,6 +347,7 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	t.p.lib = c->lib;
 	t.p.dir = writes(c->func) ? ZC_TX : ZC_RX;
 	t.p.wire_time = c->wire_time;
+	t.p.wire_last = c->wire_last;
 	t.p.wire_len = c->wire_len;
 	t.p.wire_seq = c->wire_seq;
 	if (s->sock) { /* without c->sock, this is what was left of an earlier read */
@@ -428,11 +430,10 @@ static __always_inline void on_fault(struct zc_call *c, __u64 pid_tgid, __u32 re
 #define ERR_LIB_SSL_3 20 /* OpenSSL, all versions */
 #define ERR_LIB_SSL_B 16 /* BoringSSL */
 
-static __always_inline void on_error(struct pt_regs *ctx, __u8 func, __u8 lib, __u64 pid_tgid)
+/* which: the part of the library that reports. */
+static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 pid_tgid)
 {
 	struct zc_call *c = call_current(pid_tgid);
-	__u32 which = (__u32)PT_REGS_PARM1(ctx);
-	__u32 reason = func == ZC_TLS_ERROR ? (__u32)PT_REGS_PARM2(ctx) : (__u32)PT_REGS_PARM3(ctx);
 
 	if (c && which == (lib == ZC_TLS_BORINGSSL ? ERR_LIB_SSL_B : ERR_LIB_SSL_3))
 		on_fault(c, pid_tgid, reason);
@@ -445,22 +446,30 @@ int tls_enter(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
 	struct zc_call c = {.func = (__u8)cookie, .lib = (__u8)(cookie >> 8)};
+	__u64 a1 = PT_REGS_PARM1(ctx), a2 = PT_REGS_PARM2(ctx), a3 = PT_REGS_PARM3(ctx);
+	__u64 a4 = PT_REGS_PARM4(ctx), a5 = PT_REGS_PARM5(ctx);
 
+	/* each read here, at its own offset: the verifier forbids a computed one */
+	barrier_var(a1);
+	barrier_var(a2);
+	barrier_var(a3);
+	barrier_var(a4);
+	barrier_var(a5);
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
-		return stream_free(key.tgid, PT_REGS_PARM1(ctx));
+		return stream_free(key.tgid, a1);
 	if (c.func == ZC_TLS_ERROR || c.func == ZC_TLS_ERROR_PUT) {
-		on_error(ctx, c.func, c.lib, pid_tgid);
+		on_error(c.lib, (__u32)a1, (__u32)(c.func == ZC_TLS_ERROR ? a2 : a3), pid_tgid);
 		return 0;
 	}
-	c.stream = PT_REGS_PARM1(ctx);
-	c.buf = c.func == ZC_TLS_SENDFILE ? 0 : PT_REGS_PARM2(ctx);
+	c.stream = a1;
+	c.buf = c.func == ZC_TLS_SENDFILE ? 0 : a2;
 	c.sp = PT_REGS_SP(ctx);
 	if (c.func == ZC_TLS_READ_EX || c.func == ZC_TLS_WRITE_EX)
-		c.out = PT_REGS_PARM4(ctx);
+		c.out = a4;
 	else if (c.func == ZC_TLS_WRITE_EX2)
-		c.out = PT_REGS_PARM5(ctx);
+		c.out = a5;
 	call_begin(&key, &c);
 	return 0;
 }

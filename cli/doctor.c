@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "attach/hostcheck.h"
+#include "cli/live.h"
 #include "cli/targets.h"
 #include "core/packets.h"
 #include "sinks/json_writer.h"
@@ -14,6 +15,7 @@
 
 struct doctor {
 	const struct options *o;
+	struct attach *attach; /* the selectors; not started */
 	struct report out;
 	struct inventory inv;
 	struct targets targets;
@@ -189,22 +191,29 @@ static int check_processes(struct doctor *d)
 
 static int find_processes(struct doctor *d, char *err, size_t errlen)
 {
+	const struct tlsbin_given *given;
+	size_t ngiven;
+	int status = 0;
+
+	d->attach = origin_selectors(d->o, &status, err, errlen);
+	if (!d->attach)
+		return status;
+	given = attach__tls_symbols(d->attach, &ngiven);
+	d->scan = binscan__new(given, ngiven);
 	snprintf(err, errlen, "out of memory");
-	if (!targets_wanted(d->o))
-		return 0;
-	d->scan = binscan__new(NULL, 0);
 	if (!d->scan || inventory_read(&d->inv, 0))
 		return EXIT_FAILED;
-	return targets_find(&d->targets, d->o, &d->inv, err, errlen);
+	return targets_find(&d->targets, d->attach, d->o, &d->inv, err, errlen);
 }
 
 static int examine(struct doctor *d, char *err, size_t errlen)
 {
 	/* a selector that is wrong is told before anything else */
-	int status = find_processes(d, err, errlen), failed;
+	int status = targets_wanted(d->o) ? find_processes(d, err, errlen) : 0, failed;
 
 	if (status)
 		return status;
+	snprintf(err, errlen, "out of memory");
 	if (report_init(&d->out, d->o->color))
 		return EXIT_FAILED;
 	check_host(d);
@@ -228,5 +237,6 @@ int doctor_run(const struct options *o)
 	targets_release(&d.targets);
 	inventory_release(&d.inv);
 	binscan__free(d.scan);
+	attach__free(d.attach);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "cli/blind.h"
 #include "cli/guess.h"
 #include "cli/inventory.h"
+#include "cli/live.h"
 #include "cli/report.h"
 #include "cli/targets.h"
 #include "sinks/json_writer.h"
@@ -24,6 +25,7 @@ struct row {
 
 struct list {
 	const struct options *o;
+	struct attach *attach; /* the selectors; not started */
 	struct listeners all;
 	struct targets targets;
 	struct binscan *scan;
@@ -285,11 +287,17 @@ static void print_json(const struct list *l, struct report *out)
 
 static int look(struct list *l, char *err, size_t errlen)
 {
-	struct inventory inv = { 0 };
+	struct inventory no_ports = { 0 }; /* those of listeners are known here */
+	const struct tlsbin_given *given;
+	size_t ngiven;
 	int status = 0;
 
+	l->attach = origin_selectors(l->o, &status, err, errlen);
+	if (!l->attach)
+		return status;
+	given = attach__tls_symbols(l->attach, &ngiven);
 	l->here = net_namespace(0);
-	l->scan = binscan__new(NULL, 0);
+	l->scan = binscan__new(given, ngiven);
 	snprintf(err, errlen, "out of memory");
 	if (!l->scan || listeners_find(&l->all))
 		return EXIT_FAILED;
@@ -298,7 +306,7 @@ static int look(struct list *l, char *err, size_t errlen)
 	if (!l->row || !l->proc)
 		return EXIT_FAILED;
 	if (targets_wanted(l->o))
-		status = targets_find(&l->targets, l->o, &inv, err, errlen);
+		status = targets_find(&l->targets, l->attach, l->o, &no_ports, err, errlen);
 	for (size_t i = 0; !status && i < l->all.n; i++) {
 		struct row *r = &l->row[l->n];
 
@@ -322,6 +330,7 @@ static void list_release(struct list *l)
 	targets_release(&l->targets);
 	listeners_release(&l->all);
 	binscan__free(l->scan);
+	attach__free(l->attach);
 }
 
 int list_run(const struct options *o)

@@ -36,7 +36,7 @@ static int add_strings(struct attach *a, const struct string_list *l,
 	return err;
 }
 
-int origin_select(struct attach *a, const struct options *o, pid_t command)
+static int add_selectors(struct attach *a, const struct options *o, pid_t command)
 {
 	int err = 0;
 
@@ -59,6 +59,20 @@ int origin_select(struct attach *a, const struct options *o, pid_t command)
 	return err;
 }
 
+struct attach *origin_selectors(const struct options *o, int *status, char *err, size_t errlen)
+{
+	const struct attach_options opt = { .role = o->role, .no_downstream = o->no_downstream };
+	struct attach *a = attach__new(&opt);
+	int code = a ? add_selectors(a, o, 0) : -ENOMEM;
+
+	if (!code)
+		return a;
+	snprintf(err, errlen, "%s", a ? attach__error(a) : "out of memory");
+	*status = origin_status(code);
+	attach__free(a);
+	return NULL;
+}
+
 static int open_probes(struct origin *g, const struct options *o, pid_t command,
 		       void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
 		       char *err, size_t errlen)
@@ -78,7 +92,7 @@ static int open_probes(struct origin *g, const struct options *o, pid_t command,
 		snprintf(err, errlen, "out of memory");
 		return EXIT_FAILED;
 	}
-	code = origin_select(g->attach, o, command);
+	code = add_selectors(g->attach, o, command);
 	if (!code)
 		code = attach__start(g->attach);
 	if (code) {

@@ -1,6 +1,5 @@
 #include "cli/targets.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -119,21 +118,17 @@ static void sort_out(struct targets *t)
 	t->n = n;
 }
 
-int targets_find(struct targets *t, const struct options *o, const struct inventory *inv, char *err,
-		 size_t errlen)
+int targets_find(struct targets *t, struct attach *a, const struct options *o,
+		 const struct inventory *inv, char *err, size_t errlen)
 {
-	const struct attach_options opt = { .role = ATTACH_ROLE_AUTO };
-	struct attach *a = attach__new(&opt);
-	int code = a ? origin_select(a, o, 0) : -ENOMEM;
+	int code;
 
 	*t = (struct targets){ 0 };
-	if (!code)
-		code = attach__selected(a, add_selected, t);
-	if (code)
-		snprintf(err, errlen, "%s", a ? attach__error(a) : "out of memory");
-	attach__free(a);
-	if (code)
+	code = attach__selected(a, add_selected, t);
+	if (code) {
+		snprintf(err, errlen, "%s", attach__error(a));
 		return origin_status(code);
+	}
 	add_ports(t, o, inv);
 	sort_out(t);
 	if (!t->failed)

@@ -7,6 +7,7 @@
 #ifndef ZC_CLI_TARGETS_H
 #define ZC_CLI_TARGETS_H
 
+#include "attach/attach.h"
 #include "cli/inventory.h"
 #include "cli/options.h"
 
@@ -19,9 +20,12 @@ struct targets {
 /* Is anything selected at all? */
 int targets_wanted(const struct options *o);
 
-/* 0, or an exit status with one line in err. To be released in any case. */
-int targets_find(struct targets *t, const struct options *o, const struct inventory *inv, char *err,
-		 size_t errlen);
+/*
+ * a has the selectors of o (origin_selectors). 0, or an exit status with one line in err. To be
+ * released in any case.
+ */
+int targets_find(struct targets *t, struct attach *a, const struct options *o,
+		 const struct inventory *inv, char *err, size_t errlen);
 void targets_release(struct targets *t);
 int targets_have(const struct targets *t, uint32_t pid);
 

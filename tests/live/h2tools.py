@@ -68,14 +68,18 @@ def _try(t, argv, **options):
     return (p.stderr.splitlines() or ['?'])[-1] if p.returncode else None
 
 
-def grpcgo(t):
-    """Builds the Go pair once; returns the program."""
+def go_build(name):
+    """Builds the program of this directory; returns it."""
     need('go')
-    out = os.path.join(ROOT, 'build', 'live', 'grpcgo')
-    why = _try(t, ['go', 'build', '-o', out, '.'], cwd=os.path.join(HERE, 'grpcgo'),
-               env={**os.environ, 'GOFLAGS': '-mod=readonly', 'GOTOOLCHAIN': 'local'})
-    if why:
-        raise Skip(f'grpc-go does not build here: {why}')
+    out = os.path.join(ROOT, 'build', 'live', name)
+    try:
+        p = subprocess.run(['go', 'build', '-o', out, '.'], cwd=os.path.join(HERE, name),
+                           env={**os.environ, 'GOFLAGS': '-mod=readonly', 'GOTOOLCHAIN': 'local'},
+                           capture_output=True, text=True, timeout=50, check=False)
+    except subprocess.TimeoutExpired:
+        raise Skip(f'{name} takes too long to build here') from None
+    if p.returncode:
+        raise Skip(f'{name} does not build here: {(p.stderr.splitlines() or ["?"])[-1]}')
     return out
 
 
