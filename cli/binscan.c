@@ -1,7 +1,9 @@
 #include "cli/binscan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define BUCKETS 1024u
@@ -26,6 +28,21 @@ const char *tls_library_name(int lib)
 
 	return lib > 0 && lib < (int)(sizeof(names) / sizeof(names[0])) && names[lib] ? names[lib] :
 										   "unknown";
+}
+
+char *tls_title(int lib, const char *version, char *buf)
+{
+	const char *name = tls_library_name(lib);
+	size_t n = strlen(name);
+
+	/* a version may begin with the name */
+	if (!*version)
+		snprintf(buf, TLS_TITLE_MAX, "%s", name);
+	else if (!strncasecmp(version, name, n))
+		snprintf(buf, TLS_TITLE_MAX, "%s%s", name, version + n);
+	else
+		snprintf(buf, TLS_TITLE_MAX, "%s %s", name, version);
+	return buf;
 }
 
 /* Libraries that go by their file's name, up to version and suffix. */

@@ -29,4 +29,9 @@ const struct binary *binscan__file(struct binscan *s, pid_t pid, const struct ma
 /* "openssl", as in the `tls` of spans. */
 const char *tls_library_name(int lib);
 
+#define TLS_TITLE_MAX 80
+
+/* "openssl 3.0.19", "go1.26.8"; version may be "". Returns buf, which has TLS_TITLE_MAX octets. */
+char *tls_title(int lib, const char *version, char *buf);
+
 #endif

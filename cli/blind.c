@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define UNIX_ACCEPTING 0x10000u /* flag of a listening socket in /proc/net/unix */
 
@@ -24,21 +23,6 @@ __attribute__((format(printf, 4, 5))) static void tell(const struct telling *t, 
 	vsnprintf(b.why, sizeof(b.why), why, ap);
 	va_end(ap);
 	t->fn(t->ctx, &b);
-}
-
-char *tls_title(const struct tlsbin *tls, char *buf)
-{
-	const char *name = tls_library_name(tls->lib);
-	size_t n = strlen(name);
-
-	/* a version may begin with the name */
-	if (!tls->version[0])
-		snprintf(buf, 80, "%s", name);
-	else if (!strncasecmp(tls->version, name, n))
-		snprintf(buf, 80, "%s%s", name, tls->version + n);
-	else
-		snprintf(buf, 80, "%s %s", name, tls->version);
-	return buf;
 }
 
 /* ---- sockets of other kinds */
@@ -103,11 +87,11 @@ static void tell_hidden(const struct telling *t, const struct proc_info *p)
 static void tell_missing(const struct telling *t, const struct proc_tls *l)
 {
 	const char *semicolon = strstr(l->tls->missing, "; ");
-	char what[200], title[80];
+	char what[200], title[TLS_TITLE_MAX];
 
 	if (!l->tls->missing[0])
 		return;
-	snprintf(what, sizeof(what), "TLS by %s in %.100s", tls_title(l->tls, title), l->path);
+	snprintf(what, sizeof(what), "TLS by %s in %.100s", tls_title(l->tls->lib, l->tls->version, title), l->path);
 	tell(t, what, semicolon ? semicolon + 2 : "", "%.*s",
 	     semicolon ? (int)(semicolon - l->tls->missing) : 160, l->tls->missing);
 }

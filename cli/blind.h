@@ -24,7 +24,4 @@ void unseen_sockets_find(const struct proc_info *p, struct unseen_sockets *out);
 void blind_each(const struct proc_info *p, const struct unseen_sockets *u,
 		void (*fn)(void *ctx, const struct blind *b), void *ctx);
 
-/* "openssl 3.0.19", "go1.26.8"; returns buf (80 octets). */
-char *tls_title(const struct tlsbin *tls, char *buf);
-
 #endif

@@ -111,17 +111,17 @@ static void print_sockets(struct report *r, const struct proc_info *p, const str
 
 static void print_tls(struct report *r, const struct proc_info *p)
 {
-	char title[80];
+	char title[TLS_TITLE_MAX];
 
 	for (unsigned i = 0; i < p->ntls; i++) {
 		const struct proc_tls *t = &p->tls[i];
 		const char *gone = t->deleted ? " (deleted since, but still mapped)" : "";
 
 		if (t->tls->npoints)
-			line(r, "tls", "%s, hooked by %s at %zu points, in %s%s", tls_title(t->tls, title),
+			line(r, "tls", "%s, hooked by %s at %zu points, in %s%s", tls_title(t->tls->lib, t->tls->version, title),
 			     t->tls->how, t->tls->npoints, t->path, gone);
 		else
-			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls, title), t->path, gone);
+			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls->lib, t->tls->version, title), t->path, gone);
 	}
 	if (!p->ntls && !p->hidden)
 		line(r, "tls", "no library that can be hooked");

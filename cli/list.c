@@ -121,14 +121,14 @@ static const struct proc_tls *best_tls(const struct proc_info *p)
 static enum report_style describe_tls(const struct proc_info *p, char *out, size_t size)
 {
 	const struct proc_tls *t = best_tls(p);
-	char title[80];
+	char title[TLS_TITLE_MAX];
 
 	if (t && t->tls->npoints) {
-		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls, title), t->tls->how);
+		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->tls->version, title), t->tls->how);
 		return REPORT_GOOD;
 	}
 	if (t)
-		snprintf(out, size, "tls: %s: encrypted only (%s)", tls_title(t->tls, title), t->tls->missing);
+		snprintf(out, size, "tls: %s: encrypted only (%s)", tls_title(t->tls->lib, t->tls->version, title), t->tls->missing);
 	else if (p->java || p->nblind)
 		snprintf(out, size, "tls: %s: encrypted only", p->java ? "inside Java" : p->blind[0]);
 	else
