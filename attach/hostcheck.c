@@ -146,9 +146,8 @@ static void check_capabilities(struct check *c)
 	uint64_t caps = capabilities(), need;
 	char have[128], lack[128];
 
-	/* before Linux 5.8 there was nothing but CAP_SYS_ADMIN, and it still stands for these */
-	need = BPF | PERFMON | NET_ADMIN;
-	need &= ~(caps | (caps & SYS_ADMIN ? BPF | PERFMON : 0));
+	/* for what has to do with BPF, CAP_SYS_ADMIN still stands for the others */
+	need = caps & SYS_ADMIN ? 0 : (BPF | PERFMON | NET_ADMIN) & ~caps;
 	list_capabilities(have, sizeof(have), caps & all);
 	list_capabilities(lack, sizeof(lack), all & ~caps);
 	if (!(all & ~caps)) {

@@ -157,39 +157,45 @@ static const char *reason(int err)
 				 strerror(-err);
 }
 
-static void explain(struct check *c, int err, const char *what)
+static void explain(struct check *c, int err)
 {
 	c->state = CHECK_FAIL;
-	snprintf(c->text, sizeof(c->text), "%s: %s", what, reason(err));
+	snprintf(c->text, sizeof(c->text), "cannot be used, so TLS stays encrypted: %s", reason(err));
+	/* perf events ask for CAP_SYS_ADMIN, links for many do not */
 	if (err == -EPERM || err == -EACCES)
-		snprintf(c->remedy, sizeof(c->remedy), "run as root, or with CAP_BPF and CAP_PERFMON");
+		snprintf(c->remedy, sizeof(c->remedy), "run as root, or with CAP_BPF and CAP_PERFMON "
+						       "(and CAP_SYS_ADMIN before Linux 6.6)");
 	else if (err == -ENOENT)
-		snprintf(c->remedy, sizeof(c->remedy),
-			 "boot a kernel with CONFIG_UPROBE_EVENTS=y; until then TLS is seen encrypted only");
+		snprintf(c->remedy, sizeof(c->remedy), "boot a kernel with CONFIG_UPROBE_EVENTS=y");
+}
+
+static void explain_multi(struct check *c, int err)
+{
+	c->state = err ? CHECK_NOTE : CHECK_OK;
+	if (!err)
+		snprintf(c->text, sizeof(c->text), "works: many functions with one link");
+	else if (err == -EINVAL || err == -ENOTSUP)
+		snprintf(c->text, sizeof(c->text), "not in this kernel (Linux 6.6 or later has it): probes "
+						   "are attached one by one");
+	else
+		snprintf(c->text, sizeof(c->text), "cannot be used: %s", reason(err));
 }
 
 void hostcheck_uprobe(struct check *c, struct check *multi)
 {
 	struct trial t = { 0 };
 	uint64_t ns = 0;
-	int err;
+	int by_link, by_event;
 
 	*c = (struct check){ .name = "uprobe" };
 	*multi = (struct check){ .name = "uprobe_multi" };
 	dl_iterate_phdr(find_offset, &t.offset);
-	err = try(&t, 0, attach_perf, &ns);
-	if (err)
-		explain(c, err, "cannot be used, so TLS stays encrypted");
+	by_event = try(&t, 0, attach_perf, &ns);
+	by_link = try(&t, TRACE_UPROBE_MULTI, attach_multi, &ns);
+	if (by_event && by_link)
+		explain(c, by_event);
 	else
 		snprintf(c->text, sizeof(c->text), "work: a call of a probed function costs %.1f \xc2\xb5s here",
 			 (double)ns / 1e3);
-	err = try(&t, TRACE_UPROBE_MULTI, attach_multi, &ns);
-	multi->state = err ? CHECK_NOTE : CHECK_OK;
-	if (!err)
-		snprintf(multi->text, sizeof(multi->text), "works: many functions with one link");
-	else if (err == -EINVAL || err == -ENOTSUP)
-		snprintf(multi->text, sizeof(multi->text),
-			 "not in this kernel (Linux 6.6 or later has it): probes are attached one by one");
-	else
-		snprintf(multi->text, sizeof(multi->text), "cannot be used: %s", reason(err));
+	explain_multi(multi, by_link);
 }
