@@ -44,6 +44,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_PLAIN 11
 #define ZC_EV_TIE 12
 #define ZC_EV_FAULT 13
+#define ZC_EV_PEER 14
 
 /* Ids of TLS streams stand beside socket cookies, and have this bit. */
 #define ZC_TLS_STREAM (1ull << 63)
@@ -188,6 +189,15 @@ struct zc_ev_lost {
 	__u64 bytes; /* payload bytes in them */
 };
 ZC_ASSERT_SIZE(struct zc_ev_lost, 40);
+
+/* PEER: the process at the other end, which is on this host and need not be traced. */
+struct zc_ev_peer {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 pad;
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_peer, 48);
 
 /*
  * NAMES: what user space found out about a process when it was first seen, so that a recording

@@ -140,6 +140,9 @@ void procnames__see(struct procnames *p, const struct zc_ev *ev)
 	case ZC_EV_OWNER:
 		mention(p, ((const struct zc_ev_owner *)ev)->pid, ev->time, 1);
 		break;
+	case ZC_EV_PEER:
+		mention(p, ((const struct zc_ev_peer *)ev)->pid, ev->time, 1);
+		break;
 	case ZC_EV_PROCESS:
 		/* a renamed process is the same one; one that ended may have spans to come */
 		if (p->live && (((const struct zc_ev_process *)ev)->what == ZC_PROC_FORK ||

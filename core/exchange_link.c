@@ -319,11 +319,17 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 {
 	const char *service = NULL, *runtime, *container;
 	uint32_t pid = links__peer(x->node);
+	const struct conn *c = x->conn;
 
 	*out = '\0';
-	if (!pid || !e->opt.process_names)
+	if (!pid)
+		pid = c->peer_pid;
+	if (!pid)
 		return;
-	e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
+	if (e->opt.process_names)
+		e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
+	if (!service && pid == c->peer_pid) /* it was gone before anybody could look it up */
+		service = c->peer_comm;
 	if (service)
 		snprintf(out, EXCHANGE_PEER_MAX, "%s", service);
 }

@@ -49,6 +49,7 @@ static const uint32_t event_size[] = {
 	[ZC_EV_LISTEN] = sizeof(struct zc_ev_listen),
 	[ZC_EV_LOST] = sizeof(struct zc_ev_lost),
 	[ZC_EV_NAMES] = sizeof(struct zc_ev_names),
+	[ZC_EV_PEER] = sizeof(struct zc_ev_peer),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
 #define EVENT_ROOM (sizeof(struct zc_ev_segment) + ZC_MAX_CAPTURE)
@@ -88,6 +89,9 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		((struct zc_ev_names *)ev)->service[63] = 0;
 		((struct zc_ev_names *)ev)->runtime[15] = 0;
 		((struct zc_ev_names *)ev)->container[71] = 0;
+		break;
+	case ZC_EV_PEER:
+		((struct zc_ev_peer *)ev)->comm[15] = 0;
 		break;
 	}
 	return 1;
