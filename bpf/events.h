@@ -212,8 +212,9 @@ struct zc_ev_names {
 	char service[64];
 	char runtime[16];
 	char container[72];
+	char container_name[64]; /* not in recordings of older versions */
 };
-ZC_ASSERT_SIZE(struct zc_ev_names, 184);
+ZC_ASSERT_SIZE(struct zc_ev_names, 248);
 
 /*
  * PLAIN: octets that an application read from or wrote to a TLS library. ev.conn is the stream's

@@ -317,9 +317,10 @@ void exchange_unlink(struct engine *e, struct exchange *x)
 
 void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX])
 {
-	const char *service = NULL, *runtime, *container;
+	struct process_names names = { 0 };
 	uint32_t pid = links__peer(x->node);
 	const struct conn *c = x->conn;
+	const char *name;
 
 	*out = '\0';
 	if (!pid)
@@ -327,11 +328,12 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 	if (!pid)
 		return;
 	if (e->opt.process_names)
-		e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
-	if (!service && pid == c->peer_pid) /* it was gone before anybody could look it up */
-		service = c->peer_comm;
-	if (service)
-		snprintf(out, EXCHANGE_PEER_MAX, "%s", service);
+		e->opt.process_names(e->opt.ctx, pid, &names);
+	name = names.container_name ? names.container_name : names.service;
+	if (!name && pid == c->peer_pid) /* it was gone before anybody could look it up */
+		name = c->peer_comm;
+	if (name)
+		snprintf(out, EXCHANGE_PEER_MAX, "%s", name);
 }
 
 static int one_of(const char *name, const char *const *names)
@@ -348,13 +350,13 @@ unsigned exchange_traits(void *ctx, uint32_t pid)
 	static const char *const wander[] = { "go", "rust", "dotnet", "java", NULL };
 	static const char *const forward[] = { "nginx", "haproxy", "envoy", "varnishd", "traefik",
 					       "caddy", "socat", NULL };
-	const char *service = NULL, *runtime = NULL, *container;
+	struct process_names names = { 0 };
 	struct engine *e = ctx;
 
 	if (e->opt.process_names)
-		e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
-	return (one_of(runtime, wander) ? LINK_WANDERS : 0) |
-	       (one_of(service, forward) ? LINK_FORWARDS : 0);
+		e->opt.process_names(e->opt.ctx, pid, &names);
+	return (one_of(names.runtime, wander) ? LINK_WANDERS : 0) |
+	       (one_of(names.service, forward) ? LINK_FORWARDS : 0);
 }
 
 void exchange_conn_late(struct engine *e, struct conn *c)

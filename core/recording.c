@@ -61,6 +61,21 @@ static int segment_valid(const struct zc_ev_segment *s)
 	       s->ev.size == sizeof(*s) + s->cap_len;
 }
 
+/*
+ * A kind that has grown since, in its older form of n octets: what it did not have is zero. Returns
+ * its size now.
+ */
+static size_t event_grow(struct zc_ev *ev, size_t n)
+{
+	const size_t before = sizeof(struct zc_ev_names) - sizeof(((struct zc_ev_names *)0)->container_name);
+
+	if (n != before || ev->kind != ZC_EV_NAMES || ev->size != n)
+		return n;
+	memset((uint8_t *)ev + n, 0, sizeof(struct zc_ev_names) - n);
+	ev->size = sizeof(struct zc_ev_names);
+	return sizeof(struct zc_ev_names);
+}
+
 /* Is the event whole, n octets long? Ends its strings, which costs a valid event nothing. */
 static int event_valid(struct zc_ev *ev, size_t n)
 {
@@ -89,6 +104,7 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		((struct zc_ev_names *)ev)->service[63] = 0;
 		((struct zc_ev_names *)ev)->runtime[15] = 0;
 		((struct zc_ev_names *)ev)->container[71] = 0;
+		((struct zc_ev_names *)ev)->container_name[63] = 0;
 		break;
 	case ZC_EV_PEER:
 		((struct zc_ev_peer *)ev)->comm[15] = 0;
@@ -101,7 +117,7 @@ static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx
 {
 	struct zc_ev *ev = (struct zc_ev *)r->event;
 
-	if (!event_valid(ev, n))
+	if (!event_valid(ev, event_grow(ev, n)))
 		return -EBADMSG;
 	r->stats.events++;
 	if (ev->kind == ZC_EV_LOST) {

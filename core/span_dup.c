@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define NSTRS 13
-#define NNAMES 5
+#define NNAMES 6
 
 struct copy {
 	struct span span;
@@ -17,7 +17,7 @@ static void pointers(struct span *s, struct str *str[NSTRS], const char **name[N
 				    &s->route, &s->req_fields, &s->resp_fields, &s->req_body,
 				    &s->resp_body, &s->grpc_message, &s->rpc_service, &s->rpc_method };
 	const char **names[NNAMES] = { &s->comm, &s->service, &s->runtime, &s->container,
-				       &s->peer_service };
+				       &s->container_name, &s->peer_service };
 
 	memcpy(str, strs, sizeof(strs));
 	memcpy(name, names, sizeof(names));

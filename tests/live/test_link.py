@@ -10,7 +10,7 @@ import time
 
 import chain
 from h2tools import Nghttpd
-from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, replay, test, wait_for, wait_port
+from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
 from netns import Namespaces
 
 N = 1000
@@ -443,23 +443,6 @@ for i in range(50):
 """
 
 
-def three_namespaces(t):
-    """Servers in three namespaces, all at 127.0.0.1:8080; returns their processes."""
-    need('ip')
-    server, processes = t.file('server.py', chain.BACKEND), []
-    for i in range(3):
-        name = f'zcl{os.getpid()}-{i}'
-        if t.run(['ip', 'netns', 'add', name]).returncode:
-            raise Skip('no network namespaces here')
-        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
-        t.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
-        p = t.start(['ip', 'netns', 'exec', name, sys.executable, server, '8080'])
-        p.namespace = name
-        processes.append(p)
-        wait_for(lambda n=name: '8080' in t.run(['ip', 'netns', 'exec', n, 'ss', '-ltn']).stdout)
-    return processes
-
-
 def ask_all(t, servers):
     """The same four addresses and ports in each namespace, at the same time."""
     client = t.file('client.py', CLIENT)
@@ -476,7 +459,7 @@ def ask_all(t, servers):
 @test
 def equal_addresses(t):
     """three namespaces with equal addresses and ports: no link leads from one to another"""
-    servers = three_namespaces(t)
+    servers = chain.in_namespaces(t, 3)
     z = Zctrace(t, '--port', '8080', '--role', 'both')
     ask_all(t, servers)
     z.wait_spans(300)
@@ -490,7 +473,7 @@ def equal_addresses(t):
 @test
 def one_of_three(t):
     """of three servers on port 8080 in three namespaces, --pid traces one alone"""
-    servers = three_namespaces(t)
+    servers = chain.in_namespaces(t, 3)
     z = Zctrace(t, '--pid', servers[1].pid)
     ask_all(t, servers)
     z.wait_spans(50)
@@ -498,100 +481,6 @@ def one_of_three(t):
     z.stop()
     t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)), 'spans')
     t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, 'the process')
-
-
-KEEPALIVE = r"""
-import http.client, sys
-c = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]))
-for line in sys.stdin:
-    c.request('GET', '/x?id=' + line.strip())
-    c.getresponse().read()
-    print(flush=True)
-"""
-
-
-class Caller:
-    """A Python program, keepalive.py, that asks over one connection when it is told to."""
-
-    def __init__(self, t, host, port, prefix=(), name='keepalive'):
-        self.p = t.start([*prefix, sys.executable, t.file(f'{name}.py', KEEPALIVE), host, str(port)],
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def ask(self, what):
-        self.p.stdin.write(f'{what}\n'.encode())
-        self.p.stdin.flush()
-        self.p.stdout.readline()
-
-
-def peers_of(spans):
-    return {(s['kind'], chain.query_id(s)): s.get('peer_service') for s in spans}
-
-
-@test
-def peers_not_traced(t):
-    """names of local peers that are not traced: of old and new connections, live and in replay"""
-    need('curl')
-    back = chain.backend(t)
-    old, new = Caller(t, '127.0.0.1', back), Caller(t, '127.0.0.1', back, name='other')
-    old.ask('early')
-    z = Zctrace(t, '--port', back, '-w', t.path('peers.pcapng'))
-    for i in range(20):
-        t.run(['curl', '-s', f'http://127.0.0.1:{back}/x?id=curl{i}'])
-    old.ask('old')
-    new.ask('new')
-    z.wait_spans(22)
-    z.stop()
-    want = {('server', f'curl{i}'): 'curl' for i in range(20)}
-    want.update({('server', 'old'): 'keepalive', ('server', 'new'): 'other'})
-    t.equal(peers_of(z.spans), want, 'callers')
-    spans, _ = replay(t, t.path('peers.pcapng'))
-    t.equal(peers_of(spans), want, 'callers in replay')
-
-    z = Zctrace(t, '--pid', f'{old.p.pid},{new.p.pid}')
-    third = Caller(t, '127.0.0.1', back, name='third')
-    old.ask('old')
-    third.ask('other')
-    z.wait_spans(1)
-    z.stop()
-    t.equal(peers_of(z.spans), {('client', 'old'): 'backend'}, 'what is called, on an old connection')
-    z = Zctrace(t, '--comm', 'curl')
-    t.run(['curl', '-s', f'http://127.0.0.1:{back}/x?id=a'])
-    z.wait_spans(1)
-    z.stop()
-    t.equal(peers_of(z.spans), {('client', 'a'): 'backend'}, 'and on a new one')
-
-
-@test
-def peers_in_namespaces(t):
-    """peers across a veth pair, and in three namespaces with equal addresses and ports"""
-    servers = three_namespaces(t)
-    z = Zctrace(t, '--pid', ','.join(str(p.pid) for p in servers))
-    callers = [Caller(t, '127.0.0.1', 8080, ['ip', 'netns', 'exec', p.namespace], f'caller{i}')
-               for i, p in enumerate(servers)]
-    for i, c in enumerate(callers):
-        c.ask(i)
-    z.wait_spans(3)
-    z.stop()
-    want = {('server', str(i)): f'caller{i}' for i in range(3)}
-    t.equal(peers_of(z.spans), want, 'equal addresses, new connections')
-    z = Zctrace(t, '--pid', ','.join(str(p.pid) for p in servers))
-    for i, c in enumerate(callers):
-        c.ask(i)
-    z.wait_spans(3)
-    z.stop()
-    t.equal(peers_of(z.spans), want, 'equal addresses, old connections')
-
-    ns = Namespaces(t)
-    server = t.start([*ns.inside_b, sys.executable,
-                      t.file('away.py', chain.BACKEND.replace("'127.0.0.1'", "''")), '8080'])
-    wait_for(lambda: '8080' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
-    caller = Caller(t, ns.addr_b, 8080, ns.inside_a)
-    for what in ('new', 'old'):
-        z = Zctrace(t, '--pid', server.pid)
-        caller.ask(what)
-        z.wait_spans(1)
-        z.stop()
-        t.equal(peers_of(z.spans), {('server', what): 'keepalive'}, f'veth, {what}')
 
 
 @test
