@@ -262,7 +262,8 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 {
 	struct conn *c = x->conn;
 	const struct stream *req = &c->half[c->request_dir].stream;
-	const struct stream *resp = &c->half[!c->request_dir].stream;
+	const struct half *back = &c->half[!c->request_dir];
+	const struct stream *resp = &back->stream;
 	struct link_place place;
 
 	exchange_conn_known(e, c);
@@ -274,6 +275,8 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 		.stream = x->stream,
 		.has_first = req->from_syn && resp->from_syn,
 		.first = { (uint32_t)req->first, (uint32_t)resp->first },
+		.has_ack = back->hint_valid,
+		.ack = back->ack_hint,
 		.time = x->req_first,
 		.pid = c->pid,
 	};

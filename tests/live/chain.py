@@ -218,15 +218,17 @@ def envoy(t, to, http=False, h2=False):
     return port
 
 
-def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1'):
+def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1', gate=None):
     """n requests on kept-alive connections; every one names itself, in its query or, where all are to
-    look alike, in its content. Returns what failed."""
+    look alike, in its content. gate is called when all are connected. Returns what failed."""
     numbers, failed, lock = iter(range(n)), [], threading.Lock()
+    connected = threading.Barrier(concurrency, gate)
 
     def run():
         s = socket.create_connection((host, port), 10)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile('rb')
+        connected.wait()
         while True:
             with lock:
                 i = next(numbers, None)
