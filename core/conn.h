@@ -147,6 +147,8 @@ struct conn {
 	uint32_t pid, tid;   /* tid: of the thread that read the last request, see exchange_link.c */
 	uint32_t blind_pid;  /* process that may serve a request on it that was not seen; 0: none */
 	char comm[17];
+	uint32_t peer_pid; /* of the process at the other end; 0: not known, or not on this host */
+	char peer_comm[17];
 	uint64_t id_hash;
 	int id_hash_valid;
 

@@ -581,6 +581,16 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 	exchange_conn_late(e, c);
 }
 
+static void on_peer(struct engine *e, const struct zc_ev_peer *p)
+{
+	struct conn *c = conn_find(&e->conns, p->ev.conn);
+
+	if (!c)
+		return;
+	c->peer_pid = p->pid;
+	memcpy(c->peer_comm, p->comm, sizeof(p->comm));
+}
+
 static void on_established(struct engine *e, const struct zc_ev *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->conn);
@@ -766,6 +776,7 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_ESTABLISHED: on_established(e, ev); break;
 	case ZC_EV_CLOSE: on_close(e, p); break;
 	case ZC_EV_OWNER: on_owner(e, p); break;
+	case ZC_EV_PEER: on_peer(e, p); break;
 	case ZC_EV_LOST: on_lost(e, p); break;
 	case ZC_EV_PLAIN: plain_on_data(e, p); break;
 	case ZC_EV_TIE: plain_on_tie(e, p); break;
