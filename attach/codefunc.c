@@ -4,6 +4,8 @@
  * One pass over the instructions with a little state for each argument register: the constant in it,
  * whether it is an address in the frame, whether it is untouched since the function began. Nothing
  * is merged where paths join: what is told of a call holds for the path that led straight to it.
+ * Compilers keep constants that are used often in registers that calls preserve; of these the last
+ * constant is remembered through the whole function, as no path has another.
  */
 #include <capstone/capstone.h>
 #include <elf.h>
@@ -12,6 +14,8 @@
 
 #define MAX_FUNC (64u << 10)
 #define MAX_PROLOGUE 40
+#define REGS (CODE_ARGS + 6) /* and rbx, rbp, r12 to r15, which calls preserve */
+#define PRESERVED (((1u << REGS) - 1) & ~((1u << CODE_ARGS) - 1))
 
 struct code_reader {
 	const struct elf *e;
@@ -20,8 +24,9 @@ struct code_reader {
 };
 
 struct state {
-	uint64_t arg[CODE_ARGS];
-	uint8_t known, stack, entry;
+	uint64_t value[REGS];
+	uint16_t known, stack, entry; /* bits */
+	int framed; /* rbp points to the frame: it was set to rsp */
 	int pushed; /* the last instruction was a push of this constant */
 	uint64_t push;
 };
@@ -61,8 +66,8 @@ void code_reader_free(struct code_reader *r)
 
 /* ---- registers */
 
-/* The argument that a register, or a part of it, holds; -1: none of the first five. */
-static int arg_of(unsigned reg)
+/* The number of a register, or of what a part of it belongs to; -1: none that matters here. */
+static int reg_of(unsigned reg)
 {
 	switch (reg) {
 	case X86_REG_RDI: case X86_REG_EDI: case X86_REG_DI: case X86_REG_DIL: return 0;
@@ -70,27 +75,27 @@ static int arg_of(unsigned reg)
 	case X86_REG_RDX: case X86_REG_EDX: case X86_REG_DX: case X86_REG_DL: case X86_REG_DH: return 2;
 	case X86_REG_RCX: case X86_REG_ECX: case X86_REG_CX: case X86_REG_CL: case X86_REG_CH: return 3;
 	case X86_REG_R8: case X86_REG_R8D: case X86_REG_R8W: case X86_REG_R8B: return 4;
+	case X86_REG_RBX: case X86_REG_EBX: case X86_REG_BX: case X86_REG_BL: case X86_REG_BH: return 5;
+	case X86_REG_RBP: case X86_REG_EBP: case X86_REG_BP: case X86_REG_BPL: return 6;
+	case X86_REG_R12: case X86_REG_R12D: case X86_REG_R12W: case X86_REG_R12B: return 7;
+	case X86_REG_R13: case X86_REG_R13D: case X86_REG_R13W: case X86_REG_R13B: return 8;
+	case X86_REG_R14: case X86_REG_R14D: case X86_REG_R14W: case X86_REG_R14B: return 9;
+	case X86_REG_R15: case X86_REG_R15D: case X86_REG_R15W: case X86_REG_R15B: return 10;
 	default: return -1;
 	}
 }
 
-/* A register that a function must give back as it was. */
+/* The bit of a register that a function must give back as it was; 0: another. */
 static int saved_of(unsigned reg)
 {
-	switch (reg) {
-	case X86_REG_RBX: case X86_REG_EBX: case X86_REG_BX: case X86_REG_BL: return 1;
-	case X86_REG_RBP: case X86_REG_EBP: case X86_REG_BP: case X86_REG_BPL: return 2;
-	case X86_REG_R12: case X86_REG_R12D: case X86_REG_R12W: case X86_REG_R12B: return 4;
-	case X86_REG_R13: case X86_REG_R13D: case X86_REG_R13W: case X86_REG_R13B: return 8;
-	case X86_REG_R14: case X86_REG_R14D: case X86_REG_R14W: case X86_REG_R14B: return 16;
-	case X86_REG_R15: case X86_REG_R15D: case X86_REG_R15W: case X86_REG_R15B: return 32;
-	default: return 0;
-	}
+	int n = reg_of(reg);
+
+	return n < CODE_ARGS ? 0 : 1 << n;
 }
 
-static int is_frame(unsigned reg)
+static int is_frame(const struct state *s, unsigned reg)
 {
-	return reg == X86_REG_RSP || reg == X86_REG_RBP;
+	return reg == X86_REG_RSP || (reg == X86_REG_RBP && s->framed);
 }
 
 static int in_group(const cs_insn *insn, unsigned group)
@@ -103,13 +108,26 @@ static int in_group(const cs_insn *insn, unsigned group)
 
 /* ---- the state */
 
-static void set_known(struct state *s, int arg, uint64_t value)
+static uint16_t bit(int reg)
 {
-	s->arg[arg] = value;
-	s->known |= (uint8_t)(1u << arg);
+	return (uint16_t)(1u << reg);
 }
 
-/* Registers that an instruction writes hold something else from then on. */
+static void set_known(struct state *s, int reg, uint64_t value)
+{
+	s->value[reg] = value;
+	s->known |= bit(reg);
+}
+
+/* After a call, or where another path begins. */
+static void forget(struct state *s)
+{
+	s->known &= PRESERVED;
+	s->stack = s->entry = 0;
+	s->pushed = 0;
+}
+
+/* Registers that an instruction writes hold something else from then on; POP ends a function. */
 static void forget_written(const struct code_reader *r, const cs_insn *insn, struct state *s)
 {
 	cs_regs read, written;
@@ -118,59 +136,67 @@ static void forget_written(const struct code_reader *r, const cs_insn *insn, str
 	if (cs_regs_access(r->cs, insn, read, &nread, written, &nwritten) != CS_ERR_OK)
 		return;
 	for (int i = 0; i < nwritten; i++) {
-		int arg = arg_of(written[i]);
+		int reg = reg_of(written[i]);
 
-		if (arg < 0)
+		if (reg < 0 || (insn->id == X86_INS_POP && reg >= CODE_ARGS))
 			continue;
-		s->known &= (uint8_t)~(1u << arg);
-		s->stack &= (uint8_t)~(1u << arg);
-		s->entry &= (uint8_t)~(1u << arg);
+		s->known &= (uint16_t)~bit(reg);
+		s->stack &= (uint16_t)~bit(reg);
+		s->entry &= (uint16_t)~bit(reg);
 	}
 }
 
-static void learn_lea(const cs_insn *insn, struct state *s, int arg)
+static void learn_lea(const cs_insn *insn, struct state *s, int reg)
 {
 	const x86_op_mem *m = &insn->detail->x86.operands[1].mem;
 
 	if (m->base == X86_REG_RIP)
-		set_known(s, arg, insn->address + insn->size + (uint64_t)m->disp);
-	else if (is_frame(m->base))
-		s->stack |= (uint8_t)(1u << arg);
+		set_known(s, reg, insn->address + insn->size + (uint64_t)m->disp);
+	else if (is_frame(s, m->base))
+		s->stack |= bit(reg);
 }
 
-static void learn_mov(const cs_insn *insn, struct state *s, int arg)
+static void learn_mov(const cs_insn *insn, const struct state *before, struct state *s, int reg)
 {
-	const cs_x86_op *src = &insn->detail->x86.operands[1];
-	uint64_t mask = insn->detail->x86.operands[0].size == 8 ? UINT64_MAX : UINT32_MAX;
+	const cs_x86_op *dst = &insn->detail->x86.operands[0], *src = dst + 1;
+	uint64_t mask = dst->size == 8 ? UINT64_MAX : UINT32_MAX;
+	int from = src->type == X86_OP_REG ? reg_of(src->reg) : -1;
 
-	if (src->type == X86_OP_IMM && insn->detail->x86.operands[0].size >= 4)
-		set_known(s, arg, (uint64_t)src->imm & mask);
-	else if (src->type == X86_OP_REG && src->reg == X86_REG_RSP)
-		s->stack |= (uint8_t)(1u << arg);
+	if (dst->size < 4)
+		return;
+	s->framed |= dst->reg == X86_REG_RBP && src->type == X86_OP_REG && src->reg == X86_REG_RSP;
+	if (src->type == X86_OP_IMM)
+		set_known(s, reg, (uint64_t)src->imm & mask);
+	else if (src->type == X86_OP_REG && is_frame(before, src->reg))
+		s->stack |= bit(reg);
+	else if (from >= 0 && before->known & bit(from))
+		set_known(s, reg, before->value[from] & mask);
+	else if (from >= 0 && before->stack & bit(from))
+		s->stack |= bit(reg);
 }
 
-/* What an instruction puts into an argument register, if that can be told. */
+/* What an instruction puts into a register, if that can be told. */
 static void step(const struct code_reader *r, const cs_insn *insn, struct state *s)
 {
 	const cs_x86 *x = &insn->detail->x86;
-	int pushed = s->pushed, arg;
-	uint64_t push = s->push;
+	struct state before = *s;
+	int reg;
 
 	forget_written(r, insn, s);
 	s->pushed = insn->id == X86_INS_PUSH && x->operands[0].type == X86_OP_IMM;
 	s->push = s->pushed ? (uint64_t)x->operands[0].imm : 0;
 	if (!x->op_count || x->operands[0].type != X86_OP_REG ||
-	    (arg = arg_of(x->operands[0].reg)) < 0)
+	    (reg = reg_of(x->operands[0].reg)) < 0)
 		return;
 	if (insn->id == X86_INS_LEA)
-		learn_lea(insn, s, arg);
+		learn_lea(insn, s, reg);
 	else if (insn->id == X86_INS_MOV || insn->id == X86_INS_MOVABS)
-		learn_mov(insn, s, arg);
+		learn_mov(insn, &before, s, reg);
 	else if (insn->id == X86_INS_XOR && x->operands[1].type == X86_OP_REG &&
 		 x->operands[1].reg == x->operands[0].reg)
-		set_known(s, arg, 0);
-	else if (insn->id == X86_INS_POP && pushed)
-		set_known(s, arg, push);
+		set_known(s, reg, 0);
+	else if (insn->id == X86_INS_POP && before.pushed)
+		set_known(s, reg, before.push);
 }
 
 /* ---- calls */
@@ -190,10 +216,10 @@ static int add_call(struct code_func *f, const cs_insn *insn, const struct state
 		return -1;
 	*c = (struct code_call){.va = insn->address,
 				.target = direct_target(insn),
-				.known = s->known,
-				.stack = s->stack,
-				.entry = s->entry};
-	memcpy(c->arg, s->arg, sizeof(c->arg));
+				.known = s->known & ((1u << CODE_ARGS) - 1),
+				.stack = s->stack & ((1u << CODE_ARGS) - 1),
+				.entry = s->entry & ((1u << CODE_ARGS) - 1)};
+	memcpy(c->arg, s->value, sizeof(c->arg));
 	f->ncalls++;
 	return 0;
 }
@@ -223,7 +249,7 @@ static int on_jump(struct code_reader *r, struct code_func *f, struct state *s)
 		err = follow(r, f, target, *s);
 	else
 		err = add_call(f, r->insn, s);
-	*s = (struct state){0};
+	forget(s);
 	return err;
 }
 
@@ -234,17 +260,17 @@ static int on_instruction(struct code_reader *r, struct code_func *f, struct sta
 
 	if (r->insn->id == X86_INS_CALL) {
 		err = add_call(f, r->insn, s);
-		*s = (struct state){0};
+		forget(s);
 		return err;
 	}
 	if (r->insn->id == X86_INS_JMP)
 		return on_jump(r, f, s);
 	if (in_group(r->insn, CS_GRP_RET)) {
-		*s = (struct state){0};
+		forget(s);
 		return 0;
 	}
 	if (x->op_count && x->operands[0].type == X86_OP_MEM && x->operands[0].access & CS_AC_WRITE &&
-	    !is_frame(x->operands[0].mem.base))
+	    !is_frame(s, x->operands[0].mem.base))
 		f->stores++;
 	step(r, r->insn, s);
 	return 0;

@@ -71,7 +71,8 @@ int pat_load(struct pat *p, uint64_t start)
 	return keep_calls(p, &f);
 }
 
-static void load_all(struct pat *p)
+/* Returns how often the file's name is used. */
+static size_t load_all(struct pat *p)
 {
 	struct code_ref *ref = malloc(MAX_REFS * sizeof(*ref));
 	size_t n = ref ? code_refs(p->e, p->file, p->nfiles, ref, MAX_REFS) : 0;
@@ -82,6 +83,7 @@ static void load_all(struct pat *p)
 			pat_load(p, start);
 	p->nsource = p->nfuncs;
 	free(ref);
+	return n;
 }
 
 /* ---- the file's name */
@@ -136,6 +138,8 @@ static size_t code_octets(const struct elf *e)
 
 static void look(struct pat *p, struct tlsbin_find *f, int lib)
 {
+	size_t used = 0;
+
 	if (!p->nfiles || f->how)
 		return;
 	if (p->e->machine != EM_X86_64) {
@@ -146,20 +150,20 @@ static void look(struct pat *p, struct tlsbin_find *f, int lib)
 	p->reader = code_reader_new(p->e);
 	p->one = malloc(CODE_MAX_CALLS * sizeof(*p->one));
 	if (p->reader && p->one)
-		load_all(p);
-	if (p->nsource) {
-		f->how = "pattern";
-		if (lib == ZC_TLS_BORINGSSL)
-			pat_boringssl(p, f);
-		else
-			pat_openssl(p, f);
-	}
+		used = load_all(p);
+	f->how = used ? "pattern" : NULL;
+	if (used && !p->nsource)
+		pat_missing(f, lib, "SSL_read and SSL_write");
+	else if (used && lib == ZC_TLS_BORINGSSL)
+		pat_boringssl(p, f);
+	else if (used)
+		pat_openssl(p, f);
 	code_reader_free(p->reader);
 	free(p->one);
 	free(p->call);
 }
 
-void tlspattern_find(const struct elf *e, struct tlsbin_find lib[TLSBIN_MAX + 1])
+void tlspattern_find(struct elf *e, struct tlsbin_find lib[TLSBIN_MAX + 1])
 {
 	struct tlsbin_find *o = &lib[ZC_TLS_OPENSSL], *b = &lib[ZC_TLS_BORINGSSL];
 	struct pat *p[2];
@@ -175,6 +179,8 @@ void tlspattern_find(const struct elf *e, struct tlsbin_find lib[TLSBIN_MAX + 1]
 
 			find_files(&s, p);
 		}
+		if (p[0]->nfiles || p[1]->nfiles)
+			elf_index_funcs(e);
 		look(p[0], o, ZC_TLS_OPENSSL);
 		look(p[1], b, ZC_TLS_BORINGSSL);
 	}

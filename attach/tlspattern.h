@@ -59,6 +59,6 @@ void pat_openssl(struct pat *p, struct tlsbin_find *f);
 void pat_missing(struct tlsbin_find *f, int lib, const char *names);
 
 /* Looks for both libraries; those that are known already (how is set) are left as they are. */
-void tlspattern_find(const struct elf *e, struct tlsbin_find lib[TLSBIN_MAX + 1]);
+void tlspattern_find(struct elf *e, struct tlsbin_find lib[TLSBIN_MAX + 1]);
 
 #endif
