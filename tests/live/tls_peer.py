@@ -6,7 +6,6 @@
   server-together CERT KEY N   the same, but answers when N requests are there, all at once
   server-crossed CERT KEY      memory BIOs by hand: receives of many sockets first, and only then
                                decrypts, in another order; so do its answers
-  server-late CERT KEY         loads the TLS library when it gets a line
   server-prefork CERT KEY      three children accept; each line lets another one be forked
   client-threads CA PORT CONNECTIONS REQUESTS
   client-asyncio CA PORT CONNECTIONS REQUESTS
@@ -81,41 +80,31 @@ class TlsHandler(Handler):
         tell(method=self.command, target=self.path, status=int(code), port=self.client_address[1])
 
 
-def http_server(cert, key, listener=None):
-    server = TlsServer((LOOPBACK, 0), TlsHandler, bind_and_activate=not listener)
-    if listener:
-        server.socket = listener
-    server.tls = server_context(cert, key)
-    return server
+def serve_on(listener, cert, key):
+    """Serves with a thread for each connection that listener accepts."""
+    server = TlsServer(listener.getsockname(), TlsHandler, bind_and_activate=False)
+    server.socket.close()
+    server.socket, server.tls = listener, server_context(cert, key)
+    server.serve_forever()
+
+
+def listen():
+    listener = socket.create_server((LOOPBACK, 0), backlog=512)
+    tell(port=listener.getsockname()[1])
+    return listener
 
 
 def server_threads(cert, key):
-    server = http_server(cert, key)
-    tell(port=server.server_address[1])
-    server.serve_forever()
-
-
-def server_late(cert, key):
-    listener = socket.create_server((LOOPBACK, 0), backlog=128)
-    tell(port=listener.getsockname()[1])
-    sys.stdin.readline()
-    assert 'ssl' not in sys.modules and '_ssl' not in sys.modules
-    server = http_server(cert, key, listener)
-    tell(ready=1)
-    server.serve_forever()
+    serve_on(listen(), cert, key)
 
 
 def server_prefork(cert, key):
-    listener = socket.create_server((LOOPBACK, 0), backlog=128)
-    tell(port=listener.getsockname()[1])
-    ctx = server_context(cert, key)
+    listener = listen()
 
     def child():
         pid = os.fork()
         if not pid:
-            server = TlsServer((LOOPBACK, 0), TlsHandler, bind_and_activate=False)
-            server.socket, server.tls = listener, ctx
-            server.serve_forever()
+            serve_on(listener, cert, key)
         tell(child=pid)
     for _ in range(3):
         child()
@@ -198,6 +187,7 @@ class Crossed:
             while data := self.tls.read(65536):
                 self.buf += data
                 self._requests()
+            self.done = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError:
@@ -222,11 +212,10 @@ class Crossed:
 
 
 def server_crossed(cert, key):
-    ctx, listener, rng = server_context(cert, key), socket.create_server((LOOPBACK, 0), backlog=512), random.Random(1)
+    ctx, listener, rng = server_context(cert, key), listen(), random.Random(1)
     selector, conns = selectors.DefaultSelector(), {}
     listener.setblocking(False)
     selector.register(listener, selectors.EVENT_READ)
-    tell(port=listener.getsockname()[1])
     while True:
         ready = [k.fileobj for k, _ in selector.select()]
         if listener in ready:
