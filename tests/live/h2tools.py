@@ -75,15 +75,20 @@ def _try(t, argv, **options):
     return (p.stderr.splitlines() or ['?'])[-1] if p.returncode else None
 
 
-def grpcgo(t):
-    """Builds the Go pair once; returns the program."""
+def go_program(t, name, *flags):
+    """Builds the Go module next to this file, once for each kind of flags; returns the program."""
     need('go')
-    out = os.path.join(ROOT, 'build', 'live', 'grpcgo')
-    why = _try(t, ['go', 'build', '-o', out, '.'], cwd=os.path.join(HERE, 'grpcgo'),
+    out = os.path.join(ROOT, 'build', 'live', name + ('-stripped' if flags else ''))
+    why = _try(t, ['go', 'build', *flags, '-o', out, '.'], cwd=os.path.join(HERE, name),
                env={**os.environ, 'GOFLAGS': '-mod=readonly', 'GOTOOLCHAIN': 'local'})
     if why:
-        raise Skip(f'grpc-go does not build here: {why}')
+        raise Skip(f'{name} does not build here: {why}')
     return out
+
+
+def grpcgo(t, *flags):
+    """The pair of grpc-go."""
+    return go_program(t, 'grpcgo', *flags)
 
 
 def python_packages(t, *packages):

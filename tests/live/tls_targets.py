@@ -13,7 +13,7 @@ import time
 
 from client import Conn
 from h2tools import lines
-from lib import HERE, ROOT, Skip, free_port, need, query_id, wait_for, wait_port
+from lib import HERE, Skip, free_port, need, query_id, wait_for, wait_port
 from servers import Nginx
 
 VERSIONS = {'1.2': ssl.TLSVersion.TLSv1_2, '1.3': ssl.TLSVersion.TLSv1_3}
@@ -390,17 +390,6 @@ def envoy_binary():
         return found
     from chain import _envoy_binary
     return _envoy_binary()
-
-
-def go_program(t, name, *flags):
-    """Builds the Go module next to this file, once per kind of flags; returns the program."""
-    need('go')
-    out = os.path.join(ROOT, 'build', 'live', '-'.join([name, *(['stripped'] if flags else [])]))
-    p = t.run(['go', 'build', *flags, '-o', out, '.'], cwd=os.path.join(HERE, name),
-              env={**os.environ, 'GOFLAGS': '-mod=readonly', 'GOTOOLCHAIN': 'local'})
-    if p.returncode:
-        raise Skip(f'{name} does not build here: {(p.stderr.splitlines() or ["?"])[-1]}')
-    return out
 
 
 def compile_tls(t, source, *libs):
