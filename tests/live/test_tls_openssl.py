@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """OpenSSL as shared library: nginx, haproxy, Apache, curl, wrk, h2load over TLS, without a key."""
 import collections
-import json
 import re
 import sys
 
@@ -11,7 +10,7 @@ from lib import Zctrace, by_id, main, need, query_id, test
 from load import NGINX_SERVER, exercise, mixed, nginx_files
 from servers import Node, Target
 from tls_targets import (CURL, Apache, HaproxyTls, NginxTls, TlsConn, certs, check_tls, compare_known,
-                         connector, context, known_curl, ports)
+                         connector, context, known_curl, ports, records_among)
 
 
 def both_versions(alpn='http/1.1'):
@@ -289,11 +288,6 @@ def wrk_client(t):
     t.equal(collections.Counter(s.get('client_port') for s in calls) - log, collections.Counter(), 'calls by port')
     check_tls(t, calls, 'openssl', by_port)
     t.equal({(s['status'], s['resp_body_bytes']) for s in ends + calls}, {(200, 612)}, 'status, content')
-
-
-def records_among(z):
-    """Spans in an output that has what the command printed, too."""
-    return [json.loads(x) for x in z.out().splitlines() if x.startswith('{"time"') and '"type":"span"' in x]
 
 
 @test

@@ -182,6 +182,11 @@ def ports(t, spans, server_port, addr='127.0.0.1'):
                     f'{s["kind"]} span of {query_id(s)}: addresses')
 
 
+def records_among(z):
+    """Spans in an output that has what the command printed, too."""
+    return [json.loads(x) for x in z.out().splitlines() if x.startswith('{"time"') and '"type":"span"' in x]
+
+
 # ---- servers
 
 class NginxTls(Nginx):
