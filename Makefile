@@ -29,8 +29,9 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
-PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c)
-PROG_SRCS := $(wildcard attach/*.c) $(filter-out $(PURE_SRCS),$(wildcard cli/*.c cli/tui/*.c))
+PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c \
+	attach/maps.c)
+PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(B)/%.bpf.o)
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))

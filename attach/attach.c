@@ -183,6 +183,18 @@ static void attach_describe(struct attach *a)
 	a->described = 1;
 }
 
+/* Once it is known which processes there are. Its failure is told in notes: cleartext goes on. */
+static void attach_start_tls(struct attach *a)
+{
+	a->tls = tls_new(a);
+	if (!a->tls)
+		return;
+	if (a->command)
+		tls_expect(a->tls, a->command);
+	tls_start(a->tls);
+	tls_watch(a->tls, a->epoll_fd);
+}
+
 int attach__start(struct attach *a)
 {
 	int err = probes_load(a);
@@ -193,6 +205,7 @@ int attach__start(struct attach *a)
 		err = probes_look(a);
 	if (err)
 		return err;
+	attach_start_tls(a);
 	if (a->opt.verbose)
 		attach_note(a, "attached",
 			    "segments: cgroup_skb ingress and egress on the root of the cgroup v2 "
@@ -204,6 +217,12 @@ int attach__start(struct attach *a)
 	attach_note_waiting(a);
 	attach_describe(a);
 	return 0;
+}
+
+void attach__tls(struct attach *a, void (*fn)(void *ctx, const struct attach_tls *t), void *ctx)
+{
+	if (a->tls)
+		tls_each(a->tls, fn, ctx);
 }
 
 struct source *attach__source(struct attach *a)
@@ -254,6 +273,7 @@ void attach__free(struct attach *a)
 {
 	if (!a)
 		return;
+	tls_free(a->tls);
 	attach_ring_release(a);
 	probes_release(&a->probes);
 	glob_free(a->comms);
@@ -261,6 +281,7 @@ void attach__free(struct attach *a)
 	for (size_t i = 0; i < a->ncgroups; i++)
 		free(a->cgroups[i]);
 	free(a->cgroups);
+	free(a->given);
 	free(a->pids);
 	free(a);
 }

@@ -14,6 +14,19 @@
 #define VERDICT_MAYBE 2
 #define VERDICT_YES 3
 
+/* Of a socket that speaks TLS: when its last segments arrived. */
+#define ZC_ARRIVALS 8
+
+struct zc_arrival {
+	__u64 time;
+	__u32 seq;
+	__u32 len;
+};
+
+/* zc_sock.tls; 0: not known yet */
+#define ZC_SOCK_TLS 1
+#define ZC_SOCK_CLEAR 2
+
 /* What is remembered of a socket. Cloned by the kernel from a listener to its children. */
 struct zc_sock {
 	__u64 conn; /* cookie */
@@ -38,8 +51,15 @@ struct zc_sock {
 	__u8 followed; /* traced because a traced process called it */
 	__u8 framed[2]; /* HTTP/2: frame_at is valid, by direction */
 	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
+	__u8 tls;
+	__u8 looked; /* segments without a sign of TLS */
+	__u8 tls_used; /* a process whose TLS is probed has read or written it */
+	__u8 hooked;   /* and was probed already when it first did */
 	__u8 pad;
+	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
+	__u64 sent_time; /* when the last octets left, kept with tls */
+	struct zc_arrival arrival[ZC_ARRIVALS];
 	__u64 cgroup; /* of the owner */
 	char comm[16];
 };

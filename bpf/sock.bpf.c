@@ -4,6 +4,7 @@
  * cgroup_skb on the root of the hierarchy sees every TCP segment with its socket; tracepoints see
  * which process reads and writes how far; one iterator looks at the sockets that exist already.
  */
+#include "bpf/calls.h"
 #include "bpf/segment.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -46,6 +47,14 @@ static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bp
 	return s;
 }
 
+static __always_inline void note_times(struct zc_sock *s, const struct seg *g, __u8 dir)
+{
+	if (dir == ZC_RX)
+		arrival_note(s, g->seq, g->len);
+	else
+		s->sent_time = bpf_ktime_get_ns();
+}
+
 static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -60,8 +69,14 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
 	if (!s)
 		s = skb_sock(skb, sk);
-	if (!s || s->verdict == VERDICT_NO || seg_parse(skb, &g))
+	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)) || seg_parse(skb, &g))
 		return 1;
+	if (!s->tls)
+		look_for_tls(skb, s, g.off, g.len);
+	if (s->verdict == VERDICT_NO)
+		return 1;
+	if (s->tls == ZC_SOCK_TLS && g.len)
+		note_times(s, &g, dir);
 	if (s->listener) {
 		if (dir == ZC_RX && (g.len || (g.flags & ZC_TCP_FIN)))
 			stash_put(skb, s, &g);
@@ -144,6 +159,7 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 tgid = (__u32)(pid_tgid >> 32), seq;
+	int inside;
 	const struct zc_policy *p;
 	struct tcp_sock *tp;
 	struct zc_sock *s;
@@ -160,6 +176,11 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, sk, tgid);
 	}
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
+	inside = task_flags(tgid) & ZC_TASK_TLS ? call_io(s, pid_tgid, seq, (__u32)len, dir) : 0;
 	if (s->verdict != VERDICT_YES)
 		return 0;
 	if (s->pid != tgid) {
@@ -172,12 +193,8 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
 		emit_open(s, sk);
 	}
-	if (dir == ZC_TX && s->role == ZC_ROLE_SERVER)
-		return 0; /* who answers is known from who reads */
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
+	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
+		return 0; /* what is inside is told by the call; who answers is known from who reads */
 	p = policy_of(s);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
@@ -240,8 +257,7 @@ static __always_inline void on_listen(struct sock *sk)
 	s->verdict = judge(s, current_flags(tgid));
 	if (!port_selected(s->lport))
 		return;
-	if (zc_cfg.downstream)
-		task_add(tgid, ZC_TASK_SERVES);
+	task_add(tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 	emit_listen(s->lport, tgid, s->comm, 1);
 }
 
@@ -360,8 +376,8 @@ static __always_inline void iter_listener(struct bpf_iter_meta *meta, struct soc
 	v = judge(s, flags);
 	if (v > s->verdict)
 		s->verdict = v;
-	if (zc_cfg.downstream && port_selected(s->lport))
-		task_add((__u32)task->tgid, ZC_TASK_SERVES);
+	if (port_selected(s->lport))
+		task_add((__u32)task->tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 }
 
 static __always_inline void iter_connection(struct sock *sk, struct task_struct *task, __u32 flags)

@@ -7,6 +7,7 @@
 #include "core/exchange_link.h"
 #include "core/http1_conn.h"
 #include "core/http2_conn.h"
+#include "core/plain.h"
 #include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
@@ -83,6 +84,8 @@ static void send_want(struct engine *e, struct conn *c)
 		if (h->stream.started && h->skip_to < h->stream.next)
 			h->skip_to = h->stream.next;
 	}
+	if (c->carrier)
+		w.frames |= ZC_POLICY_TIED;
 	c->told = 1;
 	e->opt.on_want(e->opt.ctx, &w);
 }
@@ -321,6 +324,7 @@ static void flush_streams(struct engine *e, struct conn *c)
 static void destroy_conn(struct engine *e, struct conn *c)
 {
 	exchange_conn_known(e, c);
+	plain_forget(c);
 	for (int d = 0; d < 2; d++)
 		stream_release(&c->half[d].stream, &e->pool);
 	conn_remove(&e->conns, c);
@@ -383,6 +387,7 @@ static void schedule_burial(struct engine *e, struct conn *c, uint64_t time)
 	c->end_time = time;
 	c->expires = e->now + ZOMBIE;
 	list_append(&e->closing, &c->closing);
+	plain_carrier_ended(e, c);
 }
 
 static void run_streams(struct engine *e, struct conn *c)
@@ -421,6 +426,21 @@ static void settle_conn(struct engine *e, struct conn *c)
 }
 
 /* ---- events */
+
+static void take_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+{
+	struct stream_sink k = sink_of(e, c);
+
+	if (c->protocol == CONN_OPAQUE) {
+		e->stats.skipped_bytes += g->len;
+		/* the kernel side has few slots: another connection may have taken this one's */
+		if (g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+			send_want(e, c);
+		return;
+	}
+	stream_add(&c->half[dir].stream, &c->half[!dir].stream, &k, g);
+	settle_conn(e, c);
+}
 
 static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 {
@@ -469,17 +489,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		c->reset = 1;
 		schedule_burial(e, c, g.time);
 	}
-	if (c->protocol == CONN_OPAQUE) {
-		e->stats.skipped_bytes += g.len;
-		/* the kernel side has few slots: another connection may have taken this one's */
-		if (g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-			send_want(e, c);
-	} else if (g.len || g.syn || g.fin) {
-		struct stream_sink k = sink_of(e, c);
-
-		stream_add(&h->stream, &c->half[!dir].stream, &k, &g);
-		settle_conn(e, c);
-	}
+	if (g.len || g.syn || g.fin)
+		take_segment(e, c, dir, &g);
 }
 
 static void start_stream(struct stream *s, uint32_t seq)
@@ -539,18 +550,12 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 		c->established_time = ev->time;
 }
 
-static void on_io(struct engine *e, const struct zc_ev_io *io)
+static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 {
-	struct conn *c = conn_find(&e->conns, io->ev.conn);
-	const struct conn_ops *ops;
-	struct half *h;
+	const struct conn_ops *ops = conn_ops_of(c);
+	struct half *h = &c->half[io->dir & 1];
 
 	e->io_seen = 1;
-	if (!c || c->forgotten)
-		return;
-	conn_touch(&e->conns, c, e->now);
-	ops = conn_ops_of(c);
-	h = &c->half[io->dir & 1];
 	half_io_add(h, io);
 	if (c->wait_head)
 		await_io(c, io);
@@ -562,6 +567,16 @@ static void on_io(struct engine *e, const struct zc_ev_io *io)
 		if (h->stream.proven > h->stream.next)
 			settle_conn(e, c);
 	}
+}
+
+static void on_io(struct engine *e, const struct zc_ev_io *io)
+{
+	struct conn *c = conn_find(&e->conns, io->ev.conn);
+
+	if (!c || c->forgotten)
+		return;
+	conn_touch(&e->conns, c, e->now);
+	take_io(e, c, io);
 }
 
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
@@ -614,6 +629,46 @@ static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 	e->stats.lost_events += l->count;
 	e->lost_bytes += l->bytes;
 	note_lost(e, 0);
+}
+
+/* ---- for plain.c */
+
+struct conn *engine_conn(struct engine *e, uint64_t id)
+{
+	return new_conn(e, id, e->now);
+}
+
+void engine_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+{
+	c->uncopied += g->len - g->cap_len;
+	take_segment(e, c, dir, g);
+}
+
+void engine_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
+{
+	take_io(e, c, io);
+}
+
+void engine_lost(struct conn *c)
+{
+	note_conn_lost(c);
+}
+
+void engine_bury(struct engine *e, struct conn *c, uint64_t time)
+{
+	schedule_burial(e, c, time);
+}
+
+void engine_tied(struct engine *e, struct conn *c)
+{
+	if (e->opt.on_want)
+		send_want(e, c);
+}
+
+void engine_ignore(struct engine *e, struct conn *c)
+{
+	end_exchanges(c, CONN_DROPPED);
+	make_opaque(e, c);
 }
 
 /* ---- time */
@@ -669,6 +724,9 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_CLOSE: on_close(e, p); break;
 	case ZC_EV_OWNER: on_owner(e, p); break;
 	case ZC_EV_LOST: on_lost(e, p); break;
+	case ZC_EV_PLAIN: plain_on_data(e, p); break;
+	case ZC_EV_TIE: plain_on_tie(e, p); break;
+	case ZC_EV_FAULT: plain_on_fault(e, p); break;
 	default: break; /* processes and listeners are for others */
 	}
 	if (e->now >= e->ticked + TICK)

@@ -34,4 +34,14 @@ struct engine {
 /* NULL: nothing that is known. */
 const struct conn_ops *conn_ops_of(const struct conn *c);
 
+/* ---- engine.c, for plain.c */
+
+struct conn *engine_conn(struct engine *e, uint64_t id); /* a new one; NULL: out of memory */
+void engine_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g);
+void engine_io(struct engine *e, struct conn *c, const struct zc_ev_io *io);
+void engine_lost(struct conn *c); /* events of c were */
+void engine_bury(struct engine *e, struct conn *c, uint64_t time); /* it has ended then */
+void engine_tied(struct engine *e, struct conn *c); /* c->carrier has changed */
+void engine_ignore(struct engine *e, struct conn *c); /* nothing of c is wanted */
+
 #endif

@@ -1,5 +1,6 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/plain.h"
 #include "core/source.h"
 
 #include <stdio.h>
@@ -406,7 +407,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
 	if (!s->scheme.p && !x->stream)
-		s->scheme = (struct str){"http", 4};
+		s->scheme = x->conn->stream.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);
@@ -514,14 +515,17 @@ static void set_ids(const struct exchange *x, struct span *s)
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
 	uint32_t stream = x->stream;
-	uint32_t seq = (uint32_t)x->req_pos;
+	/* a lone response is known by a position of the other direction */
+	int dir = s->incomplete & SPAN_REQUEST_NOT_SEEN ? !c->request_dir : c->request_dir;
+	uint32_t seq = plain_seq(c, dir, x->req_pos);
 
 	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
 		stream = stream ? stream | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
-		c->id_hash = c->has_addr ? id_connection(s->client_addr, s->client_port,
-							 s->server_addr, s->server_port)
-					 : id_mix(c->cookie, 0);
+		c->id_hash = !c->has_addr || plain_is_private(c) ?
+				     id_mix(c->cookie, 0) :
+				     id_connection(s->client_addr, s->client_port, s->server_addr,
+						   s->server_port);
 		c->id_hash_valid = 1;
 	}
 	if (x->node) {
@@ -576,6 +580,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	s->status = x->status;
 	s->seq = x->seq;
 	s->error = error_of(x, s->kind);
+	s->tls = plain_library(c);
 	set_times(e, x, now, s);
 	set_sizes(x, s);
 	set_texts(x, s);

@@ -1,4 +1,5 @@
 #include "core/exchange_link.h"
+#include "core/plain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,9 +208,11 @@ static void read_head(const struct exchange *x, const struct http1_event *ev, st
 	size_t pos = 0;
 
 	memset(h, 0, sizeof(*h));
+	if (ev->method.p && ev->target.p && ev->head_len)
+		h->target = hash_str(hash_str(2, ev->method), ev->target);
 	/* a head of which a part is missing is not the same as another */
 	if (ev->fields.p && ev->head_len) {
-		h->request = hash_str(hash_str(2, ev->method), ev->target);
+		h->request = h->target;
 		h->octets = hash_str(id_mix(h->request, (uint64_t)ev->minor), ev->fields);
 	}
 	while (http1_field_next(ev->fields, &pos, &name, &value))
@@ -228,7 +231,7 @@ static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
 
 	memset(h, 0, sizeof(*h));
 	if (whole)
-		h->request = hash_str(hash_str(2, ev->method), ev->path);
+		h->request = h->target = hash_str(hash_str(2, ev->method), ev->path);
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
@@ -250,7 +253,7 @@ static void set_connection_hash(struct conn *c)
 
 	if (c->id_hash_valid)
 		return;
-	c->id_hash = !c->has_addr ? id_mix(c->cookie, 0)
+	c->id_hash = !c->has_addr || plain_is_private(c) ? id_mix(c->cookie, 0)
 		     : server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
 			      : id_connection(c->laddr, c->lport, c->raddr, c->rport);
 	c->id_hash_valid = 1;
@@ -259,19 +262,18 @@ static void set_connection_hash(struct conn *c)
 static void begin(struct engine *e, struct exchange *x, const struct link_head *head)
 {
 	struct conn *c = x->conn;
-	const struct stream *req = &c->half[c->request_dir].stream;
-	const struct stream *resp = &c->half[!c->request_dir].stream;
 	struct link_place place;
+	uint32_t first[2] = {0, 0};
 
 	exchange_conn_known(e, c);
 	set_connection_hash(c);
 	place = (struct link_place){
 		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
 		.connection = c->id_hash,
-		.seq = (uint32_t)x->req_pos,
+		.seq = plain_seq(c, c->request_dir, x->req_pos),
 		.stream = x->stream,
-		.has_first = req->from_syn && resp->from_syn,
-		.first = { (uint32_t)req->first, (uint32_t)resp->first },
+		.has_first = plain_first(c, first) != 0,
+		.first = {first[c->request_dir], first[!c->request_dir]},
 		.time = x->req_first,
 		.pid = c->pid,
 	};

@@ -367,6 +367,13 @@ static int possible(const struct link_node *p, const struct link_node *n)
 	return !n->head.has_trace || !p->head.has_trace || same_trace(p, n);
 }
 
+static int same_request(const struct link_head *a, const struct link_head *b)
+{
+	if (a->request && b->request)
+		return a->request == b->request;
+	return a->target && a->target == b->target;
+}
+
 static int fits(const struct link_node *p, const struct link_node *n, unsigned evidence)
 {
 	const struct link_head *a = &p->head, *b = &n->head;
@@ -383,7 +390,7 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 		return 0;
 	if (evidence & BY_THREAD && (!n->tid || p->tid != n->tid))
 		return 0;
-	if (evidence & BY_HEAD && (!b->request || a->request != b->request))
+	if (evidence & BY_HEAD && !same_request(a, b))
 		return 0;
 	if (evidence & BY_MARKS && b->marks <= a->marks)
 		return 0;
@@ -409,13 +416,22 @@ static uint32_t count_fits(struct proc *proc, const struct link_node *n, unsigne
 	return count;
 }
 
+/* Is there a request in flight of which it is not known what was asked for? */
+static int serves_unknown(const struct proc *proc)
+{
+	for (const struct list *i = proc->serving.next; i != &proc->serving; i = i->next)
+		if (!list_entry(i, struct link_node, serving)->head.target)
+			return 1;
+	return 0;
+}
+
 /* Learns how the process behaves: does this call repeat one of the requests in flight? */
 static void learn(struct proc *proc, const struct link_node *n)
 {
 	struct link_node *p;
 	uint32_t count = count_fits(proc, n, BY_HEAD, &p);
 
-	if (count > 1)
+	if (count > 1 || !n->head.target || (!count && serves_unknown(proc)))
 		return;
 	if (!count) {
 		proc->streak = proc->ndistinct = 0;
@@ -424,10 +440,10 @@ static void learn(struct proc *proc, const struct link_node *n)
 	if (proc->streak < STREAK)
 		proc->streak++;
 	for (uint32_t i = 0; i < proc->ndistinct; i++)
-		if (proc->distinct[i] == n->head.request)
+		if (proc->distinct[i] == n->head.target)
 			return;
 	if (proc->ndistinct < DISTINCT)
-		proc->distinct[proc->ndistinct++] = n->head.request;
+		proc->distinct[proc->ndistinct++] = n->head.target;
 }
 
 static int is_forwarder(const struct proc *p)
@@ -446,7 +462,7 @@ static const char *link_name(const struct link_node *n, const char *name, unsign
 
 static void make_child(struct link_node *n, struct link_node *p, const char *name)
 {
-	if (set_parent(n, p, name) && n->head.request && n->head.request == p->head.request)
+	if (set_parent(n, p, name) && same_request(&n->head, &p->head))
 		p->forwarded = 1;
 }
 

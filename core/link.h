@@ -15,8 +15,9 @@
  *   request-id   the call carries the request id of one request in flight in the process
  *   payload      the call has the very octets of the head of one request in flight
  *   thread       the thread that makes the call serves exactly one request
- *   head         the call repeats method, target and end-to-end fields of one request in flight,
- *                and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
+ *   head         the call repeats method, target and end-to-end fields of one request in flight
+ *                (method and target, where an HTTP/2 connection is older than our look at it, and
+ *                its fields refer to what was sent before), and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
  *                did nothing else the last times
  *                (payload, head: of several such requests, the one that was not forwarded yet)
  *   only         one request is in flight in the process
@@ -51,6 +52,7 @@ struct link_node;
 struct link_head {
 	uint64_t octets;     /* of the whole head */
 	uint64_t request;    /* of method, target and fields that forwarders leave alone */
+	uint64_t target;     /* of method and target: speaks where fields of one of both were not seen */
 	uint64_t request_id;
 	uint32_t marks;	     /* grows with each field that a forwarder adds or extends */
 	uint8_t has_trace, has_parent; /* of context */

@@ -9,9 +9,12 @@ import sys
 import threading
 import zipfile
 
-from lib import ROOT, Skip, free_port, need, query_id, wait_port
+from h2tools import go_build
+from lib import HERE, ROOT, Skip, free_port, need, query_id, wait_port
 
 STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
+
+H2_ENDS = os.path.join(HERE, 'h2chain.js')
 
 BACKEND = r'''
 import socket, sys, threading
@@ -50,15 +53,6 @@ while True:
     threading.Thread(target=serve, args=(c,), daemon=True).start()
 '''
 
-GO_BACKEND = '''package main
-import ("fmt"; "net/http"; "os")
-func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.RawQuery) })
-	http.ListenAndServe("127.0.0.1:" + os.Args[1], nil)
-}
-'''
-
-
 def backend(t, proxy_protocol=False):
     port = free_port()
     t.start([sys.executable, t.file('backend.py', BACKEND), str(port)]
@@ -68,15 +62,19 @@ def backend(t, proxy_protocol=False):
 
 
 def go_backend(t):
-    need('go')
+    """A server of Go's net/http, as in the articles."""
     port = free_port()
-    t.file('go/main.go', GO_BACKEND)
-    t.file('go/go.mod', 'module backend\n\ngo 1.18\n')
-    p = t.run(['go', 'build', '-o', t.path('go/backend'), '.'], cwd=t.path('go'))
-    if p.returncode:
-        raise Skip(f'go build: {p.stderr[:200]}')
-    t.start([t.path('go/backend'), str(port)])
+    t.start([go_build('chaingo'), str(port)])
     wait_port(port)
+    return port
+
+
+def h2_backend(t):
+    """A server of Node's http2, in cleartext."""
+    need('node')
+    port = free_port()
+    t.start(['node', H2_ENDS, 'server', str(port)])
+    wait_port(port, timeout=10)
     return port
 
 
@@ -154,13 +152,30 @@ def _envoy_binary():
     return binary
 
 
-def envoy(t, to, http=False):
+def nghttpx(t, to):
+    need('nghttpx')
+    port = free_port()
+    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{to};;proto=h2',
+             '--workers=2', '--errorlog-file=/dev/null'], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+    wait_port(port)
+    return port
+
+
+def envoy(t, to, http=False, h2=False):
+    """tcp_proxy; http: a proxy of HTTP/1; h2: of HTTP/2, on both sides."""
     binary, port = _envoy_binary(), free_port()
-    if http:
+    upstream = {}
+    if h2:
+        upstream = {'typed_extension_protocol_options': {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+                '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+                'explicit_http_config': {'http2_protocol_options': {}}}}}
+    if http or h2:
         network = {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': {
             '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager'
                      '.v3.HttpConnectionManager',
-            'stat_prefix': 'h', 'http_filters': [{'name': 'envoy.filters.http.router',
+            'stat_prefix': 'h', 'codec_type': 'HTTP2' if h2 else 'AUTO', 'http_filters': [{'name': 'envoy.filters.http.router',
                 'typed_config': {'@type': 'type.googleapis.com/envoy.extensions.filters.http.'
                                           'router.v3.Router'}}],
             'route_config': {'virtual_hosts': [{'name': 'v', 'domains': ['*'], 'routes': [
@@ -174,8 +189,8 @@ def envoy(t, to, http=False):
         return {'socket_address': {'address': '127.0.0.1', 'port_value': p}}
     config = {'static_resources': {
         'listeners': [{'address': address(port), 'filter_chains': [{'filters': [network]}]}],
-        'clusters': [{'name': 'c', 'type': 'STATIC', 'connect_timeout': '5s', 'load_assignment': {
-            'cluster_name': 'c', 'endpoints': [{'lb_endpoints': [
+        'clusters': [{'name': 'c', 'type': 'STATIC', 'connect_timeout': '5s', **upstream,
+                      'load_assignment': {'cluster_name': 'c', 'endpoints': [{'lb_endpoints': [
                 {'endpoint': {'address': address(to)}}]}]}}]}}
     path = t.file(f'envoy-{to}.json', json.dumps(config))
     with open(t.path(f'envoy-{to}.log'), 'wb') as log:
@@ -225,6 +240,13 @@ def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.
     for x in threads:
         x.join()
     return failed
+
+
+def h2_load(t, port, n, concurrency, prefix='', fields='{}'):
+    """The same over HTTP/2, on at most four connections; fields: a JSON object."""
+    need('node')
+    p = t.run(['node', H2_ENDS, 'client', str(port), str(n), str(concurrency), prefix, fields])
+    return p.stdout.splitlines() or ([p.stderr] if p.returncode else [])
 
 
 OUTSIDE = '00f067aa0ba902b7'  # the parent that traceparent fields of tests name

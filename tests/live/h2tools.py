@@ -75,20 +75,19 @@ def _try(t, argv, **options):
     return (p.stderr.splitlines() or ['?'])[-1] if p.returncode else None
 
 
-def go_program(t, name, *flags):
-    """Builds the Go module next to this file, once for each kind of flags; returns the program."""
+def go_build(name, *flags):
+    """Builds the program of this directory, once for each kind of flags; returns it."""
     need('go')
     out = os.path.join(ROOT, 'build', 'live', name + ('-stripped' if flags else ''))
-    why = _try(t, ['go', 'build', *flags, '-o', out, '.'], cwd=os.path.join(HERE, name),
-               env={**os.environ, 'GOFLAGS': '-mod=readonly', 'GOTOOLCHAIN': 'local'})
-    if why:
-        raise Skip(f'{name} does not build here: {why}')
+    try:
+        p = subprocess.run(['go', 'build', *flags, '-o', out, '.'], cwd=os.path.join(HERE, name),
+                           env={**os.environ, 'GOFLAGS': '-mod=readonly', 'GOTOOLCHAIN': 'local'},
+                           capture_output=True, text=True, timeout=50, check=False)
+    except subprocess.TimeoutExpired:
+        raise Skip(f'{name} takes too long to build here') from None
+    if p.returncode:
+        raise Skip(f'{name} does not build here: {(p.stderr.splitlines() or ["?"])[-1]}')
     return out
-
-
-def grpcgo(t, *flags):
-    """The pair of grpc-go."""
-    return go_program(t, 'grpcgo', *flags)
 
 
 def python_packages(t, *packages):

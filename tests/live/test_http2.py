@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from h2tools import (Nghttpd, Node, compare_grpc, compare_node, grpcgo, h2load, lines, python_packages,
+from h2tools import (Nghttpd, Node, compare_grpc, compare_node, go_build, h2load, lines, python_packages,
                      tshark_streams)
 from lib import HERE, Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for, wait_port
 from servers import Nginx, Target
@@ -129,7 +129,7 @@ def upgrade(t):
 @test
 def grpc_go(t):
     """grpc-go: unary and streaming, errors, deadlines, cancelled calls, both ends"""
-    program, port = grpcgo(t), free_port()
+    program, port = go_build('grpcgo'), free_port()
     addr = f'127.0.0.1:{port}'
     t.start([program, 'server', addr], stdout=subprocess.DEVNULL)
     wait_port(port)

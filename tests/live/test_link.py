@@ -9,31 +9,36 @@ import sys
 import time
 
 import chain
+from h2tools import Nghttpd
 from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
 from netns import Namespaces
 
 N = 1000
 
 
-def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, n=N):
+def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, load=None):
     """Loads the first port at 1 and at 32; prints the shares; no link may be wrong."""
     for concurrency in (1, 32):
         z = Zctrace(t, '--port', ','.join(map(str, ports)), '--body', '40')
-        failed = chain.load(ports[0], n, concurrency, f'c{concurrency}-', fields, alike)
+        prefix = f'c{concurrency}-'
+        if load:
+            failed = load(t, ports[0], N, concurrency, prefix)
+        else:
+            failed = chain.load(ports[0], N, concurrency, prefix, fields, alike)
         t.equal(failed, [], 'requests that failed')
-        z.wait_spans(n * hops, 10)
+        z.wait_spans(N * hops, 10)
         z.stop()
-        ids = [f'c{concurrency}-{i:06}' if alike else f'c{concurrency}-{i}' for i in range(n)]
+        ids = [f'c{concurrency}-{i:06}' if alike else f'c{concurrency}-{i}' for i in range(N)]
         complete, missing, wrong, names = chain.judge(z.spans, hops, ids)
-        print(f'# shows {name}, concurrency {concurrency}: {complete / n:.1%} of traces complete, '
+        print(f'# shows {name}, concurrency {concurrency}: {complete / N:.1%} of traces complete, '
               f'{missing} links missing, {wrong} wrong; '
               + ', '.join(f'{k} {v}' for k, v in sorted(names.items())))
         t.equal(wrong, 0, f'{name}: wrong links at concurrency {concurrency}')
-        t.equal(len(z.spans), n * hops, f'{name}: spans')
+        t.equal(len(z.spans), N * hops, f'{name}: spans')
         if all_complete or concurrency == 1:
-            t.equal(complete, n, f'{name}: complete traces at concurrency {concurrency}')
+            t.equal(complete, N, f'{name}: complete traces at concurrency {concurrency}')
         elif not alike:  # of what cannot be told apart, no more is asked than no wrong link
-            t.check(complete >= 0.9 * n, f'{name}: only {complete} complete')
+            t.check(complete >= 0.9 * N, f'{name}: only {complete} complete')
 
 
 @test
@@ -45,8 +50,8 @@ def envoy_tcp(t):
 
 @test
 def two_envoys(t):
-    """two Envoys (tcp_proxy) in a row"""
-    back = chain.backend(t)
+    """two Envoys (tcp_proxy) in a row before a Go backend"""
+    back = chain.go_backend(t)
     second = chain.envoy(t, back)
     run_chain(t, 'envoy, envoy', [chain.envoy(t, second), second, back], 5)
 
@@ -54,16 +59,71 @@ def two_envoys(t):
 @test
 def envoy_http(t):
     """Envoy as HTTP proxy"""
-    back = chain.backend(t)
+    back = chain.go_backend(t)
     run_chain(t, 'envoy http', [chain.envoy(t, back, http=True), back], 3, all_complete=False)
 
 
 @test
 def envoy_http_traceparent(t):
     """Envoy as HTTP proxy, requests with a traceparent"""
-    back = chain.backend(t)
+    back = chain.go_backend(t)
     run_chain(t, 'envoy http, traceparent', [chain.envoy(t, back, http=True), back], 3,
               fields='traceparent: 00-{:032x}-00f067aa0ba902b7-01\r\n')
+
+
+def traced_h2_load(t, port, n, concurrency, prefix):
+    return chain.h2_load(t, port, n, concurrency, prefix,
+                         '{"traceparent": "00-{:032x}-00f067aa0ba902b7-01"}')
+
+
+@test
+def envoy_h2(t):
+    """Envoy as HTTP/2 proxy before an HTTP/2 backend"""
+    back = chain.h2_backend(t)
+    run_chain(t, 'envoy h2', [chain.envoy(t, back, h2=True), back], 3, all_complete=False,
+              load=chain.h2_load)
+
+
+@test
+def two_envoys_h2(t):
+    """two Envoys as HTTP/2 proxies in a row"""
+    back = chain.h2_backend(t)
+    second = chain.envoy(t, back, h2=True)
+    run_chain(t, 'envoy h2, envoy h2', [chain.envoy(t, second, h2=True), second, back], 5,
+              all_complete=False, load=chain.h2_load)
+
+
+@test
+def envoy_h2_traceparent(t):
+    """Envoy as HTTP/2 proxy, requests with a traceparent"""
+    back = chain.h2_backend(t)
+    run_chain(t, 'envoy h2, traceparent', [chain.envoy(t, back, h2=True), back], 3,
+              load=traced_h2_load)
+
+
+@test
+def envoy_h2_tcp(t):
+    """HTTP/2 through Envoy's tcp_proxy"""
+    back = chain.h2_backend(t)
+    run_chain(t, 'h2 through envoy tcp', [chain.envoy(t, back), back], 3, all_complete=False,
+              load=chain.h2_load)
+
+
+def h2load_load(t, port, n, concurrency, prefix):
+    """n streams of h2load on one connection, at most so many at a time."""
+    need('h2load')
+    urls = t.file('urls', ''.join(f'http://127.0.0.1:{port}/x?id={prefix}{i}\n' for i in range(n)))
+    p = t.run(['h2load', '-n', str(n), '-c', '1', '-m', str(concurrency), '-i', urls])
+    return [] if f'status codes: {n} 2xx' in p.stdout else [p.stdout + p.stderr]
+
+
+@test
+def nghttpx_h2(t):
+    """h2load, nghttpx, nghttpd"""
+    t.file('www/x', b'x')
+    back = Nghttpd(t, [])
+    run_chain(t, 'nghttpx', [chain.nghttpx(t, back.port), back.port], 3, all_complete=False,
+              load=h2load_load)
 
 
 @test

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from client import compare_all
-from h2tools import compare_grpc, go_program, grpcgo
+from h2tools import compare_grpc, go_build
 from lib import Zctrace, free_port, main, test, wait_port
 from load import exercise
 from tls_targets import Peer, certs, check_tls, compare_known, connector, context, ports
@@ -15,11 +15,11 @@ STRIP = ['-ldflags', '-s -w']
 
 
 def go_server(t, *flags):
-    return Peer(t, [go_program(t, 'gotls', *flags), 'server', *certs().pair()])
+    return Peer(t, [go_build('gotls', *flags), 'server', *certs().pair()])
 
 
 def go_client(t, port, http, version, *flags, connections=24, requests=12):
-    return Peer(t, [go_program(t, 'gotls', *flags), 'client', certs().ca, port, connections, requests, http, version],
+    return Peer(t, [go_build('gotls', *flags), 'client', certs().ca, port, connections, requests, http, version],
                 server=False, stdin=subprocess.PIPE)
 
 
@@ -111,7 +111,7 @@ def established_before(t):
 
 
 def grpc_pair(t, *flags):
-    program, port = grpcgo(t, *flags), free_port()
+    program, port = go_build('grpcgo', *flags), free_port()
     cert, key = certs().pair()
     addr = f'127.0.0.1:{port}'
     server = t.start([program, 'server', addr], stdout=subprocess.DEVNULL, env={**os.environ, 'CERT': cert, 'KEY': key})
