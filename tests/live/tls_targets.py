@@ -1,10 +1,12 @@
 """Certificates, servers and clients for the tests of TLS, and what each knows of its connections."""
 import atexit
 import collections
+import contextlib
 import functools
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -103,6 +105,67 @@ class TlsConn(Conn):
         self.cipher = standard_names().get(self.s.cipher()[0])
         self.alpn, self.sni = self.s.selected_alpn_protocol(), sni
         TlsConn.known[self.port] = self
+
+
+class RawTls:
+    """A TLS client that encrypts by hand: it counts the octets of both directions of its socket, and
+    can close its half. With handshake=False it has said nothing yet."""
+
+    def __init__(self, addr, ctx, sni=SNI, handshake=True):
+        self.s = socket.create_connection(addr, 10)
+        self.port = self.s.getsockname()[1]
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = ctx.wrap_bio(self.incoming, self.outgoing, server_hostname=sni)
+        self.sent = self.received = 0
+        if handshake:
+            self.until(self.tls.do_handshake)
+
+    def flush(self):
+        data = self.outgoing.read()
+        if data:
+            self.s.sendall(data)
+            self.sent += len(data)
+
+    def until(self, step, *args):
+        """Does this step, sending and receiving what it needs."""
+        while True:
+            try:
+                result = step(*args)
+                self.flush()
+                return result
+            except ssl.SSLZeroReturnError:
+                return b''
+            except ssl.SSLWantReadError:
+                self.flush()
+                data = self.s.recv(65536)
+                self.received += len(data)
+                self.incoming.write(data) if data else self.incoming.write_eof()
+
+    def exchange(self, data, length=None):
+        """Sends data, receives length octets, or all until the end; returns them."""
+        self.until(self.tls.write, data)
+        out = b''
+        while length is None or len(out) < length:
+            piece = self.until(self.tls.read, 65536)
+            if not piece:
+                break
+            out += piece
+        return out
+
+    def half_close(self):
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self.flush()
+
+    def close(self):
+        """Says that it is the end, waits for the other end's, and closes."""
+        self.half_close()
+        with contextlib.suppress(OSError):
+            while data := self.s.recv(65536):
+                self.received += len(data)
+        self.s.close()
 
 
 def connector(*contexts):
@@ -335,6 +398,23 @@ class Apache:
         return wait_for(lambda: len(read()) >= n and read(), 3, 0.02) or read()
 
 
+def breakpoints(pid, name):
+    """How many octets of the code of a mapped file differ from that file: uprobes are what does that."""
+    differ = 0
+    with open(f'/proc/{pid}/maps', encoding='ascii') as f:
+        rows = [x.split() for x in f if name in x and x.split()[1] == 'r-xp']
+    for row in rows:
+        begin, end = (int(x, 16) for x in row[0].split('-'))
+        with open(f'/proc/{pid}/mem', 'rb') as mem, open(f'/proc/{pid}/map_files/{row[0]}', 'rb') as file:
+            mem.seek(begin)
+            file.seek(int(row[2], 16))
+            a, b = mem.read(end - begin), file.read(end - begin)
+        differ += sum(x != y for x, y in zip(a, b)) if a != b else 0
+    if not rows:
+        raise AssertionError(f'{name} is not mapped by {pid}')
+    return differ
+
+
 class Peer:
     """A program that tells JSON lines; its first one has the port if it is a server."""
 
@@ -395,16 +475,6 @@ def envoy_binary():
         return found
     from chain import _envoy_binary
     return _envoy_binary()
-
-
-def compile_tls(t, source, *libs):
-    """Compiles a C file next to this one with these libraries; returns the program or raises Skip."""
-    need('cc')
-    out = t.path(source.removesuffix('.c'))
-    p = t.run(['cc', '-O1', '-Wall', '-o', out, os.path.join(HERE, source), *libs, '-lpthread'])
-    if p.returncode:
-        raise Skip(f'{source} does not compile here: {p.stderr.splitlines()[0]}')
-    return out
 
 
 def known_curl(line):
