@@ -418,6 +418,8 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file || !sh)
 		return 0;
+	if (!sh->fsbase_off && bpf_core_field_exists(task->thread.fsbase))
+		sh->fsbase_off = bpf_core_field_offset(task->thread.fsbase);
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;

@@ -65,6 +65,7 @@ struct conn_stream {
 	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
 	uint8_t agree, against;
 	uint8_t hopeless;   /* evidence contradicts itself */
+	uint8_t watched;    /* its handshake was seen from the beginning */
 	uint8_t fresh;	    /* seen from its first octet */
 	uint8_t anchored;
 };

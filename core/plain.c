@@ -53,7 +53,7 @@ static void anchor(struct conn *c)
 {
 	const struct conn *s = c->carrier;
 
-	if (c->late || !s->half[0].stream.from_syn || !s->half[1].stream.from_syn)
+	if (c->stream.anchored || c->late || !s->half[0].stream.from_syn || !s->half[1].stream.from_syn)
 		return;
 	for (int d = 0; d < 2; d++)
 		c->stream.anchor[d] = (uint32_t)s->half[d].stream.first;
@@ -200,12 +200,15 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	if (s->started)
 		return;
 	if (request)
-		c->stream.fresh = (p->ev.flags & ZC_PLAIN_FRESH) && !p->seq && !began_before(c, p);
+		c->stream.fresh = !p->seq && !began_before(c, p) &&
+				  ((p->ev.flags & ZC_PLAIN_FRESH) || c->stream.watched);
 	if (!c->stream.fresh || p->seq)
 		return;
 	c->late = 0;
 	s->started = s->from_syn = 1;
 	s->next = s->proven = s->first = 1ull << 32;
+	if (c->carrier)
+		anchor(c);
 }
 
 static void deliver(struct engine *e, struct conn *c, const struct zc_ev_plain *p, uint64_t time,
@@ -286,6 +289,8 @@ void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
 {
 	struct conn *c = stream_of(e, t->ev.conn, t->lib, t->pid);
 
+	if (c && t->ev.flags & ZC_PLAIN_FRESH)
+		c->stream.watched = 1;
 	if (c && (t->dir == ZC_RX || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
 		tie_evidence(e, c, t->sock);
 }
