@@ -76,7 +76,8 @@ class Envoy:
         def read():
             with open(self.log_path, encoding='utf-8') as f:
                 return [dict(zip(keys, x.rstrip('\n').split('|'))) for x in f if x.count('|') == 9]
-        rows = wait_for(lambda: len(read()) >= n and read(), 5, 0.05) or read()
+        wait_for(lambda: len(read()) >= n, 5, 0.05)
+        rows = read()
         for r in rows:
             r['port'], r['up_port'] = (int(r[k].rsplit(':', 1)[-1]) if ':' in r[k] else None
                                        for k in ('remote', 'local'))

@@ -138,30 +138,34 @@ def crossed(t):
 
 @test
 def established_before(t):
-    """connections of both kinds of server that were there before attaching: no wrong address"""
+    """connections of both kinds of server that were there before attaching: no wrong address
+
+    A thread that waits inside the library while zctrace attaches returns from there unseen: of these
+    connections the first request may be missing.
+    """
     for mode in ('threads', 'asyncio'):
         server = python_server(t, mode)
         conns = [TlsConn(server.addr, context()) for _ in range(20)]
         for c in conns:
             c.get('/size/100')
         z = Zctrace(t, '--port', server.port)
-        known = []
-        for k in range(3):
-            for c in conns:
-                x = c.get(f'/size/{k * 500}', fields=[('X-Port', str(c.port))])
-                known.append(dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0, port=c.port,
-                                  received=x.resp_body_bytes))
+        exchanges = [c.get(f'/size/{k * 500}') for k in range(4) for c in conns]
         for c in conns:
             c.close()
-        z.wait_spans(len(known))
+        z.wait_spans(len(exchanges))
         z.stop()
-        without = compare_known(t, z.spans, known, blind=True)
+        unseen = {x.id for x in exchanges[:20]} if mode == 'threads' else set()
+        known = [dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0, port=x.client_port,
+                      received=x.resp_body_bytes) for x in exchanges if x.id not in unseen]
+        spans = [s for s in z.spans if query_id(s) and query_id(s) not in unseen]
+        without = compare_known(t, spans, known, blind=True)
         print(f'# shows {mode}, connections from before: {without} of {len(known)} spans without an address')
         limit = 0 if mode == 'threads' else len(known) // 2
         t.check(without <= limit, f'{mode}: {without} of {len(known)} spans without an address')
         t.equal({s['tls'] for s in z.spans}, {'openssl'}, 'tls')
-        t.check(not [s for s in z.spans if s.get('incomplete', ['attached-late']) != ['attached-late']
-                     and query_id(s)], 'incomplete for another reason than being late')
+        for s in z.spans:
+            t.check(query_id(s) or mode == 'threads' and 'request-not-seen' in s.get('incomplete', ''),
+                    f'{mode}: a request that was not seen: {s}')
 
 
 LATE = f'''

@@ -279,7 +279,8 @@ class NginxTls(Nginx):
         def read():
             with open(self.tls_log, encoding='utf-8') as f:
                 return [dict(zip(keys, x.rstrip('\n').split('|'))) for x in f if x.endswith('\n')]
-        rows = wait_for(lambda: len(read()) >= n and read(), 3, 0.02) or read()
+        wait_for(lambda: len(read()) >= n, 3, 0.02)
+        rows = read()
         for r in rows:
             for k in ('port', 'status', 'received', 'req_bytes', 'resp_bytes'):
                 r[k] = int(r[k])
@@ -395,7 +396,8 @@ class Apache:
         def read():
             with open(os.path.join(self.dir, 'access.log'), encoding='utf-8') as f:
                 return [x.rstrip('\n').split('|') for x in f if x.endswith('\n')]
-        return wait_for(lambda: len(read()) >= n and read(), 3, 0.02) or read()
+        wait_for(lambda: len(read()) >= n, 3, 0.02)
+        return read()
 
 
 def breakpoints(pid, name):
