@@ -357,6 +357,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 		; /* a goroutine is not a thread: what that did before is no evidence */
 	} else if (t.p.dir == ZC_RX) {
 		near_reading(&t, pid_tgid, c->stream, s->id, n);
+		if (!n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX]) /* a handshake has something to say */
+			near_writing(pid_tgid, s, c->stream, 0, c->lib);
 	} else if (n) {
 		near_writing(pid_tgid, s, c->stream, n, c->lib);
 	}

@@ -14,6 +14,7 @@
 struct engine;
 struct exchange;
 struct http2_conn;
+struct tls_conn;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -70,7 +71,14 @@ struct conn_stream {
 	uint8_t anchored;
 };
 
-enum conn_protocol { CONN_UNKNOWN, CONN_HTTP1, CONN_HTTP2, CONN_WEBSOCKET, CONN_OPAQUE };
+enum conn_protocol {
+	CONN_UNKNOWN,
+	CONN_HTTP1,
+	CONN_HTTP2,
+	CONN_WEBSOCKET,
+	CONN_TLS,
+	CONN_OPAQUE,
+};
 
 /* Why the exchanges of a connection end before their responses. */
 enum conn_end {
@@ -148,6 +156,7 @@ struct conn {
 	struct exchange *upgraded; /* answered with 101; CONN_WEBSOCKET: the one there is */
 	uint8_t upgrade;	   /* to what; see http1_conn.c */
 	struct http2_conn *http2;  /* CONN_HTTP2 */
+	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
 
 	struct conn_stream stream;
 	struct conn *carrier; /* of a stream: the socket's connection; NULL: not known */

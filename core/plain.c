@@ -4,8 +4,8 @@
 
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
-#include "/tmp/ph.h"
 #include "core/exchange_link.h"
+#include "core/tls_conn.h"
 
 #define RECORD_MIN 22u	    /* octets that a record has beside its content, at least (RFC 8446) */
 #define RECORD_MAX 16384u   /* of content */
@@ -99,6 +99,7 @@ static void tie(struct engine *e, struct conn *c, struct conn *s)
 	untie(c);
 	c->carrier = s;
 	s->plain = c;
+	tls_conn_twin(s);
 	take_over(e, c, s);
 	anchor(c);
 	engine_tied(e, c);
@@ -186,9 +187,10 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 {
 	const struct conn *s = conn_find(&c->engine->conns, p->sock);
-	uint64_t begin = s ? engine_content_pos(s, p->dir) : 0;
+	uint64_t begin = s && s->tls ? s->tls->hs.app_pos[p->dir] : 0;
 
-	return begin && p->wire_len && (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
+	return begin && p->ev.flags & ZC_PLAIN_INSIDE && p->wire_len &&
+	       (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
 }
 
 /* The first octets of a direction: from the beginning, or from somewhere. */
@@ -291,7 +293,7 @@ void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
 
 	if (c && t->ev.flags & ZC_PLAIN_FRESH)
 		c->stream.watched = 1;
-	if (c && (t->dir == ZC_RX || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
+	if (c && (t->dir == ZC_RX || !t->plain_len || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
 		tie_evidence(e, c, t->sock);
 }
 
@@ -301,7 +303,7 @@ void plain_on_fault(struct engine *e, const struct zc_ev_fault *f)
 	struct conn *s = f->sock ? conn_find(&e->conns, f->sock) : c ? c->carrier : NULL;
 
 	if (s)
-		engine_tls_fault(s, f->reason);
+		tls_conn_fault(s, f->lib, f->reason);
 }
 
 /* ---- ends */
@@ -323,7 +325,9 @@ void plain_forget(struct conn *c)
 {
 	if (c->carrier)
 		c->carrier->plain = NULL;
-	if (c->plain)
+	if (c->plain) {
+		tls_conn_hand_over(c, c->plain);
 		c->plain->carrier = NULL;
+	}
 	c->carrier = c->plain = NULL;
 }
