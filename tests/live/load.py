@@ -1,7 +1,10 @@
 """Mixed loads: many kinds of request, from several connections at once."""
 import random
+import re
+import subprocess
 
 from client import Conn, in_threads
+from lib import need
 
 # path, status; for nginx as NGINX_SERVER configures it
 GETS = [('/s/0.txt', 200), ('/s/1k.txt', 200), ('/s/1k.txt', 200), ('/s/100k.txt', 200), ('/none', 404),
@@ -106,3 +109,18 @@ def exercise(t, addr, seed=7, threads=3, n=12, connect=Conn):
         out += [c.response() for _ in range(3)]
         c.close()
     return out
+
+
+class Wrk:
+    """wrk in the background; stop() waits for its end and tells (requests, errors)."""
+
+    def __init__(self, t, url, seconds):
+        need('wrk')
+        self.p = t.start(['wrk', '-t1', '-c16', f'-d{seconds}s', url], stdout=subprocess.PIPE, text=True)
+
+    def stop(self):
+        out = self.p.stdout.read()
+        self.p.wait()
+        m = re.search(r'(\d+) requests in', out)
+        errors = re.findall(r'(?:Socket errors|Non-2xx).*', out)
+        return int(m.group(1)) if m else 0, errors

@@ -15,7 +15,7 @@ import time
 
 from client import Conn
 from h2tools import lines
-from lib import HERE, Skip, free_port, need, query_id, wait_for, wait_port
+from lib import HERE, free_port, need, query_id, wait_for, wait_port
 from servers import Nginx
 
 VERSIONS = {'1.2': ssl.TLSVersion.TLSv1_2, '1.3': ssl.TLSVersion.TLSv1_3}
@@ -398,23 +398,6 @@ class Apache:
                 return [x.rstrip('\n').split('|') for x in f if x.endswith('\n')]
         wait_for(lambda: len(read()) >= n, 3, 0.02)
         return read()
-
-
-def breakpoints(pid, name):
-    """How many octets of the code of a mapped file differ from that file: uprobes are what does that."""
-    differ = 0
-    with open(f'/proc/{pid}/maps', encoding='ascii') as f:
-        rows = [x.split() for x in f if name in x and x.split()[1] == 'r-xp']
-    for row in rows:
-        begin, end = (int(x, 16) for x in row[0].split('-'))
-        with open(f'/proc/{pid}/mem', 'rb') as mem, open(f'/proc/{pid}/map_files/{row[0]}', 'rb') as file:
-            mem.seek(begin)
-            file.seek(int(row[2], 16))
-            a, b = mem.read(end - begin), file.read(end - begin)
-        differ += sum(x != y for x, y in zip(a, b)) if a != b else 0
-    if not rows:
-        raise AssertionError(f'{name} is not mapped by {pid}')
-    return differ
 
 
 class Peer:
