@@ -217,6 +217,12 @@ int attach__start(struct attach *a)
 	return 0;
 }
 
+const struct tlsbin_given *attach__tls_symbols(const struct attach *a, size_t *n)
+{
+	*n = a->ngiven;
+	return a->given;
+}
+
 void attach__tls(struct attach *a, void (*fn)(void *ctx, const struct attach_tls *t), void *ctx)
 {
 	if (a->tls)
@@ -271,6 +277,7 @@ void attach__free(struct attach *a)
 {
 	if (!a)
 		return;
+	attach__measure(a, 0);
 	tls_free(a->tls);
 	attach_ring_release(a);
 	probes_release(&a->probes);

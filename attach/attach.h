@@ -45,6 +45,12 @@ struct attach_tls {
 	int attached;
 };
 
+/* One of our programs in the kernel, and what it has cost while attach__measure was on. */
+struct attach_probe {
+	const char *name;
+	uint64_t runs, ns; /* in all; ns of all runs */
+};
+
 struct attach *attach__new(const struct attach_options *o); /* NULL: out of memory */
 int attach__add_ports(struct attach *a, uint16_t first, uint16_t last);
 int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
@@ -58,6 +64,15 @@ void attach__all(struct attach *a);
 
 /* LIB:FUNC=ADDRESS, where a function of a TLS library is in programs that do not say it. */
 int attach__add_tls_symbol(struct attach *a, const char *text);
+struct tlsbin_given;
+/* What attach__add_tls_symbol was told; borrowed. */
+const struct tlsbin_given *attach__tls_symbols(const struct attach *a, size_t *n);
+
+/*
+ * Calls fn for the processes that the selectors other than ports choose now, some perhaps more than
+ * once. Needs no start and no privilege.
+ */
+int attach__selected(struct attach *a, void (*fn)(void *ctx, pid_t pid), void *ctx);
 
 /* Load, attach, look at what exists. Everything that happens after it returns 0 is seen. */
 int attach__start(struct attach *a);
@@ -71,6 +86,13 @@ const char *attach__what(const struct attach *a);
 const char *attach__error(const struct attach *a);
 /* Each TLS library of each traced process, as it is now. */
 void attach__tls(struct attach *a, void (*fn)(void *ctx, const struct attach_tls *t), void *ctx);
+
+/*
+ * The kernel's statistics of BPF programs on (1) or off (0). They cost something with every run of
+ * every such program on the host, so for as long as somebody looks. 0 or a negative errno.
+ */
+int attach__measure(struct attach *a, int on);
+void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p), void *ctx);
 
 /*
  * 1 while something can still happen; 0 when every process selected by --pid or COMMAND has ended

@@ -69,6 +69,7 @@ struct attach {
 	uint64_t last_event;
 	int batch;
 	struct source_stats stats;
+	int stats_fd; /* keeps the kernel's statistics on; 0: they are off */
 	int exited; /* a selected process has ended since we last looked */
 
 	int described; /* what[] is complete */
@@ -98,7 +99,8 @@ void tasks_check_gone(struct attach *a);
 void tasks_on_process(struct attach *a, const struct zc_ev_process *p);
 int tasks_any_left(struct attach *a);
 
-/* cgroup.c */
+/* cgroup.c: where version 2 is mounted, 0 if found; its root, mounted for us alone if need be. */
+int cgroup_mount_point(char *path, size_t size);
 int cgroup_root_open(char *err, size_t errlen);
 
 /* ring.c */

@@ -74,6 +74,11 @@ struct tls *tls_new(struct attach *a)
 	return t;
 }
 
+const struct bpf_object *tls_object(const struct tls *t)
+{
+	return t->probes ? uprobes_object(t->probes) : NULL;
+}
+
 /* ---- files */
 
 static void file_free(struct tls_file *f)

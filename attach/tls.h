@@ -18,6 +18,7 @@
 #define TLS_MAX_FILES 8192u
 
 struct tls;
+struct bpf_object;
 
 struct tls *tls_new(struct attach *a); /* NULL: out of memory */
 void tls_free(struct tls *t);	       /* takes all probes out; NULL is allowed */
@@ -34,6 +35,9 @@ void tls_on_process(struct tls *t, const struct zc_ev_process *p);
 /* Reads what has been mapped since; to be called with every look at the ring. */
 void tls_poll(struct tls *t);
 void tls_watch(struct tls *t, int epoll_fd);
+
+/* The loaded kernel side; NULL: nothing had to be loaded so far. */
+const struct bpf_object *tls_object(const struct tls *t);
 
 void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row), void *ctx);
 

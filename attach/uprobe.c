@@ -99,6 +99,11 @@ void uprobes_free(struct uprobes *u)
 	free(u);
 }
 
+const struct bpf_object *uprobes_object(const struct uprobes *u)
+{
+	return u->obj;
+}
+
 int uprobes_multi(const struct uprobes *u)
 {
 	return u->multi;

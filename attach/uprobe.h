@@ -10,6 +10,7 @@
 
 struct attach;
 struct bpf_link;
+struct bpf_object;
 struct uprobes;
 
 /* The links of one library in one process. Zeroed: none. */
@@ -35,6 +36,9 @@ void uprobes_free(struct uprobes *u);
 int uprobes_attach(struct uprobes *u, int file_fd, pid_t pid, const struct tlsbin *bin,
 		   struct uprobe_set *out);
 void uprobes_detach(struct uprobe_set *s);
+
+/* The loaded kernel side; borrowed. */
+const struct bpf_object *uprobes_object(const struct uprobes *u);
 
 /* Are all points of a file put in by one call of the kernel (Linux 6.6), or one by one? */
 int uprobes_multi(const struct uprobes *u);

@@ -256,7 +256,7 @@ static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *
 		return;
 	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66)
 		s->tls = ZC_SOCK_TLS;
-	else if (++s->looked >= 8)
+	else if (!s->late && ++s->looked >= 8) /* we may have joined within a long record */
 		s->tls = ZC_SOCK_CLEAR;
 }
 

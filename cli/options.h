@@ -70,6 +70,7 @@ struct options {
 	unsigned slowest;     /* traces; 0: all */
 	int resolve;	      /* ask DNS for names of peers */
 	int stats, quiet, verbose;
+	int doctor, list; /* diagnosis, or the services here, instead of tracing */
 
 	char error[256];
 };

@@ -59,7 +59,12 @@ struct half {
 };
 
 /* Of a connection that is a TLS stream, see plain.h. */
+struct plain_wait;
+
 struct conn_stream {
+	struct list waiting;	  /* in engine.plain_waiting */
+	struct plain_wait *waits; /* read, and to be taken later */
+	uint32_t nwaits;
 	uint64_t candidate; /* socket that evidence points to */
 	uint64_t wire_time; /* when the last octets read had arrived */
 	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
@@ -142,6 +147,8 @@ struct conn {
 	uint32_t pid, tid;   /* tid: of the thread that read the last request, see exchange_link.c */
 	uint32_t blind_pid;  /* process that may serve a request on it that was not seen; 0: none */
 	char comm[17];
+	uint32_t peer_pid; /* of the process at the other end; 0: not known, or not on this host */
+	char peer_comm[17];
 	uint64_t id_hash;
 	int id_hash_valid;
 

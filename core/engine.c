@@ -345,10 +345,12 @@ static int first_dir(const struct conn *c)
 static void flush_streams(struct engine *e, struct conn *c)
 {
 	struct stream_sink k = sink_of(e, c);
-	int d = first_dir(c);
+	int d;
 
 	if (c->forgotten)
 		return;
+	plain_flush(e, c);
+	d = first_dir(c);
 	stream_flush(&c->half[d].stream, &k, e->now);
 	stream_flush(&c->half[!d].stream, &k, e->now);
 }
@@ -356,6 +358,7 @@ static void flush_streams(struct engine *e, struct conn *c)
 static void destroy_conn(struct engine *e, struct conn *c)
 {
 	exchange_conn_known(e, c);
+	plain_drop(c);
 	plain_forget(c);
 	for (int d = 0; d < 2; d++)
 		stream_release(&c->half[d].stream, &e->pool);
@@ -578,6 +581,16 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 	exchange_conn_late(e, c);
 }
 
+static void on_peer(struct engine *e, const struct zc_ev_peer *p)
+{
+	struct conn *c = conn_find(&e->conns, p->ev.conn);
+
+	if (!c)
+		return;
+	c->peer_pid = p->pid;
+	memcpy(c->peer_comm, p->comm, sizeof(p->comm));
+}
+
 static void on_established(struct engine *e, const struct zc_ev *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->conn);
@@ -726,6 +739,8 @@ static void tick(struct engine *e)
 	e->ticked = e->now;
 	if (!list_empty(&e->stalled))
 		run_stalled(e);
+	if (!list_empty(&e->plain_waiting))
+		plain_tick(e);
 	while (!list_empty(&e->closing)) {
 		struct conn *c = list_entry(e->closing.next, struct conn, closing);
 
@@ -761,6 +776,7 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_ESTABLISHED: on_established(e, ev); break;
 	case ZC_EV_CLOSE: on_close(e, p); break;
 	case ZC_EV_OWNER: on_owner(e, p); break;
+	case ZC_EV_PEER: on_peer(e, p); break;
 	case ZC_EV_LOST: on_lost(e, p); break;
 	case ZC_EV_PLAIN: plain_on_data(e, p); break;
 	case ZC_EV_TIE: plain_on_tie(e, p); break;
@@ -800,6 +816,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->waiting);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->plain_waiting);
 	list_init(&e->held);
 	return e;
 }

@@ -18,6 +18,7 @@ struct engine {
 	struct list waiting; /* exchanges, by deadline */
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
+	struct list plain_waiting; /* TLS streams with c->stream.waits */
 	struct links *links;
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;

@@ -533,9 +533,15 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		return;
 	if (s->pid == c->pid && c->comm[0])
 		s->comm = c->comm;
-	if (e->opt.process_names)
-		e->opt.process_names(e->opt.ctx, s->pid, s->comm, &s->service, &s->runtime,
-				     &s->container);
+	if (e->opt.process_names) {
+		struct process_names names;
+
+		e->opt.process_names(e->opt.ctx, s->pid, &names);
+		s->service = names.service;
+		s->runtime = names.runtime;
+		s->container = names.container;
+		s->container_name = names.container_name;
+	}
 	s->pid &= SOURCE_PID_MASK;
 }
 

@@ -183,6 +183,9 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 	case ZC_EV_LISTEN:
 		((struct zc_ev_listen *)p)->pid = host_pid(in, ((struct zc_ev_listen *)p)->pid);
 		break;
+	case ZC_EV_PEER:
+		((struct zc_ev_peer *)p)->pid = host_pid(in, ((struct zc_ev_peer *)p)->pid);
+		break;
 	case ZC_EV_NAMES:
 		((struct zc_ev_names *)p)->pid = host_pid(in, ((struct zc_ev_names *)p)->pid);
 		break;

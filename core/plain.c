@@ -1,5 +1,7 @@
 #include "core/plain.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/tls.h"
@@ -11,6 +13,8 @@
 #define RECORD_MAX 16384u   /* of content */
 #define RECORD_SPARE 256u   /* what it may have beside it: padding, tickets, a last small record */
 #define AGREE 2u	    /* pieces of evidence that make a tie, or undo one */
+#define PLAIN_PATIENCE 100000000u /* ns that what was read waits for a write to return */
+#define PLAIN_MAX_WAITS 64u
 #define SPREAD 20000u	    /* ns between the first octet's time and the last's that count */
 
 const char *plain_library(const struct conn *c)
@@ -262,20 +266,14 @@ static void on_octets(struct engine *e, struct conn *c, const struct zc_ev_plain
 	}
 }
 
-void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
+static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
 	struct zc_ev_io io = {
 		.ev = {.time = p->dir == ZC_RX ? p->ev.time : p->call_time, .conn = p->ev.conn},
 		.pid = p->pid, .tid = p->tid, .seq = p->seq + p->orig_len, .len = p->orig_len,
 		.dir = p->dir,
 	};
-	struct conn *c;
 
-	if (p->dir > ZC_TX || p->cap_off > p->orig_len || p->cap_len > p->orig_len - p->cap_off)
-		return;
-	c = stream_of(e, p->ev.conn, p->lib, p->pid);
-	if (!c)
-		return;
 	if (p->lost)
 		engine_lost(c);
 	begin(c, p);
@@ -285,6 +283,93 @@ void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
 		tie_evidence(e, c, p->sock);
 	on_octets(e, c, p);
 	engine_io(e, c, &io);
+}
+
+/* ---- what was read while somebody wrote */
+
+struct plain_wait {
+	struct plain_wait *next;
+	struct zc_ev_plain ev; /* its octets follow */
+};
+
+static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
+{
+	struct plain_wait *w, **at = &c->stream.waits;
+
+	if (c->stream.nwaits >= PLAIN_MAX_WAITS)
+		return 0;
+	w = malloc(offsetof(struct plain_wait, ev) + p->ev.size);
+	if (!w)
+		return 0;
+	memcpy(&w->ev, p, p->ev.size);
+	w->next = NULL;
+	while (*at)
+		at = &(*at)->next;
+	*at = w;
+	c->stream.nwaits++;
+	if (!list_linked(&c->stream.waiting))
+		list_append(&e->plain_waiting, &c->stream.waiting);
+	return 1;
+}
+
+static void flush_waits(struct engine *e, struct conn *c)
+{
+	while (c->stream.waits) {
+		struct plain_wait *w = c->stream.waits;
+
+		c->stream.waits = w->next;
+		c->stream.nwaits--;
+		take(e, c, &w->ev);
+		free(w);
+	}
+	list_unlink(&c->stream.waiting);
+}
+
+void plain_tick(struct engine *e)
+{
+	for (struct list *i = e->plain_waiting.next, *next; i != &e->plain_waiting; i = next) {
+		struct conn *c = list_entry(i, struct conn, stream.waiting);
+
+		next = i->next;
+		if (c->stream.waits->ev.ev.time + PLAIN_PATIENCE <= e->now)
+			flush_waits(e, c);
+	}
+}
+
+void plain_flush(struct engine *e, struct conn *c)
+{
+	if (c->stream.waits)
+		flush_waits(e, c);
+}
+
+void plain_drop(struct conn *c)
+{
+	while (c->stream.waits) {
+		struct plain_wait *w = c->stream.waits;
+
+		c->stream.waits = w->next;
+		free(w);
+	}
+	list_unlink(&c->stream.waiting);
+}
+
+void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
+{
+	struct conn *c;
+
+	if (p->dir > ZC_TX || p->cap_off > p->orig_len || p->cap_len > p->orig_len - p->cap_off)
+		return;
+	c = stream_of(e, p->ev.conn, p->lib, p->pid);
+	if (!c)
+		return;
+	if (p->dir == ZC_RX && (c->stream.waits || p->ev.flags & ZC_PLAIN_WRITING) &&
+	    wait_for_write(e, c, p))
+		return;
+	if (p->dir == ZC_RX)
+		plain_flush(e, c); /* no more may wait: in order all the same */
+	take(e, c, p);
+	if (p->dir == ZC_TX)
+		plain_flush(e, c);
 }
 
 void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)

@@ -52,6 +52,7 @@ static const uint32_t event_size[] = {
 	[ZC_EV_PLAIN] = sizeof(struct zc_ev_plain),
 	[ZC_EV_TIE] = sizeof(struct zc_ev_tie),
 	[ZC_EV_FAULT] = sizeof(struct zc_ev_fault),
+	[ZC_EV_PEER] = sizeof(struct zc_ev_peer),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
 #define EVENT_ROOM (sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE)
@@ -73,6 +74,21 @@ static int plain_valid(const struct zc_ev_plain *p)
 static int has_payload(const struct zc_ev *ev)
 {
 	return ev->kind == ZC_EV_SEGMENT || ev->kind == ZC_EV_PLAIN;
+}
+
+/*
+ * A kind that has grown since, in its older form of n octets: what it did not have is zero. Returns
+ * its size now.
+ */
+static size_t event_grow(struct zc_ev *ev, size_t n)
+{
+	const size_t before = sizeof(struct zc_ev_names) - sizeof(((struct zc_ev_names *)0)->container_name);
+
+	if (n != before || ev->kind != ZC_EV_NAMES || ev->size != n)
+		return n;
+	memset((uint8_t *)ev + n, 0, sizeof(struct zc_ev_names) - n);
+	ev->size = sizeof(struct zc_ev_names);
+	return sizeof(struct zc_ev_names);
 }
 
 /* Is the event whole, n octets long? Ends its strings, which costs a valid event nothing. */
@@ -105,6 +121,10 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		((struct zc_ev_names *)ev)->service[63] = 0;
 		((struct zc_ev_names *)ev)->runtime[15] = 0;
 		((struct zc_ev_names *)ev)->container[71] = 0;
+		((struct zc_ev_names *)ev)->container_name[63] = 0;
+		break;
+	case ZC_EV_PEER:
+		((struct zc_ev_peer *)ev)->comm[15] = 0;
 		break;
 	}
 	return 1;
@@ -114,7 +134,7 @@ static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx
 {
 	struct zc_ev *ev = (struct zc_ev *)r->event;
 
-	if (!event_valid(ev, n))
+	if (!event_valid(ev, event_grow(ev, n)))
 		return -EBADMSG;
 	r->stats.events++;
 	if (ev->kind == ZC_EV_LOST) {
