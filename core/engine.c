@@ -467,11 +467,11 @@ static void take_segment(struct engine *e, struct conn *c, int dir, const struct
 {
 	struct stream_sink k = sink_of(e, c);
 
+	/* the kernel side has few slots: another connection may have taken this one's */
+	if (!c->half[dir].cap && g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+		send_want(e, c);
 	if (c->protocol == CONN_OPAQUE) {
 		e->stats.skipped_bytes += g->len;
-		/* the kernel side has few slots: another connection may have taken this one's */
-		if (g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-			send_want(e, c);
 		return;
 	}
 	stream_add(&c->half[dir].stream, &c->half[!dir].stream, &k, g);
@@ -525,9 +525,6 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		c->reset = 1;
 		schedule_burial(e, c, g.time);
 	}
-	/* the kernel side has few slots: another connection may have taken this one's */
-	if (!h->cap && g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-		send_want(e, c);
 	if (g.len || g.syn || g.fin)
 		take_segment(e, c, dir, &g);
 }
