@@ -189,8 +189,6 @@ static void attach_start_tls(struct attach *a)
 	a->tls = tls_new(a);
 	if (!a->tls)
 		return;
-	if (a->command)
-		tls_expect(a->tls, a->command);
 	tls_start(a->tls);
 	tls_watch(a->tls, a->epoll_fd);
 }

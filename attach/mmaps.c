@@ -87,7 +87,7 @@ void mmaps_close(struct mmaps *m)
 void mmaps_watch(const struct mmaps *m, int epoll_fd)
 {
 	for (int i = 0; i < m->ncpus; i++) {
-		struct epoll_event ev = {.events = EPOLLIN, .data.fd = m->cpu[i].fd};
+		struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.fd = m->cpu[i].fd};
 
 		if (m->cpu[i].ring)
 			epoll_ctl(epoll_fd, EPOLL_CTL_ADD, m->cpu[i].fd, &ev);

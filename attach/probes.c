@@ -265,6 +265,8 @@ int probes_look(struct attach *a)
 	/* the first pass may have found processes whose calls matter: only then the connections */
 	if (!err)
 		err = probes_iterate(a, 2, probes_add_listener);
+	if (!err && a->probes.shared->iter_conns)
+		err = probes_iterate(a, 3, probes_add_listener);
 	return err ? probes_explain(a, err, "looking at open sockets") : 0;
 }
 

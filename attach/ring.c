@@ -101,17 +101,19 @@ static void ring_pause(struct attach *a, int timeout_ms)
 	struct timespec t = {0};
 
 	if (now - a->last_event > LOOK_NS) {
-		/* nothing came last time: an empty ring's descriptor sleeps until it fills up */
+		/* nothing came last time */
 		int ms = now - a->last_event < QUIET_NS && timeout_ms > QUIET_LOOK_MS ? QUIET_LOOK_MS :
 											 timeout_ms;
 
-		epoll_wait(a->epoll_fd, ready, 1, ms);
+		t.tv_sec = ms / 1000;
+		t.tv_nsec = ms % 1000 * 1000000L;
+	} else if (due > now && timeout_ms) {
+		t.tv_nsec = (long)(due - now);
+	} else {
 		return;
 	}
-	if (due <= now || !timeout_ms)
-		return;
-	t.tv_nsec = (long)(due - now);
-	nanosleep(&t, NULL);
+	/* only what wakes us ends the wait: it is not enough that there is something in the ring */
+	epoll_pwait2(a->epoll_fd, ready, 1, &t, NULL);
 }
 
 static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
@@ -174,12 +176,13 @@ static const struct source_ops ring_ops = {
 
 static int watch_ring(struct attach *a)
 {
-	struct epoll_event ev = {.events = EPOLLIN};
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring");
 
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (a->epoll_fd < 0)
 		return -errno;
-	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(a->ring), &ev) ? -errno : 0;
+	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
 int attach_ring_open(struct attach *a)

@@ -15,6 +15,7 @@
 #include "attach/attach_priv.h"
 #include "attach/maps.h"
 #include "attach/mmaps.h"
+#include "attach/reaper.h"
 #include "attach/tlsbin.h"
 #include "attach/uprobe.h"
 
@@ -28,6 +29,7 @@ struct tls_file {
 	int fd;		   /* kept open for the probes of later processes; -1: nothing in it */
 	int nbins;
 	int everywhere; /* its probes are in all processes */
+	int usual;	/* programs load it */
 	struct tlsbin bin[TLSBIN_MAX];
 	struct uprobe_set global[TLSBIN_MAX];
 };
@@ -53,6 +55,7 @@ struct tls {
 	struct attach *attach;
 	struct uprobes *probes;
 	struct mmaps *mmaps;
+	struct reaper *reaper;
 	struct tls_file *file[BUCKETS];
 	struct tls_proc *proc[BUCKETS];
 	unsigned nfiles, nprocs, ndirty;
@@ -267,14 +270,14 @@ static struct tls_proc *proc_find(const struct tls *t, pid_t pid)
 	return p;
 }
 
-static void proc_free(struct tls_proc *p)
+static void proc_free(struct tls *t, struct tls_proc *p)
 {
 	while (p->hooks) {
 		struct tls_hook *h = p->hooks;
 
 		p->hooks = h->next;
 		for (int i = 0; i < TLSBIN_MAX; i++)
-			uprobes_detach(&h->set[i]);
+			reaper_take(t->reaper, &h->set[i]);
 		free(h);
 	}
 	free(p);
@@ -291,7 +294,7 @@ static void proc_remove(struct tls *t, pid_t pid)
 		return;
 	*at = p->next;
 	t->nprocs--;
-	proc_free(p);
+	proc_free(t, p);
 }
 
 static void proc_name(struct tls_proc *p)
@@ -389,10 +392,10 @@ static const char *const library_names[] = {
 	"libssl.so.3", "libssl.so.1.1", "libcrypto.so.3", "libcrypto.so.1.1", "libgnutls.so.30",
 };
 
-static void expect_file(struct tls *t, struct tls_proc *p, const char *path)
+static void usual_file(struct tls *t, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct tls_file *f;
+	struct tls_file *f = NULL;
 	struct stat st;
 
 	if (fd < 0)
@@ -401,21 +404,30 @@ static void expect_file(struct tls *t, struct tls_proc *p, const char *path)
 		f = file_find(t, st.st_dev, st.st_ino);
 		if (!f)
 			f = file_add(t, st.st_dev, st.st_ino, fd, path, 0);
-		if (f && has_points(f))
-			hook_add(t, p, f, 0);
 	}
+	if (f && has_points(f))
+		f->usual = 1;
 	close(fd);
 }
 
-static void expect_libraries(struct tls *t, struct tls_proc *p)
+static void usual_files(struct tls *t)
 {
 	char path[128];
 
 	for (size_t d = 0; d < sizeof(library_dirs) / sizeof(library_dirs[0]); d++)
 		for (size_t n = 0; n < sizeof(library_names) / sizeof(library_names[0]); n++) {
 			snprintf(path, sizeof(path), "%s/%s", library_dirs[d], library_names[n]);
-			expect_file(t, p, path);
+			usual_file(t, path);
 		}
+}
+
+/* Before it begins to use them; milliseconds count. */
+static void expect_libraries(struct tls *t, struct tls_proc *p)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct tls_file *f = t->file[i]; f; f = f->next)
+			if (f->usual)
+				hook_add(t, p, f, 0);
 }
 
 void tls_expect(struct tls *t, pid_t pid)
@@ -522,6 +534,12 @@ static void target_all(struct tls *t)
 		closedir(proc);
 }
 
+/* May processes become targets that do not exist yet? Their first call may come soon after. */
+static int expects_others(const struct attach *a)
+{
+	return a->command || a->comms || a->exes || a->config.ncgroup || a->config.follow || a->config.all;
+}
+
 void tls_start(struct tls *t)
 {
 	int fd = t->attach->probes.tasks_fd;
@@ -533,6 +551,13 @@ void tls_start(struct tls *t)
 		attach_note(t->attach, "tls-dlopen",
 			    "TLS libraries that are loaded later may be missed: perf_event_open: %s",
 			    strerror(errno));
+	t->reaper = reaper_new();
+	if (expects_others(t->attach)) {
+		probes_ready(t);
+		usual_files(t);
+	}
+	if (t->attach->command)
+		tls_expect(t, t->attach->command);
 	if (t->attach->config.all)
 		target_all(t);
 	while (!bpf_map_get_next_key(fd, prev, &key)) {
@@ -574,7 +599,7 @@ void tls_free(struct tls *t)
 			struct tls_proc *p = t->proc[i];
 
 			t->proc[i] = p->next;
-			proc_free(p);
+			proc_free(t, p);
 		}
 		while (t->file[i]) {
 			struct tls_file *f = t->file[i];
@@ -583,6 +608,7 @@ void tls_free(struct tls *t)
 			file_free(f);
 		}
 	}
+	reaper_free(t->reaper);
 	mmaps_close(t->mmaps);
 	uprobes_free(t->probes);
 	free(t);

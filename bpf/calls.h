@@ -75,13 +75,19 @@ struct {
 	__type(value, __s64);
 } zc_gooff SEC(".maps");
 
+/*
+ * Without relocations of its own tls.bpf.c needs no type information of the kernel, the parsing of
+ * which takes longer than all else: the offset comes from sock.bpf.c.
+ */
 static __always_inline __u64 fs_base(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	const struct zc_shared *sh = shared();
+	__u64 task = bpf_get_current_task(), base = 0;
 
-	if (!bpf_core_field_exists(task->thread.fsbase))
+	if (!sh || !sh->fsbase_off)
 		return 0;
-	return BPF_CORE_READ(task, thread.fsbase);
+	bpf_probe_read_kernel(&base, sizeof(base), (void *)(task + sh->fsbase_off));
+	return base;
 }
 
 /* The goroutine that runs on this thread; 0: not known. */
@@ -250,7 +256,7 @@ static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *
 		return;
 	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66)
 		s->tls = ZC_SOCK_TLS;
-	else if (++s->looked >= 8)
+	else if (!s->late && ++s->looked >= 8) /* we may have joined within a long record */
 		s->tls = ZC_SOCK_CLEAR;
 }
 

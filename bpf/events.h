@@ -44,6 +44,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_PLAIN 11
 #define ZC_EV_TIE 12
 #define ZC_EV_FAULT 13
+#define ZC_EV_PEER 14
 
 /* Ids of TLS streams stand beside socket cookies, and have this bit. */
 #define ZC_TLS_STREAM (1ull << 63)
@@ -189,6 +190,15 @@ struct zc_ev_lost {
 };
 ZC_ASSERT_SIZE(struct zc_ev_lost, 40);
 
+/* PEER: the process at the other end, which is on this host and need not be traced. */
+struct zc_ev_peer {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 pad;
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_peer, 48);
+
 /*
  * NAMES: what user space found out about a process when it was first seen, so that a recording
  * can be replayed where the process does not exist. Made by user space only; holds for this pid
@@ -202,8 +212,9 @@ struct zc_ev_names {
 	char service[64];
 	char runtime[16];
 	char container[72];
+	char container_name[64]; /* not in recordings of older versions */
 };
-ZC_ASSERT_SIZE(struct zc_ev_names, 184);
+ZC_ASSERT_SIZE(struct zc_ev_names, 248);
 
 /*
  * PLAIN: octets that an application read from or wrote to a TLS library. ev.conn is the stream's
@@ -216,11 +227,13 @@ ZC_ASSERT_SIZE(struct zc_ev_names, 184);
  * With a socket, RX: wire_time is when the first of the octets that were read there arrived.
  * TX: when the first of them left. 0: not known. wire_len: how many were read or sent there.
  * ZC_PLAIN_FRESH: the process was being observed when it first used that socket, and nothing
- * of the stream was missed. CLOSE with such an id tells that the library's object is freed.
+ * of the stream was missed. ZC_PLAIN_WRITING: somebody else's write to the stream has begun and has
+ * not been told yet, and what was read may be the answer to it. CLOSE with such an id tells that the library's object is freed.
  */
 #define ZC_PLAIN_INSIDE 0x1
 #define ZC_PLAIN_BEFORE 0x2
 #define ZC_PLAIN_FRESH 0x4
+#define ZC_PLAIN_WRITING 0x8
 
 struct zc_ev_plain {
 	struct zc_ev ev;
@@ -247,7 +260,8 @@ ZC_ASSERT_SIZE(struct zc_ev_plain, 96);
  * TIE: more evidence of a stream's socket, where the library itself uses none (memory BIOs). RX:
  * what the thread had read from sock went into a call that gave no plaintext (a handshake, or part
  * of a record). TX: plain_len octets of this stream alone had been written to the library, and the
- * thread's next write to a socket that speaks TLS was this one, of wire_len octets.
+ * thread's next write to a socket that speaks TLS was this one, of wire_len octets; plain_len 0:
+ * there was a call for the handshake.
  */
 struct zc_ev_tie {
 	struct zc_ev ev; /* flags: ZC_PLAIN_FRESH; conn: the stream */

@@ -55,7 +55,7 @@ struct zc_sock {
 	__u8 looked; /* segments without a sign of TLS */
 	__u8 tls_used; /* a process whose TLS is probed has read or written it */
 	__u8 hooked;   /* and was probed already when it first did */
-	__u8 pad;
+	__u8 dialled;  /* a segment has left it; of interest if it connected */
 	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 sent_time; /* when the last octets left, kept with tls */
@@ -94,18 +94,22 @@ struct {
 	__type(value, __u32);
 } zc_called SEC(".maps");
 
+static __always_inline int is_loopback(const __u32 addr[4])
+{
+	int v4 = !addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff);
+
+	return v4 ? (addr[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000)
+		  : !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
+}
+
 static __always_inline void called_fill(struct zc_called *k, const __u32 addr[4], __u16 port,
 					__u32 netns)
 {
-	int v4 = !addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff);
-	int loopback = v4 ? (addr[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000)
-			  : !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
-
 	k->addr[0] = addr[0];
 	k->addr[1] = addr[1];
 	k->addr[2] = addr[2];
 	k->addr[3] = addr[3];
-	k->netns = loopback ? netns : 0;
+	k->netns = is_loopback(addr) ? netns : 0;
 	k->port = port;
 }
 

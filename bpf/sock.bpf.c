@@ -6,6 +6,7 @@
  */
 #include "bpf/calls.h"
 #include "bpf/segment.h"
+#include "bpf/peer.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -69,6 +70,8 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
 	if (!s)
 		s = skb_sock(skb, sk);
+	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->dialled)
+		peer_dials(skb, s);
 	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)) || seg_parse(skb, &g))
 		return 1;
 	if (!s->tls)
@@ -268,11 +271,13 @@ static __always_inline void on_accepted(struct sock *sk)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 verdict, server;
 	__u64 listener;
+	char comm[16];
 
 	if (!s || !tp)
 		return;
 	listener = s->listener ? s->conn : 0;
 	server = s->pid;
+	__builtin_memcpy(comm, s->comm, sizeof(comm));
 	verdict = s->verdict;
 	sock_reset(s, bpf_get_socket_cookie(sk));
 	fill_sock(s, sk);
@@ -283,12 +288,15 @@ static __always_inline void on_accepted(struct sock *sk)
 		if (listener && server != zc_cfg.self) /* it may make calls before it reads */
 			task_add(server, ZC_TASK_SERVES);
 	}
+	if (s->verdict != VERDICT_NO) {
+		s->seq[ZC_RX] = tp->rcv_nxt;
+		s->seq[ZC_TX] = tp->snd_nxt;
+		s->has_seq = 1;
+		emit_open(s, sk);
+	}
+	peer_accepted(s, tp->rcv_nxt, listener ? server : 0, comm);
 	if (s->verdict == VERDICT_NO)
 		return;
-	s->seq[ZC_RX] = tp->rcv_nxt;
-	s->seq[ZC_TX] = tp->snd_nxt;
-	s->has_seq = 1;
-	emit_open(s, sk);
 	if (listener)
 		stash_flush(s, listener);
 }
@@ -331,7 +339,7 @@ int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 	return 0;
 }
 
-/* ---- what exists already: pass 1 takes up listeners, pass 2 connections */
+/* ---- what exists already: pass 1 takes up listeners, pass 2 connections, pass 3 their peers */
 
 static __always_inline void iter_comm(struct zc_sock *s, struct task_struct *task)
 {
@@ -402,6 +410,7 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 	if (s->verdict != VERDICT_YES || s->announced)
 		return;
 	emit_open(s, sk);
+	peer_late(s, sk);
 	if (sh)
 		__sync_fetch_and_add(&sh->iter_conns, 1);
 }
@@ -418,6 +427,8 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file || !sh)
 		return 0;
+	if (!sh->fsbase_off && bpf_core_field_exists(task->thread.fsbase))
+		sh->fsbase_off = bpf_core_field_offset(task->thread.fsbase);
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
@@ -430,6 +441,8 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 			iter_listener(ctx->meta, sk, task, flags);
 	} else if (sh->iter_pass == 2 && sk->__sk_common.skc_state != TCP_CLOSE_) {
 		iter_connection(sk, task, flags);
+	} else if (sh->iter_pass == 3) {
+		peer_look(sk, task);
 	}
 	return 0;
 }

@@ -26,6 +26,8 @@ struct zc_stream {
 	__u8 fresh;
 	__u8 told; /* user space knows of it */
 	__u8 pad;
+	__u32 writing; /* calls under way that write, in Go */
+	__u32 pad2;
 };
 
 struct {
@@ -333,6 +335,7 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 {
 	__u32 tgid = (__u32)(pid_tgid >> 32);
 	struct zc_stream *s = stream_get(tgid, c->stream);
+	int wrote_meanwhile;
 	struct parts t = {};
 
 	if (!s)
@@ -346,6 +349,9 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	}
 	t.p.lib = c->lib;
 	t.p.dir = writes(c->func) ? ZC_TX : ZC_RX;
+	if (c->lib == ZC_TLS_GO && t.p.dir == ZC_TX && s->writing)
+		__sync_fetch_and_sub(&s->writing, 1);
+	wrote_meanwhile = s->writing && t.p.dir == ZC_RX;
 	t.p.wire_time = c->wire_time;
 	t.p.wire_last = c->wire_last;
 	t.p.wire_len = c->wire_len;
@@ -357,6 +363,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 		; /* a goroutine is not a thread: what that did before is no evidence */
 	} else if (t.p.dir == ZC_RX) {
 		near_reading(&t, pid_tgid, c->stream, s->id, n);
+		if (!n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX]) /* a handshake has something to say */
+			near_writing(pid_tgid, s, c->stream, 0, c->lib);
 	} else if (n) {
 		near_writing(pid_tgid, s, c->stream, n, c->lib);
 	}
@@ -368,6 +376,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	}
 	if (!n)
 		return;
+	if (wrote_meanwhile)
+		t.p.flags |= ZC_PLAIN_WRITING;
 	t.p.buf = c->buf;
 	t.p.call_time = c->time;
 	t.p.pid = tgid;
@@ -531,6 +541,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
 	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
+	struct zc_stream *s;
 
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
@@ -543,6 +554,9 @@ int tls_go_enter(struct pt_regs *ctx)
 	c.buf = GO_2(ctx);
 	c.time = bpf_ktime_get_ns();
 	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
+	s = c.func == ZC_TLS_GO_WRITE ? stream_get(key.tgid, c.stream) : 0;
+	if (s)
+		__sync_fetch_and_add(&s->writing, 1);
 	return 0;
 }
 

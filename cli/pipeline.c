@@ -141,13 +141,9 @@ static void on_want(void *session, const struct zc_policy *w)
 		s->origin.source->ops->want(s->origin.source, w);
 }
 
-static void process_names(void *session, uint32_t pid, const char *comm, const char **service,
-			  const char **runtime, const char **container)
+static void process_names(void *session, uint32_t pid, struct process_names *out)
 {
-	struct session *s = session;
-
-	(void)comm;
-	procnames__get(s->names, pid, service, runtime, container);
+	procnames__get(((struct session *)session)->names, pid, out);
 }
 
 static struct str route_of(void *session, struct str path)

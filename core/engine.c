@@ -8,6 +8,7 @@
 #include "core/http1_conn.h"
 #include "core/http2_conn.h"
 #include "core/plain.h"
+#include "core/tls_conn.h"
 #include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
@@ -33,6 +34,7 @@ const struct conn_ops *conn_ops_of(const struct conn *c)
 	case CONN_HTTP1: return &http1_conn_ops;
 	case CONN_HTTP2: return &http2_conn_ops;
 	case CONN_WEBSOCKET: return &websocket_conn_ops;
+	case CONN_TLS: return &tls_conn_ops;
 	default: return NULL;
 	}
 }
@@ -114,6 +116,16 @@ static int review_want(const struct conn *c, struct half *h)
 	return change || (c->told && h->stream.started && next > h->skip_to + SKIP_MAX);
 }
 
+/* What its plaintext tells need not be told again by its ciphertext. */
+static int review_quiet(struct conn *c)
+{
+	if (c->protocol != CONN_TLS || !c->plain || c->tls->wire || c->quiet)
+		return 0;
+	tls_conn_twin(c);
+	c->quiet = 1;
+	return 1;
+}
+
 /* A policy is about both directions: where nothing was seen yet, skip_to could hit anything. */
 static int can_tell(const struct engine *e, const struct conn *c)
 {
@@ -131,6 +143,7 @@ static void update_want(struct engine *e, struct conn *c)
 		return;
 	change = review_want(c, &c->half[ZC_RX]);
 	change |= review_want(c, &c->half[ZC_TX]);
+	change |= review_quiet(c);
 	if (change)
 		send_want(e, c);
 }
@@ -224,11 +237,30 @@ static int probe_http2(struct conn *c, struct half *h, const uint8_t *p, size_t 
 	return http2_conn_begin(c, start, client);
 }
 
+/* Begins TLS and returns 1; 0: more is needed; -1: no. */
+static int probe_tls(struct conn *c, const struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	/* of a connection that we have joined, records are where segments begin */
+	if (c->late && pos > h->stream.cur_pos)
+		return -1;
+	switch (tls_probe(p, n, !c->late)) {
+	case PROBE_NO: return -1;
+	case PROBE_MORE: return 0;
+	case PROBE_YES: break;
+	}
+	if (!tls_conn_begin(c, stream_time(&h->stream, pos)))
+		return -1;
+	return 1;
+}
+
 static size_t find_protocol(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
 			    size_t n, uint64_t pos)
 {
-	int request_dir, http2 = probe_http2(c, h, p, n, pos);
+	int request_dir, http2, tls = probe_tls(c, h, p, n, pos);
 
+	if (tls >= 0) /* its first octet can be that of nothing else */
+		return tls ? tls_conn_ops.data(c, h, p, n, pos) : 0;
+	http2 = probe_http2(c, h, p, n, pos);
 	if (http2 == 1)
 		return http2_conn_ops.data(c, h, p, n, pos);
 	if (!http2)
@@ -313,10 +345,12 @@ static int first_dir(const struct conn *c)
 static void flush_streams(struct engine *e, struct conn *c)
 {
 	struct stream_sink k = sink_of(e, c);
-	int d = first_dir(c);
+	int d;
 
 	if (c->forgotten)
 		return;
+	plain_flush(e, c);
+	d = first_dir(c);
 	stream_flush(&c->half[d].stream, &k, e->now);
 	stream_flush(&c->half[!d].stream, &k, e->now);
 }
@@ -324,9 +358,11 @@ static void flush_streams(struct engine *e, struct conn *c)
 static void destroy_conn(struct engine *e, struct conn *c)
 {
 	exchange_conn_known(e, c);
+	plain_drop(c);
 	plain_forget(c);
 	for (int d = 0; d < 2; d++)
 		stream_release(&c->half[d].stream, &e->pool);
+	tls_conn_free(c);
 	conn_remove(&e->conns, c);
 }
 
@@ -489,6 +525,9 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		c->reset = 1;
 		schedule_burial(e, c, g.time);
 	}
+	/* the kernel side has few slots: another connection may have taken this one's */
+	if (!h->cap && g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+		send_want(e, c);
 	if (g.len || g.syn || g.fin)
 		take_segment(e, c, dir, &g);
 }
@@ -540,6 +579,16 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 	c->pid = o->pid;
 	memcpy(c->comm, o->comm, sizeof(o->comm));
 	exchange_conn_late(e, c);
+}
+
+static void on_peer(struct engine *e, const struct zc_ev_peer *p)
+{
+	struct conn *c = conn_find(&e->conns, p->ev.conn);
+
+	if (!c)
+		return;
+	c->peer_pid = p->pid;
+	memcpy(c->peer_comm, p->comm, sizeof(p->comm));
 }
 
 static void on_established(struct engine *e, const struct zc_ev *ev)
@@ -663,6 +712,8 @@ void engine_tied(struct engine *e, struct conn *c)
 {
 	if (e->opt.on_want)
 		send_want(e, c);
+	if (c->carrier)
+		update_want(e, c->carrier);
 }
 
 void engine_ignore(struct engine *e, struct conn *c)
@@ -688,6 +739,8 @@ static void tick(struct engine *e)
 	e->ticked = e->now;
 	if (!list_empty(&e->stalled))
 		run_stalled(e);
+	if (!list_empty(&e->plain_waiting))
+		plain_tick(e);
 	while (!list_empty(&e->closing)) {
 		struct conn *c = list_entry(e->closing.next, struct conn, closing);
 
@@ -723,6 +776,7 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_ESTABLISHED: on_established(e, ev); break;
 	case ZC_EV_CLOSE: on_close(e, p); break;
 	case ZC_EV_OWNER: on_owner(e, p); break;
+	case ZC_EV_PEER: on_peer(e, p); break;
 	case ZC_EV_LOST: on_lost(e, p); break;
 	case ZC_EV_PLAIN: plain_on_data(e, p); break;
 	case ZC_EV_TIE: plain_on_tie(e, p); break;
@@ -762,6 +816,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->waiting);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->plain_waiting);
 	list_init(&e->held);
 	return e;
 }

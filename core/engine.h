@@ -28,6 +28,11 @@ struct note {
 	int nfields;
 };
 
+/* What a process is called; NULL: not known. */
+struct process_names {
+	const char *service, *runtime, *container, *container_name;
+};
+
 struct engine_options {
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
 	int keep_fields;      /* keep field lines of heads for the sinks */
@@ -39,8 +44,7 @@ struct engine_options {
 	/* feedback to the kernel side; NULL: none */
 	void (*on_want)(void *ctx, const struct zc_policy *w);
 	/* names for a process that an event mentions; may be NULL. Strings live until the next call. */
-	void (*process_names)(void *ctx, uint32_t pid, const char *comm, const char **service,
-			      const char **runtime, const char **container);
+	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
 	struct str (*route)(void *ctx, struct str path);
 	void *ctx;
@@ -80,6 +84,8 @@ struct engine_conn {
 	uint16_t local_port, remote_port;
 	int is_server;		/* 1: requests come in; 0: they go out; -1: none was seen */
 	const char *protocol;	/* "http/1.1"; "opaque": nothing that we know; NULL: not known yet */
+	const char *tls_version; /* "1.3"; NULL: not known, or no TLS */
+	const char *tls_sni;	/* the name that the client asked for; NULL: same */
 	uint32_t pid;
 	const char *comm;
 	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */

@@ -18,6 +18,7 @@ struct engine {
 	struct list waiting; /* exchanges, by deadline */
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
+	struct list plain_waiting; /* TLS streams with c->stream.waits */
 	struct links *links;
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;
@@ -28,8 +29,9 @@ struct engine {
 	uint64_t lost_bytes, lost_told, lost_told_bytes, lost_told_time;
 	struct engine_stats stats;
 	struct http2_scratch *scratch; /* NULL: no HTTP/2 so far */
+	uint32_t tls_opening;	       /* TLS connections whose handshake is followed */
 	size_t http2_octets;	       /* of memory for HTTP/2 connections */
-	char unseen_route[32];	       /* for the time of a span */
+	char made_route[288];	       /* for the time of a span */
 };
 
 /* NULL: nothing that is known. */

@@ -2,6 +2,7 @@
 #include "core/exchange_link.h"
 #include "core/plain.h"
 #include "core/source.h"
+#include "core/tls_conn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -406,7 +407,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p && !x->stream)
+	if (!s->scheme.p && !x->stream && x->protocol != PROTO_TLS)
 		s->scheme = x->conn->stream.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
@@ -423,15 +424,26 @@ static void set_texts(const struct exchange *x, struct span *s)
 static struct str unseen_route(struct engine *e, const struct exchange *x)
 {
 	uint64_t h = id_mix(id_mix(0, x->conn->cookie), x->path_key);
-	int n = snprintf(e->unseen_route, sizeof(e->unseen_route), "*not-seen-%08x*",
+	int n = snprintf(e->made_route, sizeof(e->made_route), "*not-seen-%08x*",
 			 (unsigned)(h >> 32));
 
-	return (struct str){e->unseen_route, (size_t)n};
+	return (struct str){e->made_route, (size_t)n};
+}
+
+/* Encrypted connections, by the names of their servers. */
+static struct str encrypted_route(struct engine *e, struct str sni)
+{
+	int n = snprintf(e->made_route, sizeof(e->made_route), "*encrypted%s%.*s*",
+			 sni.n ? " " : "", (int)sni.n, sni.n ? sni.p : "");
+
+	return (struct str){e->made_route, (size_t)n};
 }
 
 static void set_route(struct engine *e, const struct exchange *x, struct span *s)
 {
-	if (!s->path.p && x->path_key)
+	if (x->protocol == PROTO_TLS)
+		s->route = encrypted_route(e, s->tls_sni);
+	else if (!s->path.p && x->path_key)
 		s->route = unseen_route(e, x);
 	else if (s->path.p && s->rpc_method.p)
 		s->route = s->path; /* a service has so many methods, and no more */
@@ -480,6 +492,23 @@ static void set_rpc(const struct exchange *x, struct span *s)
 		grpc_split(s->path, &s->rpc_service, &s->rpc_method);
 }
 
+static void set_tls(const struct exchange *x, struct span *s)
+{
+	const struct conn *c = x->conn;
+	const struct tls_conn *t = tls_conn_of(c);
+
+	s->handshake_ns = SPAN_UNKNOWN;
+	s->tls_alert = -1;
+	s->tls = plain_library(c->plain ? c->plain : c);
+	if (x->protocol == PROTO_TLS) {
+		if (!s->tls)
+			s->tls = "unknown";
+		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
+	}
+	if (t)
+		tls_conn_fill_span(t, s);
+}
+
 static void set_endpoints(const struct conn *c, struct span *s)
 {
 	int server = s->kind == SPAN_SERVER;
@@ -504,9 +533,15 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		return;
 	if (s->pid == c->pid && c->comm[0])
 		s->comm = c->comm;
-	if (e->opt.process_names)
-		e->opt.process_names(e->opt.ctx, s->pid, s->comm, &s->service, &s->runtime,
-				     &s->container);
+	if (e->opt.process_names) {
+		struct process_names names;
+
+		e->opt.process_names(e->opt.ctx, s->pid, &names);
+		s->service = names.service;
+		s->runtime = names.runtime;
+		s->container = names.container;
+		s->container_name = names.container_name;
+	}
 	s->pid &= SOURCE_PID_MASK;
 }
 
@@ -580,12 +615,12 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	s->status = x->status;
 	s->seq = x->seq;
 	s->error = error_of(x, s->kind);
-	s->tls = plain_library(c);
 	set_times(e, x, now, s);
 	set_sizes(x, s);
 	set_texts(x, s);
 	set_rpc(x, s);
 	set_messages(x, s);
+	set_tls(x, s);
 	set_route(e, x, s);
 	set_endpoints(c, s);
 	set_process(e, x, s);

@@ -262,6 +262,7 @@ static void set_connection_hash(struct conn *c)
 static void begin(struct engine *e, struct exchange *x, const struct link_head *head)
 {
 	struct conn *c = x->conn;
+	const struct half *back = &c->half[!c->request_dir];
 	struct link_place place;
 	uint32_t first[2] = {0, 0};
 
@@ -274,6 +275,8 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 		.stream = x->stream,
 		.has_first = plain_first(c, first) != 0,
 		.first = {first[c->request_dir], first[!c->request_dir]},
+		.has_ack = back->hint_valid && !c->stream.lib,
+		.ack = back->ack_hint,
 		.time = x->req_first,
 		.pid = c->pid,
 		.awaits = c->request_dir == ZC_RX && c->stream.anchored && e->tls_clients,
@@ -320,15 +323,23 @@ void exchange_unlink(struct engine *e, struct exchange *x)
 
 void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX])
 {
-	const char *service = NULL, *runtime, *container;
+	struct process_names names = { 0 };
 	uint32_t pid = links__peer(x->node);
+	const struct conn *c = x->conn;
+	const char *name;
 
 	*out = '\0';
-	if (!pid || !e->opt.process_names)
+	if (!pid)
+		pid = c->peer_pid;
+	if (!pid)
 		return;
-	e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
-	if (service)
-		snprintf(out, EXCHANGE_PEER_MAX, "%s", service);
+	if (e->opt.process_names)
+		e->opt.process_names(e->opt.ctx, pid, &names);
+	name = names.container_name ? names.container_name : names.service;
+	if (!name && pid == c->peer_pid) /* it was gone before anybody could look it up */
+		name = c->peer_comm;
+	if (name)
+		snprintf(out, EXCHANGE_PEER_MAX, "%s", name);
 }
 
 static int one_of(const char *name, const char *const *names)
@@ -345,13 +356,13 @@ unsigned exchange_traits(void *ctx, uint32_t pid)
 	static const char *const wander[] = { "go", "rust", "dotnet", "java", NULL };
 	static const char *const forward[] = { "nginx", "haproxy", "envoy", "varnishd", "traefik",
 					       "caddy", "socat", NULL };
-	const char *service = NULL, *runtime = NULL, *container;
+	struct process_names names = { 0 };
 	struct engine *e = ctx;
 
 	if (e->opt.process_names)
-		e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
-	return (one_of(runtime, wander) ? LINK_WANDERS : 0) |
-	       (one_of(service, forward) ? LINK_FORWARDS : 0);
+		e->opt.process_names(e->opt.ctx, pid, &names);
+	return (one_of(names.runtime, wander) ? LINK_WANDERS : 0) |
+	       (one_of(names.service, forward) ? LINK_FORWARDS : 0);
 }
 
 void exchange_conn_late(struct engine *e, struct conn *c)

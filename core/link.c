@@ -284,7 +284,9 @@ static int other_end(const struct link_place *a, const struct link_place *b)
 		return 0;
 	if (a->has_first && b->has_first)
 		return a->first[0] == b->first[0] && a->first[1] == b->first[1];
-	return a->connection == b->connection;
+	if (a->connection == b->connection)
+		return 1;
+	return a->has_ack && b->has_ack && a->ack == b->ack;
 }
 
 /* The one exchange at the other end; NULL if there is none, or more than one. */

@@ -11,7 +11,8 @@
  *   traceparent  the call carries the trace context of one request in flight in the process
  *   socket       the two ends of one connection: sequence numbers of the request's first octet
  *                and, where the connection was seen from its beginning, of the first octets of both
- *                directions (then addresses may differ, as behind NAT); else also addresses
+ *                directions; else also addresses, or what the request's segment acknowledges
+ *                (addresses differ behind NAT, which leaves both numbers alone)
  *   request-id   the call carries the request id of one request in flight in the process
  *   payload      the call has the very octets of the head of one request in flight
  *   thread       the thread that makes the call serves exactly one request
@@ -68,6 +69,8 @@ struct link_place {
 	uint32_t stream;
 	uint8_t has_first;
 	uint32_t first[2];   /* of the connection: requests' direction, responses' */
+	uint8_t has_ack;
+	uint32_t ack;	     /* what the segment acknowledged that made the request's head complete */
 	uint64_t time;	     /* when the first octet of the request went by */
 	uint32_t pid;	     /* 0: not known yet; tells hosts apart, see core/source.h */
 	/*

@@ -1,16 +1,20 @@
 #include "core/plain.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
-#include "/tmp/ph.h"
 #include "core/exchange_link.h"
+#include "core/tls_conn.h"
 
 #define RECORD_MIN 22u	    /* octets that a record has beside its content, at least (RFC 8446) */
 #define RECORD_MAX 16384u   /* of content */
 #define RECORD_SPARE 256u   /* what it may have beside it: padding, tickets, a last small record */
 #define AGREE 2u	    /* pieces of evidence that make a tie, or undo one */
+#define PLAIN_PATIENCE 100000000u /* ns that what was read waits for a write to return */
+#define PLAIN_MAX_WAITS 64u
 #define SPREAD 20000u	    /* ns between the first octet's time and the last's that count */
 
 const char *plain_library(const struct conn *c)
@@ -53,7 +57,7 @@ static void anchor(struct conn *c)
 {
 	const struct conn *s = c->carrier;
 
-	if (c->late || !s->half[0].stream.from_syn || !s->half[1].stream.from_syn)
+	if (c->stream.anchored || c->late || !s->half[0].stream.from_syn || !s->half[1].stream.from_syn)
 		return;
 	for (int d = 0; d < 2; d++)
 		c->stream.anchor[d] = (uint32_t)s->half[d].stream.first;
@@ -99,6 +103,7 @@ static void tie(struct engine *e, struct conn *c, struct conn *s)
 	untie(c);
 	c->carrier = s;
 	s->plain = c;
+	tls_conn_twin(s);
 	take_over(e, c, s);
 	anchor(c);
 	engine_tied(e, c);
@@ -186,9 +191,10 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 {
 	const struct conn *s = conn_find(&c->engine->conns, p->sock);
-	uint64_t begin = s ? engine_content_pos(s, p->dir) : 0;
+	uint64_t begin = s && s->tls ? s->tls->hs.app_pos[p->dir] : 0;
 
-	return begin && p->wire_len && (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
+	return begin && p->ev.flags & ZC_PLAIN_INSIDE && p->wire_len &&
+	       (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
 }
 
 /* The first octets of a direction: from the beginning, or from somewhere. */
@@ -200,12 +206,15 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	if (s->started)
 		return;
 	if (request)
-		c->stream.fresh = (p->ev.flags & ZC_PLAIN_FRESH) && !p->seq && !began_before(c, p);
+		c->stream.fresh = !p->seq && !began_before(c, p) &&
+				  ((p->ev.flags & ZC_PLAIN_FRESH) || c->stream.watched);
 	if (!c->stream.fresh || p->seq)
 		return;
 	c->late = 0;
 	s->started = s->from_syn = 1;
 	s->next = s->proven = s->first = 1ull << 32;
+	if (c->carrier)
+		anchor(c);
 }
 
 static void deliver(struct engine *e, struct conn *c, const struct zc_ev_plain *p, uint64_t time,
@@ -257,20 +266,14 @@ static void on_octets(struct engine *e, struct conn *c, const struct zc_ev_plain
 	}
 }
 
-void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
+static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
 	struct zc_ev_io io = {
 		.ev = {.time = p->dir == ZC_RX ? p->ev.time : p->call_time, .conn = p->ev.conn},
 		.pid = p->pid, .tid = p->tid, .seq = p->seq + p->orig_len, .len = p->orig_len,
 		.dir = p->dir,
 	};
-	struct conn *c;
 
-	if (p->dir > ZC_TX || p->cap_off > p->orig_len || p->cap_len > p->orig_len - p->cap_off)
-		return;
-	c = stream_of(e, p->ev.conn, p->lib, p->pid);
-	if (!c)
-		return;
 	if (p->lost)
 		engine_lost(c);
 	begin(c, p);
@@ -282,11 +285,100 @@ void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
 	engine_io(e, c, &io);
 }
 
+/* ---- what was read while somebody wrote */
+
+struct plain_wait {
+	struct plain_wait *next;
+	struct zc_ev_plain ev; /* its octets follow */
+};
+
+static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
+{
+	struct plain_wait *w, **at = &c->stream.waits;
+
+	if (c->stream.nwaits >= PLAIN_MAX_WAITS)
+		return 0;
+	w = malloc(offsetof(struct plain_wait, ev) + p->ev.size);
+	if (!w)
+		return 0;
+	memcpy(&w->ev, p, p->ev.size);
+	w->next = NULL;
+	while (*at)
+		at = &(*at)->next;
+	*at = w;
+	c->stream.nwaits++;
+	if (!list_linked(&c->stream.waiting))
+		list_append(&e->plain_waiting, &c->stream.waiting);
+	return 1;
+}
+
+static void flush_waits(struct engine *e, struct conn *c)
+{
+	while (c->stream.waits) {
+		struct plain_wait *w = c->stream.waits;
+
+		c->stream.waits = w->next;
+		c->stream.nwaits--;
+		take(e, c, &w->ev);
+		free(w);
+	}
+	list_unlink(&c->stream.waiting);
+}
+
+void plain_tick(struct engine *e)
+{
+	for (struct list *i = e->plain_waiting.next, *next; i != &e->plain_waiting; i = next) {
+		struct conn *c = list_entry(i, struct conn, stream.waiting);
+
+		next = i->next;
+		if (c->stream.waits->ev.ev.time + PLAIN_PATIENCE <= e->now)
+			flush_waits(e, c);
+	}
+}
+
+void plain_flush(struct engine *e, struct conn *c)
+{
+	if (c->stream.waits)
+		flush_waits(e, c);
+}
+
+void plain_drop(struct conn *c)
+{
+	while (c->stream.waits) {
+		struct plain_wait *w = c->stream.waits;
+
+		c->stream.waits = w->next;
+		free(w);
+	}
+	list_unlink(&c->stream.waiting);
+}
+
+void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
+{
+	struct conn *c;
+
+	if (p->dir > ZC_TX || p->cap_off > p->orig_len || p->cap_len > p->orig_len - p->cap_off)
+		return;
+	c = stream_of(e, p->ev.conn, p->lib, p->pid);
+	if (!c)
+		return;
+	if (p->dir == ZC_RX && (c->stream.waits || p->ev.flags & ZC_PLAIN_WRITING) &&
+	    wait_for_write(e, c, p))
+		return;
+	if (p->dir == ZC_RX)
+		plain_flush(e, c); /* no more may wait: in order all the same */
+	take(e, c, p);
+	if (p->dir == ZC_TX)
+		plain_flush(e, c);
+}
+
 void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
 {
 	struct conn *c = stream_of(e, t->ev.conn, t->lib, t->pid);
 
-	if (c && (t->dir == ZC_RX || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
+	if (c && t->ev.flags & ZC_PLAIN_FRESH)
+		c->stream.watched = 1;
+	if (c && (t->dir == ZC_RX || !t->plain_len || sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
 		tie_evidence(e, c, t->sock);
 }
 
@@ -296,7 +388,7 @@ void plain_on_fault(struct engine *e, const struct zc_ev_fault *f)
 	struct conn *s = f->sock ? conn_find(&e->conns, f->sock) : c ? c->carrier : NULL;
 
 	if (s)
-		engine_tls_fault(s, f->reason);
+		tls_conn_fault(s, f->lib, f->reason);
 }
 
 /* ---- ends */
@@ -318,7 +410,9 @@ void plain_forget(struct conn *c)
 {
 	if (c->carrier)
 		c->carrier->plain = NULL;
-	if (c->plain)
+	if (c->plain) {
+		tls_conn_hand_over(c, c->plain);
 		c->plain->carrier = NULL;
+	}
 	c->carrier = c->plain = NULL;
 }

@@ -26,6 +26,15 @@ void plain_on_data(struct engine *e, const struct zc_ev_plain *p);
 void plain_on_tie(struct engine *e, const struct zc_ev_tie *t);
 void plain_on_fault(struct engine *e, const struct zc_ev_fault *f);
 
+/*
+ * Where threads read and write a stream at the same time (Go), a write is told when it has returned,
+ * and its answer may have been read before that. What was read then waits for the write; not for
+ * long, and not much of it. tick: every 20 ms; flush: nothing more comes; drop: it is not wanted.
+ */
+void plain_tick(struct engine *e);
+void plain_flush(struct engine *e, struct conn *c);
+void plain_drop(struct conn *c);
+
 /* The carrier has ended: so has its stream, soon. c: any connection. */
 void plain_carrier_ended(struct engine *e, struct conn *c);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/redact.h"
+#include "parsers/tls.h"
 #include "sinks/safe.h"
 
 #define BAR 32 /* columns */
@@ -50,8 +51,7 @@ static void put_short(struct out *o, uint64_t ns)
 
 static void name_server(const struct span *s, char out[NAME_MAX_LEN])
 {
-	const char *name = s->kind == SPAN_SERVER ? (s->service ? s->service : s->comm)
-						  : s->peer_service;
+	const char *name = s->kind == SPAN_SERVER ? span_process(s) : s->peer_service;
 	char *p = out;
 
 	if (name) {
@@ -70,7 +70,7 @@ static void name_server(const struct span *s, char out[NAME_MAX_LEN])
 
 static void put_name(struct out *o, const struct span *s)
 {
-	const char *own = s->service ? s->service : s->comm;
+	const char *own = span_process(s);
 	char server[NAME_MAX_LEN];
 
 	name_server(s, server);
@@ -105,6 +105,11 @@ static void put_request(struct out *o, const struct trace_style *style, const st
 	if (s->method.p && s->protocol != PROTO_GRPC) {
 		out_safe(o, s->method.p, s->method.n);
 		out_char(o, ' ');
+	}
+	if (s->protocol == PROTO_TLS) {
+		out_str(o, "TLS ");
+		out_safe(o, s->tls_sni.p ? s->tls_sni.p : "-", s->tls_sni.p ? s->tls_sni.n : 1);
+		return;
 	}
 	put_path(o, style, s);
 	if (!s->status)
@@ -159,11 +164,16 @@ static void put_branches(struct out *o, const struct trace_tree *t, int i)
 static void put_doubts(struct out *o, const struct trace_style *style, const struct span *s)
 {
 	const char *error = span_error_name(s->error);
+	char buf[8];
 
 	if (error) {
 		color(o, style, COLOR_ERROR);
 		out_str(o, " error=");
 		out_str(o, error);
+		if (s->tls_alert_from && s->tls_alert >= 0) {
+			out_char(o, ' ');
+			out_str(o, tls_alert_name((unsigned)s->tls_alert, buf));
+		}
 		color(o, style, COLOR_OFF);
 	}
 	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++) {

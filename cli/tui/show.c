@@ -126,6 +126,8 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	char part[TEXT_MAX];
 	size_t n = 0;
 
+	if (!s->path.p && s->tls_sni.p && s->protocol == PROTO_TLS)
+		return s->tls_sni;
 	if (!s->path.p)
 		return (struct str){ "-", 1 };
 	n = append(buf, cap, n, text_redacted(s->path, 0, t->opt.redact, part, sizeof(part)));

@@ -12,15 +12,21 @@
 struct health {
 	struct view view;
 	struct lines lines;
-	uint32_t conns[3]; /* understood, opaque, not known yet */
+	uint32_t conns[4]; /* understood, encrypted, opaque, not known yet */
 	uint32_t late, no_process;
 };
 
 static void count_conn(void *ctx, const struct engine_conn *c)
 {
 	struct health *h = ctx;
-	int kind = !c->protocol ? 2 : !strcmp(c->protocol, "opaque");
+	int kind = 0;
 
+	if (!c->protocol)
+		kind = 3;
+	else if (!strcmp(c->protocol, "opaque"))
+		kind = 2;
+	else if (!strcmp(c->protocol, "tls"))
+		kind = 1;
 	h->conns[kind]++;
 	h->late += c->late != 0;
 	h->no_process += !c->pid;
@@ -61,8 +67,8 @@ static void add_seen(struct health *h, struct lines *l)
 	figure(l, "events", v->engine.events, STYLE_TEXT, "read");
 	figure(l, "spans", t->model.now->spans, STYLE_TEXT, "shown and not shown");
 	figure(l, "in flight", v->engine.in_flight, STYLE_TEXT, "requests");
-	lines_printf(l, STYLE_TEXT, "connections", "%u understood, %u opaque, %u not known yet",
-		     h->conns[0], h->conns[1], h->conns[2]);
+	lines_printf(l, STYLE_TEXT, "connections", "%u understood, %u encrypted, %u opaque, %u not known yet",
+		     h->conns[0], h->conns[1], h->conns[2], h->conns[3]);
 	figure(l, "attached late", h->late, STYLE_SLOW,
 	       "of them: open before we looked, their first exchange may be missed");
 	figure(l, "without process", h->no_process, STYLE_SLOW, "of them: the process is not known");

@@ -9,7 +9,7 @@ ALLOWED = {
     'bpf': {'bpf'},
     'parsers': {'parsers'},
     'core': {'core', 'parsers', 'bpf/events.h'},
-    'attach': {'attach', 'core/source.h', 'bpf/events.h', 'bpf/config.h'},
+    'attach': {'attach', 'core/source.h', 'bpf/events.h', 'bpf/config.h', 'bpf/tls.h'},
     'sinks': {'sinks', 'core', 'parsers/parser.h', 'parsers/http1.h'},
     'cli': {'cli', 'sinks', 'attach', 'core', 'parsers', 'bpf/events.h'},
 }

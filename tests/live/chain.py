@@ -10,7 +10,7 @@ import threading
 import zipfile
 
 from h2tools import go_build
-from lib import HERE, ROOT, Skip, free_port, need, query_id, wait_port
+from lib import HERE, ROOT, Skip, free_port, need, query_id, wait_for, wait_port
 
 STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
 
@@ -59,6 +59,24 @@ def backend(t, proxy_protocol=False):
             + (['proxy'] if proxy_protocol else []))
     wait_port(port)
     return port
+
+
+def in_namespaces(t, n):
+    """Backends in so many network namespaces, all at 127.0.0.1:8080; returns their processes."""
+    need('ip')
+    server, processes = t.file('server.py', BACKEND), []
+    for i in range(n):
+        name = f'zcl{os.getpid()}-{i}'
+        if t.run(['ip', 'netns', 'add', name]).returncode:
+            raise Skip('no network namespaces here')
+        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
+        t.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
+        p = t.start(['ip', 'netns', 'exec', name, sys.executable, server, '8080'])
+        p.namespace = name
+        processes.append(p)
+        wait_for(lambda inside=name: '8080' in
+                 t.run(['ip', 'netns', 'exec', inside, 'ss', '-ltn']).stdout)
+    return processes
 
 
 def go_backend(t):
@@ -200,15 +218,17 @@ def envoy(t, to, http=False, h2=False):
     return port
 
 
-def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1'):
+def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1', gate=None):
     """n requests on kept-alive connections; every one names itself, in its query or, where all are to
-    look alike, in its content. Returns what failed."""
+    look alike, in its content. gate is called when all are connected. Returns what failed."""
     numbers, failed, lock = iter(range(n)), [], threading.Lock()
+    connected = threading.Barrier(concurrency, gate)
 
     def run():
         s = socket.create_connection((host, port), 10)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile('rb')
+        connected.wait()
         while True:
             with lock:
                 i = next(numbers, None)

@@ -275,6 +275,15 @@ def wait_port(port, host='127.0.0.1', timeout=5.0):
         raise AssertionError(f'nobody listens on port {port}')
 
 
+def cgroup_root():
+    with open('/proc/self/mountinfo', encoding='utf-8') as f:
+        for line in f:
+            left, _, right = line.partition(' - ')
+            if right.startswith('cgroup2 ') and left.split()[3] == '/':
+                return left.split()[4]
+    raise Skip('no cgroup v2 hierarchy is mounted')
+
+
 # ---- running the tests of a file
 
 def _alarm(_sig, _frame):

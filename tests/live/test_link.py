@@ -443,23 +443,6 @@ for i in range(50):
 """
 
 
-def three_namespaces(t):
-    """Servers in three namespaces, all at 127.0.0.1:8080; returns their processes."""
-    need('ip')
-    server, processes = t.file('server.py', chain.BACKEND), []
-    for i in range(3):
-        name = f'zcl{os.getpid()}-{i}'
-        if t.run(['ip', 'netns', 'add', name]).returncode:
-            raise Skip('no network namespaces here')
-        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
-        t.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
-        p = t.start(['ip', 'netns', 'exec', name, sys.executable, server, '8080'])
-        p.namespace = name
-        processes.append(p)
-        wait_for(lambda n=name: '8080' in t.run(['ip', 'netns', 'exec', n, 'ss', '-ltn']).stdout)
-    return processes
-
-
 def ask_all(t, servers):
     """The same four addresses and ports in each namespace, at the same time."""
     client = t.file('client.py', CLIENT)
@@ -476,7 +459,7 @@ def ask_all(t, servers):
 @test
 def equal_addresses(t):
     """three namespaces with equal addresses and ports: no link leads from one to another"""
-    servers = three_namespaces(t)
+    servers = chain.in_namespaces(t, 3)
     z = Zctrace(t, '--port', '8080', '--role', 'both')
     ask_all(t, servers)
     z.wait_spans(300)
@@ -490,7 +473,7 @@ def equal_addresses(t):
 @test
 def one_of_three(t):
     """of three servers on port 8080 in three namespaces, --pid traces one alone"""
-    servers = three_namespaces(t)
+    servers = chain.in_namespaces(t, 3)
     z = Zctrace(t, '--pid', servers[1].pid)
     ask_all(t, servers)
     z.wait_spans(50)
@@ -498,6 +481,81 @@ def one_of_three(t):
     z.stop()
     t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)), 'spans')
     t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, 'the process')
+
+
+def translated(t):
+    """Namespaces a and b with a router between them that translates both addresses and the port."""
+    need('ip', 'nft')
+    names = [f'zcn{x}{os.getpid()}' for x in 'arb']
+
+    def run(*argv):
+        p = t.run(argv)
+        if p.returncode:
+            raise Skip(f'{" ".join(argv)}: {p.stderr.strip()}')
+    for name in names:
+        run('ip', 'netns', 'add', name)
+        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
+        run('ip', '-n', name, 'link', 'set', 'lo', 'up')
+    for side, net in ((names[0], '10.78.1'), (names[2], '10.78.2')):
+        run('ip', '-n', names[1], 'link', 'add', side, 'type', 'veth', 'peer', 'name', 'w0', 'netns',
+            side)
+        run('ip', '-n', names[1], 'addr', 'add', f'{net}.1/24', 'dev', side)
+        run('ip', '-n', names[1], 'link', 'set', side, 'up')
+        run('ip', '-n', side, 'addr', 'add', f'{net}.2/24', 'dev', 'w0')
+        run('ip', '-n', side, 'link', 'set', 'w0', 'up')
+        run('ip', '-n', side, 'route', 'add', 'default', 'via', f'{net}.1')
+    inside = [['ip', 'netns', 'exec', name] for name in names]
+    run(*inside[1], 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward')
+    run(*inside[1], 'nft', 'add table ip zc; '
+        'add chain ip zc pre { type nat hook prerouting priority -100; }; '
+        'add chain ip zc post { type nat hook postrouting priority 100; }; '
+        'add rule ip zc pre ip daddr 10.78.1.1 tcp dport 80 dnat to 10.78.2.2:8080; '
+        f'add rule ip zc post oifname "{names[2]}" masquerade')
+    return inside[0], inside[2]
+
+
+ASK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import chain
+def gate():
+    print('up', flush=True)
+    sys.stdin.readline()
+if sys.argv[2] == 'new':
+    gate()
+sys.exit(len(chain.load(80, 200, 8, sys.argv[2], host='10.78.1.1',
+                        gate=gate if sys.argv[2] == 'old' else None)))
+"""
+
+
+@test
+def nat(t):
+    """through NAT of both addresses and the port: new and old connections, and recordings merged"""
+    inside_a, inside_b = translated(t)
+    server = t.start([*inside_b, sys.executable,
+                      t.file('server.py', chain.BACKEND.replace("'127.0.0.1'", "''")), '8080'])
+    wait_for(lambda: '8080' in t.run([*inside_b, 'ss', '-ltn']).stdout)
+    for which in ('new', 'old'):
+        p = t.start([*inside_a, sys.executable, '-c',
+                     ASK, os.path.dirname(os.path.abspath(__file__)), which],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        p.stdout.readline()
+        both = f'{p.pid},{server.pid}'
+        z = [Zctrace(t, '--pid', both), Zctrace(t, '--pid', p.pid, '-w', t.path(f'a-{which}.pcapng')),
+             Zctrace(t, '--pid', server.pid, '-w', t.path(f'b-{which}.pcapng'))]
+        p.stdin.write(b'\n')
+        p.stdin.flush()
+        t.equal(p.wait(20), 0, 'requests')
+        z[0].wait_spans(400)
+        for one in z:
+            one.stop()
+        ids = [f'{which}{i}' for i in range(200)]
+        t.equal(chain.judge(z[0].spans, 2, ids)[:3], (200, 0, 0), f'{which}: complete, missing, wrong')
+        t.equal(len({s['client_addr'] for s in z[0].spans}), 2, f'{which}: the ends see other addresses')
+        m = t.run([ZCTRACE, '-r', t.path(f'a-{which}.pcapng'), '-r', t.path(f'b-{which}.pcapng'), '-o',
+                   'json'])
+        spans = [r for r in map(json.loads, m.stdout.splitlines()) if r['type'] == 'span']
+        t.equal(chain.judge(spans, 2, ids)[:3], (200, 0, 0), f'{which}, merged')
 
 
 @test

@@ -332,6 +332,25 @@ static void namespaces(void)
 	is_str(link_to(server, client), "socket", "other addresses, the same connection: NAT");
 	links__put(l, server);
 	links__put(l, client);
+	/* late */
+	c.has_first = s.has_first = 0;
+	c.ack = s.ack = 77;
+	c.has_ack = 1;
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "NAT, and nothing known of the connection's beginning");
+	links__put(l, server);
+	links__put(l, client);
+	s.has_ack = 1;
+	client = begin(c, plain, PROXY, 1);
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "socket", "but the request's segment acknowledges the same");
+	links__put(l, server);
+	s.ack++;
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "or not");
+	links__put(l, server);
+	links__put(l, client);
+	c.has_first = s.has_first = 1;
 	/* the server's end is seen first */
 	server = begin(s, plain, OTHER, 2);
 	client = begin(c, plain, PROXY, 1);
