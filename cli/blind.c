@@ -91,7 +91,7 @@ static void tell_missing(const struct telling *t, const struct proc_tls *l)
 
 	if (!l->tls->missing[0])
 		return;
-	snprintf(what, sizeof(what), "TLS by %s in %.100s", tls_title(l->tls->lib, l->tls->version, title), l->path);
+	snprintf(what, sizeof(what), "TLS by %s in %.100s", tls_title(l->tls->lib, l->version, title), l->path);
 	tell(t, what, semicolon ? semicolon + 2 : "", "%.*s",
 	     semicolon ? (int)(semicolon - l->tls->missing) : 160, l->tls->missing);
 }

@@ -118,10 +118,10 @@ static void print_tls(struct report *r, const struct proc_info *p)
 		const char *gone = t->deleted ? " (deleted since, but still mapped)" : "";
 
 		if (t->tls->npoints)
-			line(r, "tls", "%s, hooked by %s at %zu points, in %s%s", tls_title(t->tls->lib, t->tls->version, title),
-			     t->tls->how, t->tls->npoints, t->path, gone);
+			line(r, "tls", "%s, hooked by %s (%zu points), in %s%s",
+			     tls_title(t->tls->lib, t->version, title), t->tls->how, t->tls->npoints, t->path, gone);
 		else
-			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls->lib, t->tls->version, title), t->path, gone);
+			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls->lib, t->version, title), t->path, gone);
 	}
 	if (!p->ntls && !p->hidden)
 		line(r, "tls", "no library that can be hooked");
@@ -212,8 +212,8 @@ static void put_tls(struct json *j, const struct proc_tls *t)
 	json_comma(j);
 	json_open(j, '{');
 	json_cstr(j, "library", tls_library_name(t->tls->lib));
-	if (t->tls->version[0])
-		json_cstr(j, "version", t->tls->version);
+	if (t->version[0])
+		json_cstr(j, "version", t->version);
 	json_cstr(j, "file", t->path);
 	json_key(j, "deleted");
 	put_bool(j, t->deleted);

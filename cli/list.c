@@ -124,11 +124,11 @@ static enum report_style describe_tls(const struct proc_info *p, char *out, size
 	char title[TLS_TITLE_MAX];
 
 	if (t && t->tls->npoints) {
-		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->tls->version, title), t->tls->how);
+		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->version, title), t->tls->how);
 		return REPORT_GOOD;
 	}
 	if (t)
-		snprintf(out, size, "tls: %s: encrypted only (%s)", tls_title(t->tls->lib, t->tls->version, title), t->tls->missing);
+		snprintf(out, size, "tls: %s: encrypted only (%s)", tls_title(t->tls->lib, t->version, title), t->tls->missing);
 	else if (p->java || p->nblind)
 		snprintf(out, size, "tls: %s: encrypted only", p->java ? "inside Java" : p->blind[0]);
 	else
@@ -248,8 +248,8 @@ static void put_tls(struct json *j, const struct row *r)
 	if (!t)
 		return;
 	json_cstr(j, "tls", tls_library_name(t->tls->lib));
-	if (t->tls->version[0])
-		json_cstr(j, "tls_library_version", t->tls->version);
+	if (t->version[0])
+		json_cstr(j, "tls_library_version", t->version);
 	if (t->tls->npoints)
 		json_cstr(j, "tls_hooked_by", t->tls->how);
 	if (t->tls->missing[0])

@@ -9,9 +9,13 @@
 
 #define PROC_BLIND_MAX 8
 
-/* A file of the process in which a TLS library was found. */
+/*
+ * A file of the process in which a TLS library was found. A library of two files (OpenSSL: libssl
+ * and libcrypto) is that of the connections; the other may know the version.
+ */
 struct proc_tls {
 	const struct tlsbin *tls; /* the binscan's */
+	const char *version;	  /* "": not known */
 	char *path;
 	int deleted;
 };

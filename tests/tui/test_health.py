@@ -55,13 +55,12 @@ def counted(folder, port, pid, version):
         term.keys('6')
         screen = term.wait(TITLE)
         get(port)
-        screen = term.wait(r'skb_ingress +\d+ +runs, \d+ ns each')
+        screen = term.wait(r'skb_ingress +[\d.]+[kM]? +runs, \d+ ns each')
         for probe in ('skb_ingress', 'skb_egress', 'sock_recv', 'sock_state'):
-            m = re.search(rf'^{probe} +(\d+) +runs, (\d+) ns each', screen, re.M)
-            t.check(m and int(m.group(1)) >= 20 and 0 < int(m.group(2)) < 100000, f'{probe}: runs and time', screen)
-        m = re.search(rf'^python3? {pid} +openssl.*', screen, re.M) or re.search(rf'^\S+ {pid} +openssl.*', screen, re.M)
-        told = re.search(r'openssl (\S+), hooked by', m.group(0)) if m else None
-        t.check(m and 'hooked by' in m.group(0) and (not told or told.group(1) == version), 'the TLS library of the server', screen, version)
+            m = re.search(rf'^{probe} +([\d.]+)([kM]?) +runs, (\d+) ns each', screen, re.M)
+            t.check(m and (m.group(2) or int(m.group(1)) >= 20) and 0 < int(m.group(3)) < 100000, f'{probe}: runs and time', screen)
+        m = re.search(rf'^\S+ {pid} +openssl( [\d.a-z]+)?, hooked by .*libssl', screen, re.M)
+        t.check(m and m.group(1) in (None, ' ' + version), 'the TLS library of the server', screen, version)
         saved = term.press('w')
         t.check('zctrace-' in saved, 'w saves it', saved)
         term.keys('1')
@@ -78,7 +77,7 @@ def counted(folder, port, pid, version):
             lines += [json.loads(line) for line in f]
     probes = {o['probe']: o for o in lines if o['type'] == 'probe'}
     t.check(probes.get('skb_ingress', {}).get('runs', 0) >= 20, 'saved: probes', lines)
-    t.check([o['library'] for o in lines if o['type'] == 'library' and o['pid'] == pid] == ['openssl'],
+    t.check([o['library'] for o in lines if o['type'] == 'library' and o['pid'] == pid] [:1] == ['openssl'],
             'saved: libraries', lines)
 
 
