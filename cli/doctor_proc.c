@@ -82,6 +82,8 @@ static void print_head(struct report *r, const struct proc_info *p)
 
 static void print_exe(struct report *r, const struct proc_info *p)
 {
+	if (!p->has_code && !p->hidden)
+		line(r, "exe", "none: a kernel thread, or a process that has ended");
 	if (*p->exe)
 		line(r, "exe", "%s%s%s%s%s", p->exe, p->exe_deleted ? " (deleted since)" : "",
 		     p->traits.is_static ? ", statically linked" : "",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/hostcheck.h"
 #include "cli/blind.h"
 #include "cli/guess.h"
 #include "cli/inventory.h"
@@ -157,8 +158,9 @@ static void describe_seen(const struct list *l, struct row *r)
 
 	if (!r->p || r->p->hidden) {
 		snprintf(cell, COLUMN_MAX, "not known: %s",
-			 r->p || l->all.denied ? "run as root, or with CAP_SYS_PTRACE" :
-						 "no process here has it open");
+			 !r->p && !l->all.denied ? "no process here has it open" :
+			 hostcheck_may_look()	 ? "no process that may be looked at has it open" :
+						   "run as root, or with CAP_SYS_PTRACE");
 		r->style = REPORT_DOUBT;
 	} else if (r->guess.tls) {
 		r->style = describe_tls(r->p, cell, COLUMN_MAX);

@@ -49,6 +49,7 @@ static int on_file(void *looking, const struct maps_file *f)
 
 	if (err)
 		return err;
+	p->has_code = 1;
 	if (f->is_exe) {
 		snprintf(p->exe, sizeof(p->exe), "%s", f->path);
 		p->exe_deleted = f->deleted;

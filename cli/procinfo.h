@@ -34,6 +34,7 @@ struct proc_info {
 	unsigned ntls;
 	const char *blind[PROC_BLIND_MAX]; /* libraries that cannot be probed */
 	unsigned nblind;
+	int has_code;	  /* a file is mapped: it is no kernel thread, and has not ended */
 	int java;	  /* a Java virtual machine */
 	unsigned unread;  /* files that may not be opened */
 	int hidden;	  /* its memory or its open files may not be looked at */
