@@ -217,6 +217,38 @@ int attach__start(struct attach *a)
 	return 0;
 }
 
+int attach__add_tls_symbol(struct attach *a, const char *text)
+{
+	struct tlsbin_given *grown, g;
+	char *copy = strdup(text), *func = copy ? strchr(copy, ':') : NULL;
+	char *addr = func ? strrchr(func, '=') : NULL, *end = NULL;
+	char err[160];
+
+	if (!copy)
+		return attach_fail(a, ENOMEM, "out of memory");
+	if (addr) {
+		*func++ = '\0';
+		*addr++ = '\0';
+		g = (struct tlsbin_given){.lib = copy, .func = func, .addr = strtoull(addr, &end, 16)};
+	}
+	if (!end || end == addr || *end || !g.addr) {
+		free(copy);
+		return attach_fail(a, EINVAL,
+				   "tls-symbol %s: it has the form LIB:FUNC=ADDRESS, as "
+				   "boringssl:SSL_read=0x52fb40", text);
+	}
+	grown = realloc(a->given, (a->ngiven + 1) * sizeof(*grown));
+	if (grown)
+		a->given = grown;
+	if (!grown || tlsbin_name(g.lib, g.func, NULL, NULL, err, sizeof(err))) {
+		free(copy);
+		return grown ? attach_fail(a, EINVAL, "tls-symbol %s: %s", text, err) :
+			       attach_fail(a, ENOMEM, "out of memory");
+	}
+	a->given[a->ngiven++] = g; /* owns the copy, which g.lib begins */
+	return 0;
+}
+
 const struct tlsbin_given *attach__tls_symbols(const struct attach *a, size_t *n)
 {
 	*n = a->ngiven;
@@ -286,6 +318,8 @@ void attach__free(struct attach *a)
 	for (size_t i = 0; i < a->ncgroups; i++)
 		free(a->cgroups[i]);
 	free(a->cgroups);
+	for (size_t i = 0; i < a->ngiven; i++)
+		free((char *)(uintptr_t)a->given[i].lib);
 	free(a->given);
 	free(a->pids);
 	free(a);

@@ -92,3 +92,91 @@ size_t code_addresses(const struct elf *e, uint64_t start, uint64_t *out, size_t
 	cs_close(&cs);
 	return n;
 }
+
+/* ---- raw search */
+
+/* Where an address is in a list; n: nowhere. */
+static size_t index_of(const uint64_t *addr, size_t n, uint64_t va)
+{
+	size_t i = 0;
+
+	while (i < n && addr[i] != va)
+		i++;
+	return i;
+}
+
+struct refs {
+	const uint64_t *addr;
+	size_t n;
+	struct code_ref *out;
+	size_t max, found;
+};
+
+static void add_ref(struct refs *r, uint64_t va, uint64_t target)
+{
+	size_t i = index_of(r->addr, r->n, target);
+
+	if (i < r->n && r->found < r->max)
+		r->out[r->found++] = (struct code_ref){va, i};
+}
+
+/* 8d /r with mod 00, rm 101: lea disp32(%rip) */
+static void scan_lea(const struct elf_part *code, struct refs *r)
+{
+	const uint8_t *p = code->p, *end = code->p + code->n;
+
+	while (end - p >= 6 && (p = memchr(p, 0x8d, (size_t)(end - p) - 5))) {
+		if ((p[1] & 0xc7) == 0x05) {
+			uint64_t va = code->va + (uint64_t)(p + 2 - code->p);
+
+			add_ref(r, va, va + 4 + (uint64_t)(int64_t)(int32_t)elf_u32(p + 2));
+		}
+		p++;
+	}
+}
+
+/* b8+r: mov $imm32, r */
+static void scan_mov(const struct elf_part *code, struct refs *r)
+{
+	const uint8_t *p = code->p, *end = code->p + code->n;
+
+	for (; end - p >= 5; p++)
+		if ((p[0] & 0xf8) == 0xb8)
+			add_ref(r, code->va + (uint64_t)(p + 1 - code->p), elf_u32(p + 1));
+}
+
+size_t code_refs(const struct elf *e, const uint64_t *addr, size_t n, struct code_ref *out,
+		 size_t max)
+{
+	struct refs r = {addr, n, out, max, 0};
+
+	for (size_t i = 0; i < e->nsegs && e->machine == EM_X86_64; i++) {
+		struct elf_part code = elf_segment(e, i);
+
+		if (!(e->seg[i].flags & PF_X))
+			continue;
+		scan_lea(&code, &r);
+		if (e->type == ET_EXEC)
+			scan_mov(&code, &r);
+	}
+	return r.found;
+}
+
+size_t code_callers(const struct elf *e, uint64_t addr, struct code_ref *out, size_t max)
+{
+	struct refs r = {&addr, 1, out, max, 0};
+
+	for (size_t i = 0; i < e->nsegs && e->machine == EM_X86_64; i++) {
+		struct elf_part code = elf_segment(e, i);
+		const uint8_t *p = code.p, *end = code.p + code.n;
+
+		/* e8, e9: call, jmp */
+		for (; (e->seg[i].flags & PF_X) && end - p >= 5; p++)
+			if ((p[0] & 0xfe) == 0xe8) {
+				uint64_t va = code.va + (uint64_t)(p + 1 - code.p);
+
+				add_ref(&r, va, va + 4 + (uint64_t)(int64_t)(int32_t)elf_u32(p + 1));
+			}
+	}
+	return r.found;
+}

@@ -1,6 +1,7 @@
 /* elf.c - see elf.h */
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include "attach/elf.h"
@@ -106,7 +107,7 @@ static void read_eh_frame_hdr(struct elf *e, const Elf64_Phdr *ph)
 	n = elf_u32(p + 8);
 	if (!elf_at(e, ph->p_offset + 12, n * 8))
 		return;
-	e->funcs = (struct elf_funcs){p + 12, (size_t)n, ph->p_vaddr};
+	e->funcs = (struct elf_funcs){p + 12, (size_t)n, ph->p_vaddr, NULL};
 }
 
 static void read_segments(struct elf *e, const Elf64_Ehdr *h)
@@ -201,6 +202,7 @@ int elf_open(struct elf *e, int fd)
 
 void elf_close(struct elf *e)
 {
+	free(e->funcs.own);
 	if (e->mapped)
 		munmap((void *)(uintptr_t)e->p, e->n);
 	*e = (struct elf){0};
@@ -385,6 +387,56 @@ static uint64_t fde_length(const struct elf *e, uint64_t va, uint64_t start)
 	if (va + 8 + (uint64_t)(int64_t)(int32_t)elf_u32(p + 8) != start)
 		return 0;
 	return elf_u32(p + 12);
+}
+
+/*
+ * Puts the FDEs of .eh_frame into pairs (NULL: counts them). An FDE begins with its length, where its
+ * CIE is (0: it is one itself), and the function's start, relative to that field.
+ */
+static size_t walk_fdes(const struct elf_part *s, int32_t (*pair)[2])
+{
+	size_t n = 0;
+
+	for (size_t at = 0; s->n >= 16 && at <= s->n - 16;) {
+		uint32_t len = elf_u32(s->p + at);
+		uint64_t start = at + 8 + (uint64_t)(int64_t)(int32_t)elf_u32(s->p + at + 8);
+
+		if (len < 4 || len > s->n - at - 4)
+			break;
+		if (len >= 12 && elf_u32(s->p + at + 4) &&
+		    (int64_t)start == (int64_t)(int32_t)start) {
+			if (pair) {
+				pair[n][0] = (int32_t)start;
+				pair[n][1] = (int32_t)at;
+			}
+			n++;
+		}
+		at += 4 + (size_t)len;
+	}
+	return n;
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void elf_index_funcs(struct elf *e)
+{
+	struct elf_part s = elf_section(e, ".eh_frame");
+	size_t n;
+	int32_t (*pair)[2];
+
+	if (e->funcs.n || !s.p || s.n > INT32_MAX || !(n = walk_fdes(&s, NULL)))
+		return;
+	pair = malloc(n * sizeof(*pair));
+	if (!pair)
+		return;
+	walk_fdes(&s, pair);
+	qsort(pair, n, sizeof(*pair), compare_pairs);
+	e->funcs = (struct elf_funcs){(const uint8_t *)pair, n, s.va, pair};
 }
 
 int elf_func(const struct elf *e, uint64_t va, uint64_t *start, uint64_t *end)

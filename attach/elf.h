@@ -33,9 +33,10 @@ struct elf_seg {
 
 /* PT_GNU_EH_FRAME: its table of functions' starts, sorted. */
 struct elf_funcs {
-	const uint8_t *table; /* n entries of two 32-bit numbers relative to base */
+	const uint8_t *table; /* n entries of two 32-bit numbers relative to base: function, FDE */
 	size_t n;
 	uint64_t base;
+	void *own; /* the table, if it is not of the file */
 };
 
 /* What PT_DYNAMIC tells: addresses (0: none) and lengths. */
@@ -94,6 +95,11 @@ struct elf_sym {
 };
 int elf_symbols(const struct elf *e, int (*fn)(void *ctx, const struct elf_sym *s), void *ctx);
 
+/*
+ * Static executables have no sorted table: makes one of .eh_frame, if there is none yet. Without
+ * memory or without .eh_frame elf_func just finds nothing.
+ */
+void elf_index_funcs(struct elf *e);
 /* Function that holds va by the unwind table: [*start, *end). 0: none does. */
 int elf_func(const struct elf *e, uint64_t va, uint64_t *start, uint64_t *end);
 

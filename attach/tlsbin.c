@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "attach/code.h"
-#include "attach/tlsbin_priv.h"
+#include "attach/tlspattern.h"
 
 #define MAX_VERSION_REFS 32
 
@@ -263,6 +263,7 @@ static int scan(struct tlsbin_work *w, const struct tlsbin_given *given, size_t 
 
 	find_dynamic(w);
 	find_symbols(w);
+	tlspattern_find(w->e, w->lib);
 	for (size_t i = 0; i < ngiven && !err; i++)
 		err = apply_given(w, &given[i]);
 	gobin_find(w->e, &w->lib[ZC_TLS_GO]);

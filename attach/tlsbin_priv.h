@@ -41,11 +41,10 @@ struct tlsbin_find {
 	char version[48], missing[160];
 	uint64_t va[TLS_NAMES];	  /* 0: not found */
 	uint64_t size[TLS_NAMES]; /* octets, 0: not told */
-	int any_given;
 };
 
 struct tlsbin_work {
-	const struct elf *e;
+	struct elf *e;
 	struct tlsbin_find lib[TLSBIN_MAX + 1]; /* by enum zc_tls_lib */
 };
 

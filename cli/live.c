@@ -51,6 +51,8 @@ static int add_selectors(struct attach *a, const struct options *o, pid_t comman
 	if (!err)
 		err = add_strings(a, &o->exes, attach__add_exe);
 	if (!err)
+		err = add_strings(a, &o->tls_symbols, attach__add_tls_symbol);
+	if (!err)
 		err = add_strings(a, &o->cgroups, attach__add_cgroup);
 	if (!err)
 		err = add_strings(a, &o->containers, attach__add_container);

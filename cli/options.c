@@ -27,6 +27,7 @@ enum {
 	OPT_NO_REDACT,
 	OPT_CAPTURE,
 	OPT_INTERVAL,
+	OPT_TLS_SYMBOL,
 	OPT_SORT,
 	OPT_SLOWEST,
 	OPT_RESOLVE,
@@ -53,6 +54,9 @@ static const struct argp_option table[] = {
 
 	{ "follow", OPT_FOLLOW, NULL, 0,
 	  "Trace also the processes here that traced ones call, and so on", 1 },
+
+	{ "tls-symbol", OPT_TLS_SYMBOL, "LIB:FUNC=ADDR", 0,
+	  "Where a function of a TLS library is in a program that does not say it", 1 },
 
 	{ .doc = "Where from and where to:", .group = 2 },
 	{ "read", 'r', "FILE", 0, "Replay a recording, pcap or pcapng file (- for stdin); several: merged", 2 },
@@ -302,6 +306,8 @@ static int parse_selector(struct options *o, int key, const char *arg)
 	case OPT_FOLLOW:
 		o->follow = 1;
 		return 0;
+	case OPT_TLS_SYMBOL:
+		return add_string(o, &o->tls_symbols, arg, "tls-symbol");
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -557,6 +563,7 @@ void options_release(struct options *o)
 	free(o->pids);
 	free(o->comms.v);
 	free(o->exes.v);
+	free(o->tls_symbols.v);
 	free(o->cgroups.v);
 	free(o->containers.v);
 	free(o->routes.v);

@@ -41,6 +41,7 @@ struct options {
 	uint32_t *pids;
 	unsigned npids;
 	struct string_list comms, exes, cgroups, containers;
+	struct string_list tls_symbols; /* LIB:FUNC=ADDRESS */
 	int all;
 	enum attach_role role;
 	int no_downstream;

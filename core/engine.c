@@ -243,6 +243,9 @@ static int probe_tls(struct conn *c, const struct half *h, const uint8_t *p, siz
 	/* of a connection that we have joined, records are where segments begin */
 	if (c->late && pos > h->stream.cur_pos)
 		return -1;
+	/* of a long body, some segment would begin like a record that is longer */
+	if (c->late && h->strange_segs >= LATE_STRANGE_SEGS && n >= 5 && n < 5 + ((size_t)p[3] << 8) + p[4])
+		return -1;
 	switch (tls_probe(p, n, !c->late)) {
 	case PROBE_NO: return -1;
 	case PROBE_MORE: return 0;
@@ -467,11 +470,11 @@ static void take_segment(struct engine *e, struct conn *c, int dir, const struct
 {
 	struct stream_sink k = sink_of(e, c);
 
+	/* the kernel side has few slots: another connection may have taken this one's */
+	if (!c->half[dir].cap && g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+		send_want(e, c);
 	if (c->protocol == CONN_OPAQUE) {
 		e->stats.skipped_bytes += g->len;
-		/* the kernel side has few slots: another connection may have taken this one's */
-		if (g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-			send_want(e, c);
 		return;
 	}
 	stream_add(&c->half[dir].stream, &c->half[!dir].stream, &k, g);
@@ -525,9 +528,6 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		c->reset = 1;
 		schedule_burial(e, c, g.time);
 	}
-	/* the kernel side has few slots: another connection may have taken this one's */
-	if (!h->cap && g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-		send_want(e, c);
 	if (g.len || g.syn || g.fin)
 		take_segment(e, c, dir, &g);
 }

@@ -6,6 +6,7 @@
 #include "core/engine_impl.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
+#include "parsers/tls_names.h"
 
 static const char *protocol_of(const struct conn *c)
 {
@@ -54,7 +55,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	out->comm = c->comm[0] ? c->comm : NULL;
 	out->age_ns = c->open_time && e->now >= c->open_time ? e->now - c->open_time : SPAN_UNKNOWN;
 	out->idle_ns = e->now > c->used ? e->now - c->used : 0;
-	out->requests = c->nexchanges;
+	out->requests = c->protocol == CONN_TLS ? 0 : c->nexchanges; /* nobody can see them */
 	out->in_flight = c->nqueued;
 	out->in_bytes = bytes_of(&c->half[ZC_RX]);
 	out->out_bytes = bytes_of(&c->half[ZC_TX]);

@@ -308,8 +308,10 @@ static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
 	    tls_eof(&c->tls->wire->way[dir].parser, &ev) == PARSE_EVENT)
 		on_event(c, dir, &ev, h->stream.next, h->last_time);
 	h->ended = 1;
+	if (c->tls->last_time < time)
+		c->tls->last_time = time;
 	if (c->half[0].ended && c->half[1].ended && !c->tls->over)
-		finish(c, time);
+		finish(c, c->tls->last_time);
 }
 
 static void tls_end(struct conn *c, enum conn_end why)

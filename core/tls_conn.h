@@ -37,6 +37,7 @@ struct tls_conn {
 	uint8_t twin;	   /* its plaintext was seen some time */
 	uint8_t over;	   /* its span, if any, was shown */
 	uint64_t first_time; /* of the first octet of which we knew that it is TLS */
+	uint64_t last_time;  /* when a direction ended */
 	struct tls_wire *wire; /* while the handshake goes on; NULL: nothing more is wanted */
 };
 

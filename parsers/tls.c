@@ -72,10 +72,25 @@ static int is_known_message(unsigned type)
 	return type < 32 && known & 1u << type;
 }
 
+/* A record of a connection that has been open for a while; its header is one. */
+static int is_plausible(const uint8_t *p)
+{
+	unsigned length = be16(p + 3);
+
+	switch ((enum tls_content)p[0]) {
+	case TLS_CHANGE_CIPHER_SPEC: return length == 1 && p[5] == 1;
+	case TLS_ALERT:
+		return (length == 2 && (p[5] == 1 || p[5] == 2)) || (length > 16 && length < 300);
+	case TLS_HANDSHAKE: return is_known_message(p[5]) && !p[6];
+	case TLS_APPLICATION_DATA: break;
+	}
+	return length > 16 && p[2] && p[2] < 4;
+}
+
 enum probe_result tls_probe(const uint8_t *p, size_t n, int start)
 {
 	enum probe_result hello = is_hello(p, n);
-	unsigned length;
+	size_t end;
 
 	if (start || hello == PROBE_YES)
 		return hello;
@@ -83,17 +98,12 @@ enum probe_result tls_probe(const uint8_t *p, size_t n, int start)
 		return PROBE_NO;
 	if (n < HEADER + 2)
 		return PROBE_MORE;
-	length = be16(p + 3);
-	switch ((enum tls_content)p[0]) {
-	case TLS_CHANGE_CIPHER_SPEC: return length == 1 && p[5] == 1 ? PROBE_YES : PROBE_NO;
-	case TLS_ALERT:
-		return (length == 2 && (p[5] == 1 || p[5] == 2)) || (length > 16 && length < 300)
-			       ? PROBE_YES
-			       : PROBE_NO;
-	case TLS_HANDSHAKE: return is_known_message(p[5]) && !p[6] ? PROBE_YES : PROBE_NO;
-	case TLS_APPLICATION_DATA: break;
-	}
-	return length > 16 && p[2] && p[2] < 4 ? PROBE_YES : PROBE_NO;
+	end = HEADER + be16(p + 3);
+	if (!is_plausible(p))
+		return PROBE_NO;
+	if (n > end && !is_header(p + end, n - end < HEADER ? n - end : HEADER, TLS_MAX_RECORD))
+		return PROBE_NO;
+	return PROBE_YES;
 }
 
 /* ---- messages */

@@ -118,8 +118,8 @@ struct tls {
 void tls_init(struct tls *t);
 
 /*
- * Is this TLS? `start`: the connection was seen from its start, so a hello (or the alert that
- * answers one) is due; else any record will do. At most TLS_MAX_KEEP octets are needed.
+ * Is this TLS? `start`: a hello is due. Else any record will do, and if it ends before p + n does,
+ * another one must follow it. PROBE_MORE only for fewer than TLS_MAX_KEEP octets.
  */
 enum probe_result tls_probe(const uint8_t *p, size_t n, int start);
 
@@ -158,17 +158,6 @@ static inline int tls_is_grease(unsigned v)
 {
 	return (v & 0x0f0f) == 0x0a0a && (v >> 8 & 0xff) == (v & 0xff);
 }
-
-/* ---- tls_names.c */
-
-/* "1.3"; "ssl3.0"; NULL: no name. */
-const char *tls_version_name(unsigned version);
-
-/* As IANA registers it, "TLS_AES_128_GCM_SHA256"; others as "0x1399", written into buf. */
-const char *tls_cipher_name(unsigned cipher, char buf[8]);
-
-/* As in RFC 8446 section 6 and RFC 5246 section 7.2, "unknown_ca"; others as "200". */
-const char *tls_alert_name(unsigned alert, char buf[8]);
 
 /* ---- tls_hello.c, for tls.c: the body of a hello, in any pieces */
 

@@ -1,7 +1,7 @@
-/*
- * tls_names.c - names that IANA registers for TLS parameters
- */
-#include "parsers/tls.h"
+#include "parsers/tls_names.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 const char *tls_version_name(unsigned version)
 {

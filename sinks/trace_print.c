@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "core/redact.h"
-#include "parsers/tls.h"
+#include "parsers/tls_names.h"
 #include "sinks/safe.h"
 
 #define BAR 32 /* columns */

@@ -86,6 +86,13 @@ enum style tui_duration_style(uint64_t ns)
 	return ns != SPAN_UNKNOWN && ns >= TUI_SLOW_NS ? STYLE_SLOW : STYLE_TEXT;
 }
 
+struct str tui_method(const struct span *s)
+{
+	if (s->method.p)
+		return s->method;
+	return str_of(s->protocol == PROTO_TLS ? "TLS" : "-");
+}
+
 /* The status code; of an exchange without one, why. */
 struct str tui_status(char *buf, const struct span *s)
 {

@@ -134,6 +134,9 @@ struct str tui_status(char *buf, const struct span *s);
 struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port); /* 64 */
 
 /* A fit-to-print "METHOD path?query" with secrets hidden. */
+/* The request's method, or what stands in its place. */
+struct str tui_method(const struct span *s);
+
 struct str tui_target(const struct tui *t, const struct span *s, char *buf, size_t cap);
 
 /* ---- views */

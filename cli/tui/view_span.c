@@ -9,7 +9,7 @@
 #include "cli/tui/tui_impl.h"
 #include "core/redact.h"
 #include "parsers/http1.h"
-#include "parsers/tls.h"
+#include "parsers/tls_names.h"
 #include "sinks/format.h"
 
 #define HEX_COLUMNS 16u
@@ -376,7 +376,7 @@ static void span_draw(struct view *view, struct screen *s, int y, int height)
 		return;
 	}
 	x = screen__safe(s, y, 0, width, STYLE_STRONG, CUT_END,
-			 span->method.p ? span->method : str_of("-")) + 1;
+			 tui_method(span)) + 1;
 	x += screen__safe(s, y, x, width > 24 ? width - x - 16 : width, STYLE_STRONG, CUT_MIDDLE,
 			  tui_target(view->tui, span, buf, sizeof(buf))) + 2;
 	x += screen__safe(s, y, x, width, tui_status_style(span), CUT_END,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "parsers/tls_handshake.h"
+#include "parsers/tls_names.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tls_feed.h"
 
@@ -252,17 +253,6 @@ static struct tls_handshake conclude(const struct talk *t)
 }
 
 /* ---- RFC 8448 section 3: a handshake of NSS, which puts the server's messages into one record */
-
-static const char rfc8448_client[] =
-	"16030100c4 010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7"
-	"000006130113031302010000910000000b0009000006736572766572ff01000100000a001400120"
-	"01d0017001800190100010101020103010400230000003300260024001d002099381de560e4bd43d23d8e43"
-	"5a7dbafeb3c06e51c13cae4d5413691e529aaf2c002b0003020304000d0020001e0403050306030203"
-	"080408050806040105010601020104020502060202 02002d00020101001c00024001";
-static const char rfc8448_server[] =
-	"160303005a 020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e26928"
-	"001301 00002e00330024001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e"
-	"751f0f002b00020304";
 
 static void hello(struct talk *t, unsigned dir, const char *hex)
 {
@@ -649,6 +639,9 @@ static void test_probe(void)
 	ok(tls_probe((const uint8_t *)"\x17\3\3\0\x20", 5, 1) == PROBE_NO, "a record is no start");
 	ok(tls_probe((const uint8_t *)"\x17\3\3\0\x20xx", 7, 0) == PROBE_YES, "but will do later");
 	ok(tls_probe((const uint8_t *)"\x17\3\3\x50\x20xx", 7, 0) == PROBE_NO, "one that is too long");
+	ok(tls_probe((const uint8_t *)"\x16\3\3\0\4\xe\0\0\0\x14\3", 11, 0) == PROBE_YES &&
+		   tls_probe((const uint8_t *)"\x16\3\3\0\4\xe\0\0\0\x14\1", 11, 0) == PROBE_NO,
+	   "what follows it counts");
 }
 
 static void test_names(void)
