@@ -129,7 +129,8 @@ static enum report_style describe_tls(const struct proc_info *p, char *out, size
 		return REPORT_GOOD;
 	}
 	if (t)
-		snprintf(out, size, "tls: %s: encrypted only (%s)", tls_title(t->tls->lib, t->version, title), t->tls->missing);
+		snprintf(out, size, "tls: %s: encrypted only (%s)",
+			 tls_title(t->tls->lib, t->version, title), t->tls->missing);
 	else if (p->java || p->nblind)
 		snprintf(out, size, "tls: %s: encrypted only", p->java ? "inside Java" : p->blind[0]);
 	else
