@@ -120,8 +120,9 @@ static void print_tls(struct report *r, const struct proc_info *p)
 		const char *gone = t->deleted ? " (deleted since, but still mapped)" : "";
 
 		if (t->tls->npoints)
-			line(r, "tls", "%s, hooked by %s (%zu points), in %s%s",
-			     tls_title(t->tls->lib, t->version, title), t->tls->how, t->tls->npoints, t->path, gone);
+			line(r, "tls", "%s, hooked by %s (%zu point%s), in %s%s",
+			     tls_title(t->tls->lib, t->version, title), tls_how(t->tls->how),
+			     t->tls->npoints, t->tls->npoints == 1 ? "" : "s", t->path, gone);
 		else
 			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls->lib, t->version, title), t->path, gone);
 	}

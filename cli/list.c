@@ -125,7 +125,8 @@ static enum report_style describe_tls(const struct proc_info *p, char *out, size
 	char title[TLS_TITLE_MAX];
 
 	if (t && t->tls->npoints) {
-		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->version, title), t->tls->how);
+		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->version, title),
+			 tls_how(t->tls->how));
 		return REPORT_GOOD;
 	}
 	if (t)
