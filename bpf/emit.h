@@ -217,4 +217,37 @@ static __always_inline void emit_listen(__u16 port, __u32 pid, const char *comm,
 	bpf_ringbuf_submit(l, BPF_RB_NO_WAKEUP);
 }
 
+/* Furthest that a skip may reach ahead; beyond it a stale position would be mistaken for one. */
+#define MAX_SKIP (1u << 30)
+
+static __always_inline struct zc_policy *policy_of(const struct zc_sock *s)
+{
+	__u32 slot = (__u32)s->conn & (ZC_POLICY_SLOTS - 1);
+	struct zc_policy *p = bpf_map_lookup_elem(&zc_policies, &slot);
+
+	return p && p->conn == s->conn ? p : 0;
+}
+
+/* How many of the next octets from seq on are not wanted. */
+static __always_inline __u32 policy_skip(const struct zc_policy *p, __u8 dir, __u32 seq)
+{
+	__u32 ahead = p->dir[dir].skip_to - seq;
+
+	return ahead <= MAX_SKIP ? ahead : 0;
+}
+
+/*
+ * What is copied of a segment while the reader lags behind: heads mostly, so that the content of a
+ * few large responses does not push out what tells of all the others.
+ */
+#define LAG_BYTES 4096
+
+static __always_inline __u32 lag_limit(__u32 n)
+{
+	/* it was woken at one times wake_bytes, the ring is full at four */
+	if (n <= LAG_BYTES || bpf_ringbuf_query(&zc_ring, BPF_RB_AVAIL_DATA) <= 3 * zc_cfg.wake_bytes)
+		return n;
+	return LAG_BYTES;
+}
+
 #endif

@@ -41,6 +41,13 @@ typedef unsigned long long __u64;
 #define ZC_EV_LISTEN 8
 #define ZC_EV_LOST 9
 #define ZC_EV_NAMES 10
+#define ZC_EV_PLAIN 11
+#define ZC_EV_TIE 12
+#define ZC_EV_FAULT 13
+#define ZC_EV_PEER 14
+
+/* Ids of TLS streams stand beside socket cookies, and have this bit. */
+#define ZC_TLS_STREAM (1ull << 63)
 
 struct zc_ev {
 	__u16 kind;
@@ -183,6 +190,15 @@ struct zc_ev_lost {
 };
 ZC_ASSERT_SIZE(struct zc_ev_lost, 40);
 
+/* PEER: the process at the other end, which is on this host and need not be traced. */
+struct zc_ev_peer {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 pad;
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_peer, 48);
+
 /*
  * NAMES: what user space found out about a process when it was first seen, so that a recording
  * can be replayed where the process does not exist. Made by user space only; holds for this pid
@@ -196,8 +212,81 @@ struct zc_ev_names {
 	char service[64];
 	char runtime[16];
 	char container[72];
+	char container_name[64]; /* not in recordings of older versions */
 };
-ZC_ASSERT_SIZE(struct zc_ev_names, 184);
+ZC_ASSERT_SIZE(struct zc_ev_names, 248);
+
+/*
+ * PLAIN: octets that an application read from or wrote to a TLS library. ev.conn is the stream's
+ * id (ZC_TLS_STREAM), one per connection object of the library (SSL, gnutls_session_t, tls.Conn);
+ * ev.time is when the call returned. Of orig_len octets, cap_len from cap_off on follow. seq counts
+ * the stream's octets in this direction from 0, where the first call was seen.
+ *
+ * sock: the socket that was used inside the call (ZC_PLAIN_INSIDE: a fact), or from which the same
+ * thread had read last, with nobody else's call in between (ZC_PLAIN_BEFORE: evidence); 0: neither.
+ * With a socket, RX: wire_time is when the first of the octets that were read there arrived.
+ * TX: when the first of them left. 0: not known. wire_len: how many were read or sent there.
+ * ZC_PLAIN_FRESH: the process was being observed when it first used that socket, and nothing
+ * of the stream was missed. ZC_PLAIN_WRITING: somebody else's write to the stream has begun and has
+ * not been told yet, and what was read may be the answer to it. CLOSE with such an id tells that the library's object is freed.
+ */
+#define ZC_PLAIN_INSIDE 0x1
+#define ZC_PLAIN_BEFORE 0x2
+#define ZC_PLAIN_FRESH 0x4
+#define ZC_PLAIN_WRITING 0x8
+
+struct zc_ev_plain {
+	struct zc_ev ev;
+	__u64 sock;
+	__u64 call_time; /* when the call began */
+	__u64 wire_time;
+	__u64 wire_last; /* the same of the last of those octets; 0: not known */
+	__u32 wire_len;
+	__u32 pid;
+	__u32 tid;
+	__u32 seq;
+	__u32 orig_len;
+	__u32 cap_off;
+	__u32 cap_len;
+	__u32 lost; /* events lost on this stream since the last one that got through */
+	__u8 dir;
+	__u8 lib; /* enum zc_tls_lib */
+	__u8 pad[2];
+	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
+};
+ZC_ASSERT_SIZE(struct zc_ev_plain, 96);
+
+/*
+ * TIE: more evidence of a stream's socket, where the library itself uses none (memory BIOs). RX:
+ * what the thread had read from sock went into a call that gave no plaintext (a handshake, or part
+ * of a record). TX: plain_len octets of this stream alone had been written to the library, and the
+ * thread's next write to a socket that speaks TLS was this one, of wire_len octets; plain_len 0:
+ * there was a call for the handshake.
+ */
+struct zc_ev_tie {
+	struct zc_ev ev; /* flags: ZC_PLAIN_FRESH; conn: the stream */
+	__u64 sock;
+	__u32 pid;
+	__u32 tid;
+	__u32 plain_len;
+	__u32 wire_len;
+	__u8 dir;
+	__u8 lib;
+	__u8 pad[6];
+};
+ZC_ASSERT_SIZE(struct zc_ev_tie, 56);
+
+/* FAULT: the library reported an error inside a call on this stream, by its own numbers. */
+struct zc_ev_fault {
+	struct zc_ev ev; /* conn: the stream */
+	__u64 sock;	 /* 0: not known */
+	__u32 pid;
+	__u32 tid;
+	__u32 reason;
+	__u8 lib;
+	__u8 pad[3];
+};
+ZC_ASSERT_SIZE(struct zc_ev_fault, 48);
 
 /*
  * Feedback, user space to kernel: what is still wanted of a connection. One slot of a shared
@@ -216,8 +305,9 @@ struct zc_policy {
 		__u32 cap;
 	} dir[2];
 	__u32 quiet;
-	__u32 frames; /* bit 0: ZC_RX, bit 1: ZC_TX */
+	__u32 frames; /* bit 0: ZC_RX, bit 1: ZC_TX; of a TLS stream, bit 2: its socket is known */
 };
 ZC_ASSERT_SIZE(struct zc_policy, 32);
+#define ZC_POLICY_TIED 0x4u
 
 #endif

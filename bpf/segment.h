@@ -18,9 +18,6 @@ struct seg {
 	__u8 flags;
 };
 
-/* Furthest that a skip may reach ahead; beyond it a stale position would be mistaken for one. */
-#define MAX_SKIP (1u << 30)
-
 /* Offset of the TCP header, 0 if there is none. */
 static __always_inline __u32 tcp_offset(const __u8 *data, const __u8 *end)
 {
@@ -148,36 +145,6 @@ __noinline int seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct s
 	if (lost)
 		__sync_fetch_and_sub(&s->lost, lost);
 	return 0;
-}
-
-static __always_inline struct zc_policy *policy_of(const struct zc_sock *s)
-{
-	__u32 slot = (__u32)s->conn & (ZC_POLICY_SLOTS - 1);
-	struct zc_policy *p = bpf_map_lookup_elem(&zc_policies, &slot);
-
-	return p && p->conn == s->conn ? p : 0;
-}
-
-/* How many of the next octets from seq on are not wanted. */
-static __always_inline __u32 policy_skip(const struct zc_policy *p, __u8 dir, __u32 seq)
-{
-	__u32 ahead = p->dir[dir].skip_to - seq;
-
-	return ahead <= MAX_SKIP ? ahead : 0;
-}
-
-/*
- * What is copied of a segment while the reader lags behind: heads mostly, so that the content of a
- * few large responses does not push out what tells of all the others.
- */
-#define LAG_BYTES 4096
-
-static __always_inline __u32 lag_limit(__u32 n)
-{
-	/* it was woken at one times wake_bytes, the ring is full at four */
-	if (n <= LAG_BYTES || bpf_ringbuf_query(&zc_ring, BPF_RB_AVAIL_DATA) <= 3 * zc_cfg.wake_bytes)
-		return n;
-	return LAG_BYTES;
 }
 
 /*

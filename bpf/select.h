@@ -14,6 +14,19 @@
 #define VERDICT_MAYBE 2
 #define VERDICT_YES 3
 
+/* Of a socket that speaks TLS: when its last segments arrived. */
+#define ZC_ARRIVALS 8
+
+struct zc_arrival {
+	__u64 time;
+	__u32 seq;
+	__u32 len;
+};
+
+/* zc_sock.tls; 0: not known yet */
+#define ZC_SOCK_TLS 1
+#define ZC_SOCK_CLEAR 2
+
 /* What is remembered of a socket. Cloned by the kernel from a listener to its children. */
 struct zc_sock {
 	__u64 conn; /* cookie */
@@ -38,8 +51,15 @@ struct zc_sock {
 	__u8 followed; /* traced because a traced process called it */
 	__u8 framed[2]; /* HTTP/2: frame_at is valid, by direction */
 	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
-	__u8 pad;
+	__u8 tls;
+	__u8 looked; /* segments without a sign of TLS */
+	__u8 tls_used; /* a process whose TLS is probed has read or written it */
+	__u8 hooked;   /* and was probed already when it first did */
+	__u8 dialled;  /* a segment has left it; of interest if it connected */
+	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
+	__u64 sent_time; /* when the last octets left, kept with tls */
+	struct zc_arrival arrival[ZC_ARRIVALS];
 	__u64 cgroup; /* of the owner */
 	char comm[16];
 };
@@ -74,18 +94,22 @@ struct {
 	__type(value, __u32);
 } zc_called SEC(".maps");
 
+static __always_inline int is_loopback(const __u32 addr[4])
+{
+	int v4 = !addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff);
+
+	return v4 ? (addr[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000)
+		  : !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
+}
+
 static __always_inline void called_fill(struct zc_called *k, const __u32 addr[4], __u16 port,
 					__u32 netns)
 {
-	int v4 = !addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff);
-	int loopback = v4 ? (addr[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000)
-			  : !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
-
 	k->addr[0] = addr[0];
 	k->addr[1] = addr[1];
 	k->addr[2] = addr[2];
 	k->addr[3] = addr[3];
-	k->netns = loopback ? netns : 0;
+	k->netns = is_loopback(addr) ? netns : 0;
 	k->port = port;
 }
 

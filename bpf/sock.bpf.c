@@ -4,7 +4,9 @@
  * cgroup_skb on the root of the hierarchy sees every TCP segment with its socket; tracepoints see
  * which process reads and writes how far; one iterator looks at the sockets that exist already.
  */
+#include "bpf/calls.h"
 #include "bpf/segment.h"
+#include "bpf/peer.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -46,6 +48,14 @@ static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bp
 	return s;
 }
 
+static __always_inline void note_times(struct zc_sock *s, const struct seg *g, __u8 dir)
+{
+	if (dir == ZC_RX)
+		arrival_note(s, g->seq, g->len);
+	else
+		s->sent_time = bpf_ktime_get_ns();
+}
+
 static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -60,8 +70,16 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
 	if (!s)
 		s = skb_sock(skb, sk);
-	if (!s || s->verdict == VERDICT_NO || seg_parse(skb, &g))
+	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->dialled)
+		peer_dials(skb, s);
+	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)) || seg_parse(skb, &g))
 		return 1;
+	if (!s->tls)
+		look_for_tls(skb, s, g.off, g.len);
+	if (s->verdict == VERDICT_NO)
+		return 1;
+	if (s->tls == ZC_SOCK_TLS && g.len)
+		note_times(s, &g, dir);
 	if (s->listener) {
 		if (dir == ZC_RX && (g.len || (g.flags & ZC_TCP_FIN)))
 			stash_put(skb, s, &g);
@@ -144,6 +162,7 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 tgid = (__u32)(pid_tgid >> 32), seq;
+	int inside;
 	const struct zc_policy *p;
 	struct tcp_sock *tp;
 	struct zc_sock *s;
@@ -160,6 +179,11 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, sk, tgid);
 	}
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
+	inside = task_flags(tgid) & ZC_TASK_TLS ? call_io(s, pid_tgid, seq, (__u32)len, dir) : 0;
 	if (s->verdict != VERDICT_YES)
 		return 0;
 	if (s->pid != tgid) {
@@ -172,12 +196,8 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
 		emit_open(s, sk);
 	}
-	if (dir == ZC_TX && s->role == ZC_ROLE_SERVER)
-		return 0; /* who answers is known from who reads */
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
+	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
+		return 0; /* what is inside is told by the call; who answers is known from who reads */
 	p = policy_of(s);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
@@ -240,8 +260,7 @@ static __always_inline void on_listen(struct sock *sk)
 	s->verdict = judge(s, current_flags(tgid));
 	if (!port_selected(s->lport))
 		return;
-	if (zc_cfg.downstream)
-		task_add(tgid, ZC_TASK_SERVES);
+	task_add(tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 	emit_listen(s->lport, tgid, s->comm, 1);
 }
 
@@ -252,11 +271,13 @@ static __always_inline void on_accepted(struct sock *sk)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 verdict, server;
 	__u64 listener;
+	char comm[16];
 
 	if (!s || !tp)
 		return;
 	listener = s->listener ? s->conn : 0;
 	server = s->pid;
+	__builtin_memcpy(comm, s->comm, sizeof(comm));
 	verdict = s->verdict;
 	sock_reset(s, bpf_get_socket_cookie(sk));
 	fill_sock(s, sk);
@@ -267,12 +288,15 @@ static __always_inline void on_accepted(struct sock *sk)
 		if (listener && server != zc_cfg.self) /* it may make calls before it reads */
 			task_add(server, ZC_TASK_SERVES);
 	}
+	if (s->verdict != VERDICT_NO) {
+		s->seq[ZC_RX] = tp->rcv_nxt;
+		s->seq[ZC_TX] = tp->snd_nxt;
+		s->has_seq = 1;
+		emit_open(s, sk);
+	}
+	peer_accepted(s, tp->rcv_nxt, listener ? server : 0, comm);
 	if (s->verdict == VERDICT_NO)
 		return;
-	s->seq[ZC_RX] = tp->rcv_nxt;
-	s->seq[ZC_TX] = tp->snd_nxt;
-	s->has_seq = 1;
-	emit_open(s, sk);
 	if (listener)
 		stash_flush(s, listener);
 }
@@ -315,7 +339,7 @@ int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 	return 0;
 }
 
-/* ---- what exists already: pass 1 takes up listeners, pass 2 connections */
+/* ---- what exists already: pass 1 takes up listeners, pass 2 connections, pass 3 their peers */
 
 static __always_inline void iter_comm(struct zc_sock *s, struct task_struct *task)
 {
@@ -360,8 +384,8 @@ static __always_inline void iter_listener(struct bpf_iter_meta *meta, struct soc
 	v = judge(s, flags);
 	if (v > s->verdict)
 		s->verdict = v;
-	if (zc_cfg.downstream && port_selected(s->lport))
-		task_add((__u32)task->tgid, ZC_TASK_SERVES);
+	if (port_selected(s->lport))
+		task_add((__u32)task->tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 }
 
 static __always_inline void iter_connection(struct sock *sk, struct task_struct *task, __u32 flags)
@@ -386,6 +410,7 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 	if (s->verdict != VERDICT_YES || s->announced)
 		return;
 	emit_open(s, sk);
+	peer_late(s, sk);
 	if (sh)
 		__sync_fetch_and_add(&sh->iter_conns, 1);
 }
@@ -402,6 +427,8 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file || !sh)
 		return 0;
+	if (!sh->fsbase_off && bpf_core_field_exists(task->thread.fsbase))
+		sh->fsbase_off = bpf_core_field_offset(task->thread.fsbase);
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
@@ -414,6 +441,8 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 			iter_listener(ctx->meta, sk, task, flags);
 	} else if (sh->iter_pass == 2 && sk->__sk_common.skc_state != TCP_CLOSE_) {
 		iter_connection(sk, task, flags);
+	} else if (sh->iter_pass == 3) {
+		peer_look(sk, task);
 	}
 	return 0;
 }

@@ -126,6 +126,7 @@ static void adopt(struct procnames *p, const struct zc_ev_names *ev)
 	e->names.service[sizeof(ev->service) - 1] = '\0';
 	e->names.runtime[sizeof(ev->runtime) - 1] = '\0';
 	e->names.container[sizeof(ev->container) - 1] = '\0';
+	e->names.container_name[sizeof(ev->container_name) - 1] = '\0';
 }
 
 void procnames__see(struct procnames *p, const struct zc_ev *ev)
@@ -139,6 +140,9 @@ void procnames__see(struct procnames *p, const struct zc_ev *ev)
 		break;
 	case ZC_EV_OWNER:
 		mention(p, ((const struct zc_ev_owner *)ev)->pid, ev->time, 1);
+		break;
+	case ZC_EV_PEER:
+		mention(p, ((const struct zc_ev_peer *)ev)->pid, ev->time, 1);
 		break;
 	case ZC_EV_PROCESS:
 		/* a renamed process is the same one; one that ended may have spans to come */
@@ -157,15 +161,15 @@ static const char *or_null(const char *s)
 	return *s ? s : NULL;
 }
 
-void procnames__get(struct procnames *p, uint32_t pid, const char **service, const char **runtime,
-		    const char **container)
+void procnames__get(struct procnames *p, uint32_t pid, struct process_names *out)
 {
-	struct entry *e = find(p, pid);
+	const struct entry *e = find(p, pid);
 
-	*service = *runtime = *container = NULL;
+	*out = (struct process_names){ 0 };
 	if (!e)
 		return;
-	*service = or_null(e->names.service);
-	*runtime = or_null(e->names.runtime);
-	*container = or_null(e->names.container);
+	out->service = or_null(e->names.service);
+	out->runtime = or_null(e->names.runtime);
+	out->container = or_null(e->names.container);
+	out->container_name = or_null(e->names.container_name);
 }

@@ -1,5 +1,5 @@
 /*
- * procnames.h - what to call the processes of spans: service, runtime, container
+ * procnames.h - what to call the processes of spans: service, runtime, container and its name
  *
  * Live, names are read from /proc when an event first mentions a process, so that those of one
  * that has ended by the time of its span are known; what was read is handed on as a ZC_EV_NAMES,
@@ -15,6 +15,7 @@
 
 #include <stdint.h>
 #include "bpf/events.h"
+#include "core/engine.h"
 
 struct procnames;
 
@@ -26,8 +27,7 @@ struct procnames *procnames__new(int live, void (*on_names)(void *ctx, const str
 void procnames__see(struct procnames *p, const struct zc_ev *ev);
 
 /* As engine_options.process_names; strings live until the next call of anything here. */
-void procnames__get(struct procnames *p, uint32_t pid, const char **service, const char **runtime,
-		    const char **container);
+void procnames__get(struct procnames *p, uint32_t pid, struct process_names *out);
 void procnames__free(struct procnames *p);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * procread.h - what /proc tells about a process
  *
- * The service is what an administrator would call the process: the script, module, archive or main
- * class for interpreters, else the name of the executable. The runtime is the language it was
+ * The service is what an administrator would call the process (service.h). The runtime is the language it was
  * written in, as far as the executable shows: go, nodejs, python, java, ruby, php, dotnet, rust,
- * cpp, or generic. The container is the id in its control group's path, if there is one.
+ * cpp, or generic. The container is the id in its control group's path, if there is one, with the
+ * name that its engine has for it (container.h).
  */
 #ifndef ZC_CLI_PROCREAD_H
 #define ZC_CLI_PROCREAD_H
@@ -24,15 +24,6 @@ int proc_identity_read(uint32_t pid, struct proc_identity *out);
 
 /* Fills service, runtime, container. 0, or a negative errno: nothing could be found out. */
 int proc_names_read(uint32_t pid, struct zc_ev_names *out);
-
-/*
- * The parts of the above that need no /proc; n octets of cmdline are arguments that each end with
- * NUL. service has room for size octets.
- */
-void proc_service(const char *exe, const char *cmdline, size_t n, char *service, size_t size);
-
-/* The runtime that an executable's name stands for, or NULL. */
-const char *proc_runtime_of_name(const char *exe);
 
 /* The first run of exactly 64 hexadecimal digits; NULL if there is none. */
 const char *proc_container_id(const char *cgroup);

@@ -87,6 +87,7 @@ int top_open(struct session *s)
 		.replay = s->replay,
 		.target = s->opt->read ? s->opt->read : s->origin.what,
 		.backend = s->origin.backend,
+		.attach = s->origin.attach,
 		.ctx = s,
 	};
 	char err[200];

@@ -5,6 +5,9 @@
 
 #include "core/id.h"
 
+/* Captures commonly have stamps of whole microseconds. */
+#define TICK_US 1000
+
 struct seen {
 	uint64_t key; /* 0: free */
 	int64_t time;
@@ -24,21 +27,38 @@ struct bounds {
 	uint64_t matched;
 };
 
-/* The same connection, seen from its server's end in both: j's time less i's, by direction. */
+/* What was seen from the server's end in both: j's time less i's, by direction. */
+struct sides {
+	int64_t min[2], max[2];
+	double sum[2]; /* of what they are more than pairs.base */
+	uint32_t count[2];
+};
+
+/* One connection. */
 struct pair {
 	uint64_t conn_i, conn_j; /* conn_j 0: free */
-	int64_t min[2], max[2];
-	uint32_t count[2];
+	struct sides sides;
+};
+
+/* All connections between the same two addresses: they were seen at the same two places. */
+struct group {
+	uint64_t key;
+	struct sides sides;
+	int client; /* which recording is the client's side: 1 i, -1 j, 0 cannot be told */
 };
 
 struct pairs {
 	struct pair *v;
 	uint32_t size, count;
+	int64_t base; /* about what all differences are */
+	int has_base;
 };
 
 struct recording {
 	struct table segments;
 	struct table turned; /* key: connection */
+	struct table hosts;  /* key: connection; conn: hash of its addresses */
+	int64_t tick;	     /* what its times are multiples of */
 	struct clock_offset offset;
 	int known;
 };
@@ -52,8 +72,11 @@ struct clocks *clocks__new(unsigned n)
 {
 	struct clocks *c = calloc(1, sizeof(*c) + n * sizeof(c->rec[0]));
 
-	if (c)
-		c->n = n;
+	if (!c)
+		return NULL;
+	c->n = n;
+	for (unsigned i = 0; i < n; i++)
+		c->rec[i].tick = TICK_US;
 	return c;
 }
 
@@ -64,6 +87,7 @@ void clocks__free(struct clocks *c)
 	for (unsigned i = 0; i < c->n; i++) {
 		free(c->rec[i].segments.v);
 		free(c->rec[i].turned.v);
+		free(c->rec[i].hosts.v);
 	}
 	free(c);
 }
@@ -118,23 +142,43 @@ static const struct seen *find(const struct table *t, uint64_t key)
 
 /* ---- what was seen */
 
-void clocks__event(struct clocks *c, unsigned i, const struct zc_ev *ev, int64_t offset)
+static void see_hosts(struct recording *r, const struct zc_ev_open *o)
 {
-	struct table *t = &c->rec[i].segments;
-	const struct zc_ev_segment *g = (const void *)ev;
+	struct seen *s = r->hosts.count < CLOCKS_MAX_SEGMENTS ? entry_of(&r->hosts, o->ev.conn) : NULL;
+
+	if (!s)
+		return;
+	s->key = o->ev.conn;
+	s->conn = id_connection(o->raddr, 0, o->laddr, 0);
+}
+
+static void see_segment(struct recording *r, const struct zc_ev_segment *g, int64_t time)
+{
 	struct seen *s;
 	uint64_t key;
 
-	if (ev->kind != ZC_EV_SEGMENT || !ev->conn || t->count >= CLOCKS_MAX_SEGMENTS)
-		return;
 	if (!(g->tcp_flags & ZC_TCP_ACK) || (!g->orig_len && !(g->tcp_flags & ZC_TCP_SYN)))
 		return;
 	/* the lowest bit is the direction: sender's and receiver's sight of it may be in one file */
 	key = id_mix((uint64_t)g->seq << 32 | g->ack, g->orig_len) << 2 | 2 | (g->dir & 1u);
-	s = entry_of(t, key);
+	s = entry_of(&r->segments, key);
 	if (!s || s->key) /* of copies, the first */
 		return;
-	*s = (struct seen){ key, (int64_t)ev->time + offset, ev->conn, g->dir & 1u };
+	*s = (struct seen){ key, time, g->ev.conn, g->dir & 1u };
+	if (time % r->tick)
+		r->tick = 1;
+}
+
+void clocks__event(struct clocks *c, unsigned i, const struct zc_ev *ev, int64_t offset)
+{
+	struct recording *r = &c->rec[i];
+
+	if (!ev->conn || r->segments.count >= CLOCKS_MAX_SEGMENTS)
+		return;
+	if (ev->kind == ZC_EV_OPEN)
+		see_hosts(r, (const void *)ev);
+	else if (ev->kind == ZC_EV_SEGMENT)
+		see_segment(r, (const void *)ev, (int64_t)(ev->time + (uint64_t)offset));
 }
 
 /* ---- pairs of connections that are seen from the same end */
@@ -146,6 +190,11 @@ static struct pair *pair_slot(const struct pairs *p, uint64_t conn)
 	while (p->v[i & (p->size - 1)].conn_j && p->v[i & (p->size - 1)].conn_j != conn)
 		i++;
 	return &p->v[i & (p->size - 1)];
+}
+
+static struct sides no_sides(void)
+{
+	return (struct sides){ .min = { INT64_MAX, INT64_MAX }, .max = { INT64_MIN, INT64_MIN } };
 }
 
 static struct pair *pair_of(struct pairs *p, uint64_t conn_i, uint64_t conn_j)
@@ -168,26 +217,105 @@ static struct pair *pair_of(struct pairs *p, uint64_t conn_i, uint64_t conn_j)
 	}
 	at = pair_slot(p, conn_j);
 	if (!at->conn_j) {
-		*at = (struct pair){ .conn_i = conn_i, .conn_j = conn_j,
-				     .min = { INT64_MAX, INT64_MAX },
-				     .max = { INT64_MIN, INT64_MIN } };
+		*at = (struct pair){ conn_i, conn_j, no_sides() };
 		p->count++;
 	}
 	return at;
 }
 
+static int64_t ahead_of(const struct seen *j, const struct seen *i)
+{
+	return (int64_t)((uint64_t)j->time - (uint64_t)i->time);
+}
+
 static void add_to_pair(struct pairs *p, const struct seen *i, const struct seen *j)
 {
 	struct pair *at = pair_of(p, i->conn, j->conn);
-	int64_t ahead = j->time - i->time;
+	int64_t ahead = ahead_of(j, i);
+	struct sides *s;
 
 	if (!at || at->conn_i != i->conn)
 		return;
-	if (ahead < at->min[j->dir])
-		at->min[j->dir] = ahead;
-	if (ahead > at->max[j->dir])
-		at->max[j->dir] = ahead;
-	at->count[j->dir]++;
+	if (!p->has_base)
+		p->base = ahead;
+	p->has_base = 1;
+	s = &at->sides;
+	if (ahead < s->min[j->dir])
+		s->min[j->dir] = ahead;
+	if (ahead > s->max[j->dir])
+		s->max[j->dir] = ahead;
+	s->sum[j->dir] += (double)(int64_t)((uint64_t)ahead - (uint64_t)p->base);
+	s->count[j->dir]++;
+}
+
+/* ---- which side is whose */
+
+static void add_sides(struct sides *to, const struct sides *s)
+{
+	for (int d = 0; d < 2; d++) {
+		to->min[d] = s->min[d] < to->min[d] ? s->min[d] : to->min[d];
+		to->max[d] = s->max[d] > to->max[d] ? s->max[d] : to->max[d];
+		to->sum[d] += s->sum[d];
+		to->count[d] += s->count[d];
+	}
+}
+
+/*
+ * Requests (RX, from the server's end) reach the client's side first, responses last. So what j is
+ * ahead by is more for requests than for responses if i is the client's side. The means tell it also
+ * where clocks drift, and where stamps are about as coarse as the way between both is long: the
+ * difference of two rounded stamps is off by tick / sqrt(6), and three times what that makes of the
+ * means is asked for.
+ */
+static int client_side(const struct sides *s, int64_t tick)
+{
+	double n[2] = { s->count[ZC_RX], s->count[ZC_TX] }, way, error2;
+
+	if (!s->count[ZC_RX] || !s->count[ZC_TX])
+		return 0;
+	way = s->sum[ZC_RX] / n[ZC_RX] - s->sum[ZC_TX] / n[ZC_TX];
+	error2 = (double)tick * (double)tick / 6 * (1 / n[ZC_RX] + 1 / n[ZC_TX]);
+	if (way * way < 9 * error2)
+		return 0;
+	return way > 0 ? 1 : -1;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static uint64_t group_key(const struct clocks *c, unsigned i, unsigned j, const struct pair *p)
+{
+	const struct seen *a = find(&c->rec[i].hosts, p->conn_i);
+	const struct seen *b = find(&c->rec[j].hosts, p->conn_j);
+
+	return id_mix(a ? a->conn : p->conn_i, b ? b->conn : p->conn_j);
+}
+
+/* The groups of all pairs, in order of their keys; their number in *n. NULL: none, or no memory. */
+static struct group *make_groups(const struct clocks *c, unsigned i, unsigned j,
+				 const struct pairs *pairs, size_t *n)
+{
+	struct group *g = calloc(pairs->count + 1, sizeof(*g));
+	size_t m = 0;
+
+	*n = 0;
+	for (uint32_t k = 0; g && k < pairs->size; k++)
+		if (pairs->v[k].conn_j)
+			g[m++] = (struct group){ group_key(c, i, j, &pairs->v[k]),
+						 pairs->v[k].sides, 0 };
+	if (m)
+		qsort(g, m, sizeof(*g), by_key);
+	for (size_t k = 0; k < m; k++) {
+		if (*n && g[*n - 1].key == g[k].key)
+			add_sides(&g[*n - 1].sides, &g[k].sides);
+		else
+			g[(*n)++] = g[k];
+	}
+	return g;
 }
 
 static void bound(struct bounds *b, int64_t low, int64_t high, uint64_t n)
@@ -199,6 +327,15 @@ static void bound(struct bounds *b, int64_t low, int64_t high, uint64_t n)
 	b->matched += n;
 }
 
+static void bound_by_group(struct bounds *b, const struct group *g)
+{
+	const struct sides *s = &g->sides;
+	int up = g->client > 0 ? ZC_RX : ZC_TX; /* what went from i to j */
+
+	if (g->client)
+		bound(b, s->max[!up], s->min[up], (uint64_t)s->count[0] + s->count[1]);
+}
+
 static void turn(struct recording *r, uint64_t conn)
 {
 	struct seen *s = entry_of(&r->turned, conn);
@@ -207,21 +344,27 @@ static void turn(struct recording *r, uint64_t conn)
 		s->key = conn;
 }
 
-/* Requests (RX, from the server's end) reach the client's side first, responses last. */
-static void judge_pair(struct clocks *c, unsigned i, unsigned j, const struct pair *p,
-		       struct bounds *b)
+/* Turns what has to be, and says what it tells of the clocks. */
+static void judge_pairs(struct clocks *c, unsigned i, unsigned j, const struct pairs *pairs,
+			struct bounds *b)
 {
-	uint64_t n = (uint64_t)p->count[0] + p->count[1];
+	int64_t tick = c->rec[i].tick > c->rec[j].tick ? c->rec[i].tick : c->rec[j].tick;
+	size_t n;
+	struct group *g = make_groups(c, i, j, pairs, &n);
 
-	if (!p->count[0] || !p->count[1])
-		return;
-	if (p->min[ZC_RX] > p->max[ZC_TX]) {
-		turn(&c->rec[i], p->conn_i);
-		bound(b, p->max[ZC_TX], p->min[ZC_RX], n);
-	} else if (p->max[ZC_RX] < p->min[ZC_TX]) {
-		turn(&c->rec[j], p->conn_j);
-		bound(b, p->max[ZC_RX], p->min[ZC_TX], n);
+	for (size_t k = 0; k < n; k++) {
+		g[k].client = client_side(&g[k].sides, tick);
+		bound_by_group(b, &g[k]);
 	}
+	for (uint32_t k = 0; n && k < pairs->size; k++) {
+		const struct pair *p = &pairs->v[k];
+		struct group key = { .key = p->conn_j ? group_key(c, i, j, p) : 0 }, *at;
+
+		at = p->conn_j ? bsearch(&key, g, n, sizeof(*g), by_key) : NULL;
+		if (at && at->client)
+			turn(&c->rec[at->client > 0 ? i : j], at->client > 0 ? p->conn_i : p->conn_j);
+	}
+	free(g);
 }
 
 /* ---- offsets */
@@ -240,18 +383,16 @@ static struct bounds compare(struct clocks *c, unsigned i, unsigned j)
 			continue;
 		other = find(a, s->key ^ 1);
 		if (other && s->dir == ZC_RX) {
-			bound(&r, INT64_MIN, s->time - other->time, 1);
+			bound(&r, INT64_MIN, ahead_of(s, other), 1);
 		} else if (other) {
-			bound(&r, s->time - other->time, INT64_MAX, 1);
+			bound(&r, ahead_of(s, other), INT64_MAX, 1);
 		} else if (!find(b, s->key ^ 1)) {
 			other = find(a, s->key);
 			if (other)
 				add_to_pair(&pairs, other, s);
 		}
 	}
-	for (uint32_t k = 0; k < pairs.size; k++)
-		if (pairs.v[k].conn_j)
-			judge_pair(c, i, j, &pairs.v[k], &r);
+	judge_pairs(c, i, j, &pairs, &r);
 	free(pairs.v);
 	return r;
 }

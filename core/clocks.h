@@ -7,10 +7,12 @@
  * acknowledgement numbers and its length, which no NAT changes.
  *
  * Captures of packets show each connection from its server's end, wherever they were made. Of two
- * that show the same connection, that of the client's side is found by the longer time between
- * request and response; its view is to be turned round (clocks__turned).
+ * that show the same connections between two hosts, that of the client's side is found by the longer
+ * time between request and response; its view is to be turned round (clocks__turned). Where the way
+ * between both is too short for the resolution of their stamps, neither is.
  *
- * Memory: up to CLOCKS_MAX_SEGMENTS of each recording are remembered, the first ones.
+ * Memory: up to CLOCKS_MAX_SEGMENTS of each recording are remembered, the first ones, and as many
+ * connections.
  */
 #ifndef ZC_CORE_CLOCKS_H
 #define ZC_CORE_CLOCKS_H

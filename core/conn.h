@@ -58,6 +58,24 @@ struct half {
 	uint32_t strange_segs;
 };
 
+/* Of a connection that is a TLS stream, see plain.h. */
+struct plain_wait;
+
+struct conn_stream {
+	struct list waiting;	  /* in engine.plain_waiting */
+	struct plain_wait *waits; /* read, and to be taken later */
+	uint32_t nwaits;
+	uint64_t candidate; /* socket that evidence points to */
+	uint64_t wire_time; /* when the last octets read had arrived */
+	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
+	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
+	uint8_t agree, against;
+	uint8_t hopeless;   /* evidence contradicts itself */
+	uint8_t watched;    /* its handshake was seen from the beginning */
+	uint8_t fresh;	    /* seen from its first octet */
+	uint8_t anchored;
+};
+
 enum conn_protocol {
 	CONN_UNKNOWN,
 	CONN_HTTP1,
@@ -129,6 +147,8 @@ struct conn {
 	uint32_t pid, tid;   /* tid: of the thread that read the last request, see exchange_link.c */
 	uint32_t blind_pid;  /* process that may serve a request on it that was not seen; 0: none */
 	char comm[17];
+	uint32_t peer_pid; /* of the process at the other end; 0: not known, or not on this host */
+	char peer_comm[17];
 	uint64_t id_hash;
 	int id_hash_valid;
 
@@ -144,8 +164,10 @@ struct conn {
 	uint8_t upgrade;	   /* to what; see http1_conn.c */
 	struct http2_conn *http2;  /* CONN_HTTP2 */
 	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
-	/* a stream of plaintext and the socket that carries it encrypted know each other, or NULL */
-	struct conn *plain, *carrier;
+
+	struct conn_stream stream;
+	struct conn *carrier; /* of a stream: the socket's connection; NULL: not known */
+	struct conn *plain;   /* of a socket: its stream */
 };
 
 struct conn_table {

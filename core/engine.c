@@ -7,6 +7,7 @@
 #include "core/exchange_link.h"
 #include "core/http1_conn.h"
 #include "core/http2_conn.h"
+#include "core/plain.h"
 #include "core/tls_conn.h"
 #include "core/websocket_conn.h"
 
@@ -85,6 +86,8 @@ static void send_want(struct engine *e, struct conn *c)
 		if (h->stream.started && h->skip_to < h->stream.next)
 			h->skip_to = h->stream.next;
 	}
+	if (c->carrier)
+		w.frames |= ZC_POLICY_TIED;
 	c->told = 1;
 	e->opt.on_want(e->opt.ctx, &w);
 }
@@ -345,29 +348,21 @@ static int first_dir(const struct conn *c)
 static void flush_streams(struct engine *e, struct conn *c)
 {
 	struct stream_sink k = sink_of(e, c);
-	int d = first_dir(c);
+	int d;
 
 	if (c->forgotten)
 		return;
+	plain_flush(e, c);
+	d = first_dir(c);
 	stream_flush(&c->half[d].stream, &k, e->now);
 	stream_flush(&c->half[!d].stream, &k, e->now);
 }
 
-/* Neither is to be found through the other any more. */
-static void part(struct conn *c)
-{
-	if (c->plain)
-		c->plain->carrier = NULL;
-	if (c->carrier) {
-		tls_conn_twin(c->carrier);
-		c->carrier->plain = NULL;
-	}
-}
-
 static void destroy_conn(struct engine *e, struct conn *c)
 {
-	part(c);
 	exchange_conn_known(e, c);
+	plain_drop(c);
+	plain_forget(c);
 	for (int d = 0; d < 2; d++)
 		stream_release(&c->half[d].stream, &e->pool);
 	tls_conn_free(c);
@@ -431,6 +426,7 @@ static void schedule_burial(struct engine *e, struct conn *c, uint64_t time)
 	c->end_time = time;
 	c->expires = e->now + ZOMBIE;
 	list_append(&e->closing, &c->closing);
+	plain_carrier_ended(e, c);
 }
 
 static void run_streams(struct engine *e, struct conn *c)
@@ -469,6 +465,21 @@ static void settle_conn(struct engine *e, struct conn *c)
 }
 
 /* ---- events */
+
+static void take_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+{
+	struct stream_sink k = sink_of(e, c);
+
+	/* the kernel side has few slots: another connection may have taken this one's */
+	if (!c->half[dir].cap && g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+		send_want(e, c);
+	if (c->protocol == CONN_OPAQUE) {
+		e->stats.skipped_bytes += g->len;
+		return;
+	}
+	stream_add(&c->half[dir].stream, &c->half[!dir].stream, &k, g);
+	settle_conn(e, c);
+}
 
 static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 {
@@ -517,17 +528,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		c->reset = 1;
 		schedule_burial(e, c, g.time);
 	}
-	/* the kernel side has few slots: another connection may have taken this one's */
-	if (!h->cap && g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-		send_want(e, c);
-	if (c->protocol == CONN_OPAQUE) {
-		e->stats.skipped_bytes += g.len;
-	} else if (g.len || g.syn || g.fin) {
-		struct stream_sink k = sink_of(e, c);
-
-		stream_add(&h->stream, &c->half[!dir].stream, &k, &g);
-		settle_conn(e, c);
-	}
+	if (g.len || g.syn || g.fin)
+		take_segment(e, c, dir, &g);
 }
 
 static void start_stream(struct stream *s, uint32_t seq)
@@ -579,6 +581,16 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 	exchange_conn_late(e, c);
 }
 
+static void on_peer(struct engine *e, const struct zc_ev_peer *p)
+{
+	struct conn *c = conn_find(&e->conns, p->ev.conn);
+
+	if (!c)
+		return;
+	c->peer_pid = p->pid;
+	memcpy(c->peer_comm, p->comm, sizeof(p->comm));
+}
+
 static void on_established(struct engine *e, const struct zc_ev *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->conn);
@@ -587,18 +599,12 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 		c->established_time = ev->time;
 }
 
-static void on_io(struct engine *e, const struct zc_ev_io *io)
+static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 {
-	struct conn *c = conn_find(&e->conns, io->ev.conn);
-	const struct conn_ops *ops;
-	struct half *h;
+	const struct conn_ops *ops = conn_ops_of(c);
+	struct half *h = &c->half[io->dir & 1];
 
 	e->io_seen = 1;
-	if (!c || c->forgotten)
-		return;
-	conn_touch(&e->conns, c, e->now);
-	ops = conn_ops_of(c);
-	h = &c->half[io->dir & 1];
 	half_io_add(h, io);
 	if (c->wait_head)
 		await_io(c, io);
@@ -610,6 +616,16 @@ static void on_io(struct engine *e, const struct zc_ev_io *io)
 		if (h->stream.proven > h->stream.next)
 			settle_conn(e, c);
 	}
+}
+
+static void on_io(struct engine *e, const struct zc_ev_io *io)
+{
+	struct conn *c = conn_find(&e->conns, io->ev.conn);
+
+	if (!c || c->forgotten)
+		return;
+	conn_touch(&e->conns, c, e->now);
+	take_io(e, c, io);
 }
 
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
@@ -664,6 +680,48 @@ static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 	note_lost(e, 0);
 }
 
+/* ---- for plain.c */
+
+struct conn *engine_conn(struct engine *e, uint64_t id)
+{
+	return new_conn(e, id, e->now);
+}
+
+void engine_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+{
+	c->uncopied += g->len - g->cap_len;
+	take_segment(e, c, dir, g);
+}
+
+void engine_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
+{
+	take_io(e, c, io);
+}
+
+void engine_lost(struct conn *c)
+{
+	note_conn_lost(c);
+}
+
+void engine_bury(struct engine *e, struct conn *c, uint64_t time)
+{
+	schedule_burial(e, c, time);
+}
+
+void engine_tied(struct engine *e, struct conn *c)
+{
+	if (e->opt.on_want)
+		send_want(e, c);
+	if (c->carrier)
+		update_want(e, c->carrier);
+}
+
+void engine_ignore(struct engine *e, struct conn *c)
+{
+	end_exchanges(c, CONN_DROPPED);
+	make_opaque(e, c);
+}
+
 /* ---- time */
 
 static void run_stalled(struct engine *e)
@@ -681,6 +739,8 @@ static void tick(struct engine *e)
 	e->ticked = e->now;
 	if (!list_empty(&e->stalled))
 		run_stalled(e);
+	if (!list_empty(&e->plain_waiting))
+		plain_tick(e);
 	while (!list_empty(&e->closing)) {
 		struct conn *c = list_entry(e->closing.next, struct conn, closing);
 
@@ -716,7 +776,11 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_ESTABLISHED: on_established(e, ev); break;
 	case ZC_EV_CLOSE: on_close(e, p); break;
 	case ZC_EV_OWNER: on_owner(e, p); break;
+	case ZC_EV_PEER: on_peer(e, p); break;
 	case ZC_EV_LOST: on_lost(e, p); break;
+	case ZC_EV_PLAIN: plain_on_data(e, p); break;
+	case ZC_EV_TIE: plain_on_tie(e, p); break;
+	case ZC_EV_FAULT: plain_on_fault(e, p); break;
 	default: break; /* processes and listeners are for others */
 	}
 	if (e->now >= e->ticked + TICK)
@@ -752,6 +816,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->waiting);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->plain_waiting);
 	list_init(&e->held);
 	return e;
 }

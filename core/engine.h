@@ -28,6 +28,11 @@ struct note {
 	int nfields;
 };
 
+/* What a process is called; NULL: not known. */
+struct process_names {
+	const char *service, *runtime, *container, *container_name;
+};
+
 struct engine_options {
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
 	int keep_fields;      /* keep field lines of heads for the sinks */
@@ -39,8 +44,7 @@ struct engine_options {
 	/* feedback to the kernel side; NULL: none */
 	void (*on_want)(void *ctx, const struct zc_policy *w);
 	/* names for a process that an event mentions; may be NULL. Strings live until the next call. */
-	void (*process_names)(void *ctx, uint32_t pid, const char *comm, const char **service,
-			      const char **runtime, const char **container);
+	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
 	struct str (*route)(void *ctx, struct str path);
 	void *ctx;

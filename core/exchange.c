@@ -1,5 +1,6 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/plain.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
 
@@ -407,7 +408,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
 	if (!s->scheme.p && !x->stream && x->protocol != PROTO_TLS)
-		s->scheme = (struct str){"http", 4};
+		s->scheme = x->conn->stream.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);
@@ -493,12 +494,15 @@ static void set_rpc(const struct exchange *x, struct span *s)
 
 static void set_tls(const struct exchange *x, struct span *s)
 {
-	const struct tls_conn *t = tls_conn_of(x->conn);
+	const struct conn *c = x->conn;
+	const struct tls_conn *t = tls_conn_of(c);
 
 	s->handshake_ns = SPAN_UNKNOWN;
 	s->tls_alert = -1;
+	s->tls = plain_library(c->plain ? c->plain : c);
 	if (x->protocol == PROTO_TLS) {
-		s->tls = "unknown";
+		if (!s->tls)
+			s->tls = "unknown";
 		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
 	}
 	if (t)
@@ -529,9 +533,15 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		return;
 	if (s->pid == c->pid && c->comm[0])
 		s->comm = c->comm;
-	if (e->opt.process_names)
-		e->opt.process_names(e->opt.ctx, s->pid, s->comm, &s->service, &s->runtime,
-				     &s->container);
+	if (e->opt.process_names) {
+		struct process_names names;
+
+		e->opt.process_names(e->opt.ctx, s->pid, &names);
+		s->service = names.service;
+		s->runtime = names.runtime;
+		s->container = names.container;
+		s->container_name = names.container_name;
+	}
 	s->pid &= SOURCE_PID_MASK;
 }
 
@@ -540,14 +550,17 @@ static void set_ids(const struct exchange *x, struct span *s)
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
 	uint32_t stream = x->stream;
-	uint32_t seq = (uint32_t)x->req_pos;
+	/* a lone response is known by a position of the other direction */
+	int dir = s->incomplete & SPAN_REQUEST_NOT_SEEN ? !c->request_dir : c->request_dir;
+	uint32_t seq = plain_seq(c, dir, x->req_pos);
 
 	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
 		stream = stream ? stream | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
-		c->id_hash = c->has_addr ? id_connection(s->client_addr, s->client_port,
-							 s->server_addr, s->server_port)
-					 : id_mix(c->cookie, 0);
+		c->id_hash = !c->has_addr || plain_is_private(c) ?
+				     id_mix(c->cookie, 0) :
+				     id_connection(s->client_addr, s->client_port, s->server_addr,
+						   s->server_port);
 		c->id_hash_valid = 1;
 	}
 	if (x->node) {

@@ -14,6 +14,14 @@ static int is(struct str s, const char *lower)
 	return s.p && s.n == n && !memcmp(s.p, lower, n);
 }
 
+/* A field whose name is in an entry from before we looked, but whose value is of no other. */
+static int is_traceparent(struct str value)
+{
+	struct traceparent t;
+
+	return value.n == TRACEPARENT_LEN && id_parse_traceparent(value, &t);
+}
+
 /* Field lines as HTTP/1 has them, for http1_field_next(). */
 static struct text keep_fields(const struct engine *e, struct exchange *x,
 			       const struct http2_event *ev)
@@ -89,7 +97,7 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 			exchange_set_content_type(e, x, 0, f->value);
 		else if (is(f->name, "grpc-timeout"))
 			x->grpc_timeout = grpc_timeout(f->value);
-		else if (is(f->name, "traceparent"))
+		else if (is(f->name, "traceparent") || (!f->name.p && is_traceparent(f->value)))
 			exchange_set_traceparent(x, f->value);
 		else if (is(f->name, "host") && x->host.off == TEXT_NONE)
 			x->host = exchange_text(x, f->value);

@@ -1,4 +1,5 @@
 #include "core/exchange_link.h"
+#include "core/plain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,9 +208,11 @@ static void read_head(const struct exchange *x, const struct http1_event *ev, st
 	size_t pos = 0;
 
 	memset(h, 0, sizeof(*h));
+	if (ev->method.p && ev->target.p && ev->head_len)
+		h->target = hash_str(hash_str(2, ev->method), ev->target);
 	/* a head of which a part is missing is not the same as another */
 	if (ev->fields.p && ev->head_len) {
-		h->request = hash_str(hash_str(2, ev->method), ev->target);
+		h->request = h->target;
 		h->octets = hash_str(id_mix(h->request, (uint64_t)ev->minor), ev->fields);
 	}
 	while (http1_field_next(ev->fields, &pos, &name, &value))
@@ -228,7 +231,7 @@ static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
 
 	memset(h, 0, sizeof(*h));
 	if (whole)
-		h->request = hash_str(hash_str(2, ev->method), ev->path);
+		h->request = h->target = hash_str(hash_str(2, ev->method), ev->path);
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
@@ -250,7 +253,7 @@ static void set_connection_hash(struct conn *c)
 
 	if (c->id_hash_valid)
 		return;
-	c->id_hash = !c->has_addr ? id_mix(c->cookie, 0)
+	c->id_hash = !c->has_addr || plain_is_private(c) ? id_mix(c->cookie, 0)
 		     : server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
 			      : id_connection(c->laddr, c->lport, c->raddr, c->rport);
 	c->id_hash_valid = 1;
@@ -259,22 +262,27 @@ static void set_connection_hash(struct conn *c)
 static void begin(struct engine *e, struct exchange *x, const struct link_head *head)
 {
 	struct conn *c = x->conn;
-	const struct stream *req = &c->half[c->request_dir].stream;
-	const struct stream *resp = &c->half[!c->request_dir].stream;
+	const struct half *back = &c->half[!c->request_dir];
 	struct link_place place;
+	uint32_t first[2] = {0, 0};
 
 	exchange_conn_known(e, c);
 	set_connection_hash(c);
 	place = (struct link_place){
 		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
 		.connection = c->id_hash,
-		.seq = (uint32_t)x->req_pos,
+		.seq = plain_seq(c, c->request_dir, x->req_pos),
 		.stream = x->stream,
-		.has_first = req->from_syn && resp->from_syn,
-		.first = { (uint32_t)req->first, (uint32_t)resp->first },
+		.has_first = plain_first(c, first) != 0,
+		.first = {first[c->request_dir], first[!c->request_dir]},
+		.has_ack = back->hint_valid && !c->stream.lib,
+		.ack = back->ack_hint,
 		.time = x->req_first,
 		.pid = c->pid,
+		.awaits = c->request_dir == ZC_RX && c->stream.anchored && e->tls_clients,
 	};
+	if (c->stream.lib && c->request_dir == ZC_TX)
+		e->tls_clients = 1;
 	x->node = links__begin(e->links, &place, head);
 }
 
@@ -315,15 +323,23 @@ void exchange_unlink(struct engine *e, struct exchange *x)
 
 void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX])
 {
-	const char *service = NULL, *runtime, *container;
+	struct process_names names = { 0 };
 	uint32_t pid = links__peer(x->node);
+	const struct conn *c = x->conn;
+	const char *name;
 
 	*out = '\0';
-	if (!pid || !e->opt.process_names)
+	if (!pid)
+		pid = c->peer_pid;
+	if (!pid)
 		return;
-	e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
-	if (service)
-		snprintf(out, EXCHANGE_PEER_MAX, "%s", service);
+	if (e->opt.process_names)
+		e->opt.process_names(e->opt.ctx, pid, &names);
+	name = names.container_name ? names.container_name : names.service;
+	if (!name && pid == c->peer_pid) /* it was gone before anybody could look it up */
+		name = c->peer_comm;
+	if (name)
+		snprintf(out, EXCHANGE_PEER_MAX, "%s", name);
 }
 
 static int one_of(const char *name, const char *const *names)
@@ -340,13 +356,13 @@ unsigned exchange_traits(void *ctx, uint32_t pid)
 	static const char *const wander[] = { "go", "rust", "dotnet", "java", NULL };
 	static const char *const forward[] = { "nginx", "haproxy", "envoy", "varnishd", "traefik",
 					       "caddy", "socat", NULL };
-	const char *service = NULL, *runtime = NULL, *container;
+	struct process_names names = { 0 };
 	struct engine *e = ctx;
 
 	if (e->opt.process_names)
-		e->opt.process_names(e->opt.ctx, pid, NULL, &service, &runtime, &container);
-	return (one_of(runtime, wander) ? LINK_WANDERS : 0) |
-	       (one_of(service, forward) ? LINK_FORWARDS : 0);
+		e->opt.process_names(e->opt.ctx, pid, &names);
+	return (one_of(names.runtime, wander) ? LINK_WANDERS : 0) |
+	       (one_of(names.service, forward) ? LINK_FORWARDS : 0);
 }
 
 void exchange_conn_late(struct engine *e, struct conn *c)

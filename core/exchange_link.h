@@ -25,7 +25,10 @@ void exchange_link_io(struct engine *e, struct exchange *x);
 /* Gives the node back. */
 void exchange_unlink(struct engine *e, struct exchange *x);
 
-/* The service name of the process at the other end, "" if it is not known. */
+/*
+ * What the process at the other end is called: its container's name or its service; "" if it is not
+ * known.
+ */
 void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX]);
 
 /* 1: a copy of s is kept and will be shown later; 0: s is to be shown now. */

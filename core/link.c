@@ -208,14 +208,6 @@ static void put(struct links *l, struct link_node *n)
 	}
 }
 
-void links__put(struct links *l, struct link_node *n)
-{
-	if (!n)
-		return;
-	links__end(l, n);
-	put(l, n);
-}
-
 static int depth(const struct link_node *n)
 {
 	int d = 0;
@@ -292,7 +284,9 @@ static int other_end(const struct link_place *a, const struct link_place *b)
 		return 0;
 	if (a->has_first && b->has_first)
 		return a->first[0] == b->first[0] && a->first[1] == b->first[1];
-	return a->connection == b->connection;
+	if (a->connection == b->connection)
+		return 1;
+	return a->has_ack && b->has_ack && a->ack == b->ack;
 }
 
 /* The one exchange at the other end; NULL if there is none, or more than one. */
@@ -367,6 +361,13 @@ static int possible(const struct link_node *p, const struct link_node *n)
 	return !n->head.has_trace || !p->head.has_trace || same_trace(p, n);
 }
 
+static int same_request(const struct link_head *a, const struct link_head *b)
+{
+	if (a->request && b->request)
+		return a->request == b->request;
+	return a->target && a->target == b->target;
+}
+
 static int fits(const struct link_node *p, const struct link_node *n, unsigned evidence)
 {
 	const struct link_head *a = &p->head, *b = &n->head;
@@ -383,7 +384,7 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 		return 0;
 	if (evidence & BY_THREAD && (!n->tid || p->tid != n->tid))
 		return 0;
-	if (evidence & BY_HEAD && (!b->request || a->request != b->request))
+	if (evidence & BY_HEAD && !same_request(a, b))
 		return 0;
 	if (evidence & BY_MARKS && b->marks <= a->marks)
 		return 0;
@@ -409,13 +410,22 @@ static uint32_t count_fits(struct proc *proc, const struct link_node *n, unsigne
 	return count;
 }
 
+/* Is there a request in flight of which it is not known what was asked for? */
+static int serves_unknown(const struct proc *proc)
+{
+	for (const struct list *i = proc->serving.next; i != &proc->serving; i = i->next)
+		if (!list_entry(i, struct link_node, serving)->head.target)
+			return 1;
+	return 0;
+}
+
 /* Learns how the process behaves: does this call repeat one of the requests in flight? */
 static void learn(struct proc *proc, const struct link_node *n)
 {
 	struct link_node *p;
 	uint32_t count = count_fits(proc, n, BY_HEAD, &p);
 
-	if (count > 1)
+	if (count > 1 || !n->head.target || (!count && serves_unknown(proc)))
 		return;
 	if (!count) {
 		proc->streak = proc->ndistinct = 0;
@@ -424,10 +434,10 @@ static void learn(struct proc *proc, const struct link_node *n)
 	if (proc->streak < STREAK)
 		proc->streak++;
 	for (uint32_t i = 0; i < proc->ndistinct; i++)
-		if (proc->distinct[i] == n->head.request)
+		if (proc->distinct[i] == n->head.target)
 			return;
 	if (proc->ndistinct < DISTINCT)
-		proc->distinct[proc->ndistinct++] = n->head.request;
+		proc->distinct[proc->ndistinct++] = n->head.target;
 }
 
 static int is_forwarder(const struct proc *p)
@@ -446,7 +456,7 @@ static const char *link_name(const struct link_node *n, const char *name, unsign
 
 static void make_child(struct link_node *n, struct link_node *p, const char *name)
 {
-	if (set_parent(n, p, name) && n->head.request && n->head.request == p->head.request)
+	if (set_parent(n, p, name) && same_request(&n->head, &p->head))
 		p->forwarded = 1;
 }
 
@@ -563,15 +573,30 @@ void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid,
 	list_append(&n->proc->serving, &n->serving);
 }
 
+static int awaits(const struct link_node *n)
+{
+	return n->place.awaits && !n->parent;
+}
+
 void links__end(struct links *l, struct link_node *n)
 {
 	if (!n || n->ended)
 		return;
 	decide(l, n);
 	stop_serving(n);
-	leave_ends(l, n);
+	if (!awaits(n))
+		leave_ends(l, n);
 	n->ended = 1;
 	root_of(n)->shown = 1;
+}
+
+void links__put(struct links *l, struct link_node *n)
+{
+	if (!n)
+		return;
+	links__end(l, n);
+	leave_ends(l, n);
+	put(l, n);
 }
 
 void links__ids(const struct link_node *n, struct span *s)
@@ -599,7 +624,7 @@ void links__ids(const struct link_node *n, struct span *s)
 int links__open(const struct link_node *n)
 {
 	for (; n; n = n->parent)
-		if (n->place.kind == SPAN_CLIENT && !n->decided && !n->parent)
+		if (awaits(n) || (n->place.kind == SPAN_CLIENT && !n->decided && !n->parent))
 			return 1;
 	return 0;
 }

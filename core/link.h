@@ -11,12 +11,14 @@
  *   traceparent  the call carries the trace context of one request in flight in the process
  *   socket       the two ends of one connection: sequence numbers of the request's first octet
  *                and, where the connection was seen from its beginning, of the first octets of both
- *                directions (then addresses may differ, as behind NAT); else also addresses
+ *                directions; else also addresses, or what the request's segment acknowledges
+ *                (addresses differ behind NAT, which leaves both numbers alone)
  *   request-id   the call carries the request id of one request in flight in the process
  *   payload      the call has the very octets of the head of one request in flight
  *   thread       the thread that makes the call serves exactly one request
- *   head         the call repeats method, target and end-to-end fields of one request in flight,
- *                and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
+ *   head         the call repeats method, target and end-to-end fields of one request in flight
+ *                (method and target, where an HTTP/2 connection is older than our look at it, and
+ *                its fields refer to what was sent before), and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
  *                did nothing else the last times
  *                (payload, head: of several such requests, the one that was not forwarded yet)
  *   only         one request is in flight in the process
@@ -51,6 +53,7 @@ struct link_node;
 struct link_head {
 	uint64_t octets;     /* of the whole head */
 	uint64_t request;    /* of method, target and fields that forwarders leave alone */
+	uint64_t target;     /* of method and target: speaks where fields of one of both were not seen */
 	uint64_t request_id;
 	uint32_t marks;	     /* grows with each field that a forwarder adds or extends */
 	uint8_t has_trace, has_parent; /* of context */
@@ -66,8 +69,15 @@ struct link_place {
 	uint32_t stream;
 	uint8_t has_first;
 	uint32_t first[2];   /* of the connection: requests' direction, responses' */
+	uint8_t has_ack;
+	uint32_t ack;	     /* what the segment acknowledged that made the request's head complete */
 	uint64_t time;	     /* when the first octet of the request went by */
 	uint32_t pid;	     /* 0: not known yet; tells hosts apart, see core/source.h */
+	/*
+	 * Of a server's end: the client's may come into view later, even when all is over. That is so
+	 * with TLS, where a write is told when it has returned.
+	 */
+	uint8_t awaits;
 };
 
 struct links *links__new(void); /* NULL: out of memory */
@@ -105,7 +115,10 @@ void links__end(struct links *l, struct link_node *n);
 /* Fills ids, parent and link of s. */
 void links__ids(const struct link_node *n, struct span *s);
 
-/* May the ids still change, because it is not known yet who made a call further up? */
+/*
+ * May the ids still change, because it is not known yet who made a call further up, or because the
+ * other end may still come into view?
+ */
 int links__open(const struct link_node *n);
 
 /* The process at the other end; 0 if it is not known. */

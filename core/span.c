@@ -3,6 +3,11 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+const char *span_process(const struct span *s)
+{
+	return s->container_name ? s->container_name : s->service ? s->service : s->comm;
+}
+
 const char *span_protocol_name(enum span_protocol p)
 {
 	static const char *const name[PROTO_COUNT] = {

@@ -114,8 +114,9 @@ struct span {
 
 	/* process observed; pid 0: not known */
 	uint32_t pid, tid;
-	const char *comm, *service, *runtime, *container; /* NULL: not known */
-	/* name of the process at the other end when it is local and known, else NULL */
+	const char *comm, *service, *runtime, *container, *container_name; /* NULL: not known */
+	/* of the process at the other end when it is local: its container's name or its service; or the
+	 * name of its host; else NULL */
 	const char *peer_service;
 
 	uint8_t trace_id[TRACE_ID_LEN], span_id[SPAN_ID_LEN], parent_id[SPAN_ID_LEN];
@@ -124,6 +125,9 @@ struct span {
 	const char *link; /* how the parent was found; NULL: no parent */
 	uint8_t trace_flags;
 };
+
+/* What to call the process of a span: its container, its service, its own name; NULL: not known. */
+const char *span_process(const struct span *s);
 
 const char *span_protocol_name(enum span_protocol p); /* "http/1.1" */
 const char *span_error_name(enum span_error e);	      /* "timeout"; NULL for SPAN_OK */

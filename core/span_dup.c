@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define NSTRS 15
-#define NNAMES 5
+#define NNAMES 6
 
 struct copy {
 	struct span span;
@@ -18,7 +18,7 @@ static void pointers(struct span *s, struct str *str[NSTRS], const char **name[N
 				    &s->resp_body, &s->grpc_message, &s->rpc_service, &s->rpc_method,
 				    &s->tls_sni, &s->tls_alpn };
 	const char **names[NNAMES] = { &s->comm, &s->service, &s->runtime, &s->container,
-				       &s->peer_service };
+				       &s->container_name, &s->peer_service };
 
 	memcpy(str, strs, sizeof(strs));
 	memcpy(name, names, sizeof(names));

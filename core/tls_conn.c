@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/tls.h"
 #include "core/engine_impl.h"
 
 /* One direction of a handshake that goes on. */
@@ -50,6 +51,32 @@ const struct tls_conn *tls_conn_of(const struct conn *c)
 	if (c->tls || !c->carrier)
 		return c->tls;
 	return c->carrier->tls;
+}
+
+void tls_conn_hand_over(struct conn *from, struct conn *to)
+{
+	if (!from->tls || to->tls)
+		return;
+	free_wire(from);
+	to->tls = from->tls;
+	from->tls = NULL;
+}
+
+/* Alerts received are reasons from here on, in OpenSSL and BoringSSL (SSL_AD_REASON_OFFSET). */
+#define REASON_ALERT 1000u
+
+void tls_conn_fault(struct conn *c, int lib, uint32_t reason)
+{
+	struct tls_handshake *hs = c->tls ? &c->tls->hs : NULL;
+
+	if (!hs || (lib != ZC_TLS_OPENSSL && lib != ZC_TLS_BORINGSSL))
+		return;
+	if (reason < REASON_ALERT || reason > REASON_ALERT + UINT8_MAX)
+		return;
+	if (hs->alert < 0 && hs->alert_dir != ZC_TX) { /* ours would have been sent, not received */
+		hs->alert = (int16_t)(reason - REASON_ALERT);
+		hs->alert_dir = ZC_RX;
+	}
 }
 
 /* ---- spans */
@@ -133,7 +160,8 @@ static void end_handshake(struct conn *c)
 
 	free_wire(c);
 	c->half[0].stream.follows = c->half[1].stream.follows = 0;
-	if (t->hs.state == TLS_FAILED && t->hs.client_hello)
+	/* what an encrypted alert says may be told soon, by the library */
+	if (t->hs.state == TLS_FAILED && t->hs.client_hello && t->hs.alert >= 0)
 		emit_failed(c, t->hs.end_time, SPAN_ERR_HANDSHAKE);
 }
 
@@ -259,7 +287,9 @@ static void finish(struct conn *c, uint64_t time)
 
 	if (t->wire)
 		tls_handshake_end(hs);
-	if (hs->state == TLS_OPENING && t->wire && hs->client_hello && !c->lost && !t->over)
+	if (hs->state == TLS_FAILED && hs->client_hello && !t->over)
+		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
+	else if (hs->state == TLS_OPENING && t->wire && hs->client_hello && !c->lost && !t->over)
 		emit_failed(c, time, hs->alert_dir != TLS_NO_DIR ? SPAN_ERR_HANDSHAKE
 				     : c->reset			 ? SPAN_ERR_RESET
 								 : SPAN_ERR_CLOSED);

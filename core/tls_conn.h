@@ -5,8 +5,8 @@
  * nothing is copied. Two kinds of spans come of it, both of protocol "tls":
  *
  * - a failed handshake: from the ClientHello's first octet to the alert that ended it, or to the
- *   end of the connection. Error "handshake" when an alert was seen (what an encrypted one says is
- *   not known), else "reset" or "closed". Where octets of the handshake were missed, nobody can
+ *   end of the connection. Error "handshake" when an alert was seen; what an encrypted one says is
+ *   known only where the library that received it reports it; else "reset" or "closed". Where octets of the handshake were missed, nobody can
  *   say that it failed, and there is no such span;
  * - the connection as a whole, when it ends, if its plaintext was never seen (c->plain): its
  *   duration, octets on the wire each way, and the server's name. While it is open it is shown
@@ -49,6 +49,15 @@ void tls_conn_free(struct conn *c);
 
 /* Plaintext of this connection is seen: it needs no span of its own, and no announcements. */
 void tls_conn_twin(struct conn *c);
+
+/*
+ * The library that reads or writes c has reported an error, by its own number. An alert that came
+ * encrypted gets its code from that.
+ */
+void tls_conn_fault(struct conn *c, int lib, uint32_t reason);
+
+/* What is known goes from a connection that ends to its plaintext, whose spans are yet to come. */
+void tls_conn_hand_over(struct conn *from, struct conn *to);
 
 /* Of a connection of TLS, or of a plaintext stream that is tied to one; NULL: not known. */
 const struct tls_conn *tls_conn_of(const struct conn *c);

@@ -109,7 +109,7 @@ static void put_end(struct out *o, const struct span *s, const uint8_t addr[16],
 
 static void put_ends(struct out *o, const struct span *s)
 {
-	const char *own = s->service ? s->service : s->comm;
+	const char *own = span_process(s);
 	const char *client = s->kind == SPAN_CLIENT ? own : s->peer_service;
 	const char *server = s->kind == SPAN_CLIENT ? s->peer_service : own;
 

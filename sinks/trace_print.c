@@ -51,8 +51,7 @@ static void put_short(struct out *o, uint64_t ns)
 
 static void name_server(const struct span *s, char out[NAME_MAX_LEN])
 {
-	const char *name = s->kind == SPAN_SERVER ? (s->service ? s->service : s->comm)
-						  : s->peer_service;
+	const char *name = s->kind == SPAN_SERVER ? span_process(s) : s->peer_service;
 	char *p = out;
 
 	if (name) {
@@ -71,7 +70,7 @@ static void name_server(const struct span *s, char out[NAME_MAX_LEN])
 
 static void put_name(struct out *o, const struct span *s)
 {
-	const char *own = s->service ? s->service : s->comm;
+	const char *own = span_process(s);
 	char server[NAME_MAX_LEN];
 
 	name_server(s, server);

@@ -63,6 +63,7 @@ size_t span_copy(char *p, const struct span *s)
 	copy_cstr(&c, &to->service);
 	copy_cstr(&c, &to->runtime);
 	copy_cstr(&c, &to->container);
+	copy_cstr(&c, &to->container_name);
 	copy_cstr(&c, &to->peer_service);
 	copy_cstr(&c, &to->link);
 	for (size_t i = 0; i < sizeof(longs) / sizeof(*longs); i++)

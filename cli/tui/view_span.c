@@ -138,6 +138,7 @@ static void add_whereabouts(const struct span *s, struct lines *l)
 	add_cstr(l, "service", s->service);
 	add_cstr(l, "runtime", s->runtime);
 	add_cstr(l, "container", s->container);
+	add_cstr(l, "container name", s->container_name);
 	add_id(l, "trace id", s->trace_id, TRACE_ID_LEN);
 	add_id(l, "span id", s->span_id, SPAN_ID_LEN);
 	if (s->has_parent) {

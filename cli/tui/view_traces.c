@@ -187,7 +187,7 @@ static void paint_name(const struct traces_view *v, uint32_t row, struct screen 
 	const struct trace_node *n = node_at(v, row);
 	const struct trace *t = trace_at(v, row);
 	const struct span *span = n->span;
-	const char *who = span->service ? span->service : span->comm;
+	const char *who = span_process(span);
 	char buf[TEXT_MAX];
 	int at = x, end = x + width, depth = n->depth;
 

@@ -9,9 +9,12 @@ import sys
 import threading
 import zipfile
 
-from lib import ROOT, Skip, free_port, need, query_id, wait_port
+from h2tools import go_build
+from lib import HERE, ROOT, Skip, free_port, need, query_id, wait_for, wait_port
 
 STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
+
+H2_ENDS = os.path.join(HERE, 'h2chain.js')
 
 BACKEND = r'''
 import socket, sys, threading
@@ -50,15 +53,6 @@ while True:
     threading.Thread(target=serve, args=(c,), daemon=True).start()
 '''
 
-GO_BACKEND = '''package main
-import ("fmt"; "net/http"; "os")
-func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.RawQuery) })
-	http.ListenAndServe("127.0.0.1:" + os.Args[1], nil)
-}
-'''
-
-
 def backend(t, proxy_protocol=False):
     port = free_port()
     t.start([sys.executable, t.file('backend.py', BACKEND), str(port)]
@@ -67,16 +61,38 @@ def backend(t, proxy_protocol=False):
     return port
 
 
+def in_namespaces(t, n):
+    """Backends in so many network namespaces, all at 127.0.0.1:8080; returns their processes."""
+    need('ip')
+    server, processes = t.file('server.py', BACKEND), []
+    for i in range(n):
+        name = f'zcl{os.getpid()}-{i}'
+        if t.run(['ip', 'netns', 'add', name]).returncode:
+            raise Skip('no network namespaces here')
+        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
+        t.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
+        p = t.start(['ip', 'netns', 'exec', name, sys.executable, server, '8080'])
+        p.namespace = name
+        processes.append(p)
+        wait_for(lambda inside=name: '8080' in
+                 t.run(['ip', 'netns', 'exec', inside, 'ss', '-ltn']).stdout)
+    return processes
+
+
 def go_backend(t):
-    need('go')
+    """A server of Go's net/http, as in the articles."""
     port = free_port()
-    t.file('go/main.go', GO_BACKEND)
-    t.file('go/go.mod', 'module backend\n\ngo 1.18\n')
-    p = t.run(['go', 'build', '-o', t.path('go/backend'), '.'], cwd=t.path('go'))
-    if p.returncode:
-        raise Skip(f'go build: {p.stderr[:200]}')
-    t.start([t.path('go/backend'), str(port)])
+    t.start([go_build('chaingo'), str(port)])
     wait_port(port)
+    return port
+
+
+def h2_backend(t):
+    """A server of Node's http2, in cleartext."""
+    need('node')
+    port = free_port()
+    t.start(['node', H2_ENDS, 'server', str(port)])
+    wait_port(port, timeout=10)
     return port
 
 
@@ -154,13 +170,30 @@ def _envoy_binary():
     return binary
 
 
-def envoy(t, to, http=False):
+def nghttpx(t, to):
+    need('nghttpx')
+    port = free_port()
+    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{to};;proto=h2',
+             '--workers=2', '--errorlog-file=/dev/null'], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+    wait_port(port)
+    return port
+
+
+def envoy(t, to, http=False, h2=False):
+    """tcp_proxy; http: a proxy of HTTP/1; h2: of HTTP/2, on both sides."""
     binary, port = _envoy_binary(), free_port()
-    if http:
+    upstream = {}
+    if h2:
+        upstream = {'typed_extension_protocol_options': {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+                '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+                'explicit_http_config': {'http2_protocol_options': {}}}}}
+    if http or h2:
         network = {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': {
             '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager'
                      '.v3.HttpConnectionManager',
-            'stat_prefix': 'h', 'http_filters': [{'name': 'envoy.filters.http.router',
+            'stat_prefix': 'h', 'codec_type': 'HTTP2' if h2 else 'AUTO', 'http_filters': [{'name': 'envoy.filters.http.router',
                 'typed_config': {'@type': 'type.googleapis.com/envoy.extensions.filters.http.'
                                           'router.v3.Router'}}],
             'route_config': {'virtual_hosts': [{'name': 'v', 'domains': ['*'], 'routes': [
@@ -174,8 +207,8 @@ def envoy(t, to, http=False):
         return {'socket_address': {'address': '127.0.0.1', 'port_value': p}}
     config = {'static_resources': {
         'listeners': [{'address': address(port), 'filter_chains': [{'filters': [network]}]}],
-        'clusters': [{'name': 'c', 'type': 'STATIC', 'connect_timeout': '5s', 'load_assignment': {
-            'cluster_name': 'c', 'endpoints': [{'lb_endpoints': [
+        'clusters': [{'name': 'c', 'type': 'STATIC', 'connect_timeout': '5s', **upstream,
+                      'load_assignment': {'cluster_name': 'c', 'endpoints': [{'lb_endpoints': [
                 {'endpoint': {'address': address(to)}}]}]}}]}}
     path = t.file(f'envoy-{to}.json', json.dumps(config))
     with open(t.path(f'envoy-{to}.log'), 'wb') as log:
@@ -185,15 +218,17 @@ def envoy(t, to, http=False):
     return port
 
 
-def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1'):
+def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1', gate=None):
     """n requests on kept-alive connections; every one names itself, in its query or, where all are to
-    look alike, in its content. Returns what failed."""
+    look alike, in its content. gate is called when all are connected. Returns what failed."""
     numbers, failed, lock = iter(range(n)), [], threading.Lock()
+    connected = threading.Barrier(concurrency, gate)
 
     def run():
         s = socket.create_connection((host, port), 10)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         f = s.makefile('rb')
+        connected.wait()
         while True:
             with lock:
                 i = next(numbers, None)
@@ -225,6 +260,13 @@ def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.
     for x in threads:
         x.join()
     return failed
+
+
+def h2_load(t, port, n, concurrency, prefix='', fields='{}'):
+    """The same over HTTP/2, on at most four connections; fields: a JSON object."""
+    need('node')
+    p = t.run(['node', H2_ENDS, 'client', str(port), str(n), str(concurrency), prefix, fields])
+    return p.stdout.splitlines() or ([p.stderr] if p.returncode else [])
 
 
 OUTSIDE = '00f067aa0ba902b7'  # the parent that traceparent fields of tests name

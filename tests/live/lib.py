@@ -275,6 +275,15 @@ def wait_port(port, host='127.0.0.1', timeout=5.0):
         raise AssertionError(f'nobody listens on port {port}')
 
 
+def cgroup_root():
+    with open('/proc/self/mountinfo', encoding='utf-8') as f:
+        for line in f:
+            left, _, right = line.partition(' - ')
+            if right.startswith('cgroup2 ') and left.split()[3] == '/':
+                return left.split()[4]
+    raise Skip('no cgroup v2 hierarchy is mounted')
+
+
 # ---- running the tests of a file
 
 def _alarm(_sig, _frame):
@@ -323,11 +332,11 @@ def main(needs_bpf=True):
     return 1 if bad else 0
 
 
-def compile_c(t, source):
+def compile_c(t, source, *flags):
     """Compiles one file next to this one; returns the program's path or raises Skip."""
     need('cc')
     out = t.path(os.path.basename(source).removesuffix('.c'))
-    p = t.run(['cc', '-O1', '-o', out, os.path.join(HERE, source), '-lpthread'])
+    p = t.run(['cc', '-O1', '-o', out, os.path.join(HERE, source), *flags, '-lpthread'])
     if p.returncode:
         raise Skip(f'{source} does not compile here: {p.stderr.splitlines()[0]}')
     return out

@@ -9,31 +9,36 @@ import sys
 import time
 
 import chain
+from h2tools import Nghttpd
 from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
 from netns import Namespaces
 
 N = 1000
 
 
-def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, n=N):
+def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, load=None):
     """Loads the first port at 1 and at 32; prints the shares; no link may be wrong."""
     for concurrency in (1, 32):
         z = Zctrace(t, '--port', ','.join(map(str, ports)), '--body', '40')
-        failed = chain.load(ports[0], n, concurrency, f'c{concurrency}-', fields, alike)
+        prefix = f'c{concurrency}-'
+        if load:
+            failed = load(t, ports[0], N, concurrency, prefix)
+        else:
+            failed = chain.load(ports[0], N, concurrency, prefix, fields, alike)
         t.equal(failed, [], 'requests that failed')
-        z.wait_spans(n * hops, 10)
+        z.wait_spans(N * hops, 10)
         z.stop()
-        ids = [f'c{concurrency}-{i:06}' if alike else f'c{concurrency}-{i}' for i in range(n)]
+        ids = [f'c{concurrency}-{i:06}' if alike else f'c{concurrency}-{i}' for i in range(N)]
         complete, missing, wrong, names = chain.judge(z.spans, hops, ids)
-        print(f'# shows {name}, concurrency {concurrency}: {complete / n:.1%} of traces complete, '
+        print(f'# shows {name}, concurrency {concurrency}: {complete / N:.1%} of traces complete, '
               f'{missing} links missing, {wrong} wrong; '
               + ', '.join(f'{k} {v}' for k, v in sorted(names.items())))
         t.equal(wrong, 0, f'{name}: wrong links at concurrency {concurrency}')
-        t.equal(len(z.spans), n * hops, f'{name}: spans')
+        t.equal(len(z.spans), N * hops, f'{name}: spans')
         if all_complete or concurrency == 1:
-            t.equal(complete, n, f'{name}: complete traces at concurrency {concurrency}')
+            t.equal(complete, N, f'{name}: complete traces at concurrency {concurrency}')
         elif not alike:  # of what cannot be told apart, no more is asked than no wrong link
-            t.check(complete >= 0.9 * n, f'{name}: only {complete} complete')
+            t.check(complete >= 0.9 * N, f'{name}: only {complete} complete')
 
 
 @test
@@ -45,8 +50,8 @@ def envoy_tcp(t):
 
 @test
 def two_envoys(t):
-    """two Envoys (tcp_proxy) in a row"""
-    back = chain.backend(t)
+    """two Envoys (tcp_proxy) in a row before a Go backend"""
+    back = chain.go_backend(t)
     second = chain.envoy(t, back)
     run_chain(t, 'envoy, envoy', [chain.envoy(t, second), second, back], 5)
 
@@ -54,16 +59,71 @@ def two_envoys(t):
 @test
 def envoy_http(t):
     """Envoy as HTTP proxy"""
-    back = chain.backend(t)
+    back = chain.go_backend(t)
     run_chain(t, 'envoy http', [chain.envoy(t, back, http=True), back], 3, all_complete=False)
 
 
 @test
 def envoy_http_traceparent(t):
     """Envoy as HTTP proxy, requests with a traceparent"""
-    back = chain.backend(t)
+    back = chain.go_backend(t)
     run_chain(t, 'envoy http, traceparent', [chain.envoy(t, back, http=True), back], 3,
               fields='traceparent: 00-{:032x}-00f067aa0ba902b7-01\r\n')
+
+
+def traced_h2_load(t, port, n, concurrency, prefix):
+    return chain.h2_load(t, port, n, concurrency, prefix,
+                         '{"traceparent": "00-{:032x}-00f067aa0ba902b7-01"}')
+
+
+@test
+def envoy_h2(t):
+    """Envoy as HTTP/2 proxy before an HTTP/2 backend"""
+    back = chain.h2_backend(t)
+    run_chain(t, 'envoy h2', [chain.envoy(t, back, h2=True), back], 3, all_complete=False,
+              load=chain.h2_load)
+
+
+@test
+def two_envoys_h2(t):
+    """two Envoys as HTTP/2 proxies in a row"""
+    back = chain.h2_backend(t)
+    second = chain.envoy(t, back, h2=True)
+    run_chain(t, 'envoy h2, envoy h2', [chain.envoy(t, second, h2=True), second, back], 5,
+              all_complete=False, load=chain.h2_load)
+
+
+@test
+def envoy_h2_traceparent(t):
+    """Envoy as HTTP/2 proxy, requests with a traceparent"""
+    back = chain.h2_backend(t)
+    run_chain(t, 'envoy h2, traceparent', [chain.envoy(t, back, h2=True), back], 3,
+              load=traced_h2_load)
+
+
+@test
+def envoy_h2_tcp(t):
+    """HTTP/2 through Envoy's tcp_proxy"""
+    back = chain.h2_backend(t)
+    run_chain(t, 'h2 through envoy tcp', [chain.envoy(t, back), back], 3, all_complete=False,
+              load=chain.h2_load)
+
+
+def h2load_load(t, port, n, concurrency, prefix):
+    """n streams of h2load on one connection, at most so many at a time."""
+    need('h2load')
+    urls = t.file('urls', ''.join(f'http://127.0.0.1:{port}/x?id={prefix}{i}\n' for i in range(n)))
+    p = t.run(['h2load', '-n', str(n), '-c', '1', '-m', str(concurrency), '-i', urls])
+    return [] if f'status codes: {n} 2xx' in p.stdout else [p.stdout + p.stderr]
+
+
+@test
+def nghttpx_h2(t):
+    """h2load, nghttpx, nghttpd"""
+    t.file('www/x', b'x')
+    back = Nghttpd(t, [])
+    run_chain(t, 'nghttpx', [chain.nghttpx(t, back.port), back.port], 3, all_complete=False,
+              load=h2load_load)
 
 
 @test
@@ -383,23 +443,6 @@ for i in range(50):
 """
 
 
-def three_namespaces(t):
-    """Servers in three namespaces, all at 127.0.0.1:8080; returns their processes."""
-    need('ip')
-    server, processes = t.file('server.py', chain.BACKEND), []
-    for i in range(3):
-        name = f'zcl{os.getpid()}-{i}'
-        if t.run(['ip', 'netns', 'add', name]).returncode:
-            raise Skip('no network namespaces here')
-        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
-        t.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
-        p = t.start(['ip', 'netns', 'exec', name, sys.executable, server, '8080'])
-        p.namespace = name
-        processes.append(p)
-        wait_for(lambda n=name: '8080' in t.run(['ip', 'netns', 'exec', n, 'ss', '-ltn']).stdout)
-    return processes
-
-
 def ask_all(t, servers):
     """The same four addresses and ports in each namespace, at the same time."""
     client = t.file('client.py', CLIENT)
@@ -416,7 +459,7 @@ def ask_all(t, servers):
 @test
 def equal_addresses(t):
     """three namespaces with equal addresses and ports: no link leads from one to another"""
-    servers = three_namespaces(t)
+    servers = chain.in_namespaces(t, 3)
     z = Zctrace(t, '--port', '8080', '--role', 'both')
     ask_all(t, servers)
     z.wait_spans(300)
@@ -430,7 +473,7 @@ def equal_addresses(t):
 @test
 def one_of_three(t):
     """of three servers on port 8080 in three namespaces, --pid traces one alone"""
-    servers = three_namespaces(t)
+    servers = chain.in_namespaces(t, 3)
     z = Zctrace(t, '--pid', servers[1].pid)
     ask_all(t, servers)
     z.wait_spans(50)
@@ -438,6 +481,81 @@ def one_of_three(t):
     z.stop()
     t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)), 'spans')
     t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, 'the process')
+
+
+def translated(t):
+    """Namespaces a and b with a router between them that translates both addresses and the port."""
+    need('ip', 'nft')
+    names = [f'zcn{x}{os.getpid()}' for x in 'arb']
+
+    def run(*argv):
+        p = t.run(argv)
+        if p.returncode:
+            raise Skip(f'{" ".join(argv)}: {p.stderr.strip()}')
+    for name in names:
+        run('ip', 'netns', 'add', name)
+        t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
+        run('ip', '-n', name, 'link', 'set', 'lo', 'up')
+    for side, net in ((names[0], '10.78.1'), (names[2], '10.78.2')):
+        run('ip', '-n', names[1], 'link', 'add', side, 'type', 'veth', 'peer', 'name', 'w0', 'netns',
+            side)
+        run('ip', '-n', names[1], 'addr', 'add', f'{net}.1/24', 'dev', side)
+        run('ip', '-n', names[1], 'link', 'set', side, 'up')
+        run('ip', '-n', side, 'addr', 'add', f'{net}.2/24', 'dev', 'w0')
+        run('ip', '-n', side, 'link', 'set', 'w0', 'up')
+        run('ip', '-n', side, 'route', 'add', 'default', 'via', f'{net}.1')
+    inside = [['ip', 'netns', 'exec', name] for name in names]
+    run(*inside[1], 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward')
+    run(*inside[1], 'nft', 'add table ip zc; '
+        'add chain ip zc pre { type nat hook prerouting priority -100; }; '
+        'add chain ip zc post { type nat hook postrouting priority 100; }; '
+        'add rule ip zc pre ip daddr 10.78.1.1 tcp dport 80 dnat to 10.78.2.2:8080; '
+        f'add rule ip zc post oifname "{names[2]}" masquerade')
+    return inside[0], inside[2]
+
+
+ASK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import chain
+def gate():
+    print('up', flush=True)
+    sys.stdin.readline()
+if sys.argv[2] == 'new':
+    gate()
+sys.exit(len(chain.load(80, 200, 8, sys.argv[2], host='10.78.1.1',
+                        gate=gate if sys.argv[2] == 'old' else None)))
+"""
+
+
+@test
+def nat(t):
+    """through NAT of both addresses and the port: new and old connections, and recordings merged"""
+    inside_a, inside_b = translated(t)
+    server = t.start([*inside_b, sys.executable,
+                      t.file('server.py', chain.BACKEND.replace("'127.0.0.1'", "''")), '8080'])
+    wait_for(lambda: '8080' in t.run([*inside_b, 'ss', '-ltn']).stdout)
+    for which in ('new', 'old'):
+        p = t.start([*inside_a, sys.executable, '-c',
+                     ASK, os.path.dirname(os.path.abspath(__file__)), which],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        p.stdout.readline()
+        both = f'{p.pid},{server.pid}'
+        z = [Zctrace(t, '--pid', both), Zctrace(t, '--pid', p.pid, '-w', t.path(f'a-{which}.pcapng')),
+             Zctrace(t, '--pid', server.pid, '-w', t.path(f'b-{which}.pcapng'))]
+        p.stdin.write(b'\n')
+        p.stdin.flush()
+        t.equal(p.wait(20), 0, 'requests')
+        z[0].wait_spans(400)
+        for one in z:
+            one.stop()
+        ids = [f'{which}{i}' for i in range(200)]
+        t.equal(chain.judge(z[0].spans, 2, ids)[:3], (200, 0, 0), f'{which}: complete, missing, wrong')
+        t.equal(len({s['client_addr'] for s in z[0].spans}), 2, f'{which}: the ends see other addresses')
+        m = t.run([ZCTRACE, '-r', t.path(f'a-{which}.pcapng'), '-r', t.path(f'b-{which}.pcapng'), '-o',
+                   'json'])
+        spans = [r for r in map(json.loads, m.stdout.splitlines()) if r['type'] == 'span']
+        t.equal(chain.judge(spans, 2, ids)[:3], (200, 0, 0), f'{which}, merged')
 
 
 @test

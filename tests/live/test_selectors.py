@@ -9,7 +9,8 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import Skip, Zctrace, by_id, free_port, main, need, query_id, test, wait_for, wait_port
+from lib import (Skip, Zctrace, by_id, cgroup_root, free_port, main, need, query_id, test, wait_for,
+                 wait_port)
 from servers import Nginx, Target
 
 
@@ -110,15 +111,6 @@ def by_exe_glob(t):
     time.sleep(0.2)
     exchanges = [get(('127.0.0.1', port)) for _ in range(3)]
     only(t, z, exchanges)
-
-
-def cgroup_root():
-    with open('/proc/self/mountinfo', encoding='utf-8') as f:
-        for line in f:
-            left, _, right = line.partition(' - ')
-            if right.startswith('cgroup2 ') and left.split()[3] == '/':
-                return left.split()[4]
-    raise Skip('no cgroup v2 hierarchy is mounted')
 
 
 @test

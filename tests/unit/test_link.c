@@ -92,7 +92,7 @@ static void evidence(const char *want, struct link_head a, struct link_head b, s
 /* The same request twice: each is passed on once. */
 static void turns(void)
 {
-	struct link_head same = { .octets = 3, .request = 4 };
+	struct link_head same = { .octets = 3, .request = 4, .target = 4 };
 	struct link_node *p = serve(PROXY, 1, same), *c = call(PROXY, 9, same), *q, *d, *e;
 
 	is_str(link_to(c, p), "payload", "the first of two that are the same");
@@ -110,8 +110,8 @@ static void turns(void)
 
 static void one_by_one(void)
 {
-	struct link_head two_marks = { .request = 5, .marks = 2 }, no_marks = { .request = 5 };
-	struct link_head other = { .request = 6 }, id = { .request_id = 9 }, id2 = { .request_id = 8 };
+	struct link_head two_marks = { .request = 5, .target = 5, .marks = 2 }, no_marks = { .request = 5, .target = 5 };
+	struct link_head other = { .request = 6, .target = 6 }, id = { .request_id = 9 }, id2 = { .request_id = 8 };
 	struct link_head bytes = { .octets = 3 }, bytes2 = { .octets = 4 };
 
 	evidence("traceparent", context(1, 1), context(2, 2), context(1, 9), 3);
@@ -120,6 +120,11 @@ static void one_by_one(void)
 	evidence("payload", bytes, bytes2, bytes, 3);
 	evidence("thread", plain, plain, plain, 1);
 	evidence("head", no_marks, other, two_marks, 3);
+	/* fields were not seen of one of both: method and target are what there is to compare */
+	two_marks.request = 0;
+	evidence("head", no_marks, other, two_marks, 3);
+	two_marks.target = 0;
+	evidence("none", no_marks, other, two_marks, 3);
 	evidence("none", no_marks, other, no_marks, 3);
 	evidence("none", plain, plain, plain, 3);
 	/* the same evidence for both says nothing */
@@ -232,7 +237,8 @@ static void forwarder(void)
 	int first = -1;
 
 	for (int i = 0; i < 40; i++) {
-		struct link_head a = { .request = 1000 + (uint64_t)i }, b = { .request = 2000 };
+		struct link_head a = { .request = 1000 + (uint64_t)i, .target = 1000 + (uint64_t)i },
+				 b = { .request = 2000, .target = 2000 };
 
 		p = serve(400, 1, a);
 		q = serve(400, 1, b);
@@ -244,18 +250,25 @@ static void forwarder(void)
 		links__put(l, p);
 	}
 	is_u64(first, 16, "a forwarder is trusted from its 17th call on");
-	p = serve(400, 1, (struct link_head){ .request = 1 });
+	p = serve(400, 1, (struct link_head){ .request = 1, .target = 1 });
 	q = serve(400, 1, plain);
-	n = call(400, 9, (struct link_head){ .request = 77 });
+	n = call(400, 9, (struct link_head){ .request = 77, .target = 77 });
 	links__put(l, n);
-	n = call(400, 9, (struct link_head){ .request = 1 });
+	n = call(400, 9, (struct link_head){ .request = 1, .target = 1 });
+	is_str(link_to(n, p), "head", "a call that may repeat a request of which nothing was seen is none of its own");
+	links__put(l, n);
+	links__put(l, q);
+	q = serve(400, 1, (struct link_head){ .request = 3, .target = 3 });
+	n = call(400, 9, (struct link_head){ .request = 77, .target = 77 });
+	links__put(l, n);
+	n = call(400, 9, (struct link_head){ .request = 1, .target = 1 });
 	is_str(link_to(n, p), "none", "and no longer after a call of its own");
 	links__put(l, n);
 	links__put(l, q);
 	links__put(l, p);
-	p = serve(302, 1, (struct link_head){ .request = 1 });
+	p = serve(302, 1, (struct link_head){ .request = 1, .target = 1 });
 	q = serve(302, 1, plain);
-	n = call(302, 9, (struct link_head){ .request = 1 });
+	n = call(302, 9, (struct link_head){ .request = 1, .target = 1 });
 	is_str(link_to(n, p), "head", "one that is known for a proxy is trusted at once");
 	links__put(l, n);
 	links__put(l, q);
@@ -319,6 +332,25 @@ static void namespaces(void)
 	is_str(link_to(server, client), "socket", "other addresses, the same connection: NAT");
 	links__put(l, server);
 	links__put(l, client);
+	/* late */
+	c.has_first = s.has_first = 0;
+	c.ack = s.ack = 77;
+	c.has_ack = 1;
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "NAT, and nothing known of the connection's beginning");
+	links__put(l, server);
+	links__put(l, client);
+	s.has_ack = 1;
+	client = begin(c, plain, PROXY, 1);
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "socket", "but the request's segment acknowledges the same");
+	links__put(l, server);
+	s.ack++;
+	server = begin(s, plain, OTHER, 2);
+	is_str(link_to(server, client), "none", "or not");
+	links__put(l, server);
+	links__put(l, client);
+	c.has_first = s.has_first = 1;
 	/* the server's end is seen first */
 	server = begin(s, plain, OTHER, 2);
 	client = begin(c, plain, PROXY, 1);

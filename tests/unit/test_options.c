@@ -8,6 +8,10 @@
 #include "cli/mask.c"
 #include "cli/options.c"
 #include "cli/ports.c"
+#include "cli/container.c"
+#define copy service_copy
+#include "cli/service.c"
+#undef copy
 #include "cli/procread.c"
 #include "tests/unit/tap.h"
 
@@ -150,7 +154,7 @@ static void is_service(const char *exe, const char *cmdline, size_t n, const cha
 {
 	char service[64];
 
-	proc_service(exe, cmdline, n, service, sizeof(service));
+	service_name(exe, cmdline, n, "/srv/shop", service, sizeof(service));
 	is_str(service, want, want);
 }
 #define SERVICE(exe, cmdline, want) is_service(exe, "" cmdline, sizeof(cmdline), want)
@@ -163,7 +167,36 @@ static void test_names(void)
 	SERVICE("/usr/bin/python3.11", "python3\0-u\0-W\0ignore\0/srv/app.py\0-m", "app");
 	SERVICE("/usr/bin/python3", "python3\0-m\0http.server\08000", "http.server");
 	SERVICE("/usr/bin/python3", "python3\0-c\0print()", "python3");
-	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0app:app", "gunicorn");
+	SERVICE("/usr/bin/python3", "python3\0-m\0shop", "shop");
+	SERVICE("/usr/bin/python3", "python3\0.", "shop");
+	SERVICE("/usr/bin/python3", "python3\0tools/", "tools");
+	SERVICE("/usr/bin/python3", "python3\0manage.py\0runserver", "shop");
+	SERVICE("/usr/bin/python3", "python3\0../manage.py\0runserver", "manage");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0app:app", "app");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0-w\04\0-b\0localhost:80\0shop.wsgi",
+		"shop.wsgi");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0-c\0conf.py\0-k\0gevent", "gunicorn");
+	SERVICE("/usr/bin/python3", "python3\0-m\0uvicorn\0--host\0::\0shop.main:app\0--reload",
+		"shop.main");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/flask\0--app\0shop/web.py\0run", "web");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/flask\0run", "flask");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/celery\0--app=jobs\0worker", "jobs");
+	SERVICE("/usr/bin/python3", "gunicorn: master [shop.wsgi:app]\0\0\0", "shop.wsgi");
+	SERVICE("/usr/bin/ruby3.1", "puma 6.4.0 (tcp://0.0.0.0:80) [orders]", "orders");
+	SERVICE("/usr/bin/ruby3.1", "unicorn master -c unicorn.rb", "unicorn");
+	SERVICE("/usr/bin/ruby3.1", "sidekiq 7.1 shop [0 of 5 busy]", "sidekiq");
+	SERVICE("/usr/bin/ruby3.1", "ruby\0/usr/bin/bundle\0exec\0puma\0-p\080", "puma");
+	SERVICE("/usr/bin/node", "node\0.", "shop");
+	SERVICE("/usr/bin/node", "node\0/opt/cart/", "cart");
+	SERVICE("/usr/bin/node", "node\0/opt/cart/dist/index.js", "cart");
+	SERVICE("/usr/bin/node", "node\0src/index.js", "shop");
+	SERVICE("/usr/bin/node", "node\0--env-file\0.env\0--max-old-space-size=99\0api.mjs", "api");
+	SERVICE("/usr/lib/jvm/bin/java", "java\0-Dx=y\0Hello.java\0arg", "Hello");
+	SERVICE("/usr/lib/jvm/bin/java", "java\0--source\017\0/srv/Hello.java", "Hello");
+	SERVICE("/usr/lib/jvm/bin/java", "java\0@args\0-m\0com.shop/com.shop.Cart", "Cart");
+	SERVICE("/usr/lib/jvm/bin/java", "java\0-cp\0x\0org.apache.catalina.startup.Bootstrap\0start",
+		"tomcat");
+	SERVICE("/usr/bin/perl", "perl\0-I\0lib\0app.psgi", "app");
 	SERVICE("/usr/bin/python3", "python3\0/srv/shop/__main__.py", "shop");
 	SERVICE("/usr/bin/python3", "python3", "python3");
 	SERVICE("/usr/bin/node", "node\0--require\0x.js\0--inspect\0server.js", "server");
@@ -174,9 +207,9 @@ static void test_names(void)
 	SERVICE("/usr/bin/php-fpm8.2", "php-fpm: pool www", "php-fpm8.2");
 	is_service("/usr/bin/python3", "python3\0cut of", 14, "python3");
 	is_service("/usr/bin/python3", "", 0, "python3");
-	is_str(proc_runtime_of_name("/usr/bin/python3.11"), "python", "runtime: python");
-	is_str(proc_runtime_of_name("/usr/bin/nodejs"), "nodejs", "runtime: nodejs");
-	is_str(proc_runtime_of_name("/usr/bin/node_exporter"), NULL, "runtime: not nodejs");
+	is_str(service_runtime("/usr/bin/python3.11"), "python", "runtime: python");
+	is_str(service_runtime("/usr/bin/nodejs"), "nodejs", "runtime: nodejs");
+	is_str(service_runtime("/usr/bin/node_exporter"), NULL, "runtime: not nodejs");
 
 	memset(id, 'a', 64);
 	id[64] = '\0';
@@ -187,6 +220,58 @@ static void test_names(void)
 	ok(!proc_container_id(line), "container: too short for one");
 	snprintf(line, sizeof(line), "0::/x/%saaa\n", id);
 	ok(!proc_container_id(line), "container: too long for one");
+}
+
+/* Writes text into root/path, whose directories it makes. */
+static void put_file(const char *root, const char *path, const char *text)
+{
+	char full[PATH_MAX];
+	FILE *f;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		mkdir(full, 0700);
+		*slash = '/';
+	}
+	f = fopen(full, "w");
+	if (!f || fputs(text, f) < 0 || fclose(f))
+		abort();
+}
+
+#define ID(c) c c c c c c c c c c c c c c c c
+#define RUNC "/run/containerd/io.containerd.runtime.v2.task/"
+
+static void test_container_names(void)
+{
+	char root[] = "/tmp/zctrace-unit.XXXXXX", name[64], command[64];
+
+	if (!mkdtemp(root))
+		abort();
+	ok(container_name(root, ID("aaaa"), name, sizeof(name)) == -ENOENT, "container: no engine");
+	put_file(root, "/var/lib/docker/containers/" ID("aaaa") "/config.v2.json",
+		 "{\"Config\":{\"Env\":[\"A=\\\"Name\\\":\\\"/no\\\"\"]},\"MountPoints\":{\"/x\":"
+		 "{\"Name\":\"volume\"}},\"Name\":\"/envoy-1\",\"Driver\":\"overlay2\"}");
+	put_file(root, RUNC "k8s.io/" ID("bbbb") "/config.json",
+		 "{\"annotations\":{\"io.kubernetes.cri.container-name\":\"cart\"}}");
+	put_file(root, RUNC "default/" ID("cccc") "/config.json",
+		 "{\"annotations\":{\"nerdctl/name\":\"web\"}}");
+	put_file(root, "/var/lib/containers/storage/overlay-containers/containers.json",
+		 "[{\"id\":\"" ID("dddd") "\",\"image\":\"x\"},{\"id\":\"" ID("eeee")
+		 "\",\"names\":[\"pod_man\"],\"image\":\"x\"}]");
+	ok(!container_name(root, ID("aaaa"), name, sizeof(name)), "container: Docker");
+	is_str(name, "envoy-1", "container: Docker's name for it");
+	ok(!container_name(root, ID("bbbb"), name, sizeof(name)), "container: Kubernetes");
+	is_str(name, "cart", "container: Kubernetes' name for it");
+	ok(!container_name(root, ID("cccc"), name, sizeof(name)), "container: nerdctl");
+	is_str(name, "web", "container: nerdctl's name for it");
+	ok(!container_name(root, ID("eeee"), name, sizeof(name)), "container: Podman");
+	is_str(name, "pod_man", "container: Podman's name for it");
+	ok(container_name(root, ID("dddd"), name, sizeof(name)) == -ENOENT,
+	   "container: one without a name has not that of the next");
+	ok(container_name(root, ID("eeee"), name, 4) == -ENOENT, "container: a name too long");
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	ok(!system(command), "container: cleaned up");
 }
 
 static void test_own_names(void)
@@ -259,6 +344,7 @@ int main(void)
 	test_times();
 	test_options();
 	test_names();
+	test_container_names();
 	test_own_names();
 	test_mask();
 	return tap_done();

@@ -75,7 +75,9 @@ static void add_kind(struct log *l, uint16_t kind, uint32_t size, uint64_t conn)
 		((struct zc_ev_names *)ev)->service[63] = 0;
 		((struct zc_ev_names *)ev)->runtime[15] = 0;
 		((struct zc_ev_names *)ev)->container[71] = 0;
+		((struct zc_ev_names *)ev)->container_name[63] = 0;
 		break;
+	case ZC_EV_PEER: ((struct zc_ev_peer *)ev)->comm[15] = 0; break;
 	}
 	log_add(l, ev);
 }
@@ -138,6 +140,7 @@ static void small_log(struct log *l)
 	add_kind(l, ZC_EV_OWNER, sizeof(struct zc_ev_owner), 11);
 	add_segment(l, TEXT(11, ZC_RX, 101, 1001, get_a));
 	add_kind(l, ZC_EV_IO, sizeof(struct zc_ev_io), 11);
+	add_kind(l, ZC_EV_PEER, sizeof(struct zc_ev_peer), 11);
 	add_segment(l, TEXT(11, ZC_TX, 1001, 101 + sizeof(get_a) - 1, reply));
 	add_segment(l, TEXT(77, ZC_RX, 5, 6, get_b)); /* its OPEN was not seen */
 	add_kind(l, ZC_EV_LOST, sizeof(struct zc_ev_lost), 0);
@@ -241,7 +244,7 @@ static void test_round_trip(void)
 	ok(!s->live, "not live");
 	s->ops->stats(s, &stats);
 	is_u64(stats.events, out.count, "events counted");
-	is_u64(stats.lost_events, ((const struct zc_ev_lost *)log_at(&out, 12))->count,
+	is_u64(stats.lost_events, ((const struct zc_ev_lost *)log_at(&out, 13))->count,
 	       "recorded losses counted");
 	is_u64(s->ops->poll(s, log_add, &in, 0), -ENODATA, "and it stays at its end");
 	s->ops->free(s);

@@ -81,6 +81,55 @@ static void turned(void)
 	clocks__free(c);
 }
 
+static void open_conn(struct clocks *c, unsigned rec, uint64_t conn, uint8_t client)
+{
+	struct zc_ev_open o = { .ev = { ZC_EV_OPEN, 0, sizeof(o), 1000, conn }, .laddr = { [15] = 1 },
+				.raddr = { [15] = client }, .lport = 80 };
+
+	clocks__event(c, rec, &o.ev, 0);
+}
+
+/*
+ * Stamps of whole microseconds, with a way of less than one: a request is stamped one later on the
+ * server's side when it crosses the next microsecond, and so is a response on the client's.
+ */
+static void exchange_us(struct clocks *c, uint64_t conn, uint32_t n, int up, int down)
+{
+	uint64_t t = 1000000ull * n;
+
+	segment(c, 0, conn, ZC_RX, 100 * n, 10, t);
+	segment(c, 1, conn + 100, ZC_RX, 100 * n, 10, t + (up ? 1000 : 0));
+	segment(c, 1, conn + 100, ZC_TX, 7 + 100 * n, 20, t + 50000);
+	segment(c, 0, conn, ZC_TX, 7 + 100 * n, 20, t + 50000 + (down ? 1000 : 0));
+}
+
+static void coarse_stamps(void)
+{
+	struct clocks *c = clocks__new(2);
+
+	for (uint64_t conn = 1; conn <= 4; conn++) {
+		open_conn(c, 0, conn, 9);
+		open_conn(c, 1, conn + 100, 9);
+	}
+	for (uint32_t i = 1; i <= 40; i++)
+		exchange_us(c, 1 + i % 3, i, i % 2, i % 3 == 0);
+	exchange_us(c, 4, 41, 0, 0);
+	clocks__estimate(c);
+	ok(clocks__turned(c, 0, 1) && clocks__turned(c, 0, 2) && clocks__turned(c, 0, 3),
+	   "a way about as short as the stamps are coarse is seen over many exchanges");
+	ok(clocks__turned(c, 0, 4), "and holds for what else there is between these hosts");
+	ok(!clocks__turned(c, 1, 101) && !clocks__turned(c, 1, 104), "for one side only");
+	ok(!clocks__offset(c, 1).ns && clocks__offset(c, 1).error <= 2000, "clocks: the same");
+	clocks__free(c);
+
+	c = clocks__new(2);
+	for (uint32_t i = 1; i <= 4; i++)
+		exchange_us(c, 1, i, i == 1, 0);
+	clocks__estimate(c);
+	ok(!clocks__turned(c, 0, 1) && !clocks__turned(c, 1, 101), "a rounded stamp is no way");
+	clocks__free(c);
+}
+
 /* ---- trees */
 
 static struct span make(uint8_t id, uint8_t parent, enum span_kind kind, uint64_t start, uint64_t took)
@@ -304,6 +353,7 @@ int main(void)
 {
 	two_clocks();
 	turned();
+	coarse_stamps();
 	tree();
 	waterfall();
 	slowest_and_many();

@@ -1,0 +1,263 @@
+/*
+ * calls.h - calls into TLS libraries that are under way, and the sockets that are used for them
+ *
+ * The probes on a library (tls.bpf.c) open and close calls; the probes on sockets (sock.bpf.c) tell
+ * which socket was used inside one: the stream's socket is a fact then. Where a library is given its
+ * ciphertext by the application (memory BIOs), a thread's last reads and writes around its calls are
+ * remembered instead: evidence, for user space to judge.
+ *
+ * A call belongs to a thread, or in Go to a goroutine, which may move to another thread on its way.
+ */
+#ifndef ZC_BPF_CALLS_H
+#define ZC_BPF_CALLS_H
+
+#include "bpf/emit.h"
+#include "bpf/tls.h"
+
+struct zc_call_key {
+	__u32 tgid;
+	__u32 pad;
+	__u64 who; /* thread, or goroutine */
+};
+
+struct zc_call {
+	__u64 stream; /* address of the library's object */
+	__u64 buf;
+	__u64 out; /* where the library tells how many octets; 0: it returns that */
+	__u64 sp;  /* stack pointer when the call began */
+	__u64 time;
+	__u64 sock; /* used inside; 0: none so far */
+	__u64 wire_time;
+	__u64 wire_last;
+	__u32 wire_len;
+	__u32 wire_seq;
+	__u8 func, lib;
+	__u8 refused; /* that socket is not traced */
+	__u8 fresh;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct zc_call_key);
+	__type(value, struct zc_call);
+} zc_calls SEC(".maps");
+
+/* What a thread did last with sockets that speak TLS, outside of any call. */
+struct zc_near {
+	__u64 sock; /* read; 0: nothing since the last change of mind */
+	__u64 time; /* when the first of it had arrived */
+	__u64 by;   /* the stream whose call came first after the read */
+	__u64 wrote; /* the stream that has written since the last write to such a socket */
+	__u32 len;
+	__u32 plain; /* how much it has written */
+	__u8 mixed;  /* several sockets were read before any call */
+	__u8 wrote_mixed; /* several streams wrote */
+	__u8 refused, fresh;
+	__u8 lib;
+	__u8 pad[3];
+	__u64 wrote_id;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, struct zc_near);
+} zc_nears SEC(".maps");
+
+/* tgid -> where a thread's goroutine stands, relative to its fs base; present for Go only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __s64);
+} zc_gooff SEC(".maps");
+
+/*
+ * Without relocations of its own tls.bpf.c needs no type information of the kernel, the parsing of
+ * which takes longer than all else: the offset comes from sock.bpf.c.
+ */
+static __always_inline __u64 fs_base(void)
+{
+	const struct zc_shared *sh = shared();
+	__u64 task = bpf_get_current_task(), base = 0;
+
+	if (!sh || !sh->fsbase_off)
+		return 0;
+	bpf_probe_read_kernel(&base, sizeof(base), (void *)(task + sh->fsbase_off));
+	return base;
+}
+
+/* The goroutine that runs on this thread; 0: not known. */
+static __always_inline __u64 goroutine(__s64 off)
+{
+	__u64 fs = fs_base(), g = 0;
+
+	if (fs && bpf_probe_read_user(&g, sizeof(g), (void *)(fs + (__u64)off)))
+		return 0;
+	return g;
+}
+
+/* The call that this thread, or its goroutine, is in; NULL: none. */
+static __always_inline struct zc_call *call_current(__u64 pid_tgid)
+{
+	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
+	__s64 *off = bpf_map_lookup_elem(&zc_gooff, &key.tgid);
+
+	if (off)
+		key.who = goroutine(*off);
+	return bpf_map_lookup_elem(&zc_calls, &key);
+}
+
+/* ---- for sock.bpf.c */
+
+/*
+ * When did the octet with this sequence number arrive? 0: not known, too much has come since.
+ * Kept for sockets that speak TLS, since their segments are not told.
+ */
+static __always_inline __u64 arrival_of(const struct zc_sock *s, __u32 seq)
+{
+	for (int i = 0; i < ZC_ARRIVALS; i++) {
+		const struct zc_arrival *a = &s->arrival[i];
+
+		if (a->len && seq - a->seq < a->len)
+			return a->time;
+	}
+	return 0;
+}
+
+static __always_inline void arrival_note(struct zc_sock *s, __u32 seq, __u32 len)
+{
+	struct zc_arrival *a = &s->arrival[s->arrivals++ & (ZC_ARRIVALS - 1)];
+
+	a->time = bpf_ktime_get_ns();
+	a->seq = seq;
+	a->len = len;
+}
+
+static __always_inline void near_read(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len)
+{
+	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
+
+	if (!n) {
+		bpf_map_update_elem(&zc_nears, &pid_tgid, &new, BPF_ANY);
+		n = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+		if (!n)
+			return;
+	}
+	if (n->sock == s->conn && !n->by) {
+		n->len += len;
+		return;
+	}
+	n->mixed = n->sock && !n->by; /* what was read before was not used by anybody yet */
+	n->sock = s->conn;
+	n->time = arrival_of(s, seq);
+	n->len = len;
+	n->by = 0;
+	n->refused = s->verdict == VERDICT_NO;
+	n->fresh = s->hooked;
+}
+
+static __always_inline void emit_tie(__u64 id, const struct zc_near *n, __u64 sock, __u8 fresh,
+				     __u32 plain, __u32 wire, __u8 dir, __u64 pid_tgid)
+{
+	struct zc_ev_tie *t = bpf_ringbuf_reserve(&zc_ring, sizeof(*t), 0);
+
+	if (!t) {
+		count_lost(0);
+		return;
+	}
+	fill_head(&t->ev, ZC_EV_TIE, sizeof(*t), id);
+	t->ev.flags = fresh ? ZC_PLAIN_FRESH : 0;
+	t->sock = sock;
+	t->pid = (__u32)(pid_tgid >> 32);
+	t->tid = (__u32)pid_tgid;
+	t->plain_len = plain;
+	t->wire_len = wire;
+	t->dir = dir;
+	t->lib = n->lib;
+	__builtin_memset(t->pad, 0, sizeof(t->pad));
+	bpf_ringbuf_submit(t, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void near_wrote(struct zc_sock *s, __u64 pid_tgid, __u32 len)
+{
+	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+
+	if (!n || !n->wrote)
+		return;
+	if (!n->wrote_mixed && s->verdict == VERDICT_YES)
+		emit_tie(n->wrote_id, n, s->conn, s->hooked, n->plain, len, ZC_TX, pid_tgid);
+	n->wrote = 0;
+	n->wrote_mixed = 0;
+	n->plain = 0;
+}
+
+/* The first use of a socket: was its process probed before it saw or sent anything there? */
+static __always_inline void note_hooked(struct zc_sock *s)
+{
+	if (s->tls_used)
+		return;
+	s->tls_used = 1;
+	s->hooked = !s->late && !s->bytes[s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX];
+}
+
+/* When the last octets left, if that was since then; those of now may have to wait. */
+static __always_inline __u64 sent_since(const struct zc_sock *s, __u64 since)
+{
+	return s->sent_time >= since ? s->sent_time : bpf_ktime_get_ns();
+}
+
+/*
+ * A process whose TLS libraries are probed has read or written len octets, up to seq. Returns 1 if
+ * that happened inside a call: what the application itself reads or writes is told by that.
+ */
+static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len, __u8 dir)
+{
+	struct zc_call *c;
+
+	if (s->tls == ZC_SOCK_CLEAR)
+		return 0;
+	note_hooked(s);
+	c = call_current(pid_tgid);
+	if (!c) {
+		if (s->tls != ZC_SOCK_TLS)
+			return 0;
+		if (dir == ZC_RX)
+			near_read(s, pid_tgid, seq - len, len);
+		else
+			near_wrote(s, pid_tgid, len);
+		return 0;
+	}
+	s->tls = ZC_SOCK_TLS;
+	if (!c->wire_len) {
+		c->sock = s->conn;
+		c->refused = s->verdict == VERDICT_NO;
+		c->fresh = s->hooked;
+		c->wire_seq = seq - len;
+		c->wire_time = dir == ZC_RX ? arrival_of(s, seq - len) : sent_since(s, c->time);
+	}
+	c->wire_last = dir == ZC_RX ? arrival_of(s, seq - 1) : sent_since(s, c->time);
+	c->wire_len += len;
+	return 1;
+}
+
+/*
+ * Does the socket speak TLS? A record begins with its type, 20 to 23, and a version 3.x, RFC 8446
+ * section 5.1. Connections that change to TLS later show it within their first segments.
+ */
+static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *s, __u32 off, __u32 len)
+{
+	__u8 b[5];
+
+	if (s->tls || len < sizeof(b) || bpf_skb_load_bytes(skb, off, b, sizeof(b)))
+		return;
+	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66)
+		s->tls = ZC_SOCK_TLS;
+	else if (!s->late && ++s->looked >= 8) /* we may have joined within a long record */
+		s->tls = ZC_SOCK_CLEAR;
+}
+
+#endif

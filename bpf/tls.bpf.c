@@ -1,0 +1,596 @@
+/*
+ * tls.bpf.c - plaintext at the boundary of TLS libraries
+ *
+ * What a call read or wrote is told when it has returned: only then is it known how much it was, and
+ * a call that is tried again is counted once. A stream is one object of a library; its octets have
+ * positions, counted here, so that a lost record shows as a gap.
+ */
+#include <linux/ptrace.h>
+#include "bpf/calls.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct zc_stream_key {
+	__u32 tgid;
+	__u32 pad;
+	__u64 stream;
+};
+
+struct zc_stream {
+	__u64 id;
+	__u64 sock; /* used inside the last call that used one */
+	__u64 bytes[2], skipped[2];
+	__u32 pos[2];
+	__u32 lost;
+	__u8 refused;
+	__u8 fresh;
+	__u8 told; /* user space knows of it */
+	__u8 pad;
+	__u32 writing; /* calls under way that write, in Go */
+	__u32 pad2;
+	__u64 closed; /* in Go: when; a call that had begun before may still return */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct zc_stream_key);
+	__type(value, struct zc_stream);
+} zc_streams SEC(".maps");
+
+#if defined(__TARGET_ARCH_x86)
+#define RETURN_POPS 8 /* the return address */
+#else
+#define RETURN_POPS 0
+#endif
+
+/* ---- streams */
+
+static __always_inline struct zc_stream *stream_get(__u32 tgid, __u64 addr)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
+	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key), new = {};
+	struct zc_shared *sh;
+
+	if (s)
+		return s;
+	sh = shared();
+	if (!sh)
+		return 0;
+	new.id = ZC_TLS_STREAM | (__sync_fetch_and_add(&sh->streams, 1) + 1);
+	bpf_map_update_elem(&zc_streams, &key, &new, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&zc_streams, &key);
+}
+
+static __always_inline void stream_close(struct zc_stream *s)
+{
+	struct zc_ev_close *c;
+
+	if (!s->told)
+		return;
+	s->told = 0;
+	c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
+	if (!c) {
+		count_lost(0);
+		return;
+	}
+	fill_head(&c->ev, ZC_EV_CLOSE, sizeof(*c), s->id);
+	c->bytes[0] = s->bytes[0];
+	c->bytes[1] = s->bytes[1];
+	c->skipped[0] = s->skipped[0];
+	c->skipped[1] = s->skipped[1];
+	c->lost = s->lost;
+	c->pad = 0;
+	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
+}
+
+/* The object serves another connection now: what was is another stream. */
+static __always_inline void stream_renew(struct zc_stream *s)
+{
+	struct zc_shared *sh = shared();
+
+	stream_close(s);
+	__builtin_memset(s, 0, sizeof(*s));
+	if (sh)
+		s->id = ZC_TLS_STREAM | (__sync_fetch_and_add(&sh->streams, 1) + 1);
+}
+
+/* ---- plaintext */
+
+struct plain {
+	__u64 buf; /* of the first octet that is told */
+	__u64 id;
+	__u64 sock, call_time, wire_time, wire_last;
+	__u32 wire_len, wire_seq;
+	__u32 pid, tid;
+	__u32 seq, orig_len, cap_off, cap_len;
+	__u32 lost;
+	__u16 flags;
+	__u8 dir, lib;
+	__u8 failed; /* there was no room */
+};
+
+#define PLAIN_EMIT(SZ)                                                                             \
+	do {                                                                                       \
+		struct zc_ev_plain *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);      \
+                                                                                                   \
+		if (!ev) {                                                                         \
+			p->failed = 1;                                                             \
+			return 0;                                                                  \
+		}                                                                                  \
+		barrier_var(n);                                                                    \
+		if (n > (SZ))                                                                      \
+			n = (SZ);                                                                  \
+		if (n > 0 && bpf_probe_read_user(ev + 1, n, (const void *)p->buf))                  \
+			n = 0;                                                                     \
+		plain_fill(ev, p);                                                                 \
+		ev->cap_off = n ? p->cap_off : 0;                                                  \
+		ev->cap_len = n;                                                                   \
+		ev->ev.size = sizeof(*ev) + n;                                                     \
+		bpf_ringbuf_submit(ev, ring_flags());                                              \
+	} while (0)
+
+static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct plain *p)
+{
+	fill_head(&ev->ev, ZC_EV_PLAIN, 0, p->id);
+	ev->ev.flags = p->flags;
+	ev->sock = p->sock;
+	ev->call_time = p->call_time;
+	ev->wire_time = p->wire_time;
+	ev->wire_last = p->wire_last;
+	ev->wire_len = p->wire_len;
+	ev->wire_seq = p->wire_seq;
+	ev->pid = p->pid;
+	ev->tid = p->tid;
+	ev->seq = p->seq;
+	ev->orig_len = p->orig_len;
+	ev->lost = p->lost;
+	ev->dir = p->dir;
+	ev->lib = p->lib;
+	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
+}
+
+/* One record; a global function for the verifier's sake, like seg_emit. */
+__noinline int plain_emit(struct plain *p)
+{
+	__u32 n;
+
+	if (!p)
+		return 0;
+	n = p->cap_len;
+	if (!n)
+		PLAIN_EMIT(0);
+	else if (n <= 128)
+		PLAIN_EMIT(128);
+	else if (n <= 512)
+		PLAIN_EMIT(512);
+	else if (n <= 1024)
+		PLAIN_EMIT(1024);
+	else if (n <= 4096)
+		PLAIN_EMIT(4096);
+	else if (n <= 16384)
+		PLAIN_EMIT(16384);
+	else
+		PLAIN_EMIT(65536);
+	return 0;
+}
+
+#define PLAIN_PARTS 16 /* of one call; what is longer than that is not copied to its end */
+
+struct parts {
+	struct plain p;
+	const struct zc_policy *policy;
+	__u32 left;
+};
+
+/* What is wanted of the next octets, at most ZC_MAX_CAPTURE of them. */
+static __always_inline void part_wanted(struct plain *p, const struct zc_policy *policy)
+{
+	__u32 dir = p->dir & 1, n = p->orig_len, skip = 0;
+
+	if (policy) {
+		skip = policy_skip(policy, (__u8)dir, p->seq);
+		if (skip > n)
+			skip = n;
+		n -= skip;
+		if (n > policy->dir[dir].cap)
+			n = policy->dir[dir].cap;
+	}
+	if (n > ZC_MAX_CAPTURE)
+		n = ZC_MAX_CAPTURE;
+	p->cap_off = skip;
+	p->cap_len = lag_limit(n);
+	p->buf += skip;
+}
+
+static long part_send(__u32 i, void *ctx)
+{
+	struct parts *t = ctx;
+	struct plain p = t->p;
+
+	p.orig_len = t->left;
+	if (p.orig_len > ZC_MAX_CAPTURE && i < PLAIN_PARTS - 1)
+		p.orig_len = ZC_MAX_CAPTURE;
+	part_wanted(&p, t->policy);
+	t->p.seq += p.orig_len;
+	t->p.buf += p.orig_len;
+	t->left -= p.orig_len;
+	plain_emit(&p);
+	t->p.failed |= p.failed;
+	if (!p.failed)
+		t->p.lost = 0;
+	return t->left == 0;
+}
+
+static __always_inline const struct zc_policy *stream_policy(__u64 id)
+{
+	__u32 slot = (__u32)id & (ZC_POLICY_SLOTS - 1);
+	const struct zc_policy *p = bpf_map_lookup_elem(&zc_policies, &slot);
+
+	return p && p->conn == id ? p : 0;
+}
+
+/* n octets went through the library at buf. */
+static __always_inline void stream_send(struct zc_stream *s, const struct parts *from, __u32 n)
+{
+	struct parts t = *from;
+	__u32 dir = t.p.dir & 1;
+
+	t.p.id = s->id;
+	t.p.seq = s->pos[dir];
+	t.p.lost = s->lost;
+	t.left = n;
+	s->pos[dir] += n;
+	s->bytes[dir] += n;
+	t.policy = stream_policy(s->id);
+	if (t.policy && t.policy->quiet) {
+		s->skipped[dir] += n;
+		return;
+	}
+	s->told = 1;
+	bpf_loop(PLAIN_PARTS, part_send, &t, 0);
+	if (t.p.failed) {
+		__sync_fetch_and_add(&s->lost, 1);
+		count_lost(n);
+	} else {
+		s->lost = 0;
+	}
+}
+
+/* ---- evidence where no socket was used inside */
+
+static __always_inline void near_reading(struct parts *t, __u64 pid_tgid, __u64 addr, __u64 id,
+					 __u32 n)
+{
+	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+	const struct zc_policy *policy;
+
+	if (!near || !near->sock)
+		return;
+	if (near->by && near->by != addr)
+		return; /* somebody else has used it */
+	if (!near->by)
+		near->by = addr;
+	else if (!n)
+		return; /* told already */
+	near->lib = t->p.lib;
+	if (near->mixed)
+		return;
+	if (n) {
+		t->p.sock = near->sock;
+		t->p.wire_time = near->time;
+		t->p.wire_len = near->len;
+		t->p.flags = ZC_PLAIN_BEFORE | (near->fresh ? ZC_PLAIN_FRESH : 0);
+		return;
+	}
+	policy = stream_policy(id);
+	if (!policy || !(policy->frames & ZC_POLICY_TIED))
+		emit_tie(id, near, near->sock, near->fresh, 0, near->len, ZC_RX, pid_tgid);
+}
+
+static __always_inline void near_writing(__u64 pid_tgid, const struct zc_stream *s, __u64 addr,
+					 __u32 n, __u8 lib)
+{
+	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
+	const struct zc_policy *policy = stream_policy(s->id);
+
+	if (policy && policy->frames & ZC_POLICY_TIED) {
+		if (near && near->wrote)
+			near->wrote_mixed = 1; /* two streams: neither write is evidence of the other */
+		return;
+	}
+	if (!near) {
+		bpf_map_update_elem(&zc_nears, &pid_tgid, &new, BPF_ANY);
+		near = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+		if (!near)
+			return;
+	}
+	if (near->wrote && near->wrote != addr)
+		near->wrote_mixed = 1;
+	near->wrote = addr;
+	near->wrote_id = s->id;
+	near->plain += n;
+	near->lib = lib;
+}
+
+/* ---- calls */
+
+static __always_inline void call_begin(const struct zc_call_key *key, struct zc_call *c)
+{
+	struct zc_call *now = bpf_map_lookup_elem(&zc_calls, key);
+
+	if (now && now->sp > c->sp)
+		return; /* inside another call: that one counts, or TLS within TLS */
+	c->time = bpf_ktime_get_ns();
+	bpf_map_update_elem(&zc_calls, key, c, BPF_ANY);
+}
+
+static __always_inline int writes(__u8 func)
+{
+	return func == ZC_TLS_WRITE || func == ZC_TLS_WRITE_EX || func == ZC_TLS_WRITE_EX2 ||
+	       func == ZC_TLS_GO_WRITE || func == ZC_TLS_SENDFILE;
+}
+
+/* The call has returned, and n octets went through it. */
+static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, __u32 n)
+{
+	__u32 tgid = (__u32)(pid_tgid >> 32);
+	struct zc_stream *s = stream_get(tgid, c->stream);
+	int wrote_meanwhile;
+	struct parts t = {};
+
+	if (!s)
+		return;
+	if (s->closed && c->time > s->closed)
+		stream_renew(s);
+	if (c->sock) {
+		if (s->sock && s->sock != c->sock)
+			stream_renew(s);
+		s->sock = c->sock;
+		s->refused = c->refused;
+		s->fresh = c->fresh;
+	}
+	t.p.lib = c->lib;
+	t.p.dir = writes(c->func) ? ZC_TX : ZC_RX;
+	if (c->lib == ZC_TLS_GO && t.p.dir == ZC_TX && s->writing)
+		__sync_fetch_and_sub(&s->writing, 1);
+	wrote_meanwhile = s->writing && t.p.dir == ZC_RX;
+	t.p.wire_time = c->wire_time;
+	t.p.wire_last = c->wire_last;
+	t.p.wire_len = c->wire_len;
+	t.p.wire_seq = c->wire_seq;
+	if (s->sock) { /* without c->sock, this is what was left of an earlier read */
+		t.p.sock = s->sock;
+		t.p.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
+	} else if (c->lib == ZC_TLS_GO) {
+		; /* a goroutine is not a thread: what that did before is no evidence */
+	} else if (t.p.dir == ZC_RX) {
+		near_reading(&t, pid_tgid, c->stream, s->id, n);
+		if (!n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX]) /* a handshake has something to say */
+			near_writing(pid_tgid, s, c->stream, 0, c->lib);
+	} else if (n) {
+		near_writing(pid_tgid, s, c->stream, n, c->lib);
+	}
+	if (s->refused) {
+		if (s->told)
+			stream_close(s);
+		s->pos[t.p.dir & 1] += n;
+		return;
+	}
+	if (!n)
+		return;
+	if (wrote_meanwhile)
+		t.p.flags |= ZC_PLAIN_WRITING;
+	t.p.buf = c->buf;
+	t.p.call_time = c->time;
+	t.p.pid = tgid;
+	t.p.tid = (__u32)pid_tgid;
+	stream_send(s, &t, n);
+}
+
+/* How many octets the library says it has read or written. */
+static __always_inline __u32 call_result(const struct zc_call *c, __s64 rc)
+{
+	__u64 n = 0;
+
+	if (c->func == ZC_TLS_PUSH)
+		return 0;
+	if (!c->out) {
+		if (c->func != ZC_TLS_SENDFILE)
+			rc = (__s32)rc;
+		return rc > 0 && rc <= 0x7fffffff ? (__u32)rc : 0;
+	}
+	if ((__s32)rc <= 0 || bpf_probe_read_user(&n, sizeof(n), (const void *)c->out))
+		return 0;
+	return n <= 0x7fffffff ? (__u32)n : 0;
+}
+
+static __always_inline int stream_free(__u32 tgid, __u64 addr)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
+	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key);
+
+	if (!s)
+		return 0;
+	stream_close(s);
+	bpf_map_delete_elem(&zc_streams, &key);
+	return 0;
+}
+
+static __always_inline void on_fault(struct zc_call *c, __u64 pid_tgid, __u32 reason)
+{
+	struct zc_stream *s = stream_get((__u32)(pid_tgid >> 32), c->stream);
+	struct zc_ev_fault *f;
+
+	if (!s || s->refused)
+		return;
+	f = bpf_ringbuf_reserve(&zc_ring, sizeof(*f), 0);
+	if (!f) {
+		count_lost(0);
+		return;
+	}
+	fill_head(&f->ev, ZC_EV_FAULT, sizeof(*f), s->id);
+	f->sock = c->sock ? c->sock : s->sock;
+	f->pid = (__u32)(pid_tgid >> 32);
+	f->tid = (__u32)pid_tgid;
+	f->reason = reason;
+	f->lib = c->lib;
+	__builtin_memset(f->pad, 0, sizeof(f->pad));
+	bpf_ringbuf_submit(f, BPF_RB_NO_WAKEUP);
+	s->told = 1;
+}
+
+#define ERR_LIB_SSL_3 20 /* OpenSSL, all versions */
+#define ERR_LIB_SSL_B 16 /* BoringSSL */
+
+/* which: the part of the library that reports. */
+static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 pid_tgid)
+{
+	struct zc_call *c = call_current(pid_tgid);
+
+	if (c && which == (lib == ZC_TLS_BORINGSSL ? ERR_LIB_SSL_B : ERR_LIB_SSL_3))
+		on_fault(c, pid_tgid, reason);
+}
+
+/* Every function of the libraries in C; the cookie says which it is. */
+SEC("uprobe")
+int tls_enter(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
+	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
+	struct zc_call c = {.func = (__u8)cookie, .lib = (__u8)(cookie >> 8)};
+	__u64 a1 = PT_REGS_PARM1(ctx), a2 = PT_REGS_PARM2(ctx), a3 = PT_REGS_PARM3(ctx);
+	__u64 a4 = PT_REGS_PARM4(ctx), a5 = PT_REGS_PARM5(ctx);
+
+	/* each read here, at its own offset: the verifier forbids a computed one */
+	barrier_var(a1);
+	barrier_var(a2);
+	barrier_var(a3);
+	barrier_var(a4);
+	barrier_var(a5);
+	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
+		return 0;
+	if (c.func == ZC_TLS_FREE)
+		return stream_free(key.tgid, a1);
+	if (c.func == ZC_TLS_ERROR || c.func == ZC_TLS_ERROR_PUT) {
+		on_error(c.lib, (__u32)a1, (__u32)(c.func == ZC_TLS_ERROR ? a2 : a3), pid_tgid);
+		return 0;
+	}
+	c.stream = a1;
+	c.buf = c.func == ZC_TLS_SENDFILE ? 0 : a2;
+	c.sp = PT_REGS_SP(ctx);
+	if (c.func == ZC_TLS_READ_EX || c.func == ZC_TLS_WRITE_EX)
+		c.out = a4;
+	else if (c.func == ZC_TLS_WRITE_EX2)
+		c.out = a5;
+	call_begin(&key, &c);
+	return 0;
+}
+
+SEC("uretprobe")
+int tls_leave(struct pt_regs *ctx)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
+	struct zc_call *c = bpf_map_lookup_elem(&zc_calls, &key), call;
+
+	if (!c || PT_REGS_SP(ctx) != c->sp + RETURN_POPS)
+		return 0;
+	call = *c;
+	bpf_map_delete_elem(&zc_calls, &key);
+	call_done(&call, pid_tgid, call_result(&call, (__s64)PT_REGS_RC(ctx)));
+	return 0;
+}
+
+#if defined(__TARGET_ARCH_x86)
+/* ABIInternal of Go: arguments and results in AX, BX, CX, ..., the goroutine in R14. */
+#define GO_G(ctx) ((ctx)->r14)
+#define GO_1(ctx) ((ctx)->rax)
+#define GO_2(ctx) ((ctx)->rbx)
+#elif defined(__TARGET_ARCH_arm64)
+#define GO_G(ctx) (((struct user_pt_regs *)(ctx))->regs[28])
+#define GO_1(ctx) (((struct user_pt_regs *)(ctx))->regs[0])
+#define GO_2(ctx) (((struct user_pt_regs *)(ctx))->regs[1])
+#else
+#error "no register convention of Go known here"
+#endif
+
+#define GO_TLS_SLOTS 16
+
+/* Where threads of this process keep their goroutine, found once by looking for it. */
+static __always_inline void go_learn(__u32 tgid, __u64 g)
+{
+	__u64 fs;
+
+	if (bpf_map_lookup_elem(&zc_gooff, &tgid))
+		return;
+	fs = fs_base();
+	if (!fs)
+		return;
+	for (int i = 1; i <= GO_TLS_SLOTS; i++) {
+		__s64 off = -8 * i;
+		__u64 there = 0;
+
+		if (bpf_probe_read_user(&there, sizeof(there), (void *)(fs + (__u64)off)) || there != g)
+			continue;
+		bpf_map_update_elem(&zc_gooff, &tgid, &off, BPF_ANY);
+		return;
+	}
+}
+
+/* Another goroutine's write may be on its way out, so the stream is kept for a while. */
+static __always_inline int go_closed(__u32 tgid, __u64 addr)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
+	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key);
+
+	if (!s || s->closed)
+		return 0;
+	s->closed = bpf_ktime_get_ns();
+	stream_close(s);
+	return 0;
+}
+
+SEC("uprobe")
+int tls_go_enter(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
+	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
+	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
+	struct zc_stream *s;
+
+	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
+		return 0;
+	if (c.func == ZC_TLS_FREE)
+		return go_closed(key.tgid, GO_1(ctx));
+	if (c.func == ZC_TLS_PUSH && bpf_map_lookup_elem(&zc_calls, &key))
+		return 0; /* a handshake inside a read or a write */
+	go_learn(key.tgid, key.who);
+	c.stream = GO_1(ctx);
+	c.buf = GO_2(ctx);
+	c.time = bpf_ktime_get_ns();
+	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
+	s = c.func == ZC_TLS_GO_WRITE ? stream_get(key.tgid, c.stream) : 0;
+	if (s)
+		__sync_fetch_and_add(&s->writing, 1);
+	return 0;
+}
+
+/* At each RET: a uretprobe would change a stack that Go moves. */
+SEC("uprobe")
+int tls_go_leave(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
+	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
+	struct zc_call *c = bpf_map_lookup_elem(&zc_calls, &key), call;
+	__s64 n = (__s64)GO_1(ctx);
+
+	if (!c || c->func != (__u8)cookie)
+		return 0;
+	call = *c;
+	bpf_map_delete_elem(&zc_calls, &key);
+	if (call.func == ZC_TLS_PUSH)
+		n = 0;
+	call_done(&call, pid_tgid, n > 0 && n <= 0x7fffffff ? (__u32)n : 0);
+	return 0;
+}

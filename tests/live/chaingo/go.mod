@@ -1,0 +1,3 @@
+module zctrace.test/chaingo
+
+go 1.18
