@@ -130,7 +130,7 @@ static void name_client(const struct trace_tree *t, const struct trace_row *r, c
 	const struct span *parent = r->parent >= 0 ? t->row[r->parent].span : NULL;
 	const char *own = span_process(r->span);
 
-	if (parent && parent->kind == SPAN_SERVER && parent->pid == r->span->pid)
+	if (parent && parent->kind == SPAN_SERVER && parent->pid && parent->pid == r->span->pid)
 		server_name(t, parent, out);
 	else
 		snprintf(out, NAME_MAX_LEN, "%s", own ? own : "-");
