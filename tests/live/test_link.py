@@ -10,7 +10,8 @@ import time
 
 import chain
 from h2tools import Nghttpd
-from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
+from lib import (Skip, ZCTRACE, Zctrace, cgroup_root, free_port, main, need, test, wait_for,
+                 wait_port)
 from netns import Namespaces
 
 N = 1000
@@ -472,15 +473,23 @@ def equal_addresses(t):
 
 @test
 def one_of_three(t):
-    """of three servers on port 8080 in three namespaces, --pid traces one alone"""
+    """of three servers on port 8080 in three namespaces, --pid and --cgroup trace one alone"""
     servers = chain.in_namespaces(t, 3)
-    z = Zctrace(t, '--pid', servers[1].pid)
-    ask_all(t, servers)
-    z.wait_spans(50)
-    time.sleep(0.2)
-    z.stop()
-    t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)), 'spans')
-    t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, 'the process')
+    group = os.path.join(cgroup_root(), f'zctrace-one-{os.getpid()}')
+    os.makedirs(group)
+    t.stack.callback(lambda: wait_for(lambda: not os.system(f'rmdir {group} 2>/dev/null'), 3, 0.1))
+    with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as f:
+        f.write(str(servers[1].pid))
+    t.stack.callback(servers[1].kill)
+    for selector in (('--pid', servers[1].pid), ('--cgroup', group)):
+        z = Zctrace(t, *selector)
+        ask_all(t, servers)
+        z.wait_spans(50)
+        time.sleep(0.2)
+        z.stop()
+        t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)),
+                f'{selector[0]}: spans')
+        t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, f'{selector[0]}: the process')
 
 
 def translated(t):
