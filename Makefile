@@ -18,7 +18,7 @@ say = @:
 endif
 
 B := build
-PKGS := libbpf libelf ncursesw libpcre2-8 libpcap
+PKGS := libbpf libelf ncursesw libpcre2-8 libpcap capstone
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion -Wvla \
 	-Wundef -Wformat=2
 OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
@@ -29,8 +29,9 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
-PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c \
-	attach/maps.c)
+TLSBIN_SRCS := $(addprefix attach/,elf.c code.c codefunc.c gobin.c tlsbin.c tlsnames.c \
+	tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c maps.c)
+PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(B)/%.bpf.o)
@@ -73,6 +74,10 @@ $(B)/$(1)/fuzz/%: $(B)/$(1)/tests/fuzz/%.o $(B)/$(1)/tests/fuzz/replay.o $(B)/$(
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $(2) $$(LDFLAGS) $$^ $$(LIBS) $$(EXTRA_$$(*F)) -o $$@
+$(B)/$(1)/tlsbin/%: $(B)/$(1)/tests/tlsbin/%.o $(B)/$(1)/libzctrace.a
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $(2) $$(LDFLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/zctrace: $(PROG_SRCS:%.c=$(B)/$(1)/%.o) $(B)/$(1)/libzctrace.a
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $(2) $$(LDFLAGS) $$^ $$(LIBS) -o $$@

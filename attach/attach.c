@@ -183,6 +183,16 @@ static void attach_describe(struct attach *a)
 	a->described = 1;
 }
 
+/* Once it is known which processes there are. Its failure is told in notes: cleartext goes on. */
+static void attach_start_tls(struct attach *a)
+{
+	a->tls = tls_new(a);
+	if (!a->tls)
+		return;
+	tls_start(a->tls);
+	tls_watch(a->tls, a->epoll_fd);
+}
+
 int attach__start(struct attach *a)
 {
 	int err = probes_load(a);
@@ -193,6 +203,7 @@ int attach__start(struct attach *a)
 		err = probes_look(a);
 	if (err)
 		return err;
+	attach_start_tls(a);
 	if (a->opt.verbose)
 		attach_note(a, "attached",
 			    "segments: cgroup_skb ingress and egress on the root of the cgroup v2 "
@@ -204,6 +215,50 @@ int attach__start(struct attach *a)
 	attach_note_waiting(a);
 	attach_describe(a);
 	return 0;
+}
+
+int attach__add_tls_symbol(struct attach *a, const char *text)
+{
+	struct tlsbin_given *grown, g;
+	char *copy = strdup(text), *func = copy ? strchr(copy, ':') : NULL;
+	char *addr = func ? strrchr(func, '=') : NULL, *end = NULL;
+	char err[160];
+
+	if (!copy)
+		return attach_fail(a, ENOMEM, "out of memory");
+	if (addr) {
+		*func++ = '\0';
+		*addr++ = '\0';
+		g = (struct tlsbin_given){.lib = copy, .func = func, .addr = strtoull(addr, &end, 16)};
+	}
+	if (!end || end == addr || *end || !g.addr) {
+		free(copy);
+		return attach_fail(a, EINVAL,
+				   "tls-symbol %s: it has the form LIB:FUNC=ADDRESS, as "
+				   "boringssl:SSL_read=0x52fb40", text);
+	}
+	grown = realloc(a->given, (a->ngiven + 1) * sizeof(*grown));
+	if (grown)
+		a->given = grown;
+	if (!grown || tlsbin_name(g.lib, g.func, NULL, NULL, err, sizeof(err))) {
+		free(copy);
+		return grown ? attach_fail(a, EINVAL, "tls-symbol %s: %s", text, err) :
+			       attach_fail(a, ENOMEM, "out of memory");
+	}
+	a->given[a->ngiven++] = g; /* owns the copy, which g.lib begins */
+	return 0;
+}
+
+const struct tlsbin_given *attach__tls_symbols(const struct attach *a, size_t *n)
+{
+	*n = a->ngiven;
+	return a->given;
+}
+
+void attach__tls(struct attach *a, void (*fn)(void *ctx, const struct attach_tls *t), void *ctx)
+{
+	if (a->tls)
+		tls_each(a->tls, fn, ctx);
 }
 
 struct source *attach__source(struct attach *a)
@@ -254,6 +309,8 @@ void attach__free(struct attach *a)
 {
 	if (!a)
 		return;
+	attach__measure(a, 0);
+	tls_free(a->tls);
 	attach_ring_release(a);
 	probes_release(&a->probes);
 	glob_free(a->comms);
@@ -261,6 +318,9 @@ void attach__free(struct attach *a)
 	for (size_t i = 0; i < a->ncgroups; i++)
 		free(a->cgroups[i]);
 	free(a->cgroups);
+	for (size_t i = 0; i < a->ngiven; i++)
+		free((char *)(uintptr_t)a->given[i].lib);
+	free(a->given);
 	free(a->pids);
 	free(a);
 }

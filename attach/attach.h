@@ -32,6 +32,25 @@ struct attach_options {
 
 struct attach;
 
+/* A TLS library in a traced process. Strings are borrowed for the call. */
+struct attach_tls {
+	pid_t pid;
+	const char *comm;
+	const char *file;    /* as the process sees it */
+	const char *version; /* "" if it does not say */
+	const char *how;     /* how its functions were found: "dynamic symbols", ... */
+	const char *missing; /* why nothing can be probed; "" otherwise */
+	int lib;	     /* enum zc_tls_lib */
+	size_t npoints;
+	int attached;
+};
+
+/* One of our programs in the kernel, and what it has cost while attach__measure was on. */
+struct attach_probe {
+	const char *name;
+	uint64_t runs, ns; /* in all; ns of all runs */
+};
+
 struct attach *attach__new(const struct attach_options *o); /* NULL: out of memory */
 int attach__add_ports(struct attach *a, uint16_t first, uint16_t last);
 int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
@@ -43,6 +62,18 @@ int attach__add_cgroup(struct attach *a, const char *path);
 int attach__add_container(struct attach *a, const char *id);
 void attach__all(struct attach *a);
 
+/* LIB:FUNC=ADDRESS, where a function of a TLS library is in programs that do not say it. */
+int attach__add_tls_symbol(struct attach *a, const char *text);
+struct tlsbin_given;
+/* What attach__add_tls_symbol was told; borrowed. */
+const struct tlsbin_given *attach__tls_symbols(const struct attach *a, size_t *n);
+
+/*
+ * Calls fn for the processes that the selectors other than ports choose now, some perhaps more than
+ * once. Needs no start and no privilege.
+ */
+int attach__selected(struct attach *a, void (*fn)(void *ctx, pid_t pid), void *ctx);
+
 /* Load, attach, look at what exists. Everything that happens after it returns 0 is seen. */
 int attach__start(struct attach *a);
 
@@ -53,6 +84,15 @@ const char *attach__backend(const struct attach *a); /* "skb" */
 /* "port 8000 (nginx, pid 4242), 3 open connections": for the line that says that tracing began */
 const char *attach__what(const struct attach *a);
 const char *attach__error(const struct attach *a);
+/* Each TLS library of each traced process, as it is now. */
+void attach__tls(struct attach *a, void (*fn)(void *ctx, const struct attach_tls *t), void *ctx);
+
+/*
+ * The kernel's statistics of BPF programs on (1) or off (0). They cost something with every run of
+ * every such program on the host, so for as long as somebody looks. 0 or a negative errno.
+ */
+int attach__measure(struct attach *a, int on);
+void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p), void *ctx);
 
 /*
  * 1 while something can still happen; 0 when every process selected by --pid or COMMAND has ended

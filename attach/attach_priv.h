@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "attach/attach.h"
+#include "attach/tls.h"
+#include "attach/tlsbin.h"
 #include "bpf/config.h"
 
 /*
@@ -52,8 +54,13 @@ struct attach {
 	char **cgroups; /* paths of cgroup v2 directories, for their present members */
 	size_t ncgroups;
 
+	struct tlsbin_given *given; /* --tls-symbol */
+	size_t ngiven;
+
 	struct probes probes;
 	struct ring_buffer *ring;
+	int epoll_fd; /* the ring's, and that of what tells of new mappings; 0: none */
+	struct tls *tls;
 
 	/* the reader, see ring.c */
 	source_event_fn fn;
@@ -62,6 +69,7 @@ struct attach {
 	uint64_t last_event;
 	int batch;
 	struct source_stats stats;
+	int stats_fd; /* keeps the kernel's statistics on; 0: they are off */
 	int exited; /* a selected process has ended since we last looked */
 
 	int described; /* what[] is complete */
@@ -76,10 +84,13 @@ void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 
 /* probes.c: load and attach; iterate over what exists; remove. */
 int probes_load(struct attach *a);
+struct bpf_object *probes_open_tls(struct attach *a); /* NULL: errno */
 int probes_look(struct attach *a);
 void probes_release(struct probes *p);
 /* Marks a process in the kernel's table with ZC_TASK_* bits. */
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
+/* The same with bits that select nothing: no socket is looked at again. */
+void probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits);
 
 /* tasks.c: the processes that exist. */
 int tasks_mark_selected(struct attach *a);
@@ -88,7 +99,8 @@ void tasks_check_gone(struct attach *a);
 void tasks_on_process(struct attach *a, const struct zc_ev_process *p);
 int tasks_any_left(struct attach *a);
 
-/* cgroup.c */
+/* cgroup.c: where version 2 is mounted, 0 if found; its root, mounted for us alone if need be. */
+int cgroup_mount_point(char *path, size_t size);
 int cgroup_root_open(char *err, size_t errlen);
 
 /* ring.c */

@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include "attach/attach_priv.h"
 
-/* Where cgroup v2 is mounted, from /proc/self/mountinfo; 0 if found. */
-static int cgroup_mount_point(char *path, size_t size)
+/* From /proc/self/mountinfo. */
+int cgroup_mount_point(char *path, size_t size)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char line[4096], root[1024], point[1024];

@@ -16,3 +16,4 @@
 
 EMBED("sock", "sock.bpf.o");
 EMBED("task", "task.bpf.o");
+EMBED("tls", "tls.bpf.o");

@@ -8,5 +8,6 @@
 
 extern const char bpf_sock_start[], bpf_sock_end[];
 extern const char bpf_task_start[], bpf_task_end[];
+extern const char bpf_tls_start[], bpf_tls_end[];
 
 #endif

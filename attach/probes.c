@@ -60,14 +60,15 @@ static int map_fd(const struct bpf_object *obj, const char *name)
 	return bpf_object__find_map_fd_by_name(obj, name);
 }
 
-/* The second object uses the maps of the first. */
+/* The other objects use the maps of the first. */
 static int object_share(struct bpf_object *to, const struct bpf_object *from)
 {
-	static const char *const names[] = {"zc_ring", "zc_tasks", "zc_shared"};
+	struct bpf_map *map;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(to, names[i]);
-		int err = map ? bpf_map__reuse_fd(map, map_fd(from, names[i])) : -ENOENT;
+	bpf_object__for_each_map(map, to) {
+		const char *name = bpf_map__name(map);
+		int fd = name[0] == 'z' ? map_fd(from, name) : -1;
+		int err = fd < 0 ? 0 : bpf_map__reuse_fd(map, fd);
 
 		if (err)
 			return err;
@@ -119,6 +120,24 @@ static int probes_map_memory(struct probes *p)
 		return -errno;
 	}
 	return 0;
+}
+
+/* Not loaded yet: its programs can still be changed. */
+struct bpf_object *probes_open_tls(struct attach *a)
+{
+	struct bpf_object *obj = object_open(bpf_tls_start, bpf_tls_end, "zctrace_tls");
+	int err;
+
+	if (!obj)
+		return NULL;
+	err = object_configure(obj, &a->config);
+	if (!err)
+		err = object_share(obj, a->probes.sock);
+	if (!err)
+		return obj;
+	bpf_object__close(obj);
+	errno = -err;
+	return NULL;
 }
 
 static int probes_load_objects(struct attach *a)
@@ -261,6 +280,17 @@ int probes_mark(struct probes *p, pid_t pid, uint32_t bits)
 		return -errno;
 	__atomic_add_fetch(&p->shared->generation, 1, __ATOMIC_RELAXED);
 	return 0;
+}
+
+void probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
+{
+	uint32_t key = (uint32_t)pid, flags = 0;
+
+	bpf_map_lookup_elem(p->tasks_fd, &key, &flags);
+	if ((flags & bits) == bits)
+		return;
+	flags |= bits;
+	bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY);
 }
 
 void probes_release(struct probes *p)

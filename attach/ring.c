@@ -7,7 +7,9 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 #include "attach/attach_priv.h"
 
 #define LOOK_NS 5000000ULL	/* between two looks while events come */
@@ -53,8 +55,14 @@ static int ring_event(void *ctx, void *data, size_t size)
 	if (size < sizeof(*ev) || ev->size > size)
 		return 0;
 	a->stats.events++;
-	if (ev->kind == ZC_EV_PROCESS)
+	if (ev->kind == ZC_EV_PROCESS) {
 		tasks_on_process(a, (const struct zc_ev_process *)ev);
+		tls_on_process(a->tls, (const struct zc_ev_process *)ev);
+	} else if (ev->kind == ZC_EV_OPEN) {
+		tls_target(a->tls, (pid_t)((const struct zc_ev_open *)ev)->pid);
+	} else if (ev->kind == ZC_EV_OWNER) {
+		tls_target(a->tls, (pid_t)((const struct zc_ev_owner *)ev)->pid);
+	}
 	if (ev->kind == ZC_EV_LISTEN) {
 		const struct zc_ev_listen *l = (const struct zc_ev_listen *)ev;
 
@@ -89,20 +97,23 @@ static void ring_report_losses(struct attach *a)
 static void ring_pause(struct attach *a, int timeout_ms)
 {
 	uint64_t now = now_ns(), due = a->last_read + LOOK_NS;
+	struct epoll_event ready[1];
 	struct timespec t = {0};
 
 	if (now - a->last_event > LOOK_NS) {
-		/* nothing came last time: an empty ring's descriptor sleeps until it fills up */
+		/* nothing came last time */
 		int ms = now - a->last_event < QUIET_NS && timeout_ms > QUIET_LOOK_MS ? QUIET_LOOK_MS :
 											 timeout_ms;
 
-		ring_buffer__poll(a->ring, ms);
+		t.tv_sec = ms / 1000;
+		t.tv_nsec = ms % 1000 * 1000000L;
+	} else if (due > now && timeout_ms) {
+		t.tv_nsec = (long)(due - now);
+	} else {
 		return;
 	}
-	if (due <= now || !timeout_ms)
-		return;
-	t.tv_nsec = (long)(due - now);
-	nanosleep(&t, NULL);
+	/* only what wakes us ends the wait: it is not enough that there is something in the ring */
+	epoll_pwait2(a->epoll_fd, ready, 1, &t, NULL);
 }
 
 static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
@@ -114,6 +125,7 @@ static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 	a->batch = 0;
 	ring_pause(a, timeout_ms);
 	a->last_read = now_ns();
+	tls_poll(a->tls);
 	ring_buffer__consume(a->ring);
 	if (a->batch)
 		a->last_event = now_ns();
@@ -162,13 +174,27 @@ static const struct source_ops ring_ops = {
 	.free = ring_free,
 };
 
+static int watch_ring(struct attach *a)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring");
+
+	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (a->epoll_fd < 0)
+		return -errno;
+	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
 int attach_ring_open(struct attach *a)
 {
-	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring");
+	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring"), err;
 
 	a->ring = ring_buffer__new(fd, ring_event, a, NULL);
 	if (!a->ring)
 		return attach_fail(a, errno, "ring buffer: %s", strerror(errno));
+	err = watch_ring(a);
+	if (err)
+		return attach_fail(a, -err, "epoll: %s", strerror(-err));
 	a->source.ops = &ring_ops;
 	a->source.live = 1;
 	a->source.wall_offset = wall_offset();
@@ -179,4 +205,6 @@ int attach_ring_open(struct attach *a)
 void attach_ring_release(struct attach *a)
 {
 	ring_buffer__free(a->ring);
+	if (a->epoll_fd > 0)
+		close(a->epoll_fd);
 }

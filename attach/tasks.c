@@ -122,12 +122,16 @@ static void exe_learn_globs(struct attach *a)
 	}
 }
 
+/* Gets one process that is selected; a result other than 0 is a failure. */
+typedef int (*task_fn)(struct attach *a, void *ctx, pid_t pid, uint32_t bits, const char *why);
+
 /* Marks a process that exists; with -v, says which and why. */
-static int mark(struct attach *a, pid_t pid, uint32_t bits, const char *why)
+static int mark(struct attach *a, void *ctx, pid_t pid, uint32_t bits, const char *why)
 {
 	char comm[32];
 	int err = probes_mark(&a->probes, pid, bits);
 
+	(void)ctx;
 	if (err || !a->opt.verbose)
 		return err;
 	proc_read(pid, "comm", comm, sizeof(comm));
@@ -136,7 +140,7 @@ static int mark(struct attach *a, pid_t pid, uint32_t bits, const char *why)
 	return 0;
 }
 
-static void mark_members(struct attach *a, const char *dir, int depth)
+static void each_member(struct attach *a, const char *dir, int depth, task_fn fn, void *ctx)
 {
 	char path[PATH_MAX];
 	struct dirent *d;
@@ -148,7 +152,7 @@ static void mark_members(struct attach *a, const char *dir, int depth)
 		return;
 	f = fopen(path, "re");
 	while (f && fscanf(f, "%d", &pid) == 1)
-		mark(a, pid, ZC_TASK_CGROUP, "in the control group");
+		fn(a, ctx, pid, ZC_TASK_CGROUP, "in the control group");
 	if (f)
 		fclose(f);
 	sub = depth < 12 ? opendir(dir) : NULL;
@@ -156,24 +160,34 @@ static void mark_members(struct attach *a, const char *dir, int depth)
 		if (d->d_type != DT_DIR || d->d_name[0] == '.')
 			continue;
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, d->d_name) < sizeof(path))
-			mark_members(a, path, depth + 1);
+			each_member(a, path, depth + 1, fn, ctx);
 	}
 	if (sub)
 		closedir(sub);
 }
 
-int tasks_mark_selected(struct attach *a)
+static void each_by_look(struct attach *a, pid_t pid, task_fn fn, void *ctx, int all)
+{
+	if (all)
+		fn(a, ctx, pid, 0, "every process");
+	if (a->npids && !pid_listed(a, pid) && pid_descends(a, pid))
+		fn(a, ctx, pid, ZC_TASK_PID, "a descendant of one chosen by its pid");
+	if (name_fits(a, pid))
+		fn(a, ctx, pid, ZC_TASK_NAME, "its name or executable fits");
+}
+
+/* Only for those chosen by their pid does a failure of fn end it: they are what was asked for. */
+static int each_selected(struct attach *a, task_fn fn, void *ctx, int all)
 {
 	struct dirent *d;
 	DIR *proc;
 
 	for (size_t i = 0; i < a->npids; i++)
-		if (mark(a, a->pids[i], ZC_TASK_PID, "chosen by its pid"))
+		if (fn(a, ctx, a->pids[i], ZC_TASK_PID, "chosen by its pid"))
 			return attach_fail(a, errno, "too many processes");
 	for (size_t i = 0; i < a->ncgroups; i++)
-		mark_members(a, a->cgroups[i], 0);
-	exe_learn_globs(a);
-	if (!a->npids && !a->comms && !a->exes)
+		each_member(a, a->cgroups[i], 0, fn, ctx);
+	if (!a->npids && !a->comms && !a->exes && !all)
 		return 0;
 	proc = opendir("/proc");
 	if (!proc)
@@ -181,15 +195,40 @@ int tasks_mark_selected(struct attach *a)
 	while ((d = readdir(proc))) {
 		pid_t pid = isdigit((unsigned char)d->d_name[0]) ? atoi(d->d_name) : 0;
 
-		if (!pid || pid == getpid())
-			continue;
-		if (a->npids && !pid_listed(a, pid) && pid_descends(a, pid))
-			mark(a, pid, ZC_TASK_PID, "a descendant of one chosen by its pid");
-		if (name_fits(a, pid))
-			mark(a, pid, ZC_TASK_NAME, "its name or executable fits");
+		if (pid && pid != getpid())
+			each_by_look(a, pid, fn, ctx, all);
 	}
 	closedir(proc);
 	return 0;
+}
+
+int tasks_mark_selected(struct attach *a)
+{
+	exe_learn_globs(a);
+	return each_selected(a, mark, NULL, 0);
+}
+
+struct selected {
+	void (*fn)(void *ctx, pid_t pid);
+	void *ctx;
+};
+
+static int pass_on(struct attach *a, void *ctx, pid_t pid, uint32_t bits, const char *why)
+{
+	const struct selected *s = ctx;
+
+	(void)a;
+	(void)bits;
+	(void)why;
+	s->fn(s->ctx, pid);
+	return 0;
+}
+
+int attach__selected(struct attach *a, void (*fn)(void *ctx, pid_t pid), void *ctx)
+{
+	struct selected s = { fn, ctx };
+
+	return each_selected(a, pass_on, &s, a->config.all != 0);
 }
 
 /* No such process, or one that nobody has waited for yet. */

@@ -28,6 +28,7 @@ struct zc_call {
 	__u64 time;
 	__u64 sock; /* used inside; 0: none so far */
 	__u64 wire_time;
+	__u64 wire_last;
 	__u32 wire_len;
 	__u32 wire_seq;
 	__u8 func, lib;
@@ -74,13 +75,19 @@ struct {
 	__type(value, __s64);
 } zc_gooff SEC(".maps");
 
+/*
+ * Without relocations of its own tls.bpf.c needs no type information of the kernel, the parsing of
+ * which takes longer than all else: the offset comes from sock.bpf.c.
+ */
 static __always_inline __u64 fs_base(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	const struct zc_shared *sh = shared();
+	__u64 task = bpf_get_current_task(), base = 0;
 
-	if (!bpf_core_field_exists(task->thread.fsbase))
+	if (!sh || !sh->fsbase_off)
 		return 0;
-	return BPF_CORE_READ(task, thread.fsbase);
+	bpf_probe_read_kernel(&base, sizeof(base), (void *)(task + sh->fsbase_off));
+	return base;
 }
 
 /* The goroutine that runs on this thread; 0: not known. */
@@ -197,6 +204,12 @@ static __always_inline void note_hooked(struct zc_sock *s)
 	s->hooked = !s->late && !s->bytes[s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX];
 }
 
+/* When the last octets left, if that was since then; those of now may have to wait. */
+static __always_inline __u64 sent_since(const struct zc_sock *s, __u64 since)
+{
+	return s->sent_time >= since ? s->sent_time : bpf_ktime_get_ns();
+}
+
 /*
  * A process whose TLS libraries are probed has read or written len octets, up to seq. Returns 1 if
  * that happened inside a call: what the application itself reads or writes is told by that.
@@ -224,11 +237,9 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 		c->refused = s->verdict == VERDICT_NO;
 		c->fresh = s->hooked;
 		c->wire_seq = seq - len;
-		if (dir == ZC_RX)
-			c->wire_time = arrival_of(s, seq - len);
-		else
-			c->wire_time = s->sent_time >= c->time ? s->sent_time : bpf_ktime_get_ns();
+		c->wire_time = dir == ZC_RX ? arrival_of(s, seq - len) : sent_since(s, c->time);
 	}
+	c->wire_last = dir == ZC_RX ? arrival_of(s, seq - 1) : sent_since(s, c->time);
 	c->wire_len += len;
 	return 1;
 }
@@ -245,7 +256,7 @@ static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *
 		return;
 	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66)
 		s->tls = ZC_SOCK_TLS;
-	else if (++s->looked >= 8)
+	else if (!s->late && ++s->looked >= 8) /* we may have joined within a long record */
 		s->tls = ZC_SOCK_CLEAR;
 }
 

@@ -18,6 +18,7 @@
 #define ZC_TASK_CGROUP 0x4  /* in a chosen cgroup when last looked at */
 #define ZC_TASK_SERVES 0x8  /* serves a chosen port, or one that is followed: its calls count, too */
 #define ZC_TASK_TLS 0x10    /* its TLS libraries are probed */
+#define ZC_TASK_KNOWN 0x20  /* user space wants to know of its exec and its end */
 #define ZC_TASK_SELECTED (ZC_TASK_PID | ZC_TASK_NAME | ZC_TASK_CGROUP)
 
 /* zc_config.role */
@@ -50,6 +51,8 @@ struct zc_shared {
 	__u32 generation; /* grows when zc_tasks does: earlier refusals are looked at again */
 	__u32 iter_pass;  /* what the iterator does: see sock.bpf.c */
 	__u64 iter_conns; /* connections taken up by the iterator */
+	__u32 fsbase_off; /* of a thread's fs base in its task_struct; 0: there is none */
+	__u32 pad;
 	__u64 streams;	  /* TLS streams met so far: the next one's id */
 	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
 };

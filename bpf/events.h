@@ -227,17 +227,20 @@ ZC_ASSERT_SIZE(struct zc_ev_names, 248);
  * With a socket, RX: wire_time is when the first of the octets that were read there arrived.
  * TX: when the first of them left. 0: not known. wire_len: how many were read or sent there.
  * ZC_PLAIN_FRESH: the process was being observed when it first used that socket, and nothing
- * of the stream was missed. CLOSE with such an id tells that the library's object is freed.
+ * of the stream was missed. ZC_PLAIN_WRITING: somebody else's write to the stream has begun and has
+ * not been told yet, and what was read may be the answer to it. CLOSE with such an id tells that the library's object is freed.
  */
 #define ZC_PLAIN_INSIDE 0x1
 #define ZC_PLAIN_BEFORE 0x2
 #define ZC_PLAIN_FRESH 0x4
+#define ZC_PLAIN_WRITING 0x8
 
 struct zc_ev_plain {
 	struct zc_ev ev;
 	__u64 sock;
 	__u64 call_time; /* when the call began */
 	__u64 wire_time;
+	__u64 wire_last; /* the same of the last of those octets; 0: not known */
 	__u32 wire_len;
 	__u32 pid;
 	__u32 tid;
@@ -251,13 +254,14 @@ struct zc_ev_plain {
 	__u8 pad[2];
 	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
 };
-ZC_ASSERT_SIZE(struct zc_ev_plain, 88);
+ZC_ASSERT_SIZE(struct zc_ev_plain, 96);
 
 /*
  * TIE: more evidence of a stream's socket, where the library itself uses none (memory BIOs). RX:
  * what the thread had read from sock went into a call that gave no plaintext (a handshake, or part
  * of a record). TX: plain_len octets of this stream alone had been written to the library, and the
- * thread's next write to a socket that speaks TLS was this one, of wire_len octets.
+ * thread's next write to a socket that speaks TLS was this one, of wire_len octets; plain_len 0:
+ * there was a call for the handshake.
  */
 struct zc_ev_tie {
 	struct zc_ev ev; /* flags: ZC_PLAIN_FRESH; conn: the stream */

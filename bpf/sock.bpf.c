@@ -260,8 +260,7 @@ static __always_inline void on_listen(struct sock *sk)
 	s->verdict = judge(s, current_flags(tgid));
 	if (!port_selected(s->lport))
 		return;
-	if (zc_cfg.downstream)
-		task_add(tgid, ZC_TASK_SERVES);
+	task_add(tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 	emit_listen(s->lport, tgid, s->comm, 1);
 }
 
@@ -385,8 +384,8 @@ static __always_inline void iter_listener(struct bpf_iter_meta *meta, struct soc
 	v = judge(s, flags);
 	if (v > s->verdict)
 		s->verdict = v;
-	if (zc_cfg.downstream && port_selected(s->lport))
-		task_add((__u32)task->tgid, ZC_TASK_SERVES);
+	if (port_selected(s->lport))
+		task_add((__u32)task->tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 }
 
 static __always_inline void iter_connection(struct sock *sk, struct task_struct *task, __u32 flags)
@@ -428,6 +427,8 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file || !sh)
 		return 0;
+	if (!sh->fsbase_off && bpf_core_field_exists(task->thread.fsbase))
+		sh->fsbase_off = bpf_core_field_offset(task->thread.fsbase);
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;

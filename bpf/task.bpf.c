@@ -76,7 +76,7 @@ static __always_inline void emit_process(const struct task_struct *task, __u32 w
 	__builtin_memset(p->file, 0, sizeof(p->file));
 	if (file)
 		bpf_probe_read_kernel_str(p->file, sizeof(p->file), file);
-	bpf_ringbuf_submit(p, what == ZC_PROC_EXEC ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(p, what == ZC_PROC_EXEC || what == ZC_PROC_FORK ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 /* Sets or clears the bit that a name gives. */
@@ -127,12 +127,15 @@ int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binp
 	char comm[COMM_LEN] = {};
 	int fits;
 
-	if (!zc_cfg.ncomm && !zc_cfg.nexe)
+	if (!zc_cfg.ncomm && !zc_cfg.nexe) {
+		if (task_flags(tgid))
+			emit_process(task, ZC_PROC_EXEC, task_flags(tgid), bprm->filename);
 		return 0;
+	}
 	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
 	fits = comm_selected(comm) || (zc_cfg.nexe && exe_selected(bprm));
 	name_bit(tgid, fits);
-	if (fits || zc_cfg.nexe)
+	if (fits || zc_cfg.nexe || task_flags(tgid))
 		emit_process(task, ZC_PROC_EXEC, task_flags(tgid), bprm->filename);
 	return 0;
 }

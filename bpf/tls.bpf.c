@@ -26,6 +26,9 @@ struct zc_stream {
 	__u8 fresh;
 	__u8 told; /* user space knows of it */
 	__u8 pad;
+	__u32 writing; /* calls under way that write, in Go */
+	__u32 pad2;
+	__u64 closed; /* in Go: when; a call that had begun before may still return */
 };
 
 struct {
@@ -97,7 +100,7 @@ static __always_inline void stream_renew(struct zc_stream *s)
 struct plain {
 	__u64 buf; /* of the first octet that is told */
 	__u64 id;
-	__u64 sock, call_time, wire_time;
+	__u64 sock, call_time, wire_time, wire_last;
 	__u32 wire_len, wire_seq;
 	__u32 pid, tid;
 	__u32 seq, orig_len, cap_off, cap_len;
@@ -134,6 +137,7 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct plai
 	ev->sock = p->sock;
 	ev->call_time = p->call_time;
 	ev->wire_time = p->wire_time;
+	ev->wire_last = p->wire_last;
 	ev->wire_len = p->wire_len;
 	ev->wire_seq = p->wire_seq;
 	ev->pid = p->pid;
@@ -332,10 +336,13 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 {
 	__u32 tgid = (__u32)(pid_tgid >> 32);
 	struct zc_stream *s = stream_get(tgid, c->stream);
+	int wrote_meanwhile;
 	struct parts t = {};
 
 	if (!s)
 		return;
+	if (s->closed && c->time > s->closed)
+		stream_renew(s);
 	if (c->sock) {
 		if (s->sock && s->sock != c->sock)
 			stream_renew(s);
@@ -345,7 +352,11 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	}
 	t.p.lib = c->lib;
 	t.p.dir = writes(c->func) ? ZC_TX : ZC_RX;
+	if (c->lib == ZC_TLS_GO && t.p.dir == ZC_TX && s->writing)
+		__sync_fetch_and_sub(&s->writing, 1);
+	wrote_meanwhile = s->writing && t.p.dir == ZC_RX;
 	t.p.wire_time = c->wire_time;
+	t.p.wire_last = c->wire_last;
 	t.p.wire_len = c->wire_len;
 	t.p.wire_seq = c->wire_seq;
 	if (s->sock) { /* without c->sock, this is what was left of an earlier read */
@@ -355,6 +366,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 		; /* a goroutine is not a thread: what that did before is no evidence */
 	} else if (t.p.dir == ZC_RX) {
 		near_reading(&t, pid_tgid, c->stream, s->id, n);
+		if (!n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX]) /* a handshake has something to say */
+			near_writing(pid_tgid, s, c->stream, 0, c->lib);
 	} else if (n) {
 		near_writing(pid_tgid, s, c->stream, n, c->lib);
 	}
@@ -366,6 +379,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	}
 	if (!n)
 		return;
+	if (wrote_meanwhile)
+		t.p.flags |= ZC_PLAIN_WRITING;
 	t.p.buf = c->buf;
 	t.p.call_time = c->time;
 	t.p.pid = tgid;
@@ -428,11 +443,10 @@ static __always_inline void on_fault(struct zc_call *c, __u64 pid_tgid, __u32 re
 #define ERR_LIB_SSL_3 20 /* OpenSSL, all versions */
 #define ERR_LIB_SSL_B 16 /* BoringSSL */
 
-static __always_inline void on_error(struct pt_regs *ctx, __u8 func, __u8 lib, __u64 pid_tgid)
+/* which: the part of the library that reports. */
+static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 pid_tgid)
 {
 	struct zc_call *c = call_current(pid_tgid);
-	__u32 which = (__u32)PT_REGS_PARM1(ctx);
-	__u32 reason = func == ZC_TLS_ERROR ? (__u32)PT_REGS_PARM2(ctx) : (__u32)PT_REGS_PARM3(ctx);
 
 	if (c && which == (lib == ZC_TLS_BORINGSSL ? ERR_LIB_SSL_B : ERR_LIB_SSL_3))
 		on_fault(c, pid_tgid, reason);
@@ -445,22 +459,30 @@ int tls_enter(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
 	struct zc_call c = {.func = (__u8)cookie, .lib = (__u8)(cookie >> 8)};
+	__u64 a1 = PT_REGS_PARM1(ctx), a2 = PT_REGS_PARM2(ctx), a3 = PT_REGS_PARM3(ctx);
+	__u64 a4 = PT_REGS_PARM4(ctx), a5 = PT_REGS_PARM5(ctx);
 
+	/* each read here, at its own offset: the verifier forbids a computed one */
+	barrier_var(a1);
+	barrier_var(a2);
+	barrier_var(a3);
+	barrier_var(a4);
+	barrier_var(a5);
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
-		return stream_free(key.tgid, PT_REGS_PARM1(ctx));
+		return stream_free(key.tgid, a1);
 	if (c.func == ZC_TLS_ERROR || c.func == ZC_TLS_ERROR_PUT) {
-		on_error(ctx, c.func, c.lib, pid_tgid);
+		on_error(c.lib, (__u32)a1, (__u32)(c.func == ZC_TLS_ERROR ? a2 : a3), pid_tgid);
 		return 0;
 	}
-	c.stream = PT_REGS_PARM1(ctx);
-	c.buf = c.func == ZC_TLS_SENDFILE ? 0 : PT_REGS_PARM2(ctx);
+	c.stream = a1;
+	c.buf = c.func == ZC_TLS_SENDFILE ? 0 : a2;
 	c.sp = PT_REGS_SP(ctx);
 	if (c.func == ZC_TLS_READ_EX || c.func == ZC_TLS_WRITE_EX)
-		c.out = PT_REGS_PARM4(ctx);
+		c.out = a4;
 	else if (c.func == ZC_TLS_WRITE_EX2)
-		c.out = PT_REGS_PARM5(ctx);
+		c.out = a5;
 	call_begin(&key, &c);
 	return 0;
 }
@@ -516,17 +538,31 @@ static __always_inline void go_learn(__u32 tgid, __u64 g)
 	}
 }
 
+/* Another goroutine's write may be on its way out, so the stream is kept for a while. */
+static __always_inline int go_closed(__u32 tgid, __u64 addr)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
+	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key);
+
+	if (!s || s->closed)
+		return 0;
+	s->closed = bpf_ktime_get_ns();
+	stream_close(s);
+	return 0;
+}
+
 SEC("uprobe")
 int tls_go_enter(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
 	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
+	struct zc_stream *s;
 
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
-		return stream_free(key.tgid, GO_1(ctx));
+		return go_closed(key.tgid, GO_1(ctx));
 	if (c.func == ZC_TLS_PUSH && bpf_map_lookup_elem(&zc_calls, &key))
 		return 0; /* a handshake inside a read or a write */
 	go_learn(key.tgid, key.who);
@@ -534,6 +570,9 @@ int tls_go_enter(struct pt_regs *ctx)
 	c.buf = GO_2(ctx);
 	c.time = bpf_ktime_get_ns();
 	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
+	s = c.func == ZC_TLS_GO_WRITE ? stream_get(key.tgid, c.stream) : 0;
+	if (s)
+		__sync_fetch_and_add(&s->writing, 1);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/filter_field.h"
+#include "parsers/tls_names.h"
 
 /* How a value is kept in the span. */
 enum access {
@@ -19,6 +20,9 @@ enum access {
 	CODE,	/* uint32_t, with has_error_code */
 	COUNT,	/* as KNOWN, with has_messages */
 	PORT,	/* uint16_t, with has_addr */
+	VERSION, /* of TLS; int, 0: absent */
+	CIPHER,	 /* of TLS; uint16_t, 0: absent */
+	ALERT,	 /* of TLS; int, with tls_alert_from, -1: absent */
 	ADDR,	/* 16 octets, with has_addr */
 	KIND,
 	PROTOCOL,
@@ -49,6 +53,7 @@ enum access {
 	X("ttfb", DURATION_ALIAS, KNOWN, ttfb_ns, "until the response's first byte")               \
 	X("queue", DURATION_ALIAS, KNOWN, queue_ns, "from arrival until it was read")              \
 	X("connect", DURATION_ALIAS, KNOWN, connect_ns, "opening the connection")                  \
+	X("handshake", DURATION_ALIAS, KNOWN, handshake_ns, "of TLS, on opening the connection")   \
 	X("stall", DURATION_ALIAS, SOME, stall_ns, "response waited for flow control")             \
 	X("grpc_timeout", DURATION_ALIAS, SOME, grpc_timeout_ns, "deadline of a gRPC call")        \
 	X("duration_ns", DURATION, KNOWN, duration_ns, "duration in nanoseconds")                  \
@@ -56,11 +61,18 @@ enum access {
 	X("ttfb_ns", DURATION, KNOWN, ttfb_ns, "ttfb in nanoseconds")                              \
 	X("queue_ns", DURATION, KNOWN, queue_ns, "queue in nanoseconds")                           \
 	X("connect_ns", DURATION, KNOWN, connect_ns, "connect in nanoseconds")                     \
+	X("handshake_ns", DURATION, KNOWN, handshake_ns, "handshake in nanoseconds")               \
 	X("stall_ns", DURATION, SOME, stall_ns, "stall in nanoseconds")                            \
 	X("grpc_timeout_ns", DURATION, SOME, grpc_timeout_ns, "grpc_timeout in nanoseconds")       \
 	X("kind", CHOICE, KIND, kind, "server or client")                                          \
 	X("protocol", CHOICE, PROTOCOL, protocol, "http/1.1, h2, grpc, …")                         \
 	X("tls", TLS, CSTR, tls, "TLS library, or false")                                          \
+	X("tls_version", TEXT, VERSION, tls_version, "1.0 to 1.3")                                 \
+	X("tls_cipher", TEXT, CIPHER, tls_cipher, "TLS_AES_128_GCM_SHA256, …")                     \
+	X("tls_sni", TEXT, STR, tls_sni, "server name that the client asked for")                  \
+	X("tls_alpn", TEXT, STR, tls_alpn, "protocol chosen in the handshake")                     \
+	X("tls_alert", TEXT, ALERT, tls_alert, "unknown_ca, …: what ended a handshake")            \
+	X("tls_alert_from", TEXT, CSTR, tls_alert_from, "client or server")                        \
 	X("service", TEXT, CSTR, service, "name of the service")                                   \
 	X("comm", TEXT, CSTR, comm, "name of the process")                                         \
 	X("pid", NUMBER, U32, pid, "process")                                                      \
@@ -208,6 +220,13 @@ int field_text(unsigned field, const struct span *s, char buf[FIELD_TEXT_MAX], s
 		return id_text(place(field, s), SPAN_ID_LEN, buf, text);
 	case ID:
 		return id_text(place(field, s), SPAN_ID_LEN, buf, text);
+	case VERSION:
+		return set_text(tls_version_name((unsigned)s->tls_version), text);
+	case CIPHER:
+		return s->tls_cipher && set_text(tls_cipher_name(s->tls_cipher, buf), text);
+	case ALERT:
+		return s->tls_alert_from && s->tls_alert >= 0 &&
+		       set_text(tls_alert_name((unsigned)s->tls_alert, buf), text);
 	default:
 		return 0;
 	}
@@ -247,7 +266,7 @@ const char *field_choice(unsigned field, unsigned i)
 	case PROTOCOL:
 		return i < PROTO_COUNT ? span_protocol_name((enum span_protocol)i) : NULL;
 	case ERROR:
-		return i <= SPAN_ERR_PROTOCOL ? span_error_name((enum span_error)(i + 1)) : NULL;
+		return i < SPAN_ERR_HANDSHAKE ? span_error_name((enum span_error)(i + 1)) : NULL;
 	case LIST:
 		return i < SPAN_INCOMPLETE_BITS ? span_incomplete_name(i) : NULL;
 	default:

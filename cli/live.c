@@ -9,7 +9,7 @@
 #include "core/packets.h"
 #include "core/source_file.h"
 
-static int status_of(int err)
+int origin_status(int err)
 {
 	switch (-err) {
 	case EPERM:
@@ -51,12 +51,28 @@ static int add_selectors(struct attach *a, const struct options *o, pid_t comman
 	if (!err)
 		err = add_strings(a, &o->exes, attach__add_exe);
 	if (!err)
+		err = add_strings(a, &o->tls_symbols, attach__add_tls_symbol);
+	if (!err)
 		err = add_strings(a, &o->cgroups, attach__add_cgroup);
 	if (!err)
 		err = add_strings(a, &o->containers, attach__add_container);
 	if (!err && o->all)
 		attach__all(a);
 	return err;
+}
+
+struct attach *origin_selectors(const struct options *o, int *status, char *err, size_t errlen)
+{
+	const struct attach_options opt = { .role = o->role, .no_downstream = o->no_downstream };
+	struct attach *a = attach__new(&opt);
+	int code = a ? add_selectors(a, o, 0) : -ENOMEM;
+
+	if (!code)
+		return a;
+	snprintf(err, errlen, "%s", a ? attach__error(a) : "out of memory");
+	*status = origin_status(code);
+	attach__free(a);
+	return NULL;
 }
 
 static int open_probes(struct origin *g, const struct options *o, pid_t command,
@@ -85,7 +101,7 @@ static int open_probes(struct origin *g, const struct options *o, pid_t command,
 		snprintf(err, errlen, "%s", attach__error(g->attach));
 		attach__free(g->attach);
 		g->attach = NULL;
-		return status_of(code);
+		return origin_status(code);
 	}
 	g->source = attach__source(g->attach);
 	g->backend = attach__backend(g->attach);

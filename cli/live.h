@@ -24,6 +24,12 @@ int origin_open(struct origin *g, const struct options *o, pid_t command,
 		void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
 		char *err, size_t errlen);
 
+/* Only the selectors of the command line, nothing started. NULL: exit status and reason are told. */
+struct attach *origin_selectors(const struct options *o, int *status, char *err, size_t errlen);
+
+/* The exit status that a negative errno of attach.h stands for. */
+int origin_status(int err);
+
 /* Probes off; the source is gone. */
 void origin_close(struct origin *g);
 

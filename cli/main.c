@@ -1,3 +1,5 @@
+#include "cli/doctor.h"
+#include "cli/list.h"
 #include "cli/options.h"
 #include "cli/session.h"
 
@@ -12,7 +14,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	status = options_parse(&o, argc, argv);
 	if (!status)
-		status = session_run(&o);
+		status = o.doctor ? doctor_run(&o) : o.list ? list_run(&o) : session_run(&o);
 	options_release(&o);
 	return status;
 }

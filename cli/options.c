@@ -27,11 +27,14 @@ enum {
 	OPT_NO_REDACT,
 	OPT_CAPTURE,
 	OPT_INTERVAL,
+	OPT_TLS_SYMBOL,
 	OPT_SORT,
 	OPT_SLOWEST,
 	OPT_RESOLVE,
 	OPT_STATS,
 	OPT_COLOR,
+	OPT_DOCTOR,
+	OPT_LIST,
 };
 
 static const struct argp_option table[] = {
@@ -51,6 +54,9 @@ static const struct argp_option table[] = {
 
 	{ "follow", OPT_FOLLOW, NULL, 0,
 	  "Trace also the processes here that traced ones call, and so on", 1 },
+
+	{ "tls-symbol", OPT_TLS_SYMBOL, "LIB:FUNC=ADDR", 0,
+	  "Where a function of a TLS library is in a program that does not say it", 1 },
 
 	{ .doc = "Where from and where to:", .group = 2 },
 	{ "read", 'r', "FILE", 0, "Replay a recording, pcap or pcapng file (- for stdin); several: merged", 2 },
@@ -72,14 +78,19 @@ static const struct argp_option table[] = {
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
 	{ "resolve", OPT_RESOLVE, NULL, 0, "Ask DNS for the names of peers", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
-	{ "color", OPT_COLOR, "WHEN", 0, "Top, waterfall: 'auto' (default), 'always' or 'never'", 3 },
+	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 
-	{ .doc = "How long, and how much is said:", .group = 4 },
-	{ "count", 'n', "N", 0, "Stop after N spans", 4 },
-	{ "duration", 'd', "TIME", 0, "Stop after TIME (30s, 5m)", 4 },
-	{ "stats", OPT_STATS, NULL, 0, "Own cost and losses, every second on stderr", 4 },
-	{ "quiet", 'q', NULL, 0, "Only errors on stderr", 4 },
-	{ "verbose", 'v', NULL, 0, "More about what is attached and why", 4 },
+	{ .doc = "Instead of tracing:", .group = 4 },
+	{ "doctor", OPT_DOCTOR, NULL, 0,
+	  "What can be seen here, and of selected processes; what not, why, and the remedy", 4 },
+	{ "list", OPT_LIST, NULL, 0, "The listening services here, and what can be seen of each", 4 },
+
+	{ .doc = "How long, and how much is said:", .group = 5 },
+	{ "count", 'n', "N", 0, "Stop after N spans", 5 },
+	{ "duration", 'd', "TIME", 0, "Stop after TIME (30s, 5m)", 5 },
+	{ "stats", OPT_STATS, NULL, 0, "Own cost and losses, every second on stderr", 5 },
+	{ "quiet", 'q', NULL, 0, "Only errors on stderr", 5 },
+	{ "verbose", 'v', NULL, 0, "More about what is attached and why", 5 },
 	{ 0 },
 };
 
@@ -295,6 +306,8 @@ static int parse_selector(struct options *o, int key, const char *arg)
 	case OPT_FOLLOW:
 		o->follow = 1;
 		return 0;
+	case OPT_TLS_SYMBOL:
+		return add_string(o, &o->tls_symbols, arg, "tls-symbol");
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -361,6 +374,12 @@ static int parse_run(struct options *o, int key, const char *arg)
 	case 'v':
 		o->verbose = 1;
 		return 0;
+	case OPT_DOCTOR:
+		o->doctor = 1;
+		return 0;
+	case OPT_LIST:
+		o->list = 1;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -404,6 +423,42 @@ static const char *process_selector(const struct options *o)
 				 NULL;
 }
 
+/* Nothing is traced. */
+static int looks_only(const struct options *o)
+{
+	return o->doctor || o->list;
+}
+
+/* What only tracing has a use for. */
+static const char *tracing_option(const struct options *o)
+{
+	return o->read	      ? "-r" :
+	       o->write	      ? "-w" :
+	       o->interface   ? "-i" :
+	       o->command     ? "-- COMMAND" :
+	       o->filter      ? "--filter" :
+	       o->count	      ? "--count" :
+	       o->duration_ns ? "--duration" :
+	       o->interval_ns ? "--interval" :
+	       o->follow      ? "--follow" :
+				NULL;
+}
+
+static int check_looking(struct options *o)
+{
+	const char *name = o->doctor ? "--doctor" : "--list", *other = tracing_option(o);
+
+	if (!looks_only(o))
+		return 0;
+	if (o->doctor && o->list)
+		return wrong(o, "--doctor and --list are two things; leave out one of both");
+	if (other)
+		return wrong(o, "%s traces nothing; %s makes no sense with it", name, other);
+	if (o->output_given && o->output != OUTPUT_TEXT && o->output != OUTPUT_JSON)
+		return wrong(o, "%s has -o text and -o json only", name);
+	return 0;
+}
+
 static int check_source(struct options *o)
 {
 	const char *selector = process_selector(o);
@@ -423,7 +478,7 @@ static int check_source(struct options *o)
 	if (o->capture == CAPTURE_PACKET && selector)
 		return wrong(o, "packets do not tell processes; of the selectors only --port "
 			     "applies, not %s", selector);
-	if (!o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports && !o->all)
+	if (!o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports && !o->all && !looks_only(o))
 		return wrong(o, "nothing to trace; try --port 8000, --pid PID, --all or "
 			     "-r FILE (see --help)");
 	if (o->role != ATTACH_ROLE_AUTO && !o->nports && !o->read)
@@ -444,7 +499,7 @@ static void default_output(struct options *o)
 {
 	const char *term = getenv("TERM");
 
-	if (!o->output_given && !o->command && !(o->write && !strcmp(o->write, "-")) &&
+	if (!o->output_given && !o->command && !looks_only(o) && !(o->write && !strcmp(o->write, "-")) &&
 	    isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb"))
 		o->output = OUTPUT_TOP;
 }
@@ -491,6 +546,8 @@ int options_parse(struct options *o, int argc, char **argv)
 		argv[0] = name; /* what getopt's messages begin with */
 	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, o);
 	if (!err)
+		err = check_looking(o);
+	if (!err)
 		err = check_source(o);
 	if (!err)
 		err = check_output(o);
@@ -506,6 +563,7 @@ void options_release(struct options *o)
 	free(o->pids);
 	free(o->comms.v);
 	free(o->exes.v);
+	free(o->tls_symbols.v);
 	free(o->cgroups.v);
 	free(o->containers.v);
 	free(o->routes.v);

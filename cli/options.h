@@ -41,6 +41,7 @@ struct options {
 	uint32_t *pids;
 	unsigned npids;
 	struct string_list comms, exes, cgroups, containers;
+	struct string_list tls_symbols; /* LIB:FUNC=ADDRESS */
 	int all;
 	enum attach_role role;
 	int no_downstream;
@@ -70,6 +71,7 @@ struct options {
 	unsigned slowest;     /* traces; 0: all */
 	int resolve;	      /* ask DNS for names of peers */
 	int stats, quiet, verbose;
+	int doctor, list; /* diagnosis, or the services here, instead of tracing */
 
 	char error[256];
 };

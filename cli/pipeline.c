@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/report.h"
 #include "cli/session_impl.h"
 #include "cli/top.h"
 
@@ -185,15 +186,6 @@ static int match_span(void *session, const struct span *span)
 	return !s->filter || filter__match(s->filter, span);
 }
 
-static int use_color(const struct options *o)
-{
-	const char *no = getenv("NO_COLOR");
-
-	if (o->color != COLOR_AUTO)
-		return o->color == COLOR_ALWAYS;
-	return isatty(STDOUT_FILENO) && !(no && *no);
-}
-
 static struct sink *make_sink(struct session *s)
 {
 	const struct options *o = s->opt;
@@ -206,7 +198,7 @@ static struct sink *make_sink(struct session *s)
 		.interval_ns = o->output == OUTPUT_TOP ? 0 : o->interval_ns,
 		.sort = o->sort,
 		.slowest = o->slowest,
-		.color = use_color(o),
+		.color = color_wanted(o->color),
 		.match = match_span,
 		.ctx = s,
 	};

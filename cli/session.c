@@ -13,6 +13,7 @@
 
 #define POLL_MS 20
 #define DRAIN_NS 1000000000u /* the last look into the ring takes no longer */
+#define AFTERMATH_NS 50000000u /* after all processes have ended */
 
 static uint64_t monotonic(void)
 {
@@ -106,6 +107,17 @@ static int command_over(struct session *s)
 }
 
 /*
+ * All that was traced has ended some time ago: the kernel tells the end of a process before it
+ * closes its sockets.
+ */
+static int all_over(struct session *s)
+{
+	if (!s->over_since && (command_over(s) || (s->origin.attach && !attach__alive(s->origin.attach))))
+		s->over_since = monotonic();
+	return s->over_since && monotonic() - s->over_since >= AFTERMATH_NS;
+}
+
+/*
  * Live, time has come to `before`, when the last look began, if that look found all there was;
  * else, and for files, to the last event.
  */
@@ -176,8 +188,7 @@ static int loop(struct session *s)
 			stats_tick(&s->stats, monotonic(), s->engine, src);
 		if (s->done || s->out.error || time_is_up(s, began))
 			return 0;
-		if (signalled(s) || command_over(s) ||
-		    (s->origin.attach && !attach__alive(s->origin.attach)))
+		if (signalled(s) || all_over(s))
 			return drain(s);
 	}
 }

@@ -41,6 +41,7 @@ struct session {
 	int warned;		 /* of secrets that a recording holds */
 	uint64_t shown;
 	uint64_t first_event, last_event; /* times on the source's clock; 0: none yet */
+	uint64_t over_since; /* monotonic: all that was traced had ended; 0: not yet */
 	uint64_t next_tick;		  /* of the sink, when time comes with the events */
 	struct stats stats;
 };

@@ -93,6 +93,7 @@ int top_open(struct session *s)
 		.replay = s->replay,
 		.target = s->origin.what,
 		.backend = s->origin.backend,
+		.attach = s->origin.attach,
 		.ctx = s,
 	};
 	char err[200];

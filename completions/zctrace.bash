@@ -47,7 +47,7 @@ _zctrace()
 		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
 			--no-downstream --follow --read= --write= --capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --resolve --sort= --color= --count= --duration= --stats
+			--slowest= --resolve --sort= --color= --count= --duration= --doctor --list --stats
 			--quiet --verbose --help --usage
 			--version
 			-P -p -c -e -a -r -w -i -o -f -n -d -q -v -V -?'

@@ -14,6 +14,7 @@
 struct engine;
 struct exchange;
 struct http2_conn;
+struct tls_conn;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -57,7 +58,32 @@ struct half {
 	uint32_t strange_segs;
 };
 
-enum conn_protocol { CONN_UNKNOWN, CONN_HTTP1, CONN_HTTP2, CONN_WEBSOCKET, CONN_OPAQUE };
+/* Of a connection that is a TLS stream, see plain.h. */
+struct plain_wait;
+
+struct conn_stream {
+	struct list waiting;	  /* in engine.plain_waiting */
+	struct plain_wait *waits; /* read, and to be taken later */
+	uint32_t nwaits;
+	uint64_t candidate; /* socket that evidence points to */
+	uint64_t wire_time; /* when the last octets read had arrived */
+	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
+	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
+	uint8_t agree, against;
+	uint8_t hopeless;   /* evidence contradicts itself */
+	uint8_t watched;    /* its handshake was seen from the beginning */
+	uint8_t fresh;	    /* seen from its first octet */
+	uint8_t anchored;
+};
+
+enum conn_protocol {
+	CONN_UNKNOWN,
+	CONN_HTTP1,
+	CONN_HTTP2,
+	CONN_WEBSOCKET,
+	CONN_TLS,
+	CONN_OPAQUE,
+};
 
 /* Why the exchanges of a connection end before their responses. */
 enum conn_end {
@@ -137,6 +163,11 @@ struct conn {
 	struct exchange *upgraded; /* answered with 101; CONN_WEBSOCKET: the one there is */
 	uint8_t upgrade;	   /* to what; see http1_conn.c */
 	struct http2_conn *http2;  /* CONN_HTTP2 */
+	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
+
+	struct conn_stream stream;
+	struct conn *carrier; /* of a stream: the socket's connection; NULL: not known */
+	struct conn *plain;   /* of a socket: its stream */
 };
 
 struct conn_table {

@@ -7,6 +7,8 @@
 #include "core/exchange_link.h"
 #include "core/http1_conn.h"
 #include "core/http2_conn.h"
+#include "core/plain.h"
+#include "core/tls_conn.h"
 #include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
@@ -32,6 +34,7 @@ const struct conn_ops *conn_ops_of(const struct conn *c)
 	case CONN_HTTP1: return &http1_conn_ops;
 	case CONN_HTTP2: return &http2_conn_ops;
 	case CONN_WEBSOCKET: return &websocket_conn_ops;
+	case CONN_TLS: return &tls_conn_ops;
 	default: return NULL;
 	}
 }
@@ -83,6 +86,8 @@ static void send_want(struct engine *e, struct conn *c)
 		if (h->stream.started && h->skip_to < h->stream.next)
 			h->skip_to = h->stream.next;
 	}
+	if (c->carrier)
+		w.frames |= ZC_POLICY_TIED;
 	c->told = 1;
 	e->opt.on_want(e->opt.ctx, &w);
 }
@@ -111,6 +116,16 @@ static int review_want(const struct conn *c, struct half *h)
 	return change || (c->told && h->stream.started && next > h->skip_to + SKIP_MAX);
 }
 
+/* What its plaintext tells need not be told again by its ciphertext. */
+static int review_quiet(struct conn *c)
+{
+	if (c->protocol != CONN_TLS || !c->plain || c->tls->wire || c->quiet)
+		return 0;
+	tls_conn_twin(c);
+	c->quiet = 1;
+	return 1;
+}
+
 /* A policy is about both directions: where nothing was seen yet, skip_to could hit anything. */
 static int can_tell(const struct engine *e, const struct conn *c)
 {
@@ -128,6 +143,7 @@ static void update_want(struct engine *e, struct conn *c)
 		return;
 	change = review_want(c, &c->half[ZC_RX]);
 	change |= review_want(c, &c->half[ZC_TX]);
+	change |= review_quiet(c);
 	if (change)
 		send_want(e, c);
 }
@@ -221,11 +237,33 @@ static int probe_http2(struct conn *c, struct half *h, const uint8_t *p, size_t 
 	return http2_conn_begin(c, start, client);
 }
 
+/* Begins TLS and returns 1; 0: more is needed; -1: no. */
+static int probe_tls(struct conn *c, const struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	/* of a connection that we have joined, records are where segments begin */
+	if (c->late && pos > h->stream.cur_pos)
+		return -1;
+	/* of a long body, some segment would begin like a record that is longer */
+	if (c->late && h->strange_segs >= LATE_STRANGE_SEGS && n >= 5 && n < 5 + ((size_t)p[3] << 8) + p[4])
+		return -1;
+	switch (tls_probe(p, n, !c->late)) {
+	case PROBE_NO: return -1;
+	case PROBE_MORE: return 0;
+	case PROBE_YES: break;
+	}
+	if (!tls_conn_begin(c, stream_time(&h->stream, pos)))
+		return -1;
+	return 1;
+}
+
 static size_t find_protocol(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
 			    size_t n, uint64_t pos)
 {
-	int request_dir, http2 = probe_http2(c, h, p, n, pos);
+	int request_dir, http2, tls = probe_tls(c, h, p, n, pos);
 
+	if (tls >= 0) /* its first octet can be that of nothing else */
+		return tls ? tls_conn_ops.data(c, h, p, n, pos) : 0;
+	http2 = probe_http2(c, h, p, n, pos);
 	if (http2 == 1)
 		return http2_conn_ops.data(c, h, p, n, pos);
 	if (!http2)
@@ -310,10 +348,12 @@ static int first_dir(const struct conn *c)
 static void flush_streams(struct engine *e, struct conn *c)
 {
 	struct stream_sink k = sink_of(e, c);
-	int d = first_dir(c);
+	int d;
 
 	if (c->forgotten)
 		return;
+	plain_flush(e, c);
+	d = first_dir(c);
 	stream_flush(&c->half[d].stream, &k, e->now);
 	stream_flush(&c->half[!d].stream, &k, e->now);
 }
@@ -321,8 +361,11 @@ static void flush_streams(struct engine *e, struct conn *c)
 static void destroy_conn(struct engine *e, struct conn *c)
 {
 	exchange_conn_known(e, c);
+	plain_drop(c);
+	plain_forget(c);
 	for (int d = 0; d < 2; d++)
 		stream_release(&c->half[d].stream, &e->pool);
+	tls_conn_free(c);
 	conn_remove(&e->conns, c);
 }
 
@@ -383,6 +426,7 @@ static void schedule_burial(struct engine *e, struct conn *c, uint64_t time)
 	c->end_time = time;
 	c->expires = e->now + ZOMBIE;
 	list_append(&e->closing, &c->closing);
+	plain_carrier_ended(e, c);
 }
 
 static void run_streams(struct engine *e, struct conn *c)
@@ -421,6 +465,21 @@ static void settle_conn(struct engine *e, struct conn *c)
 }
 
 /* ---- events */
+
+static void take_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+{
+	struct stream_sink k = sink_of(e, c);
+
+	/* the kernel side has few slots: another connection may have taken this one's */
+	if (!c->half[dir].cap && g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
+		send_want(e, c);
+	if (c->protocol == CONN_OPAQUE) {
+		e->stats.skipped_bytes += g->len;
+		return;
+	}
+	stream_add(&c->half[dir].stream, &c->half[!dir].stream, &k, g);
+	settle_conn(e, c);
+}
 
 static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 {
@@ -469,17 +528,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		c->reset = 1;
 		schedule_burial(e, c, g.time);
 	}
-	if (c->protocol == CONN_OPAQUE) {
-		e->stats.skipped_bytes += g.len;
-		/* the kernel side has few slots: another connection may have taken this one's */
-		if (g.cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-			send_want(e, c);
-	} else if (g.len || g.syn || g.fin) {
-		struct stream_sink k = sink_of(e, c);
-
-		stream_add(&h->stream, &c->half[!dir].stream, &k, &g);
-		settle_conn(e, c);
-	}
+	if (g.len || g.syn || g.fin)
+		take_segment(e, c, dir, &g);
 }
 
 static void start_stream(struct stream *s, uint32_t seq)
@@ -549,18 +599,12 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 		c->established_time = ev->time;
 }
 
-static void on_io(struct engine *e, const struct zc_ev_io *io)
+static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 {
-	struct conn *c = conn_find(&e->conns, io->ev.conn);
-	const struct conn_ops *ops;
-	struct half *h;
+	const struct conn_ops *ops = conn_ops_of(c);
+	struct half *h = &c->half[io->dir & 1];
 
 	e->io_seen = 1;
-	if (!c || c->forgotten)
-		return;
-	conn_touch(&e->conns, c, e->now);
-	ops = conn_ops_of(c);
-	h = &c->half[io->dir & 1];
 	half_io_add(h, io);
 	if (c->wait_head)
 		await_io(c, io);
@@ -572,6 +616,16 @@ static void on_io(struct engine *e, const struct zc_ev_io *io)
 		if (h->stream.proven > h->stream.next)
 			settle_conn(e, c);
 	}
+}
+
+static void on_io(struct engine *e, const struct zc_ev_io *io)
+{
+	struct conn *c = conn_find(&e->conns, io->ev.conn);
+
+	if (!c || c->forgotten)
+		return;
+	conn_touch(&e->conns, c, e->now);
+	take_io(e, c, io);
 }
 
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
@@ -626,6 +680,48 @@ static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 	note_lost(e, 0);
 }
 
+/* ---- for plain.c */
+
+struct conn *engine_conn(struct engine *e, uint64_t id)
+{
+	return new_conn(e, id, e->now);
+}
+
+void engine_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+{
+	c->uncopied += g->len - g->cap_len;
+	take_segment(e, c, dir, g);
+}
+
+void engine_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
+{
+	take_io(e, c, io);
+}
+
+void engine_lost(struct conn *c)
+{
+	note_conn_lost(c);
+}
+
+void engine_bury(struct engine *e, struct conn *c, uint64_t time)
+{
+	schedule_burial(e, c, time);
+}
+
+void engine_tied(struct engine *e, struct conn *c)
+{
+	if (e->opt.on_want)
+		send_want(e, c);
+	if (c->carrier)
+		update_want(e, c->carrier);
+}
+
+void engine_ignore(struct engine *e, struct conn *c)
+{
+	end_exchanges(c, CONN_DROPPED);
+	make_opaque(e, c);
+}
+
 /* ---- time */
 
 static void run_stalled(struct engine *e)
@@ -643,6 +739,8 @@ static void tick(struct engine *e)
 	e->ticked = e->now;
 	if (!list_empty(&e->stalled))
 		run_stalled(e);
+	if (!list_empty(&e->plain_waiting))
+		plain_tick(e);
 	while (!list_empty(&e->closing)) {
 		struct conn *c = list_entry(e->closing.next, struct conn, closing);
 
@@ -680,6 +778,9 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_OWNER: on_owner(e, p); break;
 	case ZC_EV_PEER: on_peer(e, p); break;
 	case ZC_EV_LOST: on_lost(e, p); break;
+	case ZC_EV_PLAIN: plain_on_data(e, p); break;
+	case ZC_EV_TIE: plain_on_tie(e, p); break;
+	case ZC_EV_FAULT: plain_on_fault(e, p); break;
 	default: break; /* processes and listeners are for others */
 	}
 	if (e->now >= e->ticked + TICK)
@@ -715,6 +816,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->waiting);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->plain_waiting);
 	list_init(&e->held);
 	return e;
 }

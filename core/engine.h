@@ -84,6 +84,8 @@ struct engine_conn {
 	uint16_t local_port, remote_port;
 	int is_server;		/* 1: requests come in; 0: they go out; -1: none was seen */
 	const char *protocol;	/* "http/1.1"; "opaque": nothing that we know; NULL: not known yet */
+	const char *tls_version; /* "1.3"; NULL: not known, or no TLS */
+	const char *tls_sni;	/* the name that the client asked for; NULL: same */
 	uint32_t pid;
 	const char *comm;
 	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */

@@ -5,6 +5,8 @@
 
 #include "core/engine_impl.h"
 #include "core/source.h"
+#include "core/tls_conn.h"
+#include "parsers/tls_names.h"
 
 static const char *protocol_of(const struct conn *c)
 {
@@ -21,6 +23,8 @@ static int is_server(const struct conn *c)
 		return 1;
 	if (c->role == ZC_ROLE_CLIENT)
 		return 0;
+	if (c->tls && c->tls->hs.client != TLS_NO_DIR)
+		return c->tls->hs.client == ZC_RX;
 	return conn_ops_of(c) && c->requested ? c->request_dir == ZC_RX : -1;
 }
 
@@ -31,6 +35,8 @@ static uint64_t bytes_of(const struct half *h)
 
 static void fill(const struct engine *e, const struct conn *c, struct engine_conn *out)
 {
+	const struct tls_conn *t = tls_conn_of(c);
+
 	memset(out, 0, sizeof(*out));
 	out->conn = c->cookie;
 	if (c->has_addr) {
@@ -40,12 +46,16 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 		out->remote_port = c->rport;
 	}
 	out->is_server = is_server(c);
+	if (t) {
+		out->tls_version = tls_version_name(t->hs.version);
+		out->tls_sni = t->sni[0] ? t->sni : NULL;
+	}
 	out->protocol = protocol_of(c);
 	out->pid = c->pid & SOURCE_PID_MASK;
 	out->comm = c->comm[0] ? c->comm : NULL;
 	out->age_ns = c->open_time && e->now >= c->open_time ? e->now - c->open_time : SPAN_UNKNOWN;
 	out->idle_ns = e->now > c->used ? e->now - c->used : 0;
-	out->requests = c->nexchanges;
+	out->requests = c->protocol == CONN_TLS ? 0 : c->nexchanges; /* nobody can see them */
 	out->in_flight = c->nqueued;
 	out->in_bytes = bytes_of(&c->half[ZC_RX]);
 	out->out_bytes = bytes_of(&c->half[ZC_TX]);

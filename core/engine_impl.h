@@ -18,20 +18,33 @@ struct engine {
 	struct list waiting; /* exchanges, by deadline */
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
+	struct list plain_waiting; /* TLS streams with c->stream.waits */
 	struct links *links;
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;
 	uint64_t now;	     /* source clock: the latest time seen */
 	uint64_t ticked;     /* when time was last acted upon */
 	int io_seen;	     /* this source has I/O events */
+	int tls_clients;     /* client ends of TLS streams were seen */
 	uint64_t lost_bytes, lost_told, lost_told_bytes, lost_told_time;
 	struct engine_stats stats;
 	struct http2_scratch *scratch; /* NULL: no HTTP/2 so far */
+	uint32_t tls_opening;	       /* TLS connections whose handshake is followed */
 	size_t http2_octets;	       /* of memory for HTTP/2 connections */
-	char unseen_route[32];	       /* for the time of a span */
+	char made_route[288];	       /* for the time of a span */
 };
 
 /* NULL: nothing that is known. */
 const struct conn_ops *conn_ops_of(const struct conn *c);
+
+/* ---- engine.c, for plain.c */
+
+struct conn *engine_conn(struct engine *e, uint64_t id); /* a new one; NULL: out of memory */
+void engine_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g);
+void engine_io(struct engine *e, struct conn *c, const struct zc_ev_io *io);
+void engine_lost(struct conn *c); /* events of c were */
+void engine_bury(struct engine *e, struct conn *c, uint64_t time); /* it has ended then */
+void engine_tied(struct engine *e, struct conn *c); /* c->carrier has changed */
+void engine_ignore(struct engine *e, struct conn *c); /* nothing of c is wanted */
 
 #endif

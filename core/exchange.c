@@ -1,6 +1,8 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/plain.h"
 #include "core/source.h"
+#include "core/tls_conn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -405,8 +407,8 @@ static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p && !x->stream)
-		s->scheme = (struct str){"http", 4};
+	if (!s->scheme.p && !x->stream && x->protocol != PROTO_TLS)
+		s->scheme = x->conn->stream.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);
@@ -422,15 +424,26 @@ static void set_texts(const struct exchange *x, struct span *s)
 static struct str unseen_route(struct engine *e, const struct exchange *x)
 {
 	uint64_t h = id_mix(id_mix(0, x->conn->cookie), x->path_key);
-	int n = snprintf(e->unseen_route, sizeof(e->unseen_route), "*not-seen-%08x*",
+	int n = snprintf(e->made_route, sizeof(e->made_route), "*not-seen-%08x*",
 			 (unsigned)(h >> 32));
 
-	return (struct str){e->unseen_route, (size_t)n};
+	return (struct str){e->made_route, (size_t)n};
+}
+
+/* Encrypted connections, by the names of their servers. */
+static struct str encrypted_route(struct engine *e, struct str sni)
+{
+	int n = snprintf(e->made_route, sizeof(e->made_route), "*encrypted%s%.*s*",
+			 sni.n ? " " : "", (int)sni.n, sni.n ? sni.p : "");
+
+	return (struct str){e->made_route, (size_t)n};
 }
 
 static void set_route(struct engine *e, const struct exchange *x, struct span *s)
 {
-	if (!s->path.p && x->path_key)
+	if (x->protocol == PROTO_TLS)
+		s->route = encrypted_route(e, s->tls_sni);
+	else if (!s->path.p && x->path_key)
 		s->route = unseen_route(e, x);
 	else if (s->path.p && s->rpc_method.p)
 		s->route = s->path; /* a service has so many methods, and no more */
@@ -479,6 +492,23 @@ static void set_rpc(const struct exchange *x, struct span *s)
 		grpc_split(s->path, &s->rpc_service, &s->rpc_method);
 }
 
+static void set_tls(const struct exchange *x, struct span *s)
+{
+	const struct conn *c = x->conn;
+	const struct tls_conn *t = tls_conn_of(c);
+
+	s->handshake_ns = SPAN_UNKNOWN;
+	s->tls_alert = -1;
+	s->tls = plain_library(c->plain ? c->plain : c);
+	if (x->protocol == PROTO_TLS) {
+		if (!s->tls)
+			s->tls = "unknown";
+		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
+	}
+	if (t)
+		tls_conn_fill_span(t, s);
+}
+
 static void set_endpoints(const struct conn *c, struct span *s)
 {
 	int server = s->kind == SPAN_SERVER;
@@ -520,14 +550,17 @@ static void set_ids(const struct exchange *x, struct span *s)
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
 	uint32_t stream = x->stream;
-	uint32_t seq = (uint32_t)x->req_pos;
+	/* a lone response is known by a position of the other direction */
+	int dir = s->incomplete & SPAN_REQUEST_NOT_SEEN ? !c->request_dir : c->request_dir;
+	uint32_t seq = plain_seq(c, dir, x->req_pos);
 
 	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
 		stream = stream ? stream | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
-		c->id_hash = c->has_addr ? id_connection(s->client_addr, s->client_port,
-							 s->server_addr, s->server_port)
-					 : id_mix(c->cookie, 0);
+		c->id_hash = !c->has_addr || plain_is_private(c) ?
+				     id_mix(c->cookie, 0) :
+				     id_connection(s->client_addr, s->client_port, s->server_addr,
+						   s->server_port);
 		c->id_hash_valid = 1;
 	}
 	if (x->node) {
@@ -587,6 +620,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	set_texts(x, s);
 	set_rpc(x, s);
 	set_messages(x, s);
+	set_tls(x, s);
 	set_route(e, x, s);
 	set_endpoints(c, s);
 	set_process(e, x, s);

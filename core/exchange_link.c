@@ -1,4 +1,5 @@
 #include "core/exchange_link.h"
+#include "core/plain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,7 +253,7 @@ static void set_connection_hash(struct conn *c)
 
 	if (c->id_hash_valid)
 		return;
-	c->id_hash = !c->has_addr ? id_mix(c->cookie, 0)
+	c->id_hash = !c->has_addr || plain_is_private(c) ? id_mix(c->cookie, 0)
 		     : server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
 			      : id_connection(c->laddr, c->lport, c->raddr, c->rport);
 	c->id_hash_valid = 1;
@@ -261,25 +262,27 @@ static void set_connection_hash(struct conn *c)
 static void begin(struct engine *e, struct exchange *x, const struct link_head *head)
 {
 	struct conn *c = x->conn;
-	const struct stream *req = &c->half[c->request_dir].stream;
 	const struct half *back = &c->half[!c->request_dir];
-	const struct stream *resp = &back->stream;
 	struct link_place place;
+	uint32_t first[2] = {0, 0};
 
 	exchange_conn_known(e, c);
 	set_connection_hash(c);
 	place = (struct link_place){
 		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
 		.connection = c->id_hash,
-		.seq = (uint32_t)x->req_pos,
+		.seq = plain_seq(c, c->request_dir, x->req_pos),
 		.stream = x->stream,
-		.has_first = req->from_syn && resp->from_syn,
-		.first = { (uint32_t)req->first, (uint32_t)resp->first },
-		.has_ack = back->hint_valid,
+		.has_first = plain_first(c, first) != 0,
+		.first = {first[c->request_dir], first[!c->request_dir]},
+		.has_ack = back->hint_valid && !c->stream.lib,
 		.ack = back->ack_hint,
 		.time = x->req_first,
 		.pid = c->pid,
+		.awaits = c->request_dir == ZC_RX && c->stream.anchored && e->tls_clients,
 	};
+	if (c->stream.lib && c->request_dir == ZC_TX)
+		e->tls_clients = 1;
 	x->node = links__begin(e->links, &place, head);
 }
 

@@ -208,14 +208,6 @@ static void put(struct links *l, struct link_node *n)
 	}
 }
 
-void links__put(struct links *l, struct link_node *n)
-{
-	if (!n)
-		return;
-	links__end(l, n);
-	put(l, n);
-}
-
 static int depth(const struct link_node *n)
 {
 	int d = 0;
@@ -581,15 +573,30 @@ void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid,
 	list_append(&n->proc->serving, &n->serving);
 }
 
+static int awaits(const struct link_node *n)
+{
+	return n->place.awaits && !n->parent;
+}
+
 void links__end(struct links *l, struct link_node *n)
 {
 	if (!n || n->ended)
 		return;
 	decide(l, n);
 	stop_serving(n);
-	leave_ends(l, n);
+	if (!awaits(n))
+		leave_ends(l, n);
 	n->ended = 1;
 	root_of(n)->shown = 1;
+}
+
+void links__put(struct links *l, struct link_node *n)
+{
+	if (!n)
+		return;
+	links__end(l, n);
+	leave_ends(l, n);
+	put(l, n);
 }
 
 void links__ids(const struct link_node *n, struct span *s)
@@ -617,7 +624,7 @@ void links__ids(const struct link_node *n, struct span *s)
 int links__open(const struct link_node *n)
 {
 	for (; n; n = n->parent)
-		if (n->place.kind == SPAN_CLIENT && !n->decided && !n->parent)
+		if (awaits(n) || (n->place.kind == SPAN_CLIENT && !n->decided && !n->parent))
 			return 1;
 	return 0;
 }

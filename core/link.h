@@ -73,6 +73,11 @@ struct link_place {
 	uint32_t ack;	     /* what the segment acknowledged that made the request's head complete */
 	uint64_t time;	     /* when the first octet of the request went by */
 	uint32_t pid;	     /* 0: not known yet; tells hosts apart, see core/source.h */
+	/*
+	 * Of a server's end: the client's may come into view later, even when all is over. That is so
+	 * with TLS, where a write is told when it has returned.
+	 */
+	uint8_t awaits;
 };
 
 struct links *links__new(void); /* NULL: out of memory */
@@ -110,7 +115,10 @@ void links__end(struct links *l, struct link_node *n);
 /* Fills ids, parent and link of s. */
 void links__ids(const struct link_node *n, struct span *s);
 
-/* May the ids still change, because it is not known yet who made a call further up? */
+/*
+ * May the ids still change, because it is not known yet who made a call further up, or because the
+ * other end may still come into view?
+ */
 int links__open(const struct link_node *n);
 
 /* The process at the other end; 0 if it is not known. */

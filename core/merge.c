@@ -128,6 +128,28 @@ static void turn_open(struct zc_ev_open *o)
 		o->role = o->role == ZC_ROLE_SERVER ? ZC_ROLE_CLIENT : ZC_ROLE_SERVER;
 }
 
+/* Ids tell the files apart, and keep telling TLS streams from sockets. */
+static uint64_t host_conn(const struct input *in, uint64_t conn)
+{
+	const uint64_t id = ((1ull << CONN_BITS) - 1) | ZC_TLS_STREAM;
+
+	return conn ? (conn & id) | (uint64_t)in->index << CONN_BITS : 0;
+}
+
+static __u64 shifted(const struct input *in, __u64 time)
+{
+	return time ? (__u64)((int64_t)time + in->shift) : 0;
+}
+
+static void adapt_plain(const struct input *in, struct zc_ev_plain *p)
+{
+	p->pid = host_pid(in, p->pid);
+	p->sock = host_conn(in, p->sock);
+	p->call_time = shifted(in, p->call_time);
+	p->wire_time = shifted(in, p->wire_time);
+	p->wire_last = shifted(in, p->wire_last);
+}
+
 static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 {
 	void *p = ev;
@@ -140,6 +162,17 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 		((struct zc_ev_open *)p)->pid = host_pid(in, ((struct zc_ev_open *)p)->pid);
 		if (turned)
 			turn_open(p);
+		break;
+	case ZC_EV_PLAIN:
+		adapt_plain(in, p);
+		break;
+	case ZC_EV_TIE:
+		((struct zc_ev_tie *)p)->pid = host_pid(in, ((struct zc_ev_tie *)p)->pid);
+		((struct zc_ev_tie *)p)->sock = host_conn(in, ((struct zc_ev_tie *)p)->sock);
+		break;
+	case ZC_EV_FAULT:
+		((struct zc_ev_fault *)p)->pid = host_pid(in, ((struct zc_ev_fault *)p)->pid);
+		((struct zc_ev_fault *)p)->sock = host_conn(in, ((struct zc_ev_fault *)p)->sock);
 		break;
 	case ZC_EV_IO:
 		((struct zc_ev_io *)p)->pid = host_pid(in, ((struct zc_ev_io *)p)->pid);
@@ -184,9 +217,7 @@ static void take(void *ctx, const struct zc_ev *ev)
 	in->n += size;
 	copy->time = (uint64_t)((int64_t)ev->time + in->shift);
 	adapt(in, copy, clocks__turned(in->merge->clocks, in->index, ev->conn));
-	if (ev->conn)
-		copy->conn = (ev->conn & ((1ull << CONN_BITS) - 1)) |
-			     (uint64_t)in->index << CONN_BITS;
+	copy->conn = host_conn(in, ev->conn);
 }
 
 /* The next event of a file; NULL at its end. */

@@ -37,7 +37,7 @@ struct recording {
 
 /* ---- events */
 
-/* The fixed size of each kind; that of SEGMENT is without payload. */
+/* The fixed size of each kind; those of SEGMENT and PLAIN are without payload. */
 static const uint32_t event_size[] = {
 	[ZC_EV_SEGMENT] = sizeof(struct zc_ev_segment),
 	[ZC_EV_OPEN] = sizeof(struct zc_ev_open),
@@ -49,16 +49,31 @@ static const uint32_t event_size[] = {
 	[ZC_EV_LISTEN] = sizeof(struct zc_ev_listen),
 	[ZC_EV_LOST] = sizeof(struct zc_ev_lost),
 	[ZC_EV_NAMES] = sizeof(struct zc_ev_names),
+	[ZC_EV_PLAIN] = sizeof(struct zc_ev_plain),
+	[ZC_EV_TIE] = sizeof(struct zc_ev_tie),
+	[ZC_EV_FAULT] = sizeof(struct zc_ev_fault),
 	[ZC_EV_PEER] = sizeof(struct zc_ev_peer),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
-#define EVENT_ROOM (sizeof(struct zc_ev_segment) + ZC_MAX_CAPTURE)
+#define EVENT_ROOM (sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE)
 
 static int segment_valid(const struct zc_ev_segment *s)
 {
 	return s->cap_len <= ZC_MAX_CAPTURE && s->cap_off <= s->orig_len &&
 	       s->cap_len <= s->orig_len - s->cap_off && s->dir <= ZC_TX &&
 	       s->ev.size == sizeof(*s) + s->cap_len;
+}
+
+static int plain_valid(const struct zc_ev_plain *p)
+{
+	return p->cap_len <= ZC_MAX_CAPTURE && p->cap_off <= p->orig_len &&
+	       p->cap_len <= p->orig_len - p->cap_off && p->dir <= ZC_TX &&
+	       p->ev.size == sizeof(*p) + p->cap_len && (p->ev.conn & ZC_TLS_STREAM);
+}
+
+static int has_payload(const struct zc_ev *ev)
+{
+	return ev->kind == ZC_EV_SEGMENT || ev->kind == ZC_EV_PLAIN;
 }
 
 /*
@@ -80,11 +95,13 @@ static size_t event_grow(struct zc_ev *ev, size_t n)
 static int event_valid(struct zc_ev *ev, size_t n)
 {
 	if (n < sizeof(*ev) || ev->size != n || !ev->kind || ev->kind >= EVENT_KINDS ||
-	    n < event_size[ev->kind] || (ev->kind != ZC_EV_SEGMENT && n != event_size[ev->kind]))
+	    n < event_size[ev->kind] || (!has_payload(ev) && n != event_size[ev->kind]))
 		return 0;
 	switch (ev->kind) {
 	case ZC_EV_SEGMENT:
 		return segment_valid((struct zc_ev_segment *)ev);
+	case ZC_EV_PLAIN:
+		return plain_valid((struct zc_ev_plain *)ev);
 	case ZC_EV_OPEN:
 		((struct zc_ev_open *)ev)->comm[15] = 0;
 		return ((struct zc_ev_open *)ev)->role <= ZC_ROLE_CLIENT;

@@ -13,6 +13,7 @@ const char *span_protocol_name(enum span_protocol p)
 	static const char *const name[PROTO_COUNT] = {
 		[PROTO_HTTP10] = "http/1.0", [PROTO_HTTP11] = "http/1.1", [PROTO_H2] = "h2",
 		[PROTO_GRPC] = "grpc",	     [PROTO_WEBSOCKET] = "websocket",
+		[PROTO_TLS] = "tls",
 	};
 
 	return (unsigned)p < PROTO_COUNT ? name[p] : "unknown";
@@ -27,6 +28,7 @@ const char *span_error_name(enum span_error e)
 	case SPAN_ERR_CLOSED: return "closed";
 	case SPAN_ERR_STATUS: return "status";
 	case SPAN_ERR_PROTOCOL: return "protocol";
+	case SPAN_ERR_HANDSHAKE: return "handshake";
 	}
 	return NULL;
 }

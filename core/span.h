@@ -15,7 +15,15 @@
 
 enum span_kind { SPAN_SERVER, SPAN_CLIENT };
 
-enum span_protocol { PROTO_HTTP10, PROTO_HTTP11, PROTO_H2, PROTO_GRPC, PROTO_WEBSOCKET, PROTO_COUNT };
+enum span_protocol {
+	PROTO_HTTP10,
+	PROTO_HTTP11,
+	PROTO_H2,
+	PROTO_GRPC,
+	PROTO_WEBSOCKET,
+	PROTO_TLS, /* an encrypted connection as a whole, or a failed handshake; see core/tls_conn.h */
+	PROTO_COUNT,
+};
 
 enum span_error {
 	SPAN_OK,
@@ -24,6 +32,7 @@ enum span_error {
 	SPAN_ERR_CLOSED,   /* the connection ended before the response did */
 	SPAN_ERR_STATUS,   /* server: 5xx; client: 4xx and 5xx (OpenTelemetry's rule) */
 	SPAN_ERR_PROTOCOL, /* what came cannot be understood */
+	SPAN_ERR_HANDSHAKE, /* of TLS: an alert ended it */
 };
 
 /* Bits of span.incomplete; names for output from span_incomplete_name(bit). */
@@ -53,7 +62,7 @@ struct span {
 	enum span_error error;
 	uint32_t incomplete;
 	int status;	  /* 0: not known */
-	const char *tls;  /* NULL: cleartext */
+	const char *tls;  /* NULL: cleartext; "unknown": encrypted, by a library that is not known */
 
 	struct str method, scheme, host, path, query, route; /* p == NULL: not known */
 	struct str req_fields, resp_fields; /* raw field lines for http1_field_next; kept on request */
@@ -85,6 +94,15 @@ struct span {
 	uint64_t req_messages, resp_messages, req_message_bytes, resp_message_bytes;
 	uint64_t pings; /* WebSocket, both ways; else SPAN_UNKNOWN */
 	int close_code; /* WebSocket; 0: none */
+
+	/* TLS: what the handshake told, as far as it was seen */
+	int tls_version;     /* 0x0301 to 0x0304, for tls_version_name(); 0: not known */
+	uint16_t tls_cipher; /* for tls_cipher_name(); 0: not known */
+	struct str tls_sni;  /* the server's name */
+	struct str tls_alpn; /* the protocol chosen */
+	uint64_t handshake_ns; /* exchange that opened its connection */
+	int tls_alert;	       /* for tls_alert_name(); -1: none, or not visible; valid with */
+	const char *tls_alert_from; /* "client", "server"; NULL: there was no alert */
 
 	/* connection: addresses as IPv6 or IPv4-mapped; has_addr == 0: not known */
 	int has_addr;

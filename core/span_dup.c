@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NSTRS 13
+#define NSTRS 15
 #define NNAMES 6
 
 struct copy {
@@ -15,7 +15,8 @@ static void pointers(struct span *s, struct str *str[NSTRS], const char **name[N
 {
 	struct str *strs[NSTRS] = { &s->method, &s->scheme, &s->host, &s->path, &s->query,
 				    &s->route, &s->req_fields, &s->resp_fields, &s->req_body,
-				    &s->resp_body, &s->grpc_message, &s->rpc_service, &s->rpc_method };
+				    &s->resp_body, &s->grpc_message, &s->rpc_service, &s->rpc_method,
+				    &s->tls_sni, &s->tls_alpn };
 	const char **names[NNAMES] = { &s->comm, &s->service, &s->runtime, &s->container,
 				       &s->container_name, &s->peer_service };
 

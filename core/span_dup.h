@@ -1,8 +1,8 @@
 /*
  * span_dup.h - a span to keep
  *
- * One block of memory that holds the span and all that it points to, but for `link` and `tls`, which
- * live for ever. `route` is copied, too: the name of an unseen path lives until the next span only.
+ * One block of memory that holds the span and all that it points to, but for `link`, `tls` and
+ * `tls_alert_from`, which live for ever. `route` is copied, too: the name of an unseen path lives until the next span only.
  */
 #ifndef ZC_CORE_SPAN_DUP_H
 #define ZC_CORE_SPAN_DUP_H

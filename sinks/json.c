@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "parsers/tls_names.h"
 #include "sinks/json_fields.h"
 #include "sinks/json_writer.h"
 #include "sinks/sink.h"
@@ -68,17 +69,33 @@ static void put_rpc(struct json *j, const struct span *s)
 		json_u64(j, "close_code", (uint64_t)s->close_code);
 }
 
+static void put_tls(struct json *j, const struct span *s)
+{
+	const char *version = tls_version_name((unsigned)s->tls_version);
+	char buf[8];
+
+	json_key(j, "tls");
+	if (s->tls)
+		json_string(j, s->tls, strlen(s->tls));
+	else
+		out_commit(j->out, FMT_LIT(out_reserve(j->out, 8), "false"));
+	opt_cstr(j, "tls_version", version);
+	if (s->tls_cipher)
+		json_cstr(j, "tls_cipher", tls_cipher_name(s->tls_cipher, buf));
+	opt_str(j, "tls_sni", s->tls_sni);
+	opt_str(j, "tls_alpn", s->tls_alpn);
+	if (s->tls_alert_from && s->tls_alert >= 0)
+		json_cstr(j, "tls_alert", tls_alert_name((unsigned)s->tls_alert, buf));
+	opt_cstr(j, "tls_alert_from", s->tls_alert_from);
+}
+
 static void put_request(struct json_sink *k, const struct span *s)
 {
 	struct json *j = &k->json;
 	const char *error = span_error_name(s->error);
 
 	json_cstr(j, "protocol", span_protocol_name(s->protocol));
-	json_key(j, "tls");
-	if (s->tls)
-		json_string(j, s->tls, strlen(s->tls));
-	else
-		out_commit(j->out, FMT_LIT(out_reserve(j->out, 8), "false"));
+	put_tls(j, s);
 	opt_str(j, "method", s->method);
 	opt_str(j, "scheme", s->scheme);
 	opt_str(j, "host", s->host);
@@ -109,6 +126,7 @@ static void put_figures(struct json *j, const struct span *s)
 	opt_u64(j, "ttfb_ns", s->ttfb_ns);
 	opt_u64(j, "queue_ns", s->queue_ns);
 	opt_u64(j, "connect_ns", s->connect_ns);
+	opt_u64(j, "handshake_ns", s->handshake_ns);
 	if (s->stall_ns)
 		json_u64(j, "stall_ns", s->stall_ns);
 	if (s->grpc_timeout_ns)

@@ -3,10 +3,14 @@
  *
  * The left address is always the client's. "as" gives the name of the process at that end where
  * it is known, else the address again.
+ *
+ * An encrypted connection has the server's name in the place of the path, and behind all else what
+ * its handshake told: tls=[1.3 TLS_AES_128_GCM_SHA256 h2].
  */
 #include <stdlib.h>
 
 #include "core/redact.h"
+#include "parsers/tls_names.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 #include "sinks/sink.h"
@@ -45,13 +49,15 @@ static void out_opt(struct out *o, struct str s)
 
 static void put_head(struct text *t, const struct span *s)
 {
-	static const char *const types[2][2] = {
+	static const char *const types[][2] = {
 		{ ") HTTP ", ") HTTPClient " },
 		{ ") GRPC ", ") GRPCClient " },
+		{ ") TLS ", ") TLSClient " },
 	};
 	struct out *o = t->out;
 	char *p = out_reserve(o, FMT_TIME_MAX + 2 * FMT_DURATION_MAX + 64);
-	const char *type = types[s->protocol == PROTO_GRPC][s->kind == SPAN_CLIENT];
+	int which = s->protocol == PROTO_GRPC ? 1 : s->protocol == PROTO_TLS ? 2 : 0;
+	const char *type = types[which][s->kind == SPAN_CLIENT];
 
 	p = fmt_time(p, &t->clock, s->time_ns);
 	p = FMT_LIT(p, " (");
@@ -60,7 +66,7 @@ static void put_head(struct text *t, const struct span *s)
 	p = fmt_go_duration(p, s->inner_ns);
 	*p++ = ']';
 	p = stpcpy(p, type);
-	if (s->protocol != PROTO_GRPC)
+	if (!which)
 		p = fmt_u64(p, (uint64_t)s->status);
 	else if (s->has_grpc_status)
 		p = fmt_u64(p, s->grpc_status);
@@ -151,6 +157,31 @@ static void put_ids(struct out *o, const struct span *s)
 	out_commit(o, p);
 }
 
+/* What the handshake told. */
+static void put_tls(struct out *o, const struct span *s)
+{
+	const char *version = tls_version_name((unsigned)s->tls_version);
+	char buf[8];
+
+	out_str(o, " tls=[");
+	out_str(o, version ? version : "-");
+	if (s->tls_cipher) {
+		out_char(o, ' ');
+		out_str(o, tls_cipher_name(s->tls_cipher, buf));
+	}
+	if (s->tls_alpn.p) {
+		out_char(o, ' ');
+		out_safe(o, s->tls_alpn.p, s->tls_alpn.n);
+	}
+	out_char(o, ']');
+	if (!s->tls_alert_from)
+		return;
+	out_str(o, " alert=");
+	out_str(o, s->tls_alert >= 0 ? tls_alert_name((unsigned)s->tls_alert, buf) : "?");
+	out_str(o, " alert_from=");
+	out_str(o, s->tls_alert_from);
+}
+
 static void put_doubts(struct out *o, const struct span *s)
 {
 	const char *error = span_error_name(s->error);
@@ -177,18 +208,21 @@ static void text_span(struct sink *k, const struct span *s)
 {
 	struct text *t = (struct text *)k;
 	struct out *o = t->out;
+	int encrypted = s->protocol == PROTO_TLS;
 
 	put_head(t, s);
-	if (s->protocol != PROTO_GRPC)
+	if (s->protocol != PROTO_GRPC && !encrypted)
 		out_opt(o, s->method);
 	out_char(o, ' ');
-	put_path(t, s->path);
+	put_path(t, encrypted ? s->tls_sni : s->path);
 	out_char(o, '(');
-	put_path(t, s->route);
+	put_path(t, encrypted ? (struct str){ "*encrypted*", 11 } : s->route);
 	out_str(o, ") ");
 	put_ends(o, s);
 	put_sizes(o, s);
 	put_ids(o, s);
+	if (encrypted)
+		put_tls(o, s);
 	put_doubts(o, s);
 	out_char(o, '\n');
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/redact.h"
+#include "parsers/tls_names.h"
 #include "sinks/safe.h"
 
 #define BAR 32 /* columns */
@@ -173,6 +174,11 @@ static void put_request(struct out *o, const struct trace_style *style, const st
 		out_safe(o, s->method.p, s->method.n);
 		out_char(o, ' ');
 	}
+	if (s->protocol == PROTO_TLS) {
+		out_str(o, "TLS ");
+		out_safe(o, s->tls_sni.p ? s->tls_sni.p : "-", s->tls_sni.p ? s->tls_sni.n : 1);
+		return;
+	}
 	put_path(o, style, s);
 	if (!s->status)
 		return;
@@ -226,11 +232,16 @@ static void put_branches(struct out *o, const struct trace_tree *t, int i)
 static void put_doubts(struct out *o, const struct trace_style *style, const struct span *s)
 {
 	const char *error = span_error_name(s->error);
+	char buf[8];
 
 	if (error) {
 		color(o, style, COLOR_ERROR);
 		out_str(o, " error=");
 		out_str(o, error);
+		if (s->tls_alert_from && s->tls_alert >= 0) {
+			out_char(o, ' ');
+			out_str(o, tls_alert_name((unsigned)s->tls_alert, buf));
+		}
 		color(o, style, COLOR_OFF);
 	}
 	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++) {

@@ -185,7 +185,7 @@ static enum error_class class_of(const struct span *s)
 	if (s->error == SPAN_ERR_PROTOCOL)
 		return CLASS_PROTOCOL;
 	if (s->error == SPAN_ERR_TIMEOUT || s->error == SPAN_ERR_RESET ||
-	    s->error == SPAN_ERR_CLOSED)
+	    s->error == SPAN_ERR_CLOSED || s->error == SPAN_ERR_HANDSHAKE)
 		return CLASS_BROKEN;
 	if (s->status >= 500)
 		return CLASS_5XX;

@@ -50,7 +50,8 @@ size_t span_copy(char *p, const struct span *s)
 	struct cursor c = { p + sizeof(*to), RING_RECORD_MAX - sizeof(*to) - 16 };
 	struct str *const shorts[] = { &to->method, &to->scheme, &to->host,
 				       &to->path,   &to->query,	 &to->route,
-				       &to->grpc_message, &to->rpc_service, &to->rpc_method };
+				       &to->grpc_message, &to->rpc_service, &to->rpc_method,
+				       &to->tls_sni, &to->tls_alpn };
 	struct str *const longs[] = { &to->req_fields, &to->resp_fields, &to->req_body,
 				      &to->resp_body };
 

@@ -86,6 +86,13 @@ enum style tui_duration_style(uint64_t ns)
 	return ns != SPAN_UNKNOWN && ns >= TUI_SLOW_NS ? STYLE_SLOW : STYLE_TEXT;
 }
 
+struct str tui_method(const struct span *s)
+{
+	if (s->method.p)
+		return s->method;
+	return str_of(s->protocol == PROTO_TLS ? "TLS" : "-");
+}
+
 /* The status code; of an exchange without one, why. */
 struct str tui_status(char *buf, const struct span *s)
 {
@@ -126,6 +133,8 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	char part[TEXT_MAX];
 	size_t n = 0;
 
+	if (!s->path.p && s->tls_sni.p && s->protocol == PROTO_TLS)
+		return s->tls_sni;
 	if (!s->path.p)
 		return (struct str){ "-", 1 };
 	n = append(buf, cap, n, text_redacted(s->path, 0, t->opt.redact, part, sizeof(part)));

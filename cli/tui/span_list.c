@@ -109,7 +109,7 @@ static void list_cell(void *ctx, uint32_t row, int column, int width, struct cel
 		c->style = tui_status_style(s);
 		break;
 	case COL_METHOD:
-		c->text = s->method.p ? s->method : str_of("-");
+		c->text = tui_method(s);
 		c->foreign = 1;
 		break;
 	case COL_PATH:

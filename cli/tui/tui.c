@@ -302,6 +302,7 @@ int tui__step(struct tui *t)
 		t->dirty = 1;
 		keys_handle(t, &k);
 	}
+	vitals_watch(t, tui_view(t)->ops == &view_health);
 	watch_replay(t);
 	if (t->message[0] && now >= t->message_until)
 		t->dirty = 1;
@@ -319,6 +320,7 @@ int tui__step(struct tui *t)
 
 void tui__close(struct tui *t)
 {
+	vitals_watch(t, 0);
 	screen__free(t->screen);
 	t->screen = NULL;
 	stderr_back(t);

@@ -12,6 +12,7 @@
 #define ZC_CLI_TUI_TUI_H
 
 #include <stddef.h>
+#include "attach/attach.h"
 #include "cli/tui/replay.h"
 #include "cli/tui/screen.h"
 #include "core/engine.h"
@@ -45,6 +46,7 @@ struct tui_sources {
 	struct replay *replay;	 /* NULL: live */
 	const char *target;	 /* "port 8000 (nginx, pid 4242)", or the file */
 	const char *backend;	 /* NULL: a file */
+	struct attach *attach;	 /* NULL: there are no probes */
 	void *ctx;
 };
 

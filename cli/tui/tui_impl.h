@@ -96,6 +96,7 @@ struct tui {
 	int paused;   /* the display */
 	int baseline;
 	int quit;
+	int measuring;	   /* the kernel counts what our probes cost; negative errno: it will not */
 	int recording;
 	char recording_path[80];
 	int aside; /* standard error as it was; -1: not kept aside */
@@ -133,6 +134,9 @@ struct str tui_status(char *buf, const struct span *s);
 struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port); /* 64 */
 
 /* A fit-to-print "METHOD path?query" with secrets hidden. */
+/* The request's method, or what stands in its place. */
+struct str tui_method(const struct span *s);
+
 struct str tui_target(const struct tui *t, const struct span *s, char *buf, size_t cap);
 
 /* ---- views */
@@ -187,6 +191,8 @@ int lines_key(struct lines *l, const struct key *k);
 
 /* ---- parts of tui.c */
 void vitals_measure(struct tui *t);
+/* The probes' cost is counted only while the view that shows it is open. */
+void vitals_watch(struct tui *t, int shown);
 void chrome_draw(struct tui *t);
 int chrome_body_y(const struct screen *s);
 int chrome_body_height(const struct screen *s);

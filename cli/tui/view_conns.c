@@ -19,7 +19,7 @@ static const struct column columns[COL_ALL] = {
 	[COL_LOCAL] = { "LOCAL", 15, 30, 6, 0, 0, 0 },
 	[COL_REMOTE] = { "REMOTE", 15, 30, 0, 0, 0, 0 },
 	[COL_PROTO] = { "PROTO", 8, 8, 3, 0, 0, 0 },
-	[COL_TLS] = { "TLS", 3, 8, 11, 0, 0, 0 },
+	[COL_TLS] = { "TLS", 3, 28, 11, 0, 0, 0 },
 	[COL_AGE] = { "AGE", 6, 6, 4, 1, 1, 0 },
 	[COL_IDLE] = { "IDLE", 6, 6, 8, 1, 1, 0 },
 	[COL_REQUESTS] = { "REQS", 6, 7, 0, 1, 1, 0 },
@@ -34,6 +34,7 @@ struct row {
 	struct engine_conn c; /* pointers into the row */
 	uint8_t local[16], remote[16];
 	char comm[20];
+	char tls_sni[256]; /* "": not known */
 };
 
 struct conns_view {
@@ -59,6 +60,7 @@ static void add(void *ctx, const struct engine_conn *c)
 		memcpy(r->remote, c->remote, sizeof(r->remote));
 	}
 	snprintf(r->comm, sizeof(r->comm), "%s", c->comm ? c->comm : "");
+	snprintf(r->tls_sni, sizeof(r->tls_sni), "%s", c->tls_sni ? c->tls_sni : "");
 }
 
 static void conns_refresh(struct view *view)
@@ -92,6 +94,23 @@ static struct str doubts(const struct engine_conn *c, char *buf, size_t cap)
 	if (c->uncaptured && strlen(buf) + 48 < cap)
 		snprintf(buf + strlen(buf), 48, "%.*s not captured", (int)s.n, s.p);
 	return str_of(buf);
+}
+
+/* "1.3 server.example", "?": encrypted, and no more is known */
+static void tls_cell(const struct row *r, struct cell *cell)
+{
+	const struct engine_conn *c = &r->c;
+	int known = c->protocol && strcmp(c->protocol, "opaque");
+
+	cell->style = STYLE_DIM;
+	if (!c->tls_version && !r->tls_sni[0]) {
+		cell->text = str_of(known && strcmp(c->protocol, "tls") ? "no" : "?");
+		return;
+	}
+	snprintf(cell->buf, sizeof(cell->buf), "%s%s%.200s", c->tls_version ? c->tls_version : "?",
+		 r->tls_sni[0] ? " " : "", r->tls_sni);
+	cell->text = str_of(cell->buf);
+	cell->foreign = 1;
 }
 
 static void figure_cell(const struct engine_conn *c, int column, struct cell *cell)
@@ -131,8 +150,7 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 		break;
 	case COL_PROTO: cell->text = str_of(c->protocol ? c->protocol : "?"); break;
 	case COL_TLS:
-		cell->text = str_of(c->protocol && strcmp(c->protocol, "opaque") ? "no" : "?");
-		cell->style = STYLE_DIM;
+		tls_cell(r, cell);
 		break;
 	case COL_PROCESS:
 		if (c->pid)
@@ -185,6 +203,8 @@ static int row_compare(void *ctx, uint32_t x, uint32_t y, int column)
 		return compare_ends(a->remote, a->c.remote_port, b->remote, b->c.remote_port);
 	if (column == COL_PROCESS)
 		return strcmp(a->comm, b->comm);
+	if (column == COL_TLS && strcmp(a->tls_sni, b->tls_sni))
+		return strcmp(a->tls_sni, b->tls_sni);
 	if (column == COL_PROTO || column == COL_TLS)
 		return strcmp(a->c.protocol ? a->c.protocol : "", b->c.protocol ? b->c.protocol : "");
 	return (p > q) - (p < q);
@@ -241,6 +261,10 @@ static unsigned conns_save(struct view *view, struct out *o)
 		}
 		if (r->c.protocol)
 			json_cstr(&j, "protocol", r->c.protocol);
+		if (r->c.tls_version)
+			json_cstr(&j, "tls_version", r->c.tls_version);
+		if (r->tls_sni[0])
+			json_cstr(&j, "tls_sni", r->tls_sni);
 		if (r->c.pid)
 			json_u64(&j, "pid", r->c.pid);
 		json_cstr(&j, "comm", r->comm);

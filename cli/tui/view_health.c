@@ -4,20 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/binscan.h"
 #include "cli/tui/tui_impl.h"
+
+#define ROWS_MAX 100u /* libraries that are shown */
 
 struct health {
 	struct view view;
 	struct lines lines;
-	uint32_t conns[3]; /* understood, opaque, not known yet */
+	uint32_t conns[4]; /* understood, encrypted, opaque, not known yet */
 	uint32_t late, no_process;
 };
 
 static void count_conn(void *ctx, const struct engine_conn *c)
 {
 	struct health *h = ctx;
-	int kind = !c->protocol ? 2 : !strcmp(c->protocol, "opaque");
+	int kind = 0;
 
+	if (!c->protocol)
+		kind = 3;
+	else if (!strcmp(c->protocol, "opaque"))
+		kind = 2;
+	else if (!strcmp(c->protocol, "tls"))
+		kind = 1;
 	h->conns[kind]++;
 	h->late += c->late != 0;
 	h->no_process += !c->pid;
@@ -58,8 +67,8 @@ static void add_seen(struct health *h, struct lines *l)
 	figure(l, "events", v->engine.events, STYLE_TEXT, "read");
 	figure(l, "spans", t->model.now->spans, STYLE_TEXT, "shown and not shown");
 	figure(l, "in flight", v->engine.in_flight, STYLE_TEXT, "requests");
-	lines_printf(l, STYLE_TEXT, "connections", "%u understood, %u opaque, %u not known yet",
-		     h->conns[0], h->conns[1], h->conns[2]);
+	lines_printf(l, STYLE_TEXT, "connections", "%u understood, %u encrypted, %u opaque, %u not known yet",
+		     h->conns[0], h->conns[1], h->conns[2], h->conns[3]);
 	figure(l, "attached late", h->late, STYLE_SLOW,
 	       "of them: open before we looked, their first exchange may be missed");
 	figure(l, "without process", h->no_process, STYLE_SLOW, "of them: the process is not known");
@@ -102,6 +111,71 @@ static void add_cost(struct health *h, struct lines *l)
 		     GROUPS_MAX);
 }
 
+/* ---- what is probed, and what that costs in the kernel */
+
+struct rows {
+	struct lines *lines;
+	unsigned n;
+};
+
+static void add_library(void *rows, const struct attach_tls *t)
+{
+	struct rows *r = rows;
+	char label[64], name[TLS_TITLE_MAX], text[512];
+
+	if (!r->n++)
+		title(r->lines, "TLS LIBRARIES");
+	if (r->n > ROWS_MAX)
+		return;
+	snprintf(label, sizeof(label), "%.15s %d", t->comm, (int)t->pid);
+	tls_title(t->lib, t->version, name);
+	if (t->attached)
+		snprintf(text, sizeof(text), "%s, hooked by %s (%zu point%s), in %s", name, tls_how(t->how),
+			 t->npoints, t->npoints == 1 ? "" : "s", t->file);
+	else
+		snprintf(text, sizeof(text), "%s, not hooked, in %s%s%s", name, t->file,
+			 t->missing[0] ? ": " : "", t->missing);
+	lines_add(r->lines, t->attached ? STYLE_TEXT : STYLE_SLOW, label, str_of(text), 1);
+}
+
+static void add_libraries(struct health *h, struct lines *l)
+{
+	struct rows r = { l, 0 };
+
+	if (h->view.tui->from.attach)
+		attach__tls(h->view.tui->from.attach, add_library, &r);
+	if (r.n > ROWS_MAX)
+		lines_printf(l, STYLE_DIM, "", "and %u more", r.n - ROWS_MAX);
+}
+
+static void add_probe(void *rows, const struct attach_probe *p)
+{
+	struct rows *r = rows;
+	char buf[32];
+	struct str runs = tui_count(buf, p->runs);
+
+	if (p->runs)
+		lines_printf(r->lines, STYLE_TEXT, p->name, "%-9.*s runs, %llu ns each", (int)runs.n,
+			     runs.p, (unsigned long long)(p->ns / p->runs));
+	else
+		lines_printf(r->lines, STYLE_DIM, p->name, "%-9s runs", "no");
+}
+
+static void add_probes(struct health *h, struct lines *l)
+{
+	const struct tui *t = h->view.tui;
+	struct rows r = { l, 0 };
+
+	if (!t->from.attach)
+		return;
+	title(l, "COST OF EACH PROBE, COUNTED WHILE THIS VIEW IS OPEN");
+	if (t->measuring < 0)
+		lines_printf(l, STYLE_SLOW, "not counted", "the kernel does not switch its statistics on: %s",
+			     strerror(-t->measuring));
+	else
+		attach__probes(t->from.attach, add_probe, &r);
+}
+
 static void add_notes(struct health *h, struct lines *l)
 {
 	const struct tui *t = h->view.tui;
@@ -123,6 +197,8 @@ static void health_refresh(struct view *v)
 {
 	struct health *h = (struct health *)v;
 
+	if (v->tui->paused && h->lines.n)
+		return; /* what it shows stands still, too */
 	if (!v->tui->paused) {
 		memset(h->conns, 0, sizeof(h->conns));
 		h->late = h->no_process = 0;
@@ -132,6 +208,8 @@ static void health_refresh(struct view *v)
 	add_seen(h, &h->lines);
 	add_losses(h, &h->lines);
 	add_cost(h, &h->lines);
+	add_probes(h, &h->lines);
+	add_libraries(h, &h->lines);
 	add_notes(h, &h->lines);
 }
 
@@ -150,9 +228,48 @@ static int health_key(struct view *v, const struct key *k)
 	return lines_key(&((struct health *)v)->lines, k);
 }
 
+struct saving {
+	struct out *out;
+	unsigned n;
+};
+
+static void save_probe(void *saving, const struct attach_probe *p)
+{
+	struct saving *s = saving;
+	struct json j = { s->out, 0 };
+
+	json_open(&j, '{');
+	json_cstr(&j, "type", "probe");
+	json_cstr(&j, "probe", p->name);
+	json_u64(&j, "runs", p->runs);
+	json_u64(&j, "ns", p->ns);
+	json_end_line(&j);
+	s->n++;
+}
+
+static void save_library(void *saving, const struct attach_tls *t)
+{
+	struct saving *s = saving;
+	struct json j = { s->out, 0 };
+
+	json_open(&j, '{');
+	json_cstr(&j, "type", "library");
+	json_u64(&j, "pid", (uint64_t)t->pid);
+	json_cstr(&j, "comm", t->comm);
+	json_cstr(&j, "library", tls_library_name(t->lib));
+	json_cstr(&j, "version", t->version);
+	json_cstr(&j, "file", t->file);
+	json_u64(&j, "points", t->attached ? t->npoints : 0);
+	if (*t->missing)
+		json_cstr(&j, "missing", t->missing);
+	json_end_line(&j);
+	s->n++;
+}
+
 static unsigned health_save(struct view *v, struct out *o)
 {
 	const struct vitals *x = &v->tui->vitals;
+	struct saving s = { o, 1 };
 	struct json j = { o, 0 };
 
 	json_open(&j, '{');
@@ -168,7 +285,11 @@ static unsigned health_save(struct view *v, struct out *o)
 	json_u64(&j, "in_flight", x->engine.in_flight);
 	json_u64(&j, "rss_bytes", x->rss);
 	json_end_line(&j);
-	return 1;
+	if (v->tui->from.attach) {
+		attach__probes(v->tui->from.attach, save_probe, &s);
+		attach__tls(v->tui->from.attach, save_library, &s);
+	}
+	return s.n;
 }
 
 const struct view_ops view_health = {

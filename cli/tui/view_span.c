@@ -9,6 +9,7 @@
 #include "cli/tui/tui_impl.h"
 #include "core/redact.h"
 #include "parsers/http1.h"
+#include "parsers/tls_names.h"
 #include "sinks/format.h"
 
 #define HEX_COLUMNS 16u
@@ -67,6 +68,28 @@ static void add_id(struct lines *l, const char *label, const uint8_t *id, size_t
 	lines_add(l, STYLE_TEXT, label, (struct str){ buf, (size_t)(fmt_hex(buf, id, n) - buf) }, 0);
 }
 
+/* Who encrypts, and what the handshake told. */
+static void add_tls(const struct span *s, struct lines *l)
+{
+	const char *version = tls_version_name((unsigned)s->tls_version);
+	const char *alert = NULL;
+	char buf[8];
+
+	if (s->protocol == PROTO_TLS)
+		lines_add(l, STYLE_TEXT, "tls", str_of("by a library that is not known"), 0);
+	else
+		lines_printf(l, STYLE_TEXT, "tls", "%s", s->tls ? s->tls : "no");
+	add_cstr(l, "tls version", version);
+	if (s->tls_cipher)
+		add_cstr(l, "tls cipher", tls_cipher_name(s->tls_cipher, buf));
+	add_str(l, "tls server", s->tls_sni);
+	add_str(l, "tls protocol", s->tls_alpn);
+	if (!s->tls_alert_from)
+		return;
+	alert = s->tls_alert >= 0 ? tls_alert_name((unsigned)s->tls_alert, buf) : "encrypted";
+	lines_printf(l, STYLE_ERROR, "tls alert", "%s, from the %s", alert, s->tls_alert_from);
+}
+
 static void add_request(const struct span_view *v, const struct span *s, struct lines *l)
 {
 	const struct tui *t = v->view.tui;
@@ -78,7 +101,7 @@ static void add_request(const struct span_view *v, const struct span *s, struct 
 	lines_printf(l, STYLE_TEXT, "time", "%s", time);
 	lines_printf(l, STYLE_TEXT, "kind", "%s, %s", s->kind == SPAN_CLIENT ? "client" : "server",
 		     span_protocol_name(s->protocol));
-	lines_printf(l, STYLE_TEXT, "tls", "%s", s->tls ? s->tls : "no");
+	add_tls(s, l);
 	add_str(l, "method", s->method);
 	add_str(l, "scheme", s->scheme);
 	add_str(l, "host", s->host);
@@ -198,6 +221,7 @@ static void fill_fields(struct span_view *v)
 	add_duration(l, "first octet", s->ttfb_ns, "until the response began");
 	add_duration(l, "queued", s->queue_ns, "until the request was read");
 	add_duration(l, "connecting", s->connect_ns, "opening the connection");
+	add_duration(l, "handshake", s->handshake_ns, "of TLS");
 	add_size(l, "request", s->req_bytes, s->req_body_bytes);
 	add_size(l, "response", s->resp_bytes, s->resp_body_bytes);
 	add_whereabouts(s, l);
@@ -317,6 +341,11 @@ static void fill(struct span_view *v)
 	buf = malloc(2 * RING_RECORD_MAX);
 	if (!buf)
 		return;
+	if (span_of(v)->protocol == PROTO_TLS) {
+		lines_add(&v->lines, STYLE_DIM, NULL, str_of("(encrypted: there is nothing to show)"), 0);
+		free(buf);
+		return;
+	}
 	add_message(v, 0, buf);
 	add_message(v, 1, buf);
 	if (!v->view.tui->opt.nheaders)
@@ -347,7 +376,7 @@ static void span_draw(struct view *view, struct screen *s, int y, int height)
 		return;
 	}
 	x = screen__safe(s, y, 0, width, STYLE_STRONG, CUT_END,
-			 span->method.p ? span->method : str_of("-")) + 1;
+			 tui_method(span)) + 1;
 	x += screen__safe(s, y, x, width > 24 ? width - x - 16 : width, STYLE_STRONG, CUT_MIDDLE,
 			  tui_target(view->tui, span, buf, sizeof(buf))) + 2;
 	x += screen__safe(s, y, x, width, tui_status_style(span), CUT_END,

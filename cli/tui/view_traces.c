@@ -208,7 +208,7 @@ static void paint_name(const struct traces_view *v, uint32_t row, struct screen 
 				   CUT_END, str_of(who)) + 1;
 	}
 	at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END,
-			   span->method.p ? span->method : str_of("-")) + 1;
+			   tui_method(span)) + 1;
 	screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_MIDDLE,
 		     tui_target(v->view.tui, span, buf, sizeof(buf)));
 }

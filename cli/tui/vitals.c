@@ -51,6 +51,15 @@ static void set_rates(struct tui *t, uint64_t now)
 	t->measured = now;
 }
 
+void vitals_watch(struct tui *t, int shown)
+{
+	if (!t->from.attach || shown == (t->measuring != 0))
+		return;
+	t->measuring = attach__measure(t->from.attach, shown);
+	if (shown && !t->measuring)
+		t->measuring = 1;
+}
+
 void vitals_measure(struct tui *t)
 {
 	struct vitals *v = &t->vitals;

@@ -12,12 +12,13 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'live'))
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), 'live'), HERE]
 
 from client import Conn, get  # noqa: E402
 from lib import Test, Zctrace, free_port, wait_port  # noqa: E402
 from servers import Haproxy, Nginx, Node, Target  # noqa: E402
 from sniff import Tcpdump  # noqa: E402
+from tls_captures import tls12, tls13, tls_failed  # noqa: E402
 
 SERVER = 'location = /moved { return 301 /a.txt; } location = /busy { return 503 "busy\\n"; }'
 
@@ -122,7 +123,8 @@ def recording(t):
 CAPTURES = {'python-plain.pcap': python_plain, 'nginx-keep-alive.pcap': nginx_keep_alive,
             'node-chunked.pcap': node_chunked, 'pipelined-v6.pcap': pipelined_v6,
             'cooked-snaplen.pcap': cooked_snaplen, 'late-and-reset.pcap': late_and_reset,
-            'recording.pcapng': recording}
+            'recording.pcapng': recording, 'tls12.pcap': tls12, 'tls13.pcap': tls13,
+            'tls-failed.pcap': tls_failed}
 
 for name, take in CAPTURES.items():
     if not sys.argv[1:] or name in sys.argv[1:]:

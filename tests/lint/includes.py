@@ -8,9 +8,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ALLOWED = {
     'bpf': {'bpf'},
     'parsers': {'parsers'},
-    'core': {'core', 'parsers', 'bpf/events.h'},
-    'attach': {'attach', 'core/source.h', 'bpf/events.h', 'bpf/config.h'},
-    'sinks': {'sinks', 'core', 'parsers/parser.h', 'parsers/http1.h'},
+    'core': {'core', 'parsers', 'bpf/events.h', 'bpf/tls.h'},
+    'attach': {'attach', 'core/source.h', 'bpf/events.h', 'bpf/config.h', 'bpf/tls.h'},
+    'sinks': {'sinks', 'core', 'parsers/parser.h', 'parsers/http1.h', 'parsers/tls_names.h'},
     'cli': {'cli', 'sinks', 'attach', 'core', 'parsers', 'bpf/events.h'},
 }
 # parsers are pure: nothing but memory and types

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from h2tools import (Nghttpd, Node, compare_grpc, go_build, h2load, lines, python_packages,
+from h2tools import (Nghttpd, Node, compare_grpc, compare_node, go_build, h2load, lines, python_packages,
                      tshark_streams)
 from lib import HERE, Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for, wait_port
 from servers import Nginx, Target
@@ -52,24 +52,6 @@ def many(t):
     t.equal(sum(s.get('resp_body_bytes', 0) for s in spans), data, 'octets of content, h2load and spans')
     t.equal(z.end.get('lost_events'), 0, 'events lost')
     t.equal(z.end.get('unparsed_bytes'), 0, 'octets not understood')
-
-
-def compare_node(t, spans, known):
-    by = {query_id(s): s for s in spans}
-    t.equal(len(spans), len(known), 'spans')
-    for k in known:
-        s = by.get(k['id'])
-        if not t.check(s, f'no span for {k}'):
-            continue
-        want = dict(method=k['method'], path=k['path'], status=k.get('status'), stream=k['stream'],
-                    client_port=k['port'])
-        if k['code']:
-            want.update(error='reset', error_code=k['code'])
-        else:
-            want.update(req_body_bytes=k['sent'], resp_body_bytes=k['received'])
-        got = {key: s.get(key) for key in want}
-        t.equal(got, want, f'request {k["id"]}')
-        t.check(not s.get('incomplete'), f'request {k["id"]}: {s.get("incomplete")}')
 
 
 @test

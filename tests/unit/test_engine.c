@@ -431,8 +431,8 @@ static void test_late(void)
 	feed_begin(&f, NULL);
 	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
 	for (int i = 0; i < 10; i++) {
-		feed_octets(&f, RX, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03", 10);
-		feed_octets(&f, TX, "\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03", 10);
+		feed_octets(&f, RX, "\x96\x03\x01\x02\x00\x01\x00\x01\xfc\x03", 10);
+		feed_octets(&f, TX, "\x96\x03\x03\x00\x7a\x02\x00\x00\x76\x03", 10);
 	}
 	ok(f.nwants == 1 && f.want.quiet, "a protocol that is not known is left alone");
 	feed_end(&f);

@@ -23,7 +23,7 @@ static struct span full_span(void)
 	struct span s = {
 		.time_ns = 1765226689128844490u, /* 2025-12-08T20:44:49.128844490Z */
 		.duration_ns = 250000001, .inner_ns = 1260, .ttfb_ns = 90000000000, .queue_ns = 0,
-		.connect_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = PROTO_HTTP11,
+		.connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = PROTO_HTTP11,
 		.error = SPAN_ERR_STATUS, .incomplete = SPAN_LOST_EVENTS | SPAN_IN_FLIGHT,
 		.status = 503, .tls = NULL, .req_bytes = 1500, .resp_bytes = 1572864,
 		.req_body_bytes = 0, .resp_body_bytes = SPAN_UNKNOWN, .has_addr = 1,
@@ -220,7 +220,7 @@ static const struct {
 	{ "client_addr == 10.0.0", 15, 6, "'10.0.0' is not an address or a prefix (as 10.0.0.0/8)" },
 	{ "client_addr == 10.0.0.0/33", 15, 11, "'10.0.0.0/33' has a prefix length beyond that of the address" },
 	{ "kind == servr", 8, 5, "'kind' is one of: server, client" },
-	{ "error == 5xx", 9, 3, "'error' is one of: timeout, reset, closed, status, protocol" },
+	{ "error == 5xx", 9, 3, "'error' is one of: timeout, reset, closed, status, protocol, handshake" },
 	{ "time > 2025-13-01", 7, 10, "'2025-13-01' is not a time (as 2025-12-08T20:44:49Z)" },
 	{ "path == \"abc", 8, 1, "the closing \" is missing" },
 	{ "path == \"a\\q\"", 10, 2, "an escape is one of \\\" \\' \\\\ \\n \\r \\t \\0 \\xHH" },

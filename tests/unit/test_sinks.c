@@ -69,6 +69,8 @@ static struct span example(void)
 		.ttfb_ns = SPAN_UNKNOWN,
 		.queue_ns = SPAN_UNKNOWN,
 		.connect_ns = SPAN_UNKNOWN,
+		.handshake_ns = SPAN_UNKNOWN,
+		.tls_alert = -1,
 		.kind = SPAN_SERVER,
 		.protocol = PROTO_HTTP11,
 		.status = 200,

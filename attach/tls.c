@@ -1,0 +1,615 @@
+/*
+ * tls.c - processes and files, and the probes that join them
+ */
+#include "attach/tls.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "attach/attach_priv.h"
+#include "attach/maps.h"
+#include "attach/mmaps.h"
+#include "attach/reaper.h"
+#include "attach/tlsbin.h"
+#include "attach/uprobe.h"
+
+#define BUCKETS 256u
+
+/* A file that was looked into. */
+struct tls_file {
+	struct tls_file *next;
+	uint64_t dev, ino; /* as maps shows them */
+	char *path;	   /* as the first process saw it; NULL: nothing in it */
+	int fd;		   /* kept open for the probes of later processes; -1: nothing in it */
+	int nbins;
+	int everywhere; /* its probes are in all processes */
+	int usual;	/* programs load it */
+	struct tlsbin bin[TLSBIN_MAX];
+	struct uprobe_set global[TLSBIN_MAX];
+};
+
+/* A file's probes in one process. */
+struct tls_hook {
+	struct tls_hook *next;
+	const struct tls_file *file;
+	int mapped; /* it was seen there; 0: put in beforehand */
+	int err;
+	struct uprobe_set set[TLSBIN_MAX];
+};
+
+struct tls_proc {
+	struct tls_proc *next;
+	pid_t pid;
+	char comm[16];
+	int dirty; /* it has mapped code since it was looked at */
+	struct tls_hook *hooks;
+};
+
+struct tls {
+	struct attach *attach;
+	struct uprobes *probes;
+	struct mmaps *mmaps;
+	struct reaper *reaper;
+	struct tls_file *file[BUCKETS];
+	struct tls_proc *proc[BUCKETS];
+	unsigned nfiles, nprocs, ndirty;
+	int broken; /* the probes could not be loaded: said once */
+	int full;   /* a limit was reached: said once */
+};
+
+static struct tls_file *const no_file = NULL;
+
+struct tls *tls_new(struct attach *a)
+{
+	struct tls *t = calloc(1, sizeof(*t));
+
+	if (t)
+		t->attach = a;
+	return t;
+}
+
+const struct bpf_object *tls_object(const struct tls *t)
+{
+	return t->probes ? uprobes_object(t->probes) : NULL;
+}
+
+/* ---- files */
+
+static void file_free(struct tls_file *f)
+{
+	for (int i = 0; i < f->nbins; i++) {
+		uprobes_detach(&f->global[i]);
+		tlsbin_free(&f->bin[i]);
+	}
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->path);
+	free(f);
+}
+
+static void file_scan(struct tls *t, struct tls_file *f, int fd, const char *path, int is_exe)
+{
+	int n = tlsbin_scan(fd, is_exe, t->attach->given, t->attach->ngiven, f->bin);
+
+	f->nbins = n > 0 ? n : 0;
+	f->fd = -1;
+	if (!f->nbins)
+		return;
+	f->path = strdup(path);
+	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	for (int i = 0; i < f->nbins; i++)
+		if (f->bin[i].missing[0])
+			attach_note(t->attach, "tls-blind", "%s: %s", path, f->bin[i].missing);
+}
+
+static struct tls_file *file_find(const struct tls *t, uint64_t dev, uint64_t ino)
+{
+	struct tls_file *f = t->file[(ino ^ dev) % BUCKETS];
+
+	while (f && (f->ino != ino || f->dev != dev))
+		f = f->next;
+	return f;
+}
+
+static struct tls_file *file_add(struct tls *t, uint64_t dev, uint64_t ino, int fd, const char *path,
+				 int is_exe)
+{
+	struct tls_file *f;
+
+	if (t->nfiles >= TLS_MAX_FILES) {
+		if (!t->full++)
+			attach_note(t->attach, "tls-limit",
+				    "more than %u files are mapped: the rest is not looked into for TLS",
+				    TLS_MAX_FILES);
+		return no_file;
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return no_file;
+	f->dev = dev;
+	f->ino = ino;
+	file_scan(t, f, fd, path, is_exe);
+	f->next = t->file[(ino ^ dev) % BUCKETS];
+	t->file[(ino ^ dev) % BUCKETS] = f;
+	t->nfiles++;
+	return f;
+}
+
+static struct tls_file *file_get(struct tls *t, pid_t pid, const struct maps_file *m)
+{
+	struct tls_file *f = file_find(t, m->dev, m->ino);
+	int fd;
+
+	if (f)
+		return f;
+	fd = maps_open(pid, m);
+	if (fd < 0)
+		return no_file; /* the process has ended, or will be looked at again */
+	f = file_add(t, m->dev, m->ino, fd, m->path, m->is_exe);
+	close(fd);
+	return f;
+}
+
+/* ---- probes */
+
+static int probes_ready(struct tls *t)
+{
+	char err[200];
+
+	if (t->probes)
+		return 1;
+	if (t->broken)
+		return 0;
+	t->probes = uprobes_load(t->attach, err, sizeof(err));
+	if (t->probes)
+		return 1;
+	t->broken = 1;
+	attach_note(t->attach, "tls-blind", "TLS is shown encrypted only: %s", err);
+	return 0;
+}
+
+static void say_attached(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
+{
+	for (int i = 0; i < h->file->nbins; i++) {
+		const struct tlsbin *b = &h->file->bin[i];
+
+		if (b->npoints)
+			attach_note(t->attach, "tls-attached", "process %d (%s): %s%s%s, %zu points by %s",
+				    p->pid, p->comm, h->file->path, b->version[0] ? ", " : "", b->version,
+				    b->npoints, b->how);
+	}
+}
+
+static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
+{
+	attach_note(t->attach, "tls-blind", "process %d (%s): %s cannot be probed: %s", p->pid, p->comm,
+		    h->file->path, strerror(-h->err));
+}
+
+/* With --all every process is a target: once for all, also for those that come. */
+static int put_everywhere(struct tls *t, struct tls_file *f)
+{
+	int err = 0;
+
+	if (f->everywhere)
+		return 0;
+	for (int i = 0; !err && i < f->nbins; i++)
+		if (f->bin[i].npoints)
+			err = uprobes_attach(t->probes, f->fd, 0, &f->bin[i], &f->global[i]);
+	f->everywhere = !err;
+	return err;
+}
+
+static int put_in(struct tls *t, const struct tls_proc *p, struct tls_hook *h)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < h->file->nbins; i++)
+		if (h->file->bin[i].npoints)
+			err = uprobes_attach(t->probes, h->file->fd, p->pid, &h->file->bin[i], &h->set[i]);
+	return err;
+}
+
+static struct tls_hook *hook_find(const struct tls_proc *p, const struct tls_file *f)
+{
+	struct tls_hook *h = p->hooks;
+
+	while (h && h->file != f)
+		h = h->next;
+	return h;
+}
+
+static int has_points(const struct tls_file *f)
+{
+	for (int i = 0; i < f->nbins; i++)
+		if (f->bin[i].npoints)
+			return 1;
+	return 0;
+}
+
+static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int mapped)
+{
+	struct tls_hook *h = hook_find(p, f);
+	int known = h && h->mapped >= mapped;
+
+	if (known)
+		return;
+	if (!h) {
+		h = calloc(1, sizeof(*h));
+		if (!h)
+			return;
+		h->file = f;
+		h->next = p->hooks;
+		p->hooks = h;
+		if (has_points(f) && probes_ready(t))
+			h->err = t->attach->config.all ? put_everywhere(t, f) : put_in(t, p, h);
+	}
+	h->mapped = mapped;
+	if (h->err == -ESRCH)
+		return; /* it has ended meanwhile */
+	if (h->err)
+		say_failed(t, p, h);
+	else if (mapped && t->attach->opt.verbose)
+		say_attached(t, p, h);
+}
+
+/* ---- processes */
+
+static struct tls_proc *proc_find(const struct tls *t, pid_t pid)
+{
+	struct tls_proc *p = t->proc[(unsigned)pid % BUCKETS];
+
+	while (p && p->pid != pid)
+		p = p->next;
+	return p;
+}
+
+static void proc_free(struct tls *t, struct tls_proc *p)
+{
+	while (p->hooks) {
+		struct tls_hook *h = p->hooks;
+
+		p->hooks = h->next;
+		for (int i = 0; i < TLSBIN_MAX; i++)
+			reaper_take(t->reaper, &h->set[i]);
+		free(h);
+	}
+	free(p);
+}
+
+static void proc_remove(struct tls *t, pid_t pid)
+{
+	struct tls_proc **at = &t->proc[(unsigned)pid % BUCKETS], *p;
+
+	while (*at && (*at)->pid != pid)
+		at = &(*at)->next;
+	p = *at;
+	if (!p)
+		return;
+	*at = p->next;
+	t->nprocs--;
+	proc_free(t, p);
+}
+
+static void proc_name(struct tls_proc *p)
+{
+	char path[40];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", p->pid);
+	f = fopen(path, "re");
+	if (f && fgets(p->comm, sizeof(p->comm), f))
+		p->comm[strcspn(p->comm, "\n")] = 0;
+	if (f)
+		fclose(f);
+}
+
+static struct tls_proc *proc_add(struct tls *t, pid_t pid)
+{
+	struct tls_proc *p;
+
+	if (t->nprocs >= TLS_MAX_PROCS) {
+		if (!t->full++)
+			attach_note(t->attach, "tls-limit",
+				    "more than %u processes are traced: TLS of the rest is shown encrypted only",
+				    TLS_MAX_PROCS);
+		return NULL;
+	}
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->pid = pid;
+	proc_name(p);
+	p->next = t->proc[(unsigned)pid % BUCKETS];
+	t->proc[(unsigned)pid % BUCKETS] = p;
+	t->nprocs++;
+	return p;
+}
+
+struct look {
+	struct tls *tls;
+	struct tls_proc *proc;
+};
+
+static int look_at_file(void *ctx, const struct maps_file *m)
+{
+	struct look *l = ctx;
+	struct tls_file *f = file_get(l->tls, l->proc->pid, m);
+
+	if (f && f->nbins)
+		hook_add(l->tls, l->proc, f, 1);
+	return 0;
+}
+
+static int is_probed(const struct tls_proc *p)
+{
+	for (const struct tls_hook *h = p->hooks; h; h = h->next)
+		if (!h->err && has_points(h->file))
+			return 1;
+	return 0;
+}
+
+/* The kernel side tells of the end of every process that it knows; and which are probed. */
+static void proc_mark(struct tls *t, const struct tls_proc *p)
+{
+	probes_mark_quietly(&t->attach->probes, p->pid,
+			    ZC_TASK_KNOWN | (is_probed(p) ? ZC_TASK_TLS : 0));
+}
+
+static void proc_look(struct tls *t, struct tls_proc *p)
+{
+	struct look l = {t, p};
+
+	p->dirty = 0;
+	if (maps_each(p->pid, look_at_file, &l) != -ESRCH)
+		proc_mark(t, p);
+}
+
+void tls_target(struct tls *t, pid_t pid)
+{
+	struct tls_proc *p;
+
+	if (!t || pid <= 0 || pid == (pid_t)t->attach->config.self || proc_find(t, pid))
+		return;
+	p = proc_add(t, pid);
+	if (p)
+		proc_look(t, p);
+}
+
+/* ---- what programs usually load, put in before they do */
+
+static const char *const library_dirs[] = {
+	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
+	"/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib", "/usr/local/lib64",
+};
+static const char *const library_names[] = {
+	"libssl.so.3", "libssl.so.1.1", "libcrypto.so.3", "libcrypto.so.1.1", "libgnutls.so.30",
+};
+
+static void usual_file(struct tls *t, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct tls_file *f = NULL;
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
+		f = file_find(t, st.st_dev, st.st_ino);
+		if (!f)
+			f = file_add(t, st.st_dev, st.st_ino, fd, path, 0);
+	}
+	if (f && has_points(f))
+		f->usual = 1;
+	close(fd);
+}
+
+static void usual_files(struct tls *t)
+{
+	char path[128];
+
+	for (size_t d = 0; d < sizeof(library_dirs) / sizeof(library_dirs[0]); d++)
+		for (size_t n = 0; n < sizeof(library_names) / sizeof(library_names[0]); n++) {
+			snprintf(path, sizeof(path), "%s/%s", library_dirs[d], library_names[n]);
+			usual_file(t, path);
+		}
+}
+
+/* Before it begins to use them; milliseconds count. */
+static void expect_libraries(struct tls *t, struct tls_proc *p)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct tls_file *f = t->file[i]; f; f = f->next)
+			if (f->usual)
+				hook_add(t, p, f, 0);
+}
+
+void tls_expect(struct tls *t, pid_t pid)
+{
+	struct tls_proc *p = proc_find(t, pid);
+
+	if (!p)
+		p = proc_add(t, pid);
+	if (!p)
+		return;
+	expect_libraries(t, p);
+	proc_mark(t, p);
+}
+
+/* ---- what happens to processes */
+
+/* A child has the mappings of its parent. */
+static void proc_forked(struct tls *t, pid_t pid, pid_t parent)
+{
+	const struct tls_proc *from = proc_find(t, parent);
+	struct tls_proc *p;
+
+	if (!from || proc_find(t, pid)) {
+		tls_target(t, pid);
+		return;
+	}
+	p = proc_add(t, pid);
+	if (!p)
+		return;
+	for (const struct tls_hook *h = from->hooks; h; h = h->next)
+		hook_add(t, p, file_find(t, h->file->dev, h->file->ino), h->mapped);
+	proc_mark(t, p);
+}
+
+void tls_on_process(struct tls *t, const struct zc_ev_process *e)
+{
+	pid_t pid = (pid_t)e->pid;
+	struct tls_proc *p;
+
+	switch (e->what) {
+	case ZC_PROC_FORK:
+		proc_forked(t, pid, (pid_t)e->ppid);
+		break;
+	case ZC_PROC_EXEC:
+		tls_expect(t, pid);
+		p = proc_find(t, pid);
+		if (p)
+			proc_look(t, p);
+		break;
+	case ZC_PROC_RENAME:
+		tls_target(t, pid);
+		break;
+	case ZC_PROC_EXIT:
+		proc_remove(t, pid);
+		break;
+	}
+}
+
+static void on_mapped(void *ctx, pid_t pid)
+{
+	struct tls *t = ctx;
+	struct tls_proc *p = proc_find(t, pid);
+
+	if (!p && pid && t->attach->config.all && pid != (pid_t)t->attach->config.self)
+		p = proc_add(t, pid);
+	if (p && !p->dirty) {
+		p->dirty = 1;
+		t->ndirty++;
+	}
+	for (unsigned i = 0; !pid && i < BUCKETS; i++)
+		for (p = t->proc[i]; p; p = p->next, t->ndirty++)
+			p->dirty = 1;
+}
+
+void tls_poll(struct tls *t)
+{
+	if (!t->mmaps)
+		return;
+	mmaps_read(t->mmaps, on_mapped, t);
+	for (unsigned i = 0; t->ndirty && i < BUCKETS; i++)
+		for (struct tls_proc *p = t->proc[i]; p; p = p->next)
+			if (p->dirty)
+				proc_look(t, p);
+	t->ndirty = 0;
+}
+
+void tls_watch(struct tls *t, int epoll_fd)
+{
+	if (t->mmaps)
+		mmaps_watch(t->mmaps, epoll_fd);
+}
+
+/* ---- the beginning */
+
+static void target_all(struct tls *t)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+
+	while (proc && (d = readdir(proc)))
+		if (isdigit((unsigned char)d->d_name[0]))
+			tls_target(t, atoi(d->d_name));
+	if (proc)
+		closedir(proc);
+}
+
+/* May processes become targets that do not exist yet? Their first call may come soon after. */
+static int expects_others(const struct attach *a)
+{
+	return a->command || a->comms || a->exes || a->config.ncgroup || a->config.follow || a->config.all;
+}
+
+void tls_start(struct tls *t)
+{
+	int fd = t->attach->probes.tasks_fd;
+	uint32_t key, *prev = NULL, flags;
+
+	/* first: what is mapped while we look is looked at again */
+	t->mmaps = mmaps_open();
+	if (!t->mmaps)
+		attach_note(t->attach, "tls-dlopen",
+			    "TLS libraries that are loaded later may be missed: perf_event_open: %s",
+			    strerror(errno));
+	t->reaper = reaper_new();
+	if (expects_others(t->attach)) {
+		probes_ready(t);
+		usual_files(t);
+	}
+	if (t->attach->command)
+		tls_expect(t, t->attach->command);
+	if (t->attach->config.all)
+		target_all(t);
+	while (!bpf_map_get_next_key(fd, prev, &key)) {
+		if (!bpf_map_lookup_elem(fd, &key, &flags))
+			tls_target(t, (pid_t)key);
+		prev = &key;
+	}
+}
+
+void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row), void *ctx)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (const struct tls_proc *p = t->proc[i]; p; p = p->next)
+			for (const struct tls_hook *h = p->hooks; h; h = h->next)
+				for (int b = 0; h->mapped && b < h->file->nbins; b++) {
+					const struct tlsbin *bin = &h->file->bin[b];
+					struct attach_tls row = {
+						.pid = p->pid,
+						.comm = p->comm,
+						.file = h->file->path,
+						.version = bin->version,
+						.how = bin->how,
+						.missing = bin->missing,
+						.lib = bin->lib,
+						.npoints = bin->npoints,
+						.attached = bin->npoints && !h->err && t->probes,
+					};
+
+					fn(ctx, &row);
+				}
+}
+
+void tls_free(struct tls *t)
+{
+	if (!t)
+		return;
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		while (t->proc[i]) {
+			struct tls_proc *p = t->proc[i];
+
+			t->proc[i] = p->next;
+			proc_free(t, p);
+		}
+		while (t->file[i]) {
+			struct tls_file *f = t->file[i];
+
+			t->file[i] = f->next;
+			file_free(f);
+		}
+	}
+	reaper_free(t->reaper);
+	mmaps_close(t->mmaps);
+	uprobes_free(t->probes);
+	free(t);
+}

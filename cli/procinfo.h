@@ -1,0 +1,56 @@
+/*
+ * procinfo.h - all that --doctor and --list want to know of one process
+ */
+#ifndef ZC_CLI_PROCINFO_H
+#define ZC_CLI_PROCINFO_H
+
+#include "bpf/events.h"
+#include "cli/binscan.h"
+
+#define PROC_BLIND_MAX 8
+
+/*
+ * A file of the process in which a TLS library was found. A library of two files (OpenSSL: libssl
+ * and libcrypto) is that of the connections; the other may know the version.
+ */
+struct proc_tls {
+	const struct tlsbin *tls; /* the binscan's */
+	const char *version;	  /* "": not known */
+	char *path;
+	int deleted;
+};
+
+struct proc_info {
+	uint32_t pid;
+	char comm[17];
+	struct zc_ev_names names; /* service, runtime, container; empty: not known */
+	char exe[PATH_MAX];	  /* "": not known */
+	int exe_deleted;
+	struct elf_traits traits;
+	uint64_t netns;
+	char netns_name[64];
+
+	struct proc_tls *tls;
+	unsigned ntls;
+	const char *blind[PROC_BLIND_MAX]; /* libraries that cannot be probed */
+	unsigned nblind;
+	int has_code;	  /* a file is mapped: it is no kernel thread, and has not ended */
+	int java;	  /* a Java virtual machine */
+	unsigned unread;  /* files that may not be opened */
+	int hidden;	  /* its memory or its open files may not be looked at */
+
+	unsigned io_urings;
+	uint64_t *socket; /* inodes of its open sockets, ascending */
+	size_t nsockets;
+};
+
+/*
+ * files: its open files, too. 0; -ESRCH: there is no such process; -ENOMEM. To be released in any
+ * case. What may not be looked at is left empty, and `hidden` set.
+ */
+int proc_info_read(struct proc_info *p, uint32_t pid, struct binscan *scan, int files);
+void proc_info_release(struct proc_info *p);
+
+int proc_info_has_socket(const struct proc_info *p, uint64_t inode);
+
+#endif

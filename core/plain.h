@@ -1,0 +1,59 @@
+/*
+ * plain.h - TLS streams: what an application reads from and writes to its TLS library
+ *
+ * A stream is a connection of its own (struct conn with conn.stream.lib set); parsers take it for
+ * any other. The socket's connection, whose octets are ciphertext, is its carrier: addresses, role
+ * and end come from there. A stream without a carrier is shown without addresses.
+ *
+ * The carrier is a fact where the library itself used the socket. Else two pieces of evidence that
+ * agree are needed (what the thread read before, what it sent after), sizes must fit, no other
+ * stream may have that carrier, and two pieces that contradict undo it for good: an address is
+ * never guessed.
+ *
+ * Positions of a stream count its own octets. Where it was seen from its beginning, they count from
+ * the connection's first sequence numbers, so that both ends name an exchange alike.
+ */
+#ifndef ZC_CORE_PLAIN_H
+#define ZC_CORE_PLAIN_H
+
+#include "bpf/events.h"
+#include "core/span.h"
+
+struct conn;
+struct engine;
+
+void plain_on_data(struct engine *e, const struct zc_ev_plain *p);
+void plain_on_tie(struct engine *e, const struct zc_ev_tie *t);
+void plain_on_fault(struct engine *e, const struct zc_ev_fault *f);
+
+/*
+ * Where threads read and write a stream at the same time (Go), a write is told when it has returned,
+ * and its answer may have been read before that. What was read then waits for the write; not for
+ * long, and not much of it. tick: every 20 ms; flush: nothing more comes; drop: it is not wanted.
+ */
+void plain_tick(struct engine *e);
+void plain_flush(struct engine *e, struct conn *c);
+void plain_drop(struct conn *c);
+
+/* The carrier has ended: so has its stream, soon. c: any connection. */
+void plain_carrier_ended(struct engine *e, struct conn *c);
+
+/* c leaves the table: whoever knows it forgets it. */
+void plain_forget(struct conn *c);
+
+/*
+ * What position pos in direction dir is called by both ends: a sequence number. Of a connection
+ * that is no stream, that of the octet itself.
+ */
+uint32_t plain_seq(const struct conn *c, int dir, uint64_t pos);
+
+/* Is c a stream whose positions mean nothing at the other end? */
+int plain_is_private(const struct conn *c);
+
+/* The first octet's sequence number, by direction; 0: it is not known. */
+int plain_first(const struct conn *c, uint32_t first[2]);
+
+/* "openssl", ...; NULL: c is no stream. */
+const char *plain_library(const struct conn *c);
+
+#endif

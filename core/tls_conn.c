@@ -1,0 +1,388 @@
+#include "core/tls_conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/tls.h"
+#include "core/engine_impl.h"
+
+/* One direction of a handshake that goes on. */
+struct way {
+	struct tls parser;
+	/* where and when the current record began, and the one in which the current message did */
+	uint64_t record_pos, record_time, message_pos, message_time;
+};
+
+struct tls_wire {
+	struct way way[2];
+};
+
+static unsigned dir_of(const struct conn *c, const struct half *h)
+{
+	return h == &c->half[ZC_TX];
+}
+
+static void free_wire(struct conn *c)
+{
+	if (!c->tls->wire)
+		return;
+	free(c->tls->wire);
+	c->tls->wire = NULL;
+	c->engine->tls_opening--;
+}
+
+void tls_conn_free(struct conn *c)
+{
+	if (!c->tls)
+		return;
+	free_wire(c);
+	free(c->tls);
+	c->tls = NULL;
+}
+
+void tls_conn_twin(struct conn *c)
+{
+	if (c->tls)
+		c->tls->twin = 1;
+}
+
+const struct tls_conn *tls_conn_of(const struct conn *c)
+{
+	if (c->tls || !c->carrier)
+		return c->tls;
+	return c->carrier->tls;
+}
+
+void tls_conn_hand_over(struct conn *from, struct conn *to)
+{
+	if (!from->tls || to->tls)
+		return;
+	free_wire(from);
+	to->tls = from->tls;
+	from->tls = NULL;
+}
+
+/* Alerts received are reasons from here on, in OpenSSL and BoringSSL (SSL_AD_REASON_OFFSET). */
+#define REASON_ALERT 1000u
+
+void tls_conn_fault(struct conn *c, int lib, uint32_t reason)
+{
+	struct tls_handshake *hs = c->tls ? &c->tls->hs : NULL;
+
+	if (!hs || (lib != ZC_TLS_OPENSSL && lib != ZC_TLS_BORINGSSL))
+		return;
+	if (reason < REASON_ALERT || reason > REASON_ALERT + UINT8_MAX)
+		return;
+	if (hs->alert < 0 && hs->alert_dir != ZC_TX) { /* ours would have been sent, not received */
+		hs->alert = (int16_t)(reason - REASON_ALERT);
+		hs->alert_dir = ZC_RX;
+	}
+}
+
+/* ---- spans */
+
+void tls_conn_fill_span(const struct tls_conn *t, struct span *s)
+{
+	const struct tls_handshake *hs = &t->hs;
+
+	s->tls_version = hs->version;
+	s->tls_cipher = hs->cipher;
+	if (t->sni[0])
+		s->tls_sni = (struct str){t->sni, strlen(t->sni)};
+	if (t->alpn[0])
+		s->tls_alpn = (struct str){t->alpn, strlen(t->alpn)};
+	if (s->seq)
+		return;
+	if (hs->state == TLS_OPEN && hs->timed)
+		s->handshake_ns = hs->end_time > hs->begin_time ? hs->end_time - hs->begin_time : 0;
+	if (hs->alert_dir != TLS_NO_DIR && hs->client != TLS_NO_DIR) {
+		s->tls_alert = hs->alert;
+		s->tls_alert_from = hs->alert_dir == hs->client ? "client" : "server";
+	}
+}
+
+static uint64_t octets(const struct half *h)
+{
+	return h->stream.started ? h->stream.next - h->stream.first : 0;
+}
+
+/* A span from start to end, of what is known by now. */
+static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error error,
+		 uint32_t incomplete)
+{
+	const struct half *req = &c->half[c->request_dir], *resp = &c->half[!c->request_dir];
+	struct tls_conn *t = c->tls;
+	struct exchange *x = exchange_new(c->engine, c);
+
+	t->over = 1;
+	if (!x)
+		return;
+	x->protocol = PROTO_TLS;
+	x->error = (uint8_t)error;
+	x->incomplete = incomplete;
+	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->stream.first;
+	x->req_first = start;
+	x->req_bytes = octets(req);
+	x->resp_bytes = octets(resp);
+	x->req_done = x->resp_done = x->io_done = 1;
+	x->cut = !(incomplete & SPAN_IN_FLIGHT);
+	x->end = end;
+	if (t->sni[0])
+		x->host = exchange_text(x, (struct str){t->sni, strlen(t->sni)});
+	exchange_emit(c->engine, x);
+}
+
+static void emit_failed(struct conn *c, uint64_t end, enum span_error error)
+{
+	emit(c, c->tls->hs.begin_time, end, error, 0);
+}
+
+static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
+{
+	struct tls_conn *t = c->tls;
+
+	if (t->over || t->twin || c->plain)
+		return;
+	if (c->late)
+		incomplete |= SPAN_ATTACHED_LATE;
+	if (c->lost)
+		incomplete |= SPAN_LOST_EVENTS;
+	emit(c, c->open_time ? c->open_time : t->first_time, end,
+	     t->hs.state == TLS_FAILED ? SPAN_ERR_HANDSHAKE : SPAN_OK, incomplete);
+}
+
+/* ---- the handshake */
+
+/* It has ended in one way or another: nothing more is needed. */
+static void end_handshake(struct conn *c)
+{
+	struct tls_conn *t = c->tls;
+
+	free_wire(c);
+	c->half[0].stream.follows = c->half[1].stream.follows = 0;
+	/* what an encrypted alert says may be told soon, by the library */
+	if (t->hs.state == TLS_FAILED && t->hs.client_hello && t->hs.alert >= 0)
+		emit_failed(c, t->hs.end_time, SPAN_ERR_HANDSHAKE);
+}
+
+/* A text for people; one with NUL is none. */
+static void copy_name(char *to, size_t size, struct str s)
+{
+	if (s.n >= size || memchr(s.p, 0, s.n))
+		return;
+	memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+}
+
+static void take_hello(struct conn *c, const struct tls_event *ev)
+{
+	struct tls_conn *t = c->tls;
+	const struct tls_hello *h = ev->hello;
+	struct str name;
+	size_t pos = 0;
+
+	if (ev->message == TLS_CLIENT_HELLO && !t->hs.client_hello) {
+		copy_name(t->sni, sizeof(t->sni), (struct str){h->sni, h->sni_len});
+		memcpy(t->offered, h->alpn, h->alpn_len);
+		t->offered_len = h->alpn_len;
+	} else if (ev->message == TLS_SERVER_HELLO && !h->retry && tls_alpn_next(h, &pos, &name)) {
+		copy_name(t->alpn, sizeof(t->alpn), name);
+	}
+}
+
+/* The octets before pos, the last of which came at `now`, are an event. */
+static void on_event(struct conn *c, unsigned dir, const struct tls_event *ev, uint64_t pos,
+		     uint64_t now)
+{
+	struct tls_conn *t = c->tls;
+	struct way *w = &t->wire->way[dir];
+	int in_message = ev->type == TLS_EV_HELLO || ev->type == TLS_EV_MESSAGE;
+
+	if (ev->type == TLS_EV_MESSAGE) {
+		w->message_pos = w->record_pos;
+		w->message_time = w->record_time;
+	}
+	if (ev->type == TLS_EV_HELLO)
+		take_hello(c, ev);
+	tls_handshake_event(&t->hs, dir, ev, in_message ? w->message_pos : w->record_pos, pos,
+			    in_message ? w->message_time : w->record_time, now);
+	if (ev->type == TLS_EV_HELLO) {
+		for (int d = 0; d < 2; d++)
+			tls_negotiated(&t->wire->way[d].parser, t->hs.version);
+		if (t->hs.client != TLS_NO_DIR && t->hs.client != c->request_dir) {
+			c->request_dir = t->hs.client;
+			c->id_hash_valid = 0;
+		}
+	}
+	if (t->hs.state != TLS_OPENING)
+		end_handshake(c);
+}
+
+/* ---- octets */
+
+static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct engine_stats *stats = &c->engine->stats;
+	unsigned dir = dir_of(c, h);
+	size_t off = 0, used;
+
+	while (c->tls->wire) {
+		struct way *w = &c->tls->wire->way[dir];
+		struct tls_event ev;
+		enum parse_status st;
+
+		if (tls_at_record(&w->parser)) {
+			w->record_pos = pos + off;
+			w->record_time = stream_time(&h->stream, pos + off);
+		}
+		st = tls_next(&w->parser, p + off, n - off, &used, &ev);
+		off += used;
+		if (used)
+			h->last_time = stream_time(&h->stream, pos + off - 1);
+		if (st == PARSE_SKIPPED)
+			stats->unparsed_bytes += used;
+		else if (st == PARSE_EVENT)
+			on_event(c, dir, &ev, pos + off, h->last_time);
+		else if (!used)
+			return off;
+	}
+	if (off < n)
+		h->last_time = stream_time(&h->stream, pos + n - 1);
+	stats->skipped_bytes += n - off;
+	return n;
+}
+
+static void tls_missing(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
+			enum stream_gap why, struct str kept)
+{
+	struct engine_stats *stats = &c->engine->stats;
+	unsigned dir = dir_of(c, h);
+	uint64_t used;
+
+	stats->unparsed_bytes += kept.n;
+	h->last_time = h->stream.cur_time;
+	if (why != STREAM_CUT)
+		c->lost = 1;
+	while (n && c->tls->wire) {
+		struct way *w = &c->tls->wire->way[dir];
+		int needed = !tls_unneeded(&w->parser);
+		struct tls_event ev;
+		enum parse_status st = tls_gap(&w->parser, n, &used, &ev);
+
+		*(needed ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
+		pos += used;
+		n -= used;
+		if (st == PARSE_EVENT)
+			on_event(c, dir, &ev, pos, h->last_time);
+	}
+	stats->skipped_bytes += n;
+}
+
+/* ---- the end */
+
+static void finish(struct conn *c, uint64_t time)
+{
+	struct tls_conn *t = c->tls;
+	struct tls_handshake *hs = &t->hs;
+
+	if (t->wire)
+		tls_handshake_end(hs);
+	if (hs->state == TLS_FAILED && hs->client_hello && !t->over)
+		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
+	else if (hs->state == TLS_OPENING && t->wire && hs->client_hello && !c->lost && !t->over)
+		emit_failed(c, time, hs->alert_dir != TLS_NO_DIR ? SPAN_ERR_HANDSHAKE
+				     : c->reset			 ? SPAN_ERR_RESET
+								 : SPAN_ERR_CLOSED);
+	else
+		emit_whole(c, time, 0);
+	free_wire(c);
+	t->over = 1;
+}
+
+static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
+{
+	unsigned dir = dir_of(c, h);
+	struct tls_event ev;
+
+	if (!h->ended && c->tls->wire &&
+	    tls_eof(&c->tls->wire->way[dir].parser, &ev) == PARSE_EVENT)
+		on_event(c, dir, &ev, h->stream.next, h->last_time);
+	h->ended = 1;
+	if (c->tls->last_time < time)
+		c->tls->last_time = time;
+	if (c->half[0].ended && c->half[1].ended && !c->tls->over)
+		finish(c, c->tls->last_time);
+}
+
+static void tls_end(struct conn *c, enum conn_end why)
+{
+	if (why != CONN_DROPPED)
+		emit_whole(c, 0, SPAN_IN_FLIGHT);
+	free_wire(c);
+	c->tls->over = 1;
+}
+
+/* ---- */
+
+static void tls_io(struct conn *c, const struct zc_ev_io *io)
+{
+	(void)c;
+	(void)io;
+}
+
+static void tls_lost(struct conn *c)
+{
+	(void)c; /* what matters of it shows as a gap */
+}
+
+static uint64_t tls_not_needed(const struct conn *c, const struct half *h)
+{
+	return c->tls->wire ? tls_unneeded(&c->tls->wire->way[dir_of(c, h)].parser) : UINT64_MAX;
+}
+
+static void tls_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx)
+{
+	(void)c;
+	(void)fn;
+	(void)ctx;
+}
+
+int tls_conn_begin(struct conn *c, uint64_t time)
+{
+	struct tls_conn *t = calloc(1, sizeof(*t));
+	struct tls_event ev;
+	uint64_t used;
+
+	if (!t)
+		return 0;
+	c->tls = t;
+	c->protocol = CONN_TLS;
+	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
+	c->id_hash_valid = 0;
+	t->first_time = time;
+	tls_handshake_init(&t->hs);
+	if (c->engine->tls_opening < TLS_CONN_MAX_OPENING)
+		t->wire = calloc(1, sizeof(*t->wire));
+	if (!t->wire)
+		return 1;
+	c->engine->tls_opening++;
+	for (int d = 0; d < 2; d++) {
+		tls_init(&t->wire->way[d].parser);
+		/* joined somewhere: the parser must find a record, not expect one */
+		if (c->late && tls_gap(&t->wire->way[d].parser, 1, &used, &ev) == PARSE_EVENT)
+			tls_gap(&t->wire->way[d].parser, 1, &used, &ev);
+	}
+	return 1;
+}
+
+const struct conn_ops tls_conn_ops = {
+	.name = "tls",
+	.data = tls_data,
+	.gap = tls_missing,
+	.eof = tls_end_half,
+	.io = tls_io,
+	.lost = tls_lost,
+	.end = tls_end,
+	.unneeded = tls_not_needed,
+	.each = tls_each,
+};
