@@ -43,7 +43,13 @@ void tls_conn_free(struct conn *c)
 void tls_conn_twin(struct conn *c)
 {
 	if (c->tls)
-		c->tls->twin = 1;
+		c->tls->lib = c->plain->stream.lib;
+}
+
+void tls_conn_untwin(struct conn *c)
+{
+	if (c->tls && c->plain->nexchanges)
+		c->tls->spoke = 1;
 }
 
 const struct tls_conn *tls_conn_of(const struct conn *c)
@@ -141,7 +147,7 @@ static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
 {
 	struct tls_conn *t = c->tls;
 
-	if (t->over || t->twin || c->plain)
+	if (t->over || t->spoke || (c->plain && c->plain->nexchanges))
 		return;
 	if (c->late)
 		incomplete |= SPAN_ATTACHED_LATE;

@@ -237,7 +237,7 @@ static void test_reminder(void)
 
 static void test_twin(void)
 {
-	struct conn plain = {0};
+	struct conn plain = {.nexchanges = 1};
 	struct span s = {.seq = 0};
 
 	begin(ZC_ROLE_SERVER);
