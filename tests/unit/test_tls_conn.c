@@ -146,6 +146,15 @@ static void test_failed(void)
 	begin(ZC_ROLE_SERVER);
 	hello(RX, rfc8448_client);
 	hello(TX, rfc8448_server);
+	record(TX, 23, 19);
+	engine__finish(f.e);
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE && !span(0)->incomplete,
+	   "it is told as well if tracing ends before the connection");
+	feed_end(&f);
+
+	begin(ZC_ROLE_SERVER);
+	hello(RX, rfc8448_client);
+	hello(TX, rfc8448_server);
 	record(TX, 23, 674);
 	close_conn();
 	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_CLOSED && !span(0)->tls_alert_from &&
