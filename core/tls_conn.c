@@ -322,7 +322,12 @@ static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
 
 static void tls_end(struct conn *c, enum conn_end why)
 {
-	if (why != CONN_DROPPED)
+	const struct tls_handshake *hs = &c->tls->hs;
+
+	/* that of an encrypted alert has waited for what the library may tell of it */
+	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !c->tls->over)
+		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
+	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);
 	free_wire(c);
 	c->tls->over = 1;

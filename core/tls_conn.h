@@ -5,11 +5,12 @@
  * nothing is copied. Two kinds of spans come of it, both of protocol "tls":
  *
  * - a failed handshake: from the ClientHello's first octet to the alert that ended it, or to the
- *   end of the connection. Error "handshake" when an alert was seen; what an encrypted one says is
- *   known only where the library that received it reports it; else "reset" or "closed". Where octets of the handshake were missed, nobody can
- *   say that it failed, and there is no such span;
+ *   end of the connection. Error "handshake" when an alert was seen (what an encrypted one says is
+ *   known only where the library that received it reports it), else "reset" or "closed". Where
+ *   octets of the handshake were missed, nobody can say that it failed, and there is no such span;
  * - the connection as a whole, when it ends, if its plaintext was never seen (c->plain) or showed
- *   no exchange: its duration, octets on the wire each way, and the server's name. While it is open it is shown
+ *   no exchange: its duration, octets on the wire each way, and the server's name. While it is open
+ *   it is shown
  *   among the connections, not among the requests in flight.
  *
  * struct tls_conn belongs to its connection and lives as long. It is small; what parsing needs is
@@ -28,8 +29,8 @@
 struct tls_wire;
 
 struct tls_conn {
-	struct tls_handshake hs; /* directions are ZC_RX and ZC_TX, times the source's, positions the
-				    streams' */
+	/* directions are ZC_RX and ZC_TX, times the source's, positions the streams' */
+	struct tls_handshake hs;
 	char sni[256];	   /* "": none, or not seen */
 	char alpn[32];	   /* chosen; "": not known, as always with TLS 1.3 */
 	uint8_t offered_len; /* of offered */
