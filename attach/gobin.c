@@ -379,7 +379,7 @@ int gobin_points(const struct elf *e, struct tlsbin_find *f, struct tlsbin *b)
 {
 	int err = 0;
 
-	for (int n = GO_READ; n <= GO_WRITE && !err; n++)
+	for (int n = GO_READ; n <= GO_HANDSHAKE && !err; n++)
 		if (f->va[n])
 			err = add_function(e, f, b, n);
 	if (!err && f->va[GO_CLOSE])

@@ -31,6 +31,7 @@ const struct tls_name_info tls_names[TLS_NAMES] = {
 	[GNUTLS_HANDSHAKE] = {FAMILY_GNUTLS, ZC_TLS_PUSH, 0, "gnutls_handshake"},
 	[GO_READ] = {FAMILY_GO, ZC_TLS_GO_READ, 0, "crypto/tls.(*Conn).Read"},
 	[GO_WRITE] = {FAMILY_GO, ZC_TLS_GO_WRITE, 0, "crypto/tls.(*Conn).Write"},
+	[GO_HANDSHAKE] = {FAMILY_GO, ZC_TLS_PUSH, 0, "crypto/tls.(*Conn).handshakeContext"},
 	[GO_CLOSE] = {FAMILY_GO, ZC_TLS_FREE, 0, "crypto/tls.(*Conn).Close"},
 	[MARK_BORINGSSL] = {FAMILY_SSL, 0, 1, "SSL_CTX_set_early_data_enabled"},
 	[MARK_BORINGSSL2] = {FAMILY_SSL, 0, 1, "SSL_get_ivs"},

@@ -28,6 +28,7 @@ struct zc_stream {
 	__u8 pad;
 	__u32 writing; /* calls under way that write, in Go */
 	__u32 pad2;
+	__u64 closed; /* in Go: when; a call that had begun before may still return */
 };
 
 struct {
@@ -340,6 +341,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 
 	if (!s)
 		return;
+	if (s->closed && c->time > s->closed)
+		stream_renew(s);
 	if (c->sock) {
 		if (s->sock && s->sock != c->sock)
 			stream_renew(s);
@@ -535,6 +538,19 @@ static __always_inline void go_learn(__u32 tgid, __u64 g)
 	}
 }
 
+/* Another goroutine's write may be on its way out, so the stream is kept for a while. */
+static __always_inline int go_closed(__u32 tgid, __u64 addr)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
+	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key);
+
+	if (!s || s->closed)
+		return 0;
+	s->closed = bpf_ktime_get_ns();
+	stream_close(s);
+	return 0;
+}
+
 SEC("uprobe")
 int tls_go_enter(struct pt_regs *ctx)
 {
@@ -546,7 +562,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
-		return stream_free(key.tgid, GO_1(ctx));
+		return go_closed(key.tgid, GO_1(ctx));
 	if (c.func == ZC_TLS_PUSH && bpf_map_lookup_elem(&zc_calls, &key))
 		return 0; /* a handshake inside a read or a write */
 	go_learn(key.tgid, key.who);

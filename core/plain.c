@@ -187,11 +187,15 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 	return c;
 }
 
-/* Did this call use its socket later than where the first record of content was? */
+/*
+ * Did this call use its socket later than where the first record of content was? Of what comes from
+ * the server that says nothing: tickets, which are no content, come before.
+ */
 static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 {
 	const struct conn *s = conn_find(&c->engine->conns, p->sock);
-	uint64_t begin = s && s->tls ? s->tls->hs.app_pos[p->dir] : 0;
+	int of_client = s && (s->role == ZC_ROLE_SERVER) == (p->dir == ZC_RX);
+	uint64_t begin = of_client && s->tls ? s->tls->hs.app_pos[p->dir] : 0;
 
 	return begin && p->ev.flags & ZC_PLAIN_INSIDE && p->wire_len &&
 	       (int32_t)(p->wire_seq - (uint32_t)begin) > 0;

@@ -447,6 +447,23 @@ static void record_segment(struct recorder *r, const struct zc_ev *ev)
 		put_record(r, REC_EVENT, payload - sizeof(*seg), ev->size);
 }
 
+/* Plaintext is no packet: it is kept as the event that it is. */
+static void record_plain(struct recorder *r, const struct zc_ev_plain *p)
+{
+	const struct zc_ev_segment seg = {
+		.ev = p->ev, .seq = p->seq, .orig_len = p->orig_len, .cap_off = p->cap_off,
+		.cap_len = p->cap_len, .dir = p->dir,
+	};
+
+	if (r->masked && p->cap_len) {
+		memcpy(r->masked, p, p->ev.size);
+		r->o.mask(r->o.ctx, &seg, r->masked + sizeof(*p));
+		put_record(r, REC_EVENT, r->masked, p->ev.size);
+	} else {
+		put_record(r, REC_EVENT, p, p->ev.size);
+	}
+}
+
 /* ---- interface */
 
 void recorder__event(struct recorder *r, const struct zc_ev *ev)
@@ -456,6 +473,8 @@ void recorder__event(struct recorder *r, const struct zc_ev *ev)
 	r->events++;
 	if (ev->kind == ZC_EV_SEGMENT) {
 		record_segment(r, ev);
+	} else if (ev->kind == ZC_EV_PLAIN) {
+		record_plain(r, (const struct zc_ev_plain *)ev);
 	} else {
 		if (ev->kind == ZC_EV_OPEN)
 			ends_add(r, (const struct zc_ev_open *)ev);
@@ -510,7 +529,7 @@ struct recorder *recorder__new_fd(int fd, const char *name, const struct recorde
 	r->buf = malloc(BUFFER_SIZE);
 	r->ends = calloc(SETS * WAYS, sizeof(*r->ends));
 	if (o->mask)
-		r->masked = malloc(sizeof(struct zc_ev_segment) + ZC_MAX_CAPTURE);
+		r->masked = malloc(sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE);
 	if (!r->buf || !r->ends || (o->mask && !r->masked))
 		return fail_new(r, ENOMEM, err, errlen);
 	put_preamble(r);
