@@ -6,6 +6,7 @@
   server-together CERT KEY N   the same, but answers when N requests are there, all at once
   server-crossed CERT KEY      memory BIOs by hand: receives of many sockets first, and only then
                                decrypts, in another order; so do its answers
+  server-timed CERT KEY MODE   target.py's sleep, late or drip over TLS
   server-prefork CERT KEY      three children accept; each line lets another one be forked
   client-threads CA PORT CONNECTIONS REQUESTS
   client-asyncio CA PORT CONNECTIONS REQUESTS
@@ -15,6 +16,7 @@ A server tells its port, then which port sent which request; clients wait for a 
 they know of each request. A request's query names it and has its client's port.
 """
 import asyncio
+import contextlib
 import os
 import random
 import selectors
@@ -22,6 +24,7 @@ import socket
 import sys
 import threading
 
+import target as cleartext
 from target import Handler, Server, tell
 
 LOOPBACK = '127.0.0.1'
@@ -96,6 +99,20 @@ def listen():
 
 def server_threads(cert, key):
     serve_on(listen(), cert, key)
+
+
+def server_timed(cert, key, mode):
+    ctx = server_context(cert, key)
+
+    def each(listener, fn):
+        def one(s):
+            with contextlib.suppress(OSError):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                fn(ctx.wrap_socket(s, server_side=True))
+        while True:
+            threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+    cleartext.each_in_thread, cleartext.listen = each, lambda *_: listen()
+    getattr(cleartext, 'mode_' + mode)(LOOPBACK, 0)
 
 
 def server_prefork(cert, key):
