@@ -6,6 +6,7 @@
   server-together CERT KEY N   the same, but answers when N requests are there, all at once
   server-crossed CERT KEY      memory BIOs by hand: receives of many sockets first, and only then
                                decrypts, in another order; so do its answers
+  server-proxy CERT KEY CA PORT  forwards over one connection for each of its own, on one event loop
   server-timed CERT KEY MODE   target.py's sleep, late or drip over TLS
   server-prefork CERT KEY      three children accept; each line lets another one be forked
   client-threads CA PORT CONNECTIONS REQUESTS
@@ -158,6 +159,33 @@ def server_asyncio(cert, key):
         writer.write(data)
         await writer.drain()
     asyncio.run(_asyncio(cert, key, reply))
+
+
+async def _forward(reader, writer, ctx, port):
+    mine, up = writer.get_extra_info('peername')[1], None
+    try:
+        up_reader, up = await asyncio.open_connection(LOOPBACK, port, ssl=ctx, server_hostname='localhost')
+        while True:
+            head = await reader.readuntil(b'\r\n\r\n')
+            target, length = parse(head)
+            up.write(head + await reader.readexactly(length))
+            head = await up_reader.readuntil(b'\r\n\r\n')
+            tell(target=target, port=mine, up=up.get_extra_info('sockname')[1])
+            writer.write(head + await up_reader.readexactly(parse(head)[1]))
+    except (asyncio.IncompleteReadError, OSError):
+        pass
+    for w in filter(None, (up, writer)):
+        w.close()
+
+
+def server_proxy(cert, key, ca, port):
+    async def run():
+        ctx = client_context(ca)
+        server = await asyncio.start_server(lambda r, w: _forward(r, w, ctx, int(port)), LOOPBACK, 0, backlog=512,
+                                            ssl=server_context(cert, key))
+        tell(port=server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+    asyncio.run(run())
 
 
 def server_together(cert, key, n):
