@@ -6,7 +6,7 @@
 
 #define FILE_SUFFIX "ssl/ssl_lib.c" /* and another c: BoringSSL */
 #define MAX_REFS 4096
-#define MIN_CODE (64u << 10) /* no TLS library is as small */
+#define MIN_CODE (4u << 10) /* no TLS library is as small; files of data are */
 
 int pat_is_file(const struct pat *p, uint64_t va)
 {
