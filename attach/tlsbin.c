@@ -207,6 +207,9 @@ static void find_symbols(struct tlsbin_work *w)
 		t.len[n] = tls_names[n].internal && tls_names[n].func ? 0
 								      : strlen(tls_names[n].name);
 	elf_symbols(w->e, on_symbol, &t);
+	/* libcrypto alone makes sense as a shared library only, which others use */
+	if (!t.va[SSL_READ] && !t.va[SSL_WRITE])
+		t.va[SSL_ERR_VSET] = t.va[SSL_ERR_SET] = t.va[SSL_ERR_PUT] = 0;
 	for (int family = FAMILY_SSL; family <= FAMILY_GO; family++)
 		take(w, family, t.va, t.size, "symbols");
 }
