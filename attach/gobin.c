@@ -44,9 +44,9 @@ static const uint8_t *pcln_at(const struct pcln *t, uint64_t off, uint64_t n)
 static const uint8_t *find_aligned(const struct elf_part *part, const char *what, size_t len,
 				   size_t align)
 {
-	const uint8_t *p = part->p, *end = part->p + part->n;
+	const uint8_t *p = part->p, *end = p + part->n;
 
-	while (p && (p = memmem(p, (size_t)(end - p), what, len))) {
+	while ((p = memmem(p, (size_t)(end - p), what, len))) {
 		if ((size_t)(p - part->p) % align == 0)
 			return p;
 		p++;
