@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include "attach/code.h"
 #include "attach/tlsbin_priv.h"
+#include "attach/tlsentry.h"
 
 #define MAGIC_1_16 0xfffffffau
 #define MAGIC_1_18 0xfffffff0u
@@ -374,7 +375,7 @@ static int add_function(const struct elf *e, struct tlsbin_find *f, struct tlsbi
 			 tls_names[name].name);
 		return 0;
 	}
-	err = tlsbin_add(e, b, va, tls_names[name].func, 0);
+	err = tlsbin_add(e, b, tlsentry_place(e, va, 1), tls_names[name].func, 0);
 	while (n-- && !err)
 		err = tlsbin_add(e, b, ret[n], tls_names[name].func, 1);
 	return err;

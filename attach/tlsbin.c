@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "attach/code.h"
+#include "attach/tlsentry.h"
 #include "attach/tlspattern.h"
 
 #define MAX_VERSION_REFS 32
@@ -46,7 +47,7 @@ static int add_named(const struct elf *e, const struct tlsbin_find *f, struct tl
 
 	for (int n = 0; n < TLS_NAMES && !err; n++)
 		if (f->va[n] && tls_names[n].func && !(n == SSL_ERR_SET && f->va[SSL_ERR_VSET]))
-			err = tlsbin_add(e, b, f->va[n], tls_names[n].func, 0);
+			err = tlsbin_add(e, b, tlsentry_place(e, f->va[n], 0), tls_names[n].func, 0);
 	return err;
 }
 
@@ -261,6 +262,8 @@ static int make_points(struct tlsbin_work *w, int lib, struct tlsbin *b)
 	struct tlsbin_find *f = &w->lib[lib];
 	int err;
 
+	if (lib == ZC_TLS_OPENSSL)
+		tlsentry_inner(w->e, f);
 	*b = (struct tlsbin){.lib = (uint8_t)lib, .how = f->how};
 	err = lib == ZC_TLS_GO ? gobin_points(w->e, f, b) : add_named(w->e, f, b);
 	memcpy(b->version, f->version, sizeof(b->version));
