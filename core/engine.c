@@ -164,6 +164,7 @@ static void evict_conn(struct engine *e, struct conn *c)
 {
 	e->stats.evicted_conns++;
 	if (!list_linked(&c->closing)) {
+		plain_flush(e, c);
 		end_exchanges(c, CONN_EVICTED);
 		destroy_conn(e, c);
 	} else {
@@ -335,6 +336,7 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 		memcpy(c->comm, o->comm, sizeof(o->comm));
 	}
 	exchange_conn_late(e, c);
+	plain_carrier_known(e, c);
 }
 
 static void on_owner(struct engine *e, const struct zc_ev_owner *o)
@@ -346,6 +348,7 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 	c->pid = o->pid;
 	memcpy(c->comm, o->comm, sizeof(o->comm));
 	exchange_conn_late(e, c);
+	plain_carrier_known(e, c);
 }
 
 static void on_peer(struct engine *e, const struct zc_ev_peer *p)
@@ -395,6 +398,14 @@ static void on_io(struct engine *e, const struct zc_ev_io *io)
 	take_io(e, c, io);
 }
 
+/* Nothing of it is to be shown. */
+static void forget(struct conn *c)
+{
+	end_exchanges(c, CONN_DROPPED);
+	c->forgotten = 1;
+	c->protocol = CONN_OPAQUE;
+}
+
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->ev.conn);
@@ -403,9 +414,9 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 	if (!c)
 		return;
 	if (ev->ev.flags & ZC_CLOSE_FORGET) {
-		end_exchanges(c, CONN_DROPPED);
-		c->forgotten = 1;
-		c->protocol = CONN_OPAQUE;
+		forget(c);
+		if (c->plain)
+			forget(c->plain);
 	} else if (ev->lost) {
 		note_conn_lost(c);
 		c->lost_end = 1;

@@ -4,6 +4,7 @@
 
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/id.h"
 #include "core/plain.h"
 #include "core/tls_conn.h"
 
@@ -18,7 +19,7 @@ uint32_t plain_seq(const struct conn *c, int dir, uint64_t pos)
 {
 	if (!c->stream.anchored)
 		return (uint32_t)pos;
-	return c->stream.anchor[dir] + (uint32_t)pos - (uint32_t)c->half[dir].stream.first;
+	return c->stream.anchor[dir] + (uint32_t)pos;
 }
 
 int plain_is_private(const struct conn *c)
@@ -26,8 +27,17 @@ int plain_is_private(const struct conn *c)
 	return c->stream.lib && !c->stream.anchored;
 }
 
+uint64_t plain_hash(const struct conn *c, uint64_t connection)
+{
+	if (!c->has_addr || plain_is_private(c))
+		return id_mix(c->cookie, 0);
+	return c->stream.lib ? id_mix(connection, 1) : connection;
+}
+
 int plain_first(const struct conn *c, uint32_t first[2])
 {
+	if (plain_is_private(c))
+		return 0;
 	for (int d = 0; d < 2; d++) {
 		if (!c->half[d].stream.from_syn && !c->stream.anchored)
 			return 0;
@@ -41,7 +51,8 @@ void plain_anchor(struct conn *c)
 {
 	const struct conn *s = c->carrier;
 
-	if (c->stream.anchored || c->late || !s->half[0].stream.from_syn || !s->half[1].stream.from_syn)
+	if (!s || c->stream.anchored || c->late || !s->half[0].stream.from_syn ||
+	    !s->half[1].stream.from_syn)
 		return;
 	for (int d = 0; d < 2; d++)
 		c->stream.anchor[d] = (uint32_t)s->half[d].stream.first;
@@ -50,15 +61,25 @@ void plain_anchor(struct conn *c)
 
 /* ---- carriers */
 
-static void untie(struct conn *c)
+/* c has a carrier, which it was not. */
+static void untie(struct engine *e, struct conn *c)
 {
-	if (!c->carrier)
-		return;
 	c->carrier->plain = NULL;
 	c->carrier = NULL;
 	c->has_addr = 0;
+	c->role = ZC_ROLE_UNKNOWN;
+	c->open_time = c->established_time = 0;
 	c->id_hash_valid = 0;
 	c->stream.anchored = 0;
+	c->stream.hopeless = 1;
+	engine_tied(e, c);
+}
+
+/* c has had its carrier, which serves another stream now. */
+static void succeed(struct engine *e, struct conn *c)
+{
+	plain_forget(c);
+	engine_bury(e, c, e->now);
 }
 
 static void take_over(struct engine *e, struct conn *c, struct conn *s)
@@ -80,46 +101,81 @@ static void take_over(struct engine *e, struct conn *c, struct conn *s)
 	exchange_conn_known(e, s); /* what comes is seen here, and is no blind spot */
 }
 
+void plain_carrier_known(struct engine *e, struct conn *c)
+{
+	if (!c->plain)
+		return;
+	take_over(e, c->plain, c);
+	plain_anchor(c->plain);
+}
+
 static void tie(struct engine *e, struct conn *c, struct conn *s)
 {
-	if (s->plain)
-		untie(s->plain);
-	untie(c);
+	if (s->forgotten) {
+		engine_ignore(e, c);
+		return;
+	}
+	if (s->plain && s->plain->stream.fact)
+		succeed(e, s->plain);
+	else if (s->plain)
+		untie(e, s->plain);
+	if (c->carrier)
+		c->carrier->plain = NULL;
 	c->carrier = s;
+	c->stream.against = 0;
 	s->plain = c;
 	tls_conn_twin(s);
 	take_over(e, c, s);
 	plain_anchor(c);
 	engine_tied(e, c);
+	if (list_linked(&s->closing))
+		plain_carrier_ended(e, s);
 }
 
-/* The socket was used inside the library's call. */
 void plain_tie_fact(struct engine *e, struct conn *c, uint64_t sock)
 {
 	struct conn *s;
 
-	if (c->carrier && c->carrier->cookie == sock)
+	if (c->carrier && c->carrier->cookie == sock) {
+		c->stream.fact = 1;
 		return;
+	}
 	s = conn_find(&e->conns, sock);
-	if (s && !s->stream.lib)
-		tie(e, c, s);
+	if (!s || s->stream.lib)
+		return;
+	tie(e, c, s);
+	c->stream.fact = 1;
 }
 
-/* Tied by evidence to s, which evidence about another socket contradicts. */
+/* Evidence about another socket than that to which c is tied. */
 static void contradict(struct engine *e, struct conn *c)
 {
-	if (++c->stream.against < AGREE)
-		return;
-	untie(c);
-	c->stream.hopeless = 1;
-	engine_tied(e, c);
+	if (++c->stream.against >= AGREE)
+		untie(e, c);
+}
+
+/* Evidence for c, which has no carrier. 1: it is enough. */
+static int enough(struct conn *c, uint64_t sock)
+{
+	struct conn_stream *t = &c->stream;
+
+	if (t->candidate != sock) {
+		/* what has misled once is to be stronger the next time */
+		if (t->candidate && t->against < UINT8_MAX - AGREE)
+			t->against++;
+		t->candidate = sock;
+		t->agree = 0;
+	}
+	if (t->agree < UINT8_MAX)
+		t->agree++;
+	return t->agree >= AGREE + t->against;
 }
 
 void plain_tie_evidence(struct engine *e, struct conn *c, uint64_t sock)
 {
 	struct conn *s;
 
-	if (c->stream.hopeless)
+	if (c->stream.hopeless || c->stream.fact || !sock || sock & ZC_TLS_STREAM)
 		return;
 	if (c->carrier) {
 		if (c->carrier->cookie == sock)
@@ -128,11 +184,8 @@ void plain_tie_evidence(struct engine *e, struct conn *c, uint64_t sock)
 			contradict(e, c);
 		return;
 	}
-	if (c->stream.candidate != sock) {
-		c->stream.candidate = sock;
-		c->stream.agree = 0;
-	}
-	if (++c->stream.agree < AGREE)
+	/* with an address, it had a carrier, which is gone from the table */
+	if (c->has_addr || !enough(c, sock))
 		return;
 	s = conn_find(&e->conns, sock);
 	if (!s)
@@ -144,12 +197,12 @@ void plain_tie_evidence(struct engine *e, struct conn *c, uint64_t sock)
 /* Can n octets of plaintext have become, or been, so much ciphertext? */
 int plain_sizes_fit(uint32_t plain, uint32_t wire, int dir)
 {
-	uint32_t records = plain / RECORD_MAX + 1;
+	uint64_t n = plain, records = n / RECORD_MAX + 1;
 
-	if (wire < plain + RECORD_MIN)
+	if (wire < n + RECORD_MIN)
 		return 0;
 	/* what was read may hold several messages, what is written is just this */
-	return dir == ZC_RX || wire <= plain + records * RECORD_SPARE + plain / 64 * RECORD_MIN;
+	return dir == ZC_RX || wire <= n + records * RECORD_SPARE + n / 64 * RECORD_MIN;
 }
 
 /* ---- ends */
@@ -169,11 +222,15 @@ void plain_carrier_ended(struct engine *e, struct conn *c)
 
 void plain_forget(struct conn *c)
 {
+	struct conn *p = c->plain;
+
 	if (c->carrier)
 		c->carrier->plain = NULL;
-	if (c->plain) {
-		tls_conn_hand_over(c, c->plain);
-		c->plain->carrier = NULL;
+	if (p) {
+		tls_conn_hand_over(c, p);
+		p->peer_pid = c->peer_pid;
+		memcpy(p->peer_comm, c->peer_comm, sizeof(p->peer_comm));
+		p->carrier = NULL;
 	}
 	c->carrier = c->plain = NULL;
 }
