@@ -1,7 +1,6 @@
 #include "core/plain.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/tls.h"
@@ -30,13 +29,15 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 {
 	struct conn *c = conn_find(&e->conns, id);
 
-	if (!(id & ZC_TLS_STREAM))
+	if (!(id & ZC_TLS_STREAM) || !lib || lib > ZC_TLS_GO)
 		return NULL;
 	if (!c)
 		c = engine_conn(e, id);
 	if (!c)
 		return NULL;
 	conn_touch(&e->conns, c, e->now);
+	if (c->carrier) /* quiet by now, but in use */
+		conn_touch(&e->conns, c->carrier, e->now);
 	c->stream.lib = lib;
 	if (!c->pid)
 		c->pid = pid;
@@ -57,24 +58,33 @@ static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 	       (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
 }
 
+/* Nothing tells any more where its octets stand. */
+static void join_late(struct conn *c)
+{
+	c->stream.fresh = c->stream.anchored = 0;
+	c->late = 1;
+	c->id_hash_valid = 0;
+}
+
 /* The first octets of a direction: from the beginning, or from somewhere. */
 static void begin(struct conn *c, const struct zc_ev_plain *p)
 {
 	struct stream *s = &c->half[p->dir].stream;
-	int request = c->half[!p->dir].stream.started == 0;
 
 	if (s->started)
 		return;
-	if (request)
-		c->stream.fresh = !p->seq && !began_before(c, p) &&
-				  ((p->ev.flags & ZC_PLAIN_FRESH) || c->stream.watched);
-	if (!c->stream.fresh || p->seq)
+	if (!c->half[!p->dir].stream.started)
+		c->stream.fresh = !p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->stream.watched);
+	if (!c->stream.fresh)
 		return;
+	if (began_before(c, p)) {
+		join_late(c);
+		return;
+	}
 	c->late = 0;
 	s->started = s->from_syn = 1;
 	s->next = s->proven = s->first = 1ull << 32;
-	if (c->carrier)
-		plain_anchor(c);
+	plain_anchor(c);
 }
 
 static void deliver(struct engine *e, struct conn *c, const struct zc_ev_plain *p, uint64_t time,
@@ -97,27 +107,46 @@ static void deliver(struct engine *e, struct conn *c, const struct zc_ev_plain *
 	engine_segment(e, c, p->dir, &g);
 }
 
-/*
- * When the first and the last octet went by. Of what was left of an earlier read, its time is the
- * arrival.
- */
-static void times_of(struct conn *c, const struct zc_ev_plain *p, uint64_t *first, uint64_t *last)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-	*first = p->wire_time;
-	*last = p->wire_last > p->wire_time ? p->wire_last : p->wire_time;
-	if (*first) {
-		c->stream.wire_time = p->dir == ZC_RX ? *last : c->stream.wire_time;
-		return;
-	}
-	*first = p->dir == ZC_RX && c->stream.wire_time ? c->stream.wire_time : p->call_time;
-	*last = p->dir == ZC_RX ? *first : p->ev.time;
+	return a < b ? a : b;
+}
+
+/* When the first and the last octet left; where that is not known, within the call. */
+static void times_sent(const struct zc_ev_plain *p, uint64_t *first, uint64_t *last)
+{
+	uint64_t now = p->ev.time;
+
+	*first = earlier(p->wire_time ? p->wire_time : p->call_time, now);
+	*last = earlier(p->wire_time ? p->wire_last : now, now);
+}
+
+/*
+ * When they arrived. What was left of an earlier read arrived with that. Else, if it is not known,
+ * they are as new as can be: how long the call has waited for them is not known either.
+ */
+static void times_arrived(struct conn *c, const struct zc_ev_plain *p, uint64_t *first,
+			  uint64_t *last)
+{
+	int rest = p->ev.flags & ZC_PLAIN_INSIDE && !p->wire_len && c->stream.wire_time;
+
+	*last = p->wire_last ? p->wire_last : p->wire_time;
+	if (!*last)
+		*last = rest ? c->stream.wire_time : p->ev.time;
+	*last = earlier(*last, p->ev.time);
+	*first = earlier(p->wire_time ? p->wire_time : *last, *last);
+	if (p->wire_len)
+		c->stream.wire_time = *last;
 }
 
 static void on_octets(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
 	uint64_t first, last;
 
-	times_of(c, p, &first, &last);
+	if (p->dir == ZC_RX)
+		times_arrived(c, p, &first, &last);
+	else
+		times_sent(p, &first, &last);
 	if (last > first + SPREAD && p->orig_len > 1) {
 		deliver(e, c, p, first, 0, p->orig_len - 1);
 		deliver(e, c, p, last, p->orig_len - 1, p->orig_len);
@@ -129,7 +158,8 @@ static void on_octets(struct engine *e, struct conn *c, const struct zc_ev_plain
 static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
 	struct zc_ev_io io = {
-		.ev = {.time = p->dir == ZC_RX ? p->ev.time : p->call_time, .conn = p->ev.conn},
+		.ev = {.time = p->dir == ZC_RX ? p->ev.time : earlier(p->call_time, p->ev.time),
+		       .conn = p->ev.conn},
 		.pid = p->pid, .tid = p->tid, .seq = p->seq + p->orig_len, .len = p->orig_len,
 		.dir = p->dir,
 	};
@@ -139,7 +169,8 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 	begin(c, p);
 	if (p->ev.flags & ZC_PLAIN_INSIDE)
 		plain_tie_fact(e, c, p->sock);
-	else if (p->ev.flags & ZC_PLAIN_BEFORE && plain_sizes_fit(p->orig_len, p->wire_len, ZC_RX))
+	else if (p->dir == ZC_RX && p->ev.flags & ZC_PLAIN_BEFORE &&
+		 plain_sizes_fit(p->orig_len, p->wire_len, ZC_RX))
 		plain_tie_evidence(e, c, p->sock);
 	on_octets(e, c, p);
 	engine_io(e, c, &io);
@@ -149,18 +180,21 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 
 struct plain_wait {
 	struct plain_wait *next;
+	size_t size;	       /* of this block of the pool */
 	struct zc_ev_plain ev; /* its octets follow */
 };
 
 static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
 	struct plain_wait *w, **at = &c->stream.waits;
+	size_t size;
 
 	if (c->stream.nwaits >= PLAIN_MAX_WAITS)
 		return 0;
-	w = malloc(offsetof(struct plain_wait, ev) + p->ev.size);
+	w = pool_get(&e->pool, offsetof(struct plain_wait, ev) + p->ev.size, &size);
 	if (!w)
 		return 0;
+	w->size = size;
 	memcpy(&w->ev, p, p->ev.size);
 	w->next = NULL;
 	while (*at)
@@ -180,7 +214,7 @@ static void flush_waits(struct engine *e, struct conn *c)
 		c->stream.waits = w->next;
 		c->stream.nwaits--;
 		take(e, c, &w->ev);
-		free(w);
+		pool_put(&e->pool, w, w->size);
 	}
 	list_unlink(&c->stream.waiting);
 }
@@ -208,7 +242,7 @@ void plain_drop(struct conn *c)
 		struct plain_wait *w = c->stream.waits;
 
 		c->stream.waits = w->next;
-		free(w);
+		pool_put(&c->engine->pool, w, w->size);
 	}
 	list_unlink(&c->stream.waiting);
 }
@@ -220,7 +254,7 @@ void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
 	if (p->dir > ZC_TX || p->cap_off > p->orig_len || p->cap_len > p->orig_len - p->cap_off)
 		return;
 	c = stream_of(e, p->ev.conn, p->lib, p->pid);
-	if (!c)
+	if (!c || c->forgotten)
 		return;
 	if (p->dir == ZC_RX && (c->stream.waits || p->ev.flags & ZC_PLAIN_WRITING) &&
 	    wait_for_write(e, c, p))
@@ -247,6 +281,6 @@ void plain_on_fault(struct engine *e, const struct zc_ev_fault *f)
 	const struct conn *c = conn_find(&e->conns, f->ev.conn);
 	struct conn *s = f->sock ? conn_find(&e->conns, f->sock) : c ? c->carrier : NULL;
 
-	if (s)
+	if (s && !s->stream.lib)
 		tls_conn_fault(s, f->lib, f->reason);
 }
