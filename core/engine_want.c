@@ -74,9 +74,14 @@ static int review_quiet(struct conn *c)
 	return 1;
 }
 
-/* A policy is about both directions: where nothing was seen yet, skip_to could hit anything. */
+/*
+ * A policy is about both directions: where nothing was seen yet, skip_to could hit anything. But the
+ * positions of a TLS stream begin at 0.
+ */
 static int can_tell(const struct engine *e, const struct conn *c)
 {
+	if (c->stream.lib)
+		return e->opt.on_want != NULL;
 	for (int d = 0; d < 2; d++)
 		if (!c->half[d].stream.started && !c->half[d].hint_valid)
 			return 0;
