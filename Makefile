@@ -127,9 +127,10 @@ check-live: zctrace $(B)/asan/zctrace
 	$(Q)tests/run $(CHECK_LIVE)
 
 bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
-		$(B)/tests/bench/empty.bpf.o
+		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
 	$(Q)tests/bench/bench.py
 	$(Q)tests/bench/bench_h2.py
+	$(Q)tests/bench/bench_tls.py
 
 $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 	$(call say,LD,$@)

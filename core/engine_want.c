@@ -69,6 +69,8 @@ static int review_quiet(struct conn *c)
 {
 	if (c->protocol != CONN_TLS || !c->plain || c->tls->wire || c->quiet)
 		return 0;
+	if (!c->plain->nexchanges)
+		return 0; /* it may be of a protocol that is not known; then the octets count */
 	tls_conn_twin(c);
 	c->quiet = 1;
 	return 1;

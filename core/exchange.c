@@ -499,10 +499,8 @@ static void set_tls(const struct exchange *x, struct span *s)
 
 	s->handshake_ns = SPAN_UNKNOWN;
 	s->tls_alert = -1;
-	s->tls = plain_library(c);
+	s->tls = plain_library(x->protocol == PROTO_TLS && t ? t->lib : c->stream.lib);
 	if (x->protocol == PROTO_TLS) {
-		if (c->plain)
-			s->tls = plain_library(c->plain);
 		if (!s->tls)
 			s->tls = "unknown";
 		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;

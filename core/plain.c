@@ -12,9 +12,9 @@
 #define PLAIN_MAX_WAITS 64u
 #define SPREAD 20000u	    /* ns between the first octet's time and the last's that count */
 
-const char *plain_library(const struct conn *c)
+const char *plain_library(int lib)
 {
-	switch (c->stream.lib) {
+	switch (lib) {
 	case ZC_TLS_OPENSSL: return "openssl";
 	case ZC_TLS_BORINGSSL: return "boringssl";
 	case ZC_TLS_GNUTLS: return "gnutls";

@@ -62,7 +62,7 @@ uint64_t plain_hash(const struct conn *c, uint64_t connection);
 /* The first octet's sequence number, by direction; 0: it is not known. */
 int plain_first(const struct conn *c, uint32_t first[2]);
 
-/* "openssl", ...; NULL: c is no stream. */
-const char *plain_library(const struct conn *c);
+/* "openssl", ... of enum zc_tls_lib; NULL: it is none. */
+const char *plain_library(int lib);
 
 #endif

@@ -61,11 +61,21 @@ void plain_anchor(struct conn *c)
 
 /* ---- carriers */
 
-/* c has a carrier, which it was not. */
-static void untie(struct engine *e, struct conn *c)
+static void leave_carrier(struct conn *c)
 {
+	tls_conn_untwin(c->carrier);
 	c->carrier->plain = NULL;
 	c->carrier = NULL;
+}
+
+/* c has a carrier that is not its own. */
+static void untie(struct engine *e, struct conn *c)
+{
+	struct conn *s = c->carrier;
+
+	leave_carrier(c);
+	if (s->tls)
+		s->tls->lib = 0;
 	c->has_addr = 0;
 	c->role = ZC_ROLE_UNKNOWN;
 	c->open_time = c->established_time = 0;
@@ -120,7 +130,7 @@ static void tie(struct engine *e, struct conn *c, struct conn *s)
 	else if (s->plain)
 		untie(e, s->plain);
 	if (c->carrier)
-		c->carrier->plain = NULL;
+		leave_carrier(c);
 	c->carrier = s;
 	c->stream.against = 0;
 	s->plain = c;
@@ -225,12 +235,12 @@ void plain_forget(struct conn *c)
 	struct conn *p = c->plain;
 
 	if (c->carrier)
-		c->carrier->plain = NULL;
+		leave_carrier(c);
 	if (p) {
 		tls_conn_hand_over(c, p);
 		p->peer_pid = c->peer_pid;
 		memcpy(p->peer_comm, c->peer_comm, sizeof(p->peer_comm));
 		p->carrier = NULL;
 	}
-	c->carrier = c->plain = NULL;
+	c->plain = NULL;
 }
