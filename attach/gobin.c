@@ -91,11 +91,11 @@ static void read_version(const struct elf *e, char out[48])
 	struct elf_part s = buildinfo_part(e), v = {0};
 	size_t n = 0;
 
-	if (s.n < 34 || memcmp(s.p, BUILDINFO, sizeof(BUILDINFO) - 1))
+	if (s.n < 32 || memcmp(s.p, BUILDINFO, sizeof(BUILDINFO) - 1))
 		return;
 	if (!(s.p[15] & INLINE_STRINGS))
 		v = version_by_pointer(e, &s);
-	else if (s.p[32] < 0x80 && s.p[32] <= s.n - 33)
+	else if (s.n > 32 && s.p[32] < 0x80 && s.p[32] <= s.n - 33)
 		v = (struct elf_part){s.p + 33, s.p[32], 0};
 	while (v.p && n < v.n && n < 47 && v.p[n] > ' ' && v.p[n] < 0x7f)
 		n++;
@@ -220,7 +220,10 @@ static int pcln_init(const struct elf *e, struct pcln *t, struct elf_part part)
 	return 1;
 }
 
-/* Section headers may be stripped as well: then any header that makes sense. */
+/*
+ * Section headers may be stripped as well, and other linkers put the table of a PIE into .data.rel.ro:
+ * then any header that makes sense.
+ */
 static int pcln_search(const struct elf *e, struct pcln *t, const struct elf_part *seg)
 {
 	for (size_t i = (8 - seg->va % 8) % 8; seg->p && i + 72 <= seg->n; i += 8) {
@@ -239,7 +242,9 @@ static int pcln_find(const struct elf *e, struct pcln *t)
 
 	if (s.p)
 		return pcln_init(e, t, s);
-	for (size_t i = 0; i < e->nsegs && !e->shnum; i++) {
+	if (e->shnum && !elf_section(e, ".go.buildinfo").p)
+		return 0;
+	for (size_t i = 0; i < e->nsegs; i++) {
 		s = elf_segment(e, i);
 		if (!(e->seg[i].flags & PF_X) && pcln_search(e, t, &s))
 			return 1;
