@@ -58,6 +58,16 @@ def two_envoys(t):
 
 
 @test
+def go_calls(t):
+    """a Go service that calls another one, with net/http"""
+    back = chain.go_backend(t)
+    for how in ('kept', 'new', 'post'):
+        front = chain.go_backend(t, f'http://127.0.0.1:{back}/slow', how)
+        chain.load(front, 10, 2)
+        run_chain(t, f'go, connections {how}', [front, back], 3, all_complete=False)
+
+
+@test
 def envoy_http(t):
     """Envoy as HTTP proxy"""
     back = chain.go_backend(t)
