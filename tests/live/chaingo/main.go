@@ -2,7 +2,8 @@
 //
 // usage: chaingo PORT          answers with the query that it got
 //        chaingo PORT URL HOW  asks URL with the same query first; HOW: "kept" (connections are),
-//                              "new" (one for each call), "post" (with content)
+//                              "new" (one for each call), "post" (with content), "spawn" (another
+//                              goroutine asks)
 package main
 
 import (
@@ -35,12 +36,18 @@ func call(url, how string) error {
 func main() {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if len(os.Args) > 2 {
-			if err := call(os.Args[2]+"?"+r.URL.RawQuery, os.Args[3]); err != nil {
+			done := make(chan error, 1)
+			if os.Args[3] == "spawn" {
+				go func() { done <- call(os.Args[2]+"?"+r.URL.RawQuery, "") }()
+			} else {
+				done <- call(os.Args[2]+"?"+r.URL.RawQuery, os.Args[3])
+			}
+			if err := <-done; err != nil {
 				http.Error(w, err.Error(), 502)
 				return
 			}
 		} else if r.URL.Path == "/slow" {
-			time.Sleep(3 * time.Millisecond)
+			time.Sleep(time.Millisecond)
 		}
 		fmt.Fprint(w, r.URL.RawQuery)
 	})
