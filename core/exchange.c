@@ -499,7 +499,7 @@ static void set_tls(const struct exchange *x, struct span *s)
 
 	s->handshake_ns = SPAN_UNKNOWN;
 	s->tls_alert = -1;
-	s->tls = plain_library(c->plain ? c->plain : c);
+	s->tls = plain_library(x->protocol == PROTO_TLS && t ? t->lib : c->stream.lib);
 	if (x->protocol == PROTO_TLS) {
 		if (!s->tls)
 			s->tls = "unknown";

@@ -17,9 +17,9 @@
 #define PLAIN_MAX_WAITS 64u
 #define SPREAD 20000u	    /* ns between the first octet's time and the last's that count */
 
-const char *plain_library(const struct conn *c)
+const char *plain_library(int lib)
 {
-	switch (c->stream.lib) {
+	switch (lib) {
 	case ZC_TLS_OPENSSL: return "openssl";
 	case ZC_TLS_BORINGSSL: return "boringssl";
 	case ZC_TLS_GNUTLS: return "gnutls";
@@ -70,6 +70,7 @@ static void untie(struct conn *c)
 {
 	if (!c->carrier)
 		return;
+	tls_conn_untwin(c->carrier);
 	c->carrier->plain = NULL;
 	c->carrier = NULL;
 	c->has_addr = 0;
@@ -412,8 +413,10 @@ void plain_carrier_ended(struct engine *e, struct conn *c)
 
 void plain_forget(struct conn *c)
 {
-	if (c->carrier)
+	if (c->carrier) {
+		tls_conn_untwin(c->carrier);
 		c->carrier->plain = NULL;
+	}
 	if (c->plain) {
 		tls_conn_hand_over(c, c->plain);
 		c->plain->carrier = NULL;

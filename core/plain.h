@@ -53,7 +53,7 @@ int plain_is_private(const struct conn *c);
 /* The first octet's sequence number, by direction; 0: it is not known. */
 int plain_first(const struct conn *c, uint32_t first[2]);
 
-/* "openssl", ...; NULL: c is no stream. */
-const char *plain_library(const struct conn *c);
+/* "openssl", ... of enum zc_tls_lib; NULL: it is none. */
+const char *plain_library(int lib);
 
 #endif
