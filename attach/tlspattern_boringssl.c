@@ -128,7 +128,7 @@ static void count_callers(struct pat *p, uint64_t peek, uint64_t *va, int *n)
 		int f;
 
 		if (ref[i].va < low || ref[i].va >= high ||
-		    !elf_func(p->e, ref[i].va, &start, &end) || (f = pat_load(p, start)) < 0)
+		    !pat_bounds(p, ref[i].va, &start, &end) || (f = pat_load(p, start)) < 0)
 			continue;
 		if (pat_calls(p, &p->func[f], peek))
 			count_read(&p->func[f], va, n);
