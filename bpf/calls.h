@@ -85,12 +85,13 @@ struct zc_near {
 	__u64 wrote_id;
 	__u64 last, last_time, other_time; /* socket used last, when; when another one was before */
 	__u32 len;
+	__u32 seq;   /* of the first octet read */
 	__u32 plain; /* how much was written */
 	__u8 mixed;  /* several sockets were read before any call */
 	__u8 wrote_mixed; /* several streams wrote */
 	__u8 refused, fresh;
 	__u8 lib;
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 struct {
@@ -204,6 +205,7 @@ static __always_inline void near_read(struct zc_sock *s, __u64 pid_tgid, __u32 s
 		n->len += len;
 		return;
 	}
+	n->seq = seq;
 	n->random[0] = s->random[0];
 	n->random[1] = s->random[1];
 	n->mixed = n->sock && !n->by; /* what was read before was not used by anybody yet */

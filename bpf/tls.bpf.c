@@ -247,6 +247,7 @@ static __always_inline void near_fact(struct parts *t, struct zc_stream *s, cons
 	if (near->sock == s->sock) {
 		t->p.wire_time = near->time;
 		t->p.wire_len = near->len;
+		t->p.wire_seq = near->seq;
 	}
 }
 
