@@ -6,7 +6,7 @@
  * positions, counted here, so that a lost record shows as a gap.
  */
 #include <linux/ptrace.h>
-#include "bpf/calls.h"
+#include "bpf/goroutine.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -557,18 +557,31 @@ int tls_go_enter(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
 	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
+	struct zc_call *before;
 	struct zc_stream *s;
 
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return go_closed(key.tgid, GO_1(ctx));
+	if (c.func == ZC_GO_ROUNDTRIP) {
+		go_learn(key.tgid, key.who);
+		goroutine_asks(key.tgid, GO_1(ctx), key.who);
+		return 0;
+	}
+	if (c.func == ZC_GO_FLUSH) {
+		goroutine_flushes(key.tgid, GO_1(ctx), key.who);
+		return 0;
+	}
 	if (c.func == ZC_TLS_PUSH && bpf_map_lookup_elem(&zc_calls, &key))
 		return 0; /* a handshake inside a read or a write */
 	go_learn(key.tgid, key.who);
 	c.stream = GO_1(ctx);
 	c.buf = GO_2(ctx);
 	c.time = bpf_ktime_get_ns();
+	before = bpf_map_lookup_elem(&zc_calls, &key);
+	if (before && before->func == c.func && before->stream == c.stream)
+		return 0; /* the function has grown its stack and begins again */
 	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
 	s = c.func == ZC_TLS_GO_WRITE ? stream_get(key.tgid, c.stream) : 0;
 	if (s)

@@ -23,6 +23,7 @@ struct conn;
 struct io_mark {
 	uint64_t time;
 	uint32_t seq, pid, tid;
+	uint64_t goroutine; /* 0: not known */
 };
 
 /* One direction of a connection. */

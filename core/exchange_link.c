@@ -306,8 +306,12 @@ void exchange_link_io(struct engine *e, struct exchange *x)
 	struct conn *c = x->conn;
 	int server = c->request_dir == ZC_RX;
 
-	links__io(e->links, x->node, x->pid, x->tid, x->io_time,
-		  server && c->tid && c->tid != x->tid && c->pid == x->pid);
+	const struct link_io io = {
+		.pid = x->pid, .tid = x->tid, .goroutine = x->goroutine, .time = x->io_time,
+		.moved = server && c->tid && c->tid != x->tid && c->pid == x->pid,
+	};
+
+	links__io(e->links, x->node, &io);
 	if (server)
 		c->tid = x->tid;
 	if (!server && e->nheld)

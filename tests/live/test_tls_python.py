@@ -157,6 +157,13 @@ def lagging(t):
 
 
 @test
+def handed(t):
+    """one thread receives, any of four decrypts, and any of them sends: no wrong address"""
+    by_hand(t, 'handed', 'asyncio', 32)
+    by_hand(t, 'handed', 'alike', 32)
+
+
+@test
 def churn(t):
     """300 connections of two requests each on event loops, so that memory and sockets are used again"""
     server = python_server(t, 'asyncio')

@@ -7,6 +7,7 @@
   server-crossed CERT KEY      memory BIOs by hand: receives of many sockets first, and only then
                                decrypts, in another order; so do its answers
   server-lagging CERT KEY      the same, each step for what was received in an earlier turn
+  server-handed CERT KEY       one thread receives; four others decrypt for and send to any connection
   server-proxy CERT KEY CA PORT  forwards over one connection for each of its own, on one event loop
   server-timed CERT KEY MODE   target.py's sleep, late or drip over TLS
   server-prefork CERT KEY      three children accept; each line lets another one be forked
@@ -22,6 +23,7 @@ they know of each request. A request's query names it and has its client's port.
 import asyncio
 import contextlib
 import os
+import queue
 import random
 import selectors
 import socket
@@ -213,6 +215,7 @@ class Crossed:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = ctx.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.shaken, self.buf, self.done = False, b'', False
+        self.inbox, self.lock = [], threading.Lock()
 
     def receive(self):
         try:
@@ -253,10 +256,13 @@ class Crossed:
 
     def send(self):
         data = self.outgoing.read()
-        if data:
-            self.s.setblocking(True)
-            self.s.sendall(data)
-            self.s.setblocking(False)
+        while data:
+            try:
+                data = data[self.s.send(data):]
+            except BlockingIOError:
+                continue
+            except OSError:
+                break
 
 
 class Crossing:
@@ -314,6 +320,42 @@ def server_lagging(cert, key):
             if decrypted.done:
                 loop.close(decrypted)
         received, decrypted = now, received
+
+
+def server_handed(cert, key):
+    loop, jobs = Crossing(cert, key), queue.Queue()
+
+    def decrypt(c):
+        with c.lock:
+            while c.inbox:
+                c.incoming.write(c.inbox.pop(0))
+            c.work()
+        jobs.put((send, c))
+
+    def send(c):
+        with c.lock, contextlib.suppress(OSError):
+            c.send()
+            if c.done:
+                c.s.shutdown(socket.SHUT_RDWR)  # the receiver will see it
+
+    def worker():
+        while True:
+            step, c = jobs.get()
+            step(c)
+    for _ in range(4):
+        threading.Thread(target=worker, daemon=True).start()
+    while True:
+        for c in loop.ready():
+            try:
+                data = c.s.recv(65536, socket.MSG_DONTWAIT)
+                if not data:
+                    raise ConnectionError
+                c.inbox.append(data)
+                jobs.put((decrypt, c))
+            except BlockingIOError:
+                pass
+            except OSError:
+                loop.close(c)
 
 
 # ---- clients
