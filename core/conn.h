@@ -66,6 +66,7 @@ struct conn_stream {
 	struct list waiting;	  /* in engine.plain_waiting */
 	struct plain_wait *waits; /* read, and to be taken later */
 	uint32_t nwaits;
+	uint64_t born;	    /* wall clock: when it came into view */
 	uint64_t candidate; /* socket that evidence points to */
 	uint64_t wire_time; /* when the last octets read had arrived */
 	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
