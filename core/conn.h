@@ -69,6 +69,7 @@ struct conn_stream {
 	uint32_t writes; /* of Go: how many have been taken */
 	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
 	uint32_t first_len; /* content of the first of them */
+	uint64_t born;	    /* wall clock: when it came into view */
 	uint64_t candidate; /* socket that evidence points to */
 	uint64_t wire_time; /* when the last octets read had arrived */
 	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */

@@ -31,10 +31,12 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 
 	if (!(id & ZC_TLS_STREAM) || !lib || lib > ZC_TLS_GO)
 		return NULL;
-	if (!c)
+	if (!c) {
 		c = engine_conn(e, id);
-	if (!c)
-		return NULL;
+		if (!c)
+			return NULL;
+		c->stream.born = e->now + (uint64_t)e->opt.wall_offset;
+	}
 	conn_touch(&e->conns, c, e->now);
 	if (c->carrier) /* quiet by now, but in use */
 		conn_touch(&e->conns, c->carrier, e->now);

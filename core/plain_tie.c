@@ -32,7 +32,7 @@ int plain_is_private(const struct conn *c)
 uint64_t plain_hash(const struct conn *c, uint64_t connection)
 {
 	if (!c->has_addr || plain_is_private(c))
-		return id_mix(c->cookie, 0);
+		return id_mix(c->cookie, c->stream.born); /* streams are numbered anew by each run */
 	return c->stream.lib ? id_mix(connection, 1) : connection;
 }
 

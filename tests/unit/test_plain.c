@@ -507,6 +507,32 @@ static void test_joined_late(void)
 	feed_end(&f);
 }
 
+/* Streams are numbered from 1 on by each run, on each host. */
+static void test_private_ids(void)
+{
+	struct talker t;
+	uint8_t trace[TRACE_ID_LEN], id[SPAN_ID_LEN];
+
+	for (int run = 0; run < 3; run++) {
+		struct engine_options o = {.wall_offset = run < 2 ? 1000 : 2000};
+
+		feed_begin(&f, &o);
+		t = talker(1, 0);
+		t.flags = 0;
+		say(&t, RX, GET);
+		say(&t, TX, OK);
+		if (run) {
+			ok(!memcmp(trace, span(0)->trace_id, TRACE_ID_LEN) == (run == 1) &&
+				   !memcmp(id, span(0)->span_id, SPAN_ID_LEN) == (run == 1),
+			   run == 1 ? "the same in a replay" : "another in another run");
+		} else {
+			memcpy(trace, span(0)->trace_id, TRACE_ID_LEN);
+			memcpy(id, span(0)->span_id, SPAN_ID_LEN);
+		}
+		feed_end(&f);
+	}
+}
+
 /* A stream that is met with a position, and one whose first octets were lost on the way. */
 static void test_first_lost(void)
 {
@@ -1159,6 +1185,7 @@ int main(void)
 	test_ends_meet();
 	test_client_late();
 	test_joined_late();
+	test_private_ids();
 	test_first_lost();
 	test_began_before();
 	test_tunnel();
