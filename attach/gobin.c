@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include "attach/code.h"
 #include "attach/tlsbin_priv.h"
+#include "attach/tlsentry.h"
 
 #define MAGIC_1_16 0xfffffffau
 #define MAGIC_1_18 0xfffffff0u
@@ -44,9 +45,9 @@ static const uint8_t *pcln_at(const struct pcln *t, uint64_t off, uint64_t n)
 static const uint8_t *find_aligned(const struct elf_part *part, const char *what, size_t len,
 				   size_t align)
 {
-	const uint8_t *p = part->p, *end = part->p + part->n;
+	const uint8_t *p = part->p, *end = p + part->n;
 
-	while (p && (p = memmem(p, (size_t)(end - p), what, len))) {
+	while ((p = memmem(p, (size_t)(end - p), what, len))) {
 		if ((size_t)(p - part->p) % align == 0)
 			return p;
 		p++;
@@ -374,7 +375,7 @@ static int add_function(const struct elf *e, struct tlsbin_find *f, struct tlsbi
 			 tls_names[name].name);
 		return 0;
 	}
-	err = tlsbin_add(e, b, va, tls_names[name].func, 0);
+	err = tlsbin_add(e, b, tlsentry_place(e, va, 1), tls_names[name].func, 0);
 	while (n-- && !err)
 		err = tlsbin_add(e, b, ret[n], tls_names[name].func, 1);
 	return err;

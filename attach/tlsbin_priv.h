@@ -48,6 +48,9 @@ struct tlsbin_work {
 	struct tlsbin_find lib[TLSBIN_MAX + 1]; /* by enum zc_tls_lib */
 };
 
+/* tlsbin_scan of a file that is open. e is not closed; its table of functions may be made. */
+int tlsbin_scan_elf(struct elf *e, const struct tlsbin_given *given, size_t ngiven,
+		    struct tlsbin out[TLSBIN_MAX]);
 /* Adds a point at an address; 0 also when it has one already or the address is not code; -ENOMEM. */
 int tlsbin_add(const struct elf *e, struct tlsbin *b, uint64_t va, int func, int is_return);
 /* Copies "OpenSSL 3.0.19" out of "OpenSSL 3.0.19 27 Jan 2026" at p; 0: not such a text. */

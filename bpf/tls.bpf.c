@@ -557,6 +557,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
 	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
+	struct zc_call *before;
 	struct zc_stream *s;
 
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
@@ -578,6 +579,9 @@ int tls_go_enter(struct pt_regs *ctx)
 	c.stream = GO_1(ctx);
 	c.buf = GO_2(ctx);
 	c.time = bpf_ktime_get_ns();
+	before = bpf_map_lookup_elem(&zc_calls, &key);
+	if (before && before->func == c.func && before->stream == c.stream)
+		return 0; /* the function has grown its stack and begins again */
 	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
 	s = c.func == ZC_TLS_GO_WRITE ? stream_get(key.tgid, c.stream) : 0;
 	if (s)

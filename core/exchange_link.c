@@ -253,9 +253,8 @@ static void set_connection_hash(struct conn *c)
 
 	if (c->id_hash_valid)
 		return;
-	c->id_hash = !c->has_addr || plain_is_private(c) ? id_mix(c->cookie, 0)
-		     : server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
-			      : id_connection(c->laddr, c->lport, c->raddr, c->rport);
+	c->id_hash = plain_hash(c, server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
+					  : id_connection(c->laddr, c->lport, c->raddr, c->rport));
 	c->id_hash_valid = 1;
 }
 
@@ -329,7 +328,7 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 {
 	struct process_names names = { 0 };
 	uint32_t pid = links__peer(x->node);
-	const struct conn *c = x->conn;
+	const struct conn *c = x->conn->carrier ? x->conn->carrier : x->conn;
 	const char *name;
 
 	*out = '\0';

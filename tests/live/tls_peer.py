@@ -6,22 +6,31 @@
   server-together CERT KEY N   the same, but answers when N requests are there, all at once
   server-crossed CERT KEY      memory BIOs by hand: receives of many sockets first, and only then
                                decrypts, in another order; so do its answers
+  server-lagging CERT KEY      the same, each step for what was received in an earlier turn
+  server-handed CERT KEY       one thread receives; four others decrypt for and send to any connection
+  server-proxy CERT KEY CA PORT  forwards over one connection for each of its own, on one event loop
+  server-timed CERT KEY MODE   target.py's sleep, late or drip over TLS
   server-prefork CERT KEY      three children accept; each line lets another one be forked
   client-threads CA PORT CONNECTIONS REQUESTS
   client-asyncio CA PORT CONNECTIONS REQUESTS
+  client-alike CA PORT CONNECTIONS REQUESTS   the same with requests and responses of one size
+  client-churn CA PORT CONNECTIONS REQUESTS   the same, each connection when another one has ended
   client-exec CA PORT CONNECTIONS REQUESTS   executes itself as client-threads when it gets a line
 
 A server tells its port, then which port sent which request; clients wait for a line, then tell what
 they know of each request. A request's query names it and has its client's port.
 """
 import asyncio
+import contextlib
 import os
+import queue
 import random
 import selectors
 import socket
 import sys
 import threading
 
+import target as cleartext
 from target import Handler, Server, tell
 
 LOOPBACK = '127.0.0.1'
@@ -98,6 +107,20 @@ def server_threads(cert, key):
     serve_on(listen(), cert, key)
 
 
+def server_timed(cert, key, mode):
+    ctx = server_context(cert, key)
+
+    def each(listener, fn):
+        def one(s):
+            with contextlib.suppress(OSError):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                fn(ctx.wrap_socket(s, server_side=True))
+        while True:
+            threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+    cleartext.each_in_thread, cleartext.listen = each, lambda *_: listen()
+    getattr(cleartext, 'mode_' + mode)(LOOPBACK, 0)
+
+
 def server_prefork(cert, key):
     listener = listen()
 
@@ -143,6 +166,33 @@ def server_asyncio(cert, key):
     asyncio.run(_asyncio(cert, key, reply))
 
 
+async def _forward(reader, writer, ctx, port):
+    mine, up = writer.get_extra_info('peername')[1], None
+    try:
+        up_reader, up = await asyncio.open_connection(LOOPBACK, port, ssl=ctx, server_hostname='localhost')
+        while True:
+            head = await reader.readuntil(b'\r\n\r\n')
+            target, length = parse(head)
+            up.write(head + await reader.readexactly(length))
+            head = await up_reader.readuntil(b'\r\n\r\n')
+            tell(target=target, port=mine, up=up.get_extra_info('sockname')[1])
+            writer.write(head + await up_reader.readexactly(parse(head)[1]))
+    except (asyncio.IncompleteReadError, OSError):
+        pass
+    for w in filter(None, (up, writer)):
+        w.close()
+
+
+def server_proxy(cert, key, ca, port):
+    async def run():
+        ctx = client_context(ca)
+        server = await asyncio.start_server(lambda r, w: _forward(r, w, ctx, int(port)), LOOPBACK, 0, backlog=512,
+                                            ssl=server_context(cert, key))
+        tell(port=server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+    asyncio.run(run())
+
+
 def server_together(cert, key, n):
     waiting = []
 
@@ -165,6 +215,7 @@ class Crossed:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = ctx.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.shaken, self.buf, self.done = False, b'', False
+        self.inbox, self.lock = [], threading.Lock()
 
     def receive(self):
         try:
@@ -205,34 +256,106 @@ class Crossed:
 
     def send(self):
         data = self.outgoing.read()
-        if data:
-            self.s.setblocking(True)
-            self.s.sendall(data)
-            self.s.setblocking(False)
+        while data:
+            try:
+                data = data[self.s.send(data):]
+            except BlockingIOError:
+                continue
+            except OSError:
+                break
+
+
+class Crossing:
+    """The connections of one loop that does them by hand."""
+
+    def __init__(self, cert, key):
+        self.ctx, self.listener = server_context(cert, key), listen()
+        self.selector, self.conns = selectors.DefaultSelector(), {}
+        self.listener.setblocking(False)
+        self.selector.register(self.listener, selectors.EVENT_READ)
+
+    def ready(self, timeout=None):
+        """Those that have something to receive."""
+        found = [k.fileobj for k, _ in self.selector.select(timeout)]
+        if self.listener in found:
+            found.remove(self.listener)
+            s, _ = self.listener.accept()
+            s.setblocking(False)
+            self.conns[s] = Crossed(s, self.ctx)
+            self.selector.register(s, selectors.EVENT_READ)
+        return [self.conns[s] for s in found]
+
+    def close(self, c):
+        if c.s in self.conns:
+            self.selector.unregister(c.s)
+            self.conns.pop(c.s).s.close()
 
 
 def server_crossed(cert, key):
-    ctx, listener, rng = server_context(cert, key), listen(), random.Random(1)
-    selector, conns = selectors.DefaultSelector(), {}
-    listener.setblocking(False)
-    selector.register(listener, selectors.EVENT_READ)
+    loop, rng = Crossing(cert, key), random.Random(1)
     while True:
-        ready = [k.fileobj for k, _ in selector.select()]
-        if listener in ready:
-            ready.remove(listener)
-            s, _ = listener.accept()
-            s.setblocking(False)
-            conns[s] = Crossed(s, ctx)
-            selector.register(s, selectors.EVENT_READ)
-        batch = [conns[s] for s in ready]
+        batch = loop.ready()
         for step in (Crossed.receive, Crossed.work, Crossed.send):
             rng.shuffle(batch)
             for c in batch:
                 step(c)
         for c in batch:
             if c.done:
-                selector.unregister(c.s)
-                conns.pop(c.s).s.close()
+                loop.close(c)
+
+
+def server_lagging(cert, key):
+    """Receives from one connection, decrypts for the one before it, sends for the one before that."""
+    loop, received, decrypted, turn = Crossing(cert, key), None, None, 0
+    while True:
+        ready = loop.ready(0.001)
+        turn += 1
+        now = ready[turn % len(ready)] if ready else None
+        if now:
+            now.receive()
+        if received:
+            received.work()
+        if decrypted:
+            decrypted.send()
+            if decrypted.done:
+                loop.close(decrypted)
+        received, decrypted = now, received
+
+
+def server_handed(cert, key):
+    loop, jobs = Crossing(cert, key), queue.Queue()
+
+    def decrypt(c):
+        with c.lock:
+            while c.inbox:
+                c.incoming.write(c.inbox.pop(0))
+            c.work()
+        jobs.put((send, c))
+
+    def send(c):
+        with c.lock, contextlib.suppress(OSError):
+            c.send()
+            if c.done:
+                c.s.shutdown(socket.SHUT_RDWR)  # the receiver will see it
+
+    def worker():
+        while True:
+            step, c = jobs.get()
+            step(c)
+    for _ in range(4):
+        threading.Thread(target=worker, daemon=True).start()
+    while True:
+        for c in loop.ready():
+            try:
+                data = c.s.recv(65536, socket.MSG_DONTWAIT)
+                if not data:
+                    raise ConnectionError
+                c.inbox.append(data)
+                jobs.put((decrypt, c))
+            except BlockingIOError:
+                pass
+            except OSError:
+                loop.close(c)
 
 
 # ---- clients
@@ -296,30 +419,53 @@ def client_now(*args):
     client_threads(*args, wait=False)
 
 
-def client_asyncio(ca, port, connections, requests):
-    ctx, shaken = client_context(ca), [0]
+async def _connection(ctx, port, i, requests, draw=plan, opened=None):
+    """One connection's requests; opened: what to wait for when it is there."""
+    rng = random.Random(i)
+    reader, writer = await asyncio.open_connection(LOOPBACK, int(port), ssl=ctx, server_hostname='localhost')
+    local = writer.get_extra_info('sockname')[1]
+    if opened:
+        await opened()
+    for k in range(int(requests)):
+        method, path, n, _ = draw(rng)
+        name = f'a{local}-{k:03}-{i:04}'
+        writer.write(request(method, path, name, local, n))
+        status, length = parse(await reader.readuntil(b'\r\n\r\n'))
+        await reader.readexactly(length)
+        told(method, path, name, local, n, status, length)
+    writer.close()
+    await writer.wait_closed()
 
-    async def run(i, all_there):
-        rng = random.Random(i)
-        reader, writer = await asyncio.open_connection(LOOPBACK, int(port), ssl=ctx, server_hostname='localhost')
-        local = writer.get_extra_info('sockname')[1]
-        shaken[0] += 1
-        if shaken[0] == int(connections):
-            all_there.set()
-        await all_there.wait()  # so that their requests come in bursts
-        for k in range(int(requests)):
-            method, path, n, _ = plan(rng)
-            name = f'a{local}-{k}'
-            writer.write(request(method, path, name, local, n))
-            status, length = parse(await reader.readuntil(b'\r\n\r\n'))
-            await reader.readexactly(length)
-            told(method, path, name, local, n, status, length)
-        writer.close()
-        await writer.wait_closed()
+
+def client_asyncio(ca, port, connections, requests, draw=plan):
+    ctx, shaken = client_context(ca), [0]
 
     async def everyone():
         all_there = asyncio.Event()
-        await asyncio.gather(*[run(i, all_there) for i in range(int(connections))])
+
+        async def opened():  # so that their requests come in bursts
+            shaken[0] += 1
+            if shaken[0] == int(connections):
+                all_there.set()
+            await all_there.wait()
+        await asyncio.gather(*[_connection(ctx, port, i, requests, draw, opened) for i in range(int(connections))])
+    sys.stdin.readline()
+    asyncio.run(everyone())
+
+
+def client_alike(*args):
+    client_asyncio(*args, draw=lambda _: ('GET', '/size/100', 0, 200))
+
+
+def client_churn(ca, port, connections, requests):
+    ctx, numbers = client_context(ca), iter(range(int(connections)))
+
+    async def lane():
+        for i in numbers:
+            await _connection(ctx, port, i, requests)
+
+    async def everyone():
+        await asyncio.gather(*[lane() for _ in range(16)])
     sys.stdin.readline()
     asyncio.run(everyone())
 

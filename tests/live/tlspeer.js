@@ -1,6 +1,7 @@
 // An HTTPS server or client of Node that tells what it knows, one JSON object per line.
 //
 // usage: node tlspeer.js server CERT KEY | node tlspeer.js client CA PORT CONNECTIONS REQUESTS
+//      | node tlspeer.js proxy CERT KEY CA PORT
 'use strict';
 const fs = require('fs');
 const https = require('https');
@@ -34,6 +35,24 @@ function serve(cert, key) {
         r.end(q.method === 'HEAD' ? '' : Buffer.alloc(n, 'n'));
       }
     });
+  });
+  server.keepAliveTimeout = 30000;
+  server.listen(0, '127.0.0.1', () => tell({port: server.address().port}));
+}
+
+// Forwards each request over one of a few connections; tells the ports of both of its sides.
+function proxy(cert, key, ca, port) {
+  const agent = new https.Agent({keepAlive: true, maxSockets: 12, ca: fs.readFileSync(ca)});
+  const options = {cert: fs.readFileSync(cert), key: fs.readFileSync(key)};
+  const server = https.createServer(options, (q, r) => {
+    const {method, url: path, headers} = q;
+    const up = https.request({agent, host: 'localhost', port, family: 4, method, path, headers}, (answer) => {
+      tell({target: path, port: q.socket.remotePort, up: up.socket.localPort});
+      r.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(r);
+    });
+    up.on('error', () => { r.writeHead(502); r.end(); });
+    q.pipe(up);
   });
   server.keepAliveTimeout = 30000;
   server.listen(0, '127.0.0.1', () => tell({port: server.address().port}));
@@ -78,4 +97,4 @@ function load(ca, port, connections, requests) {
   });
 }
 
-(role === 'server' ? serve : load)(...args);
+({server: serve, client: load, proxy})[role](...args);

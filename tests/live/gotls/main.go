@@ -1,6 +1,7 @@
 // An HTTPS server and a client of Go's crypto/tls that tell what they know, one JSON object per line.
 //
 // usage: gotls server CERT KEY | gotls client CA PORT CONNECTIONS REQUESTS http1|http2 1.2|1.3
+// | gotls proxy CERT KEY CA PORT
 package main
 
 import (
@@ -14,6 +15,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -76,6 +79,35 @@ func serve(cert, key string) error {
 	}
 	tell(map[string]int{"port": port(l.Addr().String())})
 	return http.ServeTLS(l, http.HandlerFunc(answer), cert, key)
+}
+
+// What a proxy knows of a request: the ports of both of its sides.
+type forwarded struct {
+	Target string `json:"target"`
+	Port   int    `json:"port"`
+	Up     int    `json:"up"`
+}
+
+// Forwards everything over a few connections of its own.
+func proxy(cert, key, ca, up string) error {
+	pool, err := roots(ca)
+	if err != nil {
+		return err
+	}
+	forward := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "https", Host: "localhost:" + up})
+	forward.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxConnsPerHost: 12,
+		MaxIdleConnsPerHost: 12}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	tell(map[string]int{"port": port(l.Addr().String())})
+	return http.ServeTLS(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := forwarded{r.URL.RequestURI(), port(r.RemoteAddr), 0}
+		forward.ServeHTTP(w, r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+			GotConn: func(i httptrace.GotConnInfo) { f.Up = port(i.Conn.LocalAddr().String()) }})))
+		tell(f)
+	}), cert, key)
 }
 
 // What the client knows of a request.
@@ -165,13 +197,18 @@ func work(c *http.Client, base string, i, requests int, http2 bool) error {
 	return nil
 }
 
-func load(ca, port string, connections, requests int, http2, old bool) error {
+func roots(ca string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(ca)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	return pool, err
+}
+
+func load(ca, port string, connections, requests int, http2, old bool) error {
+	pool, err := roots(ca)
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
 	bufio.NewReader(os.Stdin).ReadString('\n')
 	done := make(chan error)
 	for i := 0; i < connections; i++ {
@@ -189,6 +226,8 @@ func main() {
 	var err error
 	if a := os.Args[1:]; a[0] == "server" {
 		err = serve(a[1], a[2])
+	} else if a[0] == "proxy" {
+		err = proxy(a[1], a[2], a[3], a[4])
 	} else {
 		connections, _ := strconv.Atoi(a[3])
 		requests, _ := strconv.Atoi(a[4])
