@@ -1,7 +1,7 @@
 /*
  * exchange_link.h - between exchanges and the table of links
  *
- * Reads from heads what link.h needs, and holds spans back, for a moment, whose
+ * Reads from heads what link.h needs, and holds spans back, for a few milliseconds at most, whose
  * place in a trace hangs on a call further up of which only the octets were seen yet, not who wrote
  * them.
  */
@@ -11,8 +11,7 @@
 #include "core/exchange.h"
 #include "core/link.h"
 
-/* ns that a span is held at most: on a saturated host a writer may have to wait for a processor */
-#define EXCHANGE_HOLD 250000000ull
+#define EXCHANGE_HOLD 50000000ull /* ns that a span is held at most */
 #define EXCHANGE_MAX_HELD 1024u	  /* spans held at most */
 #define EXCHANGE_PEER_MAX 64
 
