@@ -59,8 +59,7 @@ static int keep_calls(struct pat *p, const struct code_func *f)
 
 int pat_bounds(const struct pat *p, uint64_t va, uint64_t *start, uint64_t *end)
 {
-	return p->e->funcs.n ? elf_func(p->e, va, start, end)
-			     : code_bounds(p->reader, va, start, end);
+	return elf_func(p->e, va, start, end) || code_bounds(p->reader, va, start, end);
 }
 
 int pat_load(struct pat *p, uint64_t start)

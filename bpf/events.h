@@ -142,8 +142,13 @@ struct zc_ev_io {
 	__u32 len;
 	__u8 dir;
 	__u8 pad[7];
+	/*
+	 * Go: the goroutine that reads, or on whose behalf it is written; 0: not known. Not in
+	 * recordings of older versions.
+	 */
+	__u64 goroutine;
 };
-ZC_ASSERT_SIZE(struct zc_ev_io, 48);
+ZC_ASSERT_SIZE(struct zc_ev_io, 56);
 
 /* OWNER: from now on this process reads and writes the connection. */
 struct zc_ev_owner {

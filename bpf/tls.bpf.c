@@ -6,7 +6,7 @@
  * positions, counted here, so that a lost record shows as a gap.
  */
 #include <linux/ptrace.h>
-#include "bpf/calls.h"
+#include "bpf/goroutine.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -564,6 +564,15 @@ int tls_go_enter(struct pt_regs *ctx)
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return go_closed(key.tgid, GO_1(ctx));
+	if (c.func == ZC_GO_ROUNDTRIP) {
+		go_learn(key.tgid, key.who);
+		goroutine_asks(key.tgid, GO_1(ctx), key.who);
+		return 0;
+	}
+	if (c.func == ZC_GO_FLUSH) {
+		goroutine_flushes(key.tgid, GO_1(ctx), key.who);
+		return 0;
+	}
 	if (c.func == ZC_TLS_PUSH && bpf_map_lookup_elem(&zc_calls, &key))
 		return 0; /* a handshake inside a read or a write */
 	go_learn(key.tgid, key.who);

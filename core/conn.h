@@ -23,6 +23,7 @@ struct conn;
 struct io_mark {
 	uint64_t time;
 	uint32_t seq, pid, tid;
+	uint64_t goroutine; /* 0: not known */
 };
 
 /* One direction of a connection. */
@@ -69,8 +70,9 @@ struct conn_stream {
 	uint64_t wire_time; /* when the last octets read had arrived */
 	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
 	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
-	uint8_t agree, against;
-	uint8_t hopeless;   /* evidence contradicts itself */
+	uint8_t agree, against; /* pieces of evidence */
+	uint8_t fact;	    /* its carrier is one */
+	uint8_t hopeless;   /* evidence was wrong */
 	uint8_t watched;    /* its handshake was seen from the beginning */
 	uint8_t fresh;	    /* seen from its first octet */
 	uint8_t anchored;

@@ -76,19 +76,26 @@ static int has_payload(const struct zc_ev *ev)
 	return ev->kind == ZC_EV_SEGMENT || ev->kind == ZC_EV_PLAIN;
 }
 
-/*
- * A kind that has grown since, in its older form of n octets: what it did not have is zero. Returns
- * its size now.
- */
+/* Kinds that have grown since, and by how much. */
+static size_t event_growth(uint16_t kind)
+{
+	switch (kind) {
+	case ZC_EV_NAMES: return sizeof(((struct zc_ev_names *)0)->container_name);
+	case ZC_EV_IO: return sizeof(((struct zc_ev_io *)0)->goroutine);
+	default: return 0;
+	}
+}
+
+/* An event of n octets in its older form becomes one of now: what it did not have is zero. */
 static size_t event_grow(struct zc_ev *ev, size_t n)
 {
-	const size_t before = sizeof(struct zc_ev_names) - sizeof(((struct zc_ev_names *)0)->container_name);
+	size_t more = n >= sizeof(*ev) ? event_growth(ev->kind) : 0;
 
-	if (n != before || ev->kind != ZC_EV_NAMES || ev->size != n)
+	if (!more || ev->size != n || n + more != event_size[ev->kind])
 		return n;
-	memset((uint8_t *)ev + n, 0, sizeof(struct zc_ev_names) - n);
-	ev->size = sizeof(struct zc_ev_names);
-	return sizeof(struct zc_ev_names);
+	memset((uint8_t *)ev + n, 0, more);
+	ev->size = (uint32_t)(n + more);
+	return n + more;
 }
 
 /* Is the event whole, n octets long? Ends its strings, which costs a valid event nothing. */
