@@ -69,6 +69,15 @@ def http2_stripped(t):
 
 
 @test
+def crowded(t):
+    """the same while others want the processors: what was read stays behind what was written before"""
+    for _ in range(os.cpu_count() or 1):
+        t.start([sys.executable, '-c', 'while True: pass'])
+    for http in ('http1', 'http2'):
+        check_pair(t, http, '1.3', STRIP)
+
+
+@test
 def server_alone(t):
     """a Go server with a client that counts octets: heads and content, pipelining, chunked"""
     server = go_server(t, *STRIP)
