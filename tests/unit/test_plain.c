@@ -26,6 +26,8 @@ struct talker {
 	uint16_t flags;
 	uint8_t lib;
 	uint32_t pos[2], pid, wire_seq, lost;
+	uint32_t writes; /* begun before a read, or the number of a write */
+	int busy; /* the thread uses other sockets, too */
 	uint64_t arrived, arrived_last, began; /* how long before the call returned; 0: default */
 	int no_wire; /* no socket was used in this call */
 };
@@ -42,7 +44,7 @@ static void say_part(struct talker *t, int dir, const char *p, uint32_t n, uint3
 	struct zc_ev_plain ev = {
 		.ev = {.conn = t->id, .flags = t->flags}, .sock = t->sock, .pid = t->pid, .tid = t->pid,
 		.seq = t->pos[dir], .orig_len = n, .cap_len = cap, .dir = (__u8)dir, .lib = t->lib,
-		.lost = t->lost, .wire_seq = t->wire_seq,
+		.lost = t->lost, .wire_seq = t->wire_seq, .writes = t->writes,
 		.call_time = f.now - (t->began ? t->began : 2 * FEED_US),
 	};
 
@@ -63,7 +65,9 @@ static void say(struct talker *t, int dir, const char *text)
 
 static void tie(struct talker *t, uint64_t sock, int dir, uint32_t plain, uint32_t wire)
 {
-	feed_tie(&f, (struct zc_ev_tie){.ev = {.conn = t->id}, .sock = sock, .pid = t->pid, .tid = t->pid,
+	uint16_t flags = t->busy ? 0 : ZC_PLAIN_ALONE;
+
+	feed_tie(&f, (struct zc_ev_tie){.ev = {.conn = t->id, .flags = flags}, .sock = sock, .pid = t->pid, .tid = t->pid,
 					.plain_len = plain, .wire_len = wire, .dir = (__u8)dir, .lib = t->lib});
 }
 
@@ -214,7 +218,7 @@ static void test_fact_over_evidence(void)
 
 	feed_begin(&f, NULL);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	a.flags = ZC_PLAIN_BEFORE;
+	a.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	say(&a, RX, GET);
 	say(&a, TX, OK);
 	say(&a, RX, GET);
@@ -237,7 +241,7 @@ static void test_evidence(void)
 
 	feed_begin(&f, NULL);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	say(&t, RX, GET);
 	ok(no_carrier(&t), "one piece of evidence is not enough");
 	say(&t, TX, OK);
@@ -272,7 +276,7 @@ static void test_evidence(void)
 static void test_sizes(void)
 {
 	struct talker t = talker(1, 77);
-	struct zc_ev_plain ev = {.ev = {.conn = ZC_TLS_STREAM | 1, .flags = ZC_PLAIN_BEFORE}, .sock = 77,
+	struct zc_ev_plain ev = {.ev = {.conn = ZC_TLS_STREAM | 1, .flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE}, .sock = 77,
 				 .wire_len = 40, .orig_len = 100, .lib = ZC_TLS_OPENSSL};
 
 	feed_begin(&f, NULL);
@@ -334,7 +338,7 @@ static void test_not_traced(void)
 	struct talker t = talker(1, 500);
 
 	feed_begin(&f, NULL);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	say(&t, RX, GET);
 	say(&t, TX, OK);
 	is_u64(f.nspans, 1, "one piece of evidence of a socket that is not traced");
@@ -355,7 +359,7 @@ static void test_lost_sight(void)
 
 	feed_begin(&f, &o);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	tie(&t, 77, RX, 0, 300);
 	tie(&t, 77, RX, 0, 300);
 	say(&t, RX, GET);
@@ -632,13 +636,11 @@ static void test_tunnel(void)
 static void test_writing(void)
 {
 	struct talker t = talker(1, 77);
-	uint16_t flags = t.flags;
 
 	feed_begin(&f, NULL);
 	open_sock(77, ZC_ROLE_CLIENT, ZC_OPEN_SEQ);
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 1;
 	say(&t, RX, "HTTP/1.1 200 OK\r\nContent-");
-	t.flags = flags;
 	say(&t, RX, "Length: 2\r\n\r\nhi");
 	is_u64(conn_of(t.id)->stream.nwaits, 2, "what is read waits for the write, and what is read next");
 	is_u64(f.nspans, 0, "an answer without a request is none yet");
@@ -647,13 +649,16 @@ static void test_writing(void)
 	ok(f.nspans == 1 && !span(0)->incomplete && span(0)->status == 200, "one exchange, complete");
 	is_str(f.span[0].path, "/a", "of that request");
 
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 2;
 	say(&t, RX, OK);
 	feed_tick(&f, 60 * FEED_MS);
 	is_u64(conn_of(t.id)->stream.nwaits, 1, "it waits");
 	feed_tick(&f, 60 * FEED_MS);
 	ok(!conn_of(t.id)->stream.nwaits && f.nspans == 2, "not for long");
+	say(&t, RX, "HTTP/1.1 204 OK\r\n\r\n");
+	is_u64(conn_of(t.id)->stream.nwaits, 0, "a write that never came is not waited for again");
 
+	t.writes = 3;
 	for (int i = 0; i < 80; i++)
 		say(&t, RX, i % 2 ? "HTTP/1.1 204 OK\r\n\r" : "\n");
 	ok(conn_of(t.id)->stream.nwaits <= 64, "nor in any number");
@@ -665,7 +670,7 @@ static void test_writing(void)
 	feed_begin(&f, NULL);
 	t = talker(1, 77);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 1;
 	say(&t, RX, GET);
 	engine__finish(f.e);
 	ok(f.nspans == 1 && span(0)->incomplete == SPAN_IN_FLIGHT, "at the end of tracing it is taken");
@@ -675,6 +680,46 @@ static void test_writing(void)
 	ok(1, "an engine that is thrown away frees what waits");
 }
 
+/* An answer that was written meanwhile must not push aside the request that it answers. */
+static void test_writing_order(void)
+{
+	struct talker t = talker(1, 77);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	say(&t, RX, GET);
+	t.writes = 1;
+	say(&t, RX, GET_B); /* read after the first answer had begun */
+	is_u64(f.nspans, 0, "the second request waits for the first answer");
+	say(&t, TX, OK);
+	ok(f.nspans == 1 && !conn_of(t.id)->stream.nwaits, "which comes, and both are taken");
+	t.writes = 2;
+	say(&t, TX, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+	ok(f.nspans == 2 && span(0)->status == 200 && span(1)->status == 404, "each with its own answer");
+	is_str(f.span[1].path, "/b", "in order");
+	feed_end(&f);
+}
+
+/* A thread that does with one connection what another's octets are about. */
+static void test_busy_thread(void)
+{
+	struct talker t = talker(1, 0);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	t.flags = 0;
+	t.busy = 1;
+	say(&t, RX, GET);
+	for (int i = 0; i < 10; i++)
+		tie(&t, 77, TX, 100, 122);
+	ok(no_carrier(&t), "lengths that are always the same prove nothing");
+	tie(&t, 77, TX, 1000, 1030);
+	ok(no_carrier(&t), "nor does one that is not exact");
+	tie(&t, 77, TX, 1000, 1022);
+	ok(has_carrier(&t, 77), "different ones, exact to the octet, do");
+	feed_end(&f);
+}
+
 static void test_writing_evicted(void)
 {
 	struct engine_options o = {.max_conns = 2};
@@ -682,7 +727,7 @@ static void test_writing_evicted(void)
 
 	feed_begin(&f, &o);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 1;
 	say(&t, RX, GET);
 	f.now += 20 * FEED_MS;
 	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
@@ -1128,7 +1173,7 @@ static void test_fault(void)
 	hello(TX, rfc8448_server);
 	record(TX, 23, 674);
 	record(RX, 23, 19);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	tie(&t, 77, RX, 0, 300);
 	tie(&t, 77, TX, 0, 300);
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 267);
@@ -1190,6 +1235,8 @@ int main(void)
 	test_began_before();
 	test_tunnel();
 	test_writing();
+	test_writing_order();
+	test_busy_thread();
 	test_writing_evicted();
 	test_times_server();
 	test_times_client();
