@@ -199,6 +199,8 @@ static void test_successor(void)
 	say(&a, RX, GET);
 	say(&b, RX, GET_B);
 	ok(has_carrier(&b, 77) && !conn_of(a.id)->carrier, "a second stream on a socket is its stream now");
+	say_part(&a, TX, "HTTP", 4, 4);
+	ok(has_carrier(&b, 77), "what is still told of the first does not take it back");
 	pass();
 	ok(f.nspans == 1 && span(0)->has_addr && span(0)->error == SPAN_ERR_CLOSED,
 	   "the first has ended; its address was a fact, and stays");
