@@ -915,6 +915,7 @@ static void test_not_http(void)
 /* TLS within TLS: what the outer library carries is ciphertext of an inner one. */
 static void test_nested(void)
 {
+	struct engine_options o = {.max_conns = 2};
 	struct talker t = talker(1, 77);
 	uint8_t buf[1024];
 	size_t n = talk_hex(rfc8448_client, buf);
@@ -929,6 +930,20 @@ static void test_nested(void)
 	close_id(77, 0);
 	pass();
 	ok(f.e->conns.count == 0, "both end");
+	feed_end(&f);
+
+	feed_begin(&f, &o);
+	t = talker(1, 77);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	shake_hands(RX);
+	say_part(&t, RX, (char *)buf, 4, 4);
+	conn_of(t.id)->used = 0; /* the younger one */
+	conn_touch(&f.e->conns, conn_of(t.id), f.now);
+	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	ok(!conn_of(77) && conn_of(t.id)->tls, "an evicted carrier leaves what it knows to its stream");
+	say_part(&t, RX, (char *)buf + 4, (uint32_t)n - 4, (uint32_t)n - 4);
+	ok(conn_of(t.id)->protocol == CONN_TLS && conn_of(t.id)->tls->hs.state == TLS_OPENING,
+	   "which turns out to be TLS itself");
 	feed_end(&f);
 }
 
