@@ -110,8 +110,8 @@ def per_call(observers, none, empty, seconds):
         cost = (1 / statistics.median(o.ratios) - 1) * 1e9 / none
         print(f'{o.name}: {count:.2f} hits of probes a request, {inside:.0f} ns in the program for each; '
               f'a hit costs {cost / max(count, 0.01):.0f} ns of throughput in all')
-    share = (1 / statistics.median(observers[0].ratios) - 1) / (1 / statistics.median(observers[1].ratios) - 1)
-    print(f'of what zctrace -o json costs, empty probes on those two functions are {share:.0%}')
+    times = (1 / statistics.median(observers[0].ratios) - 1) / (1 / statistics.median(observers[1].ratios) - 1)
+    print(f'empty probes at the beginnings and returns of those two functions cost {times:.2f} times what zctrace -o json costs')
 
 
 def measure(work, rounds, seconds):
