@@ -153,7 +153,7 @@ void plain_tie_fact(struct engine *e, struct conn *c, uint64_t sock)
 		return;
 	}
 	s = conn_find(&e->conns, sock);
-	if (!s || s->stream.lib)
+	if (!s || s->stream.lib || (s->plain && list_linked(&c->closing)))
 		return;
 	tie(e, c, s);
 	c->stream.fact = 1;

@@ -203,6 +203,8 @@ static void test_successor(void)
 	say(&a, RX, GET);
 	say(&b, RX, GET_B);
 	ok(has_carrier(&b, 77) && !conn_of(a.id)->carrier, "a second stream on a socket is its stream now");
+	say_part(&a, TX, "HTTP", 4, 4);
+	ok(has_carrier(&b, 77), "what is still told of the first does not take it back");
 	pass();
 	ok(f.nspans == 1 && span(0)->has_addr && span(0)->error == SPAN_ERR_CLOSED,
 	   "the first has ended; its address was a fact, and stays");
@@ -958,6 +960,7 @@ static void test_not_http(void)
 /* TLS within TLS: what the outer library carries is ciphertext of an inner one. */
 static void test_nested(void)
 {
+	struct engine_options o = {.max_conns = 2};
 	struct talker t = talker(1, 77);
 	uint8_t buf[1024];
 	size_t n = talk_hex(rfc8448_client, buf);
@@ -972,6 +975,20 @@ static void test_nested(void)
 	close_id(77, 0);
 	pass();
 	ok(f.e->conns.count == 0, "both end");
+	feed_end(&f);
+
+	feed_begin(&f, &o);
+	t = talker(1, 77);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	shake_hands(RX);
+	say_part(&t, RX, (char *)buf, 4, 4);
+	conn_of(t.id)->used = 0; /* the younger one */
+	conn_touch(&f.e->conns, conn_of(t.id), f.now);
+	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	ok(!conn_of(77) && conn_of(t.id)->tls, "an evicted carrier leaves what it knows to its stream");
+	say_part(&t, RX, (char *)buf + 4, (uint32_t)n - 4, (uint32_t)n - 4);
+	ok(conn_of(t.id)->protocol == CONN_TLS && conn_of(t.id)->tls->hs.state == TLS_OPENING,
+	   "which turns out to be TLS itself");
 	feed_end(&f);
 }
 
