@@ -30,7 +30,7 @@ LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
 TLSBIN_SRCS := $(addprefix attach/,elf.c code.c codefunc.c gobin.c tlsbin.c tlsnames.c \
-	tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c maps.c)
+	tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c maps.c)
 PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
@@ -116,7 +116,9 @@ scripts = $(foreach t,$(1),$(t) $(SEP))
 CHECK_UNIT = $(call scripts,tests/lint/includes.py $(unit_o) $(unit_asan)) $(corpora)
 CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py tests/tui/test_*.py))
 CHECK_LIVE = $(call scripts,$(wildcard tests/live/test_*.py))
-built_for_check := zctrace $(B)/asan/zctrace $(unit_o) $(unit_asan) $(fuzz_asan)
+# what tests/live/test_tlsbin.py asks
+scanners := $(B)/o/tlsbin/scan $(B)/asan/tlsbin/scan
+built_for_check := zctrace $(B)/asan/zctrace $(scanners) $(unit_o) $(unit_asan) $(fuzz_asan)
 
 check-run: $(built_for_check)
 	$(Q)tests/run $(CHECK_UNIT) $(CHECK_CLI) $(CHECK_LIVE)
@@ -124,13 +126,14 @@ check-unit: $(unit_o) $(unit_asan) $(fuzz_asan)
 	$(Q)tests/run $(CHECK_UNIT)
 check-cli: zctrace $(B)/asan/zctrace
 	$(Q)tests/run $(CHECK_CLI)
-check-live: zctrace $(B)/asan/zctrace
+check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
 bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
-		$(B)/tests/bench/empty.bpf.o
+		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
 	$(Q)tests/bench/bench.py
 	$(Q)tests/bench/bench_h2.py
+	$(Q)tests/bench/bench_tls.py
 
 $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 	$(call say,LD,$@)

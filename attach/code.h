@@ -65,5 +65,11 @@ struct code_reader; /* a decoder that is made once for many functions */
 struct code_reader *code_reader_new(const struct elf *e);
 void code_reader_free(struct code_reader *r);
 int code_read(struct code_reader *r, uint64_t start, uint64_t end, struct code_func *f);
+/*
+ * The function that va is in, of code that has no unwind table: linkers fill the room between
+ * functions, which begin at multiples of 16, with INT3. One that ends where the next begins is told
+ * from it by the next one's saving of registers after a return or jump. 0: not told.
+ */
+int code_bounds(struct code_reader *r, uint64_t va, uint64_t *start, uint64_t *end);
 
 #endif

@@ -14,6 +14,8 @@
 
 #define MAX_FUNC (64u << 10)
 #define MAX_PROLOGUE 40
+#define MAX_STARTS 8	    /* places that may be a function's beginning */
+#define MAX_INSNS (1u << 20) /* in all: a hostile file must not take for ever; Envoy takes 20,000 */
 #define REGS (CODE_ARGS + 6) /* and rbx, rbp, r12 to r15, which calls preserve */
 #define PRESERVED (((1u << REGS) - 1) & ~((1u << CODE_ARGS) - 1))
 
@@ -21,6 +23,7 @@ struct code_reader {
 	const struct elf *e;
 	csh cs;
 	cs_insn *insn, *ahead; /* the pass, and the one that follows a jump */
+	unsigned insns;
 };
 
 struct state {
@@ -104,6 +107,12 @@ static int in_group(const cs_insn *insn, unsigned group)
 		if (insn->detail->groups[i] == group)
 			return 1;
 	return 0;
+}
+
+/* The next instruction, unless too many have been read. */
+static int decode(struct code_reader *r, const uint8_t **p, size_t *left, uint64_t *va, cs_insn *insn)
+{
+	return r->insns++ < MAX_INSNS && cs_disasm_iter(r->cs, p, left, va, insn);
 }
 
 /* ---- the state */
@@ -230,7 +239,7 @@ static int follow(struct code_reader *r, struct code_func *f, uint64_t va, struc
 	struct elf_part code = elf_rest(r->e, va);
 	const uint8_t *p = code.p;
 
-	for (int i = 0; i < CODE_FOLLOW && cs_disasm_iter(r->cs, &p, &code.n, &va, r->ahead); i++) {
+	for (int i = 0; i < CODE_FOLLOW && decode(r, &p, &code.n, &va, r->ahead); i++) {
 		if (r->ahead->id == X86_INS_CALL)
 			return add_call(f, r->ahead, &s);
 		if (in_group(r->ahead, CS_GRP_JUMP) || in_group(r->ahead, CS_GRP_RET))
@@ -319,7 +328,7 @@ int code_read(struct code_reader *r, uint64_t start, uint64_t end, struct code_f
 	if (end <= start || end - start > code.n || end - start > MAX_FUNC)
 		return -1;
 	left = end - start;
-	while (cs_disasm_iter(r->cs, &p, &left, &va, r->insn)) {
+	while (decode(r, &p, &left, &va, r->insn)) {
 		if (saved >= 0 && n++ < MAX_PROLOGUE)
 			saved = check_saved(r, saved);
 		if (on_instruction(r, f, &s))
@@ -327,4 +336,72 @@ int code_read(struct code_reader *r, uint64_t start, uint64_t end, struct code_f
 	}
 	f->is_entry = saved >= 0;
 	return left ? -1 : 0;
+}
+
+/* ---- functions without an unwind table */
+
+static int is_terminator(unsigned id)
+{
+	return id == X86_INS_RET || id == X86_INS_JMP;
+}
+
+static int is_prologue(const cs_insn *insn)
+{
+	const cs_x86_op *op = &insn->detail->x86.operands[0];
+
+	return insn->id == X86_INS_ENDBR64 ||
+	       (insn->id == X86_INS_PUSH && op->type == X86_OP_REG && saved_of(op->reg));
+}
+
+/*
+ * Decodes from a presumed start until the function that va is in ends. 1: it has been found, and va
+ * is in one of its instructions.
+ */
+static int bounds_from(struct code_reader *r, uint64_t from, uint64_t va, uint64_t *start,
+		       uint64_t *end)
+{
+	struct elf_part code = elf_rest(r->e, from);
+	const uint8_t *p = code.p;
+	unsigned last = 0;
+	int met = 0;
+
+	*start = from;
+	while (decode(r, &p, &code.n, &from, r->insn)) {
+		uint64_t at = r->insn->address;
+
+		if (at - *start > MAX_FUNC)
+			return 0;
+		*end = at;
+		if (r->insn->id == X86_INS_INT3)
+			return met;
+		if (at % 16 == 0 && is_terminator(last) && is_prologue(r->insn)) {
+			if (met)
+				return 1;
+			*start = at;
+		}
+		met |= va - at < r->insn->size;
+		if (at > va && !met)
+			return 0;
+		last = r->insn->id;
+	}
+	return 0;
+}
+
+int code_bounds(struct code_reader *r, uint64_t va, uint64_t *start, uint64_t *end)
+{
+	uint64_t from = va & ~15ull;
+	const uint8_t *before;
+	int tried = 0;
+
+	for (; va - from < MAX_FUNC && tried < MAX_STARTS; from -= 16) {
+		before = elf_va(r->e, from - 1, 1);
+		if (!before)
+			return 0;
+		if (*before != 0xcc)
+			continue;
+		if (bounds_from(r, from, va, start, end))
+			return 1;
+		tried++;
+	}
+	return 0;
 }

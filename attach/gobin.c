@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include "attach/code.h"
 #include "attach/tlsbin_priv.h"
+#include "attach/tlsentry.h"
 
 #define MAGIC_1_16 0xfffffffau
 #define MAGIC_1_18 0xfffffff0u
@@ -44,9 +45,9 @@ static const uint8_t *pcln_at(const struct pcln *t, uint64_t off, uint64_t n)
 static const uint8_t *find_aligned(const struct elf_part *part, const char *what, size_t len,
 				   size_t align)
 {
-	const uint8_t *p = part->p, *end = part->p + part->n;
+	const uint8_t *p = part->p, *end = p + part->n;
 
-	while (p && (p = memmem(p, (size_t)(end - p), what, len))) {
+	while ((p = memmem(p, (size_t)(end - p), what, len))) {
 		if ((size_t)(p - part->p) % align == 0)
 			return p;
 		p++;
@@ -91,11 +92,11 @@ static void read_version(const struct elf *e, char out[48])
 	struct elf_part s = buildinfo_part(e), v = {0};
 	size_t n = 0;
 
-	if (s.n < 34 || memcmp(s.p, BUILDINFO, sizeof(BUILDINFO) - 1))
+	if (s.n < 32 || memcmp(s.p, BUILDINFO, sizeof(BUILDINFO) - 1))
 		return;
 	if (!(s.p[15] & INLINE_STRINGS))
 		v = version_by_pointer(e, &s);
-	else if (s.p[32] < 0x80 && s.p[32] <= s.n - 33)
+	else if (s.n > 32 && s.p[32] < 0x80 && s.p[32] <= s.n - 33)
 		v = (struct elf_part){s.p + 33, s.p[32], 0};
 	while (v.p && n < v.n && n < 47 && v.p[n] > ' ' && v.p[n] < 0x7f)
 		n++;
@@ -220,7 +221,10 @@ static int pcln_init(const struct elf *e, struct pcln *t, struct elf_part part)
 	return 1;
 }
 
-/* Section headers may be stripped as well: then any header that makes sense. */
+/*
+ * Section headers may be stripped as well, and other linkers put the table of a PIE into .data.rel.ro:
+ * then any header that makes sense.
+ */
 static int pcln_search(const struct elf *e, struct pcln *t, const struct elf_part *seg)
 {
 	for (size_t i = (8 - seg->va % 8) % 8; seg->p && i + 72 <= seg->n; i += 8) {
@@ -239,7 +243,9 @@ static int pcln_find(const struct elf *e, struct pcln *t)
 
 	if (s.p)
 		return pcln_init(e, t, s);
-	for (size_t i = 0; i < e->nsegs && !e->shnum; i++) {
+	if (e->shnum && !elf_section(e, ".go.buildinfo").p)
+		return 0;
+	for (size_t i = 0; i < e->nsegs; i++) {
 		s = elf_segment(e, i);
 		if (!(e->seg[i].flags & PF_X) && pcln_search(e, t, &s))
 			return 1;
@@ -286,14 +292,14 @@ static void find_names(const struct pcln *t, struct tlsbin_find *f)
 	uint64_t at[TLS_NAMES];
 	int wanted = 0;
 
-	for (int n = GO_READ; n <= GO_CLOSE; n++) {
+	for (int n = GO_READ; n <= GO_FLUSH; n++) {
 		at[n] = f->va[n] ? UINT64_MAX : pcln_find_name(t, tls_names[n].name);
 		wanted += at[n] != UINT64_MAX;
 	}
 	for (uint64_t i = 0; i < t->nfuncs && wanted; i++) {
 		uint64_t name = pcln_name(t, i);
 
-		for (int n = GO_READ; n <= GO_CLOSE && name != UINT64_MAX; n++)
+		for (int n = GO_READ; n <= GO_FLUSH && name != UINT64_MAX; n++)
 			if (at[n] == name && !f->va[n]) {
 				f->va[n] = pcln_entry(t, i);
 				f->how = f->how ? f->how : "gopclntab";
@@ -306,7 +312,7 @@ static void find_names(const struct pcln *t, struct tlsbin_find *f)
 static void find_sizes(const struct pcln *t, struct tlsbin_find *f)
 {
 	for (uint64_t i = 0; i < t->nfuncs; i++)
-		for (int n = GO_READ; n <= GO_CLOSE; n++)
+		for (int n = GO_READ; n <= GO_FLUSH; n++)
 			if (f->va[n] && !f->size[n] && pcln_entry(t, i) == f->va[n])
 				f->size[n] = pcln_entry(t, i + 1) - f->va[n];
 }
@@ -369,7 +375,7 @@ static int add_function(const struct elf *e, struct tlsbin_find *f, struct tlsbi
 			 tls_names[name].name);
 		return 0;
 	}
-	err = tlsbin_add(e, b, va, tls_names[name].func, 0);
+	err = tlsbin_add(e, b, tlsentry_place(e, va, 1), tls_names[name].func, 0);
 	while (n-- && !err)
 		err = tlsbin_add(e, b, ret[n], tls_names[name].func, 1);
 	return err;
@@ -379,10 +385,11 @@ int gobin_points(const struct elf *e, struct tlsbin_find *f, struct tlsbin *b)
 {
 	int err = 0;
 
-	for (int n = GO_READ; n <= GO_WRITE && !err; n++)
+	for (int n = GO_READ; n <= GO_HANDSHAKE && !err; n++)
 		if (f->va[n])
 			err = add_function(e, f, b, n);
-	if (!err && f->va[GO_CLOSE])
-		err = tlsbin_add(e, b, f->va[GO_CLOSE], ZC_TLS_FREE, 0);
+	for (int n = GO_CLOSE; n <= GO_FLUSH && !err; n++) /* of interest when they begin */
+		if (f->va[n])
+			err = tlsbin_add(e, b, f->va[n], tls_names[n].func, 0);
 	return err;
 }

@@ -120,6 +120,11 @@ static uint64_t capabilities(void)
 	return caps;
 }
 
+int hostcheck_may_look(void)
+{
+	return (capabilities() & SYS_PTRACE) != 0;
+}
+
 static void list_capabilities(char *out, size_t size, uint64_t caps)
 {
 	static const struct {

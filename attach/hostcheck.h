@@ -27,6 +27,9 @@ struct check {
 /* Kernel, BTF, lockdown, capabilities, control groups, namespaces, settings, in this order. */
 void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx);
 
+/* Is CAP_SYS_PTRACE held, with which processes of others may be looked at? */
+int hostcheck_may_look(void);
+
 /* The probes of the skb backend: loaded, attached, detached. */
 void hostcheck_skb(struct check *c);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "attach/code.h"
+#include "attach/tlsentry.h"
 #include "attach/tlspattern.h"
 
 #define MAX_VERSION_REFS 32
@@ -46,7 +47,7 @@ static int add_named(const struct elf *e, const struct tlsbin_find *f, struct tl
 
 	for (int n = 0; n < TLS_NAMES && !err; n++)
 		if (f->va[n] && tls_names[n].func && !(n == SSL_ERR_SET && f->va[SSL_ERR_VSET]))
-			err = tlsbin_add(e, b, f->va[n], tls_names[n].func, 0);
+			err = tlsbin_add(e, b, tlsentry_place(e, f->va[n], 0), tls_names[n].func, 0);
 	return err;
 }
 
@@ -207,11 +208,25 @@ static void find_symbols(struct tlsbin_work *w)
 		t.len[n] = tls_names[n].internal && tls_names[n].func ? 0
 								      : strlen(tls_names[n].name);
 	elf_symbols(w->e, on_symbol, &t);
+	/* libcrypto alone makes sense as a shared library only, which others use */
+	if (!t.va[SSL_READ] && !t.va[SSL_WRITE])
+		t.va[SSL_ERR_VSET] = t.va[SSL_ERR_SET] = t.va[SSL_ERR_PUT] = 0;
 	for (int family = FAMILY_SSL; family <= FAMILY_GO; family++)
 		take(w, family, t.va, t.size, "symbols");
 }
 
 /* ---- given by the user */
+
+/* What was missing may have been given. */
+static void check_missing(struct tlsbin_find *f, int family)
+{
+	int reads = f->va[SSL_READ] || f->va[SSL_READ_INTERNAL] || f->va[SSL_READ_EX];
+	int writes = f->va[SSL_WRITE] || f->va[SSL_WRITE_INTERNAL] || f->va[SSL_WRITE_INTERNAL2] ||
+		     f->va[SSL_WRITE_EX];
+
+	if (family == FAMILY_SSL && reads && writes && f->va[SSL_FREE])
+		*f->missing = 0;
+}
 
 static int apply_given(struct tlsbin_work *w, const struct tlsbin_given *g)
 {
@@ -227,7 +242,7 @@ static int apply_given(struct tlsbin_work *w, const struct tlsbin_given *g)
 	if (!elf_code(w->e, g->addr, &off)) {
 		f->how = f->how ? f->how : "given";
 		snprintf(f->missing, sizeof(f->missing),
-			 "--tls-symbol %s: 0x%llx is not in an executable segment", tls_names[name].name,
+			 "--tls-symbol %s: 0x%llx is not in an executable segment", g->func,
 			 (unsigned long long)g->addr);
 		return 0;
 	}
@@ -236,6 +251,7 @@ static int apply_given(struct tlsbin_work *w, const struct tlsbin_given *g)
 	f->size[name] = 0;
 	if (name == SSL_ERR_SET)
 		f->va[SSL_ERR_VSET] = 0;
+	check_missing(f, tls_names[name].family);
 	return 0;
 }
 
@@ -246,6 +262,8 @@ static int make_points(struct tlsbin_work *w, int lib, struct tlsbin *b)
 	struct tlsbin_find *f = &w->lib[lib];
 	int err;
 
+	if (lib == ZC_TLS_OPENSSL)
+		tlsentry_inner(w->e, f);
 	*b = (struct tlsbin){.lib = (uint8_t)lib, .how = f->how};
 	err = lib == ZC_TLS_GO ? gobin_points(w->e, f, b) : add_named(w->e, f, b);
 	memcpy(b->version, f->version, sizeof(b->version));
@@ -256,21 +274,22 @@ static int make_points(struct tlsbin_work *w, int lib, struct tlsbin *b)
 	return err;
 }
 
-static int scan(struct tlsbin_work *w, const struct tlsbin_given *given, size_t ngiven,
-		struct tlsbin out[TLSBIN_MAX])
+int tlsbin_scan_elf(struct elf *e, const struct tlsbin_given *given, size_t ngiven,
+		    struct tlsbin out[TLSBIN_MAX])
 {
+	struct tlsbin_work w = {.e = e};
 	int n = 0, err = 0;
 
-	find_dynamic(w);
-	find_symbols(w);
-	tlspattern_find(w->e, w->lib);
+	find_dynamic(&w);
+	find_symbols(&w);
+	tlspattern_find(e, w.lib);
 	for (size_t i = 0; i < ngiven && !err; i++)
-		err = apply_given(w, &given[i]);
-	gobin_find(w->e, &w->lib[ZC_TLS_GO]);
-	find_versions(w->e, w);
+		err = apply_given(&w, &given[i]);
+	gobin_find(e, &w.lib[ZC_TLS_GO]);
+	find_versions(e, &w);
 	for (int lib = 1; lib <= TLSBIN_MAX && !err; lib++)
-		if (w->lib[lib].how)
-			err = make_points(w, lib, &out[n++]);
+		if (w.lib[lib].how)
+			err = make_points(&w, lib, &out[n++]);
 	while (err && n)
 		tlsbin_free(&out[--n]);
 	return err ? err : n;
@@ -279,14 +298,12 @@ static int scan(struct tlsbin_work *w, const struct tlsbin_given *given, size_t 
 int tlsbin_scan(int fd, int is_exe, const struct tlsbin_given *given, size_t ngiven,
 		struct tlsbin out[TLSBIN_MAX])
 {
-	struct tlsbin_work w = {0};
 	struct elf e;
 	int n = elf_open(&e, fd);
 
 	if (n)
 		return n == -ENOTSUP ? 0 : n;
-	w.e = &e;
-	n = scan(&w, given, is_exe ? ngiven : 0, out);
+	n = tlsbin_scan_elf(&e, given, is_exe ? ngiven : 0, out);
 	elf_close(&e);
 	return n;
 }

@@ -17,7 +17,7 @@ enum tls_name {
 	SSL_WRITE_INTERNAL2, SSL_SENDFILE, SSL_FREE, SSL_DO_HANDSHAKE, SSL_CONNECT, SSL_ACCEPT,
 	SSL_ERR_VSET, SSL_ERR_SET, SSL_ERR_PUT,
 	GNUTLS_RECV, GNUTLS_RECV_SEQ, GNUTLS_SEND, GNUTLS_SEND2, GNUTLS_DEINIT, GNUTLS_HANDSHAKE,
-	GO_READ, GO_WRITE, GO_CLOSE,
+	GO_READ, GO_WRITE, GO_HANDSHAKE, GO_CLOSE, GO_ROUNDTRIP, GO_FLUSH,
 	MARK_BORINGSSL, MARK_BORINGSSL2, MARK_BORINGSSL3, MARK_VERSION, MARK_VERSION_GNUTLS,
 	TLS_NAMES
 };
@@ -48,6 +48,9 @@ struct tlsbin_work {
 	struct tlsbin_find lib[TLSBIN_MAX + 1]; /* by enum zc_tls_lib */
 };
 
+/* tlsbin_scan of a file that is open. e is not closed; its table of functions may be made. */
+int tlsbin_scan_elf(struct elf *e, const struct tlsbin_given *given, size_t ngiven,
+		    struct tlsbin out[TLSBIN_MAX]);
 /* Adds a point at an address; 0 also when it has one already or the address is not code; -ENOMEM. */
 int tlsbin_add(const struct elf *e, struct tlsbin *b, uint64_t va, int func, int is_return);
 /* Copies "OpenSSL 3.0.19" out of "OpenSSL 3.0.19 27 Jan 2026" at p; 0: not such a text. */

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include "attach/tlspattern.h"
 
-#define FILE_SUFFIX "ssl/ssl_lib.c" /* and another c: BoringSSL */
+/* with an s for the first octet, without which this program is not taken for one of them;
+   and another c: BoringSSL */
+#define FILE_SUFFIX "?sl/ssl_lib.c"
 #define MAX_REFS 4096
-#define MIN_CODE (64u << 10) /* no TLS library is as small */
+#define MIN_CODE (4u << 10) /* no TLS library is as small; files of data are */
 
 int pat_is_file(const struct pat *p, uint64_t va)
 {
@@ -57,6 +59,11 @@ static int keep_calls(struct pat *p, const struct code_func *f)
 	return (int)p->nfuncs++;
 }
 
+int pat_bounds(const struct pat *p, uint64_t va, uint64_t *start, uint64_t *end)
+{
+	return elf_func(p->e, va, start, end) || code_bounds(p->reader, va, start, end);
+}
+
 int pat_load(struct pat *p, uint64_t start)
 {
 	struct code_func f = {.call = p->one};
@@ -65,7 +72,7 @@ int pat_load(struct pat *p, uint64_t start)
 	for (size_t i = 0; i < p->nfuncs; i++)
 		if (p->func[i].start == start)
 			return (int)i;
-	if (p->nfuncs == PAT_MAX_FUNCS || !elf_func(p->e, start, &begin, &end) || begin != start ||
+	if (p->nfuncs == PAT_MAX_FUNCS || !pat_bounds(p, start, &begin, &end) || begin != start ||
 	    code_read(p->reader, start, end, &f))
 		return -1;
 	return keep_calls(p, &f);
@@ -79,7 +86,7 @@ static size_t load_all(struct pat *p)
 	uint64_t start, end;
 
 	for (size_t i = 0; i < n; i++)
-		if (elf_func(p->e, ref[i].va, &start, &end))
+		if (pat_bounds(p, ref[i].va, &start, &end))
 			pat_load(p, start);
 	p->nsource = p->nfuncs;
 	free(ref);
@@ -110,10 +117,15 @@ static uint64_t string_start(const struct elf_part *s, const uint8_t *p)
 /* Fills both: [0] of OpenSSL, [1] of BoringSSL. */
 static void find_files(const struct elf_part *s, struct pat *pat[2])
 {
-	size_t len = sizeof(FILE_SUFFIX) - 1;
-	const uint8_t *p = s->p, *end = s->p + s->n;
+	char suffix[] = FILE_SUFFIX;
+	size_t len = sizeof(suffix) - 1;
+	const uint8_t *p = s->p, *end;
 
-	while (p && (p = memmem(p, (size_t)(end - p), FILE_SUFFIX, len)) &&
+	suffix[0] = 's';
+	if (!p)
+		return;
+	end = p + s->n;
+	while ((p = memmem(p, (size_t)(end - p), suffix, len)) &&
 	       (size_t)(end - p) > len + 1) {
 		struct pat *to = !p[len]			   ? pat[0]
 				 : p[len] == 'c' && !p[len + 1] ? pat[1]

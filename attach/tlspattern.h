@@ -9,10 +9,10 @@
  *   OpenSSL 3    ERR_set_debug("…ssl/ssl_lib.c", line, "SSL_read"), ERR_set_error(20, reason, …)
  *
  * Here the functions that have the file's name as an operand are found (by a raw search for LEA and by
- * the unwind table) and read; a site is a call with these arguments, whatever the compiler made of
- * the rest. tlspattern_boringssl.c and tlspattern_openssl.c recognise functions by their sites, by
- * the order of lines, which is that of the source, and by who calls whom. An answer that is not
- * unique is none.
+ * the unwind table, or the room between functions where there is none) and read; a site is a call
+ * with these arguments, whatever the compiler made of the rest. tlspattern_boringssl.c and
+ * tlspattern_openssl.c recognise functions by their sites, by the order of lines, which is that of
+ * the source, and by who calls whom. An answer that is not unique is none.
  */
 #ifndef ZC_ATTACH_TLSPATTERN_H
 #define ZC_ATTACH_TLSPATTERN_H
@@ -43,6 +43,8 @@ struct pat {
 };
 
 int pat_is_file(const struct pat *p, uint64_t va);
+/* The function that va is in, by the unwind table or, if it is not in there, by its code. */
+int pat_bounds(const struct pat *p, uint64_t va, uint64_t *start, uint64_t *end);
 /* The function that begins there, read if it has not been; -1: none, or it cannot be read. */
 int pat_load(struct pat *p, uint64_t start);
 static inline const struct code_call *pat_call(const struct pat *p, const struct pat_func *f, size_t i)

@@ -45,6 +45,14 @@ char *tls_title(int lib, const char *version, char *buf)
 	return buf;
 }
 
+const char *tls_how(const char *how)
+{
+	return !strcmp(how, "gopclntab") ? "Go's table of functions" :
+	       !strcmp(how, "pattern")	 ? "a pattern" :
+	       !strcmp(how, "given")	 ? "the addresses given" :
+					   how;
+}
+
 /* Libraries that go by their file's name, up to version and suffix. */
 static const char *blind_library(const char *path)
 {

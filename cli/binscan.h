@@ -34,4 +34,7 @@ const char *tls_library_name(int lib);
 /* "openssl 3.0.19", "go1.26.8"; version may be "". Returns buf, which has TLS_TITLE_MAX octets. */
 char *tls_title(int lib, const char *version, char *buf);
 
+/* `how` of struct tlsbin, so that it fits behind "hooked by". */
+const char *tls_how(const char *how);
+
 #endif

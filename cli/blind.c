@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach/hostcheck.h"
+
 #define UNIX_ACCEPTING 0x10000u /* flag of a listening socket in /proc/net/unix */
 
 struct telling {
@@ -75,12 +77,16 @@ void unseen_sockets_find(const struct proc_info *p, struct unseen_sockets *out)
 
 static void tell_hidden(const struct telling *t, const struct proc_info *p)
 {
-	if (p->hidden)
+	if (p->hidden && hostcheck_may_look())
+		tell(t, "libraries and sockets of the process", "",
+		     "its memory map and its open files may not be looked at, even with CAP_SYS_PTRACE: it has "
+		     "capabilities that we have not, or a security module guards it");
+	else if (p->hidden)
 		tell(t, "libraries and sockets of the process", "run as root, or give CAP_SYS_PTRACE",
 		     "its memory map and its open files may not be looked at");
 	else if (p->unread)
 		tell(t, "TLS in some files", "run as root, or give CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE",
-		     "%u files that it has mapped may not be opened", p->unread);
+		     "files that it has mapped may not be opened (%u)", p->unread);
 }
 
 /* "why; remedy" in one line becomes both. */
@@ -91,7 +97,7 @@ static void tell_missing(const struct telling *t, const struct proc_tls *l)
 
 	if (!l->tls->missing[0])
 		return;
-	snprintf(what, sizeof(what), "TLS by %s in %.100s", tls_title(l->tls->lib, l->tls->version, title), l->path);
+	snprintf(what, sizeof(what), "TLS by %s in %.100s", tls_title(l->tls->lib, l->version, title), l->path);
 	tell(t, what, semicolon ? semicolon + 2 : "", "%.*s",
 	     semicolon ? (int)(semicolon - l->tls->missing) : 160, l->tls->missing);
 }

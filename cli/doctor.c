@@ -161,15 +161,23 @@ static void check_host(struct doctor *d)
 
 /* ---- processes */
 
+/* Kernel threads, and what has ended, are of interest only if asked for by their number. */
+static int is_worth_it(const struct doctor *d, const struct proc_info *p)
+{
+	return p->has_code || p->hidden || d->o->npids;
+}
+
 static int check_process(struct doctor *d, uint32_t pid)
 {
 	struct proc_info p;
 	int err = proc_info_read(&p, pid, d->scan, 1);
 
-	if (!err && d->o->output == OUTPUT_JSON)
-		doctor_process_json(&d->out, &p, &d->inv);
-	else if (!err)
-		doctor_process_text(&d->out, &p, &d->inv);
+	if (!err && is_worth_it(d, &p)) {
+		if (d->o->output == OUTPUT_JSON)
+			doctor_process_json(&d->out, &p, &d->inv);
+		else
+			doctor_process_text(&d->out, &p, &d->inv);
+	}
 	proc_info_release(&p);
 	return err == -ENOMEM ? err : 0;
 }

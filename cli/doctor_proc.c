@@ -82,6 +82,8 @@ static void print_head(struct report *r, const struct proc_info *p)
 
 static void print_exe(struct report *r, const struct proc_info *p)
 {
+	if (!p->has_code && !p->hidden)
+		line(r, "exe", "none: a kernel thread, or a process that has ended");
 	if (*p->exe)
 		line(r, "exe", "%s%s%s%s%s", p->exe, p->exe_deleted ? " (deleted since)" : "",
 		     p->traits.is_static ? ", statically linked" : "",
@@ -118,10 +120,11 @@ static void print_tls(struct report *r, const struct proc_info *p)
 		const char *gone = t->deleted ? " (deleted since, but still mapped)" : "";
 
 		if (t->tls->npoints)
-			line(r, "tls", "%s, hooked by %s at %zu points, in %s%s", tls_title(t->tls->lib, t->tls->version, title),
-			     t->tls->how, t->tls->npoints, t->path, gone);
+			line(r, "tls", "%s, hooked by %s (%zu point%s), in %s%s",
+			     tls_title(t->tls->lib, t->version, title), tls_how(t->tls->how),
+			     t->tls->npoints, t->tls->npoints == 1 ? "" : "s", t->path, gone);
 		else
-			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls->lib, t->tls->version, title), t->path, gone);
+			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls->lib, t->version, title), t->path, gone);
 	}
 	if (!p->ntls && !p->hidden)
 		line(r, "tls", "no library that can be hooked");
@@ -212,8 +215,8 @@ static void put_tls(struct json *j, const struct proc_tls *t)
 	json_comma(j);
 	json_open(j, '{');
 	json_cstr(j, "library", tls_library_name(t->tls->lib));
-	if (t->tls->version[0])
-		json_cstr(j, "version", t->tls->version);
+	if (t->version[0])
+		json_cstr(j, "version", t->version);
 	json_cstr(j, "file", t->path);
 	json_key(j, "deleted");
 	put_bool(j, t->deleted);

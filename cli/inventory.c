@@ -30,22 +30,26 @@ int each_open_file(uint32_t pid, void (*fn)(void *ctx, const char *target), void
 {
 	char path[64], target[256];
 	struct dirent *d;
+	int err = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? -ESRCH : -errno;
-	while ((d = readdir(dir))) {
+	/* of a process with more capabilities, the files are listed, but not told */
+	while (!err && (d = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), d->d_name, target, sizeof(target) - 1);
 
-		if (n <= 0)
-			continue;
-		target[n] = '\0';
-		fn(ctx, target);
+		if (n > 0) {
+			target[n] = '\0';
+			fn(ctx, target);
+		} else if (n < 0 && (errno == EACCES || errno == EPERM)) {
+			err = -EACCES;
+		}
 	}
 	closedir(dir);
-	return 0;
+	return err;
 }
 
 uint64_t socket_inode(const char *target)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/hostcheck.h"
 #include "cli/blind.h"
 #include "cli/guess.h"
 #include "cli/inventory.h"
@@ -124,11 +125,13 @@ static enum report_style describe_tls(const struct proc_info *p, char *out, size
 	char title[TLS_TITLE_MAX];
 
 	if (t && t->tls->npoints) {
-		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->tls->version, title), t->tls->how);
+		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->version, title),
+			 tls_how(t->tls->how));
 		return REPORT_GOOD;
 	}
 	if (t)
-		snprintf(out, size, "tls: %s: encrypted only (%s)", tls_title(t->tls->lib, t->tls->version, title), t->tls->missing);
+		snprintf(out, size, "tls: %s: encrypted only (%s)",
+			 tls_title(t->tls->lib, t->version, title), t->tls->missing);
 	else if (p->java || p->nblind)
 		snprintf(out, size, "tls: %s: encrypted only", p->java ? "inside Java" : p->blind[0]);
 	else
@@ -157,8 +160,9 @@ static void describe_seen(const struct list *l, struct row *r)
 
 	if (!r->p || r->p->hidden) {
 		snprintf(cell, COLUMN_MAX, "not known: %s",
-			 r->p || l->all.denied ? "run as root, or with CAP_SYS_PTRACE" :
-						 "no process here has it open");
+			 !r->p && !l->all.denied ? "no process here has it open" :
+			 hostcheck_may_look()	 ? "no process that may be looked at has it open" :
+						   "run as root, or with CAP_SYS_PTRACE");
 		r->style = REPORT_DOUBT;
 	} else if (r->guess.tls) {
 		r->style = describe_tls(r->p, cell, COLUMN_MAX);
@@ -248,8 +252,8 @@ static void put_tls(struct json *j, const struct row *r)
 	if (!t)
 		return;
 	json_cstr(j, "tls", tls_library_name(t->tls->lib));
-	if (t->tls->version[0])
-		json_cstr(j, "tls_library_version", t->tls->version);
+	if (t->version[0])
+		json_cstr(j, "tls_library_version", t->version);
 	if (t->tls->npoints)
 		json_cstr(j, "tls_hooked_by", t->tls->how);
 	if (t->tls->missing[0])

@@ -140,12 +140,22 @@ static int open_interface(struct origin *g, const struct options *o, char *err, 
 	return 0;
 }
 
+static void describe_files(struct origin *g, const struct string_list *files)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; i < files->n && used < sizeof(g->what); i++)
+		used += (size_t)snprintf(g->what + used, sizeof(g->what) - used, "%s%s", i ? ", " : "",
+					 files->v[i]);
+}
+
 static int open_file(struct origin *g, const struct options *o,
 		     void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
 		     char *err, size_t errlen)
 {
 	const struct packets_options opt = { .ports = o->ports, .nports = o->nports };
 
+	describe_files(g, &o->reads);
 	if (o->reads.n > 1)
 		g->source = merge__open(o->reads.v, o->reads.n, &opt, on_note, ctx, err, errlen);
 	else

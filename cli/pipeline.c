@@ -244,7 +244,7 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 	};
 
 	snprintf(description, sizeof(description), "zctrace %s %s", s->opt->read ? "from" : "of",
-		 s->opt->read ? s->opt->read : s->origin.what);
+		 s->origin.what);
 	if (!s->opt->no_redact) {
 		s->mask = mask__new();
 		if (!s->mask) {

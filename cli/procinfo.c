@@ -36,7 +36,7 @@ static int add_tls(struct proc_info *p, const struct tlsbin *tls, const struct m
 		free(path);
 		return -ENOMEM;
 	}
-	p->tls[p->ntls++] = (struct proc_tls){ tls, path, f->deleted };
+	p->tls[p->ntls++] = (struct proc_tls){ tls, tls->version, path, f->deleted };
 	return 0;
 }
 
@@ -49,6 +49,7 @@ static int on_file(void *looking, const struct maps_file *f)
 
 	if (err)
 		return err;
+	p->has_code = 1;
 	if (f->is_exe) {
 		snprintf(p->exe, sizeof(p->exe), "%s", f->path);
 		p->exe_deleted = f->deleted;
@@ -62,6 +63,39 @@ static int on_file(void *looking, const struct maps_file *f)
 	for (int i = 0; !err && i < b->ntls; i++)
 		err = add_tls(p, &b->tls[i], f);
 	return err;
+}
+
+/* Is there only what tells of errors? */
+static int tells_errors_only(const struct tlsbin *tls)
+{
+	for (size_t i = 0; i < tls->npoints; i++)
+		if (tls->point[i].func != ZC_TLS_ERROR && tls->point[i].func != ZC_TLS_ERROR_PUT)
+			return 0;
+	return tls->npoints > 0;
+}
+
+static void lend_version(struct proc_info *p, const struct proc_tls *from)
+{
+	for (unsigned i = 0; i < p->ntls; i++)
+		if (p->tls[i].tls->lib == from->tls->lib && !*p->tls[i].version)
+			p->tls[i].version = from->version;
+}
+
+/* Leaves the files that have connections: a program that only hashes has no TLS. */
+static void settle_libraries(struct proc_info *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->ntls; i++)
+		if (tells_errors_only(p->tls[i].tls))
+			lend_version(p, &p->tls[i]);
+	for (unsigned i = 0; i < p->ntls; i++) {
+		if (tells_errors_only(p->tls[i].tls))
+			free(p->tls[i].path);
+		else
+			p->tls[n++] = p->tls[i];
+	}
+	p->ntls = n;
 }
 
 static void on_open_file(void *looking, const char *target)
@@ -125,6 +159,7 @@ int proc_info_read(struct proc_info *p, uint32_t pid, struct binscan *scan, int 
 	if (p->netns && p->netns != net_namespace(0))
 		net_namespace_name(p->netns, p->netns_name, sizeof(p->netns_name));
 	err = maps_each((pid_t)pid, on_file, &l);
+	settle_libraries(p);
 	if (err == -EACCES || err == -EPERM)
 		p->hidden = 1;
 	else if (err)

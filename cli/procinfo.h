@@ -9,9 +9,13 @@
 
 #define PROC_BLIND_MAX 8
 
-/* A file of the process in which a TLS library was found. */
+/*
+ * A file of the process in which a TLS library was found. A library of two files (OpenSSL: libssl
+ * and libcrypto) is that of the connections; the other may know the version.
+ */
 struct proc_tls {
 	const struct tlsbin *tls; /* the binscan's */
+	const char *version;	  /* "": not known */
 	char *path;
 	int deleted;
 };
@@ -30,6 +34,7 @@ struct proc_info {
 	unsigned ntls;
 	const char *blind[PROC_BLIND_MAX]; /* libraries that cannot be probed */
 	unsigned nblind;
+	int has_code;	  /* a file is mapped: it is no kernel thread, and has not ended */
 	int java;	  /* a Java virtual machine */
 	unsigned unread;  /* files that may not be opened */
 	int hidden;	  /* its memory or its open files may not be looked at */

@@ -6,6 +6,12 @@
 
 #include "cli/session_impl.h"
 
+/* What there is to say of the files was said when they were opened first. */
+static void say_nothing(void *ctx, const char *name, const char *text)
+{
+	(void)ctx, (void)name, (void)text;
+}
+
 /* The replay goes back: the file from its beginning, and nothing that knows what came after. */
 static struct source *rewind_file(void *session, char *err, size_t errlen)
 {
@@ -16,7 +22,7 @@ static struct source *rewind_file(void *session, char *err, size_t errlen)
 		snprintf(err, errlen, "standard input cannot be played from the beginning again");
 		return NULL;
 	}
-	if (origin_open(&again, s->opt, 0, pipeline_note, s, err, errlen))
+	if (origin_open(&again, s->opt, 0, say_nothing, NULL, err, errlen))
 		return NULL;
 	if (pipeline_restart(s)) {
 		snprintf(err, errlen, "out of memory");
@@ -85,7 +91,7 @@ int top_open(struct session *s)
 		.engine = s->engine,
 		.source = s->origin.source,
 		.replay = s->replay,
-		.target = s->opt->read ? s->opt->read : s->origin.what,
+		.target = s->origin.what,
 		.backend = s->origin.backend,
 		.attach = s->origin.attach,
 		.ctx = s,

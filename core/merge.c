@@ -92,6 +92,10 @@ static void tell_clock(const struct merge *m, const struct input *in,
 	if (!o.matched)
 		snprintf(text, sizeof(text), "%s: no connection in common with the other files; "
 			 "its clock is taken as it is", in->path);
+	else if (!o.ns)
+		snprintf(text, sizeof(text), "%s: clock that of %s, to within %.6f s (%llu segments "
+			 "seen in both)", in->path, m->in[0].path, (double)o.error / 1e9,
+			 (unsigned long long)o.matched);
 	else
 		snprintf(text, sizeof(text), "%s: clock %.6f s %s that of %s, to within %.6f s "
 			 "(%llu segments seen in both)", in->path, (ns < 0 ? -ns : ns) / 1e9,

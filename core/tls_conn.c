@@ -43,7 +43,13 @@ void tls_conn_free(struct conn *c)
 void tls_conn_twin(struct conn *c)
 {
 	if (c->tls)
-		c->tls->twin = 1;
+		c->tls->lib = c->plain->stream.lib;
+}
+
+void tls_conn_untwin(struct conn *c)
+{
+	if (c->tls && c->plain->nexchanges)
+		c->tls->spoke = 1;
 }
 
 const struct tls_conn *tls_conn_of(const struct conn *c)
@@ -141,7 +147,7 @@ static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
 {
 	struct tls_conn *t = c->tls;
 
-	if (t->over || t->twin || c->plain)
+	if (t->over || t->spoke || (c->plain && c->plain->nexchanges))
 		return;
 	if (c->late)
 		incomplete |= SPAN_ATTACHED_LATE;
@@ -316,7 +322,12 @@ static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
 
 static void tls_end(struct conn *c, enum conn_end why)
 {
-	if (why != CONN_DROPPED)
+	const struct tls_handshake *hs = &c->tls->hs;
+
+	/* that of an encrypted alert has waited for what the library may tell of it */
+	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !c->tls->over)
+		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
+	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);
 	free_wire(c);
 	c->tls->over = 1;
@@ -355,7 +366,9 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 
 	if (!t)
 		return 0;
+	tls_conn_free(c); /* within a stream: it may have what its carrier has left */
 	c->tls = t;
+	t->lib = c->plain ? c->plain->stream.lib : 0;
 	c->protocol = CONN_TLS;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;

@@ -5,11 +5,12 @@
  * nothing is copied. Two kinds of spans come of it, both of protocol "tls":
  *
  * - a failed handshake: from the ClientHello's first octet to the alert that ended it, or to the
- *   end of the connection. Error "handshake" when an alert was seen; what an encrypted one says is
- *   known only where the library that received it reports it; else "reset" or "closed". Where octets of the handshake were missed, nobody can
- *   say that it failed, and there is no such span;
- * - the connection as a whole, when it ends, if its plaintext was never seen (c->plain): its
- *   duration, octets on the wire each way, and the server's name. While it is open it is shown
+ *   end of the connection. Error "handshake" when an alert was seen (what an encrypted one says is
+ *   known only where the library that received it reports it), else "reset" or "closed". Where
+ *   octets of the handshake were missed, nobody can say that it failed, and there is no such span;
+ * - the connection as a whole, when it ends, if its plaintext was never seen (c->plain) or showed
+ *   no exchange: its duration, octets on the wire each way, and the server's name. While it is open
+ *   it is shown
  *   among the connections, not among the requests in flight.
  *
  * struct tls_conn belongs to its connection and lives as long. It is small; what parsing needs is
@@ -28,13 +29,14 @@
 struct tls_wire;
 
 struct tls_conn {
-	struct tls_handshake hs; /* directions are ZC_RX and ZC_TX, times the source's, positions the
-				    streams' */
+	/* directions are ZC_RX and ZC_TX, times the source's, positions the streams' */
+	struct tls_handshake hs;
 	char sni[256];	   /* "": none, or not seen */
 	char alpn[32];	   /* chosen; "": not known, as always with TLS 1.3 */
 	uint8_t offered_len; /* of offered */
 	uint8_t offered[TLS_ALPN_MAX]; /* by the client, as in struct tls_hello */
-	uint8_t twin;	   /* its plaintext was seen some time */
+	uint8_t lib;	   /* enum zc_tls_lib of its plaintext; 0: that was not seen so far */
+	uint8_t spoke;	   /* its plaintext showed an exchange */
 	uint8_t over;	   /* its span, if any, was shown */
 	uint64_t first_time; /* of the first octet of which we knew that it is TLS */
 	uint64_t last_time;  /* when a direction ended */
@@ -47,8 +49,10 @@ int tls_conn_begin(struct conn *c, uint64_t time);
 /* Gives back c->tls, if any. */
 void tls_conn_free(struct conn *c);
 
-/* Plaintext of this connection is seen: it needs no span of its own, and no announcements. */
+/* Plaintext of this connection is seen, c->plain: its segments need no announcements. */
 void tls_conn_twin(struct conn *c);
+/* That plaintext is to be gone. */
+void tls_conn_untwin(struct conn *c);
 
 /*
  * The library that reads or writes c has reported an error, by its own number. An alert that came

@@ -46,7 +46,7 @@ static int is_header(const uint8_t *p, size_t n, unsigned limit)
 	return n < HEADER || (be16(p + 3) && be16(p + 3) <= limit);
 }
 
-/* A handshake record that begins with a hello; octets of it that are not there yet may be anything. */
+/* A handshake record that begins with a hello? What is not there yet may be anything. */
 static enum probe_result is_hello(const uint8_t *p, size_t n)
 {
 	size_t end = TLS_MAX_KEEP;

@@ -9,8 +9,8 @@
  * looks alike, but Finished has a known length (RFC 8446 section 4.4.4), no record of the client's
  * second flight that may come before it has the same, and alerts are shorter than any message:
  *
- * - the client's second flight is a record of Finished's length, or a few that end with one. If none
- *   of the first three is, the first held all of it (some libraries join messages);
+ * - the client's second flight is a record of Finished's length, or a few that end with one. If
+ *   none of the first three is, the first held all of it (some libraries join messages);
  * - the server's Finished is the record of that length before the client's second flight, or the
  *   only record there is. Where this is not certain, app_pos stays unknown;
  * - early data of the client comes before all this and ends with a record that only
@@ -48,20 +48,20 @@ struct tls_handshake {
 	uint16_t version;   /* negotiated; 0: not known */
 	uint16_t cipher;
 	uint64_t begin_time; /* the first octet of the first ClientHello */
-	uint64_t end_time;   /* the last octet of the client's last flight; of the alert, if it failed */
+	uint64_t end_time;   /* the last octet of the client's last flight; or of the alert */
 	uint64_t begin_pos;  /* in the client's direction, where that ClientHello begins */
 	uint64_t app_pos[2]; /* where the first record after the handshake begins; 0: not known */
 
 	/* Private. */
 	uint8_t ccs[2], done[2], torn[2];
-	uint8_t nflight[2];  /* records after ServerHello; the client's: those of its second flight */
+	uint8_t nflight[2];  /* records after ServerHello; client: of its second flight */
 	uint8_t nfinished;   /* records of the server that may be its Finished */
 	uint8_t hello_done;  /* ServerHelloDone was seen */
 	uint8_t eoed;	     /* EndOfEarlyData was seen */
 	uint8_t session_len;
 	uint8_t session[32];
 	uint16_t finished, eoed_len, alert_len; /* lengths of encrypted records; 0: not known */
-	uint64_t guess_time, guess_pos; /* the end of the client's flight if its first record is all */
+	uint64_t guess_time, guess_pos; /* end of the client's flight, if of one record */
 	uint64_t server_end; /* position behind the server's first encrypted record */
 };
 

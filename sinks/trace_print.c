@@ -1,5 +1,6 @@
 #include "sinks/trace_print.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/redact.h"
@@ -49,7 +50,8 @@ static void put_short(struct out *o, uint64_t ns)
 
 /* ---- names */
 
-static void name_server(const struct span *s, char out[NAME_MAX_LEN])
+/* Who serves the request of s: the process, or its address. */
+static void plain_name(const struct span *s, char out[NAME_MAX_LEN])
 {
 	const char *name = s->kind == SPAN_SERVER ? span_process(s) : s->peer_service;
 	char *p = out;
@@ -68,18 +70,84 @@ static void name_server(const struct span *s, char out[NAME_MAX_LEN])
 	*p = '\0';
 }
 
-static void put_name(struct out *o, const struct span *s)
-{
-	const char *own = span_process(s);
-	char server[NAME_MAX_LEN];
+enum differ { DIFFER_NOT, DIFFER_PID, DIFFER_ADDR, DIFFER_PORT };
 
-	name_server(s, server);
-	if (s->kind == SPAN_CLIENT) {
-		own = own ? own : "-";
-		out_safe(o, own, strlen(own));
+/* Two servers of the same name in one trace: what tells them apart? */
+static enum differ difference(const struct span *a, const struct span *b)
+{
+	if (!a->has_addr || !b->has_addr)
+		return DIFFER_NOT;
+	if (a->server_port != b->server_port)
+		return DIFFER_PORT;
+	if (memcmp(a->server_addr, b->server_addr, sizeof(a->server_addr)))
+		return DIFFER_ADDR;
+	return a->pid != b->pid ? DIFFER_PID : DIFFER_NOT;
+}
+
+/* The name of a server's span, with what makes it differ from others that are called the same. */
+static void server_name(const struct trace_tree *t, const struct span *s, char out[NAME_MAX_LEN])
+{
+	enum differ differ = DIFFER_NOT;
+	char other[NAME_MAX_LEN], *p;
+
+	plain_name(s, out);
+	for (int i = 0; i < t->n; i++) {
+		const struct span *o = t->row[i].span;
+		enum differ d;
+
+		if (o == s || o->kind != SPAN_SERVER)
+			continue;
+		d = difference(s, o);
+		if (d <= differ)
+			continue;
+		plain_name(o, other);
+		differ = strcmp(out, other) ? differ : d;
+	}
+	p = out + strlen(out);
+	if (differ == DIFFER_NOT || !span_process(s) || p > out + NAME_MAX_LEN - FMT_ADDR_MAX - 4)
+		return;
+	*p++ = differ == DIFFER_PORT ? ':' : differ == DIFFER_ADDR ? '@' : '#';
+	p = differ == DIFFER_ADDR ? fmt_addr(p, s->server_addr)
+				  : fmt_u64(p, differ == DIFFER_PORT ? s->server_port : s->pid);
+	*p = '\0';
+}
+
+/* Who serves the request of this row: seen by the server itself, if it was. */
+static void name_server(const struct trace_tree *t, const struct trace_row *r, char out[NAME_MAX_LEN])
+{
+	const struct span *child = r->child >= 0 ? t->row[r->child].span : NULL;
+
+	if (r->span->kind == SPAN_SERVER)
+		server_name(t, r->span, out);
+	else if (child && child->kind == SPAN_SERVER && span_process(child))
+		server_name(t, child, out);
+	else
+		plain_name(r->span, out);
+}
+
+/* Who makes the call of this row: by the name of the request that it serves. */
+static void name_client(const struct trace_tree *t, const struct trace_row *r, char out[NAME_MAX_LEN])
+{
+	const struct span *parent = r->parent >= 0 ? t->row[r->parent].span : NULL;
+	const char *own = span_process(r->span);
+
+	if (parent && parent->kind == SPAN_SERVER && parent->pid && parent->pid == r->span->pid)
+		server_name(t, parent, out);
+	else
+		snprintf(out, NAME_MAX_LEN, "%s", own ? own : "-");
+}
+
+static void put_name(struct out *o, const struct trace_tree *t, const struct trace_row *r)
+{
+	char name[NAME_MAX_LEN];
+
+	if (r->span->kind == SPAN_CLIENT) {
+		name_client(t, r, name);
+		out_safe(o, name, strlen(name));
 		out_str(o, " → ");
 	}
-	out_safe(o, server, strlen(server));
+	name_server(t, r, name);
+	out_safe(o, name, strlen(name));
 }
 
 static void put_path(struct out *o, const struct trace_style *style, const struct span *s)
@@ -199,7 +267,7 @@ static void put_row(struct out *o, const struct trace_style *style, const struct
 	put_branches(o, t, i);
 	if (r->critical)
 		color(o, style, COLOR_CRITICAL);
-	put_name(o, s);
+	put_name(o, t, r);
 	color(o, style, COLOR_OFF);
 	out_char(o, ' ');
 	put_request(o, style, s);
@@ -278,7 +346,7 @@ static int collect_shares(const struct trace_tree *t, struct share *shares)
 
 		if (!r->critical)
 			continue;
-		name_server(s, name);
+		name_server(t, r, name);
 		if (s->kind == SPAN_CLIENT) {
 			add_share(shares, &n, r->child >= 0 ? "network to " : "", name, r->self);
 			continue;

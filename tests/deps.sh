@@ -3,17 +3,20 @@
 # Prints nothing when everything is there.
 set -eu
 
-# package:how to see that it is there (a command, a pkg-config module, or a file)
+# package:how to see that it is there (a command, a pkg-config module, a shared library, or a file)
 build="clang:clang llvm:llvm-strip gcc:gcc make:make pkg-config:pkg-config libbpf-dev:pc=libbpf
 libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap libcapstone-dev:pc=capstone
 libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
 demo="$build nginx-light:nginx python3:python3 curl:curl"
 check="$demo wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd nghttp2-proxy:nghttpx haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump
 golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish bash-completion:/usr/share/bash-completion/bash_completion
-iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so"
+iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
+openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget lighttpd:lighttpd
+lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4"
 
 there() {
 	case $1 in
+	lib=*) PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -qwF "${1#lib=}" ;;
 	pc=*) pkg-config --exists "${1#pc=}" 2>/dev/null ;;
 	/*) [ -e "$1" ] ;;
 	*) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;

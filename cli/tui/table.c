@@ -188,10 +188,8 @@ int table_key(struct table *t, const struct key *k)
 	case 'g': select_position(t, 0); return 1;
 	case SK_END:
 	case 'G': select_position(t, t->n); return 1;
-	case '>':
-	case '.': sort_neighbour(t, 1); return 1;
-	case '<':
-	case ',': sort_neighbour(t, -1); return 1;
+	case '>': sort_neighbour(t, 1); return 1;
+	case '<': sort_neighbour(t, -1); return 1;
 	case 'I':
 		t->invert = !t->invert;
 		t->follow = 0;

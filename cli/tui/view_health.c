@@ -130,8 +130,8 @@ static void add_library(void *rows, const struct attach_tls *t)
 	snprintf(label, sizeof(label), "%.15s %d", t->comm, (int)t->pid);
 	tls_title(t->lib, t->version, name);
 	if (t->attached)
-		snprintf(text, sizeof(text), "%s, hooked by %s at %zu points, in %s", name, t->how,
-			 t->npoints, t->file);
+		snprintf(text, sizeof(text), "%s, hooked by %s (%zu point%s), in %s", name, tls_how(t->how),
+			 t->npoints, t->npoints == 1 ? "" : "s", t->file);
 	else
 		snprintf(text, sizeof(text), "%s, not hooked, in %s%s%s", name, t->file,
 			 t->missing[0] ? ": " : "", t->missing);

@@ -40,8 +40,9 @@ http {{ access_log off; keepalive_requests 1000000000;
     return server
 
 
-def wrk(seconds):
-    out = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', URL], capture_output=True, text=True,
+def wrk(seconds, url=URL):
+    """Requests a second, and requests in all."""
+    out = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', url], capture_output=True, text=True,
                          check=True).stdout
     if 'Non-2xx' in out or 'Socket errors' in out:
         raise SystemExit(out)
@@ -58,8 +59,8 @@ def cpu_seconds(pid):
 class Observer:
     """An observer: its command, and how to know that it is ready."""
 
-    def __init__(self, name, command, ready, shows=None):
-        self.name, self.command, self.ready, self.shows = name, command, ready, shows
+    def __init__(self, name, command, ready, shows=None, url=URL):
+        self.name, self.command, self.ready, self.shows, self.url = name, command, ready, shows, url
         self.ratios, self.remarks = [], []
 
     def run(self, work, seconds):
@@ -73,7 +74,7 @@ class Observer:
             time.sleep(0.02)
         time.sleep(0.3)
         begun = cpu_seconds(p.pid)
-        rate, requests = wrk(seconds)
+        rate, requests = wrk(seconds, self.url)
         time.sleep(0.3)
         cpu = cpu_seconds(p.pid) - begun
         rss = re.search(r'VmHWM:\s+(\d+)', open(f'/proc/{p.pid}/status').read())
@@ -223,4 +224,5 @@ def main():
         shutil.rmtree(work, ignore_errors=True)
 
 
-main()
+if __name__ == '__main__':
+    main()

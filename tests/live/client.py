@@ -5,6 +5,7 @@ import json
 import socket
 import sys
 import threading
+import time
 
 from lib import query_id
 
@@ -198,6 +199,40 @@ def compare_all(t, spans, exchanges, kind='server', fields=FIELDS):
         if name not in known:
             t.check(False, f'a {kind} span that nobody asked for: {s}')
     return found
+
+
+def same_spans(t, live, replayed):
+    """Field by field, whatever the order in which they were shown."""
+    def key(s):
+        return s['conn'], s['seq'], s['kind']
+    live, replayed = sorted(live, key=key), sorted(replayed, key=key)
+    t.equal(len(replayed), len(live), 'spans in the replay')
+    for a, b in zip(live, replayed):
+        for k in sorted(a.keys() | b.keys()):
+            t.equal(b.get(k), a.get(k), f'{key(a)}: {k} in the replay')
+
+
+def end_of(notes):
+    """What the end records of a run and of its replay must agree on."""
+    end = notes[-1] if notes else {}
+    return {k: end.get(k) for k in ('spans', 'lost_events', 'unparsed_bytes')}
+
+
+def start_ns(span):
+    seconds, _, rest = span['time'].partition('.')
+    whole = time.strptime(seconds, '%Y-%m-%dT%H:%M:%S')
+    return (whole.tm_hour * 3600 + whole.tm_min * 60 + whole.tm_sec) * 10**9 + int(rest.rstrip('Z'))
+
+
+def nested(t, x, elapsed, s, c):
+    """The server's span lies within the client's, and that within what the client measured."""
+    begins = start_ns(s) - start_ns(c)
+    t.check(0 <= begins, f'{x.id}: the server begins {-begins} ns before the client')
+    t.check(begins + s['duration_ns'] <= c['duration_ns'], f'{x.id}: the server ends after the client')
+    t.check(c['duration_ns'] <= elapsed, f'{x.id}: {c["duration_ns"]} ns, the client measured {elapsed}')
+    t.equal(s['queue_ns'] + s['inner_ns'], s['duration_ns'], 'queue_ns + inner_ns')
+    t.check(s['ttfb_ns'] <= s['duration_ns'], 'ttfb_ns <= duration_ns')
+    t.check(c['inner_ns'] <= c['duration_ns'], 'client: inner_ns <= duration_ns')
 
 
 def in_threads(jobs):

@@ -1,7 +1,9 @@
 // An HTTP/2 server or client of Node that tells what it knows, one JSON object per line.
 //
 // usage: node h2peer.js server PORT | node h2peer.js client PORT REQUESTS PARALLEL PAUSE_MS SEED
+// With TLS where the environment has CERT and KEY, or CA; with WAIT, a client waits for a line.
 'use strict';
+const fs = require('fs');
 const http2 = require('http2');
 const [,, role, port, total, parallel, pause, seed] = process.argv;
 
@@ -11,7 +13,9 @@ function tell(what) {
 
 // /size/N?id=…: N octets; /echo: what was sent; /status/N; /trail: trailers; /push; /reset; /slow/MS
 function serve() {
-  const server = http2.createServer();
+  const {CERT, KEY} = process.env;
+  const server = CERT ? http2.createSecureServer({cert: fs.readFileSync(CERT), key: fs.readFileSync(KEY)}) :
+    http2.createServer();
   server.on('stream', (stream, headers) => {
     const path = headers[':path'].split('?')[0];
     const [, verb, arg] = path.split('/');
@@ -87,7 +91,9 @@ function request(client, i, done) {
 }
 
 function load() {
-  const client = http2.connect(`http://127.0.0.1:${port}`);
+  const {CA} = process.env;
+  const client = CA ? http2.connect(`https://localhost:${port}`, {ca: fs.readFileSync(CA), family: 4}) :
+    http2.connect(`http://127.0.0.1:${port}`);
   let next = 0, open = 0;
   client.on('connect', () => { local = client.socket.localPort; });
   client.on('error', (e) => { tell({error: String(e)}); process.exit(1); });
@@ -101,4 +107,8 @@ function load() {
   go();
 }
 
-(role === 'server' ? serve : load)();
+if (process.env.WAIT && role === 'client') {
+  process.stdin.once('data', () => { process.stdin.destroy(); load(); });
+} else {
+  (role === 'server' ? serve : load)();
+}

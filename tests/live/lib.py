@@ -332,11 +332,11 @@ def main(needs_bpf=True):
     return 1 if bad else 0
 
 
-def compile_c(t, source):
+def compile_c(t, source, *flags):
     """Compiles one file next to this one; returns the program's path or raises Skip."""
     need('cc')
     out = t.path(os.path.basename(source).removesuffix('.c'))
-    p = t.run(['cc', '-O1', '-o', out, os.path.join(HERE, source), '-lpthread'])
+    p = t.run(['cc', '-O1', '-o', out, os.path.join(HERE, source), *flags, '-lpthread'])
     if p.returncode:
         raise Skip(f'{source} does not compile here: {p.stderr.splitlines()[0]}')
     return out

@@ -359,6 +359,19 @@ def blind(t):
         got = one(t, t.start([t.path('static')]).pid)
         t.equal((got['static'], got['stripped'], got['tls']), (True, True, []), 'a static program')
         t.check(['--tls-symbol' in b['remedy'] for b in got['blind']] == [True], f'{got["blind"]}')
+    # no compiler of Rust is here; what tells rustls is what its panics would name
+    source = t.file('rustls.c', '#include <unistd.h>\n__asm__(".pushsection .comment\\n.string \\"rustc version 1.80.0\\"'
+                    '\\n.popsection");\nconst char where[] = "/crates/rustls-0.23.12/src/conn.rs";\n'
+                    'int main(void) { return pause(); }\n')
+    if t.run(['cc', '-o', t.path('rustls'), source]).returncode == 0:
+        got = one(t, t.start([t.path('rustls')]).pid)
+        t.equal((got['runtime'], [b['what'] for b in got['blind']]), ('rust', ['TLS by rustls']), 'rustls')
+    source = t.file('nss.c', 'int zero(void) { return 0; }\n')
+    if t.run(['cc', '-shared', '-fPIC', '-o', t.path('libnss3.so'), source]).returncode == 0:
+        p = t.start([sys.executable, '-c', 'import ctypes, sys, time\nctypes.CDLL(sys.argv[1])\n'
+                     'print("ok", flush=True); time.sleep(60)', t.path('libnss3.so')], stdout=subprocess.PIPE, text=True)
+        p.stdout.readline()
+        t.equal([b['what'] for b in one(t, p.pid)['blind']], ['TLS by NSS'], 'NSS')
     source = t.file('Listen.java', JAVA_SERVER)
     if shutil.which('java') and shutil.which('javac'):
         p = t.start(['java', '-Xshare:auto', '-Xmx64m', source], stdout=subprocess.PIPE, text=True)
@@ -370,6 +383,30 @@ def blind(t):
         t.check('inside Java: encrypted only' in row['seen'], row['seen'])
     else:
         print('# no java here: its TLS is not looked at')
+
+
+@test
+def container(t):
+    """a process in a container's control group: found by the container, and told so"""
+    root = [line.split()[4] for line in open('/proc/self/mountinfo', encoding='utf-8') if ' - cgroup2 ' in line]
+    name = os.urandom(32).hex()
+    group = os.path.join(root[0], name) if root else ''
+    try:
+        os.mkdir(group)
+    except OSError as e:
+        raise Skip(f'no control group can be made: {e}') from None
+    t.stack.callback(os.rmdir, group)
+    p, port = server(t)
+    with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as f:
+        f.write(str(p.pid))
+    for how in (['--container', name[:12]], ['--cgroup', group]):
+        got = doctor(t, *how)
+        t.equal((list(got), got.get(p.pid, {}).get('container')), ([p.pid], name), f'{how}')
+    t.equal([(r['port'], r['container']) for r in run(t, '--list', '--container', name)], [(port, name)], 'in the list')
+    text = t.run([ZCTRACE, '--list', '--port', str(port)]).stdout
+    t.check(f'container {name[:12]} ' in text, text)
+    p.kill()
+    p.wait()
 
 
 @test

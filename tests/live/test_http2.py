@@ -12,10 +12,13 @@ import sys
 import threading
 import time
 
-from h2tools import (Nghttpd, Node, compare_grpc, go_build, h2load, lines, python_packages,
+from h2tools import (Nghttpd, Node, compare_grpc, compare_node, go_build, h2load, lines, python_packages,
                      tshark_streams)
 from lib import HERE, Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for, wait_port
 from servers import Nginx, Target
+
+
+GRPC_PYTHON = os.path.join(HERE, 'grpc_peer.py')
 
 
 def pairs(spans):
@@ -52,24 +55,6 @@ def many(t):
     t.equal(sum(s.get('resp_body_bytes', 0) for s in spans), data, 'octets of content, h2load and spans')
     t.equal(z.end.get('lost_events'), 0, 'events lost')
     t.equal(z.end.get('unparsed_bytes'), 0, 'octets not understood')
-
-
-def compare_node(t, spans, known):
-    by = {query_id(s): s for s in spans}
-    t.equal(len(spans), len(known), 'spans')
-    for k in known:
-        s = by.get(k['id'])
-        if not t.check(s, f'no span for {k}'):
-            continue
-        want = dict(method=k['method'], path=k['path'], status=k.get('status'), stream=k['stream'],
-                    client_port=k['port'])
-        if k['code']:
-            want.update(error='reset', error_code=k['code'])
-        else:
-            want.update(req_body_bytes=k['sent'], resp_body_bytes=k['received'])
-        got = {key: s.get(key) for key in want}
-        t.equal(got, want, f'request {k["id"]}')
-        t.check(not s.get('incomplete'), f'request {k["id"]}: {s.get("incomplete")}')
 
 
 @test
@@ -169,78 +154,15 @@ def grpc_go(t):
             t.equal(h.get('grpc-status'), str(s.get('grpc_status')), f'tshark: stream {s["stream"]}: status')
 
 
-PY_SERVER = '''
-import sys, time
-from concurrent import futures
-import grpc
-raw = dict(request_deserializer=None, response_serializer=None)
-def say(data, ctx):
-    if data.startswith(b'fail'):
-        ctx.abort(grpc.StatusCode.NOT_FOUND, 'no such thing, 100% sure')
-    if data.startswith(b'wait'):
-        time.sleep(1)
-    return data
-def up(it, ctx):
-    return b'%d' % sum(1 for _ in it)
-def down(data, ctx):
-    for _ in range(7):
-        yield data
-def both(it, ctx):
-    for m in it:
-        yield m
-        yield m
-h = grpc.method_handlers_generic_handler('zc.test.Echo', {
-    'Say': grpc.unary_unary_rpc_method_handler(say, **raw),
-    'Up': grpc.stream_unary_rpc_method_handler(up, **raw),
-    'Down': grpc.unary_stream_rpc_method_handler(down, **raw),
-    'Both': grpc.stream_stream_rpc_method_handler(both, **raw)})
-s = grpc.server(futures.ThreadPoolExecutor(8))
-s.add_generic_rpc_handlers((h,))
-s.add_insecure_port('127.0.0.1:' + sys.argv[1])
-s.start()
-s.wait_for_termination()
-'''
-
-PY_CLIENT = '''
-import json, sys, time
-import grpc
-ch = grpc.insecure_channel('127.0.0.1:' + sys.argv[1])
-n = '/zc.test.Echo/'
-def tell(method, i, sent, received, begun, code=0, message='', timeout=0, cancelled=False):
-    print(json.dumps(dict(method=method, id=str(i), code=code, message=message, sent=sent, received=received,
-          timeout_ms=timeout, cancelled=cancelled, duration_ns=time.monotonic_ns() - begun)), flush=True)
-for i in range(int(sys.argv[2])):
-    body, begun, kind = b'x' * (i * 97 % 5000), time.monotonic_ns(), i % 7
-    if kind == 0:
-        ch.unary_unary(n + 'Say')(body)
-        tell('Say', i, 1, 1, begun)
-    elif kind == 1:
-        ch.stream_unary(n + 'Up')(iter([body] * 5))
-        tell('Up', i, 5, 1, begun)
-    elif kind == 2:
-        tell('Down', i, 1, len(list(ch.unary_stream(n + 'Down')(body))), begun)
-    elif kind == 3:
-        tell('Both', i, 4, len(list(ch.stream_stream(n + 'Both')(iter([body] * 4)))), begun)
-    else:
-        fail, timeout = [(b'fail', None), (b'wait', 0.05), (b'ok', 30)][kind - 4]
-        try:
-            ch.unary_unary(n + 'Say')(fail, timeout=timeout)
-            code, message = 0, ''
-        except grpc.RpcError as e:
-            code, message = e.code().value[0], e.details()
-        tell('Say', i, 1, int(not code), begun, code, message, int(1000 * (timeout or 0)))
-'''
-
-
 @test
 def grpc_python(t):
     """Python's grpcio: unary and streaming, errors, deadlines"""
     where, port = python_packages(t, 'grpcio==1.85.1'), free_port()
     env = {**os.environ, 'PYTHONPATH': where}
-    t.start([sys.executable, t.file('server.py', PY_SERVER), str(port)], env=env)
+    t.start([sys.executable, GRPC_PYTHON, 'server', str(port)], env=env)
     wait_port(port, timeout=15)
     z = Zctrace(t, '--port', port)
-    p = t.run([sys.executable, t.file('client.py', PY_CLIENT), str(port), '70'], env=env)
+    p = t.run([sys.executable, GRPC_PYTHON, 'client', str(port), '70'], env=env)
     calls = [json.loads(x) for x in p.stdout.splitlines()]
     z.wait_spans(70)
     z.stop()

@@ -10,13 +10,14 @@ import time
 
 import chain
 from h2tools import Nghttpd
-from lib import Skip, ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
+from lib import (Skip, ZCTRACE, Zctrace, cgroup_root, free_port, main, need, test, wait_for,
+                 wait_port)
 from netns import Namespaces
 
 N = 1000
 
 
-def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, load=None):
+def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, load=None, least=0.9):
     """Loads the first port at 1 and at 32; prints the shares; no link may be wrong."""
     for concurrency in (1, 32):
         z = Zctrace(t, '--port', ','.join(map(str, ports)), '--body', '40')
@@ -38,7 +39,7 @@ def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, l
         if all_complete or concurrency == 1:
             t.equal(complete, N, f'{name}: complete traces at concurrency {concurrency}')
         elif not alike:  # of what cannot be told apart, no more is asked than no wrong link
-            t.check(complete >= 0.9 * N, f'{name}: only {complete} complete')
+            t.check(complete >= least * N, f'{name}: only {complete} complete')
 
 
 @test
@@ -54,6 +55,20 @@ def two_envoys(t):
     back = chain.go_backend(t)
     second = chain.envoy(t, back)
     run_chain(t, 'envoy, envoy', [chain.envoy(t, second), second, back], 5)
+
+
+@test
+def go_calls(t):
+    """a Go service that calls another one, with net/http"""
+    back = chain.go_backend(t)
+    for how in ('kept', 'new', 'post'):
+        front = chain.go_backend(t, f'http://127.0.0.1:{back}/slow', how)
+        chain.load(front, 10, 2)
+        # without the first ones, before the functions of the program have been found
+        run_chain(t, f'go, connections {how}', [front, back], 3, all_complete=False, least=0.7)
+    # who has asked for it cannot be known, and is not guessed
+    front = chain.go_backend(t, f'http://127.0.0.1:{back}/slow', 'spawn')
+    run_chain(t, 'go, another goroutine', [front, back], 3, all_complete=False, least=0)
 
 
 @test
@@ -229,6 +244,8 @@ class H(BaseHTTPRequestHandler):
         elif self.path.startswith('/retry'):
             later('/broken' + q)
             call('/one' + q)
+        elif self.path.startswith('/medium'):
+            time.sleep(0.04)
         elif self.path.startswith('/outlive'):
             threading.Thread(target=later, args=('/slow' + q,)).start()
             time.sleep(0.01)
@@ -316,7 +333,8 @@ def slow_hop(t):
     lines = z.out().splitlines()
     path = [x for x in lines if 'critical path' in x]
     t.equal(len(path), 1, f'one trace: {z.out()}')
-    t.check(re.match(r'  critical path: leaf (8\d|9\d)(\.\d)?ms', path[0]), path[0])
+    m = re.match(r'  critical path: leaf ([\d.]+)ms \((\d+)%\)', path[0])
+    t.check(m and float(m.group(1)) >= 79 and int(m.group(2)) >= 50, path[0])
     t.equal(sum('/slow' in x and '█' in x for x in lines), 2, 'both ends of the slow call are on it')
     t.equal(sum('/two' in x and '▒' in x for x in lines), 2, 'those of the one beside it are not')
     t.check('7 spans' in lines[0], lines[0])
@@ -328,13 +346,13 @@ def slowest(t):
     """--slowest shows the slowest traces, at the end, the slowest first"""
     front, leaf = start_front(t)
     z = Zctrace(t, '--port', f'{front},{leaf}', '--slowest', '2', output='waterfall')
-    for path in ('/quick?id=1', '/retry?id=2', '/fan?id=3', '/quick?id=4'):
+    for path in ('/quick?id=1', '/medium?id=2', '/fan?id=3', '/quick?id=4'):
         ask(front, path)
     time.sleep(0.5)
     t.equal(z.out(), '', 'nothing before the end')
     z.stop()
     roots = [m for m in re.findall(r' front GET (/\w+) 200$', z.out(), re.M)]
-    t.equal(roots, ['/fan', '/retry'], 'the slowest two')
+    t.equal(roots, ['/fan', '/medium'], 'the slowest two')
 
 
 @test
@@ -396,8 +414,9 @@ def merged_captures(t):
     server = t.file('server.py', chain.BACKEND.replace("'127.0.0.1'", "''"))
     t.start([*ns.inside_b, sys.executable, server, '8080'])
     wait_for(lambda: '8080' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
-    dumps = [t.start([*inside, 'tcpdump', '-i', 'w0', '-U', '--immediate-mode', '-w', t.path(f'{name}.pcap'), 'tcp'],
-                     stderr=subprocess.PIPE)
+    # a small snap length: of packets of any size, tcpdump's ring holds but eight
+    dumps = [t.start([*inside, 'tcpdump', '-i', 'w0', '-U', '-s', '2000', '--immediate-mode', '-w',
+                      t.path(f'{name}.pcap'), 'tcp'], stderr=subprocess.PIPE)
              for name, inside in (('a', ns.inside_a), ('b', ns.inside_b))]
     for d in dumps:
         while b'listening' not in (line := d.stderr.readline()) and line:
@@ -472,15 +491,23 @@ def equal_addresses(t):
 
 @test
 def one_of_three(t):
-    """of three servers on port 8080 in three namespaces, --pid traces one alone"""
+    """of three servers on port 8080 in three namespaces, --pid and --cgroup trace one alone"""
     servers = chain.in_namespaces(t, 3)
-    z = Zctrace(t, '--pid', servers[1].pid)
-    ask_all(t, servers)
-    z.wait_spans(50)
-    time.sleep(0.2)
-    z.stop()
-    t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)), 'spans')
-    t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, 'the process')
+    group = os.path.join(cgroup_root(), f'zctrace-one-{os.getpid()}')
+    os.makedirs(group)
+    t.stack.callback(lambda: wait_for(lambda: not os.system(f'rmdir {group} 2>/dev/null'), 3, 0.1))
+    with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as f:
+        f.write(str(servers[1].pid))
+    t.stack.callback(servers[1].kill)
+    for selector in (('--pid', servers[1].pid), ('--cgroup', group)):
+        z = Zctrace(t, *selector)
+        ask_all(t, servers)
+        z.wait_spans(50)
+        time.sleep(0.2)
+        z.stop()
+        t.equal(sorted(chain.query_id(s) for s in z.spans), sorted(f'1-{i}' for i in range(50)),
+                f'{selector[0]}: spans')
+        t.equal({s['pid'] for s in z.spans}, {servers[1].pid}, f'{selector[0]}: the process')
 
 
 def translated(t):

@@ -5,28 +5,11 @@ import json
 import os
 import sys
 
-from client import Conn, compare_all, get
+from client import Conn, compare_all, end_of, get, same_spans
 from lib import ZCTRACE, ZCTRACE_ASAN, Zctrace, main, need, query_id, replay, test
 from load import GETS, NGINX_SERVER, mixed, nginx_files
 from servers import Haproxy, Nginx, Node, Target
 from sniff import tshark_http
-
-
-def same_spans(t, live, replayed):
-    """Field by field, whatever the order in which they were shown."""
-    def key(s):
-        return s['conn'], s['seq'], s['kind']
-    live, replayed = sorted(live, key=key), sorted(replayed, key=key)
-    t.equal(len(replayed), len(live), 'spans in the replay')
-    for a, b in zip(live, replayed):
-        for k in sorted(a.keys() | b.keys()):
-            t.equal(b.get(k), a.get(k), f'{key(a)}: {k} in the replay')
-
-
-def end_of(notes):
-    """What the end records of a run and of its replay must agree on."""
-    end = notes[-1] if notes else {}
-    return {k: end.get(k) for k in ('spans', 'lost_events', 'unparsed_bytes')}
 
 
 def recorded_mixed(t, *args, binary=ZCTRACE, threads=5, n=60):

@@ -11,49 +11,10 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import ZCTRACE, Skip, Zctrace, end_process, free_port, main, need, query_id, test, wait_for
-from load import nginx_files
+from lib import ZCTRACE, Skip, Zctrace, end_process, free_port, main, query_id, test, wait_for
+from load import Wrk, nginx_files
+from probes import hooks_of, programs_alive, programs_of
 from servers import Nginx, Target
-
-
-def programs_of(pid):
-    """Ids of the BPF programs that this process holds."""
-    ids = set()
-    for fd in os.listdir(f'/proc/{pid}/fdinfo'):
-        with contextlib.suppress(OSError), open(f'/proc/{pid}/fdinfo/{fd}', encoding='ascii') as f:
-            ids |= {int(n) for n in re.findall(r'^prog_id:\s*(\d+)', f.read(), re.M)}
-    return ids
-
-
-def programs_alive(ids):
-    """Those of the programs that are still in the kernel."""
-    need('bpftool')
-    p = subprocess.run(['bpftool', '-j', 'prog', 'show'], capture_output=True, text=True)
-    try:
-        return ids & {x['id'] for x in json.loads(p.stdout)}
-    except json.JSONDecodeError as e:
-        raise Skip(f'bpftool: {p.stderr.strip()[:80]}') from e
-
-
-def hooks_of(ids):
-    """Those of the programs that a control group's hooks still hold."""
-    p = subprocess.run(['bpftool', '-j', 'cgroup', 'tree'], capture_output=True, text=True)
-    return ids & {int(n) for n in re.findall(r'"id":(\d+)', p.stdout)}
-
-
-class Wrk:
-    """wrk in the background; stop() waits for its end and tells (requests, errors)."""
-
-    def __init__(self, t, url, seconds):
-        need('wrk')
-        self.p = t.start(['wrk', '-t1', '-c16', f'-d{seconds}s', url], stdout=subprocess.PIPE, text=True)
-
-    def stop(self):
-        out = self.p.stdout.read()
-        self.p.wait()
-        m = re.search(r'(\d+) requests in', out)
-        errors = re.findall(r'(?:Socket errors|Non-2xx).*', out)
-        return int(m.group(1)) if m else 0, errors
 
 
 @test

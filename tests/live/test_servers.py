@@ -6,32 +6,8 @@ import sys
 
 from client import Conn, compare_all
 from lib import Zctrace, by_id, free_port, main, need, test, wait_port
-from load import nginx_files
+from load import exercise, nginx_files
 from servers import Haproxy, Nginx, Node, Target
-
-GETS = [('/size/0', 200), ('/size/1000', 200), ('/size/300000', 200), ('/chunked/0', 200),
-        ('/chunked/12345', 200), ('/status/404', 404), ('/status/500', 500), ('/status/204', 204),
-        ('/status/304', 304)]
-
-
-def exercise(t, addr, seed=7, threads=3, n=12):
-    """A load that target.py and the node server understand, without nginx's files."""
-    out = []
-    for i in range(threads):
-        c = Conn(addr)
-        for k in range(n):
-            path, status = GETS[(seed + i * 5 + k) % len(GETS)]
-            method = 'HEAD' if k % 5 == 4 else 'GET'
-            x = c.get(path, method)
-            t.equal(x.status, status, f'status of {path}')
-            out.append(x)
-        out.append(c.get('/echo', 'POST', body=b'b' * 70000))
-        out.append(c.get('/echo', 'PUT', chunks=[b'c' * 900] * 7))
-        for _ in range(3):
-            c.request('GET', '/size/1000')
-        out += [c.response() for _ in range(3)]
-        c.close()
-    return out
 
 
 @test

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from client import Conn, compare
+from client import Conn, compare, nested, start_ns
 from lib import ZCTRACE, Zctrace, by_id, main, query_id, test
 from servers import Nginx, Target
 
@@ -36,23 +36,6 @@ def timed(t, mode, n=6, gap=0.0):
         compare(t, c, x)
         nested(t, x, ns, s, c)
     return out, told
-
-
-def start_ns(span):
-    seconds, _, rest = span['time'].partition('.')
-    whole = time.strptime(seconds, '%Y-%m-%dT%H:%M:%S')
-    return (whole.tm_hour * 3600 + whole.tm_min * 60 + whole.tm_sec) * 10**9 + int(rest.rstrip('Z'))
-
-
-def nested(t, x, elapsed, s, c):
-    """The server's span lies within the client's, and that within what the client measured."""
-    begins = start_ns(s) - start_ns(c)
-    t.check(0 <= begins, f'{x.id}: the server begins {-begins} ns before the client')
-    t.check(begins + s['duration_ns'] <= c['duration_ns'], f'{x.id}: the server ends after the client')
-    t.check(c['duration_ns'] <= elapsed, f'{x.id}: {c["duration_ns"]} ns, the client measured {elapsed}')
-    t.equal(s['queue_ns'] + s['inner_ns'], s['duration_ns'], 'queue_ns + inner_ns')
-    t.check(s['ttfb_ns'] <= s['duration_ns'], 'ttfb_ns <= duration_ns')
-    t.check(c['inner_ns'] <= c['duration_ns'], 'client: inner_ns <= duration_ns')
 
 
 @test

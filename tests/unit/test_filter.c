@@ -31,6 +31,12 @@ static struct span full_span(void)
 		.tid = 4243, .comm = "envoy", .service = "shop front", .link = NULL,
 	};
 
+	s.tls_version = 0x0304;
+	s.tls_cipher = 0x1399;
+	s.tls_sni = str("shop.example");
+	s.tls_alert = 48;
+	s.tls_alert_from = "client";
+	s.handshake_ns = 2500000;
 	s.method = str("GET");
 	s.path = str("/api/v1/orders/17");
 	s.route = str("/api/v1/orders/{id}");
@@ -49,6 +55,15 @@ static const struct {
 	int full, empty; /* with full_span(), with one of which nothing is known */
 } matches[] = {
 	{ "status == 503", 1, 0 },
+	{ "tls_version == 1.3", 1, 0 },
+	{ "tls_version != '1.2'", 1, 1 },
+	{ "tls_cipher == 0x1399", 1, 0 },
+	{ "tls_sni =~ 'example$'", 1, 0 },
+	{ "tls_alpn", 0, 0 },
+	{ "tls_alert == unknown_ca and tls_alert_from == client", 1, 0 },
+	{ "tls_alert", 1, 0 },
+	{ "handshake > 2ms and handshake_ns == 2500000ns", 1, 0 },
+	{ "handshake", 1, 0 },
 	{ "status != 503", 0, 1 },
 	{ "status != 500", 1, 1 },
 	{ "status >= 500 or duration > 250ms", 1, 0 },
@@ -164,7 +179,7 @@ static void test_matches(void)
 {
 	struct span full = full_span(), empty = {
 		.duration_ns = SPAN_UNKNOWN, .inner_ns = SPAN_UNKNOWN, .ttfb_ns = SPAN_UNKNOWN,
-		.queue_ns = SPAN_UNKNOWN, .connect_ns = SPAN_UNKNOWN, .req_bytes = SPAN_UNKNOWN,
+		.queue_ns = SPAN_UNKNOWN, .connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .req_bytes = SPAN_UNKNOWN,
 		.resp_bytes = SPAN_UNKNOWN, .req_body_bytes = SPAN_UNKNOWN,
 		.resp_body_bytes = SPAN_UNKNOWN,
 	};

@@ -419,6 +419,36 @@ static void test_ends(void)
 	ok(h.state == TLS_OPENING && h.version == 0x0304, "the client leaves without a word");
 }
 
+/* TLS 1.2: what comes after CHANGE_CIPHER_SPEC is encrypted, but its content type is not. */
+static void test_old(void)
+{
+	static struct talk t;
+	struct tls_handshake h;
+
+	talk_capture(&t, "tests/golden/tls12.pcap", 0);
+	t.n = 3; /* up to the client's Finished */
+	h = conclude(&t);
+	ok(h.state == TLS_OPENING && h.app_pos[0] && !h.app_pos[1] && h.alert_dir == TLS_NO_DIR,
+	   "the server's Finished is to come");
+	talk_record(&t, 0, 21, 26);
+	h = conclude(&t);
+	ok(h.state == TLS_FAILED && h.alert_dir == 0 && h.alert == -1, "an alert of the client instead");
+	t.n = 3;
+	talk_record(&t, 1, 20, 1);
+	talk_record(&t, 1, 21, 26);
+	h = conclude(&t);
+	ok(h.state == TLS_FAILED && h.alert_dir == 1, "an alert of the server instead");
+
+	talk_capture(&t, "tests/golden/tls12.pcap", 1);
+	t.n = 2; /* a resumption: the server's Finished comes first */
+	h = conclude(&t);
+	ok(h.state == TLS_OPENING && h.resumed && h.app_pos[1] && !h.app_pos[0], "resumed");
+	talk_record(&t, 0, 20, 1);
+	talk_record(&t, 0, 21, 26);
+	h = conclude(&t);
+	ok(h.state == TLS_FAILED && h.alert_dir == 0, "an alert of the client instead of its Finished");
+}
+
 /* ---- captures of openssl and GnuTLS */
 
 static const char *captured(const char *file, unsigned which, struct tls_handshake *h)
@@ -666,6 +696,7 @@ int main(void)
 	test_flights();
 	test_early_data();
 	test_ends();
+	test_old();
 	test_captures();
 	test_hellos();
 	test_gaps();

@@ -1,6 +1,7 @@
 /*
  * test_tls_conn.c - connections of TLS through the engine: what is wanted, what spans come of them
  */
+#include "bpf/tls.h"
 #include "core/conn.h"
 #include "core/engine_impl.h"
 #include "core/tls_conn.h"
@@ -145,6 +146,15 @@ static void test_failed(void)
 	begin(ZC_ROLE_SERVER);
 	hello(RX, rfc8448_client);
 	hello(TX, rfc8448_server);
+	record(TX, 23, 19);
+	engine__finish(f.e);
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE && !span(0)->incomplete,
+	   "it is told as well if tracing ends before the connection");
+	feed_end(&f);
+
+	begin(ZC_ROLE_SERVER);
+	hello(RX, rfc8448_client);
+	hello(TX, rfc8448_server);
 	record(TX, 23, 674);
 	close_conn();
 	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_CLOSED && !span(0)->tls_alert_from &&
@@ -235,26 +245,56 @@ static void test_reminder(void)
 	feed_end(&f);
 }
 
+/* What the application reads from or writes to the library, inside of which the socket is used. */
+static void plaintext(int dir, const char *text)
+{
+	static uint32_t seq[2];
+	uint32_t n = (uint32_t)strlen(text);
+	struct zc_ev_plain *p = calloc(1, sizeof(*p) + n);
+
+	if (f.nspans == 0 && dir == RX && !strncmp(text, "GET /1", 6))
+		seq[0] = seq[1] = 0;
+	p->ev = feed_head(&f, ZC_EV_PLAIN, sizeof(*p) + n);
+	p->ev.flags = ZC_PLAIN_INSIDE | ZC_PLAIN_FRESH;
+	p->ev.conn = ZC_TLS_STREAM | 1;
+	p->sock = f.conn;
+	p->call_time = p->wire_time = p->wire_last = p->ev.time;
+	p->pid = p->tid = 4242;
+	p->seq = seq[dir];
+	p->wire_len = n + 22;
+	p->orig_len = p->cap_len = n;
+	p->dir = (__u8)dir;
+	p->lib = ZC_TLS_OPENSSL;
+	memcpy(p + 1, text, n);
+	seq[dir] += n;
+	engine__event(f.e, &p->ev);
+	free(p);
+}
+
 static void test_twin(void)
 {
-	struct conn plain = {0};
-	struct span s = {.seq = 0};
+	const struct conn *c;
 
 	begin(ZC_ROLE_SERVER);
 	shake_hands(RX);
-	the_conn()->plain = &plain;
-	plain.carrier = the_conn();
-	feed_cut(&f, TX, 1000);
-	ok(f.want.quiet && !f.want.dir[0].cap, "with its plaintext seen it is not even announced");
-	tls_conn_fill_span(tls_conn_of(&plain), &s);
-	ok(s.tls_version == 0x0304 && s.handshake_ns == 3 * FEED_US && s.tls_sni.n == 6 && !s.tls_alert_from,
-	   "the plaintext's first span gets what the handshake told");
-	s = (struct span){.seq = 1, .handshake_ns = 77};
-	tls_conn_fill_span(tls_conn_of(&plain), &s);
-	ok(s.tls_cipher == 0x1301 && s.handshake_ns == 77, "later ones without its duration");
+	for (int i = 0; i < 2; i++) {
+		record(RX, 23, 60);
+		plaintext(RX, i ? "GET /2 HTTP/1.1\r\n\r\n" : "GET /1 HTTP/1.1\r\n\r\n");
+		record(TX, 23, 60);
+		plaintext(TX, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	}
+	ok(f.nspans == 2 && span(0)->protocol == PROTO_HTTP11 && span(1)->status == 200, "its requests");
+	is_str(span(0)->tls, "openssl", "by a library that is known");
+	ok(span(0)->tls_version == 0x0304 && span(0)->tls_cipher == 0x1301 && span(0)->tls_sni.n == 6 &&
+		   span(0)->handshake_ns == 3 * FEED_US && !span(0)->tls_alert_from,
+	   "the first gets what the handshake told");
+	ok(span(1)->tls_version == 0x0304 && span(1)->handshake_ns == SPAN_UNKNOWN,
+	   "the second without its duration");
+	c = conn_find(&f.e->conns, f.conn);
+	ok(c->quiet && !c->half[RX].cap && !c->half[TX].cap, "the ciphertext is not even announced");
 	close_conn();
 	feed_end(&f);
-	ok(f.nspans == 0 && !plain.carrier, "and there is no span of the ciphertext");
+	is_u64(f.nspans, 2, "and there is no span of it");
 }
 
 struct shown {

@@ -238,6 +238,43 @@ static void waterfall(void)
 	out_release(&out);
 }
 
+/* Two proxies of one name, as in a chain of Envoys. */
+static void same_names(void)
+{
+	struct out out;
+	struct sink_options o = { .out = &out };
+	struct span s[] = { make(1, 0, SPAN_SERVER, 5000000000, 80000000),
+			    make(2, 1, SPAN_CLIENT, 5010000000, 60000000),
+			    make(3, 2, SPAN_SERVER, 5011000000, 58000000) };
+	struct sink *k;
+
+	for (int i = 0; i < 3; i++) {
+		s[i].service = "envoy";
+		s[i].has_addr = 1;
+		s[i].server_port = i ? 8001 : 8000;
+		s[i].pid = i < 2 ? 7 : 8;
+	}
+	out_init(&out, -1, -1);
+	k = sink_waterfall_new(&o);
+	for (int i = 0; i < 3; i++)
+		k->ops->span(k, &s[i]);
+	k->ops->finish(k, NULL);
+	ok(strstr(text_of(&out), " envoy:8000 GET") && strstr(out.buf, "└─ envoy:8000 → envoy:8001 GET") &&
+	   strstr(out.buf, "└─ envoy:8001 GET"), "two of one name are told apart by their ports");
+	ok(strstr(out.buf, "path: envoy:8001 58.0ms") != NULL, "in the critical path, too");
+	k->ops->free(k);
+	out.n = 0;
+	s[1].server_port = s[2].server_port = 8000;
+	k = sink_waterfall_new(&o);
+	for (int i = 0; i < 3; i++)
+		k->ops->span(k, &s[i]);
+	k->ops->finish(k, NULL);
+	ok(strstr(text_of(&out), "└─ envoy#7 → envoy#8 GET") != NULL, "or by their processes");
+	k->ops->free(k);
+	out.n = 0;
+	out_release(&out);
+}
+
 static int no_match(void *ctx, const struct span *s)
 {
 	(void)ctx;
@@ -356,6 +393,7 @@ int main(void)
 	coarse_stamps();
 	tree();
 	waterfall();
+	same_names();
 	slowest_and_many();
 	contexts();
 	hosts_file();

@@ -18,7 +18,7 @@ static struct span make(const char *route, int status, uint64_t at_ms, uint64_t 
 {
 	struct span s = { .time_ns = BASE + at_ms * MS, .duration_ns = ms * MS, .status = status };
 
-	s.inner_ns = s.ttfb_ns = s.queue_ns = s.connect_ns = SPAN_UNKNOWN;
+	s.inner_ns = s.ttfb_ns = s.queue_ns = s.connect_ns = s.handshake_ns = SPAN_UNKNOWN;
 	s.route = s.path = (struct str){ route, strlen(route) };
 	s.method = (struct str){ "GET", 3 };
 	s.error = status >= 500 ? SPAN_ERR_STATUS : SPAN_OK;

@@ -1,9 +1,11 @@
 // A gRPC server and a client that makes calls of every kind and tells what it knows of each.
 //
 // usage: grpcgo server ADDR | grpcgo client ADDR CALLS [PAUSE_MS]
+// With TLS where the environment has CERT and KEY, or CA; with WAIT, a client waits for a line.
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -89,7 +92,15 @@ func serve(addr string) error {
 	if err != nil {
 		return err
 	}
-	s := grpc.NewServer()
+	options := []grpc.ServerOption{}
+	if cert := os.Getenv("CERT"); cert != "" {
+		creds, err := credentials.NewServerTLSFromFile(cert, os.Getenv("KEY"))
+		if err != nil {
+			return err
+		}
+		options = append(options, grpc.Creds(creds))
+	}
+	s := grpc.NewServer(options...)
 	s.RegisterService(&service, struct{}{})
 	fmt.Println("listening")
 	return s.Serve(l)
@@ -156,7 +167,14 @@ func invoke(conn *grpc.ClientConn, c *call, in string) error {
 }
 
 func load(addr string, n int, pause time.Duration) error {
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	creds, err := insecure.NewCredentials(), error(nil)
+	if ca := os.Getenv("CA"); ca != "" {
+		creds, err = credentials.NewClientTLSFromFile(ca, "localhost")
+	}
+	if err != nil {
+		return err
+	}
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(creds))
 	if err != nil {
 		return err
 	}
@@ -195,6 +213,9 @@ func main() {
 		err = serve(os.Args[2])
 	} else {
 		n, _ := strconv.Atoi(os.Args[3])
+		if os.Getenv("WAIT") != "" {
+			bufio.NewReader(os.Stdin).ReadString('\n')
+		}
 		pause := 0
 		if len(os.Args) > 4 {
 			pause, _ = strconv.Atoi(os.Args[4])

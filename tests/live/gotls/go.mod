@@ -1,0 +1,3 @@
+module zctrace.test/gotls
+
+go 1.21

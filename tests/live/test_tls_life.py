@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""The life of probes in TLS libraries: attached and detached under load, libraries that are gone from
+the disk or lie elsewhere, processes that are no targets."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from client import Conn, compare_all
+from lib import ZCTRACE_ASAN, Skip, Zctrace, compile_c, main, need, test, wait_for
+from load import NGINX_SERVER, Wrk, mixed, nginx_files
+from probes import breakpoints, programs_alive, programs_of
+from servers import Target
+from tls_targets import NginxTls, Peer, TlsConn, certs, check_tls, connector, context, ports
+
+LIBRARY = 'libssl'
+
+
+@test
+def attached_fifty_times(t):
+    """50 times attached and detached under load, five at a time: no request fails, no probe is left"""
+    nginx = NginxTls(t, log=False)
+    wrk = Wrk(t, nginx.url + '/', 50)
+    shown = left = 0
+    for _ in range(10):
+        crowd = [Zctrace(t, *(['--port', nginx.port] if i % 2 else ['--pid', nginx.pid]), '-n', 50, wait=False)
+                 for i in range(5)]
+        for z in crowd:
+            good = z.wait() == 0 and [s for s in z.spans if s['tls'] == 'openssl' and s.get('status') == 200]
+            shown += good and len(good) == 50
+        left += breakpoints(nginx.workers()[0], LIBRARY)
+    wrk.p.send_signal(signal.SIGINT)
+    requests, errors = wrk.stop()
+    t.equal(shown, 50, 'times with 50 spans and status 0')
+    t.equal(left, 0, 'octets of the library that were not as before')
+    t.equal(errors, [], 'errors of the load')
+    t.check(requests > 1000, f'{requests} requests')
+
+
+@test
+def killed_under_load(t):
+    """SIGKILL under load: the target serves on without an error, and no probe is left"""
+    nginx = NginxTls(t, log=False)
+    worker = nginx.workers()[0]
+    t.equal(breakpoints(worker, LIBRARY), 0, 'breakpoints before')
+    wrk = Wrk(t, nginx.url + '/', 3)
+    z = Zctrace(t, '--port', nginx.port, stdout=subprocess.DEVNULL)
+    ids = programs_of(z.p.pid)
+    t.check(breakpoints(worker, LIBRARY) >= 4, 'no breakpoints while tracing')
+    time.sleep(1)
+    z.p.kill()
+    z.p.wait()
+    t.check(wait_for(lambda: not programs_alive(ids), 3, 0.05), f'programs left: {programs_alive(ids)}')
+    t.check(wait_for(lambda: not breakpoints(worker, LIBRARY), 3, 0.05), 'breakpoints left')
+    requests, errors = wrk.stop()
+    t.equal(errors, [], 'errors of the load')
+    t.check(requests > 500, f'{requests} requests')
+    t.equal(nginx.workers(), [worker], 'the worker')
+    z = Zctrace(t, '--port', nginx.port)
+    c = TlsConn(nginx.addr, context())
+    x = c.get('/index.html')
+    c.close()
+    z.wait_spans(1)
+    z.stop()
+    compare_all(t, z.spans, [x])
+
+
+@test
+def others_pay_nothing(t):
+    """a process with the same library that is no target has no probe in its code, and no span"""
+    target, other = NginxTls(t), Other(t)
+    z = Zctrace(t, '--port', target.port)
+    t.check(breakpoints(target.workers()[0], LIBRARY) >= 4, 'no breakpoints in the target')
+    t.equal(breakpoints(other.pid, LIBRARY), 0, 'breakpoints in a process that is no target')
+    exchanges = []
+    for server in (target, other):
+        c = TlsConn(server.addr, context())
+        exchanges.append(c.get('/size/1'))
+        c.close()
+    z.wait_spans(1)
+    z.stop()
+    compare_all(t, z.spans, exchanges[:1])
+
+
+class Other(Peer):
+    """tls_edge.c as plain server."""
+
+    def __init__(self, t, **options):
+        super().__init__(t, [compile_c(t, 'tls_edge.c', '-lssl', '-lcrypto'), *certs().pair(), 'plain'], **options)
+
+
+@test
+def many_processes(t):
+    """several servers that map one library: each span has its own process"""
+    servers = [NginxTls(_Sub(t, f'n{i}')) for i in range(3)]
+    z = Zctrace(t, '--port', ','.join(str(s.port) for s in servers))
+    exchanges, owner = [], {}
+    for server in servers:
+        c = TlsConn(server.addr, context())
+        for _ in range(3):
+            exchanges.append(c.get('/index.html'))
+            owner[exchanges[-1].id] = server
+        c.close()
+    z.wait_spans(9)
+    z.stop()
+    found = compare_all(t, z.spans, exchanges)
+    for name, s in found.items():
+        t.check(s['pid'] in owner[name].workers(), f'{name}: pid {s["pid"]}')
+        t.equal(s.get('server_port'), owner[name].port, f'{name}: server_port')
+
+
+class _Sub:
+    """A test whose files are below a directory of their own."""
+
+    def __init__(self, t, name):
+        self.t, self.name = t, name
+
+    def path(self, name):
+        return self.t.path(os.path.join(self.name, name))
+
+    def file(self, name, *args, **options):
+        return self.t.file(os.path.join(self.name, name), *args, **options)
+
+    def start(self, *args, **options):
+        return self.t.start(*args, **options)
+
+
+def libraries(t, program):
+    """The libraries of a program: [(name, path)], the loader included."""
+    need('ldd')
+    rows = [x.split() for x in t.run(['ldd', program]).stdout.splitlines()]
+    return [(r[0], r[2]) for r in rows if len(r) > 2 and r[1] == '=>'] + [(r[0], r[0]) for r in rows if r[0][0] == '/']
+
+
+def private_libraries(t):
+    """Copies of OpenSSL's libraries in a directory of the test; returns it."""
+    program = compile_c(t, 'tls_edge.c', '-lssl', '-lcrypto')
+    os.makedirs(t.path('lib'))
+    for name, path in libraries(t, program):
+        if name.startswith(('libssl', 'libcrypto')):
+            shutil.copy(path, t.path('lib'))
+    if not os.listdir(t.path('lib')):
+        raise Skip('no shared OpenSSL here')
+    return t.path('lib')
+
+
+def some(t, z, server, n=6):
+    """A few exchanges by TLS 1.2 and 1.3, every field as the client knows it."""
+    connect, exchanges = connector(context('1.2'), context('1.3')), []
+    for i in range(n // 2):
+        c = connect(server.addr)
+        exchanges += [c.get(f'/size/{i * 1000}'), c.get('/echo', 'POST', body=b'x' * 9)]
+        c.close()
+    z.wait_spans(len(exchanges))
+    z.stop()
+    compare_all(t, z.spans, exchanges)
+    check_tls(t, z.spans, 'openssl')
+    ports(t, z.spans, server.port)
+
+
+@test
+def deleted_library(t):
+    """the library was deleted from the disk after the process had started"""
+    lib = private_libraries(t)
+    server = Other(t, env={**os.environ, 'LD_LIBRARY_PATH': lib})
+    shutil.rmtree(lib)
+    some(t, Zctrace(t, '--port', server.port), server)
+
+
+@test
+def replaced_library(t):
+    """the library was replaced by another file after the process had started"""
+    lib = private_libraries(t)
+    server = Other(t, env={**os.environ, 'LD_LIBRARY_PATH': lib})
+    for name in os.listdir(lib):
+        new = os.path.join(lib, name + '.new')
+        shutil.copy(sys.executable, new)  # something else, of another layout
+        os.rename(new, os.path.join(lib, name))
+    some(t, Zctrace(t, '--port', server.port), server)
+
+
+CONTAINER = '''
+set -e
+mount -t tmpfs none {root}
+mkdir -p {root}/certs {root}/dev
+cp {program} {root}/server
+cp {pem} {root}/certs/pem
+cp {key} {root}/certs/key
+{copies}
+exec chroot {root} /server /certs/pem /certs/key plain
+'''
+
+
+@test
+def container(t):
+    """a process in mount and pid namespaces and a root of its own, whose files nobody else sees"""
+    need('unshare', 'chroot')
+    program = compile_c(t, 'tls_edge.c', '-lssl', '-lcrypto')
+    os.makedirs(t.path('root'))
+    pem, key = certs().pair()
+    copies = []
+    for name, path in libraries(t, program):
+        real, to = os.path.realpath(path), t.path('root') + os.path.dirname(path)
+        copies.append(f'mkdir -p {to}; cp {real} {to}/{os.path.basename(name)}')
+    script = t.file('container.sh', CONTAINER.format(root=t.path('root'), program=program, pem=pem, key=key,
+                                                     copies='\n'.join(copies)))
+    if t.run(['unshare', '-m', 'true']).returncode:
+        raise Skip('no mount namespaces here')
+    server = Peer(t, ['unshare', '-m', '-p', '-f', '--kill-child', '--propagation', 'private', 'sh', script])
+    t.equal(os.listdir(t.path('root')), [], 'what is seen of its files from outside')
+    some(t, Zctrace(t, '--port', server.port), server)
+
+
+@test
+def by_other_selectors(t):
+    """TLS of processes chosen by name, by executable and by --all"""
+    nginx = NginxTls(t)
+    for args in (['--comm', 'nginx'], ['--exe', '*/nginx'], ['--all']):
+        z = Zctrace(t, *args)
+        c = TlsConn(nginx.addr, context())
+        exchanges = [c.get('/index.html') for _ in range(2)]
+        c.close()
+        z.wait_spans(2)
+        z.stop()
+        mine = [s for s in z.spans if s['kind'] == 'server' and s.get('server_port') == nginx.port]
+        compare_all(t, mine, exchanges)
+        check_tls(t, mine, 'openssl')
+
+
+@test
+def cleartext_beside(t):
+    """cleartext and TLS of one process: each as it is"""
+    nginx = NginxTls(t)
+    z = Zctrace(t, '--port', f'{nginx.port},{nginx.plain_port}')
+    plain, tls = Conn(('127.0.0.1', nginx.plain_port)), TlsConn(nginx.addr, context())
+    exchanges = [c.get('/index.html') for _ in range(3) for c in (plain, tls)]
+    odd = Conn(nginx.addr)  # cleartext to the port of TLS, which nginx answers in cleartext
+    exchanges.append(odd.get('/odd'))
+    t.equal(exchanges[-1].status, 400, 'cleartext to the port of TLS')
+    for c in (plain, tls, odd):
+        c.close()
+    z.wait_spans(7)
+    z.stop()
+    compare_all(t, z.spans, exchanges)
+    t.equal({(s.get('server_port'), s.get('client_port') == odd.port, s['tls'], s.get('scheme')) for s in z.spans},
+            {(nginx.plain_port, False, False, 'http'), (nginx.port, False, 'openssl', 'https'),
+             (nginx.port, True, False, 'http')}, 'ports, tls, scheme')
+
+
+@test
+def asan(t):
+    """a mixed load of TLS with the sanitizers"""
+    backend = Target(t, 'http')
+    nginx = NginxTls(t, NGINX_SERVER.format(dir=t.path('nginx'), backend=backend.port))
+    nginx_files(nginx)
+    z = Zctrace(t, '--port', nginx.port, binary=ZCTRACE_ASAN)
+    exchanges = mixed(t, nginx.addr, 3, 30, connect=connector(context('1.2'), context('1.3')))
+    z.wait_spans(len(exchanges) + sum(x.path.startswith('/up/') for x in exchanges))
+    z.stop()
+    compare_all(t, z.spans, exchanges)
+    check_tls(t, [s for s in z.spans if s['kind'] == 'server'], 'openssl')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
