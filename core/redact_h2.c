@@ -157,16 +157,26 @@ static uint32_t take(uint32_t *left, size_t n)
 	return len;
 }
 
+/* Are these frames of a connection that has frames, but perhaps elsewhere? */
+static int is_doubtful(const struct redact_h2 *h)
+{
+	return h->certain && h->heads < HEADS_ENOUGH;
+}
+
 static size_t payload(struct redact_h2 *h, uint8_t *p, size_t n)
 {
 	size_t len = take(&h->lead, n);
 
+	if (is_doubtful(h))
+		redact_hpack_gap(&h->hpack);
 	if (!len && h->block) {
 		len = take(&h->block, n);
 		redact_hpack_feed(&h->hpack, p, len);
 	} else if (!len) {
 		len = take(&h->rest, n);
 	}
+	if (is_doubtful(h))
+		memset(p, REDACT_BLIND, len);
 	settle(h);
 	return len;
 }
