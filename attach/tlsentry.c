@@ -63,10 +63,9 @@ static int is_cheap(const struct elf *e, uint64_t va)
 
 /*
  * The function that the one at va hands stream and buffer to as it got them, with the address of a
- * local variable, or of one of its caller's (ex), in the fourth argument or, with flags before it,
- * the fifth. *arg: which. 0: none, or more than one.
+ * local variable in this argument, or with what it got in it itself (ex). 0: none, or more than one.
  */
-static uint64_t called_with(struct code_reader *r, const struct elf *e, uint64_t va, int ex, int *arg,
+static uint64_t called_with(struct code_reader *r, const struct elf *e, uint64_t va, int ex, int arg,
 			    struct code_func *f)
 {
 	uint64_t start, end, found = 0;
@@ -75,46 +74,54 @@ static uint64_t called_with(struct code_reader *r, const struct elf *e, uint64_t
 		return 0;
 	for (int i = 0; i < f->ncalls; i++) {
 		const struct code_call *c = &f->call[i];
-		unsigned bits = ex ? c->entry : c->stack;
 
-		if (!c->target || (c->entry & 3) != 3 || !(bits & 0x18))
+		if (!c->target || (c->entry & 3) != 3 || !((ex ? c->entry : c->stack) & 1u << arg))
 			continue;
 		if (found && found != c->target)
 			return 0;
 		found = c->target;
-		*arg = bits & 0x10 && !(bits & 0x08) ? 4 : 3;
 	}
 	return found;
 }
 
-static void take_inner(struct code_reader *r, const struct elf *e, struct tlsbin_find *find, int outer,
-		       struct code_func *f)
-{
-	int arg = 0, arg_ex = 0, write = outer == SSL_WRITE;
-	uint64_t inner, ex = find->va[outer + 1]; /* ..._ex follows */
+/* Functions as an application calls them, and the one within, with the argument that tells n. */
+static const struct inner {
+	int outer, ex, within, arg;
+} inners[] = {
+	{SSL_READ, SSL_READ_EX, SSL_READ_INTERNAL, 3},
+	{SSL_WRITE, SSL_WRITE_EX, SSL_WRITE_INTERNAL, 3},
+	/* with flags; SSL_write_ex calls SSL_write_ex2, so it stays: nested calls count once */
+	{SSL_WRITE, SSL_WRITE_EX2, SSL_WRITE_INTERNAL2, 4},
+};
 
-	if (!find->va[outer] || !ex || is_cheap(e, find->va[outer]))
-		return;
-	inner = called_with(r, e, find->va[outer], 0, &arg, f);
-	if (!inner || !is_cheap(e, inner) || called_with(r, e, ex, 1, &arg_ex, f) != inner)
-		return;
-	if (arg == 4 && !write)
-		return;
-	find->va[!write ? SSL_READ_INTERNAL : arg == 4 ? SSL_WRITE_INTERNAL2 : SSL_WRITE_INTERNAL] = inner;
-	find->va[outer] = find->va[outer + 1] = 0;
-	if (write)
-		find->va[SSL_WRITE_EX2] = 0; /* the outer one of those, where there is one */
+#define N_INNERS (sizeof(inners) / sizeof(inners[0]))
+
+static int has_dear(const struct elf *e, const struct tlsbin_find *find, const struct inner *i)
+{
+	return find->va[i->outer] && find->va[i->ex] && !is_cheap(e, find->va[i->outer]);
 }
 
-void tlsentry_inner(const struct elf *e, struct tlsbin_find *find)
+static void take_inner(struct code_reader *r, const struct elf *e, struct tlsbin_find *find,
+		       const struct inner *i, struct code_func *f)
+{
+	uint64_t within = called_with(r, e, find->va[i->outer], 0, i->arg, f);
+
+	if (!within || !is_cheap(e, within) || called_with(r, e, find->va[i->ex], 1, i->arg, f) != within)
+		return;
+	find->va[i->within] = within;
+	find->va[i->outer] = find->va[i->ex] = 0;
+}
+
+void tlsentry_inner(struct elf *e, struct tlsbin_find *find)
 {
 	struct code_func f = {.call = calloc(CODE_MAX_CALLS, sizeof(*f.call))};
 	struct code_reader *r = f.call ? code_reader_new(e) : NULL;
 
-	if (r) {
-		take_inner(r, e, find, SSL_READ, &f);
-		take_inner(r, e, find, SSL_WRITE, &f);
-	}
+	for (size_t i = 0; r && i < N_INNERS; i++)
+		if (has_dear(e, find, &inners[i])) {
+			elf_index_funcs(e);
+			take_inner(r, e, find, &inners[i], &f);
+		}
 	code_reader_free(r);
 	free(f.call);
 }

@@ -31,10 +31,12 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 
 	if (!(id & ZC_TLS_STREAM) || !lib || lib > ZC_TLS_GO)
 		return NULL;
-	if (!c)
+	if (!c) {
 		c = engine_conn(e, id);
-	if (!c)
-		return NULL;
+		if (!c)
+			return NULL;
+		c->stream.born = e->now + (uint64_t)e->opt.wall_offset;
+	}
 	conn_touch(&e->conns, c, e->now);
 	if (c->carrier) /* quiet by now, but in use */
 		conn_touch(&e->conns, c->carrier, e->now);
@@ -171,7 +173,8 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 		plain_tie_fact(e, c, p->sock);
 	else if (p->dir == ZC_RX && p->ev.flags & ZC_PLAIN_BEFORE &&
 		 plain_sizes_fit(p->orig_len, p->wire_len, ZC_RX))
-		plain_tie_evidence(e, c, p->sock);
+		plain_tie_evidence(e, c, &(struct plain_piece){
+			p->sock, p->orig_len, p->wire_len, (p->ev.flags & ZC_PLAIN_ALONE) != 0});
 	on_octets(e, c, p);
 	engine_io(e, c, &io);
 }
@@ -206,15 +209,38 @@ static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_p
 	return 1;
 }
 
+/* Had a write begun, when p was read, that has not been told yet? */
+static int is_early(const struct conn *c, const struct zc_ev_plain *p)
+{
+	return (int32_t)(p->writes - c->stream.writes) > 0;
+}
+
+static void take_first(struct engine *e, struct conn *c)
+{
+	struct plain_wait *w = c->stream.waits;
+
+	c->stream.waits = w->next;
+	c->stream.nwaits--;
+	take(e, c, &w->ev);
+	pool_put(&e->pool, w, w->size);
+}
+
+/* Those whose writes have been told. */
+static void take_waits(struct engine *e, struct conn *c)
+{
+	while (c->stream.waits && !is_early(c, &c->stream.waits->ev))
+		take_first(e, c);
+	if (!c->stream.waits)
+		list_unlink(&c->stream.waiting);
+}
+
+/* A write that failed, or that was lost, is not waited for again. */
 static void flush_waits(struct engine *e, struct conn *c)
 {
 	while (c->stream.waits) {
-		struct plain_wait *w = c->stream.waits;
-
-		c->stream.waits = w->next;
-		c->stream.nwaits--;
-		take(e, c, &w->ev);
-		pool_put(&e->pool, w, w->size);
+		if (is_early(c, &c->stream.waits->ev))
+			c->stream.writes = c->stream.waits->ev.writes;
+		take_first(e, c);
 	}
 	list_unlink(&c->stream.waiting);
 }
@@ -256,14 +282,15 @@ void plain_on_data(struct engine *e, const struct zc_ev_plain *p)
 	c = stream_of(e, p->ev.conn, p->lib, p->pid);
 	if (!c || c->forgotten)
 		return;
-	if (p->dir == ZC_RX && (c->stream.waits || p->ev.flags & ZC_PLAIN_WRITING) &&
-	    wait_for_write(e, c, p))
+	if (p->dir == ZC_RX && (c->stream.waits || is_early(c, p)) && wait_for_write(e, c, p))
 		return;
 	if (p->dir == ZC_RX)
 		plain_flush(e, c); /* no more may wait: in order all the same */
 	take(e, c, p);
-	if (p->dir == ZC_TX)
-		plain_flush(e, c);
+	if (p->dir == ZC_TX && is_early(c, p))
+		c->stream.writes = p->writes;
+	if (c->stream.waits)
+		take_waits(e, c);
 }
 
 void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
@@ -273,7 +300,8 @@ void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
 	if (c && t->ev.flags & ZC_PLAIN_FRESH)
 		c->stream.watched = 1;
 	if (c && (t->dir == ZC_RX || !t->plain_len || plain_sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
-		plain_tie_evidence(e, c, t->sock);
+		plain_tie_evidence(e, c, &(struct plain_piece){
+			t->sock, t->plain_len, t->wire_len, (t->ev.flags & ZC_PLAIN_ALONE) != 0});
 }
 
 void plain_on_fault(struct engine *e, const struct zc_ev_fault *f)

@@ -11,6 +11,8 @@
 #define RECORD_MIN 22u	    /* octets that a record has beside its content, at least (RFC 8446) */
 #define RECORD_MAX 16384u   /* of content */
 #define RECORD_SPARE 256u   /* what it may have beside it: padding, tickets, a last small record */
+#define AGREE_EXACT 3u
+#define OVERHEAD_MAX 64u    /* of one record */
 #define AGREE 2u	    /* pieces of evidence that make a tie, or undo one */
 
 /* ---- identity */
@@ -30,7 +32,7 @@ int plain_is_private(const struct conn *c)
 uint64_t plain_hash(const struct conn *c, uint64_t connection)
 {
 	if (!c->has_addr || plain_is_private(c))
-		return id_mix(c->cookie, 0);
+		return id_mix(c->cookie, c->stream.born); /* streams are numbered anew by each run */
 	return c->stream.lib ? id_mix(connection, 1) : connection;
 }
 
@@ -151,7 +153,7 @@ void plain_tie_fact(struct engine *e, struct conn *c, uint64_t sock)
 		return;
 	}
 	s = conn_find(&e->conns, sock);
-	if (!s || s->stream.lib)
+	if (!s || s->stream.lib || (s->plain && list_linked(&c->closing)))
 		return;
 	tie(e, c, s);
 	c->stream.fact = 1;
@@ -164,25 +166,49 @@ static void contradict(struct engine *e, struct conn *c)
 		untie(e, c);
 }
 
-/* Evidence for c, which has no carrier. 1: it is enough. */
-static int enough(struct conn *c, uint64_t sock)
+/* One message in one record, of the same overhead as those before: lengths agree to the octet. */
+static void count_exact(struct conn_stream *t, const struct plain_piece *p)
+{
+	uint32_t overhead = p->wire - p->plain;
+
+	if (!p->plain || p->wire <= p->plain || overhead > OVERHEAD_MAX)
+		return;
+	if (!t->exact) {
+		t->overhead = overhead;
+		t->first_len = p->plain;
+	}
+	if (overhead != t->overhead)
+		return;
+	t->distinct |= p->plain != t->first_len;
+	if (t->exact < UINT8_MAX)
+		t->exact++;
+}
+
+/*
+ * A piece for c, which has no carrier. 1: it is enough. Where a thread is busy with several
+ * connections, it may do with each of them what another's octets are about, always by the same
+ * number of steps: then only lengths that agree, and that are not always the same, say something.
+ */
+static int enough(struct conn *c, const struct plain_piece *p)
 {
 	struct conn_stream *t = &c->stream;
 
-	if (t->candidate != sock) {
+	if (t->candidate != p->sock) {
 		/* what has misled once is to be stronger the next time */
 		if (t->candidate && t->against < UINT8_MAX - AGREE)
 			t->against++;
-		t->candidate = sock;
-		t->agree = 0;
+		t->candidate = p->sock;
+		t->agree = t->exact = t->distinct = 0;
 	}
-	if (t->agree < UINT8_MAX)
+	count_exact(t, p);
+	if (p->alone && t->agree < UINT8_MAX)
 		t->agree++;
-	return t->agree >= AGREE + t->against;
+	return t->agree >= AGREE + t->against || (t->distinct && t->exact >= AGREE_EXACT + t->against);
 }
 
-void plain_tie_evidence(struct engine *e, struct conn *c, uint64_t sock)
+void plain_tie_evidence(struct engine *e, struct conn *c, const struct plain_piece *p)
 {
+	uint64_t sock = p->sock;
 	struct conn *s;
 
 	if (c->stream.hopeless || c->stream.fact || !sock || sock & ZC_TLS_STREAM)
@@ -195,7 +221,7 @@ void plain_tie_evidence(struct engine *e, struct conn *c, uint64_t sock)
 		return;
 	}
 	/* with an address, it had a carrier, which is gone from the table */
-	if (c->has_addr || !enough(c, sock))
+	if (c->has_addr || !enough(c, p))
 		return;
 	s = conn_find(&e->conns, sock);
 	if (!s)

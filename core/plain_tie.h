@@ -15,7 +15,12 @@ struct engine;
 void plain_tie_fact(struct engine *e, struct conn *c, uint64_t sock);
 
 /* What a thread did before or after a call points to this socket. */
-void plain_tie_evidence(struct engine *e, struct conn *c, uint64_t sock);
+struct plain_piece {
+	uint64_t sock;
+	uint32_t plain, wire; /* octets of content and of ciphertext */
+	int alone;	      /* the thread had used no other such socket for a while */
+};
+void plain_tie_evidence(struct engine *e, struct conn *c, const struct plain_piece *p);
 
 /* Can `plain` octets of content have become, or been, `wire` octets of ciphertext? */
 int plain_sizes_fit(uint32_t plain, uint32_t wire, int dir);

@@ -68,7 +68,22 @@ static int plain_valid(const struct zc_ev_plain *p)
 {
 	return p->cap_len <= ZC_MAX_CAPTURE && p->cap_off <= p->orig_len &&
 	       p->cap_len <= p->orig_len - p->cap_off && p->dir <= ZC_TX &&
-	       p->ev.size == sizeof(*p) + p->cap_len && (p->ev.conn & ZC_TLS_STREAM);
+	       p->ev.size == sizeof(*p) + p->cap_len && !(p->sock & ZC_TLS_STREAM);
+}
+
+/* Is it about what its kind is about: a socket, a TLS stream, either? */
+static int subject_valid(const struct zc_ev *ev)
+{
+	switch (ev->kind) {
+	case ZC_EV_PLAIN:
+	case ZC_EV_TIE:
+	case ZC_EV_FAULT:
+		return (ev->conn & ZC_TLS_STREAM) != 0;
+	case ZC_EV_CLOSE:
+		return 1;
+	default:
+		return !(ev->conn & ZC_TLS_STREAM);
+	}
 }
 
 static int has_payload(const struct zc_ev *ev)
@@ -102,7 +117,8 @@ static size_t event_grow(struct zc_ev *ev, size_t n)
 static int event_valid(struct zc_ev *ev, size_t n)
 {
 	if (n < sizeof(*ev) || ev->size != n || !ev->kind || ev->kind >= EVENT_KINDS ||
-	    n < event_size[ev->kind] || (!has_payload(ev) && n != event_size[ev->kind]))
+	    n < event_size[ev->kind] || (!has_payload(ev) && n != event_size[ev->kind]) ||
+	    !subject_valid(ev))
 		return 0;
 	switch (ev->kind) {
 	case ZC_EV_SEGMENT:
@@ -114,6 +130,11 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		return ((struct zc_ev_open *)ev)->role <= ZC_ROLE_CLIENT;
 	case ZC_EV_IO:
 		return ((struct zc_ev_io *)ev)->dir <= ZC_TX;
+	case ZC_EV_TIE:
+		return ((struct zc_ev_tie *)ev)->dir <= ZC_TX &&
+		       !(((struct zc_ev_tie *)ev)->sock & ZC_TLS_STREAM);
+	case ZC_EV_FAULT:
+		return !(((struct zc_ev_fault *)ev)->sock & ZC_TLS_STREAM);
 	case ZC_EV_OWNER:
 		((struct zc_ev_owner *)ev)->comm[15] = 0;
 		break;

@@ -20,7 +20,7 @@ size_t redact_huffman_read(struct redact_huffman *h, const uint8_t *p, size_t n,
 	while (got < max && bit < 8 * n && !h->bad) {
 		int symbol;
 
-		h->code = h->code << 1 | (p[bit / 8] >> (7 - bit % 8) & 1u);
+		h->code = h->code << 1 | ((uint32_t)p[bit / 8] >> (7 - bit % 8) & 1u);
 		h->bits++;
 		bit++;
 		symbol = symbol_of(h->code, h->bits);

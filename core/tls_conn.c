@@ -366,6 +366,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 
 	if (!t)
 		return 0;
+	tls_conn_free(c); /* within a stream: it may have what its carrier has left */
 	c->tls = t;
 	t->lib = c->plain ? c->plain->stream.lib : 0;
 	c->protocol = CONN_TLS;

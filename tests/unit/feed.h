@@ -17,6 +17,7 @@
 struct seen {
 	struct span s; /* its texts are copies in `text` */
 	char method[32], host[64], path[128], query[64], scheme[16], comm[17], fields[256];
+	char peer[64];
 	char req_body[64], resp_body[64], route[128];
 	char grpc_message[64], rpc_service[64], rpc_method[64];
 };
@@ -50,6 +51,7 @@ __attribute__((unused)) static void feed_span(void *ctx, const struct span *s)
 		feed_copy(g->method, sizeof(g->method), s->method);
 		feed_copy(g->host, sizeof(g->host), s->host);
 		feed_copy(g->path, sizeof(g->path), s->path);
+		snprintf(g->peer, sizeof(g->peer), "%s", s->peer_service ? s->peer_service : "(none)");
 		feed_copy(g->query, sizeof(g->query), s->query);
 		feed_copy(g->route, sizeof(g->route), s->route);
 		feed_copy(g->grpc_message, sizeof(g->grpc_message), s->grpc_message);

@@ -26,6 +26,8 @@ struct talker {
 	uint16_t flags;
 	uint8_t lib;
 	uint32_t pos[2], pid, wire_seq, lost;
+	uint32_t writes; /* begun before a read, or the number of a write */
+	int busy; /* the thread uses other sockets, too */
 	uint64_t arrived, arrived_last, began; /* how long before the call returned; 0: default */
 	int no_wire; /* no socket was used in this call */
 };
@@ -42,7 +44,7 @@ static void say_part(struct talker *t, int dir, const char *p, uint32_t n, uint3
 	struct zc_ev_plain ev = {
 		.ev = {.conn = t->id, .flags = t->flags}, .sock = t->sock, .pid = t->pid, .tid = t->pid,
 		.seq = t->pos[dir], .orig_len = n, .cap_len = cap, .dir = (__u8)dir, .lib = t->lib,
-		.lost = t->lost, .wire_seq = t->wire_seq,
+		.lost = t->lost, .wire_seq = t->wire_seq, .writes = t->writes,
 		.call_time = f.now - (t->began ? t->began : 2 * FEED_US),
 	};
 
@@ -63,7 +65,9 @@ static void say(struct talker *t, int dir, const char *text)
 
 static void tie(struct talker *t, uint64_t sock, int dir, uint32_t plain, uint32_t wire)
 {
-	feed_tie(&f, (struct zc_ev_tie){.ev = {.conn = t->id}, .sock = sock, .pid = t->pid, .tid = t->pid,
+	uint16_t flags = t->busy ? 0 : ZC_PLAIN_ALONE;
+
+	feed_tie(&f, (struct zc_ev_tie){.ev = {.conn = t->id, .flags = flags}, .sock = sock, .pid = t->pid, .tid = t->pid,
 					.plain_len = plain, .wire_len = wire, .dir = (__u8)dir, .lib = t->lib});
 }
 
@@ -185,7 +189,7 @@ static void test_inside_client(void)
 	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT && span(0)->connect_ns == 6 * FEED_US,
 	   "a client's exchange tells how long connecting took");
 	ok(span(0)->handshake_ns == 3 * FEED_US, "and the handshake");
-	is_str(span(0)->peer_service, "upstream", "and who is at the other end of its socket");
+	is_str(f.span[0].peer, "upstream", "and who is at the other end of its socket");
 	feed_end(&f);
 }
 
@@ -199,6 +203,8 @@ static void test_successor(void)
 	say(&a, RX, GET);
 	say(&b, RX, GET_B);
 	ok(has_carrier(&b, 77) && !conn_of(a.id)->carrier, "a second stream on a socket is its stream now");
+	say_part(&a, TX, "HTTP", 4, 4);
+	ok(has_carrier(&b, 77), "what is still told of the first does not take it back");
 	pass();
 	ok(f.nspans == 1 && span(0)->has_addr && span(0)->error == SPAN_ERR_CLOSED,
 	   "the first has ended; its address was a fact, and stays");
@@ -214,7 +220,7 @@ static void test_fact_over_evidence(void)
 
 	feed_begin(&f, NULL);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	a.flags = ZC_PLAIN_BEFORE;
+	a.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	say(&a, RX, GET);
 	say(&a, TX, OK);
 	say(&a, RX, GET);
@@ -237,7 +243,7 @@ static void test_evidence(void)
 
 	feed_begin(&f, NULL);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	say(&t, RX, GET);
 	ok(no_carrier(&t), "one piece of evidence is not enough");
 	say(&t, TX, OK);
@@ -272,7 +278,7 @@ static void test_evidence(void)
 static void test_sizes(void)
 {
 	struct talker t = talker(1, 77);
-	struct zc_ev_plain ev = {.ev = {.conn = ZC_TLS_STREAM | 1, .flags = ZC_PLAIN_BEFORE}, .sock = 77,
+	struct zc_ev_plain ev = {.ev = {.conn = ZC_TLS_STREAM | 1, .flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE}, .sock = 77,
 				 .wire_len = 40, .orig_len = 100, .lib = ZC_TLS_OPENSSL};
 
 	feed_begin(&f, NULL);
@@ -334,7 +340,7 @@ static void test_not_traced(void)
 	struct talker t = talker(1, 500);
 
 	feed_begin(&f, NULL);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	say(&t, RX, GET);
 	say(&t, TX, OK);
 	is_u64(f.nspans, 1, "one piece of evidence of a socket that is not traced");
@@ -355,7 +361,7 @@ static void test_lost_sight(void)
 
 	feed_begin(&f, &o);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	tie(&t, 77, RX, 0, 300);
 	tie(&t, 77, RX, 0, 300);
 	say(&t, RX, GET);
@@ -507,6 +513,32 @@ static void test_joined_late(void)
 	feed_end(&f);
 }
 
+/* Streams are numbered from 1 on by each run, on each host. */
+static void test_private_ids(void)
+{
+	struct talker t;
+	uint8_t trace[TRACE_ID_LEN], id[SPAN_ID_LEN];
+
+	for (int run = 0; run < 3; run++) {
+		struct engine_options o = {.wall_offset = run < 2 ? 1000 : 2000};
+
+		feed_begin(&f, &o);
+		t = talker(1, 0);
+		t.flags = 0;
+		say(&t, RX, GET);
+		say(&t, TX, OK);
+		if (run) {
+			ok(!memcmp(trace, span(0)->trace_id, TRACE_ID_LEN) == (run == 1) &&
+				   !memcmp(id, span(0)->span_id, SPAN_ID_LEN) == (run == 1),
+			   run == 1 ? "the same in a replay" : "another in another run");
+		} else {
+			memcpy(trace, span(0)->trace_id, TRACE_ID_LEN);
+			memcpy(id, span(0)->span_id, SPAN_ID_LEN);
+		}
+		feed_end(&f);
+	}
+}
+
 /* A stream that is met with a position, and one whose first octets were lost on the way. */
 static void test_first_lost(void)
 {
@@ -606,13 +638,11 @@ static void test_tunnel(void)
 static void test_writing(void)
 {
 	struct talker t = talker(1, 77);
-	uint16_t flags = t.flags;
 
 	feed_begin(&f, NULL);
 	open_sock(77, ZC_ROLE_CLIENT, ZC_OPEN_SEQ);
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 1;
 	say(&t, RX, "HTTP/1.1 200 OK\r\nContent-");
-	t.flags = flags;
 	say(&t, RX, "Length: 2\r\n\r\nhi");
 	is_u64(conn_of(t.id)->stream.nwaits, 2, "what is read waits for the write, and what is read next");
 	is_u64(f.nspans, 0, "an answer without a request is none yet");
@@ -621,13 +651,16 @@ static void test_writing(void)
 	ok(f.nspans == 1 && !span(0)->incomplete && span(0)->status == 200, "one exchange, complete");
 	is_str(f.span[0].path, "/a", "of that request");
 
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 2;
 	say(&t, RX, OK);
 	feed_tick(&f, 60 * FEED_MS);
 	is_u64(conn_of(t.id)->stream.nwaits, 1, "it waits");
 	feed_tick(&f, 60 * FEED_MS);
 	ok(!conn_of(t.id)->stream.nwaits && f.nspans == 2, "not for long");
+	say(&t, RX, "HTTP/1.1 204 OK\r\n\r\n");
+	is_u64(conn_of(t.id)->stream.nwaits, 0, "a write that never came is not waited for again");
 
+	t.writes = 3;
 	for (int i = 0; i < 80; i++)
 		say(&t, RX, i % 2 ? "HTTP/1.1 204 OK\r\n\r" : "\n");
 	ok(conn_of(t.id)->stream.nwaits <= 64, "nor in any number");
@@ -639,7 +672,7 @@ static void test_writing(void)
 	feed_begin(&f, NULL);
 	t = talker(1, 77);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 1;
 	say(&t, RX, GET);
 	engine__finish(f.e);
 	ok(f.nspans == 1 && span(0)->incomplete == SPAN_IN_FLIGHT, "at the end of tracing it is taken");
@@ -649,6 +682,46 @@ static void test_writing(void)
 	ok(1, "an engine that is thrown away frees what waits");
 }
 
+/* An answer that was written meanwhile must not push aside the request that it answers. */
+static void test_writing_order(void)
+{
+	struct talker t = talker(1, 77);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	say(&t, RX, GET);
+	t.writes = 1;
+	say(&t, RX, GET_B); /* read after the first answer had begun */
+	is_u64(f.nspans, 0, "the second request waits for the first answer");
+	say(&t, TX, OK);
+	ok(f.nspans == 1 && !conn_of(t.id)->stream.nwaits, "which comes, and both are taken");
+	t.writes = 2;
+	say(&t, TX, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+	ok(f.nspans == 2 && span(0)->status == 200 && span(1)->status == 404, "each with its own answer");
+	is_str(f.span[1].path, "/b", "in order");
+	feed_end(&f);
+}
+
+/* A thread that does with one connection what another's octets are about. */
+static void test_busy_thread(void)
+{
+	struct talker t = talker(1, 0);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	t.flags = 0;
+	t.busy = 1;
+	say(&t, RX, GET);
+	for (int i = 0; i < 10; i++)
+		tie(&t, 77, TX, 100, 122);
+	ok(no_carrier(&t), "lengths that are always the same prove nothing");
+	tie(&t, 77, TX, 1000, 1030);
+	ok(no_carrier(&t), "nor does one that is not exact");
+	tie(&t, 77, TX, 1000, 1022);
+	ok(has_carrier(&t, 77), "different ones, exact to the octet, do");
+	feed_end(&f);
+}
+
 static void test_writing_evicted(void)
 {
 	struct engine_options o = {.max_conns = 2};
@@ -656,7 +729,7 @@ static void test_writing_evicted(void)
 
 	feed_begin(&f, &o);
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	t.flags |= ZC_PLAIN_WRITING;
+	t.writes = 1;
 	say(&t, RX, GET);
 	f.now += 20 * FEED_MS;
 	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
@@ -887,6 +960,7 @@ static void test_not_http(void)
 /* TLS within TLS: what the outer library carries is ciphertext of an inner one. */
 static void test_nested(void)
 {
+	struct engine_options o = {.max_conns = 2};
 	struct talker t = talker(1, 77);
 	uint8_t buf[1024];
 	size_t n = talk_hex(rfc8448_client, buf);
@@ -901,6 +975,20 @@ static void test_nested(void)
 	close_id(77, 0);
 	pass();
 	ok(f.e->conns.count == 0, "both end");
+	feed_end(&f);
+
+	feed_begin(&f, &o);
+	t = talker(1, 77);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	shake_hands(RX);
+	say_part(&t, RX, (char *)buf, 4, 4);
+	conn_of(t.id)->used = 0; /* the younger one */
+	conn_touch(&f.e->conns, conn_of(t.id), f.now);
+	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	ok(!conn_of(77) && conn_of(t.id)->tls, "an evicted carrier leaves what it knows to its stream");
+	say_part(&t, RX, (char *)buf + 4, (uint32_t)n - 4, (uint32_t)n - 4);
+	ok(conn_of(t.id)->protocol == CONN_TLS && conn_of(t.id)->tls->hs.state == TLS_OPENING,
+	   "which turns out to be TLS itself");
 	feed_end(&f);
 }
 
@@ -1102,7 +1190,7 @@ static void test_fault(void)
 	hello(TX, rfc8448_server);
 	record(TX, 23, 674);
 	record(RX, 23, 19);
-	t.flags = ZC_PLAIN_BEFORE;
+	t.flags = ZC_PLAIN_BEFORE | ZC_PLAIN_ALONE;
 	tie(&t, 77, RX, 0, 300);
 	tie(&t, 77, TX, 0, 300);
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 267);
@@ -1159,10 +1247,13 @@ int main(void)
 	test_ends_meet();
 	test_client_late();
 	test_joined_late();
+	test_private_ids();
 	test_first_lost();
 	test_began_before();
 	test_tunnel();
 	test_writing();
+	test_writing_order();
+	test_busy_thread();
 	test_writing_evicted();
 	test_times_server();
 	test_times_client();
