@@ -10,6 +10,8 @@
   server-handed CERT KEY       one thread receives; four others decrypt for and send to any connection
   server-proxy CERT KEY CA PORT  forwards over one connection for each of its own, on one event loop
   server-timed CERT KEY MODE   target.py's sleep, late or drip over TLS
+  server-fork CERT KEY         shakes hands, then forks a child for each connection
+  client-duplex CA PORT CONNECTIONS REQUESTS   on each connection one thread writes, another one reads
   server-prefork CERT KEY      three children accept; each line lets another one be forked
   client-threads CA PORT CONNECTIONS REQUESTS
   client-asyncio CA PORT CONNECTIONS REQUESTS
@@ -26,6 +28,7 @@ import os
 import queue
 import random
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -119,6 +122,22 @@ def server_timed(cert, key, mode):
             threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
     cleartext.each_in_thread, cleartext.listen = each, lambda *_: listen()
     getattr(cleartext, 'mode_' + mode)(LOOPBACK, 0)
+
+
+def server_fork(cert, key):
+    listener, ctx = listen(), server_context(cert, key)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        plain, peer = listener.accept()
+        try:
+            s = ctx.wrap_socket(plain, server_side=True)
+        except OSError:
+            continue
+        if not os.fork():
+            server = TlsServer((LOOPBACK, 0), TlsHandler, bind_and_activate=False)
+            TlsHandler(s, peer, server)
+            os._exit(0)
+        s.close()
 
 
 def server_prefork(cert, key):
@@ -404,6 +423,41 @@ def client_threads(ca, port, connections, requests, wait=True):
                 f.read(length)
                 told(method, path, name, local, n, status, length)
     threads = [threading.Thread(target=run, args=(i,)) for i in range(int(connections))]
+    for th in threads:
+        th.start()
+    for th in threads:
+        th.join()
+
+
+def client_duplex(ca, port, connections, requests):
+    """All requests are written before their answers are waited for, a few at a time."""
+    ctx = client_context(ca)
+    sys.stdin.readline()
+
+    def write(s, asked, room):
+        rng, local = random.Random(1), s.getsockname()[1]
+        for k in range(int(requests)):
+            room.acquire()
+            method, path, n, status = plan(rng)
+            asked.put((method, path, f'd{local}-{k}', local, n))
+            s.sendall(request(method, path, f'd{local}-{k}', local, n))
+
+    def run():
+        asked, room = queue.Queue(), threading.Semaphore(1)
+        with socket.create_connection((LOOPBACK, int(port))) as plain, \
+                ctx.wrap_socket(plain, server_hostname='localhost') as s, s.makefile('rb') as f:
+            writer = threading.Thread(target=write, args=(s, asked, room))
+            writer.start()
+            for _ in range(int(requests)):
+                head = b''
+                while not head.endswith(b'\r\n\r\n'):
+                    head += f.readline()
+                status, length = parse(head)
+                f.read(length)
+                told(*asked.get(), status, length)
+                room.release()
+            writer.join()
+    threads = [threading.Thread(target=run) for _ in range(int(connections))]
     for th in threads:
         th.start()
     for th in threads:
