@@ -204,24 +204,29 @@ static void found(struct redact_h2 *h, int sure)
 	h->certain |= (uint8_t)sure;
 }
 
-/* While lost: passes over what are no frames. Returns how many octets. */
+/*
+ * While lost: passes over what are no frames. Returns how many octets. The client of an upgraded
+ * connection sends its preface when the server has long sent frames.
+ */
 static size_t find(struct redact_h2 *h, uint8_t *p, size_t n)
 {
+	enum probe_result r;
 	size_t maybe = n, at;
 
 	for (at = 0; at < n; at++) {
-		enum probe_result r = p[at] ? PROBE_NO : http2_probe(p + at, n - at, 0);
-
+		r = PROBE_NO;
+		if (!p[at] || p[at] == HTTP2_PREFACE[0])
+			r = http2_probe(p + at, n - at, 0);
 		if (r == PROBE_YES)
 			break;
-		if (r == PROBE_MORE && maybe == n)
+		if (r == PROBE_MORE && maybe == n && !p[at])
 			maybe = at;
 	}
 	if (at < n || maybe < n)
 		found(h, at < n);
 	at = at < n ? at : maybe;
 	memset(p, REDACT_BLIND, at);
-	return at;
+	return at < n && p[at] ? at + HTTP2_PREFACE_LEN : at;
 }
 
 size_t redact_h2_feed(struct redact_h2 *h, uint8_t *p, size_t n)

@@ -158,6 +158,8 @@ static void test_peers(void)
 	ok(redact_wire_is_http2(&w), "is HTTP/2");
 	redact_wire_peer_is_http2(&other);
 	PART(&other, "content", "\x80\x80\x80\x80\x80\x80\x80", "so this one is lost in HTTP/2");
+	PART(&other, PREFACE HEADERS("\5") GET "\x60\1" "a", PREFACE HEADERS("\5") GET "\x60\1" "x",
+	     "until frames or a preface come");
 	redact_wire_copy(&copy, &w);
 	PART(&w, HEADERS("\5") GET "\x60\1" "a", HEADERS("\5") GET "\x60\1" "x", "a frame");
 	PART(&copy, HEADERS("\5") GET "\x60\1" "a", HEADERS("\5") GET "\x60\1" "x", "the same from a copy");
