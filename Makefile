@@ -130,7 +130,7 @@ check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
 bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
-		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
+		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c)) $(B)/o/tlsbin/scan
 	$(Q)tests/bench/bench.py
 	$(Q)tests/bench/bench_h2.py
 	$(Q)tests/bench/bench_tls.py
