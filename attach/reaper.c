@@ -10,47 +10,57 @@ struct job {
 	struct uprobe_set set;
 };
 
+#define MAX_THREADS 16 /* waits of several overlap */
+
 struct reaper {
-	pthread_t thread;
+	pthread_t thread[MAX_THREADS];
+	unsigned nthreads, idle;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct job *jobs;
 	int ends;
 };
 
-static void *reaper_run(void *arg)
+/* Takes out what waits; r->lock is held, but not meanwhile. */
+static void reaper_drain(struct reaper *r)
 {
-	struct reaper *r = arg;
-
-	pthread_mutex_lock(&r->lock);
-	while (r->jobs || !r->ends) {
+	while (r->jobs) {
 		struct job *j = r->jobs;
 
-		if (!j) {
-			pthread_cond_wait(&r->more, &r->lock);
-			continue;
-		}
 		r->jobs = j->next;
 		pthread_mutex_unlock(&r->lock);
 		uprobes_detach(&j->set);
 		free(j);
 		pthread_mutex_lock(&r->lock);
 	}
+}
+
+static void *reaper_run(void *arg)
+{
+	struct reaper *r = arg;
+
+	pthread_mutex_lock(&r->lock);
+	reaper_drain(r);
+	while (!r->ends) {
+		r->idle++;
+		pthread_cond_wait(&r->more, &r->lock);
+		r->idle--;
+		reaper_drain(r);
+	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
 }
 
-/* Signals are for the main thread. */
-static int start(struct reaper *r)
+/* One more. Signals are for the main thread. */
+static void start(struct reaper *r)
 {
 	sigset_t all, old;
-	int err;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&r->thread, NULL, reaper_run, r);
+	if (r->nthreads < MAX_THREADS && !pthread_create(&r->thread[r->nthreads], NULL, reaper_run, r))
+		r->nthreads++;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
 }
 
 struct reaper *reaper_new(void)
@@ -61,10 +71,7 @@ struct reaper *reaper_new(void)
 		return NULL;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);
-	if (!start(r))
-		return r;
-	free(r);
-	return NULL;
+	return r;
 }
 
 void reaper_free(struct reaper *r)
@@ -73,9 +80,10 @@ void reaper_free(struct reaper *r)
 		return;
 	pthread_mutex_lock(&r->lock);
 	r->ends = 1;
-	pthread_cond_signal(&r->more);
+	pthread_cond_broadcast(&r->more);
 	pthread_mutex_unlock(&r->lock);
-	pthread_join(r->thread, NULL);
+	for (unsigned i = 0; i < r->nthreads; i++)
+		pthread_join(r->thread[i], NULL);
 	pthread_cond_destroy(&r->more);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
@@ -94,6 +102,10 @@ void reaper_take(struct reaper *r, struct uprobe_set *s)
 	pthread_mutex_lock(&r->lock);
 	j->next = r->jobs;
 	r->jobs = j;
+	if (!r->idle)
+		start(r);
 	pthread_cond_signal(&r->more);
+	if (!r->nthreads)
+		reaper_drain(r); /* no thread could be had */
 	pthread_mutex_unlock(&r->lock);
 }
