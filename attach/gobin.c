@@ -292,14 +292,14 @@ static void find_names(const struct pcln *t, struct tlsbin_find *f)
 	uint64_t at[TLS_NAMES];
 	int wanted = 0;
 
-	for (int n = GO_READ; n <= GO_CLOSE; n++) {
+	for (int n = GO_READ; n <= GO_FLUSH; n++) {
 		at[n] = f->va[n] ? UINT64_MAX : pcln_find_name(t, tls_names[n].name);
 		wanted += at[n] != UINT64_MAX;
 	}
 	for (uint64_t i = 0; i < t->nfuncs && wanted; i++) {
 		uint64_t name = pcln_name(t, i);
 
-		for (int n = GO_READ; n <= GO_CLOSE && name != UINT64_MAX; n++)
+		for (int n = GO_READ; n <= GO_FLUSH && name != UINT64_MAX; n++)
 			if (at[n] == name && !f->va[n]) {
 				f->va[n] = pcln_entry(t, i);
 				f->how = f->how ? f->how : "gopclntab";
@@ -312,7 +312,7 @@ static void find_names(const struct pcln *t, struct tlsbin_find *f)
 static void find_sizes(const struct pcln *t, struct tlsbin_find *f)
 {
 	for (uint64_t i = 0; i < t->nfuncs; i++)
-		for (int n = GO_READ; n <= GO_CLOSE; n++)
+		for (int n = GO_READ; n <= GO_FLUSH; n++)
 			if (f->va[n] && !f->size[n] && pcln_entry(t, i) == f->va[n])
 				f->size[n] = pcln_entry(t, i + 1) - f->va[n];
 }
@@ -388,7 +388,8 @@ int gobin_points(const struct elf *e, struct tlsbin_find *f, struct tlsbin *b)
 	for (int n = GO_READ; n <= GO_HANDSHAKE && !err; n++)
 		if (f->va[n])
 			err = add_function(e, f, b, n);
-	if (!err && f->va[GO_CLOSE])
-		err = tlsbin_add(e, b, f->va[GO_CLOSE], ZC_TLS_FREE, 0);
+	for (int n = GO_CLOSE; n <= GO_FLUSH && !err; n++) /* of interest when they begin */
+		if (f->va[n])
+			err = tlsbin_add(e, b, f->va[n], tls_names[n].func, 0);
 	return err;
 }

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include "attach/tlspattern.h"
 
-#define FILE_SUFFIX "ssl/ssl_lib.c" /* and another c: BoringSSL */
+/* with an s for the first octet, without which this program is not taken for one of them;
+   and another c: BoringSSL */
+#define FILE_SUFFIX "?sl/ssl_lib.c"
 #define MAX_REFS 4096
 #define MIN_CODE (4u << 10) /* no TLS library is as small; files of data are */
 
@@ -59,8 +61,7 @@ static int keep_calls(struct pat *p, const struct code_func *f)
 
 int pat_bounds(const struct pat *p, uint64_t va, uint64_t *start, uint64_t *end)
 {
-	return p->e->funcs.n ? elf_func(p->e, va, start, end)
-			     : code_bounds(p->reader, va, start, end);
+	return elf_func(p->e, va, start, end) || code_bounds(p->reader, va, start, end);
 }
 
 int pat_load(struct pat *p, uint64_t start)
@@ -116,13 +117,15 @@ static uint64_t string_start(const struct elf_part *s, const uint8_t *p)
 /* Fills both: [0] of OpenSSL, [1] of BoringSSL. */
 static void find_files(const struct elf_part *s, struct pat *pat[2])
 {
-	size_t len = sizeof(FILE_SUFFIX) - 1;
+	char suffix[] = FILE_SUFFIX;
+	size_t len = sizeof(suffix) - 1;
 	const uint8_t *p = s->p, *end;
 
+	suffix[0] = 's';
 	if (!p)
 		return;
 	end = p + s->n;
-	while ((p = memmem(p, (size_t)(end - p), FILE_SUFFIX, len)) &&
+	while ((p = memmem(p, (size_t)(end - p), suffix, len)) &&
 	       (size_t)(end - p) > len + 1) {
 		struct pat *to = !p[len]			   ? pat[0]
 				 : p[len] == 'c' && !p[len + 1] ? pat[1]

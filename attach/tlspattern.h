@@ -43,7 +43,7 @@ struct pat {
 };
 
 int pat_is_file(const struct pat *p, uint64_t va);
-/* The function that va is in, by the unwind table or, if there is none, by its code. */
+/* The function that va is in, by the unwind table or, if it is not in there, by its code. */
 int pat_bounds(const struct pat *p, uint64_t va, uint64_t *start, uint64_t *end);
 /* The function that begins there, read if it has not been; -1: none, or it cannot be read. */
 int pat_load(struct pat *p, uint64_t start);

@@ -202,10 +202,10 @@ static uint64_t allocator(const struct pat *p, const struct pat_func *ssl_new)
 }
 
 /*
- * Whether `at`, called by SSL_new, is or contains a destructor of what has destructors itself. The
- * table of functions may grow and move nothing: indices are kept.
+ * Whether `at`, called by SSL_new, destroys something that has destructors itself. ERR_put_error may
+ * call through a pointer as well, where memory is freed in it.
  */
-static int is_destructor(struct pat *p, size_t ssl_new, int at, uint64_t alloc)
+static int is_destructor(struct pat *p, size_t ssl_new, int at, uint64_t alloc, uint64_t put_error)
 {
 	if (!calls_through_pointer(p, &p->func[at]) || pat_calls(p, &p->func[at], alloc))
 		return 0;
@@ -213,7 +213,7 @@ static int is_destructor(struct pat *p, size_t ssl_new, int at, uint64_t alloc)
 		uint64_t target = pat_call(p, &p->func[ssl_new], i)->target;
 		int other;
 
-		if (!target || target == p->func[at].start ||
+		if (!target || target == put_error || target == p->func[at].start ||
 		    !pat_calls(p, &p->func[at], target) || (other = pat_load(p, target)) < 0)
 			continue;
 		if (calls_through_pointer(p, &p->func[other]))
@@ -237,7 +237,7 @@ static uint64_t find_free(struct pat *p, uint64_t put_error)
 
 		for (size_t k = 0; k < n; k++)
 			dup |= cand[k] == target;
-		if (f >= 0 && !dup && is_destructor(p, (size_t)at, f, alloc))
+		if (f >= 0 && !dup && is_destructor(p, (size_t)at, f, alloc, put_error))
 			cand[n++] = target;
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -12,6 +12,7 @@
 #define ZC_BPF_CALLS_H
 
 #include "bpf/emit.h"
+#include "bpf/random.h"
 #include "bpf/tls.h"
 
 struct zc_call_key {
@@ -34,6 +35,8 @@ struct zc_call {
 	__u8 func, lib;
 	__u8 refused; /* that socket is not traced */
 	__u8 fresh;
+	__u32 number; /* of writes in Go */
+	__u32 pad;
 };
 
 struct {
@@ -44,20 +47,51 @@ struct {
 	__type(value, struct zc_call);
 } zc_calls SEC(".maps");
 
+struct zc_stream_key {
+	__u32 tgid;
+	__u32 pad;
+	__u64 stream; /* address of the library's object */
+};
+
+struct zc_stream {
+	__u64 id;
+	__u64 sock; /* a fact; 0: not known */
+	__u64 bytes[2], skipped[2];
+	__u64 closed; /* in Go: when; a call that had begun before may still return */
+	__u32 pos[2];
+	__u32 lost;
+	__u32 begun; /* writes, in Go */
+	__u8 refused; /* that socket is not traced */
+	__u8 fresh;
+	__u8 told; /* user space knows of it */
+	__u8 memory; /* its socket is known by the handshake's random: calls use none inside */
+	__u8 pad[4];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct zc_stream_key);
+	__type(value, struct zc_stream);
+} zc_streams SEC(".maps");
+
 /* What a thread did last with sockets that speak TLS, outside of any call. */
 struct zc_near {
 	__u64 sock; /* read; 0: nothing since the last change of mind */
 	__u64 time; /* when the first of it had arrived */
 	__u64 by;   /* the stream whose call came first after the read */
+	__u64 random[2]; /* of the socket */
 	__u64 wrote; /* the stream that has written since the last write to such a socket */
+	__u64 wrote_id;
+	__u64 last, last_time, other_time; /* socket used last, when; when another one was before */
 	__u32 len;
-	__u32 plain; /* how much it has written */
+	__u32 seq;   /* of the first octet read */
+	__u32 plain; /* how much was written */
 	__u8 mixed;  /* several sockets were read before any call */
 	__u8 wrote_mixed; /* several streams wrote */
 	__u8 refused, fresh;
 	__u8 lib;
 	__u8 pad[3];
-	__u64 wrote_id;
 };
 
 struct {
@@ -137,6 +171,25 @@ static __always_inline void arrival_note(struct zc_sock *s, __u32 seq, __u32 len
 	a->len = len;
 }
 
+#define ALONE_NS 50000000ull
+
+static __always_inline void near_used(struct zc_near *n, __u64 sock)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (n->last != sock) {
+		n->other_time = n->last ? n->last_time : 0;
+		n->last = sock;
+	}
+	n->last_time = now;
+}
+
+static __always_inline __u16 near_flags(const struct zc_near *n, __u8 fresh)
+{
+	return (fresh ? ZC_PLAIN_FRESH : 0) |
+	       (n->last_time - n->other_time > ALONE_NS ? ZC_PLAIN_ALONE : 0);
+}
+
 static __always_inline void near_read(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len)
 {
 	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
@@ -147,10 +200,14 @@ static __always_inline void near_read(struct zc_sock *s, __u64 pid_tgid, __u32 s
 		if (!n)
 			return;
 	}
+	near_used(n, s->conn);
 	if (n->sock == s->conn && !n->by) {
 		n->len += len;
 		return;
 	}
+	n->seq = seq;
+	n->random[0] = s->random[0];
+	n->random[1] = s->random[1];
 	n->mixed = n->sock && !n->by; /* what was read before was not used by anybody yet */
 	n->sock = s->conn;
 	n->time = arrival_of(s, seq);
@@ -170,7 +227,7 @@ static __always_inline void emit_tie(__u64 id, const struct zc_near *n, __u64 so
 		return;
 	}
 	fill_head(&t->ev, ZC_EV_TIE, sizeof(*t), id);
-	t->ev.flags = fresh ? ZC_PLAIN_FRESH : 0;
+	t->ev.flags = near_flags(n, fresh);
 	t->sock = sock;
 	t->pid = (__u32)(pid_tgid >> 32);
 	t->tid = (__u32)pid_tgid;
@@ -185,11 +242,26 @@ static __always_inline void emit_tie(__u64 id, const struct zc_near *n, __u64 so
 static __always_inline void near_wrote(struct zc_sock *s, __u64 pid_tgid, __u32 len)
 {
 	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+	struct zc_stream_key key = {.tgid = (__u32)(pid_tgid >> 32)};
+	struct zc_stream *stream;
+	int same;
 
-	if (!n || !n->wrote)
+	if (!n)
 		return;
-	if (!n->wrote_mixed && s->verdict == VERDICT_YES)
+	near_used(n, s->conn);
+	if (!n->wrote)
+		return;
+	key.stream = n->wrote;
+	same = random_fits(key.tgid, n->lib, key.stream, s->random);
+	stream = same == FITS ? bpf_map_lookup_elem(&zc_streams, &key) : 0;
+	if (stream && !stream->sock) {
+		stream->sock = s->conn;
+		stream->refused = s->verdict == VERDICT_NO;
+		stream->fresh = s->hooked;
+		stream->memory = 1;
+	} else if (same == FITS_UNKNOWN && !n->wrote_mixed) {
 		emit_tie(n->wrote_id, n, s->conn, s->hooked, n->plain, len, ZC_TX, pid_tgid);
+	}
 	n->wrote = 0;
 	n->wrote_mixed = 0;
 	n->plain = 0;
@@ -244,6 +316,19 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 	return 1;
 }
 
+/* The random of a ClientHello (RFC 8446 section 4.1.2) at the beginning of a record. */
+#define HELLO_TYPE 5
+#define HELLO_RANDOM 11
+
+static __always_inline void note_random(struct __sk_buff *skb, struct zc_sock *s, __u32 off)
+{
+	__u8 type = 0;
+
+	if (bpf_skb_load_bytes(skb, off + HELLO_TYPE, &type, 1) || type != 1)
+		return;
+	bpf_skb_load_bytes(skb, off + HELLO_RANDOM, s->random, sizeof(s->random));
+}
+
 /*
  * Does the socket speak TLS? A record begins with its type, 20 to 23, and a version 3.x, RFC 8446
  * section 5.1. Connections that change to TLS later show it within their first segments.
@@ -254,8 +339,11 @@ static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *
 
 	if (s->tls || len < sizeof(b) || bpf_skb_load_bytes(skb, off, b, sizeof(b)))
 		return;
-	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66)
+	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66) {
 		s->tls = ZC_SOCK_TLS;
+		s->tls_first = !s->late && b[0] == 22 && !s->bytes[ZC_RX] && !s->bytes[ZC_TX];
+		note_random(skb, s, off);
+	}
 	else if (!s->late && ++s->looked >= 8) /* we may have joined within a long record */
 		s->tls = ZC_SOCK_CLEAR;
 }

@@ -142,8 +142,13 @@ struct zc_ev_io {
 	__u32 len;
 	__u8 dir;
 	__u8 pad[7];
+	/*
+	 * Go: the goroutine that reads, or on whose behalf it is written; 0: not known. Not in
+	 * recordings of older versions.
+	 */
+	__u64 goroutine;
 };
-ZC_ASSERT_SIZE(struct zc_ev_io, 48);
+ZC_ASSERT_SIZE(struct zc_ev_io, 56);
 
 /* OWNER: from now on this process reads and writes the connection. */
 struct zc_ev_owner {
@@ -222,18 +227,19 @@ ZC_ASSERT_SIZE(struct zc_ev_names, 248);
  * ev.time is when the call returned. Of orig_len octets, cap_len from cap_off on follow. seq counts
  * the stream's octets in this direction from 0, where the first call was seen.
  *
- * sock: the socket that was used inside the call (ZC_PLAIN_INSIDE: a fact), or from which the same
+ * sock: the socket that was used inside the call, or whose ClientHello is that of the library's
+ * object (ZC_PLAIN_INSIDE: a fact), or from which the same
  * thread had read last, with nobody else's call in between (ZC_PLAIN_BEFORE: evidence); 0: neither.
  * With a socket, RX: wire_time is when the first of the octets that were read there arrived.
  * TX: when the first of them left. 0: not known. wire_len: how many were read or sent there.
  * ZC_PLAIN_FRESH: the process was being observed when it first used that socket, and nothing
- * of the stream was missed. ZC_PLAIN_WRITING: somebody else's write to the stream has begun and has
- * not been told yet, and what was read may be the answer to it. CLOSE with such an id tells that the library's object is freed.
+ * of the stream was missed. ZC_PLAIN_ALONE: the thread had not used another socket
+ * that speaks TLS for a while. CLOSE with such an id tells that the library's object is freed.
  */
 #define ZC_PLAIN_INSIDE 0x1
 #define ZC_PLAIN_BEFORE 0x2
 #define ZC_PLAIN_FRESH 0x4
-#define ZC_PLAIN_WRITING 0x8
+#define ZC_PLAIN_ALONE 0x8
 
 struct zc_ev_plain {
 	struct zc_ev ev;
@@ -253,8 +259,15 @@ struct zc_ev_plain {
 	__u8 lib; /* enum zc_tls_lib */
 	__u8 pad[2];
 	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
+	/*
+	 * Where one thread may read while another writes (Go), writes are told late, when they have
+	 * returned. TX: the number of this write, in its last record. RX: how many had begun when the
+	 * read returned, to one of which it may be the answer. 0: not counted.
+	 */
+	__u32 writes;
+	__u32 pad2;
 };
-ZC_ASSERT_SIZE(struct zc_ev_plain, 96);
+ZC_ASSERT_SIZE(struct zc_ev_plain, 104);
 
 /*
  * TIE: more evidence of a stream's socket, where the library itself uses none (memory BIOs). RX:
@@ -264,7 +277,7 @@ ZC_ASSERT_SIZE(struct zc_ev_plain, 96);
  * there was a call for the handshake.
  */
 struct zc_ev_tie {
-	struct zc_ev ev; /* flags: ZC_PLAIN_FRESH; conn: the stream */
+	struct zc_ev ev; /* flags: ZC_PLAIN_FRESH, _ALONE; conn: the stream */
 	__u64 sock;
 	__u32 pid;
 	__u32 tid;

@@ -269,6 +269,9 @@ static __always_inline int walk_frames(struct __sk_buff *skb, struct zc_sock *s,
 	return 1;
 }
 
+/* Longer than this no handshake is; all that follows is ciphertext, whoever asks for it. */
+#define TLS_COPIED (256u << 10)
+
 static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g,
 				     __u8 dir)
 {
@@ -288,11 +291,13 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 		if (n > p->dir[dir].cap)
 			n = p->dir[dir].cap;
 	}
+	if (s->tls_first && s->bytes[dir] > TLS_COPIED)
+		n = 0;
 	n = lag_limit(n);
 	s->bytes[dir] += g->len;
 	s->skipped[dir] += g->len - n;
-	if (p && p->quiet && !n)
-		return;
+	if (p && p->quiet && !n && !(g->flags & (ZC_TCP_RST | ZC_TCP_FIN)))
+		return; /* its end is told all the same */
 	seg_emit(skb, s, g, skip, n | (dir ? DIR_BIT : 0));
 }
 

@@ -55,9 +55,11 @@ struct zc_sock {
 	__u8 looked; /* segments without a sign of TLS */
 	__u8 tls_used; /* a process whose TLS is probed has read or written it */
 	__u8 hooked;   /* and was probed already when it first did */
+	__u8 tls_first; /* its first octets were a handshake's */
 	__u8 dialled;  /* a segment has left it; of interest if it connected */
 	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
+	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
 	__u64 sent_time; /* when the last octets left, kept with tls */
 	struct zc_arrival arrival[ZC_ARRIVALS];
 	__u64 cgroup; /* of the owner */

@@ -4,7 +4,7 @@
  * cgroup_skb on the root of the hierarchy sees every TCP segment with its socket; tracepoints see
  * which process reads and writes how far; one iterator looks at the sockets that exist already.
  */
-#include "bpf/calls.h"
+#include "bpf/goroutine.h"
 #include "bpf/segment.h"
 #include "bpf/peer.h"
 
@@ -162,7 +162,8 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 tgid = (__u32)(pid_tgid >> 32), seq;
-	int inside;
+	int inside = 0;
+	__u64 g = 0;
 	const struct zc_policy *p;
 	struct tcp_sock *tp;
 	struct zc_sock *s;
@@ -183,7 +184,10 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 	if (!tp)
 		return 0;
 	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
-	inside = task_flags(tgid) & ZC_TASK_TLS ? call_io(s, pid_tgid, seq, (__u32)len, dir) : 0;
+	if (task_flags(tgid) & ZC_TASK_TLS) {
+		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
+		g = goroutine_of_io(tgid, (__u32)len, dir);
+	}
 	if (s->verdict != VERDICT_YES)
 		return 0;
 	if (s->pid != tgid) {
@@ -201,7 +205,7 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 	p = policy_of(s);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
-	emit_io(s, pid_tgid, seq, (__u32)len, dir);
+	emit_io(s, pid_tgid, seq, (__u32)len, dir, g);
 	return 0;
 }
 

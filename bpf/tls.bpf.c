@@ -6,37 +6,9 @@
  * positions, counted here, so that a lost record shows as a gap.
  */
 #include <linux/ptrace.h>
-#include "bpf/calls.h"
+#include "bpf/goroutine.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-struct zc_stream_key {
-	__u32 tgid;
-	__u32 pad;
-	__u64 stream;
-};
-
-struct zc_stream {
-	__u64 id;
-	__u64 sock; /* used inside the last call that used one */
-	__u64 bytes[2], skipped[2];
-	__u32 pos[2];
-	__u32 lost;
-	__u8 refused;
-	__u8 fresh;
-	__u8 told; /* user space knows of it */
-	__u8 pad;
-	__u32 writing; /* calls under way that write, in Go */
-	__u32 pad2;
-	__u64 closed; /* in Go: when; a call that had begun before may still return */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct zc_stream_key);
-	__type(value, struct zc_stream);
-} zc_streams SEC(".maps");
 
 #if defined(__TARGET_ARCH_x86)
 #define RETURN_POPS 8 /* the return address */
@@ -104,7 +76,7 @@ struct plain {
 	__u32 wire_len, wire_seq;
 	__u32 pid, tid;
 	__u32 seq, orig_len, cap_off, cap_len;
-	__u32 lost;
+	__u32 lost, writes;
 	__u16 flags;
 	__u8 dir, lib;
 	__u8 failed; /* there was no room */
@@ -148,6 +120,8 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct plai
 	ev->dir = p->dir;
 	ev->lib = p->lib;
 	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
+	ev->writes = p->writes;
+	ev->pad2 = 0;
 }
 
 /* One record; a global function for the verifier's sake, like seg_emit. */
@@ -215,6 +189,8 @@ static long part_send(__u32 i, void *ctx)
 	t->p.seq += p.orig_len;
 	t->p.buf += p.orig_len;
 	t->left -= p.orig_len;
+	if (t->left && p.dir == ZC_TX)
+		p.writes = 0;
 	plain_emit(&p);
 	t->p.failed |= p.failed;
 	if (!p.failed)
@@ -257,35 +233,54 @@ static __always_inline void stream_send(struct zc_stream *s, const struct parts 
 	}
 }
 
-/* ---- evidence where no socket was used inside */
+/* ---- where no socket was used inside */
 
-static __always_inline void near_reading(struct parts *t, __u64 pid_tgid, __u64 addr, __u64 id,
-					 __u32 n)
+/* The thread has read for this stream, which is known by the handshake. */
+static __always_inline void near_fact(struct parts *t, struct zc_stream *s, const struct zc_near *near)
+{
+	if (!s->sock) {
+		s->sock = near->sock;
+		s->refused = near->refused;
+		s->fresh = near->fresh;
+		s->memory = 1;
+	}
+	if (near->sock == s->sock) {
+		t->p.wire_time = near->time;
+		t->p.wire_len = near->len;
+		t->p.wire_seq = near->seq;
+	}
+}
+
+static __always_inline void near_reading(struct parts *t, __u64 pid_tgid, __u64 addr,
+					 struct zc_stream *s, __u32 n)
 {
 	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
 	const struct zc_policy *policy;
+	int same, mine, again;
 
 	if (!near || !near->sock)
 		return;
-	if (near->by && near->by != addr)
-		return; /* somebody else has used it */
+	mine = !near->by || near->by == addr;
+	again = near->by == addr;
 	if (!near->by)
 		near->by = addr;
-	else if (!n)
-		return; /* told already */
 	near->lib = t->p.lib;
-	if (near->mixed)
-		return;
+	same = s->sock ? (near->sock == s->sock ? FITS : FITS_NOT) :
+			 random_fits((__u32)(pid_tgid >> 32), t->p.lib, addr, near->random);
+	if (same == FITS)
+		near_fact(t, s, near);
+	if (same != FITS_UNKNOWN || !mine || near->mixed)
+		return; /* known by now, or known better, or somebody else has used it */
 	if (n) {
 		t->p.sock = near->sock;
 		t->p.wire_time = near->time;
 		t->p.wire_len = near->len;
-		t->p.flags = ZC_PLAIN_BEFORE | (near->fresh ? ZC_PLAIN_FRESH : 0);
+		t->p.flags = ZC_PLAIN_BEFORE | near_flags(near, near->fresh);
 		return;
 	}
-	policy = stream_policy(id);
-	if (!policy || !(policy->frames & ZC_POLICY_TIED))
-		emit_tie(id, near, near->sock, near->fresh, 0, near->len, ZC_RX, pid_tgid);
+	policy = stream_policy(s->id);
+	if (!again && (!policy || !(policy->frames & ZC_POLICY_TIED)))
+		emit_tie(s->id, near, near->sock, near->fresh, 0, near->len, ZC_RX, pid_tgid);
 }
 
 static __always_inline void near_writing(__u64 pid_tgid, const struct zc_stream *s, __u64 addr,
@@ -294,7 +289,7 @@ static __always_inline void near_writing(__u64 pid_tgid, const struct zc_stream 
 	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
 	const struct zc_policy *policy = stream_policy(s->id);
 
-	if (policy && policy->frames & ZC_POLICY_TIED) {
+	if (s->sock || (policy && policy->frames & ZC_POLICY_TIED)) {
 		if (near && near->wrote)
 			near->wrote_mixed = 1; /* two streams: neither write is evidence of the other */
 		return;
@@ -331,61 +326,70 @@ static __always_inline int writes(__u8 func)
 	       func == ZC_TLS_GO_WRITE || func == ZC_TLS_SENDFILE;
 }
 
+/* Which connection the object serves now, as far as this call tells. */
+static __always_inline void call_socket(struct zc_stream *s, const struct zc_call *c)
+{
+	if (s->closed && c->time > s->closed)
+		stream_renew(s);
+	if (!c->sock)
+		return;
+	if (s->sock && s->sock != c->sock)
+		stream_renew(s);
+	s->sock = c->sock;
+	s->refused = c->refused;
+	s->fresh = c->fresh;
+}
+
+/* A goroutine is not a thread: what that did before is no evidence. */
+static __always_inline void call_near(struct parts *t, struct zc_stream *s, const struct zc_call *c,
+				      __u64 pid_tgid, __u32 n)
+{
+	if (c->lib == ZC_TLS_GO || (s->sock && !s->memory))
+		return;
+	if (t->p.dir == ZC_RX)
+		near_reading(t, pid_tgid, c->stream, s, n);
+	/* a handshake has something to say even if nothing was to be written */
+	if (t->p.dir == ZC_TX ? n != 0 : !n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX])
+		near_writing(pid_tgid, s, c->stream, n, c->lib);
+}
+
+static __always_inline void call_fill(struct plain *p, const struct zc_stream *s,
+				      const struct zc_call *c, __u64 pid_tgid)
+{
+	p->lib = c->lib;
+	p->dir = writes(c->func) ? ZC_TX : ZC_RX;
+	p->writes = p->dir == ZC_TX ? c->number : s->begun;
+	p->wire_time = c->wire_time;
+	p->wire_last = c->wire_last;
+	p->wire_len = c->wire_len;
+	p->wire_seq = c->wire_seq;
+	p->buf = c->buf;
+	p->call_time = c->time;
+	p->pid = (__u32)(pid_tgid >> 32);
+	p->tid = (__u32)pid_tgid;
+}
+
 /* The call has returned, and n octets went through it. */
 static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, __u32 n)
 {
-	__u32 tgid = (__u32)(pid_tgid >> 32);
-	struct zc_stream *s = stream_get(tgid, c->stream);
-	int wrote_meanwhile;
+	struct zc_stream *s = stream_get((__u32)(pid_tgid >> 32), c->stream);
 	struct parts t = {};
 
 	if (!s)
 		return;
-	if (s->closed && c->time > s->closed)
-		stream_renew(s);
-	if (c->sock) {
-		if (s->sock && s->sock != c->sock)
-			stream_renew(s);
-		s->sock = c->sock;
-		s->refused = c->refused;
-		s->fresh = c->fresh;
-	}
-	t.p.lib = c->lib;
-	t.p.dir = writes(c->func) ? ZC_TX : ZC_RX;
-	if (c->lib == ZC_TLS_GO && t.p.dir == ZC_TX && s->writing)
-		__sync_fetch_and_sub(&s->writing, 1);
-	wrote_meanwhile = s->writing && t.p.dir == ZC_RX;
-	t.p.wire_time = c->wire_time;
-	t.p.wire_last = c->wire_last;
-	t.p.wire_len = c->wire_len;
-	t.p.wire_seq = c->wire_seq;
-	if (s->sock) { /* without c->sock, this is what was left of an earlier read */
+	call_socket(s, c);
+	call_fill(&t.p, s, c, pid_tgid);
+	call_near(&t, s, c, pid_tgid, n);
+	if (s->sock) { /* without c->sock, this may be what was left of an earlier read */
 		t.p.sock = s->sock;
 		t.p.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
-	} else if (c->lib == ZC_TLS_GO) {
-		; /* a goroutine is not a thread: what that did before is no evidence */
-	} else if (t.p.dir == ZC_RX) {
-		near_reading(&t, pid_tgid, c->stream, s->id, n);
-		if (!n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX]) /* a handshake has something to say */
-			near_writing(pid_tgid, s, c->stream, 0, c->lib);
-	} else if (n) {
-		near_writing(pid_tgid, s, c->stream, n, c->lib);
 	}
 	if (s->refused) {
-		if (s->told)
-			stream_close(s);
+		stream_close(s);
 		s->pos[t.p.dir & 1] += n;
-		return;
+	} else if (n) {
+		stream_send(s, &t, n);
 	}
-	if (!n)
-		return;
-	if (wrote_meanwhile)
-		t.p.flags |= ZC_PLAIN_WRITING;
-	t.p.buf = c->buf;
-	t.p.call_time = c->time;
-	t.p.pid = tgid;
-	t.p.tid = (__u32)pid_tgid;
-	stream_send(s, &t, n);
 }
 
 /* How many octets the library says it has read or written. */
@@ -564,6 +568,15 @@ int tls_go_enter(struct pt_regs *ctx)
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return go_closed(key.tgid, GO_1(ctx));
+	if (c.func == ZC_GO_ROUNDTRIP) {
+		go_learn(key.tgid, key.who);
+		goroutine_asks(key.tgid, GO_1(ctx), key.who);
+		return 0;
+	}
+	if (c.func == ZC_GO_FLUSH) {
+		goroutine_flushes(key.tgid, GO_1(ctx), key.who);
+		return 0;
+	}
 	if (c.func == ZC_TLS_PUSH && bpf_map_lookup_elem(&zc_calls, &key))
 		return 0; /* a handshake inside a read or a write */
 	go_learn(key.tgid, key.who);
@@ -573,10 +586,10 @@ int tls_go_enter(struct pt_regs *ctx)
 	before = bpf_map_lookup_elem(&zc_calls, &key);
 	if (before && before->func == c.func && before->stream == c.stream)
 		return 0; /* the function has grown its stack and begins again */
-	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
 	s = c.func == ZC_TLS_GO_WRITE ? stream_get(key.tgid, c.stream) : 0;
 	if (s)
-		__sync_fetch_and_add(&s->writing, 1);
+		c.number = __sync_fetch_and_add(&s->begun, 1) + 1;
+	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
 	return 0;
 }
 

@@ -25,6 +25,9 @@ enum zc_tls_func {
 	ZC_TLS_ERROR_PUT = 10, /* f(lib, func, reason): ERR_put_error of OpenSSL 1 and BoringSSL */
 	ZC_TLS_GO_READ = 11,   /* n, err = c.Read(b) of crypto/tls */
 	ZC_TLS_GO_WRITE = 12,  /* n, err = c.Write(b) */
+	/* no TLS: who makes the calls of net/http, see bpf/goroutine.h */
+	ZC_GO_ROUNDTRIP = 13,  /* resp, err = pc.roundTrip(req), by the caller's goroutine */
+	ZC_GO_FLUSH = 14,      /* n, err = persistConnWriter{pc}.Write(p), by the connection's */
 };
 
 #endif

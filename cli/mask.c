@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/redact.h"
+#include "core/redact_wire.h"
 
 #define WAYS 8
 #define SETS 2048
@@ -12,7 +12,7 @@
 struct checkpoint {
 	uint32_t seq;
 	int valid;
-	struct redact_head state;
+	struct redact_wire state;
 };
 
 struct direction {
@@ -36,13 +36,26 @@ struct mask *mask__new(void)
 	return calloc(1, sizeof(struct mask));
 }
 
+static void flow_release(struct flow *f)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		redact_wire_release(&f->dir[i].next.state);
+		redact_wire_release(&f->dir[i].segment.state);
+		redact_wire_release(&f->dir[i].gap.state);
+	}
+	memset(f, 0, sizeof(*f));
+}
+
 void mask__free(struct mask *m)
 {
 	if (!m)
 		return;
 	for (unsigned i = 0; i < SETS; i++) {
-		for (unsigned j = 0; j < WAYS; j++)
+		for (unsigned j = 0; j < WAYS; j++) {
+			if (m->flow[i][j])
+				flow_release(m->flow[i][j]);
 			free(m->flow[i][j]);
+		}
 	}
 	free(m);
 }
@@ -65,11 +78,12 @@ static struct flow *flow_of(struct mask *m, uint64_t conn)
 		if (*place && (!set[i] || set[i]->used < (*place)->used))
 			place = &set[i];
 	}
-	if (!*place)
-		*place = malloc(sizeof(**place));
+	if (*place)
+		flow_release(*place);
+	else
+		*place = calloc(1, sizeof(**place));
 	if (!*place)
 		return NULL;
-	memset(*place, 0, sizeof(**place));
 	(*place)->conn = conn;
 	(*place)->used = ++m->tick;
 	return *place;
@@ -81,58 +95,109 @@ void mask__forget(struct mask *m, uint64_t conn)
 
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (set[i] && set[i]->conn == conn)
-			set[i]->used = 0;
+			flow_release(set[i]);
 	}
 }
 
-static void feed(struct redact_head *state, const struct zc_ev_segment *seg, uint8_t *payload)
+static void feed(struct redact_wire *state, const struct zc_ev_segment *seg, uint8_t *payload)
 {
-	if (seg->cap_off)
-		redact_head_gap(state, seg->cap_off);
-	if (seg->cap_len)
-		redact_head_feed(state, payload, seg->cap_len);
-	if (seg->orig_len > seg->cap_off + seg->cap_len)
-		redact_head_gap(state, seg->orig_len - seg->cap_off - seg->cap_len);
+	redact_wire_gap(state, seg->cap_off);
+	redact_wire_feed(state, payload, seg->cap_len);
+	redact_wire_gap(state, seg->orig_len - seg->cap_off - seg->cap_len);
 }
 
-/* Octets from before the end of what was seen: a copy of the state does, the stream moves not. */
-static void feed_again(const struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
+static void checkpoint_copy(struct checkpoint *to, const struct checkpoint *from)
 {
-	struct redact_head state = { 0 };
+	redact_wire_copy(&to->state, &from->state);
+	to->seq = from->seq;
+	to->valid = from->valid;
+}
 
-	if (d->gap.valid && d->gap.seq == seg->seq)
-		state = d->gap.state;
-	else if (d->segment.valid && d->segment.seq == seg->seq)
-		state = d->segment.state;
-	feed(&state, seg, payload);
+/*
+ * Octets from before the end of what was seen: the state that was there, or one like it, does; the
+ * stream moves not. Of a gap that is filled by several segments, this may be the first.
+ */
+static void feed_again(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
+{
+	struct redact_wire copy = {.kind = 0};
+
+	if (d->gap.valid && d->gap.seq == seg->seq) {
+		feed(&d->gap.state, seg, payload);
+		d->gap.seq += seg->orig_len;
+		return;
+	}
+	if (d->segment.valid && d->segment.seq == seg->seq)
+		redact_wire_copy(&copy, &d->segment.state);
+	else
+		redact_wire_elsewhere(&copy, &d->next.state);
+	feed(&copy, seg, payload);
+	redact_wire_release(&copy);
+}
+
+static void feed_next(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
+{
+	if (d->next.valid && seg->seq != d->next.seq) {
+		checkpoint_copy(&d->gap, &d->next);
+		redact_wire_gap(&d->next.state, seg->seq - d->next.seq);
+	}
+	d->next.seq = seg->seq;
+	d->next.valid = 1;
+	checkpoint_copy(&d->segment, &d->next);
+	feed(&d->next.state, seg, payload);
+	d->next.seq += seg->orig_len;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Cuts off the first n octets, which become *first. */
+static void split(struct zc_ev_segment *seg, uint32_t n, struct zc_ev_segment *first)
+{
+	uint32_t from = seg->cap_off, to = seg->cap_off + seg->cap_len;
+
+	*first = *seg;
+	first->orig_len = n;
+	first->cap_off = least(from, n);
+	first->cap_len = least(to, n) - first->cap_off;
+	seg->seq += n;
+	seg->orig_len -= n;
+	seg->cap_len -= first->cap_len;
+	seg->cap_off = from - least(from, n);
+}
+
+/* A segment may begin before the end of what was seen and lead on beyond it. */
+static void feed_any(struct direction *d, struct zc_ev_segment seg, uint8_t *payload)
+{
+	uint32_t seen = d->next.seq - seg.seq;
+	struct zc_ev_segment first;
+
+	if (!d->next.valid || (int32_t)seen <= 0) {
+		feed_next(d, &seg, payload);
+		return;
+	}
+	split(&seg, least(seen, seg.orig_len), &first);
+	feed_again(d, &first, payload);
+	if (seg.orig_len)
+		feed_next(d, &seg, payload + first.cap_len);
 }
 
 void mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload)
 {
 	struct flow *f = flow_of(mask, seg->ev.conn);
-	struct direction *d;
-	uint32_t ahead;
+	struct redact_wire *state, *other;
+	int before;
 
 	if (!f) {
 		/* better a recording without content than one with secrets */
 		memset(payload, 'x', seg->cap_len);
 		return;
 	}
-	d = &f->dir[seg->dir & 1];
-	ahead = seg->seq - d->next.seq;
-	if (!d->next.valid)
-		ahead = 0;
-	if ((int32_t)ahead < 0) {
-		feed_again(d, seg, payload);
-		return;
-	}
-	if (ahead) {
-		d->gap = d->next;
-		redact_head_gap(&d->next.state, ahead);
-	}
-	d->next.seq = seg->seq;
-	d->next.valid = 1;
-	d->segment = d->next;
-	feed(&d->next.state, seg, payload);
-	d->next.seq += seg->orig_len;
+	state = &f->dir[seg->dir & 1].next.state;
+	other = &f->dir[!(seg->dir & 1)].next.state;
+	before = redact_wire_is_http2(state);
+	feed_any(&f->dir[seg->dir & 1], *seg, payload);
+	if (!before && redact_wire_is_http2(state))
+		redact_wire_peer_is_http2(other);
 }

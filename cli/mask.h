@@ -1,9 +1,10 @@
 /*
- * mask.h - keeps secrets out of recordings: core/redact.h for many connections
+ * mask.h - keeps secrets out of recordings: core/redact_wire.h for many connections
  *
  * Follows each direction of each connection by its sequence numbers. A segment that comes again,
  * or late into a gap, is judged from where the one before it ended if that is still known (the
- * beginnings of the last segment and of the last gap are), else as if a head could begin with it.
+ * beginnings of the last segment and of the last gap are), else as if a head, or of HTTP/2 a frame,
+ * could begin with it. What lies behind a gap of HTTP/2 is not known better when the gap is filled.
  *
  * The table is bounded; a connection that was pushed out of it starts anew.
  */

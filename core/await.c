@@ -55,6 +55,7 @@ void await_set_io(struct exchange *x, const struct zc_ev_io *io)
 	x->io_time = io->ev.time;
 	x->pid = io->pid;
 	x->tid = io->tid;
+	x->goroutine = io->goroutine;
 	x->io_done = 1;
 	exchange_link_io(x->conn->engine, x);
 }

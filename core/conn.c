@@ -169,7 +169,7 @@ const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 
 void half_io_add(struct half *h, const struct zc_ev_io *io)
 {
-	struct io_mark m = {io->ev.time, io->seq, io->pid, io->tid};
+	struct io_mark m = {io->ev.time, io->seq, io->pid, io->tid, io->goroutine};
 	struct str kept = stream_kept(&h->stream);
 
 	h->io[h->nio++ % CONN_IO_MARKS] = m;

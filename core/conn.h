@@ -23,6 +23,7 @@ struct conn;
 struct io_mark {
 	uint64_t time;
 	uint32_t seq, pid, tid;
+	uint64_t goroutine; /* 0: not known */
 };
 
 /* One direction of a connection. */
@@ -65,12 +66,18 @@ struct conn_stream {
 	struct list waiting;	  /* in engine.plain_waiting */
 	struct plain_wait *waits; /* read, and to be taken later */
 	uint32_t nwaits;
+	uint32_t writes; /* of Go: how many have been taken */
+	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
+	uint32_t first_len; /* content of the first of them */
+	uint64_t born;	    /* wall clock: when it came into view */
 	uint64_t candidate; /* socket that evidence points to */
 	uint64_t wire_time; /* when the last octets read had arrived */
 	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
 	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
 	uint8_t agree, against;
-	uint8_t hopeless;   /* evidence contradicts itself */
+	uint8_t exact, distinct; /* pieces in which sizes are equal to the octet; their lengths differ */ /* pieces of evidence */
+	uint8_t fact;	    /* its carrier is one */
+	uint8_t hopeless;   /* evidence was wrong */
 	uint8_t watched;    /* its handshake was seen from the beginning */
 	uint8_t fresh;	    /* seen from its first octet */
 	uint8_t anchored;

@@ -16,17 +16,7 @@
 #define TICK 20000000ull	   /* ns */
 #define ZOMBIE 20000000ull	   /* ns: events of a connection may follow its CLOSE by this */
 #define NOTE_INTERVAL 1000000000ull /* ns between notes about loss */
-#define SKIP_WORTH 16384u	   /* octets that are worth telling the kernel side about */
 #define REMIND 64u		   /* segments captured for nothing before that is said again */
-#define SKIP_MAX (1ull << 30)	   /* how far ahead; the kernel side compares modulo 2^32 */
-
-/* What may go by in each direction of a connection without a message before it counts as unknown. */
-#define STRANGE_SEGS 8u
-#define STRANGE_BYTES 65536u
-#define LATE_STRANGE_SEGS 64u /* we may have joined in the middle of a body */
-#define LATE_STRANGE_BYTES 262144u
-#define ONE_WAY 16u /* times as much if the other direction is silent */
-#define GLANCE 1024u /* octets of each segment that show whether a message starts there */
 
 const struct conn_ops *conn_ops_of(const struct conn *c)
 {
@@ -61,232 +51,6 @@ static void note_conn_lost(struct conn *c)
 	await_lost(c);
 }
 
-/* ---- what is wanted */
-
-static uint32_t skip_seq(const struct half *h)
-{
-	if (!h->stream.started)
-		return h->ack_hint;
-	if (h->skip_to > h->stream.next)
-		return (uint32_t)h->skip_to;
-	return (uint32_t)h->stream.next;
-}
-
-static void send_want(struct engine *e, struct conn *c)
-{
-	struct zc_policy w = {.conn = c->cookie, .quiet = c->quiet};
-
-	for (int d = 0; d < 2; d++) {
-		struct half *h = &c->half[d];
-
-		w.dir[d].skip_to = skip_seq(h);
-		w.dir[d].cap = h->cap;
-		w.frames |= (uint32_t)h->frames << d;
-		h->told_frames = h->frames;
-		if (h->stream.started && h->skip_to < h->stream.next)
-			h->skip_to = h->stream.next;
-	}
-	if (c->carrier)
-		w.frames |= ZC_POLICY_TIED;
-	c->told = 1;
-	e->opt.on_want(e->opt.ctx, &w);
-}
-
-/* Returns 1 if something is to be told about direction h. */
-static int review_want(const struct conn *c, struct half *h)
-{
-	uint64_t n = conn_ops_of(c)->unneeded(c, h);
-	uint32_t cap = n == UINT64_MAX ? 0 : ZC_WANT_ALL;
-	uint64_t next = h->stream.next, target;
-	int change = 0;
-
-	if (cap != h->cap || h->frames != h->told_frames) {
-		h->cap = cap;
-		change = 1;
-	}
-	if (n > SKIP_WORTH && n != UINT64_MAX) {
-		target = next + (n < SKIP_MAX ? n : SKIP_MAX);
-		/* renewed when half of it is used up, not with every segment */
-		if (h->skip_to < target && (h->skip_to < next + SKIP_MAX / 2 || n < SKIP_MAX)) {
-			h->skip_to = target;
-			change = 1;
-		}
-	}
-	/* an old skip_to would come to lie ahead */
-	return change || (c->told && h->stream.started && next > h->skip_to + SKIP_MAX);
-}
-
-/* What its plaintext tells need not be told again by its ciphertext. */
-static int review_quiet(struct conn *c)
-{
-	if (c->protocol != CONN_TLS || !c->plain || c->tls->wire || c->quiet)
-		return 0;
-	if (!c->plain->nexchanges)
-		return 0; /* it may be of a protocol that is not known; then the octets count */
-	tls_conn_twin(c);
-	c->quiet = 1;
-	return 1;
-}
-
-/* A policy is about both directions: where nothing was seen yet, skip_to could hit anything. */
-static int can_tell(const struct engine *e, const struct conn *c)
-{
-	for (int d = 0; d < 2; d++)
-		if (!c->half[d].stream.started && !c->half[d].hint_valid)
-			return 0;
-	return e->opt.on_want != NULL;
-}
-
-static void update_want(struct engine *e, struct conn *c)
-{
-	int change;
-
-	if (!conn_ops_of(c) || !can_tell(e, c))
-		return;
-	change = review_want(c, &c->half[ZC_RX]);
-	change |= review_want(c, &c->half[ZC_TX]);
-	change |= review_quiet(c);
-	if (change)
-		send_want(e, c);
-}
-
-static void make_opaque(struct engine *e, struct conn *c)
-{
-	c->protocol = CONN_OPAQUE;
-	if (c->quiet)
-		return;
-	c->quiet = 1;
-	for (int d = 0; d < 2; d++) {
-		stream_release(&c->half[d].stream, &e->pool);
-		c->half[d].cap = 0;
-	}
-	if (e->opt.on_want)
-		send_want(e, c);
-}
-
-/* ---- what it is */
-
-static int exceeds(const struct half *h, uint32_t segs, uint32_t bytes)
-{
-	return h->strange_segs >= segs || h->strange_bytes >= bytes;
-}
-
-/*
- * We have joined in the middle of what may be a long body. Nothing of it is wanted, but what comes
- * after it is.
- */
-static void glance(struct engine *e, struct conn *c, struct half *h)
-{
-	if (h->cap == GLANCE || !can_tell(e, c))
-		return;
-	h->cap = GLANCE;
-	send_want(e, c);
-}
-
-static void strange(struct engine *e, struct conn *c, struct half *h, uint64_t n)
-{
-	uint32_t segs = c->late ? LATE_STRANGE_SEGS : STRANGE_SEGS;
-	uint32_t bytes = c->late ? LATE_STRANGE_BYTES : STRANGE_BYTES;
-
-	h->strange_segs++;
-	h->strange_bytes += n;
-	if (exceeds(&c->half[0], segs, bytes) && exceeds(&c->half[1], segs, bytes))
-		make_opaque(e, c);
-	else if (!exceeds(h, segs * ONE_WAY, bytes * ONE_WAY))
-		return;
-	else if (c->late)
-		glance(e, c, h);
-	else
-		make_opaque(e, c);
-}
-
-static enum probe_result probe(const struct conn *c, const struct half *h, const uint8_t *p,
-			       size_t n, int *request_dir)
-{
-	int dir = h == &c->half[ZC_TX];
-	enum probe_result req = http1_probe(p, n, HTTP1_REQUEST);
-	enum probe_result resp = http1_probe(p, n, HTTP1_RESPONSE);
-
-	/* in the middle of a body there may be anything, but roles are known */
-	if (c->late && c->role != ZC_ROLE_UNKNOWN) {
-		int request = (c->role == ZC_ROLE_SERVER) == (dir == ZC_RX);
-
-		*(request ? &resp : &req) = PROBE_NO;
-	}
-	*request_dir = req == PROBE_YES ? dir : !dir;
-	if (req == PROBE_YES || resp == PROBE_YES)
-		return PROBE_YES;
-	return req == PROBE_MORE || resp == PROBE_MORE ? PROBE_MORE : PROBE_NO;
-}
-
-#define HTTP2_PERHAPS (-2)
-
-/* Begins HTTP/2 and returns 1; 0: more is needed; HTTP2_PERHAPS: unless it is HTTP/1; -1: no. */
-static int probe_http2(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
-{
-	int start = h->stream.from_syn && pos == h->stream.first;
-	unsigned dir = h == &c->half[ZC_TX], client = HTTP2_NO_DIR;
-
-	switch (http2_probe(p, n, start)) {
-	case PROBE_NO: return -1;
-	case PROBE_MORE: return start ? 0 : HTTP2_PERHAPS;
-	case PROBE_YES: break;
-	}
-	if (c->role != ZC_ROLE_UNKNOWN)
-		client = c->role == ZC_ROLE_SERVER ? ZC_RX : ZC_TX;
-	else if (start)
-		client = p[0] == HTTP2_PREFACE[0] ? dir : !dir;
-	return http2_conn_begin(c, start, client);
-}
-
-/* Begins TLS and returns 1; 0: more is needed; -1: no. */
-static int probe_tls(struct conn *c, const struct half *h, const uint8_t *p, size_t n, uint64_t pos)
-{
-	/* of a connection that we have joined, records are where segments begin */
-	if (c->late && pos > h->stream.cur_pos)
-		return -1;
-	/* of a long body, some segment would begin like a record that is longer */
-	if (c->late && h->strange_segs >= LATE_STRANGE_SEGS && n >= 5 &&
-	    n < 5 + ((size_t)p[3] << 8) + p[4])
-		return -1;
-	switch (tls_probe(p, n, !c->late)) {
-	case PROBE_NO: return -1;
-	case PROBE_MORE: return 0;
-	case PROBE_YES: break;
-	}
-	if (!tls_conn_begin(c, stream_time(&h->stream, pos)))
-		return -1;
-	return 1;
-}
-
-static size_t find_protocol(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
-			    size_t n, uint64_t pos)
-{
-	int request_dir, http2, tls = probe_tls(c, h, p, n, pos);
-
-	if (tls >= 0) /* its first octet can be that of nothing else */
-		return tls ? tls_conn_ops.data(c, h, p, n, pos) : 0;
-	http2 = probe_http2(c, h, p, n, pos);
-	if (http2 == 1)
-		return http2_conn_ops.data(c, h, p, n, pos);
-	if (!http2)
-		return 0;
-	switch (probe(c, h, p, n, &request_dir)) {
-	case PROBE_YES:
-		http1_conn_begin(c, request_dir);
-		return http1_conn_ops.data(c, h, p, n, pos);
-	case PROBE_MORE:
-		return 0;
-	case PROBE_NO:
-		break;
-	}
-	if (http2 == HTTP2_PERHAPS)
-		return 0;
-	e->stats.unparsed_bytes += n;
-	strange(e, c, h, n);
-	return n;
-}
-
 /* ---- struct stream_sink */
 
 static struct half *half_of(struct stream *s)
@@ -304,13 +68,13 @@ static size_t sink_data(void *ctx, struct stream *s, const uint8_t *p, size_t n,
 	if (ops && !h->ended)
 		used = ops->data(c, h, p, n, pos);
 	else if (c->protocol == CONN_UNKNOWN)
-		used = find_protocol(c->engine, c, h, p, n, pos);
+		used = engine_find(c->engine, c, h, p, n, pos);
 	else if (c->protocol == CONN_OPAQUE)
 		c->engine->stats.skipped_bytes += n;
 	else
 		c->engine->stats.unparsed_bytes += n;
 	if (c->protocol == CONN_OPAQUE)
-		make_opaque(c->engine, c);
+		want_nothing(c->engine, c);
 	return used;
 }
 
@@ -329,10 +93,10 @@ static void sink_gap(void *ctx, struct stream *s, uint64_t pos, uint64_t n, enum
 		c->engine->stats.skipped_bytes += n;
 		return;
 	}
-	*(h->cap == GLANCE ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
+	*(h->cap == WANT_GLANCE ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
 	if (c->protocol == CONN_UNKNOWN)
-		strange(c->engine, c, h, n + kept.n);
+		want_strange(c->engine, c, h, n + kept.n);
 }
 
 static struct stream_sink sink_of(struct engine *e, struct conn *c)
@@ -400,6 +164,7 @@ static void evict_conn(struct engine *e, struct conn *c)
 {
 	e->stats.evicted_conns++;
 	if (!list_linked(&c->closing)) {
+		plain_flush(e, c);
 		end_exchanges(c, CONN_EVICTED);
 		destroy_conn(e, c);
 	} else {
@@ -464,7 +229,7 @@ static void settle_conn(struct engine *e, struct conn *c)
 		end_half(c, d, e->now);
 	if (stream_at_end(&c->half[!d].stream))
 		end_half(c, !d, e->now);
-	update_want(e, c);
+	want_update(e, c);
 }
 
 /* ---- events */
@@ -475,7 +240,7 @@ static void take_segment(struct engine *e, struct conn *c, int dir, const struct
 
 	/* the kernel side has few slots: another connection may have taken this one's */
 	if (!c->half[dir].cap && g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-		send_want(e, c);
+		want_send(e, c);
 	if (c->protocol == CONN_OPAQUE) {
 		e->stats.skipped_bytes += g->len;
 		return;
@@ -571,6 +336,7 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 		memcpy(c->comm, o->comm, sizeof(o->comm));
 	}
 	exchange_conn_late(e, c);
+	plain_carrier_known(e, c);
 }
 
 static void on_owner(struct engine *e, const struct zc_ev_owner *o)
@@ -582,6 +348,7 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 	c->pid = o->pid;
 	memcpy(c->comm, o->comm, sizeof(o->comm));
 	exchange_conn_late(e, c);
+	plain_carrier_known(e, c);
 }
 
 static void on_peer(struct engine *e, const struct zc_ev_peer *p)
@@ -631,6 +398,14 @@ static void on_io(struct engine *e, const struct zc_ev_io *io)
 	take_io(e, c, io);
 }
 
+/* Nothing of it is to be shown. */
+static void forget(struct conn *c)
+{
+	end_exchanges(c, CONN_DROPPED);
+	c->forgotten = 1;
+	c->protocol = CONN_OPAQUE;
+}
+
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->ev.conn);
@@ -639,9 +414,9 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 	if (!c)
 		return;
 	if (ev->ev.flags & ZC_CLOSE_FORGET) {
-		end_exchanges(c, CONN_DROPPED);
-		c->forgotten = 1;
-		c->protocol = CONN_OPAQUE;
+		forget(c);
+		if (c->plain)
+			forget(c->plain);
 	} else if (ev->lost) {
 		note_conn_lost(c);
 		c->lost_end = 1;
@@ -714,15 +489,15 @@ void engine_bury(struct engine *e, struct conn *c, uint64_t time)
 void engine_tied(struct engine *e, struct conn *c)
 {
 	if (e->opt.on_want)
-		send_want(e, c);
+		want_send(e, c);
 	if (c->carrier)
-		update_want(e, c->carrier);
+		want_update(e, c->carrier);
 }
 
 void engine_ignore(struct engine *e, struct conn *c)
 {
 	end_exchanges(c, CONN_DROPPED);
-	make_opaque(e, c);
+	want_nothing(e, c);
 }
 
 /* ---- time */

@@ -1,5 +1,5 @@
 /*
- * engine_impl.h - what the parts of the engine share: engine.c, the protocols, exchange.c
+ * engine_impl.h - what the parts of the engine share: engine*.c, plain*.c, the protocols, exchange.c
  */
 #ifndef ZC_CORE_ENGINE_IMPL_H
 #define ZC_CORE_ENGINE_IMPL_H
@@ -36,6 +36,27 @@ struct engine {
 
 /* NULL: nothing that is known. */
 const struct conn_ops *conn_ops_of(const struct conn *c);
+
+/* ---- engine_find.c */
+
+/*
+ * n octets from position pos of a connection of which nobody knows yet what it speaks. Where they
+ * show it, its protocol takes them. Returns how many were taken.
+ */
+size_t engine_find(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
+		   uint64_t pos);
+
+/* ---- engine_want.c: what is still wanted of a connection, and the kernel side told so */
+
+#define WANT_GLANCE 1024u   /* octets of each segment that show whether a message starts there */
+#define WANT_LATE_SEGS 64u  /* without a message: we may have joined in the middle of a body */
+
+void want_update(struct engine *e, struct conn *c);  /* tells what has changed */
+void want_send(struct engine *e, struct conn *c);    /* tells all of it again */
+void want_nothing(struct engine *e, struct conn *c); /* it is opaque from now on */
+
+/* n octets of h were no message. Of too many of them, little or nothing is wanted. */
+void want_strange(struct engine *e, struct conn *c, struct half *h, uint64_t n);
 
 /* ---- engine.c, for plain.c */
 

@@ -557,10 +557,8 @@ static void set_ids(const struct exchange *x, struct span *s)
 	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
 		stream = stream ? stream | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
-		c->id_hash = !c->has_addr || plain_is_private(c) ?
-				     id_mix(c->cookie, 0) :
-				     id_connection(s->client_addr, s->client_port, s->server_addr,
-						   s->server_port);
+		c->id_hash = plain_hash(c, id_connection(s->client_addr, s->client_port,
+							 s->server_addr, s->server_port));
 		c->id_hash_valid = 1;
 	}
 	if (x->node) {

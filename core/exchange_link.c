@@ -253,9 +253,8 @@ static void set_connection_hash(struct conn *c)
 
 	if (c->id_hash_valid)
 		return;
-	c->id_hash = !c->has_addr || plain_is_private(c) ? id_mix(c->cookie, 0)
-		     : server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
-			      : id_connection(c->laddr, c->lport, c->raddr, c->rport);
+	c->id_hash = plain_hash(c, server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
+					  : id_connection(c->laddr, c->lport, c->raddr, c->rport));
 	c->id_hash_valid = 1;
 }
 
@@ -307,8 +306,12 @@ void exchange_link_io(struct engine *e, struct exchange *x)
 	struct conn *c = x->conn;
 	int server = c->request_dir == ZC_RX;
 
-	links__io(e->links, x->node, x->pid, x->tid, x->io_time,
-		  server && c->tid && c->tid != x->tid && c->pid == x->pid);
+	const struct link_io io = {
+		.pid = x->pid, .tid = x->tid, .goroutine = x->goroutine, .time = x->io_time,
+		.moved = server && c->tid && c->tid != x->tid && c->pid == x->pid,
+	};
+
+	links__io(e->links, x->node, &io);
 	if (server)
 		c->tid = x->tid;
 	if (!server && e->nheld)
@@ -325,7 +328,7 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 {
 	struct process_names names = { 0 };
 	uint32_t pid = links__peer(x->node);
-	const struct conn *c = x->conn;
+	const struct conn *c = x->conn->carrier ? x->conn->carrier : x->conn;
 	const char *name;
 
 	*out = '\0';

@@ -161,6 +161,7 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 		x->io_time = m->time;
 		x->pid = m->pid;
 		x->tid = m->tid;
+		x->goroutine = m->goroutine;
 		x->io_done = 1;
 		if (c->no_io == x)
 			c->no_io = NULL;

@@ -148,6 +148,7 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 		x->io_time = m->time;
 		x->pid = m->pid;
 		x->tid = m->tid;
+		x->goroutine = m->goroutine;
 		x->io_done = 1;
 		exchange_link_io(c->engine, x);
 	} else {

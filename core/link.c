@@ -38,6 +38,7 @@ struct link_node {
 	struct link_head head;
 	uint32_t refs;
 	uint32_t pid, tid;
+	uint64_t goroutine;
 	uint32_t peer_pid;
 	uint32_t nserving; /* client: requests in flight in its process when the call began */
 	uint64_t io_time;
@@ -345,6 +346,7 @@ enum evidence {
 	BY_HEAD = 32,
 	BY_MARKS = 64,
 	BY_TURN = 128, /* it has not been forwarded yet */
+	BY_GOROUTINE = 256,
 };
 
 static int same_trace(const struct link_node *a, const struct link_node *b)
@@ -381,6 +383,8 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 	if (evidence & BY_REQUEST_ID && (!b->request_id || a->request_id != b->request_id))
 		return 0;
 	if (evidence & BY_OCTETS && (!b->octets || a->octets != b->octets))
+		return 0;
+	if (evidence & BY_GOROUTINE && (!n->goroutine || p->goroutine != n->goroutine))
 		return 0;
 	if (evidence & BY_THREAD && (!n->tid || p->tid != n->tid))
 		return 0;
@@ -467,7 +471,8 @@ static void choose_parent(struct links *l, struct link_node *n)
 		const char *link; /* NULL: that of the context */
 	} steps[] = {
 		{ BY_CONTEXT, NULL }, { BY_TRACE, NULL }, { BY_REQUEST_ID, "request-id" },
-		{ BY_OCTETS, "payload" }, { BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
+		{ BY_OCTETS, "payload" }, { BY_GOROUTINE, "goroutine" },
+		{ BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
 		{ BY_HEAD, "head" },
 		{ BY_TURN, NULL },
 	};
@@ -549,26 +554,26 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	return n;
 }
 
-void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid, uint64_t time,
-	       int moved)
+void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 {
-	if (!n || n->ended || n->decided || n->proc || !pid)
+	if (!n || n->ended || n->decided || n->proc || !io->pid)
 		return;
-	if (n->pid != pid)
+	if (n->pid != io->pid)
 		n->nserving = 0; /* was that of another process */
-	n->pid = pid;
-	n->tid = tid;
-	n->io_time = time;
+	n->pid = io->pid;
+	n->tid = io->tid;
+	n->goroutine = io->goroutine;
+	n->io_time = io->time;
 	if (n->place.kind == SPAN_CLIENT) {
 		decide(l, n);
 		return;
 	}
 	if (n->parent)
 		tell_peers(n->parent, n);
-	n->proc = proc_get(l, pid);
+	n->proc = proc_get(l, io->pid);
 	if (!n->proc)
 		return;
-	n->proc->wanders |= moved != 0;
+	n->proc->wanders |= io->moved != 0;
 	n->proc->nserving++;
 	list_append(&n->proc->serving, &n->serving);
 }

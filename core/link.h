@@ -15,6 +15,7 @@
  *                (addresses differ behind NAT, which leaves both numbers alone)
  *   request-id   the call carries the request id of one request in flight in the process
  *   payload      the call has the very octets of the head of one request in flight
+ *   goroutine    the goroutine on whose behalf the call is made has read exactly one request
  *   thread       the thread that makes the call serves exactly one request
  *   head         the call repeats method, target and end-to-end fields of one request in flight
  *                (method and target, where an HTTP/2 connection is older than our look at it, and
@@ -96,12 +97,15 @@ void links__on_process(struct links *l, unsigned (*traits)(void *ctx, uint32_t p
 struct link_node *links__begin(struct links *l, const struct link_place *p,
 			       const struct link_head *h);
 
-/*
- * The application has read (server) or written (client) the request. moved: another thread than
- * that of the request before on the same connection.
- */
-void links__io(struct links *l, struct link_node *n, uint32_t pid, uint32_t tid, uint64_t time,
-	       int moved);
+struct link_io {
+	uint32_t pid, tid;
+	uint64_t goroutine; /* 0: not known */
+	uint64_t time;
+	int moved; /* another thread than that of the request before on the same connection */
+};
+
+/* The application has read (server) or written (client) the request. */
+void links__io(struct links *l, struct link_node *n, const struct link_io *io);
 
 /*
  * step 1: a connection to this process came into view on which a request may be under way; -1: this

@@ -6,9 +6,10 @@
  * and end come from there. A stream without a carrier is shown without addresses.
  *
  * The carrier is a fact where the library itself used the socket. Else two pieces of evidence that
- * agree are needed (what the thread read before, what it sent after), sizes must fit, no other
- * stream may have that carrier, and two pieces that contradict undo it for good: an address is
- * never guessed.
+ * agree are needed (what the thread read before, what it sent after), and one more each time that
+ * they pointed elsewhere; sizes must fit, no other stream may have that carrier. A fact about
+ * another stream, or two pieces in a row that contradict, undo it for good: an address is never
+ * guessed.
  *
  * Positions of a stream count its own octets. Where it was seen from its beginning, they count from
  * the connection's first sequence numbers, so that both ends name an exchange alike.
@@ -35,7 +36,8 @@ void plain_tick(struct engine *e);
 void plain_flush(struct engine *e, struct conn *c);
 void plain_drop(struct conn *c);
 
-/* The carrier has ended: so has its stream, soon. c: any connection. */
+/* A socket's addresses or owner became known; it has ended, and so has its stream, soon. c: any. */
+void plain_carrier_known(struct engine *e, struct conn *c);
 void plain_carrier_ended(struct engine *e, struct conn *c);
 
 /* c leaves the table: whoever knows it forgets it. */
@@ -49,6 +51,13 @@ uint32_t plain_seq(const struct conn *c, int dir, uint64_t pos);
 
 /* Is c a stream whose positions mean nothing at the other end? */
 int plain_is_private(const struct conn *c);
+
+/*
+ * The name of c, both ends alike, that of its addresses being given. That of a stream is not its
+ * socket's: both may have exchanges, one of them in clear. What only this end knows has a name that
+ * nobody shares.
+ */
+uint64_t plain_hash(const struct conn *c, uint64_t connection);
 
 /* The first octet's sequence number, by direction; 0: it is not known. */
 int plain_first(const struct conn *c, uint32_t first[2]);

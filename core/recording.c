@@ -68,7 +68,22 @@ static int plain_valid(const struct zc_ev_plain *p)
 {
 	return p->cap_len <= ZC_MAX_CAPTURE && p->cap_off <= p->orig_len &&
 	       p->cap_len <= p->orig_len - p->cap_off && p->dir <= ZC_TX &&
-	       p->ev.size == sizeof(*p) + p->cap_len && (p->ev.conn & ZC_TLS_STREAM);
+	       p->ev.size == sizeof(*p) + p->cap_len && !(p->sock & ZC_TLS_STREAM);
+}
+
+/* Is it about what its kind is about: a socket, a TLS stream, either? */
+static int subject_valid(const struct zc_ev *ev)
+{
+	switch (ev->kind) {
+	case ZC_EV_PLAIN:
+	case ZC_EV_TIE:
+	case ZC_EV_FAULT:
+		return (ev->conn & ZC_TLS_STREAM) != 0;
+	case ZC_EV_CLOSE:
+		return 1;
+	default:
+		return !(ev->conn & ZC_TLS_STREAM);
+	}
 }
 
 static int has_payload(const struct zc_ev *ev)
@@ -76,26 +91,34 @@ static int has_payload(const struct zc_ev *ev)
 	return ev->kind == ZC_EV_SEGMENT || ev->kind == ZC_EV_PLAIN;
 }
 
-/*
- * A kind that has grown since, in its older form of n octets: what it did not have is zero. Returns
- * its size now.
- */
+/* Kinds that have grown since, and by how much. */
+static size_t event_growth(uint16_t kind)
+{
+	switch (kind) {
+	case ZC_EV_NAMES: return sizeof(((struct zc_ev_names *)0)->container_name);
+	case ZC_EV_IO: return sizeof(((struct zc_ev_io *)0)->goroutine);
+	default: return 0;
+	}
+}
+
+/* An event of n octets in its older form becomes one of now: what it did not have is zero. */
 static size_t event_grow(struct zc_ev *ev, size_t n)
 {
-	const size_t before = sizeof(struct zc_ev_names) - sizeof(((struct zc_ev_names *)0)->container_name);
+	size_t more = n >= sizeof(*ev) ? event_growth(ev->kind) : 0;
 
-	if (n != before || ev->kind != ZC_EV_NAMES || ev->size != n)
+	if (!more || ev->size != n || n + more != event_size[ev->kind])
 		return n;
-	memset((uint8_t *)ev + n, 0, sizeof(struct zc_ev_names) - n);
-	ev->size = sizeof(struct zc_ev_names);
-	return sizeof(struct zc_ev_names);
+	memset((uint8_t *)ev + n, 0, more);
+	ev->size = (uint32_t)(n + more);
+	return n + more;
 }
 
 /* Is the event whole, n octets long? Ends its strings, which costs a valid event nothing. */
 static int event_valid(struct zc_ev *ev, size_t n)
 {
 	if (n < sizeof(*ev) || ev->size != n || !ev->kind || ev->kind >= EVENT_KINDS ||
-	    n < event_size[ev->kind] || (!has_payload(ev) && n != event_size[ev->kind]))
+	    n < event_size[ev->kind] || (!has_payload(ev) && n != event_size[ev->kind]) ||
+	    !subject_valid(ev))
 		return 0;
 	switch (ev->kind) {
 	case ZC_EV_SEGMENT:
@@ -107,6 +130,11 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		return ((struct zc_ev_open *)ev)->role <= ZC_ROLE_CLIENT;
 	case ZC_EV_IO:
 		return ((struct zc_ev_io *)ev)->dir <= ZC_TX;
+	case ZC_EV_TIE:
+		return ((struct zc_ev_tie *)ev)->dir <= ZC_TX &&
+		       !(((struct zc_ev_tie *)ev)->sock & ZC_TLS_STREAM);
+	case ZC_EV_FAULT:
+		return !(((struct zc_ev_fault *)ev)->sock & ZC_TLS_STREAM);
 	case ZC_EV_OWNER:
 		((struct zc_ev_owner *)ev)->comm[15] = 0;
 		break;

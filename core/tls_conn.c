@@ -366,7 +366,9 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 
 	if (!t)
 		return 0;
+	tls_conn_free(c); /* within a stream: it may have what its carrier has left */
 	c->tls = t;
+	t->lib = c->plain ? c->plain->stream.lib : 0;
 	c->protocol = CONN_TLS;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;

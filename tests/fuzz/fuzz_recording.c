@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check(void *ctx, const struct zc_ev *ev)
 {
 	const struct zc_ev_segment *s = (const struct zc_ev_segment *)ev;
+	const struct zc_ev_plain *t = (const struct zc_ev_plain *)ev;
 	const uint8_t *p = (const uint8_t *)ev;
 	uint64_t *sum = ctx;
 
@@ -20,6 +21,10 @@ static void check(void *ctx, const struct zc_ev *ev)
 	if (ev->kind == ZC_EV_SEGMENT &&
 	    (ev->size != sizeof(*s) + s->cap_len || s->cap_len > ZC_MAX_CAPTURE || s->dir > 1 ||
 	     (uint64_t)s->cap_off + s->cap_len > s->orig_len))
+		abort();
+	if (ev->kind == ZC_EV_PLAIN &&
+	    (ev->size != sizeof(*t) + t->cap_len || t->cap_len > ZC_MAX_CAPTURE || t->dir > 1 ||
+	     (uint64_t)t->cap_off + t->cap_len > t->orig_len || !(ev->conn & ZC_TLS_STREAM)))
 		abort();
 	if (ev->kind == ZC_EV_PROCESS)
 		*sum += strlen(((const struct zc_ev_process *)ev)->file);

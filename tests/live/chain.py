@@ -79,10 +79,10 @@ def in_namespaces(t, n):
     return processes
 
 
-def go_backend(t):
-    """A server of Go's net/http, as in the articles."""
+def go_backend(t, *calls):
+    """A server of Go's net/http, as in the articles; calls: what it asks first, see chaingo."""
     port = free_port()
-    t.start([go_build('chaingo'), str(port)])
+    t.start([go_build('chaingo'), str(port), *calls])
     wait_port(port)
     return port
 

@@ -13,7 +13,7 @@ from lib import ZCTRACE_ASAN, Skip, Zctrace, compile_c, main, need, test, wait_f
 from load import NGINX_SERVER, Wrk, mixed, nginx_files
 from probes import breakpoints, programs_alive, programs_of
 from servers import Target
-from tls_targets import NginxTls, Peer, TlsConn, certs, check_tls, connector, context, ports
+from tls_targets import NginxTls, Part, Peer, TlsConn, certs, check_tls, connector, context, ports
 
 LIBRARY = 'libssl'
 
@@ -94,7 +94,7 @@ class Other(Peer):
 @test
 def many_processes(t):
     """several servers that map one library: each span has its own process"""
-    servers = [NginxTls(_Sub(t, f'n{i}')) for i in range(3)]
+    servers = [NginxTls(Part(t, f'n{i}')) for i in range(3)]
     z = Zctrace(t, '--port', ','.join(str(s.port) for s in servers))
     exchanges, owner = [], {}
     for server in servers:
@@ -109,22 +109,6 @@ def many_processes(t):
     for name, s in found.items():
         t.check(s['pid'] in owner[name].workers(), f'{name}: pid {s["pid"]}')
         t.equal(s.get('server_port'), owner[name].port, f'{name}: server_port')
-
-
-class _Sub:
-    """A test whose files are below a directory of their own."""
-
-    def __init__(self, t, name):
-        self.t, self.name = t, name
-
-    def path(self, name):
-        return self.t.path(os.path.join(self.name, name))
-
-    def file(self, name, *args, **options):
-        return self.t.file(os.path.join(self.name, name), *args, **options)
-
-    def start(self, *args, **options):
-        return self.t.start(*args, **options)
 
 
 def libraries(t, program):

@@ -9,7 +9,7 @@ from h2tools import h2load
 from lib import Zctrace, by_id, main, need, query_id, test
 from load import NGINX_SERVER, exercise, mixed, nginx_files
 from servers import Node, Target
-from tls_targets import (CURL, Apache, HaproxyTls, NginxTls, TlsConn, certs, check_tls, compare_known,
+from tls_targets import (CURL, Apache, HaproxyTls, NginxTls, Part, TlsConn, certs, check_tls, compare_known,
                          connector, context, known_curl, ports, records_among)
 
 
@@ -194,6 +194,34 @@ def haproxy_originates(t):
     rows = nginx.tls_rows(len(calls))
     t.equal({s['tls'] for s in calls}, {'openssl'}, 'tls of the calls')
     check_tls(t, calls, 'openssl', {r['port']: r for r in rows})
+
+
+@test
+def nginx_originates(t):
+    """nginx before another nginx, TLS on both sides, connections upstream that are kept"""
+    inner = NginxTls(t, 'location /in { return 200 "inner"; }')
+    outer = NginxTls(Part(t, 'outer'), f'location / {{ proxy_pass https://up; proxy_http_version 1.1; proxy_ssl_name localhost; '
+                     'proxy_ssl_server_name on; proxy_set_header Connection ""; proxy_ssl_verify on; '
+                     f'proxy_ssl_trusted_certificate {certs().ca}; }}',
+                     f'upstream up {{ server 127.0.0.1:{inner.port}; keepalive 8; }}')
+    z = Zctrace(t, '--port', outer.port)
+    connect = both_versions()
+    conns, exchanges = [connect(outer.addr) for _ in range(8)], []
+    for path in ('/in', '/index.html', '/none') * 4:
+        for c in conns:
+            c.request('GET', path)
+        exchanges += [c.response() for c in conns]
+    for c in conns:
+        c.close()
+    spans = z.wait_spans(2 * len(exchanges))
+    z.stop()
+    found, calls = compare_all(t, spans, exchanges), by_id(spans, 'client')
+    check_tls(t, found.values(), 'openssl')
+    rows = inner.tls_rows(len(exchanges))
+    port = {r['target'].split('id=')[1]: r['port'] for r in rows}
+    t.equal({n: (s.get('path'), s.get('status'), s.get('client_port'), s.get('server_port')) for n, s in calls.items()},
+            {x.id: (x.path, x.status, port[x.id], inner.port) for x in exchanges}, 'calls')
+    check_tls(t, calls.values(), 'openssl', {r['port']: r for r in rows})
 
 
 @test

@@ -217,7 +217,7 @@ def begins_within(t):
     server = Postgres(t)
     z = Zctrace(t, '--port', server.port)
     t.equal(server.psql(t, "select 'GET / HTTP/1.1'").stdout.strip(), 'GET / HTTP/1.1', 'the query')
-    time.sleep(0.3)
+    z.wait_spans(1)
     z.stop()
     print(f'# shows PostgreSQL over TLS: {[(s["protocol"], s["tls"], s.get("tls_version")) for s in z.spans]}')
     t.check({s['protocol'] for s in z.spans} <= {'tls', 'postgresql'}, f'spans: {z.spans}')

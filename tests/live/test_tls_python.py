@@ -4,6 +4,7 @@
 With memory BIOs no call of the library touches a socket. Whose octets they are must be found, or
 left open: with many connections on one loop, no span may have another connection's address.
 """
+import os
 import subprocess
 import sys
 import time
@@ -157,6 +158,13 @@ def lagging(t):
 
 
 @test
+def handed(t):
+    """one thread receives, any of four decrypts, and any of them sends: no wrong address"""
+    by_hand(t, 'handed', 'asyncio', 32)
+    by_hand(t, 'handed', 'alike', 32)
+
+
+@test
 def churn(t):
     """300 connections of two requests each on event loops, so that memory and sockets are used again"""
     server = python_server(t, 'asyncio')
@@ -249,6 +257,50 @@ def prefork(t):
     check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
     t.equal(len(children), 4, 'children')
     t.check({s['pid'] for s in z.spans} <= children, f'pids {({s["pid"] for s in z.spans})} of {children}')
+
+
+@test
+def forked_after_handshake(t):
+    """a child that goes on with a TLS connection which its parent has accepted
+
+    It may read before the probes are in it: then the beginning of its connection is missing.
+    """
+    server = python_server(t, 'fork')
+    z = Zctrace(t, '--pid', server.pid)
+    client = python_client(t, 'threads', server.port, 12, 6)
+    client.go()
+    known = client.done()
+    z.wait_spans(len(known))
+    z.stop()
+    seen = {query_id(s) for s in z.spans}
+    there = [k for k in known if k['id'] in seen]
+    compare_known(t, [s for s in z.spans if query_id(s)], there)
+    check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
+    print(f'# shows forked after the handshake: {len(there)} of {len(known)} requests seen')
+    t.check(len(there) >= 0.9 * len(known), f'only {len(there)} of {len(known)} requests')
+    for port in {k['port'] for k in known}:
+        mine = [k['id'] in seen for k in known if k['port'] == port]
+        t.check(mine == sorted(mine), f'port {port}: what is missing is not the beginning: {mine}')
+    for s in z.spans:
+        t.check(query_id(s) or 'request-not-seen' in s.get('incomplete', ''), f'a request that was not seen: {s}')
+    t.check(server.pid not in {s['pid'] for s in z.spans}, 'spans of the parent')
+
+
+@test
+def duplex(t):
+    """a client that writes in one thread and reads in another while others want the processors"""
+    server = python_server(t, 'threads')
+    client = python_client(t, 'duplex', server.port, 8, 25)
+    z = Zctrace(t, '--port', server.port, '--pid', client.pid)
+    for _ in range(os.cpu_count() or 1):
+        t.start([sys.executable, '-c', 'while True: pass'])
+    client.go()
+    known = client.done()
+    z.wait_spans(2 * len(known))
+    z.stop()
+    t.equal(len(known), 200, 'requests')
+    for kind in ('server', 'client'):
+        compare_known(t, z.spans, known, kind, 'http/1.1')
 
 
 @test

@@ -7,8 +7,11 @@
   server-crossed CERT KEY      memory BIOs by hand: receives of many sockets first, and only then
                                decrypts, in another order; so do its answers
   server-lagging CERT KEY      the same, each step for what was received in an earlier turn
+  server-handed CERT KEY       one thread receives; four others decrypt for and send to any connection
   server-proxy CERT KEY CA PORT  forwards over one connection for each of its own, on one event loop
   server-timed CERT KEY MODE   target.py's sleep, late or drip over TLS
+  server-fork CERT KEY         shakes hands, then forks a child for each connection
+  client-duplex CA PORT CONNECTIONS REQUESTS   on each connection one thread writes, another one reads
   server-prefork CERT KEY      three children accept; each line lets another one be forked
   client-threads CA PORT CONNECTIONS REQUESTS
   client-asyncio CA PORT CONNECTIONS REQUESTS
@@ -22,8 +25,10 @@ they know of each request. A request's query names it and has its client's port.
 import asyncio
 import contextlib
 import os
+import queue
 import random
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -117,6 +122,22 @@ def server_timed(cert, key, mode):
             threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
     cleartext.each_in_thread, cleartext.listen = each, lambda *_: listen()
     getattr(cleartext, 'mode_' + mode)(LOOPBACK, 0)
+
+
+def server_fork(cert, key):
+    listener, ctx = listen(), server_context(cert, key)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        plain, peer = listener.accept()
+        try:
+            s = ctx.wrap_socket(plain, server_side=True)
+        except OSError:
+            continue
+        if not os.fork():
+            server = TlsServer((LOOPBACK, 0), TlsHandler, bind_and_activate=False)
+            TlsHandler(s, peer, server)
+            os._exit(0)
+        s.close()
 
 
 def server_prefork(cert, key):
@@ -213,6 +234,7 @@ class Crossed:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = ctx.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.shaken, self.buf, self.done = False, b'', False
+        self.inbox, self.lock = [], threading.Lock()
 
     def receive(self):
         try:
@@ -253,10 +275,13 @@ class Crossed:
 
     def send(self):
         data = self.outgoing.read()
-        if data:
-            self.s.setblocking(True)
-            self.s.sendall(data)
-            self.s.setblocking(False)
+        while data:
+            try:
+                data = data[self.s.send(data):]
+            except BlockingIOError:
+                continue
+            except OSError:
+                break
 
 
 class Crossing:
@@ -316,6 +341,42 @@ def server_lagging(cert, key):
         received, decrypted = now, received
 
 
+def server_handed(cert, key):
+    loop, jobs = Crossing(cert, key), queue.Queue()
+
+    def decrypt(c):
+        with c.lock:
+            while c.inbox:
+                c.incoming.write(c.inbox.pop(0))
+            c.work()
+        jobs.put((send, c))
+
+    def send(c):
+        with c.lock, contextlib.suppress(OSError):
+            c.send()
+            if c.done:
+                c.s.shutdown(socket.SHUT_RDWR)  # the receiver will see it
+
+    def worker():
+        while True:
+            step, c = jobs.get()
+            step(c)
+    for _ in range(4):
+        threading.Thread(target=worker, daemon=True).start()
+    while True:
+        for c in loop.ready():
+            try:
+                data = c.s.recv(65536, socket.MSG_DONTWAIT)
+                if not data:
+                    raise ConnectionError
+                c.inbox.append(data)
+                jobs.put((decrypt, c))
+            except BlockingIOError:
+                pass
+            except OSError:
+                loop.close(c)
+
+
 # ---- clients
 
 def plan(rng):
@@ -362,6 +423,41 @@ def client_threads(ca, port, connections, requests, wait=True):
                 f.read(length)
                 told(method, path, name, local, n, status, length)
     threads = [threading.Thread(target=run, args=(i,)) for i in range(int(connections))]
+    for th in threads:
+        th.start()
+    for th in threads:
+        th.join()
+
+
+def client_duplex(ca, port, connections, requests):
+    """All requests are written before their answers are waited for, a few at a time."""
+    ctx = client_context(ca)
+    sys.stdin.readline()
+
+    def write(s, asked, room):
+        rng, local = random.Random(1), s.getsockname()[1]
+        for k in range(int(requests)):
+            room.acquire()
+            method, path, n, status = plan(rng)
+            asked.put((method, path, f'd{local}-{k}', local, n))
+            s.sendall(request(method, path, f'd{local}-{k}', local, n))
+
+    def run():
+        asked, room = queue.Queue(), threading.Semaphore(1)
+        with socket.create_connection((LOOPBACK, int(port))) as plain, \
+                ctx.wrap_socket(plain, server_hostname='localhost') as s, s.makefile('rb') as f:
+            writer = threading.Thread(target=write, args=(s, asked, room))
+            writer.start()
+            for _ in range(int(requests)):
+                head = b''
+                while not head.endswith(b'\r\n\r\n'):
+                    head += f.readline()
+                status, length = parse(head)
+                f.read(length)
+                told(*asked.get(), status, length)
+                room.release()
+            writer.join()
+    threads = [threading.Thread(target=run) for _ in range(int(connections))]
     for th in threads:
         th.start()
     for th in threads:

@@ -250,6 +250,22 @@ def records_among(z):
     return [json.loads(x) for x in z.out().splitlines() if x.startswith('{"time"') and '"type":"span"' in x]
 
 
+class Part:
+    """A test whose files are below a directory of their own, so that it can have two servers of a kind."""
+
+    def __init__(self, t, name):
+        self.t, self.name = t, name
+
+    def path(self, name):
+        return self.t.path(os.path.join(self.name, name))
+
+    def file(self, name, *args, **options):
+        return self.t.file(os.path.join(self.name, name), *args, **options)
+
+    def start(self, *args, **options):
+        return self.t.start(*args, **options)
+
+
 # ---- servers
 
 class NginxTls(Nginx):
@@ -285,7 +301,7 @@ class NginxTls(Nginx):
             for k in ('port', 'status', 'received', 'req_bytes', 'resp_bytes'):
                 r[k] = int(r[k])
             r['version'] = r['version'].removeprefix('TLSv')
-            r['cipher'] = standard_names().get(r['cipher'])
+            r['cipher'], r['alpn'] = standard_names().get(r['cipher']), r['alpn'].strip('-')
         return [r for r in rows if r['version'] != '-']
 
 

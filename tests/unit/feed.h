@@ -17,6 +17,7 @@
 struct seen {
 	struct span s; /* its texts are copies in `text` */
 	char method[32], host[64], path[128], query[64], scheme[16], comm[17], fields[256];
+	char peer[64];
 	char req_body[64], resp_body[64], route[128];
 	char grpc_message[64], rpc_service[64], rpc_method[64];
 };
@@ -50,6 +51,7 @@ __attribute__((unused)) static void feed_span(void *ctx, const struct span *s)
 		feed_copy(g->method, sizeof(g->method), s->method);
 		feed_copy(g->host, sizeof(g->host), s->host);
 		feed_copy(g->path, sizeof(g->path), s->path);
+		snprintf(g->peer, sizeof(g->peer), "%s", s->peer_service ? s->peer_service : "(none)");
 		feed_copy(g->query, sizeof(g->query), s->query);
 		feed_copy(g->route, sizeof(g->route), s->route);
 		feed_copy(g->grpc_message, sizeof(g->grpc_message), s->grpc_message);
@@ -199,6 +201,45 @@ __attribute__((unused)) static void feed_close(struct feed *f, int flags, uint32
 	c.ev = feed_head(f, ZC_EV_CLOSE, sizeof(c));
 	c.ev.flags = (__u16)flags;
 	engine__event(f->e, &c.ev);
+}
+
+/*
+ * Octets of a TLS stream. Of p, the caller gives stream, flags, socket, direction, position, lengths
+ * and times; data: all of orig_len octets.
+ */
+__attribute__((unused)) static void feed_plain(struct feed *f, struct zc_ev_plain p, const void *data)
+{
+	struct zc_ev_plain *ev = malloc(sizeof(*ev) + p.cap_len);
+
+	p.ev.kind = ZC_EV_PLAIN;
+	p.ev.size = (__u32)(sizeof(*ev) + p.cap_len);
+	p.ev.time = f->now;
+	f->now += FEED_US;
+	*ev = p;
+	if (p.cap_len)
+		memcpy(ev + 1, (const char *)data + p.cap_off, p.cap_len);
+	engine__event(f->e, &ev->ev);
+	free(ev);
+}
+
+/* Evidence of a stream's socket; the caller gives all but kind, size and time. */
+__attribute__((unused)) static void feed_tie(struct feed *f, struct zc_ev_tie t)
+{
+	t.ev.kind = ZC_EV_TIE;
+	t.ev.size = sizeof(t);
+	t.ev.time = f->now;
+	f->now += FEED_US;
+	engine__event(f->e, &t.ev);
+}
+
+__attribute__((unused)) static void feed_fault(struct feed *f, uint64_t stream, uint64_t sock,
+					       int lib, uint32_t reason)
+{
+	struct zc_ev_fault t = {.sock = sock, .reason = reason, .lib = (__u8)lib};
+
+	t.ev = feed_head(f, ZC_EV_FAULT, sizeof(t));
+	t.ev.conn = stream;
+	engine__event(f->e, &t.ev);
 }
 
 __attribute__((unused)) static void feed_tick(struct feed *f, uint64_t ns)

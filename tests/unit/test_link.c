@@ -25,7 +25,7 @@ static struct link_node *begin(struct link_place p, struct link_head h, uint32_t
 	struct link_node *n = links__begin(l, &p, &h);
 
 	now += 10;
-	links__io(l, n, pid, tid, now, 0);
+	links__io(l, n, &(struct link_io){ .pid = pid, .tid = tid, .time = now });
 	return n;
 }
 
@@ -194,9 +194,44 @@ static void wandering(void)
 	p = serve(301, 1, plain);
 	q = links__begin(l, &(struct link_place){ .kind = SPAN_SERVER, .seq = 1, .time = now },
 			 &plain);
-	links__io(l, q, 301, 2, now, 1);
+	links__io(l, q, &(struct link_io){ .pid = 301, .tid = 2, .time = now, .moved = 1 });
 	n = call(301, 1, plain);
 	is_str(link_to(n, p), "none", "nor where a connection was seen to");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+}
+
+static struct link_node *by_goroutine(enum span_kind kind, uint64_t goroutine)
+{
+	struct link_place where = place(kind, 320);
+	struct link_node *n = links__begin(l, &where, &plain);
+
+	now += 10;
+	links__io(l, n, &(struct link_io){ .pid = 320, .tid = 1, .goroutine = goroutine, .time = now });
+	return n;
+}
+
+/* A process whose threads mean nothing. */
+static void goroutines(void)
+{
+	struct link_node *p, *q, *n;
+
+	p = by_goroutine(SPAN_SERVER, 0xc000001);
+	q = by_goroutine(SPAN_SERVER, 0xc000002);
+	n = by_goroutine(SPAN_CLIENT, 0xc000002);
+	is_str(link_to(n, q), "goroutine", "the goroutine that serves it");
+	links__put(l, n);
+	n = by_goroutine(SPAN_CLIENT, 0xc000003);
+	is_str(link_to(n, q), "none", "another one");
+	links__put(l, n);
+	n = by_goroutine(SPAN_CLIENT, 0);
+	is_str(link_to(n, q), "none", "one that is not known");
+	links__put(l, n);
+	links__put(l, p);
+	p = by_goroutine(SPAN_SERVER, 0xc000002);
+	n = by_goroutine(SPAN_CLIENT, 0xc000002);
+	is_str(link_to(n, q), "none", "one that has read two requests");
 	links__put(l, n);
 	links__put(l, q);
 	links__put(l, p);
@@ -401,7 +436,7 @@ static void self_call(void)
 	c = links__begin(l, &a, &plain);
 	s = begin(b, plain, 800, 2);
 	ok(links__open(s), "who made the call is not known yet");
-	links__io(l, c, 800, 1, now, 0);
+	links__io(l, c, &(struct link_io){ .pid = 800, .tid = 1, .time = now });
 	ok(!links__open(s), "now it is");
 	is_str(link_to(c, p), "thread", "a service that calls itself");
 	is_str(link_to(s, c), "socket", "its second request");
@@ -436,6 +471,7 @@ int main(void)
 	stronger_first();
 	only_one();
 	wandering();
+	goroutines();
 	blind();
 	forwarder();
 	two_ends();

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -78,8 +79,34 @@ static void add_kind(struct log *l, uint16_t kind, uint32_t size, uint64_t conn)
 		((struct zc_ev_names *)ev)->container_name[63] = 0;
 		break;
 	case ZC_EV_PEER: ((struct zc_ev_peer *)ev)->comm[15] = 0; break;
+	case ZC_EV_TIE:
+		((struct zc_ev_tie *)ev)->dir = ZC_TX;
+		((struct zc_ev_tie *)ev)->sock = 11;
+		break;
+	case ZC_EV_FAULT: ((struct zc_ev_fault *)ev)->sock = 11; break;
 	}
 	log_add(l, ev);
+}
+
+#define STREAM (ZC_TLS_STREAM | 5)
+
+/* n octets of a TLS stream, of which those of text are captured, from cap_off on. */
+static void add_plain(struct log *l, uint8_t dir, uint32_t n, uint32_t cap_off, const char *text)
+{
+	uint32_t cap = (uint32_t)strlen(text);
+	struct {
+		struct zc_ev_plain p;
+		char text[128];
+	} u = {.p = {
+		.ev = {.kind = ZC_EV_PLAIN, .flags = ZC_PLAIN_INSIDE | ZC_PLAIN_FRESH,
+		       .size = (uint32_t)sizeof(u.p) + cap, .time = 1000 + l->used, .conn = STREAM},
+		.sock = 11, .call_time = 901, .wire_time = 902, .wire_last = 903, .wire_len = n + 22,
+		.pid = 4242, .tid = 4243, .seq = 77, .orig_len = n, .cap_off = cap_off, .cap_len = cap,
+		.lost = 2, .dir = dir, .lib = 1, .wire_seq = 12345,
+	}};
+
+	memcpy(u.text, text, cap);
+	log_add(l, &u.p.ev);
 }
 
 static void add_open(struct log *l, uint64_t conn, int family, int role)
@@ -144,6 +171,12 @@ static void small_log(struct log *l)
 	add_segment(l, TEXT(11, ZC_TX, 1001, 101 + sizeof(get_a) - 1, reply));
 	add_segment(l, TEXT(77, ZC_RX, 5, 6, get_b)); /* its OPEN was not seen */
 	add_kind(l, ZC_EV_LOST, sizeof(struct zc_ev_lost), 0);
+	add_kind(l, ZC_EV_TIE, sizeof(struct zc_ev_tie), STREAM);
+	add_plain(l, ZC_RX, sizeof(get_b) - 1, 0, get_b);
+	add_plain(l, ZC_TX, 70000, 60000, "the rest of it is not wanted");
+	add_plain(l, ZC_TX, 5, 0, "");
+	add_kind(l, ZC_EV_FAULT, sizeof(struct zc_ev_fault), STREAM);
+	add_kind(l, ZC_EV_CLOSE, sizeof(struct zc_ev_close), STREAM);
 	add_kind(l, ZC_EV_CLOSE, sizeof(struct zc_ev_close), 11);
 }
 
@@ -357,6 +390,44 @@ static void test_damage(void)
 	free(data);
 }
 
+/* Events that are whole but cannot be: nothing is handed out from there on. */
+static void test_invalid(void)
+{
+	static const struct {
+		const char *what;
+		unsigned event;
+		size_t at;
+		uint8_t octet;
+	} cases[] = {
+		{"plaintext of no stream", 15, offsetof(struct zc_ev, conn) + 7, 0},
+		{"plaintext from a stream for a socket", 15, offsetof(struct zc_ev_plain, sock) + 7, 0x80},
+		{"plaintext that is longer than it says", 15, offsetof(struct zc_ev_plain, orig_len), 9},
+		{"plaintext in no direction", 15, offsetof(struct zc_ev_plain, dir), 2},
+		{"evidence of no stream", 14, offsetof(struct zc_ev, conn) + 7, 0},
+		{"evidence in no direction", 14, offsetof(struct zc_ev_tie, dir), 2},
+		{"evidence of a stream for a socket", 14, offsetof(struct zc_ev_tie, sock) + 7, 0x80},
+		{"a fault of no stream", 18, offsetof(struct zc_ev, conn) + 7, 0},
+		{"a fault with a stream for a socket", 18, offsetof(struct zc_ev_fault, sock) + 7, 0x80},
+		{"reads of a stream", 9, offsetof(struct zc_ev, conn) + 7, 0x80},
+		{"addresses of a stream", 3, offsetof(struct zc_ev, conn) + 7, 0x80},
+	};
+	uint8_t *event;
+	struct source *s;
+	char err[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		small_log(&out);
+		event = (uint8_t *)(uintptr_t)log_at(&out, (int)cases[i].event);
+		event[cases[i].at] = cases[i].octet;
+		record(&out, tmp, &plain);
+		s = recording__open(tmp, err, sizeof(err));
+		drain(s);
+		ok(in.count == (int)cases[i].event && s->ops->error(s) && strstr(s->ops->error(s), "damaged"),
+		   "%s", cases[i].what);
+		s->ops->free(s);
+	}
+}
+
 static void test_joined(void)
 {
 	uint8_t *data, *twice;
@@ -426,6 +497,8 @@ static void star(void *ctx, const struct zc_ev_segment *seg, uint8_t *payload)
 	char *hush = memmem(payload, seg->cap_len, "hush", 4);
 
 	++*(int *)ctx;
+	if (seg->ev.conn & ZC_TLS_STREAM && (seg->seq != 77 || seg->cap_off % 60000 || seg->tcp_flags))
+		ok(0, "a stream's octets are shown as a segment of it");
 	if (hush)
 		memset(hush, '*', 4);
 }
@@ -443,7 +516,7 @@ static void test_mask(void)
 	o.ctx = &calls;
 	large_log(&out);
 	record(&out, tmp, &o);
-	is_u64(calls, 10, "each payload is masked once");
+	is_u64(calls, 12, "each payload is masked once, and plaintext of TLS too");
 	size = load(tmp, &data);
 	ok(!memmem(data, size, "hush", 4), "no secret is in the file");
 	free(data);
@@ -456,8 +529,8 @@ static void test_mask(void)
 		clear += !memcmp(ev, log_at(&out, i), ev->size);
 		stars += memmem(ev, ev->size, "****", 4) != NULL;
 	}
-	is_u64(stars, 2, "the masked payloads come back masked");
-	is_u64(clear, out.count - 2, "everything else as it was");
+	is_u64(stars, 3, "the masked payloads come back masked");
+	is_u64(clear, out.count - 3, "everything else as it was");
 	ok(memmem(out.data, out.used, "hush", 4) != NULL, "the events themselves are untouched");
 }
 
@@ -618,6 +691,7 @@ int main(void)
 	test_joined();
 	test_detect();
 	test_other_order();
+	test_invalid();
 	test_mask();
 	test_full_disk();
 	test_pipe();

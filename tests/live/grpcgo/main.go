@@ -1,10 +1,11 @@
 // A gRPC server and a client that makes calls of every kind and tells what it knows of each.
 //
 // usage: grpcgo server ADDR | grpcgo client ADDR CALLS [PAUSE_MS]
-// With TLS where the environment has CERT and KEY, or CA.
+// With TLS where the environment has CERT and KEY, or CA; with WAIT, a client waits for a line.
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -212,6 +213,9 @@ func main() {
 		err = serve(os.Args[2])
 	} else {
 		n, _ := strconv.Atoi(os.Args[3])
+		if os.Getenv("WAIT") != "" {
+			bufio.NewReader(os.Stdin).ReadString('\n')
+		}
 		pause := 0
 		if len(os.Args) > 4 {
 			pause, _ = strconv.Atoi(os.Args[4])
