@@ -41,6 +41,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # what compares with a second implementation
 EXTRA_test_hpack_nghttp2 := -lnghttp2
 EXTRA_test_http2_nghttp2 := -lnghttp2
+EXTRA_test_redact_h2 := -lnghttp2
 EXTRA_fuzz_hpack := -lnghttp2
 
 all: zctrace
@@ -129,7 +130,7 @@ check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
 bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
-		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
+		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c)) $(B)/o/tlsbin/scan
 	$(Q)tests/bench/bench.py
 	$(Q)tests/bench/bench_h2.py
 	$(Q)tests/bench/bench_tls.py

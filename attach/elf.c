@@ -91,6 +91,8 @@ static void read_dynamic(struct elf *e, const Elf64_Phdr *ph)
 		case DT_HASH: e->dyn.hash = value; break;
 		case DT_RELA: e->dyn.rela = value; break;
 		case DT_RELASZ: e->dyn.relasz = value; break;
+		case DT_JMPREL: e->dyn.jmprel = value; break;
+		case DT_PLTRELSZ: e->dyn.pltrelsz = value; break;
 		default: break;
 		}
 	}
@@ -257,18 +259,25 @@ static int is_function(const Elf64_Sym *s)
 	return s->st_shndx != SHN_UNDEF && s->st_value && (type == STT_FUNC || type == STT_NOTYPE);
 }
 
-/* The address of dynamic symbol i if it is a function of that name that is defined here. */
-static uint64_t dynsym_at(const struct elf *e, uint64_t i, const char *name)
+/* Dynamic symbol i, if it is a function that is defined here. */
+static int function_at(const struct elf *e, uint64_t i, Elf64_Sym *s)
 {
 	const uint8_t *p = elf_va(e, e->dyn.symtab + i * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
+
+	if (!p)
+		return 0;
+	memcpy(s, p, sizeof(*s));
+	return is_function(s);
+}
+
+/* Its address if it has that name. */
+static uint64_t dynsym_at(const struct elf *e, uint64_t i, const char *name)
+{
 	size_t len = strlen(name) + 1;
 	const uint8_t *str;
 	Elf64_Sym s;
 
-	if (!p)
-		return 0;
-	memcpy(&s, p, sizeof(s));
-	if (!is_function(&s) || s.st_name >= e->dyn.strsz)
+	if (!function_at(e, i, &s) || s.st_name >= e->dyn.strsz)
 		return 0;
 	str = elf_va(e, e->dyn.strtab + s.st_name, len);
 	return str && !memcmp(str, name, len) ? s.st_value : 0;
@@ -323,6 +332,40 @@ uint64_t elf_dynsym(const struct elf *e, const char *name)
 	if (!e->dyn.symtab || !e->dyn.strtab)
 		return 0;
 	return e->dyn.gnu_hash ? find_gnu(e, name) : e->dyn.hash ? find_linear(e, name) : 0;
+}
+
+/* The psABI's two forms: jmp *slot(%rip), or with ENDBR64 before it; BND may be its prefix. */
+static uint64_t plt_slot(const struct elf *e, uint64_t va)
+{
+	static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	const uint8_t *p = elf_va(e, va, 11);
+	size_t n = 0;
+
+	if (!p)
+		return 0;
+	if (!memcmp(p, endbr64, sizeof(endbr64)))
+		n = sizeof(endbr64);
+	n += p[n] == 0xf2;
+	if (p[n] != 0xff || p[n + 1] != 0x25)
+		return 0;
+	return va + n + 6 + (uint64_t)(int32_t)elf_u32(p + n + 2);
+}
+
+uint64_t elf_plt(const struct elf *e, uint64_t va)
+{
+	uint64_t slot = e->machine == EM_X86_64 && e->dyn.symtab ? plt_slot(e, va) : 0;
+	struct elf_part r = elf_rest(e, e->dyn.jmprel);
+	Elf64_Rela rela;
+	Elf64_Sym s;
+
+	if (r.n > e->dyn.pltrelsz)
+		r.n = e->dyn.pltrelsz;
+	for (; slot && r.n >= sizeof(rela); r.p += sizeof(rela), r.n -= sizeof(rela)) {
+		memcpy(&rela, r.p, sizeof(rela));
+		if (rela.r_offset == slot && ELF64_R_TYPE(rela.r_info) == R_X86_64_JUMP_SLOT)
+			return function_at(e, ELF64_R_SYM(rela.r_info), &s) ? s.st_value : 0;
+	}
+	return 0;
 }
 
 static int each_symbol(const struct elf_part *syms, const struct elf_part *names,

@@ -41,7 +41,7 @@ struct elf_funcs {
 
 /* What PT_DYNAMIC tells: addresses (0: none) and lengths. */
 struct elf_dyn {
-	uint64_t symtab, strtab, strsz, gnu_hash, hash, rela, relasz;
+	uint64_t symtab, strtab, strsz, gnu_hash, hash, rela, relasz, jmprel, pltrelsz;
 };
 
 struct elf {
@@ -83,6 +83,11 @@ struct elf_part elf_segment(const struct elf *e, size_t i);
 
 /* The address of a function that the file defines for others (.dynsym); 0: none of that name. */
 uint64_t elf_dynsym(const struct elf *e, const char *name);
+/*
+ * The function that the entry of the procedure linkage table at va jumps to (x86-64), if the file
+ * defines it itself; another file's function of that name may come before it. 0: none.
+ */
+uint64_t elf_plt(const struct elf *e, uint64_t va);
 /*
  * Calls fn for each function in .symtab: its name (not after '@', where its version begins), its
  * address and its size (0: not told). Ends early if fn returns other than 0. Returns 1 if there is

@@ -262,7 +262,7 @@ static int make_points(struct tlsbin_work *w, int lib, struct tlsbin *b)
 	struct tlsbin_find *f = &w->lib[lib];
 	int err;
 
-	if (lib == ZC_TLS_OPENSSL)
+	if (lib == ZC_TLS_OPENSSL || lib == ZC_TLS_GNUTLS)
 		tlsentry_inner(w->e, f);
 	*b = (struct tlsbin){.lib = (uint8_t)lib, .how = f->how};
 	err = lib == ZC_TLS_GO ? gobin_points(w->e, f, b) : add_named(w->e, f, b);

@@ -90,15 +90,25 @@ static const struct inner {
 } inners[] = {
 	{SSL_READ, SSL_READ_EX, SSL_READ_INTERNAL, 3},
 	{SSL_WRITE, SSL_WRITE_EX, SSL_WRITE_INTERNAL, 3},
-	/* with flags; SSL_write_ex calls SSL_write_ex2, so it stays: nested calls count once */
+	/* with flags; SSL_write_ex calls SSL_write_ex2 then */
 	{SSL_WRITE, SSL_WRITE_EX2, SSL_WRITE_INTERNAL2, 4},
 };
 
 #define N_INNERS (sizeof(inners) / sizeof(inners[0]))
 
-static int has_dear(const struct elf *e, const struct tlsbin_find *find, const struct inner *i)
+/* Functions that may only call another, with the same stream, buffer and size. */
+static const struct {
+	int outer, other;
+} forwards[] = {
+	{SSL_WRITE_EX, SSL_WRITE_EX2},
+	{GNUTLS_SEND, GNUTLS_SEND2},
+};
+
+#define N_FORWARDS (sizeof(forwards) / sizeof(forwards[0]))
+
+static int is_dear_pair(const struct elf *e, const struct tlsbin_find *find, int outer, int other)
 {
-	return find->va[i->outer] && find->va[i->ex] && !is_cheap(e, find->va[i->outer]);
+	return find->va[outer] && find->va[other] && !is_cheap(e, find->va[outer]);
 }
 
 static void take_inner(struct code_reader *r, const struct elf *e, struct tlsbin_find *find,
@@ -112,13 +122,33 @@ static void take_inner(struct code_reader *r, const struct elf *e, struct tlsbin
 	find->va[i->outer] = find->va[i->ex] = 0;
 }
 
+/* Does the function at va do nothing but call the other one? */
+static int only_calls(struct code_reader *r, const struct elf *e, uint64_t va, uint64_t other,
+		      struct code_func *f)
+{
+	uint64_t start, end;
+
+	return elf_func(e, va, &start, &end) && start == va && !code_read(r, start, end, f) &&
+	       f->ncalls == 1 && !f->stores && (f->call->entry & 7) == 7 && f->call->target &&
+	       (f->call->target == other || elf_plt(e, f->call->target) == other);
+}
+
 void tlsentry_inner(struct elf *e, struct tlsbin_find *find)
 {
 	struct code_func f = {.call = calloc(CODE_MAX_CALLS, sizeof(*f.call))};
 	struct code_reader *r = f.call ? code_reader_new(e) : NULL;
 
+	for (size_t i = 0; r && i < N_FORWARDS; i++) {
+		uint64_t *va = &find->va[forwards[i].outer], other = find->va[forwards[i].other];
+
+		if (!is_dear_pair(e, find, forwards[i].outer, forwards[i].other))
+			continue;
+		elf_index_funcs(e);
+		if (only_calls(r, e, *va, other, &f))
+			*va = 0;
+	}
 	for (size_t i = 0; r && i < N_INNERS; i++)
-		if (has_dear(e, find, &inners[i])) {
+		if (is_dear_pair(e, find, inners[i].outer, inners[i].ex)) {
 			elf_index_funcs(e);
 			take_inner(r, e, find, &inners[i], &f);
 		}

@@ -19,8 +19,9 @@ uint64_t tlsentry_place(const struct elf *e, uint64_t va, int go);
 
 /*
  * Where OpenSSL's SSL_read and SSL_read_ex both just call ssl_read_internal, which has a better
- * place than they, that is what is to be probed; the same of writing. The file's table of functions
- * may be made.
+ * place than they, that is what is to be probed; the same of writing. What has no good place and only
+ * calls another one of the library's functions for applications, as gnutls_record_send does, need
+ * not be probed. The file's table of functions may be made.
  */
 void tlsentry_inner(struct elf *e, struct tlsbin_find *f);
 

@@ -326,57 +326,70 @@ static __always_inline int writes(__u8 func)
 	       func == ZC_TLS_GO_WRITE || func == ZC_TLS_SENDFILE;
 }
 
+/* Which connection the object serves now, as far as this call tells. */
+static __always_inline void call_socket(struct zc_stream *s, const struct zc_call *c)
+{
+	if (s->closed && c->time > s->closed)
+		stream_renew(s);
+	if (!c->sock)
+		return;
+	if (s->sock && s->sock != c->sock)
+		stream_renew(s);
+	s->sock = c->sock;
+	s->refused = c->refused;
+	s->fresh = c->fresh;
+}
+
+/* A goroutine is not a thread: what that did before is no evidence. */
+static __always_inline void call_near(struct parts *t, struct zc_stream *s, const struct zc_call *c,
+				      __u64 pid_tgid, __u32 n)
+{
+	if (c->lib == ZC_TLS_GO || (s->sock && !s->memory))
+		return;
+	if (t->p.dir == ZC_RX)
+		near_reading(t, pid_tgid, c->stream, s, n);
+	/* a handshake has something to say even if nothing was to be written */
+	if (t->p.dir == ZC_TX ? n != 0 : !n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX])
+		near_writing(pid_tgid, s, c->stream, n, c->lib);
+}
+
+static __always_inline void call_fill(struct plain *p, const struct zc_stream *s,
+				      const struct zc_call *c, __u64 pid_tgid)
+{
+	p->lib = c->lib;
+	p->dir = writes(c->func) ? ZC_TX : ZC_RX;
+	p->writes = p->dir == ZC_TX ? c->number : s->begun;
+	p->wire_time = c->wire_time;
+	p->wire_last = c->wire_last;
+	p->wire_len = c->wire_len;
+	p->wire_seq = c->wire_seq;
+	p->buf = c->buf;
+	p->call_time = c->time;
+	p->pid = (__u32)(pid_tgid >> 32);
+	p->tid = (__u32)pid_tgid;
+}
+
 /* The call has returned, and n octets went through it. */
 static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, __u32 n)
 {
-	__u32 tgid = (__u32)(pid_tgid >> 32);
-	struct zc_stream *s = stream_get(tgid, c->stream);
+	struct zc_stream *s = stream_get((__u32)(pid_tgid >> 32), c->stream);
 	struct parts t = {};
 
 	if (!s)
 		return;
-	if (s->closed && c->time > s->closed)
-		stream_renew(s);
-	if (c->sock) {
-		if (s->sock && s->sock != c->sock)
-			stream_renew(s);
-		s->sock = c->sock;
-		s->refused = c->refused;
-		s->fresh = c->fresh;
-	}
-	t.p.lib = c->lib;
-	t.p.dir = writes(c->func) ? ZC_TX : ZC_RX;
-	t.p.writes = t.p.dir == ZC_TX ? c->number : s->begun;
-	t.p.wire_time = c->wire_time;
-	t.p.wire_last = c->wire_last;
-	t.p.wire_len = c->wire_len;
-	t.p.wire_seq = c->wire_seq;
-	if (c->lib == ZC_TLS_GO || (s->sock && !s->memory)) {
-		; /* a goroutine is not a thread: what that did before is no evidence */
-	} else if (t.p.dir == ZC_RX) {
-		near_reading(&t, pid_tgid, c->stream, s, n);
-		if (!n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX]) /* a handshake has something to say */
-			near_writing(pid_tgid, s, c->stream, 0, c->lib);
-	} else if (n) {
-		near_writing(pid_tgid, s, c->stream, n, c->lib);
-	}
+	call_socket(s, c);
+	call_fill(&t.p, s, c, pid_tgid);
+	call_near(&t, s, c, pid_tgid, n);
 	if (s->sock) { /* without c->sock, this may be what was left of an earlier read */
 		t.p.sock = s->sock;
 		t.p.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
 	}
 	if (s->refused) {
-		if (s->told)
-			stream_close(s);
+		stream_close(s);
 		s->pos[t.p.dir & 1] += n;
-		return;
+	} else if (n) {
+		stream_send(s, &t, n);
 	}
-	if (!n)
-		return;
-	t.p.buf = c->buf;
-	t.p.call_time = c->time;
-	t.p.pid = tgid;
-	t.p.tid = (__u32)pid_tgid;
-	stream_send(s, &t, n);
 }
 
 /* How many octets the library says it has read or written. */

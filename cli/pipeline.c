@@ -62,16 +62,6 @@ static const char *peer_name(struct session *s, const struct span *span)
 							       : span->server_addr, span->time_ns);
 }
 
-/* Masking needs octets that stand for themselves; a compressed field section has none. */
-static void warn_of_secrets(struct session *s, const struct span *span)
-{
-	if (!s->recorder || s->warned || s->opt->no_redact || !span->stream)
-		return;
-	s->warned = 1;
-	pipeline_note(s, "secrets",
-		      "the recording holds HTTP/2 field sections as they came, with any secrets in them");
-}
-
 static void on_span(void *session, const struct span *seen)
 {
 	struct session *s = session;
@@ -81,7 +71,6 @@ static void on_span(void *session, const struct span *seen)
 		return;
 	if (!selected(s, seen))
 		return;
-	warn_of_secrets(s, seen);
 	named = *seen;
 	named.peer_service = peer_name(s, seen);
 	if (s->tui)

@@ -38,7 +38,6 @@ struct session {
 	int signals;		 /* descriptor, see signals.h */
 	int done;		 /* no more events are taken */
 	int recorder_told;	 /* its error was reported */
-	int warned;		 /* of secrets that a recording holds */
 	uint64_t shown;
 	uint64_t first_event, last_event; /* times on the source's clock; 0: none yet */
 	uint64_t over_since; /* monotonic: all that was traced had ended; 0: not yet */

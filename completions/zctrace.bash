@@ -42,10 +42,10 @@ _zctrace()
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
-	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest) return ;;
+	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--tls-symbol) return ;;
 	*)
 		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
-			--no-downstream --follow --read= --write= --capture= --interface= --output=
+			--no-downstream --follow --tls-symbol= --read= --write= --capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
 			--slowest= --resolve --sort= --color= --count= --duration= --doctor --list --stats
 			--quiet --verbose --help --usage

@@ -96,7 +96,10 @@ struct engine_conn {
 	uint64_t uncaptured;		/* octets announced, but not captured */
 };
 
-/* Calls fn for each connection, the longest unused one first. */
+/*
+ * Calls fn for each connection, the longest unused one first. Of one whose plaintext is seen, that is
+ * the plaintext.
+ */
 void engine__connections(struct engine *e, void (*fn)(void *ctx, const struct engine_conn *c),
 			 void *ctx);
 

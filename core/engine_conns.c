@@ -70,9 +70,12 @@ void engine__connections(struct engine *e, void (*fn)(void *ctx, const struct en
 			 void *ctx)
 {
 	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
+		const struct conn *c = list_entry(n, struct conn, lru);
 		struct engine_conn out;
 
-		fill(e, list_entry(n, struct conn, lru), &out);
+		if (c->plain)
+			continue; /* what it carries is shown */
+		fill(e, c, &out);
 		fn(ctx, &out);
 	}
 }

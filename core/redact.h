@@ -68,7 +68,7 @@ int redact_next(struct redact_pieces *r, struct str *piece);
  *
  * Limits: of a connection joined in the middle of a line, the rest of that line is recorded as it
  * is; a head that starts within the segment in which content of unknown length ends is not found.
- * Content that looks like a head (a transcript of HTTP) is treated as one. HTTP/2 is not handled.
+ * Content that looks like a head (a transcript of HTTP) is treated as one. HTTP/2: redact_h2.h.
  */
 struct redact_head { /* private; about 100 octets, no pointers */
 	uint8_t state, value, start_line, strict;

@@ -157,16 +157,26 @@ static uint32_t take(uint32_t *left, size_t n)
 	return len;
 }
 
+/* Are these frames of a connection that has frames, but perhaps elsewhere? */
+static int is_doubtful(const struct redact_h2 *h)
+{
+	return h->certain && h->heads < HEADS_ENOUGH;
+}
+
 static size_t payload(struct redact_h2 *h, uint8_t *p, size_t n)
 {
 	size_t len = take(&h->lead, n);
 
+	if (is_doubtful(h))
+		redact_hpack_gap(&h->hpack);
 	if (!len && h->block) {
 		len = take(&h->block, n);
 		redact_hpack_feed(&h->hpack, p, len);
 	} else if (!len) {
 		len = take(&h->rest, n);
 	}
+	if (is_doubtful(h))
+		memset(p, REDACT_BLIND, len);
 	settle(h);
 	return len;
 }
@@ -194,24 +204,29 @@ static void found(struct redact_h2 *h, int sure)
 	h->certain |= (uint8_t)sure;
 }
 
-/* While lost: passes over what are no frames. Returns how many octets. */
+/*
+ * While lost: passes over what are no frames. Returns how many octets. The client of an upgraded
+ * connection sends its preface when the server has long sent frames.
+ */
 static size_t find(struct redact_h2 *h, uint8_t *p, size_t n)
 {
+	enum probe_result r;
 	size_t maybe = n, at;
 
 	for (at = 0; at < n; at++) {
-		enum probe_result r = p[at] ? PROBE_NO : http2_probe(p + at, n - at, 0);
-
+		r = PROBE_NO;
+		if (!p[at] || p[at] == HTTP2_PREFACE[0])
+			r = http2_probe(p + at, n - at, 0);
 		if (r == PROBE_YES)
 			break;
-		if (r == PROBE_MORE && maybe == n)
+		if (r == PROBE_MORE && maybe == n && !p[at])
 			maybe = at;
 	}
 	if (at < n || maybe < n)
 		found(h, at < n);
 	at = at < n ? at : maybe;
 	memset(p, REDACT_BLIND, at);
-	return at;
+	return at < n && p[at] ? at + HTTP2_PREFACE_LEN : at;
 }
 
 size_t redact_h2_feed(struct redact_h2 *h, uint8_t *p, size_t n)

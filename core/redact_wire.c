@@ -39,6 +39,15 @@ static void begin_heads(struct redact_wire *w)
 	memset(&w->head, 0, sizeof(w->head));
 }
 
+/* It is not HTTP/2, or we are lost in it. */
+static void begin_other(struct redact_wire *w)
+{
+	if (w->peer_http2)
+		begin_lost(w);
+	else
+		begin_heads(w);
+}
+
 static int is_http1(const uint8_t *p, size_t n)
 {
 	return http1_probe(p, n, HTTP1_REQUEST) == PROBE_YES ||
@@ -104,14 +113,12 @@ static void look(struct redact_wire *w, const uint8_t *p, size_t n)
 			begin_heads(w);
 		return;
 	}
-	switch (http2_probe(p, n, 0)) {
-	case PROBE_YES:
-	case PROBE_MORE: begin_http2(w, w->peer_http2); break;
+	switch (http2_probe(p, n, w->kind == START)) {
+	case PROBE_YES: begin_http2(w, 1); break;
+	case PROBE_MORE: begin_http2(w, 0); break;
 	case PROBE_NO:
-		if (w->peer_http2)
-			begin_lost(w);
-		else if (w->kind == START)
-			begin_heads(w);
+		if (w->kind == START)
+			begin_other(w);
 		break;
 	}
 }
@@ -130,16 +137,34 @@ static size_t upgrade(const uint8_t *p, size_t n)
 	return len && memmem(p, len, "h2c", 3) ? len : 0;
 }
 
+/* Of a direction that was joined in the middle of something: octets before the first sure frame. */
+static size_t before_frames(const uint8_t *p, size_t n)
+{
+	for (size_t at = 0; at < n; at++) {
+		const uint8_t *zero = memchr(p + at, 0, n - at);
+
+		if (!zero)
+			break;
+		at = (size_t)(zero - p);
+		if (http2_probe(zero, n - at, 0) == PROBE_YES)
+			return at;
+	}
+	return n;
+}
+
 static size_t in_heads(struct redact_wire *w, uint8_t *p, size_t n)
 {
-	size_t head = w->http1 ? upgrade(p, n) : 0;
+	size_t upgraded = w->http1 ? upgrade(p, n) : 0;
+	size_t used = upgraded ? upgraded : w->http1 ? n : before_frames(p, n);
 
-	redact_head_feed(&w->head, p, head ? head : n);
-	if (!head)
-		return n;
-	w->kind = START;
-	w->http1 = 0;
-	return head;
+	redact_head_feed(&w->head, p, used);
+	if (upgraded) {
+		w->kind = START;
+		w->http1 = 0;
+	} else if (used < n) {
+		begin_http2(w, 1);
+	}
+	return used;
 }
 
 void redact_wire_feed(struct redact_wire *w, uint8_t *p, size_t n)
@@ -160,7 +185,7 @@ void redact_wire_feed(struct redact_wire *w, uint8_t *p, size_t n)
 		case HTTP2:
 			used = redact_h2_feed(w->h2, p, n);
 			if (used < n)
-				begin_heads(w);
+				begin_other(w);
 			break;
 		default: memset(p, 'x', n); break;
 		}
@@ -173,14 +198,12 @@ void redact_wire_gap(struct redact_wire *w, uint64_t n)
 		return;
 	if (w->kind == PREFACE)
 		no_preface(w);
-	if (w->kind == START && w->peer_http2)
-		begin_lost(w);
 	if (w->kind == START)
-		begin_heads(w);
+		begin_other(w);
 	if (w->kind == HEADS)
 		redact_head_gap(&w->head, n);
 	else if (w->kind == HTTP2 && !redact_h2_gap(w->h2, n))
-		begin_heads(w);
+		begin_other(w);
 }
 
 int redact_wire_is_http2(const struct redact_wire *w)

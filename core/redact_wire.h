@@ -3,8 +3,8 @@
  *
  * HTTP/1 (redact_head in redact.h) until the octets are those of HTTP/2 (redact_h2.h): the
  * connection preface, SETTINGS at the start or behind a 101 response to an upgrade to h2c (RFC 7540
- * section 3.2) whose head lies in one call, or, joined late, frames at the start of a call. What
- * may be either is treated as HTTP/2 until it proves not to be.
+ * section 3.2) whose head lies in one call, or, joined late, frames: beyond doubt, or at the start of
+ * a call. What may be either is treated as HTTP/2 until it proves not to be.
  *
  * The octets keep their number and places. They may be cut anywhere between calls; calls should
  * begin where segments do.

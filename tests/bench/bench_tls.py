@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What tracing TLS costs: throughput of nginx under wrk by HTTPS, as ratios, and per call.
 
-Empty programs at the beginning and the return of SSL_read and SSL_write of nginx's process show what
-the probes cost before anything is done in them. Each round measures every observer between two runs
+Empty programs at the places of nginx's OpenSSL that zctrace probes, and at their functions' returns,
+show what the probes cost before anything is done in them; the same at the first instructions of
+SSL_read and SSL_write show what is gained by choosing places where the kernel emulates the
+instruction. Each round measures every observer between two runs
 without one; the table shows the median of the rounds' ratios. usage: bench_tls.py [ROUNDS [SECONDS]]
 """
 import json
@@ -23,6 +25,7 @@ URL = f'https://127.0.0.1:{PORT}/index.html'
 FUNCTIONS = ('SSL_read', 'SSL_write')
 OBJECT = f'{ROOT}/build/tests/bench/uprobes.bpf.o'
 LOADER = f'{ROOT}/build/o/bench/empty_uprobe'
+SCAN = f'{ROOT}/build/o/tlsbin/scan'
 os.environ['PATH'] += ':/usr/sbin:/sbin'
 
 
@@ -54,8 +57,14 @@ def library(pid):
     return found and found.group(1)
 
 
-def file_offsets(path):
-    """Where the functions are in the file; readelf tells addresses, and which segment has them."""
+def probed_offsets(path):
+    """The places that zctrace probes in the file."""
+    out = subprocess.run([SCAN, path], check=True, capture_output=True, text=True).stdout
+    return ['0x' + offset for offset in re.findall(r'^point (\w+) ', out, re.M)]
+
+
+def first_offsets(path):
+    """Where SSL_read and SSL_write are in the file; readelf tells addresses, and which segment has them."""
     def run(*args):
         return subprocess.run(['readelf', '-W', *args, path], check=True, capture_output=True, text=True).stdout
     segments = [[int(x, 16) for x in m] for m in re.findall(r'LOAD\s+(0x\w+) (0x\w+) 0x\w+ 0x\w+ (0x\w+)', run('-l'))]
@@ -101,25 +110,29 @@ def table(observers, base, rounds, seconds):
     return none
 
 
-def per_call(observers, none, empty, seconds):
+def per_call(observers, none, seconds):
     """What one hit of a probe costs, empty and not."""
     traced = [ZCTRACE, '-P', str(PORT), '-o', 'summary']
-    for o, command, ready, names in ((observers[0], empty, 'attached', ('empty_call', 'empty_return')),
-                                     (observers[1], traced, 'tracing', ('tls_enter', 'tls_leave'))):
+    empty = ('attached', ('empty_call', 'empty_return'))
+    probed, first, json_output = observers[:3]
+    for o, command, ready, names in ((probed, probed.command, *empty), (first, first.command, *empty),
+                                     (json_output, traced, 'tracing', ('tls_enter', 'tls_leave'))):
         count, inside = hits(command, ready, seconds, names)
         cost = (1 / statistics.median(o.ratios) - 1) * 1e9 / none
-        print(f'{o.name}: {count:.2f} hits of probes a request, {inside:.0f} ns in the program for each; '
+        print(f'{o.name.strip()}: {count:.2f} hits of probes a request, {inside:.0f} ns in the program for each; '
               f'a hit costs {cost / max(count, 0.01):.0f} ns of throughput in all')
-    times = (1 / statistics.median(observers[0].ratios) - 1) / (1 / statistics.median(observers[1].ratios) - 1)
-    print(f'empty probes at the beginnings and returns of those two functions cost {times:.2f} times what zctrace -o json costs')
+    lost = [1 / statistics.median(o.ratios) - 1 for o in observers[:3]]
+    print(f'empty probes at these places cost {lost[0] / lost[1]:.0%} of what they cost at first instructions, '
+          f'and are {lost[0] / lost[2]:.0%} of what zctrace -o json costs')
 
 
 def measure(work, rounds, seconds):
     server, worker = nginx_start(work)
     try:
         path = library(worker)
-        empty = [LOADER, OBJECT, path, str(worker), *file_offsets(path)]
-        observers = [Observer('empty uprobes', empty, 'attached', url=URL),
+        loader = [LOADER, OBJECT, path, str(worker)]
+        observers = [Observer('empty uprobes', loader + probed_offsets(path), 'attached', url=URL),
+                     Observer('  at first instructions', loader + first_offsets(path), 'attached', url=URL),
                      Observer('zctrace -o json', [ZCTRACE, '-P', str(PORT), '-o', 'json'], 'tracing', json_end, URL),
                      Observer('zctrace -o summary', [ZCTRACE, '-P', str(PORT), '-o', 'summary'], 'tracing', final_line, URL)]
         wrk(1, URL)
@@ -131,7 +144,7 @@ def measure(work, rounds, seconds):
                 base.append((before + wrk(seconds, URL)[0]) / 2)
                 o.ratios.append(rate / base[-1])
         none = table(observers, base, rounds, seconds)
-        per_call(observers, none, empty, seconds)
+        per_call(observers, none, seconds)
     finally:
         server.terminate()
         server.wait()

@@ -34,7 +34,8 @@ static void on_event(void *ctx, const struct zc_ev *ev)
 		abort();
 	if (of_stream != !!(ev->conn & ZC_TLS_STREAM) && ev->kind != ZC_EV_CLOSE)
 		abort();
-	if (ev->kind == ZC_EV_PLAIN && (p->sock & ZC_TLS_STREAM || (p->sock && p->sock >> 56 != (ev->conn << 1) >> 57)))
+	if (ev->kind == ZC_EV_PLAIN &&
+	    (p->sock & ZC_TLS_STREAM || (p->sock && p->sock >> 56 != (ev->conn << 1) >> 57)))
 		abort();
 	if (ev->kind == ZC_EV_TIE && t->sock && t->sock >> 56 != (ev->conn << 1) >> 57)
 		abort();

@@ -48,7 +48,10 @@ static uint32_t take(struct run *r, unsigned octets)
 	return v;
 }
 
-#define WORD(s) {sizeof(s) - 1, s}
+#define WORD(s)                                                                                    \
+	{                                                                                          \
+		sizeof(s) - 1, s                                                                   \
+	}
 static const struct {
 	uint32_t n;
 	const char *p;
@@ -144,6 +147,7 @@ static void plain(struct run *r)
 	u.p.wire_len = flags & 0x80 ? take(r, 2) : u.p.orig_len + 22;
 	u.p.wire_seq = take(r, 1) * 100;
 	u.p.pid = 1 + (who & 1);
+	u.p.writes = flags & 0x30 ? 0 : take(r, 1) & 7;
 	send(r, &u, sizeof(u.p) + u.p.cap_len, ZC_EV_PLAIN, stream(who));
 }
 
@@ -151,8 +155,12 @@ static void tie(struct run *r)
 {
 	uint32_t who = take(r, 1), what = take(r, 1);
 	struct zc_ev_tie t = {
-		.ev.flags = what & 4, .sock = sock(who >> 3 & 7), .pid = 1, .dir = who >> 2 & 1,
-		.lib = (uint8_t)(1 + (what & 3)), .plain_len = what & 8 ? 100 : 0,
+		.ev.flags = what & 4,
+		.sock = sock(who >> 3 & 7),
+		.pid = 1,
+		.dir = who >> 2 & 1,
+		.lib = (uint8_t)(1 + (what & 3)),
+		.plain_len = what & 8 ? 100 : 0,
 		.wire_len = what & 16 ? 130 : what,
 	};
 
@@ -163,7 +171,9 @@ static void fault(struct run *r)
 {
 	uint32_t who = take(r, 1);
 	struct zc_ev_fault t = {
-		.sock = sock(who >> 3 & 7), .reason = 1000 + take(r, 1), .lib = (uint8_t)(who >> 2 & 7),
+		.sock = sock(who >> 3 & 7),
+		.reason = 1000 + take(r, 1),
+		.lib = (uint8_t)(who >> 2 & 7),
 	};
 
 	send(r, &t, sizeof(t), ZC_EV_FAULT, stream(who));
@@ -178,7 +188,8 @@ static void segment(struct run *r)
 	uint32_t who = take(r, 1), conn = who & 3;
 
 	u.s.dir = who >> 2 & 1;
-	octets(r, &r->seq[conn][u.s.dir], who >> 3 & 15, &u.s.seq, &u.s.orig_len, &u.s.cap_len, u.octets);
+	octets(r, &r->seq[conn][u.s.dir], who >> 3 & 15, &u.s.seq, &u.s.orig_len, &u.s.cap_len,
+	       u.octets);
 	u.s.ack = r->seq[conn][!u.s.dir];
 	u.s.tcp_flags = who & 0x80 ? (uint8_t)take(r, 1) : ZC_TCP_ACK;
 	send(r, &u, sizeof(u.s) + u.s.cap_len, ZC_EV_SEGMENT, sock(conn));
@@ -197,8 +208,13 @@ static void open_conn(struct run *r)
 {
 	uint32_t who = take(r, 1), conn = who & 3;
 	struct zc_ev_open o = {
-		.ev.flags = who >> 2 & 3, .lport = 1, .rport = (uint16_t)conn, .family = 4, .pid = who & 1,
-		.role = (uint8_t)((who >> 4) % 3), .comm = "comm",
+		.ev.flags = who >> 2 & 3,
+		.lport = 1,
+		.rport = (uint16_t)conn,
+		.family = 4,
+		.pid = who & 1,
+		.role = (uint8_t)((who >> 4) % 3),
+		.comm = "comm",
 	};
 
 	memcpy(o.seq, r->seq[conn], sizeof(o.seq));
@@ -264,9 +280,9 @@ static void on_want(void *ctx, const struct zc_policy *w)
 
 static void one_event(struct run *r)
 {
-	static void (*const events[16])(struct run *r) = {
-		plain, plain, plain, plain, plain, plain, plain, tie, tie, fault, segment, segment,
-		io, open_conn, close_conn, owner,
+	static void (*const events[16])(struct run * r) = {
+		plain, plain, plain,   plain,	plain, plain,	  plain,      tie,
+		tie,   fault, segment, segment, io,    open_conn, close_conn, owner,
 	};
 	uint32_t what = take(r, 1);
 

@@ -84,10 +84,19 @@ class Binary:
         check = next((i for i, x in enumerate(insns) if JBE.match(x.text)), 0)
         return self.offset(insns[check].va)
 
-    def places(self, table, inner=()):
+    def only_calls(self, name, other):
+        """Whether all calls and jumps of one function lead to the other, as objdump names it."""
+        insns = self.code(self.va[name], self.size[self.va[name]])
+        return [re.sub(r'.*<(\w+).*', r'\1', i.text) for i in insns if i.target] == [other]
+
+    def places(self, table, inner=(), forwards=()):
         """{file offset: (kind, 0)} of the functions in table {name: kind}. inner: (functions, kind),
-        where what the functions have in common is probed in their place if that costs less."""
+        where what the functions have in common is probed in their place if that costs less. forwards:
+        (name, other) where the first is not probed if it only calls the other and costs more."""
         table, found = dict(table), {}
+        for name, other in forwards:
+            if name in self.va and other in self.va and not self.cheap(self.va[name]) and self.only_calls(name, other):
+                del table[name]
         for names, kind in inner:
             va = [self.va.get(n) for n in names]
             if None in va or self.cheap(va[0]):

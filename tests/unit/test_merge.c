@@ -45,7 +45,8 @@ static void quiet(void *ctx, const char *name, const char *text)
 	(void)text;
 }
 
-static void put(struct recorder *r, void *event, size_t size, int kind, uint64_t time, uint64_t conn)
+static void put(struct recorder *r, void *event, size_t size, int kind, uint64_t time,
+		uint64_t conn)
 {
 	struct zc_ev *ev = event;
 
@@ -60,21 +61,39 @@ static void put(struct recorder *r, void *event, size_t size, int kind, uint64_t
 static void record(unsigned i)
 {
 	struct recorder_options o = {.wall_offset = WALL + i * LATER, .start = 900};
-	struct zc_ev_open open = {.lport = 443, .rport = (__u16)(40000 + i), .family = 4,
-				  .role = ZC_ROLE_SERVER, .pid = 10, .laddr = {[10] = 0xff, 0xff, 10, 0, 0, 1},
+	struct zc_ev_open open = {.lport = 443,
+				  .rport = (__u16)(40000 + i),
+				  .family = 4,
+				  .role = ZC_ROLE_SERVER,
+				  .pid = 10,
+				  .laddr = {[10] = 0xff, 0xff, 10, 0, 0, 1},
 				  .raddr = {[10] = 0xff, 0xff, 10, 0, 0, 2}};
 	struct zc_ev_tie tie = {.sock = 11, .pid = 10, .tid = 10, .lib = 1, .wire_len = 300};
-	struct zc_ev_plain plain = {.sock = 11, .pid = 10, .tid = 10, .lib = 1, .orig_len = 3,
-				    .wire_len = 25, .call_time = 1990, .wire_time = 1980, .wire_last = 1985,
-				    .seq = 3, .wire_seq = 777};
-	struct zc_ev_plain unknown = {.sock = 0, .pid = 10, .tid = 10, .lib = 1, .orig_len = 3,
-				      .call_time = 2090, .dir = ZC_TX};
+	struct zc_ev_plain plain = {.sock = 11,
+				    .pid = 10,
+				    .tid = 10,
+				    .lib = 1,
+				    .orig_len = 3,
+				    .wire_len = 25,
+				    .call_time = 1990,
+				    .wire_time = 1980,
+				    .wire_last = 1985,
+				    .seq = 3,
+				    .wire_seq = 777};
+	struct zc_ev_plain unknown = {.sock = 0,
+				      .pid = 10,
+				      .tid = 10,
+				      .lib = 1,
+				      .orig_len = 3,
+				      .call_time = 2090,
+				      .dir = ZC_TX};
 	struct zc_ev_fault fault = {.sock = 11, .pid = 10, .tid = 10, .lib = 1, .reason = 1042};
 	struct zc_ev_close end = {.bytes = {3, 3}};
 	struct recorder *r;
 	char err[256];
 
-	snprintf(path[i], sizeof(path[i]), "/tmp/zctrace-test-merge-%d-%u.pcapng", (int)getpid(), i);
+	snprintf(path[i], sizeof(path[i]), "/tmp/zctrace-test-merge-%d-%u.pcapng", (int)getpid(),
+		 i);
 	r = recorder__new(path[i], &o, err, sizeof(err));
 	if (!r)
 		abort();
@@ -110,20 +129,27 @@ static void test_merge(void)
 		if (got[i].ev.time < got[i - 1].ev.time)
 			ok(0, "events are in the order of their times");
 	ok(got[2].plain.sock == 11 && got[2].ev.conn == STREAM && got[2].plain.pid == 10 &&
-		   got[2].plain.wire_time == 1980, "those of the first are as they were");
+		   got[2].plain.wire_time == 1980,
+	   "those of the first are as they were");
 
-	ok(second[0].ev.conn == sock && second[0].ev.time == 1000 + LATER, "the second one's socket");
+	ok(second[0].ev.conn == sock && second[0].ev.time == 1000 + LATER,
+	   "the second one's socket");
 	ok(second[1].ev.conn == stream && second[1].tie.sock == sock && second[1].tie.pid == pid &&
-		   second[1].tie.wire_len == 300, "its evidence");
-	ok(second[2].ev.conn == stream && second[2].plain.sock == sock && second[2].plain.pid == pid,
+		   second[1].tie.wire_len == 300,
+	   "its evidence");
+	ok(second[2].ev.conn == stream && second[2].plain.sock == sock &&
+		   second[2].plain.pid == pid,
 	   "its plaintext: of a stream still, with a socket that is none");
 	ok(second[2].ev.time == 2000 + LATER && second[2].plain.call_time == 1990 + LATER &&
-		   second[2].plain.wire_time == 1980 + LATER && second[2].plain.wire_last == 1985 + LATER,
+		   second[2].plain.wire_time == 1980 + LATER &&
+		   second[2].plain.wire_last == 1985 + LATER,
 	   "all its times are on the first one's clock");
 	ok(second[2].plain.seq == 3 && second[2].plain.wire_seq == 777, "positions are no times");
 	ok(!second[3].plain.sock && !second[3].plain.wire_time && !second[3].plain.wire_last &&
-		   second[3].plain.call_time == 2090 + LATER, "what is not known stays so");
-	ok(second[4].ev.conn == stream && second[4].fault.sock == sock && second[4].fault.pid == pid,
+		   second[3].plain.call_time == 2090 + LATER,
+	   "what is not known stays so");
+	ok(second[4].ev.conn == stream && second[4].fault.sock == sock &&
+		   second[4].fault.pid == pid,
 	   "its fault");
 	ok(second[5].ev.kind == ZC_EV_CLOSE && second[5].ev.conn == stream, "its stream's end");
 	s->ops->free(s);

@@ -338,8 +338,54 @@ static void test_mask(void)
 	mask__free(m);
 }
 
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define HEADERS(length) "\0\0" length "\1\4\0\0\0\1\x82\x86"
+#define COOKIE(c) HEADERS("\6") "\x0f\x11\1" c     /* not inserted */
+#define ETAG(c) HEADERS("\6") "\x84\x62\1" c	  /* inserted */
+#define NEWEST(c) HEADERS("\6") "\x84\x7e\1" c /* with the name of the newest entry */
+
+static void h2_part(struct mask *m, uint32_t seq, const char *in, const char *want, size_t n,
+		    const char *name)
+{
+	uint8_t payload[128];
+	struct zc_ev_segment seg = {
+		.ev = { .kind = ZC_EV_SEGMENT, .conn = 9 },
+		.seq = seq,
+		.orig_len = (uint32_t)n,
+		.cap_len = (uint32_t)n,
+		.dir = ZC_TX,
+	};
+
+	memcpy(payload, in, n);
+	mask__segment(m, &seg, payload);
+	ok(!memcmp(payload, want, n), "mask: HTTP/2: %s", name);
+}
+#define H2_PART(seq, in, want, name) h2_part(m, seq, in, want, sizeof(in) - 1, name)
+
+static void test_mask_http2(void)
+{
+	struct mask *m = mask__new();
+	uint32_t at = 0xffffffe0u, frame = 15;
+
+	H2_PART(at, PREFACE, PREFACE, "preface");
+	at += 24;
+	H2_PART(at, ETAG("a"), ETAG("a"), "no secret");
+	H2_PART(at, ETAG("a"), ETAG("a"), "again");
+	H2_PART(at, ETAG("a") COOKIE("b"), ETAG("a") COOKIE("x"), "again, with more behind it");
+	H2_PART(at + 2 * frame, NEWEST("c"), NEWEST("c"), "the table is known as before");
+	at += 6 * frame;
+	H2_PART(at, COOKIE("f"), COOKIE("x"), "behind a gap");
+	H2_PART(at - 3 * frame, ETAG("d"), ETAG("d"), "the gap's first part");
+	H2_PART(at - 2 * frame, NEWEST("e"), NEWEST("e"), "the gap's second part");
+	H2_PART(at - frame, COOKIE("e"), COOKIE("x"), "the gap's last part");
+	H2_PART(at + frame, NEWEST("g"), NEWEST("x"), "what was inserted in the gap stays unknown");
+	H2_PART(at - 5 * frame, COOKIE("b"), COOKIE("x"), "something old");
+	mask__free(m);
+}
+
 int main(void)
 {
+	test_mask_http2();
 	test_ports();
 	test_times();
 	test_options();

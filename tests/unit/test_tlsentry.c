@@ -302,6 +302,134 @@ static void test_left(void)
 	CHECK(only(&f, SSL_READ, o.outer, -1, 0, -1, 0), "no SSL_read_ex to compare with");
 }
 
+/* ---- functions that only call another */
+
+enum { JUMPS, CALLS, PUSHES, CHANGES_SIZE, STORES, CALLS_MORE, JUMPS_ELSEWHERE };
+
+/* As gnutls_record_send, which calls gnutls_record_send2 with two more arguments. */
+static uint32_t make_forward(struct image *m, int kind, uint32_t other, uint32_t another)
+{
+	uint32_t at = image_func(m);
+
+	if (kind == PUSHES)
+		IMAGE_CODE_OF(m, "\x53\x5b"); /* push %rbx; pop %rbx */
+	IMAGE_CODE_OF(m, "\x45\x31\xc0\x31\xc9"); /* xor %r8d, %r8d; xor %ecx, %ecx */
+	if (kind == CHANGES_SIZE)
+		IMAGE_CODE_OF(m, "\xff\xca"); /* dec %edx */
+	if (kind == STORES)
+		image_store(m);
+	if (kind == CALLS || kind == CALLS_MORE) {
+		image_call(m, other);
+		if (kind == CALLS_MORE)
+			image_call(m, another);
+		image_ret(m);
+	} else {
+		image_relative(m, "\xe9", 1, kind == JUMPS_ELSEWHERE ? another : other);
+	}
+	return at;
+}
+
+static void check_forward(int kind, int outer, int to, const char *what, int stays)
+{
+	static struct image m;
+	struct tlsbin_find f = {.how = "symbols"};
+	uint32_t other, another, at, length;
+	struct elf e;
+
+	image_begin(&m);
+	other = image_func(&m);
+	IMAGE_CODE_OF(&m, "\x41\x57\x41\x5f\xc3"); /* push %r15; pop %r15; ret */
+	another = image_func(&m);
+	image_ret(&m);
+	at = make_forward(&m, kind, other, another);
+	length = image_end(&m);
+	f.va[outer] = at;
+	f.va[to] = other;
+	CHECK(!elf_init(&e, m.p, length), "a file");
+	tlsentry_inner(&e, &f);
+	elf_close(&e);
+	CHECK(only(&f, outer, stays ? at : 0, to, other, -1, 0), "%s is %sprobed", what, stays ? "" : "not ");
+}
+
+static void test_forward(void)
+{
+	check_forward(JUMPS, GNUTLS_SEND, GNUTLS_SEND2, "what only jumps to another", 0);
+	check_forward(CALLS, GNUTLS_SEND, GNUTLS_SEND2, "what only calls another", 0);
+	check_forward(JUMPS, SSL_WRITE_EX, SSL_WRITE_EX2, "SSL_write_ex", 0);
+	check_forward(PUSHES, GNUTLS_SEND, GNUTLS_SEND2, "what begins with push", 1);
+	check_forward(CHANGES_SIZE, GNUTLS_SEND, GNUTLS_SEND2, "what changes the size", 1);
+	check_forward(STORES, GNUTLS_SEND, GNUTLS_SEND2, "what stores something", 1);
+	check_forward(CALLS_MORE, GNUTLS_SEND, GNUTLS_SEND2, "what calls two", 1);
+	check_forward(JUMPS_ELSEWHERE, GNUTLS_SEND, GNUTLS_SEND2, "what jumps elsewhere", 1);
+	check_forward(JUMPS, SSL_READ, GNUTLS_SEND2, "another pair", 1);
+}
+
+/* ---- the procedure linkage table */
+
+#define PLT_DYNAMIC 0x400
+#define PLT_SYMBOLS 0x500
+#define PLT_RELOCATIONS 0x600
+#define PLT_SLOT 0x700
+
+static void plt_tables(struct image *m, uint32_t target, unsigned type)
+{
+	Elf64_Phdr *ph = (void *)(m->p + sizeof(Elf64_Ehdr));
+	Elf64_Sym *sym = (void *)(m->p + PLT_SYMBOLS);
+	Elf64_Rela *rela = (void *)(m->p + PLT_RELOCATIONS);
+	const Elf64_Dyn dyn[] = {
+		{DT_SYMTAB, {PLT_SYMBOLS}},
+		{DT_JMPREL, {PLT_RELOCATIONS}},
+		{DT_PLTRELSZ, {2 * sizeof(*rela)}},
+		{DT_NULL, {0}},
+	};
+
+	memcpy(m->p + PLT_DYNAMIC, dyn, sizeof(dyn));
+	((Elf64_Ehdr *)(void *)m->p)->e_phnum = 3;
+	ph[2] = (Elf64_Phdr){.p_type = PT_DYNAMIC, .p_offset = PLT_DYNAMIC, .p_filesz = sizeof(dyn)};
+	sym[1] = (Elf64_Sym){.st_info = STT_FUNC, .st_shndx = SHN_UNDEF};
+	sym[2] = (Elf64_Sym){.st_info = STT_FUNC, .st_shndx = 1, .st_value = target};
+	rela[0] = (Elf64_Rela){PLT_SLOT, ELF64_R_INFO(1, type), 0};
+	rela[1] = (Elf64_Rela){PLT_SLOT + 8, ELF64_R_INFO(2, type), 0};
+}
+
+/* What an entry of this form leads to that has the slot of the second relocation. */
+static int leads(const char *form, uint32_t n, uint32_t slot, unsigned type, uint16_t machine)
+{
+	static struct image m;
+	uint32_t target, entry, length;
+	uint64_t found;
+	struct elf e;
+
+	image_begin(&m);
+	target = image_func(&m);
+	image_ret(&m);
+	entry = image_func(&m);
+	image_relative(&m, form, n, slot);
+	length = image_end(&m);
+	plt_tables(&m, target, type);
+	((Elf64_Ehdr *)(void *)m.p)->e_machine = machine;
+	CHECK(!elf_init(&e, m.p, length), "a file");
+	found = elf_plt(&e, entry);
+	elf_close(&e);
+	return found == target ? 1 : found ? -1 : 0;
+}
+
+static void test_plt(void)
+{
+	uint32_t slot = PLT_SLOT + 8;
+
+	CHECK(leads(OCTETS("\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1, "jmp");
+	CHECK(leads(OCTETS("\xf2\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1, "bnd jmp");
+	CHECK(leads(OCTETS(ENDBR "\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1, "endbr64; jmp");
+	CHECK(leads(OCTETS(ENDBR "\xf2\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1,
+	      "endbr64; bnd jmp");
+	CHECK(!leads(OCTETS("\xff\x15"), slot, R_X86_64_JUMP_SLOT, EM_X86_64), "a call is no entry");
+	CHECK(!leads(OCTETS("\xff\x25"), PLT_SLOT, R_X86_64_JUMP_SLOT, EM_X86_64), "another file's function");
+	CHECK(!leads(OCTETS("\xff\x25"), slot + 8, R_X86_64_JUMP_SLOT, EM_X86_64), "a slot of none");
+	CHECK(!leads(OCTETS("\xff\x25"), slot, R_X86_64_GLOB_DAT, EM_X86_64), "another relocation");
+	CHECK(!leads(OCTETS("\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_AARCH64), "another machine");
+}
+
 int main(void)
 {
 	test_endbr();
@@ -309,5 +437,7 @@ int main(void)
 	test_cut();
 	test_taken();
 	test_left();
+	test_forward();
+	test_plt();
 	return tap_done();
 }

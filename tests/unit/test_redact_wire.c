@@ -1,0 +1,183 @@
+/*
+ * test_redact_wire.c - what a direction speaks, and what is hidden in it, on octets written by hand
+ *
+ * The vectors of RFC 7541 appendix C.4 (Huffman code) are used where they fit.
+ */
+#include <stdlib.h>
+#include "tests/unit/tap.h"
+#include "core/redact_wire.h"
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define SETTINGS "\0\0\0\4\0\0\0\0\0"
+#define HEADERS(length) "\0\0" length "\1\4\0\0\0\1"
+#define GET "\x82\x86" /* :method GET, :scheme http */
+
+struct text {
+	const char *p;
+	size_t n;
+};
+#define T(literal) {literal, sizeof(literal) - 1}
+
+static const struct {
+	const char *name;
+	struct text in, out;
+} cases[] = {
+	{"raw literals: authorization, user-agent",
+	 T(PREFACE SETTINGS HEADERS("\x15") GET "\x57\x06secret\x5a\x07" "abcdefg"),
+	 T(PREFACE SETTINGS HEADERS("\x15") GET "\x57\x06xxxxxx\x5a\x07" "abcdefg")},
+	{"coded: www.example.com as :authority stays, custom-key as a cookie becomes 0300033B0B",
+	 T(PREFACE HEADERS("\x1a") GET "\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"
+	   "\x60\x88\x25\xa8\x49\xe9\x5b\xa9\x7d\x7f"),
+	 T(PREFACE HEADERS("\x1a") GET "\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"
+	   "\x60\x88\x03\x20\x00\x19\x66\xe8\x2e\xff")},
+	{"a name of its own, then the table: 62 is x-auth-token, 63 etag",
+	 T(PREFACE HEADERS("\x26") GET "\x62\x01" "e" "\x40\x0cx-auth-token\x02" "ab" "\x7e\x02" "cd"
+				       "\x0f\x30\x02" "ef" "\xbe\x0f\x31\x01" "g"),
+	 T(PREFACE HEADERS("\x26") GET "\x62\x01" "e" "\x40\x0cx-auth-token\x02" "xx" "\x7e\x02" "xx"
+				       "\x0f\x30\x02" "xx" "\xbe\x0f\x31\x01" "g")},
+	{"never indexed: a field, but not :path",
+	 T(PREFACE HEADERS("\x10") GET "\x14\x04/a/b" "\x1f\x21\x05value"),
+	 T(PREFACE HEADERS("\x10") GET "\x14\x04/a/b" "\x1f\x21\x05xxxxx")},
+	{"the query of :path", T(PREFACE HEADERS("\x11") GET "\x04\x0d/?a=1&key=abc"),
+	 T(PREFACE HEADERS("\x11") GET "\x04\x0d/?a=1&key=xxx")},
+	{"a cookie over two CONTINUATION frames, PING and padding around them",
+	 T(PREFACE "\0\0\x08\6\0\0\0\0\0cookie=1" "\0\0\x0c\1\x08\0\0\0\1\x05" GET "\x60\x0c" "ab"
+	   "\0\0\0\0\0" "\0\0\5\x09\0\0\0\0\1" "cdefg" "\0\0\5\x09\4\0\0\0\1" "hijkl" "\0\0\3\0\0\0\0\0\1" "abc"),
+	 T(PREFACE "\0\0\x08\6\0\0\0\0\0cookie=1" "\0\0\x0c\1\x08\0\0\0\1\x05" GET "\x60\x0c" "xx"
+	   "\0\0\0\0\0" "\0\0\5\x09\0\0\0\0\1" "xxxxx" "\0\0\5\x09\4\0\0\0\1" "xxxxx" "\0\0\3\0\0\0\0\0\1" "abc")},
+	{"index 0: the rest is hidden, then it goes on",
+	 T(PREFACE HEADERS("\5") GET "\x80" "ab" HEADERS("\5") GET "\x60\1" "a"),
+	 T(PREFACE HEADERS("\5") GET "\x80\x80\x80" HEADERS("\5") GET "\x60\1" "x")},
+	{"coded: EOS in a value", T(PREFACE HEADERS("\x0a") GET "\x60\x85\xff\xff\xff\xff" "a" "\x82"),
+	 T(PREFACE HEADERS("\x0a") GET "\x60\x85\x80\x80\x80\x80\x80\x80")},
+	{"a server begins with SETTINGS", T(SETTINGS HEADERS("\x06") "\x88\x77\x03" "abc"),
+	 T(SETTINGS HEADERS("\x06") "\x88\x77\x03" "xxx")},
+	{"joined late", T(HEADERS("\x07") GET "\x84\x60\x02" "ab" HEADERS("\5") GET "\x7f\1\0"),
+	 T(HEADERS("\x07") GET "\x84\x60\x02" "xx" HEADERS("\5") GET "\x7f\1\0")},
+	{"joined late: a literal whose name was sent before",
+	 T(HEADERS("\x08") GET "\x84\x7f\x05\x02" "ab"), T(HEADERS("\x08") GET "\x84\x7f\x05\x02" "xx")},
+	{"joined late, in content", T("content" HEADERS("\x07") GET "\x84\x60\x02" "ab"),
+	 T("content" HEADERS("\x07") GET "\x84\x60\x02" "xx")},
+	{"an upgrade to h2c",
+	 T("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n" SETTINGS HEADERS("\x06") "\x88\x77\x03" "abc"),
+	 T("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n" SETTINGS HEADERS("\x06") "\x88\x77\x03" "xxx")},
+	{"HTTP/1", T("POST /?key=abc HTTP/1.1\r\nCookie: ab\r\nContent-Length: 9\r\n\r\n" "PRI * HTT"
+		     "PUT / HTTP/1.1\r\nCookie: ab\r\n"),
+	 T("POST /?key=xxx HTTP/1.1\r\nCookie: xx\r\nContent-Length: 9\r\n\r\n" "PRI * HTT"
+	   "PUT / HTTP/1.1\r\nCookie: xx\r\n")},
+	{"text that begins like the preface", T("PRI * HTTP/1.1\r\nCookie: ab\r\n\r\n"),
+	 T("PRI * HTTP/1.1\r\nCookie: xx\r\n\r\n")},
+	{"neither", T("\0\0\0\x0bSELECT '1'\n"), T("\0\0\0\x0bSELECT '1'\n")},
+};
+
+static void feed(struct redact_wire *w, const char *p, size_t n, char *out)
+{
+	uint8_t *exact = malloc(n ? n : 1);
+
+	memcpy(exact, p, n);
+	redact_wire_feed(w, exact, n);
+	memcpy(out, exact, n);
+	free(exact);
+}
+
+/* The first part of several that a hand-written input consists of, by where they must begin. */
+static int may_cut(size_t i, size_t cut)
+{
+	/* frames in mid-content are looked for within a call, an upgrade's head must lie in one */
+	if (!strcmp(cases[i].name, "joined late, in content"))
+		return cut <= 7;
+	if (!strcmp(cases[i].name, "an upgrade to h2c"))
+		return cut >= sizeof("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n") - 1;
+	return 1;
+}
+
+static void test_cases(void)
+{
+	char out[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct text *in = &cases[i].in, *want = &cases[i].out;
+		size_t differ = 0;
+
+		for (size_t cut = 0; cut < in->n; cut++) {
+			struct redact_wire w = {.kind = 0};
+
+			feed(&w, in->p, cut, out);
+			feed(&w, in->p + cut, in->n - cut, out + cut);
+			/* of a coded symbol that is cut, the bits before the cut stay */
+			if (may_cut(i, cut) && memcmp(out, want->p, in->n) &&
+			    (cut == 0 || strncmp(cases[i].name, "coded", 5)))
+				differ++;
+			redact_wire_release(&w);
+		}
+		ok(in->n == want->n && !differ, "%s: whole and cut anywhere", cases[i].name);
+	}
+}
+
+static void part(struct redact_wire *w, const char *in, const char *want, size_t n, const char *name)
+{
+	char out[256];
+
+	feed(w, in, n, out);
+	ok(!memcmp(out, want, n), "%s", name);
+}
+#define PART(w, in, want, name) part(w, in, want, sizeof(in) - 1, name)
+
+static void test_gaps(void)
+{
+	struct redact_wire w = {.kind = 0};
+
+	PART(&w, PREFACE HEADERS("\x19") GET "\x60\x0a" "abc", PREFACE HEADERS("\x19") GET "\x60\x0a" "xxx",
+	     "gap: a cookie begins");
+	redact_wire_gap(&w, 3);
+	PART(&w, "ghij" "\x5a\x09useragent" HEADERS("\5") GET "\x60\1" "a",
+	     "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80" HEADERS("\5") GET "\x60\1" "x",
+	     "gap in a field block: its rest is hidden, the next one is understood");
+	PART(&w, HEADERS("\5") GET "\x7e\1" "a", HEADERS("\5") GET "\x7e\1" "x",
+	     "gap: names that may have been inserted in it are not known");
+	PART(&w, HEADERS("\5") GET "\x5a\1" "a" "\0\0\x40\0\0\0\0\0\1" "abc",
+	     HEADERS("\5") GET "\x5a\1" "a" "\0\0\x40\0\0\0\0\0\1" "abc", "gap: content begins");
+	redact_wire_gap(&w, 60);
+	PART(&w, "d" HEADERS("\5") GET "\x7e\1" "a", "d" HEADERS("\5") GET "\x7e\1" "a",
+	     "gap in content: nothing is lost");
+	redact_wire_gap(&w, 1);
+	PART(&w, "\0\0\5secret", "\x80\x80\x80\x80\x80\x80\x80\x80\x80",
+	     "gap over the end of a frame: what follows is hidden");
+	PART(&w, "abc" HEADERS("\x08") GET "\x84\x60\1" "a" "\x84\x84",
+	     "\x80\x80\x80" HEADERS("\x08") GET "\x84\x60\1" "x" "\x84\x84", "gap: until frames are found");
+	redact_wire_release(&w);
+}
+
+static void test_peers(void)
+{
+	struct redact_wire w = {.kind = 0}, other = {.kind = 0}, copy = {.kind = 0};
+
+	PART(&other, "content", "content", "joined late: this may be anything");
+	ok(!redact_wire_is_http2(&other) && !redact_wire_is_http2(&w), "not HTTP/2 so far");
+	PART(&w, PREFACE, PREFACE, "the other direction");
+	ok(redact_wire_is_http2(&w), "is HTTP/2");
+	redact_wire_peer_is_http2(&other);
+	PART(&other, "content", "\x80\x80\x80\x80\x80\x80\x80", "so this one is lost in HTTP/2");
+	PART(&other, PREFACE HEADERS("\5") GET "\x60\1" "a", PREFACE HEADERS("\5") GET "\x60\1" "x",
+	     "until frames or a preface come");
+	redact_wire_copy(&copy, &w);
+	PART(&w, HEADERS("\5") GET "\x60\1" "a", HEADERS("\5") GET "\x60\1" "x", "a frame");
+	PART(&copy, HEADERS("\5") GET "\x60\1" "a", HEADERS("\5") GET "\x60\1" "x", "the same from a copy");
+	redact_wire_elsewhere(&copy, &w);
+	PART(&copy, "e", "\x80", "elsewhere in HTTP/2: lost");
+	redact_wire_release(&copy);
+	redact_wire_release(&w);
+	redact_wire_release(&other);
+	redact_wire_peer_is_http2(&w);
+	PART(&w, "HTTP/1.1 400 Bad\r\nSet-Cookie: a\r\n\r\n", "HTTP/1.1 400 Bad\r\nSet-Cookie: x\r\n\r\n",
+	     "a server that does not speak HTTP/2 answers a preface");
+	redact_wire_release(&w);
+}
+
+int main(void)
+{
+	test_cases();
+	test_gaps();
+	test_peers();
+	return tap_done();
+}
