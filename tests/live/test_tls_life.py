@@ -214,6 +214,25 @@ def by_other_selectors(t):
 
 
 @test
+def short_lived(t):
+    """a command that starts one program after the other: the calls of each, from its first octet"""
+    need('curl')
+    nginx = NginxTls(t)
+    begun = time.monotonic()
+    z = Zctrace(t, '--', 'sh', '-c', 'for i in $(seq 20); do curl -s -o /dev/null --cacert "$0" "$1?id=$i"; done',
+                certs().ca, f'{nginx.url}/index.html', wait=False)
+    t.equal(z.wait(), 0, 'exit status')
+    took = time.monotonic() - begun
+    rows = nginx.tls_rows(20)
+    t.equal(sorted((s['protocol'], s['tls'], s.get('status'), s.get('query'), s.get('client_port')) for s in z.spans),
+            sorted(('h2', 'openssl', 200, r['target'].split('?')[1], r['port']) for r in rows), 'calls and the log')
+    t.equal(len({s['pid'] for s in z.spans}), 20, 'processes')
+    check_tls(t, z.spans, 'openssl', {r['port']: r for r in rows})
+    print(f'# shows 20 programs one after the other, traced: {took:.1f} s')
+    t.check(took < 10, f'{took:.1f} s')
+
+
+@test
 def cleartext_beside(t):
     """cleartext and TLS of one process: each as it is"""
     nginx = NginxTls(t)
