@@ -215,7 +215,10 @@ def by_other_selectors(t):
 
 @test
 def short_lived(t):
-    """a command that starts one program after the other: the calls of each, from its first octet"""
+    """a command that starts one program after the other: the call of each, or its encrypted connection
+
+    The command itself is held until its probes are in; what it starts is not.
+    """
     need('curl')
     nginx = NginxTls(t)
     begun = time.monotonic()
@@ -223,13 +226,16 @@ def short_lived(t):
                 certs().ca, f'{nginx.url}/index.html', wait=False)
     t.equal(z.wait(), 0, 'exit status')
     took = time.monotonic() - begun
-    rows = nginx.tls_rows(20)
-    t.equal(sorted((s['protocol'], s['tls'], s.get('status'), s.get('query'), s.get('client_port')) for s in z.spans),
-            sorted(('h2', 'openssl', 200, r['target'].split('?')[1], r['port']) for r in rows), 'calls and the log')
+    rows = {r['port']: r for r in nginx.tls_rows(20)}
+    seen = [s for s in z.spans if s['protocol'] != 'tls']
+    t.equal(sorted(s.get('client_port') for s in z.spans), sorted(rows), 'connections')
+    t.equal({s['client_port']: (s['protocol'], s.get('status'), s.get('query')) for s in seen},
+            {p: ('h2', 200, r['target'].split('?')[1]) for p, r in rows.items() if p in {s['client_port'] for s in seen}},
+            'calls and the log')
     t.equal(len({s['pid'] for s in z.spans}), 20, 'processes')
-    check_tls(t, z.spans, 'openssl', {r['port']: r for r in rows})
-    print(f'# shows 20 programs one after the other, traced: {took:.1f} s')
-    t.check(took < 10, f'{took:.1f} s')
+    check_tls(t, seen, 'openssl', rows)
+    print(f'# shows 20 programs one after the other: {len(seen)} calls in cleartext, {took:.1f} s')
+    t.check(len(seen) >= 5 and took < 10, f'{len(seen)} in cleartext, {took:.1f} s')
 
 
 @test
