@@ -26,10 +26,11 @@ CFLAGS ?= $(OPT)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) -D_GNU_SOURCE \
 	-DZCTRACE_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) $(CFLAGS)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
-LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+# capstone is loaded when it is needed, see attach/disasm.h
+LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out capstone,$(PKGS)) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
-TLSBIN_SRCS := $(addprefix attach/,elf.c code.c codefunc.c gobin.c tlsbin.c tlsnames.c \
+TLSBIN_SRCS := $(addprefix attach/,elf.c code.c codefunc.c disasm.c gobin.c tlsbin.c tlsnames.c \
 	tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c maps.c)
 PURE_SRCS := $(wildcard parsers/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))

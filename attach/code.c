@@ -1,7 +1,7 @@
 /* code.c - see code.h */
-#include <capstone/capstone.h>
 #include <elf.h>
 #include "attach/code.h"
+#include "attach/disasm.h"
 
 #define ARM64_RET 0xd65f03c0u
 #define MAX_FUNC (1u << 20)
@@ -20,24 +20,42 @@ static int returns_arm64(const struct elf_part *code, uint64_t ret[CODE_MAX_RETU
 	return n;
 }
 
+static int open_x86(const struct disasm **d, csh *cs)
+{
+	*d = disasm_get();
+	if (!*d)
+		return 0;
+	if ((*d)->open(CS_ARCH_X86, CS_MODE_64, cs) == CS_ERR_OK)
+		return 1;
+	disasm_put();
+	return 0;
+}
+
+static void close_x86(const struct disasm *d, csh *cs, cs_insn *insn)
+{
+	if (insn)
+		d->free(insn, 1);
+	d->close(cs);
+	disasm_put();
+}
+
 static int returns_x86(const struct elf_part *code, uint64_t ret[CODE_MAX_RETURNS])
 {
 	const uint8_t *p = code->p;
 	uint64_t va = code->va;
 	size_t left = code->n;
+	const struct disasm *d;
 	cs_insn *insn;
 	csh cs;
 	int n = 0;
 
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+	if (!open_x86(&d, &cs))
 		return -1;
-	insn = cs_malloc(cs);
-	while (insn && n < CODE_MAX_RETURNS && cs_disasm_iter(cs, &p, &left, &va, insn))
+	insn = d->malloc(cs);
+	while (insn && n < CODE_MAX_RETURNS && d->disasm_iter(cs, &p, &left, &va, insn))
 		if (insn->id == X86_INS_RET)
 			ret[n++] = insn->address;
-	if (insn)
-		cs_free(insn, 1);
-	cs_close(&cs);
+	close_x86(d, &cs, insn);
 	return left || n == CODE_MAX_RETURNS ? -1 : n;
 }
 
@@ -73,23 +91,22 @@ size_t code_addresses(const struct elf *e, uint64_t start, uint64_t *out, size_t
 	struct elf_part code = elf_rest(e, start);
 	const uint8_t *p = code.p;
 	uint64_t va = code.va;
+	const struct disasm *d;
 	cs_insn *insn;
 	size_t n = 0;
 	csh cs;
 
-	if (e->machine != EM_X86_64 || !p || cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+	if (e->machine != EM_X86_64 || !p || !open_x86(&d, &cs))
 		return 0;
-	cs_option(cs, CS_OPT_DETAIL, CS_OPT_ON);
-	insn = cs_malloc(cs);
+	d->option(cs, CS_OPT_DETAIL, CS_OPT_ON);
+	insn = d->malloc(cs);
 	for (int i = 0; insn && i < MAX_INSNS && n < max; i++) {
-		if (!cs_disasm_iter(cs, &p, &code.n, &va, insn))
+		if (!d->disasm_iter(cs, &p, &code.n, &va, insn))
 			break;
 		if ((out[n] = address_of(insn)))
 			n++;
 	}
-	if (insn)
-		cs_free(insn, 1);
-	cs_close(&cs);
+	close_x86(d, &cs, insn);
 	return n;
 }
 

@@ -7,10 +7,10 @@
  * Compilers keep constants that are used often in registers that calls preserve; of these the last
  * constant is remembered through the whole function, as no path has another.
  */
-#include <capstone/capstone.h>
 #include <elf.h>
 #include <stdlib.h>
 #include "attach/code.h"
+#include "attach/disasm.h"
 
 #define MAX_FUNC (64u << 10)
 #define MAX_PROLOGUE 40
@@ -21,6 +21,7 @@
 
 struct code_reader {
 	const struct elf *e;
+	const struct disasm *d;
 	csh cs;
 	cs_insn *insn, *ahead; /* the pass, and the one that follows a jump */
 	unsigned insns;
@@ -41,13 +42,19 @@ struct code_reader *code_reader_new(const struct elf *e)
 	if (!r)
 		return NULL;
 	r->e = e;
-	if (e->machine != EM_X86_64 || cs_open(CS_ARCH_X86, CS_MODE_64, &r->cs) != CS_ERR_OK) {
+	r->d = e->machine == EM_X86_64 ? disasm_get() : NULL;
+	if (!r->d) {
 		free(r);
 		return NULL;
 	}
-	cs_option(r->cs, CS_OPT_DETAIL, CS_OPT_ON);
-	r->insn = cs_malloc(r->cs);
-	r->ahead = cs_malloc(r->cs);
+	if (r->d->open(CS_ARCH_X86, CS_MODE_64, &r->cs) != CS_ERR_OK) {
+		disasm_put();
+		free(r);
+		return NULL;
+	}
+	r->d->option(r->cs, CS_OPT_DETAIL, CS_OPT_ON);
+	r->insn = r->d->malloc(r->cs);
+	r->ahead = r->d->malloc(r->cs);
 	if (!r->insn || !r->ahead) {
 		code_reader_free(r);
 		return NULL;
@@ -60,10 +67,11 @@ void code_reader_free(struct code_reader *r)
 	if (!r)
 		return;
 	if (r->insn)
-		cs_free(r->insn, 1);
+		r->d->free(r->insn, 1);
 	if (r->ahead)
-		cs_free(r->ahead, 1);
-	cs_close(&r->cs);
+		r->d->free(r->ahead, 1);
+	r->d->close(&r->cs);
+	disasm_put();
 	free(r);
 }
 
@@ -112,7 +120,7 @@ static int in_group(const cs_insn *insn, unsigned group)
 /* The next instruction, unless too many have been read. */
 static int decode(struct code_reader *r, const uint8_t **p, size_t *left, uint64_t *va, cs_insn *insn)
 {
-	return r->insns++ < MAX_INSNS && cs_disasm_iter(r->cs, p, left, va, insn);
+	return r->insns++ < MAX_INSNS && r->d->disasm_iter(r->cs, p, left, va, insn);
 }
 
 /* ---- the state */
@@ -142,7 +150,7 @@ static void forget_written(const struct code_reader *r, const cs_insn *insn, str
 	cs_regs read, written;
 	uint8_t nread, nwritten;
 
-	if (cs_regs_access(r->cs, insn, read, &nread, written, &nwritten) != CS_ERR_OK)
+	if (r->d->regs_access(r->cs, insn, read, &nread, written, &nwritten) != CS_ERR_OK)
 		return;
 	for (int i = 0; i < nwritten; i++) {
 		int reg = reg_of(written[i]);
@@ -303,7 +311,7 @@ static int check_saved(const struct code_reader *r, int saved)
 	    x->operands[0].mem.base == X86_REG_RSP && x->operands[1].type == X86_OP_REG)
 		return saved | saved_of(x->operands[1].reg);
 	if (insn->id == X86_INS_NOP || insn->id == X86_INS_ENDBR64 ||
-	    cs_regs_access(r->cs, insn, read, &nread, written, &nwritten) != CS_ERR_OK)
+	    r->d->regs_access(r->cs, insn, read, &nread, written, &nwritten) != CS_ERR_OK)
 		return saved;
 	for (int i = 0; i < nread; i++)
 		if (saved_of(read[i]) & ~saved)

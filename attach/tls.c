@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "attach/attach_priv.h"
+#include "attach/disasm.h"
 #include "attach/maps.h"
 #include "attach/mmaps.h"
 #include "attach/reaper.h"
@@ -369,6 +370,7 @@ static void proc_look(struct tls *t, struct tls_proc *p)
 	p->dirty = 0;
 	if (maps_each(p->pid, look_at_file, &l) != -ESRCH)
 		proc_mark(t, p);
+	disasm_rest();
 }
 
 void tls_target(struct tls *t, pid_t pid)

@@ -1,0 +1,61 @@
+/* disasm.c - see disasm.h */
+#include "attach/disasm.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+
+#define TEXT(x) #x
+#define LIBRARY(major) "libcapstone.so." TEXT(major)
+
+static struct disasm functions;
+static void *library;
+static unsigned users;
+
+static int load(void)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+	} symbols[] = {
+		{"cs_open", offsetof(struct disasm, open)},
+		{"cs_close", offsetof(struct disasm, close)},
+		{"cs_option", offsetof(struct disasm, option)},
+		{"cs_malloc", offsetof(struct disasm, malloc)},
+		{"cs_free", offsetof(struct disasm, free)},
+		{"cs_disasm_iter", offsetof(struct disasm, disasm_iter)},
+		{"cs_regs_access", offsetof(struct disasm, regs_access)},
+	};
+
+	library = dlopen(LIBRARY(CS_API_MAJOR), RTLD_LAZY | RTLD_LOCAL);
+	for (size_t i = 0; library && i < sizeof(symbols) / sizeof(symbols[0]); i++) {
+		void *f = dlsym(library, symbols[i].name);
+
+		if (!f) {
+			dlclose(library);
+			library = NULL;
+		}
+		*(void **)((char *)&functions + symbols[i].at) = f;
+	}
+	return library != NULL;
+}
+
+const struct disasm *disasm_get(void)
+{
+	if (!library && !load())
+		return NULL;
+	users++;
+	return &functions;
+}
+
+void disasm_put(void)
+{
+	users--;
+}
+
+void disasm_rest(void)
+{
+	if (users || !library)
+		return;
+	dlclose(library);
+	library = NULL;
+}
