@@ -14,10 +14,11 @@
  *
  * ERR_set_error of OpenSSL 3 is left out where ERR_vset_error is there, which it calls.
  * Functions of a library may call one another (SSL_read_early_data calls SSL_read_ex,
- * gnutls_record_send calls gnutls_record_send2): who probes them counts the outermost call only.
+ * SSL_connect calls SSL_do_handshake): who probes them counts the outermost call only.
  * A point lies where a probe costs least, which may be some octets into the function (tlsentry.h).
  * Of OpenSSL whose ssl_read_internal is a function of its own, that one may be told and not
- * SSL_read and SSL_read_ex, which call it; the same holds for writing.
+ * SSL_read and SSL_read_ex, which call it; the same holds for writing. gnutls_record_send is left
+ * out where it only calls gnutls_record_send2.
  *
  * The file is mapped and only needed pages are read; nothing stays mapped. It may be of any octets.
  * No globals; thread-safe.

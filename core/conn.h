@@ -71,7 +71,9 @@ struct conn_stream {
 	uint32_t first_len; /* content of the first of them */
 	uint64_t born;	    /* wall clock: when it came into view */
 	uint64_t candidate; /* socket that evidence points to */
-	uint64_t wire_time; /* when the last octets read had arrived */
+	uint64_t wire_time; /* when the last octets that were read from the socket had arrived */
+	uint32_t wire_end;  /* sequence number behind them */
+	uint32_t rest;	    /* how many of them may not have been told */
 	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
 	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
 	uint8_t agree, against;

@@ -50,7 +50,8 @@ static int probe_tls(struct conn *c, const struct half *h, const uint8_t *p, siz
 	if (c->late && pos > h->stream.cur_pos)
 		return -1;
 	/* of a long body, some segment would begin like a record that is longer */
-	if (c->late && h->strange_segs >= WANT_LATE_SEGS && n >= 5 && n < 5 + ((size_t)p[3] << 8) + p[4])
+	if (c->late && h->strange_segs >= WANT_LATE_SEGS && n >= 5 &&
+	    n < 5 + ((size_t)p[3] << 8) + p[4])
 		return -1;
 	switch (tls_probe(p, n, !c->late)) {
 	case PROBE_NO: return -1;

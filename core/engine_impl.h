@@ -1,5 +1,5 @@
 /*
- * engine_impl.h - what the parts of the engine share: engine*.c, plain*.c, the protocols, exchange.c
+ * engine_impl.h - what the parts of the engine share: engine*.c, plain*.c, exchange*.c, protocols
  */
 #ifndef ZC_CORE_ENGINE_IMPL_H
 #define ZC_CORE_ENGINE_IMPL_H

@@ -5,7 +5,7 @@
 #define SKIP_WORTH 16384u     /* octets that are worth telling the kernel side about */
 #define SKIP_MAX (1ull << 30) /* how far ahead; the kernel side compares modulo 2^32 */
 
-/* What may go by in each direction of a connection without a message before it counts as unknown. */
+/* What may go by in each direction of a connection without a message before it is unknown. */
 #define STRANGE_SEGS 8u
 #define STRANGE_BYTES 65536u
 #define LATE_STRANGE_BYTES 262144u
@@ -77,8 +77,8 @@ static int review_quiet(struct conn *c)
 }
 
 /*
- * A policy is about both directions: where nothing was seen yet, skip_to could hit anything. But the
- * positions of a TLS stream begin at 0.
+ * A policy is about both directions: where nothing was seen yet, skip_to could hit anything. But
+ * the positions of a TLS stream begin at 0.
  */
 static int can_tell(const struct engine *e, const struct conn *c)
 {

@@ -124,21 +124,30 @@ static void times_sent(const struct zc_ev_plain *p, uint64_t *first, uint64_t *l
 }
 
 /*
- * When they arrived. What was left of an earlier read arrived with that. Else, if it is not known,
- * they are as new as can be: how long the call has waited for them is not known either.
+ * When they arrived: with the octets that the call has read from the socket, or with those of an
+ * earlier one, as far as they can have been left of that. Else, if it is not known, they are as new
+ * as can be: how long the call has waited for them is not known either. Somebody else may have read
+ * the socket for it, so what was told before does not come back.
  */
 static void times_arrived(struct conn *c, const struct zc_ev_plain *p, uint64_t *first,
 			  uint64_t *last)
 {
-	int rest = p->ev.flags & ZC_PLAIN_INSIDE && !p->wire_len && c->stream.wire_time;
+	struct conn_stream *t = &c->stream;
+	int inside = p->ev.flags & ZC_PLAIN_INSIDE;
+	int again = inside && t->wire_time && (int32_t)(p->wire_seq - t->wire_end) < 0;
+	int has_read = p->wire_len && !again;
+	int rest = inside && !has_read && p->orig_len <= t->rest;
 
-	*last = p->wire_last ? p->wire_last : p->wire_time;
-	if (!*last)
-		*last = rest ? c->stream.wire_time : p->ev.time;
-	*last = earlier(*last, p->ev.time);
-	*first = earlier(p->wire_time ? p->wire_time : *last, *last);
-	if (p->wire_len)
-		c->stream.wire_time = *last;
+	*last = has_read ? (p->wire_last ? p->wire_last : p->wire_time) : rest ? t->wire_time : 0;
+	*last = earlier(*last ? *last : p->ev.time, p->ev.time);
+	*first = has_read && p->wire_time ? earlier(p->wire_time, *last) : *last;
+	if (has_read && inside) {
+		t->wire_time = *last;
+		t->wire_end = p->wire_seq + p->wire_len;
+		t->rest = p->wire_len > p->orig_len ? p->wire_len - p->orig_len : 0;
+	} else if (rest) {
+		t->rest -= p->orig_len;
+	}
 }
 
 static void on_octets(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
@@ -299,7 +308,8 @@ void plain_on_tie(struct engine *e, const struct zc_ev_tie *t)
 
 	if (c && t->ev.flags & ZC_PLAIN_FRESH)
 		c->stream.watched = 1;
-	if (c && (t->dir == ZC_RX || !t->plain_len || plain_sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
+	if (c && (t->dir == ZC_RX || !t->plain_len ||
+		  plain_sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
 		plain_tie_evidence(e, c, &(struct plain_piece){
 			t->sock, t->plain_len, t->wire_len, (t->ev.flags & ZC_PLAIN_ALONE) != 0});
 }

@@ -5,11 +5,12 @@
  * any other. The socket's connection, whose octets are ciphertext, is its carrier: addresses, role
  * and end come from there. A stream without a carrier is shown without addresses.
  *
- * The carrier is a fact where the library itself used the socket. Else two pieces of evidence that
- * agree are needed (what the thread read before, what it sent after), and one more each time that
- * they pointed elsewhere; sizes must fit, no other stream may have that carrier. A fact about
- * another stream, or two pieces in a row that contradict, undo it for good: an address is never
- * guessed.
+ * The carrier is a fact where the library itself used the socket, or keeps the random of the
+ * ClientHello that went over it. Else pieces of evidence are needed that agree (what the thread read
+ * before, what it sent after): two while the thread used no other such socket, or three whose lengths
+ * agree to the octet and are not always the same; one more each time that they pointed elsewhere.
+ * Sizes must fit, no other stream may have that carrier. A fact about another stream, or two pieces in
+ * a row that contradict, undo it for good: an address is never guessed.
  *
  * Positions of a stream count its own octets. Where it was seen from its beginning, they count from
  * the connection's first sequence numbers, so that both ends name an exchange alike.

@@ -32,7 +32,7 @@ int plain_is_private(const struct conn *c)
 uint64_t plain_hash(const struct conn *c, uint64_t connection)
 {
 	if (!c->has_addr || plain_is_private(c))
-		return id_mix(c->cookie, c->stream.born); /* streams are numbered anew by each run */
+		return id_mix(c->cookie, c->stream.born); /* each run numbers them anew */
 	return c->stream.lib ? id_mix(connection, 1) : connection;
 }
 
@@ -43,7 +43,8 @@ int plain_first(const struct conn *c, uint32_t first[2])
 	for (int d = 0; d < 2; d++) {
 		if (!c->half[d].stream.from_syn && !c->stream.anchored)
 			return 0;
-		first[d] = c->stream.anchored ? c->stream.anchor[d] : (uint32_t)c->half[d].stream.first;
+		first[d] = c->stream.anchored ? c->stream.anchor[d]
+					      : (uint32_t)c->half[d].stream.first;
 	}
 	return 1;
 }
@@ -203,7 +204,8 @@ static int enough(struct conn *c, const struct plain_piece *p)
 	count_exact(t, p);
 	if (p->alone && t->agree < UINT8_MAX)
 		t->agree++;
-	return t->agree >= AGREE + t->against || (t->distinct && t->exact >= AGREE_EXACT + t->against);
+	return t->agree >= AGREE + t->against ||
+	       (t->distinct && t->exact >= AGREE_EXACT + t->against);
 }
 
 void plain_tie_evidence(struct engine *e, struct conn *c, const struct plain_piece *p)

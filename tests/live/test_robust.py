@@ -61,11 +61,12 @@ def ended_in_any_way(t):
 def attached_twenty_times(t):
     """20 times attached and detached under load: no request fails"""
     nginx = Nginx(t, log=False)
-    wrk = Wrk(t, nginx.url + '/', 8)
+    wrk = Wrk(t, nginx.url + '/', 50)
     shown = 0
     for i in range(20):
         z = Zctrace(t, *(['--port', nginx.port] if i % 2 else ['--pid', nginx.pid]), '-n', 200)
         shown += z.wait() == 0 and z.end.get('spans') == 200
+    wrk.p.send_signal(signal.SIGINT)
     requests, errors = wrk.stop()
     t.equal(shown, 20, 'times with 200 spans and status 0')
     t.equal(errors, [], 'errors of the load')

@@ -214,6 +214,31 @@ def by_other_selectors(t):
 
 
 @test
+def short_lived(t):
+    """a command that starts one program after the other: the call of each, or its encrypted connection
+
+    The command itself is held until its probes are in; what it starts is not.
+    """
+    need('curl')
+    nginx = NginxTls(t)
+    begun = time.monotonic()
+    z = Zctrace(t, '--', 'sh', '-c', 'for i in $(seq 20); do curl -s -o /dev/null --cacert "$0" "$1?id=$i"; done',
+                certs().ca, f'{nginx.url}/index.html', wait=False)
+    t.equal(z.wait(), 0, 'exit status')
+    took = time.monotonic() - begun
+    rows = {r['port']: r for r in nginx.tls_rows(20)}
+    seen = [s for s in z.spans if s['protocol'] != 'tls']
+    t.equal(sorted(s.get('client_port') for s in z.spans), sorted(rows), 'connections')
+    t.equal({s['client_port']: (s['protocol'], s.get('status'), s.get('query')) for s in seen},
+            {p: ('h2', 200, r['target'].split('?')[1]) for p, r in rows.items() if p in {s['client_port'] for s in seen}},
+            'calls and the log')
+    t.equal(len({s['pid'] for s in z.spans}), 20, 'processes')
+    check_tls(t, seen, 'openssl', rows)
+    print(f'# shows 20 programs one after the other: {len(seen)} calls in cleartext, {took:.1f} s')
+    t.check(len(seen) >= 5 and took < 10, f'{len(seen)} in cleartext, {took:.1f} s')
+
+
+@test
 def cleartext_beside(t):
     """cleartext and TLS of one process: each as it is"""
     nginx = NginxTls(t)

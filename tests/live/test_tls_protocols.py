@@ -2,6 +2,7 @@
 """What else goes over TLS: gRPC of Python (BoringSSL in a stripped shared library), WebSocket, event
 streams, TLS that begins within a connection, connections that end before their answers."""
 import base64
+import contextlib
 import os
 import socket
 import struct
@@ -13,7 +14,7 @@ import time
 from h2tools import compare_grpc, lines, python_packages
 from lib import HERE, Skip, Zctrace, free_port, main, need, query_id, test, wait_for, wait_port
 from tls_peer import server_context
-from tls_targets import TlsConn, certs, context, python_server
+from tls_targets import NginxTls, TlsConn, certs, context, python_server
 
 GRPC_PYTHON = os.path.join(HERE, 'grpc_peer.py')
 
@@ -181,6 +182,41 @@ def server_killed(t):
     t.equal({k: (s.get('status'), s['tls']) for k, s in spans.items()}, {done.id: (200, 'openssl'), x.id: (None, 'openssl')},
             'spans')
     t.check(spans.get(x.id, {}).get('error') in ('reset', 'closed'), f'error: {spans.get(x.id)}')
+
+
+def tunnel(listener):
+    """A proxy for CONNECT: one connection."""
+    def pump(a, b):
+        with contextlib.suppress(OSError):
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+    c, _ = listener.accept()
+    head = b''
+    while not head.endswith(b'\r\n\r\n'):
+        head += c.recv(1)
+    s = socket.create_connection(('127.0.0.1', int(head.split()[1].decode().split(':')[1])))
+    c.sendall(b'HTTP/1.1 200 Connection established\r\n\r\n')
+    for a, b in ((c, s), (s, c)):
+        threading.Thread(target=pump, args=(a, b), daemon=True).start()
+
+
+@test
+def connect(t):
+    """curl through a proxy: CONNECT in cleartext, then what goes through it"""
+    need('curl')
+    nginx, listener = NginxTls(t), socket.create_server(('127.0.0.1', 0))
+    threading.Thread(target=tunnel, args=(listener,), daemon=True).start()
+    port = listener.getsockname()[1]
+    z = Zctrace(t, '--', 'curl', '-s', '-o', '/dev/null', '-x', f'http://127.0.0.1:{port}', '--cacert', certs().ca,
+                f'{nginx.url}/index.html?id=1', wait=False)
+    t.equal(z.wait(), 0, 'exit status')
+    spans = sorted(z.spans, key=lambda s: s['time'])
+    t.equal([(s['protocol'], s['method'], s['path'], s.get('status'), s['tls'], s.get('server_port')) for s in spans],
+            [('http/1.1', 'CONNECT', f'localhost:{nginx.port}', 200, False, port),
+             ('h2', 'GET', '/index.html', 200, 'openssl', port)], 'spans')
+    t.equal(len({s.get('client_port') for s in spans}), 1, 'connections')
+    t.check({s.get('tls_version') for s in spans} <= {None, '1.3'}, 'version')
 
 
 class Postgres:

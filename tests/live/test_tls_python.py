@@ -270,7 +270,7 @@ def forked_after_handshake(t):
     client = python_client(t, 'threads', server.port, 12, 6)
     client.go()
     known = client.done()
-    z.wait_spans(len(known))
+    z.wait_spans(len(known), 1)
     z.stop()
     seen = {query_id(s) for s in z.spans}
     there = [k for k in known if k['id'] in seen]

@@ -32,7 +32,9 @@ struct talker {
 	uint32_t writes;		       /* begun before a read, or the number of a write */
 	int busy;			       /* the thread uses other sockets, too */
 	uint64_t arrived, arrived_last, began; /* how long before the call returned; 0: default */
-	int no_wire;			       /* no socket was used in this call */
+	uint32_t wire[2]; /* octets of ciphertext so far; where wire_seq is 0 */
+	uint32_t more;	  /* of ciphertext, behind what is told */
+	int no_wire;	  /* no socket was used in this call */
 };
 
 __attribute__((unused)) static struct talker talker(uint64_t n, uint64_t sock)
@@ -65,7 +67,10 @@ __attribute__((unused)) static void say_part(struct talker *t, int dir, const ch
 	};
 
 	if (t->sock && !t->no_wire) {
-		ev.wire_len = n + 22;
+		ev.wire_len = n + 22 + t->more;
+		if (!t->wire_seq)
+			ev.wire_seq = t->wire[dir];
+		t->wire[dir] = ev.wire_seq + ev.wire_len;
 		ev.wire_time = f.now - (t->arrived ? t->arrived : 3 * FEED_US);
 		ev.wire_last = t->arrived_last ? f.now - t->arrived_last : ev.wire_time;
 	}

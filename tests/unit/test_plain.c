@@ -164,6 +164,7 @@ static void test_times_unknown(void)
 	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
 	f.now += FEED_MS;
 	arrived = f.now - 3 * FEED_US;
+	t.more = (uint32_t)strlen(GET GET_B) - 20;
 	say_part(&t, RX, GET GET_B, 20, 20);
 	f.now += FEED_MS;
 	t.no_wire = 1;
@@ -181,12 +182,32 @@ static void test_times_unknown(void)
 	ev.seq = t.pos[RX];
 	ev.orig_len = ev.cap_len = (uint32_t)strlen(GET);
 	ev.wire_len = ev.orig_len + 22;
+	ev.wire_seq = t.wire[RX];
 	ev.call_time = f.now - 50000 * FEED_MS; /* it waited that long */
 	now = f.now;
 	feed_plain(&f, ev, GET);
 	say(&t, TX, OK);
 	ok(f.nspans == 3 && span(2)->time_ns == now && span(2)->queue_ns == 0,
 	   "an arrival that is not known is not that of the read before");
+
+	/* another thread has read the socket, and this one, long ago, something else */
+	f.now += 60000 * FEED_MS;
+	t.pos[RX] += (uint32_t)strlen(GET);
+	ev.seq = t.pos[RX];
+	ev.wire_time = ev.wire_last = now - FEED_US;
+	now = f.now;
+	feed_plain(&f, ev, GET);
+	say(&t, TX, OK);
+	ok(f.nspans == 4 && span(3)->time_ns == now, "octets that were told do not arrive again");
+	f.now += 60000 * FEED_MS;
+	t.pos[RX] += (uint32_t)strlen(GET);
+	t.no_wire = 1;
+	now = f.now;
+	say(&t, RX, GET);
+	t.no_wire = 0;
+	say(&t, TX, OK);
+	ok(f.nspans == 5 && span(4)->time_ns == now,
+	   "nor is there more left of a read than was read");
 	feed_end(&f);
 
 	/* nothing of any socket is known: a call may have waited */
