@@ -25,7 +25,7 @@ struct engine {
 	uint64_t now;	     /* source clock: the latest time seen */
 	uint64_t ticked;     /* when time was last acted upon */
 	int io_seen;	     /* this source has I/O events */
-	int tls_clients;     /* client ends of TLS streams were seen */
+	int tls_clients;     /* client ends of TLS connections were seen */
 	uint64_t lost_bytes, lost_told, lost_told_bytes, lost_told_time;
 	struct engine_stats stats;
 	struct http2_scratch *scratch; /* NULL: no HTTP/2 so far */

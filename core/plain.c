@@ -48,12 +48,14 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 
 /*
  * Did this call use its socket later than where the first record of content was? Of what comes from
- * the server that says nothing: tickets, which are no content, come before.
+ * the server that says nothing: tickets, which are no content, come before. Nor does it of libraries
+ * that read ahead, in the handshake already; they are part of their programs and there from the start.
  */
 static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 {
 	const struct conn *s = conn_find(&c->engine->conns, p->sock);
-	int of_client = s && (s->role == ZC_ROLE_SERVER) == (p->dir == ZC_RX);
+	int reads_ahead = c->stream.lib == ZC_TLS_GO || c->stream.lib == ZC_TLS_BORINGSSL;
+	int of_client = s && !reads_ahead && (s->role == ZC_ROLE_SERVER) == (p->dir == ZC_RX);
 	uint64_t begin = of_client && s->tls ? s->tls->hs.app_pos[p->dir] : 0;
 
 	return begin && p->ev.flags & ZC_PLAIN_INSIDE && p->wire_len &&

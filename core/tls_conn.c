@@ -373,6 +373,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;
 	t->first_time = time;
+	c->engine->tls_clients |= c->role == ZC_ROLE_CLIENT;
 	tls_handshake_init(&t->hs);
 	if (c->engine->tls_opening < TLS_CONN_MAX_OPENING)
 		t->wire = calloc(1, sizeof(*t->wire));
