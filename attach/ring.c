@@ -138,7 +138,7 @@ static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 static void ring_want(struct source *s, const struct zc_policy *w)
 {
 	struct attach *a = (struct attach *)s;
-	struct zc_policy *slot = &a->probes.policies[w->conn & (ZC_POLICY_SLOTS - 1)];
+	struct zc_policy *slot = &a->probes.policies[ZC_POLICY_SLOT(w->conn)];
 
 	/* a reader that sees half of it sees another connection's: everything is wanted then */
 	__atomic_store_n(&slot->conn, 0, __ATOMIC_RELEASE);

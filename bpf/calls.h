@@ -47,6 +47,12 @@ struct {
 	__type(value, struct zc_call);
 } zc_calls SEC(".maps");
 
+static __always_inline int call_writes(__u8 func)
+{
+	return func == ZC_TLS_WRITE || func == ZC_TLS_WRITE_EX || func == ZC_TLS_WRITE_EX2 ||
+	       func == ZC_TLS_GO_WRITE || func == ZC_TLS_SENDFILE;
+}
+
 struct zc_stream_key {
 	__u32 tgid;
 	__u32 pad;
@@ -249,8 +255,10 @@ static __always_inline void near_wrote(struct zc_sock *s, __u64 pid_tgid, __u32 
 	if (!n)
 		return;
 	near_used(n, s->conn);
-	if (!n->wrote)
+	if (!n->wrote) {
+		n->wrote_mixed = 0;
 		return;
+	}
 	key.stream = n->wrote;
 	same = random_fits(key.tgid, n->lib, key.stream, s->random);
 	stream = same == FITS ? bpf_map_lookup_elem(&zc_streams, &key) : 0;
@@ -303,11 +311,17 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 			near_wrote(s, pid_tgid, len);
 		return 0;
 	}
+	if (c->sock && c->sock != s->conn)
+		return 0; /* somebody who is asked on the way, about a certificate perhaps */
 	s->tls = ZC_SOCK_TLS;
+	c->sock = s->conn;
+	c->refused = s->verdict == VERDICT_NO;
+	c->fresh = s->hooked;
+	if (c->func != ZC_TLS_PUSH && dir != (call_writes(c->func) ? ZC_TX : ZC_RX)) {
+		c->wire_len = 0; /* a handshake inside: what counts comes after it */
+		return 1;
+	}
 	if (!c->wire_len) {
-		c->sock = s->conn;
-		c->refused = s->verdict == VERDICT_NO;
-		c->fresh = s->hooked;
 		c->wire_seq = seq - len;
 		c->wire_time = dir == ZC_RX ? arrival_of(s, seq - len) : sent_since(s, c->time);
 	}

@@ -260,8 +260,9 @@ struct zc_ev_plain {
 	__u8 pad[2];
 	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
 	/*
-	 * Where one thread may read while another writes (Go), writes are told late, when they have
-	 * returned. TX: the number of this write, in its last record. RX: how many had begun when the
+	 * One thread may read while another writes, and writes are told late, when they have returned.
+	 * TX: the number of this write, in its last record; a write that failed has one without
+	 * octets. RX: how many had begun when the
 	 * read returned, to one of which it may be the answer. 0: not counted.
 	 */
 	__u32 writes;
@@ -309,6 +310,9 @@ ZC_ASSERT_SIZE(struct zc_ev_fault, 48);
  * nothing is wanted are not even announced.
  */
 #define ZC_POLICY_SLOTS 65536
+/* Cookies and ids both count from 1: they begin at opposite ends. */
+#define ZC_POLICY_SLOT(conn)                                                                       \
+	((__u32)((conn) & ZC_TLS_STREAM ? ~(conn) : (conn)) & (ZC_POLICY_SLOTS - 1))
 #define ZC_WANT_ALL 0xffffffffu
 
 struct zc_policy {

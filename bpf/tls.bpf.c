@@ -200,7 +200,7 @@ static long part_send(__u32 i, void *ctx)
 
 static __always_inline const struct zc_policy *stream_policy(__u64 id)
 {
-	__u32 slot = (__u32)id & (ZC_POLICY_SLOTS - 1);
+	__u32 slot = ZC_POLICY_SLOT(id);
 	const struct zc_policy *p = bpf_map_lookup_elem(&zc_policies, &slot);
 
 	return p && p->conn == id ? p : 0;
@@ -223,6 +223,8 @@ static __always_inline void stream_send(struct zc_stream *s, const struct parts 
 		s->skipped[dir] += n;
 		return;
 	}
+	if (!n && !s->told)
+		return;
 	s->told = 1;
 	bpf_loop(PLAIN_PARTS, part_send, &t, 0);
 	if (t.p.failed) {
@@ -290,8 +292,8 @@ static __always_inline void near_writing(__u64 pid_tgid, const struct zc_stream 
 	const struct zc_policy *policy = stream_policy(s->id);
 
 	if (s->sock || (policy && policy->frames & ZC_POLICY_TIED)) {
-		if (near && near->wrote)
-			near->wrote_mixed = 1; /* two streams: neither write is evidence of the other */
+		if (near)
+			near->wrote_mixed = 1; /* another's write is no evidence of the next send */
 		return;
 	}
 	if (!near) {
@@ -310,20 +312,36 @@ static __always_inline void near_writing(__u64 pid_tgid, const struct zc_stream 
 
 /* ---- calls */
 
+/* Another thread may read the answer before this one has returned: see zc_ev_plain.writes. */
+static __always_inline void call_number(struct zc_call *c, __u32 tgid)
+{
+	struct zc_stream *s = call_writes(c->func) ? stream_get(tgid, c->stream) : 0;
+
+	if (s)
+		c->number = __sync_fetch_and_add(&s->begun, 1) + 1;
+}
+
+/* It has not returned, and never will: the stack was left in another way. */
+static __always_inline void call_lost(__u32 tgid, const struct zc_call *c)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = c->stream};
+	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key);
+
+	if (s)
+		__sync_fetch_and_add(&s->lost, 1);
+}
+
 static __always_inline void call_begin(const struct zc_call_key *key, struct zc_call *c)
 {
 	struct zc_call *now = bpf_map_lookup_elem(&zc_calls, key);
 
 	if (now && now->sp > c->sp)
 		return; /* inside another call: that one counts, or TLS within TLS */
+	if (now)
+		call_lost(key->tgid, now);
 	c->time = bpf_ktime_get_ns();
+	call_number(c, key->tgid);
 	bpf_map_update_elem(&zc_calls, key, c, BPF_ANY);
-}
-
-static __always_inline int writes(__u8 func)
-{
-	return func == ZC_TLS_WRITE || func == ZC_TLS_WRITE_EX || func == ZC_TLS_WRITE_EX2 ||
-	       func == ZC_TLS_GO_WRITE || func == ZC_TLS_SENDFILE;
 }
 
 /* Which connection the object serves now, as far as this call tells. */
@@ -357,7 +375,7 @@ static __always_inline void call_fill(struct plain *p, const struct zc_stream *s
 				      const struct zc_call *c, __u64 pid_tgid)
 {
 	p->lib = c->lib;
-	p->dir = writes(c->func) ? ZC_TX : ZC_RX;
+	p->dir = call_writes(c->func) ? ZC_TX : ZC_RX;
 	p->writes = p->dir == ZC_TX ? c->number : s->begun;
 	p->wire_time = c->wire_time;
 	p->wire_last = c->wire_last;
@@ -387,8 +405,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	if (s->refused) {
 		stream_close(s);
 		s->pos[t.p.dir & 1] += n;
-	} else if (n) {
-		stream_send(s, &t, n);
+	} else if (n || (t.p.writes && t.p.dir == ZC_TX)) {
+		stream_send(s, &t, n); /* a write that failed is told for its number */
 	}
 }
 
@@ -562,7 +580,6 @@ int tls_go_enter(struct pt_regs *ctx)
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
 	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
 	struct zc_call *before;
-	struct zc_stream *s;
 
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
@@ -586,9 +603,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	before = bpf_map_lookup_elem(&zc_calls, &key);
 	if (before && before->func == c.func && before->stream == c.stream)
 		return 0; /* the function has grown its stack and begins again */
-	s = c.func == ZC_TLS_GO_WRITE ? stream_get(key.tgid, c.stream) : 0;
-	if (s)
-		c.number = __sync_fetch_and_add(&s->begun, 1) + 1;
+	call_number(&c, key.tgid);
 	bpf_map_update_elem(&zc_calls, &key, &c, BPF_ANY);
 	return 0;
 }

@@ -66,7 +66,7 @@ struct conn_stream {
 	struct list waiting;	  /* in engine.plain_waiting */
 	struct plain_wait *waits; /* read, and to be taken later */
 	uint32_t nwaits;
-	uint32_t writes; /* of Go: how many have been taken */
+	uint32_t writes; /* how many have been taken */
 	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
 	uint32_t first_len; /* content of the first of them */
 	uint64_t born;	    /* wall clock: when it came into view */

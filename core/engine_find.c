@@ -8,7 +8,7 @@ static enum probe_result probe(const struct conn *c, const struct half *h, const
 			       size_t n, int *request_dir)
 {
 	int dir = h == &c->half[ZC_TX];
-	enum probe_result req = http1_probe(p, n, HTTP1_REQUEST);
+	enum probe_result req = c->late ? http1_probe_known(p, n) : http1_probe(p, n, HTTP1_REQUEST);
 	enum probe_result resp = http1_probe(p, n, HTTP1_RESPONSE);
 
 	/* in the middle of a body there may be anything, but roles are known */

@@ -179,6 +179,8 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 
 	if (p->lost)
 		engine_lost(c);
+	if (!p->orig_len)
+		return; /* a write that failed */
 	begin(c, p);
 	if (p->ev.flags & ZC_PLAIN_INSIDE)
 		plain_tie_fact(e, c, p->sock);

@@ -99,6 +99,12 @@ void http1_init(struct http1 *h, enum http1_kind kind);
 enum probe_result http1_probe(const uint8_t *p, size_t n, enum http1_kind kind);
 
 /*
+ * The same of a request where one is joined somewhere: what ends there of a content may look like a
+ * method, or make another one of the method behind it. So it has to be one that everybody knows.
+ */
+enum probe_result http1_probe_known(const uint8_t *p, size_t n);
+
+/*
  * Consumes octets from p and says what they are. Call it until it returns PARSE_MORE with nothing
  * consumed or nothing left: END consumes no octets, so it may be due when n is 0. With PARSE_MORE
  * the caller keeps p + *used and calls again with more behind it; at most HTTP1_MAX_HEAD octets

@@ -358,3 +358,14 @@ enum probe_result http1_probe(const uint8_t *p, size_t n, enum http1_kind kind)
 		return PROBE_YES;
 	return PROBE_NO;
 }
+
+enum probe_result http1_probe_known(const uint8_t *p, size_t n)
+{
+	enum probe_result r = http1_probe(p, n, HTTP1_REQUEST), known;
+	size_t empty = http1_empty_lines(p, n), len;
+
+	if (r == PROBE_NO || empty == n || p[empty] == '\r')
+		return r;
+	known = match_known_method(p + empty, n - empty, &len);
+	return known == PROBE_YES ? r : known;
+}

@@ -412,6 +412,35 @@ static void test_limits(void)
 
 /* ---- single functions */
 
+/* Where one is joined, the end of a content may come before a head. */
+static void test_probe_known(void)
+{
+	static const struct {
+		const char *p;
+		enum probe_result want;
+	} t[] = {
+		{ "", PROBE_MORE },
+		{ "\r\n", PROBE_MORE },
+		{ "G", PROBE_MORE },
+		{ "\r\nGET /", PROBE_MORE },
+		{ "GET / HTTP/1.1\r\n", PROBE_YES },
+		{ "\nDELETE /x HTTP/1.0\r\n", PROBE_YES },
+		{ "b", PROBE_NO },
+		{ "bGET / HTTP/1.1\r\n", PROBE_NO },
+		{ "PROPFIND / HTTP/1.1\r\n", PROBE_NO },
+		{ "GET / FTP/1.1\r\n", PROBE_NO },
+		{ "HTTP/1.1 200 OK\r\n", PROBE_NO },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		size_t n = strlen(t[i].p);
+		uint8_t *p = arena + ROOM - n;
+
+		memcpy(p, t[i].p, n);
+		is_u64(http1_probe_known(p, n), t[i].want, t[i].p);
+	}
+}
+
 static void test_probe(void)
 {
 	static const struct {
@@ -448,6 +477,7 @@ static void test_probe(void)
 		is_u64(http1_probe(p, n, t[i].kind), t[i].want, "probe");
 	}
 	ok(http1_probe(NULL, 0, HTTP1_ANY) == PROBE_MORE, "probe of nothing");
+	test_probe_known();
 }
 
 /* Feeds a string that gives events; returns what is left of it. */
