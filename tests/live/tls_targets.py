@@ -453,9 +453,10 @@ class Peer:
 
 
 def python_peer(t, mode, *args, **options):
-    """tls_peer.py in one of its modes."""
-    return Peer(t, [sys.executable, os.path.join(HERE, 'tls_peer.py'), mode, *args],
-                server=mode.startswith('server'), **options)
+    """tls_peer.py or tls_client.py in one of its modes."""
+    server = mode.startswith('server')
+    script = os.path.join(HERE, 'tls_peer.py' if server else 'tls_client.py')
+    return Peer(t, [sys.executable, script, mode, *args], server=server, **options)
 
 
 def python_server(t, mode, *args, cert='rsa', **options):
