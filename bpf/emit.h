@@ -129,28 +129,34 @@ static __always_inline void emit_established(struct zc_sock *s)
 	bpf_ringbuf_submit(ev, BPF_RB_NO_WAKEUP);
 }
 
+/* The end of a connection, or of a TLS stream. 0: there was no room. */
+static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes[2],
+				      const __u64 skipped[2], __u32 lost)
+{
+	struct zc_ev_close *c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
+
+	if (!c)
+		return 0;
+	fill_head(&c->ev, ZC_EV_CLOSE, sizeof(*c), conn);
+	c->ev.flags = flags;
+	c->bytes[0] = bytes[0];
+	c->bytes[1] = bytes[1];
+	c->skipped[0] = skipped[0];
+	c->skipped[1] = skipped[1];
+	c->lost = lost;
+	c->pad = 0;
+	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
+	return 1;
+}
+
 static __always_inline void emit_close(struct zc_sock *s, __u16 flags)
 {
-	struct zc_ev_close *c;
-
 	if (!s->announced)
 		return;
 	s->announced = 0;
 	s->closed = !(flags & ZC_CLOSE_FORGET);
-	c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
-	if (!c) {
+	if (!close_send(s->conn, flags, s->bytes, s->skipped, s->lost))
 		lost_on(s, 0);
-		return;
-	}
-	fill_head(&c->ev, ZC_EV_CLOSE, sizeof(*c), s->conn);
-	c->ev.flags = flags;
-	c->bytes[0] = s->bytes[0];
-	c->bytes[1] = s->bytes[1];
-	c->skipped[0] = s->skipped[0];
-	c->skipped[1] = s->skipped[1];
-	c->lost = s->lost;
-	c->pad = 0;
-	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
 }
 
 /* The process at hand becomes the owner; told only when the connection was announced without it. */

@@ -55,45 +55,35 @@ struct random_search {
 	struct random_room *room;
 	struct zc_layout *layout;
 	__u64 random[2];
+	__u32 at;  /* what is searched: offset and length in the room */
+	__u32 len;
 };
 
-/* Randoms lie where structures have arrays of octets: at multiples of 4, as far as is known. */
 static __always_inline int random_at(const __u64 *p, const __u64 random[2])
 {
 	return p[0] == random[0] && p[1] == random[1];
 }
 
-static long random_in_object(__u32 i, void *ctx)
+/* Randoms lie where structures have arrays of octets: at multiples of 4, as far as is known. */
+static long random_try(__u32 i, void *ctx)
 {
 	struct random_search *s = ctx;
-	__u32 off = i * 4;
-	const __u64 *p;
+	__u32 off = i * 4, at = s->at + off;
 
-	if (off > RANDOM_OBJECT - 16)
+	if (off + 16 > s->len || at > sizeof(*s->room) - 16)
 		return 1;
-	p = (const __u64 *)((const char *)s->room->object + off);
-	if (!random_at(p, s->random))
+	if (!random_at((const __u64 *)((const char *)s->room + at), s->random))
 		return 0;
-	s->layout->pointer = ~0u;
 	s->layout->off = off;
 	s->layout->found = 1;
 	return 1;
 }
 
-static long random_in_inner(__u32 i, void *ctx)
+static __always_inline void random_scan(struct random_search *s, __u32 at, __u32 len)
 {
-	struct random_search *s = ctx;
-	__u32 off = i * 4;
-	const __u64 *p;
-
-	if (off > RANDOM_INNER - 16)
-		return 1;
-	p = (const __u64 *)((const char *)s->room->inner + off);
-	if (!random_at(p, s->random))
-		return 0;
-	s->layout->off = off;
-	s->layout->found = 1;
-	return 1;
+	s->at = at;
+	s->len = len;
+	bpf_loop(len / 4, random_try, s, 0);
 }
 
 static long random_in_pointer(__u32 i, void *ctx)
@@ -107,7 +97,7 @@ static long random_in_pointer(__u32 i, void *ctx)
 	if (at < 4096 || at & 7 || bpf_probe_read_user(s->room->inner, sizeof(s->room->inner), (void *)at))
 		return 0;
 	s->layout->pointer = i * 8;
-	bpf_loop(RANDOM_INNER / 4, random_in_inner, s, 0);
+	random_scan(s, __builtin_offsetof(struct random_room, inner), RANDOM_INNER);
 	return s->layout->found ? 1 : 0;
 }
 
@@ -124,7 +114,8 @@ static __noinline int random_search(struct zc_layout *l, __u64 object, __u64 r0,
 	if (bpf_probe_read_user(s.room->object, sizeof(s.room->object), (void *)object) &&
 	    bpf_probe_read_user(s.room->object, 512, (void *)object))
 		return 0;
-	bpf_loop(RANDOM_OBJECT / 4, random_in_object, &s, 0);
+	l->pointer = ~0u;
+	random_scan(&s, 0, RANDOM_OBJECT);
 	if (!l->found)
 		bpf_loop(RANDOM_POINTERS, random_in_pointer, &s, 0);
 	return l->found;

@@ -36,24 +36,11 @@ static __always_inline struct zc_stream *stream_get(__u32 tgid, __u64 addr)
 
 static __always_inline void stream_close(struct zc_stream *s)
 {
-	struct zc_ev_close *c;
-
 	if (!s->told)
 		return;
 	s->told = 0;
-	c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
-	if (!c) {
+	if (!close_send(s->id, 0, s->bytes, s->skipped, s->lost))
 		count_lost(0);
-		return;
-	}
-	fill_head(&c->ev, ZC_EV_CLOSE, sizeof(*c), s->id);
-	c->bytes[0] = s->bytes[0];
-	c->bytes[1] = s->bytes[1];
-	c->skipped[0] = s->skipped[0];
-	c->skipped[1] = s->skipped[1];
-	c->lost = s->lost;
-	c->pad = 0;
-	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
 }
 
 /* The object serves another connection now: what was is another stream. */
