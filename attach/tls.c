@@ -359,8 +359,12 @@ static int is_probed(const struct tls_proc *p)
 /* The kernel side tells of the end of every process that it knows; and which are probed. */
 static void proc_mark(struct tls *t, const struct tls_proc *p)
 {
-	probes_mark_quietly(&t->attach->probes, p->pid,
-			    ZC_TASK_KNOWN | (is_probed(p) ? ZC_TASK_TLS : 0));
+	struct probes *probes = &t->attach->probes;
+	uint32_t tls = is_probed(p) ? ZC_TASK_TLS : 0;
+
+	probes_mark_quietly(probes, p->pid, ZC_TASK_KNOWN | tls);
+	if (tls)
+		__atomic_add_fetch(&probes->shared->marks, 1, __ATOMIC_RELEASE);
 }
 
 static void proc_look(struct tls *t, struct tls_proc *p)

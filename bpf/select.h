@@ -55,6 +55,8 @@ struct zc_sock {
 	__u8 looked; /* segments without a sign of TLS */
 	__u8 tls_used; /* a process whose TLS is probed has read or written it */
 	__u8 hooked;   /* and was probed already when it first did */
+	__u32 unprobed; /* a process without ZC_TASK_TLS, when there were so many: */
+	__u32 unprobed_marks;
 	__u8 tls_first; /* its first octets were a handshake's */
 	__u8 dialled;  /* a segment has left it; of interest if it connected */
 	__u32 arrivals;

@@ -158,11 +158,25 @@ static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __
 		emit_close(s, ZC_CLOSE_FORGET);
 }
 
+/* Are TLS libraries of this process probed? Of most there are none, and their sockets know it. */
+static __always_inline int is_probed(struct zc_sock *s, __u32 tgid)
+{
+	const struct zc_shared *sh = shared();
+
+	if (!sh || !sh->marks || (s->unprobed == tgid && s->unprobed_marks == sh->marks))
+		return 0;
+	if (task_flags(tgid) & ZC_TASK_TLS)
+		return 1;
+	s->unprobed = tgid;
+	s->unprobed_marks = sh->marks;
+	return 0;
+}
+
 static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 tgid = (__u32)(pid_tgid >> 32), seq;
-	int inside = 0;
+	int inside = 0, probed;
 	__u64 g = 0;
 	const struct zc_policy *p;
 	struct tcp_sock *tp;
@@ -180,11 +194,14 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, sk, tgid);
 	}
+	probed = is_probed(s, tgid);
+	if (!probed && s->verdict != VERDICT_YES)
+		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
 	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
-	if (task_flags(tgid) & ZC_TASK_TLS) {
+	if (probed) {
 		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
 		g = goroutine_of_io(tgid, (__u32)len, dir);
 	}

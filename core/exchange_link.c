@@ -280,6 +280,8 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 		.pid = c->pid,
 		.awaits = c->request_dir == ZC_RX && c->stream.anchored && e->tls_clients,
 	};
+	if (c->stream.lib && c->request_dir == ZC_TX)
+		e->tls_clients = 1;
 	x->node = links__begin(e->links, &place, head);
 }
 
