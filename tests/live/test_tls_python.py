@@ -277,7 +277,7 @@ def forked_after_handshake(t):
     compare_known(t, [s for s in z.spans if query_id(s)], there)
     check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
     print(f'# shows forked after the handshake: {len(there)} of {len(known)} requests seen')
-    t.check(len(there) >= 0.9 * len(known), f'only {len(there)} of {len(known)} requests')
+    t.check(len(there) >= 0.75 * len(known), f'only {len(there)} of {len(known)} requests')
     for port in {k['port'] for k in known}:
         mine = [k['id'] in seen for k in known if k['port'] == port]
         t.check(mine == sorted(mine), f'port {port}: what is missing is not the beginning: {mine}')
