@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every view of a recording at its end, compared with saved screens. UPDATE=1 saves them anew."""
 import os
+import re
 import sys
 import tempfile
 
@@ -14,6 +15,30 @@ VIEWS = [('routes', ['1']), ('spans', ['2']), ('traces', ['3']), ('flight', ['4'
          ('span', ['2', 'Enter']), ('span-hex', ['2', 'Enter', 'v', 'v']), ('help', ['1', '?'])]
 
 
+def cells(screen):
+    """Each line's characters with what they are shown in: tmux may write the same screen in several ways."""
+    on, lines = {}, [[]]
+    for part in re.findall(r'\x1b\[[0-9;]*m|.|\n', screen):
+        if part == '\n':
+            lines.append([])
+        elif len(part) == 1:
+            lines[-1].append((part, tuple(sorted(on.items()))))
+        else:
+            codes = [int(c or 0) for c in part[2:-1].split(';')]
+            while codes:
+                code = codes.pop(0)
+                if code == 0:
+                    on = {}
+                elif code in (38, 48):
+                    on[code] = tuple(codes[:2])
+                    del codes[:2]
+                elif code in (39, 49):
+                    on.pop(code - 1, None)
+                else:
+                    on[code] = True
+    return lines
+
+
 def compare(name, got):
     path = os.path.join(SAVED, name)
     if os.environ.get('UPDATE'):
@@ -23,7 +48,7 @@ def compare(name, got):
     if os.path.exists(path):
         with open(path, encoding='utf-8') as f:
             want = f.read()
-    t.check(got == want, f'{name} is as saved', 'got:', got)
+    t.check(cells(got) == cells(want), f'{name} is as saved', 'got:', got)
 
 
 def run(path, folder, size, mono):
