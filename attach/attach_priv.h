@@ -89,8 +89,11 @@ int probes_look(struct attach *a);
 void probes_release(struct probes *p);
 /* Marks a process in the kernel's table with ZC_TASK_* bits. */
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
-/* The same with bits that select nothing: no socket is looked at again. */
-void probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits);
+/*
+ * The same with bits that select nothing: no socket is looked at again. 1: it did not have them all,
+ * 0: it did, or a negative errno.
+ */
+int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits);
 
 /* tasks.c: the processes that exist. */
 int tasks_mark_selected(struct attach *a);

@@ -270,27 +270,25 @@ int probes_look(struct attach *a)
 	return err ? probes_explain(a, err, "looking at open sockets") : 0;
 }
 
-int probes_mark(struct probes *p, pid_t pid, uint32_t bits)
-{
-	uint32_t key = (uint32_t)pid, flags = 0;
-
-	bpf_map_lookup_elem(p->tasks_fd, &key, &flags);
-	flags |= bits;
-	if (bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY))
-		return -errno;
-	__atomic_add_fetch(&p->shared->generation, 1, __ATOMIC_RELAXED);
-	return 0;
-}
-
-void probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
+int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
 {
 	uint32_t key = (uint32_t)pid, flags = 0;
 
 	bpf_map_lookup_elem(p->tasks_fd, &key, &flags);
 	if ((flags & bits) == bits)
-		return;
+		return 0;
 	flags |= bits;
-	bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY);
+	return bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY) ? -errno : 1;
+}
+
+int probes_mark(struct probes *p, pid_t pid, uint32_t bits)
+{
+	int n = probes_mark_quietly(p, pid, bits);
+
+	if (n < 0)
+		return n;
+	__atomic_add_fetch(&p->shared->generation, 1, __ATOMIC_RELAXED);
+	return 0;
 }
 
 void probes_release(struct probes *p)

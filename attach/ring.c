@@ -174,10 +174,9 @@ static const struct source_ops ring_ops = {
 	.free = ring_free,
 };
 
-static int watch_ring(struct attach *a)
+static int watch_ring(struct attach *a, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
-	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring");
 
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (a->epoll_fd < 0)
@@ -192,7 +191,7 @@ int attach_ring_open(struct attach *a)
 	a->ring = ring_buffer__new(fd, ring_event, a, NULL);
 	if (!a->ring)
 		return attach_fail(a, errno, "ring buffer: %s", strerror(errno));
-	err = watch_ring(a);
+	err = watch_ring(a, fd);
 	if (err)
 		return attach_fail(a, -err, "epoll: %s", strerror(-err));
 	a->source.ops = &ring_ops;

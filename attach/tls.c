@@ -64,8 +64,6 @@ struct tls {
 	int full;   /* a limit was reached: said once */
 };
 
-static struct tls_file *const no_file = NULL;
-
 struct tls *tls_new(struct attach *a)
 {
 	struct tls *t = calloc(1, sizeof(*t));
@@ -128,11 +126,11 @@ static struct tls_file *file_add(struct tls *t, uint64_t dev, uint64_t ino, int 
 			attach_note(t->attach, "tls-limit",
 				    "more than %u files are mapped: the rest is not looked into for TLS",
 				    TLS_MAX_FILES);
-		return no_file;
+		return NULL;
 	}
 	f = calloc(1, sizeof(*f));
 	if (!f)
-		return no_file;
+		return NULL;
 	f->dev = dev;
 	f->ino = ino;
 	file_scan(t, f, fd, path, is_exe);
@@ -151,7 +149,7 @@ static struct tls_file *file_get(struct tls *t, pid_t pid, const struct maps_fil
 		return f;
 	fd = maps_open(pid, m);
 	if (fd < 0)
-		return no_file; /* the process has ended, or will be looked at again */
+		return NULL; /* the process has ended, or will be looked at again */
 	f = file_add(t, m->dev, m->ino, fd, m->path, m->is_exe);
 	close(fd);
 	return f;
@@ -360,21 +358,24 @@ static int is_probed(const struct tls_proc *p)
 static void proc_mark(struct tls *t, const struct tls_proc *p)
 {
 	struct probes *probes = &t->attach->probes;
-	uint32_t tls = is_probed(p) ? ZC_TASK_TLS : 0;
+	uint32_t tls = t->probes && is_probed(p) ? ZC_TASK_TLS : 0;
 
-	probes_mark_quietly(probes, p->pid, ZC_TASK_KNOWN | tls);
-	if (tls)
+	if (probes_mark_quietly(probes, p->pid, ZC_TASK_KNOWN | tls) > 0 && tls)
 		__atomic_add_fetch(&probes->shared->marks, 1, __ATOMIC_RELEASE);
 }
 
-static void proc_look(struct tls *t, struct tls_proc *p)
+/* 0: there is no such process any more. */
+static int proc_look(struct tls *t, struct tls_proc *p)
 {
 	struct look l = {t, p};
+	int there;
 
 	p->dirty = 0;
-	if (maps_each(p->pid, look_at_file, &l) != -ESRCH)
+	there = maps_each(p->pid, look_at_file, &l) != -ESRCH;
+	if (there)
 		proc_mark(t, p);
 	disasm_rest();
+	return there;
 }
 
 void tls_target(struct tls *t, pid_t pid)
@@ -384,8 +385,8 @@ void tls_target(struct tls *t, pid_t pid)
 	if (!t || pid <= 0 || pid == (pid_t)t->attach->config.self || proc_find(t, pid))
 		return;
 	p = proc_add(t, pid);
-	if (p)
-		proc_look(t, p);
+	if (p && !proc_look(t, p))
+		proc_remove(t, pid); /* nobody would tell of its end, and another one may get its pid */
 }
 
 /* ---- what programs usually load, put in before they do */

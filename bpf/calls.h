@@ -35,7 +35,7 @@ struct zc_call {
 	__u8 func, lib;
 	__u8 refused; /* that socket is not traced */
 	__u8 fresh;
-	__u32 number; /* of writes in Go */
+	__u32 number; /* of a write */
 	__u32 pad;
 };
 
@@ -66,7 +66,7 @@ struct zc_stream {
 	__u64 closed; /* in Go: when; a call that had begun before may still return */
 	__u32 pos[2];
 	__u32 lost;
-	__u32 begun; /* writes, in Go */
+	__u32 begun; /* writes */
 	__u8 refused; /* that socket is not traced */
 	__u8 fresh;
 	__u8 told; /* user space knows of it */
@@ -177,6 +177,17 @@ static __always_inline void arrival_note(struct zc_sock *s, __u32 seq, __u32 len
 	a->len = len;
 }
 
+/* What this thread did last, made if need be. */
+static __always_inline struct zc_near *near_get(__u64 pid_tgid)
+{
+	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
+
+	if (n)
+		return n;
+	bpf_map_update_elem(&zc_nears, &pid_tgid, &new, BPF_ANY);
+	return bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+}
+
 #define ALONE_NS 50000000ull
 
 static __always_inline void near_used(struct zc_near *n, __u64 sock)
@@ -198,14 +209,10 @@ static __always_inline __u16 near_flags(const struct zc_near *n, __u8 fresh)
 
 static __always_inline void near_read(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len)
 {
-	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
+	struct zc_near *n = near_get(pid_tgid);
 
-	if (!n) {
-		bpf_map_update_elem(&zc_nears, &pid_tgid, &new, BPF_ANY);
-		n = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
-		if (!n)
-			return;
-	}
+	if (!n)
+		return;
 	near_used(n, s->conn);
 	if (n->sock == s->conn && !n->by) {
 		n->len += len;

@@ -227,12 +227,13 @@ static __always_inline void emit_listen(__u16 port, __u32 pid, const char *comm,
 /* Furthest that a skip may reach ahead; beyond it a stale position would be mistaken for one. */
 #define MAX_SKIP (1u << 30)
 
-static __always_inline struct zc_policy *policy_of(const struct zc_sock *s)
+/* Of a socket's cookie or a TLS stream's id. */
+static __always_inline struct zc_policy *policy_of(__u64 conn)
 {
-	__u32 slot = (__u32)s->conn & (ZC_POLICY_SLOTS - 1);
+	__u32 slot = ZC_POLICY_SLOT(conn);
 	struct zc_policy *p = bpf_map_lookup_elem(&zc_policies, &slot);
 
-	return p && p->conn == s->conn ? p : 0;
+	return p && p->conn == conn ? p : 0;
 }
 
 /* How many of the next octets from seq on are not wanted. */

@@ -275,7 +275,7 @@ static __always_inline int walk_frames(struct __sk_buff *skb, struct zc_sock *s,
 static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, const struct seg *g,
 				     __u8 dir)
 {
-	const struct zc_policy *p = policy_of(s);
+	const struct zc_policy *p = policy_of(s->conn);
 	__u32 skip = 0, n = g->len;
 
 	dir &= 1;

@@ -219,7 +219,7 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 	}
 	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
 		return 0; /* what is inside is told by the call; who answers is known from who reads */
-	p = policy_of(s);
+	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
 	emit_io(s, pid_tgid, seq, (__u32)len, dir, g);

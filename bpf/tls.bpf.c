@@ -185,14 +185,6 @@ static long part_send(__u32 i, void *ctx)
 	return t->left == 0;
 }
 
-static __always_inline const struct zc_policy *stream_policy(__u64 id)
-{
-	__u32 slot = ZC_POLICY_SLOT(id);
-	const struct zc_policy *p = bpf_map_lookup_elem(&zc_policies, &slot);
-
-	return p && p->conn == id ? p : 0;
-}
-
 /* n octets went through the library at buf. */
 static __always_inline void stream_send(struct zc_stream *s, const struct parts *from, __u32 n)
 {
@@ -205,7 +197,7 @@ static __always_inline void stream_send(struct zc_stream *s, const struct parts 
 	t.left = n;
 	s->pos[dir] += n;
 	s->bytes[dir] += n;
-	t.policy = stream_policy(s->id);
+	t.policy = policy_of(s->id);
 	if (t.policy && t.policy->quiet) {
 		s->skipped[dir] += n;
 		return;
@@ -267,7 +259,7 @@ static __always_inline void near_reading(struct parts *t, __u64 pid_tgid, __u64 
 		t->p.flags = ZC_PLAIN_BEFORE | near_flags(near, near->fresh);
 		return;
 	}
-	policy = stream_policy(s->id);
+	policy = policy_of(s->id);
 	if (!again && (!policy || !(policy->frames & ZC_POLICY_TIED)))
 		emit_tie(s->id, near, near->sock, near->fresh, 0, near->len, ZC_RX, pid_tgid);
 }
@@ -275,20 +267,18 @@ static __always_inline void near_reading(struct parts *t, __u64 pid_tgid, __u64 
 static __always_inline void near_writing(__u64 pid_tgid, const struct zc_stream *s, __u64 addr,
 					 __u32 n, __u8 lib)
 {
-	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
-	const struct zc_policy *policy = stream_policy(s->id);
+	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+	const struct zc_policy *policy = policy_of(s->id);
 
 	if (s->sock || (policy && policy->frames & ZC_POLICY_TIED)) {
 		if (near)
 			near->wrote_mixed = 1; /* another's write is no evidence of the next send */
 		return;
 	}
-	if (!near) {
-		bpf_map_update_elem(&zc_nears, &pid_tgid, &new, BPF_ANY);
-		near = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
-		if (!near)
-			return;
-	}
+	if (!near)
+		near = near_get(pid_tgid);
+	if (!near)
+		return;
 	if (near->wrote && near->wrote != addr)
 		near->wrote_mixed = 1;
 	near->wrote = addr;

@@ -3,24 +3,7 @@
 #include <string.h>
 
 #include "parsers/http2.h"
-
-/* Frames, RFC 9113 section 6. */
-enum {
-	F_DATA,
-	F_HEADERS,
-	F_PRIORITY,
-	F_RST_STREAM,
-	F_SETTINGS,
-	F_PUSH_PROMISE,
-	F_PING,
-	F_GOAWAY,
-	F_WINDOW_UPDATE,
-	F_CONTINUATION,
-};
-
-#define FLAG_END_HEADERS 0x04u
-#define FLAG_PADDED 0x08u
-#define FLAG_PRIORITY 0x20u
+#include "parsers/http2_frames.h"
 
 #define LONGEST_UNKNOWN 16384u /* SETTINGS_MAX_FRAME_SIZE as long as nobody sets it */
 #define HEADS_ENOUGH 4 /* one after another, to be certain */

@@ -5,25 +5,7 @@
 #define ZC_PARSERS_HTTP2_INT_H
 
 #include "parsers/http2.h"
-
-/* Types of frames, RFC 9113 section 6. */
-enum {
-	F_DATA,
-	F_HEADERS,
-	F_PRIORITY,
-	F_RST_STREAM,
-	F_SETTINGS,
-	F_PUSH_PROMISE,
-	F_PING,
-	F_GOAWAY,
-	F_WINDOW_UPDATE,
-	F_CONTINUATION,
-};
-
-#define FLAG_END_STREAM 0x01u /* ACK in SETTINGS and PING */
-#define FLAG_END_HEADERS 0x04u
-#define FLAG_PADDED 0x08u
-#define FLAG_PRIORITY 0x20u
+#include "parsers/http2_frames.h"
 
 #define MAX_FRAME_DEFAULT 16384u
 #define MAX_FRAME_ANY 0xffffffu
