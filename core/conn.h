@@ -70,6 +70,7 @@ struct conn_stream {
 	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
 	uint32_t first_len; /* content of the first of them */
 	uint64_t born;	    /* wall clock: when it came into view */
+	uint64_t sock;	    /* the carrier's cookie, also when that has gone; 0: not known */
 	uint64_t candidate; /* socket that evidence points to */
 	uint64_t wire_time; /* when the last octets that were read from the socket had arrived */
 	uint32_t wire_end;  /* sequence number behind them */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
+#include "core/plain.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
 #include "parsers/tls_names.h"
@@ -38,7 +39,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	const struct tls_conn *t = tls_conn_of(c);
 
 	memset(out, 0, sizeof(*out));
-	out->conn = c->cookie;
+	out->conn = plain_conn(c);
 	if (c->has_addr) {
 		out->local = c->laddr;
 		out->remote = c->raddr;

@@ -513,7 +513,7 @@ static void set_endpoints(const struct conn *c, struct span *s)
 {
 	int server = s->kind == SPAN_SERVER;
 
-	s->conn = c->cookie;
+	s->conn = plain_conn(c);
 	s->has_addr = c->has_addr;
 	if (!c->has_addr)
 		return;

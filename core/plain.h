@@ -63,6 +63,12 @@ uint64_t plain_hash(const struct conn *c, uint64_t connection);
 /* The first octet's sequence number, by direction; 0: it is not known. */
 int plain_first(const struct conn *c, uint32_t first[2]);
 
+/*
+ * What a connection is called in outputs: the socket's cookie, also of its stream; of a stream whose
+ * socket is not known, a number beyond all cookies that a double still holds, as jq's numbers are.
+ */
+uint64_t plain_conn(const struct conn *c);
+
 /* "openssl", ... of enum zc_tls_lib; NULL: it is none. */
 const char *plain_library(int lib);
 

@@ -24,6 +24,15 @@ uint32_t plain_seq(const struct conn *c, int dir, uint64_t pos)
 	return c->stream.anchor[dir] + (uint32_t)pos;
 }
 
+#define NO_SOCKET (1ull << 52)
+
+uint64_t plain_conn(const struct conn *c)
+{
+	if (!c->stream.lib)
+		return c->cookie;
+	return c->stream.sock ? c->stream.sock : NO_SOCKET | (c->cookie & ~ZC_TLS_STREAM);
+}
+
 int plain_is_private(const struct conn *c)
 {
 	return c->stream.lib && !c->stream.anchored;
@@ -80,6 +89,7 @@ static void untie(struct engine *e, struct conn *c)
 	if (s->tls)
 		s->tls->lib = 0;
 	c->has_addr = 0;
+	c->stream.sock = 0;
 	c->role = ZC_ROLE_UNKNOWN;
 	c->open_time = c->established_time = 0;
 	c->id_hash_valid = 0;
@@ -135,6 +145,7 @@ static void tie(struct engine *e, struct conn *c, struct conn *s)
 	if (c->carrier)
 		leave_carrier(c);
 	c->carrier = s;
+	c->stream.sock = s->cookie;
 	c->stream.against = 0;
 	s->plain = c;
 	tls_conn_twin(s);

@@ -63,6 +63,7 @@ static void test_inside_client(void)
 	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT && span(0)->connect_ns == 6 * FEED_US,
 	   "a client's exchange tells how long connecting took");
 	ok(span(0)->handshake_ns == 3 * FEED_US, "and the handshake");
+	is_u64(span(0)->conn, 77, "it is called by its socket");
 	is_str(f.span[0].peer, "upstream", "and who is at the other end of its socket");
 	feed_end(&f);
 }
