@@ -135,7 +135,7 @@ static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 	return a->batch;
 }
 
-static void ring_want(struct source *s, const struct zc_policy *w)
+static void ring_policy(struct source *s, const struct zc_policy *w)
 {
 	struct attach *a = (struct attach *)s;
 	struct zc_policy *slot = &a->probes.policies[ZC_POLICY_SLOT(w->conn)];
@@ -168,7 +168,7 @@ static void ring_free(struct source *s)
 
 static const struct source_ops ring_ops = {
 	.poll = ring_poll,
-	.want = ring_want,
+	.want = ring_policy,
 	.stats = ring_stats,
 	.error = ring_error,
 	.free = ring_free,

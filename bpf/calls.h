@@ -12,7 +12,7 @@
 #define ZC_BPF_CALLS_H
 
 #include "bpf/emit.h"
-#include "bpf/random.h"
+#include "bpf/client_random.h"
 #include "bpf/tls.h"
 
 struct zc_call_key {
@@ -69,7 +69,7 @@ struct zc_stream {
 	__u32 begun; /* writes */
 	__u8 refused; /* that socket is not traced */
 	__u8 fresh;
-	__u8 told; /* user space knows of it */
+	__u8 reported; /* user space knows of it */
 	__u8 memory; /* its socket is known by the handshake's random: calls use none inside */
 	__u8 pad[4];
 };
@@ -82,7 +82,7 @@ struct {
 } zc_streams SEC(".maps");
 
 /* What a thread did last with sockets that speak TLS, outside of any call. */
-struct zc_near {
+struct zc_recent_io {
 	__u64 sock; /* read; 0: nothing since the last change of mind */
 	__u64 time; /* when the first of it had arrived */
 	__u64 by;   /* the stream whose call came first after the read */
@@ -104,8 +104,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u64); /* pid_tgid */
-	__type(value, struct zc_near);
-} zc_nears SEC(".maps");
+	__type(value, struct zc_recent_io);
+} zc_recent_ios SEC(".maps");
 
 /* tgid -> where a thread's goroutine stands, relative to its fs base; present for Go only. */
 struct {
@@ -178,19 +178,19 @@ static __always_inline void arrival_note(struct zc_sock *s, __u32 seq, __u32 len
 }
 
 /* What this thread did last, made if need be. */
-static __always_inline struct zc_near *near_get(__u64 pid_tgid)
+static __always_inline struct zc_recent_io *recent_io_get(__u64 pid_tgid)
 {
-	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid), new = {};
+	struct zc_recent_io *n = bpf_map_lookup_elem(&zc_recent_ios, &pid_tgid), new = {};
 
 	if (n)
 		return n;
-	bpf_map_update_elem(&zc_nears, &pid_tgid, &new, BPF_ANY);
-	return bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+	bpf_map_update_elem(&zc_recent_ios, &pid_tgid, &new, BPF_ANY);
+	return bpf_map_lookup_elem(&zc_recent_ios, &pid_tgid);
 }
 
 #define ALONE_NS 50000000ull
 
-static __always_inline void near_used(struct zc_near *n, __u64 sock)
+static __always_inline void recent_io_used(struct zc_recent_io *n, __u64 sock)
 {
 	__u64 now = bpf_ktime_get_ns();
 
@@ -201,19 +201,19 @@ static __always_inline void near_used(struct zc_near *n, __u64 sock)
 	n->last_time = now;
 }
 
-static __always_inline __u16 near_flags(const struct zc_near *n, __u8 fresh)
+static __always_inline __u16 recent_io_flags(const struct zc_recent_io *n, __u8 fresh)
 {
 	return (fresh ? ZC_PLAIN_FRESH : 0) |
 	       (n->last_time - n->other_time > ALONE_NS ? ZC_PLAIN_ALONE : 0);
 }
 
-static __always_inline void near_read(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len)
+static __always_inline void recent_io_read(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len)
 {
-	struct zc_near *n = near_get(pid_tgid);
+	struct zc_recent_io *n = recent_io_get(pid_tgid);
 
 	if (!n)
 		return;
-	near_used(n, s->conn);
+	recent_io_used(n, s->conn);
 	if (n->sock == s->conn && !n->by) {
 		n->len += len;
 		return;
@@ -230,17 +230,17 @@ static __always_inline void near_read(struct zc_sock *s, __u64 pid_tgid, __u32 s
 	n->fresh = s->hooked;
 }
 
-static __always_inline void emit_tie(__u64 id, const struct zc_near *n, __u64 sock, __u8 fresh,
+static __always_inline void emit_bind(__u64 id, const struct zc_recent_io *n, __u64 sock, __u8 fresh,
 				     __u32 plain, __u32 wire, __u8 dir, __u64 pid_tgid)
 {
-	struct zc_ev_tie *t = bpf_ringbuf_reserve(&zc_ring, sizeof(*t), 0);
+	struct zc_ev_bind *t = bpf_ringbuf_reserve(&zc_ring, sizeof(*t), 0);
 
 	if (!t) {
 		count_lost(0);
 		return;
 	}
-	fill_head(&t->ev, ZC_EV_TIE, sizeof(*t), id);
-	t->ev.flags = near_flags(n, fresh);
+	fill_head(&t->ev, ZC_EV_BIND, sizeof(*t), id);
+	t->ev.flags = recent_io_flags(n, fresh);
 	t->sock = sock;
 	t->pid = (__u32)(pid_tgid >> 32);
 	t->tid = (__u32)pid_tgid;
@@ -252,16 +252,16 @@ static __always_inline void emit_tie(__u64 id, const struct zc_near *n, __u64 so
 	bpf_ringbuf_submit(t, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void near_wrote(struct zc_sock *s, __u64 pid_tgid, __u32 len)
+static __always_inline void recent_io_wrote(struct zc_sock *s, __u64 pid_tgid, __u32 len)
 {
-	struct zc_near *n = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+	struct zc_recent_io *n = bpf_map_lookup_elem(&zc_recent_ios, &pid_tgid);
 	struct zc_stream_key key = {.tgid = (__u32)(pid_tgid >> 32)};
 	struct zc_stream *stream;
 	int same;
 
 	if (!n)
 		return;
-	near_used(n, s->conn);
+	recent_io_used(n, s->conn);
 	if (!n->wrote) {
 		n->wrote_mixed = 0;
 		return;
@@ -275,7 +275,7 @@ static __always_inline void near_wrote(struct zc_sock *s, __u64 pid_tgid, __u32 
 		stream->fresh = s->hooked;
 		stream->memory = 1;
 	} else if (same == FITS_UNKNOWN && !n->wrote_mixed) {
-		emit_tie(n->wrote_id, n, s->conn, s->hooked, n->plain, len, ZC_TX, pid_tgid);
+		emit_bind(n->wrote_id, n, s->conn, s->hooked, n->plain, len, ZC_TX, pid_tgid);
 	}
 	n->wrote = 0;
 	n->wrote_mixed = 0;
@@ -288,7 +288,7 @@ static __always_inline void note_hooked(struct zc_sock *s)
 	if (s->tls_used)
 		return;
 	s->tls_used = 1;
-	s->hooked = !s->late && !s->bytes[s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX];
+	s->hooked = !s->preexisting && !s->bytes[s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX];
 }
 
 /* When the last octets left, if that was since then; those of now may have to wait. */
@@ -313,9 +313,9 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 		if (s->tls != ZC_SOCK_TLS)
 			return 0;
 		if (dir == ZC_RX)
-			near_read(s, pid_tgid, seq - len, len);
+			recent_io_read(s, pid_tgid, seq - len, len);
 		else
-			near_wrote(s, pid_tgid, len);
+			recent_io_wrote(s, pid_tgid, len);
 		return 0;
 	}
 	if (c->sock && c->sock != s->conn)
@@ -362,10 +362,10 @@ static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *
 		return;
 	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66) {
 		s->tls = ZC_SOCK_TLS;
-		s->tls_first = !s->late && b[0] == 22 && !s->bytes[ZC_RX] && !s->bytes[ZC_TX];
+		s->tls_first = !s->preexisting && b[0] == 22 && !s->bytes[ZC_RX] && !s->bytes[ZC_TX];
 		note_random(skb, s, off);
 	}
-	else if (!s->late && ++s->looked >= 8) /* we may have joined within a long record */
+	else if (!s->preexisting && ++s->looked >= 8) /* we may have joined within a long record */
 		s->tls = ZC_SOCK_CLEAR;
 }
 

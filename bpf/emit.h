@@ -45,7 +45,7 @@ static __always_inline struct zc_ev_open *open_begin(struct zc_sock *s)
 		return 0;
 	}
 	fill_head(&o->ev, ZC_EV_OPEN, sizeof(*o), s->conn);
-	o->ev.flags = (s->late ? ZC_OPEN_LATE : 0) | (s->has_seq ? ZC_OPEN_SEQ : 0);
+	o->ev.flags = (s->preexisting ? ZC_OPEN_PREEXISTING : 0) | (s->has_seq ? ZC_OPEN_SEQ : 0);
 	o->lport = s->lport;
 	o->rport = s->rport;
 	o->role = s->role;

@@ -42,7 +42,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_LOST 9
 #define ZC_EV_NAMES 10
 #define ZC_EV_PLAIN 11
-#define ZC_EV_TIE 12
+#define ZC_EV_BIND 12
 #define ZC_EV_FAULT 13
 #define ZC_EV_PEER 14
 
@@ -91,7 +91,7 @@ ZC_ASSERT_SIZE(struct zc_ev_segment, 56);
 #define ZC_ROLE_SERVER 1 /* opened passively, or its local port is listened on */
 #define ZC_ROLE_CLIENT 2
 
-#define ZC_OPEN_LATE 0x1 /* flags: existed before the probes */
+#define ZC_OPEN_PREEXISTING 0x1 /* flags: existed before the probes */
 #define ZC_OPEN_SEQ 0x2	 /* flags: seq[] is valid: observation began with the first octet */
 
 struct zc_ev_open {
@@ -277,7 +277,7 @@ ZC_ASSERT_SIZE(struct zc_ev_plain, 104);
  * thread's next write to a socket that speaks TLS was this one, of wire_len octets; plain_len 0:
  * there was a call for the handshake.
  */
-struct zc_ev_tie {
+struct zc_ev_bind {
 	struct zc_ev ev; /* flags: ZC_PLAIN_FRESH, _ALONE; conn: the stream */
 	__u64 sock;
 	__u32 pid;
@@ -288,7 +288,7 @@ struct zc_ev_tie {
 	__u8 lib;
 	__u8 pad[6];
 };
-ZC_ASSERT_SIZE(struct zc_ev_tie, 56);
+ZC_ASSERT_SIZE(struct zc_ev_bind, 56);
 
 /* FAULT: the library reported an error inside a call on this stream, by its own numbers. */
 struct zc_ev_fault {
@@ -313,7 +313,7 @@ ZC_ASSERT_SIZE(struct zc_ev_fault, 48);
 /* Cookies and ids both count from 1: they begin at opposite ends. */
 #define ZC_POLICY_SLOT(conn)                                                                       \
 	((__u32)((conn) & ZC_TLS_STREAM ? ~(conn) : (conn)) & (ZC_POLICY_SLOTS - 1))
-#define ZC_WANT_ALL 0xffffffffu
+#define ZC_POLICY_ALL 0xffffffffu
 
 struct zc_policy {
 	__u64 conn;
@@ -325,6 +325,6 @@ struct zc_policy {
 	__u32 frames; /* bit 0: ZC_RX, bit 1: ZC_TX; of a TLS stream, bit 2: its socket is known */
 };
 ZC_ASSERT_SIZE(struct zc_policy, 32);
-#define ZC_POLICY_TIED 0x4u
+#define ZC_POLICY_BOUND 0x4u
 
 #endif

@@ -55,7 +55,7 @@ static __always_inline void peer_dials(struct __sk_buff *skb, struct zc_sock *s)
 	struct zc_syn key;
 	struct seg g;
 
-	s->dialled = 1;
+	s->syn_sent = 1;
 	if (seg_parse(skb, &g) || (g.flags & (ZC_TCP_SYN | ZC_TCP_ACK)) != ZC_TCP_SYN)
 		return;
 	key.seq = g.seq;

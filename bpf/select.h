@@ -39,7 +39,7 @@ struct zc_sock {
 	__u32 tid;
 	__u8 announced; /* OPEN got through */
 	__u8 role;
-	__u8 late;
+	__u8 preexisting;
 	__u8 listener;
 	__u16 lport;
 	__u16 rport;
@@ -58,7 +58,7 @@ struct zc_sock {
 	__u32 unprobed; /* a process without ZC_TASK_TLS, when there were so many: */
 	__u32 unprobed_marks;
 	__u8 tls_first; /* its first octets were a handshake's */
-	__u8 dialled;  /* a segment has left it; of interest if it connected */
+	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
 	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */

@@ -42,7 +42,7 @@ static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bp
 	s->lport = (__u16)sk->src_port;
 	s->rport = bpf_ntohs(sk->dst_port);
 	s->role = listeners_on(s->lport) ? ZC_ROLE_SERVER : ZC_ROLE_UNKNOWN;
-	s->late = 1;
+	s->preexisting = 1;
 	s->generation = 0; /* a process may still make it interesting */
 	s->verdict = judge_by_port(s);
 	return s;
@@ -70,7 +70,7 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
 	if (!s)
 		s = skb_sock(skb, sk);
-	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->dialled)
+	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->syn_sent)
 		peer_dials(skb, s);
 	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)) || seg_parse(skb, &g))
 		return 1;
@@ -124,7 +124,7 @@ static __always_inline struct zc_sock *take_up(struct sock *sk)
 	sock_reset(s, bpf_get_socket_cookie(sk));
 	fill_sock(s, sk);
 	s->role = listeners_on(s->lport) ? ZC_ROLE_SERVER : ZC_ROLE_UNKNOWN;
-	s->late = 1;
+	s->preexisting = 1;
 	return s;
 }
 

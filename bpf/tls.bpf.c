@@ -34,11 +34,11 @@ static __always_inline struct zc_stream *stream_get(__u32 tgid, __u64 addr)
 	return bpf_map_lookup_elem(&zc_streams, &key);
 }
 
-static __always_inline void stream_close(struct zc_stream *s)
+static __always_inline void reasm_close(struct zc_stream *s)
 {
-	if (!s->told)
+	if (!s->reported)
 		return;
-	s->told = 0;
+	s->reported = 0;
 	if (!close_send(s->id, 0, s->bytes, s->skipped, s->lost))
 		count_lost(0);
 }
@@ -48,7 +48,7 @@ static __always_inline void stream_renew(struct zc_stream *s)
 {
 	struct zc_shared *sh = shared();
 
-	stream_close(s);
+	reasm_close(s);
 	__builtin_memset(s, 0, sizeof(*s));
 	if (sh)
 		s->id = ZC_TLS_STREAM | (__sync_fetch_and_add(&sh->streams, 1) + 1);
@@ -202,9 +202,9 @@ static __always_inline void stream_send(struct zc_stream *s, const struct parts 
 		s->skipped[dir] += n;
 		return;
 	}
-	if (!n && !s->told)
+	if (!n && !s->reported)
 		return;
-	s->told = 1;
+	s->reported = 1;
 	bpf_loop(PLAIN_PARTS, part_send, &t, 0);
 	if (t.p.failed) {
 		__sync_fetch_and_add(&s->lost, 1);
@@ -217,74 +217,74 @@ static __always_inline void stream_send(struct zc_stream *s, const struct parts 
 /* ---- where no socket was used inside */
 
 /* The thread has read for this stream, which is known by the handshake. */
-static __always_inline void near_fact(struct parts *t, struct zc_stream *s, const struct zc_near *near)
+static __always_inline void recent_io_fact(struct parts *t, struct zc_stream *s, const struct zc_recent_io *recent)
 {
 	if (!s->sock) {
-		s->sock = near->sock;
-		s->refused = near->refused;
-		s->fresh = near->fresh;
+		s->sock = recent->sock;
+		s->refused = recent->refused;
+		s->fresh = recent->fresh;
 		s->memory = 1;
 	}
-	if (near->sock == s->sock) {
-		t->p.wire_time = near->time;
-		t->p.wire_len = near->len;
-		t->p.wire_seq = near->seq;
+	if (recent->sock == s->sock) {
+		t->p.wire_time = recent->time;
+		t->p.wire_len = recent->len;
+		t->p.wire_seq = recent->seq;
 	}
 }
 
-static __always_inline void near_reading(struct parts *t, __u64 pid_tgid, __u64 addr,
+static __always_inline void recent_io_reading(struct parts *t, __u64 pid_tgid, __u64 addr,
 					 struct zc_stream *s, __u32 n)
 {
-	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+	struct zc_recent_io *recent = bpf_map_lookup_elem(&zc_recent_ios, &pid_tgid);
 	const struct zc_policy *policy;
 	int same, mine, again;
 
-	if (!near || !near->sock)
+	if (!recent || !recent->sock)
 		return;
-	mine = !near->by || near->by == addr;
-	again = near->by == addr;
-	if (!near->by)
-		near->by = addr;
-	near->lib = t->p.lib;
-	same = s->sock ? (near->sock == s->sock ? FITS : FITS_NOT) :
-			 random_fits((__u32)(pid_tgid >> 32), t->p.lib, addr, near->random);
+	mine = !recent->by || recent->by == addr;
+	again = recent->by == addr;
+	if (!recent->by)
+		recent->by = addr;
+	recent->lib = t->p.lib;
+	same = s->sock ? (recent->sock == s->sock ? FITS : FITS_NOT) :
+			 random_fits((__u32)(pid_tgid >> 32), t->p.lib, addr, recent->random);
 	if (same == FITS)
-		near_fact(t, s, near);
-	if (same != FITS_UNKNOWN || !mine || near->mixed)
+		recent_io_fact(t, s, recent);
+	if (same != FITS_UNKNOWN || !mine || recent->mixed)
 		return; /* known by now, or known better, or somebody else has used it */
 	if (n) {
-		t->p.sock = near->sock;
-		t->p.wire_time = near->time;
-		t->p.wire_len = near->len;
-		t->p.flags = ZC_PLAIN_BEFORE | near_flags(near, near->fresh);
+		t->p.sock = recent->sock;
+		t->p.wire_time = recent->time;
+		t->p.wire_len = recent->len;
+		t->p.flags = ZC_PLAIN_BEFORE | recent_io_flags(recent, recent->fresh);
 		return;
 	}
 	policy = policy_of(s->id);
-	if (!again && (!policy || !(policy->frames & ZC_POLICY_TIED)))
-		emit_tie(s->id, near, near->sock, near->fresh, 0, near->len, ZC_RX, pid_tgid);
+	if (!again && (!policy || !(policy->frames & ZC_POLICY_BOUND)))
+		emit_bind(s->id, recent, recent->sock, recent->fresh, 0, recent->len, ZC_RX, pid_tgid);
 }
 
-static __always_inline void near_writing(__u64 pid_tgid, const struct zc_stream *s, __u64 addr,
+static __always_inline void recent_io_writing(__u64 pid_tgid, const struct zc_stream *s, __u64 addr,
 					 __u32 n, __u8 lib)
 {
-	struct zc_near *near = bpf_map_lookup_elem(&zc_nears, &pid_tgid);
+	struct zc_recent_io *recent = bpf_map_lookup_elem(&zc_recent_ios, &pid_tgid);
 	const struct zc_policy *policy = policy_of(s->id);
 
-	if (s->sock || (policy && policy->frames & ZC_POLICY_TIED)) {
-		if (near)
-			near->wrote_mixed = 1; /* another's write is no evidence of the next send */
+	if (s->sock || (policy && policy->frames & ZC_POLICY_BOUND)) {
+		if (recent)
+			recent->wrote_mixed = 1; /* another's write is no evidence of the next send */
 		return;
 	}
-	if (!near)
-		near = near_get(pid_tgid);
-	if (!near)
+	if (!recent)
+		recent = recent_io_get(pid_tgid);
+	if (!recent)
 		return;
-	if (near->wrote && near->wrote != addr)
-		near->wrote_mixed = 1;
-	near->wrote = addr;
-	near->wrote_id = s->id;
-	near->plain += n;
-	near->lib = lib;
+	if (recent->wrote && recent->wrote != addr)
+		recent->wrote_mixed = 1;
+	recent->wrote = addr;
+	recent->wrote_id = s->id;
+	recent->plain += n;
+	recent->lib = lib;
 }
 
 /* ---- calls */
@@ -336,16 +336,16 @@ static __always_inline void call_socket(struct zc_stream *s, const struct zc_cal
 }
 
 /* A goroutine is not a thread: what that did before is no evidence. */
-static __always_inline void call_near(struct parts *t, struct zc_stream *s, const struct zc_call *c,
+static __always_inline void call_recent_io(struct parts *t, struct zc_stream *s, const struct zc_call *c,
 				      __u64 pid_tgid, __u32 n)
 {
 	if (c->lib == ZC_TLS_GO || (s->sock && !s->memory))
 		return;
 	if (t->p.dir == ZC_RX)
-		near_reading(t, pid_tgid, c->stream, s, n);
+		recent_io_reading(t, pid_tgid, c->stream, s, n);
 	/* a handshake has something to say even if nothing was to be written */
 	if (t->p.dir == ZC_TX ? n != 0 : !n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX])
-		near_writing(pid_tgid, s, c->stream, n, c->lib);
+		recent_io_writing(pid_tgid, s, c->stream, n, c->lib);
 }
 
 static __always_inline void call_fill(struct plain *p, const struct zc_stream *s,
@@ -374,13 +374,13 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 		return;
 	call_socket(s, c);
 	call_fill(&t.p, s, c, pid_tgid);
-	call_near(&t, s, c, pid_tgid, n);
+	call_recent_io(&t, s, c, pid_tgid, n);
 	if (s->sock) { /* without c->sock, this may be what was left of an earlier read */
 		t.p.sock = s->sock;
 		t.p.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
 	}
 	if (s->refused) {
-		stream_close(s);
+		reasm_close(s);
 		s->pos[t.p.dir & 1] += n;
 	} else if (n || (t.p.writes && t.p.dir == ZC_TX)) {
 		stream_send(s, &t, n); /* a write that failed is told for its number */
@@ -411,7 +411,7 @@ static __always_inline int stream_free(__u32 tgid, __u64 addr)
 
 	if (!s)
 		return 0;
-	stream_close(s);
+	reasm_close(s);
 	bpf_map_delete_elem(&zc_streams, &key);
 	return 0;
 }
@@ -436,7 +436,7 @@ static __always_inline void on_fault(struct zc_call *c, __u64 pid_tgid, __u32 re
 	f->lib = c->lib;
 	__builtin_memset(f->pad, 0, sizeof(f->pad));
 	bpf_ringbuf_submit(f, BPF_RB_NO_WAKEUP);
-	s->told = 1;
+	s->reported = 1;
 }
 
 #define ERR_LIB_SSL_3 20 /* OpenSSL, all versions */
@@ -546,7 +546,7 @@ static __always_inline int go_closed(__u32 tgid, __u64 addr)
 	if (!s || s->closed)
 		return 0;
 	s->closed = bpf_ktime_get_ns();
-	stream_close(s);
+	reasm_close(s);
 	return 0;
 }
 

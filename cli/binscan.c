@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/tls_library.h"
+
 #define BUCKETS 1024u
 
 struct node {
@@ -18,17 +20,6 @@ struct binscan {
 	size_t ngiven;
 	struct node *bucket[BUCKETS];
 };
-
-const char *tls_library_name(int lib)
-{
-	static const char *const names[] = {
-		[ZC_TLS_OPENSSL] = "openssl", [ZC_TLS_BORINGSSL] = "boringssl",
-		[ZC_TLS_GNUTLS] = "gnutls",   [ZC_TLS_GO] = "go",
-	};
-
-	return lib > 0 && lib < (int)(sizeof(names) / sizeof(names[0])) && names[lib] ? names[lib] :
-										   "unknown";
-}
 
 char *tls_title(int lib, const char *version, char *buf)
 {

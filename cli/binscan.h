@@ -26,9 +26,6 @@ void binscan__free(struct binscan *s); /* NULL is allowed */
 /* NULL: out of memory. Lives as long as s does. */
 const struct binary *binscan__file(struct binscan *s, pid_t pid, const struct maps_file *f);
 
-/* "openssl", as in the `tls` of spans. */
-const char *tls_library_name(int lib);
-
 #define TLS_TITLE_MAX 80
 
 /* "openssl 3.0.19", "go1.26.8"; version may be "". Returns buf, which has TLS_TITLE_MAX octets. */

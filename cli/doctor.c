@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "attach/hostcheck.h"
-#include "cli/live.h"
+#include "cli/input.h"
 #include "cli/targets.h"
 #include "core/packets.h"
 #include "sinks/json_writer.h"
@@ -203,7 +203,7 @@ static int find_processes(struct doctor *d, char *err, size_t errlen)
 	size_t ngiven;
 	int status = 0;
 
-	d->attach = origin_selectors(d->o, &status, err, errlen);
+	d->attach = input_selectors(d->o, &status, err, errlen);
 	if (!d->attach)
 		return status;
 	given = attach__tls_symbols(d->attach, &ngiven);

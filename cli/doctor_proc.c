@@ -8,6 +8,7 @@
 #include "cli/blind.h"
 #include "cli/doctor.h"
 #include "sinks/json_writer.h"
+#include "core/tls_library.h"
 
 #define LABEL_WIDTH 13
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/filter_field.h"
-#include "parsers/tls_names.h"
+#include "parsers/tls/tls_names.h"
 
 /* How a value is kept in the span. */
 enum access {

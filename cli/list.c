@@ -8,10 +8,11 @@
 #include "cli/blind.h"
 #include "cli/guess.h"
 #include "cli/inventory.h"
-#include "cli/live.h"
+#include "cli/input.h"
 #include "cli/report.h"
 #include "cli/targets.h"
 #include "sinks/json_writer.h"
+#include "core/tls_library.h"
 
 #define COLUMNS 7
 #define COLUMN_MAX 300
@@ -296,7 +297,7 @@ static int look(struct list *l, char *err, size_t errlen)
 	size_t ngiven;
 	int status = 0;
 
-	l->attach = origin_selectors(l->o, &status, err, errlen);
+	l->attach = input_selectors(l->o, &status, err, errlen);
 	if (!l->attach)
 		return status;
 	given = attach__tls_symbols(l->attach, &ngiven);

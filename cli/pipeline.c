@@ -15,7 +15,7 @@
 
 #define TICK_NS 20000000u
 
-void complain(const char *fmt, ...)
+void log_line(const char *fmt, ...)
 {
 	char line[1024];
 	va_list ap;
@@ -42,7 +42,7 @@ static int selected(const struct session *s, const struct span *span)
 {
 	const struct options *o = s->opt;
 
-	if (s->origin.attach)
+	if (s->input.attach)
 		return 1;
 	if (o->nports && span->has_addr && !has_port(o, span))
 		return 0;
@@ -90,7 +90,7 @@ static void on_note(void *session, const struct note *n)
 	struct session *s = session;
 
 	if (!s->opt->quiet)
-		complain("note: %s", n->text);
+		log_line("note: %s", n->text);
 	if (s->tui)
 		tui__note(s->tui, n);
 	if (s->sink && s->sink->ops->note)
@@ -108,7 +108,7 @@ static uint64_t wall_clock(void)
 /* The wall clock of the source: of a file, that of its last event. */
 static uint64_t source_time(const struct session *s)
 {
-	const struct source *src = s->origin.source;
+	const struct source *src = s->input.source;
 
 	if (!src || src->live)
 		return wall_clock();
@@ -122,12 +122,12 @@ void pipeline_note(void *session, const char *name, const char *text)
 	on_note(session, &n);
 }
 
-static void on_want(void *session, const struct zc_policy *w)
+static void on_policy(void *session, const struct zc_policy *w)
 {
 	struct session *s = session;
 
-	if (s->origin.source->ops->want)
-		s->origin.source->ops->want(s->origin.source, w);
+	if (s->input.source->ops->want)
+		s->input.source->ops->want(s->input.source, w);
 }
 
 static void process_names(void *session, uint32_t pid, struct process_names *out)
@@ -161,7 +161,7 @@ static int prepare_routes(struct session *s)
 
 		if (!code)
 			continue;
-		complain("route '%.128s': %s", s->opt->routes.v[i],
+		log_line("route '%.128s': %s", s->opt->routes.v[i],
 			 code == -EINVAL ? err.message : strerror(-code));
 		return code == -EINVAL ? EXIT_BAD_USAGE : EXIT_FAILED;
 	}
@@ -238,13 +238,13 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 {
 	char description[320];
 	struct recorder_options ro = {
-		.wall_offset = s->origin.source->wall_offset,
-		.start = s->origin.source->start,
+		.wall_offset = s->input.source->wall_offset,
+		.start = s->input.source->start,
 		.description = description,
 	};
 
 	snprintf(description, sizeof(description), "zctrace %s %s", s->opt->read ? "from" : "of",
-		 s->origin.what);
+		 s->input.what);
 	if (!s->opt->no_redact) {
 		s->mask = mask__new();
 		if (!s->mask) {
@@ -255,7 +255,7 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 		ro.ctx = s->mask;
 	}
 	s->recorder = recorder__new(path, &ro, err, errlen);
-	s->recorder_told = 0;
+	s->recorder_reported = 0;
 	if (s->recorder)
 		return 0;
 	mask__free(s->mask);
@@ -269,10 +269,10 @@ static int make_engine(struct session *s)
 		.body_bytes = s->opt->body,
 		.keep_fields = s->opt->headers.n > 0,
 		.redact = !s->opt->no_redact,
-		.wall_offset = s->origin.source->wall_offset,
+		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
-		.on_want = on_want,
+		.on_policy = on_policy,
 		.process_names = process_names,
 		.route = route_of,
 		.ctx = s,
@@ -291,7 +291,7 @@ int pipeline_start(struct session *s)
 		return status;
 	if (!pipeline_record(s, s->opt->write, err, sizeof(err)))
 		return 0;
-	complain("%s", err);
+	log_line("%s", err);
 	return EXIT_FAILED;
 }
 
@@ -316,7 +316,7 @@ int pipeline_restart(struct session *s)
 static void tick_sink(struct session *s, uint64_t now)
 {
 	if (s->sink && s->sink->ops->tick)
-		s->sink->ops->tick(s->sink, now + (uint64_t)s->origin.source->wall_offset);
+		s->sink->ops->tick(s->sink, now + (uint64_t)s->input.source->wall_offset);
 }
 
 void pipeline_event(void *session, const struct zc_ev *ev)
@@ -336,7 +336,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		s->first_event = ev->time;
 	if (ev->time > s->last_event)
 		s->last_event = ev->time;
-	if (!s->origin.source->live && s->last_event >= s->next_tick) {
+	if (!s->input.source->live && s->last_event >= s->next_tick) {
 		s->next_tick = s->last_event + TICK_NS;
 		tick_sink(s, s->last_event);
 	}
@@ -348,17 +348,17 @@ void pipeline_tick(struct session *s, uint64_t now)
 	engine__tick(s->engine, now);
 	if (s->recorder)
 		recorder__tick(s->recorder, now);
-	if (s->origin.source->live)
+	if (s->input.source->live)
 		tick_sink(s, now);
-	if (s->recorder && !s->recorder_told && recorder__error(s->recorder)) {
-		s->recorder_told = 1;
-		complain("%s", recorder__error(s->recorder));
+	if (s->recorder && !s->recorder_reported && recorder__error(s->recorder)) {
+		s->recorder_reported = 1;
+		log_line("%s", recorder__error(s->recorder));
 	}
 	if (routes__overflowed(s->routes))
 		pipeline_note(s, "routes-limit",
 			      "too many different routes; from now on new ones are counted as /**");
 	out_flush(&s->out);
-	if (s->origin.source->live)
+	if (s->input.source->live)
 		out_check(&s->out);
 }
 
@@ -382,7 +382,7 @@ static void report(struct session *s)
 	out_flush(&s->out);
 	if (s->opt->quiet)
 		return;
-	complain("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
+	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
 		 "%llu bytes not understood",
 		 (unsigned long long)t.spans, (unsigned long long)t.events,
 		 (unsigned long long)t.lost_events, (unsigned long long)t.uncaptured_bytes,
@@ -395,13 +395,13 @@ int pipeline_finish(struct session *s)
 
 	engine__finish(s->engine);
 	if (s->recorder && recorder__finish(s->recorder)) {
-		if (!s->recorder_told)
-			complain("%s", recorder__error(s->recorder));
+		if (!s->recorder_reported)
+			log_line("%s", recorder__error(s->recorder));
 		status = EXIT_FAILED;
 	}
 	report(s);
 	if (s->out.error && s->out.error != EPIPE) {
-		complain("standard output: %s", s->out.error == ETIMEDOUT ?
+		log_line("standard output: %s", s->out.error == ETIMEDOUT ?
 			 "nobody reads it; the rest was dropped" : strerror(s->out.error));
 		status = EXIT_FAILED;
 	}

@@ -29,13 +29,13 @@ static int check_descriptors(const struct options *o)
 	if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
 		return EXIT_FAILED;
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
-		complain("standard output is closed");
+		log_line("standard output is closed");
 		return EXIT_FAILED;
 	}
 	if (fcntl(STDERR_FILENO, F_GETFD) < 0 && open("/dev/null", O_WRONLY) < 0)
 		return EXIT_FAILED;
 	if (o->write && !strcmp(o->write, "-") && isatty(STDOUT_FILENO)) {
-		complain("-w -: standard output is a terminal, which a recording would confuse");
+		log_line("-w -: standard output is a terminal, which a recording would confuse");
 		return EXIT_BAD_USAGE;
 	}
 	return 0;
@@ -50,7 +50,7 @@ static int start_command(struct session *s)
 	s->command = command__start(s->opt->command);
 	if (s->command)
 		return 0;
-	complain("cannot start a process: %s", strerror(errno));
+	log_line("cannot start a process: %s", strerror(errno));
 	return EXIT_FAILED;
 }
 
@@ -63,7 +63,7 @@ static int begin(struct session *s)
 		return status;
 	s->signals = signals_open();
 	if (s->signals < 0) {
-		complain("signals: %s", strerror(-s->signals));
+		log_line("signals: %s", strerror(-s->signals));
 		return EXIT_FAILED;
 	}
 	status = pipeline_prepare(s);
@@ -71,10 +71,10 @@ static int begin(struct session *s)
 		status = start_command(s);
 	if (status)
 		return status;
-	status = origin_open(&s->origin, s->opt, s->command ? command__pid(s->command) : 0,
+	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0,
 			     pipeline_note, s, err, sizeof(err));
 	if (status) {
-		complain("%s", err);
+		log_line("%s", err);
 		return status;
 	}
 	if (s->tui)
@@ -83,8 +83,8 @@ static int begin(struct session *s)
 		status = pipeline_start(s);
 	if (status)
 		return status;
-	if (s->origin.backend && !s->opt->quiet)
-		complain("tracing %s (backend %s)", s->origin.what, s->origin.backend);
+	if (s->input.backend && !s->opt->quiet)
+		log_line("tracing %s (backend %s)", s->input.what, s->input.backend);
 	if (s->command)
 		command__go(s->command);
 	return s->tui ? top_open(s) : 0;
@@ -103,7 +103,7 @@ static int command_over(struct session *s)
 	/* asked for by itself, what it left running counts, too */
 	if (o->nports || o->all || o->comms.n || o->exes.n || o->cgroups.n || o->containers.n)
 		return 1;
-	return !attach__alive(s->origin.attach);
+	return !attach__alive(s->input.attach);
 }
 
 /*
@@ -112,7 +112,7 @@ static int command_over(struct session *s)
  */
 static int all_over(struct session *s)
 {
-	if (!s->over_since && (command_over(s) || (s->origin.attach && !attach__alive(s->origin.attach))))
+	if (!s->over_since && (command_over(s) || (s->input.attach && !attach__alive(s->input.attach))))
 		s->over_since = monotonic();
 	return s->over_since && monotonic() - s->over_since >= AFTERMATH_NS;
 }
@@ -125,7 +125,7 @@ static uint64_t time_now(const struct session *s, int events, uint64_t before)
 {
 	uint64_t now;
 
-	if (!s->origin.source->live || events || !s->origin.attach)
+	if (!s->input.source->live || events || !s->input.attach)
 		now = s->last_event;
 	else
 		now = before;
@@ -136,7 +136,7 @@ static int time_is_up(const struct session *s, uint64_t began)
 {
 	if (!s->opt->duration_ns)
 		return 0;
-	if (s->origin.source->live)
+	if (s->input.source->live)
 		return monotonic() - began >= s->opt->duration_ns;
 	return s->first_event && s->last_event - s->first_event >= s->opt->duration_ns;
 }
@@ -154,7 +154,7 @@ static int signalled(struct session *s)
 /* Takes what came before the end and is still on its way. */
 static int drain(struct session *s)
 {
-	struct source *src = s->origin.source;
+	struct source *src = s->input.source;
 	uint64_t end = monotonic();
 	int n;
 
@@ -163,14 +163,14 @@ static int drain(struct session *s)
 	do
 		n = src->ops->poll(src, pipeline_event, s, 0);
 	while (n > 0 && !s->done && monotonic() - end < DRAIN_NS &&
-	       (!s->origin.attach || s->last_event < end));
+	       (!s->input.attach || s->last_event < end));
 	return n < 0 && n != -EINTR && n != -ENODATA ? EXIT_FAILED : 0;
 }
 
 /* Events until something ends it. 0 or an exit status. */
 static int loop(struct session *s)
 {
-	struct source *src = s->origin.source;
+	struct source *src = s->input.source;
 	uint64_t began = monotonic();
 
 	for (;;) {
@@ -212,15 +212,15 @@ static int wait_for_command(struct session *s, int status)
 
 static int finish(struct session *s, int status)
 {
-	const char *error = s->origin.source->ops->error(s->origin.source);
+	const char *error = s->input.source->ops->error(s->input.source);
 	int failed;
 
 	if (s->tui)
 		tui__close(s->tui);
 	if (status && error)
-		complain("%s", error);
+		log_line("%s", error);
 	failed = pipeline_finish(s);
-	origin_close(&s->origin);
+	input_close(&s->input);
 	status = status ? status : failed;
 	return s->command ? wait_for_command(s, status) : status;
 }
@@ -232,7 +232,7 @@ int session_run(const struct options *o)
 
 	if (!status)
 		status = finish(&s, loop(&s));
-	origin_close(&s.origin);
+	input_close(&s.input);
 	pipeline_free(&s);
 	command__free(s.command);
 	if (s.signals >= 0)

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/filter.h"
 #include "cli/hosts.h"
-#include "cli/live.h"
+#include "cli/input.h"
 #include "cli/mask.h"
 #include "cli/options.h"
 #include "cli/procnames.h"
@@ -21,7 +21,7 @@ struct session {
 	const struct options *opt;
 
 	/* the way of an event, in this order */
-	struct origin origin;
+	struct input input;
 	struct procnames *names;
 	struct hosts *hosts;	   /* NULL: names of peers come from processes only */
 	struct recorder *recorder; /* NULL: not recording */
@@ -37,7 +37,7 @@ struct session {
 	struct command *command; /* NULL: none */
 	int signals;		 /* descriptor, see signals.h */
 	int done;		 /* no more events are taken */
-	int recorder_told;	 /* its error was reported */
+	int recorder_reported;	 /* its error was reported */
 	uint64_t shown;
 	uint64_t first_event, last_event; /* times on the source's clock; 0: none yet */
 	uint64_t over_since; /* monotonic: all that was traced had ended; 0: not yet */
@@ -46,7 +46,7 @@ struct session {
 };
 
 /* "zctrace: …" on standard error. */
-__attribute__((format(printf, 1, 2))) void complain(const char *fmt, ...);
+__attribute__((format(printf, 1, 2))) void log_line(const char *fmt, ...);
 
 /* What only depends on the options: filter, routes, names, sink. 0 or an exit status. */
 int pipeline_prepare(struct session *s);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/live.h"
+#include "cli/input.h"
 
 int targets_wanted(const struct options *o)
 {
@@ -127,7 +127,7 @@ int targets_find(struct targets *t, struct attach *a, const struct options *o,
 	code = attach__selected(a, add_selected, t);
 	if (code) {
 		snprintf(err, errlen, "%s", attach__error(a));
-		return origin_status(code);
+		return input_status(code);
 	}
 	add_ports(t, o, inv);
 	sort_out(t);

@@ -21,7 +21,7 @@ struct targets {
 int targets_wanted(const struct options *o);
 
 /*
- * a has the selectors of o (origin_selectors). 0, or an exit status with one line in err. To be
+ * a has the selectors of o (input_selectors). 0, or an exit status with one line in err. To be
  * released in any case.
  */
 int targets_find(struct targets *t, struct attach *a, const struct options *o,

@@ -16,17 +16,17 @@ static void say_nothing(void *ctx, const char *name, const char *text)
 static struct source *rewind_file(void *session, char *err, size_t errlen)
 {
 	struct session *s = session;
-	struct origin again;
+	struct input again;
 
 	if (!strcmp(s->opt->read, "-")) {
 		snprintf(err, errlen, "standard input cannot be played from the beginning again");
 		return NULL;
 	}
-	if (origin_open(&again, s->opt, 0, say_nothing, NULL, err, errlen))
+	if (input_open(&again, s->opt, 0, say_nothing, NULL, err, errlen))
 		return NULL;
 	if (pipeline_restart(s)) {
 		snprintf(err, errlen, "out of memory");
-		origin_close(&again);
+		input_close(&again);
 		return NULL;
 	}
 	tui__restart(s->tui, s->engine);
@@ -78,10 +78,10 @@ int top_source(struct session *s)
 {
 	if (!s->opt->read)
 		return 0;
-	s->replay = replay__new(s->origin.source, rewind_file, s);
+	s->replay = replay__new(s->input.source, rewind_file, s);
 	if (!s->replay)
 		return EXIT_FAILED;
-	s->origin.source = replay__source(s->replay);
+	s->input.source = replay__source(s->replay);
 	return 0;
 }
 
@@ -89,17 +89,17 @@ int top_open(struct session *s)
 {
 	const struct tui_sources from = {
 		.engine = s->engine,
-		.source = s->origin.source,
+		.source = s->input.source,
 		.replay = s->replay,
-		.target = s->origin.what,
-		.backend = s->origin.backend,
-		.attach = s->origin.attach,
+		.target = s->input.what,
+		.backend = s->input.backend,
+		.attach = s->input.attach,
 		.ctx = s,
 	};
 	char err[200];
 
 	if (!tui__open(s->tui, &from, err, sizeof(err)))
 		return 0;
-	complain("%s", err);
+	log_line("%s", err);
 	return EXIT_UNSUPPORTED;
 }

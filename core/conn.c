@@ -98,11 +98,11 @@ struct conn *conn_add(struct conn_table *t, uint64_t cookie)
 	c->cookie = cookie;
 	list_init(&c->stalled);
 	list_init(&c->closing);
-	list_init(&c->stream.waiting);
+	list_init(&c->session.waiting);
 	list_append(&t->lru, &c->lru);
 	for (int d = 0; d < 2; d++) {
-		stream_init(&c->half[d].stream);
-		c->half[d].cap = ZC_WANT_ALL;
+		reasm_init(&c->half[d].reasm);
+		c->half[d].cap = ZC_POLICY_ALL;
 	}
 	if (t->count >= t->nbuckets)
 		grow(t);
@@ -170,18 +170,18 @@ const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 void half_io_add(struct half *h, const struct zc_ev_io *io)
 {
 	struct io_mark m = {io->ev.time, io->seq, io->pid, io->tid, io->goroutine};
-	struct str kept = stream_kept(&h->stream);
+	struct str kept = reasm_kept(&h->reasm);
 
 	h->io[h->nio++ % CONN_IO_MARKS] = m;
 	if (!kept.p) {
 		h->kept_io_valid = 0;
 		return;
 	}
-	if (h->kept_io_valid && h->kept_io_pos == h->stream.next - kept.n)
+	if (h->kept_io_valid && h->kept_io_pos == h->reasm.next - kept.n)
 		return;
-	if (passes(&m, h->stream.next - kept.n)) {
+	if (passes(&m, h->reasm.next - kept.n)) {
 		h->kept_io = m;
-		h->kept_io_pos = h->stream.next - kept.n;
+		h->kept_io_pos = h->reasm.next - kept.n;
 		h->kept_io_valid = 1;
 	}
 }

@@ -8,8 +8,8 @@
 
 #include "bpf/events.h"
 #include "core/list.h"
-#include "core/stream.h"
-#include "parsers/http1.h"
+#include "core/reasm.h"
+#include "parsers/http1/http1.h"
 
 struct engine;
 struct exchange;
@@ -28,7 +28,7 @@ struct io_mark {
 
 /* One direction of a connection. */
 struct half {
-	struct stream stream;
+	struct reasm reasm;
 	struct http1 parser;
 	struct exchange *x; /* whose message is being parsed */
 	uint64_t msg_pos;   /* where that message started */
@@ -50,27 +50,27 @@ struct half {
 	/* what was last told to the kernel side */
 	uint64_t skip_to;
 	uint32_t cap;
-	uint8_t told_frames;
+	uint8_t reported_frames;
 
 	uint8_t frames; /* HTTP/2: of long DATA frames only the heads are wanted */
 
 	/* octets and segments in which no message was found */
-	uint64_t strange_bytes;
-	uint32_t strange_segs;
+	uint64_t unrecognized_bytes;
+	uint32_t unrecognized_segs;
 };
 
-/* Of a connection that is a TLS stream, see plain.h. */
-struct plain_wait;
+/* Of a connection that is a TLS stream, see tls_stream.h. */
+struct tls_stream_wait;
 
-struct conn_stream {
-	struct list waiting;	  /* in engine.plain_waiting */
-	struct plain_wait *waits; /* read, and to be taken later */
+struct tls_session {
+	struct list waiting;	  /* in engine.tls_stream_waiting */
+	struct tls_stream_wait *waits; /* read, and to be taken later */
 	uint32_t nwaits;
 	uint32_t writes; /* how many have been taken */
 	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
 	uint32_t first_len; /* content of the first of them */
 	uint64_t born;	    /* wall clock: when it came into view */
-	uint64_t sock;	    /* the carrier's cookie, also when that has gone; 0: not known */
+	uint64_t sock;	    /* the socket's cookie, also when that has gone; 0: not known */
 	uint64_t candidate; /* socket that evidence points to */
 	uint64_t wire_time; /* when the last octets that were read from the socket had arrived */
 	uint32_t wire_end;  /* sequence number behind them */
@@ -79,8 +79,8 @@ struct conn_stream {
 	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
 	uint8_t agree, against;
 	uint8_t exact, distinct; /* pieces in which sizes are equal to the octet; their lengths differ */ /* pieces of evidence */
-	uint8_t fact;	    /* its carrier is one */
-	uint8_t hopeless;   /* evidence was wrong */
+	uint8_t fact;	    /* its socket is one */
+	uint8_t binding_refuted;   /* evidence was wrong */
 	uint8_t watched;    /* its handshake was seen from the beginning */
 	uint8_t fresh;	    /* seen from its first octet */
 	uint8_t anchored;
@@ -105,9 +105,9 @@ enum conn_end {
 /* What a protocol does with its connections. */
 struct conn_ops {
 	const char *name; /* for people */
-	/* for struct stream_sink */
+	/* for struct reasm_sink */
 	size_t (*data)(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
-	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum stream_gap why,
+	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
 		    struct str kept);
 	/*
 	 * Direction h is over, at this time. For responses, requests that are still open end with
@@ -136,11 +136,11 @@ struct conn {
 	uint8_t protocol;
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 
-	uint8_t late;	   /* existed before we looked, for all we know */
+	uint8_t preexisting;	   /* existed before we looked, for all we know */
 	uint8_t opened;	   /* OPEN was seen */
 	uint8_t has_addr, role;
 	uint8_t reset, dead, forgotten;
-	uint8_t told;	   /* the kernel side has a policy for it */
+	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
 	uint8_t resp_gap;  /* octets were lost between responses: which comes next is not certain */
@@ -175,9 +175,9 @@ struct conn {
 	struct http2_conn *http2;  /* CONN_HTTP2 */
 	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
 
-	struct conn_stream stream;
-	struct conn *carrier; /* of a stream: the socket's connection; NULL: not known */
-	struct conn *plain;   /* of a socket: its stream */
+	struct tls_session session;
+	struct conn *socket; /* of a stream: the socket's connection; NULL: not known */
+	struct conn *tls_stream;   /* of a socket: its stream */
 };
 
 struct conn_table {

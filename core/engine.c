@@ -3,18 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/await.h"
+#include "core/pending_read.h"
 #include "core/exchange_link.h"
 #include "core/http1_conn.h"
 #include "core/http2_conn.h"
-#include "core/plain.h"
+#include "core/tls_stream.h"
 #include "core/tls_conn.h"
 #include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
 #define POOL_LIMIT (64u << 20)
 #define TICK 20000000ull	   /* ns */
-#define ZOMBIE 20000000ull	   /* ns: events of a connection may follow its CLOSE by this */
+#define LINGER 20000000ull	   /* ns: events of a connection may follow its CLOSE by this */
 #define NOTE_INTERVAL 1000000000ull /* ns between notes about loss */
 #define REMIND 64u		   /* segments captured for nothing before that is said again */
 
@@ -34,9 +34,9 @@ static void end_exchanges(struct conn *c, enum conn_end why)
 	const struct conn_ops *ops = conn_ops_of(c);
 
 	if (why == CONN_DROPPED)
-		await_drop(c);
+		pending_read_drop(c);
 	else
-		await_flush(c, NULL);
+		pending_read_flush(c, NULL);
 	if (ops)
 		ops->end(c, why);
 }
@@ -48,17 +48,17 @@ static void note_conn_lost(struct conn *c)
 	c->lost = 1;
 	if (ops)
 		ops->lost(c);
-	await_lost(c);
+	pending_read_lost(c);
 }
 
-/* ---- struct stream_sink */
+/* ---- struct reasm_sink */
 
-static struct half *half_of(struct stream *s)
+static struct half *half_of(struct reasm *s)
 {
-	return list_entry(s, struct half, stream);
+	return list_entry(s, struct half, reasm);
 }
 
-static size_t sink_data(void *ctx, struct stream *s, const uint8_t *p, size_t n, uint64_t pos)
+static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
 {
 	struct conn *c = ctx;
 	struct half *h = half_of(s);
@@ -68,17 +68,17 @@ static size_t sink_data(void *ctx, struct stream *s, const uint8_t *p, size_t n,
 	if (ops && !h->ended)
 		used = ops->data(c, h, p, n, pos);
 	else if (c->protocol == CONN_UNKNOWN)
-		used = engine_find(c->engine, c, h, p, n, pos);
+		used = protocol_detect(c->engine, c, h, p, n, pos);
 	else if (c->protocol == CONN_OPAQUE)
 		c->engine->stats.skipped_bytes += n;
 	else
 		c->engine->stats.unparsed_bytes += n;
 	if (c->protocol == CONN_OPAQUE)
-		want_nothing(c->engine, c);
+		policy_nothing(c->engine, c);
 	return used;
 }
 
-static void sink_gap(void *ctx, struct stream *s, uint64_t pos, uint64_t n, enum stream_gap why,
+static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum reasm_gap why,
 		     struct str kept)
 {
 	struct conn *c = ctx;
@@ -93,15 +93,15 @@ static void sink_gap(void *ctx, struct stream *s, uint64_t pos, uint64_t n, enum
 		c->engine->stats.skipped_bytes += n;
 		return;
 	}
-	*(h->cap == WANT_GLANCE ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
+	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
 	if (c->protocol == CONN_UNKNOWN)
-		want_strange(c->engine, c, h, n + kept.n);
+		policy_unrecognized(c->engine, c, h, n + kept.n);
 }
 
-static struct stream_sink sink_of(struct engine *e, struct conn *c)
+static struct reasm_sink sink_of(struct engine *e, struct conn *c)
 {
-	return (struct stream_sink){sink_data, sink_gap, c, &e->pool};
+	return (struct reasm_sink){sink_data, sink_gap, c, &e->pool};
 }
 
 /* ---- connections */
@@ -114,24 +114,24 @@ static int first_dir(const struct conn *c)
 
 static void flush_streams(struct engine *e, struct conn *c)
 {
-	struct stream_sink k = sink_of(e, c);
+	struct reasm_sink k = sink_of(e, c);
 	int d;
 
 	if (c->forgotten)
 		return;
-	plain_flush(e, c);
+	tls_stream_flush(e, c);
 	d = first_dir(c);
-	stream_flush(&c->half[d].stream, &k, e->now);
-	stream_flush(&c->half[!d].stream, &k, e->now);
+	reasm_flush(&c->half[d].reasm, &k, e->now);
+	reasm_flush(&c->half[!d].reasm, &k, e->now);
 }
 
 static void destroy_conn(struct engine *e, struct conn *c)
 {
 	exchange_conn_known(e, c);
-	plain_drop(c);
-	plain_forget(c);
+	tls_stream_drop(c);
+	tls_stream_forget(c);
 	for (int d = 0; d < 2; d++)
-		stream_release(&c->half[d].stream, &e->pool);
+		reasm_release(&c->half[d].reasm, &e->pool);
 	tls_conn_free(c);
 	conn_remove(&e->conns, c);
 }
@@ -146,7 +146,7 @@ static void end_half(struct conn *c, int d, uint64_t time)
 }
 
 /* The socket is gone and so is the time for stragglers. */
-static void bury_conn(struct engine *e, struct conn *c)
+static void close_conn(struct engine *e, struct conn *c)
 {
 	int d;
 
@@ -164,11 +164,11 @@ static void evict_conn(struct engine *e, struct conn *c)
 {
 	e->stats.evicted_conns++;
 	if (!list_linked(&c->closing)) {
-		plain_flush(e, c);
+		tls_stream_flush(e, c);
 		end_exchanges(c, CONN_EVICTED);
 		destroy_conn(e, c);
 	} else {
-		bury_conn(e, c);
+		close_conn(e, c);
 	}
 }
 
@@ -183,7 +183,7 @@ static struct conn *new_conn(struct engine *e, uint64_t cookie, uint64_t now)
 		return NULL;
 	c->engine = e;
 	c->used = now;
-	c->late = 1; /* until something shows that it is not */
+	c->preexisting = 1; /* until something shows that it is not */
 	return c;
 }
 
@@ -192,25 +192,25 @@ static void schedule_burial(struct engine *e, struct conn *c, uint64_t time)
 	if (list_linked(&c->closing))
 		return;
 	c->end_time = time;
-	c->expires = e->now + ZOMBIE;
+	c->expires = e->now + LINGER;
 	list_append(&e->closing, &c->closing);
-	plain_carrier_ended(e, c);
+	tls_stream_socket_ended(e, c);
 }
 
 static void run_streams(struct engine *e, struct conn *c)
 {
-	struct stream_sink k = sink_of(e, c);
+	struct reasm_sink k = sink_of(e, c);
 	int d = first_dir(c), waits;
 
-	waits = stream_run(&c->half[d].stream, &c->half[!d].stream, &k, e->now);
-	waits |= stream_run(&c->half[!d].stream, &c->half[d].stream, &k, e->now);
+	waits = reasm_run(&c->half[d].reasm, &c->half[!d].reasm, &k, e->now);
+	waits |= reasm_run(&c->half[!d].reasm, &c->half[d].reasm, &k, e->now);
 	if (!waits)
 		list_unlink(&c->stalled);
 	else if (!list_linked(&c->stalled))
 		list_append(&e->stalled, &c->stalled);
 }
 
-static int stream_waits(const struct stream *s)
+static int stream_waits(const struct reasm *s)
 {
 	return s->pend || s->proven > s->next;
 }
@@ -220,39 +220,39 @@ static void settle_conn(struct engine *e, struct conn *c)
 {
 	int d;
 
-	if (stream_waits(&c->half[0].stream) || stream_waits(&c->half[1].stream))
+	if (stream_waits(&c->half[0].reasm) || stream_waits(&c->half[1].reasm))
 		run_streams(e, c);
 	else if (list_linked(&c->stalled))
 		list_unlink(&c->stalled);
 	d = first_dir(c);
-	if (stream_at_end(&c->half[d].stream))
+	if (reasm_at_end(&c->half[d].reasm))
 		end_half(c, d, e->now);
-	if (stream_at_end(&c->half[!d].stream))
+	if (reasm_at_end(&c->half[!d].reasm))
 		end_half(c, !d, e->now);
-	want_update(e, c);
+	policy_update(e, c);
 }
 
 /* ---- events */
 
-static void take_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+static void take_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g)
 {
-	struct stream_sink k = sink_of(e, c);
+	struct reasm_sink k = sink_of(e, c);
 
 	/* the kernel side has few slots: another connection may have taken this one's */
-	if (!c->half[dir].cap && g->cap_len && e->opt.on_want && ++c->unasked % REMIND == 0)
-		want_send(e, c);
+	if (!c->half[dir].cap && g->cap_len && e->opt.on_policy && ++c->unasked % REMIND == 0)
+		policy_send(e, c);
 	if (c->protocol == CONN_OPAQUE) {
 		e->stats.skipped_bytes += g->len;
 		return;
 	}
-	stream_add(&c->half[dir].stream, &c->half[!dir].stream, &k, g);
+	reasm_add(&c->half[dir].reasm, &c->half[!dir].reasm, &k, g);
 	settle_conn(e, c);
 }
 
 static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 {
 	int dir = s->dir & 1, flags = s->tcp_flags;
-	struct stream_seg g = {
+	struct reasm_seg g = {
 		.time = s->ev.time, .data = (const uint8_t *)(s + 1), .seq = s->seq,
 		.len = s->orig_len, .cap_off = s->cap_off, .cap_len = s->cap_len, .ack = s->ack,
 		.has_ack = (flags & ZC_TCP_ACK) && !(flags & ZC_TCP_RST),
@@ -281,7 +281,7 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	if (c->forgotten)
 		return;
 	if (g.syn)
-		c->late = 0;
+		c->preexisting = 0;
 	if (s->lost)
 		note_conn_lost(c);
 	c->uncopied += g.len - g.cap_len;
@@ -300,7 +300,7 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		take_segment(e, c, dir, &g);
 }
 
-static void start_stream(struct stream *s, uint32_t seq)
+static void start_stream(struct reasm *s, uint32_t seq)
 {
 	if (s->started)
 		return;
@@ -326,17 +326,17 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 	c->has_addr = 1;
 	c->id_hash_valid = 0;
 	c->role = o->role;
-	c->late = (o->ev.flags & ZC_OPEN_LATE) != 0;
-	c->open_time = c->late ? 0 : o->ev.time;
+	c->preexisting = (o->ev.flags & ZC_OPEN_PREEXISTING) != 0;
+	c->open_time = c->preexisting ? 0 : o->ev.time;
 	if (o->ev.flags & ZC_OPEN_SEQ)
 		for (int d = 0; d < 2; d++)
-			start_stream(&c->half[d].stream, o->seq[d]);
+			start_stream(&c->half[d].reasm, o->seq[d]);
 	if (o->pid) {
 		c->pid = o->pid;
 		memcpy(c->comm, o->comm, sizeof(o->comm));
 	}
-	exchange_conn_late(e, c);
-	plain_carrier_known(e, c);
+	exchange_conn_preexisting(e, c);
+	tls_stream_socket_known(e, c);
 }
 
 static void on_owner(struct engine *e, const struct zc_ev_owner *o)
@@ -347,8 +347,8 @@ static void on_owner(struct engine *e, const struct zc_ev_owner *o)
 		return;
 	c->pid = o->pid;
 	memcpy(c->comm, o->comm, sizeof(o->comm));
-	exchange_conn_late(e, c);
-	plain_carrier_known(e, c);
+	exchange_conn_preexisting(e, c);
+	tls_stream_socket_known(e, c);
 }
 
 static void on_peer(struct engine *e, const struct zc_ev_peer *p)
@@ -377,13 +377,13 @@ static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 	e->io_seen = 1;
 	half_io_add(h, io);
 	if (c->wait_head)
-		await_io(c, io);
+		pending_read_io(c, io);
 	if (ops)
 		ops->io(c, io);
 	/* what was read has come in; what was written may be still to go out */
-	if (io->dir == ZC_RX && h->stream.started && c->protocol != CONN_OPAQUE) {
-		stream_prove(&h->stream, stream_pos(&h->stream, io->seq), io->ev.time);
-		if (h->stream.proven > h->stream.next)
+	if (io->dir == ZC_RX && h->reasm.started && c->protocol != CONN_OPAQUE) {
+		reasm_prove(&h->reasm, reasm_pos(&h->reasm, io->seq), io->ev.time);
+		if (h->reasm.proven > h->reasm.next)
 			settle_conn(e, c);
 	}
 }
@@ -415,8 +415,8 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		return;
 	if (ev->ev.flags & ZC_CLOSE_FORGET) {
 		forget(c);
-		if (c->plain)
-			forget(c->plain);
+		if (c->tls_stream)
+			forget(c->tls_stream);
 	} else if (ev->lost) {
 		note_conn_lost(c);
 		c->lost_end = 1;
@@ -430,24 +430,24 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 /* Tells what was lost, not more than once a second. */
 static void note_lost(struct engine *e, int force)
 {
-	uint64_t n = e->stats.lost_events - e->lost_told;
+	uint64_t n = e->stats.lost_events - e->lost_reported;
 	struct note note = {.name = "lost", .text = "events were lost on the way from the kernel"};
 
 	if (!n || !e->opt.on_note)
 		return;
-	if (!force && e->lost_told_time && e->now < e->lost_told_time + NOTE_INTERVAL)
+	if (!force && e->lost_reported_time && e->now < e->lost_reported_time + NOTE_INTERVAL)
 		return;
 	note.time_ns = e->now + (uint64_t)e->opt.wall_offset;
 	note.nfields = 3;
 	note.field[0].key = "lost_events";
 	note.field[0].value = n;
 	note.field[1].key = "lost_bytes";
-	note.field[1].value = e->lost_bytes - e->lost_told_bytes;
+	note.field[1].value = e->lost_bytes - e->lost_reported_bytes;
 	note.field[2].key = "lost_events_total";
 	note.field[2].value = e->stats.lost_events;
-	e->lost_told = e->stats.lost_events;
-	e->lost_told_bytes = e->lost_bytes;
-	e->lost_told_time = e->now;
+	e->lost_reported = e->stats.lost_events;
+	e->lost_reported_bytes = e->lost_bytes;
+	e->lost_reported_time = e->now;
 	e->opt.on_note(e->opt.ctx, &note);
 }
 
@@ -458,14 +458,14 @@ static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 	note_lost(e, 0);
 }
 
-/* ---- for plain.c */
+/* ---- for tls_stream.c */
 
 struct conn *engine_conn(struct engine *e, uint64_t id)
 {
 	return new_conn(e, id, e->now);
 }
 
-void engine_segment(struct engine *e, struct conn *c, int dir, const struct stream_seg *g)
+void engine_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g)
 {
 	c->uncopied += g->len - g->cap_len;
 	take_segment(e, c, dir, g);
@@ -481,23 +481,23 @@ void engine_lost(struct conn *c)
 	note_conn_lost(c);
 }
 
-void engine_bury(struct engine *e, struct conn *c, uint64_t time)
+void engine_close(struct engine *e, struct conn *c, uint64_t time)
 {
 	schedule_burial(e, c, time);
 }
 
-void engine_tied(struct engine *e, struct conn *c)
+void engine_bound(struct engine *e, struct conn *c)
 {
-	if (e->opt.on_want)
-		want_send(e, c);
-	if (c->carrier)
-		want_update(e, c->carrier);
+	if (e->opt.on_policy)
+		policy_send(e, c);
+	if (c->socket)
+		policy_update(e, c->socket);
 }
 
 void engine_ignore(struct engine *e, struct conn *c)
 {
 	end_exchanges(c, CONN_DROPPED);
-	want_nothing(e, c);
+	policy_nothing(e, c);
 }
 
 /* ---- time */
@@ -517,22 +517,22 @@ static void tick(struct engine *e)
 	e->ticked = e->now;
 	if (!list_empty(&e->stalled))
 		run_stalled(e);
-	if (!list_empty(&e->plain_waiting))
-		plain_tick(e);
+	if (!list_empty(&e->tls_stream_waiting))
+		tls_stream_tick(e);
 	while (!list_empty(&e->closing)) {
 		struct conn *c = list_entry(e->closing.next, struct conn, closing);
 
 		if (c->expires > e->now)
 			break;
-		bury_conn(e, c);
+		close_conn(e, c);
 	}
 	while (!list_empty(&e->waiting)) {
 		struct exchange *x = list_entry(e->waiting.next, struct exchange, timer);
 
-		if (x->resp_last + AWAIT_READ > e->now)
+		if (x->resp_last + PENDING_READ_MAX > e->now)
 			break;
 		if (x->req_done)
-			await_flush(x->conn, x);
+			pending_read_flush(x->conn, x);
 		else
 			http2_conn_expire(x->conn, x);
 	}
@@ -556,9 +556,9 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_OWNER: on_owner(e, p); break;
 	case ZC_EV_PEER: on_peer(e, p); break;
 	case ZC_EV_LOST: on_lost(e, p); break;
-	case ZC_EV_PLAIN: plain_on_data(e, p); break;
-	case ZC_EV_TIE: plain_on_tie(e, p); break;
-	case ZC_EV_FAULT: plain_on_fault(e, p); break;
+	case ZC_EV_PLAIN: tls_stream_on_data(e, p); break;
+	case ZC_EV_BIND: tls_stream_on_bind(e, p); break;
+	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
 	default: break; /* processes and listeners are for others */
 	}
 	if (e->now >= e->ticked + TICK)
@@ -594,7 +594,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->waiting);
 	list_init(&e->stalled);
 	list_init(&e->closing);
-	list_init(&e->plain_waiting);
+	list_init(&e->tls_stream_waiting);
 	list_init(&e->held);
 	return e;
 }
@@ -605,7 +605,7 @@ void engine__finish(struct engine *e)
 
 	while ((c = conn_oldest(&e->conns))) {
 		if (list_linked(&c->closing)) {
-			bury_conn(e, c);
+			close_conn(e, c);
 			continue;
 		}
 		flush_streams(e, c);

@@ -42,7 +42,7 @@ struct engine_options {
 	void (*on_span)(void *ctx, const struct span *s);
 	void (*on_note)(void *ctx, const struct note *n);
 	/* feedback to the kernel side; NULL: none */
-	void (*on_want)(void *ctx, const struct zc_policy *w);
+	void (*on_policy)(void *ctx, const struct zc_policy *w);
 	/* names for a process that an event mentions; may be NULL. Strings live until the next call. */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
@@ -92,7 +92,7 @@ struct engine_conn {
 	uint64_t requests, in_flight;
 	uint64_t in_bytes, out_bytes;	/* received, sent; of an opaque one, until it was known so */
 	/* what is doubtful */
-	int late, lost, closing, reset;
+	int preexisting, lost, closing, reset;
 	uint64_t uncaptured;		/* octets announced, but not captured */
 };
 

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
-#include "core/plain.h"
+#include "core/tls_stream.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
-#include "parsers/tls_names.h"
+#include "parsers/tls/tls_names.h"
 
 static const char *protocol_of(const struct conn *c)
 {
@@ -31,7 +31,7 @@ static int is_server(const struct conn *c)
 
 static uint64_t bytes_of(const struct half *h)
 {
-	return h->stream.started ? h->stream.next - h->stream.first : 0;
+	return h->reasm.started ? h->reasm.next - h->reasm.first : 0;
 }
 
 static void fill(const struct engine *e, const struct conn *c, struct engine_conn *out)
@@ -39,7 +39,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	const struct tls_conn *t = tls_conn_of(c);
 
 	memset(out, 0, sizeof(*out));
-	out->conn = plain_conn(c);
+	out->conn = conn_id_shown(c);
 	if (c->has_addr) {
 		out->local = c->laddr;
 		out->remote = c->raddr;
@@ -60,7 +60,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	out->in_flight = c->nqueued;
 	out->in_bytes = bytes_of(&c->half[ZC_RX]);
 	out->out_bytes = bytes_of(&c->half[ZC_TX]);
-	out->late = c->late;
+	out->preexisting = c->preexisting;
 	out->lost = c->lost;
 	out->closing = list_linked(&c->closing);
 	out->reset = c->reset;
@@ -74,7 +74,7 @@ void engine__connections(struct engine *e, void (*fn)(void *ctx, const struct en
 		const struct conn *c = list_entry(n, struct conn, lru);
 		struct engine_conn out;
 
-		if (c->plain)
+		if (c->tls_stream)
 			continue; /* what it carries is shown */
 		fill(e, c, &out);
 		fn(ctx, &out);

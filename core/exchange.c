@@ -1,8 +1,9 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
-#include "core/plain.h"
+#include "core/tls_stream.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
+#include "core/tls_library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -366,7 +367,7 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 	uint64_t start = x->req_first, last = x->resp_unsized ? SPAN_UNKNOWN : x->resp_last;
 	uint64_t end;
 
-	if (x->cut)
+	if (x->aborted)
 		last = x->end;
 	else if (s->incomplete & SPAN_IN_FLIGHT)
 		last = now;
@@ -384,7 +385,7 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 		s->queue_ns = SPAN_UNKNOWN;
 	}
 	s->connect_ns = SPAN_UNKNOWN;
-	if (s->kind == SPAN_CLIENT && !x->seq && !c->late && c->role == ZC_ROLE_CLIENT &&
+	if (s->kind == SPAN_CLIENT && !x->seq && !c->preexisting && c->role == ZC_ROLE_CLIENT &&
 	    c->open_time && c->established_time)
 		s->connect_ns = elapsed(c->open_time, c->established_time);
 	if (start == SPAN_UNKNOWN)
@@ -408,7 +409,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
 	if (!s->scheme.p && !x->stream && x->protocol != PROTO_TLS)
-		s->scheme = x->conn->stream.lib ? (struct str){"https", 5} : (struct str){"http", 4};
+		s->scheme = x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);
@@ -499,7 +500,7 @@ static void set_tls(const struct exchange *x, struct span *s)
 
 	s->handshake_ns = SPAN_UNKNOWN;
 	s->tls_alert = -1;
-	s->tls = plain_library(x->protocol == PROTO_TLS && t ? t->lib : c->stream.lib);
+	s->tls = tls_library_name(x->protocol == PROTO_TLS && t ? t->lib : c->session.lib);
 	if (x->protocol == PROTO_TLS) {
 		if (!s->tls)
 			s->tls = "unknown";
@@ -513,7 +514,7 @@ static void set_endpoints(const struct conn *c, struct span *s)
 {
 	int server = s->kind == SPAN_SERVER;
 
-	s->conn = plain_conn(c);
+	s->conn = conn_id_shown(c);
 	s->has_addr = c->has_addr;
 	if (!c->has_addr)
 		return;
@@ -550,14 +551,14 @@ static void set_ids(const struct exchange *x, struct span *s)
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
 	uint32_t stream = x->stream;
-	/* a lone response is known by a position of the other direction */
+	/* a orphan response is known by a position of the other direction */
 	int dir = s->incomplete & SPAN_REQUEST_NOT_SEEN ? !c->request_dir : c->request_dir;
-	uint32_t seq = plain_seq(c, dir, x->req_pos);
+	uint32_t seq = conn_id_seq(c, dir, x->req_pos);
 
 	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
 		stream = stream ? stream | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
-		c->id_hash = plain_hash(c, id_connection(s->client_addr, s->client_port,
+		c->id_hash = conn_id_hash(c, id_connection(s->client_addr, s->client_port,
 							 s->server_addr, s->server_port));
 		c->id_hash_valid = 1;
 	}

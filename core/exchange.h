@@ -14,8 +14,8 @@
 #include "core/list.h"
 #include "core/payload.h"
 #include "core/span.h"
-#include "parsers/http1.h"
-#include "parsers/http2.h"
+#include "parsers/http1/http1.h"
+#include "parsers/http2/http2.h"
 
 #define EXCHANGE_MAX_FIELDS 65536u /* octets of field lines kept per head */
 
@@ -63,11 +63,11 @@ struct exchange {
 	uint8_t req_uncounted;	/* octets of it may be missing from the count, */
 	uint8_t resp_uncounted; /* but its end was seen */
 	uint8_t io_done;      /* io_time is known, or can no longer be learned */
-	uint8_t cut;	      /* ended before its response did; end says when */
+	uint8_t aborted;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
 	struct traceparent traceparent;
-	struct link_node *node; /* NULL: a lone response, or no memory */
+	struct link_node *node; /* NULL: a orphan response, or no memory */
 
 	/* HTTP/2 */
 	uint32_t stream;   /* 0: none */

@@ -1,5 +1,5 @@
 #include "core/exchange_link.h"
-#include "core/plain.h"
+#include "core/tls_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,7 +253,7 @@ static void set_connection_hash(struct conn *c)
 
 	if (c->id_hash_valid)
 		return;
-	c->id_hash = plain_hash(c, server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
+	c->id_hash = conn_id_hash(c, server ? id_connection(c->raddr, c->rport, c->laddr, c->lport)
 					  : id_connection(c->laddr, c->lport, c->raddr, c->rport));
 	c->id_hash_valid = 1;
 }
@@ -270,17 +270,17 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 	place = (struct link_place){
 		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
 		.connection = c->id_hash,
-		.seq = plain_seq(c, c->request_dir, x->req_pos),
+		.seq = conn_id_seq(c, c->request_dir, x->req_pos),
 		.stream = x->stream,
-		.has_first = plain_first(c, first) != 0,
+		.has_first = conn_id_first(c, first) != 0,
 		.first = {first[c->request_dir], first[!c->request_dir]},
-		.has_ack = back->hint_valid && !c->stream.lib,
+		.has_ack = back->hint_valid && !c->session.lib,
 		.ack = back->ack_hint,
 		.time = x->req_first,
 		.pid = c->pid,
-		.awaits = c->request_dir == ZC_RX && c->stream.anchored && e->tls_clients,
+		.awaits = c->request_dir == ZC_RX && c->session.anchored && e->tls_clients,
 	};
-	if (c->stream.lib && c->request_dir == ZC_TX)
+	if (c->session.lib && c->request_dir == ZC_TX)
 		e->tls_clients = 1;
 	x->node = links__begin(e->links, &place, head);
 }
@@ -328,7 +328,7 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 {
 	struct process_names names = { 0 };
 	uint32_t pid = links__peer(x->node);
-	const struct conn *c = x->conn->carrier ? x->conn->carrier : x->conn;
+	const struct conn *c = x->conn->socket ? x->conn->socket : x->conn;
 	const char *name;
 
 	*out = '\0';
@@ -364,13 +364,13 @@ unsigned exchange_traits(void *ctx, uint32_t pid)
 
 	if (e->opt.process_names)
 		e->opt.process_names(e->opt.ctx, pid, &names);
-	return (one_of(names.runtime, wander) ? LINK_WANDERS : 0) |
+	return (one_of(names.runtime, wander) ? LINK_THREADS_MIGRATE : 0) |
 	       (one_of(names.service, forward) ? LINK_FORWARDS : 0);
 }
 
-void exchange_conn_late(struct engine *e, struct conn *c)
+void exchange_conn_preexisting(struct engine *e, struct conn *c)
 {
-	if (!c->late || c->role != ZC_ROLE_SERVER || !c->pid || c->blind_pid || c->requested)
+	if (!c->preexisting || c->role != ZC_ROLE_SERVER || !c->pid || c->blind_pid || c->requested)
 		return;
 	c->blind_pid = c->pid;
 	links__blind(e->links, c->pid, 1, e->now);

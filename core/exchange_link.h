@@ -42,7 +42,7 @@ void exchange_drop_held(struct engine *e);
 unsigned exchange_traits(void *ctx, uint32_t pid);
 
 /* A server's connection that was open before we looked; and: it is known now, or gone. */
-void exchange_conn_late(struct engine *e, struct conn *c);
+void exchange_conn_preexisting(struct engine *e, struct conn *c);
 void exchange_conn_known(struct engine *e, struct conn *c);
 
 #endif

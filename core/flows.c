@@ -185,7 +185,7 @@ static void emit_open(const struct flows *f, const struct flow *fl, uint8_t role
 		.role = role,
 	};
 
-	o.ev.flags = late ? ZC_OPEN_LATE : 0;
+	o.ev.flags = late ? ZC_OPEN_PREEXISTING : 0;
 	memcpy(o.laddr, fl->key.addr[fl->server], sizeof(o.laddr));
 	memcpy(o.raddr, fl->key.addr[!fl->server], sizeof(o.raddr));
 	f->fn(f->ctx, &o.ev);

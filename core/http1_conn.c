@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/await.h"
+#include "core/pending_read.h"
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "core/http2_conn.h"
@@ -62,10 +62,10 @@ static struct exchange *dequeue(struct conn *c)
 /* Both messages are complete, or as complete as they will be; x is in no queue. */
 static void complete(struct conn *c, struct exchange *x)
 {
-	if (await_read(c, x))
+	if (pending_read_add(c, x))
 		return;
 	/* spans of a connection come in order */
-	await_flush(c, NULL);
+	pending_read_flush(c, NULL);
 	exchange_emit(c->engine, x);
 }
 
@@ -136,7 +136,7 @@ static uint8_t upgrade_of(struct str fields)
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct http1_event *ev,
 				      uint64_t pos)
 {
-	const struct stream *resp = &c->half[!c->request_dir].stream;
+	const struct reasm *resp = &c->half[!c->request_dir].reasm;
 	struct exchange *x;
 	const struct io_mark *m;
 
@@ -144,14 +144,14 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 		drop_oldest(c);
 	/* a request that knows of all the response that we know of, and yet does not wait for it */
 	if (c->head && !c->head->resp_done && !c->resp_gap &&
-	    (!resp->started || h->stream.cur_need <= resp->next))
+	    (!resp->started || h->reasm.cur_need <= resp->next))
 		c->pipelined = 1;
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	c->requested = 1;
 	x->req_pos = pos;
-	x->req_first = stream_time(&h->stream, pos);
+	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_request(c->engine, x, ev);
 	if (ev->flags & HTTP1_UPGRADE)
 		x->settings = exchange_text(x, field_value(ev->fields, "http2-settings"));
@@ -208,7 +208,7 @@ static void request_event(struct conn *c, struct half *h, const struct http1_eve
 	case HTTP1_EV_HEAD:
 		h->msg_pos = pos - ev->head_len;
 		h->in_message = 1;
-		h->strange_bytes = 0;
+		h->unrecognized_bytes = 0;
 		h->x = begin_request(c, h, ev, h->msg_pos);
 		break;
 	case HTTP1_EV_CONTENT:
@@ -231,7 +231,7 @@ static void request_event(struct conn *c, struct half *h, const struct http1_eve
 /* Was this request seen by whoever sent what h delivers now? */
 static int was_known(const struct half *h, const struct exchange *x)
 {
-	return !h->stream.cur_need || x->req_pos < h->stream.cur_need;
+	return !h->reasm.cur_need || x->req_pos < h->reasm.cur_need;
 }
 
 /* The request that a response answers which starts now; NULL: none that is certain. */
@@ -248,7 +248,7 @@ static struct exchange *answered(const struct conn *c, const struct half *h)
 	while (x->next && was_known(h, x->next))
 		x = x->next;
 	/* the request of this response may be one that was lost */
-	if (c->req_gap > x->req_pos && (!h->stream.cur_need || c->req_gap < h->stream.cur_need))
+	if (c->req_gap > x->req_pos && (!h->reasm.cur_need || c->req_gap < h->reasm.cur_need))
 		return NULL;
 	return x;
 }
@@ -277,7 +277,7 @@ static struct exchange *take_answered(struct conn *c, struct half *h)
 }
 
 /* A response whose request was not seen, outside of the queue. */
-static struct exchange *lone_response(struct conn *c, uint64_t pos)
+static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 {
 	struct exchange *x = exchange_new(c->engine, c);
 
@@ -286,7 +286,7 @@ static struct exchange *lone_response(struct conn *c, uint64_t pos)
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
 	if (c->lost)
 		x->incomplete |= SPAN_LOST_EVENTS;
-	if (c->late && !c->requested)
+	if (c->preexisting && !c->requested)
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	x->req_pos = pos;
 	x->req_done = 1;
@@ -301,16 +301,16 @@ static void begin_response(struct conn *c, struct half *h, const struct http1_ev
 
 	h->msg_pos = pos;
 	h->in_message = 1;
-	h->strange_bytes = 0;
+	h->unrecognized_bytes = 0;
 	if (!x && !ev->interim)
-		x = lone_response(c, pos);
+		x = orphan_response(c, pos);
 	h->x = x;
 	if (!x)
 		return;
 	x->resp_started = 1;
 	if (ev->interim)
 		return;
-	x->resp_first = stream_time(&h->stream, pos);
+	x->resp_first = reasm_time(&h->reasm, pos);
 	exchange_response(c->engine, x, ev);
 	if (ev->status == 101)
 		c->upgrade = upgrade_of(ev->fields);
@@ -352,7 +352,7 @@ static void cut_response(struct conn *c, struct exchange *x, uint64_t time)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		return;
 	}
-	x->cut = 1;
+	x->aborted = 1;
 	x->end = time;
 	if (!x->error)
 		x->error = c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
@@ -426,9 +426,9 @@ static void count_partial(struct conn *c)
 	struct half *req = &c->half[c->request_dir], *resp = &c->half[!c->request_dir];
 
 	if (req->x)
-		req->x->req_bytes = req->stream.next - req->msg_pos;
+		req->x->req_bytes = req->reasm.next - req->msg_pos;
 	if (resp->x)
-		resp->x->resp_bytes += resp->stream.next - resp->msg_pos;
+		resp->x->resp_bytes += resp->reasm.next - resp->msg_pos;
 }
 
 static void end_one(struct conn *c, struct exchange *x, enum conn_end why)
@@ -501,7 +501,7 @@ static size_t http1_conn_data(struct conn *c, struct half *h, const uint8_t *p, 
 		st = http1_next(&h->parser, p + off, n - off, &used, &ev);
 		off += used;
 		if (used)
-			h->last_time = stream_time(&h->stream, pos + off - 1);
+			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		idle = used ? 0 : idle + 1;
 		switch (st) {
 		case PARSE_EVENT:
@@ -516,7 +516,7 @@ static size_t http1_conn_data(struct conn *c, struct half *h, const uint8_t *p, 
 		case PARSE_SKIPPED:
 		case PARSE_BAD:
 			c->engine->stats.unparsed_bytes += used;
-			h->strange_bytes += used;
+			h->unrecognized_bytes += used;
 			note_loss(c, h, pos + off - used);
 			break;
 		}
@@ -563,10 +563,10 @@ static int parse_torn_head(struct conn *c, struct half *h, struct str kept, uint
 }
 
 /* A head was being put together when a gap came: what is known of it becomes an exchange. */
-static void torn_head(struct conn *c, struct half *h, uint64_t pos, enum stream_gap why,
+static void torn_head(struct conn *c, struct half *h, uint64_t pos, enum reasm_gap why,
 		      struct str kept)
 {
-	uint32_t bits = SPAN_TRUNCATED_HEAD | (why == STREAM_MISSING ? SPAN_LOST_EVENTS : 0);
+	uint32_t bits = SPAN_TRUNCATED_HEAD | (why == REASM_MISSING ? SPAN_LOST_EVENTS : 0);
 	struct http1_event ev = {0};
 	size_t size;
 	uint8_t *buf = pool_get(&c->engine->pool, kept.n + 2, &size);
@@ -598,7 +598,7 @@ static void torn_head(struct conn *c, struct half *h, uint64_t pos, enum stream_
 }
 
 static void gap_event(struct conn *c, struct half *h, struct http1_event *ev, uint64_t pos,
-		      uint64_t used, enum stream_gap why)
+		      uint64_t used, enum reasm_gap why)
 {
 	struct engine_stats *stats = &c->engine->stats;
 
@@ -615,22 +615,22 @@ static void gap_event(struct conn *c, struct half *h, struct http1_event *ev, ui
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
 		/* where no segment was seen, the time of the last octet is a guess */
-		if (why == STREAM_MISSING && h->x && !http1_unneeded(&h->parser))
+		if (why == REASM_MISSING && h->x && !http1_unneeded(&h->parser))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 	}
 	message_event(c, h, ev, pos + used);
 }
 
 static void http1_conn_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
-			   enum stream_gap why, struct str kept)
+			   enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
 	struct http1_event ev;
 	uint64_t used;
 
-	if (why != STREAM_CUT)
+	if (why != REASM_TRUNCATED)
 		c->lost = 1;
-	h->last_time = h->stream.cur_time;
+	h->last_time = h->reasm.cur_time;
 	if (kept.n && !h->in_message)
 		torn_head(c, h, pos, why, kept);
 	else
@@ -661,11 +661,11 @@ static void http1_conn_gap(struct conn *c, struct half *h, uint64_t pos, uint64_
 
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
 {
-	uint64_t pos = h->stream.next;
+	uint64_t pos = h->reasm.next;
 	struct http1_event ev;
 
 	h->ended = 1;
-	c->engine->stats.unparsed_bytes += stream_kept(&h->stream).n;
+	c->engine->stats.unparsed_bytes += reasm_kept(&h->reasm).n;
 	for (int i = 0; i < MAX_IDLE_CALLS && http1_eof(&h->parser, &ev) == PARSE_EVENT; i++) {
 		/* content until close has ended, or just ends here */
 		if (h->x && !is_request(c, h) && lossy(c))
@@ -710,7 +710,7 @@ static void http1_conn_io(struct conn *c, const struct zc_ev_io *io)
 	if (io->dir != c->request_dir)
 		return;
 	while (c->no_io && (c->no_io->io_done || io_passes(io, c->no_io->req_pos))) {
-		await_set_io(c->no_io, io);
+		pending_read_set_io(c->no_io, io);
 		c->no_io = c->no_io->next;
 	}
 }
@@ -730,7 +730,7 @@ void http1_conn_begin(struct conn *c, int request_dir)
 	c->protocol = CONN_HTTP1;
 	c->request_dir = (uint8_t)request_dir;
 	c->id_hash_valid = 0;
-	c->half[request_dir].stream.follows = 0;
+	c->half[request_dir].reasm.follows = 0;
 	for (int d = 0; d < 2; d++) {
 		struct half *h = &c->half[d];
 		struct http1_event ev;
@@ -738,7 +738,7 @@ void http1_conn_begin(struct conn *c, int request_dir)
 
 		http1_init(&h->parser, d == request_dir ? HTTP1_REQUEST : HTTP1_RESPONSE);
 		/* joined somewhere: the parser must find a start, not expect one */
-		if (c->late && !h->stream.from_syn)
+		if (c->preexisting && !h->reasm.from_syn)
 			http1_gap(&h->parser, 1, &used, &ev);
 	}
 }

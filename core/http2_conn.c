@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/await.h"
+#include "core/pending_read.h"
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "core/http2_stream.h"
@@ -34,7 +34,7 @@ static void finish(struct conn *c, struct http2_stream *s)
 {
 	struct exchange *x = http2_stream_remove(c, s);
 
-	if (!await_read(c, x))
+	if (!pending_read_add(c, x))
 		exchange_emit(c->engine, x);
 }
 
@@ -48,7 +48,7 @@ static void cut(struct conn *c, struct http2_stream *s, uint64_t time, enum span
 	if (x->resp_done) {
 		x->req_unsized |= !x->req_done;
 	} else {
-		x->cut = 1;
+		x->aborted = 1;
 		x->end = time;
 		x->error_code = code;
 		if (!x->error)
@@ -179,7 +179,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 		return NULL;
 	c->requested = 1;
 	x->req_pos = pos;
-	x->req_first = stream_time(&h->stream, pos);
+	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
 	if (!h2->first_request)
 		h2->first_request = x->stream;
@@ -198,7 +198,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 }
 
 /* A response whose request was not seen. NULL: it is the rest of a stream that is over. */
-static struct http2_stream *lone_response(struct conn *c, const struct http2_event *ev,
+static struct http2_stream *orphan_response(struct conn *c, const struct http2_event *ev,
 					  uint64_t pos)
 {
 	struct http2_conn *h2 = c->http2;
@@ -212,7 +212,7 @@ static struct http2_stream *lone_response(struct conn *c, const struct http2_eve
 	x->protocol = PROTO_H2;
 	x->stream = ev->stream;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
-	if (c->late && (!h2->first_request || ev->stream < h2->first_request))
+	if (c->preexisting && (!h2->first_request || ev->stream < h2->first_request))
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	else
 		x->incomplete |= SPAN_LOST_EVENTS;
@@ -261,7 +261,7 @@ static struct http2_stream *on_response(struct conn *c, struct half *h, struct h
 					const struct http2_event *ev, uint64_t pos)
 {
 	if (!s && !(ev->flags & HTTP2_INTERIM))
-		s = lone_response(c, ev, pos);
+		s = orphan_response(c, ev, pos);
 	if (!s || ev->flags & HTTP2_INTERIM)
 		return s;
 	/* what was taken for the response may have been an interim one whose status was unseen */
@@ -270,7 +270,7 @@ static struct http2_stream *on_response(struct conn *c, struct half *h, struct h
 		return s;
 	}
 	s->answered = 1;
-	s->x->resp_first = stream_time(&h->stream, pos);
+	s->x->resp_first = reasm_time(&h->reasm, pos);
 	exchange_h2_response(c->engine, s->x, ev);
 	return s;
 }
@@ -385,7 +385,7 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 {
 	unsigned client = http2_client(c->http2->parser);
 
-	h->strange_bytes = 0;
+	h->unrecognized_bytes = 0;
 	if (client == HTTP2_NO_DIR)
 		return; /* as long as nobody knows who asks, there are no streams */
 	if (client != c->request_dir) {
@@ -479,7 +479,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 		off += used;
 		idle = used ? 0 : idle + 1;
 		if (used)
-			h->last_time = stream_time(&h->stream, pos + off - 1);
+			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		if (st == PARSE_EVENT) {
 			on_event(c, h, &ev, pos + off);
 			if (ev.type == HTTP2_EV_HEADERS && http2_wanted(h2->parser, dir))
@@ -488,7 +488,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 			break;
 		} else if (st == PARSE_SKIPPED) {
 			c->engine->stats.unparsed_bytes += used;
-			h->strange_bytes += used;
+			h->unrecognized_bytes += used;
 			if (!used || off == n)
 				break;
 		} else if (st == PARSE_BAD || st == PARSE_END) {
@@ -496,7 +496,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 			return n;
 		}
 	}
-	if (h->strange_bytes > MAX_STRANGE) {
+	if (h->unrecognized_bytes > MAX_STRANGE) {
 		give_up(c, n - off);
 		return n;
 	}
@@ -509,7 +509,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 /* ---- gaps */
 
 static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos,
-		      enum stream_gap why)
+		      enum reasm_gap why)
 {
 	struct engine_stats *stats = &c->engine->stats;
 	struct http2_stream *s;
@@ -521,14 +521,14 @@ static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, ui
 		else
 			stats->skipped_bytes += ev->gap;
 		/* where no segment was seen, the time of the last octet is a guess */
-		if (s && why == STREAM_MISSING && ev->flags & HTTP2_END_STREAM)
+		if (s && why == REASM_MISSING && ev->flags & HTTP2_END_STREAM)
 			s->x->incomplete |= SPAN_LOST_EVENTS;
 	}
 	on_event(c, h, ev, pos);
 }
 
 static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
-			   enum stream_gap why, struct str kept)
+			   enum reasm_gap why, struct str kept)
 {
 	unsigned dir = h == &c->half[ZC_TX];
 	const uint8_t *p = (const uint8_t *)kept.p;
@@ -536,9 +536,9 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 	struct http2_event ev;
 	uint64_t used;
 
-	if (why != STREAM_CUT)
+	if (why != REASM_TRUNCATED)
 		c->lost = 1;
-	h->last_time = h->stream.cur_time;
+	h->last_time = h->reasm.cur_time;
 	pos -= nkept;
 	for (int i = 0; n; i++) {
 		enum parse_status st = http2_gap(c->http2->parser, dir, p, nkept, n,
@@ -626,7 +626,7 @@ static void http2_io(struct conn *c, const struct zc_ev_io *io)
 		if (!io_passes(io, x->req_pos))
 			break;
 		list_unlink(&x->timer);
-		await_set_io(x, io);
+		pending_read_set_io(x, io);
 	}
 }
 
@@ -676,7 +676,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 	if (client != HTTP2_NO_DIR)
 		c->request_dir = (uint8_t)client;
 	/* a response may overtake nothing, but frames of either end rule those of the other */
-	c->half[c->request_dir].stream.follows = 0;
+	c->half[c->request_dir].reasm.follows = 0;
 	return 1;
 }
 

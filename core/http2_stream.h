@@ -5,7 +5,7 @@
 #define ZC_CORE_HTTP2_STREAM_H
 
 #include "core/conn.h"
-#include "parsers/http2.h"
+#include "parsers/http2/http2.h"
 
 #define HTTP2_BUCKETS 64u
 #define HTTP2_CLOSED 64u /* streams whose late frames are known as such */

@@ -22,7 +22,7 @@ struct proc {
 	uint32_t pid;
 	uint32_t nblind; /* see links__blind */
 	uint64_t blind_until;
-	uint8_t wanders;
+	uint8_t threads_migrate;
 	/* how it behaved */
 	uint32_t streak, ndistinct;
 	uint64_t distinct[DISTINCT];
@@ -149,7 +149,7 @@ static struct proc *proc_get(struct links *l, uint32_t pid)
 	p->pid = pid;
 	if (l->traits)
 		traits = l->traits(l->ctx, pid);
-	p->wanders = (traits & LINK_WANDERS) != 0;
+	p->threads_migrate = (traits & LINK_THREADS_MIGRATE) != 0;
 	if (traits & LINK_FORWARDS) {
 		p->streak = STREAK;
 		p->ndistinct = DISTINCT;
@@ -489,7 +489,7 @@ static void choose_parent(struct links *l, struct link_node *n)
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		uint32_t count;
 
-		if ((steps[i].evidence == BY_THREAD && (proc->wanders || blind)) ||
+		if ((steps[i].evidence == BY_THREAD && (proc->threads_migrate || blind)) ||
 		    (steps[i].evidence == BY_HEAD && !forwarder) ||
 		    (steps[i].evidence == BY_TURN && !(known & (BY_OCTETS | BY_HEAD))))
 			continue;
@@ -573,7 +573,7 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 	n->proc = proc_get(l, io->pid);
 	if (!n->proc)
 		return;
-	n->proc->wanders |= io->moved != 0;
+	n->proc->threads_migrate |= io->moved != 0;
 	n->proc->nserving++;
 	list_append(&n->proc->serving, &n->serving);
 }

@@ -86,10 +86,10 @@ void links__free(struct links *l);
 
 /*
  * What is known of a process beforehand, asked once for each. May stay NULL.
- * LINK_WANDERS: threads take over each other's requests: `thread` is no evidence there.
+ * LINK_THREADS_MIGRATE: threads take over each other's requests: `thread` is no evidence there.
  * LINK_FORWARDS: it is a proxy: trusted for `head` from the first call on, as long as it keeps to it.
  */
-#define LINK_WANDERS 1u
+#define LINK_THREADS_MIGRATE 1u
 #define LINK_FORWARDS 2u
 void links__on_process(struct links *l, unsigned (*traits)(void *ctx, uint32_t pid), void *ctx);
 

@@ -166,9 +166,9 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 	case ZC_EV_PLAIN:
 		adapt_plain(in, p);
 		break;
-	case ZC_EV_TIE:
-		((struct zc_ev_tie *)p)->pid = host_pid(in, ((struct zc_ev_tie *)p)->pid);
-		((struct zc_ev_tie *)p)->sock = host_conn(in, ((struct zc_ev_tie *)p)->sock);
+	case ZC_EV_BIND:
+		((struct zc_ev_bind *)p)->pid = host_pid(in, ((struct zc_ev_bind *)p)->pid);
+		((struct zc_ev_bind *)p)->sock = host_conn(in, ((struct zc_ev_bind *)p)->sock);
 		break;
 	case ZC_EV_FAULT:
 		((struct zc_ev_fault *)p)->pid = host_pid(in, ((struct zc_ev_fault *)p)->pid);

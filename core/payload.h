@@ -13,9 +13,9 @@
 #define ZC_CORE_PAYLOAD_H
 
 #include "core/pool.h"
-#include "parsers/grpc.h"
-#include "parsers/sse.h"
-#include "parsers/websocket.h"
+#include "parsers/content/grpc.h"
+#include "parsers/content/sse.h"
+#include "parsers/content/websocket.h"
 
 #define PAYLOAD_KEEP (GRPC_MAX_TRAILERS + 1024u)
 

@@ -50,7 +50,7 @@ static const uint32_t event_size[] = {
 	[ZC_EV_LOST] = sizeof(struct zc_ev_lost),
 	[ZC_EV_NAMES] = sizeof(struct zc_ev_names),
 	[ZC_EV_PLAIN] = sizeof(struct zc_ev_plain),
-	[ZC_EV_TIE] = sizeof(struct zc_ev_tie),
+	[ZC_EV_BIND] = sizeof(struct zc_ev_bind),
 	[ZC_EV_FAULT] = sizeof(struct zc_ev_fault),
 	[ZC_EV_PEER] = sizeof(struct zc_ev_peer),
 };
@@ -76,7 +76,7 @@ static int subject_valid(const struct zc_ev *ev)
 {
 	switch (ev->kind) {
 	case ZC_EV_PLAIN:
-	case ZC_EV_TIE:
+	case ZC_EV_BIND:
 	case ZC_EV_FAULT:
 		return (ev->conn & ZC_TLS_STREAM) != 0;
 	case ZC_EV_CLOSE:
@@ -130,9 +130,9 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		return ((struct zc_ev_open *)ev)->role <= ZC_ROLE_CLIENT;
 	case ZC_EV_IO:
 		return ((struct zc_ev_io *)ev)->dir <= ZC_TX;
-	case ZC_EV_TIE:
-		return ((struct zc_ev_tie *)ev)->dir <= ZC_TX &&
-		       !(((struct zc_ev_tie *)ev)->sock & ZC_TLS_STREAM);
+	case ZC_EV_BIND:
+		return ((struct zc_ev_bind *)ev)->dir <= ZC_TX &&
+		       !(((struct zc_ev_bind *)ev)->sock & ZC_TLS_STREAM);
 	case ZC_EV_FAULT:
 		return !(((struct zc_ev_fault *)ev)->sock & ZC_TLS_STREAM);
 	case ZC_EV_OWNER:

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "parsers/http2.h"
-#include "parsers/http2_frames.h"
+#include "parsers/http2/http2.h"
+#include "parsers/http2/http2_frames.h"
 
 #define LONGEST_UNKNOWN 16384u /* SETTINGS_MAX_FRAME_SIZE as long as nobody sets it */
 #define HEADS_ENOUGH 4 /* one after another, to be certain */

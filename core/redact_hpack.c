@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/redact_scan.h"
-#include "parsers/hpack.h"
+#include "parsers/http2/hpack.h"
 
 #define PIECE 256 /* symbols that are looked at together */
 

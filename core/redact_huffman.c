@@ -1,6 +1,6 @@
 #include "core/redact_huffman.h"
 
-#include "parsers/hpack_tables.h"
+#include "parsers/http2/hpack_tables.h"
 
 /* The symbol of that code, or -1: it goes on. */
 static int symbol_of(uint32_t code, unsigned bits)

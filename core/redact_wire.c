@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parsers/http1.h"
-#include "parsers/http2.h"
+#include "parsers/http1/http1.h"
+#include "parsers/http2/http2.h"
 
 enum kind {
 	START,	 /* before the first octet; the initial one */

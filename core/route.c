@@ -51,7 +51,7 @@ struct pattern {
 struct routes {
 	enum route_mode mode;
 	unsigned limit, distinct; /* of routes that come from paths */
-	int overflowed, told;
+	int overflowed, reported;
 	struct pattern *patterns;
 	size_t npatterns;
 	const struct route **table; /* open addressing */
@@ -394,9 +394,9 @@ struct str routes__of(struct routes *r, struct str path)
 
 int routes__overflowed(struct routes *r)
 {
-	int tell = r->overflowed && !r->told;
+	int tell = r->overflowed && !r->reported;
 
-	r->told |= tell;
+	r->reported |= tell;
 	return tell;
 }
 

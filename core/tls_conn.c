@@ -40,23 +40,23 @@ void tls_conn_free(struct conn *c)
 	c->tls = NULL;
 }
 
-void tls_conn_twin(struct conn *c)
+void tls_conn_bind(struct conn *c)
 {
 	if (c->tls)
-		c->tls->lib = c->plain->stream.lib;
+		c->tls->lib = c->tls_stream->session.lib;
 }
 
-void tls_conn_untwin(struct conn *c)
+void tls_conn_unbind(struct conn *c)
 {
-	if (c->tls && c->plain->nexchanges)
+	if (c->tls && c->tls_stream->nexchanges)
 		c->tls->spoke = 1;
 }
 
 const struct tls_conn *tls_conn_of(const struct conn *c)
 {
-	if (c->tls || !c->carrier)
+	if (c->tls || !c->socket)
 		return c->tls;
-	return c->carrier->tls;
+	return c->socket->tls;
 }
 
 void tls_conn_hand_over(struct conn *from, struct conn *to)
@@ -109,7 +109,7 @@ void tls_conn_fill_span(const struct tls_conn *t, struct span *s)
 
 static uint64_t octets(const struct half *h)
 {
-	return h->stream.started ? h->stream.next - h->stream.first : 0;
+	return h->reasm.started ? h->reasm.next - h->reasm.first : 0;
 }
 
 /* A span from start to end, of what is known by now. */
@@ -126,12 +126,12 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 	x->protocol = PROTO_TLS;
 	x->error = (uint8_t)error;
 	x->incomplete = incomplete;
-	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->stream.first;
+	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->reasm.first;
 	x->req_first = start;
 	x->req_bytes = octets(req);
 	x->resp_bytes = octets(resp);
 	x->req_done = x->resp_done = x->io_done = 1;
-	x->cut = !(incomplete & SPAN_IN_FLIGHT);
+	x->aborted = !(incomplete & SPAN_IN_FLIGHT);
 	x->end = end;
 	if (t->sni[0])
 		x->host = exchange_text(x, (struct str){t->sni, strlen(t->sni)});
@@ -147,9 +147,9 @@ static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
 {
 	struct tls_conn *t = c->tls;
 
-	if (t->over || t->spoke || (c->plain && c->plain->nexchanges))
+	if (t->over || t->spoke || (c->tls_stream && c->tls_stream->nexchanges))
 		return;
-	if (c->late)
+	if (c->preexisting)
 		incomplete |= SPAN_ATTACHED_LATE;
 	if (c->lost)
 		incomplete |= SPAN_LOST_EVENTS;
@@ -165,7 +165,7 @@ static void end_handshake(struct conn *c)
 	struct tls_conn *t = c->tls;
 
 	free_wire(c);
-	c->half[0].stream.follows = c->half[1].stream.follows = 0;
+	c->half[0].reasm.follows = c->half[1].reasm.follows = 0;
 	/* what an encrypted alert says may be told soon, by the library */
 	if (t->hs.state == TLS_FAILED && t->hs.client_hello && t->hs.alert >= 0)
 		emit_failed(c, t->hs.end_time, SPAN_ERR_HANDSHAKE);
@@ -239,12 +239,12 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 
 		if (tls_at_record(&w->parser)) {
 			w->record_pos = pos + off;
-			w->record_time = stream_time(&h->stream, pos + off);
+			w->record_time = reasm_time(&h->reasm, pos + off);
 		}
 		st = tls_next(&w->parser, p + off, n - off, &used, &ev);
 		off += used;
 		if (used)
-			h->last_time = stream_time(&h->stream, pos + off - 1);
+			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		if (st == PARSE_SKIPPED)
 			stats->unparsed_bytes += used;
 		else if (st == PARSE_EVENT)
@@ -253,21 +253,21 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 			return off;
 	}
 	if (off < n)
-		h->last_time = stream_time(&h->stream, pos + n - 1);
+		h->last_time = reasm_time(&h->reasm, pos + n - 1);
 	stats->skipped_bytes += n - off;
 	return n;
 }
 
 static void tls_missing(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
-			enum stream_gap why, struct str kept)
+			enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
 	unsigned dir = dir_of(c, h);
 	uint64_t used;
 
 	stats->unparsed_bytes += kept.n;
-	h->last_time = h->stream.cur_time;
-	if (why != STREAM_CUT)
+	h->last_time = h->reasm.cur_time;
+	if (why != REASM_TRUNCATED)
 		c->lost = 1;
 	while (n && c->tls->wire) {
 		struct way *w = &c->tls->wire->way[dir];
@@ -312,7 +312,7 @@ static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
 
 	if (!h->ended && c->tls->wire &&
 	    tls_eof(&c->tls->wire->way[dir].parser, &ev) == PARSE_EVENT)
-		on_event(c, dir, &ev, h->stream.next, h->last_time);
+		on_event(c, dir, &ev, h->reasm.next, h->last_time);
 	h->ended = 1;
 	if (c->tls->last_time < time)
 		c->tls->last_time = time;
@@ -366,9 +366,9 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 
 	if (!t)
 		return 0;
-	tls_conn_free(c); /* within a stream: it may have what its carrier has left */
+	tls_conn_free(c); /* within a stream: it may have what its socket has left */
 	c->tls = t;
-	t->lib = c->plain ? c->plain->stream.lib : 0;
+	t->lib = c->tls_stream ? c->tls_stream->session.lib : 0;
 	c->protocol = CONN_TLS;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;
@@ -383,7 +383,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	for (int d = 0; d < 2; d++) {
 		tls_init(&t->wire->way[d].parser);
 		/* joined somewhere: the parser must find a record, not expect one */
-		if (c->late && tls_gap(&t->wire->way[d].parser, 1, &used, &ev) == PARSE_EVENT)
+		if (c->preexisting && tls_gap(&t->wire->way[d].parser, 1, &used, &ev) == PARSE_EVENT)
 			tls_gap(&t->wire->way[d].parser, 1, &used, &ev);
 	}
 	return 1;

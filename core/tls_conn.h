@@ -1,7 +1,7 @@
 /*
  * tls_conn.h - a connection whose octets are TLS: what its handshake tells, and no more
  *
- * Records are followed until the handshake has ended (parsers/tls_handshake.h); from then on
+ * Records are followed until the handshake has ended (parsers/tls/tls_handshake.h); from then on
  * nothing is copied. Two kinds of spans come of it, both of protocol "tls":
  *
  * - a failed handshake: from the ClientHello's first octet to the alert that ended it, or to the
@@ -22,7 +22,7 @@
 
 #include "core/conn.h"
 #include "core/span.h"
-#include "parsers/tls_handshake.h"
+#include "parsers/tls/tls_handshake.h"
 
 #define TLS_CONN_MAX_OPENING 16384u
 
@@ -50,9 +50,9 @@ int tls_conn_begin(struct conn *c, uint64_t time);
 void tls_conn_free(struct conn *c);
 
 /* Plaintext of this connection is seen, c->plain: its segments need no announcements. */
-void tls_conn_twin(struct conn *c);
+void tls_conn_bind(struct conn *c);
 /* That plaintext is to be gone. */
-void tls_conn_untwin(struct conn *c);
+void tls_conn_unbind(struct conn *c);
 
 /*
  * The library that reads or writes c has reported an error, by its own number. An alert that came

@@ -42,7 +42,7 @@ static void finish(struct conn *c, uint64_t time)
 	if (x->payload && payload_closed(x->payload)) {
 		x->resp_last = time;
 	} else {
-		x->cut = 1;
+		x->aborted = 1;
 		x->end = time;
 		x->error = c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
 	}
@@ -55,7 +55,7 @@ static size_t websocket_data(struct conn *c, struct half *h, const uint8_t *p, s
 	struct exchange *x = c->upgraded;
 	int which = is_response(c, h);
 
-	h->last_time = stream_time(&h->stream, pos + n - 1);
+	h->last_time = reasm_time(&h->reasm, pos + n - 1);
 	*(which ? &x->resp_bytes : &x->req_bytes) += n;
 	exchange_content(c->engine, x, which, (struct str){(const char *)p, n}, 0);
 	if (x->payload && payload_closed(x->payload))
@@ -64,7 +64,7 @@ static size_t websocket_data(struct conn *c, struct half *h, const uint8_t *p, s
 }
 
 static void websocket_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
-			  enum stream_gap why, struct str kept)
+			  enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
 	struct exchange *x = c->upgraded;
@@ -79,9 +79,9 @@ static void websocket_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t
 		stats->uncaptured_bytes += n;
 		x->incomplete |= SPAN_LOST_EVENTS;
 	}
-	if (why != STREAM_CUT)
+	if (why != REASM_TRUNCATED)
 		c->lost = 1;
-	h->last_time = h->stream.cur_time;
+	h->last_time = h->reasm.cur_time;
 	*(which ? &x->resp_bytes : &x->req_bytes) += n + kept.n;
 	exchange_content(c->engine, x, which, (struct str){NULL, 0}, n + kept.n);
 }

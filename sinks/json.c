@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "parsers/tls_names.h"
+#include "parsers/tls/tls_names.h"
 #include "sinks/json_fields.h"
 #include "sinks/json_writer.h"
 #include "sinks/sink.h"

@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "core/redact.h"
-#include "parsers/http1.h"
+#include "parsers/http1/http1.h"
 #include "sinks/safe.h"
 
 struct field {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "core/redact.h"
-#include "parsers/tls_names.h"
+#include "parsers/tls/tls_names.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 #include "sinks/sink.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/redact.h"
-#include "parsers/tls_names.h"
+#include "parsers/tls/tls_names.h"
 #include "sinks/safe.h"
 
 #define BAR 32 /* columns */
@@ -51,7 +51,7 @@ static void put_short(struct out *o, uint64_t ns)
 /* ---- names */
 
 /* Who serves the request of s: the process, or its address. */
-static void plain_name(const struct span *s, char out[NAME_MAX_LEN])
+static void tls_stream_name(const struct span *s, char out[NAME_MAX_LEN])
 {
 	const char *name = s->kind == SPAN_SERVER ? span_process(s) : s->peer_service;
 	char *p = out;
@@ -90,7 +90,7 @@ static void server_name(const struct trace_tree *t, const struct span *s, char o
 	enum differ differ = DIFFER_NOT;
 	char other[NAME_MAX_LEN], *p;
 
-	plain_name(s, out);
+	tls_stream_name(s, out);
 	for (int i = 0; i < t->n; i++) {
 		const struct span *o = t->row[i].span;
 		enum differ d;
@@ -100,7 +100,7 @@ static void server_name(const struct trace_tree *t, const struct span *s, char o
 		d = difference(s, o);
 		if (d <= differ)
 			continue;
-		plain_name(o, other);
+		tls_stream_name(o, other);
 		differ = strcmp(out, other) ? differ : d;
 	}
 	p = out + strlen(out);
@@ -122,7 +122,7 @@ static void name_server(const struct trace_tree *t, const struct trace_row *r, c
 	else if (child && child->kind == SPAN_SERVER && span_process(child))
 		server_name(t, child, out);
 	else
-		plain_name(r->span, out);
+		tls_stream_name(r->span, out);
 }
 
 /* Who makes the call of this row: by the name of the request that it serves. */

@@ -89,7 +89,7 @@ static struct str doubts(const struct engine_conn *c, char *buf, size_t cap)
 	char size[32];
 	struct str s = tui_size(size, c->uncaptured);
 
-	snprintf(buf, cap, "%s%s%s%s", c->late ? "attached-late " : "", c->lost ? "lost-events " : "",
+	snprintf(buf, cap, "%s%s%s%s", c->preexisting ? "attached-late " : "", c->lost ? "lost-events " : "",
 		 c->reset ? "reset " : "", c->closing ? "closing " : "");
 	if (c->uncaptured && strlen(buf) + 48 < cap)
 		snprintf(buf + strlen(buf), 48, "%.*s not captured", (int)s.n, s.p);
@@ -179,7 +179,7 @@ static uint64_t figure(const struct engine_conn *c, int column)
 	case COL_OUT: return c->out_bytes;
 	case COL_ROLE: return (uint64_t)(c->is_server + 1);
 	case COL_DOUBT:
-		return (uint64_t)(8 * !!c->lost + 4 * !!c->reset + 2 * !!c->late + !!c->closing);
+		return (uint64_t)(8 * !!c->lost + 4 * !!c->reset + 2 * !!c->preexisting + !!c->closing);
 	default: return 0;
 	}
 }

@@ -6,6 +6,7 @@
 
 #include "cli/binscan.h"
 #include "cli/tui/tui_impl.h"
+#include "core/tls_library.h"
 
 #define ROWS_MAX 100u /* libraries that are shown */
 
@@ -28,7 +29,7 @@ static void count_conn(void *ctx, const struct engine_conn *c)
 	else if (!strcmp(c->protocol, "tls"))
 		kind = 1;
 	h->conns[kind]++;
-	h->late += c->late != 0;
+	h->late += c->preexisting != 0;
 	h->no_process += !c->pid;
 }
 

@@ -8,8 +8,8 @@
 
 #include "cli/tui/tui_impl.h"
 #include "core/redact.h"
-#include "parsers/http1.h"
-#include "parsers/tls_names.h"
+#include "parsers/http1/http1.h"
+#include "parsers/tls/tls_names.h"
 #include "sinks/format.h"
 
 #define HEX_COLUMNS 16u

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "parsers/http1.h"
+#include "parsers/http1/http1.h"
 
 #define ROUNDS 2000000u
 #define TRIES 5

@@ -79,7 +79,7 @@ static void open_conn(struct run *r, unsigned how)
 
 	o.role = how & 4 ? ZC_ROLE_UNKNOWN : how & 2 ? ZC_ROLE_CLIENT : ZC_ROLE_SERVER;
 	o.ev = head(r, ZC_EV_OPEN, sizeof(o));
-	o.ev.flags = how & 1 ? ZC_OPEN_LATE : ZC_OPEN_SEQ;
+	o.ev.flags = how & 1 ? ZC_OPEN_PREEXISTING : ZC_OPEN_SEQ;
 	engine__event(r->e, &o.ev);
 }
 

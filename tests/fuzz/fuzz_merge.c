@@ -27,8 +27,8 @@ static void no_note(void *ctx, const char *name, const char *text)
 static void on_event(void *ctx, const struct zc_ev *ev)
 {
 	const struct zc_ev_plain *p = (const void *)ev;
-	const struct zc_ev_tie *t = (const void *)ev;
-	int of_stream = ev->kind == ZC_EV_PLAIN || ev->kind == ZC_EV_TIE || ev->kind == ZC_EV_FAULT;
+	const struct zc_ev_bind *t = (const void *)ev;
+	int of_stream = ev->kind == ZC_EV_PLAIN || ev->kind == ZC_EV_BIND || ev->kind == ZC_EV_FAULT;
 
 	if ((uintptr_t)ev % 8 || ev->size < sizeof(*ev))
 		abort();
@@ -37,7 +37,7 @@ static void on_event(void *ctx, const struct zc_ev *ev)
 	if (ev->kind == ZC_EV_PLAIN &&
 	    (p->sock & ZC_TLS_STREAM || (p->sock && p->sock >> 56 != (ev->conn << 1) >> 57)))
 		abort();
-	if (ev->kind == ZC_EV_TIE && t->sock && t->sock >> 56 != (ev->conn << 1) >> 57)
+	if (ev->kind == ZC_EV_BIND && t->sock && t->sock >> 56 != (ev->conn << 1) >> 57)
 		abort();
 	engine__event(ctx, ev);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/redact_wire.h"
-#include "parsers/hpack.h"
+#include "parsers/http2/hpack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,9 +7,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "parsers/grpc.h"
-#include "parsers/sse.h"
-#include "parsers/websocket.h"
+#include "parsers/content/grpc.h"
+#include "parsers/content/sse.h"
+#include "parsers/content/websocket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

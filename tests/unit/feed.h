@@ -66,7 +66,7 @@ __attribute__((unused)) static void feed_span(void *ctx, const struct span *s)
 	f->nspans++;
 }
 
-__attribute__((unused)) static void feed_want(void *ctx, const struct zc_policy *w)
+__attribute__((unused)) static void feed_policy(void *ctx, const struct zc_policy *w)
 {
 	struct feed *f = ctx;
 
@@ -90,7 +90,7 @@ __attribute__((unused)) static void feed_begin(struct feed *f, struct engine_opt
 		o = &none;
 	memset(f, 0, sizeof(*f));
 	o->on_span = feed_span;
-	o->on_want = feed_want;
+	o->on_policy = feed_policy;
 	o->on_note = feed_note;
 	o->ctx = f;
 	f->e = engine__new(o);
@@ -223,9 +223,9 @@ __attribute__((unused)) static void feed_plain(struct feed *f, struct zc_ev_plai
 }
 
 /* Evidence of a stream's socket; the caller gives all but kind, size and time. */
-__attribute__((unused)) static void feed_tie(struct feed *f, struct zc_ev_tie t)
+__attribute__((unused)) static void feed_bind(struct feed *f, struct zc_ev_bind t)
 {
-	t.ev.kind = ZC_EV_TIE;
+	t.ev.kind = ZC_EV_BIND;
 	t.ev.size = sizeof(t);
 	t.ev.time = f->now;
 	f->now += FEED_US;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "parsers/http2.h"
+#include "parsers/http2/http2.h"
 
 struct h2_log {
 	char *text;

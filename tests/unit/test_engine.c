@@ -395,7 +395,7 @@ static void test_late(void)
 	struct engine_stats st;
 
 	feed_begin(&f, NULL);
-	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
 	feed_text(&f, TX, "rest of some body, GET /x HTTP/1.1\r\n\r\n");
 	feed_text(&f, RX, GET);
 	feed_text(&f, TX, OK5);
@@ -406,7 +406,7 @@ static void test_late(void)
 	feed_end(&f);
 
 	feed_begin(&f, NULL);
-	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
 	feed_text(&f, RX, "xample.org\r\nA: b\r\n\r\n");
 	feed_text(&f, TX, OK5);
 	feed_text(&f, RX, GET2);
@@ -421,7 +421,7 @@ static void test_late(void)
 	feed_end(&f);
 
 	feed_begin(&f, NULL);
-	feed_open(&f, ZC_ROLE_CLIENT, ZC_OPEN_LATE);
+	feed_open(&f, ZC_ROLE_CLIENT, ZC_OPEN_PREEXISTING);
 	feed_text(&f, RX, GET GET);
 	feed_text(&f, TX, GET);
 	feed_text(&f, RX, OK5);
@@ -455,7 +455,7 @@ static void test_gaps(void)
 	feed_text(&f, RX, GET);
 	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 100005\r\n\r\n12345");
 	ok(f.nwants == 1 && f.want.dir[TX].skip_to == f.seq[TX] + 100000 &&
-	   f.want.dir[TX].cap == ZC_WANT_ALL && f.want.dir[RX].cap == ZC_WANT_ALL && !f.want.quiet &&
+	   f.want.dir[TX].cap == ZC_POLICY_ALL && f.want.dir[RX].cap == ZC_POLICY_ALL && !f.want.quiet &&
 	   f.want.dir[RX].skip_to == f.seq[RX], "long content is not wanted");
 	feed_cut(&f, TX, 60000);
 	feed_cut(&f, TX, 40000 - 1);

@@ -334,7 +334,7 @@ static void test_hostile(void)
 		path[n - 1] = 'a';
 	}
 	printf("# slowest match took %.3f s, %u given up\n", worst, (unsigned)given_up);
-	ok(given_up > 0, "hopeless patterns are given up, and counted");
+	ok(given_up > 0, "binding_refuted patterns are given up, and counted");
 	ok(worst < 2, "none stalls"); /* some tens of milliseconds; sanitizers need more */
 }
 

@@ -3,8 +3,8 @@
  */
 #include <stdlib.h>
 #include "tests/unit/tap.h"
-#include "parsers/grpc.h"
-#include "parsers/sse.h"
+#include "parsers/content/grpc.h"
+#include "parsers/content/sse.h"
 
 static struct str S(const char *s) {
 	return (struct str){s, strlen(s)};

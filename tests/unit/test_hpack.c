@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "tests/unit/tap.h"
-#include "parsers/hpack.h"
+#include "parsers/http2/hpack.h"
 
 static uint8_t scratch_mem[2 * HPACK_FIELD_MAX];
 
@@ -304,14 +304,14 @@ static void test_late(void)
 
 /* ---- an encoder of our own */
 
-struct origin {
+struct input {
 	char name[24], value[96];
 	int from; /* number of the entry that gave the name; -1: static or literal */
 	uint32_t size;
 };
 
 struct encoder {
-	struct origin all[20000]; /* by number of insertion */
+	struct input all[20000]; /* by number of insertion */
 	int inserted, oldest;	  /* the table is [oldest, inserted) */
 	uint32_t octets, max;
 	uint8_t block[65536];
@@ -370,7 +370,7 @@ static void put_field(struct encoder *e, struct expect *x)
 {
 	int live = e->inserted - e->oldest, pick = -1;
 	unsigned kind = rnd(10);
-	struct origin *o = &e->all[e->inserted];
+	struct input *o = &e->all[e->inserted];
 
 	*x = (struct expect){.name_from = -1, .value_from = -1};
 	if (live)

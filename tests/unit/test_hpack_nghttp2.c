@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 #include "tests/unit/tap.h"
-#include "parsers/hpack.h"
+#include "parsers/http2/hpack.h"
 
 #if __has_include(<nghttp2/nghttp2.h>)
 #include <nghttp2/nghttp2.h>

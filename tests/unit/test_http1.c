@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "parsers/http1.h"
+#include "parsers/http1/http1.h"
 #include "tests/unit/tap.h"
 
 #define ROOM (1u << 19)

@@ -2,7 +2,7 @@
 #include "tests/unit/tap.h"
 #include "tests/unit/feed.h"
 
-#include "parsers/http2.h"
+#include "parsers/http2/http2.h"
 
 #define RX ZC_RX
 #define TX ZC_TX
@@ -282,7 +282,7 @@ static void test_late(void)
 			     known[] = {0x82, 0x86, 0xbe};
 
 	feed_begin(&f, NULL);
-	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
 	frame(&out, 1, END_HEADERS | END_STREAM, 101, again, sizeof(again));
 	flush(RX);
 	OK(END_STREAM, 101);
@@ -318,7 +318,7 @@ static void test_late(void)
 
 	/* joined between request and response */
 	feed_begin(&f, NULL);
-	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
 	OK(END_STREAM, 9);
 	flush(TX);
 	ok(f.nspans == 1 &&
@@ -582,7 +582,7 @@ static void test_roles(void)
 	static const char one[4] = {0, 0, 0, 1};
 
 	feed_begin(&f, NULL);
-	feed_open(&f, ZC_ROLE_UNKNOWN, ZC_OPEN_LATE);
+	feed_open(&f, ZC_ROLE_UNKNOWN, ZC_OPEN_PREEXISTING);
 	for (int i = 0; i < 6; i++)
 		frame(&out, 8, 0, 0, one, 4);
 	frame(&out, 1, END_HEADERS, 7, "\xbe\xbf", 2);

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 #include "tests/unit/tap.h"
-#include "parsers/http2.h"
+#include "parsers/http2/http2.h"
 
 #if __has_include(<nghttp2/nghttp2.h>)
 #include <nghttp2/nghttp2.h>

@@ -176,7 +176,7 @@ static void only_one(void)
 static unsigned traits(void *ctx, uint32_t pid)
 {
 	(void)ctx;
-	return pid == 300 ? LINK_WANDERS : pid == 302 ? LINK_FORWARDS : 0;
+	return pid == 300 ? LINK_THREADS_MIGRATE : pid == 302 ? LINK_FORWARDS : 0;
 }
 
 static void wandering(void)

@@ -23,7 +23,7 @@ static union any {
 	struct zc_ev ev;
 	struct zc_ev_open open;
 	struct zc_ev_plain plain;
-	struct zc_ev_tie tie;
+	struct zc_ev_bind bind;
 	struct zc_ev_fault fault;
 	struct zc_ev_io io;
 	struct zc_ev_close close;
@@ -68,7 +68,7 @@ static void record(unsigned i)
 				  .pid = 10,
 				  .laddr = {[10] = 0xff, 0xff, 10, 0, 0, 1},
 				  .raddr = {[10] = 0xff, 0xff, 10, 0, 0, 2}};
-	struct zc_ev_tie tie = {.sock = 11, .pid = 10, .tid = 10, .lib = 1, .wire_len = 300};
+	struct zc_ev_bind bind = {.sock = 11, .pid = 10, .tid = 10, .lib = 1, .wire_len = 300};
 	struct zc_ev_plain plain = {.sock = 11,
 				    .pid = 10,
 				    .tid = 10,
@@ -98,7 +98,7 @@ static void record(unsigned i)
 	if (!r)
 		abort();
 	put(r, &open, sizeof(open), ZC_EV_OPEN, 1000, 11);
-	put(r, &tie, sizeof(tie), ZC_EV_TIE, 1500, STREAM);
+	put(r, &bind, sizeof(bind), ZC_EV_BIND, 1500, STREAM);
 	put(r, &plain, sizeof(plain), ZC_EV_PLAIN, 2000, STREAM);
 	put(r, &unknown, sizeof(unknown), ZC_EV_PLAIN, 2100, STREAM);
 	put(r, &fault, sizeof(fault), ZC_EV_FAULT, 2200, STREAM);
@@ -134,8 +134,8 @@ static void test_merge(void)
 
 	ok(second[0].ev.conn == sock && second[0].ev.time == 1000 + LATER,
 	   "the second one's socket");
-	ok(second[1].ev.conn == stream && second[1].tie.sock == sock && second[1].tie.pid == pid &&
-		   second[1].tie.wire_len == 300,
+	ok(second[1].ev.conn == stream && second[1].bind.sock == sock && second[1].bind.pid == pid &&
+		   second[1].bind.wire_len == 300,
 	   "its evidence");
 	ok(second[2].ev.conn == stream && second[2].plain.sock == sock &&
 		   second[2].plain.pid == pid,

@@ -412,7 +412,7 @@ static void test_connection(void)
 	play(&file, &all);
 	is_str(seen.order, "OSSSSSSSC", "a whole connection; a bare ACK is no event");
 	is_u64(seen.open.role, ZC_ROLE_SERVER, "the side that was sent a SYN serves");
-	is_u64(seen.open.ev.flags & ZC_OPEN_LATE, 0, "seen from its beginning");
+	is_u64(seen.open.ev.flags & ZC_OPEN_PREEXISTING, 0, "seen from its beginning");
 	is_u64(seen.open.lport, 80, "its port");
 	is_u64(seen.close.bytes[ZC_RX], sizeof(get) - 1, "octets in");
 	is_u64(seen.close.bytes[ZC_TX], sizeof(reply) - 1, "octets out");
@@ -422,7 +422,7 @@ static void test_connection(void)
 	pcap_tcp(&file, 2 * SEC + SEC, (struct tcp){.seq = 501, .flags = ACK, .text = reply});
 	play(&file, &all);
 	is_str(seen.order, "OSSSSSSSSCOS", "CLOSE comes after a while");
-	ok(seen.open.ev.flags & ZC_OPEN_LATE, "what comes later is a connection joined late");
+	ok(seen.open.ev.flags & ZC_OPEN_PREEXISTING, "what comes later is a connection joined late");
 }
 
 static void test_reuse(void)

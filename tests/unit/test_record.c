@@ -79,9 +79,9 @@ static void add_kind(struct log *l, uint16_t kind, uint32_t size, uint64_t conn)
 		((struct zc_ev_names *)ev)->container_name[63] = 0;
 		break;
 	case ZC_EV_PEER: ((struct zc_ev_peer *)ev)->comm[15] = 0; break;
-	case ZC_EV_TIE:
-		((struct zc_ev_tie *)ev)->dir = ZC_TX;
-		((struct zc_ev_tie *)ev)->sock = 11;
+	case ZC_EV_BIND:
+		((struct zc_ev_bind *)ev)->dir = ZC_TX;
+		((struct zc_ev_bind *)ev)->sock = 11;
 		break;
 	case ZC_EV_FAULT: ((struct zc_ev_fault *)ev)->sock = 11; break;
 	}
@@ -171,7 +171,7 @@ static void small_log(struct log *l)
 	add_segment(l, TEXT(11, ZC_TX, 1001, 101 + sizeof(get_a) - 1, reply));
 	add_segment(l, TEXT(77, ZC_RX, 5, 6, get_b)); /* its OPEN was not seen */
 	add_kind(l, ZC_EV_LOST, sizeof(struct zc_ev_lost), 0);
-	add_kind(l, ZC_EV_TIE, sizeof(struct zc_ev_tie), STREAM);
+	add_kind(l, ZC_EV_BIND, sizeof(struct zc_ev_bind), STREAM);
 	add_plain(l, ZC_RX, sizeof(get_b) - 1, 0, get_b);
 	add_plain(l, ZC_TX, 70000, 60000, "the rest of it is not wanted");
 	add_plain(l, ZC_TX, 5, 0, "");
@@ -404,8 +404,8 @@ static void test_invalid(void)
 		{"plaintext that is longer than it says", 15, offsetof(struct zc_ev_plain, orig_len), 9},
 		{"plaintext in no direction", 15, offsetof(struct zc_ev_plain, dir), 2},
 		{"evidence of no stream", 14, offsetof(struct zc_ev, conn) + 7, 0},
-		{"evidence in no direction", 14, offsetof(struct zc_ev_tie, dir), 2},
-		{"evidence of a stream for a socket", 14, offsetof(struct zc_ev_tie, sock) + 7, 0x80},
+		{"evidence in no direction", 14, offsetof(struct zc_ev_bind, dir), 2},
+		{"evidence of a stream for a socket", 14, offsetof(struct zc_ev_bind, sock) + 7, 0x80},
 		{"a fault of no stream", 18, offsetof(struct zc_ev, conn) + 7, 0},
 		{"a fault with a stream for a socket", 18, offsetof(struct zc_ev_fault, sock) + 7, 0x80},
 		{"reads of a stream", 9, offsetof(struct zc_ev, conn) + 7, 0x80},

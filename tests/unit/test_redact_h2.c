@@ -10,7 +10,7 @@
 #if __has_include(<nghttp2/nghttp2.h>)
 #include "core/redact_wire.h"
 #include "core/redact_scan.h"
-#include "parsers/http2.h"
+#include "parsers/http2/http2.h"
 #include "tests/unit/h2_make.h"
 
 struct totals {

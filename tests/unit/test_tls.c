@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "parsers/tls_handshake.h"
-#include "parsers/tls_names.h"
+#include "parsers/tls/tls_handshake.h"
+#include "parsers/tls/tls_names.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tls_feed.h"
 

@@ -187,7 +187,7 @@ static void test_failed(void)
 static void test_late(void)
 {
 	feed_begin(&f, NULL);
-	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_LATE);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
 	record(RX, 23, 100);
 	record(TX, 23, 5000);
 	ok(the_conn()->protocol == CONN_TLS && f.want.dir[TX].cap == 0, "known by its records");
@@ -271,7 +271,7 @@ static void plaintext(int dir, const char *text)
 	free(p);
 }
 
-static void test_twin(void)
+static void test_bound(void)
 {
 	const struct conn *c;
 
@@ -359,7 +359,7 @@ int main(void)
 	test_late();
 	test_starttls();
 	test_reminder();
-	test_twin();
+	test_bound();
 	test_shown();
 	test_limit();
 	return tap_done();

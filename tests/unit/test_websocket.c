@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 #include "tests/unit/tap.h"
-#include "parsers/websocket.h"
+#include "parsers/content/websocket.h"
 
 static size_t log_event(const struct ws_event *ev, char *log, size_t cap)
 {

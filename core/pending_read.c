@@ -1,0 +1,91 @@
+#include "core/pending_read.h"
+
+#include "core/engine_impl.h"
+#include "core/exchange_link.h"
+
+static struct exchange *take_first(struct conn *c)
+{
+	struct exchange *x = c->wait_head;
+
+	c->wait_head = x->next;
+	if (!c->wait_head)
+		c->wait_tail = NULL;
+	return x;
+}
+
+int pending_read_add(struct conn *c, struct exchange *x)
+{
+	const struct io_mark *m;
+
+	if (c->request_dir != ZC_TX || !c->engine->io_seen || x->aborted || !x->resp_done ||
+	    x->resp_unsized || x->incomplete & SPAN_LOST_EVENTS)
+		return 0;
+	m = half_io_passing(&c->half[!c->request_dir], x->resp_end - 1);
+	if (m) {
+		x->end = m->time;
+		return 0;
+	}
+	if (c->wait_tail)
+		c->wait_tail->next = x;
+	else
+		c->wait_head = x;
+	c->wait_tail = x;
+	x->next = NULL;
+	list_unlink(&x->timer);
+	list_append(&c->engine->waiting, &x->timer);
+	return 1;
+}
+
+void pending_read_flush(struct conn *c, struct exchange *x)
+{
+	/* the list is in order of completion, so what comes before x has waited as long */
+	while (c->wait_head) {
+		struct exchange *first = take_first(c);
+
+		exchange_emit(c->engine, first);
+		if (first == x)
+			return;
+	}
+}
+
+void pending_read_set_io(struct exchange *x, const struct zc_ev_io *io)
+{
+	if (x->io_done)
+		return;
+	x->io_time = io->ev.time;
+	x->pid = io->pid;
+	x->tid = io->tid;
+	x->goroutine = io->goroutine;
+	x->io_done = 1;
+	exchange_link_io(x->conn->engine, x);
+}
+
+void pending_read_io(struct conn *c, const struct zc_ev_io *io)
+{
+	struct exchange *x;
+
+	if (io->dir == c->request_dir) {
+		for (x = c->wait_head; x; x = x->next)
+			if (io_passes(io, x->req_pos))
+				pending_read_set_io(x, io);
+		return;
+	}
+	while (c->wait_head && io_passes(io, c->wait_head->resp_end - 1)) {
+		x = take_first(c);
+		x->end = io->ev.time;
+		exchange_emit(c->engine, x);
+	}
+}
+
+void pending_read_lost(struct conn *c)
+{
+	for (struct exchange *x = c->wait_head; x; x = x->next)
+		x->incomplete |= SPAN_LOST_EVENTS;
+	pending_read_flush(c, NULL);
+}
+
+void pending_read_drop(struct conn *c)
+{
+	while (c->wait_head)
+		exchange_put(c->engine, take_first(c));
+}

@@ -1,0 +1,434 @@
+#include "core/reasm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Marks say when which octets of a kept buffer were seen. The first is exact always. */
+#define KEEP_MARKS 8
+
+struct keep_mark {
+	uint64_t pos, time;
+};
+
+/* What the sink did not take: the octets before s->next. */
+struct reasm_keep {
+	size_t size; /* of this block */
+	uint32_t len, nmarks;
+	struct keep_mark mark[KEEP_MARKS];
+	uint8_t data[];
+};
+
+/* A segment that waits, or a piece of one. Pieces are sorted by position and disjoint. */
+struct reasm_pend {
+	struct reasm_pend *next;
+	size_t size; /* of this block */
+	uint64_t pos, end, cap_pos, cap_end;
+	uint64_t time, need;
+	uint8_t data[]; /* cap_end - cap_pos octets */
+};
+
+/* A piece of a segment on its way to the sink. */
+struct piece {
+	uint64_t pos, end, cap_pos, cap_end;
+	const uint8_t *data; /* of cap_pos */
+	uint64_t time, need;
+};
+
+void reasm_init(struct reasm *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->follows = 1;
+}
+
+static void keep_drop(struct reasm *s, struct pool *pool)
+{
+	if (!s->keep)
+		return;
+	pool_put(pool, s->keep, s->keep->size);
+	s->keep = NULL;
+}
+
+static struct reasm_pend *pend_pop(struct reasm *s)
+{
+	struct reasm_pend *w = s->pend;
+
+	s->pend = w->next;
+	if (!s->pend)
+		s->pend_last = NULL;
+	s->npend--;
+	s->pend_octets -= (uint32_t)w->size;
+	return w;
+}
+
+void reasm_release(struct reasm *s, struct pool *pool)
+{
+	keep_drop(s, pool);
+	while (s->pend) {
+		struct reasm_pend *w = pend_pop(s);
+
+		pool_put(pool, w, w->size);
+	}
+}
+
+struct str reasm_kept(const struct reasm *s)
+{
+	if (!s->keep)
+		return (struct str){NULL, 0};
+	return (struct str){(const char *)s->keep->data, s->keep->len};
+}
+
+uint64_t reasm_time(const struct reasm *s, uint64_t pos)
+{
+	const struct reasm_keep *b = s->keep;
+
+	if (pos >= s->cur_pos || !b)
+		return s->cur_time;
+	for (uint32_t i = b->nmarks; i-- > 1;)
+		if (b->mark[i].pos <= pos)
+			return b->mark[i].time;
+	return b->mark[0].time;
+}
+
+/* Makes room for n octets behind what is kept. Returns 0 if there is none. */
+static int keep_reserve(struct reasm *s, struct pool *pool, size_t n)
+{
+	struct reasm_keep *old = s->keep, *b;
+	size_t need = sizeof(*b) + n + (old ? old->len : 0), size;
+
+	if (old && need <= old->size)
+		return 1;
+	b = pool_get(pool, need, &size);
+	if (!b)
+		return 0;
+	b->len = b->nmarks = 0;
+	if (old) {
+		memcpy(b->mark, old->mark, sizeof(old->mark));
+		memcpy(b->data, old->data, old->len);
+		b->len = old->len;
+		b->nmarks = old->nmarks;
+		pool_put(pool, old, old->size);
+	}
+	b->size = size;
+	s->keep = b;
+	return 1;
+}
+
+static void keep_append(struct reasm_keep *b, const uint8_t *p, size_t n, uint64_t pos,
+			uint64_t time)
+{
+	memcpy(b->data + b->len, p, n);
+	b->len += (uint32_t)n;
+	if (b->nmarks == KEEP_MARKS) /* the middle is of no interest: nothing starts there */
+		b->nmarks--;
+	b->mark[b->nmarks++] = (struct keep_mark){pos, time};
+}
+
+/* The sink took `used` octets from the front of what is kept. */
+static void keep_advance(struct reasm *s, struct pool *pool, size_t used)
+{
+	struct reasm_keep *b = s->keep;
+	uint64_t start = s->next - b->len + used;
+	uint32_t i = 0;
+
+	if (used >= b->len) {
+		keep_drop(s, pool);
+		return;
+	}
+	if (!used)
+		return;
+	memmove(b->data, b->data + used, b->len - used);
+	b->len -= (uint32_t)used;
+	while (i + 1 < b->nmarks && b->mark[i + 1].pos <= start)
+		i++;
+	memmove(b->mark, b->mark + i, (b->nmarks - i) * sizeof(b->mark[0]));
+	b->nmarks -= i;
+}
+
+static void keep_overflow(struct reasm *s, const struct reasm_sink *k, uint64_t pos)
+{
+	keep_drop(s, k->pool);
+	k->gap(k->ctx, s, pos, s->next - pos, REASM_OVERFLOW, (struct str){NULL, 0});
+}
+
+static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint8_t *p, size_t n)
+{
+	uint64_t pos = s->next;
+	size_t used;
+
+	if (s->keep) {
+		uint64_t start = pos - s->keep->len;
+
+		s->next = pos + n;
+		if (!keep_reserve(s, k->pool, n)) {
+			keep_overflow(s, k, start);
+			return;
+		}
+		keep_append(s->keep, p, n, pos, s->cur_time);
+		used = k->data(k->ctx, s, s->keep->data, s->keep->len, start);
+		/* the sink may have released the stream */
+		if (s->keep)
+			keep_advance(s, k->pool, used);
+	} else {
+		s->next = pos + n;
+		used = k->data(k->ctx, s, p, n, pos);
+		if (used >= n)
+			return;
+		if (n - used > REASM_KEEP_MAX || !keep_reserve(s, k->pool, n - used)) {
+			keep_overflow(s, k, pos + used);
+			return;
+		}
+		keep_append(s->keep, p + used, n - used, pos + used, s->cur_time);
+	}
+	if (s->keep && s->keep->len > REASM_KEEP_MAX)
+		keep_overflow(s, k, s->next - s->keep->len);
+}
+
+static void deliver_gap(struct reasm *s, const struct reasm_sink *k, uint64_t n,
+			enum reasm_gap why)
+{
+	uint64_t pos = s->next;
+
+	s->next += n;
+	k->gap(k->ctx, s, pos, n, why, reasm_kept(s));
+	keep_drop(s, k->pool);
+}
+
+/* g->pos <= s->next < g->end */
+static void deliver(struct reasm *s, const struct reasm_sink *k, const struct piece *g)
+{
+	s->cur_pos = s->next;
+	s->cur_time = g->time;
+	s->cur_need = g->need;
+	if (s->next < g->cap_pos)
+		deliver_gap(s, k, g->cap_pos - s->next, REASM_TRUNCATED);
+	if (s->next < g->cap_end)
+		deliver_data(s, k, g->data + (s->next - g->cap_pos), (size_t)(g->cap_end - s->next));
+	if (s->next < g->end)
+		deliver_gap(s, k, g->end - s->next, REASM_TRUNCATED);
+}
+
+void reasm_prove(struct reasm *s, uint64_t pos, uint64_t time)
+{
+	if (!s->started || pos <= s->next)
+		return;
+	/* FIN takes a sequence number, but is no octet */
+	if (s->fin && pos == s->fin + 1)
+		pos = s->fin;
+	if (s->proven <= s->next || (pos >= s->proven && time < s->proof_time))
+		s->proof_time = time;
+	if (pos > s->proven)
+		s->proven = pos;
+}
+
+/* A copy of the part [pos, end) of g goes into the list at *link. */
+static int pend_insert(struct reasm *s, struct pool *pool, struct reasm_pend **link,
+		       const struct piece *g, uint64_t pos, uint64_t end)
+{
+	uint64_t cap_pos = g->cap_pos > pos ? g->cap_pos : pos;
+	uint64_t cap_end = g->cap_end < end ? g->cap_end : end;
+	struct reasm_pend *w;
+	size_t size, n;
+
+	if (cap_pos >= cap_end)
+		cap_pos = cap_end = end;
+	n = (size_t)(cap_end - cap_pos);
+	w = pool_get(pool, sizeof(*w) + n, &size);
+	if (!w)
+		return 0;
+	*w = (struct reasm_pend){*link, size, pos, end, cap_pos, cap_end, g->time, g->need};
+	if (n)
+		memcpy(w->data, g->data + (cap_pos - g->cap_pos), n);
+	*link = w;
+	if (!w->next)
+		s->pend_last = w;
+	s->npend++;
+	s->pend_octets += (uint32_t)size;
+	return 1;
+}
+
+/* Keeps what of g is neither delivered nor waiting already. */
+static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
+{
+	struct reasm_pend **link = &s->pend;
+	uint64_t pos = g->pos > s->next ? g->pos : s->next;
+
+	if (s->pend_last && s->pend_last->end <= pos) /* what follows a hole comes in order, mostly */
+		link = &s->pend_last->next;
+	while (pos < g->end) {
+		struct reasm_pend *w = *link;
+		uint64_t end = g->end;
+
+		if (w && w->end <= pos) {
+			link = &w->next;
+			continue;
+		}
+		if (w && w->pos < end)
+			end = w->pos;
+		if (pos < end && !pend_insert(s, pool, link, g, pos, end))
+			return; /* no room: it becomes part of a hole */
+		pos = w && w->end > end ? w->end : end;
+	}
+}
+
+/*
+ * Is the first waiting segment next in order, but ahead of the peer? Two segments that wait for
+ * each other cannot be, but could be forged: hence the limit in time.
+ */
+static int held(const struct reasm *s, const struct reasm *peer, uint64_t now)
+{
+	if (!s->follows || !peer->started || s->pend->need <= peer->next)
+		return 0;
+	return s->stall_pos != s->next || now < s->stall_time + REASM_HOLD;
+}
+
+static void deliver_first(struct reasm *s, const struct reasm_sink *k)
+{
+	struct reasm_pend *w = pend_pop(s);
+	struct piece g = {w->pos, w->end, w->cap_pos, w->cap_end, w->data, w->time, w->need};
+
+	if (w->end > s->next)
+		deliver(s, k, &g);
+	pool_put(k->pool, w, w->size);
+}
+
+/* Declares the hole at s->next a gap, as far as `limit`. */
+static void declare_gap(struct reasm *s, const struct reasm_sink *k, uint64_t limit, uint64_t now)
+{
+	uint64_t time = s->pend ? s->pend->time : now;
+
+	s->cur_pos = s->next;
+	s->cur_time = time;
+	s->cur_need = 0;
+	deliver_gap(s, k, limit - s->next, REASM_MISSING);
+}
+
+static int over_limit(const struct reasm *s)
+{
+	return s->npend > REASM_PEND_MAX || s->pend_octets > REASM_PEND_OCTETS;
+}
+
+/* The end of the hole at s->next, if its time has come, else 0. */
+static uint64_t hole_end(const struct reasm *s, uint64_t now)
+{
+	uint64_t first = s->pend ? s->pend->pos : UINT64_MAX;
+
+	if (over_limit(s))
+		return first;
+	if (s->proven > s->next && now >= s->proof_time + REASM_GRACE)
+		return s->proven < first ? s->proven : first;
+	if (s->pend && s->stall_pos == s->next && now >= s->stall_time + REASM_PATIENCE)
+		return first;
+	return 0;
+}
+
+int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
+	       uint64_t now)
+{
+	uint64_t end;
+
+	while (s->pend || s->proven > s->next) {
+		if (s->pend && s->pend->pos <= s->next) {
+			if (held(s, peer, now) && !over_limit(s))
+				break;
+			deliver_first(s, k);
+			continue;
+		}
+		end = hole_end(s, now);
+		if (!end)
+			break;
+		declare_gap(s, k, end, now);
+	}
+	if (!s->pend && s->proven <= s->next)
+		return 0;
+	if (s->stall_pos != s->next) {
+		s->stall_pos = s->next;
+		s->stall_time = now;
+	}
+	return 1;
+}
+
+static void stream_start(struct reasm *s, const struct reasm_seg *g)
+{
+	s->started = 1;
+	s->from_syn = g->syn;
+	s->next = (1ull << 32) + g->seq;
+	s->proven = s->first = s->next;
+}
+
+static uint64_t ack_position(struct reasm *peer, const struct reasm_seg *g)
+{
+	uint64_t pos;
+
+	if (!g->has_ack || !peer->started)
+		return 0;
+	if (g->ack == (uint32_t)peer->next) /* nearly always */
+		return peer->next;
+	pos = reasm_pos(peer, g->ack);
+	if (peer->fin && pos == peer->fin + 1)
+		pos = peer->fin;
+	reasm_prove(peer, pos, g->time);
+	return pos;
+}
+
+/* What of g is next in order goes to the sink without a copy, as far as nothing else was first. */
+static void deliver_now(struct reasm *s, const struct reasm_sink *k, const struct piece *g)
+{
+	struct piece p = *g;
+
+	if (s->pend && s->pend->pos < p.end) {
+		p.end = s->pend->pos;
+		p.cap_pos = p.cap_pos < p.end ? p.cap_pos : p.end;
+		p.cap_end = p.cap_end < p.end ? p.cap_end : p.end;
+	}
+	if (p.end > s->next)
+		deliver(s, k, &p);
+}
+
+void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
+		const struct reasm_seg *g)
+{
+	struct piece p;
+
+	if (!s->started)
+		stream_start(s, g);
+	else if (g->syn && !g->len)
+		return;
+	p.pos = reasm_pos(s, g->seq);
+	p.end = p.pos + g->len;
+	p.cap_pos = p.pos + g->cap_off;
+	p.cap_end = p.cap_pos + g->cap_len;
+	p.data = g->data;
+	p.time = g->time;
+	p.need = ack_position(peer, g);
+	if (g->fin && !s->fin)
+		s->fin = p.end > s->next ? p.end : s->next;
+	if (g->lost && p.pos > s->next)
+		reasm_prove(s, p.pos, g->time > REASM_GRACE ? g->time - REASM_GRACE : 0);
+	if (p.end <= s->next && !(g->fin && s->fin > s->next))
+		return;
+	if (p.pos <= s->next && !(s->pend && s->pend->pos <= s->next) &&
+	    !(s->follows && peer->started && p.need > peer->next)) {
+		deliver_now(s, k, &p);
+		if (!s->pend && s->proven <= s->next)
+			return;
+	}
+	if (p.end > s->next)
+		pend_add(s, k->pool, &p);
+	reasm_run(s, peer, k, g->time);
+}
+
+void reasm_flush(struct reasm *s, const struct reasm_sink *k, uint64_t now)
+{
+	uint64_t end = s->proven;
+
+	if (s->fin > end)
+		end = s->fin;
+	while (s->pend) {
+		if (s->pend->pos > s->next)
+			declare_gap(s, k, s->pend->pos, now);
+		else
+			deliver_first(s, k);
+	}
+	if (s->started && end > s->next)
+		declare_gap(s, k, end, now);
+}

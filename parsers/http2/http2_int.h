@@ -1,0 +1,81 @@
+/*
+ * http2_int.h - what the files of the HTTP/2 parser share; nobody else includes it
+ */
+#ifndef ZC_PARSERS_HTTP2_INT_H
+#define ZC_PARSERS_HTTP2_INT_H
+
+#include "parsers/http2/http2.h"
+#include "parsers/http2/http2_frames.h"
+
+#define MAX_FRAME_DEFAULT 16384u
+#define MAX_FRAME_ANY 0xffffffu
+#define WINDOW_DEFAULT 65535
+
+struct frame {
+	uint32_t length, stream;
+	uint8_t type, flags;
+};
+
+/* The HTTP2_HEAD_LEN octets at p. */
+struct frame http2_frame(const uint8_t *p);
+
+/* Does the head obey the rules of its type? Frames of unknown types do if they are not too long. */
+int http2_frame_ok(const struct frame *f, uint32_t max_frame);
+
+/*
+ * Evidence for frames from p on, without the preface. With PROBE_YES *decided says how many octets
+ * it took.
+ */
+enum probe_result http2_chain(const uint8_t *p, size_t n, size_t *decided);
+
+/*
+ * Says what the fields of ev are and fills its convenience members. client: HTTP2_NO_DIR, then it
+ * may be found. Inferred names are taught to hpack.
+ */
+void http2_judge(struct http2_event *ev, unsigned *client, struct hpack *hpack);
+
+/* The same when the kind is known. */
+void http2_judge_as(struct http2_event *ev, enum http2_kind kind, struct hpack *hpack);
+
+#define PENDING_SETTINGS 4
+
+enum dir_state {
+	D_START, /* before the preface or the first frame */
+	D_FRAME, /* where a frame begins */
+	D_DATA,	 /* in the content of DATA */
+	D_SKIP,	 /* in octets that do not matter */
+	D_PAD,	 /* the same, at the end of DATA */
+	D_LOST,
+};
+
+struct http2_dir {
+	struct hpack *hpack;
+	/* frames: `left` octets of content, then `pad` octets */
+	uint32_t left, pad;
+	uint32_t stream;
+	uint32_t charged, wire; /* of the DATA frame, not yet told */
+	uint32_t max_frame;	/* the most that the other end allows */
+	uint32_t scanned;	/* complete frames of the field block that waits for its end */
+	uint32_t table_limit;	/* the most that the other end may have allowed its encoder */
+	int64_t window;		/* of the connection, for sending in this direction */
+	int64_t initial;	/* window of new streams, for sending in this direction */
+	/* initial windows that this end has announced and the other not yet acknowledged */
+	int64_t announced[PENDING_SETTINGS];
+	uint8_t nannounced; /* more than PENDING_SETTINGS: count lost, never known again */
+	uint8_t state, flags, pad2[5];
+};
+
+struct http2 {
+	struct http2_dir dir[2];
+	unsigned client;
+	uint32_t losses;
+};
+
+/* A SETTINGS frame of direction dir, and the acknowledgement that dir sends. */
+void http2_settings(struct http2 *h, unsigned dir, struct str payload);
+void http2_settings_ack(struct http2 *h, unsigned dir);
+
+/* Frames of direction dir were missed: settings and windows are not known any more. */
+void http2_settings_unknown(struct http2 *h, unsigned dir);
+
+#endif

@@ -1,0 +1,311 @@
+/* Reassembly of one direction: every octet once, in order, as data or as a gap. */
+#include <stdlib.h>
+
+#include "core/reasm.h"
+#include "tests/unit/tap.h"
+
+#define MS 1000000ull
+
+/* What the sink saw, drawn: the octet itself, '-' cut, '?' missing, '!' overflow. */
+struct log {
+	char got[4096];
+	uint64_t time[4096], next;
+	uint64_t hold_back; /* take nothing while fewer octets than this are there */
+	size_t n, kept_at_gap;
+	int bad;
+};
+
+static struct pool pool;
+
+static size_t log_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct log *l = ctx;
+
+	if (!n || (l->next && pos != l->next))
+		l->bad++;
+	l->next = pos;
+	if (n < l->hold_back)
+		return 0;
+	for (size_t i = 0; i < n && l->n < sizeof(l->got) - 1; i++) {
+		l->time[l->n] = reasm_time(s, pos + i);
+		l->got[l->n++] = (char)p[i];
+	}
+	l->next = pos + n;
+	return n;
+}
+
+static void log_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum reasm_gap why,
+		    struct str kept)
+{
+	struct log *l = ctx;
+
+	(void)s;
+	if (!n || (l->next && pos != l->next + kept.n))
+		l->bad++;
+	l->kept_at_gap += kept.n;
+	l->next = pos + n;
+	for (uint64_t i = 0; i < n && l->n < sizeof(l->got) - 1; i++)
+		l->got[l->n++] = why == REASM_TRUNCATED ? '-' : why == REASM_MISSING ? '?' : '!';
+}
+
+struct rig {
+	struct reasm s, peer;
+	struct reasm_sink k, peer_k;
+	struct log log, peer_log;
+	uint32_t base;
+	uint64_t now;
+};
+
+static void rig_init(struct rig *r, uint32_t base)
+{
+	memset(r, 0, sizeof(*r));
+	reasm_init(&r->s);
+	reasm_init(&r->peer);
+	r->k = (struct reasm_sink){log_data, log_gap, &r->log, &pool};
+	r->peer_k = (struct reasm_sink){log_data, log_gap, &r->peer_log, &pool};
+	r->base = base;
+	r->now = 1000 * MS;
+}
+
+static void rig_end(struct rig *r)
+{
+	reasm_flush(&r->s, &r->k, r->now);
+	reasm_release(&r->s, &pool);
+	reasm_flush(&r->peer, &r->peer_k, r->now);
+	reasm_release(&r->peer, &pool);
+}
+
+/* Segment of s: octets `text` at offset off. */
+static void seg(struct rig *r, uint32_t off, const char *text)
+{
+	struct reasm_seg g = {.time = r->now++, .data = (const uint8_t *)text, .seq = r->base + off,
+			       .len = (uint32_t)strlen(text), .cap_len = (uint32_t)strlen(text)};
+
+	reasm_add(&r->s, &r->peer, &r->k, &g);
+}
+
+static void syn(struct rig *r)
+{
+	struct reasm_seg g = {.time = r->now++, .seq = r->base, .syn = 1};
+
+	reasm_add(&r->s, &r->peer, &r->k, &g);
+}
+
+static void test_order(uint32_t base, const char *what)
+{
+	struct rig r;
+
+	rig_init(&r, base);
+	syn(&r);
+	seg(&r, 0, "abc");
+	seg(&r, 3, "def");
+	is_str(r.log.got, "abcdef", what);
+	seg(&r, 9, "jkl");
+	seg(&r, 12, "mno");
+	is_str(r.log.got, "abcdef", "a hole holds back what follows");
+	seg(&r, 0, "ABCDEF");
+	seg(&r, 6, "ghi");
+	is_str(r.log.got, "abcdefghijklmno", "retransmission changes nothing, the hole is filled");
+	is_u64(r.log.time[9], r.now - 4, "an octet has the time at which it was seen first");
+	seg(&r, 18, "stu");
+	seg(&r, 12, "MNOpqrSTUvw");
+	is_str(r.log.got, "abcdefghijklmnopqrstuvw", "of overlapping octets the first seen win");
+	ok(!r.log.bad && !pool.used, "positions are continuous, nothing stays allocated");
+	rig_end(&r);
+}
+
+static void test_keep(void)
+{
+	struct rig r;
+	char one[2] = "a";
+
+	rig_init(&r, 0xfffffff0u);
+	r.log.hold_back = 30;
+	for (uint32_t i = 0; i < 30; i++, one[0]++)
+		seg(&r, i, one);
+	is_str(r.log.got, "abcdefghijklmnopqrstuvwxyz{|}~", "what the sink does not take comes again");
+	is_u64(r.log.time[0], 1000 * MS, "time of the first of 30 segments");
+	is_u64(r.log.time[29], 1000 * MS + 29, "time of the last");
+	ok(!pool.used, "the buffer goes back");
+	seg(&r, 30, "xyz");
+	seg(&r, 40, "later");
+	r.now += 3000 * MS;
+	r.log.hold_back = 0;
+	reasm_run(&r.s, &r.peer, &r.k, r.now);
+	is_u64(r.log.kept_at_gap, 3, "a gap shows what was kept before it");
+	is_str(r.log.got + 30, "???????later", "and drops it");
+	rig_end(&r);
+	ok(!r.log.bad, "positions are continuous");
+}
+
+static void test_patience(void)
+{
+	struct rig r;
+
+	rig_init(&r, 5);
+	syn(&r);
+	seg(&r, 3, "def");
+	ok(reasm_run(&r.s, &r.peer, &r.k, r.now + 1999 * MS) == 1, "a hole waits");
+	is_str(r.log.got, "", "for two seconds");
+	ok(reasm_run(&r.s, &r.peer, &r.k, r.now + 2001 * MS) == 0, "and then no longer");
+	is_str(r.log.got, "???def", "is a gap then");
+	seg(&r, 0, "abc");
+	is_str(r.log.got, "???def", "what comes too late is not delivered twice");
+	rig_end(&r);
+
+	rig_init(&r, 5);
+	syn(&r);
+	seg(&r, 3, "def");
+	reasm_prove(&r.s, reasm_pos(&r.s, r.base + 6), r.now);
+	reasm_run(&r.s, &r.peer, &r.k, r.now + 9 * MS);
+	is_str(r.log.got, "", "a hole proven to have gone by waits for swapped events");
+	reasm_run(&r.s, &r.peer, &r.k, r.now + 10 * MS);
+	is_str(r.log.got, "???def", "but not longer");
+	reasm_prove(&r.s, reasm_pos(&r.s, r.base + 8), r.now + 20 * MS);
+	reasm_run(&r.s, &r.peer, &r.k, r.now + 30 * MS);
+	is_str(r.log.got, "???def??", "so does a tail of which nothing was seen");
+	rig_end(&r);
+
+	rig_init(&r, 5);
+	syn(&r);
+	struct reasm_seg g = {.time = r.now, .data = (const uint8_t *)"def", .seq = 8, .len = 3,
+			       .cap_len = 3, .lost = 1};
+	reasm_add(&r.s, &r.peer, &r.k, &g);
+	is_str(r.log.got, "???def", "known loss of a sender's own segment is a gap at once");
+	rig_end(&r);
+}
+
+static void test_cut(void)
+{
+	struct rig r;
+	struct reasm_seg g = {.data = (const uint8_t *)"ghi", .seq = 4, .len = 10, .cap_off = 3,
+			       .cap_len = 3};
+
+	rig_init(&r, 0);
+	seg(&r, 0, "abcdEFGHI");
+	reasm_add(&r.s, &r.peer, &r.k, &g);
+	is_str(r.log.got, "abcdEFGHIi----", "the part of a cut segment that is new");
+	rig_end(&r);
+	rig_init(&r, 0);
+	syn(&r);
+	reasm_add(&r.s, &r.peer, &r.k, &g);
+	seg(&r, 0, "abcdEF");
+	is_str(r.log.got, "abcd---ghi----", "cut on both sides, out of order");
+	rig_end(&r);
+}
+
+/* A response must not overtake its request. */
+static void test_peer(void)
+{
+	struct rig r;
+	struct reasm_seg req = {.data = (const uint8_t *)"req", .seq = 100, .len = 3, .cap_len = 3};
+	struct reasm_seg resp = {.data = (const uint8_t *)"resp", .seq = 500, .len = 4,
+				  .cap_len = 4, .ack = 106, .has_ack = 1};
+
+	rig_init(&r, 500);
+	syn(&r);
+	r.peer.follows = 0;
+	req.time = r.now;
+	reasm_add(&r.peer, &r.s, &r.peer_k, &req);
+	resp.time = r.now;
+	reasm_add(&r.s, &r.peer, &r.k, &resp);
+	is_str(r.log.got, "", "a response waits for the request that it acknowledges");
+	req.seq = 103;
+	reasm_add(&r.peer, &r.s, &r.peer_k, &req);
+	ok(!reasm_run(&r.s, &r.peer, &r.k, r.now), "which comes");
+	is_str(r.log.got, "resp", "and then goes on");
+	resp.seq = 504;
+	resp.ack = 110;
+	reasm_add(&r.s, &r.peer, &r.k, &resp);
+	reasm_run(&r.peer, &r.s, &r.peer_k, r.now + 11 * MS);
+	reasm_run(&r.s, &r.peer, &r.k, r.now + 11 * MS);
+	is_str(r.peer_log.got, "reqreq????", "a request that does not come is a gap");
+	is_str(r.log.got, "respresp", "before its response");
+	rig_end(&r);
+}
+
+static void test_end(void)
+{
+	struct rig r;
+	struct reasm_seg fin = {.seq = 6, .fin = 1};
+
+	rig_init(&r, 0);
+	syn(&r);
+	seg(&r, 0, "abc");
+	fin.time = r.now;
+	reasm_add(&r.s, &r.peer, &r.k, &fin);
+	ok(!reasm_at_end(&r.s), "FIN behind a hole is not the end yet");
+	seg(&r, 3, "def");
+	ok(reasm_at_end(&r.s), "now it is");
+	reasm_prove(&r.s, reasm_pos(&r.s, 7), r.now);
+	ok(!reasm_run(&r.s, &r.peer, &r.k, r.now + 100 * MS), "an acknowledged FIN is no hole");
+	is_str(r.log.got, "abcdef", "nor an octet");
+	rig_end(&r);
+}
+
+static void test_limits(void)
+{
+	struct rig r;
+	static char big[60001];
+	struct reasm_seg g = {.data = (const uint8_t *)big, .len = 60000, .cap_len = 60000};
+	struct pool small;
+
+	memset(big, 'x', 60000);
+	rig_init(&r, 0);
+	syn(&r);
+	for (uint32_t i = 0; i < REASM_PEND_MAX + 1; i++)
+		seg(&r, 2 + 2 * i, "y");
+	ok(r.s.npend == REASM_PEND_MAX, "no more than so many segments wait");
+	ok(!strncmp(r.log.got, "??y", 3), "the oldest hole is a gap then");
+	rig_end(&r);
+
+	rig_init(&r, 0);
+	syn(&r);
+	for (uint32_t i = 0; i < 8; i++) {
+		g.seq = 10 + 60000 * i + i;
+		g.time = r.now++;
+		reasm_add(&r.s, &r.peer, &r.k, &g);
+		if (r.s.pend_octets > REASM_PEND_OCTETS)
+			break;
+	}
+	ok(r.s.pend_octets <= REASM_PEND_OCTETS && r.s.npend, "nor so many octets");
+	rig_end(&r);
+
+	rig_init(&r, 0);
+	r.log.hold_back = 1000000;
+	seg(&r, 0, big);
+	seg(&r, 60000, big);
+	ok(r.log.got[0] == '!' && !r.s.keep, "a sink that never takes does not fill memory");
+	rig_end(&r);
+	is_u64(pool.used, 0, "all memory went back");
+
+	pool_init(&small, 1024);
+	rig_init(&r, 0);
+	r.k.pool = &small;
+	syn(&r);
+	seg(&r, 3, "def");
+	for (uint32_t i = 0; i < 20; i++)
+		seg(&r, 10 + 3 * i, "gh");
+	seg(&r, 0, "abc");
+	ok(!strncmp(r.log.got, "abcdef", 6), "without memory what is in order still goes on");
+	reasm_flush(&r.s, &r.k, r.now);
+	reasm_release(&r.s, &small);
+	ok(!r.log.bad && !small.used, "and nothing is wrong");
+	pool_release(&small);
+}
+
+int main(void)
+{
+	pool_init(&pool, 64u << 20);
+	test_order(1000, "in order");
+	test_order(0xfffffff8u, "in order, around the wrap of sequence numbers");
+	test_order(0x7ffffffcu, "in order, around half of the sequence numbers");
+	test_keep();
+	test_patience();
+	test_cut();
+	test_peer();
+	test_end();
+	test_limits();
+	pool_release(&pool);
+	return tap_done();
+}
