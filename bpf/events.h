@@ -271,7 +271,7 @@ struct zc_ev_plain {
 ZC_ASSERT_SIZE(struct zc_ev_plain, 104);
 
 /*
- * TIE: more evidence of a stream's socket, where the library itself uses none (memory BIOs). RX:
+ * BIND: more evidence of a stream's socket, where the library itself uses none (memory BIOs). RX:
  * what the thread had read from sock went into a call that gave no plaintext (a handshake, or part
  * of a record). TX: plain_len octets of this stream alone had been written to the library, and the
  * thread's next write to a socket that speaks TLS was this one, of wire_len octets; plain_len 0:

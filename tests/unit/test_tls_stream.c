@@ -429,7 +429,7 @@ static void test_closed_before_socket(void)
 	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_CLOSED && span(0)->has_addr &&
 		   span(0)->tls_version == 0x0304,
 	   "a stream that is freed ends its exchange");
-	ok(conn_of(77) && !conn_of(77)->plain && !conn_of(t.id), "the socket lives on");
+	ok(conn_of(77) && !conn_of(77)->tls_stream && !conn_of(t.id), "the socket lives on");
 	close_id(77, 0);
 	pass();
 	is_u64(f.nspans, 1, "and gives no span of its own");
@@ -555,7 +555,7 @@ static void test_evicted(void)
 	feed_cut(&f, TX, 100);
 	f.now += 20 * FEED_MS;
 	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	ok(conn_of(77) && !conn_of(77)->plain && !conn_of(t.id), "a stream alone is evicted");
+	ok(conn_of(77) && !conn_of(77)->tls_stream && !conn_of(t.id), "a stream alone is evicted");
 	close_id(77, 0);
 	pass();
 	feed_end(&f);

@@ -146,7 +146,7 @@ __attribute__((unused)) static int has_socket(const struct talker *t, uint64_t s
 {
 	const struct conn *c = conn_of(t->id);
 
-	return c && c->socket && c->socket->cookie == sock && c->socket->plain == c;
+	return c && c->socket && c->socket->cookie == sock && c->socket->tls_stream == c;
 }
 
 __attribute__((unused)) static int no_socket(const struct talker *t)
