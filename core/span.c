@@ -8,17 +8,6 @@ const char *span_process(const struct span *s)
 	return s->container_name ? s->container_name : s->service ? s->service : s->comm;
 }
 
-const char *span_protocol_name(enum span_protocol p)
-{
-	static const char *const name[PROTO_COUNT] = {
-		[PROTO_HTTP10] = "http/1.0", [PROTO_HTTP11] = "http/1.1", [PROTO_H2] = "h2",
-		[PROTO_GRPC] = "grpc",	     [PROTO_WEBSOCKET] = "websocket",
-		[PROTO_TLS] = "tls",
-	};
-
-	return (unsigned)p < PROTO_COUNT ? name[p] : "unknown";
-}
-
 const char *span_error_name(enum span_error e)
 {
 	switch (e) {

@@ -5,6 +5,7 @@
 
 #include "cli/filter.h"
 #include "tests/unit/tap.h"
+#include "parsers/http1/http1_protocol.h"
 
 static struct str str(const char *s)
 {
@@ -23,7 +24,7 @@ static struct span full_span(void)
 	struct span s = {
 		.time_ns = 1765226689128844490u, /* 2025-12-08T20:44:49.128844490Z */
 		.duration_ns = 250000001, .inner_ns = 1260, .ttfb_ns = 90000000000, .queue_ns = 0,
-		.connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = PROTO_HTTP11,
+		.connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = &http11_name,
 		.error = SPAN_ERR_STATUS, .incomplete = SPAN_LOST_EVENTS | SPAN_IN_FLIGHT,
 		.status = 503, .tls = NULL, .req_bytes = 1500, .resp_bytes = 1572864,
 		.req_body_bytes = 0, .resp_body_bytes = SPAN_UNKNOWN, .has_addr = 1,
