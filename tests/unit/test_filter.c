@@ -178,7 +178,7 @@ static const struct {
 
 static void test_matches(void)
 {
-	struct span full = full_span(), empty = {
+	struct span full = full_span(), empty = { .protocol = &http11_name,
 		.duration_ns = SPAN_UNKNOWN, .inner_ns = SPAN_UNKNOWN, .ttfb_ns = SPAN_UNKNOWN,
 		.queue_ns = SPAN_UNKNOWN, .connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .req_bytes = SPAN_UNKNOWN,
 		.resp_bytes = SPAN_UNKNOWN, .req_body_bytes = SPAN_UNKNOWN,
@@ -311,7 +311,7 @@ static void test_hostile(void)
 	static char path[65536];
 	struct timespec start;
 	struct filter_error err;
-	struct span s = { .kind = SPAN_SERVER };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER };
 	uint64_t given_up = 0;
 	char expr[100];
 	double worst = 0, took;
@@ -345,7 +345,7 @@ static void test_long(void)
 	struct filter_error err;
 	struct filter *f = filter__new("path =~ '^(/[a-z]+|/[0-9]+)+$'", &err);
 	static char path[3996];
-	struct span s = { .kind = SPAN_SERVER, .path = { path, sizeof(path) } };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER, .path = { path, sizeof(path) } };
 
 	for (size_t i = 0; i < sizeof(path); i++)
 		path[i] = "/ab/12"[i % 6];
@@ -355,7 +355,7 @@ static void test_long(void)
 
 static void test_given_up(void)
 {
-	struct span s = { .kind = SPAN_SERVER, .path = str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER, .path = str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") };
 	struct filter_error err;
 	struct filter *f = filter__new("path !~ '^(a+)+$'", &err);
 
