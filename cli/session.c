@@ -188,8 +188,13 @@ static int loop(struct session *s)
 			stats_tick(&s->stats, monotonic(), s->engine, src);
 		if (s->done || s->out.error || time_is_up(s, began))
 			return 0;
-		if (signalled(s) || all_over(s))
+		if (signalled(s))
 			return drain(s);
+		if (!all_over(s))
+			continue;
+		if (!s->tui)
+			return drain(s);
+		tui__over(s->tui); /* what was seen is looked at now */
 	}
 }
 

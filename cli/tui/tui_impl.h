@@ -94,6 +94,7 @@ struct tui {
 	int stale;    /* and refresh before */
 	uint64_t ring_first; /* the oldest span kept when the view was refreshed */
 	int paused;   /* the display */
+	int over;     /* nothing more will come */
 	int baseline;
 	int quit;
 	int measuring;	   /* the kernel counts what our probes cost; negative errno: it will not */
