@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check
+# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|dist
 # Prints nothing when everything is there.
 set -eu
 
@@ -13,6 +13,9 @@ golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish bash
 iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
 openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4"
+dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source libncurses-dev:pc=ncursesw
+gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h
+linux-libc-dev-arm64-cross:/usr/aarch64-linux-gnu/include/linux/bpf.h"
 
 there() {
 	case $1 in
