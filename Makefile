@@ -58,7 +58,7 @@ BPF_ARCH := $(patsubst aarch64%,arm64,$(patsubst x86_64%,x86,$(firstword $(subst
 ASM_DIR := $(patsubst %/asm/types.h,%,$(firstword $(wildcard $(patsubst %,%/asm/types.h, \
 	/usr/include/$(shell $(CC) -print-multiarch) /usr/$(MACHINE)/include /usr/include))))
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	-Wno-missing-declarations -I. -I$(ASM_DIR) $(PKG_CFLAGS)
+	-Wno-missing-declarations -I. -I$(ASM_DIR) -fdebug-compilation-dir=. $(PKG_CFLAGS)
 $(B)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
@@ -203,7 +203,7 @@ help:
 	@echo 'make bench      what tracing costs, as ratios'
 	@echo 'make lint, format, install, uninstall (prefix, DESTDIR), clean, deps'
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/dist -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -31,7 +31,7 @@ $(DIST)/$(1)/zctrace: $(DIST)/$(1)/libs/versions always
 	$$(Q)$$$$($(call dist_cc,$(1)) -print-prog-name=strip) -o $$@ $(DIST)/$(1)/o/zctrace
 
 dist-$(1): $(DIST)/$(1)/zctrace
-	$$(Q)packaging/pack.sh $(DIST)/$(1) $(1) $(DIST_MACHINE_$(1)) $$(VERSION) $(DIST)/out
+	$$(Q)+packaging/pack.sh $(DIST)/$(1) $(1) $(DIST_MACHINE_$(1)) $$(VERSION) $(DIST)/out
 endef
 $(foreach a,$(DIST_ARCHS),$(eval $(call dist_arch,$(a))))
 
@@ -43,7 +43,9 @@ dist:
 	$(Q)cd $(DIST)/out && sha256sum -- * >SHA256SUMS
 	$(Q)cat $(DIST)/out/SHA256SUMS
 
-dist-check: dist
-	$(Q)tests/run $(call scripts,$(wildcard tests/dist/test_*.py))
+# what was left there, on other systems; takes some minutes, most of them for building it again
+dist-check: dist zctrace
+	$(Q)tests/deps.sh dist-check
+	$(Q)tests/run --timeout 1800 $(call scripts,$(wildcard tests/dist/test_*.py))
 
 .PHONY: dist dist-check $(DIST_ARCHS:%=dist-%)

@@ -46,7 +46,9 @@ for p in $sources; do
 	sed -n "s/^Version: /$p /p" "$dsc" >>"$out/versions"
 	cp "$out/src/$p/debian/copyright" "$out/licenses/$p"
 done
-"$CC" --version | sed -n 's/^/built by /p;q' >>"$out/versions"
+for c in "$CC" "${CLANG:-clang}"; do
+	"$c" --version | sed -n 's/^/built by /p;q' >>"$out/versions"
+done
 
 host=$("$CC" -dumpmachine)
 tool() { # ar, ranlib
