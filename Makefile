@@ -58,7 +58,7 @@ BPF_ARCH := $(patsubst aarch64%,arm64,$(patsubst x86_64%,x86,$(firstword $(subst
 ASM_DIR := $(patsubst %/asm/types.h,%,$(firstword $(wildcard $(patsubst %,%/asm/types.h, \
 	/usr/include/$(shell $(CC) -print-multiarch) /usr/$(MACHINE)/include /usr/include))))
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	-Wno-missing-declarations -I. -I$(ASM_DIR) -fdebug-compilation-dir=. $(PKG_CFLAGS)
+	-Wno-missing-declarations -I. -I$(ASM_DIR) -fdebug-prefix-map=$(CURDIR)=. $(PKG_CFLAGS)
 $(B)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
@@ -145,11 +145,13 @@ check-cli: zctrace $(B)/asan/zctrace
 check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
-bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
+# installs what it compares with, builds, measures
+bench:
+	$(Q)tests/deps.sh bench
+	$(Q)$(MAKE) --no-print-directory bench-run
+bench-run: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
 		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c)) $(B)/o/tlsbin/scan
-	$(Q)tests/bench/bench.py
-	$(Q)tests/bench/bench_h2.py
-	$(Q)tests/bench/bench_tls.py
+	$(Q)tests/bench/run.py
 
 $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 	$(call say,LD,$@)
@@ -200,12 +202,14 @@ help:
 	@echo 'make check      install what the tests need, build, run all tests'
 	@echo 'make check-unit, check-cli, check-live   parts of it'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60)'
-	@echo 'make bench      what tracing costs, as ratios'
+	@echo 'make bench      what tracing costs, as ratios; times that users feel'
+	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in build/dist/out'
+	@echo 'make dist-check what dist has made: elsewhere, in empty roots, built again (minutes)'
 	@echo 'make lint, format, install, uninstall (prefix, DESTDIR), clean, deps'
 
 -include $(shell find $(B) -path $(B)/dist -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-run check-unit check-cli check-live bench fuzz lint format \
+.PHONY: all deps demo check check-run check-unit check-cli check-live bench bench-run fuzz lint format \
 	install uninstall clean help always
