@@ -9,7 +9,7 @@
  */
 #include <elf.h>
 #include <stdlib.h>
-#include "attach/code.h"
+#include "attach/code_arm64.h"
 #include "attach/disasm.h"
 
 #define MAX_FUNC (64u << 10)
@@ -42,6 +42,8 @@ struct code_reader *code_reader_new(const struct elf *e)
 	if (!r)
 		return NULL;
 	r->e = e;
+	if (e->machine == EM_AARCH64)
+		return r; /* nothing to be opened */
 	r->d = e->machine == EM_X86_64 ? disasm_get() : NULL;
 	if (!r->d) {
 		free(r);
@@ -64,8 +66,10 @@ struct code_reader *code_reader_new(const struct elf *e)
 
 void code_reader_free(struct code_reader *r)
 {
-	if (!r)
+	if (!r || !r->d) {
+		free(r);
 		return;
+	}
 	if (r->insn)
 		r->d->free(r->insn, 1);
 	if (r->ahead)
@@ -330,6 +334,8 @@ int code_read(struct code_reader *r, uint64_t start, uint64_t end, struct code_f
 	size_t left;
 	int saved = 0, n = 0;
 
+	if (!r->d)
+		return code_arm64_read(r->e, start, end, f);
 	f->start = start;
 	f->end = end;
 	f->ncalls = f->stores = 0;
@@ -401,7 +407,7 @@ int code_bounds(struct code_reader *r, uint64_t va, uint64_t *start, uint64_t *e
 	const uint8_t *before;
 	int tried = 0;
 
-	for (; va - from < MAX_FUNC && tried < MAX_STARTS; from -= 16) {
+	for (; r->d && va - from < MAX_FUNC && tried < MAX_STARTS; from -= 16) {
 		before = elf_va(r->e, from - 1, 1);
 		if (!before)
 			return 0;
