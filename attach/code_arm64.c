@@ -12,7 +12,8 @@
 
 struct state {
 	uint64_t value[32];
-	uint32_t known, stack, entry; /* bits of registers */
+	uint32_t known, stack; /* bits of registers */
+	uint8_t entry[32];     /* it holds what this argument was, counted from 1; 0: none of them */
 	int framed; /* x29 points to the frame */
 };
 
@@ -202,7 +203,8 @@ static void set_known(struct state *s, unsigned reg, uint64_t value)
 static void forget(struct state *s)
 {
 	s->known &= PRESERVED;
-	s->stack = s->entry = 0;
+	s->stack = 0;
+	memset(s->entry, 0, 19); /* x0 to x18 */
 }
 
 static int is_frame(const struct state *s, unsigned reg)
@@ -247,6 +249,8 @@ static void learn_move(uint32_t insn, const struct state *before, struct state *
 		set_known(s, rd, 0);
 	else if (before->known & 1u << rm)
 		set_known(s, rd, before->value[rm] & mask);
+	else if (insn >> 31 && before->entry[rm])
+		s->entry[rd] = before->entry[rm];
 	else if (before->stack & 1u << rm)
 		s->stack |= 1u << rd;
 }
@@ -264,9 +268,14 @@ static void step(uint32_t insn, uint64_t va, struct state *s)
 	struct state before = *s;
 	uint32_t w = written(insn);
 
+	/* what is given back at a function's end */
+	if (is_memory(insn) && !is_store(insn) && bits(insn, 5, 5) == SP)
+		w &= ~PRESERVED;
 	s->known &= ~w;
 	s->stack &= ~w;
-	s->entry &= ~w;
+	for (int i = 0; i < 31; i++)
+		if (w & 1u << i)
+			s->entry[i] = 0;
 	if ((insn & 0x1f000000) == 0x10000000)
 		set_known(s, bits(insn, 0, 5), address_of(insn, va));
 	else if (bits(insn, 23, 6) == 0x22)
@@ -288,8 +297,9 @@ static int add_call(struct code_func *f, uint32_t insn, uint64_t va, const struc
 	*c = (struct code_call){.va = va,
 				.target = direct_target(insn, va),
 				.known = (uint8_t)(s->known & ARGUMENTS),
-				.stack = (uint8_t)(s->stack & ARGUMENTS),
-				.entry = (uint8_t)(s->entry & ARGUMENTS)};
+				.stack = (uint8_t)(s->stack & ARGUMENTS)};
+	for (int i = 0; i < CODE_ARGS; i++)
+		c->entry |= (uint8_t)((s->entry[i] == i + 1) << i);
 	memcpy(c->arg, s->value, sizeof(c->arg));
 	f->ncalls++;
 	return 0;
@@ -353,7 +363,7 @@ static uint32_t check_saved(uint32_t insn, uint32_t saved, int *bad)
 int code_arm64_read(const struct elf *e, uint64_t start, uint64_t end, struct code_func *f)
 {
 	struct elf_part code = elf_rest(e, start);
-	struct state s = {.entry = ARGUMENTS};
+	struct state s = {.entry = {1, 2, 3, 4, 5}};
 	uint32_t saved = 0;
 	int bad = 0, n = 0;
 
