@@ -130,11 +130,13 @@ check-cli: zctrace $(B)/asan/zctrace
 check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
-bench: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
+# installs what it compares with, builds, measures
+bench:
+	$(Q)tests/deps.sh bench
+	$(Q)$(MAKE) --no-print-directory bench-run
+bench-run: zctrace $(patsubst tests/bench/%.c,$(B)/o/bench/%,$(wildcard tests/bench/*_*.c)) \
 		$(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c)) $(B)/o/tlsbin/scan
-	$(Q)tests/bench/bench.py
-	$(Q)tests/bench/bench_h2.py
-	$(Q)tests/bench/bench_tls.py
+	$(Q)tests/bench/run.py
 
 $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 	$(call say,LD,$@)
@@ -180,12 +182,12 @@ help:
 	@echo 'make check      install what the tests need, build, run all tests'
 	@echo 'make check-unit, check-cli, check-live   parts of it'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60)'
-	@echo 'make bench      what tracing costs, as ratios'
+	@echo 'make bench      what tracing costs, as ratios; times that users feel'
 	@echo 'make lint, format, install, uninstall (prefix, DESTDIR), clean, deps'
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-run check-unit check-cli check-live bench fuzz lint format \
+.PHONY: all deps demo check check-run check-unit check-cli check-live bench bench-run fuzz lint format \
 	install uninstall clean help
