@@ -15,7 +15,12 @@
 #include "core/nearest.h"
 #include "sinks/sink.h"
 
-const char *argp_program_version = "zctrace " ZCTRACE_VERSION;
+#ifdef ZCTRACE_COMMIT
+#define COMMIT " (" ZCTRACE_COMMIT ")"
+#else
+#define COMMIT ""
+#endif
+const char *argp_program_version = "zctrace " ZCTRACE_VERSION COMMIT;
 
 enum {
 	OPT_CGROUP = 256,
