@@ -302,7 +302,8 @@ static struct text keep_fields(const struct engine *e, struct exchange *x, struc
 
 static void note_framing(struct exchange *x, const struct http1_event *ev)
 {
-	if (ev->flags & (HTTP1_CL_CONFLICT | HTTP1_CL_AND_TE | HTTP1_CL_INVALID))
+	if (ev->flags & (HTTP1_CL_CONFLICT | HTTP1_CL_AND_TE | HTTP1_CL_INVALID |
+			 HTTP1_FRAMING_DOUBT))
 		x->incomplete |= SPAN_BAD_FRAMING;
 }
 
