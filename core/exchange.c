@@ -651,6 +651,8 @@ void exchange_emit(struct engine *e, struct exchange *x)
 	links__end(e->links, x->node);
 	exchange_peer(e, x, peer);
 	exchange_span(e, x, e->now, &s);
+	if (s.incomplete & SPAN_IN_FLIGHT) /* what it has lasted so far is no duration */
+		s.duration_ns = s.inner_ns = SPAN_UNKNOWN;
 	if (*peer)
 		s.peer_service = peer;
 	e->stats.spans++;
