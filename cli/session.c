@@ -247,13 +247,17 @@ static int wait_for_command(struct session *s, int status)
 
 static int finish(struct session *s, int status)
 {
-	const char *error = s->input.source->ops->error(s->input.source);
+	struct source *src = s->input.source;
+	const char *error = src->ops->error(src);
+	char text[512];
 	int failed;
 
 	if (s->tui)
 		tui__close(s->tui);
 	if (status && error)
 		log_line("%s", error);
+	if (src->ops->unread && src->ops->unread(src, text, sizeof(text)))
+		pipeline_note(s, "packets-not-read", text);
 	failed = pipeline_finish(s);
 	input_close(&s->input);
 	status = status ? status : failed;

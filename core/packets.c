@@ -68,6 +68,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *o
 	p->last = time;
 	res = frame_decode(p->dlt, octets, h->caplen, h->len, &seg);
 	count(p, res);
+	p->counts.cut += res == FRAME_TCP && seg.cap_len < seg.orig_len;
 	p->events += res == FRAME_TCP ? flows__segment(p->flows, time, &seg)
 				      : flows__tick(p->flows, time);
 }
@@ -175,6 +176,33 @@ static const char *packets_error(struct source *s)
 	return p->err[0] ? p->err : NULL;
 }
 
+static int packets_unread(struct source *s, char *text, size_t size)
+{
+	const struct packets *p = (const struct packets *)s;
+	const struct packets_counts *c = &p->counts;
+	const struct {
+		uint64_t n;
+		const char *what;
+	} cause[] = {
+		{c->tcp ? 0 : c->other, "not TCP over IP (tunnels are not opened)"},
+		{c->cut, "cut within their payload (heads may be incomplete; capture with -s 0)"},
+		{c->fragments, "later fragments of IP packets (not put together)"},
+		{c->truncated, "cut before the end of their TCP header (capture with -s 0)"},
+		{c->malformed, "malformed"},
+	};
+	int used = 0;
+
+	for (size_t i = 0; i < sizeof(cause) / sizeof(cause[0]) && (size_t)used < size; i++)
+		if (cause[i].n)
+			used += snprintf(text + used, size - (size_t)used, "%s%llu %s",
+					 used ? ", " : "", (unsigned long long)cause[i].n,
+					 cause[i].what);
+	if (used && (size_t)used < size)
+		snprintf(text + used, size - (size_t)used, "; of %llu packets",
+			 (unsigned long long)c->packets);
+	return used != 0;
+}
+
 static void packets_free(struct source *s)
 {
 	struct packets *p = (struct packets *)s;
@@ -189,6 +217,7 @@ static const struct source_ops file_ops = {
 	.poll = file_poll,
 	.stats = packets_stats,
 	.error = packets_error,
+	.unread = packets_unread,
 	.free = packets_free,
 };
 
@@ -196,6 +225,7 @@ static const struct source_ops live_ops = {
 	.poll = live_poll,
 	.stats = packets_stats,
 	.error = packets_error,
+	.unread = packets_unread,
 	.free = packets_free,
 };
 

@@ -25,6 +25,7 @@ struct packets_options {
 /* What became of the packets; all but tcp were passed over. */
 struct packets_counts {
 	uint64_t packets, tcp, other, fragments, truncated, malformed;
+	uint64_t cut; /* of tcp: part of the payload was not captured */
 	uint64_t evicted_flows;
 };
 

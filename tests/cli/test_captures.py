@@ -104,4 +104,20 @@ def undecided(t):
     t.check(f'{len(a) + len(b)} bytes not understood' in errors, errors)
 
 
+@test
+def not_read(t):
+    """4: packets of which nothing, or not all, could be read are told with their cause"""
+    whole = packet(1, 1, 1, 0x18, b'GET / HTTP/1.1\r\n\r\n')
+    for octets, word in ((whole[:9] + b'\x11' + whole[10:], 'not TCP'), (whole[:50], '-s 0'),
+                               (whole[:30], 'TCP header'), (whole[:6] + b'\x20\x08' + whole[8:], 'fragments'),
+                               (whole, '')):
+        with open(t.path('n.pcap'), 'wb') as f:
+            f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 262144, 101))
+            f.write(struct.pack('<IIII', 1700000000, 0, len(octets), len(whole)) + octets)
+        p = t.run([ZCTRACE, '-r', t.path('n.pcap'), '-o', 'json'])
+        notes = [o['text'] for o in map(json.loads, p.stdout.splitlines()) if o.get('note') == 'packets-not-read']
+        t.equal(len(notes), 1 if word else 0, f'notes on {word}: {notes}')
+        t.check(all(word in n for n in notes), f'{word}: {notes}')
+
+
 sys.exit(main(needs_bpf=False))
