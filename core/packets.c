@@ -35,6 +35,8 @@ struct packets {
 	uint64_t stats_at;
 	uint32_t dropped; /* as libpcap counts: 32 bits that may wrap */
 	uint64_t last;	  /* time of the last packet */
+	int (*ready)(void *cookie, int timeout_ms); /* NULL: a file, which always is */
+	void *cookie;
 	struct packets_counts counts;
 	struct source_stats stats;
 	char name[128];
@@ -86,13 +88,14 @@ static uint64_t clock_ns(clockid_t id)
 static int file_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
 {
 	struct packets *p = (struct packets *)s;
-	int n;
+	int n, max = p->ready ? BATCH : DULL_BATCHES;
 
-	(void)timeout_ms; /* a file does not make us wait */
 	flows__set_receiver(p->flows, fn, ctx);
 	p->events = 0;
-	for (int i = 0; i < DULL_BATCHES && !p->done && !p->events; i++) {
-		n = pcap_dispatch(p->pcap, BATCH, on_packet, (u_char *)p);
+	for (int i = 0; i < max && !p->done && (p->ready || !p->events); i++) {
+		if (p->ready && !p->ready(p->cookie, i ? 0 : timeout_ms))
+			break;
+		n = pcap_dispatch(p->pcap, p->ready ? 1 : BATCH, on_packet, (u_char *)p);
 		if (n > 0)
 			continue;
 		p->done = 1;
@@ -167,6 +170,14 @@ static int live_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 static void packets_stats(struct source *s, struct source_stats *out)
 {
 	*out = ((struct packets *)s)->stats;
+}
+
+void packets__wait_with(struct source *s, int (*ready)(void *cookie, int timeout_ms), void *cookie)
+{
+	struct packets *p = (struct packets *)s;
+
+	p->ready = ready;
+	p->cookie = cookie;
 }
 
 static const char *packets_error(struct source *s)

@@ -2,7 +2,10 @@
 """User and password of an authority in every output and recording, and doubts that captures must show."""
 import json
 import os
+import select
+import signal
 import struct
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'live'))
@@ -118,6 +121,27 @@ def not_read(t):
         notes = [o['text'] for o in map(json.loads, p.stdout.splitlines()) if o.get('note') == 'packets-not-read']
         t.equal(len(notes), 1 if word else 0, f'notes on {word}: {notes}')
         t.check(all(word in n for n in notes), f'{word}: {notes}')
+
+
+@test
+def live_pipe(t):
+    """5: a pipe that stays open: its spans are shown, SIGINT ends it; one that comes in pieces is read whole"""
+    path = capture(t, 'p.pcap', [(b'GET /live HTTP/1.1\r\nHost: e\r\n\r\n', OK)])
+    with open(path, 'rb') as f:
+        octets = f.read()
+    p = subprocess.Popen([ZCTRACE, '-r', '-', '-o', 'json'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL)
+    try:
+        for i in range(0, len(octets), 37):
+            p.stdin.write(octets[i:i + 37])
+            p.stdin.flush()
+        ready = select.select([p.stdout], [], [], 20)[0]
+        t.check(ready and json.loads(p.stdout.readline()).get('path') == '/live', 'shown while the pipe is open')
+        p.send_signal(signal.SIGINT)
+        t.equal(p.wait(20), 0, 'SIGINT ends it while the pipe is open')
+    finally:
+        p.kill()
+        p.wait()
 
 
 sys.exit(main(needs_bpf=False))
