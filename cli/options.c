@@ -12,7 +12,12 @@
 #include "cli/ports.h"
 #include "sinks/sink.h"
 
-const char *argp_program_version = "zctrace " ZCTRACE_VERSION;
+#ifdef ZCTRACE_COMMIT
+#define COMMIT " (" ZCTRACE_COMMIT ")"
+#else
+#define COMMIT ""
+#endif
+const char *argp_program_version = "zctrace " ZCTRACE_VERSION COMMIT;
 
 enum {
 	OPT_CGROUP = 256,
