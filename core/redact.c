@@ -180,6 +180,14 @@ void redact_scan_query(struct redact_scan *s)
 	start_name(s);
 }
 
+/* Do these octets look like an IPv4 address, or like a piece of one? */
+static int is_address(const char *p, const char *end)
+{
+	while (p < end && ((*p >= '0' && *p <= '9') || *p == '.'))
+		p++;
+	return p == end;
+}
+
 /* Is there an '@' in the authority that begins at p, or might there be one in what follows end? */
 static int has_userinfo(const struct redact_scan *s, const char *p, const char *end, int more)
 {
@@ -228,8 +236,11 @@ int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int 
 			return 0;
 		}
 	}
-	if (s->state == AUTHORITY)
+	if (s->state == AUTHORITY) {
+		if (more && is_address(p, end))
+			return 0; /* of no user; what comes behind end decides for itself */
 		s->state = has_userinfo(s, p, end, more) ? USERINFO : HOST;
+	}
 	if (s->state == USERINFO && *p == '@') {
 		s->state = AUTHORITY;
 		return 0;
