@@ -72,7 +72,7 @@ def bad_options():
     refused(['-P', '80', 'curl'], "'curl'")
     refused(['-P', '80', '-w', '-', '-o', 'json'], 'standard output')
     # these two are argp's, which adds where to find help
-    refused(['--nonsense'], 'nonsense', lines=2)
+    refused(['--nonsense'], "no option '--nonsense'")
     refused(['-P'], 'argument', lines=2)
 
 
@@ -168,6 +168,28 @@ def bad_output(tmp, capture):
           'a recording to a full disk', f'status {code}', err)
 
 
+def never_overwritten(tmp, capture):
+    """What is read is refused as output, by all its names, and stays as it was."""
+    with open(capture, 'rb') as f:
+        before = f.read()
+    hard, soft = os.path.join(tmp, 'hard.pcap'), os.path.join(tmp, 'soft.pcap')
+    os.link(capture, hard)
+    os.symlink(capture, soft)
+    for read, write in ((capture, capture), (capture, hard), (capture, soft), (soft, hard)):
+        refused(['-r', read, '-w', write], 'this file is also read')
+    p = subprocess.run([ZCTRACE, '-r', '-', '-w', capture], stdin=open(capture, 'rb'),
+                       capture_output=True, text=True)
+    check(p.returncode == 2 and 'is also read' in p.stderr, 'standard input is a file, too', p.stderr)
+    with open(hard, 'ab') as out:
+        p = subprocess.run([ZCTRACE, '-r', capture, '-o', 'json'], stdout=out, stderr=subprocess.PIPE,
+                           text=True)
+    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output', p.stderr)
+    with open(capture, 'rb') as f:
+        check(f.read() == before, 'what is read is whole afterwards')
+    os.unlink(hard)
+    os.unlink(soft)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         capture = os.path.join(tmp, 'capture.pcap')
@@ -176,6 +198,7 @@ def main():
         bad_patterns(capture)
         bad_files(tmp, capture)
         bad_output(tmp, capture)
+        never_overwritten(tmp, capture)
     print(f'1..{count}')
     return bool(failed)
 
