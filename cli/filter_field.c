@@ -288,13 +288,8 @@ int field_nearest(const char *name, size_t n)
 	unsigned best = nearest_limit(n);
 	int nearest = -1;
 
-	for (unsigned i = 0; i < NFIELDS; i++) {
-		unsigned d = name_distance(name, n, fields[i].name, strlen(fields[i].name));
-
-		if (d < best) {
-			best = d;
+	for (unsigned i = 0; i < NFIELDS; i++)
+		if (name_is_nearer(name, n, fields[i].name, &best))
 			nearest = (int)i;
-		}
-	}
 	return nearest;
 }

@@ -103,6 +103,8 @@ static const struct argp_option table[] = {
 	{ 0 },
 };
 
+#define EACH_OPTION(i) (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
+
 __attribute__((format(printf, 2, 3))) static int wrong(struct options *o, const char *fmt, ...)
 {
 	va_list ap;
@@ -159,7 +161,7 @@ static int add_pids(struct options *o, const char *list)
 	return -more;
 }
 
-/* ", did you mean X?" at the end of o->error, if one of names (ended by NULL) is near to n bytes of s. */
+/* "; did you mean X?" at the end of o->error, if one of names (ended by NULL) is near. */
 static void suggest(struct options *o, const char *s, size_t n, const char *const *names,
 		    const char *prefix)
 {
@@ -167,20 +169,15 @@ static void suggest(struct options *o, const char *s, size_t n, const char *cons
 	const char *nearest = NULL;
 	size_t used = strlen(o->error);
 
-	for (; *names; names++) {
-		unsigned d = name_distance(s, n, *names, strlen(*names));
-
-		if (d < best) {
-			best = d;
+	for (; *names; names++)
+		if (name_is_nearer(s, n, *names, &best))
 			nearest = *names;
-		}
-	}
 	if (nearest)
 		snprintf(o->error + used, sizeof(o->error) - used, "; did you mean %s%s?", prefix,
 			 nearest);
 }
 
-/* The value that `names` (ended by NULL) has at the index returned in *out; case does not matter. */
+/* The value that `names` (ended by NULL) has at the index returned in *out, in either case. */
 static int choose(struct options *o, const char *what, const char *arg, const char *const *names,
 		  int *out)
 {
@@ -601,7 +598,7 @@ static int check_output(struct options *o)
 
 static const struct argp_option *option_named(const char *name, size_t n)
 {
-	for (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
+	for EACH_OPTION(i)
 		if (i->name && strlen(i->name) >= n && !memcmp(i->name, name, n))
 			return i;
 	return NULL;
@@ -621,7 +618,7 @@ static int is_builtin(const char *name, size_t n)
 static int takes_next(const char *cluster)
 {
 	for (const char *c = cluster + 1; *c; c++)
-		for (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
+		for EACH_OPTION(i)
 			if (i->key == *c && i->arg)
 				return !c[1];
 	return 0;
@@ -633,7 +630,7 @@ static int check_names(struct options *o, int argc, char **argv)
 	const char *names[sizeof(table) / sizeof(table[0]) + 3] = { "help", "version" };
 	unsigned k = 2;
 
-	for (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
+	for EACH_OPTION(i)
 		if (i->name)
 			names[k++] = i->name;
 	for (int i = 1; i < argc; i++) {

@@ -1,6 +1,7 @@
 #include "core/nearest.h"
 
 #include <limits.h>
+#include <string.h>
 
 static unsigned min2(unsigned a, unsigned b)
 {
@@ -12,7 +13,11 @@ static int lower(char c)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-unsigned name_distance(const char *a, size_t an, const char *b, size_t bn)
+/*
+ * How many insertions, deletions, replacements and swaps of neighbours make one name of the other,
+ * letters of either case being equal; UINT_MAX if one of them is longer than NEAREST_MAX.
+ */
+static unsigned distance(const char *a, size_t an, const char *b, size_t bn)
 {
 	unsigned row[3][NEAREST_MAX + 1];
 
@@ -34,4 +39,14 @@ unsigned name_distance(const char *a, size_t an, const char *b, size_t bn)
 		}
 	}
 	return row[an % 3][bn];
+}
+
+int name_is_nearer(const char *s, size_t n, const char *candidate, unsigned *best)
+{
+	unsigned d = distance(s, n, candidate, strlen(candidate));
+
+	if (d >= *best)
+		return 0;
+	*best = d;
+	return 1;
 }

@@ -8,16 +8,16 @@
 
 #define NEAREST_MAX 40u /* bytes of a name; longer ones are near to nothing */
 
-/*
- * How many insertions, deletions, replacements and swaps of neighbours make one name of the other,
- * letters of either case being equal; UINT_MAX if one of them is longer than NEAREST_MAX.
- */
-unsigned name_distance(const char *a, size_t an, const char *b, size_t bn);
-
 /* From this distance on a guess does not help: of n bytes, about a third may be wrong. */
 static inline unsigned nearest_limit(size_t n)
 {
 	return n < 3 ? 2 : (unsigned)n / 3 + 2;
 }
+
+/*
+ * One candidate after the other: is it nearer to n bytes of s than *best, which begins as
+ * nearest_limit(n)? Then *best becomes its distance.
+ */
+int name_is_nearer(const char *s, size_t n, const char *candidate, unsigned *best);
 
 #endif

@@ -180,9 +180,13 @@ void redact_scan_query(struct redact_scan *s)
 	start_name(s);
 }
 
+#define IPV4_MAX 15 /* octets of one: no more are looked at for each that comes */
+
 /* Do these octets look like an IPv4 address, or like a piece of one? */
 static int is_address(const char *p, const char *end)
 {
+	if (end - p > IPV4_MAX)
+		return 0;
 	while (p < end && ((*p >= '0' && *p <= '9') || *p == '.'))
 		p++;
 	return p == end;

@@ -23,10 +23,20 @@ struct input {
 	uint8_t head[RECORDING_DETECT];
 };
 
+/* As read(2), of a pipe that someone made non-blocking, too. */
+static ssize_t read_more(const struct input *in, void *buf, size_t size)
+{
+	struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
+	ssize_t n;
+
+	while ((n = read(in->fd, buf, size)) < 0 && errno == EAGAIN)
+		poll(&pfd, 1, -1);
+	return n;
+}
+
 static ssize_t input_read(void *cookie, char *buf, size_t size)
 {
 	struct input *in = cookie;
-	struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
 	size_t left = in->n - in->at;
 	ssize_t n;
 
@@ -37,14 +47,10 @@ static ssize_t input_read(void *cookie, char *buf, size_t size)
 		in->at += left;
 		return (ssize_t)left;
 	}
-	if (size >= sizeof(in->head)) {
-		while ((n = read(in->fd, buf, size)) < 0 && errno == EAGAIN)
-			poll(&pfd, 1, -1); /* a pipe that someone made non-blocking */
-		return n;
-	}
+	if (size >= sizeof(in->head))
+		return read_more(in, buf, size);
 	/* small pieces are asked for where the stream has no buffer of its own */
-	while ((n = read(in->fd, in->head, sizeof(in->head))) < 0 && errno == EAGAIN)
-		poll(&pfd, 1, -1);
+	n = read_more(in, in->head, sizeof(in->head));
 	if (n <= 0)
 		return n;
 	in->at = 0;
