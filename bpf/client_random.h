@@ -1,15 +1,15 @@
 /*
- * random.h - is this the library's object of that connection?
+ * client_random.h - is this the library's object of that connection?
  *
  * A ClientHello has 32 random octets, which both sides keep to the end: where they are found in an
  * object of a TLS library, it is the one that made or read that ClientHello. In which place depends on
  * the library and its version: in the object itself, or in one that it points to. The place is searched
  * for once per process and library; from then on one look decides, both ways.
  */
-#ifndef ZC_BPF_RANDOM_H
-#define ZC_BPF_RANDOM_H
+#ifndef ZC_BPF_CLIENT_RANDOM_H
+#define ZC_BPF_CLIENT_RANDOM_H
 
-#include "bpf/maps.h"
+#include "bpf/guard.h"
 
 #define FITS 1
 #define FITS_NOT 0
@@ -42,6 +42,8 @@ struct {
 struct random_room {
 	__u64 object[RANDOM_OBJECT / 8];
 	__u64 inner[RANDOM_INNER / 8];
+	__u32 busy; /* see guard.h */
+	__u32 pad;
 };
 
 struct {
@@ -51,74 +53,88 @@ struct {
 	__type(value, struct random_room);
 } zc_random_room SEC(".maps");
 
-struct random_search {
-	struct random_room *room;
-	struct zc_layout *layout;
-	__u64 random[2];
-	__u32 at;  /* what is searched: offset and length in the room */
-	__u32 len;
-};
-
-static __always_inline int random_at(const __u64 *p, const __u64 random[2])
+static __always_inline int random_at(const __u64 *p, __u64 r0, __u64 r1)
 {
-	return p[0] == random[0] && p[1] == random[1];
+	return p[0] == r0 && p[1] == r1;
 }
 
-/* Randoms lie where structures have arrays of octets: at multiples of 4, as far as is known. */
-static long random_try(__u32 i, void *ctx)
-{
-	struct random_search *s = ctx;
-	__u32 off = i * 4, at = s->at + off;
+#define RANDOM_NOWHERE (~0u)
 
-	if (off + 16 > s->len || at > sizeof(*s->room) - 16)
-		return 1;
-	if (!random_at((const __u64 *)((const char *)s->room + at), s->random))
-		return 0;
-	s->layout->off = off;
-	s->layout->found = 1;
-	return 1;
+/*
+ * Where in the room's octets [at, end), of which it looks at the first RANDOM_INNER, the random is.
+ * Randoms lie where structures have arrays of octets: at multiples of 4, as far as is known. A global
+ * function, which the verifier looks at once.
+ */
+__noinline __u32 random_scan(const struct random_room *room, __u32 at, __u32 end, __u64 r0, __u64 r1)
+{
+	if (!room)
+		return RANDOM_NOWHERE;
+	for (__u32 off = 0; off < RANDOM_INNER; off += 4) {
+		__u32 i = at + off;
+
+		barrier_var(i); /* what is compared is what is added */
+		if (i > __builtin_offsetof(struct random_room, busy) - 16 || i + 16 > end)
+			break;
+		if (random_at((const __u64 *)((const char *)room + i), r0, r1))
+			return i;
+	}
+	return RANDOM_NOWHERE;
 }
 
-static __always_inline void random_scan(struct random_search *s, __u32 at, __u32 len)
+#define INNER_AT ((__u32)__builtin_offsetof(struct random_room, inner))
+#define RANDOM_PLACE(pointer, off) ((__u64)(pointer) << 32 | (off))
+
+/* A place, or RANDOM_NOWHERE. */
+static __always_inline __u64 random_in_pointers(struct random_room *room, __u64 r0, __u64 r1)
 {
-	s->at = at;
-	s->len = len;
-	bpf_loop(len / 4, random_try, s, 0);
+	for (__u32 i = 0; i < RANDOM_POINTERS; i++) {
+		__u64 at = room->object[i];
+		__u32 off;
+
+		if (at < 4096 || at & 7 ||
+		    bpf_probe_read_user(room->inner, sizeof(room->inner), (void *)at))
+			continue;
+		off = random_scan(room, INNER_AT, INNER_AT + RANDOM_INNER, r0, r1);
+		if (off != RANDOM_NOWHERE)
+			return RANDOM_PLACE(i * 8, off - INNER_AT);
+	}
+	return RANDOM_NOWHERE;
 }
 
-static long random_in_pointer(__u32 i, void *ctx)
+static __always_inline __u64 random_in_object(struct random_room *room, __u64 object, __u64 r0, __u64 r1)
 {
-	struct random_search *s = ctx;
-	__u64 at;
+	/* what lies behind the object's end is read as it comes */
+	if (bpf_probe_read_user(room->object, sizeof(room->object), (void *)object) &&
+	    bpf_probe_read_user(room->object, 512, (void *)object))
+		return RANDOM_NOWHERE;
+	for (__u32 at = 0; at < RANDOM_OBJECT; at += RANDOM_INNER) {
+		__u32 off = random_scan(room, at, RANDOM_OBJECT, r0, r1);
 
-	if (i >= RANDOM_POINTERS)
-		return 1;
-	at = s->room->object[i];
-	if (at < 4096 || at & 7 || bpf_probe_read_user(s->room->inner, sizeof(s->room->inner), (void *)at))
-		return 0;
-	s->layout->pointer = i * 8;
-	random_scan(s, __builtin_offsetof(struct random_room, inner), RANDOM_INNER);
-	return s->layout->found ? 1 : 0;
+		if (off != RANDOM_NOWHERE)
+			return RANDOM_PLACE(~0u, off);
+	}
+	return random_in_pointers(room, r0, r1);
 }
 
-/* Looks for the place; what lies behind the object's end is read as it comes. */
-static __noinline int random_search(struct zc_layout *l, __u64 object, __u64 r0, __u64 r1)
+/* Looks for the place. 0: not found, or there was no room to look now. */
+__noinline int random_search(struct zc_layout *l, __u64 object, __u64 r0, __u64 r1)
 {
 	__u32 zero = 0;
-	struct random_search s = {.layout = l, .random = {r0, r1}};
+	struct random_room *room = bpf_map_lookup_elem(&zc_random_room, &zero);
+	__u64 place;
 
-	s.room = bpf_map_lookup_elem(&zc_random_room, &zero);
-	if (!l || !s.room)
+	if (!l || !room || !room_claim(&room->busy))
 		return 0;
-	l->tries++;
-	if (bpf_probe_read_user(s.room->object, sizeof(s.room->object), (void *)object) &&
-	    bpf_probe_read_user(s.room->object, 512, (void *)object))
+	__sync_fetch_and_add(&l->tries, 1);
+	place = random_in_object(room, object, r0, r1);
+	room_leave(&room->busy);
+	if (place == RANDOM_NOWHERE)
 		return 0;
-	l->pointer = ~0u;
-	random_scan(&s, 0, RANDOM_OBJECT);
-	if (!l->found)
-		bpf_loop(RANDOM_POINTERS, random_in_pointer, &s, 0);
-	return l->found;
+	l->pointer = (__u32)(place >> 32);
+	l->off = (__u32)place;
+	barrier();
+	l->found = 1; /* last: another thread may look by it at once */
+	return 1;
 }
 
 static __always_inline int random_look(const struct zc_layout *l, __u64 object, const __u64 random[2])
@@ -129,7 +145,7 @@ static __always_inline int random_look(const struct zc_layout *l, __u64 object, 
 		return FITS_UNKNOWN;
 	if (bpf_probe_read_user(there, sizeof(there), (void *)(object + l->off)))
 		return FITS_UNKNOWN;
-	return random_at(there, random) ? FITS : FITS_NOT;
+	return random_at(there, random[0], random[1]) ? FITS : FITS_NOT;
 }
 
 /* FITS_UNKNOWN: the connection was not seen from its beginning, or the place is not known. */

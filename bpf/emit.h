@@ -7,7 +7,18 @@
 #ifndef ZC_BPF_EMIT_H
 #define ZC_BPF_EMIT_H
 
+#include "bpf/guard.h"
 #include "bpf/select.h"
+
+/*
+ * Before a copy of n octets into room for SZ: verifiers before Linux 6.8 learn nothing from n != 0, but
+ * all of them see that n - 1 < SZ leaves n from 1 to SZ.
+ */
+#define LESS_ONE(n)                                                                                \
+	do {                                                                                       \
+		(n)--;                                                                             \
+		barrier_var(n);                                                                    \
+	} while (0)
 
 static __always_inline __u64 ring_flags(void)
 {

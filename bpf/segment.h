@@ -100,10 +100,10 @@ static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_s
 			return 0;                                                                  \
 		}                                                                                  \
 		seg_fill(ev, s, g, dir);                                                           \
-		barrier_var(n);                                                                    \
-		if (n > (SZ))                                                                      \
-			n = (SZ);                                                                  \
-		if (n > 0 && bpf_skb_load_bytes(skb, g->off + skip, ev + 1, n))                    \
+		LESS_ONE(n);                                                                       \
+		if (n < (SZ) && !bpf_skb_load_bytes(skb, g->off + skip, ev + 1, n + 1))            \
+			n++;                                                                       \
+		else                                                                               \
 			n = 0;                                                                     \
 		ev->cap_off = n ? skip : 0;                                                        \
 		ev->cap_len = n;                                                                   \
@@ -128,6 +128,8 @@ __noinline int seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct s
 	if (!s || !g)
 		return 0;
 	lost = s->lost;
+	if (n > ZC_MAX_CAPTURE)
+		n = ZC_MAX_CAPTURE;
 	if (!n)
 		SEG_EMIT(0);
 	else if (n <= 128)
@@ -160,8 +162,6 @@ __noinline int seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct s
 #define FRAMES_MAX 24	   /* of a segment; of more, frames are small and skipping them is no use */
 
 struct walk {
-	struct __sk_buff *skb;
-	struct zc_sock *s;
 	struct seg g;
 	__u32 off;  /* of the next head, in the payload */
 	__u32 from; /* of the record that is being made */
@@ -170,11 +170,10 @@ struct walk {
 };
 
 /* A record of the octets [from, end), of which those in [from + lead, copied) are copied. */
-static __noinline void walk_emit(struct walk *w, __u32 copied, __u32 end)
+static __noinline void walk_emit(struct __sk_buff *skb, struct zc_sock *s, struct walk *w,
+				 __u32 copied, __u32 end)
 {
 	struct seg part = w->g;
-	struct zc_sock *s = w->s;
-	struct __sk_buff *skb = w->skb;
 	__u32 n = copied - w->from - w->lead;
 
 	part.seq += w->from;
@@ -192,19 +191,19 @@ static __noinline void walk_emit(struct walk *w, __u32 copied, __u32 end)
 	w->lead = 0;
 }
 
-static long walk_frame(__u32 i, void *ctx)
+/* 0: another one follows. A global function for the verifier's sake, like seg_emit. */
+__noinline int walk_frame(struct __sk_buff *skb, struct zc_sock *s, struct walk *w)
 {
-	struct walk *w = ctx;
-	struct zc_sock *s = w->s;
 	__u8 head[FRAME_HEAD];
 	__u32 n, next;
 
-	(void)i;
+	if (!s || !w)
+		return 1;
 	if (w->off + FRAME_HEAD > w->g.len) {
 		w->whole = w->off >= w->g.len;
 		return 1;
 	}
-	if (bpf_skb_load_bytes(w->skb, w->g.off + w->off, head, FRAME_HEAD))
+	if (bpf_skb_load_bytes(skb, w->g.off + w->off, head, FRAME_HEAD))
 		return 1;
 	n = (__u32)head[0] << 16 | (__u32)head[1] << 8 | head[2];
 	next = w->off + FRAME_HEAD + n;
@@ -213,7 +212,7 @@ static long walk_frame(__u32 i, void *ctx)
 		__u32 end = next < w->g.len ? next : w->g.len;
 		__u32 copied = w->off + FRAME_HEAD + FRAME_KEEP;
 
-		walk_emit(w, copied < end ? copied : end, end);
+		walk_emit(skb, s, w, copied < end ? copied : end, end);
 	}
 	w->off = next;
 	if (next >= w->g.len) {
@@ -246,7 +245,7 @@ static __always_inline void find_frames(struct __sk_buff *skb, struct zc_sock *s
 static __always_inline int walk_frames(struct __sk_buff *skb, struct zc_sock *s,
 				       const struct seg *g, __u8 dir, int skip)
 {
-	struct walk w = {.skb = skb, .s = s, .g = *g, .dir = dir, .skip = (__u8)skip};
+	struct walk w = {.g = *g, .dir = dir, .skip = (__u8)skip};
 	__u32 ahead = s->frame_at[dir] - g->seq;
 
 	if (ahead > 1u << 25) { /* no frame is so long: not in order */
@@ -256,16 +255,18 @@ static __always_inline int walk_frames(struct __sk_buff *skb, struct zc_sock *s,
 	w.off = ahead;
 	if (s->in_data[dir] && skip)
 		w.lead = ahead < g->len ? ahead : g->len;
-	if (ahead < g->len)
-		bpf_loop(FRAMES_MAX, walk_frame, &w, 0);
-	else
+	if (ahead >= g->len)
 		w.whole = 1;
+	else
+		for (int i = 0; i < FRAMES_MAX; i++)
+			if (walk_frame(skb, s, &w))
+				break;
 	s->framed[dir] = w.whole;
 	s->frame_at[dir] = g->seq + w.off;
 	if (!skip)
 		return 0;
 	if (w.from < g->len)
-		walk_emit(&w, g->len, g->len);
+		walk_emit(skb, s, &w, g->len, g->len);
 	return 1;
 }
 
@@ -304,7 +305,8 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 /*
  * A segment that meets the listener itself: with TCP_DEFER_ACCEPT, TCP Fast Open or a lost ACK, the
  * request arrives before its socket exists. The child appears within the same softirq, on the
- * same processor, so one place per processor to keep it is enough.
+ * same processor, so one room per processor to keep it is enough. On a kernel for real time a softirq
+ * may be left for another one, which may take the room: then the segment shows as a gap.
  */
 #define STASH_BYTES 16384
 
@@ -312,7 +314,7 @@ struct stash {
 	__u64 listener;
 	__u16 lport;
 	__u16 rport;
-	__u32 pad;
+	__u32 busy; /* see guard.h */
 	struct zc_ev_segment seg;
 	__u8 payload[STASH_BYTES];
 };
@@ -324,19 +326,16 @@ struct {
 	__type(value, struct stash);
 } zc_stash SEC(".maps");
 
-static __always_inline void stash_put(struct __sk_buff *skb, const struct zc_sock *s,
-				      const struct seg *g)
+static __always_inline void stash_fill(struct stash *st, struct __sk_buff *skb,
+				       const struct zc_sock *s, const struct seg *g)
 {
-	__u32 zero = 0, n = g->len;
-	struct stash *st = bpf_map_lookup_elem(&zc_stash, &zero);
+	__u32 n = g->len < STASH_BYTES ? g->len : STASH_BYTES;
 
-	if (!st)
-		return;
 	seg_fill(&st->seg, s, g, ZC_RX);
-	if (n > STASH_BYTES)
-		n = STASH_BYTES;
-	barrier_var(n);
-	if (n == 0 || n > STASH_BYTES || bpf_skb_load_bytes(skb, g->off, st->payload, n))
+	LESS_ONE(n);
+	if (n < STASH_BYTES && !bpf_skb_load_bytes(skb, g->off, st->payload, n + 1))
+		n++;
+	else
 		n = 0;
 	st->seg.cap_off = 0;
 	st->seg.cap_len = n;
@@ -347,22 +346,45 @@ static __always_inline void stash_put(struct __sk_buff *skb, const struct zc_soc
 	st->rport = g->sport;
 }
 
-static __always_inline void stash_flush(struct zc_sock *child, __u64 listener)
+static __always_inline void stash_put(struct __sk_buff *skb, const struct zc_sock *s,
+				      const struct seg *g)
 {
-	__u32 zero = 0, size;
+	__u32 zero = 0;
 	struct stash *st = bpf_map_lookup_elem(&zc_stash, &zero);
 
-	if (!st || !st->listener || st->listener != listener || st->rport != child->rport)
+	if (!st || !room_claim(&st->busy)) {
+		count_lost(g->len);
 		return;
+	}
+	stash_fill(st, skb, s, g);
+	room_leave(&st->busy);
+}
+
+/* What the listener has got becomes the child's. */
+static __always_inline void stash_send(struct stash *st, struct zc_sock *child)
+{
+	__u32 size = st->seg.ev.size;
+
 	st->listener = 0;
 	st->seg.ev.conn = child->conn;
-	size = st->seg.ev.size;
 	barrier_var(size);
 	if (size < sizeof(st->seg) || size > sizeof(st->seg) + STASH_BYTES)
 		return;
 	child->bytes[ZC_RX] += st->seg.orig_len;
 	if (bpf_ringbuf_output(&zc_ring, &st->seg, size, BPF_RB_NO_WAKEUP))
 		lost_on(child, st->seg.orig_len);
+}
+
+static __always_inline void stash_flush(struct zc_sock *child, __u64 listener)
+{
+	__u32 zero = 0;
+	struct stash *st = bpf_map_lookup_elem(&zc_stash, &zero);
+
+	if (!st || !room_claim(&st->busy))
+		return;
+	if (st->listener && st->listener == listener && st->rport == child->rport)
+		stash_send(st, child);
+	room_leave(&st->busy);
 }
 
 #endif

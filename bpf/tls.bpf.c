@@ -18,23 +18,30 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* ---- streams */
 
+/* A frame of its own, which is gone when larger ones are needed: 512 octets are all that there are. */
+static __noinline void stream_make(const struct zc_stream_key *key)
+{
+	struct zc_stream new = {};
+	struct zc_shared *sh = shared();
+
+	if (!sh)
+		return;
+	new.id = ZC_TLS_STREAM | (__sync_fetch_and_add(&sh->streams, 1) + 1);
+	bpf_map_update_elem(&zc_streams, key, &new, BPF_NOEXIST);
+}
+
 static __always_inline struct zc_stream *stream_get(__u32 tgid, __u64 addr)
 {
 	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
-	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key), new = {};
-	struct zc_shared *sh;
+	struct zc_stream *s = bpf_map_lookup_elem(&zc_streams, &key);
 
 	if (s)
 		return s;
-	sh = shared();
-	if (!sh)
-		return 0;
-	new.id = ZC_TLS_STREAM | (__sync_fetch_and_add(&sh->streams, 1) + 1);
-	bpf_map_update_elem(&zc_streams, &key, &new, BPF_NOEXIST);
+	stream_make(&key);
 	return bpf_map_lookup_elem(&zc_streams, &key);
 }
 
-static __always_inline void reasm_close(struct zc_stream *s)
+static __always_inline void stream_close(struct zc_stream *s)
 {
 	if (!s->reported)
 		return;
@@ -48,7 +55,7 @@ static __always_inline void stream_renew(struct zc_stream *s)
 {
 	struct zc_shared *sh = shared();
 
-	reasm_close(s);
+	stream_close(s);
 	__builtin_memset(s, 0, sizeof(*s));
 	if (sh)
 		s->id = ZC_TLS_STREAM | (__sync_fetch_and_add(&sh->streams, 1) + 1);
@@ -56,69 +63,74 @@ static __always_inline void stream_renew(struct zc_stream *s)
 
 /* ---- plaintext */
 
-struct plain {
-	__u64 buf; /* of the first octet that is told */
+/* One call's plaintext, and the record of it that is being made. */
+struct parts {
+	__u64 buf; /* of the first octet that is left */
+	__u64 from; /* of the first that is copied into this record */
 	__u64 id;
 	__u64 sock, call_time, wire_time, wire_last;
 	__u32 wire_len, wire_seq;
 	__u32 pid, tid;
 	__u32 seq, orig_len, cap_off, cap_len;
 	__u32 lost, writes;
+	__u32 left;
+	__u32 skip_to, cap; /* what user space wants */
 	__u16 flags;
 	__u8 dir, lib;
 	__u8 failed; /* there was no room */
+	__u8 last;
 };
+
+static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct parts *t)
+{
+	fill_head(&ev->ev, ZC_EV_PLAIN, 0, t->id);
+	ev->ev.flags = t->flags;
+	ev->sock = t->sock;
+	ev->call_time = t->call_time;
+	ev->wire_time = t->wire_time;
+	ev->wire_last = t->wire_last;
+	ev->wire_len = t->wire_len;
+	ev->wire_seq = t->wire_seq;
+	ev->pid = t->pid;
+	ev->tid = t->tid;
+	ev->seq = t->seq;
+	ev->orig_len = t->orig_len;
+	ev->lost = t->lost;
+	ev->dir = t->dir;
+	ev->lib = t->lib;
+	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
+	ev->writes = t->last || t->dir == ZC_RX ? t->writes : 0;
+	ev->pad2 = 0;
+}
 
 #define PLAIN_EMIT(SZ)                                                                             \
 	do {                                                                                       \
 		struct zc_ev_plain *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);      \
                                                                                                    \
-		if (!ev) {                                                                         \
-			p->failed = 1;                                                             \
+		if (!ev)                                                                           \
 			return 0;                                                                  \
-		}                                                                                  \
-		barrier_var(n);                                                                    \
-		if (n > (SZ))                                                                      \
-			n = (SZ);                                                                  \
-		if (n > 0 && bpf_probe_read_user(ev + 1, n, (const void *)p->buf))                  \
+		LESS_ONE(n);                                                                       \
+		if (n < (SZ) && !bpf_probe_read_user(ev + 1, n + 1, (const void *)t->from))         \
+			n++;                                                                       \
+		else                                                                               \
 			n = 0;                                                                     \
-		plain_fill(ev, p);                                                                 \
-		ev->cap_off = n ? p->cap_off : 0;                                                  \
+		plain_fill(ev, t);                                                                 \
+		ev->cap_off = n ? t->cap_off : 0;                                                  \
 		ev->cap_len = n;                                                                   \
 		ev->ev.size = sizeof(*ev) + n;                                                     \
 		bpf_ringbuf_submit(ev, ring_flags());                                              \
 	} while (0)
 
-static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct plain *p)
-{
-	fill_head(&ev->ev, ZC_EV_PLAIN, 0, p->id);
-	ev->ev.flags = p->flags;
-	ev->sock = p->sock;
-	ev->call_time = p->call_time;
-	ev->wire_time = p->wire_time;
-	ev->wire_last = p->wire_last;
-	ev->wire_len = p->wire_len;
-	ev->wire_seq = p->wire_seq;
-	ev->pid = p->pid;
-	ev->tid = p->tid;
-	ev->seq = p->seq;
-	ev->orig_len = p->orig_len;
-	ev->lost = p->lost;
-	ev->dir = p->dir;
-	ev->lib = p->lib;
-	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
-	ev->writes = p->writes;
-	ev->pad2 = 0;
-}
-
-/* One record; a global function for the verifier's sake, like seg_emit. */
-__noinline int plain_emit(struct plain *p)
+/* One record; a global function for the verifier's sake, like seg_emit. 0: there was no room. */
+__noinline int plain_emit(const struct parts *t)
 {
 	__u32 n;
 
-	if (!p)
+	if (!t)
 		return 0;
-	n = p->cap_len;
+	n = t->cap_len;
+	if (n > ZC_MAX_CAPTURE)
+		n = ZC_MAX_CAPTURE;
 	if (!n)
 		PLAIN_EMIT(0);
 	else if (n <= 128)
@@ -133,84 +145,83 @@ __noinline int plain_emit(struct plain *p)
 		PLAIN_EMIT(16384);
 	else
 		PLAIN_EMIT(65536);
-	return 0;
+	return 1;
 }
 
 #define PLAIN_PARTS 16 /* of one call; what is longer than that is not copied to its end */
 
-struct parts {
-	struct plain p;
-	const struct zc_policy *policy;
-	__u32 left;
-};
-
 /* What is wanted of the next octets, at most ZC_MAX_CAPTURE of them. */
-static __always_inline void part_wanted(struct plain *p, const struct zc_policy *policy)
+static __always_inline void part_wanted(struct parts *t)
 {
-	__u32 dir = p->dir & 1, n = p->orig_len, skip = 0;
+	__u32 n = t->orig_len, skip = t->skip_to - t->seq;
 
-	if (policy) {
-		skip = policy_skip(policy, (__u8)dir, p->seq);
-		if (skip > n)
-			skip = n;
-		n -= skip;
-		if (n > policy->dir[dir].cap)
-			n = policy->dir[dir].cap;
-	}
-	if (n > ZC_MAX_CAPTURE)
-		n = ZC_MAX_CAPTURE;
-	p->cap_off = skip;
-	p->cap_len = lag_limit(n);
-	p->buf += skip;
+	if (skip > MAX_SKIP)
+		skip = 0;
+	if (skip > n)
+		skip = n;
+	n -= skip;
+	if (n > t->cap)
+		n = t->cap;
+	t->cap_off = skip;
+	t->cap_len = lag_limit(n < ZC_MAX_CAPTURE ? n : ZC_MAX_CAPTURE);
+	t->from = t->buf + skip;
 }
 
-static long part_send(__u32 i, void *ctx)
+/* The next record. A global function, so that the verifier knows nothing of what it is called with. */
+__noinline int part_send(struct parts *t)
 {
-	struct parts *t = ctx;
-	struct plain p = t->p;
+	if (!t)
+		return 0;
+	t->orig_len = t->left > ZC_MAX_CAPTURE && !t->last ? ZC_MAX_CAPTURE : t->left;
+	t->left -= t->orig_len;
+	t->last = !t->left;
+	part_wanted(t);
+	if (plain_emit(t))
+		t->lost = 0;
+	else
+		t->failed = 1;
+	t->seq += t->orig_len;
+	t->buf += t->orig_len;
+	return 0;
+}
 
-	p.orig_len = t->left;
-	if (p.orig_len > ZC_MAX_CAPTURE && i < PLAIN_PARTS - 1)
-		p.orig_len = ZC_MAX_CAPTURE;
-	part_wanted(&p, t->policy);
-	t->p.seq += p.orig_len;
-	t->p.buf += p.orig_len;
-	t->left -= p.orig_len;
-	if (t->left && p.dir == ZC_TX)
-		p.writes = 0;
-	plain_emit(&p);
-	t->p.failed |= p.failed;
-	if (!p.failed)
-		t->p.lost = 0;
-	return t->left == 0;
+static __always_inline void parts_send(struct parts *t)
+{
+	for (int i = 0; i < PLAIN_PARTS; i++) {
+		t->last = i == PLAIN_PARTS - 1;
+		part_send(t);
+		if (!t->left)
+			break;
+	}
 }
 
 /* n octets went through the library at buf. */
-static __always_inline void stream_send(struct zc_stream *s, const struct parts *from, __u32 n)
+static __always_inline void stream_send(struct zc_stream *s, struct parts *t, __u32 n)
 {
-	struct parts t = *from;
-	__u32 dir = t.p.dir & 1;
+	const struct zc_policy *policy = policy_of(s->id);
+	__u32 dir = t->dir & 1, lost = s->lost;
 
-	t.p.id = s->id;
-	t.p.seq = s->pos[dir];
-	t.p.lost = s->lost;
-	t.left = n;
+	t->id = s->id;
+	t->seq = s->pos[dir];
+	t->lost = lost;
+	t->left = n;
+	t->skip_to = policy ? policy->dir[dir].skip_to : t->seq;
+	t->cap = policy ? policy->dir[dir].cap : ZC_MAX_CAPTURE;
 	s->pos[dir] += n;
 	s->bytes[dir] += n;
-	t.policy = policy_of(s->id);
-	if (t.policy && t.policy->quiet) {
+	if (policy && policy->quiet) {
 		s->skipped[dir] += n;
 		return;
 	}
 	if (!n && !s->reported)
 		return;
 	s->reported = 1;
-	bpf_loop(PLAIN_PARTS, part_send, &t, 0);
-	if (t.p.failed) {
+	parts_send(t);
+	if (t->failed) {
 		__sync_fetch_and_add(&s->lost, 1);
 		count_lost(n);
-	} else {
-		s->lost = 0;
+	} else if (lost) {
+		__sync_fetch_and_sub(&s->lost, lost);
 	}
 }
 
@@ -226,9 +237,9 @@ static __always_inline void recent_io_fact(struct parts *t, struct zc_stream *s,
 		s->memory = 1;
 	}
 	if (recent->sock == s->sock) {
-		t->p.wire_time = recent->time;
-		t->p.wire_len = recent->len;
-		t->p.wire_seq = recent->seq;
+		t->wire_time = recent->time;
+		t->wire_len = recent->len;
+		t->wire_seq = recent->seq;
 	}
 }
 
@@ -245,18 +256,18 @@ static __always_inline void recent_io_reading(struct parts *t, __u64 pid_tgid, _
 	again = recent->by == addr;
 	if (!recent->by)
 		recent->by = addr;
-	recent->lib = t->p.lib;
+	recent->lib = t->lib;
 	same = s->sock ? (recent->sock == s->sock ? FITS : FITS_NOT) :
-			 random_fits((__u32)(pid_tgid >> 32), t->p.lib, addr, recent->random);
+			 random_fits((__u32)(pid_tgid >> 32), t->lib, addr, recent->random);
 	if (same == FITS)
 		recent_io_fact(t, s, recent);
 	if (same != FITS_UNKNOWN || !mine || recent->mixed)
 		return; /* known by now, or known better, or somebody else has used it */
 	if (n) {
-		t->p.sock = recent->sock;
-		t->p.wire_time = recent->time;
-		t->p.wire_len = recent->len;
-		t->p.flags = ZC_PLAIN_BEFORE | recent_io_flags(recent, recent->fresh);
+		t->sock = recent->sock;
+		t->wire_time = recent->time;
+		t->wire_len = recent->len;
+		t->flags = ZC_PLAIN_BEFORE | recent_io_flags(recent, recent->fresh);
 		return;
 	}
 	policy = policy_of(s->id);
@@ -341,27 +352,27 @@ static __always_inline void call_recent_io(struct parts *t, struct zc_stream *s,
 {
 	if (c->lib == ZC_TLS_GO || (s->sock && !s->memory))
 		return;
-	if (t->p.dir == ZC_RX)
+	if (t->dir == ZC_RX)
 		recent_io_reading(t, pid_tgid, c->stream, s, n);
 	/* a handshake has something to say even if nothing was to be written */
-	if (t->p.dir == ZC_TX ? n != 0 : !n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX])
+	if (t->dir == ZC_TX ? n != 0 : !n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX])
 		recent_io_writing(pid_tgid, s, c->stream, n, c->lib);
 }
 
-static __always_inline void call_fill(struct plain *p, const struct zc_stream *s,
+static __always_inline void call_fill(struct parts *t, const struct zc_stream *s,
 				      const struct zc_call *c, __u64 pid_tgid)
 {
-	p->lib = c->lib;
-	p->dir = call_writes(c->func) ? ZC_TX : ZC_RX;
-	p->writes = p->dir == ZC_TX ? c->number : s->begun;
-	p->wire_time = c->wire_time;
-	p->wire_last = c->wire_last;
-	p->wire_len = c->wire_len;
-	p->wire_seq = c->wire_seq;
-	p->buf = c->buf;
-	p->call_time = c->time;
-	p->pid = (__u32)(pid_tgid >> 32);
-	p->tid = (__u32)pid_tgid;
+	t->lib = c->lib;
+	t->dir = call_writes(c->func) ? ZC_TX : ZC_RX;
+	t->writes = t->dir == ZC_TX ? c->number : s->begun;
+	t->wire_time = c->wire_time;
+	t->wire_last = c->wire_last;
+	t->wire_len = c->wire_len;
+	t->wire_seq = c->wire_seq;
+	t->buf = c->buf;
+	t->call_time = c->time;
+	t->pid = (__u32)(pid_tgid >> 32);
+	t->tid = (__u32)pid_tgid;
 }
 
 /* The call has returned, and n octets went through it. */
@@ -373,16 +384,16 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	if (!s)
 		return;
 	call_socket(s, c);
-	call_fill(&t.p, s, c, pid_tgid);
+	call_fill(&t, s, c, pid_tgid);
 	call_recent_io(&t, s, c, pid_tgid, n);
 	if (s->sock) { /* without c->sock, this may be what was left of an earlier read */
-		t.p.sock = s->sock;
-		t.p.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
+		t.sock = s->sock;
+		t.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
 	}
 	if (s->refused) {
-		reasm_close(s);
-		s->pos[t.p.dir & 1] += n;
-	} else if (n || (t.p.writes && t.p.dir == ZC_TX)) {
+		stream_close(s);
+		s->pos[t.dir & 1] += n;
+	} else if (n || (t.writes && t.dir == ZC_TX)) {
 		stream_send(s, &t, n); /* a write that failed is told for its number */
 	}
 }
@@ -411,7 +422,7 @@ static __always_inline int stream_free(__u32 tgid, __u64 addr)
 
 	if (!s)
 		return 0;
-	reasm_close(s);
+	stream_close(s);
 	bpf_map_delete_elem(&zc_streams, &key);
 	return 0;
 }
@@ -467,6 +478,7 @@ int tls_enter(struct pt_regs *ctx)
 	barrier_var(a3);
 	barrier_var(a4);
 	barrier_var(a5);
+	OWN_STACK(ctx);
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
@@ -491,13 +503,14 @@ int tls_leave(struct pt_regs *ctx)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
-	struct zc_call *c = bpf_map_lookup_elem(&zc_calls, &key), call;
+	struct zc_call *c;
 
+	OWN_STACK(ctx);
+	c = bpf_map_lookup_elem(&zc_calls, &key);
 	if (!c || PT_REGS_SP(ctx) != c->sp + RETURN_POPS)
 		return 0;
-	call = *c;
-	bpf_map_delete_elem(&zc_calls, &key);
-	call_done(&call, pid_tgid, call_result(&call, (__s64)PT_REGS_RC(ctx)));
+	call_done(c, pid_tgid, call_result(c, (__s64)PT_REGS_RC(ctx)));
+	bpf_map_delete_elem(&zc_calls, &key); /* nobody else has the key */
 	return 0;
 }
 
@@ -546,7 +559,7 @@ static __always_inline int go_closed(__u32 tgid, __u64 addr)
 	if (!s || s->closed)
 		return 0;
 	s->closed = bpf_ktime_get_ns();
-	reasm_close(s);
+	stream_close(s);
 	return 0;
 }
 
@@ -558,6 +571,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
 	struct zc_call *before;
 
+	OWN_STACK(ctx);
 	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
@@ -591,15 +605,16 @@ int tls_go_leave(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
-	struct zc_call *c = bpf_map_lookup_elem(&zc_calls, &key), call;
+	struct zc_call *c;
 	__s64 n = (__s64)GO_1(ctx);
 
+	OWN_STACK(ctx);
+	c = bpf_map_lookup_elem(&zc_calls, &key);
 	if (!c || c->func != (__u8)cookie)
 		return 0;
-	call = *c;
-	bpf_map_delete_elem(&zc_calls, &key);
-	if (call.func == ZC_TLS_PUSH)
+	if (c->func == ZC_TLS_PUSH)
 		n = 0;
-	call_done(&call, pid_tgid, n > 0 && n <= 0x7fffffff ? (__u32)n : 0);
+	call_done(c, pid_tgid, n > 0 && n <= 0x7fffffff ? (__u32)n : 0);
+	bpf_map_delete_elem(&zc_calls, &key);
 	return 0;
 }

@@ -4,7 +4,6 @@
 Each round measures every observer between two runs without one, so that drift of the machine
 cancels; the table shows the median of the rounds' ratios. usage: bench.py [ROUNDS [SECONDS]]
 """
-import glob
 import json
 import os
 import re
@@ -193,9 +192,6 @@ def cgroup_root():
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    for unit in sorted(glob.glob(f'{ROOT}/build/o/bench/bench_*')):
-        if not unit.endswith('.d'):
-            subprocess.run([unit], check=True)
     work = tempfile.mkdtemp(prefix='zctrace-bench-',
                             dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
     server = nginx_start(work)
@@ -210,14 +206,14 @@ def main():
                 after = wrk(seconds)[0]
                 base.append((before + after) / 2)
                 o.ratios.append(rate / base[-1])
-        kernel_side(seconds)
-        replay(work)
         print(f'nginx under wrk, 16 connections, {rounds} rounds of {seconds} s; '
               f'no observer: {statistics.median(base):.0f} requests/s')
         print(f'{"observer":24} {"ratio":>6} {"min":>6} {"max":>6}  last round')
         for o in everyone:
             print(f'{o.name:24} {statistics.median(o.ratios):6.3f} {min(o.ratios):6.3f} '
                   f'{max(o.ratios):6.3f}  {o.remarks[-1]}')
+        kernel_side(seconds)
+        replay(work)
     finally:
         server.terminate()
         server.wait()

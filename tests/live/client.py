@@ -28,6 +28,9 @@ class Exchange:
     resp_body_bytes: int = 0
     head: bytes = b''
     body: bytes = b''
+    begun_ns: int = 0  # monotonic: before the first octet was given to the kernel
+    sent_ns: int = 0  # when all of it was
+    first_ns: int = 0  # after the first octets of the response were read
 
     def field(self, name):
         for line in self.head.split(b'\r\n')[1:]:
@@ -79,8 +82,10 @@ class Conn:
         x = Exchange(name, method, path, query, self.port, self.count, len(data), size)
         self.count += 1
         self.pending.append(x)
+        x.begun_ns = time.monotonic_ns()
         for i in range(0, len(data), cut or len(data)):
             self.s.sendall(data[i:i + (cut or len(data))])
+        x.sent_ns = time.monotonic_ns()
         return x
 
     def _fill(self):
@@ -110,6 +115,7 @@ class Conn:
         x.head = b''
         while not x.head.endswith(b'\r\n\r\n'):
             x.head += self._line()
+            x.first_ns = x.first_ns or time.monotonic_ns()
         x.status = int(x.head.split(b' ', 2)[1])
         x.resp_bytes += len(x.head)
 

@@ -142,7 +142,7 @@ def compare_grpc(t, spans, calls, kind='server'):
         else:
             t.check('grpc_timeout_ns' not in s, f'{what}: a deadline that was not set')
         # a cancelled or late call returns before the stream's end is told to the server
-        slack = 30_000_000 if c['cancelled'] or c['code'] == 4 else 2_000_000
+        slack = 20 * c['duration_ns'] if c['cancelled'] or c['code'] == 4 else c['duration_ns'] // 2 + 2_000_000
         t.check(s.get('duration_ns', 1 << 60) <= c['duration_ns'] + slack,
                 f'{what}: took {s.get("duration_ns")}, to its client {c["duration_ns"]}')
         t.check(not s.get('incomplete'), f'{what}: incomplete {s.get("incomplete")}')

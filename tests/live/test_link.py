@@ -385,6 +385,7 @@ def merged(t):
     b.wait_spans(300)
     a.stop()
     b.stop()
+    fastest = min(s['duration_ns'] for s in a.spans if s['kind'] == 'client') / 1e9
     shift = t.run(['editcap', '-t', '3', t.path('b.pcapng'), t.path('late.pcapng')])
     t.equal(shift.returncode, 0, f'editcap: {shift.stderr}')
     p = t.run([ZCTRACE, '-r', t.path('a.pcapng'), '-r', t.path('late.pcapng'), '-o', 'json'])
@@ -392,9 +393,9 @@ def merged(t):
     m = re.search(r'late.pcapng: clock ([\d.]+) s ahead of that of .*a.pcapng, to within ([\d.]+) s',
                   p.stderr)
     if t.check(m, p.stderr):
-        t.between(2.999, float(m.group(1)), 3.001, 'offset')
+        t.between(2.99, float(m.group(1)), 3.01, 'offset')
         t.check(abs(float(m.group(1)) - 3) <= float(m.group(2)) + 2e-6, f'error: {m.group(0)}')
-        t.check(float(m.group(2)) < 0.001, 'an error below the round trip')
+        t.check(float(m.group(2)) < fastest, 'an error below the fastest exchange')
     spans = [r for r in map(json.loads, p.stdout.splitlines()) if r['type'] == 'span']
     complete, missing, wrong, _ = chain.judge(spans, 3, [str(i) for i in range(300)])
     t.equal((complete, missing, wrong), (300, 0, 0), 'complete, missing, wrong')
@@ -439,7 +440,7 @@ def merged_captures(t):
         p = t.run([ZCTRACE, '-o', 'json', *sum((['-r', t.path(f'{f}.pcap')] for f in files), [])])
         m = re.search(r'clock ([\d.]+) s (behind|ahead of)', p.stderr)
         if t.check(m, p.stderr):
-            t.between(2.499, float(m.group(1)), 2.501, 'offset')
+            t.between(2.49, float(m.group(1)), 2.51, 'offset')
             t.equal(m.group(2), 'behind' if files[1] == 'c' else 'ahead of', 'which is behind')
         spans = [r for r in map(json.loads, p.stdout.splitlines()) if r['type'] == 'span']
         complete, missing, wrong, _ = chain.judge(spans, 2, [str(i) for i in range(50)])

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Times: durations against what client and server measured themselves; nesting; promptness."""
+"""Times: durations against what client and server measured themselves; nesting; order of what is told.
+
+No limit here is a number of seconds: a slow machine is no fault. bench_aims.py has those.
+"""
 import json
 import statistics
 import subprocess
@@ -11,7 +14,6 @@ from lib import ZCTRACE, Zctrace, by_id, main, query_id, test
 from servers import Nginx, Target
 
 MS = 1000000
-SLACK = 25 * MS  # what a busy machine may put between an event and a program's look at the clock
 
 
 def timed(t, mode, n=6, gap=0.0):
@@ -46,9 +48,8 @@ def sleeping_server(t):
         mine = told[x.id]
         t.between(50 * MS, s['ttfb_ns'], elapsed, 'ttfb_ns')
         t.between(50 * MS, s['inner_ns'], elapsed, 'inner_ns')
-        t.between(mine['written'] - mine['read'] - SLACK, s['inner_ns'],
-                  mine['written'] - mine['read'] + SLACK, 'inner_ns by the server\'s clock')
-        t.between(0, s['queue_ns'], SLACK, 'queue_ns')
+        t.check(s['inner_ns'] <= mine['written'] - x.begun_ns, 'inner_ns by the server\'s clock')
+        t.between(0, s['queue_ns'], mine['read'] - x.begun_ns, 'queue_ns')
         t.between(50 * MS, c['ttfb_ns'], elapsed, 'ttfb_ns of the client')
 
 
@@ -58,19 +59,20 @@ def late_reader(t):
     rows, told = timed(t, 'late')
     for x, elapsed, s, _ in rows:
         mine = told[x.id]
-        t.between(80 * MS - SLACK, s['queue_ns'], elapsed, 'queue_ns')
-        t.between(0, s['inner_ns'], mine['written'] - mine['read'] + MS, 'inner_ns')
-        t.between(80 * MS - SLACK, s['ttfb_ns'], elapsed, 'ttfb_ns')
+        waited = mine['read'] - x.sent_ns  # that much at least, if it arrived when it had been sent
+        t.between(waited / 2, s['queue_ns'], mine['written'] - x.begun_ns, 'queue_ns')
+        t.between(0, s['inner_ns'], mine['written'] - mine['read'], 'inner_ns')
+        t.between(s['queue_ns'], s['ttfb_ns'], elapsed, 'ttfb_ns')
 
 
 @test
 def dripping_server(t):
     """a body that comes in pieces over 200 ms: the first octet early, the end at the last piece"""
     for x, elapsed, s, c in timed(t, 'drip', 4)[0]:
-        t.between(0, s['ttfb_ns'], SLACK, 'ttfb_ns')
-        t.between(200 * MS, s['duration_ns'], elapsed, 'duration_ns')
+        t.between(0, s['ttfb_ns'], x.first_ns - x.begun_ns, 'ttfb_ns')
+        t.between(s['ttfb_ns'] + 200 * MS, s['duration_ns'], elapsed, 'duration_ns')
         t.between(200 * MS, c['duration_ns'], elapsed, 'duration_ns of the client')
-        t.between(0, c['ttfb_ns'], SLACK + 5 * MS, 'ttfb_ns of the client')
+        t.between(s['ttfb_ns'], c['ttfb_ns'], x.first_ns - x.begun_ns, 'ttfb_ns of the client')
         t.equal(s['resp_body_bytes'], x.resp_body_bytes, 'content')
 
 
@@ -99,29 +101,34 @@ def wall_clock(t):
     day = 86400 * 10**9
     for name, before, after in seen:
         got = start_ns(spans[name])
-        t.between(before % day - MS, got, after % day + MS, 'time of day')
+        t.between(before % day - 10 * MS, got, after % day + 10 * MS, 'time of day')
         t.check(spans[name]['time'].startswith(time.strftime('%Y-%m-%d', time.gmtime(before // 10**9))), 'day')
 
 
 @test
 def started_quickly(t):
-    """attached and tracing within 300 ms, with a hundred connections open"""
+    """a hundred open connections do not make the attach longer"""
     nginx = Nginx(t)
+
+    def attach():
+        took = []
+        for selector in (('--port', nginx.port), ('--pid', nginx.pid), ('--comm', 'nginx'), ('--all',)) * 2:
+            z = Zctrace(t, *selector, wait=False)
+            took.append(z.wait_tracing())
+            z.stop()
+        return statistics.median(took)
+    alone = attach()
     conns = [Conn(nginx.addr) for _ in range(100)]
-    took = []
-    for selector in (('--port', nginx.port), ('--pid', nginx.pid), ('--comm', 'nginx'), ('--all',)) * 2:
-        z = Zctrace(t, *selector, wait=False)
-        took.append(z.wait_tracing())
-        z.stop()
+    crowded = attach()
     for c in conns:
         c.close()
-    t.check(statistics.median(took) <= 0.3, f'times to the tracing line: {took}')
+    t.check(crowded <= 2 * alone, f'seconds to the tracing line: {crowded}, without connections {alone}')
 
 
 @test
-def line_within_100ms(t):
-    """a line is out within 100 ms of the response's end, through a pipe, in text and JSON"""
-    server = Target(t, 'plain')
+def line_at_once(t):
+    """a line is out before a server that works for 50 ms has answered twice, in text and JSON"""
+    server, clock = Target(t, 'plain'), Target(t, 'sleep')
     for output in ('json', 'text'):
         with open(t.path('err'), 'wb') as err:
             z = t.start([ZCTRACE, '--port', str(server.port), '-o', output], stdout=subprocess.PIPE,
@@ -131,19 +138,24 @@ def line_within_100ms(t):
         late = []
         for i in range(20):
             time.sleep(0.03 * (i % 5))
+            ticking = Conn(clock.addr)
             x = Conn(server.addr).get('/now')
-            done = time.monotonic()
+            ticking.request('GET', '/1')
+            ticking.request('GET', '/2')
             line = b''
             while b'/now' not in line:
                 line = z.stdout.readline()
                 t.check(line, 'the output ended')
                 if not line:
                     return
-            late.append(time.monotonic() - done)
+            seen = time.monotonic_ns()
+            ticking.response()
+            late.append(seen - ticking.response().first_ns)
+            ticking.close()
             if output == 'json':
                 t.equal(query_id(json.loads(line)), x.id, 'whose line')
         late.sort()
-        t.check(late[-3] <= 0.1, f'{output}: seconds until the line: {late}')
+        t.check(late[10] < 0, f'{output}: nanoseconds from the second answer to the line: {late}')
 
 
 @test
@@ -160,7 +172,7 @@ def counted_and_timed(t):
     begun = time.monotonic()
     c.get()
     t.equal(z.wait(), 0, 'exit status with -d')
-    t.between(0.25, time.monotonic() - begun, 0.9, 'seconds with -d 400ms')
+    t.between(0.25, time.monotonic() - begun, 5, 'seconds with -d 400ms')
     t.equal(len(z.spans), 1, 'spans with -d')
 
 

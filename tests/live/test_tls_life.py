@@ -221,11 +221,9 @@ def short_lived(t):
     """
     need('curl')
     nginx = NginxTls(t)
-    begun = time.monotonic()
     z = Zctrace(t, '--', 'sh', '-c', 'for i in $(seq 20); do curl -s -o /dev/null --cacert "$0" "$1?id=$i"; done',
                 certs().ca, f'{nginx.url}/index.html', wait=False)
     t.equal(z.wait(), 0, 'exit status')
-    took = time.monotonic() - begun
     rows = {r['port']: r for r in nginx.tls_rows(20)}
     seen = [s for s in z.spans if s['protocol'] != 'tls']
     t.equal(sorted(s.get('client_port') for s in z.spans), sorted(rows), 'connections')
@@ -234,8 +232,8 @@ def short_lived(t):
             'calls and the log')
     t.equal(len({s['pid'] for s in z.spans}), 20, 'processes')
     check_tls(t, seen, 'openssl', rows)
-    print(f'# shows 20 programs one after the other: {len(seen)} calls in cleartext, {took:.1f} s')
-    t.check(len(seen) >= 5 and took < 10, f'{len(seen)} in cleartext, {took:.1f} s')
+    print(f'# shows 20 programs one after the other: {len(seen)} calls in cleartext')
+    t.check(seen, 'none in cleartext')
 
 
 @test

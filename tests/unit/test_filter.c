@@ -336,7 +336,7 @@ static void test_hostile(void)
 	}
 	printf("# slowest match took %.3f s, %u given up\n", worst, (unsigned)given_up);
 	ok(given_up > 0, "binding_refuted patterns are given up, and counted");
-	ok(worst < 2, "none stalls"); /* some tens of milliseconds; sanitizers need more */
+	ok(worst < 60, "none stalls"); /* tens of milliseconds here; without a limit, for ever */
 }
 
 /* A match that is merely long must not be given up. */
