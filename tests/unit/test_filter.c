@@ -178,7 +178,7 @@ static const struct {
 
 static void test_matches(void)
 {
-	struct span full = full_span(), empty = { .protocol = &http11_name,
+	struct span full = full_span(), empty = { .protocol = &http10_name,
 		.duration_ns = SPAN_UNKNOWN, .inner_ns = SPAN_UNKNOWN, .ttfb_ns = SPAN_UNKNOWN,
 		.queue_ns = SPAN_UNKNOWN, .connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .req_bytes = SPAN_UNKNOWN,
 		.resp_bytes = SPAN_UNKNOWN, .req_body_bytes = SPAN_UNKNOWN,
