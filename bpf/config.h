@@ -56,7 +56,7 @@ struct zc_shared {
 	__u32 marks; /* grows when a process gets ZC_TASK_TLS */
 	__u32 pad2;
 	__u32 fsbase_off; /* of a thread's fs base in its task_struct; 0: there is none */
-	__u32 pad;
+	__u32 nvcsw_off; /* of its count of voluntary context switches; 0: not known yet */
 	__u64 streams;	  /* TLS streams met so far: the next one's id */
 	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
 };

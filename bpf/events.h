@@ -134,6 +134,9 @@ ZC_ASSERT_SIZE(struct zc_ev_close, 64);
  * IO: the application read (dir RX) or wrote (dir TX) len bytes; it has now read or written
  * everything before sequence number seq.
  */
+#define ZC_IO_TASK 0x1	 /* flags: sleeps is known, and so is */
+#define ZC_IO_POLLED 0x2 /* that a set of epoll watches the socket: its thread serves others, too */
+
 struct zc_ev_io {
 	struct zc_ev ev;
 	__u32 pid;
@@ -141,7 +144,8 @@ struct zc_ev_io {
 	__u32 seq;
 	__u32 len;
 	__u8 dir;
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 sleeps; /* ZC_IO_TASK: how often the thread had gone to sleep by then, modulo 2^32 */
 	/*
 	 * Go: the goroutine that reads, or on whose behalf it is written; 0: not known. Not in
 	 * recordings of older versions.
@@ -240,6 +244,9 @@ ZC_ASSERT_SIZE(struct zc_ev_names, 248);
 #define ZC_PLAIN_BEFORE 0x2
 #define ZC_PLAIN_FRESH 0x4
 #define ZC_PLAIN_ALONE 0x8
+/* As of IO; a stream whose ciphertext the application carries itself counts as polled. */
+#define ZC_PLAIN_TASK 0x10
+#define ZC_PLAIN_POLLED 0x20
 
 struct zc_ev_plain {
 	struct zc_ev ev;
@@ -266,7 +273,7 @@ struct zc_ev_plain {
 	 * read returned, to one of which it may be the answer. 0: not counted.
 	 */
 	__u32 writes;
-	__u32 pad2;
+	__u32 sleeps; /* as in zc_ev_io */
 };
 ZC_ASSERT_SIZE(struct zc_ev_plain, 104);
 

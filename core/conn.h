@@ -24,7 +24,15 @@ struct io_mark {
 	uint64_t time;
 	uint32_t seq, pid, tid;
 	uint64_t goroutine; /* 0: not known */
+	uint32_t sleeps;
+	uint16_t flags; /* ZC_IO_*, as the two before */
 };
+
+static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
+{
+	return (struct io_mark){io->ev.time, io->seq, io->pid, io->tid, io->goroutine, io->sleeps,
+				io->ev.flags};
+}
 
 /* One direction of a connection. */
 struct half {

@@ -372,6 +372,16 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 		c->established_time = ev->time;
 }
 
+/* More of a message was read than its first octet, which is enough for all else. */
+static void note_read(struct conn *c, const struct zc_ev_io *io)
+{
+	const struct exchange *x = c->request_dir == ZC_RX ? c->tail : c->head;
+	const struct io_mark m = io_mark_of(io);
+
+	if (x && x->io_done && !x->resp_done)
+		exchange_link_read(c->engine, x, &m);
+}
+
 static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 {
 	const struct conn_ops *ops = conn_ops_of(c);
@@ -383,6 +393,8 @@ static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 		pending_read_io(c, io);
 	if (ops)
 		ops->io(c, io);
+	if (io->dir == ZC_RX && c->protocol == CONN_HTTP1)
+		note_read(c, io);
 	/* what was read has come in; what was written may be still to go out */
 	if (io->dir == ZC_RX && h->reasm.started && c->protocol != CONN_OPAQUE) {
 		reasm_prove(&h->reasm, reasm_pos(&h->reasm, io->seq), io->ev.time);
@@ -452,6 +464,12 @@ static void note_lost(struct engine *e, int force)
 	e->lost_reported_bytes = e->lost_bytes;
 	e->lost_reported_time = e->now;
 	e->opt.on_note(e->opt.ctx, &note);
+}
+
+static void on_process(struct engine *e, const struct zc_ev_process *p)
+{
+	if (p->what == ZC_PROC_FORK || p->what == ZC_PROC_EXEC)
+		links__process(e->links, p->pid, e->now);
 }
 
 static void on_lost(struct engine *e, const struct zc_ev_lost *l)
@@ -562,7 +580,8 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_PLAIN: tls_stream_on_data(e, p); break;
 	case ZC_EV_BIND: tls_stream_on_bind(e, p); break;
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
-	default: break; /* processes and listeners are for others */
+	case ZC_EV_PROCESS: on_process(e, p); break;
+	default: break; /* listeners and names listeners are for others */
 	}
 	if (e->now >= e->ticked + TICK)
 		tick(e);
@@ -583,7 +602,7 @@ struct engine *engine__new(const struct engine_options *o)
 
 	if (!e)
 		return NULL;
-	e->links = links__new();
+	e->links = links__new(&e->now, o->start);
 	if (!e->links || conn_table_init(&e->conns)) {
 		links__free(e->links);
 		free(e);

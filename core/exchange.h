@@ -50,7 +50,6 @@ struct exchange {
 
 	uint64_t req_bytes, resp_bytes, req_body_bytes, resp_body_bytes;
 	uint32_t pid, tid;
-	uint64_t goroutine; /* as in zc_ev_io */
 	uint32_t incomplete;
 	uint16_t status;
 	const struct protocol_name *protocol;

@@ -64,6 +64,26 @@ static const struct known_field {
 #undef F
 };
 
+/*
+ * Of method and path without what varies from request to request: the query, and segments with a
+ * digit.
+ */
+static uint64_t group_of(struct str method, struct str target)
+{
+	uint64_t h = hash_str(3, method);
+	size_t from = 0, digits = 0, i;
+
+	for (i = 0; i < target.n && target.p[i] != '?'; i++) {
+		if (target.p[i] == '/') {
+			h = digits ? id_mix(h, 1) : hash(h, target.p + from, i - from);
+			from = i;
+			digits = 0;
+		}
+		digits += target.p[i] >= '0' && target.p[i] <= '9';
+	}
+	return digits ? id_mix(h, 1) : hash(h, target.p + from, i - from);
+}
+
 static int same_name(struct str name, const struct known_field *f)
 {
 	if (name.n != f->len)
@@ -208,8 +228,10 @@ static void read_head(const struct exchange *x, const struct http1_event *ev, st
 	size_t pos = 0;
 
 	memset(h, 0, sizeof(*h));
-	if (ev->method.p && ev->target.p && ev->head_len)
+	if (ev->method.p && ev->target.p && ev->head_len) {
 		h->target = hash_str(hash_str(2, ev->method), ev->target);
+		h->group = group_of(ev->method, ev->target);
+	}
 	/* a head of which a part is missing is not the same as another */
 	if (ev->fields.p && ev->head_len) {
 		h->request = h->target;
@@ -230,8 +252,10 @@ static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
 	int whole = ev->method.p && ev->path.p;
 
 	memset(h, 0, sizeof(*h));
-	if (whole)
+	if (whole) {
 		h->request = h->target = hash_str(hash_str(2, ev->method), ev->path);
+		h->group = group_of(ev->method, ev->path);
+	}
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
@@ -301,15 +325,29 @@ void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_e
 	begin(e, x, &head);
 }
 
-void exchange_link_io(struct engine *e, struct exchange *x)
+static struct link_io io_of(const struct io_mark *m)
+{
+	return (struct link_io){
+		.pid = m->pid, .tid = m->tid, .goroutine = m->goroutine, .time = m->time,
+		.has_sleeps = m->flags & ZC_IO_TASK, .sleeps = m->sleeps,
+		.polled = m->flags & ZC_IO_POLLED,
+	};
+}
+
+void exchange_link_read(struct engine *e, const struct exchange *x, const struct io_mark *m)
+{
+	const struct link_io io = io_of(m);
+
+	links__read(e->links, x->node, &io);
+}
+
+void exchange_link_io(struct engine *e, struct exchange *x, const struct io_mark *m)
 {
 	struct conn *c = x->conn;
 	int server = c->request_dir == ZC_RX;
+	struct link_io io = io_of(m);
 
-	const struct link_io io = {
-		.pid = x->pid, .tid = x->tid, .goroutine = x->goroutine, .time = x->io_time,
-		.moved = server && c->tid && c->tid != x->tid && c->pid == x->pid,
-	};
+	io.moved = server && c->tid && c->tid != x->tid && c->pid == x->pid;
 
 	links__io(e->links, x->node, &io);
 	if (server)

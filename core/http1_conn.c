@@ -158,14 +158,9 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	enqueue(c, x);
 	m = half_io_passing(h, pos);
 	if (m) {
-		x->io_time = m->time;
-		x->pid = m->pid;
-		x->tid = m->tid;
-		x->goroutine = m->goroutine;
-		x->io_done = 1;
 		if (c->no_io == x)
 			c->no_io = NULL;
-		exchange_link_io(c->engine, x);
+		pending_read_set_io(x, m);
 	}
 	return x;
 }
@@ -707,10 +702,12 @@ static void http1_conn_end(struct conn *c, enum conn_end why)
 
 static void http1_conn_io(struct conn *c, const struct zc_ev_io *io)
 {
+	const struct io_mark m = io_mark_of(io);
+
 	if (io->dir != c->request_dir)
 		return;
 	while (c->no_io && (c->no_io->io_done || io_passes(io, c->no_io->req_pos))) {
-		pending_read_set_io(c->no_io, io);
+		pending_read_set_io(c->no_io, &m);
 		c->no_io = c->no_io->next;
 	}
 }

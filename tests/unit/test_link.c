@@ -466,7 +466,7 @@ static void many(void)
 
 int main(void)
 {
-	l = links__new();
+	l = links__new(&now, 1);
 	one_by_one();
 	stronger_first();
 	only_one();
