@@ -144,6 +144,25 @@ static __always_inline __u32 task_sleeps(void)
 	return (__u32)n;
 }
 
+/* The logarithm, rounded up, of how many microseconds it has been there. */
+static __always_inline __u8 task_age(void)
+{
+	const struct zc_shared *sh = shared();
+	__u64 task = bpf_get_current_task(), start = 0, age;
+	__u8 n = 0;
+
+	if (!sh || !sh->start_off)
+		return 64;
+	bpf_probe_read_kernel(&start, sizeof(start), (void *)(task + sh->start_off));
+	age = (bpf_ktime_get_ns() - start) / 1000;
+	for (__u8 half = 32; half; half /= 2)
+		if (age >> half) {
+			age >>= half;
+			n += half;
+		}
+	return n + (age != 0);
+}
+
 /* The goroutine that runs on this thread; 0: not known. */
 static __always_inline __u64 goroutine(__s64 off)
 {

@@ -101,6 +101,7 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
+	__u64 start_time; /* monotonic */
 	unsigned long nvcsw; /* voluntary context switches */
 };
 

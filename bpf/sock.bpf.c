@@ -233,7 +233,7 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
-	emit_io(s, pid_tgid, seq, (__u32)len, dir, g, task_sleeps());
+	emit_io(s, pid_tgid, seq, (__u32)len, dir, g, task_sleeps(), task_age());
 	return 0;
 }
 
@@ -461,8 +461,10 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!sh->fsbase_off && bpf_core_field_exists(task->thread.fsbase))
 		sh->fsbase_off = bpf_core_field_offset(task->thread.fsbase);
-	if (!sh->nvcsw_off)
+	if (!sh->nvcsw_off) {
+		sh->start_off = bpf_core_field_offset(task->start_time);
 		sh->nvcsw_off = bpf_core_field_offset(task->nvcsw);
+	}
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;

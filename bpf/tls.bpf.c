@@ -98,7 +98,8 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct part
 	ev->lost = t->lost;
 	ev->dir = t->dir;
 	ev->lib = t->lib;
-	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
+	ev->age = task_age();
+	ev->pad = 0;
 	ev->writes = t->last || t->dir == ZC_RX ? t->writes : 0;
 	ev->sleeps = task_sleeps();
 }

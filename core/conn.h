@@ -26,12 +26,13 @@ struct io_mark {
 	uint64_t goroutine; /* 0: not known */
 	uint32_t sleeps;
 	uint16_t flags; /* ZC_IO_*, as the two before */
+	uint8_t age;
 };
 
 static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
 {
 	return (struct io_mark){io->ev.time, io->seq, io->pid, io->tid, io->goroutine, io->sleeps,
-				io->ev.flags};
+				io->ev.flags, io->age};
 }
 
 /* One direction of a connection. */

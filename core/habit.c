@@ -131,7 +131,7 @@ int habit_allows(const struct habit *h, const struct habit_guess *g, uint64_t no
 	if (is_own(h, HABIT_REQUEST, g->request_group)) {
 		if (h->pauses < HABIT_ENOUGH)
 			return 0;
-	} else if (still_runs(h, g)) {
+	} else if (g->new_thread || still_runs(h, g)) {
 		return 1;
 	}
 	if (h->busy_from && now > h->busy_from)

@@ -11,7 +11,8 @@
  *   calls of a kind during a time `busy` with requests, and none in a time `idle` without, that is
  *   as good as n * idle / busy calls that did not come, where HABIT_ENOUGH are wanted; more of a
  *   process that was seen to make others of its own;
- * - a thread that has not slept since it read something is still busy with that.
+ * - a thread that has not slept since it read something is still busy with that, and one that
+ *   began after it was read may have begun for it.
  *
  * Where requests are answered without a call, a call may be what is left to do of an earlier one:
  * there nothing is earned before as many pauses between requests have shown no such call.
@@ -80,6 +81,7 @@ struct habit_guess {
 	uint64_t what;	/* as told to habit_read of that request */
 	uint32_t tid;
 	int other_thread; /* than the one that read the request */
+	int new_thread;	  /* one that began after the request was read */
 	int has_sleeps;
 	uint32_t sleeps;
 };

@@ -48,6 +48,7 @@ struct link_node {
 	uint32_t ncalls; /* server: calls of its process when it was read */
 	uint32_t sleeps;
 	uint64_t io_time;
+	uint64_t born;
 	uint64_t number; /* one for each node, never 0 */
 	uint8_t has_sleeps;
 	uint8_t called; /* client: counted among the calls of its process */
@@ -510,6 +511,7 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 		.what = p->number,
 		.tid = n->tid,
 		.other_thread = n->tid != p->tid,
+		.new_thread = n->born > p->io_time,
 		.has_sleeps = n->has_sleeps && !proc->threads_migrate,
 		.sleeps = n->sleeps,
 	};
@@ -673,6 +675,7 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 	n->io_time = io->time;
 	n->has_sleeps = io->has_sleeps != 0;
 	n->sleeps = io->sleeps;
+	n->born = io->born;
 	if (n->place.kind == SPAN_CLIENT) {
 		count_call(l, n);
 		decide(l, n);

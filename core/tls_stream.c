@@ -163,7 +163,7 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 		.ev = {.time = p->dir == ZC_RX ? p->ev.time : earlier(p->call_time, p->ev.time),
 		       .conn = p->ev.conn},
 		.pid = p->pid, .tid = p->tid, .seq = p->seq + p->orig_len, .len = p->orig_len,
-		.dir = p->dir, .sleeps = p->sleeps,
+		.dir = p->dir, .sleeps = p->sleeps, .age = p->age,
 	};
 
 	io.ev.flags = (p->ev.flags & ZC_PLAIN_TASK ? ZC_IO_TASK : 0) |
