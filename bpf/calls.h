@@ -144,23 +144,17 @@ static __always_inline __u32 task_sleeps(void)
 	return (__u32)n;
 }
 
-/* The logarithm, rounded up, of how many microseconds it has been there. */
-static __always_inline __u8 task_age(void)
+/* How long it has been there, as in zc_ev_io. */
+static __always_inline __u16 task_age(void)
 {
 	const struct zc_shared *sh = shared();
 	__u64 task = bpf_get_current_task(), start = 0, age;
-	__u8 n = 0;
 
 	if (!sh || !sh->start_off)
-		return 64;
+		return ZC_OLD;
 	bpf_probe_read_kernel(&start, sizeof(start), (void *)(task + sh->start_off));
-	age = (bpf_ktime_get_ns() - start) / 1000;
-	for (__u8 half = 32; half; half /= 2)
-		if (age >> half) {
-			age >>= half;
-			n += half;
-		}
-	return n + (age != 0);
+	age = (bpf_ktime_get_ns() - start) / 100000 + 1;
+	return age < ZC_OLD ? (__u16)age : ZC_OLD;
 }
 
 /* The goroutine that runs on this thread; 0: not known. */

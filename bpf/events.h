@@ -135,6 +135,7 @@ ZC_ASSERT_SIZE(struct zc_ev_close, 64);
  * everything before sequence number seq.
  */
 #define ZC_IO_TASK 0x1	 /* flags: sleeps and age are known, and so is */
+#define ZC_OLD 0xffff
 #define ZC_IO_POLLED 0x2 /* that a set of epoll watches the socket: its thread serves others, too */
 
 struct zc_ev_io {
@@ -144,8 +145,8 @@ struct zc_ev_io {
 	__u32 seq;
 	__u32 len;
 	__u8 dir;
-	__u8 age; /* ZC_IO_TASK: the thread has been there for less than 2^age microseconds */
-	__u8 pad[2];
+	__u8 pad;
+	__u16 age; /* ZC_IO_TASK: of the thread, in 100 microseconds, rounded up; ZC_OLD: or more */
 	__u32 sleeps; /* ZC_IO_TASK: how often the thread had gone to sleep by then, modulo 2^32 */
 	/*
 	 * Go: the goroutine that reads, or on whose behalf it is written; 0: not known. Not in
@@ -265,8 +266,7 @@ struct zc_ev_plain {
 	__u32 lost; /* events lost on this stream since the last one that got through */
 	__u8 dir;
 	__u8 lib; /* enum zc_tls_lib */
-	__u8 age; /* as in zc_ev_io */
-	__u8 pad;
+	__u16 age; /* as in zc_ev_io */
 	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
 	/*
 	 * One thread may read while another writes, and writes are told late, when they have returned.

@@ -99,7 +99,6 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct part
 	ev->dir = t->dir;
 	ev->lib = t->lib;
 	ev->age = task_age();
-	ev->pad = 0;
 	ev->writes = t->last || t->dir == ZC_RX ? t->writes : 0;
 	ev->sleeps = task_sleeps();
 }

@@ -25,8 +25,7 @@ struct io_mark {
 	uint32_t seq, pid, tid;
 	uint64_t goroutine; /* 0: not known */
 	uint32_t sleeps;
-	uint16_t flags; /* ZC_IO_*, as the two before */
-	uint8_t age;
+	uint16_t flags, age; /* ZC_IO_* and zc_ev_io, as the two before */
 };
 
 static inline struct io_mark io_mark_of(const struct zc_ev_io *io)

@@ -328,9 +328,9 @@ void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_e
 /* The earliest time at which its thread may have begun; 0: not known. */
 static uint64_t born(const struct io_mark *m)
 {
-	uint64_t age = m->age < 54 ? 1000ull << m->age : UINT64_MAX;
+	uint64_t age = m->age * 100000ull;
 
-	return m->time > age ? m->time - age : 0;
+	return m->age != ZC_OLD && m->time > age ? m->time - age : 0;
 }
 
 static struct link_io io_of(const struct io_mark *m)

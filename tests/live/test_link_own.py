@@ -82,6 +82,7 @@ async def serve(r, w):
         await call(query)
         if how != 'after':
             answer()
+    w.close()
 async def run():
     await (await asyncio.start_server(serve, '127.0.0.1', port)).serve_forever()
 asyncio.run(run())
