@@ -5,6 +5,7 @@
 #include "core/source.h"
 #include "core/tls_conn.h"
 #include "core/tls_library.h"
+#include "parsers/http1/http1_protocol.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,9 +159,9 @@ void exchange_set_content_type(struct engine *e, struct exchange *x, int which, 
 	enum grpc_kind kind = grpc_kind(type);
 
 	if (kind != GRPC_NONE) {
-		x->protocol = PROTO_GRPC;
+		x->protocol = &grpc_name;
 		exchange_count_messages(e, x, kinds[kind]);
-	} else if (which && x->protocol == PROTO_GRPC && x->payload) {
+	} else if (which && x->protocol == &grpc_name && x->payload) {
 		x->payload->dir[1].unsound = 1; /* an error page of a proxy */
 	} else if (which && sse_is_type(type)) {
 		exchange_count_messages(e, x, PAYLOAD_EVENTS);
@@ -219,7 +220,7 @@ static void pick_response_fields(struct engine *e, struct exchange *x, struct st
 	while (http1_field_next(fields, &pos, &name, &value)) {
 		if (name.n == 12 && name_is(name, "content-type", 12))
 			exchange_set_content_type(e, x, 1, value);
-		else if (x->protocol == PROTO_GRPC)
+		else if (x->protocol == &grpc_name)
 			grpc_trailer(x, name, value);
 	}
 }
@@ -309,7 +310,7 @@ static void note_framing(struct exchange *x, const struct http1_event *ev)
 
 void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev)
 {
-	x->protocol = ev->minor ? PROTO_HTTP11 : PROTO_HTTP10;
+	x->protocol = ev->minor ? &http11_name : &http10_name;
 	x->method = block_put(&x->text, ev->method.p, ev->method.n);
 	set_target(e, x, ev->method, ev->target);
 	pick_fields(e, x, ev->fields);
@@ -322,8 +323,8 @@ void exchange_response(struct engine *e, struct exchange *x, const struct http1_
 {
 	x->status = (uint16_t)ev->status;
 	if (x->incomplete & SPAN_REQUEST_NOT_SEEN)
-		x->protocol = ev->minor ? PROTO_HTTP11 : PROTO_HTTP10;
-	if (ev->framing != HTTP1_LENGTH || x->protocol == PROTO_GRPC)
+		x->protocol = ev->minor ? &http11_name : &http10_name;
+	if (ev->framing != HTTP1_LENGTH || x->protocol == &grpc_name)
 		pick_response_fields(e, x, ev->fields);
 	x->resp_fields = keep_fields(e, x, ev->fields);
 	note_framing(x, ev);
@@ -425,7 +426,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p && !x->stream && x->protocol != PROTO_TLS)
+	if (!s->scheme.p && !x->stream && !(x->protocol->flags & NAME_CONNECTION))
 		s->scheme = x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
@@ -459,7 +460,7 @@ static struct str encrypted_route(struct engine *e, struct str sni)
 
 static void set_route(struct engine *e, const struct exchange *x, struct span *s)
 {
-	if (x->protocol == PROTO_TLS)
+	if ((x->protocol->flags & NAME_CONNECTION))
 		s->route = encrypted_route(e, s->tls_sni);
 	else if (!s->path.p && x->path_key)
 		s->route = unseen_route(e, x);
@@ -499,7 +500,7 @@ static void set_rpc(const struct exchange *x, struct span *s)
 	s->has_error_code = x->error_code >= 0;
 	if (s->has_error_code)
 		s->error_code = (uint32_t)x->error_code;
-	if (x->protocol != PROTO_GRPC)
+	if (x->protocol != &grpc_name)
 		return;
 	s->has_grpc_status = x->grpc_status >= 0;
 	if (s->has_grpc_status)
@@ -517,8 +518,8 @@ static void set_tls(const struct exchange *x, struct span *s)
 
 	s->handshake_ns = SPAN_UNKNOWN;
 	s->tls_alert = -1;
-	s->tls = tls_library_name(x->protocol == PROTO_TLS && t ? t->lib : c->session.lib);
-	if (x->protocol == PROTO_TLS) {
+	s->tls = tls_library_name((x->protocol->flags & NAME_CONNECTION) && t ? t->lib : c->session.lib);
+	if ((x->protocol->flags & NAME_CONNECTION)) {
 		if (!s->tls)
 			s->tls = "unknown";
 		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
@@ -615,7 +616,7 @@ static enum span_error error_of(const struct exchange *x, enum span_kind kind)
 		return (enum span_error)x->error;
 	if (x->status >= (kind == SPAN_SERVER ? 500 : 400))
 		return SPAN_ERR_STATUS;
-	if (x->protocol == PROTO_GRPC && x->grpc_status > 0)
+	if (x->protocol == &grpc_name && x->grpc_status > 0)
 		return grpc_error(x->grpc_status, kind);
 	return SPAN_OK;
 }
@@ -626,7 +627,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 
 	memset(s, 0, sizeof(*s));
 	s->kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT;
-	s->protocol = (enum span_protocol)x->protocol;
+	s->protocol = x->protocol;
 	s->incomplete = x->incomplete;
 	s->status = x->status;
 	s->seq = x->seq;

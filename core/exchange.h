@@ -53,7 +53,7 @@ struct exchange {
 	uint64_t goroutine; /* as in zc_ev_io */
 	uint32_t incomplete;
 	uint16_t status;
-	uint8_t protocol; /* enum span_protocol */
+	const struct protocol_name *protocol;
 	uint8_t error;	  /* enum span_error */
 
 	uint8_t req_done, resp_done;

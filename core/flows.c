@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "core/list.h"
+#include "parsers/protocol.h"
 
 #define FLOWS_DEFAULT 65536u
 #define FLOWS_LIMIT (1u << 24)
@@ -256,36 +257,35 @@ static int port_wanted(const struct flows *f, uint16_t port)
 	return 0;
 }
 
-/* "GET /", "CONNECT host", "PRI *": a method and the beginning of a target, RFC 9112, section 3. */
-static int asks(const struct frame *seg)
+/* The side that serves by what this segment carries, as an index in key; -1: it does not show. */
+static int shown_server(const struct frame *seg, int src)
 {
-	uint32_t n = 0;
+	const struct probe in = {
+		.p = seg->payload,
+		.n = seg->cap_len,
+		.dir = (unsigned)src,
+		.client = PROBE_NO_DIR,
+		.joined = 1,
+		.segment = 1,
+	};
+	struct probed found = probe_all(&in);
 
-	while (n < seg->cap_len && seg->payload[n] >= 'A' && seg->payload[n] <= 'Z')
-		n++;
-	return n >= 3 && n <= 16 && n + 1 < seg->cap_len && seg->payload[n] == ' ' &&
-	       seg->payload[n + 1] > ' ' && seg->payload[n + 1] < 0x7f;
-}
-
-static int answers(const struct frame *seg)
-{
-	return seg->cap_len >= 7 && !memcmp(seg->payload, "HTTP/1.", 7);
+	return found.result == PROBE_NO || found.client == PROBE_NO_DIR ? -1 : !found.client;
 }
 
 static void choose_server(const struct flows *f, struct flow *fl, const struct frame *seg, int src,
 			  uint8_t *role)
 {
 	int wanted_src = port_wanted(f, seg->sport), wanted_dst = port_wanted(f, seg->dport);
+	int shown = shown_server(seg, src);
 
 	*role = ZC_ROLE_SERVER;
 	if (seg->flags & ZC_TCP_SYN) {
 		fl->server = (uint8_t)(seg->flags & ZC_TCP_ACK ? src : !src);
 	} else if (wanted_src != wanted_dst) {
 		fl->server = (uint8_t)(wanted_src ? src : !src);
-	} else if (answers(seg)) {
-		fl->server = (uint8_t)src;
-	} else if (asks(seg)) {
-		fl->server = (uint8_t)!src;
+	} else if (shown >= 0) {
+		fl->server = (uint8_t)shown;
 	} else {
 		fl->server = (uint8_t)(seg->sport < seg->dport ? src : !src);
 		*role = ZC_ROLE_UNKNOWN;

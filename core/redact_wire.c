@@ -115,6 +115,7 @@ static void look(struct redact_wire *w, const uint8_t *p, size_t n)
 	}
 	switch (http2_probe(p, n, w->kind == START)) {
 	case PROBE_YES: begin_http2(w, 1); break;
+	case PROBE_WAIT:
 	case PROBE_MORE: begin_http2(w, 0); break;
 	case PROBE_NO:
 		if (w->kind == START)

@@ -5,6 +5,7 @@
 
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
+#include "parsers/tls/tls_protocol.h"
 
 /* One direction of a handshake that goes on. */
 struct way {
@@ -123,7 +124,7 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 	t->over = 1;
 	if (!x)
 		return;
-	x->protocol = PROTO_TLS;
+	x->protocol = &tls_protocol.name;
 	x->error = (uint8_t)error;
 	x->incomplete = incomplete;
 	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->reasm.first;

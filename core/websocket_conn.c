@@ -13,7 +13,7 @@ void websocket_conn_begin(struct conn *c, struct exchange *x)
 	c->upgraded = x;
 	c->engine->stats.in_flight++;
 	c->nqueued++;
-	x->protocol = PROTO_WEBSOCKET;
+	x->protocol = &websocket_name;
 	x->resp_done = 0;
 	exchange_count_messages(c->engine, x, PAYLOAD_WEBSOCKET);
 }

@@ -8,6 +8,8 @@
 #include "tests/unit/feed.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tls_feed.h"
+#include "parsers/http1/http1_protocol.h"
+#include "parsers/tls/tls_protocol.h"
 
 static struct feed f;
 
@@ -74,7 +76,7 @@ static void test_whole(void)
 	ok(f.nspans == 0, "it lasts");
 	close_conn();
 	is_u64(f.nspans, 1, "one span");
-	ok(span(0)->protocol == PROTO_TLS && span(0)->kind == SPAN_SERVER && !span(0)->incomplete &&
+	ok(span(0)->protocol == &tls_protocol.name && span(0)->kind == SPAN_SERVER && !span(0)->incomplete &&
 		   span(0)->error == SPAN_OK && span(0)->stream == 0,
 	   "of the connection");
 	is_str(span(0)->tls, "unknown", "by a library that is not known");
@@ -283,7 +285,7 @@ static void test_bound(void)
 		record(TX, 23, 60);
 		plaintext(TX, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	}
-	ok(f.nspans == 2 && span(0)->protocol == PROTO_HTTP11 && span(1)->status == 200, "its requests");
+	ok(f.nspans == 2 && span(0)->protocol == &http11_name && span(1)->status == 200, "its requests");
 	is_str(span(0)->tls, "openssl", "by a library that is known");
 	ok(span(0)->tls_version == 0x0304 && span(0)->tls_cipher == 0x1301 && span(0)->tls_sni.n == 6 &&
 		   span(0)->handshake_ns == 3 * FEED_US && !span(0)->tls_alert_from,

@@ -2,6 +2,8 @@
  * test_plain.c - TLS streams: their order, their times, what is wanted of them, their ends
  */
 #include "tests/unit/tls_stream_feed.h"
+#include "parsers/http2/http2_protocol.h"
+#include "parsers/tls/tls_protocol.h"
 
 /* ---- what was read while somebody wrote */
 
@@ -340,7 +342,7 @@ static void test_not_http(void)
 	close_id(t.id, 0);
 	close_id(77, 0);
 	pass();
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_TLS && span(0)->tls_version == 0x0304,
+	ok(f.nspans == 1 && span(0)->protocol == &tls_protocol.name && span(0)->tls_version == 0x0304,
 	   "the connection is shown as a whole");
 	is_str(span(0)->tls, "openssl", "with its library");
 	engine__stats(f.e, &st);
@@ -404,7 +406,7 @@ static void test_h2(void)
 	say_part(&t, RX, preface, 33, 33);
 	say_part(&t, RX, get, 12, 12);
 	say_part(&t, TX, answer, 10, 10);
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_H2 && span(0)->status == 200 &&
+	ok(f.nspans == 1 && span(0)->protocol == &http2_protocol.name && span(0)->status == 200 &&
 		   span(0)->stream == 1 && !span(0)->incomplete,
 	   "HTTP/2");
 	is_str(span(0)->tls, "openssl", "over TLS");
