@@ -33,7 +33,6 @@ struct half {
 	struct exchange *x; /* whose message is being parsed */
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
-	uint64_t fin_time;  /* when FIN did; 0: not seen */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t hint_valid; /* ack_hint is */

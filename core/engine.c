@@ -134,7 +134,7 @@ static void end_half(struct conn *c, int d, uint64_t time)
 	const struct conn_ops *ops = c->ops;
 
 	if (ops)
-		ops->eof(c, h, h->fin_time && !c->reset ? h->fin_time : time);
+		ops->eof(c, h, h->reasm.fin_time && !c->reset ? h->reasm.fin_time : time);
 }
 
 /* The socket is gone and so is the time for stragglers. */
@@ -252,7 +252,6 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		.lost = dir == ZC_TX && s->lost,
 	};
 	struct conn *c;
-	struct half *h;
 
 	if (g.cap_off > g.len || g.cap_len > g.len - g.cap_off)
 		return;
@@ -277,13 +276,10 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	if (s->lost)
 		note_conn_lost(c);
 	c->uncopied += g.len - g.cap_len;
-	h = &c->half[dir];
 	if (g.has_ack) {
 		c->half[!dir].ack_hint = g.ack;
 		c->half[!dir].hint_valid = 1;
 	}
-	if (g.fin && !h->fin_time)
-		h->fin_time = g.time;
 	if (flags & ZC_TCP_RST && !c->reset) {
 		c->reset = 1;
 		schedule_burial(e, c, g.time);

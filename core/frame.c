@@ -17,6 +17,8 @@
 #define LINK_IPV6 229
 #define LINK_SLL2 276
 
+#define DOMAIN_VLAN 1u
+
 #define TYPE_IPV4 0x0800
 #define TYPE_IPV6 0x86dd
 #define VLAN_TAGS_MAX 4
@@ -57,6 +59,13 @@ static int drop(struct rest *r, uint32_t k)
 	return 1;
 }
 
+/* Inside of one more network, of this kind and number. */
+static uint32_t domain_within(uint32_t domain, uint32_t kind, uint32_t id)
+{
+	domain = (domain + 1) * 0x9e3779b1u ^ (kind << 24 | id);
+	return domain ? domain : 1;
+}
+
 int frame_knows(int dlt)
 {
 	switch (dlt) {
@@ -78,7 +87,7 @@ int frame_knows(int dlt)
  * Passes over the link layer's header. Returns the EtherType, or 0 when the header has none and
  * the IP version must tell; -1: too short.
  */
-static int32_t skip_link(int dlt, struct rest *r)
+static int32_t skip_link(int dlt, struct rest *r, uint32_t *domain)
 {
 	uint32_t header, type_at, type = 0;
 
@@ -109,6 +118,8 @@ static int32_t skip_link(int dlt, struct rest *r)
 			break;
 		if (r->n < 4)
 			return -1;
+		if (be16(r->p) & 0xfff) /* else it has a priority only */
+			*domain = domain_within(*domain, DOMAIN_VLAN, be16(r->p) & 0xfff);
 		type = be16(r->p + 2);
 		if (!drop(r, 4))
 			return -1;
@@ -213,8 +224,10 @@ enum frame_result frame_decode(int dlt, const uint8_t *p, uint32_t caplen, uint3
 			       struct frame *out)
 {
 	struct rest r = {.p = p, .n = caplen, .len = len < caplen ? caplen : len};
-	int32_t type = skip_link(dlt, &r);
+	int32_t type;
 
+	out->domain = 0;
+	type = skip_link(dlt, &r, &out->domain);
 	if (type < 0 || !r.n)
 		return FRAME_SHORT;
 	if (type && type != TYPE_IPV4 && type != TYPE_IPV6)

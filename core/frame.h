@@ -17,6 +17,7 @@ struct frame {
 	uint16_t sport, dport;
 	uint8_t family; /* 4 or 6 */
 	uint8_t flags;	/* TCP's, from FIN (0x01) to CWR (0x80) */
+	uint32_t domain; /* where its addresses are unique: the VLANs around it; 0: none */
 	uint32_t seq, ack;
 	const uint8_t *payload; /* borrowed from the packet */
 	uint32_t cap_len;	/* payload octets that are there */

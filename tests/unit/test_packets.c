@@ -432,7 +432,10 @@ static void test_reuse(void)
 	pcap_tcp(&file, SEC, REQUEST);
 	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 9000, .flags = SYN});
 	play(&file, &all);
-	is_str(seen.order, "OSSCOS", "a new SYN on the same addresses is a new connection");
+	is_str(seen.order, "OSSOS", "a new SYN on the same addresses may be a new connection");
+	pcap_tcp(&file, SEC, (struct tcp){.seq = 7, .ack = 9001, .flags = SYN | ACK});
+	play(&file, &all);
+	is_str(seen.order, "OSSOSSC", "when it is answered, it is");
 	ok(seen.conns[0] == seen.conns[1] && seen.conns[1] != seen.conns[2], "with its own id");
 
 	pcap_begin(&file, 0xa1b23c4d, 101);
