@@ -4,17 +4,18 @@
 #ifndef ZC_CORE_CONN_H
 #define ZC_CORE_CONN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/events.h"
 #include "core/list.h"
 #include "core/reasm.h"
-#include "parsers/http1/http1.h"
 
 struct engine;
 struct exchange;
 struct http2_conn;
 struct tls_conn;
+struct protocol;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -29,7 +30,6 @@ struct io_mark {
 /* One direction of a connection. */
 struct half {
 	struct reasm reasm;
-	struct http1 parser;
 	struct exchange *x; /* whose message is being parsed */
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
@@ -85,15 +85,6 @@ struct tls_session {
 	uint8_t anchored;
 };
 
-enum conn_protocol {
-	CONN_UNKNOWN,
-	CONN_HTTP1,
-	CONN_HTTP2,
-	CONN_WEBSOCKET,
-	CONN_TLS,
-	CONN_OPAQUE,
-};
-
 /* Why the exchanges of a connection end before their responses. */
 enum conn_end {
 	CONN_EVICTED,  /* no longer followed */
@@ -103,7 +94,7 @@ enum conn_end {
 
 /* What a protocol does with its connections. */
 struct conn_ops {
-	const char *name; /* for people */
+	const char *name; /* for people; NULL: the protocol's */
 	/* for struct reasm_sink */
 	size_t (*data)(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
 	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
@@ -132,7 +123,10 @@ struct conn {
 	uint64_t used; /* when it was last moved to the young end */
 
 	struct half half[2]; /* ZC_RX, ZC_TX */
-	uint8_t protocol;
+	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
+	const struct protocol *protocol; /* NULL: the same */
+	void *state;			  /* what its parser remembers, see pairing.c */
+	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 
 	uint8_t preexisting;	   /* existed before we looked, for all we know */
@@ -169,15 +163,21 @@ struct conn {
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
 
-	struct exchange *upgraded; /* answered with 101; CONN_WEBSOCKET: the one there is */
-	uint8_t upgrade;	   /* to what; see http1_conn.c */
-	struct http2_conn *http2;  /* CONN_HTTP2 */
-	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
+	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
+	struct http2_conn *http2;  /* of HTTP/2 */
+	struct tls_conn *tls;	   /* of TLS: what the handshake told */
 
 	struct tls_session session;
 	struct conn *socket; /* of a stream: the socket's connection; NULL: not known */
 	struct conn *tls_stream;   /* of a socket: its stream */
 };
+
+/* Nothing of it is understood from here on, or wanted. */
+static inline void conn_opaque(struct conn *c)
+{
+	c->ops = NULL;
+	c->opaque = 1;
+}
 
 struct conn_table {
 	struct conn **bucket;

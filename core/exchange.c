@@ -5,7 +5,7 @@
 #include "core/source.h"
 #include "core/tls_conn.h"
 #include "core/tls_library.h"
-#include "parsers/http1/http1_protocol.h"
+#include "parsers/http1/http1.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,13 +191,15 @@ void exchange_set_traceparent(struct exchange *x, struct str value)
 		x->traceparents++;
 }
 
-/* One pass over the field lines, for those that every span needs. */
-static void pick_fields(struct engine *e, struct exchange *x, struct str fields)
+/* One pass over the field lines, for those that every span needs, and its place in a trace. */
+static void pick_fields(struct engine *e, struct exchange *x, struct str fields,
+			struct link_head *head)
 {
 	struct str name, value;
 	size_t pos = 0;
 
 	while (http1_field_next(fields, &pos, &name, &value)) {
+		exchange_link_field(name, value, head);
 		if (name.n == 4) {
 			if (x->host.off == TEXT_NONE && name_is(name, "host", 4))
 				x->host = exchange_host(e, x, value);
@@ -207,6 +209,8 @@ static void pick_fields(struct engine *e, struct exchange *x, struct str fields)
 			exchange_set_content_type(e, x, 0, value);
 		} else if (name.n == 12 && name_is(name, "grpc-timeout", 12)) {
 			x->grpc_timeout = grpc_timeout(value);
+		} else if (name.n == 14 && name_is(name, "http2-settings", 14)) {
+			x->settings = exchange_text(x, value); /* of a request to upgrade */
 		}
 	}
 }
@@ -255,37 +259,18 @@ void exchange_set_path(struct exchange *x, struct str target)
 		split_query(x, t, target.p);
 }
 
-/* The four forms of RFC 9112 section 3.2. */
-static void set_target(const struct engine *e, struct exchange *x, struct str method,
-		       struct str target)
+static void set_target(const struct engine *e, struct exchange *x, const struct message *m)
 {
-	struct text t = block_put(&x->text, target.p, target.n);
-	size_t authority, end = 0;
-
-	if (t.off == TEXT_NONE || !target.n) {
+	x->scheme = exchange_text(x, m->scheme);
+	if (m->host.p)
+		x->host = exchange_host(e, x, m->host);
+	if (m->target.p && m->target.p == m->host.p)
+		x->path = x->host; /* CONNECT */
+	else
+		x->path = exchange_text(x, m->target);
+	x->query = exchange_text(x, m->query);
+	if (x->path.off == TEXT_NONE)
 		x->incomplete |= SPAN_PATH_NOT_SEEN;
-		return;
-	}
-	if (target.p[0] == '/' || (target.n == 1 && target.p[0] == '*')) {
-		split_query(x, t, target.p);
-		return;
-	}
-	if (method.n == 7 && !memcmp(method.p, "CONNECT", 7)) {
-		x->path = x->host = exchange_host(e, x, target);
-		return;
-	}
-	while (end < target.n && target.p[end] != ':' && target.p[end] != '/')
-		end++;
-	authority = end + 3;
-	if (authority > target.n || memcmp(target.p + end, "://", 3)) {
-		split_query(x, t, target.p);
-		return;
-	}
-	x->scheme = slice(t, 0, end);
-	for (end = authority; end < target.n && target.p[end] != '/' && target.p[end] != '?';)
-		end++;
-	x->host = exchange_host(e, x, (struct str){target.p + authority, end - authority});
-	split_query(x, slice(t, end, target.n), target.p + end);
 }
 
 static struct text keep_fields(const struct engine *e, struct exchange *x, struct str fields)
@@ -301,33 +286,34 @@ static struct text keep_fields(const struct engine *e, struct exchange *x, struc
 	return block_put(&x->text, fields.p, n);
 }
 
-static void note_framing(struct exchange *x, const struct http1_event *ev)
+void exchange_request(struct engine *e, struct exchange *x, const struct message *m)
 {
-	if (ev->flags & (HTTP1_CL_CONFLICT | HTTP1_CL_AND_TE | HTTP1_CL_INVALID |
-			 HTTP1_FRAMING_DOUBT))
+	struct link_head head;
+
+	exchange_link_head(m, &head);
+	x->protocol = m->name ? m->name : &x->conn->protocol->name;
+	x->form = m->form;
+	x->method = exchange_text(x, m->operation);
+	set_target(e, x, m);
+	if (m->flags & MESSAGE_FIELDS)
+		pick_fields(e, x, m->fields, &head);
+	x->req_fields = keep_fields(e, x, m->fields);
+	if (m->flags & MESSAGE_BAD)
 		x->incomplete |= SPAN_BAD_FRAMING;
+	exchange_link(e, x, &head);
 }
 
-void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev)
+void exchange_response(struct engine *e, struct exchange *x, const struct message *m)
 {
-	x->protocol = ev->minor ? &http11_name : &http10_name;
-	x->method = block_put(&x->text, ev->method.p, ev->method.n);
-	set_target(e, x, ev->method, ev->target);
-	pick_fields(e, x, ev->fields);
-	x->req_fields = keep_fields(e, x, ev->fields);
-	note_framing(x, ev);
-	exchange_link(e, x, ev);
-}
-
-void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev)
-{
-	x->status = (uint16_t)ev->status;
+	x->status = (uint16_t)m->status;
+	x->switches = (m->flags & MESSAGE_UPGRADE) != 0;
 	if (x->incomplete & SPAN_REQUEST_NOT_SEEN)
-		x->protocol = ev->minor ? &http11_name : &http10_name;
-	if (ev->framing != HTTP1_LENGTH || x->protocol == &grpc_name)
-		pick_response_fields(e, x, ev->fields);
-	x->resp_fields = keep_fields(e, x, ev->fields);
-	note_framing(x, ev);
+		x->protocol = m->name ? m->name : &x->conn->protocol->name;
+	if (m->flags & MESSAGE_UNSIZED || x->protocol == &grpc_name)
+		pick_response_fields(e, x, m->fields);
+	x->resp_fields = keep_fields(e, x, m->fields);
+	if (m->flags & MESSAGE_BAD)
+		x->incomplete |= SPAN_BAD_FRAMING;
 }
 
 int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)

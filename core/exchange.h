@@ -14,8 +14,8 @@
 #include "core/list.h"
 #include "core/payload.h"
 #include "core/span.h"
-#include "parsers/http1/http1.h"
 #include "parsers/http2/http2.h"
+#include "parsers/protocol.h"
 
 #define EXCHANGE_MAX_FIELDS 65536u /* octets of field lines kept per head */
 
@@ -39,6 +39,7 @@ struct exchange {
 	struct list timer;     /* in engine.waiting */
 	struct conn *conn;
 	uint64_t seq;
+	uint32_t form;	   /* message.form of the request */
 	uint64_t req_pos;  /* position of the first octet of the request */
 	uint64_t resp_end; /* position behind the last octet of the response */
 
@@ -63,6 +64,7 @@ struct exchange {
 	uint8_t req_uncounted;	/* octets of it may be missing from the count, */
 	uint8_t resp_uncounted; /* but its end was seen */
 	uint8_t io_done;      /* io_time is known, or can no longer be learned */
+	uint8_t switches;     /* answered by agreeing to another protocol */
 	uint8_t aborted;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
@@ -91,8 +93,8 @@ void exchange_put(struct engine *e, struct exchange *x); /* to the free list */
 void exchange_free(struct exchange *x);
 
 /* The head of the request, of the response. What does not fit in memory is left out. */
-void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev);
-void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev);
+void exchange_request(struct engine *e, struct exchange *x, const struct message *m);
+void exchange_response(struct engine *e, struct exchange *x, const struct message *m);
 
 /* The same of HTTP/2, and trailers in direction `which`: 0 request, 1 response. */
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);

@@ -183,7 +183,7 @@ static void read_field(enum field f, struct str value, struct link_head *h)
 	}
 }
 
-static void note_field(struct str name, struct str value, struct link_head *h)
+void exchange_link_field(struct str name, struct str value, struct link_head *h)
 {
 	const struct known_field *f = field_of(name);
 
@@ -202,22 +202,29 @@ static void end_head(const struct exchange *x, struct link_head *h)
 	}
 }
 
-static void read_head(const struct exchange *x, const struct http1_event *ev, struct link_head *h)
+/* The request-target as it was on the wire, where its parts lie side by side. */
+static struct str target_of(const struct message *m)
 {
-	struct str name, value;
-	size_t pos = 0;
+	struct str t = m->target;
+
+	if (m->query.p && m->query.p == t.p + t.n + 1)
+		t.n += 1 + m->query.n;
+	return t;
+}
+
+void exchange_link_head(const struct message *m, struct link_head *h)
+{
+	const char *version = m->name ? m->name->name : "";
 
 	memset(h, 0, sizeof(*h));
-	if (ev->method.p && ev->target.p && ev->head_len)
-		h->target = hash_str(hash_str(2, ev->method), ev->target);
+	if (m->operation.p && m->target.p && m->head_len)
+		h->target = hash_str(hash_str(2, m->operation), target_of(m));
 	/* a head of which a part is missing is not the same as another */
-	if (ev->fields.p && ev->head_len) {
+	if (m->fields.p && m->head_len) {
 		h->request = h->target;
-		h->octets = hash_str(id_mix(h->request, (uint64_t)ev->minor), ev->fields);
+		h->octets = hash_str(hash_str(h->request, (struct str){version, strlen(version)}),
+				     m->fields);
 	}
-	while (http1_field_next(ev->fields, &pos, &name, &value))
-		note_field(name, value, h);
-	end_head(x, h);
 }
 
 /*
@@ -236,7 +243,7 @@ static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
 		const struct hpack_field *f = &ev->fields[i];
 
 		if (f->name.p && f->value.p)
-			note_field(f->name, f->value, h);
+			exchange_link_field(f->name, f->value, h);
 		else
 			whole = 0;
 	}
@@ -285,12 +292,10 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 	x->node = links__begin(e->links, &place, head);
 }
 
-void exchange_link(struct engine *e, struct exchange *x, const struct http1_event *ev)
+void exchange_link(struct engine *e, struct exchange *x, struct link_head *head)
 {
-	struct link_head head;
-
-	read_head(x, ev, &head);
-	begin(e, x, &head);
+	end_head(x, head);
+	begin(e, x, head);
 }
 
 void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_event *ev)
