@@ -266,7 +266,7 @@ static enum frame_result fragment(uint32_t protocol, uint32_t id, uint32_t offse
 {
 	if (!may_carry_tcp(protocol))
 		return FRAME_OTHER;
-	if (offset + r->len > 65535 || (more && r->len % 8))
+	if (offset + r->len > 65535)
 		return FRAME_BAD;
 	out->fragment = (struct frame_fragment){
 		.id = id, .offset = offset, .protocol = (uint8_t)protocol, .more = (uint8_t)more,
@@ -318,7 +318,7 @@ static enum frame_result decode_ipv4(struct rest r, struct frame *out, int depth
 static int is_extension(uint32_t next)
 {
 	return next == PROTO_HOP_BY_HOP || next == PROTO_ROUTING || next == PROTO_DEST_OPTIONS ||
-	       next == PROTO_MOBILITY || next == PROTO_FRAGMENT;
+	       next == PROTO_MOBILITY || next == PROTO_FRAGMENT || next == PROTO_AUTH;
 }
 
 static enum frame_result decode_ipv6(struct rest r, struct frame *out, int depth)
@@ -339,6 +339,8 @@ static enum frame_result decode_ipv6(struct rest r, struct frame *out, int depth
 			return FRAME_SHORT;
 		at = next == PROTO_FRAGMENT ? be16(r.p + 2) & 0xfff9 : 0;
 		size = next == PROTO_FRAGMENT ? 8 : (r.p[1] + 1u) * 8;
+		if (next == PROTO_AUTH)
+			size = (r.p[1] + 2u) * 4;
 		next = r.p[0];
 		if (at) {
 			uint32_t id = be32(r.p + 4);
