@@ -140,6 +140,8 @@ struct conn {
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
+	uint8_t again;	   /* the rest of what came is to be looked at anew */
+	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
 	uint64_t open_time, established_time, end_time, expires;
 	uint32_t unasked;  /* segments captured although nothing was wanted */
@@ -158,6 +160,7 @@ struct conn {
 	/* exchanges not complete, in order of their requests */
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
+	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
 	uint32_t nqueued;
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */

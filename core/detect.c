@@ -58,7 +58,7 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 		.dir = h == &c->half[ZC_TX],
 		.client = client_of(c),
 		.start = h->reasm.from_syn && pos == h->reasm.first,
-		.joined = c->preexisting,
+		.joined = c->preexisting || c->rejoined,
 		.segment = pos <= h->reasm.cur_pos,
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,

@@ -47,15 +47,12 @@ static struct half *half_of(struct reasm *s)
 	return list_entry(s, struct half, reasm);
 }
 
-static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
+static size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
-	struct conn *c = ctx;
-	struct half *h = half_of(s);
-	const struct conn_ops *ops = c->ops;
 	size_t used = n;
 
-	if (ops && !h->ended)
-		used = ops->data(c, h, p, n, pos);
+	if (c->ops && !h->ended)
+		used = c->ops->data(c, h, p, n, pos);
 	else if (!c->ops && !c->opaque)
 		used = protocol_detect(c->engine, c, h, p, n, pos);
 	else if (c->opaque)
@@ -65,6 +62,21 @@ static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, 
 	if (c->opaque)
 		policy_nothing(c->engine, c);
 	return used;
+}
+
+static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct conn *c = ctx;
+	struct half *h = half_of(s);
+	size_t off;
+
+	c->again = 0;
+	off = take_data(c, h, p, n, pos);
+	while (c->again && off < n) {
+		c->again = 0;
+		off += take_data(c, h, p + off, n - off, pos + off);
+	}
+	return off;
 }
 
 static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum reasm_gap why,

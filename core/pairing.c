@@ -1,6 +1,7 @@
 #include "core/pairing.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/pending_read.h"
 #include "core/engine_impl.h"
@@ -88,17 +89,30 @@ static int is_queued(const struct exchange *x)
 	return !(x->incomplete & SPAN_REQUEST_NOT_SEEN);
 }
 
+/* Requests that get no response are through when they are the oldest. */
+static void settle_one_way(struct conn *c)
+{
+	while (c->head && c->head->one_way && c->head->req_done)
+		complete(c, dequeue(c));
+}
+
 /* x is through, if the other message is so as well. */
 static void settle(struct conn *c, struct exchange *x)
 {
 	if (!x->resp_done || !x->req_done)
 		return;
+	if (x->one_way) {
+		settle_one_way(c);
+		return;
+	}
 	if (is_queued(x))
 		dequeue(c);
 	if (x->switches && !c->upgraded)
 		c->upgraded = x; /* MESSAGE_SWITCH follows */
 	else
 		complete(c, x);
+	if (c->head && c->head->one_way)
+		settle_one_way(c);
 }
 
 /* The oldest request will not get its response from us any more. */
@@ -113,6 +127,29 @@ static void drop_oldest(struct conn *c)
 		if (c->lost)
 			x->incomplete |= SPAN_LOST_EVENTS;
 	}
+	complete(c, x);
+}
+
+static struct exchange *take_long(struct conn *c)
+{
+	struct exchange *x = c->ongoing;
+
+	c->ongoing = NULL;
+	if (!x)
+		return NULL;
+	c->nqueued--;
+	c->engine->stats.in_flight--;
+	return x;
+}
+
+static void end_long(struct conn *c, uint64_t time)
+{
+	struct exchange *x = take_long(c);
+
+	if (!x)
+		return;
+	x->resp_done = x->req_done = 1;
+	x->resp_last = time;
 	complete(c, x);
 }
 
@@ -138,6 +175,8 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_request(c->engine, x, m);
+	if (m->flags & MESSAGE_ONE_WAY)
+		x->one_way = x->resp_done = x->resp_unsized = 1;
 	enqueue(c, x);
 	io = half_io_passing(h, pos);
 	if (io) {
@@ -211,8 +250,9 @@ static struct exchange *answered(const struct conn *c, const struct half *h)
 		return x;
 	if (c->pipelined && x->next && was_known(h, x->next))
 		return NULL;
-	while (x->next && was_known(h, x->next))
-		x = x->next;
+	for (struct exchange *n = x->next; n && was_known(h, n); n = n->next)
+		if (!n->one_way)
+			x = n;
 	/* the request of this response may be one that was lost */
 	if (c->req_gap > x->req_pos && (!h->reasm.cur_need || c->req_gap < h->reasm.cur_need))
 		return NULL;
@@ -238,7 +278,8 @@ static struct exchange *take_answered(struct conn *c, struct half *h)
 	if (!c->resp_gap)
 		return x;
 	c->resp_gap = 0;
-	while (c->head && c->head != x && !c->head->resp_done && was_known(h, c->head))
+	while (c->head && c->head != x && (!c->head->resp_done || c->head->one_way) &&
+	       was_known(h, c->head))
 		drop_oldest(c);
 	return x;
 }
@@ -261,6 +302,25 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 	return x;
 }
 
+/* ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more */
+
+/* Takes the exchange that is being answered out of the queue. If there is one already, it ends. */
+static void begin_long(struct conn *c, struct half *h)
+{
+	struct exchange *x = h->x;
+
+	h->x = NULL;
+	h->in_message = 0;
+	if (is_queued(x))
+		dequeue(c);
+	end_long(c, h->last_time);
+	x->resp_done = 0;
+	x->counts_notices = 1;
+	c->ongoing = x;
+	c->nqueued++;
+	c->engine->stats.in_flight++;
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
@@ -280,6 +340,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
 	exchange_response(c->engine, x, m);
+	if (m->flags & MESSAGE_LONG)
+		begin_long(c, h);
 }
 
 /* The message in h ends before pos. */
@@ -358,7 +420,11 @@ static void message_event(struct conn *c, struct half *h, const struct message *
 			exchange_content(c->engine, h->x, !request, m->data, m->gap);
 		break;
 	case MESSAGE_END:
-		if (request)
+		if (h->x && c->protocol->attrs)
+			exchange_end(h->x, m);
+		if (m->flags & MESSAGE_LONG)
+			end_long(c, h->last_time);
+		else if (request)
 			end_request(c, h, pos);
 		else
 			end_response(c, h, pos, (m->flags & MESSAGE_INTERIM) != 0);
@@ -370,6 +436,9 @@ static void message_event(struct conn *c, struct half *h, const struct message *
 			abort_response(c, h, pos, CUT_BROKEN, 0);
 		break;
 	case MESSAGE_NOTICE:
+		if (c->ongoing && m->flags & MESSAGE_COUNTED)
+			exchange_notice(c->ongoing, m);
+		break;
 	case MESSAGE_SWITCH:
 		break;
 	}
@@ -425,6 +494,9 @@ static void end_open(struct conn *c, enum conn_end why)
 	}
 	while (c->head)
 		end_one(c, dequeue(c), why);
+	lone = take_long(c);
+	if (lone)
+		end_one(c, lone, why);
 }
 
 /* ---- octets */
@@ -455,6 +527,38 @@ static void pass_over(struct conn *c, struct half *h, size_t n, uint64_t pos)
 	note_loss(c, h, pos);
 }
 
+/* What was looked at and is not understood: as far as the next line, where something may begin. */
+static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	const uint8_t *lf = n ? memchr(p, '\n', n) : NULL;
+	size_t skipped = lf ? (size_t)(lf - p) + 1 : n;
+
+	pass_over(c, h, skipped, pos);
+	return skipped;
+}
+
+/*
+ * It is another protocol than was thought, or nobody knows where in it we are: what is open ends, and
+ * the rest is looked at anew.
+ */
+static void start_over(struct conn *c)
+{
+	for (struct exchange *x = c->head; x; x = x->next)
+		x->incomplete |= c->lost ? SPAN_LOST_EVENTS : SPAN_BAD_FRAMING;
+	end_open(c, CONN_EVICTED);
+	release(c);
+	for (int d = 0; d < 2; d++) {
+		c->half[d].x = NULL;
+		c->half[d].in_message = 0;
+	}
+	c->ops = NULL;
+	c->protocol = NULL;
+	c->rejoined = 1;
+	c->resp_gap = 0;
+	c->req_gap = 0;
+	c->again = 1;
+}
+
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
 	enum sender from = sender_of(c, h);
@@ -481,6 +585,12 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 			if (!used || off == n)
 				return off;
 			break;
+		case PARSE_BAD:
+			/* nothing was consumed: these bytes were looked at */
+			if (!off)
+				off = skip_line(c, h, p, n, pos);
+			start_over(c);
+			return off;
 		default:
 			pass_over(c, h, used, pos + off - used);
 			break;
@@ -560,7 +670,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		kept.n = 0;
 		if (st == PARSE_EVENT) {
 			gap_event(c, h, &m, pos, used, why);
-		} else if (st == PARSE_END) {
+		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
 		} else {
 			note_loss(c, h, pos);
@@ -611,6 +721,7 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 			cut_response(c, c->head, time);
 		complete(c, dequeue(c));
 	}
+	end_long(c, time);
 }
 
 static void pairing_end(struct conn *c, enum conn_end why)
@@ -660,7 +771,7 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 	c->id_hash_valid = 0;
 	c->half[request_dir].reasm.follows = 0;
 	for (unsigned d = 0; d < 2; d++)
-		if (c->preexisting && !c->half[d].reasm.from_syn)
+		if (c->rejoined || (c->preexisting && !c->half[d].reasm.from_syn))
 			joined |= BEGIN_JOINED(sender_of(c, &c->half[d]));
 	protocol->begin(c->state, joined);
 	return 1;
@@ -681,6 +792,8 @@ static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exch
 	for (struct exchange *x = c->head; x; x = x->next)
 		if (!x->resp_done)
 			fn(ctx, x);
+	if (c->ongoing)
+		fn(ctx, c->ongoing);
 }
 
 const struct conn_ops pairing_ops = {

@@ -161,6 +161,7 @@ struct message {
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
 	struct str data;   /* CONTENT */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
+	uint64_t size;	   /* NOTICE that is counted: bytes in it */
 	unsigned nattrs;
 	struct attr attr[MESSAGE_ATTRS];
 };
