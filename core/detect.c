@@ -49,10 +49,10 @@ int protocol_switch(struct conn *c, const struct protocol_name *to, struct excha
 	return 1;
 }
 
-size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
-		       uint64_t pos)
+static struct probe probe_of(const struct conn *c, const struct half *h, const uint8_t *p, size_t n,
+			     uint64_t pos)
 {
-	const struct probe in = {
+	return (struct probe){
 		.p = p,
 		.n = n,
 		.dir = h == &c->half[ZC_TX],
@@ -63,6 +63,22 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,
 	};
+}
+
+int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, uint64_t pos)
+{
+	struct probe in = probe_of(c, h, (const uint8_t *)kept.p, kept.n, pos);
+	struct probed found;
+
+	in.torn = 1;
+	found = probe_all(&in);
+	return found.result == PROBE_YES && begin(c, h, &found, in.start, pos);
+}
+
+size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
+		       uint64_t pos)
+{
+	const struct probe in = probe_of(c, h, p, n, pos);
 	struct probed found = probe_all(&in);
 
 	if (found.result == PROBE_MORE || found.result == PROBE_WAIT)

@@ -84,10 +84,11 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 {
 	struct conn *c = ctx;
 	struct half *h = half_of(s);
-	const struct conn_ops *ops = c->ops;
 
-	if (ops && !h->ended) {
-		ops->gap(c, h, pos, n, why, kept);
+	if (!c->ops && !c->opaque && kept.n)
+		protocol_detect_torn(c, h, kept, pos - kept.n);
+	if (c->ops && !h->ended) {
+		c->ops->gap(c, h, pos, n, why, kept);
 		return;
 	}
 	if (c->opaque) {

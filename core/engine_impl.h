@@ -44,6 +44,12 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 		   uint64_t pos);
 
 /*
+ * The same of kept octets from position pos that have a gap behind them. 1: they show it, and its
+ * protocol takes them with the gap.
+ */
+int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, uint64_t pos);
+
+/*
  * The connection speaks another protocol from here on, which its ends have agreed upon in x, answered
  * and in no queue; x may be NULL. Returns 1 and takes x; 0: it is not known what follows.
  */

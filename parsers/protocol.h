@@ -200,6 +200,7 @@ struct probe {
 	unsigned client; /* the client's direction, if that is known; PROBE_NO_DIR: it is not */
 	uint8_t start;	 /* p is the first byte of its direction */
 	uint8_t joined;	 /* the connection existed before we looked: anything may have gone by */
+	uint8_t torn;	 /* what follows is missing: PROBE_MORE does not help */
 	uint8_t segment; /* p is where a segment or datagram begins */
 	uint8_t datagram;    /* UDP: all of it is there */
 	uint16_t port;	     /* of the server, or 0 */

@@ -538,12 +538,18 @@ int http1_torn_head(const uint8_t *p, size_t n, enum http1_kind kind, struct htt
 		ev->interim = ev->kind == HTTP1_RESPONSE && ev->status < 200 && ev->status != 101;
 		return 1;
 	}
+	if (kind == HTTP1_RESPONSE)
+		return http1_start_line(p, n, (uint8_t)kind, ev);
 	space = memchr(p, ' ', n);
-	if (kind != HTTP1_REQUEST || !space || http1_probe(p, n, HTTP1_REQUEST) == PROBE_NO)
+	if (!space || http1_probe(p, n, HTTP1_REQUEST) == PROBE_NO)
 		return 0;
 	ev->kind = kind;
 	ev->minor = 1;
 	ev->method = str_of(p, (size_t)(space - p));
+	n -= ev->method.n + 1;
+	/* where an authority comes first, a password in it might not be told from a port */
+	if (n && space[1] == '/')
+		ev->target = str_of(space + 1, octet_run(space + 1, n, WORD));
 	return 1;
 }
 

@@ -161,7 +161,8 @@ int http1_in_head(const struct http1 *h);
 
 /*
  * What is known of a head of which only the first n octets were seen: its start line and complete
- * fields, or the method of a request alone; head_len is 0 then. Framing is not filled. 0: nothing.
+ * fields; of a line that is cut itself the status, or the method and what is there of the path, and
+ * head_len is 0. Framing is not filled. 0: nothing.
  */
 int http1_torn_head(const uint8_t *p, size_t n, enum http1_kind kind, struct http1_event *ev);
 

@@ -17,12 +17,26 @@ static int shows_kind(const struct probe *in, int request)
 	return request ? memchr(in->p, ' ', in->n) != NULL : in->n >= 7;
 }
 
+/* Too little for http1_probe: a method that everybody knows, or a status. */
+static int probe_torn(const struct probe *in, int request)
+{
+	struct http1_event ev;
+
+	if (request && (!shows_kind(in, 1) || http1_probe_known(in->p, in->n) == PROBE_NO))
+		return 0;
+	return http1_torn_head(in->p, in->n, request ? HTTP1_REQUEST : HTTP1_RESPONSE, &ev);
+}
+
 static enum probe_result probe(const struct probe *in, unsigned *client)
 {
 	enum probe_result req = in->joined ? http1_probe_known(in->p, in->n)
 					   : http1_probe(in->p, in->n, HTTP1_REQUEST);
 	enum probe_result resp = http1_probe(in->p, in->n, HTTP1_RESPONSE);
 
+	if (in->torn) {
+		req = probe_torn(in, 1) ? PROBE_YES : PROBE_NO;
+		resp = probe_torn(in, 0) ? PROBE_YES : PROBE_NO;
+	}
 	/* in the middle of a body there may be anything, but roles are known */
 	if (in->joined && in->client != PROBE_NO_DIR) {
 		int request = in->client == in->dir;
@@ -195,7 +209,7 @@ static enum parse_status message_next(void *state, enum sender from, const uint8
 	return PARSE_EVENT;
 }
 
-/* What there is of a head that is not complete: its complete lines; of a request the method alone. */
+/* What there is of a head that is not complete: its complete lines, or of the first one what tells something. */
 static int torn_head(struct http1_pair *s, enum sender from, struct str kept, struct message *m)
 {
 	enum http1_kind kind = from == FROM_CLIENT ? HTTP1_REQUEST : HTTP1_RESPONSE;
