@@ -16,6 +16,7 @@ struct exchange;
 struct http2_conn;
 struct tls_conn;
 struct protocol;
+struct protocol_name;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -140,6 +141,8 @@ struct conn {
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
+	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
+	const struct protocol_name *switch_to;
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */

@@ -1,9 +1,9 @@
 #include "core/engine_impl.h"
+#include "core/conn_id.h"
 #include "core/exchange_link.h"
 #include "core/redact.h"
-#include "core/tls_stream.h"
 #include "core/source.h"
-#include "core/tls_conn.h"
+#include "core/tls_info.h"
 #include "core/tls_library.h"
 #include "parsers/http1/http1.h"
 
@@ -564,7 +564,7 @@ static void set_rpc(const struct exchange *x, struct span *s)
 static void set_tls(const struct exchange *x, struct span *s)
 {
 	const struct conn *c = x->conn;
-	const struct tls_conn *t = tls_conn_of(c);
+	const struct tls_conn *t = tls_info_of(c);
 
 	s->handshake_ns = SPAN_UNKNOWN;
 	s->tls_alert = -1;
@@ -575,7 +575,7 @@ static void set_tls(const struct exchange *x, struct span *s)
 		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
 	}
 	if (t)
-		tls_conn_fill_span(t, s);
+		tls_info_fill_span(t, s);
 }
 
 static void set_endpoints(const struct conn *c, struct span *s)

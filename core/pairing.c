@@ -1,4 +1,5 @@
 #include "core/pairing.h"
+#include "core/detect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -501,22 +502,15 @@ static void end_open(struct conn *c, enum conn_end why)
 
 /* ---- octets */
 
-/* This connection speaks something else from here on. Returns how many of the octets it took. */
-static size_t switch_protocol(struct conn *c, struct half *h, const struct message *m,
-			      const uint8_t *p, size_t n, uint64_t pos)
+/* This connection speaks something else from here on: see detect.c. */
+static void switch_protocol(struct conn *c, const struct message *m)
 {
-	struct exchange *x = c->upgraded;
-
-	c->upgraded = NULL;
 	end_open(c, CONN_EVICTED);
 	release(c);
-	if (protocol_switch(c, m->name, x))
-		return n ? c->ops->data(c, h, p, n, pos) : 0;
-	if (x)
-		complete(c, x);
-	conn_opaque(c);
-	c->engine->stats.skipped_bytes += n;
-	return n;
+	c->ops = NULL;
+	c->protocol = NULL;
+	c->switching = c->again = 1;
+	c->switch_to = m->name;
 }
 
 /* Octets that are no message, or not one that is understood. */
@@ -577,8 +571,10 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 		idle = used ? 0 : idle + 1;
 		switch (st) {
 		case PARSE_EVENT:
-			if (m.type == MESSAGE_SWITCH)
-				return off + switch_protocol(c, h, &m, p + off, n - off, pos + off);
+			if (m.type == MESSAGE_SWITCH) {
+				switch_protocol(c, &m);
+				return off;
+			}
 			message_event(c, h, &m, pos + off);
 			break;
 		case PARSE_MORE:
