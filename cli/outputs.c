@@ -52,6 +52,16 @@ static int check_file(const struct outputs *u, const struct options *o)
 	return 0;
 }
 
+/* As nobody shares this open file, it may be made one that does not block. -1: see errno. */
+static int open_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
 int outputs_open(struct outputs *u, const struct options *o)
 {
 	for (unsigned i = 0; i < o->noutputs; i++) {
@@ -62,7 +72,7 @@ int outputs_open(struct outputs *u, const struct options *o)
 		w->spec = spec;
 		w->fd = STDOUT_FILENO;
 		if (spec->file) {
-			w->fd = open(spec->file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+			w->fd = open_file(spec->file);
 			if (w->fd < 0) {
 				refuse(spec, strerror(errno));
 				return EXIT_FAILED;
