@@ -370,7 +370,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	tls_conn_free(c); /* within a stream: it may have what its socket has left */
 	c->tls = t;
 	t->lib = c->tls_stream ? c->tls_stream->session.lib : 0;
-	c->protocol = CONN_TLS;
+	c->ops = &tls_conn_ops;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;
 	t->first_time = time;

@@ -161,6 +161,7 @@ struct message {
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
 	struct str data;   /* CONTENT */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
+	uint64_t size;	   /* NOTICE that is counted: bytes in it */
 	unsigned nattrs;
 	struct attr attr[MESSAGE_ATTRS];
 };
@@ -199,6 +200,7 @@ struct probe {
 	unsigned client; /* the client's direction, if that is known; PROBE_NO_DIR: it is not */
 	uint8_t start;	 /* p is the first byte of its direction */
 	uint8_t joined;	 /* the connection existed before we looked: anything may have gone by */
+	uint8_t torn;	 /* what follows is missing: PROBE_MORE does not help */
 	uint8_t segment; /* p is where a segment or datagram begins */
 	uint8_t datagram;    /* UDP: all of it is there */
 	uint16_t port;	     /* of the server, or 0 */

@@ -376,6 +376,8 @@ static void test_mask(void)
 	}
 	is_str(masked(m, 900, "GET / HTTP/1.1\r\nCookie: a\r\n", 0),
 	       "GET / HTTP/1.1\r\nCookie: x\r\n", "mask: a full table still works");
+	mask__forget(m, 7);
+	is_str(masked(m, 2000, "sesame", 0), "xxxxxx", "mask: what is not known is recorded by length");
 	mask__free(m);
 }
 

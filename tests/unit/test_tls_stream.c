@@ -336,7 +336,7 @@ static void test_not_http(void)
 		say(&t, RX, "\x30\x0c\x02\x01\x01 anything");
 		say(&t, TX, "\x30\x0c\x02\x01\x01 else");
 	}
-	ok(conn_of(t.id)->protocol == CONN_OPAQUE && f.want.conn == t.id && f.want.quiet &&
+	ok(conn_of(t.id)->opaque && f.want.conn == t.id && f.want.quiet &&
 		   !f.want.dir[0].cap && !f.want.dir[1].cap,
 	   "plaintext that nobody understands is not wanted");
 	close_id(t.id, 0);
@@ -364,7 +364,7 @@ static void test_nested(void)
 	say_part(&t, RX, (char *)buf, (uint32_t)n, (uint32_t)n);
 	n = talk_hex(rfc8448_server, buf);
 	say_part(&t, TX, (char *)buf, (uint32_t)n, (uint32_t)n);
-	ok(conn_of(t.id)->protocol == CONN_TLS && conn_of(t.id)->tls && conn_of(77)->tls,
+	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->tls && conn_of(77)->tls,
 	   "TLS within TLS");
 	close_id(77, 0);
 	pass();
@@ -382,7 +382,7 @@ static void test_nested(void)
 	ok(!conn_of(77) && conn_of(t.id)->tls,
 	   "an evicted socket leaves what it knows to its stream");
 	say_part(&t, RX, (char *)buf + 4, (uint32_t)n - 4, (uint32_t)n - 4);
-	ok(conn_of(t.id)->protocol == CONN_TLS && conn_of(t.id)->tls->hs.state == TLS_OPENING,
+	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->tls->hs.state == TLS_OPENING,
 	   "which turns out to be TLS itself");
 	feed_end(&f);
 }
