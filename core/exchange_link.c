@@ -1,5 +1,5 @@
 #include "core/exchange_link.h"
-#include "core/tls_stream.h"
+#include "core/conn_id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,31 +38,41 @@ enum field {
 	FIELD_MARK, /* which forwarders add, or extend */
 };
 
+/* In order of their lengths. */
+#define KNOWN_FIELDS(F)						\
+	F("b3", FIELD_B3) \
+	F("via", FIELD_MARK) \
+	F("cookie", FIELD_END_TO_END) \
+	F("referer", FIELD_END_TO_END) \
+	F("forwarded", FIELD_MARK) \
+	F("x-real-ip", FIELD_MARK) \
+	F("user-agent", FIELD_END_TO_END) \
+	F("x-b3-spanid", FIELD_B3_SPAN) \
+	F("x-b3-traceid", FIELD_B3_TRACE) \
+	F("content-type", FIELD_END_TO_END) \
+	F("x-request-id", FIELD_REQUEST_ID) \
+	F("authorization", FIELD_END_TO_END) \
+	F("x-forwarded-for", FIELD_MARK) \
+	F("x-amzn-trace-id", FIELD_AMZN) \
+	F("x-correlation-id", FIELD_REQUEST_ID) \
+	F("x-client-trace-id", FIELD_REQUEST_ID) \
+	F("x-forwarded-proto", FIELD_MARK) \
+	F("x-envoy-expected-rq-timeout-ms", FIELD_MARK)
+
 static const struct known_field {
 	const char *name;
 	uint8_t len, field;
 } known_fields[] = {
-#define F(name, field) { name, sizeof(name) - 1, field }
-	F("b3", FIELD_B3),
-	F("via", FIELD_MARK),
-	F("cookie", FIELD_END_TO_END),
-	F("referer", FIELD_END_TO_END),
-	F("forwarded", FIELD_MARK),
-	F("x-real-ip", FIELD_MARK),
-	F("user-agent", FIELD_END_TO_END),
-	F("x-b3-spanid", FIELD_B3_SPAN),
-	F("x-b3-traceid", FIELD_B3_TRACE),
-	F("content-type", FIELD_END_TO_END),
-	F("x-request-id", FIELD_REQUEST_ID),
-	F("authorization", FIELD_END_TO_END),
-	F("x-forwarded-for", FIELD_MARK),
-	F("x-amzn-trace-id", FIELD_AMZN),
-	F("x-correlation-id", FIELD_REQUEST_ID),
-	F("x-client-trace-id", FIELD_REQUEST_ID),
-	F("x-forwarded-proto", FIELD_MARK),
-	F("x-envoy-expected-rq-timeout-ms", FIELD_MARK),
-#undef F
+#define ROW(name, field) {name, sizeof(name) - 1, field},
+	KNOWN_FIELDS(ROW)
+#undef ROW
 };
+
+/* Bit n: some of them have n letters. Most fields are none of them, which this tells at once. */
+static const uint64_t known_lengths = 0
+#define BIT(name, field) | 1ull << (sizeof(name) - 1)
+	KNOWN_FIELDS(BIT);
+#undef BIT
 
 static int same_name(struct str name, const struct known_field *f)
 {
@@ -81,7 +91,8 @@ static const struct known_field *field_of(struct str name)
 {
 	const struct known_field *f = known_fields, *end = f + sizeof(known_fields) / sizeof(*f);
 
-	/* in order of their lengths */
+	if (name.n >= 64 || !(known_lengths >> name.n & 1))
+		return NULL;
 	while (f < end && f->len < name.n)
 		f++;
 	for (; f < end && f->len == name.n; f++)
@@ -214,16 +225,13 @@ static struct str target_of(const struct message *m)
 
 void exchange_link_head(const struct message *m, struct link_head *h)
 {
-	const char *version = m->name ? m->name->name : "";
-
 	memset(h, 0, sizeof(*h));
 	if (m->operation.p && m->target.p && m->head_len)
 		h->target = hash_str(hash_str(2, m->operation), target_of(m));
 	/* a head of which a part is missing is not the same as another */
 	if (m->fields.p && m->head_len) {
 		h->request = h->target;
-		h->octets = hash_str(hash_str(h->request, (struct str){version, strlen(version)}),
-				     m->fields);
+		h->octets = hash_str(h->request, m->fields);
 	}
 }
 
