@@ -209,6 +209,17 @@ class Running:
         line, _, self.had = self.had.partition(b'\n')
         return json.loads(line)
 
+    def interrupt(self):
+        """As soon as it heeds signals."""
+        blocked = 0
+        for _ in range(1000):
+            with open(f'/proc/{self.p.pid}/status', encoding='ascii') as f:
+                blocked = int(f.read().split('SigBlk:')[1].split()[0], 16)
+            if blocked & 1 << signal.SIGINT - 1:
+                break
+            time.sleep(0.02)
+        self.p.send_signal(signal.SIGINT)
+
     def __enter__(self):
         return self
 
@@ -230,7 +241,7 @@ def follow(t):
             grow.write(octets[cut:])
             grow.flush()
             t.equal([z.line()['path'] for _ in range(2)], ['/a', '/b'], f'cut at {cut}')
-            z.p.send_signal(signal.SIGINT)
+            z.interrupt()
             t.equal(z.p.wait(20), 0, 'a signal ends it')
     path = write(t, f)
     p = t.run([ZCTRACE, '-r', path, '--follow-file', '-n', '1', '-o', 'json'])
@@ -273,8 +284,7 @@ def silent(t):
             with Running('-r', '-', *(['-d', '300ms'] if how == '-d' else []), stdin=r) as z:
                 os.close(r)
                 if how == 'signal':
-                    time.sleep(0.3)
-                    z.p.send_signal(signal.SIGINT)
+                    z.interrupt()
                 try:
                     t.equal(z.p.wait(20), 0, f'{how} after {before} bytes')
                 except subprocess.TimeoutExpired:
