@@ -129,7 +129,8 @@ unit_asan := $(UNIT:%=$(B)/asan/unit/%)
 fuzz_asan := $(FUZZ:%=$(B)/asan/fuzz/%)
 corpora := $(foreach f,$(FUZZ),$(B)/asan/fuzz/$(f) tests/fuzz/corpus/$(f:fuzz_%=%) $(SEP))
 scripts = $(foreach t,$(1),$(t) $(SEP))
-CHECK_UNIT = $(call scripts,tests/lint/includes.py $(unit_o) $(unit_asan)) $(corpora)
+CHECK_UNIT = $(call scripts,tests/lint/includes.py) tests/lint/circles.py $(B)/o $(SEP) \
+	$(call scripts,$(unit_o) $(unit_asan)) $(corpora)
 CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py tests/tui/test_*.py))
 CHECK_LIVE = $(call scripts,$(wildcard tests/live/test_*.py))
 # what tests/live/test_tlsbin.py asks
