@@ -148,4 +148,7 @@ struct str reasm_kept(const struct reasm *s);
  */
 uint64_t reasm_time(const struct reasm *s, uint64_t pos);
 
+/* Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown. */
+uint64_t reasm_need(const struct reasm *s, uint64_t pos);
+
 #endif
