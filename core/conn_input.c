@@ -18,7 +18,7 @@ struct conn *conn_new(struct engine *e, uint64_t cookie)
 	if (!c)
 		return NULL;
 	c->engine = e;
-	c->used = e->now;
+	c->used = c->born = e->now;
 	c->preexisting = 1; /* until something shows that it is not */
 	return c;
 }

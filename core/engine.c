@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/certainty.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
 #include "core/pairing.h"
@@ -47,8 +48,6 @@ static void close_conn(struct engine *e, struct conn *c)
 
 	tls_stream_flush(e, c);
 	conn_flush(e, c);
-	/* what was lost since the last segment may have been a response */
-	c->resp_gap |= c->lost_end;
 	d = conn_first_dir(c);
 	conn_end_half(c, d, c->end_time);
 	conn_end_half(c, !d, c->end_time);
@@ -69,6 +68,38 @@ static void evict_conn(struct engine *e, struct conn *c)
 }
 
 /* ---- events */
+
+static void start_stream(struct reasm *s, uint32_t seq)
+{
+	if (s->started)
+		return;
+	s->started = s->from_syn = 1;
+	s->next = s->proven = s->first = (1ull << 32) + seq;
+}
+
+/* Before either end has sent data, what one acknowledges is where the other one begins. */
+static void first_by_ack(struct conn *c, int dir, const struct reasm_seg *g)
+{
+	const struct reasm *s = &c->half[dir].reasm;
+
+	if (c->half[!dir].reasm.started || c->preexisting)
+		return;
+	if (g->syn || (s->from_syn && s->next == s->first && !s->pend))
+		start_stream(&c->half[!dir].reasm, g->ack);
+}
+
+/* Without data: what its sender has received went by, and so has what a reset comes behind. */
+static void prove_by_numbers(struct conn *c, int dir, const struct reasm_seg *g, int has_ack)
+{
+	struct reasm *s = &c->half[dir].reasm, *peer = &c->half[!dir].reasm;
+
+	if (c->session.lib || c->opaque)
+		return;
+	if (s->started && !s->unsettled && g->seq - (uint32_t)s->next < REASM_FAR)
+		reasm_prove(s, reasm_pos(s, g->seq), g->time);
+	if (has_ack && peer->started && !peer->unsettled && g->ack - (uint32_t)peer->next < REASM_FAR)
+		reasm_prove(peer, reasm_pos(peer, g->ack), g->time);
+}
 
 static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 {
@@ -108,21 +139,16 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	if (g.has_ack) {
 		c->half[!dir].ack_hint = g.ack;
 		c->half[!dir].hint_valid = 1;
+		first_by_ack(c, dir, &g);
 	}
+	if (!g.len && !g.syn && !g.fin)
+		prove_by_numbers(c, dir, &g, flags & ZC_TCP_ACK);
 	if (flags & ZC_TCP_RST && !c->reset) {
 		c->reset = 1;
 		schedule_close(e, c, g.time);
 	}
 	if (g.len || g.syn || g.fin)
 		conn_segment(e, c, dir, &g);
-}
-
-static void start_stream(struct reasm *s, uint32_t seq)
-{
-	if (s->started)
-		return;
-	s->started = s->from_syn = 1;
-	s->next = s->proven = s->first = (1ull << 32) + seq;
 }
 
 static void on_open(struct engine *e, const struct zc_ev_open *o)
@@ -144,6 +170,8 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 	c->id_hash_valid = 0;
 	c->role = o->role;
 	c->preexisting = (o->ev.flags & ZC_OPEN_PREEXISTING) != 0;
+	if (!c->preexisting)
+		certainty_opened(c);
 	c->open_time = c->preexisting ? 0 : o->ev.time;
 	if (o->ev.flags & ZC_OPEN_SEQ)
 		for (int d = 0; d < 2; d++)

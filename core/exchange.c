@@ -287,6 +287,14 @@ static struct text keep_fields(const struct engine *e, struct exchange *x, struc
 	return block_put(&x->text, fields.p, n);
 }
 
+static void note_flags(struct exchange *x, const struct message *m)
+{
+	if (m->flags & MESSAGE_BAD)
+		x->incomplete |= SPAN_BAD_FRAMING;
+	if (m->flags & MESSAGE_CUT)
+		x->incomplete |= SPAN_TRUNCATED_HEAD;
+}
+
 static struct exchange_attr *attr_of(struct exchange *x, const struct attr_def *def)
 {
 	for (uint32_t i = 0; i < x->nattrs; i++)
@@ -352,8 +360,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 	if (m->flags & MESSAGE_FIELDS)
 		pick_fields(e, x, m->fields, &head);
 	x->req_fields = keep_fields(e, x, m->fields);
-	if (m->flags & MESSAGE_BAD)
-		x->incomplete |= SPAN_BAD_FRAMING;
+	note_flags(x, m);
 	exchange_link(e, x, &head);
 }
 
@@ -368,8 +375,7 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 	if (m->flags & MESSAGE_UNSIZED || x->protocol == &grpc_name)
 		pick_response_fields(e, x, m->fields);
 	x->resp_fields = keep_fields(e, x, m->fields);
-	if (m->flags & MESSAGE_BAD)
-		x->incomplete |= SPAN_BAD_FRAMING;
+	note_flags(x, m);
 }
 
 int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
