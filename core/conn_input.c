@@ -62,6 +62,23 @@ static struct half *half_of(struct reasm *s)
 	return list_entry(s, struct half, reasm);
 }
 
+static struct reasm_sink sink_of(struct engine *e, struct conn *c);
+
+static size_t detect(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct half *other = &c->half[h == &c->half[ZC_RX]];
+	enum probe_result both = protocol_detect_answered(c->engine, c, other, p, n);
+	struct reasm_sink k = sink_of(c->engine, c);
+
+	if (both == PROBE_YES) {
+		reasm_again(&other->reasm, &k);
+		c->again = 0;
+	}
+	if (c->ops)
+		return c->ops->data(c, h, p, n, pos);
+	return c->opaque ? n : protocol_detect(c->engine, c, h, p, n, pos, both == PROBE_WAIT);
+}
+
 static size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
 	size_t used = n;
@@ -69,7 +86,7 @@ static size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t
 	if (c->ops && !h->ended)
 		used = c->ops->data(c, h, p, n, pos);
 	else if (!c->ops && !c->opaque)
-		used = protocol_detect(c->engine, c, h, p, n, pos);
+		used = detect(c, h, p, n, pos);
 	else if (c->opaque)
 		c->engine->stats.skipped_bytes += n;
 	else

@@ -89,8 +89,32 @@ int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, 
 	return found.result == PROBE_YES && begin(c, h, &found, in.start, pos);
 }
 
+enum probe_result protocol_detect_answered(struct engine *e, struct conn *c, struct half *asked,
+					   const uint8_t *p, size_t n)
+{
+	struct str kept = reasm_kept(&asked->reasm);
+	uint64_t pos = asked->reasm.next - kept.n;
+	struct probed found;
+	struct probe in;
+
+	if (!kept.n || c->switching)
+		return PROBE_MORE;
+	in = probe_of(c, asked, (const uint8_t *)kept.p, kept.n, pos);
+	in.answer = p;
+	in.nanswer = n;
+	found = probe_all(&in);
+	if (found.result == PROBE_YES && !begin(c, asked, &found, in.start, pos))
+		return PROBE_MORE;
+	if (found.result == PROBE_NO) {
+		e->stats.unparsed_bytes += kept.n;
+		reasm_drop_kept(&asked->reasm, &e->pool);
+		policy_unrecognized(e, c, asked, kept.n);
+	}
+	return found.result;
+}
+
 size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
-		       uint64_t pos)
+		       uint64_t pos, int waits)
 {
 	const struct probe in = probe_of(c, h, p, n, pos);
 	struct probed found;
@@ -102,6 +126,8 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 		return 0;
 	if (found.result == PROBE_YES && begin(c, h, &found, in.start, pos))
 		return c->ops->data(c, h, p, n, pos);
+	if (waits)
+		return 0;
 	e->stats.unparsed_bytes += n;
 	policy_unrecognized(e, c, h, n);
 	return n;

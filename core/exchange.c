@@ -474,7 +474,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p && !x->stream && !(x->protocol->flags & NAME_CONNECTION))
+	if (!s->scheme.p && !x->stream && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
 		s->scheme = x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
@@ -517,7 +517,7 @@ static void set_route(struct engine *e, const struct exchange *x, struct span *s
 	else if (s->path.p && s->rpc_method.p)
 		s->route = s->path; /* a service has so many methods, and no more */
 	else if (s->path.p && e->opt.route)
-		s->route = e->opt.route(e->opt.ctx, s->path);
+		s->route = e->opt.route(e->opt.ctx, s->path, (x->protocol->flags & NAME_KEYS) != 0);
 }
 
 static void set_messages(const struct exchange *x, struct span *s)

@@ -206,6 +206,22 @@ static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint
 		keep_overflow(s, k, s->next - s->keep->len);
 }
 
+void reasm_again(struct reasm *s, const struct reasm_sink *k)
+{
+	size_t used;
+
+	if (!s->keep)
+		return;
+	used = k->data(k->ctx, s, s->keep->data, s->keep->len, s->next - s->keep->len);
+	if (s->keep)
+		keep_advance(s, k->pool, used);
+}
+
+void reasm_drop_kept(struct reasm *s, struct pool *pool)
+{
+	keep_drop(s, pool);
+}
+
 static void deliver_gap(struct reasm *s, const struct reasm_sink *k, uint64_t n,
 			enum reasm_gap why)
 {

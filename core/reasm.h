@@ -142,6 +142,12 @@ static inline int reasm_at_end(const struct reasm *s)
 /* Octets that the sink has not taken yet; p == NULL: none. */
 struct str reasm_kept(const struct reasm *s);
 
+/* The sink gets these again, with nothing behind them; not while it is being called for s. */
+void reasm_again(struct reasm *s, const struct reasm_sink *k);
+
+/* They are of no use any more. */
+void reasm_drop_kept(struct reasm *s, struct pool *pool);
+
 /*
  * When the segment with this octet was first seen. For octets that are being delivered, kept
  * ones included.

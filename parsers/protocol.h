@@ -55,6 +55,7 @@ struct attr {
 
 #define NAME_CONNECTION 0x1u   /* spans are connections as a whole: no method, no path */
 #define NAME_FIXED_METHOD 0x2u /* the method says nothing: lines leave it out (gRPC: POST) */
+#define NAME_KEYS 0x4u	       /* targets are keys, not paths, and requests may have none */
 
 /*
  * What spans are called. A protocol has one such name, or several for its versions; what is carried
@@ -200,6 +201,12 @@ struct probe {
 	size_t n;
 	unsigned dir;
 	unsigned client; /* the client's direction, if that is known; PROBE_NO_DIR: it is not */
+	/*
+	 * These were asked about before, and the result was MORE: what the other direction sends now.
+	 * With WAIT more of it is waited for. NULL: nothing.
+	 */
+	const uint8_t *answer;
+	size_t nanswer;
 	uint8_t start;	 /* p is the first byte of its direction */
 	uint8_t joined;	 /* the connection existed before we looked: anything may have gone by */
 	uint8_t torn;	 /* what follows is missing: PROBE_MORE does not help */
