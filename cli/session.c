@@ -16,7 +16,7 @@
 #define DRAIN_NS 1000000000u /* the last look into the ring takes no longer */
 #define AFTERMATH_NS 50000000u /* after all processes have ended */
 
-static uint64_t monotonic(void)
+uint64_t monotonic(void)
 {
 	struct timespec t;
 
@@ -42,8 +42,7 @@ static int check_descriptors(const struct options *o)
 	return 0;
 }
 
-/* Is the file that is written, by whatever name, one of those that are read? */
-static int is_read(const struct options *o, const struct stat *out)
+int is_read(const struct options *o, const struct stat *out)
 {
 	struct stat in;
 
@@ -94,6 +93,8 @@ static int begin(struct session *s)
 
 	if (!status)
 		status = check_files(s->opt);
+	if (!status)
+		status = outputs_open(&s->outputs, s->opt);
 	if (status)
 		return status;
 	s->signals = signals_open();
@@ -106,7 +107,7 @@ static int begin(struct session *s)
 		status = start_command(s);
 	if (status)
 		return status;
-	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0,
+	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0, s->signals,
 			     pipeline_note, s, err, sizeof(err));
 	if (status) {
 		log_line("%s", err);
@@ -167,17 +168,23 @@ static uint64_t time_now(const struct session *s, int events, uint64_t before)
 	return now > s->last_event ? now : s->last_event;
 }
 
-static int time_is_up(const struct session *s, uint64_t began)
+/* heard: when there was something last. Where more may come, silence is time that passes. */
+static int time_is_up(const struct session *s, uint64_t began, uint64_t heard)
 {
+	const struct source *src = s->input.source;
+	uint64_t time;
+
 	if (!s->opt->duration_ns)
 		return 0;
-	if (s->input.source->live)
+	if (src->live)
 		return monotonic() - began >= s->opt->duration_ns;
-	return s->first_event && s->last_event - s->first_event >= s->opt->duration_ns;
+	time = s->first_event ? s->last_event - s->first_event : 0;
+	if (src->waits)
+		time += monotonic() - heard;
+	return time >= s->opt->duration_ns;
 }
 
-/* A signal ends the trace; one that came to us alone reaches the command, too. */
-static int signalled(struct session *s)
+int signalled(struct session *s)
 {
 	int sent, sig = signals_next(s->signals, &sent);
 
@@ -206,7 +213,7 @@ static int drain(struct session *s)
 static int loop(struct session *s)
 {
 	struct source *src = s->input.source;
-	uint64_t began = monotonic();
+	uint64_t began = monotonic(), heard = began;
 
 	for (;;) {
 		uint64_t before = monotonic();
@@ -216,12 +223,14 @@ static int loop(struct session *s)
 			return src->ops->error(src) ? EXIT_FAILED : 0;
 		if (n < 0 && n != -EINTR)
 			return EXIT_FAILED;
+		if (n > 0)
+			heard = before;
 		pipeline_tick(s, time_now(s, n, before));
 		if (s->tui && tui__step(s->tui))
 			return 0;
 		if (s->opt->stats)
 			stats_tick(&s->stats, monotonic(), s->engine, src);
-		if (s->done || s->out.error || time_is_up(s, began))
+		if (s->done || outputs_gone(&s->outputs) || time_is_up(s, began, heard))
 			return 0;
 		if (signalled(s))
 			return drain(s);

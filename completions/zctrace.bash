@@ -22,17 +22,18 @@ _zctrace()
 		fi
 	done
 
-	# --option=value comes as three words
-	if [[ $cur == = ]]; then
-		cur=
-	elif [[ $prev == = ]]; then
-		prev=${COMP_WORDS[COMP_CWORD-2]}
+	# --option=value comes as three words, and so does FORMAT=FILE
+	if [[ $cur == = || $prev == = ]]; then
+		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
+		case $prev in
+		text|json|summary|waterfall) compopt -o default; return ;;
+		esac
 	fi
 	case $prev in
 	-P|--port) words=$(_zctrace_listening) ;;
 	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
-	-o|--output) words='top text json summary waterfall' ;;
+	-o|--output) words='top text json json= summary summary= waterfall waterfall= text=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
@@ -45,7 +46,7 @@ _zctrace()
 	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--tls-symbol) return ;;
 	*)
 		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
-			--no-downstream --follow --tls-symbol= --read= --write= --capture= --interface= --output=
+			--no-downstream --follow --tls-symbol= --read= --follow-file --write= --capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
 			--slowest= --resolve --sort= --color= --count= --duration= --doctor --list --stats
 			--quiet --verbose --help --usage

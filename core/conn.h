@@ -4,17 +4,19 @@
 #ifndef ZC_CORE_CONN_H
 #define ZC_CORE_CONN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/events.h"
 #include "core/list.h"
 #include "core/reasm.h"
-#include "parsers/http1/http1.h"
 
 struct engine;
 struct exchange;
 struct http2_conn;
 struct tls_conn;
+struct protocol;
+struct protocol_name;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -37,13 +39,12 @@ static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
 /* One direction of a connection. */
 struct half {
 	struct reasm reasm;
-	struct http1 parser;
 	struct exchange *x; /* whose message is being parsed */
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
-	uint64_t fin_time;  /* when FIN did; 0: not seen */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
+	uint8_t unsure;	    /* requests: where they begin is not certain */
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
 
@@ -94,15 +95,6 @@ struct tls_session {
 	uint8_t anchored;
 };
 
-enum conn_protocol {
-	CONN_UNKNOWN,
-	CONN_HTTP1,
-	CONN_HTTP2,
-	CONN_WEBSOCKET,
-	CONN_TLS,
-	CONN_OPAQUE,
-};
-
 /* Why the exchanges of a connection end before their responses. */
 enum conn_end {
 	CONN_EVICTED,  /* no longer followed */
@@ -112,7 +104,7 @@ enum conn_end {
 
 /* What a protocol does with its connections. */
 struct conn_ops {
-	const char *name; /* for people */
+	const char *name; /* for people; NULL: the protocol's */
 	/* for struct reasm_sink */
 	size_t (*data)(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
 	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
@@ -139,9 +131,13 @@ struct conn {
 	struct engine *engine;
 	uint64_t cookie;
 	uint64_t used; /* when it was last moved to the young end */
+	uint64_t born; /* when it came into view */
 
 	struct half half[2]; /* ZC_RX, ZC_TX */
-	uint8_t protocol;
+	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
+	const struct protocol *protocol; /* NULL: the same */
+	void *state;			  /* what its parser remembers, see pairing.c */
+	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 
 	uint8_t preexisting;	   /* existed before we looked, for all we know */
@@ -152,9 +148,22 @@ struct conn {
 	uint8_t quiet;
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
 	uint8_t resp_gap;  /* octets were lost between responses: which comes next is not certain */
+	/* see certainty.h */
+	uint8_t in_step; /* exchanges in a row about whose ends both directions agreed, at most 255 */
+	uint8_t steps;	 /* as many of them end the doubt */
+	uint8_t unproven; /* behind what is not this protocol: no span before an answer fits */
+	uint32_t doubt;	 /* SPAN_*: why messages may belong together otherwise; 0: they do not */
+	uint64_t answer_end, answer_ack; /* the last answer: its end, and how far its sender had */
+	uint64_t answer_time;		 /* received requests when it began; answer_end 0: unknown */
+	uint64_t gap_need;    /* end of the responses so far when requests were lost; 0: they were not */
+	uint64_t answered_to; /* requests before this position have their answers, or will not get them */
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
+	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
+	const struct protocol_name *switch_to;
+	uint8_t again;	   /* the rest of what came is to be looked at anew */
+	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
 	uint64_t open_time, established_time, end_time, expires;
 	uint32_t unasked;  /* segments captured although nothing was wanted */
@@ -173,20 +182,31 @@ struct conn {
 	/* exchanges not complete, in order of their requests */
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
+	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
 	uint32_t nqueued;
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
 
-	struct exchange *upgraded; /* answered with 101; CONN_WEBSOCKET: the one there is */
-	uint8_t upgrade;	   /* to what; see http1_conn.c */
-	struct http2_conn *http2;  /* CONN_HTTP2 */
-	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
+	/* answered before its content came, which a next request seems to replace; if not, it ends here */
+	struct exchange *withheld;
+	uint64_t withheld_end;
+
+	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
+	struct http2_conn *http2;  /* of HTTP/2 */
+	struct tls_conn *tls;	   /* of TLS: what the handshake told */
 
 	struct tls_session session;
 	struct conn *socket; /* of a stream: the socket's connection; NULL: not known */
 	struct conn *tls_stream;   /* of a socket: its stream */
 };
+
+/* Nothing of it is understood from here on, or wanted. */
+static inline void conn_opaque(struct conn *c)
+{
+	c->ops = NULL;
+	c->opaque = 1;
+}
 
 struct conn_table {
 	struct conn **bucket;

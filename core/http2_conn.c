@@ -425,7 +425,7 @@ static void give_up(struct conn *c, size_t n)
 {
 	c->engine->stats.unparsed_bytes += n;
 	http2_end(c, CONN_EVICTED);
-	c->protocol = CONN_OPAQUE;
+	conn_opaque(c);
 }
 
 /* The encoder in dir uses a larger table than we have. */
@@ -667,7 +667,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 	list_init(&h2->ending);
 	list_init(&h2->no_io);
 	c->http2 = h2;
-	c->protocol = CONN_HTTP2;
+	c->ops = &http2_conn_ops;
 	c->id_hash_valid = 0;
 	if (client != HTTP2_NO_DIR)
 		c->request_dir = (uint8_t)client;

@@ -4,14 +4,17 @@
 #include "core/packets.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <pcap/pcap.h>
+
+#include "core/capture.h"
+#include "core/fragments.h"
 
 #define BATCH 512
 /* Batches without an event (no TCP in them) before poll returns, to let the caller do its work. */
@@ -22,22 +25,26 @@
 #define LIVE_BUFFER (16 << 20)
 #define STATS_NS 1000000000ull
 
+#define CLOSED_KINDS 5 /* as many as frame.c has names for */
+
 struct packets {
 	struct source source;
-	pcap_t *pcap;
+	struct capture *capture; /* of a file, */
+	pcap_t *pcap;		 /* of an interface */
 	struct flows *flows;
-	int dlt, fd;
+	struct fragments *fragments;
+	int dlt, fd; /* of an interface */
 	uint32_t subsecond; /* nanoseconds that a packet's tv_usec counts */
-	int done;
 	int events; /* in this call of poll */
 	source_event_fn fn;
 	void *ctx;
 	uint64_t stats_at;
 	uint32_t dropped; /* as libpcap counts: 32 bits that may wrap */
 	uint64_t last;	  /* time of the last packet */
-	int (*ready)(void *cookie, int timeout_ms); /* NULL: a file, which always is */
-	void *cookie;
 	struct packets_counts counts;
+	const char *closed[CLOSED_KINDS]; /* what could not be looked into */
+	int unknown_link;		  /* of the last packet that was not read for it */
+	uint32_t snaplen;		  /* of the longest packet that was cut */
 	struct source_stats stats;
 	char name[128];
 	char err[512];
@@ -45,34 +52,89 @@ struct packets {
 
 /* ---- packets */
 
-static void count(struct packets *p, enum frame_result res)
+static void count_closed(struct packets *p, const char *what)
+{
+	for (int i = 0; i < CLOSED_KINDS; i++)
+		if (!p->closed[i] || !strcmp(p->closed[i], what)) {
+			p->closed[i] = what;
+			break;
+		}
+	p->counts.closed++;
+}
+
+static void count(struct packets *p, enum frame_result res, const struct frame *seg)
 {
 	p->counts.packets++;
 	switch (res) {
 	case FRAME_TCP: p->counts.tcp++; break;
 	case FRAME_OTHER: p->counts.other++; break;
-	case FRAME_FRAGMENT: p->counts.fragments++; break;
+	case FRAME_FRAGMENT: break;
+	case FRAME_CLOSED: count_closed(p, seg->closed); break;
 	case FRAME_SHORT: p->counts.truncated++; break;
 	case FRAME_BAD: p->counts.malformed++; break;
 	}
 }
 
-static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
+/*
+ * A fragment is kept until its packet is whole. The first one has a segment's beginning, which
+ * counts now: the others may never come.
+ */
+static enum frame_result put_together(struct packets *p, uint64_t time, struct frame *seg)
 {
-	struct packets *p = (struct packets *)user;
-	uint64_t time = (uint64_t)h->ts.tv_sec * 1000000000ull +
-			(uint64_t)h->ts.tv_usec * p->subsecond;
+	enum frame_result res = FRAME_FRAGMENT;
+	const struct frame_fragment first = seg->fragment;
+	uint32_t n, cap_len, len;
+	const uint8_t *data;
+
+	while (res == FRAME_FRAGMENT) {
+		p->counts.fragments++;
+		n = fragments__add(p->fragments, time, seg, &data, &cap_len, &len);
+		if (!n)
+			break;
+		p->counts.fragments -= n;
+		res = frame_decode_whole(seg->fragment.protocol, data, cap_len, len, seg);
+	}
+	if (res != FRAME_FRAGMENT || first.offset || first.protocol != IPPROTO_TCP ||
+	    frame_decode_whole(IPPROTO_TCP, first.data, first.cap_len, first.len, seg) != FRAME_TCP)
+		return res;
+	seg->flags &= (uint8_t)~ZC_TCP_FIN; /* it lies behind the rest */
+	p->events += flows__segment(p->flows, time, seg);
+	return res;
+}
+
+static void take(struct packets *p, const struct capture_packet *packet)
+{
 	enum frame_result res;
 	struct frame seg;
 
 	if (!p->counts.packets && !p->source.live)
-		p->source.start = time;
-	p->last = time;
-	res = frame_decode(p->dlt, octets, h->caplen, h->len, &seg);
-	count(p, res);
+		p->source.start = packet->time;
+	p->last = packet->time;
+	if (!frame_knows(packet->link)) {
+		p->counts.packets++;
+		p->counts.unknown++;
+		p->unknown_link = packet->link;
+		return;
+	}
+	res = frame_decode(packet->link, packet->data, packet->cap_len, packet->orig_len, &seg);
+	if (res == FRAME_FRAGMENT)
+		res = put_together(p, packet->time, &seg);
+	count(p, res, &seg);
+	if ((res == FRAME_TCP && seg.cap_len < seg.orig_len) || res == FRAME_SHORT)
+		p->snaplen = p->snaplen < packet->cap_len ? packet->cap_len : p->snaplen;
 	p->counts.cut += res == FRAME_TCP && seg.cap_len < seg.orig_len;
-	p->events += res == FRAME_TCP ? flows__segment(p->flows, time, &seg)
-				      : flows__tick(p->flows, time);
+	p->events += res == FRAME_TCP ? flows__segment(p->flows, packet->time, &seg)
+				      : flows__tick(p->flows, packet->time);
+}
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
+{
+	struct packets *p = (struct packets *)user;
+
+	take(p, &(struct capture_packet){
+			.time = (uint64_t)h->ts.tv_sec * 1000000000ull +
+				(uint64_t)h->ts.tv_usec * p->subsecond,
+			.link = p->dlt, .cap_len = h->caplen, .orig_len = h->len, .data = octets});
 }
 
 static uint64_t clock_ns(clockid_t id)
@@ -88,25 +150,22 @@ static uint64_t clock_ns(clockid_t id)
 static int file_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
 {
 	struct packets *p = (struct packets *)s;
-	int n, max = p->ready ? BATCH : DULL_BATCHES;
+	struct capture_packet packet;
+	int n = 1;
 
 	flows__set_receiver(p->flows, fn, ctx);
 	p->events = 0;
-	for (int i = 0; i < max && !p->done && (p->ready || !p->events); i++) {
-		if (p->ready && !p->ready(p->cookie, i ? 0 : timeout_ms))
+	for (int i = 0; i < DULL_BATCHES * BATCH && p->events < BATCH; i++) {
+		/* what has come is handed out before there is any waiting */
+		n = capture__next(p->capture, &packet, i ? 0 : timeout_ms);
+		if (n <= 0)
 			break;
-		n = pcap_dispatch(p->pcap, p->ready ? 1 : BATCH, on_packet, (u_char *)p);
-		if (n > 0)
-			continue;
-		p->done = 1;
-		if (n < 0)
-			snprintf(p->err, sizeof(p->err), "%s: %s; read up to there", p->name,
-				 pcap_geterr(p->pcap));
+		take(p, &packet);
 	}
-	if (p->done && !p->events)
+	if (n < 0 && n != -EINTR && !p->events)
 		p->events = flows__finish(p->flows, BATCH);
 	p->stats.events += (uint64_t)p->events;
-	return p->events || !p->done ? p->events : -ENODATA;
+	return p->events || n >= 0 ? p->events : n;
 }
 
 /* ---- interfaces */
@@ -172,45 +231,64 @@ static void packets_stats(struct source *s, struct source_stats *out)
 	*out = ((struct packets *)s)->stats;
 }
 
-void packets__wait_with(struct source *s, int (*ready)(void *cookie, int timeout_ms), void *cookie)
-{
-	struct packets *p = (struct packets *)s;
-
-	p->ready = ready;
-	p->cookie = cookie;
-}
-
 static const char *packets_error(struct source *s)
 {
 	struct packets *p = (struct packets *)s;
 
+	if (p->capture)
+		return capture__error(p->capture);
 	return p->err[0] ? p->err : NULL;
+}
+
+static void describe_closed(const struct packets *p, char *text, size_t size)
+{
+	int used = snprintf(text, size, "encrypted or in tunnels that are not opened (");
+
+	for (int i = 0; i < CLOSED_KINDS && p->closed[i]; i++)
+		used += snprintf(text + used, size - (size_t)used, "%s%s", i ? ", " : "",
+				 p->closed[i]);
+	snprintf(text + used, size - (size_t)used, ")");
 }
 
 static int packets_unread(struct source *s, char *text, size_t size)
 {
 	const struct packets *p = (const struct packets *)s;
 	const struct packets_counts *c = &p->counts;
+	static const struct capture_counts none;
+	const struct capture_counts *f = p->capture ? capture__counts(p->capture) : &none;
+	char cut[128], closed[192], link[96];
 	const struct {
 		uint64_t n;
 		const char *what;
 	} cause[] = {
-		{c->tcp ? 0 : c->other, "not TCP over IP (tunnels are not opened)"},
-		{c->cut, "cut within their payload (heads may be incomplete; capture with -s 0)"},
-		{c->fragments, "later fragments of IP packets (not put together)"},
+		{c->tcp ? 0 : c->other, "not TCP over IP"},
+		{c->cut, cut},
+		{c->fragments, "fragments of IP packets whose others are missing (a filter by ports "
+			       "leaves them out)"},
+		{c->closed, closed},
 		{c->truncated, "cut before the end of their TCP header (capture with -s 0)"},
 		{c->malformed, "malformed"},
+		{c->unknown, link},
+		{f->unnamed, "of interfaces that the file does not describe"},
+		{f->dropped, "dropped by whoever captured"},
 	};
 	int used = 0;
 
+	snprintf(cut, sizeof(cut), "cut within their payload, at %u bytes (heads may be incomplete; "
+		 "capture with -s 0)", p->snaplen);
+	describe_closed(p, closed, sizeof(closed));
+	snprintf(link, sizeof(link), "of a link type that cannot be read (%d)", p->unknown_link);
 	for (size_t i = 0; i < sizeof(cause) / sizeof(cause[0]) && (size_t)used < size; i++)
 		if (cause[i].n)
 			used += snprintf(text + used, size - (size_t)used, "%s%llu %s",
 					 used ? ", " : "", (unsigned long long)cause[i].n,
 					 cause[i].what);
 	if (used && (size_t)used < size)
-		snprintf(text + used, size - (size_t)used, "; of %llu packets",
-			 (unsigned long long)c->packets);
+		used += snprintf(text + used, size - (size_t)used, "; of %llu packets",
+				 (unsigned long long)c->packets);
+	if (f->secrets && (size_t)used < size)
+		used += snprintf(text + used, size - (size_t)used, "%skeys of TLS connections in the "
+				 "file (Decryption Secrets Block) are not used", used ? "; " : "");
 	return used != 0;
 }
 
@@ -220,7 +298,9 @@ static void packets_free(struct source *s)
 
 	if (p->pcap)
 		pcap_close(p->pcap);
+	capture__free(p->capture);
 	flows__free(p->flows);
+	fragments__free(p->fragments);
 	free(p);
 }
 
@@ -259,15 +339,16 @@ static struct packets *new_packets(const char *name, const struct packets_option
 		snprintf(p->name, sizeof(p->name), "%s", name);
 		p->fd = -1;
 		p->flows = flows__new(&fo);
-		if (p->flows)
+		p->fragments = fragments__new();
+		if (p->flows && p->fragments)
 			return p;
-		free(p);
+		packets_free(&p->source);
 	}
 	snprintf(err, errlen, "%s: %s", name, strerror(ENOMEM));
 	return NULL;
 }
 
-/* What both kinds need to know once p->pcap is open. 0, or -1 with a line in err. */
+/* What is to be known once p->pcap is open. 0, or -1 with a line in err. */
 static int learn_format(struct packets *p, char *err, size_t errlen)
 {
 	const char *link;
@@ -282,70 +363,62 @@ static int learn_format(struct packets *p, char *err, size_t errlen)
 	return -1;
 }
 
-struct source *packets__open_stream(FILE *stream, const char *name,
-				    const struct packets_options *o, char *err, size_t errlen)
+struct source *packets__open(struct bytes *in, const struct packets_options *o, char *err,
+			     size_t errlen)
 {
-	struct packets *p = new_packets(name, o, err, errlen);
-	char text[PCAP_ERRBUF_SIZE] = "";
+	struct packets *p = new_packets(bytes__name(in), o, err, errlen);
 
 	if (!p) {
-		fclose(stream);
+		bytes__free(in);
 		return NULL;
 	}
 	p->source.ops = &file_ops;
-	p->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
-							   text);
-	if (!p->pcap) {
-		snprintf(err, errlen, "%s: not a capture file: %s", name, text);
-		fclose(stream);
-	} else if (!learn_format(p, err, errlen)) {
+	p->capture = capture__open(in, err, errlen);
+	if (p->capture) {
+		p->source.waits = capture__waits(p->capture);
 		return &p->source;
 	}
 	packets_free(&p->source);
 	return NULL;
 }
 
-struct source *packets__open_file(const char *path, const struct packets_options *o, char *err,
-				  size_t errlen)
-{
-	int in = !strcmp(path, "-");
-	int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
-	FILE *stream = fd < 0 ? NULL : fdopen(fd, "rb");
+/* What the ports asked for may be in: fragments, IPv6 behind an extension header, tunnels. */
+#define INSIDE "ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
+#define TUNNELS " or ip[6:2] & 0x3fff != 0 or ip proto 4 or ip proto 41 or ip proto 47 or ip proto 97 " \
+	"or ip6 proto 4 or ip6 proto 41 or ip6 proto 47 or udp dst port 2152 or udp dst port 4789 or " \
+	"udp dst port 4790 or udp dst port 6081 or udp dst port 6635 or udp dst port 8472"
+#define SHIMS " or ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x8847 or ether proto 0x8864"
 
-	if (in)
-		path = "standard input";
-	if (!stream) {
-		snprintf(err, errlen, "%s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return NULL;
-	}
-	return packets__open_stream(stream, path, o, err, errlen);
+/* Not every link layer has an expression for each of them. */
+static int set_filter_text(struct packets *p, const char *text)
+{
+	struct bpf_program prog;
+	int err;
+
+	if (pcap_compile(p->pcap, &prog, text, 1, PCAP_NETMASK_UNKNOWN))
+		return -1;
+	err = pcap_setfilter(p->pcap, &prog);
+	pcap_freecode(&prog);
+	return err;
 }
 
 /*
- * Lets the kernel drop what the flows would drop, as far as pcap's language goes: TCP behind an
- * IPv6 extension header is beyond it, so all that begins with one gets through. That no filter can
- * be set costs time only.
+ * Lets the kernel drop what the flows would drop, as far as pcap's language goes. That no filter
+ * can be set costs time only.
  */
 static void set_filter(struct packets *p, const struct packets_options *o)
 {
-	char text[2048] = "tcp or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60";
-	struct bpf_program prog;
-	size_t at = strlen(text);
+	char ports[1536] = "tcp or ", text[3072];
+	size_t at = 0;
 
-	if (o->nports && o->nports <= 32) {
-		at = (size_t)snprintf(text, sizeof(text), "ip6 proto 0 or ip6 proto 43 or "
-							  "ip6 proto 44 or ip6 proto 60");
-		for (unsigned i = 0; i < o->nports; i++)
-			at += (size_t)snprintf(text + at, sizeof(text) - at,
-					       " or tcp portrange %u-%u", o->ports[i].first,
-					       o->ports[i].last);
-	}
-	if (pcap_compile(p->pcap, &prog, text, 1, PCAP_NETMASK_UNKNOWN))
+	for (unsigned i = 0; o->nports <= 32 && i < o->nports; i++)
+		at += (size_t)snprintf(ports + at, sizeof(ports) - at, "tcp portrange %u-%u or ",
+				       o->ports[i].first, o->ports[i].last);
+	snprintf(text, sizeof(text), "%s" INSIDE TUNNELS SHIMS, ports);
+	if (!set_filter_text(p, text))
 		return;
-	pcap_setfilter(p->pcap, &prog);
-	pcap_freecode(&prog);
+	snprintf(text, sizeof(text), "%s" INSIDE TUNNELS, ports);
+	set_filter_text(p, text);
 }
 
 static int activate(struct packets *p, int *perm, char *err, size_t errlen)
@@ -379,7 +452,7 @@ struct source *packets__open_interface(const char *name, const struct packets_op
 	if (!p)
 		return NULL;
 	p->source.ops = &live_ops;
-	p->source.live = 1;
+	p->source.live = p->source.waits = 1;
 	p->pcap = pcap_create(name, text);
 	if (!p->pcap) {
 		snprintf(err, errlen, "%s: %s", name, text);

@@ -9,7 +9,7 @@ static int is_response(const struct conn *c, const struct half *h)
 
 void websocket_conn_begin(struct conn *c, struct exchange *x)
 {
-	c->protocol = CONN_WEBSOCKET;
+	c->ops = &websocket_conn_ops;
 	c->upgraded = x;
 	c->engine->stats.in_flight++;
 	c->nqueued++;
@@ -35,7 +35,7 @@ static void finish(struct conn *c, uint64_t time)
 {
 	struct exchange *x = take(c);
 
-	c->protocol = CONN_OPAQUE;
+	conn_opaque(c);
 	if (!x)
 		return;
 	x->resp_done = 1;

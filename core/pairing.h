@@ -1,0 +1,26 @@
+/*
+ * pairing.h - messages to exchanges, requests to responses, for each protocol that answers in order
+ *
+ * What the messages of a connection are, its protocol's parser says (parsers/protocol.h). Requests
+ * queue in their order; each final response ends the oldest one. What makes this hard is loss: then
+ * certainty.h says which request a response answers, and spans say what remains in doubt.
+ */
+#ifndef ZC_CORE_PAIRING_H
+#define ZC_CORE_PAIRING_H
+
+#include "core/conn.h"
+
+#define PAIRING_MAX_QUEUE 1024u /* requests open at one time; beyond, the oldest go */
+
+/*
+ * The connection speaks this protocol; direction request_dir carries requests. Returns 0, and nothing
+ * has changed, if there is no memory.
+ */
+int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned request_dir);
+
+extern const struct conn_ops pairing_ops;
+
+/* For withheld.c: x is the oldest one, or not queued; it is through, if both messages are. */
+void pairing_settle(struct conn *c, struct exchange *x);
+
+#endif
