@@ -5,10 +5,13 @@ prefix ?= /usr/local
 bindir ?= $(prefix)/bin
 mandir ?= $(prefix)/share/man
 datadir ?= $(prefix)/share
+zshdir ?= $(datadir)/zsh/site-functions
+exampledir ?= $(datadir)/doc/zctrace/examples
 CC ?= cc
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
+COMMIT := $(shell packaging/commit.sh)
 
 ifeq ($(V),0)
 Q := @
@@ -30,7 +33,7 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out capstone,$(PKGS)) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
-TLSBIN_SRCS := $(addprefix attach/,elf.c code.c codefunc.c disasm.c gobin.c tlsbin.c tlsnames.c \
+TLSBIN_SRCS := $(addprefix attach/,elf.c code.c code_arm64.c codefunc.c disasm.c gobin.c tlsbin.c tlsnames.c \
 	tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c maps.c)
 PURE_SRCS := $(wildcard parsers/*.c parsers/*/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
@@ -47,17 +50,20 @@ EXTRA_fuzz_hpack := -lnghttp2
 
 all: zctrace
 
-# ---- kernel side
-BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
+# ---- kernel side, for the machine that the compiler makes programs for
+MACHINE := $(shell $(CC) -dumpmachine)
+AR := $(shell $(CC) -print-prog-name=ar)
+BPF_ARCH := $(patsubst aarch64%,arm64,$(patsubst x86_64%,x86,$(firstword $(subst -, ,$(MACHINE)))))
+# where its <asm/types.h> is: of this host's packages, or of those for cross-compiling
+ASM_DIR := $(patsubst %/asm/types.h,%,$(firstword $(wildcard $(patsubst %,%/asm/types.h, \
+	/usr/include/$(shell $(CC) -print-multiarch) /usr/$(MACHINE)/include /usr/include))))
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	-Wno-missing-declarations -I. -I/usr/include/$(shell $(CC) -print-multiarch) $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
+	-Wno-missing-declarations -I. -I$(ASM_DIR) -fdebug-prefix-map=$(CURDIR)=. $(PKG_CFLAGS)
 $(B)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 	$(Q)if command -v llvm-strip >/dev/null; then llvm-strip -g $@; fi
-
-$(B)/o/attach/objects.o: $(BPF_OBJS)
 
 # ---- user side; $(1): variant directory, $(2): extra flags
 define variant
@@ -67,7 +73,7 @@ $(B)/$(1)/%.o: %.c
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $(2) -DZC_BPF_DIR='"$(B)/bpf"' -MMD -MP -c $$< -o $$@
 $(B)/$(1)/libzctrace.a: $(PURE_SRCS:%.c=$(B)/$(1)/%.o)
 	$$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 $(B)/$(1)/unit/%: $(B)/$(1)/tests/unit/%.o $(B)/$(1)/libzctrace.a
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
@@ -84,10 +90,19 @@ $(B)/$(1)/zctrace: $(PROG_SRCS:%.c=$(B)/$(1)/%.o) $(B)/$(1)/libzctrace.a
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $(2) $$(LDFLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/attach/objects.o: $(BPF_OBJS)
+$(B)/$(1)/cli/options.o: $(B)/commit
 endef
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 $(eval $(call variant,o,))
 $(eval $(call variant,asan,$(SAN)))
+
+# what --version tells
+ifneq ($(COMMIT),)
+$(B)/%/cli/options.o: ALL_CFLAGS += -DZCTRACE_COMMIT='"$(firstword $(COMMIT))"'
+endif
+$(B)/commit: always
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
 
 # replaced, not overwritten: it may be running
 zctrace: $(B)/o/zctrace
@@ -160,21 +175,26 @@ lint:
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
 
-install: zctrace
-	install -D -m 755 zctrace $(DESTDIR)$(bindir)/zctrace
+# BINARY: another program than the one that was built here
+install: $(if $(BINARY),,zctrace)
+	install -D -m 755 $(or $(BINARY),zctrace) $(DESTDIR)$(bindir)/zctrace
 	install -D -m 644 man/zctrace.1 $(DESTDIR)$(mandir)/man1/zctrace.1
 	install -D -m 644 completions/zctrace.bash \
 		$(DESTDIR)$(datadir)/bash-completion/completions/zctrace
-	install -D -m 644 completions/_zctrace $(DESTDIR)$(datadir)/zsh/site-functions/_zctrace
+	install -D -m 644 completions/_zctrace $(DESTDIR)$(zshdir)/_zctrace
 	install -D -m 644 completions/zctrace.fish \
 		$(DESTDIR)$(datadir)/fish/vendor_completions.d/zctrace.fish
+	install -D -m 644 packaging/zctrace.service $(DESTDIR)$(exampledir)/zctrace.service
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/zctrace $(DESTDIR)$(mandir)/man1/zctrace.1 \
 		$(DESTDIR)$(datadir)/bash-completion/completions/zctrace \
-		$(DESTDIR)$(datadir)/zsh/site-functions/_zctrace \
-		$(DESTDIR)$(datadir)/fish/vendor_completions.d/zctrace.fish
+		$(DESTDIR)$(zshdir)/_zctrace \
+		$(DESTDIR)$(datadir)/fish/vendor_completions.d/zctrace.fish \
+		$(DESTDIR)$(exampledir)/zctrace.service
 clean:
 	rm -rf $(B) zctrace
+
+include packaging/dist.mk
 
 help:
 	@echo 'make            build ./zctrace (V=1: show commands, DEBUG=1: no optimisation)'
@@ -183,11 +203,13 @@ help:
 	@echo 'make check-unit, check-cli, check-live   parts of it'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench      what tracing costs, as ratios; times that users feel'
+	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in build/dist/out'
+	@echo 'make dist-check what dist has made: elsewhere, in empty roots, built again (minutes)'
 	@echo 'make lint, format, install, uninstall (prefix, DESTDIR), clean, deps'
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/dist -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all deps demo check check-run check-unit check-cli check-live bench bench-run fuzz lint format \
-	install uninstall clean help
+	install uninstall clean help always

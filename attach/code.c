@@ -1,24 +1,10 @@
 /* code.c - see code.h */
 #include <elf.h>
-#include "attach/code.h"
+#include "attach/code_arm64.h"
 #include "attach/disasm.h"
 
-#define ARM64_RET 0xd65f03c0u
 #define MAX_FUNC (1u << 20)
 #define MAX_INSNS 200
-
-static int returns_arm64(const struct elf_part *code, uint64_t ret[CODE_MAX_RETURNS])
-{
-	int n = 0;
-
-	for (size_t i = 0; i + 4 <= code->n; i += 4)
-		if (elf_u32(code->p + i) == ARM64_RET) {
-			if (n == CODE_MAX_RETURNS)
-				return -1;
-			ret[n++] = code->va + i;
-		}
-	return n;
-}
 
 static int open_x86(const struct disasm **d, csh *cs)
 {
@@ -68,7 +54,7 @@ int code_returns(const struct elf *e, uint64_t start, uint64_t end, uint64_t ret
 	code.n = end - start;
 	if (e->machine == EM_X86_64)
 		return returns_x86(&code, ret);
-	return e->machine == EM_AARCH64 ? returns_arm64(&code, ret) : -1;
+	return e->machine == EM_AARCH64 ? code_arm64_returns(&code, ret) : -1;
 }
 
 /* The address that an instruction makes: lea disp(%rip), r; or mov $imm, r in code without PIC. */
@@ -96,6 +82,8 @@ size_t code_addresses(const struct elf *e, uint64_t start, uint64_t *out, size_t
 	size_t n = 0;
 	csh cs;
 
+	if (e->machine == EM_AARCH64)
+		return code_arm64_addresses(e, start, out, max);
 	if (e->machine != EM_X86_64 || !p || !open_x86(&d, &cs))
 		return 0;
 	d->option(cs, CS_OPT_DETAIL, CS_OPT_ON);
@@ -167,6 +155,8 @@ size_t code_refs(const struct elf *e, const uint64_t *addr, size_t n, struct cod
 {
 	struct refs r = {addr, n, out, max, 0};
 
+	if (e->machine == EM_AARCH64)
+		return code_arm64_refs(e, addr, n, out, max);
 	for (size_t i = 0; i < e->nsegs && e->machine == EM_X86_64; i++) {
 		struct elf_part code = elf_segment(e, i);
 
@@ -183,6 +173,8 @@ size_t code_callers(const struct elf *e, uint64_t addr, struct code_ref *out, si
 {
 	struct refs r = {&addr, 1, out, max, 0};
 
+	if (e->machine == EM_AARCH64)
+		return code_arm64_callers(e, addr, out, max);
 	for (size_t i = 0; i < e->nsegs && e->machine == EM_X86_64; i++) {
 		struct elf_part code = elf_segment(e, i);
 		const uint8_t *p = code.p, *end = code.p + code.n;

@@ -1,5 +1,5 @@
 /*
- * code.h - machine code of ELF files, decoded with capstone (x86-64; returns also on arm64)
+ * code.h - machine code of ELF files, decoded with capstone (x86-64) or by code_arm64.c
  *
  * Code is decoded linearly from a function's first instruction to its end. What cannot be decoded
  * ends it: nothing is told of a function that is not understood as a whole.
@@ -11,7 +11,7 @@
 
 #define CODE_MAX_RETURNS 256
 #define CODE_MAX_CALLS 512
-#define CODE_ARGS 5 /* rdi, rsi, rdx, rcx, r8 of the System V ABI */
+#define CODE_ARGS 5 /* rdi, rsi, rdx, rcx, r8 of the System V ABI; x0 to x4 */
 
 /* Addresses of the RETs in [start, end). Returns how many, or -1: not understood, or too many. */
 int code_returns(const struct elf *e, uint64_t start, uint64_t end,
@@ -19,7 +19,7 @@ int code_returns(const struct elf *e, uint64_t start, uint64_t end,
 
 /*
  * The addresses that the first instructions (at most 200) from start on take with LEA, or load into
- * a register as a constant; up to max of them. x86-64 only, 0 otherwise.
+ * a register as a constant; up to max of them. On arm64 with ADR, or ADRP and ADD. 0 of other machines.
  */
 size_t code_addresses(const struct elf *e, uint64_t start, uint64_t *out, size_t max);
 
@@ -30,8 +30,8 @@ struct code_ref {
 };
 /*
  * Looks through all executable segments for LEA of one of n addresses, and in code that is not
- * position-independent for MOV of it. What is found may by chance be in the middle of other
- * instructions. Returns how many, at most max. x86-64 only.
+ * position-independent for MOV of it; on arm64 for ADR, or ADRP and ADD. What is found may by chance be
+ * in the middle of other instructions. Returns how many, at most max.
  */
 size_t code_refs(const struct elf *e, const uint64_t *addr, size_t n, struct code_ref *out,
 		 size_t max);
@@ -58,7 +58,7 @@ struct code_func {
 /*
  * Reads a whole function. Arguments set before a direct jump within the function are known at the
  * call that it leads to, at most CODE_FOLLOW instructions on; so calls at one place can be told
- * several times, with different arguments. 0, or -1: not understood, too long, or not x86-64.
+ * several times, with different arguments. 0, or -1: not understood, too long, or of another machine.
  */
 #define CODE_FOLLOW 16
 struct code_reader; /* a decoder that is made once for many functions */

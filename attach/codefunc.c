@@ -2,14 +2,14 @@
  * codefunc.c - what a function calls, and with which constants (see code.h)
  *
  * One pass over the instructions with a little state for each argument register: the constant in it,
- * whether it is an address in the frame, whether it is untouched since the function began. Nothing
+ * whether it is an address in the frame, whether it is what the function got as an argument. Nothing
  * is merged where paths join: what is told of a call holds for the path that led straight to it.
  * Compilers keep constants that are used often in registers that calls preserve; of these the last
- * constant is remembered through the whole function, as no path has another.
+ * constant, or argument, is remembered through the whole function, as no path has another.
  */
 #include <elf.h>
 #include <stdlib.h>
-#include "attach/code.h"
+#include "attach/code_arm64.h"
 #include "attach/disasm.h"
 
 #define MAX_FUNC (64u << 10)
@@ -29,7 +29,8 @@ struct code_reader {
 
 struct state {
 	uint64_t value[REGS];
-	uint16_t known, stack, entry; /* bits */
+	uint16_t known, stack; /* bits */
+	uint8_t entry[REGS];   /* it holds what this argument was, counted from 1; 0: none of them */
 	int framed; /* rbp points to the frame: it was set to rsp */
 	int pushed; /* the last instruction was a push of this constant */
 	uint64_t push;
@@ -42,6 +43,8 @@ struct code_reader *code_reader_new(const struct elf *e)
 	if (!r)
 		return NULL;
 	r->e = e;
+	if (e->machine == EM_AARCH64)
+		return r; /* nothing to be opened */
 	r->d = e->machine == EM_X86_64 ? disasm_get() : NULL;
 	if (!r->d) {
 		free(r);
@@ -64,8 +67,10 @@ struct code_reader *code_reader_new(const struct elf *e)
 
 void code_reader_free(struct code_reader *r)
 {
-	if (!r)
+	if (!r || !r->d) {
+		free(r);
 		return;
+	}
 	if (r->insn)
 		r->d->free(r->insn, 1);
 	if (r->ahead)
@@ -140,7 +145,8 @@ static void set_known(struct state *s, int reg, uint64_t value)
 static void forget(struct state *s)
 {
 	s->known &= PRESERVED;
-	s->stack = s->entry = 0;
+	s->stack = 0;
+	memset(s->entry, 0, CODE_ARGS);
 	s->pushed = 0;
 }
 
@@ -159,7 +165,7 @@ static void forget_written(const struct code_reader *r, const cs_insn *insn, str
 			continue;
 		s->known &= (uint16_t)~bit(reg);
 		s->stack &= (uint16_t)~bit(reg);
-		s->entry &= (uint16_t)~bit(reg);
+		s->entry[reg] = 0;
 	}
 }
 
@@ -181,6 +187,8 @@ static void learn_mov(const cs_insn *insn, const struct state *before, struct st
 
 	if (dst->size < 4)
 		return;
+	if (dst->size == 8 && from >= 0)
+		s->entry[reg] = before->entry[from];
 	s->framed |= dst->reg == X86_REG_RBP && src->type == X86_OP_REG && src->reg == X86_REG_RSP;
 	if (src->type == X86_OP_IMM)
 		set_known(s, reg, (uint64_t)src->imm & mask);
@@ -234,8 +242,9 @@ static int add_call(struct code_func *f, const cs_insn *insn, const struct state
 	*c = (struct code_call){.va = insn->address,
 				.target = direct_target(insn),
 				.known = s->known & ((1u << CODE_ARGS) - 1),
-				.stack = s->stack & ((1u << CODE_ARGS) - 1),
-				.entry = s->entry & ((1u << CODE_ARGS) - 1)};
+				.stack = s->stack & ((1u << CODE_ARGS) - 1)};
+	for (int i = 0; i < CODE_ARGS; i++)
+		c->entry |= (uint8_t)((s->entry[i] == i + 1) << i);
 	memcpy(c->arg, s->value, sizeof(c->arg));
 	f->ncalls++;
 	return 0;
@@ -324,12 +333,14 @@ static int check_saved(const struct code_reader *r, int saved)
 int code_read(struct code_reader *r, uint64_t start, uint64_t end, struct code_func *f)
 {
 	struct elf_part code = elf_rest(r->e, start);
-	struct state s = {.entry = (1u << CODE_ARGS) - 1};
+	struct state s = {.entry = {1, 2, 3, 4, 5}};
 	const uint8_t *p = code.p;
 	uint64_t va = start;
 	size_t left;
 	int saved = 0, n = 0;
 
+	if (!r->d)
+		return code_arm64_read(r->e, start, end, f);
 	f->start = start;
 	f->end = end;
 	f->ncalls = f->stores = 0;
@@ -401,7 +412,7 @@ int code_bounds(struct code_reader *r, uint64_t va, uint64_t *start, uint64_t *e
 	const uint8_t *before;
 	int tried = 0;
 
-	for (; va - from < MAX_FUNC && tried < MAX_STARTS; from -= 16) {
+	for (; r->d && va - from < MAX_FUNC && tried < MAX_STARTS; from -= 16) {
 		before = elf_va(r->e, from - 1, 1);
 		if (!before)
 			return 0;

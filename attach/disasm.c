@@ -4,12 +4,33 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
-#define TEXT(x) #x
-#define LIBRARY(major) "libcapstone.so." TEXT(major)
-
 static struct disasm functions;
 static void *library;
 static unsigned users;
+
+#ifdef ZC_STATIC
+
+static int load(void)
+{
+	functions = (struct disasm){cs_open, cs_close, cs_option, cs_malloc, cs_free, cs_disasm_iter,
+				    cs_regs_access};
+	library = &functions;
+	return 1;
+}
+
+static void unload(void)
+{
+}
+
+#else
+
+#define TEXT(x) #x
+#define LIBRARY(major) "libcapstone.so." TEXT(major)
+
+static void unload(void)
+{
+	dlclose(library);
+}
 
 static int load(void)
 {
@@ -31,13 +52,15 @@ static int load(void)
 		void *f = dlsym(library, symbols[i].name);
 
 		if (!f) {
-			dlclose(library);
+			unload();
 			library = NULL;
 		}
 		*(void **)((char *)&functions + symbols[i].at) = f;
 	}
 	return library != NULL;
 }
+
+#endif
 
 const struct disasm *disasm_get(void)
 {
@@ -56,6 +79,6 @@ void disasm_rest(void)
 {
 	if (users || !library)
 		return;
-	dlclose(library);
+	unload();
 	library = NULL;
 }

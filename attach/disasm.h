@@ -2,7 +2,8 @@
  * disasm.h - the disassembler, there for as long as somebody needs it
  *
  * capstone's tables take megabytes of every process that links it, and are needed for some
- * milliseconds when a file is looked into. So it is loaded then and let go afterwards.
+ * milliseconds when a file is looked into. So it is loaded then and let go afterwards. In a static
+ * program (ZC_STATIC), whose tables need no relocation, it is a part of it.
  */
 #ifndef ZC_ATTACH_DISASM_H
 #define ZC_ATTACH_DISASM_H

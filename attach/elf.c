@@ -351,9 +351,31 @@ static uint64_t plt_slot(const struct elf *e, uint64_t va)
 	return va + n + 6 + (uint64_t)(int32_t)elf_u32(p + n + 2);
 }
 
+/* The psABI's form, with BTI before it or not: adrp x16, page; ldr x17, [x16, #offset]. */
+static uint64_t plt_slot_arm64(const struct elf *e, uint64_t va)
+{
+	const uint8_t *p = elf_va(e, va, 12);
+	uint32_t adrp;
+	int64_t pages;
+
+	if (p && elf_u32(p) == 0xd503245f) {
+		p += 4;
+		va += 4;
+	}
+	if (!p || (elf_u32(p) & 0x9f00001f) != 0x90000010 || (elf_u32(p + 4) & 0xffc003ff) != 0xf9400211)
+		return 0;
+	adrp = elf_u32(p);
+	pages = (int64_t)((uint64_t)((adrp >> 5 & 0x7ffff) << 2 | (adrp >> 29 & 3)) << 43) >> 43;
+	return (va & ~4095ull) + (uint64_t)pages * 4096 + 8 * (elf_u32(p + 4) >> 10 & 0xfff);
+}
+
 uint64_t elf_plt(const struct elf *e, uint64_t va)
 {
-	uint64_t slot = e->machine == EM_X86_64 && e->dyn.symtab ? plt_slot(e, va) : 0;
+	unsigned type = e->machine == EM_AARCH64 ? R_AARCH64_JUMP_SLOT : R_X86_64_JUMP_SLOT;
+	uint64_t slot = !e->dyn.symtab		  ? 0
+			: e->machine == EM_X86_64  ? plt_slot(e, va)
+			: e->machine == EM_AARCH64 ? plt_slot_arm64(e, va)
+						   : 0;
 	struct elf_part r = elf_rest(e, e->dyn.jmprel);
 	Elf64_Rela rela;
 	Elf64_Sym s;
@@ -362,7 +384,7 @@ uint64_t elf_plt(const struct elf *e, uint64_t va)
 		r.n = e->dyn.pltrelsz;
 	for (; slot && r.n >= sizeof(rela); r.p += sizeof(rela), r.n -= sizeof(rela)) {
 		memcpy(&rela, r.p, sizeof(rela));
-		if (rela.r_offset == slot && ELF64_R_TYPE(rela.r_info) == R_X86_64_JUMP_SLOT)
+		if (rela.r_offset == slot && ELF64_R_TYPE(rela.r_info) == type)
 			return function_at(e, ELF64_R_SYM(rela.r_info), &s) ? s.st_value : 0;
 	}
 	return 0;

@@ -84,7 +84,7 @@ struct elf_part elf_segment(const struct elf *e, size_t i);
 /* The address of a function that the file defines for others (.dynsym); 0: none of that name. */
 uint64_t elf_dynsym(const struct elf *e, const char *name);
 /*
- * The function that the entry of the procedure linkage table at va jumps to (x86-64), if the file
+ * The function that the entry of the procedure linkage table at va jumps to, if the file
  * defines it itself; another file's function of that name may come before it. 0: none.
  */
 uint64_t elf_plt(const struct elf *e, uint64_t va);

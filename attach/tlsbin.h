@@ -5,7 +5,7 @@
  *   dynamic symbols  what a shared library, or an executable such as Node, defines for others
  *   symbols          .symtab, of static code that is not stripped
  *   gopclntab        Go's own table of functions, which stripping leaves (Go 1.18 on, and 1.17)
- *   pattern          stripped static OpenSSL 3, OpenSSL 1.1 and BoringSSL (x86-64): functions that
+ *   pattern          stripped static OpenSSL 3, OpenSSL 1.1 and BoringSSL: functions that
  *                    tell their own name, file and line when they report an error; see tlspattern.h
  * Addresses given by the user (--tls-symbol) come before all of these for the functions they name.
  *

@@ -1,7 +1,7 @@
 /* tlsentry.c - see tlsentry.h */
 #include <elf.h>
 #include <stdlib.h>
-#include "attach/code.h"
+#include "attach/code_arm64.h"
 #include "attach/tlsentry.h"
 
 static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
@@ -49,6 +49,8 @@ static uint64_t go_check(const struct elf *e, uint64_t va)
 
 uint64_t tlsentry_place(const struct elf *e, uint64_t va, int go)
 {
+	if (e->machine == EM_AARCH64)
+		return go ? code_arm64_go_check(e, va) : va;
 	if (e->machine != EM_X86_64)
 		return va;
 	return go ? go_check(e, va) : skip_endbr(e, va);
@@ -56,8 +58,11 @@ uint64_t tlsentry_place(const struct elf *e, uint64_t va, int go)
 
 static int is_cheap(const struct elf *e, uint64_t va)
 {
-	const uint8_t *p = elf_va(e, skip_endbr(e, va), 2);
+	const uint8_t *p = elf_va(e, va, 4);
 
+	if (e->machine == EM_AARCH64)
+		return p && code_arm64_is_emulated(elf_u32(p));
+	p = elf_va(e, skip_endbr(e, va), 2);
 	return p && is_emulated(p);
 }
 
@@ -106,17 +111,12 @@ static const struct {
 
 #define N_FORWARDS (sizeof(forwards) / sizeof(forwards[0]))
 
-static int is_dear_pair(const struct elf *e, const struct tlsbin_find *find, int outer, int other)
-{
-	return find->va[outer] && find->va[other] && !is_cheap(e, find->va[outer]);
-}
-
 static void take_inner(struct code_reader *r, const struct elf *e, struct tlsbin_find *find,
 		       const struct inner *i, struct code_func *f)
 {
 	uint64_t within = called_with(r, e, find->va[i->outer], 0, i->arg, f);
 
-	if (!within || !is_cheap(e, within) || called_with(r, e, find->va[i->ex], 1, i->arg, f) != within)
+	if (!within || called_with(r, e, find->va[i->ex], 1, i->arg, f) != within)
 		return;
 	find->va[i->within] = within;
 	find->va[i->outer] = find->va[i->ex] = 0;
@@ -141,14 +141,14 @@ void tlsentry_inner(struct elf *e, struct tlsbin_find *find)
 	for (size_t i = 0; r && i < N_FORWARDS; i++) {
 		uint64_t *va = &find->va[forwards[i].outer], other = find->va[forwards[i].other];
 
-		if (!is_dear_pair(e, find, forwards[i].outer, forwards[i].other))
+		if (!*va || !other || is_cheap(e, *va))
 			continue;
 		elf_index_funcs(e);
 		if (only_calls(r, e, *va, other, &f))
 			*va = 0;
 	}
 	for (size_t i = 0; r && i < N_INNERS; i++)
-		if (is_dear_pair(e, find, inners[i].outer, inners[i].ex)) {
+		if (find->va[inners[i].outer] && find->va[inners[i].ex]) {
 			elf_index_funcs(e);
 			take_inner(r, e, find, &inners[i], &f);
 		}

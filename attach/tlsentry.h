@@ -13,13 +13,13 @@
 
 /*
  * The place for the function at va: itself, or behind an ENDBR64, where the return address is still
- * on top of the stack; of Go's (go: 1) the jump of its stack check.
+ * on top of the stack; of Go's (go: 1) the branch of its stack check.
  */
 uint64_t tlsentry_place(const struct elf *e, uint64_t va, int go);
 
 /*
- * Where OpenSSL's SSL_read and SSL_read_ex both just call ssl_read_internal, which has a better
- * place than they, that is what is to be probed; the same of writing. What has no good place and only
+ * Where OpenSSL's SSL_read and SSL_read_ex both just call ssl_read_internal, that is what is to be
+ * probed: BIO_f_ssl calls it, too. The same of writing. What has no good place and only
  * calls another one of the library's functions for applications, as gnutls_record_send does, need
  * not be probed. The file's table of functions may be made.
  */

@@ -154,7 +154,7 @@ static void look(struct pat *p, struct tlsbin_find *f, int lib)
 
 	if (!p->nfiles || f->how)
 		return;
-	if (p->e->machine != EM_X86_64) {
+	if (p->e->machine != EM_X86_64 && p->e->machine != EM_AARCH64) {
 		f->how = "pattern";
 		pat_missing(f, lib, "SSL_read and SSL_write");
 		return;

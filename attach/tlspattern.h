@@ -1,5 +1,5 @@
 /*
- * tlspattern.h - OpenSSL and BoringSSL in static code without symbols, by evidence (x86-64)
+ * tlspattern.h - OpenSSL and BoringSSL in static code without symbols, by evidence (x86-64, arm64)
  *
  * Both report errors with the name of the source file, the line, a reason code and, in OpenSSL, the
  * function (a code in 1.1, its name in 3). So code without symbols still tells which function it is:
@@ -8,7 +8,7 @@
  *   OpenSSL 1.1  ERR_put_error(20, function, reason, "…ssl/ssl_lib.c", line)
  *   OpenSSL 3    ERR_set_debug("…ssl/ssl_lib.c", line, "SSL_read"), ERR_set_error(20, reason, …)
  *
- * Here the functions that have the file's name as an operand are found (by a raw search for LEA and by
+ * Here the functions that have the file's name as an operand are found (by a raw search for instructions that make its address and by
  * the unwind table, or the room between functions where there is none) and read; a site is a call
  * with these arguments, whatever the compiler made of the rest. tlspattern_boringssl.c and
  * tlspattern_openssl.c recognise functions by their sites, by the order of lines, which is that of

@@ -6,8 +6,8 @@
  * the library and its version: in the object itself, or in one that it points to. The place is searched
  * for once per process and library; from then on one look decides, both ways.
  */
-#ifndef ZC_BPF_RANDOM_H
-#define ZC_BPF_RANDOM_H
+#ifndef ZC_BPF_CLIENT_RANDOM_H
+#define ZC_BPF_CLIENT_RANDOM_H
 
 #include "bpf/guard.h"
 

@@ -41,7 +41,7 @@ static __always_inline struct zc_stream *stream_get(__u32 tgid, __u64 addr)
 	return bpf_map_lookup_elem(&zc_streams, &key);
 }
 
-static __always_inline void reasm_close(struct zc_stream *s)
+static __always_inline void stream_close(struct zc_stream *s)
 {
 	if (!s->reported)
 		return;
@@ -55,7 +55,7 @@ static __always_inline void stream_renew(struct zc_stream *s)
 {
 	struct zc_shared *sh = shared();
 
-	reasm_close(s);
+	stream_close(s);
 	__builtin_memset(s, 0, sizeof(*s));
 	if (sh)
 		s->id = ZC_TLS_STREAM | (__sync_fetch_and_add(&sh->streams, 1) + 1);
@@ -391,7 +391,7 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 		t.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
 	}
 	if (s->refused) {
-		reasm_close(s);
+		stream_close(s);
 		s->pos[t.dir & 1] += n;
 	} else if (n || (t.writes && t.dir == ZC_TX)) {
 		stream_send(s, &t, n); /* a write that failed is told for its number */
@@ -422,7 +422,7 @@ static __always_inline int stream_free(__u32 tgid, __u64 addr)
 
 	if (!s)
 		return 0;
-	reasm_close(s);
+	stream_close(s);
 	bpf_map_delete_elem(&zc_streams, &key);
 	return 0;
 }
@@ -559,7 +559,7 @@ static __always_inline int go_closed(__u32 tgid, __u64 addr)
 	if (!s || s->closed)
 		return 0;
 	s->closed = bpf_ktime_get_ns();
-	reasm_close(s);
+	stream_close(s);
 	return 0;
 }
 

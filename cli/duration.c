@@ -67,6 +67,25 @@ int duration_parse(const char *s, uint64_t *ns)
 	return 0;
 }
 
+int size_parse(const char *s, uint64_t max, uint64_t *out)
+{
+	size_t n = strlen(s);
+	unsigned shift = 0;
+	char digits[24];
+
+	if (n && strchr("kKmM", s[n - 1]))
+		shift = (s[n - 1] | 0x20) == 'k' ? 10 : 20;
+	n -= shift != 0;
+	if (n >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, s, n);
+	digits[n] = 0;
+	if (count_parse(digits, max >> shift, out))
+		return -EINVAL;
+	*out <<= shift;
+	return 0;
+}
+
 int count_parse(const char *s, uint64_t max, uint64_t *out)
 {
 	uint64_t v = 0;

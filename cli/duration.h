@@ -12,6 +12,9 @@
  */
 int duration_parse(const char *s, uint64_t *ns);
 
+/* A number of bytes from 1 to max: "256", "4k", "1M" (1024 and 1024 * 1024); 0 or -EINVAL. */
+int size_parse(const char *s, uint64_t max, uint64_t *out);
+
 /* A whole number from 1 to max in decimal digits; 0 or -EINVAL. */
 int count_parse(const char *s, uint64_t max, uint64_t *out);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/filter_field.h"
+#include "core/nearest.h"
 #include "parsers/tls/tls_names.h"
 
 /* How a value is kept in the span. */
@@ -80,6 +81,7 @@ enum access {
 	X("runtime", TEXT, CSTR, runtime, "language or runtime of the process")                    \
 	X("container", TEXT, CSTR, container, "container of the process")                          \
 	X("container_name", TEXT, CSTR, container_name, "and its name")                            \
+	X("peer_service", TEXT, CSTR, peer_service, "name of the other end")                       \
 	X("client_addr", ADDRESS, ADDR, client_addr, "address, or a prefix as 10.0.0.0/8")         \
 	X("client_port", NUMBER, PORT, client_port, "port of the client")                          \
 	X("server_addr", ADDRESS, ADDR, server_addr, "address, or a prefix as 10.0.0.0/8")         \
@@ -120,7 +122,6 @@ static const struct {
 };
 
 #define NFIELDS (sizeof(places) / sizeof(*places))
-#define MAX_NAME 20u
 
 const struct filter_field *filter_fields(void)
 {
@@ -282,47 +283,13 @@ int field_find(const char *name, size_t n)
 	return -1;
 }
 
-static unsigned min2(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Insertions, deletions, replacements and swaps of neighbours between two names. */
-static unsigned distance(const char *a, size_t an, const char *b, size_t bn)
-{
-	unsigned row[3][MAX_NAME + 1];
-
-	for (unsigned j = 0; j <= bn; j++)
-		row[0][j] = j;
-	for (unsigned i = 1; i <= an; i++) {
-		unsigned *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
-
-		now[0] = i;
-		for (unsigned j = 1; j <= bn; j++) {
-			unsigned cost = a[i - 1] != b[j - 1];
-
-			now[j] = min2(min2(last[j], now[j - 1]) + 1, last[j - 1] + cost);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				now[j] = min2(now[j], before[j - 2] + 1);
-		}
-	}
-	return row[an % 3][bn];
-}
-
 int field_nearest(const char *name, size_t n)
 {
-	unsigned best = n < 3 ? 2 : (unsigned)n / 3 + 2; /* as far as a guess helps */
+	unsigned best = nearest_limit(n);
 	int nearest = -1;
 
-	if (n > MAX_NAME)
-		return -1;
-	for (unsigned i = 0; i < NFIELDS; i++) {
-		unsigned d = distance(name, n, fields[i].name, strlen(fields[i].name));
-
-		if (d < best) {
-			best = d;
+	for (unsigned i = 0; i < NFIELDS; i++)
+		if (name_is_nearer(name, n, fields[i].name, &best))
 			nearest = (int)i;
-		}
-	}
 	return nearest;
 }

@@ -338,6 +338,16 @@ static void list_release(struct list *l)
 	attach__free(l->attach);
 }
 
+static void say_nothing_listens(const struct options *o)
+{
+	if (o->nports == 1 && o->ports[0].first == o->ports[0].last)
+		fprintf(stderr, "zctrace: nothing is listening on port %u; --list alone shows what is\n",
+			o->ports[0].first);
+	else
+		fprintf(stderr, "zctrace: nothing that was selected is listening; --list alone shows "
+				"what is\n");
+}
+
 int list_run(const struct options *o)
 {
 	struct list l = { .o = o };
@@ -351,6 +361,8 @@ int list_run(const struct options *o)
 		fprintf(stderr, "zctrace: out of memory\n");
 		status = EXIT_FAILED;
 	} else {
+		if (!l.n && targets_wanted(o) && !o->quiet)
+			say_nothing_listens(o);
 		if (o->output == OUTPUT_JSON)
 			print_json(&l, &out);
 		else

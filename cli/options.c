@@ -6,13 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli/duration.h"
+#include "cli/filter.h"
 #include "cli/ports.h"
+#include "core/nearest.h"
 #include "sinks/sink.h"
 
-const char *argp_program_version = "zctrace " ZCTRACE_VERSION;
+#ifdef ZCTRACE_COMMIT
+#define COMMIT " (" ZCTRACE_COMMIT ")"
+#else
+#define COMMIT ""
+#endif
+const char *argp_program_version = "zctrace " ZCTRACE_VERSION COMMIT;
 
 enum {
 	OPT_CGROUP = 256,
@@ -91,8 +99,11 @@ static const struct argp_option table[] = {
 	{ "stats", OPT_STATS, NULL, 0, "Own cost and losses, every second on stderr", 5 },
 	{ "quiet", 'q', NULL, 0, "Only errors on stderr", 5 },
 	{ "verbose", 'v', NULL, 0, "More about what is attached and why", 5 },
+	{ NULL, 'h', NULL, OPTION_HIDDEN, NULL, 5 },
 	{ 0 },
 };
+
+#define EACH_OPTION(i) (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
 
 __attribute__((format(printf, 2, 3))) static int wrong(struct options *o, const char *fmt, ...)
 {
@@ -150,14 +161,30 @@ static int add_pids(struct options *o, const char *list)
 	return -more;
 }
 
-/* The value that `names` (ended by NULL) has at the index returned in *out. */
+/* "; did you mean X?" at the end of o->error, if one of names (ended by NULL) is near. */
+static void suggest(struct options *o, const char *s, size_t n, const char *const *names,
+		    const char *prefix)
+{
+	unsigned best = nearest_limit(n);
+	const char *nearest = NULL;
+	size_t used = strlen(o->error);
+
+	for (; *names; names++)
+		if (name_is_nearer(s, n, *names, &best))
+			nearest = *names;
+	if (nearest)
+		snprintf(o->error + used, sizeof(o->error) - used, "; did you mean %s%s?", prefix,
+			 nearest);
+}
+
+/* The value that `names` (ended by NULL) has at the index returned in *out, in either case. */
 static int choose(struct options *o, const char *what, const char *arg, const char *const *names,
 		  int *out)
 {
 	size_t used;
 
 	for (int i = 0; names[i]; i++) {
-		if (!strcmp(names[i], arg)) {
+		if (!strcasecmp(names[i], arg)) {
 			*out = i;
 			return 0;
 		}
@@ -167,11 +194,20 @@ static int choose(struct options *o, const char *what, const char *arg, const ch
 	for (int i = 0; names[i] && used < sizeof(o->error); i++)
 		used += (size_t)snprintf(o->error + used, sizeof(o->error) - used, "%s %s",
 					 i ? "," : "", names[i]);
+	suggest(o, arg, strlen(arg), names, "");
 	return EINVAL;
 }
 
+/* A number alone means seconds, as for sleep(1). */
 static int set_time(struct options *o, const char *what, const char *arg, uint64_t *out)
 {
+	char seconds[32];
+
+	if (*arg && !arg[strspn(arg, "0123456789.")] && strlen(arg) < sizeof(seconds) - 1) {
+		snprintf(seconds, sizeof(seconds), "%ss", arg);
+		if (!duration_parse(seconds, out))
+			return 0;
+	}
 	if (!duration_parse(arg, out))
 		return 0;
 	return wrong(o, "%s '%.64s': not a time such as 250ms, 30s, 5m or 1h30m", what, arg);
@@ -273,20 +309,27 @@ static int set_color(struct options *o, const char *arg)
 static int set_body(struct options *o, const char *arg)
 {
 	uint64_t v;
-	int err = set_count(o, "body", arg, OPTIONS_MAX_BODY, &v);
 
-	if (!err)
-		o->body = (uint32_t)v;
-	return err;
+	if (size_parse(arg, OPTIONS_MAX_BODY, &v))
+		return wrong(o, "body '%.64s': not a number of bytes such as 256, 4k or 1M, at most %u",
+			     arg, OPTIONS_MAX_BODY);
+	o->body = (uint32_t)v;
+	return 0;
+}
+
+/* "-P=8000", by the habit of long options */
+static const char *behind_equals(const char *arg)
+{
+	return arg && *arg == '=' ? arg + 1 : arg;
 }
 
 static int parse_selector(struct options *o, int key, const char *arg)
 {
 	switch (key) {
 	case 'P':
-		return add_ports(o, arg);
+		return add_ports(o, behind_equals(arg));
 	case 'p':
-		return add_pids(o, arg);
+		return add_pids(o, behind_equals(arg));
 	case 'c':
 		return add_string(o, &o->comms, arg, "comm");
 	case 'e':
@@ -385,12 +428,34 @@ static int parse_run(struct options *o, int key, const char *arg)
 	}
 }
 
-/* Only what stands behind "--" is a command, so that a forgotten dash does not run something. */
+static int is_number(const char *s)
+{
+	return *s && !s[strspn(s, "0123456789")];
+}
+
+/* Does it look like "8000", ":8000", "localhost:8000", "80,443" or "8000-9000"? */
+static int is_like_ports(const char *s)
+{
+	const char *digits = strrchr(s, ':');
+
+	digits = digits ? digits + 1 : s;
+	return *digits >= '0' && *digits <= '9' && !digits[strspn(digits, "0123456789,-")];
+}
+
+/*
+ * Only what stands behind "--" is a command, so that a forgotten dash does not run something. What
+ * can mean one thing only is taken: a port, and further process ids behind --pid, as of pidof(1).
+ */
 static int parse_argument(struct options *o, struct argp_state *state, const char *arg)
 {
-	if (!state->quoted || state->next <= state->quoted)
-		return wrong(o, "unexpected argument '%.64s'; a command to run and trace comes "
-			     "after --", arg);
+	if (!state->quoted || state->next <= state->quoted) {
+		if (o->last_option == 'p' && is_number(arg))
+			return add_pids(o, arg);
+		if (is_like_ports(arg))
+			return add_ports(o, arg);
+		return wrong(o, "unexpected argument '%.64s'; --comm '%.64s' traces programs of that "
+			     "name, -- %.64s runs it", arg, arg, arg);
+	}
 	o->command = &state->argv[state->next - 1];
 	state->next = state->argc;
 	return 0;
@@ -403,6 +468,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	if (key == ARGP_KEY_ARG)
 		return parse_argument(o, state, arg);
+	if (key == 'h')
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* ends the program */
+	if (key > 0 && key < ARGP_KEY_END)
+		o->last_option = key;
 	err = parse_selector(o, key, arg);
 	if (err == ARGP_ERR_UNKNOWN)
 		err = parse_show(o, key, arg);
@@ -525,6 +594,104 @@ static int check_output(struct options *o)
 	return 0;
 }
 
+/* ---- names of options that do not exist */
+
+static const struct argp_option *option_named(const char *name, size_t n)
+{
+	for EACH_OPTION(i)
+		if (i->name && strlen(i->name) >= n && !memcmp(i->name, name, n))
+			return i;
+	return NULL;
+}
+
+static int is_builtin(const char *name, size_t n)
+{
+	static const char *const names[] = { "help", "usage", "version" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) >= n && !memcmp(names[i], name, n))
+			return 1;
+	return 0;
+}
+
+/* Does the next argument belong to this one, a cluster of short options? */
+static int takes_next(const char *cluster)
+{
+	for (const char *c = cluster + 1; *c; c++)
+		for EACH_OPTION(i)
+			if (i->key == *c && i->arg)
+				return !c[1];
+	return 0;
+}
+
+/* getopt(3) would only say that there is none such. */
+static int check_names(struct options *o, int argc, char **argv)
+{
+	const char *names[sizeof(table) / sizeof(table[0]) + 3] = { "help", "version" };
+	unsigned k = 2;
+
+	for EACH_OPTION(i)
+		if (i->name)
+			names[k++] = i->name;
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i] + 2;
+		const struct argp_option *known;
+		size_t n;
+
+		if (!strcmp(argv[i], "--"))
+			return 0;
+		if (strncmp(argv[i], "--", 2)) {
+			i += argv[i][0] == '-' && takes_next(argv[i]);
+			continue;
+		}
+		n = strcspn(name, "=");
+		known = option_named(name, n);
+		if (known) {
+			i += known->arg && !name[n];
+		} else if (!is_builtin(name, n)) {
+			wrong(o, "there is no option '--%.*s'", n < 64 ? (int)n : 64, name);
+			suggest(o, name, n, names, "--");
+			return EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* What people look for last: examples, and what a filter may name. Allocated, as argp wants it. */
+static char *options_help_tail(const char *text)
+{
+	static const char examples[] =
+		"\n\nExamples:\n"
+		"  zctrace --port 8000                    live dashboard of a port\n"
+		"  zctrace --pid 4242 -o json | jq .path  a line for each request\n"
+		"  zctrace --port 8000 -f 'status >= 500' only what failed\n"
+		"  zctrace --port 8000 -w incident.pcapng record; -r incident.pcapng replays\n"
+		"  zctrace -- curl -s https://localhost/  run a command and trace it\n"
+		"\nFields of --filter:\n ";
+	char *all = NULL;
+	size_t size, column = 1;
+	FILE *f = open_memstream(&all, &size);
+
+	if (!f)
+		return NULL;
+	fprintf(f, "%s%s", text ? text : "", examples);
+	for (const struct filter_field *i = filter_fields(); i->name; i++) {
+		if (column + strlen(i->name) + 2 > 78) {
+			fprintf(f, "\n ");
+			column = 1;
+		}
+		column += (size_t)fprintf(f, " %s", i->name);
+	}
+	fclose(f);
+	return all;
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+	(void)input;
+	return key == ARGP_KEY_HELP_POST_DOC ? options_help_tail(text) : (char *)text;
+}
+
 int options_parse(struct options *o, int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -535,6 +702,7 @@ int options_parse(struct options *o, int argc, char **argv)
 		       "Data goes to standard output, all else to standard error. Exit status: "
 		       "0 done, 1 failed, 2 bad usage, 3 not permitted or not supported here; "
 		       "with COMMAND, its own.",
+		.help_filter = help_filter,
 	};
 	static char name[] = "zctrace";
 	int err;
@@ -544,7 +712,9 @@ int options_parse(struct options *o, int argc, char **argv)
 	argp_err_exit_status = EXIT_BAD_USAGE;
 	if (argc > 0)
 		argv[0] = name; /* what getopt's messages begin with */
-	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, o);
+	err = check_names(o, argc, argv);
+	if (!err)
+		err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, o);
 	if (!err)
 		err = check_looking(o);
 	if (!err)

@@ -73,7 +73,8 @@ struct options {
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
 
-	char error[256];
+	int last_option; /* while parsing: the key of the option before this argument */
+	char error[512];
 };
 
 /*

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define PID_LIMIT (4u << 20)
+#define BLANKS " \t\n"
 
 /* Digits at *p, before end, as a number no greater than max; -1 if there is none such. */
 static long number(const char **p, const char *end, long max)
@@ -22,16 +24,23 @@ static long number(const char **p, const char *end, long max)
 	return v;
 }
 
-/* The next item of *list as [*p, return value). NULL at the end. */
+/*
+ * The next item of *list as [*p, return value). NULL at the end. Commas separate, and so do blanks,
+ * as in what pidof(1) prints.
+ */
 static const char *item(const char **list, const char **p)
 {
-	const char *end;
+	const char *end, *next;
 
 	if (!*list)
 		return NULL;
-	*p = *list;
-	end = strchrnul(*p, ',');
-	*list = *end ? end + 1 : NULL;
+	*p = *list + strspn(*list, BLANKS);
+	end = *p + strcspn(*p, "," BLANKS);
+	next = end + strspn(end, BLANKS);
+	if (*next == ',')
+		*list = next + 1;
+	else
+		*list = *next ? next : NULL;
 	return end;
 }
 
@@ -45,6 +54,43 @@ __attribute__((format(printf, 3, 4))) static int bad(char *err, size_t errlen, c
 	return -EINVAL;
 }
 
+/* The port that is known by this name; 0: none. Not asked of the system: an answer may take time. */
+static uint16_t named_port(const char *name, size_t n)
+{
+	static const struct {
+		const char *name;
+		uint16_t port;
+	} known[] = {
+		{ "http", 80 },		{ "https", 443 },     { "dns", 53 },	 { "domain", 53 },
+		{ "postgresql", 5432 }, { "postgres", 5432 }, { "mysql", 3306 }, { "redis", 6379 },
+		{ "mongodb", 27017 },	{ "memcached", 11211 }, { "amqp", 5672 }, { "kafka", 9092 },
+		{ "mqtt", 1883 },	{ "nats", 4222 },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strlen(known[i].name) == n && !strncasecmp(known[i].name, name, n))
+			return known[i].port;
+	return 0;
+}
+
+/*
+ * Behind an address that means this host, or none (":8000", "localhost:8000", "[::1]:8000"). NULL:
+ * it is another one, which a port does not choose.
+ */
+static const char *behind_host(const char *start, const char *end)
+{
+	static const char *const here[] = { "", "localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::]", "*" };
+	const char *colon = memrchr(start, ':', (size_t)(end - start));
+
+	if (!colon)
+		return start;
+	for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+		if (strlen(here[i]) == (size_t)(colon - start) &&
+		    !memcmp(here[i], start, (size_t)(colon - start)))
+			return colon + 1;
+	return NULL;
+}
+
 int ports_next(const char **list, struct port_range *out, char *err, size_t errlen)
 {
 	const char *start, *p, *end = item(list, &start);
@@ -54,8 +100,15 @@ int ports_next(const char **list, struct port_range *out, char *err, size_t errl
 	if (!end)
 		return 0;
 	n = (int)(end - start);
-	p = start;
+	p = behind_host(start, end);
+	if (!p)
+		return bad(err, errlen, "port '%.*s': a port alone is wanted; choose addresses by "
+			   "--filter 'server_addr == ...'", n, start);
 	first = last = number(&p, end, 65535);
+	if (first < 0 && named_port(p, (size_t)(end - p))) {
+		first = last = named_port(p, (size_t)(end - p));
+		p = end;
+	}
 	if (first >= 0 && p < end && *p == '-') {
 		p++;
 		last = number(&p, end, 65535);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,38 @@ static int check_descriptors(const struct options *o)
 	return 0;
 }
 
+/* Is the file that is written, by whatever name, one of those that are read? */
+static int is_read(const struct options *o, const struct stat *out)
+{
+	struct stat in;
+
+	for (unsigned i = 0; S_ISREG(out->st_mode) && i < o->reads.n; i++) {
+		const char *name = o->reads.v[i];
+
+		if (strcmp(name, "-") ? stat(name, &in) : fstat(STDIN_FILENO, &in))
+			continue; /* whoever opens it says why */
+		if (in.st_dev == out->st_dev && in.st_ino == out->st_ino)
+			return 1;
+	}
+	return 0;
+}
+
+/* What is read is not written to: it would be gone, or never end. */
+static int check_files(const struct options *o)
+{
+	struct stat out;
+
+	if (o->write && strcmp(o->write, "-") && !stat(o->write, &out) && is_read(o, &out)) {
+		log_line("-w %.256s: this file is also read, and would be overwritten", o->write);
+		return EXIT_BAD_USAGE;
+	}
+	if (!fstat(STDOUT_FILENO, &out) && is_read(o, &out)) {
+		log_line("standard output is a file that is also read");
+		return EXIT_BAD_USAGE;
+	}
+	return 0;
+}
+
 /* ---- beginning */
 
 static int start_command(struct session *s)
@@ -59,6 +92,8 @@ static int begin(struct session *s)
 	char err[512] = "out of memory";
 	int status = check_descriptors(s->opt);
 
+	if (!status)
+		status = check_files(s->opt);
 	if (status)
 		return status;
 	s->signals = signals_open();
@@ -188,8 +223,13 @@ static int loop(struct session *s)
 			stats_tick(&s->stats, monotonic(), s->engine, src);
 		if (s->done || s->out.error || time_is_up(s, began))
 			return 0;
-		if (signalled(s) || all_over(s))
+		if (signalled(s))
 			return drain(s);
+		if (!all_over(s))
+			continue;
+		if (!s->tui)
+			return drain(s);
+		tui__over(s->tui); /* what was seen is looked at now */
 	}
 }
 
@@ -212,13 +252,17 @@ static int wait_for_command(struct session *s, int status)
 
 static int finish(struct session *s, int status)
 {
-	const char *error = s->input.source->ops->error(s->input.source);
+	struct source *src = s->input.source;
+	const char *error = src->ops->error(src);
+	char text[512];
 	int failed;
 
 	if (s->tui)
 		tui__close(s->tui);
 	if (status && error)
 		log_line("%s", error);
+	if (src->ops->unread && src->ops->unread(src, text, sizeof(text)))
+		pipeline_note(s, "packets-not-read", text);
 	failed = pipeline_finish(s);
 	input_close(&s->input);
 	status = status ? status : failed;

@@ -5,15 +5,24 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* Who started us may have asked not to be disturbed (nohup; a job in the background of a script). */
+static void add_unless_ignored(sigset_t *set, int sig)
+{
+	struct sigaction was;
+
+	if (sigaction(sig, NULL, &was) || was.sa_handler != SIG_IGN)
+		sigaddset(set, sig);
+}
+
 int signals_open(void)
 {
 	sigset_t set;
 	int fd;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	add_unless_ignored(&set, SIGINT);
+	add_unless_ignored(&set, SIGTERM);
+	add_unless_ignored(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	signal(SIGPIPE, SIG_IGN);

@@ -127,6 +127,9 @@ static void flush_streams(struct engine *e, struct conn *c)
 
 static void destroy_conn(struct engine *e, struct conn *c)
 {
+	/* what was kept until it would show what it is */
+	for (int d = 0; c->protocol == CONN_UNKNOWN && d < 2; d++)
+		e->stats.unparsed_bytes += reasm_kept(&c->half[d].reasm).n;
 	exchange_conn_known(e, c);
 	tls_stream_drop(c);
 	tls_stream_forget(c);

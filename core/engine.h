@@ -36,7 +36,8 @@ struct process_names {
 struct engine_options {
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
 	int keep_fields;      /* keep field lines of heads for the sinks */
-	int redact;	      /* of these, not the values that HPACK marks as never indexed */
+	int redact;	      /* of these, not the values that HPACK marks as never indexed;
+				 of hosts, not the userinfo */
 	uint32_t max_conns;   /* 0: default 65536 */
 	int64_t wall_offset;  /* from the source */
 	void (*on_span)(void *ctx, const struct span *s);

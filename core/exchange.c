@@ -1,5 +1,6 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/redact.h"
 #include "core/tls_stream.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
@@ -168,6 +169,20 @@ void exchange_set_content_type(struct engine *e, struct exchange *x, int which, 
 
 /* ---- heads */
 
+struct text exchange_host(const struct engine *e, struct exchange *x, struct str authority)
+{
+	struct text t = {x->text.len, 0};
+
+	if (!e->opt.redact || !authority.p || !memchr(authority.p, '@', authority.n))
+		return exchange_text(x, authority);
+	t.len = (uint32_t)redact_uri(authority, NULL, 0);
+	if (!block_reserve(&x->text, t.len))
+		return no_text;
+	redact_uri(authority, x->text.p + t.off, t.len);
+	x->text.len += t.len;
+	return t;
+}
+
 void exchange_set_traceparent(struct exchange *x, struct str value)
 {
 	x->has_traceparent = id_parse_traceparent(value, &x->traceparent) != 0;
@@ -184,7 +199,7 @@ static void pick_fields(struct engine *e, struct exchange *x, struct str fields)
 	while (http1_field_next(fields, &pos, &name, &value)) {
 		if (name.n == 4) {
 			if (x->host.off == TEXT_NONE && name_is(name, "host", 4))
-				x->host = block_put(&x->text, value.p, value.n);
+				x->host = exchange_host(e, x, value);
 		} else if (name.n == 11 && name_is(name, "traceparent", 11)) {
 			exchange_set_traceparent(x, value);
 		} else if (name.n == 12 && name_is(name, "content-type", 12)) {
@@ -240,7 +255,8 @@ void exchange_set_path(struct exchange *x, struct str target)
 }
 
 /* The four forms of RFC 9112 section 3.2. */
-static void set_target(struct exchange *x, struct str method, struct str target)
+static void set_target(const struct engine *e, struct exchange *x, struct str method,
+		       struct str target)
 {
 	struct text t = block_put(&x->text, target.p, target.n);
 	size_t authority, end = 0;
@@ -254,7 +270,7 @@ static void set_target(struct exchange *x, struct str method, struct str target)
 		return;
 	}
 	if (method.n == 7 && !memcmp(method.p, "CONNECT", 7)) {
-		x->path = x->host = t;
+		x->path = x->host = exchange_host(e, x, target);
 		return;
 	}
 	while (end < target.n && target.p[end] != ':' && target.p[end] != '/')
@@ -267,7 +283,7 @@ static void set_target(struct exchange *x, struct str method, struct str target)
 	x->scheme = slice(t, 0, end);
 	for (end = authority; end < target.n && target.p[end] != '/' && target.p[end] != '?';)
 		end++;
-	x->host = slice(t, authority, end);
+	x->host = exchange_host(e, x, (struct str){target.p + authority, end - authority});
 	split_query(x, slice(t, end, target.n), target.p + end);
 }
 
@@ -286,7 +302,8 @@ static struct text keep_fields(const struct engine *e, struct exchange *x, struc
 
 static void note_framing(struct exchange *x, const struct http1_event *ev)
 {
-	if (ev->flags & (HTTP1_CL_CONFLICT | HTTP1_CL_AND_TE | HTTP1_CL_INVALID))
+	if (ev->flags & (HTTP1_CL_CONFLICT | HTTP1_CL_AND_TE | HTTP1_CL_INVALID |
+			 HTTP1_FRAMING_DOUBT))
 		x->incomplete |= SPAN_BAD_FRAMING;
 }
 
@@ -294,7 +311,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct http1_e
 {
 	x->protocol = ev->minor ? PROTO_HTTP11 : PROTO_HTTP10;
 	x->method = block_put(&x->text, ev->method.p, ev->method.n);
-	set_target(x, ev->method, ev->target);
+	set_target(e, x, ev->method, ev->target);
 	pick_fields(e, x, ev->fields);
 	x->req_fields = keep_fields(e, x, ev->fields);
 	note_framing(x, ev);
@@ -634,6 +651,8 @@ void exchange_emit(struct engine *e, struct exchange *x)
 	links__end(e->links, x->node);
 	exchange_peer(e, x, peer);
 	exchange_span(e, x, e->now, &s);
+	if (s.incomplete & SPAN_IN_FLIGHT) /* what it has lasted so far is no duration */
+		s.duration_ns = s.inner_ns = SPAN_UNKNOWN;
 	if (*peer)
 		s.peer_service = peer;
 	e->stats.spans++;

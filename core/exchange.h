@@ -109,7 +109,11 @@ uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int
 /* Messages are counted from now on, if there is memory. */
 void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind);
 
-/* For exchange_h2.c: a copy of s; the parts of a request-target that begins with a path. */
+/*
+ * For exchange_h2.c: the host, without the userinfo of the authority where secrets are hidden; a copy
+ * of s; the parts of a request-target that begins with a path.
+ */
+struct text exchange_host(const struct engine *e, struct exchange *x, struct str authority);
 struct text exchange_text(struct exchange *x, struct str s);
 void exchange_set_path(struct exchange *x, struct str target);
 void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type);

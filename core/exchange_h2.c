@@ -65,9 +65,9 @@ static void note_doubts(struct exchange *x, const struct http2_event *ev)
 		x->incomplete |= SPAN_LOST_EVENTS;
 }
 
-static void set_target(struct exchange *x, const struct http2_event *ev)
+static void set_target(const struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
-	x->host = exchange_text(x, ev->authority);
+	x->host = exchange_host(e, x, ev->authority);
 	if (ev->path.p) {
 		exchange_set_path(x, ev->path);
 	} else if (is(ev->method, "CONNECT") && !ev->protocol.p && !ev->path_key) {
@@ -84,7 +84,7 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 	x->stream = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream;
 	x->method = exchange_text(x, ev->method);
 	x->scheme = exchange_text(x, ev->scheme);
-	set_target(x, ev);
+	set_target(e, x, ev);
 	if (!ev->method.p) /* in an entry from before we looked */
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	note_doubts(x, ev);
@@ -100,7 +100,7 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 		else if (is(f->name, "traceparent") || (!f->name.p && is_traceparent(f->value)))
 			exchange_set_traceparent(x, f->value);
 		else if (is(f->name, "host") && x->host.off == TEXT_NONE)
-			x->host = exchange_text(x, f->value);
+			x->host = exchange_host(e, x, f->value);
 	}
 	if (is(ev->method, "CONNECT") && is(ev->protocol, "websocket")) {
 		x->protocol = PROTO_WEBSOCKET;

@@ -51,6 +51,9 @@ int hist_copy(struct hist *dst, const struct hist *src);
  */
 uint64_t hist_percentile(const struct hist *h, double p);
 
+/* How many values have their highest bit at that number, 6..63; with 5: all below 64. */
+uint64_t hist_octave(const struct hist *h, unsigned bit);
+
 /* Arithmetic mean, rounded down; 0 when h is empty. */
 uint64_t hist_mean(const struct hist *h);
 

@@ -35,6 +35,8 @@ struct packets {
 	uint64_t stats_at;
 	uint32_t dropped; /* as libpcap counts: 32 bits that may wrap */
 	uint64_t last;	  /* time of the last packet */
+	int (*ready)(void *cookie, int timeout_ms); /* NULL: a file, which always is */
+	void *cookie;
 	struct packets_counts counts;
 	struct source_stats stats;
 	char name[128];
@@ -68,6 +70,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *o
 	p->last = time;
 	res = frame_decode(p->dlt, octets, h->caplen, h->len, &seg);
 	count(p, res);
+	p->counts.cut += res == FRAME_TCP && seg.cap_len < seg.orig_len;
 	p->events += res == FRAME_TCP ? flows__segment(p->flows, time, &seg)
 				      : flows__tick(p->flows, time);
 }
@@ -85,13 +88,14 @@ static uint64_t clock_ns(clockid_t id)
 static int file_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
 {
 	struct packets *p = (struct packets *)s;
-	int n;
+	int n, max = p->ready ? BATCH : DULL_BATCHES;
 
-	(void)timeout_ms; /* a file does not make us wait */
 	flows__set_receiver(p->flows, fn, ctx);
 	p->events = 0;
-	for (int i = 0; i < DULL_BATCHES && !p->done && !p->events; i++) {
-		n = pcap_dispatch(p->pcap, BATCH, on_packet, (u_char *)p);
+	for (int i = 0; i < max && !p->done && (p->ready || !p->events); i++) {
+		if (p->ready && !p->ready(p->cookie, i ? 0 : timeout_ms))
+			break;
+		n = pcap_dispatch(p->pcap, p->ready ? 1 : BATCH, on_packet, (u_char *)p);
 		if (n > 0)
 			continue;
 		p->done = 1;
@@ -168,11 +172,46 @@ static void packets_stats(struct source *s, struct source_stats *out)
 	*out = ((struct packets *)s)->stats;
 }
 
+void packets__wait_with(struct source *s, int (*ready)(void *cookie, int timeout_ms), void *cookie)
+{
+	struct packets *p = (struct packets *)s;
+
+	p->ready = ready;
+	p->cookie = cookie;
+}
+
 static const char *packets_error(struct source *s)
 {
 	struct packets *p = (struct packets *)s;
 
 	return p->err[0] ? p->err : NULL;
+}
+
+static int packets_unread(struct source *s, char *text, size_t size)
+{
+	const struct packets *p = (const struct packets *)s;
+	const struct packets_counts *c = &p->counts;
+	const struct {
+		uint64_t n;
+		const char *what;
+	} cause[] = {
+		{c->tcp ? 0 : c->other, "not TCP over IP (tunnels are not opened)"},
+		{c->cut, "cut within their payload (heads may be incomplete; capture with -s 0)"},
+		{c->fragments, "later fragments of IP packets (not put together)"},
+		{c->truncated, "cut before the end of their TCP header (capture with -s 0)"},
+		{c->malformed, "malformed"},
+	};
+	int used = 0;
+
+	for (size_t i = 0; i < sizeof(cause) / sizeof(cause[0]) && (size_t)used < size; i++)
+		if (cause[i].n)
+			used += snprintf(text + used, size - (size_t)used, "%s%llu %s",
+					 used ? ", " : "", (unsigned long long)cause[i].n,
+					 cause[i].what);
+	if (used && (size_t)used < size)
+		snprintf(text + used, size - (size_t)used, "; of %llu packets",
+			 (unsigned long long)c->packets);
+	return used != 0;
 }
 
 static void packets_free(struct source *s)
@@ -189,6 +228,7 @@ static const struct source_ops file_ops = {
 	.poll = file_poll,
 	.stats = packets_stats,
 	.error = packets_error,
+	.unread = packets_unread,
 	.free = packets_free,
 };
 
@@ -196,6 +236,7 @@ static const struct source_ops live_ops = {
 	.poll = live_poll,
 	.stats = packets_stats,
 	.error = packets_error,
+	.unread = packets_unread,
 	.free = packets_free,
 };
 

@@ -25,6 +25,7 @@ struct packets_options {
 /* What became of the packets; all but tcp were passed over. */
 struct packets_counts {
 	uint64_t packets, tcp, other, fragments, truncated, malformed;
+	uint64_t cut; /* of tcp: part of the payload was not captured */
 	uint64_t evicted_flows;
 };
 
@@ -32,7 +33,7 @@ struct packets_counts {
  * Opens a capture file; "-" is standard input. NULL on failure, with one line in err that names
  * the file. Free with s->ops->free(s).
  *
- * poll reads a bounded number of packets; it blocks while a pipe has nothing. At the end of the
+ * poll reads a bounded number of packets. At the end of the
  * file, also of one that is cut off or damaged (then error() tells), it returns -ENODATA.
  */
 struct source *packets__open_file(const char *path, const struct packets_options *o, char *err,
@@ -41,6 +42,13 @@ struct source *packets__open_file(const char *path, const struct packets_options
 /* The same for an open stream, which the source owns from now on, on failure too. */
 struct source *packets__open_stream(FILE *stream, const char *name,
 				    const struct packets_options *o, char *err, size_t errlen);
+
+/*
+ * The stream is a pipe: poll asks ready, waiting for timeout_ms at most, before each packet, and
+ * returns when nothing has come. Within a packet it waits for the rest.
+ */
+void packets__wait_with(struct source *s, int (*ready)(void *cookie, int timeout_ms),
+			void *cookie);
 
 /*
  * Captures on an interface, or on all with "any". NULL on failure with one line in err; *perm is

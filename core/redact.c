@@ -10,7 +10,8 @@
 static const char *const secret_params[] = {
 	"key", "sig", "auth", "authorization", "session", "sid", "code", "jwt", "pass", "pwd",
 	"passphrase", "assertion", "clientassertion", "samlresponse", "samlrequest", "otp",
-	"hmac", "ticket", "phpsessid", "jsessionid",
+	"hmac", "ticket", "phpsessid", "jsessionid", "totp", "mfacode", "verificationcode",
+	"card", "cardnumber", "cc", "pan", "cvv", "cvc", "ssn", "taxid", "mfatoken",
 };
 
 /* Fields, normalised: exact names. */
@@ -22,12 +23,13 @@ static const char *const secret_fields[] = {
 /* Parameters and fields, normalised: ends of names. */
 static const char *const secret_ends[] = {
 	"token", "secret", "password", "passwd", "apikey", "signature", "credential",
-	"credentials", "sessionid", "accesskey", "secretkey", "privatekey",
+	"credentials", "sessionid", "accesskey", "accesskeyid", "secretkey", "privatekey",
 };
 
 static const char *const uri_fields[] = {
 	"location", "contentlocation", "referer", "referrer", "xoriginaluri", "xoriginalurl",
-	"xforwardeduri", "xrewriteurl",
+	"xforwardeduri", "xrewriteurl", "origin", "destination", "link", "refresh",
+	"host", "xforwardedhost", "xoriginalhost", "forwarded", ":authority", ":path",
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -151,8 +153,8 @@ int redact_is_secret_param(struct str name)
 /* ---- URIs */
 
 enum scan_state {
+	AUTHORITY, /* its first octet, or behind an '@' in it, comes next; the initial one */
 	IN_PATH,
-	AUTHORITY, /* its first octet, or behind an '@' in it, comes next */
 	USERINFO,
 	HOST,
 	NAME,
@@ -178,13 +180,25 @@ void redact_scan_query(struct redact_scan *s)
 	start_name(s);
 }
 
+#define IPV4_MAX 15 /* octets of one: no more are looked at for each that comes */
+
+/* Do these octets look like an IPv4 address, or like a piece of one? */
+static int is_address(const char *p, const char *end)
+{
+	if (end - p > IPV4_MAX)
+		return 0;
+	while (p < end && ((*p >= '0' && *p <= '9') || *p == '.'))
+		p++;
+	return p == end;
+}
+
 /* Is there an '@' in the authority that begins at p, or might there be one in what follows end? */
-static int has_userinfo(const char *p, const char *end, int more)
+static int has_userinfo(const struct redact_scan *s, const char *p, const char *end, int more)
 {
 	for (; p < end; p++) {
 		if (*p == '@')
 			return 1;
-		if ((unsigned char)*p <= ' ' || *p == '/' || *p == '?' || *p == '#')
+		if ((unsigned char)*p <= ' ' || strchr("/?#", *p) || (s->query && *p == '&'))
 			return 0;
 	}
 	return more;
@@ -221,24 +235,29 @@ int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int 
 	s->colon_slash = *p == mark[s->colon_slash] ? (uint8_t)(s->colon_slash + 1) : *p == ':';
 	if (s->colon_slash == 3) {
 		s->colon_slash = 0;
-		if (s->state == IN_PATH) { /* of a URI, or of one that a path carries */
+		if (s->state == IN_PATH || s->state == VALUE) { /* also of one that a URI carries */
 			s->state = AUTHORITY;
 			return 0;
 		}
 	}
-	if (s->state == AUTHORITY)
-		s->state = has_userinfo(p, end, more) ? USERINFO : HOST;
+	if (s->state == AUTHORITY) {
+		if (more && is_address(p, end))
+			return 0; /* of no user; what comes behind end decides for itself */
+		s->state = has_userinfo(s, p, end, more) ? USERINFO : HOST;
+	}
 	if (s->state == USERINFO && *p == '@') {
 		s->state = AUTHORITY;
 		return 0;
 	}
 	if (s->state >= NAME)
 		return step_param(s, *p);
-	if (*p == '?' || *p == '#' || (*p == ';' && s->state == IN_PATH)) {
-		s->query = *p != ';';
+	if (*p == '?' || *p == '#' || (*p == ';' && s->state != USERINFO)) {
+		s->query |= *p != ';';
+		start_name(s);
+	} else if (*p == '&' && s->query) {
 		start_name(s);
 	} else if (*p == '/') {
-		s->state = IN_PATH;
+		s->state = s->query ? VALUE : IN_PATH;
 	}
 	return s->state == USERINFO;
 }

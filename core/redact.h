@@ -3,8 +3,9 @@
  *
  * Secret are the values of some header fields (Authorization, Proxy-Authorization, Cookie,
  * Set-Cookie, X-Api-Key, and any whose name ends like X-Auth-Token or X-Client-Secret), the values
- * of parameters whose names look secret (token, key, password, sig, X-Amz-Signature, …), and the
- * userinfo of URIs (RFC 3986 section 3.2.1). Names are compared without regard to case,
+ * of parameters whose names look secret (token, key, password, sig, X-Amz-Signature, card, ssn, …),
+ * and userinfo (RFC 3986 section 3.2.1) wherever an authority may stand: in URIs, in the target of
+ * CONNECT, in Host, in :authority. Names are compared without regard to case,
  * percent-encoding and the octets -_.[] so that api_key, apiKey, API-KEY and api%5Fkey are one.
  *
  * What is printed gets "[redacted]" in place of the value; what is recorded keeps its length, the
@@ -20,16 +21,16 @@
 /* Is the value of a field of this name a secret? */
 int redact_is_secret_field(struct str name);
 
-/* Is the value of a field of this name a URI, to be shown through redact_uri()? */
+/* Is the value of a field of this name a URI or an authority, to be shown through redact_uri()? */
 int redact_is_uri_field(struct str name);
 
 /* Is the value of a parameter of this name, percent-encoded or not, a secret? */
 int redact_is_secret_param(struct str name);
 
 /*
- * Copies a URI, a path or a request-target: parameters of the query, of the fragment and of path
- * segments (;jsessionid=…), and userinfo. Returns the length of the whole result, of which at most
- * cap octets were written; no NUL. in.n + 10 * (number of '=' and '@' in it) octets always suffice.
+ * Copies a URI, a path, an authority or a request-target, and hides in it: parameters of the query,
+ * of the fragment and of path segments (;jsessionid=…), and userinfo. Returns the length of the
+ * whole result, of which at most cap octets were written; no NUL. in.n + 10 * (number of '=' and '@' in it) octets always suffice.
  */
 size_t redact_uri(struct str in, char *out, size_t cap);
 

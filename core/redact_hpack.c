@@ -16,19 +16,19 @@ enum state {
 };
 
 /* What a name means for its value. */
-enum name { PLAIN, PSEUDO, PATH, URI, SECRET, UNSEEN };
+enum name { PLAIN, PSEUDO, TARGET, URI, SECRET, UNSEEN }; /* TARGET: :path, :authority */
 
 enum hide { NOTHING, ALL, PARAMETERS };
 
 static enum name meaning(const struct redact_name *a)
 {
+	int pseudo = !a->cut && a->n && a->b[0] == ':';
+
 	if (redact_name_is_secret_field(a))
 		return SECRET;
 	if (redact_name_is_uri_field(a))
-		return URI;
-	if (a->cut || !a->n || a->b[0] != ':')
-		return PLAIN;
-	return a->n == 5 && !memcmp(a->b, ":path", 5) ? PATH : PSEUDO;
+		return pseudo ? TARGET : URI;
+	return pseudo ? PSEUDO : PLAIN;
 }
 
 static enum name name_of(const struct redact_hpack *h, uint32_t index)
@@ -81,9 +81,9 @@ static void begin_value(struct redact_hpack *h)
 	begin_string(h, VALUE);
 	h->hide = NOTHING;
 	if (h->name == SECRET || h->name == UNSEEN ||
-	    (h->never && h->name != PSEUDO && h->name != PATH))
+	    (h->never && h->name != PSEUDO && h->name != TARGET))
 		h->hide = ALL;
-	else if (h->name == PATH || h->name == URI)
+	else if (h->name == TARGET || h->name == URI)
 		h->hide = PARAMETERS;
 	if (h->hide == PARAMETERS)
 		redact_scan_uri(&h->scan);

@@ -8,6 +8,7 @@
 #ifndef ZC_CORE_SOURCE_H
 #define ZC_CORE_SOURCE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include "bpf/events.h"
 
@@ -45,6 +46,12 @@ struct source_ops {
 
 	/* What went wrong, or what ended early ("truncated at byte 4711"); NULL if nothing. */
 	const char *(*error)(struct source *s);
+
+	/*
+	 * At the end: what of the input could not be used, and what to do about it, in one line.
+	 * Returns 0 if there is nothing to tell. May be NULL.
+	 */
+	int (*unread)(struct source *s, char *text, size_t size);
 
 	void (*free)(struct source *s);
 };

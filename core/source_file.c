@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/pcapng.h"
@@ -22,10 +23,20 @@ struct input {
 	uint8_t head[RECORDING_DETECT];
 };
 
+/* As read(2), of a pipe that someone made non-blocking, too. */
+static ssize_t read_more(const struct input *in, void *buf, size_t size)
+{
+	struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
+	ssize_t n;
+
+	while ((n = read(in->fd, buf, size)) < 0 && errno == EAGAIN)
+		poll(&pfd, 1, -1);
+	return n;
+}
+
 static ssize_t input_read(void *cookie, char *buf, size_t size)
 {
 	struct input *in = cookie;
-	struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
 	size_t left = in->n - in->at;
 	ssize_t n;
 
@@ -36,9 +47,24 @@ static ssize_t input_read(void *cookie, char *buf, size_t size)
 		in->at += left;
 		return (ssize_t)left;
 	}
-	while ((n = read(in->fd, buf, size)) < 0 && errno == EAGAIN)
-		poll(&pfd, 1, -1); /* a pipe that someone made non-blocking */
-	return n;
+	if (size >= sizeof(in->head))
+		return read_more(in, buf, size);
+	/* small pieces are asked for where the stream has no buffer of its own */
+	n = read_more(in, in->head, sizeof(in->head));
+	if (n <= 0)
+		return n;
+	in->at = 0;
+	in->n = (size_t)n;
+	return input_read(cookie, buf, size);
+}
+
+/* Would a read find something, the end included? */
+static int input_ready(void *cookie, int timeout_ms)
+{
+	const struct input *in = cookie;
+	struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
+
+	return in->at < in->n || poll(&pfd, 1, timeout_ms) > 0;
 }
 
 static int input_close(void *cookie)
@@ -113,13 +139,22 @@ static struct source *open_capture(struct input *in, const char *name,
 {
 	FILE *stream = fopencookie(in, "rb", (cookie_io_functions_t){.read = input_read,
 								     .close = input_close});
+	struct source *s;
+	struct stat st;
 
 	if (!stream) {
 		snprintf(err, errlen, "%s: %s", name, strerror(errno));
 		input_close(in);
 		return NULL;
 	}
-	return packets__open_stream(stream, name, o, err, errlen);
+	if (fstat(in->fd, &st) || S_ISREG(st.st_mode))
+		return packets__open_stream(stream, name, o, err, errlen);
+	/* no more is read than has come, so that its packets are shown */
+	setvbuf(stream, NULL, _IONBF, 0);
+	s = packets__open_stream(stream, name, o, err, errlen);
+	if (s)
+		packets__wait_with(s, input_ready, in);
+	return s;
 }
 
 struct source *source_open_file(const char *path, const struct packets_options *o, char *err,

@@ -8,6 +8,11 @@ const char *span_process(const struct span *s)
 	return s->container_name ? s->container_name : s->service ? s->service : s->comm;
 }
 
+uint64_t span_end(const struct span *s)
+{
+	return s->time_ns + (s->duration_ns == SPAN_UNKNOWN ? 0 : s->duration_ns);
+}
+
 const char *span_protocol_name(enum span_protocol p)
 {
 	static const char *const name[PROTO_COUNT] = {

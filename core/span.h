@@ -129,6 +129,9 @@ struct span {
 /* What to call the process of a span: its container, its service, its own name; NULL: not known. */
 const char *span_process(const struct span *s);
 
+/* When it was over, on the wall clock; when it began, if its duration is not known. */
+uint64_t span_end(const struct span *s);
+
 const char *span_protocol_name(enum span_protocol p); /* "http/1.1" */
 const char *span_error_name(enum span_error e);	      /* "timeout"; NULL for SPAN_OK */
 const char *span_incomplete_name(unsigned bit);	      /* bit number 0..SPAN_INCOMPLETE_BITS-1 */

@@ -52,7 +52,7 @@ const char *summary_sort_keys(void)
 	       "incomplete";
 }
 
-static uint64_t duration_of(const struct summary_row *r, enum column c)
+static uint64_t duration_of(const struct red_row *r, enum column c)
 {
 	const struct hist *h = &r->durations;
 
@@ -63,21 +63,26 @@ static uint64_t duration_of(const struct summary_row *r, enum column c)
 	return hist_percentile(h, c == COL_P50 ? 50 : c == COL_P90 ? 90 : 99);
 }
 
-static struct str text_of(const struct summary_row *r, enum column c)
+static struct str or_dash(struct str s)
+{
+	return s.p ? s : (struct str){ "-", 1 };
+}
+
+static struct str text_of(const struct red_row *r, enum column c)
 {
 	const char *kind = r->kind == SPAN_CLIENT ? "client" : "server";
 
-	if (!r->route.p)
-		return c == COL_ROUTE ? (struct str){ "(others)", 8 } : (struct str){ "", 0 };
+	if (r->others)
+		return c == COL_ROUTE ? r->name : (struct str){ "", 0 };
 	switch (c) {
 	case COL_ROUTE:
-		return r->route;
+		return or_dash(r->name);
 	case COL_METHOD:
-		return r->method;
+		return or_dash(r->method);
 	case COL_KIND:
 		return (struct str){ kind, strlen(kind) };
 	default:
-		return r->service;
+		return or_dash(r->service);
 	}
 }
 
@@ -86,22 +91,24 @@ static double share(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-static double figure_of(const struct summary_row *r, enum column c)
+static double figure_of(const struct red_row *r, enum column c)
 {
+	const struct red_counts *n = &r->counts;
+
 	switch (c) {
 	case COL_ERRORS:
-		return share(r->errors, r->count);
+		return share(n->errors, n->count);
 	case COL_INCOMPLETE:
-		return share(r->incomplete, r->count);
+		return share(n->incomplete, n->count);
 	case COL_BYTES:
-		return (double)r->bytes;
+		return (double)(n->req_bytes + n->resp_bytes);
 	case COL_P50:
 	case COL_P90:
 	case COL_P99:
 	case COL_MAX:
 		return r->durations.count ? (double)duration_of(r, c) : -1;
 	default: /* the rate goes with the count, all rows having the same time */
-		return (double)r->count;
+		return (double)n->count;
 	}
 }
 
@@ -114,11 +121,13 @@ static int compare_text(struct str a, struct str b)
 
 static int compare(const void *pa, const void *pb, void *ctx)
 {
-	const struct summary_row *a = *(struct summary_row *const *)pa;
-	const struct summary_row *b = *(struct summary_row *const *)pb;
+	const struct red_row *a = *(struct red_row *const *)pa;
+	const struct red_row *b = *(struct red_row *const *)pb;
 	enum column c = *(const enum column *)ctx;
-	int d = 0;
+	int d = a->others - b->others; /* the last one */
 
+	if (d)
+		return d;
 	if (columns[c].text) {
 		d = compare_text(text_of(a, c), text_of(b, c));
 	} else {
@@ -127,18 +136,11 @@ static int compare(const void *pa, const void *pb, void *ctx)
 		d = (fa < fb) - (fa > fb);
 	}
 	if (!d)
-		d = (a->count < b->count) - (a->count > b->count);
+		d = (a->counts.count < b->counts.count) - (a->counts.count > b->counts.count);
 	/* the names last, so that equal runs print equal tables */
 	for (c = COL_ROUTE; !d && c <= COL_SERVICE; c++)
 		d = compare_text(text_of(a, c), text_of(b, c));
 	return d;
-}
-
-void summary_table_sort(struct summary_table *t, int key)
-{
-	enum column c = (enum column)key;
-
-	qsort_r(t->rows, t->nrows, sizeof(t->rows[0]), compare, &c);
 }
 
 /* As much of a route as may be shown, without what is secret in it. */
@@ -194,9 +196,10 @@ static char *put_rate(char *p, uint64_t count, uint64_t elapsed_ns)
 	return p + sprintf(p, "%.*f/s", v >= 100 ? 0 : v >= 10 ? 1 : 2, v);
 }
 
-static size_t put_cell(char *buf, const struct summary_table *t, const struct summary_row *r,
+static size_t put_cell(char *buf, const struct summary_table *t, const struct red_row *r,
 		       enum column c)
 {
+	const struct red_counts *n = &r->counts;
 	char route[NAME_MAX_OCTETS], *p = buf;
 
 	switch (c) {
@@ -204,19 +207,19 @@ static size_t put_cell(char *buf, const struct summary_table *t, const struct su
 		p = put_name(p, public_route(t, text_of(r, c), route));
 		break;
 	case COL_COUNT:
-		p = fmt_u64(p, r->count);
+		p = fmt_u64(p, n->count);
 		break;
 	case COL_RATE:
-		p = put_rate(p, r->count, t->elapsed_ns);
+		p = put_rate(p, n->count, t->elapsed_ns);
 		break;
 	case COL_ERRORS:
-		p = put_percent(p, r->errors, r->count);
+		p = put_percent(p, n->errors, n->count);
 		break;
 	case COL_INCOMPLETE:
-		p = put_percent(p, r->incomplete, r->count);
+		p = put_percent(p, n->incomplete, n->count);
 		break;
 	case COL_BYTES:
-		p = fmt_size(p, r->bytes);
+		p = fmt_size(p, n->req_bytes + n->resp_bytes);
 		break;
 	case COL_P50:
 	case COL_P90:
@@ -249,7 +252,7 @@ static void put_aligned(struct out *o, enum column c, const char *cell, size_t n
 		put_padding(o, pad);
 }
 
-static void put_row(struct out *o, const struct summary_table *t, const struct summary_row *r,
+static void put_row(struct out *o, const struct summary_table *t, const struct red_row *r,
 		    const size_t *width)
 {
 	char cell[CELL_MAX];
@@ -259,7 +262,7 @@ static void put_row(struct out *o, const struct summary_table *t, const struct s
 	out_char(o, '\n');
 }
 
-static void widen(const struct summary_table *t, const struct summary_row *r, size_t *width)
+static void widen(const struct summary_table *t, const struct red_row *r, size_t *width)
 {
 	char cell[CELL_MAX];
 
@@ -273,19 +276,23 @@ static void widen(const struct summary_table *t, const struct summary_row *r, si
 
 void summary_table_put(const struct summary_table *t, struct out *o)
 {
+	const struct red *red = t->red;
+	struct red_row **rows = calloc(red->n + 1, sizeof(struct red_row *));
+	enum column by = (enum column)t->sort;
 	size_t width[COLUMNS];
 
 	for (enum column c = 0; c < COLUMNS; c++)
 		width[c] = strlen(columns[c].title);
-	for (unsigned i = 0; i < t->nrows; i++)
-		widen(t, t->rows[i], width);
-	if (t->others)
-		widen(t, t->others, width);
+	for (unsigned i = 0; rows && i < red->n; i++) {
+		rows[i] = red->rows[i];
+		widen(t, rows[i], width);
+	}
+	if (rows)
+		qsort_r(rows, red->n, sizeof(*rows), compare, &by);
 	for (enum column c = 0; c < COLUMNS; c++)
 		put_aligned(o, c, columns[c].title, strlen(columns[c].title), width[c]);
 	out_char(o, '\n');
-	for (unsigned i = 0; i < t->nrows; i++)
-		put_row(o, t, t->rows[i], width);
-	if (t->others)
-		put_row(o, t, t->others, width);
+	for (unsigned i = 0; rows && i < red->n; i++)
+		put_row(o, t, rows[i], width);
+	free(rows);
 }

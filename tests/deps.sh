@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|bench
+# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|bench|dist|dist-check
 # Prints nothing when everything is there.
 set -eu
 
@@ -15,6 +15,11 @@ golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish bash
 iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
 openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4"
+dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source libncurses-dev:pc=ncursesw
+gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h
+linux-libc-dev-arm64-cross:/usr/aarch64-linux-gnu/include/linux/bpf.h"
+dist_check="$dist curl:curl qemu-user-static:qemu-aarch64-static qemu-user-static:qemu-x86_64-static mmdebstrap:mmdebstrap
+busybox-static:busybox binutils:readelf"
 
 there() {
 	case $1 in
@@ -25,7 +30,7 @@ there() {
 	esac
 }
 
-eval "list=\${$1}"
+eval "list=\${$(echo "$1" | tr - _)}"
 missing=
 for entry in $list; do
 	there "${entry#*:}" || missing="$missing ${entry%%:*}"

@@ -109,6 +109,10 @@ static int state_items(const struct tui *t, struct item *v)
 {
 	int n = 0;
 
+	if (t->over) {
+		v[n].style = STYLE_SLOW;
+		snprintf(v[n++].text, sizeof(v->text), "ENDED");
+	}
 	if (t->paused) {
 		v[n].style = STYLE_SLOW;
 		snprintf(v[n++].text, sizeof(v->text), "PAUSED");
@@ -141,7 +145,7 @@ static int tabs_brief(const struct tui *t)
 static void draw_tabs(const struct tui *t, struct screen *s, int y)
 {
 	int x = 0, brief = tabs_brief(t), width = screen__width(s), n, at;
-	struct item items[4];
+	struct item items[5];
 	char text[40], filter[PROMPT_MAX + 8];
 
 	for (int i = 0; i < TUI_ROOTS; i++) {
@@ -246,6 +250,12 @@ static void draw_foot(struct tui *t, struct screen *s)
 	}
 	if (t->message[0]) {
 		screen__put(s, y, 0, screen__width(s), t->message_style, t->message);
+		return;
+	}
+	if (t->over) {
+		x = screen__put(s, y, 0, screen__width(s), STYLE_SLOW, "What was traced has ended.  ");
+		x = draw_hints(s, y, x, "q:quit  w:save  ?:help");
+		draw_hints(s, y, x + 2, tui_view(t)->ops->hints);
 		return;
 	}
 	x = draw_hints(s, y, 0, tui_view(t)->ops->hints);

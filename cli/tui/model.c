@@ -12,9 +12,13 @@ static struct model_store *store_new(void)
 	if (!s)
 		return NULL;
 	ring_init(&s->ring);
-	for (int i = 0; i < BY_COUNT; i++) {
-		groups_init(&s->all[i], (enum group_by)i);
-		groups_init(&s->match[i], (enum group_by)i);
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		const struct red_options o = { .by = (enum red_by)i, .max_rows = MODEL_ROWS,
+					       .intervals = MODEL_SECONDS,
+					       .interval_ns = 1000000000 };
+
+		red_init(&s->all[i], &o);
+		red_init(&s->match[i], &o);
 	}
 	return s;
 }
@@ -23,9 +27,9 @@ static void store_free(struct model_store *s)
 {
 	if (!s)
 		return;
-	for (int i = 0; i < BY_COUNT; i++) {
-		groups_release(&s->all[i]);
-		groups_release(&s->match[i]);
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		red_release(&s->all[i]);
+		red_release(&s->match[i]);
 	}
 	ring_release(&s->ring);
 	free(s);
@@ -38,29 +42,31 @@ static void store_add(struct model_store *st, struct filter *f, const struct spa
 	st->spans++;
 	st->errors += s->error != SPAN_OK;
 	(void)ring_add(&st->ring, s, shown);
-	for (int i = 0; i < BY_COUNT; i++) {
-		groups_add(&st->all[i], s);
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		red_add(&st->all[i], s);
 		if (f && shown)
-			groups_add(&st->match[i], s);
+			red_add(&st->match[i], s);
 	}
 }
 
+/* What matches f among the spans that are kept, and what of it was there at the baseline. */
 static void store_filter(struct model_store *st, struct filter *f)
 {
-	for (int i = 0; i < BY_COUNT; i++) {
-		uint64_t mark = st->all[i].base_since;
+	uint64_t mark = st->all[0].base_since;
 
-		groups_release(&st->match[i]);
-		/* what came before is part of the baseline only if it came before it */
-		st->match[i].base_since = mark;
-	}
-	for (uint64_t n = st->ring.first; n < st->ring.end; n++) {
+	for (int i = 0; i < RED_BY_COUNT; i++)
+		red_reset(&st->match[i]);
+	for (uint64_t n = st->ring.first; n <= st->ring.end; n++) {
 		const struct span *s = ring_get(&st->ring, n);
-		int shown = !f || filter__match(f, s);
+		int shown = s && (!f || filter__match(f, s));
 
-		ring_slot(&st->ring, n)->shown = shown != 0;
-		for (int i = 0; f && shown && i < BY_COUNT; i++)
-			groups_add(&st->match[i], s);
+		for (int i = 0; mark && i < RED_BY_COUNT; i++)
+			if (n == st->marked || (n == st->ring.first && n > st->marked))
+				red_mark(&st->match[i], mark);
+		if (s)
+			ring_slot(&st->ring, n)->shown = shown != 0;
+		for (int i = 0; f && shown && i < RED_BY_COUNT; i++)
+			red_add(&st->match[i], s);
 	}
 }
 
@@ -111,9 +117,9 @@ void model_resume(struct model *m)
 	m->behind = NULL;
 	for (uint64_t n = b->ring.first; n < b->ring.end; n++)
 		(void)ring_add(&m->now->ring, ring_get(&b->ring, n), ring_slot(&b->ring, n)->shown);
-	for (int i = 0; i < BY_COUNT; i++) {
-		groups_merge(&m->now->all[i], &b->all[i]);
-		groups_merge(&m->now->match[i], &b->match[i]);
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		red_merge(&m->now->all[i], &b->all[i]);
+		red_merge(&m->now->match[i], &b->match[i]);
 	}
 	m->now->spans += b->spans;
 	m->now->errors += b->errors;
@@ -124,9 +130,9 @@ void model_clear(struct model *m)
 {
 	struct model_store *s = m->now;
 
-	for (int i = 0; i < BY_COUNT; i++) {
-		groups_release(&s->all[i]);
-		groups_release(&s->match[i]);
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		red_reset(&s->all[i]);
+		red_reset(&s->match[i]);
 	}
 	ring_clear(&s->ring);
 	s->spans = s->errors = 0;
@@ -134,21 +140,22 @@ void model_clear(struct model *m)
 
 void model_mark(struct model *m, uint64_t now)
 {
-	for (int i = 0; i < BY_COUNT; i++) {
-		groups_mark(&m->now->all[i], now);
-		groups_mark(&m->now->match[i], now);
+	m->now->marked = m->now->ring.end;
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		red_mark(&m->now->all[i], now);
+		red_mark(&m->now->match[i], now);
 	}
 }
 
 void model_unmark(struct model *m)
 {
-	for (int i = 0; i < BY_COUNT; i++) {
-		groups_unmark(&m->now->all[i]);
-		groups_unmark(&m->now->match[i]);
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		red_unmark(&m->now->all[i]);
+		red_unmark(&m->now->match[i]);
 	}
 }
 
-struct groups *model_groups(const struct model *m, enum group_by by)
+struct red *model_red(const struct model *m, enum red_by by)
 {
 	return m->filter ? &m->now->match[by] : &m->now->all[by];
 }

@@ -11,15 +11,19 @@
 #ifndef ZC_CLI_TUI_MODEL_H
 #define ZC_CLI_TUI_MODEL_H
 
-#include "cli/tui/model_group.h"
 #include "cli/tui/model_ring.h"
+#include "core/red.h"
+
+#define MODEL_ROWS 500u	   /* of each grouping */
+#define MODEL_SECONDS 64u  /* that each row remembers one by one */
 
 struct filter;
 
 struct model_store {
 	struct span_ring ring;
-	struct groups all[BY_COUNT], match[BY_COUNT];
+	struct red all[RED_BY_COUNT], match[RED_BY_COUNT];
 	uint64_t spans, errors;
+	uint64_t marked; /* number in the ring of the first span after the baseline */
 };
 
 struct model {
@@ -46,6 +50,6 @@ void model_mark(struct model *m, uint64_t now);
 void model_unmark(struct model *m);
 
 /* What is to be shown by this grouping. */
-struct groups *model_groups(const struct model *m, enum group_by by);
+struct red *model_red(const struct model *m, enum red_by by);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/tui/model_group.h" /* span_end */
 
 /* Two open-addressing tables in one block: traces by id, spans by (trace, span id). */
 #define TABLE (RING_SPANS * 2)

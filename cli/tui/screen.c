@@ -66,10 +66,33 @@ static void choose_colours(struct screen *s, enum screen_color color)
 	}
 }
 
+/*
+ * Terminals of today that this host does not know (xterm-kitty, foot, ... behind ssh) understand
+ * what xterm does.
+ */
+static SCREEN *open_terminal(char *err, size_t errlen)
+{
+	static const char *const like[] = { "xterm-256color", "xterm", "vt100" };
+	const char *name = getenv("TERM");
+	SCREEN *term = newterm(NULL, stdout, stdin);
+
+	if (!name)
+		name = "";
+	for (size_t i = 0; !term && i < sizeof(like) / sizeof(like[0]); i++) {
+		term = newterm(like[i], stdout, stdin);
+		if (term)
+			snprintf(err, errlen, "the terminal \"%.40s\" is not known here; it is taken for "
+				 "%s", name, like[i]);
+	}
+	if (!term)
+		snprintf(err, errlen, "the terminal \"%.40s\" is not known; set TERM, or choose another "
+			 "--output", name);
+	return term;
+}
+
 struct screen *screen__new(enum screen_color color, char *err, size_t errlen)
 {
 	struct screen *s = calloc(1, sizeof(*s));
-	const char *name = getenv("TERM");
 	struct termios settings;
 
 	setlocale(LC_CTYPE, "");
@@ -78,10 +101,9 @@ struct screen *screen__new(enum screen_color color, char *err, size_t errlen)
 		free(s);
 		return NULL;
 	}
-	s->term = newterm(NULL, stdout, stdin);
+	*err = '\0';
+	s->term = open_terminal(err, errlen);
 	if (!s->term) {
-		snprintf(err, errlen, "the terminal \"%.40s\" is not known; set TERM, or choose another "
-			 "--output", name ? name : "");
 		free(s);
 		return NULL;
 	}

@@ -51,7 +51,7 @@ struct screen;
 
 /*
  * Takes over the terminal at standard input and output. NULL with one line in err: no terminal, or
- * one that is not known.
+ * one that cannot be used. A line in err and a screen: the terminal is taken for one that is known.
  */
 struct screen *screen__new(enum screen_color color, char *err, size_t errlen);
 void screen__free(struct screen *s); /* gives the terminal back; NULL is allowed */

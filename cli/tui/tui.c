@@ -199,6 +199,8 @@ int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errl
 	t->screen = screen__new(t->opt.color, err, errlen);
 	if (!t->screen)
 		return -1;
+	if (*err)
+		tui_say(t, STYLE_SLOW, "%s", err);
 	stderr_aside(t);
 	t->opened = monotonic();
 	t->stale = 1;
@@ -233,6 +235,12 @@ void tui__restart(struct tui *t, struct engine *e)
 	model_clear(&t->model);
 	memset(t->incomplete, 0, sizeof(t->incomplete));
 	t->stale = 1;
+}
+
+void tui__over(struct tui *t)
+{
+	t->dirty |= !t->over;
+	t->over = 1;
 }
 
 /* ---- the picture */

@@ -59,6 +59,9 @@ void tui__note(struct tui *t, const struct note *n);
 /* The engine is another one from now on, which knows nothing yet (the replay went back). */
 void tui__restart(struct tui *t, struct engine *e);
 
+/* All that was traced has ended: what was seen stays, until the user leaves. */
+void tui__over(struct tui *t);
+
 /* Keys, and the picture where it is due. 1: the user wants to leave. */
 int tui__step(struct tui *t);
 

@@ -66,7 +66,7 @@ struct tui {
 	struct tui_sources from;
 	struct screen *screen;
 	struct model model;
-	enum group_by by;
+	enum red_by by;
 
 	struct view *root[TUI_ROOTS];
 	struct view *stack[TUI_STACK]; /* what was opened from the root view; the last one is shown */
@@ -94,6 +94,7 @@ struct tui {
 	int stale;    /* and refresh before */
 	uint64_t ring_first; /* the oldest span kept when the view was refreshed */
 	int paused;   /* the display */
+	int over;     /* nothing more will come */
 	int baseline;
 	int quit;
 	int measuring;	   /* the kernel counts what our probes cost; negative errno: it will not */
@@ -144,7 +145,7 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 extern const struct view_ops view_routes, view_spans, view_traces, view_flights, view_conns,
 	view_health, view_help;
 
-struct view *view_group_open(struct tui *t, enum group_by by, uint64_t group_id);
+struct view *view_group_open(struct tui *t, enum red_by by, uint64_t group_id);
 struct view *view_span_open(struct tui *t, const struct span *s);
 
 /* The table of spans, used by the views that list some. */

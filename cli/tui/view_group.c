@@ -15,18 +15,19 @@
 struct group_view {
 	struct view view;
 	struct span_list list;
-	enum group_by by;
+	enum red_by by;
 	uint64_t id;
-	struct group *group; /* as of the last refresh; NULL: gone */
-	struct group_sums sums;
+	struct red_row *group; /* as of the last refresh; NULL: gone */
+	struct red_counts counts;
+	uint64_t octaves[RED_SPECTRUM]; /* how many durations */
 	uint64_t p50, p99;
 	uint64_t count;
 	int large; /* the chart takes all the room */
 };
 
-static struct group *find(const struct group_view *g)
+static struct red_row *find(const struct group_view *g)
 {
-	const struct groups *all = model_groups(&g->view.tui->model, g->by);
+	const struct red *all = model_red(&g->view.tui->model, g->by);
 
 	for (unsigned i = 0; i < all->n; i++)
 		if (all->rows[i]->id == g->id)
@@ -38,8 +39,7 @@ static int wants(void *ctx, const struct span *s)
 {
 	struct group_view *g = ctx;
 
-	return g->group &&
-	       groups_holds(model_groups(&g->view.tui->model, g->by), g->group, s);
+	return g->group && red_find(model_red(&g->view.tui->model, g->by), s) == g->group;
 }
 
 static void group_refresh(struct view *v)
@@ -50,10 +50,12 @@ static void group_refresh(struct view *v)
 	g->group = find(g);
 	if (g->group) {
 		hist_init(&d);
-		group_since(model_groups(&v->tui->model, g->by), g->group, &g->sums, &d);
+		red_counted(model_red(&v->tui->model, g->by), g->group, &g->counts, &d);
 		g->p50 = hist_percentile(&d, 50);
 		g->p99 = hist_percentile(&d, 99);
 		g->count = d.count;
+		for (unsigned i = 0; i < RED_SPECTRUM; i++)
+			g->octaves[i] = red_octave_count(&d, i);
 		hist_release(&d);
 	}
 	span_list_refresh(&g->list);
@@ -63,7 +65,7 @@ static void group_refresh(struct view *v)
 
 static void draw_title(struct group_view *g, struct screen *s, int y)
 {
-	const struct group *r = g->group;
+	const struct red_row *r = g->group;
 	struct tui *t = g->view.tui;
 	char buf[TEXT_MAX], d[3][32];
 	int x, width = screen__width(s);
@@ -73,12 +75,13 @@ static void draw_title(struct group_view *g, struct screen *s, int y)
 		screen__put(s, y, 0, width, STYLE_DIM, "(no requests of this group now)");
 		return;
 	}
-	x = screen__put(s, y, 0, width, STYLE_DIM, r->kind == SPAN_CLIENT ? "client " : "server ");
+	x = r->others ? 0 : screen__put(s, y, 0, width, STYLE_DIM,
+					r->kind == SPAN_CLIENT ? "client " : "server ");
 	if (r->method.p) {
 		x += screen__safe(s, y, x, width, STYLE_STRONG, CUT_END, r->method);
 		x += 1;
 	}
-	name = text_redacted(group_name(r), 0, t->opt.redact && g->by == BY_ROUTE, buf,
+	name = text_redacted(red_row_name(r), 0, t->opt.redact && g->by == RED_BY_ROUTE, buf,
 			     sizeof(buf));
 	x += screen__safe(s, y, x, width > 60 ? width - x - 46 : width, STYLE_STRONG, CUT_MIDDLE,
 			  name);
@@ -87,7 +90,7 @@ static void draw_title(struct group_view *g, struct screen *s, int y)
 	d[0][tui_duration(d[0], g->p50).n] = '\0';
 	d[1][tui_duration(d[1], g->p99).n] = '\0';
 	screen__printf(s, y, x + 2, STYLE_TEXT, "%llu requests  %llu errors  p50 %s  p99 %s",
-		       (unsigned long long)g->sums.count, (unsigned long long)g->sums.errors, d[0],
+		       (unsigned long long)g->counts.count, (unsigned long long)g->counts.errors, d[0],
 		       d[1]);
 }
 
@@ -97,25 +100,26 @@ static void row_label(char *buf, size_t n, unsigned row)
 	char d[32];
 	struct str s;
 
-	if (row == SPECTRUM_ROWS - 1) {
-		s = tui_duration(d, 1ull << (SPECTRUM_FIRST + row - 1));
+	if (row == RED_SPECTRUM - 1) {
+		s = tui_duration(d, 1ull << (RED_SPECTRUM_FIRST + row - 1));
 		snprintf(buf, n, "> %.*s", (int)s.n, s.p);
 		return;
 	}
-	s = tui_duration(d, 1ull << (SPECTRUM_FIRST + row));
+	s = tui_duration(d, 1ull << (RED_SPECTRUM_FIRST + row));
 	snprintf(buf, n, "≤ %.*s", (int)s.n, s.p);
 }
 
 static void draw_spectrum(const struct group_view *g, struct screen *s, int y, int x, int width,
 			  unsigned row, unsigned rows, unsigned peak)
 {
+	const struct red *t = model_red(&g->view.tui->model, g->by);
 	uint64_t sec = g->view.tui->vitals.now / 1000000000;
 
 	for (int i = 0; i < width; i++) {
-		const struct group_second *e = group_second(g->group, sec - (uint64_t)(width - 1 - i));
+		const struct red_interval *e = red_interval(t, g->group, sec - (uint64_t)(width - 1 - i));
 		unsigned n = 0;
 
-		for (unsigned k = 0; e && k < rows && row + k < SPECTRUM_ROWS; k++)
+		for (unsigned k = 0; e && k < rows && row + k < RED_SPECTRUM; k++)
 			n += e->spectrum[row + k];
 		if (n)
 			screen__put(s, y, x + i, 1, STYLE_BAR,
@@ -127,8 +131,8 @@ static unsigned spectrum_peak(const struct group_view *g)
 {
 	unsigned peak = 1;
 
-	for (unsigned i = 0; i < GROUP_SECONDS; i++)
-		for (unsigned k = 0; k < SPECTRUM_ROWS; k++)
+	for (unsigned i = 0; i < MODEL_SECONDS; i++)
+		for (unsigned k = 0; k < RED_SPECTRUM; k++)
 			if (g->group->ring[i].spectrum[k] > peak)
 				peak = g->group->ring[i].spectrum[k];
 	return peak;
@@ -137,12 +141,12 @@ static unsigned spectrum_peak(const struct group_view *g)
 /* Which rows have something in them: first and one past the last; equal if none. */
 static void extent(const struct group_view *g, unsigned *first, unsigned *end)
 {
-	*first = SPECTRUM_ROWS;
+	*first = RED_SPECTRUM;
 	*end = 0;
-	for (unsigned i = 0; i < SPECTRUM_ROWS; i++) {
-		if (!g->sums.spectrum[i])
+	for (unsigned i = 0; i < RED_SPECTRUM; i++) {
+		if (!g->octaves[i])
 			continue;
-		if (*first == SPECTRUM_ROWS)
+		if (*first == RED_SPECTRUM)
 			*first = i;
 		*end = i + 1;
 	}
@@ -158,13 +162,13 @@ static int draw_chart(const struct group_view *g, struct screen *s, int y, int h
 	unsigned first, end, step = 1, peak;
 	uint64_t most = 1;
 
-	time = time > (int)GROUP_SECONDS - 4 ? (int)GROUP_SECONDS - 4 : time;
+	time = time > (int)MODEL_SECONDS - 4 ? (int)MODEL_SECONDS - 4 : time;
 	bar = width - LABEL - FIGURE - 3 - time;
 	extent(g, &first, &end);
-	while ((end - first + step - 1) / step + 1 > (unsigned)height && step < SPECTRUM_ROWS)
+	while ((end - first + step - 1) / step + 1 > (unsigned)height && step < RED_SPECTRUM)
 		step++;
 	for (unsigned i = first; i < end; i++)
-		most = g->sums.spectrum[i] > most ? g->sums.spectrum[i] : most;
+		most = g->octaves[i] > most ? g->octaves[i] : most;
 	most *= step;
 	peak = spectrum_peak(g);
 	screen__fill(s, y, 0, width, STYLE_HEAD, ' ');
@@ -175,15 +179,15 @@ static int draw_chart(const struct group_view *g, struct screen *s, int y, int h
 		char label[64], figure[32];
 		uint64_t n = 0;
 
-		for (unsigned k = i; k < i + step && k < SPECTRUM_ROWS; k++)
-			n += g->sums.spectrum[k];
+		for (unsigned k = i; k < i + step && k < RED_SPECTRUM; k++)
+			n += g->octaves[k];
 		used++;
-		row_label(label, sizeof(label), i + step - 1 < SPECTRUM_ROWS ? i + step - 1 : i);
+		row_label(label, sizeof(label), i + step - 1 < RED_SPECTRUM ? i + step - 1 : i);
 		screen__field(s, y + used, 0, LABEL, STYLE_DIM, 1, label);
 		if (n)
 			screen__bar(s, y + used, LABEL + 1, bar, 0,
 				    (double)bar * (double)n / (double)most, 1,
-				    i + SPECTRUM_FIRST >= 29 ? STYLE_SLOW : STYLE_BAR);
+				    i + RED_SPECTRUM_FIRST >= 29 ? STYLE_SLOW : STYLE_BAR);
 		figure[tui_count(figure, n).n] = '\0';
 		screen__field(s, y + used, width - time - FIGURE - 1, FIGURE, STYLE_TEXT, 1, figure);
 		draw_spectrum(g, s, y + used, width - time, time, i, step, peak);
@@ -264,7 +268,7 @@ static const struct view_ops view_group = {
 	.save = group_save,
 };
 
-struct view *view_group_open(struct tui *t, enum group_by by, uint64_t group_id)
+struct view *view_group_open(struct tui *t, enum red_by by, uint64_t group_id)
 {
 	struct view *v = view_new(t, &view_group);
 

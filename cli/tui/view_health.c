@@ -108,8 +108,8 @@ static void add_cost(struct health *h, struct lines *l)
 	lines_printf(l, STYLE_TEXT, "memory", "%.*s resident", (int)s.n, s.p);
 	lines_printf(l, STYLE_TEXT, "spans kept", "%llu of %u at most, within %u MiB",
 		     (unsigned long long)(r->end - r->first), RING_SPANS, RING_OCTETS >> 20);
-	lines_printf(l, STYLE_TEXT, "routes", "%u of %u at most", model_groups(&t->model, BY_ROUTE)->n,
-		     GROUPS_MAX);
+	lines_printf(l, STYLE_TEXT, "routes", "%u of %u at most", model_red(&t->model, RED_BY_ROUTE)->n,
+		     MODEL_ROWS);
 }
 
 /* ---- what is probed, and what that costs in the kernel */

@@ -50,8 +50,8 @@ static const struct {
 
 /* What is shown of a group, worked out once per refresh. */
 struct routes_row {
-	struct group *group;
-	struct group_sums sums;
+	struct red_row *group;
+	struct red_counts counts;
 	double rate, d_rate, d_errors;
 	uint64_t p50, p90, p99, max; /* SPAN_UNKNOWN: no durations */
 	int64_t d_p99;
@@ -68,9 +68,9 @@ struct routes {
 	int shape;     /* for which columns were chosen; -1: not yet */
 };
 
-static const char *heading_of(enum group_by by)
+static const char *heading_of(enum red_by by)
 {
-	static const char *const names[BY_COUNT] = { "ROUTE", "SERVICE", "HOST",
+	static const char *const names[RED_BY_COUNT] = { "ROUTE", "SERVICE", "HOST",
 						     "PEER",  "STATUS",	 "CLIENT" };
 
 	return names[by];
@@ -96,7 +96,7 @@ static void choose_columns(struct routes *r)
 	if (r->shape >= 0 && r->table.sort != TABLE_NATURAL)
 		sorted = r->ids[r->table.sort];
 	for (int id = 0; id < COL_ALL; id++) {
-		if ((all_columns[id].when == ROUTES_ONLY && t->by != BY_ROUTE) ||
+		if ((all_columns[id].when == ROUTES_ONLY && t->by != RED_BY_ROUTE) ||
 		    (all_columns[id].when == BASELINE_ONLY && !t->baseline))
 			continue;
 		r->columns[n] = all_columns[id].column;
@@ -119,37 +119,37 @@ static uint64_t percentile(const struct hist *h, double p)
 	return h->count ? hist_percentile(h, p) : SPAN_UNKNOWN;
 }
 
-static double error_rate(const struct group_sums *s)
+static double error_rate(const struct red_counts *s)
 {
 	return s->count ? 100.0 * (double)s->errors / (double)s->count : 0;
 }
 
-static void fill_deltas(const struct groups *g, struct routes_row *row, uint64_t now)
+static void fill_deltas(const struct red *g, struct routes_row *row, uint64_t now)
 {
-	const struct group *r = row->group;
+	const struct red_row *r = row->group;
 	double before = (double)(g->base_since - g->since) / 1e9;
 	double since = (double)(now - g->base_since) / 1e9;
 	uint64_t old = percentile(&r->base_durations, 99);
 
-	row->rate = since > 0 ? (double)row->sums.count / since : 0;
+	row->rate = since > 0 ? (double)row->counts.count / since : 0;
 	row->d_rate = row->rate;
 	if (g->since && g->base_since > g->since)
 		row->d_rate -= (double)r->base.count / (before > 1 ? before : 1);
-	row->d_errors = row->sums.count ? error_rate(&row->sums) - error_rate(&r->base) : 0;
+	row->d_errors = row->counts.count ? error_rate(&row->counts) - error_rate(&r->base) : 0;
 	row->d_p99 = 0;
 	if (row->p99 != SPAN_UNKNOWN && old != SPAN_UNKNOWN)
 		row->d_p99 = (int64_t)row->p99 - (int64_t)old;
 }
 
-static void fill_row(const struct groups *g, struct routes_row *row, struct group *r, uint64_t now)
+static void fill_row(const struct red *g, struct routes_row *row, struct red_row *r, uint64_t now)
 {
 	struct hist d;
 
 	hist_init(&d);
 	memset(row, 0, sizeof(*row));
 	row->group = r;
-	group_since(g, r, &row->sums, &d);
-	row->rate = group_rate(g, r, now, RATE_SECONDS);
+	red_counted(g, r, &row->counts, &d);
+	row->rate = red_rate(g, r, now, RATE_SECONDS);
 	row->p50 = percentile(&d, 50);
 	row->p90 = percentile(&d, 90);
 	row->p99 = percentile(&d, 99);
@@ -161,7 +161,7 @@ static void fill_row(const struct groups *g, struct routes_row *row, struct grou
 
 static void count_flight(void *groups, const struct span *s)
 {
-	struct group *r = groups_find(groups, s);
+	struct red_row *r = red_find(groups, s);
 
 	if (r)
 		r->in_flight++;
@@ -171,7 +171,7 @@ static void routes_refresh(struct view *v)
 {
 	struct routes *r = (struct routes *)v;
 	struct tui *t = v->tui;
-	struct groups *g = model_groups(&t->model, t->by);
+	struct red *g = model_red(&t->model, t->by);
 
 	choose_columns(r);
 	if (!t->paused) {
@@ -234,16 +234,16 @@ static void count_cell(struct cell *c, uint64_t n, enum style st)
 	c->style = n ? st : STYLE_DIM;
 }
 
-static void name_cell(const struct tui *t, const struct group *g, struct cell *c)
+static void name_cell(const struct tui *t, const struct red_row *g, struct cell *c)
 {
-	c->text = text_redacted(group_name(g), 0, t->opt.redact && t->by == BY_ROUTE, c->buf,
+	c->text = text_redacted(red_row_name(g), 0, t->opt.redact && t->by == RED_BY_ROUTE, c->buf,
 				sizeof(c->buf));
 	c->foreign = c->middle = 1;
 }
 
 static void figure_cell(const struct routes_row *row, int id, struct cell *c)
 {
-	const struct group_sums *s = &row->sums;
+	const struct red_counts *s = &row->counts;
 
 	switch (id) {
 	case COL_RATE:
@@ -259,10 +259,10 @@ static void figure_cell(const struct routes_row *row, int id, struct cell *c)
 	case COL_P99: duration_cell(c, row->p99); break;
 	case COL_MAX: duration_cell(c, row->max); break;
 	case COL_COUNT: count_cell(c, s->count, STYLE_TEXT); break;
-	case COL_4XX: count_cell(c, s->class[CLASS_4XX], STYLE_SLOW); break;
-	case COL_5XX: count_cell(c, s->class[CLASS_5XX], STYLE_ERROR); break;
+	case COL_4XX: count_cell(c, s->class[RED_4XX], STYLE_SLOW); break;
+	case COL_5XX: count_cell(c, s->class[RED_5XX], STYLE_ERROR); break;
 	case COL_BROKEN:
-		count_cell(c, s->class[CLASS_BROKEN] + s->class[CLASS_PROTOCOL], STYLE_ERROR);
+		count_cell(c, s->class[RED_FAILED] + s->class[RED_PROTOCOL], STYLE_ERROR);
 		break;
 	case COL_FLIGHT: count_cell(c, row->group->in_flight, STYLE_STRONG); break;
 	case COL_IN: c->text = tui_size(c->buf, s->req_bytes); break;
@@ -279,7 +279,7 @@ static void routes_cell(void *ctx, uint32_t i, int column, int width, struct cel
 {
 	struct routes *r = ctx;
 	const struct routes_row *row = &r->rows[i];
-	const struct group *g = row->group;
+	const struct red_row *g = row->group;
 
 	(void)width;
 	switch (r->ids[column]) {
@@ -305,18 +305,19 @@ static void routes_paint(void *ctx, uint32_t i, int column, struct screen *s, in
 			 int width)
 {
 	struct routes *r = ctx;
-	const struct group *g = r->rows[i].group;
+	const struct red *t = model_red(&r->view.tui->model, r->view.tui->by);
+	const struct red_row *g = r->rows[i].group;
 	uint64_t sec = r->view.tui->vitals.now / 1000000000;
 	unsigned peak = 1;
 
 	(void)column;
 	for (int k = 0; k < width; k++) {
-		const struct group_second *e = group_second(g, sec - (uint64_t)k);
+		const struct red_interval *e = red_interval(t, g, sec - (uint64_t)k);
 
 		peak = e && e->count > peak ? e->count : peak;
 	}
 	for (int k = 0; k < width; k++) {
-		const struct group_second *e = group_second(g, sec - (uint64_t)(width - 1 - k));
+		const struct red_interval *e = red_interval(t, g, sec - (uint64_t)(width - 1 - k));
 		unsigned n = e ? e->count : 0;
 
 		screen__spark(s, y, x + k, &n, 1, peak,
@@ -347,7 +348,7 @@ static double known(uint64_t v)
 
 static double figure(const struct routes_row *r, int id)
 {
-	const struct group_sums *s = &r->sums;
+	const struct red_counts *s = &r->counts;
 
 	switch (id) {
 	case COL_RATE: return r->rate;
@@ -358,9 +359,9 @@ static double figure(const struct routes_row *r, int id)
 	case COL_P99: return known(r->p99);
 	case COL_MAX: return known(r->max);
 	case COL_COUNT: return (double)s->count;
-	case COL_4XX: return (double)s->class[CLASS_4XX];
-	case COL_5XX: return (double)s->class[CLASS_5XX];
-	case COL_BROKEN: return (double)(s->class[CLASS_BROKEN] + s->class[CLASS_PROTOCOL]);
+	case COL_4XX: return (double)s->class[RED_4XX];
+	case COL_5XX: return (double)s->class[RED_5XX];
+	case COL_BROKEN: return (double)(s->class[RED_FAILED] + s->class[RED_PROTOCOL]);
 	case COL_FLIGHT: return r->group->in_flight;
 	case COL_IN: return (double)s->req_bytes;
 	case COL_OUT: return (double)s->resp_bytes;
@@ -411,7 +412,7 @@ static void routes_init(struct view *v)
 	struct routes *r = (struct routes *)v;
 
 	r->shape = -1;
-	r->rows = calloc(GROUPS_MAX + 1, sizeof(*r->rows));
+	r->rows = calloc(MODEL_ROWS + 1, sizeof(*r->rows));
 	r->ops = (struct table_ops){ r->columns,  0,		routes_rows,	routes_id,
 				     routes_cell, routes_paint, routes_compare };
 	table_init(&r->table, &r->ops, r);
@@ -459,8 +460,8 @@ static int routes_key(struct view *v, const struct key *k)
 	switch (k->code) {
 	case 'o':
 	case 'O':
-		t->by = (enum group_by)(((int)t->by + (k->code == 'o' ? 1 : BY_COUNT - 1)) % BY_COUNT);
-		tui_say(t, STYLE_TEXT, "by %s", group_by_name(t->by));
+		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_COUNT - 1)) % RED_BY_COUNT);
+		tui_say(t, STYLE_TEXT, "by %s", red_by_name(t->by));
 		t->stale = 1;
 		return 1;
 	case SK_DOUBLE_CLICK:
@@ -480,12 +481,12 @@ static struct table *routes_table(struct view *v)
 
 static void save_row(const struct tui *t, const struct routes_row *row, struct json *j)
 {
-	const struct group *g = row->group;
+	const struct red_row *g = row->group;
 	struct cell c;
 
 	json_open(j, '{');
 	json_cstr(j, "type", "group");
-	json_cstr(j, "by", group_by_name(t->by));
+	json_cstr(j, "by", red_by_name(t->by));
 	json_cstr(j, "kind", g->kind == SPAN_CLIENT ? "client" : "server");
 	if (g->method.p)
 		json_str(j, "method", g->method);
@@ -493,14 +494,14 @@ static void save_row(const struct tui *t, const struct routes_row *row, struct j
 	json_str(j, "name", c.text);
 	if (g->service.p)
 		json_str(j, "service", g->service);
-	json_u64(j, "count", row->sums.count);
-	json_u64(j, "errors", row->sums.errors);
-	json_u64(j, "status_4xx", row->sums.class[CLASS_4XX]);
-	json_u64(j, "status_5xx", row->sums.class[CLASS_5XX]);
-	json_u64(j, "incomplete", row->sums.incomplete);
+	json_u64(j, "count", row->counts.count);
+	json_u64(j, "errors", row->counts.errors);
+	json_u64(j, "status_4xx", row->counts.class[RED_4XX]);
+	json_u64(j, "status_5xx", row->counts.class[RED_5XX]);
+	json_u64(j, "incomplete", row->counts.incomplete);
 	json_u64(j, "in_flight", g->in_flight);
-	json_u64(j, "req_bytes", row->sums.req_bytes);
-	json_u64(j, "resp_bytes", row->sums.resp_bytes);
+	json_u64(j, "req_bytes", row->counts.req_bytes);
+	json_u64(j, "resp_bytes", row->counts.resp_bytes);
 	if (row->p50 != SPAN_UNKNOWN) {
 		json_u64(j, "p50_ns", row->p50);
 		json_u64(j, "p90_ns", row->p90);

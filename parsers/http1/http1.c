@@ -73,8 +73,12 @@ static int persists(const struct http1_event *ev, const struct meaning *m)
 	return ev->minor >= 1 || m->keep_alive || m->proxy_keep_alive;
 }
 
-static void frame_request(struct http1_event *ev, const struct meaning *m)
+static void frame_request(struct http1 *h, struct http1_event *ev, const struct meaning *m)
 {
+	h->unsure |= m->coding_seen && !m->chunked;
+	if (h->unsure)
+		ev->flags |= HTTP1_FRAMING_DOUBT;
+	h->unsure |= (m->flags & (HTTP1_CL_INVALID | HTTP1_CL_CONFLICT)) != 0;
 	if (m->coding_seen)
 		ev->framing = m->chunked ? HTTP1_CHUNKED : HTTP1_NO_CONTENT;
 	else if (m->length_seen && !(m->flags & HTTP1_CL_INVALID))
@@ -190,7 +194,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	if (m.coding_seen && (m.length_seen || (m.flags & HTTP1_CL_INVALID)))
 		ev->flags |= HTTP1_CL_AND_TE;
 	if (ev->kind == HTTP1_REQUEST)
-		frame_request(ev, &m);
+		frame_request(h, ev, &m);
 	else
 		frame_response(h, ev, &m);
 	to_content(h, ev, &m);

@@ -44,6 +44,8 @@ enum http1_event_type {
 #define HTTP1_KEEP_ALIVE 0x040	      /* the connection persists after this message, section 9.3 */
 #define HTTP1_UPGRADE 0x080	      /* request: Upgrade with Connection: upgrade; response: 101 */
 #define HTTP1_EXPECT_CONTINUE 0x100   /* Expect: 100-continue */
+#define HTTP1_FRAMING_DOUBT 0x200     /* request: its last transfer coding is not chunked, or where a
+				       * request before it ended was not certain */
 
 /*
  * Framing that the standard calls an error (RFC 9112 section 6.3) is followed as far as it can be:
@@ -85,6 +87,7 @@ struct http1 {
 	uint8_t at_line;  /* lost: the next octet is the first of a line, or of all after a gap */
 	uint8_t started;  /* the incomplete head is beyond doubt the head of a message */
 	uint8_t digits;	  /* a chunk-size has at least one digit */
+	uint8_t unsure;	  /* where a request ended was not certain */
 	uint32_t scanned; /* octets of an incomplete head or trailer section already looked at */
 	uint32_t line_len; /* chunk-size line: octets so far; head skipped: place in the line */
 	uint64_t remaining; /* content or chunk octets still to come */

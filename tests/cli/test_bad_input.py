@@ -46,8 +46,13 @@ def bad_options():
                         ('9000-8000', 'ends before it begins'), ('', "''"), ('80,', "''")):
         refused(['--port', value], says)
     refused([], 'nothing to trace')
-    refused(['-P', '80', '-d', '5'], "'5'")
     refused(['-P', '80', '-d', 'soon'], "'soon'")
+    refused(['--prot', '8000'], 'did you mean --port?')
+    refused(['-P', '80', '--outptu=json'], 'did you mean --output?')
+    refused(['-P', '80', '-o', 'jsno'], 'did you mean json?')
+    refused(['nginx'], "--comm 'nginx'")
+    refused(['-P', '10.1.2.3:80'], 'server_addr')
+    refused(['-P', '80', '-o', 'json', '--body', '2M'], "'2M'")
     refused(['-P', '80', '--duration=-1s'], "'-1s'")
     refused(['-P', '80', '-n', '-3'], "'-3'")
     refused(['-P', '80', '-n', '1x'], "'1x'")
@@ -67,7 +72,7 @@ def bad_options():
     refused(['-P', '80', 'curl'], "'curl'")
     refused(['-P', '80', '-w', '-', '-o', 'json'], 'standard output')
     # these two are argp's, which adds where to find help
-    refused(['--nonsense'], 'nonsense', lines=2)
+    refused(['--nonsense'], "no option '--nonsense'")
     refused(['-P'], 'argument', lines=2)
 
 
@@ -163,6 +168,28 @@ def bad_output(tmp, capture):
           'a recording to a full disk', f'status {code}', err)
 
 
+def never_overwritten(tmp, capture):
+    """What is read is refused as output, by all its names, and stays as it was."""
+    with open(capture, 'rb') as f:
+        before = f.read()
+    hard, soft = os.path.join(tmp, 'hard.pcap'), os.path.join(tmp, 'soft.pcap')
+    os.link(capture, hard)
+    os.symlink(capture, soft)
+    for read, write in ((capture, capture), (capture, hard), (capture, soft), (soft, hard)):
+        refused(['-r', read, '-w', write], 'this file is also read')
+    p = subprocess.run([ZCTRACE, '-r', '-', '-w', capture], stdin=open(capture, 'rb'),
+                       capture_output=True, text=True)
+    check(p.returncode == 2 and 'is also read' in p.stderr, 'standard input is a file, too', p.stderr)
+    with open(hard, 'ab') as out:
+        p = subprocess.run([ZCTRACE, '-r', capture, '-o', 'json'], stdout=out, stderr=subprocess.PIPE,
+                           text=True)
+    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output', p.stderr)
+    with open(capture, 'rb') as f:
+        check(f.read() == before, 'what is read is whole afterwards')
+    os.unlink(hard)
+    os.unlink(soft)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         capture = os.path.join(tmp, 'capture.pcap')
@@ -171,6 +198,7 @@ def main():
         bad_patterns(capture)
         bad_files(tmp, capture)
         bad_output(tmp, capture)
+        never_overwritten(tmp, capture)
     print(f'1..{count}')
     return bool(failed)
 

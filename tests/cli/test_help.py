@@ -87,7 +87,7 @@ def main():
     compare('fish: the same options', from_fish(), options)
 
     p = subprocess.run([ZCTRACE, '--version'], capture_output=True, text=True)
-    check(p.returncode == 0 and re.fullmatch(r'zctrace \d+\.\d+\.\d+\n', p.stdout),
+    check(p.returncode == 0 and re.fullmatch(r'zctrace \d+\.\d+\.\d+( \([0-9a-f]{12}\+?\))?\n', p.stdout),
           '--version tells a version', repr(p.stdout))
     p = subprocess.run([ZCTRACE, '--usage'], capture_output=True, text=True)
     check(p.returncode == 0 and all('--' + o[1] in p.stdout for o in options),

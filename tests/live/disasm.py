@@ -7,7 +7,10 @@ Insn = collections.namedtuple('Insn', 'va text target')  # target: of a direct c
 
 # what the kernel emulates at a uprobe: push of a register, direct call and jump, nop
 EMULATED = re.compile(r'(push\s+%r\w+|nop|call\s+[0-9a-f]+( <.*)?|j(?!r?cxz|ecxz)\w+\s+[0-9a-f]+( <.*)?)$')
-JBE = re.compile(r'jbe\s')
+# of arm64 what branches, or makes an address
+EMULATED_ARM64 = re.compile(r'(b|bl|b\.\w+|cbn?z|tbn?z|br|blr|ret|adrp?)(\s|$)')
+JBE = re.compile(r'(jbe|b\.ls)\s')
+CALL = re.compile(r'(?:call|j\w+|bl?|b\.\w+)\s+([0-9a-f]+)\b|(?:cbn?z\s+\w+|tbn?z\s+\w+, #\d+),\s*([0-9a-f]+)\b')
 
 
 def output(*argv):
@@ -27,8 +30,8 @@ def segments(path):
 class Binary:
     """A file's functions; dynamic: only those that it defines for others. Places are file offsets."""
 
-    def __init__(self, path, dynamic=False):
-        self.path, self.segments = path, segments(path)
+    def __init__(self, path, dynamic=False, arm64=False):
+        self.path, self.segments, self.arm64 = path, segments(path), arm64
         self.va, self.size = {}, {}
         for line in output('nm', '-S', '--defined-only', *(['-D'] if dynamic else []), path).splitlines():
             m = re.match(r'([0-9a-f]+) (?:([0-9a-f]+) )?[TtWi] ([^@\n]+)', line)
@@ -52,18 +55,21 @@ class Binary:
 
     def code(self, va, n):
         """Instructions in n octets from an address on."""
-        text = output('objdump', '-d', '--no-show-raw-insn', f'--start-address={va:#x}',
+        text = output('aarch64-linux-gnu-objdump' if self.arm64 else 'objdump', '-d', '--no-show-raw-insn', f'--start-address={va:#x}',
                       f'--stop-address={va + n:#x}', self.path)
         found = []
         for line in text.splitlines():
             m = re.match(r'\s*([0-9a-f]+):\t(.*?)\s*(?:#.*)?$', line)
             if m:
-                to = re.match(r'(?:call|j\w+)\s+([0-9a-f]+)\b', m.group(2))
-                found.append(Insn(int(m.group(1), 16), m.group(2), int(to.group(1), 16) if to else None))
+                to = CALL.match(m.group(2))
+                found.append(Insn(int(m.group(1), 16), m.group(2),
+                                  int(to.group(1) or to.group(2), 16) if to else None))
         return found
 
     def cheap(self, va):
         """The address at which a probe of the function costs least, or None: each costs the same."""
+        if self.arm64:
+            return va if EMULATED_ARM64.match(self.code(va, 4)[0].text) else None
         for insn in self.code(va, 16)[:2]:
             if EMULATED.match(insn.text):
                 return insn.va
@@ -80,7 +86,7 @@ class Binary:
 
     def go_place(self, va):
         """The jump of the stack check that a function of Go begins with, or the function's beginning."""
-        insns = self.code(va, 24)[:3]
+        insns = self.code(va, 24)[:4 if self.arm64 else 3]
         check = next((i for i, x in enumerate(insns) if JBE.match(x.text)), 0)
         return self.offset(insns[check].va)
 
@@ -91,7 +97,7 @@ class Binary:
 
     def places(self, table, inner=(), forwards=()):
         """{file offset: (kind, 0)} of the functions in table {name: kind}. inner: (functions, kind),
-        where what the functions have in common is probed in their place if that costs less. forwards:
+        where what the functions have in common is probed in their place. forwards:
         (name, other) where the first is not probed if it only calls the other and costs more."""
         table, found = dict(table), {}
         for name, other in forwards:
@@ -99,11 +105,9 @@ class Binary:
                 del table[name]
         for names, kind in inner:
             va = [self.va.get(n) for n in names]
-            if None in va or self.cheap(va[0]):
-                continue
-            common = self.common(va[0], va[1])
-            if common and self.cheap(common):
-                found[self.offset(self.cheap(common))] = (kind, 0)
+            common = None if None in va else self.common(va[0], va[1])
+            if common:
+                found[self.offset(self.cheap(common) or common)] = (kind, 0)
                 table = {n: k for n, k in table.items() if n not in names}
         for name, kind in table.items():
             if name in self.va:

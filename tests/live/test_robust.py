@@ -16,6 +16,9 @@ from load import Wrk, nginx_files
 from probes import hooks_of, programs_alive, programs_of
 from servers import Nginx, Target
 
+IGNORE = ('import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); '
+          'signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])')
+
 
 @test
 def killed_under_load(t):
@@ -55,6 +58,20 @@ def ended_in_any_way(t):
             t.equal(status, 0, f'exit status after {sig.name}')
             t.equal((len(z.spans), z.end.get('spans')), (1, 1), f'spans after {sig.name}')
         t.check(wait_for(lambda ids=ids: not programs_alive(ids), 3, 0.05), f'programs left after {sig.name}')
+
+
+@test
+def ignored_signals_stay_ignored(t):
+    """nohup: SIGHUP and SIGINT that were ignored at the start end nothing; SIGTERM still does"""
+    server = Target(t, 'plain')
+    z = Zctrace(t, '--port', server.port, prefix=[sys.executable, '-c', IGNORE])
+    for sig in (signal.SIGHUP, signal.SIGINT):
+        z.p.send_signal(sig)
+    time.sleep(0.3)
+    get(server.addr)
+    t.equal(len(z.wait_spans(1)), 1, 'spans after the signals')
+    t.check(z.p.poll() is None, f'ended with status {z.p.poll()}')
+    z.stop(signal.SIGTERM)
 
 
 @test

@@ -128,18 +128,19 @@ func main() {
 '''
 
 
-def go_build(t, name, *args, cgo='0'):
+def go_build(t, name, *args, cgo='0', arch=None):
     out = t.path(name)
     p = t.run(['go', 'build', '-o', out, *args, '.'], cwd=t.tmp, env={
-        **os.environ, 'GOTOOLCHAIN': 'local', 'GOFLAGS': '-mod=mod', 'CGO_ENABLED': cgo})
+        **os.environ, 'GOTOOLCHAIN': 'local', 'GOFLAGS': '-mod=mod', 'CGO_ENABLED': cgo,
+        **({'GOARCH': arch} if arch else {})})
     if p.returncode:
         raise Skip(f'go build does not work here: {p.stderr.strip()[-200:]}')
     return out
 
 
-def go_expected(path):
+def go_expected(path, arm64=False):
     """Points by go tool nm and objdump, and where the stack check jumps by objdump."""
-    b, points, kind = Binary(path), {}, None
+    b, points, kind = Binary(path, arm64=arm64), {}, None
     for line in output('go', 'tool', 'nm', path).splitlines():
         address, _, name = line.strip().partition(' ')
         name = name.split(' ', 1)[-1]
@@ -188,6 +189,24 @@ def go(t):
     t.equal(linked.how, 'gopclntab', 'linked without symbols')
     # the same code at the same addresses as in the twin
     t.equal(linked.points, go_expected(t.path('plain')), 'linked without symbols: points')
+
+
+@test
+def go_arm64(t):
+    """Go for arm64: with symbols and stripped, as go tool nm and objdump say"""
+    need('go', 'aarch64-linux-gnu-objdump')
+    t.file('main.go', GO_SERVER)
+    t.file('go.mod', 'module m\ngo 1.18\n')
+    path = go_build(t, 'arm64', arch='arm64')
+    want = go_expected(path, arm64=True)
+    t.check(len(want) > 10, f'{len(want)} points by go tool')
+    t.equal(scan(t, path)[1]['go'].points, want, 'points')
+    b = Binary(path, arm64=True)
+    t.check(any(o != b.first(n) for n in GO for o in [b.go_place(b.va[n])] if n in b.va), 'a check of the stack')
+    stripped = t.path('stripped')
+    subprocess.run(['aarch64-linux-gnu-strip', '-o', stripped, path], check=True)
+    lib = scan(t, stripped)[1]['go']
+    t.equal((lib.how, lib.points), ('gopclntab', want), 'stripped')
 
 
 @test
@@ -289,6 +308,57 @@ def static_openssl(t):
         stripped = t.path(name + '-stripped')
         subprocess.run(['strip', '-o', stripped, path], check=True)
         covers(t, scan(t, stripped)[1]['openssl'], b, name)
+
+
+def arm64_packages(t, *names):
+    """Debian's packages for arm64, unpacked."""
+    need('aarch64-linux-gnu-objdump', 'dpkg-deb')
+    apt = [os.path.join(ROOT, 'packaging', 'apt.sh'), os.path.expanduser('~/.cache/zctrace-dist')]
+    for args in (['update'], ['deb', 'arm64', *names]):
+        p = t.run([*apt, *args])
+        if p.returncode:
+            raise Skip(f'no packages for arm64: {p.stderr.strip()[-200:]}')
+    for name in names:
+        subprocess.run(['dpkg-deb', '-x', glob.glob(f'{apt[1]}/deb/{name}_*_arm64.deb')[0], t.path('arm64')], check=True)
+    return t.path('arm64')
+
+
+@test
+def shared_arm64(t):
+    """libssl and libgnutls for arm64: as nm -D and objdump say, and ssl_read_internal for both that call it"""
+    root = arm64_packages(t, 'libssl3', 'libgnutls30')
+    for name, lib in (('libssl.so.3', 'openssl'), ('libgnutls.so.30', 'gnutls')):
+        path = os.path.realpath(glob.glob(f'{root}/**/{name}', recursive=True)[0])
+        b = Binary(path, dynamic=True, arm64=True)
+        result, libs, _ = scan(t, path)
+        t.equal((result, list(libs)), (1, [lib]), name)
+        want = expected(b) if lib == 'openssl' else b.places(
+            GNUTLS, forwards=[('gnutls_record_send', 'gnutls_record_send2')])
+        t.equal(libs[lib].points, want, f'{name}: points')
+        if lib == 'openssl':
+            inner = {b.offset(b.common(b.va[f'SSL_{n}'], b.va[f'SSL_{n}_ex'])) for n in ('read', 'write')}
+            t.check(inner <= set(libs[lib].points), 'the internal functions')
+
+
+@test
+def static_openssl_arm64(t):
+    """OpenSSL 3 for arm64, linked statically and stripped"""
+    need('aarch64-linux-gnu-gcc', 'aarch64-linux-gnu-strip')
+    root = arm64_packages(t, 'libssl-dev')
+    include = f'{root}/usr/include'
+    path, source = t.path('static'), t.file('p.c', SSL_PROGRAM)
+    p = t.run(['aarch64-linux-gnu-gcc', '-w', '-O2', '-static', f'-I{include}', f'-I{include}/aarch64-linux-gnu',
+               '-o', path, source, f'-L{root}/usr/lib/aarch64-linux-gnu', '-lssl', '-lcrypto'])
+    if p.returncode:
+        raise Skip(f'no static OpenSSL for arm64: {p.stderr.strip()[-200:]}')
+    b = Binary(path, arm64=True)
+    libs = scan(t, path)[1]
+    t.equal(libs['openssl'].points, expected(b), 'with symbols')
+    inner = {b.first(n) for n in ('ssl_read_internal', 'ssl_write_internal')}
+    t.check(inner <= set(libs['openssl'].points), 'the internal functions')
+    stripped = t.path('stripped')
+    subprocess.run(['aarch64-linux-gnu-strip', '-o', stripped, path], check=True)
+    covers(t, scan(t, stripped)[1]['openssl'], b, 'stripped')
 
 
 def package_file(t, package, pattern):

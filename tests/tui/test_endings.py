@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import termios
@@ -45,6 +46,35 @@ def endings(path):
     ending(path, 'SIGHUP', lambda p: p.kill(signal.SIGHUP), 0)
     for sig in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGQUIT):
         ending(path, sig.name, lambda p, s=sig: p.kill(s), -sig)
+
+
+def unknown_terminal(path):
+    p = t.Pty(['env', 'TERM=no-such-terminal', t.ZCTRACE, '-o', 'top', '-r', path])
+    p.wait(b'it is taken for')
+    p.write(b'q')
+    t.check(p.status() == 0, 'a terminal that is not known here is taken for one that is')
+    p.close()
+
+
+def target_ends():
+    """What was seen stays when the process that was traced is gone; only q ends it."""
+    target = subprocess.Popen(['sleep', '60'])
+    trial = subprocess.run([t.ZCTRACE, '-q', '-p', str(target.pid), '-d', '1ms', '-o', 'json'],
+                           capture_output=True, check=False)
+    if trial.returncode:
+        target.kill()
+        t.skip('the dashboard outlives its target', trial.stderr.decode().strip().split('\n')[0])
+        return
+    p = t.Pty([t.ZCTRACE, '-o', 'top', '-p', str(target.pid)])
+    p.wait(b'Routes')
+    target.kill()
+    target.wait()
+    p.wait(b'ENDED')
+    p.wait(b'has ended')
+    time.sleep(0.3)
+    p.write(b'q')
+    t.check(p.status() == 0, 'the dashboard outlives its target, until q')
+    p.close()
 
 
 KEYS = [b'\x1b[A', b'\x1b[B', b'\x1bOA', b'\x1bOB', b'\x1b[5~', b'\x1b[6~', b'\x1b[H', b'\x1b[F',
@@ -93,6 +123,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = t.recording(folder)
         endings(path)
+        unknown_terminal(path)
+        target_ends()
         storm(path, folder)
     return t.done()
 

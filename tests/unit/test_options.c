@@ -31,7 +31,7 @@ static void test_ports(void)
 {
 	static const char *const wrong_ones[] = {
 		"0", "70000", "80-", "9000-8000", "abc", "", ",", "80,", "80,,81", "-80", "80-90-100",
-		" 80", "80 ", "+80", "0x50", "65536", "99999999999999999999", "80-65536", "0-10",
+		"+80", "10.0.0.1:80", "80:", ":", "0x50", "65536", "99999999999999999999", "80-65536", "0-10",
 	};
 	struct port_range r[4];
 	char err[256];
@@ -41,6 +41,11 @@ static void test_ports(void)
 		   r[2].last == 9000,
 	   "ports: as given");
 	is_u64(ports("1-65535", r, 4, err, sizeof(err)), 1, "ports: all of them");
+	is_u64(ports(" 80 443, http ", r, 4, err, sizeof(err)), 3, "ports: blanks, and a name");
+	ok(r[0].first == 80 && r[1].first == 443 && r[2].first == 80 && r[2].last == 80,
+	   "ports: as meant");
+	is_u64(ports(":8000,localhost:81,[::1]:82", r, 4, err, sizeof(err)), 3, "ports: of this host");
+	ok(r[0].first == 8000 && r[1].first == 81 && r[2].last == 82, "ports: behind addresses");
 	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(wrong_ones[0]); i++)
 		ok(ports(wrong_ones[i], r, 4, err, sizeof(err)) == -EINVAL && *err &&
 			   !strchr(err, '\n'),
@@ -61,6 +66,11 @@ static void test_times(void)
 	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(wrong_ones[0]); i++)
 		ok(duration_parse(wrong_ones[i], &v) == -EINVAL, "time: '%s' is refused",
 		   wrong_ones[i]);
+	ok(!size_parse("4k", 1 << 20, &v) && v == 4096 && !size_parse("1M", 1 << 20, &v) && v == 1 << 20,
+	   "size: with units");
+	ok(size_parse("2M", 1 << 20, &v) && size_parse("k", 9, &v) && size_parse("0k", 9999, &v) &&
+		   size_parse("1kk", 1 << 20, &v) && size_parse("", 9, &v),
+	   "size: what is none");
 	ok(!count_parse("18446744073709551615", UINT64_MAX, &v) && v == UINT64_MAX, "count: max");
 	ok(count_parse("18446744073709551616", UINT64_MAX, &v) && count_parse("0", 9, &v) &&
 		   count_parse("10", 9, &v) && count_parse("1x", 9, &v) && count_parse("", 9, &v),
@@ -131,9 +141,10 @@ static void test_options(void)
 	refused("-P 80 --capture syscall", "must be one of auto, skb, packet");
 	refused("-P 80 --unmatched x", "must be one of");
 	refused("-P 80 --role x", "must be one of server, client, both");
-	refused("-P 80 -d 5", "duration '5'");
+	refused("-P 80 -d 0", "duration '0'");
+	refused("-P 80 -d 5.", "duration '5.'");
 	refused("-P 80 -n 0", "count '0'");
-	refused("-P 80 --body 99999999", "from 1 to 1048576");
+	refused("-P 80 --body 99999999", "at most 1048576");
 	refused("-P 80 -o json --sort p99", "-o summary");
 	refused("-P 80 -o summary --sort x", "must be one of count");
 	refused("-P 80 --header Host", "-o json");
@@ -147,7 +158,9 @@ static void test_options(void)
 	refused("-i lo --capture skb", "leave out one");
 	refused("-a --no-downstream", "--port");
 	refused("-a --role client", "--port");
-	refused("-a curl", "after --");
+	refused("-a curl", "-- curl runs it");
+	refused("--prot 80", "did you mean --port?");
+	refused("-P 80 -o jsno", "did you mean json?");
 }
 
 static void is_service(const char *exe, const char *cmdline, size_t n, const char *want)

@@ -174,9 +174,24 @@ static void test_peers(void)
 	redact_wire_release(&w);
 }
 
+/* The end of a segment within Host: an address is known as such, a user never shows. */
+static void test_cut_authority(void)
+{
+	struct redact_wire w = {0};
+
+	PART(&w, "GET / HTTP/1.1\r\nHost: 127.0", "GET / HTTP/1.1\r\nHost: 127.0", "an address, cut");
+	PART(&w, ".0.1\r\n\r\n", ".0.1\r\n\r\n", "and its rest");
+	PART(&w, "GET / HTTP/1.1\r\nHost: us", "GET / HTTP/1.1\r\nHost: xx", "perhaps a user");
+	PART(&w, "er:pw@a.b\r\n\r\n", "xxxxx@a.b\r\n\r\n", "one indeed");
+	PART(&w, "GET / HTTP/1.1\r\nHost: 47", "GET / HTTP/1.1\r\nHost: 47", "digits, cut");
+	PART(&w, "11:pw@a.b\r\n\r\n", "xxxxx@a.b\r\n\r\n", "of a user after all");
+	redact_wire_release(&w);
+}
+
 int main(void)
 {
 	test_cases();
+	test_cut_authority();
 	test_gaps();
 	test_peers();
 	return tap_done();

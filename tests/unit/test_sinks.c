@@ -425,6 +425,15 @@ static void test_summary(struct capture *c)
 	k->ops->free(k);
 
 	k = sink_summary_new(&o);
+	s.incomplete = SPAN_IN_FLIGHT;
+	s.duration_ns = SPAN_UNKNOWN;
+	k->ops->span(k, &s);
+	k->ops->finish(k, &totals);
+	ok(strstr(captured(c), "1     -    0%    -    -    -    -   301B  100%\n"),
+	   "summary: a duration that is not known is in no percentile: %s", c->text);
+	k->ops->free(k);
+
+	k = sink_summary_new(&o);
 	for (int i = 0; i < 1500; i++) {
 		snprintf(route, sizeof(route), "/r%d", i);
 		s.route = (struct str){ route, strlen(route) };

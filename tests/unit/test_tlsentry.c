@@ -124,6 +124,26 @@ static void test_go(void)
 	CHECK(place_of(&t[0], 1, 0, EM_AARCH64) == 0, "Go: another machine");
 }
 
+#define LDR_LIMIT "\x90\x0b\x40\xf9" /* ldr x16, [x28, #16] */
+#define BLS "\x69\x01\0\x54"
+#define NOT_BLS "\x68\x01\0\x54"
+
+static void test_arm64(void)
+{
+	static const struct code go[] = {
+		{"arm64 Go: small frame", OCTETS(LDR_LIMIT "\xff\x63\x30\xeb" BLS), 8},
+		{"arm64 Go: larger frame", OCTETS(LDR_LIMIT "\xf1\x83\x02\xd1\x3f\x02\x10\xeb" BLS), 12},
+		{"arm64 Go: another branch", OCTETS(LDR_LIMIT "\xff\x63\x30\xeb" NOT_BLS), 0},
+		{"arm64 Go: another comparison", OCTETS(LDR_LIMIT "\xff\x63\x31\xeb" BLS), 0},
+		{"arm64 Go: no check of the stack", OCTETS("\xfe\x0f\x1e\xf8" BLS BLS BLS), 0},
+	};
+
+	for (size_t i = 0; i < sizeof(go) / sizeof(go[0]); i++)
+		CHECK(place_of(&go[i], 1, 0, EM_AARCH64) == go[i].place, "%s", go[i].what);
+	CHECK(place_of(&go[1], 1, 1, EM_AARCH64) == 12, "arm64 Go: the file ends behind it");
+	CHECK(place_of(&go[0], 0, 0, EM_AARCH64) == 0, "arm64: a function that is not of Go");
+}
+
 /* Never beyond the segment's end: the copy of the file ends there, and the sanitizer watches. */
 static void test_cut(void)
 {
@@ -254,7 +274,9 @@ static void test_taken(void)
 	static const struct {
 		int kind;
 		const char *what;
-	} t[] = {{AS_IT_IS, "as it comes"}, {WITH_ENDBR, "with endbr64"}};
+	} t[] = {{AS_IT_IS, "as it comes"}, {WITH_ENDBR, "with endbr64"},
+	     {OUTER_PUSHES, "SSL_read begins with push"},
+	     {INNER_SUBTRACTS, "the internal function begins with sub"}};
 	struct openssl o;
 	struct tlsbin_find f;
 
@@ -277,10 +299,8 @@ static void test_left(void)
 		int kind;
 		const char *what;
 	} t[] = {
-		{OUTER_PUSHES, "SSL_read begins with push"},
 		{EX_CALLS_ANOTHER, "SSL_read_ex calls another function"},
 		{EX_CHANGES_ARGUMENT, "SSL_read_ex hands on another address"},
-		{INNER_SUBTRACTS, "the internal function begins with sub"},
 		{CALLS_TWO, "two functions could be the internal one"},
 		{OTHER_BUFFER, "SSL_read hands on another buffer"},
 		{FLAGS_TO_EX, "flags, and no SSL_write_ex2"},
@@ -434,6 +454,7 @@ int main(void)
 {
 	test_endbr();
 	test_go();
+	test_arm64();
 	test_cut();
 	test_taken();
 	test_left();

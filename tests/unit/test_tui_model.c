@@ -86,7 +86,15 @@ static void test_ring_large(void)
 
 /* ---- groups */
 
-static const struct group *row_of(const struct groups *g, const char *name)
+static void table_init(struct red *t, enum red_by by)
+{
+	const struct red_options o = { .by = by, .max_rows = MODEL_ROWS, .intervals = MODEL_SECONDS,
+				       .interval_ns = SECOND };
+
+	red_init(t, &o);
+}
+
+static const struct red_row *row_of(const struct red *g, const char *name)
 {
 	for (unsigned i = 0; i < g->n; i++)
 		if (g->rows[i]->name.n == strlen(name) &&
@@ -97,77 +105,77 @@ static const struct group *row_of(const struct groups *g, const char *name)
 
 static void test_groups(void)
 {
-	struct groups g;
+	struct red g;
 	struct span s;
-	const struct group *r;
+	const struct red_row *r;
 
-	groups_init(&g, BY_ROUTE);
+	table_init(&g, RED_BY_ROUTE);
 	for (unsigned i = 0; i < 100; i++) {
 		s = make("/x", i % 10 ? 200 : 503, i * 50, i + 1);
-		groups_add(&g, &s);
+		red_add(&g, &s);
 	}
 	s = make("/x", 404, 10, 1);
 	s.kind = SPAN_CLIENT;
-	groups_add(&g, &s);
+	red_add(&g, &s);
 	is_u64(g.n, 2, "groups: by route and kind");
 	r = row_of(&g, "/x");
-	is_u64(r->sums.count, 100, "groups: count");
-	is_u64(r->sums.errors, 10, "groups: errors");
-	is_u64(r->sums.class[CLASS_5XX], 10, "groups: errors by class");
-	is_u64(r->sums.resp_bytes, 20000, "groups: bytes");
+	is_u64(r->counts.count, 100, "groups: count");
+	is_u64(r->counts.errors, 10, "groups: errors");
+	is_u64(r->counts.class[RED_5XX], 10, "groups: errors by class");
+	is_u64(r->counts.resp_bytes, 20000, "groups: bytes");
 	is_u64(r->durations.max, 100 * MS, "groups: max");
 	ok(hist_percentile(&r->durations, 50) > 49 * MS && hist_percentile(&r->durations, 50) < 52 * MS,
 	   "groups: median");
 	/* 20 spans a second for five seconds: 4 s are whole, and some end in the fifth second */
-	ok(group_rate(&g, r, BASE + 5 * SECOND, 10) > 19.5 && group_rate(&g, r, BASE + 5 * SECOND, 10) < 20.5,
-	   "groups: rate since the first span: %.2f", group_rate(&g, r, BASE + 5 * SECOND, 10));
-	ok(group_rate(&g, r, BASE + 60 * SECOND, 10) == 0, "groups: no rate after a lull");
-	ok(group_second(r, BASE / SECOND + 1)->count >= 19, "groups: trend by second");
-	ok(!group_second(r, BASE / SECOND + 1 + GROUP_SECONDS), "groups: a second's place is not another's");
-	ok(groups_holds(&g, g.rows[1], &s), "groups: finds the row of a span");
-	groups_release(&g);
+	ok(red_rate(&g, r, BASE + 5 * SECOND, 10) > 19.5 && red_rate(&g, r, BASE + 5 * SECOND, 10) < 20.5,
+	   "groups: rate since the first span: %.2f", red_rate(&g, r, BASE + 5 * SECOND, 10));
+	ok(red_rate(&g, r, BASE + 60 * SECOND, 10) == 0, "groups: no rate after a lull");
+	ok(red_interval(&g, r, BASE / SECOND + 1)->count >= 19, "groups: trend by second");
+	ok(!red_interval(&g, r, BASE / SECOND + 1 + MODEL_SECONDS), "groups: a second's place is not another's");
+	ok(red_find(&g, &s) == g.rows[1], "groups: finds the row of a span");
+	red_release(&g);
 }
 
 static void test_group_keys(void)
 {
 	struct span s = make("/x", 200, 0, 1);
-	struct groups g;
+	struct red g;
 
 	s.has_addr = 1;
 	s.client_addr[15] = 1;
 	s.server_port = 65535;
 	s.host = (struct str){ "shop.example", 12 };
-	for (int by = 0; by < BY_COUNT; by++) {
-		static const char *const want[BY_COUNT] = { "/x", "shop", "shop.example", "::1", "200",
+	for (int by = 0; by < RED_BY_COUNT; by++) {
+		static const char *const want[RED_BY_COUNT] = { "/x", "shop", "shop.example", "::1", "200",
 							    "::1" };
 
-		groups_init(&g, (enum group_by)by);
-		groups_add(&g, &s);
-		ok(row_of(&g, want[by]) != NULL, "groups: by %s", group_by_name((enum group_by)by));
-		groups_release(&g);
+		table_init(&g, (enum red_by)by);
+		red_add(&g, &s);
+		ok(row_of(&g, want[by]) != NULL, "groups: by %s", red_by_name((enum red_by)by));
+		red_release(&g);
 	}
 	s.kind = SPAN_CLIENT;
-	groups_init(&g, BY_PEER);
-	groups_add(&g, &s);
+	table_init(&g, RED_BY_PEER);
+	red_add(&g, &s);
 	ok(row_of(&g, ":::65535") != NULL, "groups: the peer of a client is a server with its port");
-	groups_release(&g);
+	red_release(&g);
 }
 
 static void test_group_limit(void)
 {
-	struct groups g;
+	struct red g;
 	char path[32];
 	struct span s;
 
-	groups_init(&g, BY_ROUTE);
-	for (unsigned i = 0; i < GROUPS_MAX * 3; i++) {
+	table_init(&g, RED_BY_ROUTE);
+	for (unsigned i = 0; i < MODEL_ROWS * 3; i++) {
 		snprintf(path, sizeof(path), "/%u", i);
 		s = make(path, 200, 0, 1);
-		groups_add(&g, &s);
+		red_add(&g, &s);
 	}
-	is_u64(g.n, GROUPS_MAX + 1, "groups: bounded");
-	is_u64(g.others->sums.count, GROUPS_MAX * 2, "groups: the rest is counted");
-	groups_release(&g);
+	is_u64(g.n, MODEL_ROWS + 1, "groups: bounded");
+	is_u64(g.others->counts.count, MODEL_ROWS * 2, "groups: the rest is counted");
+	red_release(&g);
 }
 
 /* ---- baseline, pause, filter */
@@ -175,8 +183,8 @@ static void test_group_limit(void)
 static void test_baseline(void)
 {
 	struct model m;
-	struct groups *g;
-	struct group_sums sums;
+	struct red *g;
+	struct red_counts sums;
 	struct hist d;
 	struct span s;
 
@@ -191,14 +199,14 @@ static void test_baseline(void)
 		s = make("/b", 500, 1000 + i * 10, 80);
 		model_span(&m, &s);
 	}
-	g = model_groups(&m, BY_ROUTE);
-	group_since(g, g->rows[0], &sums, &d);
+	g = model_red(&m, RED_BY_ROUTE);
+	red_counted(g, g->rows[0], &sums, &d);
 	is_u64(sums.count, 20, "baseline: only what came since");
 	is_u64(sums.errors, 20, "baseline: errors since");
 	ok(hist_percentile(&d, 1) > 79 * MS, "baseline: durations since");
 	ok(hist_percentile(&g->rows[0]->base_durations, 99) < 2 * MS, "baseline: durations before");
 	model_unmark(&m);
-	group_since(g, g->rows[0], &sums, &d);
+	red_counted(g, g->rows[0], &sums, &d);
 	is_u64(sums.count, 70, "baseline: all again");
 	hist_release(&d);
 	model_release(&m);
@@ -217,13 +225,13 @@ static void test_pause(void)
 	for (int i = 0; i < 7; i++)
 		model_span(&m, &s);
 	is_u64(m.now->spans, 5, "pause: what is shown stands still");
-	is_u64(model_groups(&m, BY_ROUTE)->n, 1, "pause: no new rows");
+	is_u64(model_red(&m, RED_BY_ROUTE)->n, 1, "pause: no new rows");
 	model_resume(&m);
 	is_u64(m.now->spans, 12, "pause: nothing was missed");
 	is_u64(m.now->errors, 7, "pause: nor errors");
 	is_u64(m.now->ring.end - m.now->ring.first, 12, "pause: spans that came are there");
-	is_u64(row_of(model_groups(&m, BY_ROUTE), "/q")->durations.count, 7, "pause: and their durations");
-	is_u64(group_second(row_of(model_groups(&m, BY_ROUTE), "/q"), BASE / SECOND)->count, 7,
+	is_u64(row_of(model_red(&m, RED_BY_ROUTE), "/q")->durations.count, 7, "pause: and their durations");
+	is_u64(red_interval(model_red(&m, RED_BY_ROUTE), row_of(model_red(&m, RED_BY_ROUTE), "/q"), BASE / SECOND)->count, 7,
 	       "pause: and their trend");
 	model_release(&m);
 }
@@ -240,16 +248,16 @@ static void test_filter(void)
 		model_span(&m, &s);
 	}
 	model_filter(&m, filter__new("status >= 500", &err));
-	is_u64(model_groups(&m, BY_ROUTE)->rows[0]->sums.count, 5, "filter: of what is kept");
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 5, "filter: of what is kept");
 	model_span(&m, &s);
-	is_u64(model_groups(&m, BY_ROUTE)->rows[0]->sums.count, 6, "filter: of what comes");
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 6, "filter: of what comes");
 	ok(!ring_slot(&m.now->ring, 0)->shown && ring_slot(&m.now->ring, 1)->shown,
 	   "filter: marks the spans");
 	model_filter(&m, NULL);
-	is_u64(model_groups(&m, BY_ROUTE)->rows[0]->sums.count, 11, "filter: without it, all are there");
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 11, "filter: without it, all are there");
 	ok(ring_slot(&m.now->ring, 0)->shown, "filter: and the spans, too");
 	model_clear(&m);
-	is_u64(model_groups(&m, BY_ROUTE)->n + m.now->spans, 0, "clear: nothing is left");
+	is_u64(model_red(&m, RED_BY_ROUTE)->n + m.now->spans, 0, "clear: nothing is left");
 	model_release(&m);
 }
 

@@ -1,0 +1,468 @@
+#include "core/red.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND 1000000000.0
+
+/* What makes a group. */
+struct key {
+	enum span_kind kind;
+	int others;
+	struct str method, name, service;
+	uint64_t id;
+	char buf[64];
+};
+
+/* ---- keys */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 32;
+}
+
+/* Fewer than eight octets, as a number. */
+static uint64_t short_text(const char *p, size_t n)
+{
+	uint32_t first, last;
+
+	if (n >= 4) {
+		memcpy(&first, p, 4);
+		memcpy(&last, p + n - 4, 4);
+		return (uint64_t)first << 32 | last;
+	}
+	if (!n)
+		return 0;
+	return (uint64_t)(uint8_t)p[0] << 16 | (uint64_t)(uint8_t)p[n / 2] << 8 | (uint8_t)p[n - 1];
+}
+
+static uint64_t mix_str(uint64_t h, struct str s)
+{
+	size_t left = s.n;
+	uint64_t v;
+
+	for (const char *p = s.p; left >= 8; p += 8, left -= 8) {
+		memcpy(&v, p, 8);
+		h = mix(h, v);
+	}
+	return mix(h, short_text(s.p + (s.n - left), left) ^ (uint64_t)s.n << 56);
+}
+
+static struct str of_cstr(const char *s)
+{
+	return (struct str){ s, s ? strlen(s) : 0 };
+}
+
+/* The process at the other end where it is known, else its address; with port for a server. */
+static struct str peer_of(const struct span *s, char *buf)
+{
+	size_t n;
+
+	if (s->peer_service)
+		return of_cstr(s->peer_service);
+	if (!s->has_addr)
+		return of_cstr(NULL);
+	if (s->kind == SPAN_SERVER)
+		return of_cstr(span_addr_text(s->client_addr, buf));
+	n = strlen(span_addr_text(s->server_addr, buf));
+	n += (size_t)sprintf(buf + n, ":%u", s->server_port);
+	return (struct str){ buf, n };
+}
+
+static struct str status_of(const struct span *s, char *buf)
+{
+	const char *error = span_error_name(s->error);
+
+	if (s->status <= 0 || s->status > 999)
+		return of_cstr(error ? error : "no status");
+	return (struct str){ buf, (size_t)sprintf(buf, "%d", s->status) };
+}
+
+static struct str cut(struct str s)
+{
+	if (s.n > RED_NAME_MAX)
+		s.n = RED_NAME_MAX;
+	return s;
+}
+
+static void key_of(enum red_by by, const struct span *s, struct key *k)
+{
+	const char *process = s->service ? s->service : s->comm;
+
+	k->kind = s->kind;
+	k->others = 0;
+	k->name = k->method = k->service = (struct str){ NULL, 0 };
+	switch (by) {
+	case RED_BY_ROUTE:
+		k->name = cut(s->route.p ? s->route : s->path);
+		k->method = cut(s->method);
+		k->service = cut(of_cstr(process));
+		break;
+	case RED_BY_SERVICE: k->name = cut(of_cstr(process)); break;
+	case RED_BY_HOST: k->name = cut(s->host); break;
+	case RED_BY_PEER: k->name = cut(peer_of(s, k->buf)); break;
+	case RED_BY_STATUS: k->name = status_of(s, k->buf); break;
+	case RED_BY_CLIENT:
+		if (s->has_addr)
+			k->name = of_cstr(span_addr_text(s->client_addr, k->buf));
+		break;
+	case RED_BY_COUNT: break;
+	}
+	k->id = mix_str(0xcbf29ce484222325ull + (uint64_t)k->kind, k->name);
+	if (by == RED_BY_ROUTE)
+		k->id = mix_str(mix_str(k->id, k->method), k->service);
+}
+
+/* ---- rows */
+
+static int same(struct str a, struct str b)
+{
+	return a.n == b.n && !a.p == !b.p && (!a.n || !memcmp(a.p, b.p, a.n));
+}
+
+static struct red_row *find(const struct red *t, const struct key *k)
+{
+	struct red_row *r = t->buckets ? t->buckets[k->id & t->mask] : NULL;
+
+	while (r && !(r->id == k->id && r->kind == k->kind && same(r->name, k->name) &&
+		      same(r->method, k->method) && same(r->service, k->service)))
+		r = r->next;
+	return r;
+}
+
+static struct str keep(char **p, struct str s)
+{
+	if (s.p) {
+		memcpy(*p, s.p, s.n);
+		s.p = *p;
+		*p += s.n;
+	}
+	return s;
+}
+
+/* Room for all rows that there may be. */
+static int allocate(struct red *t)
+{
+	unsigned buckets = 64;
+
+	while (buckets < 2 * t->opt.max_rows)
+		buckets *= 2;
+	if (!t->rows)
+		t->rows = calloc(t->opt.max_rows + 1, sizeof(struct red_row *));
+	if (!t->buckets)
+		t->buckets = calloc(buckets, sizeof(struct red_row *));
+	t->mask = buckets - 1;
+	return t->rows && t->buckets ? 0 : -1;
+}
+
+static struct red_row *insert(struct red *t, const struct key *k)
+{
+	struct red_row *r;
+	char *p;
+
+	if (!t->buckets && allocate(t))
+		return NULL;
+	r = calloc(1, sizeof(*r) + t->opt.intervals * sizeof(r->ring[0]) + k->name.n + k->method.n +
+		   k->service.n + 1);
+	if (!r)
+		return NULL;
+	p = (char *)&r->ring[t->opt.intervals];
+	r->id = k->id;
+	r->kind = k->kind;
+	r->others = k->others;
+	r->name = keep(&p, k->name);
+	r->method = keep(&p, k->method);
+	r->service = keep(&p, k->service);
+	hist_init(&r->durations);
+	hist_init(&r->base_durations);
+	t->rows[t->n++] = r;
+	if (k->others)
+		return t->others = r;
+	r->next = t->buckets[k->id & t->mask];
+	return t->buckets[k->id & t->mask] = r;
+}
+
+static struct red_row *find_or_insert(struct red *t, const struct key *k)
+{
+	static const struct key others = { .others = 1, .name = { "(others)", 8 }, .id = 1 };
+	struct red_row *r = find(t, k);
+
+	if (r)
+		return r;
+	if (t->n < t->opt.max_rows)
+		return insert(t, k);
+	return t->others ? t->others : insert(t, &others);
+}
+
+void red_init(struct red *t, const struct red_options *o)
+{
+	memset(t, 0, sizeof(*t));
+	t->opt = *o;
+}
+
+void red_reset(struct red *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		hist_release(&t->rows[i]->durations);
+		hist_release(&t->rows[i]->base_durations);
+		free(t->rows[i]);
+	}
+	if (t->buckets)
+		memset(t->buckets, 0, (t->mask + 1) * sizeof(struct red_row *));
+	t->others = NULL;
+	t->n = 0;
+	t->spans = t->since = t->base_since = 0;
+}
+
+void red_release(struct red *t)
+{
+	red_reset(t);
+	free(t->rows);
+	free(t->buckets);
+	t->rows = t->buckets = NULL;
+}
+
+/* ---- counting */
+
+unsigned red_octave(uint64_t ns)
+{
+	int log = ns ? 64 - __builtin_clzll(ns) : 0;
+
+	if (log <= RED_SPECTRUM_FIRST)
+		return 0;
+	log -= RED_SPECTRUM_FIRST;
+	return log < (int)RED_SPECTRUM ? (unsigned)log : RED_SPECTRUM - 1;
+}
+
+uint64_t red_octave_count(const struct hist *h, unsigned octave)
+{
+	unsigned bit = octave ? octave + RED_SPECTRUM_FIRST - 1 : 5;
+	unsigned end = octave == RED_SPECTRUM - 1 ? 64 : octave + RED_SPECTRUM_FIRST;
+	uint64_t count = 0;
+
+	for (; bit < end; bit++)
+		count += hist_octave(h, bit);
+	return count;
+}
+
+/* The row's interval of that number; NULL: its place is a later one's by now. */
+static struct red_interval *interval_of(const struct red *t, struct red_row *r, uint64_t number)
+{
+	struct red_interval *e = &r->ring[number & (t->opt.intervals - 1)];
+
+	if (e->number > number)
+		return NULL;
+	if (e->number < number) {
+		memset(e, 0, sizeof(*e));
+		e->number = (uint32_t)number;
+	}
+	return e;
+}
+
+static enum red_class class_of(const struct span *s)
+{
+	if (s->error == SPAN_ERR_PROTOCOL)
+		return RED_PROTOCOL;
+	if (s->error != SPAN_OK && s->error != SPAN_ERR_STATUS)
+		return RED_FAILED;
+	if (s->status >= 500)
+		return RED_5XX;
+	return s->status >= 400 ? RED_4XX : RED_CLASSES;
+}
+
+static void count_interval(const struct red *t, struct red_row *r, const struct span *s)
+{
+	struct red_interval *e = interval_of(t, r, span_end(s) / t->opt.interval_ns);
+	unsigned octave;
+
+	if (!e)
+		return;
+	e->count++;
+	e->errors += s->error != SPAN_OK;
+	if (s->duration_ns == SPAN_UNKNOWN)
+		return;
+	octave = red_octave(s->duration_ns);
+	if (e->spectrum[octave] < UINT16_MAX)
+		e->spectrum[octave]++;
+}
+
+static void count(const struct red *t, struct red_row *r, const struct span *s)
+{
+	struct red_counts *c = &r->counts;
+	enum red_class class = class_of(s);
+
+	c->count++;
+	c->errors += s->error != SPAN_OK;
+	c->incomplete += s->incomplete != 0;
+	if (class != RED_CLASSES)
+		c->class[class]++;
+	if (s->req_bytes != SPAN_UNKNOWN)
+		c->req_bytes += s->req_bytes;
+	if (s->resp_bytes != SPAN_UNKNOWN)
+		c->resp_bytes += s->resp_bytes;
+	if (s->duration_ns != SPAN_UNKNOWN)
+		(void)hist_add(&r->durations, s->duration_ns);
+	if (t->opt.intervals)
+		count_interval(t, r, s);
+}
+
+struct red_row *red_add(struct red *t, const struct span *s)
+{
+	struct red_row *r;
+	struct key k;
+
+	t->spans++;
+	if (!t->since || s->time_ns < t->since)
+		t->since = s->time_ns;
+	key_of(t->opt.by, s, &k);
+	r = find_or_insert(t, &k);
+	if (r)
+		count(t, r, s);
+	return r;
+}
+
+struct red_row *red_find(const struct red *t, const struct span *s)
+{
+	struct red_row *r;
+	struct key k;
+
+	key_of(t->opt.by, s, &k);
+	r = find(t, &k);
+	return r ? r : t->others;
+}
+
+/* ---- sums and differences */
+
+static void add_counts(struct red_counts *to, const struct red_counts *c)
+{
+	to->count += c->count;
+	to->errors += c->errors;
+	to->incomplete += c->incomplete;
+	to->req_bytes += c->req_bytes;
+	to->resp_bytes += c->resp_bytes;
+	for (int i = 0; i < RED_CLASSES; i++)
+		to->class[i] += c->class[i];
+}
+
+static void subtract_counts(struct red_counts *from, const struct red_counts *c)
+{
+	from->count -= c->count;
+	from->errors -= c->errors;
+	from->incomplete -= c->incomplete;
+	from->req_bytes -= c->req_bytes;
+	from->resp_bytes -= c->resp_bytes;
+	for (int i = 0; i < RED_CLASSES; i++)
+		from->class[i] -= c->class[i];
+}
+
+static void merge_ring(const struct red *t, struct red_row *to, const struct red_row *from)
+{
+	for (unsigned i = 0; i < t->opt.intervals; i++) {
+		const struct red_interval *f = &from->ring[i];
+		struct red_interval *e = f->number ? interval_of(t, to, f->number) : NULL;
+
+		if (!e)
+			continue;
+		e->count += f->count;
+		e->errors += f->errors;
+		for (unsigned j = 0; j < RED_SPECTRUM; j++) {
+			unsigned sum = (unsigned)e->spectrum[j] + f->spectrum[j];
+
+			e->spectrum[j] = sum < UINT16_MAX ? (uint16_t)sum : UINT16_MAX;
+		}
+	}
+}
+
+void red_merge(struct red *t, const struct red *src)
+{
+	t->spans += src->spans;
+	if (src->since && (!t->since || src->since < t->since))
+		t->since = src->since;
+	for (unsigned i = 0; i < src->n; i++) {
+		const struct red_row *f = src->rows[i];
+		const struct key k = { .kind = f->kind, .others = f->others, .method = f->method,
+				       .name = f->name, .service = f->service, .id = f->id };
+		struct red_row *r = f->others && t->others ? t->others : find_or_insert(t, &k);
+
+		if (!r)
+			continue;
+		add_counts(&r->counts, &f->counts);
+		(void)hist_merge(&r->durations, &f->durations);
+		merge_ring(t, r, f);
+	}
+}
+
+void red_mark(struct red *t, uint64_t now)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		struct red_row *r = t->rows[i];
+
+		r->base = r->counts;
+		(void)hist_copy(&r->base_durations, &r->durations);
+	}
+	t->base_since = now;
+}
+
+void red_unmark(struct red *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		struct red_row *r = t->rows[i];
+
+		memset(&r->base, 0, sizeof(r->base));
+		hist_release(&r->base_durations);
+	}
+	t->base_since = 0;
+}
+
+void red_counted(const struct red *t, const struct red_row *r, struct red_counts *c,
+		 struct hist *d)
+{
+	*c = r->counts;
+	(void)hist_copy(d, &r->durations);
+	if (!t->base_since)
+		return;
+	subtract_counts(c, &r->base);
+	hist_subtract(d, &r->base_durations);
+}
+
+/* ---- intervals */
+
+const struct red_interval *red_interval(const struct red *t, const struct red_row *r,
+					uint64_t number)
+{
+	const struct red_interval *e = &r->ring[number & (t->opt.intervals - 1)];
+
+	return e->number == number ? e : NULL;
+}
+
+double red_rate(const struct red *t, const struct red_row *r, uint64_t now, unsigned n)
+{
+	double length = (double)t->opt.interval_ns;
+	uint64_t number = now / t->opt.interval_ns, count = 0;
+	double window = ((double)(n - 1) * length + (double)(now % t->opt.interval_ns)) / SECOND;
+	double age = t->since && now > t->since ? (double)(now - t->since) / SECOND : 0;
+
+	for (unsigned i = 0; i < n && i <= number; i++) {
+		const struct red_interval *e = red_interval(t, r, number - i);
+
+		count += e ? e->count : 0;
+	}
+	if (age < window)
+		window = age;
+	return window > 0 ? (double)count / (window < 1 ? 1 : window) : 0;
+}
+
+struct str red_row_name(const struct red_row *r)
+{
+	return r->name.p ? r->name : (struct str){ "(unknown)", 9 };
+}
+
+const char *red_by_name(enum red_by by)
+{
+	static const char *const name[RED_BY_COUNT] = { "route", "service", "host",
+							"peer",  "status",  "client" };
+
+	return by < RED_BY_COUNT ? name[by] : "";
+}

@@ -1,0 +1,81 @@
+#!/bin/sh
+# The libraries of the static program, for one architecture of Debian's: as archives of Debian's where
+# they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses with
+# terminal descriptions compiled in, capstone with no more than is used.
+# usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
+# Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cache=$1
+arch=$2
+out=$3
+debs='libbpf-dev libelf-dev zlib1g-dev libpcre2-dev'
+sources='capstone libpcap ncurses'
+terminals='xterm,xterm-256color,screen,screen-256color,tmux,tmux-256color,linux,vt100,vt220,dumb,ansi,alacritty,kitty,foot,rxvt-unicode-256color,putty,st-256color'
+
+rm -rf "$out"
+mkdir -p "$out/include" "$out/lib" "$out/licenses" "$out/src" "$out/debs"
+out=$(cd "$out" && pwd)
+export CFLAGS="-O2 -ffunction-sections -fdata-sections -ffile-prefix-map=$out/src=."
+
+"$here/apt.sh" "$cache" update
+# shellcheck disable=SC2086
+"$here/apt.sh" "$cache" deb "$arch" $debs
+# shellcheck disable=SC2086
+"$here/apt.sh" "$cache" source $sources
+cache=$(cd "$cache" && pwd)
+
+for p in $debs; do
+	deb=$(ls -t "$cache/deb/${p}_"*"_$arch.deb" | head -1)
+	dpkg-deb -x "$deb" "$out/debs"
+	dpkg-deb -f "$deb" Package Version | sed 's/.*: //' | paste -sd' ' >>"$out/versions"
+	cp -L "$out/debs/usr/share/doc/$p/copyright" "$out/licenses/$p"
+done
+cp -a "$out"/debs/usr/include/. "$out/include"
+for lib in bpf elf z pcre2-8; do
+	cp -L "$(find "$out/debs" -name "lib$lib.a")" "$out/lib"
+done
+# headers of an architecture's own may lie a level deeper
+for d in "$out"/include/*-linux-gnu; do
+	[ ! -d "$d" ] || cp -a "$d/." "$out/include"
+done
+
+for p in $sources; do
+	dsc=$(ls -t "$cache/source/${p}_"*.dsc | head -1)
+	dpkg-source --no-check -x "$dsc" "$out/src/$p" >/dev/null 2>&1
+	sed -n "s/^Version: /$p /p" "$dsc" >>"$out/versions"
+	cp "$out/src/$p/debian/copyright" "$out/licenses/$p"
+done
+for c in "$CC" "${CLANG:-clang}"; do
+	"$c" --version | sed -n 's/^/built by /p;q' >>"$out/versions"
+done
+
+host=$("$CC" -dumpmachine)
+tool() { # ar, ranlib
+	"$CC" -print-prog-name="$1"
+}
+
+cd "$out/src/capstone"
+make -s CAPSTONE_ARCHS=x86 CAPSTONE_SHARED=no CAPSTONE_STATIC=yes CC="$CC" AR="$(tool ar)" \
+	RANLIB="$(tool ranlib)" CFLAGS="$CFLAGS -fPIC -Iinclude -DCAPSTONE_USE_SYS_DYN_MEM \
+	-DCAPSTONE_HAS_X86" libcapstone.a >log 2>&1 || { tail "$PWD/log"; exit 1; }
+cp libcapstone.a "$out/lib"
+cp -r include/capstone "$out/include"
+
+cd "$out/src/libpcap"
+./configure --host="$host" --disable-shared --disable-dbus --disable-rdma --disable-usb --disable-bluetooth \
+	--without-libnl --without-dag --without-snf --without-turbocap --without-dpdk >log 2>&1 &&
+	make -s libpcap.a >>log 2>&1 || { tail "$PWD/log"; exit 1; }
+cp libpcap.a "$out/lib"
+cp -r pcap.h pcap "$out/include"
+
+# what describes terminals is read on the host as well, where it is there
+cd "$out/src/ncurses"
+./configure --host="$host" --with-build-cc=cc --enable-widec --without-shared --without-debug --without-ada \
+	--without-cxx --without-cxx-binding --without-manpages --without-progs --without-tests --disable-stripping \
+	--with-fallbacks="$terminals" --with-terminfo-dirs=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/terminfo \
+	--with-default-terminfo-dir=/usr/share/terminfo --disable-db-install --without-gpm >log 2>&1 &&
+	make -s libs >>log 2>&1 || { tail "$PWD/log"; exit 1; }
+cp lib/libncursesw.a "$out/lib"
+cp include/curses.h include/term.h include/ncurses_dll.h include/unctrl.h "$out/include"
+rm -rf "$out/src" "$out/debs"
