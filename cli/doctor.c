@@ -153,6 +153,8 @@ static void check_host(struct doctor *d)
 	hostcheck_uprobe(&c, &multi);
 	print_check(d, &c);
 	print_check(d, &multi);
+	hostcheck_threads(&c);
+	print_check(d, &c);
 	check_packet(&c);
 	d->packet = c.state == CHECK_OK;
 	print_check(d, &c);

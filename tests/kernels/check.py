@@ -63,7 +63,7 @@ def faults(found):
         bad += part.get('failures', [])
     if doctor.get('backend') != 'skb':
         bad.append(f'doctor: {doctor.get("skb")}')
-    if 'fail' in (doctor.get('uprobe', {}).get('state'), doctor.get('selftest', {}).get('state')):
+    if 'fail' in (doctor.get('uprobe', {}).get('state'), doctor.get('threads', {}).get('state')):
         bad.append(f'doctor: {doctor["uprobe"]} {doctor.get("selftest")}')
     bad += [f'{k}: {protocols.get(k)} of {TIMES} requests' for k in KINDS if protocols.get(k) != TIMES]
     if load.get('damaged') or not load.get('requests'):
@@ -78,11 +78,17 @@ def cell(value):
 HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests', 'damaged', 'lost', 'start s', 'log')
 
 
+def threads(doctor):
+    """Were threads that met in a probe kept apart?"""
+    text = doctor.get('threads', {}).get('text', '')
+    return 'apart' if text.startswith('kept apart') else 'meet not' if text.startswith('no thread') else 'NO'
+
+
 def row(found):
     doctor, protocols, load = (found.get(k, {}) for k in ('doctor', 'protocols', 'load'))
     state = {'ok': 'yes', 'note': 'no', None: '-'}
     return (found['release'], found['preemption'], doctor.get('backend'), *[protocols.get(k) for k in KINDS],
-            state.get(doctor.get('uprobe_multi', {}).get('state'), 'no'), doctor.get('selftest', {}).get('state'),
+            state.get(doctor.get('uprobe_multi', {}).get('state'), 'no'), threads(doctor),
             load.get('requests'), load.get('damaged'), load.get('lost'), protocols.get('tracing_s'),
             len(found['log']) or 'clean')
 

@@ -101,7 +101,7 @@ def kernel_log():
     """Lines that tell of a fault; what an emulated machine says at boot is none of ours."""
     text = subprocess.run(['dmesg'], capture_output=True, text=True, check=False).stdout
     return [line for line in text.splitlines()
-            if re.search(r'WARNING|BUG[: ]|Oops|verifier bug|lockdep|stall|unsafe|hung_task', line)]
+            if re.search(r'WARNING|BUG[: ]|Oops|verifier bug|rcu.*\bstall|lockup|blocked for more|are unsafe', line)]
 
 
 def attempt(fn, *args):
