@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "attach/attach.h"
+#include "attach/families.h"
 #include "attach/tls.h"
 #include "attach/tlsbin.h"
 #include "bpf/config.h"
@@ -19,7 +20,7 @@
  */
 #define RING_BYTES (8u << 20)
 
-#define MAX_LINKS 12
+#define MAX_LINKS 16
 #define MAX_PORT_RANGES 64
 
 struct glob {
@@ -30,8 +31,10 @@ struct glob {
 /* The loaded kernel side. */
 struct probes {
 	struct bpf_object *sock, *task;
+	struct families families;
 	struct bpf_link *link[MAX_LINKS];
 	int nlinks;
+	int failed; /* the group that could not be attached; -1: it was something else */
 	int cgroup_fd;
 	int tasks_fd, exes_fd;
 	struct bpf_link *iter;
