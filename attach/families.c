@@ -3,7 +3,9 @@
  */
 #include "attach/families.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <linux/btf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,78 +46,135 @@ static const struct {
 
 /* ---- what the kernel says that it has */
 
-/* The names in its type information. */
-struct names {
+/* The kernel's type information. A name is told by its offset, as there. */
+struct types {
 	char *file;
-	const char *start;
-	size_t size;
+	const char *type, *names;
+	size_t type_size, names_size;
+	int fexit; /* can ends of functions be probed? 0: not tried, 1: yes, -1: no */
 };
 
-static int names_read(struct names *n)
+static int file_read(const char *path, char **text, size_t *size)
 {
-	const struct btf_header *h;
-	size_t got = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	ssize_t more;
-	int fd = open(BTF_PATH, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
 
-	memset(n, 0, sizeof(*n));
-	if (fd < 0 || fstat(fd, &st) || st.st_size < (off_t)sizeof(*h))
-		goto done;
-	n->file = malloc((size_t)st.st_size);
-	while (n->file && got < (size_t)st.st_size &&
-	       (more = read(fd, n->file + got, (size_t)st.st_size - got)) > 0)
-		got += (size_t)more;
-	h = (const struct btf_header *)(const void *)n->file;
-	if (got < sizeof(*h) || (uint64_t)h->hdr_len + h->str_off + h->str_len > got)
-		goto done;
-	n->start = n->file + h->hdr_len + h->str_off;
-	n->size = h->str_len;
-done:
+	*text = NULL;
+	*size = 0;
+	if (fd >= 0 && !fstat(fd, &st) && st.st_size > 0)
+		*text = malloc((size_t)st.st_size);
+	while (*text && *size < (size_t)st.st_size &&
+	       (n = read(fd, *text + *size, (size_t)st.st_size - *size)) > 0)
+		*size += (size_t)n;
 	if (fd >= 0)
 		close(fd);
-	return n->start ? 0 : -1;
+	return *text ? 0 : -1;
 }
 
-static int names_has(const struct names *n, const char *prefix, const char *name)
+static void types_read(struct types *t)
 {
-	char whole[80];
+	const struct btf_header *h;
+	size_t size;
+
+	memset(t, 0, sizeof(*t));
+	if (file_read(BTF_PATH, &t->file, &size) || size < sizeof(*h))
+		return;
+	h = (const struct btf_header *)(const void *)t->file;
+	if (h->magic != BTF_MAGIC || (uint64_t)h->hdr_len + h->str_off + h->str_len > size ||
+	    (uint64_t)h->hdr_len + h->type_off + h->type_len > size)
+		return;
+	t->type = t->file + h->hdr_len + h->type_off;
+	t->type_size = h->type_len;
+	t->names = t->file + h->hdr_len + h->str_off;
+	t->names_size = h->str_len;
+}
+
+/* 0: there is none. */
+static uint32_t name_find(const struct types *t, const char *prefix, const char *name)
+{
+	char whole[80] = ""; /* each begins behind the end of another */
 	int size = snprintf(whole + 1, sizeof(whole) - 1, "%s%s", prefix, name);
+	const char *at = memmem(t->names, t->names_size, whole, (size_t)size + 2);
 
-	whole[0] = '\0'; /* each begins behind the end of another */
-	return memmem(n->start, n->size, whole, (size_t)size + 2) != NULL;
+	return at ? (uint32_t)(at + 1 - t->names) : 0;
 }
 
-/* Ends of functions need the function tracer, and that it is switched on. */
-static int has_fexit(void)
+/* How much follows the common part of a type's record, see Documentation/bpf/btf.rst. */
+static size_t type_tail(const struct btf_type *type)
 {
-	FILE *f = fopen("/proc/sys/kernel/ftrace_enabled", "re");
-	int on = f && fgetc(f) == '1';
+	size_t n = BTF_INFO_VLEN(type->info);
 
-	if (f)
-		fclose(f);
-	return on;
+	switch (BTF_INFO_KIND(type->info)) {
+	case BTF_KIND_INT:
+	case BTF_KIND_VAR:
+	case BTF_KIND_DECL_TAG: return 4;
+	case BTF_KIND_ARRAY: return sizeof(struct btf_array);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION: return n * sizeof(struct btf_member);
+	case BTF_KIND_ENUM: return n * sizeof(struct btf_enum);
+	case BTF_KIND_ENUM64:
+	case BTF_KIND_DATASEC: return n * 12;
+	case BTF_KIND_FUNC_PROTO: return n * sizeof(struct btf_param);
+	default: return 0;
+	}
 }
 
-static int is_possible(const struct names *n, const struct bpf_program *prog)
+/* The number of the function's type, 0: there is none. */
+static uint32_t function_find(const struct types *t, uint32_t name)
+{
+	uint32_t id = 1;
+
+	for (size_t at = 0; name && at + sizeof(struct btf_type) <= t->type_size; id++) {
+		const struct btf_type *type = (const struct btf_type *)(const void *)(t->type + at);
+
+		if (type->name_off == name && BTF_INFO_KIND(type->info) == BTF_KIND_FUNC)
+			return id;
+		at += sizeof(*type) + type_tail(type);
+	}
+	return 0;
+}
+
+/* Some kernels have the functions but let nobody probe their ends: the smallest program tells. */
+static int fexit_try(uint32_t function)
+{
+	const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT, .attach_btf_id = function);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "zctrace_trial", "GPL", code, sizeof(code) / sizeof(code[0]),
+			       &opts);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 1;
+}
+
+static int is_possible(struct types *t, const struct bpf_program *prog)
 {
 	const char *section = bpf_program__section_name(prog);
+	uint32_t function;
 
 	if (!strncmp(section, "tp_btf/", 7))
-		return names_has(n, "btf_trace_", section + 7);
-	if (!strncmp(section, "fexit/", 6))
-		return names_has(n, "", section + 6) && has_fexit();
-	return 1;
+		return name_find(t, "btf_trace_", section + 7) != 0;
+	if (strncmp(section, "fexit/", 6))
+		return 1;
+	function = function_find(t, name_find(t, "", section + 6));
+	if (function && !t->fexit)
+		t->fexit = fexit_try(function);
+	return function && t->fexit > 0;
 }
 
 /* ---- choosing */
 
-static int family_possible(const struct family *f, const struct names *n, const struct bpf_object *obj)
+static int family_possible(const struct family *f, struct types *t, const struct bpf_object *obj)
 {
 	for (size_t i = 0; i < MAX_PROGRAMS && f->program[i]; i++) {
 		const struct bpf_program *prog = bpf_object__find_program_by_name(obj, f->program[i]);
 
-		if (!prog || (n->start && !is_possible(n, prog)))
+		if (!prog || (t->names && !is_possible(t, prog)))
 			return 0;
 	}
 	return 1;
@@ -136,13 +195,13 @@ int families_next(struct families *f, enum family_group g)
 
 void families_choose(struct families *f, const struct bpf_object *sock, const struct bpf_object *task)
 {
-	struct names n;
+	struct types t;
 
-	names_read(&n); /* without it, trying will tell */
+	types_read(&t); /* without it, trying will tell */
 	for (size_t i = 0; i < FAMILIES; i++)
-		if (family_possible(&families[i], &n, families[i].group == GROUP_PROCESSES ? task : sock))
+		if (family_possible(&families[i], &t, families[i].group == GROUP_PROCESSES ? task : sock))
 			f->possible |= 1u << i;
-	free(n.file);
+	free(t.file);
 	for (int g = 0; g < GROUPS; g++)
 		if (!f->used[g])
 			families_next(f, (enum family_group)g);

@@ -25,13 +25,16 @@
 
 #include "bpf/maps.h"
 
-/* Always empty. */
+/*
+ * Always empty. Of each object for itself, unlike the maps that begin with zc_: it belongs to the type
+ * of the programs that used it first.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} zc_nobody SEC(".maps");
+} nobody SEC(".maps");
 
 /*
  * At the beginning of every uprobe program. A program that contains a tail call gets no stack of the
@@ -44,7 +47,7 @@ struct {
 #define OWN_STACK(ctx)                                                                             \
 	do {                                                                                       \
 		if (zc_cfg.never)                                                                  \
-			bpf_tail_call(ctx, &zc_nobody, 0);                                         \
+			bpf_tail_call(ctx, &nobody, 0);                                            \
 	} while (0)
 #endif
 
