@@ -70,6 +70,7 @@ struct attach {
 	void *fn_ctx;
 	uint64_t last_read; /* monotonic, ns */
 	uint64_t last_event;
+	uint64_t missed, missed_read; /* runs of our programs that the kernel left out; when it was asked */
 	int batch;
 	struct source_stats stats;
 	int stats_fd; /* keeps the kernel's statistics on; 0: they are off */
@@ -108,6 +109,9 @@ int tasks_any_left(struct attach *a);
 /* cgroup.c: where version 2 is mounted, 0 if found; its root, mounted for us alone if need be. */
 int cgroup_mount_point(char *path, size_t size);
 int cgroup_root_open(char *err, size_t errlen);
+
+/* cost.c: runs of our programs that the kernel left out, since another one was under way there. */
+uint64_t attach_missed(const struct attach *a);
 
 /* ring.c */
 int attach_ring_open(struct attach *a);
