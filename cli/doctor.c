@@ -74,7 +74,7 @@ static void print_check(void *doctor, const struct check *c)
 {
 	struct doctor *d = doctor;
 
-	if (d->o->output == OUTPUT_JSON)
+	if (options_has_output(d->o, OUTPUT_JSON))
 		check_json(d, c);
 	else
 		check_text(d, c);
@@ -112,7 +112,7 @@ static void check_packet(struct check *c)
 
 static void title(struct doctor *d, const char *text)
 {
-	if (d->o->output == OUTPUT_JSON)
+	if (options_has_output(d->o, OUTPUT_JSON))
 		return;
 	report_text(&d->out, REPORT_HEAD, text);
 	report_newline(&d->out);
@@ -123,7 +123,7 @@ static void verdict(struct doctor *d)
 	const char *backend = d->skb ? "skb" : d->packet ? "packet" : NULL;
 	struct json j = { &d->out.out, 0 };
 
-	if (d->o->output == OUTPUT_JSON) {
+	if (options_has_output(d->o, OUTPUT_JSON)) {
 		json_open(&j, '{');
 		json_cstr(&j, "type", "verdict");
 		json_key(&j, "works");
@@ -177,7 +177,7 @@ static int check_process(struct doctor *d, uint32_t pid)
 	int err = proc_info_read(&p, pid, d->scan, 1);
 
 	if (!err && is_worth_it(d, &p)) {
-		if (d->o->output == OUTPUT_JSON)
+		if (options_has_output(d->o, OUTPUT_JSON))
 			doctor_process_json(&d->out, &p, &d->inv);
 		else
 			doctor_process_text(&d->out, &p, &d->inv);
@@ -190,7 +190,7 @@ static int check_processes(struct doctor *d)
 {
 	int err = 0;
 
-	if (!d->targets.n && d->o->output != OUTPUT_JSON) {
+	if (!d->targets.n && !options_has_output(d->o, OUTPUT_JSON)) {
 		report_text(&d->out, REPORT_DOUBT, "No process is selected: none fits now.");
 		report_newline(&d->out);
 	}

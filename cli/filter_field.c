@@ -208,7 +208,7 @@ int field_text(unsigned field, const struct span *s, char buf[FIELD_TEXT_MAX], s
 	case KIND:
 		return set_text(s->kind == SPAN_SERVER ? "server" : "client", text);
 	case PROTOCOL:
-		return set_text(span_protocol_name(s->protocol), text);
+		return set_text(s->protocol->name, text);
 	case ERROR:
 		return set_text(span_error_name(s->error), text);
 	case ADDR:
@@ -261,11 +261,14 @@ int field_present(unsigned field, const struct span *s)
 
 const char *field_choice(unsigned field, unsigned i)
 {
+	const struct protocol_name *name;
+
 	switch (places[field].access) {
 	case KIND:
 		return i == 0 ? "server" : i == 1 ? "client" : NULL;
 	case PROTOCOL:
-		return i < PROTO_COUNT ? span_protocol_name((enum span_protocol)i) : NULL;
+		name = protocol_name_at(i);
+		return name ? name->name : NULL;
 	case ERROR:
 		return i < SPAN_ERR_HANDSHAKE ? span_error_name((enum span_error)(i + 1)) : NULL;
 	case LIST:

@@ -363,7 +363,7 @@ int list_run(const struct options *o)
 	} else {
 		if (!l.n && targets_wanted(o) && !o->quiet)
 			say_nothing_listens(o);
-		if (o->output == OUTPUT_JSON)
+		if (options_has_output(o, OUTPUT_JSON))
 			print_json(&l, &out);
 		else
 			print_text(&l, &out);

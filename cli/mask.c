@@ -99,11 +99,14 @@ void mask__forget(struct mask *m, uint64_t conn)
 	}
 }
 
-static void feed(struct redact_wire *state, const struct zc_ev_segment *seg, uint8_t *payload)
+static size_t feed(struct redact_wire *state, const struct zc_ev_segment *seg, uint8_t *payload)
 {
+	size_t kept;
+
 	redact_wire_gap(state, seg->cap_off);
-	redact_wire_feed(state, payload, seg->cap_len);
+	kept = redact_wire_feed(state, payload, seg->cap_len);
 	redact_wire_gap(state, seg->orig_len - seg->cap_off - seg->cap_len);
+	return kept;
 }
 
 static void checkpoint_copy(struct checkpoint *to, const struct checkpoint *from)
@@ -117,25 +120,28 @@ static void checkpoint_copy(struct checkpoint *to, const struct checkpoint *from
  * Octets from before the end of what was seen: the state that was there, or one like it, does; the
  * stream moves not. Of a gap that is filled by several segments, this may be the first.
  */
-static void feed_again(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
+static size_t feed_again(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
 {
 	struct redact_wire copy = {.kind = 0};
+	size_t kept;
 
 	if (d->gap.valid && d->gap.seq == seg->seq) {
-		feed(&d->gap.state, seg, payload);
 		d->gap.seq += seg->orig_len;
-		return;
+		return feed(&d->gap.state, seg, payload);
 	}
 	if (d->segment.valid && d->segment.seq == seg->seq)
 		redact_wire_copy(&copy, &d->segment.state);
 	else
 		redact_wire_elsewhere(&copy, &d->next.state);
-	feed(&copy, seg, payload);
+	kept = feed(&copy, seg, payload);
 	redact_wire_release(&copy);
+	return kept;
 }
 
-static void feed_next(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
+static size_t feed_next(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
 {
+	size_t kept;
+
 	if (d->next.valid && seg->seq != d->next.seq) {
 		checkpoint_copy(&d->gap, &d->next);
 		redact_wire_gap(&d->next.state, seg->seq - d->next.seq);
@@ -143,8 +149,9 @@ static void feed_next(struct direction *d, const struct zc_ev_segment *seg, uint
 	d->next.seq = seg->seq;
 	d->next.valid = 1;
 	checkpoint_copy(&d->segment, &d->next);
-	feed(&d->next.state, seg, payload);
+	kept = feed(&d->next.state, seg, payload);
 	d->next.seq += seg->orig_len;
+	return kept;
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -168,36 +175,39 @@ static void split(struct zc_ev_segment *seg, uint32_t n, struct zc_ev_segment *f
 }
 
 /* A segment may begin before the end of what was seen and lead on beyond it. */
-static void feed_any(struct direction *d, struct zc_ev_segment seg, uint8_t *payload)
+static size_t feed_any(struct direction *d, struct zc_ev_segment seg, uint8_t *payload)
 {
 	uint32_t seen = d->next.seq - seg.seq;
 	struct zc_ev_segment first;
+	size_t kept;
 
-	if (!d->next.valid || (int32_t)seen <= 0) {
-		feed_next(d, &seg, payload);
-		return;
-	}
+	if (!d->next.valid || (int32_t)seen <= 0)
+		return feed_next(d, &seg, payload);
 	split(&seg, least(seen, seg.orig_len), &first);
-	feed_again(d, &first, payload);
+	kept = feed_again(d, &first, payload);
 	if (seg.orig_len)
-		feed_next(d, &seg, payload + first.cap_len);
+		kept += feed_next(d, &seg, payload + first.cap_len);
+	return kept;
 }
 
-void mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload)
+int mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload)
 {
 	struct flow *f = flow_of(mask, seg->ev.conn);
 	struct redact_wire *state, *other;
+	size_t kept;
 	int before;
 
-	if (!f) {
-		/* better a recording without content than one with secrets */
-		memset(payload, 'x', seg->cap_len);
-		return;
-	}
+	if (!f) /* better a recording without content than one with secrets */
+		return 0;
 	state = &f->dir[seg->dir & 1].next.state;
 	other = &f->dir[!(seg->dir & 1)].next.state;
 	before = redact_wire_is_http2(state);
-	feed_any(&f->dir[seg->dir & 1], *seg, payload);
+	kept = feed_any(&f->dir[seg->dir & 1], *seg, payload);
 	if (!before && redact_wire_is_http2(state))
 		redact_wire_peer_is_http2(other);
+	if (redact_wire_is_tls(state))
+		redact_wire_peer_is_tls(other);
+	if (redact_wire_asked_tunnel(state))
+		redact_wire_peer_asked_tunnel(other);
+	return kept > 0;
 }

@@ -19,7 +19,7 @@ struct mask;
 struct mask *mask__new(void); /* NULL: out of memory */
 
 /* As recorder_options.mask, with the mask as context. */
-void mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload);
+int mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload);
 
 /* The connection is gone; its place is free for another. */
 void mask__forget(struct mask *m, uint64_t conn);

@@ -73,8 +73,9 @@ static const struct argp_option table[] = {
 	{ "interface", 'i', "IF", 0, "Capture packets on IF: no process names, needs less", 2 },
 
 	{ .doc = "What to show:", .group = 3 },
-	{ "output", 'o', "FORMAT", 0, "'top' (default on a terminal), 'text' (default elsewhere), 'json', "
-	  "'summary' or 'waterfall'", 3 },
+	{ "output", 'o', "FORMAT[=FILE]", 0,
+	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary' or "
+	  "'waterfall'; several: one shown, the others written to FILEs", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins", 3 },
 	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
@@ -232,15 +233,63 @@ static int set_capture(struct options *o, const char *arg)
 	return err;
 }
 
-static int set_output(struct options *o, const char *arg)
-{
-	static const char *const names[] = { "text", "json", "summary", "top", "waterfall", NULL };
-	int i, err = choose(o, "output", arg, names, &i);
+static const char *const output_names[] = {
+	[OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json",		  [OUTPUT_SUMMARY] = "summary",
+	[OUTPUT_TOP] = "top",	[OUTPUT_WATERFALL] = "waterfall", NULL,
+};
 
+const char *output_name(enum output format)
+{
+	return output_names[format];
+}
+
+int options_has_output(const struct options *o, enum output format)
+{
+	for (unsigned i = 0; i < o->noutputs; i++)
+		if (o->outputs[i].format == format)
+			return 1;
+	return 0;
+}
+
+/* The output that is shown, or NULL. */
+static const struct output_spec *shown(const struct options *o)
+{
+	for (unsigned i = 0; i < o->noutputs; i++)
+		if (!o->outputs[i].file)
+			return &o->outputs[i];
+	return NULL;
+}
+
+int options_use_stdout(const struct options *o)
+{
+	return shown(o) || (o->write && !strcmp(o->write, "-"));
+}
+
+/* FORMAT, FORMAT=FILE, or FORMAT=- for standard output */
+static int add_output(struct options *o, const char *arg)
+{
+	const char *file = strchr(arg, '=');
+	struct output_spec *new = &o->outputs[o->noutputs];
+	char name[64];
+	int i, err;
+
+	snprintf(name, sizeof(name), "%.*s", file ? (int)(file - arg) : (int)strlen(arg), arg);
+	err = choose(o, "output", name, output_names, &i);
 	if (err)
 		return err;
-	o->output = (enum output)i;
-	o->output_given = 1;
+	if (o->noutputs == OPTIONS_MAX_OUTPUTS)
+		return wrong(o, "-o: more than %u outputs", OPTIONS_MAX_OUTPUTS);
+	new->format = (enum output)i;
+	new->file = file && strcmp(file, "=-") ? file + 1 : NULL;
+	if (new->file && !*new->file)
+		return wrong(o, "-o %s: a file must be named behind '='", arg);
+	if (new->file && new->format == OUTPUT_TOP)
+		return wrong(o, "-o %.64s: the dashboard is drawn on a terminal, not into a file", arg);
+	if (!new->file && shown(o))
+		return wrong(o, "-o %s and -o %s both want standard output; give one a file: "
+			     "-o %s=FILE", output_name(shown(o)->format), name,
+			     new->format == OUTPUT_TOP ? output_name(shown(o)->format) : name);
+	o->noutputs++;
 	return 0;
 }
 
@@ -360,7 +409,7 @@ static int parse_show(struct options *o, int key, const char *arg)
 {
 	switch (key) {
 	case 'o':
-		return set_output(o, arg);
+		return add_output(o, arg);
 	case 'f':
 		o->filter = arg;
 		return 0;
@@ -523,8 +572,9 @@ static int check_looking(struct options *o)
 		return wrong(o, "--doctor and --list are two things; leave out one of both");
 	if (other)
 		return wrong(o, "%s traces nothing; %s makes no sense with it", name, other);
-	if (o->output_given && o->output != OUTPUT_TEXT && o->output != OUTPUT_JSON)
-		return wrong(o, "%s has -o text and -o json only", name);
+	if (o->noutputs > 1 || (o->noutputs && (o->outputs[0].file ||
+	    (!options_has_output(o, OUTPUT_TEXT) && !options_has_output(o, OUTPUT_JSON)))))
+		return wrong(o, "%s has -o text and -o json only, on standard output", name);
 	return 0;
 }
 
@@ -567,30 +617,32 @@ static int check_source(struct options *o)
 static void default_output(struct options *o)
 {
 	const char *term = getenv("TERM");
+	int top = !o->command && !looks_only(o) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+		  term && *term && strcmp(term, "dumb");
 
-	if (!o->output_given && !o->command && !looks_only(o) && !(o->write && !strcmp(o->write, "-")) &&
-	    isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb"))
-		o->output = OUTPUT_TOP;
+	if (!o->noutputs && !options_use_stdout(o))
+		o->outputs[o->noutputs++].format = top ? OUTPUT_TOP : OUTPUT_TEXT;
 }
 
 static int check_output(struct options *o)
 {
+	int top, json;
+
+	if (shown(o) && o->write && !strcmp(o->write, "-"))
+		return wrong(o, "-w - and -o both want standard output");
 	default_output(o);
-	if (o->output != OUTPUT_SUMMARY && o->output != OUTPUT_TOP && (o->interval_ns || o->sort >= 0))
+	top = options_has_output(o, OUTPUT_TOP);
+	json = options_has_output(o, OUTPUT_JSON);
+	if (!options_has_output(o, OUTPUT_SUMMARY) && !top && (o->interval_ns || o->sort >= 0))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : "--sort");
-	if (o->slowest && o->output != OUTPUT_WATERFALL)
+	if (o->slowest && !options_has_output(o, OUTPUT_WATERFALL))
 		return wrong(o, "--slowest is about traces; give -o waterfall with it");
-	if (o->output != OUTPUT_JSON && o->output != OUTPUT_TOP && (o->headers.n || o->body))
+	if (!json && !top && (o->headers.n || o->body))
 		return wrong(o, "%s is for -o json and -o top; give one of them with it",
 			     o->headers.n ? "--header" : "--body");
 	if (o->sort < 0)
 		o->sort = summary_sort_key("count");
-	if (!o->write || strcmp(o->write, "-"))
-		return 0;
-	if (o->output_given)
-		return wrong(o, "-w - and -o both want standard output");
-	o->output = OUTPUT_NONE;
 	return 0;
 }
 

@@ -22,10 +22,15 @@
 #define OPTIONS_MAX_BODY (1u << 20)
 #define OPTIONS_MAX_SLOWEST 1000u
 #define OPTIONS_MAX_READS 16u
+#define OPTIONS_MAX_OUTPUTS 8u
 
-enum output {
-	OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_TOP, OUTPUT_WATERFALL, OUTPUT_NONE
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_TOP, OUTPUT_WATERFALL };
+
+struct output_spec {
+	enum output format;
+	const char *file; /* NULL: standard output, of one output at most */
 };
+
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture { CAPTURE_AUTO, CAPTURE_SKB, CAPTURE_PACKET };
 
@@ -54,8 +59,8 @@ struct options {
 	enum capture capture;
 
 	/* what is shown */
-	enum output output; /* OUTPUT_NONE: standard output is the recording's */
-	int output_given;
+	struct output_spec outputs[OPTIONS_MAX_OUTPUTS];
+	unsigned noutputs; /* 0: nothing is shown, standard output is the recording's */
 	const char *filter;
 	struct string_list routes;
 	enum route_mode unmatched;
@@ -83,5 +88,13 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv);
 void options_release(struct options *o);
+
+int options_has_output(const struct options *o, enum output format);
+
+/* Does something that is written for the user go to standard output? */
+int options_use_stdout(const struct options *o);
+
+/* "text", …, as with -o. */
+const char *output_name(enum output format);
 
 #endif

@@ -2,6 +2,7 @@
  * pipeline.c - what happens to an event: named, recorded, understood, filtered, shown
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include "cli/top.h"
 
 #define TICK_NS 20000000u
+#define DRAIN_NS 3000000000u /* sinks that send */
+#define DRAIN_STEP_MS 10
 
 void log_line(const char *fmt, ...)
 {
@@ -62,6 +65,13 @@ static const char *peer_name(struct session *s, const struct span *span)
 							       : span->server_addr, span->time_ns);
 }
 
+static int match_span(void *session, const struct span *span)
+{
+	const struct session *s = session;
+
+	return !s->filter || filter__match(s->filter, span);
+}
+
 static void on_span(void *session, const struct span *seen)
 {
 	struct session *s = session;
@@ -75,14 +85,19 @@ static void on_span(void *session, const struct span *seen)
 	named.peer_service = peer_name(s, seen);
 	if (s->tui)
 		tui__span(s->tui, span);
-	/* of a trace that is shown, all is */
-	if (s->filter && s->opt->output != OUTPUT_WATERFALL && !filter__match(s->filter, span))
+	if (!outputs_span(&s->outputs, span, match_span(s, span)))
 		return;
 	s->shown++;
-	if (s->sink)
-		s->sink->ops->span(s->sink, span);
 	if (s->shown == s->opt->count)
 		s->done = 1;
+}
+
+/* To those who read what is shown. */
+static void show_note(struct session *s, const struct note *n)
+{
+	if (s->tui)
+		tui__note(s->tui, n);
+	outputs_note(&s->outputs, n);
 }
 
 static void on_note(void *session, const struct note *n)
@@ -91,10 +106,7 @@ static void on_note(void *session, const struct note *n)
 
 	if (!s->opt->quiet)
 		log_line("note: %s", n->text);
-	if (s->tui)
-		tui__note(s->tui, n);
-	if (s->sink && s->sink->ops->note)
-		s->sink->ops->note(s->sink, n);
+	show_note(s, n);
 }
 
 static uint64_t wall_clock(void)
@@ -168,41 +180,38 @@ static int prepare_routes(struct session *s)
 	return s->routes ? 0 : EXIT_FAILED;
 }
 
-static int match_span(void *session, const struct span *span)
+static void on_gone(void *session, const char *text)
 {
-	const struct session *s = session;
+	const struct note n = { .name = "output-gone", .text = text,
+				.time_ns = source_time(session) };
 
-	return !s->filter || filter__match(s->filter, span);
+	log_line("%s", text);
+	show_note(session, &n);
 }
 
-static struct sink *make_sink(struct session *s)
+static struct sink_options sink_options(struct session *s)
 {
 	const struct options *o = s->opt;
-	const struct sink_options so = {
-		.out = &s->out,
+
+	return (struct sink_options){
 		.redact = !o->no_redact,
 		.headers = o->headers.v,
 		.nheaders = o->headers.n,
 		.body = o->body > 0,
-		.interval_ns = o->output == OUTPUT_TOP ? 0 : o->interval_ns,
 		.sort = o->sort,
 		.slowest = o->slowest,
-		.color = color_wanted(o->color),
 		.match = match_span,
 		.ctx = s,
 	};
+}
 
-	switch (o->output) {
-	case OUTPUT_JSON:
-		return sink_json_new(&so);
-	case OUTPUT_TOP: /* what is left on the screen when the dashboard is gone */
-	case OUTPUT_SUMMARY:
-		return sink_summary_new(&so);
-	case OUTPUT_WATERFALL:
-		return sink_waterfall_new(&so);
-	default:
-		return sink_text_new(&so);
-	}
+static int prepare_outputs(struct session *s)
+{
+	const struct sink_options so = sink_options(s);
+
+	s->outputs.on_gone = on_gone;
+	s->outputs.ctx = s;
+	return outputs_make(&s->outputs, s->opt, &so, s->signals);
 }
 
 int pipeline_prepare(struct session *s)
@@ -218,17 +227,13 @@ int pipeline_prepare(struct session *s)
 			return EXIT_BAD_USAGE;
 		}
 	}
-	if (!status && out_init(&s->out, STDOUT_FILENO, s->signals))
-		status = EXIT_FAILED;
-	if (!status && s->opt->output != OUTPUT_NONE) {
-		s->sink = make_sink(s);
-		status = s->sink ? 0 : EXIT_FAILED;
-	}
+	if (!status)
+		status = prepare_outputs(s);
 	if (!status && (!s->opt->read || s->opt->resolve)) {
 		s->hosts = hosts__new(s->opt->read ? NULL : "/etc/hosts", s->opt->resolve);
 		status = s->hosts ? 0 : EXIT_FAILED;
 	}
-	if (!status && s->opt->output == OUTPUT_TOP)
+	if (!status && options_has_output(s->opt, OUTPUT_TOP))
 		status = top_prepare(s);
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
@@ -287,6 +292,8 @@ int pipeline_start(struct session *s)
 	char err[512];
 	int status = make_engine(s);
 
+	if (!status)
+		outputs_start(&s->outputs, s->input.source->live);
 	if (status || !s->opt->write)
 		return status;
 	if (!pipeline_record(s, s->opt->write, err, sizeof(err)))
@@ -298,25 +305,25 @@ int pipeline_start(struct session *s)
 int pipeline_restart(struct session *s)
 {
 	struct engine *before = s->engine;
-	struct sink *sink = make_sink(s);
+	const struct sink_options so = sink_options(s);
 
-	if (!sink || make_engine(s)) {
-		if (sink)
-			sink->ops->free(sink);
+	if (make_engine(s)) {
+		s->engine = before;
+		return EXIT_FAILED;
+	}
+	if (outputs_restart(&s->outputs, s->opt, &so)) {
+		engine__free(s->engine);
 		s->engine = before;
 		return EXIT_FAILED;
 	}
 	engine__free(before);
-	s->sink->ops->free(s->sink);
-	s->sink = sink;
 	s->shown = s->first_event = s->last_event = s->next_tick = 0;
 	return 0;
 }
 
-static void tick_sink(struct session *s, uint64_t now)
+static void tick_sinks(struct session *s, uint64_t now)
 {
-	if (s->sink && s->sink->ops->tick)
-		s->sink->ops->tick(s->sink, now + (uint64_t)s->input.source->wall_offset);
+	outputs_tick(&s->outputs, now + (uint64_t)s->input.source->wall_offset);
 }
 
 void pipeline_event(void *session, const struct zc_ev *ev)
@@ -338,7 +345,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		s->last_event = ev->time;
 	if (!s->input.source->live && s->last_event >= s->next_tick) {
 		s->next_tick = s->last_event + TICK_NS;
-		tick_sink(s, s->last_event);
+		tick_sinks(s, s->last_event);
 	}
 	engine__event(s->engine, ev);
 }
@@ -349,7 +356,7 @@ void pipeline_tick(struct session *s, uint64_t now)
 	if (s->recorder)
 		recorder__tick(s->recorder, now);
 	if (s->input.source->live)
-		tick_sink(s, now);
+		tick_sinks(s, now);
 	if (s->recorder && !s->recorder_reported && recorder__error(s->recorder)) {
 		s->recorder_reported = 1;
 		log_line("%s", recorder__error(s->recorder));
@@ -357,9 +364,18 @@ void pipeline_tick(struct session *s, uint64_t now)
 	if (routes__overflowed(s->routes))
 		pipeline_note(s, "routes-limit",
 			      "too many different routes; from now on new ones are counted as /**");
-	out_flush(&s->out);
-	if (s->input.source->live)
-		out_check(&s->out);
+	outputs_work(&s->outputs, monotonic(), !s->input.source->live && !s->tui);
+}
+
+/* What sinks have to send still is given a moment; a signal ends that, too. */
+static void drain_outputs(struct session *s)
+{
+	uint64_t end = monotonic() + DRAIN_NS;
+	struct pollfd signal = { .fd = s->signals, .events = POLLIN };
+
+	while (outputs_work(&s->outputs, monotonic(), 1) && monotonic() < end)
+		if (poll(&signal, 1, DRAIN_STEP_MS) > 0 && signalled(s))
+			break;
 }
 
 /* The last line, and what the JSON consumer gets in its place. */
@@ -377,9 +393,8 @@ static void report(struct session *s)
 		.uncaptured_bytes = e.uncaptured_bytes,
 		.unparsed_bytes = e.unparsed_bytes,
 	};
-	if (s->sink && s->sink->ops->finish)
-		s->sink->ops->finish(s->sink, &t);
-	out_flush(&s->out);
+	outputs_finish(&s->outputs, &t);
+	drain_outputs(s);
 	if (s->opt->quiet)
 		return;
 	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
@@ -400,20 +415,15 @@ int pipeline_finish(struct session *s)
 		status = EXIT_FAILED;
 	}
 	report(s);
-	if (s->out.error && s->out.error != EPIPE) {
-		log_line("standard output: %s", s->out.error == ETIMEDOUT ?
-			 "nobody reads it; the rest was dropped" : strerror(s->out.error));
+	if (s->outputs.failed)
 		status = EXIT_FAILED;
-	}
 	return status;
 }
 
 void pipeline_free(struct session *s)
 {
 	tui__free(s->tui);
-	if (s->sink)
-		s->sink->ops->free(s->sink);
-	out_release(&s->out);
+	outputs_release(&s->outputs);
 	engine__free(s->engine);
 	recorder__free(s->recorder);
 	mask__free(s->mask);

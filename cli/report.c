@@ -17,18 +17,18 @@ static const char *const codes[] = {
 	[REPORT_DOUBT] = "\033[33m", [REPORT_BAD] = "\033[31m", [REPORT_FAINT] = "\033[2m",
 };
 
-int color_wanted(enum color when)
+int color_wanted(enum color when, int fd)
 {
 	const char *no = getenv("NO_COLOR");
 
 	if (when != COLOR_AUTO)
 		return when == COLOR_ALWAYS;
-	return isatty(STDOUT_FILENO) && !(no && *no);
+	return isatty(fd) && !(no && *no);
 }
 
 int report_init(struct report *r, enum color when)
 {
-	r->color = color_wanted(when);
+	r->color = color_wanted(when, STDOUT_FILENO);
 	return out_init(&r->out, STDOUT_FILENO, -1);
 }
 

@@ -14,8 +14,8 @@ struct report {
 	int color;
 };
 
-/* As --color says; `auto`: a terminal on standard output, and no NO_COLOR. */
-int color_wanted(enum color when);
+/* As --color says; `auto`: fd is a terminal, and there is no NO_COLOR. */
+int color_wanted(enum color when, int fd);
 
 int report_init(struct report *r, enum color when); /* 0 or -ENOMEM */
 

@@ -16,7 +16,7 @@
 #define DRAIN_NS 1000000000u /* the last look into the ring takes no longer */
 #define AFTERMATH_NS 50000000u /* after all processes have ended */
 
-static uint64_t monotonic(void)
+uint64_t monotonic(void)
 {
 	struct timespec t;
 
@@ -42,8 +42,7 @@ static int check_descriptors(const struct options *o)
 	return 0;
 }
 
-/* Is the file that is written, by whatever name, one of those that are read? */
-static int is_read(const struct options *o, const struct stat *out)
+int is_read(const struct options *o, const struct stat *out)
 {
 	struct stat in;
 
@@ -94,6 +93,8 @@ static int begin(struct session *s)
 
 	if (!status)
 		status = check_files(s->opt);
+	if (!status)
+		status = outputs_open(&s->outputs, s->opt);
 	if (status)
 		return status;
 	s->signals = signals_open();
@@ -176,8 +177,7 @@ static int time_is_up(const struct session *s, uint64_t began)
 	return s->first_event && s->last_event - s->first_event >= s->opt->duration_ns;
 }
 
-/* A signal ends the trace; one that came to us alone reaches the command, too. */
-static int signalled(struct session *s)
+int signalled(struct session *s)
 {
 	int sent, sig = signals_next(s->signals, &sent);
 
@@ -221,7 +221,7 @@ static int loop(struct session *s)
 			return 0;
 		if (s->opt->stats)
 			stats_tick(&s->stats, monotonic(), s->engine, src);
-		if (s->done || s->out.error || time_is_up(s, began))
+		if (s->done || outputs_gone(&s->outputs) || time_is_up(s, began))
 			return 0;
 		if (signalled(s))
 			return drain(s);

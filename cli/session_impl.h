@@ -4,18 +4,20 @@
 #ifndef ZC_CLI_SESSION_IMPL_H
 #define ZC_CLI_SESSION_IMPL_H
 
+#include <sys/stat.h>
+
 #include "cli/command.h"
 #include "cli/filter.h"
 #include "cli/hosts.h"
 #include "cli/input.h"
 #include "cli/mask.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "cli/procnames.h"
 #include "cli/stats.h"
 #include "cli/tui/tui.h"
 #include "core/recorder.h"
 #include "core/route.h"
-#include "sinks/sink.h"
 
 struct session {
 	const struct options *opt;
@@ -29,8 +31,7 @@ struct session {
 	struct engine *engine;
 	struct routes *routes;
 	struct filter *filter; /* NULL: everything is shown */
-	struct sink *sink;     /* NULL: nothing is */
-	struct out out;
+	struct outputs outputs;
 	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
 	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is origin.source */
 
@@ -41,20 +42,29 @@ struct session {
 	uint64_t shown;
 	uint64_t first_event, last_event; /* times on the source's clock; 0: none yet */
 	uint64_t over_since; /* monotonic: all that was traced had ended; 0: not yet */
-	uint64_t next_tick;		  /* of the sink, when time comes with the events */
+	uint64_t next_tick;		  /* of the sinks, when time comes with the events */
 	struct stats stats;
 };
 
 /* "zctrace: …" on standard error. */
 __attribute__((format(printf, 1, 2))) void log_line(const char *fmt, ...);
 
-/* What only depends on the options: filter, routes, names, sink. 0 or an exit status. */
+/* Is the file that is written, by whatever name, one of those that are read? */
+int is_read(const struct options *o, const struct stat *out);
+
+/* CLOCK_MONOTONIC */
+uint64_t monotonic(void);
+
+/* A signal ends the trace; one that came to us alone reaches the command, too. 0: none came. */
+int signalled(struct session *s);
+
+/* What only depends on the options: filter, routes, names, sinks. 0 or an exit status. */
 int pipeline_prepare(struct session *s);
 
 /* What depends on the source, which is open: engine and recorder. 0 or an exit status. */
 int pipeline_start(struct session *s);
 
-/* Engine and sink anew, for a source that begins anew. 0 or an exit status. */
+/* Engine and sinks anew, for a source that begins anew. 0 or an exit status. */
 int pipeline_restart(struct session *s);
 
 /* Records from now on into path. 0, or a negative errno with one line in err. */
@@ -70,7 +80,7 @@ void pipeline_tick(struct session *s, uint64_t now);
 int pipeline_finish(struct session *s);
 void pipeline_free(struct session *s);
 
-/* A note to people and to the sink; as attach_options.on_note. */
+/* A note to people and to the sinks; as attach_options.on_note. */
 void pipeline_note(void *session, const char *name, const char *text);
 
 #endif

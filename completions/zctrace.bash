@@ -22,17 +22,18 @@ _zctrace()
 		fi
 	done
 
-	# --option=value comes as three words
-	if [[ $cur == = ]]; then
-		cur=
-	elif [[ $prev == = ]]; then
-		prev=${COMP_WORDS[COMP_CWORD-2]}
+	# --option=value comes as three words, and so does FORMAT=FILE
+	if [[ $cur == = || $prev == = ]]; then
+		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
+		case $prev in
+		text|json|summary|waterfall) compopt -o default; return ;;
+		esac
 	fi
 	case $prev in
 	-P|--port) words=$(_zctrace_listening) ;;
 	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
-	-o|--output) words='top text json summary waterfall' ;;
+	-o|--output) words='top text json json= summary summary= waterfall waterfall= text=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;

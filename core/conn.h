@@ -4,17 +4,18 @@
 #ifndef ZC_CORE_CONN_H
 #define ZC_CORE_CONN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/events.h"
 #include "core/list.h"
 #include "core/reasm.h"
-#include "parsers/http1/http1.h"
 
 struct engine;
 struct exchange;
 struct http2_conn;
 struct tls_conn;
+struct protocol;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -29,11 +30,9 @@ struct io_mark {
 /* One direction of a connection. */
 struct half {
 	struct reasm reasm;
-	struct http1 parser;
 	struct exchange *x; /* whose message is being parsed */
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
-	uint64_t fin_time;  /* when FIN did; 0: not seen */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t hint_valid; /* ack_hint is */
@@ -86,15 +85,6 @@ struct tls_session {
 	uint8_t anchored;
 };
 
-enum conn_protocol {
-	CONN_UNKNOWN,
-	CONN_HTTP1,
-	CONN_HTTP2,
-	CONN_WEBSOCKET,
-	CONN_TLS,
-	CONN_OPAQUE,
-};
-
 /* Why the exchanges of a connection end before their responses. */
 enum conn_end {
 	CONN_EVICTED,  /* no longer followed */
@@ -104,7 +94,7 @@ enum conn_end {
 
 /* What a protocol does with its connections. */
 struct conn_ops {
-	const char *name; /* for people */
+	const char *name; /* for people; NULL: the protocol's */
 	/* for struct reasm_sink */
 	size_t (*data)(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
 	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
@@ -133,7 +123,10 @@ struct conn {
 	uint64_t used; /* when it was last moved to the young end */
 
 	struct half half[2]; /* ZC_RX, ZC_TX */
-	uint8_t protocol;
+	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
+	const struct protocol *protocol; /* NULL: the same */
+	void *state;			  /* what its parser remembers, see pairing.c */
+	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 
 	uint8_t preexisting;	   /* existed before we looked, for all we know */
@@ -147,6 +140,8 @@ struct conn {
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
+	uint8_t again;	   /* the rest of what came is to be looked at anew */
+	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
 	uint64_t open_time, established_time, end_time, expires;
 	uint32_t unasked;  /* segments captured although nothing was wanted */
@@ -165,20 +160,27 @@ struct conn {
 	/* exchanges not complete, in order of their requests */
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
+	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
 	uint32_t nqueued;
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
 
-	struct exchange *upgraded; /* answered with 101; CONN_WEBSOCKET: the one there is */
-	uint8_t upgrade;	   /* to what; see http1_conn.c */
-	struct http2_conn *http2;  /* CONN_HTTP2 */
-	struct tls_conn *tls;	   /* CONN_TLS: what the handshake told */
+	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
+	struct http2_conn *http2;  /* of HTTP/2 */
+	struct tls_conn *tls;	   /* of TLS: what the handshake told */
 
 	struct tls_session session;
 	struct conn *socket; /* of a stream: the socket's connection; NULL: not known */
 	struct conn *tls_stream;   /* of a socket: its stream */
 };
+
+/* Nothing of it is understood from here on, or wanted. */
+static inline void conn_opaque(struct conn *c)
+{
+	c->ops = NULL;
+	c->opaque = 1;
+}
 
 struct conn_table {
 	struct conn **bucket;

@@ -1,91 +1,90 @@
 #include "core/engine_impl.h"
 
-#include "core/http1_conn.h"
 #include "core/http2_conn.h"
+#include "core/pairing.h"
 #include "core/tls_conn.h"
+#include "core/websocket_conn.h"
+#include "parsers/http2/http2_protocol.h"
+#include "parsers/tls/tls_protocol.h"
 
-static enum probe_result probe(const struct conn *c, const struct half *h, const uint8_t *p,
-			       size_t n, int *request_dir)
+static unsigned client_of(const struct conn *c)
 {
-	int dir = h == &c->half[ZC_TX];
-	enum probe_result req = c->preexisting ? http1_probe_known(p, n) : http1_probe(p, n, HTTP1_REQUEST);
-	enum probe_result resp = http1_probe(p, n, HTTP1_RESPONSE);
-
-	/* in the middle of a body there may be anything, but roles are known */
-	if (c->preexisting && c->role != ZC_ROLE_UNKNOWN) {
-		int request = (c->role == ZC_ROLE_SERVER) == (dir == ZC_RX);
-
-		*(request ? &resp : &req) = PROBE_NO;
+	switch (c->role) {
+	case ZC_ROLE_SERVER: return ZC_RX;
+	case ZC_ROLE_CLIENT: return ZC_TX;
+	default: return PROBE_NO_DIR;
 	}
-	*request_dir = req == PROBE_YES ? dir : !dir;
-	if (req == PROBE_YES || resp == PROBE_YES)
-		return PROBE_YES;
-	return req == PROBE_MORE || resp == PROBE_MORE ? PROBE_MORE : PROBE_NO;
 }
 
-#define HTTP2_PERHAPS (-2)
-
-/* Begins HTTP/2 and returns 1; 0: more is needed; HTTP2_PERHAPS: unless it is HTTP/1; -1: no. */
-static int probe_http2(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+/* Begins it. 0: no memory. */
+static int begin(struct conn *c, const struct half *h, const struct probed *found, int start,
+		 uint64_t pos)
 {
-	int start = h->reasm.from_syn && pos == h->reasm.first;
-	unsigned dir = h == &c->half[ZC_TX], client = HTTP2_NO_DIR;
+	const struct protocol *old = c->protocol;
+	int begun;
 
-	switch (http2_probe(p, n, start)) {
-	case PROBE_NO: return -1;
-	case PROBE_MORE: return start ? 0 : HTTP2_PERHAPS;
-	case PROBE_YES: break;
-	}
-	if (c->role != ZC_ROLE_UNKNOWN)
-		client = c->role == ZC_ROLE_SERVER ? ZC_RX : ZC_TX;
-	else if (start)
-		client = p[0] == HTTP2_PREFACE[0] ? dir : !dir;
-	return http2_conn_begin(c, start, client);
+	c->protocol = found->protocol;
+	if (found->protocol == &tls_protocol)
+		begun = tls_conn_begin(c, reasm_time(&h->reasm, pos));
+	else if (found->protocol == &http2_protocol)
+		begun = http2_conn_begin(c, start, found->client) == 1;
+	else
+		begun = pairing_begin(c, found->protocol, found->client);
+	if (!begun)
+		c->protocol = old;
+	return begun;
 }
 
-/* Begins TLS and returns 1; 0: more is needed; -1: no. */
-static int probe_tls(struct conn *c, const struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+int protocol_switch(struct conn *c, const struct protocol_name *to, struct exchange *x)
 {
-	/* of a connection that we have joined, records are where segments begin */
-	if (c->preexisting && pos > h->reasm.cur_pos)
-		return -1;
-	/* of a long body, some segment would begin like a record that is longer */
-	if (c->preexisting && h->unrecognized_segs >= POLICY_PREEXISTING_SEGS && n >= 5 &&
-	    n < 5 + ((size_t)p[3] << 8) + p[4])
-		return -1;
-	switch (tls_probe(p, n, !c->preexisting)) {
-	case PROBE_NO: return -1;
-	case PROBE_MORE: return 0;
-	case PROBE_YES: break;
+	if (to == &websocket_name && x) {
+		websocket_conn_begin(c, x);
+		return 1;
 	}
-	if (!tls_conn_begin(c, reasm_time(&h->reasm, pos)))
-		return -1;
+	if (to != &http2_protocol.name || http2_conn_begin(c, 1, c->request_dir) != 1)
+		return 0;
+	c->protocol = &http2_protocol;
+	if (x)
+		http2_conn_upgraded(c, x);
 	return 1;
 }
 
-size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
-			    size_t n, uint64_t pos)
+static struct probe probe_of(const struct conn *c, const struct half *h, const uint8_t *p, size_t n,
+			     uint64_t pos)
 {
-	int request_dir, http2, tls = probe_tls(c, h, p, n, pos);
+	return (struct probe){
+		.p = p,
+		.n = n,
+		.dir = h == &c->half[ZC_TX],
+		.client = client_of(c),
+		.start = h->reasm.from_syn && pos == h->reasm.first,
+		.joined = c->preexisting || c->rejoined,
+		.segment = pos <= h->reasm.cur_pos,
+		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
+		.unrecognized = h->unrecognized_segs,
+	};
+}
 
-	if (tls >= 0) /* its first octet can be that of nothing else */
-		return tls ? tls_conn_ops.data(c, h, p, n, pos) : 0;
-	http2 = probe_http2(c, h, p, n, pos);
-	if (http2 == 1)
-		return http2_conn_ops.data(c, h, p, n, pos);
-	if (!http2)
+int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, uint64_t pos)
+{
+	struct probe in = probe_of(c, h, (const uint8_t *)kept.p, kept.n, pos);
+	struct probed found;
+
+	in.torn = 1;
+	found = probe_all(&in);
+	return found.result == PROBE_YES && begin(c, h, &found, in.start, pos);
+}
+
+size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
+		       uint64_t pos)
+{
+	const struct probe in = probe_of(c, h, p, n, pos);
+	struct probed found = probe_all(&in);
+
+	if (found.result == PROBE_MORE || found.result == PROBE_WAIT)
 		return 0;
-	switch (probe(c, h, p, n, &request_dir)) {
-	case PROBE_YES:
-		http1_conn_begin(c, request_dir);
-		return http1_conn_ops.data(c, h, p, n, pos);
-	case PROBE_MORE:
-		return 0;
-	case PROBE_NO:
-		break;
-	}
-	if (http2 == HTTP2_PERHAPS)
-		return 0;
+	if (found.result == PROBE_YES && begin(c, h, &found, in.start, pos))
+		return c->ops->data(c, h, p, n, pos);
 	e->stats.unparsed_bytes += n;
 	policy_unrecognized(e, c, h, n);
 	return n;

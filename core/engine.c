@@ -5,7 +5,7 @@
 
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
-#include "core/http1_conn.h"
+#include "core/pairing.h"
 #include "core/http2_conn.h"
 #include "core/tls_stream.h"
 #include "core/tls_conn.h"
@@ -18,20 +18,9 @@
 #define NOTE_INTERVAL 1000000000ull /* ns between notes about loss */
 #define REMIND 64u		   /* segments captured for nothing before that is said again */
 
-const struct conn_ops *conn_ops_of(const struct conn *c)
-{
-	switch (c->protocol) {
-	case CONN_HTTP1: return &http1_conn_ops;
-	case CONN_HTTP2: return &http2_conn_ops;
-	case CONN_WEBSOCKET: return &websocket_conn_ops;
-	case CONN_TLS: return &tls_conn_ops;
-	default: return NULL;
-	}
-}
-
 static void end_exchanges(struct conn *c, enum conn_end why)
 {
-	const struct conn_ops *ops = conn_ops_of(c);
+	const struct conn_ops *ops = c->ops;
 
 	if (why == CONN_DROPPED)
 		pending_read_drop(c);
@@ -43,7 +32,7 @@ static void end_exchanges(struct conn *c, enum conn_end why)
 
 static void note_conn_lost(struct conn *c)
 {
-	const struct conn_ops *ops = conn_ops_of(c);
+	const struct conn_ops *ops = c->ops;
 
 	c->lost = 1;
 	if (ops)
@@ -58,24 +47,36 @@ static struct half *half_of(struct reasm *s)
 	return list_entry(s, struct half, reasm);
 }
 
+static size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	size_t used = n;
+
+	if (c->ops && !h->ended)
+		used = c->ops->data(c, h, p, n, pos);
+	else if (!c->ops && !c->opaque)
+		used = protocol_detect(c->engine, c, h, p, n, pos);
+	else if (c->opaque)
+		c->engine->stats.skipped_bytes += n;
+	else
+		c->engine->stats.unparsed_bytes += n;
+	if (c->opaque)
+		policy_nothing(c->engine, c);
+	return used;
+}
+
 static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
 {
 	struct conn *c = ctx;
 	struct half *h = half_of(s);
-	const struct conn_ops *ops = conn_ops_of(c);
-	size_t used = n;
+	size_t off;
 
-	if (ops && !h->ended)
-		used = ops->data(c, h, p, n, pos);
-	else if (c->protocol == CONN_UNKNOWN)
-		used = protocol_detect(c->engine, c, h, p, n, pos);
-	else if (c->protocol == CONN_OPAQUE)
-		c->engine->stats.skipped_bytes += n;
-	else
-		c->engine->stats.unparsed_bytes += n;
-	if (c->protocol == CONN_OPAQUE)
-		policy_nothing(c->engine, c);
-	return used;
+	c->again = 0;
+	off = take_data(c, h, p, n, pos);
+	while (c->again && off < n) {
+		c->again = 0;
+		off += take_data(c, h, p + off, n - off, pos + off);
+	}
+	return off;
 }
 
 static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum reasm_gap why,
@@ -83,19 +84,20 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 {
 	struct conn *c = ctx;
 	struct half *h = half_of(s);
-	const struct conn_ops *ops = conn_ops_of(c);
 
-	if (ops && !h->ended) {
-		ops->gap(c, h, pos, n, why, kept);
+	if (!c->ops && !c->opaque && kept.n)
+		protocol_detect_torn(c, h, kept, pos - kept.n);
+	if (c->ops && !h->ended) {
+		c->ops->gap(c, h, pos, n, why, kept);
 		return;
 	}
-	if (c->protocol == CONN_OPAQUE) {
+	if (c->opaque) {
 		c->engine->stats.skipped_bytes += n;
 		return;
 	}
 	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
-	if (c->protocol == CONN_UNKNOWN)
+	if (!c->ops && !c->opaque)
 		policy_unrecognized(c->engine, c, h, n + kept.n);
 }
 
@@ -109,7 +111,7 @@ static struct reasm_sink sink_of(struct engine *e, struct conn *c)
 /* Order in which directions are worked on: requests before their responses. */
 static int first_dir(const struct conn *c)
 {
-	return conn_ops_of(c) ? c->request_dir : ZC_RX;
+	return c->ops ? c->request_dir : ZC_RX;
 }
 
 static void flush_streams(struct engine *e, struct conn *c)
@@ -128,7 +130,7 @@ static void flush_streams(struct engine *e, struct conn *c)
 static void destroy_conn(struct engine *e, struct conn *c)
 {
 	/* what was kept until it would show what it is */
-	for (int d = 0; c->protocol == CONN_UNKNOWN && d < 2; d++)
+	for (int d = 0; !c->ops && !c->opaque && d < 2; d++)
 		e->stats.unparsed_bytes += reasm_kept(&c->half[d].reasm).n;
 	exchange_conn_known(e, c);
 	tls_stream_drop(c);
@@ -142,10 +144,10 @@ static void destroy_conn(struct engine *e, struct conn *c)
 static void end_half(struct conn *c, int d, uint64_t time)
 {
 	struct half *h = &c->half[d];
-	const struct conn_ops *ops = conn_ops_of(c);
+	const struct conn_ops *ops = c->ops;
 
 	if (ops)
-		ops->eof(c, h, h->fin_time && !c->reset ? h->fin_time : time);
+		ops->eof(c, h, h->reasm.fin_time && !c->reset ? h->reasm.fin_time : time);
 }
 
 /* The socket is gone and so is the time for stragglers. */
@@ -244,7 +246,7 @@ static void take_segment(struct engine *e, struct conn *c, int dir, const struct
 	/* the kernel side has few slots: another connection may have taken this one's */
 	if (!c->half[dir].cap && g->cap_len && e->opt.on_policy && ++c->unasked % REMIND == 0)
 		policy_send(e, c);
-	if (c->protocol == CONN_OPAQUE) {
+	if (c->opaque) {
 		e->stats.skipped_bytes += g->len;
 		return;
 	}
@@ -263,7 +265,6 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		.lost = dir == ZC_TX && s->lost,
 	};
 	struct conn *c;
-	struct half *h;
 
 	if (g.cap_off > g.len || g.cap_len > g.len - g.cap_off)
 		return;
@@ -288,13 +289,10 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	if (s->lost)
 		note_conn_lost(c);
 	c->uncopied += g.len - g.cap_len;
-	h = &c->half[dir];
 	if (g.has_ack) {
 		c->half[!dir].ack_hint = g.ack;
 		c->half[!dir].hint_valid = 1;
 	}
-	if (g.fin && !h->fin_time)
-		h->fin_time = g.time;
 	if (flags & ZC_TCP_RST && !c->reset) {
 		c->reset = 1;
 		schedule_burial(e, c, g.time);
@@ -374,7 +372,7 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 
 static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 {
-	const struct conn_ops *ops = conn_ops_of(c);
+	const struct conn_ops *ops = c->ops;
 	struct half *h = &c->half[io->dir & 1];
 
 	e->io_seen = 1;
@@ -384,7 +382,7 @@ static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 	if (ops)
 		ops->io(c, io);
 	/* what was read has come in; what was written may be still to go out */
-	if (io->dir == ZC_RX && h->reasm.started && c->protocol != CONN_OPAQUE) {
+	if (io->dir == ZC_RX && h->reasm.started && !c->opaque) {
 		reasm_prove(&h->reasm, reasm_pos(&h->reasm, io->seq), io->ev.time);
 		if (h->reasm.proven > h->reasm.next)
 			settle_conn(e, c);
@@ -406,7 +404,7 @@ static void forget(struct conn *c)
 {
 	end_exchanges(c, CONN_DROPPED);
 	c->forgotten = 1;
-	c->protocol = CONN_OPAQUE;
+	conn_opaque(c);
 }
 
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
@@ -674,7 +672,7 @@ void engine__in_flight(struct engine *e, void (*fn)(void *ctx, const struct span
 
 	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
 		const struct conn *c = list_entry(n, struct conn, lru);
-		const struct conn_ops *ops = conn_ops_of(c);
+		const struct conn_ops *ops = c->ops;
 
 		if (ops)
 			ops->each(c, show_in_flight, &show);

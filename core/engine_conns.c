@@ -11,11 +11,11 @@
 
 static const char *protocol_of(const struct conn *c)
 {
-	const struct conn_ops *ops = conn_ops_of(c);
-
-	if (c->protocol == CONN_OPAQUE)
+	if (c->opaque)
 		return "opaque";
-	return ops ? ops->name : NULL;
+	if (!c->ops)
+		return NULL;
+	return c->ops->name ? c->ops->name : c->protocol->name.name;
 }
 
 static int is_server(const struct conn *c)
@@ -26,7 +26,7 @@ static int is_server(const struct conn *c)
 		return 0;
 	if (c->tls && c->tls->hs.client != TLS_NO_DIR)
 		return c->tls->hs.client == ZC_RX;
-	return conn_ops_of(c) && c->requested ? c->request_dir == ZC_RX : -1;
+	return c->ops && c->requested ? c->request_dir == ZC_RX : -1;
 }
 
 static uint64_t bytes_of(const struct half *h)
@@ -56,7 +56,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	out->comm = c->comm[0] ? c->comm : NULL;
 	out->age_ns = c->open_time && e->now >= c->open_time ? e->now - c->open_time : SPAN_UNKNOWN;
 	out->idle_ns = e->now > c->used ? e->now - c->used : 0;
-	out->requests = c->protocol == CONN_TLS ? 0 : c->nexchanges; /* nobody can see them */
+	out->requests = c->ops == &tls_conn_ops ? 0 : c->nexchanges; /* nobody can see them */
 	out->in_flight = c->nqueued;
 	out->in_bytes = bytes_of(&c->half[ZC_RX]);
 	out->out_bytes = bytes_of(&c->half[ZC_TX]);

@@ -34,9 +34,6 @@ struct engine {
 	char made_route[288];	       /* for the time of a span */
 };
 
-/* NULL: nothing that is known. */
-const struct conn_ops *conn_ops_of(const struct conn *c);
-
 /* ---- detect.c */
 
 /*
@@ -45,6 +42,18 @@ const struct conn_ops *conn_ops_of(const struct conn *c);
  */
 size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
 		   uint64_t pos);
+
+/*
+ * The same of kept octets from position pos that have a gap behind them. 1: they show it, and its
+ * protocol takes them with the gap.
+ */
+int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, uint64_t pos);
+
+/*
+ * The connection speaks another protocol from here on, which its ends have agreed upon in x, answered
+ * and in no queue; x may be NULL. Returns 1 and takes x; 0: it is not known what follows.
+ */
+int protocol_switch(struct conn *c, const struct protocol_name *to, struct exchange *x);
 
 /* ---- policy.c: what is still wanted of a connection, and the kernel side told so */
 

@@ -5,6 +5,7 @@
 #include "core/source.h"
 #include "core/tls_conn.h"
 #include "core/tls_library.h"
+#include "parsers/http1/http1.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,7 @@ struct exchange *exchange_new(struct engine *e, struct conn *c)
 	x->seq = c->nexchanges++;
 	x->req_first = x->io_time = x->resp_first = x->resp_last = x->end = SPAN_UNKNOWN;
 	x->method = x->scheme = x->host = x->path = x->query = no_text;
-	x->req_fields = x->resp_fields = x->grpc_message = x->settings = no_text;
+	x->req_fields = x->resp_fields = x->grpc_message = x->settings = x->group = no_text;
 	x->error_code = x->grpc_status = -1;
 	x->grpc_timeout = SPAN_UNKNOWN;
 	return x;
@@ -158,9 +159,9 @@ void exchange_set_content_type(struct engine *e, struct exchange *x, int which, 
 	enum grpc_kind kind = grpc_kind(type);
 
 	if (kind != GRPC_NONE) {
-		x->protocol = PROTO_GRPC;
+		x->protocol = &grpc_name;
 		exchange_count_messages(e, x, kinds[kind]);
-	} else if (which && x->protocol == PROTO_GRPC && x->payload) {
+	} else if (which && x->protocol == &grpc_name && x->payload) {
 		x->payload->dir[1].unsound = 1; /* an error page of a proxy */
 	} else if (which && sse_is_type(type)) {
 		exchange_count_messages(e, x, PAYLOAD_EVENTS);
@@ -190,13 +191,15 @@ void exchange_set_traceparent(struct exchange *x, struct str value)
 		x->traceparents++;
 }
 
-/* One pass over the field lines, for those that every span needs. */
-static void pick_fields(struct engine *e, struct exchange *x, struct str fields)
+/* One pass over the field lines, for those that every span needs, and its place in a trace. */
+static void pick_fields(struct engine *e, struct exchange *x, struct str fields,
+			struct link_head *head)
 {
 	struct str name, value;
 	size_t pos = 0;
 
 	while (http1_field_next(fields, &pos, &name, &value)) {
+		exchange_link_field(name, value, head);
 		if (name.n == 4) {
 			if (x->host.off == TEXT_NONE && name_is(name, "host", 4))
 				x->host = exchange_host(e, x, value);
@@ -206,6 +209,8 @@ static void pick_fields(struct engine *e, struct exchange *x, struct str fields)
 			exchange_set_content_type(e, x, 0, value);
 		} else if (name.n == 12 && name_is(name, "grpc-timeout", 12)) {
 			x->grpc_timeout = grpc_timeout(value);
+		} else if (name.n == 14 && name_is(name, "http2-settings", 14)) {
+			x->settings = exchange_text(x, value); /* of a request to upgrade */
 		}
 	}
 }
@@ -219,7 +224,7 @@ static void pick_response_fields(struct engine *e, struct exchange *x, struct st
 	while (http1_field_next(fields, &pos, &name, &value)) {
 		if (name.n == 12 && name_is(name, "content-type", 12))
 			exchange_set_content_type(e, x, 1, value);
-		else if (x->protocol == PROTO_GRPC)
+		else if (x->protocol == &grpc_name)
 			grpc_trailer(x, name, value);
 	}
 }
@@ -254,37 +259,19 @@ void exchange_set_path(struct exchange *x, struct str target)
 		split_query(x, t, target.p);
 }
 
-/* The four forms of RFC 9112 section 3.2. */
-static void set_target(const struct engine *e, struct exchange *x, struct str method,
-		       struct str target)
+static void set_target(const struct engine *e, struct exchange *x, const struct message *m)
 {
-	struct text t = block_put(&x->text, target.p, target.n);
-	size_t authority, end = 0;
-
-	if (t.off == TEXT_NONE || !target.n) {
+	x->scheme = exchange_text(x, m->scheme);
+	if (m->host.p)
+		x->host = exchange_host(e, x, m->host);
+	if (m->target.p && m->target.p == m->host.p)
+		x->path = x->host; /* CONNECT */
+	else
+		x->path = exchange_text(x, m->target);
+	x->query = exchange_text(x, m->query);
+	/* a protocol's own target may be absent; a path is not */
+	if (x->path.off == TEXT_NONE && m->flags & (MESSAGE_FIELDS | MESSAGE_TORN))
 		x->incomplete |= SPAN_PATH_NOT_SEEN;
-		return;
-	}
-	if (target.p[0] == '/' || (target.n == 1 && target.p[0] == '*')) {
-		split_query(x, t, target.p);
-		return;
-	}
-	if (method.n == 7 && !memcmp(method.p, "CONNECT", 7)) {
-		x->path = x->host = exchange_host(e, x, target);
-		return;
-	}
-	while (end < target.n && target.p[end] != ':' && target.p[end] != '/')
-		end++;
-	authority = end + 3;
-	if (authority > target.n || memcmp(target.p + end, "://", 3)) {
-		split_query(x, t, target.p);
-		return;
-	}
-	x->scheme = slice(t, 0, end);
-	for (end = authority; end < target.n && target.p[end] != '/' && target.p[end] != '?';)
-		end++;
-	x->host = exchange_host(e, x, (struct str){target.p + authority, end - authority});
-	split_query(x, slice(t, end, target.n), target.p + end);
 }
 
 static struct text keep_fields(const struct engine *e, struct exchange *x, struct str fields)
@@ -300,33 +287,89 @@ static struct text keep_fields(const struct engine *e, struct exchange *x, struc
 	return block_put(&x->text, fields.p, n);
 }
 
-static void note_framing(struct exchange *x, const struct http1_event *ev)
+static struct exchange_attr *attr_of(struct exchange *x, const struct attr_def *def)
 {
-	if (ev->flags & (HTTP1_CL_CONFLICT | HTTP1_CL_AND_TE | HTTP1_CL_INVALID |
-			 HTTP1_FRAMING_DOUBT))
+	for (uint32_t i = 0; i < x->nattrs; i++)
+		if (x->attr[i].def == def)
+			return &x->attr[i];
+	if (x->nattrs >= EXCHANGE_ATTRS)
+		return NULL;
+	x->attr[x->nattrs].def = def;
+	return &x->attr[x->nattrs++];
+}
+
+/* Does m carry what most messages do not? */
+static int carries_more(const struct message *m)
+{
+	return m->nattrs || m->group.p || m->flags & (MESSAGE_FAILED | MESSAGE_REFUSED);
+}
+
+/* What any message may carry. Of an attribute that comes again, the later value counts. */
+static void take_message(struct exchange *x, const struct message *m)
+{
+	for (unsigned i = 0; i < m->nattrs; i++) {
+		struct exchange_attr *a = attr_of(x, m->attr[i].def);
+
+		if (a && a->def->type == ATTR_STRING)
+			a->s = exchange_text(x, m->attr[i].s);
+		else if (a)
+			a->n = m->attr[i].n;
+	}
+	if (m->group.p)
+		x->group = exchange_text(x, m->group);
+	x->failed |= (m->flags & MESSAGE_FAILED) != 0;
+	x->refused |= (m->flags & MESSAGE_REFUSED) != 0;
+}
+
+void exchange_end(struct exchange *x, const struct message *m)
+{
+	if (m->operation.p)
+		x->method = exchange_text(x, m->operation);
+	if (m->target.p)
+		x->path = exchange_text(x, m->target);
+	if (m->status)
+		x->status = (uint16_t)m->status;
+	take_message(x, m);
+}
+
+void exchange_notice(struct exchange *x, const struct message *m)
+{
+	x->notices++;
+	x->notice_bytes += m->size;
+}
+
+void exchange_request(struct engine *e, struct exchange *x, const struct message *m)
+{
+	struct link_head head;
+
+	exchange_link_head(m, &head);
+	x->protocol = m->name ? m->name : &x->conn->protocol->name;
+	x->form = m->form;
+	x->method = exchange_text(x, m->operation);
+	set_target(e, x, m);
+	if (carries_more(m))
+		take_message(x, m);
+	if (m->flags & MESSAGE_FIELDS)
+		pick_fields(e, x, m->fields, &head);
+	x->req_fields = keep_fields(e, x, m->fields);
+	if (m->flags & MESSAGE_BAD)
 		x->incomplete |= SPAN_BAD_FRAMING;
+	exchange_link(e, x, &head);
 }
 
-void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev)
+void exchange_response(struct engine *e, struct exchange *x, const struct message *m)
 {
-	x->protocol = ev->minor ? PROTO_HTTP11 : PROTO_HTTP10;
-	x->method = block_put(&x->text, ev->method.p, ev->method.n);
-	set_target(e, x, ev->method, ev->target);
-	pick_fields(e, x, ev->fields);
-	x->req_fields = keep_fields(e, x, ev->fields);
-	note_framing(x, ev);
-	exchange_link(e, x, ev);
-}
-
-void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev)
-{
-	x->status = (uint16_t)ev->status;
+	x->status = (uint16_t)m->status;
+	x->switches = (m->flags & MESSAGE_UPGRADE) != 0;
+	if (carries_more(m))
+		take_message(x, m);
 	if (x->incomplete & SPAN_REQUEST_NOT_SEEN)
-		x->protocol = ev->minor ? PROTO_HTTP11 : PROTO_HTTP10;
-	if (ev->framing != HTTP1_LENGTH || x->protocol == PROTO_GRPC)
-		pick_response_fields(e, x, ev->fields);
-	x->resp_fields = keep_fields(e, x, ev->fields);
-	note_framing(x, ev);
+		x->protocol = m->name ? m->name : &x->conn->protocol->name;
+	if (m->flags & MESSAGE_UNSIZED || x->protocol == &grpc_name)
+		pick_response_fields(e, x, m->fields);
+	x->resp_fields = keep_fields(e, x, m->fields);
+	if (m->flags & MESSAGE_BAD)
+		x->incomplete |= SPAN_BAD_FRAMING;
 }
 
 int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
@@ -425,7 +468,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p && !x->stream && x->protocol != PROTO_TLS)
+	if (!s->scheme.p && !x->stream && !(x->protocol->flags & NAME_CONNECTION))
 		s->scheme = x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
@@ -459,8 +502,10 @@ static struct str encrypted_route(struct engine *e, struct str sni)
 
 static void set_route(struct engine *e, const struct exchange *x, struct span *s)
 {
-	if (x->protocol == PROTO_TLS)
+	if ((x->protocol->flags & NAME_CONNECTION))
 		s->route = encrypted_route(e, s->tls_sni);
+	else if (x->group.off != TEXT_NONE)
+		s->route = text_str(x, x->group);
 	else if (!s->path.p && x->path_key)
 		s->route = unseen_route(e, x);
 	else if (s->path.p && s->rpc_method.p)
@@ -471,6 +516,12 @@ static void set_route(struct engine *e, const struct exchange *x, struct span *s
 
 static void set_messages(const struct exchange *x, struct span *s)
 {
+	if (x->counts_notices) {
+		s->has_messages = 1;
+		s->req_messages = s->req_message_bytes = s->pings = SPAN_UNKNOWN;
+		s->resp_messages = x->notices;
+		s->resp_message_bytes = x->notice_bytes;
+	}
 	if (!x->payload)
 		return;
 	s->has_messages = 1;
@@ -499,7 +550,7 @@ static void set_rpc(const struct exchange *x, struct span *s)
 	s->has_error_code = x->error_code >= 0;
 	if (s->has_error_code)
 		s->error_code = (uint32_t)x->error_code;
-	if (x->protocol != PROTO_GRPC)
+	if (x->protocol != &grpc_name)
 		return;
 	s->has_grpc_status = x->grpc_status >= 0;
 	if (s->has_grpc_status)
@@ -517,8 +568,8 @@ static void set_tls(const struct exchange *x, struct span *s)
 
 	s->handshake_ns = SPAN_UNKNOWN;
 	s->tls_alert = -1;
-	s->tls = tls_library_name(x->protocol == PROTO_TLS && t ? t->lib : c->session.lib);
-	if (x->protocol == PROTO_TLS) {
+	s->tls = tls_library_name((x->protocol->flags & NAME_CONNECTION) && t ? t->lib : c->session.lib);
+	if ((x->protocol->flags & NAME_CONNECTION)) {
 		if (!s->tls)
 			s->tls = "unknown";
 		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
@@ -615,7 +666,9 @@ static enum span_error error_of(const struct exchange *x, enum span_kind kind)
 		return (enum span_error)x->error;
 	if (x->status >= (kind == SPAN_SERVER ? 500 : 400))
 		return SPAN_ERR_STATUS;
-	if (x->protocol == PROTO_GRPC && x->grpc_status > 0)
+	if (x->failed || (x->refused && kind == SPAN_CLIENT))
+		return SPAN_ERR_STATUS;
+	if (x->protocol == &grpc_name && x->grpc_status > 0)
 		return grpc_error(x->grpc_status, kind);
 	return SPAN_OK;
 }
@@ -626,7 +679,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 
 	memset(s, 0, sizeof(*s));
 	s->kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT;
-	s->protocol = (enum span_protocol)x->protocol;
+	s->protocol = x->protocol;
 	s->incomplete = x->incomplete;
 	s->status = x->status;
 	s->seq = x->seq;

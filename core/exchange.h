@@ -14,8 +14,8 @@
 #include "core/list.h"
 #include "core/payload.h"
 #include "core/span.h"
-#include "parsers/http1/http1.h"
 #include "parsers/http2/http2.h"
+#include "parsers/protocol.h"
 
 #define EXCHANGE_MAX_FIELDS 65536u /* octets of field lines kept per head */
 
@@ -34,11 +34,22 @@ struct block {
 	uint32_t len, cap;
 };
 
+/* As struct attr, its text in the block. */
+struct exchange_attr {
+	const struct attr_def *def;
+	union {
+		struct text s;
+		uint64_t n;
+	};
+};
+#define EXCHANGE_ATTRS 8u
+
 struct exchange {
 	struct exchange *next; /* in the connection's queue or waiting list, or the free list */
 	struct list timer;     /* in engine.waiting */
 	struct conn *conn;
 	uint64_t seq;
+	uint32_t form;	   /* message.form of the request */
 	uint64_t req_pos;  /* position of the first octet of the request */
 	uint64_t resp_end; /* position behind the last octet of the response */
 
@@ -53,7 +64,7 @@ struct exchange {
 	uint64_t goroutine; /* as in zc_ev_io */
 	uint32_t incomplete;
 	uint16_t status;
-	uint8_t protocol; /* enum span_protocol */
+	const struct protocol_name *protocol;
 	uint8_t error;	  /* enum span_error */
 
 	uint8_t req_done, resp_done;
@@ -63,6 +74,10 @@ struct exchange {
 	uint8_t req_uncounted;	/* octets of it may be missing from the count, */
 	uint8_t resp_uncounted; /* but its end was seen */
 	uint8_t io_done;      /* io_time is known, or can no longer be learned */
+	uint8_t one_way;      /* a request that gets no response */
+	uint8_t failed, refused; /* the response says so; refused: for the client only */
+	uint8_t counts_notices;
+	uint8_t switches;     /* answered by agreeing to another protocol */
 	uint8_t aborted;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
@@ -78,11 +93,15 @@ struct exchange {
 	struct payload *payload; /* messages in the content; NULL: not of such a kind */
 	int grpc_status;	 /* -1: not known */
 	uint64_t grpc_timeout;	 /* ns */
+	uint64_t notices, notice_bytes; /* of a long exchange */
+	uint32_t nattrs;
 
 	struct text method, scheme, host, path, query, req_fields, resp_fields, grpc_message;
+	struct text group; /* what makes requests alike; absent: the routes decide */
 	struct text settings; /* HTTP2-Settings of a request to upgrade */
 	struct block text;
 	struct block body[2]; /* request, response */
+	struct exchange_attr attr[EXCHANGE_ATTRS]; /* nattrs of them */
 };
 
 /* An empty exchange; NULL: out of memory. */
@@ -91,8 +110,12 @@ void exchange_put(struct engine *e, struct exchange *x); /* to the free list */
 void exchange_free(struct exchange *x);
 
 /* The head of the request, of the response. What does not fit in memory is left out. */
-void exchange_request(struct engine *e, struct exchange *x, const struct http1_event *ev);
-void exchange_response(struct engine *e, struct exchange *x, const struct http1_event *ev);
+void exchange_request(struct engine *e, struct exchange *x, const struct message *m);
+void exchange_response(struct engine *e, struct exchange *x, const struct message *m);
+
+/* What only the end of a message told; a notice that is counted. */
+void exchange_end(struct exchange *x, const struct message *m);
+void exchange_notice(struct exchange *x, const struct message *m);
 
 /* The same of HTTP/2, and trailers in direction `which`: 0 request, 1 response. */
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);

@@ -6,6 +6,7 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "core/redact.h"
+#include "parsers/http2/http2_protocol.h"
 
 static int is(struct str s, const char *lower)
 {
@@ -80,7 +81,7 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
-	x->protocol = PROTO_H2;
+	x->protocol = &http2_protocol.name;
 	x->stream = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream;
 	x->method = exchange_text(x, ev->method);
 	x->scheme = exchange_text(x, ev->scheme);
@@ -103,7 +104,7 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 			x->host = exchange_host(e, x, f->value);
 	}
 	if (is(ev->method, "CONNECT") && is(ev->protocol, "websocket")) {
-		x->protocol = PROTO_WEBSOCKET;
+		x->protocol = &websocket_name;
 		exchange_count_messages(e, x, PAYLOAD_WEBSOCKET);
 	}
 	x->req_fields = keep_fields(e, x, ev);
@@ -114,7 +115,7 @@ static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 {
 	char text[1024];
 
-	if (x->protocol != PROTO_GRPC)
+	if (x->protocol != &grpc_name)
 		return;
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];

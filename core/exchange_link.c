@@ -38,31 +38,41 @@ enum field {
 	FIELD_MARK, /* which forwarders add, or extend */
 };
 
+/* In order of their lengths. */
+#define KNOWN_FIELDS(F)						\
+	F("b3", FIELD_B3) \
+	F("via", FIELD_MARK) \
+	F("cookie", FIELD_END_TO_END) \
+	F("referer", FIELD_END_TO_END) \
+	F("forwarded", FIELD_MARK) \
+	F("x-real-ip", FIELD_MARK) \
+	F("user-agent", FIELD_END_TO_END) \
+	F("x-b3-spanid", FIELD_B3_SPAN) \
+	F("x-b3-traceid", FIELD_B3_TRACE) \
+	F("content-type", FIELD_END_TO_END) \
+	F("x-request-id", FIELD_REQUEST_ID) \
+	F("authorization", FIELD_END_TO_END) \
+	F("x-forwarded-for", FIELD_MARK) \
+	F("x-amzn-trace-id", FIELD_AMZN) \
+	F("x-correlation-id", FIELD_REQUEST_ID) \
+	F("x-client-trace-id", FIELD_REQUEST_ID) \
+	F("x-forwarded-proto", FIELD_MARK) \
+	F("x-envoy-expected-rq-timeout-ms", FIELD_MARK)
+
 static const struct known_field {
 	const char *name;
 	uint8_t len, field;
 } known_fields[] = {
-#define F(name, field) { name, sizeof(name) - 1, field }
-	F("b3", FIELD_B3),
-	F("via", FIELD_MARK),
-	F("cookie", FIELD_END_TO_END),
-	F("referer", FIELD_END_TO_END),
-	F("forwarded", FIELD_MARK),
-	F("x-real-ip", FIELD_MARK),
-	F("user-agent", FIELD_END_TO_END),
-	F("x-b3-spanid", FIELD_B3_SPAN),
-	F("x-b3-traceid", FIELD_B3_TRACE),
-	F("content-type", FIELD_END_TO_END),
-	F("x-request-id", FIELD_REQUEST_ID),
-	F("authorization", FIELD_END_TO_END),
-	F("x-forwarded-for", FIELD_MARK),
-	F("x-amzn-trace-id", FIELD_AMZN),
-	F("x-correlation-id", FIELD_REQUEST_ID),
-	F("x-client-trace-id", FIELD_REQUEST_ID),
-	F("x-forwarded-proto", FIELD_MARK),
-	F("x-envoy-expected-rq-timeout-ms", FIELD_MARK),
-#undef F
+#define ROW(name, field) {name, sizeof(name) - 1, field},
+	KNOWN_FIELDS(ROW)
+#undef ROW
 };
+
+/* Bit n: some of them have n letters. Most fields are none of them, which this tells at once. */
+static const uint64_t known_lengths = 0
+#define BIT(name, field) | 1ull << (sizeof(name) - 1)
+	KNOWN_FIELDS(BIT);
+#undef BIT
 
 static int same_name(struct str name, const struct known_field *f)
 {
@@ -81,7 +91,8 @@ static const struct known_field *field_of(struct str name)
 {
 	const struct known_field *f = known_fields, *end = f + sizeof(known_fields) / sizeof(*f);
 
-	/* in order of their lengths */
+	if (name.n >= 64 || !(known_lengths >> name.n & 1))
+		return NULL;
 	while (f < end && f->len < name.n)
 		f++;
 	for (; f < end && f->len == name.n; f++)
@@ -183,7 +194,7 @@ static void read_field(enum field f, struct str value, struct link_head *h)
 	}
 }
 
-static void note_field(struct str name, struct str value, struct link_head *h)
+void exchange_link_field(struct str name, struct str value, struct link_head *h)
 {
 	const struct known_field *f = field_of(name);
 
@@ -202,22 +213,26 @@ static void end_head(const struct exchange *x, struct link_head *h)
 	}
 }
 
-static void read_head(const struct exchange *x, const struct http1_event *ev, struct link_head *h)
+/* The request-target as it was on the wire, where its parts lie side by side. */
+static struct str target_of(const struct message *m)
 {
-	struct str name, value;
-	size_t pos = 0;
+	struct str t = m->target;
 
+	if (m->query.p && m->query.p == t.p + t.n + 1)
+		t.n += 1 + m->query.n;
+	return t;
+}
+
+void exchange_link_head(const struct message *m, struct link_head *h)
+{
 	memset(h, 0, sizeof(*h));
-	if (ev->method.p && ev->target.p && ev->head_len)
-		h->target = hash_str(hash_str(2, ev->method), ev->target);
+	if (m->operation.p && m->target.p && m->head_len)
+		h->target = hash_str(hash_str(2, m->operation), target_of(m));
 	/* a head of which a part is missing is not the same as another */
-	if (ev->fields.p && ev->head_len) {
+	if (m->fields.p && m->head_len) {
 		h->request = h->target;
-		h->octets = hash_str(id_mix(h->request, (uint64_t)ev->minor), ev->fields);
+		h->octets = hash_str(h->request, m->fields);
 	}
-	while (http1_field_next(ev->fields, &pos, &name, &value))
-		note_field(name, value, h);
-	end_head(x, h);
 }
 
 /*
@@ -236,7 +251,7 @@ static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
 		const struct hpack_field *f = &ev->fields[i];
 
 		if (f->name.p && f->value.p)
-			note_field(f->name, f->value, h);
+			exchange_link_field(f->name, f->value, h);
 		else
 			whole = 0;
 	}
@@ -285,12 +300,10 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 	x->node = links__begin(e->links, &place, head);
 }
 
-void exchange_link(struct engine *e, struct exchange *x, const struct http1_event *ev)
+void exchange_link(struct engine *e, struct exchange *x, struct link_head *head)
 {
-	struct link_head head;
-
-	read_head(x, ev, &head);
-	begin(e, x, &head);
+	end_head(x, head);
+	begin(e, x, head);
 }
 
 void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_event *ev)

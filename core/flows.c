@@ -8,9 +8,15 @@
 #include <sys/random.h>
 
 #include "core/list.h"
+#include "parsers/protocol.h"
 
 #define FLOWS_DEFAULT 65536u
 #define FLOWS_LIMIT (1u << 24)
+
+/* Sequence numbers further apart than this are not of one connection. */
+#define FAR (64u << 20)
+#define DOMAINS 3 /* in which one direction is seen */
+#define SYN_DATA_MAX 65536u
 
 /* Retransmissions and segments out of order come this long after a connection's end. */
 #define LINGER_NS 500000000ull
@@ -29,11 +35,17 @@ struct flow {
 	uint64_t conn;
 	uint64_t closing_at;
 	uint64_t bytes[2];
+	/* by index in key: what was seen of the numbers, and where */
+	uint32_t end[2], ack[2];
+	uint32_t domain[2][DOMAINS];
+	uint8_t has_end[2], has_ack[2], ndomains[2];
 	uint32_t isn; /* of the client */
 	uint8_t has_isn;
 	uint8_t server; /* index in key */
 	uint8_t family;
-	uint8_t fin[2];
+	uint8_t fin[2], payload;
+	uint8_t superseded; /* its addresses seem to be used anew, */
+	uint8_t successor;  /* by this one, which was not answered so far */
 };
 
 struct flows {
@@ -78,13 +90,121 @@ static int key_of(struct key *k, const struct frame *seg)
 	return src;
 }
 
-static struct flow *find(struct flows *f, const struct key *k)
-{
-	struct flow *fl = f->buckets[key_bucket(f, k)];
+/* ---- which flow of these addresses */
 
-	while (fl && memcmp(&fl->key, k, sizeof(*k)))
-		fl = fl->next;
-	return fl;
+static int far_off(uint32_t a, uint32_t b)
+{
+	return a - b + FAR > 2 * FAR;
+}
+
+static uint32_t seq_end(const struct frame *seg)
+{
+	return seg->seq + seg->orig_len + !!(seg->flags & ZC_TCP_SYN) + !!(seg->flags & ZC_TCP_FIN);
+}
+
+/* Is it far off from what this end has sent, or from what the other one has acknowledged? */
+static int far_from(const struct flow *fl, int end, uint32_t number)
+{
+	if (fl->has_end[end])
+		return far_off(number, fl->end[end]);
+	return fl->has_ack[!end] && far_off(number, fl->ack[!end]);
+}
+
+/* Are its numbers such as this connection may have now? */
+static int fits(const struct flow *fl, const struct frame *seg, int src)
+{
+	if (!(seg->flags & ZC_TCP_ACK))
+		return 1; /* of a SYN, begins_anew() decides */
+	if (seg->flags & ZC_TCP_SYN)
+		return fl->has_isn ? seg->ack - fl->isn - 1 <= SYN_DATA_MAX
+				   : !far_from(fl, !src, seg->ack);
+	return !far_from(fl, src, seg->seq) || !far_from(fl, !src, seg->ack);
+}
+
+/* Does it continue or repeat exactly what was seen last? */
+static int agrees(const struct flow *fl, const struct frame *seg, int src)
+{
+	if (!(seg->flags & ZC_TCP_ACK))
+		return seg->flags & ZC_TCP_SYN && fl->has_isn && fl->isn == seg->seq;
+	if (!(fl->has_end[!src] && seg->ack == fl->end[!src]) &&
+	    !(fl->has_ack[src] && seg->ack == fl->ack[src]))
+		return 0;
+	if (fl->has_end[src])
+		return seg->seq == fl->end[src] || seq_end(seg) == fl->end[src];
+	return fl->has_ack[!src] ? seg->seq == fl->ack[!src] : !!(seg->flags & ZC_TCP_SYN);
+}
+
+static int in_domain(const struct flow *fl, uint32_t domain, int src)
+{
+	for (unsigned i = 0; i < fl->ndomains[src]; i++)
+		if (fl->domain[src][i] == domain)
+			return 1;
+	return !fl->ndomains[src] && fl->ndomains[!src] && in_domain(fl, domain, !src);
+}
+
+/* The latest flow that the segment fits, or NULL; then *other is the latest that it does not. */
+static struct flow *find(struct flows *f, const struct key *k, const struct frame *seg, int src,
+			 struct flow **other)
+{
+	struct flow *first = f->buckets[key_bucket(f, k)], *young = NULL, *fl;
+
+	*other = NULL;
+	for (fl = first; fl; fl = fl->next) {
+		if (memcmp(&fl->key, k, sizeof(*k)) || !in_domain(fl, seg->domain, src))
+			continue;
+		if (young ? agrees(fl, seg, src) : fits(fl, seg, src)) {
+			if (fl->payload || !fl->next)
+				return fl;
+			young = young ? young : fl;
+		} else if (!*other) {
+			*other = fl;
+		}
+	}
+	if (young)
+		return young;
+	for (fl = first; fl && !*other; fl = fl->next)
+		if (!memcmp(&fl->key, k, sizeof(*k)) && fl->ndomains[src] < DOMAINS &&
+		    agrees(fl, seg, src))
+			return fl;
+	return NULL;
+}
+
+static void note_numbers(struct flow *fl, const struct frame *seg, int src)
+{
+	uint32_t end = seq_end(seg);
+
+	if (seg->flags & ZC_TCP_RST)
+		return;
+	if (!fl->ndomains[src] || !in_domain(fl, seg->domain, src))
+		fl->domain[src][fl->ndomains[src]++] = seg->domain;
+	if (seg->flags & ZC_TCP_ACK) {
+		fl->ack[src] = seg->ack;
+		fl->has_ack[src] = 1;
+	}
+	if (!seg->orig_len && !(seg->flags & ZC_TCP_SYN) && !fl->has_end[src])
+		return;
+	if (!fl->has_end[src] || seg->flags & ZC_TCP_SYN || (int32_t)(end - fl->end[src]) > 0)
+		fl->end[src] = end;
+	fl->has_end[src] = 1;
+	fl->payload |= seg->orig_len != 0;
+}
+
+static void close_later(struct flows *f, struct flow *fl)
+{
+	if (list_linked(&fl->closing))
+		return;
+	fl->closing_at = f->now;
+	list_append(&f->closing, &fl->closing);
+}
+
+/* It has been answered: what had its addresses before is over. */
+static void close_superseded(struct flows *f, const struct flow *fl)
+{
+	struct flow *old = f->buckets[key_bucket(f, &fl->key)];
+
+	for (; old; old = old->next)
+		if (old->superseded && !memcmp(&old->key, &fl->key, sizeof(old->key)))
+			close_later(f, old);
 }
 
 static void forget(struct flows *f, struct flow *fl)
@@ -137,36 +257,35 @@ static int port_wanted(const struct flows *f, uint16_t port)
 	return 0;
 }
 
-/* "GET /", "CONNECT host", "PRI *": a method and the beginning of a target, RFC 9112, section 3. */
-static int asks(const struct frame *seg)
+/* The side that serves by what this segment carries, as an index in key; -1: it does not show. */
+static int shown_server(const struct frame *seg, int src)
 {
-	uint32_t n = 0;
+	const struct probe in = {
+		.p = seg->payload,
+		.n = seg->cap_len,
+		.dir = (unsigned)src,
+		.client = PROBE_NO_DIR,
+		.joined = 1,
+		.segment = 1,
+	};
+	struct probed found = probe_all(&in);
 
-	while (n < seg->cap_len && seg->payload[n] >= 'A' && seg->payload[n] <= 'Z')
-		n++;
-	return n >= 3 && n <= 16 && n + 1 < seg->cap_len && seg->payload[n] == ' ' &&
-	       seg->payload[n + 1] > ' ' && seg->payload[n + 1] < 0x7f;
-}
-
-static int answers(const struct frame *seg)
-{
-	return seg->cap_len >= 7 && !memcmp(seg->payload, "HTTP/1.", 7);
+	return found.result == PROBE_NO || found.client == PROBE_NO_DIR ? -1 : !found.client;
 }
 
 static void choose_server(const struct flows *f, struct flow *fl, const struct frame *seg, int src,
 			  uint8_t *role)
 {
 	int wanted_src = port_wanted(f, seg->sport), wanted_dst = port_wanted(f, seg->dport);
+	int shown = shown_server(seg, src);
 
 	*role = ZC_ROLE_SERVER;
 	if (seg->flags & ZC_TCP_SYN) {
 		fl->server = (uint8_t)(seg->flags & ZC_TCP_ACK ? src : !src);
 	} else if (wanted_src != wanted_dst) {
 		fl->server = (uint8_t)(wanted_src ? src : !src);
-	} else if (answers(seg)) {
-		fl->server = (uint8_t)src;
-	} else if (asks(seg)) {
-		fl->server = (uint8_t)!src;
+	} else if (shown >= 0) {
+		fl->server = (uint8_t)shown;
 	} else {
 		fl->server = (uint8_t)(seg->sport < seg->dport ? src : !src);
 		*role = ZC_ROLE_UNKNOWN;
@@ -243,14 +362,13 @@ int flows__tick(struct flows *f, uint64_t now)
 	return events;
 }
 
-static void note_end(struct flows *f, struct flow *fl, const struct frame *seg, int dir)
+static void note_end(struct flows *f, struct flow *fl, const struct frame *seg, int src)
 {
-	if (seg->flags & ZC_TCP_FIN)
-		fl->fin[dir] = 1;
-	if (list_linked(&fl->closing) || !(seg->flags & ZC_TCP_RST || (fl->fin[0] && fl->fin[1])))
-		return;
-	fl->closing_at = f->now;
-	list_append(&f->closing, &fl->closing);
+	/* a FIN before anything of its direction ends nothing: it may be of another connection */
+	if (seg->flags & ZC_TCP_FIN && fl->has_end[src])
+		fl->fin[src] = 1;
+	if (seg->flags & ZC_TCP_RST || (fl->fin[0] && fl->fin[1]))
+		close_later(f, fl);
 }
 
 /* A SYN that is not a repetition of the flow's own means that its addresses are used anew. */
@@ -261,45 +379,73 @@ static int begins_anew(const struct flow *fl, const struct frame *seg)
 	return list_linked(&fl->closing) || !fl->has_isn || fl->isn != seg->seq;
 }
 
-int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
+/* Another connection seems to have its addresses. Returns the number of events. */
+static int supersede(struct flows *f, struct flow *fl)
 {
-	int events = flows__tick(f, time), src, dir;
-	struct flow *fl;
-	struct key key;
+	if (!fl->payload || list_linked(&fl->closing)) {
+		emit_close(f, fl);
+		return 1;
+	}
+	fl->superseded = 1;
+	return 0;
+}
+
+static struct flow *begin(struct flows *f, const struct key *key, const struct frame *seg, int src)
+{
+	struct flow *fl = add(f, key);
 	uint8_t role;
 
-	if (!seg->orig_len && !(seg->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST)))
-		return events;
+	if (!fl)
+		return NULL;
+	fl->family = seg->family;
+	choose_server(f, fl, seg, src, &role);
+	emit_open(f, fl, role, !(seg->flags & ZC_TCP_SYN));
+	if (seg->flags & ZC_TCP_SYN) {
+		fl->has_isn = 1;
+		fl->isn = seg->flags & ZC_TCP_ACK ? seg->ack - 1 : seg->seq;
+	}
+	return fl;
+}
+
+int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
+{
+	int events = flows__tick(f, time), src, bare;
+	struct flow *fl, *other;
+	struct key key;
+
 	if (f->nports && !port_wanted(f, seg->sport) && !port_wanted(f, seg->dport))
 		return events;
+	bare = !seg->orig_len && !(seg->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST));
 	src = key_of(&key, seg);
-	fl = find(f, &key);
+	fl = find(f, &key, seg, src, &other);
 	if (fl && begins_anew(fl, seg)) {
-		emit_close(f, fl);
-		events++;
+		other = fl;
 		fl = NULL;
 	}
+	/* the end of something never seen is of no use */
+	if (!fl && !seg->orig_len && !(seg->flags & ZC_TCP_SYN))
+		return events;
+	if (!fl && other)
+		events += supersede(f, other);
 	if (!fl) {
-		/* the end of something never seen is of no use */
-		if (!seg->orig_len && !(seg->flags & ZC_TCP_SYN))
-			return events;
-		fl = add(f, &key);
+		fl = begin(f, &key, seg, src);
 		if (!fl)
 			return events;
-		fl->family = seg->family;
-		choose_server(f, fl, seg, src, &role);
-		emit_open(f, fl, role, !(seg->flags & ZC_TCP_SYN));
 		events++;
-		if (seg->flags & ZC_TCP_SYN) {
-			fl->has_isn = 1;
-			fl->isn = seg->flags & ZC_TCP_ACK ? seg->ack - 1 : seg->seq;
-		}
+		fl->successor = other != NULL;
 	}
+	fl->superseded = 0;
 	list_unlink(&fl->lru);
 	list_append(&f->lru, &fl->lru);
-	dir = src == fl->server ? ZC_TX : ZC_RX;
-	emit_segment(f, fl, seg, dir);
-	note_end(f, fl, seg, dir);
+	note_end(f, fl, seg, src);
+	note_numbers(fl, seg, src);
+	if (fl->successor && fl->has_end[0] && fl->has_end[1]) {
+		fl->successor = 0;
+		close_superseded(f, fl);
+	}
+	if (bare)
+		return events;
+	emit_segment(f, fl, seg, src == fl->server ? ZC_TX : ZC_RX);
 	return events + 1;
 }
 

@@ -1,53 +1,40 @@
 /*
  * frame.c - see frame.h
  */
-#include "core/frame.h"
+#include "core/frame_impl.h"
 
 #include <string.h>
 
-/* As libpcap numbers them; spelled out, so that decoding needs no libpcap. */
-#define LINK_NULL 0
-#define LINK_ETHERNET 1
-#define LINK_RAW_A 12
-#define LINK_RAW_B 14
-#define LINK_RAW 101
-#define LINK_LOOP 108
-#define LINK_SLL 113
-#define LINK_IPV4 228
-#define LINK_IPV6 229
-#define LINK_SLL2 276
+/* Headers within headers, of whatever kind. */
+#define LAYERS_MAX 32
 
-#define TYPE_IPV4 0x0800
-#define TYPE_IPV6 0x86dd
-#define VLAN_TAGS_MAX 4
-#define EXTENSIONS_MAX 16
+#define DOMAIN_VLAN 1u
+#define DOMAIN_VIRTUAL 2u
 
 #define PROTO_HOP_BY_HOP 0
+#define PROTO_IPV4 4
 #define PROTO_TCP 6
+#define PROTO_UDP 17
+#define PROTO_IPV6 41
 #define PROTO_ROUTING 43
 #define PROTO_FRAGMENT 44
+#define PROTO_GRE 47
+#define PROTO_ESP 50
 #define PROTO_AUTH 51
 #define PROTO_DEST_OPTIONS 60
+#define PROTO_ETHERIP 97
+#define PROTO_L2TP 115
 #define PROTO_MOBILITY 135
+#define PROTO_MPLS 137
 
-/* What is left of the packet: n octets here, len went by. n > len only in broken files. */
-struct rest {
-	const uint8_t *p;
-	uint32_t n, len;
-};
+#define PORT_GTP_U 2152
+#define PORT_VXLAN 4789
+#define PORT_VXLAN_GPE 4790
+#define PORT_VXLAN_LINUX 8472 /* Linux used it before 4789 was assigned, and still does by default */
+#define PORT_GENEVE 6081
+#define PORT_MPLS 6635
 
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
-
-/* Passes over k octets; 0 if they are not there. */
-static int drop(struct rest *r, uint32_t k)
+int frame_drop(struct rest *r, uint32_t k)
 {
 	if (r->n < k || r->len < k)
 		return 0;
@@ -57,64 +44,20 @@ static int drop(struct rest *r, uint32_t k)
 	return 1;
 }
 
-int frame_knows(int dlt)
+enum frame_result frame_closed(struct frame *out, const char *what)
 {
-	switch (dlt) {
-	case LINK_NULL:
-	case LINK_ETHERNET:
-	case LINK_RAW_A:
-	case LINK_RAW_B:
-	case LINK_RAW:
-	case LINK_LOOP:
-	case LINK_SLL:
-	case LINK_IPV4:
-	case LINK_IPV6:
-	case LINK_SLL2: return 1;
-	}
-	return 0;
+	out->closed = what;
+	return FRAME_CLOSED;
 }
 
-/*
- * Passes over the link layer's header. Returns the EtherType, or 0 when the header has none and
- * the IP version must tell; -1: too short.
- */
-static int32_t skip_link(int dlt, struct rest *r)
+/* Inside of one more network, of this kind and number. */
+static uint32_t domain_within(uint32_t domain, uint32_t kind, uint32_t id)
 {
-	uint32_t header, type_at, type = 0;
-
-	switch (dlt) {
-	case LINK_ETHERNET:
-		header = 14;
-		type_at = 12;
-		break;
-	case LINK_SLL:
-		header = 16;
-		type_at = 14;
-		break;
-	case LINK_SLL2:
-		header = 20;
-		type_at = 0;
-		break;
-	case LINK_NULL:
-	case LINK_LOOP: return drop(r, 4) ? 0 : -1; /* an AF_ number that every system chose anew */
-	default: return 0;
-	}
-	if (r->n >= header)
-		type = be16(r->p + type_at);
-	if (!drop(r, header))
-		return -1;
-	/* IEEE 802.1Q, 802.1ad, and what came before it */
-	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
-		if (type != 0x8100 && type != 0x88a8 && type != 0x9100)
-			break;
-		if (r->n < 4)
-			return -1;
-		type = be16(r->p + 2);
-		if (!drop(r, 4))
-			return -1;
-	}
-	return type ? (int32_t)type : 0xffff;
+	domain = (domain + 1) * 0x9e3779b1u ^ (kind << 24 | id);
+	return domain ? domain : 1;
 }
+
+/* ---- TCP */
 
 /* RFC 9293, section 3.1. Only what comes after the flags may be missing. */
 static enum frame_result decode_tcp(const struct rest *r, struct frame *out)
@@ -137,6 +80,201 @@ static enum frame_result decode_tcp(const struct rest *r, struct frame *out)
 	return FRAME_TCP;
 }
 
+/* ---- tunnels in UDP */
+
+/* The networks that a number tells apart are so whatever carries them. */
+static void enter_virtual(struct frame *out, uint32_t id)
+{
+	out->domain = domain_within(0, DOMAIN_VIRTUAL, id >> 8);
+}
+
+/* RFC 7348, section 5; the generic extension has the kind of its payload. */
+static enum frame_result decode_vxlan(struct rest r, struct frame *out, int generic, int depth)
+{
+	static const uint16_t kinds[] = {0, TYPE_IPV4, TYPE_IPV6, TYPE_ETHERNET, TYPE_NSH};
+	uint32_t flags, next = 3;
+
+	if (r.n < 8)
+		return FRAME_SHORT;
+	flags = r.p[0];
+	if (!(flags & 0x08) && !generic)
+		return FRAME_OTHER;
+	if (generic && flags & 0x04)
+		next = r.p[3];
+	enter_virtual(out, be32(r.p + 4));
+	frame_drop(&r, 8);
+	if (next == 0 || next >= sizeof(kinds) / sizeof(kinds[0]))
+		return FRAME_OTHER;
+	return frame_type(kinds[next], r, out, depth);
+}
+
+/* RFC 8926, section 3.4 */
+static enum frame_result decode_geneve(struct rest r, struct frame *out, int depth)
+{
+	uint32_t type;
+
+	if (r.n < 8)
+		return FRAME_SHORT;
+	if (r.p[0] >> 6)
+		return FRAME_OTHER;
+	type = be16(r.p + 2);
+	enter_virtual(out, be32(r.p + 4));
+	if (!frame_drop(&r, 8 + (r.p[0] & 0x3fu) * 4))
+		return FRAME_SHORT;
+	return frame_type(type, r, out, depth);
+}
+
+/* 3GPP TS 29.281, section 5.1: only type 255 carries a packet. */
+static enum frame_result decode_gtp_u(struct rest r, struct frame *out, int depth)
+{
+	uint32_t flags, next;
+
+	if (r.n < 8)
+		return FRAME_SHORT;
+	flags = r.p[0];
+	if (flags >> 4 != 3 || r.p[1] != 0xff)
+		return FRAME_OTHER;
+	frame_drop(&r, 8);
+	if (flags & 7) {
+		if (r.n < 4)
+			return FRAME_SHORT;
+		next = flags & 4 ? r.p[3] : 0u;
+		frame_drop(&r, 4);
+		while (next) {
+			uint32_t size = r.n ? r.p[0] * 4u : 0;
+
+			if (!size || r.n < size)
+				return FRAME_SHORT;
+			next = r.p[size - 1];
+			frame_drop(&r, size);
+		}
+	}
+	return frame_ip(r, out, depth);
+}
+
+static enum frame_result decode_udp(struct rest r, struct frame *out, int depth)
+{
+	uint32_t port;
+
+	if (r.n < 8)
+		return FRAME_SHORT;
+	port = be16(r.p + 2);
+	frame_drop(&r, 8);
+	switch (port) {
+	case PORT_VXLAN:
+	case PORT_VXLAN_LINUX: return decode_vxlan(r, out, 0, depth);
+	case PORT_VXLAN_GPE: return decode_vxlan(r, out, 1, depth);
+	case PORT_GENEVE: return decode_geneve(r, out, depth);
+	case PORT_GTP_U: return decode_gtp_u(r, out, depth);
+	case PORT_MPLS: return frame_type(TYPE_MPLS, r, out, depth);
+	case 1701: return frame_closed(out, "L2TP");
+	case 4500: return frame_closed(out, "IPsec");
+	case 5247: return frame_closed(out, "CAPWAP");
+	case 51820: return frame_closed(out, "WireGuard");
+	default: return FRAME_OTHER;
+	}
+}
+
+/* ---- GRE */
+
+/*
+ * RFC 2784 and 2890; version 1 is PPTP's (RFC 2637). ERSPAN of the first kind has no header, that
+ * of the second is told by GRE's sequence number, and the third may have more behind it.
+ */
+static enum frame_result decode_gre(struct rest r, struct frame *out, int depth)
+{
+	uint32_t flags, type, header = 4, key = 0;
+
+	if (r.n < 4)
+		return FRAME_SHORT;
+	flags = be16(r.p);
+	type = be16(r.p + 2);
+	if ((flags & 7) > 1 || flags & 0x4000)
+		return FRAME_OTHER;
+	if (flags & 0x8000)
+		header += 4;
+	if (flags & 0x2000) {
+		if (r.n < header + 4)
+			return FRAME_SHORT;
+		key = be32(r.p + header);
+		header += 4;
+	}
+	header += flags & 0x1000 ? 4 : 0;
+	header += (flags & 7) == 1 && flags & 0x80 ? 4 : 0;
+	if (!frame_drop(&r, header))
+		return FRAME_SHORT;
+	if (type == TYPE_ETHERNET && flags & 0x2000)
+		enter_virtual(out, key);
+	if (type == TYPE_ERSPAN && flags & 0x1000 && !frame_drop(&r, 8))
+		return FRAME_SHORT;
+	if (type == TYPE_ERSPAN_3) {
+		header = r.n >= 12 && r.p[11] & 1 ? 20 : 12;
+		if (!frame_drop(&r, header))
+			return FRAME_SHORT;
+	}
+	if (type == TYPE_ERSPAN || type == TYPE_ERSPAN_3)
+		type = TYPE_ETHERNET;
+	return frame_type(type, r, out, depth);
+}
+
+/* ---- IP */
+
+static enum frame_result decode_protocol(uint32_t protocol, struct rest r, struct frame *out,
+					 int depth)
+{
+	if (--depth < 0)
+		return FRAME_BAD;
+	switch (protocol) {
+	case PROTO_TCP: return decode_tcp(&r, out);
+	case PROTO_UDP: return decode_udp(r, out, depth);
+	case PROTO_IPV4:
+	case PROTO_IPV6: return frame_ip(r, out, depth);
+	case PROTO_GRE: return decode_gre(r, out, depth);
+	case PROTO_MPLS: return frame_type(TYPE_MPLS, r, out, depth);
+	case PROTO_ETHERIP: /* RFC 3378 */
+		return frame_drop(&r, 2) ? frame_type(TYPE_ETHERNET, r, out, depth) : FRAME_SHORT;
+	case PROTO_AUTH: /* RFC 4302: what it protects is in clear */
+		if (r.n < 8)
+			return FRAME_SHORT;
+		protocol = r.p[0];
+		return frame_drop(&r, (r.p[1] + 2u) * 4) ? decode_protocol(protocol, r, out, depth)
+							 : FRAME_SHORT;
+	case PROTO_ESP: return frame_closed(out, "IPsec");
+	case PROTO_L2TP: return frame_closed(out, "L2TP");
+	default: return FRAME_OTHER;
+	}
+}
+
+/* Is it worth putting together? */
+static int may_carry_tcp(uint32_t protocol)
+{
+	switch (protocol) {
+	case PROTO_TCP:
+	case PROTO_UDP:
+	case PROTO_IPV4:
+	case PROTO_IPV6:
+	case PROTO_GRE:
+	case PROTO_ETHERIP:
+	case PROTO_AUTH:
+	case PROTO_MPLS: return 1;
+	default: return 0;
+	}
+}
+
+static enum frame_result fragment(uint32_t protocol, uint32_t id, uint32_t offset, int more,
+				  const struct rest *r, struct frame *out)
+{
+	if (!may_carry_tcp(protocol))
+		return FRAME_OTHER;
+	if (offset + r->len > 65535)
+		return FRAME_BAD;
+	out->fragment = (struct frame_fragment){
+		.id = id, .offset = offset, .protocol = (uint8_t)protocol, .more = (uint8_t)more,
+		.data = r->p, .cap_len = r->n, .len = r->len,
+	};
+	return FRAME_FRAGMENT;
+}
+
 /*
  * The length in the IP header rules: what follows it on the wire is padding. Zero stands for
  * packets of more than 64 KiB that the network card or a tunnel puts together; then the frame's
@@ -152,34 +290,40 @@ static int limit(struct rest *r, uint32_t len)
 	return len != 0;
 }
 
-static enum frame_result decode_ipv4(struct rest r, struct frame *out)
+static enum frame_result decode_ipv4(struct rest r, struct frame *out, int depth)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	uint32_t header, fragment;
+	uint32_t header, flags, protocol, id;
 
 	if (r.n < 20)
 		return FRAME_SHORT;
 	header = (uint32_t)(r.p[0] & 15) * 4;
-	fragment = be16(r.p + 6) & 0x1fff;
-	if (r.p[9] != PROTO_TCP)
-		return FRAME_OTHER;
-	if (header < 20 || !limit(&r, be16(r.p + 2)))
-		return FRAME_BAD;
-	if (fragment)
-		return FRAME_FRAGMENT;
+	id = be16(r.p + 4);
+	flags = be16(r.p + 6);
+	protocol = r.p[9];
+	if (header < 20 || !limit(&r, be16(r.p + 2)) || header > r.len)
+		return may_carry_tcp(protocol) ? FRAME_BAD : FRAME_OTHER;
 	out->family = 4;
 	memcpy(out->src, mapped, sizeof(mapped));
 	memcpy(out->dst, mapped, sizeof(mapped));
 	memcpy(out->src + 12, r.p + 12, 4);
 	memcpy(out->dst + 12, r.p + 16, 4);
-	if (header > r.len)
-		return FRAME_BAD;
-	return drop(&r, header) ? decode_tcp(&r, out) : FRAME_SHORT;
+	if (!frame_drop(&r, header))
+		return may_carry_tcp(protocol) ? FRAME_SHORT : FRAME_OTHER;
+	if (flags & 0x3fff)
+		return fragment(protocol, id, (flags & 0x1fff) * 8, !!(flags & 0x2000), &r, out);
+	return decode_protocol(protocol, r, out, depth);
 }
 
-static enum frame_result decode_ipv6(struct rest r, struct frame *out)
+static int is_extension(uint32_t next)
 {
-	uint32_t next, size;
+	return next == PROTO_HOP_BY_HOP || next == PROTO_ROUTING || next == PROTO_DEST_OPTIONS ||
+	       next == PROTO_MOBILITY || next == PROTO_FRAGMENT || next == PROTO_AUTH;
+}
+
+static enum frame_result decode_ipv6(struct rest r, struct frame *out, int depth)
+{
+	uint32_t next, size, at;
 
 	if (r.n < 40)
 		return FRAME_SHORT;
@@ -188,41 +332,184 @@ static enum frame_result decode_ipv6(struct rest r, struct frame *out)
 	memcpy(out->src, r.p + 8, 16);
 	memcpy(out->dst, r.p + 24, 16);
 	size = be16(r.p + 4);
-	if (!drop(&r, 40) || !limit(&r, size))
+	if (!frame_drop(&r, 40) || !limit(&r, size))
 		return FRAME_BAD;
-	for (int i = 0; i < EXTENSIONS_MAX && next != PROTO_TCP; i++) {
-		if (next != PROTO_HOP_BY_HOP && next != PROTO_ROUTING && next != PROTO_FRAGMENT &&
-		    next != PROTO_AUTH && next != PROTO_DEST_OPTIONS && next != PROTO_MOBILITY)
-			return FRAME_OTHER;
+	for (int i = 0; i < LAYERS_MAX && is_extension(next); i++) {
 		if (r.n < 8)
 			return FRAME_SHORT;
-		if (next == PROTO_FRAGMENT)
-			size = 8;
-		else
-			size = next == PROTO_AUTH ? (r.p[1] + 2u) * 4 : (r.p[1] + 1u) * 8;
-		if (next == PROTO_FRAGMENT && be16(r.p + 2) & 0xfff8)
-			return r.p[0] == PROTO_TCP ? FRAME_FRAGMENT : FRAME_OTHER;
+		at = next == PROTO_FRAGMENT ? be16(r.p + 2) & 0xfff9 : 0;
+		size = next == PROTO_FRAGMENT ? 8 : (r.p[1] + 1u) * 8;
+		if (next == PROTO_AUTH)
+			size = (r.p[1] + 2u) * 4;
 		next = r.p[0];
-		if (!drop(&r, size))
+		if (at) {
+			uint32_t id = be32(r.p + 4);
+
+			frame_drop(&r, 8);
+			return fragment(next, id, at & 0xfff8, at & 1, &r, out);
+		}
+		if (!frame_drop(&r, size))
 			return FRAME_SHORT;
 	}
-	return next == PROTO_TCP ? decode_tcp(&r, out) : FRAME_OTHER;
+	return decode_protocol(next, r, out, depth);
 }
 
-enum frame_result frame_decode(int dlt, const uint8_t *p, uint32_t caplen, uint32_t len,
+enum frame_result frame_ip(struct rest r, struct frame *out, int depth)
+{
+	if (--depth < 0)
+		return FRAME_BAD;
+	if (!r.n)
+		return FRAME_SHORT;
+	switch (r.p[0] >> 4) {
+	case 4: return decode_ipv4(r, out, depth);
+	case 6: return decode_ipv6(r, out, depth);
+	default: return FRAME_OTHER;
+	}
+}
+
+/* ---- between link and IP */
+
+static enum frame_result decode_ethernet(struct rest r, struct frame *out, int depth)
+{
+	uint32_t type = r.n >= 14 ? be16(r.p + 12) : 0;
+
+	return frame_drop(&r, 14) ? frame_type(type, r, out, depth) : FRAME_SHORT;
+}
+
+/* IEEE 802.1Q, 802.1ad, and what came before it. */
+static enum frame_result decode_vlan(struct rest r, struct frame *out, int depth)
+{
+	uint32_t id, type;
+
+	if (r.n < 4)
+		return FRAME_SHORT;
+	id = be16(r.p) & 0xfff;
+	type = be16(r.p + 2);
+	if (id) /* else it has a priority only */
+		out->domain = domain_within(out->domain, DOMAIN_VLAN, id);
+	return frame_drop(&r, 4) ? frame_type(type, r, out, depth) : FRAME_SHORT;
+}
+
+/*
+ * RFC 3032. Nothing says what is behind the labels: an IP packet by its version, else a pseudowire,
+ * with a control word (RFC 4385) or without.
+ */
+static enum frame_result decode_mpls(struct rest r, struct frame *out, int depth)
+{
+	uint32_t label;
+
+	do {
+		if (r.n < 4)
+			return FRAME_SHORT;
+		label = be32(r.p);
+		frame_drop(&r, 4);
+	} while (!(label & 0x100));
+	if (!r.n)
+		return FRAME_SHORT;
+	if (r.p[0] >> 4 == 4 || r.p[0] >> 4 == 6)
+		return frame_ip(r, out, depth);
+	if (r.p[0] >> 4 == 0 && r.n >= 18 && be16(r.p + 16) >= TYPE_MIN)
+		frame_drop(&r, 4);
+	return decode_ethernet(r, out, depth);
+}
+
+/* RFC 8300, section 2 */
+static enum frame_result decode_nsh(struct rest r, struct frame *out, int depth)
+{
+	static const uint16_t kinds[] = {0, TYPE_IPV4, TYPE_IPV6, TYPE_ETHERNET, TYPE_NSH, TYPE_MPLS};
+	uint32_t size, next;
+
+	if (r.n < 8)
+		return FRAME_SHORT;
+	size = (r.p[1] & 0x3fu) * 4;
+	next = r.p[3];
+	if (size < 8)
+		return FRAME_BAD;
+	if (!frame_drop(&r, size))
+		return FRAME_SHORT;
+	return next < sizeof(kinds) / sizeof(kinds[0]) && next ? frame_type(kinds[next], r, out, depth)
+							      : FRAME_OTHER;
+}
+
+/* RFC 1661, section 2, after HDLC's address and control, if there are any. */
+enum frame_result frame_ppp(struct rest r, struct frame *out, int depth)
+{
+	uint32_t protocol;
+
+	if (r.n >= 2 && r.p[0] == 0xff && r.p[1] == 3)
+		frame_drop(&r, 2);
+	if (r.n < 2)
+		return FRAME_SHORT;
+	protocol = r.p[0] & 1 ? r.p[0] : be16(r.p); /* compressed, or not */
+	frame_drop(&r, r.p[0] & 1 ? 1 : 2);
+	switch (protocol) {
+	case 0x21:
+	case 0x57: return frame_ip(r, out, depth);
+	case 0x281:
+	case 0x283: return decode_mpls(r, out, depth);
+	case 0xfb:
+	case 0xfd: return frame_closed(out, "compressed PPP");
+	default: return FRAME_OTHER;
+	}
+}
+
+/* IEEE 802.2; SNAP has an EtherType. */
+enum frame_result frame_llc(struct rest r, struct frame *out, int depth)
+{
+	uint32_t type;
+
+	if (r.n < 8)
+		return FRAME_SHORT;
+	if (r.p[0] != 0xaa || r.p[1] != 0xaa || r.p[2] != 3)
+		return FRAME_OTHER;
+	type = be16(r.p + 6);
+	frame_drop(&r, 8);
+	return type > TYPE_MIN ? frame_type(type, r, out, depth) : FRAME_OTHER;
+}
+
+enum frame_result frame_type(uint32_t type, struct rest r, struct frame *out, int depth)
+{
+	if (--depth < 0)
+		return FRAME_BAD;
+	switch (type) {
+	case TYPE_IPV4:
+	case TYPE_IPV6: return frame_ip(r, out, depth); /* the version decides */
+	case 0x8100:
+	case 0x88a8:
+	case 0x9100:
+	case 0x9200: return decode_vlan(r, out, depth);
+	case TYPE_ETHERNET: return decode_ethernet(r, out, depth);
+	case TYPE_MPLS:
+	case 0x8848: return decode_mpls(r, out, depth);
+	case TYPE_NSH: return decode_nsh(r, out, depth);
+	case TYPE_PPPOE:
+		return frame_drop(&r, 6) ? frame_ppp(r, out, depth) : FRAME_SHORT;
+	case TYPE_PPP: return frame_ppp(r, out, depth);
+	case 0x88e5: return frame_closed(out, "MACsec");
+	}
+	return type && type < TYPE_MIN ? frame_llc(r, out, depth) : FRAME_OTHER;
+}
+
+/* ---- interface */
+
+static void begin(struct frame *out)
+{
+	out->closed = NULL;
+	out->domain = 0;
+}
+
+enum frame_result frame_decode(int link, const uint8_t *p, uint32_t caplen, uint32_t len,
 			       struct frame *out)
 {
 	struct rest r = {.p = p, .n = caplen, .len = len < caplen ? caplen : len};
-	int32_t type = skip_link(dlt, &r);
 
-	if (type < 0 || !r.n)
-		return FRAME_SHORT;
-	if (type && type != TYPE_IPV4 && type != TYPE_IPV6)
-		return FRAME_OTHER;
-	/* The version decides, also where an EtherType says something else. */
-	if (r.p[0] >> 4 == 4)
-		return decode_ipv4(r, out);
-	if (r.p[0] >> 4 == 6)
-		return decode_ipv6(r, out);
-	return FRAME_OTHER;
+	begin(out);
+	return r.n ? frame_link(link, r, out, LAYERS_MAX) : FRAME_SHORT;
+}
+
+enum frame_result frame_decode_whole(uint8_t protocol, const uint8_t *p, uint32_t cap_len,
+				     uint32_t len, struct frame *out)
+{
+	return decode_protocol(protocol, (struct rest){.p = p, .n = cap_len, .len = len}, out,
+			       LAYERS_MAX);
 }

@@ -7,6 +7,7 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "core/http2_stream.h"
+#include "parsers/http2/http2_protocol.h"
 
 /* Calls of the parser in a row that consume nothing. */
 #define MAX_IDLE_CALLS 8
@@ -209,7 +210,7 @@ static struct http2_stream *orphan_response(struct conn *c, const struct http2_e
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
-	x->protocol = PROTO_H2;
+	x->protocol = &http2_protocol.name;
 	x->stream = ev->stream;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
 	if (c->preexisting && (!h2->first_request || ev->stream < h2->first_request))
@@ -430,7 +431,7 @@ static void give_up(struct conn *c, size_t n)
 {
 	c->engine->stats.unparsed_bytes += n;
 	http2_end(c, CONN_EVICTED);
-	c->protocol = CONN_OPAQUE;
+	conn_opaque(c);
 }
 
 /* The encoder in dir uses a larger table than we have. */
@@ -671,7 +672,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 	list_init(&h2->ending);
 	list_init(&h2->no_io);
 	c->http2 = h2;
-	c->protocol = CONN_HTTP2;
+	c->ops = &http2_conn_ops;
 	c->id_hash_valid = 0;
 	if (client != HTTP2_NO_DIR)
 		c->request_dir = (uint8_t)client;
@@ -686,7 +687,7 @@ void http2_conn_upgraded(struct conn *c, struct exchange *x)
 
 	if (x->settings.off != TEXT_NONE)
 		http2_upgraded(c->http2->parser, settings);
-	x->protocol = PROTO_H2;
+	x->protocol = &http2_protocol.name;
 	x->stream = 1;
 	x->status = 0;
 	x->resp_done = 0;

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <pcap/pcap.h>
+
+#include "core/fragments.h"
 
 #define BATCH 512
 /* Batches without an event (no TCP in them) before poll returns, to let the caller do its work. */
@@ -22,10 +25,13 @@
 #define LIVE_BUFFER (16 << 20)
 #define STATS_NS 1000000000ull
 
+#define CLOSED_KINDS 5 /* as many as frame.c has names for */
+
 struct packets {
 	struct source source;
 	pcap_t *pcap;
 	struct flows *flows;
+	struct fragments *fragments;
 	int dlt, fd;
 	uint32_t subsecond; /* nanoseconds that a packet's tv_usec counts */
 	int done;
@@ -38,6 +44,8 @@ struct packets {
 	int (*ready)(void *cookie, int timeout_ms); /* NULL: a file, which always is */
 	void *cookie;
 	struct packets_counts counts;
+	const char *closed[CLOSED_KINDS]; /* what could not be looked into */
+	uint32_t snaplen;		  /* of the longest packet that was cut */
 	struct source_stats stats;
 	char name[128];
 	char err[512];
@@ -45,16 +53,54 @@ struct packets {
 
 /* ---- packets */
 
-static void count(struct packets *p, enum frame_result res)
+static void count_closed(struct packets *p, const char *what)
+{
+	for (int i = 0; i < CLOSED_KINDS; i++)
+		if (!p->closed[i] || !strcmp(p->closed[i], what)) {
+			p->closed[i] = what;
+			break;
+		}
+	p->counts.closed++;
+}
+
+static void count(struct packets *p, enum frame_result res, const struct frame *seg)
 {
 	p->counts.packets++;
 	switch (res) {
 	case FRAME_TCP: p->counts.tcp++; break;
 	case FRAME_OTHER: p->counts.other++; break;
-	case FRAME_FRAGMENT: p->counts.fragments++; break;
+	case FRAME_FRAGMENT: break;
+	case FRAME_CLOSED: count_closed(p, seg->closed); break;
 	case FRAME_SHORT: p->counts.truncated++; break;
 	case FRAME_BAD: p->counts.malformed++; break;
 	}
+}
+
+/*
+ * A fragment is kept until its packet is whole. The first one has a segment's beginning, which
+ * counts now: the others may never come.
+ */
+static enum frame_result put_together(struct packets *p, uint64_t time, struct frame *seg)
+{
+	enum frame_result res = FRAME_FRAGMENT;
+	const struct frame_fragment first = seg->fragment;
+	uint32_t n, cap_len, len;
+	const uint8_t *data;
+
+	while (res == FRAME_FRAGMENT) {
+		p->counts.fragments++;
+		n = fragments__add(p->fragments, time, seg, &data, &cap_len, &len);
+		if (!n)
+			break;
+		p->counts.fragments -= n;
+		res = frame_decode_whole(seg->fragment.protocol, data, cap_len, len, seg);
+	}
+	if (res != FRAME_FRAGMENT || first.offset || first.protocol != IPPROTO_TCP ||
+	    frame_decode_whole(IPPROTO_TCP, first.data, first.cap_len, first.len, seg) != FRAME_TCP)
+		return res;
+	seg->flags &= (uint8_t)~ZC_TCP_FIN; /* it lies behind the rest */
+	p->events += flows__segment(p->flows, time, seg);
+	return res;
 }
 
 static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
@@ -69,7 +115,11 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *o
 		p->source.start = time;
 	p->last = time;
 	res = frame_decode(p->dlt, octets, h->caplen, h->len, &seg);
-	count(p, res);
+	if (res == FRAME_FRAGMENT)
+		res = put_together(p, time, &seg);
+	count(p, res, &seg);
+	if ((res == FRAME_TCP && seg.cap_len < seg.orig_len) || res == FRAME_SHORT)
+		p->snaplen = p->snaplen < h->caplen ? h->caplen : p->snaplen;
 	p->counts.cut += res == FRAME_TCP && seg.cap_len < seg.orig_len;
 	p->events += res == FRAME_TCP ? flows__segment(p->flows, time, &seg)
 				      : flows__tick(p->flows, time);
@@ -187,22 +237,38 @@ static const char *packets_error(struct source *s)
 	return p->err[0] ? p->err : NULL;
 }
 
+static void describe_closed(const struct packets *p, char *text, size_t size)
+{
+	int used = snprintf(text, size, "encrypted or in tunnels that are not opened (");
+
+	for (int i = 0; i < CLOSED_KINDS && p->closed[i]; i++)
+		used += snprintf(text + used, size - (size_t)used, "%s%s", i ? ", " : "",
+				 p->closed[i]);
+	snprintf(text + used, size - (size_t)used, ")");
+}
+
 static int packets_unread(struct source *s, char *text, size_t size)
 {
 	const struct packets *p = (const struct packets *)s;
 	const struct packets_counts *c = &p->counts;
+	char cut[128], closed[192];
 	const struct {
 		uint64_t n;
 		const char *what;
 	} cause[] = {
-		{c->tcp ? 0 : c->other, "not TCP over IP (tunnels are not opened)"},
-		{c->cut, "cut within their payload (heads may be incomplete; capture with -s 0)"},
-		{c->fragments, "later fragments of IP packets (not put together)"},
+		{c->tcp ? 0 : c->other, "not TCP over IP"},
+		{c->cut, cut},
+		{c->fragments, "fragments of IP packets whose others are missing (a filter by ports "
+			       "leaves them out)"},
+		{c->closed, closed},
 		{c->truncated, "cut before the end of their TCP header (capture with -s 0)"},
 		{c->malformed, "malformed"},
 	};
 	int used = 0;
 
+	snprintf(cut, sizeof(cut), "cut within their payload, at %u bytes (heads may be incomplete; "
+		 "capture with -s 0)", p->snaplen);
+	describe_closed(p, closed, sizeof(closed));
 	for (size_t i = 0; i < sizeof(cause) / sizeof(cause[0]) && (size_t)used < size; i++)
 		if (cause[i].n)
 			used += snprintf(text + used, size - (size_t)used, "%s%llu %s",
@@ -221,6 +287,7 @@ static void packets_free(struct source *s)
 	if (p->pcap)
 		pcap_close(p->pcap);
 	flows__free(p->flows);
+	fragments__free(p->fragments);
 	free(p);
 }
 
@@ -259,9 +326,10 @@ static struct packets *new_packets(const char *name, const struct packets_option
 		snprintf(p->name, sizeof(p->name), "%s", name);
 		p->fd = -1;
 		p->flows = flows__new(&fo);
-		if (p->flows)
+		p->fragments = fragments__new();
+		if (p->flows && p->fragments)
 			return p;
-		free(p);
+		packets_free(&p->source);
 	}
 	snprintf(err, errlen, "%s: %s", name, strerror(ENOMEM));
 	return NULL;
@@ -323,29 +391,43 @@ struct source *packets__open_file(const char *path, const struct packets_options
 	return packets__open_stream(stream, path, o, err, errlen);
 }
 
+/* What the ports asked for may be in: fragments, IPv6 behind an extension header, tunnels. */
+#define INSIDE "ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
+#define TUNNELS " or ip[6:2] & 0x3fff != 0 or ip proto 4 or ip proto 41 or ip proto 47 or ip proto 97 " \
+	"or ip6 proto 4 or ip6 proto 41 or ip6 proto 47 or udp dst port 2152 or udp dst port 4789 or " \
+	"udp dst port 4790 or udp dst port 6081 or udp dst port 6635 or udp dst port 8472"
+#define SHIMS " or ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x8847 or ether proto 0x8864"
+
+/* Not every link layer has an expression for each of them. */
+static int set_filter_text(struct packets *p, const char *text)
+{
+	struct bpf_program prog;
+	int err;
+
+	if (pcap_compile(p->pcap, &prog, text, 1, PCAP_NETMASK_UNKNOWN))
+		return -1;
+	err = pcap_setfilter(p->pcap, &prog);
+	pcap_freecode(&prog);
+	return err;
+}
+
 /*
- * Lets the kernel drop what the flows would drop, as far as pcap's language goes: TCP behind an
- * IPv6 extension header is beyond it, so all that begins with one gets through. That no filter can
- * be set costs time only.
+ * Lets the kernel drop what the flows would drop, as far as pcap's language goes. That no filter
+ * can be set costs time only.
  */
 static void set_filter(struct packets *p, const struct packets_options *o)
 {
-	char text[2048] = "tcp or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60";
-	struct bpf_program prog;
-	size_t at = strlen(text);
+	char ports[1536] = "tcp or ", text[3072];
+	size_t at = 0;
 
-	if (o->nports && o->nports <= 32) {
-		at = (size_t)snprintf(text, sizeof(text), "ip6 proto 0 or ip6 proto 43 or "
-							  "ip6 proto 44 or ip6 proto 60");
-		for (unsigned i = 0; i < o->nports; i++)
-			at += (size_t)snprintf(text + at, sizeof(text) - at,
-					       " or tcp portrange %u-%u", o->ports[i].first,
-					       o->ports[i].last);
-	}
-	if (pcap_compile(p->pcap, &prog, text, 1, PCAP_NETMASK_UNKNOWN))
+	for (unsigned i = 0; o->nports <= 32 && i < o->nports; i++)
+		at += (size_t)snprintf(ports + at, sizeof(ports) - at, "tcp portrange %u-%u or ",
+				       o->ports[i].first, o->ports[i].last);
+	snprintf(text, sizeof(text), "%s" INSIDE TUNNELS SHIMS, ports);
+	if (!set_filter_text(p, text))
 		return;
-	pcap_setfilter(p->pcap, &prog);
-	pcap_freecode(&prog);
+	snprintf(text, sizeof(text), "%s" INSIDE TUNNELS, ports);
+	set_filter_text(p, text);
 }
 
 static int activate(struct packets *p, int *perm, char *err, size_t errlen)

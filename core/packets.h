@@ -4,8 +4,7 @@
  * For pcap and pcapng files that others made, and for capturing where probes cannot be used. There
  * are no processes and no reads and writes of applications in what it sees, and each connection is
  * seen from its server's end (see core/flows.h). Times are UNIX nanoseconds. What is not TCP is
- * counted and passed over; fragments of IP packets are not put together, so all but the first are
- * missing octets. Where the same packet was captured on several interfaces, the copies look like
+ * counted and passed over. Where the same packet was captured on several interfaces, the copies look like
  * retransmissions, which they do no harm.
  */
 #ifndef ZC_CORE_PACKETS_H
@@ -24,7 +23,8 @@ struct packets_options {
 
 /* What became of the packets; all but tcp were passed over. */
 struct packets_counts {
-	uint64_t packets, tcp, other, fragments, truncated, malformed;
+	uint64_t packets, tcp, other, closed, truncated, malformed;
+	uint64_t fragments; /* of IP packets that did not become whole */
 	uint64_t cut; /* of tcp: part of the payload was not captured */
 	uint64_t evicted_flows;
 };

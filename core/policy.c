@@ -43,7 +43,7 @@ void policy_send(struct engine *e, struct conn *c)
 /* Returns 1 if something is to be told about direction h. */
 static int review_want(const struct conn *c, struct half *h)
 {
-	uint64_t n = conn_ops_of(c)->unneeded(c, h);
+	uint64_t n = c->ops->unneeded(c, h);
 	uint32_t cap = n == UINT64_MAX ? 0 : ZC_POLICY_ALL;
 	uint64_t next = h->reasm.next, target;
 	int change = 0;
@@ -67,7 +67,7 @@ static int review_want(const struct conn *c, struct half *h)
 /* What its plaintext tells need not be told again by its ciphertext. */
 static int review_quiet(struct conn *c)
 {
-	if (c->protocol != CONN_TLS || !c->tls_stream || c->tls->wire || c->quiet)
+	if (c->ops != &tls_conn_ops || !c->tls_stream || c->tls->wire || c->quiet)
 		return 0;
 	if (!c->tls_stream->nexchanges)
 		return 0; /* it may be of a protocol that is not known; then the octets count */
@@ -94,7 +94,7 @@ void policy_update(struct engine *e, struct conn *c)
 {
 	int change;
 
-	if (!conn_ops_of(c) || !can_tell(e, c))
+	if (!c->ops || !can_tell(e, c))
 		return;
 	change = review_want(c, &c->half[ZC_RX]);
 	change |= review_want(c, &c->half[ZC_TX]);
@@ -105,7 +105,7 @@ void policy_update(struct engine *e, struct conn *c)
 
 void policy_nothing(struct engine *e, struct conn *c)
 {
-	c->protocol = CONN_OPAQUE;
+	conn_opaque(c);
 	if (c->quiet)
 		return;
 	c->quiet = 1;

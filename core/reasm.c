@@ -60,14 +60,19 @@ static struct reasm_pend *pend_pop(struct reasm *s)
 	return w;
 }
 
-void reasm_release(struct reasm *s, struct pool *pool)
+static void pend_drop(struct reasm *s, struct pool *pool)
 {
-	keep_drop(s, pool);
 	while (s->pend) {
 		struct reasm_pend *w = pend_pop(s);
 
 		pool_put(pool, w, w->size);
 	}
+}
+
+void reasm_release(struct reasm *s, struct pool *pool)
+{
+	keep_drop(s, pool);
+	pend_drop(s, pool);
 }
 
 struct str reasm_kept(const struct reasm *s)
@@ -326,7 +331,7 @@ int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink
 {
 	uint64_t end;
 
-	while (s->pend || s->proven > s->next) {
+	while (!s->unsettled && (s->pend || s->proven > s->next)) {
 		if (s->pend && s->pend->pos <= s->next) {
 			if (held(s, peer, now) && !over_limit(s))
 				break;
@@ -347,19 +352,112 @@ int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink
 	return 1;
 }
 
+/* ---- numbering */
+
+static void number_from(struct reasm *s, uint32_t seq)
+{
+	s->next = (1ull << 32) + seq;
+	s->proven = s->first = s->next;
+	s->fin = s->fin_time = 0;
+}
+
 static void stream_start(struct reasm *s, const struct reasm_seg *g)
 {
 	s->started = 1;
 	s->from_syn = g->syn;
-	s->next = (1ull << 32) + g->seq;
-	s->proven = s->first = s->next;
+	number_from(s, g->seq);
 }
 
-static uint64_t ack_position(struct reasm *peer, const struct reasm_seg *g)
+/* A further SYN: of the same numbers or of others. */
+static void syn_add(struct reasm *s, struct pool *pool, uint32_t seq)
+{
+	uint32_t n = s->unsettled;
+
+	if (n && s->syn[n - 1] == seq)
+		return;
+	if (n == REASM_SYNS) {
+		memmove(s->syn, s->syn + 1, sizeof(s->syn) - sizeof(s->syn[0]));
+		n--;
+	}
+	s->syn[n] = seq;
+	s->unsettled = (uint8_t)(n + 1);
+	pend_drop(s, pool);
+	number_from(s, seq);
+}
+
+/*
+ * seq is a number of this stream, which ends a SYN's number or what follows it: of the SYNs, the
+ * one that it fits best counts. Returns 0 if it fits none.
+ */
+static int settle(struct reasm *s, struct pool *pool, uint32_t seq)
+{
+	uint32_t best = REASM_FAR;
+	int found = -1;
+
+	for (int i = s->unsettled; i-- > 0;)
+		if (seq - s->syn[i] < best) {
+			best = seq - s->syn[i];
+			found = i;
+		}
+	if (found < 0)
+		return 0;
+	if (s->syn[found] != (uint32_t)s->next) {
+		pend_drop(s, pool);
+		number_from(s, s->syn[found]);
+	}
+	s->unsettled = 0;
+	/* of what came with the SYN, what lies before seq was accepted */
+	while (s->pend && s->pend->end > s->next + best) {
+		struct reasm_pend *w = s->pend;
+
+		if (w->pos < s->next + best) {
+			w->end = s->next + best;
+			w->cap_end = w->cap_end < w->end ? w->cap_end : w->end;
+			w->cap_pos = w->cap_pos < w->end ? w->cap_pos : w->end;
+			break;
+		}
+		pend_drop(s, pool);
+	}
+	return 1;
+}
+
+/* What g tells of the numbering of its own stream. Returns 0 if g is of no use. */
+static int number_by(struct reasm *s, const struct reasm *peer, struct pool *pool,
+		     const struct reasm_seg *g)
+{
+	if (!s->started) {
+		/* a FIN in the middle of a handshake belongs to another connection */
+		if (g->fin && !g->len && !g->syn && peer->unsettled)
+			return 0;
+		stream_start(s, g);
+		if (g->syn)
+			syn_add(s, pool, g->seq);
+		return 1;
+	}
+	if (!s->unsettled)
+		return g->len || !g->syn;
+	if (g->syn) {
+		syn_add(s, pool, g->seq);
+		return 1;
+	}
+	if (settle(s, pool, g->seq))
+		return 1;
+	if (!g->len)
+		return 0;
+	/* joined in the middle after all */
+	pend_drop(s, pool);
+	s->unsettled = 0;
+	stream_start(s, g);
+	return 1;
+}
+
+static uint64_t ack_position(struct reasm *peer, struct pool *pool, const struct reasm_seg *g)
 {
 	uint64_t pos;
 
 	if (!g->has_ack || !peer->started)
+		return 0;
+	if (peer->unsettled && !settle(peer, pool, g->ack))
 		return 0;
 	if (g->ack == (uint32_t)peer->next) /* nearly always */
 		return peer->next;
@@ -389,9 +487,7 @@ void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 {
 	struct piece p;
 
-	if (!s->started)
-		stream_start(s, g);
-	else if (g->syn && !g->len)
+	if (!number_by(s, peer, k->pool, g))
 		return;
 	p.pos = reasm_pos(s, g->seq);
 	p.end = p.pos + g->len;
@@ -399,14 +495,16 @@ void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 	p.cap_end = p.cap_pos + g->cap_len;
 	p.data = g->data;
 	p.time = g->time;
-	p.need = ack_position(peer, g);
-	if (g->fin && !s->fin)
+	p.need = ack_position(peer, k->pool, g);
+	if (g->fin && !s->fin) {
 		s->fin = p.end > s->next ? p.end : s->next;
+		s->fin_time = g->time;
+	}
 	if (g->lost && p.pos > s->next)
 		reasm_prove(s, p.pos, g->time > REASM_GRACE ? g->time - REASM_GRACE : 0);
 	if (p.end <= s->next && !(g->fin && s->fin > s->next))
 		return;
-	if (p.pos <= s->next && !(s->pend && s->pend->pos <= s->next) &&
+	if (p.pos <= s->next && !s->unsettled && !(s->pend && s->pend->pos <= s->next) &&
 	    !(s->follows && peer->started && p.need > peer->next)) {
 		deliver_now(s, k, &p);
 		if (!s->pend && s->proven <= s->next)
@@ -421,6 +519,7 @@ void reasm_flush(struct reasm *s, const struct reasm_sink *k, uint64_t now)
 {
 	uint64_t end = s->proven;
 
+	s->unsettled = 0;
 	if (s->fin > end)
 		end = s->fin;
 	while (s->pend) {

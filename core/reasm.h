@@ -18,11 +18,16 @@
  *    the octets that this segment acknowledges were delivered in the other stream. So a response
  *    never overtakes its request, not even when the request waits behind a hole.
  *
+ * Numbering. A SYN fixes a stream's numbers only when something confirms it: an acknowledgement in
+ * the peer, or a first payload. Until then another SYN may bring other numbers (SYN cookies, a
+ * server that restarts, a stale segment), and octets that came with the SYN (RFC 7413) wait: what
+ * is not acknowledged of them was refused, and is sent again.
+ *
  * Memory: none while everything comes in order and the sink takes all. Otherwise buffers of the
  * pool: at most REASM_KEEP_MAX octets that the sink did not take yet, and REASM_PEND_MAX segments
  * or REASM_PEND_OCTETS that wait. Beyond that, the oldest hole is declared a gap.
  *
- * The caller reads the fields of struct reasm but changes only `follows`.
+ * The caller reads the fields of struct reasm but changes only `follows` and `fin_time`.
  */
 #ifndef ZC_CORE_REASM_H
 #define ZC_CORE_REASM_H
@@ -40,6 +45,8 @@
 #define REASM_GRACE 10000000ull      /* ns: events may be swapped by no more than this */
 #define REASM_HOLD 20000000ull	      /* ns: for how long a segment waits for the other stream */
 #define REASM_PATIENCE 2000000000ull /* ns: for how long a hole may wait for its filling */
+#define REASM_FAR (64u << 20)	      /* numbers as far apart as this are not of one stream */
+#define REASM_SYNS 4		      /* numberings that wait for which of them is confirmed */
 
 enum reasm_gap {
 	REASM_TRUNCATED,	 /* the segment was seen, these octets of it were not captured */
@@ -84,6 +91,7 @@ struct reasm {
 	uint64_t first;	   /* position of the first octet that could be seen */
 	uint64_t proven;   /* octets before this went by */
 	uint64_t fin;	   /* position of the end; 0: not seen */
+	uint64_t fin_time; /* when FIN went by; 0: not seen */
 	uint64_t cur_pos;  /* first octet of the segment that is being delivered, */
 	uint64_t cur_time; /* when it was seen, */
 	uint64_t cur_need; /* and the position in the peer that it acknowledges; 0: unknown */
@@ -94,6 +102,8 @@ struct reasm {
 	uint8_t started;
 	uint8_t follows;
 	uint8_t from_syn; /* the start of the stream was seen */
+	uint8_t unsettled; /* by SYNs alone, of which this many were seen, at most REASM_SYNS */
+	uint32_t syn[REASM_SYNS]; /* their numbers, the latest is that of next; while unsettled */
 };
 
 void reasm_init(struct reasm *s);

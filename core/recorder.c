@@ -436,15 +436,20 @@ static void record_segment(struct recorder *r, const struct zc_ev *ev)
 	struct ends *e = ends_find(r, ev->conn);
 
 	if (r->masked && seg->cap_len) {
-		memcpy(r->masked, seg, sizeof(*seg));
-		memcpy(r->masked + sizeof(*seg), payload, seg->cap_len);
-		payload = r->masked + sizeof(*seg);
-		r->o.mask(r->o.ctx, seg, r->masked + sizeof(*seg));
+		struct zc_ev_segment *copy = (struct zc_ev_segment *)r->masked;
+
+		memcpy(copy, seg, ev->size);
+		payload = (const uint8_t *)(copy + 1);
+		if (!r->o.mask(r->o.ctx, seg, (uint8_t *)(copy + 1))) {
+			copy->cap_off = copy->cap_len = 0;
+			copy->ev.size = sizeof(*copy);
+		}
+		seg = copy;
 	}
 	if (e && seg->orig_len <= ORIG_MAX)
 		put_segment(r, e, seg, payload);
 	else
-		put_record(r, REC_EVENT, payload - sizeof(*seg), ev->size);
+		put_record(r, REC_EVENT, seg, seg->ev.size);
 }
 
 /* Plaintext is no packet: it is kept as the event that it is. */
@@ -456,9 +461,14 @@ static void record_plain(struct recorder *r, const struct zc_ev_plain *p)
 	};
 
 	if (r->masked && p->cap_len) {
-		memcpy(r->masked, p, p->ev.size);
-		r->o.mask(r->o.ctx, &seg, r->masked + sizeof(*p));
-		put_record(r, REC_EVENT, r->masked, p->ev.size);
+		struct zc_ev_plain *copy = (struct zc_ev_plain *)r->masked;
+
+		memcpy(copy, p, p->ev.size);
+		if (!r->o.mask(r->o.ctx, &seg, (uint8_t *)(copy + 1))) {
+			copy->cap_off = copy->cap_len = 0;
+			copy->ev.size = sizeof(*copy);
+		}
+		put_record(r, REC_EVENT, copy, copy->ev.size);
 	} else {
 		put_record(r, REC_EVENT, p, p->ev.size);
 	}

@@ -30,11 +30,11 @@ struct recorder_options {
 	const char *description; /* becomes the file's comment, cut at 1000 octets; NULL: none */
 	/*
 	 * Hides secrets: may change the seg->cap_len octets at payload, which are a copy, but not
-	 * their number. Called once per segment that carries payload, in the order of events. Octets
-	 * of a TLS stream are shown as segments of a connection with the stream's id. NULL: nothing
-	 * is hidden.
+	 * their number. 0: none of them is to be recorded, only how many went by. Called once per
+	 * segment that carries payload, in the order of events. Octets of a TLS stream are shown as
+	 * segments of a connection with the stream's id. NULL: nothing is hidden.
 	 */
-	void (*mask)(void *ctx, const struct zc_ev_segment *seg, uint8_t *payload);
+	int (*mask)(void *ctx, const struct zc_ev_segment *seg, uint8_t *payload);
 	void *ctx;
 };
 

@@ -30,6 +30,7 @@ struct recording {
 	uint64_t base;	/* offset in the file of buf[0] */
 	uint64_t *event; /* the event being handed out, aligned: header, then payload */
 	uint32_t parts;	 /* payload octets gathered from REC_OPT_PART */
+	uint64_t unknown; /* events, and other records, of kinds that are not known */
 	struct source_stats stats;
 	char name[128];
 	char err[256];
@@ -101,13 +102,34 @@ static size_t event_growth(uint16_t kind)
 	}
 }
 
-/* An event of n octets in its older form becomes one of now: what it did not have is zero. */
-static size_t event_grow(struct zc_ev *ev, size_t n)
+/* Of what a later version has put behind the struct of this kind nothing is taken. */
+static size_t event_cut(struct zc_ev *ev, size_t n)
 {
-	size_t more = n >= sizeof(*ev) ? event_growth(ev->kind) : 0;
+	size_t known = event_size[ev->kind], payload = 0;
 
-	if (!more || ev->size != n || n + more != event_size[ev->kind])
+	if (ev->kind == ZC_EV_SEGMENT)
+		payload = ((struct zc_ev_segment *)ev)->cap_len;
+	else if (ev->kind == ZC_EV_PLAIN)
+		payload = ((struct zc_ev_plain *)ev)->cap_len;
+	if (n < known || n - known <= payload)
 		return n;
+	memmove((uint8_t *)ev + known, (uint8_t *)ev + n - payload, payload);
+	ev->size = (uint32_t)(known + payload);
+	return known + payload;
+}
+
+/*
+ * An event of n octets, as an older version wrote it, or a later one, becomes one of now: what it did
+ * not have is zero. Returns its size.
+ */
+static size_t event_adapt(struct zc_ev *ev, size_t n)
+{
+	size_t more = event_growth(ev->kind);
+
+	if (ev->size != n)
+		return n;
+	if (!more || n + more != event_size[ev->kind])
+		return event_cut(ev, n);
 	memset((uint8_t *)ev + n, 0, more);
 	ev->size = (uint32_t)(n + more);
 	return n + more;
@@ -116,9 +138,8 @@ static size_t event_grow(struct zc_ev *ev, size_t n)
 /* Is the event whole, n octets long? Ends its strings, which costs a valid event nothing. */
 static int event_valid(struct zc_ev *ev, size_t n)
 {
-	if (n < sizeof(*ev) || ev->size != n || !ev->kind || ev->kind >= EVENT_KINDS ||
-	    n < event_size[ev->kind] || (!has_payload(ev) && n != event_size[ev->kind]) ||
-	    !subject_valid(ev))
+	if (ev->size != n || n < event_size[ev->kind] ||
+	    (!has_payload(ev) && n != event_size[ev->kind]) || !subject_valid(ev))
 		return 0;
 	switch (ev->kind) {
 	case ZC_EV_SEGMENT:
@@ -162,7 +183,13 @@ static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx
 {
 	struct zc_ev *ev = (struct zc_ev *)r->event;
 
-	if (!event_valid(ev, event_grow(ev, n)))
+	if (n < sizeof(*ev) || !ev->kind)
+		return -EBADMSG;
+	if (ev->kind >= EVENT_KINDS) {
+		r->unknown++;
+		return 0;
+	}
+	if (!event_valid(ev, event_adapt(ev, n)))
 		return -EBADMSG;
 	r->stats.events++;
 	if (ev->kind == ZC_EV_LOST) {
@@ -235,9 +262,11 @@ static int packet_block(struct recording *r, const uint8_t *p, uint32_t len, sou
 	memcpy(&tag, option, sizeof(tag));
 	if (tag.tag == REC_OPT_PART)
 		return 0;
-	if (tag.tag != REC_OPT_SEGMENT || room != sizeof(tag) + sizeof(struct zc_ev_segment))
+	if (tag.tag != REC_OPT_SEGMENT || room < sizeof(tag) + sizeof(struct zc_ev_segment))
 		return -EBADMSG;
 	memcpy(r->event, option + sizeof(tag), sizeof(struct zc_ev_segment));
+	/* of a later version it may be longer */
+	((struct zc_ev *)r->event)->size -= room - (uint32_t)(sizeof(tag) + sizeof(struct zc_ev_segment));
 	n = r->parts + (uint32_t)sizeof(struct zc_ev_segment);
 	r->parts = 0;
 	if (((struct zc_ev *)r->event)->kind != ZC_EV_SEGMENT)
@@ -269,9 +298,10 @@ static int record_block(struct recording *r, const uint8_t *p, uint32_t len, sou
 	memcpy(&tag, p + 8, sizeof(tag));
 	if (tag == REC_EVENT)
 		return event_block(r, p + 12, len - 16, fn, ctx);
-	if (tag != REC_END || len != 16 + sizeof(struct rec_end))
+	if (tag <= REC_HEADER || (tag == REC_END && len < 16 + sizeof(struct rec_end)))
 		return -EBADMSG;
-	r->ended = 1;
+	r->ended = tag == REC_END;
+	r->unknown += tag > REC_END;
 	return 0;
 }
 
@@ -398,6 +428,16 @@ static const char *recording_error(struct source *s)
 	return r->err[0] ? r->err : NULL;
 }
 
+static int recording_unread(struct source *s, char *text, size_t size)
+{
+	const struct recording *r = (const struct recording *)s;
+
+	if (r->unknown)
+		snprintf(text, size, "%llu records of kinds that a later version has, and this one passes over",
+			 (unsigned long long)r->unknown);
+	return r->unknown != 0;
+}
+
 static void recording_free(struct source *s)
 {
 	struct recording *r = (struct recording *)s;
@@ -413,6 +453,7 @@ static const struct source_ops recording_ops = {
 	.poll = recording_poll,
 	.stats = recording_stats,
 	.error = recording_error,
+	.unread = recording_unread,
 	.free = recording_free,
 };
 

@@ -13,17 +13,6 @@ uint64_t span_end(const struct span *s)
 	return s->time_ns + (s->duration_ns == SPAN_UNKNOWN ? 0 : s->duration_ns);
 }
 
-const char *span_protocol_name(enum span_protocol p)
-{
-	static const char *const name[PROTO_COUNT] = {
-		[PROTO_HTTP10] = "http/1.0", [PROTO_HTTP11] = "http/1.1", [PROTO_H2] = "h2",
-		[PROTO_GRPC] = "grpc",	     [PROTO_WEBSOCKET] = "websocket",
-		[PROTO_TLS] = "tls",
-	};
-
-	return (unsigned)p < PROTO_COUNT ? name[p] : "unknown";
-}
-
 const char *span_error_name(enum span_error e)
 {
 	switch (e) {

@@ -3,27 +3,17 @@
  *
  * Filled by the engine, read by filters and sinks. All pointers are borrowed for the duration of
  * the callback; a sink that keeps a span copies what it needs. What the figures mean is stated
- * once, in DESIGN section 6 / ARCHITECTURE.md; the JSON names are those of the fields here.
+ * once, in ARCHITECTURE.md; the JSON names are those of the fields here.
  */
 #ifndef ZC_CORE_SPAN_H
 #define ZC_CORE_SPAN_H
 
 #include <stdint.h>
-#include "parsers/parser.h" /* struct str */
+#include "parsers/protocol.h" /* struct str, struct protocol_name */
 
 #define SPAN_UNKNOWN UINT64_MAX /* of any duration or size that is not known */
 
 enum span_kind { SPAN_SERVER, SPAN_CLIENT };
-
-enum span_protocol {
-	PROTO_HTTP10,
-	PROTO_HTTP11,
-	PROTO_H2,
-	PROTO_GRPC,
-	PROTO_WEBSOCKET,
-	PROTO_TLS, /* an encrypted connection as a whole, or a failed handshake; see core/tls_conn.h */
-	PROTO_COUNT,
-};
 
 enum span_error {
 	SPAN_OK,
@@ -58,7 +48,7 @@ struct span {
 	uint64_t stall_ns;   /* HTTP/2: the response stood still for want of window; 0: never */
 
 	enum span_kind kind;
-	enum span_protocol protocol;
+	const struct protocol_name *protocol; /* never NULL */
 	enum span_error error;
 	uint32_t incomplete;
 	int status;	  /* 0: not known */
@@ -132,7 +122,6 @@ const char *span_process(const struct span *s);
 /* When it was over, on the wall clock; when it began, if its duration is not known. */
 uint64_t span_end(const struct span *s);
 
-const char *span_protocol_name(enum span_protocol p); /* "http/1.1" */
 const char *span_error_name(enum span_error e);	      /* "timeout"; NULL for SPAN_OK */
 const char *span_incomplete_name(unsigned bit);	      /* bit number 0..SPAN_INCOMPLETE_BITS-1 */
 

@@ -264,8 +264,8 @@ void tls_stream_socket_ended(struct engine *e, struct conn *c)
 		return;
 	p->reset |= c->reset;
 	for (int d = 0; d < 2; d++)
-		if (!p->half[d].fin_time)
-			p->half[d].fin_time = c->half[d].fin_time;
+		if (!p->half[d].reasm.fin_time)
+			p->half[d].reasm.fin_time = c->half[d].reasm.fin_time;
 	engine_close(e, p, c->end_time);
 }
 

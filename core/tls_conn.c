@@ -5,6 +5,7 @@
 
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
+#include "parsers/tls/tls_protocol.h"
 
 /* One direction of a handshake that goes on. */
 struct way {
@@ -123,7 +124,7 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 	t->over = 1;
 	if (!x)
 		return;
-	x->protocol = PROTO_TLS;
+	x->protocol = &tls_protocol.name;
 	x->error = (uint8_t)error;
 	x->incomplete = incomplete;
 	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->reasm.first;
@@ -369,7 +370,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	tls_conn_free(c); /* within a stream: it may have what its socket has left */
 	c->tls = t;
 	t->lib = c->tls_stream ? c->tls_stream->session.lib : 0;
-	c->protocol = CONN_TLS;
+	c->ops = &tls_conn_ops;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;
 	t->first_time = time;

@@ -9,11 +9,11 @@ static int is_response(const struct conn *c, const struct half *h)
 
 void websocket_conn_begin(struct conn *c, struct exchange *x)
 {
-	c->protocol = CONN_WEBSOCKET;
+	c->ops = &websocket_conn_ops;
 	c->upgraded = x;
 	c->engine->stats.in_flight++;
 	c->nqueued++;
-	x->protocol = PROTO_WEBSOCKET;
+	x->protocol = &websocket_name;
 	x->resp_done = 0;
 	exchange_count_messages(c->engine, x, PAYLOAD_WEBSOCKET);
 }
@@ -35,7 +35,7 @@ static void finish(struct conn *c, uint64_t time)
 {
 	struct exchange *x = take(c);
 
-	c->protocol = CONN_OPAQUE;
+	conn_opaque(c);
 	if (!x)
 		return;
 	x->resp_done = 1;

@@ -35,6 +35,11 @@ enum parse_status {
 	PARSE_BAD,     /* not this protocol; the caller may probe again */
 };
 
-enum probe_result { PROBE_NO, PROBE_YES, PROBE_MORE };
+enum probe_result {
+	PROBE_NO,
+	PROBE_YES,
+	PROBE_MORE, /* it may be, others may as well; more bytes will tell */
+	PROBE_WAIT, /* it can be nothing else, but more bytes are needed to be sure */
+};
 
 #endif

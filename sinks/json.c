@@ -94,7 +94,7 @@ static void put_request(struct json_sink *k, const struct span *s)
 	struct json *j = &k->json;
 	const char *error = span_error_name(s->error);
 
-	json_cstr(j, "protocol", span_protocol_name(s->protocol));
+	json_cstr(j, "protocol", s->protocol->name);
 	put_tls(j, s);
 	opt_str(j, "method", s->method);
 	opt_str(j, "scheme", s->scheme);

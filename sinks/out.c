@@ -4,12 +4,16 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 int out_init(struct out *o, int fd, int wake_fd)
 {
+	struct stat st;
+
 	*o = (struct out){ .fd = fd, .wake_fd = wake_fd };
+	o->regular = !fstat(fd, &st) && S_ISREG(st.st_mode);
 	o->buf = malloc(OUT_SIZE);
 	return o->buf ? 0 : -ENOMEM;
 }
@@ -28,7 +32,7 @@ static int wait_writable(struct out *o)
 		{ .fd = o->wake_fd, .events = POLLIN },
 	};
 
-	for (;;) {
+	while (!o->impatient) {
 		int n = poll(p, 2, -1);
 
 		if (n < 0 && errno != EINTR)
@@ -56,12 +60,14 @@ static ssize_t write_some(struct out *o, const char *p, size_t n)
 	struct iovec v = { .iov_base = (void *)(uintptr_t)p, .iov_len = n };
 	ssize_t w = pwritev2(o->fd, &v, 1, -1, RWF_NOWAIT);
 
-	if (w >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+	if (w >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL &&
+		       !(errno == EAGAIN && o->regular)))
 		return w;
 	return write(o->fd, p, n);
 }
 
-int out_flush(struct out *o)
+/* Writes until nothing is left or, unless it waits, the reader takes no more. */
+static int write_out(struct out *o, int wait)
 {
 	size_t done = 0;
 
@@ -70,13 +76,27 @@ int out_flush(struct out *o)
 
 		if (w > 0)
 			done += (size_t)w;
+		else if (w < 0 && errno == EAGAIN && !wait)
+			break;
 		else if (w < 0 && errno == EAGAIN)
 			o->error = wait_writable(o);
 		else if (w == 0 || errno != EINTR)
 			o->error = w ? errno : EIO;
 	}
-	o->n = 0;
+	o->n = o->error ? 0 : o->n - done;
+	if (o->n && done)
+		memmove(o->buf, o->buf + done, o->n);
 	return o->error;
+}
+
+int out_flush(struct out *o)
+{
+	return write_out(o, 1);
+}
+
+int out_push(struct out *o)
+{
+	return write_out(o, 0);
 }
 
 int out_check(struct out *o)

@@ -6,7 +6,8 @@
  * output is dropped, so callers need no checks but the one of `error` once in a while.
  *
  * A reader that takes nothing must not make the program deaf: while waiting for it, out also
- * watches wake_fd (a signalfd, say). Once that is readable the reader has OUT_PATIENCE_MS left.
+ * watches wake_fd (a signalfd, say). Once that is readable the reader has OUT_PATIENCE_MS left;
+ * where somebody else waits, too (`impatient`), it never has more.
  */
 #ifndef ZC_SINKS_OUT_H
 #define ZC_SINKS_OUT_H
@@ -23,6 +24,8 @@ struct out {
 	size_t n; /* octets in buf */
 	int fd;
 	int wake_fd; /* -1: none */
+	int impatient;
+	int regular; /* a file on a disk: nobody reads it slowly */
 	int error;   /* errno of the first failed write; EPIPE: the reader has left */
 };
 
@@ -32,6 +35,9 @@ void out_release(struct out *o);
 
 /* Writes out what is buffered; returns o->error. */
 int out_flush(struct out *o);
+
+/* Writes out what the reader takes without waiting, and keeps the rest; returns o->error. */
+int out_push(struct out *o);
 
 /* Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it. */
 int out_check(struct out *o);

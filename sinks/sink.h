@@ -26,12 +26,18 @@ struct sink_ops {
 	void (*note)(struct sink *k, const struct note *n);
 	/* Time passes; now_ns is the wall clock of the source, which never goes back. */
 	void (*tick)(struct sink *k, uint64_t now_ns);
-	/* Nothing more comes. Called once, before free. */
+	/* Nothing more comes. Called once, before free; work may follow. */
 	void (*finish)(struct sink *k, const struct sink_totals *t);
+	/*
+	 * Work of its own, such as sending what is queued; never blocks. Called often, also while no
+	 * span comes, and for a limited time after finish: as long as it returns 1, something is
+	 * still to be done. now_ns: CLOCK_MONOTONIC.
+	 */
+	int (*work)(struct sink *k, uint64_t now_ns);
 	void (*free)(struct sink *k);
 };
 
-/* First member of every sink. note, tick and finish may be NULL. */
+/* First member of every sink. note, tick, finish and work may be NULL. */
 struct sink {
 	const struct sink_ops *ops;
 };

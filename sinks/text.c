@@ -49,15 +49,9 @@ static void out_opt(struct out *o, struct str s)
 
 static void put_head(struct text *t, const struct span *s)
 {
-	static const char *const types[][2] = {
-		{ ") HTTP ", ") HTTPClient " },
-		{ ") GRPC ", ") GRPCClient " },
-		{ ") TLS ", ") TLSClient " },
-	};
 	struct out *o = t->out;
 	char *p = out_reserve(o, FMT_TIME_MAX + 2 * FMT_DURATION_MAX + 64);
-	int which = s->protocol == PROTO_GRPC ? 1 : s->protocol == PROTO_TLS ? 2 : 0;
-	const char *type = types[which][s->kind == SPAN_CLIENT];
+	const char *type = s->protocol->label[s->kind == SPAN_CLIENT];
 
 	p = fmt_time(p, &t->clock, s->time_ns);
 	p = FMT_LIT(p, " (");
@@ -65,8 +59,10 @@ static void put_head(struct text *t, const struct span *s)
 	*p++ = '[';
 	p = fmt_go_duration(p, s->inner_ns);
 	*p++ = ']';
+	p = FMT_LIT(p, ") ");
 	p = stpcpy(p, type);
-	if (!which)
+	*p++ = ' ';
+	if (!(s->protocol->flags & (NAME_FIXED_METHOD | NAME_CONNECTION)))
 		p = fmt_u64(p, (uint64_t)s->status);
 	else if (s->has_grpc_status)
 		p = fmt_u64(p, s->grpc_status);
@@ -208,10 +204,10 @@ static void text_span(struct sink *k, const struct span *s)
 {
 	struct text *t = (struct text *)k;
 	struct out *o = t->out;
-	int encrypted = s->protocol == PROTO_TLS;
+	int encrypted = (s->protocol->flags & NAME_CONNECTION) != 0;
 
 	put_head(t, s);
-	if (s->protocol != PROTO_GRPC && !encrypted)
+	if (!(s->protocol->flags & (NAME_FIXED_METHOD | NAME_CONNECTION)))
 		out_opt(o, s->method);
 	out_char(o, ' ');
 	put_path(t, encrypted ? s->tls_sni : s->path);

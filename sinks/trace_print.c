@@ -170,11 +170,11 @@ static void put_path(struct out *o, const struct trace_style *style, const struc
 
 static void put_request(struct out *o, const struct trace_style *style, const struct span *s)
 {
-	if (s->method.p && s->protocol != PROTO_GRPC) {
+	if (s->method.p && !(s->protocol->flags & NAME_FIXED_METHOD)) {
 		out_safe(o, s->method.p, s->method.n);
 		out_char(o, ' ');
 	}
-	if (s->protocol == PROTO_TLS) {
+	if (s->protocol->flags & NAME_CONNECTION) {
 		out_str(o, "TLS ");
 		out_safe(o, s->tls_sni.p ? s->tls_sni.p : "-", s->tls_sni.p ? s->tls_sni.n : 1);
 		return;

@@ -90,7 +90,7 @@ struct str tui_method(const struct span *s)
 {
 	if (s->method.p)
 		return s->method;
-	return str_of(s->protocol == PROTO_TLS ? "TLS" : "-");
+	return str_of(s->protocol->flags & NAME_CONNECTION ? "TLS" : "-");
 }
 
 /* The status code; of an exchange without one, why. */
@@ -133,7 +133,7 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	char part[TEXT_MAX];
 	size_t n = 0;
 
-	if (!s->path.p && s->tls_sni.p && s->protocol == PROTO_TLS)
+	if (!s->path.p && s->tls_sni.p && s->protocol->flags & NAME_CONNECTION)
 		return s->tls_sni;
 	if (!s->path.p)
 		return (struct str){ "-", 1 };

@@ -75,7 +75,7 @@ static void add_tls(const struct span *s, struct lines *l)
 	const char *alert = NULL;
 	char buf[8];
 
-	if (s->protocol == PROTO_TLS)
+	if (s->protocol->flags & NAME_CONNECTION)
 		lines_add(l, STYLE_TEXT, "tls", str_of("by a library that is not known"), 0);
 	else
 		lines_printf(l, STYLE_TEXT, "tls", "%s", s->tls ? s->tls : "no");
@@ -100,7 +100,7 @@ static void add_request(const struct span_view *v, const struct span *s, struct 
 	*fmt_time(time, &clock, s->time_ns) = '\0';
 	lines_printf(l, STYLE_TEXT, "time", "%s", time);
 	lines_printf(l, STYLE_TEXT, "kind", "%s, %s", s->kind == SPAN_CLIENT ? "client" : "server",
-		     span_protocol_name(s->protocol));
+		     s->protocol->name);
 	add_tls(s, l);
 	add_str(l, "method", s->method);
 	add_str(l, "scheme", s->scheme);
@@ -251,9 +251,7 @@ static void put_str(char *buf, size_t *n, size_t cap, struct str s)
 
 static const char *version(const struct span *s)
 {
-	if (s->protocol == PROTO_HTTP10)
-		return "HTTP/1.0";
-	return s->protocol == PROTO_H2 || s->protocol == PROTO_GRPC ? "HTTP/2" : "HTTP/1.1";
+	return s->protocol->start_line ? s->protocol->start_line : "";
 }
 
 /* The message as far as it was kept: its start line is put together again, the rest is as it was. */
@@ -341,7 +339,7 @@ static void fill(struct span_view *v)
 	buf = malloc(2 * RING_RECORD_MAX);
 	if (!buf)
 		return;
-	if (span_of(v)->protocol == PROTO_TLS) {
+	if (span_of(v)->protocol->flags & NAME_CONNECTION) {
 		lines_add(&v->lines, STYLE_DIM, NULL, str_of("(encrypted: there is nothing to show)"), 0);
 		free(buf);
 		return;

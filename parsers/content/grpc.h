@@ -10,7 +10,9 @@
 #ifndef ZC_PARSERS_GRPC_H
 #define ZC_PARSERS_GRPC_H
 
-#include "parsers/parser.h"
+#include "parsers/protocol.h"
+
+extern const struct protocol_name grpc_name;
 
 #define GRPC_HEAD_LEN 5u
 #define GRPC_MAX_TRAILERS 16384u /* of gRPC-Web; longer ones are passed over */

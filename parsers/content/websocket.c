@@ -4,6 +4,10 @@
 #include <string.h>
 #include "parsers/content/websocket.h"
 
+const struct protocol_name websocket_name = {
+	.name = "websocket", .label = {"HTTP", "HTTPClient"}, .start_line = "HTTP/1.1",
+};
+
 enum { WS_HEAD, WS_PAYLOAD, WS_LOST, WS_BROKEN };
 enum { OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE = 8, OP_PING, OP_PONG };
 

@@ -10,7 +10,9 @@
 #ifndef ZC_PARSERS_WEBSOCKET_H
 #define ZC_PARSERS_WEBSOCKET_H
 
-#include "parsers/parser.h"
+#include "parsers/protocol.h"
+
+extern const struct protocol_name websocket_name;
 
 #define WS_MAX_HEAD 14u
 #define WS_MAX_CONTROL 125u

@@ -516,6 +516,43 @@ uint64_t http1_unneeded(const struct http1 *h)
 	}
 }
 
+int http1_in_head(const struct http1 *h)
+{
+	return h->state == ST_START || h->state == ST_LOST || h->state == ST_HEAD;
+}
+
+int http1_torn_head(const uint8_t *p, size_t n, enum http1_kind kind, struct http1_event *ev)
+{
+	size_t empty = http1_empty_lines(p, n);
+	const uint8_t *lf, *space;
+
+	memset(ev, 0, sizeof(*ev));
+	p += empty;
+	n -= empty;
+	lf = memchr(p, '\n', n);
+	if (lf) {
+		if (!http1_start_line(p, (size_t)(lf - p), (uint8_t)kind, ev))
+			return 0;
+		ev->fields = str_of(lf + 1, (size_t)((const uint8_t *)memrchr(p, '\n', n) - lf));
+		ev->head_len = (uint32_t)n;
+		ev->interim = ev->kind == HTTP1_RESPONSE && ev->status < 200 && ev->status != 101;
+		return 1;
+	}
+	if (kind == HTTP1_RESPONSE)
+		return http1_start_line(p, n, (uint8_t)kind, ev);
+	space = memchr(p, ' ', n);
+	if (!space || http1_probe(p, n, HTTP1_REQUEST) == PROBE_NO)
+		return 0;
+	ev->kind = kind;
+	ev->minor = 1;
+	ev->method = str_of(p, (size_t)(space - p));
+	n -= ev->method.n + 1;
+	/* where an authority comes first, a password in it might not be told from a port */
+	if (n && space[1] == '/')
+		ev->target = str_of(space + 1, octet_run(space + 1, n, WORD));
+	return 1;
+}
+
 int http1_idle(const struct http1 *h)
 {
 	return (h->state == ST_START && !h->scanned) || h->state == ST_LOST;

@@ -156,6 +156,16 @@ void http1_tunnel(struct http1 *h);
  */
 uint64_t http1_unneeded(const struct http1 *h);
 
+/* May what was kept be the beginning of a head? */
+int http1_in_head(const struct http1 *h);
+
+/*
+ * What is known of a head of which only the first n octets were seen: its start line and complete
+ * fields; of a line that is cut itself the status, or the method and what is there of the path, and
+ * head_len is 0. Framing is not filled. 0: nothing.
+ */
+int http1_torn_head(const uint8_t *p, size_t n, enum http1_kind kind, struct http1_event *ev);
+
 /* Is the parser between messages (or lost), so that a message may start with the next octet? */
 int http1_idle(const struct http1 *h);
 

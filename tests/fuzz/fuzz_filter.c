@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/filter.h"
+#include "parsers/http2/http2_protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +23,7 @@ static struct span make_span(unsigned seed)
 	struct span s = {
 		.time_ns = 1765226689128844490u, .duration_ns = seed & 1 ? SPAN_UNKNOWN : seed,
 		.inner_ns = 1000, .connect_ns = SPAN_UNKNOWN, .kind = seed & 2 ? SPAN_CLIENT : SPAN_SERVER,
-		.protocol = PROTO_H2, .error = (enum span_error)(seed % 6), .incomplete = seed & 0x1ff,
+		.protocol = &http2_protocol.name, .error = (enum span_error)(seed % 6), .incomplete = seed & 0x1ff,
 		.status = seed & 4 ? 503 : 0, .tls = seed & 8 ? "openssl" : NULL,
 		.has_addr = seed & 16 ? 1 : 0, .comm = seed & 32 ? "a" : NULL, .has_parent = seed & 64 ? 1 : 0,
 	};

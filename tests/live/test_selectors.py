@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Who is traced: ports, processes, names, files, groups, commands, and those who come later."""
+import json
 import os
 import re
 import shutil
@@ -300,6 +301,44 @@ def command(t):
     t.equal(z.wait(), 128 + signal.SIGTERM, 'exit status for a signal')
     z = Zctrace(t, '--', 'true', wait=False)
     t.equal((z.wait(), z.spans), (0, []), 'a command without requests')
+
+
+@test
+def command_beside_spans(t):
+    """-- COMMAND with -o json=FILE and text=FILE: its output is its own"""
+    need('curl')
+    server = Target(t, 'plain')
+    spans, text = t.path('spans.json'), t.path('spans.text')
+    url = f'http://127.0.0.1:{server.port}/c?id=1'
+    z = Zctrace(t, '-o', f'text={text}', '--', 'sh', '-c', f'curl -s -o /dev/null {url}; echo mine',
+                output=f'json={spans}', wait=False)
+    t.equal((z.wait(), z.out()), (0, 'mine\n'), 'exit status, and standard output')
+    with open(spans, encoding='utf-8') as f:
+        got = [json.loads(line) for line in f]
+    t.equal([r.get('status') for r in got if r['type'] == 'span'], [200], 'spans')
+    t.equal((got[-1]['note'], got[-1]['spans']), ('end', 1), 'end record')
+    with open(text, encoding='utf-8') as f:
+        t.check(' HTTPClient 200 GET /c' in f.read(), 'the line of text')
+
+
+@test
+def stuck_reader(t):
+    """a reader that takes nothing is given up, and the other output has every exchange"""
+    nginx = Nginx(t)
+    fifo = t.path('fifo')
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    z = Zctrace(t, '--port', nginx.port, '--header', '*', '-o', f'json={fifo}', output='json')
+    conn, exchanges = Conn(('127.0.0.1', nginx.port)), []
+    end = time.monotonic() + 30
+    while 'nobody reads it' not in z.err() and time.monotonic() < end:
+        exchanges += [conn.get() for _ in range(50)]
+    z.p.send_signal(signal.SIGINT)
+    t.equal(z.wait(), 1, 'exit status: one output is not whole')
+    t.equal(z.err().count('nobody reads it'), 1, 'told once')
+    t.equal([n['note'] for n in z.notes if n['note'] == 'output-gone'], ['output-gone'], 'the note')
+    compare_all(t, z.spans, exchanges)
+    os.close(reader)
 
 
 @test

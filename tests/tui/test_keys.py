@@ -223,6 +223,30 @@ def baseline(folder):
         t.check('No requests so far' in s, 'c clears', s)
 
 
+def kept(folder):
+    """What is shown is kept in a file, too; going back begins it anew."""
+    path = os.path.join(folder, 'kept.json')
+    args = [t.ZCTRACE, '-o', 'top', '-o', f'json={path}', '-r', 'chain.pcapng']
+    with t.Tmux(args, (100, 24), folder) as term:
+        term.to_end()
+        term.keys('t')
+        term.wait('go to')
+        term.type('0.5')
+        term.press('Enter')
+        with open(path, encoding='utf-8') as f:
+            early = f.read()
+        term.to_end()
+        term.keys('q')
+        term.wait(r'\[0\]')
+    with open(path, encoding='utf-8') as f:
+        got = f.read()
+    p = subprocess.run([t.ZCTRACE, '-o', 'json', '-r', 'chain.pcapng', '-q'], capture_output=True,
+                       check=True, cwd=folder, text=True)
+    t.check(len(early) < len(got) / 2, 'a file beside the dashboard begins anew when it goes back',
+            len(early), len(got))
+    t.check(got == p.stdout, 'and is what -o json writes', got[-400:], p.stdout[-400:])
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         path = t.recording(folder)
@@ -250,6 +274,7 @@ def main():
                     'q leaves the summary and the final line', s)
         clock(folder)
         baseline(folder)
+        kept(folder)
         p = subprocess.run([t.ZCTRACE, '-o', 'top', '-r', path], capture_output=True, check=False,
                            stdin=subprocess.DEVNULL)
         t.check(p.returncode == 3 and b'terminal' in p.stderr and not p.stdout,

@@ -5,6 +5,7 @@
 
 #include "cli/filter.h"
 #include "tests/unit/tap.h"
+#include "parsers/http1/http1_protocol.h"
 
 static struct str str(const char *s)
 {
@@ -23,7 +24,7 @@ static struct span full_span(void)
 	struct span s = {
 		.time_ns = 1765226689128844490u, /* 2025-12-08T20:44:49.128844490Z */
 		.duration_ns = 250000001, .inner_ns = 1260, .ttfb_ns = 90000000000, .queue_ns = 0,
-		.connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = PROTO_HTTP11,
+		.connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = &http11_name,
 		.error = SPAN_ERR_STATUS, .incomplete = SPAN_LOST_EVENTS | SPAN_IN_FLIGHT,
 		.status = 503, .tls = NULL, .req_bytes = 1500, .resp_bytes = 1572864,
 		.req_body_bytes = 0, .resp_body_bytes = SPAN_UNKNOWN, .has_addr = 1,
@@ -177,7 +178,7 @@ static const struct {
 
 static void test_matches(void)
 {
-	struct span full = full_span(), empty = {
+	struct span full = full_span(), empty = { .protocol = &http10_name,
 		.duration_ns = SPAN_UNKNOWN, .inner_ns = SPAN_UNKNOWN, .ttfb_ns = SPAN_UNKNOWN,
 		.queue_ns = SPAN_UNKNOWN, .connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .req_bytes = SPAN_UNKNOWN,
 		.resp_bytes = SPAN_UNKNOWN, .req_body_bytes = SPAN_UNKNOWN,
@@ -310,7 +311,7 @@ static void test_hostile(void)
 	static char path[65536];
 	struct timespec start;
 	struct filter_error err;
-	struct span s = { .kind = SPAN_SERVER };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER };
 	uint64_t given_up = 0;
 	char expr[100];
 	double worst = 0, took;
@@ -344,7 +345,7 @@ static void test_long(void)
 	struct filter_error err;
 	struct filter *f = filter__new("path =~ '^(/[a-z]+|/[0-9]+)+$'", &err);
 	static char path[3996];
-	struct span s = { .kind = SPAN_SERVER, .path = { path, sizeof(path) } };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER, .path = { path, sizeof(path) } };
 
 	for (size_t i = 0; i < sizeof(path); i++)
 		path[i] = "/ab/12"[i % 6];
@@ -354,7 +355,7 @@ static void test_long(void)
 
 static void test_given_up(void)
 {
-	struct span s = { .kind = SPAN_SERVER, .path = str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER, .path = str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") };
 	struct filter_error err;
 	struct filter *f = filter__new("path !~ '^(a+)+$'", &err);
 

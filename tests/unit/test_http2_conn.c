@@ -3,6 +3,9 @@
 #include "tests/unit/feed.h"
 
 #include "parsers/http2/http2.h"
+#include "parsers/http2/http2_protocol.h"
+#include "parsers/content/grpc.h"
+#include "parsers/content/websocket.h"
 
 #define RX ZC_RX
 #define TX ZC_TX
@@ -138,7 +141,7 @@ static void test_basic(void)
 	is_str(f.span[0].scheme, "https", "scheme");
 	is_str(f.span[0].fields,
 	       "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n", "fields");
-	ok(span(0)->protocol == PROTO_H2 && span(0)->kind == SPAN_SERVER, "h2, server");
+	ok(span(0)->protocol == &http2_protocol.name && span(0)->kind == SPAN_SERVER, "h2, server");
 	ok(span(0)->status == 200 && span(0)->stream == 1 && !span(0)->seq, "status, stream, seq");
 	ok(span(0)->req_bytes == req && span(0)->resp_bytes == resp, "octets on the wire");
 	ok(!span(0)->req_body_bytes && span(0)->resp_body_bytes == 11, "octets of content");
@@ -397,7 +400,7 @@ static void test_grpc(void)
 	is_u64(f.nspans, 0, "a gRPC span does not end at the first HEADERS");
 	HEADERS(END_STREAM, 1, "grpc-status", "5", "grpc-message", "no%20such");
 	flush(TX);
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_GRPC && span(0)->has_grpc_status &&
+	ok(f.nspans == 1 && span(0)->protocol == &grpc_name && span(0)->has_grpc_status &&
 		   span(0)->grpc_status == 5, "but at the trailers, with their status");
 	is_str(f.span[0].grpc_message, "no such", "and message");
 	is_str(f.span[0].rpc_service, "pkg.Svc", "service");
@@ -440,7 +443,7 @@ static void test_grpc_web(void)
 	feed_octets(&f, TX, "\0\0\0\0\1x\x80\0\0\0\x1dgrpc-sta", 19);
 	feed_octets(&f, TX, "tus:7\r\ngrpc-message:", 20);
 	feed_octets(&f, TX, "n", 1);
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_GRPC && span(0)->grpc_status == 7 &&
+	ok(f.nspans == 1 && span(0)->protocol == &grpc_name && span(0)->grpc_status == 7 &&
 		   span(0)->resp_messages == 1 && span(0)->req_messages == 1,
 	   "gRPC-Web over HTTP/1: trailers in the content");
 	feed_end(&f);
@@ -464,7 +467,7 @@ static void test_websocket(void)
 	feed_octets(&f, RX, "\x88\x82\0\0\0\0\x03\xe9", 8);
 	is_u64(in_flight, 1, "in flight");
 	feed_octets(&f, TX, "\x88\x02\x03\xe9", 4);
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_WEBSOCKET && span(0)->status == 101,
+	ok(f.nspans == 1 && span(0)->protocol == &websocket_name && span(0)->status == 101,
 	   "until both ends have closed");
 	ok(span(0)->req_messages == 1 && span(0)->resp_messages == 1 && span(0)->pings == 1 &&
 		   span(0)->req_message_bytes == 3 && span(0)->resp_message_bytes == 2,
@@ -482,7 +485,7 @@ static void test_websocket(void)
 	flush(TX);
 	data(END_STREAM, 1, "\x88\x82\0\0\0\0\x03\xe8", 8);
 	flush(RX);
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_WEBSOCKET && span(0)->close_code == 1000 &&
+	ok(f.nspans == 1 && span(0)->protocol == &websocket_name && span(0)->close_code == 1000 &&
 		   span(0)->resp_messages == 1 && !strcmp(f.span[0].path, "/chat"),
 	   "extended CONNECT");
 	feed_end(&f);
@@ -504,7 +507,7 @@ static void test_upgrade(void)
 	OK(END_STREAM, 3);
 	flush(TX);
 	ok(f.nspans == 2 && span(0)->stream == 1 && span(0)->status == 200 &&
-		   span(0)->protocol == PROTO_H2 && !strcmp(f.span[0].path, "/up"),
+		   span(0)->protocol == &http2_protocol.name && !strcmp(f.span[0].path, "/up"),
 	   "Upgrade: h2c makes stream 1 of the request");
 	ok(span(1)->stream == 3 && !strcmp(f.span[1].path, "/next"), "and then it is HTTP/2");
 	feed_end(&f);

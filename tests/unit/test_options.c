@@ -118,7 +118,8 @@ static void test_options(void)
 		   o.body == 64 && o.count == 5 && o.duration_ns == 2000000000u &&
 		   o.role == ATTACH_ROLE_BOTH && o.no_downstream && o.unmatched == ROUTE_PATH &&
 		   o.routes.n == 2 && !strcmp(o.routes.v[1], "/b") && o.no_redact && o.quiet &&
-		   o.output == OUTPUT_JSON && o.capture == CAPTURE_AUTO && !o.command,
+		   o.noutputs == 1 && o.outputs[0].format == OUTPUT_JSON &&
+		   !o.outputs[0].file && o.capture == CAPTURE_AUTO && !o.command,
 	   "options: as given");
 	options_release(&o);
 	is_u64(parse_words(&o, "-q -- ls -l --color"), 0, "options: a command");
@@ -130,7 +131,23 @@ static void test_options(void)
 	ok(o.capture == CAPTURE_PACKET, "options: and means packets");
 	options_release(&o);
 	is_u64(parse_words(&o, "-r f -w -"), 0, "options: a recording to standard output");
-	ok(o.output == OUTPUT_NONE, "options: takes it for itself");
+	ok(!o.noutputs, "options: takes it for itself");
+	options_release(&o);
+	is_u64(parse_words(&o, "-r f -o json=a=b -o waterfall=w -o top --body 1 --slowest 3"), 0,
+	       "options: several outputs");
+	ok(o.noutputs == 3 && o.outputs[0].format == OUTPUT_JSON && !strcmp(o.outputs[0].file, "a=b") &&
+		   o.outputs[1].format == OUTPUT_WATERFALL && o.outputs[2].format == OUTPUT_TOP &&
+		   !o.outputs[2].file && options_use_stdout(&o),
+	   "options: each with its file, what it says for one is for all");
+	options_release(&o);
+	is_u64(parse_words(&o, "-r f -w - -o json=a"), 0,
+	       "options: a recording to standard output, spans to a file");
+	options_release(&o);
+	is_u64(parse_words(&o, "-o json=a -- ls"), 0, "options: spans to a file, beside a command");
+	ok(o.noutputs == 1 && !options_use_stdout(&o), "options: and nothing of ours beside its output");
+	options_release(&o);
+	is_u64(parse_words(&o, "-r f -o json=-"), 0, "options: - is standard output");
+	ok(!o.outputs[0].file, "options: also for an output");
 	options_release(&o);
 
 	refused("", "nothing to trace");
@@ -161,6 +178,17 @@ static void test_options(void)
 	refused("-a curl", "-- curl runs it");
 	refused("--prot 80", "did you mean --port?");
 	refused("-P 80 -o jsno", "did you mean json?");
+	refused("-P 80 -o jsno=x", "output 'jsno': must be one of");
+	refused("-P 80 -o json -o top", "give one a file: -o json=FILE");
+	refused("-P 80 -o top -o text", "give one a file: -o text=FILE");
+	refused("-P 80 -o json -o json=-", "standard output");
+	refused("-P 80 -w - -o json=-", "standard output");
+	refused("-P 80 -o json=", "a file must be named");
+	refused("-P 80 -o top=x", "terminal");
+	refused("-P 80 -o json=a --slowest 3 -o text", "-o waterfall");
+	refused("--list -o json=a", "on standard output");
+	refused("-P 80 -o text=1 -o text=2 -o text=3 -o text=4 -o text=5 -o text=6 -o text=7 -o text=8 "
+		"-o text=9", "more than 8");
 }
 
 static void is_service(const char *exe, const char *cmdline, size_t n, const char *want)
@@ -348,6 +376,8 @@ static void test_mask(void)
 	}
 	is_str(masked(m, 900, "GET / HTTP/1.1\r\nCookie: a\r\n", 0),
 	       "GET / HTTP/1.1\r\nCookie: x\r\n", "mask: a full table still works");
+	mask__forget(m, 7);
+	is_str(masked(m, 2000, "sesame", 0), "xxxxxx", "mask: what is not known is recorded by length");
 	mask__free(m);
 }
 

@@ -243,6 +243,57 @@ static void test_end(void)
 	rig_end(&r);
 }
 
+/* SYNs fix numbers only when something confirms them. */
+static void test_numbering(void)
+{
+	static const char *const want[] = {"ABC", "tABC", "tfABC", "tfoABC"};
+	struct reasm_seg ack = {.has_ack = 1, .len = 3, .cap_len = 3, .data = (const uint8_t *)"ack"};
+	struct reasm_seg tfo = {.seq = 100, .syn = 1, .len = 3, .cap_len = 3,
+				.data = (const uint8_t *)"tfo"};
+	struct rig r;
+
+	for (uint32_t confirmed = 0; confirmed < REASM_SYNS; confirmed++) {
+		rig_init(&r, 0);
+		for (uint32_t i = 0; i < REASM_SYNS; i++) {
+			r.base = 1000 + i * (1u << 30);
+			syn(&r);
+		}
+		r.base = 1000 + confirmed * (1u << 30);
+		ack.ack = r.base;
+		ack.time = r.now++;
+		reasm_add(&r.peer, &r.s, &r.peer_k, &ack);
+		is_u64(r.s.first, (1ull << 32) + r.base, "the SYN that is acknowledged counts");
+		r.base += confirmed % 2 ? 0 : 1u << 30;
+		syn(&r);
+		r.base = 1000 + confirmed * (1u << 30);
+		seg(&r, 0, "abc");
+		is_str(r.log.got, "abc", "a later one does not");
+		rig_end(&r);
+	}
+	rig_init(&r, 7);
+	syn(&r);
+	r.base = 2000000000;
+	seg(&r, 3, "def");
+	is_str(r.log.got, "def", "a payload that fits no SYN begins the stream");
+	ok(!r.s.from_syn && !r.log.bad, "in its middle");
+	rig_end(&r);
+
+	for (uint32_t accepted = 0; accepted < 4; accepted++) {
+		rig_init(&r, 100);
+		tfo.time = r.now++;
+		reasm_add(&r.s, &r.peer, &r.k, &tfo);
+		ok(reasm_run(&r.s, &r.peer, &r.k, r.now + REASM_PATIENCE), "a SYN's octets wait");
+		is_str(r.log.got, "", "until they are acknowledged");
+		ack.ack = 100 + accepted;
+		ack.time = r.now++;
+		reasm_add(&r.peer, &r.s, &r.peer_k, &ack);
+		seg(&r, accepted, "ABC");
+		is_str(r.log.got, want[accepted], "those that were not come again");
+		rig_end(&r);
+	}
+	is_u64(pool.used, 0, "all memory went back");
+}
+
 static void test_limits(void)
 {
 	struct rig r;
@@ -305,6 +356,7 @@ int main(void)
 	test_cut();
 	test_peer();
 	test_end();
+	test_numbering();
 	test_limits();
 	pool_release(&pool);
 	return tap_done();

@@ -16,6 +16,8 @@
 #include "sinks/safe.h"
 #include "sinks/sink.h"
 #include "tests/unit/tap.h"
+#include "parsers/http1/http1_protocol.h"
+#include "parsers/content/grpc.h"
 
 #define STR(lit) ((struct str){ "" lit, sizeof(lit) - 1 })
 
@@ -72,7 +74,7 @@ static struct span example(void)
 		.handshake_ns = SPAN_UNKNOWN,
 		.tls_alert = -1,
 		.kind = SPAN_SERVER,
-		.protocol = PROTO_HTTP11,
+		.protocol = &http11_name,
 		.status = 200,
 		.method = STR("GET"),
 		.path = STR("/"),
@@ -107,7 +109,7 @@ static void test_rpc(struct capture *c)
 	struct span s = example();
 	const char *line;
 
-	s.protocol = PROTO_GRPC;
+	s.protocol = &grpc_name;
 	s.path = s.route = STR("/p.S/M");
 	text->ops->span(text, &s);
 	ok(strstr(captured(c), ") GRPC -  /p.S/M(/p.S/M) [") != NULL, "text: gRPC without a status");

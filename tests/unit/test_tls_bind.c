@@ -2,6 +2,7 @@
  * test_tls_bind.c - TLS streams: which socket is theirs, by fact or by evidence
  */
 #include "tests/unit/tls_stream_feed.h"
+#include "parsers/http1/http1_protocol.h"
 
 /* ---- sockets that are facts */
 
@@ -21,7 +22,7 @@ static void test_inside(void)
 	say(&t, RX, GET_B);
 	say(&t, TX, OK);
 	is_u64(f.nspans, 2, "two exchanges");
-	ok(span(0)->kind == SPAN_SERVER && span(0)->protocol == PROTO_HTTP11 &&
+	ok(span(0)->kind == SPAN_SERVER && span(0)->protocol == &http11_name &&
 		   !span(0)->incomplete && span(0)->status == 200,
 	   "of a server");
 	is_str(span(0)->tls, "openssl", "by this library");

@@ -8,6 +8,8 @@
 #include "tests/unit/feed.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tls_feed.h"
+#include "parsers/http1/http1_protocol.h"
+#include "parsers/tls/tls_protocol.h"
 
 static struct feed f;
 
@@ -74,7 +76,7 @@ static void test_whole(void)
 	ok(f.nspans == 0, "it lasts");
 	close_conn();
 	is_u64(f.nspans, 1, "one span");
-	ok(span(0)->protocol == PROTO_TLS && span(0)->kind == SPAN_SERVER && !span(0)->incomplete &&
+	ok(span(0)->protocol == &tls_protocol.name && span(0)->kind == SPAN_SERVER && !span(0)->incomplete &&
 		   span(0)->error == SPAN_OK && span(0)->stream == 0,
 	   "of the connection");
 	is_str(span(0)->tls, "unknown", "by a library that is not known");
@@ -190,7 +192,7 @@ static void test_late(void)
 	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
 	record(RX, 23, 100);
 	record(TX, 23, 5000);
-	ok(the_conn()->protocol == CONN_TLS && f.want.dir[TX].cap == 0, "known by its records");
+	ok(the_conn()->ops == &tls_conn_ops && f.want.dir[TX].cap == 0, "known by its records");
 	close_conn();
 	ok(f.nspans == 1 && span(0)->incomplete == SPAN_ATTACHED_LATE && !span(0)->tls_version &&
 		   span(0)->handshake_ns == SPAN_UNKNOWN && span(0)->resp_bytes == 5005,
@@ -213,7 +215,7 @@ static void test_starttls(void)
 	feed_octets(&f, RX, "\0\0\0\x8\4\xd2\x16\x2f", 8); /* PostgreSQL: SSLRequest */
 	feed_octets(&f, TX, "S", 1);
 	shake_hands(RX);
-	ok(the_conn()->protocol == CONN_TLS && the_conn()->tls->hs.state == TLS_OPEN, "PostgreSQL");
+	ok(the_conn()->ops == &tls_conn_ops && the_conn()->tls->hs.state == TLS_OPEN, "PostgreSQL");
 	close_conn();
 	ok(f.nspans == 1 && span(0)->resp_bytes == 1 + 95 + 679 && span(0)->tls_version == 0x0304,
 	   "one span");
@@ -226,7 +228,7 @@ static void test_starttls(void)
 	feed_text(&f, RX, "STARTTLS\r\n");
 	feed_text(&f, TX, "220 go ahead\r\n");
 	shake_hands(RX);
-	ok(the_conn()->protocol == CONN_TLS && the_conn()->tls->hs.state == TLS_OPEN, "SMTP");
+	ok(the_conn()->ops == &tls_conn_ops && the_conn()->tls->hs.state == TLS_OPEN, "SMTP");
 	feed_end(&f);
 }
 
@@ -283,7 +285,7 @@ static void test_bound(void)
 		record(TX, 23, 60);
 		plaintext(TX, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	}
-	ok(f.nspans == 2 && span(0)->protocol == PROTO_HTTP11 && span(1)->status == 200, "its requests");
+	ok(f.nspans == 2 && span(0)->protocol == &http11_name && span(1)->status == 200, "its requests");
 	is_str(span(0)->tls, "openssl", "by a library that is known");
 	ok(span(0)->tls_version == 0x0304 && span(0)->tls_cipher == 0x1301 && span(0)->tls_sni.n == 6 &&
 		   span(0)->handshake_ns == 3 * FEED_US && !span(0)->tls_alert_from,

@@ -2,6 +2,8 @@
  * test_plain.c - TLS streams: their order, their times, what is wanted of them, their ends
  */
 #include "tests/unit/tls_stream_feed.h"
+#include "parsers/http2/http2_protocol.h"
+#include "parsers/tls/tls_protocol.h"
 
 /* ---- what was read while somebody wrote */
 
@@ -334,13 +336,13 @@ static void test_not_http(void)
 		say(&t, RX, "\x30\x0c\x02\x01\x01 anything");
 		say(&t, TX, "\x30\x0c\x02\x01\x01 else");
 	}
-	ok(conn_of(t.id)->protocol == CONN_OPAQUE && f.want.conn == t.id && f.want.quiet &&
+	ok(conn_of(t.id)->opaque && f.want.conn == t.id && f.want.quiet &&
 		   !f.want.dir[0].cap && !f.want.dir[1].cap,
 	   "plaintext that nobody understands is not wanted");
 	close_id(t.id, 0);
 	close_id(77, 0);
 	pass();
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_TLS && span(0)->tls_version == 0x0304,
+	ok(f.nspans == 1 && span(0)->protocol == &tls_protocol.name && span(0)->tls_version == 0x0304,
 	   "the connection is shown as a whole");
 	is_str(span(0)->tls, "openssl", "with its library");
 	engine__stats(f.e, &st);
@@ -362,7 +364,7 @@ static void test_nested(void)
 	say_part(&t, RX, (char *)buf, (uint32_t)n, (uint32_t)n);
 	n = talk_hex(rfc8448_server, buf);
 	say_part(&t, TX, (char *)buf, (uint32_t)n, (uint32_t)n);
-	ok(conn_of(t.id)->protocol == CONN_TLS && conn_of(t.id)->tls && conn_of(77)->tls,
+	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->tls && conn_of(77)->tls,
 	   "TLS within TLS");
 	close_id(77, 0);
 	pass();
@@ -380,7 +382,7 @@ static void test_nested(void)
 	ok(!conn_of(77) && conn_of(t.id)->tls,
 	   "an evicted socket leaves what it knows to its stream");
 	say_part(&t, RX, (char *)buf + 4, (uint32_t)n - 4, (uint32_t)n - 4);
-	ok(conn_of(t.id)->protocol == CONN_TLS && conn_of(t.id)->tls->hs.state == TLS_OPENING,
+	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->tls->hs.state == TLS_OPENING,
 	   "which turns out to be TLS itself");
 	feed_end(&f);
 }
@@ -404,7 +406,7 @@ static void test_h2(void)
 	say_part(&t, RX, preface, 33, 33);
 	say_part(&t, RX, get, 12, 12);
 	say_part(&t, TX, answer, 10, 10);
-	ok(f.nspans == 1 && span(0)->protocol == PROTO_H2 && span(0)->status == 200 &&
+	ok(f.nspans == 1 && span(0)->protocol == &http2_protocol.name && span(0)->status == 200 &&
 		   span(0)->stream == 1 && !span(0)->incomplete,
 	   "HTTP/2");
 	is_str(span(0)->tls, "openssl", "over TLS");

@@ -6,6 +6,7 @@
 #include "core/clocks.h"
 #include "sinks/sink.h"
 #include "sinks/trace_tree.h"
+#include "parsers/http1/http1_protocol.h"
 #include "tests/unit/feed.h"
 #include "tests/unit/tap.h"
 
@@ -134,7 +135,7 @@ static void coarse_stamps(void)
 
 static struct span make(uint8_t id, uint8_t parent, enum span_kind kind, uint64_t start, uint64_t took)
 {
-	struct span s = { .kind = kind, .time_ns = start, .duration_ns = took, .span_id = { id },
+	struct span s = { .kind = kind, .protocol = &http11_name, .time_ns = start, .duration_ns = took, .span_id = { id },
 			  .parent_id = { parent }, .has_parent = parent != 0, .parent_here = parent != 0,
 			  .trace_id = { 7 }, .method = { "GET", 3 }, .path = { "/a", 2 }, .status = 200,
 			  .service = kind == SPAN_SERVER ? "shop" : "front", .queue_ns = SPAN_UNKNOWN,

@@ -1,13 +1,12 @@
-#include "core/http1_conn.h"
+#include "core/pairing.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/pending_read.h"
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
-#include "core/http2_conn.h"
-#include "core/websocket_conn.h"
+#include "parsers/protocol.h"
 
 /* Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason. */
 #define MAX_IDLE_CALLS 8
@@ -22,6 +21,22 @@ enum cut {
 static int is_request(const struct conn *c, const struct half *h)
 {
 	return h == &c->half[c->request_dir];
+}
+
+static enum sender sender_of(const struct conn *c, const struct half *h)
+{
+	return is_request(c, h) ? FROM_CLIENT : FROM_SERVER;
+}
+
+static void release(struct conn *c)
+{
+	free(c->state);
+	c->state = NULL;
+}
+
+static uint64_t parser_unneeded(const struct conn *c, const struct half *h)
+{
+	return c->protocol->unneeded(c->state, sender_of(c, h));
 }
 
 /* ---- the queue */
@@ -74,17 +89,30 @@ static int is_queued(const struct exchange *x)
 	return !(x->incomplete & SPAN_REQUEST_NOT_SEEN);
 }
 
+/* Requests that get no response are through when they are the oldest. */
+static void settle_one_way(struct conn *c)
+{
+	while (c->head && c->head->one_way && c->head->req_done)
+		complete(c, dequeue(c));
+}
+
 /* x is through, if the other message is so as well. */
 static void settle(struct conn *c, struct exchange *x)
 {
 	if (!x->resp_done || !x->req_done)
 		return;
+	if (x->one_way) {
+		settle_one_way(c);
+		return;
+	}
 	if (is_queued(x))
 		dequeue(c);
-	if (x->status == 101 && c->upgrade && !c->upgraded)
-		c->upgraded = x; /* the end of HTTP/1 follows */
+	if (x->switches && !c->upgraded)
+		c->upgraded = x; /* MESSAGE_SWITCH follows */
 	else
 		complete(c, x);
+	if (c->head && c->head->one_way)
+		settle_one_way(c);
 }
 
 /* The oldest request will not get its response from us any more. */
@@ -102,45 +130,39 @@ static void drop_oldest(struct conn *c)
 	complete(c, x);
 }
 
-/* ---- what comes after HTTP/1 */
-
-enum { UPGRADE_NONE, UPGRADE_WEBSOCKET, UPGRADE_H2C };
-
-static int equal(struct str s, const char *lower)
+static struct exchange *take_long(struct conn *c)
 {
-	return s.p && s.n == strlen(lower) && !strncasecmp(s.p, lower, s.n);
+	struct exchange *x = c->ongoing;
+
+	c->ongoing = NULL;
+	if (!x)
+		return NULL;
+	c->nqueued--;
+	c->engine->stats.in_flight--;
+	return x;
 }
 
-static struct str field_value(struct str fields, const char *lower)
+static void end_long(struct conn *c, uint64_t time)
 {
-	struct str name, value;
-	size_t pos = 0;
+	struct exchange *x = take_long(c);
 
-	while (http1_field_next(fields, &pos, &name, &value))
-		if (equal(name, lower))
-			return value;
-	return (struct str){NULL, 0};
-}
-
-static uint8_t upgrade_of(struct str fields)
-{
-	struct str to = field_value(fields, "upgrade");
-
-	if (equal(to, "websocket"))
-		return UPGRADE_WEBSOCKET;
-	return equal(to, "h2c") ? UPGRADE_H2C : UPGRADE_NONE;
+	if (!x)
+		return;
+	x->resp_done = x->req_done = 1;
+	x->resp_last = time;
+	complete(c, x);
 }
 
 /* ---- requests */
 
-static struct exchange *begin_request(struct conn *c, struct half *h, const struct http1_event *ev,
+static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
 				      uint64_t pos)
 {
 	const struct reasm *resp = &c->half[!c->request_dir].reasm;
 	struct exchange *x;
-	const struct io_mark *m;
+	const struct io_mark *io;
 
-	if (c->nqueued >= HTTP1_CONN_MAX_QUEUE)
+	if (c->nqueued >= PAIRING_MAX_QUEUE)
 		drop_oldest(c);
 	/* a request that knows of all the response that we know of, and yet does not wait for it */
 	if (c->head && !c->head->resp_done && !c->resp_gap &&
@@ -152,16 +174,16 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	c->requested = 1;
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
-	exchange_request(c->engine, x, ev);
-	if (ev->flags & HTTP1_UPGRADE)
-		x->settings = exchange_text(x, field_value(ev->fields, "http2-settings"));
+	exchange_request(c->engine, x, m);
+	if (m->flags & MESSAGE_ONE_WAY)
+		x->one_way = x->resp_done = x->resp_unsized = 1;
 	enqueue(c, x);
-	m = half_io_passing(h, pos);
-	if (m) {
-		x->io_time = m->time;
-		x->pid = m->pid;
-		x->tid = m->tid;
-		x->goroutine = m->goroutine;
+	io = half_io_passing(h, pos);
+	if (io) {
+		x->io_time = io->time;
+		x->pid = io->pid;
+		x->tid = io->tid;
+		x->goroutine = io->goroutine;
 		x->io_done = 1;
 		if (c->no_io == x)
 			c->no_io = NULL;
@@ -201,29 +223,12 @@ static void abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut
 	end_request(c, h, pos);
 }
 
-static void request_event(struct conn *c, struct half *h, const struct http1_event *ev,
-			  uint64_t pos)
+static void request_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
 {
-	switch (ev->type) {
-	case HTTP1_EV_HEAD:
-		h->msg_pos = pos - ev->head_len;
-		h->in_message = 1;
-		h->unrecognized_bytes = 0;
-		h->x = begin_request(c, h, ev, h->msg_pos);
-		break;
-	case HTTP1_EV_CONTENT:
-		if (h->x)
-			exchange_content(c->engine, h->x, 0, ev->data, ev->gap);
-		break;
-	case HTTP1_EV_TRAILERS:
-		break;
-	case HTTP1_EV_END:
-		end_request(c, h, pos);
-		break;
-	case HTTP1_EV_ABORT:
-		abort_request(c, h, pos, CUT_BROKEN);
-		break;
-	}
+	h->msg_pos = pos;
+	h->in_message = 1;
+	h->unrecognized_bytes = 0;
+	h->x = begin_request(c, h, m, pos);
 }
 
 /* ---- responses */
@@ -245,22 +250,24 @@ static struct exchange *answered(const struct conn *c, const struct half *h)
 		return x;
 	if (c->pipelined && x->next && was_known(h, x->next))
 		return NULL;
-	while (x->next && was_known(h, x->next))
-		x = x->next;
+	for (struct exchange *n = x->next; n && was_known(h, n); n = n->next)
+		if (!n->one_way)
+			x = n;
 	/* the request of this response may be one that was lost */
 	if (c->req_gap > x->req_pos && (!h->reasm.cur_need || c->req_gap < h->reasm.cur_need))
 		return NULL;
 	return x;
 }
 
+/* Tells the parser what the response answers that may begin now. */
 static void expect(struct conn *c, struct half *h)
 {
-	const struct exchange *x = answered(c, h);
-	struct str method = {"GET", 3};
+	const struct exchange *x;
 
-	if (x && x->method.off != TEXT_NONE)
-		method = (struct str){x->text.p + x->method.off, x->method.len};
-	http1_expect(&h->parser, method);
+	if (!c->protocol->answers || h->in_message || is_request(c, h))
+		return;
+	x = answered(c, h);
+	c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
 }
 
 /* Like answered(), and ends the requests whose responses were lost. */
@@ -271,7 +278,8 @@ static struct exchange *take_answered(struct conn *c, struct half *h)
 	if (!c->resp_gap)
 		return x;
 	c->resp_gap = 0;
-	while (c->head && c->head != x && !c->head->resp_done && was_known(h, c->head))
+	while (c->head && c->head != x && (!c->head->resp_done || c->head->one_way) &&
+	       was_known(h, c->head))
 		drop_oldest(c);
 	return x;
 }
@@ -294,26 +302,46 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 	return x;
 }
 
-static void begin_response(struct conn *c, struct half *h, const struct http1_event *ev,
+/* ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more */
+
+/* Takes the exchange that is being answered out of the queue. If there is one already, it ends. */
+static void begin_long(struct conn *c, struct half *h)
+{
+	struct exchange *x = h->x;
+
+	h->x = NULL;
+	h->in_message = 0;
+	if (is_queued(x))
+		dequeue(c);
+	end_long(c, h->last_time);
+	x->resp_done = 0;
+	x->counts_notices = 1;
+	c->ongoing = x;
+	c->nqueued++;
+	c->engine->stats.in_flight++;
+}
+
+static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
 	struct exchange *x = take_answered(c, h);
+	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	h->msg_pos = pos;
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
-	if (!x && !ev->interim)
+	if (!x && !interim)
 		x = orphan_response(c, pos);
 	h->x = x;
 	if (!x)
 		return;
 	x->resp_started = 1;
-	if (ev->interim)
+	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
-	exchange_response(c->engine, x, ev);
-	if (ev->status == 101)
-		c->upgrade = upgrade_of(ev->fields);
+	exchange_response(c->engine, x, m);
+	if (m->flags & MESSAGE_LONG)
+		begin_long(c, h);
 }
 
 /* The message in h ends before pos. */
@@ -379,34 +407,41 @@ static void abort_response(struct conn *c, struct half *h, uint64_t pos, enum cu
 	end_response(c, h, pos, 0);
 }
 
-static void response_event(struct conn *c, struct half *h, const struct http1_event *ev,
-			   uint64_t pos)
+static void message_event(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
 {
-	switch (ev->type) {
-	case HTTP1_EV_HEAD:
-		begin_response(c, h, ev, pos - ev->head_len);
+	int request = is_request(c, h);
+
+	switch (m->type) {
+	case MESSAGE_HEAD:
+		(request ? request_head : response_head)(c, h, m, pos - m->head_len);
 		break;
-	case HTTP1_EV_CONTENT:
-		if (h->x)
-			exchange_content(c->engine, h->x, 1, ev->data, ev->gap);
+	case MESSAGE_CONTENT:
+		if (h->x && (m->data.n || m->gap))
+			exchange_content(c->engine, h->x, !request, m->data, m->gap);
 		break;
-	case HTTP1_EV_TRAILERS:
+	case MESSAGE_END:
+		if (h->x && c->protocol->attrs)
+			exchange_end(h->x, m);
+		if (m->flags & MESSAGE_LONG)
+			end_long(c, h->last_time);
+		else if (request)
+			end_request(c, h, pos);
+		else
+			end_response(c, h, pos, (m->flags & MESSAGE_INTERIM) != 0);
 		break;
-	case HTTP1_EV_END:
-		end_response(c, h, pos, ev->interim);
+	case MESSAGE_ABORT:
+		if (request)
+			abort_request(c, h, pos, CUT_BROKEN);
+		else
+			abort_response(c, h, pos, CUT_BROKEN, 0);
 		break;
-	case HTTP1_EV_ABORT:
-		abort_response(c, h, pos, CUT_BROKEN, 0);
+	case MESSAGE_NOTICE:
+		if (c->ongoing && m->flags & MESSAGE_COUNTED)
+			exchange_notice(c->ongoing, m);
+		break;
+	case MESSAGE_SWITCH:
 		break;
 	}
-}
-
-static void message_event(struct conn *c, struct half *h, const struct http1_event *ev, uint64_t pos)
-{
-	if (is_request(c, h))
-		request_event(c, h, ev, pos);
-	else
-		response_event(c, h, ev, pos);
 }
 
 /* Octets between messages in which there may have been messages. */
@@ -459,150 +494,138 @@ static void end_open(struct conn *c, enum conn_end why)
 	}
 	while (c->head)
 		end_one(c, dequeue(c), why);
+	lone = take_long(c);
+	if (lone)
+		end_one(c, lone, why);
 }
 
 /* ---- octets */
 
 /* This connection speaks something else from here on. Returns how many of the octets it took. */
-static size_t upgrade(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+static size_t switch_protocol(struct conn *c, struct half *h, const struct message *m,
+			      const uint8_t *p, size_t n, uint64_t pos)
 {
 	struct exchange *x = c->upgraded;
 
 	c->upgraded = NULL;
 	end_open(c, CONN_EVICTED);
-	if (x && c->upgrade == UPGRADE_WEBSOCKET) {
-		websocket_conn_begin(c, x);
-		return n ? websocket_conn_ops.data(c, h, p, n, pos) : 0;
-	}
-	if (c->upgrade == UPGRADE_H2C && http2_conn_begin(c, 1, c->request_dir)) {
-		if (x)
-			http2_conn_upgraded(c, x);
-		return n ? http2_conn_ops.data(c, h, p, n, pos) : 0;
-	}
+	release(c);
+	if (protocol_switch(c, m->name, x))
+		return n ? c->ops->data(c, h, p, n, pos) : 0;
 	if (x)
 		complete(c, x);
-	c->protocol = CONN_OPAQUE;
+	conn_opaque(c);
 	c->engine->stats.skipped_bytes += n;
 	return n;
 }
 
-static size_t http1_conn_data(struct conn *c, struct half *h, const uint8_t *p, size_t n,
-			      uint64_t pos)
+/* Octets that are no message, or not one that is understood. */
+static void pass_over(struct conn *c, struct half *h, size_t n, uint64_t pos)
 {
-	struct http1_event ev;
-	size_t off = 0, used;
-	int idle = 0;
+	c->engine->stats.unparsed_bytes += n;
+	h->unrecognized_bytes += n;
+	note_loss(c, h, pos);
+}
 
-	for (;;) {
+/* What was looked at and is not understood: as far as the next line, where something may begin. */
+static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	const uint8_t *lf = n ? memchr(p, '\n', n) : NULL;
+	size_t skipped = lf ? (size_t)(lf - p) + 1 : n;
+
+	pass_over(c, h, skipped, pos);
+	return skipped;
+}
+
+/*
+ * It is another protocol than was thought, or nobody knows where in it we are: what is open ends, and
+ * the rest is looked at anew.
+ */
+static void start_over(struct conn *c)
+{
+	for (struct exchange *x = c->head; x; x = x->next)
+		x->incomplete |= c->lost ? SPAN_LOST_EVENTS : SPAN_BAD_FRAMING;
+	end_open(c, CONN_EVICTED);
+	release(c);
+	for (int d = 0; d < 2; d++) {
+		c->half[d].x = NULL;
+		c->half[d].in_message = 0;
+	}
+	c->ops = NULL;
+	c->protocol = NULL;
+	c->rejoined = 1;
+	c->resp_gap = 0;
+	c->req_gap = 0;
+	c->again = 1;
+}
+
+static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	enum sender from = sender_of(c, h);
+	struct message m;
+	size_t off = 0, used;
+
+	for (int idle = 0; idle <= MAX_IDLE_CALLS;) {
 		enum parse_status st;
 
-		if (!h->in_message && !is_request(c, h))
-			expect(c, h);
-		st = http1_next(&h->parser, p + off, n - off, &used, &ev);
+		expect(c, h);
+		message_init(&m);
+		st = c->protocol->next(c->state, from, p + off, n - off, &used, &m);
 		off += used;
 		if (used)
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		idle = used ? 0 : idle + 1;
 		switch (st) {
 		case PARSE_EVENT:
-			message_event(c, h, &ev, pos + off);
+			if (m.type == MESSAGE_SWITCH)
+				return off + switch_protocol(c, h, &m, p + off, n - off, pos + off);
+			message_event(c, h, &m, pos + off);
 			break;
 		case PARSE_MORE:
 			if (!used || off == n)
 				return off;
 			break;
-		case PARSE_END:
-			return off + upgrade(c, h, p + off, n - off, pos + off);
-		case PARSE_SKIPPED:
 		case PARSE_BAD:
-			c->engine->stats.unparsed_bytes += used;
-			h->unrecognized_bytes += used;
-			note_loss(c, h, pos + off - used);
+			/* nothing was consumed: these bytes were looked at */
+			if (!off)
+				off = skip_line(c, h, p, n, pos);
+			start_over(c);
+			return off;
+		default:
+			pass_over(c, h, used, pos + off - used);
 			break;
 		}
-		if (idle > MAX_IDLE_CALLS) {
-			c->engine->stats.unparsed_bytes += n - off;
-			return n;
-		}
 	}
+	c->engine->stats.unparsed_bytes += n - off;
+	return n;
 }
 
 /* ---- gaps */
 
-/*
- * Parses what there is of a head that is not complete: its complete lines. Returns 1 with *ev
- * pointing into buf, which has room for n + 2 octets.
- */
-static int parse_torn_head(struct conn *c, struct half *h, struct str kept, uint8_t *buf,
-			   struct http1_event *ev)
-{
-	const char *lf = memrchr(kept.p, '\n', kept.n);
-	int request = is_request(c, h);
-	struct http1 parser;
-	const char *space;
-	size_t n, used;
-
-	if (lf) {
-		n = (size_t)(lf - kept.p) + 1;
-		memcpy(buf, kept.p, n);
-		memcpy(buf + n, "\r\n", 2);
-		http1_init(&parser, request ? HTTP1_REQUEST : HTTP1_RESPONSE);
-		while (http1_next(&parser, buf, n + 2, &used, ev) == PARSE_MORE && used) {
-			buf += used;
-			n -= used;
-		}
-		return ev->type == HTTP1_EV_HEAD && ev->head_len;
-	}
-	space = memchr(kept.p, ' ', kept.n);
-	if (!request || !space ||
-	    http1_probe((const uint8_t *)kept.p, kept.n, HTTP1_REQUEST) == PROBE_NO)
-		return 0;
-	ev->minor = 1;
-	ev->method = (struct str){kept.p, (size_t)(space - kept.p)};
-	return 1;
-}
-
 /* A head was being put together when a gap came: what is known of it becomes an exchange. */
-static void torn_head(struct conn *c, struct half *h, uint64_t pos, enum reasm_gap why,
-		      struct str kept)
+static void torn_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos,
+		      uint64_t begin, enum reasm_gap why)
 {
 	uint32_t bits = SPAN_TRUNCATED_HEAD | (why == REASM_MISSING ? SPAN_LOST_EVENTS : 0);
-	struct http1_event ev = {0};
-	size_t size;
-	uint8_t *buf = pool_get(&c->engine->pool, kept.n + 2, &size);
+	int request = is_request(c, h);
 
-	if (!buf)
-		return;
-	if (!is_request(c, h))
-		expect(c, h);
-	if (!parse_torn_head(c, h, kept, buf, &ev)) {
-		pool_put(&c->engine->pool, buf, size);
-		return;
-	}
-	if (is_request(c, h)) {
-		h->x = begin_request(c, h, &ev, pos - kept.n);
-		if (h->x) {
-			h->x->incomplete |= bits;
-			h->x->req_unsized = 1;
-		}
+	(request ? request_head : response_head)(c, h, m, begin);
+	if (h->x)
+		h->x->incomplete |= bits;
+	if (h->x)
+		*(request ? &h->x->req_unsized : &h->x->resp_unsized) = 1;
+	if (request)
 		end_request(c, h, pos);
-	} else {
-		begin_response(c, h, &ev, pos - kept.n);
-		if (h->x) {
-			h->x->incomplete |= bits;
-			h->x->resp_unsized = 1;
-		}
-		end_response(c, h, pos, ev.interim);
-	}
-	pool_put(&c->engine->pool, buf, size);
+	else
+		end_response(c, h, pos, (m->flags & MESSAGE_INTERIM) != 0);
 }
 
-static void gap_event(struct conn *c, struct half *h, struct http1_event *ev, uint64_t pos,
+static void gap_event(struct conn *c, struct half *h, const struct message *m, uint64_t pos,
 		      uint64_t used, enum reasm_gap why)
 {
 	struct engine_stats *stats = &c->engine->stats;
 
-	if (ev->type == HTTP1_EV_ABORT) {
+	if (m->type == MESSAGE_ABORT) {
 		note_loss(c, h, pos);
 		if (is_request(c, h))
 			abort_request(c, h, pos, CUT_GAP);
@@ -610,51 +633,55 @@ static void gap_event(struct conn *c, struct half *h, struct http1_event *ev, ui
 			abort_response(c, h, pos, CUT_GAP, 0);
 		return;
 	}
-	if (ev->type == HTTP1_EV_CONTENT) {
+	if (m->type == MESSAGE_CONTENT) {
 		int wanted = h->x && !exchange_unneeded(c->engine, h->x, !is_request(c, h));
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
 		/* where no segment was seen, the time of the last octet is a guess */
-		if (why == REASM_MISSING && h->x && !http1_unneeded(&h->parser))
+		if (why == REASM_MISSING && h->x && !parser_unneeded(c, h))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 	}
-	message_event(c, h, ev, pos + used);
+	message_event(c, h, m, pos + used);
 }
 
-static void http1_conn_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
-			   enum reasm_gap why, struct str kept)
+static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
+			struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
-	struct http1_event ev;
+	struct message m;
 	uint64_t used;
 
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;
 	h->last_time = h->reasm.cur_time;
-	if (kept.n && !h->in_message)
-		torn_head(c, h, pos, why, kept);
-	else
-		stats->unparsed_bytes += kept.n;
-	/* at most an END, an ABORT, content, another END, and the rest */
+	/* at most a torn head, an END, an ABORT, content, another END, and the rest */
 	for (int i = 0; n && i < MAX_IDLE_CALLS; i++) {
-		switch (http1_gap(&h->parser, n, &used, &ev)) {
-		case PARSE_EVENT:
-			gap_event(c, h, &ev, pos, used, why);
-			break;
-		case PARSE_END:
+		enum parse_status st;
+
+		expect(c, h);
+		message_init(&m);
+		st = c->protocol->gap(c->state, sender_of(c, h), kept, n, &used, &m);
+		if (st == PARSE_EVENT && m.flags & MESSAGE_TORN) {
+			torn_head(c, h, &m, pos, pos - kept.n, why);
+			kept.n = 0;
+			continue;
+		}
+		stats->unparsed_bytes += kept.n;
+		kept.n = 0;
+		if (st == PARSE_EVENT) {
+			gap_event(c, h, &m, pos, used, why);
+		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
-			break;
-		default:
+		} else {
 			note_loss(c, h, pos);
 			stats->uncaptured_bytes += used;
-			break;
 		}
 		pos += used;
 		n -= used;
 	}
 	/* an END that is due behind content that was missing does not wait for the next octet */
-	if (c->protocol == CONN_HTTP1 && h->in_message)
-		http1_conn_data(c, h, (const uint8_t *)"", 0, pos);
+	if (h->in_message)
+		pairing_data(c, h, (const uint8_t *)"", 0, pos);
 }
 
 /* ---- the end */
@@ -662,16 +689,19 @@ static void http1_conn_gap(struct conn *c, struct half *h, uint64_t pos, uint64_
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
 {
 	uint64_t pos = h->reasm.next;
-	struct http1_event ev;
+	struct message m;
 
 	h->ended = 1;
 	c->engine->stats.unparsed_bytes += reasm_kept(&h->reasm).n;
-	for (int i = 0; i < MAX_IDLE_CALLS && http1_eof(&h->parser, &ev) == PARSE_EVENT; i++) {
+	for (int i = 0; i < MAX_IDLE_CALLS; i++) {
+		message_init(&m);
+		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
+			break;
 		/* content until close has ended, or just ends here */
 		if (h->x && !is_request(c, h) && lossy(c))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
-		if (ev.type != HTTP1_EV_ABORT)
-			message_event(c, h, &ev, pos);
+		if (m.type != MESSAGE_ABORT)
+			message_event(c, h, &m, pos);
 		else if (is_request(c, h))
 			abort_request(c, h, pos, CUT_ENDED);
 		else
@@ -679,7 +709,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	}
 }
 
-static void http1_conn_eof(struct conn *c, struct half *h, uint64_t time)
+static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 {
 	if (!h->ended)
 		end_parser(c, h, time);
@@ -691,9 +721,10 @@ static void http1_conn_eof(struct conn *c, struct half *h, uint64_t time)
 			cut_response(c, c->head, time);
 		complete(c, dequeue(c));
 	}
+	end_long(c, time);
 }
 
-static void http1_conn_end(struct conn *c, enum conn_end why)
+static void pairing_end(struct conn *c, enum conn_end why)
 {
 	struct exchange *x = c->upgraded;
 
@@ -701,11 +732,13 @@ static void http1_conn_end(struct conn *c, enum conn_end why)
 	if (x)
 		end_one(c, x, why);
 	end_open(c, why);
+	release(c);
+	conn_opaque(c);
 }
 
 /* ---- I/O */
 
-static void http1_conn_io(struct conn *c, const struct zc_ev_io *io)
+static void pairing_io(struct conn *c, const struct zc_ev_io *io)
 {
 	if (io->dir != c->request_dir)
 		return;
@@ -715,7 +748,7 @@ static void http1_conn_io(struct conn *c, const struct zc_ev_io *io)
 	}
 }
 
-static void http1_conn_lost(struct conn *c)
+static void pairing_lost(struct conn *c)
 {
 	/* the I/O that matters may be among what was lost; the next one is later than the truth */
 	for (struct exchange *x = c->no_io; x; x = x->next)
@@ -725,49 +758,51 @@ static void http1_conn_lost(struct conn *c)
 		}
 }
 
-void http1_conn_begin(struct conn *c, int request_dir)
+int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned request_dir)
 {
-	c->protocol = CONN_HTTP1;
+	unsigned joined = 0;
+
+	c->state = calloc(1, protocol->state_size);
+	if (!c->state)
+		return 0;
+	c->ops = &pairing_ops;
+	c->protocol = protocol;
 	c->request_dir = (uint8_t)request_dir;
 	c->id_hash_valid = 0;
 	c->half[request_dir].reasm.follows = 0;
-	for (int d = 0; d < 2; d++) {
-		struct half *h = &c->half[d];
-		struct http1_event ev;
-		uint64_t used;
-
-		http1_init(&h->parser, d == request_dir ? HTTP1_REQUEST : HTTP1_RESPONSE);
-		/* joined somewhere: the parser must find a start, not expect one */
-		if (c->preexisting && !h->reasm.from_syn)
-			http1_gap(&h->parser, 1, &used, &ev);
-	}
+	for (unsigned d = 0; d < 2; d++)
+		if (c->rejoined || (c->preexisting && !c->half[d].reasm.from_syn))
+			joined |= BEGIN_JOINED(sender_of(c, &c->half[d]));
+	protocol->begin(c->state, joined);
+	return 1;
 }
 
-static uint64_t http1_conn_unneeded(const struct conn *c, const struct half *h)
+static uint64_t pairing_unneeded(const struct conn *c, const struct half *h)
 {
-	uint64_t n = http1_unneeded(&h->parser), m = UINT64_MAX;
+	uint64_t n = parser_unneeded(c, h), m = UINT64_MAX;
 
 	if (n && h->x)
 		m = exchange_unneeded(c->engine, h->x, !is_request(c, h));
 	return m < n ? m : n;
 }
 
-static void http1_conn_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x),
+static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x),
 			    void *ctx)
 {
 	for (struct exchange *x = c->head; x; x = x->next)
 		if (!x->resp_done)
 			fn(ctx, x);
+	if (c->ongoing)
+		fn(ctx, c->ongoing);
 }
 
-const struct conn_ops http1_conn_ops = {
-	.name = "http/1.1",
-	.data = http1_conn_data,
-	.gap = http1_conn_gap,
-	.eof = http1_conn_eof,
-	.io = http1_conn_io,
-	.lost = http1_conn_lost,
-	.end = http1_conn_end,
-	.unneeded = http1_conn_unneeded,
-	.each = http1_conn_each,
+const struct conn_ops pairing_ops = {
+	.data = pairing_data,
+	.gap = pairing_gap,
+	.eof = pairing_eof,
+	.io = pairing_io,
+	.lost = pairing_lost,
+	.end = pairing_end,
+	.unneeded = pairing_unneeded,
+	.each = pairing_each,
 };

@@ -1,0 +1,360 @@
+/*
+ * protocol.h - what a protocol is: one folder under parsers/, one row of the table in protocols.c
+ *
+ * A row says how to recognise the protocol, how to read it, how its requests and responses pair,
+ * which secrets it holds and which attributes its spans carry. All of it is pure: bytes in, events
+ * out; no I/O, no clock, no globals that change, no allocation (see also parser.h). What is done
+ * with the messages - connections, queues, times, loss, spans - is the core's, and is the same for
+ * all of them (core/pairing.h). What the outputs show of a protocol comes from its row and from the
+ * attributes of its messages: nothing outside of its folder names it.
+ */
+#ifndef ZC_PARSERS_PROTOCOL_H
+#define ZC_PARSERS_PROTOCOL_H
+
+#include <string.h>
+
+#include "parsers/parser.h"
+
+/* ---- attributes: what spans carry beside their common part */
+
+enum attr_type {
+	ATTR_STRING,
+	ATTR_NUMBER,
+	ATTR_DURATION, /* nanoseconds */
+	ATTR_SIZE,     /* bytes */
+	ATTR_CODE,     /* a number that name() may have a word for */
+	ATTR_BOOL,
+};
+
+#define ATTR_SECRET 0x01u    /* shown only with --no-redact */
+#define ATTR_URI 0x02u	     /* redacted as request-targets are: values of secret-looking names */
+#define ATTR_STATEMENT 0x04u /* of a query language: literals were taken out, see db_query */
+#define ATTR_IN_LINE 0x08u   /* in the line of text outputs, not only in JSON and the details */
+#define ATTR_FAILURE 0x10u   /* what went wrong: shown where there is room for one reason */
+
+/* One for each attribute, for all protocols that have it; its address is its identity. */
+struct attr_def {
+	const char *key;  /* in JSON and for --filter: "db_query" */
+	const char *otel; /* OpenTelemetry's name: "db.query.text"; NULL: it has none */
+	const char *help; /* one line, for the manual and for --filter */
+	enum attr_type type;
+	unsigned flags; /* ATTR_* */
+	/* the word for a number of ATTR_CODE; NULL: it has none, or there are no words */
+	const char *(*name)(uint64_t code);
+};
+
+struct attr {
+	const struct attr_def *def;
+	union {
+		struct str s; /* ATTR_STRING */
+		uint64_t n;   /* all others */
+	};
+};
+
+/* ---- names */
+
+#define NAME_CONNECTION 0x1u   /* spans are connections as a whole: no method, no path */
+#define NAME_FIXED_METHOD 0x2u /* the method says nothing: lines leave it out (gRPC: POST) */
+
+/*
+ * What spans are called. A protocol has one such name, or several for its versions; what is carried
+ * in content (gRPC, WebSocket) has names of its own. Its address is its identity.
+ */
+struct protocol_name {
+	const char *name;     /* `protocol` in JSON: "redis" */
+	const char *label[2]; /* in text lines, of server and client ends: RedisServer, RedisClient */
+	/*
+	 * Under which attribute message.operation and message.target are shown: db_operation for
+	 * `method`, and so on. NULL: as method and path.
+	 */
+	const struct attr_def *operation, *target;
+	const struct attr_def *status; /* the attribute that is its status in lines; NULL: `status` */
+	const char *start_line; /* of heads that are put together for people: "HTTP/1.1"; or NULL */
+	unsigned flags;
+};
+
+/* ---- messages: what a parser makes of the bytes */
+
+/* Who sent it. Known when a connection's protocol is; of datagrams, by who sent the first. */
+enum sender { FROM_CLIENT, FROM_SERVER };
+
+enum message_type {
+	/*
+	 * A message begins, or has begun: its first byte is `head_len` before the end of what the
+	 * call consumed. Everything that is known already is in it. A parser that knows all about
+	 * a message only at its end still gives HEAD first: times are taken from it.
+	 */
+	MESSAGE_HEAD,
+	/* Bytes of its content in `data`, or, where they are missing, their number in `gap`. */
+	MESSAGE_CONTENT,
+	/*
+	 * The message is complete; its last byte is the last one consumed. May carry what only the
+	 * end tells: status, failed, operation, target, group, attributes. Consumes nothing if it is
+	 * due without another byte.
+	 */
+	MESSAGE_END,
+	/* It cannot be followed to its end: it is malformed, or bytes that matter are missing. */
+	MESSAGE_ABORT,
+	/*
+	 * Something of the connection and of no exchange: a greeting, a notification. With
+	 * MESSAGE_COUNTED one message of the connection's long exchange, if it has one.
+	 */
+	MESSAGE_NOTICE,
+	/*
+	 * From here on both directions carry something else: what follows is probed. The exchange
+	 * whose response this follows is complete. Nothing more is asked of this parser.
+	 */
+	MESSAGE_SWITCH,
+};
+
+/* Flags of messages. */
+/*
+ * HEAD: it answers a request. Most of what a server sends does, but the protocol says so: what a
+ * broker delivers is a request of its own.
+ */
+#define MESSAGE_RESPONSE 0x0001u
+#define MESSAGE_ONE_WAY 0x0002u	 /* HEAD: a request that gets no response: it ends with its END */
+#define MESSAGE_INTERIM 0x0004u	 /* HEAD, END: a response that another one follows (1xx) */
+#define MESSAGE_FAILED 0x0008u	 /* HEAD, END: of a response: an error, for both ends */
+#define MESSAGE_REFUSED 0x0010u	 /* same: an error for who asked, not for who serves (4xx) */
+#define MESSAGE_TORN 0x0020u	 /* HEAD: parts of it were not seen; its bytes end at a gap */
+#define MESSAGE_BAD 0x0040u	 /* HEAD, ABORT: what came breaks the protocol's rules */
+/*
+ * HEAD of a response: from now on the exchange is the connection's long one. It leaves the queue, so
+ * that others are answered beside it; NOTICEs are counted on it; it ends with a MESSAGE_END that has
+ * this flag too, or with the connection, and neither is an error (SUBSCRIBE, MONITOR).
+ */
+#define MESSAGE_LONG 0x0080u
+#define MESSAGE_COUNTED 0x0100u	 /* NOTICE, CONTENT: one message of those that the span counts */
+#define MESSAGE_FIELDS 0x0200u	 /* HEAD: `fields` holds what a trace context may be in */
+#define MESSAGE_UNSIZED 0x0400u	 /* HEAD: the length of its content is not announced */
+#define MESSAGE_UPGRADE 0x0800u	 /* HEAD: asks for, or agrees to, another protocol */
+
+#define MESSAGE_ATTRS 16u
+
+/*
+ * Zeroed by the caller before each call, but for attr[]. What is not known stays zero. Everything is
+ * borrowed: it lies in the input or in the parser's state, and is valid until the next call.
+ */
+struct message {
+	enum message_type type;
+	uint32_t flags;
+	uint32_t head_len; /* HEAD: bytes from the message's first one to the last consumed */
+	/*
+	 * HEAD of a request: whatever the parser needs to know of it to read the response; it gets it
+	 * back by answers().
+	 */
+	uint32_t form;
+	uint64_t key; /* PAIRING_BY_KEY: of all types but NOTICE and SWITCH: whose message it is */
+	int status;   /* as `status` in JSON; 0: none */
+	/* the name of this exchange, if it is not the protocol's own (HTTP/1.0); NULL: it is */
+	const struct protocol_name *name;
+	struct str operation; /* GET, SELECT, Produce */
+	struct str target;    /* path, statement, topic */
+	struct str query;     /* of a target that is a URI: what is behind its `?` */
+	struct str scheme, host;
+	/*
+	 * What makes requests alike, as the route. Absent: the routes of --route and the heuristic
+	 * decide by the target.
+	 */
+	struct str group;
+	struct str fields; /* field lines for http1_field_next(): HEAD, END */
+	struct str data;   /* CONTENT */
+	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
+	uint64_t size;	   /* NOTICE that is counted: bytes in it */
+	unsigned nattrs;
+	struct attr attr[MESSAGE_ATTRS];
+};
+
+/* The caller's part: before next(), gap(), eof(). */
+static inline void message_init(struct message *m)
+{
+	memset(m, 0, offsetof(struct message, attr));
+}
+
+/* Adds an attribute, unless there is no room. */
+static inline void message_text(struct message *m, const struct attr_def *def, struct str s)
+{
+	if (s.p && m->nattrs < MESSAGE_ATTRS)
+		m->attr[m->nattrs++] = (struct attr){.def = def, .s = s};
+}
+
+static inline void message_number(struct message *m, const struct attr_def *def, uint64_t n)
+{
+	if (m->nattrs < MESSAGE_ATTRS)
+		m->attr[m->nattrs++] = (struct attr){.def = def, .n = n};
+}
+
+/* ---- recognising */
+
+#define PROBE_NO_DIR 2u
+
+/*
+ * Bytes of a connection of which nobody knows yet what it speaks. Directions are 0 and 1; which of
+ * them is the client's is what probing also finds out.
+ */
+struct probe {
+	const uint8_t *p; /* n bytes, the next ones of direction dir */
+	size_t n;
+	unsigned dir;
+	unsigned client; /* the client's direction, if that is known; PROBE_NO_DIR: it is not */
+	uint8_t start;	 /* p is the first byte of its direction */
+	uint8_t joined;	 /* the connection existed before we looked: anything may have gone by */
+	uint8_t torn;	 /* what follows is missing: PROBE_MORE does not help */
+	uint8_t segment; /* p is where a segment or datagram begins */
+	uint8_t datagram;    /* UDP: all of it is there */
+	uint16_t port;	     /* of the server, or 0 */
+	uint32_t unrecognized; /* segments of this direction so far in which nothing was found */
+};
+
+/* ---- masking */
+
+/*
+ * Overwrites secrets in place, for recordings; nothing changes its length, and what is masked still
+ * parses to the same events. One state per direction. It is flat: it may be copied, and is, to try
+ * again from an earlier place.
+ */
+struct protocol_mask {
+	size_t state_size;
+	/* start: the direction's first byte comes next; else somewhere */
+	void (*begin)(void *state, enum sender from, int start);
+	/*
+	 * The next n bytes, cut anywhere. Returns how many were taken; fewer than n: from there on it
+	 * is not this protocol (or another follows), and is probed.
+	 */
+	size_t (*feed)(void *state, uint8_t *p, size_t n);
+	/* n bytes are missing. 0: where the next message begins cannot be told any more. */
+	int (*gap)(void *state, uint64_t n);
+};
+
+/* ---- framing */
+
+#define FRAME_LITTLE_ENDIAN 0x1u
+
+/*
+ * How the kernel side may walk the frames of a direction without knowing whose they are: it leaves
+ * out what is behind the first `keep` bytes of long frames. A frame has head_len bytes and as many
+ * more as its length field says, plus `add` (-4 where a field of 4 bytes counts itself and is all
+ * the head there is).
+ */
+struct frame_form {
+	uint8_t head_len;
+	uint8_t len_off, len_size; /* of the length field: 1 to 4 bytes */
+	uint8_t type_off;	   /* of the type, one byte */
+	uint8_t flags;		   /* FRAME_LITTLE_ENDIAN */
+	int8_t add;
+	uint8_t prefix; /* bytes before the client's first frame (the preface of HTTP/2) */
+	uint16_t keep;	/* bytes behind the head that are wanted of each frame */
+	uint32_t types; /* bit n: frames of type n, below 32, may be left out */
+	uint32_t least; /* length from which on that is worth it */
+};
+
+/* ---- the row */
+
+enum pairing {
+	PAIRING_IN_ORDER, /* each final response answers the oldest request */
+	PAIRING_BY_KEY,	  /* the one with the same key */
+	PAIRING_NONE,	  /* no responses: what there is ends by itself, or is one-way */
+};
+
+#define TRANSPORT_STREAM 0x1u	/* TCP, UNIX stream sockets, and inside TLS */
+#define TRANSPORT_DATAGRAM 0x2u /* UDP: next() gets one whole datagram, and takes all of it */
+
+/* begin(): one bit for each direction that was joined somewhere, not at its first byte. */
+#define BEGIN_JOINED(from) (1u << (from))
+
+struct protocol {
+	struct protocol_name name;
+	/* all names that its spans may have, NULL behind the last; NULL: only its own */
+	const struct protocol_name *const *names;
+	/* what a port or a program hints at, where nothing was seen: "http"; NULL: the name */
+	const char *family;
+	unsigned transports;
+	/*
+	 * Hints, never proof: ports (0 behind the last) and how names of programs begin (NULL behind
+	 * the last). Of the ports, those from tls_ports on are usual inside TLS.
+	 */
+	const uint16_t *ports, *tls_ports;
+	const char *const *programs;
+	enum pairing pairing;
+
+	/* Of a connection, both directions; zeroed before begin(). No pointers into itself. */
+	size_t state_size;
+
+	/*
+	 * Is it this? PROBE_YES sets *client to the client's direction, or to PROBE_NO_DIR if even
+	 * that is not known; with PROBE_MORE it may. in->n may be 0.
+	 */
+	enum probe_result (*probe)(const struct probe *in, unsigned *client);
+
+	/* The rest may be NULL where the core has code of its own for the protocol (TLS, HTTP/2). */
+
+	void (*begin)(void *state, unsigned joined);
+	/*
+	 * Consumes bytes that `from` sent and says what they are. Called until it returns PARSE_MORE
+	 * with nothing consumed or nothing left; END may be due when n is 0. What is not consumed
+	 * comes again with more behind it, at most 64 KiB. With PARSE_SKIPPED the bytes were not
+	 * understood: a message may have been among them. PARSE_BAD: it is another protocol.
+	 */
+	enum parse_status (*next)(void *state, enum sender from, const uint8_t *p, size_t n,
+				  size_t *used, struct message *m);
+	/*
+	 * n bytes are missing; before them lies what next() had left unconsumed (kept, on the first
+	 * call for a gap): a torn head may be made of it. Called again with the rest of n until *used
+	 * adds up to n; kept bytes do not count.
+	 * - inside content of known length: PARSE_EVENT with CONTENT whose gap says how many;
+	 * - an END that is due comes first, *used 0; elsewhere the message, if any, is aborted:
+	 *   PARSE_EVENT with ABORT, *used 0;
+	 * - then PARSE_SKIPPED with *used == n, and a start is looked for: messages may have been
+	 *   among what is missing. PARSE_MORE with *used == n: certainly none were.
+	 */
+	enum parse_status (*gap)(void *state, enum sender from, struct str kept, uint64_t n,
+				 uint64_t *used, struct message *m);
+	/*
+	 * The direction has ended. PARSE_EVENT with END (one that is due, content until close, the
+	 * long exchange) or ABORT, or PARSE_END when nothing is open. Called until PARSE_END.
+	 */
+	enum parse_status (*eof)(void *state, enum sender from, struct message *m);
+	/* How many of the next bytes need not be seen and may come as a gap; UINT64_MAX: all. */
+	uint64_t (*unneeded)(const void *state, enum sender from);
+	/*
+	 * Before the head of a response is read (IN_ORDER), or after it has told its key (BY_KEY):
+	 * the form of the request that it answers. known == 0: that request was not seen. NULL: the
+	 * form of responses does not depend on it.
+	 */
+	void (*answers)(void *state, int known, uint32_t form);
+
+	const struct protocol_mask *mask;	   /* NULL: recorded by length only */
+	const struct attr_def *const *attrs;	   /* NULL behind the last; NULL: none */
+	const struct frame_form *framing;	   /* NULL: frames are not walked */
+};
+
+/* ---- the table: protocols.c */
+
+/* In the order in which they are asked. */
+extern const struct protocol *const protocols[];
+extern const unsigned nprotocols;
+
+struct probed {
+	enum probe_result result;
+	const struct protocol *protocol; /* YES: this one; MORE: the first that may be; NO: NULL */
+	unsigned client;		 /* the client's direction; PROBE_NO_DIR: not known */
+};
+
+/*
+ * What do these bytes look like? The one place where that is decided. Those whose port it is are
+ * asked first; the first YES counts.
+ */
+struct probed probe_all(const struct probe *in);
+
+/* By its own name or one of its names; NULL: there is none. */
+const struct protocol *protocol_by_name(const char *name);
+
+/* The i-th of all names that spans may have; NULL behind the last. */
+const struct protocol_name *protocol_name_at(unsigned i);
+
+/* Guesses by port, by program; NULL: no idea. *tls: that port is usual with TLS around it. */
+const struct protocol *protocol_by_port(uint16_t port, int *tls);
+const struct protocol *protocol_by_program(const char *comm);
+
+#endif

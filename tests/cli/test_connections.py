@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Which segments of a capture belong to one connection, and with which numbers it begins."""
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'live')]
+
+from capture import ACK, FIN, OK, SYN, Conversation, Packets, answer, ethernet, get  # noqa: E402
+from lib import ZCTRACE, main, test  # noqa: E402
+
+
+def shown(t, packets, *args):
+    """[(path, status, error, incomplete)] by path, and what the last line says."""
+    p = t.run([ZCTRACE, '-r', packets.pcap(t.path('c.pcap')), '-o', 'json', *args])
+    t.equal(p.returncode, 0, f'exit status: {p.stderr}')
+    spans = [o for o in map(json.loads, p.stdout.splitlines()) if o['type'] == 'span']
+    return sorted((s.get('path', ''), s.get('status'), s.get('error'), s.get('incomplete')) for s in spans), p.stderr
+
+
+def whole(t, packets, *paths):
+    got, errors = shown(t, packets)
+    t.equal(got, sorted((p, 200, None, None) for p in paths), 'spans')
+    t.check('0 lost, 0 bytes not captured, 0 bytes not understood' in errors, errors)
+
+
+def handshake(c, *numbers):
+    """SYN-ACKs of these numbers; the last is the one that counts."""
+    c.segment(0, SYN, seq=c.seq[0] - 1)
+    for n in numbers:
+        c.segment(1, SYN | ACK, seq=n)
+    c.seq[1] = numbers[-1] + 1
+
+
+@test
+def syn_acks(t):
+    """1: of several SYN-ACKs the one counts that is confirmed, whichever came last"""
+    for numbers in ((3000000000, 2000000000), (5000, 1200005000), (7, 2**31, 9), (1, 2**30, 2**31, 3 * 2**30)):
+        for late in (False, True):
+            p = Packets()
+            c = Conversation(p, syn=False)
+            handshake(c, *numbers)
+            if late: # a repetition of the first, when the last has been confirmed
+                c.segment(0, ACK)
+                c.segment(1, SYN | ACK, seq=numbers[0])
+            c.exchange(get('/one'), OK)
+            c.exchange(get('/two'), OK)
+            c.end()
+            whole(t, p, '/one', '/two')
+    p = Packets()
+    c = Conversation(p, syn=False)
+    handshake(c, 3000000000, 2000000000)
+    c.seq[1] = 3000000001 # it is the first that is confirmed
+    c.exchange(get('/one'), OK)
+    c.end()
+    whole(t, p, '/one')
+
+
+@test
+def stale_fin(t):
+    """2: a FIN with foreign numbers within the handshake ends nothing"""
+    p = Packets()
+    c = Conversation(p, syn=False)
+    c.segment(0, SYN, seq=c.seq[0] - 1)
+    c.segment(1, FIN | ACK, seq=0)
+    c.segment(1, SYN | ACK, seq=3900000000)
+    c.seq[1] = 3900000001
+    c.segment(0, ACK)
+    c.exchange(get('/one'), OK)
+    c.end()
+    whole(t, p, '/one')
+
+
+@test
+def syn_data(t):
+    """3: what comes with a SYN counts when it is acknowledged, and not where it is sent again"""
+    for accepted, again in ((0, '/fresh'), (1, '/second')):
+        p = Packets()
+        c = Conversation(p, syn=False)
+        first = get('/first')
+        c.segment(0, SYN, first, seq=c.seq[0] - 1)
+        c.segment(1, SYN | ACK, seq=c.seq[1] - 1, ack=c.seq[0] + accepted * len(first))
+        if accepted:
+            c.seq[0] += len(first)
+            c.send(1, OK)
+        c.exchange(get(again), OK)
+        c.end()
+        whole(t, p, *(['/first'] if accepted else []), again)
+    p = Packets() # the SYN-ACK was not seen
+    c = Conversation(p, syn=False)
+    c.segment(0, SYN, get('/stale'), seq=c.seq[0] - 1)
+    c.exchange(get('/fresh-and-longer'), OK)
+    c.end()
+    whole(t, p, '/fresh-and-longer')
+
+
+@test
+def vlans(t):
+    """4: the same addresses and ports in several VLANs are several connections"""
+    p = Packets()
+    tags = ((), (42,), (43,), (42, 43), (43, 42))
+    cs = []
+    for i, tag in enumerate(tags):
+        p.wrap = lambda packet, tag=tag: ethernet(packet, vlans=tag)
+        cs.append((p.wrap, Conversation(p, isn=(1000 + 1000000 * i, 5000 + 7000000 * i))))
+    for i, (p.wrap, c) in enumerate(cs):
+        c.send(0, get(f'/vlan{i}'))
+    for p.wrap, c in cs:
+        c.send(1, OK)
+    whole(t, p, *(f'/vlan{i}' for i in range(len(tags))))
+
+
+@test
+def vlan_by_direction(t):
+    """5: directions in different VLANs are joined, and what is seen in two VLANs counts once"""
+    for syn in (True, False):
+        p = Packets()
+        c = Conversation(p, syn=False)
+        out, back = (lambda packet, v=v: ethernet(packet, vlans=(v,)) for v in (10, 20))
+        if syn:
+            p.wrap = out
+            c.segment(0, SYN, seq=c.seq[0] - 1)
+            p.wrap = back
+            c.segment(1, SYN | ACK, seq=c.seq[1] - 1)
+        for path in ('/one', '/two'):
+            p.wrap = out
+            c.send(0, get(path))
+            p.wrap = back
+            c.send(1, OK)
+        whole(t, p, '/one', '/two')
+
+    class Twice(Packets):
+        def ip(self, packet, seconds=0.001):
+            self.raw(ethernet(packet, vlans=(7,)), seconds)
+            self.raw(ethernet(packet), 0.00001)
+    p = Twice()
+    c = Conversation(p)
+    c.exchange(get('/one'), OK)
+    c.exchange(get('/two'), OK)
+    c.end()
+    whole(t, p, '/one', '/two')
+    # priority tags are no VLAN
+    p = Packets()
+    c = Conversation(p)
+    p.wrap = lambda packet: ethernet(packet, vlans=(0xe000,))
+    c.exchange(get('/one'), OK)
+    whole(t, p, '/one')
+
+
+@test
+def used_again(t):
+    """6: numbers far off in both directions are a new connection, with and without its SYN"""
+    for first in ('nothing', 'syn-ack', 'syn'):
+        p = Packets()
+        c = Conversation(p)
+        c.exchange(get('/one'), OK)
+        p.time += 600 * 10**9
+        c = Conversation(p, isn=(3000000000, 2900000000), syn=False)
+        if first == 'syn':
+            c.segment(0, SYN, seq=c.seq[0] - 1)
+        if first != 'nothing':
+            c.segment(1, SYN | ACK, seq=c.seq[1] - 1)
+        c.exchange(get('/two'), OK)
+        c.exchange(get('/three'), OK)
+        c.end()
+        whole(t, p, '/one', '/two', '/three')
+
+
+@test
+def stray(t):
+    """7: a stray segment does not end a connection that goes on"""
+    for flags, seq in ((SYN, 2000000000), (ACK, 2000000000), (FIN | ACK, 2000000000), (SYN, 999)):
+        p = Packets()
+        c = Conversation(p)
+        c.exchange(get('/one'), OK)
+        c.segment(0, flags, b'' if flags != ACK else b'?', seq=seq, ack=3000000000)
+        p.time += 2 * 10**9
+        c.exchange(get('/two'), OK)
+        c.end()
+        got, errors = shown(t, p)
+        t.equal(got, [('/one', 200, None, None), ('/two', 200, None, None)], f'behind {flags} {seq}: {errors}')
+        t.check('0 bytes not captured' in errors, errors)
+
+
+@test
+def long_gap(t):
+    """8: one direction alone may be far off: that is loss"""
+    p = Packets()
+    c = Conversation(p)
+    c.send(0, get('/large'))
+    c.send(1, answer(200, b'x').replace(b'Content-Length: 1\r\n', b'Content-Length: 200000001\r\n'))
+    c.seq[1] += 200000000 - 1
+    c.send(1, b'y')
+    c.exchange(get('/next'), OK)
+    got, errors = shown(t, p)
+    t.equal([(g[0], g[1], g[2]) for g in got], [('/large', 200, None), ('/next', 200, None)], errors)
+
+
+sys.exit(main(needs_bpf=False))
