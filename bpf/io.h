@@ -90,6 +90,15 @@ static __always_inline int is_probed(struct zc_sock *s, __u32 tgid)
 	return 0;
 }
 
+/* Does a set of epoll watch it? Threads that wait in read() have no need of that. */
+static __always_inline int is_polled(const struct sock *sk)
+{
+	const struct socket *socket = sk->sk_socket;
+	const struct file *file = socket ? socket->file : 0;
+
+	return file && file->f_ep;
+}
+
 /* `len` octets have been read from, or written to, sk by the current thread. */
 static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 {
@@ -120,6 +129,8 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	if (!tp)
 		return 0;
 	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
+	if (dir == ZC_RX)
+		s->polled = is_polled(sk);
 	if (probed) {
 		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
 		g = goroutine_of_io(tgid, (__u32)len, dir);
@@ -141,7 +152,7 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
-	emit_io(s, pid_tgid, seq, (__u32)len, dir, g);
+	emit_io(s, pid_tgid, seq, (__u32)len, dir, g, task_sleeps(), task_age());
 	return 0;
 }
 

@@ -366,6 +366,10 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!sh->fsbase_off && bpf_core_field_exists(task->thread.fsbase))
 		sh->fsbase_off = bpf_core_field_offset(task->thread.fsbase);
+	if (!sh->nvcsw_off) {
+		sh->start_off = bpf_core_field_offset(task->start_time);
+		sh->nvcsw_off = bpf_core_field_offset(task->nvcsw);
+	}
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;

@@ -26,7 +26,15 @@ struct io_mark {
 	uint64_t time;
 	uint32_t seq, pid, tid;
 	uint64_t goroutine; /* 0: not known */
+	uint32_t sleeps;
+	uint16_t flags, age; /* ZC_IO_* and zc_ev_io, as the two before */
 };
+
+static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
+{
+	return (struct io_mark){io->ev.time, io->seq, io->pid, io->tid, io->goroutine, io->sleeps,
+				io->ev.flags, io->age};
+}
 
 /* One direction of a connection. */
 struct half {

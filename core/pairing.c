@@ -202,14 +202,9 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	enqueue(c, x);
 	io = half_io_passing(h, pos);
 	if (io) {
-		x->io_time = io->time;
-		x->pid = io->pid;
-		x->tid = io->tid;
-		x->goroutine = io->goroutine;
-		x->io_done = 1;
 		if (c->no_io == x)
 			c->no_io = NULL;
-		exchange_link_io(c->engine, x);
+		pending_read_set_io(x, io);
 	}
 	return x;
 }
@@ -775,10 +770,12 @@ static void pairing_end(struct conn *c, enum conn_end why)
 
 static void pairing_io(struct conn *c, const struct zc_ev_io *io)
 {
+	const struct io_mark m = io_mark_of(io);
+
 	if (io->dir != c->request_dir)
 		return;
 	while (c->no_io && (c->no_io->io_done || io_passes(io, c->no_io->req_pos))) {
-		pending_read_set_io(c->no_io, io);
+		pending_read_set_io(c->no_io, &m);
 		c->no_io = c->no_io->next;
 	}
 }

@@ -23,6 +23,7 @@ int pending_read_add(struct conn *c, struct exchange *x)
 	m = half_io_passing(&c->half[!c->request_dir], x->resp_end - 1);
 	if (m) {
 		x->end = m->time;
+		exchange_link_read(c->engine, x, m);
 		return 0;
 	}
 	if (c->wait_tail)
@@ -48,31 +49,32 @@ void pending_read_flush(struct conn *c, struct exchange *x)
 	}
 }
 
-void pending_read_set_io(struct exchange *x, const struct zc_ev_io *io)
+void pending_read_set_io(struct exchange *x, const struct io_mark *m)
 {
 	if (x->io_done)
 		return;
-	x->io_time = io->ev.time;
-	x->pid = io->pid;
-	x->tid = io->tid;
-	x->goroutine = io->goroutine;
+	x->io_time = m->time;
+	x->pid = m->pid;
+	x->tid = m->tid;
 	x->io_done = 1;
-	exchange_link_io(x->conn->engine, x);
+	exchange_link_io(x->conn->engine, x, m);
 }
 
 void pending_read_io(struct conn *c, const struct zc_ev_io *io)
 {
+	const struct io_mark m = io_mark_of(io);
 	struct exchange *x;
 
 	if (io->dir == c->request_dir) {
 		for (x = c->wait_head; x; x = x->next)
 			if (io_passes(io, x->req_pos))
-				pending_read_set_io(x, io);
+				pending_read_set_io(x, &m);
 		return;
 	}
 	while (c->wait_head && io_passes(io, c->wait_head->resp_end - 1)) {
 		x = take_first(c);
 		x->end = io->ev.time;
+		exchange_link_read(c->engine, x, &m);
 		exchange_emit(c->engine, x);
 	}
 }

@@ -30,7 +30,7 @@ void pending_read_lost(struct conn *c);
 void pending_read_drop(struct conn *c);
 
 /* The application's read or write of the request's first octet. */
-void pending_read_set_io(struct exchange *x, const struct zc_ev_io *io);
+void pending_read_set_io(struct exchange *x, const struct io_mark *m);
 
 /* Did this I/O pass octet pos? */
 static inline int io_passes(const struct zc_ev_io *io, uint64_t pos)

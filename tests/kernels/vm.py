@@ -170,7 +170,8 @@ def boot(arch, kernel, work, script, args='', timeout=300, cpus=2, single=False)
         command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus), '-m', '2G',
                    '-nographic', '-no-reboot', '-net', 'none', '-kernel',
                    os.path.join(kernel, machine['image']), '-initrd', rd, '-append',
-                   f'console={machine["console"]} panic=-1 oops=panic loglevel=4 script={script} {args}']
+                   f'console={machine["console"]} panic=-1 oops=panic loglevel=4 '
+                   f'rcupdate.rcu_cpu_stall_timeout=300 script={script} {args}']
         for tag, path, ro in (('host', '/', 'on'), ('vm', work, 'off')):
             command += ['-virtfs', f'local,path={path},mount_tag={tag},security_model=none,'
                         f'readonly={ro},multidevs=remap']
