@@ -189,6 +189,7 @@ struct conn {
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
+	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/* answered before its content came, which a next request seems to replace; if not, it ends here */
 	struct exchange *withheld;

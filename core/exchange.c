@@ -444,6 +444,9 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 		s->duration_ns = elapsed(start, last);
 		s->inner_ns = elapsed(x->io_time, last);
 		s->queue_ns = elapsed(start, x->io_time);
+	} else if (x->incomplete & SPAN_READ_NOT_SEEN) {
+		s->duration_ns = SPAN_UNKNOWN;
+		s->inner_ns = elapsed(start, last);
 	} else {
 		end = x->end == SPAN_UNKNOWN || last == SPAN_UNKNOWN ? last : x->end;
 		s->duration_ns = elapsed(start, end);
