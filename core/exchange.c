@@ -652,6 +652,14 @@ static void set_ids(const struct exchange *x, struct span *s)
 		s->link = "traceparent";
 		return;
 	}
+	if (c->in_tunnel) {
+		memcpy(s->trace_id, c->tunnel.trace_id, TRACE_ID_LEN);
+		memcpy(s->parent_id, c->tunnel.parent_id, SPAN_ID_LEN);
+		s->trace_flags = c->tunnel.flags;
+		s->has_parent = 1;
+		s->link = "tunnel";
+		return;
+	}
 	id_derive_trace(c->id_hash, seq, stream, s->trace_id);
 	s->trace_flags = 1; /* sampled: it was recorded */
 }
