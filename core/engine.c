@@ -326,6 +326,7 @@ static void tick(struct engine *e)
 		else
 			http2_conn_expire(x->conn, x);
 	}
+	pending_read_tick(e);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
 }
@@ -385,6 +386,7 @@ struct engine *engine__new(const struct engine_options *o)
 		e->opt.max_conns = DEFAULT_MAX_CONNS;
 	pool_init(&e->pool, POOL_LIMIT);
 	list_init(&e->waiting);
+	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
 	list_init(&e->tls_stream_waiting);

@@ -46,7 +46,7 @@ struct exchange_attr {
 
 struct exchange {
 	struct exchange *next; /* in the connection's queue or waiting list, or the free list */
-	struct list timer;     /* in engine.waiting */
+	struct list timer;     /* in engine.waiting or engine.reading */
 	struct conn *conn;
 	uint64_t seq;
 	uint32_t form;	   /* message.form of the request */

@@ -222,6 +222,14 @@ void exchange_link_field(struct str name, struct str value, struct link_head *h)
 		read_field(f->field, value, h);
 }
 
+/* The connection whose tunnel this one lies in: its own, or that of the TLS that it is. NULL: none. */
+static const struct conn *in_tunnel(const struct conn *c)
+{
+	if (c->socket)
+		c = c->socket;
+	return c->in_tunnel ? c : NULL;
+}
+
 /* What the fields told, and the trace context, which comes first. */
 static void end_head(const struct exchange *x, struct link_head *h)
 {
@@ -230,6 +238,11 @@ static void end_head(const struct exchange *x, struct link_head *h)
 		h->context = x->traceparent;
 		h->has_trace = h->has_parent = 1;
 		h->how = "traceparent";
+	}
+	if (!h->has_trace && in_tunnel(x->conn)) {
+		h->context = in_tunnel(x->conn)->tunnel;
+		h->has_trace = h->has_parent = 1;
+		h->how = "tunnel";
 	}
 }
 

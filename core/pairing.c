@@ -198,7 +198,7 @@ static void begin_long(struct conn *c, struct half *h)
 		queue_take(c);
 	queue_end_long(c, h->last_time);
 	x->resp_done = 0;
-	x->counts_notices = 1;
+	x->counts_notices = x->resp_uncounted = 1;
 	c->ongoing = x;
 	c->nqueued++;
 	c->engine->stats.in_flight++;
@@ -435,8 +435,10 @@ static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t
  */
 static void start_over(struct conn *c)
 {
+	uint32_t why = c->lost ? SPAN_LOST_EVENTS : c->doubt ? c->doubt : SPAN_BAD_FRAMING;
+
 	for (struct exchange *x = c->head; x; x = x->next)
-		x->incomplete |= c->lost ? SPAN_LOST_EVENTS : SPAN_BAD_FRAMING;
+		x->incomplete |= why;
 	end_open(c, CONN_EVICTED);
 	release(c);
 	for (int d = 0; d < 2; d++) {

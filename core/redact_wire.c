@@ -5,6 +5,7 @@
 
 #include "parsers/http1/http1.h"
 #include "parsers/http2/http2.h"
+#include "parsers/proxy_header.h"
 #include "parsers/tls/tls.h"
 
 #define HTTP2_FRAME_HEAD 9 /* RFC 9113 section 4.1 */
@@ -359,6 +360,12 @@ size_t redact_wire_feed(struct redact_wire *w, uint8_t *p, size_t n)
 		return n;
 	for (; n; p += used, n -= used) {
 		used = n;
+		/* one that is cut is hidden, as what nobody knows is */
+		if (w->kind == START && !w->nprefix && proxy_header(p, n, &used) == PROBE_YES) {
+			kept += used;
+			continue;
+		}
+		used = n;
 		if (w->kind == START && look(w, p, n))
 			return kept + n;
 		switch (w->kind) {
@@ -405,6 +412,11 @@ void redact_wire_gap(struct redact_wire *w, uint64_t n)
 		redact_head_gap(&w->head, n);
 	else if (w->kind == HTTP2 && !redact_h2_gap(w->h2, n))
 		begin_other(w);
+}
+
+int redact_wire_is_known(const struct redact_wire *w)
+{
+	return w->http1 || w->kind == TLS || w->kind == PREFACE || (w->kind == HTTP2 && w->h2->certain);
 }
 
 int redact_wire_is_http2(const struct redact_wire *w)
