@@ -21,6 +21,7 @@
 #define ZC_CORE_TLS_CONN_H
 
 #include "core/conn.h"
+#include "core/exchange_attrs.h"
 #include "core/span.h"
 #include "parsers/tls/tls_handshake.h"
 
@@ -67,10 +68,10 @@ void tls_conn_hand_over(struct conn *from, struct conn *to);
 const struct tls_conn *tls_conn_of(const struct conn *c);
 
 /*
- * Version, cipher, names; with s->seq 0 the handshake's duration as well, and its alert if it
- * failed. Texts point into t. Does not set s->tls.
+ * Version, cipher, names; of the first exchange the handshake's duration as well, and its alert if it
+ * failed. Texts point into t.
  */
-void tls_conn_fill_span(const struct tls_conn *t, struct span *s);
+void tls_conn_attrs(const struct tls_conn *t, int first, struct attr_list *l);
 
 extern const struct conn_ops tls_conn_ops;
 

@@ -2,11 +2,12 @@
  * grpc.c - see grpc.h
  */
 #include <string.h>
+#include "parsers/attrs.h"
 #include "parsers/content/grpc.h"
 
 const struct protocol_name grpc_name = {
 	.name = "grpc", .label = {"GRPC", "GRPCClient"}, .start_line = "HTTP/2",
-	.flags = NAME_FIXED_METHOD,
+	.status = ATTR(grpc_status), .flags = NAME_FIXED_METHOD,
 };
 
 #define COMPRESSED 0x01u

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cli/filter.h"
+#include "core/span_field.h"
 #include "tests/unit/tap.h"
 #include "parsers/http1/http1_protocol.h"
 
@@ -365,7 +366,7 @@ static void test_given_up(void)
 
 static void test_fields(void)
 {
-	const struct filter_field *f = filter_fields();
+	const struct span_field *f = span_fields();
 	unsigned wrong = 0, n = 0;
 	struct filter_error err;
 
