@@ -58,7 +58,8 @@ static void put_target(struct json_sink *k, struct str s, int query)
 		json_string(&k->json, s.p, s.n);
 }
 
-static void put_attr(struct json_sink *k, const struct attr *a)
+/* Not inlined: plain HTTP/1 has none. */
+__attribute__((noinline)) static void put_attr(struct json_sink *k, const struct attr *a)
 {
 	struct json *j = &k->json;
 	char buf[SPAN_TEXT_MAX];
@@ -81,7 +82,8 @@ static void put_attr(struct json_sink *k, const struct attr *a)
 }
 
 /* Those that come before `end` in the table, from number i on. Returns the number of the next one. */
-static unsigned put_attrs(struct json_sink *k, const struct span *s, unsigned i, unsigned end)
+static inline unsigned put_attrs(struct json_sink *k, const struct span *s, unsigned i,
+				 unsigned end)
 {
 	for (; i < s->nattrs && s->attr[i].def < attr_defs + end; i++)
 		put_attr(k, &s->attr[i]);
