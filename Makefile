@@ -21,7 +21,7 @@ say = @:
 endif
 
 B := build
-PKGS := libbpf libelf ncursesw libpcre2-8 libpcap capstone
+PKGS := libbpf libelf ncursesw libpcre2-8 libpcap zlib libzstd capstone
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion -Wvla \
 	-Wundef -Wformat=2
 OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
@@ -34,7 +34,7 @@ LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out capstone,$(PKGS)) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
 TLSBIN_SRCS := $(addprefix attach/,elf.c code.c code_arm64.c codefunc.c disasm.c gobin.c tlsbin.c tlsnames.c \
-	tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c maps.c)
+	tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c tlspoints.c tlssites.c maps.c)
 PURE_SRCS := $(wildcard parsers/*.c parsers/*/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
@@ -129,7 +129,8 @@ unit_asan := $(UNIT:%=$(B)/asan/unit/%)
 fuzz_asan := $(FUZZ:%=$(B)/asan/fuzz/%)
 corpora := $(foreach f,$(FUZZ),$(B)/asan/fuzz/$(f) tests/fuzz/corpus/$(f:fuzz_%=%) $(SEP))
 scripts = $(foreach t,$(1),$(t) $(SEP))
-CHECK_UNIT = $(call scripts,tests/lint/includes.py $(unit_o) $(unit_asan)) $(corpora)
+CHECK_UNIT = $(call scripts,tests/lint/includes.py) tests/lint/circles.py $(B)/o $(SEP) \
+	$(call scripts,$(unit_o) $(unit_asan)) $(corpora)
 CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py tests/tui/test_*.py))
 CHECK_LIVE = $(call scripts,$(wildcard tests/live/test_*.py))
 # what tests/live/test_tlsbin.py asks

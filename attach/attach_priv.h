@@ -77,16 +77,18 @@ struct attach {
 	char error[512];
 };
 
-/* Leaves a line for attach__error and returns -code. */
+/* report.c: leaves a line for attach__error and returns -code; a note for whoever listens. */
 int attach_fail(struct attach *a, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* probes.c: load and attach; iterate over what exists; remove. */
+/* probes.c: load and attach; remove. */
 int probes_load(struct attach *a);
 struct bpf_object *probes_open_tls(struct attach *a); /* NULL: errno */
-int probes_look(struct attach *a);
 void probes_release(struct probes *p);
+
+/* look.c: iterates over the sockets that exist. */
+int probes_look(struct attach *a);
 /* Marks a process in the kernel's table with ZC_TASK_* bits. */
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 /*

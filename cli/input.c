@@ -149,17 +149,20 @@ static void describe_files(struct input *g, const struct string_list *files)
 					 files->v[i]);
 }
 
-static int open_file(struct input *g, const struct options *o,
+static int open_file(struct input *g, const struct options *o, int wake_fd,
 		     void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
 		     char *err, size_t errlen)
 {
 	const struct packets_options opt = { .ports = o->ports, .nports = o->nports };
+	const struct bytes_options how = {
+		.follow = o->follow_file, .wake_fd = wake_fd, .patience_ns = o->duration_ns,
+	};
 
 	describe_files(g, &o->reads);
 	if (o->reads.n > 1)
 		g->source = merge__open(o->reads.v, o->reads.n, &opt, on_note, ctx, err, errlen);
 	else
-		g->source = source_open_file(o->read, &opt, err, errlen);
+		g->source = source_open_file(o->read, &opt, &how, err, errlen);
 	return g->source ? 0 : EXIT_BAD_USAGE;
 }
 
@@ -170,7 +173,7 @@ static int packets_will_do(const struct options *o, pid_t command)
 	       !o->cgroups.n && !o->containers.n && !o->all && !command;
 }
 
-int input_open(struct input *g, const struct options *o, pid_t command,
+int input_open(struct input *g, const struct options *o, pid_t command, int wake_fd,
 		void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
 		char *err, size_t errlen)
 {
@@ -179,7 +182,7 @@ int input_open(struct input *g, const struct options *o, pid_t command,
 
 	memset(g, 0, sizeof(*g));
 	if (o->read)
-		return open_file(g, o, on_note, ctx, err, errlen);
+		return open_file(g, o, wake_fd, on_note, ctx, err, errlen);
 	if (o->capture == CAPTURE_PACKET)
 		return open_interface(g, o, err, errlen);
 	status = open_probes(g, o, command, on_note, ctx, err, errlen);

@@ -17,10 +17,11 @@ struct input {
 };
 
 /*
- * command: pid of the child to trace, or 0. on_note as in struct attach_options; may be called as
+ * command: pid of the child to trace, or 0. wake_fd: becomes readable when waiting for an input is to
+ * end. on_note as in struct attach_options; may be called as
  * long as the origin lives. 0, or an exit status with the reason in err.
  */
-int input_open(struct input *g, const struct options *o, pid_t command,
+int input_open(struct input *g, const struct options *o, pid_t command, int wake_fd,
 		void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
 		char *err, size_t errlen);
 

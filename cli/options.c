@@ -29,6 +29,7 @@ enum {
 	OPT_ROLE,
 	OPT_NO_DOWNSTREAM,
 	OPT_FOLLOW,
+	OPT_FOLLOW_FILE,
 	OPT_ROUTE,
 	OPT_UNMATCHED,
 	OPT_HEADER,
@@ -68,7 +69,8 @@ static const struct argp_option table[] = {
 	  "Where a function of a TLS library is in a program that does not say it", 1 },
 
 	{ .doc = "Where from and where to:", .group = 2 },
-	{ "read", 'r', "FILE", 0, "Replay a recording, pcap or pcapng file (- for stdin); several: merged", 2 },
+	{ "read", 'r', "FILE", 0, "Replay a recording, pcap or pcapng file, also .gz or .zst (- for stdin); several: merged", 2 },
+	{ "follow-file", OPT_FOLLOW_FILE, NULL, 0, "With -r: wait for what is still written to FILE", 2 },
 	{ "write", 'w', "FILE", 0, "Record while showing; - for stdout", 2 },
 	{ "capture", OPT_CAPTURE, "BACKEND", 0, "'auto' (default), 'skb' or 'packet'", 2 },
 	{ "interface", 'i', "IF", 0, "Capture packets on IF: no process names, needs less", 2 },
@@ -446,6 +448,9 @@ static int parse_run(struct options *o, int key, const char *arg)
 	switch (key) {
 	case 'r':
 		return add_read(o, arg);
+	case OPT_FOLLOW_FILE:
+		o->follow_file = 1;
+		return 0;
 	case 'w':
 		o->write = arg;
 		return 0;
@@ -590,6 +595,8 @@ static int check_source(struct options *o)
 	for (unsigned i = 0; o->reads.n > 1 && i < o->reads.n; i++)
 		if (!strcmp(o->reads.v[i], "-"))
 			return wrong(o, "-r -: standard input cannot be merged with other files");
+	if (o->follow_file && o->reads.n != 1)
+		return wrong(o, "--follow-file is about one file; give one -r with it");
 	if (o->read && o->capture != CAPTURE_AUTO)
 		return wrong(o, "-r reads a file; it cannot be combined with --capture or -i");
 	if (o->read && selector)

@@ -56,6 +56,7 @@ struct options {
 	/* source and recording */
 	const char *read, *write, *interface; /* NULL: not asked for; read: the first of them */
 	struct string_list reads;	      /* to be merged */
+	int follow_file;
 	enum capture capture;
 
 	/* what is shown */

@@ -147,9 +147,11 @@ static void process_names(void *session, uint32_t pid, struct process_names *out
 	procnames__get(((struct session *)session)->names, pid, out);
 }
 
-static struct str route_of(void *session, struct str path)
+static struct str route_of(void *session, struct str path, int is_key)
 {
-	return routes__of(((struct session *)session)->routes, path);
+	struct routes *r = ((struct session *)session)->routes;
+
+	return is_key ? routes__of_key(r, path) : routes__of(r, path);
 }
 
 /* What was found out about a process goes into the recording, before the event that needs it. */

@@ -107,7 +107,7 @@ static int begin(struct session *s)
 		status = start_command(s);
 	if (status)
 		return status;
-	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0,
+	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0, s->signals,
 			     pipeline_note, s, err, sizeof(err));
 	if (status) {
 		log_line("%s", err);
@@ -168,13 +168,20 @@ static uint64_t time_now(const struct session *s, int events, uint64_t before)
 	return now > s->last_event ? now : s->last_event;
 }
 
-static int time_is_up(const struct session *s, uint64_t began)
+/* heard: when there was something last. Where more may come, silence is time that passes. */
+static int time_is_up(const struct session *s, uint64_t began, uint64_t heard)
 {
+	const struct source *src = s->input.source;
+	uint64_t time;
+
 	if (!s->opt->duration_ns)
 		return 0;
-	if (s->input.source->live)
+	if (src->live)
 		return monotonic() - began >= s->opt->duration_ns;
-	return s->first_event && s->last_event - s->first_event >= s->opt->duration_ns;
+	time = s->first_event ? s->last_event - s->first_event : 0;
+	if (src->waits)
+		time += monotonic() - heard;
+	return time >= s->opt->duration_ns;
 }
 
 int signalled(struct session *s)
@@ -206,7 +213,7 @@ static int drain(struct session *s)
 static int loop(struct session *s)
 {
 	struct source *src = s->input.source;
-	uint64_t began = monotonic();
+	uint64_t began = monotonic(), heard = began;
 
 	for (;;) {
 		uint64_t before = monotonic();
@@ -216,12 +223,14 @@ static int loop(struct session *s)
 			return src->ops->error(src) ? EXIT_FAILED : 0;
 		if (n < 0 && n != -EINTR)
 			return EXIT_FAILED;
+		if (n > 0)
+			heard = before;
 		pipeline_tick(s, time_now(s, n, before));
 		if (s->tui && tui__step(s->tui))
 			return 0;
 		if (s->opt->stats)
 			stats_tick(&s->stats, monotonic(), s->engine, src);
-		if (s->done || outputs_gone(&s->outputs) || time_is_up(s, began))
+		if (s->done || outputs_gone(&s->outputs) || time_is_up(s, began, heard))
 			return 0;
 		if (signalled(s))
 			return drain(s);

@@ -22,7 +22,7 @@ static struct source *rewind_file(void *session, char *err, size_t errlen)
 		snprintf(err, errlen, "standard input cannot be played from the beginning again");
 		return NULL;
 	}
-	if (input_open(&again, s->opt, 0, say_nothing, NULL, err, errlen))
+	if (input_open(&again, s->opt, 0, s->signals, say_nothing, NULL, err, errlen))
 		return NULL;
 	if (pipeline_restart(s)) {
 		snprintf(err, errlen, "out of memory");

@@ -46,7 +46,7 @@ _zctrace()
 	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--tls-symbol) return ;;
 	*)
 		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
-			--no-downstream --follow --tls-symbol= --read= --write= --capture= --interface= --output=
+			--no-downstream --follow --tls-symbol= --read= --follow-file --write= --capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
 			--slowest= --resolve --sort= --color= --count= --duration= --doctor --list --stats
 			--quiet --verbose --help --usage

@@ -17,6 +17,7 @@ complete -c zctrace -l no-downstream -d 'Leave out the calls that the services m
 complete -c zctrace -l tls-symbol -x -d 'Where a function of a TLS library is: LIB:FUNC=ADDRESS'
 complete -c zctrace -l follow -d 'Trace also the processes that traced ones call'
 complete -c zctrace -s r -l read -r -F -d 'Replay a recording or a pcap file'
+complete -c zctrace -l follow-file -d 'With -r: wait for what is still written to the file'
 complete -c zctrace -s w -l write -r -F -d 'Record while showing'
 complete -c zctrace -l capture -x -a 'auto skb packet' -d 'Backend'
 complete -c zctrace -s i -l interface -x -a 'any (__fish_print_interfaces)' -d 'Capture packets'

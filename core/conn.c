@@ -1,4 +1,5 @@
 #include "core/conn.h"
+#include "core/policy.h"
 
 #include <errno.h>
 #include <stdlib.h>

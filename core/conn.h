@@ -16,6 +16,7 @@ struct exchange;
 struct http2_conn;
 struct tls_conn;
 struct protocol;
+struct protocol_name;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -35,6 +36,7 @@ struct half {
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
+	uint8_t unsure;	    /* requests: where they begin is not certain */
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
 
@@ -121,6 +123,7 @@ struct conn {
 	struct engine *engine;
 	uint64_t cookie;
 	uint64_t used; /* when it was last moved to the young end */
+	uint64_t born; /* when it came into view */
 
 	struct half half[2]; /* ZC_RX, ZC_TX */
 	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
@@ -137,9 +140,20 @@ struct conn {
 	uint8_t quiet;
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
 	uint8_t resp_gap;  /* octets were lost between responses: which comes next is not certain */
+	/* see certainty.h */
+	uint8_t in_step; /* exchanges in a row about whose ends both directions agreed, at most 255 */
+	uint8_t steps;	 /* as many of them end the doubt */
+	uint8_t unproven; /* behind what is not this protocol: no span before an answer fits */
+	uint32_t doubt;	 /* SPAN_*: why messages may belong together otherwise; 0: they do not */
+	uint64_t answer_end, answer_ack; /* the last answer: its end, and how far its sender had */
+	uint64_t answer_time;		 /* received requests when it began; answer_end 0: unknown */
+	uint64_t gap_need;    /* end of the responses so far when requests were lost; 0: they were not */
+	uint64_t answered_to; /* requests before this position have their answers, or will not get them */
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
+	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
+	const struct protocol_name *switch_to;
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
@@ -165,6 +179,10 @@ struct conn {
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
+
+	/* answered before its content came, which a next request seems to replace; if not, it ends here */
+	struct exchange *withheld;
+	uint64_t withheld_end;
 
 	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
 	struct http2_conn *http2;  /* of HTTP/2 */

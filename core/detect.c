@@ -1,7 +1,10 @@
+#include "core/detect.h"
+
 #include "core/engine_impl.h"
 
 #include "core/http2_conn.h"
 #include "core/pairing.h"
+#include "core/policy.h"
 #include "core/tls_conn.h"
 #include "core/websocket_conn.h"
 #include "parsers/http2/http2_protocol.h"
@@ -35,18 +38,29 @@ static int begin(struct conn *c, const struct half *h, const struct probed *foun
 	return begun;
 }
 
-int protocol_switch(struct conn *c, const struct protocol_name *to, struct exchange *x)
+/* What the ends have agreed upon follows, if it is known. Returns how many of n bytes were taken. */
+static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
+			    size_t n, uint64_t pos)
 {
-	if (to == &websocket_name && x) {
+	struct exchange *x = c->upgraded;
+
+	c->switching = 0;
+	c->upgraded = NULL;
+	if (c->switch_to == &websocket_name && x) {
 		websocket_conn_begin(c, x);
-		return 1;
+	} else if (c->switch_to == &http2_protocol.name &&
+		   http2_conn_begin(c, 1, c->request_dir) == 1) {
+		c->protocol = &http2_protocol;
+		if (x)
+			http2_conn_upgraded(c, x);
+	} else {
+		if (x)
+			exchange_emit(e, x);
+		conn_opaque(c);
+		e->stats.skipped_bytes += n;
+		return n;
 	}
-	if (to != &http2_protocol.name || http2_conn_begin(c, 1, c->request_dir) != 1)
-		return 0;
-	c->protocol = &http2_protocol;
-	if (x)
-		http2_conn_upgraded(c, x);
-	return 1;
+	return n ? c->ops->data(c, h, p, n, pos) : 0;
 }
 
 static struct probe probe_of(const struct conn *c, const struct half *h, const uint8_t *p, size_t n,
@@ -75,16 +89,45 @@ int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, 
 	return found.result == PROBE_YES && begin(c, h, &found, in.start, pos);
 }
 
+enum probe_result protocol_detect_answered(struct engine *e, struct conn *c, struct half *asked,
+					   const uint8_t *p, size_t n)
+{
+	struct str kept = reasm_kept(&asked->reasm);
+	uint64_t pos = asked->reasm.next - kept.n;
+	struct probed found;
+	struct probe in;
+
+	if (!kept.n || c->switching)
+		return PROBE_MORE;
+	in = probe_of(c, asked, (const uint8_t *)kept.p, kept.n, pos);
+	in.answer = p;
+	in.nanswer = n;
+	found = probe_all(&in);
+	if (found.result == PROBE_YES && !begin(c, asked, &found, in.start, pos))
+		return PROBE_MORE;
+	if (found.result == PROBE_NO) {
+		e->stats.unparsed_bytes += kept.n;
+		reasm_drop_kept(&asked->reasm, &e->pool);
+		policy_unrecognized(e, c, asked, kept.n);
+	}
+	return found.result;
+}
+
 size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
-		       uint64_t pos)
+		       uint64_t pos, int waits)
 {
 	const struct probe in = probe_of(c, h, p, n, pos);
-	struct probed found = probe_all(&in);
+	struct probed found;
 
+	if (c->switching)
+		return follow_switch(e, c, h, p, n, pos);
+	found = probe_all(&in);
 	if (found.result == PROBE_MORE || found.result == PROBE_WAIT)
 		return 0;
 	if (found.result == PROBE_YES && begin(c, h, &found, in.start, pos))
 		return c->ops->data(c, h, p, n, pos);
+	if (waits)
+		return 0;
 	e->stats.unparsed_bytes += n;
 	policy_unrecognized(e, c, h, n);
 	return n;

@@ -1,131 +1,24 @@
 #include "core/engine_impl.h"
+#include "core/conn_input.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/certainty.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
 #include "core/pairing.h"
 #include "core/http2_conn.h"
+#include "core/tls_info.h"
 #include "core/tls_stream.h"
-#include "core/tls_conn.h"
 #include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
 #define POOL_LIMIT (64u << 20)
 #define TICK 20000000ull	   /* ns */
-#define LINGER 20000000ull	   /* ns: events of a connection may follow its CLOSE by this */
 #define NOTE_INTERVAL 1000000000ull /* ns between notes about loss */
-#define REMIND 64u		   /* segments captured for nothing before that is said again */
-
-static void end_exchanges(struct conn *c, enum conn_end why)
-{
-	const struct conn_ops *ops = c->ops;
-
-	if (why == CONN_DROPPED)
-		pending_read_drop(c);
-	else
-		pending_read_flush(c, NULL);
-	if (ops)
-		ops->end(c, why);
-}
-
-static void note_conn_lost(struct conn *c)
-{
-	const struct conn_ops *ops = c->ops;
-
-	c->lost = 1;
-	if (ops)
-		ops->lost(c);
-	pending_read_lost(c);
-}
-
-/* ---- struct reasm_sink */
-
-static struct half *half_of(struct reasm *s)
-{
-	return list_entry(s, struct half, reasm);
-}
-
-static size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
-{
-	size_t used = n;
-
-	if (c->ops && !h->ended)
-		used = c->ops->data(c, h, p, n, pos);
-	else if (!c->ops && !c->opaque)
-		used = protocol_detect(c->engine, c, h, p, n, pos);
-	else if (c->opaque)
-		c->engine->stats.skipped_bytes += n;
-	else
-		c->engine->stats.unparsed_bytes += n;
-	if (c->opaque)
-		policy_nothing(c->engine, c);
-	return used;
-}
-
-static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
-{
-	struct conn *c = ctx;
-	struct half *h = half_of(s);
-	size_t off;
-
-	c->again = 0;
-	off = take_data(c, h, p, n, pos);
-	while (c->again && off < n) {
-		c->again = 0;
-		off += take_data(c, h, p + off, n - off, pos + off);
-	}
-	return off;
-}
-
-static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum reasm_gap why,
-		     struct str kept)
-{
-	struct conn *c = ctx;
-	struct half *h = half_of(s);
-
-	if (!c->ops && !c->opaque && kept.n)
-		protocol_detect_torn(c, h, kept, pos - kept.n);
-	if (c->ops && !h->ended) {
-		c->ops->gap(c, h, pos, n, why, kept);
-		return;
-	}
-	if (c->opaque) {
-		c->engine->stats.skipped_bytes += n;
-		return;
-	}
-	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
-	c->engine->stats.unparsed_bytes += kept.n;
-	if (!c->ops && !c->opaque)
-		policy_unrecognized(c->engine, c, h, n + kept.n);
-}
-
-static struct reasm_sink sink_of(struct engine *e, struct conn *c)
-{
-	return (struct reasm_sink){sink_data, sink_gap, c, &e->pool};
-}
 
 /* ---- connections */
-
-/* Order in which directions are worked on: requests before their responses. */
-static int first_dir(const struct conn *c)
-{
-	return c->ops ? c->request_dir : ZC_RX;
-}
-
-static void flush_streams(struct engine *e, struct conn *c)
-{
-	struct reasm_sink k = sink_of(e, c);
-	int d;
-
-	if (c->forgotten)
-		return;
-	tls_stream_flush(e, c);
-	d = first_dir(c);
-	reasm_flush(&c->half[d].reasm, &k, e->now);
-	reasm_flush(&c->half[!d].reasm, &k, e->now);
-}
 
 static void destroy_conn(struct engine *e, struct conn *c)
 {
@@ -137,17 +30,15 @@ static void destroy_conn(struct engine *e, struct conn *c)
 	tls_stream_forget(c);
 	for (int d = 0; d < 2; d++)
 		reasm_release(&c->half[d].reasm, &e->pool);
-	tls_conn_free(c);
+	tls_info_free(c);
 	conn_remove(&e->conns, c);
 }
 
-static void end_half(struct conn *c, int d, uint64_t time)
+/* It has ended at this time: what belongs to it may still come for a while. */
+static void schedule_close(struct engine *e, struct conn *c, uint64_t time)
 {
-	struct half *h = &c->half[d];
-	const struct conn_ops *ops = c->ops;
-
-	if (ops)
-		ops->eof(c, h, h->reasm.fin_time && !c->reset ? h->reasm.fin_time : time);
+	if (conn_close(e, c, time))
+		tls_stream_socket_ended(e, c);
 }
 
 /* The socket is gone and so is the time for stragglers. */
@@ -155,13 +46,12 @@ static void close_conn(struct engine *e, struct conn *c)
 {
 	int d;
 
-	flush_streams(e, c);
-	/* what was lost since the last segment may have been a response */
-	c->resp_gap |= c->lost_end;
-	d = first_dir(c);
-	end_half(c, d, c->end_time);
-	end_half(c, !d, c->end_time);
-	end_exchanges(c, c->forgotten ? CONN_DROPPED : CONN_EVICTED);
+	tls_stream_flush(e, c);
+	conn_flush(e, c);
+	d = conn_first_dir(c);
+	conn_end_half(c, d, c->end_time);
+	conn_end_half(c, !d, c->end_time);
+	conn_end_exchanges(c, c->forgotten ? CONN_DROPPED : CONN_EVICTED);
 	destroy_conn(e, c);
 }
 
@@ -170,88 +60,45 @@ static void evict_conn(struct engine *e, struct conn *c)
 	e->stats.evicted_conns++;
 	if (!list_linked(&c->closing)) {
 		tls_stream_flush(e, c);
-		end_exchanges(c, CONN_EVICTED);
+		conn_end_exchanges(c, CONN_EVICTED);
 		destroy_conn(e, c);
 	} else {
 		close_conn(e, c);
 	}
 }
 
-static struct conn *new_conn(struct engine *e, uint64_t cookie, uint64_t now)
-{
-	struct conn *c;
-
-	while (e->conns.count >= e->opt.max_conns)
-		evict_conn(e, conn_oldest(&e->conns));
-	c = conn_add(&e->conns, cookie);
-	if (!c)
-		return NULL;
-	c->engine = e;
-	c->used = now;
-	c->preexisting = 1; /* until something shows that it is not */
-	return c;
-}
-
-static void schedule_burial(struct engine *e, struct conn *c, uint64_t time)
-{
-	if (list_linked(&c->closing))
-		return;
-	c->end_time = time;
-	c->expires = e->now + LINGER;
-	list_append(&e->closing, &c->closing);
-	tls_stream_socket_ended(e, c);
-}
-
-static void run_streams(struct engine *e, struct conn *c)
-{
-	struct reasm_sink k = sink_of(e, c);
-	int d = first_dir(c), waits;
-
-	waits = reasm_run(&c->half[d].reasm, &c->half[!d].reasm, &k, e->now);
-	waits |= reasm_run(&c->half[!d].reasm, &c->half[d].reasm, &k, e->now);
-	if (!waits)
-		list_unlink(&c->stalled);
-	else if (!list_linked(&c->stalled))
-		list_append(&e->stalled, &c->stalled);
-}
-
-static int stream_waits(const struct reasm *s)
-{
-	return s->pend || s->proven > s->next;
-}
-
-/* After octets or ends have come: what follows from it. */
-static void settle_conn(struct engine *e, struct conn *c)
-{
-	int d;
-
-	if (stream_waits(&c->half[0].reasm) || stream_waits(&c->half[1].reasm))
-		run_streams(e, c);
-	else if (list_linked(&c->stalled))
-		list_unlink(&c->stalled);
-	d = first_dir(c);
-	if (reasm_at_end(&c->half[d].reasm))
-		end_half(c, d, e->now);
-	if (reasm_at_end(&c->half[!d].reasm))
-		end_half(c, !d, e->now);
-	policy_update(e, c);
-}
-
 /* ---- events */
 
-static void take_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g)
+static void start_stream(struct reasm *s, uint32_t seq)
 {
-	struct reasm_sink k = sink_of(e, c);
-
-	/* the kernel side has few slots: another connection may have taken this one's */
-	if (!c->half[dir].cap && g->cap_len && e->opt.on_policy && ++c->unasked % REMIND == 0)
-		policy_send(e, c);
-	if (c->opaque) {
-		e->stats.skipped_bytes += g->len;
+	if (s->started)
 		return;
-	}
-	reasm_add(&c->half[dir].reasm, &c->half[!dir].reasm, &k, g);
-	settle_conn(e, c);
+	s->started = s->from_syn = 1;
+	s->next = s->proven = s->first = (1ull << 32) + seq;
+}
+
+/* Before either end has sent data, what one acknowledges is where the other one begins. */
+static void first_by_ack(struct conn *c, int dir, const struct reasm_seg *g)
+{
+	const struct reasm *s = &c->half[dir].reasm;
+
+	if (c->half[!dir].reasm.started || c->preexisting)
+		return;
+	if (g->syn || (s->from_syn && s->next == s->first && !s->pend))
+		start_stream(&c->half[!dir].reasm, g->ack);
+}
+
+/* Without data: what its sender has received went by, and so has what a reset comes behind. */
+static void prove_by_numbers(struct conn *c, int dir, const struct reasm_seg *g, int has_ack)
+{
+	struct reasm *s = &c->half[dir].reasm, *peer = &c->half[!dir].reasm;
+
+	if (c->session.lib || c->opaque)
+		return;
+	if (s->started && !s->unsettled && g->seq - (uint32_t)s->next < REASM_FAR)
+		reasm_prove(s, reasm_pos(s, g->seq), g->time);
+	if (has_ack && peer->started && !peer->unsettled && g->ack - (uint32_t)peer->next < REASM_FAR)
+		reasm_prove(peer, reasm_pos(peer, g->ack), g->time);
 }
 
 static void on_segment(struct engine *e, const struct zc_ev_segment *s)
@@ -277,7 +124,7 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		/* what remains of a connection that is over is not worth one */
 		if (!g.len && !g.syn)
 			return;
-		c = new_conn(e, s->ev.conn, e->now);
+		c = conn_new(e, s->ev.conn);
 		if (!c)
 			return;
 	}
@@ -287,26 +134,21 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	if (g.syn)
 		c->preexisting = 0;
 	if (s->lost)
-		note_conn_lost(c);
+		conn_lost(c);
 	c->uncopied += g.len - g.cap_len;
 	if (g.has_ack) {
 		c->half[!dir].ack_hint = g.ack;
 		c->half[!dir].hint_valid = 1;
+		first_by_ack(c, dir, &g);
 	}
+	if (!g.len && !g.syn && !g.fin)
+		prove_by_numbers(c, dir, &g, flags & ZC_TCP_ACK);
 	if (flags & ZC_TCP_RST && !c->reset) {
 		c->reset = 1;
-		schedule_burial(e, c, g.time);
+		schedule_close(e, c, g.time);
 	}
 	if (g.len || g.syn || g.fin)
-		take_segment(e, c, dir, &g);
-}
-
-static void start_stream(struct reasm *s, uint32_t seq)
-{
-	if (s->started)
-		return;
-	s->started = s->from_syn = 1;
-	s->next = s->proven = s->first = (1ull << 32) + seq;
+		conn_segment(e, c, dir, &g);
 }
 
 static void on_open(struct engine *e, const struct zc_ev_open *o)
@@ -316,7 +158,7 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 	if (!o->ev.conn)
 		return;
 	if (!c)
-		c = new_conn(e, o->ev.conn, e->now);
+		c = conn_new(e, o->ev.conn);
 	if (!c)
 		return;
 	conn_touch(&e->conns, c, e->now);
@@ -328,6 +170,8 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 	c->id_hash_valid = 0;
 	c->role = o->role;
 	c->preexisting = (o->ev.flags & ZC_OPEN_PREEXISTING) != 0;
+	if (!c->preexisting)
+		certainty_opened(c);
 	c->open_time = c->preexisting ? 0 : o->ev.time;
 	if (o->ev.flags & ZC_OPEN_SEQ)
 		for (int d = 0; d < 2; d++)
@@ -370,25 +214,6 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 		c->established_time = ev->time;
 }
 
-static void take_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
-{
-	const struct conn_ops *ops = c->ops;
-	struct half *h = &c->half[io->dir & 1];
-
-	e->io_seen = 1;
-	half_io_add(h, io);
-	if (c->wait_head)
-		pending_read_io(c, io);
-	if (ops)
-		ops->io(c, io);
-	/* what was read has come in; what was written may be still to go out */
-	if (io->dir == ZC_RX && h->reasm.started && !c->opaque) {
-		reasm_prove(&h->reasm, reasm_pos(&h->reasm, io->seq), io->ev.time);
-		if (h->reasm.proven > h->reasm.next)
-			settle_conn(e, c);
-	}
-}
-
 static void on_io(struct engine *e, const struct zc_ev_io *io)
 {
 	struct conn *c = conn_find(&e->conns, io->ev.conn);
@@ -396,13 +221,13 @@ static void on_io(struct engine *e, const struct zc_ev_io *io)
 	if (!c || c->forgotten)
 		return;
 	conn_touch(&e->conns, c, e->now);
-	take_io(e, c, io);
+	conn_io(e, c, io);
 }
 
 /* Nothing of it is to be shown. */
 static void forget(struct conn *c)
 {
-	end_exchanges(c, CONN_DROPPED);
+	conn_end_exchanges(c, CONN_DROPPED);
 	c->forgotten = 1;
 	conn_opaque(c);
 }
@@ -419,13 +244,13 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		if (c->tls_stream)
 			forget(c->tls_stream);
 	} else if (ev->lost) {
-		note_conn_lost(c);
+		conn_lost(c);
 		c->lost_end = 1;
 	}
 	/* what was not even announced */
 	if (skipped > c->uncopied)
 		e->stats.skipped_bytes += skipped - c->uncopied;
-	schedule_burial(e, c, ev->ev.time);
+	schedule_close(e, c, ev->ev.time);
 }
 
 /* Tells what was lost, not more than once a second. */
@@ -459,48 +284,6 @@ static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 	note_lost(e, 0);
 }
 
-/* ---- for tls_stream.c */
-
-struct conn *engine_conn(struct engine *e, uint64_t id)
-{
-	return new_conn(e, id, e->now);
-}
-
-void engine_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g)
-{
-	c->uncopied += g->len - g->cap_len;
-	take_segment(e, c, dir, g);
-}
-
-void engine_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
-{
-	take_io(e, c, io);
-}
-
-void engine_lost(struct conn *c)
-{
-	note_conn_lost(c);
-}
-
-void engine_close(struct engine *e, struct conn *c, uint64_t time)
-{
-	schedule_burial(e, c, time);
-}
-
-void engine_bound(struct engine *e, struct conn *c)
-{
-	if (e->opt.on_policy)
-		policy_send(e, c);
-	if (c->socket)
-		policy_update(e, c->socket);
-}
-
-void engine_ignore(struct engine *e, struct conn *c)
-{
-	end_exchanges(c, CONN_DROPPED);
-	policy_nothing(e, c);
-}
-
 /* ---- time */
 
 static void run_stalled(struct engine *e)
@@ -509,7 +292,7 @@ static void run_stalled(struct engine *e)
 
 	for (; n != &e->stalled; n = next) {
 		next = n->next;
-		settle_conn(e, list_entry(n, struct conn, stalled));
+		conn_settle(e, list_entry(n, struct conn, stalled));
 	}
 }
 
@@ -562,6 +345,8 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
 	default: break; /* processes and listeners are for others */
 	}
+	while (e->conns.count > e->opt.max_conns)
+		evict_conn(e, conn_oldest(&e->conns));
 	if (e->now >= e->ticked + TICK)
 		tick(e);
 }
@@ -609,9 +394,10 @@ void engine__finish(struct engine *e)
 			close_conn(e, c);
 			continue;
 		}
-		flush_streams(e, c);
-		settle_conn(e, c);
-		end_exchanges(c, CONN_FINISHED);
+		tls_stream_flush(e, c);
+		conn_flush(e, c);
+		conn_settle(e, c);
+		conn_end_exchanges(c, CONN_FINISHED);
 		destroy_conn(e, c);
 	}
 	exchange_release_held(e, 1);
@@ -631,7 +417,7 @@ void engine__free(struct engine *e)
 	if (!e)
 		return;
 	while ((c = conn_oldest(&e->conns))) {
-		end_exchanges(c, CONN_DROPPED);
+		conn_end_exchanges(c, CONN_DROPPED);
 		destroy_conn(e, c);
 	}
 	exchange_drop_held(e);

@@ -47,7 +47,7 @@ struct engine_options {
 	/* names for a process that an event mentions; may be NULL. Strings live until the next call. */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
-	struct str (*route)(void *ctx, struct str path);
+	struct str (*route)(void *ctx, struct str path, int is_key);
 	void *ctx;
 };
 

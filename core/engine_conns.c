@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
-#include "core/tls_stream.h"
+#include "core/conn_id.h"
 #include "core/source.h"
 #include "core/tls_conn.h"
+#include "core/tls_info.h"
 #include "parsers/tls/tls_names.h"
 
 static const char *protocol_of(const struct conn *c)
@@ -36,7 +37,7 @@ static uint64_t bytes_of(const struct half *h)
 
 static void fill(const struct engine *e, const struct conn *c, struct engine_conn *out)
 {
-	const struct tls_conn *t = tls_conn_of(c);
+	const struct tls_conn *t = tls_info_of(c);
 
 	memset(out, 0, sizeof(*out));
 	out->conn = conn_id_shown(c);

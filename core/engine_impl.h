@@ -36,47 +36,4 @@ struct engine {
 	struct attr_list attrs;	       /* same */
 };
 
-/* ---- detect.c */
-
-/*
- * n octets from position pos of a connection of which nobody knows yet what it speaks. Where they
- * show it, its protocol takes them. Returns how many were taken.
- */
-size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const uint8_t *p, size_t n,
-		   uint64_t pos);
-
-/*
- * The same of kept octets from position pos that have a gap behind them. 1: they show it, and its
- * protocol takes them with the gap.
- */
-int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, uint64_t pos);
-
-/*
- * The connection speaks another protocol from here on, which its ends have agreed upon in x, answered
- * and in no queue; x may be NULL. Returns 1 and takes x; 0: it is not known what follows.
- */
-int protocol_switch(struct conn *c, const struct protocol_name *to, struct exchange *x);
-
-/* ---- policy.c: what is still wanted of a connection, and the kernel side told so */
-
-#define POLICY_PEEK 1024u   /* octets of each segment that show whether a message starts there */
-#define POLICY_PREEXISTING_SEGS 64u  /* without a message: we may have joined in the middle of a body */
-
-void policy_update(struct engine *e, struct conn *c);  /* tells what has changed */
-void policy_send(struct engine *e, struct conn *c);    /* tells all of it again */
-void policy_nothing(struct engine *e, struct conn *c); /* it is opaque from now on */
-
-/* n octets of h were no message. Of too many of them, little or nothing is wanted. */
-void policy_unrecognized(struct engine *e, struct conn *c, struct half *h, uint64_t n);
-
-/* ---- engine.c, for tls_stream.c */
-
-struct conn *engine_conn(struct engine *e, uint64_t id); /* a new one; NULL: out of memory */
-void engine_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g);
-void engine_io(struct engine *e, struct conn *c, const struct zc_ev_io *io);
-void engine_lost(struct conn *c); /* events of c were */
-void engine_close(struct engine *e, struct conn *c, uint64_t time); /* it has ended then */
-void engine_bound(struct engine *e, struct conn *c); /* c->socket has changed */
-void engine_ignore(struct engine *e, struct conn *c); /* nothing of c is wanted */
-
 #endif

@@ -1,9 +1,9 @@
 #include "core/engine_impl.h"
+#include "core/conn_id.h"
 #include "core/exchange_link.h"
 #include "core/redact.h"
-#include "core/tls_stream.h"
 #include "core/source.h"
-#include "core/tls_conn.h"
+#include "core/tls_info.h"
 #include "core/tls_library.h"
 #include "parsers/http1/http1.h"
 
@@ -287,6 +287,14 @@ static struct text keep_fields(const struct engine *e, struct exchange *x, struc
 	return block_put(&x->text, fields.p, n);
 }
 
+static void note_flags(struct exchange *x, const struct message *m)
+{
+	if (m->flags & MESSAGE_BAD)
+		x->incomplete |= SPAN_BAD_FRAMING;
+	if (m->flags & MESSAGE_CUT)
+		x->incomplete |= SPAN_TRUNCATED_HEAD;
+}
+
 static struct exchange_attr *attr_of(struct exchange *x, const struct attr_def *def)
 {
 	for (uint32_t i = 0; i < x->nattrs; i++)
@@ -352,8 +360,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 	if (m->flags & MESSAGE_FIELDS)
 		pick_fields(e, x, m->fields, &head);
 	x->req_fields = keep_fields(e, x, m->fields);
-	if (m->flags & MESSAGE_BAD)
-		x->incomplete |= SPAN_BAD_FRAMING;
+	note_flags(x, m);
 	exchange_link(e, x, &head);
 }
 
@@ -368,8 +375,7 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 	if (m->flags & MESSAGE_UNSIZED || x->protocol == &grpc_name)
 		pick_response_fields(e, x, m->fields);
 	x->resp_fields = keep_fields(e, x, m->fields);
-	if (m->flags & MESSAGE_BAD)
-		x->incomplete |= SPAN_BAD_FRAMING;
+	note_flags(x, m);
 }
 
 int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
@@ -468,7 +474,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p && !x->stream && !(x->protocol->flags & NAME_CONNECTION))
+	if (!s->scheme.p && !x->stream && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
 		s->scheme = x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
@@ -511,13 +517,13 @@ static void set_route(struct engine *e, const struct exchange *x, struct span *s
 	else if (s->path.p && span_attr(s, ATTR(rpc_method)))
 		s->route = s->path; /* a service has so many methods, and no more */
 	else if (s->path.p && e->opt.route)
-		s->route = e->opt.route(e->opt.ctx, s->path);
+		s->route = e->opt.route(e->opt.ctx, s->path, (x->protocol->flags & NAME_KEYS) != 0);
 }
 
 static void set_tls(const struct exchange *x, struct span *s)
 {
 	const struct conn *c = x->conn;
-	const struct tls_conn *t = tls_conn_of(c);
+	const struct tls_conn *t = tls_info_of(c);
 	int whole = (x->protocol->flags & NAME_CONNECTION) != 0;
 
 	s->tls = tls_library_name(whole && t ? t->lib : c->session.lib);
@@ -530,12 +536,12 @@ static void set_tls(const struct exchange *x, struct span *s)
 
 static void set_attrs(struct engine *e, const struct exchange *x, struct span *s)
 {
-	const struct tls_conn *t = tls_conn_of(x->conn);
+	const struct tls_conn *t = tls_info_of(x->conn);
 	struct attr_list *l = &e->attrs;
 
 	l->n = 0;
 	if (t)
-		tls_conn_attrs(t, !x->seq, l);
+		tls_info_attrs(t, !x->seq, l);
 	if (exchange_has_attrs(x))
 		exchange_attrs(x, s, l);
 	s->attr = l->attr;

@@ -51,7 +51,10 @@ struct exchange {
 	uint64_t seq;
 	uint32_t form;	   /* message.form of the request */
 	uint64_t req_pos;  /* position of the first octet of the request */
+	uint64_t req_end;  /* position behind its last one, when req_done */
+	uint64_t resp_pos; /* position of the first octet of the response, when resp_started */
 	uint64_t resp_end; /* position behind the last octet of the response */
+	uint64_t need;	   /* position in the responses up to which its sender had them; 0: unknown */
 
 	/* source clock; SPAN_UNKNOWN if so */
 	uint64_t req_first; /* first octet of the request went by */
@@ -63,10 +66,15 @@ struct exchange {
 	uint32_t pid, tid;
 	uint64_t goroutine; /* as in zc_ev_io */
 	uint32_t incomplete;
+	uint32_t suspect; /* SPAN_*: why its response may be another's, see certainty.h */
 	uint16_t status;
 	const struct protocol_name *protocol;
 	uint8_t error;	  /* enum span_error */
 
+	uint8_t found;	  /* its start was looked for, it was not due there */
+	uint8_t boundary; /* where it starts a message does: the other direction says so */
+	uint8_t rested;	  /* nothing had gone by for so long that nothing was outstanding */
+	uint8_t owed;	  /* a request before it that was not seen is to be answered first */
 	uint8_t req_done, resp_done;
 	uint8_t resp_started; /* at least an interim response was seen */
 	uint8_t req_unsized;  /* the request's end was not seen, so its size is not known */

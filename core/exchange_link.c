@@ -1,5 +1,5 @@
 #include "core/exchange_link.h"
-#include "core/tls_stream.h"
+#include "core/conn_id.h"
 
 #include <stdio.h>
 #include <stdlib.h>

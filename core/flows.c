@@ -39,6 +39,7 @@ struct flow {
 	uint32_t end[2], ack[2];
 	uint32_t domain[2][DOMAINS];
 	uint8_t has_end[2], has_ack[2], ndomains[2];
+	uint8_t bare[2]; /* its latest segment made no event */
 	uint32_t isn; /* of the client */
 	uint8_t has_isn;
 	uint8_t server; /* index in key */
@@ -332,8 +333,33 @@ static void emit_segment(struct flows *f, struct flow *fl, const struct frame *s
 	f->fn(f->ctx, &e->ev);
 }
 
-static void emit_close(struct flows *f, struct flow *fl)
+/* What bare acknowledgements, which make no events, have told last: octets that went by. */
+static int emit_acks(struct flows *f, const struct flow *fl)
 {
+	int events = 0;
+
+	for (int end = 0; end < 2; end++) {
+		struct zc_ev_segment e = {
+			.ev = {.kind = ZC_EV_SEGMENT, .size = sizeof(e), .time = f->now, .conn = fl->conn},
+			.seq = fl->end[end],
+			.ack = fl->ack[end],
+			.dir = end == fl->server ? ZC_TX : ZC_RX,
+			.tcp_flags = ZC_TCP_ACK,
+		};
+
+		/* of what was not seen */
+		if (!fl->bare[end] || !fl->has_end[end] || !fl->has_end[!end] || (int32_t)(fl->ack[end] - fl->end[!end]) <= 0)
+			continue;
+		f->fn(f->ctx, &e.ev);
+		events++;
+	}
+	return events;
+}
+
+/* Returns the number of events. */
+static int emit_close(struct flows *f, struct flow *fl)
+{
+	int events = emit_acks(f, fl) + 1;
 	struct zc_ev_close c = {
 		.ev = {.kind = ZC_EV_CLOSE, .size = sizeof(c), .time = f->now, .conn = fl->conn},
 		.bytes = {fl->bytes[0], fl->bytes[1]},
@@ -341,6 +367,7 @@ static void emit_close(struct flows *f, struct flow *fl)
 
 	forget(f, fl);
 	f->fn(f->ctx, &c.ev);
+	return events;
 }
 
 /* ---- interface */
@@ -356,8 +383,7 @@ int flows__tick(struct flows *f, uint64_t now)
 		/* a clock that went back must not keep them forever, so only the future waits */
 		if (now >= fl->closing_at && now - fl->closing_at < LINGER_NS)
 			break;
-		emit_close(f, fl);
-		events++;
+		events += emit_close(f, fl);
 	}
 	return events;
 }
@@ -383,8 +409,7 @@ static int begins_anew(const struct flow *fl, const struct frame *seg)
 static int supersede(struct flows *f, struct flow *fl)
 {
 	if (!fl->payload || list_linked(&fl->closing)) {
-		emit_close(f, fl);
-		return 1;
+		return emit_close(f, fl);
 	}
 	fl->superseded = 1;
 	return 0;
@@ -443,6 +468,7 @@ int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
 		fl->successor = 0;
 		close_superseded(f, fl);
 	}
+	fl->bare[src] = (uint8_t)bare;
 	if (bare)
 		return events;
 	emit_segment(f, fl, seg, src == fl->server ? ZC_TX : ZC_RX);
@@ -454,8 +480,7 @@ int flows__finish(struct flows *f, int max)
 	int events = 0;
 
 	while (events < max && !list_empty(&f->closing)) {
-		emit_close(f, list_entry(f->closing.next, struct flow, closing));
-		events++;
+		events += emit_close(f, list_entry(f->closing.next, struct flow, closing));
 	}
 	return events;
 }

@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-/* Headers within headers, of whatever kind. */
-#define LAYERS_MAX 32
-
 #define DOMAIN_VLAN 1u
 #define DOMAIN_VIRTUAL 2u
 
@@ -491,21 +488,6 @@ enum frame_result frame_type(uint32_t type, struct rest r, struct frame *out, in
 }
 
 /* ---- interface */
-
-static void begin(struct frame *out)
-{
-	out->closed = NULL;
-	out->domain = 0;
-}
-
-enum frame_result frame_decode(int link, const uint8_t *p, uint32_t caplen, uint32_t len,
-			       struct frame *out)
-{
-	struct rest r = {.p = p, .n = caplen, .len = len < caplen ? caplen : len};
-
-	begin(out);
-	return r.n ? frame_link(link, r, out, LAYERS_MAX) : FRAME_SHORT;
-}
 
 enum frame_result frame_decode_whole(uint8_t protocol, const uint8_t *p, uint32_t cap_len,
 				     uint32_t len, struct frame *out)

@@ -9,6 +9,8 @@
 
 #include "core/frame.h"
 
+#define LAYERS_MAX 32 /* headers within headers, of whatever kind */
+
 /* EtherTypes, IEEE 802; less than TYPE_MIN is a length */
 #define TYPE_MIN 0x600u
 #define TYPE_IPV4 0x0800
@@ -41,7 +43,6 @@ static inline uint32_t be32(const uint8_t *p)
 int frame_drop(struct rest *r, uint32_t k);
 
 enum frame_result frame_closed(struct frame *out, const char *what); /* FRAME_CLOSED */
-enum frame_result frame_link(int link, struct rest r, struct frame *out, int depth);
 enum frame_result frame_type(uint32_t type, struct rest r, struct frame *out, int depth);
 enum frame_result frame_llc(struct rest r, struct frame *out, int depth);
 enum frame_result frame_ppp(struct rest r, struct frame *out, int depth);

@@ -149,6 +149,8 @@ static enum frame_result decode_nflog(struct rest r, struct frame *out, int dept
 	return FRAME_OTHER;
 }
 
+static enum frame_result frame_link(int link, struct rest r, struct frame *out, int depth);
+
 /* A header that says its size and the link layer behind it. */
 static enum frame_result decode_wrapped(uint32_t size, uint32_t link, struct rest r,
 					struct frame *out, int depth)
@@ -158,7 +160,7 @@ static enum frame_result decode_wrapped(uint32_t size, uint32_t link, struct res
 	return link <= 0xffff && size ? frame_link((int)link, r, out, depth - 1) : FRAME_OTHER;
 }
 
-enum frame_result frame_link(int link, struct rest r, struct frame *out, int depth)
+static enum frame_result frame_link(int link, struct rest r, struct frame *out, int depth)
 {
 	if (depth < 0)
 		return FRAME_BAD;
@@ -190,4 +192,14 @@ enum frame_result frame_link(int link, struct rest r, struct frame *out, int dep
 			       : decode_wrapped(le16(r.p + 2), le32(r.p + 4), r, out, depth);
 	default: return frame_ip(r, out, depth);
 	}
+}
+
+enum frame_result frame_decode(int link, const uint8_t *p, uint32_t caplen, uint32_t len,
+			       struct frame *out)
+{
+	struct rest r = {.p = p, .n = caplen, .len = len < caplen ? caplen : len};
+
+	out->closed = NULL;
+	out->domain = 0;
+	return r.n ? frame_link(link, r, out, LAYERS_MAX) : FRAME_SHORT;
 }

@@ -55,7 +55,7 @@ static int open_input(struct input *in, const struct packets_options *o, char *e
 		snprintf(err, errlen, "%s: to be merged it is read twice; it must be a file", in->path);
 		return -EINVAL;
 	}
-	in->source = source_open_file(in->path, o, err, errlen);
+	in->source = source_open_file(in->path, o, &(struct bytes_options){0}, err, errlen);
 	return in->source ? 0 : -EINVAL;
 }
 

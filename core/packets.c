@@ -4,7 +4,6 @@
 #include "core/packets.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include <pcap/pcap.h>
 
+#include "core/capture.h"
 #include "core/fragments.h"
 
 #define BATCH 512
@@ -29,22 +29,21 @@
 
 struct packets {
 	struct source source;
-	pcap_t *pcap;
+	struct capture *capture; /* of a file, */
+	pcap_t *pcap;		 /* of an interface */
 	struct flows *flows;
 	struct fragments *fragments;
-	int dlt, fd;
+	int dlt, fd; /* of an interface */
 	uint32_t subsecond; /* nanoseconds that a packet's tv_usec counts */
-	int done;
 	int events; /* in this call of poll */
 	source_event_fn fn;
 	void *ctx;
 	uint64_t stats_at;
 	uint32_t dropped; /* as libpcap counts: 32 bits that may wrap */
 	uint64_t last;	  /* time of the last packet */
-	int (*ready)(void *cookie, int timeout_ms); /* NULL: a file, which always is */
-	void *cookie;
 	struct packets_counts counts;
 	const char *closed[CLOSED_KINDS]; /* what could not be looked into */
+	int unknown_link;		  /* of the last packet that was not read for it */
 	uint32_t snaplen;		  /* of the longest packet that was cut */
 	struct source_stats stats;
 	char name[128];
@@ -103,26 +102,39 @@ static enum frame_result put_together(struct packets *p, uint64_t time, struct f
 	return res;
 }
 
-static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
+static void take(struct packets *p, const struct capture_packet *packet)
 {
-	struct packets *p = (struct packets *)user;
-	uint64_t time = (uint64_t)h->ts.tv_sec * 1000000000ull +
-			(uint64_t)h->ts.tv_usec * p->subsecond;
 	enum frame_result res;
 	struct frame seg;
 
 	if (!p->counts.packets && !p->source.live)
-		p->source.start = time;
-	p->last = time;
-	res = frame_decode(p->dlt, octets, h->caplen, h->len, &seg);
+		p->source.start = packet->time;
+	p->last = packet->time;
+	if (!frame_knows(packet->link)) {
+		p->counts.packets++;
+		p->counts.unknown++;
+		p->unknown_link = packet->link;
+		return;
+	}
+	res = frame_decode(packet->link, packet->data, packet->cap_len, packet->orig_len, &seg);
 	if (res == FRAME_FRAGMENT)
-		res = put_together(p, time, &seg);
+		res = put_together(p, packet->time, &seg);
 	count(p, res, &seg);
 	if ((res == FRAME_TCP && seg.cap_len < seg.orig_len) || res == FRAME_SHORT)
-		p->snaplen = p->snaplen < h->caplen ? h->caplen : p->snaplen;
+		p->snaplen = p->snaplen < packet->cap_len ? packet->cap_len : p->snaplen;
 	p->counts.cut += res == FRAME_TCP && seg.cap_len < seg.orig_len;
-	p->events += res == FRAME_TCP ? flows__segment(p->flows, time, &seg)
-				      : flows__tick(p->flows, time);
+	p->events += res == FRAME_TCP ? flows__segment(p->flows, packet->time, &seg)
+				      : flows__tick(p->flows, packet->time);
+}
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
+{
+	struct packets *p = (struct packets *)user;
+
+	take(p, &(struct capture_packet){
+			.time = (uint64_t)h->ts.tv_sec * 1000000000ull +
+				(uint64_t)h->ts.tv_usec * p->subsecond,
+			.link = p->dlt, .cap_len = h->caplen, .orig_len = h->len, .data = octets});
 }
 
 static uint64_t clock_ns(clockid_t id)
@@ -138,25 +150,22 @@ static uint64_t clock_ns(clockid_t id)
 static int file_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
 {
 	struct packets *p = (struct packets *)s;
-	int n, max = p->ready ? BATCH : DULL_BATCHES;
+	struct capture_packet packet;
+	int n = 1;
 
 	flows__set_receiver(p->flows, fn, ctx);
 	p->events = 0;
-	for (int i = 0; i < max && !p->done && (p->ready || !p->events); i++) {
-		if (p->ready && !p->ready(p->cookie, i ? 0 : timeout_ms))
+	for (int i = 0; i < DULL_BATCHES * BATCH && p->events < BATCH; i++) {
+		/* what has come is handed out before there is any waiting */
+		n = capture__next(p->capture, &packet, i ? 0 : timeout_ms);
+		if (n <= 0)
 			break;
-		n = pcap_dispatch(p->pcap, p->ready ? 1 : BATCH, on_packet, (u_char *)p);
-		if (n > 0)
-			continue;
-		p->done = 1;
-		if (n < 0)
-			snprintf(p->err, sizeof(p->err), "%s: %s; read up to there", p->name,
-				 pcap_geterr(p->pcap));
+		take(p, &packet);
 	}
-	if (p->done && !p->events)
+	if (n < 0 && n != -EINTR && !p->events)
 		p->events = flows__finish(p->flows, BATCH);
 	p->stats.events += (uint64_t)p->events;
-	return p->events || !p->done ? p->events : -ENODATA;
+	return p->events || n >= 0 ? p->events : n;
 }
 
 /* ---- interfaces */
@@ -222,18 +231,12 @@ static void packets_stats(struct source *s, struct source_stats *out)
 	*out = ((struct packets *)s)->stats;
 }
 
-void packets__wait_with(struct source *s, int (*ready)(void *cookie, int timeout_ms), void *cookie)
-{
-	struct packets *p = (struct packets *)s;
-
-	p->ready = ready;
-	p->cookie = cookie;
-}
-
 static const char *packets_error(struct source *s)
 {
 	struct packets *p = (struct packets *)s;
 
+	if (p->capture)
+		return capture__error(p->capture);
 	return p->err[0] ? p->err : NULL;
 }
 
@@ -251,7 +254,9 @@ static int packets_unread(struct source *s, char *text, size_t size)
 {
 	const struct packets *p = (const struct packets *)s;
 	const struct packets_counts *c = &p->counts;
-	char cut[128], closed[192];
+	static const struct capture_counts none;
+	const struct capture_counts *f = p->capture ? capture__counts(p->capture) : &none;
+	char cut[128], closed[192], link[96];
 	const struct {
 		uint64_t n;
 		const char *what;
@@ -263,20 +268,27 @@ static int packets_unread(struct source *s, char *text, size_t size)
 		{c->closed, closed},
 		{c->truncated, "cut before the end of their TCP header (capture with -s 0)"},
 		{c->malformed, "malformed"},
+		{c->unknown, link},
+		{f->unnamed, "of interfaces that the file does not describe"},
+		{f->dropped, "dropped by whoever captured"},
 	};
 	int used = 0;
 
 	snprintf(cut, sizeof(cut), "cut within their payload, at %u bytes (heads may be incomplete; "
 		 "capture with -s 0)", p->snaplen);
 	describe_closed(p, closed, sizeof(closed));
+	snprintf(link, sizeof(link), "of a link type that cannot be read (%d)", p->unknown_link);
 	for (size_t i = 0; i < sizeof(cause) / sizeof(cause[0]) && (size_t)used < size; i++)
 		if (cause[i].n)
 			used += snprintf(text + used, size - (size_t)used, "%s%llu %s",
 					 used ? ", " : "", (unsigned long long)cause[i].n,
 					 cause[i].what);
 	if (used && (size_t)used < size)
-		snprintf(text + used, size - (size_t)used, "; of %llu packets",
-			 (unsigned long long)c->packets);
+		used += snprintf(text + used, size - (size_t)used, "; of %llu packets",
+				 (unsigned long long)c->packets);
+	if (f->secrets && (size_t)used < size)
+		used += snprintf(text + used, size - (size_t)used, "%skeys of TLS connections in the "
+				 "file (Decryption Secrets Block) are not used", used ? "; " : "");
 	return used != 0;
 }
 
@@ -286,6 +298,7 @@ static void packets_free(struct source *s)
 
 	if (p->pcap)
 		pcap_close(p->pcap);
+	capture__free(p->capture);
 	flows__free(p->flows);
 	fragments__free(p->fragments);
 	free(p);
@@ -335,7 +348,7 @@ static struct packets *new_packets(const char *name, const struct packets_option
 	return NULL;
 }
 
-/* What both kinds need to know once p->pcap is open. 0, or -1 with a line in err. */
+/* What is to be known once p->pcap is open. 0, or -1 with a line in err. */
 static int learn_format(struct packets *p, char *err, size_t errlen)
 {
 	const char *link;
@@ -350,45 +363,23 @@ static int learn_format(struct packets *p, char *err, size_t errlen)
 	return -1;
 }
 
-struct source *packets__open_stream(FILE *stream, const char *name,
-				    const struct packets_options *o, char *err, size_t errlen)
+struct source *packets__open(struct bytes *in, const struct packets_options *o, char *err,
+			     size_t errlen)
 {
-	struct packets *p = new_packets(name, o, err, errlen);
-	char text[PCAP_ERRBUF_SIZE] = "";
+	struct packets *p = new_packets(bytes__name(in), o, err, errlen);
 
 	if (!p) {
-		fclose(stream);
+		bytes__free(in);
 		return NULL;
 	}
 	p->source.ops = &file_ops;
-	p->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
-							   text);
-	if (!p->pcap) {
-		snprintf(err, errlen, "%s: not a capture file: %s", name, text);
-		fclose(stream);
-	} else if (!learn_format(p, err, errlen)) {
+	p->capture = capture__open(in, err, errlen);
+	if (p->capture) {
+		p->source.waits = capture__waits(p->capture);
 		return &p->source;
 	}
 	packets_free(&p->source);
 	return NULL;
-}
-
-struct source *packets__open_file(const char *path, const struct packets_options *o, char *err,
-				  size_t errlen)
-{
-	int in = !strcmp(path, "-");
-	int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
-	FILE *stream = fd < 0 ? NULL : fdopen(fd, "rb");
-
-	if (in)
-		path = "standard input";
-	if (!stream) {
-		snprintf(err, errlen, "%s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return NULL;
-	}
-	return packets__open_stream(stream, path, o, err, errlen);
 }
 
 /* What the ports asked for may be in: fragments, IPv6 behind an extension header, tunnels. */
@@ -461,7 +452,7 @@ struct source *packets__open_interface(const char *name, const struct packets_op
 	if (!p)
 		return NULL;
 	p->source.ops = &live_ops;
-	p->source.live = 1;
+	p->source.live = p->source.waits = 1;
 	p->pcap = pcap_create(name, text);
 	if (!p->pcap) {
 		snprintf(err, errlen, "%s: %s", name, text);

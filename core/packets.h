@@ -1,7 +1,7 @@
 /*
- * packets.h - capture files and interfaces as a source of events, by way of libpcap
+ * packets.h - capture files and interfaces as a source of events
  *
- * For pcap and pcapng files that others made, and for capturing where probes cannot be used. There
+ * For pcap and pcapng files that others made, and (by way of libpcap) for capturing where probes cannot be used. There
  * are no processes and no reads and writes of applications in what it sees, and each connection is
  * seen from its server's end (see core/flows.h). Times are UNIX nanoseconds. What is not TCP is
  * counted and passed over. Where the same packet was captured on several interfaces, the copies look like
@@ -11,7 +11,7 @@
 #define ZC_CORE_PACKETS_H
 
 #include <stddef.h>
-#include <stdio.h>
+#include "core/bytes.h"
 #include "core/flows.h"
 #include "core/source.h"
 
@@ -23,32 +23,21 @@ struct packets_options {
 
 /* What became of the packets; all but tcp were passed over. */
 struct packets_counts {
-	uint64_t packets, tcp, other, closed, truncated, malformed;
+	uint64_t packets, tcp, other, closed, truncated, malformed, unknown; /* of the link layer */
 	uint64_t fragments; /* of IP packets that did not become whole */
 	uint64_t cut; /* of tcp: part of the payload was not captured */
 	uint64_t evicted_flows;
 };
 
 /*
- * Opens a capture file; "-" is standard input. NULL on failure, with one line in err that names
- * the file. Free with s->ops->free(s).
+ * Opens a capture file (core/capture.h). in is owned by the source from now on, on failure too. NULL
+ * on failure, with one line in err that names the file. Free with s->ops->free(s).
  *
- * poll reads a bounded number of packets. At the end of the
- * file, also of one that is cut off or damaged (then error() tells), it returns -ENODATA.
+ * poll reads a bounded number of packets. At the end of the file, also of one that is cut off or
+ * damaged (then error() tells), it returns -ENODATA.
  */
-struct source *packets__open_file(const char *path, const struct packets_options *o, char *err,
-				  size_t errlen);
-
-/* The same for an open stream, which the source owns from now on, on failure too. */
-struct source *packets__open_stream(FILE *stream, const char *name,
-				    const struct packets_options *o, char *err, size_t errlen);
-
-/*
- * The stream is a pipe: poll asks ready, waiting for timeout_ms at most, before each packet, and
- * returns when nothing has come. Within a packet it waits for the rest.
- */
-void packets__wait_with(struct source *s, int (*ready)(void *cookie, int timeout_ms),
-			void *cookie);
+struct source *packets__open(struct bytes *in, const struct packets_options *o, char *err,
+			     size_t errlen);
 
 /*
  * Captures on an interface, or on all with "any". NULL on failure with one line in err; *perm is

@@ -1,11 +1,14 @@
 #include "core/pairing.h"
+#include "core/detect.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/pending_read.h"
+#include "core/certainty.h"
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/pending_read.h"
+#include "core/withheld.h"
 #include "parsers/protocol.h"
 
 /* Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason. */
@@ -65,6 +68,8 @@ static struct exchange *dequeue(struct conn *c)
 		c->tail = NULL;
 	if (c->no_io == x)
 		c->no_io = x->next;
+	if (c->withheld == x)
+		c->withheld = NULL;
 	for (int d = 0; d < 2; d++)
 		if (c->half[d].x == x)
 			c->half[d].x = NULL;
@@ -96,8 +101,7 @@ static void settle_one_way(struct conn *c)
 		complete(c, dequeue(c));
 }
 
-/* x is through, if the other message is so as well. */
-static void settle(struct conn *c, struct exchange *x)
+void pairing_settle(struct conn *c, struct exchange *x)
 {
 	if (!x->resp_done || !x->req_done)
 		return;
@@ -124,8 +128,7 @@ static void drop_oldest(struct conn *c)
 		x->resp_unsized = 1;
 		if (!x->resp_started)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
-		if (c->lost)
-			x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= x->suspect;
 	}
 	complete(c, x);
 }
@@ -155,25 +158,44 @@ static void end_long(struct conn *c, uint64_t time)
 
 /* ---- requests */
 
+static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
+
+/*
+ * The request of the response that is being read was not seen; perhaps that has no content whatever
+ * its head says (HEAD). So it is if a client that waits for its answers sends the next request, and
+ * has received no more than the head.
+ */
+static void end_headless(struct conn *c, uint64_t need)
+{
+	struct half *h = &c->half[!c->request_dir];
+
+	if (!h->in_message || c->pipelined || need != h->reasm.next ||
+	    (h->x && is_queued(h->x) && !h->x->suspect) || !c->protocol->place ||
+	    c->protocol->place(c->state, FROM_SERVER) != PLACE_CONTENT)
+		return;
+	c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0);
+	pairing_data(c, h, (const uint8_t *)"", 0, h->reasm.next);
+}
+
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
 				      uint64_t pos)
 {
-	const struct reasm *resp = &c->half[!c->request_dir].reasm;
+	uint64_t need = certainty_need(c, h, pos);
 	struct exchange *x;
 	const struct io_mark *io;
 
 	if (c->nqueued >= PAIRING_MAX_QUEUE)
 		drop_oldest(c);
-	/* a request that knows of all the response that we know of, and yet does not wait for it */
-	if (c->head && !c->head->resp_done && !c->resp_gap &&
-	    (!resp->started || h->reasm.cur_need <= resp->next))
-		c->pipelined = 1;
+	end_headless(c, need);
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
-	c->requested = 1;
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
+	x->need = need;
+	x->found = (m->flags & MESSAGE_FOUND) != 0;
+	certainty_request(c, h, x);
+	c->requested = 1;
 	exchange_request(c->engine, x, m);
 	if (m->flags & MESSAGE_ONE_WAY)
 		x->one_way = x->resp_done = x->resp_unsized = 1;
@@ -201,8 +223,11 @@ static void end_request(struct conn *c, struct half *h, uint64_t pos)
 	if (!x)
 		return;
 	x->req_bytes = pos - h->msg_pos;
+	x->req_end = pos;
+	if (x == c->withheld)
+		return;
 	x->req_done = 1;
-	settle(c, x);
+	pairing_settle(c, x);
 }
 
 static void abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut why)
@@ -233,55 +258,32 @@ static void request_head(struct conn *c, struct half *h, const struct message *m
 
 /* ---- responses */
 
-/* Was this request seen by whoever sent what h delivers now? */
-static int was_known(const struct half *h, const struct exchange *x)
-{
-	return !h->reasm.cur_need || x->req_pos < h->reasm.cur_need;
-}
-
-/* The request that a response answers which starts now; NULL: none that is certain. */
-static struct exchange *answered(const struct conn *c, const struct half *h)
-{
-	struct exchange *x = c->head;
-
-	if (!x || x->resp_done || !was_known(h, x))
-		return NULL;
-	if (!c->resp_gap)
-		return x;
-	if (c->pipelined && x->next && was_known(h, x->next))
-		return NULL;
-	for (struct exchange *n = x->next; n && was_known(h, n); n = n->next)
-		if (!n->one_way)
-			x = n;
-	/* the request of this response may be one that was lost */
-	if (c->req_gap > x->req_pos && (!h->reasm.cur_need || c->req_gap < h->reasm.cur_need))
-		return NULL;
-	return x;
-}
-
 /* Tells the parser what the response answers that may begin now. */
-static void expect(struct conn *c, struct half *h)
+static void expect(struct conn *c, struct half *h, uint64_t pos)
 {
 	const struct exchange *x;
 
-	if (!c->protocol->answers || h->in_message || is_request(c, h))
+	if (h->in_message || is_request(c, h))
 		return;
-	x = answered(c, h);
+	if (c->withheld)
+		withheld_answered(c, pos);
+	if (!c->protocol->answers)
+		return;
+	x = certainty_answered(c, h, pos);
 	c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
 }
 
-/* Like answered(), and ends the requests whose responses were lost. */
-static struct exchange *take_answered(struct conn *c, struct half *h)
+/* The requests before x, whose response at pos has come, will not get theirs. */
+static void drop_before(struct conn *c, const struct half *h, const struct exchange *x, uint64_t pos)
 {
-	struct exchange *x = answered(c, h);
+	uint64_t ack = certainty_need(c, h, pos);
 
-	if (!c->resp_gap)
-		return x;
+	if (!c->resp_gap && (!x || x == c->head))
+		return;
 	c->resp_gap = 0;
 	while (c->head && c->head != x && (!c->head->resp_done || c->head->one_way) &&
-	       was_known(h, c->head))
+	       (!ack || c->head->req_pos < ack))
 		drop_oldest(c);
-	return x;
 }
 
 /* A response whose request was not seen, outside of the queue. */
@@ -292,8 +294,7 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 	if (!x)
 		return NULL;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
-	if (c->lost)
-		x->incomplete |= SPAN_LOST_EVENTS;
+	x->incomplete |= c->doubt;
 	if (c->preexisting && !c->requested)
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	x->req_pos = pos;
@@ -324,21 +325,30 @@ static void begin_long(struct conn *c, struct half *h)
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
-	struct exchange *x = take_answered(c, h);
+	struct exchange *x = certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	h->msg_pos = pos;
+	if (m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
+		if (c->protocol->move)
+			c->protocol->move(c->state, FROM_SERVER, PLACE_SEEK, 0);
+		return;
+	}
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
+	drop_before(c, h, x, pos);
 	if (!x && !interim)
 		x = orphan_response(c, pos);
 	h->x = x;
 	if (!x)
 		return;
+	if (!x->resp_started)
+		x->resp_pos = pos;
 	x->resp_started = 1;
 	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
+	certainty_response(c, h, is_queued(x) ? x : NULL, pos);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h);
@@ -359,13 +369,8 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 	x->resp_last = h->last_time;
 	x->resp_end = pos;
 	x->resp_done = 1;
-	settle(c, x);
-}
-
-/* Is a response that was not seen perhaps one that we missed? */
-static int lossy(const struct conn *c)
-{
-	return c->resp_gap && c->lost;
+	certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
+	pairing_settle(c, x);
 }
 
 /* The connection ended before x had its response, or seems to have. */
@@ -373,9 +378,9 @@ static void cut_response(struct conn *c, struct exchange *x, uint64_t time)
 {
 	x->req_done = 1;
 	x->resp_done = 1;
-	if (lossy(c)) {
+	if ((x->suspect && !x->resp_started) || c->lost_end) {
 		x->resp_unsized = 1;
-		x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= x->suspect | (c->lost_end ? SPAN_LOST_EVENTS : 0);
 		if (!x->resp_started)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		return;
@@ -392,7 +397,8 @@ static void abort_response(struct conn *c, struct half *h, uint64_t pos, enum cu
 	struct exchange *x = h->x;
 
 	if (why != CUT_ENDED)
-		c->resp_gap = 1;
+		certainty_lost(c, h, pos, why == CUT_GAP ? SPAN_LOST_EVENTS : SPAN_BAD_FRAMING,
+			       why == CUT_GAP);
 	if (x) {
 		x->resp_unsized = why != CUT_ENDED;
 		if (why == CUT_GAP)
@@ -444,15 +450,6 @@ static void message_event(struct conn *c, struct half *h, const struct message *
 	}
 }
 
-/* Octets between messages in which there may have been messages. */
-static void note_loss(struct conn *c, const struct half *h, uint64_t pos)
-{
-	if (is_request(c, h))
-		c->req_gap = pos;
-	else
-		c->resp_gap = 1;
-}
-
 /* ---- exchanges that end before their time */
 
 /* What has gone by so far of the messages that are being parsed. */
@@ -501,30 +498,43 @@ static void end_open(struct conn *c, enum conn_end why)
 
 /* ---- octets */
 
-/* This connection speaks something else from here on. Returns how many of the octets it took. */
-static size_t switch_protocol(struct conn *c, struct half *h, const struct message *m,
-			      const uint8_t *p, size_t n, uint64_t pos)
+/* This connection speaks something else from here on: see detect.c. */
+static void switch_protocol(struct conn *c, const struct message *m)
 {
-	struct exchange *x = c->upgraded;
-
-	c->upgraded = NULL;
 	end_open(c, CONN_EVICTED);
 	release(c);
-	if (protocol_switch(c, m->name, x))
-		return n ? c->ops->data(c, h, p, n, pos) : 0;
-	if (x)
-		complete(c, x);
-	conn_opaque(c);
-	c->engine->stats.skipped_bytes += n;
-	return n;
+	c->ops = NULL;
+	c->protocol = NULL;
+	c->switching = c->again = 1;
+	c->switch_to = m->name;
 }
 
-/* Octets that are no message, or not one that is understood. */
-static void pass_over(struct conn *c, struct half *h, size_t n, uint64_t pos)
+/* Octets that are no message, or not one that is understood, end at pos. */
+static void not_understood(struct conn *c, struct half *h, size_t n, uint64_t pos)
 {
 	c->engine->stats.unparsed_bytes += n;
 	h->unrecognized_bytes += n;
-	note_loss(c, h, pos);
+	if (c->withheld && is_request(c, h))
+		withheld_settle(c, pos, 1);
+	else
+		certainty_lost(c, h, pos, c->doubt ? c->doubt : SPAN_BAD_FRAMING, 0);
+}
+
+/* A start is looked for: passes over what is known to be before it. Returns how much. */
+static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
+{
+	uint64_t due;
+	size_t k;
+
+	if (!c->doubt || !n || !c->protocol->place ||
+	    c->protocol->place(c->state, sender_of(c, h)) != PLACE_SEEK)
+		return 0;
+	due = certainty_due(c, h, pos);
+	k = due < pos ? 0 : due - pos < n ? (size_t)(due - pos) : n;
+	if (due >= pos && due - pos == k)
+		c->protocol->move(c->state, sender_of(c, h), PLACE_START, 0);
+	c->engine->stats.unparsed_bytes += k;
+	return k;
 }
 
 /* What was looked at and is not understood: as far as the next line, where something may begin. */
@@ -533,7 +543,7 @@ static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t
 	const uint8_t *lf = n ? memchr(p, '\n', n) : NULL;
 	size_t skipped = lf ? (size_t)(lf - p) + 1 : n;
 
-	pass_over(c, h, skipped, pos);
+	not_understood(c, h, skipped, pos + skipped);
 	return skipped;
 }
 
@@ -563,27 +573,40 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 {
 	enum sender from = sender_of(c, h);
 	struct message m;
-	size_t off = 0, used;
+	size_t off = 0, used, end;
 
 	for (int idle = 0; idle <= MAX_IDLE_CALLS;) {
 		enum parse_status st;
 
-		expect(c, h);
+		off += pass_over(c, h, pos + off, n - off);
+		end = n;
+		if (from == FROM_CLIENT && (c->withheld || (h->x && h->x->status)))
+			end = withheld_limit(c, h, p, n, off, pos);
+		if (n > off)
+			expect(c, h, pos + off);
 		message_init(&m);
-		st = c->protocol->next(c->state, from, p + off, n - off, &used, &m);
+		st = c->protocol->next(c->state, from, p + off, end - off, &used, &m);
 		off += used;
 		if (used)
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		idle = used ? 0 : idle + 1;
 		switch (st) {
 		case PARSE_EVENT:
-			if (m.type == MESSAGE_SWITCH)
-				return off + switch_protocol(c, h, &m, p + off, n - off, pos + off);
+			if (m.type == MESSAGE_SWITCH) {
+				switch_protocol(c, &m);
+				return off;
+			}
 			message_event(c, h, &m, pos + off);
 			break;
 		case PARSE_MORE:
-			if (!used || off == n)
+			if (off == n || (!used && (end == n || end == off)))
 				return off;
+			if (used)
+				break;
+			used = withheld_in_head(c, p, n, off, pos);
+			if (used == n)
+				return off;
+			off = used;
 			break;
 		case PARSE_BAD:
 			/* nothing was consumed: these bytes were looked at */
@@ -592,7 +615,7 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 			start_over(c);
 			return off;
 		default:
-			pass_over(c, h, used, pos + off - used);
+			not_understood(c, h, used, pos + off);
 			break;
 		}
 	}
@@ -626,7 +649,6 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 	struct engine_stats *stats = &c->engine->stats;
 
 	if (m->type == MESSAGE_ABORT) {
-		note_loss(c, h, pos);
 		if (is_request(c, h))
 			abort_request(c, h, pos, CUT_GAP);
 		else
@@ -653,12 +675,16 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;
+	if (c->withheld && is_request(c, h)) {
+		c->withheld->incomplete |= SPAN_LOST_EVENTS;
+		withheld_settle(c, pos, 0);
+	}
 	h->last_time = h->reasm.cur_time;
 	/* at most a torn head, an END, an ABORT, content, another END, and the rest */
 	for (int i = 0; n && i < MAX_IDLE_CALLS; i++) {
 		enum parse_status st;
 
-		expect(c, h);
+		expect(c, h, pos - kept.n);
 		message_init(&m);
 		st = c->protocol->gap(c->state, sender_of(c, h), kept, n, &used, &m);
 		if (st == PARSE_EVENT && m.flags & MESSAGE_TORN) {
@@ -673,7 +699,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
 		} else {
-			note_loss(c, h, pos);
+			certainty_lost(c, h, pos + used, why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : SPAN_LOST_EVENTS, 1);
 			stats->uncaptured_bytes += used;
 		}
 		pos += used;
@@ -692,13 +718,22 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	struct message m;
 
 	h->ended = 1;
+	if (c->withheld)
+		withheld_end(c, pos);
+	if (h->x && !is_queued(h->x) && c->protocol->move &&
+	    c->protocol->place(c->state, FROM_SERVER) == PLACE_CONTENT)
+		c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0); /* it may have none */
 	c->engine->stats.unparsed_bytes += reasm_kept(&h->reasm).n;
+	/* what only the end would end is not complete (RFC 9112 section 8) */
+	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&
+	    parser_unneeded(c, h) == UINT64_MAX)
+		abort_response(c, h, pos, CUT_ENDED, time);
 	for (int i = 0; i < MAX_IDLE_CALLS; i++) {
 		message_init(&m);
 		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
 			break;
 		/* content until close has ended, or just ends here */
-		if (h->x && !is_request(c, h) && lossy(c))
+		if (h->x && !is_request(c, h) && c->lost_end)
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 		if (m.type != MESSAGE_ABORT)
 			message_event(c, h, &m, pos);
@@ -770,9 +805,11 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 	c->request_dir = (uint8_t)request_dir;
 	c->id_hash_valid = 0;
 	c->half[request_dir].reasm.follows = 0;
-	for (unsigned d = 0; d < 2; d++)
+	for (unsigned d = 0; d < 2; d++) {
 		if (c->rejoined || (c->preexisting && !c->half[d].reasm.from_syn))
 			joined |= BEGIN_JOINED(sender_of(c, &c->half[d]));
+		certainty_begin(c, &c->half[d]);
+	}
 	protocol->begin(c->state, joined);
 	return 1;
 }

@@ -2,12 +2,8 @@
  * pairing.h - messages to exchanges, requests to responses, for each protocol that answers in order
  *
  * What the messages of a connection are, its protocol's parser says (parsers/protocol.h). Requests
- * queue in their order; each final response ends the oldest one. What makes this hard is loss. After
- * bytes between responses were lost, it is not certain which request the next one answers. What is
- * known then: a response does not acknowledge a request that came after it, and a client that was
- * never seen to pipeline has but one request open. Where this leaves a doubt, the requests end as
- * "response not seen" and the response as "request not seen": no span says something that may be
- * false.
+ * queue in their order; each final response ends the oldest one. What makes this hard is loss: then
+ * certainty.h says which request a response answers, and spans say what remains in doubt.
  */
 #ifndef ZC_CORE_PAIRING_H
 #define ZC_CORE_PAIRING_H
@@ -23,5 +19,8 @@
 int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned request_dir);
 
 extern const struct conn_ops pairing_ops;
+
+/* For withheld.c: x is the oldest one, or not queued; it is through, if both messages are. */
+void pairing_settle(struct conn *c, struct exchange *x);
 
 #endif

@@ -1,6 +1,9 @@
+#include "core/policy.h"
+
 #include "core/engine_impl.h"
 
 #include "core/tls_conn.h"
+#include "core/tls_info.h"
 
 #define SKIP_WORTH 16384u     /* octets that are worth telling the kernel side about */
 #define SKIP_MAX (1ull << 30) /* how far ahead; the kernel side compares modulo 2^32 */
@@ -71,7 +74,7 @@ static int review_quiet(struct conn *c)
 		return 0;
 	if (!c->tls_stream->nexchanges)
 		return 0; /* it may be of a protocol that is not known; then the octets count */
-	tls_conn_bind(c);
+	tls_info_bind(c);
 	c->quiet = 1;
 	return 1;
 }

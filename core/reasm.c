@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Marks say when which octets of a kept buffer were seen. The first is exact always. */
+/*
+ * Marks say when which octets of a kept buffer were seen, and what their sender acknowledged. The
+ * first is exact always.
+ */
 #define KEEP_MARKS 8
 
 struct keep_mark {
-	uint64_t pos, time;
+	uint64_t pos, time, need;
 };
 
 /* What the sink did not take: the octets before s->next. */
@@ -82,16 +85,31 @@ struct str reasm_kept(const struct reasm *s)
 	return (struct str){(const char *)s->keep->data, s->keep->len};
 }
 
-uint64_t reasm_time(const struct reasm *s, uint64_t pos)
+/* The mark of a kept octet; NULL: it is of the segment that is being delivered. */
+static const struct keep_mark *mark_of(const struct reasm *s, uint64_t pos)
 {
 	const struct reasm_keep *b = s->keep;
 
 	if (pos >= s->cur_pos || !b)
-		return s->cur_time;
+		return NULL;
 	for (uint32_t i = b->nmarks; i-- > 1;)
 		if (b->mark[i].pos <= pos)
-			return b->mark[i].time;
-	return b->mark[0].time;
+			return &b->mark[i];
+	return &b->mark[0];
+}
+
+uint64_t reasm_time(const struct reasm *s, uint64_t pos)
+{
+	const struct keep_mark *m = mark_of(s, pos);
+
+	return m ? m->time : s->cur_time;
+}
+
+uint64_t reasm_need(const struct reasm *s, uint64_t pos)
+{
+	const struct keep_mark *m = mark_of(s, pos);
+
+	return m ? m->need : s->cur_need;
 }
 
 /* Makes room for n octets behind what is kept. Returns 0 if there is none. */
@@ -118,14 +136,13 @@ static int keep_reserve(struct reasm *s, struct pool *pool, size_t n)
 	return 1;
 }
 
-static void keep_append(struct reasm_keep *b, const uint8_t *p, size_t n, uint64_t pos,
-			uint64_t time)
+static void keep_append(struct reasm_keep *b, const uint8_t *p, size_t n, struct keep_mark m)
 {
 	memcpy(b->data + b->len, p, n);
 	b->len += (uint32_t)n;
 	if (b->nmarks == KEEP_MARKS) /* the middle is of no interest: nothing starts there */
 		b->nmarks--;
-	b->mark[b->nmarks++] = (struct keep_mark){pos, time};
+	b->mark[b->nmarks++] = m;
 }
 
 /* The sink took `used` octets from the front of what is kept. */
@@ -168,7 +185,7 @@ static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint
 			keep_overflow(s, k, start);
 			return;
 		}
-		keep_append(s->keep, p, n, pos, s->cur_time);
+		keep_append(s->keep, p, n, (struct keep_mark){pos, s->cur_time, s->cur_need});
 		used = k->data(k->ctx, s, s->keep->data, s->keep->len, start);
 		/* the sink may have released the stream */
 		if (s->keep)
@@ -182,10 +199,27 @@ static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint
 			keep_overflow(s, k, pos + used);
 			return;
 		}
-		keep_append(s->keep, p + used, n - used, pos + used, s->cur_time);
+		keep_append(s->keep, p + used, n - used,
+			    (struct keep_mark){pos + used, s->cur_time, s->cur_need});
 	}
 	if (s->keep && s->keep->len > REASM_KEEP_MAX)
 		keep_overflow(s, k, s->next - s->keep->len);
+}
+
+void reasm_again(struct reasm *s, const struct reasm_sink *k)
+{
+	size_t used;
+
+	if (!s->keep)
+		return;
+	used = k->data(k->ctx, s, s->keep->data, s->keep->len, s->next - s->keep->len);
+	if (s->keep)
+		keep_advance(s, k->pool, used);
+}
+
+void reasm_drop_kept(struct reasm *s, struct pool *pool)
+{
+	keep_drop(s, pool);
 }
 
 static void deliver_gap(struct reasm *s, const struct reasm_sink *k, uint64_t n,

@@ -142,10 +142,19 @@ static inline int reasm_at_end(const struct reasm *s)
 /* Octets that the sink has not taken yet; p == NULL: none. */
 struct str reasm_kept(const struct reasm *s);
 
+/* The sink gets these again, with nothing behind them; not while it is being called for s. */
+void reasm_again(struct reasm *s, const struct reasm_sink *k);
+
+/* They are of no use any more. */
+void reasm_drop_kept(struct reasm *s, struct pool *pool);
+
 /*
  * When the segment with this octet was first seen. For octets that are being delivered, kept
  * ones included.
  */
 uint64_t reasm_time(const struct reasm *s, uint64_t pos);
+
+/* Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown. */
+uint64_t reasm_need(const struct reasm *s, uint64_t pos);
 
 #endif

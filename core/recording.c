@@ -4,35 +4,26 @@
 #include "core/recording.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/pcapng.h"
 
-#define BUFFER_SIZE (1u << 20)
 #define BATCH 1024
 
 /* No block of ours comes near; a longer one is damage. */
 #define BLOCK_MAX (1u << 18)
-_Static_assert(BLOCK_MAX > ZC_MAX_CAPTURE + 4096 && BLOCK_MAX <= BUFFER_SIZE / 2, "BLOCK_MAX");
+_Static_assert(BLOCK_MAX > ZC_MAX_CAPTURE + 4096 && BLOCK_MAX <= BYTES_MAX, "BLOCK_MAX");
 
 struct recording {
 	struct source source;
-	int fd;
-	int eof;   /* nothing more will come from fd */
+	struct bytes *in;
 	int ended; /* REC_END was seen, or an error ends the replay */
-	uint8_t *buf;
-	size_t at, end; /* what is not yet consumed: buf[at..end) */
-	uint64_t base;	/* offset in the file of buf[0] */
 	uint64_t *event; /* the event being handed out, aligned: header, then payload */
 	uint32_t parts;	 /* payload octets gathered from REC_OPT_PART */
 	uint64_t unknown; /* events, and other records, of kinds that are not known */
 	struct source_stats stats;
-	char name[128];
 	char err[256];
 };
 
@@ -311,107 +302,81 @@ static void stop(struct recording *r, const char *what, uint64_t at)
 {
 	r->ended = 1;
 	snprintf(r->err, sizeof(r->err), "%s: recording is %s at byte %llu; replayed up to there",
-		 r->name, what, (unsigned long long)at);
+		 bytes__name(r->in), what, (unsigned long long)at);
 }
 
 /*
- * Reads once, waiting up to timeout_ms (-1: forever). 1: there is more to look at, or the end was
- * reached; 0: nothing came; negative errno, -EINTR among them.
+ * Waits for the whole of the next block and fills in *b. 1: it is there; 0: not in time; -EBADMSG:
+ * it is none of ours; else as bytes__need().
  */
-static int fill(struct recording *r, int timeout_ms)
+static int block_ready(struct recording *r, struct pcapng_block *b, int timeout_ms)
 {
-	struct pollfd pfd = {.fd = r->fd, .events = POLLIN};
-	ssize_t n;
-
-	if (r->fd < 0) {
-		r->eof = 1;
-		return 1;
-	}
-	memmove(r->buf, r->buf + r->at, r->end - r->at);
-	r->base += r->at;
-	r->end -= r->at;
-	r->at = 0;
-	n = poll(&pfd, 1, timeout_ms);
-	if (n > 0)
-		n = read(r->fd, r->buf + r->end, BUFFER_SIZE - r->end);
-	else if (n == 0)
-		return 0;
-	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	r->end += (size_t)n;
-	r->eof = n == 0;
-	return 1;
-}
-
-/*
- * Looks at the block at buf[at]. Its length if all of it is there; 0: more octets are needed;
- * -EBADMSG.
- */
-static int block_ready(const struct recording *r, struct pcapng_block *b)
-{
-	size_t have = r->end - r->at;
+	int n = bytes__need(r->in, sizeof(*b), timeout_ms);
 	uint32_t again;
 
-	if (have < sizeof(*b))
-		return 0;
-	memcpy(b, r->buf + r->at, sizeof(*b));
+	if (n <= 0)
+		return n;
+	memcpy(b, bytes__at(r->in), sizeof(*b));
 	if (b->len < PCAPNG_BLOCK_MIN || b->len % 4 || b->len > BLOCK_MAX)
 		return -EBADMSG;
-	if (have < b->len)
-		return 0;
-	memcpy(&again, r->buf + r->at + b->len - 4, sizeof(again));
-	return again == b->len ? (int)b->len : -EBADMSG;
+	n = bytes__need(r->in, b->len, timeout_ms);
+	if (n <= 0)
+		return n;
+	memcpy(&again, bytes__at(r->in) + b->len - 4, sizeof(again));
+	return again == b->len ? 1 : -EBADMSG;
 }
 
-/* One block, if it is there. -EAGAIN: it is not. */
-static int next_block(struct recording *r, source_event_fn fn, void *ctx)
+/* The block that is there. The number of events, or -EBADMSG. */
+static int take_block(struct recording *r, const struct pcapng_block *b, source_event_fn fn, void *ctx)
 {
-	const uint8_t *p = r->buf + r->at;
-	struct pcapng_block b;
-	int len = block_ready(r, &b), n = 0;
+	const uint8_t *p = bytes__at(r->in);
+	int n = 0;
 
-	if (!len)
-		return -EAGAIN;
-	if (len < 0)
-		n = len;
-	else if (b.type == PCAPNG_EPB)
-		n = packet_block(r, p, b.len, fn, ctx);
-	else if (b.type == REC_BLOCK)
-		n = record_block(r, p, b.len, fn, ctx);
-	else if (b.type == PCAPNG_SHB)
+	if (b->type == PCAPNG_EPB)
+		n = packet_block(r, p, b->len, fn, ctx);
+	else if (b->type == REC_BLOCK)
+		n = record_block(r, p, b->len, fn, ctx);
+	else if (b->type == PCAPNG_SHB)
 		n = -EBADMSG; /* files were joined: times and connections mean something else */
-	if (n < 0)
-		stop(r, "damaged", r->base + r->at);
-	else
-		r->at += b.len;
+	if (n >= 0)
+		bytes__take(r->in, b->len);
 	return n;
+}
+
+/* What block_ready() or take_block() could not do ends the replay. */
+static int end_with(struct recording *r, int n)
+{
+	const char *wrong = bytes__error(r->in);
+
+	if (wrong) {
+		r->ended = 1;
+		snprintf(r->err, sizeof(r->err), "%s: %s; replayed up to there", bytes__name(r->in), wrong);
+	} else if (n == -ENODATA) {
+		stop(r, "cut off", bytes__offset(r->in) + bytes__there(r->in));
+	} else {
+		stop(r, "damaged", bytes__offset(r->in));
+	}
+	return n == -ENODATA || n == -EBADMSG ? -ENODATA : n;
 }
 
 static int recording_poll(struct source *s, source_event_fn fn, void *ctx, int timeout_ms)
 {
 	struct recording *r = (struct recording *)s;
+	struct pcapng_block b;
 	int events = 0, n;
 
 	while (events < BATCH && !r->ended) {
-		n = next_block(r, fn, ctx);
-		if (n > 0)
-			events += n;
-		if (n != -EAGAIN)
-			continue;
-		if (r->eof) {
-			stop(r, "cut off", r->base + r->end);
-			break;
-		}
-		if (events)
-			return events; /* before waiting */
-		n = fill(r, timeout_ms);
+		/* what has come is handed out before there is any waiting */
+		n = block_ready(r, &b, events ? 0 : timeout_ms);
 		if (n == 0 || n == -EINTR)
-			return 0;
+			return events;
+		if (n > 0)
+			n = take_block(r, &b, fn, ctx);
 		if (n < 0) {
-			r->ended = 1;
-			snprintf(r->err, sizeof(r->err), "%s: %s", r->name, strerror(-n));
-			return n;
+			n = end_with(r, n);
+			return events ? events : n;
 		}
+		events += n;
 	}
 	return events ? events : -ENODATA;
 }
@@ -442,9 +407,7 @@ static void recording_free(struct source *s)
 {
 	struct recording *r = (struct recording *)s;
 
-	if (r->fd >= 0)
-		close(r->fd);
-	free(r->buf);
+	bytes__free(r->in);
 	free(r->event);
 	free(r);
 }
@@ -525,108 +488,95 @@ enum recording_kind recording__detect(const void *head, size_t n)
 	return kind == RECORDING_MORE && n >= RECORDING_DETECT ? RECORDING_NO : kind;
 }
 
-/* The blocks up to and including REC_HEADER. 0, or an errno with a line in err. */
+enum recording_kind recording__wait(struct bytes *in)
+{
+	enum recording_kind kind;
+	size_t n = 1;
+
+	do {
+		int got = bytes__need(in, n, -1);
+
+		kind = recording__detect(bytes__at(in), bytes__there(in));
+		if (kind != RECORDING_MORE || got <= 0)
+			return kind;
+		n = bytes__there(in) + 1;
+	} while (n <= RECORDING_DETECT);
+	return kind;
+}
+
+/* The blocks up to and including REC_HEADER. 0, or a negative errno with a line in err. */
 static int read_header(struct recording *r, char *err, size_t errlen)
 {
+	const char *name = bytes__name(r->in);
 	struct pcapng_block b;
 	struct rec_header h;
+	const uint8_t *p;
 	uint32_t tag = 0;
 	int n;
 
-	do {
-		while (!(n = block_ready(r, &b)) && !r->eof)
-			if ((n = fill(r, -1)) < 0) {
-				snprintf(err, errlen, "%s: %s", r->name, strerror(-n));
-				return n;
-			}
+	for (;;) {
+		n = block_ready(r, &b, -1);
 		if (n <= 0) {
-			snprintf(err, errlen, "%s: the recording's header is %s", r->name,
-				 n ? "damaged" : "cut off");
+			snprintf(err, errlen, "%s: the recording's header is %s", name,
+				 n == -EBADMSG ? "damaged" : "cut off");
 			return -EBADMSG;
 		}
-		r->at += b.len;
-	} while (b.type != REC_BLOCK);
+		if (b.type == REC_BLOCK)
+			break;
+		bytes__take(r->in, b.len);
+	}
+	p = bytes__at(r->in) + sizeof(b);
 	if (b.len == PCAPNG_BLOCK_MIN + sizeof(tag) + sizeof(h)) {
-		memcpy(&tag, r->buf + r->at - b.len + sizeof(b), sizeof(tag));
-		memcpy(&h, r->buf + r->at - b.len + sizeof(b) + sizeof(tag), sizeof(h));
+		memcpy(&tag, p, sizeof(tag));
+		memcpy(&h, p + sizeof(tag), sizeof(h));
 	}
 	if (tag != REC_HEADER || h.version != REC_VERSION) {
-		snprintf(err, errlen, "%s: a recording of a version that this program cannot read",
-			 r->name);
+		snprintf(err, errlen, "%s: a recording of a version that this program cannot read", name);
 		return -EBADMSG;
 	}
+	bytes__take(r->in, b.len);
 	r->source.wall_offset = h.wall_offset;
 	r->source.start = h.start;
 	return 0;
 }
 
-static struct recording *new_recording(int fd, const char *name)
+static struct recording *new_recording(struct bytes *in)
 {
 	struct recording *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	r->source.ops = &recording_ops;
-	r->fd = fd;
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	r->buf = malloc(BUFFER_SIZE);
+	r->source.waits = bytes__waits(in);
 	r->event = malloc(EVENT_ROOM + 8);
-	if (r->buf && r->event)
-		return r;
-	r->fd = -1;
-	recording_free(&r->source);
-	return NULL;
-}
-
-struct source *recording__open_fd(int fd, const char *name, const void *head, size_t n, char *err,
-				  size_t errlen)
-{
-	struct recording *r = new_recording(fd, name);
-
-	if (!r || n > BUFFER_SIZE) {
-		snprintf(err, errlen, "%s: %s", name, strerror(r ? EINVAL : ENOMEM));
-		goto fail;
-	}
-	memcpy(r->buf, head, n);
-	r->end = n;
-	while (!r->eof && recording__detect(r->buf, r->end) == RECORDING_MORE) {
-		int got = fill(r, -1);
-
-		if (got < 0) {
-			snprintf(err, errlen, "%s: %s", name, strerror(-got));
-			goto fail;
-		}
-	}
-	switch (recording__detect(r->buf, r->end)) {
-	case RECORDING_YES:
-		if (!read_header(r, err, errlen))
-			return &r->source;
-		break;
-	case RECORDING_OTHER:
-		snprintf(err, errlen, "%s: recorded on a host of the other byte order", name);
-		break;
-	default:
-		snprintf(err, errlen, "%s: not a recording", name);
-		break;
-	}
-fail:
-	if (r)
-		recording_free(&r->source);
-	else if (fd >= 0)
-		close(fd);
-	return NULL;
-}
-
-struct source *recording__open(const char *path, char *err, size_t errlen)
-{
-	int in = !strcmp(path, "-");
-	int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
-
-	if (in)
-		path = "standard input";
-	if (fd < 0) {
-		snprintf(err, errlen, "%s: %s", path, strerror(errno));
+	if (!r->event) {
+		free(r);
 		return NULL;
 	}
-	return recording__open_fd(fd, path, "", 0, err, errlen);
+	r->in = in;
+	return r;
+}
+
+struct source *recording__open(struct bytes *in, char *err, size_t errlen)
+{
+	enum recording_kind kind = recording__wait(in);
+	struct recording *r;
+
+	if (kind != RECORDING_YES) {
+		snprintf(err, errlen, "%s: %s", bytes__name(in),
+			 kind == RECORDING_OTHER ? "recorded on a host of the other byte order"
+						 : "not a recording");
+		bytes__free(in);
+		return NULL;
+	}
+	r = new_recording(in);
+	if (!r) {
+		snprintf(err, errlen, "%s: %s", bytes__name(in), strerror(ENOMEM));
+		bytes__free(in);
+		return NULL;
+	}
+	if (!read_header(r, err, errlen))
+		return &r->source;
+	recording_free(&r->source);
+	return NULL;
 }

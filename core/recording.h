@@ -12,6 +12,7 @@
 #define ZC_CORE_RECORDING_H
 
 #include <stddef.h>
+#include "core/bytes.h"
 #include "core/source.h"
 
 /* How many octets of a file recording__detect needs to see at most. */
@@ -27,21 +28,17 @@ enum recording_kind {
 /* What is this file, judging by its first n octets? */
 enum recording_kind recording__detect(const void *head, size_t n);
 
-/*
- * Opens a recording; "-" is standard input. NULL on failure, with one line in err that names the
- * file. Free with s->ops->free(s).
- *
- * poll hands out at most some 1024 events per call. It waits only if the file is a pipe. At the end
- * it returns -ENODATA, be the end clean or not; error() then says what was not: "FILE: recording is
- * cut off at byte N; replayed up to there". A recorder that was killed leaves such a file.
- */
-struct source *recording__open(const char *path, char *err, size_t errlen);
+/* The same of an input, of which nothing is taken. Waits until it can tell. */
+enum recording_kind recording__wait(struct bytes *in);
 
 /*
- * The same for a descriptor of which the first n octets, at head, have been read already. fd is
- * owned by the source from now on, on failure too; -1: head is all there is.
+ * Opens a recording. in is owned by the source from now on, on failure too. NULL on failure, with
+ * one line in err that names the file. Free with s->ops->free(s).
+ *
+ * poll hands out at most some 1024 events per call. At the end it returns -ENODATA, be the end clean
+ * or not; error() then says what was not: "FILE: recording is cut off at byte N; replayed up to
+ * there". A recorder that was killed leaves such a file.
  */
-struct source *recording__open_fd(int fd, const char *name, const void *head, size_t n, char *err,
-				  size_t errlen);
+struct source *recording__open(struct bytes *in, char *err, size_t errlen);
 
 #endif

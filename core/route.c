@@ -46,6 +46,7 @@ struct pattern {
 	const struct route *route;
 	struct segment *segments;
 	size_t nsegments;
+	char separator; /* '/' of paths, ':' of keys */
 };
 
 struct routes {
@@ -157,7 +158,7 @@ __attribute__((format(printf, 3, 4))) static int bad(struct route_error *err, si
 /* Octets that no path has, or that would make the route unreadable. */
 static int check_octets(const char *text, struct route_error *err)
 {
-	if (text[0] != '/')
+	if (text[0] != '/' && !strchr(text, ':'))
 		return bad(err, 0, text[0] ? "a route begins with '/'" : "a route is missing");
 	for (size_t i = 0; text[i]; i++) {
 		if (i >= ROUTE_MAX)
@@ -222,12 +223,13 @@ static int parse_segment(struct segment *s, const char *text, size_t start, size
 
 static int parse_pattern(struct pattern *p, const char *text, struct route_error *err)
 {
-	size_t start = 1, end;
+	const char separators[] = {p->separator, 0};
+	size_t start = p->separator == '/', end;
 
 	for (p->nsegments = 0;; start = end + 1) {
 		int last, ret;
 
-		end = start + strcspn(text + start, "/");
+		end = start + strcspn(text + start, separators);
 		last = !text[end];
 		ret = parse_segment(&p->segments[p->nsegments++], text, start, end, last, err);
 		if (ret || last)
@@ -239,13 +241,13 @@ int routes__add(struct routes *r, const char *text, struct route_error *err)
 {
 	struct pattern *grown, *p;
 	const struct route *route;
-	size_t slashes = 0;
+	size_t segments = 1;
 	int ret = check_octets(text, err);
 
 	if (ret)
 		return ret;
 	for (const char *s = text; *s; s++)
-		slashes += *s == '/';
+		segments += *s == (text[0] == '/' ? '/' : ':');
 	grown = realloc(r->patterns, (r->npatterns + 1) * sizeof(*grown));
 	route = grown ? intern(r, text, strlen(text)) : NULL;
 	if (grown)
@@ -254,7 +256,8 @@ int routes__add(struct routes *r, const char *text, struct route_error *err)
 		return -ENOMEM;
 	p = &grown[r->npatterns];
 	p->route = route;
-	p->segments = calloc(slashes, sizeof(*p->segments));
+	p->separator = text[0] == '/' ? '/' : ':';
+	p->segments = calloc(segments, sizeof(*p->segments));
 	if (!p->segments)
 		return -ENOMEM;
 	ret = parse_pattern(p, route->text, err);
@@ -290,12 +293,15 @@ static int pattern_matches(const struct pattern *p, struct str path)
 	const char *at = path.p, *end = path.p + path.n, *slash;
 
 	for (size_t i = 0; i < p->nsegments; i++) {
-		if (at == end || *at != '/')
-			return 0;
-		at++;
+		/* a key begins with its first segment */
+		if (i || p->separator == '/') {
+			if (at == end || *at != p->separator)
+				return 0;
+			at++;
+		}
 		if (p->segments[i].kind == REST)
 			return 1;
-		slash = memchr(at, '/', (size_t)(end - at));
+		slash = memchr(at, p->separator, (size_t)(end - at));
 		if (!slash)
 			slash = end;
 		if (!segment_matches(&p->segments[i], at, (size_t)(slash - at)))
@@ -307,8 +313,11 @@ static int pattern_matches(const struct pattern *p, struct str path)
 
 /* ---- paths that match none */
 
-/* The path within the limits of a route, its segments shaped or not. */
-static void put_path(struct route_out *o, struct str path, int shape)
+/*
+ * The path within the limits of a route, its segments shaped or not. What precedes the first slash is
+ * no segment ("*", or the host:port of CONNECT), but of a key.
+ */
+static void put_path(struct route_out *o, struct str path, int shape, int is_key)
 {
 	const char *at = path.p, *end = path.p + path.n, *slash;
 	struct route_out before;
@@ -316,15 +325,16 @@ static void put_path(struct route_out *o, struct str path, int shape)
 
 	while (at < end) {
 		before = *o;
+		size_t lead = *at == '/';
+
 		slash = memchr(at + 1, '/', (size_t)(end - at - 1));
 		if (!slash)
 			slash = end;
-		/* what precedes the first slash is no segment: "*", or the host:port of CONNECT */
-		if (!shape || *at != '/') {
+		if (!shape || (!lead && !is_key)) {
 			route_put(o, at, (size_t)(slash - at));
 		} else {
-			route_put(o, at, 1);
-			route_shape(o, at + 1, (size_t)(slash - at - 1));
+			route_put(o, at, lead);
+			route_shape(o, at + lead, (size_t)(slash - at) - lead);
 		}
 		if (++segments > ROUTE_MAX_SEGMENTS || o->full) {
 			*o = before;
@@ -336,13 +346,13 @@ static void put_path(struct route_out *o, struct str path, int shape)
 	}
 }
 
-static const struct route *derive(struct routes *r, struct str path)
+static const struct route *derive(struct routes *r, struct str path, int is_key)
 {
 	char text[ROUTE_MAX];
 	struct route_out o = { text, 0, sizeof(text) - strlen(wildcard_text), 0 };
 	const struct route *route;
 
-	put_path(&o, path, r->mode == ROUTE_HEURISTIC);
+	put_path(&o, path, r->mode == ROUTE_HEURISTIC, is_key);
 	route = find(r, o.p, o.n);
 	if (route)
 		return route;
@@ -357,15 +367,15 @@ static const struct route *derive(struct routes *r, struct str path)
 	return route;
 }
 
-static const struct route *resolve(struct routes *r, struct str path)
+static const struct route *resolve(struct routes *r, struct str path, int is_key)
 {
 	for (size_t i = 0; i < r->npatterns; i++)
-		if (pattern_matches(&r->patterns[i], path))
+		if (is_key == (r->patterns[i].separator == ':') && pattern_matches(&r->patterns[i], path))
 			return r->patterns[i].route;
-	return r->mode == ROUTE_WILDCARD ? r->wildcard : derive(r, path);
+	return r->mode == ROUTE_WILDCARD ? r->wildcard : derive(r, path, is_key);
 }
 
-struct str routes__of(struct routes *r, struct str path)
+static struct str lookup(struct routes *r, struct str path, int is_key)
 {
 	struct cache_entry *e;
 	const struct route *route;
@@ -374,22 +384,32 @@ struct str routes__of(struct routes *r, struct str path)
 	if (!path.p)
 		return path;
 	if (path.n > CACHED_PATH) {
-		route = resolve(r, path);
+		route = resolve(r, path, is_key);
 		return (struct str){ route->text, route->n };
 	}
-	hash = hash_of(path.p, path.n);
+	hash = hash_of(path.p, path.n) ^ (uint64_t)is_key << 40;
 	e = &r->cache[(hash & (CACHE_SETS - 1)) * CACHE_WAYS];
 	for (unsigned way = 0; way < CACHE_WAYS; way++)
 		if (e[way].hash == hash && e[way].route && e[way].n == path.n &&
 		    !memcmp(e[way].path, path.p, path.n))
 			return (struct str){ e[way].route->text, e[way].route->n };
-	route = resolve(r, path);
+	route = resolve(r, path, is_key);
 	e += hash >> 63; /* which way to give up: as good as random, and free */
 	e->hash = hash;
 	e->route = route;
 	e->n = (uint32_t)path.n;
 	memcpy(e->path, path.p, path.n);
 	return (struct str){ route->text, route->n };
+}
+
+struct str routes__of(struct routes *r, struct str path)
+{
+	return lookup(r, path, 0);
+}
+
+struct str routes__of_key(struct routes *r, struct str key)
+{
+	return lookup(r, key, 1);
 }
 
 int routes__overflowed(struct routes *r)

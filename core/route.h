@@ -11,6 +11,9 @@
  *     *  **    as the whole last segment: all that follows the slash before it, also nothing
  *              and also further segments                /static/ *, /static/ **
  *
+ * Keys (of Redis) have routes, too: user:{id}. Their patterns do not begin with '/', and their segments
+ * are parted by colons: cart:{user}:items.
+ *
  * The first pattern that matches wins, and its text is the route. Octets are compared as they are:
  * case counts, and percent-encoding is not undone.
  *
@@ -76,6 +79,9 @@ int routes__add(struct routes *r, const char *pattern, struct route_error *err);
  * two equal routes have the same pointer, which lives as long as r.
  */
 struct str routes__of(struct routes *r, struct str path);
+
+/* The same of a key. */
+struct str routes__of_key(struct routes *r, struct str key);
 
 /* 1 the first time it is asked after the limit was hit, so that the user can be told; else 0. */
 int routes__overflowed(struct routes *r);

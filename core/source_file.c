@@ -3,191 +3,61 @@
  */
 #include "core/source_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/pcapng.h"
+#include "core/capture.h"
 #include "core/recording.h"
 
-/* A file whose beginning has been read already; what libpcap needs is a stream of all of it. */
-struct input {
-	int fd;
-	size_t at, n;
-	uint8_t head[RECORDING_DETECT];
-};
-
-/* As read(2), of a pipe that someone made non-blocking, too. */
-static ssize_t read_more(const struct input *in, void *buf, size_t size)
+static void refuse(const struct bytes *in, char *err, size_t errlen)
 {
-	struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
-	ssize_t n;
-
-	while ((n = read(in->fd, buf, size)) < 0 && errno == EAGAIN)
-		poll(&pfd, 1, -1);
-	return n;
-}
-
-static ssize_t input_read(void *cookie, char *buf, size_t size)
-{
-	struct input *in = cookie;
-	size_t left = in->n - in->at;
-	ssize_t n;
-
-	if (left) {
-		if (left > size)
-			left = size;
-		memcpy(buf, in->head + in->at, left);
-		in->at += left;
-		return (ssize_t)left;
-	}
-	if (size >= sizeof(in->head))
-		return read_more(in, buf, size);
-	/* small pieces are asked for where the stream has no buffer of its own */
-	n = read_more(in, in->head, sizeof(in->head));
-	if (n <= 0)
-		return n;
-	in->at = 0;
-	in->n = (size_t)n;
-	return input_read(cookie, buf, size);
-}
-
-/* Would a read find something, the end included? */
-static int input_ready(void *cookie, int timeout_ms)
-{
-	const struct input *in = cookie;
-	struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
-
-	return in->at < in->n || poll(&pfd, 1, timeout_ms) > 0;
-}
-
-static int input_close(void *cookie)
-{
-	struct input *in = cookie;
-	int err = close(in->fd);
-
-	free(in);
-	return err;
-}
-
-/* Reads no more than is needed: a live pipe may have no more for a while. 0 or an errno. */
-static int input_begin(struct input *in)
-{
-	while (in->n < 8 || recording__detect(in->head, in->n) == RECORDING_MORE) {
-		ssize_t n = read(in->fd, in->head + in->n, sizeof(in->head) - in->n);
-
-		if (n < 0)
-			return errno;
-		if (n == 0)
-			break;
-		in->n += (size_t)n;
-	}
-	return 0;
-}
-
-enum format { FORMAT_CAPTURE, FORMAT_EMPTY, FORMAT_PACKED, FORMAT_OTHER };
-
-/* The numbers that pcap files begin with, in either byte order, and that of pcapng. */
-static enum format format_of(const struct input *in)
-{
-	static const uint32_t magic[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34};
-	uint32_t v;
-
-	if (!in->n)
-		return FORMAT_EMPTY;
-	if (in->n >= 2 && in->head[0] == 0x1f && in->head[1] == 0x8b)
-		return FORMAT_PACKED;
-	if (in->n < sizeof(v))
-		return FORMAT_OTHER;
-	memcpy(&v, in->head, sizeof(v));
-	if (v == PCAPNG_SHB)
-		return FORMAT_CAPTURE;
-	for (unsigned i = 0; i < sizeof(magic) / sizeof(magic[0]); i++)
-		if (v == magic[i] || v == __builtin_bswap32(magic[i]))
-			return FORMAT_CAPTURE;
-	return FORMAT_OTHER;
-}
-
-static void refuse(const struct input *in, const char *name, char *err, size_t errlen)
-{
+	size_t n = bytes__there(in) < 8 ? bytes__there(in) : 8;
+	const char *name = bytes__name(in);
 	char octets[16 * 3 + 1] = "";
-	size_t n = in->n < 8 ? in->n : 8;
 
-	switch (format_of(in)) {
-	case FORMAT_EMPTY:
+	if (bytes__error(in)) {
+		snprintf(err, errlen, "%s: %s", name, bytes__error(in));
+	} else if (!n) {
 		snprintf(err, errlen, "%s: empty, not a recording nor a capture file", name);
-		return;
-	case FORMAT_PACKED:
-		snprintf(err, errlen, "%s: compressed; try: gzip -dc FILE | zctrace -r -", name);
-		return;
-	default:
+	} else {
 		for (size_t i = 0; i < n; i++)
-			snprintf(octets + 3 * i, sizeof(octets) - 3 * i, " %02x", in->head[i]);
-		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)",
-			 name, octets);
+			snprintf(octets + 3 * i, sizeof(octets) - 3 * i, " %02x", bytes__at(in)[i]);
+		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)", name,
+			 octets);
 	}
 }
 
-static struct source *open_capture(struct input *in, const char *name,
-				   const struct packets_options *o, char *err, size_t errlen)
+/* It was not waited for: a capture without packets. */
+static struct source *nothing(const char *name, const struct packets_options *o, char *err, size_t errlen)
 {
-	FILE *stream = fopencookie(in, "rb", (cookie_io_functions_t){.read = input_read,
-								     .close = input_close});
-	struct source *s;
-	struct stat st;
+	static const uint32_t header[CAPTURE_HEADER / 4] = {0xa1b2c3d4};
+	struct bytes *in = bytes__memory(header, sizeof(header), name);
 
-	if (!stream) {
-		snprintf(err, errlen, "%s: %s", name, strerror(errno));
-		input_close(in);
-		return NULL;
-	}
-	if (fstat(in->fd, &st) || S_ISREG(st.st_mode))
-		return packets__open_stream(stream, name, o, err, errlen);
-	/* no more is read than has come, so that its packets are shown */
-	setvbuf(stream, NULL, _IONBF, 0);
-	s = packets__open_stream(stream, name, o, err, errlen);
-	if (s)
-		packets__wait_with(s, input_ready, in);
-	return s;
+	if (in)
+		return packets__open(in, o, err, errlen);
+	snprintf(err, errlen, "%s: out of memory", name);
+	return NULL;
 }
 
-struct source *source_open_file(const char *path, const struct packets_options *o, char *err,
-				size_t errlen)
+struct source *source_open_file(const char *path, const struct packets_options *o,
+				const struct bytes_options *how, char *err, size_t errlen)
 {
-	int std = !strcmp(path, "-"), e;
-	const char *name = std ? "standard input" : path;
-	struct input *in = calloc(1, sizeof(*in));
+	struct bytes *in = bytes__open(path, how, err, errlen);
 	enum recording_kind kind;
-	struct source *s;
 
-	if (!in) {
-		snprintf(err, errlen, "%s: %s", name, strerror(ENOMEM));
+	if (!in)
 		return NULL;
+	kind = recording__wait(in);
+	if (kind == RECORDING_NO)
+		bytes__need(in, CAPTURE_HEADER, -1);
+	if (bytes__stopped(in)) {
+		bytes__free(in);
+		return nothing(path, o, err, errlen);
 	}
-	in->fd = std ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
-	e = in->fd < 0 ? errno : input_begin(in);
-	if (e) {
-		snprintf(err, errlen, "%s: %s", name, strerror(e));
-		if (in->fd >= 0)
-			close(in->fd);
-		free(in);
-		return NULL;
-	}
-	kind = recording__detect(in->head, in->n);
-	if (kind == RECORDING_YES || kind == RECORDING_OTHER) {
-		s = recording__open_fd(in->fd, name, in->head, in->n, err, errlen);
-		free(in);
-		return s;
-	}
-	if (format_of(in) == FORMAT_CAPTURE)
-		return open_capture(in, name, o, err, errlen);
-	refuse(in, name, err, errlen);
-	input_close(in);
+	if (kind == RECORDING_YES || kind == RECORDING_OTHER)
+		return recording__open(in, err, errlen);
+	if (capture__detect(bytes__at(in), bytes__there(in)))
+		return packets__open(in, o, err, errlen);
+	refuse(in, err, errlen);
+	bytes__free(in);
 	return NULL;
 }

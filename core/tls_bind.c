@@ -1,12 +1,12 @@
 #include "core/tls_bind.h"
+#include "core/conn_input.h"
 
 #include <string.h>
 
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
-#include "core/id.h"
+#include "core/tls_info.h"
 #include "core/tls_stream.h"
-#include "core/tls_conn.h"
 
 #define RECORD_MIN 22u	    /* octets that a record has beside its content, at least (RFC 8446) */
 #define RECORD_MAX 16384u   /* of content */
@@ -14,49 +14,6 @@
 #define AGREE_EXACT 3u
 #define OVERHEAD_MAX 64u    /* of one record */
 #define AGREE 2u	    /* pieces of evidence that make a tie, or undo one */
-
-/* ---- identity */
-
-uint32_t conn_id_seq(const struct conn *c, int dir, uint64_t pos)
-{
-	if (!c->session.anchored)
-		return (uint32_t)pos;
-	return c->session.anchor[dir] + (uint32_t)pos;
-}
-
-#define NO_SOCKET (1ull << 52)
-
-uint64_t conn_id_shown(const struct conn *c)
-{
-	if (!c->session.lib)
-		return c->cookie;
-	return c->session.sock ? c->session.sock : NO_SOCKET | (c->cookie & ~ZC_TLS_STREAM);
-}
-
-int conn_id_is_private(const struct conn *c)
-{
-	return c->session.lib && !c->session.anchored;
-}
-
-uint64_t conn_id_hash(const struct conn *c, uint64_t connection)
-{
-	if (!c->has_addr || conn_id_is_private(c))
-		return id_mix(c->cookie, c->session.born); /* each run numbers them anew */
-	return c->session.lib ? id_mix(connection, 1) : connection;
-}
-
-int conn_id_first(const struct conn *c, uint32_t first[2])
-{
-	if (conn_id_is_private(c))
-		return 0;
-	for (int d = 0; d < 2; d++) {
-		if (!c->half[d].reasm.from_syn && !c->session.anchored)
-			return 0;
-		first[d] = c->session.anchored ? c->session.anchor[d]
-					      : (uint32_t)c->half[d].reasm.first;
-	}
-	return 1;
-}
 
 /* Positions of both are counted from the connection's beginning. */
 void tls_stream_anchor(struct conn *c)
@@ -75,7 +32,7 @@ void tls_stream_anchor(struct conn *c)
 
 static void leave_socket(struct conn *c)
 {
-	tls_conn_unbind(c->socket);
+	tls_info_unbind(c->socket);
 	c->socket->tls_stream = NULL;
 	c->socket = NULL;
 }
@@ -95,14 +52,14 @@ static void unbind(struct engine *e, struct conn *c)
 	c->id_hash_valid = 0;
 	c->session.anchored = 0;
 	c->session.binding_refuted = 1;
-	engine_bound(e, c);
+	conn_bound(e, c);
 }
 
 /* c has had its socket, which serves another stream now. */
 static void succeed(struct engine *e, struct conn *c)
 {
 	tls_stream_forget(c);
-	engine_close(e, c, e->now);
+	conn_close(e, c, e->now);
 }
 
 static void take_over(struct engine *e, struct conn *c, struct conn *s)
@@ -135,7 +92,7 @@ void tls_stream_socket_known(struct engine *e, struct conn *c)
 static void bind(struct engine *e, struct conn *c, struct conn *s)
 {
 	if (s->forgotten) {
-		engine_ignore(e, c);
+		conn_ignore(e, c);
 		return;
 	}
 	if (s->tls_stream && s->tls_stream->session.fact)
@@ -148,10 +105,10 @@ static void bind(struct engine *e, struct conn *c, struct conn *s)
 	c->session.sock = s->cookie;
 	c->session.against = 0;
 	s->tls_stream = c;
-	tls_conn_bind(s);
+	tls_info_bind(s);
 	take_over(e, c, s);
 	tls_stream_anchor(c);
-	engine_bound(e, c);
+	conn_bound(e, c);
 	if (list_linked(&s->closing))
 		tls_stream_socket_ended(e, s);
 }
@@ -238,7 +195,7 @@ void tls_bind_evidence(struct engine *e, struct conn *c, const struct tls_stream
 		return;
 	s = conn_find(&e->conns, sock);
 	if (!s)
-		engine_ignore(e, c); /* a socket that is not traced */
+		conn_ignore(e, c); /* a socket that is not traced */
 	else if (!s->tls_stream && !s->session.lib)
 		bind(e, c, s);
 }
@@ -266,7 +223,7 @@ void tls_stream_socket_ended(struct engine *e, struct conn *c)
 	for (int d = 0; d < 2; d++)
 		if (!p->half[d].reasm.fin_time)
 			p->half[d].reasm.fin_time = c->half[d].reasm.fin_time;
-	engine_close(e, p, c->end_time);
+	conn_close(e, p, c->end_time);
 }
 
 void tls_stream_forget(struct conn *c)
@@ -276,7 +233,7 @@ void tls_stream_forget(struct conn *c)
 	if (c->socket)
 		leave_socket(c);
 	if (p) {
-		tls_conn_hand_over(c, p);
+		tls_info_hand_over(c, p);
 		p->peer_pid = c->peer_pid;
 		memcpy(p->peer_comm, c->peer_comm, sizeof(p->peer_comm));
 		p->socket = NULL;

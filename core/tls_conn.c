@@ -5,6 +5,7 @@
 
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
+#include "core/tls_info.h"
 #include "parsers/tls/tls_protocol.h"
 
 /* One direction of a handshake that goes on. */
@@ -23,98 +24,7 @@ static unsigned dir_of(const struct conn *c, const struct half *h)
 	return h == &c->half[ZC_TX];
 }
 
-static void free_wire(struct conn *c)
-{
-	if (!c->tls->wire)
-		return;
-	free(c->tls->wire);
-	c->tls->wire = NULL;
-	c->engine->tls_opening--;
-}
-
-void tls_conn_free(struct conn *c)
-{
-	if (!c->tls)
-		return;
-	free_wire(c);
-	free(c->tls);
-	c->tls = NULL;
-}
-
-void tls_conn_bind(struct conn *c)
-{
-	if (c->tls)
-		c->tls->lib = c->tls_stream->session.lib;
-}
-
-void tls_conn_unbind(struct conn *c)
-{
-	if (c->tls && c->tls_stream->nexchanges)
-		c->tls->spoke = 1;
-}
-
-const struct tls_conn *tls_conn_of(const struct conn *c)
-{
-	if (c->tls || !c->socket)
-		return c->tls;
-	return c->socket->tls;
-}
-
-void tls_conn_hand_over(struct conn *from, struct conn *to)
-{
-	if (!from->tls || to->tls)
-		return;
-	free_wire(from);
-	to->tls = from->tls;
-	from->tls = NULL;
-}
-
-/* Alerts received are reasons from here on, in OpenSSL and BoringSSL (SSL_AD_REASON_OFFSET). */
-#define REASON_ALERT 1000u
-
-void tls_conn_fault(struct conn *c, int lib, uint32_t reason)
-{
-	struct tls_handshake *hs = c->tls ? &c->tls->hs : NULL;
-
-	if (!hs || (lib != ZC_TLS_OPENSSL && lib != ZC_TLS_BORINGSSL))
-		return;
-	if (reason < REASON_ALERT || reason > REASON_ALERT + UINT8_MAX)
-		return;
-	if (hs->alert < 0 && hs->alert_dir != ZC_TX) { /* ours would have been sent, not received */
-		hs->alert = (int16_t)(reason - REASON_ALERT);
-		hs->alert_dir = ZC_RX;
-	}
-}
-
 /* ---- spans */
-
-static struct str text_of(const char *s)
-{
-	return (struct str){*s ? s : NULL, strlen(s)};
-}
-
-void tls_conn_attrs(const struct tls_conn *t, int first, struct attr_list *l)
-{
-	const struct tls_handshake *hs = &t->hs;
-
-	if (hs->version)
-		attr_list_number(l, ATTR(tls_version), hs->version);
-	if (hs->cipher)
-		attr_list_number(l, ATTR(tls_cipher), hs->cipher);
-	attr_list_text(l, ATTR(tls_sni), text_of(t->sni));
-	attr_list_text(l, ATTR(tls_alpn), text_of(t->alpn));
-	if (!first)
-		return;
-	if (hs->state == TLS_OPEN && hs->timed)
-		attr_list_number(l, ATTR(handshake),
-				 hs->end_time > hs->begin_time ? hs->end_time - hs->begin_time : 0);
-	if (hs->alert_dir == TLS_NO_DIR || hs->client == TLS_NO_DIR)
-		return;
-	if (hs->alert >= 0)
-		attr_list_number(l, ATTR(tls_alert), (uint64_t)hs->alert);
-	attr_list_text(l, ATTR(tls_alert_from),
-		       text_of(hs->alert_dir == hs->client ? "client" : "server"));
-}
 
 static uint64_t octets(const struct half *h)
 {
@@ -173,7 +83,7 @@ static void end_handshake(struct conn *c)
 {
 	struct tls_conn *t = c->tls;
 
-	free_wire(c);
+	tls_info_free_wire(c);
 	c->half[0].reasm.follows = c->half[1].reasm.follows = 0;
 	/* what an encrypted alert says may be told soon, by the library */
 	if (t->hs.state == TLS_FAILED && t->hs.client_hello && t->hs.alert >= 0)
@@ -310,7 +220,7 @@ static void finish(struct conn *c, uint64_t time)
 								 : SPAN_ERR_CLOSED);
 	else
 		emit_whole(c, time, 0);
-	free_wire(c);
+	tls_info_free_wire(c);
 	t->over = 1;
 }
 
@@ -338,7 +248,7 @@ static void tls_end(struct conn *c, enum conn_end why)
 		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
 	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);
-	free_wire(c);
+	tls_info_free_wire(c);
 	c->tls->over = 1;
 }
 
@@ -375,7 +285,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 
 	if (!t)
 		return 0;
-	tls_conn_free(c); /* within a stream: it may have what its socket has left */
+	tls_info_free(c); /* within a stream: it may have what its socket has left */
 	c->tls = t;
 	t->lib = c->tls_stream ? c->tls_stream->session.lib : 0;
 	c->ops = &tls_conn_ops;

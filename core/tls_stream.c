@@ -1,4 +1,5 @@
 #include "core/tls_stream.h"
+#include "core/conn_input.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -6,7 +7,7 @@
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
 #include "core/tls_bind.h"
-#include "core/tls_conn.h"
+#include "core/tls_info.h"
 
 #define PLAIN_PATIENCE 100000000u /* ns that what was read waits for a write to return */
 #define PLAIN_MAX_WAITS 64u
@@ -21,7 +22,7 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 	if (!(id & ZC_TLS_STREAM) || !lib || lib > ZC_TLS_GO)
 		return NULL;
 	if (!c) {
-		c = engine_conn(e, id);
+		c = conn_new(e, id);
 		if (!c)
 			return NULL;
 		c->session.born = e->now + (uint64_t)e->opt.wall_offset;
@@ -97,7 +98,7 @@ static void deliver(struct engine *e, struct conn *c, const struct zc_ev_plain *
 		g.cap_off = a - from;
 		g.cap_len = b - a;
 	}
-	engine_segment(e, c, p->dir, &g);
+	conn_segment(e, c, p->dir, &g);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -167,7 +168,7 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 	};
 
 	if (p->lost)
-		engine_lost(c);
+		conn_lost(c);
 	if (!p->orig_len)
 		return; /* a write that failed */
 	begin(c, p);
@@ -178,7 +179,7 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 		tls_bind_evidence(e, c, &(struct tls_stream_piece){
 			p->sock, p->orig_len, p->wire_len, (p->ev.flags & ZC_PLAIN_ALONE) != 0});
 	on_octets(e, c, p);
-	engine_io(e, c, &io);
+	conn_io(e, c, &io);
 }
 
 /* ---- what was read while somebody wrote */
@@ -313,5 +314,5 @@ void tls_stream_on_fault(struct engine *e, const struct zc_ev_fault *f)
 	struct conn *s = f->sock ? conn_find(&e->conns, f->sock) : c ? c->socket : NULL;
 
 	if (s && !s->session.lib)
-		tls_conn_fault(s, f->lib, f->reason);
+		tls_info_fault(s, f->lib, f->reason);
 }

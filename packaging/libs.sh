@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=$1
 arch=$2
 out=$3
-debs='libbpf-dev libelf-dev zlib1g-dev libpcre2-dev'
+debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev'
 sources='capstone libpcap ncurses'
 terminals='xterm,xterm-256color,screen,screen-256color,tmux,tmux-256color,linux,vt100,vt220,dumb,ansi,alacritty,kitty,foot,rxvt-unicode-256color,putty,st-256color'
 
@@ -32,7 +32,7 @@ for p in $debs; do
 	cp -L "$out/debs/usr/share/doc/$p/copyright" "$out/licenses/$p"
 done
 cp -a "$out"/debs/usr/include/. "$out/include"
-for lib in bpf elf z pcre2-8; do
+for lib in bpf elf z zstd pcre2-8; do
 	cp -L "$(find "$out/debs" -name "lib$lib.a")" "$out/lib"
 done
 # headers of an architecture's own may lie a level deeper

@@ -57,6 +57,7 @@ struct attr {
 
 #define NAME_CONNECTION 0x1u   /* spans are connections as a whole: no method, no path */
 #define NAME_FIXED_METHOD 0x2u /* the method says nothing: lines leave it out (gRPC: POST) */
+#define NAME_KEYS 0x4u	       /* targets are keys, not paths, and requests may have none */
 
 /*
  * What spans are called. A protocol has one such name, or several for its versions; what is carried
@@ -130,6 +131,8 @@ enum message_type {
 #define MESSAGE_COUNTED 0x0100u	 /* NOTICE, CONTENT: one message of those that the span counts */
 #define MESSAGE_FIELDS 0x0200u	 /* HEAD: `fields` holds what a trace context may be in */
 #define MESSAGE_UNSIZED 0x0400u	 /* HEAD: the length of its content is not announced */
+#define MESSAGE_CUT 0x1000u	 /* HEAD: too long to be told as a whole */
+#define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
 #define MESSAGE_UPGRADE 0x0800u	 /* HEAD: asks for, or agrees to, another protocol */
 
 #define MESSAGE_ATTRS 16u
@@ -200,6 +203,12 @@ struct probe {
 	size_t n;
 	unsigned dir;
 	unsigned client; /* the client's direction, if that is known; PROBE_NO_DIR: it is not */
+	/*
+	 * These were asked about before, and the result was MORE: what the other direction sends now.
+	 * With WAIT more of it is waited for. NULL: nothing.
+	 */
+	const uint8_t *answer;
+	size_t nanswer;
 	uint8_t start;	 /* p is the first byte of its direction */
 	uint8_t joined;	 /* the connection existed before we looked: anything may have gone by */
 	uint8_t torn;	 /* what follows is missing: PROBE_MORE does not help */
@@ -265,6 +274,14 @@ enum pairing {
 /* begin(): one bit for each direction that was joined somewhere, not at its first byte. */
 #define BEGIN_JOINED(from) (1u << (from))
 
+/* Where the parser of one direction stands, or is to stand. */
+enum place {
+	PLACE_START,   /* a message is due, or none of the following */
+	PLACE_SEEK,    /* a start is looked for */
+	PLACE_CONTENT, /* content is due of which nothing has come; to stand there: n bytes of it */
+	PLACE_END,     /* the message ends here, without the content that is due */
+};
+
 struct protocol {
 	struct protocol_name name;
 	/* all names that its spans may have, NULL behind the last; NULL: only its own */
@@ -325,6 +342,13 @@ struct protocol {
 	 * form of responses does not depend on it.
 	 */
 	void (*answers)(void *state, int known, uint32_t form);
+
+	/*
+	 * One direction may tell where messages of the other one begin or end, and whether content
+	 * came. NULL: what the parser finds by itself is all there is.
+	 */
+	enum place (*place)(const void *state, enum sender from);
+	void (*move)(void *state, enum sender from, enum place to, uint64_t n);
 
 	const struct protocol_mask *mask;	   /* NULL: recorded by length only */
 	const struct attr_def *const *attrs;	   /* NULL behind the last; NULL: none */

@@ -2,13 +2,7 @@
  * grpc.c - see grpc.h
  */
 #include <string.h>
-#include "parsers/attrs.h"
 #include "parsers/content/grpc.h"
-
-const struct protocol_name grpc_name = {
-	.name = "grpc", .label = {"GRPC", "GRPCClient"}, .start_line = "HTTP/2",
-	.status = ATTR(grpc_status), .flags = NAME_FIXED_METHOD,
-};
 
 #define COMPRESSED 0x01u
 #define TRAILERS 0x80u

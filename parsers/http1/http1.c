@@ -12,7 +12,7 @@ enum state {
 	ST_START,      /* a message is due */
 	ST_LOST,       /* somewhere in garbage */
 	ST_HEAD,       /* a start line was seen, its head is not complete */
-	ST_HEAD_SKIP,  /* in a head that is too long */
+	ST_HEAD_SKIP,  /* in the rest of a head that is too long to be kept */
 	ST_LENGTH,     /* content of known length */
 	ST_CLOSE,      /* content until close */
 	ST_CHUNK_SIZE, /* chunked coding, in the order of the wire */
@@ -47,12 +47,14 @@ static enum parse_status to_start(struct http1 *h, struct http1_event *ev,
 
 static enum parse_status end_message(struct http1 *h, struct http1_event *ev)
 {
+	h->untouched = 0;
 	h->state = h->tunnel ? ST_OVER : ST_START;
 	return to_start(h, ev, HTTP1_EV_END);
 }
 
 static void lose(struct http1 *h, int at_line)
 {
+	h->untouched = 0;
 	h->state = ST_LOST;
 	h->at_line = at_line != 0;
 	h->scanned = 0;
@@ -66,14 +68,14 @@ static enum parse_status abort_message(struct http1 *h, struct http1_event *ev, 
 }
 
 /* RFC 9112 section 9.3 */
-static int persists(const struct http1_event *ev, const struct meaning *m)
+static int persists(const struct http1_event *ev, const struct http1_meaning *m)
 {
 	if (m->close || (m->proxy_close && !m->keep_alive))
 		return 0;
 	return ev->minor >= 1 || m->keep_alive || m->proxy_keep_alive;
 }
 
-static void frame_request(struct http1 *h, struct http1_event *ev, const struct meaning *m)
+static void frame_request(struct http1 *h, struct http1_event *ev, const struct http1_meaning *m)
 {
 	h->unsure |= m->coding_seen && !m->chunked;
 	if (h->unsure)
@@ -89,7 +91,7 @@ static void frame_request(struct http1 *h, struct http1_event *ev, const struct 
 		ev->flags |= HTTP1_UPGRADE;
 }
 
-static void frame_response(struct http1 *h, struct http1_event *ev, const struct meaning *m)
+static void frame_response(struct http1 *h, struct http1_event *ev, const struct http1_meaning *m)
 {
 	int success = ev->status >= 200 && ev->status < 300;
 
@@ -119,7 +121,7 @@ static void to_chunk_size(struct http1 *h)
 	h->line_len = 0;
 }
 
-static void to_content(struct http1 *h, struct http1_event *ev, const struct meaning *m)
+static void to_content(struct http1 *h, struct http1_event *ev, const struct http1_meaning *m)
 {
 	switch (ev->framing) {
 	case HTTP1_NO_CONTENT:
@@ -137,31 +139,66 @@ static void to_content(struct http1 *h, struct http1_event *ev, const struct mea
 		h->state = ST_CLOSE;
 		break;
 	}
+	h->untouched = h->state != ST_END;
 }
 
 /* ---- next, state by state. *used may already count empty lines before p. */
 
-/* Passes over the rest of a head; h->line_len: 0 at the start of a line, 1 behind a CR there. */
-static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_t n, size_t *used)
+/* HEAD with what there is of a head that is too long to be kept; its start line is in *ev. */
+static enum parse_status cut_head(struct http1 *h, const uint8_t *p, size_t i, size_t end,
+				  size_t *used, struct http1_event *ev)
 {
-	size_t i = 0;
+	h->state = ST_HEAD_SKIP;
+	h->started = 0;
+	h->scanned = 0;
+	h->kind = (uint8_t)ev->kind;
+	h->status = (uint16_t)ev->status;
+	h->minor = (uint8_t)ev->minor;
+	if (ev->kind == HTTP1_RESPONSE)
+		h->interim = ev->status < 200 && ev->status != 101;
+	ev->type = HTTP1_EV_HEAD;
+	ev->interim = h->interim;
+	ev->fields = str_of(p + i, end - i);
+	ev->head_len = (uint32_t)end;
+	ev->flags = h->meaning.flags | HTTP1_HEAD_CUT;
+	*used += end;
+	return PARSE_EVENT;
+}
+
+/* The empty line of a long head has come. */
+static void end_long_head(struct http1 *h)
+{
+	struct http1_event ev = { 0 };
+
+	ev.kind = (enum http1_kind)h->kind;
+	ev.status = h->status;
+	ev.minor = h->minor;
+	if (ev.kind == HTTP1_REQUEST)
+		frame_request(h, &ev, &h->meaning);
+	else
+		frame_response(h, &ev, &h->meaning);
+	to_content(h, &ev, &h->meaning);
+}
+
+/* Reads the rest of a long head, a line at a time. */
+static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_t n, size_t *used,
+					struct http1_event *ev)
+{
+	size_t i = 0, last;
 
 	while (i < n && h->state == ST_HEAD_SKIP) {
-		const uint8_t *lf;
+		const uint8_t *lf = memchr(p + i, '\n', n - i);
+		size_t end = lf ? (size_t)(lf - p) + 1 : n;
 
-		if (p[i] == '\n' && h->line_len < 2) {
-			lose(h, 1);
-		} else if (p[i] == '\r' && h->line_len == 0) {
-			h->line_len = 1;
-		} else {
-			lf = memchr(p + i, '\n', n - i);
-			i = lf ? (size_t)(lf - p) : n - 1;
-			h->line_len = lf ? 0 : 2;
-		}
-		i++;
+		if (!lf && !h->line_len && end - i < HTTP1_MAX_LINE)
+			break;
+		if (!h->line_len && lf && http1_scan_fields(p, i, end, &h->meaning, &last))
+			end_long_head(h);
+		h->line_len = !lf;
+		i = end;
 	}
 	*used += i;
-	return i ? PARSE_SKIPPED : PARSE_MORE;
+	return h->state == ST_END ? end_message(h, ev) : PARSE_MORE;
 }
 
 /* The start line, in *ev, ends before p + i. */
@@ -169,7 +206,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 				     size_t *used, struct http1_event *ev)
 {
 	size_t max = min_size(n, HTTP1_MAX_HEAD), end, last = 0;
-	struct meaning m = { 0 };
+	struct http1_meaning m = { 0 };
 
 	if (i < 2 || p[i - 2] != '\r')
 		m.flags |= HTTP1_BARE_LF;
@@ -180,9 +217,10 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 		h->scanned = (uint32_t)max;
 		if (max < HTTP1_MAX_HEAD)
 			return PARSE_MORE;
-		h->state = ST_HEAD_SKIP;
+		h->meaning = m;
 		h->line_len = 0;
-		return *used ? PARSE_MORE : next_head_skip(h, p, n, used);
+		end = (size_t)((const uint8_t *)memrchr(p, '\n', max) - p) + 1;
+		return cut_head(h, p, i, end, used, ev);
 	}
 	h->started = 0;
 	h->scanned = 0;
@@ -202,6 +240,22 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	return PARSE_EVENT;
 }
 
+/* A request line longer than all that is kept: its method, and the first octets of its target. */
+static enum parse_status long_request_line(struct http1 *h, const uint8_t *p, size_t n,
+					   size_t *used, struct http1_event *ev)
+{
+	size_t m = octet_run(p, n, TOKEN);
+
+	memset(ev, 0, sizeof(*ev));
+	ev->kind = HTTP1_REQUEST;
+	ev->minor = 1;
+	ev->method = str_of(p, m);
+	ev->target = str_of(p + m + 1, n - m - 1);
+	memset(&h->meaning, 0, sizeof(h->meaning));
+	h->line_len = 1;
+	return cut_head(h, p, n, n, used, ev);
+}
+
 static enum parse_status next_head(struct http1 *h, const uint8_t *p, size_t n, size_t *used,
 				   struct http1_event *ev)
 {
@@ -212,9 +266,6 @@ static enum parse_status next_head(struct http1 *h, const uint8_t *p, size_t n, 
 		h->scanned = (uint32_t)max;
 		if (max < HTTP1_MAX_HEAD)
 			return PARSE_MORE;
-		h->state = ST_HEAD_SKIP;
-		h->line_len = 0;
-		return next_head_skip(h, p, n, used);
 	}
 	memset(ev, 0, sizeof(*ev));
 	lf = memchr(p, '\n', max);
@@ -237,6 +288,7 @@ static enum parse_status next_lost(struct http1 *h, const uint8_t *p, size_t n, 
 	h->at_line = at_line != 0;
 	h->scanned = (uint32_t)from;
 	if (r == PROBE_YES) {
+		h->found = 1;
 		h->state = ST_HEAD;
 		h->scanned = 0;
 		h->started = 1;
@@ -253,6 +305,7 @@ static enum parse_status next_start(struct http1 *h, const uint8_t *p, size_t n,
 	size_t empty = http1_empty_lines(p, n), max, from;
 	const uint8_t *lf;
 
+	h->found = 0;
 	*used = empty;
 	p += empty;
 	n -= empty;
@@ -269,6 +322,9 @@ static enum parse_status next_start(struct http1 *h, const uint8_t *p, size_t n,
 		h->scanned = (uint32_t)max;
 		h->started = http1_start_certain(p, max, h->kind) != 0;
 		return PARSE_MORE;
+	} else if (max == HTTP1_MAX_HEAD && http1_start_certain(p, max, HTTP1_REQUEST) &&
+		   http1_start_fits(p, max, from, HTTP1_REQUEST) && h->kind != HTTP1_RESPONSE) {
+		return long_request_line(h, p, max, used, ev);
 	}
 	lose(h, 1);
 	/* the empty lines are no garbage: the next call begins behind them */
@@ -427,11 +483,12 @@ enum parse_status http1_next(struct http1 *h, const uint8_t *p, size_t n, size_t
 	*used = 0;
 	if (!n && h->state != ST_END && h->state != ST_OVER)
 		return PARSE_MORE;
+	h->untouched = 0;
 	switch (h->state) {
 	case ST_START: return next_start(h, p, n, used, ev);
 	case ST_LOST: return next_lost(h, p, n, used, ev);
 	case ST_HEAD: return next_head(h, p, n, used, ev);
-	case ST_HEAD_SKIP: return next_head_skip(h, p, n, used);
+	case ST_HEAD_SKIP: return next_head_skip(h, p, n, used, ev);
 	case ST_LENGTH:
 	case ST_CLOSE: return next_content(h, p, n, used, ev);
 	case ST_END: return end_message(h, ev);
@@ -452,6 +509,7 @@ void http1_expect(struct http1 *h, struct str method)
 enum parse_status http1_gap(struct http1 *h, uint64_t n, uint64_t *used, struct http1_event *ev)
 {
 	*used = 0;
+	h->untouched = 0;
 	switch (h->state) {
 	case ST_LENGTH:
 	case ST_CLOSE:
@@ -468,8 +526,7 @@ enum parse_status http1_gap(struct http1 *h, uint64_t n, uint64_t *used, struct 
 		return PARSE_END;
 	case ST_START:
 	case ST_LOST:
-	case ST_HEAD_SKIP:
-		if (!h->started || h->state == ST_HEAD_SKIP)
+		if (!h->started)
 			break;
 		return abort_message(h, ev, 1);
 	default:
@@ -488,8 +545,7 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev)
 		return end_message(h, ev);
 	case ST_START:
 	case ST_LOST:
-	case ST_HEAD_SKIP:
-		if (!h->started || h->state == ST_HEAD_SKIP)
+		if (!h->started)
 			return PARSE_END;
 		return abort_message(h, ev, 1);
 	case ST_OVER:
@@ -497,6 +553,43 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev)
 	default:
 		return abort_message(h, ev, 1);
 	}
+}
+
+int http1_no_content(struct http1 *h)
+{
+	if (!h->untouched)
+		return 0;
+	h->untouched = 0;
+	h->state = ST_END;
+	return 1;
+}
+
+int http1_untouched(const struct http1 *h)
+{
+	return h->untouched;
+}
+
+int http1_lost(const struct http1 *h)
+{
+	return h->state == ST_LOST;
+}
+
+void http1_lose(struct http1 *h)
+{
+	lose(h, 1);
+}
+
+void http1_resume(struct http1 *h, uint64_t n)
+{
+	h->state = n ? ST_LENGTH : ST_START;
+	h->remaining = n;
+	h->scanned = 0;
+	h->started = h->untouched = h->found = 0;
+}
+
+int http1_was_found(const struct http1 *h)
+{
+	return h->found;
 }
 
 void http1_tunnel(struct http1 *h)

@@ -49,7 +49,7 @@ static int parse_length(const uint8_t *p, size_t n, uint64_t *out)
 	return n > 0;
 }
 
-static void mean_length(struct meaning *m, const uint8_t *p, size_t n)
+static void mean_length(struct http1_meaning *m, const uint8_t *p, size_t n)
 {
 	const uint8_t *item;
 	size_t pos = 0, len;
@@ -72,7 +72,7 @@ static void mean_length(struct meaning *m, const uint8_t *p, size_t n)
 		m->flags |= HTTP1_CL_INVALID;
 }
 
-static void mean_coding(struct meaning *m, const uint8_t *p, size_t n)
+static void mean_coding(struct http1_meaning *m, const uint8_t *p, size_t n)
 {
 	const uint8_t *item, *semicolon;
 	size_t pos = 0, len;
@@ -91,7 +91,7 @@ static void mean_coding(struct meaning *m, const uint8_t *p, size_t n)
 	}
 }
 
-static void mean_connection(struct meaning *m, const uint8_t *p, size_t n, int proxy)
+static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n, int proxy)
 {
 	const uint8_t *item;
 	size_t pos = 0, len;
@@ -117,7 +117,7 @@ static size_t name_is(const uint8_t *p, size_t n, const char *name, size_t len)
 }
 
 /* The field line p[0..n), of which obsolete line folding may make more, up to p[max). */
-static void mean_field(struct meaning *m, const uint8_t *p, size_t n, size_t max)
+static void mean_field(struct http1_meaning *m, const uint8_t *p, size_t n, size_t max)
 {
 	const uint8_t *item, *lf;
 	size_t v, pos = 0, len, end = n;
@@ -156,7 +156,7 @@ static void mean_field(struct meaning *m, const uint8_t *p, size_t n, size_t max
 	}
 }
 
-size_t http1_scan_fields(const uint8_t *p, size_t i, size_t n, struct meaning *m, size_t *last)
+size_t http1_scan_fields(const uint8_t *p, size_t i, size_t n, struct http1_meaning *m, size_t *last)
 {
 	while (i < n) {
 		const uint8_t *lf = memchr(p + i, '\n', n - i);

@@ -151,6 +151,8 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 	m->fields = ev->fields;
 	if (ev->flags & bad)
 		m->flags |= MESSAGE_BAD;
+	if (ev->flags & HTTP1_HEAD_CUT)
+		m->flags |= MESSAGE_CUT;
 	if (ev->kind == HTTP1_REQUEST) {
 		m->form = form_of(ev->method);
 		m->operation = ev->method;
@@ -175,6 +177,8 @@ static void to_message(struct http1_pair *s, const struct http1_event *ev, struc
 	switch (ev->type) {
 	case HTTP1_EV_HEAD:
 		head_message(s, ev, m);
+		if (http1_was_found(&s->dir[m->flags & MESSAGE_RESPONSE ? FROM_SERVER : FROM_CLIENT]))
+			m->flags |= MESSAGE_FOUND;
 		break;
 	case HTTP1_EV_CONTENT:
 	case HTTP1_EV_TRAILERS:
@@ -219,6 +223,8 @@ static int torn_head(struct http1_pair *s, enum sender from, struct str kept, st
 		return 0;
 	head_message(s, &ev, m);
 	m->flags |= MESSAGE_TORN;
+	if (http1_was_found(&s->dir[from]))
+		m->flags |= MESSAGE_FOUND;
 	m->flags &= ~MESSAGE_UPGRADE;
 	return 1;
 }
@@ -279,6 +285,27 @@ static void answers(void *state, int known, uint32_t form)
 	http1_expect(&s->dir[FROM_SERVER], method[known ? form : FORM_OTHER]);
 }
 
+static enum place place(const void *state, enum sender from)
+{
+	const struct http1 *h = &((const struct http1_pair *)state)->dir[from];
+
+	if (http1_lost(h))
+		return PLACE_SEEK;
+	return http1_untouched(h) ? PLACE_CONTENT : PLACE_START;
+}
+
+static void move(void *state, enum sender from, enum place to, uint64_t n)
+{
+	struct http1 *h = &((struct http1_pair *)state)->dir[from];
+
+	if (to == PLACE_SEEK)
+		http1_lose(h);
+	else if (to == PLACE_END)
+		http1_no_content(h);
+	else
+		http1_resume(h, to == PLACE_CONTENT ? n : 0);
+}
+
 static const uint16_t ports[] = {80,   2375, 3000, 4318, 5000, 8000, 8008, 8080, 8081,
 				 8088, 8888, 9090, 9100, 9200, 15000, 0};
 static const uint16_t tls_ports[] = {443, 2376, 4443, 6443, 8443, 9443, 10250, 0};
@@ -303,4 +330,6 @@ const struct protocol http1_protocol = {
 	.eof = message_eof,
 	.unneeded = unneeded,
 	.answers = answers,
+	.place = place,
+	.move = move,
 };

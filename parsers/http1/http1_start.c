@@ -11,6 +11,7 @@
 
 #define MAX_NAME 256u	     /* field name that speaks for a start line before it */
 #define MAX_LOST_REASON 256u /* reason phrase of a response found in garbage */
+#define MAX_BLANKS 32u	     /* in place of one, in a status line */
 #define STATUS_END 12u	     /* octets of "HTTP/1.1 200" */
 
 #define OTHER (TEXT | WORD)
@@ -67,12 +68,13 @@ static enum probe_result match_status(const uint8_t *p, size_t n)
 static enum probe_result match_known_method(const uint8_t *p, size_t n, size_t *len)
 {
 	static const struct {
-		char name[9];
+		char name[11];
 		uint8_t n;
 	} known[] = {
 		{ "GET ", 4 },	   { "POST ", 5 },    { "PUT ", 4 },
 		{ "HEAD ", 5 },	   { "DELETE ", 7 },  { "PATCH ", 6 },
 		{ "OPTIONS ", 8 }, { "CONNECT ", 8 }, { "TRACE ", 6 },
+		{ "PROPFIND ", 9 }, { "PROPPATCH ", 10 }, { "PURGE ", 6 },
 	};
 	enum probe_result r = PROBE_NO;
 
@@ -117,14 +119,39 @@ static int start_request(const uint8_t *p, size_t n, struct http1_event *ev)
 	return 1;
 }
 
+/*
+ * Where a response is due: white space in place of the single space passes (RFC 9112 section 4).
+ * *surplus: how many octets of it.
+ */
+static enum probe_result due_status(const uint8_t *p, size_t n, size_t *surplus)
+{
+	uint8_t line[STATUS_END];
+	size_t k = 0, m;
+
+	while (k < MAX_BLANKS && 9 + k < n && is_blank(p[8]) && is_blank(p[9 + k]))
+		k++;
+	*surplus = k;
+	if (!k)
+		return match_status(p, n);
+	m = min_size(n - k, STATUS_END);
+	memcpy(line, p, 8);
+	line[8] = ' ';
+	memcpy(line + 9, p + 9 + k, m - 9);
+	return match_status(line, m);
+}
+
 static int start_response(const uint8_t *p, size_t n, struct http1_event *ev)
 {
-	if (match_status(p, n) != PROBE_YES)
+	size_t surplus;
+
+	if (due_status(p, n, &surplus) != PROBE_YES)
 		return 0;
+	ev->minor = p[7] - '0';
+	p += surplus;
+	n -= surplus;
 	if (n > STATUS_END && (p[STATUS_END] != ' ' || !is_text(p + STATUS_END, n - STATUS_END)))
 		return 0;
 	ev->kind = HTTP1_RESPONSE;
-	ev->minor = p[7] - '0';
 	ev->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
 	ev->reason = n > STATUS_END ? str_of(p + STATUS_END + 1, n - STATUS_END - 1)
 				    : str_of(p + n, 0);
@@ -154,11 +181,12 @@ int http1_start_fits(const uint8_t *p, size_t n, size_t from, uint8_t kind)
 	if (from < text && !is_text(p + from, text - from))
 		return 0;
 	if (kind != HTTP1_REQUEST) {
-		enum probe_result r = match_status(p, n);
+		size_t end;
+		enum probe_result r = due_status(p, n, &end);
 
+		end += STATUS_END;
 		if (r == PROBE_MORE ||
-		    (r == PROBE_YES &&
-		     (n == STATUS_END || p[STATUS_END] == ' ' || p[STATUS_END] == '\r')))
+		    (r == PROBE_YES && (n == end || p[end] == ' ' || p[end] == '\r')))
 			return 1;
 	}
 	if (kind == HTTP1_RESPONSE)
@@ -261,25 +289,15 @@ static int target_has_form(const uint8_t *p, size_t n)
 /*
  * *from: octets of this candidate already known to be method, space and target; updated.
  */
-static enum probe_result lost_request(const uint8_t *p, size_t n, int at_line, size_t *from)
+static enum probe_result lost_request(const uint8_t *p, size_t n, size_t *from)
 {
 	static const char version[] = " HTTP/1.";
 	enum probe_result r;
 	size_t m, i;
 
-	if (at_line) {
-		m = octet_run(p, min_size(n, HTTP1_MAX_METHOD + 1), TOKEN);
-		if (!m || m > HTTP1_MAX_METHOD)
-			return PROBE_NO;
-		if (m == n)
-			return PROBE_MORE;
-		if (p[m] != ' ')
-			return PROBE_NO;
-	} else {
-		r = match_known_method(p, n, &m);
-		if (r != PROBE_YES)
-			return r;
-	}
+	r = match_known_method(p, n, &m);
+	if (r != PROBE_YES)
+		return r;
 	n = min_size(n, HTTP1_MAX_HEAD);
 	i = *from > m + 1 ? *from : m + 1;
 	i += octet_run(p + i, n - i, WORD);
@@ -298,8 +316,7 @@ static enum probe_result lost_request(const uint8_t *p, size_t n, int at_line, s
 	return r == PROBE_MORE && n == HTTP1_MAX_HEAD ? PROBE_NO : r;
 }
 
-static enum probe_result lost_match(const uint8_t *p, size_t n, uint8_t kind, int at_line,
-				    size_t *from)
+static enum probe_result lost_match(const uint8_t *p, size_t n, uint8_t kind, size_t *from)
 {
 	enum probe_result r = PROBE_NO;
 
@@ -308,7 +325,7 @@ static enum probe_result lost_match(const uint8_t *p, size_t n, uint8_t kind, in
 	if (kind != HTTP1_REQUEST)
 		r = lost_response(p, n);
 	if (r == PROBE_NO && kind != HTTP1_RESPONSE)
-		r = lost_request(p, n, at_line, from);
+		r = lost_request(p, n, from);
 	return r;
 }
 
@@ -330,7 +347,7 @@ enum probe_result http1_find_start(const uint8_t *p, size_t n, uint8_t kind, int
 	enum probe_result r;
 	size_t i = 0;
 
-	while ((r = lost_match(p + i, n - i, kind, *at_line, from)) == PROBE_NO) {
+	while ((r = lost_match(p + i, n - i, kind, from)) == PROBE_NO) {
 		i = lost_candidate(p, i + 1, n, at_line);
 		*from = 0;
 	}

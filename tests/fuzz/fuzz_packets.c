@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/packets.h"
 
@@ -45,17 +43,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tally t = {0};
 	char err[256] = "";
 	struct source *s;
-	FILE *f;
 	int n;
 
-	/* a copy, since fmemopen may not be given constant octets */
-	uint8_t *copy = malloc(size ? size : 1);
-
-	if (size)
-		memcpy(copy, data, size);
-	f = size ? fmemopen(copy, size, "rb") : NULL;
-	s = f ? packets__open_stream(f, "fuzz", &o, err, sizeof(err)) : NULL;
-	if (f && !s && !err[0])
+	s = packets__open(bytes__memory(data, size, "fuzz"), &o, err, sizeof(err));
+	if (!s && !err[0])
 		abort();
 	if (s) {
 		while ((n = s->ops->poll(s, check, &t, 0)) >= 0)
@@ -64,6 +55,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		s->ops->free(s);
 	}
-	free(copy);
 	return 0;
 }

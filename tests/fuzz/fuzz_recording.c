@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 1 << 20)
 		return 0;
-	s = recording__open_fd(-1, "fuzz", data, size, err, sizeof(err));
+	s = recording__open(bytes__memory(data, size, "fuzz"), err, sizeof(err));
 	if (!s) {
 		if (!err[0])
 			abort();

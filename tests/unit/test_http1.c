@@ -92,7 +92,8 @@ static void put_fields(struct str fields)
 static void put_head(const struct http1_event *ev)
 {
 	static const char *const flag[] = { "lf",    "fold",   "cl-rep", "cl-conf", "cl-te",
-					    "cl-inv", "keep",  "up",	 "100" };
+					    "cl-inv", "keep",  "up",	 "100",
+					    NULL,     "cut" };
 	static const char *const framing[] = { "none", "length", "chunked", "close" };
 
 	if (ev->kind == HTTP1_REQUEST) {
@@ -108,7 +109,7 @@ static void put_head(const struct http1_event *ev)
 	if (ev->framing == HTTP1_LENGTH)
 		put(" %llu", (unsigned long long)ev->content_length);
 	for (unsigned i = 0; i < sizeof(flag) / sizeof(flag[0]); i++)
-		if (ev->flags & (1u << i))
+		if (flag[i] && ev->flags & (1u << i))
 			put(" +%s", flag[i]);
 	put(" head %u ", ev->head_len);
 	put_fields(ev->fields);
@@ -382,6 +383,15 @@ static void test_long(const char *name, char *in, const char *want)
 	free(in);
 }
 
+/* The log of a head that is too long: its beginning, n octets of filling, the end of it. */
+static void test_cut(const char *name, char *in, const char *before, size_t n, const char *after)
+{
+	char *want = repeat(before, 'x', n, after);
+
+	test_long(name, in, want);
+	free(want);
+}
+
 static void test_limits(void)
 {
 	const char *next = "\r\n\r\nGET /2 HTTP/1.1\r\n\r\n";
@@ -390,16 +400,21 @@ static void test_limits(void)
 
 	test_long("a head of just 64 KiB",
 		  repeat("GET / HTTP/1.1\r\nA: ", 'x', HTTP1_MAX_HEAD - 23, "\r\n\r\n"), NULL);
-	snprintf(want, sizeof(want), "skip %u\n%s", HTTP1_MAX_HEAD + 1, got);
-	test_long("a head one octet longer",
-		  repeat("GET / HTTP/1.1\r\nA: ", 'x', HTTP1_MAX_HEAD - 22, next), want);
-	snprintf(want, sizeof(want), "skip %u\n%s", 200000u + 23, got);
-	test_long("a head much longer", repeat("GET / HTTP/1.1\r\nA: ", 'x', 200000, next), want);
+	test_cut("a head one octet longer",
+		 repeat("GET / HTTP/1.1\r\nA: ", 'x', HTTP1_MAX_HEAD - 22, next),
+		 "req GET / 1.1 none +cut head 65535 {A=", HTTP1_MAX_HEAD - 22,
+		 "}\nend\nreq GET /2 1.1 none +keep head 19 {}\nend\n");
+	snprintf(want, sizeof(want), "req GET / 1.1 none +cut head 22 {B=b}\nend\n%s", got);
+	test_long("a head much longer", repeat("GET / HTTP/1.1\r\nB: b\r\nA: ", 'x', 200000, next), want);
+	snprintf(want, sizeof(want), "req POST / 1.1 none +cut head 17 {}\nbody GET / HTTP/1.1\\0d\\0a\\0d\\0a\nend\n%s", got);
+	test_long("whose last fields say how long the content is",
+		  repeat("POST / HTTP/1.1\r\nA: ", 'x', 100000,
+			 "\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), want);
 	test_long("a target of nearly 64 KiB",
 		  repeat("GET /", 'x', HTTP1_MAX_HEAD - 18, " HTTP/1.1\r\n\r\n"), NULL);
-	snprintf(want, sizeof(want), "skip %u\n%s", 70000u + 18, got);
-	test_long("a target beyond it",
-		  repeat("GET /", 'x', 70000, " HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), want);
+	test_cut("a target beyond it",
+		 repeat("GET /", 'x', 70000, " HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), "req GET /",
+		 HTTP1_MAX_HEAD - 5, " 1.1 none +cut head 65536 {}\nend\nreq GET /2 1.1 none +keep head 19 {}\nend\n");
 	snprintf(want, sizeof(want), "skip %u\n%s", 70000u, got);
 	test_long("a long word", repeat("", 'x', 70000, "GET /2 HTTP/1.1\r\n\r\n"), want);
 	snprintf(want, sizeof(want),
@@ -427,7 +442,8 @@ static void test_probe_known(void)
 		{ "\nDELETE /x HTTP/1.0\r\n", PROBE_YES },
 		{ "b", PROBE_NO },
 		{ "bGET / HTTP/1.1\r\n", PROBE_NO },
-		{ "PROPFIND / HTTP/1.1\r\n", PROBE_NO },
+		{ "PROPFIND / HTTP/1.1\r\n", PROBE_YES },
+		{ "MYOWN / HTTP/1.1\r\n", PROBE_NO },
 		{ "GET / FTP/1.1\r\n", PROBE_NO },
 		{ "HTTP/1.1 200 OK\r\n", PROBE_NO },
 	};

@@ -267,7 +267,15 @@ static const struct http_case cases[] = {
 	  { S("{}\nPURGE /x HTTP/1.1\r\nA: b\r\n\r\n") },
 	  "skip 3\nreq PURGE /x 1.1 none +keep head 27 {A=b}\nend\n" },
 	{ "an unknown method within a line", HTTP1_REQUEST, NULL, 0,
-	  { S("{}PURGE /x HTTP/1.1\r\nA: b\r\n\r\n" R) }, "skip 29\n" R_LOG },
+	  { S("{}BURGE /x HTTP/1.1\r\nA: b\r\n\r\n" R) }, "skip 29\n" R_LOG },
+	{ "one that everybody knows, behind the end of a word", HTTP1_REQUEST, NULL, 0,
+	  { S("{}helloGET /x HTTP/1.1\r\nA: b\r\n\r\n") },
+	  "skip 7\nreq GET /x 1.1 none +keep head 25 {A=b}\nend\n" },
+	{ "a part of a method at the start of a line", HTTP1_REQUEST, NULL, 0,
+	  { GAP("", 1), S("ET /x HTTP/1.1\r\nA: b\r\n\r\n" R) }, "missing 1\nskip 24\n" R_LOG },
+	{ "white space in a status line", HTTP1_RESPONSE, NULL, 0,
+	  { S("HTTP/1.1  200   OK\r\nContent-Length: 0\r\n\r\n") },
+	  "resp 200   OK 1.1 length 0 +keep head 41 {Content-Length=0}\nend\n" },
 	{ "requests mentioned in a text", HTTP1_REQUEST, NULL, 0,
 	  { S("{POST me. GET /x HTTP/1.1 is a line\nGET /x HTTP/1.1\nis too, and\nGET a "
 	  "HTTP/1.1\nb: \n"

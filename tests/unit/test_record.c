@@ -257,6 +257,13 @@ static size_t load(const char *path, uint8_t **data)
 	return (size_t)st.st_size;
 }
 
+static struct source *open_path(const char *path, char *err, size_t errlen)
+{
+	struct bytes *b = bytes__open(path, &(struct bytes_options){0}, err, errlen);
+
+	return b ? recording__open(b, err, errlen) : NULL;
+}
+
 static void test_round_trip(void)
 {
 	struct source_stats stats;
@@ -267,7 +274,7 @@ static void test_round_trip(void)
 	large_log(&out);
 	record(&out, tmp, &plain);
 	ok(!stat(tmp, &st) && (st.st_mode & 0777) == 0600, "only the owner may read the file");
-	s = recording__open(tmp, err, sizeof(err));
+	s = open_path(tmp, err, sizeof(err));
 	ok(s != NULL, "the recording opens %s", err);
 	is_u64(drain(s), -ENODATA, "played to its end");
 	ok(!s->ops->error(s), "a clean end");
@@ -304,7 +311,7 @@ static void test_many(void)
 	}
 	is_u64(recorder__finish(r), 0, "200000 events of 100000 connections recorded");
 	recorder__free(r);
-	s = recording__open(tmp, err, sizeof(err));
+	s = open_path(tmp, err, sizeof(err));
 	log_reset(&in);
 	while ((n = s->ops->poll(s, log_add, &in, 0)) > 0) {
 		if (n > 1024)
@@ -322,15 +329,16 @@ static void test_many(void)
 
 static struct source *open_octets(const uint8_t *p, size_t n)
 {
-	uint8_t *exact = malloc(n ? n : 1); /* a read past the end is a read past the block */
+	static uint8_t *exact; /* a read past the end is a read past the block */
 	char err[256] = "";
 	struct source *s;
 
+	free(exact);
+	exact = malloc(n ? n : 1);
 	memcpy(exact, p, n);
-	s = recording__open_fd(-1, "octets", exact, n, err, sizeof(err));
+	s = recording__open(bytes__memory(exact, n, "octets"), err, sizeof(err));
 	if (!s && !err[0])
 		ok(0, "a refusal says why");
-	free(exact);
 	return s;
 }
 
@@ -420,7 +428,7 @@ static void test_invalid(void)
 		event = (uint8_t *)(uintptr_t)log_at(&out, (int)cases[i].event);
 		event[cases[i].at] = cases[i].octet;
 		record(&out, tmp, &plain);
-		s = recording__open(tmp, err, sizeof(err));
+		s = open_path(tmp, err, sizeof(err));
 		drain(s);
 		ok(in.count == (int)cases[i].event && s->ops->error(s) && strstr(s->ops->error(s), "damaged"),
 		   "%s", cases[i].what);
@@ -526,7 +534,7 @@ static void test_newer(void)
 	s->ops->free(s);
 	free(newer);
 	free(data);
-	s = recording__open(tmp, text, sizeof(text));
+	s = open_path(tmp, text, sizeof(text));
 	drain(s);
 	ok(!s->ops->unread(s, text, sizeof(text)), "of its own recordings it knows all");
 	s->ops->free(s);
@@ -592,7 +600,7 @@ static void test_other_order(void)
 	char err[256] = "";
 
 	ok(recording__detect(head, sizeof(head)) == RECORDING_OTHER, "other byte order is seen");
-	ok(!recording__open_fd(-1, "x", head, sizeof(head), err, sizeof(err)) &&
+	ok(!recording__open(bytes__memory(head, sizeof(head), "x"), err, sizeof(err)) &&
 		   strstr(err, "byte order"), "and refused: %s", err);
 }
 
@@ -625,7 +633,7 @@ static void test_mask(void)
 	size = load(tmp, &data);
 	ok(!memmem(data, size, "hush", 4), "no secret is in the file");
 	free(data);
-	s = recording__open(tmp, err, sizeof(err));
+	s = open_path(tmp, err, sizeof(err));
 	drain(s);
 	s->ops->free(s);
 	for (int i = 0; i < in.count; i++) {
@@ -665,7 +673,7 @@ static void test_full_disk(void)
 	ok(!stat(tmp, &st) && st.st_size < 100001, "the file is cut back");
 	is_u64(recorder__bytes(r), st.st_size, "to what is told");
 	recorder__free(r);
-	s = recording__open(tmp, err, sizeof(err));
+	s = open_path(tmp, err, sizeof(err));
 	drain(s);
 	ok(in.count > 300 && !memcmp(in.data, out.data, out.used), "which can be played (%d)",
 	   in.count);
@@ -677,14 +685,16 @@ static void test_pipe(void)
 {
 	struct recorder *r;
 	struct source *s;
-	char err[256];
+	char err[256], path[64];
 	int fd[2];
 
 	if (pipe(fd))
 		abort();
 	small_log(&out);
 	r = recorder__new_fd(fd[1], "pipe", &plain, err, sizeof(err));
-	s = recording__open_fd(fd[0], "pipe", "", 0, err, sizeof(err));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[0]);
+	s = open_path(path, err, sizeof(err));
+	close(fd[0]);
 	ok(r && s, "a pipe can be read while it is written");
 	log_reset(&in);
 	is_u64(s->ops->poll(s, log_add, &in, 1), 0, "nothing yet");
@@ -707,6 +717,7 @@ static void test_pipe(void)
 static void test_as_capture(void)
 {
 	struct packets_options po = {0};
+	struct bytes_options how = {0};
 	struct packets_counts c;
 	char err[256] = "";
 	struct source *s;
@@ -714,8 +725,8 @@ static void test_as_capture(void)
 
 	small_log(&out);
 	record(&out, tmp, &plain);
-	s = packets__open_file(tmp, &po, err, sizeof(err));
-	ok(s != NULL, "libpcap opens it %s", err);
+	s = packets__open(bytes__open(tmp, &how, err, sizeof(err)), &po, err, sizeof(err));
+	ok(s != NULL, "it is a capture %s", err);
 	drain(s);
 	packets__counts(s, &c);
 	is_u64(c.tcp, 4, "four packets");
@@ -734,7 +745,7 @@ static void test_as_capture(void)
 	}
 	is_u64(bytes, sizeof(get_a) + sizeof(reply) - 2, "with their payload");
 	s->ops->free(s);
-	s = source_open_file(tmp, &po, err, sizeof(err));
+	s = source_open_file(tmp, &po, &how, err, sizeof(err));
 	drain(s);
 	same_events(&out, &in, "opened by content it is a recording");
 	s->ops->free(s);

@@ -268,8 +268,30 @@ static void test_cost(void)
 	routes__free(r);
 }
 
+static void test_keys(void)
+{
+	static const char *const keys[][2] = {
+		{"user:42", "user:{id}"}, {"42", "{id}"}, {"config", "config"},
+		{"sess:9f86d081884c7d65", "sess:{hash}"}, {"cart:7:items", "cart:{name}:items"},
+		{"cart:a:b:items", "cart:a:b:items"}, {"user:42/orders/7", "user:{id}/orders/{id}"},
+		{"/a/7", "/a/{id}"}, {"log:2024-01-31:5", "log:**"}, {"lognot", "lognot"},
+		{"b0a1c2d3-1111-2222-3333-444455556666", "{uuid}"},
+	};
+	struct routes *r = routes__new(ROUTE_HEURISTIC, 0);
+	struct route_error err;
+
+	ok(!routes__add(r, "cart:{name}:items", &err) && !routes__add(r, "log:**", &err) &&
+	   !routes__add(r, "/a/{name}", &err), "patterns of keys");
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		is_str(routes__of_key(r, str(keys[i][0])).p, keys[i][1], keys[i][0]);
+	is_str(routes__of(r, str("user:42")).p, "user:42", "the same as a path is not shaped");
+	is_str(routes__of(r, str("/a/7")).p, "/a/{name}", "and patterns of paths are for paths");
+	routes__free(r);
+}
+
 int main(void)
 {
+	test_keys();
 	test_heuristic();
 	test_patterns();
 	test_invalid();

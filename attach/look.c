@@ -1,0 +1,74 @@
+/*
+ * look.c - what the kernel side is to look at: the sockets that are open, the processes that are marked
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "attach/attach_priv.h"
+
+/* One pass of the iterator; its output is what it has to say of listeners. */
+static int probes_iterate(struct attach *a, uint32_t pass,
+			  void (*fn)(struct attach *a, const struct zc_ev_listen *l))
+{
+	struct zc_ev_listen found[64];
+	ssize_t n;
+	int fd;
+
+	a->probes.shared->iter_pass = pass;
+	fd = bpf_iter_create(bpf_link__fd(a->probes.iter));
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, found, sizeof(found))) > 0 || (n < 0 && errno == EAGAIN))
+		for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(found[0]); i++)
+			fn(a, &found[i]);
+	close(fd);
+	return n < 0 ? -errno : 0;
+}
+
+/* Adds "port 8000 (nginx, pid 4242)" to what is traced; later looks add nothing. */
+static void probes_add_listener(struct attach *a, const struct zc_ev_listen *l)
+{
+	size_t n = strlen(a->what);
+	char text[80];
+
+	snprintf(text, sizeof(text), "port %u (%.16s, pid %u)", l->port, l->comm, l->pid);
+	if (a->described || strstr(a->what, text) || n + sizeof(text) >= sizeof(a->what))
+		return; /* one server may listen several times, for IPv4, IPv6 and each worker */
+	snprintf(a->what + n, sizeof(a->what) - n, "%s%s", n ? ", " : "", text);
+}
+
+int probes_look(struct attach *a)
+{
+	int err = probes_iterate(a, 1, probes_add_listener);
+
+	/* the first pass may have found processes whose calls matter: only then the connections */
+	if (!err)
+		err = probes_iterate(a, 2, probes_add_listener);
+	if (!err && a->probes.shared->iter_conns)
+		err = probes_iterate(a, 3, probes_add_listener);
+	return err ? attach_fail(a, -err, "looking at open sockets: %s", strerror(-err)) : 0;
+}
+
+int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
+{
+	uint32_t key = (uint32_t)pid, flags = 0;
+
+	bpf_map_lookup_elem(p->tasks_fd, &key, &flags);
+	if ((flags & bits) == bits)
+		return 0;
+	flags |= bits;
+	return bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY) ? -errno : 1;
+}
+
+int probes_mark(struct probes *p, pid_t pid, uint32_t bits)
+{
+	int n = probes_mark_quietly(p, pid, bits);
+
+	if (n < 0)
+		return n;
+	__atomic_add_fetch(&p->shared->generation, 1, __ATOMIC_RELAXED);
+	return 0;
+}

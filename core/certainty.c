@@ -1,0 +1,246 @@
+#include "core/certainty.h"
+
+#define STEPS_JOINED 16u /* a client that pipelines may look for long as if it waited */
+#define STEPS_REQUEST 2u
+#define STEPS_RESPONSE 1u
+#define PAUSE 1000000000ull /* ns without a byte: nothing is outstanding */
+
+static const struct half *other(const struct conn *c, const struct half *h)
+{
+	return &c->half[h == &c->half[0]];
+}
+
+static int carries_requests(const struct conn *c, const struct half *h)
+{
+	return h == &c->half[c->request_dir];
+}
+
+uint64_t certainty_need(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	uint64_t need = reasm_need(&h->reasm, pos);
+
+	if (!need && c->session.lib && other(c, h)->reasm.started)
+		need = other(c, h)->reasm.next;
+	return need;
+}
+
+static void doubt(struct conn *c, uint32_t why, uint8_t steps)
+{
+	c->doubt |= why;
+	if (c->steps < steps)
+		c->steps = steps;
+}
+
+void certainty_begin(struct conn *c, const struct half *h)
+{
+	if (h->reasm.from_syn)
+		return;
+	if (!c->preexisting && (c->session.lib || !other(c, h)->reasm.from_syn))
+		return;
+	c->half[c->request_dir].unsure = 1;
+	doubt(c, c->preexisting ? SPAN_ATTACHED_LATE : SPAN_LOST_EVENTS, STEPS_JOINED);
+}
+
+void certainty_opened(struct conn *c)
+{
+	if (c->doubt != SPAN_ATTACHED_LATE)
+		return;
+	c->doubt = c->steps = 0;
+	c->half[c->request_dir].unsure = 0;
+	for (struct exchange *x = c->head; x; x = x->next)
+		x->suspect = 0;
+}
+
+void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, int gap)
+{
+	uint8_t steps = STEPS_REQUEST;
+
+	if (carries_requests(c, h)) {
+		if (why == SPAN_TRUNCATED_HEAD)
+			steps = 0;
+		h->unsure = 1;
+		c->req_gap = pos;
+		if (gap)
+			c->gap_need = other(c, h)->reasm.next;
+		doubt(c, why, steps);
+		return;
+	}
+	c->resp_gap = 1;
+	c->answer_end = 0;
+	doubt(c, why, STEPS_RESPONSE);
+	for (struct exchange *x = c->head; x; x = x->next)
+		if (!x->resp_done)
+			x->suspect |= why;
+}
+
+/* Where requests go on after a gap, if their client waits for its answers. */
+static uint64_t request_due(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	uint64_t need = certainty_need(c, h, pos);
+
+	/* it has received nothing since: this belongs to what was lost */
+	if (need && need <= c->gap_need)
+		return UINT64_MAX;
+	/* the server had all of a request, or of several, when it began the last answer */
+	if (c->answer_end && need >= c->answer_end && c->answer_ack >= c->req_gap)
+		return c->answer_ack;
+	return 0;
+}
+
+/* Where responses go on after a gap: what a client had received when it sent a request has ended. */
+static uint64_t response_due(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	uint64_t ack = certainty_need(c, h, pos), asked = c->answered_to;
+
+	if (!ack)
+		return 0;
+	for (const struct exchange *x = c->head; x; x = x->next) {
+		if (!x->resp_done && x->need >= pos)
+			return x->need;
+		if (!x->need || !x->req_done)
+			return 0;
+		asked = x->req_end;
+	}
+	/* the answer to the last request has begun already, and nothing else was asked */
+	return ack <= asked ? UINT64_MAX : 0;
+}
+
+uint64_t certainty_due(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	if (!c->doubt || c->pipelined)
+		return 0;
+	return carries_requests(c, h) ? request_due(c, h, pos) : response_due(c, h, pos);
+}
+
+/* The oldest one that waits for its answer. */
+static const struct exchange *unanswered(const struct conn *c)
+{
+	const struct exchange *x = c->head;
+
+	while (x && x->resp_done) /* or it gets none */
+		x = x->next;
+	return x;
+}
+
+/* x comes although the answer to an older one is still due. */
+static void note_overlap(struct conn *c, const struct half *h, const struct exchange *x,
+			 const struct exchange *older)
+{
+	const struct reasm *resp = &other(c, h)->reasm;
+
+	if (c->resp_gap || (resp->started && x->need > resp->next))
+		return;
+	c->in_step = 0;
+	if (!x->found && !older->found)
+		c->pipelined = 1;
+}
+
+void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
+{
+	const struct exchange *older = unanswered(c);
+	int waited = !older && c->answer_end && x->need == c->answer_end;
+	int exact = waited && c->answer_ack == x->req_pos;
+
+	if (older)
+		note_overlap(c, h, x, older);
+	if (exact) {
+		x->rested = x->req_first > c->answer_time + PAUSE;
+		c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
+	} else if (waited && c->answer_ack && c->answer_ack < c->req_gap) {
+		/* what was lost since the last answer held a request, as one that waits sends no other */
+		x->owed = 1;
+		c->in_step = 0;
+		c->pipelined = 1;
+	}
+	if (c->pipelined && h->unsure && c->req_gap > (c->tail ? c->tail->req_pos : c->answered_to))
+		x->owed = 1; /* most likely */
+	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE && x->req_pos == h->reasm.first &&
+	    !other(c, h)->reasm.started)
+		x->rested = 1; /* it has stood still since we look */
+	x->boundary = exact || !h->unsure || x->rested;
+	x->suspect = c->doubt;
+	if (c->tail)
+		x->suspect |= c->tail->suspect;
+}
+
+/* May a response at pos, whose sender had received requests up to ack, be the answer to x? */
+static int may_answer(const struct exchange *x, uint64_t ack, uint64_t pos)
+{
+	return (!ack || x->req_pos < ack) && (!x->suspect || x->need <= pos);
+}
+
+struct exchange *certainty_answered(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	uint64_t ack = certainty_need(c, h, pos);
+	struct exchange *x = c->head;
+
+	if (!x || x->resp_done || !may_answer(x, ack, pos))
+		return NULL;
+	if (!x->suspect || x->resp_started)
+		return x;
+	if (x->owed)
+		return NULL;
+	if (c->pipelined) /* that of the oldest one was lost, most likely */
+		return c->resp_gap && x->next && !x->next->owed && may_answer(x->next, ack, pos) ? x->next : x;
+	for (struct exchange *y = x->next; y && may_answer(y, ack, pos); y = y->next)
+		if (!y->one_way)
+			x = y;
+	/* the request of this response may be one that was lost */
+	if (c->req_gap > x->req_pos && (!ack || c->req_gap <= ack))
+		return NULL;
+	return x;
+}
+
+int certainty_refuted(const struct conn *c, const struct half *h, const struct exchange *x,
+		      uint64_t pos)
+{
+	uint64_t ack = certainty_need(c, h, pos);
+
+	if (!ack)
+		return 0;
+	if (!x)
+		return ack <= c->answered_to;
+	return !c->pipelined && x->suspect && x->need && !x->resp_started && pos > x->need;
+}
+
+static int agreed(const struct conn *c, const struct exchange *x, uint64_t ack)
+{
+	if (!x->rested && (c->pipelined || c->in_step < c->steps))
+		return 0;
+	if (x->next && x->next->need <= x->resp_pos)
+		return 0;
+	return x->boundary && (x->need == x->resp_pos || (x->rested && !x->need)) && x->req_done &&
+	       x->req_end == ack;
+}
+
+void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
+{
+	uint64_t ack = certainty_need(c, h, pos), to = x && x->req_done ? x->req_end : ack;
+
+	if (to > c->answered_to)
+		c->answered_to = to;
+	c->answer_ack = ack;
+	c->answer_end = 0;
+	if (!x && c->head && (!ack || c->head->req_pos < ack))
+		c->head->owed = 0;
+	if (!x || !x->suspect)
+		return;
+	if (!agreed(c, x, ack)) {
+		x->incomplete |= x->suspect;
+		return;
+	}
+	x->suspect = 0;
+	if (c->req_gap > x->req_pos)
+		return;
+	for (struct exchange *y = x->next; y; y = y->next)
+		y->suspect = 0;
+	c->doubt = 0;
+	c->steps = 0;
+	c->half[c->request_dir].unsure = 0;
+}
+
+void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete)
+{
+	c->answer_end = complete ? pos : 0;
+	c->answer_time = h->last_time;
+}

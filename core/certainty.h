@@ -1,0 +1,63 @@
+/*
+ * certainty.h - which request a response answers, and whether that is certain
+ *
+ * Where all bytes of a connection were seen from its beginning, each final response answers the
+ * oldest request. Bytes that were lost, or not understood, may have held messages. From then on there
+ * is a doubt (conn.doubt), and each request that begins carries it (exchange.suspect), until both
+ * directions agree about an exchange:
+ *
+ *  - its client had received everything before the response when it sent the request, no more and no
+ *    less, and its server everything up to the request's end when it began the response;
+ *  - the request begins where a message does: behind one that is certain, or where the server had
+ *    received everything when it began the answer before;
+ *  - and the client is one that waits for its answers. This shows in exchanges one after the other
+ *    of which the same is true; how many it takes depends on what was lost. A client that was seen
+ *    to pipeline is believed only after a pause.
+ *
+ * Acknowledgements tell who had received what. Streams without them (plaintext of TLS) are told in
+ * the order of their events.
+ */
+#ifndef ZC_CORE_CERTAINTY_H
+#define ZC_CORE_CERTAINTY_H
+
+#include "core/conn.h"
+#include "core/exchange.h"
+
+/* Messages of h begin: perhaps it was joined somewhere. */
+void certainty_begin(struct conn *c, const struct half *h);
+
+/* It turns out that the connection did not exist before we looked. */
+void certainty_opened(struct conn *c);
+
+/* Bytes before pos, in which there may have been messages, were lost (gap) or not understood. */
+void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, int gap);
+
+/*
+ * Where the next message of h begins at the earliest, when a start is looked for from pos on, as the
+ * other direction tells; 0: it does not tell, UINT64_MAX: not in what is known so far.
+ */
+uint64_t certainty_due(const struct conn *c, const struct half *h, uint64_t pos);
+
+/* x, with req_pos, need and found, is about to be queued. */
+void certainty_request(struct conn *c, const struct half *h, struct exchange *x);
+
+/* The request that a response of h answers which starts at pos; NULL: none that can be told. */
+struct exchange *certainty_answered(const struct conn *c, const struct half *h, uint64_t pos);
+
+/* Is what seems to be a response at pos, where it was not due, a part of some content? */
+int certainty_refuted(const struct conn *c, const struct half *h, const struct exchange *x,
+		      uint64_t pos);
+
+/*
+ * A final response of h that starts at pos is taken for that to x, or for one to a request that was
+ * not seen (NULL). Says in x what remains in doubt.
+ */
+void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos);
+
+/* It has ended at pos; complete: that is where it ends for all that is known. */
+void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete);
+
+/* How far the sender of what is at pos had received the other direction; 0: unknown. */
+uint64_t certainty_need(const struct conn *c, const struct half *h, uint64_t pos);
+
+#endif

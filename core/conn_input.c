@@ -1,0 +1,254 @@
+#include "core/conn_input.h"
+
+#include "core/detect.h"
+#include "core/engine_impl.h"
+#include "core/pending_read.h"
+#include "core/policy.h"
+
+#define LINGER 20000000ull /* ns: events of a connection may follow its CLOSE by this */
+#define REMIND 64u	   /* segments captured for nothing before that is said again */
+
+/* ---- the life of a connection */
+
+struct conn *conn_new(struct engine *e, uint64_t cookie)
+{
+	struct conn *c;
+
+	c = conn_add(&e->conns, cookie);
+	if (!c)
+		return NULL;
+	c->engine = e;
+	c->used = c->born = e->now;
+	c->preexisting = 1; /* until something shows that it is not */
+	return c;
+}
+
+int conn_close(struct engine *e, struct conn *c, uint64_t time)
+{
+	if (list_linked(&c->closing))
+		return 0;
+	c->end_time = time;
+	c->expires = e->now + LINGER;
+	list_append(&e->closing, &c->closing);
+	return 1;
+}
+
+void conn_end_exchanges(struct conn *c, enum conn_end why)
+{
+	const struct conn_ops *ops = c->ops;
+
+	if (why == CONN_DROPPED)
+		pending_read_drop(c);
+	else
+		pending_read_flush(c, NULL);
+	if (ops)
+		ops->end(c, why);
+}
+
+void conn_lost(struct conn *c)
+{
+	const struct conn_ops *ops = c->ops;
+
+	c->lost = 1;
+	if (ops)
+		ops->lost(c);
+	pending_read_lost(c);
+}
+
+/* ---- struct reasm_sink */
+
+static struct half *half_of(struct reasm *s)
+{
+	return list_entry(s, struct half, reasm);
+}
+
+static struct reasm_sink sink_of(struct engine *e, struct conn *c);
+
+static size_t detect(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct half *other = &c->half[h == &c->half[ZC_RX]];
+	enum probe_result both = protocol_detect_answered(c->engine, c, other, p, n);
+	struct reasm_sink k = sink_of(c->engine, c);
+
+	if (both == PROBE_YES) {
+		reasm_again(&other->reasm, &k);
+		c->again = 0;
+	}
+	if (c->ops)
+		return c->ops->data(c, h, p, n, pos);
+	return c->opaque ? n : protocol_detect(c->engine, c, h, p, n, pos, both == PROBE_WAIT);
+}
+
+static size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	size_t used = n;
+
+	if (c->ops && !h->ended)
+		used = c->ops->data(c, h, p, n, pos);
+	else if (!c->ops && !c->opaque)
+		used = detect(c, h, p, n, pos);
+	else if (c->opaque)
+		c->engine->stats.skipped_bytes += n;
+	else
+		c->engine->stats.unparsed_bytes += n;
+	if (c->opaque)
+		policy_nothing(c->engine, c);
+	return used;
+}
+
+static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct conn *c = ctx;
+	struct half *h = half_of(s);
+	size_t off;
+
+	c->again = 0;
+	off = take_data(c, h, p, n, pos);
+	while (c->again && (off < n || c->switching)) {
+		c->again = 0;
+		off += take_data(c, h, p + off, n - off, pos + off);
+	}
+	return off;
+}
+
+static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum reasm_gap why,
+		     struct str kept)
+{
+	struct conn *c = ctx;
+	struct half *h = half_of(s);
+
+	if (!c->ops && !c->opaque && kept.n)
+		protocol_detect_torn(c, h, kept, pos - kept.n);
+	if (c->ops && !h->ended) {
+		c->again = 0;
+		c->ops->gap(c, h, pos, n, why, kept);
+		if (c->again)
+			take_data(c, h, (const uint8_t *)"", 0, pos + n);
+		return;
+	}
+	if (c->opaque) {
+		c->engine->stats.skipped_bytes += n;
+		return;
+	}
+	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
+	c->engine->stats.unparsed_bytes += kept.n;
+	if (!c->ops && !c->opaque)
+		policy_unrecognized(c->engine, c, h, n + kept.n);
+}
+
+static struct reasm_sink sink_of(struct engine *e, struct conn *c)
+{
+	return (struct reasm_sink){sink_data, sink_gap, c, &e->pool};
+}
+
+/* ---- what comes */
+
+/* Order in which directions are worked on: requests before their responses. */
+int conn_first_dir(const struct conn *c)
+{
+	return c->ops ? c->request_dir : ZC_RX;
+}
+
+void conn_flush(struct engine *e, struct conn *c)
+{
+	struct reasm_sink k = sink_of(e, c);
+	int d;
+
+	if (c->forgotten)
+		return;
+	d = conn_first_dir(c);
+	reasm_flush(&c->half[d].reasm, &k, e->now);
+	reasm_flush(&c->half[!d].reasm, &k, e->now);
+}
+
+void conn_end_half(struct conn *c, int d, uint64_t time)
+{
+	struct half *h = &c->half[d];
+	const struct conn_ops *ops = c->ops;
+
+	if (ops)
+		ops->eof(c, h, h->reasm.fin_time && !c->reset ? h->reasm.fin_time : time);
+}
+
+static void run_streams(struct engine *e, struct conn *c)
+{
+	struct reasm_sink k = sink_of(e, c);
+	int d = conn_first_dir(c), waits;
+
+	waits = reasm_run(&c->half[d].reasm, &c->half[!d].reasm, &k, e->now);
+	waits |= reasm_run(&c->half[!d].reasm, &c->half[d].reasm, &k, e->now);
+	if (!waits)
+		list_unlink(&c->stalled);
+	else if (!list_linked(&c->stalled))
+		list_append(&e->stalled, &c->stalled);
+}
+
+static int stream_waits(const struct reasm *s)
+{
+	return s->pend || s->proven > s->next;
+}
+
+/* After octets or ends have come: what follows from it. */
+void conn_settle(struct engine *e, struct conn *c)
+{
+	int d;
+
+	if (stream_waits(&c->half[0].reasm) || stream_waits(&c->half[1].reasm))
+		run_streams(e, c);
+	else if (list_linked(&c->stalled))
+		list_unlink(&c->stalled);
+	d = conn_first_dir(c);
+	if (reasm_at_end(&c->half[d].reasm))
+		conn_end_half(c, d, e->now);
+	if (reasm_at_end(&c->half[!d].reasm))
+		conn_end_half(c, !d, e->now);
+	policy_update(e, c);
+}
+
+void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g)
+{
+	struct reasm_sink k = sink_of(e, c);
+
+	/* the kernel side has few slots: another connection may have taken this one's */
+	if (!c->half[dir].cap && g->cap_len && e->opt.on_policy && ++c->unasked % REMIND == 0)
+		policy_send(e, c);
+	if (c->opaque) {
+		e->stats.skipped_bytes += g->len;
+		return;
+	}
+	reasm_add(&c->half[dir].reasm, &c->half[!dir].reasm, &k, g);
+	conn_settle(e, c);
+}
+
+void conn_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
+{
+	const struct conn_ops *ops = c->ops;
+	struct half *h = &c->half[io->dir & 1];
+
+	e->io_seen = 1;
+	half_io_add(h, io);
+	if (c->wait_head)
+		pending_read_io(c, io);
+	if (ops)
+		ops->io(c, io);
+	/* what was read has come in; what was written may be still to go out */
+	if (io->dir == ZC_RX && h->reasm.started && !c->opaque) {
+		reasm_prove(&h->reasm, reasm_pos(&h->reasm, io->seq), io->ev.time);
+		if (h->reasm.proven > h->reasm.next)
+			conn_settle(e, c);
+	}
+}
+
+void conn_bound(struct engine *e, struct conn *c)
+{
+	if (e->opt.on_policy)
+		policy_send(e, c);
+	if (c->socket)
+		policy_update(e, c->socket);
+}
+
+void conn_ignore(struct engine *e, struct conn *c)
+{
+	conn_end_exchanges(c, CONN_DROPPED);
+	policy_nothing(e, c);
+}

@@ -1,0 +1,111 @@
+#include "core/withheld.h"
+
+#include "core/engine_impl.h"
+#include "core/pairing.h"
+#include "parsers/protocol.h"
+
+/* What seemed to be requests behind x was none. */
+static void drop_behind(struct conn *c, struct exchange *x)
+{
+	struct exchange *y = x->next;
+
+	x->next = NULL;
+	c->tail = x;
+	for (struct exchange *next; y; y = next) {
+		next = y->next;
+		c->nqueued--;
+		c->engine->stats.in_flight--;
+		if (c->no_io == y)
+			c->no_io = NULL;
+		exchange_put(c->engine, y);
+	}
+	c->half[c->request_dir].x = NULL;
+}
+
+void withheld_settle(struct conn *c, uint64_t pos, int came)
+{
+	struct exchange *x = c->withheld;
+	uint64_t n = c->withheld_end - x->req_end;
+
+	c->withheld = NULL;
+	if (came) {
+		drop_behind(c, x);
+		x->req_body_bytes += n;
+		x->req_bytes += n;
+		x->req_end += n;
+		c->half[c->request_dir].in_message = 0;
+		n = x->req_end > pos ? x->req_end - pos : 0;
+		c->protocol->move(c->state, FROM_CLIENT, n ? PLACE_CONTENT : PLACE_START, n);
+	}
+	x->req_done = 1;
+	pairing_settle(c, x);
+}
+
+/* Do these octets begin a request beyond doubt? */
+static enum probe_result begins(const struct conn *c, const uint8_t *p, size_t n)
+{
+	struct probe in = {.p = p, .n = n, .dir = c->request_dir, .client = c->request_dir, .joined = 1};
+	unsigned client = c->request_dir;
+
+	return c->protocol->probe(&in, &client);
+}
+
+size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n, size_t off,
+		      uint64_t pos)
+{
+	enum probe_result next;
+	uint64_t left;
+
+	if (!c->withheld) {
+		if (!c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
+			return n;
+		left = c->protocol->unneeded(c->state, FROM_CLIENT);
+		next = begins(c, p + off, n - off);
+		if (next == PROBE_MORE)
+			return off;
+		if (next == PROBE_NO)
+			return n;
+		c->protocol->move(c->state, FROM_CLIENT, PLACE_END, 0);
+		if (!left)
+			return n; /* chunks do not look like a request */
+		c->withheld = h->x;
+		c->withheld_end = pos + off + left;
+	}
+	if (pos + n <= c->withheld_end)
+		return n;
+	if (pos + off < c->withheld_end)
+		return (size_t)(c->withheld_end - pos);
+	next = begins(c, p + off, n - off);
+	if (next == PROBE_MORE)
+		return off;
+	withheld_settle(c, pos + off, next == PROBE_YES);
+	return n;
+}
+
+size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, uint64_t pos)
+{
+	size_t end = (size_t)(c->withheld_end - pos);
+	enum probe_result next = begins(c, p + end, n - end);
+
+	if (next == PROBE_MORE)
+		return n;
+	withheld_settle(c, pos + end, next == PROBE_YES);
+	return next == PROBE_YES ? end : off;
+}
+
+void withheld_answered(struct conn *c, uint64_t pos)
+{
+	if (c->withheld->resp_done)
+		withheld_settle(c, pos, 0);
+}
+
+void withheld_end(struct conn *c, uint64_t pos)
+{
+	struct exchange *x = c->withheld;
+
+	if (x->next)
+		x->incomplete |= SPAN_BAD_FRAMING;
+	for (struct exchange *y = x->next; y; y = y->next)
+		y->suspect |= SPAN_BAD_FRAMING;
+	withheld_settle(c, pos, 0);
+}

@@ -1,0 +1,138 @@
+"""judge.py - what zctrace says of conversations, against what is true of them
+
+A span is false if it says something that is not so, and has no word of doubt in `incomplete`.
+"""
+import json
+import subprocess
+from collections import Counter
+
+from tcp import RST, first_seen
+
+
+class Case:
+    """One conversation: a Talk, how it went over the wire, and what the capture has of it."""
+
+    def __init__(self, talk, conv):
+        self.talk, self.conv = talk, conv
+        self.packets = conv.captured()
+        self.sent = [len(h.sent) for h in conv.host]
+        self.reset = any(flags & RST for _, _, _, _, flags, _ in conv.packets)
+        self.by_rid = {x.rid: x for x in talk.exchanges}
+
+    def done(self, x):
+        """Was the response sent to its end?"""
+        if x.until_close and self.conv.host[1].fin_at is None:
+            return False
+        return x.resp[1] is not None and self.sent[1] >= x.resp[1]
+
+
+def run(binary, pcap, timeout=120):
+    """The spans of a capture by (client address, port), and the text of standard error."""
+    p = subprocess.run([binary, '-r', pcap, '-o', 'json', '--header', 'x-rid'], capture_output=True,
+                       timeout=timeout, check=False)
+    spans = {}
+    for line in p.stdout.splitlines():
+        o = json.loads(line)
+        if o.get('type') == 'span':
+            spans.setdefault((o.get('client_addr'), o.get('client_port')), []).append(o)
+    return spans, p.returncode, p.stderr.decode('utf-8', 'replace')
+
+
+def rid(span, which):
+    return span.get(f'{which}_headers', {}).get('x-rid')
+
+
+def wrong_error(case, x, span):
+    error, done = span.get('error'), case.done(x)
+    if error in ('status', 'timeout'):
+        error = None
+    if x.cancelled:
+        return None if error in (None, 'reset') else f'error={error} of a stream that was cancelled'
+    if done and error and not x.early:
+        return f'error={error}, though it was answered'
+    if not done and not error:
+        return 'no error, though it was not answered to the end'
+    if error == 'protocol':
+        return 'error=protocol, though all was well'
+    if error == 'reset' and not case.reset:
+        return 'error=reset without a reset'
+    return None
+
+
+def wrong_time(case, x, span):
+    """Duration from the first octet of the request to the last one of the response."""
+    conv = case.conv
+    begin = first_seen(case.packets, conv.host[0].isn, 0, x.req[0])
+    end = first_seen(case.packets, conv.host[1].isn, 1, x.resp[1] - 1)
+    if begin is None or end is None:
+        return 'a duration between octets that were not seen'
+    if 'duration_ns' in span and abs(span['duration_ns'] / 1e9 - max(0, end - begin)) > 1e-6:
+        return f"duration {span['duration_ns'] / 1e9:.6f} instead of {end - begin:.6f}"
+    return None
+
+
+def falsehood(case, span, shown):
+    """What is false of a span without a doubt; None: nothing."""
+    asked, answered = rid(span, 'req'), rid(span, 'resp')
+    x = case.by_rid.get(asked)
+    if asked is None and answered is None:
+        return 'invented: no id', span.get('method')
+    if x is None:
+        return 'invented', asked or answered
+    if answered and answered != asked:
+        return 'wrong pair', f'{asked} with {answered}'
+    if asked in shown:
+        return 'twice', asked
+    shown.add(asked)
+    for key, want in (('method', x.method), ('path', x.path), ('protocol', x.protocol), ('stream', x.stream)):
+        if want is not None and span.get(key) != want:
+            return f'wrong {key}', f'{span.get(key)} instead of {want}'
+    done = case.done(x)
+    if span.get('status') != x.status and (done or span.get('status')):
+        return 'wrong status', f"{span.get('status')} instead of {x.status}"
+    if x.grpc is not None and done and span.get('grpc_status') != x.grpc:
+        return 'wrong status', f"gRPC {span.get('grpc_status')} instead of {x.grpc}"
+    error = wrong_error(case, x, span)
+    if error:
+        return 'wrong error', error
+    if not done or x.cancelled:
+        return None
+    for key, want in x.sizes.items():
+        if key in span and span[key] != want:
+            return 'wrong size', f'{key}={span[key]} instead of {want}'
+    error = wrong_time(case, x, span) if x.lasts else None
+    return ('wrong time', error) if error else None
+
+
+class Verdict:
+    """What was found in a number of conversations."""
+
+    def __init__(self):
+        self.conversations = self.exchanges = self.spans = self.doubted = self.right = 0
+        self.false = Counter()
+        self.doubts = Counter()
+        self.examples = []          # (case, kind, detail, span)
+        self.bad_conversations = 0
+
+    def add(self, case, spans):
+        shown, bad = set(), 0
+        self.conversations += 1
+        self.exchanges += len(case.talk.exchanges)
+        for span in spans:
+            self.spans += 1
+            if span.get('incomplete'):
+                self.doubted += 1
+                self.doubts[','.join(span['incomplete'])] += 1
+                continue
+            f = falsehood(case, span, shown)
+            if f:
+                bad += 1
+                self.false[f[0]] += 1
+                self.examples.append((case, f[0], f[1], span))
+            else:
+                self.right += 1
+        self.bad_conversations += bad > 0
+
+    @property
+    def share(self):
+        return 100 * self.doubted / self.spans if self.spans else 0.0

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Conversations with ids in both heads, under loss: no span may be false without a doubt said.
+
+usage: run.py [--seed N] [--conversations N] [--class NAME] [--show N] [--keep DIR] ZCTRACE
+"""
+import argparse
+import os
+import random
+import struct
+import sys
+import tempfile
+
+import http1
+import judge
+import tcp
+
+CLASSES = {
+    # name: protocol, pipelining, faults, weight
+    'h1 clean': (http1, False, {}, 2),
+    'h1 pipelined clean': (http1, True, {}, 2),
+    'h1 network': (http1, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 2),
+    'h1 1%': (http1, False, dict(loss=0.01), 4),
+    'h1 pipelined 1%': (http1, True, dict(loss=0.01), 4),
+    'h1 3%': (http1, None, dict(loss=0.03, network=0.01, reorder=0.01), 3),
+    'h1 10%': (http1, None, dict(loss=0.10, network=0.01, duplicate=0.02), 4),
+    'h1 late': (http1, None, dict(late=True), 3),
+    'h1 late 3%': (http1, None, dict(late=True, loss=0.03), 2),
+    'h1 cut': (http1, None, dict(cut=True, reorder=0.02), 1),
+}
+
+
+def cases(rng, name, n):
+    module, pipelining, faults, _ = CLASSES[name]
+    for i in range(n):
+        p = rng.random() < 0.5 if pipelining is None else pipelining
+        seed = rng.getrandbits(48)
+        r = random.Random(seed)
+        talk = module.conversation(r, f'{i}', p)
+        addr = ((struct.pack('>I', 0x0a000001 + i % 250), 20000 + i // 250), (b'\x0a\x01\0\1', 80))
+        conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults), 1700000000.0 + i * 0.37, addr)
+        yield judge.Case(talk, conv)
+
+
+def key(case):
+    ip, port = case.conv.addr[0]
+    return '.'.join(map(str, ip)), port
+
+
+def one_class(args, rng, name, n, directory):
+    all_cases = list(cases(rng, name, n))
+    timed = [f for c in all_cases for f in tcp.frames(c.packets, c.conv.addr)]
+    timed.sort(key=lambda f: f[0])
+    path = os.path.join(directory, name.replace(' ', '-').replace('%', 'pct') + '.pcap')
+    tcp.write_pcap(path, timed)
+    spans, code, err = judge.run(args.zctrace, path)
+    v = judge.Verdict()
+    if code:
+        print(f'exit status {code}: {err}')
+        v.false['exit status'] += 1
+    for c in all_cases:
+        v.add(c, spans.get(key(c), []))
+    return v
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('--seed', type=int, default=None)
+    p.add_argument('--conversations', type=int, default=1500)
+    p.add_argument('--class', dest='only')
+    p.add_argument('--show', type=int, default=0)
+    p.add_argument('--keep')
+    p.add_argument('zctrace')
+    args = p.parse_args()
+    seed = random.SystemRandom().getrandbits(32) if args.seed is None else args.seed
+    print(f'seed {seed}')
+    weights = sum(c[3] for c in CLASSES.values())
+    with tempfile.TemporaryDirectory() as tmp:
+        directory = args.keep or tmp
+        os.makedirs(directory, exist_ok=True)
+        for name, c in CLASSES.items():
+            if args.only and args.only != name:
+                continue
+            n = args.conversations if args.only else max(1, args.conversations * c[3] // weights)
+            v = one_class(args, random.Random(f'{seed} {name}'), name, n, directory)
+            print(f'{name:20} {v.conversations:6} conversations {v.exchanges:6} exchanges {v.spans:6} spans '
+                  f'{v.share:5.1f} % doubted; {v.bad_conversations:4} with false: {dict(v.false)}')
+            if args.show:
+                print('   doubts:', dict(v.doubts.most_common(8)))
+            for case, kind, detail, span in v.examples[:args.show]:
+                print(f"   {kind}: {detail}  port {key(case)} {span.get('method')} {span.get('path')} "
+                      f"{span.get('status')} error={span.get('error')} req={span.get('req_headers')} resp={span.get('resp_headers')}")
+
+
+if __name__ == '__main__':
+    sys.exit(main())

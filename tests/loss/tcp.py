@@ -1,0 +1,218 @@
+"""tcp.py - TCP conversations between two simulated hosts, as a capture between them sees them
+
+A host writes when it has received enough of the other one (Write.need), so that acknowledgements
+and the order of packets are what causality makes of them. The network loses, delays and repeats;
+the capture loses by itself what it has to lose. Nothing here knows what the octets mean.
+"""
+import heapq
+import struct
+from collections import namedtuple
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+
+# after `need` octets of the peer, and `wait` seconds: data, then what `flags` says (FIN, RST)
+Write = namedtuple('Write', 'need wait data flags')
+
+
+class Faults:
+    """What goes wrong, as shares of packets; late and cut: how much of the conversation is missing."""
+
+    def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False):
+        self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate
+        self.late, self.cut = late, cut
+
+
+class Host:
+    """One end: what it sends, and how far it has received."""
+
+    def __init__(self, writes, isn, mss):
+        self.writes, self.isn, self.mss = writes, isn, mss
+        self.sent = bytearray()     # all that was ever sent, without SYN
+        self.fin_at = None          # position of FIN
+        self.got = 0                # of the peer, in order
+        self.pieces = {}            # out of order: start -> end
+        self.peer_fin = None
+        self.acked_fin = False
+        self.next_write = 0
+        self.busy_until = 0.0
+        self.ack_due = False
+        self.dead = False
+
+
+class Conversation:
+    """Runs two hosts against each other. `packets` is then what a perfect capture holds."""
+
+    def __init__(self, rng, client, server, faults, start, addr, isn=None):
+        self.rng, self.faults, self.addr, self.now = rng, faults, addr, start
+        isn = isn or [rng.choice((rng.getrandbits(32), 0xffffffff - rng.randrange(3000))) for _ in (0, 1)]
+        sizes = (1448, 1448, 1448, 536, 100, 33)
+        self.host = [Host(client, isn[0], rng.choice(sizes)), Host(server, isn[1], rng.choice(sizes))]
+        self.delay = [rng.choice((0.00002, 0.0005, 0.004)), rng.choice((0.00002, 0.0005, 0.004))]
+        self.ack_delay = rng.choice((0.0, 0.0002, 0.04))
+        self.queue, self.count = [], 0
+        self.packets = []           # (time, direction, position, data, flags, ack)
+        self.run()
+
+    def at(self, time, what, *args):
+        self.count += 1
+        heapq.heappush(self.queue, (time, self.count, what, args))
+
+    # ---- packets
+
+    def packet(self, d, pos, data, flags):
+        """Sends one; it passes the capture, and arrives or not."""
+        h, ack = self.host[d], None
+        if flags & ACK:
+            ack = h.got + (1 if h.acked_fin else 0)
+            h.ack_due = False
+        before, after = self.delay[d], self.delay[1 - d]
+        lost = data and self.rng.random() < self.faults.network
+        seen = self.now + before
+        if self.rng.random() < self.faults.reorder:
+            seen += self.rng.random() * 0.003       # in the capture alone
+        if not lost or self.rng.random() < 0.5:     # before or behind the capture
+            self.packets.append((seen, d, pos, data, flags, ack))
+            if self.rng.random() < self.faults.duplicate:
+                self.packets.append((seen + self.rng.random() * 0.001, d, pos, data, flags, ack))
+        if lost:
+            self.at(self.now + 0.02 + 6 * (before + after), self.again, d, pos, data, flags)
+            return
+        if self.rng.random() < self.faults.reorder:
+            after += self.rng.random() * 0.003
+        self.at(self.now + before + after, self.arrive, 1 - d, pos, data, flags)
+
+    def again(self, d, pos, data, flags):
+        h = self.host[d]
+        if h.dead:
+            return
+        if self.rng.random() < 0.3 and h.fin_at is None:    # with what has come behind it since
+            data = bytes(h.sent[pos:pos + max(len(data), min(h.mss, 1448))])
+        self.packet(d, pos, data, flags)
+
+    # ---- hosts
+
+    def advance(self, d):
+        """Starts the writes that have become possible, one after the other."""
+        h = self.host[d]
+        while not h.dead and h.next_write < len(h.writes) and h.writes[h.next_write].need <= h.got:
+            w = h.writes[h.next_write]
+            h.next_write += 1
+            h.busy_until = max(self.now, h.busy_until) + w.wait
+            self.at(h.busy_until, self.write, d, w)
+
+    def write(self, d, w):
+        h = self.host[d]
+        if h.dead:
+            return
+        pos = len(h.sent)
+        h.sent += w.data
+        n = len(w.data)
+        for i in range(0, n, h.mss):
+            end = min(i + h.mss, n)
+            flags = ACK | (PSH if end == n else 0)
+            if end == n and w.flags & FIN and self.rng.random() < 0.5:
+                flags |= FIN
+                h.fin_at = pos + n
+            self.packet(d, pos + i, bytes(w.data[i:end]), flags)
+            self.now += 0.000002
+        if w.flags & FIN and h.fin_at is None:
+            h.fin_at = pos + n
+            self.packet(d, pos + n, b'', FIN | ACK)
+        if w.flags & RST:
+            h.dead = True
+            self.packet(d, pos + n, b'', RST | ACK)
+
+    def arrive(self, d, pos, data, flags):
+        h = self.host[d]
+        if h.dead:
+            return
+        if flags & RST:
+            h.dead = True
+            return
+        if data:
+            if pos <= h.got:
+                h.got = max(h.got, pos + len(data))
+                while True:
+                    p = min(h.pieces, default=None)
+                    if p is None or p > h.got:
+                        break
+                    h.got = max(h.got, h.pieces.pop(p))
+            else:
+                h.pieces[pos] = max(pos + len(data), h.pieces.get(pos, 0))
+        if flags & FIN:
+            h.peer_fin = pos + len(data)
+        if h.peer_fin is not None and h.got >= h.peer_fin:
+            h.acked_fin = True
+        if data or flags & FIN:
+            h.ack_due = True
+            self.at(self.now + self.ack_delay * self.rng.random(), self.ack, d)
+        self.advance(d)
+
+    def ack(self, d):
+        h = self.host[d]
+        if h.ack_due and not h.dead:
+            self.packet(d, len(h.sent) + (h.fin_at is not None), b'', ACK)
+
+    def run(self):
+        self.handshake = []
+        t = self.now
+        for i, (d, flags) in enumerate(((0, SYN), (1, SYN | ACK), (0, ACK))):
+            self.handshake.append((t + i * (self.delay[0] + self.delay[1]), d, flags))
+        self.now = self.handshake[-1][0] + self.delay[0]
+        for d in (0, 1):
+            self.advance(d)
+        while self.queue:
+            self.now, _, what, args = heapq.heappop(self.queue)
+            what(*args)
+        self.packets.sort(key=lambda p: p[0])
+
+    # ---- what the capture has
+
+    def captured(self):
+        """(time, direction, flags, seq, ack, data) of the packets that are in the capture."""
+        rng, f, out = self.rng, self.faults, []
+        for t, d, flags in self.handshake:
+            out.append((t, d, flags, (self.host[d].isn + (not flags & SYN)) & 0xffffffff,
+                        (self.host[1 - d].isn + 1) & 0xffffffff if flags & ACK else 0, b''))
+        for t, d, pos, data, flags, ack in self.packets:
+            out.append((t, d, flags, (self.host[d].isn + 1 + pos) & 0xffffffff,
+                        (self.host[1 - d].isn + 1 + (ack or 0)) & 0xffffffff, data))
+        if f.late and len(out) > 4:
+            out = out[rng.randrange(3, len(out)):]
+        if f.cut and len(out) > 4:
+            out = out[:rng.randrange(3, len(out))]
+        if f.loss:
+            out = [p for p in out if rng.random() >= f.loss]
+        return out
+
+
+def frames(packets, addr):
+    """The packets of captured() as (time, Ethernet frame). addr: ((ip, port), (ip, port))."""
+    eth = b'\x02\0\0\0\0\2\x02\0\0\0\0\1\x08\0'
+    ends = [struct.pack('>4s4s', addr[d][0], addr[1 - d][0]) for d in (0, 1)]
+    ports = [struct.pack('>HH', addr[d][1], addr[1 - d][1]) for d in (0, 1)]
+    for t, d, flags, seq, ack, data in packets:
+        yield t, (eth + struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(data), 1, 0x4000, 64, 6, 0) + ends[d] +
+                  ports[d] + struct.pack('>IIBBHHH', seq, ack, 0x50, flags, 65535, 0, 0) + data)
+
+
+def write_pcap(path, timed):
+    """timed: (time, frame), in the order of the file."""
+    with open(path, 'wb') as f:
+        f.write(struct.pack('<IHHiIII', 0xa1b23c4d, 2, 4, 0, 0, 262144, 1))
+        for t, frame in timed:
+            s = int(t)
+            f.write(struct.pack('<IIII', s, int((t - s) * 1e9), len(frame), len(frame)))
+            f.write(frame)
+
+
+def first_seen(packets, isn, d, pos):
+    """When the octet at `pos` of direction d is first seen in the packets; None: it is not."""
+    seq = (isn + 1 + pos) & 0xffffffff
+    for t, direction, _, start, _, data in packets:
+        if direction == d and data and (seq - start) & 0xffffffff < len(data):
+            return t
+    return None
+
+
+__all__ = ['ACK', 'FIN', 'RST', 'Conversation', 'Faults', 'Write', 'first_seen', 'frames', 'write_pcap']
