@@ -36,7 +36,8 @@ struct zc_call {
 	__u8 refused; /* that socket is not traced */
 	__u8 fresh;
 	__u32 number; /* of a write */
-	__u32 pad;
+	__u8 polled; /* the socket is, see ZC_IO_POLLED */
+	__u8 pad[3];
 };
 
 struct {
@@ -71,7 +72,8 @@ struct zc_stream {
 	__u8 fresh;
 	__u8 reported; /* user space knows of it */
 	__u8 memory; /* its socket is known by the handshake's random: calls use none inside */
-	__u8 pad[4];
+	__u8 blocking; /* the socket that calls use inside is not polled */
+	__u8 pad[3];
 };
 
 struct {
@@ -128,6 +130,31 @@ static __always_inline __u64 fs_base(void)
 		return 0;
 	bpf_probe_read_kernel(&base, sizeof(base), (void *)(task + sh->fsbase_off));
 	return base;
+}
+
+/* How often this thread has gone to sleep. 0: not known. */
+static __always_inline __u32 task_sleeps(void)
+{
+	const struct zc_shared *sh = shared();
+	__u64 task = bpf_get_current_task(), n = 0;
+
+	if (!sh || !sh->nvcsw_off)
+		return 0;
+	bpf_probe_read_kernel(&n, sizeof(n), (void *)(task + sh->nvcsw_off));
+	return (__u32)n;
+}
+
+/* How long it has been there, as in zc_ev_io. */
+static __always_inline __u16 task_age(void)
+{
+	const struct zc_shared *sh = shared();
+	__u64 task = bpf_get_current_task(), start = 0, age;
+
+	if (!sh || !sh->start_off)
+		return ZC_OLD;
+	bpf_probe_read_kernel(&start, sizeof(start), (void *)(task + sh->start_off));
+	age = (bpf_ktime_get_ns() - start) / 100000 + 1;
+	return age < ZC_OLD ? (__u16)age : ZC_OLD;
 }
 
 /* The goroutine that runs on this thread; 0: not known. */
@@ -332,6 +359,7 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 	c->sock = s->conn;
 	c->refused = s->verdict == VERDICT_NO;
 	c->fresh = s->hooked;
+	c->polled = s->polled;
 	if (c->func != ZC_TLS_PUSH && dir != (call_writes(c->func) ? ZC_TX : ZC_RX)) {
 		c->wire_len = 0; /* a handshake inside: what counts comes after it */
 		return 1;

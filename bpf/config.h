@@ -54,9 +54,9 @@ struct zc_shared {
 	__u32 iter_pass;  /* what the iterator does: see sock.bpf.c */
 	__u64 iter_conns; /* connections taken up by the iterator */
 	__u32 marks; /* grows when a process gets ZC_TASK_TLS */
-	__u32 pad2;
+	__u32 start_off; /* of its start time; 0: not known yet */
 	__u32 fsbase_off; /* of a thread's fs base in its task_struct; 0: there is none */
-	__u32 pad;
+	__u32 nvcsw_off; /* of its count of voluntary context switches; 0: not known yet */
 	__u64 streams;	  /* TLS streams met so far: the next one's id */
 	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
 };

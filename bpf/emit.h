@@ -196,7 +196,7 @@ static __always_inline void set_owner(struct zc_sock *s, __u64 pid_tgid)
 }
 
 static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len,
-				    __u8 dir, __u64 goroutine)
+				    __u8 dir, __u64 goroutine, __u32 sleeps, __u16 age)
 {
 	struct zc_ev_io *io = bpf_ringbuf_reserve(&zc_ring, sizeof(*io), 0);
 
@@ -210,7 +210,10 @@ static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq
 	io->seq = seq;
 	io->len = len;
 	io->dir = dir;
-	__builtin_memset(io->pad, 0, sizeof(io->pad));
+	io->pad = 0;
+	io->ev.flags = ZC_IO_TASK | (s->polled ? ZC_IO_POLLED : 0);
+	io->sleeps = sleeps;
+	io->age = age;
 	io->goroutine = goroutine;
 	bpf_ringbuf_submit(io, ring_flags());
 }

@@ -134,6 +134,10 @@ ZC_ASSERT_SIZE(struct zc_ev_close, 64);
  * IO: the application read (dir RX) or wrote (dir TX) len bytes; it has now read or written
  * everything before sequence number seq.
  */
+#define ZC_IO_TASK 0x1	 /* flags: sleeps and age are known, and so is */
+#define ZC_OLD 0xffff
+#define ZC_IO_POLLED 0x2 /* that a set of epoll watches the socket: its thread serves others, too */
+
 struct zc_ev_io {
 	struct zc_ev ev;
 	__u32 pid;
@@ -141,7 +145,9 @@ struct zc_ev_io {
 	__u32 seq;
 	__u32 len;
 	__u8 dir;
-	__u8 pad[7];
+	__u8 pad;
+	__u16 age; /* ZC_IO_TASK: of the thread, in 100 microseconds, rounded up; ZC_OLD: or more */
+	__u32 sleeps; /* ZC_IO_TASK: how often the thread had gone to sleep by then, modulo 2^32 */
 	/*
 	 * Go: the goroutine that reads, or on whose behalf it is written; 0: not known. Not in
 	 * recordings of older versions.
@@ -240,6 +246,9 @@ ZC_ASSERT_SIZE(struct zc_ev_names, 248);
 #define ZC_PLAIN_BEFORE 0x2
 #define ZC_PLAIN_FRESH 0x4
 #define ZC_PLAIN_ALONE 0x8
+/* As of IO; a stream whose ciphertext the application carries itself counts as polled. */
+#define ZC_PLAIN_TASK 0x10
+#define ZC_PLAIN_POLLED 0x20
 
 struct zc_ev_plain {
 	struct zc_ev ev;
@@ -257,7 +266,7 @@ struct zc_ev_plain {
 	__u32 lost; /* events lost on this stream since the last one that got through */
 	__u8 dir;
 	__u8 lib; /* enum zc_tls_lib */
-	__u8 pad[2];
+	__u16 age; /* as in zc_ev_io */
 	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
 	/*
 	 * One thread may read while another writes, and writes are told late, when they have returned.
@@ -266,7 +275,7 @@ struct zc_ev_plain {
 	 * read returned, to one of which it may be the answer. 0: not counted.
 	 */
 	__u32 writes;
-	__u32 pad2;
+	__u32 sleeps; /* as in zc_ev_io */
 };
 ZC_ASSERT_SIZE(struct zc_ev_plain, 104);
 

@@ -45,8 +45,11 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
+	struct socket *sk_socket;
 	__u16 sk_protocol;
 };
 
@@ -57,9 +60,6 @@ struct tcp_sock {
 	__u32 snd_nxt;
 };
 
-struct socket {
-	struct sock *sk;
-};
 
 struct super_block {
 	__u32 s_dev;
@@ -70,8 +70,16 @@ struct inode {
 	struct super_block *i_sb;
 };
 
+struct hlist_head;
+
 struct file {
 	struct inode *f_inode;
+	struct hlist_head *f_ep; /* who polls it */
+};
+
+struct socket {
+	struct sock *sk;
+	struct file *file;
 };
 
 typedef struct {
@@ -93,6 +101,8 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
+	__u64 start_time; /* monotonic */
+	unsigned long nvcsw; /* voluntary context switches */
 };
 
 struct linux_binprm {

@@ -172,6 +172,15 @@ static __always_inline int is_probed(struct zc_sock *s, __u32 tgid)
 	return 0;
 }
 
+/* Does a set of epoll watch it? Threads that wait in read() have no need of that. */
+static __always_inline int is_polled(const struct sock *sk)
+{
+	const struct socket *socket = sk->sk_socket;
+	const struct file *file = socket ? socket->file : 0;
+
+	return file && file->f_ep;
+}
+
 static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
@@ -201,6 +210,8 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 	if (!tp)
 		return 0;
 	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
+	if (dir == ZC_RX)
+		s->polled = is_polled(sk);
 	if (probed) {
 		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
 		g = goroutine_of_io(tgid, (__u32)len, dir);
@@ -222,7 +233,7 @@ static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
-	emit_io(s, pid_tgid, seq, (__u32)len, dir, g);
+	emit_io(s, pid_tgid, seq, (__u32)len, dir, g, task_sleeps(), task_age());
 	return 0;
 }
 
@@ -450,6 +461,10 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!sh->fsbase_off && bpf_core_field_exists(task->thread.fsbase))
 		sh->fsbase_off = bpf_core_field_offset(task->thread.fsbase);
+	if (!sh->nvcsw_off) {
+		sh->start_off = bpf_core_field_offset(task->start_time);
+		sh->nvcsw_off = bpf_core_field_offset(task->nvcsw);
+	}
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;

@@ -98,9 +98,9 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct part
 	ev->lost = t->lost;
 	ev->dir = t->dir;
 	ev->lib = t->lib;
-	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
+	ev->age = task_age();
 	ev->writes = t->last || t->dir == ZC_RX ? t->writes : 0;
-	ev->pad2 = 0;
+	ev->sleeps = task_sleeps();
 }
 
 #define PLAIN_EMIT(SZ)                                                                             \
@@ -390,6 +390,7 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 		t.sock = s->sock;
 		t.flags = ZC_PLAIN_INSIDE | (s->fresh ? ZC_PLAIN_FRESH : 0);
 	}
+	t.flags |= ZC_PLAIN_TASK | (s->blocking ? 0 : ZC_PLAIN_POLLED);
 	if (s->refused) {
 		stream_close(s);
 		s->pos[t.dir & 1] += n;

@@ -276,6 +276,7 @@ static int make_engine(struct session *s)
 		.body_bytes = s->opt->body,
 		.keep_fields = s->opt->headers.n > 0,
 		.redact = !s->opt->no_redact,
+		.start = s->input.source->start,
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,

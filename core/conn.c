@@ -170,7 +170,7 @@ const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 
 void half_io_add(struct half *h, const struct zc_ev_io *io)
 {
-	struct io_mark m = {io->ev.time, io->seq, io->pid, io->tid, io->goroutine};
+	struct io_mark m = io_mark_of(io);
 	struct str kept = reasm_kept(&h->reasm);
 
 	h->io[h->nio++ % CONN_IO_MARKS] = m;

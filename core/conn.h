@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bpf/events.h"
+#include "core/id.h"
 #include "core/list.h"
 #include "core/reasm.h"
 
@@ -26,12 +27,21 @@ struct io_mark {
 	uint64_t time;
 	uint32_t seq, pid, tid;
 	uint64_t goroutine; /* 0: not known */
+	uint32_t sleeps;
+	uint16_t flags, age; /* ZC_IO_* and zc_ev_io, as the two before */
 };
+
+static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
+{
+	return (struct io_mark){io->ev.time, io->seq, io->pid, io->tid, io->goroutine, io->sleeps,
+				io->ev.flags, io->age};
+}
 
 /* One direction of a connection. */
 struct half {
 	struct reasm reasm;
 	struct exchange *x; /* whose message is being parsed */
+	uint64_t lead;	    /* bytes before its protocol: of a PROXY header, of what asked for a tunnel */
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
@@ -179,11 +189,14 @@ struct conn {
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
+	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/* answered before its content came, which a next request seems to replace; if not, it ends here */
 	struct exchange *withheld;
 	uint64_t withheld_end;
 
+	struct traceparent tunnel; /* of the CONNECT within whose tunnel this is; if in_tunnel */
+	uint8_t in_tunnel;
 	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
 	struct http2_conn *http2;  /* of HTTP/2 */
 	struct tls_conn *tls;	   /* of TLS: what the handshake told */

@@ -2,6 +2,7 @@
 
 #include "core/detect.h"
 #include "core/engine_impl.h"
+#include "core/exchange_link.h"
 #include "core/pending_read.h"
 #include "core/policy.h"
 
@@ -220,6 +221,16 @@ void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_
 	conn_settle(e, c);
 }
 
+/* More of a message was read than its first octet, which is enough for all else. */
+static void note_read(struct conn *c, const struct zc_ev_io *io)
+{
+	const struct exchange *x = c->request_dir == ZC_RX ? c->tail : c->head;
+	const struct io_mark m = io_mark_of(io);
+
+	if (x && x->io_done && !x->resp_done)
+		exchange_link_read(c->engine, x, &m);
+}
+
 void conn_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 {
 	const struct conn_ops *ops = c->ops;
@@ -231,6 +242,8 @@ void conn_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 		pending_read_io(c, io);
 	if (ops)
 		ops->io(c, io);
+	if (io->dir == ZC_RX && !c->opaque)
+		note_read(c, io);
 	/* what was read has come in; what was written may be still to go out */
 	if (io->dir == ZC_RX && h->reasm.started && !c->opaque) {
 		reasm_prove(&h->reasm, reasm_pos(&h->reasm, io->seq), io->ev.time);

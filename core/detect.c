@@ -4,10 +4,12 @@
 
 #include "core/http2_conn.h"
 #include "core/pairing.h"
+#include "core/pending_read.h"
 #include "core/policy.h"
 #include "core/tls_conn.h"
 #include "core/websocket_conn.h"
 #include "parsers/http2/http2_protocol.h"
+#include "parsers/proxy_header.h"
 #include "parsers/tls/tls_protocol.h"
 
 static unsigned client_of(const struct conn *c)
@@ -38,6 +40,27 @@ static int begin(struct conn *c, const struct half *h, const struct probed *foun
 	return begun;
 }
 
+/* CONNECT, RFC 9110, section 9.3.6: what follows may be anything, as on a connection of its own. */
+static void enter_tunnel(struct conn *c, struct exchange *x)
+{
+	struct span s;
+
+	exchange_span(c->engine, x, x->resp_last, &s);
+	memcpy(c->tunnel.trace_id, s.trace_id, TRACE_ID_LEN);
+	memcpy(c->tunnel.parent_id, s.span_id, SPAN_ID_LEN);
+	c->tunnel.flags = s.trace_flags;
+	c->in_tunnel = 1;
+	for (int d = 0; d < 2; d++) {
+		struct half *h = &c->half[d];
+
+		h->lead = h->reasm.next - reasm_kept(&h->reasm).n - h->reasm.first;
+		h->ended = 0;
+	}
+	if (!pending_read_add(c, x))
+		exchange_emit(c->engine, x);
+	c->again = 1;
+}
+
 /* What the ends have agreed upon follows, if it is known. Returns how many of n bytes were taken. */
 static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
 			    size_t n, uint64_t pos)
@@ -53,6 +76,9 @@ static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, co
 		c->protocol = &http2_protocol;
 		if (x)
 			http2_conn_upgraded(c, x);
+	} else if (x && x->status / 100 == 2) {
+		enter_tunnel(c, x);
+		return 0;
 	} else {
 		if (x)
 			exchange_emit(e, x);
@@ -71,9 +97,9 @@ static struct probe probe_of(const struct conn *c, const struct half *h, const u
 		.n = n,
 		.dir = h == &c->half[ZC_TX],
 		.client = client_of(c),
-		.start = h->reasm.from_syn && pos == h->reasm.first,
-		.joined = c->preexisting || c->rejoined,
-		.segment = pos <= h->reasm.cur_pos,
+		.start = (h->reasm.from_syn || c->in_tunnel) && pos == h->reasm.first + h->lead,
+		.joined = !c->in_tunnel && (c->preexisting || c->rejoined),
+		.segment = pos <= h->reasm.cur_pos || pos == h->reasm.first + h->lead,
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,
 	};
@@ -118,9 +144,22 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 {
 	const struct probe in = probe_of(c, h, p, n, pos);
 	struct probed found;
+	size_t lead;
 
 	if (c->switching)
 		return follow_switch(e, c, h, p, n, pos);
+	if (in.start && !h->lead) {
+		enum probe_result proxied = proxy_header(p, n, &lead);
+
+		if (proxied == PROBE_MORE)
+			return 0;
+		if (proxied == PROBE_YES) {
+			h->lead = lead;
+			c->again = 1;
+			e->stats.skipped_bytes += lead;
+			return lead;
+		}
+	}
 	found = probe_all(&in);
 	if (found.result == PROBE_MORE || found.result == PROBE_WAIT)
 		return 0;

@@ -277,6 +277,12 @@ static void note_lost(struct engine *e, int force)
 	e->opt.on_note(e->opt.ctx, &note);
 }
 
+static void on_process(struct engine *e, const struct zc_ev_process *p)
+{
+	if (p->what == ZC_PROC_FORK || p->what == ZC_PROC_EXEC)
+		links__process(e->links, p->pid, e->now);
+}
+
 static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 {
 	e->stats.lost_events += l->count;
@@ -320,6 +326,7 @@ static void tick(struct engine *e)
 		else
 			http2_conn_expire(x->conn, x);
 	}
+	pending_read_tick(e);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
 }
@@ -343,7 +350,8 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_PLAIN: tls_stream_on_data(e, p); break;
 	case ZC_EV_BIND: tls_stream_on_bind(e, p); break;
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
-	default: break; /* processes and listeners are for others */
+	case ZC_EV_PROCESS: on_process(e, p); break;
+	default: break; /* listeners and names are for others */
 	}
 	while (e->conns.count > e->opt.max_conns)
 		evict_conn(e, conn_oldest(&e->conns));
@@ -366,7 +374,7 @@ struct engine *engine__new(const struct engine_options *o)
 
 	if (!e)
 		return NULL;
-	e->links = links__new();
+	e->links = links__new(&e->now, o->start);
 	if (!e->links || conn_table_init(&e->conns)) {
 		links__free(e->links);
 		free(e);
@@ -378,6 +386,7 @@ struct engine *engine__new(const struct engine_options *o)
 		e->opt.max_conns = DEFAULT_MAX_CONNS;
 	pool_init(&e->pool, POOL_LIMIT);
 	list_init(&e->waiting);
+	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
 	list_init(&e->tls_stream_waiting);

@@ -39,6 +39,7 @@ struct engine_options {
 	int redact;	      /* of these, not the values that HPACK marks as never indexed;
 				 of hosts, not the userinfo */
 	uint32_t max_conns;   /* 0: default 65536 */
+	uint64_t start;	      /* from the source */
 	int64_t wall_offset;  /* from the source */
 	void (*on_span)(void *ctx, const struct span *s);
 	void (*on_note)(void *ctx, const struct note *n);

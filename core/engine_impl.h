@@ -17,6 +17,8 @@ struct engine {
 	struct exchange *idle; /* free list */
 	uint32_t nidle;
 	struct list waiting; /* exchanges, by deadline */
+	struct list reading; /* those of pending_read.h, by theirs */
+	uint32_t nreading;
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
 	struct list tls_stream_waiting; /* TLS streams with c->stream.waits */

@@ -444,6 +444,9 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 		s->duration_ns = elapsed(start, last);
 		s->inner_ns = elapsed(x->io_time, last);
 		s->queue_ns = elapsed(start, x->io_time);
+	} else if (x->incomplete & SPAN_READ_NOT_SEEN) {
+		s->duration_ns = SPAN_UNKNOWN;
+		s->inner_ns = elapsed(start, last);
 	} else {
 		end = x->end == SPAN_UNKNOWN || last == SPAN_UNKNOWN ? last : x->end;
 		s->duration_ns = elapsed(start, end);
@@ -611,6 +614,14 @@ static void set_ids(const struct exchange *x, struct span *s)
 		s->trace_flags = x->traceparent.flags;
 		s->has_parent = 1;
 		s->link = "traceparent";
+		return;
+	}
+	if (c->in_tunnel) {
+		memcpy(s->trace_id, c->tunnel.trace_id, TRACE_ID_LEN);
+		memcpy(s->parent_id, c->tunnel.parent_id, SPAN_ID_LEN);
+		s->trace_flags = c->tunnel.flags;
+		s->has_parent = 1;
+		s->link = "tunnel";
 		return;
 	}
 	id_derive_trace(c->id_hash, seq, stream, s->trace_id);

@@ -46,7 +46,7 @@ struct exchange_attr {
 
 struct exchange {
 	struct exchange *next; /* in the connection's queue or waiting list, or the free list */
-	struct list timer;     /* in engine.waiting */
+	struct list timer;     /* in engine.waiting or engine.reading */
 	struct conn *conn;
 	uint64_t seq;
 	uint32_t form;	   /* message.form of the request */
@@ -64,7 +64,6 @@ struct exchange {
 
 	uint64_t req_bytes, resp_bytes, req_body_bytes, resp_body_bytes;
 	uint32_t pid, tid;
-	uint64_t goroutine; /* as in zc_ev_io */
 	uint32_t incomplete;
 	uint32_t suspect; /* SPAN_*: why its response may be another's, see certainty.h */
 	uint16_t status;

@@ -68,6 +68,26 @@ static const struct known_field {
 #undef ROW
 };
 
+/*
+ * Of method and path without what varies from request to request: the query, and segments with a
+ * digit.
+ */
+static uint64_t group_of(struct str method, struct str target)
+{
+	uint64_t h = hash_str(3, method);
+	size_t from = 0, digits = 0, i;
+
+	for (i = 0; i < target.n && target.p[i] != '?'; i++) {
+		if (target.p[i] == '/') {
+			h = digits ? id_mix(h, 1) : hash(h, target.p + from, i - from);
+			from = i;
+			digits = 0;
+		}
+		digits += target.p[i] >= '0' && target.p[i] <= '9';
+	}
+	return digits ? id_mix(h, 1) : hash(h, target.p + from, i - from);
+}
+
 /* Bit n: some of them have n letters. Most fields are none of them, which this tells at once. */
 static const uint64_t known_lengths = 0
 #define BIT(name, field) | 1ull << (sizeof(name) - 1)
@@ -202,6 +222,14 @@ void exchange_link_field(struct str name, struct str value, struct link_head *h)
 		read_field(f->field, value, h);
 }
 
+/* The connection whose tunnel this one lies in: its own, or that of the TLS that it is. NULL: none. */
+static const struct conn *in_tunnel(const struct conn *c)
+{
+	if (c->socket)
+		c = c->socket;
+	return c->in_tunnel ? c : NULL;
+}
+
 /* What the fields told, and the trace context, which comes first. */
 static void end_head(const struct exchange *x, struct link_head *h)
 {
@@ -210,6 +238,11 @@ static void end_head(const struct exchange *x, struct link_head *h)
 		h->context = x->traceparent;
 		h->has_trace = h->has_parent = 1;
 		h->how = "traceparent";
+	}
+	if (!h->has_trace && in_tunnel(x->conn)) {
+		h->context = in_tunnel(x->conn)->tunnel;
+		h->has_trace = h->has_parent = 1;
+		h->how = "tunnel";
 	}
 }
 
@@ -226,8 +259,10 @@ static struct str target_of(const struct message *m)
 void exchange_link_head(const struct message *m, struct link_head *h)
 {
 	memset(h, 0, sizeof(*h));
-	if (m->operation.p && m->target.p && m->head_len)
+	if (m->operation.p && m->target.p && m->head_len) {
 		h->target = hash_str(hash_str(2, m->operation), target_of(m));
+		h->group = group_of(m->operation, m->group.p ? m->group : m->target);
+	}
 	/* a head of which a part is missing is not the same as another */
 	if (m->fields.p && m->head_len) {
 		h->request = h->target;
@@ -245,8 +280,10 @@ static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
 	int whole = ev->method.p && ev->path.p;
 
 	memset(h, 0, sizeof(*h));
-	if (whole)
+	if (whole) {
 		h->request = h->target = hash_str(hash_str(2, ev->method), ev->path);
+		h->group = group_of(ev->method, ev->path);
+	}
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
@@ -314,15 +351,38 @@ void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_e
 	begin(e, x, &head);
 }
 
-void exchange_link_io(struct engine *e, struct exchange *x)
+/* The earliest time at which its thread may have begun; 0: not known. */
+static uint64_t born(const struct io_mark *m)
+{
+	uint64_t age = m->age * 100000ull;
+
+	return m->age != ZC_OLD && m->time > age ? m->time - age : 0;
+}
+
+static struct link_io io_of(const struct io_mark *m)
+{
+	return (struct link_io){
+		.pid = m->pid, .tid = m->tid, .goroutine = m->goroutine, .time = m->time,
+		.has_sleeps = m->flags & ZC_IO_TASK, .sleeps = m->sleeps,
+		.born = m->flags & ZC_IO_TASK ? born(m) : 0,
+		.polled = m->flags & ZC_IO_POLLED,
+	};
+}
+
+void exchange_link_read(struct engine *e, const struct exchange *x, const struct io_mark *m)
+{
+	const struct link_io io = io_of(m);
+
+	links__read(e->links, x->node, &io);
+}
+
+void exchange_link_io(struct engine *e, struct exchange *x, const struct io_mark *m)
 {
 	struct conn *c = x->conn;
 	int server = c->request_dir == ZC_RX;
+	struct link_io io = io_of(m);
 
-	const struct link_io io = {
-		.pid = x->pid, .tid = x->tid, .goroutine = x->goroutine, .time = x->io_time,
-		.moved = server && c->tid && c->tid != x->tid && c->pid == x->pid,
-	};
+	io.moved = server && c->tid && c->tid != x->tid && c->pid == x->pid;
 
 	links__io(e->links, x->node, &io);
 	if (server)

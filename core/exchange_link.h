@@ -11,6 +11,8 @@
 #include "core/exchange.h"
 #include "core/link.h"
 
+struct io_mark;
+
 #define EXCHANGE_HOLD 50000000ull /* ns that a span is held at most */
 #define EXCHANGE_MAX_HELD 1024u	  /* spans held at most */
 #define EXCHANGE_PEER_MAX 64
@@ -23,8 +25,11 @@ void exchange_link_field(struct str name, struct str value, struct link_head *h)
 void exchange_link(struct engine *e, struct exchange *x, struct link_head *head);
 void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_event *ev);
 
-/* x->io_time, pid and tid became known. */
-void exchange_link_io(struct engine *e, struct exchange *x);
+/* x->io_time, pid and tid became known, from m. */
+void exchange_link_io(struct engine *e, struct exchange *x, const struct io_mark *m);
+
+/* The application has read more of x: the request (server), or the response (client). */
+void exchange_link_read(struct engine *e, const struct exchange *x, const struct io_mark *m);
 
 /* Gives the node back. */
 void exchange_unlink(struct engine *e, struct exchange *x);

@@ -145,16 +145,10 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 {
 	const struct io_mark *m = half_io_passing(h, x->req_pos);
 
-	if (m) {
-		x->io_time = m->time;
-		x->pid = m->pid;
-		x->tid = m->tid;
-		x->goroutine = m->goroutine;
-		x->io_done = 1;
-		exchange_link_io(c->engine, x);
-	} else {
+	if (m)
+		pending_read_set_io(x, m);
+	else
 		list_append(&c->http2->no_io, &x->timer);
-	}
 }
 
 /* Frames of s in direction dir may be missing. */
@@ -618,6 +612,7 @@ static void http2_end(struct conn *c, enum conn_end why)
 static void http2_io(struct conn *c, const struct zc_ev_io *io)
 {
 	struct list *l = &c->http2->no_io;
+	const struct io_mark m = io_mark_of(io);
 
 	if (io->dir != c->request_dir)
 		return;
@@ -627,7 +622,7 @@ static void http2_io(struct conn *c, const struct zc_ev_io *io)
 		if (!io_passes(io, x->req_pos))
 			break;
 		list_unlink(&x->timer);
-		pending_read_set_io(x, io);
+		pending_read_set_io(x, &m);
 	}
 }
 

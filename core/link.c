@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/habit.h"
 #include "core/list.h"
 
 #define BUCKETS 4096u
@@ -22,8 +23,11 @@ struct proc {
 	uint32_t pid;
 	uint32_t nblind; /* see links__blind */
 	uint64_t blind_until;
+	uint32_t ncalls;
 	uint8_t threads_migrate;
+	uint8_t polls; /* a thread that serves requests waits for all of them, and for more */
 	/* how it behaved */
+	struct habit habit;
 	uint32_t streak, ndistinct;
 	uint64_t distinct[DISTINCT];
 };
@@ -41,7 +45,13 @@ struct link_node {
 	uint64_t goroutine;
 	uint32_t peer_pid;
 	uint32_t nserving; /* client: requests in flight in its process when the call began */
+	uint32_t ncalls; /* server: calls of its process when it was read */
+	uint32_t sleeps;
 	uint64_t io_time;
+	uint64_t born;
+	uint64_t number; /* one for each node, never 0 */
+	uint8_t has_sleeps;
+	uint8_t called; /* client: counted among the calls of its process */
 	uint8_t in_ends, decided, ended;
 	uint8_t forwarded; /* server: a call that repeats it has it for a parent */
 	uint8_t adopted; /* trace_id is that of a context further down */
@@ -57,16 +67,22 @@ struct links {
 	uint32_t nprocs;
 	struct link_node *idle;
 	uint32_t nidle;
+	uint64_t numbers;
+	const uint64_t *now;
+	uint64_t start;
 	unsigned (*traits)(void *ctx, uint32_t pid);
 	void *ctx;
 };
 
-struct links *links__new(void)
+struct links *links__new(const uint64_t *now, uint64_t start)
 {
 	struct links *l = calloc(1, sizeof(*l));
 
-	if (l)
-		list_init(&l->lru);
+	if (!l)
+		return NULL;
+	list_init(&l->lru);
+	l->now = now;
+	l->start = start;
 	return l;
 }
 
@@ -147,6 +163,9 @@ static struct proc *proc_get(struct links *l, uint32_t pid)
 	if (!p)
 		return NULL;
 	p->pid = pid;
+	if (!l->start)
+		l->start = *l->now;
+	habit_begin(&p->habit, l->start);
 	if (l->traits)
 		traits = l->traits(l->ctx, pid);
 	p->threads_migrate = (traits & LINK_THREADS_MIGRATE) != 0;
@@ -168,6 +187,7 @@ void links__blind(struct links *l, uint32_t pid, int step, uint64_t time)
 
 	if (!p)
 		return;
+	habit_restart(&p->habit, time);
 	if (step > 0) {
 		p->nblind++;
 		p->blind_until = time + LINK_BLIND;
@@ -182,13 +202,28 @@ static int is_blind(const struct proc *p, const struct link_node *n)
 	return p->nblind && n->place.time < p->blind_until;
 }
 
-static void stop_serving(struct link_node *n)
+void links__process(struct links *l, uint32_t pid, uint64_t time)
 {
-	if (!n->proc)
+	struct proc *p = proc_get(l, pid);
+
+	if (!p)
+		return;
+	habit_begin(&p->habit, time);
+	p->polls = 0;
+}
+
+static void stop_serving(struct links *l, struct link_node *n)
+{
+	struct proc *p = n->proc;
+
+	if (!p)
 		return;
 	list_unlink(&n->serving);
-	n->proc->nserving--;
 	n->proc = NULL;
+	if (n->ncalls == p->ncalls)
+		habit_not_asked(&p->habit, n->head.group);
+	if (!--p->nserving)
+		habit_idle(&p->habit, *l->now);
 }
 
 /* ---- nodes */
@@ -423,13 +458,15 @@ static int serves_unknown(const struct proc *proc)
 	return 0;
 }
 
-/* Learns how the process behaves: does this call repeat one of the requests in flight? */
+/* Learns whether the process is a forwarder: does this call repeat one of the requests in flight? */
 static void learn(struct proc *proc, const struct link_node *n)
 {
 	struct link_node *p;
 	uint32_t count = count_fits(proc, n, BY_HEAD, &p);
 
 	if (count > 1 || !n->head.target || (!count && serves_unknown(proc)))
+		return;
+	if (!count && habit_is_own(&proc->habit, n->head.group))
 		return;
 	if (!count) {
 		proc->streak = proc->ndistinct = 0;
@@ -464,7 +501,29 @@ static void make_child(struct link_node *n, struct link_node *p, const char *nam
 		p->forwarded = 1;
 }
 
-static void choose_parent(struct links *l, struct link_node *n)
+/* Is it more than chance that p is the one request in flight, of the thread or of the process? */
+static int is_earned(const struct links *l, const struct proc *proc, const struct link_node *n,
+		     const struct link_node *p)
+{
+	const struct habit_guess g = {
+		.group = n->head.group,
+		.request_group = p->head.group,
+		.what = p->number,
+		.tid = n->tid,
+		.other_thread = n->tid != p->tid,
+		.new_thread = n->born > p->io_time,
+		.has_sleeps = n->has_sleeps && !proc->threads_migrate,
+		.sleeps = n->sleeps,
+	};
+
+	/* a thread that waits for nobody but its client has nothing else to do */
+	return (n->tid == p->tid && !proc->polls && !proc->threads_migrate) ||
+	       habit_allows(&proc->habit, &g, *l->now);
+}
+
+/* Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known. */
+static int choose_by_evidence(struct links *l, struct proc *proc, struct link_node *n,
+			      unsigned skip, unsigned *known)
 {
 	static const struct {
 		unsigned evidence;
@@ -476,32 +535,55 @@ static void choose_parent(struct links *l, struct link_node *n)
 		{ BY_HEAD, "head" },
 		{ BY_TURN, NULL },
 	};
-	struct proc *proc = proc_find(l, n->pid);
 	struct link_node *p = NULL;
-	unsigned known = 0;
-	int forwarder, blind;
 
-	if (!proc || !proc->nserving || proc->nserving > LINK_MAX_SERVING)
-		return;
-	forwarder = is_forwarder(proc);
-	blind = is_blind(proc, n);
-	learn(proc, n);
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		unsigned evidence = steps[i].evidence;
 		uint32_t count;
 
-		if ((steps[i].evidence == BY_THREAD && (proc->threads_migrate || blind)) ||
-		    (steps[i].evidence == BY_HEAD && !forwarder) ||
-		    (steps[i].evidence == BY_TURN && !(known & (BY_OCTETS | BY_HEAD))))
+		if (evidence == (skip & evidence) ||
+		    (evidence == BY_TURN && !(*known & (BY_OCTETS | BY_HEAD))))
 			continue;
-		count = count_fits(proc, n, known | steps[i].evidence, &p);
-		if (count == 1) {
-			make_child(n, p, link_name(n, steps[i].link, known));
-			return;
+		count = count_fits(proc, n, *known | evidence, &p);
+		if (count == 1 && (evidence != BY_THREAD || is_earned(l, proc, n, p))) {
+			make_child(n, p, link_name(n, steps[i].link, *known));
+			return 1;
 		}
 		if (count)
-			known |= steps[i].evidence;
+			*known |= evidence;
 	}
-	if (!known && !blind && n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1)
+	return 0;
+}
+
+/* A call with no request in flight is one of the process's own. */
+static int is_own(const struct proc *proc, const struct link_node *n)
+{
+	return !proc->nserving && proc->habit.idle_from <= n->place.time;
+}
+
+static void choose_parent(struct links *l, struct link_node *n)
+{
+	struct proc *proc = proc_get(l, n->pid);
+	struct link_node *p = NULL;
+	unsigned known = 0, skip = 0;
+	int blind;
+
+	if (!proc)
+		return;
+	blind = is_blind(proc, n);
+	if (!blind && (proc->nserving || is_own(proc, n)))
+		habit_call(&proc->habit, n->head.group, n->tid, !proc->nserving);
+	if (!proc->nserving || proc->nserving > LINK_MAX_SERVING)
+		return;
+	if (proc->threads_migrate || blind)
+		skip |= BY_THREAD;
+	if (!is_forwarder(proc))
+		skip |= BY_HEAD;
+	learn(proc, n);
+	if (choose_by_evidence(l, proc, n, skip, &known) || known || blind || n->goroutine)
+		return;
+	if (n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1 &&
+	    is_earned(l, proc, n, p))
 		make_child(n, p, "only");
 }
 
@@ -514,13 +596,23 @@ static void decide(struct links *l, struct link_node *n)
 		choose_parent(l, n);
 }
 
+static void count_call(struct links *l, struct link_node *n)
+{
+	struct proc *proc = n->called || !n->pid ? NULL : proc_find(l, n->pid);
+
+	if (!proc)
+		return;
+	n->called = 1;
+	n->nserving = proc->nserving;
+	proc->ncalls++;
+}
+
 /* ---- the life of an exchange */
 
 struct link_node *links__begin(struct links *l, const struct link_place *p,
 			       const struct link_head *h)
 {
 	struct link_node *n = l->idle, **slot = end_slot(l, p);
-	struct proc *proc;
 
 	if (n) {
 		l->idle = n->hash_next;
@@ -535,6 +627,7 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	n->place = *p;
 	n->head = *h;
 	n->pid = p->pid;
+	n->number = ++l->numbers;
 	id_derive_span(p->connection, p->seq, p->stream, p->kind, n->span_id);
 	if (h->has_trace) {
 		memcpy(n->trace_id, h->context.trace_id, TRACE_ID_LEN);
@@ -547,11 +640,27 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	n->hash_next = *slot;
 	*slot = n;
 	n->in_ends = 1;
-	if (p->kind == SPAN_CLIENT && n->pid) {
-		proc = proc_find(l, n->pid);
-		n->nserving = proc ? proc->nserving : 0;
-	}
+	if (p->kind == SPAN_CLIENT)
+		count_call(l, n);
 	return n;
+}
+
+static void serve(struct links *l, struct link_node *n, const struct link_io *io)
+{
+	struct proc *proc = proc_get(l, io->pid);
+
+	if (n->parent)
+		tell_peers(n->parent, n);
+	if (!proc)
+		return;
+	n->proc = proc;
+	n->ncalls = proc->ncalls;
+	proc->threads_migrate |= io->moved != 0;
+	proc->polls |= io->polled != 0;
+	if (!proc->nserving++)
+		habit_busy(&proc->habit, io->time);
+	list_append(&proc->serving, &n->serving);
+	links__read(l, n, io);
 }
 
 void links__io(struct links *l, struct link_node *n, const struct link_io *io)
@@ -564,18 +673,25 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 	n->tid = io->tid;
 	n->goroutine = io->goroutine;
 	n->io_time = io->time;
+	n->has_sleeps = io->has_sleeps != 0;
+	n->sleeps = io->sleeps;
+	n->born = io->born;
 	if (n->place.kind == SPAN_CLIENT) {
+		count_call(l, n);
 		decide(l, n);
-		return;
+	} else {
+		serve(l, n, io);
 	}
-	if (n->parent)
-		tell_peers(n->parent, n);
-	n->proc = proc_get(l, io->pid);
-	if (!n->proc)
-		return;
-	n->proc->threads_migrate |= io->moved != 0;
-	n->proc->nserving++;
-	list_append(&n->proc->serving, &n->serving);
+}
+
+void links__read(struct links *l, const struct link_node *n, const struct link_io *io)
+{
+	struct proc *proc = io->has_sleeps ? proc_find(l, io->pid) : NULL;
+
+	if (n && n->place.kind == SPAN_CLIENT)
+		n = n->parent;
+	if (proc)
+		habit_read(&proc->habit, io->tid, io->sleeps, n && n->proc == proc ? n->number : 0);
 }
 
 static int awaits(const struct link_node *n)
@@ -588,7 +704,7 @@ void links__end(struct links *l, struct link_node *n)
 	if (!n || n->ended)
 		return;
 	decide(l, n);
-	stop_serving(n);
+	stop_serving(l, n);
 	if (!awaits(n))
 		leave_ends(l, n);
 	n->ended = 1;

@@ -22,7 +22,11 @@
  *                its fields refer to what was sent before), and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
  *                did nothing else the last times
  *                (payload, head: of several such requests, the one that was not forwarded yet)
- *   only         one request is in flight in the process
+ *   only         one request is in flight in the process, and the goroutine is not known
+ *
+ * That there is one request at the moment may be chance: `only`, and `thread` where threads serve
+ * many (they poll their sockets), have to be earned, see habit.h. A thread that has answered has
+ * finished with that request.
  *
  * `thread` and `only` need to know of all requests in flight. Where a process has connections that
  * were open before anybody looked, and that have shown no request since, they say nothing for
@@ -56,6 +60,7 @@ struct link_head {
 	uint64_t request;    /* of method, target and fields that forwarders leave alone */
 	uint64_t target;     /* of method and target: speaks where fields of one of both were not seen */
 	uint64_t request_id;
+	uint64_t group;	     /* of method and path without what varies: what makes requests alike */
 	uint32_t marks;	     /* grows with each field that a forwarder adds or extends */
 	uint8_t has_trace, has_parent; /* of context */
 	const char *how;     /* the kind of context: a link's name */
@@ -81,7 +86,11 @@ struct link_place {
 	uint8_t awaits;
 };
 
-struct links *links__new(void); /* NULL: out of memory */
+/*
+ * now: the time, which the caller keeps. start: since when calls and requests would have been seen;
+ * 0: since the first that is told. NULL: out of memory.
+ */
+struct links *links__new(const uint64_t *now, uint64_t start);
 void links__free(struct links *l);
 
 /*
@@ -101,11 +110,21 @@ struct link_io {
 	uint32_t pid, tid;
 	uint64_t goroutine; /* 0: not known */
 	uint64_t time;
+	int has_sleeps;
+	uint32_t sleeps; /* see zc_ev_io */
+	uint64_t born;	 /* the thread began then, or later; 0: not known */
+	int polled;
 	int moved; /* another thread than that of the request before on the same connection */
 };
 
 /* The application has read (server) or written (client) the request. */
 void links__io(struct links *l, struct link_node *n, const struct link_io *io);
+
+/* The application has read more of the request (server), or the response (client). */
+void links__read(struct links *l, const struct link_node *n, const struct link_io *io);
+
+/* A process has begun, or has begun to be another one: nothing is known of it. */
+void links__process(struct links *l, uint32_t pid, uint64_t time);
 
 /*
  * step 1: a connection to this process came into view on which a request may be under way; -1: this

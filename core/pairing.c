@@ -8,6 +8,7 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "core/pending_read.h"
+#include "core/queue.h"
 #include "core/withheld.h"
 #include "parsers/protocol.h"
 
@@ -42,120 +43,6 @@ static uint64_t parser_unneeded(const struct conn *c, const struct half *h)
 	return c->protocol->unneeded(c->state, sender_of(c, h));
 }
 
-/* ---- the queue */
-
-static void enqueue(struct conn *c, struct exchange *x)
-{
-	if (c->tail)
-		c->tail->next = x;
-	else
-		c->head = x;
-	c->tail = x;
-	x->next = NULL;
-	c->nqueued++;
-	c->engine->stats.in_flight++;
-	if (!c->no_io)
-		c->no_io = x;
-}
-
-/* Takes the oldest out. */
-static struct exchange *dequeue(struct conn *c)
-{
-	struct exchange *x = c->head;
-
-	c->head = x->next;
-	if (!c->head)
-		c->tail = NULL;
-	if (c->no_io == x)
-		c->no_io = x->next;
-	if (c->withheld == x)
-		c->withheld = NULL;
-	for (int d = 0; d < 2; d++)
-		if (c->half[d].x == x)
-			c->half[d].x = NULL;
-	x->next = NULL;
-	c->nqueued--;
-	c->engine->stats.in_flight--;
-	return x;
-}
-
-/* Both messages are complete, or as complete as they will be; x is in no queue. */
-static void complete(struct conn *c, struct exchange *x)
-{
-	if (pending_read_add(c, x))
-		return;
-	/* spans of a connection come in order */
-	pending_read_flush(c, NULL);
-	exchange_emit(c->engine, x);
-}
-
-static int is_queued(const struct exchange *x)
-{
-	return !(x->incomplete & SPAN_REQUEST_NOT_SEEN);
-}
-
-/* Requests that get no response are through when they are the oldest. */
-static void settle_one_way(struct conn *c)
-{
-	while (c->head && c->head->one_way && c->head->req_done)
-		complete(c, dequeue(c));
-}
-
-void pairing_settle(struct conn *c, struct exchange *x)
-{
-	if (!x->resp_done || !x->req_done)
-		return;
-	if (x->one_way) {
-		settle_one_way(c);
-		return;
-	}
-	if (is_queued(x))
-		dequeue(c);
-	if (x->switches && !c->upgraded)
-		c->upgraded = x; /* MESSAGE_SWITCH follows */
-	else
-		complete(c, x);
-	if (c->head && c->head->one_way)
-		settle_one_way(c);
-}
-
-/* The oldest request will not get its response from us any more. */
-static void drop_oldest(struct conn *c)
-{
-	struct exchange *x = dequeue(c);
-
-	if (!x->resp_done) {
-		x->resp_unsized = 1;
-		if (!x->resp_started)
-			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
-		x->incomplete |= x->suspect;
-	}
-	complete(c, x);
-}
-
-static struct exchange *take_long(struct conn *c)
-{
-	struct exchange *x = c->ongoing;
-
-	c->ongoing = NULL;
-	if (!x)
-		return NULL;
-	c->nqueued--;
-	c->engine->stats.in_flight--;
-	return x;
-}
-
-static void end_long(struct conn *c, uint64_t time)
-{
-	struct exchange *x = take_long(c);
-
-	if (!x)
-		return;
-	x->resp_done = x->req_done = 1;
-	x->resp_last = time;
-	complete(c, x);
-}
-
 /* ---- requests */
 
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
@@ -170,7 +57,7 @@ static void end_headless(struct conn *c, uint64_t need)
 	struct half *h = &c->half[!c->request_dir];
 
 	if (!h->in_message || c->pipelined || need != h->reasm.next ||
-	    (h->x && is_queued(h->x) && !h->x->suspect) || !c->protocol->place ||
+	    (h->x && queue_has(h->x) && !h->x->suspect) || !c->protocol->place ||
 	    c->protocol->place(c->state, FROM_SERVER) != PLACE_CONTENT)
 		return;
 	c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0);
@@ -185,7 +72,7 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	const struct io_mark *io;
 
 	if (c->nqueued >= PAIRING_MAX_QUEUE)
-		drop_oldest(c);
+		queue_drop_oldest(c);
 	end_headless(c, need);
 	x = exchange_new(c->engine, c);
 	if (!x)
@@ -199,17 +86,12 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	exchange_request(c->engine, x, m);
 	if (m->flags & MESSAGE_ONE_WAY)
 		x->one_way = x->resp_done = x->resp_unsized = 1;
-	enqueue(c, x);
+	queue_add(c, x);
 	io = half_io_passing(h, pos);
 	if (io) {
-		x->io_time = io->time;
-		x->pid = io->pid;
-		x->tid = io->tid;
-		x->goroutine = io->goroutine;
-		x->io_done = 1;
 		if (c->no_io == x)
 			c->no_io = NULL;
-		exchange_link_io(c->engine, x);
+		pending_read_set_io(x, io);
 	}
 	return x;
 }
@@ -227,7 +109,7 @@ static void end_request(struct conn *c, struct half *h, uint64_t pos)
 	if (x == c->withheld)
 		return;
 	x->req_done = 1;
-	pairing_settle(c, x);
+	queue_settle(c, x);
 }
 
 static void abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut why)
@@ -283,7 +165,7 @@ static void drop_before(struct conn *c, const struct half *h, const struct excha
 	c->resp_gap = 0;
 	while (c->head && c->head != x && (!c->head->resp_done || c->head->one_way) &&
 	       (!ack || c->head->req_pos < ack))
-		drop_oldest(c);
+		queue_drop_oldest(c);
 }
 
 /* A response whose request was not seen, outside of the queue. */
@@ -312,9 +194,9 @@ static void begin_long(struct conn *c, struct half *h)
 
 	h->x = NULL;
 	h->in_message = 0;
-	if (is_queued(x))
-		dequeue(c);
-	end_long(c, h->last_time);
+	if (queue_has(x))
+		queue_take(c);
+	queue_end_long(c, h->last_time);
 	x->resp_done = 0;
 	x->counts_notices = 1;
 	c->ongoing = x;
@@ -348,7 +230,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
-	certainty_response(c, h, is_queued(x) ? x : NULL, pos);
+	certainty_response(c, h, queue_has(x) ? x : NULL, pos);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h);
@@ -370,7 +252,7 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 	x->resp_end = pos;
 	x->resp_done = 1;
 	certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
-	pairing_settle(c, x);
+	queue_settle(c, x);
 }
 
 /* The connection ended before x had its response, or seems to have. */
@@ -429,7 +311,7 @@ static void message_event(struct conn *c, struct half *h, const struct message *
 		if (h->x && c->protocol->attrs)
 			exchange_end(h->x, m);
 		if (m->flags & MESSAGE_LONG)
-			end_long(c, h->last_time);
+			queue_end_long(c, h->last_time);
 		else if (request)
 			end_request(c, h, pos);
 		else
@@ -482,7 +364,7 @@ static void end_one(struct conn *c, struct exchange *x, enum conn_end why)
 static void end_open(struct conn *c, enum conn_end why)
 {
 	struct half *resp = &c->half[!c->request_dir];
-	struct exchange *lone = resp->x && !is_queued(resp->x) ? resp->x : NULL;
+	struct exchange *lone = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
 	count_partial(c);
 	if (lone) {
@@ -490,8 +372,8 @@ static void end_open(struct conn *c, enum conn_end why)
 		end_one(c, lone, why);
 	}
 	while (c->head)
-		end_one(c, dequeue(c), why);
-	lone = take_long(c);
+		end_one(c, queue_take(c), why);
+	lone = queue_take_long(c);
 	if (lone)
 		end_one(c, lone, why);
 }
@@ -720,7 +602,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	h->ended = 1;
 	if (c->withheld)
 		withheld_end(c, pos);
-	if (h->x && !is_queued(h->x) && c->protocol->move &&
+	if (h->x && !queue_has(h->x) && c->protocol->move &&
 	    c->protocol->place(c->state, FROM_SERVER) == PLACE_CONTENT)
 		c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0); /* it may have none */
 	c->engine->stats.unparsed_bytes += reasm_kept(&h->reasm).n;
@@ -754,9 +636,9 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 	while (c->head) {
 		if (!c->head->resp_done)
 			cut_response(c, c->head, time);
-		complete(c, dequeue(c));
+		queue_complete(c, queue_take(c));
 	}
-	end_long(c, time);
+	queue_end_long(c, time);
 }
 
 static void pairing_end(struct conn *c, enum conn_end why)
@@ -775,10 +657,12 @@ static void pairing_end(struct conn *c, enum conn_end why)
 
 static void pairing_io(struct conn *c, const struct zc_ev_io *io)
 {
+	const struct io_mark m = io_mark_of(io);
+
 	if (io->dir != c->request_dir)
 		return;
 	while (c->no_io && (c->no_io->io_done || io_passes(io, c->no_io->req_pos))) {
-		pending_read_set_io(c->no_io, io);
+		pending_read_set_io(c->no_io, &m);
 		c->no_io = c->no_io->next;
 	}
 }

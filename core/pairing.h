@@ -20,7 +20,4 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 
 extern const struct conn_ops pairing_ops;
 
-/* For withheld.c: x is the oldest one, or not queued; it is through, if both messages are. */
-void pairing_settle(struct conn *c, struct exchange *x);
-
 #endif

@@ -5,6 +5,7 @@
 
 #include "parsers/http1/http1.h"
 #include "parsers/http2/http2.h"
+#include "parsers/proxy_header.h"
 #include "parsers/tls/tls.h"
 
 #define HTTP2_FRAME_HEAD 9 /* RFC 9113 section 4.1 */
@@ -358,6 +359,12 @@ size_t redact_wire_feed(struct redact_wire *w, uint8_t *p, size_t n)
 	if (n && w->kind == HEADS && look(w, p, n))
 		return n;
 	for (; n; p += used, n -= used) {
+		used = n;
+		/* one that is cut is hidden, as what nobody knows is */
+		if (w->kind == START && !w->nprefix && proxy_header(p, n, &used) == PROBE_YES) {
+			kept += used;
+			continue;
+		}
 		used = n;
 		if (w->kind == START && look(w, p, n))
 			return kept + n;

@@ -35,7 +35,8 @@ enum span_error {
 #define SPAN_BODY_NOT_SEEN 0x040u    /* content was asked for (--body) but not captured */
 #define SPAN_IN_FLIGHT 0x080u	     /* tracing ended before the response did */
 #define SPAN_BAD_FRAMING 0x100u	     /* conflicting or invalid Content-Length, CL with TE */
-#define SPAN_INCOMPLETE_BITS 9
+#define SPAN_READ_NOT_SEEN 0x200u    /* client: when the application read the response's end */
+#define SPAN_INCOMPLETE_BITS 10
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16

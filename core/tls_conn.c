@@ -28,7 +28,7 @@ static unsigned dir_of(const struct conn *c, const struct half *h)
 
 static uint64_t octets(const struct half *h)
 {
-	return h->reasm.started ? h->reasm.next - h->reasm.first : 0;
+	return h->reasm.started ? h->reasm.next - h->reasm.first - h->lead : 0;
 }
 
 /* A span from start to end, of what is known by now. */
@@ -45,7 +45,7 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 	x->protocol = &tls_protocol.name;
 	x->error = (uint8_t)error;
 	x->incomplete = incomplete;
-	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->reasm.first;
+	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->reasm.first + req->lead;
 	x->req_first = start;
 	x->req_bytes = octets(req);
 	x->resp_bytes = octets(resp);

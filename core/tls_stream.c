@@ -164,8 +164,11 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 		.ev = {.time = p->dir == ZC_RX ? p->ev.time : earlier(p->call_time, p->ev.time),
 		       .conn = p->ev.conn},
 		.pid = p->pid, .tid = p->tid, .seq = p->seq + p->orig_len, .len = p->orig_len,
-		.dir = p->dir,
+		.dir = p->dir, .sleeps = p->sleeps, .age = p->age,
 	};
+
+	io.ev.flags = (p->ev.flags & ZC_PLAIN_TASK ? ZC_IO_TASK : 0) |
+		      (p->ev.flags & ZC_PLAIN_POLLED ? ZC_IO_POLLED : 0);
 
 	if (p->lost)
 		conn_lost(c);

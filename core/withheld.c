@@ -1,7 +1,7 @@
 #include "core/withheld.h"
 
 #include "core/engine_impl.h"
-#include "core/pairing.h"
+#include "core/queue.h"
 #include "parsers/protocol.h"
 
 /* What seemed to be requests behind x was none. */
@@ -38,7 +38,7 @@ void withheld_settle(struct conn *c, uint64_t pos, int came)
 		c->protocol->move(c->state, FROM_CLIENT, n ? PLACE_CONTENT : PLACE_START, n);
 	}
 	x->req_done = 1;
-	pairing_settle(c, x);
+	queue_settle(c, x);
 }
 
 /* Do these octets begin a request beyond doubt? */

@@ -165,6 +165,10 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 	m->status = ev->status;
 	if (ev->framing != HTTP1_LENGTH)
 		m->flags |= MESSAGE_UNSIZED;
+	/* what a tunnel carries is not said; WebSocket and others are */
+	if (s->dir[FROM_SERVER].tunnel && ev->status != 101)
+		m->flags |= MESSAGE_UPGRADE;
+	s->upgrade = NULL;
 	if (ev->status != 101)
 		return;
 	s->upgrade = upgrade_of(ev->fields);

@@ -77,6 +77,28 @@ def dripping_server(t):
 
 
 @test
+def reading_client(t):
+    """a client that is busy elsewhere when the answer comes: its span lasts until it has read"""
+    server = Target(t, 'plain')
+    z = Zctrace(t, '--port', server.port, '--role', 'client')
+    c = Conn(server.addr)
+    waits = {}
+    for _ in range(3):
+        begun = time.monotonic_ns()
+        x = c.request('GET', '/t')
+        time.sleep(0.15)
+        c.response()
+        waits[x.id] = time.monotonic_ns() - begun
+    c.close()
+    z.stop()
+    spans = by_id(z.spans, 'client')
+    for name, wait in waits.items():
+        s = spans[name]
+        t.between(150 * MS, s['duration_ns'], wait, 'duration_ns')
+        t.check(s['inner_ns'] < s['duration_ns'] / 2, f'inner_ns: {s["inner_ns"]}')
+
+
+@test
 def idle_before_request(t):
     """a connection that idles before its first request does not inflate it"""
     for x, elapsed, s, c in timed(t, 'sleep', 3, gap=0.15)[0]:

@@ -312,8 +312,12 @@ static void test_semantics(void)
 	server(NULL);
 	feed_text(&f, RX, "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n");
 	feed_text(&f, TX, "HTTP/1.1 200 OK\r\n\r\n");
-	ok(f.nspans == 1 && f.want.quiet, "CONNECT");
+	ok(f.nspans == 1 && !f.want.quiet, "CONNECT");
 	is_str(f.span[0].path, "h:443", "authority-form");
+	feed_text(&f, RX, GET);
+	feed_text(&f, TX, OK5);
+	ok(f.nspans == 2 && span(1)->status == 200, "what is in its tunnel");
+	ok(span(1)->has_parent && !memcmp(span(1)->parent_id, span(0)->span_id, SPAN_ID_LEN), "is linked");
 	feed_end(&f);
 }
 

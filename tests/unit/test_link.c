@@ -237,6 +237,141 @@ static void goroutines(void)
 	links__put(l, p);
 }
 
+/* ---- habits */
+
+enum { MS = 1000000 };
+
+static struct link_head alike(uint64_t group)
+{
+	return (struct link_head){ .group = group, .target = group };
+}
+
+/* A request, or a call, of a process whose threads poll their sockets. */
+static struct link_node *polled(enum span_kind kind, uint32_t pid, uint32_t tid, uint64_t group,
+				uint32_t sleeps)
+{
+	struct link_place where = place(kind, pid);
+	struct link_head h = alike(group);
+	struct link_node *n = links__begin(l, &where, &h);
+
+	now += 10;
+	links__io(l, n, &(struct link_io){ .pid = pid, .tid = tid, .time = now, .polled = 1,
+					   .has_sleeps = 1, .sleeps = sleeps });
+	return n;
+}
+
+/* One request of 5 ms; 1 ms into it a call of that group, after so many sleeps: how it is linked. */
+static const char *guessed(uint32_t pid, uint64_t request, uint64_t group, uint32_t tid, uint32_t sleeps)
+{
+	struct link_node *p = polled(SPAN_SERVER, pid, 1, request, 100), *n;
+	const char *link;
+
+	now += MS;
+	n = polled(SPAN_CLIENT, pid, tid, group, 100 + sleeps);
+	link = link_to(n, p);
+	now += 4 * MS;
+	links__put(l, n);
+	links__put(l, p);
+	return link;
+}
+
+static void own_call(uint32_t pid, uint32_t tid, uint64_t group)
+{
+	links__put(l, polled(SPAN_CLIENT, pid, tid, group, 7));
+}
+
+static void unasked(uint32_t pid, uint64_t group)
+{
+	struct link_node *p = polled(SPAN_SERVER, pid, 1, group, 100);
+
+	now += MS;
+	links__put(l, p);
+}
+
+/* Calls that a process makes by itself, and those that only look as if it did. */
+static void own_calls(void)
+{
+	int first = 0;
+
+	links__process(l, 330, now);
+	is_str(guessed(330, 1, 2, 1, 0), "thread", "a thread that has not slept since it read");
+	is_str(guessed(330, 1, 2, 1, 1), "none", "one that has, and was busy all the time");
+	own_call(330, 1, 2);
+	is_str(guessed(330, 1, 2, 1, 0), "none", "a call that the process makes by itself, too");
+	is_str(guessed(330, 1, 3, 1, 0), "thread", "but not all that the thread does");
+	own_call(330, 5, 4);
+	now += 1000 * (uint64_t)MS;
+	is_str(guessed(330, 1, 5, 5, 1), "none", "what another thread does that makes calls of its own");
+	links__process(l, 331, now);
+	now += 1000 * (uint64_t)MS;
+	is_str(guessed(331, 1, 2, 1, 1), "thread", "after a second of silence, chance is no explanation");
+	is_str(guessed(331, 1, 3, 6, 1), "only", "nor for another thread");
+	links__process(l, 332, now);
+	for (int i = 0; i < 200 && !first; i++) {
+		now += MS / 2;
+		if (!strcmp(guessed(332, 1, 2, 1, 1), "thread"))
+			first = i;
+	}
+	ok(first > 8 && first < 80, "short pauses make it likely in time: after %d calls", first);
+}
+
+static void left_over(void)
+{
+	const char *link = "none";
+
+	links__process(l, 333, now);
+	unasked(333, 1);
+	for (int i = 0; i < 500 && !strcmp(link, "none"); i++) {
+		now += MS / 2;
+		link = guessed(333, 1, 2, 1, (uint32_t)i & 1);
+	}
+	is_str(link, "none", "requests are answered without a call: it may belong to the one before");
+	for (int i = 0; i < 4; i++) {
+		now += 200 * (uint64_t)MS;
+		unasked(333, 1);
+	}
+	is_str(guessed(333, 1, 2, 1, 1), "thread", "unless pauses show that nothing is left over");
+}
+
+static void new_threads(void)
+{
+	struct link_node *p, *n;
+	struct link_place where;
+
+	links__process(l, 334, now);
+	p = polled(SPAN_SERVER, 334, 1, 1, 100);
+	for (int young = 0; young < 2; young++) {
+		where = place(SPAN_CLIENT, 334);
+		n = links__begin(l, &where, &plain);
+		now += 10;
+		links__io(l, n, &(struct link_io){ .pid = 334, .tid = 9, .time = now, .has_sleeps = 1,
+						   .born = young ? now - 5 : 500 });
+		is_str(link_to(n, p), young ? "only" : "none",
+		       young ? "a thread that began with the request" : "one that was there before");
+		links__put(l, n);
+	}
+	links__put(l, p);
+}
+
+/* It reads the answer of one call, and makes another. */
+static void in_a_row(void)
+{
+	struct link_node *p, *n, *m;
+
+	links__process(l, 335, now);
+	p = polled(SPAN_SERVER, 335, 1, 1, 100);
+	n = polled(SPAN_CLIENT, 335, 1, 2, 100);
+	links__read(l, n, &(struct link_io){ .pid = 335, .tid = 1, .has_sleeps = 1, .sleeps = 104 });
+	m = polled(SPAN_CLIENT, 335, 1, 3, 104);
+	is_str(link_to(m, p), "thread", "a call upon the answer to another");
+	links__put(l, m);
+	m = polled(SPAN_CLIENT, 335, 1, 3, 105);
+	is_str(link_to(m, p), "none", "a call upon nothing that was seen");
+	links__put(l, m);
+	links__put(l, n);
+	links__put(l, p);
+}
+
 /* Connections of which nothing is known may carry requests. */
 static void blind(void)
 {
@@ -466,12 +601,16 @@ static void many(void)
 
 int main(void)
 {
-	l = links__new();
+	l = links__new(&now, 1);
 	one_by_one();
 	stronger_first();
 	only_one();
 	wandering();
 	goroutines();
+	own_calls();
+	left_over();
+	new_threads();
+	in_a_row();
 	blind();
 	forwarder();
 	two_ends();

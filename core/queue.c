@@ -1,0 +1,116 @@
+#include "core/queue.h"
+
+#include "core/engine_impl.h"
+#include "core/pending_read.h"
+
+void queue_add(struct conn *c, struct exchange *x)
+{
+	if (c->tail)
+		c->tail->next = x;
+	else
+		c->head = x;
+	c->tail = x;
+	x->next = NULL;
+	c->nqueued++;
+	c->engine->stats.in_flight++;
+	if (!c->no_io)
+		c->no_io = x;
+}
+
+/* Takes the oldest out. */
+struct exchange *queue_take(struct conn *c)
+{
+	struct exchange *x = c->head;
+
+	c->head = x->next;
+	if (!c->head)
+		c->tail = NULL;
+	if (c->no_io == x)
+		c->no_io = x->next;
+	if (c->withheld == x)
+		c->withheld = NULL;
+	for (int d = 0; d < 2; d++)
+		if (c->half[d].x == x)
+			c->half[d].x = NULL;
+	x->next = NULL;
+	c->nqueued--;
+	c->engine->stats.in_flight--;
+	return x;
+}
+
+/* Both messages are complete, or as complete as they will be; x is in no queue. */
+void queue_complete(struct conn *c, struct exchange *x)
+{
+	if (pending_read_add(c, x))
+		return;
+	/* spans of a connection come in order */
+	pending_read_flush(c, NULL);
+	exchange_emit(c->engine, x);
+}
+
+int queue_has(const struct exchange *x)
+{
+	return !(x->incomplete & SPAN_REQUEST_NOT_SEEN);
+}
+
+/* Requests that get no response are through when they are the oldest. */
+static void settle_one_way(struct conn *c)
+{
+	while (c->head && c->head->one_way && c->head->req_done)
+		queue_complete(c, queue_take(c));
+}
+
+void queue_settle(struct conn *c, struct exchange *x)
+{
+	if (!x->resp_done || !x->req_done)
+		return;
+	if (x->one_way) {
+		settle_one_way(c);
+		return;
+	}
+	if (queue_has(x))
+		queue_take(c);
+	if (x->switches && !c->upgraded)
+		c->upgraded = x; /* MESSAGE_SWITCH follows */
+	else
+		queue_complete(c, x);
+	if (c->head && c->head->one_way)
+		settle_one_way(c);
+}
+
+/* The oldest request will not get its response from us any more. */
+void queue_drop_oldest(struct conn *c)
+{
+	struct exchange *x = queue_take(c);
+
+	if (!x->resp_done) {
+		x->resp_unsized = 1;
+		if (!x->resp_started)
+			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
+		x->incomplete |= x->suspect;
+	}
+	queue_complete(c, x);
+}
+
+struct exchange *queue_take_long(struct conn *c)
+{
+	struct exchange *x = c->ongoing;
+
+	c->ongoing = NULL;
+	if (!x)
+		return NULL;
+	c->nqueued--;
+	c->engine->stats.in_flight--;
+	return x;
+}
+
+void queue_end_long(struct conn *c, uint64_t time)
+{
+	struct exchange *x = queue_take_long(c);
+
+	if (!x)
+		return;
+	x->resp_done = x->req_done = 1;
+	x->resp_last = time;
+	queue_complete(c, x);
+}

@@ -1,0 +1,27 @@
+/*
+ * queue.h - the exchanges of a connection that are not through, the oldest first
+ */
+#ifndef ZC_CORE_QUEUE_H
+#define ZC_CORE_QUEUE_H
+
+#include "core/conn.h"
+#include "core/exchange.h"
+
+void queue_add(struct conn *c, struct exchange *x);
+struct exchange *queue_take(struct conn *c); /* the oldest, of which there is one */
+int queue_has(const struct exchange *x);     /* or is it a response alone, outside of the queue? */
+
+/* Both messages are complete, or as complete as they will be; x is in no queue. */
+void queue_complete(struct conn *c, struct exchange *x);
+
+/* x is the oldest one, or not queued, or gets no response: it is through, if both messages are. */
+void queue_settle(struct conn *c, struct exchange *x);
+
+/* The oldest request will not get its response from us any more. */
+void queue_drop_oldest(struct conn *c);
+
+/* The connection's long exchange, beside the queue: out of there, NULL if there is none; ended. */
+struct exchange *queue_take_long(struct conn *c);
+void queue_end_long(struct conn *c, uint64_t time);
+
+#endif
