@@ -1,9 +1,10 @@
 #include "core/certainty.h"
 
-#define STEPS_JOINED 16u /* a client that pipelines may look for long as if it waited */
+#define STEPS_JOINED 3u
 #define STEPS_REQUEST 2u
 #define STEPS_RESPONSE 1u
-#define PAUSE 1000000000ull /* ns without a byte: nothing is outstanding */
+#define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
+#define PAUSE_JOINED 50000000ull /* the same since the connection was joined: hardly any client pipelines */
 
 static const struct half *other(const struct conn *c, const struct half *h)
 {
@@ -154,7 +155,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	}
 	if (c->pipelined && h->unsure && c->req_gap > (c->tail ? c->tail->req_pos : c->answered_to))
 		x->owed = 1; /* most likely */
-	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE && x->req_pos == h->reasm.first &&
+	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED && x->req_pos == h->reasm.first &&
 	    !other(c, h)->reasm.started)
 		x->rested = 1; /* it has stood still since we look */
 	x->boundary = exact || !h->unsure || x->rested;
