@@ -419,9 +419,9 @@ def mptcp_listener(t):
         raise Skip('no MPTCP here') from None
     p = t.start([sys.executable, t.file('mptcp.py', MPTCP_SERVER)], stdout=subprocess.PIPE, text=True)
     port = int(p.stdout.readline())
-    for choice in (('--port', port), ('--pid', p.pid)):
+    for choice in (('--port', port, '--role', 'server'), ('--pid', p.pid)):
         for protocol in (socket.IPPROTO_TCP, MPTCP):
-            z = Zctrace(t, *choice, '--role', 'server')
+            z = Zctrace(t, *choice)
             s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
             s.connect(('127.0.0.1', port))
             for i in range(3):
