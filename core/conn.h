@@ -46,6 +46,7 @@ struct half {
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
+	uint8_t torn;	    /* of the head that is kept there is an exchange already */
 	uint8_t unsure;	    /* requests: where they begin is not certain */
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
@@ -166,6 +167,7 @@ struct conn {
 	const struct protocol_name *switch_to;
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
+	uint64_t resp_lost; /* where the last loss in the responses ended */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
 	uint64_t open_time, established_time, end_time, expires;
 	uint32_t unasked;  /* segments captured although nothing was wanted */
@@ -189,7 +191,6 @@ struct conn {
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
-	uint32_t missing; /* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
 	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/* answered before its content came, which a next request seems to replace; if not, it ends here */
@@ -212,12 +213,6 @@ static inline void conn_opaque(struct conn *c)
 {
 	c->ops = NULL;
 	c->opaque = 1;
-}
-
-/* Why bytes of it are missing, for a span's `incomplete`. */
-static inline uint32_t conn_missing(const struct conn *c)
-{
-	return c->missing ? c->missing : SPAN_LOST_EVENTS;
 }
 
 struct conn_table {

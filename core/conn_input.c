@@ -51,7 +51,6 @@ void conn_lost(struct conn *c)
 	const struct conn_ops *ops = c->ops;
 
 	c->lost = 1;
-	c->missing = SPAN_LOST_EVENTS;
 	if (ops)
 		ops->lost(c);
 	pending_read_lost(c);
@@ -123,7 +122,6 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 		protocol_detect_torn(c, h, kept, pos - kept.n);
 	if (c->ops && !h->ended) {
 		c->again = 0;
-		c->missing = why == REASM_MISSING ? SPAN_LOST_EVENTS : SPAN_NOT_CAPTURED;
 		c->ops->gap(c, h, pos, n, why, kept);
 		if (c->again)
 			take_data(c, h, (const uint8_t *)"", 0, pos + n);
@@ -135,8 +133,10 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 	}
 	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
-	if (!c->ops && !c->opaque)
+	if (!c->ops && !c->opaque) {
+		c->lost |= why != REASM_TRUNCATED;
 		policy_unrecognized(c->engine, c, h, n + kept.n);
+	}
 }
 
 static struct reasm_sink sink_of(struct engine *e, struct conn *c)
@@ -219,6 +219,9 @@ void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_
 		e->stats.skipped_bytes += g->len;
 		return;
 	}
+	/* what has waited for long enough comes first, requests before what answers them */
+	if (list_linked(&c->stalled))
+		run_streams(e, c);
 	reasm_add(&c->half[dir].reasm, &c->half[!dir].reasm, &k, g);
 	conn_settle(e, c);
 }

@@ -77,7 +77,7 @@ static void websocket_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t
 		stats->skipped_bytes += n;
 	} else {
 		stats->uncaptured_bytes += n;
-		x->incomplete |= conn_missing(c);
+		x->incomplete |= SPAN_LOST_EVENTS;
 	}
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;
