@@ -531,7 +531,7 @@ static void set_messages(const struct exchange *x, struct span *s)
 		s->resp_messages = x->notices;
 		s->resp_message_bytes = x->notice_bytes;
 	}
-	if (!x->payload)
+	if (!x->payload || x->maybe_grpc)
 		return;
 	s->has_messages = 1;
 	s->req_messages = s->resp_messages = SPAN_UNKNOWN;

@@ -35,6 +35,7 @@ static void finish(struct conn *c, struct http2_stream *s)
 {
 	struct exchange *x = http2_stream_remove(c, s);
 
+	exchange_h2_end(x);
 	if (!pending_read_add(c, x))
 		exchange_emit(c->engine, x);
 }
@@ -195,8 +196,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 /* May the request of a response be among what has come, but is not understood yet? */
 static int may_follow(const struct conn *c)
 {
-	return reasm_kept(&c->half[c->request_dir].reasm).n ||
-	       http2_is_lost(c->http2->parser, c->request_dir);
+	return reasm_kept(&c->half[c->request_dir].reasm).n != 0;
 }
 
 /* A response whose request was not seen. NULL: it is the rest of a stream that is over. */
@@ -619,6 +619,7 @@ static void end_stream(struct conn *c, struct http2_stream *s, enum conn_end why
 	uint8_t answered = s->answered;
 	struct exchange *x = http2_stream_remove(c, s);
 
+	exchange_h2_end(x);
 	if (why == CONN_DROPPED) {
 		exchange_put(c->engine, x);
 		return;

@@ -36,7 +36,8 @@ enum span_error {
 #define SPAN_IN_FLIGHT 0x080u	     /* tracing ended before the response did */
 #define SPAN_BAD_FRAMING 0x100u	     /* conflicting or invalid Content-Length, CL with TE */
 #define SPAN_READ_NOT_SEEN 0x200u    /* client: when the application read the response's end */
-#define SPAN_INCOMPLETE_BITS 10
+#define SPAN_PROTOCOL_INFERRED 0x400u /* gRPC by its framing and trailers; what says so was not seen */
+#define SPAN_INCOMPLETE_BITS 11
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16
