@@ -76,7 +76,7 @@ static int load(struct selftest *t, int attach_type)
 	if (err)
 		return err;
 	t->map = bpf_object__find_map_fd_by_name(t->obj, "zc_selftest");
-	return trial_attach(bpf_program__fd(prog), attach_type, 0, t->fd);
+	return trial_attach(bpf_program__fd(prog), attach_type, 0, 0, t->fd);
 }
 
 static void unload(struct selftest *t)

@@ -79,7 +79,7 @@ static int perf_type(void)
 	return type;
 }
 
-static int attach_perf(int prog, uint64_t offset, int is_return, int fd[2])
+static int attach_perf(int prog, uint64_t offset, pid_t pid, int is_return, int fd[2])
 {
 	struct perf_event_attr attr = { .size = sizeof(attr) };
 	int type = perf_type();
@@ -90,14 +90,14 @@ static int attach_perf(int prog, uint64_t offset, int is_return, int fd[2])
 	attr.config = is_return != 0; /* bit 0, as .../uprobe/format/retprobe tells */
 	attr.config1 = (uint64_t)(uintptr_t)SELF;
 	attr.config2 = offset;
-	fd[1] = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	fd[1] = (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd[1] < 0)
 		return -errno;
 	fd[0] = bpf_link_create(prog, fd[1], BPF_PERF_EVENT, NULL);
 	return fd[0] < 0 ? -errno : 0;
 }
 
-static int attach_multi(int prog, uint64_t offset, int is_return, int fd[2])
+static int attach_multi(int prog, uint64_t offset, pid_t pid, int is_return, int fd[2])
 {
 	struct {
 		uint32_t prog_fd, target_fd, attach_type, flags;
@@ -108,18 +108,18 @@ static int attach_multi(int prog, uint64_t offset, int is_return, int fd[2])
 	attr.path = (uint64_t)(uintptr_t)SELF;
 	attr.offsets = (uint64_t)(uintptr_t)&offset;
 	attr.multi_flags = is_return != 0;
-	attr.pid = (uint32_t)getpid();
+	attr.pid = (uint32_t)(pid ? pid : getpid());
 	fd[0] = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	return fd[0] < 0 ? -errno : 0;
 }
 
-int trial_attach(int prog, int attach_type, int is_return, int fd[2])
+int trial_attach(int prog, int attach_type, pid_t pid, int is_return, int fd[2])
 {
 	uint64_t offset = 0;
 
 	fd[0] = fd[1] = -1;
 	dl_iterate_phdr(find_offset, &offset);
-	return (attach_type == TRACE_UPROBE_MULTI ? attach_multi : attach_perf)(prog, offset, is_return, fd);
+	return (attach_type == TRACE_UPROBE_MULTI ? attach_multi : attach_perf)(prog, offset, pid, is_return, fd);
 }
 
 void trial_detach(int fd[2])
@@ -150,7 +150,7 @@ static int try(struct trial *t, int attach_type, uint64_t *ns)
 	t->map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "zctrace_trial", sizeof(key), sizeof(ran), 1, NULL);
 	err = t->map < 0 ? -errno : load(t, attach_type);
 	if (!err)
-		err = trial_attach(t->prog, attach_type, 0, fd);
+		err = trial_attach(t->prog, attach_type, 0, 0, fd);
 	if (!err) {
 		with = time_calls();
 		*ns = with > without ? (with - without) / CALLS : 0;

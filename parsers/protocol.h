@@ -23,7 +23,7 @@ enum attr_type {
 	ATTR_DURATION, /* nanoseconds */
 	ATTR_SIZE,     /* bytes */
 	ATTR_CODE,     /* a number that name() may have a word for */
-	ATTR_BOOL,
+	ATTR_WORD,     /* a number that is shown as its word, and not at all if it has none */
 };
 
 #define ATTR_SECRET 0x01u    /* shown only with --no-redact */
@@ -32,15 +32,17 @@ enum attr_type {
 #define ATTR_IN_LINE 0x08u   /* in the line of text outputs, not only in JSON and the details */
 #define ATTR_FAILURE 0x10u   /* what went wrong: shown where there is room for one reason */
 
-/* One for each attribute, for all protocols that have it; its address is its identity. */
+#define ATTR_NAME_MAX 24
+
+/* One for each attribute, for all protocols that have it; its address is its identity: attrs.h. */
 struct attr_def {
 	const char *key;  /* in JSON and for --filter: "db_query" */
 	const char *otel; /* OpenTelemetry's name: "db.query.text"; NULL: it has none */
 	const char *help; /* one line, for the manual and for --filter */
 	enum attr_type type;
 	unsigned flags; /* ATTR_* */
-	/* the word for a number of ATTR_CODE; NULL: it has none, or there are no words */
-	const char *(*name)(uint64_t code);
+	/* the word for a number of ATTR_CODE, ATTR_WORD, which may be made in buf; NULL: it has none */
+	const char *(*name)(uint64_t code, char buf[ATTR_NAME_MAX]);
 };
 
 struct attr {
