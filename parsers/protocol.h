@@ -131,9 +131,10 @@ enum message_type {
 #define MESSAGE_COUNTED 0x0100u	 /* NOTICE, CONTENT: one message of those that the span counts */
 #define MESSAGE_FIELDS 0x0200u	 /* HEAD: `fields` holds what a trace context may be in */
 #define MESSAGE_UNSIZED 0x0400u	 /* HEAD: the length of its content is not announced */
+#define MESSAGE_UPGRADE 0x0800u	 /* HEAD: asks for, or agrees to, another protocol */
 #define MESSAGE_CUT 0x1000u	 /* HEAD: too long to be told as a whole */
 #define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
-#define MESSAGE_UPGRADE 0x0800u	 /* HEAD: asks for, or agrees to, another protocol */
+#define MESSAGE_WAITS 0x4000u	 /* HEAD of a request: its content comes only if the server wants it */
 
 #define MESSAGE_ATTRS 16u
 
@@ -212,6 +213,7 @@ struct probe {
 	uint8_t start;	 /* p is the first byte of its direction */
 	uint8_t joined;	 /* the connection existed before we looked: anything may have gone by */
 	uint8_t torn;	 /* what follows is missing: PROBE_MORE does not help */
+	uint8_t later;	 /* other bytes of its direction came before p, or were lost */
 	uint8_t segment; /* p is where a segment or datagram begins */
 	uint8_t datagram;    /* UDP: all of it is there */
 	uint16_t port;	     /* of the server, or 0 */
@@ -278,6 +280,7 @@ enum pairing {
 enum place {
 	PLACE_START,   /* a message is due, or none of the following */
 	PLACE_SEEK,    /* a start is looked for */
+	PLACE_HEAD,    /* in a head that is one beyond doubt; not to stand there */
 	PLACE_CONTENT, /* content is due of which nothing has come; to stand there: n bytes of it */
 	PLACE_END,     /* the message ends here, without the content that is due */
 };
