@@ -58,7 +58,7 @@ BPF_ARCH := $(patsubst aarch64%,arm64,$(patsubst x86_64%,x86,$(firstword $(subst
 ASM_DIR := $(patsubst %/asm/types.h,%,$(firstword $(wildcard $(patsubst %,%/asm/types.h, \
 	/usr/include/$(shell $(CC) -print-multiarch) /usr/$(MACHINE)/include /usr/include))))
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	-Wno-missing-declarations -I. -I$(ASM_DIR) -fdebug-prefix-map=$(CURDIR)=. $(PKG_CFLAGS)
+	-Wno-missing-declarations -I. -I$(ASM_DIR) -fdebug-prefix-map=$(CURDIR)=. $(BPF_EXTRA) $(PKG_CFLAGS)
 $(B)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
@@ -146,6 +146,17 @@ check-cli: zctrace $(B)/asan/zctrace
 check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
+# installs and fetches what it boots, builds, tries other kernels in machines; takes half an hour. KERNELS: as
+# tests/kernels/check.py takes them
+check-kernels:
+	$(Q)tests/deps.sh kernels
+	$(Q)$(MAKE) --no-print-directory zctrace
+	$(Q)$(MAKE) --no-print-directory B=build/unguarded BPF_EXTRA=-DUNGUARDED build/unguarded/zctrace
+	$(Q)tests/run --timeout 7200 tests/kernels/check.py $(if $(KERNELS),$(KERNELS),--table tests/kernels/table.txt)
+# what guard.h does against is shown with it
+$(B)/zctrace: $(B)/o/zctrace
+	$(Q)cp $< $@
+
 # installs what it compares with, builds, measures
 bench:
 	$(Q)tests/deps.sh bench
@@ -202,6 +213,7 @@ help:
 	@echo 'make demo       install what is missing, build, trace a small service chain'
 	@echo 'make check      install what the tests need, build, run all tests'
 	@echo 'make check-unit, check-cli, check-live   parts of it'
+	@echo 'make check-kernels   boots other kernels in machines and traces there (half an hour)'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench      what tracing costs, as ratios; times that users feel'
 	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in build/dist/out'
@@ -212,5 +224,5 @@ help:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-run check-unit check-cli check-live bench bench-run fuzz lint format \
+.PHONY: all deps demo check check-run check-unit check-cli check-live check-kernels bench bench-run fuzz lint format \
 	install uninstall clean help always

@@ -172,6 +172,7 @@ static void attach_start_tls(struct attach *a)
 
 int attach__start(struct attach *a)
 {
+	char families[300];
 	int err = probes_load(a);
 
 	if (!err)
@@ -181,13 +182,9 @@ int attach__start(struct attach *a)
 	if (err)
 		return err;
 	attach_start_tls(a);
+	families_describe(&a->probes.families, families, sizeof(families));
 	if (a->opt.verbose)
-		attach_note(a, "attached",
-			    "segments: cgroup_skb ingress and egress on the root of the cgroup v2 "
-			    "hierarchy; processes: inet_sock_set_state, sock_recv_length, "
-			    "sock_send_length, sched_process_fork, _exec, _exit, task_rename; "
-			    "ring of %u MiB",
-			    RING_BYTES >> 20);
+		attach_note(a, "attached", "%s; ring of %u MiB", families, RING_BYTES >> 20);
 	tasks_check_gone(a);
 	attach_note_waiting(a);
 	attach_describe(a);
@@ -245,8 +242,12 @@ struct source *attach__source(struct attach *a)
 
 const char *attach__backend(const struct attach *a)
 {
-	(void)a;
-	return "skb";
+	return families_second_choice(&a->probes.families) ? "skb with fexit" : "skb";
+}
+
+void attach__families(const struct attach *a, char *out, size_t size)
+{
+	families_describe(&a->probes.families, out, size);
 }
 
 const char *attach__what(const struct attach *a)

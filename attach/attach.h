@@ -80,7 +80,9 @@ int attach__start(struct attach *a);
 /* Borrowed; lives until attach__free. Its poll never blocks longer than asked. */
 struct source *attach__source(struct attach *a);
 
-const char *attach__backend(const struct attach *a); /* "skb" */
+const char *attach__backend(const struct attach *a); /* "skb", or "skb with fexit" */
+/* Once it is started, what sees what: "processes by tracepoints, ...; not seen: ..." */
+void attach__families(const struct attach *a, char *out, size_t size);
 /* "port 8000 (nginx, pid 4242), 3 open connections": for the line that says that tracing began */
 const char *attach__what(const struct attach *a);
 const char *attach__error(const struct attach *a);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "attach/attach.h"
+#include "attach/families.h"
 #include "attach/tls.h"
 #include "attach/tlsbin.h"
 #include "bpf/config.h"
@@ -19,7 +20,7 @@
  */
 #define RING_BYTES (8u << 20)
 
-#define MAX_LINKS 12
+#define MAX_LINKS 16
 #define MAX_PORT_RANGES 64
 
 struct glob {
@@ -30,8 +31,10 @@ struct glob {
 /* The loaded kernel side. */
 struct probes {
 	struct bpf_object *sock, *task;
+	struct families families;
 	struct bpf_link *link[MAX_LINKS];
 	int nlinks;
+	int failed; /* the group that could not be attached; -1: it was something else */
 	int cgroup_fd;
 	int tasks_fd, exes_fd;
 	struct bpf_link *iter;
@@ -67,6 +70,7 @@ struct attach {
 	void *fn_ctx;
 	uint64_t last_read; /* monotonic, ns */
 	uint64_t last_event;
+	uint64_t missed, missed_read; /* runs of our programs that the kernel left out; when it was asked */
 	int batch;
 	struct source_stats stats;
 	int stats_fd; /* keeps the kernel's statistics on; 0: they are off */
@@ -107,6 +111,9 @@ int tasks_any_left(struct attach *a);
 /* cgroup.c: where version 2 is mounted, 0 if found; its root, mounted for us alone if need be. */
 int cgroup_mount_point(char *path, size_t size);
 int cgroup_root_open(char *err, size_t errlen);
+
+/* cost.c: runs of our programs that the kernel left out, since another one was under way there. */
+uint64_t attach_missed(const struct attach *a);
 
 /* ring.c */
 int attach_ring_open(struct attach *a);

@@ -22,8 +22,13 @@ int attach__measure(struct attach *a, int on)
 	return -errno;
 }
 
-static void each_program(const struct bpf_object *obj,
-			 void (*fn)(void *ctx, const struct attach_probe *p), void *ctx)
+struct visit {
+	void (*fn)(void *ctx, const struct attach_probe *p);
+	void *ctx;
+	uint64_t missed;
+};
+
+static void each_of(const struct bpf_object *obj, struct visit *v)
 {
 	struct bpf_program *prog;
 
@@ -31,21 +36,39 @@ static void each_program(const struct bpf_object *obj,
 		struct bpf_prog_info info = {0};
 		uint32_t size = sizeof(info);
 		struct attach_probe p = {.name = bpf_program__name(prog)};
+		int fd = bpf_program__fd(prog); /* < 0: it is not needed here */
 
-		if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
 			continue;
+		v->missed += info.recursion_misses;
 		p.runs = info.run_cnt;
 		p.ns = info.run_time_ns;
-		fn(ctx, &p);
+		if (v->fn)
+			v->fn(v->ctx, &p);
 	}
+}
+
+static void each_program(const struct attach *a, struct visit *v)
+{
+	if (a->probes.sock)
+		each_of(a->probes.sock, v);
+	if (a->probes.task)
+		each_of(a->probes.task, v);
+	if (a->tls && tls_object(a->tls))
+		each_of(tls_object(a->tls), v);
 }
 
 void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p), void *ctx)
 {
-	if (a->probes.sock)
-		each_program(a->probes.sock, fn, ctx);
-	if (a->probes.task)
-		each_program(a->probes.task, fn, ctx);
-	if (a->tls && tls_object(a->tls))
-		each_program(tls_object(a->tls), fn, ctx);
+	struct visit v = {.fn = fn, .ctx = ctx};
+
+	each_program(a, &v);
+}
+
+uint64_t attach_missed(const struct attach *a)
+{
+	struct visit v = {0};
+
+	each_program(a, &v);
+	return v.missed;
 }

@@ -11,18 +11,9 @@
 #include <unistd.h>
 
 #include "attach/attach_priv.h"
+#include "attach/rights.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
-
-/* Numbers of capabilities(7), and bits of what /proc/PID/status shows. */
-#define CAP_BIT(n) (1ull << (n))
-#define NET_ADMIN CAP_BIT(12)
-#define NET_RAW CAP_BIT(13)
-#define SYS_PTRACE CAP_BIT(19)
-#define SYS_ADMIN CAP_BIT(21)
-#define PERFMON CAP_BIT(38)
-#define BPF CAP_BIT(39)
-#define CHECKPOINT_RESTORE CAP_BIT(40)
 
 __attribute__((format(printf, 3, 4))) static void set(struct check *c, enum check_state state,
 						      const char *fmt, ...)
@@ -106,66 +97,30 @@ static void check_lockdown(struct check *c)
 	remedy(c, "boot with lockdown=integrity or without lockdown");
 }
 
-static uint64_t capabilities(void)
-{
-	FILE *f = fopen("/proc/self/status", "re");
-	unsigned long long caps = 0;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return caps;
-}
-
 int hostcheck_may_look(void)
 {
-	return (capabilities() & SYS_PTRACE) != 0;
-}
-
-static void list_capabilities(char *out, size_t size, uint64_t caps)
-{
-	static const struct {
-		uint64_t bit;
-		const char *name;
-	} names[] = {
-		{ BPF, "CAP_BPF" },	      { PERFMON, "CAP_PERFMON" },
-		{ NET_ADMIN, "CAP_NET_ADMIN" }, { NET_RAW, "CAP_NET_RAW" },
-		{ SYS_ADMIN, "CAP_SYS_ADMIN" }, { SYS_PTRACE, "CAP_SYS_PTRACE" },
-	};
-	size_t n = 0;
-
-	*out = '\0';
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && n < size; i++)
-		if (caps & names[i].bit)
-			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? " " : "", names[i].name);
-	if (!n)
-		snprintf(out, size, "none");
+	return (rights_held() & RIGHT_SYS_PTRACE) != 0;
 }
 
 static void check_capabilities(struct check *c)
 {
-	const uint64_t all = BPF | PERFMON | NET_ADMIN | NET_RAW | SYS_ADMIN | SYS_PTRACE;
-	uint64_t caps = capabilities(), need;
+	const uint64_t all = RIGHTS_PROBES | RIGHT_NET_RAW | RIGHT_SYS_ADMIN | RIGHT_SYS_PTRACE;
+	uint64_t caps = rights_held(), need = rights_missing(RIGHTS_PROBES);
 	char have[128], lack[128];
 
-	/* for what has to do with BPF, CAP_SYS_ADMIN still stands for the others */
-	need = caps & SYS_ADMIN ? 0 : (BPF | PERFMON | NET_ADMIN) & ~caps;
-	list_capabilities(have, sizeof(have), caps & all);
-	list_capabilities(lack, sizeof(lack), all & ~caps);
+	rights_list(have, sizeof(have), caps & all);
+	rights_list(lack, sizeof(lack), all & ~caps);
 	if (!(all & ~caps)) {
 		set(c, CHECK_OK, "%s", have);
 		return;
 	}
-	set(c, need ? CHECK_FAIL : caps & SYS_PTRACE ? CHECK_NOTE : CHECK_WARN, "held: %s; missing: %s%s%s",
-	    have, lack, !need && !(caps & SYS_PTRACE) ? "; processes of others show no files and libraries" : "",
-	    !need && !(caps & (SYS_ADMIN | CHECKPOINT_RESTORE)) ? "; deleted libraries cannot be opened" : "");
+	set(c, need ? CHECK_FAIL : caps & RIGHT_SYS_PTRACE ? CHECK_NOTE : CHECK_WARN, "held: %s; missing: %s%s%s",
+	    have, lack, !need && !(caps & RIGHT_SYS_PTRACE) ? "; processes of others show no files and libraries" : "",
+	    !need && !(caps & (RIGHT_SYS_ADMIN | RIGHT_CHECKPOINT_RESTORE)) ? "; deleted libraries cannot be opened" : "");
 	if (need)
 		remedy(c, "run as root, or give CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_PTRACE "
 			  "(setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace+ep zctrace)");
-	else if (!(caps & SYS_PTRACE))
+	else if (!(caps & RIGHT_SYS_PTRACE))
 		remedy(c, "run as root, or give CAP_SYS_PTRACE too");
 }
 
@@ -237,10 +192,9 @@ static void check_jit(struct check *c)
 /* What these say counts only for whoever lacks the capability. */
 static void check_unprivileged(struct check *c)
 {
-	uint64_t caps = capabilities();
 	char bpf[32] = "not told", perf[32] = "not told";
 
-	if (caps & SYS_ADMIN || (caps & BPF && caps & PERFMON)) {
+	if (!rights_missing(RIGHT_BPF | RIGHT_PERFMON)) {
 		c->name = NULL;
 		return;
 	}
@@ -273,7 +227,7 @@ void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx)
 
 /* ---- backends */
 
-void hostcheck_skb(struct check *c)
+void hostcheck_skb(struct check *c, struct check *probes)
 {
 	const struct attach_options opt = { .role = ATTACH_ROLE_AUTO };
 	struct attach *a = attach__new(&opt);
@@ -281,6 +235,7 @@ void hostcheck_skb(struct check *c)
 	const char *semicolon;
 
 	*c = (struct check){ .name = "skb" };
+	*probes = (struct check){ .name = NULL };
 	if (!a) {
 		set(c, CHECK_FAIL, "out of memory");
 		return;
@@ -294,6 +249,8 @@ void hostcheck_skb(struct check *c)
 		return;
 	}
 	c->attach_ns = monotonic() - began;
+	probes->name = "probes";
+	attach__families(a, probes->text, sizeof(probes->text));
 	began = monotonic();
 	attach__free(a);
 	c->detach_ns = monotonic() - began;

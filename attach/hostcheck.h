@@ -30,13 +30,19 @@ void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx);
 /* Is CAP_SYS_PTRACE held, with which processes of others may be looked at? */
 int hostcheck_may_look(void);
 
-/* The probes of the skb backend: loaded, attached, detached. */
-void hostcheck_skb(struct check *c);
+/* The skb backend: loaded, attached, detached, and if so, which probes that were; else no name. */
+void hostcheck_skb(struct check *c, struct check *probes);
 
 /*
  * A uprobe on a function of this program, which is called then: uprobes at all, in *c, and many by
  * one link (Linux 6.6), in *multi.
  */
 void hostcheck_uprobe(struct check *c, struct check *multi);
+
+/*
+ * Two threads of this program in one uprobe on one processor: does the kernel let them meet there, and
+ * does each keep its variables? Takes up to half a second.
+ */
+void hostcheck_threads(struct check *c);
 
 #endif

@@ -17,3 +17,4 @@
 EMBED("sock", "sock.bpf.o");
 EMBED("task", "task.bpf.o");
 EMBED("tls", "tls.bpf.o");
+EMBED("selftest", "selftest.bpf.o");

@@ -9,22 +9,53 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include "attach/attach_priv.h"
 #include "attach/objects.h"
+#include "attach/rights.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
-static int probes_silent(enum libbpf_print_level level, const char *fmt, va_list ap)
+/* ---- what libbpf says of a program that is refused */
+
+/* The program, and the last line but one of the verifier's log; the last one counts instructions. */
+static char refusal[240];
+
+static void refusal_keep(const char *text)
 {
-	(void)level;
-	(void)fmt;
-	(void)ap;
+	const char *log = strstr(text, "-- BEGIN PROG LOAD LOG --\n"), *end, *line;
+	const char *name = strchr(text, '\'');
+
+	end = log ? strstr(log, "\nprocessed ") : NULL;
+	if (!end || !name)
+		return;
+	for (line = end; line > log && line[-1] != '\n'; line--)
+		;
+	snprintf(refusal, sizeof(refusal), "%.*s: %.*s", (int)strcspn(name + 1, "'"), name + 1, (int)(end - line),
+		 line);
+}
+
+static int say_quietly(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char *text = NULL;
+
+	if (level != LIBBPF_WARN || !strstr(fmt, "PROG LOAD LOG"))
+		return 0;
+	if (vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	refusal_keep(text);
+	free(text);
 	return 0;
 }
 
-static int probes_loud(enum libbpf_print_level level, const char *fmt, va_list ap)
+static int say_loudly(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
+	va_list again;
+
+	va_copy(again, ap);
+	say_quietly(level, fmt, again);
+	va_end(again);
 	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
 }
 
@@ -76,34 +107,48 @@ static int object_share(struct bpf_object *to, const struct bpf_object *from)
 	return 0;
 }
 
-/* Turns a failure to load or attach into what is wrong and what to do. */
+/* ---- what is wrong, and what to do */
+
+static int explain_refusal(struct attach *a, int err, const char *doing)
+{
+	uint64_t missing = rights_missing(RIGHTS_PROBES);
+	char list[128];
+
+	rights_list(list, sizeof(list), missing);
+	if (missing)
+		return attach_fail(a, EPERM, "%s: not permitted: %s missing; run as root, or with the capabilities "
+					     "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN", doing, list);
+	if (*refusal)
+		return attach_fail(a, ENOTSUP, "%s: this kernel's verifier refuses %s; that is no missing right but a "
+					       "fault of zctrace's, please report it with what uname -rm tells; "
+					       "packets can be traced with -i INTERFACE", doing, refusal);
+	return attach_fail(a, EPERM, "%s: forbidden (%s), though the capabilities are there; a container's filter "
+				     "of system calls, its user namespace, or a lockdown of the kernel does that",
+			   doing, strerror(err));
+}
+
+#define ENOTSUPP_ 524 /* the kernel's own, which should not leave it */
+
+/* Turns a failure to load or attach into that. */
 static int probes_explain(struct attach *a, int err, const char *doing)
 {
 	err = err < 0 ? -err : err;
-	if (err == EPERM || err == EACCES)
-		return attach_fail(a, EPERM,
-				   "%s: not permitted; run as root, or with the capabilities CAP_BPF, "
-				   "CAP_PERFMON and CAP_NET_ADMIN%s",
-				   doing,
-				   geteuid() ? "" : "; as root, a container or a lockdown of the kernel "
-						    "forbids it");
+	if (err == EPERM || err == EACCES || *refusal)
+		return explain_refusal(a, err, doing);
 	if (access(BTF_PATH, R_OK))
 		return attach_fail(a, ENOTSUP,
 				   "%s: this kernel tells no type information (BTF): %s is missing; "
 				   "it needs CONFIG_DEBUG_INFO_BTF=y",
 				   doing, BTF_PATH);
-	if (err == ESRCH || err == ENOENT)
-		return attach_fail(a, ENOTSUP,
-				   "%s: this kernel is too old: it has no tracepoint sock_recv_length "
-				   "(Linux 6.3 or later is needed); packets can be traced with -i INTERFACE",
-				   doing);
-	if (err == EINVAL || err == ENOTSUP || err == EOPNOTSUPP || err == ENOSYS)
+	if (err == EINVAL || err == ENOTSUP || err == EOPNOTSUPP || err == ENOSYS || err == ENOTSUPP_ || err == ESRCH)
 		return attach_fail(a, ENOTSUP,
 				   "%s: this kernel does not support it (%s); CONFIG_BPF_SYSCALL, "
 				   "CONFIG_CGROUP_BPF and CONFIG_BPF_EVENTS are needed, -v tells more",
-				   doing, strerror(err));
+				   doing, strerror(err == ENOTSUPP_ ? ENOTSUP : err));
 	return attach_fail(a, err, "%s: %s (-v tells more)", doing, strerror(err));
 }
+
+/* ---- load and attach */
 
 static int probes_map_memory(struct probes *p)
 {
@@ -140,23 +185,54 @@ struct bpf_object *probes_open_tls(struct attach *a)
 	return NULL;
 }
 
+/*
+ * Before Linux 6.1 uprobes may not use hash maps that allocate while they run, and trying leaves a
+ * warning in the kernel's log.
+ */
+static void preallocate(struct bpf_object *obj)
+{
+	static const char *const names[] = {"zc_tasks", "zc_calls"};
+	int major = 0, minor = 0;
+	struct utsname u;
+
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2 || major > 6 || (major == 6 && minor >= 1))
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);
+
+		if (map)
+			bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(uint32_t)BPF_F_NO_PREALLOC);
+	}
+}
+
+static int object_prepare(struct bpf_object *obj, const struct attach *a)
+{
+	int err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "zc_ring"), RING_BYTES);
+
+	families_autoload(&a->probes.families, obj);
+	preallocate(obj);
+	return err ? err : object_configure(obj, &a->config);
+}
+
 static int probes_load_objects(struct attach *a)
 {
 	struct probes *p = &a->probes;
+	const char *missing;
 	int err;
 
 	p->sock = object_open(bpf_sock_start, bpf_sock_end, "zctrace_sock");
 	p->task = object_open(bpf_task_start, bpf_task_end, "zctrace_task");
 	if (!p->sock || !p->task)
 		return probes_explain(a, errno, "opening the probes");
-	err = bpf_map__set_max_entries(bpf_object__find_map_by_name(p->sock, "zc_ring"), RING_BYTES);
+	if (!p->families.possible)
+		families_choose(&p->families, p->sock, p->task);
+	missing = families_missing(&p->families);
+	if (missing)
+		return attach_fail(a, ENOTSUP, "this kernel is too old, or built without what is needed: %s; "
+					       "packets can be traced with -i INTERFACE", missing);
+	err = object_prepare(p->sock, a);
 	if (!err)
-		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(p->task, "zc_ring"),
-					       RING_BYTES);
-	if (!err)
-		err = object_configure(p->sock, &a->config);
-	if (!err)
-		err = object_configure(p->task, &a->config);
+		err = object_prepare(p->task, a);
 	if (!err)
 		err = bpf_object__load(p->sock);
 	if (!err)
@@ -171,35 +247,41 @@ static int probes_load_objects(struct attach *a)
 	return err ? probes_explain(a, err, "mapping shared memory") : 0;
 }
 
-static int probe_attach(struct attach *a, struct bpf_object *obj, const char *name, int cgroup_fd)
+static int probe_attach(struct attach *a, enum family_group g, const char *name)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
+	struct probes *p = &a->probes;
+	struct bpf_program *prog = bpf_object__find_program_by_name(g == GROUP_PROCESSES ? p->task : p->sock, name);
 	struct bpf_link *link;
 
-	link = cgroup_fd < 0 ? bpf_program__attach(prog) :
-			       bpf_program__attach_cgroup(prog, cgroup_fd);
+	if (p->nlinks >= MAX_LINKS)
+		return attach_fail(a, E2BIG, "more than %d probes", MAX_LINKS);
+	link = g == GROUP_SEGMENTS ? bpf_program__attach_cgroup(prog, p->cgroup_fd) : bpf_program__attach(prog);
 	if (!link)
 		return probes_explain(a, errno, name);
-	a->probes.link[a->probes.nlinks++] = link;
+	p->link[p->nlinks++] = link;
 	return 0;
+}
+
+/* Of one group. */
+static int family_attach(struct attach *a, enum family_group g)
+{
+	const struct family *f = a->probes.families.used[g];
+	int err = 0;
+
+	for (size_t i = 0; f && !err && i < sizeof(f->program) / sizeof(f->program[0]) && f->program[i]; i++)
+		err = probe_attach(a, g, f->program[i]);
+	return err;
 }
 
 static int probes_attach_all(struct attach *a)
 {
-	static const char *const task_probes[] = {"task_fork", "task_exec", "task_rename", "task_exit"};
-	static const char *const sock_probes[] = {"sock_state", "sock_recv", "sock_send"};
 	struct probes *p = &a->probes;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof(task_probes) / sizeof(task_probes[0]); i++)
-		err = probe_attach(a, p->task, task_probes[i], -1);
-	/* segments before states: no connection may be announced whose first octets go unseen */
-	if (!err)
-		err = probe_attach(a, p->sock, "skb_ingress", p->cgroup_fd);
-	if (!err)
-		err = probe_attach(a, p->sock, "skb_egress", p->cgroup_fd);
-	for (size_t i = 0; !err && i < sizeof(sock_probes) / sizeof(sock_probes[0]); i++)
-		err = probe_attach(a, p->sock, sock_probes[i], -1);
+	for (int g = 0; !err && g < GROUPS; g++) {
+		err = family_attach(a, (enum family_group)g);
+		p->failed = err ? g : -1;
+	}
 	if (err)
 		return err;
 	p->iter = bpf_program__attach_iter(bpf_object__find_program_by_name(p->sock, "sock_iter"),
@@ -207,18 +289,14 @@ static int probes_attach_all(struct attach *a)
 	return p->iter ? 0 : probes_explain(a, errno, "sock_iter");
 }
 
-int probes_load(struct attach *a)
+/* With the families that are chosen. */
+static int probes_try(struct attach *a)
 {
 	int err;
 
-	libbpf_set_print(a->opt.verbose > 1 ? probes_loud : probes_silent);
-	a->probes.cgroup_fd = cgroup_root_open(a->error, sizeof(a->error));
-	if (a->probes.cgroup_fd < 0)
-		return a->probes.cgroup_fd == -EPERM ?
-			       probes_explain(a, EPERM, "opening the cgroup v2 hierarchy") :
-			       -ENOTSUP;
+	*refusal = '\0';
+	a->probes.failed = -1;
 	err = probes_load_objects(a);
-	malloc_trim(0); /* the kernel's type information took megabytes for a moment */
 	if (err)
 		return err;
 	a->probes.shared->generation = 1;
@@ -227,17 +305,59 @@ int probes_load(struct attach *a)
 	return err ? err : probes_attach_all(a);
 }
 
-void probes_release(struct probes *p)
+/* 1: there are others to be tried. */
+static int probes_choose_others(struct attach *a)
+{
+	struct families *f = &a->probes.families;
+
+	if (rights_missing(RIGHTS_PROBES) || (a->probes.failed >= 0 && a->probes.failed < GROUP_IO))
+		return 0;
+	if (a->probes.failed == GROUP_IO)
+		return families_next(f, GROUP_IO);
+	return families_drop_extras(f) || families_next(f, GROUP_IO);
+}
+
+static void probes_unload(struct probes *p);
+
+int probes_load(struct attach *a)
+{
+	int err;
+
+	libbpf_set_print(a->opt.verbose > 1 ? say_loudly : say_quietly);
+	a->probes.cgroup_fd = cgroup_root_open(a->error, sizeof(a->error));
+	if (a->probes.cgroup_fd < 0)
+		return a->probes.cgroup_fd == -EPERM ?
+			       probes_explain(a, EPERM, "opening the cgroup v2 hierarchy") :
+			       -ENOTSUP;
+	while ((err = probes_try(a)) && probes_choose_others(a)) {
+		if (a->opt.verbose)
+			attach_note(a, "fallback", "%s; trying others", a->error);
+		probes_unload(&a->probes);
+	}
+	malloc_trim(0); /* the kernel's type information took megabytes for a moment */
+	return err;
+}
+
+static void probes_unload(struct probes *p)
 {
 	bpf_link__destroy(p->iter);
-	for (int i = 0; i < p->nlinks; i++)
-		bpf_link__destroy(p->link[i]);
+	p->iter = NULL;
+	while (p->nlinks)
+		bpf_link__destroy(p->link[--p->nlinks]);
 	if (p->shared)
 		munmap(p->shared, sizeof(*p->shared));
 	if (p->policies)
 		munmap(p->policies, sizeof(*p->policies) * ZC_POLICY_SLOTS);
+	p->shared = NULL;
+	p->policies = NULL;
 	bpf_object__close(p->task);
 	bpf_object__close(p->sock);
+	p->task = p->sock = NULL;
+}
+
+void probes_release(struct probes *p)
+{
+	probes_unload(p);
 	if (p->cgroup_fd > 0)
 		close(p->cgroup_fd);
 	memset(p, 0, sizeof(*p));

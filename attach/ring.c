@@ -16,6 +16,7 @@
 #define QUIET_NS 1000000000ULL	/* without an event: from here on the caller's whole timeout */
 #define QUIET_LOOK_MS 20
 #define BATCH 16384
+#define MISSED_NS 200000000ULL	/* between two questions to the kernel about runs that it left out */
 
 static uint64_t now_ns(void)
 {
@@ -75,10 +76,17 @@ static int ring_event(void *ctx, void *data, size_t size)
 	return ++a->batch >= BATCH ? -EAGAIN : 0;
 }
 
-static void ring_report_losses(struct attach *a)
+/* What was to be seen in a run that did not take place is lost as if the ring had been full. */
+static void ring_report_losses(struct attach *a, int now)
 {
 	uint64_t events = a->probes.shared->lost_events, bytes = a->probes.shared->lost_bytes;
 	struct zc_ev_lost ev;
+
+	if (now || a->last_read - a->missed_read > MISSED_NS) {
+		a->missed_read = a->last_read;
+		a->missed = attach_missed(a);
+	}
+	events += a->missed;
 
 	if (events == a->stats.lost_events)
 		return;
@@ -129,9 +137,9 @@ static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 	ring_buffer__consume(a->ring);
 	if (a->batch)
 		a->last_event = now_ns();
+	ring_report_losses(a, !timeout_ms);
 	if (a->batch >= BATCH)
 		a->last_read = 0; /* more is waiting */
-	ring_report_losses(a);
 	return a->batch;
 }
 

@@ -19,6 +19,7 @@
 #include "attach/reaper.h"
 #include "attach/tlsbin.h"
 #include "attach/uprobe.h"
+#include "attach/uretprobe.h"
 
 #define BUCKETS 256u
 
@@ -185,10 +186,16 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 	}
 }
 
+#define WOULD_KILL (-ECANCELED) /* an error that the kernel does not give here */
+
 static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
 {
-	attach_note(t->attach, "tls-blind", "process %d (%s): %s cannot be probed: %s", p->pid, p->comm,
-		    h->file->path, strerror(-h->err));
+	attach_note(t->attach, "tls-blind", "process %d (%s): %s %s: %s", p->pid, p->comm, h->file->path,
+		    h->err == WOULD_KILL ? "is not probed" : "cannot be probed",
+		    h->err == WOULD_KILL ? "the process filters its system calls (seccomp), and this kernel would "
+					   "have it killed where a probed function returns; Linux 6.12.13, 6.13.2 "
+					   "and 6.14 do not" :
+					   strerror(-h->err));
 }
 
 /* With --all every process is a target: once for all, also for those that come. */
@@ -232,6 +239,22 @@ static int has_points(const struct tls_file *f)
 	return 0;
 }
 
+/* The ends of Go's functions are probed in another way. */
+static int would_kill(const struct tls_file *f, pid_t pid)
+{
+	for (int i = 0; i < f->nbins; i++)
+		if (f->bin[i].npoints && f->bin[i].lib != ZC_TLS_GO)
+			return uretprobe_kills(pid);
+	return 0;
+}
+
+static int put(struct tls *t, const struct tls_proc *p, struct tls_file *f, struct tls_hook *h)
+{
+	if (would_kill(f, p->pid))
+		return WOULD_KILL;
+	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f) : put_in(t, p, h);
+}
+
 static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int mapped)
 {
 	struct tls_hook *h = hook_find(p, f);
@@ -247,7 +270,7 @@ static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int 
 		h->next = p->hooks;
 		p->hooks = h;
 		if (has_points(f) && probes_ready(t))
-			h->err = t->attach->config.all ? put_everywhere(t, f) : put_in(t, p, h);
+			h->err = put(t, p, f, h);
 	}
 	h->mapped = mapped;
 	if (h->err == -ESRCH)

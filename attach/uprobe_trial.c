@@ -17,18 +17,17 @@
 #include <unistd.h>
 
 #include "attach/hostcheck.h"
+#include "attach/uprobe_trial.h"
 
-#define TRACE_UPROBE_MULTI 48 /* enum bpf_attach_type */
 #define CALLS 500
 #define SELF "/proc/self/exe"
 
 struct trial {
 	int map, prog;
-	uint64_t offset; /* of target() in our file */
 };
 
 /* Not empty: what begins with a nop is cheaper to probe than what people call. */
-__attribute__((noinline, noclone)) static void target(void)
+__attribute__((noinline, noclone)) void trial_target(void)
 {
 	static volatile unsigned calls;
 
@@ -37,7 +36,7 @@ __attribute__((noinline, noclone)) static void target(void)
 
 static int find_offset(struct dl_phdr_info *info, size_t size, void *ctx)
 {
-	uint64_t *offset = ctx, at = (uint64_t)(uintptr_t)target;
+	uint64_t *offset = ctx, at = (uint64_t)(uintptr_t)trial_target;
 
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -80,8 +79,7 @@ static int perf_type(void)
 	return type;
 }
 
-/* fd[0] is what keeps the probe, fd[1] a second one or -1. */
-static int attach_perf(struct trial *t, int fd[2])
+static int attach_perf(int prog, uint64_t offset, pid_t pid, int is_return, int fd[2])
 {
 	struct perf_event_attr attr = { .size = sizeof(attr) };
 	int type = perf_type();
@@ -89,28 +87,46 @@ static int attach_perf(struct trial *t, int fd[2])
 	if (type < 0)
 		return -ENOENT;
 	attr.type = (uint32_t)type;
+	attr.config = is_return != 0; /* bit 0, as .../uprobe/format/retprobe tells */
 	attr.config1 = (uint64_t)(uintptr_t)SELF;
-	attr.config2 = t->offset;
-	fd[1] = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	attr.config2 = offset;
+	fd[1] = (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd[1] < 0)
 		return -errno;
-	fd[0] = bpf_link_create(t->prog, fd[1], BPF_PERF_EVENT, NULL);
+	fd[0] = bpf_link_create(prog, fd[1], BPF_PERF_EVENT, NULL);
 	return fd[0] < 0 ? -errno : 0;
 }
 
-static int attach_multi(struct trial *t, int fd[2])
+static int attach_multi(int prog, uint64_t offset, pid_t pid, int is_return, int fd[2])
 {
 	struct {
 		uint32_t prog_fd, target_fd, attach_type, flags;
 		uint64_t path, offsets, ref_ctr_offsets, cookies;
 		uint32_t cnt, multi_flags, pid, pad;
-	} attr = { .prog_fd = (uint32_t)t->prog, .attach_type = TRACE_UPROBE_MULTI, .cnt = 1 };
+	} attr = { .prog_fd = (uint32_t)prog, .attach_type = TRACE_UPROBE_MULTI, .cnt = 1 };
 
 	attr.path = (uint64_t)(uintptr_t)SELF;
-	attr.offsets = (uint64_t)(uintptr_t)&t->offset;
-	attr.pid = (uint32_t)getpid();
+	attr.offsets = (uint64_t)(uintptr_t)&offset;
+	attr.multi_flags = is_return != 0;
+	attr.pid = (uint32_t)(pid ? pid : getpid());
 	fd[0] = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	return fd[0] < 0 ? -errno : 0;
+}
+
+int trial_attach(int prog, int attach_type, pid_t pid, int is_return, int fd[2])
+{
+	uint64_t offset = 0;
+
+	fd[0] = fd[1] = -1;
+	dl_iterate_phdr(find_offset, &offset);
+	return (attach_type == TRACE_UPROBE_MULTI ? attach_multi : attach_perf)(prog, offset, pid, is_return, fd);
+}
+
+void trial_detach(int fd[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
 }
 
 static uint64_t time_calls(void)
@@ -119,13 +135,13 @@ static uint64_t time_calls(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (int i = 0; i < CALLS; i++)
-		target();
+		trial_target();
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	return (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000 + (uint64_t)b.tv_nsec - (uint64_t)a.tv_nsec;
 }
 
 /* 0: attached, and it ran. *ns: what one hit costs. */
-static int try(struct trial *t, int attach_type, int (*attach)(struct trial *t, int fd[2]), uint64_t *ns)
+static int try(struct trial *t, int attach_type, uint64_t *ns)
 {
 	uint64_t ran = 0, without = time_calls(), with;
 	int key = 0, fd[2] = { -1, -1 }, err;
@@ -134,15 +150,13 @@ static int try(struct trial *t, int attach_type, int (*attach)(struct trial *t, 
 	t->map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "zctrace_trial", sizeof(key), sizeof(ran), 1, NULL);
 	err = t->map < 0 ? -errno : load(t, attach_type);
 	if (!err)
-		err = attach(t, fd);
+		err = trial_attach(t->prog, attach_type, 0, 0, fd);
 	if (!err) {
 		with = time_calls();
 		*ns = with > without ? (with - without) / CALLS : 0;
 		err = bpf_map_lookup_elem(t->map, &key, &ran) || !ran ? -ENODATA : 0;
 	}
-	for (int i = 0; i < 2; i++)
-		if (fd[i] >= 0)
-			close(fd[i]);
+	trial_detach(fd);
 	if (t->prog >= 0)
 		close(t->prog);
 	if (t->map >= 0)
@@ -189,9 +203,8 @@ void hostcheck_uprobe(struct check *c, struct check *multi)
 
 	*c = (struct check){ .name = "uprobe" };
 	*multi = (struct check){ .name = "uprobe_multi" };
-	dl_iterate_phdr(find_offset, &t.offset);
-	by_event = try(&t, 0, attach_perf, &ns);
-	by_link = try(&t, TRACE_UPROBE_MULTI, attach_multi, &ns);
+	by_event = try(&t, 0, &ns);
+	by_link = try(&t, TRACE_UPROBE_MULTI, &ns);
 	if (by_event && by_link)
 		explain(c, by_event);
 	else

@@ -69,4 +69,12 @@ struct zc_inode {
 };
 ZC_ASSERT_SIZE(struct zc_inode, 16);
 
+/* What selftest.bpf.c counts. */
+struct zc_selftest {
+	__u64 hits;
+	__u64 met; /* another thread was in the same probe on the same processor */
+	__u64 stack_damaged;
+	__u64 room_damaged;
+};
+
 #endif

@@ -169,12 +169,11 @@ struct walk {
 	__u8 dir, skip, whole;
 };
 
-/* A record of the octets [from, end), of which those in [from + lead, copied) are copied. */
-static __noinline void walk_emit(struct __sk_buff *skb, struct zc_sock *s, struct walk *w,
-				 __u32 copied, __u32 end)
+/* One record of the octets [from, end), of which n are copied, behind those in front that are not. */
+static __noinline void walk_record(struct __sk_buff *skb, struct zc_sock *s, struct walk *w,
+				   __u32 n, __u32 end)
 {
 	struct seg part = w->g;
-	__u32 n = copied - w->from - w->lead;
 
 	part.seq += w->from;
 	part.off += w->from;
@@ -183,12 +182,29 @@ static __noinline void walk_emit(struct __sk_buff *skb, struct zc_sock *s, struc
 		part.flags &= ~(ZC_TCP_FIN | ZC_TCP_RST);
 	if (w->from)
 		part.flags &= ~ZC_TCP_SYN;
-	n = lag_limit(n);
 	s->bytes[w->dir & 1] += part.len;
 	s->skipped[w->dir & 1] += part.len - n;
 	seg_emit(skb, s, &part, w->lead, n | (w->dir ? DIR_BIT : 0));
 	w->from = end;
 	w->lead = 0;
+}
+
+/*
+ * The octets [from, end), of which those in [from + lead, copied) are copied: segments are longer than
+ * a record on loopback, and wherever TCP is BIG (512 KiB, include/net/netdevice.h).
+ */
+#define RECORDS_MAX 8
+
+static __noinline void walk_emit(struct __sk_buff *skb, struct zc_sock *s, struct walk *w,
+				 __u32 copied, __u32 end)
+{
+	__u32 n = lag_limit(copied - w->from - w->lead);
+
+	for (int i = 1; i < RECORDS_MAX && n > ZC_MAX_CAPTURE; i++) {
+		walk_record(skb, s, w, ZC_MAX_CAPTURE, w->from + w->lead + ZC_MAX_CAPTURE);
+		n -= ZC_MAX_CAPTURE;
+	}
+	walk_record(skb, s, w, n < ZC_MAX_CAPTURE ? n : ZC_MAX_CAPTURE, end);
 }
 
 /* 0: another one follows. A global function for the verifier's sake, like seg_emit. */
@@ -294,6 +310,12 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 	}
 	if (s->tls_first && s->bytes[dir] > TLS_COPIED)
 		n = 0;
+	if (n > ZC_MAX_CAPTURE) {
+		struct walk w = {.g = *g, .dir = dir, .lead = skip};
+
+		walk_emit(skb, s, &w, skip + n, g->len);
+		return;
+	}
 	n = lag_limit(n);
 	s->bytes[dir] += g->len;
 	s->skipped[dir] += g->len - n;

@@ -1,28 +1,12 @@
 /*
  * sock.bpf.c - sockets: their segments, their reads and writes, their life
  *
- * cgroup_skb on the root of the hierarchy sees every TCP segment with its socket; tracepoints see
- * which process reads and writes how far; one iterator looks at the sockets that exist already.
+ * cgroup_skb on the root of the hierarchy sees every TCP segment with its socket; tracepoints, or the
+ * ends of functions, see which process reads and writes how far; one iterator looks at the sockets that exist already.
  */
-#include "bpf/goroutine.h"
-#include "bpf/segment.h"
-#include "bpf/peer.h"
+#include "bpf/io.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-static __always_inline __u32 generation(void)
-{
-	const struct zc_shared *sh = shared();
-
-	return sh ? sh->generation : 0;
-}
-
-static __always_inline void sock_reset(struct zc_sock *s, __u64 conn)
-{
-	__builtin_memset(s, 0, sizeof(*s));
-	s->conn = conn;
-	s->generation = generation();
-}
 
 /* ---- segments */
 
@@ -105,148 +89,69 @@ int skb_egress(struct __sk_buff *skb)
 	return on_skb(skb, ZC_TX);
 }
 
-/* ---- reads and writes */
+/*
+ * ---- reads and writes, by one family of these: see attach/families.c. The tracepoints stand behind
+ * the calls of the functions whose ends the others see, so all are told of the same.
+ */
 
-static __always_inline void fill_sock(struct zc_sock *s, const struct sock *sk)
+static __always_inline int received(struct sock *sk, long ret, int flags)
 {
-	s->lport = sk->__sk_common.skc_num;
-	s->rport = bpf_ntohs(sk->__sk_common.skc_dport);
-	s->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	return ret > 0 && !(flags & MSG_PEEK_) ? io_done(sk, (int)ret, ZC_RX) : 0;
 }
 
-/* A socket that no probe has met, in the hands of a process. */
-static __always_inline struct zc_sock *take_up(struct sock *sk)
+static __always_inline int sent(struct sock *sk, long ret)
 {
-	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
-	if (!s)
-		return 0;
-	sock_reset(s, bpf_get_socket_cookie(sk));
-	fill_sock(s, sk);
-	s->role = listeners_on(s->lport) ? ZC_ROLE_SERVER : ZC_ROLE_UNKNOWN;
-	s->preexisting = 1;
-	return s;
-}
-
-/* Is this the server's end of a connection to where a traced process calls? */
-static __always_inline int is_called(struct zc_sock *s, const struct sock *sk)
-{
-	struct zc_called key;
-	__u32 addr[4];
-
-	if (!zc_cfg.follow || s->role == ZC_ROLE_CLIENT)
-		return 0;
-	if (sk->__sk_common.skc_family == AF_INET)
-		map_v4((__u8 *)addr, sk->__sk_common.skc_rcv_saddr);
-	else
-		bpf_core_read(addr, 16, &sk->__sk_common.skc_v6_rcv_saddr);
-	called_fill(&key, addr, s->lport, s->netns);
-	s->followed = bpf_map_lookup_elem(&zc_called, &key) != 0;
-	return s->followed;
-}
-
-static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __u32 tgid)
-{
-	__u32 was = s->verdict;
-
-	s->verdict = judge(s, current_flags(tgid));
-	if (s->verdict == VERDICT_NO && is_called(s, sk))
-		s->verdict = VERDICT_YES;
-	s->generation = generation();
-	s->refused = tgid; /* of interest with VERDICT_NO only */
-	if (was == VERDICT_MAYBE && s->verdict == VERDICT_NO)
-		emit_close(s, ZC_CLOSE_FORGET);
-}
-
-/* Are TLS libraries of this process probed? Of most there are none, and their sockets know it. */
-static __always_inline int is_probed(struct zc_sock *s, __u32 tgid)
-{
-	const struct zc_shared *sh = shared();
-
-	if (!sh || !sh->marks || (s->unprobed == tgid && s->unprobed_marks == sh->marks))
-		return 0;
-	if (task_flags(tgid) & ZC_TASK_TLS)
-		return 1;
-	s->unprobed = tgid;
-	s->unprobed_marks = sh->marks;
-	return 0;
-}
-
-/* Does a set of epoll watch it? Threads that wait in read() have no need of that. */
-static __always_inline int is_polled(const struct sock *sk)
-{
-	const struct socket *socket = sk->sk_socket;
-	const struct file *file = socket ? socket->file : 0;
-
-	return file && file->f_ep;
-}
-
-static __always_inline int on_io(struct sock *sk, int len, __u8 dir)
-{
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u32 tgid = (__u32)(pid_tgid >> 32), seq;
-	int inside = 0, probed;
-	__u64 g = 0;
-	const struct zc_policy *p;
-	struct tcp_sock *tp;
-	struct zc_sock *s;
-
-	if (sk->sk_protocol != IPPROTO_TCP_)
-		return 0;
-	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
-	if (!s) {
-		s = take_up(sk);
-		if (!s)
-			return 0;
-		rejudge(s, sk, tgid);
-	} else if (s->verdict == VERDICT_MAYBE ||
-		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
-		rejudge(s, sk, tgid);
-	}
-	probed = is_probed(s, tgid);
-	if (!probed && s->verdict != VERDICT_YES)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
-	if (dir == ZC_RX)
-		s->polled = is_polled(sk);
-	if (probed) {
-		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
-		g = goroutine_of_io(tgid, (__u32)len, dir);
-	}
-	if (s->verdict != VERDICT_YES)
-		return 0;
-	if (s->pid != tgid) {
-		set_owner(s, pid_tgid);
-		if (zc_cfg.downstream && s->role == ZC_ROLE_SERVER &&
-		    (s->followed || port_selected(s->lport)))
-			task_add(tgid, ZC_TASK_SERVES);
-	}
-	if (!s->announced) {
-		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
-		emit_open(s, sk);
-	}
-	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
-		return 0; /* what is inside is told by the call; who answers is known from who reads */
-	p = policy_of(s->conn);
-	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
-		return 0;
-	emit_io(s, pid_tgid, seq, (__u32)len, dir, g, task_sleeps(), task_age());
-	return 0;
+	return ret > 0 ? io_done(sk, (int)ret, ZC_TX) : 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv, struct sock *sk, int ret, int flags)
 {
-	return ret > 0 && !(flags & MSG_PEEK_) ? on_io(sk, ret, ZC_RX) : 0;
+	return received(sk, ret, flags);
 }
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send, struct sock *sk, int ret, int flags)
 {
-	return ret > 0 ? on_io(sk, ret, ZC_TX) : 0;
+	return sent(sk, ret);
+}
+
+SEC("fexit/inet_recvmsg")
+int BPF_PROG(inet_recv, struct socket *sock, void *msg, __u64 size, int flags, int ret)
+{
+	return received(sock->sk, ret, flags);
+}
+
+SEC("fexit/inet6_recvmsg")
+int BPF_PROG(inet6_recv, struct socket *sock, void *msg, __u64 size, int flags, int ret)
+{
+	return received(sock->sk, ret, flags);
+}
+
+SEC("fexit/inet_sendmsg")
+int BPF_PROG(inet_send, struct socket *sock, void *msg, __u64 size, int ret)
+{
+	return sent(sock->sk, ret);
+}
+
+SEC("fexit/inet6_sendmsg")
+int BPF_PROG(inet6_send, struct socket *sock, void *msg, __u64 size, int ret)
+{
+	return sent(sock->sk, ret);
+}
+
+/* sendfile(2) and splice(2) to a socket before Linux 6.5, for both versions of IP. */
+SEC("fexit/inet_sendpage")
+int BPF_PROG(inet_page, struct socket *sock, void *page, int offset, __u64 size, int flags, long ret)
+{
+	return sent(sock->sk, ret);
+}
+
+/* splice(2) from a socket, which is no recvmsg(). */
+SEC("fexit/tcp_splice_read")
+int BPF_PROG(sock_splice, struct socket *sock, void *pos, void *pipe, __u64 size, unsigned int flags, long ret)
+{
+	return received(sock->sk, ret, 0);
 }
 
 /* ---- life */

@@ -142,17 +142,21 @@ static void verdict(struct doctor *d)
 
 static void check_host(struct doctor *d)
 {
-	struct check c, multi;
+	struct check c, more;
 
 	title(d, "Host");
 	hostcheck_each(print_check, d);
 	title(d, "Backends, each tried");
-	hostcheck_skb(&c);
+	hostcheck_skb(&c, &more);
 	d->skb = c.state == CHECK_OK;
 	print_check(d, &c);
-	hostcheck_uprobe(&c, &multi);
+	if (more.name)
+		print_check(d, &more);
+	hostcheck_uprobe(&c, &more);
 	print_check(d, &c);
-	print_check(d, &multi);
+	print_check(d, &more);
+	hostcheck_threads(&c);
+	print_check(d, &c);
 	check_packet(&c);
 	d->packet = c.state == CHECK_OK;
 	print_check(d, &c);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/filter.h"
-#include "cli/filter_field.h"
+#include "core/span_field.h"
 #include "cli/filter_program.h"
 
 /*
@@ -106,7 +106,7 @@ static int compare_number(const struct test *t, uint64_t v)
 static int test_text(struct filter *f, const struct test *t, const struct span *s)
 {
 	int negative = t->op == OP_NE || t->op == OP_NO_MATCH, same;
-	char buf[FIELD_TEXT_MAX];
+	char buf[SPAN_TEXT_MAX];
 	struct str text;
 
 	if (!field_text(t->field, s, buf, &text))
@@ -150,23 +150,23 @@ static int run_test(struct filter *f, const struct test *t, const struct span *s
 
 	if (t->op == OP_PRESENT)
 		return field_present(t->field, s);
-	switch (filter_fields()[t->field].type) {
-	case FILTER_NUMBER:
-	case FILTER_DURATION:
-	case FILTER_DURATION_ALIAS:
-	case FILTER_SIZE:
-	case FILTER_TIME:
+	switch (span_fields()[t->field].type) {
+	case FIELD_NUMBER:
+	case FIELD_DURATION:
+	case FIELD_DURATION_ALIAS:
+	case FIELD_SIZE:
+	case FIELD_TIME:
 		return field_number(t->field, s, &value) ? compare_number(t, value) :
 							   t->op == OP_NE;
-	case FILTER_LIST:
+	case FIELD_LIST:
 		return test_list(f, t, s);
-	case FILTER_ADDRESS:
+	case FIELD_ADDRESS:
 		if (t->op == OP_EQ || t->op == OP_NE)
 			return test_address(t, s);
 		break;
-	case FILTER_TEXT:
-	case FILTER_CHOICE:
-	case FILTER_TLS:
+	case FIELD_TEXT:
+	case FIELD_CHOICE:
+	case FIELD_TLS:
 		break;
 	}
 	return test_text(f, t, s);

@@ -8,7 +8,7 @@
  *     operator    = "==" / "!=" / "<" / "<=" / ">" / ">=" / "=~" / "!~"
  *     value       = word / "string" / 'string'
  *
- * Fields have the names of JSON keys, see filter_fields(). A field alone is true when it is
+ * Fields have the names of JSON keys, see core/span_field.h. A field alone is true when it is
  * present (and not false): `error`, `not incomplete`, `tls`. A word is a run of octets other than
  * white space, quotes and ()!=<>~&|. In strings \" \' \\ \n \r \t \0 \xHH are understood; in the
  * pattern of =~ and !~ only the backslash before the closing quote's kind is, so that PCRE2 sees
@@ -42,28 +42,6 @@ struct filter_error {
 	size_t length; /* of what is offending, at least 1 */
 	char message[160];
 };
-
-enum filter_type {
-	FILTER_TEXT,
-	FILTER_NUMBER,
-	FILTER_DURATION, /* nanoseconds; a number without unit is one, too */
-	FILTER_DURATION_ALIAS, /* the same, but a unit must be there */
-	FILTER_SIZE,
-	FILTER_TIME,
-	FILTER_ADDRESS,
-	FILTER_LIST,
-	FILTER_CHOICE, /* text of a known set */
-	FILTER_TLS,    /* text, or false */
-};
-
-struct filter_field {
-	const char *name;
-	enum filter_type type;
-	const char *help; /* a few words, for manual, completion and dashboard */
-};
-
-/* All fields, ended by one without name, in the order in which people should read them. */
-const struct filter_field *filter_fields(void);
 
 /*
  * Compiles. NULL with *err filled when the expression is wrong; when out of memory, too (offset 0).

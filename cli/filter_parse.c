@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/filter_field.h"
+#include "core/span_field.h"
 #include "cli/filter_program.h"
 
 struct parser {
@@ -245,18 +245,18 @@ static int bad_value(struct parser *p, const struct literal *lit, const char *wh
 
 static int compile_number(struct parser *p, struct test *t, const struct literal *lit)
 {
-	const struct filter_field *field = &filter_fields()[t->field];
+	const struct span_field *field = &span_fields()[t->field];
 	enum filter_units units = UNITS_TIME;
 	const char *why;
 	int had_unit;
 
-	if (field->type == FILTER_NUMBER)
+	if (field->type == FIELD_NUMBER)
 		units = UNITS_NONE;
-	else if (field->type == FILTER_SIZE)
+	else if (field->type == FIELD_SIZE)
 		units = UNITS_SIZE;
 	if (value_number(lit->text, lit->n, units, &t->number, &had_unit, &why))
 		return bad_value(p, lit, why);
-	if (field->type == FILTER_DURATION_ALIAS && !had_unit)
+	if (field->type == FIELD_DURATION_ALIAS && !had_unit)
 		return fail(p, lit->offset, lit->length,
 			    "'%s' needs a unit: %.*sms, %.*ss, …", field->name, shown(lit->n),
 			    lit->text, shown(lit->n), lit->text);
@@ -300,7 +300,7 @@ static int compile_choice(struct parser *p, struct test *t, const struct literal
 					      choice);
 	}
 	return fail(p, lit->offset, lit->length, "'%s' is one of: %s",
-		    filter_fields()[t->field].name, all);
+		    span_fields()[t->field].name, all);
 }
 
 static int compile_tls(struct parser *p, struct test *t, const struct literal *lit)
@@ -313,23 +313,23 @@ static int compile_tls(struct parser *p, struct test *t, const struct literal *l
 	return 0;
 }
 
-static int is_text(enum filter_type type)
+static int is_text(enum field_type type)
 {
-	return type == FILTER_TEXT || type == FILTER_CHOICE || type == FILTER_LIST ||
-	       type == FILTER_ADDRESS || type == FILTER_TLS;
+	return type == FIELD_TEXT || type == FIELD_CHOICE || type == FIELD_LIST ||
+	       type == FIELD_ADDRESS || type == FIELD_TLS;
 }
 
 /* Does the operator make sense for the field? op_at: where it stands. */
 static int check_types(struct parser *p, const struct test *t, size_t op_at)
 {
-	const struct filter_field *field = &filter_fields()[t->field];
+	const struct span_field *field = &span_fields()[t->field];
 	size_t n = strlen(op_text[t->op]);
 
 	if (is_text(field->type) && t->op >= OP_LT && t->op <= OP_GE)
 		return fail(p, op_at, n, "'%s' compares numbers; '%s' is %s", op_text[t->op],
 			    field->name,
-			    field->type == FILTER_ADDRESS ? "an address" :
-			    field->type == FILTER_LIST	  ? "a list" :
+			    field->type == FIELD_ADDRESS ? "an address" :
+			    field->type == FIELD_LIST	  ? "a list" :
 							    "text");
 	if (!is_text(field->type) && t->op >= OP_MATCH)
 		return fail(p, op_at, n, "'%s' compares text; '%s' is a number", op_text[t->op],
@@ -343,23 +343,23 @@ static int compile_value(struct parser *p, struct test *t, const struct literal 
 
 	if (t->op == OP_MATCH || t->op == OP_NO_MATCH)
 		return compile_regex(p, t, lit);
-	switch (filter_fields()[t->field].type) {
-	case FILTER_NUMBER:
-	case FILTER_DURATION:
-	case FILTER_DURATION_ALIAS:
-	case FILTER_SIZE:
+	switch (span_fields()[t->field].type) {
+	case FIELD_NUMBER:
+	case FIELD_DURATION:
+	case FIELD_DURATION_ALIAS:
+	case FIELD_SIZE:
 		return compile_number(p, t, lit);
-	case FILTER_TIME:
+	case FIELD_TIME:
 		return value_time(lit->text, lit->n, &t->number, &why) ? bad_value(p, lit, why) : 0;
-	case FILTER_ADDRESS:
+	case FIELD_ADDRESS:
 		return value_prefix(lit->text, lit->n, &t->prefix, &why) ? bad_value(p, lit, why) :
 									   0;
-	case FILTER_CHOICE:
-	case FILTER_LIST:
+	case FIELD_CHOICE:
+	case FIELD_LIST:
 		return compile_choice(p, t, lit);
-	case FILTER_TLS:
+	case FIELD_TLS:
 		return compile_tls(p, t, lit);
-	case FILTER_TEXT:
+	case FIELD_TEXT:
 		break;
 	}
 	return 0;
@@ -400,7 +400,7 @@ static int unknown_field(struct parser *p, size_t n)
 	if (near < 0)
 		return fail(p, p->pos, n, "there is no field '%.*s'", shown(n), name);
 	return fail(p, p->pos, n, "there is no field '%.*s'; did you mean '%s'?", shown(n), name,
-		    filter_fields()[near].name);
+		    span_fields()[near].name);
 }
 
 static int parse_comparison(struct parser *p)

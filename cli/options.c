@@ -13,6 +13,7 @@
 #include "cli/filter.h"
 #include "cli/ports.h"
 #include "core/nearest.h"
+#include "core/span_field.h"
 #include "sinks/sink.h"
 
 #ifdef ZCTRACE_COMMIT
@@ -734,7 +735,7 @@ static char *options_help_tail(const char *text)
 	if (!f)
 		return NULL;
 	fprintf(f, "%s%s", text ? text : "", examples);
-	for (const struct filter_field *i = filter_fields(); i->name; i++) {
+	for (const struct span_field *i = span_fields(); i->name; i++) {
 		if (column + strlen(i->name) + 2 > 78) {
 			fprintf(f, "\n ");
 			column = 1;

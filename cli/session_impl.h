@@ -10,7 +10,7 @@
 #include "cli/filter.h"
 #include "cli/hosts.h"
 #include "cli/input.h"
-#include "cli/mask.h"
+#include "core/mask.h"
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/procnames.h"

@@ -223,6 +223,8 @@ int bytes__need(struct bytes *b, size_t n, int timeout_ms)
 	uint64_t now, left;
 	int res;
 
+	if (b->known && n <= b->end - b->at)
+		return 1; /* as nearly always */
 	if (n > BYTES_MAX)
 		return -E2BIG;
 	do {

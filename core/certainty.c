@@ -1,9 +1,10 @@
 #include "core/certainty.h"
 
-#define STEPS_JOINED 16u /* a client that pipelines may look for long as if it waited */
+#define STEPS_JOINED 3u
 #define STEPS_REQUEST 2u
 #define STEPS_RESPONSE 1u
-#define PAUSE 1000000000ull /* ns without a byte: nothing is outstanding */
+#define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
+#define PAUSE_JOINED 50000000ull /* the same since the connection was joined: hardly any client pipelines */
 
 static const struct half *other(const struct conn *c, const struct half *h)
 {
@@ -41,6 +42,17 @@ void certainty_begin(struct conn *c, const struct half *h)
 	doubt(c, c->preexisting ? SPAN_ATTACHED_LATE : SPAN_LOST_EVENTS, STEPS_JOINED);
 }
 
+void certainty_behind(struct conn *c, struct half *h, uint64_t pos)
+{
+	if (!c->lost) {
+		c->unproven = 1;
+		doubt(c, SPAN_BAD_FRAMING, 0);
+	} else {
+		certainty_lost(c, h, pos, SPAN_LOST_EVENTS, 0);
+	}
+	c->half[c->request_dir].unsure = 1;
+}
+
 void certainty_opened(struct conn *c)
 {
 	if (c->doubt != SPAN_ATTACHED_LATE)
@@ -66,6 +78,7 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		return;
 	}
 	c->resp_gap = 1;
+	c->resp_lost = pos;
 	c->answer_end = 0;
 	doubt(c, why, STEPS_RESPONSE);
 	for (struct exchange *x = c->head; x; x = x->next)
@@ -78,9 +91,6 @@ static uint64_t request_due(const struct conn *c, const struct half *h, uint64_t
 {
 	uint64_t need = certainty_need(c, h, pos);
 
-	/* it has received nothing since: this belongs to what was lost */
-	if (need && need <= c->gap_need)
-		return UINT64_MAX;
 	/* the server had all of a request, or of several, when it began the last answer */
 	if (c->answer_end && need >= c->answer_end && c->answer_ack >= c->req_gap)
 		return c->answer_ack;
@@ -107,7 +117,7 @@ static uint64_t response_due(const struct conn *c, const struct half *h, uint64_
 
 uint64_t certainty_due(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	if (!c->doubt || c->pipelined)
+	if (!c->doubt || c->pipelined || c->unproven)
 		return 0;
 	return carries_requests(c, h) ? request_due(c, h, pos) : response_due(c, h, pos);
 }
@@ -117,7 +127,7 @@ static const struct exchange *unanswered(const struct conn *c)
 {
 	const struct exchange *x = c->head;
 
-	while (x && x->resp_done) /* or it gets none */
+	while (x && (x->resp_done || x->tentative)) /* or it gets none */
 		x = x->next;
 	return x;
 }
@@ -128,21 +138,36 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 {
 	const struct reasm *resp = &other(c, h)->reasm;
 
-	if (c->resp_gap || (resp->started && x->need > resp->next))
+	const struct exchange *last = c->tail->resp_done ? older : c->tail;
+	int at_once = x->need && x->need == last->need;
+
+	/* without acknowledgements, a loss shows only later */
+	if (c->session.lib && c->lost)
+		return;
+	if (!at_once && (c->resp_gap || (resp->started && x->need > resp->next)))
 		return;
 	c->in_step = 0;
-	if (!x->found && !older->found)
+	if (!x->found && !(at_once ? last : older)->found)
 		c->pipelined = 1;
 }
 
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
+	int before = c->tail && c->tail->tentative && x->need <= c->gap_need;
 	int waited = !older && c->answer_end && x->need == c->answer_end;
 	int exact = waited && c->answer_ack == x->req_pos;
 
+	x->found |= (uint8_t)before;
 	if (older)
 		note_overlap(c, h, x, older);
+	/* it has received nothing since: this may belong to what was lost, which is answered first */
+	x->tentative = x->found && x->need && x->need <= c->gap_need;
+	if (x->tentative) {
+		x->owed = !before && !older;
+		x->suspect = c->doubt;
+		return;
+	}
 	if (exact) {
 		x->rested = x->req_first > c->answer_time + PAUSE;
 		c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
@@ -154,7 +179,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	}
 	if (c->pipelined && h->unsure && c->req_gap > (c->tail ? c->tail->req_pos : c->answered_to))
 		x->owed = 1; /* most likely */
-	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE && x->req_pos == h->reasm.first &&
+	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED && x->req_pos == h->reasm.first &&
 	    !other(c, h)->reasm.started)
 		x->rested = 1; /* it has stood still since we look */
 	x->boundary = exact || !h->unsure || x->rested;
@@ -180,8 +205,13 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 		return x;
 	if (x->owed)
 		return NULL;
-	if (c->pipelined) /* that of the oldest one was lost, most likely */
-		return c->resp_gap && x->next && !x->next->owed && may_answer(x->next, ack, pos) ? x->next : x;
+	if (c->pipelined) {
+		/* if its answer was lost, that is the only one, most likely */
+		if (c->resp_gap && x->need < c->resp_lost && x->next && !x->next->owed &&
+		    may_answer(x->next, ack, pos))
+			x = x->next;
+		return x;
+	}
 	for (struct exchange *y = x->next; y && may_answer(y, ack, pos); y = y->next)
 		if (!y->one_way)
 			x = y;
@@ -225,6 +255,9 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		c->head->owed = 0;
 	if (!x || !x->suspect)
 		return;
+	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)
+		x->boundary = 1;
+	c->unproven = 0;
 	if (!agreed(c, x, ack)) {
 		x->incomplete |= x->suspect;
 		return;

@@ -26,6 +26,12 @@
 /* Messages of h begin: perhaps it was joined somewhere. */
 void certainty_begin(struct conn *c, const struct half *h);
 
+/*
+ * They begin at pos behind something else, which was lost or is not understood: a proxy's greeting, or
+ * another protocol that carries what looks like them. What is not answered is not shown.
+ */
+void certainty_behind(struct conn *c, struct half *h, uint64_t pos);
+
 /* It turns out that the connection did not exist before we looked. */
 void certainty_opened(struct conn *c);
 

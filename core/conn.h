@@ -46,6 +46,7 @@ struct half {
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
+	uint8_t torn;	    /* of the head that is kept there is an exchange already */
 	uint8_t unsure;	    /* requests: where they begin is not certain */
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
@@ -166,6 +167,7 @@ struct conn {
 	const struct protocol_name *switch_to;
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
+	uint64_t resp_lost; /* where the last loss in the responses ended */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */
 	uint64_t open_time, established_time, end_time, expires;
 	uint32_t unasked;  /* segments captured although nothing was wanted */

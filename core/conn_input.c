@@ -133,8 +133,10 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 	}
 	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
-	if (!c->ops && !c->opaque)
+	if (!c->ops && !c->opaque) {
+		c->lost |= why != REASM_TRUNCATED;
 		policy_unrecognized(c->engine, c, h, n + kept.n);
+	}
 }
 
 static struct reasm_sink sink_of(struct engine *e, struct conn *c)
@@ -217,6 +219,9 @@ void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_
 		e->stats.skipped_bytes += g->len;
 		return;
 	}
+	/* what has waited for long enough comes first, requests before what answers them */
+	if (list_linked(&c->stalled))
+		run_streams(e, c);
 	reasm_add(&c->half[dir].reasm, &c->half[!dir].reasm, &k, g);
 	conn_settle(e, c);
 }

@@ -2,6 +2,7 @@
 
 #include "core/engine_impl.h"
 
+#include "core/certainty.h"
 #include "core/http2_conn.h"
 #include "core/pairing.h"
 #include "core/pending_read.h"
@@ -35,6 +36,9 @@ static int begin(struct conn *c, const struct half *h, const struct probed *foun
 		begun = http2_conn_begin(c, start, found->client) == 1;
 	else
 		begun = pairing_begin(c, found->protocol, found->client);
+	if (begun && c->ops == &pairing_ops && !c->preexisting &&
+	    (pos > h->reasm.first + h->lead || c->lost))
+		certainty_behind(c, &c->half[h == &c->half[1]], pos);
 	if (!begun)
 		c->protocol = old;
 	return begun;
@@ -99,6 +103,7 @@ static struct probe probe_of(const struct conn *c, const struct half *h, const u
 		.client = client_of(c),
 		.start = (h->reasm.from_syn || c->in_tunnel) && pos == h->reasm.first + h->lead,
 		.joined = !c->in_tunnel && (c->preexisting || c->rejoined),
+		.later = pos > h->reasm.first + h->lead,
 		.segment = pos <= h->reasm.cur_pos || pos == h->reasm.first + h->lead,
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,

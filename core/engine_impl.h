@@ -7,6 +7,7 @@
 #include "core/conn.h"
 #include "core/engine.h"
 #include "core/exchange.h"
+#include "core/exchange_attrs.h"
 #include "core/link.h"
 
 struct engine {
@@ -34,6 +35,7 @@ struct engine {
 	uint32_t tls_opening;	       /* TLS connections whose handshake is followed */
 	size_t http2_octets;	       /* of memory for HTTP/2 connections */
 	char made_route[288];	       /* for the time of a span */
+	struct attr_list attrs;	       /* same */
 };
 
 #endif

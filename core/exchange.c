@@ -512,79 +512,43 @@ static struct str encrypted_route(struct engine *e, struct str sni)
 static void set_route(struct engine *e, const struct exchange *x, struct span *s)
 {
 	if ((x->protocol->flags & NAME_CONNECTION))
-		s->route = encrypted_route(e, s->tls_sni);
+		s->route = encrypted_route(e, span_attr_str(s, ATTR(tls_sni)));
 	else if (x->group.off != TEXT_NONE)
 		s->route = text_str(x, x->group);
 	else if (!s->path.p && x->path_key)
 		s->route = unseen_route(e, x);
-	else if (s->path.p && s->rpc_method.p)
+	else if (s->path.p && span_attr(s, ATTR(rpc_method)))
 		s->route = s->path; /* a service has so many methods, and no more */
 	else if (s->path.p && e->opt.route)
 		s->route = e->opt.route(e->opt.ctx, s->path, (x->protocol->flags & NAME_KEYS) != 0);
-}
-
-static void set_messages(const struct exchange *x, struct span *s)
-{
-	if (x->counts_notices) {
-		s->has_messages = 1;
-		s->req_messages = s->req_message_bytes = s->pings = SPAN_UNKNOWN;
-		s->resp_messages = x->notices;
-		s->resp_message_bytes = x->notice_bytes;
-	}
-	if (!x->payload)
-		return;
-	s->has_messages = 1;
-	s->req_messages = s->resp_messages = SPAN_UNKNOWN;
-	s->req_message_bytes = s->resp_message_bytes = SPAN_UNKNOWN;
-	s->pings = SPAN_UNKNOWN;
-	if (!x->req_uncounted && !(s->incomplete & SPAN_REQUEST_NOT_SEEN)) {
-		s->req_messages = payload_messages(x->payload, 0);
-		s->req_message_bytes = payload_octets(x->payload, 0);
-	}
-	if (!x->resp_uncounted) {
-		s->resp_messages = payload_messages(x->payload, 1);
-		s->resp_message_bytes = payload_octets(x->payload, 1);
-	}
-	if (x->payload->kind == PAYLOAD_WEBSOCKET) {
-		s->pings = x->payload->pings;
-		s->close_code = x->payload->close_code;
-	}
-}
-
-/* What HTTP/1 does not have. */
-static void set_rpc(const struct exchange *x, struct span *s)
-{
-	s->stream = x->stream;
-	s->stall_ns = x->stall;
-	s->has_error_code = x->error_code >= 0;
-	if (s->has_error_code)
-		s->error_code = (uint32_t)x->error_code;
-	if (x->protocol != &grpc_name)
-		return;
-	s->has_grpc_status = x->grpc_status >= 0;
-	if (s->has_grpc_status)
-		s->grpc_status = (uint32_t)x->grpc_status;
-	s->grpc_message = text_str(x, x->grpc_message);
-	s->grpc_timeout_ns = x->grpc_timeout == SPAN_UNKNOWN ? 0 : x->grpc_timeout;
-	if (s->path.p)
-		grpc_split(s->path, &s->rpc_service, &s->rpc_method);
 }
 
 static void set_tls(const struct exchange *x, struct span *s)
 {
 	const struct conn *c = x->conn;
 	const struct tls_conn *t = tls_info_of(c);
+	int whole = (x->protocol->flags & NAME_CONNECTION) != 0;
 
-	s->handshake_ns = SPAN_UNKNOWN;
-	s->tls_alert = -1;
-	s->tls = tls_library_name((x->protocol->flags & NAME_CONNECTION) && t ? t->lib : c->session.lib);
-	if ((x->protocol->flags & NAME_CONNECTION)) {
-		if (!s->tls)
-			s->tls = "unknown";
-		s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
-	}
+	s->tls = tls_library_name(whole && t ? t->lib : c->session.lib);
+	if (!whole)
+		return;
+	if (!s->tls)
+		s->tls = "unknown";
+	s->req_body_bytes = s->resp_body_bytes = s->inner_ns = SPAN_UNKNOWN;
+}
+
+static void set_attrs(struct engine *e, const struct exchange *x, struct span *s)
+{
+	const struct tls_conn *t = tls_info_of(x->conn);
+	struct attr_list *l = &e->attrs;
+
+	l->n = 0;
 	if (t)
-		tls_info_fill_span(t, s);
+		tls_info_attrs(t, !x->seq, l);
+	if (exchange_has_attrs(x))
+		exchange_attrs(x, s, l);
+	s->attr = l->attr;
+	s->nattrs = l->n;
 }
 
 static void set_endpoints(const struct conn *c, struct span *s)
@@ -699,14 +663,14 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	s->protocol = x->protocol;
 	s->incomplete = x->incomplete;
 	s->status = x->status;
+	s->stream = x->stream;
 	s->seq = x->seq;
 	s->error = error_of(x, s->kind);
 	set_times(e, x, now, s);
 	set_sizes(x, s);
 	set_texts(x, s);
-	set_rpc(x, s);
-	set_messages(x, s);
 	set_tls(x, s);
+	set_attrs(e, x, s);
 	set_route(e, x, s);
 	set_endpoints(c, s);
 	set_process(e, x, s);

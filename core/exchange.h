@@ -72,6 +72,8 @@ struct exchange {
 
 	uint8_t found;	  /* its start was looked for, it was not due there */
 	uint8_t boundary; /* where it starts a message does: the other direction says so */
+	uint8_t tentative; /* perhaps it is a part of what was lost: it is shown only with an answer */
+	uint8_t waits;	  /* for an interim response, before it sends its content */
 	uint8_t rested;	  /* nothing had gone by for so long that nothing was outstanding */
 	uint8_t owed;	  /* a request before it that was not seen is to be answered first */
 	uint8_t req_done, resp_done;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
-#include "core/span_dup.h"
+#include "core/span_copy.h"
 
 /* ---- what a head tells */
 

@@ -64,6 +64,16 @@ static void end_headless(struct conn *c, uint64_t need)
 	pairing_data(c, h, (const uint8_t *)"", 0, h->reasm.next);
 }
 
+/* The same where that request, sent when all before pos had been received, is known already. */
+static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
+{
+	if (c->pipelined || !c->protocol->place || c->protocol->place(c->state, FROM_SERVER) != PLACE_CONTENT)
+		return;
+	for (const struct exchange *x = c->head; x; x = x->next)
+		if (x->need == pos && x != h->x)
+			c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0);
+}
+
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
 				      uint64_t pos)
 {
@@ -81,6 +91,7 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->req_first = reasm_time(&h->reasm, pos);
 	x->need = need;
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
+	x->waits = (m->flags & MESSAGE_WAITS) != 0;
 	certainty_request(c, h, x);
 	c->requested = 1;
 	exchange_request(c->engine, x, m);
@@ -126,8 +137,19 @@ static void abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut
 	} else if (why == CUT_BROKEN) {
 		x->incomplete |= SPAN_BAD_FRAMING;
 		x->error = SPAN_ERR_PROTOCOL;
+	} else if (!reasm_at_end(&h->reasm)) {
+		x->req_unsized = 1; /* more may have been sent */
 	}
 	end_request(c, h, pos);
+}
+
+/* Behind an answer that only the end of the connection ends, and that its client has seen to begin? */
+static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	const struct half *resp = &c->half[!c->request_dir];
+
+	return resp->in_message && resp->x && !resp->x->suspect &&
+	       certainty_need(c, h, pos) > resp->msg_pos && parser_unneeded(c, resp) == UINT64_MAX;
 }
 
 static void request_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
@@ -135,7 +157,10 @@ static void request_head(struct conn *c, struct half *h, const struct message *m
 	h->msg_pos = pos;
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
-	h->x = begin_request(c, h, m, pos);
+	if (h->torn) /* there is an exchange of it */
+		h->torn = 0;
+	else if (!is_unanswerable(c, h, pos))
+		h->x = begin_request(c, h, m, pos);
 }
 
 /* ---- responses */
@@ -198,10 +223,32 @@ static void begin_long(struct conn *c, struct half *h)
 		queue_take(c);
 	queue_end_long(c, h->last_time);
 	x->resp_done = 0;
-	x->counts_notices = 1;
+	x->counts_notices = x->resp_uncounted = 1;
 	c->ongoing = x;
 	c->nqueued++;
 	c->engine->stats.in_flight++;
+}
+
+static void torn_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos,
+		      uint64_t begin, enum reasm_gap why);
+
+/* A request whose head has not ended is refused: what there is of it becomes an exchange. */
+static struct exchange *answered_in_head(struct conn *c, const struct half *resp, uint64_t pos)
+{
+	struct half *h = &c->half[c->request_dir];
+	struct str kept = reasm_kept(&h->reasm);
+	uint64_t end = h->reasm.next, used;
+	struct message m;
+
+	if (!kept.n || !c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_HEAD ||
+	    certainty_need(c, resp, pos) <= end - kept.n)
+		return NULL;
+	message_init(&m);
+	if (c->protocol->gap(c->state, FROM_CLIENT, kept, 1, &used, &m) != PARSE_EVENT)
+		return NULL;
+	torn_head(c, h, &m, end, end - kept.n, REASM_TRUNCATED);
+	h->torn = 1;
+	return certainty_answered(c, resp, pos);
 }
 
 static void response_head(struct conn *c, struct half *h, const struct message *m,
@@ -210,6 +257,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	struct exchange *x = certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
+	if (!x && m->status >= 400 && !c->head)
+		x = answered_in_head(c, h, pos);
 	h->msg_pos = pos;
 	if (m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
 		if (c->protocol->move)
@@ -230,10 +279,14 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
+	if (x == c->withheld && certainty_need(c, h, pos) >= c->withheld_end)
+		withheld_settle(c, withheld_pos(c), 1);
 	certainty_response(c, h, queue_has(x) ? x : NULL, pos);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h);
+	else if (!queue_has(x) || x->suspect)
+		end_by_next(c, h, pos + m->head_len);
 }
 
 /* The message in h ends before pos. */
@@ -258,12 +311,20 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 /* The connection ended before x had its response, or seems to have. */
 static void cut_response(struct conn *c, struct exchange *x, uint64_t time)
 {
+	struct half *h = &c->half[!c->request_dir];
+	int begun = x->resp_first != SPAN_UNKNOWN; /* not only an interim response */
+
 	x->req_done = 1;
 	x->resp_done = 1;
-	if ((x->suspect && !x->resp_started) || c->lost_end) {
+	if (x->suspect == SPAN_BAD_FRAMING && !begun && h->unrecognized_bytes) {
+		x->resp_bytes = h->unrecognized_bytes;
+		h->unrecognized_bytes = 0;
+		x->incomplete |= SPAN_BAD_FRAMING;
+		x->error = SPAN_ERR_PROTOCOL;
+	} else if ((x->suspect && !begun) || c->lost_end) {
 		x->resp_unsized = 1;
 		x->incomplete |= x->suspect | (c->lost_end ? SPAN_LOST_EVENTS : 0);
-		if (!x->resp_started)
+		if (!begun)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		return;
 	}
@@ -347,7 +408,7 @@ static void count_partial(struct conn *c)
 
 static void end_one(struct conn *c, struct exchange *x, enum conn_end why)
 {
-	if (why == CONN_DROPPED) {
+	if (why == CONN_DROPPED || queue_doubts(c, x)) {
 		exchange_put(c->engine, x);
 		return;
 	}
@@ -356,6 +417,8 @@ static void end_one(struct conn *c, struct exchange *x, enum conn_end why)
 			x->incomplete |= SPAN_IN_FLIGHT;
 		else
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
+	} else if (!x->req_done) {
+		x->incomplete |= SPAN_IN_FLIGHT;
 	}
 	exchange_emit(c->engine, x);
 }
@@ -383,6 +446,8 @@ static void end_open(struct conn *c, enum conn_end why)
 /* This connection speaks something else from here on: see detect.c. */
 static void switch_protocol(struct conn *c, const struct message *m)
 {
+	if (c->upgraded)
+		c->upgraded->incomplete |= c->doubt;
 	end_open(c, CONN_EVICTED);
 	release(c);
 	c->ops = NULL;
@@ -435,8 +500,10 @@ static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t
  */
 static void start_over(struct conn *c)
 {
+	uint32_t why = c->lost ? SPAN_LOST_EVENTS : c->doubt ? c->doubt : SPAN_BAD_FRAMING;
+
 	for (struct exchange *x = c->head; x; x = x->next)
-		x->incomplete |= c->lost ? SPAN_LOST_EVENTS : SPAN_BAD_FRAMING;
+		x->incomplete |= why;
 	end_open(c, CONN_EVICTED);
 	release(c);
 	for (int d = 0; d < 2; d++) {
@@ -451,6 +518,13 @@ static void start_over(struct conn *c)
 	c->again = 1;
 }
 
+/* Its client has received something since it sent the head of the request that is being read. */
+static int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	return h->x && (h->x->status || (h->x->waits && h->x->need &&
+					 certainty_need(c, h, pos) > h->x->need));
+}
+
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
 	enum sender from = sender_of(c, h);
@@ -462,7 +536,7 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 
 		off += pass_over(c, h, pos + off, n - off);
 		end = n;
-		if (from == FROM_CLIENT && (c->withheld || (h->x && h->x->status)))
+		if (from == FROM_CLIENT && (c->withheld || may_be_withheld(c, h, pos + off)))
 			end = withheld_limit(c, h, p, n, off, pos);
 		if (n > off)
 			expect(c, h, pos + off);
@@ -548,6 +622,20 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 	message_event(c, h, m, pos + used);
 }
 
+/* Content that may not come at all is missing: perhaps it was another request. */
+static void doubt_content(struct conn *c, struct half *h, uint64_t pos, enum reasm_gap why)
+{
+	struct exchange *x = h->x;
+
+	if (why == REASM_TRUNCATED || !x || !(x->status || (x->waits && !x->resp_started)) ||
+	    !c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
+		return;
+	x->req_unsized = 1;
+	x->incomplete |= SPAN_LOST_EVENTS;
+	c->protocol->move(c->state, FROM_CLIENT, PLACE_END, 0);
+	pairing_data(c, h, (const uint8_t *)"", 0, pos);
+}
+
 static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
 			struct str kept)
 {
@@ -562,6 +650,8 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		withheld_settle(c, pos, 0);
 	}
 	h->last_time = h->reasm.cur_time;
+	if (is_request(c, h))
+		doubt_content(c, h, pos, why);
 	/* at most a torn head, an END, an ABORT, content, another END, and the rest */
 	for (int i = 0; n && i < MAX_IDLE_CALLS; i++) {
 		enum parse_status st;
@@ -594,6 +684,35 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 
 /* ---- the end */
 
+/* A direction ends in the midst of a head: what there is of it counts. */
+static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t time)
+{
+	struct str kept = reasm_kept(&h->reasm);
+	struct message m;
+	uint64_t used;
+
+	message_init(&m);
+	if (!kept.n || h->torn || !c->protocol->place ||
+	    c->protocol->place(c->state, sender_of(c, h)) != PLACE_HEAD ||
+	    c->protocol->gap(c->state, sender_of(c, h), kept, 1, &used, &m) != PARSE_EVENT) {
+		c->engine->stats.unparsed_bytes += kept.n;
+		if (!kept.n || h->in_message || is_request(c, h) || !c->protocol->place ||
+		    c->protocol->place(c->state, FROM_SERVER) != PLACE_SEEK)
+			return;
+		h->unrecognized_bytes += kept.n;
+		certainty_lost(c, h, pos, c->doubt ? c->doubt : SPAN_BAD_FRAMING, 0);
+		return;
+	}
+	if (is_request(c, h)) {
+		torn_head(c, h, &m, pos, pos - kept.n, REASM_TRUNCATED);
+		return;
+	}
+	response_head(c, h, &m, pos - kept.n);
+	if (h->x)
+		h->x->incomplete |= SPAN_TRUNCATED_HEAD;
+	abort_response(c, h, pos, CUT_ENDED, time);
+}
+
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
 {
 	uint64_t pos = h->reasm.next;
@@ -605,7 +724,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	if (h->x && !queue_has(h->x) && c->protocol->move &&
 	    c->protocol->place(c->state, FROM_SERVER) == PLACE_CONTENT)
 		c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0); /* it may have none */
-	c->engine->stats.unparsed_bytes += reasm_kept(&h->reasm).n;
+	end_in_head(c, h, pos, time);
 	/* what only the end would end is not complete (RFC 9112 section 8) */
 	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&
 	    parser_unneeded(c, h) == UINT64_MAX)
@@ -630,10 +749,11 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 {
 	if (!h->ended)
 		end_parser(c, h, time);
-	if (is_request(c, h))
+	if (!c->half[!c->request_dir].ended)
 		return;
 	count_partial(c);
 	while (c->head) {
+		c->head->req_unsized |= !c->head->req_done;
 		if (!c->head->resp_done)
 			cut_response(c, c->head, time);
 		queue_complete(c, queue_take(c));
@@ -711,7 +831,7 @@ static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exch
 			    void *ctx)
 {
 	for (struct exchange *x = c->head; x; x = x->next)
-		if (!x->resp_done)
+		if (!x->resp_done && !queue_doubts(c, x))
 			fn(ctx, x);
 	if (c->ongoing)
 		fn(ctx, c->ongoing);

@@ -38,9 +38,18 @@ struct exchange *queue_take(struct conn *c)
 	return x;
 }
 
+int queue_doubts(const struct conn *c, const struct exchange *x)
+{
+	return c->unproven || (x->tentative && !x->resp_started);
+}
+
 /* Both messages are complete, or as complete as they will be; x is in no queue. */
 void queue_complete(struct conn *c, struct exchange *x)
 {
+	if (queue_doubts(c, x)) {
+		exchange_put(c->engine, x);
+		return;
+	}
 	if (pending_read_add(c, x))
 		return;
 	/* spans of a connection come in order */

@@ -11,6 +11,9 @@ void queue_add(struct conn *c, struct exchange *x);
 struct exchange *queue_take(struct conn *c); /* the oldest, of which there is one */
 int queue_has(const struct exchange *x);     /* or is it a response alone, outside of the queue? */
 
+/* Is x perhaps no exchange at all? Then it is not shown. */
+int queue_doubts(const struct conn *c, const struct exchange *x);
+
 /* Both messages are complete, or as complete as they will be; x is in no queue. */
 void queue_complete(struct conn *c, struct exchange *x);
 

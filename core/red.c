@@ -73,11 +73,9 @@ static struct str peer_of(const struct span *s, char *buf)
 
 static struct str status_of(const struct span *s, char *buf)
 {
-	const char *error = span_error_name(s->error);
+	struct str status = span_status(s, buf);
 
-	if (s->status <= 0 || s->status > 999)
-		return of_cstr(error ? error : "no status");
-	return (struct str){ buf, (size_t)sprintf(buf, "%d", s->status) };
+	return status.p ? status : of_cstr("no status");
 }
 
 static struct str cut(struct str s)
@@ -265,6 +263,8 @@ static enum red_class class_of(const struct span *s)
 {
 	if (s->error == SPAN_ERR_PROTOCOL)
 		return RED_PROTOCOL;
+	if (span_failed_by_status(s))
+		return RED_STATUS;
 	if (s->error != SPAN_OK && s->error != SPAN_ERR_STATUS)
 		return RED_FAILED;
 	if (s->status >= 500)

@@ -414,6 +414,11 @@ void redact_wire_gap(struct redact_wire *w, uint64_t n)
 		begin_other(w);
 }
 
+int redact_wire_is_known(const struct redact_wire *w)
+{
+	return w->http1 || w->kind == TLS || w->kind == PREFACE || (w->kind == HTTP2 && w->h2->certain);
+}
+
 int redact_wire_is_http2(const struct redact_wire *w)
 {
 	return w->kind == HTTP2 && w->h2->certain;

@@ -41,6 +41,9 @@ size_t redact_wire_feed(struct redact_wire *w, uint8_t *p, size_t n);
 /* The next n octets are missing. */
 void redact_wire_gap(struct redact_wire *w, uint64_t n);
 
+/* Is it HTTP or TLS, for all that was seen? */
+int redact_wire_is_known(const struct redact_wire *w);
+
 /* Is it HTTP/2 beyond doubt? */
 int redact_wire_is_http2(const struct redact_wire *w);
 

@@ -1,6 +1,7 @@
 #include "core/span.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *span_process(const struct span *s)
@@ -37,6 +38,55 @@ const char *span_incomplete_name(unsigned bit)
 	};
 
 	return bit < SPAN_INCOMPLETE_BITS ? name[bit] : NULL;
+}
+
+static struct str words(const char *s)
+{
+	return (struct str){s, s ? strlen(s) : 0};
+}
+
+struct str attr_text(const struct attr *a, char buf[SPAN_TEXT_MAX])
+{
+	const char *name;
+
+	if (a->def->type == ATTR_STRING)
+		return a->s;
+	name = a->def->name ? a->def->name(a->n, buf) : NULL;
+	if (name)
+		return words(name);
+	return (struct str){buf, (size_t)snprintf(buf, SPAN_TEXT_MAX, "%llu",
+						  (unsigned long long)a->n)};
+}
+
+static const struct attr *own_status(const struct span *s)
+{
+	return s->protocol->status ? span_attr(s, s->protocol->status) : NULL;
+}
+
+struct str span_status(const struct span *s, char buf[SPAN_TEXT_MAX])
+{
+	const struct attr *a = own_status(s);
+
+	if (a)
+		return attr_text(a, buf);
+	if (s->status <= 0)
+		return words(span_error_name(s->error));
+	return (struct str){buf, (size_t)snprintf(buf, SPAN_TEXT_MAX, "%d", s->status)};
+}
+
+int span_failed_by_status(const struct span *s)
+{
+	const struct attr *a = own_status(s);
+
+	return a && (a->def->type == ATTR_STRING || a->n != 0);
+}
+
+const struct attr *span_reason(const struct span *s)
+{
+	for (unsigned i = 0; i < s->nattrs; i++)
+		if (s->attr[i].def->flags & ATTR_FAILURE && s->attr[i].def != s->protocol->status)
+			return &s->attr[i];
+	return NULL;
 }
 
 char *span_addr_text(const uint8_t addr[16], char *buf)

@@ -46,7 +46,6 @@ struct span {
 	uint64_t time_ns;
 	uint64_t duration_ns, inner_ns, ttfb_ns, queue_ns;
 	uint64_t connect_ns; /* client span that opened its connection */
-	uint64_t stall_ns;   /* HTTP/2: the response stood still for want of window; 0: never */
 
 	enum span_kind kind;
 	const struct protocol_name *protocol; /* never NULL */
@@ -68,32 +67,12 @@ struct span {
 	 * different ones for different paths.
 	 */
 
-	int has_error_code;
-	uint32_t error_code; /* of RST_STREAM or GOAWAY, RFC 9113 section 7 */
-
-	/* gRPC */
-	int has_grpc_status;
-	uint32_t grpc_status;
-	struct str grpc_message, rpc_service, rpc_method;
-	uint64_t grpc_timeout_ns; /* the deadline that the client asked for; 0: none */
-
 	/*
-	 * Messages of gRPC and WebSocket each way, and octets in them as sent; of an event stream
-	 * resp_messages are its events. Only with has_messages; SPAN_UNKNOWN: not counted.
+	 * What only some protocols have, at most once each, in the order of parsers/attrs.h. A
+	 * string has p != NULL. An exchange of plain HTTP/1 has none.
 	 */
-	int has_messages;
-	uint64_t req_messages, resp_messages, req_message_bytes, resp_message_bytes;
-	uint64_t pings; /* WebSocket, both ways; else SPAN_UNKNOWN */
-	int close_code; /* WebSocket; 0: none */
-
-	/* TLS: what the handshake told, as far as it was seen */
-	int tls_version;     /* 0x0301 to 0x0304, for tls_version_name(); 0: not known */
-	uint16_t tls_cipher; /* for tls_cipher_name(); 0: not known */
-	struct str tls_sni;  /* the server's name */
-	struct str tls_alpn; /* the protocol chosen */
-	uint64_t handshake_ns; /* exchange that opened its connection */
-	int tls_alert;	       /* for tls_alert_name(); -1: none, or not visible; valid with */
-	const char *tls_alert_from; /* "client", "server"; NULL: there was no alert */
+	const struct attr *attr;
+	unsigned nattrs;
 
 	/* connection: addresses as IPv6 or IPv4-mapped; has_addr == 0: not known */
 	int has_addr;
@@ -125,6 +104,50 @@ uint64_t span_end(const struct span *s);
 
 const char *span_error_name(enum span_error e);	      /* "timeout"; NULL for SPAN_OK */
 const char *span_incomplete_name(unsigned bit);	      /* bit number 0..SPAN_INCOMPLETE_BITS-1 */
+
+/* Its attribute of that kind; NULL: it has none. */
+static inline const struct attr *span_attr(const struct span *s, const struct attr_def *def)
+{
+	for (unsigned i = 0; i < s->nattrs; i++)
+		if (s->attr[i].def == def)
+			return &s->attr[i];
+	return NULL;
+}
+
+/* The same as text, and as number; p == NULL, SPAN_UNKNOWN: there is none. */
+static inline struct str span_attr_str(const struct span *s, const struct attr_def *def)
+{
+	const struct attr *a = span_attr(s, def);
+
+	return a ? a->s : (struct str){NULL, 0};
+}
+
+static inline uint64_t span_attr_number(const struct span *s, const struct attr_def *def)
+{
+	const struct attr *a = span_attr(s, def);
+
+	return a ? a->n : SPAN_UNKNOWN;
+}
+
+#define SPAN_TEXT_MAX 48 /* of what is no text in the span */
+
+/*
+ * A value as a word: a string, the name of a code, or its number; built in buf if need be. Not for
+ * durations and sizes, which those who show them have a form of their own for.
+ */
+struct str attr_text(const struct attr *a, char buf[SPAN_TEXT_MAX]);
+
+/*
+ * How it ended, in a word: the status of its protocol (NOT_FOUND, of gRPC), else the status code,
+ * else the error. p == NULL: it is not known.
+ */
+struct str span_status(const struct span *s, char buf[SPAN_TEXT_MAX]);
+
+/* Is that the protocol's own status, and one of failure? Then span.status may look like success. */
+int span_failed_by_status(const struct span *s);
+
+/* The first attribute that says what went wrong, other than the status of span_status(); or NULL. */
+const struct attr *span_reason(const struct span *s);
 
 /*
  * Textual form of an address: dotted for IPv4-mapped, RFC 5952 otherwise.

@@ -69,22 +69,30 @@ void tls_info_fault(struct conn *c, int lib, uint32_t reason)
 	}
 }
 
-void tls_info_fill_span(const struct tls_conn *t, struct span *s)
+static struct str text_of(const char *s)
+{
+	return (struct str){*s ? s : NULL, strlen(s)};
+}
+
+void tls_info_attrs(const struct tls_conn *t, int first, struct attr_list *l)
 {
 	const struct tls_handshake *hs = &t->hs;
 
-	s->tls_version = hs->version;
-	s->tls_cipher = hs->cipher;
-	if (t->sni[0])
-		s->tls_sni = (struct str){t->sni, strlen(t->sni)};
-	if (t->alpn[0])
-		s->tls_alpn = (struct str){t->alpn, strlen(t->alpn)};
-	if (s->seq)
+	if (hs->version)
+		attr_list_number(l, ATTR(tls_version), hs->version);
+	if (hs->cipher)
+		attr_list_number(l, ATTR(tls_cipher), hs->cipher);
+	attr_list_text(l, ATTR(tls_sni), text_of(t->sni));
+	attr_list_text(l, ATTR(tls_alpn), text_of(t->alpn));
+	if (!first)
 		return;
 	if (hs->state == TLS_OPEN && hs->timed)
-		s->handshake_ns = hs->end_time > hs->begin_time ? hs->end_time - hs->begin_time : 0;
-	if (hs->alert_dir != TLS_NO_DIR && hs->client != TLS_NO_DIR) {
-		s->tls_alert = hs->alert;
-		s->tls_alert_from = hs->alert_dir == hs->client ? "client" : "server";
-	}
+		attr_list_number(l, ATTR(handshake),
+				 hs->end_time > hs->begin_time ? hs->end_time - hs->begin_time : 0);
+	if (hs->alert_dir == TLS_NO_DIR || hs->client == TLS_NO_DIR)
+		return;
+	if (hs->alert >= 0)
+		attr_list_number(l, ATTR(tls_alert), (uint64_t)hs->alert);
+	attr_list_text(l, ATTR(tls_alert_from),
+		       text_of(hs->alert_dir == hs->client ? "client" : "server"));
 }

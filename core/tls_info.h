@@ -8,7 +8,7 @@
 #define ZC_CORE_TLS_INFO_H
 
 #include "core/conn.h"
-#include "core/span.h"
+#include "core/exchange_attrs.h"
 #include "parsers/tls/tls_handshake.h"
 
 struct tls_wire;
@@ -50,9 +50,9 @@ void tls_info_hand_over(struct conn *from, struct conn *to);
 const struct tls_conn *tls_info_of(const struct conn *c);
 
 /*
- * Version, cipher, names; with s->seq 0 the handshake's duration as well, and its alert if it
- * failed. Texts point into t. Does not set s->tls.
+ * Version, cipher, names; of the first exchange the handshake's duration as well, and its alert if it
+ * failed. Texts point into t.
  */
-void tls_info_fill_span(const struct tls_conn *t, struct span *s);
+void tls_info_attrs(const struct tls_conn *t, int first, struct attr_list *l);
 
 #endif

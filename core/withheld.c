@@ -1,5 +1,6 @@
 #include "core/withheld.h"
 
+#include "core/certainty.h"
 #include "core/engine_impl.h"
 #include "core/queue.h"
 #include "parsers/protocol.h"
@@ -78,19 +79,33 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 	next = begins(c, p + off, n - off);
 	if (next == PROBE_MORE)
 		return off;
+	if (next == PROBE_YES && c->pipelined) {
+		/* it may just as well have been a request of as many bytes */
+		c->withheld->incomplete |= SPAN_BAD_FRAMING;
+		certainty_lost(c, h, pos + off, SPAN_BAD_FRAMING, 0);
+	}
 	withheld_settle(c, pos + off, next == PROBE_YES);
 	return n;
 }
 
 size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, uint64_t pos)
 {
-	size_t end = (size_t)(c->withheld_end - pos);
+	size_t end = (size_t)(c->withheld_end - pos), blank = end;
 	enum probe_result next = begins(c, p + end, n - end);
 
-	if (next == PROBE_MORE)
+	while (blank < n && (p[blank] == '\r' || p[blank] == '\n'))
+		blank++;
+	if (next == PROBE_MORE && blank < n)
 		return n;
 	withheld_settle(c, pos + end, next == PROBE_YES);
 	return next == PROBE_YES ? end : off;
+}
+
+uint64_t withheld_pos(const struct conn *c)
+{
+	const struct reasm *s = &c->half[c->request_dir].reasm;
+
+	return s->next - reasm_kept(s).n;
 }
 
 void withheld_answered(struct conn *c, uint64_t pos)

@@ -28,6 +28,9 @@ size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, 
 /* It turned out whether the content of c->withheld came: then what is at pos is in it or behind it. */
 void withheld_settle(struct conn *c, uint64_t pos, int came);
 
+/* Up to where requests have been parsed. */
+uint64_t withheld_pos(const struct conn *c);
+
 void withheld_answered(struct conn *c, uint64_t pos); /* another response begins */
 void withheld_end(struct conn *c, uint64_t pos);      /* a direction has ended */
 

@@ -23,7 +23,7 @@ enum attr_type {
 	ATTR_DURATION, /* nanoseconds */
 	ATTR_SIZE,     /* bytes */
 	ATTR_CODE,     /* a number that name() may have a word for */
-	ATTR_BOOL,
+	ATTR_WORD,     /* a number that is shown as its word, and not at all if it has none */
 };
 
 #define ATTR_SECRET 0x01u    /* shown only with --no-redact */
@@ -32,15 +32,17 @@ enum attr_type {
 #define ATTR_IN_LINE 0x08u   /* in the line of text outputs, not only in JSON and the details */
 #define ATTR_FAILURE 0x10u   /* what went wrong: shown where there is room for one reason */
 
-/* One for each attribute, for all protocols that have it; its address is its identity. */
+#define ATTR_NAME_MAX 24
+
+/* One for each attribute, for all protocols that have it; its address is its identity: attrs.h. */
 struct attr_def {
 	const char *key;  /* in JSON and for --filter: "db_query" */
 	const char *otel; /* OpenTelemetry's name: "db.query.text"; NULL: it has none */
 	const char *help; /* one line, for the manual and for --filter */
 	enum attr_type type;
 	unsigned flags; /* ATTR_* */
-	/* the word for a number of ATTR_CODE; NULL: it has none, or there are no words */
-	const char *(*name)(uint64_t code);
+	/* the word for a number of ATTR_CODE, ATTR_WORD, which may be made in buf; NULL: it has none */
+	const char *(*name)(uint64_t code, char buf[ATTR_NAME_MAX]);
 };
 
 struct attr {
@@ -129,9 +131,10 @@ enum message_type {
 #define MESSAGE_COUNTED 0x0100u	 /* NOTICE, CONTENT: one message of those that the span counts */
 #define MESSAGE_FIELDS 0x0200u	 /* HEAD: `fields` holds what a trace context may be in */
 #define MESSAGE_UNSIZED 0x0400u	 /* HEAD: the length of its content is not announced */
+#define MESSAGE_UPGRADE 0x0800u	 /* HEAD: asks for, or agrees to, another protocol */
 #define MESSAGE_CUT 0x1000u	 /* HEAD: too long to be told as a whole */
 #define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
-#define MESSAGE_UPGRADE 0x0800u	 /* HEAD: asks for, or agrees to, another protocol */
+#define MESSAGE_WAITS 0x4000u	 /* HEAD of a request: its content comes only if the server wants it */
 
 #define MESSAGE_ATTRS 16u
 
@@ -210,6 +213,7 @@ struct probe {
 	uint8_t start;	 /* p is the first byte of its direction */
 	uint8_t joined;	 /* the connection existed before we looked: anything may have gone by */
 	uint8_t torn;	 /* what follows is missing: PROBE_MORE does not help */
+	uint8_t later;	 /* other bytes of its direction came before p, or were lost */
 	uint8_t segment; /* p is where a segment or datagram begins */
 	uint8_t datagram;    /* UDP: all of it is there */
 	uint16_t port;	     /* of the server, or 0 */
@@ -276,6 +280,7 @@ enum pairing {
 enum place {
 	PLACE_START,   /* a message is due, or none of the following */
 	PLACE_SEEK,    /* a start is looked for */
+	PLACE_HEAD,    /* in a head that is one beyond doubt; not to stand there */
 	PLACE_CONTENT, /* content is due of which nothing has come; to stand there: n bytes of it */
 	PLACE_END,     /* the message ends here, without the content that is due */
 };

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "parsers/tls/tls_names.h"
+#include "parsers/attrs.h"
 #include "sinks/json_fields.h"
 #include "sinks/json_writer.h"
 #include "sinks/sink.h"
@@ -58,48 +58,63 @@ static void put_target(struct json_sink *k, struct str s, int query)
 		json_string(&k->json, s.p, s.n);
 }
 
-static void put_rpc(struct json *j, const struct span *s)
+/* Not inlined: plain HTTP/1 has none. */
+__attribute__((noinline)) static void put_attr(struct json_sink *k, const struct attr *a)
 {
-	if (s->has_grpc_status)
-		json_u64(j, "grpc_status", s->grpc_status);
-	opt_str(j, "grpc_message", s->grpc_message);
-	opt_str(j, "rpc_service", s->rpc_service);
-	opt_str(j, "rpc_method", s->rpc_method);
-	if (s->close_code)
-		json_u64(j, "close_code", (uint64_t)s->close_code);
+	struct json *j = &k->json;
+	char buf[SPAN_TEXT_MAX];
+	struct str word;
+
+	if (a->def->flags & ATTR_SECRET && k->opt.redact)
+		return;
+	if (a->def->type == ATTR_WORD && !a->def->name(a->n, buf))
+		return;
+	json_key_n(j, a->def->key, strlen(a->def->key));
+	if (a->def->type != ATTR_STRING && a->def->type != ATTR_WORD) {
+		json_u64_value(j, a->n);
+		return;
+	}
+	word = attr_text(a, buf);
+	if (a->def->flags & ATTR_URI)
+		put_target(k, word, 0);
+	else
+		json_string(j, word.p, word.n);
 }
 
-static void put_tls(struct json *j, const struct span *s)
+/* Those that come before `end` in the table, from number i on. Returns the number of the next one. */
+static inline unsigned put_attrs(struct json_sink *k, const struct span *s, unsigned i,
+				 unsigned end)
 {
-	const char *version = tls_version_name((unsigned)s->tls_version);
-	char buf[8];
+	for (; i < s->nattrs && s->attr[i].def < attr_defs + end; i++)
+		put_attr(k, &s->attr[i]);
+	return i;
+}
+
+static unsigned put_tls(struct json_sink *k, const struct span *s)
+{
+	struct json *j = &k->json;
 
 	json_key(j, "tls");
 	if (s->tls)
 		json_string(j, s->tls, strlen(s->tls));
 	else
 		out_commit(j->out, FMT_LIT(out_reserve(j->out, 8), "false"));
-	opt_cstr(j, "tls_version", version);
-	if (s->tls_cipher)
-		json_cstr(j, "tls_cipher", tls_cipher_name(s->tls_cipher, buf));
-	opt_str(j, "tls_sni", s->tls_sni);
-	opt_str(j, "tls_alpn", s->tls_alpn);
-	if (s->tls_alert_from && s->tls_alert >= 0)
-		json_cstr(j, "tls_alert", tls_alert_name((unsigned)s->tls_alert, buf));
-	opt_cstr(j, "tls_alert_from", s->tls_alert_from);
+	return put_attrs(k, s, 0, ATTRS_TLS_END);
 }
 
-static void put_request(struct json_sink *k, const struct span *s)
+static unsigned put_request(struct json_sink *k, const struct span *s)
 {
 	struct json *j = &k->json;
 	const char *error = span_error_name(s->error);
+	unsigned at;
 
 	json_cstr(j, "protocol", s->protocol->name);
-	put_tls(j, s);
-	opt_str(j, "method", s->method);
+	at = put_tls(k, s);
+	if (!s->protocol->operation)
+		opt_str(j, "method", s->method);
 	opt_str(j, "scheme", s->scheme);
 	opt_str(j, "host", s->host);
-	if (s->path.p) {
+	if (s->path.p && !s->protocol->target) {
 		json_key(j, "path");
 		put_target(k, s->path, 0);
 	}
@@ -113,35 +128,26 @@ static void put_request(struct json_sink *k, const struct span *s)
 	}
 	if (s->status)
 		json_u64(j, "status", (uint64_t)s->status);
-	put_rpc(j, s);
+	at = put_attrs(k, s, at, ATTRS_OPERATION_END);
 	opt_cstr(j, "error", error);
-	if (s->has_error_code)
-		json_u64(j, "error_code", s->error_code);
+	return put_attrs(k, s, at, ATTRS_ERROR_END);
 }
 
-static void put_figures(struct json *j, const struct span *s)
+static void put_figures(struct json_sink *k, const struct span *s, unsigned at)
 {
+	struct json *j = &k->json;
+
 	opt_u64(j, "duration_ns", s->duration_ns);
 	opt_u64(j, "inner_ns", s->inner_ns);
 	opt_u64(j, "ttfb_ns", s->ttfb_ns);
 	opt_u64(j, "queue_ns", s->queue_ns);
 	opt_u64(j, "connect_ns", s->connect_ns);
-	opt_u64(j, "handshake_ns", s->handshake_ns);
-	if (s->stall_ns)
-		json_u64(j, "stall_ns", s->stall_ns);
-	if (s->grpc_timeout_ns)
-		json_u64(j, "grpc_timeout_ns", s->grpc_timeout_ns);
+	at = put_attrs(k, s, at, ATTRS_TIMES_END);
 	opt_u64(j, "req_bytes", s->req_bytes);
 	opt_u64(j, "resp_bytes", s->resp_bytes);
 	opt_u64(j, "req_body_bytes", s->req_body_bytes);
 	opt_u64(j, "resp_body_bytes", s->resp_body_bytes);
-	if (!s->has_messages)
-		return;
-	opt_u64(j, "req_messages", s->req_messages);
-	opt_u64(j, "resp_messages", s->resp_messages);
-	opt_u64(j, "req_message_bytes", s->req_message_bytes);
-	opt_u64(j, "resp_message_bytes", s->resp_message_bytes);
-	opt_u64(j, "pings", s->pings);
+	put_attrs(k, s, at, ATTRS_END);
 }
 
 static void put_content(struct json_sink *k, const struct span *s)
@@ -237,8 +243,7 @@ static void json_span(struct sink *sink, const struct span *s)
 
 	put_time(k, "span", 4, s->time_ns);
 	json_cstr(j, "kind", s->kind == SPAN_CLIENT ? "client" : "server");
-	put_request(k, s);
-	put_figures(j, s);
+	put_figures(k, s, put_request(k, s));
 	put_content(k, s);
 	put_whereabouts(j, s);
 	put_links(j, s);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "core/redact.h"
-#include "parsers/tls/tls_names.h"
+#include "parsers/attrs.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 #include "sinks/sink.h"
@@ -47,6 +47,22 @@ static void out_opt(struct out *o, struct str s)
 		out_char(o, '-');
 }
 
+/* As OBI has it: the code, and where statuses are words, 1 for an error. */
+static char *put_status(char *p, const struct span *s)
+{
+	const struct attr_def *def = s->protocol->status;
+	const struct attr *a = def ? span_attr(s, def) : NULL;
+
+	if (def && def->type == ATTR_STRING)
+		return fmt_u64(p, s->error != SPAN_OK);
+	if (a)
+		return fmt_u64(p, a->n);
+	if (!def && !(s->protocol->flags & NAME_CONNECTION))
+		return fmt_u64(p, (uint64_t)s->status);
+	*p++ = '-';
+	return p;
+}
+
 static void put_head(struct text *t, const struct span *s)
 {
 	struct out *o = t->out;
@@ -62,12 +78,7 @@ static void put_head(struct text *t, const struct span *s)
 	p = FMT_LIT(p, ") ");
 	p = stpcpy(p, type);
 	*p++ = ' ';
-	if (!(s->protocol->flags & (NAME_FIXED_METHOD | NAME_CONNECTION)))
-		p = fmt_u64(p, (uint64_t)s->status);
-	else if (s->has_grpc_status)
-		p = fmt_u64(p, s->grpc_status);
-	else
-		*p++ = '-';
+	p = put_status(p, s);
 	*p++ = ' ';
 	out_commit(o, p);
 }
@@ -153,29 +164,56 @@ static void put_ids(struct out *o, const struct span *s)
 	out_commit(o, p);
 }
 
+static void put_word(struct out *o, const struct attr *a)
+{
+	char buf[SPAN_TEXT_MAX];
+	struct str word = attr_text(a, buf);
+
+	out_safe(o, word.p, word.n);
+}
+
 /* What the handshake told. */
 static void put_tls(struct out *o, const struct span *s)
 {
-	const char *version = tls_version_name((unsigned)s->tls_version);
-	char buf[8];
+	const struct attr *version = span_attr(s, ATTR(tls_version));
+	const struct attr *cipher = span_attr(s, ATTR(tls_cipher));
+	const struct attr *alpn = span_attr(s, ATTR(tls_alpn));
+	const struct attr *alert = span_attr(s, ATTR(tls_alert));
+	const struct attr *from = span_attr(s, ATTR(tls_alert_from));
+	char buf[ATTR_NAME_MAX];
 
 	out_str(o, " tls=[");
-	out_str(o, version ? version : "-");
-	if (s->tls_cipher) {
+	if (version && version->def->name(version->n, buf))
+		put_word(o, version);
+	else
+		out_char(o, '-');
+	for (const struct attr *a = cipher ? cipher : alpn; a; a = a == cipher ? alpn : NULL) {
 		out_char(o, ' ');
-		out_str(o, tls_cipher_name(s->tls_cipher, buf));
-	}
-	if (s->tls_alpn.p) {
-		out_char(o, ' ');
-		out_safe(o, s->tls_alpn.p, s->tls_alpn.n);
+		put_word(o, a);
 	}
 	out_char(o, ']');
-	if (!s->tls_alert_from)
+	if (!from)
 		return;
 	out_str(o, " alert=");
-	out_str(o, s->tls_alert >= 0 ? tls_alert_name((unsigned)s->tls_alert, buf) : "?");
+	if (alert)
+		put_word(o, alert);
+	else
+		out_char(o, '?');
 	out_str(o, " alert_from=");
-	out_str(o, s->tls_alert_from);
+	put_word(o, from);
+}
+
+/* Attributes that are worth a place in the line: " key=value". */
+static void put_attrs(struct out *o, const struct span *s)
+{
+	for (unsigned i = 0; i < s->nattrs; i++) {
+		if (!(s->attr[i].def->flags & ATTR_IN_LINE))
+			continue;
+		out_char(o, ' ');
+		out_str(o, s->attr[i].def->key);
+		out_char(o, '=');
+		put_word(o, &s->attr[i]);
+	}
 }
 
 static void put_doubts(struct out *o, const struct span *s)
@@ -210,7 +248,7 @@ static void text_span(struct sink *k, const struct span *s)
 	if (!(s->protocol->flags & (NAME_FIXED_METHOD | NAME_CONNECTION)))
 		out_opt(o, s->method);
 	out_char(o, ' ');
-	put_path(t, encrypted ? s->tls_sni : s->path);
+	put_path(t, encrypted ? span_attr_str(s, ATTR(tls_sni)) : s->path);
 	out_char(o, '(');
 	put_path(t, encrypted ? (struct str){ "*encrypted*", 11 } : s->route);
 	out_str(o, ") ");
@@ -219,6 +257,7 @@ static void text_span(struct sink *k, const struct span *s)
 	put_ids(o, s);
 	if (encrypted)
 		put_tls(o, s);
+	put_attrs(o, s);
 	put_doubts(o, s);
 	out_char(o, '\n');
 }

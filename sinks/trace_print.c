@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/redact.h"
-#include "parsers/tls/tls_names.h"
+#include "parsers/attrs.h"
 #include "sinks/safe.h"
 
 #define BAR 32 /* columns */
@@ -168,22 +168,33 @@ static void put_path(struct out *o, const struct trace_style *style, const struc
 		out_safe(o, piece.p, piece.n);
 }
 
+static void out_opt(struct out *o, struct str s)
+{
+	out_safe(o, s.p ? s.p : "-", s.p ? s.n : 1);
+}
+
 static void put_request(struct out *o, const struct trace_style *style, const struct span *s)
 {
+	char buf[SPAN_TEXT_MAX];
+	struct str status;
+
 	if (s->method.p && !(s->protocol->flags & NAME_FIXED_METHOD)) {
 		out_safe(o, s->method.p, s->method.n);
 		out_char(o, ' ');
 	}
 	if (s->protocol->flags & NAME_CONNECTION) {
 		out_str(o, "TLS ");
-		out_safe(o, s->tls_sni.p ? s->tls_sni.p : "-", s->tls_sni.p ? s->tls_sni.n : 1);
+		out_opt(o, span_attr_str(s, ATTR(tls_sni)));
 		return;
 	}
 	put_path(o, style, s);
-	if (!s->status)
+	if (!s->status && !s->protocol->status)
 		return;
+	status = span_status(s, buf);
+	if (!status.p || (s->error && !s->status && !span_failed_by_status(s)))
+		return; /* the error follows */
 	out_char(o, ' ');
-	put_number(o, (uint64_t)s->status);
+	out_safe(o, status.p, status.n);
 }
 
 /* ---- rows */
@@ -232,15 +243,18 @@ static void put_branches(struct out *o, const struct trace_tree *t, int i)
 static void put_doubts(struct out *o, const struct trace_style *style, const struct span *s)
 {
 	const char *error = span_error_name(s->error);
-	char buf[8];
+	const struct attr *reason = error ? span_reason(s) : NULL;
+	char buf[SPAN_TEXT_MAX];
 
 	if (error) {
 		color(o, style, COLOR_ERROR);
 		out_str(o, " error=");
 		out_str(o, error);
-		if (s->tls_alert_from && s->tls_alert >= 0) {
+		if (reason) {
+			struct str word = attr_text(reason, buf);
+
 			out_char(o, ' ');
-			out_str(o, tls_alert_name((unsigned)s->tls_alert, buf));
+			out_safe(o, word.p, word.n);
 		}
 		color(o, style, COLOR_OFF);
 	}

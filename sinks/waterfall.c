@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/list.h"
-#include "core/span_dup.h"
+#include "core/span_copy.h"
 #include "sinks/sink.h"
 #include "sinks/trace_print.h"
 
@@ -183,8 +183,8 @@ static void waterfall_span(struct sink *k, const struct span *s)
 		return;
 	}
 	t->span[t->n++] = copy;
-	t->octets += span_dup_size(copy);
-	w->octets += span_dup_size(copy);
+	t->octets += span_copy_size(copy);
+	w->octets += span_copy_size(copy);
 }
 
 static void waterfall_tick(struct sink *k, uint64_t now)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|bench|dist|dist-check
+# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|kernels|bench|dist|dist-check
 # Prints nothing when everything is there.
 set -eu
 
@@ -20,6 +20,9 @@ gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-l
 linux-libc-dev-arm64-cross:/usr/aarch64-linux-gnu/include/linux/bpf.h"
 dist_check="$dist curl:curl qemu-user-static:qemu-aarch64-static qemu-user-static:qemu-x86_64-static mmdebstrap:mmdebstrap
 busybox-static:busybox binutils:readelf"
+kernels="$build nginx-light:nginx python3:python3 curl:curl openssl:openssl golang-go:go
+qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio xz-utils:xz
+debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg"
 
 there() {
 	case $1 in

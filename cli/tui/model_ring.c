@@ -3,74 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room that is kept free for short strings while header fields and content are copied. */
-#define RESERVE 16384u
-#define SHORT_MAX 2048u
-
-struct cursor {
-	char *p;
-	size_t left;
-};
-
-static void copy_str(struct cursor *c, struct str *s, size_t limit)
-{
-	if (!s->p)
-		return;
-	if (s->n > limit)
-		s->n = limit;
-	if (s->n > c->left)
-		s->n = c->left;
-	memcpy(c->p, s->p, s->n);
-	s->p = c->p;
-	c->p += s->n;
-	c->left -= s->n;
-}
-
-static void copy_cstr(struct cursor *c, const char **s)
-{
-	struct str t;
-
-	if (!*s)
-		return;
-	if (c->left < 2) {
-		*s = NULL;
-		return;
-	}
-	t.p = *s;
-	t.n = strlen(*s);
-	copy_str(c, &t, c->left - 1 < SHORT_MAX ? c->left - 1 : SHORT_MAX);
-	*c->p++ = '\0';
-	c->left--;
-	*s = t.p;
-}
-
-size_t span_copy(char *p, const struct span *s)
-{
-	struct span *to = (struct span *)(void *)p;
-	struct cursor c = { p + sizeof(*to), RING_RECORD_MAX - sizeof(*to) - 16 };
-	struct str *const shorts[] = { &to->method, &to->scheme, &to->host,
-				       &to->path,   &to->query,	 &to->route,
-				       &to->grpc_message, &to->rpc_service, &to->rpc_method,
-				       &to->tls_sni, &to->tls_alpn };
-	struct str *const longs[] = { &to->req_fields, &to->resp_fields, &to->req_body,
-				      &to->resp_body };
-
-	*to = *s;
-	for (size_t i = 0; i < sizeof(shorts) / sizeof(*shorts); i++)
-		copy_str(&c, shorts[i], SHORT_MAX);
-	copy_cstr(&c, &to->tls);
-	copy_cstr(&c, &to->comm);
-	copy_cstr(&c, &to->service);
-	copy_cstr(&c, &to->runtime);
-	copy_cstr(&c, &to->container);
-	copy_cstr(&c, &to->container_name);
-	copy_cstr(&c, &to->peer_service);
-	copy_cstr(&c, &to->link);
-	for (size_t i = 0; i < sizeof(longs) / sizeof(*longs); i++)
-		copy_str(&c, longs[i], RESERVE);
-	return ((size_t)(c.p - p) + 15) & ~(size_t)15;
-}
-
 void ring_init(struct span_ring *r)
 {
 	memset(r, 0, sizeof(*r));
@@ -129,8 +61,10 @@ uint64_t ring_add(struct span_ring *r, const struct span *s, int shown)
 	make_room(r);
 	slot = ring_slot(r, r->end);
 	slot->off = r->head;
-	slot->len = (uint32_t)span_copy(r->arena + r->head, s);
+	slot->len = (uint32_t)span_copy(r->arena + r->head, RING_RECORD_MAX - 16, s);
+	slot->len = (slot->len + 15u) & ~15u;
 	slot->shown = shown != 0;
+	r->words |= s->protocol->status != NULL;
 	r->head += slot->len;
 	return r->end++;
 }

@@ -13,11 +13,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "core/span.h"
+#include "core/span_copy.h"
 
 #define RING_SPANS 16384u /* a power of two */
 #define RING_OCTETS (16u << 20)
-#define RING_RECORD_MAX (64u << 10)
+#define RING_RECORD_MAX SPAN_COPY_LEAST
 
 struct ring_slot {
 	uint32_t off, len; /* of the record in the arena */
@@ -29,6 +29,7 @@ struct span_ring {
 	struct ring_slot *slots;
 	uint32_t head; /* where the next record goes */
 	uint64_t first, end; /* numbers of the spans kept: first <= number < end */
+	int words; /* statuses of some are words: columns need more room */
 };
 
 void ring_init(struct span_ring *r);
@@ -45,11 +46,5 @@ static inline struct ring_slot *ring_slot(const struct span_ring *r, uint64_t nu
 {
 	return &r->slots[number & (RING_SPANS - 1)];
 }
-
-/*
- * Copies s and its strings to p, which has room for RING_RECORD_MAX octets aligned to 16; returns
- * the octets used. The copy points into itself.
- */
-size_t span_copy(char *p, const struct span *s);
 
 #endif

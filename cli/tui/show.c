@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cli/tui/tui_impl.h"
+#include "parsers/attrs.h"
 #include "sinks/format.h"
 
 static struct str between(const char *from, const char *to)
@@ -78,7 +79,7 @@ enum style tui_status_style(const struct span *s)
 {
 	if (s->error != SPAN_OK || s->status >= 500)
 		return STYLE_ERROR;
-	return s->status >= 400 ? STYLE_SLOW : STYLE_TEXT;
+	return s->status >= 400 || span_failed_by_status(s) ? STYLE_SLOW : STYLE_TEXT;
 }
 
 enum style tui_duration_style(uint64_t ns)
@@ -93,14 +94,15 @@ struct str tui_method(const struct span *s)
 	return str_of(s->protocol->flags & NAME_CONNECTION ? "TLS" : "-");
 }
 
-/* The status code; of an exchange without one, why. */
+/* A status, or why there is none: a reason says more than "reset". */
 struct str tui_status(char *buf, const struct span *s)
 {
-	const char *error = span_error_name(s->error);
+	struct str status = span_status(s, buf);
+	const struct attr *reason = span_reason(s);
 
-	if (s->status > 0)
-		return printed(buf, snprintf(buf, 32, "%d", s->status));
-	return str_of(error ? error : "-");
+	if (reason && reason->def->type != ATTR_STRING && s->status <= 0)
+		return attr_text(reason, buf);
+	return status.p ? status : str_of("-");
 }
 
 struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port)
@@ -133,8 +135,8 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	char part[TEXT_MAX];
 	size_t n = 0;
 
-	if (!s->path.p && s->tls_sni.p && s->protocol->flags & NAME_CONNECTION)
-		return s->tls_sni;
+	if (!s->path.p && s->protocol->flags & NAME_CONNECTION && span_attr(s, ATTR(tls_sni)))
+		return span_attr_str(s, ATTR(tls_sni));
 	if (!s->path.p)
 		return (struct str){ "-", 1 };
 	n = append(buf, cap, n, text_redacted(s->path, 0, t->opt.redact, part, sizeof(part)));

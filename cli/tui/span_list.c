@@ -12,21 +12,26 @@ enum spans_column {
 	COL_REQ, COL_RESP, COL_SERVICE, COL_PEER, COL_DOUBT, COL_ALL,
 };
 
-static const struct column columns[COL_ALL] = {
-	[COL_TIME] = { "TIME", 12, 12, 5, 0, 0, 0 },
-	[COL_KIND] = { "KIND", 4, 6, 6, 0, 0, 0 },
-	[COL_STATUS] = { "STAT", 4, 8, 0, 0, 1, 0 },
-	[COL_METHOD] = { "METHOD", 6, 7, 4, 0, 0, 0 },
-	[COL_PATH] = { "PATH", 8, 80, 0, 0, 0, 0 },
-	[COL_DURATION] = { "TOTAL", 6, 7, 0, 1, 1, 0 },
-	[COL_TTFB] = { "TTFB", 6, 7, 8, 1, 1, 0 },
-	[COL_QUEUE] = { "QUEUE", 6, 7, 10, 1, 1, 0 },
-	[COL_REQ] = { "REQ", 7, 7, 11, 1, 1, 0 },
-	[COL_RESP] = { "RESP", 7, 7, 9, 1, 1, 0 },
-	[COL_SERVICE] = { "SERVICE", 8, 16, 7, 0, 0, 0 },
-	[COL_PEER] = { "PEER", 14, 21, 12, 0, 0, 0 },
-	[COL_DOUBT] = { "DOUBT", 13, 24, 13, 0, 1, 0 },
-};
+/* With the room that statuses need: codes, or words such as DEADLINE_EXCEEDED. */
+#define COLUMNS(least, most) \
+	{ \
+		[COL_TIME] = { "TIME", 12, 12, 5, 0, 0, 0 }, \
+		[COL_KIND] = { "KIND", 4, 6, 6, 0, 0, 0 }, \
+		[COL_STATUS] = { "STAT", least, most, 0, 0, 1, 0 }, \
+		[COL_METHOD] = { "METHOD", 6, 7, 4, 0, 0, 0 }, \
+		[COL_PATH] = { "PATH", 8, 80, 0, 0, 0, 0 }, \
+		[COL_DURATION] = { "TOTAL", 6, 7, 0, 1, 1, 0 }, \
+		[COL_TTFB] = { "TTFB", 6, 7, 8, 1, 1, 0 }, \
+		[COL_QUEUE] = { "QUEUE", 6, 7, 10, 1, 1, 0 }, \
+		[COL_REQ] = { "REQ", 7, 7, 11, 1, 1, 0 }, \
+		[COL_RESP] = { "RESP", 7, 7, 9, 1, 1, 0 }, \
+		[COL_SERVICE] = { "SERVICE", 8, 16, 7, 0, 0, 0 }, \
+		[COL_PEER] = { "PEER", 14, 21, 12, 0, 0, 0 }, \
+		[COL_DOUBT] = { "DOUBT", 13, 24, 13, 0, 1, 0 }, \
+	}
+
+static const struct column columns[COL_ALL] = COLUMNS(4, 8);
+static const struct column wide_columns[COL_ALL] = COLUMNS(9, 17);
 
 static const struct span *span_at(const struct span_list *l, uint32_t row)
 {
@@ -142,6 +147,15 @@ static int compare_str(struct str a, struct str b)
 	return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
+/* By code; those of a protocol's own, as that of gRPC, behind the status code that they came with. */
+static int compare_status(const struct span *a, const struct span *b)
+{
+	char x[SPAN_TEXT_MAX], y[SPAN_TEXT_MAX];
+
+	return a->status != b->status ? a->status - b->status :
+					compare_str(span_status(a, x), span_status(b, y));
+}
+
 static int list_compare(void *ctx, uint32_t x, uint32_t y, int column)
 {
 	struct span_list *l = ctx;
@@ -151,7 +165,7 @@ static int list_compare(void *ctx, uint32_t x, uint32_t y, int column)
 	switch (column) {
 	case COL_TIME: return three_way(a->time_ns, b->time_ns);
 	case COL_KIND: return (int)a->kind - (int)b->kind;
-	case COL_STATUS: return a->status - b->status;
+	case COL_STATUS: return compare_status(a, b);
 	case COL_METHOD: return compare_str(a->method, b->method);
 	case COL_PATH: return compare_str(a->path, b->path);
 	case COL_DURATION: return three_way(a->duration_ns, b->duration_ns);
@@ -170,16 +184,18 @@ static int list_compare(void *ctx, uint32_t x, uint32_t y, int column)
 	}
 }
 
+static const struct table_ops list_ops = { columns,   COL_ALL, list_rows,	 list_id,
+					   list_cell, NULL,    list_compare };
+static const struct table_ops wide_ops = { wide_columns, COL_ALL, list_rows,	list_id,
+					   list_cell,	 NULL,	  list_compare };
+
 void span_list_init(struct span_list *l, struct tui *t)
 {
-	static const struct table_ops ops = { columns,	 COL_ALL, list_rows,   list_id,
-					      list_cell, NULL,	  list_compare };
-
 	memset(l, 0, sizeof(*l));
 	l->tui = t;
 	l->ring = &t->model.now->ring;
 	l->numbers = calloc(RING_SPANS, sizeof(*l->numbers));
-	table_init(&l->table, &ops, l);
+	table_init(&l->table, &list_ops, l);
 	l->table.follow = 1;
 }
 
@@ -192,6 +208,7 @@ void span_list_release(struct span_list *l)
 void span_list_refresh(struct span_list *l)
 {
 	l->n = 0;
+	l->table.ops = l->ring->words ? &wide_ops : &list_ops;
 	for (uint64_t i = l->ring->first; l->numbers && i < l->ring->end; i++)
 		if (ring_slot(l->ring, i)->shown &&
 		    (!l->wants || l->wants(l->ctx, ring_get(l->ring, i))))

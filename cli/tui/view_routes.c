@@ -12,13 +12,15 @@
 
 enum routes_column {
 	COL_KIND, COL_METHOD, COL_NAME, COL_SERVICE, COL_RATE, COL_TREND, COL_ERRORS, COL_P50,
-	COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_4XX, COL_5XX, COL_BROKEN, COL_FLIGHT, COL_IN,
-	COL_OUT, COL_INCOMPLETE, COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
+	COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_4XX, COL_5XX, COL_NOT_OK,
+	COL_BROKEN, COL_FLIGHT, COL_IN, COL_OUT, COL_INCOMPLETE,
+	COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
 };
 
-/* Which columns there are depends on the grouping and on whether there is a baseline. */
+/* Which columns there are depends on the grouping, on whether there is a baseline, on what came. */
 #define ROUTES_ONLY 1
 #define BASELINE_ONLY 2
+#define STATUS_ONLY 4 /* some protocol has statuses of its own */
 
 static const struct {
 	struct column column;
@@ -38,6 +40,7 @@ static const struct {
 	[COL_COUNT] = { { "COUNT", 6, 7, 9, 1, 1, 0 }, 0 },
 	[COL_4XX] = { { "4xx", 5, 6, 15, 1, 1, 0 }, 0 },
 	[COL_5XX] = { { "5xx", 5, 6, 13, 1, 1, 0 }, 0 },
+	[COL_NOT_OK] = { { "NOT OK", 6, 6, 14, 1, 1, 0 }, STATUS_ONLY },
 	[COL_BROKEN] = { { "BROKEN", 6, 6, 17, 1, 1, 0 }, 0 },
 	[COL_FLIGHT] = { { "OPEN", 5, 5, 11, 1, 1, 0 }, 0 },
 	[COL_IN] = { { "IN", 7, 8, 18, 1, 1, 0 }, 0 },
@@ -89,7 +92,8 @@ static int column_index(const struct routes *r, int id)
 static void choose_columns(struct routes *r)
 {
 	const struct tui *t = r->view.tui;
-	int shape = (int)t->by * 2 + t->baseline, sorted = -1, n = 0;
+	int words = t->model.now->ring.words;
+	int shape = (int)t->by * 4 + words * 2 + t->baseline, sorted = -1, n = 0;
 
 	if (shape == r->shape)
 		return;
@@ -97,7 +101,8 @@ static void choose_columns(struct routes *r)
 		sorted = r->ids[r->table.sort];
 	for (int id = 0; id < COL_ALL; id++) {
 		if ((all_columns[id].when == ROUTES_ONLY && t->by != RED_BY_ROUTE) ||
-		    (all_columns[id].when == BASELINE_ONLY && !t->baseline))
+		    (all_columns[id].when == BASELINE_ONLY && !t->baseline) ||
+		    (all_columns[id].when == STATUS_ONLY && !words))
 			continue;
 		r->columns[n] = all_columns[id].column;
 		if (id == COL_NAME)
@@ -261,6 +266,7 @@ static void figure_cell(const struct routes_row *row, int id, struct cell *c)
 	case COL_COUNT: count_cell(c, s->count, STYLE_TEXT); break;
 	case COL_4XX: count_cell(c, s->class[RED_4XX], STYLE_SLOW); break;
 	case COL_5XX: count_cell(c, s->class[RED_5XX], STYLE_ERROR); break;
+	case COL_NOT_OK: count_cell(c, s->class[RED_STATUS], STYLE_ERROR); break;
 	case COL_BROKEN:
 		count_cell(c, s->class[RED_FAILED] + s->class[RED_PROTOCOL], STYLE_ERROR);
 		break;
@@ -361,6 +367,7 @@ static double figure(const struct routes_row *r, int id)
 	case COL_COUNT: return (double)s->count;
 	case COL_4XX: return (double)s->class[RED_4XX];
 	case COL_5XX: return (double)s->class[RED_5XX];
+	case COL_NOT_OK: return (double)s->class[RED_STATUS];
 	case COL_BROKEN: return (double)(s->class[RED_FAILED] + s->class[RED_PROTOCOL]);
 	case COL_FLIGHT: return r->group->in_flight;
 	case COL_IN: return (double)s->req_bytes;
@@ -498,6 +505,8 @@ static void save_row(const struct tui *t, const struct routes_row *row, struct j
 	json_u64(j, "errors", row->counts.errors);
 	json_u64(j, "status_4xx", row->counts.class[RED_4XX]);
 	json_u64(j, "status_5xx", row->counts.class[RED_5XX]);
+	if (t->model.now->ring.words)
+		json_u64(j, "status_not_ok", row->counts.class[RED_STATUS]);
 	json_u64(j, "incomplete", row->counts.incomplete);
 	json_u64(j, "in_flight", g->in_flight);
 	json_u64(j, "req_bytes", row->counts.req_bytes);

@@ -8,8 +8,8 @@
 
 #include "cli/tui/tui_impl.h"
 #include "core/redact.h"
+#include "parsers/attrs.h"
 #include "parsers/http1/http1.h"
-#include "parsers/tls/tls_names.h"
 #include "sinks/format.h"
 
 #define HEX_COLUMNS 16u
@@ -68,32 +68,80 @@ static void add_id(struct lines *l, const char *label, const uint8_t *id, size_t
 	lines_add(l, STYLE_TEXT, label, (struct str){ buf, (size_t)(fmt_hex(buf, id, n) - buf) }, 0);
 }
 
-/* Who encrypts, and what the handshake told. */
-static void add_tls(const struct span *s, struct lines *l)
+/* "tls version" for "tls_version", "grpc timeout" for "grpc_timeout_ns". */
+static const char *label_of(const struct attr_def *def, char *buf, size_t cap)
 {
-	const char *version = tls_version_name((unsigned)s->tls_version);
-	const char *alert = NULL;
-	char buf[8];
+	size_t n = strlen(def->key);
 
+	if (def->type == ATTR_DURATION)
+		n -= 3;
+	snprintf(buf, cap, "%.*s", (int)n, def->key);
+	for (char *p = buf; (p = strchr(p, '_')); p++)
+		*p = ' ';
+	return buf;
+}
+
+static void add_attr(const struct span_view *v, const struct attr *a, struct lines *l)
+{
+	char label[48], buf[TEXT_MAX], number[SPAN_TEXT_MAX];
+	int redact = v->view.tui->opt.redact, failed = a->def->flags & ATTR_FAILURE;
+	const struct span *s = span_of(v);
+	struct str text;
+
+	label_of(a->def, label, sizeof(label));
+	switch (a->def->type) {
+	case ATTR_DURATION: add_duration(l, label, a->n, a->def->help); return;
+	case ATTR_SIZE:
+		lines_printf(l, STYLE_TEXT, label, "%llu bytes", (unsigned long long)a->n);
+		return;
+	case ATTR_CODE:
+		if (a->def == s->protocol->status)
+			failed = span_failed_by_status(s);
+		text = attr_text(a, buf);
+		if (a->def->name && a->def->name(a->n, buf))
+			lines_printf(l, failed ? STYLE_ERROR : STYLE_TEXT, label, "%llu %.*s",
+				     (unsigned long long)a->n, (int)text.n, text.p);
+		else
+			lines_add(l, failed ? STYLE_ERROR : STYLE_TEXT, label, text, 0);
+		return;
+	default: break;
+	}
+	text = attr_text(a, number);
+	if (a->def->flags & ATTR_SECRET && redact)
+		text = str_of(REDACTED);
+	else if (a->def->flags & ATTR_URI)
+		text = text_redacted(text, 0, redact, buf, sizeof(buf));
+	lines_add(l, failed ? STYLE_ERROR : STYLE_TEXT, label, text, 1);
+}
+
+/* What only some protocols have: those from `from` on and before `end`. */
+static void add_attrs(const struct span_view *v, int from, int end, struct lines *l)
+{
+	const struct span *s = span_of(v);
+
+	for (unsigned i = 0; i < s->nattrs; i++) {
+		ptrdiff_t at = s->attr[i].def - attr_defs;
+
+		if (at >= from && at < end && s->attr[i].def != s->protocol->operation &&
+		    s->attr[i].def != s->protocol->target)
+			add_attr(v, &s->attr[i], l);
+	}
+}
+
+/* Who encrypts, and what the handshake told. */
+static void add_tls(const struct span_view *v, const struct span *s, struct lines *l)
+{
 	if (s->protocol->flags & NAME_CONNECTION)
 		lines_add(l, STYLE_TEXT, "tls", str_of("by a library that is not known"), 0);
 	else
 		lines_printf(l, STYLE_TEXT, "tls", "%s", s->tls ? s->tls : "no");
-	add_cstr(l, "tls version", version);
-	if (s->tls_cipher)
-		add_cstr(l, "tls cipher", tls_cipher_name(s->tls_cipher, buf));
-	add_str(l, "tls server", s->tls_sni);
-	add_str(l, "tls protocol", s->tls_alpn);
-	if (!s->tls_alert_from)
-		return;
-	alert = s->tls_alert >= 0 ? tls_alert_name((unsigned)s->tls_alert, buf) : "encrypted";
-	lines_printf(l, STYLE_ERROR, "tls alert", "%s, from the %s", alert, s->tls_alert_from);
+	add_attrs(v, 0, ATTRS_TLS_END, l);
 }
 
 static void add_request(const struct span_view *v, const struct span *s, struct lines *l)
 {
 	const struct tui *t = v->view.tui;
-	char buf[TEXT_MAX], status[32];
+	char buf[TEXT_MAX];
 	struct fmt_clock clock = { 0 };
 	char time[FMT_TIME_MAX];
 
@@ -101,7 +149,7 @@ static void add_request(const struct span_view *v, const struct span *s, struct 
 	lines_printf(l, STYLE_TEXT, "time", "%s", time);
 	lines_printf(l, STYLE_TEXT, "kind", "%s, %s", s->kind == SPAN_CLIENT ? "client" : "server",
 		     s->protocol->name);
-	add_tls(s, l);
+	add_tls(v, s, l);
 	add_str(l, "method", s->method);
 	add_str(l, "scheme", s->scheme);
 	add_str(l, "host", s->host);
@@ -109,9 +157,11 @@ static void add_request(const struct span_view *v, const struct span *s, struct 
 	add_str(l, "query", text_redacted(s->query, 1, t->opt.redact, buf, sizeof(buf)));
 	add_str(l, "route", text_redacted(s->route, 0, t->opt.redact, buf, sizeof(buf)));
 	if (s->status)
-		lines_add(l, tui_status_style(s), "status", tui_status(status, s), 0);
+		lines_printf(l, tui_status_style(s), "status", "%d", s->status);
+	add_attrs(v, ATTRS_TLS_END, ATTRS_OPERATION_END, l);
 	if (span_error_name(s->error))
 		lines_printf(l, STYLE_ERROR, "error", "%s", span_error_name(s->error));
+	add_attrs(v, ATTRS_OPERATION_END, ATTRS_ERROR_END, l);
 }
 
 static void add_endpoint(struct lines *l, const char *label, const uint8_t *addr, uint16_t port)
@@ -221,9 +271,10 @@ static void fill_fields(struct span_view *v)
 	add_duration(l, "first octet", s->ttfb_ns, "until the response began");
 	add_duration(l, "queued", s->queue_ns, "until the request was read");
 	add_duration(l, "connecting", s->connect_ns, "opening the connection");
-	add_duration(l, "handshake", s->handshake_ns, "of TLS");
+	add_attrs(v, ATTRS_ERROR_END, ATTRS_TIMES_END, l);
 	add_size(l, "request", s->req_bytes, s->req_body_bytes);
 	add_size(l, "response", s->resp_bytes, s->resp_body_bytes);
+	add_attrs(v, ATTRS_TIMES_END, ATTRS_END, l);
 	add_whereabouts(s, l);
 	add_fields(v, l, "request header fields", s->req_fields);
 	add_fields(v, l, "response header fields", s->resp_fields);
@@ -257,13 +308,12 @@ static const char *version(const struct span *s)
 /* The message as far as it was kept: its start line is put together again, the rest is as it was. */
 static size_t message(const struct span *s, int response, char *buf, size_t cap)
 {
-	char status[32];
 	size_t n = 0;
 
 	if (response) {
 		put_str(buf, &n, cap, str_of(version(s)));
-		put(buf, &n, cap, " ", 1);
-		put_str(buf, &n, cap, tui_status(status, s));
+		if (s->status)
+			n += (size_t)snprintf(buf + n, cap - n, " %d", s->status);
 	} else {
 		put_str(buf, &n, cap, s->method);
 		put(buf, &n, cap, " ", 1);
@@ -365,7 +415,7 @@ static void span_release(struct view *view)
 static void span_draw(struct view *view, struct screen *s, int y, int height)
 {
 	struct span_view *v = (struct span_view *)view;
-	char buf[TEXT_MAX], status[32];
+	char buf[TEXT_MAX], status[SPAN_TEXT_MAX];
 	const struct span *span = span_of(v);
 	int x, width = screen__width(s);
 
@@ -432,7 +482,7 @@ struct view *view_span_open(struct tui *t, const struct span *s)
 		return NULL;
 	v->copy = aligned_alloc(16, RING_RECORD_MAX);
 	if (v->copy)
-		(void)span_copy(v->copy, s);
+		(void)span_copy(v->copy, RING_RECORD_MAX, s);
 	fill(v);
 	return &v->view;
 }

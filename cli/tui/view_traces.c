@@ -16,16 +16,21 @@ enum traces_column {
 	COL_TIME, COL_SPANS, COL_ERRORS, COL_TOTAL, COL_NAME, COL_STATUS, COL_LINK, COL_BAR, COL_ALL,
 };
 
-static const struct column columns[COL_ALL] = {
-	[COL_TIME] = { "START", 12, 12, 5, 0, 1, 0 },
-	[COL_SPANS] = { "SPANS", 5, 5, 6, 1, 1, 0 },
-	[COL_ERRORS] = { "ERR", 4, 4, 7, 1, 1, 0 },
-	[COL_TOTAL] = { "TOTAL", 7, 7, 0, 1, 1, 0 },
-	[COL_NAME] = { "SPAN", 10, 60, 0, 0, 0, 1 },
-	[COL_STATUS] = { "STAT", 4, 8, 4, 0, 0, 0 },
-	[COL_LINK] = { "LINK", 11, 11, 3, 0, 0, 0 },
-	[COL_BAR] = { "WATERFALL", 12, 90, 1, 0, 0, 1 },
-};
+/* As in span_list.c: statuses are codes, or words. */
+#define COLUMNS(least, most) \
+	{ \
+		[COL_TIME] = { "START", 12, 12, 5, 0, 1, 0 }, \
+		[COL_SPANS] = { "SPANS", 5, 5, 6, 1, 1, 0 }, \
+		[COL_ERRORS] = { "ERR", 4, 4, 7, 1, 1, 0 }, \
+		[COL_TOTAL] = { "TOTAL", 7, 7, 0, 1, 1, 0 }, \
+		[COL_NAME] = { "SPAN", 10, 60, 0, 0, 0, 1 }, \
+		[COL_STATUS] = { "STAT", least, most, 4, 0, 0, 0 }, \
+		[COL_LINK] = { "LINK", 11, 11, 3, 0, 0, 0 }, \
+		[COL_BAR] = { "WATERFALL", 12, 90, 1, 0, 0, 1 }, \
+	}
+
+static const struct column columns[COL_ALL] = COLUMNS(4, 8);
+static const struct column wide_columns[COL_ALL] = COLUMNS(9, 17);
 
 struct traces_view {
 	struct view view;
@@ -239,15 +244,18 @@ static void row_paint(void *ctx, uint32_t row, int column, struct screen *s, int
 
 /* ---- the view */
 
+static const struct table_ops traces_ops = { columns,  COL_ALL,	  row_count, row_id,
+					     row_cell, row_paint, row_compare };
+static const struct table_ops wide_ops = { wide_columns, COL_ALL,   row_count, row_id,
+					   row_cell,	 row_paint, row_compare };
+
 static void view_init(struct view *view)
 {
-	static const struct table_ops ops = { columns,	COL_ALL,   row_count, row_id,
-					      row_cell, row_paint, row_compare };
 	struct traces_view *v = (struct traces_view *)view;
 
 	traces_init(&v->traces);
 	v->rows = calloc(RING_SPANS, sizeof(*v->rows));
-	table_init(&v->table, &ops, v);
+	table_init(&v->table, &traces_ops, v);
 	v->table.sort = COL_TOTAL;
 }
 
@@ -264,6 +272,7 @@ static void view_draw(struct view *view, struct screen *s, int y, int height)
 {
 	struct traces_view *v = (struct traces_view *)view;
 
+	v->table.ops = view->tui->model.now->ring.words ? &wide_ops : &traces_ops;
 	table_draw(&v->table, s, y, height);
 	if (!v->n && height > 2)
 		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG, "No traces so far.");

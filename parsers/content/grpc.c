@@ -4,11 +4,6 @@
 #include <string.h>
 #include "parsers/content/grpc.h"
 
-const struct protocol_name grpc_name = {
-	.name = "grpc", .label = {"GRPC", "GRPCClient"}, .start_line = "HTTP/2",
-	.flags = NAME_FIXED_METHOD,
-};
-
 #define COMPRESSED 0x01u
 #define TRAILERS 0x80u
 

@@ -179,3 +179,18 @@ uint64_t ws_unneeded(const struct ws *w)
 		return UINT64_MAX;
 	return w->state == WS_PAYLOAD ? w->left : 0;
 }
+
+const char *websocket_close_name(unsigned code)
+{
+	static const char *const names[] = {
+		"normal closure",	 "going away",		"protocol error",
+		"unsupported data",	 NULL,			"no status received",
+		"abnormal closure",	 "invalid payload data", "policy violation",
+		"message too big",	 "mandatory extension",	"internal error",
+		"service restart",	 "try again later",	"bad gateway",
+		"TLS handshake",
+	};
+
+	code -= 1000;
+	return code < sizeof(names) / sizeof(names[0]) ? names[code] : NULL;
+}

@@ -67,4 +67,7 @@ enum parse_status ws_gap(struct ws *w, uint64_t n, uint64_t *used, struct ws_eve
 /* How many of the next octets need not be seen; UINT64_MAX: none will be understood. */
 uint64_t ws_unneeded(const struct ws *w);
 
+/* "going away" for 1001, as registered (section 7.4.1 and after it); NULL: it has no name. */
+const char *websocket_close_name(unsigned code);
+
 #endif

@@ -569,6 +569,11 @@ int http1_untouched(const struct http1 *h)
 	return h->untouched;
 }
 
+int http1_begun(const struct http1 *h)
+{
+	return h->started && (h->state == ST_START || h->state == ST_HEAD);
+}
+
 int http1_lost(const struct http1 *h)
 {
 	return h->state == ST_LOST;

@@ -179,6 +179,9 @@ int http1_no_content(struct http1 *h);
 /* Is content due of which nothing has come, framing included? */
 int http1_untouched(const struct http1 *h);
 
+/* Is it in a head that is one beyond doubt? */
+int http1_begun(const struct http1 *h);
+
 /* Is a start looked for? Let it be so. */
 int http1_lost(const struct http1 *h);
 void http1_lose(struct http1 *h);

@@ -96,6 +96,11 @@ static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n,
 	const uint8_t *item;
 	size_t pos = 0, len;
 
+	/* nearly always it is this alone */
+	if (n == 12 && p[0] == ' ' && p[11] == '\r' && same_nocase(p + 1, "keep-alive", 10)) {
+		*(proxy ? &m->proxy_keep_alive : &m->keep_alive) = 1;
+		return;
+	}
 	while (list_next(p, n, &pos, &item, &len)) {
 		if (len == 5 && same_nocase(item, "close", 5))
 			*(proxy ? &m->proxy_close : &m->close) = 1;

@@ -29,7 +29,7 @@ static int probe_torn(const struct probe *in, int request)
 
 static enum probe_result probe(const struct probe *in, unsigned *client)
 {
-	enum probe_result req = in->joined ? http1_probe_known(in->p, in->n)
+	enum probe_result req = in->joined || in->later ? http1_probe_known(in->p, in->n)
 					   : http1_probe(in->p, in->n, HTTP1_REQUEST);
 	enum probe_result resp = http1_probe(in->p, in->n, HTTP1_RESPONSE);
 
@@ -151,6 +151,8 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 	m->fields = ev->fields;
 	if (ev->flags & bad)
 		m->flags |= MESSAGE_BAD;
+	if (ev->flags & HTTP1_EXPECT_CONTINUE)
+		m->flags |= MESSAGE_WAITS;
 	if (ev->flags & HTTP1_HEAD_CUT)
 		m->flags |= MESSAGE_CUT;
 	if (ev->kind == HTTP1_REQUEST) {
@@ -295,6 +297,8 @@ static enum place place(const void *state, enum sender from)
 
 	if (http1_lost(h))
 		return PLACE_SEEK;
+	if (http1_begun(h))
+		return PLACE_HEAD;
 	return http1_untouched(h) ? PLACE_CONTENT : PLACE_START;
 }
 

@@ -267,7 +267,8 @@ static void on_span(void *ctx, const struct span *s)
 	CHECK(s->duration_ns == SPAN_UNKNOWN || s->duration_ns <= r->now);
 	CHECK(s->ttfb_ns == SPAN_UNKNOWN || s->ttfb_ns <= r->now);
 	CHECK(s->time_ns <= r->now);
-	CHECK(s->handshake_ns == SPAN_UNKNOWN || s->handshake_ns <= r->now);
+	CHECK(span_attr_number(s, ATTR(handshake)) == SPAN_UNKNOWN ||
+	      span_attr_number(s, ATTR(handshake)) <= r->now);
 	CHECK(!s->scheme.p || s->scheme.n);
 }
 

@@ -59,7 +59,7 @@ def capabilities(t):
 
 @test
 def old_kernel(t):
-    """a kernel without the tracepoints of 6.3: what is missing, and what works instead, status 3"""
+    """a kernel without the tracepoints of 6.3: the ends of functions instead, or what is missing, status 3"""
     path = t.path('old.btf')
     with open('/sys/kernel/btf/vmlinux', 'rb') as f:
         types = f.read()
@@ -72,8 +72,13 @@ def old_kernel(t):
            f'mount --bind {path} /sys/kernel/btf/vmlinux || exit 99; exec "$@"', 'sh']
     if t.run([*old, 'true']).returncode:
         raise Skip('cannot put other type information in place of the kernel\'s')
+    p = t.run([*old, ZCTRACE, '--port', '80', '-d', '50ms'])
+    if 'backend skb with fexit' in p.stderr:
+        t.equal(p.returncode, 0, f'status with fexit: {p.stderr}')
+        return
     for selector in (['--capture=skb', '--port', '80'], ['--all']):
-        refused(t, selector, 3, 'too old', r'6\.3', 'sock_recv_length', prefix=old)
+        refused(t, selector, 3, 'too old', r'reads and writes need .*6\.3', 'fexit|FUNCTION_TRACER', '-i INTERFACE',
+                prefix=old)
 
 
 @test

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """The life of probes in TLS libraries: attached and detached under load, libraries that are gone from
 the disk or lie elsewhere, processes that are no targets."""
+import ctypes
 import os
+import platform
+import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
 
 from client import Conn, compare_all
-from lib import ZCTRACE_ASAN, Skip, Zctrace, compile_c, main, need, test, wait_for
+from lib import HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, main, need, test, wait_for
 from load import NGINX_SERVER, Wrk, mixed, nginx_files
 from probes import breakpoints, programs_alive, programs_of
 from servers import Target
@@ -37,6 +41,85 @@ def attached_fifty_times(t):
     t.equal(left, 0, 'octets of the library that were not as before')
     t.equal(errors, [], 'errors of the load')
     t.check(requests > 1000, f'{requests} requests')
+
+
+# Filters its system calls as a container's runtime does that knows no uretprobe(), and executes the rest.
+FILTER = '''
+import ctypes, os, struct, sys
+code = b''.join(struct.pack('=HBBI', *i) for i in (
+    (0x20, 0, 0, 0), (0x15, 0, 1, 335), (0x06, 0, 0, 0x80000000), (0x06, 0, 0, 0x7fff0000)))
+buf = ctypes.create_string_buffer(code, len(code))
+prog = struct.pack('=H6xQ', 4, ctypes.addressof(buf))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, prog):
+    sys.exit(f'no filter: {ctypes.get_errno()}')
+os.execvp(sys.argv[1], sys.argv[1:])
+'''
+
+
+@test
+def filtered(t):
+    """a process that filters its system calls lives on, and its TLS is seen, or why it is not"""
+    if platform.machine() != 'x86_64':
+        raise Skip('uretprobe() is x86-64\'s')
+    server = Peer(t, [sys.executable, t.file('filter.py', FILTER), sys.executable, os.path.join(HERE, 'tls_peer.py'),
+                      'server-threads', *certs().pair()])
+    z = Zctrace(t, '--port', server.port)
+    with_tls = context()
+    for _ in range(5):
+        c = TlsConn(server.addr, with_tls)
+        c.get('/size/10')
+        c.close()
+    z.stop()
+    t.equal(server.p.poll(), None, 'the server has ended')
+    seen = [s for s in z.spans if s['kind'] == 'server' and s.get('status') == 200]
+    t.check(len(seen) == 5 or 'seccomp' in z.err(), f'{len(seen)} of 5 spans, and no reason: {z.err()}')
+
+
+def uprobes(path, pid, offsets):
+    """The kernel's own patching: an empty probe at each of the offsets. Closes them, too."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open('/sys/bus/event_source/devices/uprobe/type', encoding='ascii') as f:
+        kind = int(f.read())
+    name, fds = ctypes.create_string_buffer(path.encode()), []
+    for offset in offsets:
+        attr = struct.pack('=IIQQQQQIIQQ', kind, 112, 0, 0, 0, 0, 0, 0, 0, ctypes.addressof(name), offset)
+        fds.append(libc.syscall(298, ctypes.create_string_buffer(attr.ljust(112, b'\0'), 112), pid, -1, -1, 8))
+    for fd in fds:
+        os.close(fd)
+    return len(fds)
+
+
+@test
+def stalls(t):
+    """attaching holds a process up for no longer than the kernel's own patching does"""
+    need('readelf')
+    if platform.machine() != 'x86_64':
+        raise Skip('knows the number of perf_event_open(2) on x86-64 only')
+    path = subprocess.run(['sh', '-c', 'ldconfig -p | sed -n "s/.*libssl.so.3 .*=> //p" | head -1'], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+    if not path:
+        raise Skip('no libssl.so.3 here')
+    symbols = t.run(['readelf', '-W', '--dyn-syms', path]).stdout
+    offsets = [int(m.group(1), 16) for m in
+               re.finditer(r' ([0-9a-f]{16}) +\d+ FUNC .* SSL_(?:read|write|peek|do_handshake|free|shutdown)\w*@', symbols)]
+    p = t.start([compile_c(t, 'stall.c', '-ldl'), path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def longest():
+        print('', file=p.stdin, flush=True)
+        return int(p.stdout.readline())
+    kernel, ours = [], []
+    time.sleep(0.2)
+    for _ in range(5):
+        longest()
+        t.check(uprobes(path, p.pid, offsets) >= 8, f'too few functions: {offsets}')
+        kernel.append(longest())
+        z = Zctrace(t, '--pid', p.pid, '-v')
+        t.check('9 points' in z.err() or 'points by' in z.err(), f'not probed: {z.err()}')
+        z.stop()
+        ours.append(longest())
+    kernel, ours = sorted(kernel)[2], sorted(ours)[2]
+    t.check(ours < 3 * kernel, f'held up for {ours} ns, by the kernel alone for {kernel} ns')
 
 
 @test

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "parsers/attrs.h"
 
 #define FEED_SPANS 2048
 #define FEED_US 1000ull
@@ -19,8 +20,13 @@ struct seen {
 	char method[32], host[64], path[128], query[64], scheme[16], comm[17], fields[256];
 	char peer[64];
 	char req_body[64], resp_body[64], route[128];
-	char grpc_message[64], rpc_service[64], rpc_method[64];
+	struct attr attr[ATTRS_END];
+	char attr_text[ATTRS_END][64];
 };
+
+/* An attribute's number, SPAN_UNKNOWN if there is none; and its text, NULL if so. */
+#define attr_number(s, id) span_attr_number((s), ATTR(id))
+#define attr_string(s, id) (span_attr_str((s), ATTR(id)).p)
 
 struct feed {
 	struct engine *e;
@@ -48,15 +54,20 @@ __attribute__((unused)) static void feed_span(void *ctx, const struct span *s)
 	if (f->nspans < FEED_SPANS) {
 		g = &f->span[f->nspans];
 		g->s = *s;
+		g->s.attr = g->attr;
+		for (unsigned i = 0; i < s->nattrs; i++) {
+			g->attr[i] = s->attr[i];
+			if (s->attr[i].def->type != ATTR_STRING)
+				continue;
+			feed_copy(g->attr_text[i], sizeof(g->attr_text[i]), s->attr[i].s);
+			g->attr[i].s.p = g->attr_text[i];
+		}
 		feed_copy(g->method, sizeof(g->method), s->method);
 		feed_copy(g->host, sizeof(g->host), s->host);
 		feed_copy(g->path, sizeof(g->path), s->path);
 		snprintf(g->peer, sizeof(g->peer), "%s", s->peer_service ? s->peer_service : "(none)");
 		feed_copy(g->query, sizeof(g->query), s->query);
 		feed_copy(g->route, sizeof(g->route), s->route);
-		feed_copy(g->grpc_message, sizeof(g->grpc_message), s->grpc_message);
-		feed_copy(g->rpc_service, sizeof(g->rpc_service), s->rpc_service);
-		feed_copy(g->rpc_method, sizeof(g->rpc_method), s->rpc_method);
 		feed_copy(g->scheme, sizeof(g->scheme), s->scheme);
 		feed_copy(g->fields, sizeof(g->fields), s->req_fields);
 		feed_copy(g->req_body, sizeof(g->req_body), s->req_body);

@@ -190,15 +190,16 @@ static void test_first_lost(void)
 	server.lost = 1;
 	say(&server, RX, GET);
 	say(&server, TX, OK);
-	say(&server, RX, GET_B);
-	say(&server, TX, OK);
+	for (int i = 0; i < 3; i++) {
+		say(&server, RX, GET_B);
+		say(&server, TX, OK);
+	}
 	pass();
 	for (unsigned i = 0; i < f.nspans; i++)
-		wrong += !strcmp(f.span[i].path, "/a") && (span(i)->status || !span(i)->incomplete);
-	ok(f.nspans == 4 && !wrong,
+		wrong += !strcmp(f.span[i].path, "/a") && !span(i)->incomplete;
+	ok(f.nspans == 5 && !wrong,
 	   "the first answer was lost: nobody knows which request the next one answers");
-	ok(find_span(SPAN_SERVER, "/b") && !find_span(SPAN_SERVER, "/b")->incomplete &&
-		   find_span(SPAN_SERVER, "/b")->status == 200,
+	ok(!span(f.nspans - 1)->incomplete && span(f.nspans - 1)->status == 200,
 	   "after that all is well");
 	feed_end(&f);
 }

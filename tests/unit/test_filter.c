@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "cli/filter.h"
+#include "core/exchange_attrs.h"
+#include "core/span_field.h"
 #include "tests/unit/tap.h"
 #include "parsers/http1/http1_protocol.h"
 
@@ -19,12 +21,14 @@ static void set_addr(uint8_t *to, const char *text)
 		abort();
 }
 
+static struct attr_list attrs; /* of full_span() */
+
 static struct span full_span(void)
 {
 	struct span s = {
 		.time_ns = 1765226689128844490u, /* 2025-12-08T20:44:49.128844490Z */
 		.duration_ns = 250000001, .inner_ns = 1260, .ttfb_ns = 90000000000, .queue_ns = 0,
-		.connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = &http11_name,
+		.connect_ns = SPAN_UNKNOWN, .kind = SPAN_SERVER, .protocol = &http11_name,
 		.error = SPAN_ERR_STATUS, .incomplete = SPAN_LOST_EVENTS | SPAN_IN_FLIGHT,
 		.status = 503, .tls = NULL, .req_bytes = 1500, .resp_bytes = 1572864,
 		.req_body_bytes = 0, .resp_body_bytes = SPAN_UNKNOWN, .has_addr = 1,
@@ -32,12 +36,15 @@ static struct span full_span(void)
 		.tid = 4243, .comm = "envoy", .service = "shop front", .link = NULL,
 	};
 
-	s.tls_version = 0x0304;
-	s.tls_cipher = 0x1399;
-	s.tls_sni = str("shop.example");
-	s.tls_alert = 48;
-	s.tls_alert_from = "client";
-	s.handshake_ns = 2500000;
+	attrs.n = 0;
+	attr_list_number(&attrs, ATTR(tls_version), 0x0304);
+	attr_list_number(&attrs, ATTR(tls_cipher), 0x1399);
+	attr_list_text(&attrs, ATTR(tls_sni), str("shop.example"));
+	attr_list_number(&attrs, ATTR(tls_alert), 48);
+	attr_list_text(&attrs, ATTR(tls_alert_from), str("client"));
+	attr_list_number(&attrs, ATTR(handshake), 2500000);
+	s.attr = attrs.attr;
+	s.nattrs = attrs.n;
 	s.method = str("GET");
 	s.path = str("/api/v1/orders/17");
 	s.route = str("/api/v1/orders/{id}");
@@ -180,7 +187,7 @@ static void test_matches(void)
 {
 	struct span full = full_span(), empty = { .protocol = &http10_name,
 		.duration_ns = SPAN_UNKNOWN, .inner_ns = SPAN_UNKNOWN, .ttfb_ns = SPAN_UNKNOWN,
-		.queue_ns = SPAN_UNKNOWN, .connect_ns = SPAN_UNKNOWN, .handshake_ns = SPAN_UNKNOWN, .req_bytes = SPAN_UNKNOWN,
+		.queue_ns = SPAN_UNKNOWN, .connect_ns = SPAN_UNKNOWN, .req_bytes = SPAN_UNKNOWN,
 		.resp_bytes = SPAN_UNKNOWN, .req_body_bytes = SPAN_UNKNOWN,
 		.resp_body_bytes = SPAN_UNKNOWN,
 	};
@@ -365,7 +372,7 @@ static void test_given_up(void)
 
 static void test_fields(void)
 {
-	const struct filter_field *f = filter_fields();
+	const struct span_field *f = span_fields();
 	unsigned wrong = 0, n = 0;
 	struct filter_error err;
 

@@ -239,8 +239,8 @@ static void test_ends(void)
 	frame(&out, 3, 0, 1, cancel, 4);
 	flush(RX);
 	is_u64(f.nspans, 1, "RST_STREAM ends a stream");
-	ok(span(0)->error == SPAN_ERR_RESET && span(0)->has_error_code &&
-		   span(0)->error_code == 8 && span(0)->duration_ns == 2 * FEED_US,
+	ok(span(0)->error == SPAN_ERR_RESET && attr_number(span(0), error_code) == 8 &&
+		   span(0)->duration_ns == 2 * FEED_US,
 	   "as reset, with its code and time");
 	OK(END_STREAM, 1);
 	OK(END_STREAM, 3);
@@ -249,13 +249,13 @@ static void test_ends(void)
 	is_u64(f.nspans, 2, "what comes late for it is nothing");
 	frame(&out, 3, 0, 5, none, 4);
 	flush(TX);
-	ok(f.nspans == 3 && !span(2)->error && !span(2)->has_error_code &&
+	ok(f.nspans == 3 && !span(2)->error && attr_number(span(2), error_code) == SPAN_UNKNOWN &&
 		   span(2)->req_bytes == SPAN_UNKNOWN,
 	   "a reset behind the whole response is no error");
 	frame(&out, 7, 0, 0, goaway, 8);
 	flush(TX);
 	ok(f.nspans == 5 && span(3)->stream == 7 && span(3)->error == SPAN_ERR_RESET &&
-		   span(3)->error_code == 2, "GOAWAY ends those beyond its last stream");
+		   attr_number(span(3), error_code) == 2, "GOAWAY ends those beyond its last stream");
 	GET(11, "/closed");
 	flush(RX);
 	feed_flag(&f, TX, ZC_TCP_FIN);
@@ -400,15 +400,16 @@ static void test_grpc(void)
 	is_u64(f.nspans, 0, "a gRPC span does not end at the first HEADERS");
 	HEADERS(END_STREAM, 1, "grpc-status", "5", "grpc-message", "no%20such");
 	flush(TX);
-	ok(f.nspans == 1 && span(0)->protocol == &grpc_name && span(0)->has_grpc_status &&
-		   span(0)->grpc_status == 5, "but at the trailers, with their status");
-	is_str(f.span[0].grpc_message, "no such", "and message");
-	is_str(f.span[0].rpc_service, "pkg.Svc", "service");
-	is_str(f.span[0].rpc_method, "Do", "method");
+	ok(f.nspans == 1 && span(0)->protocol == &grpc_name &&
+		   attr_number(span(0), grpc_status) == 5, "but at the trailers, with their status");
+	is_str(attr_string(span(0), grpc_message), "no such", "and message");
+	is_str(attr_string(span(0), rpc_service), "pkg.Svc", "service");
+	is_str(attr_string(span(0), rpc_method), "Do", "method");
 	is_str(f.span[0].route, "/pkg.Svc/Do", "route");
-	ok(span(0)->grpc_timeout_ns == 250 * MS, "deadline");
-	ok(span(0)->has_messages && span(0)->req_messages == 1 && span(0)->resp_messages == 2 &&
-		   span(0)->req_message_bytes == 100 && span(0)->resp_message_bytes == 200,
+	ok(attr_number(span(0), grpc_timeout) == 250 * MS, "deadline");
+	ok(attr_number(span(0), req_messages) == 1 && attr_number(span(0), resp_messages) == 2 &&
+		   attr_number(span(0), req_message_bytes) == 100 &&
+		   attr_number(span(0), resp_message_bytes) == 200,
 	   "messages and their octets");
 	is_u64(span(0)->error, SPAN_OK, "NOT_FOUND is no fault of the server");
 
@@ -418,7 +419,7 @@ static void test_grpc(void)
 	HEADERS(END_STREAM, 3, ":status", "200", "content-type", "application/grpc", "grpc-status",
 		"12");
 	flush(TX);
-	ok(f.nspans == 2 && span(1)->grpc_status == 12 && span(1)->error == SPAN_ERR_STATUS,
+	ok(f.nspans == 2 && attr_number(span(1), grpc_status) == 12 && span(1)->error == SPAN_ERR_STATUS,
 	   "trailers-only");
 	HEADERS(0, 5, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Stream",
 		"content-type", "application/grpc");
@@ -426,8 +427,9 @@ static void test_grpc(void)
 	flush(RX);
 	frame(&out, 3, 0, 5, cancel, 4);
 	flush(RX);
-	ok(f.nspans == 3 && span(2)->error == SPAN_ERR_RESET && !span(2)->has_grpc_status &&
-		   span(2)->req_messages == 1, "cancelled");
+	ok(f.nspans == 3 && span(2)->error == SPAN_ERR_RESET &&
+		   attr_number(span(2), grpc_status) == SPAN_UNKNOWN &&
+		   attr_number(span(2), req_messages) == 1, "cancelled");
 	feed_end(&f);
 }
 
@@ -443,8 +445,8 @@ static void test_grpc_web(void)
 	feed_octets(&f, TX, "\0\0\0\0\1x\x80\0\0\0\x1dgrpc-sta", 19);
 	feed_octets(&f, TX, "tus:7\r\ngrpc-message:", 20);
 	feed_octets(&f, TX, "n", 1);
-	ok(f.nspans == 1 && span(0)->protocol == &grpc_name && span(0)->grpc_status == 7 &&
-		   span(0)->resp_messages == 1 && span(0)->req_messages == 1,
+	ok(f.nspans == 1 && span(0)->protocol == &grpc_name && attr_number(span(0), grpc_status) == 7 &&
+		   attr_number(span(0), resp_messages) == 1 && attr_number(span(0), req_messages) == 1,
 	   "gRPC-Web over HTTP/1: trailers in the content");
 	feed_end(&f);
 }
@@ -469,10 +471,11 @@ static void test_websocket(void)
 	feed_octets(&f, TX, "\x88\x02\x03\xe9", 4);
 	ok(f.nspans == 1 && span(0)->protocol == &websocket_name && span(0)->status == 101,
 	   "until both ends have closed");
-	ok(span(0)->req_messages == 1 && span(0)->resp_messages == 1 && span(0)->pings == 1 &&
-		   span(0)->req_message_bytes == 3 && span(0)->resp_message_bytes == 2,
+	ok(attr_number(span(0), req_messages) == 1 && attr_number(span(0), resp_messages) == 1 &&
+		   attr_number(span(0), pings) == 1 &&
+		   attr_number(span(0), req_message_bytes) == 3 && attr_number(span(0), resp_message_bytes) == 2,
 	   "messages, octets, pings");
-	ok(span(0)->close_code == 1001 && !span(0)->error, "close code");
+	ok(attr_number(span(0), close_code) == 1001 && !span(0)->error, "close code");
 	feed_end(&f);
 
 	begin(NULL);
@@ -485,8 +488,8 @@ static void test_websocket(void)
 	flush(TX);
 	data(END_STREAM, 1, "\x88\x82\0\0\0\0\x03\xe8", 8);
 	flush(RX);
-	ok(f.nspans == 1 && span(0)->protocol == &websocket_name && span(0)->close_code == 1000 &&
-		   span(0)->resp_messages == 1 && !strcmp(f.span[0].path, "/chat"),
+	ok(f.nspans == 1 && span(0)->protocol == &websocket_name && attr_number(span(0), close_code) == 1000 &&
+		   attr_number(span(0), resp_messages) == 1 && !strcmp(f.span[0].path, "/chat"),
 	   "extended CONNECT");
 	feed_end(&f);
 }
@@ -522,7 +525,7 @@ static void test_events(void)
 	feed_text(&f, TX, "data: 1\n\ndata: 2\n");
 	feed_text(&f, TX, "\n: comment\n\n");
 	feed_flag(&f, TX, ZC_TCP_FIN);
-	ok(f.nspans == 1 && span(0)->has_messages && span(0)->resp_messages == 2,
+	ok(f.nspans == 1 && attr_number(span(0), resp_messages) == 2,
 	   "server-sent events are counted");
 	feed_end(&f);
 }
@@ -550,7 +553,7 @@ static void test_stall(void)
 	flush(RX);
 	data(END_STREAM, 1, "x", 1);
 	flush(TX);
-	ok(f.nspans == 1 && span(0)->stall_ns >= 7 * MS && span(0)->stall_ns < 8 * MS,
+	ok(f.nspans == 1 && attr_number(span(0), stall) >= 7 * MS && attr_number(span(0), stall) < 8 * MS,
 	   "time without window is told");
 	feed_end(&f);
 }
@@ -643,8 +646,8 @@ static void test_grpc_web_text(void)
 		data(0, 1, text, cut);
 		data(END_STREAM, 1, text + cut, strlen(text) - cut);
 		flush(TX);
-		wrong += f.nspans != 1 || span(0)->grpc_status != 3 || !span(0)->has_grpc_status ||
-			 span(0)->resp_messages != 1;
+		wrong += f.nspans != 1 || attr_number(span(0), grpc_status) != 3 ||
+			 attr_number(span(0), resp_messages) != 1;
 		feed_end(&f);
 	}
 	is_u64(wrong, 0, "gRPC-Web in base64, over HTTP/2");

@@ -5,7 +5,7 @@
  */
 #include "cli/duration.c"
 #include "cli/elfkind.c"
-#include "cli/mask.c"
+#include "core/mask.c"
 #include "cli/options.c"
 #include "cli/ports.c"
 #include "cli/container.c"

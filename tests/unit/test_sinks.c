@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/exchange_attrs.h"
 #include "sinks/format.h"
 #include "sinks/json_writer.h"
 #include "sinks/safe.h"
@@ -71,8 +72,6 @@ static struct span example(void)
 		.ttfb_ns = SPAN_UNKNOWN,
 		.queue_ns = SPAN_UNKNOWN,
 		.connect_ns = SPAN_UNKNOWN,
-		.handshake_ns = SPAN_UNKNOWN,
-		.tls_alert = -1,
 		.kind = SPAN_SERVER,
 		.protocol = &http11_name,
 		.status = 200,
@@ -106,6 +105,7 @@ static void test_rpc(struct capture *c)
 {
 	const struct sink_options o = { .out = &c->out, .redact = 1 };
 	struct sink *text = sink_text_new(&o), *json = sink_json_new(&o);
+	struct attr_list l = { .n = 0 };
 	struct span s = example();
 	const char *line;
 
@@ -114,22 +114,23 @@ static void test_rpc(struct capture *c)
 	text->ops->span(text, &s);
 	ok(strstr(captured(c), ") GRPC -  /p.S/M(/p.S/M) [") != NULL, "text: gRPC without a status");
 	s.kind = SPAN_CLIENT;
-	s.has_grpc_status = 1;
-	s.grpc_status = 5;
+	attr_list_number(&l, ATTR(grpc_status), 5);
+	s.attr = l.attr;
+	s.nattrs = l.n;
 	text->ops->span(text, &s);
 	ok(strstr(captured(c), ") GRPCClient 5  /p.S/M(/p.S/M) [") != NULL, "text: and with one");
-	s.grpc_message = STR("no such");
-	s.rpc_service = STR("p.S");
-	s.rpc_method = STR("M");
-	s.grpc_timeout_ns = 5;
-	s.stall_ns = 6;
-	s.has_error_code = 1;
-	s.error_code = 8;
-	s.has_messages = 1;
-	s.req_messages = 1;
-	s.resp_messages = 0;
-	s.req_message_bytes = 9;
-	s.resp_message_bytes = s.pings = SPAN_UNKNOWN;
+	attr_list_number(&l, ATTR(req_message_bytes), 9);
+	attr_list_number(&l, ATTR(req_messages), 1);
+	attr_list_number(&l, ATTR(resp_messages), 0);
+	attr_list_number(&l, ATTR(error_code), 8);
+	attr_list_number(&l, ATTR(grpc_timeout), 4);
+	attr_list_text(&l, ATTR(grpc_message), STR("no such"));
+	attr_list_text(&l, ATTR(rpc_method), STR("M"));
+	attr_list_text(&l, ATTR(rpc_service), STR("p.S"));
+	attr_list_number(&l, ATTR(stall), 6);
+	attr_list_number(&l, ATTR(grpc_timeout), 5);
+	attr_list_text(&l, ATTR(db_query), (struct str){ NULL, 0 });
+	s.nattrs = l.n;
 	s.stream = 7;
 	json->ops->span(json, &s);
 	line = captured(c);

@@ -31,10 +31,10 @@ static void test_inside(void)
 	   "with the socket's addresses");
 	is_u64(span(0)->pid, 4242, "and its process");
 	is_str(f.span[0].comm, "server", "which has a name");
-	ok(span(0)->tls_version == 0x0304 && span(0)->tls_cipher == 0x1301, "version and cipher");
-	is_str(span(0)->tls_sni.p, "server", "the server's name");
-	is_u64(span(0)->handshake_ns, 3 * FEED_US, "handshake, of the first exchange");
-	ok(span(1)->handshake_ns == SPAN_UNKNOWN && span(1)->tls_version == 0x0304,
+	ok(attr_number(span(0), tls_version) == 0x0304 && attr_number(span(0), tls_cipher) == 0x1301, "version and cipher");
+	is_str(attr_string(span(0), tls_sni), "server", "the server's name");
+	is_u64(attr_number(span(0), handshake), 3 * FEED_US, "handshake, of the first exchange");
+	ok(attr_number(span(1), handshake) == SPAN_UNKNOWN && attr_number(span(1), tls_version) == 0x0304,
 	   "and of no other");
 	ok(conn_of(t.id)->open_time == opened && shook > opened, "open since its socket is");
 	close_id(t.id, 0);
@@ -63,7 +63,7 @@ static void test_inside_client(void)
 	say(&t, RX, OK);
 	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT && span(0)->connect_ns == 6 * FEED_US,
 	   "a client's exchange tells how long connecting took");
-	ok(span(0)->handshake_ns == 3 * FEED_US, "and the handshake");
+	ok(attr_number(span(0), handshake) == 3 * FEED_US, "and the handshake");
 	is_u64(span(0)->conn, 77, "it is called by its socket");
 	is_str(f.span[0].peer, "upstream", "and who is at the other end of its socket");
 	feed_end(&f);
@@ -209,7 +209,7 @@ static void test_contradiction(void)
 	t.flags = 0;
 	say(&t, RX, GET);
 	say(&t, TX, OK);
-	ok(f.nspans == 1 && !span(0)->has_addr && span(0)->handshake_ns == SPAN_UNKNOWN,
+	ok(f.nspans == 1 && !span(0)->has_addr && attr_number(span(0), handshake) == SPAN_UNKNOWN,
 	   "its spans have no address");
 	bind(&u, 77, RX, 0, 300);
 	ok(has_socket(&u, 77), "the socket is free for another");

@@ -347,7 +347,7 @@ static void test_not_http(void)
 	close_id(t.id, 0);
 	close_id(77, 0);
 	pass();
-	ok(f.nspans == 1 && span(0)->protocol == &tls_protocol.name && span(0)->tls_version == 0x0304,
+	ok(f.nspans == 1 && span(0)->protocol == &tls_protocol.name && attr_number(span(0), tls_version) == 0x0304,
 	   "the connection is shown as a whole");
 	is_str(span(0)->tls, "openssl", "with its library");
 	engine__stats(f.e, &st);
@@ -434,7 +434,7 @@ static void test_closed_before_socket(void)
 	close_id(t.id, 0);
 	feed_tick(&f, 30 * FEED_MS);
 	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_CLOSED && span(0)->has_addr &&
-		   span(0)->tls_version == 0x0304,
+		   attr_number(span(0), tls_version) == 0x0304,
 	   "a stream that is freed ends its exchange");
 	ok(conn_of(77) && !conn_of(77)->tls_stream && !conn_of(t.id), "the socket lives on");
 	close_id(77, 0);
@@ -454,7 +454,7 @@ static void test_socket_closed_first(void)
 	close_id(77, 0);
 	say(&t, TX, OK);
 	pass();
-	ok(f.nspans == 1 && !span(0)->error && span(0)->tls_version == 0x0304 && span(0)->has_addr,
+	ok(f.nspans == 1 && !span(0)->error && attr_number(span(0), tls_version) == 0x0304 && span(0)->has_addr,
 	   "the last write is told after its socket's end");
 	ok(!conn_of(t.id) && !conn_of(77), "then its stream is over");
 	close_id(t.id, 0);
@@ -584,9 +584,9 @@ static void test_fault(void)
 	feed_fault(&f, t.id, 77, ZC_TLS_OPENSSL, 1048);
 	close_id(77, 0);
 	pass();
-	ok(f.nspans == 1 && span(0)->tls_alert == 48,
+	ok(f.nspans == 1 && attr_number(span(0), tls_alert) == 48,
 	   "the library says what an encrypted alert was");
-	is_str(span(0)->tls_alert_from, "server", "and it was the other end's");
+	is_str(attr_string(span(0), tls_alert_from), "server", "and it was the other end's");
 	feed_end(&f);
 
 	/* through the stream's socket; numbers that are no alert say nothing */
@@ -605,7 +605,7 @@ static void test_fault(void)
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 1042);
 	close_id(77, 0);
 	pass();
-	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE && span(0)->tls_alert == 42,
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE && attr_number(span(0), tls_alert) == 42,
 	   "a stream's fault is its socket's");
 	is_str(span(0)->tls, "openssl", "whose library is known");
 	feed_end(&f);

@@ -8,6 +8,7 @@
 #include "cli/tui/model.h"
 #include "cli/tui/model_trace.h"
 #include "cli/tui/text.h"
+#include "parsers/http1/http1_protocol.h"
 #include "tests/unit/tap.h"
 
 #define BASE 1700000000000000000ull
@@ -16,9 +17,10 @@
 
 static struct span make(const char *route, int status, uint64_t at_ms, uint64_t ms)
 {
-	struct span s = { .time_ns = BASE + at_ms * MS, .duration_ns = ms * MS, .status = status };
+	struct span s = { .time_ns = BASE + at_ms * MS, .duration_ns = ms * MS, .status = status,
+			  .protocol = &http11_name };
 
-	s.inner_ns = s.ttfb_ns = s.queue_ns = s.connect_ns = s.handshake_ns = SPAN_UNKNOWN;
+	s.inner_ns = s.ttfb_ns = s.queue_ns = s.connect_ns = SPAN_UNKNOWN;
 	s.route = s.path = (struct str){ route, strlen(route) };
 	s.method = (struct str){ "GET", 3 };
 	s.error = status >= 500 ? SPAN_ERR_STATUS : SPAN_OK;

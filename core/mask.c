@@ -1,9 +1,9 @@
-#include "cli/mask.h"
+#include "core/mask.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/redact_wire.h"
+#include "core/mask_side.h"
 
 #define WAYS 8
 #define SETS 2048
@@ -12,7 +12,7 @@
 struct checkpoint {
 	uint32_t seq;
 	int valid;
-	struct redact_wire state;
+	struct mask_side side;
 };
 
 struct direction {
@@ -21,8 +21,9 @@ struct direction {
 };
 
 struct flow {
-	uint64_t conn;
+	uint64_t id;
 	uint64_t used; /* tick of the last use; 0: free */
+	struct mask_conn conn;
 	struct direction dir[2];
 };
 
@@ -39,9 +40,9 @@ struct mask *mask__new(void)
 static void flow_release(struct flow *f)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		redact_wire_release(&f->dir[i].next.state);
-		redact_wire_release(&f->dir[i].segment.state);
-		redact_wire_release(&f->dir[i].gap.state);
+		mask_side_release(&f->dir[i].next.side);
+		mask_side_release(&f->dir[i].segment.side);
+		mask_side_release(&f->dir[i].gap.side);
 	}
 	memset(f, 0, sizeof(*f));
 }
@@ -71,7 +72,7 @@ static struct flow *flow_of(struct mask *m, uint64_t conn)
 	struct flow **set = set_of(m, conn), **place = set;
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i] && set[i]->used && set[i]->conn == conn) {
+		if (set[i] && set[i]->used && set[i]->id == conn) {
 			set[i]->used = ++m->tick;
 			return set[i];
 		}
@@ -84,7 +85,7 @@ static struct flow *flow_of(struct mask *m, uint64_t conn)
 		*place = calloc(1, sizeof(**place));
 	if (!*place)
 		return NULL;
-	(*place)->conn = conn;
+	(*place)->id = conn;
 	(*place)->used = ++m->tick;
 	return *place;
 }
@@ -94,24 +95,26 @@ void mask__forget(struct mask *m, uint64_t conn)
 	struct flow **set = set_of(m, conn);
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i] && set[i]->conn == conn)
+		if (set[i] && set[i]->id == conn)
 			flow_release(set[i]);
 	}
 }
 
-static size_t feed(struct redact_wire *state, const struct zc_ev_segment *seg, uint8_t *payload)
+static size_t feed(struct flow *f, struct mask_side *side, const struct zc_ev_segment *seg,
+		   uint8_t *payload)
 {
+	unsigned dir = seg->dir & 1;
 	size_t kept;
 
-	redact_wire_gap(state, seg->cap_off);
-	kept = redact_wire_feed(state, payload, seg->cap_len);
-	redact_wire_gap(state, seg->orig_len - seg->cap_off - seg->cap_len);
+	mask_side_gap(&f->conn, side, seg->cap_off);
+	kept = mask_side_feed(&f->conn, side, &f->dir[!dir].next.side, dir, payload, seg->cap_len);
+	mask_side_gap(&f->conn, side, seg->orig_len - seg->cap_off - seg->cap_len);
 	return kept;
 }
 
-static void checkpoint_copy(struct checkpoint *to, const struct checkpoint *from)
+static void checkpoint_copy(struct flow *f, struct checkpoint *to, const struct checkpoint *from)
 {
-	redact_wire_copy(&to->state, &from->state);
+	mask_side_copy(&f->conn, &to->side, &from->side);
 	to->seq = from->seq;
 	to->valid = from->valid;
 }
@@ -120,36 +123,38 @@ static void checkpoint_copy(struct checkpoint *to, const struct checkpoint *from
  * Octets from before the end of what was seen: the state that was there, or one like it, does; the
  * stream moves not. Of a gap that is filled by several segments, this may be the first.
  */
-static size_t feed_again(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
+static size_t feed_again(struct flow *f, const struct zc_ev_segment *seg, uint8_t *payload)
 {
-	struct redact_wire copy = {.kind = 0};
+	struct direction *d = &f->dir[seg->dir & 1];
+	struct mask_side copy = {.seen = 1};
 	size_t kept;
 
 	if (d->gap.valid && d->gap.seq == seg->seq) {
 		d->gap.seq += seg->orig_len;
-		return feed(&d->gap.state, seg, payload);
+		return feed(f, &d->gap.side, seg, payload);
 	}
 	if (d->segment.valid && d->segment.seq == seg->seq)
-		redact_wire_copy(&copy, &d->segment.state);
+		mask_side_copy(&f->conn, &copy, &d->segment.side);
 	else
-		redact_wire_elsewhere(&copy, &d->next.state);
-	kept = feed(&copy, seg, payload);
-	redact_wire_release(&copy);
+		mask_side_elsewhere(&f->conn, &copy, &d->next.side);
+	kept = feed(f, &copy, seg, payload);
+	mask_side_release(&copy);
 	return kept;
 }
 
-static size_t feed_next(struct direction *d, const struct zc_ev_segment *seg, uint8_t *payload)
+static size_t feed_next(struct flow *f, const struct zc_ev_segment *seg, uint8_t *payload)
 {
+	struct direction *d = &f->dir[seg->dir & 1];
 	size_t kept;
 
 	if (d->next.valid && seg->seq != d->next.seq) {
-		checkpoint_copy(&d->gap, &d->next);
-		redact_wire_gap(&d->next.state, seg->seq - d->next.seq);
+		checkpoint_copy(f, &d->gap, &d->next);
+		mask_side_gap(&f->conn, &d->next.side, seg->seq - d->next.seq);
 	}
 	d->next.seq = seg->seq;
 	d->next.valid = 1;
-	checkpoint_copy(&d->segment, &d->next);
-	kept = feed(&d->next.state, seg, payload);
+	checkpoint_copy(f, &d->segment, &d->next);
+	kept = feed(f, &d->next.side, seg, payload);
 	d->next.seq += seg->orig_len;
 	return kept;
 }
@@ -175,39 +180,26 @@ static void split(struct zc_ev_segment *seg, uint32_t n, struct zc_ev_segment *f
 }
 
 /* A segment may begin before the end of what was seen and lead on beyond it. */
-static size_t feed_any(struct direction *d, struct zc_ev_segment seg, uint8_t *payload)
+static size_t feed_any(struct flow *f, struct zc_ev_segment seg, uint8_t *payload)
 {
+	const struct direction *d = &f->dir[seg.dir & 1];
 	uint32_t seen = d->next.seq - seg.seq;
 	struct zc_ev_segment first;
 	size_t kept;
 
 	if (!d->next.valid || (int32_t)seen <= 0)
-		return feed_next(d, &seg, payload);
+		return feed_next(f, &seg, payload);
 	split(&seg, least(seen, seg.orig_len), &first);
-	kept = feed_again(d, &first, payload);
+	kept = feed_again(f, &first, payload);
 	if (seg.orig_len)
-		kept += feed_next(d, &seg, payload + first.cap_len);
+		kept += feed_next(f, &seg, payload + first.cap_len);
 	return kept;
 }
 
 int mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload)
 {
 	struct flow *f = flow_of(mask, seg->ev.conn);
-	struct redact_wire *state, *other;
-	size_t kept;
-	int before;
 
-	if (!f) /* better a recording without content than one with secrets */
-		return 0;
-	state = &f->dir[seg->dir & 1].next.state;
-	other = &f->dir[!(seg->dir & 1)].next.state;
-	before = redact_wire_is_http2(state);
-	kept = feed_any(&f->dir[seg->dir & 1], *seg, payload);
-	if (!before && redact_wire_is_http2(state))
-		redact_wire_peer_is_http2(other);
-	if (redact_wire_is_tls(state))
-		redact_wire_peer_is_tls(other);
-	if (redact_wire_asked_tunnel(state))
-		redact_wire_peer_asked_tunnel(other);
-	return kept > 0;
+	/* better a recording without content than one with secrets */
+	return f && feed_any(f, *seg, payload) > 0;
 }

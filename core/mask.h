@@ -1,5 +1,5 @@
 /*
- * mask.h - keeps secrets out of recordings: core/redact_wire.h for many connections
+ * mask.h - keeps secrets out of recordings: core/mask_side.h for many connections
  *
  * Follows each direction of each connection by its sequence numbers. A segment that comes again,
  * or late into a gap, is judged from where the one before it ended if that is still known (the
@@ -8,8 +8,8 @@
  *
  * The table is bounded; a connection that was pushed out of it starts anew.
  */
-#ifndef ZC_CLI_MASK_H
-#define ZC_CLI_MASK_H
+#ifndef ZC_CORE_MASK_H
+#define ZC_CORE_MASK_H
 
 #include <stdint.h>
 #include "bpf/events.h"

@@ -1,0 +1,86 @@
+/*
+ * attrs.h - the table of attributes: what spans of some protocols have, and others have not
+ *
+ * One row for each, in the order in which JSON has them. JSON, --filter, the dashboard, text lines
+ * and traces are made from it; for a new attribute its row is all there is to write, and its line in
+ * the manual, which a test asks for.
+ *
+ * Rows are by type: STRING, NUMBER, DURATION (nanoseconds: the key gets "_ns" behind it, and without it
+ * is --filter's word that wants a unit), SIZE (bytes), CODE (a number with names, shown as the number
+ * in JSON, and with its name to people), WORD (a number that is shown by its name everywhere). Each:
+ * key, OpenTelemetry's name or NULL, flags (ATTR_*, protocol.h), help; CODE and WORD also the names.
+ */
+#ifndef ZC_PARSERS_ATTRS_H
+#define ZC_PARSERS_ATTRS_H
+
+#include "parsers/protocol.h"
+
+/* Behind `tls`. */
+#define ATTRS_TLS(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                      \
+	WORD(tls_version, "tls.protocol.version", 0, "1.0 to 1.3", version_name)                   \
+	WORD(tls_cipher, "tls.cipher", 0, "TLS_AES_128_GCM_SHA256, …", cipher_name)                \
+	STRING(tls_sni, "tls.client.server_name", 0, "server name that the client asked for")      \
+	STRING(tls_alpn, "tls.next_protocol", 0, "protocol chosen in the handshake")               \
+	WORD(tls_alert, NULL, ATTR_FAILURE, "unknown_ca, …: what ended a handshake", alert_name)   \
+	STRING(tls_alert_from, NULL, 0, "client or server")
+
+/* Behind `status`: what was asked of whom, and how it ended. */
+#define ATTRS_OPERATION(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                \
+	CODE(grpc_status, "rpc.response.status_code", ATTR_FAILURE,                                \
+	     "status of gRPC, 0 is OK", grpc_name_of)                                              \
+	STRING(grpc_message, NULL, 0, "message of gRPC beside the status")                         \
+	STRING(rpc_service, NULL, 0, "package.Service of a gRPC call")                             \
+	STRING(rpc_method, NULL, 0, "method of a gRPC call")                                       \
+	CODE(close_code, NULL, 0, "of a WebSocket, 1000 is normal", close_name)                    \
+	STRING(db_operation, "db.operation.name", 0, "command or statement: GET, SELECT")          \
+	STRING(db_collection, "db.collection.name", 0, "table or collection")                      \
+	STRING(db_namespace, "db.namespace", 0, "database; of Redis its number")                   \
+	STRING(db_query, "db.query.text", ATTR_STATEMENT, "statement, its values as ?")            \
+	STRING(db_status, "db.response.status_code", ATTR_FAILURE | ATTR_IN_LINE,                  \
+	       "code of the error: SQLSTATE, WRONGTYPE")
+
+/* Behind `error`. */
+#define ATTRS_ERROR(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                    \
+	CODE(error_code, NULL, ATTR_FAILURE, "of RST_STREAM or GOAWAY, 8 is CANCEL", h2_name)
+
+/* Behind `connect_ns`. */
+#define ATTRS_TIMES(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                    \
+	DURATION(handshake, NULL, 0, "of TLS, on opening the connection")                          \
+	DURATION(stall, NULL, 0, "response waited for flow control")                               \
+	DURATION(grpc_timeout, NULL, 0, "deadline of a gRPC call")
+
+/* Behind `resp_body_bytes`. */
+#define ATTRS_CONTENT(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                  \
+	NUMBER(req_messages, NULL, 0, "messages from the client")                                  \
+	NUMBER(resp_messages, NULL, 0, "messages or events from the server")                       \
+	SIZE(req_message_bytes, NULL, 0, "content of these messages")                              \
+	SIZE(resp_message_bytes, NULL, 0, "content of these messages")                             \
+	NUMBER(pings, NULL, 0, "of a WebSocket")
+
+#define ATTRS(...)                                                                                 \
+	ATTRS_TLS(__VA_ARGS__)                                                                     \
+	ATTRS_OPERATION(__VA_ARGS__)                                                               \
+	ATTRS_ERROR(__VA_ARGS__)                                                                   \
+	ATTRS_TIMES(__VA_ARGS__)                                                                   \
+	ATTRS_CONTENT(__VA_ARGS__)
+
+#define X(id, ...) ATTR_##id,
+enum attr_id {
+	ATTRS_TLS(X, X, X, X, X, X) ATTRS_TLS_END,
+	ATTRS_TLS_LAST = ATTRS_TLS_END - 1,
+	ATTRS_OPERATION(X, X, X, X, X, X) ATTRS_OPERATION_END,
+	ATTRS_OPERATION_LAST = ATTRS_OPERATION_END - 1,
+	ATTRS_ERROR(X, X, X, X, X, X) ATTRS_ERROR_END,
+	ATTRS_ERROR_LAST = ATTRS_ERROR_END - 1,
+	ATTRS_TIMES(X, X, X, X, X, X) ATTRS_TIMES_END,
+	ATTRS_TIMES_LAST = ATTRS_TIMES_END - 1,
+	ATTRS_CONTENT(X, X, X, X, X, X) ATTRS_END,
+};
+#undef X
+
+extern const struct attr_def attr_defs[ATTRS_END];
+
+/* ATTR(db_query): the address that is its identity; addresses grow in the order of JSON. */
+#define ATTR(id) (&attr_defs[ATTR_##id])
+
+#endif

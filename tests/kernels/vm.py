@@ -1,0 +1,184 @@
+"""Kernels that can be had by apt, fetched without being installed, and booted with the host's files.
+
+Packages come through a configuration of apt's that is private to us: its lists, cache and sources are
+in the cache folder, ~/.cache/zctrace-kernels unless ZCTRACE_KERNELS names another. The mirror is the
+one that this machine uses for Debian.
+
+A machine has the host's root below it, read-only over 9p, and one folder that both can write. What it
+runs is therefore what is installed here.
+"""
+import contextlib
+import fcntl
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CACHE = os.environ.get('ZCTRACE_KERNELS') or os.path.expanduser('~/.cache/zctrace-kernels')
+KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+SUITES = (('debian', 'bookworm'), ('debian-security', 'bookworm-security'),
+          ('debian', 'trixie'), ('debian', 'trixie-backports'), ('debian', 'sid'))
+# in the order in which they want one another
+MODULES = ('crc32c_generic', 'virtio_ring', 'virtio', 'virtio_pci_modern_dev',
+           'virtio_pci_legacy_dev', 'virtio_pci', 'netfs', 'fscache', '9pnet', '9pnet_virtio', '9p')
+
+# what differs between architectures; the key is Debian's name of it
+MACHINES = {
+    'amd64': {
+        'qemu': 'qemu-system-x86_64',
+        'args': ['-M', 'q35', '-cpu', 'max'],
+        'console': 'ttyS0',
+        'image': 'vmlinuz',
+    },
+}
+
+
+def mirror():
+    """Where this machine gets Debian from."""
+    done = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)', 'Created-By: Packages'],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    sites = [s.rstrip('/') for s in done.stdout.split() if s.rstrip('/').endswith('/debian')]
+    return sites[0][:-len('/debian')] if sites else 'http://deb.debian.org'
+
+
+def configure(arch):
+    """Writes apt's private configuration and returns the environment in which apt uses it."""
+    root = os.path.join(CACHE, 'apt', arch)
+    for d in ('state/lists/partial', 'cache/archives/partial', 'etc'):
+        os.makedirs(os.path.join(root, d), exist_ok=True)
+    open(os.path.join(root, 'status'), 'w', encoding='utf-8').close()
+    site = mirror()
+    with open(os.path.join(root, 'sources.list'), 'w', encoding='utf-8') as f:
+        for part, suite in SUITES:
+            f.write(f'deb [signed-by={KEYRING} check-valid-until=no] {site}/{part} {suite} main\n')
+    with open(os.path.join(root, 'apt.conf'), 'w', encoding='utf-8') as f:
+        f.write(f'Dir::State "{root}/state";\nDir::State::status "{root}/status";\n'
+                f'Dir::Cache "{root}/cache";\nDir::Etc::SourceList "{root}/sources.list";\n'
+                'Dir::Etc::SourceParts "/dev/null";\nAPT::Sandbox::User "root";\n'
+                f'APT::Architecture "{arch}";\nAPT::Architectures {{ "{arch}"; }};\n'
+                '#clear APT::Update::Post-Invoke-Success;\n#clear APT::Update::Post-Invoke;\n'
+                '#clear DPkg::Post-Invoke;\n')
+    return dict(os.environ, APT_CONFIG=os.path.join(root, 'apt.conf'), DEBIAN_FRONTEND='noninteractive')
+
+
+def numbers(text):
+    return [int(n) for n in re.findall(r'\d+', text)]
+
+
+def series(name):
+    """('6', '12') of linux-image-6.12.117+deb13-amd64."""
+    return tuple(re.match(r'linux-\w+-(\d+)\.(\d+)', name).groups())
+
+
+@contextlib.contextmanager
+def locked():
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, 'lock'), 'w', encoding='utf-8') as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def served(arch):
+    """{(major, minor): packages of the newest kernel of that series that has its modules}"""
+    env = configure(arch)
+    subprocess.run(['apt-get', 'update', '-qq'], env=env, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(['apt-cache', 'pkgnames', 'linux-'], env=env, check=True,
+                          stdout=subprocess.PIPE, text=True)
+    names = [n for n in done.stdout.split()
+             if re.fullmatch(rf'linux-(image|binary|modules)-\d+\.\d+\.\d[^-]*(-\d+)?-{arch}', n)]
+    best = {}
+    for n in sorted(names, key=numbers):
+        modules = n.replace('-binary-', '-modules-')
+        if '-image-' in n and n.replace('-image-', '-binary-') not in names:
+            best[series(n)] = [n]
+        elif '-binary-' in n and modules in names:
+            best[series(n)] = [n, modules]
+    return best
+
+
+def unpack(debs, to):
+    """The kernel and the modules that a machine needs to find its root."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as t:
+        for deb in debs:
+            subprocess.run(['dpkg-deb', '-x', deb, t], check=True)
+        for top, _, files in os.walk(t):
+            for f in files:
+                name, path = f.split('.')[0].replace('-', '_'), os.path.join(top, f)
+                if f == 'vmlinuz' or f.startswith('vmlinuz-'):
+                    shutil.copy(path, os.path.join(to, 'vmlinuz'))
+                elif re.search(r'\.ko(\.xz)?$', f) and name in MODULES:
+                    shutil.copy(path, to)
+                    if f.endswith('.xz'):
+                        subprocess.run(['xz', '-df', os.path.join(to, f)], check=True)
+    for f in os.listdir(to):
+        if '-' in f:
+            os.rename(os.path.join(to, f), os.path.join(to, f.replace('-', '_')))
+
+
+def fetch(arch, wanted):
+    """A folder with the newest kernel of each series ('6.12', ...), or None for one not served."""
+    with locked():
+        have = served(arch)
+        for w in wanted:
+            packages = have.get(tuple(w.split('.')))
+            if not packages:
+                yield w, None
+                continue
+            to = os.path.join(CACHE, arch, packages[0].split('-', 2)[2])
+            if not os.path.exists(os.path.join(to, 'done')):
+                shutil.rmtree(to, ignore_errors=True)
+                os.makedirs(to)
+                with tempfile.TemporaryDirectory(dir=CACHE) as t:
+                    subprocess.run(['apt-get', 'download', '-qq'] + packages, cwd=t, env=configure(arch),
+                                   check=True)
+                    unpack([os.path.join(t, f) for f in os.listdir(t)], to)
+                open(os.path.join(to, 'done'), 'w', encoding='utf-8').close()
+            yield w, to
+
+
+def initramfs(kernel, path):
+    with tempfile.TemporaryDirectory() as t:
+        os.makedirs(os.path.join(t, 'bin'))
+        os.makedirs(os.path.join(t, 'm'))
+        shutil.copy(shutil.which('busybox'), os.path.join(t, 'bin'))
+        shutil.copy(os.path.join(HERE, 'init'), t)
+        os.chmod(os.path.join(t, 'init'), 0o755)
+        for f in os.listdir(kernel):
+            if f.endswith('.ko'):
+                shutil.copy(os.path.join(kernel, f), os.path.join(t, 'm'))
+        with open(os.path.join(t, 'm', 'order'), 'w', encoding='utf-8') as f:
+            f.write(' '.join(m for m in MODULES if os.path.exists(os.path.join(t, 'm', m + '.ko'))))
+        names = subprocess.run(['find', '.'], cwd=t, stdout=subprocess.PIPE, check=True).stdout
+        cpio = subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], cwd=t, input=names,
+                              stdout=subprocess.PIPE, check=True).stdout
+    with gzip.open(path, 'wb', compresslevel=1) as f:
+        f.write(cpio)
+
+
+def boot(arch, kernel, work, script, args='', timeout=300, cpus=2, single=False):
+    """Runs work/script in a machine; returns what its console printed. single: one thread of the
+    host emulates all processors, without which some kernels do not survive their own text patching."""
+    machine = MACHINES[arch]
+    # what is emulated behaves alike everywhere; ZCTRACE_KVM=1 where the host's own support is good
+    accel = 'kvm' if os.environ.get('ZCTRACE_KVM') else f'tcg,thread={"single" if single else "multi"}'
+    with tempfile.TemporaryDirectory() as t:
+        rd = os.path.join(t, 'initramfs')
+        initramfs(kernel, rd)
+        command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus), '-m', '2G',
+                   '-nographic', '-no-reboot', '-net', 'none', '-kernel',
+                   os.path.join(kernel, machine['image']), '-initrd', rd, '-append',
+                   f'console={machine["console"]} panic=-1 oops=panic loglevel=4 '
+                   f'rcupdate.rcu_cpu_stall_timeout=300 script={script} {args}']
+        for tag, path, ro in (('host', '/', 'on'), ('vm', work, 'off')):
+            command += ['-virtfs', f'local,path={path},mount_tag={tag},security_model=none,'
+                        f'readonly={ro},multidevs=remap']
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=timeout, check=False)
+            text = done.stdout
+        except subprocess.TimeoutExpired as e:
+            text = (e.stdout or b'') + f'\nvm: no end within {timeout} s\n'.encode()
+    return text.decode('utf-8', 'replace').replace('\r', '')
