@@ -63,7 +63,7 @@ static void note_doubts(struct exchange *x, const struct http2_event *ev)
 	if (ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED))
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	if (ev->flags & HTTP2_TRUNCATED)
-		x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= conn_missing(x->conn);
 }
 
 static void set_target(const struct engine *e, struct exchange *x, const struct http2_event *ev)

@@ -71,7 +71,7 @@ static void abandon(struct conn *c, struct http2_stream *s)
 		if (!s->answered)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		if (c->lost || c->http2->lost)
-			x->incomplete |= SPAN_LOST_EVENTS;
+			x->incomplete |= conn_missing(c);
 	}
 	finish(c, s);
 }
@@ -154,7 +154,7 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 /* Frames of s in direction dir may be missing. */
 static void doubt(struct conn *c, struct http2_stream *s, unsigned dir)
 {
-	s->x->incomplete |= SPAN_LOST_EVENTS;
+	s->x->incomplete |= conn_missing(c);
 	if (is_response(c, dir))
 		s->x->resp_uncounted = 1;
 	else
@@ -210,7 +210,7 @@ static struct http2_stream *orphan_response(struct conn *c, const struct http2_e
 	if (c->preexisting && (!h2->first_request || ev->stream < h2->first_request))
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	else
-		x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= conn_missing(c);
 	x->req_pos = pos;
 	x->req_done = x->io_done = 1;
 	return add_stream(c, x);
@@ -306,7 +306,7 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 	if (ev->charged)
 		http2_stream_touch(c, s);
 	/* its head was among what is missing */
-	if (which && !s->answered && !(s->x->incomplete & SPAN_LOST_EVENTS))
+	if (which && !s->answered && !(s->x->incomplete & SPAN_MISSING))
 		doubt(c, s, ev->dir);
 	if (which) {
 		http2_flow_event(&s->flow, ev);
@@ -368,7 +368,7 @@ static void on_lost(struct conn *c, unsigned dir)
 	h2->lost = 1;
 	h2->data_stream[dir] = 0;
 	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
-		list_entry(n, struct http2_stream, node)->x->incomplete |= SPAN_LOST_EVENTS;
+		list_entry(n, struct http2_stream, node)->x->incomplete |= conn_missing(c);
 	while (!list_empty(&h2->open)) {
 		struct http2_stream *s = list_entry(h2->open.next, struct http2_stream, node);
 
@@ -558,7 +558,7 @@ static int is_doubtful(const struct http2_conn *h2, const struct http2_stream *s
 {
 	if (s->x->resp_done)
 		return 0;
-	return (s->unsure && !s->answered) || (h2->lost && s->x->incomplete & SPAN_LOST_EVENTS);
+	return (s->unsure && !s->answered) || (h2->lost && s->x->incomplete & SPAN_MISSING);
 }
 
 static void http2_eof(struct conn *c, struct half *h, uint64_t time)

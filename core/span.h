@@ -36,7 +36,9 @@ enum span_error {
 #define SPAN_IN_FLIGHT 0x080u	     /* tracing ended before the response did */
 #define SPAN_BAD_FRAMING 0x100u	     /* conflicting or invalid Content-Length, CL with TE */
 #define SPAN_READ_NOT_SEEN 0x200u    /* client: when the application read the response's end */
-#define SPAN_INCOMPLETE_BITS 10
+#define SPAN_NOT_CAPTURED 0x400u     /* bytes that bear on it went by and were not copied */
+#define SPAN_MISSING (SPAN_LOST_EVENTS | SPAN_NOT_CAPTURED)
+#define SPAN_INCOMPLETE_BITS 11
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16
