@@ -58,6 +58,7 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
+	_Bool is_mptcp;
 };
 
 
@@ -128,6 +129,7 @@ struct bpf_iter__task_file {
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP_ 6
+#define IPPROTO_MPTCP_ 262
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED_ 1
