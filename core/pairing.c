@@ -461,7 +461,7 @@ static void not_understood(struct conn *c, struct half *h, size_t n, uint64_t po
 {
 	c->engine->stats.unparsed_bytes += n;
 	h->unrecognized_bytes += n;
-	if (c->withheld && is_request(c, h))
+	if (c->withheld && is_request(c, h) && withheld_garbage(c, h, pos))
 		withheld_settle(c, pos, 1);
 	else
 		certainty_lost(c, h, pos, c->doubt ? c->doubt : SPAN_BAD_FRAMING, 0);
@@ -521,7 +521,7 @@ static void start_over(struct conn *c)
 /* Its client has received something since it sent the head of the request that is being read. */
 static int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	return h->x && (h->x->status || (h->x->waits && h->x->need &&
+	return h->x && (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
 					 certainty_need(c, h, pos) > h->x->need));
 }
 
@@ -648,7 +648,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;
 	if (c->withheld && is_request(c, h)) {
-		c->withheld->incomplete |= conn_missing(c);
+		withheld_doubt(c, conn_missing(c));
 		withheld_settle(c, pos, 0);
 	}
 	h->last_time = h->reasm.cur_time;

@@ -149,7 +149,7 @@ struct str span_status(const struct span *s, char buf[SPAN_TEXT_MAX]);
 /* Is that the protocol's own status, and one of failure? Then span.status may look like success. */
 int span_failed_by_status(const struct span *s);
 
-/* The first attribute that says what went wrong, other than the status of span_status(); or NULL. */
+/* The first attribute that says what went wrong, but the status of span_status(); or NULL. */
 const struct attr *span_reason(const struct span *s);
 
 /*

@@ -49,8 +49,8 @@ const char *field_choice(unsigned field, unsigned i);
 int field_code(unsigned field, const char *name, size_t n, uint64_t *code);
 
 /*
- * The members of a span that are strings and fields, one at a time: *member is the offset of a struct
- * str, or of a const char * if *is_cstr. 0: there are no more.
+ * The members of a span that are strings and fields, one at a time: *member is the offset of a
+ * struct str, or of a const char * if *is_cstr. 0: there are no more.
  */
 int field_string(unsigned i, size_t *member, int *is_cstr);
 
