@@ -1,4 +1,4 @@
-/* Attributes: the table, their order in a span, copies of spans, statuses in words, classes of errors. */
+/* Attributes: the table, their order, copies of spans, statuses in words, classes of errors. */
 #include <stdlib.h>
 
 #include "core/exchange_attrs.h"
@@ -118,7 +118,8 @@ static void test_cut(void)
 	memset(text, 'x', sizeof(text) - 1);
 	s.method = s.scheme = s.host = s.path = s.query = s.route = longer;
 	s.req_fields = s.resp_fields = s.req_body = s.resp_body = longer;
-	s.comm = s.service = s.runtime = s.container = s.container_name = s.peer_service = text;
+	s.comm = s.service = s.runtime = text;
+	s.container = s.container_name = s.peer_service = text;
 	attr_list_text(&attrs, ATTR(grpc_message), longer);
 	attr_list_text(&attrs, ATTR(db_query), longer);
 	s.nattrs = attrs.n;
