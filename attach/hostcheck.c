@@ -104,22 +104,21 @@ int hostcheck_may_look(void)
 
 static void check_capabilities(struct check *c)
 {
-	const uint64_t all = RIGHTS_PROBES | RIGHT_NET_RAW | RIGHT_SYS_ADMIN | RIGHT_SYS_PTRACE;
 	uint64_t caps = rights_held(), need = rights_missing(RIGHTS_PROBES);
-	char have[128], lack[128];
+	char have[160], lack[160], cost[200];
 
-	rights_list(have, sizeof(have), caps & all);
-	rights_list(lack, sizeof(lack), all & ~caps);
-	if (!(all & ~caps)) {
+	rights_list(have, sizeof(have), caps & RIGHTS_USED);
+	rights_list(lack, sizeof(lack), RIGHTS_USED & ~caps);
+	if (!(RIGHTS_USED & ~caps)) {
 		set(c, CHECK_OK, "%s", have);
 		return;
 	}
+	rights_cost(cost, sizeof(cost));
 	set(c, need ? CHECK_FAIL : caps & RIGHT_SYS_PTRACE ? CHECK_NOTE : CHECK_WARN, "held: %s; missing: %s%s%s",
-	    have, lack, !need && !(caps & RIGHT_SYS_PTRACE) ? "; processes of others show no files and libraries" : "",
-	    !need && !(caps & (RIGHT_SYS_ADMIN | RIGHT_CHECKPOINT_RESTORE)) ? "; deleted libraries cannot be opened" : "");
+	    have, lack, *cost ? "; without them, no " : "", cost);
 	if (need)
-		remedy(c, "run as root, or give CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_PTRACE "
-			  "(setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace+ep zctrace)");
+		remedy(c, "run as root, or: setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,"
+			  "cap_dac_read_search,cap_checkpoint_restore+ep zctrace (before Linux 6.6 cap_sys_admin, too)");
 	else if (!(caps & RIGHT_SYS_PTRACE))
 		remedy(c, "run as root, or give CAP_SYS_PTRACE too");
 }

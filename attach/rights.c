@@ -2,6 +2,32 @@
 
 #include <stdio.h>
 
+/*
+ * What needs what, as tests/kernels/rights.py has measured it; README and manual have the same table.
+ * With CAP_SYS_ADMIN alone, what was cut out of it is held, too.
+ */
+static const struct {
+	uint64_t need;
+	const char *what;
+} uses[] = {
+	{RIGHTS_PROBES, "tracing of sockets"},
+	{RIGHT_SYS_PTRACE, "names and TLS of other users' processes"},
+	{RIGHT_SYS_ADMIN, "TLS before Linux 6.6"},
+	{RIGHT_DAC_READ_SEARCH, "TLS in files that others may not read"},
+	{RIGHT_CHECKPOINT_RESTORE | RIGHT_DAC_READ_SEARCH, "TLS in deleted files"},
+	{RIGHT_NET_RAW, "packets (-i)"},
+};
+
+void rights_cost(char *out, size_t size)
+{
+	size_t n = 0;
+
+	*out = '\0';
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]) && n < size; i++)
+		if (rights_missing(uses[i].need))
+			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", uses[i].what);
+}
+
 uint64_t rights_held(void)
 {
 	FILE *f = fopen("/proc/self/status", "re");

@@ -27,6 +27,13 @@ uint64_t rights_held(void);
 /* Those of need that are not held. CAP_SYS_ADMIN still stands for what was cut out of it. */
 uint64_t rights_missing(uint64_t need);
 
+/* All that something here is the better for. */
+#define RIGHTS_USED (RIGHTS_PROBES | RIGHT_NET_RAW | RIGHT_SYS_ADMIN | RIGHT_SYS_PTRACE | RIGHT_DAC_READ_SEARCH | \
+		     RIGHT_CHECKPOINT_RESTORE)
+
+/* What cannot be done without what is not held: "no TLS of ...; no ..."; "" if there is nothing. */
+void rights_cost(char *out, size_t size);
+
 /* "CAP_BPF CAP_PERFMON", or "none" */
 void rights_list(char *out, size_t size, uint64_t rights);
 

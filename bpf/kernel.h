@@ -91,6 +91,20 @@ struct signal_struct {
 	atomic_t live;
 };
 
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
 struct thread_struct {
 	unsigned long fsbase; /* x86 */
 };
@@ -101,6 +115,8 @@ struct task_struct {
 	int tgid;
 	char comm[16];
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	struct signal_struct *signal;
 	__u64 start_time; /* monotonic */
 	unsigned long nvcsw; /* voluntary context switches */

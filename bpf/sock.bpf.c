@@ -158,7 +158,7 @@ int BPF_PROG(sock_splice, struct socket *sock, void *pos, void *pipe, __u64 size
 
 static __always_inline void on_connect(struct sock *sk)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid = current_pid_tgid();
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (!s)
@@ -182,7 +182,7 @@ static __always_inline void count_listener(struct zc_sock *s, int step)
 
 static __always_inline void on_listen(struct sock *sk)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid = current_pid_tgid();
 	__u32 tgid = (__u32)(pid_tgid >> 32);
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -335,7 +335,7 @@ int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 
 static __always_inline void iter_comm(struct zc_sock *s, struct task_struct *task)
 {
-	s->pid = (__u32)task->tgid;
+	s->pid = task_tgid(task);
 	s->tid = s->pid;
 	bpf_probe_read_kernel(s->comm, sizeof(s->comm), task->comm);
 }
@@ -381,7 +381,7 @@ static __always_inline void iter_listener(struct bpf_iter_meta *meta, struct soc
 	if (sk->sk_protocol == IPPROTO_MPTCP_)
 		mptcp_listens(s);
 	if (port_selected(s->lport))
-		task_add((__u32)task->tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
+		task_add(task_tgid(task), zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 }
 
 static __always_inline void iter_connection(struct sock *sk, struct task_struct *task, __u32 flags)
@@ -435,7 +435,7 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 	sk = socket->sk;
 	if (!sk || (sk->sk_protocol != IPPROTO_TCP_ && sk->sk_protocol != IPPROTO_MPTCP_))
 		return 0;
-	flags = task_flags((__u32)task->tgid);
+	flags = task_flags(task_tgid(task));
 	if (sk->__sk_common.skc_state == TCP_LISTEN_) {
 		if (sh->iter_pass == 1)
 			iter_listener(ctx->meta, sk, task, flags);

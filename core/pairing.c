@@ -553,6 +553,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				return off;
 			}
 			message_event(c, h, &m, pos + off);
+			if (off == n && !h->in_message && !c->upgraded)
+				return off; /* nothing is due without another byte */
 			break;
 		case PARSE_MORE:
 			if (off == n || (!used && (end == n || end == off)))

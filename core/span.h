@@ -141,8 +141,8 @@ static inline uint64_t span_attr_number(const struct span *s, const struct attr_
 struct str attr_text(const struct attr *a, char buf[SPAN_TEXT_MAX]);
 
 /*
- * How it ended, in a word: the status of its protocol (NOT_FOUND, of gRPC), else the status code,
- * else the error. p == NULL: it is not known.
+ * How it ended, in a word: the status of its protocol (NOT_FOUND, of gRPC; OK, where there is one for
+ * errors only), else the status code, else the error. p == NULL: it is not known.
  */
 struct str span_status(const struct span *s, char buf[SPAN_TEXT_MAX]);
 

@@ -137,6 +137,17 @@ static int count_commands(const uint8_t *p, size_t n, int *begun)
 	return commands;
 }
 
+/* May a line that is not complete be a command? They are text, and begin with a letter. */
+static int may_be_line(const uint8_t *p, size_t n)
+{
+	if ((p[0] | 0x20) < 'a' || (p[0] | 0x20) > 'z')
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (p[i] < ' ' && p[i] != '\t' && p[i] != '\r')
+			return 0;
+	return 1;
+}
+
 /* The beginning of a connection. */
 static enum probe_result probe_start(const struct probe *in)
 {
@@ -152,6 +163,9 @@ static enum probe_result probe_start(const struct probe *in)
 		return h.n ? PROBE_YES : r ? PROBE_NO : PROBE_MORE;
 	/* a line: what the server says to it decides */
 	if (r && !is_command(&h))
+		return PROBE_NO;
+	if (!r && (!may_be_line(in->p, in->n) ||
+		   (in->answer && is_reply(in->answer, in->nanswer) < 0)))
 		return PROBE_NO;
 	if (!r || !in->answer)
 		return in->n < REDIS_MAX_INLINE ? PROBE_MORE : PROBE_NO;

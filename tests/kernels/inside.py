@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What is tried within a machine: inside.py RESULT SECONDS [fifo] [load]
+"""What is tried within a machine: inside.py RESULT SECONDS [fifo] [load|rights]
 
-Writes one JSON object to RESULT. With load, nothing but the load. Run with ZCTRACE, and GOTLS, which
+Writes one JSON object to RESULT. With load or rights, nothing but that. Run with ZCTRACE, and GOTLS, which
 is tests/live/gotls built.
 """
 import json
@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'live'))
 # pylint: disable=wrong-import-position
 import damage  # noqa: E402
+import rights  # noqa: E402
 from lib import ZCTRACE, Test, Zctrace, wait_for, wait_port  # noqa: E402
 
 TIMES = 5 # requests of each kind
@@ -119,10 +120,14 @@ def attempt(fn, *args):
 
 def main(path, seconds, *how):
     found = {'release': platform.release(), 'machine': platform.machine(), 'preemption': preemption()}
-    if 'load' not in how:
+    if 'rights' in how:
+        found['rights'] = attempt(rights.measure, web)
+        found['paranoid'] = first_line('/proc/sys/kernel/perf_event_paranoid')
+    elif 'load' not in how:
         found['doctor'] = attempt(doctor)
         found['protocols'] = attempt(protocols)
-    found['load'] = attempt(damage.measure, float(seconds), 'fifo' in how)
+    if 'rights' not in how:
+        found['load'] = attempt(damage.measure, float(seconds), 'fifo' in how)
     found['log'] = kernel_log()
     with open(path, 'w', encoding='utf-8') as f:
         json.dump(found, f)
