@@ -139,15 +139,36 @@ static const char *runtime_of(uint32_t pid, const char *exe)
 	return kind == ELF_CPP ? "cpp" : "generic";
 }
 
+/*
+ * A worker that Python's multiprocessing has spawned is called as its parent is: its own arguments name
+ * nothing.
+ */
+static uint32_t named_after(uint32_t pid, const char *cmdline, ssize_t n)
+{
+	static const char mark[] = "\0--multiprocessing-fork";
+	char status[4096];
+	const char *at;
+
+	if (n < (ssize_t)sizeof(mark) || !memmem(cmdline, (size_t)n, mark, sizeof(mark) - 1) ||
+	    read_proc(pid, "status", status, sizeof(status)) <= 0)
+		return pid;
+	at = strstr(status, "\nPPid:");
+	return at ? (uint32_t)strtoul(at + 6, NULL, 10) : pid;
+}
+
 int proc_names_read(uint32_t pid, struct zc_ev_names *out)
 {
 	char exe[PATH_MAX], cwd[PATH_MAX], cmdline[8192], cgroup[4096];
 	const char *id, *runtime;
+	uint32_t named;
 	ssize_t n;
 
 	if (read_link(pid, "exe", exe, sizeof(exe)))
 		return -ESRCH;
 	n = read_proc(pid, "cmdline", cmdline, sizeof(cmdline));
+	named = named_after(pid, cmdline, n);
+	if (named != pid)
+		n = read_proc(named, "cmdline", cmdline, sizeof(cmdline));
 	read_link(pid, "cwd", cwd, sizeof(cwd));
 	service_name(exe, cmdline, n > 0 ? (size_t)n : 0, cwd, out->service, sizeof(out->service));
 	runtime = runtime_of(pid, exe);

@@ -21,6 +21,10 @@ static const struct language {
 	  " ", " -e --eval -p --print ", ".js .mjs .cjs .ts .mts" },
 	{ "nodejs", "nodejs", " -r --require --import --loader -C --conditions --env-file ", " ",
 	  " -e --eval -p --print ", ".js .mjs .cjs .ts .mts" },
+	{ "bun", "bun", " -r --preload --env-file --port --cwd ", " run ", " -e --eval -p --print ",
+	  ".js .mjs .cjs .ts .mts .jsx .tsx" },
+	{ "deno", "deno", " -c --config --env-file --port --host ", " run serve ", " eval repl ",
+	  ".js .mjs .cjs .ts .mts .jsx .tsx" },
 	{ "java", "java",
 	  " -cp -classpath --class-path -p --module-path --add-modules --add-opens "
 	  "--add-exports --add-reads --upgrade-module-path --source ",
@@ -43,7 +47,8 @@ static const struct launcher {
 	{ "hypercorn", " ", NULL },	  { "daphne", " ", NULL },
 	{ "granian", " ", NULL },	  { "waitress-serve", " --app ", NULL },
 	{ "flask", " --app -A ", NULL }, { "celery", " -A --app ", NULL },
-	{ "bundle", " ", "exec" },
+	{ "bundle", " ", "exec" },	 { "starman", " -a --app ", NULL },
+	{ "plackup", " -a --app ", NULL }, { "twiggy", " -a --app ", NULL },
 };
 
 /* Main classes that tell less than the product that they belong to. */
@@ -123,8 +128,12 @@ static const char *next_arg(const char *p, const struct args *a)
 static const char *find_program(const struct language *l, const char *arg, const struct args *a)
 {
 	while (arg) {
-		if (listed(l->program, arg))
+		if (listed(l->program, arg) && *arg == '-')
 			return next_arg(arg, a);
+		if (listed(l->program, arg)) { /* a word, behind which come more options */
+			arg = next_arg(arg, a);
+			continue;
+		}
 		if (listed(l->inline_code, arg))
 			return NULL;
 		if (*arg != '-' && *arg != '@') /* @: a file of more arguments, to java */
@@ -156,6 +165,14 @@ static int is_application(const char *arg)
 	return n && arg[n] == ':' && module_len(arg + n + 1);
 }
 
+/* Is it an application of Perl, by its name? */
+static int is_psgi(const char *arg)
+{
+	size_t n = strlen(arg);
+
+	return n > 5 && !strcmp(arg + n - 5, ".psgi");
+}
+
 /* What a launcher starts: an argument, or NULL. */
 static const char *find_application(const struct launcher *l, const char *arg,
 				    const struct args *a)
@@ -174,6 +191,8 @@ static const char *find_application(const struct launcher *l, const char *arg,
 		if (!l->exec && is_application(arg))
 			return arg;
 	}
+	if (!l->exec && before && is_psgi(before))
+		return before;
 	/* gunicorn's object may be left out; the module comes last then, if it is not an option's */
 	if (!l->exec && *l->app == ' ' && !l->app[1] && before && strchr(before, '.') &&
 	    module_len(before) == strlen(before))
@@ -276,11 +295,16 @@ static void name_application(const struct language *l, const struct args *a, con
  * "gunicorn: master [shop.wsgi:app]", "puma 6.4.0 (tcp://0.0.0.0:80) [shop]": what is in the last
  * brackets, if it is one word; else the first word.
  */
-static void name_title(const char *title, char *out, size_t size)
+static void name_title(const struct language *l, const struct args *a, const char *title, char *out,
+		       size_t size)
 {
 	size_t n = strlen(title);
-	const char *open = strrchr(title, '[');
+	const char *open = strrchr(title, '['), *last = strrchr(title, ' ');
 
+	if (last && is_psgi(last + 1)) { /* "starman worker --port 80 shop.psgi" */
+		name_program(l, a, last + 1, out, size);
+		return;
+	}
 	if (open && n && title[n - 1] == ']' && !strpbrk(open, " /")) {
 		size_t len = is_application(open + 1) ? module_len(open + 1) : strlen(open + 1) - 1;
 
@@ -347,7 +371,7 @@ void service_name(const char *exe, const char *cmdline, size_t n, const char *cw
 
 	*out = '\0';
 	if (l && l->program && n && is_title(cmdline, n))
-		name_title(cmdline, out, size);
+		name_title(l, &a, cmdline, out, size);
 	/* without its last NUL the arguments were cut */
 	else if (l && l->program && n && !cmdline[n - 1] && name_by_args(l, cmdline, &a, out, size))
 		return;

@@ -239,6 +239,14 @@ static void test_names(void)
 	SERVICE("/usr/lib/jvm/bin/java", "java\0-cp\0x\0org.apache.catalina.startup.Bootstrap\0start",
 		"tomcat");
 	SERVICE("/usr/bin/perl", "perl\0-I\0lib\0app.psgi", "app");
+	SERVICE("/usr/bin/perl", "/usr/bin/perl\0/usr/bin/starman\0--port\080\0/srv/cart.psgi", "cart");
+	SERVICE("/usr/bin/perl", "starman worker --port 80 /srv/cart.psgi", "cart");
+	SERVICE("/usr/bin/perl", "perl\0/usr/bin/plackup\0-a\0pay.psgi\0-p\080", "pay");
+	SERVICE("/opt/bun", "bun\0run\0--watch\0api.ts", "api");
+	SERVICE("/opt/bun", "bun\0server.tsx", "server");
+	SERVICE("/opt/deno", "deno\0run\0--allow-net\0/srv/cart/index.ts", "cart");
+	SERVICE("/opt/deno", "deno\0serve\0--port\080\0api.ts", "api");
+	SERVICE("/opt/deno", "deno\0eval\0x()", "deno");
 	SERVICE("/usr/bin/python3", "python3\0/srv/shop/__main__.py", "shop");
 	SERVICE("/usr/bin/python3", "python3", "python3");
 	SERVICE("/usr/bin/node", "node\0--require\0x.js\0--inspect\0server.js", "server");
