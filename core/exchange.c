@@ -6,6 +6,7 @@
 #include "core/tls_info.h"
 #include "core/tls_library.h"
 #include "parsers/http1/http1.h"
+#include "parsers/str.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,12 +113,7 @@ void exchange_put(struct engine *e, struct exchange *x)
 
 static int name_is(struct str name, const char *lower, size_t n)
 {
-	if (name.n != n)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if ((name.p[i] | 0x20) != lower[i])
-			return 0;
-	return 1;
+	return name.n == n && nocase_equal(name.p, lower, n);
 }
 
 /* A field of gRPC's trailers, wherever they stand. */

@@ -7,6 +7,7 @@
 
 #include "core/engine_impl.h"
 #include "core/span_copy.h"
+#include "parsers/str.h"
 
 /* ---- what a head tells */
 
@@ -94,19 +95,6 @@ static const uint64_t known_lengths = 0
 	KNOWN_FIELDS(BIT);
 #undef BIT
 
-static int same_name(struct str name, const struct known_field *f)
-{
-	if (name.n != f->len)
-		return 0;
-	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-
-		if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != f->name[i])
-			return 0;
-	}
-	return 1;
-}
-
 static const struct known_field *field_of(struct str name)
 {
 	const struct known_field *f = known_fields, *end = f + sizeof(known_fields) / sizeof(*f);
@@ -116,7 +104,7 @@ static const struct known_field *field_of(struct str name)
 	while (f < end && f->len < name.n)
 		f++;
 	for (; f < end && f->len == name.n; f++)
-		if (same_name(name, f))
+		if (nocase_equal(name.p, f->name, name.n))
 			return f;
 	return NULL;
 }

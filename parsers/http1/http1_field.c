@@ -2,14 +2,7 @@
  * http1_field.c - field lines of HTTP/1, and what those that matter to framing mean
  */
 #include "parsers/http1/http1_impl.h"
-
-static int same_nocase(const uint8_t *p, const char *name, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (lower(p[i]) != (uint8_t)name[i])
-			return 0;
-	return 1;
-}
+#include "parsers/str.h"
 
 /* The next element of a comma-separated list (RFC 9110 section 5.6.1), trimmed. 0: no more. */
 static int list_next(const uint8_t *p, size_t n, size_t *pos, const uint8_t **item, size_t *len)
@@ -84,10 +77,10 @@ static void mean_coding(struct http1_meaning *m, const uint8_t *p, size_t n)
 		while (len && is_blank(item[len - 1]))
 			len--;
 		/* of RFC 2616 and gone since: the same as no coding */
-		if (len == 8 && same_nocase(item, "identity", 8))
+		if (len == 8 && nocase_equal(item, "identity", 8))
 			continue;
 		m->coding_seen = 1;
-		m->chunked = len == 7 && same_nocase(item, "chunked", 7);
+		m->chunked = len == 7 && nocase_equal(item, "chunked", 7);
 	}
 }
 
@@ -97,16 +90,16 @@ static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n,
 	size_t pos = 0, len;
 
 	/* nearly always it is this alone */
-	if (n == 12 && p[0] == ' ' && p[11] == '\r' && same_nocase(p + 1, "keep-alive", 10)) {
+	if (n == 12 && p[0] == ' ' && p[11] == '\r' && nocase_equal(p + 1, "keep-alive", 10)) {
 		*(proxy ? &m->proxy_keep_alive : &m->keep_alive) = 1;
 		return;
 	}
 	while (list_next(p, n, &pos, &item, &len)) {
-		if (len == 5 && same_nocase(item, "close", 5))
+		if (len == 5 && nocase_equal(item, "close", 5))
 			*(proxy ? &m->proxy_close : &m->close) = 1;
-		else if (len == 10 && same_nocase(item, "keep-alive", 10))
+		else if (len == 10 && nocase_equal(item, "keep-alive", 10))
 			*(proxy ? &m->proxy_keep_alive : &m->keep_alive) = 1;
-		else if (len == 7 && !proxy && same_nocase(item, "upgrade", 7))
+		else if (len == 7 && !proxy && nocase_equal(item, "upgrade", 7))
 			m->upgrade_option = 1;
 	}
 }
@@ -114,7 +107,7 @@ static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n,
 /* If the line p begins with this name and a colon: the length of both, else 0. */
 static size_t name_is(const uint8_t *p, size_t n, const char *name, size_t len)
 {
-	if (n <= len || !same_nocase(p, name, len))
+	if (n <= len || !nocase_equal(p, name, len))
 		return 0;
 	while (len < n && is_blank(p[len]))
 		len++;
@@ -151,7 +144,7 @@ static void mean_field(struct http1_meaning *m, const uint8_t *p, size_t n, size
 	case 'e':
 		if ((v = name_is(p, n, "expect", 6)))
 			while (list_next(p + v, end - v, &pos, &item, &len))
-				if (len == 12 && same_nocase(item, "100-continue", 12))
+				if (len == 12 && nocase_equal(item, "100-continue", 12))
 					m->flags |= HTTP1_EXPECT_CONTINUE;
 		break;
 	case 'p':

@@ -3,6 +3,7 @@
 #include "parsers/content/websocket.h"
 #include "parsers/http1/http1.h"
 #include "parsers/http2/http2_protocol.h"
+#include "parsers/str.h"
 
 const struct protocol_name http10_name = {
 	.name = "http/1.0", .label = {"HTTP", "HTTPClient"}, .start_line = "HTTP/1.0",
@@ -66,11 +67,7 @@ struct http1_pair {
 
 static int equal(struct str s, const char *lower)
 {
-	size_t i = 0;
-
-	while (i < s.n && lower[i] && (s.p[i] | 0x20) == lower[i])
-		i++;
-	return s.p && i == s.n && !lower[i];
+	return s.p && s.n == strlen(lower) && nocase_equal(s.p, lower, s.n);
 }
 
 static struct str field_value(struct str fields, const char *lower)
