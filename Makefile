@@ -131,7 +131,7 @@ corpora := $(foreach f,$(FUZZ),$(B)/asan/fuzz/$(f) tests/fuzz/corpus/$(f:fuzz_%=
 scripts = $(foreach t,$(1),$(t) $(SEP))
 CHECK_UNIT = $(call scripts,tests/lint/includes.py) tests/lint/circles.py $(B)/o $(SEP) \
 	$(call scripts,$(unit_o) $(unit_asan)) $(corpora)
-CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py tests/tui/test_*.py))
+CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py tests/tui/test_*.py tests/loss/test_*.py))
 CHECK_LIVE = $(call scripts,$(wildcard tests/live/test_*.py))
 # what tests/live/test_tlsbin.py asks
 scanners := $(B)/o/tlsbin/scan $(B)/asan/tlsbin/scan
@@ -172,7 +172,10 @@ $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 
 # coverage-guided, FUZZ_SECONDS for each harness; new inputs stay in $(B)/corpus
 FUZZ_SECONDS ?= 60
-fuzz: $(FUZZ:%=fuzz-%)
+fuzz: $(FUZZ:%=fuzz-%) fuzz-loss
+# conversations under loss, of no fixed seed; prints the share of spans that carry a doubt
+fuzz-loss: zctrace
+	$(Q)tests/loss/run.py --conversations 20000 --show 3 ./zctrace
 fuzz-fuzz_%:
 	$(Q)mkdir -p $(B)/corpus/$* $(B)/fuzz
 	$(Q)clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \

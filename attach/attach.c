@@ -9,6 +9,30 @@
 #include <unistd.h>
 #include "attach/attach_priv.h"
 
+#include <sys/stat.h>
+
+#define FIRST_PIDNS 0xeffffffcu /* PROC_PID_INIT_INO: the same on every kernel */
+
+/* Our number in /proc, which may be that of another namespace than ours. */
+static pid_t number_in_proc(void)
+{
+	char link[32] = "";
+
+	return readlink("/proc/self", link, sizeof(link) - 1) > 0 ? atoi(link) : getpid();
+}
+
+/* In a namespace of their own, processes have other numbers than the kernel's; those of /proc count. */
+static void find_namespace(struct attach *a)
+{
+	struct stat st;
+
+	a->config.self = (uint32_t)number_in_proc();
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST_PIDNS || number_in_proc() != getpid())
+		return;
+	a->config.pidns_ino = (uint32_t)st.st_ino;
+	a->config.pidns_dev = st.st_dev;
+}
+
 struct attach *attach__new(const struct attach_options *o)
 {
 	struct attach *a = calloc(1, sizeof(*a));
@@ -21,7 +45,7 @@ struct attach *attach__new(const struct attach_options *o)
 			 o->role == ATTACH_ROLE_BOTH   ? ZC_WANT_BOTH :
 							 ZC_WANT_AUTO;
 	a->config.follow = a->config.downstream = o->follow != 0;
-	a->config.self = (uint32_t)getpid();
+	find_namespace(a);
 	a->config.wake_bytes = RING_BYTES / 4;
 	return a;
 }
@@ -45,6 +69,9 @@ int attach__add_pid(struct attach *a, pid_t pid)
 {
 	pid_t *pids;
 
+	if (number_in_proc() != getpid())
+		return attach_fail(a, EINVAL, "/proc is that of another PID namespace, so it is not known "
+				   "which process %d is; mount /proc anew", (int)pid);
 	if (pid <= 0 || (kill(pid, 0) && errno == ESRCH))
 		return attach_fail(a, ESRCH, "pid %d: no such process", pid);
 	pids = realloc(a->pids, (a->npids + 1) * sizeof(*pids));
@@ -156,6 +183,8 @@ static void attach_describe(struct attach *a)
 		what_add(a, "exe %s", g->pattern);
 	for (size_t i = 0; i < a->ncgroups; i++)
 		what_add(a, "cgroup %s", a->cgroups[i]);
+	if (a->config.pidns_ino)
+		what_add(a, "as seen in this PID namespace");
 	what_add(a, "%llu open connections", (unsigned long long)a->probes.shared->iter_conns);
 	a->described = 1;
 }

@@ -39,13 +39,14 @@ struct zc_config {
 	__u32 wake_bytes; /* unread octets in the ring from which the reader is woken */
 	__u32 follow; /* trace what traced processes call on this host, and so on */
 	__u32 never; /* 0, which the compiler does not know */
-	__u32 pad;
+	__u32 pidns_ino; /* of our PID namespace; 0: it is the first one */
+	__u64 pidns_dev;
 	char comm[ZC_MAX_GLOBS][16];	 /* globs with * and ? */
 	__u64 cgroup[ZC_MAX_CGROUPS];	 /* cgroup v2 ids */
 	__u32 cgroup_level[ZC_MAX_CGROUPS];
 	__u8 ports[65536 / 8];
 };
-ZC_ASSERT_SIZE(struct zc_config, 48 + 128 + 64 + 32 + 8192);
+ZC_ASSERT_SIZE(struct zc_config, 56 + 128 + 64 + 32 + 8192);
 
 struct zc_shared {
 	__u64 lost_events; /* the ring was full */

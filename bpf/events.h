@@ -59,6 +59,12 @@ struct zc_ev {
 ZC_ASSERT_SIZE(struct zc_ev, 24);
 
 /*
+ * A process that has no number in the PID namespace that is traced from: above all numbers that there
+ * are (PID_MAX_LIMIT, 2^22).
+ */
+#define ZC_PID_FOREIGN (1u << 23)
+
+/*
  * SEGMENT: orig_len payload bytes went by, starting at sequence number seq. Of these, cap_len
  * bytes, starting cap_off bytes after the first, follow this struct. cap_off + cap_len <= orig_len.
  * For SYN, seq is that of the first payload byte (one past the SYN itself).

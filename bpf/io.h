@@ -102,7 +102,7 @@ static __always_inline int is_polled(const struct sock *sk)
 /* `len` octets have been read from, or written to, sk by the current thread. */
 static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid = current_pid_tgid();
 	__u32 tgid = (__u32)(pid_tgid >> 32), seq;
 	int inside = 0, probed;
 	__u64 g = 0;

@@ -58,6 +58,7 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
+	_Bool is_mptcp;
 };
 
 
@@ -90,6 +91,20 @@ struct signal_struct {
 	atomic_t live;
 };
 
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
 struct thread_struct {
 	unsigned long fsbase; /* x86 */
 };
@@ -100,6 +115,8 @@ struct task_struct {
 	int tgid;
 	char comm[16];
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	struct signal_struct *signal;
 	__u64 start_time; /* monotonic */
 	unsigned long nvcsw; /* voluntary context switches */
@@ -128,6 +145,7 @@ struct bpf_iter__task_file {
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP_ 6
+#define IPPROTO_MPTCP_ 262
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED_ 1

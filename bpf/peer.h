@@ -11,6 +11,7 @@
 #define ZC_BPF_PEER_H
 
 #include "bpf/emit.h"
+#include "bpf/task.h"
 
 /* A SYN on its way: who sent it. */
 struct zc_syn {
@@ -155,7 +156,7 @@ static __always_inline void peer_look(struct sock *sk, const struct task_struct 
 	if (!v || !near(tp->rcv_nxt, v->sent) || !near(tp->snd_nxt, v->received))
 		return;
 	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
-	emit_peer(v->conn, (__u32)task->tgid, comm);
+	emit_peer(v->conn, task_tgid(task), comm);
 	bpf_map_delete_elem(&zc_lates, &key);
 }
 

@@ -8,7 +8,7 @@
 #ifndef ZC_BPF_SELECT_H
 #define ZC_BPF_SELECT_H
 
-#include "bpf/maps.h"
+#include "bpf/pidns.h"
 
 #define VERDICT_NO 1
 #define VERDICT_MAYBE 2

@@ -158,7 +158,7 @@ int BPF_PROG(sock_splice, struct socket *sock, void *pos, void *pipe, __u64 size
 
 static __always_inline void on_connect(struct sock *sk)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid = current_pid_tgid();
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (!s)
@@ -182,7 +182,7 @@ static __always_inline void count_listener(struct zc_sock *s, int step)
 
 static __always_inline void on_listen(struct sock *sk)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid = current_pid_tgid();
 	__u32 tgid = (__u32)(pid_tgid >> 32);
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -199,6 +199,57 @@ static __always_inline void on_listen(struct sock *sk)
 		return;
 	task_add(tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 	emit_listen(s->lport, tgid, s->comm, 1);
+}
+
+/*
+ * MPTCP (RFC 8684). Its listeners that were there before are sockets of their own, behind which one of
+ * TCP listens that no file leads to: what a connection inherits comes from here. A plain client's is
+ * plain TCP. With a client that speaks MPTCP the process reads and writes another socket than that of
+ * the subflow: its times are not seen, and whose it is comes from here, too.
+ */
+struct zc_mptcp_key {
+	__u32 netns;
+	__u32 port;
+};
+
+struct zc_mptcp {
+	__u32 pid;
+	__u32 verdict;
+	char comm[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct zc_mptcp_key);
+	__type(value, struct zc_mptcp);
+} zc_mptcps SEC(".maps");
+
+static __always_inline void mptcp_listens(const struct zc_sock *s)
+{
+	struct zc_mptcp_key key = {.netns = s->netns, .port = s->lport};
+	struct zc_mptcp m = {.pid = s->pid, .verdict = s->verdict};
+
+	__builtin_memcpy(m.comm, s->comm, sizeof(m.comm));
+	bpf_map_update_elem(&zc_mptcps, &key, &m, BPF_ANY);
+}
+
+static __always_inline void mptcp_accepted(struct zc_sock *s, const struct tcp_sock *tp)
+{
+	struct zc_mptcp_key key = {.netns = s->netns, .port = s->lport};
+	const struct zc_mptcp *m = bpf_map_lookup_elem(&zc_mptcps, &key);
+
+	if (!m)
+		return;
+	if (s->verdict != VERDICT_YES)
+		s->verdict = m->verdict;
+	if (!bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
+		return;
+	if (s->verdict == VERDICT_MAYBE)
+		s->verdict = VERDICT_YES;
+	s->pid = m->pid;
+	s->tid = m->pid;
+	__builtin_memcpy(s->comm, m->comm, sizeof(s->comm));
 }
 
 /* A child of a listener, whose storage the kernel has cloned from the listener's. */
@@ -220,6 +271,8 @@ static __always_inline void on_accepted(struct sock *sk)
 	fill_sock(s, sk);
 	s->role = ZC_ROLE_SERVER;
 	s->verdict = listener ? verdict : judge_by_port(s);
+	if (!listener)
+		mptcp_accepted(s, tp);
 	if (s->verdict != VERDICT_YES && is_called(s, sk)) {
 		s->verdict = VERDICT_YES;
 		if (listener && server != zc_cfg.self) /* it may make calls before it reads */
@@ -257,6 +310,8 @@ static __always_inline void on_closed(struct sock *sk)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 {
+	if (sk->sk_protocol == IPPROTO_MPTCP_ && oldstate == TCP_LISTEN_ && newstate == TCP_CLOSE_)
+		on_closed(sk);
 	if (sk->sk_protocol != IPPROTO_TCP_)
 		return 0;
 	if (newstate == TCP_SYN_SENT_) {
@@ -280,7 +335,7 @@ int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 
 static __always_inline void iter_comm(struct zc_sock *s, struct task_struct *task)
 {
-	s->pid = (__u32)task->tgid;
+	s->pid = task_tgid(task);
 	s->tid = s->pid;
 	bpf_probe_read_kernel(s->comm, sizeof(s->comm), task->comm);
 }
@@ -319,10 +374,14 @@ static __always_inline void iter_listener(struct bpf_iter_meta *meta, struct soc
 			iter_tell(meta, s);
 	}
 	v = judge(s, flags);
-	if (v > s->verdict)
+	if (v > s->verdict) {
 		s->verdict = v;
+		iter_comm(s, task);
+	}
+	if (sk->sk_protocol == IPPROTO_MPTCP_)
+		mptcp_listens(s);
 	if (port_selected(s->lport))
-		task_add((__u32)task->tgid, zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
+		task_add(task_tgid(task), zc_cfg.downstream ? ZC_TASK_SERVES : ZC_TASK_KNOWN);
 }
 
 static __always_inline void iter_connection(struct sock *sk, struct task_struct *task, __u32 flags)
@@ -374,12 +433,14 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP_)
+	if (!sk || (sk->sk_protocol != IPPROTO_TCP_ && sk->sk_protocol != IPPROTO_MPTCP_))
 		return 0;
-	flags = task_flags((__u32)task->tgid);
+	flags = task_flags(task_tgid(task));
 	if (sk->__sk_common.skc_state == TCP_LISTEN_) {
 		if (sh->iter_pass == 1)
 			iter_listener(ctx->meta, sk, task, flags);
+	} else if (sk->sk_protocol == IPPROTO_MPTCP_) {
+		return 0;
 	} else if (sh->iter_pass == 2 && sk->__sk_common.skc_state != TCP_CLOSE_) {
 		iter_connection(sk, task, flags);
 	} else if (sh->iter_pass == 3) {

@@ -4,7 +4,7 @@
  * A child is what its parent is from its first instruction; a name is judged anew at each exec.
  * A path that no inode check settles is left to user space, which is woken at once.
  */
-#include "bpf/maps.h"
+#include "bpf/task.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -68,8 +68,8 @@ static __always_inline void emit_process(const struct task_struct *task, __u32 w
 		return;
 	}
 	fill_head(&p->ev, ZC_EV_PROCESS, sizeof(*p), 0);
-	p->pid = (__u32)task->tgid;
-	p->ppid = (__u32)BPF_CORE_READ(task, real_parent, tgid);
+	p->pid = task_tgid(task);
+	p->ppid = task_tgid(BPF_CORE_READ(task, real_parent));
 	p->what = what;
 	p->flags = flags;
 	bpf_probe_read_kernel(p->comm, sizeof(p->comm), task->comm);
@@ -96,7 +96,7 @@ static __always_inline void name_bit(__u32 tgid, int fits)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 {
-	__u32 flags, ptgid = (__u32)parent->tgid, tgid = (__u32)child->tgid;
+	__u32 flags, ptgid = task_tgid(parent), tgid = task_tgid(child);
 
 	if (tgid == ptgid)
 		return 0;
@@ -123,7 +123,7 @@ static __always_inline int exe_selected(struct linux_binprm *bprm)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	__u32 tgid = (__u32)task->tgid;
+	__u32 tgid = task_tgid(task);
 	char comm[COMM_LEN] = {};
 	int fits;
 
@@ -151,9 +151,9 @@ int BPF_PROG(task_rename, struct task_struct *task, const char *comm)
 	bpf_probe_read_kernel_str(name, sizeof(name), comm);
 	if (!comm_selected(name))
 		return 0;
-	if (task_flags((__u32)task->tgid) & ZC_TASK_NAME)
+	if (task_flags(task_tgid(task)) & ZC_TASK_NAME)
 		return 0;
-	task_add((__u32)task->tgid, ZC_TASK_NAME);
+	task_add(task_tgid(task), ZC_TASK_NAME);
 	emit_process(task, ZC_PROC_RENAME, ZC_TASK_NAME, 0);
 	return 0;
 }
@@ -161,7 +161,7 @@ int BPF_PROG(task_rename, struct task_struct *task, const char *comm)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(task_exit, struct task_struct *task)
 {
-	__u32 flags, tgid = (__u32)task->tgid;
+	__u32 flags, tgid = task_tgid(task);
 
 	if (task->signal->live.counter > 0) /* other threads go on */
 		return 0;

@@ -467,7 +467,7 @@ static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 
 SEC("uprobe")
 int tls_enter(struct pt_regs *ctx)
 {
-	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
+	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
 	struct zc_call c = {.func = (__u8)cookie, .lib = (__u8)(cookie >> 8)};
 	__u64 a1 = PT_REGS_PARM1(ctx), a2 = PT_REGS_PARM2(ctx), a3 = PT_REGS_PARM3(ctx);
@@ -502,7 +502,7 @@ int tls_enter(struct pt_regs *ctx)
 SEC("uretprobe")
 int tls_leave(struct pt_regs *ctx)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid = current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
 	struct zc_call *c;
 
@@ -567,7 +567,7 @@ static __always_inline int go_closed(__u32 tgid, __u64 addr)
 SEC("uprobe")
 int tls_go_enter(struct pt_regs *ctx)
 {
-	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
+	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
 	struct zc_call c = {.func = (__u8)cookie, .lib = ZC_TLS_GO};
 	struct zc_call *before;
@@ -604,7 +604,7 @@ int tls_go_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int tls_go_leave(struct pt_regs *ctx)
 {
-	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = bpf_get_current_pid_tgid();
+	__u64 cookie = bpf_get_attach_cookie(ctx), pid_tgid = current_pid_tgid();
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = GO_G(ctx)};
 	struct zc_call *c;
 	__s64 n = (__s64)GO_1(ctx);

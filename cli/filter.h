@@ -20,6 +20,8 @@
  * with RFC 3339 ("2025-12-08T20:44:49Z"). `incomplete == lost-events` is true when the list
  * contains it.
  *
+ * Codes that have names compare with these, too: grpc_status == NOT_FOUND, error_code == CANCEL.
+ *
  * An absent field differs from everything: == < <= > >= =~ are false, != and !~ are true.
  *
  * Patterns are PCRE2's, on octets, unanchored, compiled by its JIT where there is one. A match

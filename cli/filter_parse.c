@@ -254,6 +254,8 @@ static int compile_number(struct parser *p, struct test *t, const struct literal
 		units = UNITS_NONE;
 	else if (field->type == FIELD_SIZE)
 		units = UNITS_SIZE;
+	if (field->type == FIELD_NUMBER && field_code(t->field, lit->text, lit->n, &t->number.whole))
+		return 0; /* NOT_FOUND for 5 */
 	if (value_number(lit->text, lit->n, units, &t->number, &had_unit, &why))
 		return bad_value(p, lit, why);
 	if (field->type == FIELD_DURATION_ALIAS && !had_unit)

@@ -1,10 +1,10 @@
 /*
  * outputs.h - where spans go: for each -o one sink and one way out
  *
- * What happens to one does not touch the others: a full disk or a reader that has left is told once,
- * and the rest goes on. Where several wait for each other, a reader that takes nothing is given up
- * after OUT_PATIENCE_MS. The dashboard stands here as the summary that is left on the screen when it
- * is gone.
+ * What happens to one does not touch the others: a full disk or a reader that has left is told
+ * once, and the rest goes on. Where several wait for each other, a reader that takes nothing is
+ * given up after OUT_PATIENCE_MS. The dashboard stands here as the summary that is left on the
+ * screen when it is gone.
  */
 #ifndef ZC_CLI_OUTPUTS_H
 #define ZC_CLI_OUTPUTS_H
@@ -31,8 +31,8 @@ struct outputs {
 
 /*
  * Opens the files. None of them is one that is read, the recording's, or another output's. What is
- * in them stays until outputs_start. Waits for the reader of a named pipe. 0, or an exit status after
- * a line on standard error; to be released in any case.
+ * in them stays until outputs_start. Waits for the reader of a named pipe. 0, or an exit status
+ * after a line on standard error; to be released in any case.
  */
 int outputs_open(struct outputs *u, const struct options *o);
 

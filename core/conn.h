@@ -191,6 +191,7 @@ struct conn {
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
+	uint32_t missing; /* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
 	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/* answered before its content came, which a next request seems to replace; if not, it ends here */
@@ -213,6 +214,12 @@ static inline void conn_opaque(struct conn *c)
 {
 	c->ops = NULL;
 	c->opaque = 1;
+}
+
+/* Why bytes of it are missing, for a span's `incomplete`. */
+static inline uint32_t conn_missing(const struct conn *c)
+{
+	return c->missing ? c->missing : SPAN_LOST_EVENTS;
 }
 
 struct conn_table {

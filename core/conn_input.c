@@ -51,6 +51,7 @@ void conn_lost(struct conn *c)
 	const struct conn_ops *ops = c->ops;
 
 	c->lost = 1;
+	c->missing = SPAN_LOST_EVENTS;
 	if (ops)
 		ops->lost(c);
 	pending_read_lost(c);
@@ -122,6 +123,7 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 		protocol_detect_torn(c, h, kept, pos - kept.n);
 	if (c->ops && !h->ended) {
 		c->again = 0;
+		c->missing = why == REASM_MISSING ? SPAN_LOST_EVENTS : SPAN_NOT_CAPTURED;
 		c->ops->gap(c, h, pos, n, why, kept);
 		if (c->again)
 			take_data(c, h, (const uint8_t *)"", 0, pos + n);

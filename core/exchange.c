@@ -585,6 +585,8 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		s->container_name = names.container_name;
 	}
 	s->pid &= SOURCE_PID_MASK;
+	if (s->pid & ZC_PID_FOREIGN)
+		s->pid = s->tid = 0;
 }
 
 static void set_ids(const struct exchange *x, struct span *s)

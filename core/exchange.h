@@ -86,6 +86,8 @@ struct exchange {
 	uint8_t one_way;      /* a request that gets no response */
 	uint8_t failed, refused; /* the response says so; refused: for the client only */
 	uint8_t counts_notices;
+	uint8_t maybe_grpc;   /* its kind of content is in an entry from before we looked */
+	uint8_t trailers;     /* the response ended with some */
 	uint8_t switches;     /* answered by agreeing to another protocol */
 	uint8_t aborted;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
@@ -130,6 +132,9 @@ void exchange_notice(struct exchange *x, const struct message *m);
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);
 void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev);
 void exchange_h2_trailers(struct exchange *x, int which, const struct http2_event *ev);
+
+/* Both are through: is what may be gRPC shown to be? */
+void exchange_h2_end(struct exchange *x);
 
 /* Content; which: 0 request, 1 response. Octets that are missing come as gap, without data. */
 void exchange_content(struct engine *e, struct exchange *x, int which, struct str data,

@@ -59,7 +59,7 @@ static void add_messages(const struct exchange *x, const struct span *s, struct 
 		attr_list_number(l, ATTR(resp_messages), x->notices);
 		attr_list_number(l, ATTR(resp_message_bytes), x->notice_bytes);
 	}
-	if (!y)
+	if (!y || x->maybe_grpc)
 		return;
 	if (!x->req_uncounted && !(s->incomplete & SPAN_REQUEST_NOT_SEEN)) {
 		add_known(l, ATTR(req_messages), payload_messages(y, 0));

@@ -63,7 +63,7 @@ static void note_doubts(struct exchange *x, const struct http2_event *ev)
 	if (ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED))
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	if (ev->flags & HTTP2_TRUNCATED)
-		x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= conn_missing(x->conn);
 }
 
 static void set_target(const struct engine *e, struct exchange *x, const struct http2_event *ev)
@@ -77,6 +77,74 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 		x->path_key = ev->path_key;
 		x->incomplete |= SPAN_PATH_NOT_SEEN;
 	}
+}
+
+/* Its name may be in an entry from before we looked: then it is known by its value. */
+static int is_content_type(const struct hpack_field *f)
+{
+	return f->value.p && (is(f->name, "content-type") ||
+			      (!f->name.p && grpc_kind(f->value) != GRPC_NONE));
+}
+
+/* May the kind of content be in a field that was not seen, and be gRPC's? */
+static int hides_content_type(const struct exchange *x, const struct http2_event *ev)
+{
+	int hidden = 0;
+
+	if (x->payload || ev->flags & HTTP2_END_STREAM || (ev->method.p && !is(ev->method, "POST")))
+		return 0;
+	for (size_t i = 0; i < ev->nfields; i++) {
+		if (is_content_type(&ev->fields[i]))
+			return 0;
+		hidden |= !ev->fields[i].name.p;
+	}
+	return hidden;
+}
+
+static void set_grpc(struct exchange *x)
+{
+	x->protocol = &grpc_name;
+	x->maybe_grpc = 0;
+}
+
+static void drop_guess(struct exchange *x)
+{
+	payload_free(x->payload);
+	x->payload = NULL;
+	x->maybe_grpc = 0;
+}
+
+/* Of the response: that settles what the request's was. */
+static void learn_content_type(struct engine *e, struct exchange *x, struct str type)
+{
+	if (x->maybe_grpc && grpc_kind(type) == GRPC_NATIVE)
+		set_grpc(x);
+	else if (x->maybe_grpc)
+		drop_guess(x);
+	exchange_set_content_type(e, x, 1, type);
+}
+
+/* Is all that went one way whole messages of gRPC? */
+static int is_whole(const struct payload_dir *d)
+{
+	return !d->unsound && !grpc_open(&d->grpc);
+}
+
+void exchange_h2_end(struct exchange *x)
+{
+	const struct payload *y = x->payload;
+
+	if (!x->maybe_grpc)
+		return;
+	/* what has this form in both directions, and ends in trailers, is hardly anything else */
+	if (!y || !x->trailers || x->req_uncounted || x->resp_uncounted || !is_whole(&y->dir[0]) ||
+	    !is_whole(&y->dir[1]) || !y->dir[0].grpc.messages) {
+		drop_guess(x);
+		x->grpc_status = -1;
+		return;
+	}
+	set_grpc(x);
+	x->incomplete |= SPAN_PROTOCOL_INFERRED;
 }
 
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
@@ -94,7 +162,7 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 
 		if (!f->value.p)
 			continue;
-		if (is(f->name, "content-type"))
+		if (is_content_type(f))
 			exchange_set_content_type(e, x, 0, f->value);
 		else if (is(f->name, "grpc-timeout"))
 			x->grpc_timeout = grpc_timeout(f->value);
@@ -107,15 +175,42 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 		x->protocol = &websocket_name;
 		exchange_count_messages(e, x, PAYLOAD_WEBSOCKET);
 	}
+	if (hides_content_type(x, ev)) {
+		x->maybe_grpc = 1;
+		exchange_count_messages(e, x, PAYLOAD_GRPC);
+	}
 	x->req_fields = keep_fields(e, x, ev);
 	exchange_link_h2(e, x, ev);
+}
+
+/*
+ * Of a call whose fields' names lie in entries from before we looked: the one number among them that
+ * can be a status. -1: there is none, or more than one.
+ */
+static int unnamed_status(const struct http2_event *ev)
+{
+	int status = -1, n = 0;
+
+	for (size_t i = 0; i < ev->nfields; i++) {
+		const struct hpack_field *f = &ev->fields[i];
+		int v = !f->name.p && f->value.p ? grpc_status(f->value) : -1;
+
+		if (v < 0 || !grpc_status_name(v))
+			continue;
+		status = v;
+		n++;
+	}
+	return n == 1 ? status : -1;
 }
 
 static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 {
 	char text[1024];
 
-	if (x->protocol != &grpc_name)
+	x->trailers = (ev->flags & HTTP2_END_STREAM) != 0;
+	if (x->maybe_grpc)
+		x->grpc_status = unnamed_status(ev);
+	else if (x->protocol != &grpc_name)
 		return;
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
@@ -123,6 +218,8 @@ static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 		if (!f->value.p)
 			continue;
 		if (is(f->name, "grpc-status")) {
+			if (x->maybe_grpc)
+				set_grpc(x); /* nobody else has such a field */
 			x->grpc_status = grpc_status(f->value);
 		} else if (is(f->name, "grpc-message")) {
 			struct str s = {text, grpc_message(f->value, text, sizeof(text))};
@@ -139,8 +236,8 @@ void exchange_h2_response(struct engine *e, struct exchange *x, const struct htt
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	note_doubts(x, ev);
 	for (size_t i = 0; i < ev->nfields; i++)
-		if (is(ev->fields[i].name, "content-type") && ev->fields[i].value.p)
-			exchange_set_content_type(e, x, 1, ev->fields[i].value);
+		if (is_content_type(&ev->fields[i]))
+			learn_content_type(e, x, ev->fields[i].value);
 	x->resp_fields = keep_fields(e, x, ev);
 	pick_trailers(x, ev);
 }

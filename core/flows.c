@@ -47,6 +47,7 @@ struct flow {
 	uint8_t fin[2], payload;
 	uint8_t superseded; /* its addresses seem to be used anew, */
 	uint8_t successor;  /* by this one, which was not answered so far */
+	uint8_t ended;	    /* in closing, since it has ended itself */
 };
 
 struct flows {
@@ -393,8 +394,10 @@ static void note_end(struct flows *f, struct flow *fl, const struct frame *seg, 
 	/* a FIN before anything of its direction ends nothing: it may be of another connection */
 	if (seg->flags & ZC_TCP_FIN && fl->has_end[src])
 		fl->fin[src] = 1;
-	if (seg->flags & ZC_TCP_RST || (fl->fin[0] && fl->fin[1]))
+	if (seg->flags & ZC_TCP_RST || (fl->fin[0] && fl->fin[1])) {
+		fl->ended = 1;
 		close_later(f, fl);
+	}
 }
 
 /* A SYN that is not a repetition of the flow's own means that its addresses are used anew. */
@@ -408,7 +411,7 @@ static int begins_anew(const struct flow *fl, const struct frame *seg)
 /* Another connection seems to have its addresses. Returns the number of events. */
 static int supersede(struct flows *f, struct flow *fl)
 {
-	if (!fl->payload || list_linked(&fl->closing)) {
+	if (!(fl->payload || (fl->has_end[0] && fl->has_end[1])) || fl->ended) {
 		return emit_close(f, fl);
 	}
 	fl->superseded = 1;
@@ -459,6 +462,8 @@ int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
 		events++;
 		fl->successor = other != NULL;
 	}
+	if (fl->superseded && !fl->ended) /* both are there, seen at different places */
+		list_unlink(&fl->closing);
 	fl->superseded = 0;
 	list_unlink(&fl->lru);
 	list_append(&f->lru, &fl->lru);

@@ -30,6 +30,9 @@
 #define PORT_VXLAN_LINUX 8472 /* Linux used it before 4789 was assigned, and still does by default */
 #define PORT_GENEVE 6081
 #define PORT_MPLS 6635
+#define PORT_L2TP 1701
+#define PORT_TEREDO 3544
+#define PORT_LISP 4341
 
 int frame_drop(struct rest *r, uint32_t k)
 {
@@ -149,6 +152,37 @@ static enum frame_result decode_gtp_u(struct rest r, struct frame *out, int dept
 	return frame_ip(r, out, depth);
 }
 
+/* RFC 2661, section 3.1: data messages carry PPP. */
+static enum frame_result decode_l2tp(struct rest r, struct frame *out, int depth)
+{
+	uint32_t flags, size;
+
+	if (r.n < 6)
+		return FRAME_SHORT;
+	flags = be16(r.p);
+	if ((flags & 15) != 2)
+		return frame_closed(out, "L2TP");
+	if (flags & 0x8000)
+		return FRAME_OTHER; /* control */
+	size = 6 + (flags & 0x4000 ? 2u : 0u) + (flags & 0x0800 ? 4u : 0u);
+	if (flags & 0x0200) {
+		if (r.n < size + 2)
+			return FRAME_SHORT;
+		size += 2 + be16(r.p + size);
+	}
+	return frame_drop(&r, size) ? frame_ppp(r, out, depth) : FRAME_SHORT;
+}
+
+/* RFC 4380, section 5.1.1: what may be in front of the IPv6 packet begins with a zero. */
+static enum frame_result decode_teredo(struct rest r, struct frame *out, int depth)
+{
+	if (r.n >= 4 && be16(r.p) == 1 && !frame_drop(&r, 13u + r.p[2] + r.p[3]))
+		return FRAME_SHORT;
+	if (r.n >= 2 && be16(r.p) == 0 && !frame_drop(&r, 8))
+		return FRAME_SHORT;
+	return frame_ip(r, out, depth);
+}
+
 static enum frame_result decode_udp(struct rest r, struct frame *out, int depth)
 {
 	uint32_t port;
@@ -164,7 +198,9 @@ static enum frame_result decode_udp(struct rest r, struct frame *out, int depth)
 	case PORT_GENEVE: return decode_geneve(r, out, depth);
 	case PORT_GTP_U: return decode_gtp_u(r, out, depth);
 	case PORT_MPLS: return frame_type(TYPE_MPLS, r, out, depth);
-	case 1701: return frame_closed(out, "L2TP");
+	case PORT_L2TP: return decode_l2tp(r, out, depth);
+	case PORT_TEREDO: return decode_teredo(r, out, depth);
+	case PORT_LISP: return frame_drop(&r, 8) ? frame_ip(r, out, depth) : FRAME_SHORT;
 	case 4500: return frame_closed(out, "IPsec");
 	case 5247: return frame_closed(out, "CAPWAP");
 	case 51820: return frame_closed(out, "WireGuard");
@@ -483,6 +519,12 @@ enum frame_result frame_type(uint32_t type, struct rest r, struct frame *out, in
 		return frame_drop(&r, 6) ? frame_ppp(r, out, depth) : FRAME_SHORT;
 	case TYPE_PPP: return frame_ppp(r, out, depth);
 	case 0x88e5: return frame_closed(out, "MACsec");
+	case 0x88e7: /* IEEE 802.1ah: a network of providers, with a number */
+		if (r.n < 4)
+			return FRAME_SHORT;
+		out->domain = domain_within(out->domain, DOMAIN_VIRTUAL, be32(r.p) & 0xffffff);
+		frame_drop(&r, 4);
+		return decode_ethernet(r, out, depth);
 	}
 	return type && type < TYPE_MIN ? frame_llc(r, out, depth) : FRAME_OTHER;
 }

@@ -9,7 +9,8 @@
  * Between link and network: VLAN tags, LLC/SNAP, MPLS (with pseudowires), PPPoE, NSH.
  * Network layers: IPv4 with options (RFC 791), IPv6 with extension headers (RFC 8200).
  * Tunnels: IP in IP (RFC 2003, 4213, 2473), GRE (RFC 2784, 2890, 2637, NVGRE, ERSPAN I to III),
- * EtherIP, MPLS in IP and in UDP, VXLAN and VXLAN-GPE (RFC 7348), Geneve (RFC 8926), GTP-U.
+ * EtherIP, MPLS in IP and in UDP, VXLAN and VXLAN-GPE (RFC 7348), Geneve (RFC 8926), GTP-U, L2TP
+ * (RFC 2661), Teredo (RFC 4380), LISP (RFC 9300).
  */
 #ifndef ZC_CORE_FRAME_H
 #define ZC_CORE_FRAME_H

@@ -35,6 +35,7 @@ static void finish(struct conn *c, struct http2_stream *s)
 {
 	struct exchange *x = http2_stream_remove(c, s);
 
+	exchange_h2_end(x);
 	if (!pending_read_add(c, x))
 		exchange_emit(c->engine, x);
 }
@@ -64,14 +65,14 @@ static void abandon(struct conn *c, struct http2_stream *s)
 {
 	struct exchange *x = s->x;
 
-	if (!x->req_done)
+	if (!x->req_done && !(x->incomplete & SPAN_REQUEST_NOT_SEEN))
 		x->req_unsized = 1;
 	if (!x->resp_done) {
 		x->resp_unsized = 1;
 		if (!s->answered)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		if (c->lost || c->http2->lost)
-			x->incomplete |= SPAN_LOST_EVENTS;
+			x->incomplete |= conn_missing(c);
 	}
 	finish(c, s);
 }
@@ -154,7 +155,7 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 /* Frames of s in direction dir may be missing. */
 static void doubt(struct conn *c, struct http2_stream *s, unsigned dir)
 {
-	s->x->incomplete |= SPAN_LOST_EVENTS;
+	s->x->incomplete |= conn_missing(c);
 	if (is_response(c, dir))
 		s->x->resp_uncounted = 1;
 	else
@@ -192,6 +193,12 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	return s;
 }
 
+/* May the request of a response be among what has come, but is not understood yet? */
+static int may_follow(const struct conn *c)
+{
+	return reasm_kept(&c->half[c->request_dir].reasm).n != 0;
+}
+
 /* A response whose request was not seen. NULL: it is the rest of a stream that is over. */
 static struct http2_stream *orphan_response(struct conn *c, const struct http2_event *ev,
 					  uint64_t pos)
@@ -210,10 +217,34 @@ static struct http2_stream *orphan_response(struct conn *c, const struct http2_e
 	if (c->preexisting && (!h2->first_request || ev->stream < h2->first_request))
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	else
-		x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= conn_missing(c);
 	x->req_pos = pos;
-	x->req_done = x->io_done = 1;
+	x->io_done = 1;
+	x->req_done = !may_follow(c);
 	return add_stream(c, x);
+}
+
+static int is_orphan(const struct http2_stream *s)
+{
+	return (s->x->incomplete & SPAN_REQUEST_NOT_SEEN) != 0;
+}
+
+/* The request of an orphan is seen after all: a stream's number is used once. */
+static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
+		  const struct http2_event *ev, uint64_t pos)
+{
+	struct exchange *x = s->x;
+
+	c->requested = 1;
+	x->incomplete &= ~(uint32_t)SPAN_REQUEST_NOT_SEEN;
+	x->req_done = x->io_done = 0;
+	x->req_pos = pos;
+	x->req_first = reasm_time(&h->reasm, pos);
+	exchange_h2_request(c->engine, x, ev);
+	if (!c->http2->first_request)
+		c->http2->first_request = x->stream;
+	list_unlink(&x->timer);
+	find_io(c, h, x);
 }
 
 /* ---- flow control */
@@ -248,7 +279,7 @@ static void classify(struct conn *c, const struct http2_stream *s, struct http2_
 	if (is_response(c, ev->dir))
 		kind = s && s->answered ? HTTP2_TRAILERS : HTTP2_RESPONSE;
 	else
-		kind = s ? HTTP2_TRAILERS : HTTP2_REQUEST;
+		kind = s && !is_orphan(s) ? HTTP2_TRAILERS : HTTP2_REQUEST;
 	http2_classify(c->http2->parser, ev, kind);
 }
 
@@ -280,6 +311,8 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 		s = on_response(c, h, s, ev, pos - ev->wire);
 	else if (ev->kind == HTTP2_REQUEST && !is_response(c, ev->dir) && !s)
 		s = open_request(c, h, ev, pos - ev->wire);
+	else if (ev->kind == HTTP2_REQUEST && !is_response(c, ev->dir) && is_orphan(s))
+		adopt(c, h, s, ev, pos - ev->wire);
 	else if (s)
 		exchange_h2_trailers(s->x, is_response(c, ev->dir), ev);
 	if (!s)
@@ -306,7 +339,7 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 	if (ev->charged)
 		http2_stream_touch(c, s);
 	/* its head was among what is missing */
-	if (which && !s->answered && !(s->x->incomplete & SPAN_LOST_EVENTS))
+	if (which && !s->answered && !(s->x->incomplete & SPAN_MISSING))
 		doubt(c, s, ev->dir);
 	if (which) {
 		http2_flow_event(&s->flow, ev);
@@ -368,7 +401,7 @@ static void on_lost(struct conn *c, unsigned dir)
 	h2->lost = 1;
 	h2->data_stream[dir] = 0;
 	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
-		list_entry(n, struct http2_stream, node)->x->incomplete |= SPAN_LOST_EVENTS;
+		list_entry(n, struct http2_stream, node)->x->incomplete |= conn_missing(c);
 	while (!list_empty(&h2->open)) {
 		struct http2_stream *s = list_entry(h2->open.next, struct http2_stream, node);
 
@@ -558,7 +591,7 @@ static int is_doubtful(const struct http2_conn *h2, const struct http2_stream *s
 {
 	if (s->x->resp_done)
 		return 0;
-	return (s->unsure && !s->answered) || (h2->lost && s->x->incomplete & SPAN_LOST_EVENTS);
+	return (s->unsure && !s->answered) || (h2->lost && s->x->incomplete & SPAN_MISSING);
 }
 
 static void http2_eof(struct conn *c, struct half *h, uint64_t time)
@@ -586,6 +619,7 @@ static void end_stream(struct conn *c, struct http2_stream *s, enum conn_end why
 	uint8_t answered = s->answered;
 	struct exchange *x = http2_stream_remove(c, s);
 
+	exchange_h2_end(x);
 	if (why == CONN_DROPPED) {
 		exchange_put(c->engine, x);
 		return;

@@ -40,7 +40,8 @@ static int begin(const struct mask_conn *c, struct mask_side *s, unsigned dir)
 	if (!state)
 		return 0;
 	s->state = state;
-	m->begin(s->state, dir == c->client ? FROM_CLIENT : FROM_SERVER, s->raw ? s->raw_start : !s->seen);
+	m->begin(s->state, dir == c->client ? FROM_CLIENT : FROM_SERVER,
+		 s->raw ? s->raw_start : !s->seen);
 	s->begun = c->protocol;
 	return 1;
 }
@@ -72,9 +73,15 @@ static struct probed ask(const struct mask_side *s, unsigned dir, const uint8_t 
 			 const uint8_t *answer, size_t nanswer)
 {
 	const struct probe in = {
-		.p = p, .n = n, .dir = dir, .client = PROBE_NO_DIR, .answer = answer, .nanswer = nanswer,
+		.p = p,
+		.n = n,
+		.dir = dir,
+		.client = PROBE_NO_DIR,
+		.answer = answer,
+		.nanswer = nanswer,
 		.start = s->raw ? s->raw_start : !s->seen,
-		.joined = s->raw ? !s->raw_start : s->seen, .segment = 1,
+		.joined = s->raw ? !s->raw_start : s->seen,
+		.segment = 1,
 	};
 
 	return probe_all(&in);
@@ -94,8 +101,8 @@ static int begin_both(struct mask_conn *c, const struct probed *found, struct ma
 }
 
 /*
- * Of s not all that was kept is decided on: p, which may be more of it, is masked as the protocol that it
- * may be.
+ * Of s not all that was kept is decided on: p, which may be more of it, is masked as the protocol
+ * that it may be.
  */
 static size_t mask_tentatively(const struct protocol *protocol, struct mask_side *s, unsigned dir,
 			       unsigned client, uint8_t *p, size_t n)
@@ -119,9 +126,10 @@ static size_t mask_tentatively(const struct protocol *protocol, struct mask_side
 	return kept;
 }
 
-/* 1: it is known now; 0: it is none of the table's that have masks; -1: *kept of p may stay so far. */
-static int recognise(struct mask_conn *c, struct mask_side *s, struct mask_side *other, unsigned dir,
-		     uint8_t *p, size_t n, size_t *kept)
+/* 1: it is known now; 0: it is none of the table's that have masks; -1: *kept of p may stay so far.
+ */
+static int recognise(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
+		     unsigned dir, uint8_t *p, size_t n, size_t *kept)
 {
 	struct probed found = {PROBE_NO, NULL, 0};
 	const uint8_t *all = p;
@@ -164,8 +172,8 @@ static int recognise(struct mask_conn *c, struct mask_side *s, struct mask_side 
 
 /* ---- the interface */
 
-static size_t feed_known(struct mask_conn *c, struct mask_side *s, struct mask_side *other, unsigned dir,
-			 uint8_t *p, size_t n)
+static size_t feed_known(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
+			 unsigned dir, uint8_t *p, size_t n)
 {
 	int begins = s->begun != c->protocol;
 	size_t kept = 0;
@@ -195,8 +203,8 @@ static size_t feed_wire(struct mask_side *s, struct mask_side *other, uint8_t *p
 	return kept;
 }
 
-size_t mask_side_feed(struct mask_conn *c, struct mask_side *s, struct mask_side *other, unsigned dir,
-		      uint8_t *p, size_t n)
+size_t mask_side_feed(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
+		      unsigned dir, uint8_t *p, size_t n)
 {
 	size_t kept = 0;
 	int known;
@@ -240,7 +248,8 @@ void mask_side_copy(const struct mask_conn *c, struct mask_side *to, const struc
 	memcpy(to->state, from->state, c->protocol->mask->state_size);
 }
 
-void mask_side_elsewhere(const struct mask_conn *c, struct mask_side *to, const struct mask_side *from)
+void mask_side_elsewhere(const struct mask_conn *c, struct mask_side *to,
+			 const struct mask_side *from)
 {
 	if (c->protocol)
 		to->begun = NULL;

@@ -1,12 +1,12 @@
 /*
  * mask_side.h - overwrites the secrets in one direction of a connection, whatever it speaks
  *
- * Protocols whose row of the table has a mask are recognised as everywhere (probe_all(), with the other
- * direction's answer), and masked by it. HTTP and TLS are redact_wire.h's. What is neither is hidden
- * from its first byte to its last.
+ * Protocols whose row of the table has a mask are recognised as everywhere (probe_all(), with the
+ * other direction's answer), and masked by it. HTTP and TLS are redact_wire.h's. What is neither is
+ * hidden from its first byte to its last.
  *
- * What may be a protocol of the table, and is not certain, is masked as if it were; its bytes are kept
- * for a moment, MASK_SIDE_KEEP of them at most, so that more of them decide.
+ * What may be a protocol of the table, and is not certain, is masked as if it were; its bytes are
+ * kept for a moment, MASK_SIDE_KEEP of them at most, so that more of them decide.
  */
 #ifndef ZC_CORE_MASK_SIDE_H
 #define ZC_CORE_MASK_SIDE_H
@@ -24,27 +24,28 @@ struct mask_conn {
 
 struct mask_side { /* private */
 	struct redact_wire wire;
-	void *state;	  /* of the mask of `begun` */
+	void *state;		      /* of the mask of `begun` */
 	const struct protocol *begun; /* NULL: none is in use */
-	uint8_t seen;	  /* bytes came */
-	uint8_t *raw;	  /* what may be a protocol of the table, as it was */
+	uint8_t seen;		      /* bytes came */
+	uint8_t *raw;		      /* what may be a protocol of the table, as it was */
 	uint32_t nraw;
 	uint8_t raw_start; /* its first byte was the direction's */
 };
 
 /*
- * The next n bytes of s, which is direction dir; calls begin where segments do. Secrets are overwritten.
- * Returns how many of them were understood; 0: nothing is left to be seen.
+ * The next n bytes of s, which is direction dir; calls begin where segments do. Secrets are
+ * overwritten. Returns how many of them were understood; 0: nothing is left to be seen.
  */
-size_t mask_side_feed(struct mask_conn *c, struct mask_side *s, struct mask_side *other, unsigned dir,
-		      uint8_t *p, size_t n);
+size_t mask_side_feed(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
+		      unsigned dir, uint8_t *p, size_t n);
 
 /* The next n are missing. */
 void mask_side_gap(const struct mask_conn *c, struct mask_side *s, uint64_t n);
 
 /* to becomes what from is; the same at some other place. Both are initialised. */
 void mask_side_copy(const struct mask_conn *c, struct mask_side *to, const struct mask_side *from);
-void mask_side_elsewhere(const struct mask_conn *c, struct mask_side *to, const struct mask_side *from);
+void mask_side_elsewhere(const struct mask_conn *c, struct mask_side *to,
+			 const struct mask_side *from);
 
 void mask_side_release(struct mask_side *s); /* frees what it holds; it is as at the beginning */
 

@@ -133,7 +133,7 @@ static void abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut
 	}
 	if (why == CUT_GAP) {
 		x->req_unsized = 1;
-		x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= conn_missing(c);
 	} else if (why == CUT_BROKEN) {
 		x->incomplete |= SPAN_BAD_FRAMING;
 		x->error = SPAN_ERR_PROTOCOL;
@@ -340,12 +340,12 @@ static void abort_response(struct conn *c, struct half *h, uint64_t pos, enum cu
 	struct exchange *x = h->x;
 
 	if (why != CUT_ENDED)
-		certainty_lost(c, h, pos, why == CUT_GAP ? SPAN_LOST_EVENTS : SPAN_BAD_FRAMING,
+		certainty_lost(c, h, pos, why == CUT_GAP ? conn_missing(c) : SPAN_BAD_FRAMING,
 			       why == CUT_GAP);
 	if (x) {
 		x->resp_unsized = why != CUT_ENDED;
 		if (why == CUT_GAP)
-			x->incomplete |= SPAN_LOST_EVENTS;
+			x->incomplete |= conn_missing(c);
 		if (why == CUT_BROKEN) {
 			x->incomplete |= SPAN_BAD_FRAMING;
 			x->error = SPAN_ERR_PROTOCOL;
@@ -461,7 +461,7 @@ static void not_understood(struct conn *c, struct half *h, size_t n, uint64_t po
 {
 	c->engine->stats.unparsed_bytes += n;
 	h->unrecognized_bytes += n;
-	if (c->withheld && is_request(c, h))
+	if (c->withheld && is_request(c, h) && withheld_garbage(c, h, pos))
 		withheld_settle(c, pos, 1);
 	else
 		certainty_lost(c, h, pos, c->doubt ? c->doubt : SPAN_BAD_FRAMING, 0);
@@ -500,7 +500,7 @@ static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t
  */
 static void start_over(struct conn *c)
 {
-	uint32_t why = c->lost ? SPAN_LOST_EVENTS : c->doubt ? c->doubt : SPAN_BAD_FRAMING;
+	uint32_t why = c->lost ? conn_missing(c) : c->doubt ? c->doubt : SPAN_BAD_FRAMING;
 
 	for (struct exchange *x = c->head; x; x = x->next)
 		x->incomplete |= why;
@@ -521,7 +521,7 @@ static void start_over(struct conn *c)
 /* Its client has received something since it sent the head of the request that is being read. */
 static int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	return h->x && (h->x->status || (h->x->waits && h->x->need &&
+	return h->x && (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
 					 certainty_need(c, h, pos) > h->x->need));
 }
 
@@ -553,6 +553,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				return off;
 			}
 			message_event(c, h, &m, pos + off);
+			if (off == n && !h->in_message && !c->upgraded)
+				return off; /* nothing is due without another byte */
 			break;
 		case PARSE_MORE:
 			if (off == n || (!used && (end == n || end == off)))
@@ -646,7 +648,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;
 	if (c->withheld && is_request(c, h)) {
-		c->withheld->incomplete |= SPAN_LOST_EVENTS;
+		withheld_doubt(c, conn_missing(c));
 		withheld_settle(c, pos, 0);
 	}
 	h->last_time = h->reasm.cur_time;

@@ -40,7 +40,7 @@ enum red_by {
 enum red_class {
 	RED_4XX,
 	RED_5XX,
-	RED_STATUS,   /* a status of the protocol's own, whatever HTTP's is: of gRPC, of a database */
+	RED_STATUS,   /* a status of the protocol's own, beside HTTP's: of gRPC, of a database */
 	RED_FAILED,   /* no answer: timeout, reset, closed, a failed handshake */
 	RED_PROTOCOL, /* what came cannot be understood */
 	RED_CLASSES

@@ -4,9 +4,30 @@
 #include "core/source_file.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/capture.h"
 #include "core/recording.h"
+
+/* What others make of captures, and how to make one of it again. */
+static const char *remedy(const struct bytes *in)
+{
+	static const struct {
+		const char *magic, *text;
+		uint8_t n;
+	} known[] = {
+		{"\xfd" "7zXZ", "compressed; try: xz -dc FILE | zctrace -r -", 5},
+		{"BZh", "compressed; try: bzip2 -dc FILE | zctrace -r -", 3},
+		{"\x04\x22\x4d\x18", "compressed; try: lz4 -dc FILE | zctrace -r -", 4},
+		{"PK\x03\x04", "an archive; try: unzip -p FILE | zctrace -r -", 4},
+		{"snoop", "a capture of snoop; try: editcap -F pcap FILE - | zctrace -r -", 6},
+	};
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (bytes__there(in) >= known[i].n && !memcmp(bytes__at(in), known[i].magic, known[i].n))
+			return known[i].text;
+	return NULL;
+}
 
 static void refuse(const struct bytes *in, char *err, size_t errlen)
 {
@@ -16,6 +37,8 @@ static void refuse(const struct bytes *in, char *err, size_t errlen)
 
 	if (bytes__error(in)) {
 		snprintf(err, errlen, "%s: %s", name, bytes__error(in));
+	} else if (remedy(in)) {
+		snprintf(err, errlen, "%s: %s", name, remedy(in));
 	} else if (!n) {
 		snprintf(err, errlen, "%s: empty, not a recording nor a capture file", name);
 	} else {

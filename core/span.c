@@ -34,7 +34,7 @@ const char *span_incomplete_name(unsigned bit)
 		"attached-late",     "lost-events",	 "truncated-head",
 		"path-not-seen",     "response-not-seen", "request-not-seen",
 		"body-not-seen",     "in-flight",	 "bad-framing",
-		"read-not-seen",
+		"read-not-seen",     "not-captured",	 "protocol-inferred",
 	};
 
 	return bit < SPAN_INCOMPLETE_BITS ? name[bit] : NULL;
@@ -63,12 +63,24 @@ static const struct attr *own_status(const struct span *s)
 	return s->protocol->status ? span_attr(s, s->protocol->status) : NULL;
 }
 
+/* Has it an answer, of a protocol that has a status only where something went wrong? */
+static int answered_well(const struct span *s)
+{
+	const struct attr_def *def = s->protocol->status;
+
+	return def && def->type == ATTR_STRING && !s->error && s->resp_bytes &&
+	       s->resp_bytes != SPAN_UNKNOWN &&
+	       !(s->incomplete & (SPAN_RESPONSE_NOT_SEEN | SPAN_IN_FLIGHT));
+}
+
 struct str span_status(const struct span *s, char buf[SPAN_TEXT_MAX])
 {
 	const struct attr *a = own_status(s);
 
 	if (a)
 		return attr_text(a, buf);
+	if (s->status <= 0 && answered_well(s))
+		return words("OK");
 	if (s->status <= 0)
 		return words(span_error_name(s->error));
 	return (struct str){buf, (size_t)snprintf(buf, SPAN_TEXT_MAX, "%d", s->status)};

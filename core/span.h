@@ -36,7 +36,10 @@ enum span_error {
 #define SPAN_IN_FLIGHT 0x080u	     /* tracing ended before the response did */
 #define SPAN_BAD_FRAMING 0x100u	     /* conflicting or invalid Content-Length, CL with TE */
 #define SPAN_READ_NOT_SEEN 0x200u    /* client: when the application read the response's end */
-#define SPAN_INCOMPLETE_BITS 10
+#define SPAN_NOT_CAPTURED 0x400u     /* bytes that bear on it went by and were not copied */
+#define SPAN_MISSING (SPAN_LOST_EVENTS | SPAN_NOT_CAPTURED)
+#define SPAN_PROTOCOL_INFERRED 0x800u /* gRPC by its framing and trailers; what says so was not seen */
+#define SPAN_INCOMPLETE_BITS 12
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16
@@ -138,15 +141,15 @@ static inline uint64_t span_attr_number(const struct span *s, const struct attr_
 struct str attr_text(const struct attr *a, char buf[SPAN_TEXT_MAX]);
 
 /*
- * How it ended, in a word: the status of its protocol (NOT_FOUND, of gRPC), else the status code,
- * else the error. p == NULL: it is not known.
+ * How it ended, in a word: the status of its protocol (NOT_FOUND, of gRPC; OK, where there is one for
+ * errors only), else the status code, else the error. p == NULL: it is not known.
  */
 struct str span_status(const struct span *s, char buf[SPAN_TEXT_MAX]);
 
 /* Is that the protocol's own status, and one of failure? Then span.status may look like success. */
 int span_failed_by_status(const struct span *s);
 
-/* The first attribute that says what went wrong, other than the status of span_status(); or NULL. */
+/* The first attribute that says what went wrong, but the status of span_status(); or NULL. */
 const struct attr *span_reason(const struct span *s);
 
 /*

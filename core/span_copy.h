@@ -13,8 +13,8 @@ size_t span_copy_size(const struct span *s);
 
 /*
  * Copies s to p, which is aligned as a struct span is and has `cap` bytes: span_copy_size() or
- * SPAN_COPY_LEAST. In less than the former, strings are cut: header fields and content to 16 KiB, others
- * to 2 KiB, and then to what there is. Returns the bytes used.
+ * SPAN_COPY_LEAST. In less than the former, strings are cut: header fields and content to 16 KiB,
+ * others to 2 KiB, and then to what there is. Returns the bytes used.
  */
 size_t span_copy(void *p, size_t cap, const struct span *s);
 

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/nearest.h"
 #include "parsers/attrs.h"
@@ -247,6 +248,27 @@ int field_present(unsigned field, const struct span *s)
 	default:
 		return field_text(field, s, buf, &text);
 	}
+}
+
+#define CODES 65536u
+
+int field_code(unsigned field, const char *name, size_t n, uint64_t *code)
+{
+	const struct attr_def *def;
+	char buf[ATTR_NAME_MAX];
+
+	if (places[field].access != ATTR_NUMERIC)
+		return 0;
+	def = &attr_defs[places[field].offset];
+	if (def->type != ATTR_CODE)
+		return 0;
+	for (*code = 0; *code < CODES; ++*code) {
+		const char *known = def->name(*code, buf);
+
+		if (known && strlen(known) == n && !strncasecmp(known, name, n))
+			return 1;
+	}
+	return 0;
 }
 
 /* Fields that are strings of the span, found when compiling: their order does not matter. */

@@ -45,9 +45,12 @@ const uint8_t *field_address(unsigned field, const struct span *s);
 /* The i-th value that a FIELD_CHOICE or FIELD_LIST can have; NULL beyond the last. */
 const char *field_choice(unsigned field, unsigned i);
 
+/* The number that has that name, in either case, where a field's numbers have names. 1, or 0. */
+int field_code(unsigned field, const char *name, size_t n, uint64_t *code);
+
 /*
- * The members of a span that are strings and fields, one at a time: *member is the offset of a struct
- * str, or of a const char * if *is_cstr. 0: there are no more.
+ * The members of a span that are strings and fields, one at a time: *member is the offset of a
+ * struct str, or of a const char * if *is_cstr. 0: there are no more.
  */
 int field_string(unsigned i, size_t *member, int *is_cstr);
 

@@ -1,8 +1,8 @@
 /*
  * tls_info.h - what the handshake of a connection has told
  *
- * It belongs to a socket's connection; that of the TLS stream over it asks for it (tls_info_of), and
- * gets it when the socket ends first.
+ * It belongs to a socket's connection; that of the TLS stream over it asks for it (tls_info_of),
+ * and gets it when the socket ends first.
  */
 #ifndef ZC_CORE_TLS_INFO_H
 #define ZC_CORE_TLS_INFO_H
@@ -50,8 +50,8 @@ void tls_info_hand_over(struct conn *from, struct conn *to);
 const struct tls_conn *tls_info_of(const struct conn *c);
 
 /*
- * Version, cipher, names; of the first exchange the handshake's duration as well, and its alert if it
- * failed. Texts point into t.
+ * Version, cipher, names; of the first exchange the handshake's duration as well, and its alert if
+ * it failed. Texts point into t.
  */
 void tls_info_attrs(const struct tls_conn *t, int first, struct attr_list *l);
 

@@ -77,7 +77,7 @@ static void websocket_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t
 		stats->skipped_bytes += n;
 	} else {
 		stats->uncaptured_bytes += n;
-		x->incomplete |= SPAN_LOST_EVENTS;
+		x->incomplete |= conn_missing(c);
 	}
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;

@@ -101,6 +101,26 @@ size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, 
 	return next == PROBE_YES ? end : off;
 }
 
+void withheld_doubt(struct conn *c, uint32_t why)
+{
+	c->withheld->incomplete |= why;
+	for (struct exchange *x = c->withheld->next; x; x = x->next) {
+		x->suspect |= why;
+		x->found = 1;
+	}
+}
+
+int withheld_garbage(struct conn *c, const struct half *h, uint64_t pos)
+{
+	const struct exchange *next = c->withheld->next;
+
+	if (!next || certainty_need(c, h, pos - 1) <= next->need)
+		return 1;
+	withheld_doubt(c, SPAN_BAD_FRAMING);
+	withheld_settle(c, pos, 0);
+	return 0;
+}
+
 uint64_t withheld_pos(const struct conn *c)
 {
 	const struct reasm *s = &c->half[c->request_dir].reasm;
@@ -116,11 +136,7 @@ void withheld_answered(struct conn *c, uint64_t pos)
 
 void withheld_end(struct conn *c, uint64_t pos)
 {
-	struct exchange *x = c->withheld;
-
-	if (x->next)
-		x->incomplete |= SPAN_BAD_FRAMING;
-	for (struct exchange *y = x->next; y; y = y->next)
-		y->suspect |= SPAN_BAD_FRAMING;
+	if (c->withheld->next)
+		withheld_doubt(c, SPAN_BAD_FRAMING);
 	withheld_settle(c, pos, 0);
 }

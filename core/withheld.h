@@ -28,6 +28,15 @@ size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, 
 /* It turned out whether the content of c->withheld came: then what is at pos is in it or behind it. */
 void withheld_settle(struct conn *c, uint64_t pos, int came);
 
+/* It cannot be told: it and what is queued behind it say why. */
+void withheld_doubt(struct conn *c, uint32_t why);
+
+/*
+ * What comes before pos is no message. Then it is content, unless its client has received something
+ * since: if so, nothing is withheld any more, and doubts remain.
+ */
+int withheld_garbage(struct conn *c, const struct half *h, uint64_t pos);
+
 /* Up to where requests have been parsed. */
 uint64_t withheld_pos(const struct conn *c);
 

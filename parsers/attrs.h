@@ -2,13 +2,14 @@
  * attrs.h - the table of attributes: what spans of some protocols have, and others have not
  *
  * One row for each, in the order in which JSON has them. JSON, --filter, the dashboard, text lines
- * and traces are made from it; for a new attribute its row is all there is to write, and its line in
- * the manual, which a test asks for.
+ * and traces are made from it; for a new attribute its row is all there is to write, and its line
+ * in the manual, which a test asks for.
  *
- * Rows are by type: STRING, NUMBER, DURATION (nanoseconds: the key gets "_ns" behind it, and without it
- * is --filter's word that wants a unit), SIZE (bytes), CODE (a number with names, shown as the number
- * in JSON, and with its name to people), WORD (a number that is shown by its name everywhere). Each:
- * key, OpenTelemetry's name or NULL, flags (ATTR_*, protocol.h), help; CODE and WORD also the names.
+ * Rows are by type: STRING, NUMBER, DURATION (nanoseconds: the key gets "_ns" behind it, and
+ * without it is --filter's word that wants a unit), SIZE (bytes), CODE (a number with names, shown
+ * as the number in JSON, and with its name to people), WORD (a number that is shown by its name
+ * everywhere). Each: key, OpenTelemetry's name or NULL, flags (ATTR_*, protocol.h), help; CODE and
+ * WORD also the names.
  */
 #ifndef ZC_PARSERS_ATTRS_H
 #define ZC_PARSERS_ATTRS_H

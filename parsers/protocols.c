@@ -8,12 +8,14 @@
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/protocol.h"
+#include "parsers/redis/redis.h"
 #include "parsers/tls/tls_protocol.h"
 
 const struct protocol *const protocols[] = {
 	&tls_protocol,
 	&http2_protocol,
 	&http1_protocol,
+	&redis_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

@@ -81,7 +81,7 @@ __attribute__((noinline)) static void put_attr(struct json_sink *k, const struct
 		json_string(j, word.p, word.n);
 }
 
-/* Those that come before `end` in the table, from number i on. Returns the number of the next one. */
+/* Those before `end` in the table, from number i on. Returns the number of the next one. */
 static inline unsigned put_attrs(struct json_sink *k, const struct span *s, unsigned i,
 				 unsigned end)
 {

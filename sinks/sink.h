@@ -29,8 +29,8 @@ struct sink_ops {
 	/* Nothing more comes. Called once, before free; work may follow. */
 	void (*finish)(struct sink *k, const struct sink_totals *t);
 	/*
-	 * Work of its own, such as sending what is queued; never blocks. Called often, also while no
-	 * span comes, and for a limited time after finish: as long as it returns 1, something is
+	 * Work of its own, such as sending what is queued; never blocks. Called often, also while
+	 * no span comes, and for a limited time after finish: as long as it returns 1, something is
 	 * still to be done. now_ns: CLOCK_MONOTONIC.
 	 */
 	int (*work)(struct sink *k, uint64_t now_ns);

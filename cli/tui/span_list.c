@@ -147,7 +147,7 @@ static int compare_str(struct str a, struct str b)
 	return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-/* By code; those of a protocol's own, as that of gRPC, behind the status code that they came with. */
+/* By code; of the same code by a status of the protocol's own, as that of gRPC. */
 static int compare_status(const struct span *a, const struct span *b)
 {
 	char x[SPAN_TEXT_MAX], y[SPAN_TEXT_MAX];

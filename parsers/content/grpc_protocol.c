@@ -1,6 +1,6 @@
 /*
- * grpc_protocol.c - what its spans are called; apart from grpc.c, whose names of statuses the table of
- * attributes needs
+ * grpc_protocol.c - what its spans are called; apart from grpc.c, whose names of statuses the table
+ * of attributes needs
  */
 #include "parsers/attrs.h"
 #include "parsers/content/grpc.h"

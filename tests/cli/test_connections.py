@@ -200,4 +200,22 @@ def long_gap(t):
     t.equal([(g[0], g[1], g[2]) for g in got], [('/large', 200, None), ('/next', 200, None)], errors)
 
 
+@test
+def at_once(t):
+    """9: two connections of the same addresses at the same time, as of two network namespaces"""
+    p = Packets()
+    a = Conversation(p, isn=(1000, 900000000), syn=False)
+    b = Conversation(p, isn=(3000000000, 2000000000), syn=False)
+    for c in (a, b):
+        c.segment(0, SYN, seq=c.seq[0] - 1)
+        c.segment(1, SYN | ACK, seq=c.seq[1] - 1)
+    for i in range(4):
+        p.time += 2 * 10**8
+        for name, c in (('a', a), ('b', b)):
+            c.exchange(get(f'/{name}{i}'), OK)
+    a.end()
+    b.end()
+    whole(t, p, *(f'/{name}{i}' for i in range(4) for name in 'ab'))
+
+
 sys.exit(main(needs_bpf=False))

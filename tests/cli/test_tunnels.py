@@ -63,6 +63,11 @@ TUNNELS = {
     'five VLANs': lambda p: ethernet(p, vlans=(1, 2, 3, 4, 5)),
     'provider VLAN': lambda p: MAC + b'\x88\xa8\0\7\x81\0\0\x08' + of_version(p) + p,
     'nsh': lambda p: ethernet(b'\x0f\xc6\1' + bytes([2 if p[0] >> 4 == 6 else 1]) + bytes(20) + p, 0x894f),
+    'l2tp': lambda p: ethernet(udp(*OUTER, 1701, b'\x48\2' + struct.pack('>H', len(p) + 16) + bytes(8) + b'\xff\3' + ppp(p))),
+    'l2tp, short': lambda p: ethernet(udp(*OUTER, 1701, b'\0\2\0\1\0\1' + ppp(p))),
+    'lisp': lambda p: ethernet(udp(*OUTER, 4341, bytes(8) + p)),
+    'teredo': lambda p: ethernet(udp(*OUTER, 3544, b'\0\1\0\0' + bytes(9) + bytes(8) + p)),
+    'provider backbone': lambda p: MAC + b'\x88\xe7\0\0\0\7' + ethernet(p),
     'gtp-u': lambda p: ethernet(udp(*OUTER, 2152, b'\x32\xff' + struct.pack('>H', len(p) + 4) + b'\0\0\0\7\0\1\0\0' + p)),
 }
 
@@ -88,7 +93,7 @@ LINKS = {
     'pktap': (258, lambda p: struct.pack('<III', 108, 1, 1) + bytes(96) + ethernet(p)),
     'cooked v2': (276, lambda p: of_version(p) + bytes(18) + p),
 }
-UNKNOWN_TO_TSHARK = ('nsh', 'ppp, compressed', 'pppd', 'pktap', 'ppi', 'pseudowire', 'vxlan, port of Linux')
+UNKNOWN_TO_TSHARK = ('lisp', 'nsh', 'ppp, compressed', 'teredo', 'pppd', 'pktap', 'ppi', 'pseudowire', 'vxlan, port of Linux')
 
 
 def shown(t, path, binary=ZCTRACE):
@@ -209,7 +214,7 @@ def fragments_missing(t):
 @test
 def not_opened(t):
     """5: what cannot be opened is told with its kind, also where other packets were read"""
-    for word, packet in {'IPsec': ip(*OUTER, 50, bytes(64)), 'L2TP': udp(*OUTER, 1701, bytes(64)),
+    for word, packet in {'IPsec': ip(*OUTER, 50, bytes(64)), 'L2TP': ip(*OUTER, 115, bytes(64)),
                          'WireGuard': udp(*OUTER, 51820, bytes(64)), 'CAPWAP': udp(*OUTER, 5247, bytes(64))}.items():
         p = Packets()
         for _ in range(3):

@@ -1,13 +1,14 @@
 /*
  * fuzz_protocols.c - the table of protocols: any bytes in both directions, any cut, any gap
  *
- * Input: which protocol (modulo their number), where bytes are missing (two bytes: where, how many),
- * then turns: a byte for direction (bit 0) and length (bits 1 to 7), and so many bytes. What is not
- * there is as if it had ended.
+ * Input: which protocol (modulo their number), where bytes are missing (two bytes: where, how
+ * many), then turns: a byte for direction (bit 0) and length (bits 1 to 7), and so many bytes. What
+ * is not there is as if it had ended.
  *
  * A parser must say the same of whole turns and of single bytes, say the same where what it calls
- * unneeded is missing, keep no more than 64 KiB, never stand still, and say of bytes that are missing no
- * more than how many there are. A mask must not depend on cuts either. Probing must take anything.
+ * unneeded is missing, keep no more than 64 KiB, never stand still, and say of bytes that are
+ * missing no more than how many there are. A mask must not depend on cuts either. Probing must take
+ * anything.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -93,8 +94,8 @@ static void ask(struct run *r, enum sender from)
 		r->protocol->answers(r->state, r->head != r->tail, r->form[r->head % MAX_QUEUE]);
 }
 
-static enum parse_status step(struct run *r, enum sender from, const uint8_t *p, size_t n, size_t *used,
-			      struct message *m)
+static enum parse_status step(struct run *r, enum sender from, const uint8_t *p, size_t n,
+			      size_t *used, struct message *m)
 {
 	uint64_t skip = r->how == BLIND ? r->protocol->unneeded(r->state, from) : 0, gone;
 	uint8_t *exact = malloc(n + 1); /* a read past its end is one past the block */
@@ -103,7 +104,8 @@ static enum parse_status step(struct run *r, enum sender from, const uint8_t *p,
 	ask(r, from);
 	message_init(m);
 	if (skip && n) {
-		st = r->protocol->gap(r->state, from, (struct str){NULL, 0}, skip < n ? skip : n, &gone, m);
+		st = r->protocol->gap(r->state, from, (struct str){NULL, 0}, skip < n ? skip : n,
+				      &gone, m);
 		*used = (size_t)gone;
 	} else {
 		memcpy(exact + 1, p, n);
@@ -227,7 +229,8 @@ static struct run parse(const struct protocol *protocol, const uint8_t *p, size_
 	return r;
 }
 
-static void check_parser(const struct protocol *protocol, const uint8_t *p, size_t n, size_t at, size_t lost)
+static void check_parser(const struct protocol *protocol, const uint8_t *p, size_t n, size_t at,
+			 size_t lost)
 {
 	struct run whole = parse(protocol, p, n, WHOLE, 0, 0);
 	struct run bytes = parse(protocol, p, n, BYTES, 0, 0);
@@ -242,7 +245,8 @@ static void check_parser(const struct protocol *protocol, const uint8_t *p, size
 
 /* ---- masks */
 
-static size_t mask(const struct protocol_mask *m, enum sender from, uint8_t *p, size_t n, size_t each)
+static size_t mask(const struct protocol_mask *m, enum sender from, uint8_t *p, size_t n,
+		   size_t each)
 {
 	uint64_t *state = calloc(1, m->state_size + 8);
 	size_t at = 0, len, used = 0;
@@ -286,9 +290,16 @@ static void check_probe(const uint8_t *p, size_t n)
 	for (unsigned i = 0; i < 8; i++) {
 		size_t half = i & 4 ? n / 2 : n;
 		struct probe in = {
-			.p = p, .n = half, .dir = i & 1, .client = PROBE_NO_DIR, .start = !(i & 2),
-			.joined = (i & 2) != 0, .segment = 1, .port = 6379,
-			.answer = i & 4 ? p + half : NULL, .nanswer = n - half,
+			.p = p,
+			.n = half,
+			.dir = i & 1,
+			.client = PROBE_NO_DIR,
+			.start = !(i & 2),
+			.joined = (i & 2) != 0,
+			.segment = 1,
+			.port = 6379,
+			.answer = i & 4 ? p + half : NULL,
+			.nanswer = n - half,
 		};
 		struct probed found = probe_all(&in);
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import (Skip, Zctrace, by_id, cgroup_root, free_port, main, need, query_id, test, wait_for,
+from lib import (Skip, ZCTRACE, Zctrace, by_id, cgroup_root, free_port, main, need, query_id, test, wait_for,
                  wait_port)
 from servers import Nginx, Target
 
@@ -390,6 +390,66 @@ def listening_notes(t):
     t.equal(z.wait(5), 0, 'exit status')
     t.check([n for n in z.notes if n['note'] == 'process-gone'], f'notes: {z.notes}')
     t.check(re.search(r'end', z.err()) and z.end.get('spans') == 1, f'end: {z.end}')
+
+
+IN_NAMESPACE = r"""
+import http.client, json, subprocess, sys
+zctrace, server = sys.argv[1:]
+p = subprocess.Popen([sys.executable, server], stdout=subprocess.PIPE, text=True)
+port = int(p.stdout.readline())
+def trace(*args):
+    z = subprocess.Popen([zctrace, '-o', 'json', *args], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    return z, z.stderr.readline()
+def spans(z):
+    rows = map(json.loads, z.communicate(timeout=30)[0].splitlines())
+    return [s for s in rows if s['type'] == 'span']
+z, first = trace('--pid', str(p.pid), '-n', '2')
+c = http.client.HTTPConnection('127.0.0.1', port)
+for i in range(2):
+    c.request('GET', f'/p?id={i}')
+    c.getresponse().read()
+of_pid = spans(z)
+code = f"import http.client as h; c = h.HTTPConnection('127.0.0.1', {port}); " \
+    "c.request('GET', '/c'); c.getresponse(); exit(7)"
+z, _ = trace('--', sys.executable, '-c', code)
+of_command = spans(z)
+print(json.dumps({'pid': p.pid, 'first': first, 'status': z.returncode, 'of_pid': of_pid,
+                  'of_command': of_command}))
+p.kill()
+"""
+
+PLAIN_SERVER = r"""
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class H(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *a):
+        pass
+s = ThreadingHTTPServer(('127.0.0.1', 0), H)
+print(s.server_port, flush=True)
+s.serve_forever()
+"""
+
+
+@test
+def pid_namespace(t):
+    """in a PID namespace numbers are the namespace's, and a command ends with its status"""
+    need('unshare')
+    p = t.run(['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', sys.executable,
+               t.file('inside.py', IN_NAMESPACE), ZCTRACE, t.file('plain.py', PLAIN_SERVER)])
+    if 'unshare:' in p.stderr:
+        raise Skip('no PID namespaces here')
+    if not t.equal(p.returncode, 0, p.stderr):
+        return
+    got = json.loads(p.stdout.splitlines()[-1])
+    t.check('PID namespace' in got['first'], got['first'])
+    t.equal([(s['pid'], s['status'], s['kind']) for s in got['of_pid']],
+            [(got['pid'], 204, 'server')] * 2, 'the process with this number')
+    t.equal(got['status'], 7, 'status of the command')
+    t.equal([(s['path'], s['kind']) for s in got['of_command']], [('/c', 'client')], 'its request')
 
 
 if __name__ == '__main__':

@@ -394,6 +394,45 @@ def upgrade(t):
     t.equal([(query_id(r), r['status']) for r in z.spans], [(x.id, 101)], 'spans')
 
 
+MPTCP = 262
+
+MPTCP_SERVER = r"""
+import socket, threading
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+s.bind(('127.0.0.1', 0))
+s.listen(8)
+print(s.getsockname()[1], flush=True)
+def serve(c):
+    while c.recv(65536):
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+
+
+@test
+def mptcp_listener(t):
+    """a listener of MPTCP that was there before: by port and by process, from its first request on"""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP).close()
+    except OSError:
+        raise Skip('no MPTCP here') from None
+    p = t.start([sys.executable, t.file('mptcp.py', MPTCP_SERVER)], stdout=subprocess.PIPE, text=True)
+    port = int(p.stdout.readline())
+    for choice in (('--port', port, '--role', 'server'), ('--pid', p.pid)):
+        for protocol in (socket.IPPROTO_TCP, MPTCP):
+            z = Zctrace(t, *choice)
+            s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+            s.connect(('127.0.0.1', port))
+            for i in range(3):
+                s.sendall(f'GET /m?id={i} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
+                s.recv(65536)
+            s.close()
+            z.stop()
+            t.equal([(query_id(r), r['status'], r['pid'], r.get('incomplete')) for r in z.spans],
+                    [(str(i), 200, p.pid, None) for i in range(3)], f'{choice[0]}, client {protocol}')
+
+
 @test
 def not_http(t):
     """a connection that is no HTTP makes no spans; HTTP beside it is seen"""

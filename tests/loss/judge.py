@@ -121,7 +121,7 @@ class Verdict:
         for span in spans:
             self.spans += 1
             if span.get('incomplete'):
-                self.doubted += 1
+                self.doubted += span['incomplete'] != ['truncated-head']
                 self.doubts[','.join(span['incomplete'])] += 1
                 continue
             f = falsehood(case, span, shown)

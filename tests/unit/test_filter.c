@@ -43,6 +43,8 @@ static struct span full_span(void)
 	attr_list_number(&attrs, ATTR(tls_alert), 48);
 	attr_list_text(&attrs, ATTR(tls_alert_from), str("client"));
 	attr_list_number(&attrs, ATTR(handshake), 2500000);
+	attr_list_number(&attrs, ATTR(grpc_status), 5);
+	attr_list_number(&attrs, ATTR(close_code), 1001);
 	s.attr = attrs.attr;
 	s.nattrs = attrs.n;
 	s.method = str("GET");
@@ -70,6 +72,11 @@ static const struct {
 	{ "tls_alpn", 0, 0 },
 	{ "tls_alert == unknown_ca and tls_alert_from == client", 1, 0 },
 	{ "tls_alert", 1, 0 },
+	{ "grpc_status == NOT_FOUND and grpc_status == 5", 1, 0 },
+	{ "grpc_status == not_found and grpc_status < internal", 1, 0 },
+	{ "grpc_status != OK", 1, 1 },
+	{ "close_code == 'going away'", 1, 0 },
+	{ "error_code == CANCEL", 0, 0 },
 	{ "handshake > 2ms and handshake_ns == 2500000ns", 1, 0 },
 	{ "handshake", 1, 0 },
 	{ "status != 503", 0, 1 },

@@ -330,6 +330,64 @@ static void test_late(void)
 	feed_end(&f);
 }
 
+/* The head of the first request seen is in two frames: its answer is understood before it is. */
+static void test_late_halves(void)
+{
+	static const uint8_t head[] = {0x82, 0x86, 0xbe};
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	frame(&out, 1, END_STREAM, 101, head, 2);
+	frame(&out, 9, END_HEADERS, 101, head + 2, 1);
+	flush(RX);
+	OK(END_STREAM, 101);
+	flush(TX);
+	frame(&out, 1, END_HEADERS | END_STREAM, 103, head, sizeof(head));
+	flush(RX);
+	OK(END_STREAM, 103);
+	flush(TX);
+	feed_end(&f);
+	ok(f.nspans == 2 && span(0)->stream == 101 && span(0)->status == 200 &&
+		   !(span(0)->incomplete & (SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN)),
+	   "two halves of a stream are one exchange");
+	is_str(f.span[0].method, "GET", "with the request's head");
+}
+
+/* A call of which the names of fields lie in entries from before. body: of the request. */
+static void late_call(uint32_t stream, const char *body, size_t n, const char *status)
+{
+	static const uint8_t request[] = {0x83, 0x86, 0xc5, 0xc6}, response[] = {0x88, 0xc6};
+	uint8_t trailer[] = {0x0f, 48, 1, (uint8_t)*status};
+
+	frame(&out, 1, END_HEADERS, stream, request, sizeof(request));
+	data(END_STREAM, stream, body, n);
+	flush(RX);
+	frame(&out, 1, END_HEADERS, stream, response, sizeof(response));
+	data(0, stream, "\0\0\0\0\3abc", 8);
+	frame(&out, 1, END_HEADERS | END_STREAM, stream, trailer, sizeof(trailer));
+	flush(TX);
+}
+
+static void test_late_grpc(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	late_call(101, "\0\0\0\0\2hi", 7, "5");
+	late_call(103, "{\"a\":1}", 7, "5");
+	late_call(105, "\0\0\0\0\5hi", 7, "0");
+	ok(f.nspans == 3, "three calls on a connection that was open before");
+	ok(span(0)->protocol == &grpc_name && attr_number(span(0), grpc_status) == 5 &&
+		   span(0)->incomplete & SPAN_PROTOCOL_INFERRED && attr_number(span(0), req_messages) == 1 &&
+		   attr_number(span(0), resp_messages) == 1,
+	   "gRPC by its framing and trailers, its status by its value, and that is said");
+	ok(span(1)->protocol == &http2_protocol.name && attr_number(span(1), resp_messages) == SPAN_UNKNOWN &&
+		   attr_number(span(1), grpc_status) == SPAN_UNKNOWN && !(span(1)->incomplete & SPAN_PROTOCOL_INFERRED),
+	   "other content is not");
+	ok(span(2)->protocol == &http2_protocol.name && attr_number(span(2), resp_messages) == SPAN_UNKNOWN,
+	   "nor is what breaks off in a message");
+	feed_end(&f);
+}
+
 static void test_gaps(void)
 {
 	static char content[20000];
@@ -660,6 +718,8 @@ int main(void)
 	test_cuts();
 	test_ends();
 	test_late();
+	test_late_halves();
+	test_late_grpc();
 	test_gaps();
 	test_grpc();
 	test_grpc_web();

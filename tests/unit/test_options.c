@@ -7,6 +7,7 @@
 #include "cli/elfkind.c"
 #include "core/mask.c"
 #include "cli/options.c"
+#include "cli/options_check.c"
 #include "cli/ports.c"
 #include "cli/container.c"
 #define copy service_copy

@@ -105,8 +105,10 @@ static void test_work(void)
 	is_u64(outputs_work(&u, 6, 1), 1, "outputs: also when all is to be written");
 	is_u64(outputs_work(&u, 7, 1), 0, "outputs: until none has");
 	ok(s[0].now == 7 && s[1].now == 7, "outputs: all are told the time");
-	ok(outputs_span(&u, &span, 1) && s[0].spans == 1 && s[1].spans == 1, "outputs: a span for each");
-	ok(!outputs_span(&u, &span, 0) && s[0].spans == 1, "outputs: none for what the filter takes out");
+	ok(outputs_span(&u, &span, 1) && s[0].spans == 1 && s[1].spans == 1,
+	   "outputs: a span for each");
+	ok(!outputs_span(&u, &span, 0) && s[0].spans == 1,
+	   "outputs: none for what the filter takes out");
 	outputs_release(&u);
 	ok(s[0].freed == 1 && s[1].freed == 1, "outputs: each is freed once");
 }
@@ -183,7 +185,8 @@ static void test_left(void)
 	   "outputs: one leaves, which is told: %s", last_text);
 	close(b[0]);
 	outputs_work(&u, 3, 0);
-	ok(told == 1 && outputs_gone(&u) && !u.failed, "outputs: the last one leaves, which ends it quietly");
+	ok(told == 1 && outputs_gone(&u) && !u.failed,
+	   "outputs: the last one leaves, which ends it quietly");
 	outputs_release(&u);
 	ok(!outputs_gone(&u), "outputs: none at all is not the end");
 }

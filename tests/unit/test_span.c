@@ -1,4 +1,4 @@
-/* Attributes: the table, their order in a span, copies of spans, statuses in words, classes of errors. */
+/* Attributes: the table, their order, copies of spans, statuses in words, classes of errors. */
 #include <stdlib.h>
 
 #include "core/exchange_attrs.h"
@@ -118,7 +118,8 @@ static void test_cut(void)
 	memset(text, 'x', sizeof(text) - 1);
 	s.method = s.scheme = s.host = s.path = s.query = s.route = longer;
 	s.req_fields = s.resp_fields = s.req_body = s.resp_body = longer;
-	s.comm = s.service = s.runtime = s.container = s.container_name = s.peer_service = text;
+	s.comm = s.service = s.runtime = text;
+	s.container = s.container_name = s.peer_service = text;
 	attr_list_text(&attrs, ATTR(grpc_message), longer);
 	attr_list_text(&attrs, ATTR(db_query), longer);
 	s.nattrs = attrs.n;
@@ -133,6 +134,7 @@ static void test_cut(void)
 
 static void test_status(void)
 {
+	static const struct protocol_name database = { .name = "db", .status = ATTR(db_status) };
 	char buf[SPAN_TEXT_MAX];
 	struct span s = example();
 	struct str w = span_status(&s, buf);
@@ -149,6 +151,19 @@ static void test_status(void)
 	ok(w.n == 6 && !memcmp(w.p, "status", 6), "status: the error");
 	s.error = SPAN_OK;
 	ok(!span_status(&s, buf).p, "status: none");
+	s.protocol = &database;
+	ok(!span_status(&s, buf).p, "status: none without an answer");
+	s.resp_bytes = 5;
+	w = span_status(&s, buf);
+	ok(w.n == 2 && !memcmp(w.p, "OK", 2) && !span_failed_by_status(&s),
+	   "status: an answer without an error is OK");
+	s.incomplete = SPAN_IN_FLIGHT;
+	ok(!span_status(&s, buf).p, "status: not while it comes");
+	attr_list_text(&attrs, ATTR(db_status), str("WRONGTYPE"));
+	s.nattrs = attrs.n;
+	w = span_status(&s, buf);
+	ok(w.n == 9 && !memcmp(w.p, "WRONGTYPE", 9) && span_failed_by_status(&s),
+	   "status: the word of the error");
 }
 
 static uint64_t class_of(const struct span *s, enum red_class class)

@@ -1,0 +1,19 @@
+/*
+ * options_impl.h - private to the options: reading them (options.c), and whether they go together
+ * (options_check.c)
+ */
+#ifndef ZC_CLI_OPTIONS_IMPL_H
+#define ZC_CLI_OPTIONS_IMPL_H
+
+#include "cli/options.h"
+
+/* EINVAL, with the message in o->error. */
+__attribute__((format(printf, 2, 3))) int wrong(struct options *o, const char *fmt, ...);
+
+/* The output that is shown, or NULL. */
+const struct output_spec *shown_output(const struct options *o);
+
+/* What makes sense only with, or without, something else; defaults that depend on the rest. */
+int options_check(struct options *o);
+
+#endif
