@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attach/rights.h"
+
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
 /* In each group in the order of trying. Costs decide it: the end of a function costs more, and takes
@@ -146,8 +148,8 @@ static int fexit_try(uint32_t function)
 	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "zctrace_trial", "GPL", code, sizeof(code) / sizeof(code[0]),
 			       &opts);
 
-	if (fd < 0)
-		return -1;
+	if (fd < 0) /* a missing right is told as such, when the probes are loaded */
+		return rights_missing(RIGHTS_PROBES) ? 1 : -1;
 	close(fd);
 	return 1;
 }

@@ -12,7 +12,7 @@ static const struct {
 } uses[] = {
 	{RIGHTS_PROBES, "tracing of sockets"},
 	{RIGHT_SYS_PTRACE, "names and TLS of other users' processes"},
-	{RIGHT_SYS_ADMIN, "TLS before Linux 6.6"},
+	{RIGHT_SYS_ADMIN, "TLS before Linux 6.6 (and in libraries loaded later, if perf_event_paranoid is 3)"},
 	{RIGHT_DAC_READ_SEARCH, "TLS in files that others may not read"},
 	{RIGHT_CHECKPOINT_RESTORE | RIGHT_DAC_READ_SEARCH, "TLS in deleted files"},
 	{RIGHT_NET_RAW, "packets (-i)"},

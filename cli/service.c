@@ -344,6 +344,25 @@ static int name_by_args(const struct language *l, const char *cmdline, const str
 	return *out != '\0';
 }
 
+/*
+ * A program of many names (busybox, redis-check-rdb, which is redis-server as well) is called by the
+ * one that it was started under: the first word of its title or arguments, if that is a plain name.
+ */
+static void name_as_called(const char *exe, const char *cmdline, size_t n, char *out, size_t size)
+{
+	char first[64];
+	size_t len = strnlen(cmdline, n);
+	const char *name;
+
+	copy(first, sizeof(first), cmdline, len);
+	first[strcspn(first, " :")] = '\0';
+	name = base_name(first);
+	if (len && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+") ==
+			   strlen(name) &&
+	    *name != '-' && strlen(name) > 1 && strncmp(base_name(exe), name, strlen(name)) != 0)
+		copy(out, size, name, strlen(name));
+}
+
 void service_name(const char *exe, const char *cmdline, size_t n, const char *cwd, char *out,
 		  size_t size)
 {
@@ -356,6 +375,8 @@ void service_name(const char *exe, const char *cmdline, size_t n, const char *cw
 	/* without its last NUL the arguments were cut */
 	else if (l && l->program && n && !cmdline[n - 1] && name_by_args(l, cmdline, &a, out, size))
 		return;
+	if (!*out && (!l || !l->program))
+		name_as_called(exe, cmdline, n, out, size);
 	if (!*out)
 		copy(out, size, base_name(exe), strlen(base_name(exe)));
 }

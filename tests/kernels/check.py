@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 KERNELS = (('6.1', ''), ('6.1', 'full'), ('6.12', ''), ('6.12', 'full'), ('6.16', ''), ('6.17', ''), ('6.17', 'full'),
            ('6.18', ''), ('6.18', 'full'), ('7.2', ''), ('7.2', 'full'), ('7.3', ''), ('7.3', 'full'))
 UNGUARDED = ('7.3', '') # where what guard.h prevents is shown
-KINDS = ('http', 'ipv6', 'sendfile', 'openssl', 'h2', 'go')
+KINDS = ('http', 'ipv6', 'sendfile', 'splice', 'openssl', 'h2', 'go')
 TIMES = 5
 
 

@@ -84,10 +84,12 @@ def nginx(t):
 
 
 def is_right(span):
-    """Everything that the path alone tells."""
-    n = len(span['path'])
-    return (span.get('method') == 'GET' and span.get('status') == 200 and not span.get('incomplete') and
-            span.get('resp_body_bytes', n) == n)
+    """Everything that the path alone tells. The connections are older than the probes, which the first of
+    their spans may say."""
+    path = span['path']
+    doubt = set(span.get('incomplete', [])) - ({'attached-late'} if int(path.rsplit('/', 1)[1]) < 10 else set())
+    return (span.get('method') == 'GET' and span.get('status') == 200 and not doubt and
+            span.get('resp_body_bytes', len(path)) == len(path))
 
 
 def judge(spans, made):

@@ -29,6 +29,19 @@ http {{ access_log off; default_type text/plain; sendfile on;
   ssl_certificate_key {0}/key; root {0}; location /r/ {{ return 200 "$request_uri"; }} }} }}
 '''
 
+# Reads by splice(2) alone, which is no recvmsg().
+SPLICE = '''
+import os, socket
+s = socket.create_server(('127.0.0.1', 8081))
+while True:
+    c, _ = s.accept()
+    r, w = os.pipe()
+    while os.splice(c.fileno(), w, 65536) and b'\\r\\n\\r\\n' not in os.read(r, 65536):
+        pass
+    c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok')
+    c.close()
+'''
+
 
 def first_line(path):
     try:
@@ -63,7 +76,8 @@ def web(t):
     t.start(['nginx', '-c', t.file('conf', WEB.format(t.tmp))])
     go = t.start([os.environ['GOTLS'], 'server', t.path('cert'), t.path('key')], stdout=subprocess.PIPE, text=True)
     line = go.stdout.readline()
-    for port in (8080, 8444):
+    t.start([sys.executable, '-c', SPLICE])
+    for port in (8080, 8444, 8081):
         wait_port(port, timeout=60)
     return json.loads(line)['port']
 
@@ -75,11 +89,12 @@ def protocols(t):
         'http': ('http://127.0.0.1:8080/r/a', 'http/1.1', False),
         'ipv6': ('http://[::1]:8080/r/b', 'http/1.1', False),
         'sendfile': ('http://127.0.0.1:8080/file', 'http/1.1', False),
+        'splice': ('http://127.0.0.1:8081/r/s', 'http/1.1', False),
         'openssl': ('https://127.0.0.1:8444/r/c', 'http/1.1', 'openssl'),
         'h2': ('https://127.0.0.1:8444/r/d', 'h2', 'openssl'),
         'go': (f'https://127.0.0.1:{go}/size/300', 'h2', 'go'),
     }
-    z = Zctrace(t, '--port', '8080', '--port', '8444', '--port', str(go), wait=False)
+    z = Zctrace(t, '--port', '8080', '--port', '8081', '--port', '8444', '--port', str(go), wait=False)
     took = z.wait_tracing(120)
     for url, protocol, _ in kinds.values():
         how = '--http2' if protocol == 'h2' else '--http1.1'

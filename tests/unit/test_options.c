@@ -255,6 +255,10 @@ static void test_names(void)
 	SERVICE("/usr/bin/ruby", "ruby\0bin/rails.rb\0s", "rails");
 	SERVICE("/usr/bin/dotnet", "dotnet\0Shop.Api.dll", "Shop.Api");
 	SERVICE("/usr/bin/php-fpm8.2", "php-fpm: pool www", "php-fpm8.2");
+	SERVICE("/usr/bin/redis-check-rdb", "redis-server 127.0.0.1:6379", "redis-server");
+	SERVICE("/usr/bin/busybox", "busybox\0httpd\0-f", "busybox");
+	SERVICE("/usr/bin/busybox", "/sbin/httpd\0-f", "httpd");
+	SERVICE("/usr/bin/bash", "-bash", "bash");
 	is_service("/usr/bin/python3", "python3\0cut of", 14, "python3");
 	is_service("/usr/bin/python3", "", 0, "python3");
 	is_str(service_runtime("/usr/bin/python3.11"), "python", "runtime: python");

@@ -1,0 +1,223 @@
+/* What one direction tells of the other: which request is answered, where messages begin and end. */
+#include "tests/unit/feed.h"
+#include "tests/unit/tap.h"
+
+#define MS FEED_MS
+#define RX ZC_RX
+#define TX ZC_TX
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: example.org\r\n\r\n"
+#define ANSWER(status, n, content) \
+	"HTTP/1.1 " status " X\r\nContent-Length: " n "\r\n\r\n" content
+#define OK2 ANSWER("200", "2", "ok")
+#define NO2 ANSWER("404", "2", "no")
+
+static struct feed f;
+
+static const struct span *span(unsigned i)
+{
+	return &f.span[i].s;
+}
+
+/* Spans in one line each: method, path, status, error, what is missing. */
+static const char *shown(void)
+{
+	static char text[4096];
+	size_t n = 0;
+
+	text[0] = 0;
+	for (unsigned i = 0; i < f.nspans; i++) {
+		const char *error = span_error_name(span(i)->error);
+
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %s %d%s%s", i ? "; " : "",
+				      f.span[i].method, f.span[i].path, span(i)->status,
+				      error ? " " : "", error ? error : "");
+		for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++)
+			if (span(i)->incomplete & 1u << bit)
+				n += (size_t)snprintf(text + n, sizeof(text) - n, " %s",
+						      span_incomplete_name(bit));
+	}
+	return text;
+}
+
+static void server(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+}
+
+/* As many exchanges as show that the client waits for its answers. */
+static void settled(void)
+{
+	server();
+	for (int i = 0; i < 3; i++) {
+		feed_text(&f, RX, GET("/"));
+		feed_text(&f, TX, OK2);
+	}
+	f.nspans = 0;
+}
+
+static void lose(int dir, const char *what)
+{
+	f.seq[dir] += (uint32_t)strlen(what);
+}
+
+static void over(const char *want, const char *name)
+{
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	feed_tick(&f, 50 * MS);
+	is_str(shown(), want, name);
+	feed_end(&f);
+}
+
+static void test_lost(void)
+{
+	settled();
+	lose(RX, GET("/lost"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/next"));
+	feed_text(&f, TX, NO2);
+	over("(none) (none) 200 lost-events request-not-seen; GET /next 404",
+	     "a request was lost: its answer is alone, the next one is certain");
+
+	settled();
+	lose(RX, GET("/lost"));
+	feed_text(&f, RX, GET("/next"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, TX, NO2);
+	over("(none) (none) 200 lost-events request-not-seen; GET /next 404 lost-events",
+	     "and before one that did not wait: the answers come in order");
+
+	settled();
+	lose(RX, "POST /up HTTP/1.1\r\nContent-Length: 40\r\n\r\n");
+	feed_text(&f, RX, GET("/inside"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/next"));
+	feed_text(&f, TX, NO2);
+	over("(none) (none) 200 lost-events request-not-seen; GET /next 404",
+	     "what its client sent without having received anything is no request");
+
+	settled();
+	feed_text(&f, RX, GET("/warc"));
+	feed_text(&f, TX, "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	lose(TX, "400\r\n");
+	for (int i = 0; i < 3; i++)
+		feed_text(&f, TX, NO2);
+	feed_tick(&f, 3000 * MS);
+	over("GET /warc 200 lost-events", "nothing was asked since: no text is an answer");
+}
+
+static void test_unseen_head(void)
+{
+	settled();
+	lose(RX, "HEAD /h HTTP/1.1\r\n\r\n");
+	feed_text(&f, TX, ANSWER("200", "20000", ""));
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/next"));
+	feed_text(&f, TX, NO2);
+	over("(none) (none) 200 lost-events request-not-seen; GET /next 404",
+	     "who sends the next request had the whole answer, without content");
+}
+
+static void test_expect(void)
+{
+	const char *post = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n";
+	char content[101];
+
+	server();
+	feed_text(&f, RX, post);
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, OK2);
+	is_u64(span(0)->req_body_bytes, 0, "content that was refused");
+	over("POST /a 417; GET /b 200", "is not looked for in the next request");
+
+	memset(content, 'x', sizeof(content));
+	memcpy(content, GET("/in"), strlen(GET("/in")));
+	content[100] = 0;
+	server();
+	feed_text(&f, RX, post);
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, content);
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, OK2);
+	is_u64(span(0)->req_body_bytes, 100, "content that comes all the same");
+	over("POST /a 417; GET /b 200", "is none, though it looks like a request");
+}
+
+static void test_ends(void)
+{
+	server();
+	feed_text(&f, RX, GET("/a"));
+	lose(TX, OK2);
+	feed_flag(&f, RX, ZC_TCP_RST);
+	over("GET /a 0 lost-events response-not-seen", "a reset acknowledges an answer that was not seen");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	lose(TX, OK2);
+	feed_flag(&f, TX, ZC_TCP_RST);
+	over("GET /a 0 lost-events response-not-seen", "or has a number behind it");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\nsome");
+	feed_flag(&f, TX, ZC_TCP_RST);
+	over("GET /a 200 reset", "content until close that ends in a reset is cut");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, "<html>hi</html>");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	is_u64(span(0)->resp_bytes, 15, "an answer that is not understood has a size");
+	over("GET /a 0 protocol bad-framing", "and its own word");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, "HTTP/1.1 503 X\r\nServer: x\r\nConten");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /a 503 closed truncated-head", "a response's head cut by the end");
+
+	server();
+	feed_text(&f, RX, "GET /slow HTTP/1.1\r\nHost: exam");
+	feed_text(&f, TX, ANSWER("408", "2", "no"));
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /slow 408 truncated-head", "a request's head, answered before its end");
+
+	server();
+	feed_text(&f, RX, "GET /slow HTTP/1.1\r\nHost: exam");
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /slow 0 closed truncated-head", "or not answered");
+}
+
+static void test_behind(void)
+{
+	server();
+	feed_text(&f, RX, "REQMOD icap://h/ ICAP/1.0\r\nHost: h\r\n\r\n");
+	feed_text(&f, RX, GET("/carried"));
+	feed_text(&f, TX, "ICAP/1.0 204 No Content\r\n\r\n");
+	over("", "what another protocol carries is not shown");
+
+	server();
+	feed_text(&f, RX, GET("/attach"));
+	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\n$ ");
+	feed_text(&f, RX, GET("/typed"));
+	feed_text(&f, TX, "sh: GET: not found\n");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /attach 200", "nor what follows an answer until close");
+}
+
+int main(void)
+{
+	test_lost();
+	test_unseen_head();
+	test_expect();
+	test_ends();
+	test_behind();
+	return tap_done();
+}
