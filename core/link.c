@@ -503,7 +503,7 @@ static void make_child(struct link_node *n, struct link_node *p, const char *nam
 
 /* Is it more than chance that p is the one request in flight, of the thread or of the process? */
 static int is_earned(const struct links *l, const struct proc *proc, const struct link_node *n,
-		     const struct link_node *p)
+		     const struct link_node *p, int forwards)
 {
 	const struct habit_guess g = {
 		.group = n->head.group,
@@ -516,6 +516,9 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 		.sleeps = n->sleeps,
 	};
 
+	/* what a proxy does not pass on is its own, a health check perhaps */
+	if (forwards && n->head.target && p->head.target && !same_request(&n->head, &p->head))
+		return 0;
 	/* a thread that waits for nobody but its client has nothing else to do */
 	return (n->tid == p->tid && !proc->polls && !proc->threads_migrate) ||
 	       habit_allows(&proc->habit, &g, *l->now);
@@ -545,7 +548,7 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		    (evidence == BY_TURN && !(*known & (BY_OCTETS | BY_HEAD))))
 			continue;
 		count = count_fits(proc, n, *known | evidence, &p);
-		if (count == 1 && (evidence != BY_THREAD || is_earned(l, proc, n, p))) {
+		if (count == 1 && (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
 			make_child(n, p, link_name(n, steps[i].link, *known));
 			return 1;
 		}
@@ -583,7 +586,7 @@ static void choose_parent(struct links *l, struct link_node *n)
 	if (choose_by_evidence(l, proc, n, skip, &known) || known || blind || n->goroutine)
 		return;
 	if (n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1 &&
-	    is_earned(l, proc, n, p))
+	    is_earned(l, proc, n, p, !(skip & BY_HEAD)))
 		make_child(n, p, "only");
 }
 
