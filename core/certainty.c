@@ -1,5 +1,7 @@
 #include "core/certainty.h"
 
+#include "core/engine_impl.h"
+
 #define STEPS_JOINED 3u
 #define STEPS_REQUEST 2u
 #define STEPS_RESPONSE 1u
@@ -182,7 +184,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED && x->req_pos == h->reasm.first &&
 	    !other(c, h)->reasm.started)
 		x->rested = 1; /* it has stood still since we look */
-	x->boundary = exact || !h->unsure || x->rested;
+	x->boundary = exact || !h->unsure || x->rested ||
+		      (c->preexisting && x->req_pos == h->reasm.first);
 	x->suspect = c->doubt;
 	if (c->tail)
 		x->suspect |= c->tail->suspect;
@@ -233,9 +236,18 @@ int certainty_refuted(const struct conn *c, const struct half *h, const struct e
 	return !c->pipelined && x->suspect && x->need && !x->resp_started && pos > x->need;
 }
 
+/*
+ * Where a connection is joined by its socket, all that comes from then on is seen, in the order of the
+ * host: one exchange in which both ends agree is enough. Captures may begin anywhere.
+ */
+static uint8_t steps_of(const struct conn *c)
+{
+	return c->engine->io_seen && c->doubt == SPAN_ATTACHED_LATE ? 0 : c->steps;
+}
+
 static int agreed(const struct conn *c, const struct exchange *x, uint64_t ack)
 {
-	if (!x->rested && (c->pipelined || c->in_step < c->steps))
+	if (!x->rested && (c->pipelined || c->in_step < steps_of(c)))
 		return 0;
 	if (x->next && x->next->need <= x->resp_pos)
 		return 0;

@@ -553,7 +553,7 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				return off;
 			}
 			message_event(c, h, &m, pos + off);
-			if (off == n && !h->in_message && !c->upgraded)
+			if (off == n && !h->in_message && !(m.flags & MESSAGE_UPGRADE))
 				return off; /* nothing is due without another byte */
 			break;
 		case PARSE_MORE:

@@ -131,7 +131,8 @@ enum message_type {
 #define MESSAGE_COUNTED 0x0100u	 /* NOTICE, CONTENT: one message of those that the span counts */
 #define MESSAGE_FIELDS 0x0200u	 /* HEAD: `fields` holds what a trace context may be in */
 #define MESSAGE_UNSIZED 0x0400u	 /* HEAD: the length of its content is not announced */
-#define MESSAGE_UPGRADE 0x0800u	 /* HEAD: asks for, or agrees to, another protocol */
+/* HEAD: asks for, or agrees to, another protocol. END: MESSAGE_SWITCH is due without another byte. */
+#define MESSAGE_UPGRADE 0x0800u
 #define MESSAGE_CUT 0x1000u	 /* HEAD: too long to be told as a whole */
 #define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
 #define MESSAGE_WAITS 0x4000u	 /* HEAD of a request: its content comes only if the server wants it */

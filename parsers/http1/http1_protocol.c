@@ -192,6 +192,8 @@ static void to_message(struct http1_pair *s, const struct http1_event *ev, struc
 	case HTTP1_EV_END:
 		m->type = MESSAGE_END;
 		m->flags = ev->interim ? MESSAGE_INTERIM : 0;
+		if (s->dir[FROM_SERVER].tunnel)
+			m->flags |= MESSAGE_UPGRADE;
 		break;
 	case HTTP1_EV_ABORT:
 		m->type = MESSAGE_ABORT;

@@ -395,6 +395,20 @@ static void test_ends(void)
 	feed_end(&f);
 }
 
+/* After the server has agreed to something else, what the client sends next is no request. */
+static void test_switched(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX, "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 101 Switching\r\nUpgrade: echo\r\n\r\n");
+	feed_text(&f, RX, "GET /none HTTP/1.1\r\nHost: h\r\n\r\n");
+	feed_text(&f, TX, "none");
+	ok(f.nspans == 1 && span(0)->status == 101, "nothing follows an upgrade to what is not known");
+	feed_end(&f);
+	is_u64(f.nspans, 1, "nor at its end");
+}
+
 static void test_late(void)
 {
 	struct engine_stats st;
@@ -797,6 +811,7 @@ int main(void)
 	test_pipelining();
 	test_semantics();
 	test_ends();
+	test_switched();
 	test_late();
 	test_gaps();
 	test_skip();
