@@ -516,9 +516,9 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 		.sleeps = n->sleeps,
 	};
 
-	/* what a proxy does not pass on is its own, a health check perhaps */
+	/* what a proxy does not pass on as it is may be its own, a health check perhaps */
 	if (forwards && n->head.target && p->head.target && !same_request(&n->head, &p->head))
-		return 0;
+		return habit_allows(&proc->habit, &g, *l->now);
 	/* a thread that waits for nobody but its client has nothing else to do */
 	return (n->tid == p->tid && !proc->polls && !proc->threads_migrate) ||
 	       habit_allows(&proc->habit, &g, *l->now);
