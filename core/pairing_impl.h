@@ -1,0 +1,56 @@
+/*
+ * pairing_impl.h - private to pairing.c (bytes to messages) and pairing_message.c (messages to exchanges)
+ */
+#ifndef ZC_CORE_PAIRING_IMPL_H
+#define ZC_CORE_PAIRING_IMPL_H
+
+#include "core/engine_impl.h"
+#include "parsers/protocol.h"
+
+/* Why a message ends without its END. */
+enum cut {
+	CUT_BROKEN, /* what came cannot be understood */
+	CUT_GAP,    /* octets of it are missing here */
+	CUT_ENDED,  /* the connection ended */
+};
+
+static inline int is_request(const struct conn *c, const struct half *h)
+{
+	return h == &c->half[c->request_dir];
+}
+
+static inline enum sender sender_of(const struct conn *c, const struct half *h)
+{
+	return is_request(c, h) ? FROM_CLIENT : FROM_SERVER;
+}
+
+static inline uint64_t pairing_parser_unneeded(const struct conn *c, const struct half *h)
+{
+	return c->protocol->unneeded(c->state, sender_of(c, h));
+}
+
+/* ---- pairing_message.c. pos: behind what has been consumed of h */
+
+/* What may begin at pos answers this: the parser is told. */
+void pairing_expect(struct conn *c, struct half *h, uint64_t pos);
+
+void pairing_message(struct conn *c, struct half *h, const struct message *m, uint64_t pos);
+
+/* A head of which parts are missing, from `begin` to pos: what is known becomes an exchange. */
+void pairing_torn(struct conn *c, struct half *h, const struct message *m, uint64_t pos,
+		  uint64_t begin, enum reasm_gap why);
+
+/* The message that is being read in h ends without its END. */
+void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut why);
+void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum cut why,
+			    uint64_t time);
+
+/* The connection ended before x had its response, or seems to have. */
+void pairing_cut(struct conn *c, struct exchange *x, uint64_t time);
+
+/* Ends one exchange, all whose messages are not complete; counts what was read of these. */
+void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why);
+void pairing_end_open(struct conn *c, enum conn_end why);
+void pairing_count_partial(struct conn *c);
+
+#endif
