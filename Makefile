@@ -172,7 +172,9 @@ $(B)/o/bench/%: $(B)/o/tests/bench/%.o $(B)/o/libzctrace.a
 
 # coverage-guided, FUZZ_SECONDS for each harness; new inputs stay in $(B)/corpus
 FUZZ_SECONDS ?= 60
-fuzz: $(FUZZ:%=fuzz-%) fuzz-loss
+fuzz:
+	$(Q)tests/deps.sh fuzz
+	$(Q)$(MAKE) --no-print-directory $(FUZZ:%=fuzz-%) fuzz-loss
 # conversations under loss, of no fixed seed; prints the share of spans that carry a doubt
 fuzz-loss: zctrace
 	$(Q)tests/loss/run.py --conversations 20000 --show 3 ./zctrace

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|kernels|bench|dist|dist-check
+# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|fuzz|kernels|bench|dist|dist-check
 # Prints nothing when everything is there.
 set -eu
 
@@ -15,7 +15,10 @@ golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish bash
 iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
 openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
-redis-server:redis-server redis-tools:redis-cli"
+redis-server:redis-server redis-tools:redis-cli postgresql:psql default-jdk-headless:javac"
+# the run time of clang's fuzzers has the number of clang in its name
+clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
+fuzz="$check libclang-rt-${clang:-14}-dev:$(clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(uname -m).a"
 dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source libncurses-dev:pc=ncursesw
 gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h
 linux-libc-dev-arm64-cross:/usr/aarch64-linux-gnu/include/linux/bpf.h"
