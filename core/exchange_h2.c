@@ -157,6 +157,8 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 	if (!ev->method.p) /* in an entry from before we looked */
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	note_doubts(x, ev);
+	if (ev->flags & HTTP2_BLOCK_LONG)
+		x->req_uncounted = 1;
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
@@ -235,6 +237,8 @@ void exchange_h2_response(struct engine *e, struct exchange *x, const struct htt
 	if (!ev->status)
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	note_doubts(x, ev);
+	if (ev->flags & HTTP2_BLOCK_LONG)
+		x->resp_uncounted = 1;
 	for (size_t i = 0; i < ev->nfields; i++)
 		if (is_content_type(&ev->fields[i]))
 			learn_content_type(e, x, ev->fields[i].value);

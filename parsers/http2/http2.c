@@ -281,9 +281,12 @@ static enum parse_status next_block(struct http2 *h, const uint8_t *p, size_t n,
 	if (c.end > HTTP2_MAX_KEEP || c.at + HTTP2_HEAD_LEN > HTTP2_MAX_KEEP) {
 		*used = c.end < n ? (size_t)c.end : n;
 		skip(d, (uint32_t)(c.end - *used));
-		ev->flags |= HTTP2_NOT_DECODED;
 		ev->wire = c.end;
-		return block_event(h, ev, p, HTTP2_HEAD_LEN, s);
+		/* what is here of it is decoded as if the rest was missing */
+		ev->flags |= HTTP2_TRUNCATED;
+		block_event(h, ev, p, *used, s);
+		ev->flags ^= HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_BLOCK_LONG;
+		return PARSE_EVENT;
 	}
 	d->scanned = (uint32_t)c.at;
 	*used = 0;

@@ -30,7 +30,7 @@
  *
  * Bounds: http2_size() octets per connection and one struct http2_scratch for all connections of a
  * thread. The caller keeps at most HTTP2_MAX_KEEP unconsumed octets per direction; field blocks
- * that need more are not decoded (HTTP2_NOT_DECODED, a new epoch).
+ * that need more are decoded as far as they are kept (HTTP2_NOT_DECODED, a new epoch).
  */
 #ifndef ZC_PARSERS_HTTP2_H
 #define ZC_PARSERS_HTTP2_H
@@ -69,6 +69,10 @@ enum http2_event_type {
 	0x20u /* HEADERS: from some field on (perhaps the first) the block is not                  \
 		 understood, or is too long */
 #define HTTP2_FIELDS_DROPPED 0x40u /* HEADERS: too many or too long; the list is not complete */
+
+/* With NOT_DECODED: the block is longer than can be kept; its first fields are there, and frames of it
+ * follow that no event counts. */
+#define HTTP2_BLOCK_LONG 0x80u
 
 /* What a field block is. */
 enum http2_kind {

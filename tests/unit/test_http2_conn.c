@@ -353,6 +353,37 @@ static void test_late_halves(void)
 	feed_end(&f);
 }
 
+/* A head that is longer than what is kept: its first fields count, its size does not. */
+static void test_long_head(void)
+{
+	static struct buf block;
+
+	begin(NULL);
+	block.n = 0;
+	put(&block, "\x82\x86\x04\x04/big", 8);
+	while (block.n < 66000)
+		line(&block, 0x10, "x", "0123456789012345678901234567890123456789012345678901234567890");
+	for (size_t at = 0, n; at < block.n; at += n) {
+		n = block.n - at < 16384 ? block.n - at : 16384;
+		out.n = 0;
+		frame(&out, at ? 9 : 1, (at ? 0 : END_STREAM) | (at + n == block.n ? END_HEADERS : 0), 1,
+		      block.p + at, n);
+		flush(RX);
+	}
+	OK(END_STREAM, 1);
+	flush(TX);
+	get(3, "/next");
+	flush(RX);
+	OK(END_STREAM, 3);
+	flush(TX);
+	ok(f.nspans == 2 && span(0)->incomplete == SPAN_TRUNCATED_HEAD && span(0)->status == 200 &&
+		   span(0)->req_bytes == SPAN_UNKNOWN,
+	   "a head that is too long is not lost");
+	is_str(f.span[0].path, "/big", "its first fields count");
+	is_str(f.span[1].path, "/next", "and what follows is right");
+	feed_end(&f);
+}
+
 /* A call of which the names of fields lie in entries from before. body: of the request. */
 static void late_call(uint32_t stream, const char *body, size_t n, const char *status)
 {
@@ -720,6 +751,7 @@ int main(void)
 	test_late();
 	test_late_halves();
 	test_late_grpc();
+	test_long_head();
 	test_gaps();
 	test_grpc();
 	test_grpc_web();
