@@ -196,8 +196,8 @@ def debian_root(t, suite):
     archive = os.path.join(CACHE, 'roots', suite + '.tar')
     if not os.path.exists(archive):
         os.makedirs(os.path.dirname(archive), exist_ok=True)
-        p = subprocess.run(['mmdebstrap', '--variant=essential', '--mode=root', suite, archive + '.new',
-                            'http://deb.debian.org/debian'], capture_output=True, text=True, check=False)
+        p = subprocess.run(['mmdebstrap', '--variant=essential', '--mode=root', suite, archive + '.new'],
+                           capture_output=True, text=True, check=False)
         if p.returncode:
             raise Skip(f'no root of {suite}: {p.stderr.strip()[-200:]}')
         os.rename(archive + '.new', archive)

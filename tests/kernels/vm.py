@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,7 +42,9 @@ def mirror():
     done = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)', 'Created-By: Packages'],
                           stdout=subprocess.PIPE, text=True, check=False)
     sites = [s.rstrip('/') for s in done.stdout.split() if s.rstrip('/').endswith('/debian')]
-    return sites[0][:-len('/debian')] if sites else 'http://deb.debian.org'
+    if not sites:
+        sys.exit("none of apt's sources is an archive of Debian: there is nowhere to get kernels from")
+    return sites[0][:-len('/debian')]
 
 
 def configure(arch):
