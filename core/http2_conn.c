@@ -7,6 +7,7 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "core/http2_stream.h"
+#include "parsers/http1/http1.h"
 #include "parsers/http2/http2_protocol.h"
 
 /* Calls of the parser in a row that consume nothing. */
@@ -493,6 +494,31 @@ static void review_frames(const struct conn *c, struct half *h, unsigned dir)
 		h->frames = http2_unneeded(h2->parser, dir) >= LONG_DATA;
 }
 
+/* The first bytes of a server that does not know HTTP/2, and answers the preface in HTTP/1. */
+static enum probe_result is_http1_answer(const struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	if (!n || pos != h->reasm.first || memcmp(p, "HTTP/1.", n < 7 ? n : 7))
+		return PROBE_NO;
+	return n < 12 ? PROBE_MORE : http1_probe(p, n, HTTP1_RESPONSE);
+}
+
+/* Whatever was asked was refused so. */
+static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	struct list *open = &c->http2->open;
+
+	while (!list_empty(open)) {
+		struct http2_stream *s = list_entry(open->next, struct http2_stream, node);
+
+		s->x->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+		s->x->resp_first = reasm_time(&h->reasm, pos);
+		s->x->resp_bytes = n;
+		s->x->resp_uncounted = 1;
+		cut(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
+	}
+	give_up(c, n);
+}
+
 static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
 	unsigned dir = h == &c->half[ZC_TX];
@@ -500,6 +526,16 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 	struct http2_event ev;
 	size_t off = 0, used;
 
+	if (pos == h->reasm.first && is_response(c, dir)) {
+		enum probe_result other = is_http1_answer(h, p, n, pos);
+
+		if (other == PROBE_MORE)
+			return 0;
+		if (other == PROBE_YES) {
+			refuse_all(c, h, p, n, pos);
+			return n;
+		}
+	}
 	for (int idle = 0; idle <= MAX_IDLE_CALLS;) {
 		enum parse_status st = http2_next(h2->parser, dir, p + off, n - off,
 						  c->engine->scratch, &used, &ev);

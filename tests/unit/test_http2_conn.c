@@ -353,6 +353,23 @@ static void test_late_halves(void)
 	feed_end(&f);
 }
 
+static void test_refused(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
+	frame(&out, 4, 0, 0, NULL, 0);
+	get(1, "/h2");
+	flush(RX);
+	feed_text(&f, TX, "HTTP/1.1");
+	feed_text(&f, TX, " 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+	ok(f.nspans == 1 && span(0)->status == 400 && span(0)->error == SPAN_ERR_PROTOCOL &&
+		   !(span(0)->incomplete & SPAN_LOST_EVENTS),
+	   "a preface that is answered in HTTP/1 is refused");
+	is_str(f.span[0].path, "/h2", "and what was asked is known");
+	feed_end(&f);
+}
+
 /* A head that is longer than what is kept: its first fields count, its size does not. */
 static void test_long_head(void)
 {
@@ -751,6 +768,7 @@ int main(void)
 	test_late();
 	test_late_halves();
 	test_late_grpc();
+	test_refused();
 	test_long_head();
 	test_gaps();
 	test_grpc();
