@@ -164,12 +164,14 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 		off += used;
 		if (used)
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
-		if (st == PARSE_SKIPPED)
+		if (st == PARSE_SKIPPED) {
 			stats->unparsed_bytes += used;
-		else if (st == PARSE_EVENT)
+			c->tls->in_clear |= used && dir != c->tls->hs.client && !c->tls->hs.server_hello;
+		} else if (st == PARSE_EVENT) {
 			on_event(c, dir, &ev, pos + off, h->last_time);
-		else if (!used)
+		} else if (!used) {
 			return off;
+		}
 	}
 	if (off < n)
 		h->last_time = reasm_time(&h->reasm, pos + n - 1);
@@ -216,6 +218,7 @@ static void finish(struct conn *c, uint64_t time)
 		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
 	else if (hs->state == TLS_OPENING && t->wire && hs->client_hello && !c->lost && !t->over)
 		emit_failed(c, time, hs->alert_dir != TLS_NO_DIR ? SPAN_ERR_HANDSHAKE
+				     : t->in_clear		 ? SPAN_ERR_PROTOCOL
 				     : c->reset			 ? SPAN_ERR_RESET
 								 : SPAN_ERR_CLOSED);
 	else

@@ -22,6 +22,7 @@ struct tls_conn {
 	uint8_t offered[TLS_ALPN_MAX]; /* by the client, as in struct tls_hello */
 	uint8_t lib;	   /* enum zc_tls_lib of its plaintext; 0: that was not seen so far */
 	uint8_t spoke;	   /* its plaintext showed an exchange */
+	uint8_t in_clear;  /* the ClientHello was answered by something else */
 	uint8_t over;	   /* its span, if any, was shown */
 	uint64_t first_time; /* of the first octet of which we knew that it is TLS */
 	uint64_t last_time;  /* when a direction ended */

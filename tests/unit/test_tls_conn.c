@@ -166,6 +166,13 @@ static void test_failed(void)
 
 	begin(ZC_ROLE_SERVER);
 	hello(RX, rfc8448_client);
+	feed_text(&f, TX, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	close_conn();
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_PROTOCOL, "answered in the clear");
+	feed_end(&f);
+
+	begin(ZC_ROLE_SERVER);
+	hello(RX, rfc8448_client);
 	feed_flag(&f, RX, ZC_TCP_RST);
 	feed_close(&f, 0, 0);
 	feed_tick(&f, 100 * FEED_MS);
