@@ -42,6 +42,15 @@ static int parse_length(const uint8_t *p, size_t n, uint64_t *out)
 	return n > 0;
 }
 
+static void add_length(struct http1_meaning *m, uint64_t v)
+{
+	if (m->length_seen)
+		m->flags |= v == m->length ? HTTP1_CL_REPEATED : HTTP1_CL_CONFLICT;
+	else
+		m->length = v;
+	m->length_seen = 1;
+}
+
 static void mean_length(struct http1_meaning *m, const uint8_t *p, size_t n)
 {
 	const uint8_t *item;
@@ -49,17 +58,17 @@ static void mean_length(struct http1_meaning *m, const uint8_t *p, size_t n)
 	uint64_t v;
 	int any = 0;
 
+	/* nearly always it is one number */
+	if (n > 2 && p[0] == ' ' && p[n - 1] == '\r' && parse_length(p + 1, n - 2, &v)) {
+		add_length(m, v);
+		return;
+	}
 	while (list_next(p, n, &pos, &item, &len)) {
 		any = 1;
-		if (!parse_length(item, len, &v)) {
-			m->flags |= HTTP1_CL_INVALID;
-			continue;
-		}
-		if (m->length_seen)
-			m->flags |= v == m->length ? HTTP1_CL_REPEATED : HTTP1_CL_CONFLICT;
+		if (parse_length(item, len, &v))
+			add_length(m, v);
 		else
-			m->length = v;
-		m->length_seen = 1;
+			m->flags |= HTTP1_CL_INVALID;
 	}
 	if (!any)
 		m->flags |= HTTP1_CL_INVALID;
