@@ -257,14 +257,16 @@ void exchange_set_path(struct exchange *x, struct str target)
 
 static void set_target(const struct engine *e, struct exchange *x, const struct message *m)
 {
-	x->scheme = exchange_text(x, m->scheme);
+	if (m->scheme.p)
+		x->scheme = exchange_text(x, m->scheme);
 	if (m->host.p)
 		x->host = exchange_host(e, x, m->host);
 	if (m->target.p && m->target.p == m->host.p)
 		x->path = x->host; /* CONNECT */
 	else
 		x->path = exchange_text(x, m->target);
-	x->query = exchange_text(x, m->query);
+	if (m->query.p)
+		x->query = exchange_text(x, m->query);
 	/* a protocol's own target may be absent; a path is not */
 	if (x->path.off == TEXT_NONE && m->flags & (MESSAGE_FIELDS | MESSAGE_TORN))
 		x->incomplete |= SPAN_PATH_NOT_SEEN;
