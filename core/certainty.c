@@ -245,14 +245,22 @@ static uint8_t steps_of(const struct conn *c)
 	return c->engine->io_seen && c->doubt == SPAN_ATTACHED_LATE ? 0 : c->steps;
 }
 
+/* Had its client received all before the response when it sent x, and no more? */
+static int had_all(const struct conn *c, const struct exchange *x)
+{
+	if (x->need)
+		return x->need == x->resp_pos;
+	/* a stream of TLS tells its bytes in order, and nothing was said before */
+	return x->rested || (c->session.lib && x->resp_pos == c->half[!c->request_dir].reasm.first);
+}
+
 static int agreed(const struct conn *c, const struct exchange *x, uint64_t ack)
 {
 	if (!x->rested && (c->pipelined || c->in_step < steps_of(c)))
 		return 0;
 	if (x->next && x->next->need <= x->resp_pos)
 		return 0;
-	return x->boundary && (x->need == x->resp_pos || (x->rested && !x->need)) && x->req_done &&
-	       x->req_end == ack;
+	return x->boundary && had_all(c, x) && x->req_done && x->req_end == ack;
 }
 
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
