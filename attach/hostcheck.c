@@ -15,8 +15,7 @@
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
-__attribute__((format(printf, 3, 4))) static void set(struct check *c, enum check_state state,
-						      const char *fmt, ...)
+void check_set(struct check *c, enum check_state state, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -59,7 +58,7 @@ static void check_kernel(struct check *c)
 	struct utsname u;
 
 	if (!uname(&u))
-		set(c, CHECK_OK, "%s %s %s", u.sysname, u.release, u.machine);
+		check_set(c, CHECK_OK, "%s %s %s", u.sysname, u.release, u.machine);
 }
 
 static void check_btf(struct check *c)
@@ -67,10 +66,10 @@ static void check_btf(struct check *c)
 	struct stat st;
 
 	if (!access(BTF_PATH, R_OK) && !stat(BTF_PATH, &st)) {
-		set(c, CHECK_OK, "%s, %lld KiB", BTF_PATH, (long long)st.st_size / 1024);
+		check_set(c, CHECK_OK, "%s, %lld KiB", BTF_PATH, (long long)st.st_size / 1024);
 		return;
 	}
-	set(c, CHECK_FAIL, "no type information of the kernel: %s: %s", BTF_PATH, strerror(errno));
+	check_set(c, CHECK_FAIL, "no type information of the kernel: %s: %s", BTF_PATH, strerror(errno));
 	remedy(c, "boot a kernel with CONFIG_DEBUG_INFO_BTF=y, and mount /sys if it is missing");
 }
 
@@ -79,7 +78,7 @@ static void check_lockdown(struct check *c)
 	char line[128], *mode, *end;
 
 	if (read_line("/sys/kernel/security/lockdown", line, sizeof(line))) {
-		set(c, CHECK_NOTE, "not told: %s",
+		check_set(c, CHECK_NOTE, "not told: %s",
 		    errno == ENOENT ? "securityfs is not mounted, or the kernel has no lockdown" :
 				      strerror(errno));
 		return;
@@ -90,10 +89,10 @@ static void check_lockdown(struct check *c)
 		*end = '\0';
 	mode = end ? mode + 1 : line;
 	if (strcmp(mode, "confidentiality")) {
-		set(c, CHECK_OK, "%s: probes may read memory", mode);
+		check_set(c, CHECK_OK, "%s: probes may read memory", mode);
 		return;
 	}
-	set(c, CHECK_FAIL, "confidentiality: probes may not read memory");
+	check_set(c, CHECK_FAIL, "confidentiality: probes may not read memory");
 	remedy(c, "boot with lockdown=integrity or without lockdown");
 }
 
@@ -110,11 +109,11 @@ static void check_capabilities(struct check *c)
 	rights_list(have, sizeof(have), caps & RIGHTS_USED);
 	rights_list(lack, sizeof(lack), RIGHTS_USED & ~caps);
 	if (!(RIGHTS_USED & ~caps)) {
-		set(c, CHECK_OK, "%s", have);
+		check_set(c, CHECK_OK, "%s", have);
 		return;
 	}
 	rights_cost(cost, sizeof(cost));
-	set(c, need ? CHECK_FAIL : caps & RIGHT_SYS_PTRACE ? CHECK_NOTE : CHECK_WARN, "held: %s; missing: %s%s%s",
+	check_set(c, need ? CHECK_FAIL : caps & RIGHT_SYS_PTRACE ? CHECK_NOTE : CHECK_WARN, "held: %s; missing: %s%s%s",
 	    have, lack, *cost ? "; without them, no " : "", cost);
 	if (need)
 		remedy(c, "run as root, or: setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,"
@@ -130,15 +129,15 @@ static void check_cgroup(struct check *c)
 
 	if (fd < 0) {
 		reason[strcspn(reason, ";")] = '\0';
-		set(c, CHECK_FAIL, "%s", reason);
+		check_set(c, CHECK_FAIL, "%s", reason);
 		remedy(c, "mount one: mount -t cgroup2 none /sys/fs/cgroup/unified");
 		return;
 	}
 	close(fd);
 	if (!cgroup_mount_point(path, sizeof(path)))
-		set(c, CHECK_OK, "version 2 is mounted at %.200s", path);
+		check_set(c, CHECK_OK, "version 2 is mounted at %.200s", path);
 	else
-		set(c, CHECK_OK, "version 2 is not mounted, but can be, for zctrace alone; "
+		check_set(c, CHECK_OK, "version 2 is not mounted, but can be, for zctrace alone; "
 				 "--cgroup and --container need a mount");
 }
 
@@ -163,10 +162,10 @@ static void check_namespaces(struct check *c)
 	    cgroup = in_first_namespace("cgroup", 0xEFFFFFFBul);
 
 	if (user && pid && cgroup) {
-		set(c, CHECK_OK, "those of the host");
+		check_set(c, CHECK_OK, "those of the host");
 		return;
 	}
-	set(c, user ? CHECK_WARN : CHECK_FAIL, "not those of the host:%s%s%s",
+	check_set(c, user ? CHECK_WARN : CHECK_FAIL, "not those of the host:%s%s%s",
 	    user ? "" : " user (capabilities count for nothing outside);",
 	    pid ? "" : " pid (processes outside have other numbers here, or none);",
 	    cgroup ? "" : " cgroup (only what runs inside is seen);");
@@ -184,7 +183,7 @@ static void check_jit(struct check *c)
 		c->name = NULL;
 		return;
 	}
-	set(c, CHECK_FAIL, "net.core.bpf_jit_enable is 0: probes on tracepoints cannot be attached");
+	check_set(c, CHECK_FAIL, "net.core.bpf_jit_enable is 0: probes on tracepoints cannot be attached");
 	remedy(c, "sysctl net.core.bpf_jit_enable=1");
 }
 
@@ -199,7 +198,7 @@ static void check_unprivileged(struct check *c)
 	}
 	read_line("/proc/sys/kernel/unprivileged_bpf_disabled", bpf, sizeof(bpf));
 	read_line("/proc/sys/kernel/perf_event_paranoid", perf, sizeof(perf));
-	set(c, CHECK_NOTE, "kernel.unprivileged_bpf_disabled %s, kernel.perf_event_paranoid %s: no value of "
+	check_set(c, CHECK_NOTE, "kernel.unprivileged_bpf_disabled %s, kernel.perf_event_paranoid %s: no value of "
 			   "these replaces the capabilities", bpf, perf);
 }
 
@@ -236,12 +235,12 @@ void hostcheck_skb(struct check *c, struct check *probes)
 	*c = (struct check){ .name = "skb" };
 	*probes = (struct check){ .name = NULL };
 	if (!a) {
-		set(c, CHECK_FAIL, "out of memory");
+		check_set(c, CHECK_FAIL, "out of memory");
 		return;
 	}
 	if (attach__start(a)) {
 		semicolon = strstr(attach__error(a), "; ");
-		set(c, CHECK_FAIL, "%.*s", semicolon ? (int)(semicolon - attach__error(a)) : 320,
+		check_set(c, CHECK_FAIL, "%.*s", semicolon ? (int)(semicolon - attach__error(a)) : 320,
 		    attach__error(a));
 		remedy(c, semicolon ? semicolon + 2 : "");
 		attach__free(a);
@@ -253,6 +252,6 @@ void hostcheck_skb(struct check *c, struct check *probes)
 	began = monotonic();
 	attach__free(a);
 	c->detach_ns = monotonic() - began;
-	set(c, CHECK_OK, "works: loaded and attached in %.1f ms, detached in %.1f ms",
+	check_set(c, CHECK_OK, "works: loaded and attached in %.1f ms, detached in %.1f ms",
 	    (double)c->attach_ns / 1e6, (double)c->detach_ns / 1e6);
 }

@@ -24,6 +24,10 @@ struct check {
 	uint64_t attach_ns, detach_ns; /* of a backend that works; 0: not measured */
 };
 
+/* What was found, for whoever fills one. */
+void check_set(struct check *c, enum check_state state, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Kernel, BTF, lockdown, capabilities, control groups, namespaces, settings, in this order. */
 void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx);
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -143,30 +142,19 @@ static int run(struct selftest *t)
 	return bpf_map_lookup_elem(t->map, &key, &t->found) ? -errno : 0;
 }
 
-__attribute__((format(printf, 3, 4))) static void tell(struct check *c, enum check_state state,
-						       const char *fmt, ...)
-{
-	va_list ap;
-
-	c->state = state;
-	va_start(ap, fmt);
-	vsnprintf(c->text, sizeof(c->text), fmt, ap);
-	va_end(ap);
-}
-
 static void judge(struct check *c, const struct zc_selftest *f, const char *model)
 {
 	unsigned long long hits = f->hits, met = f->met;
 
 	if (f->stack_damaged || f->room_damaged)
-		tell(c, CHECK_FAIL, "%llu of %llu runs of a probe found their variables overwritten by another "
+		check_set(c, CHECK_FAIL, "%llu of %llu runs of a probe found their variables overwritten by another "
 				    "thread's: what is shown of TLS may be wrong (kernel preemption: %s)",
 		     (unsigned long long)(f->stack_damaged + f->room_damaged), hits, model);
 	else if (met)
-		tell(c, CHECK_OK, "kept apart: %llu of %llu runs of a probe met another thread's, and all "
+		check_set(c, CHECK_OK, "kept apart: %llu of %llu runs of a probe met another thread's, and all "
 				  "kept what is theirs (kernel preemption: %s)", met, hits, model);
 	else
-		tell(c, CHECK_NOTE, "no thread takes over within a probe here, in %llu runs, so there is nothing to "
+		check_set(c, CHECK_NOTE, "no thread takes over within a probe here, in %llu runs, so there is nothing to "
 				    "keep apart (kernel preemption: %s)", hits, model);
 	if (c->state == CHECK_FAIL)
 		snprintf(c->remedy, sizeof(c->remedy), "boot with preempt=none or preempt=voluntary, if this kernel "
@@ -190,7 +178,7 @@ void hostcheck_threads(struct check *c)
 	if (!err)
 		judge(c, &t.found, preemption(line, sizeof(line)));
 	else
-		tell(c, CHECK_NOTE, "whether threads in one probe are kept apart cannot be tried: %s "
+		check_set(c, CHECK_NOTE, "whether threads in one probe are kept apart cannot be tried: %s "
 				    "(kernel preemption: %s)", strerror(-err), preemption(line, sizeof(line)));
 	unload(&t);
 }
