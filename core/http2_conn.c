@@ -576,14 +576,12 @@ static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, ui
 		      enum reasm_gap why)
 {
 	struct engine_stats *stats = &c->engine->stats;
-	struct http2_stream *s;
 
-	if (ev->type == HTTP2_EV_DATA && ev->gap) {
-		s = http2_stream_find(c->http2, ev->stream);
-		if (s && !exchange_unneeded(c->engine, s->x, is_response(c, ev->dir)))
-			stats->uncaptured_bytes += ev->gap;
-		else
-			stats->skipped_bytes += ev->gap;
+	if (ev->type == HTTP2_EV_DATA) {
+		struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+		int wanted = s && !exchange_unneeded(c->engine, s->x, is_response(c, ev->dir));
+
+		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += ev->gap;
 		/* where no segment was seen, the time of the last octet is a guess */
 		if (s && why == REASM_MISSING && ev->flags & HTTP2_END_STREAM)
 			s->x->incomplete |= SPAN_LOST_EVENTS;
