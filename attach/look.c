@@ -44,6 +44,7 @@ int probes_look(struct attach *a)
 {
 	int err = probes_iterate(a, 1, probes_add_listener);
 
+	__atomic_store_n(&a->probes.shared->looked, 1, __ATOMIC_RELEASE);
 	/* the first pass may have found processes whose calls matter: only then the connections */
 	if (!err)
 		err = probes_iterate(a, 2, probes_add_listener);

@@ -58,6 +58,8 @@ struct zc_shared {
 	__u32 start_off; /* of its start time; 0: not known yet */
 	__u32 fsbase_off; /* of a thread's fs base in its task_struct; 0: there is none */
 	__u32 nvcsw_off; /* of its count of voluntary context switches; 0: not known yet */
+	__u32 looked; /* listeners[] is complete: which end serves can be told */
+	__u32 pad;
 	__u64 streams;	  /* TLS streams met so far: the next one's id */
 	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
 };

@@ -35,8 +35,11 @@ static __always_inline void fill_sock(struct zc_sock *s, const struct sock *sk)
 /* A socket that no probe has met, in the hands of a process. */
 static __always_inline struct zc_sock *take_up(struct sock *sk)
 {
-	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct zc_sock *s;
 
+	if (!may_judge())
+		return 0;
+	s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
 		return 0;
 	sock_reset(s, bpf_get_socket_cookie(sk));

@@ -17,7 +17,7 @@ static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bp
 
 	if (!zc_cfg.all && !zc_cfg.by_port)
 		return 0;
-	if (sk->state == TCP_LISTEN_)
+	if (sk->state == TCP_LISTEN_ || !may_judge())
 		return 0;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
@@ -159,8 +159,11 @@ int BPF_PROG(sock_splice, struct socket *sock, void *pos, void *pipe, __u64 size
 static __always_inline void on_connect(struct sock *sk)
 {
 	__u64 pid_tgid = current_pid_tgid();
-	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct zc_sock *s;
 
+	if (!may_judge())
+		return;
+	s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
 		return;
 	sock_reset(s, bpf_get_socket_cookie(sk));

@@ -10,8 +10,9 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import (Skip, ZCTRACE, Zctrace, by_id, cgroup_root, free_port, main, need, query_id, test, wait_for,
-                 wait_port)
+from lib import (Skip, ZCTRACE, Zctrace, by_id, cgroup_root, end_process, free_port, main, need, query_id, test,
+                 wait_for, wait_port)
+from load import Wrk
 from servers import Nginx, Target
 
 
@@ -226,6 +227,21 @@ def port_of_elsewhere(t):
     exchanges = [get(server.addr) for _ in range(3)]
     only(t, z, exchanges)
     t.equal({s['pid'] for s in z.spans}, {server.pid}, 'pid')
+
+
+@test
+def same_rows_every_time(t):
+    """a port that is listened on: connections older than the attaching show their server's end, in every run"""
+    nginx = Nginx(t)
+    load = Wrk(t, nginx.url, 12)
+    wait_for(lambda: os.path.getsize(nginx.log_path))
+    rows = []
+    for _ in range(8):
+        p = t.run([ZCTRACE, '-q', '-o', 'json', '-d', '50ms', '--port', str(nginx.port)])
+        spans = [s for s in map(json.loads, p.stdout.splitlines()) if s['type'] == 'span']
+        rows.append(sorted({(s['kind'], s.get('service', '')) for s in spans}))
+    end_process(load.p)
+    t.equal(rows, [[('server', 'nginx')]] * 8, 'kind and service')
 
 
 @test
