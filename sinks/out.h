@@ -39,7 +39,9 @@ int out_flush(struct out *o);
 /* Writes out what the reader takes without waiting, and keeps the rest; returns o->error. */
 int out_push(struct out *o);
 
-/* Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it. */
+/*
+ * Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it.
+ */
 int out_check(struct out *o);
 
 /* For out_reserve only: makes room by flushing. */
