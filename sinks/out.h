@@ -34,7 +34,8 @@ struct out {
 	int impatient;
 	int regular; /* a file on a disk: nobody reads it slowly */
 	int error;   /* errno of the first failed write; EPIPE: the reader has left */
-	uint64_t took_ms; /* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
+	/* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
+	uint64_t took_ms;
 };
 
 /* 0 or -ENOMEM. Neither descriptor is closed by out_release. */
