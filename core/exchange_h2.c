@@ -82,8 +82,8 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 /* Its name may be in an entry from before we looked: then it is known by its value. */
 static int is_content_type(const struct hpack_field *f)
 {
-	return f->value.p && (is(f->name, "content-type") ||
-			      (!f->name.p && grpc_kind(f->value) != GRPC_NONE));
+	return f->value.p &&
+	       (is(f->name, "content-type") || (!f->name.p && grpc_kind(f->value) != GRPC_NONE));
 }
 
 /* May the kind of content be in a field that was not seen, and be gRPC's? */
@@ -125,7 +125,8 @@ static int hides_name(const struct http2_event *ev)
 /* Of the response: that settles what the request's was. */
 static void learn_content_type(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
-	int incomplete = (ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED)) != 0;
+	int incomplete =
+		(ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED)) != 0;
 
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct str type = ev->fields[i].value;
@@ -149,7 +150,8 @@ static int is_whole(const struct payload_dir *d)
 	return !d->unsound && !grpc_open(&d->grpc);
 }
 
-/* What has this form in both directions, and ends in trailers, is hardly anything else than gRPC. */
+/* What has this form in both directions, and ends in trailers, is hardly anything else than gRPC.
+ */
 static void settle_guess(struct exchange *x)
 {
 	const struct payload *y = x->payload;
@@ -215,8 +217,8 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 }
 
 /*
- * Of a call whose fields' names lie in entries from before we looked: the one number among them that
- * can be a status. -1: there is none, or more than one.
+ * Of a call whose fields' names lie in entries from before we looked: the one number among them
+ * that can be a status. -1: there is none, or more than one.
  */
 static int unnamed_status(const struct http2_event *ev)
 {

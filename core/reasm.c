@@ -4,9 +4,9 @@
 #include <string.h>
 
 /*
- * Marks say when which bytes of a kept buffer were seen, and what their sender acknowledged. Messages
- * may begin anywhere in it, where a start is looked for; of more marks than there is room for the last
- * is not exact.
+ * Marks say when which bytes of a kept buffer were seen, and what their sender acknowledged.
+ * Messages may begin anywhere in it, where a start is looked for; of more marks than there is room
+ * for the last is not exact.
  */
 #define KEEP_MARKS 8
 #define KEEP_MARKS_MANY 1024
@@ -219,7 +219,8 @@ static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint
 			keep_overflow(s, k, start);
 			return;
 		}
-		keep_append(s->keep, k->pool, p, n, (struct keep_mark){pos, s->cur_time, s->cur_need});
+		keep_append(s->keep, k->pool, p, n,
+			    (struct keep_mark){pos, s->cur_time, s->cur_need});
 		used = k->data(k->ctx, s, s->keep->data, s->keep->len, start);
 		/* the sink may have released the stream */
 		if (s->keep)
@@ -256,8 +257,7 @@ void reasm_drop_kept(struct reasm *s, struct pool *pool)
 	keep_drop(s, pool);
 }
 
-static void deliver_gap(struct reasm *s, const struct reasm_sink *k, uint64_t n,
-			enum reasm_gap why)
+static void deliver_gap(struct reasm *s, const struct reasm_sink *k, uint64_t n, enum reasm_gap why)
 {
 	uint64_t pos = s->next;
 
@@ -275,7 +275,8 @@ static void deliver(struct reasm *s, const struct reasm_sink *k, const struct pi
 	if (s->next < g->cap_pos)
 		deliver_gap(s, k, g->cap_pos - s->next, REASM_TRUNCATED);
 	if (s->next < g->cap_end)
-		deliver_data(s, k, g->data + (s->next - g->cap_pos), (size_t)(g->cap_end - s->next));
+		deliver_data(s, k, g->data + (s->next - g->cap_pos),
+			     (size_t)(g->cap_end - s->next));
 	if (s->next < g->end)
 		deliver_gap(s, k, g->end - s->next, REASM_TRUNCATED);
 }
@@ -325,7 +326,8 @@ static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 	struct reasm_pend **link = &s->pend;
 	uint64_t pos = g->pos > s->next ? g->pos : s->next;
 
-	if (s->pend_last && s->pend_last->end <= pos) /* what follows a hole comes in order, mostly */
+	/* what follows a hole comes in order, mostly */
+	if (s->pend_last && s->pend_last->end <= pos)
 		link = &s->pend_last->next;
 	while (pos < g->end) {
 		struct reasm_pend *w = *link;
@@ -394,8 +396,7 @@ static uint64_t hole_end(const struct reasm *s, uint64_t now)
 	return 0;
 }
 
-int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
-	       uint64_t now)
+int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k, uint64_t now)
 {
 	uint64_t end;
 
@@ -551,7 +552,7 @@ static void deliver_now(struct reasm *s, const struct reasm_sink *k, const struc
 }
 
 void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
-		const struct reasm_seg *g)
+	       const struct reasm_seg *g)
 {
 	struct piece p;
 

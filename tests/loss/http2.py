@@ -282,7 +282,8 @@ class Http2(Talk):
     def give_up(self):
         """GOAWAY: what came later than the last stream is not answered."""
         self.kinds.add('goaway')
-        last = max((s.x.stream for s in self.streams if self.rng.random() < 0.7), default=0)
+        last = max((s.x.stream for s in self.streams if s.x.resp[0] is not None or self.rng.random() < 0.7),
+                   default=0)
         self.send(1, self.pos[0], frame(GOAWAY, 0, 0, struct.pack('>II', last, NO_ERROR)))
         for s in [s for s in self.streams if s.x.stream > last]:
             s.x.cancelled, s.x.lasts, s.x.resp[1], s.x.sizes = True, False, None, {}
