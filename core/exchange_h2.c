@@ -157,6 +157,7 @@ static void settle_guess(struct exchange *x)
 	const struct payload *y = x->payload;
 	int counted = !x->req_uncounted && !x->resp_uncounted;
 	int whole = y && is_whole(&y->dir[0]) && is_whole(&y->dir[1]);
+	int gapped = y && (y->dir[0].gapped || y->dir[1].gapped);
 	int ended = x->resp_done && !x->aborted;
 
 	if (ended && x->trailers && counted && whole && y->dir[0].grpc.messages) {
@@ -164,7 +165,7 @@ static void settle_guess(struct exchange *x)
 		x->incomplete |= SPAN_PROTOCOL_INFERRED;
 		return;
 	}
-	if (!ended || (x->trailers && (!counted || whole)))
+	if (!ended || (x->trailers && (!counted || whole || gapped)))
 		x->incomplete |= SPAN_PROTOCOL_INFERRED; /* it may be all the same */
 	drop_guess(x);
 	x->grpc_status = -1;

@@ -567,12 +567,17 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 	struct http2_conn *h2 = c->http2;
 	struct list *lists[] = {&h2->open, &h2->ending};
 	unsigned dir = h == &c->half[ZC_TX];
+	const struct reasm *request = &c->half[!dir].reasm;
 
 	h->ended = 1;
 	if (!http2_is_response(c, dir))
 		return;
 	if (http2_is_lost(h2->parser, dir) && reasm_kept(&h->reasm).n)
 		h2->skipped[dir] = time;
+	if (request->proven > request->next || request->pend) /* a reset may be on its way to us */
+		while (!list_empty(&h2->open))
+			http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node),
+					  !dir);
 	for (int i = 0; i < 2; i++)
 		while (!list_empty(lists[i])) {
 			struct http2_stream *s =
