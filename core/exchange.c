@@ -289,7 +289,7 @@ static void note_flags(struct exchange *x, const struct message *m)
 {
 	if (m->flags & MESSAGE_BAD)
 		x->incomplete |= SPAN_BAD_FRAMING;
-	if (m->flags & MESSAGE_CUT)
+	if (m->flags & MESSAGE_TRUNCATED)
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 }
 

@@ -17,7 +17,7 @@
 #define LONG_DATA 4096u
 
 /* Octets that may go by without a frame before this was no HTTP/2 after all. */
-#define MAX_STRANGE (4u << 20)
+#define MAX_UNRECOGNIZED (4u << 20)
 
 static int is_response(const struct conn *c, unsigned dir)
 {
@@ -42,8 +42,8 @@ static void finish(struct conn *c, struct http2_stream *s)
 }
 
 /* The stream ended before its response did, in a way that was seen. */
-static void cut(struct conn *c, struct http2_stream *s, uint64_t time, enum span_error error,
-		int64_t code)
+static void abort_stream(struct conn *c, struct http2_stream *s, uint64_t time,
+			 enum span_error error, int64_t code)
 {
 	struct exchange *x = s->x;
 
@@ -357,7 +357,7 @@ static void on_reset(struct conn *c, struct half *h, const struct http2_event *e
 	if (!s)
 		return;
 	count_octets(c, s->x, ev);
-	cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+	abort_stream(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 }
 
 /* Streams of the other end beyond the last one were not worked on and never will be. */
@@ -372,7 +372,7 @@ static void on_goaway(struct conn *c, struct half *h, const struct http2_event *
 
 		next = n->next;
 		if (s->id & 1 && s->id > ev->last_stream)
-			cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+			abort_stream(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	}
 }
 
@@ -515,7 +515,7 @@ static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t 
 		s->x->resp_first = reasm_time(&h->reasm, pos);
 		s->x->resp_bytes = n;
 		s->x->resp_uncounted = 1;
-		cut(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
+		abort_stream(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
 	}
 	give_up(c, n);
 }
@@ -561,7 +561,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 			return n;
 		}
 	}
-	if (h->unrecognized_bytes > MAX_STRANGE) {
+	if (h->unrecognized_bytes > MAX_UNRECOGNIZED) {
 		give_up(c, n - off);
 		return n;
 	}
@@ -647,7 +647,8 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 			if (is_doubtful(h2, s))
 				abandon(c, s);
 			else
-				cut(c, s, time, c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
+				abort_stream(c, s, time,
+					     c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
 		}
 }
 
