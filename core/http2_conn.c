@@ -17,7 +17,7 @@
 #define LONG_DATA 4096u
 
 /* Octets that may go by without a frame before this was no HTTP/2 after all. */
-#define MAX_STRANGE (4u << 20)
+#define MAX_UNRECOGNIZED (4u << 20)
 
 static void count_octets(const struct conn *c, struct exchange *x, const struct http2_event *ev)
 {
@@ -93,7 +93,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
 	if (!h2->first_request)
-		h2->first_request = x->stream;
+		h2->first_request = x->stream_id;
 	s = add_stream(c, x);
 	if (!s)
 		return NULL;
@@ -121,15 +121,15 @@ static struct http2_stream *orphan_response(struct conn *c, const struct http2_e
 	struct http2_conn *h2 = c->http2;
 	struct exchange *x;
 
-	if (http2_stream_was_closed(h2, ev->stream))
+	if (http2_stream_was_closed(h2, ev->stream_id))
 		return NULL;
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	x->protocol = &http2_protocol.name;
-	x->stream = ev->stream;
+	x->stream_id = ev->stream_id;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
-	if (c->preexisting && (!h2->first_request || ev->stream < h2->first_request))
+	if (c->preexisting && (!h2->first_request || ev->stream_id < h2->first_request))
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	else
 		x->incomplete |= conn_missing(c);
@@ -157,7 +157,7 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
 	if (!c->http2->first_request)
-		c->http2->first_request = x->stream;
+		c->http2->first_request = x->stream_id;
 	list_unlink(&x->timer);
 	find_io(c, h, x);
 }
@@ -225,9 +225,9 @@ static struct http2_stream *settle_reset(struct conn *c, struct http2_stream *s)
 	uint32_t n = h2->nresets < HTTP2_RESETS ? h2->nresets : HTTP2_RESETS;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (h2->reset[i].stream == s->id) {
-			http2_stream_cut(c, s, h2->reset[i].time, SPAN_ERR_RESET,
-					 h2->reset[i].error);
+		if (h2->reset[i].stream_id == s->id) {
+			http2_stream_abort(c, s, h2->reset[i].time, SPAN_ERR_RESET,
+					   h2->reset[i].error);
 			return NULL;
 		}
 	return s;
@@ -235,7 +235,7 @@ static struct http2_stream *settle_reset(struct conn *c, struct http2_stream *s)
 
 static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 
 	if (ev->kind == HTTP2_AMBIGUOUS)
 		classify(c, s, ev);
@@ -259,10 +259,10 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 
 static void on_data(struct conn *c, struct half *h, const struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 	int which = http2_is_response(c, ev->dir);
 
-	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream;
+	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream_id;
 	if (which)
 		review_stalls(c, h->last_time, 0);
 	if (!s)
@@ -286,14 +286,14 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 
 static void on_reset(struct conn *c, struct half *h, const struct http2_event *ev)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 
 	if (s) {
 		count_octets(c, s->x, ev);
-		http2_stream_cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	} else if (http2_is_response(c, ev->dir) && may_follow(c)) {
 		c->http2->reset[c->http2->nresets++ % HTTP2_RESETS] =
-			(struct http2_reset){h->last_time, ev->stream, ev->error};
+			(struct http2_reset){h->last_time, ev->stream_id, ev->error};
 	}
 }
 
@@ -310,7 +310,7 @@ static void on_goaway(struct conn *c, struct half *h, const struct http2_event *
 
 			next = n->next;
 			if (s->id & 1 && s->id > ev->last_stream)
-				http2_stream_cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+				http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 		}
 }
 
@@ -318,11 +318,11 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 {
 	struct http2_stream *s;
 
-	if (!ev->stream) {
+	if (!ev->stream_id) {
 		review_stalls(c, h->last_time, 0);
 		return;
 	}
-	s = http2_stream_find(c->http2, ev->stream);
+	s = http2_stream_find(c->http2, ev->stream_id);
 	if (!s)
 		return;
 	count_octets(c, s->x, ev);
@@ -451,7 +451,7 @@ static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t 
 		s->x->resp_first = reasm_time(&h->reasm, pos);
 		s->x->resp_bytes = n;
 		s->x->resp_uncounted = 1;
-		http2_stream_cut(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
+		http2_stream_abort(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
 	}
 	give_up(c, n);
 }
@@ -499,7 +499,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 			return n;
 		}
 	}
-	if (h->unrecognized_bytes > MAX_STRANGE) {
+	if (h->unrecognized_bytes > MAX_UNRECOGNIZED) {
 		give_up(c, n - off);
 		return n;
 	}
@@ -517,7 +517,7 @@ static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, ui
 	struct engine_stats *stats = &c->engine->stats;
 
 	if (ev->type == HTTP2_EV_DATA) {
-		struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+		struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 		int wanted =
 			s && !exchange_unneeded(c->engine, s->x, http2_is_response(c, ev->dir));
 
@@ -586,8 +586,8 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 			if (!s->x->resp_done && http2_stream_missed(c, s))
 				http2_stream_abandon(c, s);
 			else
-				http2_stream_cut(c, s, time,
-						 c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
+				http2_stream_abort(c, s, time,
+						   c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
 		}
 }
 
@@ -702,7 +702,7 @@ void http2_conn_upgraded(struct conn *c, struct exchange *x)
 	if (x->settings.off != TEXT_NONE)
 		http2_upgraded(c->http2->parser, settings);
 	x->protocol = &http2_protocol.name;
-	x->stream = 1;
+	x->stream_id = 1;
 	x->status = 0;
 	x->resp_done = 0;
 	x->resp_first = x->resp_last = SPAN_UNKNOWN;

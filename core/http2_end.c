@@ -60,8 +60,8 @@ void http2_stream_finish(struct conn *c, struct http2_stream *s)
 }
 
 /* The stream ended before its response did, in a way that was seen. */
-void http2_stream_cut(struct conn *c, struct http2_stream *s, uint64_t time, enum span_error error,
-		      int64_t code)
+void http2_stream_abort(struct conn *c, struct http2_stream *s, uint64_t time,
+			enum span_error error, int64_t code)
 {
 	struct exchange *x = s->x;
 
@@ -113,7 +113,7 @@ void http2_stream_reap(struct conn *c)
 
 void http2_conn_expire(struct conn *c, struct exchange *x)
 {
-	struct http2_stream *s = c->http2 ? http2_stream_find(c->http2, x->stream) : NULL;
+	struct http2_stream *s = c->http2 ? http2_stream_find(c->http2, x->stream_id) : NULL;
 
 	list_unlink(&x->timer);
 	if (s && s->x == x)

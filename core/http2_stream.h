@@ -48,7 +48,7 @@ struct http2_conn {
 	uint32_t closed[HTTP2_CLOSED], nclosed;
 	struct http2_reset {
 		uint64_t time;
-		uint32_t stream, error;
+		uint32_t stream_id, error;
 	} reset[HTTP2_RESETS];
 	uint32_t nresets;
 	uint8_t window_closed; /* the connection's, for responses */
@@ -80,8 +80,8 @@ static inline int http2_is_response(const struct conn *c, unsigned dir)
 /* Nothing more is expected of it; it ended before its response did, in a way that was seen; what
  * becomes of it is not known. */
 void http2_stream_finish(struct conn *c, struct http2_stream *s);
-void http2_stream_cut(struct conn *c, struct http2_stream *s, uint64_t time, enum span_error error,
-		      int64_t code);
+void http2_stream_abort(struct conn *c, struct http2_stream *s, uint64_t time,
+			enum span_error error, int64_t code);
 void http2_stream_abandon(struct conn *c, struct http2_stream *s);
 
 /* Those that are awaited no longer. */
