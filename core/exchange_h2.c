@@ -175,7 +175,11 @@ void exchange_h2_end(struct exchange *x)
 {
 	if (x->maybe_grpc)
 		settle_guess(x);
-	if (x->protocol == &grpc_name && x->grpc_status < 0 && x->hides_status)
+	if (x->protocol != &grpc_name)
+		return;
+	if (x->infers_status)
+		x->incomplete |= SPAN_PROTOCOL_INFERRED;
+	else if (x->grpc_status < 0 && x->hides_status)
 		x->incomplete |= SPAN_STATUS_NOT_SEEN;
 }
 
@@ -243,7 +247,9 @@ static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 	int named = 0;
 
 	x->trailers = (ev->flags & HTTP2_END_STREAM) != 0;
-	if (!x->maybe_grpc && x->protocol != &grpc_name)
+	/* of a response alone it is not known yet */
+	if (!x->maybe_grpc && x->protocol != &grpc_name &&
+	    !(x->incomplete & SPAN_REQUEST_NOT_SEEN))
 		return;
 	if (x->trailers)
 		x->grpc_status = unnamed_status(ev);
@@ -264,8 +270,7 @@ static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 			x->grpc_message = exchange_text(x, s);
 		}
 	}
-	if (!named && x->grpc_status >= 0 && !x->maybe_grpc)
-		x->incomplete |= SPAN_PROTOCOL_INFERRED;
+	x->infers_status = !named && x->grpc_status >= 0;
 }
 
 void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev)

@@ -83,9 +83,12 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 					 const struct http2_event *ev, uint64_t pos)
 {
 	struct http2_conn *h2 = c->http2;
-	struct exchange *x = exchange_new(c->engine, c);
 	struct http2_stream *s;
+	struct exchange *x;
 
+	if (ev->type == HTTP2_EV_HEADERS && http2_stream_was_closed(h2, ev->stream_id))
+		return NULL; /* recognised too late: it is shown already, as not seen */
+	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	c->requested = 1;
@@ -156,6 +159,8 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
+	if (x->payload && x->resp_body_bytes) /* it has gone by */
+		x->payload->dir[1].gapped = x->payload->dir[1].unsound = 1;
 	if (!c->http2->first_request)
 		c->http2->first_request = x->stream_id;
 	list_unlink(&x->timer);
