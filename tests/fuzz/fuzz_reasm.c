@@ -48,7 +48,7 @@ struct side {
 	uint32_t base;
 	/* position behind what was delivered or declared missing; 0: nothing yet */
 	uint64_t passed;
-	uint64_t first, octets, gaps;
+	uint64_t first, bytes, gaps;
 	uint32_t greed; /* how much of the data offered is taken, in 16ths */
 };
 

@@ -139,7 +139,7 @@ static void plain(struct run *r)
 	u.p.sock = sock(who >> 3 & 7);
 	u.p.ev.flags = flags & 15;
 	octets(r, &r->seq[SOCKS + (who & 3)][u.p.dir], flags >> 4, &u.p.seq, &u.p.orig_len,
-	       &u.p.cap_len, u.bytes);
+	       &u.p.cap_len, u.octets);
 	u.p.lost = flags >> 6 & 1;
 	u.p.call_time = before(r);
 	u.p.wire_time = before(r);
@@ -189,7 +189,7 @@ static void segment(struct run *r)
 
 	u.s.dir = who >> 2 & 1;
 	octets(r, &r->seq[conn][u.s.dir], who >> 3 & 15, &u.s.seq, &u.s.orig_len, &u.s.cap_len,
-	       u.bytes);
+	       u.octets);
 	u.s.ack = r->seq[conn][!u.s.dir];
 	u.s.tcp_flags = who & 0x80 ? (uint8_t)take(r, 1) : ZC_TCP_ACK;
 	send(r, &u, sizeof(u.s) + u.s.cap_len, ZC_EV_SEGMENT, sock(conn));

@@ -141,13 +141,13 @@ static void h2_head(struct traffic *t, size_t length, uint8_t type, uint8_t flag
 		(uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length, type, flags, 0, 0,
 		(uint8_t)(stream >> 8),	 (uint8_t)stream};
 
-	memcpy(t->bytes + t->n, head, sizeof(head));
+	memcpy(t->octets + t->n, head, sizeof(head));
 	t->n += sizeof(head);
 }
 
 static void h2_fill(struct traffic *t, size_t n, uint8_t octet)
 {
-	memset(t->bytes + t->n, octet, n);
+	memset(t->octets + t->n, octet, n);
 	t->n += n;
 }
 
@@ -203,7 +203,7 @@ static void h2_frames(struct traffic *t, struct h2_list *l, const uint8_t *p, si
 		l->piece[i].at = t->n;
 		l->piece[i].n = part;
 		l->npieces = i + 1;
-		memcpy(t->bytes + t->n, p, part);
+		memcpy(t->octets + t->n, p, part);
 		t->n += part;
 		if (!i)
 			h2_fill(t, pad, 0);
@@ -222,7 +222,7 @@ static void h2_traffic(struct traffic *t, size_t nblocks, int server)
 	t->nblocks = nblocks;
 	nghttp2_hd_deflate_new(&d, 16384);
 	if (!server) {
-		memcpy(t->bytes, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
+		memcpy(t->octets, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
 		t->n = NGHTTP2_CLIENT_MAGIC_LEN;
 	}
 	h2_head(t, 6, 4, 0, 0);

@@ -173,7 +173,7 @@ static void run_examples(const struct example *e, size_t n, int fresh)
 			h = make(4096, 1);
 		}
 		is_str(decode(h, buf, len), e[i].want, e[i].name);
-		is_u64(hpack_octets(h), e[i].bytes, e[i].name);
+		is_u64(hpack_octets(h), e[i].octets, e[i].name);
 	}
 	free(h);
 }
@@ -355,8 +355,8 @@ static void put_str(struct encoder *e, const char *s)
 
 static void shrink(struct encoder *e, uint32_t room)
 {
-	while (e->oldest < e->inserted && e->bytes + room > e->max)
-		e->bytes -= e->all[e->oldest++].size;
+	while (e->oldest < e->inserted && e->octets + room > e->max)
+		e->octets -= e->all[e->oldest++].size;
 }
 
 static void put_update(struct encoder *e, uint32_t max)
@@ -410,7 +410,7 @@ static void put_field(struct encoder *e, struct expect *x)
 		e->oldest = e->inserted; /* section 4.4 */
 		return;
 	}
-	e->bytes += o->size;
+	e->octets += o->size;
 }
 
 /* Number of the entry before `join` that holds the name, or -1 when the name was seen. */
@@ -478,7 +478,7 @@ static void decode_late(struct late_run *r, const struct encoder *e, int upto,
 		}
 		r->wrong += st != HPACK_END || k != nx;
 		if (!i && r->exact &&
-		    (hpack_octets(r->h[0]) != e->bytes ||
+		    (hpack_octets(r->h[0]) != e->octets ||
 		     (int)hpack_entries(r->h[0]) != e->inserted - e->oldest))
 			r->wrong++;
 	}

@@ -356,7 +356,7 @@ static void test_flights(void)
 	   "a server's flight of which nothing is certain");
 
 	opening(&t);
-	t.bytes[201 + 11 + 32 + 1 + 1] = 0x99; /* the cipher suite */
+	t.octets[201 + 11 + 32 + 1 + 1] = 0x99; /* the cipher suite */
 	talk_record(&t, 1, 23, 53);
 	talk_record(&t, 0, 23, 53);
 	h = conclude(&t);

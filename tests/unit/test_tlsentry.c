@@ -28,7 +28,7 @@ static uint32_t place_of(const struct code *c, int go, int at_end, uint16_t mach
 
 	image_begin(&m);
 	at = image_func(&m);
-	image_octets(&m, c->bytes, c->n);
+	image_octets(&m, c->octets, c->n);
 	length = m.at;
 	memset(m.p + m.at, 0x90, 64);
 	m.at += 64;
@@ -155,12 +155,12 @@ static void test_cut(void)
 	struct code part;
 
 	for (uint32_t n = 1; n <= c.n; n++) {
-		part = (struct code){c.what, c.bytes, n, 0};
+		part = (struct code){c.what, c.octets, n, 0};
 		CHECK(place_of(&part, 0, 1, EM_X86_64) == (n < 6 ? 0 : 4), "cut after %u octets",
 		      n);
 	}
 	for (uint32_t n = 1; n <= g.n; n++) {
-		part = (struct code){g.what, g.bytes, n, 0};
+		part = (struct code){g.what, g.octets, n, 0};
 		CHECK(place_of(&part, 1, 1, EM_X86_64) == (n < 20 ? 0 : 12),
 		      "Go: cut after %u octets", n);
 	}

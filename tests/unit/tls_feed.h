@@ -39,10 +39,10 @@ __attribute__((unused)) static void talk_add(struct talk *t, unsigned dir, const
 {
 	if (t->n == TALK_PIECES || n > TALK_OCTETS - t->used)
 		abort();
-	memcpy(t->bytes + t->used, p, n);
+	memcpy(t->octets + t->used, p, n);
 	t->piece[t->n].dir = dir;
 	t->piece[t->n].len = (unsigned)n;
-	t->piece[t->n++].p = t->bytes + t->used;
+	t->piece[t->n++].p = t->octets + t->used;
 	t->used += n;
 }
 
