@@ -19,7 +19,7 @@
 /* Octets that may go by without a frame before this was no HTTP/2 after all. */
 #define MAX_UNRECOGNIZED (4u << 20)
 
-static void count_octets(const struct conn *c, struct exchange *x, const struct http2_event *ev)
+static void count_bytes(const struct conn *c, struct exchange *x, const struct http2_event *ev)
 {
 	*(http2_is_response(c, ev->dir) ? &x->resp_bytes : &x->req_bytes) += ev->wire;
 }
@@ -255,7 +255,7 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 	if (!s)
 		return;
 	c->http2->whole |= s->x->payload != NULL;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	http2_stream_touch(c, s);
 	s = settle_reset(c, s);
 	if (s && ev->flags & HTTP2_END_STREAM)
@@ -272,7 +272,7 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 		review_stalls(c, h->last_time, 0);
 	if (!s)
 		return;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	exchange_content(c->engine, s->x, which, ev->data, ev->gap);
 	if (ev->charged)
 		http2_stream_touch(c, s);
@@ -294,7 +294,7 @@ static void on_reset(struct conn *c, struct half *h, const struct http2_event *e
 	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 
 	if (s) {
-		count_octets(c, s->x, ev);
+		count_bytes(c, s->x, ev);
 		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	} else if (http2_is_response(c, ev->dir) && may_follow(c)) {
 		c->http2->reset[c->http2->nresets++ % HTTP2_RESETS] =
@@ -330,7 +330,7 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 	s = http2_stream_find(c->http2, ev->stream_id);
 	if (!s)
 		return;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	if (http2_is_response(c, ev->dir))
 		return;
 	http2_flow_event(&s->flow, ev);
@@ -387,7 +387,7 @@ static void release(struct conn *c)
 
 	if (!h2)
 		return;
-	c->engine->http2_octets -= h2->octets;
+	c->engine->http2_bytes -= h2->bytes;
 	free(h2->parser);
 	free(h2);
 	c->http2 = NULL;
@@ -412,13 +412,13 @@ static void enlarge(struct conn *c, unsigned dir)
 	struct http2 *old;
 	void *mem;
 
-	if (size <= h2->octets || c->engine->http2_octets + size > HTTP2_CONN_MEMORY)
+	if (size <= h2->bytes || c->engine->http2_bytes + size > HTTP2_CONN_MEMORY)
 		return;
 	mem = malloc(size);
 	if (!mem)
 		return;
-	c->engine->http2_octets += size - h2->octets;
-	h2->octets = size;
+	c->engine->http2_bytes += size - h2->bytes;
+	h2->bytes = size;
 	old = h2->parser;
 	h2->parser = http2_move(mem, capacity, old);
 	free(old);
@@ -669,7 +669,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 
 	if (!e->scratch)
 		e->scratch = malloc(sizeof(*e->scratch));
-	if (!e->scratch || e->http2_octets + size > HTTP2_CONN_MEMORY)
+	if (!e->scratch || e->http2_bytes + size > HTTP2_CONN_MEMORY)
 		return -1;
 	h2 = calloc(1, sizeof(*h2));
 	mem = malloc(size);
@@ -678,8 +678,8 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 		free(mem);
 		return -1;
 	}
-	e->http2_octets += size;
-	h2->octets = size;
+	e->http2_bytes += size;
+	h2->bytes = size;
 	h2->parser = http2_init(mem, HPACK_DEFAULT_TABLE, client, start);
 	list_init(&h2->open);
 	list_init(&h2->ending);
