@@ -501,8 +501,11 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 			syn_add(s, pool, g->seq);
 		return 1;
 	}
-	if (!s->unsettled)
+	if (!s->unsettled) {
+		if (g->syn && g->seq == (uint32_t)s->first)
+			s->from_syn = 1;
 		return g->len || !g->syn;
+	}
 	if (g->syn) {
 		syn_add(s, pool, g->seq);
 		return 1;
@@ -522,8 +525,15 @@ static uint64_t ack_position(struct reasm *peer, struct pool *pool, const struct
 {
 	uint64_t pos;
 
-	if (!g->has_ack || !peer->started)
+	if (!g->has_ack)
 		return 0;
+	if (!peer->started) {
+		/* joined: the peer's bytes before this have gone by, those behind it are still to come */
+		if (g->syn)
+			return 0;
+		peer->started = 1;
+		number_from(peer, g->ack);
+	}
 	if (peer->unsettled && !settle(peer, pool, g->ack))
 		return 0;
 	if (g->ack == (uint32_t)peer->next) /* nearly always */
