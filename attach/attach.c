@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "attach/attach_priv.h"
+#include "attach/served.h"
 
 #include <sys/stat.h>
 
@@ -82,9 +83,10 @@ int attach__add_pid(struct attach *a, pid_t pid)
 	return 0;
 }
 
-int attach__add_command(struct attach *a, pid_t pid)
+int attach__add_command(struct attach *a, pid_t pid, const char *file)
 {
 	a->command = pid;
+	a->command_file = file;
 	return attach__add_pid(a, pid);
 }
 
@@ -320,6 +322,7 @@ void attach__free(struct attach *a)
 	tls_free(a->tls);
 	attach_ring_release(a);
 	probes_release(&a->probes);
+	served_free(a);
 	glob_free(a->comms);
 	glob_free(a->exes);
 	for (size_t i = 0; i < a->ncgroups; i++)

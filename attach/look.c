@@ -44,6 +44,8 @@ int probes_look(struct attach *a)
 {
 	int err = probes_iterate(a, 1, probes_add_listener);
 
+	if (!a->probes.shared->looked)
+		tasks_mark_workers(a);
 	__atomic_store_n(&a->probes.shared->looked, 1, __ATOMIC_RELEASE);
 	/* the first pass may have found processes whose calls matter: only then the connections */
 	if (!err)
@@ -53,15 +55,30 @@ int probes_look(struct attach *a)
 	return err ? attach_fail(a, -err, "looking at open sockets: %s", strerror(-err)) : 0;
 }
 
-int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
+uint32_t probes_bits(const struct probes *p, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid, flags = 0;
 
 	bpf_map_lookup_elem(p->tasks_fd, &key, &flags);
+	return flags;
+}
+
+int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
+{
+	uint32_t key = (uint32_t)pid, flags = probes_bits(p, pid);
+
 	if ((flags & bits) == bits)
 		return 0;
 	flags |= bits;
 	return bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY) ? -errno : 1;
+}
+
+void probes_unmark(struct probes *p, pid_t pid, uint32_t bits)
+{
+	uint32_t key = (uint32_t)pid, flags = probes_bits(p, pid) & ~bits;
+
+	if (flags)
+		bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_EXIST);
 }
 
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits)
