@@ -7,8 +7,8 @@
  *
  * Every function that can fail returns 0 or a negative errno and leaves one line for people in
  * attach__error(): what is wrong and what to do.
- *   -EPERM, -EACCES, -ENOTSUP, -ENOSYS, -ENOENT(no BTF): not permitted or not supported here (exit 3)
- *   -EINVAL, -ESRCH: the selector is wrong or matches nothing that exists (exit 2)
+ *   -EPERM, -EACCES, -ENOTSUP, -ENOSYS, -ENOENT(no BTF): not permitted or not supported here (exit
+ *   3) -EINVAL, -ESRCH: the selector is wrong or matches nothing that exists (exit 2)
  *   anything else: failure while running (exit 1)
  */
 #ifndef ZC_ATTACH_ATTACH_H
@@ -55,8 +55,8 @@ struct attach *attach__new(const struct attach_options *o); /* NULL: out of memo
 int attach__add_ports(struct attach *a, uint16_t first, uint16_t last);
 int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
 /*
- * The same for a child of ours that waits for a word to execute file, which is looked for as execvp(3)
- * does. Its end needs no note. file is borrowed until attach__start has returned.
+ * The same for a child of ours that waits for a word to execute file, which is looked for as
+ * execvp(3) does. Its end needs no note. file is borrowed until attach__start has returned.
  */
 int attach__add_command(struct attach *a, pid_t pid, const char *file);
 int attach__add_comm(struct attach *a, const char *glob);
@@ -97,7 +97,8 @@ void attach__tls(struct attach *a, void (*fn)(void *ctx, const struct attach_tls
  * every such program on the host, so for as long as somebody looks. 0 or a negative errno.
  */
 int attach__measure(struct attach *a, int on);
-void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p), void *ctx);
+void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p),
+		    void *ctx);
 
 /*
  * 1 while something can still happen; 0 when every process selected by --pid or COMMAND has ended

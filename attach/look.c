@@ -1,5 +1,6 @@
 /*
- * look.c - what the kernel side is to look at: the sockets that are open, the processes that are marked
+ * look.c - what the kernel side is to look at: the sockets that are open, the processes that are
+ * marked
  */
 #include <errno.h>
 #include <stdio.h>

@@ -20,15 +20,17 @@ static int find(const char *file, char path[PATH_MAX])
 	for (dirs = dirs ? dirs : "/bin:/usr/bin"; *dirs; dirs += *dirs == ':') {
 		int n = (int)strcspn(dirs, ":");
 
-		if ((size_t)snprintf(path, PATH_MAX, "%.*s/%s", n ? n : 1, n ? dirs : ".", file) < PATH_MAX &&
-		    !access(path, X_OK))
+		size_t size = (size_t)snprintf(path, PATH_MAX, "%.*s/%s", n ? n : 1,
+					       n ? dirs : ".", file);
+
+		if (size < PATH_MAX && !access(path, X_OK))
 			return 1;
 		dirs += n;
 	}
 	return 0;
 }
 
-/* The interpreter that a script's first line names, or what it has env(1) look for. 0: there is none. */
+/* The interpreter of a script's first line, or what it has env(1) look for. 0: there is none. */
 static int interpreter(const char *path, char name[HEAD_MAX])
 {
 	char head[HEAD_MAX] = "", *word, *rest = NULL, *base;
@@ -43,8 +45,9 @@ static int interpreter(const char *path, char name[HEAD_MAX])
 	word = strtok_r(head + 2, " \t", &rest);
 	base = word ? strrchr(word, '/') : NULL;
 	if (base && !strcmp(base, "/env"))
-		while ((word = strtok_r(NULL, " \t", &rest)) && (word[0] == '-' || strchr(word, '=')))
-			;
+		do
+			word = strtok_r(NULL, " \t", &rest);
+		while (word && (word[0] == '-' || strchr(word, '=')));
 	if (word)
 		memcpy(name, word, strlen(word) + 1);
 	return word != NULL;

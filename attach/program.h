@@ -5,8 +5,8 @@
 #define ZC_ATTACH_PROGRAM_H
 
 /*
- * Calls fn for the file that execvp(3) finds for `file`, and, if that is a script, for its interpreter,
- * and for the one that env(1) then finds. Nothing is called for what cannot be found or read.
+ * Calls fn for the file that execvp(3) finds for `file`, and, if that is a script, for its
+ * interpreter, or for the one that env(1) then finds. Not for what cannot be found or read.
  */
 void program_files(const char *file, void (*fn)(void *ctx, const char *path), void *ctx);
 

@@ -1,8 +1,8 @@
 /*
  * served.h - programs that have listened on a chosen port, known again when they are started anew
  *
- * What executes the same file with the same arguments is probed from its exec on, before it listens.
- * Of a file alone that would not follow: it may be an interpreter's.
+ * What executes the same file with the same arguments is probed from its exec on, before it
+ * listens. The file alone does not say so: it may be an interpreter's.
  *
  * Bounds: the last SERVED_MAX of them.
  */

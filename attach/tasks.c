@@ -235,7 +235,8 @@ static void mark_children(struct attach *a, pid_t pid, const char *thread, uint3
 	snprintf(file, sizeof(file), "task/%.16s/children", thread);
 	proc_read(pid, file, list, sizeof(list));
 	for (long child; (child = strtol(at, &end, 10)) > 0; at = end)
-		if (bits & ~probes_bits(&a->probes, (pid_t)child) && same_program((pid_t)child, pid)) {
+		if (bits & ~probes_bits(&a->probes, (pid_t)child) &&
+		    same_program((pid_t)child, pid)) {
 			mark(a, NULL, (pid_t)child, bits, "a worker of a server on a chosen port");
 			tls_target(a->tls, (pid_t)child);
 		}
@@ -323,7 +324,8 @@ void tasks_on_process(struct attach *a, const struct zc_ev_process *p)
 	if (p->what == ZC_PROC_EXIT) {
 		a->exited = 1;
 		if (pid_listed(a, (pid_t)p->pid) && (pid_t)p->pid != a->command)
-			attach_note(a, "process-gone", "process %u (%.16s) has ended", p->pid, p->comm);
+			attach_note(a, "process-gone", "process %u (%.16s) has ended", p->pid,
+				    p->comm);
 		return;
 	}
 	if (p->what == ZC_PROC_RENAME) {

@@ -119,15 +119,16 @@ static struct tls_file *file_find(const struct tls *t, uint64_t dev, uint64_t in
 	return f;
 }
 
-static struct tls_file *file_add(struct tls *t, uint64_t dev, uint64_t ino, int fd, const char *path,
-				 int is_exe)
+static struct tls_file *file_add(struct tls *t, uint64_t dev, uint64_t ino, int fd,
+				 const char *path, int is_exe)
 {
 	struct tls_file *f;
 
 	if (t->nfiles >= TLS_MAX_FILES) {
 		if (!t->full++)
 			attach_note(t->attach, "tls-limit",
-				    "more than %u files are mapped: the rest is not looked into for TLS",
+				    "more than %u files are mapped: the rest is not looked into "
+				    "for TLS",
 				    TLS_MAX_FILES);
 		return NULL;
 	}
@@ -182,8 +183,9 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 		const struct tlsbin *b = &h->file->bin[i];
 
 		if (b->npoints)
-			attach_note(t->attach, "tls-attached", "process %d (%s): %s%s%s, %zu points by %s",
-				    p->pid, p->comm, h->file->path, b->version[0] ? ", " : "", b->version,
+			attach_note(t->attach, "tls-attached",
+				    "process %d (%s): %s%s%s, %zu points by %s", p->pid, p->comm,
+				    h->file->path, b->version[0] ? ", " : "", b->version,
 				    b->npoints, b->how);
 	}
 }
@@ -192,12 +194,14 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 
 static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
 {
-	attach_note(t->attach, "tls-blind", "process %d (%s): %s %s: %s", p->pid, p->comm, h->file->path,
-		    h->err == WOULD_KILL ? "is not probed" : "cannot be probed",
-		    h->err == WOULD_KILL ? "the process filters its system calls (seccomp), and this kernel would "
-					   "have it killed where a probed function returns; Linux 6.12.13, 6.13.2 "
-					   "and 6.14 do not" :
-					   strerror(-h->err));
+	attach_note(
+		t->attach, "tls-blind", "process %d (%s): %s %s: %s", p->pid, p->comm,
+		h->file->path, h->err == WOULD_KILL ? "is not probed" : "cannot be probed",
+		h->err == WOULD_KILL
+			? "the process filters its system calls (seccomp), and this kernel would "
+			  "have it killed where a probed function returns; Linux 6.12.13, 6.13.2 "
+			  "and 6.14 do not"
+			: strerror(-h->err));
 }
 
 /* With --all every process is a target: once for all, also for those that come. */
@@ -220,7 +224,8 @@ static int put_in(struct tls *t, const struct tls_proc *p, struct tls_hook *h)
 
 	for (int i = 0; !err && i < h->file->nbins; i++)
 		if (h->file->bin[i].npoints)
-			err = uprobes_attach(t->probes, h->file->fd, p->pid, &h->file->bin[i], &h->set[i]);
+			err = uprobes_attach(t->probes, h->file->fd, p->pid, &h->file->bin[i],
+					     &h->set[i]);
 	return err;
 }
 
@@ -254,11 +259,13 @@ static int put(struct tls *t, const struct tls_proc *p, struct tls_file *f, stru
 {
 	if (would_kill(f, p->pid))
 		return WOULD_KILL;
-	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f) : put_in(t, p, h);
+	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f)
+							      : put_in(t, p, h);
 }
 
-/* All at once is not possible; what begins meanwhile in a process that is probed already is left out. */
-static int put_whole(struct tls *t, const struct tls_proc *p, struct tls_file *f, struct tls_hook *h)
+/* Not all at once; what begins meanwhile in a process that is probed already is left out. */
+static int put_whole(struct tls *t, const struct tls_proc *p, struct tls_file *f,
+		     struct tls_hook *h)
 {
 	struct probes *probes = &t->attach->probes;
 	int half = (probes_bits(probes, p->pid) & ZC_TASK_TLS) != 0, err;
@@ -355,7 +362,8 @@ static struct tls_proc *proc_add(struct tls *t, pid_t pid)
 	if (t->nprocs >= TLS_MAX_PROCS) {
 		if (!t->full++)
 			attach_note(t->attach, "tls-limit",
-				    "more than %u processes are traced: TLS of the rest is shown encrypted only",
+				    "more than %u processes are traced: TLS of the rest is shown "
+				    "encrypted only",
 				    TLS_MAX_PROCS);
 		return NULL;
 	}
@@ -456,8 +464,14 @@ void tls_target_soon(struct tls *t, pid_t pid)
 /* ---- what programs usually load, put in before they do */
 
 static const char *const library_dirs[] = {
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
-	"/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib", "/usr/local/lib64",
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
+	"/lib/aarch64-linux-gnu",
+	"/usr/lib/aarch64-linux-gnu",
+	"/usr/lib64",
+	"/usr/lib",
+	"/usr/local/lib",
+	"/usr/local/lib64",
 };
 static const char *const library_names[] = {
 	"libssl.so.3", "libssl.so.1.1", "libcrypto.so.3", "libcrypto.so.1.1", "libgnutls.so.30",
@@ -521,7 +535,7 @@ void tls_expect(struct tls *t, pid_t pid)
 	proc_mark(t, p);
 }
 
-/* A program that COMMAND will execute: how long it takes to look into it does not matter before that. */
+/* A program that COMMAND will execute; before that it does not matter how long a look takes. */
 static void expect_program(void *ctx, const char *path)
 {
 	struct tls *t = ctx;
@@ -579,7 +593,8 @@ void tls_on_process(struct tls *t, const struct zc_ev_process *e)
 		proc_forked(t, pid, (pid_t)e->ppid);
 		break;
 	case ZC_PROC_EXEC:
-		if (!e->flags && !probes_bits(&t->attach->probes, pid) && !served_before(t->attach, pid))
+		if (!e->flags && !probes_bits(&t->attach->probes, pid) &&
+		    !served_before(t->attach, pid))
 			break;
 		tls_expect(t, pid);
 		p = proc_find(t, pid);
@@ -678,7 +693,8 @@ static int waits_for_server(const struct attach *a)
 /* May processes become targets that do not exist yet? Their first call may come soon after. */
 static int expects_others(const struct attach *a)
 {
-	return waits_for_server(a) || a->command || a->comms || a->exes || a->config.ncgroup || a->config.follow || a->config.all;
+	return waits_for_server(a) || a->command || a->comms || a->exes || a->config.ncgroup ||
+	       a->config.follow || a->config.all;
 }
 
 void tls_start(struct tls *t)
@@ -689,9 +705,10 @@ void tls_start(struct tls *t)
 	/* first: what is mapped while we look is looked at again */
 	t->mmaps = mmaps_open();
 	if (!t->mmaps)
-		attach_note(t->attach, "tls-dlopen",
-			    "TLS libraries that are loaded later may be missed: perf_event_open: %s",
-			    strerror(errno));
+		attach_note(
+			t->attach, "tls-dlopen",
+			"TLS libraries that are loaded later may be missed: perf_event_open: %s",
+			strerror(errno));
 	t->reaper = reaper_new();
 	if (expects_others(t->attach)) {
 		probes_ready(t);

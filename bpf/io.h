@@ -1,8 +1,9 @@
 /*
  * io.h - a thread has read from a socket, or written to it
  *
- * What the probes on reads and writes have in common: whose socket it is, whether that is of interest,
- * and how far the application is now. The probes themselves are in sock.bpf.c, a few lines each.
+ * What the probes on reads and writes have in common: whose socket it is, whether that is of
+ * interest, and how far the application is now. The probes themselves are in sock.bpf.c, a few
+ * lines each.
  */
 #ifndef ZC_BPF_IO_H
 #define ZC_BPF_IO_H
@@ -122,7 +123,8 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 			return 0;
 		rejudge(s, sk, tgid);
 	} else if (s->verdict == VERDICT_MAYBE ||
-		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
+		   (s->verdict == VERDICT_NO &&
+		    (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, sk, tgid);
 	}
 	probed = is_probed(s, tgid);
@@ -151,7 +153,8 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 		emit_open(s, sk);
 	}
 	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
-		return 0; /* what is inside is told by the call; who answers is known from who reads */
+		/* what is inside is told by the call; who answers is known from who reads */
+		return 0;
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;

@@ -59,7 +59,7 @@ static struct reasm_pend *pend_pop(struct reasm *s)
 	if (!s->pend)
 		s->pend_last = NULL;
 	s->npend--;
-	s->pend_octets -= (uint32_t)w->size;
+	s->pend_bytes -= (uint32_t)w->size;
 	return w;
 }
 
@@ -241,7 +241,8 @@ static void deliver(struct reasm *s, const struct reasm_sink *k, const struct pi
 	if (s->next < g->cap_pos)
 		deliver_gap(s, k, g->cap_pos - s->next, REASM_TRUNCATED);
 	if (s->next < g->cap_end)
-		deliver_data(s, k, g->data + (s->next - g->cap_pos), (size_t)(g->cap_end - s->next));
+		deliver_data(s, k, g->data + (s->next - g->cap_pos),
+			     (size_t)(g->cap_end - s->next));
 	if (s->next < g->end)
 		deliver_gap(s, k, g->end - s->next, REASM_TRUNCATED);
 }
@@ -281,7 +282,7 @@ static int pend_insert(struct reasm *s, struct pool *pool, struct reasm_pend **l
 	if (!w->next)
 		s->pend_last = w;
 	s->npend++;
-	s->pend_octets += (uint32_t)size;
+	s->pend_bytes += (uint32_t)size;
 	return 1;
 }
 
@@ -291,7 +292,8 @@ static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 	struct reasm_pend **link = &s->pend;
 	uint64_t pos = g->pos > s->next ? g->pos : s->next;
 
-	if (s->pend_last && s->pend_last->end <= pos) /* what follows a hole comes in order, mostly */
+	/* what follows a hole comes in order, mostly */
+	if (s->pend_last && s->pend_last->end <= pos)
 		link = &s->pend_last->next;
 	while (pos < g->end) {
 		struct reasm_pend *w = *link;
@@ -343,7 +345,7 @@ static void declare_gap(struct reasm *s, const struct reasm_sink *k, uint64_t li
 
 static int over_limit(const struct reasm *s)
 {
-	return s->npend > REASM_PEND_MAX || s->pend_octets > REASM_PEND_OCTETS;
+	return s->npend > REASM_PEND_MAX || s->pend_bytes > REASM_PEND_BYTES;
 }
 
 /* The end of the hole at s->next, if its time has come, else 0. */
@@ -395,7 +397,7 @@ static void number_from(struct reasm *s, uint32_t seq)
 	s->fin = s->fin_time = 0;
 }
 
-static void stream_start(struct reasm *s, const struct reasm_seg *g)
+static void reasm_begin(struct reasm *s, const struct reasm_seg *g)
 {
 	s->started = 1;
 	s->from_syn = g->syn;
@@ -463,7 +465,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 		/* a FIN in the middle of a handshake belongs to another connection */
 		if (g->fin && !g->len && !g->syn && peer->unsettled)
 			return 0;
-		stream_start(s, g);
+		reasm_begin(s, g);
 		if (g->syn)
 			syn_add(s, pool, g->seq);
 		return 1;
@@ -481,7 +483,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 	/* joined in the middle after all */
 	pend_drop(s, pool);
 	s->unsettled = 0;
-	stream_start(s, g);
+	reasm_begin(s, g);
 	return 1;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""When TLS is probed: with the listener, in workers, from the start of a server that is started anew, and
-before a command begins. So the first request is seen in clear, of each kind of server and client."""
+"""When TLS is probed: with the listener, in workers, from the start of what is started anew, and
+before a command begins. So the first request is seen in clear, of each kind of program."""
 import os
 import signal
 import subprocess
@@ -10,24 +10,26 @@ import time
 from client import compare_all
 from h2tools import go_build
 from lib import Zctrace, by_id, free_port, main, need, test, wait_for
-from tls_targets import TlsConn, certs, check_tls, context
+from tls_targets import TlsConn, certs, check_tls, context, records_among
 
 STRIP = ['-ldflags', '-s -w']
 
 # the primary process listens; its workers get the connections, over a socket
 NODE = '''
-const cluster = require('cluster'), fs = require('fs'), [cert, key, port, workers] = process.argv.slice(2);
+const cluster = require('cluster'), fs = require('fs');
+const [cert, key, port, workers] = process.argv.slice(2);
 if (cluster.isPrimary && workers > 0) {
   for (let i = 0; i < workers; i++) cluster.fork();
 } else {
-  require('https').createServer({cert: fs.readFileSync(cert), key: fs.readFileSync(key)}, (q, r) => {
+  const files = {cert: fs.readFileSync(cert), key: fs.readFileSync(key)};
+  require('https').createServer(files, (q, r) => {
     r.setHeader('X-Worker', process.pid);
     r.end('n');
   }).listen(port, '127.0.0.1');
 }
 '''
 
-# loads its library only for the first connection; with workers, they have the listener of their parent
+# loads its library only for the first connection; workers have the listener of their parent
 PYTHON = '''
 import http.server, os, sys
 cert, key, port, workers = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -64,7 +66,8 @@ server.serve_forever()
 NGINX = '''daemon off; pid {dir}/pid; error_log {dir}/error.log; worker_processes {workers};
 events {{ worker_connections 64; }}
 http {{
-  access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
+  access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy;
+  fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
   server {{
     listen 127.0.0.1:{port} ssl; ssl_certificate {pem}; ssl_certificate_key {key};
@@ -77,7 +80,8 @@ http {{
 def nginx(t, port, workers):
     need('nginx')
     pem, key = certs().pair()
-    conf = t.file(f'nginx-{port}.conf', NGINX.format(dir=t.tmp, port=port, pem=pem, key=key, workers=workers or 1))
+    conf = t.file(f'nginx-{port}.conf', NGINX.format(dir=t.tmp, port=port, pem=pem, key=key,
+                                                     workers=workers or 1))
     return ['nginx', '-c', conf, '-e', t.path('error.log')]
 
 
@@ -94,7 +98,7 @@ def go(_t, port, _workers):
     return [go_build('gotls', *STRIP), 'server', *certs().pair(), port]
 
 
-KINDS = [('nginx', nginx, 'openssl'), ('node', node, 'openssl'), ('python', python, 'openssl'), ('go', go, 'go')]
+KINDS = [(nginx, 'openssl'), (node, 'openssl'), (python, 'openssl'), (go, 'go')]
 
 
 def start(t, argv):
@@ -137,7 +141,7 @@ def listening(z, n=1):
 
 
 class Tally:
-    """How many requests were seen in clear; of the others, each connection is one span, and nothing half."""
+    """How many requests were seen in clear; of the others, each connection is one span."""
 
     def __init__(self, t):
         self.t, self.seen, self.total = t, 0, 0
@@ -147,8 +151,9 @@ class Tally:
         z.wait_spans(len(exchanges))
         z.stop()
         found = by_id(z.spans)
-        self.t.equal(len(z.spans), len(exchanges), f'spans of {len(exchanges)} connections: {z.spans}')
-        compare_all(self.t, [s for s in z.spans if s['protocol'] != 'tls'], [x for x in exchanges if x.id in found])
+        self.t.equal(len(z.spans), len(exchanges), f'spans: {z.spans}')
+        compare_all(self.t, [s for s in z.spans if s['protocol'] != 'tls'],
+                    [x for x in exchanges if x.id in found])
         counted = counted or exchanges
         self.seen += sum(x.id in found for x in counted)
         self.total += len(counted)
@@ -160,7 +165,7 @@ class Tally:
 
 def begun_later(t, workers, kinds, wait):
     tally = Tally(t)
-    for _, kind, _ in kinds:
+    for kind, _ in kinds:
         port = free_port()
         z = Zctrace(t, '--port', port)
         start(t, kind(t, port, workers))
@@ -187,7 +192,7 @@ def later_workers(t):
 def again(t):
     """a server that ends and is started anew: its first request"""
     tally = Tally(t)
-    for _, kind, _ in KINDS:
+    for kind, _ in KINDS:
         port = free_port()
         p = start(t, kind(t, port, 0))
         first_requests(port, 1)
@@ -204,7 +209,7 @@ def again(t):
 @test
 def workers(t):
     """workers that were there before: the first request of each"""
-    for _, kind, library in KINDS[:3]:
+    for kind, library in KINDS[:3]:
         port = free_port()
         start(t, kind(t, port, 3))
         connect(port).close()
@@ -217,6 +222,29 @@ def workers(t):
         compare_all(t, z.spans, exchanges)
         t.equal(len(z.spans), len(exchanges), 'spans')
         check_tls(t, z.spans, library)
+
+
+NODE_CLIENT = '''#!/usr/bin/env node
+const [port, ca] = process.argv.slice(2);
+require('https').get({port, host: 'localhost', family: 4, path: '/size/1?id=first',
+                      ca: require('fs').readFileSync(ca)}, (r) => r.resume());
+'''
+
+
+@test
+def command(t):
+    """-- COMMAND: its first request, of a program that takes long to look into, and of a script"""
+    port = free_port()
+    start(t, nginx(t, port, 0))
+    connect(port).close()
+    script = t.file('client.js', NODE_CLIENT, 0o755)
+    go_client = [go_build('gotls', *STRIP), 'client', certs().ca, port, 1, 2, 'http1', '1.3']
+    for argv, library, n in ((go_client, 'go', 2), ([script, port, certs().ca], 'openssl', 1)):
+        for _ in range(3):
+            z = Zctrace(t, '--', *argv, wait=False)
+            t.equal(z.wait(), 0, f'exit status, {z.err()}')
+            t.equal([(s['tls'], s.get('status')) for s in records_among(z)], [(library, 200)] * n,
+                    f'{argv[0]}: spans')
 
 
 if __name__ == '__main__':
