@@ -218,7 +218,11 @@ int attach__start(struct attach *a)
 	if (!err)
 		err = attach_ring_open(a);
 	if (!err)
-		err = probes_look(a);
+		err = probes_look_listeners(a);
+	if (err)
+		return err;
+	tasks_mark_workers(a);
+	err = probes_look_connections(a);
 	if (err)
 		return err;
 	attach_start_tls(a);

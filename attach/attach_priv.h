@@ -96,8 +96,13 @@ int probes_load(struct attach *a);
 struct bpf_object *probes_open_tls(struct attach *a); /* NULL: errno */
 void probes_release(struct probes *p);
 
-/* look.c: iterates over the sockets that exist. */
+/*
+ * look.c: iterates over the sockets that exist. Listeners come first: they tell which processes'
+ * calls matter.
+ */
 int probes_look(struct attach *a);
+int probes_look_listeners(struct attach *a);
+int probes_look_connections(struct attach *a);
 /* Marks a process in the kernel's table with ZC_TASK_* bits. */
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 /*
@@ -112,7 +117,7 @@ uint32_t probes_bits(const struct probes *p, pid_t pid); /* what it is marked wi
 int tasks_mark_selected(struct attach *a);
 /* Marks the workers of marked servers, which may have no listener of their own. */
 void tasks_mark_workers(struct attach *a);
-void tasks_mark_workers_of(struct attach *a, pid_t pid);
+void tasks_mark_workers_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid));
 /* Reads a small file of /proc/PID; returns its length, NUL-terminated. */
 size_t proc_read(pid_t pid, const char *file, char *buf, size_t size);
 /* Calls fn for the files that exist and fit --exe. */

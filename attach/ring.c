@@ -47,6 +47,11 @@ static int64_t wall_offset(void)
 	return best;
 }
 
+static void target(struct attach *a, pid_t pid)
+{
+	tls_target(a->tls, pid);
+}
+
 /* What the kinds must at least be long; the kernel side is ours, a check costs nothing. */
 static int ring_event(void *ctx, void *data, size_t size)
 {
@@ -67,8 +72,10 @@ static int ring_event(void *ctx, void *data, size_t size)
 	if (ev->kind == ZC_EV_LISTEN) {
 		const struct zc_ev_listen *l = (const struct zc_ev_listen *)ev;
 
-		if (ev->flags)
+		if (ev->flags) {
 			tls_listens(a->tls, (pid_t)l->pid);
+			tasks_mark_workers_of(a, (pid_t)l->pid, target);
+		}
 		attach_note(a, ev->flags ? "listening" : "not-listening",
 			    ev->flags ? "port %u is listened on now (%.16s, pid %u)" :
 					"port %u is no longer listened on (%.16s, pid %u)",

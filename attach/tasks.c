@@ -228,7 +228,8 @@ static int same_program(pid_t a, pid_t b)
 }
 
 /* The children of one thread are what its parent is, as when they are forked while tracing. */
-static void mark_children(struct attach *a, pid_t pid, const char *thread, uint32_t bits)
+static void mark_children(struct attach *a, pid_t pid, const char *thread, uint32_t bits,
+			  void (*fn)(struct attach *a, pid_t pid))
 {
 	char file[64], list[4096], *at = list, *end;
 
@@ -238,11 +239,12 @@ static void mark_children(struct attach *a, pid_t pid, const char *thread, uint3
 		if (bits & ~probes_bits(&a->probes, (pid_t)child) &&
 		    same_program((pid_t)child, pid)) {
 			mark(a, NULL, (pid_t)child, bits, "a worker of a server on a chosen port");
-			tls_target(a->tls, (pid_t)child);
+			if (fn)
+				fn(a, (pid_t)child);
 		}
 }
 
-void tasks_mark_workers_of(struct attach *a, pid_t pid)
+void tasks_mark_workers_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid))
 {
 	uint32_t bits = probes_bits(&a->probes, pid) & (ZC_TASK_SERVES | ZC_TASK_KNOWN);
 	struct dirent *d;
@@ -253,7 +255,7 @@ void tasks_mark_workers_of(struct attach *a, pid_t pid)
 	threads = bits ? opendir(path) : NULL;
 	while (threads && (d = readdir(threads)))
 		if (isdigit((unsigned char)d->d_name[0]))
-			mark_children(a, pid, d->d_name, bits);
+			mark_children(a, pid, d->d_name, bits, fn);
 	if (threads)
 		closedir(threads);
 }
@@ -263,7 +265,7 @@ void tasks_mark_workers(struct attach *a)
 	uint32_t key, *prev = NULL;
 
 	while (a->config.by_port && !bpf_map_get_next_key(a->probes.tasks_fd, prev, &key)) {
-		tasks_mark_workers_of(a, (pid_t)key);
+		tasks_mark_workers_of(a, (pid_t)key, NULL);
 		prev = &key;
 	}
 }

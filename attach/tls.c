@@ -619,7 +619,6 @@ void tls_listens(struct tls *t, pid_t pid)
 	if (p && p->dirty)
 		proc_look_or_remove(t, p);
 	tls_target(t, pid);
-	tasks_mark_workers_of(t->attach, pid);
 	served_learn(t->attach, pid);
 }
 

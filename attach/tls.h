@@ -33,8 +33,7 @@ void tls_target_soon(struct tls *t, pid_t pid);
 /* A selected child that has yet to execute its program: what it may load is put in beforehand. */
 void tls_expect(struct tls *t, pid_t pid);
 /*
- * The same of one that listens on a chosen port, and of its workers. It is known again when it is
- * started anew.
+ * The same of one that listens on a chosen port. It is known again when it is started anew.
  */
 void tls_listens(struct tls *t, pid_t pid);
 void tls_on_process(struct tls *t, const struct zc_ev_process *p);
