@@ -28,34 +28,71 @@ struct link_create_multi {
 
 enum { PROG_ENTER, PROG_LEAVE, PROG_GO_ENTER, PROG_GO_LEAVE, PROGS };
 
-struct uprobes {
-	struct attach *attach;
-	struct bpf_object *obj;
-	struct bpf_program *prog[PROGS];
-	int multi;
+/* Libraries in C, and Go: each loaded when it is needed, as the verifier takes its time. */
+enum { PART_C, PART_GO, PARTS };
+
+static const struct {
+	const char *name;
+	int part;
+} progs[PROGS] = {
+	[PROG_ENTER] = {"tls_enter", PART_C},
+	[PROG_LEAVE] = {"tls_leave", PART_C},
+	[PROG_GO_ENTER] = {"tls_go_enter", PART_GO},
+	[PROG_GO_LEAVE] = {"tls_go_leave", PART_GO},
 };
 
-static const char *const prog_names[PROGS] = {"tls_enter", "tls_leave", "tls_go_enter", "tls_go_leave"};
+struct uprobes {
+	struct attach *attach;
+	struct bpf_object *obj[PARTS]; /* NULL: not loaded */
+	struct bpf_program *prog[PROGS];
+	int multi; /* found by trying; -1: not yet */
+};
 
-static int load(struct uprobes *u, int multi)
+static int part_of(int lib)
+{
+	return lib == ZC_TLS_GO ? PART_GO : PART_C;
+}
+
+static void unload(struct uprobes *u, int part)
+{
+	bpf_object__close(u->obj[part]);
+	u->obj[part] = NULL;
+}
+
+static int load_as(struct uprobes *u, int part, int multi)
 {
 	int err;
 
-	bpf_object__close(u->obj);
-	u->obj = probes_open_tls(u->attach);
-	if (!u->obj)
+	unload(u, part);
+	u->obj[part] = probes_open_tls(u->attach);
+	if (!u->obj[part])
 		return -errno;
 	for (int i = 0; i < PROGS; i++) {
-		u->prog[i] = bpf_object__find_program_by_name(u->obj, prog_names[i]);
-		if (!u->prog[i])
+		struct bpf_program *prog = bpf_object__find_program_by_name(u->obj[part], progs[i].name);
+
+		if (!prog)
 			return -ENOENT;
+		bpf_program__set_autoload(prog, progs[i].part == part);
+		if (progs[i].part == part)
+			u->prog[i] = prog;
 		if (multi)
-			bpf_program__set_expected_attach_type(u->prog[i],
-							      (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+			bpf_program__set_expected_attach_type(prog, (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
 	}
-	err = bpf_object__load(u->obj);
+	err = bpf_object__load(u->obj[part]);
 	malloc_trim(0);
-	u->multi = multi;
+	if (err)
+		unload(u, part);
+	return err;
+}
+
+static int load(struct uprobes *u, int part)
+{
+	int err = u->multi ? load_as(u, part, 1) : -EINVAL;
+
+	if (err) {
+		err = load_as(u, part, 0);
+		u->multi = err ? u->multi : 0;
+	}
 	return err;
 }
 
@@ -70,43 +107,36 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
-struct uprobes *uprobes_load(struct attach *a, char *err, size_t errlen)
+struct uprobes *uprobes_new(struct attach *a)
 {
 	struct uprobes *u = calloc(1, sizeof(*u));
-	int code = u ? 0 : -ENOMEM;
 
-	if (u) {
-		u->attach = a;
-		code = load(u, 1);
-		if (code)
-			code = load(u, 0);
-	}
-	if (!code) {
-		raise_limit();
-		return u;
-	}
-	snprintf(err, errlen, "loading the probes for TLS: %s%s", strerror(-code),
-		 code == -EPERM || code == -EACCES ? "; they need CAP_BPF and CAP_PERFMON" : "");
-	uprobes_free(u);
-	return NULL;
+	if (!u)
+		return NULL;
+	u->attach = a;
+	u->multi = -1;
+	raise_limit();
+	return u;
+}
+
+int uprobes_load(struct uprobes *u, int lib)
+{
+	return u->obj[part_of(lib)] ? 0 : load(u, part_of(lib));
 }
 
 void uprobes_free(struct uprobes *u)
 {
-	if (!u)
-		return;
-	bpf_object__close(u->obj);
+	for (int i = 0; u && i < PARTS; i++)
+		unload(u, i);
 	free(u);
 }
 
-const struct bpf_object *uprobes_object(const struct uprobes *u)
+const struct bpf_object *uprobes_object(const struct uprobes *u, size_t i)
 {
-	return u->obj;
-}
-
-int uprobes_multi(const struct uprobes *u)
-{
-	return u->multi;
+	for (int part = 0; part < PARTS; part++)
+		if (u->obj[part] && !i--)
+			return u->obj[part];
+	return NULL;
 }
 
 /* ---- what goes where */
@@ -241,17 +271,31 @@ static int attach_all(struct uprobes *u, const char *path, pid_t pid, const stru
 	return err;
 }
 
+/* The kernel is older than uprobe_multi: what is loaded, loaded again. */
+static int without_multi(struct uprobes *u)
+{
+	int err = 0;
+
+	u->multi = 0;
+	for (int i = 0; !err && i < PARTS; i++)
+		if (u->obj[i])
+			err = load(u, i);
+	return err;
+}
+
 int uprobes_attach(struct uprobes *u, int file_fd, pid_t pid, const struct tlsbin *bin,
 		   struct uprobe_set *out)
 {
 	char path[32];
-	int err;
+	int err = uprobes_load(u, bin->lib);
 
 	memset(out, 0, sizeof(*out));
+	if (err)
+		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd);
 	err = attach_all(u, path, pid, bin, out);
 	if (err != -EINVAL || !u->multi)
 		return err;
-	err = load(u, 0); /* the kernel is older than uprobe_multi */
+	err = without_multi(u);
 	return err ? err : attach_all(u, path, pid, bin, out);
 }
