@@ -222,9 +222,10 @@ static int attach_each(const struct uprobes *u, int prog, const char *path, pid_
 		       struct uprobe_set *out)
 {
 	for (size_t i = 0; i < n; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, o, .bpf_cookie = cookies[i], .retprobe = prog == PROG_LEAVE);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(u->prog[prog], pid ? pid : -1, path,
-									offsets[i], &o);
+		LIBBPF_OPTS(bpf_uprobe_opts, o, .bpf_cookie = cookies[i],
+			    .retprobe = prog == PROG_LEAVE);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(
+			u->prog[prog], pid ? pid : -1, path, offsets[i], &o);
 		int err = link ? set_add(out, (struct uprobe_link){.event = link}) : -errno;
 
 		if (err)
@@ -251,7 +252,8 @@ static int attach_prog(struct uprobes *u, int prog, const char *path, pid_t pid,
 		cookies[n++] = cookie_of(bin, &bin->point[i]);
 	}
 	if (!err && n)
-		err = (u->multi ? attach_multi : attach_each)(u, prog, path, pid, offsets, cookies, n, out);
+		err = (u->multi ? attach_multi : attach_each)(u, prog, path, pid, offsets, cookies,
+							      n, out);
 	free(offsets);
 	free(cookies);
 	return err;

@@ -11,7 +11,8 @@ prefix = []
 if os.geteuid() == 0:
     drop = '-bpf,-perfmon,-sys_admin,-net_admin'
     prefix = ['setpriv', '--bounding-set', drop, '--inh-caps', drop]
-p = subprocess.run([*prefix, 'sh', DEMO, '1'], capture_output=True, text=True, timeout=60, check=False)
+p = subprocess.run([*prefix, 'sh', DEMO, '1'], capture_output=True, text=True, timeout=60,
+                   check=False)
 shown = p.stdout.splitlines()
 checks = [
     ('exit status 0', p.returncode == 0),

@@ -53,7 +53,8 @@ def python_plain(t):
 def nginx_keep_alive(t):
     server = nginx(t)
     dump = Tcpdump(t, 'c', expression=f'tcp port {server.port}')
-    some(server.addr, '/a.txt', '/b.txt', '/moved', '/users/4711/orders', '/busy', methods=('GET', 'HEAD'))
+    some(server.addr, '/a.txt', '/b.txt', '/moved', '/users/4711/orders', '/busy',
+         methods=('GET', 'HEAD'))
     return dump.stop()
 
 
@@ -91,7 +92,8 @@ def late_and_reset(t):
     c.get('/before')
     d.get('/size/1')
     c.request('GET', '/half-seen')
-    dump = Tcpdump(t, 'c', '-s', '300', expression=f'tcp port {drip.port} or tcp port {server.port}')
+    dump = Tcpdump(t, 'c', '-s', '300',
+                   expression=f'tcp port {drip.port} or tcp port {server.port}')
     c.response()
     c.get('/after')
     c.close()

@@ -56,7 +56,8 @@ def client(number, fifo):
     if fifo:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     start, stop, done = threading.Event(), threading.Event(), [0] * THREADS
-    threads = [threading.Thread(target=work, args=(number, i, start, stop, done)) for i in range(THREADS)]
+    threads = [threading.Thread(target=work, args=(number, i, start, stop, done))
+               for i in range(THREADS)]
     for t in threads:
         t.start()
     print('connected', flush=True)
@@ -71,7 +72,8 @@ def client(number, fifo):
 
 def certificate(t):
     """t.path('cert') and t.path('key')"""
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                    'ec_paramgen_curve:prime256v1',
                     '-nodes', '-subj', '/CN=h', '-keyout', t.path('key'), '-out', t.path('cert')],
                    check=True, stderr=subprocess.DEVNULL)
 
@@ -87,7 +89,8 @@ def is_right(span):
     """Everything that the path alone tells. The connections are older than the probes, which the first of
     their spans may say."""
     path = span['path']
-    doubt = set(span.get('incomplete', [])) - ({'attached-late'} if int(path.rsplit('/', 1)[1]) < 10 else set())
+    doubt = set(span.get('incomplete', [])) - ({'attached-late'} if int(path.rsplit('/', 1)[1]) < 10
+                                               else set())
     return (span.get('method') == 'GET' and span.get('status') == 200 and not doubt and
             span.get('resp_body_bytes', len(path)) == len(path))
 
@@ -112,7 +115,8 @@ def measure(t, seconds, fifo=False):
     """What zctrace says of a load of so many seconds; see judge()."""
     nginx(t)
     clients = [t.start([sys.executable, __file__, 'client', str(i), str(int(fifo and i % 2))],
-                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for i in range(CLIENTS)]
+                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+               for i in range(CLIENTS)]
     for c in clients:
         c.stdout.readline()
     z = Zctrace(t, '--port', PORT, '--all', wait=False)

@@ -39,11 +39,13 @@ MACHINES = {
 
 def mirror():
     """Where this machine gets Debian from."""
-    done = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)', 'Created-By: Packages'],
+    done = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)',
+                           'Created-By: Packages'],
                           stdout=subprocess.PIPE, text=True, check=False)
     sites = [s.rstrip('/') for s in done.stdout.split() if s.rstrip('/').endswith('/debian')]
     if not sites:
-        sys.exit("none of apt's sources is an archive of Debian: there is nowhere to get kernels from")
+        sys.exit("none of apt's sources is an archive of Debian: there is nowhere to get kernels "
+                 "from")
     return sites[0][:-len('/debian')]
 
 
@@ -64,7 +66,8 @@ def configure(arch):
                 f'APT::Architecture "{arch}";\nAPT::Architectures {{ "{arch}"; }};\n'
                 '#clear APT::Update::Post-Invoke-Success;\n#clear APT::Update::Post-Invoke;\n'
                 '#clear DPkg::Post-Invoke;\n')
-    return dict(os.environ, APT_CONFIG=os.path.join(root, 'apt.conf'), DEBIAN_FRONTEND='noninteractive')
+    return dict(os.environ, APT_CONFIG=os.path.join(root, 'apt.conf'),
+                DEBIAN_FRONTEND='noninteractive')
 
 
 def numbers(text):
@@ -135,7 +138,8 @@ def fetch(arch, wanted):
                 shutil.rmtree(to, ignore_errors=True)
                 os.makedirs(to)
                 with tempfile.TemporaryDirectory(dir=CACHE) as t:
-                    subprocess.run(['apt-get', 'download', '-qq'] + packages, cwd=t, env=configure(arch),
+                    subprocess.run(['apt-get', 'download', '-qq'] + packages, cwd=t,
+                                   env=configure(arch),
                                    check=True)
                     unpack([os.path.join(t, f) for f in os.listdir(t)], to)
                 open(os.path.join(to, 'done'), 'w', encoding='utf-8').close()
@@ -170,7 +174,8 @@ def boot(arch, kernel, work, script, args='', timeout=300, cpus=2, single=False)
     with tempfile.TemporaryDirectory() as t:
         rd = os.path.join(t, 'initramfs')
         initramfs(kernel, rd)
-        command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus), '-m', '2G',
+        command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus), '-m',
+                   '2G',
                    '-nographic', '-no-reboot', '-net', 'none', '-kernel',
                    os.path.join(kernel, machine['image']), '-initrd', rd, '-append',
                    f'console={machine["console"]} panic=-1 oops=panic loglevel=4 '

@@ -3,14 +3,17 @@ import collections
 import re
 import subprocess
 
-Insn = collections.namedtuple('Insn', 'va text target')  # target: of a direct call or jump, else None
+Insn = collections.namedtuple('Insn',
+                              'va text target')  # target: of a direct call or jump, else None
 
 # what the kernel emulates at a uprobe: push of a register, direct call and jump, nop
-EMULATED = re.compile(r'(push\s+%r\w+|nop|call\s+[0-9a-f]+( <.*)?|j(?!r?cxz|ecxz)\w+\s+[0-9a-f]+( <.*)?)$')
+EMULATED = re.compile(r'(push\s+%r\w+|nop|call\s+[0-9a-f]+( <.*)?|j(?!r?cxz|ecxz)\w+\s+[0-9a-f]+( '
+                      r'<.*)?)$')
 # of arm64 what branches, or makes an address
 EMULATED_ARM64 = re.compile(r'(b|bl|b\.\w+|cbn?z|tbn?z|br|blr|ret|adrp?)(\s|$)')
 JBE = re.compile(r'(jbe|b\.ls)\s')
-CALL = re.compile(r'(?:call|j\w+|bl?|b\.\w+)\s+([0-9a-f]+)\b|(?:cbn?z\s+\w+|tbn?z\s+\w+, #\d+),\s*([0-9a-f]+)\b')
+CALL = re.compile(r'(?:call|j\w+|bl?|b\.\w+)\s+([0-9a-f]+)\b|(?:cbn?z\s+\w+|tbn?z\s+\w+, '
+                  r'#\d+),\s*([0-9a-f]+)\b')
 
 
 def output(*argv):
@@ -33,7 +36,8 @@ class Binary:
     def __init__(self, path, dynamic=False, arm64=False):
         self.path, self.segments, self.arm64 = path, segments(path), arm64
         self.va, self.size = {}, {}
-        for line in output('nm', '-S', '--defined-only', *(['-D'] if dynamic else []), path).splitlines():
+        for line in output('nm', '-S', '--defined-only', *(['-D'] if dynamic else []),
+                           path).splitlines():
             m = re.match(r'([0-9a-f]+) (?:([0-9a-f]+) )?[TtWi] ([^@\n]+)', line)
             if m and m.group(3) not in self.va:
                 self.va[m.group(3)] = int(m.group(1), 16)
@@ -55,7 +59,8 @@ class Binary:
 
     def code(self, va, n):
         """Instructions in n octets from an address on."""
-        text = output('aarch64-linux-gnu-objdump' if self.arm64 else 'objdump', '-d', '--no-show-raw-insn', f'--start-address={va:#x}',
+        text = output('aarch64-linux-gnu-objdump' if self.arm64 else 'objdump', '-d',
+                      '--no-show-raw-insn', f'--start-address={va:#x}',
                       f'--stop-address={va + n:#x}', self.path)
         found = []
         for line in text.splitlines():

@@ -20,10 +20,12 @@ class Namespaces:
         self.inside_b = ['ip', 'netns', 'exec', self.b]
         for name in (self.a, self.b):
             self._ip('netns', 'add', name)
-            t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name], stderr=subprocess.DEVNULL)
+            t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name],
+                             stderr=subprocess.DEVNULL)
             self._ip('-n', name, 'link', 'set', 'lo', 'up')
         if veth:
-            self._ip('-n', self.a, 'link', 'add', 'w0', 'type', 'veth', 'peer', 'name', 'w0', 'netns', self.b)
+            self._ip('-n', self.a, 'link', 'add', 'w0', 'type', 'veth', 'peer', 'name', 'w0',
+                     'netns', self.b)
             self.up(self.a, self.addr_a)
             self.up(self.b, self.addr_b)
 

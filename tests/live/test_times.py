@@ -32,7 +32,8 @@ def timed(t, mode, n=6, gap=0.0):
     servers, clients = by_id(z.spans), by_id(z.spans, 'client')
     t.equal((len(servers), len(clients)), (n, n), 'spans of the server, of the client')
     told = {r['target'].split('id=')[1]: r for r in server.told(n)} if mode != 'drip' else {}
-    out = [(x, ns, servers[x.id], clients[x.id]) for x, ns in rows if x.id in servers and x.id in clients]
+    out = [(x, ns, servers[x.id], clients[x.id]) for x,
+           ns in rows if x.id in servers and x.id in clients]
     for x, ns, s, c in out:
         compare(t, s, x)
         compare(t, c, x)
@@ -124,7 +125,8 @@ def wall_clock(t):
     for name, before, after in seen:
         got = start_ns(spans[name])
         t.between(before % day - 10 * MS, got, after % day + 10 * MS, 'time of day')
-        t.check(spans[name]['time'].startswith(time.strftime('%Y-%m-%d', time.gmtime(before // 10**9))), 'day')
+        t.check(spans[name]['time'].startswith(time.strftime('%Y-%m-%d',
+                                                             time.gmtime(before // 10**9))), 'day')
 
 
 @test
@@ -134,7 +136,8 @@ def started_quickly(t):
 
     def attach():
         took = []
-        for selector in (('--port', nginx.port), ('--pid', nginx.pid), ('--comm', 'nginx'), ('--all',)) * 2:
+        for selector in (('--port', nginx.port), ('--pid', nginx.pid), ('--comm', 'nginx'),
+                         ('--all',)) * 2:
             z = Zctrace(t, *selector, wait=False)
             took.append(z.wait_tracing())
             z.stop()
@@ -144,7 +147,8 @@ def started_quickly(t):
     crowded = attach()
     for c in conns:
         c.close()
-    t.check(crowded <= 2 * alone, f'seconds to the tracing line: {crowded}, without connections {alone}')
+    t.check(crowded <= 2 * alone,
+            f'seconds to the tracing line: {crowded}, without connections {alone}')
 
 
 @test

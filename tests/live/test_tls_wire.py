@@ -19,11 +19,13 @@ def server(t, protocols='TLSv1.2 TLSv1.3'):
     """nginx with TLS; returns its port."""
     need('openssl')
     cert, key, port = t.path('cert'), t.path('key'), free_port()
-    p = t.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout',
+    p = t.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+               '-nodes', '-keyout',
                key, '-out', cert, '-subj', '/CN=server.example'])
     t.equal(p.returncode, 0, f'openssl: {p.stderr}')
     os.chmod(key, 0o644)
-    Nginx(t, http=SERVER.format(port=port, dir=t.path('nginx/www'), cert=cert, key=key, protocols=protocols))
+    Nginx(t, http=SERVER.format(port=port, dir=t.path('nginx/www'), cert=cert, key=key,
+                                protocols=protocols))
     wait_port(port)
     return port
 
@@ -68,7 +70,8 @@ class Client:
                 self.into.write(data)
 
     def get(self, path):
-        self.call(self.tls.write, f'GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.encode())
+        self.call(self.tls.write,
+                  f'GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.encode())
         try:
             while self.call(self.tls.read, 65536):
                 pass
@@ -124,8 +127,10 @@ def whole_connections(t):
     t.equal(len(spans), len(clients), 'spans')
     for c in clients:
         s = spans.get(c.port, {})
-        want = {'protocol': 'tls', 'tls': 'unknown', 'tls_sni': c.name, 'host': c.name, 'server_port': port,
-                'tls_version': c.version.removeprefix('TLSv'), 'tls_cipher': NAMES[c.cipher], 'req_bytes': c.sent,
+        want = {'protocol': 'tls', 'tls': 'unknown', 'tls_sni': c.name, 'host': c.name,
+                'server_port': port,
+                'tls_version': c.version.removeprefix('TLSv'), 'tls_cipher': NAMES[c.cipher],
+                'req_bytes': c.sent,
                 'resp_bytes': c.received, 'error': None, 'incomplete': None,
                 'tls_alpn': 'http/1.1' if c.version == 'TLSv1.2' else None}
         t.equal({k: s.get(k) for k in want}, want, f'connection {c.port}')
@@ -164,7 +169,8 @@ def failed_handshakes(t):
     """handshakes that fail are spans of both ends: whose alert, which, or how the connection ended"""
     port = server(t, 'TLSv1.2')
     want = {'authority': ('handshake', 'unknown_ca', 'client', '1.2'),
-            'version': ('handshake', 'protocol_version', 'server', None), 'closed': ('closed', None, None, '1.2'),
+            'version': ('handshake', 'protocol_version', 'server', None),
+            'closed': ('closed', None, None, '1.2'),
             'reset': ('reset', None, None, '1.2')}
     z = Zctrace(t, '--port', port, '--role', 'both', '-w', t.path('recording'))
     ports = {fails(t, port, how): how for how in want for _ in range(5)}
@@ -176,9 +182,11 @@ def failed_handshakes(t):
             t.equal(sorted(of_kind), sorted(ports), f'{kind} spans')
             for p, how in ports.items():
                 s = of_kind.get(p, {})
-                got = tuple(s.get(k) for k in ('error', 'tls_alert', 'tls_alert_from', 'tls_version'))
+                got = tuple(s.get(k) for k in ('error', 'tls_alert', 'tls_alert_from',
+                                               'tls_version'))
                 t.equal(got, want[how], f'{kind} span of {how}')
-                t.equal((s.get('protocol'), s.get('tls_sni')), ('tls', f'{how}.example'), f'{kind} span of {how}')
+                t.equal((s.get('protocol'), s.get('tls_sni')), ('tls', f'{how}.example'),
+                        f'{kind} span of {how}')
                 if kind == 'client':
                     t.equal(s.get('pid'), os.getpid(), 'process of the client')
 
@@ -236,8 +244,10 @@ def nothing_is_copied(t):
     size = os.path.getsize(t.path('recording'))
     print(f'# shows {size} octets in a recording of {received} of ciphertext')
     t.check(size < received / 20, f'{size} octets recorded of {received}')
-    got = [(s['protocol'], s['tls'], s['tls_sni'], s['tls_version'], s['req_bytes'], s['resp_bytes']) for s in z.spans]
-    t.equal(got, [('tls', 'unknown', 'server', '1.3', len(CLIENT_HELLO) + 58, received)], 'its span')
+    got = [(s['protocol'], s['tls'], s['tls_sni'], s['tls_version'], s['req_bytes'],
+            s['resp_bytes']) for s in z.spans]
+    t.equal(got, [('tls', 'unknown', 'server', '1.3', len(CLIENT_HELLO) + 58, received)],
+            'its span')
 
 
 sys.exit(main())

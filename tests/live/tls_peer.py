@@ -166,7 +166,8 @@ def server_asyncio(cert, key):
 async def _forward(reader, writer, ctx, port):
     mine, up = writer.get_extra_info('peername')[1], None
     try:
-        up_reader, up = await asyncio.open_connection(LOOPBACK, port, ssl=ctx, server_hostname='localhost')
+        up_reader, up = await asyncio.open_connection(LOOPBACK, port, ssl=ctx,
+                                                      server_hostname='localhost')
         while True:
             head = await reader.readuntil(b'\r\n\r\n')
             target, length = parse(head)
@@ -183,7 +184,8 @@ async def _forward(reader, writer, ctx, port):
 def server_proxy(cert, key, ca, port):
     async def run():
         ctx = client_context(ca)
-        server = await asyncio.start_server(lambda r, w: _forward(r, w, ctx, int(port)), LOOPBACK, 0, backlog=512,
+        server = await asyncio.start_server(lambda r, w: _forward(r, w, ctx, int(port)), LOOPBACK,
+                                            0, backlog=512,
                                             ssl=server_context(cert, key))
         tell(port=server.sockets[0].getsockname()[1])
         await server.serve_forever()

@@ -19,7 +19,8 @@ COMMON = set('''time type kind protocol tls method scheme host path query route 
 
 
 def spans(path, *args):
-    p = subprocess.run([t.ZCTRACE, '-q', '-r', path, '-o', 'json', *args], capture_output=True, check=True)
+    p = subprocess.run([t.ZCTRACE, '-q', '-r', path, '-o', 'json', *args], capture_output=True,
+                       check=True)
     return [s for s in map(json.loads, p.stdout.splitlines()) if s['type'] == 'span']
 
 
@@ -52,7 +53,8 @@ def lists():
     with only(RPC, 'protocol', '2') as term:
         s = term.settled()
     t.check('NOT_FOUND' in s and 'INTERNAL' in s and ' OK ' in s, 'statuses of gRPC by name', s)
-    t.check('CANCEL' in s and 'reset' not in s, 'a code of HTTP/2 by name, where there is no status', s)
+    t.check('CANCEL' in s and 'reset' not in s,
+            'a code of HTTP/2 by name, where there is no status', s)
     t.check(re.search(r'\b101 +GET', s), 'others by code', s)
     with only(RPC, 'grpc_status == 13', '3') as term:
         s = term.settled()
@@ -66,9 +68,11 @@ def classes():
         t.check('NOT OK' in s, 'a column of failed statuses', s)
         head = next(line for line in s.split('\n') if 'NOT OK' in line)
         at = head.index('NOT OK')
-        say = {line.split()[0]: line[at:at + 6].strip() for line in s.split('\n') if '/Echo/Say' in line or
+        say = {line.split()[0]: line[at:at + 6].strip() for line in s.split('\n')
+               if '/Echo/Say' in line or
                'Echo/Say' in line}
-        t.check(say.get('client') == '2' and say.get('server') == '2', 'counts NOT_FOUND and INTERNAL', say, s)
+        t.check(say.get('client') == '2' and say.get('server') == '2',
+                'counts NOT_FOUND and INTERNAL', say, s)
         for _ in range(8):
             s = term.press('o')
             if re.search(r'^KIND +STATUS', s, re.M):
@@ -89,8 +93,10 @@ def main():
     details(RPC, 'grpc_timeout', r'^grpc timeout +\S+s ')
     details(RPC, 'close_code', r'^close code +1001 going away$', r'^pings +1$')
     details(RPC, 'error_code', r'^error code +8 CANCEL$', r'^error +reset$')
-    details(os.path.join(GOLDEN, 'tls-failed.pcap'), 'tls_alert', r'^tls alert +\w+$', r'^tls alert from +\w+$')
-    details(os.path.join(GOLDEN, 'live-tls-h2.pcapng'), 'tls_version and handshake', r'^tls version +1\.\d$')
+    details(os.path.join(GOLDEN, 'tls-failed.pcap'), 'tls_alert', r'^tls alert +\w+$',
+            r'^tls alert from +\w+$')
+    details(os.path.join(GOLDEN, 'live-tls-h2.pcapng'), 'tls_version and handshake',
+            r'^tls version +1\.\d$')
     return t.done()
 
 

@@ -76,7 +76,8 @@ def main():
                     TERM='vt100') as term:
             term.to_end()
             got = term.press('3')
-            t.check(got.isascii() and 'GET' in got and '##' in got, 'a plain terminal gets ASCII', got)
+            t.check(got.isascii() and 'GET' in got and '##' in got, 'a plain terminal gets ASCII',
+                    got)
     return t.done()
 
 
