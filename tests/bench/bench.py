@@ -139,7 +139,8 @@ def observers(work):
 
 
 def kernel_side(seconds):
-    """Nanoseconds per run of each program, by the kernel's own statistics (which cost some, too)."""
+    """Nanoseconds per run of each program, by the kernel's own statistics (which cost some,
+    too)."""
     switch = '/proc/sys/kernel/bpf_stats_enabled'
     with open(switch, 'w', encoding='ascii') as f:
         f.write('1')

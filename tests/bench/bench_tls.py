@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """What tracing TLS costs: throughput of nginx under wrk by HTTPS, as ratios, and per call.
 
-Empty programs at the places of nginx's OpenSSL that zctrace probes, and at their functions' returns,
-show what the probes cost before anything is done in them; the same at the first instructions of
-SSL_read and SSL_write show what is gained by choosing places where the kernel emulates the
-instruction. Each round measures every observer between two runs
-without one; the table shows the median of the rounds' ratios. usage: bench_tls.py [ROUNDS [SECONDS]]
+Empty programs at the places of nginx's OpenSSL that zctrace probes, and at their functions'
+returns, show what the probes cost before anything is done in them; the same at the first
+instructions of SSL_read and SSL_write show what is gained by choosing places where the kernel
+emulates the instruction. Each round measures every observer between two runs without one;
+the table shows the median of the rounds' ratios.
+
+usage: bench_tls.py [ROUNDS [SECONDS]]
 """
 import json
 import os
@@ -44,7 +46,8 @@ def nginx_start(work):
 user root;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 1000000000;
-  server {{ listen 127.0.0.1:{PORT} ssl; root {work}/www; ssl_certificate {work}/pem; ssl_certificate_key {work}/key; }} }}
+  server {{ listen 127.0.0.1:{PORT} ssl; root {work}/www;
+    ssl_certificate {work}/pem; ssl_certificate_key {work}/key; }} }}
 ''')
     server = subprocess.Popen(['nginx', '-c', conf], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
@@ -66,7 +69,8 @@ def probed_offsets(path):
 
 
 def first_offsets(path):
-    """Where SSL_read and SSL_write are in the file; readelf tells addresses, and which segment has them."""
+    """Where SSL_read and SSL_write are in the file; readelf tells addresses, and which segment has
+    them."""
     def run(*args):
         return subprocess.run(['readelf', '-W', *args, path], check=True, capture_output=True,
                               text=True).stdout
@@ -83,7 +87,8 @@ def first_offsets(path):
 
 
 def hits(command, ready, seconds, names):
-    """Runs of these programs for each request, and nanoseconds for each run, by the kernel's statistics."""
+    """Runs of these programs for each request, and nanoseconds for each run, by the kernel's
+    statistics."""
     switch = '/proc/sys/kernel/bpf_stats_enabled'
     with open(switch, 'w', encoding='ascii') as f:
         f.write('1')

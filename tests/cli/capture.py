@@ -74,7 +74,8 @@ def pcap(packets, link=ETHERNET, snaplen=262144):
 
 
 class Conversation:
-    """One TCP connection: 0 is the client, 1 the server. What is sent is acknowledged by what follows."""
+    """One TCP connection: 0 is the client, 1 the server. What is sent is acknowledged by what
+    follows."""
 
     def __init__(self, packets, port=80, client=40001, ends=('192.0.2.1', '192.0.2.2'),
                  isn=(1000, 5000), syn=True):

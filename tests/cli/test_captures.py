@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""User and password of an authority in every output and recording, and doubts that captures must show."""
+"""User and password of an authority in every output and recording, and doubts that captures must
+show."""
 import json
 import os
 import select
@@ -166,7 +167,8 @@ def snaplen(t):
 
 @test
 def live_pipe(t):
-    """6: a pipe that stays open: its spans are shown, SIGINT ends it; one that comes in pieces is read whole"""
+    """6: a pipe that stays open: its spans are shown, SIGINT ends it; one that comes in pieces is
+    read whole"""
     path = capture(t, 'p.pcap', [(b'GET /live HTTP/1.1\r\nHost: e\r\n\r\n', OK)])
     with open(path, 'rb') as f:
         octets = f.read()

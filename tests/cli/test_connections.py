@@ -21,7 +21,8 @@ def shown(t, packets, *args):
 
 
 def whole(t, packets, *paths, late=()):
-    """late: paths on a connection of which not both ends' beginnings were seen, which is a doubt."""
+    """late: paths on a connection of which not both ends' beginnings were seen, which is a
+    doubt."""
     got, errors = shown(t, packets)
     t.equal([g[:3] for g in got], sorted((p, 200, None) for p in paths), 'spans')
     doubted = [(g[0], g[3]) for g in got if g[3] and g[0] not in late]

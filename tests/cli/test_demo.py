@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The demo, where probes are not permitted: says why, and shows the recording that ships with it."""
+"""The demo, where probes are not permitted: says why, and shows the recording that ships with
+it."""
 import os
 import subprocess
 import sys

@@ -16,7 +16,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all']
 AS_NOBODY = NOBODY if os.geteuid() == 0 else []
-SLEEPER = 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)'
+SLEEPER = '''
+import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+time.sleep(60)
+'''
 count = failed = 0
 
 

@@ -93,8 +93,8 @@ def interfaces(t):
         t.equal(shown(t, f)[:2], (both, []), f'two link types, {order}')
         t.equal(shown(t, section(order) + interface(SLL, order) + interface(ETHERNET, order) +
                       packets_ng(a, 1, order, kind=2))[0], both[:1], 'old blocks')
-    f = section() + interface(ETHERNET) + packets_ng(a) + section('>') + interface(SLL,
-                                                                                   '>') + packets_ng(b, 0, '>')
+    f = section() + interface(ETHERNET) + packets_ng(a) + section('>') + \
+        interface(SLL, '>') + packets_ng(b, 0, '>')
     t.equal(shown(t, f)[:2], (both, []), 'two sections')
     f = section() + interface(ETHERNET) + interface(147) + packets_ng(a) + packets_ng(b, 1)
     spans, notes, _ = shown(t, f)
@@ -253,7 +253,8 @@ class Running:
 
 @test
 def follow(t):
-    """6: a file that grows is followed, in whatever pieces; it ends by a signal, -n, -d, and says if it shrinks"""
+    """6: a file that grows is followed, in whatever pieces; it ends by a signal, -n, -d, and says
+    if it shrinks"""
     a = talk('/a').list
     f = pcap(a + talk('/b', client=40002).list)
     for octets, cut in ((f, 3), (f, 30), (f, len(pcap(a)) + 5), (gzip.compress(f), 15)):

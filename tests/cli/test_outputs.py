@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Several outputs at a time: each as if it were alone, no file taken twice, one's trouble its own."""
+"""Several outputs at a time: each as if it were alone, no file taken twice, one's trouble its
+own."""
 import json
 import os
 import subprocess

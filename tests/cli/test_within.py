@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A protocol that does not begin with its connection: behind a PROXY header, in the tunnel of a CONNECT."""
+"""A protocol that does not begin with its connection: behind a PROXY header, in the tunnel of a
+CONNECT."""
 import json
 import os
 import socket
@@ -14,7 +15,8 @@ from capture import OK, Conversation, Packets, get  # noqa: E402
 from lib import ZCTRACE, ZCTRACE_ASAN, main, test  # noqa: E402
 
 V1 = b'PROXY TCP4 203.0.113.7 198.51.100.9 51234 80\r\n'
-V2 = b'\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c' + socket.inet_aton('203.0.113.7') + socket.inet_aton('198.51.100.9') + \
+V2 = b'\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c' + \
+    socket.inet_aton('203.0.113.7') + socket.inet_aton('198.51.100.9') + \
     struct.pack('>HH', 51234, 80)
 CONNECT = b'CONNECT inside.test:443 HTTP/1.1\r\nHost: inside.test:443\r\n\r\n'
 GRANTED = b'HTTP/1.1 200 Connection established\r\n\r\n'

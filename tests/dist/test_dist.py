@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What `make dist` has left in build/dist/out: one file that runs anywhere, built alike every time."""
+"""What `make dist` has left in build/dist/out: one file that runs anywhere, built alike every
+time."""
 import glob
 import hashlib
 import json
@@ -23,11 +24,14 @@ DEMO = os.path.join(ROOT, 'tests', 'demo', 'demo.pcapng')
 MIB = 1 << 20
 # what of the host a root of its own still needs: /proc, and the kernel's type information below
 # /sys
-MOUNT = 'for d in proc sys; do mkdir -p "$0/$d" && mount --rbind /$d "$0/$d"; done; exec chroot "$0" "$@"'
+MOUNT = ('for d in proc sys; do mkdir -p "$0/$d" && mount --rbind /$d "$0/$d"; done; '
+         'exec chroot "$0" "$@"')
 HTTP = '''import http.server, sys
 class H(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
-    def do_GET(s): s.send_response(200); s.send_header('Content-Length', '2'); s.end_headers(); s.wfile.write(b'ok')
+    def do_GET(s):
+        s.send_response(200); s.send_header('Content-Length', '2'); s.end_headers()
+        s.wfile.write(b'ok')
     def log_message(s, *a): pass
 http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()'''
 
@@ -183,7 +187,8 @@ def dashboard(t):
 
 @test
 def other_machine(t):
-    """the program for the other machine, under qemu's user emulation: the recording, to the octet"""
+    """the program for the other machine, under qemu's user emulation: the recording, to the
+    octet"""
     other = {'x86_64': 'aarch64', 'aarch64': 'x86_64'}[platform.machine()]
     qemu = f'qemu-{other}-static'
     need(qemu)

@@ -107,7 +107,8 @@ def late_and_reset(t):
 
 
 def recording(t):
-    """What a live run wrote: a proxy, its calls, processes, redacted secrets, a request in flight."""
+    """What a live run wrote: a proxy, its calls, processes, redacted secrets, a request in
+    flight."""
     backend, slow = Node(t), Target(t, 'sleep')
     proxy = Haproxy(t, f'127.0.0.1:{backend.port}')
     z = Zctrace(t, '--port', f'{proxy.port},{slow.port}', '-w', t.path('c'))

@@ -103,8 +103,8 @@ def tls13(t):
 
 def tls_failed(t):
     """An unknown authority, with TLS 1.3 and 1.2; no common cipher suite, version, protocol; a
-    certificate that was asked for and did not come, with TLS 1.3 and 1.2; and GnuTLS, which encrypts
-    its alert about an unknown authority."""
+    certificate that was asked for and did not come, with TLS 1.3 and 1.2; and GnuTLS, which
+    encrypts its alert about an unknown authority."""
     doubt = ('-verify_return_error', '-CAfile', '@client.pem')
     return captured(t, [
         ((), [doubt, (*OLD, *doubt), ('-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'),

@@ -87,7 +87,9 @@ HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests
 def threads(doctor):
     """Were threads that met in a probe kept apart?"""
     text = doctor.get('threads', {}).get('text', '')
-    return 'apart' if text.startswith('kept apart') else 'meet not' if text.startswith('no thread') else 'NO'
+    if text.startswith('kept apart'):
+        return 'apart'
+    return 'meet not' if text.startswith('no thread') else 'NO'
 
 
 def row(found):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What is tried within a machine: inside.py RESULT SECONDS [fifo] [load|rights]
 
-Writes one JSON object to RESULT. With load or rights, nothing but that. Run with ZCTRACE, and GOTLS, which
-is tests/live/gotls built.
+Writes one JSON object to RESULT. With load or rights, nothing but that. Run with ZCTRACE, and
+GOTLS, which is tests/live/gotls built.
 """
 import json
 import os
@@ -25,8 +25,9 @@ events {{ worker_connections 256; }}
 http {{ access_log off; default_type text/plain; sendfile on;
  client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u;
  scgi_temp_path {0}/s;
- server {{ listen 127.0.0.1:8080; listen [::1]:8080; listen 127.0.0.1:8444 ssl http2; ssl_certificate {0}/cert;
-  ssl_certificate_key {0}/key; root {0}; location /r/ {{ return 200 "$request_uri"; }} }} }}
+ server {{ listen 127.0.0.1:8080; listen [::1]:8080; listen 127.0.0.1:8444 ssl http2;
+  ssl_certificate {0}/cert; ssl_certificate_key {0}/key; root {0};
+  location /r/ {{ return 200 "$request_uri"; }} }} }}
 '''
 
 # Reads by splice(2) alone, which is no recvmsg().

@@ -1,7 +1,7 @@
 """What each capability is needed for, by trying: as a user that is nobody, with some and no more.
 
-The targets are root's: nginx with HTTP and HTTPS, a Go program whose file nobody else may read, and a
-Python program whose copy of OpenSSL has been deleted from the disk.
+The targets are root's: nginx with HTTP and HTTPS, a Go program whose file nobody else may read, and
+a Python program whose copy of OpenSSL has been deleted from the disk.
 """
 import json
 import os
@@ -80,7 +80,8 @@ def deleted(t):
 
 
 def measure(t, web):
-    """{name of the set: with_set()}; web(t) starts nginx and Go's server, and returns the latter's port."""
+    """{name of the set: with_set()}; web(t) starts nginx and Go's server, and returns the latter's
+    port."""
     shutil.copy(os.environ['GOTLS'], t.path('unreadable'))
     os.chmod(t.path('unreadable'), 0o700)
     os.environ['GOTLS'] = t.path('unreadable')

@@ -1,11 +1,12 @@
-"""Kernels that can be had by apt, fetched without being installed, and booted with the host's files.
+"""Kernels that can be had by apt, fetched without being installed, and booted with the host's
+files.
 
-Packages come through a configuration of apt's that is private to us: its lists, cache and sources are
-in the cache folder, ~/.cache/zctrace-kernels unless ZCTRACE_KERNELS names another. The mirror is the
-one that this machine uses for Debian.
+Packages come through a configuration of apt's that is private to us: its lists, cache and sources
+are in the cache folder, ~/.cache/zctrace-kernels unless ZCTRACE_KERNELS names another. The mirror
+is the one that this machine uses for Debian.
 
-A machine has the host's root below it, read-only over 9p, and one folder that both can write. What it
-runs is therefore what is installed here.
+A machine has the host's root below it, read-only over 9p, and one folder that both can write. What
+it runs is therefore what is installed here.
 """
 import contextlib
 import fcntl
@@ -167,10 +168,13 @@ def initramfs(kernel, path):
 
 def boot(arch, kernel, work, script, args='', timeout=300, cpus=2, single=False):
     """Runs work/script in a machine; returns what its console printed. single: one thread of the
-    host emulates all processors, without which some kernels do not survive their own text patching."""
+    host emulates all processors, without which some kernels do not survive their own text
+    patching."""
     machine = MACHINES[arch]
     # what is emulated behaves alike everywhere; ZCTRACE_KVM=1 where the host's own support is good
-    accel = 'kvm' if os.environ.get('ZCTRACE_KVM') else f'tcg,thread={"single" if single else "multi"}'
+    accel = f'tcg,thread={"single" if single else "multi"}'
+    if os.environ.get('ZCTRACE_KVM'):
+        accel = 'kvm'
     with tempfile.TemporaryDirectory() as t:
         rd = os.path.join(t, 'initramfs')
         initramfs(kernel, rd)

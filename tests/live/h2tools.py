@@ -146,7 +146,8 @@ def compare_grpc(t, spans, calls, kind='server'):
         else:
             t.check('grpc_timeout_ns' not in s, f'{what}: a deadline that was not set')
         # a cancelled or late call returns before the stream's end is told to the server
-        slack = 20 * c['duration_ns'] if c['cancelled'] or c['code'] == 4 else c['duration_ns'] // 2 + 2_000_000
+        took = c['duration_ns']
+        slack = 20 * took if c['cancelled'] or c['code'] == 4 else took // 2 + 2_000_000
         t.check(s.get('duration_ns', 1 << 60) <= c['duration_ns'] + slack,
                 f'{what}: took {s.get("duration_ns")}, to its client {c["duration_ns"]}')
         t.check(not s.get('incomplete'), f'{what}: incomplete {s.get("incomplete")}')
@@ -171,5 +172,6 @@ def tshark_streams(t, path, port):
                     continue
                 headers = s.get('http2.header', [])
                 for h in headers if isinstance(headers, list) else [headers]:
-                    found[client, int(s['http2.streamid'])][h['http2.header.name']] = h.get('http2.header.value')
+                    fields = found[client, int(s['http2.streamid'])]
+                    fields[h['http2.header.name']] = h.get('http2.header.value')
     return found

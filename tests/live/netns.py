@@ -8,7 +8,8 @@ _count = iter(range(1000))
 
 
 class Namespaces:
-    """Namespaces a and b, 10.77.N.1 and 10.77.N.2; inside_a and inside_b are prefixes of commands."""
+    """Namespaces a and b, 10.77.N.1 and 10.77.N.2; inside_a and inside_b are prefixes of
+    commands."""
 
     def __init__(self, t, veth=True):
         need('ip')

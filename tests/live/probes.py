@@ -34,7 +34,8 @@ def hooks_of(ids):
 
 
 def breakpoints(pid, name):
-    """How many octets of the code of a mapped file differ from that file: uprobes are what does that."""
+    """How many octets of the code of a mapped file differ from that file: uprobes are what does
+    that."""
     differ = 0
     with open(f'/proc/{pid}/maps', encoding='ascii') as f:
         rows = [x.split() for x in f if name in x and x.split()[1] == 'r-xp']

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 
-from lib import ZCTRACE, ZCTRACE_ASAN, Skip, compile_c, end_process, free_port, main, need, test, wait_for
+from lib import (ZCTRACE, ZCTRACE_ASAN, Skip, compile_c, end_process, free_port, main, need, test,
+                 wait_for)
 from netns import Namespaces
 
 # Tells its port; keeps what it accepts.
 SERVER = '''
 import socket, ssl, sys
-s = socket.create_server((sys.argv[1], int(sys.argv[2])), family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)
+s = socket.create_server((sys.argv[1], int(sys.argv[2])),
+                         family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)
 print(s.getsockname()[1], flush=True)
 kept = []
 while True:
@@ -51,7 +53,8 @@ func main() {
 JAVA_SERVER = '''
 public class Listen {
 	public static void main(String[] args) throws Exception {
-		java.net.ServerSocket s = new java.net.ServerSocket(0, 5, java.net.InetAddress.getByName("127.0.0.1"));
+		java.net.InetAddress here = java.net.InetAddress.getByName("127.0.0.1");
+		java.net.ServerSocket s = new java.net.ServerSocket(0, 5, here);
 		System.out.println(s.getLocalPort());
 		while (true) s.accept();
 	}
@@ -156,7 +159,8 @@ def no_btf(t):
 
 @test
 def list_is_that_of_ss(t):
-    """--list has exactly the listeners of ss(8), with their owners, and those of another namespace"""
+    """--list has exactly the listeners of ss(8), with their owners, and those of another
+    namespace"""
     need('ss')
     ns = Namespaces(t, veth=False)
     a, port_a = server(t)
@@ -197,7 +201,8 @@ def list_is_that_of_ss(t):
 
 @test
 def python_tls(t):
-    """a Python server: libssl, its version, its open connections; found by pid, port, comm and exe"""
+    """a Python server: libssl, its version, its open connections; found by pid, port, comm and
+    exe"""
     p, port = server(t)
     clients = [socket.create_connection(('127.0.0.1', port)) for _ in range(3)]
     version = subprocess.run([sys.executable, '-c', 'import ssl; print(ssl.OPENSSL_VERSION)'],
@@ -454,7 +459,8 @@ time.sleep(60)
 
 @test
 def fast(t):
-    """500 processes that listen: time grows with their number only; and nothing that a sanitizer objects to"""
+    """500 processes that listen: time grows with their number only; and nothing that a sanitizer
+    objects to"""
     def took(want):
         begun = time.monotonic()
         n = len(rows())

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""nginx: every request of a load, and every field against nginx's own log and the client's count."""
+"""nginx: every request of a load, and every field against nginx's own log and the client's
+count."""
 import collections
 import re
 import sys

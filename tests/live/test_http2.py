@@ -15,7 +15,8 @@ import time
 from h2tools import (Nghttpd, Node, compare_grpc, compare_node, go_build, h2load, lines,
                      python_packages,
                      tshark_streams)
-from lib import HERE, Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for, wait_port
+from lib import (HERE, Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for,
+                 wait_port)
 from servers import Nginx, Target
 
 
@@ -182,7 +183,8 @@ def grpc_python(t):
 
 
 def late(t, server, total, name):
-    """Attaches in the middle of a load; prints the share of known paths; checks that none is wrong."""
+    """Attaches in the middle of a load; prints the share of known paths; checks that none is
+    wrong."""
     p, path = server.client(total, 10, 5, 9)
     wait_for(lambda: len(lines(path)) >= total // 20, 20, 0.02)
     z = Zctrace(t, '--port', server.port)
@@ -374,21 +376,27 @@ static_resources:
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          "@type": "type.googleapis.com/envoy.extensions.filters.network.\\
+            http_connection_manager.v3.HttpConnectionManager"
           stat_prefix: in
           codec_type: HTTP2
           route_config:
             virtual_hosts:
-            - {{name: all, domains: ["*"], routes: [{{match: {{prefix: "/"}}, route: {{cluster: up, timeout: 60s}}}}]}}
+            - name: all
+              domains: ["*"]
+              routes: [{{match: {{prefix: "/"}}, route: {{cluster: up, timeout: 60s}}}}]
           http_filters:
           - name: envoy.filters.http.router
-            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
   clusters:
   - name: up
     type: STATIC
     load_assignment:
       cluster_name: up
-      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {up}}}}}}}}}]}}]
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {up}}}}}}}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

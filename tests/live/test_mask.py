@@ -82,7 +82,8 @@ def cleartext(t):
 
 @test
 def tls(t):
-    """curl to nginx by TLS: what is read and written through the library; Set-Cookie and Location"""
+    """curl to nginx by TLS: what is read and written through the library; Set-Cookie and
+    Location"""
     need('curl')
     nginx = NginxTls(t, SERVER)
     nginx.file('a', b'a' * 3000)

@@ -180,7 +180,7 @@ while True:
     time.sleep(delay)
     target = b''.join(bytes([len(x)]) + x.encode() for x in name.split('.')) + b'\0'
     found = labels[-1] == 'arpa' and q[at + 2] == 12
-    answer = (b'\xc0\x0c' + b'\0\x0c\0\x01' + b'\0\0\0\x3c' + len(target).to_bytes(2, 'big') + target)
+    answer = b'\xc0\x0c\0\x0c\0\x01\0\0\0\x3c' + len(target).to_bytes(2, 'big') + target
     s.sendto(q[:2] + (b'\x81\x80' if found else b'\x81\x83') + b'\0\1' +
              (b'\0\1' if found else b'\0\0') + b'\0\0\0\0' + question + (answer if found else b''),
              client)
@@ -229,7 +229,8 @@ def hosts_file(t):
 
 @test
 def resolve(t):
-    """--resolve asks DNS: the name comes with later spans, and a slow server keeps nobody waiting"""
+    """--resolve asks DNS: the name comes with later spans, and a slow server keeps nobody
+    waiting"""
     need('curl')
     ns = away(t)
     for delay, name in ((0, 'fast.example'), (8, 'slow.example')):

@@ -205,7 +205,8 @@ print(got)
 
 @test
 def pubsub(t):
-    """subscribers of RESP2 and RESP3: one long span, on which messages are counted, and no others"""
+    """subscribers of RESP2 and RESP3: one long span, on which messages are counted, and no
+    others"""
     for protocol in (2, 3):
         r = Redis(t)
         z = Zctrace(t, '--port', r.port)

@@ -61,7 +61,8 @@ def capabilities(t):
 
 @test
 def old_kernel(t):
-    """a kernel without the tracepoints of 6.3: the ends of functions instead, or what is missing, status 3"""
+    """a kernel without the tracepoints of 6.3: the ends of functions instead, or what is missing,
+    status 3"""
     path = t.path('old.btf')
     with open('/sys/kernel/btf/vmlinux', 'rb') as f:
         types = f.read()

@@ -86,7 +86,8 @@ def by_comm_renamed(t):
 
 @test
 def by_exe(t):
-    """--exe takes processes by file, also those that start later; a copy elsewhere is another one"""
+    """--exe takes processes by file, also those that start later; a copy elsewhere is another
+    one"""
     need('haproxy', 'nginx')
     exe = os.path.realpath(shutil.which('nginx'))
     first, python = Nginx(t), Target(t, 'plain')
@@ -238,7 +239,8 @@ def port_of_elsewhere(t):
 
 @test
 def same_rows_every_time(t):
-    """a port that is listened on: connections older than the attaching show their server's end, in every run"""
+    """a port that is listened on: connections older than the attaching show their server's end, in
+    every run"""
     nginx = Nginx(t)
     load = Wrk(t, nginx.url, 12)
     wait_for(lambda: os.path.getsize(nginx.log_path))

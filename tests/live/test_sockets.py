@@ -420,7 +420,8 @@ while True:
 
 @test
 def mptcp_listener(t):
-    """a listener of MPTCP that was there before: by port and by process, from its first request on"""
+    """a listener of MPTCP that was there before: by port and by process, from its first request
+    on"""
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP).close()
     except OSError:

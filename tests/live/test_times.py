@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Times: durations against what client and server measured themselves; nesting; order of what is told.
+"""Times: durations against what client and server measured themselves; nesting; order of what is
+told.
 
 No limit here is a number of seconds: a slow machine is no fault. bench_aims.py has those.
 """
@@ -17,7 +18,8 @@ MS = 1000000
 
 
 def timed(t, mode, n=6, gap=0.0):
-    """n exchanges with that server, both ends traced; [(Exchange, elapsed, server, client span)]."""
+    """n exchanges with that server, both ends traced; [(Exchange, elapsed, server, client
+    span)]."""
     server = Target(t, mode)
     z = Zctrace(t, '--port', server.port, '--role', 'both')
     rows = []

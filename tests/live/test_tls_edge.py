@@ -138,7 +138,8 @@ def early_data(t):
     server = edge(t, 'early')
     session = t.path('session')
     z = Zctrace(t, '--port', server.port)
-    client = f'openssl s_client -connect 127.0.0.1:{server.port} -CAfile {certs().ca} -servername localhost -tls1_3 -quiet -no_ign_eof'
+    client = (f'openssl s_client -connect 127.0.0.1:{server.port} -CAfile {certs().ca} '
+              '-servername localhost -tls1_3 -quiet -no_ign_eof')
     first = t.file('first', 'GET /size/10?id=e0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
     t.run(['sh', '-c', f'(cat {first}; sleep 0.4) | {client} -sess_out {session}'])
     early = t.file('early', 'POST /echo?id=e1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: '

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Probes behind a function's first instruction: OpenSSL as distributions build it that mark the targets
-of jumps (endbr64), and where several functions of one call are probed."""
+"""Probes behind a function's first instruction: OpenSSL as distributions build it that mark the
+targets of jumps (endbr64), and where several functions of one call are probed."""
 import glob
 import os
 import sys
@@ -35,7 +35,8 @@ def inner_library(t):
 
 
 def wrapper(t, name, *flags, inner=()):
-    """libNAME.so, which has all of OpenSSL in it (inner) or needs it, and the server that uses it."""
+    """libNAME.so, which has all of OpenSSL in it (inner) or needs it, and the server that uses
+    it."""
     need('cc')
     library = t.path(f'lib{name}.so')
     build(t, 'cc', '-w', '-shared', '-fPIC', '-fcf-protection=full', '-s', *flags, '-o', library,
@@ -50,7 +51,8 @@ def wrapper(t, name, *flags, inner=()):
 
 
 def places(t, library):
-    """How far behind each function's beginning the scanner wants its probe, after a comparison with objdump."""
+    """How far behind each function's beginning the scanner wants its probe, after a comparison with
+    objdump."""
     out = t.run([SCAN, library]).stdout
     points = {int(line.split()[1], 16) for line in out.splitlines() if line.startswith('point ')}
     b = Binary(library, dynamic=True)

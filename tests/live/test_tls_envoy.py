@@ -72,7 +72,8 @@ def originates(t):
 
 @test
 def http2_both(t):
-    """HTTP/2 by TLS in and out, several clients at once: both ends of Envoy as the clients know it"""
+    """HTTP/2 by TLS in and out, several clients at once: both ends of Envoy as the clients know
+    it"""
     server = H2Node(t, certs())
     envoy = Envoy(t, server.port, tls_out=True, http2_out=True)
     z = Zctrace(t, '--pid', envoy.pid)
@@ -107,7 +108,8 @@ def http2_both(t):
 
 @test
 def attach_time(t):
-    """a stripped program of 100 MB: attached as soon as its file could be summed up some times, memory stays flat"""
+    """a stripped program of 100 MB: attached as soon as its file could be summed up some times,
+    memory stays flat"""
     envoy = Envoy(t, Node(t).port)
     t.check(os.path.getsize(envoy_binary()) > 50 << 20, 'a large program')
     z = Zctrace(t, '--port', envoy.port, wait=False)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What is left to show where there is no cleartext: handshakes that fail, and libraries not known."""
+"""What is left to show where there is no cleartext: handshakes that fail, and libraries not
+known."""
 import contextlib
 import os
 import socket
@@ -102,7 +103,8 @@ def version_refused(t):
 
 @test
 def client_side(t):
-    """curl as COMMAND that does not know the CA: a call that failed, with the alert that curl sent"""
+    """curl as COMMAND that does not know the CA: a call that failed, with the alert that curl
+    sent"""
     need('curl')
     nginx = NginxTls(t)
     for version in ('1.2', '1.3'):
@@ -120,7 +122,8 @@ def client_side(t):
 
 @test
 def ended_in_handshake(t):
-    """a client that says hello and leaves: closed or reset; one that leaves without a word: nothing"""
+    """a client that says hello and leaves: closed or reset; one that leaves without a word:
+    nothing"""
     server = NginxTls(t)
     z = Zctrace(t, '--port', server.port)
     silent = socket.create_connection(server.addr)
@@ -143,7 +146,8 @@ def ended_in_handshake(t):
 
 
 def encrypted(t, z, server, exchanges):
-    """Connections by RawTls with some requests each; one span each, with all that is on the wire."""
+    """Connections by RawTls with some requests each; one span each, with all that is on the
+    wire."""
     known = {}
     for version in ('1.2', '1.3'):
         c = RawTls(server.addr, context(version))

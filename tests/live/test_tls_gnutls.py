@@ -198,7 +198,8 @@ sys.path.insert(0, {HERE!r})
 import tls_peer
 curl = ctypes.CDLL('libcurl-gnutls.so.4')
 curl.curl_easy_init.restype = ctypes.c_void_p
-took = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p)
+took = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t,
+                        ctypes.c_void_p)
 ignore = took(lambda p, size, n, ctx: size * n)
 cert, key, ca, url = sys.argv[1:]
 

@@ -73,7 +73,8 @@ def http2_stripped(t):
 
 @test
 def crowded(t):
-    """the same while others want the processors: what was read stays behind what was written before"""
+    """the same while others want the processors: what was read stays behind what was written
+    before"""
     for _ in range(os.cpu_count() or 1):
         t.start([sys.executable, '-c', 'while True: pass'])
     for http in ('http1', 'http2'):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The life of probes in TLS libraries: attached and detached under load, libraries that are gone from
-the disk or lie elsewhere, processes that are no targets."""
+"""The life of probes in TLS libraries: attached and detached under load, libraries that are gone
+from the disk or lie elsewhere, processes that are no targets."""
 import ctypes
 import os
 import platform
@@ -24,7 +24,8 @@ LIBRARY = 'libssl'
 
 @test
 def attached_fifty_times(t):
-    """50 times attached and detached under load, five at a time: no request fails, no probe is left"""
+    """50 times attached and detached under load, five at a time: no request fails, no probe is
+    left"""
     nginx = NginxTls(t, log=False)
     wrk = Wrk(t, nginx.url + '/', 50)
     shown = left = 0
@@ -313,7 +314,8 @@ def by_other_selectors(t):
 
 @test
 def short_lived(t):
-    """a command that starts one program after the other: the call of each, or its encrypted connection
+    """a command that starts one program after the other: the call of each, or its encrypted
+    connection
 
     The command itself is held until its probes are in; what it starts is not.
     """

@@ -40,7 +40,8 @@ def nginx_mixed(t, family):
 
 @test
 def nginx_http1(t):
-    """nginx, HTTP/1.1 by TLS 1.2 and 1.3: the client's octet counts, nginx's log, calls downstream"""
+    """nginx, HTTP/1.1 by TLS 1.2 and 1.3: the client's octet counts, nginx's log, calls
+    downstream"""
     nginx, exchanges, z = nginx_mixed(t, 'rsa')
     spans = z.spans
     found = compare_all(t, spans, exchanges)
@@ -69,7 +70,8 @@ def nginx_http1(t):
 
 @test
 def nginx_ecdsa(t):
-    """nginx with an ECDSA certificate, by IPv4 and IPv6; each TLS 1.2 cipher by its standard's name"""
+    """nginx with an ECDSA certificate, by IPv4 and IPv6; each TLS 1.2 cipher by its standard's
+    name"""
     nginx = NginxTls(t, cert='ec')
     z = Zctrace(t, '--port', nginx.port)
     exchanges = []
@@ -379,7 +381,8 @@ def h2load_client(t):
 
 @test
 def many_50000(t):
-    """50,000 requests over 64 connections: none lost, and every one has its own connection's port"""
+    """50,000 requests over 64 connections: none lost, and every one has its own connection's
+    port"""
     nginx = NginxTls(t)
     z = Zctrace(t, '--port', nginx.port)
     p = t.run(['h2load', '--h1', '-n', '50000', '-c', '64', '-t', '1', nginx.url + '/index.html'])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What else goes over TLS: gRPC of Python (BoringSSL in a stripped shared library), WebSocket, event
-streams, TLS that begins within a connection, connections that end before their answers."""
+"""What else goes over TLS: gRPC of Python (BoringSSL in a stripped shared library), WebSocket,
+event streams, TLS that begins within a connection, connections that end before their answers."""
 import base64
 import contextlib
 import os

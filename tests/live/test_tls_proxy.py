@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Proxies that speak TLS on both sides, in one process and often on one event loop: each side's spans
-with the addresses of their own connections."""
+"""Proxies that speak TLS on both sides, in one process and often on one event loop: each side's
+spans with the addresses of their own connections."""
 import os
 import sys
 

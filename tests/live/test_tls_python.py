@@ -76,7 +76,8 @@ def threads_both(t):
 
 @test
 def asyncio_both(t):
-    """96 connections on one event loop, the client's 96 on another: no wrong address, few unknown"""
+    """96 connections on one event loop, the client's 96 on another: no wrong address, few
+    unknown"""
     server = python_server(t, 'asyncio')
     client = python_client(t, 'asyncio', server.port, 96, 15)
     z = Zctrace(t, '--port', server.port, '--pid', client.pid)
@@ -131,8 +132,8 @@ def asyncio_together(t):
 
 
 def by_hand(t, mode, client_mode, connections):
-    """A server that does not decrypt what it has just received: no wrong address; how many are known
-    is luck. A connection that is left open is shown as encrypted, too."""
+    """A server that does not decrypt what it has just received: no wrong address; how many are
+    known is luck. A connection that is left open is shown as encrypted, too."""
     server = python_server(t, mode)
     client = python_client(t, client_mode, server.port, connections, 12)
     z = Zctrace(t, '--port', server.port)
@@ -172,7 +173,8 @@ def handed(t):
 
 @test
 def churn(t):
-    """300 connections of two requests each on event loops, so that memory and sockets are used again"""
+    """300 connections of two requests each on event loops, so that memory and sockets are used
+    again"""
     server = python_server(t, 'asyncio')
     client = python_client(t, 'churn', server.port, 300, 2)
     z = Zctrace(t, '--port', server.port, '--pid', client.pid)
@@ -190,8 +192,8 @@ def churn(t):
 def established_before(t):
     """connections of both kinds of server that were there before attaching: no wrong address
 
-    A thread that waits inside the library while zctrace attaches returns from there unseen: of these
-    connections the first request may be missing.
+    A thread that waits inside the library while zctrace attaches returns from there unseen: of
+    these connections the first request may be missing.
     """
     for mode in ('threads', 'asyncio'):
         server = python_server(t, mode)

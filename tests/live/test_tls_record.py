@@ -34,7 +34,8 @@ def recorded(t, *args, threads=3, n=30):
 
 @test
 def replayed(t):
-    """a mixed load by TLS, recorded and replayed: the same spans, field by field; text and summary"""
+    """a mixed load by TLS, recorded and replayed: the same spans, field by field; text and
+    summary"""
     exchanges, z, path = recorded(t)
     for binary in (ZCTRACE, ZCTRACE_ASAN):
         spans, notes = replay(t, path, binary=binary)
@@ -127,7 +128,8 @@ def headers_and_bodies(t):
 
 
 def timed(t, mode, n=5):
-    """n exchanges with that server over TLS, both ends; [(Exchange, elapsed, server, client span)]."""
+    """n exchanges with that server over TLS, both ends; [(Exchange, elapsed, server, client
+    span)]."""
     server = python_server(t, 'timed', mode)
     z = Zctrace(t, '--port', server.port, '--pid', os.getpid())
     rows = []
@@ -195,7 +197,8 @@ def linked(t, spans, known, name, least=1.0):
 
 @test
 def both_ends_linked(t):
-    """two ends of one TLS connection: the server's span is the child of the client's, by the socket"""
+    """two ends of one TLS connection: the server's span is the child of the client's, by the
+    socket"""
     for mode, least in (('threads', 1.0), ('asyncio', 0.9)):
         server = python_server(t, mode)
         client = python_client(t, mode, server.port, 12, 10)

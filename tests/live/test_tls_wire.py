@@ -11,7 +11,8 @@ import time
 from lib import Zctrace, free_port, main, need, replay, test, wait_port
 from servers import Nginx
 
-SERVER = '''server {{ listen 127.0.0.1:{port} ssl; root {dir}; ssl_certificate {cert}; ssl_certificate_key {key};
+SERVER = '''server {{ listen 127.0.0.1:{port} ssl; root {dir};
+  ssl_certificate {cert}; ssl_certificate_key {key};
 ssl_protocols {protocols}; }}'''
 
 
@@ -114,7 +115,8 @@ NAMES = {'TLS_AES_256_GCM_SHA384': 'TLS_AES_256_GCM_SHA384',
 
 @test
 def whole_connections(t):
-    """600 encrypted connections on 24 threads: name, version, cipher and octets of each, as the client knows them"""
+    """600 encrypted connections on 24 threads: name, version, cipher and octets of each, as the
+    client knows them"""
     port = server(t)
     for i, n in enumerate((10, 20000, 300000)):
         t.file(f'nginx/www/{i}.bin', b'x' * n)
@@ -166,7 +168,8 @@ def fails(t, port, how):
 
 @test
 def failed_handshakes(t):
-    """handshakes that fail are spans of both ends: whose alert, which, or how the connection ended"""
+    """handshakes that fail are spans of both ends: whose alert, which, or how the connection
+    ended"""
     port = server(t, 'TLSv1.2')
     want = {'authority': ('handshake', 'unknown_ca', 'client', '1.2'),
             'version': ('handshake', 'protocol_version', 'server', None),
@@ -193,14 +196,15 @@ def failed_handshakes(t):
 
 # RFC 8448 section 3, as records: TLS by nobody's library
 CLIENT_HELLO = bytes.fromhex(
-    '16030100c4010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece700000613011303'
-    '1302010000910000000b0009000006736572766572ff01000100000a00140012001d00170018001901000101010201030104'
-    '00230000003300260024001d002099381de560e4bd43d23d8e435a7dbafeb3c06e51c13cae4d5413691e529aaf2c002b0003'
-    '020304000d0020001e040305030603020308040805080604010501060102010402050206020202002d00020101001c000240'
-    '01')
+    '16030100c4010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece700'
+    '0006130113031302010000910000000b0009000006736572766572ff01000100000a00140012001d00170018'
+    '00190100010101020103010400230000003300260024001d002099381de560e4bd43d23d8e435a7dbafeb3c0'
+    '6e51c13cae4d5413691e529aaf2c002b0003020304000d0020001e0403050306030203080408050806040105'
+    '01060102010402050206020202002d00020101001c00024001')
 SERVER_HELLO = bytes.fromhex(
-    '160303005a020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800130100002e00'
-    '330024001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f0f002b00020304')
+    '160303005a020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800'
+    '130100002e00330024001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f'
+    '0f002b00020304')
 
 
 def record(n):

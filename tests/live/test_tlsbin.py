@@ -335,7 +335,8 @@ def arm64_packages(t, *names):
 
 @test
 def shared_arm64(t):
-    """libssl and libgnutls for arm64: as nm -D and objdump say, and ssl_read_internal for both that call it"""
+    """libssl and libgnutls for arm64: as nm -D and objdump say, and ssl_read_internal for both that
+    call it"""
     root = arm64_packages(t, 'libssl3', 'libgnutls30')
     for name, lib in (('libssl.so.3', 'openssl'), ('libgnutls.so.30', 'gnutls')):
         path = os.path.realpath(glob.glob(f'{root}/**/{name}', recursive=True)[0])
@@ -403,7 +404,8 @@ def static_openssl_1(t):
 
 @test
 def static_openssl_new(t):
-    """OpenSSL in cryptography 50, whose ssl_write_internal has flags, stripped, against its symbols"""
+    """OpenSSL in cryptography 50, whose ssl_write_internal has flags, stripped, against its
+    symbols"""
     path, lib = compare_stripped(t, 'openssl', 'cryptography==50.0.2', '_rust.abi3.so')
     if t.check(lib, 'recognised'):
         covers(t, lib, Binary(path), 'cryptography')

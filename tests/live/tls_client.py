@@ -3,13 +3,13 @@
 
   client-threads CA PORT CONNECTIONS REQUESTS   a thread for each connection
   client-duplex CA PORT CONNECTIONS REQUESTS    one thread writes, another one reads
-  client-exec CA PORT CONNECTIONS REQUESTS      executes itself as client-threads when it gets a line
+  client-exec CA PORT CONNECTIONS REQUESTS      executes itself as client-threads at a line
   client-asyncio CA PORT CONNECTIONS REQUESTS   all on one event loop, that is, with memory BIOs
   client-alike CA PORT CONNECTIONS REQUESTS     the same with requests and responses of one size
   client-churn CA PORT CONNECTIONS REQUESTS     the same, each connection when another one has ended
 
-It waits for a line, then tells what it knows of each request. A request's query names it and has its
-client's port.
+It waits for a line, then tells what it knows of each request. A request's query names it and has
+its client's port.
 """
 import asyncio
 import os

@@ -1,4 +1,5 @@
-"""Certificates, servers and clients for the tests of TLS, and what each knows of its connections."""
+"""Certificates, servers and clients for the tests of TLS, and what each knows of its
+connections."""
 import atexit
 import collections
 import contextlib
@@ -112,8 +113,8 @@ class TlsConn(Conn):
 
 
 class RawTls:
-    """A TLS client that encrypts by hand: it counts the octets of both directions of its socket, and
-    can close its half. With handshake=False it has said nothing yet."""
+    """A TLS client that encrypts by hand: it counts the octets of both directions of its socket,
+    and can close its half. With handshake=False it has said nothing yet."""
 
     def __init__(self, addr, ctx, sni=SNI, handshake=True):
         self.s = socket.create_connection(addr, 10)
@@ -258,7 +259,8 @@ def records_among(z):
 
 
 class Part:
-    """A test whose files are below a directory of their own, so that it can have two servers of a kind."""
+    """A test whose files are below a directory of their own, so that it can have two servers of a
+    kind."""
 
     def __init__(self, t, name):
         self.t, self.name = t, name
@@ -284,7 +286,8 @@ class NginxTls(Nginx):
         self.tls_log = t.path('nginx-tls.log')
         http += '''
   log_format tls '$remote_port|$ssl_protocol|$ssl_cipher|$ssl_server_name|$ssl_alpn_protocol|'
-                 '$request_method|$request_uri|$status|$body_bytes_sent|$request_length|$bytes_sent';'''
+                 '$request_method|$request_uri|$status|$body_bytes_sent|'
+                 '$request_length|$bytes_sent';'''
         logs = f'access_log {t.path("nginx")}/access.log oracle; access_log {self.tls_log} tls;'
         super().__init__(t, server=f'''
     listen 127.0.0.1:{tls_port} ssl http2; listen [::1]:{tls_port} ssl http2;
@@ -323,7 +326,8 @@ defaults
   timeout client 20s
   timeout server 20s
   log stdout format raw local0
-  log-format "%[capture.req.hdr(0)]|%HM|%HU|%ST|%U|%B|%cp|%[ssl_fc_protocol]|%[ssl_fc_cipher]|%[ssl_fc_alpn]|%bp"
+  log-format "%[capture.req.hdr(0)]|%HM|%HU|%ST|%U|%B|%cp|\
+%[ssl_fc_protocol]|%[ssl_fc_cipher]|%[ssl_fc_alpn]|%bp"
 frontend f
   bind 127.0.0.1:{port} ssl crt {both} alpn h2,http/1.1
   declare capture request len 32
@@ -350,7 +354,8 @@ class HaproxyTls:
         wait_port(self.port)
 
     def log(self, n=0):
-        """{X-Id: [id, method, target, status, octets up, down, port, version, cipher, alpn, ...]}"""
+        """{X-Id: [id, method, target, status, octets up, down, port, version, cipher, alpn,
+        ...]}"""
         def rows():
             with open(self.log_path, encoding='utf-8') as f:
                 parts = [line.rstrip('\n').split('|') for line in f]

@@ -15,7 +15,8 @@ Write = namedtuple('Write', 'need wait data flags')
 
 
 class Faults:
-    """What goes wrong, as shares of packets; late and cut: how much of the conversation is missing."""
+    """What goes wrong, as shares of packets; late and cut: how much of the conversation is
+    missing."""
 
     def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False):
         self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The Health view live: what each probe costs, counted only while the view is open; TLS libraries."""
+"""The Health view live: what each probe costs, counted only while the view is open; TLS
+libraries."""
 import glob
 import json
 import os

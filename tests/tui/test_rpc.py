@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What gRPC, WebSocket and HTTP/2 have of their own is in the dashboard: statuses by name, all attributes."""
+"""What gRPC, WebSocket and HTTP/2 have of their own is in the dashboard: statuses by name, all
+attributes."""
 import json
 import os
 import re
@@ -12,9 +13,10 @@ import terminal as t
 GOLDEN = os.path.join(t.ROOT, 'tests', 'golden')
 RPC = os.path.join(GOLDEN, 'rpc.pcapng')
 # common to all spans, and shown in other words
-COMMON = set('''time type kind protocol tls method scheme host path query route status error duration_ns inner_ns
-    ttfb_ns queue_ns connect_ns req_bytes resp_bytes req_body_bytes resp_body_bytes client_addr client_port
-    server_addr server_port pid tid comm service runtime container container_name peer_service conn stream seq
+COMMON = set('''time type kind protocol tls method scheme host path query route status error
+    duration_ns inner_ns ttfb_ns queue_ns connect_ns req_bytes resp_bytes
+    req_body_bytes resp_body_bytes client_addr client_port server_addr server_port pid
+    tid comm service runtime container container_name peer_service conn stream seq
     trace_id span_id parent_span_id link incomplete'''.split())
 
 
