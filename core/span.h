@@ -95,6 +95,7 @@ struct span {
 	uint8_t trace_id[TRACE_ID_LEN], span_id[SPAN_ID_LEN], parent_id[SPAN_ID_LEN];
 	int has_parent;
 	int parent_here;  /* the parent is an exchange that is seen, too: its span was or will be shown */
+	int entry;	  /* server: nothing that is seen here was serving when it was asked */
 	const char *link; /* how the parent was found; NULL: no parent */
 	uint8_t trace_flags;
 };

@@ -242,7 +242,7 @@ static void grow(struct table *t, int left)
 /* Columns for which the others are there, such as a path, shall not live on their minimum. */
 static int comfort(const struct column *c, int width)
 {
-	int part = width * 28 / 100;
+	int part = width * 22 / 100;
 
 	return c->max < MAIN_COLUMN || part < c->min ? c->min : part < c->max ? part : c->max;
 }
