@@ -146,6 +146,7 @@ static void add_hop(struct overview *o, const struct red *t, const struct red_ro
 	h->rate = (double)h->counts.count / o->seconds;
 	h->p99 = d.count ? hist_percentile(&d, 99) : SPAN_UNKNOWN;
 	h->share = whole ? 100.0 * (double)d.sum / (double)whole : -1;
+	h->share = h->share > 100 ? 100 : h->share; /* to the caller it takes longer than where it is served */
 	hist_release(&d);
 	for (unsigned i = o->nhops - 1; i-- > 0 && o->hop[i].depth >= depth;)
 		if (o->hop[i].depth == depth) {
@@ -458,7 +459,7 @@ static void draw_hop(const struct hop *h, const struct overview *o, struct scree
 	if (h->share < 0)
 		return;
 	screen__printf(s, y, x + 32, STYLE_TEXT, "%4.0f%%", h->share);
-	screen__bar(s, y, x + 38, 10, 0, h->share > 100 ? 10 : h->share / 10, 1, STYLE_BAR);
+	screen__bar(s, y, x + 38, 10, 0, h->share / 10, 1, STYLE_BAR);
 }
 
 static int draw_tree(const struct overview *o, struct screen *s, int y, int height)

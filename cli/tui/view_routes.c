@@ -25,7 +25,7 @@ static const struct {
 } all_columns[COL_ALL] = {
 	[COL_KIND] = { { "KIND", 4, 6, 2, 0, 0, 0 }, 0 },
 	[COL_METHOD] = { { "METHOD", 6, 7, 7, 0, 0, 0 }, ROUTES_ONLY },
-	[COL_NAME] = { { "ROUTE", 8, 70, 0, 0, 0, 0 }, 0 },
+	[COL_NAME] = { { "ROUTE", 8, 70, 0, 0, 0, 0, 22 }, 0 },
 	[COL_SERVICE] = { { "SERVICE", 8, 30, 2, 0, 0, 0 }, ROUTES_ONLY },
 	[COL_RATE] = { { "RATE/s", 7, 7, 1, 1, 1, 0 }, 0 },
 	[COL_TREND] = { { "TREND", 8, 30, 9, 0, 1, 1 }, 0 },
@@ -352,7 +352,7 @@ static void routes_cell(void *ctx, uint32_t i, int column, int width, struct cel
 	switch (r->ids[column]) {
 	case COL_KIND:
 		c->text = str_of(g->kind == SPAN_CLIENT ? (width < 6 ? "clnt" : "client") :
-				 g->edge		? "edge" :
+				 !g->edge		? "hop" :
 				 width < 6		? "serv" :
 							  "server");
 		c->style = g->kind == SPAN_CLIENT ? STYLE_CLIENT : g->edge ? STYLE_STRONG : STYLE_DIM;

@@ -37,10 +37,10 @@ def in_order(values, down):
 
 def sorting(term):
     s = term.press('1')
-    t.check(all(line.startswith('edge') for line in rows(s)) and len(rows(s)) == 5 and
+    t.check(all(line.startswith('serv') for line in rows(s)) and len(rows(s)) == 5 and
             '10 more behind the edge' in s, 'each request is shown once, at the edge', s)
     s = term.press('e')
-    t.check(len(rows(s)) == 15 and 'clnt' in s and 'serv' in s, 'e shows the hops behind it', s)
+    t.check(len(rows(s)) == 15 and 'clnt' in s and 'hop' in s, 'e shows the hops behind it', s)
     rates = [float(v) for v in column(s, 'RATE/')]
     t.check(in_order(rates, True), 'routes begin with the highest rate', s)
     s = term.press('I')
@@ -48,6 +48,7 @@ def sorting(term):
     term.press('I')
     s = term.press('s')
     t.check('sort by' in s and '3 ROUTE' in s, 's offers the columns', s)
+    t.check('INCPL%' in s, 'all of them, on as many lines as it takes', s)
     s = term.press('3')
     names = [line.split()[2] for line in rows(s)]
     t.check(in_order(names, False) and 'ROUTE▲' in s, 's and a number sort', s)
