@@ -3,10 +3,10 @@
 #include <string.h>
 
 #define SLICES (RED_WINDOW_MAX / RED_COARSE_SECONDS)
-#define LATEST 3u	  /* slices that tell how it is now: 10 to 15 seconds */
-#define LEAST_BEFORE 30u  /* requests */
+#define LATEST 3u	 /* slices that tell how it is now: 10 to 15 seconds */
+#define LEAST_BEFORE 30u /* requests */
 #define LEAST_AFTER 10u
-#define LEAST_CASES 5u	  /* that are slow, or failed */
+#define LEAST_CASES 5u /* that are slow, or failed */
 #define FACTOR 2.0
 #define MORE_FAILURES 0.05 /* of all */
 
@@ -21,7 +21,8 @@ static void part_release(struct part *p)
 }
 
 /* Slices from (the latest of them) to before `end`. */
-static void add_up(const struct red *t, const struct red_row *r, unsigned from, unsigned end, struct part *p)
+static void add_up(const struct red *t, const struct red_row *r, unsigned from, unsigned end,
+		   struct part *p)
 {
 	red_slices(t, r, from, end - 1, &p->counts, &p->durations);
 }
@@ -65,7 +66,8 @@ static int compare(const struct part *before, const struct part *after, enum red
 static int is_after(const struct part *p, const struct red_change *c)
 {
 	if (c->kind == RED_SLOWER)
-		return hist_percentile(&p->durations, 99) > (uint64_t)((c->before + c->after) / 2) ||
+		return hist_percentile(&p->durations, 99) >
+			       (uint64_t)((c->before + c->after) / 2) ||
 		       is_slower(p, (uint64_t)c->before);
 	return share(p, c->kind) > (c->before + c->after) / 2;
 }
@@ -91,8 +93,8 @@ static void find_begin(const struct red *t, const struct red_row *r, struct red_
 }
 
 /* Against all that is older than so many slices. */
-static int against(const struct red *t, const struct red_row *r, unsigned older, const struct part *after,
-		   struct red_change *c)
+static int against(const struct red *t, const struct red_row *r, unsigned older,
+		   const struct part *after, struct red_change *c)
 {
 	struct part before;
 	int found = 0;
@@ -110,8 +112,9 @@ static int against(const struct red *t, const struct red_row *r, unsigned older,
 
 int red_change(const struct red *t, const struct red_row *r, struct red_change *c)
 {
-	/* the further back, the longer a change is seen: what it is compared with is not part of it */
-	static const unsigned older[] = { SLICES * 3 / 5, SLICES * 2 / 5, SLICES / 5, LATEST };
+	/* the further back, the longer a change is seen: what it is compared with is not part of it
+	 */
+	static const unsigned older[] = {SLICES * 3 / 5, SLICES * 2 / 5, SLICES / 5, LATEST};
 	struct part after;
 	int found = 0;
 

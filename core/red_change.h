@@ -1,9 +1,9 @@
 /*
  * red_change.h - has a group become slower, or does it fail more often, and since when
  *
- * Compares the latest seconds of a row with what is older in its slices (red_past.h), five minutes at
- * most: with itself, not with a limit. A change has to be more than chance and more than twofold, and
- * is found as long as what it is compared with is remembered.
+ * Compares the latest seconds of a row with what is older in its slices (red_past.h), five minutes
+ * at most: with itself, not with a limit. A change has to be more than chance and more than
+ * twofold, and is found as long as what it is compared with is remembered.
  */
 #ifndef ZC_CORE_RED_CHANGE_H
 #define ZC_CORE_RED_CHANGE_H

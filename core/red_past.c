@@ -25,9 +25,10 @@ void red_counts_subtract(struct red_counts *from, const struct red_counts *c)
 		from->class[i] -= c->class[i];
 }
 
-/* Puts a slice there, or adds to the one of that number. One that is older than what is there is lost. */
-static int put(struct red_slice **at, uint64_t number, const struct red_counts *c, const struct hist *d,
-	       const struct hist *base)
+/* Puts a slice there, or adds to the one of that number. One that is older than what is there is
+ * lost. */
+static int put(struct red_slice **at, uint64_t number, const struct red_counts *c,
+	       const struct hist *d, const struct hist *base)
 {
 	static const struct hist none;
 	struct red_slice *old = *at, *s;

@@ -1,12 +1,12 @@
 /*
  * red_past.h - what a row of a RED table counted lately, in slices of time
  *
- * The latest RED_FINE seconds one by one, and the latest RED_COARSE times five seconds; so a window of
- * time is added up from slices, whatever came before. A slice holds the counts of its time and its
- * durations, packed: some hundred octets in a busy row, nothing where nothing came.
+ * The latest RED_FINE seconds one by one, and the latest RED_COARSE times five seconds; so a window
+ * of time is added up from slices, whatever came before. A slice holds the counts of its time and
+ * its durations, packed: some hundred octets in a busy row, nothing where nothing came.
  *
- * Counting costs nothing: a slice is what the row has counted more than at the slice's begin, and is
- * made when its second is over.
+ * Counting costs nothing: a slice is what the row has counted more than at the slice's begin, and
+ * is made when its second is over.
  *
  * Private to red.c.
  */

@@ -1,8 +1,9 @@
 /*
  * overview.c - what is wrong now, where, since when: above the routes
  *
- * Two lines of what comes in at the edge, each request once; a line for what has changed; and who calls
- * whom, the edge first. Figures are of the window, but for the lines of the last five minutes.
+ * Two lines of what comes in at the edge, each request once; a line for what has changed; and who
+ * calls whom, the edge first. Figures are of the window, but for the lines of the last five
+ * minutes.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,9 +14,9 @@
 #include "core/red_change.h"
 
 #define SLICES ((int)(RED_WINDOW_MAX / RED_COARSE_SECONDS))
-#define HOPS 64	 /* lines of the tree */
+#define HOPS 64 /* lines of the tree */
 #define DEPTH 8
-#define NAME 40	 /* columns of a name in what has changed */
+#define NAME 40	       /* columns of a name in what has changed */
 #define STRIP_LEAST 12 /* lines of the view; with fewer there is no strip */
 #define TREE_LEAST 16
 
@@ -29,13 +30,15 @@ struct hop {
 
 struct overview {
 	struct tui *tui;
-	enum span_kind kind; /* of what is at the edge: requests, or calls that nobody has asked for */
+	enum span_kind
+		kind; /* of what is at the edge: requests, or calls that nobody has asked for */
 	struct red_counts counts;
 	uint64_t p50, p90, p99; /* SPAN_UNKNOWN: none */
 	double rate, seconds;
 	unsigned open;
 	uint64_t oldest; /* age in nanoseconds */
-	unsigned requests[SLICES], errors[SLICES], slow[SLICES]; /* the latest last; slow: µs of p99 */
+	unsigned requests[SLICES], errors[SLICES],
+		slow[SLICES]; /* the latest last; slow: µs of p99 */
 	struct hop hop[HOPS];
 	unsigned nhops;
 	char change[1024];
@@ -76,8 +79,9 @@ static void add_slices(struct overview *o, const struct red *t, const struct red
 
 		red_slices(t, r, (unsigned)i, (unsigned)i, &c, &d);
 		o->requests[at] = (unsigned)c.count;
-		o->errors[at] = (unsigned)(c.errors > c.class[RED_4XX] + c.class[RED_5XX] ? c.errors :
-					   c.class[RED_4XX] + c.class[RED_5XX]);
+		o->errors[at] = (unsigned)(c.errors > c.class[RED_4XX] + c.class[RED_5XX]
+						   ? c.errors
+						   : c.class[RED_4XX] + c.class[RED_5XX]);
 		o->slow[at] = (unsigned)(hist_percentile(&d, 99) / 1000);
 	}
 	hist_release(&d);
@@ -146,7 +150,9 @@ static void add_hop(struct overview *o, const struct red *t, const struct red_ro
 	h->rate = (double)h->counts.count / o->seconds;
 	h->p99 = d.count ? hist_percentile(&d, 99) : SPAN_UNKNOWN;
 	h->share = whole ? 100.0 * (double)d.sum / (double)whole : -1;
-	h->share = h->share > 100 ? 100 : h->share; /* to the caller it takes longer than where it is served */
+	h->share = h->share > 100
+			   ? 100
+			   : h->share; /* to the caller it takes longer than where it is served */
 	hist_release(&d);
 	for (unsigned i = o->nhops - 1; i-- > 0 && o->hop[i].depth >= depth;)
 		if (o->hop[i].depth == depth) {
@@ -162,7 +168,8 @@ static struct str leads_to(const struct red_row *r)
 }
 
 /* A service that calls itself, or is called back, is not gone into again. */
-static void add_calls(struct overview *o, const struct red *t, struct str caller, int depth, uint64_t whole)
+static void add_calls(struct overview *o, const struct red *t, struct str caller, int depth,
+		      uint64_t whole)
 {
 	for (unsigned i = 0; i < t->n && depth < DEPTH && o->nhops < HOPS; i++) {
 		const struct red_row *r = t->rows[i];
@@ -181,7 +188,8 @@ static void add_calls(struct overview *o, const struct red *t, struct str caller
 static int is_called(const struct red *t, const struct red_row *row)
 {
 	for (unsigned i = 0; i < t->n; i++)
-		if ((t->rows[i]->kind == SPAN_SERVER && is_name(t->rows[i]->service, row->service)) ||
+		if ((t->rows[i]->kind == SPAN_SERVER &&
+		     is_name(t->rows[i]->service, row->service)) ||
 		    (t->rows[i]->kind == SPAN_CLIENT && is_name(t->rows[i]->name, row->service)))
 			return 1;
 	return 0;
@@ -219,7 +227,8 @@ static void refresh_hops(struct overview *o)
 		}
 	/* services that only call */
 	for (unsigned i = 0; i < t->n && o->nhops < HOPS; i++)
-		if (t->rows[i]->kind == SPAN_CLIENT && t->rows[i]->service.p && !is_called(t, t->rows[i]))
+		if (t->rows[i]->kind == SPAN_CLIENT && t->rows[i]->service.p &&
+		    !is_called(t, t->rows[i]))
 			add_hop(o, t, t->rows[i], 0, whole);
 }
 
@@ -233,7 +242,8 @@ static const struct hop *changed_hop(const struct overview *o, enum red_change_k
 	struct red_change c;
 
 	for (unsigned i = 0; i < o->nhops; i++)
-		if (o->hop[i].row->kind == SPAN_CLIENT && (!found || o->hop[i].depth > found->depth) &&
+		if (o->hop[i].row->kind == SPAN_CLIENT &&
+		    (!found || o->hop[i].depth > found->depth) &&
 		    red_change(t, o->hop[i].row, &c) && c.kind == kind)
 			found = &o->hop[i];
 	return found;
@@ -246,16 +256,17 @@ struct name {
 static struct name name_of(const struct tui *t, struct str s, int is_path)
 {
 	char safe[TEXT_MAX];
-	struct name n = { "" };
+	struct name n = {""};
 
 	if (s.p)
 		(void)text_fit(n.text, sizeof(n.text),
-			       text_redacted(s, 0, is_path && t->opt.redact, safe, sizeof(safe)), NAME,
-			       CUT_MIDDLE, screen__ascii(t->screen));
+			       text_redacted(s, 0, is_path && t->opt.redact, safe, sizeof(safe)),
+			       NAME, CUT_MIDDLE, screen__ascii(t->screen));
 	return n;
 }
 
-static void tell_size(char *buf, size_t cap, const struct red_change *c, const char *arrow, const char *times)
+static void tell_size(char *buf, size_t cap, const struct red_change *c, const char *arrow,
+		      const char *times)
 {
 	char a[32], b[32];
 
@@ -265,25 +276,29 @@ static void tell_size(char *buf, size_t cap, const struct red_change *c, const c
 	}
 	a[tui_duration(a, (uint64_t)c->before).n] = '\0';
 	b[tui_duration(b, (uint64_t)c->after).n] = '\0';
-	snprintf(buf, cap, "%s%.3g (%s %s %s)", times, c->before > 0 ? c->after / c->before : 0, a, arrow, b);
+	snprintf(buf, cap, "%s%.3g (%s %s %s)", times, c->before > 0 ? c->after / c->before : 0, a,
+		 arrow, b);
 }
 
 static void tell_change(struct overview *o, const struct red_row *r, const struct red_change *c)
 {
-	static const char *const what[] = { "p99", "errors", "4xx" };
+	static const char *const what[] = {"p99", "errors", "4xx"};
 	int ascii = screen__ascii(o->tui->screen);
 	const char *arrow = ascii ? "->" : "→";
 	const struct hop *hop = changed_hop(o, c->kind);
-	struct name method = name_of(o->tui, r->method, 0), route = name_of(o->tui, red_row_name(r), 1);
+	struct name method = name_of(o->tui, r->method, 0),
+		    route = name_of(o->tui, red_row_name(r), 1);
 	char clock[32], size[128], in[sizeof(struct name) * 2 + 16] = "";
 
 	if (hop)
-		snprintf(in, sizeof(in), ", in %s %s %s", name_of(o->tui, hop->row->service, 0).text, arrow,
+		snprintf(in, sizeof(in), ", in %s %s %s",
+			 name_of(o->tui, hop->row->service, 0).text, arrow,
 			 name_of(o->tui, hop->row->name, 0).text);
 	tui_clock(clock, c->since);
 	tell_size(size, sizeof(size), c, arrow, ascii ? "x" : "×");
-	snprintf(o->change, sizeof(o->change), "%s of %s %s %s since %.8s%s; %llu requests, %llu before",
-		 what[c->kind], method.text, route.text, size, clock, in, (unsigned long long)c->nafter,
+	snprintf(o->change, sizeof(o->change),
+		 "%s of %s %s %s since %.8s%s; %llu requests, %llu before", what[c->kind],
+		 method.text, route.text, size, clock, in, (unsigned long long)c->nafter,
 		 (unsigned long long)c->nbefore);
 }
 
@@ -292,7 +307,7 @@ static void refresh_change(struct overview *o)
 {
 	struct red *t = model_red(&o->tui->model, RED_BY_ROUTE);
 	const struct red_row *worst = NULL;
-	struct red_change most = { 0 }, c;
+	struct red_change most = {0}, c;
 	double weight, heaviest = 0;
 
 	o->change[0] = '\0';
@@ -336,7 +351,8 @@ struct pen {
 };
 
 /* One item, if it fits whole. */
-__attribute__((format(printf, 3, 4))) static void item(struct pen *p, enum style st, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void item(struct pen *p, enum style st,
+						       const char *fmt, ...)
 {
 	char buf[128];
 	va_list ap;
@@ -351,7 +367,8 @@ __attribute__((format(printf, 3, 4))) static void item(struct pen *p, enum style
 	p->x += screen__put(p->s, p->y, p->x, screen__width(p->s), st, buf) + 2;
 }
 
-static void rate_item(const struct overview *o, struct pen *p, enum style st, const char *name, uint64_t n)
+static void rate_item(const struct overview *o, struct pen *p, enum style st, const char *name,
+		      uint64_t n)
 {
 	char buf[32];
 	struct str s = tui_rate(buf, (double)n / o->seconds);
@@ -372,13 +389,14 @@ static void duration_item(struct pen *p, const char *name, uint64_t ns)
 static void draw_figures(const struct overview *o, struct screen *s, int y)
 {
 	const struct red_counts *c = &o->counts;
-	struct pen p = { s, y, 0 };
+	struct pen p = {s, y, 0};
 	char buf[32];
 	struct str t = tui_window(o->tui, buf);
 
 	item(&p, STYLE_KEY, "%s%.*s", t.n < 4 ? "last " : "", (int)t.n, t.p);
 	t = tui_rate(buf, o->rate);
-	item(&p, STYLE_STRONG, "%.*s %s/s", (int)t.n, t.p, o->kind == SPAN_SERVER ? "req" : "calls");
+	item(&p, STYLE_STRONG, "%.*s %s/s", (int)t.n, t.p,
+	     o->kind == SPAN_SERVER ? "req" : "calls");
 	rate_item(o, &p, STYLE_ERROR, "5xx", c->class[RED_5XX]);
 	rate_item(o, &p, STYLE_SLOW, "4xx", c->class[RED_4XX]);
 	rate_item(o, &p, STYLE_ERROR, "not ok", c->class[RED_STATUS]);
@@ -390,13 +408,13 @@ static void draw_figures(const struct overview *o, struct screen *s, int y)
 	if (!o->open)
 		return;
 	t = tui_duration(buf, o->oldest);
-	item(&p, o->oldest >= TUI_SLOW_NS ? STYLE_SLOW : STYLE_TEXT, "%u open, oldest %.*s", o->open, (int)t.n,
-	     t.p);
+	item(&p, o->oldest >= TUI_SLOW_NS ? STYLE_SLOW : STYLE_TEXT, "%u open, oldest %.*s",
+	     o->open, (int)t.n, t.p);
 }
 
 /* "req/s ▁▂▃▅ 45": the figure is the tallest column's. */
-static void draw_line(const struct overview *o, struct pen *p, const char *name, const unsigned *v, int n,
-		      enum style st, int is_time)
+static void draw_line(const struct overview *o, struct pen *p, const char *name, const unsigned *v,
+		      int n, enum style st, int is_time)
 {
 	unsigned peak = 0;
 	char buf[32];
@@ -405,24 +423,27 @@ static void draw_line(const struct overview *o, struct pen *p, const char *name,
 	(void)o;
 	for (int i = 0; i < n; i++)
 		peak = v[SLICES - n + i] > peak ? v[SLICES - n + i] : peak;
-	t = is_time ? tui_duration(buf, peak * 1000ull) : tui_rate(buf, (double)peak / RED_COARSE_SECONDS);
+	t = is_time ? tui_duration(buf, peak * 1000ull)
+		    : tui_rate(buf, (double)peak / RED_COARSE_SECONDS);
 	p->x += screen__put(p->s, p->y, p->x, screen__width(p->s), STYLE_DIM, name) + 1;
 	for (int i = 0; i < n; i++)
 		screen__spark(p->s, p->y, p->x + i, &v[SLICES - n + i], 1, peak ? peak : 1, st);
 	p->x += n;
-	screen__printf(p->s, p->y, p->x, STYLE_DIM, " %s%.*s", screen__ascii(p->s) ? "<=" : "≤", (int)t.n, t.p);
+	screen__printf(p->s, p->y, p->x, STYLE_DIM, " %s%.*s", screen__ascii(p->s) ? "<=" : "≤",
+		       (int)t.n, t.p);
 	p->x += 2 + (int)t.n + 2;
 }
 
 static void draw_lines(const struct overview *o, struct screen *s, int y)
 {
-	struct pen p = { s, y, 0 };
+	struct pen p = {s, y, 0};
 	int width = screen__width(s), n = (width - 52) / 3;
 
 	n = n > SLICES ? SLICES : n;
 	if (n < 6)
 		return;
-	draw_line(o, &p, o->kind == SPAN_SERVER ? "req/s" : "calls/s", o->requests, n, STYLE_BAR, 0);
+	draw_line(o, &p, o->kind == SPAN_SERVER ? "req/s" : "calls/s", o->requests, n, STYLE_BAR,
+		  0);
 	draw_line(o, &p, "errors/s", o->errors, n, STYLE_ERROR, 0);
 	draw_line(o, &p, "p99", o->slow, n, STYLE_BAR, 1);
 	item(&p, STYLE_DIM, "%us each", RED_COARSE_SECONDS);
@@ -449,11 +470,13 @@ static void draw_hop(const struct hop *h, const struct overview *o, struct scree
 	t = tui_rate(buf, h->rate);
 	screen__printf(s, y, x, STYLE_STRONG, "%8.*s", (int)t.n, t.p);
 	t = tui_percent(buf, h->counts.errors, h->counts.count);
-	screen__printf(s, y, x + 9, h->counts.errors ? STYLE_ERROR : STYLE_DIM, "%6.*s", (int)t.n, t.p);
+	screen__printf(s, y, x + 9, h->counts.errors ? STYLE_ERROR : STYLE_DIM, "%6.*s", (int)t.n,
+		       t.p);
 	if (figures < 48)
 		return;
 	t = tui_count(buf, h->counts.class[RED_4XX]);
-	screen__printf(s, y, x + 16, h->counts.class[RED_4XX] ? STYLE_SLOW : STYLE_DIM, "%6.*s", (int)t.n, t.p);
+	screen__printf(s, y, x + 16, h->counts.class[RED_4XX] ? STYLE_SLOW : STYLE_DIM, "%6.*s",
+		       (int)t.n, t.p);
 	t = tui_duration(buf, h->p99);
 	screen__printf(s, y, x + 24, tui_duration_style(h->p99), "%7.*s", (int)t.n, t.p);
 	if (h->share < 0)
@@ -491,7 +514,8 @@ int overview_draw(const struct overview *o, struct screen *s, int y, int height)
 	draw_figures(o, s, y);
 	draw_lines(o, s, y + 1);
 	if (o->change[0]) {
-		screen__put(s, y + used, 0, screen__width(s), STYLE_SLOW, screen__ascii(s) ? "! " : "▲ ");
+		screen__put(s, y + used, 0, screen__width(s), STYLE_SLOW,
+			    screen__ascii(s) ? "! " : "▲ ");
 		screen__put(s, y + used, 2, screen__width(s) - 2, STYLE_SLOW, o->change);
 		used++;
 	}

@@ -1,6 +1,6 @@
 /*
- * Windows of time in a RED table: their figures against those of the spans themselves; merging; what has
- * changed and what has not; rows at the edge and behind it.
+ * Windows of time in a RED table: their figures against those of the spans themselves; merging;
+ * what has changed and what has not; rows at the edge and behind it.
  */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
 #define SECOND 1000000000ull
 #define MOST 20000u
 
-static const struct red_options options = { .max_rows = 50, .windows = 1 };
+static const struct red_options options = {.max_rows = 50, .windows = 1};
 
 static uint64_t random_state = 1;
 
@@ -29,12 +29,16 @@ static uint64_t draw(uint64_t below)
 
 static struct span make(const char *route, int status, uint64_t end_ms, uint64_t us)
 {
-	struct span s = { .time_ns = BASE + end_ms * MS - us * 1000, .duration_ns = us * 1000, .status = status,
-			  .protocol = &http11_name, .service = "shop", .entry = 1 };
+	struct span s = {.time_ns = BASE + end_ms * MS - us * 1000,
+			 .duration_ns = us * 1000,
+			 .status = status,
+			 .protocol = &http11_name,
+			 .service = "shop",
+			 .entry = 1};
 
 	s.inner_ns = s.ttfb_ns = s.queue_ns = s.connect_ns = SPAN_UNKNOWN;
-	s.route = s.path = (struct str){ route, strlen(route) };
-	s.method = (struct str){ "GET", 3 };
+	s.route = s.path = (struct str){route, strlen(route)};
+	s.method = (struct str){"GET", 3};
 	s.error = status >= 500 ? SPAN_ERR_STATUS : SPAN_OK;
 	s.req_bytes = 100;
 	s.resp_bytes = 200;
@@ -64,7 +68,8 @@ static int near(uint64_t got, uint64_t want)
 }
 
 /* What the window holds by the spans themselves: those that ended since it began. */
-static void compare(const struct red *t, uint64_t now, unsigned seconds, const struct seen *all, const char *what)
+static void compare(const struct red *t, uint64_t now, unsigned seconds, const struct seen *all,
+		    const char *what)
 {
 	static uint64_t ns[MOST];
 	uint64_t from = now - red_window_ns(t, now, seconds), errors = 0;
@@ -83,10 +88,15 @@ static void compare(const struct red *t, uint64_t now, unsigned seconds, const s
 	ok(n > 5 && c.count == n && d.count == n && c.errors == errors && c.req_bytes == 100ull * n,
 	   "%s: counts: %llu of %u, %llu errors", what, (unsigned long long)c.count, n,
 	   (unsigned long long)c.errors);
-	ok(near(hist_percentile(&d, 50), ns[(n - 1) / 2]) && near(hist_percentile(&d, 99), ns[(n * 99 + 99) / 100 - 1]) &&
-	   near(d.max, ns[n - 1]) && near(d.min, ns[0]), "%s: durations, to one per cent", what);
+	ok(near(hist_percentile(&d, 50), ns[(n - 1) / 2]) &&
+		   near(hist_percentile(&d, 99), ns[(n * 99 + 99) / 100 - 1]) &&
+		   near(d.max, ns[n - 1]) && near(d.min, ns[0]),
+	   "%s: durations, to one per cent", what);
 	ok(seconds == 0 || now - from <= seconds * SECOND, "%s: not longer than that", what);
-	ok(seconds == 0 || now - from > seconds * SECOND - (seconds <= RED_WINDOW_FINE ? 1 : RED_COARSE_SECONDS) * SECOND,
+	ok(seconds == 0 ||
+		   now - from >
+			   seconds * SECOND -
+				   (seconds <= RED_WINDOW_FINE ? 1 : RED_COARSE_SECONDS) * SECOND,
 	   "%s: and not much shorter", what);
 	hist_release(&d);
 }
@@ -168,10 +178,13 @@ static void test_merge(void)
 			hist_init(&d[0]);
 			hist_init(&d[1]);
 			red_window(&one, one.rows[row], w, &c[0], &d[0]);
-			red_window(&a, a.rows[row]->name.p[1] == one.rows[row]->name.p[1] ? a.rows[row] : a.rows[!row],
+			red_window(&a,
+				   a.rows[row]->name.p[1] == one.rows[row]->name.p[1]
+					   ? a.rows[row]
+					   : a.rows[!row],
 				   w, &c[1], &d[1]);
 			ok(c[0].count && c[0].count == c[1].count && d[0].count == d[1].count &&
-			   near(hist_percentile(&d[0], 90), hist_percentile(&d[1], 90)),
+				   near(hist_percentile(&d[0], 90), hist_percentile(&d[1], 90)),
 			   "merged: a window of %u s: %llu", w, (unsigned long long)c[1].count);
 			hist_release(&d[0]);
 			hist_release(&d[1]);
@@ -184,16 +197,16 @@ static void test_merge(void)
 /* ---- changes */
 
 /* A row of so many minutes; what is asked of it at its end. */
-static int changed(unsigned seconds, int (*status)(unsigned at), uint64_t (*us)(unsigned at), unsigned per_second,
-		   struct red_change *c)
+static int changed(unsigned seconds, int (*status)(unsigned at), uint64_t (*us)(unsigned at),
+		   unsigned per_second, struct red_change *c)
 {
 	struct red t;
 	int found;
 
 	red_init(&t, &options);
 	for (unsigned i = 0; i < seconds * per_second; i++) {
-		struct span s = make("/a", status(i / per_second), (uint64_t)i * 1000 / per_second + 1,
-				     us(i / per_second));
+		struct span s = make("/a", status(i / per_second),
+				     (uint64_t)i * 1000 / per_second + 1, us(i / per_second));
 
 		red_add(&t, &s);
 	}
@@ -240,17 +253,24 @@ static void test_changes(void)
 	struct red_change c;
 	unsigned found = 0;
 
-	ok(changed(200, fine, slow, 20, &c) && c.kind == RED_SLOWER, "a change of durations is found");
-	ok(c.after / c.before > 6 && c.after / c.before < 12, "how much: %.1f times", c.after / c.before);
+	ok(changed(200, fine, slow, 20, &c) && c.kind == RED_SLOWER,
+	   "a change of durations is found");
+	ok(c.after / c.before > 6 && c.after / c.before < 12, "how much: %.1f times",
+	   c.after / c.before);
 	ok(c.since >= BASE + 145 * SECOND && c.since <= BASE + 155 * SECOND, "since when: %llu s",
 	   (unsigned long long)((c.since - BASE) / SECOND));
-	ok(c.nafter >= 200 && c.nbefore >= 500, "and what it rests on: %llu, %llu", (unsigned long long)c.nafter,
-	   (unsigned long long)c.nbefore);
-	ok(changed(260, fine, slow, 20, &c) && c.kind == RED_SLOWER, "and is still seen two minutes later");
-	ok(changed(200, fine, slow_at_times, 40, &c) && c.kind == RED_SLOWER, "one of eight being slow is a change");
-	ok(changed(200, failing, steady, 20, &c) && c.kind == RED_FAILING && c.after > 0.2 && c.before < 0.01 &&
-	   c.since >= BASE + 160 * SECOND && c.since <= BASE + 180 * SECOND, "failures are one");
-	ok(changed(200, refused, steady, 20, &c) && c.kind == RED_REFUSED && c.after > 0.3, "so are refusals");
+	ok(c.nafter >= 200 && c.nbefore >= 500, "and what it rests on: %llu, %llu",
+	   (unsigned long long)c.nafter, (unsigned long long)c.nbefore);
+	ok(changed(260, fine, slow, 20, &c) && c.kind == RED_SLOWER,
+	   "and is still seen two minutes later");
+	ok(changed(200, fine, slow_at_times, 40, &c) && c.kind == RED_SLOWER,
+	   "one of eight being slow is a change");
+	ok(changed(200, failing, steady, 20, &c) && c.kind == RED_FAILING && c.after > 0.2 &&
+		   c.before < 0.01 && c.since >= BASE + 160 * SECOND &&
+		   c.since <= BASE + 180 * SECOND,
+	   "failures are one");
+	ok(changed(200, refused, steady, 20, &c) && c.kind == RED_REFUSED && c.after > 0.3,
+	   "so are refusals");
 	for (unsigned i = 0; i < 200; i++)
 		found += changed(60 + i, fine, steady, 1 + i % 30, &c) != 0;
 	ok(found <= 2, "chance is none: %u of 200", found);
@@ -277,14 +297,17 @@ static void test_edges(void)
 	t = model_red(&m, RED_BY_EDGE);
 	ok(t->n == 1 && t->rows[0]->counts.count == 1, "a request counts once at the edge");
 	t = model_red(&m, RED_BY_HOP);
-	ok(t->n == 2 && !t->rows[0]->name.p && !memcmp(t->rows[1]->name.p, "stock", 5), "and each hop once");
+	ok(t->n == 2 && !t->rows[0]->name.p && !memcmp(t->rows[1]->name.p, "stock", 5),
+	   "and each hop once");
 	t = model_red(&m, RED_BY_ROUTE);
-	ok(t->n == 3 && t->rows[0]->edge && !t->rows[1]->edge && !t->rows[2]->edge, "rows at the edge are rows of their own");
+	ok(t->n == 3 && t->rows[0]->edge && !t->rows[1]->edge && !t->rows[2]->edge,
+	   "rows at the edge are rows of their own");
 	model_filter(&m, filter__new("entry", &err));
 	is_u64(model_red(&m, RED_BY_ROUTE)->n, 1, "filter: entry");
 	model_filter(&m, filter__new("not root", &err));
 	is_u64(model_red(&m, RED_BY_ROUTE)->n, 2, "filter: root");
-	ok(!filter__new("entry == true", &err) && err.offset == 6, "which are compared with nothing: %s", err.message);
+	ok(!filter__new("entry == true", &err) && err.offset == 6,
+	   "which are compared with nothing: %s", err.message);
 	model_release(&m);
 }
 
@@ -312,8 +335,10 @@ static void test_baseline_and_filter(void)
 	model_filter(&m, filter__new("status >= 500", &err));
 	t = model_red(&m, RED_BY_ROUTE);
 	red_window(t, t->rows[0], 0, &c, &d);
-	ok(t->since > t->base_since && c.count <= RING_SPANS / 2, "a filter counts what is kept, and says since when");
-	ok(near((uint64_t)((double)c.count / ((double)red_window_ns(t, span_end(&s), 0) / 1e9)), 250),
+	ok(t->since > t->base_since && c.count <= RING_SPANS / 2,
+	   "a filter counts what is kept, and says since when");
+	ok(near((uint64_t)((double)c.count / ((double)red_window_ns(t, span_end(&s), 0) / 1e9)),
+		250),
 	   "so rates are right: %llu in %llu s", (unsigned long long)c.count,
 	   (unsigned long long)(red_window_ns(t, span_end(&s), 0) / SECOND));
 	hist_release(&d);
