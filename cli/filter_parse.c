@@ -413,7 +413,7 @@ static int take_word(struct parser *p, size_t n, enum test_op *op)
 	static const struct {
 		const char *word;
 		enum test_op op;
-	} words[] = { { "entry", OP_ENTRY }, { "root", OP_ROOT } };
+	} words[] = {{"entry", OP_ENTRY}, {"root", OP_ROOT}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (n == strlen(words[i].word) && !memcmp(p->expr + p->pos, words[i].word, n)) {

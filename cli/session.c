@@ -57,8 +57,8 @@ int is_read(const struct options *o, const struct stat *out)
 
 		if (strcmp(name, "-") ? stat(name, &in) : fstat(STDIN_FILENO, &in))
 			continue; /* whoever opens it says why */
-		if (S_ISBLK(in.st_mode) ? S_ISBLK(out->st_mode) && in.st_rdev == out->st_rdev :
-					  in.st_dev == out->st_dev && in.st_ino == out->st_ino)
+		if (S_ISBLK(in.st_mode) ? S_ISBLK(out->st_mode) && in.st_rdev == out->st_rdev
+					: in.st_dev == out->st_dev && in.st_ino == out->st_ino)
 			return 1;
 	}
 	return 0;

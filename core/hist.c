@@ -222,8 +222,10 @@ size_t hist_pack(const struct hist *h, const struct hist *base, uint8_t *p)
 
 	for (uint64_t left = h->octaves; left; left &= left - 1, b += SUB) {
 		unsigned block = (unsigned)__builtin_ctzll(left);
-		const uint64_t *old = base->octaves >> block & 1 ?
-			base->buckets + (size_t)block_rank(base, block) * SUB : NULL;
+		const uint64_t *old =
+			base->octaves >> block & 1
+				? base->buckets + (size_t)block_rank(base, block) * SUB
+				: NULL;
 
 		for (unsigned i = 0; i < SUB; i++) {
 			uint64_t before = old ? old[i] : 0;
@@ -258,8 +260,8 @@ int hist_add_packed(struct hist *h, const uint8_t *p, size_t n)
 		middle = bucket_middle((unsigned)(at / SUB), at % SUB);
 		note_range(h, middle, middle);
 		h->count += count;
-		h->sum = count > UINT64_MAX / (middle + 1) ? UINT64_MAX :
-							    add_saturating(h->sum, count * middle);
+		h->sum = count > UINT64_MAX / (middle + 1) ? UINT64_MAX
+							   : add_saturating(h->sum, count * middle);
 		at++;
 	}
 	return 0;

@@ -47,14 +47,15 @@ void hist_subtract(struct hist *h, const struct hist *base);
 int hist_copy(struct hist *dst, const struct hist *src);
 
 /*
- * What h has more than base, an earlier copy of it, in few octets: two or three for each bucket that
- * differs. Returns how many; p: NULL, or room for them.
+ * What h has more than base, an earlier copy of it, in few octets: two or three for each bucket
+ * that differs. Returns how many; p: NULL, or room for them.
  */
 size_t hist_pack(const struct hist *h, const struct hist *base, uint8_t *p);
 
 /*
  * Adds what hist_pack wrote. Minimum, maximum and sum are those of the buckets' middles: within the
- * error above. 0, or -ENOMEM: a part of it was added. n octets that hist_pack did not write are safe.
+ * error above. 0, or -ENOMEM: a part of it was added. n octets that hist_pack did not write are
+ * safe.
  */
 int hist_add_packed(struct hist *h, const uint8_t *p, size_t n);
 

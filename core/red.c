@@ -122,9 +122,9 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 			k->name = of_cstr(span_addr_text(s->client_addr, k->buf));
 		break;
 	case RED_BY_HOP:
-		k->service = cut(of_cstr(span_process(s)));
+		k->service = truncated(of_cstr(span_process(s)));
 		if (s->kind == SPAN_CLIENT)
-			k->name = cut(peer_of(s, k->buf));
+			k->name = truncated(peer_of(s, k->buf));
 		break;
 	case RED_BY_EDGE:
 	case RED_BY_COUNT: break;
@@ -145,8 +145,9 @@ static struct red_row *find(const struct red *t, const struct key *k)
 {
 	struct red_row *r = t->buckets ? t->buckets[k->id & t->mask] : NULL;
 
-	while (r && !(r->id == k->id && r->kind == k->kind && r->edge == k->edge && same(r->name, k->name) &&
-		      same(r->method, k->method) && same(r->service, k->service)))
+	while (r && !(r->id == k->id && r->kind == k->kind && r->edge == k->edge &&
+		      same(r->name, k->name) && same(r->method, k->method) &&
+		      same(r->service, k->service)))
 		r = r->next;
 	return r;
 }
@@ -386,8 +387,13 @@ void red_merge(struct red *t, const struct red *src)
 		t->since = src->since;
 	for (unsigned i = 0; i < src->n; i++) {
 		const struct red_row *f = src->rows[i];
-		const struct key k = { .kind = f->kind, .edge = f->edge, .others = f->others, .method = f->method,
-				       .name = f->name, .service = f->service, .id = f->id };
+		const struct key k = {.kind = f->kind,
+				      .edge = f->edge,
+				      .others = f->others,
+				      .method = f->method,
+				      .name = f->name,
+				      .service = f->service,
+				      .id = f->id};
 		struct red_row *r = f->others && t->others ? t->others : find_or_insert(t, &k);
 
 		if (!r)
@@ -491,14 +497,15 @@ static int is_all(const struct red *t, unsigned seconds)
 {
 	uint64_t begin;
 
-	if (!seconds || !t->opt.windows || (t->base_since && t->second < t->base_since / SECOND_NS + seconds))
+	if (!seconds || !t->opt.windows ||
+	    (t->base_since && t->second < t->base_since / SECOND_NS + seconds))
 		return 1;
 	begin = first_slice(t, seconds) * slice_seconds(seconds) * SECOND_NS;
 	return t->since >= begin;
 }
 
-void red_window(const struct red *t, const struct red_row *r, unsigned seconds, struct red_counts *c,
-		struct hist *d)
+void red_window(const struct red *t, const struct red_row *r, unsigned seconds,
+		struct red_counts *c, struct hist *d)
 {
 	if (is_all(t, seconds)) {
 		red_counted(t, r, c, d);
@@ -530,7 +537,8 @@ void red_slices(const struct red *t, const struct red_row *r, unsigned latest, u
 	hist_reset(d);
 	if (latest > number)
 		return;
-	red_past_add(r, RED_COARSE_SECONDS, number > earliest ? number - earliest : 0, number - latest, c, d);
+	red_past_add(r, RED_COARSE_SECONDS, number > earliest ? number - earliest : 0,
+		     number - latest, c, d);
 	if (!latest)
 		red_past_open(r, c, d);
 }
@@ -542,9 +550,8 @@ struct str red_row_name(const struct red_row *r)
 
 const char *red_by_name(enum red_by by)
 {
-	static const char *const name[RED_BY_COUNT] = { "route", "service", "host",
-							"peer",  "status",  "client",
-							"hop",	 "edge" };
+	static const char *const name[RED_BY_COUNT] = {"route",	 "service", "host", "peer",
+						       "status", "client",  "hop",  "edge"};
 
 	return by < RED_BY_COUNT ? name[by] : "";
 }

@@ -56,7 +56,7 @@ struct red_options {
 	unsigned intervals;   /* kept per row, a power of two; 0: none */
 	uint64_t interval_ns; /* of wall clock */
 	int windows;	      /* red_window() will be asked */
-	int edges;	      /* what comes from outside is not in one row with what goes on behind it */
+	int edges; /* what comes from outside is not in one row with what goes on behind it */
 };
 
 struct red_counts {
@@ -105,9 +105,9 @@ void red_release(struct red *t);
 void red_reset(struct red *t); /* empty again, without a baseline */
 
 /*
- * Which spans belong into the tables by hop and by edge. By hop, the caller is the row's service and who
- * is called its name; a server's row, without a name, is what comes from outside. By edge, there is a
- * row of requests (server) and one of calls that no request has caused (client).
+ * Which spans belong into the tables by hop and by edge. By hop, the caller is the row's service
+ * and who is called its name; a server's row, without a name, is what comes from outside. By edge,
+ * there is a row of requests (server) and one of calls that no request has caused (client).
  */
 int red_hop(const struct span *s);
 int red_edge(const struct span *s);
@@ -130,19 +130,20 @@ void red_unmark(struct red *t);
  * where they are more than RED_WINDOW_FINE; 0: all. Never more than what came since the baseline.
  * Percentiles have the bound of struct hist; maximum and sum have it, too.
  *
- * red_advance says how late it is; then red_window adds up, and red_window_ns tells how long the time
- * is that it added up. c and d are overwritten, d is initialised.
+ * red_advance says how late it is; then red_window adds up, and red_window_ns tells how long the
+ * time is that it added up. c and d are overwritten, d is initialised.
  */
 #define RED_WINDOW_FINE 15u
 #define RED_COARSE_SECONDS 5u
 #define RED_WINDOW_MAX 300u
 
 void red_advance(struct red *t, uint64_t now);
-void red_window(const struct red *t, const struct red_row *r, unsigned seconds, struct red_counts *c,
-		struct hist *d);
+void red_window(const struct red *t, const struct red_row *r, unsigned seconds,
+		struct red_counts *c, struct hist *d);
 uint64_t red_window_ns(const struct red *t, uint64_t now, unsigned seconds);
 
-/* The same of slices of RED_COARSE_SECONDS; 0 is the one that is being counted, 1 the one before. */
+/* The same of slices of RED_COARSE_SECONDS; 0 is the one that is being counted, 1 the one before.
+ */
 void red_slices(const struct red *t, const struct red_row *r, unsigned latest, unsigned earliest,
 		struct red_counts *c, struct hist *d);
 

@@ -136,7 +136,8 @@ static int tab_width(const struct tui *t, int i, int brief)
 	return brief ? 3 : (int)strlen(t->root[i]->ops->name) + 4;
 }
 
-/* Names of views give way to what must not be forgotten: that it records, stands still, or filters. */
+/* Names of views give way to what must not be forgotten: that it records, stands still, or filters.
+ */
 static int tabs_brief(const struct tui *t)
 {
 	struct item items[STATES];

@@ -143,7 +143,7 @@ static void toggle_baseline(struct tui *t)
 
 static void change_window(struct tui *t, int longer)
 {
-	static const unsigned windows[] = { 10, 60, 300, 0 };
+	static const unsigned windows[] = {10, 60, 300, 0};
 	const unsigned n = sizeof(windows) / sizeof(*windows);
 	unsigned i = 0;
 	char buf[32];

@@ -61,7 +61,8 @@ void lines_printf(struct lines *l, enum style st, const char *label, const char 
 	lines_add(l, st, label, str_of(buf), 0);
 }
 
-/* Our own text goes on below where it is too long: how much of it fits, and where the rest begins. */
+/* Our own text goes on below where it is too long: how much of it fits, and where the rest begins.
+ */
 static size_t fitting(const char *text, int width, const char **rest)
 {
 	size_t n = strlen(text), at = n;
@@ -84,16 +85,17 @@ static int label_width(const struct line *v, int width)
 	return !v->label ? 0 : (width < 2 * LABEL ? width / 3 : LABEL) + 1;
 }
 
-/* Draws v from line y on, as far as `height`; returns the lines that it needs. s NULL: only that. */
+/* Draws v from line y on, as far as `height`; returns the lines that it needs. s NULL: only that.
+ */
 static int draw_line(const struct line *v, struct screen *s, int y, int width, int height)
 {
 	int x = label_width(v, width), used = 0;
-	struct str text = { v->text + v->label, v->n - v->label };
+	struct str text = {v->text + v->label, v->n - v->label};
 	char own[TEXT_MAX];
 	const char *p = own, *rest;
 
 	if (v->label && s)
-		screen__safe(s, y, 0, x - 1, STYLE_DIM, CUT_END, (struct str){ v->text, v->label });
+		screen__safe(s, y, 0, x - 1, STYLE_DIM, CUT_END, (struct str){v->text, v->label});
 	if (v->foreign) {
 		if (s)
 			screen__safe(s, y, x, width - x, v->style, CUT_END, text);

@@ -13,10 +13,12 @@ static struct model_store *store_new(void)
 		return NULL;
 	ring_init(&s->ring);
 	for (int i = 0; i < RED_BY_COUNT; i++) {
-		const struct red_options o = { .by = (enum red_by)i, .max_rows = MODEL_ROWS,
-					       .intervals = MODEL_SECONDS,
-					       .interval_ns = 1000000000, .windows = 1,
-					       .edges = i < RED_BY_CHOICES };
+		const struct red_options o = {.by = (enum red_by)i,
+					      .max_rows = MODEL_ROWS,
+					      .intervals = MODEL_SECONDS,
+					      .interval_ns = 1000000000,
+					      .windows = 1,
+					      .edges = i < RED_BY_CHOICES};
 
 		red_init(&s->all[i], &o);
 		red_init(&s->match[i], &o);

@@ -23,7 +23,7 @@ struct model_store {
 	struct span_ring ring;
 	struct red all[RED_BY_COUNT], match[RED_BY_COUNT];
 	uint64_t spans, errors;
-	uint64_t cleared; /* number in the ring of the first span that is counted */
+	uint64_t cleared;	/* number in the ring of the first span that is counted */
 	uint64_t matched_since; /* wall clock: what matches is counted since then; 0: all of it */
 	uint64_t marked; /* number in the ring of the first span after the baseline */
 };

@@ -88,9 +88,9 @@ struct tui {
 	uint64_t last_cpu, last_events, last_spans;
 	uint64_t incomplete[SPAN_INCOMPLETE_BITS]; /* spans by what is missing */
 	uint64_t draws;
-	unsigned window; /* seconds that figures are of; 0: all, or since the baseline */
+	unsigned window;	/* seconds that figures are of; 0: all, or since the baseline */
 	unsigned window_before; /* the baseline */
-	int hops; /* tables have what goes on behind the edge, too */
+	int hops;		/* tables have what goes on behind the edge, too */
 	int choosing; /* the next key says by which column to sort */
 	int was_playing;
 	uint64_t shown_position; /* of the replay */
@@ -132,7 +132,8 @@ struct str tui_size(char *buf, uint64_t bytes);	      /* 32 */
 struct str tui_count(char *buf, uint64_t n);	      /* 32: 950, 12.3k, 4.56M */
 struct str tui_rate(char *buf, double rate);	      /* 32 */
 struct str tui_percent(char *buf, uint64_t part, uint64_t whole); /* 32 */
-struct str tui_window(const struct tui *t, char *buf); /* 32: "10s", "1m", "all", "since 14:03:20" */
+struct str tui_window(const struct tui *t,
+		      char *buf);		      /* 32: "10s", "1m", "all", "since 14:03:20" */
 struct str tui_clock(char *buf, uint64_t wall_ns);    /* 32: 14:03:20.125 */
 enum style tui_status_style(const struct span *s);
 enum style tui_duration_style(uint64_t ns);

@@ -51,7 +51,8 @@ static void group_refresh(struct view *v)
 	if (g->group) {
 		hist_init(&d);
 		red_advance(model_red(&v->tui->model, g->by), v->tui->vitals.now);
-		red_window(model_red(&v->tui->model, g->by), g->group, v->tui->window, &g->counts, &d);
+		red_window(model_red(&v->tui->model, g->by), g->group, v->tui->window, &g->counts,
+			   &d);
 		g->p50 = hist_percentile(&d, 50);
 		g->p99 = hist_percentile(&d, 99);
 		g->count = d.count;
@@ -91,9 +92,9 @@ static void draw_title(struct group_view *g, struct screen *s, int y)
 	d[0][tui_duration(d[0], g->p50).n] = '\0';
 	d[1][tui_duration(d[1], g->p99).n] = '\0';
 	d[2][tui_window(t, d[2]).n] = '\0';
-	screen__printf(s, y, x + 2, STYLE_TEXT, "%s: %llu requests  %llu errors  p50 %s  p99 %s", d[2],
-		       (unsigned long long)g->counts.count, (unsigned long long)g->counts.errors, d[0],
-		       d[1]);
+	screen__printf(s, y, x + 2, STYLE_TEXT, "%s: %llu requests  %llu errors  p50 %s  p99 %s",
+		       d[2], (unsigned long long)g->counts.count,
+		       (unsigned long long)g->counts.errors, d[0], d[1]);
 }
 
 /* The upper bound of a row of the spectrum. */

@@ -47,10 +47,11 @@ static const struct {
 	{ "ERR%", "share of errors: no answer, or for a server 5xx, for a client 4xx and 5xx "
 		  "(OpenTelemetry's rule), or a protocol's own status of failure" },
 	{ "4xx 5xx", "counted for both; a 4xx is no error of the server's" },
-	{ "KIND", "server: asked from outside of what is traced, the edge; hop: from within; client: a call" },
+	{ "KIND", "server: asked from outside of what is traced, the edge; hop: from within; "
+		  "client: a call" },
 	{ "P99 1m", "of the last minute; RATE/s, ERR%, COUNT and the other figures likewise" },
-	{ "TREND", "requests of each of the last seconds, red where more than a tenth failed; each row "
-		   "has a scale of its own" },
+	{ "TREND", "requests of each of the last seconds, red where more than a tenth failed; "
+		   "each row has a scale of its own" },
 	{ "TIME", "share of the time of all requests at the edge" },
 	{ NULL, "REPLAY (-r)" },
 	{ "p Space", "plays, stops" },

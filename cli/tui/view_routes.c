@@ -10,8 +10,8 @@
 
 enum routes_column {
 	COL_KIND, COL_METHOD, COL_NAME, COL_SERVICE, COL_RATE, COL_TREND, COL_ERRORS, COL_4XX,
-	COL_5XX, COL_NOT_OK, COL_BROKEN, COL_P50, COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_FLIGHT, COL_IN, COL_OUT, COL_INCOMPLETE,
-	COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
+	COL_5XX, COL_NOT_OK, COL_BROKEN, COL_P50, COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_FLIGHT,
+	COL_IN, COL_OUT, COL_INCOMPLETE, COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
 };
 
 /* Which columns there are depends on the grouping, on whether there is a baseline, on what came. */
@@ -74,8 +74,8 @@ struct routes {
 
 static const char *heading_of(enum red_by by)
 {
-	static const char *const names[RED_BY_CHOICES] = { "ROUTE", "SERVICE", "HOST",
-						     "PEER",  "STATUS",	 "CLIENT" };
+	static const char *const names[RED_BY_CHOICES] = {"ROUTE", "SERVICE", "HOST",
+							  "PEER",  "STATUS",  "CLIENT"};
 
 	return names[by];
 }
@@ -147,7 +147,8 @@ static void fill_deltas(const struct red *g, struct routes_row *row)
 		row->d_p99 = (int64_t)row->p99 - (int64_t)old;
 }
 
-static void fill_row(const struct tui *t, const struct red *g, struct routes_row *row, struct red_row *r)
+static void fill_row(const struct tui *t, const struct red *g, struct routes_row *row,
+		     struct red_row *r)
 {
 	double seconds = (double)red_window_ns(g, t->vitals.now, t->window) / 1e9;
 	struct hist d;
@@ -184,8 +185,8 @@ static int has_entries(const struct red *g)
 }
 
 /*
- * A request is shown once, where it comes in. What goes on behind that is shown when asked for, where
- * services or their peers are compared, and where a filter says what is wanted.
+ * A request is shown once, where it comes in. What goes on behind that is shown when asked for,
+ * where services or their peers are compared, and where a filter says what is wanted.
  */
 static int is_wanted(const struct tui *t, const struct red *g, const struct red_row *r)
 {
@@ -302,9 +303,9 @@ static void add_method(const struct routes *r, const struct red_row *g, struct c
 	if (i < 0 || r->table.width[i] || !g->method.p)
 		return;
 	memcpy(name, c->text.p, n);
-	n = (size_t)snprintf(c->buf, sizeof(c->buf), "%.*s %.*s", (int)(g->method.n < 16 ? g->method.n : 16),
-			     g->method.p, (int)n, name);
-	c->text = (struct str){ c->buf, n < sizeof(c->buf) ? n : sizeof(c->buf) - 1 };
+	n = (size_t)snprintf(c->buf, sizeof(c->buf), "%.*s %.*s",
+			     (int)(g->method.n < 16 ? g->method.n : 16), g->method.p, (int)n, name);
+	c->text = (struct str){c->buf, n < sizeof(c->buf) ? n : sizeof(c->buf) - 1};
 }
 
 static void figure_cell(const struct routes_row *row, int id, struct cell *c)
@@ -351,11 +352,13 @@ static void routes_cell(void *ctx, uint32_t i, int column, int width, struct cel
 	(void)width;
 	switch (r->ids[column]) {
 	case COL_KIND:
-		c->text = str_of(g->kind == SPAN_CLIENT ? (width < 6 ? "clnt" : "client") :
-				 !g->edge		? "hop" :
-				 width < 6		? "serv" :
-							  "server");
-		c->style = g->kind == SPAN_CLIENT ? STYLE_CLIENT : g->edge ? STYLE_STRONG : STYLE_DIM;
+		c->text = str_of(g->kind == SPAN_CLIENT ? (width < 6 ? "clnt" : "client")
+				 : !g->edge		? "hop"
+				 : width < 6		? "serv"
+							: "server");
+		c->style = g->kind == SPAN_CLIENT ? STYLE_CLIENT
+			   : g->edge		  ? STYLE_STRONG
+						  : STYLE_DIM;
 		break;
 	case COL_METHOD:
 		c->text = g->method.p ? g->method : str_of("-");
@@ -446,8 +449,8 @@ static double figure(const struct routes_row *r, int id)
 	}
 }
 
-static int compare_column(const struct routes *r, const struct routes_row *a, const struct routes_row *b,
-			  int column)
+static int compare_column(const struct routes *r, const struct routes_row *a,
+			  const struct routes_row *b, int column)
 {
 	switch (r->ids[column]) {
 	case COL_KIND: return (int)a->group->kind - (int)b->group->kind;
@@ -459,8 +462,8 @@ static int compare_column(const struct routes *r, const struct routes_row *a, co
 }
 
 /*
- * Rows that are alike stay where they are: by name, and of the hops of one request the outer one first,
- * which takes the longest.
+ * Rows that are alike stay where they are: by name, and of the hops of one request the outer one
+ * first, which takes the longest.
  */
 static int routes_compare(void *ctx, uint32_t x, uint32_t y, int column)
 {
@@ -536,7 +539,8 @@ static void routes_draw(struct view *v, struct screen *s, int y, int height)
 	}
 	table_draw(&r->table, s, y, height);
 	if (r->n && r->hidden && (int)r->n + 2 < height)
-		screen__printf(s, y + 1 + (int)r->n, 0, STYLE_DIM, "%u more behind the edge: e", r->hidden);
+		screen__printf(s, y + 1 + (int)r->n, 0, STYLE_DIM, "%u more behind the edge: e",
+			       r->hidden);
 	if (r->n || height < 3)
 		return;
 	screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG,
@@ -571,7 +575,8 @@ static int routes_key(struct view *v, const struct key *k)
 		return 1;
 	case 'e':
 		t->hops = !t->hops;
-		tui_say(t, STYLE_TEXT, t->hops ? "each hop of a request" : "each request once, at the edge");
+		tui_say(t, STYLE_TEXT,
+			t->hops ? "each hop of a request" : "each request once, at the edge");
 		t->stale = 1;
 		return 1;
 	case 'v': r->brief = !r->brief; return 1;

@@ -185,7 +185,8 @@ def never_overwritten(tmp, capture):
         p = subprocess.run([ZCTRACE, '-r', capture, '-o', 'json'], stdout=out,
                            stderr=subprocess.PIPE,
                            text=True)
-    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output', p.stderr)
+    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output',
+          p.stderr)
     fifo = os.path.join(tmp, 'fifo')
     os.mkfifo(fifo)
     refused(['-r', fifo, '-w', fifo], 'this file is also read')

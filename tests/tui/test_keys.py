@@ -14,8 +14,8 @@ import terminal as t
 
 def head_at(screen):
     """The line of the table's heading: that of the routes has something above it."""
-    return next((i for i, line in enumerate(screen.split('\n')) if 'RATE/' in line and 'P99' in line and
-                 'WHO CALLS' not in line), 2)
+    return next((i for i, line in enumerate(screen.split('\n'))
+                 if 'RATE/' in line and 'P99' in line and 'WHO CALLS' not in line), 2)
 
 
 def rows(screen):
