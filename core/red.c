@@ -127,7 +127,7 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 			k->name = truncated(peer_of(s, k->buf));
 		break;
 	case RED_BY_EDGE:
-	case RED_BY_COUNT: break;
+	case RED_TABLES: break;
 	}
 	k->id = mix_str(0xcbf29ce484222325ull + (uint64_t)k->kind + 2 * (uint64_t)k->edge, k->name);
 	if (by == RED_BY_ROUTE || by == RED_BY_HOP)
@@ -550,8 +550,8 @@ struct str red_row_name(const struct red_row *r)
 
 const char *red_by_name(enum red_by by)
 {
-	static const char *const name[RED_BY_COUNT] = {"route",	 "service", "host", "peer",
+	static const char *const name[RED_TABLES] = {"route",	 "service", "host", "peer",
 						       "status", "client",  "hop",  "edge"};
 
-	return by < RED_BY_COUNT ? name[by] : "";
+	return by < RED_TABLES ? name[by] : "";
 }

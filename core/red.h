@@ -33,12 +33,12 @@ enum red_by {
 	RED_BY_PEER,
 	RED_BY_STATUS,
 	RED_BY_CLIENT,
-	RED_BY_HOP,  /* what a service is asked from outside, and whom it calls: red_hop() */
-	RED_BY_EDGE, /* all that is asked from outside, once: red_edge() */
-	RED_BY_COUNT
-};
+	RED_BY_COUNT, /* of those that are for all spans */
 
-#define RED_BY_CHOICES RED_BY_HOP /* those before it are for all spans */
+	RED_BY_HOP = RED_BY_COUNT, /* what is asked from outside, and who calls whom: red_hop() */
+	RED_BY_EDGE,		   /* all that is asked from outside, once: red_edge() */
+	RED_TABLES
+};
 
 /* How a span failed. Classes may be counted where it is no error, as 404 is to a server. */
 enum red_class {

@@ -12,13 +12,13 @@ static struct model_store *store_new(void)
 	if (!s)
 		return NULL;
 	ring_init(&s->ring);
-	for (int i = 0; i < RED_BY_COUNT; i++) {
+	for (int i = 0; i < RED_TABLES; i++) {
 		const struct red_options o = {.by = (enum red_by)i,
 					      .max_rows = MODEL_ROWS,
 					      .intervals = MODEL_SECONDS,
 					      .interval_ns = 1000000000,
 					      .windows = 1,
-					      .edges = i < RED_BY_CHOICES};
+					      .edges = i < RED_BY_COUNT};
 
 		red_init(&s->all[i], &o);
 		red_init(&s->match[i], &o);
@@ -30,7 +30,7 @@ static void store_free(struct model_store *s)
 {
 	if (!s)
 		return;
-	for (int i = 0; i < RED_BY_COUNT; i++) {
+	for (int i = 0; i < RED_TABLES; i++) {
 		red_release(&s->all[i]);
 		red_release(&s->match[i]);
 	}
@@ -40,8 +40,8 @@ static void store_free(struct model_store *s)
 
 static void count_in(struct red *tables, const struct span *s)
 {
-	for (int i = 0; i < RED_BY_COUNT; i++)
-		if (i < RED_BY_CHOICES || (i == RED_BY_HOP ? red_hop(s) : red_edge(s)))
+	for (int i = 0; i < RED_TABLES; i++)
+		if (i < RED_BY_COUNT || (i == RED_BY_HOP ? red_hop(s) : red_edge(s)))
 			red_add(&tables[i], s);
 }
 
@@ -70,13 +70,13 @@ static void store_filter(struct model_store *st, struct filter *f)
 {
 	uint64_t mark = st->all[0].base_since;
 
-	for (int i = 0; i < RED_BY_COUNT; i++)
+	for (int i = 0; i < RED_TABLES; i++)
 		red_reset(&st->match[i]);
 	for (uint64_t n = st->ring.first; n <= st->ring.end; n++) {
 		const struct span *s = ring_get(&st->ring, n);
 		int shown = s && (!f || filter__match(f, s));
 
-		for (int i = 0; mark && i < RED_BY_COUNT; i++)
+		for (int i = 0; mark && i < RED_TABLES; i++)
 			if (n == st->marked || (n == st->ring.first && n > st->marked))
 				red_mark(&st->match[i], mark);
 		if (s)
@@ -134,7 +134,7 @@ void model_resume(struct model *m)
 	m->behind = NULL;
 	for (uint64_t n = b->ring.first; n < b->ring.end; n++)
 		(void)ring_add(&m->now->ring, ring_get(&b->ring, n), ring_slot(&b->ring, n)->shown);
-	for (int i = 0; i < RED_BY_COUNT; i++) {
+	for (int i = 0; i < RED_TABLES; i++) {
 		red_merge(&m->now->all[i], &b->all[i]);
 		red_merge(&m->now->match[i], &b->match[i]);
 	}
@@ -147,7 +147,7 @@ void model_clear(struct model *m)
 {
 	struct model_store *s = m->now;
 
-	for (int i = 0; i < RED_BY_COUNT; i++) {
+	for (int i = 0; i < RED_TABLES; i++) {
 		red_reset(&s->all[i]);
 		red_reset(&s->match[i]);
 	}
@@ -160,7 +160,7 @@ void model_clear(struct model *m)
 void model_mark(struct model *m, uint64_t now)
 {
 	m->now->marked = m->now->ring.end;
-	for (int i = 0; i < RED_BY_COUNT; i++) {
+	for (int i = 0; i < RED_TABLES; i++) {
 		red_mark(&m->now->all[i], now);
 		red_mark(&m->now->match[i], now);
 	}
@@ -168,7 +168,7 @@ void model_mark(struct model *m, uint64_t now)
 
 void model_unmark(struct model *m)
 {
-	for (int i = 0; i < RED_BY_COUNT; i++) {
+	for (int i = 0; i < RED_TABLES; i++) {
 		red_unmark(&m->now->all[i]);
 		red_unmark(&m->now->match[i]);
 	}

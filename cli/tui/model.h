@@ -21,7 +21,7 @@ struct filter;
 
 struct model_store {
 	struct span_ring ring;
-	struct red all[RED_BY_COUNT], match[RED_BY_COUNT];
+	struct red all[RED_TABLES], match[RED_TABLES];
 	uint64_t spans, errors;
 	uint64_t cleared;	/* number in the ring of the first span that is counted */
 	uint64_t matched_since; /* wall clock: what matches is counted since then; 0: all of it */

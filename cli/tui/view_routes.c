@@ -74,7 +74,7 @@ struct routes {
 
 static const char *heading_of(enum red_by by)
 {
-	static const char *const names[RED_BY_CHOICES] = {"ROUTE", "SERVICE", "HOST",
+	static const char *const names[RED_BY_COUNT] = {"ROUTE", "SERVICE", "HOST",
 							  "PEER",  "STATUS",  "CLIENT"};
 
 	return names[by];
@@ -568,8 +568,8 @@ static int routes_key(struct view *v, const struct key *k)
 	switch (k->code) {
 	case 'o':
 	case 'O':
-		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_CHOICES - 1)) %
-				      RED_BY_CHOICES);
+		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_COUNT - 1)) %
+				      RED_BY_COUNT);
 		tui_say(t, STYLE_TEXT, "by %s", red_by_name(t->by));
 		t->stale = 1;
 		return 1;
