@@ -13,9 +13,12 @@ static struct model_store *store_new(void)
 		return NULL;
 	ring_init(&s->ring);
 	for (int i = 0; i < RED_BY_COUNT; i++) {
-		const struct red_options o = { .by = (enum red_by)i, .max_rows = MODEL_ROWS,
-					       .intervals = MODEL_SECONDS,
-					       .interval_ns = 1000000000 };
+		const struct red_options o = {.by = (enum red_by)i,
+					      .max_rows = MODEL_ROWS,
+					      .intervals = MODEL_SECONDS,
+					      .interval_ns = 1000000000,
+					      .windows = 1,
+					      .edges = i < RED_BY_CHOICES};
 
 		red_init(&s->all[i], &o);
 		red_init(&s->match[i], &o);
@@ -35,6 +38,13 @@ static void store_free(struct model_store *s)
 	free(s);
 }
 
+static void count_in(struct red *tables, const struct span *s)
+{
+	for (int i = 0; i < RED_BY_COUNT; i++)
+		if (i < RED_BY_CHOICES || (i == RED_BY_HOP ? red_hop(s) : red_edge(s)))
+			red_add(&tables[i], s);
+}
+
 static void store_add(struct model_store *st, struct filter *f, const struct span *s)
 {
 	int shown = !f || filter__match(f, s);
@@ -42,11 +52,17 @@ static void store_add(struct model_store *st, struct filter *f, const struct spa
 	st->spans++;
 	st->errors += s->error != SPAN_OK;
 	(void)ring_add(&st->ring, s, shown);
-	for (int i = 0; i < RED_BY_COUNT; i++) {
-		red_add(&st->all[i], s);
-		if (f && shown)
-			red_add(&st->match[i], s);
-	}
+	count_in(st->all, s);
+	if (f && shown)
+		count_in(st->match, s);
+}
+
+/* Spans before this time are not kept any more; 0: all are. */
+static uint64_t oldest_kept(const struct model_store *st)
+{
+	const struct span *oldest = ring_get(&st->ring, st->ring.first);
+
+	return oldest && st->ring.first > st->cleared ? span_end(oldest) : 0;
 }
 
 /* What matches f among the spans that are kept, and what of it was there at the baseline. */
@@ -65,9 +81,10 @@ static void store_filter(struct model_store *st, struct filter *f)
 				red_mark(&st->match[i], mark);
 		if (s)
 			ring_slot(&st->ring, n)->shown = shown != 0;
-		for (int i = 0; f && shown && i < RED_BY_COUNT; i++)
-			red_add(&st->match[i], s);
+		if (f && shown)
+			count_in(st->match, s);
 	}
+	st->matched_since = oldest_kept(st);
 }
 
 int model_init(struct model *m)
@@ -135,6 +152,8 @@ void model_clear(struct model *m)
 		red_reset(&s->match[i]);
 	}
 	ring_clear(&s->ring);
+	s->cleared = s->ring.end;
+	s->matched_since = 0;
 	s->spans = s->errors = 0;
 }
 
@@ -157,5 +176,11 @@ void model_unmark(struct model *m)
 
 struct red *model_red(const struct model *m, enum red_by by)
 {
-	return m->filter ? &m->now->match[by] : &m->now->all[by];
+	struct model_store *st = m->now;
+	struct red *t = m->filter ? &st->match[by] : &st->all[by];
+
+	t->since = st->all[RED_BY_ROUTE].since;
+	if (m->filter && st->matched_since)
+		t->since = st->matched_since;
+	return t;
 }
