@@ -309,14 +309,14 @@ static int set_parent(struct link_node *n, struct link_node *parent, const char 
 
 static struct link_node **end_slot(struct links *l, const struct link_place *p)
 {
-	uint64_t key = (uint64_t)p->stream << 32 | p->seq;
+	uint64_t key = (uint64_t)p->stream_id << 32 | p->seq;
 
 	return &l->end[(key * 0x9e3779b97f4a7c15ull >> 40) % BUCKETS];
 }
 
 static int other_end(const struct link_place *a, const struct link_place *b)
 {
-	if (a->kind == b->kind || a->seq != b->seq || a->stream != b->stream)
+	if (a->kind == b->kind || a->seq != b->seq || a->stream_id != b->stream_id)
 		return 0;
 	if (a->has_first && b->has_first)
 		return a->first[0] == b->first[0] && a->first[1] == b->first[1];
@@ -458,7 +458,9 @@ static int serves_unknown(const struct proc *proc)
 	return 0;
 }
 
-/* Learns whether the process is a forwarder: does this call repeat one of the requests in flight? */
+/*
+ * Learns whether the process is a forwarder: does this call repeat one of the requests in flight?
+ */
 static void learn(struct proc *proc, const struct link_node *n)
 {
 	struct link_node *p;
@@ -524,7 +526,9 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 	       habit_allows(&proc->habit, &g, *l->now);
 }
 
-/* Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known. */
+/*
+ * Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known.
+ */
 static int choose_by_evidence(struct links *l, struct proc *proc, struct link_node *n,
 			      unsigned skip, unsigned *known)
 {
@@ -548,7 +552,8 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		    (evidence == BY_TURN && !(*known & (BY_OCTETS | BY_HEAD))))
 			continue;
 		count = count_fits(proc, n, *known | evidence, &p);
-		if (count == 1 && (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
+		if (count == 1 &&
+		    (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
 			make_child(n, p, link_name(n, steps[i].link, *known));
 			return 1;
 		}
@@ -631,12 +636,12 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	n->head = *h;
 	n->pid = p->pid;
 	n->number = ++l->numbers;
-	id_derive_span(p->connection, p->seq, p->stream, p->kind, n->span_id);
+	id_derive_span(p->connection, p->seq, p->stream_id, p->kind, n->span_id);
 	if (h->has_trace) {
 		memcpy(n->trace_id, h->context.trace_id, TRACE_ID_LEN);
 		n->flags = h->context.flags;
 	} else {
-		id_derive_trace(p->connection, p->seq, p->stream, n->trace_id);
+		id_derive_trace(p->connection, p->seq, p->stream_id, n->trace_id);
 		n->flags = 1; /* sampled: it was recorded */
 	}
 	meet_other_end(l, n);

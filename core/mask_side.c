@@ -56,8 +56,8 @@ static int begin(const struct mask_conn *c, struct mask_side *s, unsigned dir, u
 }
 
 /* p is preceded by what was kept: it is looked at in one piece. Returns how many of n stay. */
-static size_t feed_behind(struct mask_conn *c, void *state, const struct mask_side *kept, uint8_t *p,
-			  size_t n)
+static size_t feed_behind(struct mask_conn *c, void *state, const struct mask_side *kept,
+			  uint8_t *p, size_t n)
 {
 	uint8_t *all = malloc(kept->nraw + n);
 	size_t taken;
@@ -88,7 +88,8 @@ static void leave(struct mask_conn *c, struct mask_side *s, struct mask_side *ot
 
 /* ---- recognising */
 
-static struct probed ask(const struct mask_side *s, unsigned dir, struct str bytes, struct str answer)
+static struct probed ask(const struct mask_side *s, unsigned dir, struct str bytes,
+			 struct str answer)
 {
 	const struct probe in = {
 		.p = (const uint8_t *)bytes.p,
@@ -149,7 +150,8 @@ static size_t begin_both(struct mask_conn *c, const struct probed *found, struct
 
 	*c = (struct mask_conn){.protocol = found->protocol, .client = found->client};
 	if (other->raw && begin(c, other, !dir, 0) &&
-	    c->protocol->mask->feed(other->state, &c->shared, other->raw, other->nraw) < other->nraw)
+	    c->protocol->mask->feed(other->state, &c->shared, other->raw, other->nraw) <
+		    other->nraw)
 		other->begun = NULL;
 	drop_raw(other);
 	if (begin(c, s, dir, 0))
@@ -164,7 +166,8 @@ static size_t begin_both(struct mask_conn *c, const struct probed *found, struct
 static size_t mask_tentatively(const struct probed *found, struct mask_side *s, unsigned dir,
 			       uint8_t *p, size_t n)
 {
-	struct mask_conn c = {found->protocol, found->client == PROBE_NO_DIR ? dir : found->client, {0}};
+	struct mask_conn c = {
+		found->protocol, found->client == PROBE_NO_DIR ? dir : found->client, {0}};
 	struct mask_side trial = {.seen = !at_start(s)};
 	size_t kept = 0;
 	uint8_t *as_it_was = malloc(n);
@@ -236,7 +239,8 @@ size_t mask_side_feed(struct mask_conn *c, struct mask_side *s, struct mask_side
 	int switches = 0;
 
 	for (; n; p += used, n -= used) {
-		if (!c->protocol && at_start(s) && !s->raw && proxy_header(p, n, &used) == PROBE_YES) {
+		if (!c->protocol && at_start(s) && !s->raw &&
+		    proxy_header(p, n, &used) == PROBE_YES) {
 			all += used;
 			continue;
 		}

@@ -24,7 +24,7 @@ struct mask_conn {
 	struct mask_shared shared;
 };
 
-struct mask_side { /* private */
+struct mask_side {		      /* private */
 	void *state;		      /* of the mask of `begun` */
 	const struct protocol *begun; /* NULL: none is in use */
 	uint8_t seen;		      /* bytes came, since the protocol may have begun */

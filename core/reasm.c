@@ -241,7 +241,8 @@ static void deliver(struct reasm *s, const struct reasm_sink *k, const struct pi
 	if (s->next < g->cap_pos)
 		deliver_gap(s, k, g->cap_pos - s->next, REASM_TRUNCATED);
 	if (s->next < g->cap_end)
-		deliver_data(s, k, g->data + (s->next - g->cap_pos), (size_t)(g->cap_end - s->next));
+		deliver_data(s, k, g->data + (s->next - g->cap_pos),
+			     (size_t)(g->cap_end - s->next));
 	if (s->next < g->end)
 		deliver_gap(s, k, g->end - s->next, REASM_TRUNCATED);
 }
@@ -291,7 +292,8 @@ static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 	struct reasm_pend **link = &s->pend;
 	uint64_t pos = g->pos > s->next ? g->pos : s->next;
 
-	if (s->pend_last && s->pend_last->end <= pos) /* what follows a hole comes in order, mostly */
+	/* what follows a hole comes in order, mostly */
+	if (s->pend_last && s->pend_last->end <= pos)
 		link = &s->pend_last->next;
 	while (pos < g->end) {
 		struct reasm_pend *w = *link;
@@ -395,7 +397,7 @@ static void number_from(struct reasm *s, uint32_t seq)
 	s->fin = s->fin_time = 0;
 }
 
-static void stream_start(struct reasm *s, const struct reasm_seg *g)
+static void reasm_begin(struct reasm *s, const struct reasm_seg *g)
 {
 	s->started = 1;
 	s->from_syn = g->syn;
@@ -463,7 +465,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 		/* a FIN in the middle of a handshake belongs to another connection */
 		if (g->fin && !g->len && !g->syn && peer->unsettled)
 			return 0;
-		stream_start(s, g);
+		reasm_begin(s, g);
 		if (g->syn)
 			syn_add(s, pool, g->seq);
 		return 1;
@@ -481,7 +483,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 	/* joined in the middle after all */
 	pend_drop(s, pool);
 	s->unsettled = 0;
-	stream_start(s, g);
+	reasm_begin(s, g);
 	return 1;
 }
 

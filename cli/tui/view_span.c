@@ -65,7 +65,7 @@ static void add_id(struct lines *l, const char *label, const uint8_t *id, size_t
 {
 	char buf[2 * TRACE_ID_LEN];
 
-	lines_add(l, STYLE_TEXT, label, (struct str){ buf, (size_t)(fmt_hex(buf, id, n) - buf) }, 0);
+	lines_add(l, STYLE_TEXT, label, (struct str){buf, (size_t)(fmt_hex(buf, id, n) - buf)}, 0);
 }
 
 /* "tls version" for "tls_version", "grpc timeout" for "grpc_timeout_ns". */
@@ -180,8 +180,8 @@ static void add_whereabouts(const struct span *s, struct lines *l)
 	add_cstr(l, "peer service", s->peer_service);
 	lines_printf(l, STYLE_TEXT, "connection", "%llx, exchange %llu",
 		     (unsigned long long)s->conn, (unsigned long long)s->seq);
-	if (s->stream)
-		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream);
+	if (s->stream_id)
+		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream_id);
 	if (s->pid)
 		lines_printf(l, STYLE_TEXT, "process", "%u, thread %u", s->pid, s->tid);
 	add_cstr(l, "command", s->comm);
@@ -331,7 +331,9 @@ static void hide_in_fields(char *p, size_t n)
 	}
 }
 
-/* The message as far as it was kept: its start line is put together again, the rest is as it was. */
+/*
+ * The message as far as it was kept: its start line is put together again, the rest is as it was.
+ */
 static size_t message(const struct span *s, int response, int redact, char *buf, size_t cap)
 {
 	size_t n = 0, at;
@@ -419,7 +421,8 @@ static void fill(struct span_view *v)
 	if (!buf)
 		return;
 	if (span_of(v)->protocol->flags & NAME_CONNECTION) {
-		lines_add(&v->lines, STYLE_DIM, NULL, str_of("(encrypted: there is nothing to show)"), 0);
+		lines_add(&v->lines, STYLE_DIM, NULL,
+			  str_of("(encrypted: there is nothing to show)"), 0);
 		free(buf);
 		return;
 	}

@@ -25,8 +25,9 @@
 #define IN_WEBSOCKET 4u
 
 enum where {
-	SEEKING,    /* a start-line is looked for; the initial one, if it is not the direction's start */
-	LINE,	    /* in the first word of a line: method, version or field name */
+	SEEKING, /* a start-line is looked for; the initial one, if it is not the direction's start
+		  */
+	LINE,	 /* in the first word of a line: method, version or field name */
 	LINE_BEGIN, /* behind a LF: a fold, the empty line, or another line */
 	OWS,	    /* between colon and value */
 	IN_VALUE,   /* value says of what kind */
@@ -155,7 +156,8 @@ static void begin_head(struct mask *k)
 	k->start_line = 1;
 	k->connect = (uint8_t)name_is(k, "connect");
 	k->head = (uint8_t)name_is(k, "head");
-	if (!k->server && name_is(k, "pri")) /* no method (RFC 9113 section 3.4): what follows are frames */
+	if (!k->server &&
+	    name_is(k, "pri")) /* no method (RFC 9113 section 3.4): what follows are frames */
 		seek(k);
 	else
 		begin_value(k, k->server ? STATUS : TARGET);
@@ -285,7 +287,8 @@ static int is_switch(const struct mask *k, struct mask_shared *both)
 
 static void content_follows(struct mask *k, const struct mask *head, struct mask_shared *both)
 {
-	int none = head->server && (head->status < 200 || head->status == 204 || head->status == 304);
+	int none =
+		head->server && (head->status < 200 || head->status == 204 || head->status == 304);
 
 	k->fresh = 1;
 	if (head->status == 101) {
@@ -366,7 +369,8 @@ static size_t value_octets(struct mask *k, uint8_t *p, size_t n)
 			p[i] = 'x';
 		else if (k->value >= STATUS)
 			framing_octet(k, p[i]);
-		else if (redact_scan_step(&k->scan, (const char *)p + i, (const char *)p + len, !lf))
+		else if (redact_scan_step(&k->scan, (const char *)p + i, (const char *)p + len,
+					  !lf))
 			p[i] = 'x';
 	}
 	if (lf)

@@ -5,10 +5,10 @@
  * and CONTINUATION to hpack_mask.h. Everything else, content included, is left as it is.
  *
  * Missing octets do no harm in frames whose end is known, other than to a field block. Where the
- * boundaries of frames are lost, octets are overwritten with MASK_BLIND (which cannot be the head of
- * a frame that http2.h takes for one) up to where http2_probe() sees frames again. Of what looks like
- * frames, but is not enough to be sure, the heads are kept and the rest is overwritten: a head that is
- * read one octet too late often looks like another one.
+ * boundaries of frames are lost, octets are overwritten with MASK_BLIND (which cannot be the head
+ * of a frame that http2.h takes for one) up to where http2_probe() sees frames again. Of what looks
+ * like frames, but is not enough to be sure, the heads are kept and the rest is overwritten: a head
+ * that is read one octet too late often looks like another one.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@
 #include "parsers/http2/http2_protocol.h"
 
 #define LONGEST_UNKNOWN 16384u /* SETTINGS_MAX_FRAME_SIZE as long as nobody sets it */
-#define HEADS_ENOUGH 4 /* one after another, to be certain */
+#define HEADS_ENOUGH 4	       /* one after another, to be certain */
 
 enum state {
 	HEAD,
@@ -28,9 +28,10 @@ enum state {
 	PREFACE, /* of a client, at its start */
 };
 
-struct mask { /* flat, for protocol_mask */
+struct mask {		  /* flat, for protocol_mask */
 	uint8_t certain;  /* it is HTTP/2; otherwise it only looks like it so far */
-	uint8_t at_start; /* the first frame of the direction comes next: SETTINGS are proof enough */
+	uint8_t at_start; /* the first frame of the direction comes next: SETTINGS are proof enough
+			   */
 	uint8_t state, flags, in_block;
 	uint8_t npreface; /* octets of the connection preface that came */
 	uint8_t nhead, heads;
@@ -75,21 +76,21 @@ static int is_good_length(const struct mask *h, uint32_t length)
 }
 
 /* Can this be the head of the next frame? While there is a doubt, it must be a likely one. */
-static int is_good_head(const struct mask *h, uint32_t length, uint32_t stream)
+static int is_good_head(const struct mask *h, uint32_t length, uint32_t stream_id)
 {
 	if (h->open || h->head[3] == F_CONTINUATION)
-		return h->open == stream && h->head[3] == F_CONTINUATION && stream;
+		return h->open == stream_id && h->head[3] == F_CONTINUATION && stream_id;
 	if (h->heads < HEADS_ENOUGH)
 		return http2_probe(h->head, HTTP2_HEAD_LEN, 0) != PROBE_NO;
 	switch (h->head[3]) {
 	case F_SETTINGS:
 	case F_PING:
-	case F_GOAWAY: return !stream && is_good_length(h, length);
+	case F_GOAWAY: return !stream_id && is_good_length(h, length);
 	case F_DATA:
 	case F_HEADERS:
 	case F_PRIORITY:
 	case F_RST_STREAM:
-	case F_PUSH_PROMISE: return stream && is_good_length(h, length);
+	case F_PUSH_PROMISE: return stream_id && is_good_length(h, length);
 	}
 	return is_good_length(h, length);
 }
@@ -115,12 +116,12 @@ static int begin_frame(struct mask *h)
 {
 	const uint8_t *b = h->head;
 	uint32_t length = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
-	uint32_t stream = (uint32_t)(b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 |
-			  (uint32_t)b[7] << 8 | b[8];
+	uint32_t stream_id =
+		(uint32_t)(b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 | (uint32_t)b[7] << 8 | b[8];
 	uint8_t type = b[3];
 
 	h->flags = b[4];
-	if (!is_good_head(h, length, stream))
+	if (!is_good_head(h, length, stream_id))
 		return 0;
 	if (h->heads < HEADS_ENOUGH && ++h->heads == HEADS_ENOUGH)
 		h->certain = 1;
@@ -130,12 +131,14 @@ static int begin_frame(struct mask *h)
 	}
 	h->at_start = 0;
 	h->in_block = type == F_HEADERS || type == F_PUSH_PROMISE || type == F_CONTINUATION;
-	h->lead = type == F_PUSH_PROMISE ? 4 : type == F_HEADERS && h->flags & FLAG_PRIORITY ? 5 : 0;
+	h->lead = type == F_PUSH_PROMISE			  ? 4
+		  : type == F_HEADERS && h->flags & FLAG_PRIORITY ? 5
+								  : 0;
 	h->block = h->in_block ? length - h->lead : 0;
 	h->rest = h->in_block ? 0 : length;
 	h->state = PAYLOAD;
 	if (h->in_block)
-		h->open = stream;
+		h->open = stream_id;
 	if (h->in_block && type != F_CONTINUATION && h->flags & FLAG_PADDED) {
 		h->block--;
 		h->state = PAD_LENGTH;

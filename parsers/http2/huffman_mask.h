@@ -22,7 +22,8 @@ struct huffman_mask {
 };
 
 struct huffman_code {
-	size_t end; /* bits of the part up to the symbol's end; the symbol may begin before the part */
+	size_t end; /* bits of the part up to the symbol's end; the symbol may begin before the part
+		     */
 	uint32_t code;
 	uint8_t bits, octet;
 };
@@ -32,7 +33,7 @@ struct huffman_code {
  * than max: the part is read to its end, and what is not complete there is kept in h.
  */
 size_t huffman_mask_read(struct huffman_mask *h, const uint8_t *p, size_t n, size_t *at,
-			   struct huffman_code *s, size_t max);
+			 struct huffman_code *s, size_t max);
 
 /*
  * Overwrites a symbol of the part p. The new one is a letter or a digit if there is any with a code

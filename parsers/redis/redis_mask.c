@@ -33,7 +33,7 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t where, rule, type, server;
 	uint8_t negative, quote, escaped, in_word, blank;
 	uint8_t nword;
-	uint8_t doubt;	  /* it may be another protocol: lines whose first word is no command are hidden */
+	uint8_t doubt;	  /* lines whose first word is no command are hidden */
 	uint8_t anywhere; /* no array has begun so far: a line may be part of a value */
 	uint8_t key_next; /* the argument that comes is a key: it stands behind STREAMS */
 	uint8_t keyed, sub_keyed, first;

@@ -4,8 +4,8 @@
  * Input: one octet of mode. Mode 0: field blocks with two octets of length before each; a decoder
  * must find the same fields before and after, with the same names and lengths, every secret hidden,
  * and nothing left to be hidden by a second run. Mode 1: two octets of sizes, then octets of a
- * connection, of one direction or of both in turn, fed in pieces with gaps; each piece lies in a buffer of
- * its own, which nothing may be read or written beyond.
+ * connection, of one direction or of both in turn, fed in pieces with gaps; each piece lies in a
+ * buffer of its own, which nothing may be read or written beyond.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,8 @@ static void decode(struct hpack *h, const uint8_t *p, size_t n, int which, struc
 static int is_hidden(struct str value, struct str was)
 {
 	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] == was.p[i] && strchr("acegikmoqsuwy24678", value.p[i]) && value.p[i])
+		if (value.p[i] == was.p[i] && strchr("acegikmoqsuwy24678", value.p[i]) &&
+		    value.p[i])
 			return 0;
 	return 1;
 }
@@ -56,7 +57,8 @@ static void compare(const struct fields *was, const struct fields *is)
 
 		if (a->flags != b->flags || !a->name.p != !b->name.p || !a->value.p != !b->value.p)
 			abort();
-		if (a->name.p && (a->name.n != b->name.n || memcmp(a->name.p, b->name.p, a->name.n)))
+		if (a->name.p &&
+		    (a->name.n != b->name.n || memcmp(a->name.p, b->name.p, a->name.n)))
 			abort();
 		if (!a->value.p)
 			continue;

@@ -321,7 +321,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_parser(protocol, data + 3, size - 3, data[1], data[2]);
 	if (protocol->mask)
 		/* others make use of where segments begin */
-		check_mask(protocol->mask, data + 3, size - 3, !strcmp(protocol->name.name, "redis"));
+		check_mask(protocol->mask, data + 3, size - 3,
+			   !strcmp(protocol->name.name, "redis"));
 	check_probe(data + 3, size - 3);
 	return 0;
 }

@@ -14,7 +14,8 @@ struct one_way { /* all zero at the beginning */
 };
 
 /* Through a buffer that ends where the bytes do. */
-static inline size_t one_way_feed(struct one_way *w, unsigned dir, const void *p, size_t n, void *out)
+static inline size_t one_way_feed(struct one_way *w, unsigned dir, const void *p, size_t n,
+				  void *out)
 {
 	uint8_t *exact = malloc(n ? n : 1);
 	size_t kept;

@@ -18,43 +18,53 @@ static void begin(struct direction *d, const char *text)
 }
 
 #define HEAD1                                                                                      \
-	"POST http://me:pw@h/x?a=1&token=abc HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer s3cr3t\r\n" \
+	"POST http://me:pw@h/x?a=1&token=abc HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "        \
+	"s3cr3t\r\n"                                                                               \
 	"cookie:a=b; c=d\r\n  folded\r\nReferer: http://h/?sid=77&b=2\r\nX-Api-Key :\tk\r\n"
 #define HEAD1_OUT                                                                                  \
-	"POST http://xxxxx@h/x?a=1&token=xxx HTTP/1.1\r\nHost: h\r\nAuthorization: xxxxxxxxxxxxx\r\n" \
+	"POST http://xxxxx@h/x?a=1&token=xxx HTTP/1.1\r\nHost: h\r\nAuthorization: "               \
+	"xxxxxxxxxxxxx\r\n"                                                                        \
 	"cookie:xxxxxxxx\r\n  xxxxxx\r\nReferer: http://h/?sid=xx&b=2\r\nX-Api-Key :\tx\r\n"
 
 static const struct {
 	const char *name, *in, *out;
 	int authority; /* a cut inside it hides more */
 } heads[] = {
-	{ "a request", HEAD1 "\r\n", HEAD1_OUT "\r\n", 1 },
-	{ "content of known length, then another head",
-	  "PUT /?key=1 HTTP/1.1\nContent-Length: 15\n\nCookie: k=v\r\n\r\n"
-	  "GET /a?key=2&b HTTP/1.0\r\nCookie: z\r\n\r\n",
-	  "PUT /?key=x HTTP/1.1\nContent-Length: 15\n\nCookie: k=v\r\n\r\n"
-	  "GET /a?key=x&b HTTP/1.0\r\nCookie: x\r\n\r\n", 0 },
-	{ "chunks and trailers, then another head",
-	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nSet-Cookie: a\r\n\r\n"
-	  "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: t\r\n\r\nHTTP/1.1 204 No\r\nSet-Cookie: bc\r\n\r\n",
-	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nSet-Cookie: x\r\n\r\n"
-	  "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: x\r\n\r\nHTTP/1.1 204 No\r\nSet-Cookie: xx\r\n\r\n", 0 },
-	{ "an interim response, then the final one",
-	  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: abc\r\n\r\nCookie: content\r\n",
-	  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: xxx\r\n\r\nCookie: content\r\n", 0 },
-	{ "joined in the middle of a head",
-	  "n/json\r\nAuthorization: Basic QQ==\r\nAccept: */*\r\n\r\nGET /?sig=2 HTTP/1.1\r\n\r\n",
-	  "nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxGET /?sig=x HTTP/1.1\r\n\r\n", 1 },
-	{ "a method in small letters",
-	  "get /?sig=2 HTTP/1.1\r\nCookie: a\r\n\r\nget /?sig=2 HTTP/1.1\r\nCookie: a\r\n\r\n",
-	  "get /?sig=x HTTP/1.1\r\nCookie: x\r\n\r\nget /?sig=x HTTP/1.1\r\nCookie: x\r\n\r\n", 0 },
-	{ "no content, whatever the length",
-	  "HTTP/1.1 304 Not\r\nContent-Length: 99\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a\r\n\r\n",
-	  "HTTP/1.1 304 Not\r\nContent-Length: 99\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: x\r\n\r\n", 0 },
-	{ "a server that speaks something else", "HTTP/2 secret", "HTTP/xxxxxxxx", 0 },
-	{ "a line that is no field is passed over",
-	  "GET / HTTP/1.1\r\nno field\r\n\x80\xff: x\r\nCOOKIE: ab\r\nCookie : cd\r\n\r\n",
-	  "GET / HTTP/1.1\r\nno field\r\n\x80\xff: x\r\nCOOKIE: xx\r\nCookie : xx\r\n\r\n", 0 },
+	{"a request", HEAD1 "\r\n", HEAD1_OUT "\r\n", 1},
+	{"content of known length, then another head",
+	 "PUT /?key=1 HTTP/1.1\nContent-Length: 15\n\nCookie: k=v\r\n\r\n"
+	 "GET /a?key=2&b HTTP/1.0\r\nCookie: z\r\n\r\n",
+	 "PUT /?key=x HTTP/1.1\nContent-Length: 15\n\nCookie: k=v\r\n\r\n"
+	 "GET /a?key=x&b HTTP/1.0\r\nCookie: x\r\n\r\n",
+	 0},
+	{"chunks and trailers, then another head",
+	 "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nSet-Cookie: a\r\n\r\n"
+	 "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: t\r\n\r\nHTTP/1.1 204 "
+	 "No\r\nSet-Cookie: bc\r\n\r\n",
+	 "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nSet-Cookie: x\r\n\r\n"
+	 "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: x\r\n\r\nHTTP/1.1 204 "
+	 "No\r\nSet-Cookie: xx\r\n\r\n",
+	 0},
+	{"an interim response, then the final one",
+	 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: abc\r\n\r\nCookie: "
+	 "content\r\n",
+	 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: xxx\r\n\r\nCookie: "
+	 "content\r\n",
+	 0},
+	{"joined in the middle of a head",
+	 "n/json\r\nAuthorization: Basic QQ==\r\nAccept: */*\r\n\r\nGET /?sig=2 HTTP/1.1\r\n\r\n",
+	 "nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxGET /?sig=x HTTP/1.1\r\n\r\n", 1},
+	{"a method in small letters",
+	 "get /?sig=2 HTTP/1.1\r\nCookie: a\r\n\r\nget /?sig=2 HTTP/1.1\r\nCookie: a\r\n\r\n",
+	 "get /?sig=x HTTP/1.1\r\nCookie: x\r\n\r\nget /?sig=x HTTP/1.1\r\nCookie: x\r\n\r\n", 0},
+	{"no content, whatever the length",
+	 "HTTP/1.1 304 Not\r\nContent-Length: 99\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a\r\n\r\n",
+	 "HTTP/1.1 304 Not\r\nContent-Length: 99\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: x\r\n\r\n",
+	 0},
+	{"a server that speaks something else", "HTTP/2 secret", "HTTP/xxxxxxxx", 0},
+	{"a line that is no field is passed over",
+	 "GET / HTTP/1.1\r\nno field\r\n\x80\xff: x\r\nCOOKIE: ab\r\nCookie : cd\r\n\r\n",
+	 "GET / HTTP/1.1\r\nno field\r\n\x80\xff: x\r\nCOOKIE: xx\r\nCookie : xx\r\n\r\n", 0},
 };
 
 /* Feeds in pieces of `step` octets, or in two pieces cut at `cut`. */
@@ -146,12 +156,14 @@ static void test_gaps(void)
 		  "a gap in content is counted");
 	feed_text("Authorization: Bearer ", "Authorization: xxxxxxx", "a secret begins");
 	gap(10);
-	feed_text("secret\r\nHost: a\r\n\r\n", "xxxxxxxxxxxxxxxxxxx", "and is hidden behind a gap, too");
+	feed_text("secret\r\nHost: a\r\n\r\n", "xxxxxxxxxxxxxxxxxxx",
+		  "and is hidden behind a gap, too");
 	same("GET / HTTP/1.1\r\nHo", "another head");
 	gap(1000);
-	feed_text("xt\r\nCookie: abc\r\n\r\n", "xxxxxxxxxxxxxxxxxxx", "a head behind a gap in a head");
-	feed_text("secretGET / HTTP/1.1\r\nCookie: abc\r\n\r\n", "xxxxxxGET / HTTP/1.1\r\nCookie: xxx\r\n\r\n",
-		  "until one begins");
+	feed_text("xt\r\nCookie: abc\r\n\r\n", "xxxxxxxxxxxxxxxxxxx",
+		  "a head behind a gap in a head");
+	feed_text("secretGET / HTTP/1.1\r\nCookie: abc\r\n\r\n",
+		  "xxxxxxGET / HTTP/1.1\r\nCookie: xxx\r\n\r\n", "until one begins");
 	gap(5);
 	feed_text("secretPO", "xxxxxxPO", "or may begin");
 	feed_text("ST /?key=1 HTTP/1.1\r\n", "ST /?key=x HTTP/1.1\r\n", "and does");
@@ -192,7 +204,8 @@ static void test_switches(void)
 	begin(&d, "GET");
 	same("GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", "asked for what is not known");
 	feed_text("secret", "xxxxxx", "nothing stays before it is known what became of it");
-	feed_text("GET /?key=a HTTP/1.1\r\n\r\n", "GET /?key=x HTTP/1.1\r\n\r\n", "but the next request");
+	feed_text("GET /?key=a HTTP/1.1\r\n\r\n", "GET /?key=x HTTP/1.1\r\n\r\n",
+		  "but the next request");
 	same("POST / HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nab", "with content");
 	feed_text("secret", "xxxxxx", "the same");
 	feed_text("CONNECT a:1 HTTP/1.1\r\nCookie: a\r\n\r\nsecret",
@@ -219,10 +232,12 @@ static void test_switches(void)
 /* What may be something else: only methods that everybody knows, and targets that are some. */
 static void test_doubt(void)
 {
-	static const char *const in[] = {"hunter2", "PASS sesame", "AUTH sesame", "GET sesame", "POST",
-					 "GET /a?key=b", "PURGE /a", "HTTP/1.1 200", "GET http://h/?key=b"};
-	static const char *const out[] = {"xxxxxxx", "PAxxxxxxxxx", "xxxxxxxxxxx", "GET xxxxxx", "POST",
-					  "GET /a?key=x", "PURGE /a", "HTTP/1.1 200", "GET http://h/?key=x"};
+	static const char *const in[] = {"hunter2",    "PASS sesame",  "AUTH sesame",
+					 "GET sesame", "POST",	       "GET /a?key=b",
+					 "PURGE /a",   "HTTP/1.1 200", "GET http://h/?key=b"};
+	static const char *const out[] = {"xxxxxxx",	"PAxxxxxxxxx",	"xxxxxxxxxxx",
+					  "GET xxxxxx", "POST",		"GET /a?key=x",
+					  "PURGE /a",	"HTTP/1.1 200", "GET http://h/?key=x"};
 
 	for (size_t i = 0; i < sizeof(in) / sizeof(*in); i++) {
 		char buf[64];
