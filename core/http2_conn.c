@@ -24,7 +24,7 @@ static int is_response(const struct conn *c, unsigned dir)
 	return dir != c->request_dir;
 }
 
-static void count_octets(const struct conn *c, struct exchange *x, const struct http2_event *ev)
+static void count_bytes(const struct conn *c, struct exchange *x, const struct http2_event *ev)
 {
 	*(is_response(c, ev->dir) ? &x->resp_bytes : &x->req_bytes) += ev->wire;
 }
@@ -319,7 +319,7 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 	if (!s)
 		return;
 	c->http2->whole |= s->x->payload != NULL;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	http2_stream_touch(c, s);
 	if (ev->flags & HTTP2_END_STREAM)
 		end_side(c, h, s, ev->dir, pos);
@@ -335,7 +335,7 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 		review_stalls(c, h->last_time, 0);
 	if (!s)
 		return;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	exchange_content(c->engine, s->x, which, ev->data, ev->gap);
 	if (ev->charged)
 		http2_stream_touch(c, s);
@@ -356,7 +356,7 @@ static void on_reset(struct conn *c, struct half *h, const struct http2_event *e
 
 	if (!s)
 		return;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	abort_stream(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 }
 
@@ -387,7 +387,7 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 	s = http2_stream_find(c->http2, ev->stream_id);
 	if (!s)
 		return;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	if (is_response(c, ev->dir))
 		return;
 	http2_flow_event(&s->flow, ev);
@@ -446,7 +446,7 @@ static void release(struct conn *c)
 
 	if (!h2)
 		return;
-	c->engine->http2_octets -= h2->octets;
+	c->engine->http2_bytes -= h2->bytes;
 	free(h2->parser);
 	free(h2);
 	c->http2 = NULL;
@@ -471,13 +471,13 @@ static void enlarge(struct conn *c, unsigned dir)
 	struct http2 *old;
 	void *mem;
 
-	if (size <= h2->octets || c->engine->http2_octets + size > HTTP2_CONN_MEMORY)
+	if (size <= h2->bytes || c->engine->http2_bytes + size > HTTP2_CONN_MEMORY)
 		return;
 	mem = malloc(size);
 	if (!mem)
 		return;
-	c->engine->http2_octets += size - h2->octets;
-	h2->octets = size;
+	c->engine->http2_bytes += size - h2->bytes;
+	h2->bytes = size;
 	old = h2->parser;
 	h2->parser = http2_move(mem, capacity, old);
 	free(old);
@@ -723,7 +723,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 
 	if (!e->scratch)
 		e->scratch = malloc(sizeof(*e->scratch));
-	if (!e->scratch || e->http2_octets + size > HTTP2_CONN_MEMORY)
+	if (!e->scratch || e->http2_bytes + size > HTTP2_CONN_MEMORY)
 		return -1;
 	h2 = calloc(1, sizeof(*h2));
 	mem = malloc(size);
@@ -732,8 +732,8 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 		free(mem);
 		return -1;
 	}
-	e->http2_octets += size;
-	h2->octets = size;
+	e->http2_bytes += size;
+	h2->bytes = size;
 	h2->parser = http2_init(mem, HPACK_DEFAULT_TABLE, client, start);
 	list_init(&h2->open);
 	list_init(&h2->ending);

@@ -59,7 +59,7 @@ static struct reasm_pend *pend_pop(struct reasm *s)
 	if (!s->pend)
 		s->pend_last = NULL;
 	s->npend--;
-	s->pend_octets -= (uint32_t)w->size;
+	s->pend_bytes -= (uint32_t)w->size;
 	return w;
 }
 
@@ -282,7 +282,7 @@ static int pend_insert(struct reasm *s, struct pool *pool, struct reasm_pend **l
 	if (!w->next)
 		s->pend_last = w;
 	s->npend++;
-	s->pend_octets += (uint32_t)size;
+	s->pend_bytes += (uint32_t)size;
 	return 1;
 }
 
@@ -345,7 +345,7 @@ static void declare_gap(struct reasm *s, const struct reasm_sink *k, uint64_t li
 
 static int over_limit(const struct reasm *s)
 {
-	return s->npend > REASM_PEND_MAX || s->pend_octets > REASM_PEND_OCTETS;
+	return s->npend > REASM_PEND_MAX || s->pend_bytes > REASM_PEND_BYTES;
 }
 
 /* The end of the hole at s->next, if its time has come, else 0. */
