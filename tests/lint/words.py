@@ -4,7 +4,10 @@ import os
 import re
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ROOT, check, done  # noqa: E402
+
 CODE = ('core', 'parsers', 'attach', 'sinks', 'cli')
 PROSE = ('README.md', 'man', 'completions')
 TOKEN = re.compile(r'''/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+\'''', re.S)
@@ -38,12 +41,8 @@ def main():
                 for m in re.finditer('octet', said, re.I):
                     line = text.count('\n', 0, at + m.start()) + 1
                     bad.append(f'{os.path.relpath(path, ROOT)}:{line}')
-    for b in bad:
-        print('#', b)
-    passed = not bad and n > 100
-    print(f'{"" if passed else "not "}ok 1 - {n} files say "bytes" to users')
-    print('1..1')
-    return not passed
+    check(not bad and n > 100, f'{n} files say "bytes" to users', *bad)
+    return done()
 
 
 sys.exit(main())
