@@ -183,6 +183,8 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 		/* where no segment was seen, the time of the last octet is a guess */
 		if (why == REASM_MISSING && h->x && !pairing_parser_unneeded(c, h))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
+		if (why == REASM_MISSING)
+			h->gap_end = pos + used;
 	}
 	pairing_message(c, h, m, pos + used);
 }
@@ -302,7 +304,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
 			break;
 		/* content until close has ended, or just ends here */
-		if (h->x && !is_request(c, h) && c->lost_end)
+		if (h->x && !is_request(c, h) && (c->lost_end || h->gap_end == pos))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
