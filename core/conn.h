@@ -171,6 +171,7 @@ struct conn {
 	uint8_t requested; /* a request was seen */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
 	const struct protocol_name *switch_to;
+	uint8_t switch_waits; /* for the end of the request that asked for it */
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t resp_lost; /* where the last loss in the responses ended */
