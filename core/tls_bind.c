@@ -43,8 +43,8 @@ static void unbind(struct engine *e, struct conn *c)
 	struct conn *s = c->socket;
 
 	leave_socket(c);
-	if (s->tls)
-		s->tls->lib = 0;
+	if (s->session.handshake)
+		s->session.handshake->lib = 0;
 	c->has_addr = 0;
 	c->session.sock = 0;
 	c->role = ZC_ROLE_UNKNOWN;
