@@ -337,8 +337,8 @@ static __always_inline void call_lost(__u32 tgid, const struct zc_call *c)
 }
 
 /*
- * Inside another call that one counts, or it is TLS within TLS. But what reads or shakes hands may call
- * the application back, which then writes (Node's secureConnect): no library writes content by itself.
+ * Inside another call that one counts, or it is TLS within TLS. But what reads or shakes hands may
+ * call the application back, which then writes (Node's secureConnect): no library does by itself.
  */
 static __always_inline void call_begin(struct zc_call_key *key, struct zc_call *c)
 {
