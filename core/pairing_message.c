@@ -2,6 +2,7 @@
 
 #include "core/certainty.h"
 #include "core/exchange_link.h"
+#include "core/keyed.h"
 #include "core/pairing.h"
 #include "core/pending_read.h"
 #include "core/queue.h"
@@ -40,6 +41,20 @@ static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 			c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0);
 }
 
+/* What used the same key before will not be answered any more. */
+static void begin_keyed(struct conn *c, struct exchange *x, const struct message *m)
+{
+	struct exchange *older = m->flags & MESSAGE_ONE_WAY ? NULL : keyed_find(c, m->key, 0);
+
+	x->key = m->key;
+	x->boundary = 1;
+	if (older && !older->resp_started) {
+		older->incomplete |= older->suspect | SPAN_RESPONSE_NOT_SEEN;
+		older->resp_unsized = older->resp_done = older->req_done = 1;
+		queue_settle(c, older);
+	}
+}
+
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
 				      uint64_t pos)
 {
@@ -47,9 +62,10 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	struct exchange *x;
 	const struct io_mark *io;
 
-	if (c->nqueued >= PAIRING_MAX_QUEUE)
+	if (c->nqueued >= PAIRING_MAX_QUEUE && c->head)
 		queue_drop_oldest(c);
-	end_headless(c, need);
+	if (!c->keyed)
+		end_headless(c, need);
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
@@ -58,7 +74,10 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->need = need;
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
-	certainty_request(c, h, x);
+	if (c->keyed)
+		begin_keyed(c, x, m);
+	else
+		certainty_request(c, h, x);
 	c->requested = 1;
 	exchange_request(c->engine, x, m);
 	if (m->flags & MESSAGE_ONE_WAY)
@@ -136,7 +155,7 @@ void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
 {
 	const struct exchange *x;
 
-	if (h->in_message || is_request(c, h))
+	if (h->in_message || is_request(c, h) || c->keyed)
 		return;
 	if (c->withheld)
 		withheld_answered(c, pos);
@@ -168,6 +187,8 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 		return NULL;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
 	x->incomplete |= c->doubt;
+	if (c->keyed && c->lost)
+		x->incomplete |= conn_missing(c);
 	if (c->preexisting && !c->requested)
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	x->req_pos = pos;
@@ -186,7 +207,7 @@ static void begin_long(struct conn *c, struct half *h)
 	h->x = NULL;
 	h->in_message = 0;
 	if (queue_has(x))
-		queue_take(c);
+		queue_remove(c, x);
 	queue_end_long(c, h->last_time);
 	x->resp_done = 0;
 	x->counts_notices = x->resp_uncounted = 1;
@@ -214,23 +235,39 @@ static struct exchange *answered_in_head(struct conn *c, const struct half *resp
 	return certainty_answered(c, resp, pos);
 }
 
+/* The request that a response at pos answers; by its key the parser, too, is told. */
+static struct exchange *answered(struct conn *c, const struct half *h, const struct message *m,
+				 uint64_t pos)
+{
+	struct exchange *x;
+
+	if (!c->keyed)
+		return certainty_answered(c, h, pos);
+	keyed_give_up(c, h->last_time);
+	x = keyed_find(c, m->key, m->form);
+	if (c->protocol->answers)
+		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
+	return x;
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
-	struct exchange *x = certainty_answered(c, h, pos);
+	struct exchange *x = answered(c, h, m, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	if (!x && m->status >= 400 && !c->head)
 		x = answered_in_head(c, h, pos);
 	h->msg_pos = pos;
-	if (m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
+	if (!c->keyed && m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
 		if (c->protocol->move)
 			c->protocol->move(c->state, FROM_SERVER, PLACE_SEEK, 0);
 		return;
 	}
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
-	drop_before(c, h, x, pos);
+	if (!c->keyed)
+		drop_before(c, h, x, pos);
 	if (!x && !interim)
 		x = orphan_response(c, pos);
 	h->x = x;
@@ -244,7 +281,10 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	x->resp_first = reasm_time(&h->reasm, pos);
 	if (x == c->withheld && certainty_need(c, h, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
-	certainty_response(c, h, queue_has(x) ? x : NULL, pos);
+	if (c->keyed)
+		x->suspect = c->unproven = 0;
+	else
+		certainty_response(c, h, queue_has(x) ? x : NULL, pos);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h);
@@ -267,7 +307,8 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 	x->resp_last = h->last_time;
 	x->resp_end = pos;
 	x->resp_done = 1;
-	certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
+	if (!c->keyed)
+		certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
 	queue_settle(c, x);
 }
 
@@ -348,6 +389,8 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 			pairing_abort_response(c, h, pos, CUT_BROKEN, 0);
 		break;
 	case MESSAGE_NOTICE:
+		if (m->flags & MESSAGE_NAMES)
+			exchange_names(c->engine, c, m);
 		if (c->ongoing && m->flags & MESSAGE_COUNTED)
 			exchange_notice(c->ongoing, m);
 		break;
