@@ -1,0 +1,205 @@
+/*
+ * kafka_mask.c - what recordings keep: lengths, ids, names of topics and groups, headers of batches
+ *
+ * All other strings and bytes are overwritten: records, credentials, settings, messages of errors. The
+ * layout of a response is that of its request, which the other direction's state tells; of one that is
+ * not known only the header stays.
+ */
+#include "parsers/kafka/kafka_impl.h"
+
+#define MAX_TOKEN 300u /* what the walk or a header waits for as a whole, at most */
+#define ASKED 64u
+
+struct asked {
+	uint32_t correlation, form;
+};
+
+struct mask {
+	enum sender from;
+	uint8_t in_body, known, lost;
+	struct kafka_walk walk;
+	uint16_t nkept; /* of a value whose rest has not come */
+	uint8_t kept[2 * MAX_TOKEN];
+	uint32_t nasked;
+	struct asked asked[ASKED]; /* by requests, the latest ones */
+};
+
+static void mask_begin(void *state, enum sender from, int start)
+{
+	struct mask *m = state;
+
+	(void)start;
+	memset(m, 0, sizeof(*m));
+	m->from = from;
+}
+
+static void mask_peer(void *state, const void *peer)
+{
+	struct mask *m = state;
+	const struct mask *client = peer;
+
+	if (m->from != FROM_SERVER)
+		return;
+	m->nasked = client->nasked;
+	memcpy(m->asked, client->asked, sizeof(m->asked));
+}
+
+static void open_body(struct mask *m, const struct kafka_api *api, int response, unsigned version,
+		      uint32_t left)
+{
+	m->in_body = 1;
+	m->known = api && version <= api->last;
+	kafka_walk_begin(&m->walk, !m->known ? 0 : response ? api->response : api->request, version,
+			 m->known && version >= api->flexible, left);
+}
+
+/* A header. Returns its bytes, 0: more are needed, -1: it is none. */
+static int header(struct mask *m, const uint8_t *p, size_t n)
+{
+	const struct kafka_api *api = NULL;
+	struct kafka_head h;
+	uint32_t form = 0, tag = 0;
+	int r;
+
+	if (m->from == FROM_CLIENT) {
+		r = kafka_head_parse(&h, p, n);
+		if (r <= 0)
+			return r;
+		m->asked[m->nasked++ % ASKED] =
+			(struct asked){h.correlation, KAFKA_FORM(h.api->key, h.version)};
+		open_body(m, h.api, 0, h.version, h.size - (uint32_t)h.end);
+		return (int)h.end;
+	}
+	if (n < 8)
+		return n >= 4 && (kafka_be32(p) < 4 || kafka_be32(p) > KAFKA_MAX_SIZE) ? -1 : 0;
+	if (kafka_be32(p) < 4 || kafka_be32(p) > KAFKA_MAX_SIZE)
+		return -1;
+	for (unsigned i = 0; i < ASKED && i < m->nasked; i++)
+		if (m->asked[i].correlation == kafka_be32(p + 4))
+			form = m->asked[i].form;
+	if (form)
+		api = kafka_api_find(form >> 16 & 0x7fff);
+	if (api && (form & 0xffff) >= api->flexible && api->key != KAFKA_API_VERSIONS)
+		tag = kafka_be32(p) > 4;
+	if (tag && n < 9)
+		return 0;
+	if (tag && p[8])
+		api = NULL;
+	open_body(m, api, 1, form & 0xffff, kafka_be32(p) - 4 - tag);
+	return (int)(8 + tag);
+}
+
+/* Overwrites what of the first `used` bytes is nobody's business. */
+static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
+{
+	struct kafka_value v;
+	size_t used;
+	int content, secret;
+	uint32_t unneeded = m->known ? kafka_walk_unneeded(&m->walk, &content) : 0;
+	enum kafka_step s;
+
+	*more = 0;
+	if (!m->walk.left) {
+		m->in_body = 0;
+		return 0;
+	}
+	if (!m->known) {
+		used = n < m->walk.left ? n : m->walk.left;
+		m->walk.left -= (uint32_t)used;
+		memset(p, 'x', used);
+		return used;
+	}
+	secret = unneeded != 0;
+	s = kafka_walk_next(&m->walk, p, n, &used, &v);
+	if (secret)
+		memset(p, 'x', used);
+	if (s == KAFKA_STEP_LOST || s == KAFKA_STEP_DONE)
+		m->known = 0;
+	else if (s == KAFKA_STEP_MORE && !used)
+		*more = 1;
+	return used;
+}
+
+/* One step. Returns how many of n bytes it took; *more: it needs more than that. */
+static size_t one(struct mask *m, uint8_t *p, size_t n, int *more)
+{
+	int r;
+
+	if (m->in_body)
+		return in_body(m, p, n, more);
+	r = header(m, p, n);
+	m->lost = r < 0;
+	*more = r == 0;
+	return r > 0 ? (size_t)r : 0;
+}
+
+/* The bytes that were kept with those that come now. Returns how many of p were taken. */
+static size_t with_kept(struct mask *m, uint8_t *p, size_t n)
+{
+	size_t add = n < sizeof(m->kept) - m->nkept ? n : sizeof(m->kept) - m->nkept, used, before = m->nkept;
+	int more;
+
+	memcpy(m->kept + m->nkept, p, add);
+	used = one(m, m->kept, before + add, &more);
+	if (more && before + add < sizeof(m->kept)) {
+		m->nkept = (uint16_t)(before + add);
+		return add;
+	}
+	m->lost |= more != 0;
+	m->nkept = 0;
+	return used > before ? used - before : 0;
+}
+
+static size_t mask_feed(void *state, uint8_t *p, size_t n)
+{
+	struct mask *m = state;
+	size_t at = 0;
+	int more;
+
+	while (at < n && !m->lost) {
+		size_t used;
+
+		if (m->nkept) {
+			at += with_kept(m, p + at, n - at);
+			continue;
+		}
+		used = one(m, p + at, n - at, &more);
+		if (more && n - at - used < sizeof(m->kept)) {
+			m->nkept = (uint16_t)(n - at - used);
+			memcpy(m->kept, p + at + used, m->nkept);
+			return n;
+		}
+		m->lost |= more;
+		at += used;
+	}
+	return at;
+}
+
+static int mask_gap(void *state, uint64_t n)
+{
+	struct mask *m = state;
+
+	if (!m->in_body || n + m->nkept > m->walk.left)
+		return 0;
+	if (m->nkept || !m->known) {
+		m->walk.left -= m->nkept;
+		m->nkept = 0;
+		m->known = 0;
+		m->walk.left -= (uint32_t)n;
+		return 1;
+	}
+	int content;
+
+	if (kafka_walk_unneeded(&m->walk, &content) < n)
+		m->known = 0;
+	kafka_walk_gap(&m->walk, (uint32_t)n);
+	return 1;
+}
+
+const struct protocol_mask kafka_mask = {
+	.state_size = sizeof(struct mask),
+	.begin = mask_begin,
+	.feed = mask_feed,
+	.gap = mask_gap,
+	.peer = mask_peer,
+};
