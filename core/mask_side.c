@@ -178,7 +178,9 @@ static size_t feed_known(struct mask_conn *c, struct mask_side *s, struct mask_s
 	int begins = s->begun != c->protocol;
 	size_t kept = 0;
 
-	if (!begins || begin(c, s, dir))
+	if ((!begins || begin(c, s, dir)) && c->protocol->mask->peer && other->begun == c->protocol)
+		c->protocol->mask->peer(s->state, other->state);
+	if (s->begun == c->protocol)
 		kept = c->protocol->mask->feed(s->state, p, n);
 	hide(p + kept, n - kept);
 	if (kept < n && begins)

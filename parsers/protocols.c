@@ -7,6 +7,7 @@
 #include "parsers/content/websocket.h"
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
+#include "parsers/kafka/kafka.h"
 #include "parsers/protocol.h"
 #include "parsers/redis/redis.h"
 #include "parsers/tls/tls_protocol.h"
@@ -16,6 +17,7 @@ const struct protocol *const protocols[] = {
 	&http2_protocol,
 	&http1_protocol,
 	&redis_protocol,
+	&kafka_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 
@@ -56,7 +58,8 @@ struct probed probe_all(const struct probe *in)
 
 	for (int hinted = 1; hinted >= 0; hinted--)
 		for (unsigned i = 0; i < nprotocols; i++)
-			if (is_hinted(protocols[i], in->port) == hinted && ask(protocols[i], in, &out))
+			if (is_hinted(protocols[i], in->port) == hinted &&
+			    ask(protocols[i], in, &out))
 				return out;
 	return out;
 }
