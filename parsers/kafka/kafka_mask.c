@@ -133,21 +133,46 @@ static size_t one(struct mask *m, uint8_t *p, size_t n, int *more)
 	return r > 0 ? (size_t)r : 0;
 }
 
+/* Is what comes next passed over as it is? */
+static int passes_over(const struct mask *m)
+{
+	int content;
+
+	return m->in_body && (!m->known || kafka_walk_unneeded(&m->walk, &content));
+}
+
 /* The bytes that were kept with those that come now. Returns how many of p were taken. */
 static size_t with_kept(struct mask *m, uint8_t *p, size_t n)
 {
-	size_t add = n < sizeof(m->kept) - m->nkept ? n : sizeof(m->kept) - m->nkept, used, before = m->nkept;
+	size_t before = m->nkept, room = sizeof(m->kept) - before, used;
+	size_t add = passes_over(m) ? 0 : n < room ? n : room;
 	int more;
 
-	memcpy(m->kept + m->nkept, p, add);
+	memcpy(m->kept + before, p, add);
 	used = one(m, m->kept, before + add, &more);
-	if (more && before + add < sizeof(m->kept)) {
+	if (more) {
+		m->lost = add == room;
 		m->nkept = (uint16_t)(before + add);
 		return add;
 	}
-	m->lost |= more != 0;
-	m->nkept = 0;
-	return used > before ? used - before : 0;
+	if (used >= before) {
+		m->nkept = 0;
+		return used - before;
+	}
+	/* a header may have waited for what is behind it */
+	m->nkept = (uint16_t)(before - used);
+	memmove(m->kept, m->kept + used, m->nkept);
+	return 0;
+}
+
+/* How many of these bytes, which are no header, might still have become one. */
+static size_t undecided(struct mask *m, const uint8_t *p, size_t n)
+{
+	size_t k = 0;
+
+	while (k < n && header(m, p, k + 1) >= 0)
+		k++;
+	return k;
 }
 
 static size_t mask_feed(void *state, uint8_t *p, size_t n)
@@ -169,8 +194,9 @@ static size_t mask_feed(void *state, uint8_t *p, size_t n)
 			memcpy(m->kept, p + at + used, m->nkept);
 			return n;
 		}
-		m->lost |= more;
-		at += used;
+		if (more)
+			m->lost = 1;
+		at += m->lost ? undecided(m, p + at, n - at) : used;
 	}
 	return at;
 }
@@ -178,6 +204,7 @@ static size_t mask_feed(void *state, uint8_t *p, size_t n)
 static int mask_gap(void *state, uint64_t n)
 {
 	struct mask *m = state;
+	int content;
 
 	if (!m->in_body || n + m->nkept > m->walk.left)
 		return 0;
@@ -188,8 +215,6 @@ static int mask_gap(void *state, uint64_t n)
 		m->walk.left -= (uint32_t)n;
 		return 1;
 	}
-	int content;
-
 	if (kafka_walk_unneeded(&m->walk, &content) < n)
 		m->known = 0;
 	kafka_walk_gap(&m->walk, (uint32_t)n);

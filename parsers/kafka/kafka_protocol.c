@@ -141,13 +141,10 @@ static int carries_records(unsigned api, int request)
 /* A consumer names its topics once, and what changes. */
 static void follow_session(struct kafka *k, struct kafka_found *f)
 {
-	if (f->epoch <= 0) {
-		k->session = f->topic;
-		k->session_topics = f->topics;
-	} else if (!k->session_topics && f->topics) {
-		k->session = f->topic;
-		k->session_topics = f->topics;
-	}
+	if (!f->topics || (f->epoch > 0 && k->session_topics))
+		return;
+	k->session = f->topic;
+	k->session_topics = f->topics;
 }
 
 static void end_request(struct kafka *k, struct kafka_side *s, struct message *m)
@@ -157,7 +154,7 @@ static void end_request(struct kafka *k, struct kafka_side *s, struct message *m
 
 	if (fetches)
 		follow_session(k, f);
-	if (fetches && f->epoch > 0)
+	if (fetches && !f->topics)
 		put_target(f, &k->session, k->session_topics, m);
 	else
 		put_target(f, &f->topic, f->topics, m);
