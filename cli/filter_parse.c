@@ -513,7 +513,7 @@ int filter_parse(struct filter *f, const char *expr, struct filter_error *err)
 	struct parser p = { .f = f, .expr = expr, .len = strlen(expr), .err = err };
 
 	if (p.len > FILTER_MAX_LENGTH)
-		return fail(&p, FILTER_MAX_LENGTH, 1, "longer than %u octets", FILTER_MAX_LENGTH);
+		return fail(&p, FILTER_MAX_LENGTH, 1, "longer than %u bytes", FILTER_MAX_LENGTH);
 	if (parse_or(&p))
 		return -1;
 	skip_space(&p);

@@ -26,7 +26,7 @@ struct http2_stream {
 
 struct http2_conn {
 	struct http2 *parser;
-	size_t octets;	   /* of its memory */
+	size_t bytes;	   /* of its memory */
 	struct list open;  /* streams, longest unused first */
 	struct list ending; /* the same; they end soon, with or without another frame */
 	struct list no_io; /* exchanges that wait for their io_time, by position */

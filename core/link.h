@@ -56,7 +56,7 @@ struct link_node;
 
 /* What the head of a request tells. Hashes are 0 where there is nothing. */
 struct link_head {
-	uint64_t octets;     /* of the whole head */
+	uint64_t bytes;     /* of the whole head */
 	uint64_t request;    /* of method, target and fields that forwarders leave alone */
 	/* of method and target: speaks where fields of one of both were not seen */
 	uint64_t target;
@@ -73,7 +73,7 @@ struct link_place {
 	enum span_kind kind;
 	uint64_t connection; /* hash of its addresses */
 	uint32_t seq;	     /* sequence number of the request's first octet */
-	uint32_t stream;
+	uint32_t stream_id;
 	uint8_t has_first;
 	uint32_t first[2];   /* of the connection: requests' direction, responses' */
 	uint8_t has_ack;

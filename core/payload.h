@@ -66,7 +66,7 @@ uint64_t payload_unneeded(const struct payload *y, int dir);
 
 /* Complete messages or events so far, and octets in messages; UINT64_MAX: not known. */
 uint64_t payload_messages(const struct payload *y, int dir);
-uint64_t payload_octets(const struct payload *y, int dir);
+uint64_t payload_bytes(const struct payload *y, int dir);
 
 /* WebSocket: both ends have said that they are through. */
 int payload_closed(const struct payload *y);

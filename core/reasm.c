@@ -59,7 +59,7 @@ static struct reasm_pend *pend_pop(struct reasm *s)
 	if (!s->pend)
 		s->pend_last = NULL;
 	s->npend--;
-	s->pend_octets -= (uint32_t)w->size;
+	s->pend_bytes -= (uint32_t)w->size;
 	return w;
 }
 
@@ -282,7 +282,7 @@ static int pend_insert(struct reasm *s, struct pool *pool, struct reasm_pend **l
 	if (!w->next)
 		s->pend_last = w;
 	s->npend++;
-	s->pend_octets += (uint32_t)size;
+	s->pend_bytes += (uint32_t)size;
 	return 1;
 }
 
@@ -345,7 +345,7 @@ static void declare_gap(struct reasm *s, const struct reasm_sink *k, uint64_t li
 
 static int over_limit(const struct reasm *s)
 {
-	return s->npend > REASM_PEND_MAX || s->pend_octets > REASM_PEND_OCTETS;
+	return s->npend > REASM_PEND_MAX || s->pend_bytes > REASM_PEND_BYTES;
 }
 
 /* The end of the hole at s->next, if its time has come, else 0. */
@@ -397,7 +397,7 @@ static void number_from(struct reasm *s, uint32_t seq)
 	s->fin = s->fin_time = 0;
 }
 
-static void stream_start(struct reasm *s, const struct reasm_seg *g)
+static void reasm_begin(struct reasm *s, const struct reasm_seg *g)
 {
 	s->started = 1;
 	s->from_syn = g->syn;
@@ -465,7 +465,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 		/* a FIN in the middle of a handshake belongs to another connection */
 		if (g->fin && !g->len && !g->syn && peer->unsettled)
 			return 0;
-		stream_start(s, g);
+		reasm_begin(s, g);
 		if (g->syn)
 			syn_add(s, pool, g->seq);
 		return 1;
@@ -483,7 +483,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 	/* joined in the middle after all */
 	pend_drop(s, pool);
 	s->unsettled = 0;
-	stream_start(s, g);
+	reasm_begin(s, g);
 	return 1;
 }
 

@@ -94,7 +94,7 @@ static size_t event_growth(uint16_t kind)
 }
 
 /* Of what a later version has put behind the struct of this kind nothing is taken. */
-static size_t event_cut(struct zc_ev *ev, size_t n)
+static size_t event_truncate(struct zc_ev *ev, size_t n)
 {
 	size_t known = event_size[ev->kind], payload = 0;
 
@@ -120,7 +120,7 @@ static size_t event_adapt(struct zc_ev *ev, size_t n)
 	if (ev->size != n)
 		return n;
 	if (!more || n + more != event_size[ev->kind])
-		return event_cut(ev, n);
+		return event_truncate(ev, n);
 	memset((uint8_t *)ev + n, 0, more);
 	ev->size = (uint32_t)(n + more);
 	return n + more;

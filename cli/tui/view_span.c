@@ -55,10 +55,10 @@ static void add_duration(struct lines *l, const char *label, uint64_t ns, const 
 static void add_size(struct lines *l, const char *label, uint64_t wire, uint64_t content)
 {
 	if (wire != SPAN_UNKNOWN && content != SPAN_UNKNOWN)
-		lines_printf(l, STYLE_TEXT, label, "%llu octets, %llu of content",
+		lines_printf(l, STYLE_TEXT, label, "%llu bytes, %llu of content",
 			     (unsigned long long)wire, (unsigned long long)content);
 	else if (wire != SPAN_UNKNOWN)
-		lines_printf(l, STYLE_TEXT, label, "%llu octets", (unsigned long long)wire);
+		lines_printf(l, STYLE_TEXT, label, "%llu bytes", (unsigned long long)wire);
 }
 
 static void add_id(struct lines *l, const char *label, const uint8_t *id, size_t n)
@@ -180,8 +180,8 @@ static void add_whereabouts(const struct span *s, struct lines *l)
 	add_cstr(l, "peer service", s->peer_service);
 	lines_printf(l, STYLE_TEXT, "connection", "%llx, exchange %llu",
 		     (unsigned long long)s->conn, (unsigned long long)s->seq);
-	if (s->stream)
-		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream);
+	if (s->stream_id)
+		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream_id);
 	if (s->pid)
 		lines_printf(l, STYLE_TEXT, "process", "%u, thread %u", s->pid, s->tid);
 	add_cstr(l, "command", s->comm);
@@ -266,9 +266,9 @@ static void fill_fields(struct span_view *v)
 	struct lines *l = &v->lines;
 
 	add_request(v, s, l);
-	add_duration(l, "total", s->duration_ns, "from the first octet to the last");
+	add_duration(l, "total", s->duration_ns, "from the first byte to the last");
 	add_duration(l, "inside", s->inner_ns, "in the process");
-	add_duration(l, "first octet", s->ttfb_ns, "until the response began");
+	add_duration(l, "first byte", s->ttfb_ns, "until the response began");
 	add_duration(l, "queued", s->queue_ns, "until the request was read");
 	add_duration(l, "connecting", s->connect_ns, "opening the connection");
 	add_attrs(v, ATTRS_ERROR_END, ATTRS_TIMES_END, l);
@@ -369,7 +369,7 @@ static void add_message(struct span_view *v, int response, char *buf)
 		put_str(buf, &n, 2 * RING_RECORD_MAX, body);
 	if (response)
 		lines_add(l, STYLE_TEXT, NULL, str_of(""), 0);
-	lines_printf(l, STYLE_STRONG, NULL, "%s, as far as it was kept: %zu octets",
+	lines_printf(l, STYLE_STRONG, NULL, "%s, as far as it was kept: %zu bytes",
 		     response ? "response" : "request", n);
 	if (v->page == PAGE_TEXT)
 		add_text(l, (struct str){ buf, n });

@@ -9,18 +9,9 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
-count = failed = 0
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
+from tap import ZCTRACE, check, done  # noqa: E402
 
 
 def run(*args, **kw):
@@ -202,8 +193,7 @@ def main():
         bad_files(tmp, capture)
         bad_output(tmp, capture)
         never_overwritten(tmp, capture)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())
