@@ -193,7 +193,7 @@ struct conn {
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
 	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
-	struct keyed *keyed; /* the same by key; NULL: the protocol answers in order */
+	struct keyed *keyed;	  /* the same by key; NULL: the protocol answers in order */
 	uint32_t nqueued;
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */

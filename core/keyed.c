@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "core/id.h"
-#include "core/queue.h"
 
 #define BUCKETS_MIN 8u
 #define BUCKETS_MAX 1024u
@@ -102,11 +101,4 @@ void keyed_lost(struct conn *c, uint32_t why)
 	for (struct exchange *x = c->head; x; x = x->next)
 		if (!x->resp_done)
 			x->suspect |= why;
-}
-
-void keyed_give_up(struct conn *c, uint64_t now)
-{
-	while (c->head && c->head->suspect && c->head->req_done && !c->head->resp_started &&
-	       c->head->req_first + KEYED_DOUBT < now)
-		queue_drop_oldest(c);
 }

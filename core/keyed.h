@@ -1,10 +1,10 @@
 /*
  * keyed.h - the exchanges of a connection by the key of their messages, for PAIRING_BY_KEY
  *
- * Such exchanges are in the connection's queue as all others are, and in a table beside it. A response
- * belongs to the request that has its key, and to no other: what was lost before or between them makes
- * nothing doubtful. So of a response whose request was not seen that is said, and a request whose answer
- * was not seen stays until nothing can come for it any more.
+ * Such exchanges are in the connection's queue as all others are, and in a table beside it. A
+ * response belongs to the request that has its key, and to no other: what was lost before or
+ * between them makes nothing doubtful. So of a response whose request was not seen that is said,
+ * and a request whose answer was not seen stays until nothing can come for it any more.
  *
  * At most PAIRING_MAX_QUEUE requests are open; beyond, the oldest ends, and its span says that its
  * response was not seen.
@@ -31,8 +31,5 @@ struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form);
 
 /* Responses were lost: those that are open may have had theirs. */
 void keyed_lost(struct conn *c, uint32_t why);
-
-/* Ends those of which that has been said, and that nothing can come for any more. */
-void keyed_give_up(struct conn *c, uint64_t now);
 
 #endif

@@ -3,8 +3,8 @@
  *
  * What the messages of a connection are, its protocol's parser says (parsers/protocol.h). Requests
  * queue in their order. Where a protocol answers in order, each final response ends the oldest one;
- * what makes this hard is loss: then certainty.h says which request a response answers, and spans say
- * what remains in doubt. Where messages have keys, keyed.h knows it.
+ * what makes this hard is loss: then certainty.h says which request a response answers, and spans
+ * say what remains in doubt. Where messages have keys, keyed.h knows it.
  */
 #ifndef ZC_CORE_PAIRING_H
 #define ZC_CORE_PAIRING_H

@@ -244,6 +244,14 @@ static struct exchange *answered_in_head(struct conn *c, const struct half *resp
 	return certainty_answered(c, resp, pos);
 }
 
+/* Those whose responses may have been lost end when nothing can come for them any more. */
+static void give_up_lost(struct conn *c, uint64_t now)
+{
+	while (c->head && c->head->suspect && c->head->req_done && !c->head->resp_started &&
+	       c->head->req_first + KEYED_DOUBT < now)
+		queue_drop_oldest(c);
+}
+
 /* The request that a response at pos answers; by its key the parser, too, is told. */
 static struct exchange *answered(struct conn *c, const struct half *h, const struct message *m,
 				 uint64_t pos)
@@ -252,7 +260,7 @@ static struct exchange *answered(struct conn *c, const struct half *h, const str
 
 	if (!c->keyed)
 		return certainty_answered(c, h, pos);
-	keyed_give_up(c, h->last_time);
+	give_up_lost(c, h->last_time);
 	x = keyed_find(c, m->key, m->form);
 	if (c->protocol->answers)
 		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);

@@ -27,8 +27,8 @@
 
 /* Behind `status`: what was asked of whom, and how it ended. */
 #define ATTRS_OPERATION(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                \
-	CODE(grpc_status, "rpc.response.status_code", ATTR_FAILURE,                                \
-	     "status of gRPC, 0 is OK", grpc_name_of)                                              \
+	CODE(grpc_status, "rpc.response.status_code", ATTR_FAILURE, "status of gRPC, 0 is OK",     \
+	     grpc_name_of)                                                                         \
 	STRING(grpc_message, NULL, 0, "message of gRPC beside the status")                         \
 	STRING(rpc_service, NULL, 0, "package.Service of a gRPC call")                             \
 	STRING(rpc_method, NULL, 0, "method of a gRPC call")                                       \

@@ -162,9 +162,10 @@ struct message {
 	uint32_t flags;
 	uint32_t head_len; /* HEAD: bytes from the message's first one to the last consumed */
 	/*
-	 * HEAD of a request: whatever the parser needs to know of it to read the response; it gets it
-	 * back by answers(). HEAD of a response, BY_KEY: that of the request that it answers, where the
-	 * response tells it, so that another request of the same key is not taken for it; else 0.
+	 * HEAD of a request: whatever the parser needs to know of it to read the response; it gets
+	 * it back by answers(). HEAD of a response, BY_KEY: that of the request that it answers,
+	 * where the response tells it, so that another request of the same key is not taken for it;
+	 * else 0.
 	 */
 	uint32_t form;
 	uint64_t key; /* PAIRING_BY_KEY: of all types but NOTICE and SWITCH: whose message it is */
@@ -255,8 +256,8 @@ struct protocol_mask {
 	/* n bytes are missing. 0: where the next message begins cannot be told any more. */
 	int (*gap)(void *state, uint64_t n);
 	/*
-	 * Before feed(): the state of the other direction, where that is followed, too. NULL: what one
-	 * end sends is masked whatever the other one has sent.
+	 * Before feed(): the state of the other direction, where that is followed, too. NULL: what
+	 * one end sends is masked whatever the other one has sent.
 	 */
 	void (*peer)(void *state, const void *peer);
 };

@@ -3,18 +3,20 @@
 
 usage: gen_kafka_schema.py OLDER.jar NEWER.jar >kafka_schema.h
 
-Newer releases leave out old versions of messages, which are still spoken: what the older archive says
-counts for those that the newer one does not have any more.
+Newer releases leave out old versions of messages, which are still spoken: what the older archive
+says counts for those that the newer one does not have any more.
 """
 import json
 import re
 import sys
 import zipfile
 
-SIZES = {'bool': 1, 'int8': 1, 'int16': 2, 'uint16': 2, 'int32': 4, 'uint32': 4, 'int64': 8, 'float64': 8}
+SIZES = {'bool': 1, 'int8': 1, 'int16': 2, 'uint16': 2, 'int32': 4, 'uint32': 4, 'int64': 8,
+         'float64': 8}
 WHAT = {  # names of fields that something is made of
     'ErrorCode': 'ERROR', 'ThrottleTimeMs': 'THROTTLE', 'Acks': 'ACKS', 'MaxWaitMs': 'WAIT',
-    'MaxWaitTimeMs': 'WAIT', 'RebalanceTimeoutMs': 'WAIT', 'SessionEpoch': 'EPOCH', 'TopicId': 'TOPIC_ID',
+    'MaxWaitTimeMs': 'WAIT', 'RebalanceTimeoutMs': 'WAIT', 'SessionEpoch': 'EPOCH',
+    'TopicId': 'TOPIC_ID',
     'PartitionIndex': 'PARTITION', 'Partition': 'PARTITION', 'Index': 'PARTITION',
 }
 ENTITY = {'topicName': 'TOPIC', 'groupId': 'GROUP', 'transactionalId': 'TRANSACTION'}
@@ -70,7 +72,8 @@ def rows(fields, structs, flex, inherited=(0, 255)):
         else:
             if kind == 'string' and what not in ('TOPIC', 'GROUP', 'TRANSACTION'):
                 what = 'NONE'
-            out.append(({'string': 'STRING', 'bytes': 'BYTES', 'records': 'RECORDS'}[kind], what, lo, hi))
+            names = {'string': 'STRING', 'bytes': 'BYTES', 'records': 'RECORDS'}
+            out.append((names[kind], what, lo, hi))
         if array:
             out.append(('CLOSE', 'NONE', lo, hi))
     return out
@@ -103,7 +106,7 @@ def merged(old, new):
 def main():
     old, new = load(sys.argv[1]), load(sys.argv[2])
     keys = sorted({k for k, _ in old} | {k for k, _ in new})
-    print('/* Made by gen_kafka_schema.py from the definitions of messages of Apache Kafka. Do not edit. */\n')
+    print('/* Made by gen_kafka_schema.py from the definitions of Apache Kafka. Do not edit. */\n')
     print('#define R(kind, what, first, last) {KAFKA_##kind, KAFKA_IS_##what, first, last},\n')
     print('static const struct kafka_field kafka_fields[] = {')
     n, apis = 0, []

@@ -1,16 +1,16 @@
 /*
  * kafka.h - the protocol of Apache Kafka and of what speaks like it (Redpanda)
  *
- * https://kafka.apache.org/protocol; the layout of all messages in all versions is kafka_schema.h, made
- * from Kafka's own definitions. The contract of the functions is that of parsers/protocol.h.
+ * https://kafka.apache.org/protocol; the layout of all messages in all versions is kafka_schema.h,
+ * made from Kafka's own definitions. The contract of the functions is that of parsers/protocol.h.
  *
- * A message is a length and so many bytes. A request's HEAD comes with its header; Produce waits for its
- * number of acknowledgements, as with none there is no response. What is found behind the header is told
- * with END. CONTENT is batches of records and nothing else. A response is understood as far as its
- * request was seen.
+ * A message is a length and so many bytes. A request's HEAD comes with its header; Produce waits
+ * for its number of acknowledgements, as with none there is no response. What is found behind the
+ * header is told with END. CONTENT is batches of records and nothing else. A response is understood
+ * as far as its request was seen.
  *
- * Bytes that are missing within a message leave its end known; what is counted in it is not told then.
- * Where they are missing elsewhere next() returns PARSE_BAD: probing finds the next message.
+ * Bytes that are missing within a message leave its end known; what is counted in it is not told
+ * then. Where they are missing elsewhere next() returns PARSE_BAD: probing finds the next message.
  */
 #ifndef ZC_PARSERS_KAFKA_H
 #define ZC_PARSERS_KAFKA_H

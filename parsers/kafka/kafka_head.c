@@ -99,7 +99,8 @@ static int may_be(struct kafka_head *h, const uint8_t *p, size_t n)
 	h->api = p[4] ? NULL : kafka_api_find(p[5]);
 	h->version = kafka_be16(p + 6);
 	return h->size >= FIXED_HEAD && h->size <= KAFKA_MAX_SIZE && h->api &&
-	       h->version >= h->api->first && h->version <= h->api->last + 8u && (n < 9 || p[8] < 0x80);
+	       h->version >= h->api->first && h->version <= h->api->last + 8u &&
+	       (n < 9 || p[8] < 0x80);
 }
 
 int kafka_head_parse(struct kafka_head *h, const uint8_t *p, size_t n)

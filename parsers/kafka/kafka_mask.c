@@ -1,9 +1,9 @@
 /*
  * kafka_mask.c - what recordings keep: lengths, ids, names of topics and groups, headers of batches
  *
- * All other strings and bytes are overwritten: records, credentials, settings, messages of errors. The
- * layout of a response is that of its request, which the other direction's state tells; of one that is
- * not known only the header stays.
+ * All other strings and bytes are overwritten: records, credentials, settings, messages of errors.
+ * The layout of a response is that of its request, which the other direction's state tells; of one
+ * that is not known only the header stays.
  */
 #include "parsers/kafka/kafka_impl.h"
 
@@ -49,8 +49,11 @@ static void open_body(struct mask *m, const struct kafka_api *api, int response,
 {
 	m->in_body = 1;
 	m->known = api && version <= api->last;
-	kafka_walk_begin(&m->walk, !m->known ? 0 : response ? api->response : api->request, version,
-			 m->known && version >= api->flexible, left);
+	kafka_walk_begin(&m->walk,
+			 !m->known  ? 0
+			 : response ? api->response
+				    : api->request,
+			 version, m->known && version >= api->flexible, left);
 }
 
 /* A header. Returns its bytes, 0: more are needed, -1: it is none. */

@@ -148,7 +148,8 @@ struct str kafka_error(int code)
 
 int kafka_error_is_servers(int code)
 {
-	/* leaders and coordinators that are not available, timeouts, replicas, storage, the network */
+	/* leaders and coordinators that are not available, timeouts, replicas, storage, the network
+	 */
 	static const int8_t of_server[] = {-1, 2, 5, 7, 8, 9, 13, 15, 19, 20, 56, 77, 84};
 
 	for (size_t i = 0; i < sizeof(of_server); i++)

@@ -1,10 +1,10 @@
 /*
  * kafka_probe.c - is this Kafka?
  *
- * A request says its own length, and its layout is known in each version: a whole one fits to the byte,
- * which nothing else does by chance. Of one that is not there as a whole what is must fit, up to the
- * header of a batch of records or the name of a topic; else its answer, which has its correlation id,
- * decides. So it does on a connection that was joined somewhere.
+ * A request says its own length, and its layout is known in each version: a whole one fits to the
+ * byte, which nothing else does by chance. Of one that is not there as a whole what is must fit, up
+ * to the header of a batch of records or the name of a topic; else its answer, which has its
+ * correlation id, decides. So it does on a connection that was joined somewhere.
  */
 #include "parsers/kafka/kafka_impl.h"
 
@@ -17,8 +17,8 @@ static int is_topic(struct str s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
-		if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' &&
-		    c != '_' && c != '-')
+		if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') &&
+		    c != '.' && c != '_' && c != '-')
 			return 0;
 	}
 	return 1;
@@ -76,8 +76,10 @@ static enum probe_result probe_request(const struct probe *in)
 	if (r < 0)
 		return PROBE_NO;
 	if (r && !h.known)
-		return in->answer && is_answer(in->p, in->n, in->answer, in->nanswer) > 0 ? PROBE_YES :
-		       in->answer ? PROBE_NO : PROBE_MORE;
+		return in->answer && is_answer(in->p, in->n, in->answer, in->nanswer) > 0
+			       ? PROBE_YES
+		       : in->answer ? PROBE_NO
+				    : PROBE_MORE;
 	if (r)
 		f = fit(&h, in->p, in->n);
 	if (f == NOT)
@@ -98,7 +100,8 @@ enum probe_result kafka_probe(const struct probe *in, unsigned *client)
 {
 	enum probe_result r;
 
-	if (!in->n || (!in->segment && !in->start) || (in->client != in->dir && in->client != PROBE_NO_DIR))
+	if (!in->n || (!in->segment && !in->start) ||
+	    (in->client != in->dir && in->client != PROBE_NO_DIR))
 		return PROBE_NO;
 	r = probe_request(in);
 	if (r == PROBE_YES)

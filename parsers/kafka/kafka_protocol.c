@@ -11,7 +11,8 @@ enum state { IDLE, HEADER, BODY, DONE, BAD };
 /* An id as Kafka's tools write it: base64 for URLs, without padding. */
 static void put_id(struct kafka_topic *t, const uint8_t *id)
 {
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	unsigned any = 0;
 
 	t->n = 0;
@@ -206,8 +207,8 @@ static struct str operation(const struct kafka_api *api)
 	}
 }
 
-static void begin_body(struct kafka_side *s, unsigned row, unsigned version, int flexible, int known,
-		       uint32_t left)
+static void begin_body(struct kafka_side *s, unsigned row, unsigned version, int flexible,
+		       int known, uint32_t left)
 {
 	memset(&s->found, 0, offsetof(struct kafka_found, group));
 	s->known = (uint8_t)known;
@@ -215,8 +216,8 @@ static void begin_body(struct kafka_side *s, unsigned row, unsigned version, int
 	s->state = BODY;
 }
 
-static enum parse_status request_head(struct kafka_side *s, const uint8_t *p, size_t n, size_t *used,
-				      struct message *m)
+static enum parse_status request_head(struct kafka_side *s, const uint8_t *p, size_t n,
+				      size_t *used, struct message *m)
 {
 	struct kafka_head h;
 	int r = n ? kafka_head_parse(&h, p, n) : 0;
@@ -242,8 +243,8 @@ static enum parse_status request_head(struct kafka_side *s, const uint8_t *p, si
 }
 
 /* What it answers is told by kafka_answers(), before more is asked for. */
-static enum parse_status response_head(struct kafka_side *s, const uint8_t *p, size_t n, size_t *used,
-				       struct message *m)
+static enum parse_status response_head(struct kafka_side *s, const uint8_t *p, size_t n,
+				       size_t *used, struct message *m)
 {
 	uint32_t size = n >= 4 ? kafka_be32(p) : 4;
 
@@ -318,8 +319,8 @@ static enum parse_status skip_rest(struct kafka_side *s, size_t n, size_t *used)
 	return PARSE_MORE;
 }
 
-static enum parse_status body(struct kafka_side *s, const uint8_t *p, size_t n, size_t *used, int request,
-			      struct message *m)
+static enum parse_status body(struct kafka_side *s, const uint8_t *p, size_t n, size_t *used,
+			      int request, struct message *m)
 {
 	struct kafka_value v;
 
@@ -396,7 +397,8 @@ static enum parse_status kafka_gap(void *state, enum sender from, struct str kep
 	/* what was kept of a value is passed over with it */
 	if (kept.n > s->walk.left)
 		kept.n = s->walk.left;
-	some = s->known && s->state == BODY && !kept.n ? kafka_walk_unneeded(&s->walk, &is_content) : 0;
+	some = s->known && s->state == BODY && !kept.n ? kafka_walk_unneeded(&s->walk, &is_content)
+						       : 0;
 	if (!some) {
 		s->known = s->walk.counted = 0;
 		s->state = BODY;
@@ -450,10 +452,18 @@ static void kafka_begin(void *state, unsigned joined)
 static const uint16_t ports[] = {9092, 9094, 19092, 29092, 0}, tls_ports[] = {9093, 0};
 static const char *const programs[] = {"kafka", "redpanda", NULL};
 static const struct attr_def *const attrs[] = {
-	ATTR(messaging_operation), ATTR(messaging_destination), ATTR(messaging_messages),
-	ATTR(messaging_partition), ATTR(messaging_group),	ATTR(messaging_client_id),
-	ATTR(messaging_status),	   ATTR(kafka_api),		ATTR(kafka_version),
-	ATTR(throttle),		   ATTR(max_wait),		NULL,
+	ATTR(messaging_operation),
+	ATTR(messaging_destination),
+	ATTR(messaging_messages),
+	ATTR(messaging_partition),
+	ATTR(messaging_group),
+	ATTR(messaging_client_id),
+	ATTR(messaging_status),
+	ATTR(kafka_api),
+	ATTR(kafka_version),
+	ATTR(throttle),
+	ATTR(max_wait),
+	NULL,
 };
 
 const struct protocol kafka_protocol = {

@@ -1,4 +1,4 @@
-/* Made by gen_kafka_schema.py from the definitions of messages of Apache Kafka. Do not edit. */
+/* Made by gen_kafka_schema.py from the definitions of Apache Kafka. Do not edit. */
 
 #define R(kind, what, first, last) {KAFKA_##kind, KAFKA_IS_##what, first, last},
 

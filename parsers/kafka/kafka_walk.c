@@ -1,8 +1,8 @@
 /*
  * kafka_walk.c - through a message by its layout, a value at a time; see kafka.h
  *
- * What is consumed are whole values; only those that nobody looks at are consumed as they come. So no
- * more than a topic's name, or the header of a batch, ever waits for its rest.
+ * What is consumed are whole values; only those that nobody looks at are consumed as they come. So
+ * no more than a topic's name, or the header of a batch, ever waits for its rest.
  */
 #include "parsers/kafka/kafka_impl.h"
 #include "parsers/kafka/kafka_schema.h"
@@ -75,8 +75,8 @@ static uint16_t behind(uint16_t at, unsigned open, unsigned open2, unsigned clos
 /* ---- lengths and counts */
 
 /*
- * The length or count that is due: 32 bits, 16 of strings, or a number of variable length that is one
- * larger. -1: absent. Returns as kafka_varint().
+ * The length or count that is due: 32 bits, 16 of strings, or a number of variable length that is
+ * one larger. -1: absent. Returns as kafka_varint().
  */
 static int length(const struct kafka_walk *w, unsigned kind, const uint8_t *p, size_t n, int64_t *v)
 {
@@ -123,7 +123,9 @@ static enum kafka_step fixed(struct kafka_walk *w, const struct kafka_field *f, 
 	v->s = (struct str){(const char *)p, size};
 	for (size_t i = 0; i < size; i++)
 		u = u << 8 | p[i];
-	v->n = f->kind == KAFKA_FIXED2 ? (int16_t)u : f->kind == KAFKA_FIXED4 ? (int32_t)u : (int64_t)u;
+	v->n = f->kind == KAFKA_FIXED2	 ? (int16_t)u
+	       : f->kind == KAFKA_FIXED4 ? (int32_t)u
+					 : (int64_t)u;
 	return KAFKA_STEP_VALUE;
 }
 
@@ -132,7 +134,8 @@ static enum kafka_step variable(struct kafka_walk *w, const struct kafka_field *
 {
 	int64_t len;
 	int r = length(w, f->kind, p, n, &len);
-	int kept = f->kind == KAFKA_STRING && f->what != KAFKA_IS_NONE && len <= (int)KAFKA_MAX_TOPIC;
+	int kept =
+		f->kind == KAFKA_STRING && f->what != KAFKA_IS_NONE && len <= (int)KAFKA_MAX_TOPIC;
 
 	if (r <= 0)
 		return more(w, r, n);
@@ -163,7 +166,8 @@ static enum kafka_step open_array(struct kafka_walk *w, const uint8_t *p, size_t
 
 	if (r <= 0)
 		return more(w, r, n);
-	if (count < -1 || (uint32_t)r > w->left || count > (int64_t)w->left - r || w->depth >= KAFKA_DEPTH)
+	if (count < -1 || (uint32_t)r > w->left || count > (int64_t)w->left - r ||
+	    w->depth >= KAFKA_DEPTH)
 		return lost(w);
 	take(w, used, (size_t)r);
 	if (count <= 0) {
@@ -188,8 +192,8 @@ static enum kafka_step open_optional(struct kafka_walk *w, const uint8_t *p, siz
 }
 
 /* A row that this version has. */
-static enum kafka_step row(struct kafka_walk *w, const struct kafka_field *f, const uint8_t *p, size_t n,
-			   size_t *used, struct kafka_value *v)
+static enum kafka_step row(struct kafka_walk *w, const struct kafka_field *f, const uint8_t *p,
+			   size_t n, size_t *used, struct kafka_value *v)
 {
 	switch (f->kind) {
 	case KAFKA_STRING:
@@ -331,7 +335,8 @@ enum kafka_step kafka_walk_next(struct kafka_walk *w, const uint8_t *p, size_t n
 
 		if (s != KAFKA_STEP_MORE || *used)
 			return s;
-		if (at == w->at && state == w->state && count == (w->depth ? w->array[w->depth - 1].count : 0))
+		if (at == w->at && state == w->state &&
+		    count == (w->depth ? w->array[w->depth - 1].count : 0))
 			return KAFKA_STEP_MORE;
 	}
 }

@@ -1,9 +1,9 @@
 /*
  * fuzz_protocols.c - the table of protocols: any bytes in both directions, any cut, any gap
  *
- * Input: which protocol (modulo their number; 255: all of them), where bytes are missing (two bytes: where, how
- * many), then turns: a byte for direction (bit 0) and length (bits 1 to 7), and so many bytes. What
- * is not there is as if it had ended.
+ * Input: which protocol (modulo their number; 255: all of them), where bytes are missing (two
+ * bytes: where, how many), then turns: a byte for direction (bit 0) and length (bits 1 to 7), and
+ * so many bytes. What is not there is as if it had ended.
  *
  * A parser must say the same of whole turns and of single bytes, say the same where what it calls
  * unneeded is missing, keep no more than 64 KiB, never stand still, and say of bytes that are
@@ -66,8 +66,8 @@ static void queue_keyed(struct run *r, enum sender from, const struct message *m
 		r->form[r->tail++ % MAX_QUEUE] = m->form;
 		return;
 	}
-	while (i != r->tail && (r->key[i % MAX_QUEUE] != m->key ||
-				(m->form && m->form != r->form[i % MAX_QUEUE])))
+	while (i != r->tail &&
+	       (r->key[i % MAX_QUEUE] != m->key || (m->form && m->form != r->form[i % MAX_QUEUE])))
 		i++;
 	if (r->protocol->answers)
 		r->protocol->answers(r->state, i != r->tail, r->form[i % MAX_QUEUE]);

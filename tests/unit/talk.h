@@ -1,9 +1,10 @@
 /*
- * talk.h - conversations of any protocol of the table: whole, in pieces of any length, with what is not
- * needed missing, with a gap anywhere, and as recordings mask them. What the parser said is a log.
+ * talk.h - conversations of any protocol of the table: whole, in pieces of any length, with what is
+ * not needed missing, with a gap anywhere, and as recordings mask them. What the parser said is a
+ * log.
  *
- * Parts of a conversation are texts: "> " what the client sends, "< " the server; then bytes as they are,
- * with \xNN as C has it (without NUL), or behind "=" as hexadecimal digits and blanks.
+ * Parts of a conversation are texts: "> " what the client sends, "< " the server; then bytes as
+ * they are, with \xNN as C has it (without NUL), or behind "=" as hexadecimal digits and blanks.
  */
 #ifndef ZC_TESTS_UNIT_TALK_H
 #define ZC_TESTS_UNIT_TALK_H
@@ -49,7 +50,8 @@ struct talk_wire {
 	size_t n, at; /* at: as far as it was consumed */
 };
 
-__attribute__((format(printf, 2, 3))) static inline void talk_say(struct talk *t, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline void talk_say(struct talk *t, const char *fmt,
+								  ...)
 {
 	va_list ap;
 
@@ -82,7 +84,8 @@ static inline void talk_say_rest(struct talk *t, const struct message *m)
 			talk_say(t, " %s=%llu", a->def->key, (unsigned long long)a->n);
 	}
 	talk_say(t, "%s%s%s%s\n", m->flags & MESSAGE_ONE_WAY ? " one-way" : "",
-		 m->flags & MESSAGE_FAILED ? " failed" : "", m->flags & MESSAGE_REFUSED ? " refused" : "",
+		 m->flags & MESSAGE_FAILED ? " failed" : "",
+		 m->flags & MESSAGE_REFUSED ? " refused" : "",
 		 m->flags & MESSAGE_LONG ? " long" : "");
 }
 
@@ -187,8 +190,8 @@ static inline void talk_feed(struct talk *t, enum sender from, struct talk_wire 
 		message_init(&m);
 		memcpy(copy + 1, w->p + w->at, n);
 		if (skip) {
-			st = t->protocol->gap(t->state, from, (struct str){NULL, 0}, skip < n ? skip : n,
-					      &gone, &m);
+			st = t->protocol->gap(t->state, from, (struct str){NULL, 0},
+					      skip < n ? skip : n, &gone, &m);
 			used = (size_t)gone;
 		} else {
 			st = t->protocol->next(t->state, from, copy + 1, n, &used, &m);
@@ -211,7 +214,8 @@ static inline void talk_feed(struct talk *t, enum sender from, struct talk_wire 
 	}
 }
 
-static inline void talk_lose(struct talk *t, enum sender from, struct talk_wire *w, size_t there, size_t end)
+static inline void talk_lose(struct talk *t, enum sender from, struct talk_wire *w, size_t there,
+			     size_t end)
 {
 	struct str kept = {(const char *)w->p + w->at, there - w->at};
 	struct message m;
@@ -293,7 +297,8 @@ static inline void talk_turn(struct talk *t, enum sender from, struct talk_wire 
 	}
 }
 
-static inline const char *talk_run(struct talk *t, const struct talk_case *c, size_t first, size_t each)
+static inline const char *talk_run(struct talk *t, const struct talk_case *c, size_t first,
+				   size_t each)
 {
 	static struct talk_wire wire[2];
 	struct message m;
@@ -330,7 +335,8 @@ static inline const char *talk_run(struct talk *t, const struct talk_case *c, si
 }
 
 /* One conversation in all ways. Datagrams come as one piece. */
-static inline void talk_check(const struct protocol *protocol, const struct talk_case *c, const char *where)
+static inline void talk_check(const struct protocol *protocol, const struct talk_case *c,
+			      const char *where)
 {
 	static struct talk t, whole;
 	size_t total = 0;
@@ -363,7 +369,8 @@ static inline void talk_check(const struct protocol *protocol, const struct talk
 	if (!same)
 		printf("# masked %s\n", t.log);
 	for (size_t each = 1; each < 20 && same; each++)
-		same &= !strcmp(talk_run(TALK(.mask_each = each), c, SIZE_MAX, SIZE_MAX), whole.log);
+		same &= !strcmp(talk_run(TALK(.mask_each = each), c, SIZE_MAX, SIZE_MAX),
+				whole.log);
 	tap_ok(same, where, "%s: masked", c->name);
 #undef TALK
 }
