@@ -252,14 +252,12 @@ static void give_up_lost(struct conn *c, uint64_t now)
 		queue_drop_oldest(c);
 }
 
-/* The request that a response at pos answers; by its key the parser, too, is told. */
-static struct exchange *answered(struct conn *c, const struct half *h, const struct message *m,
-				 uint64_t pos)
+/* The request with the response's key; the parser, too, is told of it. */
+static struct exchange *answered_by_key(struct conn *c, const struct half *h,
+					const struct message *m)
 {
 	struct exchange *x;
 
-	if (!c->keyed)
-		return certainty_answered(c, h, pos);
 	give_up_lost(c, h->last_time);
 	x = keyed_find(c, m->key, m->form);
 	if (c->protocol->answers)
@@ -270,7 +268,7 @@ static struct exchange *answered(struct conn *c, const struct half *h, const str
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
-	struct exchange *x = answered(c, h, m, pos);
+	struct exchange *x = c->keyed ? answered_by_key(c, h, m) : certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	if (!x && m->status >= 400 && !c->head)

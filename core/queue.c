@@ -22,7 +22,7 @@ void queue_add(struct conn *c, struct exchange *x)
 }
 
 /* x is in the list no more. */
-static void taken(struct conn *c, struct exchange *x)
+static inline void taken(struct conn *c, struct exchange *x)
 {
 	if (c->no_io == x)
 		c->no_io = x->next;
