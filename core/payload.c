@@ -188,6 +188,7 @@ void payload_gap(struct payload *y, int dir, uint64_t n)
 	struct ws_event wev;
 	uint64_t used;
 
+	d->gapped = 1;
 	n += d->nkeep;
 	drop_kept(y, d);
 	if (y->kind == PAYLOAD_EVENTS) {

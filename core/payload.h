@@ -40,8 +40,9 @@ struct payload {
 		uint8_t *keep; /* from the pool; NULL: nothing is kept */
 		size_t keep_size;
 		uint32_t nkeep;
-		uint8_t closed;	 /* WebSocket: a CLOSE frame came */
+		uint8_t closed; /* WebSocket: a CLOSE frame came */
 		/* what came is not of this kind, or octets that matter are missing */
+		uint8_t gapped; /* some of it was missing */
 		uint8_t unsound;
 	} dir[2];
 	uint64_t pings;

@@ -8,40 +8,21 @@
 #include "parsers/kafka/kafka_impl.h"
 
 #define MAX_TOKEN 300u /* what the walk or a header waits for as a whole, at most */
-#define ASKED 64u
-
-struct asked {
-	uint32_t correlation, form;
-};
-
 struct mask {
 	enum sender from;
 	uint8_t in_body, known, lost;
 	struct kafka_walk walk;
 	uint16_t nkept; /* of a value whose rest has not come */
 	uint8_t kept[2 * MAX_TOKEN];
-	uint32_t nasked;
-	struct asked asked[ASKED]; /* by requests, the latest ones */
 };
 
-static void mask_begin(void *state, enum sender from, int start)
+static void mask_begin(void *state, enum sender from, unsigned flags)
 {
 	struct mask *m = state;
 
-	(void)start;
+	(void)flags;
 	memset(m, 0, sizeof(*m));
 	m->from = from;
-}
-
-static void mask_peer(void *state, const void *peer)
-{
-	struct mask *m = state;
-	const struct mask *client = peer;
-
-	if (m->from != FROM_SERVER)
-		return;
-	m->nasked = client->nasked;
-	memcpy(m->asked, client->asked, sizeof(m->asked));
 }
 
 static void open_body(struct mask *m, const struct kafka_api *api, int response, unsigned version,
@@ -57,19 +38,21 @@ static void open_body(struct mask *m, const struct kafka_api *api, int response,
 }
 
 /* A header. Returns its bytes, 0: more are needed, -1: it is none. */
-static int header(struct mask *m, const uint8_t *p, size_t n)
+static int header(struct mask *m, struct mask_shared *both, const uint8_t *p, size_t n)
 {
 	const struct kafka_api *api = NULL;
 	struct kafka_head h;
 	uint32_t form = 0, tag = 0;
+	unsigned i;
 	int r;
 
 	if (m->from == FROM_CLIENT) {
 		r = kafka_head_parse(&h, p, n);
 		if (r <= 0)
 			return r;
-		m->asked[m->nasked++ % ASKED] =
-			(struct asked){h.correlation, KAFKA_FORM(h.api->key, h.version)};
+		i = both->nasked++ % MASK_ASKED;
+		both->asked[i].key = h.correlation;
+		both->asked[i].form = KAFKA_FORM(h.api->key, h.version);
 		open_body(m, h.api, 0, h.version, h.size - (uint32_t)h.end);
 		return (int)h.end;
 	}
@@ -77,9 +60,9 @@ static int header(struct mask *m, const uint8_t *p, size_t n)
 		return n >= 4 && (kafka_be32(p) < 4 || kafka_be32(p) > KAFKA_MAX_SIZE) ? -1 : 0;
 	if (kafka_be32(p) < 4 || kafka_be32(p) > KAFKA_MAX_SIZE)
 		return -1;
-	for (unsigned i = 0; i < ASKED && i < m->nasked; i++)
-		if (m->asked[i].correlation == kafka_be32(p + 4))
-			form = m->asked[i].form;
+	for (i = 0; i < MASK_ASKED && i < both->nasked; i++)
+		if (both->asked[i].key == kafka_be32(p + 4))
+			form = both->asked[i].form;
 	if (form)
 		api = kafka_api_find(form >> 16 & 0x7fff);
 	if (api && (form & 0xffff) >= api->flexible && api->key != KAFKA_API_VERSIONS)
@@ -124,13 +107,13 @@ static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
 }
 
 /* One step. Returns how many of n bytes it took; *more: it needs more than that. */
-static size_t one(struct mask *m, uint8_t *p, size_t n, int *more)
+static size_t one(struct mask *m, struct mask_shared *both, uint8_t *p, size_t n, int *more)
 {
 	int r;
 
 	if (m->in_body)
 		return in_body(m, p, n, more);
-	r = header(m, p, n);
+	r = header(m, both, p, n);
 	m->lost = r < 0;
 	*more = r == 0;
 	return r > 0 ? (size_t)r : 0;
@@ -145,14 +128,14 @@ static int passes_over(const struct mask *m)
 }
 
 /* The bytes that were kept with those that come now. Returns how many of p were taken. */
-static size_t with_kept(struct mask *m, uint8_t *p, size_t n)
+static size_t with_kept(struct mask *m, struct mask_shared *both, uint8_t *p, size_t n)
 {
 	size_t before = m->nkept, room = sizeof(m->kept) - before, used;
 	size_t add = passes_over(m) ? 0 : n < room ? n : room;
 	int more;
 
 	memcpy(m->kept + before, p, add);
-	used = one(m, m->kept, before + add, &more);
+	used = one(m, both, m->kept, before + add, &more);
 	if (more) {
 		m->lost = add == room;
 		m->nkept = (uint16_t)(before + add);
@@ -169,16 +152,16 @@ static size_t with_kept(struct mask *m, uint8_t *p, size_t n)
 }
 
 /* How many of these bytes, which are no header, might still have become one. */
-static size_t undecided(struct mask *m, const uint8_t *p, size_t n)
+static size_t undecided(struct mask *m, struct mask_shared *both, const uint8_t *p, size_t n)
 {
 	size_t k = 0;
 
-	while (k < n && header(m, p, k + 1) >= 0)
+	while (k < n && header(m, both, p, k + 1) >= 0)
 		k++;
 	return k;
 }
 
-static size_t mask_feed(void *state, uint8_t *p, size_t n)
+static size_t mask_feed(void *state, struct mask_shared *both, uint8_t *p, size_t n)
 {
 	struct mask *m = state;
 	size_t at = 0;
@@ -188,10 +171,10 @@ static size_t mask_feed(void *state, uint8_t *p, size_t n)
 		size_t used;
 
 		if (m->nkept) {
-			at += with_kept(m, p + at, n - at);
+			at += with_kept(m, both, p + at, n - at);
 			continue;
 		}
-		used = one(m, p + at, n - at, &more);
+		used = one(m, both, p + at, n - at, &more);
 		if (more && n - at - used < sizeof(m->kept)) {
 			m->nkept = (uint16_t)(n - at - used);
 			memcpy(m->kept, p + at + used, m->nkept);
@@ -199,16 +182,17 @@ static size_t mask_feed(void *state, uint8_t *p, size_t n)
 		}
 		if (more)
 			m->lost = 1;
-		at += m->lost ? undecided(m, p + at, n - at) : used;
+		at += m->lost ? undecided(m, both, p + at, n - at) : used;
 	}
 	return at;
 }
 
-static int mask_gap(void *state, uint64_t n)
+static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 {
 	struct mask *m = state;
 	int content;
 
+	(void)both;
 	if (!m->in_body || n + m->nkept > m->walk.left)
 		return 0;
 	if (m->nkept || !m->known) {
@@ -229,5 +213,4 @@ const struct protocol_mask kafka_mask = {
 	.begin = mask_begin,
 	.feed = mask_feed,
 	.gap = mask_gap,
-	.peer = mask_peer,
 };

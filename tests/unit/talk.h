@@ -42,6 +42,7 @@ struct talk {
 	/* a gap of lose_n bytes at lose_at of all that comes */
 	size_t lose_at, lose_n, gone;
 	uint64_t *mask[2]; /* NULL: nothing is masked */
+	struct mask_shared both;
 	size_t mask_each;
 };
 
@@ -266,9 +267,7 @@ static inline void talk_mask(struct talk *t, enum sender from, uint8_t *p, size_
 
 	for (size_t at = 0, some; t->mask[from] && at < n; at += some) {
 		some = n - at < t->mask_each ? n - at : t->mask_each;
-		if (m->peer)
-			m->peer(t->mask[from], t->mask[!from]);
-		if (m->feed(t->mask[from], p + at, some) < some) {
+		if (m->feed(t->mask[from], &t->both, p + at, some) < some) {
 			memset(p + at, '?', n - at);
 			return;
 		}
@@ -308,7 +307,7 @@ static inline const char *talk_run(struct talk *t, const struct talk_case *c, si
 	wire[0].n = wire[0].at = wire[1].n = wire[1].at = 0;
 	for (unsigned from = 0; from < 2 && t->mask_each; from++) {
 		t->mask[from] = calloc(1, t->protocol->mask->state_size + 8);
-		t->protocol->mask->begin(t->mask[from], from, 1);
+		t->protocol->mask->begin(t->mask[from], from, MASK_START);
 	}
 	for (const char *const *part = c->part; *part && !t->bad; part++) {
 		enum sender from = **part == '<' ? FROM_SERVER : FROM_CLIENT;
