@@ -515,7 +515,8 @@ static int sort_named(const struct routes *r, const char *name)
 		int id;
 	} map[] = { { "count", COL_COUNT }, { "route", COL_NAME }, { "method", COL_METHOD },
 		    { "kind", COL_KIND }, { "service", COL_SERVICE }, { "rate", COL_RATE },
-		    { "errors", COL_ERRORS }, { "p50", COL_P50 }, { "p90", COL_P90 },
+		    { "errors", COL_ERRORS }, { "4xx", COL_4XX }, { "5xx", COL_5XX },
+		    { "p50", COL_P50 }, { "p90", COL_P90 },
 		    { "p99", COL_P99 }, { "max", COL_MAX }, { "bytes", COL_OUT },
 		    { "incomplete", COL_INCOMPLETE } };
 
