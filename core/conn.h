@@ -14,6 +14,7 @@
 
 struct engine;
 struct exchange;
+struct keyed;
 struct tls_conn;
 struct protocol;
 struct protocol_name;
@@ -127,7 +128,7 @@ struct conn_ops {
 	void (*end)(struct conn *c, enum conn_end why);
 	/* how many of the next octets of h nobody needs; UINT64_MAX: all */
 	uint64_t (*unneeded)(const struct conn *c, const struct half *h);
-	/* with its plaintext followed: need its segments not be announced any more? NULL: they do */
+	/* are its segments not needed, with its plaintext followed? NULL: they are */
 	int (*quiet)(struct conn *c);
 	/* the rest of the request of x, which has its response, was not seen in time */
 	void (*expire)(struct conn *c, struct exchange *x);
@@ -197,6 +198,7 @@ struct conn {
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
 	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
+	struct keyed *keyed;	  /* the same by key; NULL: the protocol answers in order */
 	uint32_t nqueued;
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */

@@ -7,7 +7,7 @@
 #include "core/exchange.h"
 #include "parsers/http2/http2.h"
 
-/* The head of the request, of the response; trailers in direction `which`: 0 request, 1 response. */
+/* The head of the request, of the response; trailers: which: 0 request, 1 response. */
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);
 void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev);
 void exchange_h2_trailers(struct exchange *x, int which, const struct http2_event *ev);

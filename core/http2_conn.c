@@ -172,9 +172,10 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 
 static void review_stall(struct conn *c, struct http2_stream *s, uint64_t time)
 {
+	const struct http2 *parser = http2_of(c)->parser;
+
 	if (s->answered && !s->x->resp_done)
-		http2_stall(&s->stall, http2_blocked(http2_of(c)->parser, !c->request_dir, &s->flow),
-			    time);
+		http2_stall(&s->stall, http2_blocked(parser, !c->request_dir, &s->flow), time);
 }
 
 /* The connection's window, or the initial one of streams, may have changed. */
