@@ -1,0 +1,27 @@
+/*
+ * export.h - spans and their metrics to a collector, or as lines of JSON
+ */
+#ifndef ZC_SINKS_OTLP_EXPORT_H
+#define ZC_SINKS_OTLP_EXPORT_H
+
+#include "sinks/otlp/batch.h"
+#include "sinks/otlp/send.h"
+#include "sinks/sink.h"
+
+struct otlp_options {
+	const struct otlp_config *config; /* borrowed for the sink's life */
+	unsigned signals;		  /* bits 1 << enum otlp_signal */
+	struct otlp_host host;
+	int redact;
+	struct out *out; /* lines of OTLP/JSON go there; NULL: to the collector */
+	otlp_tell_fn *tell;
+	void *ctx;
+};
+
+/* NULL with one line in err. */
+struct sink *sink_otlp_new(const struct otlp_options *o, char *err, size_t errlen);
+
+/* Would a span of this trace be sent, by OTEL_TRACES_SAMPLER? */
+int otlp_is_sampled(const struct otlp_config *c, const struct span *s);
+
+#endif
