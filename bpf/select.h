@@ -146,6 +146,17 @@ static __always_inline __u32 listeners_on(__u16 port)
 	return sh ? sh->listeners[port] : 0;
 }
 
+/*
+ * May a socket be judged that is met for the first time? Before the listeners are known, a client's end
+ * looks like one of a port on which nobody listens. It is met again.
+ */
+static __always_inline int may_judge(void)
+{
+	const struct zc_shared *sh = shared();
+
+	return sh && sh->looked;
+}
+
 static __always_inline int role_allowed(__u8 role)
 {
 	if (role == ZC_ROLE_SERVER)

@@ -15,10 +15,10 @@
  * the others: "^/api/\d+$".
  *
  * Numbers are whole or decimal; a duration takes units (ns us µs ms s m h, also 1m30s), a size
- * too (B kB KB MB GB TB of 1000, KiB MiB GiB TiB of 1024). Fields in nanoseconds have an alias without "_ns"
- * that demands a unit. Addresses compare with an address or a prefix (10.0.0.0/8). `time` compares
- * with RFC 3339 ("2025-12-08T20:44:49Z"). `incomplete == lost-events` is true when the list
- * contains it.
+ * too (B kB KB MB GB TB of 1000, KiB MiB GiB TiB of 1024). Fields in nanoseconds have an alias
+ * without "_ns" that demands a unit. Addresses compare with an address or a prefix (10.0.0.0/8).
+ * `time` compares with RFC 3339 ("2025-12-08T20:44:49Z"). `incomplete == lost-events` is true when
+ * the list contains it.
  *
  * Codes that have names compare with these, too: grpc_status == NOT_FOUND, error_code == CANCEL.
  *

@@ -28,8 +28,8 @@ struct literal {
 };
 
 static const char *const op_text[] = {
-	[OP_PRESENT] = "", [OP_EQ] = "==",   [OP_NE] = "!=",	   [OP_LT] = "<",	 [OP_LE] = "<=",
-	[OP_GT] = ">",	   [OP_GE] = ">=",   [OP_MATCH] = "=~", [OP_NO_MATCH] = "!~",
+	[OP_PRESENT] = "", [OP_EQ] = "==", [OP_NE] = "!=",    [OP_LT] = "<",	    [OP_LE] = "<=",
+	[OP_GT] = ">",	   [OP_GE] = ">=", [OP_MATCH] = "=~", [OP_NO_MATCH] = "!~",
 };
 
 __attribute__((format(printf, 4, 5))) static int fail(struct parser *p, size_t offset,
@@ -178,7 +178,8 @@ static int take_escape(struct parser *p, char *out)
 	}
 	at = *e ? strchr(from, *e) : NULL;
 	if (!at)
-		return fail(p, p->pos, *e ? 2 : 1, "an escape is one of \\\" \\' \\\\ \\n \\r \\t \\0 \\xHH");
+		return fail(p, p->pos, *e ? 2 : 1,
+			    "an escape is one of \\\" \\' \\\\ \\n \\r \\t \\0 \\xHH");
 	*out = to[at - from];
 	p->pos += 2;
 	return 0;
@@ -254,7 +255,8 @@ static int compile_number(struct parser *p, struct test *t, const struct literal
 		units = UNITS_NONE;
 	else if (field->type == FIELD_SIZE)
 		units = UNITS_SIZE;
-	if (field->type == FIELD_NUMBER && field_code(t->field, lit->text, lit->n, &t->number.whole))
+	if (field->type == FIELD_NUMBER &&
+	    field_code(t->field, lit->text, lit->n, &t->number.whole))
 		return 0; /* NOT_FOUND for 5 */
 	if (value_number(lit->text, lit->n, units, &t->number, &had_unit, &why))
 		return bad_value(p, lit, why);

@@ -107,8 +107,8 @@ static int begin(struct session *s)
 		status = start_command(s);
 	if (status)
 		return status;
-	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0, s->signals,
-			     pipeline_note, s, err, sizeof(err));
+	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0,
+			    s->signals, pipeline_note, s, err, sizeof(err));
 	if (status) {
 		log_line("%s", err);
 		return status;
@@ -148,7 +148,8 @@ static int command_over(struct session *s)
  */
 static int all_over(struct session *s)
 {
-	if (!s->over_since && (command_over(s) || (s->input.attach && !attach__alive(s->input.attach))))
+	if (!s->over_since &&
+	    (command_over(s) || (s->input.attach && !attach__alive(s->input.attach))))
 		s->over_since = monotonic();
 	return s->over_since && monotonic() - s->over_since >= AFTERMATH_NS;
 }

@@ -133,7 +133,8 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 		c->engine->stats.skipped_bytes += n;
 		return;
 	}
-	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
+	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes
+				: &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
 	if (!c->ops && !c->opaque) {
 		c->lost |= why != REASM_TRUNCATED;

@@ -97,7 +97,8 @@ static void prove_by_numbers(struct conn *c, int dir, const struct reasm_seg *g,
 		return;
 	if (s->started && !s->unsettled && g->seq - (uint32_t)s->next < REASM_FAR)
 		reasm_prove(s, reasm_pos(s, g->seq), g->time);
-	if (has_ack && peer->started && !peer->unsettled && g->ack - (uint32_t)peer->next < REASM_FAR)
+	if (has_ack && peer->started && !peer->unsettled &&
+	    g->ack - (uint32_t)peer->next < REASM_FAR)
 		reasm_prove(peer, reasm_pos(peer, g->ack), g->time);
 }
 

@@ -463,7 +463,8 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 static void set_sizes(const struct exchange *x, struct span *s)
 {
 	int no_req = x->req_unsized || x->req_uncounted || (s->incomplete & SPAN_REQUEST_NOT_SEEN);
-	int no_resp = x->resp_unsized || x->resp_uncounted || (s->incomplete & SPAN_RESPONSE_NOT_SEEN);
+	int no_resp =
+		x->resp_unsized || x->resp_uncounted || (s->incomplete & SPAN_RESPONSE_NOT_SEEN);
 
 	s->req_bytes = no_req ? SPAN_UNKNOWN : x->req_bytes;
 	s->req_body_bytes = no_req ? SPAN_UNKNOWN : x->req_body_bytes;
@@ -476,7 +477,8 @@ static void set_texts(const struct exchange *x, struct span *s)
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
 	if (!s->scheme.p && !x->stream && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
-		s->scheme = x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
+		s->scheme =
+			x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);

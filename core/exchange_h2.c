@@ -186,8 +186,8 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 }
 
 /*
- * Of a call whose fields' names lie in entries from before we looked: the one number among them that
- * can be a status. -1: there is none, or more than one.
+ * Of a call whose fields' names lie in entries from before we looked: the one number among them
+ * that can be a status. -1: there is none, or more than one.
  */
 static int unnamed_status(const struct http2_event *ev)
 {

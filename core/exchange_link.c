@@ -210,7 +210,9 @@ void exchange_link_field(struct str name, struct str value, struct link_head *h)
 		read_field(f->field, value, h);
 }
 
-/* The connection whose tunnel this one lies in: its own, or that of the TLS that it is. NULL: none. */
+/*
+ * The connection whose tunnel this one lies in: its own, or that of the TLS that it is. NULL: none.
+ */
 static const struct conn *in_tunnel(const struct conn *c)
 {
 	if (c->socket)

@@ -230,7 +230,8 @@ uint64_t hist_percentile(const struct hist *h, double p)
 			seen += b[i];
 			if (seen < rank)
 				continue;
-			value = bucket_low(block, i) + ((((uint64_t)1 << block_shift(block)) - 1) >> 1);
+			value = bucket_low(block, i) +
+				((((uint64_t)1 << block_shift(block)) - 1) >> 1);
 			if (value < h->min)
 				return h->min;
 			return value < h->max ? value : h->max;

@@ -495,7 +495,8 @@ static void review_frames(const struct conn *c, struct half *h, unsigned dir)
 }
 
 /* The first bytes of a server that does not know HTTP/2, and answers the preface in HTTP/1. */
-static enum probe_result is_http1_answer(const struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+static enum probe_result is_http1_answer(const struct half *h, const uint8_t *p, size_t n,
+					 uint64_t pos)
 {
 	if (!n || pos != h->reasm.first || memcmp(p, "HTTP/1.", n < 7 ? n : 7))
 		return PROBE_NO;

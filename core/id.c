@@ -50,7 +50,9 @@ int id_parse_traceparent(struct str value, struct traceparent *t)
 	return !all_zero(t->trace_id, TRACE_ID_LEN) && !all_zero(t->parent_id, SPAN_ID_LEN);
 }
 
-/* A full multiplication whose halves are folded; constants are odd, with about half their bits set. */
+/*
+ * A full multiplication whose halves are folded; constants are odd, with about half their bits set.
+ */
 uint64_t id_mix(uint64_t h, uint64_t v)
 {
 	unsigned __int128 m = (unsigned __int128)(h ^ 0x8b3c5d1f27e6a94dull) *

@@ -458,7 +458,9 @@ static int serves_unknown(const struct proc *proc)
 	return 0;
 }
 
-/* Learns whether the process is a forwarder: does this call repeat one of the requests in flight? */
+/*
+ * Learns whether the process is a forwarder: does this call repeat one of the requests in flight?
+ */
 static void learn(struct proc *proc, const struct link_node *n)
 {
 	struct link_node *p;
@@ -524,7 +526,9 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 	       habit_allows(&proc->habit, &g, *l->now);
 }
 
-/* Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known. */
+/*
+ * Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known.
+ */
 static int choose_by_evidence(struct links *l, struct proc *proc, struct link_node *n,
 			      unsigned skip, unsigned *known)
 {
@@ -548,7 +552,8 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		    (evidence == BY_TURN && !(*known & (BY_OCTETS | BY_HEAD))))
 			continue;
 		count = count_fits(proc, n, *known | evidence, &p);
-		if (count == 1 && (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
+		if (count == 1 &&
+		    (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
 			make_child(n, p, link_name(n, steps[i].link, *known));
 			return 1;
 		}

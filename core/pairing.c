@@ -11,7 +11,9 @@
 #include "core/queue.h"
 #include "core/withheld.h"
 
-/* Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason. */
+/*
+ * Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason.
+ */
 #define MAX_IDLE_CALLS 8
 
 static void release(struct conn *c)
@@ -74,8 +76,8 @@ static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t
 }
 
 /*
- * It is another protocol than was thought, or nobody knows where in it we are: what is open ends, and
- * the rest is looked at anew.
+ * It is another protocol than was thought, or nobody knows where in it we are: what is open ends,
+ * and the rest is looked at anew.
  */
 static void start_over(struct conn *c)
 {
@@ -199,8 +201,8 @@ static void doubt_content(struct conn *c, struct half *h, uint64_t pos, enum rea
 	pairing_data(c, h, (const uint8_t *)"", 0, pos);
 }
 
-static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
-			struct str kept)
+static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
+			enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
 	struct message m;
@@ -234,7 +236,9 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
 		} else {
-			certainty_lost(c, h, pos + used, why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : SPAN_LOST_EVENTS, 1);
+			certainty_lost(
+				c, h, pos + used,
+				why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : SPAN_LOST_EVENTS, 1);
 			stats->uncaptured_bytes += used;
 		}
 		pos += used;

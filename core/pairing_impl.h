@@ -1,5 +1,6 @@
 /*
- * pairing_impl.h - private to pairing.c (bytes to messages) and pairing_message.c (messages to exchanges)
+ * pairing_impl.h - private to pairing.c (bytes to messages) and pairing_message.c (messages to
+ * exchanges)
  */
 #ifndef ZC_CORE_PAIRING_IMPL_H
 #define ZC_CORE_PAIRING_IMPL_H

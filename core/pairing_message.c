@@ -26,14 +26,16 @@ static void end_headless(struct conn *c, uint64_t need)
 		return;
 	c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0);
 	message_init(&m);
-	if (c->protocol->next(c->state, FROM_SERVER, (const uint8_t *)"", 0, &used, &m) == PARSE_EVENT)
+	if (c->protocol->next(c->state, FROM_SERVER, (const uint8_t *)"", 0, &used, &m) ==
+	    PARSE_EVENT)
 		pairing_message(c, h, &m, h->reasm.next);
 }
 
 /* The same where that request, sent when all before pos had been received, is known already. */
 static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 {
-	if (c->pipelined || !c->protocol->place || c->protocol->place(c->state, FROM_SERVER) != PLACE_CONTENT)
+	if (c->pipelined || !c->protocol->place ||
+	    c->protocol->place(c->state, FROM_SERVER) != PLACE_CONTENT)
 		return;
 	for (const struct exchange *x = c->head; x; x = x->next)
 		if (x->need == pos && x != h->x)
@@ -109,13 +111,16 @@ void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cu
 	end_request(c, h, pos);
 }
 
-/* Behind an answer that only the end of the connection ends, and that its client has seen to begin? */
+/*
+ * Behind an answer that only the end of the connection ends, and that its client has seen to begin?
+ */
 static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	const struct half *resp = &c->half[!c->request_dir];
 
 	return resp->in_message && resp->x && !resp->x->suspect &&
-	       certainty_need(c, h, pos) > resp->msg_pos && pairing_parser_unneeded(c, resp) == UINT64_MAX;
+	       certainty_need(c, h, pos) > resp->msg_pos &&
+	       pairing_parser_unneeded(c, resp) == UINT64_MAX;
 }
 
 static void request_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
@@ -147,7 +152,8 @@ void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
 }
 
 /* The requests before x, whose response at pos has come, will not get theirs. */
-static void drop_before(struct conn *c, const struct half *h, const struct exchange *x, uint64_t pos)
+static void drop_before(struct conn *c, const struct half *h, const struct exchange *x,
+			uint64_t pos)
 {
 	uint64_t ack = certainty_need(c, h, pos);
 
@@ -176,7 +182,9 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 	return x;
 }
 
-/* ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more */
+/*
+ * ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more
+ */
 
 /* Takes the exchange that is being answered out of the queue. If there is one already, it ends. */
 static void begin_long(struct conn *c, struct half *h)
@@ -203,7 +211,8 @@ static struct exchange *answered_in_head(struct conn *c, const struct half *resp
 	uint64_t end = h->reasm.next, used;
 	struct message m;
 
-	if (!kept.n || !c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_HEAD ||
+	if (!kept.n || !c->protocol->place ||
+	    c->protocol->place(c->state, FROM_CLIENT) != PLACE_HEAD ||
 	    certainty_need(c, resp, pos) <= end - kept.n)
 		return NULL;
 	message_init(&m);

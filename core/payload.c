@@ -134,7 +134,9 @@ static void feed_all(struct payload *y, struct payload_dir *d, const uint8_t *p,
 			d->unsound = 1;
 		return;
 	}
-	/* in pieces: the rest of what is kept needs little more, and the bulk goes without a copy */
+	/*
+	 * in pieces: the rest of what is kept needs little more, and the bulk goes without a copy
+	 */
 	while (n && d->keep) {
 		size_t step = n < 256 ? n : 256;
 

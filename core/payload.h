@@ -41,7 +41,8 @@ struct payload {
 		size_t keep_size;
 		uint32_t nkeep;
 		uint8_t closed;	 /* WebSocket: a CLOSE frame came */
-		uint8_t unsound; /* what came is not of this kind, or octets that matter are missing */
+		/* what came is not of this kind, or octets that matter are missing */
+		uint8_t unsound;
 	} dir[2];
 	uint64_t pings;
 	int close_code; /* of the first CLOSE frame; 0: none came */

@@ -241,7 +241,8 @@ static void deliver(struct reasm *s, const struct reasm_sink *k, const struct pi
 	if (s->next < g->cap_pos)
 		deliver_gap(s, k, g->cap_pos - s->next, REASM_TRUNCATED);
 	if (s->next < g->cap_end)
-		deliver_data(s, k, g->data + (s->next - g->cap_pos), (size_t)(g->cap_end - s->next));
+		deliver_data(s, k, g->data + (s->next - g->cap_pos),
+			     (size_t)(g->cap_end - s->next));
 	if (s->next < g->end)
 		deliver_gap(s, k, g->end - s->next, REASM_TRUNCATED);
 }
@@ -291,7 +292,8 @@ static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 	struct reasm_pend **link = &s->pend;
 	uint64_t pos = g->pos > s->next ? g->pos : s->next;
 
-	if (s->pend_last && s->pend_last->end <= pos) /* what follows a hole comes in order, mostly */
+	/* what follows a hole comes in order, mostly */
+	if (s->pend_last && s->pend_last->end <= pos)
 		link = &s->pend_last->next;
 	while (pos < g->end) {
 		struct reasm_pend *w = *link;

@@ -154,7 +154,9 @@ void reasm_drop_kept(struct reasm *s, struct pool *pool);
  */
 uint64_t reasm_time(const struct reasm *s, uint64_t pos);
 
-/* Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown. */
+/*
+ * Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown.
+ */
 uint64_t reasm_need(const struct reasm *s, uint64_t pos);
 
 #endif

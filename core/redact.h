@@ -30,7 +30,8 @@ int redact_is_secret_param(struct str name);
 /*
  * Copies a URI, a path, an authority or a request-target, and hides in it: parameters of the query,
  * of the fragment and of path segments (;jsessionid=…), and userinfo. Returns the length of the
- * whole result, of which at most cap octets were written; no NUL. in.n + 10 * (number of '=' and '@' in it) octets always suffice.
+ * whole result, of which at most cap octets were written; no NUL. in.n + 10 * (number of '=' and
+ * '@' in it) octets always suffice.
  */
 size_t redact_uri(struct str in, char *out, size_t cap);
 

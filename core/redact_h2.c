@@ -117,7 +117,11 @@ static int begin_frame(struct redact_h2 *h)
 	}
 	h->at_start = 0;
 	h->in_block = type == F_HEADERS || type == F_PUSH_PROMISE || type == F_CONTINUATION;
-	h->lead = type == F_PUSH_PROMISE ? 4 : type == F_HEADERS && h->flags & FLAG_PRIORITY ? 5 : 0;
+	h->lead = 0;
+	if (type == F_PUSH_PROMISE)
+		h->lead = 4;
+	else if (type == F_HEADERS && h->flags & FLAG_PRIORITY)
+		h->lead = 5;
 	h->block = h->in_block ? length - h->lead : 0;
 	h->rest = h->in_block ? 0 : length;
 	h->state = PAYLOAD;

@@ -5,10 +5,10 @@
  * and CONTINUATION to redact_hpack.h. Everything else, content included, is left as it is.
  *
  * Missing octets do no harm in frames whose end is known, other than to a field block. Where the
- * boundaries of frames are lost, octets are overwritten with REDACT_BLIND (which cannot be the head of
- * a frame that http2.h takes for one) up to where http2_probe() sees frames again. Of what looks like
- * frames, but is not enough to be sure, the heads are kept and the rest is overwritten: a head that is
- * read one octet too late often looks like another one.
+ * boundaries of frames are lost, octets are overwritten with REDACT_BLIND (which cannot be the head
+ * of a frame that http2.h takes for one) up to where http2_probe() sees frames again. Of what looks
+ * like frames, but is not enough to be sure, the heads are kept and the rest is overwritten: a head
+ * that is read one octet too late often looks like another one.
  */
 #ifndef ZC_CORE_REDACT_H2_H
 #define ZC_CORE_REDACT_H2_H

@@ -13,7 +13,7 @@
 #define MAX_HEAD 65536u
 
 enum state {
-	LINE,	    /* in the first word of a line: method, version or field name; the initial one */
+	LINE, /* in the first word of a line: method, version or field name; the initial one */
 	LINE_BEGIN, /* behind a LF: a fold, the empty line, or another line */
 	OWS,	    /* between colon and value */
 	IN_VALUE,   /* value says of what kind */
@@ -195,7 +195,8 @@ static size_t value_octets(struct redact_head *r, uint8_t *p, size_t n)
 			p[i] = 'x';
 		else if (r->value == LENGTH || r->value == CODINGS)
 			framing_octet(r, p[i]);
-		else if (redact_scan_step(&r->scan, (const char *)p + i, (const char *)p + len, !lf))
+		else if (redact_scan_step(&r->scan, (const char *)p + i, (const char *)p + len,
+					  !lf))
 			p[i] = 'x';
 	}
 	if (lf)

@@ -4,16 +4,17 @@
  * One struct redact_hpack follows one direction of a connection. A block may be cut anywhere. Not
  * a decoder: representations are walked octet by octet, and values that are secret are overwritten
  * where they stand, with as many octets that decode to as many, so that whoever decodes the result
- * finds the same fields, the same names and a table of the same size. Raw literals become 'x', coded
- * ones what redact_huffman.h makes of them. A field that is inserted into the table is hidden there;
- * later references to it give the hidden value.
+ * finds the same fields, the same names and a table of the same size. Raw literals become 'x',
+ * coded ones what redact_huffman.h makes of them. A field that is inserted into the table is hidden
+ * there; later references to it give the hidden value.
  *
  * Hidden are the values
  * - of the fields that redact.h says are secret;
  * - of literals that are never to be indexed (section 7.1.3), pseudo-header fields apart: what is
  *   shown live treats them so;
  * - of literals whose name is in a table entry that was not seen: better too much than too little.
- *   There is no exception for pseudo-header fields, whose names encoders take from the static table;
+ *   There is no exception for pseudo-header fields, whose names encoders take from the static
+ *   table;
  * - of parameters, and userinfo, in :path and in the fields that redact.h says are URIs.
  *
  * Of the dynamic table only what its names mean is kept, in order of insertion. Sizes and evictions
@@ -23,8 +24,9 @@
  * a table of 16 KiB never has more.
  *
  * Where octets are missing, or the block is not HPACK, it is not known where representations begin.
- * Then the rest of the block becomes octets of 0x80: an indexed field with index 0, which is an error
- * (section 6.1), so that no decoder takes the rest for fields or believes that it knows the table.
+ * Then the rest of the block becomes octets of 0x80: an indexed field with index 0, which is an
+ * error (section 6.1), so that no decoder takes the rest for fields or believes that it knows the
+ * table.
  */
 #ifndef ZC_CORE_REDACT_HPACK_H
 #define ZC_CORE_REDACT_HPACK_H
@@ -43,7 +45,8 @@ struct redact_hpack {
 	uint32_t number; /* the integer in hand, then octets of the string that are to come */
 	struct redact_huffman code;
 	struct redact_scan scan;
-	uint32_t inserted, known; /* entries since the beginning, and those of which the name is kept */
+	/* entries since the beginning, and those of which the name is kept */
+	uint32_t inserted, known;
 	uint8_t table[REDACT_HPACK_ENTRIES];
 };
 

@@ -22,7 +22,8 @@ struct redact_huffman {
 };
 
 struct redact_symbol {
-	size_t end; /* bits of the part up to the symbol's end; the symbol may begin before the part */
+	/* bits of the part up to the symbol's end; the symbol may begin before the part */
+	size_t end;
 	uint32_t code;
 	uint8_t bits, octet;
 };

@@ -66,7 +66,8 @@ static int begins_target(const uint8_t *p, size_t n)
 	const uint8_t *blank = memchr(p, ' ', n);
 	uint8_t c = blank && blank + 1 < p + n ? blank[1] : 0;
 
-	return c == '/' || c == '*' || (blank && blank + 5 < p + n && !memcmp(blank + 1, "http", 4)) ||
+	return c == '/' || c == '*' ||
+	       (blank && blank + 5 < p + n && !memcmp(blank + 1, "http", 4)) ||
 	       (c > ' ' && n > 8 && !memcmp(p, "CONNECT ", 8));
 }
 
@@ -197,7 +198,10 @@ static int keep_prefix(struct redact_wire *w, const uint8_t *p, size_t n)
 	return 1;
 }
 
-/* HTTP/1 or TLS, with what came before in the prefix. YES, NO; MORE: all of it is in the prefix now. */
+/*
+ * HTTP/1 or TLS, with what came before in the prefix. YES, NO; MORE: all of it is in the prefix
+ * now.
+ */
 static enum probe_result look_for_start(struct redact_wire *w, const uint8_t *p, size_t n)
 {
 	uint8_t both[sizeof(w->prefix) + 64];
@@ -416,7 +420,8 @@ void redact_wire_gap(struct redact_wire *w, uint64_t n)
 
 int redact_wire_is_known(const struct redact_wire *w)
 {
-	return w->http1 || w->kind == TLS || w->kind == PREFACE || (w->kind == HTTP2 && w->h2->certain);
+	return w->http1 || w->kind == TLS || w->kind == PREFACE ||
+	       (w->kind == HTTP2 && w->h2->certain);
 }
 
 int redact_wire_is_http2(const struct redact_wire *w)

@@ -3,17 +3,17 @@
  *
  * HTTP/1 (redact_head in redact.h) until the octets are those of HTTP/2 (redact_h2.h): the
  * connection preface, SETTINGS at the start or behind a 101 response to an upgrade to h2c (RFC 7540
- * section 3.2) whose head lies in one call, or, joined late, frames: beyond doubt, or at the start of
- * a call. What may be either is treated as HTTP/2 until it proves not to be.
+ * section 3.2) whose head lies in one call, or, joined late, frames: beyond doubt, or at the start
+ * of a call. What may be either is treated as HTTP/2 until it proves not to be.
  *
- * Records of TLS stay as they are: what is secret in them is encrypted. What is none of these is hidden
- * from its first byte to the last, so that a recording tells its length alone: of a connection joined
- * in the middle, that is all up to the first message that is recognised; of a tunnel, what is not
- * recognised anew.
+ * Records of TLS stay as they are: what is secret in them is encrypted. What is none of these is
+ * hidden from its first byte to the last, so that a recording tells its length alone: of a
+ * connection joined in the middle, that is all up to the first message that is recognised; of a
+ * tunnel, what is not recognised anew.
  *
  * The octets keep their number and places. They may be cut anywhere between calls; calls should
- * begin where segments do. A request whose start-line is cut is recognised by a method that everybody
- * knows, as far as the beginning of its target.
+ * begin where segments do. A request whose start-line is cut is recognised by a method that
+ * everybody knows, as far as the beginning of its target.
  */
 #ifndef ZC_CORE_REDACT_WIRE_H
 #define ZC_CORE_REDACT_WIRE_H
@@ -26,15 +26,16 @@ struct redact_wire { /* private */
 	uint8_t kind, http1, peer_http2, preface;
 	uint8_t tunnel;	      /* HTTP/1: the other direction asked for one */
 	uint8_t nprefix;
-	uint8_t prefix[24];   /* what may be the beginning of a start-line; or of a TLS record, its head */
+	/* what may be the beginning of a start-line; or of a TLS record, its head */
+	uint8_t prefix[24];
 	uint32_t left;	      /* TLS: of the record */
 	struct redact_head head;
 	struct redact_h2 *h2; /* owned; allocated once */
 };
 
 /*
- * The next n octets; secrets are overwritten. Without memory for HTTP/2, all that follow are. Returns
- * how many of them were understood; 0: nothing is left to be seen.
+ * The next n octets; secrets are overwritten. Without memory for HTTP/2, all that follow are.
+ * Returns how many of them were understood; 0: nothing is left to be seen.
  */
 size_t redact_wire_feed(struct redact_wire *w, uint8_t *p, size_t n);
 
@@ -54,7 +55,9 @@ void redact_wire_peer_is_http2(struct redact_wire *w);
 int redact_wire_is_tls(const struct redact_wire *w);
 void redact_wire_peer_is_tls(struct redact_wire *w);
 
-/* The other direction asked for a tunnel: what its 2xx response is followed by is another protocol. */
+/*
+ * The other direction asked for a tunnel: what its 2xx response is followed by is another protocol.
+ */
 int redact_wire_asked_tunnel(const struct redact_wire *w);
 void redact_wire_peer_asked_tunnel(struct redact_wire *w);
 

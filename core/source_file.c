@@ -24,7 +24,8 @@ static const char *remedy(const struct bytes *in)
 	};
 
 	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (bytes__there(in) >= known[i].n && !memcmp(bytes__at(in), known[i].magic, known[i].n))
+		if (bytes__there(in) >= known[i].n &&
+		    !memcmp(bytes__at(in), known[i].magic, known[i].n))
 			return known[i].text;
 	return NULL;
 }
@@ -44,13 +45,14 @@ static void refuse(const struct bytes *in, char *err, size_t errlen)
 	} else {
 		for (size_t i = 0; i < n; i++)
 			snprintf(octets + 3 * i, sizeof(octets) - 3 * i, " %02x", bytes__at(in)[i]);
-		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)", name,
-			 octets);
+		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)",
+			 name, octets);
 	}
 }
 
 /* It was not waited for: a capture without packets. */
-static struct source *nothing(const char *name, const struct packets_options *o, char *err, size_t errlen)
+static struct source *nothing(const char *name, const struct packets_options *o, char *err,
+			      size_t errlen)
 {
 	static const uint32_t header[CAPTURE_HEADER / 4] = {0xa1b2c3d4};
 	struct bytes *in = bytes__memory(header, sizeof(header), name);

@@ -166,7 +166,8 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		if (st == PARSE_SKIPPED) {
 			stats->unparsed_bytes += used;
-			c->tls->in_clear |= used && dir != c->tls->hs.client && !c->tls->hs.server_hello;
+			c->tls->in_clear |=
+				used && dir != c->tls->hs.client && !c->tls->hs.server_hello;
 		} else if (st == PARSE_EVENT) {
 			on_event(c, dir, &ev, pos + off, h->last_time);
 		} else if (!used) {
@@ -305,7 +306,8 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	for (int d = 0; d < 2; d++) {
 		tls_init(&t->wire->way[d].parser);
 		/* joined somewhere: the parser must find a record, not expect one */
-		if (c->preexisting && tls_gap(&t->wire->way[d].parser, 1, &used, &ev) == PARSE_EVENT)
+		if (c->preexisting &&
+		    tls_gap(&t->wire->way[d].parser, 1, &used, &ev) == PARSE_EVENT)
 			tls_gap(&t->wire->way[d].parser, 1, &used, &ev);
 	}
 	return 1;

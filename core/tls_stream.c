@@ -38,8 +38,9 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 
 /*
  * Did this call use its socket later than where the first record of content was? Of what comes from
- * the server that says nothing: tickets, which are no content, come before. Nor does it of libraries
- * that read ahead, in the handshake already; they are part of their programs and there from the start.
+ * the server that says nothing: tickets, which are no content, come before. Nor does it of
+ * libraries that read ahead, in the handshake already; they are part of their programs and there
+ * from the start.
  */
 static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 {
@@ -68,7 +69,8 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	if (s->started)
 		return;
 	if (!c->half[!p->dir].reasm.started)
-		c->session.fresh = !p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->session.watched);
+		c->session.fresh =
+			!p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->session.watched);
 	if (!c->session.fresh)
 		return;
 	if (began_before(c, p)) {
@@ -253,7 +255,8 @@ static void flush_waits(struct engine *e, struct conn *c)
 
 void tls_stream_tick(struct engine *e)
 {
-	for (struct list *i = e->tls_stream_waiting.next, *next; i != &e->tls_stream_waiting; i = next) {
+	for (struct list *i = e->tls_stream_waiting.next, *next; i != &e->tls_stream_waiting;
+	     i = next) {
 		struct conn *c = list_entry(i, struct conn, session.waiting);
 
 		next = i->next;

@@ -34,7 +34,8 @@ struct out {
 	int impatient;
 	int regular; /* a file on a disk: nobody reads it slowly */
 	int error;   /* errno of the first failed write; EPIPE: the reader has left */
-	uint64_t took_ms; /* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
+	/* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
+	uint64_t took_ms;
 };
 
 /* 0 or -ENOMEM. Neither descriptor is closed by out_release. */
@@ -47,7 +48,9 @@ int out_flush(struct out *o);
 /* Writes out what the reader takes without waiting, and keeps the rest; returns o->error. */
 int out_push(struct out *o);
 
-/* Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it. */
+/*
+ * Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it.
+ */
 int out_check(struct out *o);
 
 /* For out_reserve only: makes room for OUT_MAX_RESERVE by writing, or by keeping more. */

@@ -253,7 +253,8 @@ static void draw_foot(struct tui *t, struct screen *s)
 		return;
 	}
 	if (t->over) {
-		x = screen__put(s, y, 0, screen__width(s), STYLE_SLOW, "What was traced has ended.  ");
+		x = screen__put(s, y, 0, screen__width(s), STYLE_SLOW,
+				"What was traced has ended.  ");
 		x = draw_hints(s, y, x, "q:quit  w:save  ?:help");
 		draw_hints(s, y, x + 2, tui_view(t)->ops->hints);
 		return;

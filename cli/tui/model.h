@@ -36,7 +36,9 @@ void model_release(struct model *m);
 
 void model_span(struct model *m, const struct span *s);
 
-/* Takes over f (NULL: none), and shows what passes it. Only while not paused or with what is shown. */
+/*
+ * Takes over f (NULL: none), and shows what passes it. Only while not paused or with what is shown.
+ */
 void model_filter(struct model *m, struct filter *f);
 
 int model_pause(struct model *m); /* 0 or -ENOMEM */

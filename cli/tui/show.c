@@ -142,7 +142,8 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	n = append(buf, cap, n, text_redacted(s->path, 0, t->opt.redact, part, sizeof(part)));
 	if (s->query.p) {
 		n = append(buf, cap, n, (struct str){ "?", 1 });
-		n = append(buf, cap, n, text_redacted(s->query, 1, t->opt.redact, part, sizeof(part)));
+		n = append(buf, cap, n,
+			   text_redacted(s->query, 1, t->opt.redact, part, sizeof(part)));
 	}
 	return (struct str){ buf, n };
 }

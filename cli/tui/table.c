@@ -276,7 +276,8 @@ static void draw_heading(struct table *t, struct screen *s, int y)
 		if (!t->width[c])
 			continue;
 		if (c != t->sort) {
-			screen__field(s, y, t->x[c], t->width[c], STYLE_HEAD, col->right, col->name);
+			screen__field(s, y, t->x[c], t->width[c], STYLE_HEAD, col->right,
+				      col->name);
 			continue;
 		}
 		/* the arrow must be seen, whatever the room */

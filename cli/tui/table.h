@@ -38,7 +38,8 @@ struct table_ops {
 	uint64_t (*id)(void *ctx, uint32_t row);
 	void (*cell)(void *ctx, uint32_t row, int column, int width, struct cell *c);
 	/* columns with `paints`; may be NULL */
-	void (*paint)(void *ctx, uint32_t row, int column, struct screen *s, int y, int x, int width);
+	void (*paint)(void *ctx, uint32_t row, int column, struct screen *s, int y, int x,
+		      int width);
 	/* < 0: a before b when ascending; NULL: no sorting */
 	int (*compare)(void *ctx, uint32_t a, uint32_t b, int column);
 };

@@ -69,7 +69,8 @@ struct tui {
 	enum red_by by;
 
 	struct view *root[TUI_ROOTS];
-	struct view *stack[TUI_STACK]; /* what was opened from the root view; the last one is shown */
+	/* what was opened from the root view; the last one is shown */
+	struct view *stack[TUI_STACK];
 	int current, depth;
 
 	struct prompt filter_prompt, time_prompt;

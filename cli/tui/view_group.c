@@ -90,8 +90,8 @@ static void draw_title(struct group_view *g, struct screen *s, int y)
 	d[0][tui_duration(d[0], g->p50).n] = '\0';
 	d[1][tui_duration(d[1], g->p99).n] = '\0';
 	screen__printf(s, y, x + 2, STYLE_TEXT, "%llu requests  %llu errors  p50 %s  p99 %s",
-		       (unsigned long long)g->counts.count, (unsigned long long)g->counts.errors, d[0],
-		       d[1]);
+		       (unsigned long long)g->counts.count, (unsigned long long)g->counts.errors,
+		       d[0], d[1]);
 }
 
 /* The upper bound of a row of the spectrum. */
@@ -116,7 +116,8 @@ static void draw_spectrum(const struct group_view *g, struct screen *s, int y, i
 	uint64_t sec = g->view.tui->vitals.now / 1000000000;
 
 	for (int i = 0; i < width; i++) {
-		const struct red_interval *e = red_interval(t, g->group, sec - (uint64_t)(width - 1 - i));
+		const struct red_interval *e =
+			red_interval(t, g->group, sec - (uint64_t)(width - 1 - i));
 		unsigned n = 0;
 
 		for (unsigned k = 0; e && k < rows && row + k < RED_SPECTRUM; k++)
@@ -189,7 +190,8 @@ static int draw_chart(const struct group_view *g, struct screen *s, int y, int h
 				    (double)bar * (double)n / (double)most, 1,
 				    i + RED_SPECTRUM_FIRST >= 29 ? STYLE_SLOW : STYLE_BAR);
 		figure[tui_count(figure, n).n] = '\0';
-		screen__field(s, y + used, width - time - FIGURE - 1, FIGURE, STYLE_TEXT, 1, figure);
+		screen__field(s, y + used, width - time - FIGURE - 1, FIGURE, STYLE_TEXT, 1,
+			      figure);
 		draw_spectrum(g, s, y + used, width - time, time, i, step, peak);
 	}
 	return used + 1;

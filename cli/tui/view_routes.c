@@ -467,7 +467,8 @@ static int routes_key(struct view *v, const struct key *k)
 	switch (k->code) {
 	case 'o':
 	case 'O':
-		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_COUNT - 1)) % RED_BY_COUNT);
+		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_COUNT - 1)) %
+				      RED_BY_COUNT);
 		tui_say(t, STYLE_TEXT, "by %s", red_by_name(t->by));
 		t->stale = 1;
 		return 1;

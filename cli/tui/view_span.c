@@ -65,7 +65,7 @@ static void add_id(struct lines *l, const char *label, const uint8_t *id, size_t
 {
 	char buf[2 * TRACE_ID_LEN];
 
-	lines_add(l, STYLE_TEXT, label, (struct str){ buf, (size_t)(fmt_hex(buf, id, n) - buf) }, 0);
+	lines_add(l, STYLE_TEXT, label, (struct str){buf, (size_t)(fmt_hex(buf, id, n) - buf)}, 0);
 }
 
 /* "tls version" for "tls_version", "grpc timeout" for "grpc_timeout_ns". */
@@ -305,7 +305,9 @@ static const char *version(const struct span *s)
 	return s->protocol->start_line ? s->protocol->start_line : "";
 }
 
-/* The message as far as it was kept: its start line is put together again, the rest is as it was. */
+/*
+ * The message as far as it was kept: its start line is put together again, the rest is as it was.
+ */
 static size_t message(const struct span *s, int response, char *buf, size_t cap)
 {
 	size_t n = 0;
@@ -390,7 +392,8 @@ static void fill(struct span_view *v)
 	if (!buf)
 		return;
 	if (span_of(v)->protocol->flags & NAME_CONNECTION) {
-		lines_add(&v->lines, STYLE_DIM, NULL, str_of("(encrypted: there is nothing to show)"), 0);
+		lines_add(&v->lines, STYLE_DIM, NULL,
+			  str_of("(encrypted: there is nothing to show)"), 0);
 		free(buf);
 		return;
 	}

@@ -70,8 +70,10 @@ enum http2_event_type {
 		 understood, or is too long */
 #define HTTP2_FIELDS_DROPPED 0x40u /* HEADERS: too many or too long; the list is not complete */
 
-/* With NOT_DECODED: the block is longer than can be kept; its first fields are there, and frames of it
- * follow that no event counts. */
+/*
+ * With NOT_DECODED: the block is longer than can be kept; its first fields are there, and frames of
+ * it follow that no event counts.
+ */
 #define HTTP2_BLOCK_LONG 0x80u
 
 /* What a field block is. */

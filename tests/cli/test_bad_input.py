@@ -179,11 +179,14 @@ def never_overwritten(tmp, capture):
         refused(['-r', read, '-w', write], 'this file is also read')
     p = subprocess.run([ZCTRACE, '-r', '-', '-w', capture], stdin=open(capture, 'rb'),
                        capture_output=True, text=True)
-    check(p.returncode == 2 and 'is also read' in p.stderr, 'standard input is a file, too', p.stderr)
+    check(p.returncode == 2 and 'is also read' in p.stderr, 'standard input is a file, too',
+          p.stderr)
     with open(hard, 'ab') as out:
-        p = subprocess.run([ZCTRACE, '-r', capture, '-o', 'json'], stdout=out, stderr=subprocess.PIPE,
+        p = subprocess.run([ZCTRACE, '-r', capture, '-o', 'json'], stdout=out,
+                           stderr=subprocess.PIPE,
                            text=True)
-    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output', p.stderr)
+    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output',
+          p.stderr)
     with open(capture, 'rb') as f:
         check(f.read() == before, 'what is read is whole afterwards')
     os.unlink(hard)

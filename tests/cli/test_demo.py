@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The demo, where probes are not permitted: says why, and shows the recording that ships with it."""
+"""The demo, where probes are not permitted: says why, and shows the recording that ships with
+it."""
 import os
 import subprocess
 import sys
@@ -11,7 +12,8 @@ prefix = []
 if os.geteuid() == 0:
     drop = '-bpf,-perfmon,-sys_admin,-net_admin'
     prefix = ['setpriv', '--bounding-set', drop, '--inh-caps', drop]
-p = subprocess.run([*prefix, 'sh', DEMO, '1'], capture_output=True, text=True, timeout=60, check=False)
+p = subprocess.run([*prefix, 'sh', DEMO, '1'], capture_output=True, text=True, timeout=60,
+                   check=False)
 shown = p.stdout.splitlines()
 checks = [
     ('exit status 0', p.returncode == 0),

@@ -16,7 +16,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all']
 AS_NOBODY = NOBODY if os.geteuid() == 0 else []
-SLEEPER = 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)'
+SLEEPER = '''
+import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+time.sleep(60)
+'''
 count = failed = 0
 
 
@@ -42,7 +47,8 @@ def objects(out):
 
 def effective(binary):
     """The capabilities that it would have."""
-    p = subprocess.run([*AS_NOBODY, 'grep', 'CapEff', '/proc/self/status'], capture_output=True, text=True)
+    p = subprocess.run([*AS_NOBODY, 'grep', 'CapEff', '/proc/self/status'], capture_output=True,
+                       text=True)
     return int(p.stdout.split()[1], 16)
 
 
@@ -51,7 +57,8 @@ def host(binary):
     check(code == 3 and not err, 'nothing can be traced: status 3', code, err)
     check('Nothing can be traced here.' in text, 'and the last line says so', text)
     for cap in ('CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_PTRACE'):
-        check(re.search(rf'^  NO  capabilities .*missing: .*{cap}', text, re.M), f'{cap} is missing', text)
+        check(re.search(rf'^  NO  capabilities .*missing: .*{cap}', text, re.M),
+              f'{cap} is missing', text)
     lines = text.splitlines()
     bad = [i for i, line in enumerate(lines) if line.startswith(('  NO', '  ! '))]
     check(len(bad) >= 3 and all('remedy: ' in lines[i + 1] for i in bad),
@@ -81,24 +88,28 @@ def processes(binary):
         port = int(mine.stdout.readline())
         code, out, err = run(binary, '--doctor', '--pid', str(mine.pid), '-o', 'json')
         p = [o for o in objects(out) if o['type'] == 'process']
-        check(code == 3 and len(p) == 1 and p[0]['pid'] == mine.pid, 'a process of ours', code, out, err)
+        check(code == 3 and len(p) == 1 and p[0]['pid'] == mine.pid, 'a process of ours', code, out,
+              err)
         check(p and p[0]['listens'] == [f'127.0.0.1:{port}'] and p[0]['connections'] == 0 and
               p[0]['runtime'] == 'python', 'is looked at', p)
         code, out, err = run(binary, '--list', '-o', 'json')
         row = [o for o in objects(out) if o['port'] == port]
-        check(code == 0 and len(row) == 1 and row[0]['pids'] == [mine.pid] and row[0]['address'] == '127.0.0.1',
+        check(code == 0 and len(row) == 1 and row[0]['pids'] == [mine.pid] and
+              row[0]['address'] == '127.0.0.1',
               'and is in the list', row, err)
         code, out, err = run(binary, '--doctor', '--port', str(port))
         check(f'Process {mine.pid} ' in out, 'and is found by its port', out)
         if os.geteuid():
             print('# somebody else\'s process: not tried, since only root can start one')
             return
-        theirs = subprocess.Popen([sys.executable, '-c', SLEEPER], stdout=subprocess.PIPE, text=True)
+        theirs = subprocess.Popen([sys.executable, '-c', SLEEPER], stdout=subprocess.PIPE,
+                                  text=True)
         port = int(theirs.stdout.readline())
         code, out, err = run(binary, '--doctor', '--pid', str(theirs.pid), '-o', 'json')
         p = [o for o in objects(out) if o['type'] == 'process']
         check(len(p) == 1 and 'listens' not in p[0] and 'connections' not in p[0] and
-              'CAP_SYS_PTRACE' in p[0]['blind'][0]['remedy'], 'of one of root\'s, what is not known is left out',
+              'CAP_SYS_PTRACE' in p[0]['blind'][0]['remedy'],
+              'of one of root\'s, what is not known is left out',
               out)
         code, out, err = run(binary, '--list', '-o', 'json')
         row = [o for o in objects(out) if o['port'] == port]
@@ -113,19 +124,25 @@ def processes(binary):
 
 def bad_input(binary):
     for args, says in ((['--doctor', '--list'], 'two things'), (['--doctor', '-r', 'x'], '-r'),
-                       (['--list', '-w', 'x'], '-w'), (['--doctor', '-o', 'top'], '-o text and -o json'),
-                       (['--list', '--filter', 'status > 1'], '--filter'), (['--list', '-i', 'lo'], '-i'),
-                       (['--doctor', '--', 'true'], 'COMMAND'), (['--doctor', '--pid', '4194304'], 'no such process'),
-                       (['--doctor', '--exe', 'relative'], 'relative'), (['--list', '--cgroup', '/no/such'], '/no/such'),
+                       (['--list', '-w', 'x'], '-w'),
+                       (['--doctor', '-o', 'top'], '-o text and -o json'),
+                       (['--list', '--filter', 'status > 1'], '--filter'),
+                       (['--list', '-i', 'lo'], '-i'),
+                       (['--doctor', '--', 'true'], 'COMMAND'),
+                       (['--doctor', '--pid', '4194304'], 'no such process'),
+                       (['--doctor', '--exe', 'relative'], 'relative'),
+                       (['--list', '--cgroup', '/no/such'], '/no/such'),
                        (['--doctor', '--container', 'feedfacefeed'], 'feedfacefeed')):
         code, out, err = run(binary, *args)
         want = (2, 3) if '--container' in args else (2,)  # 3: no hierarchy is mounted
-        check(code in want and not out and len(err.splitlines()) == 1 and err.startswith('zctrace: ') and
+        check(code in want and not out and len(err.splitlines()) == 1 and
+              err.startswith('zctrace: ') and
               says in err, f'{" ".join(args)}: {err.strip()}', code, out)
 
 
 def colors(binary):
-    for args, env, want in ((['--color', 'always'], {}, True), (['--color', 'never'], {}, False), ([], {}, False),
+    for args, env, want in ((['--color', 'always'], {}, True), (['--color', 'never'], {}, False),
+                            ([], {}, False),
                             (['--color', 'always'], {'NO_COLOR': '1'}, True)):
         _, out, _ = run(binary, '--doctor', *args, **env)
         check(('\x1b[' in out) == want, f'colours with {args or "no option"} {env}', out[:200])

@@ -46,7 +46,8 @@ struct side {
 	struct reasm s;
 	struct reasm_sink k;
 	uint32_t base;
-	uint64_t passed; /* position behind what was delivered or declared missing; 0: nothing yet */
+	/* position behind what was delivered or declared missing; 0: nothing yet */
+	uint64_t passed;
 	uint64_t first, octets, gaps;
 	uint32_t greed; /* how much of the data offered is taken, in 16ths */
 };
@@ -150,7 +151,7 @@ static void fuzz_stream(struct input *in)
 		case 1:
 			if (side[d].s.started)
 				reasm_prove(&side[d].s,
-					     reasm_pos(&side[d].s, side[d].base + take(in, 2)), now);
+					    reasm_pos(&side[d].s, side[d].base + take(in, 2)), now);
 			break;
 		case 2:
 			now += 300000000;

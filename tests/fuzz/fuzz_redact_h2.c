@@ -39,7 +39,8 @@ static void decode(struct hpack *h, const uint8_t *p, size_t n, int which, struc
 static int is_hidden(struct str value, struct str was)
 {
 	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] == was.p[i] && strchr("acegikmoqsuwy24678", value.p[i]) && value.p[i])
+		if (value.p[i] == was.p[i] && strchr("acegikmoqsuwy24678", value.p[i]) &&
+		    value.p[i])
 			return 0;
 	return 1;
 }
@@ -53,7 +54,8 @@ static void compare(const struct fields *was, const struct fields *is)
 
 		if (a->flags != b->flags || !a->name.p != !b->name.p || !a->value.p != !b->value.p)
 			abort();
-		if (a->name.p && (a->name.n != b->name.n || memcmp(a->name.p, b->name.p, a->name.n)))
+		if (a->name.p &&
+		    (a->name.n != b->name.n || memcmp(a->name.p, b->name.p, a->name.n)))
 			abort();
 		if (!a->value.p)
 			continue;

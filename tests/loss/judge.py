@@ -84,7 +84,8 @@ def falsehood(case, span, shown):
     if asked in shown:
         return 'twice', asked
     shown.add(asked)
-    for key, want in (('method', x.method), ('path', x.path), ('protocol', x.protocol), ('stream', x.stream)):
+    for key, want in (('method', x.method), ('path', x.path), ('protocol', x.protocol),
+                      ('stream', x.stream)):
         if want is not None and span.get(key) != want:
             return f'wrong {key}', f'{span.get(key)} instead of {want}'
     done = case.done(x)

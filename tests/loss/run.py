@@ -42,7 +42,8 @@ def cases(rng, name, n):
         r = random.Random(seed)
         talk = module.conversation(r, f'{i}', p)
         addr = ((struct.pack('>I', 0x0a000001 + i % 250), 20000 + i // 250), (b'\x0a\x01\0\1', 80))
-        conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults), 1700000000.0 + i * 0.37, addr)
+        conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults),
+                                1700000000.0 + i * 0.37, addr)
         yield judge.Case(talk, conv)
 
 
@@ -89,22 +90,27 @@ def main():
                 continue
             n = args.conversations if args.only else max(1, args.conversations * c[3] // weights)
             v = one_class(args, random.Random(f'{seed} {name}'), name, n, directory)
-            line = (f'{name:20} {v.conversations:6} conversations {v.exchanges:6} exchanges {v.spans:6} spans '
-                    f'{v.share:5.1f} % doubted; {v.bad_conversations:4} with false: {dict(v.false)}')
+            line = (f'{name:20} {v.conversations:6} conversations {v.exchanges:6} exchanges '
+                    f'{v.spans:6} spans '
+                    f'{v.share:5.1f} % doubted; {v.bad_conversations:4} with false: '
+                    f'{dict(v.false)}')
             limit = LIMITS.get(name, 100)
             good = not v.false and v.share <= limit
             failed += not good
             if args.tap:
                 print(f'# shows {line}')
-                tests.append(f'{"" if good else "not "}ok {len(tests) + 1} - {name}: nothing false without a doubt'
+                tests.append(f'{"" if good else "not "}ok {len(tests) + 1} - {name}: nothing false '
+                             'without a doubt'
                              + (f', at most {limit} % of them' if limit < 100 else ''))
             else:
                 print(line)
             if args.show:
                 print('#    doubts:', dict(v.doubts.most_common(8)))
             for case, kind, detail, span in v.examples[:args.show]:
-                print(f"{'# ' if args.tap else ''}   {kind}: {detail}  port {key(case)} {span.get('method')} {span.get('path')} "
-                      f"{span.get('status')} error={span.get('error')} req={span.get('req_headers')} resp={span.get('resp_headers')}")
+                print(f"{'# ' if args.tap else ''}   {kind}: {detail}  port {key(case)} "
+                      f"{span.get('method')} {span.get('path')} "
+                      f"{span.get('status')} error={span.get('error')} "
+                      f"req={span.get('req_headers')} resp={span.get('resp_headers')}")
     if args.tap:
         print('\n'.join([*tests, f'1..{len(tests)}']))
     return failed > 0

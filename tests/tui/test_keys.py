@@ -68,7 +68,8 @@ def selection(term):
     t.check('trace id' in s or 'time ' in s, 'Enter shows the fields of a span', s)
     t.check('server: nginx' not in s.lower(), 'no header fields that were not asked for', s)
     s = term.press('v')
-    t.check(f'{method} /' in s and 'HTTP/1.1' in s and 'as far as it was kept' in s, 'v: as text', s)
+    t.check(f'{method} /' in s and 'HTTP/1.1' in s and 'as far as it was kept' in s, 'v: as text',
+            s)
     t.check('secret' not in s, 'without secrets', s)
     s = term.press('v')
     t.check(re.search(r'^000000  [0-9a-f]{2} ', s, re.M), 'v: in hexadecimal', s)
@@ -102,7 +103,8 @@ def filtering(term):
     t.check(rows(s) and all(' 500 ' in line for line in rows(s)), 'only what matches is shown', s)
     t.check('/status >= 500' in s, 'the filter is shown', s)
     s = term.press('1')
-    t.check(rows(s) and all(v == '100' for v in column(s, 'ERR%')), 'figures are of what matches', s)
+    t.check(rows(s) and all(v == '100' for v in column(s, 'ERR%')), 'figures are of what matches',
+            s)
     term.press('/')
     term.keys('C-u')
     s = term.press('Enter')
@@ -147,7 +149,8 @@ def saving(term, folder):
     with open(files[0], encoding='utf-8') as f:
         saved = [json.loads(line) for line in f]
     keys = {(s['conn'], s['seq'], s['kind']) for s in saved}
-    t.check(keys == {(s['conn'], s['seq'], s['kind']) for s in want}, 'spans are saved as --output=json has them',
+    t.check(keys == {(s['conn'], s['seq'], s['kind']) for s in want},
+            'spans are saved as --output=json has them',
             len(saved), len(want))
     t.check('secret' not in json.dumps(saved), 'without secrets')
     os.unlink(files[0])

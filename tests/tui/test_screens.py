@@ -16,7 +16,8 @@ VIEWS = [('routes', ['1']), ('spans', ['2']), ('traces', ['3']), ('flight', ['4'
 
 
 def cells(screen):
-    """Each line's characters with what they are shown in: tmux may write the same screen in several ways."""
+    """Each line's characters with what they are shown in: tmux may write the same screen in several
+    ways."""
     on, lines = {}, [[]]
     for part in re.findall(r'\x1b\[[0-9;]*m|.|\n', screen):
         if part == '\n':
@@ -76,7 +77,8 @@ def main():
                     TERM='vt100') as term:
             term.to_end()
             got = term.press('3')
-            t.check(got.isascii() and 'GET' in got and '##' in got, 'a plain terminal gets ASCII', got)
+            t.check(got.isascii() and 'GET' in got and '##' in got, 'a plain terminal gets ASCII',
+                    got)
     return t.done()
 
 

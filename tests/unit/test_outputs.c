@@ -190,7 +190,8 @@ static void test_stuck(void)
 	   "outputs: what is more than the buffer is kept, too, and nobody waits");
 	usleep((OUT_PATIENCE_MS + 50) * 1000);
 	outputs_work(&u, 2, 0);
-	ok(u.way[0].gone && u.failed && told == 1 && strstr(last_text, "-o json=a: nobody reads it"),
+	ok(u.way[0].gone && u.failed && told == 1 &&
+		   strstr(last_text, "-o json=a: nobody reads it"),
 	   "outputs: a reader that takes nothing is given up: %s", last_text);
 	outputs_work(&u, 3, 1);
 	ok(told == 1 && !outputs_gone(&u), "outputs: told once, and the other stays");
@@ -215,7 +216,8 @@ static void test_left(void)
 	ok(!told && !outputs_gone(&u), "outputs: both readers are there");
 	close(a[0]);
 	outputs_work(&u, 2, 0);
-	ok(told == 1 && u.way[0].gone && !outputs_gone(&u) && strstr(last_text, "its reader has left"),
+	ok(told == 1 && u.way[0].gone && !outputs_gone(&u) &&
+		   strstr(last_text, "its reader has left"),
 	   "outputs: one leaves, which is told: %s", last_text);
 	close(b[0]);
 	outputs_work(&u, 3, 0);

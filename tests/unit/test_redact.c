@@ -19,11 +19,13 @@ static void test_names(void)
 		"apikey", "API-KEY", "key", "secret", "password", "passwd", "pwd", "sig",
 		"signature", "auth", "session", "sid", "jwt", "client_secret", "X-Amz-Signature",
 		"X-Amz-Credential", "X-Amz-Security-Token", "api%5Fkey", "%74oken", "t%6Fken",
-		"user[password]", "code", "totp", "mfa_code", "verification_code", "card", "cc", "pan",
+		"user[password]", "code", "totp", "mfa_code", "verification_code", "card", "cc",
+		"pan",
 		"cvv", "ssn", "tax_id", "AWSAccessKeyId", "reset_token", "otp", "SAMLResponse",
 		"a_very_long_prefix_that_does_not_fit_into_any_buffer_here_access_token" };
 	static const char *const plain[] = { "q", "page", "monkey", "keys", "id", "tokenize",
-		"sort", "", "passage", "cardinal", "panel", "discard", "css", "account", "signal", "%", "%7", "%zz", "X-Amz-Date" };
+		"sort", "", "passage", "cardinal", "panel", "discard", "css", "account", "signal",
+		"%", "%7", "%zz", "X-Amz-Date" };
 
 	for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++)
 		ok(redact_is_secret_field(str(secret[i])), "field %s is secret", secret[i]);
@@ -98,10 +100,12 @@ static void test_uris(void)
 }
 
 #define HEAD1                                                                                      \
-	"POST http://me:pw@h/x?a=1&token=abc HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer s3cr3t\r\n" \
+	"POST http://me:pw@h/x?a=1&token=abc HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " \
+	"s3cr3t\r\n" \
 	"cookie:a=b; c=d\r\n  folded\r\nReferer: http://h/?sid=77&b=2\r\nX-Api-Key :\tk\r\n"
 #define HEAD1_OUT                                                                                  \
-	"POST http://xxxxx@h/x?a=1&token=xxx HTTP/1.1\r\nHost: h\r\nAuthorization: xxxxxxxxxxxxx\r\n" \
+	"POST http://xxxxx@h/x?a=1&token=xxx HTTP/1.1\r\nHost: h\r\nAuthorization: " \
+	"xxxxxxxxxxxxx\r\n" \
 	"cookie:xxxxxxxx\r\n  xxxxxx\r\nReferer: http://h/?sid=xx&b=2\r\nX-Api-Key :\tx\r\n"
 
 static const struct {
@@ -116,15 +120,20 @@ static const struct {
 	  "GET /a?key=x&b HTTP/1.0\r\nCookie: x\r\n\r\n", 0 },
 	{ "chunks and trailers, then another head",
 	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nSet-Cookie: a\r\n\r\n"
-	  "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: t\r\n\r\nHTTP/1.1 204 No\r\nSet-Cookie: bc\r\n\r\n",
+	  "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: t\r\n\r\nHTTP/1.1 204 "
+	  "No\r\nSet-Cookie: bc\r\n\r\n",
 	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nSet-Cookie: x\r\n\r\n"
-	  "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: x\r\n\r\nHTTP/1.1 204 No\r\nSet-Cookie: xx\r\n\r\n", 0 },
+	  "b;x=y\r\nCookie: k=v\r\n2\r\n\r\n\r\n0\r\nCookie: x\r\n\r\nHTTP/1.1 204 "
+	  "No\r\nSet-Cookie: xx\r\n\r\n", 0 },
 	{ "an interim response, then the final one",
-	  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: abc\r\n\r\nCookie: content\r\n",
-	  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: xxx\r\n\r\nCookie: content\r\n", 0 },
+	  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: abc\r\n\r\nCookie: "
+	  "content\r\n",
+	  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: xxx\r\n\r\nCookie: "
+	  "content\r\n", 0 },
 	{ "joined in the middle of a head",
 	  "n/json\r\nAuthorization: Basic QQ==\r\nAccept: */*\r\n\r\nGET /?sig=2 HTTP/1.1\r\n\r\n",
-	  "n/json\r\nAuthorization: xxxxxxxxxx\r\nAccept: */*\r\n\r\nGET /?sig=x HTTP/1.1\r\n\r\n", 0 },
+	  "n/json\r\nAuthorization: xxxxxxxxxx\r\nAccept: */*\r\n\r\nGET /?sig=x HTTP/1.1\r\n\r\n",
+	  0 },
 	{ "a line that is no field is passed over",
 	  "GET / HTTP/1.1\r\nno field\r\n\x80\xff: x\r\nCOOKIE: ab\r\nCookie : cd\r\n\r\n",
 	  "GET / HTTP/1.1\r\nno field\r\n\x80\xff: x\r\nCOOKIE: xx\r\nCookie : xx\r\n\r\n", 0 },

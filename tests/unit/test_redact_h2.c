@@ -57,7 +57,8 @@ static void check_value(const struct h2_list *l, size_t i, const uint8_t *value,
 		len = 0;
 	t->leaks += (unsigned)leaks(want + at, len, 4, value + at, len);
 	if (!loose)
-		t->differ += memcmp(want, value, at) || memcmp(want + at + len, value + at + len, n - at - len);
+		t->differ += memcmp(want, value, at) ||
+			     memcmp(want + at + len, value + at + len, n - at - len);
 	t->hidden += len && len == n;
 	t->partly += len && len < n;
 	t->kept += !memcmp(want, value, n);
@@ -89,7 +90,8 @@ static void check_block(nghttp2_hd_inflater *inf, const uint8_t *p, size_t n,
 			t->wrong++;
 		else
 			/* an authority whose end is not there yet is hidden */
-			check_value(l, i, nv.value, loose || !strcmp((const char *)nv.name, ":authority"), t);
+			check_value(l, i, nv.value,
+				    loose || !strcmp((const char *)nv.name, ":authority"), t);
 		i++;
 	}
 	t->wrong += n || i != l->n;
@@ -178,8 +180,8 @@ static void test_whole(void)
 		feed_all(1);
 		check_traffic(&t, masked, 1, &single);
 	}
-	printf("# %lu fields, %lu hidden, %lu in part, %lu kept\n", all.fields, all.hidden, all.partly,
-	       all.kept);
+	printf("# %lu fields, %lu hidden, %lu in part, %lu kept\n", all.fields, all.hidden,
+	       all.partly, all.kept);
 	ok(all.hidden > 1000 && all.partly > 1000 && all.kept > 1000, "fields of all kinds");
 	is_u64(all.wrong, 0, "fed whole: the same fields, names and lengths, the same table");
 	is_u64(all.leaks, 0, "fed whole: nothing of a secret is left");
@@ -221,8 +223,9 @@ static int is_secret_seen(const struct traffic *from, size_t first, const struct
 			/* all URIs here begin alike */
 			if (strchr(l->text[i][1], '?'))
 				at = secret_part(l->text[i][1], &n);
-			if (l->treat[i] != H2_KEEP && leaks(l->text[i][1] + at, n, 8,
-							    (const uint8_t *)f->value.p, f->value.n))
+			if (l->treat[i] != H2_KEEP &&
+			    leaks(l->text[i][1] + at, n, 8, (const uint8_t *)f->value.p,
+				  f->value.n))
 				return 1;
 		}
 	}
@@ -289,7 +292,8 @@ static void reader_gap(struct reader *r, uint64_t n)
 	size_t kept = r->nkept;
 
 	while (left) {
-		if (http2_gap(r->h, 0, r->kept, kept, left - kept, &scratch, &used, &ev) == PARSE_EVENT)
+		if (http2_gap(r->h, 0, r->kept, kept, left - kept, &scratch, &used, &ev) ==
+		    PARSE_EVENT)
 			reader_event(r, &ev);
 		left -= used;
 		kept = 0;
@@ -378,7 +382,8 @@ static void test_gaps(void)
 	}
 	is_u64(s.leaks, 0, "gaps: a reader finds no secrets");
 	/* frames that a reader is sure of only later are hidden */
-	ok(s.unlike < n / 10, "gaps: and the same fields and lengths, but for %lu of %lu", s.unlike, n);
+	ok(s.unlike < n / 10, "gaps: and the same fields and lengths, but for %lu of %lu", s.unlike,
+	   n);
 }
 
 int main(void)

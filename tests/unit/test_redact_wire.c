@@ -31,9 +31,11 @@ static const struct {
 	 T(PREFACE HEADERS("\x1a") GET "\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"
 	   "\x60\x88\x03\x20\x00\x19\x66\xe8\x2e\xff")},
 	{"a name of its own, then the table: 62 is x-auth-token, 63 etag",
-	 T(PREFACE HEADERS("\x26") GET "\x62\x01" "e" "\x40\x0cx-auth-token\x02" "ab" "\x7e\x02" "cd"
+	 T(PREFACE HEADERS("\x26") GET "\x62\x01" "e" "\x40\x0cx-auth-token\x02" "ab" "\x7e\x02"
+	   "cd"
 				       "\x0f\x30\x02" "ef" "\xbe\x0f\x31\x01" "g"),
-	 T(PREFACE HEADERS("\x26") GET "\x62\x01" "e" "\x40\x0cx-auth-token\x02" "xx" "\x7e\x02" "xx"
+	 T(PREFACE HEADERS("\x26") GET "\x62\x01" "e" "\x40\x0cx-auth-token\x02" "xx" "\x7e\x02"
+	   "xx"
 				       "\x0f\x30\x02" "xx" "\xbe\x0f\x31\x01" "g")},
 	{"never indexed: a field, but not :path",
 	 T(PREFACE HEADERS("\x10") GET "\x14\x04/a/b" "\x1f\x21\x05value"),
@@ -42,26 +44,33 @@ static const struct {
 	 T(PREFACE HEADERS("\x11") GET "\x04\x0d/?a=1&key=xxx")},
 	{"a cookie over two CONTINUATION frames, PING and padding around them",
 	 T(PREFACE "\0\0\x08\6\0\0\0\0\0cookie=1" "\0\0\x0c\1\x08\0\0\0\1\x05" GET "\x60\x0c" "ab"
-	   "\0\0\0\0\0" "\0\0\5\x09\0\0\0\0\1" "cdefg" "\0\0\5\x09\4\0\0\0\1" "hijkl" "\0\0\3\0\0\0\0\0\1" "abc"),
+	   "\0\0\0\0\0" "\0\0\5\x09\0\0\0\0\1" "cdefg" "\0\0\5\x09\4\0\0\0\1" "hijkl"
+	   "\0\0\3\0\0\0\0\0\1" "abc"),
 	 T(PREFACE "\0\0\x08\6\0\0\0\0\0cookie=1" "\0\0\x0c\1\x08\0\0\0\1\x05" GET "\x60\x0c" "xx"
-	   "\0\0\0\0\0" "\0\0\5\x09\0\0\0\0\1" "xxxxx" "\0\0\5\x09\4\0\0\0\1" "xxxxx" "\0\0\3\0\0\0\0\0\1" "abc")},
+	   "\0\0\0\0\0" "\0\0\5\x09\0\0\0\0\1" "xxxxx" "\0\0\5\x09\4\0\0\0\1" "xxxxx"
+	   "\0\0\3\0\0\0\0\0\1" "abc")},
 	{"index 0: the rest is hidden, then it goes on",
 	 T(PREFACE HEADERS("\5") GET "\x80" "ab" HEADERS("\5") GET "\x60\1" "a"),
 	 T(PREFACE HEADERS("\5") GET "\x80\x80\x80" HEADERS("\5") GET "\x60\1" "x")},
-	{"coded: EOS in a value", T(PREFACE HEADERS("\x0a") GET "\x60\x85\xff\xff\xff\xff" "a" "\x82"),
+	{"coded: EOS in a value", T(PREFACE HEADERS("\x0a") GET "\x60\x85\xff\xff\xff\xff" "a"
+				    "\x82"),
 	 T(PREFACE HEADERS("\x0a") GET "\x60\x85\x80\x80\x80\x80\x80\x80")},
 	{"a server begins with SETTINGS", T(SETTINGS HEADERS("\x06") "\x88\x77\x03" "abc"),
 	 T(SETTINGS HEADERS("\x06") "\x88\x77\x03" "xxx")},
 	{"joined late", T(HEADERS("\x07") GET "\x84\x60\x02" "ab" HEADERS("\5") GET "\x7f\1\0"),
 	 T(HEADERS("\x07") GET "\x84\x60\x02" "xx" HEADERS("\5") GET "\x7f\1\0")},
 	{"joined late: a literal whose name was sent before",
-	 T(HEADERS("\x08") GET "\x84\x7f\x05\x02" "ab"), T(HEADERS("\x08") GET "\x84\x7f\x05\x02" "xx")},
+	 T(HEADERS("\x08") GET "\x84\x7f\x05\x02" "ab"), T(HEADERS("\x08") GET "\x84\x7f\x05\x02"
+							   "xx")},
 	{"joined late, in content", T("content" HEADERS("\x07") GET "\x84\x60\x02" "ab"),
 	 T("xxxxxxx" HEADERS("\x07") GET "\x84\x60\x02" "xx")},
 	{"an upgrade to h2c",
-	 T("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n" SETTINGS HEADERS("\x06") "\x88\x77\x03" "abc"),
-	 T("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n" SETTINGS HEADERS("\x06") "\x88\x77\x03" "xxx")},
-	{"HTTP/1", T("POST /?key=abc HTTP/1.1\r\nCookie: ab\r\nContent-Length: 9\r\n\r\n" "PRI * HTT"
+	 T("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n" SETTINGS HEADERS("\x06") "\x88\x77\x03"
+	   "abc"),
+	 T("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n" SETTINGS HEADERS("\x06") "\x88\x77\x03"
+	   "xxx")},
+	{"HTTP/1", T("POST /?key=abc HTTP/1.1\r\nCookie: ab\r\nContent-Length: 9\r\n\r\n"
+		     "PRI * HTT"
 		     "PUT / HTTP/1.1\r\nCookie: ab\r\n"),
 	 T("POST /?key=xxx HTTP/1.1\r\nCookie: xx\r\nContent-Length: 9\r\n\r\n" "PRI * HTT"
 	   "PUT / HTTP/1.1\r\nCookie: xx\r\n")},
@@ -72,12 +81,15 @@ static const struct {
 	 T("CONNECT a:1 HTTP/1.1\r\nCookie: xx\r\n\r\n" "xxxxxxxxxxxxxxxxxxxxxxxxxx")},
 	{"an upgrade to what is not known", T("HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n" "sesame"),
 	 T("HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n" "xxxxxx")},
-	{"records of TLS", T("\x16\3\1\0\x2a\1\0\0\x26\3\3" "0123456789abcdef0123456789abcdef" "\0\0\0\0" "\x17\3\3\0\4" "abcd"),
-	 T("\x16\3\1\0\x2a\1\0\0\x26\3\3" "0123456789abcdef0123456789abcdef" "\0\0\0\0" "\x17\3\3\0\4" "abcd")},
+	{"records of TLS", T("\x16\3\1\0\x2a\1\0\0\x26\3\3" "0123456789abcdef0123456789abcdef"
+			     "\0\0\0\0" "\x17\3\3\0\4" "abcd"),
+	 T("\x16\3\1\0\x2a\1\0\0\x26\3\3" "0123456789abcdef0123456789abcdef" "\0\0\0\0"
+	   "\x17\3\3\0\4" "abcd")},
 	{"neither", T("\0\0\0\x0bSELECT '1'\n"), T("xxxxxxxxxxxxxxx")},
 	{"a password by POP3", T("PASS sesame\r\n"), T("xxxxxxxxxxxxx")},
 	{"a password by Redis", T("AUTH sesame\r\n"), T("xxxxxxxxxxxxx")},
-	{"memcached", T("get key\r\nset key 0 0 6\r\nsesame\r\n"), T("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")},
+	{"memcached", T("get key\r\nset key 0 0 6\r\nsesame\r\n"),
+	 T("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")},
 };
 
 static void feed(struct redact_wire *w, const char *p, size_t n, char *out)
@@ -135,7 +147,8 @@ static void test_cases(void)
 	}
 }
 
-static void part(struct redact_wire *w, const char *in, const char *want, size_t n, const char *name)
+static void part(struct redact_wire *w, const char *in, const char *want, size_t n,
+		 const char *name)
 {
 	char out[256];
 
@@ -148,11 +161,13 @@ static void test_gaps(void)
 {
 	struct redact_wire w = {.kind = 0};
 
-	PART(&w, PREFACE HEADERS("\x19") GET "\x60\x0a" "abc", PREFACE HEADERS("\x19") GET "\x60\x0a" "xxx",
+	PART(&w, PREFACE HEADERS("\x19") GET "\x60\x0a" "abc",
+	     PREFACE HEADERS("\x19") GET "\x60\x0a" "xxx",
 	     "gap: a cookie begins");
 	redact_wire_gap(&w, 3);
 	PART(&w, "ghij" "\x5a\x09useragent" HEADERS("\5") GET "\x60\1" "a",
-	     "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80" HEADERS("\5") GET "\x60\1" "x",
+	     "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80"
+	     HEADERS("\5") GET "\x60\1" "x",
 	     "gap in a field block: its rest is hidden, the next one is understood");
 	PART(&w, HEADERS("\5") GET "\x7e\1" "a", HEADERS("\5") GET "\x7e\1" "x",
 	     "gap: names that may have been inserted in it are not known");
@@ -165,7 +180,8 @@ static void test_gaps(void)
 	PART(&w, "\0\0\5secret", "\x80\x80\x80\x80\x80\x80\x80\x80\x80",
 	     "gap over the end of a frame: what follows is hidden");
 	PART(&w, "abc" HEADERS("\x08") GET "\x84\x60\1" "a" "\x84\x84",
-	     "\x80\x80\x80" HEADERS("\x08") GET "\x84\x60\1" "x" "\x84\x84", "gap: until frames are found");
+	     "\x80\x80\x80" HEADERS("\x08") GET "\x84\x60\1" "x" "\x84\x84",
+	     "gap: until frames are found");
 	redact_wire_release(&w);
 }
 
@@ -183,14 +199,16 @@ static void test_peers(void)
 	     "until frames or a preface come");
 	redact_wire_copy(&copy, &w);
 	PART(&w, HEADERS("\5") GET "\x60\1" "a", HEADERS("\5") GET "\x60\1" "x", "a frame");
-	PART(&copy, HEADERS("\5") GET "\x60\1" "a", HEADERS("\5") GET "\x60\1" "x", "the same from a copy");
+	PART(&copy, HEADERS("\5") GET "\x60\1" "a", HEADERS("\5") GET "\x60\1" "x",
+	     "the same from a copy");
 	redact_wire_elsewhere(&copy, &w);
 	PART(&copy, "e", "\x80", "elsewhere in HTTP/2: lost");
 	redact_wire_release(&copy);
 	redact_wire_release(&w);
 	redact_wire_release(&other);
 	redact_wire_peer_is_http2(&w);
-	PART(&w, "HTTP/1.1 400 Bad\r\nSet-Cookie: a\r\n\r\n", "HTTP/1.1 400 Bad\r\nSet-Cookie: x\r\n\r\n",
+	PART(&w, "HTTP/1.1 400 Bad\r\nSet-Cookie: a\r\n\r\n",
+	     "HTTP/1.1 400 Bad\r\nSet-Cookie: x\r\n\r\n",
 	     "a server that does not speak HTTP/2 answers a preface");
 	redact_wire_release(&w);
 }
@@ -200,7 +218,8 @@ static void test_cut_authority(void)
 {
 	struct redact_wire w = {0};
 
-	PART(&w, "GET / HTTP/1.1\r\nHost: 127.0", "GET / HTTP/1.1\r\nHost: 127.0", "an address, cut");
+	PART(&w, "GET / HTTP/1.1\r\nHost: 127.0", "GET / HTTP/1.1\r\nHost: 127.0",
+	     "an address, cut");
 	PART(&w, ".0.1\r\n\r\n", ".0.1\r\n\r\n", "and its rest");
 	PART(&w, "GET / HTTP/1.1\r\nHost: us", "GET / HTTP/1.1\r\nHost: xx", "perhaps a user");
 	PART(&w, "er:pw@a.b\r\n\r\n", "xxxxx@a.b\r\n\r\n", "one indeed");
