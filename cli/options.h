@@ -24,7 +24,14 @@
 #define OPTIONS_MAX_READS 16u
 #define OPTIONS_MAX_OUTPUTS 8u
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_TOP, OUTPUT_WATERFALL };
+enum output {
+	OUTPUT_TEXT,
+	OUTPUT_JSON,
+	OUTPUT_SUMMARY,
+	OUTPUT_TOP,
+	OUTPUT_WATERFALL,
+	OUTPUT_OTLP
+};
 
 struct output_spec {
 	enum output format;
@@ -76,6 +83,8 @@ struct options {
 	enum color color;
 	unsigned slowest;     /* traces; 0: all */
 	int resolve;	      /* ask DNS for names of peers */
+	const char *otlp;     /* address of a collector, "": the environment's; NULL: do not export */
+	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
 

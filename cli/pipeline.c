@@ -15,7 +15,7 @@
 #include "cli/top.h"
 
 #define TICK_NS 20000000u
-#define DRAIN_NS 3000000000u /* sinks that send */
+#define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
 void log_line(const char *fmt, ...)
@@ -191,6 +191,15 @@ static void on_gone(void *session, const char *text)
 	show_note(session, &n);
 }
 
+static void on_export(void *session, const char *text, uint64_t dropped)
+{
+	const struct note n = { .name = dropped ? "export-dropped" : "export-failing", .text = text,
+				.time_ns = source_time(session),
+				.field = { { "dropped", dropped } }, .nfields = dropped > 0 };
+
+	on_note(session, &n);
+}
+
 static struct sink_options sink_options(struct session *s)
 {
 	const struct options *o = s->opt;
@@ -212,6 +221,7 @@ static int prepare_outputs(struct session *s)
 	const struct sink_options so = sink_options(s);
 
 	s->outputs.on_gone = on_gone;
+	s->outputs.on_export = on_export;
 	s->outputs.ctx = s;
 	return outputs_make(&s->outputs, s->opt, &so, s->signals);
 }
@@ -381,6 +391,11 @@ static void drain_outputs(struct session *s)
 			break;
 }
 
+static void say(const char *text)
+{
+	log_line("%s", text);
+}
+
 /* The last line, and what the JSON consumer gets in its place. */
 static void report(struct session *s)
 {
@@ -400,6 +415,7 @@ static void report(struct session *s)
 	drain_outputs(s);
 	if (s->opt->quiet)
 		return;
+	exporters_report(&s->outputs.exporters, say);
 	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
 		 "%llu bytes not understood",
 		 (unsigned long long)t.spans, (unsigned long long)t.events,

@@ -19,6 +19,13 @@ int out_init(struct out *o, int fd, int wake_fd)
 	return o->buf ? 0 : -ENOMEM;
 }
 
+int out_init_memory(struct out *o)
+{
+	*o = (struct out){ .fd = -1, .wake_fd = -1, .size = OUT_SIZE, .memory = 1 };
+	o->buf = malloc(OUT_SIZE);
+	return o->buf ? 0 : -ENOMEM;
+}
+
 void out_release(struct out *o)
 {
 	free(o->buf);
@@ -149,7 +156,11 @@ int out_check(struct out *o)
 
 char *out_make_room(struct out *o)
 {
-	if (!o->impatient)
+	if (o->memory && !keep_more(o))
+		o->error = ENOMEM, o->n = 0;
+	else if (o->memory)
+		return o->buf + o->n;
+	else if (!o->impatient)
 		out_flush(o);
 	else if (!out_push(o) && o->size - o->n < OUT_MAX_RESERVE && !keep_more(o))
 		write_out(o, 1, o->size / 2);

@@ -10,14 +10,10 @@
 #include <otlp.pb-c.h>
 #include "sinks/metrics.h"
 #include "sinks/otlp/arena.h"
+#include "sinks/otlp/config.h"
 
 #define OTLP_BATCH_BYTES (8u << 20) /* in memory; encoded it is a third of it or less */
 #define OTLP_BATCH_RESOURCES 64u
-
-/* Where the exporter itself runs. */
-struct otlp_host {
-	const char *name, *id; /* NULL: not known, as of a recording from elsewhere */
-};
 
 struct otlp_resource {
 	uint64_t id;

@@ -40,6 +40,11 @@ struct otlp_config {
 	int delta, exponential;
 };
 
+/* Where the exporter itself runs. */
+struct otlp_host {
+	const char *name, *id; /* NULL: not known, as of a recording from elsewhere */
+};
+
 /*
  * url: as given with --otlp, NULL or "": that of the environment, else http://localhost:4318.
  * signals: bits 1 << OTLP_TRACES, 1 << OTLP_METRICS. get is getenv(). 0, or -1 with one line in err:

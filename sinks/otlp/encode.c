@@ -38,11 +38,11 @@ static void put_double(struct json *j, double v)
 	out_str(j->out, text);
 }
 
-static void put_number(struct json *j, const char *format, long long v)
+static void put_signed(struct json *j, int64_t v, const char *quote)
 {
 	char text[40];
 
-	snprintf(text, sizeof(text), format, v);
+	snprintf(text, sizeof(text), "%s%lld%s", quote, (long long)v, quote);
 	out_str(j->out, text);
 }
 
@@ -80,13 +80,13 @@ static void put_value(struct json *j, const ProtobufCFieldDescriptor *f, const v
 		put_unsigned(j, *(const uint64_t *)p);
 		break;
 	case PROTOBUF_C_TYPE_INT64:
-		put_number(j, "\"%lld\"", *(const int64_t *)p);
+		put_signed(j, *(const int64_t *)p, "\"");
 		break;
 	case PROTOBUF_C_TYPE_FIXED32:
-		put_number(j, "%lld", *(const uint32_t *)p);
+		put_signed(j, *(const uint32_t *)p, "");
 		break;
 	default: /* int32, sint32 */
-		put_number(j, "%lld", *(const int32_t *)p);
+		put_signed(j, *(const int32_t *)p, "");
 	}
 }
 

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "sinks/otlp/batch.h"
 #include "sinks/otlp/encode.h"
 #include "sinks/otlp/measure.h"
 
@@ -79,6 +81,32 @@ static void deliver(struct otlp_sink *k, enum otlp_signal signal, const Protobuf
 		send_message(k, signal, m, items);
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* A file is not read faster than the collector takes what is in it, as long as it takes something. */
+static void wait_for_room(struct otlp_sink *k)
+{
+	const struct otlp_sent *sent = otlp_sender_sent(k->sender, OTLP_TRACES);
+	uint64_t began = monotonic_ns(), now = began, before = sent->sent;
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (otlp_sender_fill(k->sender, OTLP_TRACES) > 50 &&
+	       now - began < (uint64_t)k->opt.config->drain_ms * MS) {
+		otlp_sender_work(k->sender, now);
+		nanosleep(&pause, NULL);
+		now = monotonic_ns();
+		if (sent->sent != before)
+			began = now;
+		before = sent->sent;
+	}
+}
+
 static void flush_spans(struct otlp_sink *k)
 {
 	uint32_t n = k->batch.spans;
@@ -90,6 +118,8 @@ static void flush_spans(struct otlp_sink *k)
 		k->opt.tell(k->opt.ctx, "out of memory", n);
 	otlp_batch_reset(&k->batch);
 	k->batch_since = 0;
+	if (k->sender && k->opt.patient)
+		wait_for_room(k);
 }
 
 static void flush_metrics(struct otlp_sink *k)
@@ -185,12 +215,29 @@ static int export_work(struct sink *sink, uint64_t now)
 	return now < k->give_up;
 }
 
+int sink_otlp_report(struct sink *sink, char *text, size_t size)
+{
+	struct otlp_sink *k = (struct otlp_sink *)sink;
+	const struct otlp_sent *spans, *points;
+
+	if (!k->sender)
+		return 0;
+	otlp_sender_give_up(k->sender);
+	spans = otlp_sender_sent(k->sender, OTLP_TRACES);
+	points = otlp_sender_sent(k->sender, OTLP_METRICS);
+	snprintf(text, size, "%llu spans and %llu points of metrics exported; dropped: %llu and %llu; "
+		 "rejected: %llu and %llu",
+		 (unsigned long long)spans->sent, (unsigned long long)points->sent,
+		 (unsigned long long)(spans->dropped - spans->rejected),
+		 (unsigned long long)(points->dropped - points->rejected),
+		 (unsigned long long)spans->rejected, (unsigned long long)points->rejected);
+	return 1;
+}
+
 static void export_free(struct sink *sink)
 {
 	struct otlp_sink *k = (struct otlp_sink *)sink;
 
-	if (k->sender && k->finished)
-		otlp_sender_give_up(k->sender);
 	otlp_sender_free(k->sender);
 	out_release(&k->memory);
 	otlp_batch_release(&k->batch);

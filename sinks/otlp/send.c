@@ -106,7 +106,8 @@ static void settle(struct otlp_sender *s, struct otlp_channel *c, const struct o
 		return;
 	}
 	c->current = NULL;
-	c->pause = c->failing = 0;
+	c->pause = 0;
+	c->failing = 0;
 	if (r->outcome == OTLP_REFUSED) {
 		c->sent.failures++;
 		dropped(s, c, i->items, r->text);
@@ -164,6 +165,14 @@ int otlp_sender_work(struct otlp_sender *s, uint64_t now_ns)
 			tell(s, c, "what it does not take is dropped, the oldest first");
 	}
 	return left;
+}
+
+unsigned otlp_sender_fill(const struct otlp_sender *s, enum otlp_signal signal)
+{
+	const struct otlp_channel *c = &s->channel[signal];
+	uint64_t bytes = c->bytes * 100 / OTLP_QUEUE_BYTES, items = 100 * c->items / c->max_items;
+
+	return (unsigned)(bytes > items ? bytes : items);
 }
 
 void otlp_sender_give_up(struct otlp_sender *s)

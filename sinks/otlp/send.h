@@ -38,6 +38,9 @@ void otlp_send(struct otlp_sender *s, enum otlp_signal signal, void *body, size_
 /* Goes on with what is on its way; never blocks. Returns whether something is left to be sent. */
 int otlp_sender_work(struct otlp_sender *s, uint64_t now_ns);
 
+/* How much of what it may hold is in the queue, in percent. */
+unsigned otlp_sender_fill(const struct otlp_sender *s, enum otlp_signal signal);
+
 /* Drops what is left, for the end. */
 void otlp_sender_give_up(struct otlp_sender *s);
 
