@@ -147,8 +147,8 @@ static __always_inline __u32 listeners_on(__u16 port)
 }
 
 /*
- * May a socket be judged that is met for the first time? Before the listeners are known, a client's end
- * looks like one of a port on which nobody listens. It is met again.
+ * May a socket be judged that is met for the first time? Before the listeners are known, a client's
+ * end looks like one of a port on which nobody listens. It is met again.
  */
 static __always_inline int may_judge(void)
 {

@@ -197,7 +197,7 @@ int outputs_span(struct outputs *u, const struct span *s, int match)
 		shown |= u->n == 1;
 		w->sink->ops->span(w->sink, s);
 	}
-	if (match)
+	if (match && u->exporters.n)
 		exporters_span(&u->exporters, s);
 	return shown;
 }
