@@ -231,8 +231,9 @@ struct zc_ev_names {
 	char service[64];
 	char runtime[16];
 	char container[72];
-	char container_name[64]; /* neither this nor what follows is in recordings of older versions */
-	char resource[256];	 /* its OTEL_RESOURCE_ATTRIBUTES, secrets left out */
+	/* what follows is not in recordings of older versions */
+	char container_name[64];
+	char resource[256]; /* its OTEL_RESOURCE_ATTRIBUTES, secrets left out */
 };
 ZC_ASSERT_SIZE(struct zc_ev_names, 504);
 

@@ -143,7 +143,7 @@ void exporters_report(struct exporters *e, void (*line)(const char *text))
 	char text[512];
 
 	for (unsigned i = 0; i < e->n; i++)
-		if (sink_otlp_report(e->sink[i], text, sizeof(text)))
+		if (sink_otlp_report(e->sink[i], text, sizeof(text)) && line)
 			line(text);
 }
 

@@ -40,7 +40,7 @@ void exporters_finish(struct exporters *e, const struct sink_totals *t);
 /* All spans come once more: what was sent is not sent twice. */
 void exporters_restart(struct exporters *e);
 
-/* At the very end: a line for each of what became of it. */
+/* At the end: what is left is given up, and line, if it is not NULL, gets what became of it all. */
 void exporters_report(struct exporters *e, void (*line)(const char *text));
 void exporters_release(struct exporters *e);
 

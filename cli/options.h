@@ -83,7 +83,7 @@ struct options {
 	enum color color;
 	unsigned slowest;     /* traces; 0: all */
 	int resolve;	      /* ask DNS for names of peers */
-	const char *otlp;     /* address of a collector, "": the environment's; NULL: do not export */
+	const char *otlp;     /* a collector, "": the environment's; NULL: do not export */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */

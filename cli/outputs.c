@@ -231,7 +231,6 @@ void outputs_finish(struct outputs *u, const struct sink_totals *t)
 		if (!w->gone && w->sink->ops->finish)
 			w->sink->ops->finish(w->sink, t);
 	}
-	exporters_finish(&u->exporters, t);
 }
 
 /* ---- ways out */

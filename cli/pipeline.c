@@ -380,20 +380,22 @@ void pipeline_tick(struct session *s, uint64_t now)
 	outputs_work(&s->outputs, monotonic(), !s->input.source->live && !s->tui);
 }
 
-/* What sinks have to send still is given a moment; a signal ends that, too. */
-static void drain_outputs(struct session *s)
+static void say(const char *text)
+{
+	log_line("%s", text);
+}
+
+/* What is to be sent still is given a moment; a signal ends that, too. */
+static void drain_exporters(struct session *s, const struct sink_totals *t)
 {
 	uint64_t end = monotonic() + DRAIN_NS;
 	struct pollfd signal = { .fd = s->signals, .events = POLLIN };
 
-	while (outputs_work(&s->outputs, monotonic(), 1) && monotonic() < end)
+	exporters_finish(&s->outputs.exporters, t);
+	while (outputs_work(&s->outputs, monotonic(), 0) && monotonic() < end)
 		if (poll(&signal, 1, DRAIN_STEP_MS) > 0 && signalled(s))
 			break;
-}
-
-static void say(const char *text)
-{
-	log_line("%s", text);
+	exporters_report(&s->outputs.exporters, s->opt->quiet ? NULL : say);
 }
 
 /* The last line, and what the JSON consumer gets in its place. */
@@ -411,11 +413,11 @@ static void report(struct session *s)
 		.uncaptured_bytes = e.uncaptured_bytes,
 		.unparsed_bytes = e.unparsed_bytes,
 	};
+	drain_exporters(s, &t);
 	outputs_finish(&s->outputs, &t);
-	drain_outputs(s);
+	outputs_work(&s->outputs, monotonic(), 1);
 	if (s->opt->quiet)
 		return;
-	exporters_report(&s->outputs.exporters, say);
 	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
 		 "%llu bytes not understood",
 		 (unsigned long long)t.spans, (unsigned long long)t.events,

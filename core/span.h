@@ -90,7 +90,7 @@ struct span {
 	/* process observed; pid 0: not known */
 	uint32_t pid, tid;
 	const char *comm, *service, *runtime, *container, *container_name; /* NULL: not known */
-	const char *resource; /* its OTEL_RESOURCE_ATTRIBUTES, secrets left out: "key=value,key=value" */
+	const char *resource; /* its OTEL_RESOURCE_ATTRIBUTES, without secrets: "key=value,…" */
 	/*
 	 * of the process at the other end when it is local: its container's name or its service; or
 	 * the name of its host; else NULL

@@ -47,10 +47,10 @@ static uint64_t response_size(const struct span *s)
 		"server.address", "error.type"
 
 const struct metric_def metric_defs[] = {
-	METRIC("http.server.request.duration", "Duration of HTTP server requests.", OTEL_HTTP, SERVER,
-	       duration, SECONDS, HTTP)
-	METRIC("http.client.request.duration", "Duration of HTTP client requests.", OTEL_HTTP, CLIENT,
-	       duration, SECONDS, HTTP)
+	METRIC("http.server.request.duration", "Duration of HTTP server requests.", OTEL_HTTP,
+	       SERVER, duration, SECONDS, HTTP)
+	METRIC("http.client.request.duration", "Duration of HTTP client requests.", OTEL_HTTP,
+	       CLIENT, duration, SECONDS, HTTP)
 	METRIC("http.server.request.body.size", "Size of HTTP server request bodies.", OTEL_HTTP,
 	       SERVER, request_size, BYTES, HTTP)
 	METRIC("http.server.response.body.size", "Size of HTTP server response bodies.", OTEL_HTTP,

@@ -34,7 +34,7 @@ static void add_int(struct otel_span *o, const char *key, uint64_t n)
 		add(o, (struct otel_attr){ .key = key, .type = OTEL_INT, .n = n });
 }
 
-/* Text is put together at text_at(); text_end() makes a string of it, or of nothing if it is full. */
+/* Text is put together at text_at(), which is NULL if there is no room; text_end() is the string. */
 static char *text_at(struct otel_span *o, size_t n)
 {
 	return OTEL_TEXT_MAX - o->used >= n ? o->text + o->used : NULL;
@@ -55,9 +55,11 @@ static struct str copy(struct otel_span *o, struct str a, const char *between, s
 
 	if (!p)
 		return a;
-	memcpy(p, a.p, a.n);
+	if (a.n)
+		memcpy(p, a.p, a.n);
 	memcpy(p + a.n, between, mid);
-	memcpy(p + a.n + mid, b.p, b.n);
+	if (b.n)
+		memcpy(p + a.n + mid, b.p, b.n);
 	return text_end(o, p + a.n + mid + b.n);
 }
 
@@ -210,7 +212,7 @@ static struct str whole_url(struct otel_span *o, struct str scheme, struct str h
 		n += part[i].n;
 	p = text_at(o, n);
 	for (unsigned i = 0; p && i < parts; i++)
-		p = (char *)memcpy(p, part[i].p, part[i].n) + part[i].n;
+		p = part[i].n ? (char *)memcpy(p, part[i].p, part[i].n) + part[i].n : p;
 	return p ? text_end(o, p) : (struct str){ NULL, 0 };
 }
 
@@ -305,7 +307,7 @@ static void add_attr(struct otel_span *o, const struct attr *a, int redact)
 		key = own.p;
 	}
 	if (a->def->type == ATTR_NUMBER || a->def->type == ATTR_SIZE ||
-	    a->def->type == ATTR_DURATION) {
+	    a->def->type == ATTR_DURATION || (a->def->type == ATTR_CODE && !a->def->otel)) {
 		add_int(o, key, a->n);
 		return;
 	}
@@ -352,7 +354,7 @@ static void add_doubts(struct otel_span *o, const struct span *s)
 			all = all.p ? copy(o, all, " ", word) : word;
 	}
 	if (all.p)
-		add(o, (struct otel_attr){ .key = "zctrace.incomplete", .type = OTEL_WORDS, .s = all });
+		add(o, (struct otel_attr){ "zctrace.incomplete", OTEL_WORDS, { all } });
 }
 
 void otel_span(struct otel_span *o, const struct span *s, int redact)
@@ -401,7 +403,8 @@ size_t otel_utf8(struct str s, char *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n;) {
-		size_t len = (unsigned char)s.p[i] < 0x80 ? s.p[i] != 0 : utf8_len(s.p + i, s.n - i);
+		int ascii = (unsigned char)s.p[i] < 0x80;
+		size_t len = ascii ? s.p[i] != 0 : utf8_len(s.p + i, s.n - i);
 
 		if (len)
 			memcpy(out + n, s.p + i, len);

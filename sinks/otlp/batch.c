@@ -106,6 +106,20 @@ Otlp__InstrumentationScope *otlp_scope(struct arena *a)
 	return scope;
 }
 
+Otlp__Resource *otlp_resource(struct arena *a, const struct otel_host *host, const struct span *s)
+{
+	struct otel_resource all;
+	Otlp__Resource *r = arena_get(a, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	otel_resource(&all, s, host);
+	otlp__resource__init(r);
+	r->attributes = otlp_attrs(a, all.attr, all.n);
+	r->n_attributes = r->attributes ? all.n : 0;
+	return a->exhausted ? NULL : r;
+}
+
 /* ---- spans */
 
 static ProtobufCBinaryData id(struct arena *a, const uint8_t *p, size_t n)

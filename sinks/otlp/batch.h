@@ -9,8 +9,8 @@
 
 #include <otlp.pb-c.h>
 #include "sinks/metrics.h"
+#include "sinks/otel_resource.h"
 #include "sinks/otlp/arena.h"
-#include "sinks/otlp/config.h"
 
 #define OTLP_BATCH_BYTES (8u << 20) /* in memory; encoded it is a third of it or less */
 #define OTLP_BATCH_RESOURCES 64u
@@ -24,7 +24,7 @@ struct otlp_resource {
 
 struct otlp_batch {
 	struct arena arena;
-	struct otlp_host host;
+	struct otel_host host;
 	unsigned spans; /* of the trace, without the parts that some of them are told in */
 	unsigned nresources;
 	struct otlp_resource resource[OTLP_BATCH_RESOURCES];
@@ -45,7 +45,7 @@ Otlp__TracesData *otlp_batch_message(struct otlp_batch *b);
 /* ---- for metrics, too */
 
 /* The resource of the process of s, whose identity is metrics_process_id(). NULL: out of memory. */
-Otlp__Resource *otlp_resource(struct arena *a, const struct otlp_host *host, const struct span *s);
+Otlp__Resource *otlp_resource(struct arena *a, const struct otel_host *host, const struct span *s);
 
 Otlp__InstrumentationScope *otlp_scope(struct arena *a);
 

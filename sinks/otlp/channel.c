@@ -156,12 +156,12 @@ static void say(struct otlp_result *r, const char *text, size_t n)
 	r->text[len] = '\0';
 }
 
-static void partial(struct otlp_result *r, uint64_t rejected, const char *message)
+static void partial(struct otlp_result *r, int64_t rejected, const char *message)
 {
-	r->rejected = rejected;
-	if (rejected)
+	r->rejected = rejected > 0 ? (uint64_t)rejected : 0;
+	if (r->rejected)
 		snprintf(r->text, sizeof(r->text), "the collector rejected %llu of them%s%.180s",
-			 (unsigned long long)rejected, message && *message ? ": " : "",
+			 (unsigned long long)r->rejected, message && *message ? ": " : "",
 			 message ? message : "");
 	else if (message && *message)
 		snprintf(r->text, sizeof(r->text), "the collector says: %.200s", message);
@@ -188,8 +188,7 @@ static void read_answer(struct otlp_channel *c, struct otlp_result *r)
 		return;
 	m = otlp__export_response__unpack(NULL, c->nanswer - skip, (uint8_t *)c->answer + skip);
 	if (m && m->partial_success)
-		partial(r, m->partial_success->rejected > 0 ? (uint64_t)m->partial_success->rejected : 0,
-			m->partial_success->error_message);
+		partial(r, m->partial_success->rejected, m->partial_success->error_message);
 	if (m)
 		otlp__export_response__free_unpacked(m, NULL);
 }
@@ -311,6 +310,12 @@ int otlp_channel_init(struct otlp_channel *c, const struct curl_library *curl,
 	if (t->protocol == OTLP_GRPC)
 		version = strncasecmp(t->url, "https", 5) ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE :
 							    CURL_HTTP_VERSION_2TLS;
+	/* libcurl before 8.1 fails on the second request of such a connection, with CURLE_HTTP2 */
+	if (version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE &&
+	    curl->version_info(CURLVERSION_NOW)->version_num < 0x080100) {
+		set(c, CURLOPT_FRESH_CONNECT, 1L);
+		set(c, CURLOPT_FORBID_REUSE, 1L);
+	}
 	bad |= set(c, CURLOPT_URL, t->url) != CURLE_OK;
 	bad |= set(c, CURLOPT_HTTP_VERSION, version) != CURLE_OK;
 	set(c, CURLOPT_POST, 1L);

@@ -165,7 +165,8 @@ static void add_header(struct reader *r, struct otlp_target *t, const char *name
 	if (text == end)
 		return;
 	if (!eq || eq == text || t->nheaders == OTLP_HEADERS_MAX) {
-		wrong(r, "%s: %s", name, eq ? "more than 16 headers" : "name=value,name=value is wanted");
+		wrong(r, "%s: %s", name,
+		      eq ? "more than 16 headers" : "name=value,name=value is wanted");
 		return;
 	}
 	p = out = malloc((size_t)(end - text) + 3);
@@ -270,8 +271,8 @@ static void set_sampler(struct reader *r, struct otlp_config *c)
 		else
 			c->threshold = (uint64_t)(ratio * 9223372036854775808.0);
 	} else {
-		wrong(r, "OTEL_TRACES_SAMPLER=%.64s: always_on, always_off, traceidratio, or one of "
-			 "these behind parentbased_", v);
+		wrong(r, "OTEL_TRACES_SAMPLER=%.64s: always_on, always_off, traceidratio, or "
+			 "one of these behind parentbased_", v);
 	}
 }
 
@@ -300,8 +301,8 @@ static void set_rest(struct reader *r, struct otlp_config *c)
 	v = variable(r, aggregation);
 	c->exponential = v && !strcmp(v, "base2_exponential_bucket_histogram");
 	if (v && !c->exponential && strcmp(v, "explicit_bucket_histogram"))
-		wrong(r, "%s=%.64s: explicit_bucket_histogram or base2_exponential_bucket_histogram",
-		      aggregation, v);
+		wrong(r, "%s=%.64s: explicit_bucket_histogram or "
+			 "base2_exponential_bucket_histogram", aggregation, v);
 	v = variable(r, temporality);
 	c->delta = v && !strcasecmp(v, "cumulative") ? 0 : v != NULL;
 	if (c->delta && strcasecmp(v, "delta") && strcasecmp(v, "lowmemory"))

@@ -31,24 +31,19 @@ enum otlp_root { OTLP_ALL, OTLP_NONE, OTLP_RATIO };
 
 struct otlp_config {
 	struct otlp_target target[OTLP_SIGNALS];
-	/* sampler: what becomes of a trace's beginning; parent_based: of the rest, what became of it */
+	/* root: what becomes of the beginning of a trace; parent_based: and with it of the rest */
 	enum otlp_root root;
 	int parent_based;
-	uint64_t threshold; /* OTLP_RATIO: of the last 63 bits of the trace's id; below it is taken */
+	uint64_t threshold; /* OTLP_RATIO: of the last 63 bits of a trace's id; below it is taken */
 	uint32_t batch_spans, queue_spans, delay_ms, drain_ms;
 	uint32_t interval_ms; /* of metrics */
 	int delta, exponential;
 };
 
-/* Where the exporter itself runs. */
-struct otlp_host {
-	const char *name, *id; /* NULL: not known, as of a recording from elsewhere */
-};
-
 /*
  * url: as given with --otlp, NULL or "": that of the environment, else http://localhost:4318.
- * signals: bits 1 << OTLP_TRACES, 1 << OTLP_METRICS. get is getenv(). 0, or -1 with one line in err:
- * which value is wrong, and how. To be released in any case.
+ * signals: bits 1 << OTLP_TRACES, 1 << OTLP_METRICS. get is getenv(). 0, or -1 with one line in
+ * err: which value is wrong, and how. To be released in any case.
  */
 int otlp_configure(struct otlp_config *c, const char *url, unsigned signals,
 		   char *(*get)(const char *name), char *err, size_t errlen);

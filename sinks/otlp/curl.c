@@ -1,7 +1,8 @@
 #include "sinks/otlp/curl.h"
 
-#include <dlfcn.h>
 #include <stddef.h>
+
+#include "sinks/load.h"
 
 #define FUNCTIONS(X)                                                                               \
 	X(global_init) X(version_info) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_reset)   \
@@ -24,29 +25,14 @@ static int load(void)
 
 static int load(void)
 {
-	static const char *const files[] = { "libcurl.so.4", "libcurl-gnutls.so.4" };
-	static const struct {
-		const char *name;
-		size_t at;
-	} symbols[] = {
+	static const char *const files[] = { "libcurl.so.4", "libcurl-gnutls.so.4", NULL };
+	static const struct load_symbol symbols[] = {
 #define X(name) { "curl_" #name, offsetof(struct curl_library, name) },
 		FUNCTIONS(X)
 #undef X
 	};
-	void *library = NULL;
 
-	for (size_t i = 0; !library && i < sizeof(files) / sizeof(*files); i++)
-		library = dlopen(files[i], RTLD_LAZY | RTLD_LOCAL);
-	for (size_t i = 0; library && i < sizeof(symbols) / sizeof(*symbols); i++) {
-		void *f = dlsym(library, symbols[i].name);
-
-		if (!f) {
-			dlclose(library);
-			library = NULL;
-		}
-		*(void **)((char *)&functions + symbols[i].at) = f;
-	}
-	return library != NULL;
+	return load_library(files, symbols, sizeof(symbols) / sizeof(*symbols), &functions);
 }
 
 #endif

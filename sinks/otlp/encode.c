@@ -32,7 +32,8 @@ static void put_double(struct json *j, double v)
 	char text[40];
 
 	if (isnan(v) || isinf(v))
-		snprintf(text, sizeof(text), "\"%s\"", isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
+		snprintf(text, sizeof(text), "\"%s\"",
+			 isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
 	else
 		snprintf(text, sizeof(text), "%.17g", v);
 	out_str(j->out, text);

@@ -22,7 +22,7 @@ struct otlp_sink {
 	struct otel_span otel;
 	uint64_t batch_since, measured; /* monotonic; 0: nothing in it, not yet */
 	uint64_t wall;			/* of the source */
-	uint64_t give_up;		/* monotonic: when the end waits no longer; 0: not at the end */
+	uint64_t give_up;		/* monotonic: till when the end waits; 0: not at the end */
 	int finished;
 };
 
@@ -89,7 +89,7 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* A file is not read faster than the collector takes what is in it, as long as it takes something. */
+/* A file is not read faster than the collector takes what is in it, while it takes something. */
 static void wait_for_room(struct otlp_sink *k)
 {
 	const struct otlp_sent *sent = otlp_sender_sent(k->sender, OTLP_TRACES);
@@ -225,8 +225,8 @@ int sink_otlp_report(struct sink *sink, char *text, size_t size)
 	otlp_sender_give_up(k->sender);
 	spans = otlp_sender_sent(k->sender, OTLP_TRACES);
 	points = otlp_sender_sent(k->sender, OTLP_METRICS);
-	snprintf(text, size, "%llu spans and %llu points of metrics exported; dropped: %llu and %llu; "
-		 "rejected: %llu and %llu",
+	snprintf(text, size, "%llu spans and %llu points of metrics exported; dropped: %llu and "
+		 "%llu; rejected: %llu and %llu",
 		 (unsigned long long)spans->sent, (unsigned long long)points->sent,
 		 (unsigned long long)(spans->dropped - spans->rejected),
 		 (unsigned long long)(points->dropped - points->rejected),

@@ -8,7 +8,7 @@
 
 struct otlp_measure_options {
 	int delta, exponential;
-	struct otlp_host host;
+	struct otel_host host;
 	uint64_t now_ns; /* wall clock: until when was counted */
 };
 

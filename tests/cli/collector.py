@@ -18,8 +18,8 @@ WHERE = os.path.join(ROOT, 'build', 'live', 'py-otlp')
 def need_packages():
     """Puts the packages on the path; why they cannot be had, or None."""
     if not os.path.isdir(WHERE):
-        p = subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target', WHERE + '.new',
-                            *PACKAGES], capture_output=True, text=True, timeout=300, check=False)
+        p = subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target',
+                            WHERE + '.new', *PACKAGES], capture_output=True, text=True, timeout=300, check=False)
         if p.returncode:
             return (p.stderr.splitlines() or ['?'])[-1]
         os.rename(WHERE + '.new', WHERE)
