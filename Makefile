@@ -21,7 +21,7 @@ say = @:
 endif
 
 B := build
-PKGS := libbpf libelf ncursesw libpcre2-8 libpcap zlib libzstd libprotobuf-c capstone libcurl
+PKGS := libbpf libelf ncursesw libpcre2-8 libpcap zlib libzstd libprotobuf-c capstone libcurl libmicrohttpd
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion -Wvla \
 	-Wundef -Wformat=2
 OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
@@ -30,7 +30,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) -D_GNU_SOURCE \
 	-DZCTRACE_VERSION='"$(VERSION)"' -I. -I$(B)/gen $(PKG_CFLAGS) $(CFLAGS)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 # these are loaded when they are needed, see attach/disasm.h and sinks/otlp/curl.h
-LOADED := capstone libcurl
+LOADED := capstone libcurl libmicrohttpd
 LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out $(LOADED),$(PKGS)) 2>/dev/null) -lm
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.

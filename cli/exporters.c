@@ -48,11 +48,11 @@ static void find_host(struct exporters *e, const struct options *o)
 {
 	if (o->read)
 		return;
-	if (!gethostname(e->host, sizeof(e->host) - 1) && e->host[0])
-		e->otlp.host.name = e->host;
+	if (!gethostname(e->hostname, sizeof(e->hostname) - 1) && e->hostname[0])
+		e->host.name = e->hostname;
 	read_line("/etc/machine-id", e->host_id, sizeof(e->host_id));
 	if (e->host_id[0])
-		e->otlp.host.id = e->host_id;
+		e->host.id = e->host_id;
 }
 
 static void say_where(const struct exporters *e, const struct options *o)
@@ -64,8 +64,8 @@ static void say_where(const struct exporters *e, const struct options *o)
 			log_line("exporting %s to %s", names[s], e->config.target[s].url);
 }
 
-int exporters_make(struct exporters *e, const struct options *o, int redact,
-		   exporters_tell_fn *tell, void *ctx)
+static int make_otlp(struct exporters *e, const struct options *o, int redact,
+		     exporters_tell_fn *tell, void *ctx)
 {
 	int send = o->otlp || (!o->read && environment_asks());
 	char err[512];
@@ -77,19 +77,45 @@ int exporters_make(struct exporters *e, const struct options *o, int redact,
 		return EXIT_BAD_USAGE;
 	}
 	e->otlp = (struct otlp_options){ .config = &e->config, .signals = signals_of(o),
-					 .redact = redact, .patient = o->read && !o->follow_file,
+					 .host = e->host, .redact = redact,
+					 .patient = o->read && !o->follow_file,
 					 .tell = tell, .ctx = ctx };
-	find_host(e, o);
 	if (!send)
 		return 0;
-	e->sink[0] = sink_otlp_new(&e->otlp, err, sizeof(err));
-	if (!e->sink[0]) {
+	e->sink[e->n] = sink_otlp_new(&e->otlp, err, sizeof(err));
+	if (!e->sink[e->n]) {
 		log_line("--otlp: %s", err);
 		return EXIT_FAILED;
 	}
-	e->n = 1;
+	e->reports = e->sink[e->n++];
 	say_where(e, o);
 	return 0;
+}
+
+static int make_scrape(struct exporters *e, const struct options *o, int redact)
+{
+	const struct scrape_options so = { &o->prometheus.any, e->host, redact };
+	char err[512];
+
+	if (!o->prometheus.any.sa_family)
+		return 0;
+	e->sink[e->n] = sink_scrape_new(&so, err, sizeof(err));
+	if (!e->sink[e->n]) {
+		log_line("--prometheus: %s", err);
+		return EXIT_FAILED;
+	}
+	e->n++;
+	return 0;
+}
+
+int exporters_make(struct exporters *e, const struct options *o, int redact,
+		   exporters_tell_fn *tell, void *ctx)
+{
+	int status;
+
+	find_host(e, o);
+	status = make_otlp(e, o, redact, tell, ctx);
+	return status ? status : make_scrape(e, o, redact);
 }
 
 struct sink *exporters_lines(struct exporters *e, struct out *out)
@@ -115,7 +141,8 @@ void exporters_span(struct exporters *e, const struct span *s)
 void exporters_tick(struct exporters *e, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < e->n; i++)
-		e->sink[i]->ops->tick(e->sink[i], now_ns);
+		if (e->sink[i]->ops->tick)
+			e->sink[i]->ops->tick(e->sink[i], now_ns);
 }
 
 unsigned exporters_work(struct exporters *e, uint64_t monotonic_ns)
@@ -130,7 +157,8 @@ unsigned exporters_work(struct exporters *e, uint64_t monotonic_ns)
 void exporters_finish(struct exporters *e, const struct sink_totals *t)
 {
 	for (unsigned i = 0; i < e->n; i++)
-		e->sink[i]->ops->finish(e->sink[i], t);
+		if (e->sink[i]->ops->finish)
+			e->sink[i]->ops->finish(e->sink[i], t);
 }
 
 void exporters_restart(struct exporters *e)
@@ -142,9 +170,8 @@ void exporters_report(struct exporters *e, void (*line)(const char *text))
 {
 	char text[512];
 
-	for (unsigned i = 0; i < e->n; i++)
-		if (sink_otlp_report(e->sink[i], text, sizeof(text)) && line)
-			line(text);
+	if (e->reports && sink_otlp_report(e->reports, text, sizeof(text)) && line)
+		line(text);
 }
 
 void exporters_release(struct exporters *e)

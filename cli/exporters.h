@@ -1,7 +1,7 @@
 /*
- * exporters.h - where spans go that are not shown here: an OpenTelemetry collector
+ * exporters.h - where spans go that are not shown here: an OpenTelemetry collector, Prometheus
  *
- * On by --otlp, or, where something live is traced, by OTEL_EXPORTER_OTLP_ENDPOINT and its like. An
+ * The former is on by --otlp, or, where something live is traced, by OTEL_EXPORTER_OTLP_ENDPOINT and its like. An
  * exporter never waits and has no end of its own: what a collector does not take costs nothing but
  * itself.
  */
@@ -10,6 +10,7 @@
 
 #include "cli/options.h"
 #include "sinks/otlp/export.h"
+#include "sinks/scrape.h"
 
 #define EXPORTERS_MAX 2u
 
@@ -18,7 +19,9 @@ struct exporters {
 	unsigned n;
 	struct otlp_config config;
 	struct otlp_options otlp;
-	char host[256], host_id[64];
+	struct sink *reports; /* one of sink, that has to say something at the end; or NULL */
+	struct otel_host host;
+	char hostname[256], host_id[64];
 	uint64_t taken, skip; /* spans so far; those of them that come again after a restart */
 };
 

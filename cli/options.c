@@ -2,6 +2,7 @@
 #include "cli/options_impl.h"
 
 #include <argp.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ enum {
 	OPT_SORT,
 	OPT_OTLP,
 	OPT_OTLP_SIGNALS,
+	OPT_PROMETHEUS,
 	OPT_SLOWEST,
 	OPT_RESOLVE,
 	OPT_STATS,
@@ -90,6 +92,8 @@ static const struct argp_option table[] = {
 	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
 	{ "otlp-signals", OPT_OTLP_SIGNALS, "LIST", 0,
 	  "Of these only 'traces', or 'metrics' (default: both)", 3 },
+	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
+	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins",
 	  3 },
@@ -391,6 +395,35 @@ static const char *behind_equals(const char *arg)
 	return arg && *arg == '=' ? arg + 1 : arg;
 }
 
+/* PORT, ADDR:PORT or [ADDR]:PORT; without an address only this host may look. */
+static int set_prometheus(struct options *o, const char *arg)
+{
+	const char *colon = strrchr(arg, ':'), *port = colon ? colon + 1 : arg;
+	char addr[64] = "127.0.0.1";
+	size_t n = colon ? (size_t)(colon - arg) : 0;
+	uint64_t number;
+
+	if (n > 1 && arg[0] == '[' && arg[n - 1] == ']') {
+		arg++;
+		n -= 2;
+	}
+	if (colon && n < sizeof(addr))
+		snprintf(addr, sizeof(addr), "%.*s", (int)n, arg);
+	memset(&o->prometheus, 0, sizeof(o->prometheus));
+	if (count_parse(port, 65535, &number) || n >= sizeof(addr))
+		return wrong(o, "prometheus '%.64s': not a port, or ADDRESS:PORT", arg);
+	if (inet_pton(AF_INET, addr, &o->prometheus.v4.sin_addr) == 1) {
+		o->prometheus.v4.sin_family = AF_INET;
+		o->prometheus.v4.sin_port = htons((uint16_t)number);
+	} else if (inet_pton(AF_INET6, addr, &o->prometheus.v6.sin6_addr) == 1) {
+		o->prometheus.v6.sin6_family = AF_INET6;
+		o->prometheus.v6.sin6_port = htons((uint16_t)number);
+	} else {
+		return wrong(o, "prometheus: '%.64s' is no address of this host", addr);
+	}
+	return 0;
+}
+
 static int set_signals(struct options *o, const char *arg)
 {
 	static const char *const names[] = { "traces", "metrics", NULL };
@@ -476,6 +509,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return 0;
 	case OPT_OTLP_SIGNALS:
 		return set_signals(o, arg);
+	case OPT_PROMETHEUS:
+		return set_prometheus(o, arg);
 	case OPT_RESOLVE:
 		o->resolve = 1;
 		return 0;

@@ -24,6 +24,7 @@ struct otlp_sink {
 	uint64_t wall;			/* of the source */
 	uint64_t give_up;		/* monotonic: till when the end waits; 0: not at the end */
 	int finished;
+	int dead; /* it was waited for, and took nothing: that is not done twice */
 };
 
 int otlp_is_sampled(const struct otlp_config *c, const struct span *s)
@@ -105,6 +106,7 @@ static void wait_for_room(struct otlp_sink *k)
 			began = now;
 		before = sent->sent;
 	}
+	k->dead = otlp_sender_fill(k->sender, OTLP_TRACES) > 50;
 }
 
 static void flush_spans(struct otlp_sink *k)
@@ -118,7 +120,7 @@ static void flush_spans(struct otlp_sink *k)
 		k->opt.tell(k->opt.ctx, "out of memory", n);
 	otlp_batch_reset(&k->batch);
 	k->batch_since = 0;
-	if (k->sender && k->opt.patient)
+	if (k->sender && k->opt.patient && !k->dead)
 		wait_for_room(k);
 }
 
