@@ -44,10 +44,10 @@ struct attach *attach__new(const struct attach_options *o)
 	if (!a)
 		return NULL;
 	a->opt = *o;
-	a->config.role = o->role == ATTACH_ROLE_SERVER ? ZC_WANT_SERVER :
-			 o->role == ATTACH_ROLE_CLIENT ? ZC_WANT_CLIENT :
-			 o->role == ATTACH_ROLE_BOTH   ? ZC_WANT_BOTH :
-							 ZC_WANT_AUTO;
+	a->config.role = o->role == ATTACH_ROLE_SERVER ? ZC_ROLE_SERVER :
+			 o->role == ATTACH_ROLE_CLIENT ? ZC_ROLE_CLIENT :
+			 o->role == ATTACH_ROLE_BOTH   ? ZC_ROLE_BOTH :
+							 ZC_ROLE_AUTO;
 	a->config.follow = a->config.downstream = o->follow != 0;
 	find_namespace(a);
 	a->config.wake_bytes = RING_BYTES / 4;
@@ -65,7 +65,7 @@ int attach__add_ports(struct attach *a, uint16_t first, uint16_t last)
 	for (unsigned p = first; p <= last; p++)
 		a->config.ports[p >> 3] |= (uint8_t)(1u << (p & 7));
 	a->config.by_port = 1;
-	a->config.downstream |= !a->opt.no_downstream && a->config.role != ZC_WANT_SERVER;
+	a->config.downstream |= !a->opt.no_downstream && a->config.role != ZC_ROLE_SERVER;
 	return 0;
 }
 
@@ -146,7 +146,7 @@ static void attach_note_waiting(struct attach *a)
 
 		if (port != a->range[i].last || a->probes.shared->listeners[port])
 			continue;
-		if (a->config.role == ZC_WANT_SERVER)
+		if (a->config.role == ZC_ROLE_SERVER)
 			attach_note(a, "waiting", "nobody listens on port %u yet: waiting", port);
 		else
 			attach_note(a, "waiting",

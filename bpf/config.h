@@ -22,10 +22,10 @@
 #define ZC_TASK_SELECTED (ZC_TASK_PID | ZC_TASK_NAME | ZC_TASK_CGROUP)
 
 /* zc_config.role */
-#define ZC_WANT_AUTO 0
-#define ZC_WANT_SERVER 1
-#define ZC_WANT_CLIENT 2
-#define ZC_WANT_BOTH 3
+#define ZC_ROLE_AUTO 0
+#define ZC_ROLE_SERVER 1
+#define ZC_ROLE_CLIENT 2
+#define ZC_ROLE_BOTH 3
 
 struct zc_config {
 	__u32 all;

@@ -160,9 +160,9 @@ static __always_inline int may_judge(void)
 static __always_inline int role_allowed(__u8 role)
 {
 	if (role == ZC_ROLE_SERVER)
-		return zc_cfg.role != ZC_WANT_CLIENT;
+		return zc_cfg.role != ZC_ROLE_CLIENT;
 	if (role == ZC_ROLE_CLIENT)
-		return zc_cfg.role != ZC_WANT_SERVER;
+		return zc_cfg.role != ZC_ROLE_SERVER;
 	return 1;
 }
 
@@ -171,7 +171,7 @@ static __always_inline int client_port_selected(__u16 rport)
 {
 	if (!port_selected(rport))
 		return 0;
-	return zc_cfg.role == ZC_WANT_CLIENT || zc_cfg.role == ZC_WANT_BOTH || !listeners_on(rport);
+	return zc_cfg.role == ZC_ROLE_CLIENT || zc_cfg.role == ZC_ROLE_BOTH || !listeners_on(rport);
 }
 
 /* Current process' bits; its control group is looked at when that is asked for. */

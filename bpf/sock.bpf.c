@@ -412,7 +412,7 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 	if (s->verdict != VERDICT_YES || s->announced)
 		return;
 	emit_open(s, sk);
-	peer_late(s, sk);
+	peer_preexisting(s, sk);
 	if (sh)
 		__sync_fetch_and_add(&sh->iter_conns, 1);
 }

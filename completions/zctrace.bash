@@ -51,7 +51,7 @@ _zctrace()
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --resolve --sort= --color= --count= --duration= --doctor
+			--slowest= --otlp --otlp-signals= --prometheus= --resolve --sort= --color= --count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage
 			--version

@@ -21,7 +21,7 @@ struct engine {
 	uint32_t nreading;
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
-	struct list tls_stream_waiting; /* TLS streams with c->stream.waits */
+	struct list tls_stream_waiting; /* TLS streams with c->session.waits */
 	struct links *links;
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;

@@ -94,10 +94,10 @@ struct exchange {
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
 	struct traceparent traceparent;
-	struct link_node *node; /* NULL: a orphan response, or no memory */
+	struct link_node *node; /* NULL: an orphan response, or no memory */
 
 	/* HTTP/2 */
-	uint32_t stream;   /* 0: none */
+	uint32_t stream_id; /* 0: none */
 	uint64_t path_key; /* which unseen path; 0: it is known, or there is none */
 	uint64_t stall;	   /* how long the response stood still for want of window */
 	int64_t error_code; /* of RST_STREAM or GOAWAY; -1: none */

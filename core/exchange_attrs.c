@@ -34,7 +34,7 @@ void attr_list_text(struct attr_list *l, const struct attr_def *def, struct str 
 
 int exchange_has_attrs(const struct exchange *x)
 {
-	return x->nattrs || x->stream || x->payload || x->counts_notices ||
+	return x->nattrs || x->stream_id || x->payload || x->counts_notices ||
 	       x->protocol->operation || x->protocol->target || x->protocol->status;
 }
 

@@ -150,7 +150,7 @@ void exchange_h2_end(struct exchange *x)
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
 	x->protocol = &http2_protocol.name;
-	x->stream = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream;
+	x->stream_id = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream_id;
 	x->method = exchange_text(x, ev->method);
 	x->scheme = exchange_text(x, ev->scheme);
 	set_target(e, x, ev);

@@ -313,7 +313,7 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
 		.connection = c->id_hash,
 		.seq = conn_id_seq(c, c->request_dir, x->req_pos),
-		.stream = x->stream,
+		.stream_id = x->stream_id,
 		.has_first = conn_id_first(c, first) != 0,
 		.first = {first[c->request_dir], first[!c->request_dir]},
 		.has_ack = back->hint_valid && !c->session.lib,

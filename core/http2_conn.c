@@ -17,7 +17,7 @@
 #define LONG_DATA 4096u
 
 /* Octets that may go by without a frame before this was no HTTP/2 after all. */
-#define MAX_STRANGE (4u << 20)
+#define MAX_UNRECOGNIZED (4u << 20)
 
 static int is_response(const struct conn *c, unsigned dir)
 {
@@ -42,8 +42,8 @@ static void finish(struct conn *c, struct http2_stream *s)
 }
 
 /* The stream ended before its response did, in a way that was seen. */
-static void cut(struct conn *c, struct http2_stream *s, uint64_t time, enum span_error error,
-		int64_t code)
+static void abort_stream(struct conn *c, struct http2_stream *s, uint64_t time,
+			 enum span_error error, int64_t code)
 {
 	struct exchange *x = s->x;
 
@@ -93,7 +93,7 @@ static void reap(struct conn *c)
 
 void http2_conn_expire(struct conn *c, struct exchange *x)
 {
-	struct http2_stream *s = c->http2 ? http2_stream_find(c->http2, x->stream) : NULL;
+	struct http2_stream *s = c->http2 ? http2_stream_find(c->http2, x->stream_id) : NULL;
 
 	list_unlink(&x->timer);
 	if (s && s->x == x)
@@ -179,7 +179,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
 	if (!h2->first_request)
-		h2->first_request = x->stream;
+		h2->first_request = x->stream_id;
 	s = add_stream(c, x);
 	if (!s)
 		return NULL;
@@ -207,15 +207,15 @@ static struct http2_stream *orphan_response(struct conn *c, const struct http2_e
 	struct http2_conn *h2 = c->http2;
 	struct exchange *x;
 
-	if (http2_stream_was_closed(h2, ev->stream))
+	if (http2_stream_was_closed(h2, ev->stream_id))
 		return NULL;
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	x->protocol = &http2_protocol.name;
-	x->stream = ev->stream;
+	x->stream_id = ev->stream_id;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
-	if (c->preexisting && (!h2->first_request || ev->stream < h2->first_request))
+	if (c->preexisting && (!h2->first_request || ev->stream_id < h2->first_request))
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	else
 		x->incomplete |= conn_missing(c);
@@ -243,7 +243,7 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
 	if (!c->http2->first_request)
-		c->http2->first_request = x->stream;
+		c->http2->first_request = x->stream_id;
 	list_unlink(&x->timer);
 	find_io(c, h, x);
 }
@@ -304,7 +304,7 @@ static struct http2_stream *on_response(struct conn *c, struct half *h, struct h
 
 static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 
 	if (ev->kind == HTTP2_AMBIGUOUS)
 		classify(c, s, ev);
@@ -327,10 +327,10 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 
 static void on_data(struct conn *c, struct half *h, const struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 	int which = is_response(c, ev->dir);
 
-	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream;
+	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream_id;
 	if (which)
 		review_stalls(c, h->last_time, 0);
 	if (!s)
@@ -352,12 +352,12 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 
 static void on_reset(struct conn *c, struct half *h, const struct http2_event *ev)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 
 	if (!s)
 		return;
 	count_octets(c, s->x, ev);
-	cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+	abort_stream(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 }
 
 /* Streams of the other end beyond the last one were not worked on and never will be. */
@@ -372,7 +372,7 @@ static void on_goaway(struct conn *c, struct half *h, const struct http2_event *
 
 		next = n->next;
 		if (s->id & 1 && s->id > ev->last_stream)
-			cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+			abort_stream(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	}
 }
 
@@ -380,11 +380,11 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 {
 	struct http2_stream *s;
 
-	if (!ev->stream) {
+	if (!ev->stream_id) {
 		review_stalls(c, h->last_time, 0);
 		return;
 	}
-	s = http2_stream_find(c->http2, ev->stream);
+	s = http2_stream_find(c->http2, ev->stream_id);
 	if (!s)
 		return;
 	count_octets(c, s->x, ev);
@@ -515,7 +515,7 @@ static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t 
 		s->x->resp_first = reasm_time(&h->reasm, pos);
 		s->x->resp_bytes = n;
 		s->x->resp_uncounted = 1;
-		cut(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
+		abort_stream(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
 	}
 	give_up(c, n);
 }
@@ -561,7 +561,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 			return n;
 		}
 	}
-	if (h->unrecognized_bytes > MAX_STRANGE) {
+	if (h->unrecognized_bytes > MAX_UNRECOGNIZED) {
 		give_up(c, n - off);
 		return n;
 	}
@@ -580,7 +580,7 @@ static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, ui
 	struct http2_stream *s;
 
 	if (ev->type == HTTP2_EV_DATA && ev->gap) {
-		s = http2_stream_find(c->http2, ev->stream);
+		s = http2_stream_find(c->http2, ev->stream_id);
 		if (s && !exchange_unneeded(c->engine, s->x, is_response(c, ev->dir)))
 			stats->uncaptured_bytes += ev->gap;
 		else
@@ -647,7 +647,8 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 			if (is_doubtful(h2, s))
 				abandon(c, s);
 			else
-				cut(c, s, time, c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
+				abort_stream(c, s, time,
+					     c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
 		}
 }
 
@@ -754,7 +755,7 @@ void http2_conn_upgraded(struct conn *c, struct exchange *x)
 	if (x->settings.off != TEXT_NONE)
 		http2_upgraded(c->http2->parser, settings);
 	x->protocol = &http2_protocol.name;
-	x->stream = 1;
+	x->stream_id = 1;
 	x->status = 0;
 	x->resp_done = 0;
 	x->resp_first = x->resp_last = SPAN_UNKNOWN;

@@ -88,23 +88,24 @@ uint64_t id_connection(const uint8_t client[16], uint16_t client_port, const uin
 }
 
 /* One 64-bit id: `purpose` tells the halves of a trace id and the kinds of span apart. */
-static void derive(uint64_t connection, uint32_t seq, uint32_t stream, uint64_t purpose,
+static void derive(uint64_t connection, uint32_t seq, uint32_t stream_id, uint64_t purpose,
 		   uint8_t out[8])
 {
-	uint64_t h = id_mix(connection, (uint64_t)stream << 32 | seq);
+	uint64_t h = id_mix(connection, (uint64_t)stream_id << 32 | seq);
 
 	h = id_mix(id_mix(h, purpose), h);
 	put_be(h ? h : 1, out);
 }
 
-void id_derive_trace(uint64_t connection, uint32_t seq, uint32_t stream, uint8_t out[TRACE_ID_LEN])
+void id_derive_trace(uint64_t connection, uint32_t seq, uint32_t stream_id,
+		     uint8_t out[TRACE_ID_LEN])
 {
-	derive(connection, seq, stream, 1, out);
-	derive(connection, seq, stream, 2, out + 8);
+	derive(connection, seq, stream_id, 1, out);
+	derive(connection, seq, stream_id, 2, out + 8);
 }
 
-void id_derive_span(uint64_t connection, uint32_t seq, uint32_t stream, enum span_kind kind,
+void id_derive_span(uint64_t connection, uint32_t seq, uint32_t stream_id, enum span_kind kind,
 		    uint8_t out[SPAN_ID_LEN])
 {
-	derive(connection, seq, stream, kind == SPAN_SERVER ? 3 : 4, out);
+	derive(connection, seq, stream_id, kind == SPAN_SERVER ? 3 : 4, out);
 }

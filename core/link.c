@@ -309,14 +309,14 @@ static int set_parent(struct link_node *n, struct link_node *parent, const char 
 
 static struct link_node **end_slot(struct links *l, const struct link_place *p)
 {
-	uint64_t key = (uint64_t)p->stream << 32 | p->seq;
+	uint64_t key = (uint64_t)p->stream_id << 32 | p->seq;
 
 	return &l->end[(key * 0x9e3779b97f4a7c15ull >> 40) % BUCKETS];
 }
 
 static int other_end(const struct link_place *a, const struct link_place *b)
 {
-	if (a->kind == b->kind || a->seq != b->seq || a->stream != b->stream)
+	if (a->kind == b->kind || a->seq != b->seq || a->stream_id != b->stream_id)
 		return 0;
 	if (a->has_first && b->has_first)
 		return a->first[0] == b->first[0] && a->first[1] == b->first[1];
@@ -636,12 +636,12 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	n->head = *h;
 	n->pid = p->pid;
 	n->number = ++l->numbers;
-	id_derive_span(p->connection, p->seq, p->stream, p->kind, n->span_id);
+	id_derive_span(p->connection, p->seq, p->stream_id, p->kind, n->span_id);
 	if (h->has_trace) {
 		memcpy(n->trace_id, h->context.trace_id, TRACE_ID_LEN);
 		n->flags = h->context.flags;
 	} else {
-		id_derive_trace(p->connection, p->seq, p->stream, n->trace_id);
+		id_derive_trace(p->connection, p->seq, p->stream_id, n->trace_id);
 		n->flags = 1; /* sampled: it was recorded */
 	}
 	meet_other_end(l, n);

@@ -73,7 +73,7 @@ struct link_place {
 	enum span_kind kind;
 	uint64_t connection; /* hash of its addresses */
 	uint32_t seq;	     /* sequence number of the request's first octet */
-	uint32_t stream;
+	uint32_t stream_id;
 	uint8_t has_first;
 	uint32_t first[2];   /* of the connection: requests' direction, responses' */
 	uint8_t has_ack;

@@ -171,9 +171,9 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 
 	if (m->type == MESSAGE_ABORT) {
 		if (is_request(c, h))
-			pairing_abort_request(c, h, pos, CUT_GAP);
+			pairing_abort_request(c, h, pos, ABORT_GAP);
 		else
-			pairing_abort_response(c, h, pos, CUT_GAP, 0);
+			pairing_abort_response(c, h, pos, ABORT_GAP, 0);
 		return;
 	}
 	if (m->type == MESSAGE_CONTENT) {
@@ -278,7 +278,7 @@ static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t t
 	pairing_message(c, h, &m, pos - kept.n);
 	if (h->x)
 		h->x->incomplete |= SPAN_TRUNCATED_HEAD;
-	pairing_abort_response(c, h, pos, CUT_ENDED, time);
+	pairing_abort_response(c, h, pos, ABORT_ENDED, time);
 }
 
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
@@ -296,7 +296,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	/* what only the end would end is not complete (RFC 9112 section 8) */
 	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&
 	    pairing_parser_unneeded(c, h) == UINT64_MAX)
-		pairing_abort_response(c, h, pos, CUT_ENDED, time);
+		pairing_abort_response(c, h, pos, ABORT_ENDED, time);
 	for (int i = 0; i < MAX_IDLE_CALLS; i++) {
 		message_init(&m);
 		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
@@ -307,9 +307,9 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
 		else if (is_request(c, h))
-			pairing_abort_request(c, h, pos, CUT_ENDED);
+			pairing_abort_request(c, h, pos, ABORT_ENDED);
 		else
-			pairing_abort_response(c, h, pos, CUT_ENDED, time);
+			pairing_abort_response(c, h, pos, ABORT_ENDED, time);
 	}
 }
 
@@ -323,7 +323,7 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 	while (c->head) {
 		c->head->req_unsized |= !c->head->req_done;
 		if (!c->head->resp_done)
-			pairing_cut(c, c->head, time);
+			pairing_abort(c, c->head, time);
 		queue_complete(c, queue_take(c));
 	}
 	queue_end_long(c, time);

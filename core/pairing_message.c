@@ -91,7 +91,7 @@ static void end_request(struct conn *c, struct half *h, uint64_t pos)
 	queue_settle(c, x);
 }
 
-void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut why)
+void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum abort_reason why)
 {
 	struct exchange *x = h->x;
 
@@ -99,10 +99,10 @@ void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cu
 		h->in_message = 0;
 		return;
 	}
-	if (why == CUT_GAP) {
+	if (why == ABORT_GAP) {
 		x->req_unsized = 1;
 		x->incomplete |= conn_missing(c);
-	} else if (why == CUT_BROKEN) {
+	} else if (why == ABORT_BROKEN) {
 		x->incomplete |= SPAN_BAD_FRAMING;
 		x->error = SPAN_ERR_PROTOCOL;
 	} else if (!reasm_at_end(&h->reasm)) {
@@ -281,7 +281,7 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 }
 
 /* The connection ended before x had its response, or seems to have. */
-void pairing_cut(struct conn *c, struct exchange *x, uint64_t time)
+void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 {
 	struct half *h = &c->half[!c->request_dir];
 	int begun = x->resp_first != SPAN_UNKNOWN; /* not only an interim response */
@@ -306,24 +306,24 @@ void pairing_cut(struct conn *c, struct exchange *x, uint64_t time)
 		x->error = c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
 }
 
-void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum cut why,
+void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum abort_reason why,
 			   uint64_t time)
 {
 	struct exchange *x = h->x;
 
-	if (why != CUT_ENDED)
-		certainty_lost(c, h, pos, why == CUT_GAP ? conn_missing(c) : SPAN_BAD_FRAMING,
-			       why == CUT_GAP);
+	if (why != ABORT_ENDED)
+		certainty_lost(c, h, pos, why == ABORT_GAP ? conn_missing(c) : SPAN_BAD_FRAMING,
+			       why == ABORT_GAP);
 	if (x) {
-		x->resp_unsized = why != CUT_ENDED;
-		if (why == CUT_GAP)
+		x->resp_unsized = why != ABORT_ENDED;
+		if (why == ABORT_GAP)
 			x->incomplete |= conn_missing(c);
-		if (why == CUT_BROKEN) {
+		if (why == ABORT_BROKEN) {
 			x->incomplete |= SPAN_BAD_FRAMING;
 			x->error = SPAN_ERR_PROTOCOL;
 		}
-		if (why == CUT_ENDED)
-			pairing_cut(c, x, time);
+		if (why == ABORT_ENDED)
+			pairing_abort(c, x, time);
 	}
 	end_response(c, h, pos, 0);
 }
@@ -352,9 +352,9 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 		break;
 	case MESSAGE_ABORT:
 		if (request)
-			pairing_abort_request(c, h, pos, CUT_BROKEN);
+			pairing_abort_request(c, h, pos, ABORT_BROKEN);
 		else
-			pairing_abort_response(c, h, pos, CUT_BROKEN, 0);
+			pairing_abort_response(c, h, pos, ABORT_BROKEN, 0);
 		break;
 	case MESSAGE_NOTICE:
 		if (c->ongoing && m->flags & MESSAGE_COUNTED)
@@ -399,18 +399,18 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 void pairing_end_open(struct conn *c, enum conn_end why)
 {
 	struct half *resp = &c->half[!c->request_dir];
-	struct exchange *lone = resp->x && !queue_has(resp->x) ? resp->x : NULL;
+	struct exchange *orphan = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
 	pairing_count_partial(c);
-	if (lone) {
+	if (orphan) {
 		resp->x = NULL;
-		pairing_end_one(c, lone, why);
+		pairing_end_one(c, orphan, why);
 	}
 	while (c->head)
 		pairing_end_one(c, queue_take(c), why);
-	lone = queue_take_long(c);
-	if (lone)
-		pairing_end_one(c, lone, why);
+	orphan = queue_take_long(c);
+	if (orphan)
+		pairing_end_one(c, orphan, why);
 }
 
 /* A head was being put together when a gap came: what is known of it becomes an exchange. */

@@ -397,7 +397,7 @@ static void number_from(struct reasm *s, uint32_t seq)
 	s->fin = s->fin_time = 0;
 }
 
-static void stream_start(struct reasm *s, const struct reasm_seg *g)
+static void reasm_begin(struct reasm *s, const struct reasm_seg *g)
 {
 	s->started = 1;
 	s->from_syn = g->syn;
@@ -465,7 +465,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 		/* a FIN in the middle of a handshake belongs to another connection */
 		if (g->fin && !g->len && !g->syn && peer->unsettled)
 			return 0;
-		stream_start(s, g);
+		reasm_begin(s, g);
 		if (g->syn)
 			syn_add(s, pool, g->seq);
 		return 1;
@@ -483,7 +483,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 	/* joined in the middle after all */
 	pend_drop(s, pool);
 	s->unsettled = 0;
-	stream_start(s, g);
+	reasm_begin(s, g);
 	return 1;
 }
 

@@ -95,7 +95,7 @@ static size_t event_growth(uint16_t kind)
 }
 
 /* Of what a later version has put behind the struct of this kind nothing is taken. */
-static size_t event_cut(struct zc_ev *ev, size_t n)
+static size_t event_truncate(struct zc_ev *ev, size_t n)
 {
 	size_t known = event_size[ev->kind], payload = 0;
 
@@ -122,7 +122,7 @@ static size_t event_adapt(struct zc_ev *ev, size_t n)
 		return n;
 	size = event_size[ev->kind];
 	if (n >= size || n + more < size)
-		return event_cut(ev, n);
+		return event_truncate(ev, n);
 	memset((uint8_t *)ev + n, 0, size - n);
 	ev->size = (uint32_t)size;
 	return size;

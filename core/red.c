@@ -78,7 +78,7 @@ static struct str status_of(const struct span *s, char *buf)
 	return status.p ? status : of_cstr("no status");
 }
 
-static struct str cut(struct str s)
+static struct str truncated(struct str s)
 {
 	if (s.n > RED_NAME_MAX)
 		s.n = RED_NAME_MAX;
@@ -94,13 +94,13 @@ static void key_of(enum red_by by, const struct span *s, struct key *k)
 	k->name = k->method = k->service = (struct str){ NULL, 0 };
 	switch (by) {
 	case RED_BY_ROUTE:
-		k->name = cut(s->route.p ? s->route : s->path);
-		k->method = cut(s->method);
-		k->service = cut(of_cstr(process));
+		k->name = truncated(s->route.p ? s->route : s->path);
+		k->method = truncated(s->method);
+		k->service = truncated(of_cstr(process));
 		break;
-	case RED_BY_SERVICE: k->name = cut(of_cstr(process)); break;
-	case RED_BY_HOST: k->name = cut(s->host); break;
-	case RED_BY_PEER: k->name = cut(peer_of(s, k->buf)); break;
+	case RED_BY_SERVICE: k->name = truncated(of_cstr(process)); break;
+	case RED_BY_HOST: k->name = truncated(s->host); break;
+	case RED_BY_PEER: k->name = truncated(peer_of(s, k->buf)); break;
 	case RED_BY_STATUS: k->name = status_of(s, k->buf); break;
 	case RED_BY_CLIENT:
 		if (s->has_addr)

@@ -62,21 +62,21 @@ static int is_good_length(const struct redact_h2 *h, uint32_t length)
 }
 
 /* Can this be the head of the next frame? While there is a doubt, it must be a likely one. */
-static int is_good_head(const struct redact_h2 *h, uint32_t length, uint32_t stream)
+static int is_good_head(const struct redact_h2 *h, uint32_t length, uint32_t stream_id)
 {
 	if (h->open || h->head[3] == F_CONTINUATION)
-		return h->open == stream && h->head[3] == F_CONTINUATION && stream;
+		return h->open == stream_id && h->head[3] == F_CONTINUATION && stream_id;
 	if (h->heads < HEADS_ENOUGH)
 		return http2_probe(h->head, sizeof(h->head), 0) != PROBE_NO;
 	switch (h->head[3]) {
 	case F_SETTINGS:
 	case F_PING:
-	case F_GOAWAY: return !stream && is_good_length(h, length);
+	case F_GOAWAY: return !stream_id && is_good_length(h, length);
 	case F_DATA:
 	case F_HEADERS:
 	case F_PRIORITY:
 	case F_RST_STREAM:
-	case F_PUSH_PROMISE: return stream && is_good_length(h, length);
+	case F_PUSH_PROMISE: return stream_id && is_good_length(h, length);
 	}
 	return is_good_length(h, length);
 }
@@ -102,12 +102,12 @@ static int begin_frame(struct redact_h2 *h)
 {
 	const uint8_t *b = h->head;
 	uint32_t length = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
-	uint32_t stream = (uint32_t)(b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 |
+	uint32_t stream_id = (uint32_t)(b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 |
 			  (uint32_t)b[7] << 8 | b[8];
 	uint8_t type = b[3];
 
 	h->flags = b[4];
-	if (!is_good_head(h, length, stream))
+	if (!is_good_head(h, length, stream_id))
 		return 0;
 	if (h->heads < HEADS_ENOUGH && ++h->heads == HEADS_ENOUGH)
 		h->certain = 1;
@@ -126,7 +126,7 @@ static int begin_frame(struct redact_h2 *h)
 	h->rest = h->in_block ? 0 : length;
 	h->state = PAYLOAD;
 	if (h->in_block)
-		h->open = stream;
+		h->open = stream_id;
 	if (h->in_block && type != F_CONTINUATION && h->flags & FLAG_PADDED) {
 		h->block--;
 		h->state = PAD_LENGTH;

@@ -84,7 +84,7 @@ struct span {
 	uint8_t client_addr[16], server_addr[16];
 	uint16_t client_port, server_port;
 	uint64_t conn;
-	uint32_t stream; /* HTTP/2; 0: none */
+	uint32_t stream_id; /* HTTP/2; 0: none */
 	uint64_t seq;	 /* ordinal of the exchange on the connection, from 0 */
 
 	/* process observed; pid 0: not known */

@@ -9,8 +9,8 @@
 #include "core/tls_bind.h"
 #include "core/tls_info.h"
 
-#define PLAIN_PATIENCE 100000000u /* ns that what was read waits for a write to return */
-#define PLAIN_MAX_WAITS 64u
+#define WAIT_PATIENCE 100000000u /* ns that what was read waits for a write to return */
+#define MAX_WAITS 64u
 #define SPREAD 20000u	    /* ns between the first octet's time and the last's that count */
 
 /* ---- events */
@@ -54,7 +54,7 @@ static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 }
 
 /* Nothing tells any more where its octets stand. */
-static void join_late(struct conn *c)
+static void join_preexisting(struct conn *c)
 {
 	c->session.fresh = c->session.anchored = 0;
 	c->preexisting = 1;
@@ -74,7 +74,7 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	if (!c->session.fresh)
 		return;
 	if (began_before(c, p)) {
-		join_late(c);
+		join_preexisting(c);
 		return;
 	}
 	c->preexisting = 0;
@@ -200,7 +200,7 @@ static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_p
 	struct tls_stream_wait *w, **at = &c->session.waits;
 	size_t size;
 
-	if (c->session.nwaits >= PLAIN_MAX_WAITS)
+	if (c->session.nwaits >= MAX_WAITS)
 		return 0;
 	w = pool_get(&e->pool, offsetof(struct tls_stream_wait, ev) + p->ev.size, &size);
 	if (!w)
@@ -260,7 +260,7 @@ void tls_stream_tick(struct engine *e)
 		struct conn *c = list_entry(i, struct conn, session.waiting);
 
 		next = i->next;
-		if (c->session.waits->ev.ev.time + PLAIN_PATIENCE <= e->now)
+		if (c->session.waits->ev.ev.time + WAIT_PATIENCE <= e->now)
 			flush_waits(e, c);
 	}
 }

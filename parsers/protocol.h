@@ -140,7 +140,7 @@ enum message_type {
  * HEAD: asks for, or agrees to, another protocol. END: MESSAGE_SWITCH is due without another byte.
  */
 #define MESSAGE_UPGRADE 0x0800u
-#define MESSAGE_CUT 0x1000u	 /* HEAD: too long to be told as a whole */
+#define MESSAGE_TRUNCATED 0x1000u /* HEAD: too long to be told as a whole */
 #define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
 #define MESSAGE_WAITS 0x4000u /* HEAD of a request: its content comes only if the server wants it */
 

@@ -180,8 +180,8 @@ static void add_whereabouts(const struct span *s, struct lines *l)
 	add_cstr(l, "peer service", s->peer_service);
 	lines_printf(l, STYLE_TEXT, "connection", "%llx, exchange %llu",
 		     (unsigned long long)s->conn, (unsigned long long)s->seq);
-	if (s->stream)
-		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream);
+	if (s->stream_id)
+		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream_id);
 	if (s->pid)
 		lines_printf(l, STYLE_TEXT, "process", "%u, thread %u", s->pid, s->tid);
 	add_cstr(l, "command", s->comm);

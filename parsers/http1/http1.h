@@ -21,7 +21,7 @@
 
 #include "parsers/parser.h"
 
-#define HTTP1_MAX_HEAD 65536u /* of longer heads, this much is told: HTTP1_HEAD_CUT */
+#define HTTP1_MAX_HEAD 65536u /* of longer heads, this much is told: HTTP1_HEAD_TRUNCATED */
 #define HTTP1_MAX_METHOD 64u  /* longer tokens are not taken for methods */
 
 enum http1_kind { HTTP1_ANY, HTTP1_REQUEST, HTTP1_RESPONSE };
@@ -44,7 +44,7 @@ enum http1_event_type {
 #define HTTP1_KEEP_ALIVE 0x040	      /* the connection persists after this message, section 9.3 */
 #define HTTP1_UPGRADE 0x080	      /* request: Upgrade with Connection: upgrade; response: 101 */
 #define HTTP1_EXPECT_CONTINUE 0x100   /* Expect: 100-continue */
-#define HTTP1_HEAD_CUT 0x400	      /* a long head: its rest is read, but not told */
+#define HTTP1_HEAD_TRUNCATED 0x400    /* a long head: its rest is read, but not told */
 /*
  * request: its last transfer coding is not chunked, or where a request before it ended was not
  * certain
@@ -60,8 +60,8 @@ enum http1_event_type {
 
 /*
  * Of a head longer than HTTP1_MAX_HEAD the first lines, or the first octets of the start line, make
- * a HEAD with HTTP1_HEAD_CUT and without framing. The fields that follow are read for what they say
- * about framing, but for lines longer than HTTP1_MAX_LINE, and passed over.
+ * a HEAD with HTTP1_HEAD_TRUNCATED and without framing. The fields that follow are read for what
+ * they say about framing, but for lines longer than HTTP1_MAX_LINE, and passed over.
  */
 #define HTTP1_MAX_LINE 8192u
 

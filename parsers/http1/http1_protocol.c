@@ -151,8 +151,8 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 		m->flags |= MESSAGE_BAD;
 	if (ev->flags & HTTP1_EXPECT_CONTINUE)
 		m->flags |= MESSAGE_WAITS;
-	if (ev->flags & HTTP1_HEAD_CUT)
-		m->flags |= MESSAGE_CUT;
+	if (ev->flags & HTTP1_HEAD_TRUNCATED)
+		m->flags |= MESSAGE_TRUNCATED;
 	if (ev->kind == HTTP1_REQUEST) {
 		m->form = form_of(ev->method);
 		m->operation = ev->method;

@@ -93,7 +93,7 @@ struct http2_event {
 	enum http2_event_type type;
 	unsigned dir;
 	uint32_t flags;
-	uint32_t stream;
+	uint32_t stream_id;
 	/*
 	 * Octets on the wire that belong to this event: frames with their heads and padding. Over
 	 * the events of a stream they add up to its share of the connection.

@@ -143,7 +143,8 @@ static void test_basic(void)
 	       "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n",
 	       "fields");
 	ok(span(0)->protocol == &http2_protocol.name && span(0)->kind == SPAN_SERVER, "h2, server");
-	ok(span(0)->status == 200 && span(0)->stream == 1 && !span(0)->seq, "status, stream, seq");
+	ok(span(0)->status == 200 && span(0)->stream_id == 1 && !span(0)->seq,
+	   "status, stream, seq");
 	ok(span(0)->req_bytes == req && span(0)->resp_bytes == resp, "octets on the wire");
 	ok(!span(0)->req_body_bytes && span(0)->resp_body_bytes == 11, "octets of content");
 	ok(span(0)->duration_ns == 3 * FEED_US && span(0)->queue_ns == FEED_US &&
@@ -179,7 +180,7 @@ static void test_interleaved(void)
 		uint32_t i = k * 7 % 300;
 
 		snprintf(path, sizeof(path), "/%u", i);
-		wrong += strcmp(f.span[k].path, path) || span(k)->stream != 2 * i + 1 ||
+		wrong += strcmp(f.span[k].path, path) || span(k)->stream_id != 2 * i + 1 ||
 			 span(k)->resp_body_bytes != i % 20 || span(k)->incomplete;
 		for (unsigned j = 0; j < k; j++)
 			wrong += !memcmp(span(k)->span_id, span(j)->span_id, SPAN_ID_LEN);
@@ -255,7 +256,7 @@ static void test_ends(void)
 	   "a reset behind the whole response is no error");
 	frame(&out, 7, 0, 0, goaway, 8);
 	flush(TX);
-	ok(f.nspans == 5 && span(3)->stream == 7 && span(3)->error == SPAN_ERR_RESET &&
+	ok(f.nspans == 5 && span(3)->stream_id == 7 && span(3)->error == SPAN_ERR_RESET &&
 		   attr_number(span(3), error_code) == 2,
 	   "GOAWAY ends those beyond its last stream");
 	GET(11, "/closed");
@@ -328,7 +329,7 @@ static void test_late(void)
 	flush(TX);
 	ok(f.nspans == 1 &&
 		   span(0)->incomplete == (SPAN_REQUEST_NOT_SEEN | SPAN_ATTACHED_LATE) &&
-		   span(0)->stream == 9, "a response alone is shown as such");
+		   span(0)->stream_id == 9, "a response alone is shown as such");
 	feed_end(&f);
 }
 
@@ -348,7 +349,7 @@ static void test_late_halves(void)
 	flush(RX);
 	OK(END_STREAM, 103);
 	flush(TX);
-	ok(f.nspans == 2 && span(0)->stream == 101 && span(0)->status == 200 &&
+	ok(f.nspans == 2 && span(0)->stream_id == 101 && span(0)->status == 200 &&
 		   !(span(0)->incomplete & (SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN)),
 	   "two halves of a stream are one exchange");
 	is_str(f.span[0].method, "GET", "with the request's head");
@@ -485,10 +486,10 @@ static void test_gaps(void)
 	for (int i = 0; i < 4; i++)
 		feed_tick(&f, 20 * MS);
 	is_u64(f.nspans, 5, "streams go on behind a hole");
-	ok(f.nspans >= 4 && span(2)->stream == 5 && span(2)->incomplete & SPAN_LOST_EVENTS,
+	ok(f.nspans >= 4 && span(2)->stream_id == 5 && span(2)->incomplete & SPAN_LOST_EVENTS,
 	   "a stream that was open at a loss is marked");
 	for (unsigned i = 0; i < f.nspans; i++)
-		if (span(i)->stream == 9)
+		if (span(i)->stream_id == 9)
 			ok(span(i)->incomplete & (SPAN_PATH_NOT_SEEN | SPAN_REQUEST_NOT_SEEN) &&
 				   strcmp(f.span[i].path, "/known"),
 			   "no entry from before the loss is used");
@@ -629,10 +630,10 @@ static void test_upgrade(void)
 	OK(END_STREAM, 1);
 	OK(END_STREAM, 3);
 	flush(TX);
-	ok(f.nspans == 2 && span(0)->stream == 1 && span(0)->status == 200 &&
+	ok(f.nspans == 2 && span(0)->stream_id == 1 && span(0)->status == 200 &&
 		   span(0)->protocol == &http2_protocol.name && !strcmp(f.span[0].path, "/up"),
 	   "Upgrade: h2c makes stream 1 of the request");
-	ok(span(1)->stream == 3 && !strcmp(f.span[1].path, "/next"), "and then it is HTTP/2");
+	ok(span(1)->stream_id == 3 && !strcmp(f.span[1].path, "/next"), "and then it is HTTP/2");
 	feed_end(&f);
 }
 
@@ -697,7 +698,7 @@ static void test_client(void)
 	is_u64(f.nspans, 0, "complete, but not read");
 	f.now += 3 * MS;
 	feed_io(&f, RX, 0, 5);
-	ok(f.nspans == 2 && span(0)->kind == SPAN_CLIENT && span(0)->stream == 3 &&
+	ok(f.nspans == 2 && span(0)->kind == SPAN_CLIENT && span(0)->stream_id == 3 &&
 		   span(0)->duration_ns > 3 * MS && span(0)->inner_ns < MS && span(0)->pid == 5,
 	   "a client's span ends with its read");
 	feed_end(&f);

@@ -482,11 +482,11 @@ static void two_ends(void)
 	links__put(l, server);
 	s = c;
 	s.kind = SPAN_SERVER;
-	s.stream = 3;
+	s.stream_id = 3;
 	server = begin(s, plain, OTHER, 2);
 	is_str(link_to(server, client), "none", "another stream");
 	links__put(l, server);
-	s.stream = 0;
+	s.stream_id = 0;
 	other = begin(c, plain, PROXY, 1);
 	server = begin(s, plain, OTHER, 2);
 	is_str(link_to(server, client), "none", "two clients that look the same");

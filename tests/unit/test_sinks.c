@@ -132,7 +132,7 @@ static void test_rpc(struct capture *c)
 	attr_list_number(&l, ATTR(grpc_timeout), 5);
 	attr_list_text(&l, ATTR(db_query), (struct str){ NULL, 0 });
 	s.nattrs = l.n;
-	s.stream = 7;
+	s.stream_id = 7;
 	json->ops->span(json, &s);
 	line = captured(c);
 	ok(strstr(line, "\"grpc_status\":5,\"grpc_message\":\"no such\",\"rpc_service\":\"p.S\","

@@ -77,7 +77,7 @@ static void test_whole(void)
 	close_conn();
 	is_u64(f.nspans, 1, "one span");
 	ok(span(0)->protocol == &tls_protocol.name && span(0)->kind == SPAN_SERVER &&
-		   !span(0)->incomplete && span(0)->error == SPAN_OK && span(0)->stream == 0,
+		   !span(0)->incomplete && span(0)->error == SPAN_OK && span(0)->stream_id == 0,
 	   "of the connection");
 	is_str(span(0)->tls, "unknown", "by a library that is not known");
 	is_str(f.span[0].host, "server", "its host is the server's name");

@@ -414,7 +414,7 @@ static void test_h2(void)
 	say_part(&t, RX, get, 12, 12);
 	say_part(&t, TX, answer, 10, 10);
 	ok(f.nspans == 1 && span(0)->protocol == &http2_protocol.name && span(0)->status == 200 &&
-		   span(0)->stream == 1 && !span(0)->incomplete,
+		   span(0)->stream_id == 1 && !span(0)->incomplete,
 	   "HTTP/2");
 	is_str(span(0)->tls, "openssl", "over TLS");
 	is_str(f.span[0].scheme, "https", "its scheme as it says");
