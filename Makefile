@@ -21,7 +21,8 @@ say = @:
 endif
 
 B := build
-PKGS := libbpf libelf ncursesw libpcre2-8 libpcap zlib libzstd libprotobuf-c capstone libcurl libmicrohttpd
+PKGS := libbpf libelf ncursesw libpcre2-8 libpcap zlib libzstd libprotobuf-c \
+	capstone libcurl libmicrohttpd
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion -Wvla \
 	-Wundef -Wformat=2
 OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)

@@ -1,8 +1,8 @@
 #include "cli/environ.h"
 
-#include <ctype.h>
 #include <string.h>
 
+#include "core/percent.h"
 #include "core/redact.h"
 
 /* The value of a variable; p == NULL: it is not set, or empty. */
@@ -20,26 +20,6 @@ static struct str variable(const char *env, size_t n, const char *name)
 		n -= size;
 	}
 	return (struct str){ NULL, 0 };
-}
-
-static int hex(int c)
-{
-	return isdigit(c) ? c - '0' : isxdigit(c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-/* Percent-decoded, as far as there is room, ended with NUL. */
-static void decode(struct str s, char *out, size_t size)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < s.n && at + 1 < size; i++) {
-		int high = s.p[i] == '%' && s.n - i > 2 ? hex((unsigned char)s.p[i + 1]) : -1;
-		int low = high >= 0 ? hex((unsigned char)s.p[i + 2]) : -1;
-
-		out[at++] = low >= 0 ? (char)(high << 4 | low) : s.p[i];
-		i += low >= 0 ? 2 : 0;
-	}
-	out[at] = '\0';
 }
 
 static struct str trim(struct str s)
@@ -83,6 +63,13 @@ void environ_resource(const char *env, size_t n, char *service, size_t service_s
 		used += pair.n;
 	}
 	resource[used] = '\0';
-	if (name.p)
-		decode(name, service, service_size);
+	if (name.p) {
+		char text[256];
+		size_t len = percent_decode(name.p, name.n < sizeof(text) ? name.n : sizeof(text),
+					    text);
+
+		len = len < service_size ? len : service_size - 1;
+		memcpy(service, text, len);
+		service[len] = '\0';
+	}
 }

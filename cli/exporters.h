@@ -1,9 +1,9 @@
 /*
  * exporters.h - where spans go that are not shown here: an OpenTelemetry collector, Prometheus
  *
- * The former is on by --otlp, or, where something live is traced, by OTEL_EXPORTER_OTLP_ENDPOINT and its like. An
- * exporter never waits and has no end of its own: what a collector does not take costs nothing but
- * itself.
+ * The former is on by --otlp, or, where something live is traced, by OTEL_EXPORTER_OTLP_ENDPOINT
+ * and its like. An exporter never waits and has no end of its own: what a collector does not take
+ * costs nothing but itself.
  */
 #ifndef ZC_CLI_EXPORTERS_H
 #define ZC_CLI_EXPORTERS_H

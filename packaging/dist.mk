@@ -27,7 +27,7 @@ $(DIST)/$(1)/zctrace: $(DIST)/$(1)/libs/versions always
 		LDFLAGS='-static -Wl,--gc-sections -Wl,--build-id=none' \
 		PKG_CFLAGS='-I$(DIST)/$(1)/libs/include' \
 		LIBS='-L$(DIST)/$(1)/libs/lib -lbpf -lelf -lz -lzstd -lncursesw -lpcre2-8 -lpcap -lcapstone \
-			-lprotobuf-c -lcurl -lnghttp2 -lmbedtls -lmbedx509 -lmbedcrypto -lm' \
+			-lprotobuf-c -lmicrohttpd -lcurl -lnghttp2 -lmbedtls -lmbedx509 -lmbedcrypto -lm' \
 		$(DIST)/$(1)/o/zctrace
 	$$(Q)$$$$($(call dist_cc,$(1)) -print-prog-name=strip) -o $$@ $(DIST)/$(1)/o/zctrace
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The libraries of the static program, for one architecture of Debian's: as archives of Debian's
 # where they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses
-# with terminal descriptions compiled in, capstone and libcurl with no more than is used.
+# with terminal descriptions compiled in, capstone, libcurl and libmicrohttpd with no more than is used.
 # usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
 # Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.
 set -eu
@@ -11,7 +11,7 @@ arch=$2
 out=$3
 debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev libprotobuf-c-dev libnghttp2-dev
 libmbedtls-dev'
-sources='capstone libpcap ncurses curl'
+sources='capstone libpcap ncurses curl libmicrohttpd'
 terminals='xterm,xterm-256color,screen,screen-256color,tmux,tmux-256color,linux,vt100,vt220,dumb'
 terminals="$terminals,ansi,alacritty,kitty,foot,rxvt-unicode-256color,putty,st-256color"
 described=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/terminfo
@@ -78,8 +78,8 @@ cd "$out/src/curl"
 ./configure --host="$host" --disable-shared --enable-static --with-mbedtls --with-nghttp2 \
 	--with-ca-bundle=/etc/ssl/certs/ca-certificates.crt --without-zlib --without-brotli \
 	--without-zstd --without-libpsl --without-libidn2 --without-librtmp --without-libssh2 \
-	--without-libgsasl --disable-ldap --disable-ftp --disable-file --disable-dict --disable-telnet \
-	--disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp --disable-gopher \
+	--without-libgsasl --disable-ldap --disable-ftp --disable-file --disable-dict \
+	--disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp --disable-gopher \
 	--disable-mqtt --disable-rtsp --disable-manual --disable-ntlm --disable-cookies \
 	--disable-alt-svc --disable-hsts --disable-netrc --disable-unix-sockets \
 	PKG_CONFIG=false CPPFLAGS="-I$out/include" LDFLAGS="-L$out/lib" \
@@ -87,6 +87,14 @@ cd "$out/src/curl"
 	make -s -C lib libcurl.la >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp lib/.libs/libcurl.a "$out/lib"
 cp -r include/curl "$out/include"
+
+cd "$out/src/libmicrohttpd"
+./configure --host="$host" --disable-shared --enable-static --disable-https --disable-curl \
+	--disable-doc --disable-examples --disable-tools --disable-postprocessor --disable-dauth \
+	--disable-bauth --disable-httpupgrade >log 2>&1 &&
+	make -s -C src/microhttpd libmicrohttpd.la >>log 2>&1 || { tail "$PWD/log"; exit 1; }
+cp src/microhttpd/.libs/libmicrohttpd.a "$out/lib"
+cp src/include/microhttpd.h "$out/include"
 
 # what describes terminals is read on the host as well, where it is there
 cd "$out/src/ncurses"

@@ -34,7 +34,7 @@ static void add_int(struct otel_span *o, const char *key, uint64_t n)
 		add(o, (struct otel_attr){ .key = key, .type = OTEL_INT, .n = n });
 }
 
-/* Text is put together at text_at(), which is NULL if there is no room; text_end() is the string. */
+/* Text is put together at text_at(), NULL if there is no room; text_end() is the string. */
 static char *text_at(struct otel_span *o, size_t n)
 {
 	return OTEL_TEXT_MAX - o->used >= n ? o->text + o->used : NULL;

@@ -1,8 +1,9 @@
 #include "sinks/otel_resource.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "core/percent.h"
 
 /* The first one of a name counts. */
 static void put(struct otel_resource *r, const char *key, struct str s)
@@ -18,26 +19,6 @@ static void put_cstr(struct otel_resource *r, const char *key, const char *s)
 		put(r, key, (struct str){ s, strlen(s) });
 }
 
-static int hex(int c)
-{
-	return isdigit(c) ? c - '0' : isxdigit(c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-/* Percent-decodes n bytes in place. */
-static size_t decode(char *p, size_t n)
-{
-	size_t out = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int high = p[i] == '%' && n - i > 2 ? hex((unsigned char)p[i + 1]) : -1;
-		int low = high >= 0 ? hex((unsigned char)p[i + 2]) : -1;
-
-		p[out++] = low >= 0 ? (char)(high << 4 | low) : p[i];
-		i += low >= 0 ? 2 : 0;
-	}
-	return out;
-}
-
 /* key=value,key=value, values percent-encoded; `room` bytes of r->text from p on are its. */
 static void put_own(struct otel_resource *r, const char *text, char *p, size_t room)
 {
@@ -47,8 +28,10 @@ static void put_own(struct otel_resource *r, const char *text, char *p, size_t r
 		char *next = *end ? end + 1 : end;
 
 		if (eq && eq > p) {
+			size_t n = percent_decode(eq + 1, (size_t)(end - eq - 1), eq + 1);
+
 			*eq = '\0';
-			put(r, p, (struct str){ eq + 1, decode(eq + 1, (size_t)(end - eq - 1)) });
+			put(r, p, (struct str){ eq + 1, n });
 		}
 		p = next;
 	}

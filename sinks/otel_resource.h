@@ -1,5 +1,5 @@
 /*
- * otel_resource.h - the process of a span in the words of OpenTelemetry: the attributes of a resource
+ * otel_resource.h - the process of a span in the words of OpenTelemetry: attributes of a resource
  */
 #ifndef ZC_SINKS_OTEL_RESOURCE_H
 #define ZC_SINKS_OTEL_RESOURCE_H
@@ -20,8 +20,8 @@ struct otel_resource {
 };
 
 /*
- * What the process says of itself (OTEL_RESOURCE_ATTRIBUTES) goes before what was found out. Strings
- * are borrowed from s, host and r.
+ * What the process says of itself (OTEL_RESOURCE_ATTRIBUTES) goes before what was found out.
+ * Strings are borrowed from s, host and r.
  */
 void otel_resource(struct otel_resource *r, const struct span *s, const struct otel_host *host);
 

@@ -139,7 +139,7 @@ static void scrape_free(struct sink *sink)
 	free(k);
 }
 
-/* The library's own word for an address that is taken goes to standard error; so it is tried here. */
+/* The library has no word for an address that is taken; so it is tried here. */
 static int can_listen(const struct sockaddr *a, socklen_t len)
 {
 	int on = 1, err = 0, fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

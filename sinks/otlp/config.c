@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/percent.h"
+
 #define DEFAULT_URL "http://localhost:4318"
 
 struct reader {
@@ -147,11 +149,6 @@ static void set_url(struct reader *r, struct otlp_target *t, enum otlp_signal s,
 
 /* ---- headers: name=value,name=value, values percent-encoded */
 
-static int hex(int c)
-{
-	return isdigit(c) ? c - '0' : isxdigit(c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 static void add_header(struct reader *r, struct otlp_target *t, const char *name,
 		       const char *text, size_t n)
 {
@@ -175,17 +172,11 @@ static void add_header(struct reader *r, struct otlp_target *t, const char *name
 		return;
 	}
 	p += sprintf(p, "%.*s: ", (int)(eq - text), text);
-	for (const char *v = eq + 1; v < end; v++) {
-		int high = *v == '%' && end - v > 2 ? hex((unsigned char)v[1]) : -1;
-		int low = high >= 0 ? hex((unsigned char)v[2]) : -1;
-		int c = low >= 0 ? high << 4 | low : (unsigned char)*v;
-
-		v += low >= 0 ? 2 : 0;
-		if (c < 0x20 || c == 0x7f)
-			wrong(r, "%s: a control character in a header", name);
-		*p++ = (char)c;
-	}
+	p += percent_decode(eq + 1, (size_t)(end - eq - 1), p);
 	*p = '\0';
+	for (p = out; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			wrong(r, "%s: a control character in a header", name);
 	t->header[t->nheaders++] = out;
 }
 

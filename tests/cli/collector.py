@@ -19,7 +19,8 @@ def need_packages():
     """Puts the packages on the path; why they cannot be had, or None."""
     if not os.path.isdir(WHERE):
         p = subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target',
-                            WHERE + '.new', *PACKAGES], capture_output=True, text=True, timeout=300, check=False)
+                            WHERE + '.new', *PACKAGES], capture_output=True, text=True,
+                           timeout=300, check=False)
         if p.returncode:
             return (p.stderr.splitlines() or ['?'])[-1]
         os.rename(WHERE + '.new', WHERE)
@@ -88,7 +89,7 @@ class Collector:
                 what = collector.next(signal)
                 if what == 'hang':
                     collector.ended.wait(60)
-                if what in ('hang', 'close'):
+                if what in ('hang', 'close') or collector.ended.is_set():
                     self.close_connection = True
                     return
                 if what is None:
