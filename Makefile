@@ -49,7 +49,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # what compares with a second implementation
 EXTRA_test_hpack_nghttp2 := -lnghttp2
 EXTRA_test_http2_nghttp2 := -lnghttp2
-EXTRA_test_redact_h2 := -lnghttp2
+EXTRA_test_http2_mask := -lnghttp2
 EXTRA_fuzz_hpack := -lnghttp2
 
 all: zctrace
@@ -144,7 +144,7 @@ unit_asan := $(UNIT:%=$(B)/asan/unit/%)
 fuzz_asan := $(FUZZ:%=$(B)/asan/fuzz/%)
 corpora := $(foreach f,$(FUZZ),$(B)/asan/fuzz/$(f) tests/fuzz/corpus/$(f:fuzz_%=%) $(SEP))
 scripts = $(foreach t,$(1),$(t) $(SEP))
-CHECK_UNIT = $(call scripts,tests/lint/includes.py tests/lint/columns.py) \
+CHECK_UNIT = $(call scripts,tests/lint/includes.py tests/lint/columns.py tests/lint/words.py) \
 	tests/lint/circles.py $(B)/o $(SEP) \
 	$(call scripts,$(unit_o) $(unit_asan)) $(corpora)
 CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py \
@@ -208,6 +208,7 @@ fuzz-fuzz_%:
 lint:
 	$(Q)tests/lint/includes.py
 	$(Q)tests/lint/columns.py
+	$(Q)tests/lint/words.py
 	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/zctrace.1; fi
 	$(Q)$(MAKE) --no-print-directory WERROR=1 zctrace
 format:

@@ -111,7 +111,7 @@ static void tell_libraries(const struct telling *t, const struct proc_info *p)
 {
 	static const char encrypted[] =
 		"trace the cleartext side of a proxy that ends TLS before it, or "
-		"keep to what is seen: names, octets and times of encrypted connections";
+		"keep to what is seen: names, bytes and times of encrypted connections";
 	char what[64];
 
 	if (p->java)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/percent.h"
-#include "core/redact.h"
+#include "parsers/redact.h"
 
 /* The value of a variable; p == NULL: it is not set, or empty. */
 static struct str variable(const char *env, size_t n, const char *name)

@@ -33,7 +33,7 @@ struct engine {
 	struct engine_stats stats;
 	struct http2_scratch *scratch; /* NULL: no HTTP/2 so far */
 	uint32_t tls_opening;	       /* TLS connections whose handshake is followed */
-	size_t http2_octets;	       /* of memory for HTTP/2 connections */
+	size_t http2_bytes;	       /* of memory for HTTP/2 connections */
 	char made_route[288];	       /* for the time of a span */
 	struct attr_list attrs;	       /* same */
 };

@@ -89,6 +89,8 @@ struct exchange {
 	uint8_t counts_notices;
 	uint8_t maybe_grpc;   /* its kind of content is in an entry from before we looked */
 	uint8_t trailers;     /* the response ended with some */
+	uint8_t infers_status; /* gRPC's, by its form */
+	uint8_t hides_status; /* gRPC's may be among them, in an entry from before we looked */
 	uint8_t switches;     /* answered by agreeing to another protocol */
 	uint8_t aborted;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */

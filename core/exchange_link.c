@@ -256,7 +256,7 @@ void exchange_link_head(const struct message *m, struct link_head *h)
 	/* a head of which a part is missing is not the same as another */
 	if (m->fields.p && m->head_len) {
 		h->request = h->target;
-		h->octets = hash_str(h->request, m->fields);
+		h->bytes = hash_str(h->request, m->fields);
 	}
 }
 

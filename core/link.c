@@ -376,7 +376,7 @@ enum evidence {
 	BY_CONTEXT = 1, /* context and its parent are the same: forwarded as it came */
 	BY_TRACE = 2,
 	BY_REQUEST_ID = 4,
-	BY_OCTETS = 8,
+	BY_BYTES = 8,
 	BY_THREAD = 16,
 	BY_HEAD = 32,
 	BY_MARKS = 64,
@@ -417,7 +417,7 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 		return 0;
 	if (evidence & BY_REQUEST_ID && (!b->request_id || a->request_id != b->request_id))
 		return 0;
-	if (evidence & BY_OCTETS && (!b->octets || a->octets != b->octets))
+	if (evidence & BY_BYTES && (!b->bytes || a->bytes != b->bytes))
 		return 0;
 	if (evidence & BY_GOROUTINE && (!n->goroutine || p->goroutine != n->goroutine))
 		return 0;
@@ -492,8 +492,8 @@ static const char *link_name(const struct link_node *n, const char *name, unsign
 {
 	if (name)
 		return name;
-	if (known & (BY_OCTETS | BY_HEAD)) /* of several that it repeats, one whose turn it is */
-		return known & BY_OCTETS ? "payload" : "head";
+	if (known & (BY_BYTES | BY_HEAD)) /* of several that it repeats, one whose turn it is */
+		return known & BY_BYTES ? "payload" : "head";
 	return n->head.how;
 }
 
@@ -537,7 +537,7 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		const char *link; /* NULL: that of the context */
 	} steps[] = {
 		{ BY_CONTEXT, NULL }, { BY_TRACE, NULL }, { BY_REQUEST_ID, "request-id" },
-		{ BY_OCTETS, "payload" }, { BY_GOROUTINE, "goroutine" },
+		{ BY_BYTES, "payload" }, { BY_GOROUTINE, "goroutine" },
 		{ BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
 		{ BY_HEAD, "head" },
 		{ BY_TURN, NULL },
@@ -549,7 +549,7 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		uint32_t count;
 
 		if (evidence == (skip & evidence) ||
-		    (evidence == BY_TURN && !(*known & (BY_OCTETS | BY_HEAD))))
+		    (evidence == BY_TURN && !(*known & (BY_BYTES | BY_HEAD))))
 			continue;
 		count = count_fits(proc, n, *known | evidence, &p);
 		if (count == 1 &&
@@ -728,6 +728,17 @@ void links__put(struct links *l, struct link_node *n)
 	put(l, n);
 }
 
+/* No request that is seen here has led to this one: it comes from outside. */
+static int is_entry(const struct link_node *n)
+{
+	if (n->place.kind != SPAN_SERVER)
+		return 0;
+	for (n = n->parent; n; n = n->parent)
+		if (n->place.kind == SPAN_SERVER)
+			return 0;
+	return 1;
+}
+
 void links__ids(const struct link_node *n, struct span *s)
 {
 	const struct link_node *from = named_trace(n);
@@ -741,6 +752,7 @@ void links__ids(const struct link_node *n, struct span *s)
 	s->trace_given = from->head.has_trace || from->adopted;
 	s->has_parent = n->parent || n->head.has_parent;
 	s->parent_here = n->parent != NULL;
+	s->entry = is_entry(n);
 	s->link = NULL;
 	if (n->parent) {
 		memcpy(s->parent_id, n->parent->span_id, SPAN_ID_LEN);

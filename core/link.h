@@ -56,7 +56,7 @@ struct link_node;
 
 /* What the head of a request tells. Hashes are 0 where there is nothing. */
 struct link_head {
-	uint64_t octets;     /* of the whole head */
+	uint64_t bytes;     /* of the whole head */
 	uint64_t request;    /* of method, target and fields that forwarders leave alone */
 	/* of method and target: speaks where fields of one of both were not seen */
 	uint64_t target;

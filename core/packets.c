@@ -127,14 +127,14 @@ static void take(struct packets *p, const struct capture_packet *packet)
 				      : flows__tick(p->flows, packet->time);
 }
 
-static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
+static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
 {
 	struct packets *p = (struct packets *)user;
 
 	take(p, &(struct capture_packet){
 			.time = (uint64_t)h->ts.tv_sec * 1000000000ull +
 				(uint64_t)h->ts.tv_usec * p->subsecond,
-			.link = p->dlt, .cap_len = h->caplen, .orig_len = h->len, .data = octets});
+			.link = p->dlt, .cap_len = h->caplen, .orig_len = h->len, .data = bytes});
 }
 
 static uint64_t clock_ns(clockid_t id)

@@ -156,13 +156,13 @@ __attribute__((format(printf, 3, 4))) static int bad(struct route_error *err, si
 }
 
 /* Octets that no path has, or that would make the route unreadable. */
-static int check_octets(const char *text, struct route_error *err)
+static int check_bytes(const char *text, struct route_error *err)
 {
 	if (text[0] != '/' && !strchr(text, ':'))
 		return bad(err, 0, text[0] ? "a route begins with '/'" : "a route is missing");
 	for (size_t i = 0; text[i]; i++) {
 		if (i >= ROUTE_MAX)
-			return bad(err, i, "a route is at most %u octets long", ROUTE_MAX);
+			return bad(err, i, "a route is at most %u bytes long", ROUTE_MAX);
 		if (text[i] == '?' || text[i] == '#')
 			return bad(err, i, "a route is for paths, which have no '%c'", text[i]);
 		if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
@@ -243,7 +243,7 @@ int routes__add(struct routes *r, const char *text, struct route_error *err)
 	struct pattern *grown, *p;
 	const struct route *route;
 	size_t segments = 1;
-	int ret = check_octets(text, err);
+	int ret = check_bytes(text, err);
 
 	if (ret)
 		return ret;

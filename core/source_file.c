@@ -34,7 +34,7 @@ static void refuse(const struct bytes *in, char *err, size_t errlen)
 {
 	size_t n = bytes__there(in) < 8 ? bytes__there(in) : 8;
 	const char *name = bytes__name(in);
-	char octets[16 * 3 + 1] = "";
+	char bytes[16 * 3 + 1] = "";
 
 	if (bytes__error(in)) {
 		snprintf(err, errlen, "%s: %s", name, bytes__error(in));
@@ -44,9 +44,9 @@ static void refuse(const struct bytes *in, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: empty, not a recording nor a capture file", name);
 	} else {
 		for (size_t i = 0; i < n; i++)
-			snprintf(octets + 3 * i, sizeof(octets) - 3 * i, " %02x", bytes__at(in)[i]);
+			snprintf(bytes + 3 * i, sizeof(bytes) - 3 * i, " %02x", bytes__at(in)[i]);
 		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)",
-			 name, octets);
+			 name, bytes);
 	}
 }
 

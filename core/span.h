@@ -40,7 +40,9 @@ enum span_error {
 #define SPAN_MISSING (SPAN_LOST_EVENTS | SPAN_NOT_CAPTURED)
 /* gRPC by its framing and trailers; what says so was not seen */
 #define SPAN_PROTOCOL_INFERRED 0x800u
-#define SPAN_INCOMPLETE_BITS 12
+/* of gRPC: its entry of the header table is from before we looked */
+#define SPAN_STATUS_NOT_SEEN 0x1000u
+#define SPAN_INCOMPLETE_BITS 13
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16
@@ -101,6 +103,7 @@ struct span {
 	int has_parent;
 	/* the parent is an exchange that is seen, too: its span was or will be shown */
 	int parent_here;
+	int entry;	  /* server: nothing that is seen here was serving when it was asked */
 	const char *link; /* how the parent was found; NULL: no parent */
 	uint8_t trace_flags;
 	int trace_given; /* the trace's id, and with it its flags, came with the request */

@@ -26,7 +26,7 @@ static unsigned dir_of(const struct conn *c, const struct half *h)
 
 /* ---- spans */
 
-static uint64_t octets(const struct half *h)
+static uint64_t bytes(const struct half *h)
 {
 	return h->reasm.started ? h->reasm.next - h->reasm.first - h->lead : 0;
 }
@@ -47,8 +47,8 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 	x->incomplete = incomplete;
 	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->reasm.first + req->lead;
 	x->req_first = start;
-	x->req_bytes = octets(req);
-	x->resp_bytes = octets(resp);
+	x->req_bytes = bytes(req);
+	x->resp_bytes = bytes(resp);
 	x->req_done = x->resp_done = x->io_done = 1;
 	x->aborted = !(incomplete & SPAN_IN_FLIGHT);
 	x->end = end;

@@ -144,7 +144,7 @@ static void times_arrived(struct conn *c, const struct zc_ev_plain *p, uint64_t 
 	}
 }
 
-static void on_octets(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
+static void on_bytes(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
 	uint64_t first, last;
 
@@ -183,7 +183,7 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 		 tls_stream_sizes_fit(p->orig_len, p->wire_len, ZC_RX))
 		tls_bind_evidence(e, c, &(struct tls_stream_piece){
 			p->sock, p->orig_len, p->wire_len, (p->ev.flags & ZC_PLAIN_ALONE) != 0});
-	on_octets(e, c, p);
+	on_bytes(e, c, p);
 	conn_io(e, c, &io);
 }
 

@@ -87,7 +87,7 @@ static void add_losses(struct health *h, struct lines *l)
 
 	title(l, "LOST, BY CAUSE");
 	figure(l, "events", lost, STYLE_ERROR, "the ring was full");
-	size(l, "lost octets", v->source.lost_bytes, STYLE_ERROR, "in these events");
+	size(l, "lost bytes", v->source.lost_bytes, STYLE_ERROR, "in these events");
 	size(l, "not captured", v->engine.uncaptured_bytes, STYLE_SLOW, "wanted, but cut off");
 	size(l, "not understood", v->engine.unparsed_bytes, STYLE_SLOW,
 	     "captured, but no protocol that is known");
@@ -110,7 +110,7 @@ static void add_cost(struct health *h, struct lines *l)
 	lines_printf(l, STYLE_TEXT, "processor", "%4.1f%% of one", t->vitals.cpu);
 	lines_printf(l, STYLE_TEXT, "memory", "%.*s resident", (int)s.n, s.p);
 	lines_printf(l, STYLE_TEXT, "spans kept", "%llu of %u at most, within %u MiB",
-		     (unsigned long long)(r->end - r->first), RING_SPANS, RING_OCTETS >> 20);
+		     (unsigned long long)(r->end - r->first), RING_SPANS, RING_BYTES >> 20);
 	lines_printf(l, STYLE_TEXT, "routes", "%u of %u at most",
 		     model_red(&t->model, RED_BY_ROUTE)->n, MODEL_ROWS);
 }

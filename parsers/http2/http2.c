@@ -279,7 +279,12 @@ static enum parse_status next_block(struct http2 *h, const uint8_t *p, size_t n,
 		return block_event(h, ev, p, c.at, s);
 	}
 	if (c.end > HTTP2_MAX_KEEP || c.at + HTTP2_HEAD_LEN > HTTP2_MAX_KEEP) {
-		*used = c.end < n ? (size_t)c.end : n;
+		if (n < HTTP2_MAX_KEEP) { /* what is decoded must not depend on how it comes */
+			d->scanned = (uint32_t)c.at;
+			*used = 0;
+			return PARSE_MORE;
+		}
+		*used = c.end < HTTP2_MAX_KEEP ? (size_t)c.end : HTTP2_MAX_KEEP;
 		skip(d, (uint32_t)(c.end - *used));
 		ev->wire = c.end;
 		/* what is here of it is decoded as if the rest was missing */

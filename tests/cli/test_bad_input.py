@@ -9,18 +9,9 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
-count = failed = 0
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
+from tap import ZCTRACE, check, done  # noqa: E402
 
 
 def run(*args, **kw):
@@ -187,8 +178,12 @@ def never_overwritten(tmp, capture):
                            text=True)
     check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output',
           p.stderr)
+    fifo = os.path.join(tmp, 'fifo')
+    os.mkfifo(fifo)
+    refused(['-r', fifo, '-w', fifo], 'this file is also read')
     with open(capture, 'rb') as f:
         check(f.read() == before, 'what is read is whole afterwards')
+    os.unlink(fifo)
     os.unlink(hard)
     os.unlink(soft)
 
@@ -202,8 +197,7 @@ def main():
         bad_files(tmp, capture)
         bad_output(tmp, capture)
         never_overwritten(tmp, capture)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

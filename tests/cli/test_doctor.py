@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ZCTRACE, check, done, skip  # noqa: E402
+
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all']
 AS_NOBODY = NOBODY if os.geteuid() == 0 else []
 SLEEPER = '''
@@ -22,17 +24,6 @@ s = socket.create_server(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
 time.sleep(60)
 '''
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        for part in str(line).split('\n'):
-            print(f'# {part}')
 
 
 def run(binary, *args, prefix=AS_NOBODY, **env):
@@ -168,8 +159,8 @@ def columns(binary):
 
 def main():
     if effective(ZCTRACE):
-        print('1..1\nok 1 - without privileges # skip the capabilities cannot be given up here')
-        return 0
+        skip('without privileges', 'the capabilities cannot be given up here')
+        return done()
     with tempfile.TemporaryDirectory() as tmp:
         os.chmod(tmp, 0o755)
         binary = os.path.join(tmp, 'zctrace')
@@ -180,8 +171,7 @@ def main():
         bad_input(binary)
         colors(binary)
         columns(binary)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

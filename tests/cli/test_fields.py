@@ -7,26 +7,13 @@ import re
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ROOT, ZCTRACE, check, done, read  # noqa: E402
+
 GOLDEN = os.path.join(ROOT, 'tests', 'golden')
 # in JSON, but nothing to compare with
 NO_FIELDS = {'type', 'req_headers', 'resp_headers', 'req_body', 'resp_body'}
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
-
-
-def read(name):
-    with open(os.path.join(ROOT, name), encoding='utf-8') as f:
-        return f.read()
 
 
 def of_filter():
@@ -110,8 +97,7 @@ def main():
                           f' , {a}' in read('man/zctrace.1') or
                           f'{a} ,' in read('man/zctrace.1') for a in aliases),
           'the manual has the words of durations', aliases)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

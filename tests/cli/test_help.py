@@ -5,23 +5,9 @@ import re
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
-count = failed = 0
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
-
-
-def read(name):
-    with open(os.path.join(ROOT, name), encoding='utf-8') as f:
-        return f.read()
+from tap import ZCTRACE, check, done, read  # noqa: E402
 
 
 def from_help():
@@ -94,8 +80,7 @@ def main():
     p = subprocess.run([ZCTRACE, '--usage'], capture_output=True, text=True)
     check(p.returncode == 0 and all('--' + o[1] in p.stdout for o in options),
           '--usage has all long options')
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

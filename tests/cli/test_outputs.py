@@ -9,19 +9,11 @@ import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ROOT, ZCTRACE, check, done  # noqa: E402
+
 CAPTURE = os.path.join(ROOT, 'tests', 'golden', 'nginx-keep-alive.pcap')
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
 
 
 def read(path):
@@ -172,8 +164,7 @@ def main():
         never_twice(tmp)
         trouble_of_one(tmp)
         pipes(tmp)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

@@ -3,7 +3,10 @@
 import os
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ROOT, check, done  # noqa: E402
+
 LIMIT = 100
 CODE = ('.c', '.h', '.py', '.sh', '.bash', '.go', '.js', '.java', 'Makefile')
 
@@ -34,12 +37,8 @@ def main():
             columns = len(line.rstrip('\n').expandtabs(8))
             if columns > LIMIT:
                 bad.append(f'{os.path.relpath(path, ROOT)}:{i}: {columns} columns')
-    for b in sorted(bad):
-        print('#', b)
-    passed = not bad and n > 100
-    print(f'{"" if passed else "not "}ok 1 - lines of {n} files are within {LIMIT} columns')
-    print('1..1')
-    return not passed
+    check(not bad and n > 100, f'lines of {n} files are within {LIMIT} columns', *sorted(bad))
+    return done()
 
 
 sys.exit(main())

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import http1
+import http2
 import judge
 import tcp
 
@@ -28,10 +29,21 @@ CLASSES = {
     'h1 late': (http1, None, dict(late=True), 3),
     'h1 late 3%': (http1, None, dict(late=True, loss=0.03), 2),
     'h1 cut': (http1, None, dict(cut=True, reorder=0.02), 1),
+    'h2 clean': (http2, False, {}, 2),
+    'h2 streams clean': (http2, True, {}, 2),
+    'h2 network': (http2, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 2),
+    'h2 1%': (http2, False, dict(loss=0.01), 4),
+    'h2 streams 1%': (http2, True, dict(loss=0.01), 4),
+    'h2 3%': (http2, None, dict(loss=0.03, network=0.01, reorder=0.01), 3),
+    'h2 10%': (http2, None, dict(loss=0.10, network=0.01, duplicate=0.02), 4),
+    'h2 late': (http2, None, dict(late=True), 3),
+    'h2 late 3%': (http2, None, dict(late=True, loss=0.03), 2),
+    'h2 cut': (http2, None, dict(cut=True, reorder=0.02), 1),
 }
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
-LIMITS = {'h1 clean': 0.5, 'h1 pipelined clean': 0.8, 'h1 1%': 11, 'h1 pipelined 1%': 25}
+LIMITS = {'h1 clean': 0.5, 'h1 pipelined clean': 0.8, 'h1 1%': 11, 'h1 pipelined 1%': 25,
+          'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 0, 'h2 1%': 12, 'h2 streams 1%': 15}
 
 
 def cases(rng, name, n):

@@ -92,7 +92,7 @@ static void evidence(const char *want, struct link_head a, struct link_head b, s
 /* The same request twice: each is passed on once. */
 static void turns(void)
 {
-	struct link_head same = { .octets = 3, .request = 4, .target = 4 };
+	struct link_head same = { .bytes = 3, .request = 4, .target = 4 };
 	struct link_node *p = serve(PROXY, 1, same), *c = call(PROXY, 9, same), *q, *d, *e;
 
 	is_str(link_to(c, p), "payload", "the first of two that are the same");
@@ -114,7 +114,7 @@ static void one_by_one(void)
 			 no_marks = {.request = 5, .target = 5};
 	struct link_head other = {.request = 6, .target = 6}, id = {.request_id = 9},
 			 id2 = {.request_id = 8};
-	struct link_head bytes = { .octets = 3 }, bytes2 = { .octets = 4 };
+	struct link_head bytes = { .bytes = 3 }, bytes2 = { .bytes = 4 };
 
 	evidence("traceparent", context(1, 1), context(2, 2), context(1, 9), 3);
 	evidence("traceparent", context(1, 1), context(1, 2), context(1, 1), 3);
@@ -143,7 +143,7 @@ static void stronger_first(void)
 	struct link_head a = context(1, 1), b = context(2, 2), c = context(1, 3);
 
 	b.request_id = c.request_id = 9;
-	b.octets = c.octets = 4;
+	b.bytes = c.bytes = 4;
 	evidence("traceparent", a, b, c, 2);
 	/* of another trace: not even as the thread's only request */
 	evidence("outside", context(1, 1), context(2, 2), context(3, 3), 1);

@@ -318,10 +318,10 @@ static void test_limits(void)
 		g.seq = 10 + 60000 * i + i;
 		g.time = r.now++;
 		reasm_add(&r.s, &r.peer, &r.k, &g);
-		if (r.s.pend_octets > REASM_PEND_OCTETS)
+		if (r.s.pend_bytes > REASM_PEND_BYTES)
 			break;
 	}
-	ok(r.s.pend_octets <= REASM_PEND_OCTETS && r.s.npend, "nor so many octets");
+	ok(r.s.pend_bytes <= REASM_PEND_BYTES && r.s.npend, "nor so many octets");
 	rig_end(&r);
 
 	rig_init(&r, 0);
