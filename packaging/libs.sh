@@ -1,7 +1,8 @@
 #!/bin/sh
 # The libraries of the static program, for one architecture of Debian's: as archives of Debian's
 # where they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses
-# with terminal descriptions compiled in, capstone, libcurl and libmicrohttpd with no more than is used.
+# with terminal descriptions compiled in; capstone, libcurl and libmicrohttpd with no more than is
+# used.
 # usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
 # Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.
 set -eu
@@ -79,7 +80,8 @@ cd "$out/src/curl"
 	--with-ca-bundle=/etc/ssl/certs/ca-certificates.crt --without-zlib --without-brotli \
 	--without-zstd --without-libpsl --without-libidn2 --without-librtmp --without-libssh2 \
 	--without-libgsasl --disable-ldap --disable-ftp --disable-file --disable-dict \
-	--disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp --disable-gopher \
+	--disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb \
+	--disable-smtp --disable-gopher \
 	--disable-mqtt --disable-rtsp --disable-manual --disable-ntlm --disable-cookies \
 	--disable-alt-svc --disable-hsts --disable-netrc --disable-unix-sockets \
 	PKG_CONFIG=false CPPFLAGS="-I$out/include" LDFLAGS="-L$out/lib" \

@@ -124,7 +124,8 @@ static void judge_reader(struct out *o)
 static int keep_more(struct out *o)
 {
 	size_t size = o->size * 2;
-	char *buf = size > OUT_KEEP_MAX ? NULL : realloc(o->buf, size);
+	size_t max = o->memory ? OUT_MEMORY_MAX : OUT_KEEP_MAX;
+	char *buf = size > max ? NULL : realloc(o->buf, size);
 
 	if (!buf)
 		return 0;

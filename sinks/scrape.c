@@ -111,7 +111,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 	prometheus_write(&o, &k->metrics, &k->opt.host, openmetrics);
 	if (o.error) {
 		out_release(&o);
-		return answer_text(c, 500, "more than 16 MiB of metrics\n");
+		return answer_text(c, 500, "more than 64 MiB of metrics\n");
 	}
 	return answer(c, 200, openmetrics ?
 		      "application/openmetrics-text; version=1.0.0; charset=utf-8" :

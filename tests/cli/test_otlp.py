@@ -5,27 +5,17 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 
-import collector as otlp
-from collector import Collector, attributes, points_of, spans_of
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-ROOT = otlp.ROOT
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+import collector as otlp  # noqa: E402
+from collector import Collector, attributes, points_of, spans_of  # noqa: E402
+from tap import ROOT, ZCTRACE, check, done  # noqa: E402
+
 GOLDEN = os.path.join(ROOT, 'tests', 'golden')
 FILES = ('recording.pcapng', 'rpc.pcapng', 'recording-redis.pcapng', 'nginx-keep-alive.pcap',
          'late-and-reset.pcap', 'live-tls-h2.pcapng')
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
 
 
 def run(name, *args, env=(), timeout=60):
@@ -377,8 +367,7 @@ def main():
     sampling()
     wrong_values()
     troubles()
-    print(f'1..{count}')
-    return failed > 0
+    return done()
 
 
 sys.exit(main())

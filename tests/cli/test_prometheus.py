@@ -6,26 +6,17 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ROOT, ZCTRACE, check, done  # noqa: E402
+
 GOLDEN = os.path.join(ROOT, 'tests', 'golden')
 PACKAGE = 'prometheus_client==0.21.1'
 WHERE = os.path.join(ROOT, 'build', 'live', 'py-prometheus')
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
 
 
 def need_package():
@@ -182,8 +173,7 @@ def main():
         p = subprocess.run([ZCTRACE, '-r', '-', f'--prometheus={arg}'], capture_output=True,
                            check=False)
         check(p.returncode == 2 and why in p.stderr.decode(), f'--prometheus={arg!r}', p.stderr)
-    print(f'1..{count}')
-    return failed > 0
+    return done()
 
 
 sys.exit(main())

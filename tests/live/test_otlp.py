@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Export of what is traced: what a collector gets is what JSON shows, and it never costs capture."""
+"""Export of what is traced: a collector gets what JSON shows, and it never costs capture."""
 import os
 import re
 import sys
