@@ -104,8 +104,8 @@ def faults(found):
     for check in ('uprobe', 'threads', 'probes'):
         if doctor.get(check, {}).get('state') in ('fail', 'warn'):
             bad.append(f'doctor: {doctor[check]}')
-    bad += [f'{k}: {protocols.get(k)} of {TIMES} requests' for k in KINDS
-            if protocols.get(k) != TIMES]
+    bad += [f'{k}: {protocols.get(k)} of {TIMES} requests: {protocols.get("odd", {}).get(k)}'
+            for k in KINDS if protocols.get(k) != TIMES]
     if load.get('damaged') or not load.get('requests'):
         bad.append(f'load: {load}')
     return bad + found['log']

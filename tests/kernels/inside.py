@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""What is tried within a machine: inside.py RESULT SECONDS [fifo] [load|rights|times|old]
+"""What is tried within a machine: inside.py RESULT SECONDS [fifo] [load|rights|times|old|protocols]
 
-Writes one JSON object to RESULT. With load, rights or times, nothing but that; old: of a kernel
-that has packets only. Run with ZCTRACE, and
-GOTLS, which is tests/live/gotls built.
+Writes one JSON object to RESULT. With one of these, nothing but that; old: of a kernel that has
+packets only. Run with ZCTRACE, and GOTLS, which is tests/live/gotls built.
 """
 import json
 import os
@@ -103,8 +102,8 @@ def protocols(t):
         'h2': ('https://127.0.0.1:8444/r/d', 'h2', 'openssl'),
         'go': (f'https://127.0.0.1:{go}/size/300', 'h2', 'go'),
     }
-    z = Zctrace(t, '--port', '8080', '--port', '8081', '--port', '8444', '--port', str(go),
-                wait=False)
+    ports = [x for p in (8080, 8081, 8444, 8445, go) for x in ('--port', p)]
+    z = Zctrace(t, *ports, wait=False)
     took = z.wait_tracing(120)
     for url, protocol, _ in kinds.values():
         how = {'h2': '--http2', 'http/1.0': '--http1.0'}.get(protocol, '--http1.1')
@@ -112,14 +111,16 @@ def protocols(t):
             subprocess.run(['curl', '-skg', '-o', '/dev/null', how, url], check=True)
     wait_for(lambda: sum(s['kind'] == 'server' for s in z.spans) >= TIMES * len(kinds), 10, 0.2)
     z.stop()
-    result = {'tracing_s': round(took, 2), 'line': z.err().splitlines()[0]}
+    result = {'tracing_s': round(took, 2), 'line': z.err().splitlines()[0], 'odd': {}}
     for name, (url, protocol, tls) in kinds.items():
         want = {'kind': 'server', 'path': '/' + url.split('/', 3)[3], 'protocol': protocol,
                 'tls': tls,
                 'status': 200, 'incomplete': None}
         fit = [s for s in z.spans if all(s.get(k) == v for k, v in want.items())]
         result[name] = sum(bool(s.get('pid')) and s.get('queue_ns') is not None for s in fit)
-    result['odd'] = [s for s in z.spans if s.get('incomplete')][:4]
+        if result[name] != TIMES: # what there is instead
+            port = int(url.split('/')[2].rpartition(':')[2])
+            result['odd'][name] = [s for s in z.spans if s.get('server_port') == port][:3]
     result['last_line'] = z.err().strip().splitlines()[-1]
     return result
 
@@ -186,12 +187,14 @@ def main(path, seconds, *how):
     if 'rights' in how:
         found['rights'] = attempt(rights.measure, web)
         found['paranoid'] = first_line('/proc/sys/kernel/perf_event_paranoid')
+    elif 'protocols' in how:
+        found['protocols'] = attempt(protocols)
     elif 'times' in how:
         found['times'] = attempt(times)
     elif 'load' not in how:
         found['doctor'] = attempt(doctor)
         found['protocols'] = attempt(packets if 'old' in how else protocols)
-    if not {'rights', 'times', 'old'} & set(how):
+    if not {'rights', 'times', 'old', 'protocols'} & set(how):
         found['load'] = attempt(damage.measure, float(seconds), 'fifo' in how)
     found['log'] = kernel_log()
     with open(path, 'w', encoding='utf-8') as f:
