@@ -88,9 +88,11 @@ static int load(struct uprobes *u, int part)
 	unload(p);
 	p->obj = probes_open_tls(u->attach);
 	if (!p->obj)
-		return attach_fail(u->attach, errno, "opening the probes for TLS: %s", strerror(errno));
+		return attach_fail(u->attach, errno, "opening the probes for TLS: %s",
+				   strerror(errno));
 	for (int i = 0; i < PROGS; i++)
-		p->prog[i] = bpf_object__find_program_by_name(p->obj, family_of(u, part)->program[i]);
+		p->prog[i] = bpf_object__find_program_by_name(p->obj,
+							      family_of(u, part)->program[i]);
 	err = programs_choose(u, part);
 	if (!err)
 		err = probes_load_tls(u->attach, p->obj);
