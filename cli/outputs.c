@@ -94,6 +94,13 @@ static void empty(struct output_way *w)
 
 /* ---- sinks */
 
+static int width_of(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
+
 static struct sink *make_sink(struct output_way *w, const struct options *o,
 			      const struct sink_options *common)
 {
@@ -102,6 +109,7 @@ static struct sink *make_sink(struct output_way *w, const struct options *o,
 	so.out = &w->out;
 	so.interval_ns = w->spec->format == OUTPUT_SUMMARY ? o->interval_ns : 0;
 	so.color = color_wanted(o->color, w->fd);
+	so.width = width_of(w->fd);
 	switch (w->spec->format) {
 	case OUTPUT_JSON:
 		return sink_json_new(&so);

@@ -40,7 +40,7 @@ _zctrace()
 	--capture) words='auto skb packet' ;;
 	--color) words='auto always never' ;;
 	--sort)
-		words='count route method kind service rate errors p50 p90 p99 max bytes'
+		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes'
 		words="$words incomplete" ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
