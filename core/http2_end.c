@@ -24,7 +24,8 @@ void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir)
 
 static uint32_t why_missed(const struct conn *c)
 {
-	return c->lost || http2_of(c)->lost || !c->preexisting ? conn_missing(c) : SPAN_ATTACHED_LATE;
+	return c->lost || http2_of(c)->lost || !c->preexisting ? conn_missing(c)
+							       : SPAN_ATTACHED_LATE;
 }
 
 int http2_stream_missed(const struct conn *c, struct http2_stream *s)

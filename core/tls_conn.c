@@ -166,8 +166,9 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		if (st == PARSE_SKIPPED) {
 			stats->unparsed_bytes += used;
-			c->session.handshake->in_clear |=
-				used && dir != c->session.handshake->hs.client && !c->session.handshake->hs.server_hello;
+			c->session.handshake->in_clear |= used &&
+							  dir != c->session.handshake->hs.client &&
+							  !c->session.handshake->hs.server_hello;
 		} else if (st == PARSE_EVENT) {
 			on_event(c, dir, &ev, pos + off, h->last_time);
 		} else if (!used) {
@@ -248,7 +249,8 @@ static void tls_end(struct conn *c, enum conn_end why)
 	const struct tls_handshake *hs = &c->session.handshake->hs;
 
 	/* that of an encrypted alert has waited for what the library may tell of it */
-	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !c->session.handshake->over)
+	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello &&
+	    !c->session.handshake->over)
 		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
 	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);
@@ -271,7 +273,9 @@ static void tls_lost(struct conn *c)
 
 static uint64_t tls_not_needed(const struct conn *c, const struct half *h)
 {
-	return c->session.handshake->wire ? tls_unneeded(&c->session.handshake->wire->way[dir_of(c, h)].parser) : UINT64_MAX;
+	return c->session.handshake->wire
+		       ? tls_unneeded(&c->session.handshake->wire->way[dir_of(c, h)].parser)
+		       : UINT64_MAX;
 }
 
 static int tls_quiet(struct conn *c)
