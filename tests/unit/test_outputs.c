@@ -9,16 +9,10 @@
 #include "cli/outputs.c" /* as cli/ is in no library */
 #include "tap.h"
 
-/* Of the rest of cli/, only what files need, which tests/cli/test_outputs.py opens. */
+/* Of the rest of cli/, only what files need. */
 void log_line(const char *fmt, ...)
 {
 	(void)fmt;
-}
-
-int is_read(const struct options *o, const struct stat *out)
-{
-	(void)o, (void)out;
-	return 0;
 }
 
 int color_wanted(enum color when, int fd)
