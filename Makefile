@@ -47,7 +47,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # what compares with a second implementation
 EXTRA_test_hpack_nghttp2 := -lnghttp2
 EXTRA_test_http2_nghttp2 := -lnghttp2
-EXTRA_test_redact_h2 := -lnghttp2
+EXTRA_test_http2_mask := -lnghttp2
 EXTRA_fuzz_hpack := -lnghttp2
 
 all: zctrace

@@ -284,6 +284,11 @@ const char *attach__backend(const struct attach *a)
 	return families_second_choice(&a->probes.families) ? "skb with fexit" : "skb";
 }
 
+int attach__load_tls(struct attach *a)
+{
+	return a->tls ? tls_load(a->tls) : -ENOMEM;
+}
+
 void attach__families(const struct attach *a, char *out, size_t size)
 {
 	families_describe(&a->probes.families, out, size);

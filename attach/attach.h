@@ -81,6 +81,8 @@ int attach__start(struct attach *a);
 struct source *attach__source(struct attach *a);
 
 const char *attach__backend(const struct attach *a); /* "skb", or "skb with fexit" */
+/* Loads what TLS needs, though nothing that is traced has any. 0 or a negative errno. */
+int attach__load_tls(struct attach *a);
 /* Once it is started, what sees what: "processes by tracepoints, ...; not seen: ..." */
 void attach__families(const struct attach *a, char *out, size_t size);
 /* "port 8000 (nginx, pid 4242), 3 open connections": for the line that says that tracing began */

@@ -91,6 +91,7 @@ void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 /* probes.c: load and attach; remove. */
 int probes_load(struct attach *a);
 struct bpf_object *probes_open_tls(struct attach *a); /* NULL: errno */
+int probes_load_tls(struct attach *a, struct bpf_object *obj);
 void probes_release(struct probes *p);
 
 /* look.c: iterates over the sockets that exist. */

@@ -61,7 +61,7 @@ struct tls {
 	struct tls_file *file[BUCKETS];
 	struct tls_proc *proc[BUCKETS];
 	unsigned nfiles, nprocs, ndirty;
-	int broken; /* the probes could not be loaded: said once */
+	unsigned broken; /* see is_loaded */
 	int full;   /* a limit was reached: said once */
 };
 
@@ -74,9 +74,9 @@ struct tls *tls_new(struct attach *a)
 	return t;
 }
 
-const struct bpf_object *tls_object(const struct tls *t)
+const struct bpf_object *tls_object(const struct tls *t, int part)
 {
-	return t->probes ? uprobes_object(t->probes) : NULL;
+	return t->probes ? uprobes_object(t->probes, part) : NULL;
 }
 
 /* ---- files */
@@ -159,20 +159,26 @@ static struct tls_file *file_get(struct tls *t, pid_t pid, const struct maps_fil
 
 /* ---- probes */
 
-static int probes_ready(struct tls *t)
+/* Are its probes? That they cannot be is said once; bit i of broken stands for library i. */
+static int is_loaded(struct tls *t, int lib)
 {
-	char err[200];
-
-	if (t->probes)
-		return 1;
-	if (t->broken)
+	if (t->broken & 1u << lib)
 		return 0;
-	t->probes = uprobes_load(t->attach, err, sizeof(err));
-	if (t->probes)
+	if (!t->probes)
+		t->probes = uprobes_new(t->attach);
+	if (t->probes && !uprobes_load(t->probes, lib))
 		return 1;
-	t->broken = 1;
-	attach_note(t->attach, "tls-blind", "TLS is shown encrypted only: %s", err);
+	t->broken |= 1u << lib;
+	attach_note(t->attach, "tls-blind", "TLS is shown encrypted only: %s",
+		    t->probes ? t->attach->error : "out of memory");
 	return 0;
+}
+
+int tls_load(struct tls *t)
+{
+	int c = is_loaded(t, ZC_TLS_OPENSSL), go = is_loaded(t, ZC_TLS_GO);
+
+	return c && go ? 0 : -ENOTSUP;
 }
 
 static void say_attached(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
@@ -188,7 +194,9 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 	}
 }
 
-#define WOULD_KILL (-ECANCELED) /* an error that the kernel does not give here */
+/* errors that the kernel does not give here */
+#define WOULD_KILL (-ECANCELED)
+#define NOT_LOADED (-EDOM) /* which was said */
 
 static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
 {
@@ -255,6 +263,9 @@ static int would_kill(const struct tls_file *f, pid_t pid)
 
 static int put(struct tls *t, const struct tls_proc *p, struct tls_file *f, struct tls_hook *h)
 {
+	for (int i = 0; i < f->nbins; i++)
+		if (f->bin[i].npoints && !is_loaded(t, f->bin[i].lib))
+			return NOT_LOADED;
 	if (would_kill(f, p->pid))
 		return WOULD_KILL;
 	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f)
@@ -275,12 +286,12 @@ static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int 
 		h->file = f;
 		h->next = p->hooks;
 		p->hooks = h;
-		if (has_points(f) && probes_ready(t))
+		if (has_points(f))
 			h->err = put(t, p, f, h);
 	}
 	h->mapped = mapped;
-	if (h->err == -ESRCH)
-		return; /* it has ended meanwhile */
+	if (h->err == -ESRCH || h->err == NOT_LOADED)
+		return; /* it has ended meanwhile, or it was said */
 	if (h->err)
 		say_failed(t, p, h);
 	else if (mapped && t->attach->opt.verbose)
@@ -388,7 +399,7 @@ static int is_probed(const struct tls_proc *p)
 static void proc_mark(struct tls *t, const struct tls_proc *p)
 {
 	struct probes *probes = &t->attach->probes;
-	uint32_t tls = t->probes && is_probed(p) ? ZC_TASK_TLS : 0;
+	uint32_t tls = is_probed(p) ? ZC_TASK_TLS : 0;
 
 	if (probes_mark_quietly(probes, p->pid, ZC_TASK_KNOWN | tls) > 0 && tls)
 		__atomic_add_fetch(&probes->shared->marks, 1, __ATOMIC_RELEASE);
@@ -599,7 +610,7 @@ void tls_start(struct tls *t)
 			strerror(errno));
 	t->reaper = reaper_new();
 	if (expects_others(t->attach)) {
-		probes_ready(t);
+		tls_load(t);
 		usual_files(t);
 	}
 	if (t->attach->command)
@@ -629,7 +640,7 @@ void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row)
 						.missing = bin->missing,
 						.lib = bin->lib,
 						.npoints = bin->npoints,
-						.attached = bin->npoints && !h->err && t->probes,
+						.attached = bin->npoints && !h->err,
 					};
 
 					fn(ctx, &row);

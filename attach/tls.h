@@ -36,8 +36,12 @@ void tls_on_process(struct tls *t, const struct zc_ev_process *p);
 void tls_poll(struct tls *t);
 void tls_watch(struct tls *t, int epoll_fd);
 
-/* The loaded kernel side; NULL: nothing had to be loaded so far. */
-const struct bpf_object *tls_object(const struct tls *t);
+/* Loads all that TLS may need. 0, or a negative errno with one line in attach__error(). */
+int tls_load(struct tls *t);
+
+/* The loaded kernel side, by part; NULL: that one had not to be loaded so far. */
+#define TLS_PARTS 2
+const struct bpf_object *tls_object(const struct tls *t, int part);
 
 void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row), void *ctx);
 

@@ -151,6 +151,10 @@ static int run_test(struct filter *f, const struct test *t, const struct span *s
 {
 	uint64_t value;
 
+	if (t->op == OP_ENTRY)
+		return s->entry;
+	if (t->op == OP_ROOT)
+		return !s->parent_here;
 	if (t->op == OP_PRESENT)
 		return field_present(t->field, s);
 	switch (span_fields()[t->field].type) {

@@ -9,10 +9,12 @@
  *     value       = word / "string" / 'string'
  *
  * Fields have the names of JSON keys, see core/span_field.h. A field alone is true when it is
- * present (and not false): `error`, `not incomplete`, `tls`. A word is a run of octets other than
- * white space, quotes and ()!=<>~&|. In strings \" \' \\ \n \r \t \0 \xHH are understood; in the
- * pattern of =~ and !~ only the backslash before the closing quote's kind is, so that PCRE2 sees
- * the others: "^/api/\d+$".
+ * present (and not false): `error`, `not incomplete`, `tls`. Two words are no fields: `entry` is
+ * true of a request that comes from outside of what is traced, at the end that serves it, and
+ * `root` of what nothing that is traced has caused; so each request counts once. A word is a run of
+ * octets other than white space, quotes and ()!=<>~&|. In strings \" \' \\ \n \r \t \0 \xHH are
+ * understood; in the pattern of =~ and !~ only the backslash before the closing quote's kind is, so
+ * that PCRE2 sees the others: "^/api/\d+$".
  *
  * Numbers are whole or decimal; a duration takes units (ns us µs ms s m h, also 1m30s), a size
  * too (B kB KB MB GB TB of 1000, KiB MiB GiB TiB of 1024). Fields in nanoseconds have an alias

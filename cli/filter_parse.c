@@ -407,9 +407,27 @@ static int unknown_field(struct parser *p, size_t n)
 		    span_fields()[near].name);
 }
 
+/* Words that are true or false by themselves, and no keys of JSON. 1: there is one here. */
+static int take_word(struct parser *p, size_t n, enum test_op *op)
+{
+	static const struct {
+		const char *word;
+		enum test_op op;
+	} words[] = {{"entry", OP_ENTRY}, {"root", OP_ROOT}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (n == strlen(words[i].word) && !memcmp(p->expr + p->pos, words[i].word, n)) {
+			*op = words[i].op;
+			p->pos += n;
+			return 1;
+		}
+	return 0;
+}
+
 static int parse_comparison(struct parser *p)
 {
 	size_t n = word_length(p), op_at;
+	enum test_op word;
 	struct literal lit;
 	struct test *t;
 	int field;
@@ -419,6 +437,13 @@ static int parse_comparison(struct parser *p)
 	if (!n || at_connective(p))
 		return fail(p, p->pos, n, "a field is missing before '%.*s'", n ? shown(n) : 1,
 			    p->expr + p->pos);
+	if (take_word(p, n, &word)) {
+		t = new_test(p, 0);
+		if (!t)
+			return no_memory(p);
+		t->op = word;
+		return emit(p, TEST, p->f->ntests - 1);
+	}
 	field = field_find(p->expr + p->pos, n);
 	if (field < 0)
 		return unknown_field(p, n);

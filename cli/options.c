@@ -586,7 +586,8 @@ static char *options_help_tail(const char *text)
 		"  zctrace --port 8000 -f 'status >= 500' only what failed\n"
 		"  zctrace --port 8000 -w incident.pcapng record; -r incident.pcapng replays\n"
 		"  zctrace -- curl -s https://localhost/  run a command and trace it\n"
-		"\nFields of --filter:\n ";
+		"\nWords of --filter: entry (a request from outside, counted once), root.\n"
+		"Fields of --filter:\n ";
 	char *all = NULL;
 	size_t size, column = 1;
 	FILE *f = open_memstream(&all, &size);

@@ -14,16 +14,23 @@
 
 /* ---- files */
 
+/* What is written into it comes out again, unlike with a terminal or a socket. */
+static int keeps(const struct stat *file)
+{
+	return S_ISREG(file->st_mode) || S_ISFIFO(file->st_mode) || S_ISBLK(file->st_mode);
+}
+
 int outputs_would_spoil(const struct options *o, const struct stat *out)
 {
 	struct stat in;
 
-	for (unsigned i = 0; S_ISREG(out->st_mode) && i < o->reads.n; i++) {
+	for (unsigned i = 0; keeps(out) && i < o->reads.n; i++) {
 		const char *name = o->reads.v[i];
 
 		if (strcmp(name, "-") ? stat(name, &in) : fstat(STDIN_FILENO, &in))
 			continue; /* whoever opens it says why */
-		if (in.st_dev == out->st_dev && in.st_ino == out->st_ino)
+		if (S_ISBLK(in.st_mode) ? S_ISBLK(out->st_mode) && in.st_rdev == out->st_rdev
+					: in.st_dev == out->st_dev && in.st_ino == out->st_ino)
 			return 1;
 	}
 	return 0;

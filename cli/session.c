@@ -41,7 +41,8 @@ static int check_files(const struct options *o)
 {
 	struct stat out;
 
-	if (o->write && strcmp(o->write, "-") && !stat(o->write, &out) && outputs_would_spoil(o, &out)) {
+	if (o->write && strcmp(o->write, "-") && !stat(o->write, &out) &&
+	    outputs_would_spoil(o, &out)) {
 		log_line("-w %.256s: this file is also read, and would be overwritten", o->write);
 		return EXIT_BAD_USAGE;
 	}

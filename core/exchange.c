@@ -1,7 +1,7 @@
 #include "core/engine_impl.h"
 #include "core/conn_id.h"
 #include "core/exchange_link.h"
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "core/source.h"
 #include "core/tls_info.h"
 #include "core/tls_library.h"

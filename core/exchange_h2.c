@@ -5,7 +5,7 @@
 
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "parsers/http2/http2_protocol.h"
 
 static int is(struct str s, const char *lower)

@@ -728,6 +728,17 @@ void links__put(struct links *l, struct link_node *n)
 	put(l, n);
 }
 
+/* No request that is seen here has led to this one: it comes from outside. */
+static int is_entry(const struct link_node *n)
+{
+	if (n->place.kind != SPAN_SERVER)
+		return 0;
+	for (n = n->parent; n; n = n->parent)
+		if (n->place.kind == SPAN_SERVER)
+			return 0;
+	return 1;
+}
+
 void links__ids(const struct link_node *n, struct span *s)
 {
 	const struct link_node *from = named_trace(n);
@@ -740,6 +751,7 @@ void links__ids(const struct link_node *n, struct span *s)
 	s->trace_flags = from->flags;
 	s->has_parent = n->parent || n->head.has_parent;
 	s->parent_here = n->parent != NULL;
+	s->entry = is_entry(n);
 	s->link = NULL;
 	if (n->parent) {
 		memcpy(s->parent_id, n->parent->span_id, SPAN_ID_LEN);

@@ -102,6 +102,7 @@ struct span {
 	int has_parent;
 	/* the parent is an exchange that is seen, too: its span was or will be shown */
 	int parent_here;
+	int entry;	  /* server: nothing that is seen here was serving when it was asked */
 	const char *link; /* how the parent was found; NULL: no parent */
 	uint8_t trace_flags;
 };

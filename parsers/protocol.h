@@ -230,6 +230,16 @@ struct probe {
 
 /* ---- masking */
 
+/* Flags of begin(). */
+#define MASK_START 0x1u /* the direction's first byte comes next; else somewhere */
+#define MASK_DOUBT 0x2u /* it may be another protocol: what could be its secrets is hidden */
+
+/* What one direction tells the other. Of the connection; zeroed where the protocol begins. */
+struct mask_shared {
+	uint8_t switched; /* behind what was taken another protocol begins, in both directions */
+	uint8_t word;	  /* the protocol's own */
+};
+
 /*
  * Overwrites secrets in place, for recordings; nothing changes its length, and what is masked still
  * parses to the same events. One state per direction. It is flat: it may be copied, and is, to try
@@ -237,15 +247,15 @@ struct probe {
  */
 struct protocol_mask {
 	size_t state_size;
-	/* start: the direction's first byte comes next; else somewhere */
-	void (*begin)(void *state, enum sender from, int start);
+	void (*begin)(void *state, enum sender from, unsigned flags);
 	/*
-	 * The next n bytes, cut anywhere. Returns how many were taken; fewer than n: from there on
-	 * it is not this protocol (or another follows), and is probed.
+	 * The next n bytes, cut anywhere; calls begin where segments do. Returns how many were
+	 * taken; fewer than n: from there on it is not this protocol, or another follows, and the
+	 * rest is as it was and is probed.
 	 */
-	size_t (*feed)(void *state, uint8_t *p, size_t n);
+	size_t (*feed)(void *state, struct mask_shared *both, uint8_t *p, size_t n);
 	/* n bytes are missing. 0: where the next message begins cannot be told any more. */
-	int (*gap)(void *state, uint64_t n);
+	int (*gap)(void *state, struct mask_shared *both, uint64_t n);
 };
 
 /* ---- framing */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 #include "sinks/sink.h"

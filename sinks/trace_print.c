@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "parsers/attrs.h"
 #include "sinks/safe.h"
 

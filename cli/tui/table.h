@@ -21,6 +21,8 @@ struct column {
 	uint8_t right;	   /* aligned to the right */
 	uint8_t descends;  /* sorts the largest first */
 	uint8_t paints;	   /* drawn by paint() */
+	uint8_t share; /* of a main column: per cent of the width that it gets before others; 0: 28
+			*/
 };
 
 struct cell {

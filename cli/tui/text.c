@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 

@@ -50,7 +50,9 @@ static void group_refresh(struct view *v)
 	g->group = find(g);
 	if (g->group) {
 		hist_init(&d);
-		red_counted(model_red(&v->tui->model, g->by), g->group, &g->counts, &d);
+		red_advance(model_red(&v->tui->model, g->by), v->tui->vitals.now);
+		red_window(model_red(&v->tui->model, g->by), g->group, v->tui->window, &g->counts,
+			   &d);
 		g->p50 = hist_percentile(&d, 50);
 		g->p99 = hist_percentile(&d, 99);
 		g->count = d.count;
@@ -83,15 +85,16 @@ static void draw_title(struct group_view *g, struct screen *s, int y)
 	}
 	name = text_redacted(red_row_name(r), 0, t->opt.redact && g->by == RED_BY_ROUTE, buf,
 			     sizeof(buf));
-	x += screen__safe(s, y, x, width > 60 ? width - x - 46 : width, STYLE_STRONG, CUT_MIDDLE,
+	x += screen__safe(s, y, x, width > 60 ? width - x - 52 : width, STYLE_STRONG, CUT_MIDDLE,
 			  name);
 	if (!g->count || width <= 60)
 		return;
 	d[0][tui_duration(d[0], g->p50).n] = '\0';
 	d[1][tui_duration(d[1], g->p99).n] = '\0';
-	screen__printf(s, y, x + 2, STYLE_TEXT, "%llu requests  %llu errors  p50 %s  p99 %s",
-		       (unsigned long long)g->counts.count, (unsigned long long)g->counts.errors,
-		       d[0], d[1]);
+	d[2][tui_window(t, d[2]).n] = '\0';
+	screen__printf(s, y, x + 2, STYLE_TEXT, "%s: %llu requests  %llu errors  p50 %s  p99 %s",
+		       d[2], (unsigned long long)g->counts.count,
+		       (unsigned long long)g->counts.errors, d[0], d[1]);
 }
 
 /* The upper bound of a row of the spectrum. */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "cli/tui/tui_impl.h"
-#include "core/redact.h"
 #include "parsers/attrs.h"
 #include "parsers/http1/http1.h"
+#include "parsers/redact_scan.h"
 #include "sinks/format.h"
 
 #define HEX_COLUMNS 16u
@@ -305,12 +305,38 @@ static const char *version(const struct span *s)
 	return s->protocol->start_line ? s->protocol->start_line : "";
 }
 
+/* In place: what is shown keeps its length. */
+static void hide_in_uri(char *p, size_t n)
+{
+	struct redact_scan scan;
+
+	redact_scan_uri(&scan);
+	for (size_t i = 0; i < n; i++)
+		if (redact_scan_step(&scan, p + i, p + n, 0))
+			p[i] = 'x';
+}
+
+static void hide_in_fields(char *p, size_t n)
+{
+	struct str name, value;
+	size_t pos = 0;
+
+	while (http1_field_next((struct str){p, n}, &pos, &name, &value)) {
+		char *v = p + (value.p - p);
+
+		if (redact_is_secret_field(name))
+			memset(v, 'x', value.n);
+		else if (redact_is_uri_field(name))
+			hide_in_uri(v, value.n);
+	}
+}
+
 /*
  * The message as far as it was kept: its start line is put together again, the rest is as it was.
  */
-static size_t message(const struct span *s, int response, char *buf, size_t cap)
+static size_t message(const struct span *s, int response, int redact, char *buf, size_t cap)
 {
-	size_t n = 0;
+	size_t n = 0, at;
 
 	if (response) {
 		put_str(buf, &n, cap, str_of(version(s)));
@@ -319,15 +345,21 @@ static size_t message(const struct span *s, int response, char *buf, size_t cap)
 	} else {
 		put_str(buf, &n, cap, s->method);
 		put(buf, &n, cap, " ", 1);
+		at = n;
 		put_str(buf, &n, cap, s->path);
 		if (s->query.p)
 			put(buf, &n, cap, "?", 1);
 		put_str(buf, &n, cap, s->query);
+		if (redact)
+			hide_in_uri(buf + at, n - at);
 		put(buf, &n, cap, " ", 1);
 		put_str(buf, &n, cap, str_of(version(s)));
 	}
 	put(buf, &n, cap, "\r\n", 2);
+	at = n;
 	put_str(buf, &n, cap, response ? s->resp_fields : s->req_fields);
+	if (redact)
+		hide_in_fields(buf + at, n - at);
 	if (n >= 2 && buf[n - 1] != '\n')
 		put(buf, &n, cap, "\r\n", 2);
 	put(buf, &n, cap, "\r\n", 2);
@@ -359,12 +391,9 @@ static void add_message(struct span_view *v, int response, char *buf)
 {
 	const struct span *s = span_of(v);
 	const struct str body = response ? s->resp_body : s->req_body;
-	struct redact_head redact = { 0 };
 	struct lines *l = &v->lines;
-	size_t n = message(s, response, buf, RING_RECORD_MAX);
+	size_t n = message(s, response, v->view.tui->opt.redact, buf, RING_RECORD_MAX);
 
-	if (v->view.tui->opt.redact)
-		redact_head_feed(&redact, (uint8_t *)buf, n);
 	if (v->view.tui->opt.body)
 		put_str(buf, &n, 2 * RING_RECORD_MAX, body);
 	if (response)

@@ -345,4 +345,5 @@ const struct protocol http1_protocol = {
 	.answers = answers,
 	.place = place,
 	.move = move,
+	.mask = &http1_mask,
 };

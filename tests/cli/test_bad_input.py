@@ -178,8 +178,12 @@ def never_overwritten(tmp, capture):
                            text=True)
     check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output',
           p.stderr)
+    fifo = os.path.join(tmp, 'fifo')
+    os.mkfifo(fifo)
+    refused(['-r', fifo, '-w', fifo], 'this file is also read')
     with open(capture, 'rb') as f:
         check(f.read() == before, 'what is read is whole afterwards')
+    os.unlink(fifo)
     os.unlink(hard)
     os.unlink(soft)
 

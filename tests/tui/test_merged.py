@@ -66,7 +66,8 @@ def go_to(term, when):
 def run(folder):
     args = [t.ZCTRACE, '-o', 'top', '-r', 'front.pcap', '-r', 'back.pcap']
     with t.Tmux(args, (100, 30), folder) as term:
-        s = term.to_end()
+        term.to_end()
+        s = term.press('e')
         t.check('front.pcap, back.pcap' in s, 'the head names both files', s)
         t.check(re.search(r'clnt +GET +/item .* 30$', s, re.M) and
                 re.search(r'serv +GET +/item .* 30$', s, re.M), 'calls and what serves them', s)
