@@ -54,8 +54,11 @@ struct attach_probe {
 struct attach *attach__new(const struct attach_options *o); /* NULL: out of memory */
 int attach__add_ports(struct attach *a, uint16_t first, uint16_t last);
 int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
-/* The same for a child of ours, whose end needs no note. */
-int attach__add_command(struct attach *a, pid_t pid);
+/*
+ * The same for a child of ours that waits for a word to execute file, which is looked for as
+ * execvp(3) does. Its end needs no note. file is borrowed until attach__start has returned.
+ */
+int attach__add_command(struct attach *a, pid_t pid, const char *file);
 int attach__add_comm(struct attach *a, const char *glob);
 int attach__add_exe(struct attach *a, const char *glob);
 int attach__add_cgroup(struct attach *a, const char *path);

@@ -28,11 +28,17 @@ void tls_start(struct tls *t);
 
 /* A target: selected, or the owner of a traced connection. Cheap when it is known. */
 void tls_target(struct tls *t, pid_t pid);
+/* The same at the next tls_poll: what else has come may be more urgent. */
+void tls_target_soon(struct tls *t, pid_t pid);
 /* A selected child that has yet to execute its program: what it may load is put in beforehand. */
 void tls_expect(struct tls *t, pid_t pid);
+/*
+ * The same of one that listens on a chosen port. It is known again when it is started anew.
+ */
+void tls_listens(struct tls *t, pid_t pid);
 void tls_on_process(struct tls *t, const struct zc_ev_process *p);
 
-/* Reads what has been mapped since; to be called with every look at the ring. */
+/* Reads what has been mapped since, and looks; to be called with every look at the ring. */
 void tls_poll(struct tls *t);
 void tls_watch(struct tls *t, int epoll_fd);
 

@@ -483,6 +483,16 @@ static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 
 		on_fault(c, pid_tgid, reason);
 }
 
+/* Not of a stream that begins while points are put in: something of it might be missed. */
+static __always_inline int call_counts(__u32 tgid, __u64 addr)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
+	__u32 flags = task_flags(tgid);
+
+	return flags & ZC_TASK_TLS &&
+	       (!(flags & ZC_TASK_HALF) || bpf_map_lookup_elem(&zc_streams, &key));
+}
+
 /* Every function of the libraries in C; the cookie says which it is. */
 SEC("uprobe")
 int tls_enter(struct pt_regs *ctx)
@@ -500,7 +510,7 @@ int tls_enter(struct pt_regs *ctx)
 	barrier_var(a4);
 	barrier_var(a5);
 	OWN_STACK(ctx);
-	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
+	if (!call_counts(key.tgid, a1))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return stream_free(key.tgid, a1);
@@ -594,7 +604,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	struct zc_call *before;
 
 	OWN_STACK(ctx);
-	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
+	if (!call_counts(key.tgid, GO_1(ctx)))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return go_closed(key.tgid, GO_1(ctx));
