@@ -35,7 +35,7 @@ struct family {
 struct families {
 	uint32_t possible; /* bit i: row i of the table is not known to be impossible here */
 	const struct family *used[GROUPS]; /* NULL: none */
-	uint32_t failed; /* bit g: of group g none could be used */
+	uint32_t failed;		   /* bit g: of group g none could be used */
 };
 
 /*

@@ -27,7 +27,7 @@ struct link_create_multi {
 };
 
 enum { PROG_ENTER, PROG_LEAVE, PROGS }; /* as a family's programs are ordered */
-enum { PART_C, PART_GO, PARTS };	 /* libraries in C, and Go */
+enum { PART_C, PART_GO, PARTS };	/* libraries in C, and Go */
 
 struct uprobes {
 	struct attach *attach;
@@ -69,7 +69,8 @@ static int programs_choose(const struct uprobes *u, int part)
 	const struct part *p = &u->part[part];
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, p->obj) {
+	bpf_object__for_each_program(prog, p->obj)
+	{
 		bpf_program__set_autoload(prog, prog == p->prog[PROG_ENTER] ||
 							prog == p->prog[PROG_LEAVE]);
 		if (is_multi(u, part))
