@@ -277,7 +277,7 @@ static void view_draw(struct view *view, struct screen *s, int y, int height)
 	v->table.ops = view->tui->model.now->ring.words ? &wide_ops : &traces_ops;
 	table_draw(&v->table, s, y, height);
 	if (!v->n && height > 2)
-		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG, "No traces so far.");
+		empty_draw(view->tui->empty, view->tui, s, "traces", y + 2, height - 2);
 }
 
 static void fold_selected(struct traces_view *v, int folded)
