@@ -13,7 +13,7 @@
 
 #define SECOND 1000000000ull
 #define LOOK_EVERY (5 * SECOND)
-#define PORTS 16		/* that are looked at one by one */
+#define PORTS 16		 /* that are looked at one by one */
 #define FIRST_PID_NS 0xEFFFFFFCu /* the inode of the host's on every kernel */
 
 struct empty {
@@ -63,7 +63,7 @@ static void count_kind(void *kinds, const struct engine_conn *c)
 
 static void tell_connections(struct empty *e, const struct tui *t)
 {
-	struct kinds k = { 0 };
+	struct kinds k = {0};
 
 	engine__connections(t->from.engine, count_kind, &k);
 	if (!k.all) {
@@ -73,7 +73,8 @@ static void tell_connections(struct empty *e, const struct tui *t)
 	lines_printf(&e->lines, STYLE_TEXT, NULL, "%u connection%s, 5 shows %s:", k.all,
 		     k.all == 1 ? "" : "s", k.all == 1 ? "it" : "them");
 	if (k.silent)
-		lines_printf(&e->lines, STYLE_TEXT, NULL, "  %u on which nothing went by", k.silent);
+		lines_printf(&e->lines, STYLE_TEXT, NULL, "  %u on which nothing went by",
+			     k.silent);
 	if (k.young)
 		lines_printf(&e->lines, STYLE_TEXT, NULL,
 			     "  %u of which too little was seen to know the protocol", k.young);
@@ -86,8 +87,8 @@ static void tell_connections(struct empty *e, const struct tui *t)
 			     "zctrace --doctor says why",
 			     k.encrypted, k.tls ? " " : "", k.tls ? k.tls : "");
 	if (k.understood)
-		lines_printf(&e->lines, STYLE_TEXT, NULL, "  %u that wait for a request, or its answer",
-			     k.understood);
+		lines_printf(&e->lines, STYLE_TEXT, NULL,
+			     "  %u that wait for a request, or its answer", k.understood);
 }
 
 /* ---- who is selected, and who is there */
@@ -158,7 +159,8 @@ static void tell_processes(struct empty *e, const struct tui *t, const struct op
 		return;
 	for (unsigned i = 0; i < o->comms.n; i++)
 		lines_printf(&e->lines, STYLE_SLOW, NULL,
-			     "No process is called '%s' now; names of processes are those of ps -o comm.",
+			     "No process is called '%s' now; names of processes are those of ps -o "
+			     "comm.",
 			     o->comms.v[i]);
 	if (!o->comms.n)
 		lines_printf(&e->lines, STYLE_SLOW, NULL, "No process is selected now.");
@@ -170,15 +172,16 @@ static void tell_namespace(struct empty *e)
 
 	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST_PID_NS)
 		return;
-	lines_printf(&e->lines, STYLE_SLOW, NULL,
-		     "zctrace runs in a pid namespace of its own and sees the processes in there only: "
-		     "docker run --privileged --pid=host --cgroupns=host");
+	lines_printf(
+		&e->lines, STYLE_SLOW, NULL,
+		"zctrace runs in a pid namespace of its own and sees the processes in there only: "
+		"docker run --privileged --pid=host --cgroupns=host");
 }
 
 static void tell_live(struct empty *e, const struct tui *t)
 {
 	const struct options *o = t->from.options;
-	struct listeners l = { 0 };
+	struct listeners l = {0};
 	unsigned port = 0;
 
 	tell_namespace(e);
@@ -214,7 +217,8 @@ static void look(struct empty *e, const struct tui *t)
 	}
 	tell_connections(e, t);
 	if (!replay__ended(t->from.replay))
-		lines_printf(&e->lines, STYLE_TEXT, NULL, "t end goes to the end of the recording.");
+		lines_printf(&e->lines, STYLE_TEXT, NULL,
+			     "t end goes to the end of the recording.");
 }
 
 void empty_draw(struct empty *e, const struct tui *t, struct screen *s, const char *what, int y,

@@ -48,7 +48,7 @@ struct tui_sources {
 	const char *target;	 /* "port 8000 (nginx, pid 4242)", or the file */
 	const char *backend;	 /* NULL: a file */
 	struct attach *attach;	 /* NULL: there are no probes */
-	const struct options *options; /* what was selected, to say what is missing of it; or NULL */
+	const struct options *options; /* what was selected, to say what is missing; or NULL */
 	void *ctx;
 };
 
