@@ -14,6 +14,8 @@ static const char *process_selector(const struct options *o)
 	       o->exes.n       ? "--exe" :
 	       o->cgroups.n    ? "--cgroup" :
 	       o->containers.n ? "--container" :
+	       o->pods.n       ? "--pod" :
+	       o->namespaces.n ? "--namespace" :
 	       o->command      ? "-- COMMAND" :
 				 NULL;
 }

@@ -144,7 +144,8 @@ static int command_over(struct session *s)
 	if (!s->command || !command__poll(s->command, 0, &status))
 		return 0;
 	/* asked for by itself, what it left running counts, too */
-	if (o->nports || o->all || o->comms.n || o->exes.n || o->cgroups.n || o->containers.n)
+	if (o->nports || o->all || o->comms.n || o->exes.n || o->cgroups.n || o->containers.n ||
+	    o->pods.n || o->namespaces.n)
 		return 1;
 	return !attach__alive(s->input.attach);
 }
