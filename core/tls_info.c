@@ -30,6 +30,12 @@ void tls_info_bind(struct conn *c)
 		c->session.handshake->lib = c->tls_stream->session.lib;
 }
 
+void tls_info_library(struct conn *c, int lib)
+{
+	if (c->session.handshake && !c->session.handshake->lib && lib <= ZC_TLS_GO)
+		c->session.handshake->lib = (uint8_t)lib;
+}
+
 void tls_info_unbind(struct conn *c)
 {
 	if (c->session.handshake && c->tls_stream->nexchanges)
