@@ -23,13 +23,17 @@
 /* In each group in the order of trying. Costs decide it: the end of a function costs more, and
  * takes longer to detach, than a tracepoint. */
 static const struct family families[] = {
-	{GROUP_PROCESSES, "tracepoints", {"task_fork", "task_exec", "task_rename", "task_exit"},
+	{GROUP_PROCESSES,
+	 "tracepoints",
+	 {"task_fork", "task_exec", "task_rename", "task_exit"},
 	 .needs = "Linux 5.5"},
 	/* segments before states: no connection may be announced whose first octets go unseen */
 	{GROUP_SEGMENTS, "cgroup_skb", {"skb_ingress", "skb_egress"}, .needs = "cgroup v2"},
 	{GROUP_STATES, "tracepoint", {"sock_state"}, .needs = "Linux 5.5"},
 	{GROUP_IO, "tracepoints", {"sock_recv", "sock_send"}, .needs = "Linux 6.3"},
-	{GROUP_IO, "fexit", {"inet_recv", "inet6_recv", "inet_send", "inet6_send"},
+	{GROUP_IO,
+	 "fexit",
+	 {"inet_recv", "inet6_recv", "inet_send", "inet6_send"},
 	 .needs = "Linux 5.15 with CONFIG_FUNCTION_TRACER; on arm64 6.4"},
 	{GROUP_SENDFILE, "fexit", {"inet_page"}, .needs = "the same; Linux 6.5 needs none"},
 	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},

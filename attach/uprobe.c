@@ -27,7 +27,7 @@ struct link_create_multi {
 };
 
 enum { PROG_ENTER, PROG_LEAVE, PROGS }; /* as a family's programs are ordered */
-enum { PART_C, PART_GO, PARTS };	 /* libraries in C, and Go */
+enum { PART_C, PART_GO, PARTS };	/* libraries in C, and Go */
 
 struct uprobes {
 	struct attach *attach;
@@ -69,7 +69,8 @@ static int programs_choose(const struct uprobes *u, int part)
 	const struct part *p = &u->part[part];
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, p->obj) {
+	bpf_object__for_each_program(prog, p->obj)
+	{
 		bpf_program__set_autoload(prog, prog == p->prog[PROG_ENTER] ||
 							prog == p->prog[PROG_LEAVE]);
 		if (is_multi(u, part))
@@ -88,9 +89,11 @@ static int load(struct uprobes *u, int part)
 	unload(p);
 	p->obj = probes_open_tls(u->attach);
 	if (!p->obj)
-		return attach_fail(u->attach, errno, "opening the probes for TLS: %s", strerror(errno));
+		return attach_fail(u->attach, errno, "opening the probes for TLS: %s",
+				   strerror(errno));
 	for (int i = 0; i < PROGS; i++)
-		p->prog[i] = bpf_object__find_program_by_name(p->obj, family_of(u, part)->program[i]);
+		p->prog[i] =
+			bpf_object__find_program_by_name(p->obj, family_of(u, part)->program[i]);
 	err = programs_choose(u, part);
 	if (!err)
 		err = probes_load_tls(u->attach, p->obj);

@@ -25,8 +25,8 @@ struct uprobe_set {
 struct uprobes *uprobes_new(struct attach *a); /* NULL: out of memory */
 
 /*
- * Loads the kernel side for a library (enum zc_tls_lib), unless it is there; it shares its maps with
- * the others'. 0 or a negative errno, with one line in attach__error().
+ * Loads the kernel side for a library (enum zc_tls_lib), unless it is there; it shares its maps
+ * with the others'. 0 or a negative errno, with one line in attach__error().
  */
 int uprobes_load(struct uprobes *u, int lib);
 void uprobes_free(struct uprobes *u);

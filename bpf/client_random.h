@@ -67,8 +67,8 @@ static __always_inline int random_at(const __u64 *p, __u64 r0, __u64 r1)
 #define RANDOM_NOWHERE (~0u)
 
 /*
- * Where in the window the random is. Randoms lie where structures have arrays of octets: at multiples
- * of 4, as far as is known. A global function, which the verifier looks at once.
+ * Where in the window the random is. Randoms lie where structures have arrays of octets: at
+ * multiples of 4, as far as is known. A global function, which the verifier looks at once.
  */
 __noinline __u32 random_scan(const struct random_window *w, __u64 r0, __u64 r1)
 {
@@ -88,7 +88,8 @@ __noinline __u32 random_in_inner(struct random_room *room, __u64 at, __u64 r0, _
 {
 	__u32 off;
 
-	if (!room || at < 4096 || at & 7 || bpf_probe_read_user(room->inner, sizeof(room->inner), (void *)at))
+	if (!room || at < 4096 || at & 7 ||
+	    bpf_probe_read_user(room->inner, sizeof(room->inner), (void *)at))
 		return RANDOM_NOWHERE;
 	off = random_scan(WINDOW(room->inner), r0, r1);
 	return off > RANDOM_INNER - 16 ? RANDOM_NOWHERE : off;

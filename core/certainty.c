@@ -1,6 +1,7 @@
 #include "core/certainty.h"
 
 #include "core/engine_impl.h"
+#include "core/keyed.h"
 
 #define STEPS_JOINED 3u
 #define STEPS_REQUEST 3u
@@ -70,6 +71,11 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 {
 	uint8_t steps = STEPS_REQUEST;
 
+	if (c->keyed) {
+		if (!carries_requests(c, h))
+			keyed_lost(c, why);
+		return;
+	}
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;

@@ -4,11 +4,13 @@
 #ifndef ZC_CORE_ENGINE_IMPL_H
 #define ZC_CORE_ENGINE_IMPL_H
 
+#include "core/alias.h"
 #include "core/conn.h"
 #include "core/engine.h"
 #include "core/exchange.h"
 #include "core/exchange_attrs.h"
 #include "core/link.h"
+#include "core/tls_unbound.h"
 
 struct engine {
 	struct engine_options opt;
@@ -22,7 +24,10 @@ struct engine {
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
 	struct list tls_stream_waiting; /* TLS streams with c->session.waits */
+	struct list tls_unbound; /* TLS streams without a socket */
+	struct tls_unbound_past tls_unbound_past;
 	struct links *links;
+	struct aliases *aliases; /* NULL: none so far */
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;
 	uint64_t now;	     /* source clock: the latest time seen */

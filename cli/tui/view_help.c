@@ -41,6 +41,9 @@ static const struct {
 	{ "n", "back to the order of arrival" },
 	{ "v Left Right", "in a span: fields, text, hexadecimal" },
 	{ NULL, "TRACES" },
+	{ "bars", "solid: the span worked itself; shaded: it waited for a call; red: an error; a "
+		  "colour per service" },
+	{ "SELF", "how long it worked itself; below: where the time of the selected trace went" },
 	{ "x Left Right", "folds and unfolds a trace; z all of them" },
 	{ "l", "newest first, or slowest first" },
 	{ NULL, "WHAT THE FIGURES MEAN" },
