@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/certainty.h"
+#include "core/datagram.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
 #include "core/pairing.h"
@@ -55,10 +56,10 @@ static void close_conn(struct engine *e, struct conn *c)
 	destroy_conn(e, c);
 }
 
-static void evict_conn(struct engine *e, struct conn *c)
+void engine_evict(struct engine *e, struct conn *c)
 {
-	e->stats.evicted_conns++;
-	if (!list_linked(&c->closing)) {
+	e->stats.evicted_conns += !c->datagram;
+	if (!list_linked(&c->closing) || c->datagram) {
 		tls_stream_flush(e, c);
 		conn_end_exchanges(c, CONN_EVICTED);
 		destroy_conn(e, c);
@@ -217,8 +218,13 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 
 static void on_io(struct engine *e, const struct zc_ev_io *io)
 {
-	struct conn *c = conn_find(&e->conns, io->ev.conn);
+	struct conn *c;
 
+	if (io->ev.flags & ZC_IO_DATAGRAM) {
+		datagram_io(e, io);
+		return;
+	}
+	c = conn_find(&e->conns, io->ev.conn);
 	if (!c || c->forgotten)
 		return;
 	conn_touch(&e->conns, c, e->now);
@@ -327,6 +333,7 @@ static void tick(struct engine *e)
 		else
 			http2_conn_expire(x->conn, x);
 	}
+	datagram_tick(e);
 	pending_read_tick(e);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
@@ -352,10 +359,11 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_BIND: tls_stream_on_bind(e, p); break;
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
 	case ZC_EV_PROCESS: on_process(e, p); break;
+	case ZC_EV_DATAGRAM: datagram_take(e, p); break;
 	default: break; /* listeners and names are for others */
 	}
 	while (e->conns.count > e->opt.max_conns)
-		evict_conn(e, conn_oldest(&e->conns));
+		engine_evict(e, conn_oldest(&e->conns));
 	if (e->now >= e->ticked + TICK)
 		tick(e);
 }
@@ -390,6 +398,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->conversations);
 	list_init(&e->tls_stream_waiting);
 	list_init(&e->held);
 	return e;
@@ -400,7 +409,7 @@ void engine__finish(struct engine *e)
 	struct conn *c;
 
 	while ((c = conn_oldest(&e->conns))) {
-		if (list_linked(&c->closing)) {
+		if (list_linked(&c->closing) && !c->datagram) {
 			close_conn(e, c);
 			continue;
 		}
@@ -438,6 +447,7 @@ void engine__free(struct engine *e)
 		exchange_free(x);
 	}
 	alias_free(e->aliases);
+	datagrams_free(e->datagrams);
 	free(e->scratch);
 	conn_table_release(&e->conns);
 	pool_release(&e->pool);

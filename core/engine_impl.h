@@ -25,6 +25,8 @@ struct engine {
 	struct list tls_stream_waiting; /* TLS streams with c->session.waits */
 	struct links *links;
 	struct aliases *aliases; /* NULL: none so far */
+	struct datagrams *datagrams; /* same */
+	struct list conversations;   /* connections, by c->expires */
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;
 	uint64_t now;	     /* source clock: the latest time seen */
@@ -39,5 +41,8 @@ struct engine {
 	char made_route[288];	       /* for the time of a span */
 	struct attr_list attrs;	       /* same */
 };
+
+/* What is open of c ends as it is, and c with it. */
+void engine_evict(struct engine *e, struct conn *c);
 
 #endif

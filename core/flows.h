@@ -49,6 +49,9 @@ void flows__set_receiver(struct flows *f, source_event_fn fn, void *ctx);
 /* One segment, seen at time (nanoseconds). Calls fn for each event; returns how many. */
 int flows__segment(struct flows *f, uint64_t time, const struct frame *seg);
 
+/* Is one of its ports among those that are asked for? */
+int flows__wants(const struct flows *f, const struct frame *seg);
+
 /* Time passes without segments: closes what has waited. Returns the number of events. */
 int flows__tick(struct flows *f, uint64_t now);
 

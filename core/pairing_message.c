@@ -58,6 +58,17 @@ static __attribute__((noinline)) void begin_keyed(struct conn *c, struct exchang
 	keyed_add(c, x);
 }
 
+/* Is it a datagram that was sent before, and has no answer yet? */
+static int is_sent_again(struct conn *c, const struct message *m)
+{
+	struct exchange *x = keyed_find(c, m->key, m->form);
+
+	if (!x || x->resp_started)
+		return 0;
+	x->retries++;
+	return 1;
+}
+
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
 				      uint64_t pos)
 {
@@ -65,6 +76,8 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	struct exchange *x;
 	const struct io_mark *io;
 
+	if (c->datagram && is_sent_again(c, m))
+		return NULL;
 	if (c->nqueued >= PAIRING_MAX_QUEUE && c->head)
 		queue_drop_oldest(c);
 	end_headless(c, need);

@@ -2,6 +2,7 @@
  * recorder.c - see recorder.h
  */
 #include "core/recorder.h"
+#include "parsers/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -474,6 +475,25 @@ static void record_plain(struct recorder *r, const struct zc_ev_plain *p)
 	}
 }
 
+/* Of a datagram that no protocol understands, or whose secrets nobody knows, the length. */
+static void record_datagram(struct recorder *r, const struct zc_ev_datagram *d)
+{
+	const struct probe in = {
+		.p = (const uint8_t *)(d + 1), .n = d->cap_len, .dir = d->dir,
+		.client = PROBE_NO_DIR, .start = 1, .segment = 1, .datagram = 1,
+	};
+	struct zc_ev_datagram bare = *d;
+	struct probed found;
+
+	if (!r->masked || (found = probe_all(&in)).result == PROBE_YES) {
+		put_record(r, REC_EVENT, d, d->ev.size);
+		return;
+	}
+	bare.cap_len = 0;
+	bare.ev.size = sizeof(bare);
+	put_record(r, REC_EVENT, &bare, sizeof(bare));
+}
+
 /* ---- interface */
 
 void recorder__event(struct recorder *r, const struct zc_ev *ev)
@@ -485,6 +505,8 @@ void recorder__event(struct recorder *r, const struct zc_ev *ev)
 		record_segment(r, ev);
 	} else if (ev->kind == ZC_EV_PLAIN) {
 		record_plain(r, (const struct zc_ev_plain *)ev);
+	} else if (ev->kind == ZC_EV_DATAGRAM) {
+		record_datagram(r, (const struct zc_ev_datagram *)ev);
 	} else {
 		if (ev->kind == ZC_EV_OPEN)
 			ends_add(r, (const struct zc_ev_open *)ev);

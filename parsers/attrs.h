@@ -39,6 +39,13 @@
 	STRING(db_query, "db.query.text", ATTR_STATEMENT, "statement, its values as ?")            \
 	STRING(db_status, "db.response.status_code", ATTR_FAILURE | ATTR_IN_LINE,                  \
 	       "code of the error: SQLSTATE, WRONGTYPE")                                           \
+	STRING(dns_question, "dns.question.name", 0, "name that is asked for")                     \
+	STRING(dns_type, NULL, 0, "type that is asked for: A, AAAA")                               \
+	CODE(dns_rcode, "dns.response_code", ATTR_FAILURE,                                         \
+	     "of the answer, 0 is NOERROR", rcode_name)                                            \
+	STRING(dns_answers, "dns.answers", 0, "addresses and names in the answer")                 \
+	NUMBER(dns_answer_count, NULL, 0, "records in it")                                         \
+	NUMBER(retries, NULL, ATTR_IN_LINE, "how often a datagram was sent again")                 \
 	STRING(messaging_operation, "messaging.operation.type", 0,                                 \
 	       "publish, process, or the command")                                                 \
 	STRING(messaging_destination, "messaging.destination.name", 0, "topic, queue or subject")  \

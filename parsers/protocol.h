@@ -308,6 +308,7 @@ enum pairing {
 
 /* begin(): one bit for each direction that was joined somewhere, not at its first byte. */
 #define BEGIN_JOINED(from) (1u << (from))
+#define BEGIN_DATAGRAM 0x4u /* what comes are datagrams */
 
 /* Where the parser of one direction stands, or is to stand. */
 enum place {

@@ -5,6 +5,7 @@
 
 #include "parsers/content/grpc.h"
 #include "parsers/content/websocket.h"
+#include "parsers/dns/dns.h"
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/kafka/kafka.h"
@@ -14,6 +15,7 @@
 
 const struct protocol *const protocols[] = {
 	&tls_protocol, &http2_protocol, &http1_protocol, &redis_protocol, &kafka_protocol,
+	&dns_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 
