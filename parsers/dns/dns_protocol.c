@@ -207,6 +207,8 @@ static int may_begin(const uint8_t *p, size_t n)
 		return 0;
 	if (n > 4 && ((p[4] >> 3 & 15) > 5 || (p[4] >> 3 & 15) == 3))
 		return 0;
+	if (n > 5 && !(p[4] & 0x80) && p[5] & 15)
+		return 0;
 	return (n <= 5 || !(p[5] & 0x40)) && (n <= 7 || (!p[6] && p[7] <= 1));
 }
 
