@@ -86,7 +86,8 @@ struct zc_ev_segment {
 	__u32 lost; /* events lost on this connection since the last one that got through */
 	__u8 dir;
 	__u8 tcp_flags;
-	__u8 pad[6];
+	__u8 lib; /* enum zc_tls_lib: the library that uses the socket; 0: none that is known */
+	__u8 pad[5];
 };
 ZC_ASSERT_SIZE(struct zc_ev_segment, 56);
 
@@ -258,9 +259,11 @@ struct zc_ev_names {
 	char service[64];
 	char runtime[16];
 	char container[72];
-	char container_name[64]; /* not in recordings of older versions */
+	/* what follows is not in recordings of older versions */
+	char container_name[64];
+	char resource[256]; /* its OTEL_RESOURCE_ATTRIBUTES, secrets left out */
 };
-ZC_ASSERT_SIZE(struct zc_ev_names, 248);
+ZC_ASSERT_SIZE(struct zc_ev_names, 504);
 
 /*
  * PLAIN: octets that an application read from or wrote to a TLS library. ev.conn is the stream's

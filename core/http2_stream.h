@@ -45,6 +45,8 @@ struct http2_conn {
 	/* by direction, when bytes in which there may have been frames went by last */
 	uint64_t skipped[2];
 	uint32_t first_request; /* the first stream that was seen to be opened; 0: none */
+	/* HEADERS with a greater number begin a stream; UINT32_MAX: that is not known of any */
+	uint32_t last_request;
 	uint32_t closed[HTTP2_CLOSED], nclosed;
 	struct http2_reset {
 		uint64_t time;
@@ -55,6 +57,12 @@ struct http2_conn {
 	uint8_t whole;	       /* some stream's content is looked into */
 	uint8_t lost;	       /* boundaries of frames were lost some time */
 };
+
+/* Of a connection whose ops are http2_conn_ops. */
+static inline struct http2_conn *http2_of(const struct conn *c)
+{
+	return c->state;
+}
 
 struct http2_stream *http2_stream_find(const struct http2_conn *h2, uint32_t id);
 
@@ -86,6 +94,9 @@ void http2_stream_abandon(struct conn *c, struct http2_stream *s);
 
 /* Those that are awaited no longer. */
 void http2_stream_reap(struct conn *c);
+
+/* The rest of the request of x, which has its response, was not seen in time. */
+void http2_stream_expire(struct conn *c, struct exchange *x);
 
 /*
  * Frames of s in direction dir may be missing from here on. If bytes went by there that were not

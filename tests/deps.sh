@@ -8,6 +8,8 @@ set -eu
 build="clang:clang llvm:llvm-strip gcc:gcc make:make pkg-config:pkg-config libbpf-dev:pc=libbpf
 libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
 libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
+libprotobuf-c-dev:pc=libprotobuf-c protobuf-c-compiler:protoc-c libcurl4-openssl-dev:pc=libcurl
+libmicrohttpd-dev:pc=libmicrohttpd
 libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
 demo="$build nginx-light:nginx python3:python3 curl:curl"
 bench="$build nginx-light:nginx python3:python3 wrk:wrk nghttp2-client:h2load
@@ -35,8 +37,9 @@ linux-libc-dev-arm64-cross:/usr/aarch64-linux-gnu/include/linux/bpf.h"
 dist_check="$dist curl:curl qemu-user-static:qemu-aarch64-static
 qemu-user-static:qemu-x86_64-static mmdebstrap:mmdebstrap
 busybox-static:busybox binutils:readelf"
-kernels="$build nginx-light:nginx python3:python3 curl:curl openssl:openssl golang-go:go
-qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio xz-utils:xz
+kernels="$dist nginx-light:nginx python3:python3 curl:curl openssl:openssl golang-go:go
+qemu-system-x86:qemu-system-x86_64 qemu-system-arm:qemu-system-aarch64 mmdebstrap:mmdebstrap
+busybox-static:busybox cpio:cpio xz-utils:xz
 debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg"
 
 there() {

@@ -515,7 +515,8 @@ static int sort_named(const struct routes *r, const char *name)
 		int id;
 	} map[] = { { "count", COL_COUNT }, { "route", COL_NAME }, { "method", COL_METHOD },
 		    { "kind", COL_KIND }, { "service", COL_SERVICE }, { "rate", COL_RATE },
-		    { "errors", COL_ERRORS }, { "p50", COL_P50 }, { "p90", COL_P90 },
+		    { "errors", COL_ERRORS }, { "4xx", COL_4XX }, { "5xx", COL_5XX },
+		    { "p50", COL_P50 }, { "p90", COL_P90 },
 		    { "p99", COL_P99 }, { "max", COL_MAX }, { "bytes", COL_OUT },
 		    { "incomplete", COL_INCOMPLETE } };
 
@@ -564,12 +565,7 @@ static void routes_draw(struct view *v, struct screen *s, int y, int height)
 			       r->hidden);
 	if (r->n || height < 3)
 		return;
-	screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG,
-		    v->tui->filter[0] ? "No requests that match the filter so far." :
-					"No requests so far.");
-	if (height >= 6)
-		screen__put(s, y + 4, 2, screen__width(s), STYLE_DIM,
-			    "6 shows what is seen here, 5 the connections.");
+	empty_draw(v->tui->empty, v->tui, s, "requests", y + 2, height - 2);
 }
 
 static void open_selected(struct routes *r)
