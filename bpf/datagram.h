@@ -1,9 +1,9 @@
 /*
  * datagram.h - from a packet at the door of a UDP socket to a DATAGRAM record
  *
- * Of interest are those of DNS, and of the ports that were chosen. A socket is judged when it sends,
- * which its thread does itself, down to here: so it is known who asks before the first question
- * leaves. That takes a helper which programs of this type have since Linux 6.10
+ * Of interest are those of DNS, and of the ports that were chosen. A socket is judged when it
+ * sends, which its thread does itself, down to here: so it is known who asks before the first
+ * question leaves. That takes a helper which programs of this type have since Linux 6.10
  * (zc_config.datagrams).
  */
 #ifndef ZC_BPF_DATAGRAM_H
@@ -69,9 +69,8 @@ static __always_inline void datagram_judge(struct zc_sock *s, const struct datag
 		return;
 	s->lport = g->lport;
 	s->rport = g->rport;
-	s->role = is_service(g->lport) && (dir == ZC_RX || !is_service(g->rport)) ?
-			  ZC_ROLE_SERVER :
-			  ZC_ROLE_CLIENT;
+	s->role = is_service(g->lport) && (dir == ZC_RX || !is_service(g->rport)) ? ZC_ROLE_SERVER
+										  : ZC_ROLE_CLIENT;
 	s->generation = generation();
 	s->refused = tgid;
 	if (dir == ZC_RX)
@@ -189,8 +188,7 @@ static __always_inline int datagram_read(struct sock *sk)
 	if (zc_cfg.downstream && s->role == ZC_ROLE_SERVER && port_selected(s->lport))
 		task_add(tgid, ZC_TASK_SERVES);
 	s->polled = is_polled(sk);
-	waiting = BPF_CORE_READ(sk, sk_receive_queue.qlen) +
-		  BPF_CORE_READ(udp, reader_queue.qlen);
+	waiting = BPF_CORE_READ(sk, sk_receive_queue.qlen) + BPF_CORE_READ(udp, reader_queue.qlen);
 	emit_io(s, pid_tgid, (__u32)s->bytes[ZC_RX] - waiting, 0, ZC_RX, 0);
 	return 0;
 }

@@ -166,9 +166,10 @@ struct zc_ev_io {
 ZC_ASSERT_SIZE(struct zc_ev_io, 56);
 
 /*
- * DATAGRAM: one of UDP, of a socket (ev.conn) with one remote end. Of orig_len bytes the first cap_len
- * follow. index: how many the socket has sent, or received, with this one; 0: not counted. pid: who
- * sends it, or uses the socket; 0: not known. IO of such a socket, RX, has in seq how many have been read.
+ * DATAGRAM: one of UDP, of a socket (ev.conn) with one remote end. Of orig_len bytes the first
+ * cap_len follow. index: how many the socket has sent, or received, with this one; 0: not counted.
+ * pid: who sends it, or uses the socket; 0: not known. IO of such a socket, RX, has in seq how many
+ * have been read.
  */
 struct zc_ev_datagram {
 	struct zc_ev ev;

@@ -122,7 +122,9 @@ void datagram_take(struct engine *e, const struct zc_ev_datagram *d)
 {
 	struct conn *c = conversation(e, d);
 	struct reasm_seg g = {
-		.time = d->ev.time, .data = (const uint8_t *)(d + 1), .len = d->orig_len,
+		.time = d->ev.time,
+		.data = (const uint8_t *)(d + 1),
+		.len = d->orig_len,
 		.cap_len = d->cap_len,
 	};
 	struct socket *s;
@@ -185,16 +187,17 @@ static void unanswered(struct conn *c)
 		}
 }
 
-void datagram_tick(struct engine *e)
+struct conn *datagram_expired(struct engine *e)
 {
-	while (!list_empty(&e->conversations)) {
-		struct conn *c = list_entry(e->conversations.next, struct conn, closing);
+	struct conn *c;
 
-		if (c->expires > e->now)
-			break;
-		unanswered(c);
-		engine_evict(e, c);
-	}
+	if (list_empty(&e->conversations))
+		return NULL;
+	c = list_entry(e->conversations.next, struct conn, closing);
+	if (c->expires > e->now)
+		return NULL;
+	unanswered(c);
+	return c;
 }
 
 void datagrams_free(struct datagrams *t)

@@ -54,7 +54,7 @@ static void close_conn(struct engine *e, struct conn *c)
 	destroy_conn(e, c);
 }
 
-void engine_evict(struct engine *e, struct conn *c)
+static void evict_conn(struct engine *e, struct conn *c)
 {
 	e->stats.evicted_conns += !c->datagram;
 	if (!list_linked(&c->closing) || c->datagram) {
@@ -319,13 +319,15 @@ static void expire(struct conn *c, struct exchange *x)
 
 static void tick(struct engine *e)
 {
+	struct conn *c;
+
 	e->ticked = e->now;
 	if (!list_empty(&e->stalled))
 		run_stalled(e);
 	if (!list_empty(&e->tls_stream_waiting))
 		tls_stream_tick(e);
 	while (!list_empty(&e->closing)) {
-		struct conn *c = list_entry(e->closing.next, struct conn, closing);
+		c = list_entry(e->closing.next, struct conn, closing);
 
 		if (c->expires > e->now)
 			break;
@@ -341,7 +343,8 @@ static void tick(struct engine *e)
 		else
 			expire(x->conn, x);
 	}
-	datagram_tick(e);
+	while ((c = datagram_expired(e)))
+		evict_conn(e, c);
 	pending_read_tick(e);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
@@ -371,7 +374,7 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	default: break; /* listeners and names are for others */
 	}
 	while (e->conns.count > e->opt.max_conns)
-		engine_evict(e, conn_oldest(&e->conns));
+		evict_conn(e, conn_oldest(&e->conns));
 	if (e->now >= e->ticked + TICK)
 		tick(e);
 }

@@ -45,7 +45,4 @@ struct engine {
 	struct attr_list attrs;	       /* same */
 };
 
-/* What is open of c ends as it is, and c with it. */
-void engine_evict(struct engine *e, struct conn *c);
-
 #endif

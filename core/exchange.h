@@ -88,7 +88,7 @@ struct exchange {
 	uint8_t one_way;      /* a request that gets no response */
 	uint8_t failed, refused; /* the response says so; refused: for the client only */
 	uint8_t counts_notices;
-	uint16_t retries; /* a datagram was sent again as often */
+	uint16_t retries;     /* a datagram was sent again as often */
 	uint8_t maybe_grpc;   /* its kind of content is in an entry from before we looked */
 	uint8_t trailers;     /* the response ended with some */
 	uint8_t infers_status; /* gRPC's, by its form */

@@ -44,7 +44,8 @@ static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 }
 
 /* What used the same key before will not be answered any more. */
-static __attribute__((noinline)) void begin_keyed(struct conn *c, struct exchange *x, const struct message *m)
+static __attribute__((noinline)) void begin_keyed(struct conn *c, struct exchange *x,
+						  const struct message *m)
 {
 	struct exchange *older = m->flags & MESSAGE_ONE_WAY ? NULL : keyed_find(c, m->key, 0);
 
@@ -266,8 +267,8 @@ static void give_up_lost(struct conn *c, uint64_t now)
 }
 
 /* The request with the response's key; the parser, too, is told of it. */
-static __attribute__((noinline)) struct exchange *answered_by_key(struct conn *c, const struct half *h,
-					const struct message *m)
+static __attribute__((noinline)) struct exchange *
+answered_by_key(struct conn *c, const struct half *h, const struct message *m)
 {
 	struct exchange *x;
 

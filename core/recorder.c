@@ -479,8 +479,13 @@ static void record_plain(struct recorder *r, const struct zc_ev_plain *p)
 static void record_datagram(struct recorder *r, const struct zc_ev_datagram *d)
 {
 	const struct probe in = {
-		.p = (const uint8_t *)(d + 1), .n = d->cap_len, .dir = d->dir,
-		.client = PROBE_NO_DIR, .start = 1, .segment = 1, .datagram = 1,
+		.p = (const uint8_t *)(d + 1),
+		.n = d->cap_len,
+		.dir = d->dir,
+		.client = PROBE_NO_DIR,
+		.start = 1,
+		.segment = 1,
+		.datagram = 1,
 	};
 	struct zc_ev_datagram bare = *d;
 	struct probed found;

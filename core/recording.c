@@ -149,8 +149,7 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		return segment_valid((struct zc_ev_segment *)ev);
 	case ZC_EV_PLAIN:
 		return plain_valid((struct zc_ev_plain *)ev);
-	case ZC_EV_DATAGRAM:
-		return datagram_valid((struct zc_ev_datagram *)ev);
+	case ZC_EV_DATAGRAM: return datagram_valid((struct zc_ev_datagram *)ev);
 	case ZC_EV_OPEN:
 		((struct zc_ev_open *)ev)->comm[15] = 0;
 		return ((struct zc_ev_open *)ev)->role <= ZC_ROLE_CLIENT;

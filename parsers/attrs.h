@@ -41,8 +41,8 @@
 	       "code of the error: SQLSTATE, WRONGTYPE")                                           \
 	STRING(dns_question, "dns.question.name", 0, "name that is asked for")                     \
 	STRING(dns_type, NULL, 0, "type that is asked for: A, AAAA")                               \
-	CODE(dns_rcode, "dns.response_code", ATTR_FAILURE,                                         \
-	     "of the answer, 0 is NOERROR", rcode_name)                                            \
+	CODE(dns_rcode, "dns.response_code", ATTR_FAILURE, "of the answer, 0 is NOERROR",          \
+	     rcode_name)                                                                           \
 	STRING(dns_answers, "dns.answers", 0, "addresses and names in the answer")                 \
 	NUMBER(dns_answer_count, NULL, 0, "records in it")                                         \
 	NUMBER(retries, NULL, ATTR_IN_LINE, "how often a datagram was sent again")                 \

@@ -14,8 +14,8 @@
 #include "parsers/tls/tls_protocol.h"
 
 const struct protocol *const protocols[] = {
-	&tls_protocol, &http2_protocol, &http1_protocol, &redis_protocol, &kafka_protocol,
-	&dns_protocol,
+	&tls_protocol,	 &http2_protocol, &http1_protocol,
+	&redis_protocol, &kafka_protocol, &dns_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

@@ -144,11 +144,11 @@ struct str dns_type_name(unsigned type, char *buf)
 		uint16_t type;
 		char name[12];
 	} types[] = {
-		{1, "A"},      {2, "NS"},      {5, "CNAME"},   {6, "SOA"},    {12, "PTR"},
-		{15, "MX"},    {16, "TXT"},    {28, "AAAA"},   {33, "SRV"},   {35, "NAPTR"},
-		{41, "OPT"},   {43, "DS"},     {46, "RRSIG"},  {47, "NSEC"},  {48, "DNSKEY"},
-		{50, "NSEC3"}, {52, "TLSA"},   {64, "SVCB"},   {65, "HTTPS"}, {250, "TSIG"},
-		{251, "IXFR"}, {252, "AXFR"},  {255, "ANY"},   {257, "CAA"},
+		{1, "A"},      {2, "NS"},     {5, "CNAME"},  {6, "SOA"},    {12, "PTR"},
+		{15, "MX"},    {16, "TXT"},   {28, "AAAA"},  {33, "SRV"},   {35, "NAPTR"},
+		{41, "OPT"},   {43, "DS"},    {46, "RRSIG"}, {47, "NSEC"},  {48, "DNSKEY"},
+		{50, "NSEC3"}, {52, "TLSA"},  {64, "SVCB"},  {65, "HTTPS"}, {250, "TSIG"},
+		{251, "IXFR"}, {252, "AXFR"}, {255, "ANY"},  {257, "CAA"},
 	};
 	size_t n = 4;
 
@@ -165,7 +165,7 @@ struct str dns_type_name(unsigned type, char *buf)
 const char *dns_rcode_name(unsigned rcode)
 {
 	static const char *const names[] = {
-		"NOERROR", "FORMERR",  "SERVFAIL", "NXDOMAIN", "NOTIMP",  "REFUSED",
+		"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",  "REFUSED",
 		"YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE",
 	};
 

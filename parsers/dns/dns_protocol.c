@@ -292,11 +292,15 @@ const struct protocol_mask dns_mask = {
 /* ---- */
 
 static const uint16_t ports[] = {53, 0}, tls_ports[] = {853, 0};
-static const char *const programs[] = {"dnsmasq", "unbound", "named", "coredns", "systemd-resolve",
-				       NULL};
+static const char *const programs[] = {"dnsmasq", "unbound",	     "named",
+				       "coredns", "systemd-resolve", NULL};
 static const struct attr_def *const attrs[] = {
-	ATTR(dns_question), ATTR(dns_type),	    ATTR(dns_rcode),
-	ATTR(dns_answers),  ATTR(dns_answer_count), ATTR(retries),
+	ATTR(dns_question),
+	ATTR(dns_type),
+	ATTR(dns_rcode),
+	ATTR(dns_answers),
+	ATTR(dns_answer_count),
+	ATTR(retries),
 	NULL,
 };
 

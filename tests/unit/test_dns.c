@@ -13,7 +13,11 @@ static const uint8_t query[] = "\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07"
 static enum probe_result probe(const void *p, size_t n, int datagram, unsigned *client)
 {
 	const struct probe in = {
-		.p = p, .n = n, .client = PROBE_NO_DIR, .start = 1, .segment = 1,
+		.p = p,
+		.n = n,
+		.client = PROBE_NO_DIR,
+		.start = 1,
+		.segment = 1,
 		.datagram = (uint8_t)datagram,
 	};
 
@@ -61,7 +65,9 @@ static void test_names(void)
 		deep[2 * i + 1] = (uint8_t)(i ? 2 * i - 2 : 0);
 	}
 	ok(!dns_name(deep, sizeof(deep), 128, buf, &end), "pointers without end");
-	n = dns_name((const uint8_t *)"\x03" "a.", 3, 0, buf, &end);
+	n = dns_name((const uint8_t *)"\x03"
+				      "a.",
+		     3, 0, buf, &end);
 	ok(!n, "a name that is cut off");
 }
 
