@@ -293,8 +293,8 @@ static int compile_regex(struct parser *p, struct test *t, const struct literal 
 	int code = 0;
 
 	t->regex = pcre2_compile((PCRE2_SPTR)lit->text, lit->n,
-				 p->contains ? PCRE2_LITERAL :
-					       PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
+				 p->contains ? PCRE2_LITERAL
+					     : PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
 						       PCRE2_NEVER_BACKSLASH_C,
 				 &code, &offset, p->f->compile_limits);
 	if (!t->regex) {
@@ -357,8 +357,8 @@ static int check_types(struct parser *p, const struct test *t, size_t op_at)
 			    field->type == FIELD_LIST	  ? "a list" :
 							    "text");
 	if (!is_text(field->type) && t->op >= OP_MATCH)
-		return fail(p, op_at, n, "'%s' compares text; '%s' is a number", operator_name(p, t),
-			    field->name);
+		return fail(p, op_at, n, "'%s' compares text; '%s' is a number",
+			    operator_name(p, t), field->name);
 	return 0;
 }
 
@@ -439,13 +439,13 @@ static int take_operator(struct parser *p, enum test_op *op)
 static const char *synonym(const char *name, size_t n)
 {
 	static const char *const words[][2] = {
-		{ "url", "path" },	    { "uri", "path" },	       { "latency", "duration" },
-		{ "elapsed", "duration" },  { "code", "status" },      { "status_code", "status" },
-		{ "ip", "client_addr" },    { "client", "client_addr" }, { "client_ip", "client_addr" },
-		{ "server", "service" },    { "svc", "service" },      { "process", "comm" },
-		{ "size", "resp_bytes" },   { "bytes", "resp_bytes" }, { "peer", "peer_service" },
-		{ "trace", "trace_id" },    { "type", "kind" },	       { "proto", "protocol" },
-		{ "port", "server_port" },  { "verb", "method" },
+		{"url", "path"},	 {"uri", "path"},	    {"latency", "duration"},
+		{"elapsed", "duration"}, {"code", "status"},	    {"status_code", "status"},
+		{"ip", "client_addr"},	 {"client", "client_addr"}, {"client_ip", "client_addr"},
+		{"server", "service"},	 {"svc", "service"},	    {"process", "comm"},
+		{"size", "resp_bytes"},	 {"bytes", "resp_bytes"},   {"peer", "peer_service"},
+		{"trace", "trace_id"},	 {"type", "kind"},	    {"proto", "protocol"},
+		{"port", "server_port"}, {"verb", "method"},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)

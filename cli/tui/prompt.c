@@ -186,8 +186,10 @@ void prompt_draw(const struct prompt *p, struct screen *s, int y)
 		from = after(p, from);
 	screen__fill(s, y, x, width - x, STYLE_TEXT, ' ');
 	screen__safe(s, y, x, room + 1,
-		     p->valid > 0 ? STYLE_GOOD : !p->valid && p->len ? STYLE_ERROR : STYLE_TEXT, CUT_END,
-		     (struct str){ p->text + from, p->len - from });
+		     p->valid > 0	   ? STYLE_GOOD
+		     : !p->valid && p->len ? STYLE_ERROR
+					   : STYLE_TEXT,
+		     CUT_END, (struct str){p->text + from, p->len - from});
 	screen__cursor(s, y, x + cursor - (int)text_width(p->text, from));
 	if (!p->error[0]) {
 		if (p->hint[0] && y >= 3) {
