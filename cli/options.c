@@ -4,7 +4,6 @@
 #include <argp.h>
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,16 +128,6 @@ static const struct argp_option table[] = {
 };
 
 #define EACH_OPTION(i) (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
-
-int wrong(struct options *o, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(o->error, sizeof(o->error), fmt, ap);
-	va_end(ap);
-	return EINVAL;
-}
 
 static int add_string(struct options *o, struct string_list *l, const char *s, const char *what)
 {
@@ -265,27 +254,6 @@ static const char *const output_names[] = {
 const char *output_name(enum output format)
 {
 	return output_names[format];
-}
-
-int options_has_output(const struct options *o, enum output format)
-{
-	for (unsigned i = 0; i < o->noutputs; i++)
-		if (o->outputs[i].format == format)
-			return 1;
-	return 0;
-}
-
-const struct output_spec *shown_output(const struct options *o)
-{
-	for (unsigned i = 0; i < o->noutputs; i++)
-		if (!o->outputs[i].file)
-			return &o->outputs[i];
-	return NULL;
-}
-
-int options_use_stdout(const struct options *o)
-{
-	return shown_output(o) || (o->write && !strcmp(o->write, "-"));
 }
 
 /* FORMAT, FORMAT=FILE, or FORMAT=- for standard output */
