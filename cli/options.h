@@ -37,6 +37,7 @@ enum output {
 struct output_spec {
 	enum output format;
 	const char *file; /* NULL: standard output, of one output at most */
+	int to_stderr;	  /* instead, as what a command prints goes to standard output */
 };
 
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
