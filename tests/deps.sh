@@ -6,7 +6,8 @@ set -eu
 
 # package:how to see that it is there (a command, a pkg-config module, a shared library, or a file)
 build="clang:clang llvm:llvm-strip gcc:gcc make:make gzip:gzip pkg-config:pkg-config
-libbpf-dev:pc=libbpf libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
+libbpf-dev:pc=libbpf libelf-dev:pc=libelf libncurses-dev:pc=ncursesw
+libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
 libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
 libprotobuf-c-dev:pc=libprotobuf-c protobuf-c-compiler:protoc-c libcurl4-openssl-dev:pc=libcurl
 libmicrohttpd-dev:pc=libmicrohttpd
