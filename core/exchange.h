@@ -42,7 +42,7 @@ struct exchange_attr {
 		uint64_t n;
 	};
 };
-#define EXCHANGE_ATTRS 8u
+#define EXCHANGE_ATTRS 12u
 
 struct exchange {
 	struct exchange *next; /* in the connection's queue or waiting list, or the free list */

@@ -131,6 +131,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				switch_protocol(c, &m);
 				return off;
 			}
+			if (m.type == MESSAGE_END && h->x)
+				idle = 0; /* one less waits, even if its answer has no bytes */
 			pairing_message(c, h, &m, pos + off);
 			if (off == n && !h->in_message && !(m.flags & MESSAGE_UPGRADE))
 				return off; /* nothing is due without another byte */

@@ -39,7 +39,8 @@ enum span_error {
 #define SPAN_NOT_CAPTURED 0x400u     /* bytes that bear on it went by and were not copied */
 #define SPAN_MISSING (SPAN_LOST_EVENTS | SPAN_NOT_CAPTURED)
 #define SPAN_PROTOCOL_INFERRED 0x800u /* gRPC by its framing and trailers; what says so was not seen */
-#define SPAN_INCOMPLETE_BITS 12
+#define SPAN_STATEMENT_NOT_SEEN 0x1000u /* of a database: it was prepared before we looked */
+#define SPAN_INCOMPLETE_BITS 13
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16

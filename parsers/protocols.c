@@ -7,6 +7,7 @@
 #include "parsers/content/websocket.h"
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
+#include "parsers/postgresql/postgresql.h"
 #include "parsers/protocol.h"
 #include "parsers/redis/redis.h"
 #include "parsers/tls/tls_protocol.h"
@@ -16,6 +17,7 @@ const struct protocol *const protocols[] = {
 	&http2_protocol,
 	&http1_protocol,
 	&redis_protocol,
+	&postgresql_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 
