@@ -104,7 +104,7 @@ struct postgresql {
 	struct postgresql_reply reply;
 	struct postgresql_unit unit[POSTGRESQL_UNITS];
 	struct postgresql_statements statements;
-	uint8_t plain_escapes; /* standard_conforming_strings is off */
+	uint8_t strings; /* enum sql_strings */
 	uint8_t ndatabase;
 	char database[POSTGRESQL_MAX_DATABASE];
 	char hash_digits[16];

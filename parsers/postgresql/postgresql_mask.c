@@ -28,6 +28,7 @@ enum rule {
 	FIELDS,	     /* a letter and a value, ... */
 	PARAMETER,   /* of the server: a name and a value */
 	PARAMETERS,  /* of the connection: names and values */
+	REPLICATED,    /* a letter, and data */
 	AUTHENTICATES, /* a number, and what should not be seen */
 };
 
@@ -35,8 +36,8 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t where, rule, server, type, nkey;
 	uint8_t strings; /* that have ended in this body */
 	uint8_t field;
+	uint8_t both; /* replication: the letter in front of its messages stays */
 	uint8_t head[4], nhead;
-	uint8_t plain_escapes;
 	uint64_t left, at;
 	char key[32];
 	struct sql_lex lex;
@@ -45,6 +46,8 @@ struct mask { /* flat, for protocol_mask */
 static uint8_t rule_of(const struct mask *k)
 {
 	if (k->server) {
+		if (k->type == 'd' && k->both)
+			return REPLICATED;
 		switch (k->type) {
 		case 'C':
 		case 'Z': return KEEP;
@@ -73,7 +76,7 @@ static void begin_body(struct mask *k, uint64_t n, enum rule rule)
 	k->strings = k->nkey = k->field = 0;
 	k->rule = (uint8_t)rule;
 	k->where = n ? IN_BODY : AT_TYPE;
-	sql_lex_begin(&k->lex, SQL_POSTGRESQL, k->plain_escapes);
+	sql_lex_begin(&k->lex, SQL_POSTGRESQL, SQL_STRINGS_UNKNOWN);
 }
 
 static uint8_t field_byte(struct mask *k, uint8_t c)
@@ -142,6 +145,7 @@ static uint8_t body_byte(struct mask *k, uint8_t c)
 	case FIELDS: return field_byte(k, c);
 	case PARAMETER:
 	case PARAMETERS: return parameter_byte(k, c);
+	case REPLICATED: return k->at ? 'x' : c;
 	case AUTHENTICATES: return k->at < 4 ? c : 'x';
 	default: return 'x';
 	}
@@ -167,6 +171,8 @@ static int length_byte(struct mask *k, uint8_t c)
 	}
 	if (!(k->server ? postgresql_is_reply : postgresql_is_request)(message))
 		return 0;
+	if (k->type == 'W' || k->type == 'Z')
+		k->both = k->type == 'W';
 	begin_body(k, len - 4, rule_of(k));
 	return 1;
 }

@@ -106,7 +106,7 @@ static void take_parameter(struct postgresql *s, const uint8_t *p, size_t n)
 	static const char name[] = "standard_conforming_strings";
 
 	if (n > sizeof(name) + 1 && !memcmp(p, name, sizeof(name)))
-		s->plain_escapes = p[sizeof(name) + 1] == 'f';
+		s->strings = p[sizeof(name) + 1] == 'f' ? SQL_STRINGS_ESCAPE : SQL_STRINGS_PLAIN;
 }
 
 /* ---- answers */
@@ -263,6 +263,8 @@ static enum parse_status open_message(struct postgresql *s, const uint8_t *p, si
 	struct postgresql_reply *r = &s->reply;
 	size_t total, want;
 
+	if (r->finished && r->known && unit_of(s)->flags & UNIT_FLUSHED)
+		return end_answer(s, m);
 	if (n < HEADER)
 		return PARSE_MORE;
 	/* the answer to one of several: the next one follows, or nothing for now */
@@ -360,6 +362,8 @@ static int is_unasked(const struct postgresql *s, const uint8_t *p, size_t n)
 {
 	const struct postgresql_reply *r = &s->reply;
 
+	if (p[0] == 'N') /* it warns of what was asked */
+		return !r->known;
 	if (is_aside(p[0]) || p[0] == 'Z')
 		return 1;
 	if (r->trailing && memchr("Cc", p[0], 2))
@@ -530,6 +534,7 @@ enum parse_status postgresql_reply_gap(struct postgresql *s, struct str kept, ui
 		r->state = SEEK;
 		return PARSE_SKIPPED;
 	}
+	s->strings = SQL_STRINGS_UNKNOWN;
 	r->state = SEEK;
 	r->aside = r->trailing = r->skipping = 0;
 	r->left = 0;

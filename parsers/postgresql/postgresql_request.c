@@ -251,7 +251,7 @@ static void text(struct postgresql *s, const uint8_t *p, size_t n, int whole, st
 {
 	struct postgresql_request *r = &s->request;
 
-	sql_shape_begin(&r->shape, SQL_POSTGRESQL, s->plain_escapes);
+	sql_shape_begin(&r->shape, SQL_POSTGRESQL, (enum sql_strings)s->strings);
 	sql_shape_feed(&r->shape, p, n);
 	if (whole)
 		end_text(s, m);
@@ -685,7 +685,7 @@ static enum parse_status torn(struct postgresql *s, const uint8_t *p, size_t n, 
 	m->head_len = (uint32_t)n;
 	m->flags |= MESSAGE_TORN | MESSAGE_UNSEEN;
 	if (p[0] == 'Q' || name >= 0) { /* the words that are whole */
-		sql_shape_begin(&r->shape, SQL_POSTGRESQL, s->plain_escapes);
+		sql_shape_begin(&r->shape, SQL_POSTGRESQL, (enum sql_strings)s->strings);
 		sql_shape_feed(&r->shape, p + at, n - at);
 		m->operation = sql_shape_operation(&r->shape);
 		m->target = sql_shape_collection(&r->shape);

@@ -15,6 +15,7 @@ enum state {
 	HINT_VERSION,  /* of what MySQL takes for code: its version */
 	DOLLAR,	       /* in $tag$ */
 	IN_DOLLARS,
+	HIDDEN, /* nobody can tell what is a string and what is not */
 };
 
 static int is_digit(uint8_t c)
@@ -32,11 +33,11 @@ static int is_blank(uint8_t c)
 	return c == ' ' || (c >= '\t' && c <= '\r') || !c;
 }
 
-void sql_lex_begin(struct sql_lex *l, enum sql_dialect dialect, int plain_escapes)
+void sql_lex_begin(struct sql_lex *l, enum sql_dialect dialect, enum sql_strings strings)
 {
 	memset(l, 0, offsetof(struct sql_lex, tag));
 	l->dialect = (uint8_t)dialect;
-	l->plain_escapes = (uint8_t)plain_escapes;
+	l->strings = (uint8_t)(dialect == SQL_MYSQL && !strings ? SQL_STRINGS_ESCAPE : strings);
 }
 
 static enum sql_class quote(struct sql_lex *l, uint8_t c)
@@ -45,9 +46,10 @@ static enum sql_class quote(struct sql_lex *l, uint8_t c)
 
 	l->quote = c;
 	l->state = QUOTED;
-	l->escapes = c != '`' && (l->plain_escapes || l->dialect == SQL_MYSQL || after_e);
+	l->escapes = after_e ? SQL_STRINGS_ESCAPE : l->strings;
+	l->escaped = 0;
 	if (c == '`' || (c == '"' && l->dialect != SQL_MYSQL)) {
-		l->escapes = 0;
+		l->escapes = SQL_STRINGS_PLAIN;
 		return SQL_NAME;
 	}
 	return SQL_DELIM;
@@ -139,10 +141,13 @@ static enum sql_class number(struct sql_lex *l, uint8_t c)
 
 static enum sql_class quoted(struct sql_lex *l, uint8_t c)
 {
-	if (l->escaped || (l->escapes && c == '\\')) {
-		l->escaped = !l->escaped;
+	int escaped = l->escaped;
+
+	l->escaped = !escaped && c == '\\' && l->escapes != SQL_STRINGS_PLAIN;
+	if (escaped && c == l->quote && l->escapes == SQL_STRINGS_UNKNOWN)
+		l->state = HIDDEN;
+	if (escaped || l->escaped)
 		return SQL_STRING;
-	}
 	if (c == l->quote)
 		l->state = QUOTED_END;
 	if (is_name(l))
@@ -256,6 +261,7 @@ static enum sql_class step(struct sql_lex *l, uint8_t c)
 	case HINT_VERSION: return hint_version(l, c);
 	case DOLLAR: return dollar(l, c);
 	case IN_DOLLARS: return in_dollars(l, c);
+	case HIDDEN: return SQL_STRING;
 	default: l->nword = 0; return code(l, c);
 	}
 }

@@ -15,6 +15,13 @@ enum sql_dialect {
 	SQL_MYSQL,
 };
 
+/* Is a backslash in '...' an escape? (PostgreSQL: standard_conforming_strings) */
+enum sql_strings {
+	SQL_STRINGS_UNKNOWN, /* where it would matter, the rest of the statement counts as a string */
+	SQL_STRINGS_PLAIN,
+	SQL_STRINGS_ESCAPE,
+};
+
 enum sql_class {
 	SQL_BLANK,
 	SQL_WORD,   /* of a keyword or a name */
@@ -31,7 +38,7 @@ enum sql_class {
 
 struct sql_lex {
 	uint8_t dialect, state;
-	uint8_t plain_escapes; /* a backslash escapes in each string, not only in E'...' */
+	uint8_t strings; /* enum sql_strings */
 	uint8_t prev;	       /* the byte before, unless it is used up */
 	uint8_t used_up;
 	uint8_t quote, escapes, escaped, hex, dashes;
@@ -43,7 +50,7 @@ struct sql_lex {
 	char tag[SQL_MAX_TAG + 1];
 };
 
-void sql_lex_begin(struct sql_lex *l, enum sql_dialect dialect, int plain_escapes);
+void sql_lex_begin(struct sql_lex *l, enum sql_dialect dialect, enum sql_strings strings);
 
 enum sql_class sql_lex_byte(struct sql_lex *l, uint8_t c);
 

@@ -419,13 +419,13 @@ static void byte(struct sql_shape *s, uint8_t c)
 	s->class = (uint8_t)class;
 }
 
-void sql_shape_begin(struct sql_shape *s, enum sql_dialect dialect, int plain_escapes)
+void sql_shape_begin(struct sql_shape *s, enum sql_dialect dialect, enum sql_strings strings)
 {
 	memset(s, 0, offsetof(struct sql_shape, part));
 	s->class = SQL_BLANK;
 	s->group[0] = (struct sql_group){0};
 	s->statements = 1;
-	sql_lex_begin(&s->lex, dialect, plain_escapes);
+	sql_lex_begin(&s->lex, dialect, strings);
 }
 
 void sql_shape_feed(struct sql_shape *s, const uint8_t *p, size_t n)

@@ -72,7 +72,7 @@ struct sql_shape {
 	char out[SQL_SHAPE_ROOM];
 };
 
-void sql_shape_begin(struct sql_shape *s, enum sql_dialect dialect, int plain_escapes);
+void sql_shape_begin(struct sql_shape *s, enum sql_dialect dialect, enum sql_strings strings);
 void sql_shape_feed(struct sql_shape *s, const uint8_t *p, size_t n);
 
 /* The statement ends here. Afterwards nothing may be fed; the shape lies in s. */

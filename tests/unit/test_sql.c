@@ -59,7 +59,7 @@ static const char *shape_of(const char *sql, size_t n, enum sql_dialect dialect,
 	struct sql_shape *s = malloc(sizeof(*s));
 	struct str shape, op, table;
 
-	sql_shape_begin(s, dialect, 0);
+	sql_shape_begin(s, dialect, dialect == SQL_MYSQL ? SQL_STRINGS_UNKNOWN : SQL_STRINGS_PLAIN);
 	for (size_t at = 0; at < n; at += each) {
 		size_t take = n - at < each ? n - at : each;
 		uint8_t *copy = malloc(take);
@@ -89,7 +89,7 @@ static void test_shapes(void)
 		is_str(shape_of(t->sql, n, t->dialect, n + 1, &hash), t->want, t->sql);
 		is_str(shape_of(t->sql, n, t->dialect, 1, &again), t->want, "the same by bytes");
 		ok(hash == again, "the hash: %s", t->sql);
-		sql_lex_begin(&lex, t->dialect, 0);
+		sql_lex_begin(&lex, t->dialect, t->dialect == SQL_MYSQL ? SQL_STRINGS_ESCAPE : SQL_STRINGS_PLAIN);
 		for (size_t k = 0; k < n; k += 3)
 			sql_lex_mask(&lex, (uint8_t *)masked + k, n - k < 3 ? n - k : 3);
 		is_str(shape_of(masked, n, t->dialect, n + 1, &again), t->want, masked);
@@ -133,8 +133,23 @@ static void test_secrets(void)
 	ok(!sql_has_secret((struct str){"select pass from words", 22}), "none");
 }
 
+/* Nobody has told whether backslashes escape: what follows one in front of a quote is not shown. */
+static void test_doubt(void)
+{
+	static const char sql[] = "SELECT 'C:\\\\', 'it\\'s hunter2', a FROM t";
+	struct sql_shape s;
+	uint64_t hash;
+	struct str shape;
+
+	sql_shape_begin(&s, SQL_POSTGRESQL, SQL_STRINGS_UNKNOWN);
+	sql_shape_feed(&s, (const uint8_t *)sql, sizeof(sql) - 1);
+	shape = sql_shape_end(&s, &hash);
+	ok(shape.n == 8 && !memcmp(shape.p, "SELECT ?", 8), "in doubt: %.*s", (int)shape.n, shape.p);
+}
+
 int main(void)
 {
+	test_doubt();
 	test_shapes();
 	test_bounds();
 	test_secrets();
