@@ -33,9 +33,11 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out capstone,$(PKGS)) 2>/dev/null)
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
-TLSBIN_SRCS := $(addprefix attach/,elf.c code.c code_arm64.c codefunc.c disasm.c gobin.c tlsbin.c tlsnames.c \
-	tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c tlspoints.c tlssites.c maps.c)
-PURE_SRCS := $(wildcard parsers/*.c parsers/*/*.c core/*.c sinks/*.c cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
+TLSBIN_SRCS := $(addprefix attach/,elf.c code.c code_arm64.c codefunc.c disasm.c gobin.c \
+	tlsbin.c tlsnames.c tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c \
+	tlspoints.c tlssites.c maps.c)
+PURE_SRCS := $(wildcard parsers/*.c parsers/*/*.c core/*.c sinks/*.c cli/tui/model*.c \
+	cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(B)/%.bpf.o)
@@ -45,7 +47,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # what compares with a second implementation
 EXTRA_test_hpack_nghttp2 := -lnghttp2
 EXTRA_test_http2_nghttp2 := -lnghttp2
-EXTRA_test_redact_h2 := -lnghttp2
+EXTRA_test_http2_mask := -lnghttp2
 EXTRA_fuzz_hpack := -lnghttp2
 
 all: zctrace
@@ -57,8 +59,9 @@ BPF_ARCH := $(patsubst aarch64%,arm64,$(patsubst x86_64%,x86,$(firstword $(subst
 # where its <asm/types.h> is: of this host's packages, or of those for cross-compiling
 ASM_DIR := $(patsubst %/asm/types.h,%,$(firstword $(wildcard $(patsubst %,%/asm/types.h, \
 	/usr/include/$(shell $(CC) -print-multiarch) /usr/$(MACHINE)/include /usr/include))))
-BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
-	-Wno-missing-declarations -I. -I$(ASM_DIR) -fdebug-prefix-map=$(CURDIR)=. $(BPF_EXTRA) $(PKG_CFLAGS)
+BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -Wall -Wextra \
+	-Wno-unused-parameter -Wno-missing-declarations -I. -I$(ASM_DIR) \
+	-fdebug-prefix-map=$(CURDIR)=. $(BPF_EXTRA) $(PKG_CFLAGS)
 $(B)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
@@ -129,9 +132,11 @@ unit_asan := $(UNIT:%=$(B)/asan/unit/%)
 fuzz_asan := $(FUZZ:%=$(B)/asan/fuzz/%)
 corpora := $(foreach f,$(FUZZ),$(B)/asan/fuzz/$(f) tests/fuzz/corpus/$(f:fuzz_%=%) $(SEP))
 scripts = $(foreach t,$(1),$(t) $(SEP))
-CHECK_UNIT = $(call scripts,tests/lint/includes.py) tests/lint/circles.py $(B)/o $(SEP) \
+CHECK_UNIT = $(call scripts,tests/lint/includes.py tests/lint/columns.py tests/lint/words.py) \
+	tests/lint/circles.py $(B)/o $(SEP) \
 	$(call scripts,$(unit_o) $(unit_asan)) $(corpora)
-CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py tests/tui/test_*.py tests/loss/test_*.py))
+CHECK_CLI = $(call scripts,$(wildcard tests/cli/test_*.py tests/golden/test_*.py \
+	tests/tui/test_*.py tests/loss/test_*.py))
 CHECK_LIVE = $(call scripts,$(wildcard tests/live/test_*.py))
 # what tests/live/test_tlsbin.py asks
 scanners := $(B)/o/tlsbin/scan $(B)/asan/tlsbin/scan
@@ -146,13 +151,15 @@ check-cli: zctrace $(B)/asan/zctrace
 check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
-# installs and fetches what it boots, builds, tries other kernels in machines; takes half an hour. KERNELS: as
-# tests/kernels/check.py takes them
+# installs and fetches what it boots, builds, tries other kernels in machines; takes half an hour.
+# KERNELS: as tests/kernels/check.py takes them
 check-kernels:
 	$(Q)tests/deps.sh kernels
 	$(Q)$(MAKE) --no-print-directory zctrace
-	$(Q)$(MAKE) --no-print-directory B=build/unguarded BPF_EXTRA=-DUNGUARDED build/unguarded/zctrace
-	$(Q)tests/run --timeout 7200 tests/kernels/check.py $(if $(KERNELS),$(KERNELS),--table tests/kernels/table.txt)
+	$(Q)$(MAKE) --no-print-directory B=build/unguarded BPF_EXTRA=-DUNGUARDED \
+		build/unguarded/zctrace
+	$(Q)tests/run --timeout 7200 tests/kernels/check.py \
+		$(if $(KERNELS),$(KERNELS),--table tests/kernels/table.txt)
 # what guard.h does against is shown with it
 $(B)/zctrace: $(B)/o/zctrace
 	$(Q)cp $< $@
@@ -180,13 +187,16 @@ fuzz-loss: zctrace
 	$(Q)tests/loss/run.py --conversations 20000 --show 3 ./zctrace
 fuzz-fuzz_%:
 	$(Q)mkdir -p $(B)/corpus/$* $(B)/fuzz
-	$(Q)clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
+	$(Q)clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. $(PKG_CFLAGS) \
+		-fsanitize=fuzzer,address,undefined \
 		tests/fuzz/fuzz_$*.c $(PURE_SRCS) $(LIBS) $(EXTRA_fuzz_$*) -o $(B)/fuzz/fuzz_$*
 	$(Q)$(B)/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
 		$(B)/corpus/$* tests/fuzz/corpus/$*
 
 lint:
 	$(Q)tests/lint/includes.py
+	$(Q)tests/lint/columns.py
+	$(Q)tests/lint/words.py
 	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning man/zctrace.1; fi
 	$(Q)$(MAKE) --no-print-directory WERROR=1 zctrace
 format:
@@ -221,7 +231,8 @@ help:
 	@echo 'make check-kernels   boots other kernels in machines and traces there (half an hour)'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60), and conversations under loss'
 	@echo 'make bench      what tracing costs, as ratios; times that users feel'
-	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in build/dist/out'
+	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in' \
+	      'build/dist/out'
 	@echo 'make dist-check what dist has made: elsewhere, in empty roots, built again (minutes)'
 	@echo 'make lint, format, install, uninstall (prefix, DESTDIR), clean, deps'
 
@@ -229,5 +240,5 @@ help:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-run check-unit check-cli check-live check-kernels bench bench-run fuzz lint format \
-	install uninstall clean help always
+.PHONY: all deps demo check check-run check-unit check-cli check-live check-kernels bench \
+	bench-run fuzz lint format install uninstall clean help always

@@ -21,13 +21,17 @@ static pid_t number_in_proc(void)
 	return readlink("/proc/self", link, sizeof(link) - 1) > 0 ? atoi(link) : getpid();
 }
 
-/* In a namespace of their own, processes have other numbers than the kernel's; those of /proc count. */
+/*
+ * In a namespace of their own, processes have other numbers than the kernel's; those of /proc
+ * count.
+ */
 static void find_namespace(struct attach *a)
 {
 	struct stat st;
 
 	a->config.self = (uint32_t)number_in_proc();
-	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST_PIDNS || number_in_proc() != getpid())
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST_PIDNS ||
+	    number_in_proc() != getpid())
 		return;
 	a->config.pidns_ino = (uint32_t)st.st_ino;
 	a->config.pidns_dev = st.st_dev;
@@ -40,10 +44,10 @@ struct attach *attach__new(const struct attach_options *o)
 	if (!a)
 		return NULL;
 	a->opt = *o;
-	a->config.role = o->role == ATTACH_ROLE_SERVER ? ZC_WANT_SERVER :
-			 o->role == ATTACH_ROLE_CLIENT ? ZC_WANT_CLIENT :
-			 o->role == ATTACH_ROLE_BOTH   ? ZC_WANT_BOTH :
-							 ZC_WANT_AUTO;
+	a->config.role = o->role == ATTACH_ROLE_SERVER ? ZC_ROLE_SERVER :
+			 o->role == ATTACH_ROLE_CLIENT ? ZC_ROLE_CLIENT :
+			 o->role == ATTACH_ROLE_BOTH   ? ZC_ROLE_BOTH :
+							 ZC_ROLE_AUTO;
 	a->config.follow = a->config.downstream = o->follow != 0;
 	find_namespace(a);
 	a->config.wake_bytes = RING_BYTES / 4;
@@ -61,7 +65,7 @@ int attach__add_ports(struct attach *a, uint16_t first, uint16_t last)
 	for (unsigned p = first; p <= last; p++)
 		a->config.ports[p >> 3] |= (uint8_t)(1u << (p & 7));
 	a->config.by_port = 1;
-	a->config.downstream |= !a->opt.no_downstream && a->config.role != ZC_WANT_SERVER;
+	a->config.downstream |= !a->opt.no_downstream && a->config.role != ZC_ROLE_SERVER;
 	return 0;
 }
 
@@ -70,8 +74,10 @@ int attach__add_pid(struct attach *a, pid_t pid)
 	pid_t *pids;
 
 	if (number_in_proc() != getpid())
-		return attach_fail(a, EINVAL, "/proc is that of another PID namespace, so it is not known "
-				   "which process %d is; mount /proc anew", (int)pid);
+		return attach_fail(a, EINVAL,
+				   "/proc is that of another PID namespace, so it is not known "
+				   "which process %d is; mount /proc anew",
+				   (int)pid);
 	if (pid <= 0 || (kill(pid, 0) && errno == ESRCH))
 		return attach_fail(a, ESRCH, "pid %d: no such process", pid);
 	pids = realloc(a->pids, (a->npids + 1) * sizeof(*pids));
@@ -106,8 +112,9 @@ int attach__add_comm(struct attach *a, const char *pattern)
 	size_t n = strlen(pattern);
 
 	if (!n || n > 15)
-		return attach_fail(a, EINVAL, "comm %s: the kernel keeps 15 characters of a name; %s",
-				   pattern, n ? "shorten the pattern with *" : "an empty pattern fits none");
+		return attach_fail(a, EINVAL,
+				   "comm %s: the kernel keeps 15 characters of a name; %s", pattern,
+				   n ? "shorten the pattern with *" : "an empty pattern fits none");
 	if (strchr(pattern, '['))
 		return attach_fail(a, EINVAL, "comm %s: only * and ? are special here", pattern);
 	if (a->config.ncomm >= ZC_MAX_GLOBS)
@@ -119,7 +126,8 @@ int attach__add_comm(struct attach *a, const char *pattern)
 int attach__add_exe(struct attach *a, const char *pattern)
 {
 	if (pattern[0] != '/' && pattern[0] != '*')
-		return attach_fail(a, EINVAL, "exe %s: a pattern for a whole path begins with / or *",
+		return attach_fail(a, EINVAL,
+				   "exe %s: a pattern for a whole path begins with / or *",
 				   pattern);
 	a->config.nexe++;
 	return glob_add(a, &a->exes, pattern);
@@ -138,11 +146,12 @@ static void attach_note_waiting(struct attach *a)
 
 		if (port != a->range[i].last || a->probes.shared->listeners[port])
 			continue;
-		if (a->config.role == ZC_WANT_SERVER)
+		if (a->config.role == ZC_ROLE_SERVER)
 			attach_note(a, "waiting", "nobody listens on port %u yet: waiting", port);
 		else
 			attach_note(a, "waiting",
-				    "nobody listens on port %u here: tracing the client ends of connections "
+				    "nobody listens on port %u here: tracing the client ends of "
+				    "connections "
 				    "to it, and servers when they start",
 				    port);
 	}
@@ -232,7 +241,8 @@ int attach__add_tls_symbol(struct attach *a, const char *text)
 	if (addr) {
 		*func++ = '\0';
 		*addr++ = '\0';
-		g = (struct tlsbin_given){.lib = copy, .func = func, .addr = strtoull(addr, &end, 16)};
+		g = (struct tlsbin_given){
+			.lib = copy, .func = func, .addr = strtoull(addr, &end, 16)};
 	}
 	if (!end || end == addr || *end || !g.addr) {
 		free(copy);

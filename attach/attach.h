@@ -7,8 +7,8 @@
  *
  * Every function that can fail returns 0 or a negative errno and leaves one line for people in
  * attach__error(): what is wrong and what to do.
- *   -EPERM, -EACCES, -ENOTSUP, -ENOSYS, -ENOENT(no BTF): not permitted or not supported here (exit 3)
- *   -EINVAL, -ESRCH: the selector is wrong or matches nothing that exists (exit 2)
+ *   -EPERM, -EACCES, -ENOTSUP, -ENOSYS, -ENOENT(no BTF): not permitted or not supported here (exit
+ *   3) -EINVAL, -ESRCH: the selector is wrong or matches nothing that exists (exit 2)
  *   anything else: failure while running (exit 1)
  */
 #ifndef ZC_ATTACH_ATTACH_H
@@ -94,7 +94,8 @@ void attach__tls(struct attach *a, void (*fn)(void *ctx, const struct attach_tls
  * every such program on the host, so for as long as somebody looks. 0 or a negative errno.
  */
 int attach__measure(struct attach *a, int on);
-void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p), void *ctx);
+void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p),
+		    void *ctx);
 
 /*
  * 1 while something can still happen; 0 when every process selected by --pid or COMMAND has ended

@@ -70,7 +70,8 @@ struct attach {
 	void *fn_ctx;
 	uint64_t last_read; /* monotonic, ns */
 	uint64_t last_event;
-	uint64_t missed, missed_read; /* runs of our programs that the kernel left out; when it was asked */
+	/* runs of our programs that the kernel left out; when it was asked */
+	uint64_t missed, missed_read;
 	int batch;
 	struct source_stats stats;
 	int stats_fd; /* keeps the kernel's statistics on; 0: they are off */
@@ -82,7 +83,8 @@ struct attach {
 };
 
 /* report.c: leaves a line for attach__error and returns -code; a note for whoever listens. */
-int attach_fail(struct attach *a, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int attach_fail(struct attach *a, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -96,8 +98,8 @@ int probes_look(struct attach *a);
 /* Marks a process in the kernel's table with ZC_TASK_* bits. */
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 /*
- * The same with bits that select nothing: no socket is looked at again. 1: it did not have them all,
- * 0: it did, or a negative errno.
+ * The same with bits that select nothing: no socket is looked at again. 1: it did not have them
+ * all, 0: it did, or a negative errno.
  */
 int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits);
 

@@ -28,7 +28,8 @@ int cgroup_mount_point(char *path, size_t size)
 
 		if (!dash || strncmp(dash + 3, "cgroup2 ", 8))
 			continue;
-		if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2 || strcmp(root, "/"))
+		if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
+		    strcmp(root, "/"))
 			continue;
 		if ((size_t)snprintf(path, size, "%s", point) < size)
 			err = 0;
@@ -165,12 +166,15 @@ int attach__add_container(struct attach *a, const char *id)
 	int err;
 
 	if (strlen(id) < 6)
-		return attach_fail(a, EINVAL, "container %s: give at least 6 characters of its id", id);
+		return attach_fail(a, EINVAL, "container %s: give at least 6 characters of its id",
+				   id);
 	if (cgroup_mount_point(root, sizeof(root)))
-		return attach_fail(a, ENOTSUP, "container %s: no cgroup v2 hierarchy is mounted here", id);
+		return attach_fail(a, ENOTSUP,
+				   "container %s: no cgroup v2 hierarchy is mounted here", id);
 	path = find_dir(root, id, 0);
 	if (!path)
-		return attach_fail(a, ESRCH, "container %s: no control group below %s carries this id", id,
+		return attach_fail(a, ESRCH,
+				   "container %s: no control group below %s carries this id", id,
 				   root);
 	err = attach__add_cgroup(a, path);
 	free(path);

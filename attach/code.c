@@ -184,7 +184,8 @@ size_t code_callers(const struct elf *e, uint64_t addr, struct code_ref *out, si
 			if ((p[0] & 0xfe) == 0xe8) {
 				uint64_t va = code.va + (uint64_t)(p + 1 - code.p);
 
-				add_ref(&r, va, va + 4 + (uint64_t)(int64_t)(int32_t)elf_u32(p + 1));
+				add_ref(&r, va,
+					va + 4 + (uint64_t)(int64_t)(int32_t)elf_u32(p + 1));
 			}
 	}
 	return r.found;

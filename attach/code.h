@@ -19,7 +19,8 @@ int code_returns(const struct elf *e, uint64_t start, uint64_t end,
 
 /*
  * The addresses that the first instructions (at most 200) from start on take with LEA, or load into
- * a register as a constant; up to max of them. On arm64 with ADR, or ADRP and ADD. 0 of other machines.
+ * a register as a constant; up to max of them. On arm64 with ADR, or ADRP and ADD. 0 of other
+ * machines.
  */
 size_t code_addresses(const struct elf *e, uint64_t start, uint64_t *out, size_t max);
 
@@ -30,8 +31,8 @@ struct code_ref {
 };
 /*
  * Looks through all executable segments for LEA of one of n addresses, and in code that is not
- * position-independent for MOV of it; on arm64 for ADR, or ADRP and ADD. What is found may by chance be
- * in the middle of other instructions. Returns how many, at most max.
+ * position-independent for MOV of it; on arm64 for ADR, or ADRP and ADD. What is found may by
+ * chance be in the middle of other instructions. Returns how many, at most max.
  */
 size_t code_refs(const struct elf *e, const uint64_t *addr, size_t n, struct code_ref *out,
 		 size_t max);
@@ -58,7 +59,8 @@ struct code_func {
 /*
  * Reads a whole function. Arguments set before a direct jump within the function are known at the
  * call that it leads to, at most CODE_FOLLOW instructions on; so calls at one place can be told
- * several times, with different arguments. 0, or -1: not understood, too long, or of another machine.
+ * several times, with different arguments. 0, or -1: not understood, too long, or of another
+ * machine.
  */
 #define CODE_FOLLOW 16
 struct code_reader; /* a decoder that is made once for many functions */

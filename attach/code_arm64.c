@@ -13,7 +13,7 @@
 struct state {
 	uint64_t value[32];
 	uint32_t known, stack; /* bits of registers */
-	uint8_t entry[32];     /* it holds what this argument was, counted from 1; 0: none of them */
+	uint8_t entry[32]; /* it holds what this argument was, counted from 1; 0: none of them */
 	int framed; /* x29 points to the frame */
 };
 
@@ -95,8 +95,8 @@ static int is_exclusive(uint32_t insn)
 
 static int is_atomic(uint32_t insn)
 {
-	return bits(insn, 27, 3) == 7 && !bits(insn, 26, 1) && !bits(insn, 24, 1) && bits(insn, 21, 1) &&
-	       !bits(insn, 10, 2);
+	return bits(insn, 27, 3) == 7 && !bits(insn, 26, 1) && !bits(insn, 24, 1) &&
+	       bits(insn, 21, 1) && !bits(insn, 10, 2);
 }
 
 static int is_literal(uint32_t insn)
@@ -166,7 +166,8 @@ static uint32_t written(uint32_t insn)
 /* Bits of the general registers that it reads. */
 static uint32_t read_by(uint32_t insn)
 {
-	uint32_t rd = 1u << bits(insn, 0, 5), rn = 1u << bits(insn, 5, 5), rm = 1u << bits(insn, 16, 5);
+	uint32_t rd = 1u << bits(insn, 0, 5), rn = 1u << bits(insn, 5, 5),
+		 rm = 1u << bits(insn, 16, 5);
 
 	if (branch_of(insn) == CONDITIONAL)
 		return insn >> 24 == 0x54 ? 0 : rd;
@@ -223,14 +224,16 @@ static void learn_add(uint32_t insn, const struct state *before, struct state *s
 		s->stack |= 1u << rd;
 		s->framed |= rd == FP && rn == SP;
 	} else if (before->known & 1u << rn) {
-		set_known(s, rd, bits(insn, 30, 1) ? before->value[rn] - imm : before->value[rn] + imm);
+		set_known(s, rd,
+			  bits(insn, 30, 1) ? before->value[rn] - imm : before->value[rn] + imm);
 	}
 }
 
 static void learn_wide(uint32_t insn, const struct state *before, struct state *s)
 {
 	unsigned rd = bits(insn, 0, 5), shift = bits(insn, 21, 2) * 16, op = bits(insn, 29, 2);
-	uint64_t imm = (uint64_t)bits(insn, 5, 16) << shift, mask = insn >> 31 ? UINT64_MAX : UINT32_MAX;
+	uint64_t imm = (uint64_t)bits(insn, 5, 16) << shift,
+		 mask = insn >> 31 ? UINT64_MAX : UINT32_MAX;
 
 	if (op == 2)
 		set_known(s, rd, imm);
@@ -413,7 +416,8 @@ size_t code_arm64_addresses(const struct elf *e, uint64_t start, uint64_t *out, 
 }
 
 /* Of all executable segments, where `of` tells one of n addresses. */
-static size_t scan(const struct elf *e, uint64_t (*of)(uint32_t insn, uint64_t va, uint64_t page[32]),
+static size_t scan(const struct elf *e,
+		   uint64_t (*of)(uint32_t insn, uint64_t va, uint64_t page[32]),
 		   const uint64_t *addr, size_t n, struct code_ref *out, size_t max)
 {
 	size_t found = 0;
@@ -462,5 +466,6 @@ uint64_t code_arm64_go_check(const struct elf *e, uint64_t va)
 	large = (elf_u32(p + 4) & 0xff8003ff) == 0xd10003f1;
 	if (elf_u32(p + (large ? 8 : 4)) != (large ? 0xeb10023f : 0xeb3063ff))
 		return va;
-	return (elf_u32(p + (large ? 12 : 8)) & 0xff00001f) == 0x54000009 ? va + (large ? 12 : 8) : va;
+	return (elf_u32(p + (large ? 12 : 8)) & 0xff00001f) == 0x54000009 ? va + (large ? 12 : 8)
+									  : va;
 }

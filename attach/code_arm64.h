@@ -2,9 +2,9 @@
  * code_arm64.h - machine code of arm64: what code.h promises, for its instructions of 4 octets
  *
  * Of an instruction only that is decoded which these answers need: which general registers it reads
- * and writes, whether it branches, where to, and which constant or address it makes (Arm ARM, chapter
- * C4, "A64 instruction set encoding"). What is not known writes the register in its low five bits, as
- * nearly all do. Arguments are in x0 to x4; calls preserve x19 to x28.
+ * and writes, whether it branches, where to, and which constant or address it makes (Arm ARM,
+ * chapter C4, "A64 instruction set encoding"). What is not known writes the register in its low
+ * five bits, as nearly all do. Arguments are in x0 to x4; calls preserve x19 to x28.
  */
 #ifndef ZC_ATTACH_CODE_ARM64_H
 #define ZC_ATTACH_CODE_ARM64_H

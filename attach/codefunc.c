@@ -1,11 +1,11 @@
 /*
  * codefunc.c - what a function calls, and with which constants (see code.h)
  *
- * One pass over the instructions with a little state for each argument register: the constant in it,
- * whether it is an address in the frame, whether it is what the function got as an argument. Nothing
- * is merged where paths join: what is told of a call holds for the path that led straight to it.
- * Compilers keep constants that are used often in registers that calls preserve; of these the last
- * constant, or argument, is remembered through the whole function, as no path has another.
+ * One pass over the instructions with a little state for each argument register: the constant in
+ * it, whether it is an address in the frame, whether it is what the function got as an argument.
+ * Nothing is merged where paths join: what is told of a call holds for the path that led straight
+ * to it. Compilers keep constants that are used often in registers that calls preserve; of these
+ * the last constant, or argument, is remembered through the whole function, as no path has another.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ struct code_reader {
 struct state {
 	uint64_t value[REGS];
 	uint16_t known, stack; /* bits */
-	uint8_t entry[REGS];   /* it holds what this argument was, counted from 1; 0: none of them */
+	uint8_t entry[REGS]; /* it holds what this argument was, counted from 1; 0: none of them */
 	int framed; /* rbp points to the frame: it was set to rsp */
 	int pushed; /* the last instruction was a push of this constant */
 	uint64_t push;
@@ -88,10 +88,13 @@ static int reg_of(unsigned reg)
 	switch (reg) {
 	case X86_REG_RDI: case X86_REG_EDI: case X86_REG_DI: case X86_REG_DIL: return 0;
 	case X86_REG_RSI: case X86_REG_ESI: case X86_REG_SI: case X86_REG_SIL: return 1;
-	case X86_REG_RDX: case X86_REG_EDX: case X86_REG_DX: case X86_REG_DL: case X86_REG_DH: return 2;
-	case X86_REG_RCX: case X86_REG_ECX: case X86_REG_CX: case X86_REG_CL: case X86_REG_CH: return 3;
+	case X86_REG_RDX: case X86_REG_EDX: case X86_REG_DX:
+	case X86_REG_DL: case X86_REG_DH: return 2;
+	case X86_REG_RCX: case X86_REG_ECX: case X86_REG_CX:
+	case X86_REG_CL: case X86_REG_CH: return 3;
 	case X86_REG_R8: case X86_REG_R8D: case X86_REG_R8W: case X86_REG_R8B: return 4;
-	case X86_REG_RBX: case X86_REG_EBX: case X86_REG_BX: case X86_REG_BL: case X86_REG_BH: return 5;
+	case X86_REG_RBX: case X86_REG_EBX: case X86_REG_BX:
+	case X86_REG_BL: case X86_REG_BH: return 5;
 	case X86_REG_RBP: case X86_REG_EBP: case X86_REG_BP: case X86_REG_BPL: return 6;
 	case X86_REG_R12: case X86_REG_R12D: case X86_REG_R12W: case X86_REG_R12B: return 7;
 	case X86_REG_R13: case X86_REG_R13D: case X86_REG_R13W: case X86_REG_R13B: return 8;
@@ -123,7 +126,8 @@ static int in_group(const cs_insn *insn, unsigned group)
 }
 
 /* The next instruction, unless too many have been read. */
-static int decode(struct code_reader *r, const uint8_t **p, size_t *left, uint64_t *va, cs_insn *insn)
+static int decode(struct code_reader *r, const uint8_t **p, size_t *left, uint64_t *va,
+		  cs_insn *insn)
 {
 	return r->insns++ < MAX_INSNS && r->d->disasm_iter(r->cs, p, left, va, insn);
 }
@@ -295,8 +299,8 @@ static int on_instruction(struct code_reader *r, struct code_func *f, struct sta
 		forget(s);
 		return 0;
 	}
-	if (x->op_count && x->operands[0].type == X86_OP_MEM && x->operands[0].access & CS_AC_WRITE &&
-	    !is_frame(s, x->operands[0].mem.base))
+	if (x->op_count && x->operands[0].type == X86_OP_MEM &&
+	    x->operands[0].access & CS_AC_WRITE && !is_frame(s, x->operands[0].mem.base))
 		f->stores++;
 	step(r, r->insn, s);
 	return 0;

@@ -58,7 +58,8 @@ static void each_program(const struct attach *a, struct visit *v)
 		each_of(tls_object(a->tls), v);
 }
 
-void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p), void *ctx)
+void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p),
+		    void *ctx)
 {
 	struct visit v = {.fn = fn, .ctx = ctx};
 

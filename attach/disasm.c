@@ -12,8 +12,8 @@ static unsigned users;
 
 static int load(void)
 {
-	functions = (struct disasm){cs_open, cs_close, cs_option, cs_malloc, cs_free, cs_disasm_iter,
-				    cs_regs_access};
+	functions = (struct disasm){cs_open, cs_close,	     cs_option,	    cs_malloc,
+				    cs_free, cs_disasm_iter, cs_regs_access};
 	library = &functions;
 	return 1;
 }

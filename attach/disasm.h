@@ -22,8 +22,8 @@ struct disasm {
 };
 
 /*
- * NULL: the library is not there; then nothing is told of code. Each success is to be followed by one
- * disasm_put. Not for several threads at a time.
+ * NULL: the library is not there; then nothing is told of code. Each success is to be followed by
+ * one disasm_put. Not for several threads at a time.
  */
 const struct disasm *disasm_get(void);
 void disasm_put(void);

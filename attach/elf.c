@@ -362,7 +362,8 @@ static uint64_t plt_slot_arm64(const struct elf *e, uint64_t va)
 		p += 4;
 		va += 4;
 	}
-	if (!p || (elf_u32(p) & 0x9f00001f) != 0x90000010 || (elf_u32(p + 4) & 0xffc003ff) != 0xf9400211)
+	if (!p || (elf_u32(p) & 0x9f00001f) != 0x90000010 ||
+	    (elf_u32(p + 4) & 0xffc003ff) != 0xf9400211)
 		return 0;
 	adrp = elf_u32(p);
 	pages = (int64_t)((uint64_t)((adrp >> 5 & 0x7ffff) << 2 | (adrp >> 29 & 3)) << 43) >> 43;
@@ -455,8 +456,8 @@ static uint64_t fde_length(const struct elf *e, uint64_t va, uint64_t start)
 }
 
 /*
- * Puts the FDEs of .eh_frame into pairs (NULL: counts them). An FDE begins with its length, where its
- * CIE is (0: it is one itself), and the function's start, relative to that field.
+ * Puts the FDEs of .eh_frame into pairs (NULL: counts them). An FDE begins with its length, where
+ * its CIE is (0: it is one itself), and the function's start, relative to that field.
  */
 static size_t walk_fdes(const struct elf_part *s, int32_t (*pair)[2])
 {
@@ -521,7 +522,8 @@ int elf_func(const struct elf *e, uint64_t va, uint64_t *start, uint64_t *end)
 	if (!lo)
 		return 0;
 	*start = func_start(f, lo - 1);
-	len = fde_length(e, f->base + (uint64_t)(int64_t)(int32_t)elf_u32(f->table + (lo - 1) * 8 + 4),
+	len = fde_length(e,
+			 f->base + (uint64_t)(int64_t)(int32_t)elf_u32(f->table + (lo - 1) * 8 + 4),
 			 *start);
 	if (!len && lo == f->n)
 		return 0;

@@ -17,8 +17,8 @@
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
-/* In each group in the order of trying. Costs decide it: the end of a function costs more, and takes
- * longer to detach, than a tracepoint. */
+/* In each group in the order of trying. Costs decide it: the end of a function costs more, and
+ * takes longer to detach, than a tracepoint. */
 static const struct family families[] = {
 	{GROUP_PROCESSES, "tracepoints", {"task_fork", "task_exec", "task_rename", "task_exit"},
 	 "Linux 5.5"},
@@ -144,9 +144,10 @@ static int fexit_try(uint32_t function)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT, .attach_btf_id = function);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "zctrace_trial", "GPL", code, sizeof(code) / sizeof(code[0]),
-			       &opts);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = function);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "zctrace_trial", "GPL", code,
+			       sizeof(code) / sizeof(code[0]), &opts);
 
 	if (fd < 0) /* a missing right is told as such, when the probes are loaded */
 		return rights_missing(RIGHTS_PROBES) ? 1 : -1;
@@ -174,7 +175,8 @@ static int is_possible(struct types *t, const struct bpf_program *prog)
 static int family_possible(const struct family *f, struct types *t, const struct bpf_object *obj)
 {
 	for (size_t i = 0; i < MAX_PROGRAMS && f->program[i]; i++) {
-		const struct bpf_program *prog = bpf_object__find_program_by_name(obj, f->program[i]);
+		const struct bpf_program *prog =
+			bpf_object__find_program_by_name(obj, f->program[i]);
 
 		if (!prog || (t->names && !is_possible(t, prog)))
 			return 0;
@@ -195,13 +197,15 @@ int families_next(struct families *f, enum family_group g)
 	return 0;
 }
 
-void families_choose(struct families *f, const struct bpf_object *sock, const struct bpf_object *task)
+void families_choose(struct families *f, const struct bpf_object *sock,
+		     const struct bpf_object *task)
 {
 	struct types t;
 
 	types_read(&t); /* without it, trying will tell */
 	for (size_t i = 0; i < FAMILIES; i++)
-		if (family_possible(&families[i], &t, families[i].group == GROUP_PROCESSES ? task : sock))
+		if (family_possible(&families[i], &t,
+				    families[i].group == GROUP_PROCESSES ? task : sock))
 			f->possible |= 1u << i;
 	free(t.file);
 	for (int g = 0; g < GROUPS; g++)
@@ -258,11 +262,12 @@ void families_describe(const struct families *f, char *out, size_t size)
 	*out = '\0';
 	for (int g = 0; g < GROUPS && n < size; g++)
 		if (f->used[g])
-			n += (size_t)snprintf(out + n, size - n, "%s%s by %s", n ? ", " : "", groups[g].name,
-					      f->used[g]->name);
+			n += (size_t)snprintf(out + n, size - n, "%s%s by %s", n ? ", " : "",
+					      groups[g].name, f->used[g]->name);
 	for (int g = 0; g < GROUPS && n < size; g++)
 		if (!f->used[g] && *groups[g].unseen)
-			n += (size_t)snprintf(out + n, size - n, "; not seen: %s", groups[g].unseen);
+			n += (size_t)snprintf(out + n, size - n, "; not seen: %s",
+					      groups[g].unseen);
 }
 
 const char *families_second_choice(const struct families *f)
@@ -284,7 +289,8 @@ const char *families_missing(const struct families *f)
 		n = (size_t)snprintf(text, sizeof(text), "%s need ", groups[g].name);
 		for (size_t i = 0; i < FAMILIES && n < sizeof(text); i++)
 			if (families[i].group == (enum family_group)g)
-				n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", text[n - 1] == ' ' ? "" : ", or ",
+				n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+						      text[n - 1] == ' ' ? "" : ", or ",
 						      families[i].needs);
 		return text;
 	}

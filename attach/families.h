@@ -1,8 +1,8 @@
 /*
  * families.h - the families of probes: what sees what, with which programs, and what goes unseen
  *
- * Families of one group see the same, so one of them is used: the first that loads and attaches. That
- * is found by trying, but for what the kernel says it does not have at all.
+ * Families of one group see the same, so one of them is used: the first that loads and attaches.
+ * That is found by trying, but for what the kernel says it does not have at all.
  */
 #ifndef ZC_ATTACH_FAMILIES_H
 #define ZC_ATTACH_FAMILIES_H
@@ -34,7 +34,8 @@ struct families {
 };
 
 /* The first that is possible, of each group. The programs are in one of the two, not loaded yet. */
-void families_choose(struct families *f, const struct bpf_object *sock, const struct bpf_object *task);
+void families_choose(struct families *f, const struct bpf_object *sock,
+		     const struct bpf_object *task);
 
 /* The next one of this group; 0: there is none, and what was used stays the choice. */
 int families_next(struct families *f, enum family_group g);

@@ -2,10 +2,11 @@
  * gobin.c - crypto/tls in programs of Go
  *
  * The Go linker always writes a table of functions for the run-time system (runtime/symtab.go,
- * debug/gosym): a header; names; and, sorted by address, pairs of a function's offset from the text's
- * start and the place of its record, which begins with that offset and the place of its name.
- * Until Go 1.17 the pairs are addresses. Where the text starts is in the header from 1.18 to 1.25,
- * and always in the module's data, which begins with a pointer to the header. In a PIE the loader
+ * debug/gosym): a header; names; and, sorted by address, pairs of a function's offset from the
+ * text's start and the place of its record, which begins with that offset and the place of its
+ * name. Until Go 1.17 the pairs are addresses. Where the text starts is in the header from 1.18 to
+ * 1.25, and always in the module's data, which begins with a pointer to the header. In a PIE the
+ *   loader
  * may have to write both (relocations); then the relocation's addend tells.
  */
 #include <elf.h>
@@ -222,8 +223,8 @@ static int pcln_init(const struct elf *e, struct pcln *t, struct elf_part part)
 }
 
 /*
- * Section headers may be stripped as well, and other linkers put the table of a PIE into .data.rel.ro:
- * then any header that makes sense.
+ * Section headers may be stripped as well, and other linkers put the table of a PIE into
+ * .data.rel.ro: then any header that makes sense.
  */
 static int pcln_search(const struct elf *e, struct pcln *t, const struct elf_part *seg)
 {

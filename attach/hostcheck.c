@@ -69,7 +69,8 @@ static void check_btf(struct check *c)
 		check_set(c, CHECK_OK, "%s, %lld KiB", BTF_PATH, (long long)st.st_size / 1024);
 		return;
 	}
-	check_set(c, CHECK_FAIL, "no type information of the kernel: %s: %s", BTF_PATH, strerror(errno));
+	check_set(c, CHECK_FAIL, "no type information of the kernel: %s: %s", BTF_PATH,
+		  strerror(errno));
 	remedy(c, "boot a kernel with CONFIG_DEBUG_INFO_BTF=y, and mount /sys if it is missing");
 }
 
@@ -113,11 +114,17 @@ static void check_capabilities(struct check *c)
 		return;
 	}
 	rights_cost(cost, sizeof(cost));
-	check_set(c, need ? CHECK_FAIL : caps & RIGHT_SYS_PTRACE ? CHECK_NOTE : CHECK_WARN, "held: %s; missing: %s%s%s",
-	    have, lack, *cost ? "; without them, no " : "", cost);
+	check_set(c,
+		  need			    ? CHECK_FAIL
+		  : caps & RIGHT_SYS_PTRACE ? CHECK_NOTE
+					    : CHECK_WARN,
+		  "held: %s; missing: %s%s%s", have, lack, *cost ? "; without them, no " : "",
+		  cost);
 	if (need)
-		remedy(c, "run as root, or: setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,"
-			  "cap_dac_read_search,cap_checkpoint_restore+ep zctrace (before Linux 6.6 cap_sys_admin, too)");
+		remedy(c,
+		       "run as root, or: setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,"
+		       "cap_dac_read_search,cap_checkpoint_restore+ep zctrace (before Linux 6.6 "
+		       "cap_sys_admin, too)");
 	else if (!(caps & RIGHT_SYS_PTRACE))
 		remedy(c, "run as root, or give CAP_SYS_PTRACE too");
 }
@@ -158,7 +165,8 @@ static int in_first_namespace(const char *kind, unsigned long number)
 
 static void check_namespaces(struct check *c)
 {
-	int user = in_first_namespace("user", 0xEFFFFFFDul), pid = in_first_namespace("pid", 0xEFFFFFFCul),
+	int user = in_first_namespace("user", 0xEFFFFFFDul),
+	    pid = in_first_namespace("pid", 0xEFFFFFFCul),
 	    cgroup = in_first_namespace("cgroup", 0xEFFFFFFBul);
 
 	if (user && pid && cgroup) {
@@ -179,11 +187,13 @@ static void check_jit(struct check *c)
 	char line[32];
 
 	/* where it cannot be switched off, there is no file, or nobody but root may read it */
-	if (read_line("/proc/sys/net/core/bpf_jit_enable", line, sizeof(line)) || strcmp(line, "0")) {
+	if (read_line("/proc/sys/net/core/bpf_jit_enable", line, sizeof(line)) ||
+	    strcmp(line, "0")) {
 		c->name = NULL;
 		return;
 	}
-	check_set(c, CHECK_FAIL, "net.core.bpf_jit_enable is 0: probes on tracepoints cannot be attached");
+	check_set(c, CHECK_FAIL,
+		  "net.core.bpf_jit_enable is 0: probes on tracepoints cannot be attached");
 	remedy(c, "sysctl net.core.bpf_jit_enable=1");
 }
 
@@ -198,8 +208,10 @@ static void check_unprivileged(struct check *c)
 	}
 	read_line("/proc/sys/kernel/unprivileged_bpf_disabled", bpf, sizeof(bpf));
 	read_line("/proc/sys/kernel/perf_event_paranoid", perf, sizeof(perf));
-	check_set(c, CHECK_NOTE, "kernel.unprivileged_bpf_disabled %s, kernel.perf_event_paranoid %s: no value of "
-			   "these replaces the capabilities", bpf, perf);
+	check_set(c, CHECK_NOTE,
+		  "kernel.unprivileged_bpf_disabled %s, kernel.perf_event_paranoid %s: no value of "
+		  "these replaces the capabilities",
+		  bpf, perf);
 }
 
 void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx)
@@ -240,8 +252,8 @@ void hostcheck_skb(struct check *c, struct check *probes)
 	}
 	if (attach__start(a)) {
 		semicolon = strstr(attach__error(a), "; ");
-		check_set(c, CHECK_FAIL, "%.*s", semicolon ? (int)(semicolon - attach__error(a)) : 320,
-		    attach__error(a));
+		check_set(c, CHECK_FAIL, "%.*s",
+			  semicolon ? (int)(semicolon - attach__error(a)) : 320, attach__error(a));
 		remedy(c, semicolon ? semicolon + 2 : "");
 		attach__free(a);
 		return;

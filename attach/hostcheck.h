@@ -44,8 +44,8 @@ void hostcheck_skb(struct check *c, struct check *probes);
 void hostcheck_uprobe(struct check *c, struct check *multi);
 
 /*
- * Two threads of this program in one uprobe on one processor: does the kernel let them meet there, and
- * does each keep its variables? Takes up to half a second.
+ * Two threads of this program in one uprobe on one processor: does the kernel let them meet there,
+ * and does each keep its variables? Takes up to half a second.
  */
 void hostcheck_threads(struct check *c);
 

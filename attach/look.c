@@ -1,5 +1,6 @@
 /*
- * look.c - what the kernel side is to look at: the sockets that are open, the processes that are marked
+ * look.c - what the kernel side is to look at: the sockets that are open, the processes that are
+ * marked
  */
 #include <errno.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ int probes_look(struct attach *a)
 {
 	int err = probes_iterate(a, 1, probes_add_listener);
 
+	__atomic_store_n(&a->probes.shared->looked, 1, __ATOMIC_RELEASE);
 	/* the first pass may have found processes whose calls matter: only then the connections */
 	if (!err)
 		err = probes_iterate(a, 2, probes_add_listener);

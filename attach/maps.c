@@ -84,7 +84,8 @@ static void judge_deleted(pid_t pid, struct maps_file *f)
 	f->deleted = 0;
 	if (n <= suffix || strcmp(f->path + n - suffix, gone))
 		return;
-	if (!path_below(pid, f->path, full, sizeof(full)) && !lstat(full, &st) && st.st_ino == f->ino)
+	if (!path_below(pid, f->path, full, sizeof(full)) && !lstat(full, &st) &&
+	    st.st_ino == f->ino)
 		return;
 	f->path[n - suffix] = '\0';
 	f->deleted = 1;
@@ -110,8 +111,9 @@ static int parse_line(char *line, struct maps_file *f)
 	char perms[8];
 	int at = 0;
 
-	if (sscanf(line, "%llx-%llx %7s %*x %x:%x %llu %n", &start, &end, perms, &dev_major, &dev_minor,
-		   &ino, &at) != 6 || !at || !ino || perms[2] != 'x' || line[at] != '/')
+	if (sscanf(line, "%llx-%llx %7s %*x %x:%x %llu %n", &start, &end, perms, &dev_major,
+		   &dev_minor, &ino, &at) != 6 ||
+	    !at || !ino || perms[2] != 'x' || line[at] != '/')
 		return 0;
 	line[at + (int)strcspn(line + at, "\n")] = '\0';
 	if ((size_t)snprintf(f->path, sizeof(f->path), "%s", line + at) >= sizeof(f->path))
@@ -185,7 +187,8 @@ static int has_own_numbers(int fd)
 {
 	struct statfs fs;
 
-	return !fstatfs(fd, &fs) && (fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC);
+	return !fstatfs(fd, &fs) &&
+	       (fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC);
 }
 
 /* Closes what is another file than f. strict: the inode's number must fit wherever it lies. */
@@ -217,8 +220,8 @@ int maps_open(pid_t pid, const struct maps_file *f)
 	char path[PATH_MAX + 64];
 	int fd, err;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)f->start,
-		 (unsigned long long)f->end);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)f->start, (unsigned long long)f->end);
 	fd = open_path(path);
 	if (fd >= 0)
 		return keep_if_same(fd, f, 0);

@@ -104,7 +104,8 @@ static void ring_copy(const struct mmaps *m, const struct cpu *c, uint64_t pos, 
 		((uint8_t *)out)[i] = data[(pos + i) & (size - 1)];
 }
 
-static void cpu_read(struct mmaps *m, const struct cpu *c, void (*fn)(void *ctx, pid_t pid), void *ctx)
+static void cpu_read(struct mmaps *m, const struct cpu *c, void (*fn)(void *ctx, pid_t pid),
+		     void *ctx)
 {
 	uint64_t head = __atomic_load_n(&c->ring->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = c->ring->data_tail;

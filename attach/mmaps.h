@@ -1,9 +1,9 @@
 /*
  * mmaps.h - tells which processes map code that was not there before
  *
- * A TLS library may come with the program, right after exec, or by dlopen(3) hours later. The kernel
- * reports each executable mapping of a file (perf_event_open(2), PERF_RECORD_MMAP2) on the processor
- * where it happens; nothing is paid by calls that map nothing executable.
+ * A TLS library may come with the program, right after exec, or by dlopen(3) hours later. The
+ * kernel reports each executable mapping of a file (perf_event_open(2), PERF_RECORD_MMAP2) on the
+ * processor where it happens; nothing is paid by calls that map nothing executable.
  */
 #ifndef ZC_ATTACH_MMAPS_H
 #define ZC_ATTACH_MMAPS_H

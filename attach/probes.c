@@ -19,7 +19,9 @@
 
 /* ---- what libbpf says of a program that is refused */
 
-/* The program, and the last line but one of the verifier's log; the last one counts instructions. */
+/*
+ * The program, and the last line but one of the verifier's log; the last one counts instructions.
+ */
 static char refusal[240];
 
 static void refusal_keep(const char *text)
@@ -32,8 +34,8 @@ static void refusal_keep(const char *text)
 		return;
 	for (line = end; line > log && line[-1] != '\n'; line--)
 		;
-	snprintf(refusal, sizeof(refusal), "%.*s: %.*s", (int)strcspn(name + 1, "'"), name + 1, (int)(end - line),
-		 line);
+	snprintf(refusal, sizeof(refusal), "%.*s: %.*s", (int)strcspn(name + 1, "'"), name + 1,
+		 (int)(end - line), line);
 }
 
 static int say_quietly(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -116,15 +118,23 @@ static int explain_refusal(struct attach *a, int err, const char *doing)
 
 	rights_list(list, sizeof(list), missing);
 	if (missing)
-		return attach_fail(a, EPERM, "%s: not permitted: %s missing; run as root, or with the capabilities "
-					     "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN", doing, list);
+		return attach_fail(
+			a, EPERM,
+			"%s: not permitted: %s missing; run as root, or with the capabilities "
+			"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
+			doing, list);
 	if (*refusal)
-		return attach_fail(a, ENOTSUP, "%s: this kernel's verifier refuses %s; that is no missing right but a "
-					       "fault of zctrace's, please report it with what uname -rm tells; "
-					       "packets can be traced with -i INTERFACE", doing, refusal);
-	return attach_fail(a, EPERM, "%s: forbidden (%s), though the capabilities are there; a container's filter "
-				     "of system calls, its user namespace, or a lockdown of the kernel does that",
-			   doing, strerror(err));
+		return attach_fail(
+			a, ENOTSUP,
+			"%s: this kernel's verifier refuses %s; that is no missing right but a "
+			"fault of zctrace's, please report it with what uname -rm tells; "
+			"packets can be traced with -i INTERFACE",
+			doing, refusal);
+	return attach_fail(
+		a, EPERM,
+		"%s: forbidden (%s), though the capabilities are there; a container's filter "
+		"of system calls, its user namespace, or a lockdown of the kernel does that",
+		doing, strerror(err));
 }
 
 #define ENOTSUPP_ 524 /* the kernel's own, which should not leave it */
@@ -136,15 +146,18 @@ static int probes_explain(struct attach *a, int err, const char *doing)
 	if (err == EPERM || err == EACCES || *refusal)
 		return explain_refusal(a, err, doing);
 	if (access(BTF_PATH, R_OK))
-		return attach_fail(a, ENOTSUP,
-				   "%s: this kernel tells no type information (BTF): %s is missing; "
-				   "it needs CONFIG_DEBUG_INFO_BTF=y",
-				   doing, BTF_PATH);
-	if (err == EINVAL || err == ENOTSUP || err == EOPNOTSUPP || err == ENOSYS || err == ENOTSUPP_ || err == ESRCH)
-		return attach_fail(a, ENOTSUP,
-				   "%s: this kernel does not support it (%s); CONFIG_BPF_SYSCALL, "
-				   "CONFIG_CGROUP_BPF and CONFIG_BPF_EVENTS are needed, -v tells more",
-				   doing, strerror(err == ENOTSUPP_ ? ENOTSUP : err));
+		return attach_fail(
+			a, ENOTSUP,
+			"%s: this kernel tells no type information (BTF): %s is missing; "
+			"it needs CONFIG_DEBUG_INFO_BTF=y",
+			doing, BTF_PATH);
+	if (err == EINVAL || err == ENOTSUP || err == EOPNOTSUPP || err == ENOSYS ||
+	    err == ENOTSUPP_ || err == ESRCH)
+		return attach_fail(
+			a, ENOTSUP,
+			"%s: this kernel does not support it (%s); CONFIG_BPF_SYSCALL, "
+			"CONFIG_CGROUP_BPF and CONFIG_BPF_EVENTS are needed, -v tells more",
+			doing, strerror(err == ENOTSUPP_ ? ENOTSUP : err));
 	return attach_fail(a, err, "%s: %s (-v tells more)", doing, strerror(err));
 }
 
@@ -195,19 +208,22 @@ static void preallocate(struct bpf_object *obj)
 	int major = 0, minor = 0;
 	struct utsname u;
 
-	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2 || major > 6 || (major == 6 && minor >= 1))
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2 || major > 6 ||
+	    (major == 6 && minor >= 1))
 		return;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);
 
 		if (map)
-			bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(uint32_t)BPF_F_NO_PREALLOC);
+			bpf_map__set_map_flags(map, bpf_map__map_flags(map) &
+							    ~(uint32_t)BPF_F_NO_PREALLOC);
 	}
 }
 
 static int object_prepare(struct bpf_object *obj, const struct attach *a)
 {
-	int err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "zc_ring"), RING_BYTES);
+	int err =
+		bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "zc_ring"), RING_BYTES);
 
 	families_autoload(&a->probes.families, obj);
 	preallocate(obj);
@@ -228,8 +244,10 @@ static int probes_load_objects(struct attach *a)
 		families_choose(&p->families, p->sock, p->task);
 	missing = families_missing(&p->families);
 	if (missing)
-		return attach_fail(a, ENOTSUP, "this kernel is too old, or built without what is needed: %s; "
-					       "packets can be traced with -i INTERFACE", missing);
+		return attach_fail(a, ENOTSUP,
+				   "this kernel is too old, or built without what is needed: %s; "
+				   "packets can be traced with -i INTERFACE",
+				   missing);
 	err = object_prepare(p->sock, a);
 	if (!err)
 		err = object_prepare(p->task, a);
@@ -250,12 +268,14 @@ static int probes_load_objects(struct attach *a)
 static int probe_attach(struct attach *a, enum family_group g, const char *name)
 {
 	struct probes *p = &a->probes;
-	struct bpf_program *prog = bpf_object__find_program_by_name(g == GROUP_PROCESSES ? p->task : p->sock, name);
+	struct bpf_program *prog =
+		bpf_object__find_program_by_name(g == GROUP_PROCESSES ? p->task : p->sock, name);
 	struct bpf_link *link;
 
 	if (p->nlinks >= MAX_LINKS)
 		return attach_fail(a, E2BIG, "more than %d probes", MAX_LINKS);
-	link = g == GROUP_SEGMENTS ? bpf_program__attach_cgroup(prog, p->cgroup_fd) : bpf_program__attach(prog);
+	link = g == GROUP_SEGMENTS ? bpf_program__attach_cgroup(prog, p->cgroup_fd)
+				   : bpf_program__attach(prog);
 	if (!link)
 		return probes_explain(a, errno, name);
 	p->link[p->nlinks++] = link;
@@ -268,7 +288,8 @@ static int family_attach(struct attach *a, enum family_group g)
 	const struct family *f = a->probes.families.used[g];
 	int err = 0;
 
-	for (size_t i = 0; f && !err && i < sizeof(f->program) / sizeof(f->program[0]) && f->program[i]; i++)
+	for (size_t i = 0;
+	     f && !err && i < sizeof(f->program) / sizeof(f->program[0]) && f->program[i]; i++)
 		err = probe_attach(a, g, f->program[i]);
 	return err;
 }

@@ -58,7 +58,8 @@ static void start(struct reaper *r)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (r->nthreads < MAX_THREADS && !pthread_create(&r->thread[r->nthreads], NULL, reaper_run, r))
+	if (r->nthreads < MAX_THREADS &&
+	    !pthread_create(&r->thread[r->nthreads], NULL, reaper_run, r))
 		r->nthreads++;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }

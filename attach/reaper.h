@@ -2,8 +2,9 @@
  * reaper.h - takes probes out without keeping anybody waiting
  *
  * The kernel waits for all processors before a probe on a function is gone, up to hundreds of
- * milliseconds for each. So that nobody's first requests are missed meanwhile, threads do it, as many
- * as there is to wait for, up to 16. They touch nothing but the descriptors that they are given.
+ * milliseconds for each. So that nobody's first requests are missed meanwhile, threads do it, as
+ * many as there is to wait for, up to 16. They touch nothing but the descriptors that they are
+ * given.
  */
 #ifndef ZC_ATTACH_REAPER_H
 #define ZC_ATTACH_REAPER_H

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 /*
- * What needs what, as tests/kernels/rights.py has measured it; README and manual have the same table.
- * With CAP_SYS_ADMIN alone, what was cut out of it is held, too.
+ * What needs what, as tests/kernels/rights.py has measured it; README and manual have the same
+ * table. With CAP_SYS_ADMIN alone, what was cut out of it is held, too.
  */
 static const struct {
 	uint64_t need;
@@ -12,7 +12,8 @@ static const struct {
 } uses[] = {
 	{RIGHTS_PROBES, "tracing of sockets"},
 	{RIGHT_SYS_PTRACE, "names and TLS of other users' processes"},
-	{RIGHT_SYS_ADMIN, "TLS before Linux 6.6 (and in libraries loaded later, if perf_event_paranoid is 3)"},
+	{RIGHT_SYS_ADMIN,
+	 "TLS before Linux 6.6 (and in libraries loaded later, if perf_event_paranoid is 3)"},
 	{RIGHT_DAC_READ_SEARCH, "TLS in files that others may not read"},
 	{RIGHT_CHECKPOINT_RESTORE | RIGHT_DAC_READ_SEARCH, "TLS in deleted files"},
 	{RIGHT_NET_RAW, "packets (-i)"},
@@ -25,7 +26,8 @@ void rights_cost(char *out, size_t size)
 	*out = '\0';
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]) && n < size; i++)
 		if (rights_missing(uses[i].need))
-			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", uses[i].what);
+			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "",
+					      uses[i].what);
 }
 
 uint64_t rights_held(void)
@@ -72,7 +74,8 @@ void rights_list(char *out, size_t size, uint64_t rights)
 	*out = '\0';
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && n < size; i++)
 		if (rights & names[i].right)
-			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? " " : "", names[i].name);
+			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? " " : "",
+					      names[i].name);
 	if (!n)
 		snprintf(out, size, "none");
 }

@@ -28,8 +28,9 @@ uint64_t rights_held(void);
 uint64_t rights_missing(uint64_t need);
 
 /* All that something here is the better for. */
-#define RIGHTS_USED (RIGHTS_PROBES | RIGHT_NET_RAW | RIGHT_SYS_ADMIN | RIGHT_SYS_PTRACE | RIGHT_DAC_READ_SEARCH | \
-		     RIGHT_CHECKPOINT_RESTORE)
+#define RIGHTS_USED                                                                                \
+	(RIGHTS_PROBES | RIGHT_NET_RAW | RIGHT_SYS_ADMIN | RIGHT_SYS_PTRACE |                      \
+	 RIGHT_DAC_READ_SEARCH | RIGHT_CHECKPOINT_RESTORE)
 
 /* What cannot be done without what is not held: "no TLS of ...; no ..."; "" if there is nothing. */
 void rights_cost(char *out, size_t size);

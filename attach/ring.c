@@ -16,7 +16,7 @@
 #define QUIET_NS 1000000000ULL	/* without an event: from here on the caller's whole timeout */
 #define QUIET_LOOK_MS 20
 #define BATCH 16384
-#define MISSED_NS 200000000ULL	/* between two questions to the kernel about runs that it left out */
+#define MISSED_NS 200000000ULL /* between two questions to the kernel about runs that it left out */
 
 static uint64_t now_ns(void)
 {
@@ -110,8 +110,9 @@ static void ring_pause(struct attach *a, int timeout_ms)
 
 	if (now - a->last_event > LOOK_NS) {
 		/* nothing came last time */
-		int ms = now - a->last_event < QUIET_NS && timeout_ms > QUIET_LOOK_MS ? QUIET_LOOK_MS :
-											 timeout_ms;
+		int ms = now - a->last_event < QUIET_NS && timeout_ms > QUIET_LOOK_MS
+				 ? QUIET_LOOK_MS
+				 : timeout_ms;
 
 		t.tv_sec = ms / 1000;
 		t.tv_nsec = ms % 1000 * 1000000L;

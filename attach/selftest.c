@@ -1,8 +1,8 @@
 /*
  * selftest.c - two threads in one probe: does each keep what is its own?
  *
- * Both run on one processor and do little else than to be in the probe, so where the kernel lets one
- * take over while the other is within, that happens at many ticks of the clock.
+ * Both run on one processor and do little else than to be in the probe, so where the kernel lets
+ * one take over while the other is within, that happens at many ticks of the clock.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -64,8 +64,8 @@ static int load(struct selftest *t, int attach_type)
 	struct bpf_program *prog;
 	int err;
 
-	t->obj = bpf_object__open_mem(bpf_selftest_start, (size_t)(bpf_selftest_end - bpf_selftest_start),
-				      NULL);
+	t->obj = bpf_object__open_mem(bpf_selftest_start,
+				      (size_t)(bpf_selftest_end - bpf_selftest_start), NULL);
 	if (!t->obj)
 		return -errno;
 	prog = bpf_object__find_program_by_name(t->obj, "selftest_hit");
@@ -147,18 +147,26 @@ static void judge(struct check *c, const struct zc_selftest *f, const char *mode
 	unsigned long long hits = f->hits, met = f->met;
 
 	if (f->stack_damaged || f->room_damaged)
-		check_set(c, CHECK_FAIL, "%llu of %llu runs of a probe found their variables overwritten by another "
-				    "thread's: what is shown of TLS may be wrong (kernel preemption: %s)",
-		     (unsigned long long)(f->stack_damaged + f->room_damaged), hits, model);
+		check_set(
+			c, CHECK_FAIL,
+			"%llu of %llu runs of a probe found their variables overwritten by another "
+			"thread's: what is shown of TLS may be wrong (kernel preemption: %s)",
+			(unsigned long long)(f->stack_damaged + f->room_damaged), hits, model);
 	else if (met)
-		check_set(c, CHECK_OK, "kept apart: %llu of %llu runs of a probe met another thread's, and all "
-				  "kept what is theirs (kernel preemption: %s)", met, hits, model);
+		check_set(c, CHECK_OK,
+			  "kept apart: %llu of %llu runs of a probe met another thread's, and all "
+			  "kept what is theirs (kernel preemption: %s)",
+			  met, hits, model);
 	else
-		check_set(c, CHECK_NOTE, "no thread takes over within a probe here, in %llu runs, so there is nothing to "
-				    "keep apart (kernel preemption: %s)", hits, model);
+		check_set(c, CHECK_NOTE,
+			  "no thread takes over within a probe here, in %llu runs, so there is "
+			  "nothing to "
+			  "keep apart (kernel preemption: %s)",
+			  hits, model);
 	if (c->state == CHECK_FAIL)
-		snprintf(c->remedy, sizeof(c->remedy), "boot with preempt=none or preempt=voluntary, if this kernel "
-						       "has them; do not trace TLS otherwise");
+		snprintf(c->remedy, sizeof(c->remedy),
+			 "boot with preempt=none or preempt=voluntary, if this kernel "
+			 "has them; do not trace TLS otherwise");
 }
 
 void hostcheck_threads(struct check *c)
@@ -178,7 +186,9 @@ void hostcheck_threads(struct check *c)
 	if (!err)
 		judge(c, &t.found, preemption(line, sizeof(line)));
 	else
-		check_set(c, CHECK_NOTE, "whether threads in one probe are kept apart cannot be tried: %s "
-				    "(kernel preemption: %s)", strerror(-err), preemption(line, sizeof(line)));
+		check_set(c, CHECK_NOTE,
+			  "whether threads in one probe are kept apart cannot be tried: %s "
+			  "(kernel preemption: %s)",
+			  strerror(-err), preemption(line, sizeof(line)));
 	unload(&t);
 }

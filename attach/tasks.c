@@ -264,7 +264,8 @@ void tasks_on_process(struct attach *a, const struct zc_ev_process *p)
 	if (p->what == ZC_PROC_EXIT) {
 		a->exited = 1;
 		if (pid_listed(a, (pid_t)p->pid) && (pid_t)p->pid != a->command)
-			attach_note(a, "process-gone", "process %u (%.16s) has ended", p->pid, p->comm);
+			attach_note(a, "process-gone", "process %u (%.16s) has ended", p->pid,
+				    p->comm);
 		return;
 	}
 	if (p->what == ZC_PROC_RENAME) {

@@ -117,15 +117,16 @@ static struct tls_file *file_find(const struct tls *t, uint64_t dev, uint64_t in
 	return f;
 }
 
-static struct tls_file *file_add(struct tls *t, uint64_t dev, uint64_t ino, int fd, const char *path,
-				 int is_exe)
+static struct tls_file *file_add(struct tls *t, uint64_t dev, uint64_t ino, int fd,
+				 const char *path, int is_exe)
 {
 	struct tls_file *f;
 
 	if (t->nfiles >= TLS_MAX_FILES) {
 		if (!t->full++)
 			attach_note(t->attach, "tls-limit",
-				    "more than %u files are mapped: the rest is not looked into for TLS",
+				    "more than %u files are mapped: the rest is not looked into "
+				    "for TLS",
 				    TLS_MAX_FILES);
 		return NULL;
 	}
@@ -180,8 +181,9 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 		const struct tlsbin *b = &h->file->bin[i];
 
 		if (b->npoints)
-			attach_note(t->attach, "tls-attached", "process %d (%s): %s%s%s, %zu points by %s",
-				    p->pid, p->comm, h->file->path, b->version[0] ? ", " : "", b->version,
+			attach_note(t->attach, "tls-attached",
+				    "process %d (%s): %s%s%s, %zu points by %s", p->pid, p->comm,
+				    h->file->path, b->version[0] ? ", " : "", b->version,
 				    b->npoints, b->how);
 	}
 }
@@ -190,12 +192,14 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 
 static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
 {
-	attach_note(t->attach, "tls-blind", "process %d (%s): %s %s: %s", p->pid, p->comm, h->file->path,
-		    h->err == WOULD_KILL ? "is not probed" : "cannot be probed",
-		    h->err == WOULD_KILL ? "the process filters its system calls (seccomp), and this kernel would "
-					   "have it killed where a probed function returns; Linux 6.12.13, 6.13.2 "
-					   "and 6.14 do not" :
-					   strerror(-h->err));
+	attach_note(
+		t->attach, "tls-blind", "process %d (%s): %s %s: %s", p->pid, p->comm,
+		h->file->path, h->err == WOULD_KILL ? "is not probed" : "cannot be probed",
+		h->err == WOULD_KILL
+			? "the process filters its system calls (seccomp), and this kernel would "
+			  "have it killed where a probed function returns; Linux 6.12.13, 6.13.2 "
+			  "and 6.14 do not"
+			: strerror(-h->err));
 }
 
 /* With --all every process is a target: once for all, also for those that come. */
@@ -218,7 +222,8 @@ static int put_in(struct tls *t, const struct tls_proc *p, struct tls_hook *h)
 
 	for (int i = 0; !err && i < h->file->nbins; i++)
 		if (h->file->bin[i].npoints)
-			err = uprobes_attach(t->probes, h->file->fd, p->pid, &h->file->bin[i], &h->set[i]);
+			err = uprobes_attach(t->probes, h->file->fd, p->pid, &h->file->bin[i],
+					     &h->set[i]);
 	return err;
 }
 
@@ -252,7 +257,8 @@ static int put(struct tls *t, const struct tls_proc *p, struct tls_file *f, stru
 {
 	if (would_kill(f, p->pid))
 		return WOULD_KILL;
-	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f) : put_in(t, p, h);
+	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f)
+							      : put_in(t, p, h);
 }
 
 static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int mapped)
@@ -339,7 +345,8 @@ static struct tls_proc *proc_add(struct tls *t, pid_t pid)
 	if (t->nprocs >= TLS_MAX_PROCS) {
 		if (!t->full++)
 			attach_note(t->attach, "tls-limit",
-				    "more than %u processes are traced: TLS of the rest is shown encrypted only",
+				    "more than %u processes are traced: TLS of the rest is shown "
+				    "encrypted only",
 				    TLS_MAX_PROCS);
 		return NULL;
 	}
@@ -409,14 +416,21 @@ void tls_target(struct tls *t, pid_t pid)
 		return;
 	p = proc_add(t, pid);
 	if (p && !proc_look(t, p))
-		proc_remove(t, pid); /* nobody would tell of its end, and another one may get its pid */
+		/* nobody would tell of its end, and another one may get its pid */
+		proc_remove(t, pid);
 }
 
 /* ---- what programs usually load, put in before they do */
 
 static const char *const library_dirs[] = {
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
-	"/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib", "/usr/local/lib64",
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
+	"/lib/aarch64-linux-gnu",
+	"/usr/lib/aarch64-linux-gnu",
+	"/usr/lib64",
+	"/usr/lib",
+	"/usr/local/lib",
+	"/usr/local/lib64",
 };
 static const char *const library_names[] = {
 	"libssl.so.3", "libssl.so.1.1", "libcrypto.so.3", "libcrypto.so.1.1", "libgnutls.so.30",
@@ -567,7 +581,8 @@ static void target_all(struct tls *t)
 /* May processes become targets that do not exist yet? Their first call may come soon after. */
 static int expects_others(const struct attach *a)
 {
-	return a->command || a->comms || a->exes || a->config.ncgroup || a->config.follow || a->config.all;
+	return a->command || a->comms || a->exes || a->config.ncgroup || a->config.follow ||
+	       a->config.all;
 }
 
 void tls_start(struct tls *t)
@@ -578,9 +593,10 @@ void tls_start(struct tls *t)
 	/* first: what is mapped while we look is looked at again */
 	t->mmaps = mmaps_open();
 	if (!t->mmaps)
-		attach_note(t->attach, "tls-dlopen",
-			    "TLS libraries that are loaded later may be missed: perf_event_open: %s",
-			    strerror(errno));
+		attach_note(
+			t->attach, "tls-dlopen",
+			"TLS libraries that are loaded later may be missed: perf_event_open: %s",
+			strerror(errno));
 	t->reaper = reaper_new();
 	if (expects_others(t->attach)) {
 		probes_ready(t);

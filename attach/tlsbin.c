@@ -17,7 +17,8 @@ static int add_named(const struct elf *e, const struct tlsbin_find *f, struct tl
 
 	for (int n = 0; n < TLS_NAMES && !err; n++)
 		if (f->va[n] && tls_names[n].func && !(n == SSL_ERR_SET && f->va[SSL_ERR_VSET]))
-			err = tlsbin_add(e, b, tlsentry_place(e, f->va[n], 0), tls_names[n].func, 0);
+			err = tlsbin_add(e, b, tlsentry_place(e, f->va[n], 0), tls_names[n].func,
+					 0);
 	return err;
 }
 
@@ -28,7 +29,8 @@ static int gnutls_version(const char *p, size_t n, char out[48])
 	unsigned a, b, c;
 	int used = 0;
 
-	if (n < 6 || !memchr(p, 0, n) || sscanf(p, "%2u.%2u.%2u%n", &a, &b, &c, &used) != 3 || p[used])
+	if (n < 6 || !memchr(p, 0, n) || sscanf(p, "%2u.%2u.%2u%n", &a, &b, &c, &used) != 3 ||
+	    p[used])
 		return 0;
 	snprintf(out, 48, "GnuTLS %u.%u.%u", a, b, c);
 	return 1;
@@ -127,7 +129,8 @@ static int on_symbol(void *ctx, const struct elf_sym *s)
 	if (s->len < 8 || !strchr("SECOgc", s->name[0]))
 		return 0;
 	for (int n = 0; n < TLS_NAMES; n++)
-		if (t->len[n] == s->len && !t->va[n] && !memcmp(tls_names[n].name, s->name, s->len)) {
+		if (t->len[n] == s->len && !t->va[n] &&
+		    !memcmp(tls_names[n].name, s->name, s->len)) {
 			t->va[n] = s->va;
 			t->size[n] = s->size;
 		}

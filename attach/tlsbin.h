@@ -40,7 +40,7 @@ struct tlsbin_point {
 
 struct tlsbin {
 	uint8_t lib;	   /* enum zc_tls_lib */
-	const char *how;   /* "dynamic symbols", "symbols", "gopclntab", "pattern", "given"; static */
+	const char *how; /* "dynamic symbols", "symbols", "gopclntab", "pattern", "given"; static */
 	char version[48];  /* "OpenSSL 3.0.19", "GnuTLS 3.7.9", "go1.26.8"; "" not known */
 	char missing[160]; /* what cannot be probed, why, and the remedy, in one line; "" nothing */
 	struct tlsbin_point *point; /* owned, sorted by offset, one for an offset */
@@ -48,8 +48,9 @@ struct tlsbin {
 };
 
 /*
- * One --tls-symbol LIB:FUNC=ADDR. addr: virtual address as nm and objdump print it, of the function's
- * first instruction (not a file offset, and without the address that the program is loaded at).
+ * One --tls-symbol LIB:FUNC=ADDR. addr: virtual address as nm and objdump print it, of the
+ * function's first instruction (not a file offset, and without the address that the program is
+ * loaded at).
  */
 struct tlsbin_given {
 	const char *lib, *func;
@@ -57,12 +58,13 @@ struct tlsbin_given {
 };
 
 /*
- * fd: an open file, its position neither used nor changed, not closed. is_exe: given addresses are of
- * this file (they are addresses in the executable and are ignored for libraries).
+ * fd: an open file, its position neither used nor changed, not closed. is_exe: given addresses are
+ * of this file (they are addresses in the executable and are ignored for libraries).
  * Returns how many of out[] are filled (0: no TLS library in this file, or an ELF file of another
  * class than 64 bits little-endian), or negative errno: -ENOEXEC not an ELF file, -EINVAL a given
  * name is wrong (see tlsbin_name), -ENOMEM, or that of fstat and mmap; then nothing is to be freed.
- * A library without points has `missing`; one with points has it when something important is missing.
+ * A library without points has `missing`; one with points has it when something important is
+ * missing.
  */
 int tlsbin_scan(int fd, int is_exe, const struct tlsbin_given *given, size_t ngiven,
 		struct tlsbin out[TLSBIN_MAX]);
@@ -70,8 +72,8 @@ void tlsbin_free(struct tlsbin *b); /* what it owns; b itself is the caller's */
 
 /*
  * LIB (openssl, boringssl, gnutls, go) and FUNC (SSL_read, gnutls_record_recv, Read or
- * crypto/tls.(*Conn).Read, ...) to enum zc_tls_lib and enum zc_tls_func. 0, or -EINVAL with one line
- * in err that says what is wrong and which names there are. lib_out and func_out may be NULL.
+ * crypto/tls.(*Conn).Read, ...) to enum zc_tls_lib and enum zc_tls_func. 0, or -EINVAL with one
+ * line in err that says what is wrong and which names there are. lib_out and func_out may be NULL.
  */
 int tlsbin_name(const char *lib, const char *func, int *lib_out, int *func_out, char *err,
 		size_t errlen);

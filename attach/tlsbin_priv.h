@@ -10,7 +10,9 @@
 #include "attach/elf.h"
 #include "attach/tlsbin.h"
 
-/* The functions that are looked for. What follows SSL_ERR is not probed: it tells libraries apart. */
+/*
+ * The functions that are looked for. What follows SSL_ERR is not probed: it tells libraries apart.
+ */
 enum tls_name {
 	SSL_READ, SSL_READ_EX, SSL_READ_EARLY, SSL_READ_INTERNAL,
 	SSL_WRITE, SSL_WRITE_EX, SSL_WRITE_EX2, SSL_WRITE_EARLY, SSL_WRITE_INTERNAL,
@@ -51,7 +53,9 @@ struct tlsbin_work {
 /* tlsbin_scan of a file that is open. e is not closed; its table of functions may be made. */
 int tlsbin_scan_elf(struct elf *e, const struct tlsbin_given *given, size_t ngiven,
 		    struct tlsbin out[TLSBIN_MAX]);
-/* Adds a point at an address; 0 also when it has one already or the address is not code; -ENOMEM. */
+/*
+ * Adds a point at an address; 0 also when it has one already or the address is not code; -ENOMEM.
+ */
 int tlsbin_add(const struct elf *e, struct tlsbin *b, uint64_t va, int func, int is_return);
 /* Copies "OpenSSL 3.0.19" out of "OpenSSL 3.0.19 27 Jan 2026" at p; 0: not such a text. */
 int tlsbin_openssl_version(const char *p, size_t n, char out[48]);
@@ -59,8 +63,8 @@ int tlsbin_openssl_version(const char *p, size_t n, char out[48]);
 void tlsbin_find_version(const struct elf *e, char out[48]);
 
 /*
- * gobin.c: completes what .symtab told of crypto/tls (how, va, size) with version and, where symbols
- * are missing, with the table of functions. how stays NULL if there is no crypto/tls.
+ * gobin.c: completes what .symtab told of crypto/tls (how, va, size) with version and, where
+ * symbols are missing, with the table of functions. how stays NULL if there is no crypto/tls.
  */
 void gobin_find(const struct elf *e, struct tlsbin_find *f);
 /* Points of Go: entries, and the RETs of Read and Write. 0 or -ENOMEM. */

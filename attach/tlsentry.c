@@ -41,7 +41,8 @@ static uint64_t go_check(const struct elf *e, uint64_t va)
 		n = 5;
 	else if (p[0] == 0x4c && p[1] == 0x8d && p[2] == 0xa4 && p[3] == 0x24)
 		n = 8;
-	if ((p[n] != 0x49 && p[n] != 0x4d) || p[n + 1] != 0x3b || p[n + 2] != 0x66 || p[n + 3] != 0x10)
+	if ((p[n] != 0x49 && p[n] != 0x4d) || p[n + 1] != 0x3b || p[n + 2] != 0x66 ||
+	    p[n + 3] != 0x10)
 		return va;
 	n += 4;
 	return p[n] == 0x76 || (p[n] == 0x0f && p[n + 1] == 0x86) ? va + n : va;
@@ -68,10 +69,11 @@ static int is_cheap(const struct elf *e, uint64_t va)
 
 /*
  * The function that the one at va hands stream and buffer to as it got them, with the address of a
- * local variable in this argument, or with what it got in it itself (ex). 0: none, or more than one.
+ * local variable in this argument, or with what it got in it itself (ex). 0: none, or more than
+ * one.
  */
-static uint64_t called_with(struct code_reader *r, const struct elf *e, uint64_t va, int ex, int arg,
-			    struct code_func *f)
+static uint64_t called_with(struct code_reader *r, const struct elf *e, uint64_t va, int ex,
+			    int arg, struct code_func *f)
 {
 	uint64_t start, end, found = 0;
 

@@ -1,10 +1,11 @@
 /*
  * tlsentry.h - where in a function a probe costs least
  *
- * The kernel replaces an instruction by a trap. If it knows what the instruction does (pushes, calls,
- * jumps), that is all; else it has the processor execute a copy and trap once more, which costs as
- * much again, or several times as much in a virtual machine. So where a function begins with another
- * instruction, a place nearby is taken at which the arguments are still where they were.
+ * The kernel replaces an instruction by a trap. If it knows what the instruction does (pushes,
+ * calls, jumps), that is all; else it has the processor execute a copy and trap once more, which
+ * costs as much again, or several times as much in a virtual machine. So where a function begins
+ * with another instruction, a place nearby is taken at which the arguments are still where they
+ * were.
  */
 #ifndef ZC_ATTACH_TLSENTRY_H
 #define ZC_ATTACH_TLSENTRY_H

@@ -76,7 +76,8 @@ int tls_name_find(int lib, const char *func)
 {
 	for (int i = 0; i < TLS_NAMES; i++)
 		if (is_name_of(&tls_names[i], lib) &&
-		    (!strcmp(tls_names[i].name, func) || !strcmp(short_name(tls_names[i].name), func)))
+		    (!strcmp(tls_names[i].name, func) ||
+		     !strcmp(short_name(tls_names[i].name), func)))
 			return i;
 	return -1;
 }

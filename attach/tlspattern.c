@@ -71,7 +71,7 @@ static void find_files(const struct elf_part *s, struct pat *pat[2])
 
 /* ---- both libraries */
 
-static size_t code_octets(const struct elf *e)
+static size_t code_bytes(const struct elf *e)
 {
 	size_t n = 0;
 
@@ -112,7 +112,7 @@ void tlspattern_find(struct elf *e, struct tlsbin_find lib[TLSBIN_MAX + 1])
 	struct tlsbin_find *o = &lib[ZC_TLS_OPENSSL], *b = &lib[ZC_TLS_BORINGSSL];
 	struct pat *p[2];
 
-	if (o->how || b->how || code_octets(e) < MIN_CODE)
+	if (o->how || b->how || code_bytes(e) < MIN_CODE)
 		return;
 	p[0] = calloc(1, sizeof(*p[0]));
 	p[1] = calloc(1, sizeof(*p[1]));

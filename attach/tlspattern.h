@@ -2,17 +2,19 @@
  * tlspattern.h - OpenSSL and BoringSSL in static code without symbols, by evidence (x86-64, arm64)
  *
  * Both report errors with the name of the source file, the line, a reason code and, in OpenSSL, the
- * function (a code in 1.1, its name in 3). So code without symbols still tells which function it is:
+ * function (a code in 1.1, its name in 3). So code without symbols still tells which function it
+ * is:
  *
  *   BoringSSL    ERR_put_error(16, 0, reason, "…/ssl/ssl_lib.cc", line)
  *   OpenSSL 1.1  ERR_put_error(20, function, reason, "…ssl/ssl_lib.c", line)
  *   OpenSSL 3    ERR_set_debug("…ssl/ssl_lib.c", line, "SSL_read"), ERR_set_error(20, reason, …)
  *
- * Here the functions that have the file's name as an operand are found (by a raw search for instructions that make its address and by
- * the unwind table, or the room between functions where there is none) and read; a site is a call
- * with these arguments, whatever the compiler made of the rest. tlspattern_boringssl.c and
- * tlspattern_openssl.c recognise functions by their sites, by the order of lines, which is that of
- * the source, and by who calls whom. An answer that is not unique is none.
+ * Here the functions that have the file's name as an operand are found (by a raw search for
+ * instructions that make its address and by the unwind table, or the room between functions where
+ * there is none) and read; a site is a call with these arguments, whatever the compiler made of the
+ * rest. tlspattern_boringssl.c and tlspattern_openssl.c recognise functions by their sites, by the
+ * order of lines, which is that of the source, and by who calls whom. An answer that is not unique
+ * is none.
  */
 #ifndef ZC_ATTACH_TLSPATTERN_H
 #define ZC_ATTACH_TLSPATTERN_H
@@ -47,7 +49,8 @@ int pat_is_file(const struct pat *p, uint64_t va);
 int pat_bounds(const struct pat *p, uint64_t va, uint64_t *start, uint64_t *end);
 /* The function that begins there, read if it has not been; -1: none, or it cannot be read. */
 int pat_load(struct pat *p, uint64_t start);
-static inline const struct code_call *pat_call(const struct pat *p, const struct pat_func *f, size_t i)
+static inline const struct code_call *pat_call(const struct pat *p, const struct pat_func *f,
+					       size_t i)
 {
 	return &p->call[f->first + i];
 }

@@ -10,15 +10,15 @@
  *   SSL_write         66, 226, 215, of later versions 111 (bad length)
  *   others with 226   SSL_key_update, SSL_shutdown
  *
- * So the first line with 226 is ssl_read_impl's and the second SSL_write's, and a 66 between them is
- * SSL_peek's. Compilers inline: SSL_do_handshake into SSL_connect and SSL_accept, SSL_peek into
+ * So the first line with 226 is ssl_read_impl's and the second SSL_write's, and a 66 between them
+ * is SSL_peek's. Compilers inline: SSL_do_handshake into SSL_connect and SSL_accept, SSL_peek into
  * SSL_read. SSL_read is told from SSL_peek by its writing to the stream's state.
  *
  * SSL_new has 185 (null context). When it fails it destroys the stream: of the functions that it
  * calls, the destructor is the one that calls through a pointer (the method's ssl_free) and calls
- * another that does so too (the configuration's destructor), allocates nothing, and is not called by
- * another such one. It gets the stream as its argument and every stream ends in it, so it does as
- * SSL_free.
+ * another that does so too (the configuration's destructor), allocates nothing, and is not called
+ * by another such one. It gets the stream as its argument and every stream ends in it, so it does
+ * as SSL_free.
  */
 #include "attach/tlspattern.h"
 
@@ -202,8 +202,8 @@ static uint64_t allocator(const struct pat *p, const struct pat_func *ssl_new)
 }
 
 /*
- * Whether `at`, called by SSL_new, destroys something that has destructors itself. ERR_put_error may
- * call through a pointer as well, where memory is freed in it.
+ * Whether `at`, called by SSL_new, destroys something that has destructors itself. ERR_put_error
+ * may call through a pointer as well, where memory is freed in it.
  */
 static int is_destructor(struct pat *p, size_t ssl_new, int at, uint64_t alloc, uint64_t put_error)
 {

@@ -98,7 +98,9 @@ static int local_argument(const struct pat *p, const struct pat_func *f, uint64_
 	return 0;
 }
 
-/* SSL_write's: its flags came with 3.3. Which one is told by the version if SSL_write is not there. */
+/*
+ * SSL_write's: its flags came with 3.3. Which one is told by the version if SSL_write is not there.
+ */
 static int internal_name(const char *version, int which, int local)
 {
 	int minor = !strncmp(version, "OpenSSL 3.", 10) ? atoi(version + 10) : -1;
@@ -111,14 +113,18 @@ static int internal_name(const char *version, int which, int local)
 }
 
 /* Fills the addresses of one direction; 0: not recognised. */
-static int find_direction(const struct pat *p, struct tlsbin_find *f, int outer_name, int inner_name)
+static int find_direction(const struct pat *p, struct tlsbin_find *f, int outer_name,
+			  int inner_name)
 {
 	int slot = outer_name == READ ? SSL_READ : SSL_WRITE, name, n, local;
 	const struct pat_func *outer = only(p, outer_name), *inner[MAX_SAME];
 
 	n = with(p, inner_name, inner);
 	if (outer && has(p, outer, inner_name)) {
-		/* inlined, also into at most two more: of the same arguments in all versions before 3.3 */
+		/*
+		 * inlined, also into at most two more: of the same arguments in all versions before
+		 * 3.3
+		 */
 		f->va[slot] = outer->start;
 		for (int i = 0, k = 1; i < n; i++)
 			if (inner[i] != outer && k < 3 &&
@@ -214,7 +220,8 @@ static int only_frees(const struct pat *p, const struct pat_func *f)
 }
 
 /* Whether f calls the target with this constant and two arguments that are not constant. */
-static int calls_with(const struct pat *p, const struct pat_func *f, uint64_t target, uint64_t first)
+static int calls_with(const struct pat *p, const struct pat_func *f, uint64_t target,
+		      uint64_t first)
 {
 	for (size_t i = 0; i < f->ncalls; i++) {
 		const struct code_call *c = pat_call(p, f, i);

@@ -35,7 +35,8 @@ struct uprobes {
 	int multi;
 };
 
-static const char *const prog_names[PROGS] = {"tls_enter", "tls_leave", "tls_go_enter", "tls_go_leave"};
+static const char *const prog_names[PROGS] = {"tls_enter", "tls_leave", "tls_go_enter",
+					      "tls_go_leave"};
 
 static int load(struct uprobes *u, int multi)
 {
@@ -50,8 +51,8 @@ static int load(struct uprobes *u, int multi)
 		if (!u->prog[i])
 			return -ENOENT;
 		if (multi)
-			bpf_program__set_expected_attach_type(u->prog[i],
-							      (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+			bpf_program__set_expected_attach_type(
+				u->prog[i], (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
 	}
 	err = bpf_object__load(u->obj);
 	malloc_trim(0);
@@ -192,9 +193,10 @@ static int attach_each(const struct uprobes *u, int prog, const char *path, pid_
 		       struct uprobe_set *out)
 {
 	for (size_t i = 0; i < n; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, o, .bpf_cookie = cookies[i], .retprobe = prog == PROG_LEAVE);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(u->prog[prog], pid ? pid : -1, path,
-									offsets[i], &o);
+		LIBBPF_OPTS(bpf_uprobe_opts, o, .bpf_cookie = cookies[i],
+			    .retprobe = prog == PROG_LEAVE);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(
+			u->prog[prog], pid ? pid : -1, path, offsets[i], &o);
 		int err = link ? set_add(out, (struct uprobe_link){.event = link}) : -errno;
 
 		if (err)
@@ -221,7 +223,8 @@ static int attach_prog(struct uprobes *u, int prog, const char *path, pid_t pid,
 		cookies[n++] = cookie_of(bin, &bin->point[i]);
 	}
 	if (!err && n)
-		err = (u->multi ? attach_multi : attach_each)(u, prog, path, pid, offsets, cookies, n, out);
+		err = (u->multi ? attach_multi : attach_each)(u, prog, path, pid, offsets, cookies,
+							      n, out);
 	free(offsets);
 	free(cookies);
 	return err;

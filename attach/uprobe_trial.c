@@ -60,7 +60,8 @@ static int load(struct trial *t, int attach_type)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = (enum bpf_attach_type)attach_type);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = (enum bpf_attach_type)attach_type);
 
 	t->prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "zctrace_trial", "GPL", code,
 				sizeof(code) / sizeof(code[0]), &opts);
@@ -119,7 +120,8 @@ int trial_attach(int prog, int attach_type, pid_t pid, int is_return, int fd[2])
 
 	fd[0] = fd[1] = -1;
 	dl_iterate_phdr(find_offset, &offset);
-	return (attach_type == TRACE_UPROBE_MULTI ? attach_multi : attach_perf)(prog, offset, pid, is_return, fd);
+	return (attach_type == TRACE_UPROBE_MULTI ? attach_multi : attach_perf)(prog, offset, pid,
+										is_return, fd);
 }
 
 void trial_detach(int fd[2])
@@ -137,7 +139,8 @@ static uint64_t time_calls(void)
 	for (int i = 0; i < CALLS; i++)
 		trial_target();
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	return (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000 + (uint64_t)b.tv_nsec - (uint64_t)a.tv_nsec;
+	return (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000 + (uint64_t)b.tv_nsec -
+	       (uint64_t)a.tv_nsec;
 }
 
 /* 0: attached, and it ran. *ns: what one hit costs. */
@@ -147,7 +150,8 @@ static int try(struct trial *t, int attach_type, uint64_t *ns)
 	int key = 0, fd[2] = { -1, -1 }, err;
 
 	t->prog = -1;
-	t->map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "zctrace_trial", sizeof(key), sizeof(ran), 1, NULL);
+	t->map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "zctrace_trial", sizeof(key), sizeof(ran), 1,
+				NULL);
 	err = t->map < 0 ? -errno : load(t, attach_type);
 	if (!err)
 		err = trial_attach(t->prog, attach_type, 0, 0, fd);
@@ -174,11 +178,13 @@ static const char *reason(int err)
 static void explain(struct check *c, int err)
 {
 	c->state = CHECK_FAIL;
-	snprintf(c->text, sizeof(c->text), "cannot be used, so TLS stays encrypted: %s", reason(err));
+	snprintf(c->text, sizeof(c->text), "cannot be used, so TLS stays encrypted: %s",
+		 reason(err));
 	/* perf events ask for CAP_SYS_ADMIN, links for many do not */
 	if (err == -EPERM || err == -EACCES)
-		snprintf(c->remedy, sizeof(c->remedy), "run as root, or with CAP_BPF and CAP_PERFMON "
-						       "(and CAP_SYS_ADMIN before Linux 6.6)");
+		snprintf(c->remedy, sizeof(c->remedy),
+			 "run as root, or with CAP_BPF and CAP_PERFMON "
+			 "(and CAP_SYS_ADMIN before Linux 6.6)");
 	else if (err == -ENOENT)
 		snprintf(c->remedy, sizeof(c->remedy), "boot a kernel with CONFIG_UPROBE_EVENTS=y");
 }
@@ -189,8 +195,9 @@ static void explain_multi(struct check *c, int err)
 	if (!err)
 		snprintf(c->text, sizeof(c->text), "works: many functions with one link");
 	else if (err == -EINVAL || err == -ENOTSUP)
-		snprintf(c->text, sizeof(c->text), "not in this kernel (Linux 6.6 or later has it): probes "
-						   "are attached one by one");
+		snprintf(c->text, sizeof(c->text),
+			 "not in this kernel (Linux 6.6 or later has it): probes "
+			 "are attached one by one");
 	else
 		snprintf(c->text, sizeof(c->text), "cannot be used: %s", reason(err));
 }
@@ -208,7 +215,8 @@ void hostcheck_uprobe(struct check *c, struct check *multi)
 	if (by_event && by_link)
 		explain(c, by_event);
 	else
-		snprintf(c->text, sizeof(c->text), "work: a call of a probed function costs %.1f \xc2\xb5s here",
+		snprintf(c->text, sizeof(c->text),
+			 "work: a call of a probed function costs %.1f \xc2\xb5s here",
 			 (double)ns / 1e3);
 	explain_multi(multi, by_link);
 }

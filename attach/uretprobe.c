@@ -46,10 +46,11 @@ static int program(int attach_type)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = (enum bpf_attach_type)attach_type);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = (enum bpf_attach_type)attach_type);
 
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "zctrace_trial", "GPL", code, sizeof(code) / sizeof(code[0]),
-			     &opts);
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "zctrace_trial", "GPL", code,
+			     sizeof(code) / sizeof(code[0]), &opts);
 }
 
 /* On the return of trial_target() in this process. */
@@ -103,7 +104,8 @@ static int may_be_one(void)
 	int major = 0, minor = 0;
 	struct utsname u;
 
-	if (uname(&u) || strcmp(u.machine, "x86_64") || sscanf(u.release, "%d.%d", &major, &minor) != 2)
+	if (uname(&u) || strcmp(u.machine, "x86_64") ||
+	    sscanf(u.release, "%d.%d", &major, &minor) != 2)
 		return 0;
 	return major == 6 && minor >= 11 && minor <= 13;
 }

@@ -2,9 +2,9 @@
  * calls.h - calls into TLS libraries that are under way, and the sockets that are used for them
  *
  * The probes on a library (tls.bpf.c) open and close calls; the probes on sockets (sock.bpf.c) tell
- * which socket was used inside one: the stream's socket is a fact then. Where a library is given its
- * ciphertext by the application (memory BIOs), a thread's last reads and writes around its calls are
- * remembered instead: evidence, for user space to judge.
+ * which socket was used inside one: the stream's socket is a fact then. Where a library is given
+ * its ciphertext by the application (memory BIOs), a thread's last reads and writes around its
+ * calls are remembered instead: evidence, for user space to judge.
  *
  * A call belongs to a thread, or in Go to a goroutine, which may move to another thread on its way.
  */
@@ -265,8 +265,8 @@ static __always_inline void recent_io_read(struct zc_sock *s, __u64 pid_tgid, __
 	n->fresh = s->hooked;
 }
 
-static __always_inline void emit_bind(__u64 id, const struct zc_recent_io *n, __u64 sock, __u8 fresh,
-				     __u32 plain, __u32 wire, __u8 dir, __u64 pid_tgid)
+static __always_inline void emit_bind(__u64 id, const struct zc_recent_io *n, __u64 sock,
+				      __u8 fresh, __u32 plain, __u32 wire, __u8 dir, __u64 pid_tgid)
 {
 	struct zc_ev_bind *t = bpf_ringbuf_reserve(&zc_ring, sizeof(*t), 0);
 
@@ -336,7 +336,8 @@ static __always_inline __u64 sent_since(const struct zc_sock *s, __u64 since)
  * A process whose TLS libraries are probed has read or written len octets, up to seq. Returns 1 if
  * that happened inside a call: what the application itself reads or writes is told by that.
  */
-static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len, __u8 dir)
+static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len,
+				   __u8 dir)
 {
 	struct zc_call *c;
 
@@ -390,7 +391,8 @@ static __always_inline void note_random(struct __sk_buff *skb, struct zc_sock *s
  * Does the socket speak TLS? A record begins with its type, 20 to 23, and a version 3.x, RFC 8446
  * section 5.1. Connections that change to TLS later show it within their first segments.
  */
-static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *s, __u32 off, __u32 len)
+static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *s, __u32 off,
+					 __u32 len)
 {
 	__u8 b[5];
 
@@ -398,7 +400,8 @@ static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *
 		return;
 	if (b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 && b[3] <= 66) {
 		s->tls = ZC_SOCK_TLS;
-		s->tls_first = !s->preexisting && b[0] == 22 && !s->bytes[ZC_RX] && !s->bytes[ZC_TX];
+		s->tls_first =
+			!s->preexisting && b[0] == 22 && !s->bytes[ZC_RX] && !s->bytes[ZC_TX];
 		note_random(skb, s, off);
 	}
 	else if (!s->preexisting && ++s->looked >= 8) /* we may have joined within a long record */

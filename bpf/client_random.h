@@ -2,9 +2,9 @@
  * client_random.h - is this the library's object of that connection?
  *
  * A ClientHello has 32 random octets, which both sides keep to the end: where they are found in an
- * object of a TLS library, it is the one that made or read that ClientHello. In which place depends on
- * the library and its version: in the object itself, or in one that it points to. The place is searched
- * for once per process and library; from then on one look decides, both ways.
+ * object of a TLS library, it is the one that made or read that ClientHello. In which place depends
+ * on the library and its version: in the object itself, or in one that it points to. The place is
+ * searched for once per process and library; from then on one look decides, both ways.
  */
 #ifndef ZC_BPF_CLIENT_RANDOM_H
 #define ZC_BPF_CLIENT_RANDOM_H
@@ -62,10 +62,11 @@ static __always_inline int random_at(const __u64 *p, __u64 r0, __u64 r1)
 
 /*
  * Where in the room's octets [at, end), of which it looks at the first RANDOM_INNER, the random is.
- * Randoms lie where structures have arrays of octets: at multiples of 4, as far as is known. A global
- * function, which the verifier looks at once.
+ * Randoms lie where structures have arrays of octets: at multiples of 4, as far as is known. A
+ * global function, which the verifier looks at once.
  */
-__noinline __u32 random_scan(const struct random_room *room, __u32 at, __u32 end, __u64 r0, __u64 r1)
+__noinline __u32 random_scan(const struct random_room *room, __u32 at, __u32 end, __u64 r0,
+			     __u64 r1)
 {
 	if (!room)
 		return RANDOM_NOWHERE;
@@ -101,7 +102,8 @@ static __always_inline __u64 random_in_pointers(struct random_room *room, __u64 
 	return RANDOM_NOWHERE;
 }
 
-static __always_inline __u64 random_in_object(struct random_room *room, __u64 object, __u64 r0, __u64 r1)
+static __always_inline __u64 random_in_object(struct random_room *room, __u64 object, __u64 r0,
+					      __u64 r1)
 {
 	/* what lies behind the object's end is read as it comes */
 	if (bpf_probe_read_user(room->object, sizeof(room->object), (void *)object) &&
@@ -137,11 +139,13 @@ __noinline int random_search(struct zc_layout *l, __u64 object, __u64 r0, __u64 
 	return 1;
 }
 
-static __always_inline int random_look(const struct zc_layout *l, __u64 object, const __u64 random[2])
+static __always_inline int random_look(const struct zc_layout *l, __u64 object,
+				       const __u64 random[2])
 {
 	__u64 there[2] = {0, 0};
 
-	if (l->pointer != ~0u && bpf_probe_read_user(&object, sizeof(object), (void *)(object + l->pointer)))
+	if (l->pointer != ~0u &&
+	    bpf_probe_read_user(&object, sizeof(object), (void *)(object + l->pointer)))
 		return FITS_UNKNOWN;
 	if (bpf_probe_read_user(there, sizeof(there), (void *)(object + l->off)))
 		return FITS_UNKNOWN;

@@ -16,16 +16,16 @@
 #define ZC_TASK_PID 0x1	    /* --pid, COMMAND, or a descendant of one */
 #define ZC_TASK_NAME 0x2    /* --comm or --exe fits; judged anew at each exec */
 #define ZC_TASK_CGROUP 0x4  /* in a chosen cgroup when last looked at */
-#define ZC_TASK_SERVES 0x8  /* serves a chosen port, or one that is followed: its calls count, too */
+#define ZC_TASK_SERVES 0x8 /* serves a chosen port, or one that is followed: its calls count, too */
 #define ZC_TASK_TLS 0x10    /* its TLS libraries are probed */
 #define ZC_TASK_KNOWN 0x20  /* user space wants to know of its exec and its end */
 #define ZC_TASK_SELECTED (ZC_TASK_PID | ZC_TASK_NAME | ZC_TASK_CGROUP)
 
 /* zc_config.role */
-#define ZC_WANT_AUTO 0
-#define ZC_WANT_SERVER 1
-#define ZC_WANT_CLIENT 2
-#define ZC_WANT_BOTH 3
+#define ZC_ROLE_AUTO 0
+#define ZC_ROLE_SERVER 1
+#define ZC_ROLE_CLIENT 2
+#define ZC_ROLE_BOTH 3
 
 struct zc_config {
 	__u32 all;
@@ -58,6 +58,8 @@ struct zc_shared {
 	__u32 start_off; /* of its start time; 0: not known yet */
 	__u32 fsbase_off; /* of a thread's fs base in its task_struct; 0: there is none */
 	__u32 nvcsw_off; /* of its count of voluntary context switches; 0: not known yet */
+	__u32 looked; /* listeners[] is complete: which end serves can be told */
+	__u32 pad;
 	__u64 streams;	  /* TLS streams met so far: the next one's id */
 	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
 };

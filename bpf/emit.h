@@ -11,8 +11,8 @@
 #include "bpf/select.h"
 
 /*
- * Before a copy of n octets into room for SZ: verifiers before Linux 6.8 learn nothing from n != 0, but
- * all of them see that n - 1 < SZ leaves n from 1 to SZ.
+ * Before a copy of n octets into room for SZ: verifiers before Linux 6.8 learn nothing from n != 0,
+ * but all of them see that n - 1 < SZ leaves n from 1 to SZ.
  */
 #define LESS_ONE(n)                                                                                \
 	do {                                                                                       \
@@ -267,7 +267,8 @@ static __always_inline __u32 policy_skip(const struct zc_policy *p, __u8 dir, __
 static __always_inline __u32 lag_limit(__u32 n)
 {
 	/* it was woken at one times wake_bytes, the ring is full at four */
-	if (n <= LAG_BYTES || bpf_ringbuf_query(&zc_ring, BPF_RB_AVAIL_DATA) <= 3 * zc_cfg.wake_bytes)
+	if (n <= LAG_BYTES ||
+	    bpf_ringbuf_query(&zc_ring, BPF_RB_AVAIL_DATA) <= 3 * zc_cfg.wake_bytes)
 		return n;
 	return LAG_BYTES;
 }

@@ -59,8 +59,8 @@ struct zc_ev {
 ZC_ASSERT_SIZE(struct zc_ev, 24);
 
 /*
- * A process that has no number in the PID namespace that is traced from: above all numbers that there
- * are (PID_MAX_LIMIT, 2^22).
+ * A process that has no number in the PID namespace that is traced from: above all numbers that
+ * there are (PID_MAX_LIMIT, 2^22).
  */
 #define ZC_PID_FOREIGN (1u << 23)
 
@@ -199,7 +199,9 @@ struct zc_ev_listen {
 };
 ZC_ASSERT_SIZE(struct zc_ev_listen, 48);
 
-/* LOST: the ring was full; made by the ring's reader when it notices, count events since the last. */
+/*
+ * LOST: the ring was full; made by the ring's reader when it notices, count events since the last.
+ */
 struct zc_ev_lost {
 	struct zc_ev ev;
 	__u64 count;
@@ -273,11 +275,12 @@ struct zc_ev_plain {
 	__u8 dir;
 	__u8 lib; /* enum zc_tls_lib */
 	__u16 age; /* as in zc_ev_io */
-	__u32 wire_seq; /* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
+	/* with wire_len of ZC_PLAIN_INSIDE: sequence number of the first of those */
+	__u32 wire_seq;
 	/*
-	 * One thread may read while another writes, and writes are told late, when they have returned.
-	 * TX: the number of this write, in its last record; a write that failed has one without
-	 * octets. RX: how many had begun when the
+	 * One thread may read while another writes, and writes are told late, when they have
+	 * returned. TX: the number of this write, in its last record; a write that failed has one
+	 * without octets. RX: how many had begun when the
 	 * read returned, to one of which it may be the answer. 0: not counted.
 	 */
 	__u32 writes;

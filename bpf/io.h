@@ -1,8 +1,9 @@
 /*
  * io.h - a thread has read from a socket, or written to it
  *
- * What the probes on reads and writes have in common: whose socket it is, whether that is of interest,
- * and how far the application is now. The probes themselves are in sock.bpf.c, a few lines each.
+ * What the probes on reads and writes have in common: whose socket it is, whether that is of
+ * interest, and how far the application is now. The probes themselves are in sock.bpf.c, a few
+ * lines each.
  */
 #ifndef ZC_BPF_IO_H
 #define ZC_BPF_IO_H
@@ -35,8 +36,11 @@ static __always_inline void fill_sock(struct zc_sock *s, const struct sock *sk)
 /* A socket that no probe has met, in the hands of a process. */
 static __always_inline struct zc_sock *take_up(struct sock *sk)
 {
-	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct zc_sock *s;
 
+	if (!may_judge())
+		return 0;
+	s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
 		return 0;
 	sock_reset(s, bpf_get_socket_cookie(sk));
@@ -119,7 +123,8 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 			return 0;
 		rejudge(s, sk, tgid);
 	} else if (s->verdict == VERDICT_MAYBE ||
-		   (s->verdict == VERDICT_NO && (s->generation != generation() || s->refused != tgid))) {
+		   (s->verdict == VERDICT_NO &&
+		    (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, sk, tgid);
 	}
 	probed = is_probed(s, tgid);
@@ -148,7 +153,8 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 		emit_open(s, sk);
 	}
 	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
-		return 0; /* what is inside is told by the call; who answers is known from who reads */
+		/* what is inside is told by the call; who answers is known from who reads */
+		return 0;
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;

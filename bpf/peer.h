@@ -89,7 +89,7 @@ struct zc_end {
 	__u32 pad;
 };
 
-struct zc_late {
+struct zc_preexisting {
 	__u64 conn;
 	__u32 sent, received; /* the next sequence numbers */
 };
@@ -98,8 +98,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct zc_end);
-	__type(value, struct zc_late);
-} zc_lates SEC(".maps");
+	__type(value, struct zc_preexisting);
+} zc_preexisting SEC(".maps");
 
 static __always_inline void end_addr(__u32 out[4], const struct sock *sk, int remote)
 {
@@ -113,11 +113,11 @@ static __always_inline void end_addr(__u32 out[4], const struct sock *sk, int re
 }
 
 /* A traced connection that was there before. */
-static __always_inline void peer_late(const struct zc_sock *s, struct sock *sk)
+static __always_inline void peer_preexisting(const struct zc_sock *s, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct zc_end key = { .lport = s->lport, .rport = s->rport };
-	struct zc_late v = { .conn = s->conn };
+	struct zc_preexisting v = { .conn = s->conn };
 
 	if (!tp)
 		return;
@@ -126,7 +126,7 @@ static __always_inline void peer_late(const struct zc_sock *s, struct sock *sk)
 	key.netns = is_loopback(key.remote) ? s->netns : 0;
 	v.sent = tp->snd_nxt;
 	v.received = tp->rcv_nxt;
-	bpf_map_update_elem(&zc_lates, &key, &v, BPF_ANY);
+	bpf_map_update_elem(&zc_preexisting, &key, &v, BPF_ANY);
 }
 
 #define NEAR (1u << 24)
@@ -141,7 +141,7 @@ static __always_inline void peer_look(struct sock *sk, const struct task_struct 
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct zc_end key = {};
-	struct zc_late *v;
+	struct zc_preexisting *v;
 	char comm[16];
 
 	if (!tp)
@@ -152,12 +152,12 @@ static __always_inline void peer_look(struct sock *sk, const struct task_struct 
 	key.rport = sk->__sk_common.skc_num;
 	if (is_loopback(key.remote))
 		key.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	v = bpf_map_lookup_elem(&zc_lates, &key);
+	v = bpf_map_lookup_elem(&zc_preexisting, &key);
 	if (!v || !near(tp->rcv_nxt, v->sent) || !near(tp->snd_nxt, v->received))
 		return;
 	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
 	emit_peer(v->conn, task_tgid(task), comm);
-	bpf_map_delete_elem(&zc_lates, &key);
+	bpf_map_delete_elem(&zc_preexisting, &key);
 }
 
 #endif

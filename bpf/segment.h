@@ -93,7 +93,7 @@ static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_s
  */
 #define SEG_EMIT(SZ)                                                                               \
 	do {                                                                                       \
-		struct zc_ev_segment *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);    \
+		struct zc_ev_segment *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);   \
                                                                                                    \
 		if (!ev) {                                                                         \
 			lost_on(s, n);                                                             \
@@ -169,7 +169,9 @@ struct walk {
 	__u8 dir, skip, whole;
 };
 
-/* One record of the octets [from, end), of which n are copied, behind those in front that are not. */
+/*
+ * One record of the octets [from, end), of which n are copied, behind those in front that are not.
+ */
 static __noinline void walk_record(struct __sk_buff *skb, struct zc_sock *s, struct walk *w,
 				   __u32 n, __u32 end)
 {
@@ -190,8 +192,8 @@ static __noinline void walk_record(struct __sk_buff *skb, struct zc_sock *s, str
 }
 
 /*
- * The octets [from, end), of which those in [from + lead, copied) are copied: segments are longer than
- * a record on loopback, and wherever TCP is BIG (512 KiB, include/net/netdevice.h).
+ * The octets [from, end), of which those in [from + lead, copied) are copied: segments are longer
+ * than a record on loopback, and wherever TCP is BIG (512 KiB, include/net/netdevice.h).
  */
 #define RECORDS_MAX 8
 
@@ -327,8 +329,8 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 /*
  * A segment that meets the listener itself: with TCP_DEFER_ACCEPT, TCP Fast Open or a lost ACK, the
  * request arrives before its socket exists. The child appears within the same softirq, on the
- * same processor, so one room per processor to keep it is enough. On a kernel for real time a softirq
- * may be left for another one, which may take the room: then the segment shows as a gap.
+ * same processor, so one room per processor to keep it is enough. On a kernel for real time a
+ * softirq may be left for another one, which may take the room: then the segment shows as a gap.
  */
 #define STASH_BYTES 16384
 

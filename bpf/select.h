@@ -146,12 +146,23 @@ static __always_inline __u32 listeners_on(__u16 port)
 	return sh ? sh->listeners[port] : 0;
 }
 
+/*
+ * May a socket be judged that is met for the first time? Before the listeners are known, a client's
+ * end looks like one of a port on which nobody listens. It is met again.
+ */
+static __always_inline int may_judge(void)
+{
+	const struct zc_shared *sh = shared();
+
+	return sh && sh->looked;
+}
+
 static __always_inline int role_allowed(__u8 role)
 {
 	if (role == ZC_ROLE_SERVER)
-		return zc_cfg.role != ZC_WANT_CLIENT;
+		return zc_cfg.role != ZC_ROLE_CLIENT;
 	if (role == ZC_ROLE_CLIENT)
-		return zc_cfg.role != ZC_WANT_SERVER;
+		return zc_cfg.role != ZC_ROLE_SERVER;
 	return 1;
 }
 
@@ -160,7 +171,7 @@ static __always_inline int client_port_selected(__u16 rport)
 {
 	if (!port_selected(rport))
 		return 0;
-	return zc_cfg.role == ZC_WANT_CLIENT || zc_cfg.role == ZC_WANT_BOTH || !listeners_on(rport);
+	return zc_cfg.role == ZC_ROLE_CLIENT || zc_cfg.role == ZC_ROLE_BOTH || !listeners_on(rport);
 }
 
 /* Current process' bits; its control group is looked at when that is asked for. */

@@ -1,9 +1,10 @@
 /*
  * selftest.bpf.c - does a probe keep what is its own while another thread is in the same probe?
  *
- * A uprobe on a function of zctrace's, which threads call. It writes what only this thread writes onto
- * its stack and into a room of the processor's, takes its time, and looks whether it is still there.
- * With UNGUARDED it has none of what guard.h gives: what happens then is shown in tests/kernels.
+ * A uprobe on a function of zctrace's, which threads call. It writes what only this thread writes
+ * onto its stack and into a room of the processor's, takes its time, and looks whether it is still
+ * there. With UNGUARDED it has none of what guard.h gives: what happens then is shown in
+ * tests/kernels.
  */
 #include <linux/ptrace.h>
 #include "bpf/guard.h"

@@ -1,8 +1,9 @@
 /*
  * sock.bpf.c - sockets: their segments, their reads and writes, their life
  *
- * cgroup_skb on the root of the hierarchy sees every TCP segment with its socket; tracepoints, or the
- * ends of functions, see which process reads and writes how far; one iterator looks at the sockets that exist already.
+ * cgroup_skb on the root of the hierarchy sees every TCP segment with its socket; tracepoints, or
+ * the ends of functions, see which process reads and writes how far; one iterator looks at the
+ * sockets that exist already.
  */
 #include "bpf/io.h"
 
@@ -17,7 +18,7 @@ static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bp
 
 	if (!zc_cfg.all && !zc_cfg.by_port)
 		return 0;
-	if (sk->state == TCP_LISTEN_)
+	if (sk->state == TCP_LISTEN_ || !may_judge())
 		return 0;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
@@ -90,8 +91,8 @@ int skb_egress(struct __sk_buff *skb)
 }
 
 /*
- * ---- reads and writes, by one family of these: see attach/families.c. The tracepoints stand behind
- * the calls of the functions whose ends the others see, so all are told of the same.
+ * ---- reads and writes, by one family of these: see attach/families.c. The tracepoints stand
+ * behind the calls of the functions whose ends the others see, so all are told of the same.
  */
 
 static __always_inline int received(struct sock *sk, long ret, int flags)
@@ -142,14 +143,16 @@ int BPF_PROG(inet6_send, struct socket *sock, void *msg, __u64 size, int ret)
 
 /* sendfile(2) and splice(2) to a socket before Linux 6.5, for both versions of IP. */
 SEC("fexit/inet_sendpage")
-int BPF_PROG(inet_page, struct socket *sock, void *page, int offset, __u64 size, int flags, long ret)
+int BPF_PROG(inet_page, struct socket *sock, void *page, int offset, __u64 size, int flags,
+	     long ret)
 {
 	return sent(sock->sk, ret);
 }
 
 /* splice(2) from a socket, which is no recvmsg(). */
 SEC("fexit/tcp_splice_read")
-int BPF_PROG(sock_splice, struct socket *sock, void *pos, void *pipe, __u64 size, unsigned int flags, long ret)
+int BPF_PROG(sock_splice, struct socket *sock, void *pos, void *pipe, __u64 size,
+	     unsigned int flags, long ret)
 {
 	return received(sock->sk, ret, 0);
 }
@@ -159,8 +162,11 @@ int BPF_PROG(sock_splice, struct socket *sock, void *pos, void *pipe, __u64 size
 static __always_inline void on_connect(struct sock *sk)
 {
 	__u64 pid_tgid = current_pid_tgid();
-	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct zc_sock *s;
 
+	if (!may_judge())
+		return;
+	s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
 		return;
 	sock_reset(s, bpf_get_socket_cookie(sk));
@@ -202,10 +208,10 @@ static __always_inline void on_listen(struct sock *sk)
 }
 
 /*
- * MPTCP (RFC 8684). Its listeners that were there before are sockets of their own, behind which one of
- * TCP listens that no file leads to: what a connection inherits comes from here. A plain client's is
- * plain TCP. With a client that speaks MPTCP the process reads and writes another socket than that of
- * the subflow: its times are not seen, and whose it is comes from here, too.
+ * MPTCP (RFC 8684). Its listeners that were there before are sockets of their own, behind which one
+ * of TCP listens that no file leads to: what a connection inherits comes from here. A plain
+ * client's is plain TCP. With a client that speaks MPTCP the process reads and writes another
+ * socket than that of the subflow: its times are not seen, and whose it is comes from here, too.
  */
 struct zc_mptcp_key {
 	__u32 netns;
@@ -406,7 +412,7 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 	if (s->verdict != VERDICT_YES || s->announced)
 		return;
 	emit_open(s, sk);
-	peer_late(s, sk);
+	peer_preexisting(s, sk);
 	if (sh)
 		__sync_fetch_and_add(&sh->iter_conns, 1);
 }

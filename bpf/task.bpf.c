@@ -76,7 +76,8 @@ static __always_inline void emit_process(const struct task_struct *task, __u32 w
 	__builtin_memset(p->file, 0, sizeof(p->file));
 	if (file)
 		bpf_probe_read_kernel_str(p->file, sizeof(p->file), file);
-	bpf_ringbuf_submit(p, what == ZC_PROC_EXEC || what == ZC_PROC_FORK ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(p, what == ZC_PROC_EXEC || what == ZC_PROC_FORK ? BPF_RB_FORCE_WAKEUP
+									   : BPF_RB_NO_WAKEUP);
 }
 
 /* Sets or clears the bit that a name gives. */

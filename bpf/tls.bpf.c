@@ -1,9 +1,9 @@
 /*
  * tls.bpf.c - plaintext at the boundary of TLS libraries
  *
- * What a call read or wrote is told when it has returned: only then is it known how much it was, and
- * a call that is tried again is counted once. A stream is one object of a library; its octets have
- * positions, counted here, so that a lost record shows as a gap.
+ * What a call read or wrote is told when it has returned: only then is it known how much it was,
+ * and a call that is tried again is counted once. A stream is one object of a library; its octets
+ * have positions, counted here, so that a lost record shows as a gap.
  */
 #include <linux/ptrace.h>
 #include "bpf/goroutine.h"
@@ -18,7 +18,9 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* ---- streams */
 
-/* A frame of its own, which is gone when larger ones are needed: 512 octets are all that there are. */
+/*
+ * A frame of its own, which is gone when larger ones are needed: 512 octets are all that there are.
+ */
 static __noinline void stream_make(const struct zc_stream_key *key)
 {
 	struct zc_stream new = {};
@@ -105,12 +107,12 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct part
 
 #define PLAIN_EMIT(SZ)                                                                             \
 	do {                                                                                       \
-		struct zc_ev_plain *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);      \
+		struct zc_ev_plain *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);     \
                                                                                                    \
 		if (!ev)                                                                           \
 			return 0;                                                                  \
 		LESS_ONE(n);                                                                       \
-		if (n < (SZ) && !bpf_probe_read_user(ev + 1, n + 1, (const void *)t->from))         \
+		if (n < (SZ) && !bpf_probe_read_user(ev + 1, n + 1, (const void *)t->from))        \
 			n++;                                                                       \
 		else                                                                               \
 			n = 0;                                                                     \
@@ -167,7 +169,9 @@ static __always_inline void part_wanted(struct parts *t)
 	t->from = t->buf + skip;
 }
 
-/* The next record. A global function, so that the verifier knows nothing of what it is called with. */
+/*
+ * The next record. A global function, so that the verifier knows nothing of what it is called with.
+ */
 __noinline int part_send(struct parts *t)
 {
 	if (!t)
@@ -228,7 +232,8 @@ static __always_inline void stream_send(struct zc_stream *s, struct parts *t, __
 /* ---- where no socket was used inside */
 
 /* The thread has read for this stream, which is known by the handshake. */
-static __always_inline void recent_io_fact(struct parts *t, struct zc_stream *s, const struct zc_recent_io *recent)
+static __always_inline void recent_io_fact(struct parts *t, struct zc_stream *s,
+					   const struct zc_recent_io *recent)
 {
 	if (!s->sock) {
 		s->sock = recent->sock;
@@ -272,7 +277,8 @@ static __always_inline void recent_io_reading(struct parts *t, __u64 pid_tgid, _
 	}
 	policy = policy_of(s->id);
 	if (!again && (!policy || !(policy->frames & ZC_POLICY_BOUND)))
-		emit_bind(s->id, recent, recent->sock, recent->fresh, 0, recent->len, ZC_RX, pid_tgid);
+		emit_bind(s->id, recent, recent->sock, recent->fresh, 0, recent->len, ZC_RX,
+			  pid_tgid);
 }
 
 static __always_inline void recent_io_writing(__u64 pid_tgid, const struct zc_stream *s, __u64 addr,
@@ -283,7 +289,8 @@ static __always_inline void recent_io_writing(__u64 pid_tgid, const struct zc_st
 
 	if (s->sock || (policy && policy->frames & ZC_POLICY_BOUND)) {
 		if (recent)
-			recent->wrote_mixed = 1; /* another's write is no evidence of the next send */
+			/* another's write is no evidence of the next send */
+			recent->wrote_mixed = 1;
 		return;
 	}
 	if (!recent)
@@ -347,8 +354,8 @@ static __always_inline void call_socket(struct zc_stream *s, const struct zc_cal
 }
 
 /* A goroutine is not a thread: what that did before is no evidence. */
-static __always_inline void call_recent_io(struct parts *t, struct zc_stream *s, const struct zc_call *c,
-				      __u64 pid_tgid, __u32 n)
+static __always_inline void call_recent_io(struct parts *t, struct zc_stream *s,
+					   const struct zc_call *c, __u64 pid_tgid, __u32 n)
 {
 	if (c->lib == ZC_TLS_GO || (s->sock && !s->memory))
 		return;
@@ -544,7 +551,8 @@ static __always_inline void go_learn(__u32 tgid, __u64 g)
 		__s64 off = -8 * i;
 		__u64 there = 0;
 
-		if (bpf_probe_read_user(&there, sizeof(there), (void *)(fs + (__u64)off)) || there != g)
+		if (bpf_probe_read_user(&there, sizeof(there), (void *)(fs + (__u64)off)) ||
+		    there != g)
 			continue;
 		bpf_map_update_elem(&zc_gooff, &tgid, &off, BPF_ANY);
 		return;

@@ -1,5 +1,6 @@
 /*
- * tls.h - what a probed function of a TLS library is, told to the kernel side by each probe's cookie
+ * tls.h - what a probed function of a TLS library is, told to the kernel side by each probe's
+ * cookie
  */
 #ifndef ZC_BPF_TLS_H
 #define ZC_BPF_TLS_H
@@ -16,7 +17,7 @@ enum zc_tls_func {
 	ZC_TLS_READ = 1,       /* n = f(stream, buf, size): SSL_read, gnutls_record_recv */
 	ZC_TLS_READ_EX = 2,    /* ok = f(stream, buf, size, &n): SSL_read_ex, SSL_read_early_data */
 	ZC_TLS_WRITE = 3,      /* n = f(stream, buf, size): SSL_write, gnutls_record_send */
-	ZC_TLS_WRITE_EX = 4,   /* ok = f(stream, buf, size, &n): SSL_write_ex, SSL_write_early_data */
+	ZC_TLS_WRITE_EX = 4, /* ok = f(stream, buf, size, &n): SSL_write_ex, SSL_write_early_data */
 	ZC_TLS_WRITE_EX2 = 5,  /* ok = f(stream, buf, size, flags, &n): SSL_write_ex2 */
 	ZC_TLS_SENDFILE = 6,   /* n = f(stream, fd, offset, size, flags): SSL_sendfile */
 	ZC_TLS_FREE = 7,       /* f(stream): SSL_free, gnutls_deinit, Conn.Close of Go */

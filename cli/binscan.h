@@ -14,7 +14,8 @@ struct binary {
 	int ntls;	   /* negative errno: it could not be looked into */
 	struct tlsbin tls[TLSBIN_MAX];
 	struct elf_traits traits; /* of executables */
-	const char *blind; /* a TLS library that cannot be probed; NULL: none is known to be there */
+	/* a TLS library that cannot be probed; NULL: none is known to be there */
+	const char *blind;
 };
 
 struct binscan;

@@ -57,7 +57,8 @@ static uint16_t find_quic(const struct proc_info *p, const char *table)
 	snprintf(path, sizeof(path), "/proc/%u/net/%s", p->pid, table);
 	f = fopen(path, "re");
 	while (f && !found && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %llu", &port, &inode) == 2 &&
+		if (sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %llu", &port,
+			   &inode) == 2 &&
 		    (port == 443 || port == 8443) && proc_info_has_socket(p, inode))
 			found = port;
 	if (f)
@@ -79,13 +80,16 @@ static void tell_hidden(const struct telling *t, const struct proc_info *p)
 {
 	if (p->hidden && hostcheck_may_look())
 		tell(t, "libraries and sockets of the process", "",
-		     "its memory map and its open files may not be looked at, even with CAP_SYS_PTRACE: it has "
+		     "its memory map and its open files may not be looked at, even with "
+		     "CAP_SYS_PTRACE: it has "
 		     "capabilities that we have not, or a security module guards it");
 	else if (p->hidden)
-		tell(t, "libraries and sockets of the process", "run as root, or give CAP_SYS_PTRACE",
+		tell(t, "libraries and sockets of the process",
+		     "run as root, or give CAP_SYS_PTRACE",
 		     "its memory map and its open files may not be looked at");
 	else if (p->unread)
-		tell(t, "TLS in some files", "run as root, or give CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE",
+		tell(t, "TLS in some files",
+		     "run as root, or give CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE",
 		     "files that it has mapped may not be opened (%u)", p->unread);
 }
 
@@ -97,23 +101,30 @@ static void tell_missing(const struct telling *t, const struct proc_tls *l)
 
 	if (!l->tls->missing[0])
 		return;
-	snprintf(what, sizeof(what), "TLS by %s in %.100s", tls_title(l->tls->lib, l->version, title), l->path);
+	snprintf(what, sizeof(what), "TLS by %s in %.100s",
+		 tls_title(l->tls->lib, l->version, title), l->path);
 	tell(t, what, semicolon ? semicolon + 2 : "", "%.*s",
 	     semicolon ? (int)(semicolon - l->tls->missing) : 160, l->tls->missing);
 }
 
 static void tell_libraries(const struct telling *t, const struct proc_info *p)
 {
-	static const char encrypted[] = "trace the cleartext side of a proxy that ends TLS before it, or "
-					"keep to what is seen: names, octets and times of encrypted connections";
+	static const char encrypted[] =
+		"trace the cleartext side of a proxy that ends TLS before it, or "
+		"keep to what is seen: names, bytes and times of encrypted connections";
 	char what[64];
 
 	if (p->java)
-		tell(t, p->ntls ? "TLS inside Java (not that of the libraries above)" : "TLS inside Java",
-		     encrypted, "Java's own TLS (JSSE) is compiled at run time: no file has a function to probe");
+		tell(t,
+		     p->ntls ? "TLS inside Java (not that of the libraries above)"
+			     : "TLS inside Java",
+		     encrypted,
+		     "Java's own TLS (JSSE) is compiled at run time: no file has a function to "
+		     "probe");
 	for (unsigned i = 0; i < p->nblind; i++) {
 		snprintf(what, sizeof(what), "TLS by %s", p->blind[i]);
-		tell(t, what, encrypted, "this library is not one of those whose cleartext can be had");
+		tell(t, what, encrypted,
+		     "this library is not one of those whose cleartext can be had");
 	}
 	for (unsigned i = 0; i < p->ntls; i++)
 		tell_missing(t, &p->tls[i]);
@@ -122,7 +133,8 @@ static void tell_libraries(const struct telling *t, const struct proc_info *p)
 static void tell_unknown(const struct telling *t, const struct proc_info *p)
 {
 	if (p->traits.is_32bit)
-		tell(t, "TLS in this program", "", "it is a 32-bit program, whose libraries are not probed");
+		tell(t, "TLS in this program", "",
+		     "it is a 32-bit program, whose libraries are not probed");
 	else if (p->traits.is_static && !p->ntls && !p->nblind && strcmp(p->names.runtime, "go"))
 		tell(t, "TLS, if it speaks any", "tell where its functions are: --tls-symbol",
 		     "it is statically linked%s, and no known library was found in it",

@@ -85,12 +85,15 @@ static int containerd(const char *text, const char *id, char *out, size_t size)
 int container_name(const char *root, const char *id, char *out, size_t size)
 {
 	static const struct {
-		const char *before, *after; /* the id in a file's path; after NULL: one file for all */
+		/* the id in a file's path; after NULL: one file for all */
+		const char *before, *after;
 		int (*find)(const char *text, const char *id, char *out, size_t size);
 	} engines[] = {
 		{ "/var/lib/docker/containers/", "/config.v2.json", docker },
-		{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/", "/config.json", containerd },
-		{ "/run/containerd/io.containerd.runtime.v2.task/default/", "/config.json", containerd },
+		{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/", "/config.json",
+		  containerd },
+		{ "/run/containerd/io.containerd.runtime.v2.task/default/", "/config.json",
+		  containerd },
 		{ "/var/lib/containers/storage/overlay-containers/containers.json", NULL, storage },
 	};
 	int err = -ENOENT;

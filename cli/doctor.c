@@ -101,7 +101,8 @@ static void check_packet(struct check *c)
 		c->attach_ns = monotonic() - began;
 		s->ops->free(s);
 		snprintf(c->text, sizeof(c->text),
-			 "works: packets of interface lo can be captured; cleartext only, no processes");
+			 "works: packets of interface lo can be captured; cleartext only, no "
+			 "processes");
 		return;
 	}
 	c->state = CHECK_WARN;

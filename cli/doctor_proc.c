@@ -69,7 +69,8 @@ __attribute__((format(printf, 3, 4))) static void line(struct report *r, const c
 
 static void print_head(struct report *r, const struct proc_info *p)
 {
-	report_printf(r, REPORT_HEAD, "Process %u %s", p->pid, *p->names.service ? p->names.service : p->comm);
+	report_printf(r, REPORT_HEAD, "Process %u %s", p->pid,
+		      *p->names.service ? p->names.service : p->comm);
 	if (*p->names.runtime)
 		report_printf(r, REPORT_PLAIN, " (%s)", p->names.runtime);
 	if (*p->names.container)
@@ -77,7 +78,8 @@ static void print_head(struct report *r, const struct proc_info *p)
 	if (*p->netns_name)
 		report_printf(r, REPORT_PLAIN, ", network namespace %s", p->netns_name);
 	else if (p->netns && p->netns != net_namespace(0))
-		report_printf(r, REPORT_PLAIN, ", network namespace %llu", (unsigned long long)p->netns);
+		report_printf(r, REPORT_PLAIN, ", network namespace %llu",
+			      (unsigned long long)p->netns);
 	report_newline(r);
 }
 
@@ -88,7 +90,8 @@ static void print_exe(struct report *r, const struct proc_info *p)
 	if (*p->exe)
 		line(r, "exe", "%s%s%s%s%s", p->exe, p->exe_deleted ? " (deleted since)" : "",
 		     p->traits.is_static ? ", statically linked" : "",
-		     p->traits.is_stripped ? ", stripped" : "", p->traits.is_32bit ? ", 32-bit" : "");
+		     p->traits.is_stripped ? ", stripped" : "",
+		     p->traits.is_32bit ? ", 32-bit" : "");
 	if (strcmp(p->comm, p->names.service))
 		line(r, "comm", "%s", p->comm);
 }
@@ -104,12 +107,15 @@ static void print_sockets(struct report *r, const struct proc_info *p, const str
 
 	each_listening(p, inv, print_endpoint, r);
 	if (c.established)
-		line(r, "connections", "%u open: they pre-date an attach; an exchange that is under way "
-				       "then may be missed or incomplete", c.established);
+		line(r, "connections",
+		     "%u open: they pre-date an attach; an exchange that is under way "
+		     "then may be missed or incomplete",
+		     c.established);
 	else if (!p->hidden)
 		line(r, "connections", "none open");
 	if (p->io_urings)
-		line(r, "io_uring", "in use (%u): what goes through it is seen like the rest", p->io_urings);
+		line(r, "io_uring", "in use (%u): what goes through it is seen like the rest",
+		     p->io_urings);
 }
 
 static void print_tls(struct report *r, const struct proc_info *p)
@@ -125,7 +131,8 @@ static void print_tls(struct report *r, const struct proc_info *p)
 			     tls_title(t->tls->lib, t->version, title), tls_how(t->tls->how),
 			     t->tls->npoints, t->tls->npoints == 1 ? "" : "s", t->path, gone);
 		else
-			line(r, "tls", "%s, not hooked, in %s%s", tls_title(t->tls->lib, t->version, title), t->path, gone);
+			line(r, "tls", "%s, not hooked, in %s%s",
+			     tls_title(t->tls->lib, t->version, title), t->path, gone);
 	}
 	if (!p->ntls && !p->hidden)
 		line(r, "tls", "no library that can be hooked");

@@ -90,7 +90,10 @@ static int regex_matches(struct filter *f, const struct test *t, struct str s)
 static int compare_number(const struct test *t, uint64_t v)
 {
 	/* a fraction lies above its whole part */
-	int order = v < t->number.whole ? -1 : v > t->number.whole ? 1 : t->number.fraction ? -1 : 0;
+	int order = v < t->number.whole	  ? -1
+		    : v > t->number.whole ? 1
+		    : t->number.fraction  ? -1
+					  : 0;
 
 	switch (t->op) {
 	case OP_EQ: return order == 0;
@@ -148,6 +151,10 @@ static int run_test(struct filter *f, const struct test *t, const struct span *s
 {
 	uint64_t value;
 
+	if (t->op == OP_ENTRY)
+		return s->entry;
+	if (t->op == OP_ROOT)
+		return !s->parent_here;
 	if (t->op == OP_PRESENT)
 		return field_present(t->field, s);
 	switch (span_fields()[t->field].type) {

@@ -9,16 +9,18 @@
  *     value       = word / "string" / 'string'
  *
  * Fields have the names of JSON keys, see core/span_field.h. A field alone is true when it is
- * present (and not false): `error`, `not incomplete`, `tls`. A word is a run of octets other than
- * white space, quotes and ()!=<>~&|. In strings \" \' \\ \n \r \t \0 \xHH are understood; in the
- * pattern of =~ and !~ only the backslash before the closing quote's kind is, so that PCRE2 sees
- * the others: "^/api/\d+$".
+ * present (and not false): `error`, `not incomplete`, `tls`. Two words are no fields: `entry` is
+ * true of a request that comes from outside of what is traced, at the end that serves it, and
+ * `root` of what nothing that is traced has caused; so each request counts once. A word is a run of
+ * octets other than white space, quotes and ()!=<>~&|. In strings \" \' \\ \n \r \t \0 \xHH are
+ * understood; in the pattern of =~ and !~ only the backslash before the closing quote's kind is, so
+ * that PCRE2 sees the others: "^/api/\d+$".
  *
  * Numbers are whole or decimal; a duration takes units (ns us µs ms s m h, also 1m30s), a size
- * too (B kB KB MB GB TB of 1000, KiB MiB GiB TiB of 1024). Fields in nanoseconds have an alias without "_ns"
- * that demands a unit. Addresses compare with an address or a prefix (10.0.0.0/8). `time` compares
- * with RFC 3339 ("2025-12-08T20:44:49Z"). `incomplete == lost-events` is true when the list
- * contains it.
+ * too (B kB KB MB GB TB of 1000, KiB MiB GiB TiB of 1024). Fields in nanoseconds have an alias
+ * without "_ns" that demands a unit. Addresses compare with an address or a prefix (10.0.0.0/8).
+ * `time` compares with RFC 3339 ("2025-12-08T20:44:49Z"). `incomplete == lost-events` is true when
+ * the list contains it.
  *
  * Codes that have names compare with these, too: grpc_status == NOT_FOUND, error_code == CANCEL.
  *

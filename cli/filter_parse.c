@@ -28,8 +28,8 @@ struct literal {
 };
 
 static const char *const op_text[] = {
-	[OP_PRESENT] = "", [OP_EQ] = "==",   [OP_NE] = "!=",	   [OP_LT] = "<",	 [OP_LE] = "<=",
-	[OP_GT] = ">",	   [OP_GE] = ">=",   [OP_MATCH] = "=~", [OP_NO_MATCH] = "!~",
+	[OP_PRESENT] = "", [OP_EQ] = "==", [OP_NE] = "!=",    [OP_LT] = "<",	    [OP_LE] = "<=",
+	[OP_GT] = ">",	   [OP_GE] = ">=", [OP_MATCH] = "=~", [OP_NO_MATCH] = "!~",
 };
 
 __attribute__((format(printf, 4, 5))) static int fail(struct parser *p, size_t offset,
@@ -178,7 +178,8 @@ static int take_escape(struct parser *p, char *out)
 	}
 	at = *e ? strchr(from, *e) : NULL;
 	if (!at)
-		return fail(p, p->pos, *e ? 2 : 1, "an escape is one of \\\" \\' \\\\ \\n \\r \\t \\0 \\xHH");
+		return fail(p, p->pos, *e ? 2 : 1,
+			    "an escape is one of \\\" \\' \\\\ \\n \\r \\t \\0 \\xHH");
 	*out = to[at - from];
 	p->pos += 2;
 	return 0;
@@ -254,7 +255,8 @@ static int compile_number(struct parser *p, struct test *t, const struct literal
 		units = UNITS_NONE;
 	else if (field->type == FIELD_SIZE)
 		units = UNITS_SIZE;
-	if (field->type == FIELD_NUMBER && field_code(t->field, lit->text, lit->n, &t->number.whole))
+	if (field->type == FIELD_NUMBER &&
+	    field_code(t->field, lit->text, lit->n, &t->number.whole))
 		return 0; /* NOT_FOUND for 5 */
 	if (value_number(lit->text, lit->n, units, &t->number, &had_unit, &why))
 		return bad_value(p, lit, why);
@@ -405,9 +407,27 @@ static int unknown_field(struct parser *p, size_t n)
 		    span_fields()[near].name);
 }
 
+/* Words that are true or false by themselves, and no keys of JSON. 1: there is one here. */
+static int take_word(struct parser *p, size_t n, enum test_op *op)
+{
+	static const struct {
+		const char *word;
+		enum test_op op;
+	} words[] = {{"entry", OP_ENTRY}, {"root", OP_ROOT}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (n == strlen(words[i].word) && !memcmp(p->expr + p->pos, words[i].word, n)) {
+			*op = words[i].op;
+			p->pos += n;
+			return 1;
+		}
+	return 0;
+}
+
 static int parse_comparison(struct parser *p)
 {
 	size_t n = word_length(p), op_at;
+	enum test_op word;
 	struct literal lit;
 	struct test *t;
 	int field;
@@ -417,6 +437,13 @@ static int parse_comparison(struct parser *p)
 	if (!n || at_connective(p))
 		return fail(p, p->pos, n, "a field is missing before '%.*s'", n ? shown(n) : 1,
 			    p->expr + p->pos);
+	if (take_word(p, n, &word)) {
+		t = new_test(p, 0);
+		if (!t)
+			return no_memory(p);
+		t->op = word;
+		return emit(p, TEST, p->f->ntests - 1);
+	}
 	field = field_find(p->expr + p->pos, n);
 	if (field < 0)
 		return unknown_field(p, n);
@@ -511,7 +538,7 @@ int filter_parse(struct filter *f, const char *expr, struct filter_error *err)
 	struct parser p = { .f = f, .expr = expr, .len = strlen(expr), .err = err };
 
 	if (p.len > FILTER_MAX_LENGTH)
-		return fail(&p, FILTER_MAX_LENGTH, 1, "longer than %u octets", FILTER_MAX_LENGTH);
+		return fail(&p, FILTER_MAX_LENGTH, 1, "longer than %u bytes", FILTER_MAX_LENGTH);
 	if (parse_or(&p))
 		return -1;
 	skip_space(&p);

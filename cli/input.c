@@ -145,8 +145,8 @@ static void describe_files(struct input *g, const struct string_list *files)
 	size_t used = 0;
 
 	for (unsigned i = 0; i < files->n && used < sizeof(g->what); i++)
-		used += (size_t)snprintf(g->what + used, sizeof(g->what) - used, "%s%s", i ? ", " : "",
-					 files->v[i]);
+		used += (size_t)snprintf(g->what + used, sizeof(g->what) - used, "%s%s",
+					 i ? ", " : "", files->v[i]);
 }
 
 static int open_file(struct input *g, const struct options *o, int wake_fd,
@@ -191,7 +191,8 @@ int input_open(struct input *g, const struct options *o, pid_t command, int wake
 	/* the reason why the better way is closed stays the error if the other is, too */
 	if (open_interface(g, o, reason, sizeof(reason)))
 		return status;
-	snprintf(text, sizeof(text), "capturing packets, without processes and their times: %s", err);
+	snprintf(text, sizeof(text), "capturing packets, without processes and their times: %s",
+		 err);
 	on_note(ctx, "backend", text);
 	return 0;
 }

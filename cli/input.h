@@ -17,15 +17,17 @@ struct input {
 };
 
 /*
- * command: pid of the child to trace, or 0. wake_fd: becomes readable when waiting for an input is to
- * end. on_note as in struct attach_options; may be called as
+ * command: pid of the child to trace, or 0. wake_fd: becomes readable when waiting for an input is
+ * to end. on_note as in struct attach_options; may be called as
  * long as the origin lives. 0, or an exit status with the reason in err.
  */
 int input_open(struct input *g, const struct options *o, pid_t command, int wake_fd,
 		void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
 		char *err, size_t errlen);
 
-/* Only the selectors of the command line, nothing started. NULL: exit status and reason are told. */
+/*
+ * Only the selectors of the command line, nothing started. NULL: exit status and reason are told.
+ */
 struct attach *input_selectors(const struct options *o, int *status, char *err, size_t errlen);
 
 /* The exit status that a negative errno of attach.h stands for. */

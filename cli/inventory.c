@@ -110,7 +110,8 @@ static void read_namespace(void *namespaces, uint32_t pid)
 
 static int by_inode(const void *a, const void *b)
 {
-	uint64_t x = ((const struct net_socket *)a)->inode, y = ((const struct net_socket *)b)->inode;
+	uint64_t x = ((const struct net_socket *)a)->inode,
+		 y = ((const struct net_socket *)b)->inode;
 
 	return (x > y) - (x < y);
 }

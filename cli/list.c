@@ -69,7 +69,8 @@ static int is_selected(const struct list *l, const struct listener *at)
 	if (!targets_wanted(l->o))
 		return 1;
 	for (unsigned i = 0; i < l->o->nports; i++)
-		if (at->at.local_port >= l->o->ports[i].first && at->at.local_port <= l->o->ports[i].last)
+		if (at->at.local_port >= l->o->ports[i].first &&
+		    at->at.local_port <= l->o->ports[i].last)
 			return 1;
 	for (unsigned i = 0; i < at->npids; i++)
 		if (targets_have(&l->targets, at->pids[i]))
@@ -88,8 +89,8 @@ static void describe_process(struct row *r)
 		snprintf(cell, COLUMN_MAX, "?");
 		return;
 	}
-	n = snprintf(cell, COLUMN_MAX, "%.64s (%u", *r->p->names.service ? r->p->names.service : r->p->comm,
-		     r->p->pid);
+	n = snprintf(cell, COLUMN_MAX, "%.64s (%u",
+		     *r->p->names.service ? r->p->names.service : r->p->comm, r->p->pid);
 	if (r->l->npids > 1)
 		snprintf(cell + n, COLUMN_MAX - (size_t)n, " +%u)", r->l->npids - 1);
 	else
@@ -126,15 +127,16 @@ static enum report_style describe_tls(const struct proc_info *p, char *out, size
 	char title[TLS_TITLE_MAX];
 
 	if (t && t->tls->npoints) {
-		snprintf(out, size, "tls: %s, hooked by %s", tls_title(t->tls->lib, t->version, title),
-			 tls_how(t->tls->how));
+		snprintf(out, size, "tls: %s, hooked by %s",
+			 tls_title(t->tls->lib, t->version, title), tls_how(t->tls->how));
 		return REPORT_GOOD;
 	}
 	if (t)
 		snprintf(out, size, "tls: %s: encrypted only (%s)",
 			 tls_title(t->tls->lib, t->version, title), t->tls->missing);
 	else if (p->java || p->nblind)
-		snprintf(out, size, "tls: %s: encrypted only", p->java ? "inside Java" : p->blind[0]);
+		snprintf(out, size, "tls: %s: encrypted only",
+			 p->java ? "inside Java" : p->blind[0]);
 	else
 		snprintf(out, size, "tls: no known library: encrypted only");
 	return REPORT_DOUBT;
@@ -182,12 +184,14 @@ static void describe(struct list *l, struct row *r)
 	snprintf(r->cell[0], COLUMN_MAX, "%u", r->l->at.local_port);
 	net_address(r->cell[1], r->l->at.local);
 	describe_process(r);
-	snprintf(r->cell[3], COLUMN_MAX, "%s", r->p && *r->p->names.runtime ? r->p->names.runtime : "-");
+	snprintf(r->cell[3], COLUMN_MAX, "%s",
+		 r->p && *r->p->names.runtime ? r->p->names.runtime : "-");
 	describe_place(l, r);
 	if (r->guess.protocol)
-		snprintf(r->cell[5], COLUMN_MAX, "%s%s?", r->guess.tls && !strcmp(r->guess.protocol, "http") ?
-			 "https" : r->guess.protocol, r->guess.tls && strcmp(r->guess.protocol, "http") ?
-			 " in tls" : "");
+		snprintf(r->cell[5], COLUMN_MAX, "%s%s?",
+			 r->guess.tls && !strcmp(r->guess.protocol, "http") ? "https"
+									    : r->guess.protocol,
+			 r->guess.tls && strcmp(r->guess.protocol, "http") ? " in tls" : "");
 	else
 		snprintf(r->cell[5], COLUMN_MAX, "-");
 	describe_seen(l, r);
@@ -341,11 +345,13 @@ static void list_release(struct list *l)
 static void say_nothing_listens(const struct options *o)
 {
 	if (o->nports == 1 && o->ports[0].first == o->ports[0].last)
-		fprintf(stderr, "zctrace: nothing is listening on port %u; --list alone shows what is\n",
+		fprintf(stderr,
+			"zctrace: nothing is listening on port %u; --list alone shows what is\n",
 			o->ports[0].first);
 	else
-		fprintf(stderr, "zctrace: nothing that was selected is listening; --list alone shows "
-				"what is\n");
+		fprintf(stderr,
+			"zctrace: nothing that was selected is listening; --list alone shows "
+			"what is\n");
 }
 
 int list_run(const struct options *o)

@@ -65,8 +65,8 @@ static int parse_line(const char *line, struct net_socket *s)
 	unsigned lport, rport, state;
 	unsigned long long inode;
 
-	if (sscanf(line, "%*d: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*s %*s %*s %*s %*s %llu", local,
-		   &lport, remote, &rport, &state, &inode) != 6 ||
+	if (sscanf(line, "%*d: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*s %*s %*s %*s %*s %llu",
+		   local, &lport, remote, &rport, &state, &inode) != 6 ||
 	    parse_address(local, s->local) || parse_address(remote, s->remote))
 		return -1;
 	s->local_port = (uint16_t)lport;

@@ -71,9 +71,11 @@ static const struct argp_option table[] = {
 
 	{ .doc = "Where from and where to:", .group = 2 },
 	{ "read", 'r', "FILE", 0,
-	  "Replay a recording, pcap or pcapng file, also .gz or .zst (- for stdin); several: merged",
+	  "Replay a recording, pcap or pcapng file, also .gz or .zst (- for stdin); several: "
+	  "merged",
 	  2 },
-	{ "follow-file", OPT_FOLLOW_FILE, NULL, 0, "With -r: wait for what is still written to FILE", 2 },
+	{ "follow-file", OPT_FOLLOW_FILE, NULL, 0,
+	  "With -r: wait for what is still written to FILE", 2 },
 	{ "write", 'w', "FILE", 0, "Record while showing; - for stdout", 2 },
 	{ "capture", OPT_CAPTURE, "BACKEND", 0, "'auto' (default), 'skb' or 'packet'", 2 },
 	{ "interface", 'i', "IF", 0, "Capture packets on IF: no process names, needs less", 2 },
@@ -83,7 +85,8 @@ static const struct argp_option table[] = {
 	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary' or "
 	  "'waterfall'; several: one shown, the others written to FILEs", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
-	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins", 3 },
+	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins",
+	  3 },
 	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
 	  "Paths that no --route matches: 'heuristic' (default), 'path' or 'wildcard'", 3 },
 	{ "header", OPT_HEADER, "NAME", 0, "JSON, top: carry this header field; '*' for all", 3 },
@@ -98,7 +101,8 @@ static const struct argp_option table[] = {
 	{ .doc = "Instead of tracing:", .group = 4 },
 	{ "doctor", OPT_DOCTOR, NULL, 0,
 	  "What can be seen here, and of selected processes; what not, why, and the remedy", 4 },
-	{ "list", OPT_LIST, NULL, 0, "The listening services here, and what can be seen of each", 4 },
+	{ "list", OPT_LIST, NULL, 0, "The listening services here, and what can be seen of each",
+	  4 },
 
 	{ .doc = "How long, and how much is said:", .group = 5 },
 	{ "count", 'n', "N", 0, "Stop after N spans", 5 },
@@ -291,10 +295,12 @@ static int add_output(struct options *o, const char *arg)
 	if (new->file && new->format == OUTPUT_TOP)
 		return wrong(o, "-o %.64s: the dashboard is drawn on a terminal, not into a file",
 			     arg);
-	if (!new->file && shown_output(o))
+	if (!new->file && shown_output(o)) {
+		const char *shown = output_name(shown_output(o)->format);
+
 		return wrong(o, "-o %s and -o %s both want standard output; give one a file: "
-			     "-o %s=FILE", output_name(shown_output(o)->format), name,
-			     new->format == OUTPUT_TOP ? output_name(shown_output(o)->format) : name);
+			     "-o %s=FILE", shown, name, new->format == OUTPUT_TOP ? shown : name);
+	}
 	o->noutputs++;
 	return 0;
 }
@@ -366,7 +372,8 @@ static int set_body(struct options *o, const char *arg)
 	uint64_t v;
 
 	if (size_parse(arg, OPTIONS_MAX_BODY, &v))
-		return wrong(o, "body '%.64s': not a number of bytes such as 256, 4k or 1M, at most %u",
+		return wrong(o, "body '%.64s': not a number of bytes such as 256, 4k or 1M, "
+				"at most %u",
 			     arg, OPTIONS_MAX_BODY);
 	o->body = (uint32_t)v;
 	return 0;
@@ -511,8 +518,8 @@ static int parse_argument(struct options *o, struct argp_state *state, const cha
 			return add_pids(o, arg);
 		if (is_like_ports(arg))
 			return add_ports(o, arg);
-		return wrong(o, "unexpected argument '%.64s'; --comm '%.64s' traces programs of that "
-			     "name, -- %.64s runs it", arg, arg, arg);
+		return wrong(o, "unexpected argument '%.64s'; --comm '%.64s' traces programs of "
+				"that name, -- %.64s runs it", arg, arg, arg);
 	}
 	o->command = &state->argv[state->next - 1];
 	state->next = state->argc;
@@ -611,7 +618,8 @@ static char *options_help_tail(const char *text)
 		"  zctrace --port 8000 -f 'status >= 500' only what failed\n"
 		"  zctrace --port 8000 -w incident.pcapng record; -r incident.pcapng replays\n"
 		"  zctrace -- curl -s https://localhost/  run a command and trace it\n"
-		"\nFields of --filter:\n ";
+		"\nWords of --filter: entry (a request from outside, counted once), root.\n"
+		"Fields of --filter:\n ";
 	char *all = NULL;
 	size_t size, column = 1;
 	FILE *f = open_memstream(&all, &size);

@@ -60,7 +60,8 @@ static int check_source(struct options *o)
 	const char *selector = process_selector(o);
 
 	if (o->interface && o->capture == CAPTURE_SKB)
-		return wrong(o, "--capture=skb sees sockets, not interfaces; leave out one of both");
+		return wrong(o,
+			     "--capture=skb sees sockets, not interfaces; leave out one of both");
 	if (o->interface)
 		o->capture = CAPTURE_PACKET;
 	for (unsigned i = 0; o->reads.n > 1 && i < o->reads.n; i++)
@@ -76,7 +77,8 @@ static int check_source(struct options *o)
 	if (o->capture == CAPTURE_PACKET && selector)
 		return wrong(o, "packets do not tell processes; of the selectors only --port "
 			     "applies, not %s", selector);
-	if (!o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports && !o->all && !looks_only(o))
+	if (!o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports && !o->all &&
+	    !looks_only(o))
 		return wrong(o, "nothing to trace; try --port 8000, --pid PID, --all or "
 			     "-r FILE (see --help)");
 	if (o->role != ATTACH_ROLE_AUTO && !o->nports && !o->read)

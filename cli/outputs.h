@@ -52,7 +52,9 @@ void outputs_start(struct outputs *u, int live);
  */
 int outputs_restart(struct outputs *u, const struct options *o, const struct sink_options *so);
 
-/* match: --filter lets it through; of a trace that is shown, all is. Returns whether it was shown. */
+/*
+ * match: --filter lets it through; of a trace that is shown, all is. Returns whether it was shown.
+ */
 int outputs_span(struct outputs *u, const struct span *s, int match);
 void outputs_note(struct outputs *u, const struct note *n);
 void outputs_tick(struct outputs *u, uint64_t now_ns);

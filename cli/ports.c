@@ -54,7 +54,9 @@ __attribute__((format(printf, 3, 4))) static int bad(char *err, size_t errlen, c
 	return -EINVAL;
 }
 
-/* The port that is known by this name; 0: none. Not asked of the system: an answer may take time. */
+/*
+ * The port that is known by this name; 0: none. Not asked of the system: an answer may take time.
+ */
 static uint16_t named_port(const char *name, size_t n)
 {
 	static const struct {
@@ -79,7 +81,8 @@ static uint16_t named_port(const char *name, size_t n)
  */
 static const char *behind_host(const char *start, const char *end)
 {
-	static const char *const here[] = { "", "localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::]", "*" };
+	static const char *const here[] = {"",	    "localhost", "127.0.0.1", "0.0.0.0",
+					   "[::1]", "[::]",	 "*"};
 	const char *colon = memrchr(start, ':', (size_t)(end - start));
 
 	if (!colon)

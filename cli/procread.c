@@ -140,8 +140,8 @@ static const char *runtime_of(uint32_t pid, const char *exe)
 }
 
 /*
- * A worker that Python's multiprocessing has spawned is called as its parent is: its own arguments name
- * nothing.
+ * A worker that Python's multiprocessing has spawned is called as its parent is: its own arguments
+ * name nothing.
  */
 static uint32_t named_after(uint32_t pid, const char *cmdline, ssize_t n)
 {

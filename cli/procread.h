@@ -1,10 +1,10 @@
 /*
  * procread.h - what /proc tells about a process
  *
- * The service is what an administrator would call the process (service.h). The runtime is the language it was
- * written in, as far as the executable shows: go, nodejs, python, java, ruby, php, dotnet, rust,
- * cpp, or generic. The container is the id in its control group's path, if there is one, with the
- * name that its engine has for it (container.h).
+ * The service is what an administrator would call the process (service.h). The runtime is the
+ * language it was written in, as far as the executable shows: go, nodejs, python, java, ruby, php,
+ * dotnet, rust, cpp, or generic. The container is the id in its control group's path, if there is
+ * one, with the name that its engine has for it (container.h).
  */
 #ifndef ZC_CLI_PROCREAD_H
 #define ZC_CLI_PROCREAD_H

@@ -7,7 +7,8 @@
 #include "cli/options.h"
 #include "sinks/out.h"
 
-enum report_style { REPORT_PLAIN, REPORT_HEAD, REPORT_GOOD, REPORT_DOUBT, REPORT_BAD, REPORT_FAINT };
+enum report_style { REPORT_PLAIN, REPORT_HEAD, REPORT_GOOD, REPORT_DOUBT, REPORT_BAD,
+		    REPORT_FAINT };
 
 struct report {
 	struct out out;

@@ -193,7 +193,9 @@ static const char *find_application(const struct launcher *l, const char *arg,
 	}
 	if (!l->exec && before && is_psgi(before))
 		return before;
-	/* gunicorn's object may be left out; the module comes last then, if it is not an option's */
+	/*
+	 * gunicorn's object may be left out; the module comes last then, if it is not an option's
+	 */
 	if (!l->exec && *l->app == ' ' && !l->app[1] && before && strchr(before, '.') &&
 	    module_len(before) == strlen(before))
 		return before;
@@ -240,7 +242,8 @@ static int name_by_dir(const struct args *a, const char *path, size_t keep, char
 {
 	if (name_of_dir(path, keep, out, size))
 		return 1;
-	return *path != '/' && !strstr(path, "..") && name_of_dir(a->cwd, strlen(a->cwd), out, size);
+	return *path != '/' && !strstr(path, "..") &&
+	       name_of_dir(a->cwd, strlen(a->cwd), out, size);
 }
 
 static void name_java_class(const char **name, size_t *n)
@@ -345,8 +348,9 @@ static int name_by_args(const struct language *l, const char *cmdline, const str
 }
 
 /*
- * A program of many names (busybox, redis-check-rdb, which is redis-server as well) is called by the
- * one that it was started under: the first word of its title or arguments, if that is a plain name.
+ * A program of many names (busybox, redis-check-rdb, which is redis-server as well) is called by
+ * the one that it was started under: the first word of its title or arguments, if that is a plain
+ * name.
  */
 static void name_as_called(const char *exe, const char *cmdline, size_t n, char *out, size_t size)
 {
@@ -357,8 +361,9 @@ static void name_as_called(const char *exe, const char *cmdline, size_t n, char 
 	copy(first, sizeof(first), cmdline, len);
 	first[strcspn(first, " :")] = '\0';
 	name = base_name(first);
-	if (len && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+") ==
-			   strlen(name) &&
+	if (len &&
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+") ==
+		    strlen(name) &&
 	    *name != '-' && strlen(name) > 1 && strncmp(base_name(exe), name, strlen(name)) != 0)
 		copy(out, size, name, strlen(name));
 }

@@ -42,16 +42,23 @@ static int check_descriptors(const struct options *o)
 	return 0;
 }
 
+/* What is written into it comes out again, unlike with a terminal or a socket. */
+static int keeps(const struct stat *file)
+{
+	return S_ISREG(file->st_mode) || S_ISFIFO(file->st_mode) || S_ISBLK(file->st_mode);
+}
+
 int is_read(const struct options *o, const struct stat *out)
 {
 	struct stat in;
 
-	for (unsigned i = 0; S_ISREG(out->st_mode) && i < o->reads.n; i++) {
+	for (unsigned i = 0; keeps(out) && i < o->reads.n; i++) {
 		const char *name = o->reads.v[i];
 
 		if (strcmp(name, "-") ? stat(name, &in) : fstat(STDIN_FILENO, &in))
 			continue; /* whoever opens it says why */
-		if (in.st_dev == out->st_dev && in.st_ino == out->st_ino)
+		if (S_ISBLK(in.st_mode) ? S_ISBLK(out->st_mode) && in.st_rdev == out->st_rdev
+					: in.st_dev == out->st_dev && in.st_ino == out->st_ino)
 			return 1;
 	}
 	return 0;
@@ -107,8 +114,8 @@ static int begin(struct session *s)
 		status = start_command(s);
 	if (status)
 		return status;
-	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0, s->signals,
-			     pipeline_note, s, err, sizeof(err));
+	status = input_open(&s->input, s->opt, s->command ? command__pid(s->command) : 0,
+			    s->signals, pipeline_note, s, err, sizeof(err));
 	if (status) {
 		log_line("%s", err);
 		return status;
@@ -148,7 +155,8 @@ static int command_over(struct session *s)
  */
 static int all_over(struct session *s)
 {
-	if (!s->over_since && (command_over(s) || (s->input.attach && !attach__alive(s->input.attach))))
+	if (!s->over_since &&
+	    (command_over(s) || (s->input.attach && !attach__alive(s->input.attach))))
 		s->over_since = monotonic();
 	return s->over_since && monotonic() - s->over_since >= AFTERMATH_NS;
 }

@@ -5,7 +5,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* Who started us may have asked not to be disturbed (nohup; a job in the background of a script). */
+/*
+ * Who started us may have asked not to be disturbed (nohup; a job in the background of a script).
+ */
 static void add_unless_ignored(sigset_t *set, int sig)
 {
 	struct sigaction was;

@@ -39,16 +39,20 @@ _zctrace()
 	--unmatched) words='heuristic path wildcard' ;;
 	--capture) words='auto skb packet' ;;
 	--color) words='auto always never' ;;
-	--sort) words='count route method kind service rate errors p50 p90 p99 max bytes incomplete' ;;
+	--sort)
+		words='count route method kind service rate errors p50 p90 p99 max bytes'
+		words="$words incomplete" ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--tls-symbol) return ;;
 	*)
 		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
-			--no-downstream --follow --tls-symbol= --read= --follow-file --write= --capture= --interface= --output=
+			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
+			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --resolve --sort= --color= --count= --duration= --doctor --list --stats
+			--slowest= --resolve --sort= --color= --count= --duration= --doctor
+			--list --stats
 			--quiet --verbose --help --usage
 			--version
 			-P -p -c -e -a -r -w -i -o -f -n -d -q -v -V -?'

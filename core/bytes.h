@@ -22,7 +22,8 @@ struct bytes_options {
 };
 
 /* "-" is standard input. NULL on failure, with one line in err that names the file. */
-struct bytes *bytes__open(const char *path, const struct bytes_options *o, char *err, size_t errlen);
+struct bytes *bytes__open(const char *path, const struct bytes_options *o, char *err,
+			  size_t errlen);
 
 /* n bytes at p, which stay the caller's and must outlive it. NULL: out of memory. */
 struct bytes *bytes__memory(const void *p, size_t n, const char *name);
@@ -31,8 +32,9 @@ void bytes__free(struct bytes *b); /* NULL is allowed */
 
 /*
  * Waits until n bytes are there, timeout_ms at most (-1: forever). 1: they are; 0: not in time;
- * -ENODATA: the end comes before; -EINTR: whoever waits is to stop; another negative errno: reading failed, and so will any further
- * call. bytes__error() tells what was wrong with the input, also where its end came too early.
+ * -ENODATA: the end comes before; -EINTR: whoever waits is to stop; another negative errno: reading
+ * failed, and so will any further call. bytes__error() tells what was wrong with the input, also
+ * where its end came too early.
  */
 int bytes__need(struct bytes *b, size_t n, int timeout_ms);
 

@@ -79,7 +79,8 @@ static int stop(struct capture *c, const char *what)
 
 	c->ended = 1;
 	if (wrong)
-		snprintf(c->err, sizeof(c->err), "%s: %s; read up to there", bytes__name(c->in), wrong);
+		snprintf(c->err, sizeof(c->err), "%s: %s; read up to there", bytes__name(c->in),
+			 wrong);
 	else
 		snprintf(c->err, sizeof(c->err), "%s: %s at byte %llu; read up to there",
 			 bytes__name(c->in), what, (unsigned long long)bytes__offset(c->in));
@@ -137,7 +138,8 @@ static int pcap_begin(struct capture *c, uint32_t magic)
 	if (!c->interface)
 		return -1;
 	c->ninterfaces = 1;
-	c->interface[0].link = (int)(get32(c, at + 20) & 0xffff); /* above: of frame check sequences */
+	/* above: of frame check sequences */
+	c->interface[0].link = (int)(get32(c, at + 20) & 0xffff);
 	bytes__take(c->in, CAPTURE_HEADER);
 	return 0;
 }
@@ -180,7 +182,8 @@ static int interface_block(struct capture *c, const uint8_t *p, uint32_t n)
 		c->interface = i;
 	}
 	i = &c->interface[k];
-	*i = (struct interface){.link = (int)get16(c, p), .snaplen = get32(c, p + 4), .resolution = 6};
+	*i = (struct interface){
+		.link = (int)get16(c, p), .snaplen = get32(c, p + 4), .resolution = 6};
 	value = option(c, p + 8, n - 8, PCAPNG_IF_TSRESOL, 1);
 	if (value)
 		i->resolution = *value;
@@ -233,8 +236,8 @@ static uint64_t time_of(const struct interface *i, uint64_t t)
 }
 
 /* 1: *out is the packet; 0: of no use; -1: damage. */
-static int packet_of(struct capture *c, uint32_t id, uint32_t header, const uint8_t *body, uint32_t n,
-		     struct capture_packet *out)
+static int packet_of(struct capture *c, uint32_t id, uint32_t header, const uint8_t *body,
+		     uint32_t n, struct capture_packet *out)
 {
 	if (out->cap_len > n - header)
 		return -1;

@@ -6,7 +6,8 @@
 #define STEPS_REQUEST 2u
 #define STEPS_RESPONSE 1u
 #define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
-#define PAUSE_JOINED 50000000ull /* the same since the connection was joined: hardly any client pipelines */
+/* the same since the connection was joined: hardly any client pipelines */
+#define PAUSE_JOINED 50000000ull
 
 static const struct half *other(const struct conn *c, const struct half *h)
 {
@@ -99,7 +100,9 @@ static uint64_t request_due(const struct conn *c, const struct half *h, uint64_t
 	return 0;
 }
 
-/* Where responses go on after a gap: what a client had received when it sent a request has ended. */
+/*
+ * Where responses go on after a gap: what a client had received when it sent a request has ended.
+ */
 static uint64_t response_due(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	uint64_t ack = certainty_need(c, h, pos), asked = c->answered_to;
@@ -163,7 +166,9 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	x->found |= (uint8_t)before;
 	if (older)
 		note_overlap(c, h, x, older);
-	/* it has received nothing since: this may belong to what was lost, which is answered first */
+	/*
+	 * it has received nothing since: this may belong to what was lost, which is answered first
+	 */
 	x->tentative = x->found && x->need && x->need <= c->gap_need;
 	if (x->tentative) {
 		x->owed = !before && !older;
@@ -174,15 +179,18 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		x->rested = x->req_first > c->answer_time + PAUSE;
 		c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
 	} else if (waited && c->answer_ack && c->answer_ack < c->req_gap) {
-		/* what was lost since the last answer held a request, as one that waits sends no other */
+		/*
+		 * what was lost since the last answer held a request, as one that waits sends no
+		 * other
+		 */
 		x->owed = 1;
 		c->in_step = 0;
 		c->pipelined = 1;
 	}
 	if (c->pipelined && h->unsure && c->req_gap > (c->tail ? c->tail->req_pos : c->answered_to))
 		x->owed = 1; /* most likely */
-	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED && x->req_pos == h->reasm.first &&
-	    !other(c, h)->reasm.started)
+	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED &&
+	    x->req_pos == h->reasm.first && !other(c, h)->reasm.started)
 		x->rested = 1; /* it has stood still since we look */
 	x->boundary = exact || !h->unsure || x->rested ||
 		      (c->preexisting && x->req_pos == h->reasm.first);
@@ -237,8 +245,8 @@ int certainty_refuted(const struct conn *c, const struct half *h, const struct e
 }
 
 /*
- * Where a connection is joined by its socket, all that comes from then on is seen, in the order of the
- * host: one exchange in which both ends agree is enough. Captures may begin anywhere.
+ * Where a connection is joined by its socket, all that comes from then on is seen, in the order of
+ * the host: one exchange in which both ends agree is enough. Captures may begin anywhere.
  */
 static uint8_t steps_of(const struct conn *c)
 {

@@ -2,12 +2,12 @@
  * certainty.h - which request a response answers, and whether that is certain
  *
  * Where all bytes of a connection were seen from its beginning, each final response answers the
- * oldest request. Bytes that were lost, or not understood, may have held messages. From then on there
- * is a doubt (conn.doubt), and each request that begins carries it (exchange.suspect), until both
- * directions agree about an exchange:
+ * oldest request. Bytes that were lost, or not understood, may have held messages. From then on
+ * there is a doubt (conn.doubt), and each request that begins carries it (exchange.suspect), until
+ * both directions agree about an exchange:
  *
- *  - its client had received everything before the response when it sent the request, no more and no
- *    less, and its server everything up to the request's end when it began the response;
+ *  - its client had received everything before the response when it sent the request, no more and
+ *    no less, and its server everything up to the request's end when it began the response;
  *  - the request begins where a message does: behind one that is certain, or where the server had
  *    received everything when it began the answer before;
  *  - and the client is one that waits for its answers. This shows in exchanges one after the other
@@ -27,8 +27,8 @@
 void certainty_begin(struct conn *c, const struct half *h);
 
 /*
- * They begin at pos behind something else, which was lost or is not understood: a proxy's greeting, or
- * another protocol that carries what looks like them. What is not answered is not shown.
+ * They begin at pos behind something else, which was lost or is not understood: a proxy's greeting,
+ * or another protocol that carries what looks like them. What is not answered is not shown.
  */
 void certainty_behind(struct conn *c, struct half *h, uint64_t pos);
 
@@ -39,8 +39,8 @@ void certainty_opened(struct conn *c);
 void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, int gap);
 
 /*
- * Where the next message of h begins at the earliest, when a start is looked for from pos on, as the
- * other direction tells; 0: it does not tell, UINT64_MAX: not in what is known so far.
+ * Where the next message of h begins at the earliest, when a start is looked for from pos on, as
+ * the other direction tells; 0: it does not tell, UINT64_MAX: not in what is known so far.
  */
 uint64_t certainty_due(const struct conn *c, const struct half *h, uint64_t pos);
 

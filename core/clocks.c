@@ -144,7 +144,8 @@ static const struct seen *find(const struct table *t, uint64_t key)
 
 static void see_hosts(struct recording *r, const struct zc_ev_open *o)
 {
-	struct seen *s = r->hosts.count < CLOCKS_MAX_SEGMENTS ? entry_of(&r->hosts, o->ev.conn) : NULL;
+	struct seen *s =
+		r->hosts.count < CLOCKS_MAX_SEGMENTS ? entry_of(&r->hosts, o->ev.conn) : NULL;
 
 	if (!s)
 		return;
@@ -159,7 +160,9 @@ static void see_segment(struct recording *r, const struct zc_ev_segment *g, int6
 
 	if (!(g->tcp_flags & ZC_TCP_ACK) || (!g->orig_len && !(g->tcp_flags & ZC_TCP_SYN)))
 		return;
-	/* the lowest bit is the direction: sender's and receiver's sight of it may be in one file */
+	/*
+	 * the lowest bit is the direction: sender's and receiver's sight of it may be in one file
+	 */
 	key = id_mix((uint64_t)g->seq << 32 | g->ack, g->orig_len) << 2 | 2 | (g->dir & 1u);
 	s = entry_of(&r->segments, key);
 	if (!s || s->key) /* of copies, the first */
@@ -262,10 +265,10 @@ static void add_sides(struct sides *to, const struct sides *s)
 
 /*
  * Requests (RX, from the server's end) reach the client's side first, responses last. So what j is
- * ahead by is more for requests than for responses if i is the client's side. The means tell it also
- * where clocks drift, and where stamps are about as coarse as the way between both is long: the
- * difference of two rounded stamps is off by tick / sqrt(6), and three times what that makes of the
- * means is asked for.
+ * ahead by is more for requests than for responses if i is the client's side. The means tell it
+ * also where clocks drift, and where stamps are about as coarse as the way between both is long:
+ * the difference of two rounded stamps is off by tick / sqrt(6), and three times what that makes of
+ * the means is asked for.
  */
 static int client_side(const struct sides *s, int64_t tick)
 {
@@ -362,7 +365,8 @@ static void judge_pairs(struct clocks *c, unsigned i, unsigned j, const struct p
 
 		at = p->conn_j ? bsearch(&key, g, n, sizeof(*g), by_key) : NULL;
 		if (at && at->client)
-			turn(&c->rec[at->client > 0 ? i : j], at->client > 0 ? p->conn_i : p->conn_j);
+			turn(&c->rec[at->client > 0 ? i : j],
+			     at->client > 0 ? p->conn_i : p->conn_j);
 	}
 	free(g);
 }

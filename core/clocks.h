@@ -7,9 +7,9 @@
  * acknowledgement numbers and its length, which no NAT changes.
  *
  * Captures of packets show each connection from its server's end, wherever they were made. Of two
- * that show the same connections between two hosts, that of the client's side is found by the longer
- * time between request and response; its view is to be turned round (clocks__turned). Where the way
- * between both is too short for the resolution of their stamps, neither is.
+ * that show the same connections between two hosts, that of the client's side is found by the
+ * longer time between request and response; its view is to be turned round (clocks__turned). Where
+ * the way between both is too short for the resolution of their stamps, neither is.
  *
  * Memory: up to CLOCKS_MAX_SEGMENTS of each recording are remembered, the first ones, and as many
  * connections.

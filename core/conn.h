@@ -41,7 +41,8 @@ static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
 struct half {
 	struct reasm reasm;
 	struct exchange *x; /* whose message is being parsed */
-	uint64_t lead;	    /* bytes before its protocol: of a PROXY header, of what asked for a tunnel */
+	/* bytes before its protocol: of a PROXY header, of what asked for a tunnel */
+	uint64_t lead;
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
@@ -89,8 +90,9 @@ struct tls_session {
 	uint32_t rest;	    /* how many of them may not have been told */
 	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
 	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
-	uint8_t agree, against;
-	uint8_t exact, distinct; /* pieces in which sizes are equal to the octet; their lengths differ */ /* pieces of evidence */
+	uint8_t agree, against; /* pieces of evidence */
+	/* pieces in which sizes are equal to the byte; their lengths differ */
+	uint8_t exact, distinct;
 	uint8_t fact;	    /* its socket is one */
 	uint8_t binding_refuted;   /* evidence was wrong */
 	uint8_t watched;    /* its handshake was seen from the beginning */
@@ -152,14 +154,17 @@ struct conn {
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
 	uint8_t resp_gap;  /* octets were lost between responses: which comes next is not certain */
 	/* see certainty.h */
-	uint8_t in_step; /* exchanges in a row about whose ends both directions agreed, at most 255 */
+	/* exchanges in a row about whose ends both directions agreed, at most 255 */
+	uint8_t in_step;
 	uint8_t steps;	 /* as many of them end the doubt */
 	uint8_t unproven; /* behind what is not this protocol: no span before an answer fits */
 	uint32_t doubt;	 /* SPAN_*: why messages may belong together otherwise; 0: they do not */
 	uint64_t answer_end, answer_ack; /* the last answer: its end, and how far its sender had */
-	uint64_t answer_time;		 /* received requests when it began; answer_end 0: unknown */
-	uint64_t gap_need;    /* end of the responses so far when requests were lost; 0: they were not */
-	uint64_t answered_to; /* requests before this position have their answers, or will not get them */
+	uint64_t answer_time; /* received requests when it began; answer_end 0: unknown */
+	/* end of the responses so far when requests were lost; 0: they were not */
+	uint64_t gap_need;
+	/* requests before this position have their answers, or will not get them */
+	uint64_t answered_to;
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
@@ -175,7 +180,7 @@ struct conn {
 
 	uint8_t laddr[16], raddr[16];
 	uint16_t lport, rport;
-	uint32_t pid, tid;   /* tid: of the thread that read the last request, see exchange_link.c */
+	uint32_t pid, tid; /* tid: of the thread that read the last request, see exchange_link.c */
 	uint32_t blind_pid;  /* process that may serve a request on it that was not seen; 0: none */
 	char comm[17];
 	uint32_t peer_pid; /* of the process at the other end; 0: not known, or not on this host */
@@ -191,10 +196,14 @@ struct conn {
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
-	uint32_t missing; /* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
+	/* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
+	uint32_t missing;
 	uint8_t bypassed; /* it was read by ways that are not seen */
 
-	/* answered before its content came, which a next request seems to replace; if not, it ends here */
+	/*
+	 * answered before its content came, which a next request seems to replace; if not, it ends
+	 * here
+	 */
 	struct exchange *withheld;
 	uint64_t withheld_end;
 

@@ -28,8 +28,9 @@ uint64_t conn_id_hash(const struct conn *c, uint64_t connection);
 int conn_id_first(const struct conn *c, uint32_t first[2]);
 
 /*
- * What a connection is called in outputs: the socket's cookie, also of its stream; of a stream whose
- * socket is not known, a number beyond all cookies that a double still holds, as jq's numbers are.
+ * What a connection is called in outputs: the socket's cookie, also of its stream; of a stream
+ * whose socket is not known, a number beyond all cookies that a double still holds, as jq's numbers
+ * are.
  */
 uint64_t conn_id_shown(const struct conn *c);
 

@@ -133,7 +133,8 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 		c->engine->stats.skipped_bytes += n;
 		return;
 	}
-	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes : &c->engine->stats.uncaptured_bytes) += n;
+	*(h->cap == POLICY_PEEK ? &c->engine->stats.skipped_bytes
+				: &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
 	if (!c->ops && !c->opaque) {
 		c->lost |= why != REASM_TRUNCATED;
@@ -188,7 +189,7 @@ static void run_streams(struct engine *e, struct conn *c)
 		list_append(&e->stalled, &c->stalled);
 }
 
-static int stream_waits(const struct reasm *s)
+static int reasm_waits(const struct reasm *s)
 {
 	return s->pend || s->proven > s->next;
 }
@@ -198,7 +199,7 @@ void conn_settle(struct engine *e, struct conn *c)
 {
 	int d;
 
-	if (stream_waits(&c->half[0].reasm) || stream_waits(&c->half[1].reasm))
+	if (reasm_waits(&c->half[0].reasm) || reasm_waits(&c->half[1].reasm))
 		run_streams(e, c);
 	else if (list_linked(&c->stalled))
 		list_unlink(&c->stalled);

@@ -71,7 +71,9 @@ static void enter_tunnel(struct conn *c, struct exchange *x)
 	begin_anew(c);
 }
 
-/* What the ends have agreed upon follows, if it is known. Returns how many of n bytes were taken. */
+/*
+ * What the ends have agreed upon follows, if it is known. Returns how many of n bytes were taken.
+ */
 static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
 			    size_t n, uint64_t pos)
 {

@@ -69,7 +69,7 @@ static void evict_conn(struct engine *e, struct conn *c)
 
 /* ---- events */
 
-static void start_stream(struct reasm *s, uint32_t seq)
+static void start_reasm(struct reasm *s, uint32_t seq)
 {
 	if (s->started)
 		return;
@@ -85,7 +85,7 @@ static void first_by_ack(struct conn *c, int dir, const struct reasm_seg *g)
 	if (c->half[!dir].reasm.started || c->preexisting)
 		return;
 	if (g->syn || (s->from_syn && s->next == s->first && !s->pend))
-		start_stream(&c->half[!dir].reasm, g->ack);
+		start_reasm(&c->half[!dir].reasm, g->ack);
 }
 
 /* Without data: what its sender has received went by, and so has what a reset comes behind. */
@@ -97,7 +97,8 @@ static void prove_by_numbers(struct conn *c, int dir, const struct reasm_seg *g,
 		return;
 	if (s->started && !s->unsettled && g->seq - (uint32_t)s->next < REASM_FAR)
 		reasm_prove(s, reasm_pos(s, g->seq), g->time);
-	if (has_ack && peer->started && !peer->unsettled && g->ack - (uint32_t)peer->next < REASM_FAR)
+	if (has_ack && peer->started && !peer->unsettled &&
+	    g->ack - (uint32_t)peer->next < REASM_FAR)
 		reasm_prove(peer, reasm_pos(peer, g->ack), g->time);
 }
 
@@ -175,7 +176,7 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 	c->open_time = c->preexisting ? 0 : o->ev.time;
 	if (o->ev.flags & ZC_OPEN_SEQ)
 		for (int d = 0; d < 2; d++)
-			start_stream(&c->half[d].reasm, o->seq[d]);
+			start_reasm(&c->half[d].reasm, o->seq[d]);
 	if (o->pid) {
 		c->pid = o->pid;
 		memcpy(c->comm, o->comm, sizeof(o->comm));

@@ -45,7 +45,10 @@ struct engine_options {
 	void (*on_note)(void *ctx, const struct note *n);
 	/* feedback to the kernel side; NULL: none */
 	void (*on_policy)(void *ctx, const struct zc_policy *w);
-	/* names for a process that an event mentions; may be NULL. Strings live until the next call. */
+	/*
+	 * names for a process that an event mentions; may be NULL. Strings live until the next
+	 * call.
+	 */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
 	struct str (*route)(void *ctx, struct str path, int is_key);
@@ -85,22 +88,22 @@ struct engine_conn {
 	const uint8_t *local, *remote; /* addresses as in struct span; NULL: not known */
 	uint16_t local_port, remote_port;
 	int is_server;		/* 1: requests come in; 0: they go out; -1: none was seen */
-	const char *protocol;	/* "http/1.1"; "opaque": nothing that we know; NULL: not known yet */
+	const char *protocol; /* "http/1.1"; "opaque": nothing that we know; NULL: not known yet */
 	const char *tls_version; /* "1.3"; NULL: not known, or no TLS */
 	const char *tls_sni;	/* the name that the client asked for; NULL: same */
 	uint32_t pid;
 	const char *comm;
 	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */
 	uint64_t requests, in_flight;
-	uint64_t in_bytes, out_bytes;	/* received, sent; of an opaque one, until it was known so */
+	uint64_t in_bytes, out_bytes; /* received, sent; of an opaque one, until it was known so */
 	/* what is doubtful */
 	int preexisting, lost, closing, reset;
 	uint64_t uncaptured;		/* octets announced, but not captured */
 };
 
 /*
- * Calls fn for each connection, the longest unused one first. Of one whose plaintext is seen, that is
- * the plaintext.
+ * Calls fn for each connection, the longest unused one first. Of one whose plaintext is seen, that
+ * is the plaintext.
  */
 void engine__connections(struct engine *e, void (*fn)(void *ctx, const struct engine_conn *c),
 			 void *ctx);

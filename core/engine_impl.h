@@ -21,7 +21,7 @@ struct engine {
 	uint32_t nreading;
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
-	struct list tls_stream_waiting; /* TLS streams with c->stream.waits */
+	struct list tls_stream_waiting; /* TLS streams with c->session.waits */
 	struct links *links;
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;
@@ -33,7 +33,7 @@ struct engine {
 	struct engine_stats stats;
 	struct http2_scratch *scratch; /* NULL: no HTTP/2 so far */
 	uint32_t tls_opening;	       /* TLS connections whose handshake is followed */
-	size_t http2_octets;	       /* of memory for HTTP/2 connections */
+	size_t http2_bytes;	       /* of memory for HTTP/2 connections */
 	char made_route[288];	       /* for the time of a span */
 	struct attr_list attrs;	       /* same */
 };

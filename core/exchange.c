@@ -1,7 +1,7 @@
 #include "core/engine_impl.h"
 #include "core/conn_id.h"
 #include "core/exchange_link.h"
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "core/source.h"
 #include "core/tls_info.h"
 #include "core/tls_library.h"
@@ -289,7 +289,7 @@ static void note_flags(struct exchange *x, const struct message *m)
 {
 	if (m->flags & MESSAGE_BAD)
 		x->incomplete |= SPAN_BAD_FRAMING;
-	if (m->flags & MESSAGE_CUT)
+	if (m->flags & MESSAGE_TRUNCATED)
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	if (m->flags & MESSAGE_UNSEEN)
 		x->incomplete |= SPAN_STATEMENT_NOT_SEEN;
@@ -472,7 +472,8 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 static void set_sizes(const struct exchange *x, struct span *s)
 {
 	int no_req = x->req_unsized || x->req_uncounted || (s->incomplete & SPAN_REQUEST_NOT_SEEN);
-	int no_resp = x->resp_unsized || x->resp_uncounted || (s->incomplete & SPAN_RESPONSE_NOT_SEEN);
+	int no_resp =
+		x->resp_unsized || x->resp_uncounted || (s->incomplete & SPAN_RESPONSE_NOT_SEEN);
 
 	s->req_bytes = no_req ? SPAN_UNKNOWN : x->req_bytes;
 	s->req_body_bytes = no_req ? SPAN_UNKNOWN : x->req_body_bytes;
@@ -484,8 +485,9 @@ static void set_texts(const struct exchange *x, struct span *s)
 {
 	s->method = text_str(x, x->method);
 	s->scheme = text_str(x, x->scheme);
-	if (!s->scheme.p && !x->stream && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
-		s->scheme = x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
+	if (!s->scheme.p && !x->stream_id && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
+		s->scheme =
+			x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);
@@ -600,13 +602,13 @@ static void set_ids(const struct exchange *x, struct span *s)
 {
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
-	uint32_t stream = x->stream;
-	/* a orphan response is known by a position of the other direction */
+	uint32_t stream_id = x->stream_id;
+	/* an orphan response is known by a position of the other direction */
 	int dir = s->incomplete & SPAN_REQUEST_NOT_SEEN ? !c->request_dir : c->request_dir;
 	uint32_t seq = conn_id_seq(c, dir, x->req_pos);
 
 	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
-		stream = stream ? stream | 1u << 31 : UINT32_MAX;
+		stream_id = stream_id ? stream_id | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
 		c->id_hash = conn_id_hash(c, id_connection(s->client_addr, s->client_port,
 							 s->server_addr, s->server_port));
@@ -616,7 +618,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		links__ids(x->node, s);
 		return;
 	}
-	id_derive_span(c->id_hash, seq, stream, s->kind, s->span_id);
+	id_derive_span(c->id_hash, seq, stream_id, s->kind, s->span_id);
 	if (x->traceparents == 1 && x->has_traceparent) {
 		memcpy(s->trace_id, x->traceparent.trace_id, TRACE_ID_LEN);
 		memcpy(s->parent_id, x->traceparent.parent_id, SPAN_ID_LEN);
@@ -633,7 +635,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		s->link = "tunnel";
 		return;
 	}
-	id_derive_trace(c->id_hash, seq, stream, s->trace_id);
+	id_derive_trace(c->id_hash, seq, stream_id, s->trace_id);
 	s->trace_flags = 1; /* sampled: it was recorded */
 }
 
@@ -672,7 +674,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	s->protocol = x->protocol;
 	s->incomplete = x->incomplete;
 	s->status = x->status;
-	s->stream = x->stream;
+	s->stream_id = x->stream_id;
 	s->seq = x->seq;
 	s->error = error_of(x, s->kind);
 	set_times(e, x, now, s);

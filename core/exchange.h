@@ -54,7 +54,7 @@ struct exchange {
 	uint64_t req_end;  /* position behind its last one, when req_done */
 	uint64_t resp_pos; /* position of the first octet of the response, when resp_started */
 	uint64_t resp_end; /* position behind the last octet of the response */
-	uint64_t need;	   /* position in the responses up to which its sender had them; 0: unknown */
+	uint64_t need; /* position in the responses up to which its sender had them; 0: unknown */
 
 	/* source clock; SPAN_UNKNOWN if so */
 	uint64_t req_first; /* first octet of the request went by */
@@ -72,7 +72,8 @@ struct exchange {
 
 	uint8_t found;	  /* its start was looked for, it was not due there */
 	uint8_t boundary; /* where it starts a message does: the other direction says so */
-	uint8_t tentative; /* perhaps it is a part of what was lost: it is shown only with an answer */
+	/* perhaps it is a part of what was lost: it is shown only with an answer */
+	uint8_t tentative;
 	uint8_t waits;	  /* for an interim response, before it sends its content */
 	uint8_t rested;	  /* nothing had gone by for so long that nothing was outstanding */
 	uint8_t owed;	  /* a request before it that was not seen is to be answered first */
@@ -88,15 +89,17 @@ struct exchange {
 	uint8_t counts_notices;
 	uint8_t maybe_grpc;   /* its kind of content is in an entry from before we looked */
 	uint8_t trailers;     /* the response ended with some */
+	uint8_t infers_status; /* gRPC's, by its form */
+	uint8_t hides_status; /* gRPC's may be among them, in an entry from before we looked */
 	uint8_t switches;     /* answered by agreeing to another protocol */
 	uint8_t aborted;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
 	struct traceparent traceparent;
-	struct link_node *node; /* NULL: a orphan response, or no memory */
+	struct link_node *node; /* NULL: an orphan response, or no memory */
 
 	/* HTTP/2 */
-	uint32_t stream;   /* 0: none */
+	uint32_t stream_id; /* 0: none */
 	uint64_t path_key; /* which unseen path; 0: it is known, or there is none */
 	uint64_t stall;	   /* how long the response stood still for want of window */
 	int64_t error_code; /* of RST_STREAM or GOAWAY; -1: none */
@@ -147,8 +150,8 @@ uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int
 void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind);
 
 /*
- * For exchange_h2.c: the host, without the userinfo of the authority where secrets are hidden; a copy
- * of s; the parts of a request-target that begins with a path.
+ * For exchange_h2.c: the host, without the userinfo of the authority where secrets are hidden; a
+ * copy of s; the parts of a request-target that begins with a path.
  */
 struct text exchange_host(const struct engine *e, struct exchange *x, struct str authority);
 struct text exchange_text(struct exchange *x, struct str s);

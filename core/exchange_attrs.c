@@ -34,7 +34,7 @@ void attr_list_text(struct attr_list *l, const struct attr_def *def, struct str 
 
 int exchange_has_attrs(const struct exchange *x)
 {
-	return x->nattrs || x->stream || x->payload || x->counts_notices ||
+	return x->nattrs || x->stream_id || x->payload || x->counts_notices ||
 	       x->protocol->operation || x->protocol->target || x->protocol->status;
 }
 
@@ -63,11 +63,11 @@ static void add_messages(const struct exchange *x, const struct span *s, struct 
 		return;
 	if (!x->req_uncounted && !(s->incomplete & SPAN_REQUEST_NOT_SEEN)) {
 		add_known(l, ATTR(req_messages), payload_messages(y, 0));
-		add_known(l, ATTR(req_message_bytes), payload_octets(y, 0));
+		add_known(l, ATTR(req_message_bytes), payload_bytes(y, 0));
 	}
 	if (!x->resp_uncounted) {
 		add_known(l, ATTR(resp_messages), payload_messages(y, 1));
-		add_known(l, ATTR(resp_message_bytes), payload_octets(y, 1));
+		add_known(l, ATTR(resp_message_bytes), payload_bytes(y, 1));
 	}
 	if (y->kind != PAYLOAD_WEBSOCKET)
 		return;

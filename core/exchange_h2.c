@@ -5,7 +5,7 @@
 
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "parsers/http2/http2_protocol.h"
 
 static int is(struct str s, const char *lower)
@@ -82,8 +82,8 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 /* Its name may be in an entry from before we looked: then it is known by its value. */
 static int is_content_type(const struct hpack_field *f)
 {
-	return f->value.p && (is(f->name, "content-type") ||
-			      (!f->name.p && grpc_kind(f->value) != GRPC_NONE));
+	return f->value.p &&
+	       (is(f->name, "content-type") || (!f->name.p && grpc_kind(f->value) != GRPC_NONE));
 }
 
 /* May the kind of content be in a field that was not seen, and be gRPC's? */
@@ -114,14 +114,34 @@ static void drop_guess(struct exchange *x)
 	x->maybe_grpc = 0;
 }
 
-/* Of the response: that settles what the request's was. */
-static void learn_content_type(struct engine *e, struct exchange *x, struct str type)
+static int hides_name(const struct http2_event *ev)
 {
-	if (x->maybe_grpc && grpc_kind(type) == GRPC_NATIVE)
-		set_grpc(x);
-	else if (x->maybe_grpc)
-		drop_guess(x);
-	exchange_set_content_type(e, x, 1, type);
+	for (size_t i = 0; i < ev->nfields; i++)
+		if (!ev->fields[i].name.p)
+			return 1;
+	return 0;
+}
+
+/* Of the response: that settles what the request's was. */
+static void learn_content_type(struct engine *e, struct exchange *x, const struct http2_event *ev)
+{
+	int incomplete =
+		(ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED)) != 0;
+
+	for (size_t i = 0; i < ev->nfields; i++) {
+		const struct str type = ev->fields[i].value;
+
+		if (!is_content_type(&ev->fields[i]))
+			continue;
+		if (x->maybe_grpc && grpc_kind(type) == GRPC_NATIVE)
+			set_grpc(x);
+		else if (x->maybe_grpc)
+			drop_guess(x);
+		exchange_set_content_type(e, x, 1, type);
+		return;
+	}
+	if (x->maybe_grpc && !incomplete && !hides_name(ev))
+		drop_guess(x); /* gRPC's has a type */
 }
 
 /* Is all that went one way whole messages of gRPC? */
@@ -130,27 +150,43 @@ static int is_whole(const struct payload_dir *d)
 	return !d->unsound && !grpc_open(&d->grpc);
 }
 
-void exchange_h2_end(struct exchange *x)
+/* What has this form in both directions, and ends in trailers, is hardly anything else than gRPC.
+ */
+static void settle_guess(struct exchange *x)
 {
 	const struct payload *y = x->payload;
+	int counted = !x->req_uncounted && !x->resp_uncounted;
+	int whole = y && is_whole(&y->dir[0]) && is_whole(&y->dir[1]);
+	int gapped = y && (y->dir[0].gapped || y->dir[1].gapped);
+	int ended = x->resp_done && !x->aborted;
 
-	if (!x->maybe_grpc)
-		return;
-	/* what has this form in both directions, and ends in trailers, is hardly anything else */
-	if (!y || !x->trailers || x->req_uncounted || x->resp_uncounted || !is_whole(&y->dir[0]) ||
-	    !is_whole(&y->dir[1]) || !y->dir[0].grpc.messages) {
-		drop_guess(x);
-		x->grpc_status = -1;
+	if (ended && x->trailers && counted && whole && y->dir[0].grpc.messages) {
+		set_grpc(x);
+		x->incomplete |= SPAN_PROTOCOL_INFERRED;
 		return;
 	}
-	set_grpc(x);
-	x->incomplete |= SPAN_PROTOCOL_INFERRED;
+	if (!ended || (x->trailers && (!counted || whole || gapped)))
+		x->incomplete |= SPAN_PROTOCOL_INFERRED; /* it may be all the same */
+	drop_guess(x);
+	x->grpc_status = -1;
+}
+
+void exchange_h2_end(struct exchange *x)
+{
+	if (x->maybe_grpc)
+		settle_guess(x);
+	if (x->protocol != &grpc_name)
+		return;
+	if (x->infers_status)
+		x->incomplete |= SPAN_PROTOCOL_INFERRED;
+	else if (x->grpc_status < 0 && x->hides_status)
+		x->incomplete |= SPAN_STATUS_NOT_SEEN;
 }
 
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
 	x->protocol = &http2_protocol.name;
-	x->stream = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream;
+	x->stream_id = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream_id;
 	x->method = exchange_text(x, ev->method);
 	x->scheme = exchange_text(x, ev->scheme);
 	set_target(e, x, ev);
@@ -186,8 +222,8 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 }
 
 /*
- * Of a call whose fields' names lie in entries from before we looked: the one number among them that
- * can be a status. -1: there is none, or more than one.
+ * Of a call whose fields' names lie in entries from before we looked: the one number among them
+ * that can be a status. -1: there is none, or more than one.
  */
 static int unnamed_status(const struct http2_event *ev)
 {
@@ -208,27 +244,33 @@ static int unnamed_status(const struct http2_event *ev)
 static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 {
 	char text[1024];
+	int named = 0;
 
 	x->trailers = (ev->flags & HTTP2_END_STREAM) != 0;
-	if (x->maybe_grpc)
-		x->grpc_status = unnamed_status(ev);
-	else if (x->protocol != &grpc_name)
+	/* of a response alone it is not known yet */
+	if (!x->maybe_grpc && x->protocol != &grpc_name &&
+	    !(x->incomplete & SPAN_REQUEST_NOT_SEEN))
 		return;
+	if (x->trailers)
+		x->grpc_status = unnamed_status(ev);
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
+		x->hides_status |= !f->name.p;
 		if (!f->value.p)
 			continue;
 		if (is(f->name, "grpc-status")) {
 			if (x->maybe_grpc)
 				set_grpc(x); /* nobody else has such a field */
 			x->grpc_status = grpc_status(f->value);
+			named = 1;
 		} else if (is(f->name, "grpc-message")) {
 			struct str s = {text, grpc_message(f->value, text, sizeof(text))};
 
 			x->grpc_message = exchange_text(x, s);
 		}
 	}
+	x->infers_status = !named && x->grpc_status >= 0;
 }
 
 void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev)
@@ -239,9 +281,7 @@ void exchange_h2_response(struct engine *e, struct exchange *x, const struct htt
 	note_doubts(x, ev);
 	if (ev->flags & HTTP2_BLOCK_LONG)
 		x->resp_uncounted = 1;
-	for (size_t i = 0; i < ev->nfields; i++)
-		if (is_content_type(&ev->fields[i]))
-			learn_content_type(e, x, ev->fields[i].value);
+	learn_content_type(e, x, ev);
 	x->resp_fields = keep_fields(e, x, ev);
 	pick_trailers(x, ev);
 }

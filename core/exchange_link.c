@@ -210,7 +210,9 @@ void exchange_link_field(struct str name, struct str value, struct link_head *h)
 		read_field(f->field, value, h);
 }
 
-/* The connection whose tunnel this one lies in: its own, or that of the TLS that it is. NULL: none. */
+/*
+ * The connection whose tunnel this one lies in: its own, or that of the TLS that it is. NULL: none.
+ */
 static const struct conn *in_tunnel(const struct conn *c)
 {
 	if (c->socket)
@@ -254,7 +256,7 @@ void exchange_link_head(const struct message *m, struct link_head *h)
 	/* a head of which a part is missing is not the same as another */
 	if (m->fields.p && m->head_len) {
 		h->request = h->target;
-		h->octets = hash_str(h->request, m->fields);
+		h->bytes = hash_str(h->request, m->fields);
 	}
 }
 
@@ -311,7 +313,7 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 		.kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT,
 		.connection = c->id_hash,
 		.seq = conn_id_seq(c, c->request_dir, x->req_pos),
-		.stream = x->stream,
+		.stream_id = x->stream_id,
 		.has_first = conn_id_first(c, first) != 0,
 		.first = {first[c->request_dir], first[!c->request_dir]},
 		.has_ack = back->hint_valid && !c->session.lib,

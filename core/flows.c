@@ -341,7 +341,10 @@ static int emit_acks(struct flows *f, const struct flow *fl)
 
 	for (int end = 0; end < 2; end++) {
 		struct zc_ev_segment e = {
-			.ev = {.kind = ZC_EV_SEGMENT, .size = sizeof(e), .time = f->now, .conn = fl->conn},
+			.ev = {.kind = ZC_EV_SEGMENT,
+			       .size = sizeof(e),
+			       .time = f->now,
+			       .conn = fl->conn},
 			.seq = fl->end[end],
 			.ack = fl->ack[end],
 			.dir = end == fl->server ? ZC_TX : ZC_RX,
@@ -349,7 +352,8 @@ static int emit_acks(struct flows *f, const struct flow *fl)
 		};
 
 		/* of what was not seen */
-		if (!fl->bare[end] || !fl->has_end[end] || !fl->has_end[!end] || (int32_t)(fl->ack[end] - fl->end[!end]) <= 0)
+		if (!fl->bare[end] || !fl->has_end[end] || !fl->has_end[!end] ||
+		    (int32_t)(fl->ack[end] - fl->end[!end]) <= 0)
 			continue;
 		f->fn(f->ctx, &e.ev);
 		events++;

@@ -12,11 +12,11 @@
  *            new connection uses the same addresses. A connection that is just still open at the
  *            end of the capture gets none: that it ended was not seen.
  *
- * A connection is its addresses, ports, and the VLANs around them. The two directions may go through
- * different VLANs, and one segment may be seen in several: what lies in another VLAN belongs to a
- * connection where its numbers continue or repeat that one's exactly. Numbers that are far off in
- * both directions, or a SYN of another number, are a new connection on the same addresses. Until
- * that is answered, the old one goes on where a segment fits it.
+ * A connection is its addresses, ports, and the VLANs around them. The two directions may go
+ * through different VLANs, and one segment may be seen in several: what lies in another VLAN
+ * belongs to a connection where its numbers continue or repeat that one's exactly. Numbers that are
+ * far off in both directions, or a SYN of another number, are a new connection on the same
+ * addresses. Until that is answered, the old one goes on where a segment fits it.
  *
  * The table is bounded; when it is full, the connection unused for longest is forgotten.
  */

@@ -4,7 +4,8 @@
  * Of bytes that come twice the first count. Of a fragment that was captured in part, and of what
  * follows, only the captured bytes in front of the first missing one are there.
  *
- * Bounded: FRAGMENTS_MAX packets of 64 KiB at a time, each given up after FRAGMENTS_NS or for a newer one.
+ * Bounded: FRAGMENTS_MAX packets of 64 KiB at a time, each given up after FRAGMENTS_NS or for a
+ * newer one.
  */
 #ifndef ZC_CORE_FRAGMENTS_H
 #define ZC_CORE_FRAGMENTS_H

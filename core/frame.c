@@ -27,7 +27,8 @@
 #define PORT_GTP_U 2152
 #define PORT_VXLAN 4789
 #define PORT_VXLAN_GPE 4790
-#define PORT_VXLAN_LINUX 8472 /* Linux used it before 4789 was assigned, and still does by default */
+/* Linux used it before 4789 was assigned, and still does by default */
+#define PORT_VXLAN_LINUX 8472
 #define PORT_GENEVE 6081
 #define PORT_MPLS 6635
 #define PORT_L2TP 1701
@@ -449,7 +450,8 @@ static enum frame_result decode_mpls(struct rest r, struct frame *out, int depth
 /* RFC 8300, section 2 */
 static enum frame_result decode_nsh(struct rest r, struct frame *out, int depth)
 {
-	static const uint16_t kinds[] = {0, TYPE_IPV4, TYPE_IPV6, TYPE_ETHERNET, TYPE_NSH, TYPE_MPLS};
+	static const uint16_t kinds[] = {0,	   TYPE_IPV4, TYPE_IPV6, TYPE_ETHERNET,
+					 TYPE_NSH, TYPE_MPLS};
 	uint32_t size, next;
 
 	if (r.n < 8)
@@ -460,8 +462,9 @@ static enum frame_result decode_nsh(struct rest r, struct frame *out, int depth)
 		return FRAME_BAD;
 	if (!frame_drop(&r, size))
 		return FRAME_SHORT;
-	return next < sizeof(kinds) / sizeof(kinds[0]) && next ? frame_type(kinds[next], r, out, depth)
-							      : FRAME_OTHER;
+	return next < sizeof(kinds) / sizeof(kinds[0]) && next
+		       ? frame_type(kinds[next], r, out, depth)
+		       : FRAME_OTHER;
 }
 
 /* RFC 1661, section 2, after HDLC's address and control, if there are any. */

@@ -169,7 +169,8 @@ static enum frame_result frame_link(int link, struct rest r, struct frame *out, 
 	case LINK_SLL: return with_type(16, 14, r, out, depth);
 	case LINK_SLL2: return with_type(20, 0, r, out, depth);
 	case LINK_NULL:
-	case LINK_LOOP: return behind(4, r, out, depth); /* an AF_ number that every system chose anew */
+	/* an AF_ number that every system chose anew */
+	case LINK_LOOP: return behind(4, r, out, depth);
 	case LINK_PPP:
 	case LINK_PPP_HDLC:
 	case LINK_C_HDLC: return decode_hdlc(r, out, depth);

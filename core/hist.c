@@ -13,6 +13,7 @@
 
 #define SUB_BITS 6
 #define SUB (1u << SUB_BITS)
+#define BLOCKS 59u
 #define BLOCK_SIZE (SUB * sizeof(uint64_t))
 
 static unsigned block_of(uint64_t value)
@@ -40,6 +41,11 @@ static uint64_t bucket_low(unsigned block, unsigned bucket)
 static uint64_t bucket_high(unsigned block, unsigned bucket)
 {
 	return bucket_low(block, bucket) + (((uint64_t)1 << block_shift(block)) - 1);
+}
+
+static uint64_t bucket_middle(unsigned block, unsigned bucket)
+{
+	return bucket_low(block, bucket) + ((((uint64_t)1 << block_shift(block)) - 1) >> 1);
 }
 
 static unsigned block_rank(const struct hist *h, unsigned block)
@@ -184,6 +190,83 @@ void hist_subtract(struct hist *h, const struct hist *base)
 	recount(h);
 }
 
+/* ---- packed: how many buckets were passed over, then what is counted in the next one */
+
+static size_t put_number(uint8_t *p, size_t at, uint64_t v)
+{
+	do {
+		if (p)
+			p[at] = (uint8_t)((v & 127) | (v > 127 ? 128 : 0));
+		at++;
+		v >>= 7;
+	} while (v);
+	return at;
+}
+
+static const uint8_t *get_number(const uint8_t *p, const uint8_t *end, uint64_t *v)
+{
+	*v = 0;
+	for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
+		*v |= (uint64_t)(*p & 127) << shift;
+		if (!(*p++ & 128))
+			return p;
+	}
+	return NULL;
+}
+
+size_t hist_pack(const struct hist *h, const struct hist *base, uint8_t *p)
+{
+	const uint64_t *b = h->buckets;
+	unsigned next = 0;
+	size_t n = 0;
+
+	for (uint64_t left = h->octaves; left; left &= left - 1, b += SUB) {
+		unsigned block = (unsigned)__builtin_ctzll(left);
+		const uint64_t *old =
+			base->octaves >> block & 1
+				? base->buckets + (size_t)block_rank(base, block) * SUB
+				: NULL;
+
+		for (unsigned i = 0; i < SUB; i++) {
+			uint64_t before = old ? old[i] : 0;
+
+			if (b[i] <= before)
+				continue;
+			n = put_number(p, n, block * SUB + i - next);
+			n = put_number(p, n, b[i] - before);
+			next = block * SUB + i + 1;
+		}
+	}
+	return n;
+}
+
+int hist_add_packed(struct hist *h, const uint8_t *p, size_t n)
+{
+	const uint8_t *end = p + n;
+	uint64_t at = 0, skip, count;
+
+	while (p < end) {
+		uint64_t *b, middle;
+
+		p = get_number(p, end, &skip);
+		p = p ? get_number(p, end, &count) : NULL;
+		if (!p || skip >= BLOCKS * SUB || at + skip >= BLOCKS * SUB)
+			return 0;
+		at += skip;
+		b = block_get(h, (unsigned)(at / SUB));
+		if (!b)
+			return -ENOMEM;
+		b[at % SUB] += count;
+		middle = bucket_middle((unsigned)(at / SUB), at % SUB);
+		note_range(h, middle, middle);
+		h->count += count;
+		h->sum = count > UINT64_MAX / (middle + 1) ? UINT64_MAX
+							   : add_saturating(h->sum, count * middle);
+		at++;
+	}
+	return 0;
+}
+
 int hist_copy(struct hist *dst, const struct hist *src)
 {
 	if (dst == src)
@@ -230,7 +313,7 @@ uint64_t hist_percentile(const struct hist *h, double p)
 			seen += b[i];
 			if (seen < rank)
 				continue;
-			value = bucket_low(block, i) + ((((uint64_t)1 << block_shift(block)) - 1) >> 1);
+			value = bucket_middle(block, i);
 			if (value < h->min)
 				return h->min;
 			return value < h->max ? value : h->max;
@@ -248,6 +331,18 @@ uint64_t hist_octave(const struct hist *h, unsigned bit)
 		return 0;
 	for (unsigned i = 0; i < SUB; i++)
 		count += h->buckets[(size_t)block_rank(h, block) * SUB + i];
+	return count;
+}
+
+uint64_t hist_above(const struct hist *h, uint64_t value)
+{
+	const uint64_t *b = h->buckets;
+	uint64_t count = 0;
+
+	for (uint64_t left = h->octaves; left; left &= left - 1, b += SUB)
+		for (unsigned i = 0; i < SUB; i++)
+			if (b[i] && bucket_low((unsigned)__builtin_ctzll(left), i) > value)
+				count += b[i];
 	return count;
 }
 

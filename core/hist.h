@@ -14,6 +14,7 @@
 #ifndef ZC_CORE_HIST_H
 #define ZC_CORE_HIST_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Embedded; all zero is an empty histogram. Private but for count, sum, min and max. */
@@ -46,6 +47,19 @@ void hist_subtract(struct hist *h, const struct hist *base);
 int hist_copy(struct hist *dst, const struct hist *src);
 
 /*
+ * What h has more than base, an earlier copy of it, in few octets: two or three for each bucket
+ * that differs. Returns how many; p: NULL, or room for them.
+ */
+size_t hist_pack(const struct hist *h, const struct hist *base, uint8_t *p);
+
+/*
+ * Adds what hist_pack wrote. Minimum, maximum and sum are those of the buckets' middles: within the
+ * error above. 0, or -ENOMEM: a part of it was added. n octets that hist_pack did not write are
+ * safe.
+ */
+int hist_add_packed(struct hist *h, const uint8_t *p, size_t n);
+
+/*
  * The value at or below which p per cent of all values lie (nearest rank; p is brought into
  * 0..100), within the error above; never below min nor above max. 0 when h is empty.
  */
@@ -53,6 +67,9 @@ uint64_t hist_percentile(const struct hist *h, double p);
 
 /* How many values have their highest bit at that number, 6..63; with 5: all below 64. */
 uint64_t hist_octave(const struct hist *h, unsigned bit);
+
+/* How many values are larger than that one, as far as buckets tell: those of its own are not. */
+uint64_t hist_above(const struct hist *h, uint64_t value);
 
 /* Arithmetic mean, rounded down; 0 when h is empty. */
 uint64_t hist_mean(const struct hist *h);

@@ -17,88 +17,14 @@
 #define LONG_DATA 4096u
 
 /* Octets that may go by without a frame before this was no HTTP/2 after all. */
-#define MAX_STRANGE (4u << 20)
+#define MAX_UNRECOGNIZED (4u << 20)
 
-static int is_response(const struct conn *c, unsigned dir)
+static void count_bytes(const struct conn *c, struct exchange *x, const struct http2_event *ev)
 {
-	return dir != c->request_dir;
+	*(http2_is_response(c, ev->dir) ? &x->resp_bytes : &x->req_bytes) += ev->wire;
 }
 
-static void count_octets(const struct conn *c, struct exchange *x, const struct http2_event *ev)
-{
-	*(is_response(c, ev->dir) ? &x->resp_bytes : &x->req_bytes) += ev->wire;
-}
-
-/* ---- the ends of streams */
-
-/* Nothing more is expected of s. */
-static void finish(struct conn *c, struct http2_stream *s)
-{
-	struct exchange *x = http2_stream_remove(c, s);
-
-	exchange_h2_end(x);
-	if (!pending_read_add(c, x))
-		exchange_emit(c->engine, x);
-}
-
-/* The stream ended before its response did, in a way that was seen. */
-static void cut(struct conn *c, struct http2_stream *s, uint64_t time, enum span_error error,
-		int64_t code)
-{
-	struct exchange *x = s->x;
-
-	http2_stall(&s->stall, 0, time);
-	if (x->resp_done) {
-		x->req_unsized |= !x->req_done;
-	} else {
-		x->aborted = 1;
-		x->end = time;
-		x->error_code = code;
-		if (!x->error)
-			x->error = (uint8_t)error;
-	}
-	x->req_done = x->resp_done = 1;
-	finish(c, s);
-}
-
-/* What becomes of s is not known. */
-static void abandon(struct conn *c, struct http2_stream *s)
-{
-	struct exchange *x = s->x;
-
-	if (!x->req_done && !(x->incomplete & SPAN_REQUEST_NOT_SEEN))
-		x->req_unsized = 1;
-	if (!x->resp_done) {
-		x->resp_unsized = 1;
-		if (!s->answered)
-			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
-		if (c->lost || c->http2->lost)
-			x->incomplete |= conn_missing(c);
-	}
-	finish(c, s);
-}
-
-static void reap(struct conn *c)
-{
-	struct list *ending = &c->http2->ending;
-
-	while (!list_empty(ending)) {
-		struct http2_stream *s = list_entry(ending->next, struct http2_stream, node);
-
-		if (s->used + HTTP2_CONN_DOUBT > c->engine->now)
-			break;
-		abandon(c, s);
-	}
-}
-
-void http2_conn_expire(struct conn *c, struct exchange *x)
-{
-	struct http2_stream *s = c->http2 ? http2_stream_find(c->http2, x->stream) : NULL;
-
-	list_unlink(&x->timer);
-	if (s && s->x == x)
-		abandon(c, s);
-}
+/* ---- streams */
 
 /* END_STREAM from whoever sent ev; pos: behind it. */
 static void end_side(struct conn *c, struct half *h, struct http2_stream *s, unsigned dir,
@@ -106,7 +32,7 @@ static void end_side(struct conn *c, struct half *h, struct http2_stream *s, uns
 {
 	struct exchange *x = s->x;
 
-	if (!is_response(c, dir)) {
+	if (!http2_is_response(c, dir)) {
 		x->req_done = 1;
 	} else if (!x->resp_done) {
 		http2_stall(&s->stall, 0, h->last_time);
@@ -115,7 +41,7 @@ static void end_side(struct conn *c, struct half *h, struct http2_stream *s, uns
 		x->resp_done = 1;
 	}
 	if (x->req_done && x->resp_done) {
-		finish(c, s);
+		http2_stream_finish(c, s);
 	} else if (x->resp_done) {
 		/* no longer for its I/O, but for the rest of the request */
 		list_unlink(&x->timer);
@@ -133,7 +59,7 @@ static struct http2_stream *add_stream(struct conn *c, struct exchange *x)
 	struct http2_stream *s;
 
 	if (h2->nstreams >= HTTP2_CONN_MAX_STREAMS)
-		abandon(c, list_entry(l->next, struct http2_stream, node));
+		http2_stream_abandon(c, list_entry(l->next, struct http2_stream, node));
 	s = http2_stream_add(c, x);
 	if (!s)
 		exchange_put(c->engine, x);
@@ -153,25 +79,16 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 		list_append(&c->http2->no_io, &x->timer);
 }
 
-/* Frames of s in direction dir may be missing. */
-static void doubt(struct conn *c, struct http2_stream *s, unsigned dir)
-{
-	s->x->incomplete |= conn_missing(c);
-	if (is_response(c, dir))
-		s->x->resp_uncounted = 1;
-	else
-		s->x->req_uncounted = 1;
-	if (!s->ending)
-		http2_stream_end_soon(c, s);
-}
-
 static struct http2_stream *open_request(struct conn *c, struct half *h,
 					 const struct http2_event *ev, uint64_t pos)
 {
 	struct http2_conn *h2 = c->http2;
-	struct exchange *x = exchange_new(c->engine, c);
 	struct http2_stream *s;
+	struct exchange *x;
 
+	if (ev->type == HTTP2_EV_HEADERS && http2_stream_was_closed(h2, ev->stream_id))
+		return NULL; /* recognised too late: it is shown already, as not seen */
+	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	c->requested = 1;
@@ -179,14 +96,14 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
 	if (!h2->first_request)
-		h2->first_request = x->stream;
+		h2->first_request = x->stream_id;
 	s = add_stream(c, x);
 	if (!s)
 		return NULL;
 	/* its answer may be missed, until frames are recognised there */
-	s->unsure = (uint8_t)http2_is_lost(h2->parser, !c->request_dir);
-	if (s->unsure && h2->lost)
-		doubt(c, s, !c->request_dir);
+	if (http2_is_lost(h2->parser, !c->request_dir) ||
+	    x->req_first <= h2->skipped[!c->request_dir])
+		http2_stream_miss(c, s, !c->request_dir);
 	if (ev->type == HTTP2_EV_PUSH_PROMISE)
 		x->req_done = x->io_done = 1; /* the server speaks for the client */
 	else
@@ -202,20 +119,20 @@ static int may_follow(const struct conn *c)
 
 /* A response whose request was not seen. NULL: it is the rest of a stream that is over. */
 static struct http2_stream *orphan_response(struct conn *c, const struct http2_event *ev,
-					  uint64_t pos)
+					    uint64_t pos)
 {
 	struct http2_conn *h2 = c->http2;
 	struct exchange *x;
 
-	if (http2_stream_was_closed(h2, ev->stream))
+	if (http2_stream_was_closed(h2, ev->stream_id))
 		return NULL;
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	x->protocol = &http2_protocol.name;
-	x->stream = ev->stream;
+	x->stream_id = ev->stream_id;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
-	if (c->preexisting && (!h2->first_request || ev->stream < h2->first_request))
+	if (c->preexisting && (!h2->first_request || ev->stream_id < h2->first_request))
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	else
 		x->incomplete |= conn_missing(c);
@@ -242,8 +159,10 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
+	if (x->payload && x->resp_body_bytes) /* it has gone by */
+		x->payload->dir[1].gapped = x->payload->dir[1].unsound = 1;
 	if (!c->http2->first_request)
-		c->http2->first_request = x->stream;
+		c->http2->first_request = x->stream_id;
 	list_unlink(&x->timer);
 	find_io(c, h, x);
 }
@@ -253,8 +172,8 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 static void review_stall(struct conn *c, struct http2_stream *s, uint64_t time)
 {
 	if (s->answered && !s->x->resp_done)
-		http2_stall(&s->stall,
-			    http2_blocked(c->http2->parser, !c->request_dir, &s->flow), time);
+		http2_stall(&s->stall, http2_blocked(c->http2->parser, !c->request_dir, &s->flow),
+			    time);
 }
 
 /* The connection's window, or the initial one of streams, may have changed. */
@@ -277,7 +196,7 @@ static void classify(struct conn *c, const struct http2_stream *s, struct http2_
 {
 	enum http2_kind kind;
 
-	if (is_response(c, ev->dir))
+	if (http2_is_response(c, ev->dir))
 		kind = s && s->answered ? HTTP2_TRAILERS : HTTP2_RESPONSE;
 	else
 		kind = s && !is_orphan(s) ? HTTP2_TRAILERS : HTTP2_REQUEST;
@@ -296,52 +215,72 @@ static struct http2_stream *on_response(struct conn *c, struct half *h, struct h
 		exchange_h2_trailers(s->x, 1, ev);
 		return s;
 	}
+	http2_stream_missed(c, s);
 	s->answered = 1;
 	s->x->resp_first = reasm_time(&h->reasm, pos);
 	exchange_h2_response(c->engine, s->x, ev);
 	return s;
 }
 
+/* s begins, and was reset before its request was recognised: the time tells which of the two was
+ * first. */
+static struct http2_stream *settle_reset(struct conn *c, struct http2_stream *s)
+{
+	const struct http2_conn *h2 = c->http2;
+	uint32_t n = h2->nresets < HTTP2_RESETS ? h2->nresets : HTTP2_RESETS;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (h2->reset[i].stream_id == s->id) {
+			http2_stream_abort(c, s, h2->reset[i].time, SPAN_ERR_RESET,
+					   h2->reset[i].error);
+			return NULL;
+		}
+	return s;
+}
+
 static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 
 	if (ev->kind == HTTP2_AMBIGUOUS)
 		classify(c, s, ev);
-	if (ev->kind == HTTP2_RESPONSE && is_response(c, ev->dir))
+	if (ev->kind == HTTP2_RESPONSE && http2_is_response(c, ev->dir))
 		s = on_response(c, h, s, ev, pos - ev->wire);
-	else if (ev->kind == HTTP2_REQUEST && !is_response(c, ev->dir) && !s)
+	else if (ev->kind == HTTP2_REQUEST && !http2_is_response(c, ev->dir) && !s)
 		s = open_request(c, h, ev, pos - ev->wire);
-	else if (ev->kind == HTTP2_REQUEST && !is_response(c, ev->dir) && is_orphan(s))
+	else if (ev->kind == HTTP2_REQUEST && !http2_is_response(c, ev->dir) && is_orphan(s))
 		adopt(c, h, s, ev, pos - ev->wire);
 	else if (s)
-		exchange_h2_trailers(s->x, is_response(c, ev->dir), ev);
+		exchange_h2_trailers(s->x, http2_is_response(c, ev->dir), ev);
 	if (!s)
 		return;
 	c->http2->whole |= s->x->payload != NULL;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	http2_stream_touch(c, s);
-	if (ev->flags & HTTP2_END_STREAM)
+	s = settle_reset(c, s);
+	if (s && ev->flags & HTTP2_END_STREAM)
 		end_side(c, h, s, ev->dir, pos);
 }
 
 static void on_data(struct conn *c, struct half *h, const struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
-	int which = is_response(c, ev->dir);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
+	int which = http2_is_response(c, ev->dir);
 
-	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream;
+	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream_id;
 	if (which)
 		review_stalls(c, h->last_time, 0);
 	if (!s)
 		return;
-	count_octets(c, s->x, ev);
+	count_bytes(c, s->x, ev);
 	exchange_content(c->engine, s->x, which, ev->data, ev->gap);
 	if (ev->charged)
 		http2_stream_touch(c, s);
 	/* its head was among what is missing */
-	if (which && !s->answered && !(s->x->incomplete & SPAN_MISSING))
-		doubt(c, s, ev->dir);
+	if (which && !s->answered) {
+		http2_stream_miss(c, s, ev->dir);
+		s->missed[1] = HTTP2_MISSED_CONTENT;
+	}
 	if (which) {
 		http2_flow_event(&s->flow, ev);
 		review_stall(c, s, h->last_time);
@@ -352,43 +291,47 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 
 static void on_reset(struct conn *c, struct half *h, const struct http2_event *ev)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream);
+	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
 
-	if (!s)
-		return;
-	count_octets(c, s->x, ev);
-	cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+	if (s) {
+		count_bytes(c, s->x, ev);
+		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+	} else if (http2_is_response(c, ev->dir) && may_follow(c)) {
+		c->http2->reset[c->http2->nresets++ % HTTP2_RESETS] =
+			(struct http2_reset){h->last_time, ev->stream_id, ev->error};
+	}
 }
 
 /* Streams of the other end beyond the last one were not worked on and never will be. */
 static void on_goaway(struct conn *c, struct half *h, const struct http2_event *ev)
 {
-	struct list *l = &c->http2->open;
+	struct list *lists[] = {&c->http2->open, &c->http2->ending};
 
-	if (!is_response(c, ev->dir))
+	if (!http2_is_response(c, ev->dir))
 		return;
-	for (struct list *n = l->next, *next; n != l; n = next) {
-		struct http2_stream *s = list_entry(n, struct http2_stream, node);
+	for (int i = 0; i < 2; i++)
+		for (struct list *n = lists[i]->next, *next; n != lists[i]; n = next) {
+			struct http2_stream *s = list_entry(n, struct http2_stream, node);
 
-		next = n->next;
-		if (s->id & 1 && s->id > ev->last_stream)
-			cut(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
-	}
+			next = n->next;
+			if (s->id & 1 && s->id > ev->last_stream)
+				http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
+		}
 }
 
 static void on_window(struct conn *c, struct half *h, const struct http2_event *ev)
 {
 	struct http2_stream *s;
 
-	if (!ev->stream) {
+	if (!ev->stream_id) {
 		review_stalls(c, h->last_time, 0);
 		return;
 	}
-	s = http2_stream_find(c->http2, ev->stream);
+	s = http2_stream_find(c->http2, ev->stream_id);
 	if (!s)
 		return;
-	count_octets(c, s->x, ev);
-	if (is_response(c, ev->dir))
+	count_bytes(c, s->x, ev);
+	if (http2_is_response(c, ev->dir))
 		return;
 	http2_flow_event(&s->flow, ev);
 	review_stall(c, s, h->last_time);
@@ -400,14 +343,12 @@ static void on_lost(struct conn *c, unsigned dir)
 	struct http2_conn *h2 = c->http2;
 
 	h2->lost = 1;
+	h2->skipped[dir] = c->half[dir].last_time;
 	h2->data_stream[dir] = 0;
 	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
-		list_entry(n, struct http2_stream, node)->x->incomplete |= conn_missing(c);
-	while (!list_empty(&h2->open)) {
-		struct http2_stream *s = list_entry(h2->open.next, struct http2_stream, node);
-
-		doubt(c, s, dir);
-	}
+		http2_stream_miss(c, list_entry(n, struct http2_stream, node), dir);
+	while (!list_empty(&h2->open))
+		http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node), dir);
 }
 
 static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
@@ -430,7 +371,7 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 	case HTTP2_EV_SETTINGS: review_stalls(c, h->last_time, 1); break;
 	case HTTP2_EV_LOST: on_lost(c, ev->dir); break;
 	case HTTP2_EV_PUSH_PROMISE:
-		if (is_response(c, ev->dir) && !http2_stream_find(c->http2, ev->promised))
+		if (http2_is_response(c, ev->dir) && !http2_stream_find(c->http2, ev->promised))
 			open_request(c, h, ev, pos - ev->wire);
 		break;
 	case HTTP2_EV_PREFACE:
@@ -446,7 +387,7 @@ static void release(struct conn *c)
 
 	if (!h2)
 		return;
-	c->engine->http2_octets -= h2->octets;
+	c->engine->http2_bytes -= h2->bytes;
 	free(h2->parser);
 	free(h2);
 	c->http2 = NULL;
@@ -471,13 +412,13 @@ static void enlarge(struct conn *c, unsigned dir)
 	struct http2 *old;
 	void *mem;
 
-	if (size <= h2->octets || c->engine->http2_octets + size > HTTP2_CONN_MEMORY)
+	if (size <= h2->bytes || c->engine->http2_bytes + size > HTTP2_CONN_MEMORY)
 		return;
 	mem = malloc(size);
 	if (!mem)
 		return;
-	c->engine->http2_octets += size - h2->octets;
-	h2->octets = size;
+	c->engine->http2_bytes += size - h2->bytes;
+	h2->bytes = size;
 	old = h2->parser;
 	h2->parser = http2_move(mem, capacity, old);
 	free(old);
@@ -495,7 +436,8 @@ static void review_frames(const struct conn *c, struct half *h, unsigned dir)
 }
 
 /* The first bytes of a server that does not know HTTP/2, and answers the preface in HTTP/1. */
-static enum probe_result is_http1_answer(const struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+static enum probe_result is_http1_answer(const struct half *h, const uint8_t *p, size_t n,
+					 uint64_t pos)
 {
 	if (!n || pos != h->reasm.first || memcmp(p, "HTTP/1.", n < 7 ? n : 7))
 		return PROBE_NO;
@@ -514,7 +456,7 @@ static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t 
 		s->x->resp_first = reasm_time(&h->reasm, pos);
 		s->x->resp_bytes = n;
 		s->x->resp_uncounted = 1;
-		cut(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
+		http2_stream_abort(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
 	}
 	give_up(c, n);
 }
@@ -526,7 +468,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 	struct http2_event ev;
 	size_t off = 0, used;
 
-	if (pos == h->reasm.first && is_response(c, dir)) {
+	if (pos == h->reasm.first && http2_is_response(c, dir)) {
 		enum probe_result other = is_http1_answer(h, p, n, pos);
 
 		if (other == PROBE_MORE)
@@ -553,6 +495,8 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 		} else if (st == PARSE_SKIPPED) {
 			c->engine->stats.unparsed_bytes += used;
 			h->unrecognized_bytes += used;
+			if (used)
+				h2->skipped[dir] = h->last_time;
 			if (!used || off == n)
 				break;
 		} else if (st == PARSE_BAD || st == PARSE_END) {
@@ -560,13 +504,13 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 			return n;
 		}
 	}
-	if (h->unrecognized_bytes > MAX_STRANGE) {
+	if (h->unrecognized_bytes > MAX_UNRECOGNIZED) {
 		give_up(c, n - off);
 		return n;
 	}
 	review_frames(c, h, dir);
 	if (!list_empty(&h2->ending))
-		reap(c);
+		http2_stream_reap(c);
 	return off;
 }
 
@@ -576,14 +520,13 @@ static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, ui
 		      enum reasm_gap why)
 {
 	struct engine_stats *stats = &c->engine->stats;
-	struct http2_stream *s;
 
-	if (ev->type == HTTP2_EV_DATA && ev->gap) {
-		s = http2_stream_find(c->http2, ev->stream);
-		if (s && !exchange_unneeded(c->engine, s->x, is_response(c, ev->dir)))
-			stats->uncaptured_bytes += ev->gap;
-		else
-			stats->skipped_bytes += ev->gap;
+	if (ev->type == HTTP2_EV_DATA) {
+		struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
+		int wanted =
+			s && !exchange_unneeded(c->engine, s->x, http2_is_response(c, ev->dir));
+
+		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += ev->gap;
 		/* where no segment was seen, the time of the last octet is a guess */
 		if (s && why == REASM_MISSING && ev->flags & HTTP2_END_STREAM)
 			s->x->incomplete |= SPAN_LOST_EVENTS;
@@ -615,6 +558,8 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 		nkept = 0;
 		if (st == PARSE_EVENT)
 			gap_event(c, h, &ev, pos, why);
+		else if (st == PARSE_SKIPPED)
+			c->http2->skipped[dir] = h->last_time;
 		if (st != PARSE_EVENT || ev.type != HTTP2_EV_DATA)
 			c->engine->stats.uncaptured_bytes += used;
 	}
@@ -622,47 +567,50 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 
 /* ---- the end */
 
-/* May the end of its response be among what was missed? */
-static int is_doubtful(const struct http2_conn *h2, const struct http2_stream *s)
-{
-	if (s->x->resp_done)
-		return 0;
-	return (s->unsure && !s->answered) || (h2->lost && s->x->incomplete & SPAN_MISSING);
-}
-
 static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 {
 	struct http2_conn *h2 = c->http2;
 	struct list *lists[] = {&h2->open, &h2->ending};
+	unsigned dir = h == &c->half[ZC_TX];
+	const struct reasm *request = &c->half[!dir].reasm;
 
 	h->ended = 1;
-	if (!is_response(c, h == &c->half[ZC_TX]))
+	if (!http2_is_response(c, dir))
 		return;
+	if (http2_is_lost(h2->parser, dir) && reasm_kept(&h->reasm).n)
+		h2->skipped[dir] = time;
+	if (request->proven > request->next || request->pend) /* a reset may be on its way to us */
+		while (!list_empty(&h2->open))
+			http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node),
+					  !dir);
 	for (int i = 0; i < 2; i++)
 		while (!list_empty(lists[i])) {
 			struct http2_stream *s =
 				list_entry(lists[i]->next, struct http2_stream, node);
 
-			if (is_doubtful(h2, s))
-				abandon(c, s);
+			if (!s->x->resp_done && http2_stream_missed(c, s))
+				http2_stream_abandon(c, s);
 			else
-				cut(c, s, time, c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
+				http2_stream_abort(c, s, time,
+						   c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
 		}
 }
 
 static void end_stream(struct conn *c, struct http2_stream *s, enum conn_end why)
 {
 	uint8_t answered = s->answered;
-	struct exchange *x = http2_stream_remove(c, s);
+	struct exchange *x = s->x;
 
+	http2_stream_tell_missed(c, s);
+	http2_stream_remove(c, s);
 	exchange_h2_end(x);
 	if (why == CONN_DROPPED) {
 		exchange_put(c->engine, x);
 		return;
 	}
 	if (!x->resp_done)
-		x->incomplete |= why == CONN_FINISHED || answered ? SPAN_IN_FLIGHT
-								  : SPAN_RESPONSE_NOT_SEEN;
+		x->incomplete |=
+			why == CONN_FINISHED || answered ? SPAN_IN_FLIGHT : SPAN_RESPONSE_NOT_SEEN;
 	exchange_emit(c->engine, x);
 }
 
@@ -721,7 +669,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 
 	if (!e->scratch)
 		e->scratch = malloc(sizeof(*e->scratch));
-	if (!e->scratch || e->http2_octets + size > HTTP2_CONN_MEMORY)
+	if (!e->scratch || e->http2_bytes + size > HTTP2_CONN_MEMORY)
 		return -1;
 	h2 = calloc(1, sizeof(*h2));
 	mem = malloc(size);
@@ -730,12 +678,18 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 		free(mem);
 		return -1;
 	}
-	e->http2_octets += size;
-	h2->octets = size;
+	e->http2_bytes += size;
+	h2->bytes = size;
 	h2->parser = http2_init(mem, HPACK_DEFAULT_TABLE, client, start);
 	list_init(&h2->open);
 	list_init(&h2->ending);
 	list_init(&h2->no_io);
+	for (int d = 0; d < 2 && !start; d++) {
+		const struct reasm *r = &c->half[d].reasm;
+
+		if (r->next - reasm_kept(r).n > r->first)
+			h2->skipped[d] = e->now; /* nobody knew yet what it was */
+	}
 	c->http2 = h2;
 	c->ops = &http2_conn_ops;
 	c->id_hash_valid = 0;
@@ -753,7 +707,7 @@ void http2_conn_upgraded(struct conn *c, struct exchange *x)
 	if (x->settings.off != TEXT_NONE)
 		http2_upgraded(c->http2->parser, settings);
 	x->protocol = &http2_protocol.name;
-	x->stream = 1;
+	x->stream_id = 1;
 	x->status = 0;
 	x->resp_done = 0;
 	x->resp_first = x->resp_last = SPAN_UNKNOWN;
@@ -771,7 +725,7 @@ static uint64_t http2_unneeded_of(const struct conn *c, const struct half *h)
 	if (!n || !h2->data_stream[dir])
 		return n;
 	s = http2_stream_find(h2, h2->data_stream[dir]);
-	m = s ? exchange_unneeded(c->engine, s->x, is_response(c, dir)) : UINT64_MAX;
+	m = s ? exchange_unneeded(c->engine, s->x, http2_is_response(c, dir)) : UINT64_MAX;
 	return m < n ? m : n;
 }
 

@@ -3,7 +3,8 @@
  *
  * A stream is an exchange: its request and its response need no order to be paired. A span ends
  * when both ends have sent END_STREAM, at RST_STREAM, or with the connection. An exchange whose
- * response is complete while its request is not waits for the rest of it no longer than PENDING_READ_MAX.
+ * response is complete while its request is not waits for the rest of it no longer than
+ * PENDING_READ_MAX.
  *
  * Octets of an exchange are its frames with their heads, in the direction of the message.
  *

@@ -21,7 +21,7 @@ struct http2_stream *http2_stream_find(const struct http2_conn *h2, uint32_t id)
 struct http2_stream *http2_stream_add(struct conn *c, struct exchange *x)
 {
 	struct http2_conn *h2 = c->http2;
-	struct http2_stream **bucket = &h2->bucket[bucket_of(x->stream)];
+	struct http2_stream **bucket = &h2->bucket[bucket_of(x->stream_id)];
 	size_t size;
 	struct http2_stream *s = pool_get(&c->engine->pool, sizeof(*s), &size);
 
@@ -30,7 +30,7 @@ struct http2_stream *http2_stream_add(struct conn *c, struct exchange *x)
 	memset(s, 0, sizeof(*s));
 	s->size = size;
 	s->x = x;
-	s->id = x->stream;
+	s->id = x->stream_id;
 	s->used = c->engine->now;
 	s->hash_next = *bucket;
 	*bucket = s;

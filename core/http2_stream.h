@@ -5,10 +5,19 @@
 #define ZC_CORE_HTTP2_STREAM_H
 
 #include "core/conn.h"
+#include "core/exchange.h"
 #include "parsers/http2/http2.h"
 
 #define HTTP2_BUCKETS 64u
 #define HTTP2_CLOSED 64u /* streams whose late frames are known as such */
+#define HTTP2_RESETS 8u	 /* streams that were reset before their request was recognised */
+
+/* Frames may be missing since the stream began: */
+enum http2_missed {
+	HTTP2_NOT_MISSED,
+	HTTP2_MISSED_BEFORE,  /* before a message's head, or behind its end */
+	HTTP2_MISSED_CONTENT, /* in a message */
+};
 
 struct http2_stream {
 	struct http2_stream *hash_next;
@@ -17,24 +26,31 @@ struct http2_stream {
 	size_t size;   /* of this block */
 	uint64_t used; /* time of its last frame */
 	uint32_t id;
-	uint8_t answered; /* the head of its response came */
-	uint8_t unsure;	  /* frames of responses were not recognised when it began */
-	uint8_t ending;	  /* its response is complete, or it is in doubt */
+	uint8_t answered;	/* the head of its response came */
+	uint8_t missed[2];	/* of its request, its response: enum http2_missed */
+	uint8_t ending;		/* its response is complete, or it is in doubt */
 	struct http2_flow flow; /* of the response */
 	struct http2_stall stall;
 };
 
 struct http2_conn {
 	struct http2 *parser;
-	size_t octets;	   /* of its memory */
-	struct list open;  /* streams, longest unused first */
+	size_t bytes;	    /* of its memory */
+	struct list open;   /* streams, longest unused first */
 	struct list ending; /* the same; they end soon, with or without another frame */
-	struct list no_io; /* exchanges that wait for their io_time, by position */
+	struct list no_io;  /* exchanges that wait for their io_time, by position */
 	struct http2_stream *bucket[HTTP2_BUCKETS];
 	uint32_t nstreams;
 	uint32_t data_stream[2]; /* whose DATA frame is open, by direction; 0: none */
-	uint32_t first_request;	 /* the first stream that was seen to be opened; 0: none */
+	/* by direction, when bytes in which there may have been frames went by last */
+	uint64_t skipped[2];
+	uint32_t first_request; /* the first stream that was seen to be opened; 0: none */
 	uint32_t closed[HTTP2_CLOSED], nclosed;
+	struct http2_reset {
+		uint64_t time;
+		uint32_t stream_id, error;
+	} reset[HTTP2_RESETS];
+	uint32_t nresets;
 	uint8_t window_closed; /* the connection's, for responses */
 	uint8_t whole;	       /* some stream's content is looked into */
 	uint8_t lost;	       /* boundaries of frames were lost some time */
@@ -53,6 +69,31 @@ void http2_stream_touch(struct conn *c, struct http2_stream *s);
 
 /* From now on s is one of those that end soon. */
 void http2_stream_end_soon(struct conn *c, struct http2_stream *s);
+
+static inline int http2_is_response(const struct conn *c, unsigned dir)
+{
+	return dir != c->request_dir;
+}
+
+/* ---- http2_end.c: how they end. Each of the first three makes a span of s, which is gone then */
+
+/* Nothing more is expected of it; it ended before its response did, in a way that was seen; what
+ * becomes of it is not known. */
+void http2_stream_finish(struct conn *c, struct http2_stream *s);
+void http2_stream_abort(struct conn *c, struct http2_stream *s, uint64_t time,
+			enum span_error error, int64_t code);
+void http2_stream_abandon(struct conn *c, struct http2_stream *s);
+
+/* Those that are awaited no longer. */
+void http2_stream_reap(struct conn *c);
+
+/*
+ * Frames of s in direction dir may be missing from here on. If bytes went by there that were not
+ * recognised (which http2_stream_missed() asks), its exchange says so, as far as it matters.
+ */
+void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir);
+int http2_stream_missed(const struct conn *c, struct http2_stream *s);
+void http2_stream_tell_missed(const struct conn *c, struct http2_stream *s);
 
 /* Was the stream here and is no more? */
 int http2_stream_was_closed(const struct http2_conn *h2, uint32_t id);

@@ -11,7 +11,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-static int hex_octets(const char *p, uint8_t *out, size_t n)
+static int hex_bytes(const char *p, uint8_t *out, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		int hi = hex_digit(p[2 * i]), lo = hex_digit(p[2 * i + 1]);
@@ -37,20 +37,22 @@ int id_parse_traceparent(struct str value, struct traceparent *t)
 	const char *p = value.p;
 	uint8_t version;
 
-	if (value.n < TRACEPARENT_LEN || !hex_octets(p, &version, 1) || version == 0xff)
+	if (value.n < TRACEPARENT_LEN || !hex_bytes(p, &version, 1) || version == 0xff)
 		return 0;
 	/* version 00 ends here; a later one may have more, after another dash */
 	if (value.n > TRACEPARENT_LEN && (version == 0 || p[TRACEPARENT_LEN] != '-'))
 		return 0;
 	if (p[2] != '-' || p[35] != '-' || p[52] != '-')
 		return 0;
-	if (!hex_octets(p + 3, t->trace_id, TRACE_ID_LEN) ||
-	    !hex_octets(p + 36, t->parent_id, SPAN_ID_LEN) || !hex_octets(p + 53, &t->flags, 1))
+	if (!hex_bytes(p + 3, t->trace_id, TRACE_ID_LEN) ||
+	    !hex_bytes(p + 36, t->parent_id, SPAN_ID_LEN) || !hex_bytes(p + 53, &t->flags, 1))
 		return 0;
 	return !all_zero(t->trace_id, TRACE_ID_LEN) && !all_zero(t->parent_id, SPAN_ID_LEN);
 }
 
-/* A full multiplication whose halves are folded; constants are odd, with about half their bits set. */
+/*
+ * A full multiplication whose halves are folded; constants are odd, with about half their bits set.
+ */
 uint64_t id_mix(uint64_t h, uint64_t v)
 {
 	unsigned __int128 m = (unsigned __int128)(h ^ 0x8b3c5d1f27e6a94dull) *
@@ -59,7 +61,7 @@ uint64_t id_mix(uint64_t h, uint64_t v)
 	return ((uint64_t)m ^ (uint64_t)(m >> 64)) + (h << 23 | h >> 41) + v;
 }
 
-static uint64_t octets_be(const uint8_t *p)
+static uint64_t bytes_be(const uint8_t *p)
 {
 	uint64_t v = 0;
 
@@ -79,30 +81,31 @@ uint64_t id_connection(const uint8_t client[16], uint16_t client_port, const uin
 {
 	uint64_t h = id_mix(0x5a6374726163650aull, (uint64_t)client_port << 16 | server_port);
 
-	h = id_mix(h, octets_be(client));
-	h = id_mix(h, octets_be(client + 8));
-	h = id_mix(h, octets_be(server));
-	return id_mix(h, octets_be(server + 8));
+	h = id_mix(h, bytes_be(client));
+	h = id_mix(h, bytes_be(client + 8));
+	h = id_mix(h, bytes_be(server));
+	return id_mix(h, bytes_be(server + 8));
 }
 
 /* One 64-bit id: `purpose` tells the halves of a trace id and the kinds of span apart. */
-static void derive(uint64_t connection, uint32_t seq, uint32_t stream, uint64_t purpose,
+static void derive(uint64_t connection, uint32_t seq, uint32_t stream_id, uint64_t purpose,
 		   uint8_t out[8])
 {
-	uint64_t h = id_mix(connection, (uint64_t)stream << 32 | seq);
+	uint64_t h = id_mix(connection, (uint64_t)stream_id << 32 | seq);
 
 	h = id_mix(id_mix(h, purpose), h);
 	put_be(h ? h : 1, out);
 }
 
-void id_derive_trace(uint64_t connection, uint32_t seq, uint32_t stream, uint8_t out[TRACE_ID_LEN])
+void id_derive_trace(uint64_t connection, uint32_t seq, uint32_t stream_id,
+		     uint8_t out[TRACE_ID_LEN])
 {
-	derive(connection, seq, stream, 1, out);
-	derive(connection, seq, stream, 2, out + 8);
+	derive(connection, seq, stream_id, 1, out);
+	derive(connection, seq, stream_id, 2, out + 8);
 }
 
-void id_derive_span(uint64_t connection, uint32_t seq, uint32_t stream, enum span_kind kind,
+void id_derive_span(uint64_t connection, uint32_t seq, uint32_t stream_id, enum span_kind kind,
 		    uint8_t out[SPAN_ID_LEN])
 {
-	derive(connection, seq, stream, kind == SPAN_SERVER ? 3 : 4, out);
+	derive(connection, seq, stream_id, kind == SPAN_SERVER ? 3 : 4, out);
 }

@@ -32,8 +32,9 @@ uint64_t id_connection(const uint8_t client[16], uint16_t client_port, const uin
 		       uint16_t server_port);
 
 /* Ids of the exchange whose request starts at sequence number seq on stream `stream`. */
-void id_derive_trace(uint64_t connection, uint32_t seq, uint32_t stream, uint8_t out[TRACE_ID_LEN]);
-void id_derive_span(uint64_t connection, uint32_t seq, uint32_t stream, enum span_kind kind,
+void id_derive_trace(uint64_t connection, uint32_t seq, uint32_t stream_id,
+		     uint8_t out[TRACE_ID_LEN]);
+void id_derive_span(uint64_t connection, uint32_t seq, uint32_t stream_id, enum span_kind kind,
 		    uint8_t out[SPAN_ID_LEN]);
 
 #endif

@@ -309,14 +309,14 @@ static int set_parent(struct link_node *n, struct link_node *parent, const char 
 
 static struct link_node **end_slot(struct links *l, const struct link_place *p)
 {
-	uint64_t key = (uint64_t)p->stream << 32 | p->seq;
+	uint64_t key = (uint64_t)p->stream_id << 32 | p->seq;
 
 	return &l->end[(key * 0x9e3779b97f4a7c15ull >> 40) % BUCKETS];
 }
 
 static int other_end(const struct link_place *a, const struct link_place *b)
 {
-	if (a->kind == b->kind || a->seq != b->seq || a->stream != b->stream)
+	if (a->kind == b->kind || a->seq != b->seq || a->stream_id != b->stream_id)
 		return 0;
 	if (a->has_first && b->has_first)
 		return a->first[0] == b->first[0] && a->first[1] == b->first[1];
@@ -376,7 +376,7 @@ enum evidence {
 	BY_CONTEXT = 1, /* context and its parent are the same: forwarded as it came */
 	BY_TRACE = 2,
 	BY_REQUEST_ID = 4,
-	BY_OCTETS = 8,
+	BY_BYTES = 8,
 	BY_THREAD = 16,
 	BY_HEAD = 32,
 	BY_MARKS = 64,
@@ -417,7 +417,7 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 		return 0;
 	if (evidence & BY_REQUEST_ID && (!b->request_id || a->request_id != b->request_id))
 		return 0;
-	if (evidence & BY_OCTETS && (!b->octets || a->octets != b->octets))
+	if (evidence & BY_BYTES && (!b->bytes || a->bytes != b->bytes))
 		return 0;
 	if (evidence & BY_GOROUTINE && (!n->goroutine || p->goroutine != n->goroutine))
 		return 0;
@@ -458,7 +458,9 @@ static int serves_unknown(const struct proc *proc)
 	return 0;
 }
 
-/* Learns whether the process is a forwarder: does this call repeat one of the requests in flight? */
+/*
+ * Learns whether the process is a forwarder: does this call repeat one of the requests in flight?
+ */
 static void learn(struct proc *proc, const struct link_node *n)
 {
 	struct link_node *p;
@@ -490,8 +492,8 @@ static const char *link_name(const struct link_node *n, const char *name, unsign
 {
 	if (name)
 		return name;
-	if (known & (BY_OCTETS | BY_HEAD)) /* of several that it repeats, one whose turn it is */
-		return known & BY_OCTETS ? "payload" : "head";
+	if (known & (BY_BYTES | BY_HEAD)) /* of several that it repeats, one whose turn it is */
+		return known & BY_BYTES ? "payload" : "head";
 	return n->head.how;
 }
 
@@ -524,7 +526,9 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 	       habit_allows(&proc->habit, &g, *l->now);
 }
 
-/* Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known. */
+/*
+ * Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known.
+ */
 static int choose_by_evidence(struct links *l, struct proc *proc, struct link_node *n,
 			      unsigned skip, unsigned *known)
 {
@@ -533,7 +537,7 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		const char *link; /* NULL: that of the context */
 	} steps[] = {
 		{ BY_CONTEXT, NULL }, { BY_TRACE, NULL }, { BY_REQUEST_ID, "request-id" },
-		{ BY_OCTETS, "payload" }, { BY_GOROUTINE, "goroutine" },
+		{ BY_BYTES, "payload" }, { BY_GOROUTINE, "goroutine" },
 		{ BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
 		{ BY_HEAD, "head" },
 		{ BY_TURN, NULL },
@@ -545,10 +549,11 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		uint32_t count;
 
 		if (evidence == (skip & evidence) ||
-		    (evidence == BY_TURN && !(*known & (BY_OCTETS | BY_HEAD))))
+		    (evidence == BY_TURN && !(*known & (BY_BYTES | BY_HEAD))))
 			continue;
 		count = count_fits(proc, n, *known | evidence, &p);
-		if (count == 1 && (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
+		if (count == 1 &&
+		    (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
 			make_child(n, p, link_name(n, steps[i].link, *known));
 			return 1;
 		}
@@ -631,12 +636,12 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	n->head = *h;
 	n->pid = p->pid;
 	n->number = ++l->numbers;
-	id_derive_span(p->connection, p->seq, p->stream, p->kind, n->span_id);
+	id_derive_span(p->connection, p->seq, p->stream_id, p->kind, n->span_id);
 	if (h->has_trace) {
 		memcpy(n->trace_id, h->context.trace_id, TRACE_ID_LEN);
 		n->flags = h->context.flags;
 	} else {
-		id_derive_trace(p->connection, p->seq, p->stream, n->trace_id);
+		id_derive_trace(p->connection, p->seq, p->stream_id, n->trace_id);
 		n->flags = 1; /* sampled: it was recorded */
 	}
 	meet_other_end(l, n);
@@ -723,6 +728,17 @@ void links__put(struct links *l, struct link_node *n)
 	put(l, n);
 }
 
+/* No request that is seen here has led to this one: it comes from outside. */
+static int is_entry(const struct link_node *n)
+{
+	if (n->place.kind != SPAN_SERVER)
+		return 0;
+	for (n = n->parent; n; n = n->parent)
+		if (n->place.kind == SPAN_SERVER)
+			return 0;
+	return 1;
+}
+
 void links__ids(const struct link_node *n, struct span *s)
 {
 	const struct link_node *from = named_trace(n);
@@ -735,6 +751,7 @@ void links__ids(const struct link_node *n, struct span *s)
 	s->trace_flags = from->flags;
 	s->has_parent = n->parent || n->head.has_parent;
 	s->parent_here = n->parent != NULL;
+	s->entry = is_entry(n);
 	s->link = NULL;
 	if (n->parent) {
 		memcpy(s->parent_id, n->parent->span_id, SPAN_ID_LEN);

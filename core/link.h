@@ -19,8 +19,8 @@
  *   thread       the thread that makes the call serves exactly one request
  *   head         the call repeats method, target and end-to-end fields of one request in flight
  *                (method and target, where an HTTP/2 connection is older than our look at it, and
- *                its fields refer to what was sent before), and comes from a forwarder: it says so (Via, X-Forwarded-For, ...), or the process
- *                did nothing else the last times
+ *                its fields refer to what was sent before), and comes from a forwarder: it says so
+ *                (Via, X-Forwarded-For, ...), or the process did nothing else the last times
  *                (payload, head: of several such requests, the one that was not forwarded yet)
  *   only         one request is in flight in the process, and the goroutine is not known
  *
@@ -56,9 +56,10 @@ struct link_node;
 
 /* What the head of a request tells. Hashes are 0 where there is nothing. */
 struct link_head {
-	uint64_t octets;     /* of the whole head */
+	uint64_t bytes;     /* of the whole head */
 	uint64_t request;    /* of method, target and fields that forwarders leave alone */
-	uint64_t target;     /* of method and target: speaks where fields of one of both were not seen */
+	/* of method and target: speaks where fields of one of both were not seen */
+	uint64_t target;
 	uint64_t request_id;
 	uint64_t group;	     /* of method and path without what varies: what makes requests alike */
 	uint32_t marks;	     /* grows with each field that a forwarder adds or extends */
@@ -72,16 +73,16 @@ struct link_place {
 	enum span_kind kind;
 	uint64_t connection; /* hash of its addresses */
 	uint32_t seq;	     /* sequence number of the request's first octet */
-	uint32_t stream;
+	uint32_t stream_id;
 	uint8_t has_first;
 	uint32_t first[2];   /* of the connection: requests' direction, responses' */
 	uint8_t has_ack;
-	uint32_t ack;	     /* what the segment acknowledged that made the request's head complete */
+	uint32_t ack; /* what the segment acknowledged that made the request's head complete */
 	uint64_t time;	     /* when the first octet of the request went by */
 	uint32_t pid;	     /* 0: not known yet; tells hosts apart, see core/source.h */
 	/*
-	 * Of a server's end: the client's may come into view later, even when all is over. That is so
-	 * with TLS, where a write is told when it has returned.
+	 * Of a server's end: the client's may come into view later, even when all is over. That is
+	 * so with TLS, where a write is told when it has returned.
 	 */
 	uint8_t awaits;
 };
@@ -96,7 +97,8 @@ void links__free(struct links *l);
 /*
  * What is known of a process beforehand, asked once for each. May stay NULL.
  * LINK_THREADS_MIGRATE: threads take over each other's requests: `thread` is no evidence there.
- * LINK_FORWARDS: it is a proxy: trusted for `head` from the first call on, as long as it keeps to it.
+ * LINK_FORWARDS: it is a proxy: trusted for `head` from the first call on, as long as it keeps to
+ * it.
  */
 #define LINK_THREADS_MIGRATE 1u
 #define LINK_FORWARDS 2u

@@ -100,15 +100,14 @@ void mask__forget(struct mask *m, uint64_t conn)
 	}
 }
 
-static size_t feed(struct flow *f, struct mask_side *side, const struct zc_ev_segment *seg,
-		   uint8_t *payload)
+static size_t feed(struct mask_conn *c, struct mask_side *side, struct mask_side *other,
+		   const struct zc_ev_segment *seg, uint8_t *payload)
 {
-	unsigned dir = seg->dir & 1;
 	size_t kept;
 
-	mask_side_gap(&f->conn, side, seg->cap_off);
-	kept = mask_side_feed(&f->conn, side, &f->dir[!dir].next.side, dir, payload, seg->cap_len);
-	mask_side_gap(&f->conn, side, seg->orig_len - seg->cap_off - seg->cap_len);
+	mask_side_gap(c, side, seg->cap_off);
+	kept = mask_side_feed(c, side, other, seg->dir & 1, payload, seg->cap_len);
+	mask_side_gap(c, side, seg->orig_len - seg->cap_off - seg->cap_len);
 	return kept;
 }
 
@@ -121,24 +120,26 @@ static void checkpoint_copy(struct flow *f, struct checkpoint *to, const struct 
 
 /*
  * Octets from before the end of what was seen: the state that was there, or one like it, does; the
- * stream moves not. Of a gap that is filled by several segments, this may be the first.
+ * stream moves not, nor does the connection. Of a gap that is filled by several segments, this may
+ * be the first.
  */
 static size_t feed_again(struct flow *f, const struct zc_ev_segment *seg, uint8_t *payload)
 {
 	struct direction *d = &f->dir[seg->dir & 1];
-	struct mask_side copy = {.seen = 1};
+	struct mask_side side = {.seen = 1}, other = {.seen = 1};
+	struct mask_conn conn = f->conn;
 	size_t kept;
 
 	if (d->gap.valid && d->gap.seq == seg->seq) {
 		d->gap.seq += seg->orig_len;
-		return feed(f, &d->gap.side, seg, payload);
+		kept = feed(&conn, &d->gap.side, &other, seg, payload);
+	} else {
+		if (d->segment.valid && d->segment.seq == seg->seq)
+			mask_side_copy(&f->conn, &side, &d->segment.side);
+		kept = feed(&conn, &side, &other, seg, payload);
 	}
-	if (d->segment.valid && d->segment.seq == seg->seq)
-		mask_side_copy(&f->conn, &copy, &d->segment.side);
-	else
-		mask_side_elsewhere(&f->conn, &copy, &d->next.side);
-	kept = feed(f, &copy, seg, payload);
-	mask_side_release(&copy);
+	mask_side_release(&side);
+	mask_side_release(&other);
 	return kept;
 }
 
@@ -154,7 +155,7 @@ static size_t feed_next(struct flow *f, const struct zc_ev_segment *seg, uint8_t
 	d->next.seq = seg->seq;
 	d->next.valid = 1;
 	checkpoint_copy(f, &d->segment, &d->next);
-	kept = feed(f, &d->next.side, seg, payload);
+	kept = feed(&f->conn, &d->next.side, &f->dir[!(seg->dir & 1)].next.side, seg, payload);
 	d->next.seq += seg->orig_len;
 	return kept;
 }

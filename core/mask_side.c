@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/proxy_header.h"
+
 static void hide(uint8_t *p, size_t n)
 {
 	memset(p, 'x', n);
@@ -20,8 +22,10 @@ static int keep_raw(struct mask_side *s, const uint8_t *p, size_t n)
 {
 	uint8_t *grown = n <= MASK_SIDE_KEEP - s->nraw ? realloc(s->raw, s->nraw + n) : NULL;
 
-	if (!grown)
+	if (!grown) {
+		drop_raw(s);
 		return 0;
+	}
 	if (!s->nraw)
 		s->raw_start = !s->seen;
 	memcpy(grown + s->nraw, p, n);
@@ -30,10 +34,15 @@ static int keep_raw(struct mask_side *s, const uint8_t *p, size_t n)
 	return 1;
 }
 
-static int begin(const struct mask_conn *c, struct mask_side *s, unsigned dir)
+static int at_start(const struct mask_side *s)
+{
+	return s->raw ? s->raw_start : !s->seen;
+}
+
+/* Returns 0 if there is no memory. */
+static int begin(const struct mask_conn *c, struct mask_side *s, unsigned dir, unsigned flags)
 {
 	const struct protocol_mask *m = c->protocol->mask;
-
 	void *state = realloc(s->state, m->state_size);
 
 	s->begun = NULL;
@@ -41,136 +50,168 @@ static int begin(const struct mask_conn *c, struct mask_side *s, unsigned dir)
 		return 0;
 	s->state = state;
 	m->begin(s->state, dir == c->client ? FROM_CLIENT : FROM_SERVER,
-		 s->raw ? s->raw_start : !s->seen);
+		 flags | (at_start(s) ? MASK_START : 0));
 	s->begun = c->protocol;
 	return 1;
 }
 
-/* The state behind what was kept. */
-static void follow_raw(const struct mask_conn *c, struct mask_side *s)
+/* p is preceded by what was kept: it is looked at in one piece. Returns how many of n stay. */
+static size_t feed_behind(struct mask_conn *c, void *state, const struct mask_side *kept,
+			  uint8_t *p, size_t n)
 {
-	if (s->raw && c->protocol->mask->feed(s->state, s->raw, s->nraw) < s->nraw)
-		s->begun = NULL;
-	drop_raw(s);
+	uint8_t *all = malloc(kept->nraw + n);
+	size_t taken;
+
+	if (!all)
+		return 0;
+	if (kept->nraw)
+		memcpy(all, kept->raw, kept->nraw);
+	memcpy(all + kept->nraw, p, n);
+	taken = c->protocol->mask->feed(state, &c->shared, all, kept->nraw + n);
+	memcpy(p, all + kept->nraw, n);
+	free(all);
+	return taken > kept->nraw ? taken - kept->nraw : 0;
 }
 
-/* From here on it is not what it was thought to be: all is open again. */
-static void leave(struct mask_conn *c, struct mask_side *s, struct mask_side *other)
+/* From here on it is not what it was thought to be, or that is over: all is open again. */
+static void leave(struct mask_conn *c, struct mask_side *s, struct mask_side *other, int over)
 {
 	struct mask_side *side[] = {s, other};
 
 	for (int i = 0; i < 2; i++) {
 		side[i]->begun = NULL;
 		drop_raw(side[i]);
-		redact_wire_gap(&side[i]->wire, 1);
+		side[i]->seen = !over;
 	}
-	c->protocol = NULL;
+	memset(c, 0, sizeof(*c));
 }
 
 /* ---- recognising */
 
-static struct probed ask(const struct mask_side *s, unsigned dir, const uint8_t *p, size_t n,
-			 const uint8_t *answer, size_t nanswer)
+static struct probed ask(const struct mask_side *s, unsigned dir, struct str bytes,
+			 struct str answer)
 {
 	const struct probe in = {
-		.p = p,
-		.n = n,
+		.p = (const uint8_t *)bytes.p,
+		.n = bytes.n,
 		.dir = dir,
 		.client = PROBE_NO_DIR,
-		.answer = answer,
-		.nanswer = nanswer,
-		.start = s->raw ? s->raw_start : !s->seen,
-		.joined = s->raw ? !s->raw_start : s->seen,
+		.answer = (const uint8_t *)answer.p,
+		.nanswer = answer.n,
+		.start = (uint8_t)at_start(s),
+		.joined = !at_start(s),
 		.segment = 1,
 	};
+	struct probed found = probe_all(&in);
 
-	return probe_all(&in);
+	if (found.result != PROBE_NO && !found.protocol->mask)
+		found.result = PROBE_NO;
+	return found;
 }
 
-/* It is this; both directions are masked so from now on. Returns 0 if there is no memory. */
-static int begin_both(struct mask_conn *c, const struct probed *found, struct mask_side *s,
-		      struct mask_side *other, unsigned dir)
+static struct str str_of(const uint8_t *p, size_t n)
 {
-	c->protocol = found->protocol;
-	c->client = found->client;
-	if (!begin(c, s, dir) || (other->raw && !begin(c, other, !dir)))
-		return 0;
-	if (other->raw)
-		follow_raw(c, other);
-	return 1;
+	return (struct str){(const char *)p, n};
 }
 
-/*
- * Of s not all that was kept is decided on: p, which may be more of it, is masked as the protocol
- * that it may be.
- */
-static size_t mask_tentatively(const struct protocol *protocol, struct mask_side *s, unsigned dir,
-			       unsigned client, uint8_t *p, size_t n)
+/* Does it answer what the other direction has sent? Then it is known what both speak. */
+static struct probed ask_other(struct mask_side *other, unsigned dir, const uint8_t *p, size_t n)
 {
-	struct mask_conn c = {protocol, client == PROBE_NO_DIR ? dir : client};
-	struct mask_side trial = {.seen = s->raw ? !s->raw_start : s->seen};
-	uint8_t *copy = s->nraw ? malloc(s->nraw) : NULL;
+	struct probed found = {PROBE_NO, NULL, 0};
+
+	if (!other->raw)
+		return found;
+	found = ask(other, !dir, str_of(other->raw, other->nraw), str_of(p, n));
+	if (found.result == PROBE_NO)
+		drop_raw(other);
+	return found;
+}
+
+/* With what was kept of its own direction before it. */
+static struct probed ask_own(struct mask_side *s, unsigned dir, const uint8_t *p, size_t n)
+{
+	struct probed found;
+	uint32_t before = s->nraw;
+
+	if (!before)
+		return ask(s, dir, str_of(p, n), str_of(NULL, 0));
+	if (!keep_raw(s, p, n))
+		return (struct probed){PROBE_NO, NULL, 0};
+	found = ask(s, dir, str_of(s->raw, s->nraw), str_of(NULL, 0));
+	s->nraw = before;
+	return found;
+}
+
+/* It is this; both directions are masked so from now on. */
+static size_t begin_both(struct mask_conn *c, const struct probed *found, struct mask_side *s,
+			 struct mask_side *other, unsigned dir, uint8_t *p, size_t n)
+{
 	size_t kept = 0;
 
-	if (copy)
-		memcpy(copy, s->raw, s->nraw);
-	if ((copy || !s->nraw) && keep_raw(s, p, n) && begin(&c, &trial, dir)) {
-		if (!copy || protocol->mask->feed(trial.state, copy, s->nraw - n) == s->nraw - n)
-			kept = protocol->mask->feed(trial.state, p, n);
+	*c = (struct mask_conn){.protocol = found->protocol, .client = found->client};
+	if (other->raw && begin(c, other, !dir, 0) &&
+	    c->protocol->mask->feed(other->state, &c->shared, other->raw, other->nraw) <
+		    other->nraw)
+		other->begun = NULL;
+	drop_raw(other);
+	if (begin(c, s, dir, 0))
+		kept = feed_behind(c, s->state, s, p, n);
+	drop_raw(s);
+	if (kept < n && !c->shared.switched)
+		s->begun = NULL;
+	return kept;
+}
+
+/* p, with what was kept before it, is masked as what it may be, and kept. */
+static size_t mask_tentatively(const struct probed *found, struct mask_side *s, unsigned dir,
+			       uint8_t *p, size_t n)
+{
+	struct mask_conn c = {
+		found->protocol, found->client == PROBE_NO_DIR ? dir : found->client, {0}};
+	struct mask_side trial = {.seen = !at_start(s)};
+	size_t kept = 0;
+	uint8_t *as_it_was = malloc(n);
+
+	if (as_it_was && begin(&c, &trial, dir, MASK_DOUBT)) {
+		memcpy(as_it_was, p, n);
+		kept = feed_behind(&c, trial.state, s, p, n);
+		keep_raw(s, as_it_was, n);
 	} else {
 		drop_raw(s);
 	}
-	hide(p + kept, n - kept);
-	free(copy);
+	free(as_it_was);
 	free(trial.state);
 	return kept;
 }
 
-/* 1: it is known now; 0: it is none of the table's that have masks; -1: *kept of p may stay so far.
- */
-static int recognise(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
-		     unsigned dir, uint8_t *p, size_t n, size_t *kept)
+static size_t feed_unknown(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
+			   unsigned dir, uint8_t *p, size_t n)
 {
-	struct probed found = {PROBE_NO, NULL, 0};
-	const uint8_t *all = p;
-	size_t nall = n;
+	struct probed found = ask_other(other, dir, p, n);
 
-	if (other->raw) {
-		found = ask(other, !dir, other->raw, other->nraw, p, n);
-		if (found.result == PROBE_YES && found.protocol->mask)
-			return begin_both(c, &found, s, other, dir);
-		if (found.result == PROBE_NO)
-			drop_raw(other);
-	}
-	if (s->raw) {
-		size_t before = s->nraw;
-
-		if (!keep_raw(s, p, n)) {
-			drop_raw(s);
-			return 0;
-		}
-		all = s->raw;
-		nall = s->nraw;
-		found = ask(s, dir, all, nall, NULL, 0);
-		s->nraw = (uint32_t)before;
-	} else {
-		found = ask(s, dir, all, nall, NULL, 0);
-	}
-	if (found.result == PROBE_NO || !found.protocol->mask) {
-		drop_raw(s);
-		return 0;
-	}
-	if (found.result != PROBE_YES) {
-		*kept = mask_tentatively(found.protocol, s, dir, found.client, p, n);
-		return -1;
-	}
-	if (!begin_both(c, &found, s, other, dir))
-		return 0;
-	follow_raw(c, s);
-	return 1;
+	if (found.result != PROBE_YES)
+		found = ask_own(s, dir, p, n);
+	if (found.result == PROBE_YES)
+		return begin_both(c, &found, s, other, dir, p, n);
+	if (found.result != PROBE_NO)
+		return mask_tentatively(&found, s, dir, p, n);
+	drop_raw(s);
+	return 0;
 }
 
 /* ---- the interface */
+
+/* It is not what the other direction speaks: may be that one was answered in something else. */
+static size_t feed_other(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
+			 unsigned dir, uint8_t *p, size_t n)
+{
+	struct probed found = ask(s, dir, str_of(p, n), str_of(NULL, 0));
+
+	s->begun = NULL; /* else it may begin with the next segment */
+	if (found.result != PROBE_YES || found.protocol == c->protocol)
+		return 0;
+	return begin_both(c, &found, s, other, dir, p, n);
+}
 
 static size_t feed_known(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
 			 unsigned dir, uint8_t *p, size_t n)
@@ -178,89 +219,71 @@ static size_t feed_known(struct mask_conn *c, struct mask_side *s, struct mask_s
 	int begins = s->begun != c->protocol;
 	size_t kept = 0;
 
-	if (!begins || begin(c, s, dir))
-		kept = c->protocol->mask->feed(s->state, p, n);
-	hide(p + kept, n - kept);
-	if (kept < n && begins)
-		s->begun = NULL; /* it may begin with the next segment */
-	else if (kept < n)
-		leave(c, s, other);
-	return kept;
-}
-
-/* HTTP, TLS, or nothing that is known. */
-static size_t feed_wire(struct mask_side *s, struct mask_side *other, uint8_t *p, size_t n)
-{
-	int before = redact_wire_is_http2(&s->wire);
-	size_t kept = redact_wire_feed(&s->wire, p, n);
-
-	if (!before && redact_wire_is_http2(&s->wire))
-		redact_wire_peer_is_http2(&other->wire);
-	if (redact_wire_is_tls(&s->wire))
-		redact_wire_peer_is_tls(&other->wire);
-	if (redact_wire_asked_tunnel(&s->wire))
-		redact_wire_peer_asked_tunnel(&other->wire);
+	if (!begins || begin(c, s, dir, 0))
+		kept = c->protocol->mask->feed(s->state, &c->shared, p, n);
+	if (kept == n || c->shared.switched)
+		return kept;
+	if (begins && !kept)
+		return feed_other(c, s, other, dir, p, n);
+	if (begins)
+		s->begun = NULL;
+	else
+		leave(c, s, other, 0);
 	return kept;
 }
 
 size_t mask_side_feed(struct mask_conn *c, struct mask_side *s, struct mask_side *other,
 		      unsigned dir, uint8_t *p, size_t n)
 {
-	size_t kept = 0;
-	int known;
+	size_t kept, all = 0, used;
+	int switches = 0;
 
-	if (!n)
-		return 0;
-	if (c->protocol)
-		known = 1;
-	else if (redact_wire_is_known(&s->wire) || redact_wire_is_known(&other->wire))
-		known = 0;
-	else
-		known = recognise(c, s, other, dir, p, n, &kept);
-	if (known > 0)
-		kept = feed_known(c, s, other, dir, p, n);
-	else if (!known)
-		kept = feed_wire(s, other, p, n);
-	s->seen = 1;
-	return kept;
+	for (; n; p += used, n -= used) {
+		if (!c->protocol && at_start(s) && !s->raw &&
+		    proxy_header(p, n, &used) == PROBE_YES) {
+			all += used;
+			continue;
+		}
+		kept = c->protocol ? feed_known(c, s, other, dir, p, n)
+				   : feed_unknown(c, s, other, dir, p, n);
+		all += kept;
+		used = n;
+		if (c->shared.switched) {
+			leave(c, s, other, 1);
+			used = kept;
+			if (switches++ < 2)
+				continue;
+			used = n;
+		}
+		hide(p + kept, n - kept);
+		s->seen = 1;
+	}
+	return all;
 }
 
-void mask_side_gap(const struct mask_conn *c, struct mask_side *s, uint64_t n)
+void mask_side_gap(struct mask_conn *c, struct mask_side *s, uint64_t n)
 {
 	if (!n)
 		return;
 	s->seen = 1;
 	drop_raw(s);
-	if (!c->protocol)
-		redact_wire_gap(&s->wire, n);
-	else if (s->begun == c->protocol && !c->protocol->mask->gap(s->state, n))
+	if (c->protocol && s->begun == c->protocol &&
+	    !c->protocol->mask->gap(s->state, &c->shared, n))
 		s->begun = NULL;
 }
 
 void mask_side_copy(const struct mask_conn *c, struct mask_side *to, const struct mask_side *from)
 {
-	redact_wire_copy(&to->wire, &from->wire);
 	to->seen = from->seen;
 	drop_raw(to);
 	to->begun = NULL;
-	if (!c->protocol || from->begun != c->protocol || !begin(c, to, 0))
+	if (!c->protocol || from->begun != c->protocol || !begin(c, to, 0, 0))
 		return;
 	memcpy(to->state, from->state, c->protocol->mask->state_size);
 }
 
-void mask_side_elsewhere(const struct mask_conn *c, struct mask_side *to,
-			 const struct mask_side *from)
-{
-	if (c->protocol)
-		to->begun = NULL;
-	else
-		redact_wire_elsewhere(&to->wire, &from->wire);
-	to->seen = 1;
-}
-
 void mask_side_release(struct mask_side *s)
 {
-	redact_wire_release(&s->wire);
 	free(s->state);
 	free(s->raw);
 	memset(s, 0, sizeof(*s));

@@ -52,7 +52,8 @@ static int open_input(struct input *in, const struct packets_options *o, char *e
 	struct stat st;
 
 	if (!stat(in->path, &st) && !S_ISREG(st.st_mode)) {
-		snprintf(err, errlen, "%s: to be merged it is read twice; it must be a file", in->path);
+		snprintf(err, errlen, "%s: to be merged it is read twice; it must be a file",
+			 in->path);
 		return -EINVAL;
 	}
 	in->source = source_open_file(in->path, o, &(struct bytes_options){0}, err, errlen);
@@ -93,8 +94,10 @@ static void tell_clock(const struct merge *m, const struct input *in,
 		snprintf(text, sizeof(text), "%s: no connection in common with the other files; "
 			 "its clock is taken as it is", in->path);
 	else if (!o.ns)
-		snprintf(text, sizeof(text), "%s: clock that of %s, to within %.6f s (%llu segments "
-			 "seen in both)", in->path, m->in[0].path, (double)o.error / 1e9,
+		snprintf(text, sizeof(text),
+			 "%s: clock that of %s, to within %.6f s (%llu segments "
+			 "seen in both)",
+			 in->path, m->in[0].path, (double)o.error / 1e9,
 			 (unsigned long long)o.matched);
 	else
 		snprintf(text, sizeof(text), "%s: clock %.6f s %s that of %s, to within %.6f s "
@@ -323,8 +326,8 @@ static void set_shifts(struct merge *m)
 }
 
 struct source *merge__open(const char *const *paths, unsigned n, const struct packets_options *o,
-			   void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
-			   char *err, size_t errlen)
+			   void (*on_note)(void *ctx, const char *name, const char *text),
+			   void *ctx, char *err, size_t errlen)
 {
 	static const struct source_ops ops = {
 		.poll = merge_poll,

@@ -22,7 +22,7 @@
  * in err. Free with s->ops->free(s).
  */
 struct source *merge__open(const char *const *paths, unsigned n, const struct packets_options *o,
-			   void (*on_note)(void *ctx, const char *name, const char *text), void *ctx,
-			   char *err, size_t errlen);
+			   void (*on_note)(void *ctx, const char *name, const char *text),
+			   void *ctx, char *err, size_t errlen);
 
 #endif

@@ -127,14 +127,14 @@ static void take(struct packets *p, const struct capture_packet *packet)
 				      : flows__tick(p->flows, packet->time);
 }
 
-static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *octets)
+static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
 {
 	struct packets *p = (struct packets *)user;
 
 	take(p, &(struct capture_packet){
 			.time = (uint64_t)h->ts.tv_sec * 1000000000ull +
 				(uint64_t)h->ts.tv_usec * p->subsecond,
-			.link = p->dlt, .cap_len = h->caplen, .orig_len = h->len, .data = octets});
+			.link = p->dlt, .cap_len = h->caplen, .orig_len = h->len, .data = bytes});
 }
 
 static uint64_t clock_ns(clockid_t id)
@@ -263,8 +263,9 @@ static int packets_unread(struct source *s, char *text, size_t size)
 	} cause[] = {
 		{c->tcp ? 0 : c->other, "not TCP over IP"},
 		{c->cut, cut},
-		{c->fragments, "fragments of IP packets whose others are missing (a filter by ports "
-			       "leaves them out)"},
+		{c->fragments,
+		 "fragments of IP packets whose others are missing (a filter by ports "
+		 "leaves them out)"},
 		{c->closed, closed},
 		{c->truncated, "cut before the end of their TCP header (capture with -s 0)"},
 		{c->malformed, "malformed"},
@@ -274,8 +275,10 @@ static int packets_unread(struct source *s, char *text, size_t size)
 	};
 	int used = 0;
 
-	snprintf(cut, sizeof(cut), "cut within their payload, at %u bytes (heads may be incomplete; "
-		 "capture with -s 0)", p->snaplen);
+	snprintf(cut, sizeof(cut),
+		 "cut within their payload, at %u bytes (heads may be incomplete; "
+		 "capture with -s 0)",
+		 p->snaplen);
 	describe_closed(p, closed, sizeof(closed));
 	snprintf(link, sizeof(link), "of a link type that cannot be read (%d)", p->unknown_link);
 	for (size_t i = 0; i < sizeof(cause) / sizeof(cause[0]) && (size_t)used < size; i++)
@@ -287,8 +290,10 @@ static int packets_unread(struct source *s, char *text, size_t size)
 		used += snprintf(text + used, size - (size_t)used, "; of %llu packets",
 				 (unsigned long long)c->packets);
 	if (f->secrets && (size_t)used < size)
-		used += snprintf(text + used, size - (size_t)used, "%skeys of TLS connections in the "
-				 "file (Decryption Secrets Block) are not used", used ? "; " : "");
+		used += snprintf(text + used, size - (size_t)used,
+				 "%skeys of TLS connections in the "
+				 "file (Decryption Secrets Block) are not used",
+				 used ? "; " : "");
 	return used != 0;
 }
 
@@ -384,10 +389,13 @@ struct source *packets__open(struct bytes *in, const struct packets_options *o, 
 
 /* What the ports asked for may be in: fragments, IPv6 behind an extension header, tunnels. */
 #define INSIDE "ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
-#define TUNNELS " or ip[6:2] & 0x3fff != 0 or ip proto 4 or ip proto 41 or ip proto 47 or ip proto 97 " \
-	"or ip6 proto 4 or ip6 proto 41 or ip6 proto 47 or udp dst port 2152 or udp dst port 4789 or " \
+#define TUNNELS                                                                                    \
+	" or ip[6:2] & 0x3fff != 0 or ip proto 4 or ip proto 41 or ip proto 47 or ip proto 97 "    \
+	"or ip6 proto 4 or ip6 proto 41 or ip6 proto 47 or udp dst port 2152 or udp dst port "     \
+	"4789 or "                                                                                 \
 	"udp dst port 4790 or udp dst port 6081 or udp dst port 6635 or udp dst port 8472"
-#define SHIMS " or ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x8847 or ether proto 0x8864"
+#define SHIMS                                                                                      \
+	" or ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x8847 or ether proto 0x8864"
 
 /* Not every link layer has an expression for each of them. */
 static int set_filter_text(struct packets *p, const char *text)

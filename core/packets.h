@@ -1,11 +1,11 @@
 /*
  * packets.h - capture files and interfaces as a source of events
  *
- * For pcap and pcapng files that others made, and (by way of libpcap) for capturing where probes cannot be used. There
- * are no processes and no reads and writes of applications in what it sees, and each connection is
- * seen from its server's end (see core/flows.h). Times are UNIX nanoseconds. What is not TCP is
- * counted and passed over. Where the same packet was captured on several interfaces, the copies look like
- * retransmissions, which they do no harm.
+ * For pcap and pcapng files that others made, and (by way of libpcap) for capturing where probes
+ * cannot be used. There are no processes and no reads and writes of applications in what it sees,
+ * and each connection is seen from its server's end (see core/flows.h). Times are UNIX nanoseconds.
+ * What is not TCP is counted and passed over. Where the same packet was captured on several
+ * interfaces, the copies look like retransmissions, which they do no harm.
  */
 #ifndef ZC_CORE_PACKETS_H
 #define ZC_CORE_PACKETS_H
@@ -30,8 +30,8 @@ struct packets_counts {
 };
 
 /*
- * Opens a capture file (core/capture.h). in is owned by the source from now on, on failure too. NULL
- * on failure, with one line in err that names the file. Free with s->ops->free(s).
+ * Opens a capture file (core/capture.h). in is owned by the source from now on, on failure too.
+ * NULL on failure, with one line in err that names the file. Free with s->ops->free(s).
  *
  * poll reads a bounded number of packets. At the end of the file, also of one that is cut off or
  * damaged (then error() tells), it returns -ENODATA.

@@ -11,7 +11,9 @@
 #include "core/queue.h"
 #include "core/withheld.h"
 
-/* Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason. */
+/*
+ * Calls of the parser in a row that consume nothing; ABORT and END are the only ones with a reason.
+ */
 #define MAX_IDLE_CALLS 8
 
 static void release(struct conn *c)
@@ -74,8 +76,8 @@ static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t
 }
 
 /*
- * It is another protocol than was thought, or nobody knows where in it we are: what is open ends, and
- * the rest is looked at anew.
+ * It is another protocol than was thought, or nobody knows where in it we are: what is open ends,
+ * and the rest is looked at anew.
  */
 static void start_over(struct conn *c)
 {
@@ -171,9 +173,9 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 
 	if (m->type == MESSAGE_ABORT) {
 		if (is_request(c, h))
-			pairing_abort_request(c, h, pos, CUT_GAP);
+			pairing_abort_request(c, h, pos, ABORT_GAP);
 		else
-			pairing_abort_response(c, h, pos, CUT_GAP, 0);
+			pairing_abort_response(c, h, pos, ABORT_GAP, 0);
 		return;
 	}
 	if (m->type == MESSAGE_CONTENT) {
@@ -201,8 +203,8 @@ static void doubt_content(struct conn *c, struct half *h, uint64_t pos, enum rea
 	pairing_data(c, h, (const uint8_t *)"", 0, pos);
 }
 
-static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
-			struct str kept)
+static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n,
+			enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
 	struct message m;
@@ -236,7 +238,9 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
 		} else {
-			certainty_lost(c, h, pos + used, why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : SPAN_LOST_EVENTS, 1);
+			certainty_lost(
+				c, h, pos + used,
+				why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : SPAN_LOST_EVENTS, 1);
 			stats->uncaptured_bytes += used;
 		}
 		pos += used;
@@ -276,7 +280,7 @@ static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t t
 	pairing_message(c, h, &m, pos - kept.n);
 	if (h->x)
 		h->x->incomplete |= SPAN_TRUNCATED_HEAD;
-	pairing_abort_response(c, h, pos, CUT_ENDED, time);
+	pairing_abort_response(c, h, pos, ABORT_ENDED, time);
 }
 
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
@@ -294,7 +298,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	/* what only the end would end is not complete (RFC 9112 section 8) */
 	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&
 	    pairing_parser_unneeded(c, h) == UINT64_MAX)
-		pairing_abort_response(c, h, pos, CUT_ENDED, time);
+		pairing_abort_response(c, h, pos, ABORT_ENDED, time);
 	for (int i = 0; i < MAX_IDLE_CALLS; i++) {
 		message_init(&m);
 		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
@@ -305,9 +309,9 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
 		else if (is_request(c, h))
-			pairing_abort_request(c, h, pos, CUT_ENDED);
+			pairing_abort_request(c, h, pos, ABORT_ENDED);
 		else
-			pairing_abort_response(c, h, pos, CUT_ENDED, time);
+			pairing_abort_response(c, h, pos, ABORT_ENDED, time);
 	}
 }
 
@@ -321,7 +325,7 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 	while (c->head) {
 		c->head->req_unsized |= !c->head->req_done;
 		if (!c->head->resp_done)
-			pairing_cut(c, c->head, time);
+			pairing_abort(c, c->head, time);
 		queue_complete(c, queue_take(c));
 	}
 	queue_end_long(c, time);

@@ -1,5 +1,6 @@
 /*
- * pairing_impl.h - private to pairing.c (bytes to messages) and pairing_message.c (messages to exchanges)
+ * pairing_impl.h - private to pairing.c (bytes to messages) and pairing_message.c (messages to
+ * exchanges)
  */
 #ifndef ZC_CORE_PAIRING_IMPL_H
 #define ZC_CORE_PAIRING_IMPL_H
@@ -8,10 +9,10 @@
 #include "parsers/protocol.h"
 
 /* Why a message ends without its END. */
-enum cut {
-	CUT_BROKEN, /* what came cannot be understood */
-	CUT_GAP,    /* octets of it are missing here */
-	CUT_ENDED,  /* the connection ended */
+enum abort_reason {
+	ABORT_BROKEN, /* what came cannot be understood */
+	ABORT_GAP,    /* octets of it are missing here */
+	ABORT_ENDED,  /* the connection ended */
 };
 
 static inline int is_request(const struct conn *c, const struct half *h)
@@ -41,12 +42,12 @@ void pairing_torn(struct conn *c, struct half *h, const struct message *m, uint6
 		  uint64_t begin, enum reasm_gap why);
 
 /* The message that is being read in h ends without its END. */
-void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut why);
-void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum cut why,
+void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum abort_reason why);
+void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum abort_reason why,
 			    uint64_t time);
 
 /* The connection ended before x had its response, or seems to have. */
-void pairing_cut(struct conn *c, struct exchange *x, uint64_t time);
+void pairing_abort(struct conn *c, struct exchange *x, uint64_t time);
 
 /* Ends one exchange, all whose messages are not complete; counts what was read of these. */
 void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why);

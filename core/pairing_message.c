@@ -26,14 +26,16 @@ static void end_headless(struct conn *c, uint64_t need)
 		return;
 	c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0);
 	message_init(&m);
-	if (c->protocol->next(c->state, FROM_SERVER, (const uint8_t *)"", 0, &used, &m) == PARSE_EVENT)
+	if (c->protocol->next(c->state, FROM_SERVER, (const uint8_t *)"", 0, &used, &m) ==
+	    PARSE_EVENT)
 		pairing_message(c, h, &m, h->reasm.next);
 }
 
 /* The same where that request, sent when all before pos had been received, is known already. */
 static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 {
-	if (c->pipelined || !c->protocol->place || c->protocol->place(c->state, FROM_SERVER) != PLACE_CONTENT)
+	if (c->pipelined || !c->protocol->place ||
+	    c->protocol->place(c->state, FROM_SERVER) != PLACE_CONTENT)
 		return;
 	for (const struct exchange *x = c->head; x; x = x->next)
 		if (x->need == pos && x != h->x)
@@ -89,7 +91,7 @@ static void end_request(struct conn *c, struct half *h, uint64_t pos)
 	queue_settle(c, x);
 }
 
-void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cut why)
+void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum abort_reason why)
 {
 	struct exchange *x = h->x;
 
@@ -97,10 +99,10 @@ void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cu
 		h->in_message = 0;
 		return;
 	}
-	if (why == CUT_GAP) {
+	if (why == ABORT_GAP) {
 		x->req_unsized = 1;
 		x->incomplete |= conn_missing(c);
-	} else if (why == CUT_BROKEN) {
+	} else if (why == ABORT_BROKEN) {
 		x->incomplete |= SPAN_BAD_FRAMING;
 		x->error = SPAN_ERR_PROTOCOL;
 	} else if (!reasm_at_end(&h->reasm)) {
@@ -109,13 +111,16 @@ void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum cu
 	end_request(c, h, pos);
 }
 
-/* Behind an answer that only the end of the connection ends, and that its client has seen to begin? */
+/*
+ * Behind an answer that only the end of the connection ends, and that its client has seen to begin?
+ */
 static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	const struct half *resp = &c->half[!c->request_dir];
 
 	return resp->in_message && resp->x && !resp->x->suspect &&
-	       certainty_need(c, h, pos) > resp->msg_pos && pairing_parser_unneeded(c, resp) == UINT64_MAX;
+	       certainty_need(c, h, pos) > resp->msg_pos &&
+	       pairing_parser_unneeded(c, resp) == UINT64_MAX;
 }
 
 static void request_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
@@ -147,7 +152,8 @@ void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
 }
 
 /* The requests before x, whose response at pos has come, will not get theirs. */
-static void drop_before(struct conn *c, const struct half *h, const struct exchange *x, uint64_t pos)
+static void drop_before(struct conn *c, const struct half *h, const struct exchange *x,
+			uint64_t pos)
 {
 	uint64_t ack = certainty_need(c, h, pos);
 
@@ -176,7 +182,9 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 	return x;
 }
 
-/* ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more */
+/*
+ * ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more
+ */
 
 /* Takes the exchange that is being answered out of the queue. If there is one already, it ends. */
 static void begin_long(struct conn *c, struct half *h)
@@ -203,7 +211,8 @@ static struct exchange *answered_in_head(struct conn *c, const struct half *resp
 	uint64_t end = h->reasm.next, used;
 	struct message m;
 
-	if (!kept.n || !c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_HEAD ||
+	if (!kept.n || !c->protocol->place ||
+	    c->protocol->place(c->state, FROM_CLIENT) != PLACE_HEAD ||
 	    certainty_need(c, resp, pos) <= end - kept.n)
 		return NULL;
 	message_init(&m);
@@ -272,7 +281,7 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 }
 
 /* The connection ended before x had its response, or seems to have. */
-void pairing_cut(struct conn *c, struct exchange *x, uint64_t time)
+void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 {
 	struct half *h = &c->half[!c->request_dir];
 	int begun = x->resp_first != SPAN_UNKNOWN; /* not only an interim response */
@@ -297,24 +306,24 @@ void pairing_cut(struct conn *c, struct exchange *x, uint64_t time)
 		x->error = c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
 }
 
-void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum cut why,
+void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum abort_reason why,
 			   uint64_t time)
 {
 	struct exchange *x = h->x;
 
-	if (why != CUT_ENDED)
-		certainty_lost(c, h, pos, why == CUT_GAP ? conn_missing(c) : SPAN_BAD_FRAMING,
-			       why == CUT_GAP);
+	if (why != ABORT_ENDED)
+		certainty_lost(c, h, pos, why == ABORT_GAP ? conn_missing(c) : SPAN_BAD_FRAMING,
+			       why == ABORT_GAP);
 	if (x) {
-		x->resp_unsized = why != CUT_ENDED;
-		if (why == CUT_GAP)
+		x->resp_unsized = why != ABORT_ENDED;
+		if (why == ABORT_GAP)
 			x->incomplete |= conn_missing(c);
-		if (why == CUT_BROKEN) {
+		if (why == ABORT_BROKEN) {
 			x->incomplete |= SPAN_BAD_FRAMING;
 			x->error = SPAN_ERR_PROTOCOL;
 		}
-		if (why == CUT_ENDED)
-			pairing_cut(c, x, time);
+		if (why == ABORT_ENDED)
+			pairing_abort(c, x, time);
 	}
 	end_response(c, h, pos, 0);
 }
@@ -343,9 +352,9 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 		break;
 	case MESSAGE_ABORT:
 		if (request)
-			pairing_abort_request(c, h, pos, CUT_BROKEN);
+			pairing_abort_request(c, h, pos, ABORT_BROKEN);
 		else
-			pairing_abort_response(c, h, pos, CUT_BROKEN, 0);
+			pairing_abort_response(c, h, pos, ABORT_BROKEN, 0);
 		break;
 	case MESSAGE_NOTICE:
 		if (c->ongoing && m->flags & MESSAGE_COUNTED)
@@ -390,18 +399,18 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 void pairing_end_open(struct conn *c, enum conn_end why)
 {
 	struct half *resp = &c->half[!c->request_dir];
-	struct exchange *lone = resp->x && !queue_has(resp->x) ? resp->x : NULL;
+	struct exchange *orphan = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
 	pairing_count_partial(c);
-	if (lone) {
+	if (orphan) {
 		resp->x = NULL;
-		pairing_end_one(c, lone, why);
+		pairing_end_one(c, orphan, why);
 	}
 	while (c->head)
 		pairing_end_one(c, queue_take(c), why);
-	lone = queue_take_long(c);
-	if (lone)
-		pairing_end_one(c, lone, why);
+	orphan = queue_take_long(c);
+	if (orphan)
+		pairing_end_one(c, orphan, why);
 }
 
 /* A head was being put together when a gap came: what is known of it becomes an exchange. */

@@ -134,7 +134,9 @@ static void feed_all(struct payload *y, struct payload_dir *d, const uint8_t *p,
 			d->unsound = 1;
 		return;
 	}
-	/* in pieces: the rest of what is kept needs little more, and the bulk goes without a copy */
+	/*
+	 * in pieces: the rest of what is kept needs little more, and the bulk goes without a copy
+	 */
 	while (n && d->keep) {
 		size_t step = n < 256 ? n : 256;
 
@@ -186,6 +188,7 @@ void payload_gap(struct payload *y, int dir, uint64_t n)
 	struct ws_event wev;
 	uint64_t used;
 
+	d->gapped = 1;
 	n += d->nkeep;
 	drop_kept(y, d);
 	if (y->kind == PAYLOAD_EVENTS) {
@@ -230,13 +233,13 @@ uint64_t payload_messages(const struct payload *y, int dir)
 	return y->kind == PAYLOAD_WEBSOCKET ? d->ws.messages : d->grpc.messages;
 }
 
-uint64_t payload_octets(const struct payload *y, int dir)
+uint64_t payload_bytes(const struct payload *y, int dir)
 {
 	const struct payload_dir *d = &y->dir[dir];
 
 	if (y->kind == PAYLOAD_EVENTS || d->unsound)
 		return UINT64_MAX;
-	return y->kind == PAYLOAD_WEBSOCKET ? d->ws.octets : d->grpc.octets;
+	return y->kind == PAYLOAD_WEBSOCKET ? d->ws.bytes : d->grpc.bytes;
 }
 
 int payload_closed(const struct payload *y)

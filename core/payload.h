@@ -40,8 +40,10 @@ struct payload {
 		uint8_t *keep; /* from the pool; NULL: nothing is kept */
 		size_t keep_size;
 		uint32_t nkeep;
-		uint8_t closed;	 /* WebSocket: a CLOSE frame came */
-		uint8_t unsound; /* what came is not of this kind, or octets that matter are missing */
+		uint8_t closed; /* WebSocket: a CLOSE frame came */
+		/* what came is not of this kind, or octets that matter are missing */
+		uint8_t gapped; /* some of it was missing */
+		uint8_t unsound;
 	} dir[2];
 	uint64_t pings;
 	int close_code; /* of the first CLOSE frame; 0: none came */
@@ -65,7 +67,7 @@ uint64_t payload_unneeded(const struct payload *y, int dir);
 
 /* Complete messages or events so far, and octets in messages; UINT64_MAX: not known. */
 uint64_t payload_messages(const struct payload *y, int dir);
-uint64_t payload_octets(const struct payload *y, int dir);
+uint64_t payload_bytes(const struct payload *y, int dir);
 
 /* WebSocket: both ends have said that they are through. */
 int payload_closed(const struct payload *y);

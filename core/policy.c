@@ -44,7 +44,7 @@ void policy_send(struct engine *e, struct conn *c)
 }
 
 /* Returns 1 if something is to be told about direction h. */
-static int review_want(const struct conn *c, struct half *h)
+static int review_half(const struct conn *c, struct half *h)
 {
 	uint64_t n = c->ops->unneeded(c, h);
 	uint32_t cap = n == UINT64_MAX ? 0 : ZC_POLICY_ALL;
@@ -99,8 +99,8 @@ void policy_update(struct engine *e, struct conn *c)
 
 	if (!c->ops || !can_tell(e, c))
 		return;
-	change = review_want(c, &c->half[ZC_RX]);
-	change |= review_want(c, &c->half[ZC_TX]);
+	change = review_half(c, &c->half[ZC_RX]);
+	change |= review_half(c, &c->half[ZC_TX]);
 	change |= review_quiet(c);
 	if (change)
 		policy_send(e, c);

@@ -11,7 +11,8 @@ struct engine;
 struct half;
 
 #define POLICY_PEEK 1024u   /* octets of each segment that show whether a message starts there */
-#define POLICY_PREEXISTING_SEGS 64u  /* without a message: we may have joined in the middle of a body */
+/* without a message: we may have joined in the middle of a body */
+#define POLICY_PREEXISTING_SEGS 64u
 
 void policy_update(struct engine *e, struct conn *c);  /* tells what has changed */
 void policy_send(struct engine *e, struct conn *c);    /* tells all of it again */

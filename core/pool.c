@@ -36,7 +36,7 @@ void *pool_get(struct pool *p, size_t n, size_t *cap)
 	buf = f->head;
 	if (buf) {
 		memcpy(&f->head, buf, sizeof(f->head));
-		f->octets -= size;
+		f->bytes -= size;
 	} else {
 		buf = malloc(size);
 		if (!buf)
@@ -52,13 +52,13 @@ void pool_put(struct pool *p, void *buf, size_t cap)
 	struct pool_free *f = &p->idle[pool_class(cap)];
 
 	p->used -= cap;
-	if (f->octets + cap > POOL_IDLE_MAX) {
+	if (f->bytes + cap > POOL_IDLE_MAX) {
 		free(buf);
 		return;
 	}
 	memcpy(buf, &f->head, sizeof(f->head));
 	f->head = buf;
-	f->octets += cap;
+	f->bytes += cap;
 }
 
 void pool_release(struct pool *p)
@@ -71,6 +71,6 @@ void pool_release(struct pool *p)
 			free(buf);
 		}
 		p->idle[i].head = NULL;
-		p->idle[i].octets = 0;
+		p->idle[i].bytes = 0;
 	}
 }

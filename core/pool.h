@@ -18,7 +18,7 @@ struct pool {
 	size_t used;  /* octets handed out now */
 	struct pool_free {
 		void *head;
-		size_t octets;
+		size_t bytes;
 	} idle[POOL_CLASSES];
 };
 

@@ -4,22 +4,31 @@
 #include <string.h>
 
 /*
- * Marks say when which octets of a kept buffer were seen, and what their sender acknowledged. The
- * first is exact always.
+ * Marks say when which bytes of a kept buffer were seen, and what their sender acknowledged.
+ * Messages may begin anywhere in it, where a start is looked for; of more marks than there is room
+ * for the last is not exact.
  */
 #define KEEP_MARKS 8
+#define KEEP_MARKS_MANY 1024
 
 struct keep_mark {
 	uint64_t pos, time, need;
 };
 
-/* What the sink did not take: the octets before s->next. */
+/* What the sink did not take: the bytes before s->next. */
 struct reasm_keep {
 	size_t size; /* of this block */
 	uint32_t len, nmarks;
-	struct keep_mark mark[KEEP_MARKS];
+	struct keep_mark few[KEEP_MARKS];
+	struct keep_mark *many; /* of the pool, in place of `few`; NULL: these are enough */
+	size_t many_size;
 	uint8_t data[];
 };
+
+static struct keep_mark *marks(struct reasm_keep *b)
+{
+	return b->many ? b->many : b->few;
+}
 
 /* A segment that waits, or a piece of one. Pieces are sorted by position and disjoint. */
 struct reasm_pend {
@@ -47,6 +56,8 @@ static void keep_drop(struct reasm *s, struct pool *pool)
 {
 	if (!s->keep)
 		return;
+	if (s->keep->many)
+		pool_put(pool, s->keep->many, s->keep->many_size);
 	pool_put(pool, s->keep, s->keep->size);
 	s->keep = NULL;
 }
@@ -59,7 +70,7 @@ static struct reasm_pend *pend_pop(struct reasm *s)
 	if (!s->pend)
 		s->pend_last = NULL;
 	s->npend--;
-	s->pend_octets -= (uint32_t)w->size;
+	s->pend_bytes -= (uint32_t)w->size;
 	return w;
 }
 
@@ -88,14 +99,22 @@ struct str reasm_kept(const struct reasm *s)
 /* The mark of a kept octet; NULL: it is of the segment that is being delivered. */
 static const struct keep_mark *mark_of(const struct reasm *s, uint64_t pos)
 {
-	const struct reasm_keep *b = s->keep;
+	struct reasm_keep *b = s->keep;
+	const struct keep_mark *m;
+	uint32_t low = 0, high;
 
 	if (pos >= s->cur_pos || !b)
 		return NULL;
-	for (uint32_t i = b->nmarks; i-- > 1;)
-		if (b->mark[i].pos <= pos)
-			return &b->mark[i];
-	return &b->mark[0];
+	m = marks(b);
+	for (high = b->nmarks; high - low > 1;) {
+		uint32_t middle = (low + high) / 2;
+
+		if (m[middle].pos <= pos)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &m[low];
 }
 
 uint64_t reasm_time(const struct reasm *s, uint64_t pos)
@@ -123,26 +142,40 @@ static int keep_reserve(struct reasm *s, struct pool *pool, size_t n)
 	b = pool_get(pool, need, &size);
 	if (!b)
 		return 0;
-	b->len = b->nmarks = 0;
 	if (old) {
-		memcpy(b->mark, old->mark, sizeof(old->mark));
-		memcpy(b->data, old->data, old->len);
-		b->len = old->len;
-		b->nmarks = old->nmarks;
+		memcpy(b, old, sizeof(*b) + old->len);
 		pool_put(pool, old, old->size);
+	} else {
+		b->len = b->nmarks = 0;
+		b->many = NULL;
 	}
 	b->size = size;
 	s->keep = b;
 	return 1;
 }
 
-static void keep_append(struct reasm_keep *b, const uint8_t *p, size_t n, struct keep_mark m)
+static void add_mark(struct reasm_keep *b, struct pool *pool, struct keep_mark m)
+{
+	const struct keep_mark *last = b->nmarks ? &marks(b)[b->nmarks - 1] : NULL;
+
+	if (last && last->time == m.time && last->need == m.need)
+		return;
+	if (b->nmarks == KEEP_MARKS && !b->many) {
+		b->many = pool_get(pool, KEEP_MARKS_MANY * sizeof(m), &b->many_size);
+		if (b->many)
+			memcpy(b->many, b->few, sizeof(b->few));
+	}
+	if (b->nmarks == (b->many ? KEEP_MARKS_MANY : KEEP_MARKS))
+		b->nmarks--;
+	marks(b)[b->nmarks++] = m;
+}
+
+static void keep_append(struct reasm_keep *b, struct pool *pool, const uint8_t *p, size_t n,
+			struct keep_mark m)
 {
 	memcpy(b->data + b->len, p, n);
 	b->len += (uint32_t)n;
-	if (b->nmarks == KEEP_MARKS) /* the middle is of no interest: nothing starts there */
-		b->nmarks--;
-	b->mark[b->nmarks++] = m;
+	add_mark(b, pool, m);
 }
 
 /* The sink took `used` octets from the front of what is kept. */
@@ -150,6 +183,7 @@ static void keep_advance(struct reasm *s, struct pool *pool, size_t used)
 {
 	struct reasm_keep *b = s->keep;
 	uint64_t start = s->next - b->len + used;
+	struct keep_mark *m = marks(b);
 	uint32_t i = 0;
 
 	if (used >= b->len) {
@@ -160,9 +194,9 @@ static void keep_advance(struct reasm *s, struct pool *pool, size_t used)
 		return;
 	memmove(b->data, b->data + used, b->len - used);
 	b->len -= (uint32_t)used;
-	while (i + 1 < b->nmarks && b->mark[i + 1].pos <= start)
+	while (i + 1 < b->nmarks && m[i + 1].pos <= start)
 		i++;
-	memmove(b->mark, b->mark + i, (b->nmarks - i) * sizeof(b->mark[0]));
+	memmove(m, m + i, (b->nmarks - i) * sizeof(*m));
 	b->nmarks -= i;
 }
 
@@ -185,7 +219,8 @@ static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint
 			keep_overflow(s, k, start);
 			return;
 		}
-		keep_append(s->keep, p, n, (struct keep_mark){pos, s->cur_time, s->cur_need});
+		keep_append(s->keep, k->pool, p, n,
+			    (struct keep_mark){pos, s->cur_time, s->cur_need});
 		used = k->data(k->ctx, s, s->keep->data, s->keep->len, start);
 		/* the sink may have released the stream */
 		if (s->keep)
@@ -199,7 +234,7 @@ static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint
 			keep_overflow(s, k, pos + used);
 			return;
 		}
-		keep_append(s->keep, p + used, n - used,
+		keep_append(s->keep, k->pool, p + used, n - used,
 			    (struct keep_mark){pos + used, s->cur_time, s->cur_need});
 	}
 	if (s->keep && s->keep->len > REASM_KEEP_MAX)
@@ -222,8 +257,7 @@ void reasm_drop_kept(struct reasm *s, struct pool *pool)
 	keep_drop(s, pool);
 }
 
-static void deliver_gap(struct reasm *s, const struct reasm_sink *k, uint64_t n,
-			enum reasm_gap why)
+static void deliver_gap(struct reasm *s, const struct reasm_sink *k, uint64_t n, enum reasm_gap why)
 {
 	uint64_t pos = s->next;
 
@@ -241,7 +275,8 @@ static void deliver(struct reasm *s, const struct reasm_sink *k, const struct pi
 	if (s->next < g->cap_pos)
 		deliver_gap(s, k, g->cap_pos - s->next, REASM_TRUNCATED);
 	if (s->next < g->cap_end)
-		deliver_data(s, k, g->data + (s->next - g->cap_pos), (size_t)(g->cap_end - s->next));
+		deliver_data(s, k, g->data + (s->next - g->cap_pos),
+			     (size_t)(g->cap_end - s->next));
 	if (s->next < g->end)
 		deliver_gap(s, k, g->end - s->next, REASM_TRUNCATED);
 }
@@ -281,7 +316,7 @@ static int pend_insert(struct reasm *s, struct pool *pool, struct reasm_pend **l
 	if (!w->next)
 		s->pend_last = w;
 	s->npend++;
-	s->pend_octets += (uint32_t)size;
+	s->pend_bytes += (uint32_t)size;
 	return 1;
 }
 
@@ -291,7 +326,8 @@ static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 	struct reasm_pend **link = &s->pend;
 	uint64_t pos = g->pos > s->next ? g->pos : s->next;
 
-	if (s->pend_last && s->pend_last->end <= pos) /* what follows a hole comes in order, mostly */
+	/* what follows a hole comes in order, mostly */
+	if (s->pend_last && s->pend_last->end <= pos)
 		link = &s->pend_last->next;
 	while (pos < g->end) {
 		struct reasm_pend *w = *link;
@@ -343,7 +379,7 @@ static void declare_gap(struct reasm *s, const struct reasm_sink *k, uint64_t li
 
 static int over_limit(const struct reasm *s)
 {
-	return s->npend > REASM_PEND_MAX || s->pend_octets > REASM_PEND_OCTETS;
+	return s->npend > REASM_PEND_MAX || s->pend_bytes > REASM_PEND_BYTES;
 }
 
 /* The end of the hole at s->next, if its time has come, else 0. */
@@ -360,8 +396,7 @@ static uint64_t hole_end(const struct reasm *s, uint64_t now)
 	return 0;
 }
 
-int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
-	       uint64_t now)
+int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k, uint64_t now)
 {
 	uint64_t end;
 
@@ -395,7 +430,7 @@ static void number_from(struct reasm *s, uint32_t seq)
 	s->fin = s->fin_time = 0;
 }
 
-static void stream_start(struct reasm *s, const struct reasm_seg *g)
+static void reasm_begin(struct reasm *s, const struct reasm_seg *g)
 {
 	s->started = 1;
 	s->from_syn = g->syn;
@@ -463,7 +498,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 		/* a FIN in the middle of a handshake belongs to another connection */
 		if (g->fin && !g->len && !g->syn && peer->unsettled)
 			return 0;
-		stream_start(s, g);
+		reasm_begin(s, g);
 		if (g->syn)
 			syn_add(s, pool, g->seq);
 		return 1;
@@ -481,7 +516,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 	/* joined in the middle after all */
 	pend_drop(s, pool);
 	s->unsettled = 0;
-	stream_start(s, g);
+	reasm_begin(s, g);
 	return 1;
 }
 
@@ -517,7 +552,7 @@ static void deliver_now(struct reasm *s, const struct reasm_sink *k, const struc
 }
 
 void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
-		const struct reasm_seg *g)
+	       const struct reasm_seg *g)
 {
 	struct piece p;
 

@@ -25,7 +25,7 @@
  *
  * Memory: none while everything comes in order and the sink takes all. Otherwise buffers of the
  * pool: at most REASM_KEEP_MAX octets that the sink did not take yet, and REASM_PEND_MAX segments
- * or REASM_PEND_OCTETS that wait. Beyond that, the oldest hole is declared a gap.
+ * or REASM_PEND_BYTES that wait. Beyond that, the oldest hole is declared a gap.
  *
  * The caller reads the fields of struct reasm but changes only `follows` and `fin_time`.
  */
@@ -41,7 +41,7 @@
 #define REASM_KEEP_MAX 65536u
 /* behind one lost packet, a fast path of some length has this much under way */
 #define REASM_PEND_MAX 2048u
-#define REASM_PEND_OCTETS (4u << 20)
+#define REASM_PEND_BYTES (4u << 20)
 #define REASM_GRACE 10000000ull      /* ns: events may be swapped by no more than this */
 #define REASM_HOLD 20000000ull	      /* ns: for how long a segment waits for the other stream */
 #define REASM_PATIENCE 2000000000ull /* ns: for how long a hole may wait for its filling */
@@ -98,7 +98,7 @@ struct reasm {
 	uint64_t proof_time, stall_time, stall_pos;
 	struct reasm_keep *keep;
 	struct reasm_pend *pend, *pend_last;
-	uint32_t npend, pend_octets;
+	uint32_t npend, pend_bytes;
 	uint8_t started;
 	uint8_t follows;
 	uint8_t from_syn; /* the start of the stream was seen */
@@ -154,7 +154,9 @@ void reasm_drop_kept(struct reasm *s, struct pool *pool);
  */
 uint64_t reasm_time(const struct reasm *s, uint64_t pos);
 
-/* Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown. */
+/*
+ * Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown.
+ */
 uint64_t reasm_need(const struct reasm *s, uint64_t pos);
 
 #endif

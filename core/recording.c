@@ -94,7 +94,7 @@ static size_t event_growth(uint16_t kind)
 }
 
 /* Of what a later version has put behind the struct of this kind nothing is taken. */
-static size_t event_cut(struct zc_ev *ev, size_t n)
+static size_t event_truncate(struct zc_ev *ev, size_t n)
 {
 	size_t known = event_size[ev->kind], payload = 0;
 
@@ -110,8 +110,8 @@ static size_t event_cut(struct zc_ev *ev, size_t n)
 }
 
 /*
- * An event of n octets, as an older version wrote it, or a later one, becomes one of now: what it did
- * not have is zero. Returns its size.
+ * An event of n octets, as an older version wrote it, or a later one, becomes one of now: what it
+ * did not have is zero. Returns its size.
  */
 static size_t event_adapt(struct zc_ev *ev, size_t n)
 {
@@ -120,7 +120,7 @@ static size_t event_adapt(struct zc_ev *ev, size_t n)
 	if (ev->size != n)
 		return n;
 	if (!more || n + more != event_size[ev->kind])
-		return event_cut(ev, n);
+		return event_truncate(ev, n);
 	memset((uint8_t *)ev + n, 0, more);
 	ev->size = (uint32_t)(n + more);
 	return n + more;
@@ -257,7 +257,8 @@ static int packet_block(struct recording *r, const uint8_t *p, uint32_t len, sou
 		return -EBADMSG;
 	memcpy(r->event, option + sizeof(tag), sizeof(struct zc_ev_segment));
 	/* of a later version it may be longer */
-	((struct zc_ev *)r->event)->size -= room - (uint32_t)(sizeof(tag) + sizeof(struct zc_ev_segment));
+	((struct zc_ev *)r->event)->size -=
+		room - (uint32_t)(sizeof(tag) + sizeof(struct zc_ev_segment));
 	n = r->parts + (uint32_t)sizeof(struct zc_ev_segment);
 	r->parts = 0;
 	if (((struct zc_ev *)r->event)->kind != ZC_EV_SEGMENT)
@@ -327,7 +328,8 @@ static int block_ready(struct recording *r, struct pcapng_block *b, int timeout_
 }
 
 /* The block that is there. The number of events, or -EBADMSG. */
-static int take_block(struct recording *r, const struct pcapng_block *b, source_event_fn fn, void *ctx)
+static int take_block(struct recording *r, const struct pcapng_block *b, source_event_fn fn,
+		      void *ctx)
 {
 	const uint8_t *p = bytes__at(r->in);
 	int n = 0;
@@ -350,7 +352,8 @@ static int end_with(struct recording *r, int n)
 
 	if (wrong) {
 		r->ended = 1;
-		snprintf(r->err, sizeof(r->err), "%s: %s; replayed up to there", bytes__name(r->in), wrong);
+		snprintf(r->err, sizeof(r->err), "%s: %s; replayed up to there", bytes__name(r->in),
+			 wrong);
 	} else if (n == -ENODATA) {
 		stop(r, "cut off", bytes__offset(r->in) + bytes__there(r->in));
 	} else {
@@ -398,7 +401,8 @@ static int recording_unread(struct source *s, char *text, size_t size)
 	const struct recording *r = (const struct recording *)s;
 
 	if (r->unknown)
-		snprintf(text, size, "%llu records of kinds that a later version has, and this one passes over",
+		snprintf(text, size,
+			 "%llu records of kinds that a later version has, and this one passes over",
 			 (unsigned long long)r->unknown);
 	return r->unknown != 0;
 }
@@ -531,7 +535,8 @@ static int read_header(struct recording *r, char *err, size_t errlen)
 		memcpy(&h, p + sizeof(tag), sizeof(h));
 	}
 	if (tag != REC_HEADER || h.version != REC_VERSION) {
-		snprintf(err, errlen, "%s: a recording of a version that this program cannot read", name);
+		snprintf(err, errlen, "%s: a recording of a version that this program cannot read",
+			 name);
 		return -EBADMSG;
 	}
 	bytes__take(r->in, b.len);

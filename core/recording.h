@@ -35,9 +35,9 @@ enum recording_kind recording__wait(struct bytes *in);
  * Opens a recording. in is owned by the source from now on, on failure too. NULL on failure, with
  * one line in err that names the file. Free with s->ops->free(s).
  *
- * poll hands out at most some 1024 events per call. At the end it returns -ENODATA, be the end clean
- * or not; error() then says what was not: "FILE: recording is cut off at byte N; replayed up to
- * there". A recorder that was killed leaves such a file.
+ * poll hands out at most some 1024 events per call. At the end it returns -ENODATA, be the end
+ * clean or not; error() then says what was not: "FILE: recording is cut off at byte N; replayed up
+ * to there". A recorder that was killed leaves such a file.
  */
 struct source *recording__open(struct bytes *in, char *err, size_t errlen);
 

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/red_past.h"
+
 #define SECOND 1000000000.0
+#define SECOND_NS 1000000000ull
 
 /* What makes a group. */
 struct key {
 	enum span_kind kind;
-	int others;
+	int edge, others;
 	struct str method, name, service;
 	uint64_t id;
 	char buf[64];
@@ -78,38 +81,56 @@ static struct str status_of(const struct span *s, char *buf)
 	return status.p ? status : of_cstr("no status");
 }
 
-static struct str cut(struct str s)
+static struct str truncated(struct str s)
 {
 	if (s.n > RED_NAME_MAX)
 		s.n = RED_NAME_MAX;
 	return s;
 }
 
-static void key_of(enum red_by by, const struct span *s, struct key *k)
+int red_edge(const struct span *s)
 {
+	return s->kind == SPAN_SERVER ? s->entry : !s->parent_here;
+}
+
+int red_hop(const struct span *s)
+{
+	return s->kind == SPAN_CLIENT || s->entry;
+}
+
+static void key_of(const struct red *t, const struct span *s, struct key *k)
+{
+	enum red_by by = t->opt.by;
 	const char *process = s->service ? s->service : s->comm;
 
 	k->kind = s->kind;
+	k->edge = t->opt.edges && red_edge(s);
 	k->others = 0;
 	k->name = k->method = k->service = (struct str){ NULL, 0 };
 	switch (by) {
 	case RED_BY_ROUTE:
-		k->name = cut(s->route.p ? s->route : s->path);
-		k->method = cut(s->method);
-		k->service = cut(of_cstr(process));
+		k->name = truncated(s->route.p ? s->route : s->path);
+		k->method = truncated(s->method);
+		k->service = truncated(of_cstr(process));
 		break;
-	case RED_BY_SERVICE: k->name = cut(of_cstr(process)); break;
-	case RED_BY_HOST: k->name = cut(s->host); break;
-	case RED_BY_PEER: k->name = cut(peer_of(s, k->buf)); break;
+	case RED_BY_SERVICE: k->name = truncated(of_cstr(process)); break;
+	case RED_BY_HOST: k->name = truncated(s->host); break;
+	case RED_BY_PEER: k->name = truncated(peer_of(s, k->buf)); break;
 	case RED_BY_STATUS: k->name = status_of(s, k->buf); break;
 	case RED_BY_CLIENT:
 		if (s->has_addr)
 			k->name = of_cstr(span_addr_text(s->client_addr, k->buf));
 		break;
-	case RED_BY_COUNT: break;
+	case RED_BY_HOP:
+		k->service = truncated(of_cstr(span_process(s)));
+		if (s->kind == SPAN_CLIENT)
+			k->name = truncated(peer_of(s, k->buf));
+		break;
+	case RED_BY_EDGE:
+	case RED_TABLES: break;
 	}
-	k->id = mix_str(0xcbf29ce484222325ull + (uint64_t)k->kind, k->name);
-	if (by == RED_BY_ROUTE)
+	k->id = mix_str(0xcbf29ce484222325ull + (uint64_t)k->kind + 2 * (uint64_t)k->edge, k->name);
+	if (by == RED_BY_ROUTE || by == RED_BY_HOP)
 		k->id = mix_str(mix_str(k->id, k->method), k->service);
 }
 
@@ -124,8 +145,9 @@ static struct red_row *find(const struct red *t, const struct key *k)
 {
 	struct red_row *r = t->buckets ? t->buckets[k->id & t->mask] : NULL;
 
-	while (r && !(r->id == k->id && r->kind == k->kind && same(r->name, k->name) &&
-		      same(r->method, k->method) && same(r->service, k->service)))
+	while (r && !(r->id == k->id && r->kind == k->kind && r->edge == k->edge &&
+		      same(r->name, k->name) && same(r->method, k->method) &&
+		      same(r->service, k->service)))
 		r = r->next;
 	return r;
 }
@@ -169,6 +191,7 @@ static struct red_row *insert(struct red *t, const struct key *k)
 	p = (char *)&r->ring[t->opt.intervals];
 	r->id = k->id;
 	r->kind = k->kind;
+	r->edge = k->edge;
 	r->others = k->others;
 	r->name = keep(&p, k->name);
 	r->method = keep(&p, k->method);
@@ -205,13 +228,14 @@ void red_reset(struct red *t)
 	for (unsigned i = 0; i < t->n; i++) {
 		hist_release(&t->rows[i]->durations);
 		hist_release(&t->rows[i]->base_durations);
+		red_past_free(t->rows[i]);
 		free(t->rows[i]);
 	}
 	if (t->buckets)
 		memset(t->buckets, 0, (t->mask + 1) * sizeof(struct red_row *));
 	t->others = NULL;
 	t->n = 0;
-	t->spans = t->since = t->base_since = 0;
+	t->spans = t->since = t->base_since = t->second = 0;
 }
 
 void red_release(struct red *t)
@@ -316,7 +340,9 @@ struct red_row *red_add(struct red *t, const struct span *s)
 	t->spans++;
 	if (!t->since || s->time_ns < t->since)
 		t->since = s->time_ns;
-	key_of(t->opt.by, s, &k);
+	if (t->opt.windows)
+		red_advance(t, span_end(s));
+	key_of(t, s, &k);
 	r = find_or_insert(t, &k);
 	if (r)
 		count(t, r, s);
@@ -328,34 +354,12 @@ struct red_row *red_find(const struct red *t, const struct span *s)
 	struct red_row *r;
 	struct key k;
 
-	key_of(t->opt.by, s, &k);
+	key_of(t, s, &k);
 	r = find(t, &k);
 	return r ? r : t->others;
 }
 
 /* ---- sums and differences */
-
-static void add_counts(struct red_counts *to, const struct red_counts *c)
-{
-	to->count += c->count;
-	to->errors += c->errors;
-	to->incomplete += c->incomplete;
-	to->req_bytes += c->req_bytes;
-	to->resp_bytes += c->resp_bytes;
-	for (int i = 0; i < RED_CLASSES; i++)
-		to->class[i] += c->class[i];
-}
-
-static void subtract_counts(struct red_counts *from, const struct red_counts *c)
-{
-	from->count -= c->count;
-	from->errors -= c->errors;
-	from->incomplete -= c->incomplete;
-	from->req_bytes -= c->req_bytes;
-	from->resp_bytes -= c->resp_bytes;
-	for (int i = 0; i < RED_CLASSES; i++)
-		from->class[i] -= c->class[i];
-}
 
 static void merge_ring(const struct red *t, struct red_row *to, const struct red_row *from)
 {
@@ -377,20 +381,27 @@ static void merge_ring(const struct red *t, struct red_row *to, const struct red
 
 void red_merge(struct red *t, const struct red *src)
 {
+	red_advance(t, src->second * SECOND_NS);
 	t->spans += src->spans;
 	if (src->since && (!t->since || src->since < t->since))
 		t->since = src->since;
 	for (unsigned i = 0; i < src->n; i++) {
 		const struct red_row *f = src->rows[i];
-		const struct key k = { .kind = f->kind, .others = f->others, .method = f->method,
-				       .name = f->name, .service = f->service, .id = f->id };
+		const struct key k = {.kind = f->kind,
+				      .edge = f->edge,
+				      .others = f->others,
+				      .method = f->method,
+				      .name = f->name,
+				      .service = f->service,
+				      .id = f->id};
 		struct red_row *r = f->others && t->others ? t->others : find_or_insert(t, &k);
 
 		if (!r)
 			continue;
-		add_counts(&r->counts, &f->counts);
+		red_counts_add(&r->counts, &f->counts);
 		(void)hist_merge(&r->durations, &f->durations);
 		merge_ring(t, r, f);
+		(void)red_past_merge(r, f);
 	}
 }
 
@@ -423,7 +434,7 @@ void red_counted(const struct red *t, const struct red_row *r, struct red_counts
 	(void)hist_copy(d, &r->durations);
 	if (!t->base_since)
 		return;
-	subtract_counts(c, &r->base);
+	red_counts_subtract(c, &r->base);
 	hist_subtract(d, &r->base_durations);
 }
 
@@ -454,6 +465,84 @@ double red_rate(const struct red *t, const struct red_row *r, uint64_t now, unsi
 	return window > 0 ? (double)count / (window < 1 ? 1 : window) : 0;
 }
 
+/* ---- windows */
+
+void red_advance(struct red *t, uint64_t now)
+{
+	uint64_t second = now / SECOND_NS;
+
+	if (second <= t->second)
+		return;
+	for (unsigned i = 0; t->opt.windows && i < t->n; i++)
+		(void)red_past_close(t->rows[i], t->second);
+	t->second = second;
+}
+
+/* The length of slices that a window is made of. */
+static unsigned slice_seconds(unsigned seconds)
+{
+	return seconds <= RED_WINDOW_FINE ? 1 : RED_COARSE_SECONDS;
+}
+
+/* The first slice of a window: the current one, which is not over, counts as one. */
+static uint64_t first_slice(const struct red *t, unsigned seconds)
+{
+	uint64_t length = slice_seconds(seconds), last = t->second / length, n = seconds / length;
+
+	return last + 1 > n ? last + 1 - n : 0;
+}
+
+/* Does the window reach back to where counting begins anyway? */
+static int is_all(const struct red *t, unsigned seconds)
+{
+	uint64_t begin;
+
+	if (!seconds || !t->opt.windows ||
+	    (t->base_since && t->second < t->base_since / SECOND_NS + seconds))
+		return 1;
+	begin = first_slice(t, seconds) * slice_seconds(seconds) * SECOND_NS;
+	return t->since >= begin;
+}
+
+void red_window(const struct red *t, const struct red_row *r, unsigned seconds,
+		struct red_counts *c, struct hist *d)
+{
+	if (is_all(t, seconds)) {
+		red_counted(t, r, c, d);
+		return;
+	}
+	memset(c, 0, sizeof(*c));
+	hist_reset(d);
+	red_past_add(r, slice_seconds(seconds), first_slice(t, seconds), UINT64_MAX, c, d);
+	red_past_open(r, c, d);
+}
+
+uint64_t red_window_ns(const struct red *t, uint64_t now, unsigned seconds)
+{
+	uint64_t from = t->base_since > t->since ? t->base_since : t->since, begin;
+
+	if (!is_all(t, seconds)) {
+		begin = first_slice(t, seconds) * slice_seconds(seconds) * SECOND_NS;
+		from = begin > from ? begin : from;
+	}
+	return from && now > from ? now - from : 0;
+}
+
+void red_slices(const struct red *t, const struct red_row *r, unsigned latest, unsigned earliest,
+		struct red_counts *c, struct hist *d)
+{
+	uint64_t number = t->second / RED_COARSE_SECONDS;
+
+	memset(c, 0, sizeof(*c));
+	hist_reset(d);
+	if (latest > number)
+		return;
+	red_past_add(r, RED_COARSE_SECONDS, number > earliest ? number - earliest : 0,
+		     number - latest, c, d);
+	if (!latest)
+		red_past_open(r, c, d);
+}
+
 struct str red_row_name(const struct red_row *r)
 {
 	return r->name.p ? r->name : (struct str){ "(unknown)", 9 };
@@ -461,8 +550,8 @@ struct str red_row_name(const struct red_row *r)
 
 const char *red_by_name(enum red_by by)
 {
-	static const char *const name[RED_BY_COUNT] = { "route", "service", "host",
-							"peer",  "status",  "client" };
+	static const char *const name[RED_TABLES] = {"route",	 "service", "host", "peer",
+						       "status", "client",  "hop",  "edge"};
 
-	return by < RED_BY_COUNT ? name[by] : "";
+	return by < RED_TABLES ? name[by] : "";
 }

@@ -33,7 +33,11 @@ enum red_by {
 	RED_BY_PEER,
 	RED_BY_STATUS,
 	RED_BY_CLIENT,
-	RED_BY_COUNT
+	RED_BY_COUNT, /* of those that are for all spans */
+
+	RED_BY_HOP = RED_BY_COUNT, /* what is asked from outside, and who calls whom: red_hop() */
+	RED_BY_EDGE,		   /* all that is asked from outside, once: red_edge() */
+	RED_TABLES
 };
 
 /* How a span failed. Classes may be counted where it is no error, as 404 is to a server. */
@@ -51,6 +55,8 @@ struct red_options {
 	unsigned max_rows;
 	unsigned intervals;   /* kept per row, a power of two; 0: none */
 	uint64_t interval_ns; /* of wall clock */
+	int windows;	      /* red_window() will be asked */
+	int edges; /* what comes from outside is not in one row with what goes on behind it */
 };
 
 struct red_counts {
@@ -66,14 +72,18 @@ struct red_interval {
 	uint16_t spectrum[RED_SPECTRUM]; /* by duration, see red_octave(); stays at its maximum */
 };
 
+struct red_past;
+
 struct red_row {
 	struct red_row *next;
 	uint64_t id; /* hash of what makes the group: the identity of its row */
 	enum span_kind kind;
+	int edge;			  /* red_edge() of its spans; with opt.edges */
 	int others;			  /* counts what found no room: no names, no kind */
 	struct str method, name, service; /* method, service: only by route; p == NULL: unknown */
 	struct red_counts counts, base;	  /* base: those before the baseline */
 	struct hist durations, base_durations;
+	struct red_past *past; /* see red_past.h; NULL: nothing of a window of time is kept */
 	uint32_t in_flight; /* the reader's: not touched here */
 	struct red_interval ring[]; /* the names are behind it */
 };
@@ -87,11 +97,20 @@ struct red {
 	uint64_t spans;
 	uint64_t since;	     /* wall clock: the earliest start of a span; 0: none */
 	uint64_t base_since; /* of the baseline; 0: none */
+	uint64_t second;     /* of wall clock, the one that is being counted; with opt.windows */
 };
 
 void red_init(struct red *t, const struct red_options *o);
 void red_release(struct red *t);
 void red_reset(struct red *t); /* empty again, without a baseline */
+
+/*
+ * Which spans belong into the tables by hop and by edge. By hop, the caller is the row's service
+ * and who is called its name; a server's row, without a name, is what comes from outside. By edge,
+ * there is a row of requests (server) and one of calls that no request has caused (client).
+ */
+int red_hop(const struct span *s);
+int red_edge(const struct span *s);
 
 /* Counts s; its row, or NULL: out of memory, and s is in `spans` only. */
 struct red_row *red_add(struct red *t, const struct span *s);
@@ -105,6 +124,28 @@ void red_merge(struct red *t, const struct red *src);
 /* What is counted now becomes the baseline of this time; forgets the baseline. */
 void red_mark(struct red *t, uint64_t now);
 void red_unmark(struct red *t);
+
+/*
+ * Windows of time: what ended in the latest seconds before now, 5 to 300 of them, in steps of five
+ * where they are more than RED_WINDOW_FINE; 0: all. Never more than what came since the baseline.
+ * Percentiles have the bound of struct hist; maximum and sum have it, too.
+ *
+ * red_advance says how late it is; then red_window adds up, and red_window_ns tells how long the
+ * time is that it added up. c and d are overwritten, d is initialised.
+ */
+#define RED_WINDOW_FINE 15u
+#define RED_COARSE_SECONDS 5u
+#define RED_WINDOW_MAX 300u
+
+void red_advance(struct red *t, uint64_t now);
+void red_window(const struct red *t, const struct red_row *r, unsigned seconds,
+		struct red_counts *c, struct hist *d);
+uint64_t red_window_ns(const struct red *t, uint64_t now, unsigned seconds);
+
+/* The same of slices of RED_COARSE_SECONDS; 0 is the one that is being counted, 1 the one before.
+ */
+void red_slices(const struct red *t, const struct red_row *r, unsigned latest, unsigned earliest,
+		struct red_counts *c, struct hist *d);
 
 /* What came since the baseline, or all if there is none. d is initialised. */
 void red_counted(const struct red *t, const struct red_row *r, struct red_counts *c,

@@ -156,17 +156,18 @@ __attribute__((format(printf, 3, 4))) static int bad(struct route_error *err, si
 }
 
 /* Octets that no path has, or that would make the route unreadable. */
-static int check_octets(const char *text, struct route_error *err)
+static int check_bytes(const char *text, struct route_error *err)
 {
 	if (text[0] != '/' && !strchr(text, ':'))
 		return bad(err, 0, text[0] ? "a route begins with '/'" : "a route is missing");
 	for (size_t i = 0; text[i]; i++) {
 		if (i >= ROUTE_MAX)
-			return bad(err, i, "a route is at most %u octets long", ROUTE_MAX);
+			return bad(err, i, "a route is at most %u bytes long", ROUTE_MAX);
 		if (text[i] == '?' || text[i] == '#')
 			return bad(err, i, "a route is for paths, which have no '%c'", text[i]);
 		if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
-			return bad(err, i, "white space and control characters must be percent-encoded");
+			return bad(err, i,
+				   "white space and control characters must be percent-encoded");
 	}
 	return 0;
 }
@@ -242,7 +243,7 @@ int routes__add(struct routes *r, const char *text, struct route_error *err)
 	struct pattern *grown, *p;
 	const struct route *route;
 	size_t segments = 1;
-	int ret = check_octets(text, err);
+	int ret = check_bytes(text, err);
 
 	if (ret)
 		return ret;
@@ -314,8 +315,8 @@ static int pattern_matches(const struct pattern *p, struct str path)
 /* ---- paths that match none */
 
 /*
- * The path within the limits of a route, its segments shaped or not. What precedes the first slash is
- * no segment ("*", or the host:port of CONNECT), but of a key.
+ * The path within the limits of a route, its segments shaped or not. What precedes the first slash
+ * is no segment ("*", or the host:port of CONNECT), but of a key.
  */
 static void put_path(struct route_out *o, struct str path, int shape, int is_key)
 {
@@ -370,7 +371,8 @@ static const struct route *derive(struct routes *r, struct str path, int is_key)
 static const struct route *resolve(struct routes *r, struct str path, int is_key)
 {
 	for (size_t i = 0; i < r->npatterns; i++)
-		if (is_key == (r->patterns[i].separator == ':') && pattern_matches(&r->patterns[i], path))
+		if (is_key == (r->patterns[i].separator == ':') &&
+		    pattern_matches(&r->patterns[i], path))
 			return r->patterns[i].route;
 	return r->mode == ROUTE_WILDCARD ? r->wildcard : derive(r, path, is_key);
 }

@@ -11,8 +11,8 @@
  *     *  **    as the whole last segment: all that follows the slash before it, also nothing
  *              and also further segments                /static/ *, /static/ **
  *
- * Keys (of Redis) have routes, too: user:{id}. Their patterns do not begin with '/', and their segments
- * are parted by colons: cart:{user}:items.
+ * Keys (of Redis) have routes, too: user:{id}. Their patterns do not begin with '/', and their
+ * segments are parted by colons: cart:{user}:items.
  *
  * The first pattern that matches wins, and its text is the route. Octets are compared as they are:
  * case counts, and percent-encoding is not undone.

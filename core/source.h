@@ -60,7 +60,7 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	int64_t wall_offset; /* nanoseconds to add to an event's time to get UNIX time */
-	int waits;           /* more may come at any time: a pipe, a file that is followed, a live trace */
+	int waits; /* more may come at any time: a pipe, a file that is followed, a live trace */
 	int live;            /* 1: time passes by itself; 0: time is that of the last event */
 	uint64_t start;      /* source clock: when observation began */
 };

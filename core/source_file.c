@@ -24,7 +24,8 @@ static const char *remedy(const struct bytes *in)
 	};
 
 	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (bytes__there(in) >= known[i].n && !memcmp(bytes__at(in), known[i].magic, known[i].n))
+		if (bytes__there(in) >= known[i].n &&
+		    !memcmp(bytes__at(in), known[i].magic, known[i].n))
 			return known[i].text;
 	return NULL;
 }
@@ -33,7 +34,7 @@ static void refuse(const struct bytes *in, char *err, size_t errlen)
 {
 	size_t n = bytes__there(in) < 8 ? bytes__there(in) : 8;
 	const char *name = bytes__name(in);
-	char octets[16 * 3 + 1] = "";
+	char bytes[16 * 3 + 1] = "";
 
 	if (bytes__error(in)) {
 		snprintf(err, errlen, "%s: %s", name, bytes__error(in));
@@ -43,14 +44,15 @@ static void refuse(const struct bytes *in, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: empty, not a recording nor a capture file", name);
 	} else {
 		for (size_t i = 0; i < n; i++)
-			snprintf(octets + 3 * i, sizeof(octets) - 3 * i, " %02x", bytes__at(in)[i]);
-		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)", name,
-			 octets);
+			snprintf(bytes + 3 * i, sizeof(bytes) - 3 * i, " %02x", bytes__at(in)[i]);
+		snprintf(err, errlen, "%s: not a recording nor a capture file (starts with%s)",
+			 name, bytes);
 	}
 }
 
 /* It was not waited for: a capture without packets. */
-static struct source *nothing(const char *name, const struct packets_options *o, char *err, size_t errlen)
+static struct source *nothing(const char *name, const struct packets_options *o, char *err,
+			      size_t errlen)
 {
 	static const uint32_t header[CAPTURE_HEADER / 4] = {0xa1b2c3d4};
 	struct bytes *in = bytes__memory(header, sizeof(header), name);

@@ -13,7 +13,8 @@
  * recording (core/recording.h) or a pcap or pcapng file of another program (core/packets.h). o
  * concerns captures only: a recording is played back whole.
  *
- * how says how it is waited for; where that ends before anything could be told, the source has nothing.
+ * how says how it is waited for; where that ends before anything could be told, the source has
+ * nothing.
  *
  * NULL on failure, with one line in err that names the file and says what it is instead. Free with
  * s->ops->free(s).

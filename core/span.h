@@ -38,9 +38,13 @@ enum span_error {
 #define SPAN_READ_NOT_SEEN 0x200u    /* client: when the application read the response's end */
 #define SPAN_NOT_CAPTURED 0x400u     /* bytes that bear on it went by and were not copied */
 #define SPAN_MISSING (SPAN_LOST_EVENTS | SPAN_NOT_CAPTURED)
-#define SPAN_PROTOCOL_INFERRED 0x800u /* gRPC by its framing and trailers; what says so was not seen */
-#define SPAN_STATEMENT_NOT_SEEN 0x1000u /* of a database: it was prepared before we looked */
-#define SPAN_INCOMPLETE_BITS 13
+/* gRPC by its framing and trailers; what says so was not seen */
+#define SPAN_PROTOCOL_INFERRED 0x800u
+/* of gRPC: its entry of the header table is from before we looked */
+#define SPAN_STATUS_NOT_SEEN 0x1000u
+/* of a database: it was prepared before we looked */
+#define SPAN_STATEMENT_NOT_SEEN 0x2000u
+#define SPAN_INCOMPLETE_BITS 14
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16
@@ -56,10 +60,11 @@ struct span {
 	enum span_error error;
 	uint32_t incomplete;
 	int status;	  /* 0: not known */
-	const char *tls;  /* NULL: cleartext; "unknown": encrypted, by a library that is not known */
+	const char *tls; /* NULL: cleartext; "unknown": encrypted, by a library that is not known */
 
 	struct str method, scheme, host, path, query, route; /* p == NULL: not known */
-	struct str req_fields, resp_fields; /* raw field lines for http1_field_next; kept on request */
+	/* raw field lines for http1_field_next; kept on request */
+	struct str req_fields, resp_fields;
 	struct str req_body, resp_body;	    /* first octets of content; kept on request */
 
 	uint64_t req_bytes, resp_bytes;		  /* on the wire, head included */
@@ -83,19 +88,23 @@ struct span {
 	uint8_t client_addr[16], server_addr[16];
 	uint16_t client_port, server_port;
 	uint64_t conn;
-	uint32_t stream; /* HTTP/2; 0: none */
+	uint32_t stream_id; /* HTTP/2; 0: none */
 	uint64_t seq;	 /* ordinal of the exchange on the connection, from 0 */
 
 	/* process observed; pid 0: not known */
 	uint32_t pid, tid;
 	const char *comm, *service, *runtime, *container, *container_name; /* NULL: not known */
-	/* of the process at the other end when it is local: its container's name or its service; or the
-	 * name of its host; else NULL */
+	/*
+	 * of the process at the other end when it is local: its container's name or its service; or
+	 * the name of its host; else NULL
+	 */
 	const char *peer_service;
 
 	uint8_t trace_id[TRACE_ID_LEN], span_id[SPAN_ID_LEN], parent_id[SPAN_ID_LEN];
 	int has_parent;
-	int parent_here;  /* the parent is an exchange that is seen, too: its span was or will be shown */
+	/* the parent is an exchange that is seen, too: its span was or will be shown */
+	int parent_here;
+	int entry;	  /* server: nothing that is seen here was serving when it was asked */
 	const char *link; /* how the parent was found; NULL: no parent */
 	uint8_t trace_flags;
 };
@@ -142,8 +151,8 @@ static inline uint64_t span_attr_number(const struct span *s, const struct attr_
 struct str attr_text(const struct attr *a, char buf[SPAN_TEXT_MAX]);
 
 /*
- * How it ended, in a word: the status of its protocol (NOT_FOUND, of gRPC; OK, where there is one for
- * errors only), else the status code, else the error. p == NULL: it is not known.
+ * How it ended, in a word: the status of its protocol (NOT_FOUND, of gRPC; OK, where there is one
+ * for errors only), else the status code, else the error. p == NULL: it is not known.
  */
 struct str span_status(const struct span *s, char buf[SPAN_TEXT_MAX]);
 

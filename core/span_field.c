@@ -72,7 +72,7 @@ enum access {
 	X("req_body_bytes", SIZE, KNOWN, req_body_bytes, "content of the request")              \
 	X("resp_body_bytes", SIZE, KNOWN, resp_body_bytes, "content of the response")           \
 	X("conn", NUMBER, U64, conn, "connection")                                              \
-	X("stream", NUMBER, U32, stream, "HTTP/2 stream")                                       \
+	X("stream", NUMBER, U32, stream_id, "HTTP/2 stream")                                       \
 	X("seq", NUMBER, U64, seq, "ordinal on the connection, from 0")                         \
 	X("trace_id", TEXT, TRACE, trace_id, "32 hexadecimal digits")                           \
 	X("span_id", TEXT, ID, span_id, "16 hexadecimal digits")                                \

@@ -26,7 +26,7 @@ static unsigned dir_of(const struct conn *c, const struct half *h)
 
 /* ---- spans */
 
-static uint64_t octets(const struct half *h)
+static uint64_t bytes(const struct half *h)
 {
 	return h->reasm.started ? h->reasm.next - h->reasm.first - h->lead : 0;
 }
@@ -47,8 +47,8 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 	x->incomplete = incomplete;
 	x->req_pos = t->hs.client_hello ? t->hs.begin_pos : req->reasm.first + req->lead;
 	x->req_first = start;
-	x->req_bytes = octets(req);
-	x->resp_bytes = octets(resp);
+	x->req_bytes = bytes(req);
+	x->resp_bytes = bytes(resp);
 	x->req_done = x->resp_done = x->io_done = 1;
 	x->aborted = !(incomplete & SPAN_IN_FLIGHT);
 	x->end = end;
@@ -166,7 +166,8 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		if (st == PARSE_SKIPPED) {
 			stats->unparsed_bytes += used;
-			c->tls->in_clear |= used && dir != c->tls->hs.client && !c->tls->hs.server_hello;
+			c->tls->in_clear |=
+				used && dir != c->tls->hs.client && !c->tls->hs.server_hello;
 		} else if (st == PARSE_EVENT) {
 			on_event(c, dir, &ev, pos + off, h->last_time);
 		} else if (!used) {
@@ -305,7 +306,8 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	for (int d = 0; d < 2; d++) {
 		tls_init(&t->wire->way[d].parser);
 		/* joined somewhere: the parser must find a record, not expect one */
-		if (c->preexisting && tls_gap(&t->wire->way[d].parser, 1, &used, &ev) == PARSE_EVENT)
+		if (c->preexisting &&
+		    tls_gap(&t->wire->way[d].parser, 1, &used, &ev) == PARSE_EVENT)
 			tls_gap(&t->wire->way[d].parser, 1, &used, &ev);
 	}
 	return 1;

@@ -9,8 +9,8 @@
 #include "core/tls_bind.h"
 #include "core/tls_info.h"
 
-#define PLAIN_PATIENCE 100000000u /* ns that what was read waits for a write to return */
-#define PLAIN_MAX_WAITS 64u
+#define WAIT_PATIENCE 100000000u /* ns that what was read waits for a write to return */
+#define MAX_WAITS 64u
 #define SPREAD 20000u	    /* ns between the first octet's time and the last's that count */
 
 /* ---- events */
@@ -38,8 +38,9 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 
 /*
  * Did this call use its socket later than where the first record of content was? Of what comes from
- * the server that says nothing: tickets, which are no content, come before. Nor does it of libraries
- * that read ahead, in the handshake already; they are part of their programs and there from the start.
+ * the server that says nothing: tickets, which are no content, come before. Nor does it of
+ * libraries that read ahead, in the handshake already; they are part of their programs and there
+ * from the start.
  */
 static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 {
@@ -53,7 +54,7 @@ static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 }
 
 /* Nothing tells any more where its octets stand. */
-static void join_late(struct conn *c)
+static void join_preexisting(struct conn *c)
 {
 	c->session.fresh = c->session.anchored = 0;
 	c->preexisting = 1;
@@ -68,11 +69,12 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	if (s->started)
 		return;
 	if (!c->half[!p->dir].reasm.started)
-		c->session.fresh = !p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->session.watched);
+		c->session.fresh =
+			!p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->session.watched);
 	if (!c->session.fresh)
 		return;
 	if (began_before(c, p)) {
-		join_late(c);
+		join_preexisting(c);
 		return;
 	}
 	c->preexisting = 0;
@@ -142,7 +144,7 @@ static void times_arrived(struct conn *c, const struct zc_ev_plain *p, uint64_t 
 	}
 }
 
-static void on_octets(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
+static void on_bytes(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
 	uint64_t first, last;
 
@@ -181,7 +183,7 @@ static void take(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 		 tls_stream_sizes_fit(p->orig_len, p->wire_len, ZC_RX))
 		tls_bind_evidence(e, c, &(struct tls_stream_piece){
 			p->sock, p->orig_len, p->wire_len, (p->ev.flags & ZC_PLAIN_ALONE) != 0});
-	on_octets(e, c, p);
+	on_bytes(e, c, p);
 	conn_io(e, c, &io);
 }
 
@@ -198,7 +200,7 @@ static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_p
 	struct tls_stream_wait *w, **at = &c->session.waits;
 	size_t size;
 
-	if (c->session.nwaits >= PLAIN_MAX_WAITS)
+	if (c->session.nwaits >= MAX_WAITS)
 		return 0;
 	w = pool_get(&e->pool, offsetof(struct tls_stream_wait, ev) + p->ev.size, &size);
 	if (!w)
@@ -253,11 +255,12 @@ static void flush_waits(struct engine *e, struct conn *c)
 
 void tls_stream_tick(struct engine *e)
 {
-	for (struct list *i = e->tls_stream_waiting.next, *next; i != &e->tls_stream_waiting; i = next) {
+	for (struct list *i = e->tls_stream_waiting.next, *next; i != &e->tls_stream_waiting;
+	     i = next) {
 		struct conn *c = list_entry(i, struct conn, session.waiting);
 
 		next = i->next;
-		if (c->session.waits->ev.ev.time + PLAIN_PATIENCE <= e->now)
+		if (c->session.waits->ev.ev.time + WAIT_PATIENCE <= e->now)
 			flush_waits(e, c);
 	}
 }

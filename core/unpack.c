@@ -49,7 +49,8 @@ void unpack__free(struct unpack *u)
 	free(u);
 }
 
-static const char *run_zstd(struct unpack *u, const uint8_t *p, size_t *in, uint8_t *out, size_t *made)
+static const char *run_zstd(struct unpack *u, const uint8_t *p, size_t *in, uint8_t *out,
+			    size_t *made)
 {
 	ZSTD_inBuffer from = {p, *in, 0};
 	ZSTD_outBuffer to = {out, *made, 0};
@@ -72,7 +73,8 @@ static const char *run_zstd(struct unpack *u, const uint8_t *p, size_t *in, uint
 	return wrong;
 }
 
-static const char *run_gzip(struct unpack *u, const uint8_t *p, size_t *in, uint8_t *out, size_t *made)
+static const char *run_gzip(struct unpack *u, const uint8_t *p, size_t *in, uint8_t *out,
+			    size_t *made)
 {
 	z_stream *z = &u->gzip;
 	const char *wrong = NULL;

@@ -16,8 +16,9 @@ struct unpack *unpack__new(const uint8_t *head, size_t n);
 void unpack__free(struct unpack *u); /* NULL is allowed */
 
 /*
- * Unpacks from the *in bytes at p into out, which has room for *made. Sets both to what was used and
- * made; with nothing made, all was used and more is needed. NULL, or what is wrong with the data.
+ * Unpacks from the *in bytes at p into out, which has room for *made. Sets both to what was used
+ * and made; with nothing made, all was used and more is needed. NULL, or what is wrong with the
+ * data.
  */
 const char *unpack__run(struct unpack *u, const uint8_t *p, size_t *in, uint8_t *out, size_t *made);
 

@@ -45,7 +45,8 @@ void withheld_settle(struct conn *c, uint64_t pos, int came)
 /* Do these octets begin a request beyond doubt? */
 static enum probe_result begins(const struct conn *c, const uint8_t *p, size_t n)
 {
-	struct probe in = {.p = p, .n = n, .dir = c->request_dir, .client = c->request_dir, .joined = 1};
+	struct probe in = {
+		.p = p, .n = n, .dir = c->request_dir, .client = c->request_dir, .joined = 1};
 	unsigned client = c->request_dir;
 
 	return c->protocol->probe(&in, &client);
@@ -58,7 +59,8 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 	uint64_t left;
 
 	if (!c->withheld) {
-		if (!c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
+		if (!c->protocol->place ||
+		    c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
 			return n;
 		left = c->protocol->unneeded(c->state, FROM_CLIENT);
 		next = begins(c, p + off, n - off);

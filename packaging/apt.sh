@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fetches Debian's packages and sources into a cache, without root and without touching the host's apt:
-# with lists and a state of its own, from the mirrors and suites that the host's apt uses.
+# Fetches Debian's packages and sources into a cache, without root and without touching the host's
+# apt: with lists and a state of its own, from the mirrors and suites that the host's apt uses.
 # usage: packaging/apt.sh CACHE update                  the lists, once a day
 #        packaging/apt.sh CACHE deb ARCH PACKAGE…       CACHE/deb/PACKAGE_…_ARCH.deb
 #        packaging/apt.sh CACHE source PACKAGE…         CACHE/source/PACKAGE_….dsc and what it names
-#        packaging/apt.sh CACHE version PACKAGE…        "PACKAGE VERSION" of the sources that are there
+#        packaging/apt.sh CACHE version PACKAGE…        "PACKAGE VERSION" of the sources there are
 set -eu
 cache=$1
 what=$2
@@ -27,7 +27,8 @@ END
 export APT_CONFIG="$cache/apt/apt.conf"
 
 sources() {
-	APT_CONFIG='' apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(CODENAME)|$(COMPONENT)' |
+	APT_CONFIG='' apt-get indextargets \
+		--format '$(ORIGIN)|$(REPO_URI)|$(CODENAME)|$(COMPONENT)' |
 		sort -u | while IFS='|' read -r origin uri suite component; do
 		[ "$origin" = Debian ] || continue
 		echo "deb $uri $suite $component"
@@ -51,7 +52,8 @@ update() {
 
 # The newest; a mirror may name what it does not hold, so of any suite after that.
 fetch_source() {
-	for suite in '' $(sed -n 's/^deb-src [^ ]* \([^ ]*\) .*/\/\1/p' "$cache/apt/sources.list"); do
+	suites=$(sed -n 's/^deb-src [^ ]* \([^ ]*\) .*/\/\1/p' "$cache/apt/sources.list")
+	for suite in '' $suites; do
 		apt-get -q source --download-only "$1$suite" >>"$cache/apt/log" 2>&1 && return
 	done
 	tail -3 "$cache/apt/log" >&2

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The commit that this tree is, and its time in seconds: "a29d086c1234 1795276309"; with a + where
-# files have been changed since. Of a source archive, what `git archive` put in here. Nothing: unknown.
+# files have been changed since. Of a source archive, what `git archive` put in here. Nothing:
+# unknown.
 archived='$Format:%H %ct$'
 cd "$(dirname "$0")/.." || exit 1
 case $archived in

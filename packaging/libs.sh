@@ -1,7 +1,7 @@
 #!/bin/sh
-# The libraries of the static program, for one architecture of Debian's: as archives of Debian's where
-# they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses with
-# terminal descriptions compiled in, capstone with no more than is used.
+# The libraries of the static program, for one architecture of Debian's: as archives of Debian's
+# where they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses
+# with terminal descriptions compiled in, capstone with no more than is used.
 # usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
 # Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.
 set -eu
@@ -11,7 +11,9 @@ arch=$2
 out=$3
 debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev'
 sources='capstone libpcap ncurses'
-terminals='xterm,xterm-256color,screen,screen-256color,tmux,tmux-256color,linux,vt100,vt220,dumb,ansi,alacritty,kitty,foot,rxvt-unicode-256color,putty,st-256color'
+terminals='xterm,xterm-256color,screen,screen-256color,tmux,tmux-256color,linux,vt100,vt220,dumb'
+terminals="$terminals,ansi,alacritty,kitty,foot,rxvt-unicode-256color,putty,st-256color"
+described=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/terminfo
 
 rm -rf "$out"
 mkdir -p "$out/include" "$out/lib" "$out/licenses" "$out/src" "$out/debs"
@@ -63,18 +65,21 @@ cp libcapstone.a "$out/lib"
 cp -r include/capstone "$out/include"
 
 cd "$out/src/libpcap"
-./configure --host="$host" --disable-shared --disable-dbus --disable-rdma --disable-usb --disable-bluetooth \
-	--without-libnl --without-dag --without-snf --without-turbocap --without-dpdk >log 2>&1 &&
+./configure --host="$host" --disable-shared --disable-dbus --disable-rdma --disable-usb \
+	--disable-bluetooth --without-libnl --without-dag --without-snf --without-turbocap \
+	--without-dpdk >log 2>&1 &&
 	make -s libpcap.a >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp libpcap.a "$out/lib"
 cp -r pcap.h pcap "$out/include"
 
 # what describes terminals is read on the host as well, where it is there
 cd "$out/src/ncurses"
-./configure --host="$host" --with-build-cc=cc --enable-widec --without-shared --without-debug --without-ada \
-	--without-cxx --without-cxx-binding --without-manpages --without-progs --without-tests --disable-stripping \
-	--with-fallbacks="$terminals" --with-terminfo-dirs=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/terminfo \
-	--with-default-terminfo-dir=/usr/share/terminfo --disable-db-install --without-gpm >log 2>&1 &&
+./configure --host="$host" --with-build-cc=cc --enable-widec --without-shared --without-debug \
+	--without-ada --without-cxx --without-cxx-binding --without-manpages --without-progs \
+	--without-tests --disable-stripping --with-fallbacks="$terminals" \
+	--with-terminfo-dirs="$described" \
+	--with-default-terminfo-dir=/usr/share/terminfo --disable-db-install \
+	--without-gpm >log 2>&1 &&
 	make -s libs >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp lib/libncursesw.a "$out/lib"
 cp include/curses.h include/term.h include/ncurses_dll.h include/unctrl.h "$out/include"

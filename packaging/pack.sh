@@ -21,7 +21,8 @@ install_tree() {
 
 # Times of all files are those of the commit, owners root, the order that of names.
 pack_tar() {
-	tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=gnu -C "$stage" \
+	tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
+		--format=gnu -C "$stage" \
 		-cf - "$1" | gzip -9n >"$out/$1.tar.gz"
 }
 
@@ -36,7 +37,8 @@ rmdir "$tree/bin"
 cp README.md CHANGELOG.md "$tree"
 cp "$dir/libs/versions" "$tree/share/doc/zctrace/versions"
 cp -r "$dir/libs/licenses" "$tree/share/doc/zctrace/licenses"
-(cd "$tree" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+(cd "$tree" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort |
+	xargs sha256sum >SHA256SUMS)
 pack_tar "$name"
 
 # ---- Debian's
@@ -60,12 +62,14 @@ Architecture: $arch
 Maintainer: zctrace developers <zctrace@localhost>
 Section: net
 Priority: optional
-Installed-Size: $(find "$tree" -type f -printf '%s\n' | awk '{ n += int(($1 + 1023) / 1024) } END { print n }')
+Installed-Size: $(find "$tree" -type f -printf '%s\n' |
+	awk '{ n += int(($1 + 1023) / 1024) } END { print n }')
 Description: trace the HTTP and TLS of running programs, in the terminal
  Attaches eBPF probes to a process or a port, decodes HTTP/1, HTTP/2, gRPC and
  the cleartext of TLS, and shows spans, waterfalls and tables of rates, errors
  and durations. Nothing is restarted, nothing is changed. Statically linked.
 END
 find "$tree" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group -Zxz --threads-max=1 --build "$tree" "$out/zctrace_${version}_$arch.deb" >/dev/null
+dpkg-deb --root-owner-group -Zxz --threads-max=1 --build "$tree" \
+	"$out/zctrace_${version}_$arch.deb" >/dev/null
 rm -rf "$stage"

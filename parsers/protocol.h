@@ -41,7 +41,10 @@ struct attr_def {
 	const char *help; /* one line, for the manual and for --filter */
 	enum attr_type type;
 	unsigned flags; /* ATTR_* */
-	/* the word for a number of ATTR_CODE, ATTR_WORD, which may be made in buf; NULL: it has none */
+	/*
+	 * the word for a number of ATTR_CODE, ATTR_WORD, which may be made in buf; NULL: it has
+	 * none
+	 */
 	const char *(*name)(uint64_t code, char buf[ATTR_NAME_MAX]);
 };
 
@@ -65,13 +68,15 @@ struct attr {
  */
 struct protocol_name {
 	const char *name;     /* `protocol` in JSON: "redis" */
-	const char *label[2]; /* in text lines, of server and client ends: RedisServer, RedisClient */
+	/* in text lines, of server and client ends: RedisServer, RedisClient */
+	const char *label[2];
 	/*
 	 * Under which attribute message.operation and message.target are shown: db_operation for
 	 * `method`, and so on. NULL: as method and path.
 	 */
 	const struct attr_def *operation, *target;
-	const struct attr_def *status; /* the attribute that is its status in lines; NULL: `status` */
+	/* the attribute that is its status in lines; NULL: `status` */
+	const struct attr_def *status;
 	const char *start_line; /* of heads that are put together for people: "HTTP/1.1"; or NULL */
 	unsigned flags;
 };
@@ -92,8 +97,8 @@ enum message_type {
 	MESSAGE_CONTENT,
 	/*
 	 * The message is complete; its last byte is the last one consumed. May carry what only the
-	 * end tells: status, failed, operation, target, group, attributes. Consumes nothing if it is
-	 * due without another byte.
+	 * end tells: status, failed, operation, target, group, attributes. Consumes nothing if it
+	 * is due without another byte.
 	 */
 	MESSAGE_END,
 	/* It cannot be followed to its end: it is malformed, or bytes that matter are missing. */
@@ -123,35 +128,37 @@ enum message_type {
 #define MESSAGE_TORN 0x0020u	 /* HEAD: parts of it were not seen; its bytes end at a gap */
 #define MESSAGE_BAD 0x0040u	 /* HEAD, ABORT: what came breaks the protocol's rules */
 /*
- * HEAD of a response: from now on the exchange is the connection's long one. It leaves the queue, so
- * that others are answered beside it; NOTICEs are counted on it; it ends with a MESSAGE_END that has
- * this flag too, or with the connection, and neither is an error (SUBSCRIBE, MONITOR).
+ * HEAD of a response: from now on the exchange is the connection's long one. It leaves the queue,
+ * so that others are answered beside it; NOTICEs are counted on it; it ends with a MESSAGE_END that
+ * has this flag too, or with the connection, and neither is an error (SUBSCRIBE, MONITOR).
  */
 #define MESSAGE_LONG 0x0080u
 #define MESSAGE_COUNTED 0x0100u	 /* NOTICE, CONTENT: one message of those that the span counts */
 #define MESSAGE_FIELDS 0x0200u	 /* HEAD: `fields` holds what a trace context may be in */
 #define MESSAGE_UNSIZED 0x0400u	 /* HEAD: the length of its content is not announced */
-/* HEAD: asks for, or agrees to, another protocol. END: MESSAGE_SWITCH is due without another byte. */
+/*
+ * HEAD: asks for, or agrees to, another protocol. END: MESSAGE_SWITCH is due without another byte.
+ */
 #define MESSAGE_UPGRADE 0x0800u
-#define MESSAGE_CUT 0x1000u	 /* HEAD: too long to be told as a whole */
+#define MESSAGE_TRUNCATED 0x1000u /* HEAD: too long to be told as a whole */
 #define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
-#define MESSAGE_WAITS 0x4000u	 /* HEAD of a request: its content comes only if the server wants it */
+#define MESSAGE_WAITS 0x4000u /* HEAD of a request: its content comes only if the server wants it */
 /* HEAD, END of a request: it names something (a prepared statement) that was not seen. */
 #define MESSAGE_UNSEEN 0x8000u
 
 #define MESSAGE_ATTRS 16u
 
 /*
- * Zeroed by the caller before each call, but for attr[]. What is not known stays zero. Everything is
- * borrowed: it lies in the input or in the parser's state, and is valid until the next call.
+ * Zeroed by the caller before each call, but for attr[]. What is not known stays zero. Everything
+ * is borrowed: it lies in the input or in the parser's state, and is valid until the next call.
  */
 struct message {
 	enum message_type type;
 	uint32_t flags;
 	uint32_t head_len; /* HEAD: bytes from the message's first one to the last consumed */
 	/*
-	 * HEAD of a request: whatever the parser needs to know of it to read the response; it gets it
-	 * back by answers().
+	 * HEAD of a request: whatever the parser needs to know of it to read the response; it gets
+	 * it back by answers().
 	 */
 	uint32_t form;
 	uint64_t key; /* PAIRING_BY_KEY: of all types but NOTICE and SWITCH: whose message it is */
@@ -208,8 +215,8 @@ struct probe {
 	unsigned dir;
 	unsigned client; /* the client's direction, if that is known; PROBE_NO_DIR: it is not */
 	/*
-	 * These were asked about before, and the result was MORE: what the other direction sends now.
-	 * With WAIT more of it is waited for. NULL: nothing.
+	 * These were asked about before, and the result was MORE: what the other direction sends
+	 * now. With WAIT more of it is waited for. NULL: nothing.
 	 */
 	const uint8_t *answer;
 	size_t nanswer;
@@ -225,6 +232,16 @@ struct probe {
 
 /* ---- masking */
 
+/* Flags of begin(). */
+#define MASK_START 0x1u /* the direction's first byte comes next; else somewhere */
+#define MASK_DOUBT 0x2u /* it may be another protocol: what could be its secrets is hidden */
+
+/* What one direction tells the other. Of the connection; zeroed where the protocol begins. */
+struct mask_shared {
+	uint8_t switched; /* behind what was taken another protocol begins, in both directions */
+	uint8_t word;	  /* the protocol's own */
+};
+
 /*
  * Overwrites secrets in place, for recordings; nothing changes its length, and what is masked still
  * parses to the same events. One state per direction. It is flat: it may be copied, and is, to try
@@ -232,15 +249,15 @@ struct probe {
  */
 struct protocol_mask {
 	size_t state_size;
-	/* start: the direction's first byte comes next; else somewhere */
-	void (*begin)(void *state, enum sender from, int start);
+	void (*begin)(void *state, enum sender from, unsigned flags);
 	/*
-	 * The next n bytes, cut anywhere. Returns how many were taken; fewer than n: from there on it
-	 * is not this protocol (or another follows), and is probed.
+	 * The next n bytes, cut anywhere; calls begin where segments do. Returns how many were
+	 * taken; fewer than n: from there on it is not this protocol, or another follows, and the
+	 * rest is as it was and is probed.
 	 */
-	size_t (*feed)(void *state, uint8_t *p, size_t n);
+	size_t (*feed)(void *state, struct mask_shared *both, uint8_t *p, size_t n);
 	/* n bytes are missing. 0: where the next message begins cannot be told any more. */
-	int (*gap)(void *state, uint64_t n);
+	int (*gap)(void *state, struct mask_shared *both, uint64_t n);
 };
 
 /* ---- framing */
@@ -296,8 +313,8 @@ struct protocol {
 	const char *family;
 	unsigned transports;
 	/*
-	 * Hints, never proof: ports (0 behind the last) and how names of programs begin (NULL behind
-	 * the last). Of the ports, those from tls_ports on are usual inside TLS.
+	 * Hints, never proof: ports (0 behind the last) and how names of programs begin (NULL
+	 * behind the last). Of the ports, those from tls_ports on are usual inside TLS.
 	 */
 	const uint16_t *ports, *tls_ports;
 	const char *const *programs;
@@ -312,21 +329,24 @@ struct protocol {
 	 */
 	enum probe_result (*probe)(const struct probe *in, unsigned *client);
 
-	/* The rest may be NULL where the core has code of its own for the protocol (TLS, HTTP/2). */
+	/*
+	 * The rest may be NULL where the core has code of its own for the protocol (TLS, HTTP/2).
+	 */
 
 	void (*begin)(void *state, unsigned joined);
 	/*
-	 * Consumes bytes that `from` sent and says what they are. Called until it returns PARSE_MORE
-	 * with nothing consumed or nothing left; END may be due when n is 0. What is not consumed
-	 * comes again with more behind it, at most 64 KiB. With PARSE_SKIPPED the bytes were not
-	 * understood: a message may have been among them. PARSE_BAD: it is another protocol.
+	 * Consumes bytes that `from` sent and says what they are. Called until it returns
+	 * PARSE_MORE with nothing consumed or nothing left; END may be due when n is 0. What is not
+	 * consumed comes again with more behind it, at most 64 KiB. With PARSE_SKIPPED the bytes
+	 * were not understood: a message may have been among them. PARSE_BAD: it is another
+	 * protocol.
 	 */
 	enum parse_status (*next)(void *state, enum sender from, const uint8_t *p, size_t n,
 				  size_t *used, struct message *m);
 	/*
 	 * n bytes are missing; before them lies what next() had left unconsumed (kept, on the first
-	 * call for a gap): a torn head may be made of it. Called again with the rest of n until *used
-	 * adds up to n; kept bytes do not count.
+	 * call for a gap): a torn head may be made of it. Called again with the rest of n until
+	 * *used adds up to n; kept bytes do not count.
 	 * - inside content of known length: PARSE_EVENT with CONTENT whose gap says how many;
 	 * - an END that is due comes first, *used 0; elsewhere the message, if any, is aborted:
 	 *   PARSE_EVENT with ABORT, *used 0;

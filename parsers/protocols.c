@@ -58,7 +58,8 @@ struct probed probe_all(const struct probe *in)
 
 	for (int hinted = 1; hinted >= 0; hinted--)
 		for (unsigned i = 0; i < nprotocols; i++)
-			if (is_hinted(protocols[i], in->port) == hinted && ask(protocols[i], in, &out))
+			if (is_hinted(protocols[i], in->port) == hinted &&
+			    ask(protocols[i], in, &out))
 				return out;
 	return out;
 }

@@ -1,6 +1,7 @@
 /*
  * proxy_header.h - what a proxy may put in front of a connection's bytes: the PROXY protocol,
- * versions 1 (a line of text) and 2 (binary). The protocol proper follows, also in the same segment.
+ * versions 1 (a line of text) and 2 (binary). The protocol proper follows, also in the same
+ * segment.
  */
 #ifndef ZC_PARSERS_PROXY_HEADER_H
 #define ZC_PARSERS_PROXY_HEADER_H

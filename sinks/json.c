@@ -195,8 +195,8 @@ static void put_whereabouts(struct json *j, const struct span *s)
 	opt_cstr(j, "container_name", s->container_name);
 	opt_cstr(j, "peer_service", s->peer_service);
 	json_u64(j, "conn", s->conn);
-	if (s->stream)
-		json_u64(j, "stream", s->stream);
+	if (s->stream_id)
+		json_u64(j, "stream", s->stream_id);
 	json_u64(j, "seq", s->seq);
 }
 

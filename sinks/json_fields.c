@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "parsers/http1/http1.h"
 #include "sinks/safe.h"
 

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 int out_init(struct out *o, int fd, int wake_fd)
 {
 	struct stat st;
 
-	*o = (struct out){ .fd = fd, .wake_fd = wake_fd };
+	*o = (struct out){ .fd = fd, .wake_fd = wake_fd, .size = OUT_SIZE };
 	o->regular = !fstat(fd, &st) && S_ISREG(st.st_mode);
 	o->buf = malloc(OUT_SIZE);
 	return o->buf ? 0 : -ENOMEM;
@@ -66,12 +67,12 @@ static ssize_t write_some(struct out *o, const char *p, size_t n)
 	return write(o->fd, p, n);
 }
 
-/* Writes until nothing is left or, unless it waits, the reader takes no more. */
-static int write_out(struct out *o, int wait)
+/* Writes until no more than `rest` is left or, unless it waits, the reader takes no more. */
+static int write_out(struct out *o, int wait, size_t rest)
 {
 	size_t done = 0;
 
-	while (done < o->n && !o->error) {
+	while (o->n - done > rest && !o->error) {
 		ssize_t w = write_some(o, o->buf + done, o->n - done);
 
 		if (w > 0)
@@ -86,17 +87,55 @@ static int write_out(struct out *o, int wait)
 	o->n = o->error ? 0 : o->n - done;
 	if (o->n && done)
 		memmove(o->buf, o->buf + done, o->n);
+	if (done)
+		o->took_ms = 0;
 	return o->error;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Of an impatient one that is behind: for how long has its reader taken nothing? */
+static void judge_reader(struct out *o)
+{
+	uint64_t now;
+
+	if (!o->impatient || o->error || o->n <= OUT_SIZE)
+		return;
+	now = now_ms();
+	if (!o->took_ms)
+		o->took_ms = now;
+	else if (now - o->took_ms >= OUT_PATIENCE_MS)
+		o->error = ETIMEDOUT, o->n = 0;
+}
+
+static int keep_more(struct out *o)
+{
+	size_t size = o->size * 2;
+	char *buf = size > OUT_KEEP_MAX ? NULL : realloc(o->buf, size);
+
+	if (!buf)
+		return 0;
+	o->buf = buf;
+	o->size = size;
+	return 1;
 }
 
 int out_flush(struct out *o)
 {
-	return write_out(o, 1);
+	return write_out(o, 1, 0);
 }
 
 int out_push(struct out *o)
 {
-	return write_out(o, 0);
+	write_out(o, 0, 0);
+	judge_reader(o);
+	return o->error;
 }
 
 int out_check(struct out *o)
@@ -110,8 +149,11 @@ int out_check(struct out *o)
 
 char *out_make_room(struct out *o)
 {
-	out_flush(o);
-	return o->buf;
+	if (!o->impatient)
+		out_flush(o);
+	else if (!out_push(o) && o->size - o->n < OUT_MAX_RESERVE && !keep_more(o))
+		write_out(o, 1, o->size / 2);
+	return o->buf + o->n;
 }
 
 void out_bytes(struct out *o, const char *p, size_t n)

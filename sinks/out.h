@@ -6,27 +6,36 @@
  * output is dropped, so callers need no checks but the one of `error` once in a while.
  *
  * A reader that takes nothing must not make the program deaf: while waiting for it, out also
- * watches wake_fd (a signalfd, say). Once that is readable the reader has OUT_PATIENCE_MS left;
- * where somebody else waits, too (`impatient`), it never has more.
+ * watches wake_fd (a signalfd, say). Once that is readable the reader has OUT_PATIENCE_MS left.
+ *
+ * Where somebody else waits, too (`impatient`), nobody waits for it at all: what it does not take
+ * is kept, up to OUT_KEEP_MAX, and once more than OUT_SIZE is kept and it has taken nothing for
+ * OUT_PATIENCE_MS, `error` is ETIMEDOUT. Only a reader that is slow, and OUT_KEEP_MAX behind, is
+ * waited for, for that time.
  */
 #ifndef ZC_SINKS_OUT_H
 #define ZC_SINKS_OUT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #define OUT_SIZE (256u << 10)
+#define OUT_KEEP_MAX (16u << 20)
 #define OUT_MAX_RESERVE (64u << 10)
 #define OUT_PATIENCE_MS 1000
 
 struct out {
 	char *buf;
-	size_t n; /* octets in buf */
+	size_t n;    /* bytes in buf */
+	size_t size; /* of buf: OUT_SIZE, or more while a reader is behind */
 	int fd;
 	int wake_fd; /* -1: none */
 	int impatient;
 	int regular; /* a file on a disk: nobody reads it slowly */
 	int error;   /* errno of the first failed write; EPIPE: the reader has left */
+	/* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
+	uint64_t took_ms;
 };
 
 /* 0 or -ENOMEM. Neither descriptor is closed by out_release. */
@@ -39,16 +48,18 @@ int out_flush(struct out *o);
 /* Writes out what the reader takes without waiting, and keeps the rest; returns o->error. */
 int out_push(struct out *o);
 
-/* Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it. */
+/*
+ * Has the reader of a pipe or socket left? Then error becomes EPIPE, without a write; returns it.
+ */
 int out_check(struct out *o);
 
-/* For out_reserve only: makes room by flushing. */
+/* For out_reserve only: makes room for OUT_MAX_RESERVE by writing, or by keeping more. */
 char *out_make_room(struct out *o);
 
 /* Room for n octets, n <= OUT_MAX_RESERVE; never fails. Valid until the next call for o. */
 static inline char *out_reserve(struct out *o, size_t n)
 {
-	return OUT_SIZE - o->n >= n ? o->buf + o->n : out_make_room(o);
+	return o->size - o->n >= n ? o->buf + o->n : out_make_room(o);
 }
 
 /* `end` is one past the last octet written into what out_reserve gave. */

@@ -7,7 +7,7 @@
 #define EACH(b) (0x0101010101010101u * (uint64_t)(b))
 
 /* The high bit of every octet of w that is zero; octets above the first such may be wrong. */
-static uint64_t zero_octets(uint64_t w)
+static uint64_t zero_bytes(uint64_t w)
 {
 	return (w - EACH(0x01)) & ~w & EACH(0x80);
 }
@@ -21,8 +21,8 @@ size_t plain_ascii(const char *s, size_t n)
 
 		memcpy(&w, s + i, 8);
 		odd = (w | (w - EACH(0x20))) & EACH(0x80);
-		odd |= zero_octets(w ^ EACH('"')) | zero_octets(w ^ EACH('\\')) |
-		       zero_octets(w ^ EACH(0x7f));
+		odd |= zero_bytes(w ^ EACH('"')) | zero_bytes(w ^ EACH('\\')) |
+		       zero_bytes(w ^ EACH(0x7f));
 		if (odd)
 			break;
 	}

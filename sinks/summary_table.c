@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 #include "sinks/sink.h"
 
-#define NAME_MAX_OCTETS 256
-#define CELL_MAX (NAME_MAX_OCTETS * SAFE_GROWTH + 8) /* octets of one cell */
+#define NAME_MAX_BYTES 256
+#define CELL_MAX (NAME_MAX_BYTES * SAFE_GROWTH + 8) /* octets of one cell */
 #define NAME_COLUMNS 64 /* what a long route is cut to */
 
 enum column {
@@ -150,14 +150,14 @@ static struct str public_route(const struct summary_table *t, struct str route, 
 
 	if (!t->redact)
 		return route;
-	n = redact_uri(route, buf, NAME_MAX_OCTETS);
-	return (struct str){ buf, n < NAME_MAX_OCTETS ? n : NAME_MAX_OCTETS };
+	n = redact_uri(route, buf, NAME_MAX_BYTES);
+	return (struct str){ buf, n < NAME_MAX_BYTES ? n : NAME_MAX_BYTES };
 }
 
 /* Safe for a terminal and at most NAME_COLUMNS wide, with an ellipsis where something is cut. */
 static char *put_name(char *p, struct str s)
 {
-	size_t n = s.n < NAME_MAX_OCTETS ? s.n : NAME_MAX_OCTETS;
+	size_t n = s.n < NAME_MAX_BYTES ? s.n : NAME_MAX_BYTES;
 	size_t len = (size_t)(safe_text(p, s.p, n) - p);
 	size_t used = 0, wide = 0;
 
@@ -200,7 +200,7 @@ static size_t put_cell(char *buf, const struct summary_table *t, const struct re
 		       enum column c)
 {
 	const struct red_counts *n = &r->counts;
-	char route[NAME_MAX_OCTETS], *p = buf;
+	char route[NAME_MAX_BYTES], *p = buf;
 
 	switch (c) {
 	case COL_ROUTE:

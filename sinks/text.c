@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "parsers/attrs.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "parsers/attrs.h"
 #include "sinks/safe.h"
 
@@ -113,7 +113,8 @@ static void server_name(const struct trace_tree *t, const struct span *s, char o
 }
 
 /* Who serves the request of this row: seen by the server itself, if it was. */
-static void name_server(const struct trace_tree *t, const struct trace_row *r, char out[NAME_MAX_LEN])
+static void name_server(const struct trace_tree *t, const struct trace_row *r,
+			char out[NAME_MAX_LEN])
 {
 	const struct span *child = r->child >= 0 ? t->row[r->child].span : NULL;
 
@@ -126,7 +127,8 @@ static void name_server(const struct trace_tree *t, const struct trace_row *r, c
 }
 
 /* Who makes the call of this row: by the name of the request that it serves. */
-static void name_client(const struct trace_tree *t, const struct trace_row *r, char out[NAME_MAX_LEN])
+static void name_client(const struct trace_tree *t, const struct trace_row *r,
+			char out[NAME_MAX_LEN])
 {
 	const struct span *parent = r->parent >= 0 ? t->row[r->parent].span : NULL;
 	const char *own = span_process(r->span);
@@ -219,7 +221,10 @@ static void put_bar(struct out *o, const struct trace_style *style, const struct
 	out_str(o, "  ");
 	for (int i = 0; i < from; i++)
 		out_char(o, ' ');
-	color(o, style, s->error ? COLOR_ERROR : s->kind == SPAN_SERVER ? COLOR_SERVER : COLOR_CLIENT);
+	color(o, style,
+	      s->error		       ? COLOR_ERROR
+	      : s->kind == SPAN_SERVER ? COLOR_SERVER
+				       : COLOR_CLIENT);
 	for (int i = from; i < to; i++)
 		out_str(o, r->critical ? "█" : "▒");
 	color(o, style, COLOR_OFF);
@@ -266,7 +271,8 @@ static void put_doubts(struct out *o, const struct trace_style *style, const str
 	}
 }
 
-static void put_row(struct out *o, const struct trace_style *style, const struct trace_tree *t, int i)
+static void put_row(struct out *o, const struct trace_style *style, const struct trace_tree *t,
+		    int i)
 {
 	const struct trace_row *r = &t->row[i];
 	const struct span *s = r->span;
@@ -411,7 +417,8 @@ static void put_title(struct out *o, struct trace_style *style, const struct tra
 	color(o, style, COLOR_CRITICAL);
 	out_commit(o, fmt_time(out_reserve(o, FMT_TIME_MAX), &style->clock, t->start));
 	out_str(o, "  trace ");
-	out_commit(o, fmt_hex(out_reserve(o, 2 * TRACE_ID_LEN), t->row[0].span->trace_id, TRACE_ID_LEN));
+	out_commit(o, fmt_hex(out_reserve(o, 2 * TRACE_ID_LEN), t->row[0].span->trace_id,
+			      TRACE_ID_LEN));
 	out_str(o, "  ");
 	put_short(o, t->end - t->start);
 	out_str(o, ", ");
@@ -431,8 +438,8 @@ static void put_title(struct out *o, struct trace_style *style, const struct tra
 	color(o, style, COLOR_OFF);
 }
 
-void trace_print(struct out *o, struct trace_style *style, const struct trace_tree *t, unsigned more,
-		 int unfinished)
+void trace_print(struct out *o, struct trace_style *style, const struct trace_tree *t,
+		 unsigned more, int unfinished)
 {
 	if (!t->n)
 		return;

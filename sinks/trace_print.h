@@ -17,7 +17,7 @@ struct trace_style {
  * more: spans of the trace that are not in it. unfinished: somebody's parent has not ended, as far
  * as is known.
  */
-void trace_print(struct out *o, struct trace_style *style, const struct trace_tree *t, unsigned more,
-		 int unfinished);
+void trace_print(struct out *o, struct trace_style *style, const struct trace_tree *t,
+		 unsigned more, int unfinished);
 
 #endif

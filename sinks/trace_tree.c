@@ -84,7 +84,8 @@ static int last_before(const struct trace_tree *t, const struct trace_row *r, ui
 	for (int c = r->child; c >= 0; c = t->row[c].sibling) {
 		const struct trace_row *k = &t->row[c];
 
-		if (k->start >= until || k->critical || k->end <= k->start || !waited_for(r, k, until))
+		if (k->start >= until || k->critical || k->end <= k->start ||
+		    !waited_for(r, k, until))
 			continue;
 		if (best < 0 || k->end > t->row[best].end)
 			best = c;

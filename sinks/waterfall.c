@@ -16,7 +16,7 @@
 #define QUIET_NS 200000000u
 #define PATIENCE_NS 30000000000u
 #define MAX_TRACES 8192u
-#define MAX_OCTETS (64u << 20)
+#define MAX_BYTES (64u << 20)
 #define BUCKETS 4096u
 
 struct trace {
@@ -25,7 +25,7 @@ struct trace {
 	uint8_t id[TRACE_ID_LEN];
 	uint64_t last; /* when its last span came */
 	uint64_t took;
-	size_t octets;
+	size_t bytes;
 	struct span **span;
 	int n, room;
 	unsigned more; /* spans that did not fit */
@@ -40,7 +40,7 @@ struct waterfall {
 	struct list recent;  /* a span came in the last moment; oldest first */
 	struct list waiting; /* quiet, but a parent is missing; oldest first */
 	unsigned ntraces;
-	size_t octets;
+	size_t bytes;
 	uint64_t now;
 	int (*match)(void *ctx, const struct span *s);
 	void *ctx;
@@ -75,7 +75,7 @@ static void take_out(struct waterfall *w, struct trace *t)
 	*at = t->hash_next;
 	list_unlink(&t->list);
 	w->ntraces--;
-	w->octets -= t->octets;
+	w->bytes -= t->bytes;
 }
 
 static void show(struct waterfall *w, const struct trace *t)
@@ -134,7 +134,7 @@ static struct trace *trace_of(struct waterfall *w, const uint8_t *id)
 		t = t->hash_next;
 	if (t)
 		return t;
-	while (w->ntraces && (w->ntraces >= MAX_TRACES || w->octets >= MAX_OCTETS))
+	while (w->ntraces && (w->ntraces >= MAX_TRACES || w->bytes >= MAX_BYTES))
 		finish_trace(w, longest_quiet(w));
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -183,8 +183,8 @@ static void waterfall_span(struct sink *k, const struct span *s)
 		return;
 	}
 	t->span[t->n++] = copy;
-	t->octets += span_copy_size(copy);
-	w->octets += span_copy_size(copy);
+	t->bytes += span_copy_size(copy);
+	w->bytes += span_copy_size(copy);
 }
 
 static void waterfall_tick(struct sink *k, uint64_t now)

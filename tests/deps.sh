@@ -1,28 +1,39 @@
 #!/bin/sh
-# Installs what is missing, by asking apt.  usage: tests/deps.sh build|demo|check|fuzz|kernels|bench|dist|dist-check
+# Installs what is missing, by asking apt.
+# usage: tests/deps.sh build|demo|check|fuzz|kernels|bench|dist|dist-check
 # Prints nothing when everything is there.
 set -eu
 
 # package:how to see that it is there (a command, a pkg-config module, a shared library, or a file)
 build="clang:clang llvm:llvm-strip gcc:gcc make:make pkg-config:pkg-config libbpf-dev:pc=libbpf
-libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap libcapstone-dev:pc=capstone
-zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
+libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
+libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
+libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
 demo="$build nginx-light:nginx python3:python3 curl:curl"
-bench="$build nginx-light:nginx python3:python3 wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd tcpdump:tcpdump
+bench="$build nginx-light:nginx python3:python3 wrk:wrk nghttp2-client:h2load
+nghttp2-server:nghttpd tcpdump:tcpdump
 tshark:tshark bpftool:bpftool openssl:openssl binutils:readelf"
-check="$demo wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd nghttp2-proxy:nghttpx haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump gzip:gzip zstd:zstd
-golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish bash-completion:/usr/share/bash-completion/bash_completion
-iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
-openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget lighttpd:lighttpd
+check="$demo wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd nghttp2-proxy:nghttpx
+haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump gzip:gzip zstd:zstd
+golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish
+bash-completion:/usr/share/bash-completion/bash_completion
+iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux
+libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
+openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget
+lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
 redis-server:redis-server redis-tools:redis-cli postgresql:psql default-jdk-headless:javac"
 # the run time of clang's fuzzers has the number of clang in its name
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
-fuzz="$check libclang-rt-${clang:-14}-dev:$(clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(uname -m).a"
-dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source libncurses-dev:pc=ncursesw
-gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h
+runtime=$(clang -print-runtime-dir 2>/dev/null)
+fuzz="$check libclang-rt-${clang:-14}-dev:$runtime/libclang_rt.fuzzer-$(uname -m).a"
+dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source
+libncurses-dev:pc=ncursesw
+gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
+libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h
 linux-libc-dev-arm64-cross:/usr/aarch64-linux-gnu/include/linux/bpf.h"
-dist_check="$dist curl:curl qemu-user-static:qemu-aarch64-static qemu-user-static:qemu-x86_64-static mmdebstrap:mmdebstrap
+dist_check="$dist curl:curl qemu-user-static:qemu-aarch64-static
+qemu-user-static:qemu-x86_64-static mmdebstrap:mmdebstrap
 busybox-static:busybox binutils:readelf"
 kernels="$build nginx-light:nginx python3:python3 curl:curl openssl:openssl golang-go:go
 qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio xz-utils:xz

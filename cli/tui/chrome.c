@@ -9,6 +9,9 @@
 
 #define SMALL 9 /* lines; with fewer, one line at the top must do */
 
+#define STATES 4
+#define FILTER_LEAST 12 /* columns */
+
 struct item {
 	enum style style;
 	char text[64];
@@ -133,19 +136,26 @@ static int tab_width(const struct tui *t, int i, int brief)
 	return brief ? 3 : (int)strlen(t->root[i]->ops->name) + 4;
 }
 
+/* Names of views give way to what must not be forgotten: that it records, stands still, or filters.
+ */
 static int tabs_brief(const struct tui *t)
 {
-	int sum = 0;
+	struct item items[STATES];
+	int sum = 0, n = state_items(t, items);
 
 	for (int i = 0; i < TUI_ROOTS; i++)
 		sum += tab_width(t, i, 0);
+	for (int i = 0; i < n; i++)
+		sum += (int)strlen(items[i].text) + 1;
+	if (t->filter[0])
+		sum += FILTER_LEAST;
 	return sum > screen__width(t->screen);
 }
 
 static void draw_tabs(const struct tui *t, struct screen *s, int y)
 {
 	int x = 0, brief = tabs_brief(t), width = screen__width(s), n, at;
-	struct item items[5];
+	struct item items[STATES];
 	char text[40], filter[PROMPT_MAX + 8];
 
 	for (int i = 0; i < TUI_ROOTS; i++) {
@@ -217,19 +227,39 @@ static int draw_hints(struct screen *s, int y, int x, const char *hints)
 	return x;
 }
 
+/* All columns, on as many lines as they take; s NULL: only counts these. */
+static int draw_columns(const struct table *table, struct screen *s, int width, int y)
+{
+	int x = 9, lines = 1;
+
+	for (int c = 0; c < table->ops->ncolumns; c++) {
+		char hint[80];
+		int w = snprintf(hint, sizeof(hint), "%c:%s", c < 9 ? '1' + c : 'a' + c - 9,
+				 table->ops->columns[c].name);
+
+		w = (int)text_width(hint, (size_t)w);
+		if (x + w > width && x > 0) {
+			x = 0;
+			lines++;
+		}
+		if (s && !x)
+			screen__fill(s, y + lines - 1, 0, width, STYLE_TEXT, ' ');
+		x = s ? draw_hints(s, y + lines - 1, x, hint) : x + w + 2;
+	}
+	return lines;
+}
+
 static void draw_choice(const struct tui *t, struct screen *s, int y)
 {
 	struct view *v = tui_view(t);
 	const struct table *table = v->ops->table(v);
-	int x = screen__put(s, y, 0, screen__width(s), STYLE_STRONG, "sort by  ");
+	int width = screen__width(s);
 
-	for (int c = 0; c < table->ops->ncolumns; c++) {
-		char hint[80];
-
-		snprintf(hint, sizeof(hint), "%c:%s", c < 9 ? '1' + c : 'a' + c - 9,
-			 table->ops->columns[c].name);
-		x = draw_hints(s, y, x, hint);
-	}
+	y -= draw_columns(table, NULL, width, 0) - 1;
+	y = y < 1 ? 1 : y;
+	screen__fill(s, y, 0, width, STYLE_TEXT, ' ');
+	screen__put(s, y, 0, width, STYLE_STRONG, "sort by  ");
+	(void)draw_columns(table, s, width, y);
 }
 
 static void draw_foot(struct tui *t, struct screen *s)
@@ -253,7 +283,8 @@ static void draw_foot(struct tui *t, struct screen *s)
 		return;
 	}
 	if (t->over) {
-		x = screen__put(s, y, 0, screen__width(s), STYLE_SLOW, "What was traced has ended.  ");
+		x = screen__put(s, y, 0, screen__width(s), STYLE_SLOW,
+				"What was traced has ended.  ");
 		x = draw_hints(s, y, x, "q:quit  w:save  ?:help");
 		draw_hints(s, y, x + 2, tui_view(t)->ops->hints);
 		return;

@@ -128,12 +128,32 @@ static void toggle_pause(struct tui *t)
 static void toggle_baseline(struct tui *t)
 {
 	t->baseline = !t->baseline;
-	if (t->baseline)
+	if (t->baseline) {
 		model_mark(&t->model, t->vitals.now);
-	else
+		t->window_before = t->window;
+		t->window = 0;
+	} else {
 		model_unmark(&t->model);
+		t->window = t->window_before;
+	}
 	tui_say(t, STYLE_TEXT, t->baseline ?
 		"baseline: from here on; b again for all" : "since the beginning");
+	t->stale = 1;
+}
+
+static void change_window(struct tui *t, int longer)
+{
+	static const unsigned windows[] = {10, 60, 300, 0};
+	const unsigned n = sizeof(windows) / sizeof(*windows);
+	unsigned i = 0;
+	char buf[32];
+	struct str s;
+
+	while (i < n - 1 && windows[i] != t->window)
+		i++;
+	t->window = windows[(i + (longer ? 1 : n - 1)) % n];
+	s = tui_window(t, buf);
+	tui_say(t, STYLE_TEXT, "window: %.*s", (int)s.n, s.p);
 	t->stale = 1;
 }
 
@@ -229,6 +249,8 @@ static int program_keys(struct tui *t, const struct key *k)
 	case 'p':
 	case ' ': toggle_pause(t); return 1;
 	case 'b': toggle_baseline(t); return 1;
+	case 'm': change_window(t, 1); return 1;
+	case 'M': change_window(t, 0); return 1;
 	case 'c': clear(t); return 1;
 	case 'w': save_view(t); return 1;
 	case 'W': toggle_recording(t); return 1;

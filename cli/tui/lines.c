@@ -61,35 +61,81 @@ void lines_printf(struct lines *l, enum style st, const char *label, const char 
 	lines_add(l, st, label, str_of(buf), 0);
 }
 
-static void draw_line(const struct line *v, struct screen *s, int y)
+/* Our own text goes on below where it is too long: how much of it fits, and where the rest begins.
+ */
+static size_t fitting(const char *text, int width, const char **rest)
 {
-	int width = screen__width(s), x = 0;
-	char own[TEXT_MAX];
-	struct str text = { v->text + v->label, v->n - v->label };
+	size_t n = strlen(text), at = n;
 
-	if (v->label) {
-		int w = width < 2 * LABEL ? width / 3 : LABEL;
-
-		x = w + 1;
-		screen__safe(s, y, 0, w, STYLE_DIM, CUT_END, (struct str){ v->text, v->label });
+	while (at && (int)text_width(text, at) > width) {
+		do
+			at--;
+		while (at && text[at] != ' ');
 	}
+	if (!at) { /* one long word */
+		*rest = text + n;
+		return n;
+	}
+	*rest = text + at + (text[at] == ' ');
+	return at;
+}
+
+static int label_width(const struct line *v, int width)
+{
+	return !v->label ? 0 : (width < 2 * LABEL ? width / 3 : LABEL) + 1;
+}
+
+/* Draws v from line y on, as far as `height`; returns the lines that it needs. s NULL: only that.
+ */
+static int draw_line(const struct line *v, struct screen *s, int y, int width, int height)
+{
+	int x = label_width(v, width), used = 0;
+	struct str text = {v->text + v->label, v->n - v->label};
+	char own[TEXT_MAX];
+	const char *p = own, *rest;
+
+	if (v->label && s)
+		screen__safe(s, y, 0, x - 1, STYLE_DIM, CUT_END, (struct str){v->text, v->label});
 	if (v->foreign) {
-		screen__safe(s, y, x, width - x, v->style, CUT_END, text);
-		return;
+		if (s)
+			screen__safe(s, y, x, width - x, v->style, CUT_END, text);
+		return 1;
 	}
 	snprintf(own, sizeof(own), "%.*s", (int)text.n, text.p);
-	screen__put(s, y, x, width - x, v->style, own);
+	do {
+		char part[TEXT_MAX];
+		size_t n = fitting(p, width - x, &rest);
+
+		snprintf(part, sizeof(part), "%.*s", (int)n, p);
+		if (s && used < height)
+			screen__put(s, y + used, x, width - x, v->style, part);
+		used++;
+		p = rest;
+	} while (*p && width > x);
+	return used;
+}
+
+/* The last place to scroll to: everything from there on just fits. */
+static uint32_t last_top(const struct lines *l, int width, int height)
+{
+	uint32_t top = l->n;
+	int used = 0;
+
+	while (top && (used += draw_line(&l->v[top - 1], NULL, 0, width, 0)) <= height)
+		top--;
+	return top;
 }
 
 void lines_draw(struct lines *l, struct screen *s, int y, int height)
 {
+	int width = screen__width(s), used = 0;
+	uint32_t last = last_top(l, width, height);
+
 	l->height = height;
-	if (l->n <= (uint32_t)height)
-		l->top = 0;
-	else if (l->top > l->n - (uint32_t)height)
-		l->top = l->n - (uint32_t)height;
-	for (int i = 0; i < height && l->top + (uint32_t)i < l->n; i++)
-		draw_line(&l->v[l->top + (uint32_t)i], s, y + i);
+	if (l->top > last)
+		l->top = last;
+	for (uint32_t i = l->top; i < l->n && used < height; i++)
+		used += draw_line(&l->v[i], s, y + used, width, height - used);
 }
 
 static void scroll(struct lines *l, int64_t by)

@@ -21,8 +21,10 @@ struct filter;
 
 struct model_store {
 	struct span_ring ring;
-	struct red all[RED_BY_COUNT], match[RED_BY_COUNT];
+	struct red all[RED_TABLES], match[RED_TABLES];
 	uint64_t spans, errors;
+	uint64_t cleared;	/* number in the ring of the first span that is counted */
+	uint64_t matched_since; /* wall clock: what matches is counted since then; 0: all of it */
 	uint64_t marked; /* number in the ring of the first span after the baseline */
 };
 
@@ -36,7 +38,9 @@ void model_release(struct model *m);
 
 void model_span(struct model *m, const struct span *s);
 
-/* Takes over f (NULL: none), and shows what passes it. Only while not paused or with what is shown. */
+/*
+ * Takes over f (NULL: none), and shows what passes it. Only while not paused or with what is shown.
+ */
 void model_filter(struct model *m, struct filter *f);
 
 int model_pause(struct model *m); /* 0 or -ENOMEM */
@@ -49,7 +53,7 @@ void model_clear(struct model *m);
 void model_mark(struct model *m, uint64_t now);
 void model_unmark(struct model *m);
 
-/* What is to be shown by this grouping. */
+/* What is to be shown by this grouping. Its `since` is when counting began. */
 struct red *model_red(const struct model *m, enum red_by by);
 
 #endif

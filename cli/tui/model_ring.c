@@ -24,7 +24,7 @@ void ring_clear(struct span_ring *r)
 static int allocate(struct span_ring *r)
 {
 	if (!r->arena)
-		r->arena = aligned_alloc(16, RING_OCTETS);
+		r->arena = aligned_alloc(16, RING_BYTES);
 	if (!r->slots)
 		r->slots = calloc(RING_SPANS, sizeof(*r->slots));
 	return r->arena && r->slots ? 0 : -1;
@@ -35,7 +35,7 @@ static void make_room(struct span_ring *r)
 {
 	if (r->end - r->first == RING_SPANS)
 		r->first++;
-	if (r->head > RING_OCTETS - RING_RECORD_MAX) {
+	if (r->head > RING_BYTES - RING_RECORD_MAX) {
 		/* the records behind the head are older than those at the start */
 		while (r->first < r->end && ring_slot(r, r->first)->off >= r->head)
 			r->first++;

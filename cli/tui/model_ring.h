@@ -2,7 +2,7 @@
  * model_ring.h - the latest spans, copied, in bounded memory
  *
  * A span and all its strings lie in one record of an arena; a new record overwrites the oldest
- * ones. At most RING_SPANS spans and RING_OCTETS octets are kept; header fields and content of a
+ * ones. At most RING_SPANS spans and RING_BYTES octets are kept; header fields and content of a
  * span that do not fit into RING_RECORD_MAX are cut.
  *
  * Spans are numbered from 0 in the order in which they came; a number is never used again, so it
@@ -16,7 +16,7 @@
 #include "core/span_copy.h"
 
 #define RING_SPANS 16384u /* a power of two */
-#define RING_OCTETS (16u << 20)
+#define RING_BYTES (16u << 20)
 #define RING_RECORD_MAX SPAN_COPY_LEAST
 
 struct ring_slot {

@@ -11,7 +11,7 @@
 /* Beyond this many calls in a row, the path is marked no further back. */
 #define CRITICAL_CHILDREN 256
 
-static uint64_t first_octets(const uint8_t *p)
+static uint64_t first_bytes(const uint8_t *p)
 {
 	uint64_t v;
 
@@ -45,7 +45,7 @@ static int allocate(struct traces *t)
 
 static uint32_t trace_of(struct traces *t, const struct span *s)
 {
-	uint64_t h = first_octets(s->trace_id) ^ first_octets(s->trace_id + 8) >> 7;
+	uint64_t h = first_bytes(s->trace_id) ^ first_bytes(s->trace_id + 8) >> 7;
 	uint32_t i = (uint32_t)(h >> 20) % TABLE;
 
 	for (; t->table[i]; i = (i + 1) % TABLE) {
@@ -65,7 +65,7 @@ static uint32_t trace_of(struct traces *t, const struct span *s)
 static uint32_t *span_place(struct traces *t, uint32_t trace, const uint8_t id[SPAN_ID_LEN])
 {
 	uint32_t *table = t->table + TABLE;
-	uint32_t i = (uint32_t)(first_octets(id) >> 24) % TABLE;
+	uint32_t i = (uint32_t)(first_bytes(id) >> 24) % TABLE;
 
 	for (; table[i]; i = (i + 1) % TABLE) {
 		const struct trace_node *n = &t->node[table[i] - 1];

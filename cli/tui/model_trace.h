@@ -44,7 +44,9 @@ void traces_release(struct traces *t);
 /* From what the ring holds, borrowed until it changes. 0 or -ENOMEM: empty then. */
 int traces_build(struct traces *t, const struct span_ring *r);
 
-/* The node after n in the order of the tree, or TRACE_NONE. Leaves out what is under n if `fold`. */
+/*
+ * The node after n in the order of the tree, or TRACE_NONE. Leaves out what is under n if `fold`.
+ */
 uint32_t traces_next(const struct traces *t, uint32_t n, int fold);
 
 #endif

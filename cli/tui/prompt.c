@@ -121,16 +121,16 @@ static size_t encode(int c, char *out)
 
 static void insert(struct prompt *p, int c)
 {
-	char octets[4];
+	char bytes[4];
 	size_t n;
 
 	if (c < 32 || c > 0x10ffff)
 		return;
-	n = encode(c, octets);
+	n = encode(c, bytes);
 	if (p->len + n >= PROMPT_MAX)
 		return;
 	memmove(p->text + p->at + n, p->text + p->at, p->len - p->at + 1);
-	memcpy(p->text + p->at, octets, n);
+	memcpy(p->text + p->at, bytes, n);
 	p->len += n;
 	p->at += n;
 	p->error[0] = '\0';

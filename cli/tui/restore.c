@@ -80,13 +80,16 @@ static void on_signal(int sig)
 		undo();
 	}
 	errno = was;
-	/* SA_RESETHAND has put the default back; for SIGSEGV, returning would do it again as well */
+	/*
+	 * SA_RESETHAND has put the default back; for SIGSEGV, returning would do it again as well
+	 */
 	raise(sig);
 }
 
 void restore_arm(int fd, const struct termios *settings)
 {
-	struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER) };
+	struct sigaction act = {.sa_handler = on_signal,
+				.sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
 
 	saved.fd = fd;
 	saved.settings = *settings;

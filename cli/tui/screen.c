@@ -81,12 +81,16 @@ static SCREEN *open_terminal(char *err, size_t errlen)
 	for (size_t i = 0; !term && i < sizeof(like) / sizeof(like[0]); i++) {
 		term = newterm(like[i], stdout, stdin);
 		if (term)
-			snprintf(err, errlen, "the terminal \"%.40s\" is not known here; it is taken for "
-				 "%s", name, like[i]);
+			snprintf(err, errlen,
+				 "the terminal \"%.40s\" is not known here; it is taken for "
+				 "%s",
+				 name, like[i]);
 	}
 	if (!term)
-		snprintf(err, errlen, "the terminal \"%.40s\" is not known; set TERM, or choose another "
-			 "--output", name);
+		snprintf(err, errlen,
+			 "the terminal \"%.40s\" is not known; set TERM, or choose another "
+			 "--output",
+			 name);
 	return term;
 }
 
@@ -367,7 +371,8 @@ void screen__spark(struct screen *s, int y, int x, const unsigned *values, int n
 {
 	n = clip(s, y, x, n);
 	for (int i = 0; i < n; i++) {
-		unsigned level = values[i] ? 1 + (unsigned)((uint64_t)values[i] * 7 / (max ? max : 1)) : 0;
+		unsigned level =
+			values[i] ? 1 + (unsigned)((uint64_t)values[i] * 7 / (max ? max : 1)) : 0;
 
 		put_raw(s, y, x + i, st, screen__level(s, level));
 	}

@@ -75,6 +75,22 @@ struct str tui_clock(char *buf, uint64_t wall_ns)
 				     tm.tm_sec, (unsigned)(wall_ns / 1000000 % 1000)));
 }
 
+struct str tui_window(const struct tui *t, char *buf)
+{
+	const struct red *r = model_red(&t->model, RED_BY_ROUTE);
+	uint64_t since = r->base_since > r->since ? r->base_since : r->since;
+	int whole = since == t->model.now->all[RED_BY_ROUTE].since;
+	char clock[32];
+
+	if (t->window && (whole || t->vitals.now >= since + t->window * 1000000000ull))
+		return printed(buf, snprintf(buf, 32, t->window < 60 ? "%us" : "%um",
+					     t->window < 60 ? t->window : t->window / 60));
+	if (whole)
+		return printed(buf, snprintf(buf, 32, "all"));
+	tui_clock(clock, since);
+	return printed(buf, snprintf(buf, 32, "since %.8s", clock));
+}
+
 enum style tui_status_style(const struct span *s)
 {
 	if (s->error != SPAN_OK || s->status >= 500)
@@ -142,7 +158,8 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	n = append(buf, cap, n, text_redacted(s->path, 0, t->opt.redact, part, sizeof(part)));
 	if (s->query.p) {
 		n = append(buf, cap, n, (struct str){ "?", 1 });
-		n = append(buf, cap, n, text_redacted(s->query, 1, t->opt.redact, part, sizeof(part)));
+		n = append(buf, cap, n,
+			   text_redacted(s->query, 1, t->opt.redact, part, sizeof(part)));
 	}
 	return (struct str){ buf, n };
 }

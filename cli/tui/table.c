@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define MAIN_COLUMN 60 /* max of a column that gets its share first */
+#define MAIN_SHARE 28  /* per cent of the width, if it has none of its own */
 
 void table_init(struct table *t, const struct table_ops *ops, void *ctx)
 {
@@ -242,7 +243,7 @@ static void grow(struct table *t, int left)
 /* Columns for which the others are there, such as a path, shall not live on their minimum. */
 static int comfort(const struct column *c, int width)
 {
-	int part = width * 28 / 100;
+	int part = width * (c->share ? c->share : MAIN_SHARE) / 100;
 
 	return c->max < MAIN_COLUMN || part < c->min ? c->min : part < c->max ? part : c->max;
 }
@@ -276,7 +277,8 @@ static void draw_heading(struct table *t, struct screen *s, int y)
 		if (!t->width[c])
 			continue;
 		if (c != t->sort) {
-			screen__field(s, y, t->x[c], t->width[c], STYLE_HEAD, col->right, col->name);
+			screen__field(s, y, t->x[c], t->width[c], STYLE_HEAD, col->right,
+				      col->name);
 			continue;
 		}
 		/* the arrow must be seen, whatever the room */

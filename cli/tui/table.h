@@ -21,6 +21,8 @@ struct column {
 	uint8_t right;	   /* aligned to the right */
 	uint8_t descends;  /* sorts the largest first */
 	uint8_t paints;	   /* drawn by paint() */
+	uint8_t share; /* of a main column: per cent of the width that it gets before others; 0: 28
+			*/
 };
 
 struct cell {
@@ -38,7 +40,8 @@ struct table_ops {
 	uint64_t (*id)(void *ctx, uint32_t row);
 	void (*cell)(void *ctx, uint32_t row, int column, int width, struct cell *c);
 	/* columns with `paints`; may be NULL */
-	void (*paint)(void *ctx, uint32_t row, int column, struct screen *s, int y, int x, int width);
+	void (*paint)(void *ctx, uint32_t row, int column, struct screen *s, int y, int x,
+		      int width);
 	/* < 0: a before b when ascending; NULL: no sorting */
 	int (*compare)(void *ctx, uint32_t a, uint32_t b, int column);
 };

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 
@@ -42,18 +42,18 @@ static char in_ascii(const char *s, size_t len)
 static int put(struct buffer *b, const char *s, size_t len, unsigned width, int ascii)
 {
 	unsigned w = (unsigned)text_width(s, len);
-	size_t octets = ascii && len > 1 ? w : len;
+	size_t bytes = ascii && len > 1 ? w : len;
 
 	/* a combining character needs one before it to combine with */
 	if (!w && !b->columns)
 		return 1;
-	if (b->columns + w > width || b->n + octets > b->cap)
+	if (b->columns + w > width || b->n + bytes > b->cap)
 		return 0;
 	if (ascii && len > 1)
-		memset(b->p + b->n, in_ascii(s, len), octets);
+		memset(b->p + b->n, in_ascii(s, len), bytes);
 	else
 		memcpy(b->p + b->n, s, len);
-	b->n += octets;
+	b->n += bytes;
 	b->columns += w;
 	return 1;
 }

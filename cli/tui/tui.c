@@ -166,6 +166,7 @@ struct tui *tui__new(const struct tui_options *o)
 		return NULL;
 	t->opt = *o;
 	t->aside = t->kept = -1;
+	t->window = 60;
 	t->interval_ns = o->interval_ns ? o->interval_ns : SECOND;
 	if (model_init(&t->model)) {
 		free(t);

@@ -69,7 +69,8 @@ struct tui {
 	enum red_by by;
 
 	struct view *root[TUI_ROOTS];
-	struct view *stack[TUI_STACK]; /* what was opened from the root view; the last one is shown */
+	/* what was opened from the root view; the last one is shown */
+	struct view *stack[TUI_STACK];
 	int current, depth;
 
 	struct prompt filter_prompt, time_prompt;
@@ -87,6 +88,9 @@ struct tui {
 	uint64_t last_cpu, last_events, last_spans;
 	uint64_t incomplete[SPAN_INCOMPLETE_BITS]; /* spans by what is missing */
 	uint64_t draws;
+	unsigned window;	/* seconds that figures are of; 0: all, or since the baseline */
+	unsigned window_before; /* the baseline */
+	int hops;		/* tables have what goes on behind the edge, too */
 	int choosing; /* the next key says by which column to sort */
 	int was_playing;
 	uint64_t shown_position; /* of the replay */
@@ -128,6 +132,8 @@ struct str tui_size(char *buf, uint64_t bytes);	      /* 32 */
 struct str tui_count(char *buf, uint64_t n);	      /* 32: 950, 12.3k, 4.56M */
 struct str tui_rate(char *buf, double rate);	      /* 32 */
 struct str tui_percent(char *buf, uint64_t part, uint64_t whole); /* 32 */
+struct str tui_window(const struct tui *t,
+		      char *buf);		      /* 32: "10s", "1m", "all", "since 14:03:20" */
 struct str tui_clock(char *buf, uint64_t wall_ns);    /* 32: 14:03:20.125 */
 enum style tui_status_style(const struct span *s);
 enum style tui_duration_style(uint64_t ns);
@@ -144,6 +150,14 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 
 extern const struct view_ops view_routes, view_spans, view_traces, view_flights, view_conns,
 	view_health, view_help;
+
+/* What is above the routes: all requests at the edge, what has changed, who calls whom. */
+struct overview;
+struct overview *overview_new(struct tui *t); /* NULL: out of memory */
+void overview_free(struct overview *o);
+void overview_refresh(struct overview *o);
+/* Draws at most so many lines; returns those used. */
+int overview_draw(const struct overview *o, struct screen *s, int y, int height);
 
 struct view *view_group_open(struct tui *t, enum red_by by, uint64_t group_id);
 struct view *view_span_open(struct tui *t, const struct span *s);

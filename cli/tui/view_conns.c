@@ -89,8 +89,9 @@ static struct str doubts(const struct engine_conn *c, char *buf, size_t cap)
 	char size[32];
 	struct str s = tui_size(size, c->uncaptured);
 
-	snprintf(buf, cap, "%s%s%s%s", c->preexisting ? "attached-late " : "", c->lost ? "lost-events " : "",
-		 c->reset ? "reset " : "", c->closing ? "closing " : "");
+	snprintf(buf, cap, "%s%s%s%s", c->preexisting ? "attached-late " : "",
+		 c->lost ? "lost-events " : "", c->reset ? "reset " : "",
+		 c->closing ? "closing " : "");
 	if (c->uncaptured && strlen(buf) + 48 < cap)
 		snprintf(buf + strlen(buf), 48, "%.*s not captured", (int)s.n, s.p);
 	return str_of(buf);
@@ -143,10 +144,12 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 		cell->style = c->is_server == 0 ? STYLE_CLIENT : STYLE_DIM;
 		break;
 	case COL_LOCAL:
-		cell->text = c->local ? tui_endpoint(cell->buf, r->local, c->local_port) : str_of("?");
+		cell->text =
+			c->local ? tui_endpoint(cell->buf, r->local, c->local_port) : str_of("?");
 		break;
 	case COL_REMOTE:
-		cell->text = c->local ? tui_endpoint(cell->buf, r->remote, c->remote_port) : str_of("?");
+		cell->text =
+			c->local ? tui_endpoint(cell->buf, r->remote, c->remote_port) : str_of("?");
 		break;
 	case COL_PROTO: cell->text = str_of(c->protocol ? c->protocol : "?"); break;
 	case COL_TLS:
@@ -179,7 +182,8 @@ static uint64_t figure(const struct engine_conn *c, int column)
 	case COL_OUT: return c->out_bytes;
 	case COL_ROLE: return (uint64_t)(c->is_server + 1);
 	case COL_DOUBT:
-		return (uint64_t)(8 * !!c->lost + 4 * !!c->reset + 2 * !!c->preexisting + !!c->closing);
+		return (uint64_t)(8 * !!c->lost + 4 * !!c->reset + 2 * !!c->preexisting +
+				  !!c->closing);
 	default: return 0;
 	}
 }
@@ -206,7 +210,8 @@ static int row_compare(void *ctx, uint32_t x, uint32_t y, int column)
 	if (column == COL_TLS && strcmp(a->tls_sni, b->tls_sni))
 		return strcmp(a->tls_sni, b->tls_sni);
 	if (column == COL_PROTO || column == COL_TLS)
-		return strcmp(a->c.protocol ? a->c.protocol : "", b->c.protocol ? b->c.protocol : "");
+		return strcmp(a->c.protocol ? a->c.protocol : "",
+			      b->c.protocol ? b->c.protocol : "");
 	return (p > q) - (p < q);
 }
 

@@ -50,7 +50,9 @@ static void group_refresh(struct view *v)
 	g->group = find(g);
 	if (g->group) {
 		hist_init(&d);
-		red_counted(model_red(&v->tui->model, g->by), g->group, &g->counts, &d);
+		red_advance(model_red(&v->tui->model, g->by), v->tui->vitals.now);
+		red_window(model_red(&v->tui->model, g->by), g->group, v->tui->window, &g->counts,
+			   &d);
 		g->p50 = hist_percentile(&d, 50);
 		g->p99 = hist_percentile(&d, 99);
 		g->count = d.count;
@@ -83,15 +85,16 @@ static void draw_title(struct group_view *g, struct screen *s, int y)
 	}
 	name = text_redacted(red_row_name(r), 0, t->opt.redact && g->by == RED_BY_ROUTE, buf,
 			     sizeof(buf));
-	x += screen__safe(s, y, x, width > 60 ? width - x - 46 : width, STYLE_STRONG, CUT_MIDDLE,
+	x += screen__safe(s, y, x, width > 60 ? width - x - 52 : width, STYLE_STRONG, CUT_MIDDLE,
 			  name);
 	if (!g->count || width <= 60)
 		return;
 	d[0][tui_duration(d[0], g->p50).n] = '\0';
 	d[1][tui_duration(d[1], g->p99).n] = '\0';
-	screen__printf(s, y, x + 2, STYLE_TEXT, "%llu requests  %llu errors  p50 %s  p99 %s",
-		       (unsigned long long)g->counts.count, (unsigned long long)g->counts.errors, d[0],
-		       d[1]);
+	d[2][tui_window(t, d[2]).n] = '\0';
+	screen__printf(s, y, x + 2, STYLE_TEXT, "%s: %llu requests  %llu errors  p50 %s  p99 %s",
+		       d[2], (unsigned long long)g->counts.count,
+		       (unsigned long long)g->counts.errors, d[0], d[1]);
 }
 
 /* The upper bound of a row of the spectrum. */
@@ -116,7 +119,8 @@ static void draw_spectrum(const struct group_view *g, struct screen *s, int y, i
 	uint64_t sec = g->view.tui->vitals.now / 1000000000;
 
 	for (int i = 0; i < width; i++) {
-		const struct red_interval *e = red_interval(t, g->group, sec - (uint64_t)(width - 1 - i));
+		const struct red_interval *e =
+			red_interval(t, g->group, sec - (uint64_t)(width - 1 - i));
 		unsigned n = 0;
 
 		for (unsigned k = 0; e && k < rows && row + k < RED_SPECTRUM; k++)
@@ -189,7 +193,8 @@ static int draw_chart(const struct group_view *g, struct screen *s, int y, int h
 				    (double)bar * (double)n / (double)most, 1,
 				    i + RED_SPECTRUM_FIRST >= 29 ? STYLE_SLOW : STYLE_BAR);
 		figure[tui_count(figure, n).n] = '\0';
-		screen__field(s, y + used, width - time - FIGURE - 1, FIGURE, STYLE_TEXT, 1, figure);
+		screen__field(s, y + used, width - time - FIGURE - 1, FIGURE, STYLE_TEXT, 1,
+			      figure);
 		draw_spectrum(g, s, y + used, width - time, time, i, step, peak);
 	}
 	return used + 1;

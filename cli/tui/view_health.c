@@ -68,11 +68,13 @@ static void add_seen(struct health *h, struct lines *l)
 	figure(l, "events", v->engine.events, STYLE_TEXT, "read");
 	figure(l, "spans", t->model.now->spans, STYLE_TEXT, "shown and not shown");
 	figure(l, "in flight", v->engine.in_flight, STYLE_TEXT, "requests");
-	lines_printf(l, STYLE_TEXT, "connections", "%u understood, %u encrypted, %u opaque, %u not known yet",
-		     h->conns[0], h->conns[1], h->conns[2], h->conns[3]);
+	lines_printf(l, STYLE_TEXT, "connections",
+		     "%u understood, %u encrypted, %u opaque, %u not known yet", h->conns[0],
+		     h->conns[1], h->conns[2], h->conns[3]);
 	figure(l, "attached late", h->late, STYLE_SLOW,
 	       "of them: open before we looked, their first exchange may be missed");
-	figure(l, "without process", h->no_process, STYLE_SLOW, "of them: the process is not known");
+	figure(l, "without process", h->no_process, STYLE_SLOW,
+	       "of them: the process is not known");
 	size(l, "left out", v->engine.skipped_bytes, STYLE_TEXT, "went by, not wanted, not copied");
 }
 
@@ -85,9 +87,10 @@ static void add_losses(struct health *h, struct lines *l)
 
 	title(l, "LOST, BY CAUSE");
 	figure(l, "events", lost, STYLE_ERROR, "the ring was full");
-	size(l, "lost octets", v->source.lost_bytes, STYLE_ERROR, "in these events");
+	size(l, "lost bytes", v->source.lost_bytes, STYLE_ERROR, "in these events");
 	size(l, "not captured", v->engine.uncaptured_bytes, STYLE_SLOW, "wanted, but cut off");
-	size(l, "not understood", v->engine.unparsed_bytes, STYLE_SLOW, "captured, but no protocol that is known");
+	size(l, "not understood", v->engine.unparsed_bytes, STYLE_SLOW,
+	     "captured, but no protocol that is known");
 	figure(l, "forgotten", v->engine.evicted_conns, STYLE_ERROR,
 	       "connections, since there were too many");
 	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++)
@@ -107,9 +110,9 @@ static void add_cost(struct health *h, struct lines *l)
 	lines_printf(l, STYLE_TEXT, "processor", "%4.1f%% of one", t->vitals.cpu);
 	lines_printf(l, STYLE_TEXT, "memory", "%.*s resident", (int)s.n, s.p);
 	lines_printf(l, STYLE_TEXT, "spans kept", "%llu of %u at most, within %u MiB",
-		     (unsigned long long)(r->end - r->first), RING_SPANS, RING_OCTETS >> 20);
-	lines_printf(l, STYLE_TEXT, "routes", "%u of %u at most", model_red(&t->model, RED_BY_ROUTE)->n,
-		     MODEL_ROWS);
+		     (unsigned long long)(r->end - r->first), RING_SPANS, RING_BYTES >> 20);
+	lines_printf(l, STYLE_TEXT, "routes", "%u of %u at most",
+		     model_red(&t->model, RED_BY_ROUTE)->n, MODEL_ROWS);
 }
 
 /* ---- what is probed, and what that costs in the kernel */
@@ -131,8 +134,8 @@ static void add_library(void *rows, const struct attach_tls *t)
 	snprintf(label, sizeof(label), "%.15s %d", t->comm, (int)t->pid);
 	tls_title(t->lib, t->version, name);
 	if (t->attached)
-		snprintf(text, sizeof(text), "%s, hooked by %s (%zu point%s), in %s", name, tls_how(t->how),
-			 t->npoints, t->npoints == 1 ? "" : "s", t->file);
+		snprintf(text, sizeof(text), "%s, hooked by %s (%zu point%s), in %s", name,
+			 tls_how(t->how), t->npoints, t->npoints == 1 ? "" : "s", t->file);
 	else
 		snprintf(text, sizeof(text), "%s, not hooked, in %s%s%s", name, t->file,
 			 t->missing[0] ? ": " : "", t->missing);
@@ -156,8 +159,8 @@ static void add_probe(void *rows, const struct attach_probe *p)
 	struct str runs = tui_count(buf, p->runs);
 
 	if (p->runs)
-		lines_printf(r->lines, STYLE_TEXT, p->name, "%-9.*s runs, %llu ns each", (int)runs.n,
-			     runs.p, (unsigned long long)(p->ns / p->runs));
+		lines_printf(r->lines, STYLE_TEXT, p->name, "%-9.*s runs, %llu ns each",
+			     (int)runs.n, runs.p, (unsigned long long)(p->ns / p->runs));
 	else
 		lines_printf(r->lines, STYLE_DIM, p->name, "%-9s runs", "no");
 }
@@ -171,7 +174,8 @@ static void add_probes(struct health *h, struct lines *l)
 		return;
 	title(l, "COST OF EACH PROBE, COUNTED WHILE THIS VIEW IS OPEN");
 	if (t->measuring < 0)
-		lines_printf(l, STYLE_SLOW, "not counted", "the kernel does not switch its statistics on: %s",
+		lines_printf(l, STYLE_SLOW, "not counted",
+			     "the kernel does not switch its statistics on: %s",
 			     strerror(-t->measuring));
 	else
 		attach__probes(t->from.attach, add_probe, &r);

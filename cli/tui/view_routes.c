@@ -8,13 +8,10 @@
 
 #include "cli/tui/tui_impl.h"
 
-#define RATE_SECONDS 10
-
 enum routes_column {
-	COL_KIND, COL_METHOD, COL_NAME, COL_SERVICE, COL_RATE, COL_TREND, COL_ERRORS, COL_P50,
-	COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_4XX, COL_5XX, COL_NOT_OK,
-	COL_BROKEN, COL_FLIGHT, COL_IN, COL_OUT, COL_INCOMPLETE,
-	COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
+	COL_KIND, COL_METHOD, COL_NAME, COL_SERVICE, COL_RATE, COL_TREND, COL_ERRORS, COL_4XX,
+	COL_5XX, COL_NOT_OK, COL_BROKEN, COL_P50, COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_FLIGHT,
+	COL_IN, COL_OUT, COL_INCOMPLETE, COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
 };
 
 /* Which columns there are depends on the grouping, on whether there is a baseline, on what came. */
@@ -26,23 +23,23 @@ static const struct {
 	struct column column;
 	int when;
 } all_columns[COL_ALL] = {
-	[COL_KIND] = { { "KIND", 4, 6, 7, 0, 0, 0 }, 0 },
-	[COL_METHOD] = { { "METHOD", 6, 7, 6, 0, 0, 0 }, ROUTES_ONLY },
-	[COL_NAME] = { { "ROUTE", 8, 70, 0, 0, 0, 0 }, 0 },
-	[COL_SERVICE] = { { "SERVICE", 7, 18, 5, 0, 0, 0 }, ROUTES_ONLY },
-	[COL_RATE] = { { "RATE/s", 6, 7, 2, 1, 1, 0 }, 0 },
-	[COL_TREND] = { { "TREND", 8, 30, 4, 0, 1, 1 }, 0 },
-	[COL_ERRORS] = { { "ERR%", 5, 5, 2, 1, 1, 0 }, 0 },
-	[COL_P50] = { { "P50", 6, 7, 8, 1, 1, 0 }, 0 },
-	[COL_P90] = { { "P90", 6, 7, 12, 1, 1, 0 }, 0 },
-	[COL_P99] = { { "P99", 6, 7, 3, 1, 1, 0 }, 0 },
-	[COL_MAX] = { { "MAX", 6, 7, 10, 1, 1, 0 }, 0 },
-	[COL_COUNT] = { { "COUNT", 6, 7, 9, 1, 1, 0 }, 0 },
-	[COL_4XX] = { { "4xx", 5, 6, 15, 1, 1, 0 }, 0 },
-	[COL_5XX] = { { "5xx", 5, 6, 13, 1, 1, 0 }, 0 },
+	[COL_KIND] = { { "KIND", 4, 6, 2, 0, 0, 0 }, 0 },
+	[COL_METHOD] = { { "METHOD", 6, 7, 7, 0, 0, 0 }, ROUTES_ONLY },
+	[COL_NAME] = { { "ROUTE", 8, 70, 0, 0, 0, 0, 22 }, 0 },
+	[COL_SERVICE] = { { "SERVICE", 8, 30, 2, 0, 0, 0 }, ROUTES_ONLY },
+	[COL_RATE] = { { "RATE/s", 7, 7, 1, 1, 1, 0 }, 0 },
+	[COL_TREND] = { { "TREND", 8, 30, 9, 0, 1, 1 }, 0 },
+	[COL_ERRORS] = { { "ERR%", 5, 5, 1, 1, 1, 0 }, 0 },
+	[COL_P50] = { { "P50", 6, 7, 6, 1, 1, 0 }, 0 },
+	[COL_P90] = { { "P90", 6, 7, 13, 1, 1, 0 }, 0 },
+	[COL_P99] = { { "P99", 7, 8, 2, 1, 1, 0 }, 0 },
+	[COL_MAX] = { { "MAX", 6, 7, 11, 1, 1, 0 }, 0 },
+	[COL_COUNT] = { { "COUNT", 6, 7, 10, 1, 1, 0 }, 0 },
+	[COL_4XX] = { { "4xx", 4, 6, 4, 1, 1, 0 }, 0 },
+	[COL_5XX] = { { "5xx", 4, 6, 4, 1, 1, 0 }, 0 },
 	[COL_NOT_OK] = { { "NOT OK", 6, 6, 14, 1, 1, 0 }, STATUS_ONLY },
 	[COL_BROKEN] = { { "BROKEN", 6, 6, 17, 1, 1, 0 }, 0 },
-	[COL_FLIGHT] = { { "OPEN", 5, 5, 11, 1, 1, 0 }, 0 },
+	[COL_FLIGHT] = { { "OPEN", 5, 5, 12, 1, 1, 0 }, 0 },
 	[COL_IN] = { { "IN", 7, 8, 18, 1, 1, 0 }, 0 },
 	[COL_OUT] = { { "OUT", 7, 8, 16, 1, 1, 0 }, 0 },
 	[COL_INCOMPLETE] = { { "INCPL%", 6, 6, 19, 1, 1, 0 }, 0 },
@@ -57,6 +54,7 @@ struct routes_row {
 	struct red_counts counts;
 	double rate, d_rate, d_errors;
 	uint64_t p50, p90, p99, max; /* SPAN_UNKNOWN: no durations */
+	int has_before, has_d_p99;   /* there is something to compare with */
 	int64_t d_p99;
 };
 
@@ -66,15 +64,18 @@ struct routes {
 	struct table_ops ops;
 	struct column columns[COL_ALL];
 	uint8_t ids[COL_ALL]; /* enum routes_column of each */
+	struct overview *overview;
+	char p99[40]; /* the heading, with the window */
+	int brief;    /* without what is above the table */
 	struct routes_row *rows;
-	uint32_t n;
+	uint32_t n, hidden; /* hidden: rows behind the edge */
 	int shape;     /* for which columns were chosen; -1: not yet */
 };
 
 static const char *heading_of(enum red_by by)
 {
-	static const char *const names[RED_BY_COUNT] = { "ROUTE", "SERVICE", "HOST",
-						     "PEER",  "STATUS",	 "CLIENT" };
+	static const char *const names[RED_BY_COUNT] = {"ROUTE", "SERVICE", "HOST",
+							  "PEER",  "STATUS",  "CLIENT"};
 
 	return names[by];
 }
@@ -129,38 +130,40 @@ static double error_rate(const struct red_counts *s)
 	return s->count ? 100.0 * (double)s->errors / (double)s->count : 0;
 }
 
-static void fill_deltas(const struct red *g, struct routes_row *row, uint64_t now)
+static void fill_deltas(const struct red *g, struct routes_row *row)
 {
 	const struct red_row *r = row->group;
-	double before = (double)(g->base_since - g->since) / 1e9;
-	double since = (double)(now - g->base_since) / 1e9;
 	uint64_t old = percentile(&r->base_durations, 99);
+	double before;
 
-	row->rate = since > 0 ? (double)row->counts.count / since : 0;
-	row->d_rate = row->rate;
-	if (g->since && g->base_since > g->since)
-		row->d_rate -= (double)r->base.count / (before > 1 ? before : 1);
+	if (!g->since || g->base_since <= g->since)
+		return;
+	before = (double)(g->base_since - g->since) / 1e9;
+	row->has_before = 1;
+	row->d_rate = row->rate - (double)r->base.count / (before > 1 ? before : 1);
 	row->d_errors = row->counts.count ? error_rate(&row->counts) - error_rate(&r->base) : 0;
-	row->d_p99 = 0;
-	if (row->p99 != SPAN_UNKNOWN && old != SPAN_UNKNOWN)
+	row->has_d_p99 = row->p99 != SPAN_UNKNOWN && old != SPAN_UNKNOWN;
+	if (row->has_d_p99)
 		row->d_p99 = (int64_t)row->p99 - (int64_t)old;
 }
 
-static void fill_row(const struct red *g, struct routes_row *row, struct red_row *r, uint64_t now)
+static void fill_row(const struct tui *t, const struct red *g, struct routes_row *row,
+		     struct red_row *r)
 {
+	double seconds = (double)red_window_ns(g, t->vitals.now, t->window) / 1e9;
 	struct hist d;
 
 	hist_init(&d);
 	memset(row, 0, sizeof(*row));
 	row->group = r;
-	red_counted(g, r, &row->counts, &d);
-	row->rate = red_rate(g, r, now, RATE_SECONDS);
+	red_window(g, r, t->window, &row->counts, &d);
+	row->rate = (double)row->counts.count / (seconds > 1 ? seconds : 1);
 	row->p50 = percentile(&d, 50);
 	row->p90 = percentile(&d, 90);
 	row->p99 = percentile(&d, 99);
 	row->max = d.count ? d.max : SPAN_UNKNOWN;
 	if (g->base_since)
-		fill_deltas(g, row, now);
+		fill_deltas(g, row);
 	hist_release(&d);
 }
 
@@ -172,6 +175,38 @@ static void count_flight(void *groups, const struct span *s)
 		r->in_flight++;
 }
 
+/* Are there requests that come from outside? Else calls that nobody has asked for are the edge. */
+static int has_entries(const struct red *g)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->rows[i]->edge && g->rows[i]->kind == SPAN_SERVER)
+			return 1;
+	return 0;
+}
+
+/*
+ * A request is shown once, where it comes in. What goes on behind that is shown when asked for,
+ * where services or their peers are compared, and where a filter says what is wanted.
+ */
+static int is_wanted(const struct tui *t, const struct red *g, const struct red_row *r)
+{
+	if (t->hops || t->filter[0] || t->by == RED_BY_SERVICE || t->by == RED_BY_PEER || r->others)
+		return 1;
+	return r->edge && (r->kind == SPAN_SERVER || !has_entries(g));
+}
+
+/* "P99 1m" */
+static void name_window(struct routes *r)
+{
+	int i = column_index(r, COL_P99);
+	char buf[32];
+	struct str w = tui_window(r->view.tui, buf);
+
+	snprintf(r->p99, sizeof(r->p99), w.n < 4 ? "P99 %.*s" : "P99", (int)w.n, w.p);
+	if (i >= 0)
+		r->columns[i].name = r->p99;
+}
+
 static void routes_refresh(struct view *v)
 {
 	struct routes *r = (struct routes *)v;
@@ -179,15 +214,21 @@ static void routes_refresh(struct view *v)
 	struct red *g = model_red(&t->model, t->by);
 
 	choose_columns(r);
+	red_advance(g, t->vitals.now);
+	overview_refresh(r->overview);
 	if (!t->paused) {
 		for (unsigned i = 0; i < g->n; i++)
 			g->rows[i]->in_flight = 0;
 		tui_flights(t, count_flight, g);
 	}
-	r->n = r->rows ? g->n : 0;
-	for (unsigned i = 0; i < r->n; i++)
-		fill_row(g, &r->rows[i], g->rows[i], t->vitals.now);
+	r->n = r->hidden = 0;
+	for (unsigned i = 0; r->rows && i < g->n; i++)
+		if (is_wanted(t, g, g->rows[i]))
+			fill_row(t, g, &r->rows[r->n++], g->rows[i]);
+		else
+			r->hidden++;
 	table_refresh(&r->table);
+	name_window(r);
 }
 
 static uint32_t routes_rows(void *ctx)
@@ -213,6 +254,12 @@ static void delta_cell(const struct routes_row *row, int id, struct cell *c)
 	double v = id == COL_DRATE ? row->d_rate : id == COL_DERRORS ? row->d_errors :
 								       (double)row->d_p99;
 
+	if (!row->has_before || (id == COL_DP99 && !row->has_d_p99) ||
+	    (id == COL_DERRORS && !row->counts.count)) {
+		c->text = str_of("-");
+		c->style = STYLE_DIM;
+		return;
+	}
 	if (id == COL_DP99) {
 		c->buf[0] = row->d_p99 < 0 ? '-' : '+';
 		c->text = tui_duration(c->buf + 1, (uint64_t)llabs(row->d_p99));
@@ -244,6 +291,21 @@ static void name_cell(const struct tui *t, const struct red_row *g, struct cell 
 	c->text = text_redacted(red_row_name(g), 0, t->opt.redact && t->by == RED_BY_ROUTE, c->buf,
 				sizeof(c->buf));
 	c->foreign = c->middle = 1;
+}
+
+/* Two rows are not to look alike where there is no room for a column of methods. */
+static void add_method(const struct routes *r, const struct red_row *g, struct cell *c)
+{
+	int i = column_index(r, COL_METHOD);
+	char name[sizeof(c->buf)];
+	size_t n = c->text.n < sizeof(name) ? c->text.n : sizeof(name);
+
+	if (i < 0 || r->table.width[i] || !g->method.p)
+		return;
+	memcpy(name, c->text.p, n);
+	n = (size_t)snprintf(c->buf, sizeof(c->buf), "%.*s %.*s",
+			     (int)(g->method.n < 16 ? g->method.n : 16), g->method.p, (int)n, name);
+	c->text = (struct str){c->buf, n < sizeof(c->buf) ? n : sizeof(c->buf) - 1};
 }
 
 static void figure_cell(const struct routes_row *row, int id, struct cell *c)
@@ -291,14 +353,21 @@ static void routes_cell(void *ctx, uint32_t i, int column, int width, struct cel
 	switch (r->ids[column]) {
 	case COL_KIND:
 		c->text = str_of(g->kind == SPAN_CLIENT ? (width < 6 ? "clnt" : "client")
-						       : (width < 6 ? "serv" : "server"));
-		c->style = g->kind == SPAN_CLIENT ? STYLE_CLIENT : STYLE_DIM;
+				 : !g->edge		? "hop"
+				 : width < 6		? "serv"
+							: "server");
+		c->style = g->kind == SPAN_CLIENT ? STYLE_CLIENT
+			   : g->edge		  ? STYLE_STRONG
+						  : STYLE_DIM;
 		break;
 	case COL_METHOD:
 		c->text = g->method.p ? g->method : str_of("-");
 		c->foreign = 1;
 		break;
-	case COL_NAME: name_cell(r->view.tui, g, c); break;
+	case COL_NAME:
+		name_cell(r->view.tui, g, c);
+		add_method(r, g, c);
+		break;
 	case COL_SERVICE:
 		c->text = g->service.p ? g->service : str_of("-");
 		c->foreign = 1;
@@ -357,8 +426,8 @@ static double figure(const struct routes_row *r, int id)
 	const struct red_counts *s = &r->counts;
 
 	switch (id) {
-	case COL_RATE: return r->rate;
-	case COL_TREND: return r->rate;
+	case COL_RATE:
+	case COL_TREND: return (double)(uint64_t)(10 * r->rate + 0.5);
 	case COL_ERRORS: return error_rate(s);
 	case COL_P50: return known(r->p50);
 	case COL_P90: return known(r->p90);
@@ -380,11 +449,9 @@ static double figure(const struct routes_row *r, int id)
 	}
 }
 
-static int routes_compare(void *ctx, uint32_t x, uint32_t y, int column)
+static int compare_column(const struct routes *r, const struct routes_row *a,
+			  const struct routes_row *b, int column)
 {
-	struct routes *r = ctx;
-	const struct routes_row *a = &r->rows[x], *b = &r->rows[y];
-
 	switch (r->ids[column]) {
 	case COL_KIND: return (int)a->group->kind - (int)b->group->kind;
 	case COL_METHOD: return compare_str(a->group->method, b->group->method);
@@ -392,6 +459,29 @@ static int routes_compare(void *ctx, uint32_t x, uint32_t y, int column)
 	case COL_SERVICE: return compare_str(a->group->service, b->group->service);
 	default: return three_way(figure(a, r->ids[column]), figure(b, r->ids[column]));
 	}
+}
+
+/*
+ * Rows that are alike stay where they are: by name, and of the hops of one request the outer one
+ * first, which takes the longest.
+ */
+static int routes_compare(void *ctx, uint32_t x, uint32_t y, int column)
+{
+	const struct routes *r = ctx;
+	const struct routes_row *a = &r->rows[x], *b = &r->rows[y];
+	int down = r->columns[column].descends != r->table.invert;
+	int c = compare_column(r, a, b, column), tie = 0;
+
+	if (c)
+		return c;
+	tie = compare_str(a->group->name, b->group->name);
+	if (!tie)
+		tie = compare_str(a->group->method, b->group->method);
+	if (!tie)
+		tie = -three_way(known(a->p50), known(b->p50));
+	if (!tie)
+		tie = -three_way(known(a->max), known(b->max));
+	return down ? -tie : tie;
 }
 
 /* ---- the view */
@@ -422,6 +512,7 @@ static void routes_init(struct view *v)
 	r->rows = calloc(MODEL_ROWS + 1, sizeof(*r->rows));
 	r->ops = (struct table_ops){ r->columns,  0,		routes_rows,	routes_id,
 				     routes_cell, routes_paint, routes_compare };
+	r->overview = overview_new(v->tui);
 	table_init(&r->table, &r->ops, r);
 	choose_columns(r);
 	r->table.sort = sort_named(r, v->tui->opt.sort);
@@ -432,6 +523,7 @@ static void routes_release(struct view *v)
 	struct routes *r = (struct routes *)v;
 
 	table_release(&r->table);
+	overview_free(r->overview);
 	free(r->rows);
 }
 
@@ -439,7 +531,16 @@ static void routes_draw(struct view *v, struct screen *s, int y, int height)
 {
 	struct routes *r = (struct routes *)v;
 
+	if (!r->brief) {
+		int used = overview_draw(r->overview, s, y, height);
+
+		y += used;
+		height -= used;
+	}
 	table_draw(&r->table, s, y, height);
+	if (r->n && r->hidden && (int)r->n + 2 < height)
+		screen__printf(s, y + 1 + (int)r->n, 0, STYLE_DIM, "%u more behind the edge: e",
+			       r->hidden);
 	if (r->n || height < 3)
 		return;
 	screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG,
@@ -467,10 +568,18 @@ static int routes_key(struct view *v, const struct key *k)
 	switch (k->code) {
 	case 'o':
 	case 'O':
-		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_COUNT - 1)) % RED_BY_COUNT);
+		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_COUNT - 1)) %
+				      RED_BY_COUNT);
 		tui_say(t, STYLE_TEXT, "by %s", red_by_name(t->by));
 		t->stale = 1;
 		return 1;
+	case 'e':
+		t->hops = !t->hops;
+		tui_say(t, STYLE_TEXT,
+			t->hops ? "each hop of a request" : "each request once, at the edge");
+		t->stale = 1;
+		return 1;
+	case 'v': r->brief = !r->brief; return 1;
 	case SK_DOUBLE_CLICK:
 		if (!table_clicked(&r->table, k))
 			return 0;
@@ -490,6 +599,7 @@ static void save_row(const struct tui *t, const struct routes_row *row, struct j
 {
 	const struct red_row *g = row->group;
 	struct cell c;
+	char buf[33];
 
 	json_open(j, '{');
 	json_cstr(j, "type", "group");
@@ -501,6 +611,8 @@ static void save_row(const struct tui *t, const struct routes_row *row, struct j
 	json_str(j, "name", c.text);
 	if (g->service.p)
 		json_str(j, "service", g->service);
+	buf[tui_window(t, buf).n] = '\0';
+	json_cstr(j, "window", buf);
 	json_u64(j, "count", row->counts.count);
 	json_u64(j, "errors", row->counts.errors);
 	json_u64(j, "status_4xx", row->counts.class[RED_4XX]);
@@ -532,7 +644,7 @@ static unsigned routes_save(struct view *v, struct out *o)
 
 const struct view_ops view_routes = {
 	.name = "Routes",
-	.hints = "Enter:spans  o:group by",
+	.hints = "Enter:spans  e:hops  o:group by  m:window",
 	.size = sizeof(struct routes),
 	.init = routes_init,
 	.release = routes_release,

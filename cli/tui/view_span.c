@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "cli/tui/tui_impl.h"
-#include "core/redact.h"
 #include "parsers/attrs.h"
 #include "parsers/http1/http1.h"
+#include "parsers/redact_scan.h"
 #include "sinks/format.h"
 
 #define HEX_COLUMNS 16u
@@ -55,17 +55,17 @@ static void add_duration(struct lines *l, const char *label, uint64_t ns, const 
 static void add_size(struct lines *l, const char *label, uint64_t wire, uint64_t content)
 {
 	if (wire != SPAN_UNKNOWN && content != SPAN_UNKNOWN)
-		lines_printf(l, STYLE_TEXT, label, "%llu octets, %llu of content",
+		lines_printf(l, STYLE_TEXT, label, "%llu bytes, %llu of content",
 			     (unsigned long long)wire, (unsigned long long)content);
 	else if (wire != SPAN_UNKNOWN)
-		lines_printf(l, STYLE_TEXT, label, "%llu octets", (unsigned long long)wire);
+		lines_printf(l, STYLE_TEXT, label, "%llu bytes", (unsigned long long)wire);
 }
 
 static void add_id(struct lines *l, const char *label, const uint8_t *id, size_t n)
 {
 	char buf[2 * TRACE_ID_LEN];
 
-	lines_add(l, STYLE_TEXT, label, (struct str){ buf, (size_t)(fmt_hex(buf, id, n) - buf) }, 0);
+	lines_add(l, STYLE_TEXT, label, (struct str){buf, (size_t)(fmt_hex(buf, id, n) - buf)}, 0);
 }
 
 /* "tls version" for "tls_version", "grpc timeout" for "grpc_timeout_ns". */
@@ -180,8 +180,8 @@ static void add_whereabouts(const struct span *s, struct lines *l)
 	add_cstr(l, "peer service", s->peer_service);
 	lines_printf(l, STYLE_TEXT, "connection", "%llx, exchange %llu",
 		     (unsigned long long)s->conn, (unsigned long long)s->seq);
-	if (s->stream)
-		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream);
+	if (s->stream_id)
+		lines_printf(l, STYLE_TEXT, "stream", "%u", s->stream_id);
 	if (s->pid)
 		lines_printf(l, STYLE_TEXT, "process", "%u, thread %u", s->pid, s->tid);
 	add_cstr(l, "command", s->comm);
@@ -266,9 +266,9 @@ static void fill_fields(struct span_view *v)
 	struct lines *l = &v->lines;
 
 	add_request(v, s, l);
-	add_duration(l, "total", s->duration_ns, "from the first octet to the last");
+	add_duration(l, "total", s->duration_ns, "from the first byte to the last");
 	add_duration(l, "inside", s->inner_ns, "in the process");
-	add_duration(l, "first octet", s->ttfb_ns, "until the response began");
+	add_duration(l, "first byte", s->ttfb_ns, "until the response began");
 	add_duration(l, "queued", s->queue_ns, "until the request was read");
 	add_duration(l, "connecting", s->connect_ns, "opening the connection");
 	add_attrs(v, ATTRS_ERROR_END, ATTRS_TIMES_END, l);
@@ -305,10 +305,38 @@ static const char *version(const struct span *s)
 	return s->protocol->start_line ? s->protocol->start_line : "";
 }
 
-/* The message as far as it was kept: its start line is put together again, the rest is as it was. */
-static size_t message(const struct span *s, int response, char *buf, size_t cap)
+/* In place: what is shown keeps its length. */
+static void hide_in_uri(char *p, size_t n)
 {
-	size_t n = 0;
+	struct redact_scan scan;
+
+	redact_scan_uri(&scan);
+	for (size_t i = 0; i < n; i++)
+		if (redact_scan_step(&scan, p + i, p + n, 0))
+			p[i] = 'x';
+}
+
+static void hide_in_fields(char *p, size_t n)
+{
+	struct str name, value;
+	size_t pos = 0;
+
+	while (http1_field_next((struct str){p, n}, &pos, &name, &value)) {
+		char *v = p + (value.p - p);
+
+		if (redact_is_secret_field(name))
+			memset(v, 'x', value.n);
+		else if (redact_is_uri_field(name))
+			hide_in_uri(v, value.n);
+	}
+}
+
+/*
+ * The message as far as it was kept: its start line is put together again, the rest is as it was.
+ */
+static size_t message(const struct span *s, int response, int redact, char *buf, size_t cap)
+{
+	size_t n = 0, at;
 
 	if (response) {
 		put_str(buf, &n, cap, str_of(version(s)));
@@ -317,15 +345,21 @@ static size_t message(const struct span *s, int response, char *buf, size_t cap)
 	} else {
 		put_str(buf, &n, cap, s->method);
 		put(buf, &n, cap, " ", 1);
+		at = n;
 		put_str(buf, &n, cap, s->path);
 		if (s->query.p)
 			put(buf, &n, cap, "?", 1);
 		put_str(buf, &n, cap, s->query);
+		if (redact)
+			hide_in_uri(buf + at, n - at);
 		put(buf, &n, cap, " ", 1);
 		put_str(buf, &n, cap, str_of(version(s)));
 	}
 	put(buf, &n, cap, "\r\n", 2);
+	at = n;
 	put_str(buf, &n, cap, response ? s->resp_fields : s->req_fields);
+	if (redact)
+		hide_in_fields(buf + at, n - at);
 	if (n >= 2 && buf[n - 1] != '\n')
 		put(buf, &n, cap, "\r\n", 2);
 	put(buf, &n, cap, "\r\n", 2);
@@ -357,17 +391,14 @@ static void add_message(struct span_view *v, int response, char *buf)
 {
 	const struct span *s = span_of(v);
 	const struct str body = response ? s->resp_body : s->req_body;
-	struct redact_head redact = { 0 };
 	struct lines *l = &v->lines;
-	size_t n = message(s, response, buf, RING_RECORD_MAX);
+	size_t n = message(s, response, v->view.tui->opt.redact, buf, RING_RECORD_MAX);
 
-	if (v->view.tui->opt.redact)
-		redact_head_feed(&redact, (uint8_t *)buf, n);
 	if (v->view.tui->opt.body)
 		put_str(buf, &n, 2 * RING_RECORD_MAX, body);
 	if (response)
 		lines_add(l, STYLE_TEXT, NULL, str_of(""), 0);
-	lines_printf(l, STYLE_STRONG, NULL, "%s, as far as it was kept: %zu octets",
+	lines_printf(l, STYLE_STRONG, NULL, "%s, as far as it was kept: %zu bytes",
 		     response ? "response" : "request", n);
 	if (v->page == PAGE_TEXT)
 		add_text(l, (struct str){ buf, n });
@@ -390,7 +421,8 @@ static void fill(struct span_view *v)
 	if (!buf)
 		return;
 	if (span_of(v)->protocol->flags & NAME_CONNECTION) {
-		lines_add(&v->lines, STYLE_DIM, NULL, str_of("(encrypted: there is nothing to show)"), 0);
+		lines_add(&v->lines, STYLE_DIM, NULL,
+			  str_of("(encrypted: there is nothing to show)"), 0);
 		free(buf);
 		return;
 	}

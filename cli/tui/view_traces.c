@@ -13,7 +13,8 @@
 #define EXCEPTIONS 256 /* traces that are folded when the others are not, or the other way round */
 
 enum traces_column {
-	COL_TIME, COL_SPANS, COL_ERRORS, COL_TOTAL, COL_NAME, COL_STATUS, COL_LINK, COL_BAR, COL_ALL,
+	COL_TIME, COL_SPANS, COL_ERRORS, COL_TOTAL, COL_NAME, COL_STATUS, COL_LINK, COL_BAR,
+	COL_ALL,
 };
 
 /* As in span_list.c: statuses are codes, or words. */
@@ -206,7 +207,8 @@ static void paint_name(const struct traces_view *v, uint32_t row, struct screen 
 		depth = width / 4;
 	at += 2 * (depth > 0 ? depth - 1 : 0);
 	if (depth)
-		at += screen__put(s, y, at, end - at, STYLE_DIM, n->next == TRACE_NONE ? "└ " : "├ ");
+		at += screen__put(s, y, at, end - at, STYLE_DIM,
+				  n->next == TRACE_NONE ? "└ " : "├ ");
 	if (who) {
 		at += screen__safe(s, y, at, end - at, span->kind == SPAN_CLIENT ? STYLE_CLIENT :
 										    STYLE_STRONG,

@@ -91,7 +91,7 @@ enum parse_status grpc_next(struct grpc *g, const uint8_t *p, size_t n, size_t *
 	}
 	step = n - at < g->left ? n - at : g->left;
 	g->left -= (uint32_t)step;
-	g->octets += step;
+	g->bytes += step;
 	*used += step;
 	return g->left ? PARSE_MORE : end_message(g, ev);
 }
@@ -103,7 +103,7 @@ enum parse_status grpc_gap(struct grpc *g, uint64_t n, uint64_t *used, struct gr
 	if (!g->lost && in_message(g) && !in_trailers(g)) {
 		*used = n < g->left ? n : g->left;
 		g->left -= (uint32_t)*used;
-		g->octets += *used;
+		g->bytes += *used;
 		return g->left ? PARSE_MORE : end_message(g, ev);
 	}
 	if (!g->lost)

@@ -37,7 +37,7 @@ struct grpc {
 	uint8_t web, lost;
 	/* for a stream that is still running: */
 	uint64_t messages; /* complete */
-	uint64_t octets;   /* of messages, complete or not, without heads */
+	uint64_t bytes;   /* of messages, complete or not, without heads */
 };
 
 void grpc_init(struct grpc *g, int web);

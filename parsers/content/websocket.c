@@ -133,7 +133,7 @@ enum parse_status ws_next(struct ws *w, const uint8_t *p, size_t n, size_t *used
 		if (w->state == WS_PAYLOAD) {
 			take = n - at < w->left ? n - at : (size_t)w->left;
 			w->left -= take;
-			w->octets += take;
+			w->bytes += take;
 			*used += take;
 			if (w->left)
 				return PARSE_MORE;
@@ -165,7 +165,7 @@ enum parse_status ws_gap(struct ws *w, uint64_t n, uint64_t *used, struct ws_eve
 	if (w->state == WS_PAYLOAD) {
 		*used = n < w->left ? n : w->left;
 		w->left -= *used;
-		w->octets += *used;
+		w->bytes += *used;
 		return w->left ? PARSE_MORE : end_frame(w, ev);
 	}
 	if (w->state == WS_HEAD)

@@ -42,7 +42,7 @@ struct ws {
 	uint8_t state, fin, binary, compressed;
 	/* for a connection that is still open: */
 	uint64_t messages; /* complete */
-	uint64_t octets;   /* of data frames' payload, complete or not */
+	uint64_t bytes;   /* of data frames' payload, complete or not */
 };
 
 void ws_init(struct ws *w);

@@ -145,7 +145,7 @@ static void to_content(struct http1 *h, struct http1_event *ev, const struct htt
 /* ---- next, state by state. *used may already count empty lines before p. */
 
 /* HEAD with what there is of a head that is too long to be kept; its start line is in *ev. */
-static enum parse_status cut_head(struct http1 *h, const uint8_t *p, size_t i, size_t end,
+static enum parse_status truncated_head(struct http1 *h, const uint8_t *p, size_t i, size_t end,
 				  size_t *used, struct http1_event *ev)
 {
 	h->state = ST_HEAD_SKIP;
@@ -160,7 +160,7 @@ static enum parse_status cut_head(struct http1 *h, const uint8_t *p, size_t i, s
 	ev->interim = h->interim;
 	ev->fields = str_of(p + i, end - i);
 	ev->head_len = (uint32_t)end;
-	ev->flags = h->meaning.flags | HTTP1_HEAD_CUT;
+	ev->flags = h->meaning.flags | HTTP1_HEAD_TRUNCATED;
 	*used += end;
 	return PARSE_EVENT;
 }
@@ -220,7 +220,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 		h->meaning = m;
 		h->line_len = 0;
 		end = (size_t)((const uint8_t *)memrchr(p, '\n', max) - p) + 1;
-		return cut_head(h, p, i, end, used, ev);
+		return truncated_head(h, p, i, end, used, ev);
 	}
 	h->started = 0;
 	h->scanned = 0;
@@ -253,7 +253,7 @@ static enum parse_status long_request_line(struct http1 *h, const uint8_t *p, si
 	ev->target = str_of(p + m + 1, n - m - 1);
 	memset(&h->meaning, 0, sizeof(h->meaning));
 	h->line_len = 1;
-	return cut_head(h, p, n, n, used, ev);
+	return truncated_head(h, p, n, n, used, ev);
 }
 
 static enum parse_status next_head(struct http1 *h, const uint8_t *p, size_t n, size_t *used,

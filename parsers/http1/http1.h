@@ -12,16 +12,16 @@
  * first octet ever, and after a complete message) any method, blanks for the single spaces, and
  * white space inside an origin-form target pass. Elsewhere (after garbage, a gap or a bad message)
  * the start line must be strict, its target of one of the four forms of RFC 9112 section 3.2, and
- * be followed by a field line or the empty line; and the method must be one that everybody knows, as
- * the end of a content may be glued to it, or a part of it be missing. This finds the request that
- * follows the tail of a body, and seldom the one that a text mentions: who asks must find out.
+ * be followed by a field line or the empty line; and the method must be one that everybody knows,
+ * as the end of a content may be glued to it, or a part of it be missing. This finds the request
+ * that follows the tail of a body, and seldom the one that a text mentions: who asks must find out.
  */
 #ifndef ZC_PARSERS_HTTP1_H
 #define ZC_PARSERS_HTTP1_H
 
 #include "parsers/parser.h"
 
-#define HTTP1_MAX_HEAD 65536u /* of longer heads, this much is told: HTTP1_HEAD_CUT */
+#define HTTP1_MAX_HEAD 65536u /* of longer heads, this much is told: HTTP1_HEAD_TRUNCATED */
 #define HTTP1_MAX_METHOD 64u  /* longer tokens are not taken for methods */
 
 enum http1_kind { HTTP1_ANY, HTTP1_REQUEST, HTTP1_RESPONSE };
@@ -44,9 +44,12 @@ enum http1_event_type {
 #define HTTP1_KEEP_ALIVE 0x040	      /* the connection persists after this message, section 9.3 */
 #define HTTP1_UPGRADE 0x080	      /* request: Upgrade with Connection: upgrade; response: 101 */
 #define HTTP1_EXPECT_CONTINUE 0x100   /* Expect: 100-continue */
-#define HTTP1_HEAD_CUT 0x400	      /* a long head: its rest is read, but not told */
-#define HTTP1_FRAMING_DOUBT 0x200     /* request: its last transfer coding is not chunked, or where a
-				       * request before it ended was not certain */
+#define HTTP1_HEAD_TRUNCATED 0x400    /* a long head: its rest is read, but not told */
+/*
+ * request: its last transfer coding is not chunked, or where a request before it ended was not
+ * certain
+ */
+#define HTTP1_FRAMING_DOUBT 0x200
 
 /*
  * Framing that the standard calls an error (RFC 9112 section 6.3) is followed as far as it can be:
@@ -56,9 +59,9 @@ enum http1_event_type {
  */
 
 /*
- * Of a head longer than HTTP1_MAX_HEAD the first lines, or the first octets of the start line, make a
- * HEAD with HTTP1_HEAD_CUT and without framing. The fields that follow are read for what they say
- * about framing, but for lines longer than HTTP1_MAX_LINE, and passed over.
+ * Of a head longer than HTTP1_MAX_HEAD the first lines, or the first octets of the start line, make
+ * a HEAD with HTTP1_HEAD_TRUNCATED and without framing. The fields that follow are read for what
+ * they say about framing, but for lines longer than HTTP1_MAX_LINE, and passed over.
  */
 #define HTTP1_MAX_LINE 8192u
 
@@ -83,7 +86,7 @@ struct http1_event {
 	struct str reason;     /* HEAD of a response */
 	struct str fields;     /* HEAD, TRAILERS: the field lines, for http1_field_next */
 	struct str data;       /* CONTENT */
-	uint32_t head_len;     /* HEAD: octets from the start line through the empty line, or so far */
+	uint32_t head_len; /* HEAD: octets from the start line through the empty line, or so far */
 	uint64_t gap;	       /* CONTENT: octets of it that are missing (data is empty then) */
 };
 
@@ -107,7 +110,8 @@ struct http1 {
 	uint8_t found;	  /* this message started where it was looked for */
 	uint8_t untouched; /* of its content, framing included, nothing has come */
 	uint32_t scanned; /* octets of an incomplete head or trailer section already looked at */
-	uint32_t line_len; /* chunk-size line: octets so far; long head: in a line that is passed over */
+	/* chunk-size line: octets so far; long head: in a line that is passed over */
+	uint32_t line_len;
 	uint64_t remaining; /* content or chunk octets still to come */
 	/* of a long head: what its start line said, and its fields so far */
 	uint16_t status;
@@ -171,8 +175,8 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev);
 
 /*
  * None of the content of this message has come, and none will: the other direction has said so (a
- * final status in place of 100, RFC 9110 section 10.1.1; a next request behind the head of an answer
- * to HEAD). END is due. Returns 0, and changes nothing, unless content is due and not begun.
+ * final status in place of 100, RFC 9110 section 10.1.1; a next request behind the head of an
+ * answer to HEAD). END is due. Returns 0, and changes nothing, unless content is due and not begun.
  */
 int http1_no_content(struct http1 *h);
 
@@ -186,7 +190,9 @@ int http1_begun(const struct http1 *h);
 int http1_lost(const struct http1 *h);
 void http1_lose(struct http1 *h);
 
-/* The parser went astray: n more octets of content come, without an event for what they belong to. */
+/*
+ * The parser went astray: n more octets of content come, without an event for what they belong to.
+ */
 void http1_resume(struct http1 *h, uint64_t n);
 
 /* Is the start of the message that is being parsed one that was found, not one that was due? */

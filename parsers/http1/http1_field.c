@@ -163,7 +163,8 @@ static void mean_field(struct http1_meaning *m, const uint8_t *p, size_t n, size
 	}
 }
 
-size_t http1_scan_fields(const uint8_t *p, size_t i, size_t n, struct http1_meaning *m, size_t *last)
+size_t http1_scan_fields(const uint8_t *p, size_t i, size_t n, struct http1_meaning *m,
+			 size_t *last)
 {
 	while (i < n) {
 		const uint8_t *lf = memchr(p + i, '\n', n - i);

@@ -62,7 +62,8 @@ enum form { FORM_OTHER, FORM_HEAD, FORM_CONNECT };
 
 struct http1_pair {
 	struct http1 dir[2]; /* enum sender */
-	const struct protocol_name *upgrade; /* what the server has agreed to; NULL: nothing known */
+	/* what the server has agreed to; NULL: nothing known */
+	const struct protocol_name *upgrade;
 };
 
 static int equal(struct str s, const char *lower)
@@ -150,8 +151,8 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 		m->flags |= MESSAGE_BAD;
 	if (ev->flags & HTTP1_EXPECT_CONTINUE)
 		m->flags |= MESSAGE_WAITS;
-	if (ev->flags & HTTP1_HEAD_CUT)
-		m->flags |= MESSAGE_CUT;
+	if (ev->flags & HTTP1_HEAD_TRUNCATED)
+		m->flags |= MESSAGE_TRUNCATED;
 	if (ev->kind == HTTP1_REQUEST) {
 		m->form = form_of(ev->method);
 		m->operation = ev->method;
@@ -180,7 +181,8 @@ static void to_message(struct http1_pair *s, const struct http1_event *ev, struc
 	switch (ev->type) {
 	case HTTP1_EV_HEAD:
 		head_message(s, ev, m);
-		if (http1_was_found(&s->dir[m->flags & MESSAGE_RESPONSE ? FROM_SERVER : FROM_CLIENT]))
+		if (http1_was_found(
+			    &s->dir[m->flags & MESSAGE_RESPONSE ? FROM_SERVER : FROM_CLIENT]))
 			m->flags |= MESSAGE_FOUND;
 		break;
 	case HTTP1_EV_CONTENT:
@@ -218,7 +220,10 @@ static enum parse_status message_next(void *state, enum sender from, const uint8
 	return PARSE_EVENT;
 }
 
-/* What there is of a head that is not complete: its complete lines, or of the first one what tells something. */
+/*
+ * What there is of a head that is not complete: its complete lines, or of the first one what tells
+ * something.
+ */
 static int torn_head(struct http1_pair *s, enum sender from, struct str kept, struct message *m)
 {
 	enum http1_kind kind = from == FROM_CLIENT ? HTTP1_REQUEST : HTTP1_RESPONSE;
@@ -316,8 +321,9 @@ static void move(void *state, enum sender from, enum place to, uint64_t n)
 static const uint16_t ports[] = {80,   2375, 3000, 4318, 5000, 8000, 8008, 8080, 8081,
 				 8088, 8888, 9090, 9100, 9200, 15000, 0};
 static const uint16_t tls_ports[] = {443, 2376, 4443, 6443, 8443, 9443, 10250, 0};
-static const char *const programs[] = {"nginx",	  "apache2",  "httpd",	  "haproxy", "envoy", "caddy",
-				       "traefik", "lighttpd", "gunicorn", "uvicorn", NULL};
+static const char *const programs[] = {"nginx",	   "apache2", "httpd",	 "haproxy",
+				       "envoy",	   "caddy",   "traefik", "lighttpd",
+				       "gunicorn", "uvicorn", NULL};
 static const struct protocol_name *const names[] = {&http11_name, &http10_name, NULL};
 
 const struct protocol http1_protocol = {
@@ -339,4 +345,5 @@ const struct protocol http1_protocol = {
 	.answers = answers,
 	.place = place,
 	.move = move,
+	.mask = &http1_mask,
 };

@@ -7,6 +7,7 @@
 #include "parsers/protocol.h"
 
 extern const struct protocol http1_protocol;
+extern const struct protocol_mask http1_mask;
 extern const struct protocol_name http10_name, http11_name;
 
 #endif

@@ -51,8 +51,8 @@ static enum probe_result match_status(const uint8_t *p, size_t n)
 {
 	static const char shape[] = "HTTP/1.0 100";
 
-	if (n >= STATUS_END && !memcmp(p, shape, 7) && is_digit(p[7]) && p[8] == ' ' && p[9] > '0' &&
-	    p[9] <= '9' && is_digit(p[10]) && is_digit(p[11]))
+	if (n >= STATUS_END && !memcmp(p, shape, 7) && is_digit(p[7]) && p[8] == ' ' &&
+	    p[9] > '0' && p[9] <= '9' && is_digit(p[10]) && is_digit(p[11]))
 		return PROBE_YES;
 	for (size_t i = 0; i < STATUS_END; i++) {
 		if (i == n)

@@ -146,7 +146,8 @@ def main():
     out += [
         "};",
         "",
-        "/* Codes of up to HUFFMAN_FAST bits by the next HUFFMAN_FAST bits; bits 0: a longer code. */",
+        "/* Codes of up to HUFFMAN_FAST bits by the next HUFFMAN_FAST bits; bits 0: a longer code. "
+        "*/",
         "#define HUFFMAN_FAST %d" % FAST,
         "static const struct {",
         "\tuint8_t octet, bits;",
@@ -173,4 +174,5 @@ def main():
     print("\n".join(out))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -126,13 +126,13 @@ struct chain {
 
 static struct chain follow(const uint8_t *p, size_t n, uint32_t from)
 {
-	uint32_t stream = http2_frame(p).stream;
+	uint32_t stream_id = http2_frame(p).stream_id;
 	struct chain c = {.at = from, .end = from};
 
 	while (n - c.at >= HTTP2_HEAD_LEN) {
 		struct frame f = http2_frame(p + c.at);
 
-		if (c.at && (f.type != F_CONTINUATION || f.stream != stream)) {
+		if (c.at && (f.type != F_CONTINUATION || f.stream_id != stream_id)) {
 			c.broken = 1;
 			break;
 		}
@@ -240,13 +240,13 @@ static enum parse_status block_event(struct http2 *h, struct http2_event *ev, co
 	size_t pad = f.flags & FLAG_PADDED ? 1 : 0;
 	struct str block;
 
-	ev->stream = f.stream;
+	ev->stream_id = f.stream_id;
 	ev->type = f.type == F_HEADERS ? HTTP2_EV_HEADERS : HTTP2_EV_PUSH_PROMISE;
 	if (f.type == F_HEADERS && f.flags & FLAG_END_STREAM)
 		ev->flags |= HTTP2_END_STREAM;
 	if (f.type == F_PUSH_PROMISE &&
 	    n >= HTTP2_HEAD_LEN + pad + 4) /* its stream is as in a head */
-		ev->promised = http2_frame(p + pad + 4).stream;
+		ev->promised = http2_frame(p + pad + 4).stream_id;
 	ev->fields = s->field;
 	ev->epoch = hpack_epoch(d->hpack);
 	if (!(ev->flags & HTTP2_NOT_DECODED)) {
@@ -279,7 +279,12 @@ static enum parse_status next_block(struct http2 *h, const uint8_t *p, size_t n,
 		return block_event(h, ev, p, c.at, s);
 	}
 	if (c.end > HTTP2_MAX_KEEP || c.at + HTTP2_HEAD_LEN > HTTP2_MAX_KEEP) {
-		*used = c.end < n ? (size_t)c.end : n;
+		if (n < HTTP2_MAX_KEEP) { /* what is decoded must not depend on how it comes */
+			d->scanned = (uint32_t)c.at;
+			*used = 0;
+			return PARSE_MORE;
+		}
+		*used = c.end < HTTP2_MAX_KEEP ? (size_t)c.end : HTTP2_MAX_KEEP;
 		skip(d, (uint32_t)(c.end - *used));
 		ev->wire = c.end;
 		/* what is here of it is decoded as if the rest was missing */
@@ -310,7 +315,7 @@ static void begin_data(struct http2 *h, unsigned dir, const struct frame *f, uin
 	uint32_t content = f->length - (head - HTTP2_HEAD_LEN);
 
 	d->state = D_DATA;
-	d->stream = f->stream;
+	d->stream_id = f->stream_id;
 	d->flags = f->flags & FLAG_END_STREAM;
 	d->charged = f->length;
 	d->wire = head;
@@ -325,7 +330,7 @@ static enum parse_status data_event(struct http2_dir *d, struct http2_event *ev,
 {
 	d->left -= content;
 	ev->type = HTTP2_EV_DATA;
-	ev->stream = d->stream;
+	ev->stream_id = d->stream_id;
 	ev->charged = d->charged;
 	ev->wire = (uint64_t)d->wire + content;
 	d->charged = d->wire = 0;
@@ -381,7 +386,7 @@ static enum parse_status control(struct http2 *h, const struct frame *f, const u
 {
 	struct http2_dir *other = &h->dir[!ev->dir];
 
-	ev->stream = f->stream;
+	ev->stream_id = f->stream_id;
 	ev->wire = HTTP2_HEAD_LEN + f->length;
 	if ((f->type == F_SETTINGS || f->type == F_PING) && f->flags & FLAG_END_STREAM)
 		ev->flags |= HTTP2_ACK;
@@ -410,7 +415,7 @@ static enum parse_status control(struct http2 *h, const struct frame *f, const u
 	default:
 		ev->type = HTTP2_EV_WINDOW_UPDATE;
 		ev->increment = get32(payload) & 0x7fffffff;
-		if (!f->stream && other->window != HTTP2_UNKNOWN)
+		if (!f->stream_id && other->window != HTTP2_UNKNOWN)
 			other->window += ev->increment;
 		break;
 	}

@@ -70,8 +70,10 @@ enum http2_event_type {
 		 understood, or is too long */
 #define HTTP2_FIELDS_DROPPED 0x40u /* HEADERS: too many or too long; the list is not complete */
 
-/* With NOT_DECODED: the block is longer than can be kept; its first fields are there, and frames of it
- * follow that no event counts. */
+/*
+ * With NOT_DECODED: the block is longer than can be kept; its first fields are there, and frames of
+ * it follow that no event counts.
+ */
 #define HTTP2_BLOCK_LONG 0x80u
 
 /* What a field block is. */
@@ -91,7 +93,7 @@ struct http2_event {
 	enum http2_event_type type;
 	unsigned dir;
 	uint32_t flags;
-	uint32_t stream;
+	uint32_t stream_id;
 	/*
 	 * Octets on the wire that belong to this event: frames with their heads and padding. Over
 	 * the events of a stream they add up to its share of the connection.

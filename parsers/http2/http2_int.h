@@ -12,7 +12,7 @@
 #define WINDOW_DEFAULT 65535
 
 struct frame {
-	uint32_t length, stream;
+	uint32_t length, stream_id;
 	uint8_t type, flags;
 };
 
@@ -52,7 +52,7 @@ struct http2_dir {
 	struct hpack *hpack;
 	/* frames: `left` octets of content, then `pad` octets */
 	uint32_t left, pad;
-	uint32_t stream;
+	uint32_t stream_id;
 	uint32_t charged, wire; /* of the DATA frame, not yet told */
 	uint32_t max_frame;	/* the most that the other end allows */
 	uint32_t scanned;	/* complete frames of the field block that waits for its end */

@@ -14,7 +14,7 @@ struct frame http2_frame(const uint8_t *p)
 		.length = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2],
 		.type = p[3],
 		.flags = p[4],
-		.stream = (uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
+		.stream_id = (uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
 			  (uint32_t)p[7] << 8 | p[8],
 	};
 
@@ -58,7 +58,7 @@ int http2_frame_ok(const struct frame *f, uint32_t max_frame)
 		min += 5;
 	if (f->length < min || f->length > rule[f->type].max)
 		return 0;
-	if (rule[f->type].stream != 2 && rule[f->type].stream != !!f->stream)
+	if (rule[f->type].stream != 2 && rule[f->type].stream != !!f->stream_id)
 		return 0;
 	if (f->type == F_SETTINGS)
 		return f->flags & FLAG_END_STREAM ? !f->length : f->length % 6 == 0;
@@ -99,13 +99,13 @@ static int unusual(const struct frame *f, uint32_t open_block)
 {
 	if ((f->type == F_CONTINUATION) != !!open_block)
 		return 1;
-	if (open_block && f->stream != open_block)
+	if (open_block && f->stream_id != open_block)
 		return 1;
 	if (f->type == F_DATA && !f->length && !(f->flags & FLAG_END_STREAM))
 		return 1;
 	if ((f->type == F_HEADERS || f->type == F_CONTINUATION) && !f->length)
 		return 1;
-	return f->stream && !(f->stream & 1);
+	return f->stream_id && !(f->stream_id & 1);
 }
 
 enum probe_result http2_chain(const uint8_t *p, size_t n, size_t *decided)
@@ -137,7 +137,7 @@ enum probe_result http2_chain(const uint8_t *p, size_t n, size_t *decided)
 				return PROBE_NO;
 		}
 		if (f.type == F_HEADERS || f.type == F_CONTINUATION || f.type == F_PUSH_PROMISE)
-			open_block = f.flags & FLAG_END_HEADERS ? 0 : f.stream;
+			open_block = f.flags & FLAG_END_HEADERS ? 0 : f.stream_id;
 		weight += w;
 		at += HTTP2_HEAD_LEN + f.length;
 	}

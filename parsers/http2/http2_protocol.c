@@ -27,4 +27,5 @@ const struct protocol http2_protocol = {
 	.programs = programs,
 	.pairing = PAIRING_BY_KEY,
 	.probe = probe,
+	.mask = &http2_mask,
 };

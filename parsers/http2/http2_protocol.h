@@ -7,5 +7,6 @@
 #include "parsers/protocol.h"
 
 extern const struct protocol http2_protocol;
+extern const struct protocol_mask http2_mask;
 
 #endif

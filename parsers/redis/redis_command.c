@@ -347,6 +347,14 @@ const struct redis_command *redis_command_find(struct str name)
 	return NULL;
 }
 
+int redis_command_begins(struct str name)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (!strncasecmp(name.p, table[i].name, name.n))
+			return 1;
+	return 0;
+}
+
 int64_t redis_number(struct str s)
 {
 	int64_t v = 0;

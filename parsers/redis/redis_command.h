@@ -53,6 +53,9 @@ struct redis_command {
 /* By a name in any case; NULL: not known. */
 const struct redis_command *redis_command_find(struct str name);
 
+/* May what begins so be the name of one? */
+int redis_command_begins(struct str name);
+
 /* Is s this word, which is in upper case? Case of s does not matter. */
 int redis_is(struct str s, const char *word);
 

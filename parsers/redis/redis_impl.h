@@ -22,7 +22,8 @@ struct redis_head {
 	uint64_t argc;	   /* that there are */
 	size_t name_end;   /* bytes up to the end of the name, with its line end */
 	size_t end;	   /* up to the end of the last of arg */
-	uint64_t cut_left; /* of an argument that is not whole: what is missing, its end included */
+	/* of an argument that is not whole: what is missing, its end included */
+	uint64_t truncated_left;
 	int is_inline;
 	size_t inline_tail; /* bytes that end the line */
 };

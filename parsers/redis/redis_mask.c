@@ -33,6 +33,7 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t where, rule, type, server;
 	uint8_t negative, quote, escaped, in_word, blank;
 	uint8_t nword;
+	uint8_t doubt;	  /* lines whose first word is no command are hidden */
 	uint8_t anywhere; /* no array has begun so far: a line may be part of a value */
 	uint8_t key_next; /* the argument that comes is a key: it stands behind STREAMS */
 	uint8_t keyed, sub_keyed, first;
@@ -312,6 +313,11 @@ static void begin_command(struct mask *k)
 	k->key_next = 0;
 }
 
+static int begins_command(const struct mask *k)
+{
+	return k->nword <= MAX_WORD && redis_command_begins((struct str){k->word, k->nword});
+}
+
 static uint8_t inline_byte(struct mask *k, uint8_t c)
 {
 	int blank = !k->quote && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
@@ -339,17 +345,20 @@ static uint8_t inline_byte(struct mask *k, uint8_t c)
 		return c;
 	}
 	note_byte(k, c);
+	if (k->doubt && k->rule == KEEP_NAME && !k->arg && !begins_command(k))
+		k->rule = HIDE;
 	return k->rule == HIDE ? 'x' : masked(k, c);
 }
 
 /* ---- the interface */
 
-static void mask_begin(void *state, enum sender from, int start)
+static void mask_begin(void *state, enum sender from, unsigned flags)
 {
 	struct mask *k = state;
 
 	memset(k, 0, sizeof(*k));
-	k->anywhere = !start;
+	k->anywhere = !(flags & MASK_START);
+	k->doubt = !!(flags & MASK_DOUBT);
 	k->server = from == FROM_SERVER;
 }
 
@@ -390,11 +399,12 @@ static size_t hide_string(struct mask *k, uint8_t *p, size_t n)
 	return n;
 }
 
-static size_t mask_feed(void *state, uint8_t *p, size_t n)
+static size_t mask_feed(void *state, struct mask_shared *both, uint8_t *p, size_t n)
 {
 	struct mask *k = state;
 	size_t at = 0;
 
+	(void)both;
 	while (at < n) {
 		at += hide_string(k, p + at, n - at);
 		if (at < n && !mask_byte(k, p + at)) {
@@ -406,10 +416,11 @@ static size_t mask_feed(void *state, uint8_t *p, size_t n)
 	return at;
 }
 
-static int mask_gap(void *state, uint64_t n)
+static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 {
 	struct mask *k = state;
 
+	(void)both;
 	if (k->where != IN_STRING || n > k->left) {
 		k->where = IN_NOTHING;
 		return 0;

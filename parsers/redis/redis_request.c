@@ -50,7 +50,7 @@ static int head_argument(struct redis_head *h, const uint8_t *p, size_t n)
 	int64_t len;
 	int r;
 
-	h->cut_left = 0;
+	h->truncated_left = 0;
 	if (at == n)
 		return 0;
 	if (p[at] != '$')
@@ -64,7 +64,7 @@ static int head_argument(struct redis_head *h, const uint8_t *p, size_t n)
 		return 2;
 	at += used;
 	if (n - at < (size_t)len + 2) {
-		h->cut_left = (uint64_t)len + 2 - (n - at);
+		h->truncated_left = (uint64_t)len + 2 - (n - at);
 		return 0;
 	}
 	if (memcmp(p + at + len, "\r\n", 2) || (!h->n && !is_name(p + at, (size_t)len)))
@@ -338,13 +338,13 @@ static enum parse_status torn_head(struct redis_request *r, struct str kept, str
 	head_event(r, &h, m);
 	m->flags |= MESSAGE_TORN;
 	m->head_len = (uint32_t)kept.n;
-	if (!h.cut_left) {
+	if (!h.truncated_left) {
 		r->state = ARGUMENT;
 		r->args = h.argc - h.n;
 		return PARSE_EVENT;
 	}
 	r->args = h.argc - h.n - 1;
-	r->left = h.cut_left;
+	r->left = h.truncated_left;
 	r->tail = r->args ? 0 : 2;
 	r->state = STRING;
 	return PARSE_EVENT;

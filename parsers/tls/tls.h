@@ -23,7 +23,9 @@
 
 #include "parsers/parser.h"
 
-/* Octets in a record: the limit of TLS 1.3; and that of TLS 1.2, for records that are known to be. */
+/*
+ * Octets in a record: the limit of TLS 1.3; and that of TLS 1.2, for records that are known to be.
+ */
 #define TLS_MAX_RECORD 16640u
 #define TLS_MAX_OLD_RECORD 18432u
 #define TLS_MAX_KEEP 11u
@@ -51,7 +53,8 @@ enum tls_message { /* RFC 8446 section 4, RFC 5246 section 7.4; those that matte
  * makes no sense; what is set was seen all the same.
  */
 struct tls_hello {
-	uint16_t version; /* client: the highest that it offers; server: the one chosen; 0: unknown */
+	/* client: the highest that it offers; server: the one chosen; 0: unknown */
+	uint16_t version;
 	uint16_t cipher;  /* server: the suite chosen; 0: unknown */
 	uint8_t retry;	  /* server: it is a HelloRetryRequest, section 4.1.4 */
 	uint8_t early_data, psk; /* these extensions are there */

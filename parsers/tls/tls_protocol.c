@@ -41,4 +41,5 @@ const struct protocol tls_protocol = {
 	.transports = TRANSPORT_STREAM,
 	.pairing = PAIRING_NONE,
 	.probe = probe,
+	.mask = &tls_mask,
 };

@@ -9,5 +9,6 @@
 #include "parsers/protocol.h"
 
 extern const struct protocol tls_protocol;
+extern const struct protocol_mask tls_mask;
 
 #endif

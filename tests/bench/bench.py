@@ -41,7 +41,8 @@ http {{ access_log off; keepalive_requests 1000000000;
 
 def wrk(seconds, url=URL):
     """Requests a second, and requests in all."""
-    out = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', url], capture_output=True, text=True,
+    out = subprocess.run(['wrk', '-t1', '-c16', f'-d{seconds}s', url], capture_output=True,
+                         text=True,
                          check=True).stdout
     if 'Non-2xx' in out or 'Socket errors' in out:
         raise SystemExit(out)
@@ -119,7 +120,8 @@ def packets(_path, text, _requests):
 def observers(work):
     found = [
         Observer('empty probes', [f'{ROOT}/build/o/bench/empty_probe',
-                                  f'{ROOT}/build/tests/bench/empty.bpf.o', cgroup_root()], 'attached'),
+                                  f'{ROOT}/build/tests/bench/empty.bpf.o', cgroup_root()],
+                 'attached'),
         Observer('zctrace -o json', [ZCTRACE, '-P', str(PORT), '-o', 'json'], 'tracing', json_end),
         Observer('zctrace -o summary', [ZCTRACE, '-P', str(PORT), '-o', 'summary'], 'tracing',
                  final_line),
@@ -129,18 +131,21 @@ def observers(work):
                               ['tcpdump', '-i', 'lo', '-w', '/dev/null', f'tcp port {PORT}'],
                               'listening', packets))
     if shutil.which('tshark'):
-        found.append(Observer('tshark -Y http', ['tshark', '-i', 'lo', '-f', f'tcp port {PORT}', '-d',
-                                                 f'tcp.port=={PORT},http', '-Y', 'http'],
+        found.append(Observer('tshark -Y http',
+                              ['tshark', '-i', 'lo', '-f', f'tcp port {PORT}', '-d',
+                               f'tcp.port=={PORT},http', '-Y', 'http'],
                               'Capturing', packets))
     return found
 
 
 def kernel_side(seconds):
-    """Nanoseconds per run of each program, by the kernel's own statistics (which cost some, too)."""
+    """Nanoseconds per run of each program, by the kernel's own statistics (which cost some,
+    too)."""
     switch = '/proc/sys/kernel/bpf_stats_enabled'
     with open(switch, 'w', encoding='ascii') as f:
         f.write('1')
-    p = subprocess.Popen([ZCTRACE, '-q', '-P', str(PORT), '-o', 'summary'], stdout=subprocess.DEVNULL)
+    p = subprocess.Popen([ZCTRACE, '-q', '-P', str(PORT), '-o', 'summary'],
+                         stdout=subprocess.DEVNULL)
     try:
         time.sleep(0.7)
         requests = wrk(seconds)[1]

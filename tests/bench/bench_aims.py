@@ -26,7 +26,8 @@ time.sleep(60)
 
 def show(what, aim, seconds):
     middle = statistics.median(seconds)
-    print(f'{what:46} aim {aim * 1e3:5.0f} ms  median {middle * 1e3:5.0f}  worst {max(seconds) * 1e3:5.0f}  '
+    print(f'{what:46} aim {aim * 1e3:5.0f} ms  median {middle * 1e3:5.0f}  worst '
+          f'{max(seconds) * 1e3:5.0f}  '
           f'{"ok" if middle <= aim else "MISSED"}', flush=True)
 
 
@@ -75,7 +76,8 @@ def line(rounds, form):
 
 
 def listing(rounds):
-    p = subprocess.Popen([sys.executable, '-c', LISTENERS], stdout=subprocess.PIPE, start_new_session=True)
+    p = subprocess.Popen([sys.executable, '-c', LISTENERS], stdout=subprocess.PIPE,
+                         start_new_session=True)
     took = []
     try:
         p.stdout.readline()

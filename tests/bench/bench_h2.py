@@ -21,7 +21,8 @@ os.environ['PATH'] += ':/usr/sbin:/sbin'
 
 
 def h2load(n, path):
-    out = subprocess.run(['h2load', '-n', str(n), '-c', '8', '-m', '16', f'http://127.0.0.1:{PORT}{path}'],
+    out = subprocess.run(['h2load', '-n', str(n), '-c', '8', '-m', '16',
+                          f'http://127.0.0.1:{PORT}{path}'],
                          capture_output=True, text=True, check=True).stdout
     if f'{n} succeeded' not in out:
         raise SystemExit(out)
@@ -29,7 +30,8 @@ def h2load(n, path):
 
 
 def zctrace(work, *args):
-    p = subprocess.Popen([ZCTRACE, '-P', str(PORT), *args], stdout=open(os.path.join(work, 'out'), 'wb'),
+    p = subprocess.Popen([ZCTRACE, '-P', str(PORT), *args],
+                         stdout=open(os.path.join(work, 'out'), 'wb'),
                          stderr=subprocess.PIPE, text=True)
     while 'tracing' not in p.stderr.readline():
         if p.poll() is not None:
@@ -81,7 +83,8 @@ def main():
     for name, size in (('small', 600), ('large', 60000)):
         with open(os.path.join(work, name), 'w', encoding='ascii') as f:
             f.write('x' * size)
-    server = subprocess.Popen(['nghttpd', '--no-tls', '-d', work, str(PORT)], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(['nghttpd', '--no-tls', '-d', work, str(PORT)],
+                              stdout=subprocess.DEVNULL)
     try:
         time.sleep(0.5)
         ratios(work, rounds, n, '/small')

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """What tracing TLS costs: throughput of nginx under wrk by HTTPS, as ratios, and per call.
 
-Empty programs at the places of nginx's OpenSSL that zctrace probes, and at their functions' returns,
-show what the probes cost before anything is done in them; the same at the first instructions of
-SSL_read and SSL_write show what is gained by choosing places where the kernel emulates the
-instruction. Each round measures every observer between two runs
-without one; the table shows the median of the rounds' ratios. usage: bench_tls.py [ROUNDS [SECONDS]]
+Empty programs at the places of nginx's OpenSSL that zctrace probes, and at their functions'
+returns, show what the probes cost before anything is done in them; the same at the first
+instructions of SSL_read and SSL_write show what is gained by choosing places where the kernel
+emulates the instruction. Each round measures every observer between two runs without one;
+the table shows the median of the rounds' ratios.
+
+usage: bench_tls.py [ROUNDS [SECONDS]]
 """
 import json
 import os
@@ -33,8 +35,10 @@ def nginx_start(work):
     os.mkdir(os.path.join(work, 'www'))
     with open(os.path.join(work, 'www', 'index.html'), 'w', encoding='ascii') as f:
         f.write('x' * 612)
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-                    '-days', '2', '-subj', '/CN=localhost', '-keyout', f'{work}/key', '-out', f'{work}/pem'],
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                    'ec_paramgen_curve:prime256v1', '-nodes',
+                    '-days', '2', '-subj', '/CN=localhost', '-keyout', f'{work}/key', '-out',
+                    f'{work}/pem'],
                    check=True, capture_output=True)
     conf = os.path.join(work, 'nginx.conf')
     with open(conf, 'w', encoding='ascii') as f:
@@ -42,7 +46,8 @@ def nginx_start(work):
 user root;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 1000000000;
-  server {{ listen 127.0.0.1:{PORT} ssl; root {work}/www; ssl_certificate {work}/pem; ssl_certificate_key {work}/key; }} }}
+  server {{ listen 127.0.0.1:{PORT} ssl; root {work}/www;
+    ssl_certificate {work}/pem; ssl_certificate_key {work}/key; }} }}
 ''')
     server = subprocess.Popen(['nginx', '-c', conf], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
@@ -64,21 +69,26 @@ def probed_offsets(path):
 
 
 def first_offsets(path):
-    """Where SSL_read and SSL_write are in the file; readelf tells addresses, and which segment has them."""
+    """Where SSL_read and SSL_write are in the file; readelf tells addresses, and which segment has
+    them."""
     def run(*args):
-        return subprocess.run(['readelf', '-W', *args, path], check=True, capture_output=True, text=True).stdout
-    segments = [[int(x, 16) for x in m] for m in re.findall(r'LOAD\s+(0x\w+) (0x\w+) 0x\w+ 0x\w+ (0x\w+)', run('-l'))]
+        return subprocess.run(['readelf', '-W', *args, path], check=True, capture_output=True,
+                              text=True).stdout
+    segments = [[int(x, 16) for x in m]
+                for m in re.findall(r'LOAD\s+(0x\w+) (0x\w+) 0x\w+ 0x\w+ (0x\w+)', run('-l'))]
     found = []
     for row in run('--dyn-syms').splitlines():
         m = re.search(r': (\w+)\s+\d+ FUNC\s+GLOBAL DEFAULT\s+\d+ (\w+)', row)
         if m and m.group(2) in FUNCTIONS:
             at = int(m.group(1), 16)
-            found += [at - address + offset for offset, address, size in segments if address <= at < address + size]
+            found += [at - address + offset for offset, address,
+                      size in segments if address <= at < address + size]
     return [hex(x) for x in found]
 
 
 def hits(command, ready, seconds, names):
-    """Runs of these programs for each request, and nanoseconds for each run, by the kernel's statistics."""
+    """Runs of these programs for each request, and nanoseconds for each run, by the kernel's
+    statistics."""
     switch = '/proc/sys/kernel/bpf_stats_enabled'
     with open(switch, 'w', encoding='ascii') as f:
         f.write('1')
@@ -88,7 +98,8 @@ def hits(command, ready, seconds, names):
             if p.poll() is not None:
                 raise SystemExit(f'{command[0]} does not run here')
         requests = wrk(seconds, URL)[1]
-        programs = json.loads(subprocess.run(['bpftool', '-j', 'prog'], capture_output=True, check=True).stdout)
+        programs = json.loads(subprocess.run(['bpftool', '-j', 'prog'], capture_output=True,
+                                             check=True).stdout)
     finally:
         p.send_signal(signal.SIGINT)
         p.communicate()
@@ -101,7 +112,8 @@ def hits(command, ready, seconds, names):
 
 def table(observers, base, rounds, seconds):
     none = statistics.median(base)
-    print(f'nginx under wrk by HTTPS, 16 connections, {rounds} rounds of {seconds} s; no observer: {none:.0f} requests/s')
+    print(f'nginx under wrk by HTTPS, 16 connections, {rounds} rounds of {seconds} s; no observer: '
+          f'{none:.0f} requests/s')
     print(f'{"observer":24} {"ratio":>6} {"min":>6} {"max":>6} {"us/request":>11}  last round')
     for o in observers:
         ratio = statistics.median(o.ratios)
@@ -115,14 +127,17 @@ def per_call(observers, none, seconds):
     traced = [ZCTRACE, '-P', str(PORT), '-o', 'summary']
     empty = ('attached', ('empty_call', 'empty_return'))
     probed, first, json_output = observers[:3]
-    for o, command, ready, names in ((probed, probed.command, *empty), (first, first.command, *empty),
+    for o, command, ready, names in ((probed, probed.command, *empty),
+                                     (first, first.command, *empty),
                                      (json_output, traced, 'tracing', ('tls_enter', 'tls_leave'))):
         count, inside = hits(command, ready, seconds, names)
         cost = (1 / statistics.median(o.ratios) - 1) * 1e9 / none
-        print(f'{o.name.strip()}: {count:.2f} hits of probes a request, {inside:.0f} ns in the program for each; '
+        print(f'{o.name.strip()}: {count:.2f} hits of probes a request, {inside:.0f} ns in the '
+              'program for each; '
               f'a hit costs {cost / max(count, 0.01):.0f} ns of throughput in all')
     lost = [1 / statistics.median(o.ratios) - 1 for o in observers[:3]]
-    print(f'empty probes at these places cost {lost[0] / lost[1]:.0%} of what they cost at first instructions, '
+    print(f'empty probes at these places cost {lost[0] / lost[1]:.0%} of what they cost at first '
+          'instructions, '
           f'and are {lost[0] / lost[2]:.0%} of what zctrace -o json costs')
 
 
@@ -132,9 +147,12 @@ def measure(work, rounds, seconds):
         path = library(worker)
         loader = [LOADER, OBJECT, path, str(worker)]
         observers = [Observer('empty uprobes', loader + probed_offsets(path), 'attached', url=URL),
-                     Observer('  at first instructions', loader + first_offsets(path), 'attached', url=URL),
-                     Observer('zctrace -o json', [ZCTRACE, '-P', str(PORT), '-o', 'json'], 'tracing', json_end, URL),
-                     Observer('zctrace -o summary', [ZCTRACE, '-P', str(PORT), '-o', 'summary'], 'tracing', final_line, URL)]
+                     Observer('  at first instructions', loader + first_offsets(path), 'attached',
+                              url=URL),
+                     Observer('zctrace -o json', [ZCTRACE, '-P', str(PORT), '-o', 'json'],
+                              'tracing', json_end, URL),
+                     Observer('zctrace -o summary', [ZCTRACE, '-P', str(PORT), '-o', 'summary'],
+                              'tracing', final_line, URL)]
         wrk(1, URL)
         base = []
         for _ in range(rounds):
@@ -157,7 +175,8 @@ def main():
     if missing:
         print(f'no {", ".join(missing)} here: TLS is not measured')
         return
-    work = tempfile.mkdtemp(prefix='zctrace-bench-tls-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
+    work = tempfile.mkdtemp(prefix='zctrace-bench-tls-',
+                            dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
     try:
         measure(work, rounds, seconds)
     finally:

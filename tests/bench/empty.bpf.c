@@ -1,5 +1,6 @@
 /*
- * empty.bpf.c - programs that do nothing, on the hooks of the skb backend: what merely being there costs
+ * empty.bpf.c - programs that do nothing, on the hooks of the skb backend: what merely being there
+ * costs
  */
 #include "bpf/kernel.h"
 

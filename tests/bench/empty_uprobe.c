@@ -1,6 +1,6 @@
 /*
- * empty_uprobe.c - puts the programs of uprobes.bpf.c to functions of one process, until it is told to
- * end; the way zctrace does it where it can: all points of a file by one call (Linux 6.6)
+ * empty_uprobe.c - puts the programs of uprobes.bpf.c to functions of one process, until it is told
+ * to end; the way zctrace does it where it can: all points of a file by one call (Linux 6.6)
  * usage: empty_uprobe OBJECT FILE PID OFFSET...
  */
 #include <bpf/bpf.h>
@@ -22,7 +22,8 @@ struct link_create_multi {
 	uint32_t cnt, multi_flags, pid, pad;
 };
 
-static int attach(struct bpf_object *obj, const char *prog, struct link_create_multi attr, uint32_t flags)
+static int attach(struct bpf_object *obj, const char *prog, struct link_create_multi attr,
+		  uint32_t flags)
 {
 	attr.prog_fd = (uint32_t)bpf_program__fd(bpf_object__find_program_by_name(obj, prog));
 	attr.attach_type = ATTACH_UPROBE_MULTI;
@@ -37,8 +38,8 @@ static struct bpf_object *load(const char *path)
 
 	if (!obj)
 		return NULL;
-	bpf_object__for_each_program(prog, obj)
-		bpf_program__set_expected_attach_type(prog, (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+	bpf_object__for_each_program(prog, obj) bpf_program__set_expected_attach_type(
+		prog, (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
 	return bpf_object__load(obj) ? NULL : obj;
 }
 

@@ -1,5 +1,6 @@
 /*
- * uprobes.bpf.c - programs that do nothing, for functions of a program: what merely being there costs
+ * uprobes.bpf.c - programs that do nothing, for functions of a program: what merely being there
+ * costs
  */
 #include "bpf/kernel.h"
 

@@ -24,7 +24,8 @@ def ip(src, dst, protocol, payload, ident=1, fragment=0):
         ends = socket.inet_pton(socket.AF_INET6, src) + socket.inet_pton(socket.AF_INET6, dst)
         return struct.pack('>IHBB', 0x60000000, len(payload), protocol, 64) + ends + payload
     ends = socket.inet_aton(src) + socket.inet_aton(dst)
-    return struct.pack('>BBHHHBBH', 0x45, 0, 20 + len(payload), ident, fragment, 64, protocol, 0) + ends + payload
+    return struct.pack('>BBHHHBBH', 0x45, 0, 20 + len(payload), ident, fragment, 64, protocol,
+                       0) + ends + payload
 
 
 def udp(src, dst, port, payload):
@@ -34,7 +35,8 @@ def udp(src, dst, port, payload):
 def ethernet(payload, kind=0x0800, vlans=()):
     if kind == 0x0800 and payload[:1] and payload[0] >> 4 == 6:
         kind = 0x86dd
-    return MAC + b''.join(struct.pack('>HH', 0x8100, v) for v in vlans) + struct.pack('>H', kind) + payload
+    return MAC + b''.join(struct.pack('>HH', 0x8100, v)
+                          for v in vlans) + struct.pack('>H', kind) + payload
 
 
 def fragments(packet, size=64, ident=7):
@@ -72,9 +74,11 @@ def pcap(packets, link=ETHERNET, snaplen=262144):
 
 
 class Conversation:
-    """One TCP connection: 0 is the client, 1 the server. What is sent is acknowledged by what follows."""
+    """One TCP connection: 0 is the client, 1 the server. What is sent is acknowledged by what
+    follows."""
 
-    def __init__(self, packets, port=80, client=40001, ends=('192.0.2.1', '192.0.2.2'), isn=(1000, 5000), syn=True):
+    def __init__(self, packets, port=80, client=40001, ends=('192.0.2.1', '192.0.2.2'),
+                 isn=(1000, 5000), syn=True):
         self.packets, self.ports, self.ends = packets, (client, port), ends
         self.seq = [(isn[0] + 1) % 2**32, (isn[1] + 1) % 2**32]
         if syn:
@@ -86,7 +90,8 @@ class Conversation:
         """A segment as it is told; nothing is counted on."""
         seq = (self.seq[d] if seq is None else seq) % 2**32
         ack = (self.seq[1 - d] if ack is None else ack) % 2**32 if flags & ACK else 0
-        tcp = struct.pack('>HHIIBBHHH', self.ports[d], self.ports[1 - d], seq, ack, 0x50, flags, 65535, 0, 0)
+        tcp = struct.pack('>HHIIBBHHH', self.ports[d], self.ports[1 - d], seq, ack, 0x50, flags,
+                          65535, 0, 0)
         self.packets.ip(ip(self.ends[d], self.ends[1 - d], 6, tcp + data), seconds)
 
     def send(self, d, data, size=1400, seconds=0.001):

@@ -9,18 +9,9 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
-count = failed = 0
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
+from tap import ZCTRACE, check, done  # noqa: E402
 
 
 def run(*args, **kw):
@@ -179,13 +170,20 @@ def never_overwritten(tmp, capture):
         refused(['-r', read, '-w', write], 'this file is also read')
     p = subprocess.run([ZCTRACE, '-r', '-', '-w', capture], stdin=open(capture, 'rb'),
                        capture_output=True, text=True)
-    check(p.returncode == 2 and 'is also read' in p.stderr, 'standard input is a file, too', p.stderr)
+    check(p.returncode == 2 and 'is also read' in p.stderr, 'standard input is a file, too',
+          p.stderr)
     with open(hard, 'ab') as out:
-        p = subprocess.run([ZCTRACE, '-r', capture, '-o', 'json'], stdout=out, stderr=subprocess.PIPE,
+        p = subprocess.run([ZCTRACE, '-r', capture, '-o', 'json'], stdout=out,
+                           stderr=subprocess.PIPE,
                            text=True)
-    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output', p.stderr)
+    check(p.returncode == 2 and 'standard output' in p.stderr, 'and so is standard output',
+          p.stderr)
+    fifo = os.path.join(tmp, 'fifo')
+    os.mkfifo(fifo)
+    refused(['-r', fifo, '-w', fifo], 'this file is also read')
     with open(capture, 'rb') as f:
         check(f.read() == before, 'what is read is whole afterwards')
+    os.unlink(fifo)
     os.unlink(hard)
     os.unlink(soft)
 
@@ -199,8 +197,7 @@ def main():
         bad_files(tmp, capture)
         bad_output(tmp, capture)
         never_overwritten(tmp, capture)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

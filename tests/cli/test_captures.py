@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""User and password of an authority in every output and recording, and doubts that captures must show."""
+"""User and password of an authority in every output and recording, and doubts that captures must
+show."""
 import json
 import os
 import select
@@ -8,7 +9,8 @@ import struct
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'live'))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                                'live'))
 
 from lib import ZCTRACE, main, test  # noqa: E402
 
@@ -38,7 +40,8 @@ def capture(t, name, exchanges, syn=True, snaplen=262144):
     with open(t.path(name), 'wb') as f:
         f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, snaplen, 101))
         for i, p in enumerate(packets):
-            f.write(struct.pack('<IIII', 1700000000, 1000 * i, min(snaplen, len(p)), len(p)) + p[:snaplen])
+            f.write(struct.pack('<IIII', 1700000000, 1000 * i, min(snaplen, len(p)), len(p)) +
+                    p[:snaplen])
     return t.path(name)
 
 
@@ -47,7 +50,8 @@ def literal(name, value):
 
 
 def frame(kind, flags, stream, octets):
-    return struct.pack('>I', len(octets))[1:] + bytes([kind, flags]) + struct.pack('>I', stream) + octets
+    return struct.pack('>I', len(octets))[1:] + bytes([kind, flags]) + struct.pack('>I',
+                                                                                   stream) + octets
 
 
 def spans(t, *args):
@@ -65,13 +69,17 @@ def userinfo(t):
         (b'GET /h HTTP/1.1\r\nHost: carol:s3cretC@example.test\r\n\r\n', OK),
         (b'CONNECT bob:s3cretB@example.test:443 HTTP/1.1\r\nHost: bob:s3cretB@example.test\r\n\r\n',
          b'HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n')])
-    head = literal(b':method', b'GET') + literal(b':scheme', b'http') + literal(b':path', b'/h2') + \
+    head = literal(b':method', b'GET') + literal(b':scheme', b'http') + literal(b':path',
+                                                                                b'/h2') + \
         literal(b':authority', b'dave:s3cretD@example.test')
-    two = capture(t, 'h2.pcap', [(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0, b'') + frame(1, 5, 1, head),
-                                  frame(4, 0, 0, b'') + frame(1, 5, 1, literal(b':status', b'204')))])
+    two = capture(t, 'h2.pcap', [(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0, b'') +
+                                  frame(1, 5, 1, head),
+                                  frame(4, 0, 0, b'') + frame(1, 5, 1,
+                                                              literal(b':status', b'204')))])
     for path in (one, two):
         record = path + '.rec'
-        for args in (['-o', 'json', '--header', '*'], ['-o', 'text'], ['-o', 'summary'], ['-o', 'waterfall'],
+        for args in (['-o', 'json', '--header', '*'], ['-o', 'text'], ['-o', 'summary'],
+                     ['-o', 'waterfall'],
                      ['-o', 'json', '-w', record]):
             p = t.run([ZCTRACE, '-r', path, *args])
             t.equal([s for s in SECRETS if s in p.stdout], [], f'shown by {args}')
@@ -87,14 +95,19 @@ def userinfo(t):
 @test
 def doubtful_framing(t):
     """2: where a request ends is not certain: so is what follows"""
-    path = capture(t, 'te.pcap', [(b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip\r\n\r\n', OK)])
-    t.equal([s.get('incomplete') for s in spans(t, path)[0]], [['bad-framing']], 'a last coding that is not chunked')
+    path = capture(t, 'te.pcap',
+                   [(b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip\r\n\r\n', OK)])
+    t.equal([s.get('incomplete') for s in spans(t, path)[0]], [['bad-framing']],
+            'a last coding that is not chunked')
     path = capture(t, 'cl.pcap', [(b'POST /b HTTP/1.1\r\nHost: e\r\nContent-Length: -1\r\n\r\n'
                                    b'GET /c HTTP/1.1\r\nHost: e\r\n\r\n', OK)])
-    t.equal([('bad-framing' in s.get('incomplete', [])) for s in spans(t, path)[0]], [True, True], 'invalid length')
-    path = capture(t, 'ok.pcap', [(b'POST /d HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    t.equal([('bad-framing' in s.get('incomplete', [])) for s in spans(t, path)[0]], [True, True],
+            'invalid length')
+    path = capture(t, 'ok.pcap', [(b'POST /d HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip, '
+                                   b'chunked\r\n\r\n0\r\n\r\n',
                                    OK)] * 2)
-    t.equal([s.get('incomplete') for s in spans(t, path)[0]], [None, None], 'no doubt without reason')
+    t.equal([s.get('incomplete') for s in spans(t, path)[0]], [None, None],
+            'no doubt without reason')
 
 
 @test
@@ -112,13 +125,15 @@ def not_read(t):
     """4: packets of which nothing, or not all, could be read are told with their cause"""
     whole = packet(1, 1, 1, 0x18, b'GET / HTTP/1.1\r\n\r\n')
     for octets, word in ((whole[:9] + b'\x11' + whole[10:], 'not TCP'), (whole[:50], '-s 0'),
-                               (whole[:30], 'TCP header'), (whole[:6] + b'\x20\x08' + whole[8:], 'fragments'),
+                               (whole[:30], 'TCP header'),
+                         (whole[:6] + b'\x20\x08' + whole[8:], 'fragments'),
                                (whole, '')):
         with open(t.path('n.pcap'), 'wb') as f:
             f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 262144, 101))
             f.write(struct.pack('<IIII', 1700000000, 0, len(octets), len(whole)) + octets)
         p = t.run([ZCTRACE, '-r', t.path('n.pcap'), '-o', 'json'])
-        notes = [o['text'] for o in map(json.loads, p.stdout.splitlines()) if o.get('note') == 'packets-not-read']
+        notes = [o['text'] for o in map(json.loads, p.stdout.splitlines())
+                 if o.get('note') == 'packets-not-read']
         t.equal(len(notes), 1 if word else 0, f'notes on {word}: {notes}')
         t.check(all(word in n for n in notes), f'{word}: {notes}')
 
@@ -129,35 +144,44 @@ def snaplen(t):
     long = b'GET /items/42?token=' + b'a' * 60 + b' HTTP/1.1\r\nHost: e\r\n\r\n'
     for snap, path, secret in ((54, '/items/42', False), (96, '/items/42', True)):
         name = capture(t, 's.pcap', [(long, OK.replace(b': 2', b': 3000') + b'x' * 2998),
-                                     (b'BREW /tea HTTP/1.1\r\n' + b'a: b\r\n' * 20 + b'\r\n', OK)], snaplen=snap)
+                                     (b'BREW /tea HTTP/1.1\r\n' + b'a: b\r\n' * 20 + b'\r\n', OK)],
+                       snaplen=snap)
         shown, _ = spans(t, name)
-        t.equal([shown[0].get(k) for k in ('method', 'path', 'status')], ['GET', path, 200], f'snaplen {snap}')
+        t.equal([shown[0].get(k) for k in ('method', 'path', 'status')], ['GET', path, 200],
+                f'snaplen {snap}')
         t.check('truncated-head' in shown[0]['incomplete'], f'a doubt: {shown[0]["incomplete"]}')
         t.check('aaa' not in str(shown[0]), f'part of a secret: {shown[0]}')
         p = t.run([ZCTRACE, '-r', name, '-o', 'json'])
-        t.check(f'cut within their payload, at {snap} bytes (heads may be incomplete; capture with -s 0)' in p.stdout,
+        t.check(f'cut within their payload, at {snap} bytes (heads may be incomplete; capture with '
+                '-s 0)' in p.stdout,
                 p.stdout)
     # other text is no request, and a password in front of a cut is not shown
-    name = capture(t, 's.pcap', [(b'EHLO client.example' + b'.' * 100, b'250 OK ' + b'.' * 100)], snaplen=60)
+    name = capture(t, 's.pcap', [(b'EHLO client.example' + b'.' * 100, b'250 OK ' + b'.' * 100)],
+                   snaplen=60)
     t.equal(spans(t, name)[0], [], 'other protocols')
-    name = capture(t, 's.pcap', [(b'GET http://user:s3cretA@example.test/ HTTP/1.1\r\n\r\n', OK)], snaplen=60)
-    t.equal([(s['method'], s.get('path'), s['status']) for s in spans(t, name)[0]], [('GET', None, 200)], 'authority')
+    name = capture(t, 's.pcap', [(b'GET http://user:s3cretA@example.test/ HTTP/1.1\r\n\r\n', OK)],
+                   snaplen=60)
+    t.equal([(s['method'], s.get('path'), s['status']) for s in spans(t, name)[0]],
+            [('GET', None, 200)], 'authority')
 
 
 @test
 def live_pipe(t):
-    """6: a pipe that stays open: its spans are shown, SIGINT ends it; one that comes in pieces is read whole"""
+    """6: a pipe that stays open: its spans are shown, SIGINT ends it; one that comes in pieces is
+    read whole"""
     path = capture(t, 'p.pcap', [(b'GET /live HTTP/1.1\r\nHost: e\r\n\r\n', OK)])
     with open(path, 'rb') as f:
         octets = f.read()
-    p = subprocess.Popen([ZCTRACE, '-r', '-', '-o', 'json'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    p = subprocess.Popen([ZCTRACE, '-r', '-', '-o', 'json'], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL)
     try:
         for i in range(0, len(octets), 37):
             p.stdin.write(octets[i:i + 37])
             p.stdin.flush()
         ready = select.select([p.stdout], [], [], 20)[0]
-        t.check(ready and json.loads(p.stdout.readline()).get('path') == '/live', 'shown while the pipe is open')
+        t.check(ready and json.loads(p.stdout.readline()).get('path') == '/live',
+                'shown while the pipe is open')
         p.send_signal(signal.SIGINT)
         t.equal(p.wait(20), 0, 'SIGINT ends it while the pipe is open')
     finally:

@@ -16,11 +16,13 @@ def shown(t, packets, *args):
     p = t.run([ZCTRACE, '-r', packets.pcap(t.path('c.pcap')), '-o', 'json', *args])
     t.equal(p.returncode, 0, f'exit status: {p.stderr}')
     spans = [o for o in map(json.loads, p.stdout.splitlines()) if o['type'] == 'span']
-    return sorted((s.get('path', ''), s.get('status'), s.get('error'), s.get('incomplete')) for s in spans), p.stderr
+    return sorted((s.get('path', ''), s.get('status'), s.get('error'), s.get('incomplete'))
+                  for s in spans), p.stderr
 
 
 def whole(t, packets, *paths, late=()):
-    """late: paths on a connection of which not both ends' beginnings were seen, which is a doubt."""
+    """late: paths on a connection of which not both ends' beginnings were seen, which is a
+    doubt."""
     got, errors = shown(t, packets)
     t.equal([g[:3] for g in got], sorted((p, 200, None) for p in paths), 'spans')
     doubted = [(g[0], g[3]) for g in got if g[3] and g[0] not in late]
@@ -39,7 +41,8 @@ def handshake(c, *numbers):
 @test
 def syn_acks(t):
     """1: of several SYN-ACKs the one counts that is confirmed, whichever came last"""
-    for numbers in ((3000000000, 2000000000), (5000, 1200005000), (7, 2**31, 9), (1, 2**30, 2**31, 3 * 2**30)):
+    for numbers in ((3000000000, 2000000000), (5000, 1200005000), (7, 2**31, 9),
+                    (1, 2**30, 2**31, 3 * 2**30)):
         for late in (False, True):
             p = Packets()
             c = Conversation(p, syn=False)
@@ -182,7 +185,8 @@ def stray(t):
         c.exchange(get('/two'), OK)
         c.end()
         got, errors = shown(t, p)
-        t.equal(got, [('/one', 200, None, None), ('/two', 200, None, None)], f'behind {flags} {seq}: {errors}')
+        t.equal(got, [('/one', 200, None, None), ('/two', 200, None, None)],
+                f'behind {flags} {seq}: {errors}')
         t.check('0 bytes not captured' in errors, errors)
 
 
@@ -197,7 +201,8 @@ def long_gap(t):
     c.send(1, b'y')
     c.exchange(get('/next'), OK)
     got, errors = shown(t, p)
-    t.equal([(g[0], g[1], g[2]) for g in got], [('/large', 200, None), ('/next', 200, None)], errors)
+    t.equal([(g[0], g[1], g[2]) for g in got], [('/large', 200, None), ('/next', 200, None)],
+            errors)
 
 
 @test

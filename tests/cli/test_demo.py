@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""The demo, where probes are not permitted: says why, and shows the recording that ships with it."""
+"""The demo, where probes are not permitted: says why, and shows the recording that ships with
+it."""
 import os
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ROOT, check, done  # noqa: E402
+
 DEMO = os.path.join(ROOT, 'tests', 'demo', 'demo.sh')
 
 prefix = []
 if os.geteuid() == 0:
     drop = '-bpf,-perfmon,-sys_admin,-net_admin'
     prefix = ['setpriv', '--bounding-set', drop, '--inh-caps', drop]
-p = subprocess.run([*prefix, 'sh', DEMO, '1'], capture_output=True, text=True, timeout=60, check=False)
+p = subprocess.run([*prefix, 'sh', DEMO, '1'], capture_output=True, text=True, timeout=60,
+                   check=False)
 shown = p.stdout.splitlines()
 checks = [
     ('exit status 0', p.returncode == 0),
@@ -22,11 +27,6 @@ checks = [
     ('shows the table', any(x.startswith('ROUTE') for x in shown)),
     ('shows the failing route', any(x.startswith('/orders/{id}') and '%' in x for x in shown)),
 ]
-failed = 0
-for n, (what, good) in enumerate(checks, 1):
-    print(f'{"" if good else "not "}ok {n} - {what}')
-    failed += not good
-print(f'1..{len(checks)}')
-if failed:
-    print('# ' + '\n# '.join((p.stderr + p.stdout).splitlines()[:40]))
-sys.exit(bool(failed))
+for what, good in checks:
+    check(good, what, *(p.stderr + p.stdout).splitlines()[:40])
+sys.exit(done())

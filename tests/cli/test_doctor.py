@@ -12,22 +12,18 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ZCTRACE, check, done, skip  # noqa: E402
+
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps=-all']
 AS_NOBODY = NOBODY if os.geteuid() == 0 else []
-SLEEPER = 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)'
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        for part in str(line).split('\n'):
-            print(f'# {part}')
+SLEEPER = '''
+import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+time.sleep(60)
+'''
 
 
 def run(binary, *args, prefix=AS_NOBODY, **env):
@@ -42,7 +38,8 @@ def objects(out):
 
 def effective(binary):
     """The capabilities that it would have."""
-    p = subprocess.run([*AS_NOBODY, 'grep', 'CapEff', '/proc/self/status'], capture_output=True, text=True)
+    p = subprocess.run([*AS_NOBODY, 'grep', 'CapEff', '/proc/self/status'], capture_output=True,
+                       text=True)
     return int(p.stdout.split()[1], 16)
 
 
@@ -51,7 +48,8 @@ def host(binary):
     check(code == 3 and not err, 'nothing can be traced: status 3', code, err)
     check('Nothing can be traced here.' in text, 'and the last line says so', text)
     for cap in ('CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_PTRACE'):
-        check(re.search(rf'^  NO  capabilities .*missing: .*{cap}', text, re.M), f'{cap} is missing', text)
+        check(re.search(rf'^  NO  capabilities .*missing: .*{cap}', text, re.M),
+              f'{cap} is missing', text)
     lines = text.splitlines()
     bad = [i for i, line in enumerate(lines) if line.startswith(('  NO', '  ! '))]
     check(len(bad) >= 3 and all('remedy: ' in lines[i + 1] for i in bad),
@@ -81,24 +79,28 @@ def processes(binary):
         port = int(mine.stdout.readline())
         code, out, err = run(binary, '--doctor', '--pid', str(mine.pid), '-o', 'json')
         p = [o for o in objects(out) if o['type'] == 'process']
-        check(code == 3 and len(p) == 1 and p[0]['pid'] == mine.pid, 'a process of ours', code, out, err)
+        check(code == 3 and len(p) == 1 and p[0]['pid'] == mine.pid, 'a process of ours', code, out,
+              err)
         check(p and p[0]['listens'] == [f'127.0.0.1:{port}'] and p[0]['connections'] == 0 and
               p[0]['runtime'] == 'python', 'is looked at', p)
         code, out, err = run(binary, '--list', '-o', 'json')
         row = [o for o in objects(out) if o['port'] == port]
-        check(code == 0 and len(row) == 1 and row[0]['pids'] == [mine.pid] and row[0]['address'] == '127.0.0.1',
+        check(code == 0 and len(row) == 1 and row[0]['pids'] == [mine.pid] and
+              row[0]['address'] == '127.0.0.1',
               'and is in the list', row, err)
         code, out, err = run(binary, '--doctor', '--port', str(port))
         check(f'Process {mine.pid} ' in out, 'and is found by its port', out)
         if os.geteuid():
             print('# somebody else\'s process: not tried, since only root can start one')
             return
-        theirs = subprocess.Popen([sys.executable, '-c', SLEEPER], stdout=subprocess.PIPE, text=True)
+        theirs = subprocess.Popen([sys.executable, '-c', SLEEPER], stdout=subprocess.PIPE,
+                                  text=True)
         port = int(theirs.stdout.readline())
         code, out, err = run(binary, '--doctor', '--pid', str(theirs.pid), '-o', 'json')
         p = [o for o in objects(out) if o['type'] == 'process']
         check(len(p) == 1 and 'listens' not in p[0] and 'connections' not in p[0] and
-              'CAP_SYS_PTRACE' in p[0]['blind'][0]['remedy'], 'of one of root\'s, what is not known is left out',
+              'CAP_SYS_PTRACE' in p[0]['blind'][0]['remedy'],
+              'of one of root\'s, what is not known is left out',
               out)
         code, out, err = run(binary, '--list', '-o', 'json')
         row = [o for o in objects(out) if o['port'] == port]
@@ -113,19 +115,25 @@ def processes(binary):
 
 def bad_input(binary):
     for args, says in ((['--doctor', '--list'], 'two things'), (['--doctor', '-r', 'x'], '-r'),
-                       (['--list', '-w', 'x'], '-w'), (['--doctor', '-o', 'top'], '-o text and -o json'),
-                       (['--list', '--filter', 'status > 1'], '--filter'), (['--list', '-i', 'lo'], '-i'),
-                       (['--doctor', '--', 'true'], 'COMMAND'), (['--doctor', '--pid', '4194304'], 'no such process'),
-                       (['--doctor', '--exe', 'relative'], 'relative'), (['--list', '--cgroup', '/no/such'], '/no/such'),
+                       (['--list', '-w', 'x'], '-w'),
+                       (['--doctor', '-o', 'top'], '-o text and -o json'),
+                       (['--list', '--filter', 'status > 1'], '--filter'),
+                       (['--list', '-i', 'lo'], '-i'),
+                       (['--doctor', '--', 'true'], 'COMMAND'),
+                       (['--doctor', '--pid', '4194304'], 'no such process'),
+                       (['--doctor', '--exe', 'relative'], 'relative'),
+                       (['--list', '--cgroup', '/no/such'], '/no/such'),
                        (['--doctor', '--container', 'feedfacefeed'], 'feedfacefeed')):
         code, out, err = run(binary, *args)
         want = (2, 3) if '--container' in args else (2,)  # 3: no hierarchy is mounted
-        check(code in want and not out and len(err.splitlines()) == 1 and err.startswith('zctrace: ') and
+        check(code in want and not out and len(err.splitlines()) == 1 and
+              err.startswith('zctrace: ') and
               says in err, f'{" ".join(args)}: {err.strip()}', code, out)
 
 
 def colors(binary):
-    for args, env, want in ((['--color', 'always'], {}, True), (['--color', 'never'], {}, False), ([], {}, False),
+    for args, env, want in ((['--color', 'always'], {}, True), (['--color', 'never'], {}, False),
+                            ([], {}, False),
                             (['--color', 'always'], {'NO_COLOR': '1'}, True)):
         _, out, _ = run(binary, '--doctor', *args, **env)
         check(('\x1b[' in out) == want, f'colours with {args or "no option"} {env}', out[:200])
@@ -151,8 +159,8 @@ def columns(binary):
 
 def main():
     if effective(ZCTRACE):
-        print('1..1\nok 1 - without privileges # skip the capabilities cannot be given up here')
-        return 0
+        skip('without privileges', 'the capabilities cannot be given up here')
+        return done()
     with tempfile.TemporaryDirectory() as tmp:
         os.chmod(tmp, 0o755)
         binary = os.path.join(tmp, 'zctrace')
@@ -163,8 +171,7 @@ def main():
         bad_input(binary)
         colors(binary)
         columns(binary)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

@@ -5,23 +5,9 @@ import re
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
-count = failed = 0
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
-
-
-def read(name):
-    with open(os.path.join(ROOT, name), encoding='utf-8') as f:
-        return f.read()
+from tap import ZCTRACE, check, done, read  # noqa: E402
 
 
 def from_help():
@@ -34,7 +20,8 @@ def from_help():
 def from_manual():
     options = set()
     for line in read('man/zctrace.1').splitlines():
-        m = re.match(r'\.It Fl (?:(\\&\?|\S) (?:Ar \S+ )?, Fl )?Fl ([a-z][a-z-]*)( Ns = Ns Ar \S+)?$',
+        m = re.match(r'\.It Fl (?:(\\&\?|\S) (?:Ar \S+ )?, Fl )?Fl ([a-z][a-z-]*)( Ns = Ns Ar '
+                     r'\S+)?$',
                      line)
         if m:
             short = m.group(1) and m.group(1).replace('\\&', '')
@@ -43,7 +30,8 @@ def from_manual():
 
 
 def from_bash():
-    words = re.search(r"words='(--port=.*?)'", read('completions/zctrace.bash'), re.S).group(1).split()
+    words = re.search(r"words='(--port=.*?)'", read('completions/zctrace.bash'),
+                      re.S).group(1).split()
     longs = {(w[2:].rstrip('='), w.endswith('=')) for w in words if w.startswith('--')}
     return longs, {w[1] for w in words if not w.startswith('--')}
 
@@ -87,13 +75,13 @@ def main():
     compare('fish: the same options', from_fish(), options)
 
     p = subprocess.run([ZCTRACE, '--version'], capture_output=True, text=True)
-    check(p.returncode == 0 and re.fullmatch(r'zctrace \d+\.\d+\.\d+( \([0-9a-f]{12}\+?\))?\n', p.stdout),
+    check(p.returncode == 0 and re.fullmatch(r'zctrace \d+\.\d+\.\d+( \([0-9a-f]{12}\+?\))?\n',
+                                             p.stdout),
           '--version tells a version', repr(p.stdout))
     p = subprocess.run([ZCTRACE, '--usage'], capture_output=True, text=True)
     check(p.returncode == 0 and all('--' + o[1] in p.stdout for o in options),
           '--usage has all long options')
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

@@ -41,8 +41,10 @@ def packets_ng(packets, number=0, order='<', unit=1000, kind=6):
     out = b''
     for at, octets, size in packets.list:
         t = at // unit
-        head = struct.pack(order + 'I', number) if kind == 6 else struct.pack(order + 'HH', number, 0)
-        out += block(order, kind, head + struct.pack(order + 'IIII', t >> 32, t & 0xffffffff, len(octets), size) + octets)
+        head = struct.pack(order + 'I', number) if kind == 6 else struct.pack(order + 'HH', number,
+                                                                              0)
+        out += block(order, kind, head + struct.pack(order + 'IIII', t >> 32, t & 0xffffffff,
+                                                     len(octets), size) + octets)
     return out
 
 
@@ -91,14 +93,16 @@ def interfaces(t):
         t.equal(shown(t, f)[:2], (both, []), f'two link types, {order}')
         t.equal(shown(t, section(order) + interface(SLL, order) + interface(ETHERNET, order) +
                       packets_ng(a, 1, order, kind=2))[0], both[:1], 'old blocks')
-    f = section() + interface(ETHERNET) + packets_ng(a) + section('>') + interface(SLL, '>') + packets_ng(b, 0, '>')
+    f = section() + interface(ETHERNET) + packets_ng(a) + section('>') + \
+        interface(SLL, '>') + packets_ng(b, 0, '>')
     t.equal(shown(t, f)[:2], (both, []), 'two sections')
     f = section() + interface(ETHERNET) + interface(147) + packets_ng(a) + packets_ng(b, 1)
     spans, notes, _ = shown(t, f)
     t.equal(spans, both[:1], 'of a link type that is not known, nothing')
     t.check(f'{len(b.list)} of a link type that cannot be read (147)' in notes[0], notes)
     f = section() + interface(ETHERNET) + packets_ng(a, 0) + packets_ng(b, 7)
-    t.check(f'{len(b.list)} of interfaces that the file does not describe' in shown(t, f)[1][0], 'a number too high')
+    t.check(f'{len(b.list)} of interfaces that the file does not describe' in shown(t, f)[1][0],
+            'a number too high')
 
 
 @test
@@ -108,28 +112,36 @@ def units(t):
     want = times(t, pcap(a.list))
     t.equal(len(want), 1, 'a span')
     for name, resolution, unit in (('ms', 3, 10**6), ('us', 6, 1000), ('ns', 9, 1)):
-        f = section() + interface(ETHERNET, '<', option('<', 9, bytes([resolution]))) + packets_ng(a, unit=unit)
+        f = section() + interface(ETHERNET, '<',
+                                  option('<', 9, bytes([resolution]))) + packets_ng(a, unit=unit)
         t.equal(times(t, f), want, name)
     f = section() + interface(ETHERNET, '<', option('<', 9, b'\x9e')) # 2^-30 s
     for at, octets, size in a.list:
         u = (at << 30) // 10**9 + 1
-        f += block('<', 6, struct.pack('<IIIII', 0, u >> 32, u & 0xffffffff, len(octets), size) + octets)
+        f += block('<', 6, struct.pack('<IIIII', 0, u >> 32, u & 0xffffffff, len(octets), size) +
+                   octets)
     t.equal(times(t, f), want, 'powers of two')
     early = Packets()
     early.list = [(at - 3600 * 10**9, *rest) for at, *rest in a.list]
-    f = section() + interface(ETHERNET, '<', option('<', 14, struct.pack('<q', 3600))) + packets_ng(early)
+    f = section() + interface(ETHERNET, '<', option('<', 14,
+                                                    struct.pack('<q', 3600))) + packets_ng(early)
     t.equal(times(t, f), want, 'offset')
-    swapped = b''.join(struct.pack('>IIII', at // 10**9, at % 10**9, len(o), n) + o for at, o, n in a.list)
-    t.equal(times(t, struct.pack('>IHHiIII', 0xa1b23c4d, 2, 4, 0, 0, 65535, 1) + swapped), want, 'pcap, other byte order')
-    k = b''.join(struct.pack('<IIIIIHBB', at // 10**9, at % 10**9 // 1000, len(o), n, 1, 8, 0, 0) + o for at, o, n in a.list)
-    t.equal(times(t, struct.pack('<IHHiIII', 0xa1b2cd34, 2, 4, 0, 0, 65535, 1) + k), want, "Kuznetzov's records")
+    swapped = b''.join(struct.pack('>IIII', at // 10**9, at % 10**9, len(o), n) + o for at, o,
+                       n in a.list)
+    t.equal(times(t, struct.pack('>IHHiIII', 0xa1b23c4d, 2, 4, 0, 0, 65535, 1) + swapped), want,
+            'pcap, other byte order')
+    k = b''.join(struct.pack('<IIIIIHBB', at // 10**9, at % 10**9 // 1000, len(o), n, 1, 8, 0, 0) +
+                 o for at, o, n in a.list)
+    t.equal(times(t, struct.pack('<IHHiIII', 0xa1b2cd34, 2, 4, 0, 0, 65535, 1) + k), want,
+            "Kuznetzov's records")
 
 
 @test
 def told(t):
     """3: keys in the file, and what its maker dropped, are told"""
     a = talk('/a')
-    keys = block('<', 10, struct.pack('<II', 0x544c534b, 3000000) + bytes(3000000)) # larger than any packet
+    keys = block('<', 10, struct.pack('<II', 0x544c534b, 3000000) +
+                 bytes(3000000)) # larger than any packet
     dropped = block('<', 5, struct.pack('<III', 0, 0, 0) + option('<', 5, struct.pack('<Q', 17)))
     spans, notes, _ = shown(t, section() + interface(ETHERNET) + keys + packets_ng(a) + dropped)
     t.equal(spans, [('/a', 200)], 'spans')
@@ -142,20 +154,26 @@ def compressed(t):
     """4: gzip and zstd, in one piece or several, cut off, damaged, from a pipe"""
     plain = pcap(talk('/a').list + talk('/b', client=40002).list)
     half = len(plain) // 2
-    forms = {'gzip': gzip.compress(plain), 'members': gzip.compress(plain[:half]) + gzip.compress(plain[half:]),
+    forms = {'gzip': gzip.compress(plain), 'members': gzip.compress(plain[:half]) +
+             gzip.compress(plain[half:]),
              'padded': gzip.compress(plain) + bytes(512)}
     if shutil.which('zstd'):
         def zstd(octets):
-            return subprocess.run(['zstd', '-q', '-c'], input=octets, stdout=subprocess.PIPE, check=True).stdout
-        forms.update({'zstd': zstd(plain), 'frames': zstd(plain[:half]) + b'\x50\x2a\x4d\x18\4\0\0\0skip' +
+            return subprocess.run(['zstd', '-q', '-c'], input=octets, stdout=subprocess.PIPE,
+                                  check=True).stdout
+        forms.update({'zstd': zstd(plain), 'frames': zstd(plain[:half]) +
+                      b'\x50\x2a\x4d\x18\4\0\0\0skip' +
                       zstd(plain[half:])})
     want = [('/a', 200), ('/b', 200)]
     for name, octets in forms.items():
         t.equal(shown(t, octets)[:2], (want, []), name)
-        p = subprocess.run([ZCTRACE, '-r', '-', '-o', 'json'], input=octets, stdout=subprocess.PIPE, check=True)
+        p = subprocess.run([ZCTRACE, '-r', '-', '-o', 'json'], input=octets, stdout=subprocess.PIPE,
+                           check=True)
         t.equal(parse(p.stdout.decode())[0], want, f'{name} from a pipe')
-        p = t.run([ZCTRACE_ASAN, '-r', write(t, octets[:-20] if name != 'padded' else octets[:-540])])
-        t.equal(p.returncode, 2 if name == 'zstd' else 1, f'{name}, cut: {p.stderr}') # zstd: nothing of its block
+        p = t.run([ZCTRACE_ASAN, '-r', write(t,
+                                             octets[:-20] if name != 'padded' else octets[:-540])])
+        t.equal(p.returncode, 2 if name == 'zstd' else 1,
+                f'{name}, cut: {p.stderr}') # zstd: nothing of its block
         t.check('compressed data is cut off' in p.stderr, f'{name}: {p.stderr}')
     damaged = bytearray(forms['gzip'])
     damaged[30] ^= 0xff
@@ -180,21 +198,26 @@ def write(t, octets, name='w'):
 def damage(t):
     """5: what is cut off or damaged is used up to there, at every length"""
     a = talk('/a')
-    for f, name in ((pcap(a.list), 'pcap'), (section() + interface(ETHERNET) + packets_ng(a), 'pcapng')):
+    for f, name in ((pcap(a.list), 'pcap'), (section() + interface(ETHERNET) + packets_ng(a),
+                                             'pcapng')):
         for n in range(24, len(f), 7):
             p = t.run([ZCTRACE_ASAN, '-r', write(t, f[:n]), '-o', 'json'])
-            t.check(p.returncode in (0, 1) and 'ERROR' not in p.stderr, f'{name} of {n} bytes: {p.stderr}')
-            t.check(p.returncode == 0 or 'cut off at byte' in p.stderr, f'{name} of {n} bytes: {p.stderr}')
+            t.check(p.returncode in (0, 1) and 'ERROR' not in p.stderr,
+                    f'{name} of {n} bytes: {p.stderr}')
+            t.check(p.returncode == 0 or 'cut off at byte' in p.stderr,
+                    f'{name} of {n} bytes: {p.stderr}')
     f = bytearray(pcap(a.list))
     f[24 + 8 + 3] = 0x7f
-    t.check('damaged at byte 24; read up to there' in shown(t, bytes(f), status=1)[2], 'a length that cannot be')
+    t.check('damaged at byte 24; read up to there' in shown(t, bytes(f), status=1)[2],
+            'a length that cannot be')
 
 
 class Running:
     """zctrace with its lines as they come."""
 
     def __init__(self, *args, stdin=None):
-        self.p = subprocess.Popen([ZCTRACE, '-o', 'json', *args], stdin=stdin, stdout=subprocess.PIPE,
+        self.p = subprocess.Popen([ZCTRACE, '-o', 'json', *args], stdin=stdin,
+                                  stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE)
         self.had = b''
 
@@ -230,7 +253,8 @@ class Running:
 
 @test
 def follow(t):
-    """6: a file that grows is followed, in whatever pieces; it ends by a signal, -n, -d, and says if it shrinks"""
+    """6: a file that grows is followed, in whatever pieces; it ends by a signal, -n, -d, and says
+    if it shrinks"""
     a = talk('/a').list
     f = pcap(a + talk('/b', client=40002).list)
     for octets, cut in ((f, 3), (f, 30), (f, len(pcap(a)) + 5), (gzip.compress(f), 15)):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Several outputs at a time: each as if it were alone, no file taken twice, one's trouble its own."""
+"""Several outputs at a time: each as if it were alone, no file taken twice, one's trouble its
+own."""
 import json
 import os
 import subprocess
@@ -8,19 +9,11 @@ import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ROOT, ZCTRACE, check, done  # noqa: E402
+
 CAPTURE = os.path.join(ROOT, 'tests', 'golden', 'nginx-keep-alive.pcap')
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}')
-    for line in why if not passed else ():
-        print(f'# {line}')
 
 
 def read(path):
@@ -65,7 +58,8 @@ def each_as_alone(tmp):
     code, out, _ = run('-r', CAPTURE, '-q', '-w', '-', '-o', f'json={files["json"]}')
     p = subprocess.run([ZCTRACE, '-q', '-r', '-', '-o', 'text'], input=out, capture_output=True,
                        check=False)
-    check(code == 0 and p.stdout == alone('-o', 'text') and read(files['json']) == alone('-o', 'json'),
+    check(code == 0 and p.stdout == alone('-o', 'text') and
+          read(files['json']) == alone('-o', 'json'),
           'a recording to standard output, JSON to a file')
 
 
@@ -80,7 +74,8 @@ def never_twice(tmp):
     for args, why in (
             (('-o', f'json={capture}'), 'is also read'),
             (('-o', f'json={a}', '-o', f'text={link}'), 'another output'),
-            (('-o', f'json={b}', '-o', f'text={tmp}/../{os.path.basename(tmp)}/b'), 'another output'),
+            (('-o', f'json={b}', '-o', f'text={tmp}/../{os.path.basename(tmp)}/b'),
+             'another output'),
             (('-o', f'json={a}', '-w', link), 'the recording'),
             (('-o', f'json={b}', '-w', b), 'the recording'),
             (('-o', f'json={a}', '-o', 'text=/dev/stdout'), 'standard output')):
@@ -107,7 +102,8 @@ def never_twice(tmp):
 
 def trouble_of_one(tmp):
     a = os.path.join(tmp, 'good')
-    code, out, err = run('-r', CAPTURE, '-o', 'json=/dev/full', '-o', f'waterfall={a}', '-o', 'text')
+    code, out, err = run('-r', CAPTURE, '-o', 'json=/dev/full', '-o', f'waterfall={a}', '-o',
+                         'text')
     got = [line for line in err.splitlines() if 'No space left' in line]
     check(code == 1 and got == ['zctrace: -o json=/dev/full: No space left on device'],
           'a full disk is told once, with its name', f'status {code}', err)
@@ -168,8 +164,7 @@ def main():
         never_twice(tmp)
         trouble_of_one(tmp)
         pipes(tmp)
-    print(f'1..{count}')
-    return bool(failed)
+    return done()
 
 
 sys.exit(main())

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A protocol that does not begin with its connection: behind a PROXY header, in the tunnel of a CONNECT."""
+"""A protocol that does not begin with its connection: behind a PROXY header, in the tunnel of a
+CONNECT."""
 import json
 import os
 import socket
@@ -14,7 +15,8 @@ from capture import OK, Conversation, Packets, get  # noqa: E402
 from lib import ZCTRACE, ZCTRACE_ASAN, main, test  # noqa: E402
 
 V1 = b'PROXY TCP4 203.0.113.7 198.51.100.9 51234 80\r\n'
-V2 = b'\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c' + socket.inet_aton('203.0.113.7') + socket.inet_aton('198.51.100.9') + \
+V2 = b'\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c' + \
+    socket.inet_aton('203.0.113.7') + socket.inet_aton('198.51.100.9') + \
     struct.pack('>HH', 51234, 80)
 CONNECT = b'CONNECT inside.test:443 HTTP/1.1\r\nHost: inside.test:443\r\n\r\n'
 GRANTED = b'HTTP/1.1 200 Connection established\r\n\r\n'
@@ -32,15 +34,18 @@ def hello(name):
 
 
 def frame(kind, flags, stream, octets):
-    return struct.pack('>I', len(octets))[1:] + bytes([kind, flags]) + struct.pack('>I', stream) + octets
+    return struct.pack('>I', len(octets))[1:] + bytes([kind, flags]) + struct.pack('>I',
+                                                                                   stream) + octets
 
 
 def literal(name, value):
     return bytes([0, len(name)]) + name + bytes([len(value)]) + value
 
 
-H2 = (b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0, b'') + frame(1, 5, 1, literal(b':method', b'GET') +
-      literal(b':scheme', b'http') + literal(b':path', b'/in') + literal(b':authority', b'inside.test')),
+H2 = (b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0, b'') +
+      frame(1, 5, 1, literal(b':method', b'GET') +
+      literal(b':scheme', b'http') + literal(b':path', b'/in') + literal(b':authority',
+                                                                         b'inside.test')),
       frame(4, 0, 0, b'') + frame(1, 5, 1, literal(b':status', b'200')))
 H1 = get('/in'), OK
 TLS = hello('inside.test'), ALERT
@@ -63,10 +68,12 @@ def facts(span):
 @test
 def proxy_header(t):
     """1: PROXY headers and first bytes, cut anywhere"""
-    for header in (V1, V2, b'PROXY UNKNOWN\r\n', b'\r\n\r\n\0\r\nQUIT\n\x20\0\0\0', V2[:14] + b'\0\x14' + V2[16:] + b'\4\0\5extra'):
+    for header in (V1, V2, b'PROXY UNKNOWN\r\n', b'\r\n\r\n\0\r\nQUIT\n\x20\0\0\0',
+                   V2[:14] + b'\0\x14' + V2[16:] + b'\4\0\5extra'):
         for protocol, (request, response) in (('http/1.1', H1), ('h2', H2), ('tls', TLS)):
             both = header + request
-            for cut in {0, 1, 5, 6, 13, len(header) - 1, len(header), len(header) + 1, len(header) + 9}:
+            for cut in {0, 1, 5, 6, 13, len(header) - 1, len(header), len(header) + 1,
+                        len(header) + 9}:
                 p = Packets()
                 c = Conversation(p)
                 c.send(0, both[:cut])
@@ -74,9 +81,12 @@ def proxy_header(t):
                 c.send(1, response)
                 c.end()
                 spans = shown(t, p)
-                t.equal([facts(s) for s in spans], [(protocol, WANT[protocol])], f'{header} and {protocol} cut at {cut}')
-                t.equal([s.get('incomplete') for s in spans], [None], f'{header} and {protocol} cut at {cut}: doubts')
-                t.equal(spans[0]['req_bytes'], len(request), f'{protocol}: size') if protocol != 'h2' else None
+                t.equal([facts(s) for s in spans], [(protocol, WANT[protocol])],
+                        f'{header} and {protocol} cut at {cut}')
+                t.equal([s.get('incomplete') for s in spans], [None],
+                        f'{header} and {protocol} cut at {cut}: doubts')
+                t.equal(spans[0]['req_bytes'], len(request),
+                        f'{protocol}: size') if protocol != 'h2' else None
     p = Packets() # a method that begins like it
     c = Conversation(p)
     c.exchange(b'PROXYCHECK / HTTP/1.1\r\n\r\n', OK)
@@ -114,7 +124,8 @@ def tunnel(t):
                 c.exchange(request, response)
             c.end()
             outer, inner = shown(t, p)
-            t.equal((outer['method'], outer['status'], 'parent_span_id' in outer), ('CONNECT', 200, False), 'CONNECT')
+            t.equal((outer['method'], outer['status'], 'parent_span_id' in outer),
+                    ('CONNECT', 200, False), 'CONNECT')
             t.equal(facts(inner), (protocol, WANT[protocol]), 'what is inside')
             t.equal((inner['trace_id'], inner.get('parent_span_id'), inner.get('link')),
                     (outer['trace_id'], outer['span_id'], 'tunnel'), 'linked')

@@ -44,7 +44,8 @@ http {
 	upstream shop { server 127.0.0.1:$backend; keepalive 8; }
 	server {
 		listen 127.0.0.1:$proxy;
-		location / { proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection ""; }
+		location / { proxy_pass http://shop; proxy_http_version 1.1;
+			     proxy_set_header Connection ""; }
 	}
 }
 CONF
@@ -67,7 +68,7 @@ echo "demo: \$ zctrace --port $proxy,$backend -o text -d ${seconds}s" >&2
 "$zctrace" --port $proxy,$backend -o text -d "${seconds}s" -w "$work/demo.pcapng" |
 	awk 'NR <= 30 { print } NR == 31 { print "… (more of the same)" }'
 echo
-echo "demo: \$ zctrace -r demo.pcapng -o waterfall --slowest=2      (client -> nginx -> backend)" >&2
+echo "demo: \$ zctrace -r demo.pcapng -o waterfall --slowest=2  (client -> nginx -> backend)" >&2
 "$zctrace" -q -r "$work/demo.pcapng" -o waterfall --slowest=2
 echo "demo: \$ zctrace -r demo.pcapng -o summary      (the same traffic, from its recording)" >&2
 "$zctrace" -q -r "$work/demo.pcapng" -o summary

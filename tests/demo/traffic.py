@@ -28,7 +28,8 @@ def visitor(port, until, seed):
     c.close()
 
 
-threads = [threading.Thread(target=visitor, args=(int(sys.argv[1]), time.time() + float(sys.argv[2]), i))
+threads = [threading.Thread(target=visitor, args=(int(sys.argv[1]),
+                                                  time.time() + float(sys.argv[2]), i))
            for i in range(3)]
 for t in threads:
     t.start()

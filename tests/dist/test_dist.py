@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What `make dist` has left in build/dist/out: one file that runs anywhere, built alike every time."""
+"""What `make dist` has left in build/dist/out: one file that runs anywhere, built alike every
+time."""
 import glob
 import hashlib
 import json
@@ -17,15 +18,20 @@ import terminal
 from lib import ROOT, Skip, Test, free_port, main, need, test, wait_for
 
 OUT = os.path.join(ROOT, 'build', 'dist', 'out')
-CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME', os.path.expanduser('~/.cache')), 'zctrace-dist')
+CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME', os.path.expanduser('~/.cache')),
+                     'zctrace-dist')
 DEMO = os.path.join(ROOT, 'tests', 'demo', 'demo.pcapng')
 MIB = 1 << 20
-# what of the host a root of its own still needs: /proc, and the kernel's type information below /sys
-MOUNT = 'for d in proc sys; do mkdir -p "$0/$d" && mount --rbind /$d "$0/$d"; done; exec chroot "$0" "$@"'
+# what of the host a root of its own still needs: /proc, and the kernel's type information below
+# /sys
+MOUNT = ('for d in proc sys; do mkdir -p "$0/$d" && mount --rbind /$d "$0/$d"; done; '
+         'exec chroot "$0" "$@"')
 HTTP = '''import http.server, sys
 class H(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
-    def do_GET(s): s.send_response(200); s.send_header('Content-Length', '2'); s.end_headers(); s.wfile.write(b'ok')
+    def do_GET(s):
+        s.send_response(200); s.send_header('Content-Length', '2'); s.end_headers()
+        s.wfile.write(b'ok')
     def log_message(s, *a): pass
 http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()'''
 
@@ -88,7 +94,8 @@ def one_file(t):
         t.check(re.search(rf'Machine:.*{name}', text), f'{machine}: {text[:900]}')
         t.check('INTERP' not in text and 'DYNAMIC' not in text, f'{machine}: is not static')
         t.check('.symtab' not in text and '.debug' not in text, f'{machine}: is not stripped')
-        t.check(ROOT.encode() not in open(path, 'rb').read(), f'{machine}: knows where it was built')
+        t.check(ROOT.encode() not in open(path, 'rb').read(),
+                f'{machine}: knows where it was built')
 
 
 @test
@@ -107,7 +114,8 @@ def empty(t):
     enter = in_root(root)
     want = replayed(t, os.path.join(ROOT, 'zctrace'), '-r', DEMO)
     t.check(want.count('"type":"span"') > 100, 'spans in the recording')
-    t.equal(replayed(t, 'chroot', root, '/zctrace', '-r', '/demo.pcapng'), want, 'the recording, without /proc')
+    t.equal(replayed(t, 'chroot', root, '/zctrace', '-r', '/demo.pcapng'), want,
+            'the recording, without /proc')
     p = t.run([*enter, '/zctrace', '--doctor', '-o', 'json'])
     checks = [json.loads(line) for line in p.stdout.splitlines()]
     t.check(any(c.get('type') == 'check' or 'name' in c for c in checks), f'{p.stdout} {p.stderr}')
@@ -119,7 +127,8 @@ def empty(t):
 
 
 def ask(port):
-    return subprocess.run(['curl', '-s', '-o', '/dev/null', f'http://127.0.0.1:{port}/a'], check=False).returncode == 0
+    return subprocess.run(['curl', '-s', '-o', '/dev/null', f'http://127.0.0.1:{port}/a'],
+                          check=False).returncode == 0
 
 
 @test
@@ -132,7 +141,8 @@ def traces(t):
     t.check(wait_for(lambda: ask(port)), 'the server runs')
     with open(t.path('out'), 'wb') as out, open(t.path('err'), 'wb') as err:
         begun = time.monotonic()
-        z = t.start([*in_root(root), '/zctrace', '-P', str(port), '-o', 'json', '-n', '5'], stdout=out, stderr=err)
+        z = t.start([*in_root(root), '/zctrace', '-P', str(port), '-o', 'json', '-n', '5'],
+                    stdout=out, stderr=err)
 
     def told():
         with open(t.path('err'), encoding='utf-8') as f:
@@ -165,7 +175,8 @@ def memory_of(pid):
 def dashboard(t):
     """in an empty directory: the dashboard, on terminals whose descriptions nobody has there"""
     root = empty_root(t)
-    for name in ('xterm-256color', 'screen', 'tmux-256color', 'linux', 'vt100', 'alacritty', 'kitty'):
+    for name in ('xterm-256color', 'screen', 'tmux-256color', 'linux', 'vt100', 'alacritty',
+                 'kitty'):
         p = terminal.Pty(['chroot', root, '/zctrace', '-o', 'top', '-r', '/demo.pcapng'], TERM=name)
         wait_for(lambda p=p: p.read(0.1) or b'/orders/' in p.output)
         t.check(b'/orders/' in p.output, f'{name}: {p.output[-300:]}')
@@ -176,7 +187,8 @@ def dashboard(t):
 
 @test
 def other_machine(t):
-    """the program for the other machine, under qemu's user emulation: the recording, to the octet"""
+    """the program for the other machine, under qemu's user emulation: the recording, to the
+    octet"""
     other = {'x86_64': 'aarch64', 'aarch64': 'x86_64'}[platform.machine()]
     qemu = f'qemu-{other}-static'
     need(qemu)
@@ -184,8 +196,10 @@ def other_machine(t):
         own, theirs = (t.run([*prefix, '-r', DEMO, '-o', output])
                        for prefix in ([here()], [qemu, program(other)]))
         t.check(own.returncode == 0 and len(own.stdout) > 1000, own.stderr)
-        t.check((own.returncode, own.stdout) == (theirs.returncode, theirs.stdout), f'{output}: {theirs.stderr}')
-    t.equal(t.run([qemu, program(other), '--version']).stdout, t.run([here(), '--version']).stdout, '--version')
+        t.check((own.returncode, own.stdout) == (theirs.returncode, theirs.stdout),
+                f'{output}: {theirs.stderr}')
+    t.equal(t.run([qemu, program(other), '--version']).stdout, t.run([here(), '--version']).stdout,
+            '--version')
 
 
 # ---- other systems
@@ -196,7 +210,8 @@ def debian_root(t, suite):
     archive = os.path.join(CACHE, 'roots', suite + '.tar')
     if not os.path.exists(archive):
         os.makedirs(os.path.dirname(archive), exist_ok=True)
-        p = subprocess.run(['mmdebstrap', '--variant=essential', '--mode=root', suite, archive + '.new'],
+        p = subprocess.run(['mmdebstrap', '--variant=essential', '--mode=root', suite,
+                            archive + '.new'],
                            capture_output=True, text=True, check=False)
         if p.returncode:
             raise Skip(f'no root of {suite}: {p.stderr.strip()[-200:]}')
@@ -224,8 +239,10 @@ def debian(t):
         root = debian_root(t, suite)
         shutil.copy(package, os.path.join(root, 'zctrace.deb'))
         in_system(t, root, ['dpkg', '-i', '/zctrace.deb'])
-        t.equal(in_system(t, root, ['/usr/bin/zctrace', '-r', '/demo.pcapng', '-o', 'json']), want, suite)
-        in_system(t, root, ['sh', '-c', 'zctrace --doctor >/tmp/doctor; test $? -le 3 && grep skb /tmp/doctor'])
+        t.equal(in_system(t, root, ['/usr/bin/zctrace', '-r', '/demo.pcapng', '-o', 'json']), want,
+                suite)
+        in_system(t, root, ['sh', '-c',
+                            'zctrace --doctor >/tmp/doctor; test $? -le 3 && grep skb /tmp/doctor'])
         in_system(t, root, ['dpkg', '--purge', 'zctrace'])
         left = [f for f in glob.glob(os.path.join(root, 'usr', '**', '*zctrace*'), recursive=True)]
         t.equal(left, [], f'{suite}: left behind')
@@ -266,15 +283,18 @@ def reproducible(t):
     t.check(source, 'there is a source archive')
     t.run(['tar', 'xf', source[0], '-C', t.tmp])
     tree = t.path(os.path.basename(source[0]).removesuffix('.tar.gz'))
-    env = {k: v for k, v in os.environ.items() if not k.startswith(('MAKE', 'MFLAGS', 'SOURCE_DATE'))}
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(('MAKE', 'MFLAGS', 'SOURCE_DATE'))}
     with open(t.path('log'), 'wb') as log:
-        p = subprocess.run(['make', '-j2', 'dist'], cwd=tree, stdout=log, stderr=subprocess.STDOUT, check=False,
+        p = subprocess.run(['make', '-j2', 'dist'], cwd=tree, stdout=log, stderr=subprocess.STDOUT,
+                           check=False,
                            env={**env, 'TZ': 'Pacific/Kiritimati', 'LC_ALL': 'C'})
     with open(t.path('log'), encoding='utf-8', errors='replace') as f:
         t.equal(p.returncode, 0, f.read()[-2000:])
     built = os.path.join(tree, 'build', 'dist', 'out')
     for name in sorted(set(os.listdir(OUT)) - {'SHA256SUMS', os.path.basename(source[0])}):
-        a, b = (hashlib.sha256(open(os.path.join(d, name), 'rb').read()).hexdigest() for d in (OUT, built))
+        a, b = (hashlib.sha256(open(os.path.join(d, name), 'rb').read()).hexdigest()
+                for d in (OUT, built))
         t.equal(b, a, name)
 
 

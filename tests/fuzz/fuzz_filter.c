@@ -22,10 +22,13 @@ static struct span make_span(unsigned seed)
 	static const char text[] = "/api/v1/orders/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\xff!";
 	struct span s = {
 		.time_ns = 1765226689128844490u, .duration_ns = seed & 1 ? SPAN_UNKNOWN : seed,
-		.inner_ns = 1000, .connect_ns = SPAN_UNKNOWN, .kind = seed & 2 ? SPAN_CLIENT : SPAN_SERVER,
-		.protocol = &http2_protocol.name, .error = (enum span_error)(seed % 6), .incomplete = seed & 0x1ff,
+		.inner_ns = 1000, .connect_ns = SPAN_UNKNOWN,
+		.kind = seed & 2 ? SPAN_CLIENT : SPAN_SERVER,
+		.protocol = &http2_protocol.name, .error = (enum span_error)(seed % 6),
+		.incomplete = seed & 0x1ff,
 		.status = seed & 4 ? 503 : 0, .tls = seed & 8 ? "openssl" : NULL,
-		.has_addr = seed & 16 ? 1 : 0, .comm = seed & 32 ? "a" : NULL, .has_parent = seed & 64 ? 1 : 0,
+		.has_addr = seed & 16 ? 1 : 0, .comm = seed & 32 ? "a" : NULL,
+		.has_parent = seed & 64 ? 1 : 0,
 	};
 
 	if (seed & 128)

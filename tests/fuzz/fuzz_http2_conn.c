@@ -22,8 +22,8 @@ struct run {
 static void on_span(void *ctx, const struct span *s)
 {
 	(void)ctx;
-	if (s->duration_ns != SPAN_UNKNOWN && s->ttfb_ns != SPAN_UNKNOWN && !span_attr(s, ATTR(error_code)) &&
-	    !s->error && s->ttfb_ns > s->duration_ns)
+	if (s->duration_ns != SPAN_UNKNOWN && s->ttfb_ns != SPAN_UNKNOWN &&
+	    !span_attr(s, ATTR(error_code)) && !s->error && s->ttfb_ns > s->duration_ns)
 		abort();
 	if (s->path.p && s->incomplete & SPAN_PATH_NOT_SEEN)
 		abort();

@@ -28,7 +28,8 @@ static void on_event(void *ctx, const struct zc_ev *ev)
 {
 	const struct zc_ev_plain *p = (const void *)ev;
 	const struct zc_ev_bind *t = (const void *)ev;
-	int of_stream = ev->kind == ZC_EV_PLAIN || ev->kind == ZC_EV_BIND || ev->kind == ZC_EV_FAULT;
+	int of_stream =
+		ev->kind == ZC_EV_PLAIN || ev->kind == ZC_EV_BIND || ev->kind == ZC_EV_FAULT;
 
 	if ((uintptr_t)ev % 8 || ev->size < sizeof(*ev))
 		abort();

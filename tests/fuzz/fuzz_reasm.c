@@ -46,8 +46,9 @@ struct side {
 	struct reasm s;
 	struct reasm_sink k;
 	uint32_t base;
-	uint64_t passed; /* position behind what was delivered or declared missing; 0: nothing yet */
-	uint64_t first, octets, gaps;
+	/* position behind what was delivered or declared missing; 0: nothing yet */
+	uint64_t passed;
+	uint64_t first, bytes, gaps;
 	uint32_t greed; /* how much of the data offered is taken, in 16ths */
 };
 
@@ -69,7 +70,7 @@ static size_t take_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, 
 		CHECK(p[i] == truth(pos + i));
 	CHECK(reasm_time(s, pos) <= reasm_time(s, pos + n - 1) || s->cur_time);
 	t->passed += used;
-	t->octets += used;
+	t->bytes += used;
 	return used;
 }
 
@@ -85,7 +86,7 @@ static void take_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 	CHECK(pos == t->passed + kept.n);
 	for (size_t i = 0; i < kept.n; i++)
 		CHECK((uint8_t)kept.p[i] == truth(t->passed + i));
-	t->octets += kept.n;
+	t->bytes += kept.n;
 	t->gaps += n;
 	t->passed = pos + n;
 }
@@ -117,9 +118,9 @@ static void one_segment(struct input *in, struct side *t, struct side *peer, uin
 static void check_side(struct side *t, struct pool *pool, uint64_t now)
 {
 	reasm_flush(&t->s, &t->k, now);
-	CHECK(!t->s.pend && !t->s.npend && !t->s.pend_octets);
-	t->octets += reasm_kept(&t->s).n;
-	CHECK(!t->passed || t->octets + t->gaps == t->s.next - t->first);
+	CHECK(!t->s.pend && !t->s.npend && !t->s.pend_bytes);
+	t->bytes += reasm_kept(&t->s).n;
+	CHECK(!t->passed || t->bytes + t->gaps == t->s.next - t->first);
 	reasm_release(&t->s, pool);
 }
 
@@ -150,7 +151,7 @@ static void fuzz_stream(struct input *in)
 		case 1:
 			if (side[d].s.started)
 				reasm_prove(&side[d].s,
-					     reasm_pos(&side[d].s, side[d].base + take(in, 2)), now);
+					    reasm_pos(&side[d].s, side[d].base + take(in, 2)), now);
 			break;
 		case 2:
 			now += 300000000;
@@ -160,7 +161,7 @@ static void fuzz_stream(struct input *in)
 			one_segment(in, &side[d], &side[!d], now);
 		}
 		CHECK(side[d].s.npend <= REASM_PEND_MAX);
-		CHECK(side[d].s.pend_octets <= REASM_PEND_OCTETS);
+		CHECK(side[d].s.pend_bytes <= REASM_PEND_BYTES);
 	}
 	check_side(&side[0], &pool, now);
 	check_side(&side[1], &pool, now);

@@ -181,7 +181,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(&pieces, data, size);
 	run(&blind, data, size);
 	if (whole.sum != pieces.sum || whole.sum != blind.sum ||
-	    memcmp(&whole.h, &pieces.h, sizeof(whole.h)) || memcmp(&whole.h, &blind.h, sizeof(whole.h)))
+	    memcmp(&whole.h, &pieces.h, sizeof(whole.h)) ||
+	    memcmp(&whole.h, &blind.h, sizeof(whole.h)))
 		abort();
 	return 0;
 }

@@ -1,8 +1,8 @@
 /*
  * fuzz_tlsbin.c - any octets as an ELF file in which TLS functions are looked for
  *
- * Input: the file. What is found must be in the file, sorted, each place once, and a library without
- * points must say why.
+ * Input: the file. What is found must be in the file, sorted, each place once, and a library
+ * without points must say why.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,8 @@ static void check(const struct tlsbin *b, size_t size)
 {
 	if (!tlsbin_lib_name(b->lib) || !b->how || (!b->npoints && !*b->missing))
 		abort();
-	if (!memchr(b->version, 0, sizeof(b->version)) || !memchr(b->missing, 0, sizeof(b->missing)))
+	if (!memchr(b->version, 0, sizeof(b->version)) ||
+	    !memchr(b->missing, 0, sizeof(b->missing)))
 		abort();
 	for (size_t i = 0; i < b->npoints; i++) {
 		if (b->point[i].offset >= size || !b->point[i].func)

@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		err |= replay(argv[i]);
-	printf("%sok 1 - %s: %lu inputs\n1..1\n", err || !replayed ? "not " : "", argv[0], replayed);
+	printf("%sok 1 - %s: %lu inputs\n1..1\n", err || !replayed ? "not " : "", argv[0],
+	       replayed);
 	return err || !replayed;
 }

@@ -53,7 +53,8 @@ def python_plain(t):
 def nginx_keep_alive(t):
     server = nginx(t)
     dump = Tcpdump(t, 'c', expression=f'tcp port {server.port}')
-    some(server.addr, '/a.txt', '/b.txt', '/moved', '/users/4711/orders', '/busy', methods=('GET', 'HEAD'))
+    some(server.addr, '/a.txt', '/b.txt', '/moved', '/users/4711/orders', '/busy',
+         methods=('GET', 'HEAD'))
     return dump.stop()
 
 
@@ -91,7 +92,8 @@ def late_and_reset(t):
     c.get('/before')
     d.get('/size/1')
     c.request('GET', '/half-seen')
-    dump = Tcpdump(t, 'c', '-s', '300', expression=f'tcp port {drip.port} or tcp port {server.port}')
+    dump = Tcpdump(t, 'c', '-s', '300',
+                   expression=f'tcp port {drip.port} or tcp port {server.port}')
     c.response()
     c.get('/after')
     c.close()
@@ -105,7 +107,8 @@ def late_and_reset(t):
 
 
 def recording(t):
-    """What a live run wrote: a proxy, its calls, processes, redacted secrets, a request in flight."""
+    """What a live run wrote: a proxy, its calls, processes, redacted secrets, a request in
+    flight."""
     backend, slow = Node(t), Target(t, 'sleep')
     proxy = Haproxy(t, f'127.0.0.1:{backend.port}')
     z = Zctrace(t, '--port', f'{proxy.port},{slow.port}', '-w', t.path('c'))

@@ -39,10 +39,12 @@ def golden(capture):
                     f.write(got)
             with open(path, encoding='utf-8') as f:
                 want = f.read()
-            diff = difflib.unified_diff(want.splitlines(), got.splitlines(), 'expected', 'shown', n=0,
+            diff = difflib.unified_diff(want.splitlines(), got.splitlines(), 'expected', 'shown',
+                                        n=0,
                                         lineterm='')
             t.check(got == want, f'{suffix}:\n' + '\n'.join(diff))
-            t.check(shown(t, ZCTRACE_ASAN, capture, args) == got, f'{suffix}: differs with the sanitizers')
+            t.check(shown(t, ZCTRACE_ASAN, capture, args) == got,
+                    f'{suffix}: differs with the sanitizers')
     compare.__name__, compare.__doc__ = capture, capture
     return compare
 

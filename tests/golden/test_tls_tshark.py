@@ -10,13 +10,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'live'))
 from lib import ZCTRACE, main, need, test  # noqa: E402
 
 CAPTURES = sorted(f for f in os.listdir(HERE) if f.startswith('tls') and f.endswith('.pcap'))
-FIELDS = ('tcp.stream', 'tcp.srcport', 'tcp.dstport', 'tcp.len', 'frame.time_epoch', 'tls.handshake.type',
+FIELDS = ('tcp.stream', 'tcp.srcport', 'tcp.dstport', 'tcp.len', 'frame.time_epoch',
+          'tls.handshake.type',
           'tls.handshake.extensions_server_name', 'tls.handshake.version',
           'tls.handshake.extensions.supported_version', 'tls.handshake.ciphersuite',
           'tls.handshake.extensions_alpn_str', 'tls.alert_message.desc', 'tls.record.content_type',
           'tls.record.opaque_type')
 VERSIONS = {'0x0301': '1.0', '0x0302': '1.1', '0x0303': '1.2', '0x0304': '1.3'}
-ALERTS = {'40': 'handshake_failure', '48': 'unknown_ca', '70': 'protocol_version', '120': 'no_application_protocol'}
+ALERTS = {'40': 'handshake_failure', '48': 'unknown_ca', '70': 'protocol_version',
+          '120': 'no_application_protocol'}
 
 
 def opinion(t, capture):
@@ -25,7 +27,8 @@ def opinion(t, capture):
                *[x for f in FIELDS for x in ('-e', f)]])
     conns, streams = {}, {}
     for line in p.stdout.splitlines():
-        (stream, src, dst, length, time, types, sni, version, supported, cipher, alpn, alert, *_) = \
+        (stream, src, dst, length, time, types, sni, version, supported, cipher, alpn, alert,
+         *_) = \
             line.split('\t')
         if stream not in streams:
             streams[stream] = conns[src] = {'octets': {src: 0, dst: 0}}
@@ -65,7 +68,8 @@ def compare(capture):
             t.equal(s['protocol'], 'tls', 'protocol')
             if 'tls_alert' in c:
                 t.equal(s['tls_alert_from'], c['tls_alert_from'], f'who sent the alert of {client}')
-                t.between(c['end'] - c['begin'] - 2e-6, s['duration_ns'] / 1e9, c['end'] - c['begin'] + 2e-6,
+                t.between(c['end'] - c['begin'] - 2e-6, s['duration_ns'] / 1e9,
+                          c['end'] - c['begin'] + 2e-6,
                           f'duration of {client}')
             if 'error' not in s or 'tls_alert' in c:
                 t.equal(s['req_bytes'], c['octets'][client], f'octets from {client}')
@@ -77,7 +81,8 @@ def compare(capture):
 def number(t, name):
     if not name:
         return None
-    for line in t.run(['openssl', 'ciphers', '-V', '-stdname', 'ALL:eNULL:@SECLEVEL=0']).stdout.splitlines():
+    for line in t.run(['openssl', 'ciphers', '-V', '-stdname',
+                       'ALL:eNULL:@SECLEVEL=0']).stdout.splitlines():
         code, _, standard = line.split()[:3]
         if standard == name:
             return '0x' + ''.join(x[2:] for x in code.lower().split(','))

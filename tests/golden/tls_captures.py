@@ -22,7 +22,8 @@ def certificates(t):
     make('ca', 'an authority', '-x509', '-days', '2', '-out', t.path('ca.pem'))
     for name, subject in ('server', 'server.example'), ('client', 'a client'):
         make(name, subject, '-out', t.path(f'{name}.csr'))
-        t.run(['openssl', 'x509', '-req', '-in', t.path(f'{name}.csr'), '-CA', t.path('ca.pem'), '-CAkey',
+        t.run(['openssl', 'x509', '-req', '-in', t.path(f'{name}.csr'), '-CA', t.path('ca.pem'),
+               '-CAkey',
                t.path('ca.key'), '-days', '2', '-out', t.path(f'{name}.pem')], check=True)
 
 
@@ -45,7 +46,8 @@ def connect(t, server, *args):
         need('gnutls-cli')
         t.run(['gnutls-cli', '-p', str(port), '127.0.0.1', '--sni-hostname', 'server.example'])
         return
-    p = t.start(['openssl', 's_client', '-connect', f'127.0.0.1:{port}', '-quiet', '-no_ign_eof', '-servername',
+    p = t.start(['openssl', 's_client', '-connect', f'127.0.0.1:{port}', '-quiet', '-no_ign_eof',
+                 '-servername',
                  'server.example', *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL)
     try:
@@ -65,7 +67,8 @@ def connect(t, server, *args):
 def captured(t, calls, *args):
     """calls: (arguments of the server, list of arguments of its clients)."""
     certificates(t)
-    servers = [(serve(t, *(a.replace('@', t.path('')) for a in server)), clients) for server, clients in calls]
+    servers = [(serve(t, *(a.replace('@', t.path('')) for a in server)), clients) for server,
+               clients in calls]
     dump = Tcpdump(t, 'c', *args, expression=' or '.join(f'tcp port {s[0]}' for s, _ in servers))
     for server, clients in servers:
         for client in clients:
@@ -91,7 +94,8 @@ def tls13(t):
         (('-alpn', 'h2', '-early_data', '-ciphersuites', 'TLS_AES_128_GCM_SHA256'), [
             ('-alpn', 'h2,http/1.1', '-sess_out', '@session'),
             ('-alpn', 'h2,http/1.1', '-sess_in', '@session', '-early_data', '@early')]),
-        (('-groups', 'P-384', '-ciphersuites', 'TLS_AES_256_GCM_SHA384'), [('-groups', 'X25519:P-384')]),
+        (('-groups', 'P-384', '-ciphersuites', 'TLS_AES_256_GCM_SHA384'),
+         [('-groups', 'X25519:P-384')]),
         (('-Verify', '1', '-CAfile', '@ca.pem', '-ciphersuites', 'TLS_CHACHA20_POLY1305_SHA256'), [
             ('-cert', '@client.pem', '-key', '@client.key')]),
     ])
@@ -99,11 +103,12 @@ def tls13(t):
 
 def tls_failed(t):
     """An unknown authority, with TLS 1.3 and 1.2; no common cipher suite, version, protocol; a
-    certificate that was asked for and did not come, with TLS 1.3 and 1.2; and GnuTLS, which encrypts
-    its alert about an unknown authority."""
+    certificate that was asked for and did not come, with TLS 1.3 and 1.2; and GnuTLS, which
+    encrypts its alert about an unknown authority."""
     doubt = ('-verify_return_error', '-CAfile', '@client.pem')
     return captured(t, [
-        ((), [doubt, (*OLD, *doubt), ('-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'), 'gnutls-cli']),
+        ((), [doubt, (*OLD, *doubt), ('-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'),
+              'gnutls-cli']),
         (('-tls1_3',), [OLD]),
         (('-alpn', 'h2'), [('-alpn', 'http/1.1')]),
         (('-Verify', '1', '-CAfile', '@ca.pem'), [(), OLD]),

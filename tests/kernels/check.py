@@ -19,8 +19,10 @@ import vm
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 # series, the preemption to boot with, which is "" for what the kernel is shipped with
-KERNELS = (('6.1', ''), ('6.1', 'full'), ('6.12', ''), ('6.12', 'full'), ('6.16', ''), ('6.17', ''), ('6.17', 'full'),
-           ('6.18', ''), ('6.18', 'full'), ('7.2', ''), ('7.2', 'full'), ('7.3', ''), ('7.3', 'full'))
+KERNELS = (('6.1', ''), ('6.1', 'full'), ('6.12', ''), ('6.12', 'full'), ('6.16', ''), ('6.17', ''),
+           ('6.17', 'full'),
+           ('6.18', ''), ('6.18', 'full'), ('7.2', ''), ('7.2', 'full'), ('7.3', ''),
+           ('7.3', 'full'))
 UNGUARDED = ('7.3', '') # where what guard.h prevents is shown
 KINDS = ('http', 'ipv6', 'sendfile', 'splice', 'openssl', 'h2', 'go')
 TIMES = 5
@@ -31,7 +33,8 @@ def build(folder):
     for name, path in (('zctrace', 'zctrace'), ('unguarded', 'build/unguarded/zctrace')):
         shutil.copy(os.path.join(ROOT, path), os.path.join(folder, name))
     subprocess.run(['go', 'build', '-C', os.path.join(ROOT, 'tests/live/gotls'), '-o',
-                    os.path.join(folder, 'gotls'), '.'], check=True, env=dict(os.environ, CGO_ENABLED='0'))
+                    os.path.join(folder, 'gotls'), '.'], check=True,
+                   env=dict(os.environ, CGO_ENABLED='0'))
 
 
 def run_in(kernel, preemption, folder, seconds, program='zctrace', how=''):
@@ -44,7 +47,8 @@ def run_in(kernel, preemption, folder, seconds, program='zctrace', how=''):
         f.write(f'#!/bin/sh\nexport ZCTRACE=/tmp/vm/{program} GOTLS=/tmp/vm/gotls\n'
                 f'exec python3 {HERE}/inside.py /tmp/vm/result {seconds} {how}\n')
     os.chmod(script, 0o755)
-    console = vm.boot('amd64', kernel, folder, 'script', f'preempt={preemption}' if preemption else '',
+    console = vm.boot('amd64', kernel, folder, 'script',
+                      f'preempt={preemption}' if preemption else '',
                       timeout=240 + 4 * seconds, single=preemption == 'full')
     try:
         with open(result, encoding='utf-8') as f:
@@ -65,7 +69,8 @@ def faults(found):
         bad.append(f'doctor: {doctor.get("skb")}')
     if 'fail' in (doctor.get('uprobe', {}).get('state'), doctor.get('threads', {}).get('state')):
         bad.append(f'doctor: {doctor["uprobe"]} {doctor.get("selftest")}')
-    bad += [f'{k}: {protocols.get(k)} of {TIMES} requests' for k in KINDS if protocols.get(k) != TIMES]
+    bad += [f'{k}: {protocols.get(k)} of {TIMES} requests' for k in KINDS
+            if protocols.get(k) != TIMES]
     if load.get('damaged') or not load.get('requests'):
         bad.append(f'load: {load}')
     return bad + found['log']
@@ -75,19 +80,23 @@ def cell(value):
     return '-' if value is None else str(value)
 
 
-HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests', 'damaged', 'lost', 'start s', 'log')
+HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests', 'damaged',
+        'lost', 'start s', 'log')
 
 
 def threads(doctor):
     """Were threads that met in a probe kept apart?"""
     text = doctor.get('threads', {}).get('text', '')
-    return 'apart' if text.startswith('kept apart') else 'meet not' if text.startswith('no thread') else 'NO'
+    if text.startswith('kept apart'):
+        return 'apart'
+    return 'meet not' if text.startswith('no thread') else 'NO'
 
 
 def row(found):
     doctor, protocols, load = (found.get(k, {}) for k in ('doctor', 'protocols', 'load'))
     state = {'ok': 'yes', 'note': 'no', None: '-'}
-    return (found['release'], found['preemption'], doctor.get('backend'), *[protocols.get(k) for k in KINDS],
+    return (found['release'], found['preemption'], doctor.get('backend'),
+            *[protocols.get(k) for k in KINDS],
             state.get(doctor.get('uprobe_multi', {}).get('state'), 'no'), threads(doctor),
             load.get('requests'), load.get('damaged'), load.get('lost'), protocols.get('tracing_s'),
             len(found['log']) or 'clean')
@@ -146,8 +155,10 @@ def main():
             bad += damage is not None and not damage.get('damaged')
     text = table(rows)
     if damage:
-        text += (f'\nWithout the guards, Linux {UNGUARDED[0]} as shipped: {damage.get("requests")} requests, '
-                 f'{damage.get("damaged")} of their spans damaged, {damage.get("lost")} told as lost.\n')
+        text += (f'\nWithout the guards, Linux {UNGUARDED[0]} as shipped: {damage.get("requests")} '
+                 'requests, '
+                 f'{damage.get("damaged")} of their spans damaged, {damage.get("lost")} told as '
+                 'lost.\n')
     print('\n'.join('# ' + line for line in text.splitlines()))
     print(f'1..{number}')
     if options.table:

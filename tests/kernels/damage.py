@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A load of HTTPS in which every request is known, and what zctrace says of each.
 
-nginx with 4 workers, 3 clients of 4 threads each, and a process that only computes, on the machine's
-processors: probed threads are preempted within probes, if the kernel does that. With fifo, one of
-the clients is a real-time process. A request is damaged when it is not exactly one span of the server
-and one of the client, whole and right in every part that is known; and so is a span that belongs to no
-request. Run as a program, this is one of the clients.
+nginx with 4 workers, 3 clients of 4 threads each, and a process that only computes, on the
+machine's processors: probed threads are preempted within probes, if the kernel does that. With
+fifo, one of the clients is a real-time process. A request is damaged when it is not exactly one
+span of the server and one of the client, whole and right in every part that is known; and so is a
+span that belongs to no request. Run as a program, this is one of the clients.
 """
 import json
 import os
@@ -52,11 +52,13 @@ def work(client, thread, start, stop, done):
 
 
 def client(number, fifo):
-    """Connects, says so, goes when told, stops when told, tells how many requests each thread made."""
+    """Connects, says so, goes when told, stops when told, tells how many requests each thread
+    made."""
     if fifo:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     start, stop, done = threading.Event(), threading.Event(), [0] * THREADS
-    threads = [threading.Thread(target=work, args=(number, i, start, stop, done)) for i in range(THREADS)]
+    threads = [threading.Thread(target=work, args=(number, i, start, stop, done))
+               for i in range(THREADS)]
     for t in threads:
         t.start()
     print('connected', flush=True)
@@ -71,7 +73,8 @@ def client(number, fifo):
 
 def certificate(t):
     """t.path('cert') and t.path('key')"""
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                    'ec_paramgen_curve:prime256v1',
                     '-nodes', '-subj', '/CN=h', '-keyout', t.path('key'), '-out', t.path('cert')],
                    check=True, stderr=subprocess.DEVNULL)
 
@@ -84,10 +87,11 @@ def nginx(t):
 
 
 def is_right(span):
-    """Everything that the path alone tells. The connections are older than the probes, which the first of
-    their spans may say."""
+    """Everything that the path alone tells. The connections are older than the probes, which the
+    first of their spans may say."""
     path = span['path']
-    doubt = set(span.get('incomplete', [])) - ({'attached-late'} if int(path.rsplit('/', 1)[1]) < 10 else set())
+    doubt = set(span.get('incomplete', [])) - ({'attached-late'} if int(path.rsplit('/', 1)[1]) < 10
+                                               else set())
     return (span.get('method') == 'GET' and span.get('status') == 200 and not doubt and
             span.get('resp_body_bytes', len(path)) == len(path))
 
@@ -98,7 +102,8 @@ def judge(spans, made):
     count = {'requests': len(made) // 2, 'wrong': 0, 'missing': 0, 'twice': 0, 'foreign': 0}
     for s in spans:
         key = (s.get('path'), s['kind'])
-        fault = 'foreign' if key not in made else 'twice' if key in seen else '' if is_right(s) else 'wrong'
+        fault = ('foreign' if key not in made else 'twice' if key in seen else
+                 '' if is_right(s) else 'wrong')
         seen.add(key)
         if fault:
             count[fault] += 1
@@ -112,7 +117,8 @@ def measure(t, seconds, fifo=False):
     """What zctrace says of a load of so many seconds; see judge()."""
     nginx(t)
     clients = [t.start([sys.executable, __file__, 'client', str(i), str(int(fifo and i % 2))],
-                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for i in range(CLIENTS)]
+                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+               for i in range(CLIENTS)]
     for c in clients:
         c.stdout.readline()
     z = Zctrace(t, '--port', PORT, '--all', wait=False)

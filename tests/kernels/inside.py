@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What is tried within a machine: inside.py RESULT SECONDS [fifo] [load|rights]
 
-Writes one JSON object to RESULT. With load or rights, nothing but that. Run with ZCTRACE, and GOTLS, which
-is tests/live/gotls built.
+Writes one JSON object to RESULT. With load or rights, nothing but that. Run with ZCTRACE, and
+GOTLS, which is tests/live/gotls built.
 """
 import json
 import os
@@ -25,8 +25,9 @@ events {{ worker_connections 256; }}
 http {{ access_log off; default_type text/plain; sendfile on;
  client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u;
  scgi_temp_path {0}/s;
- server {{ listen 127.0.0.1:8080; listen [::1]:8080; listen 127.0.0.1:8444 ssl http2; ssl_certificate {0}/cert;
-  ssl_certificate_key {0}/key; root {0}; location /r/ {{ return 200 "$request_uri"; }} }} }}
+ server {{ listen 127.0.0.1:8080; listen [::1]:8080; listen 127.0.0.1:8444 ssl http2;
+  ssl_certificate {0}/cert; ssl_certificate_key {0}/key; root {0};
+  location /r/ {{ return 200 "$request_uri"; }} }} }}
 '''
 
 # Reads by splice(2) alone, which is no recvmsg().
@@ -58,7 +59,8 @@ def preemption():
 
 
 def doctor(t):
-    p = subprocess.run([ZCTRACE, '--doctor', '-o', 'json'], capture_output=True, text=True, timeout=200,
+    p = subprocess.run([ZCTRACE, '--doctor', '-o', 'json'], capture_output=True, text=True,
+                       timeout=200,
                        check=False)
     found = {'status': p.returncode, 'stderr': p.stderr}
     for o in map(json.loads, p.stdout.splitlines()):
@@ -74,7 +76,8 @@ def web(t):
     damage.certificate(t)
     t.file('file', b'x' * 70000)
     t.start(['nginx', '-c', t.file('conf', WEB.format(t.tmp))])
-    go = t.start([os.environ['GOTLS'], 'server', t.path('cert'), t.path('key')], stdout=subprocess.PIPE, text=True)
+    go = t.start([os.environ['GOTLS'], 'server', t.path('cert'), t.path('key')],
+                 stdout=subprocess.PIPE, text=True)
     line = go.stdout.readline()
     t.start([sys.executable, '-c', SPLICE])
     for port in (8080, 8444, 8081):
@@ -94,7 +97,8 @@ def protocols(t):
         'h2': ('https://127.0.0.1:8444/r/d', 'h2', 'openssl'),
         'go': (f'https://127.0.0.1:{go}/size/300', 'h2', 'go'),
     }
-    z = Zctrace(t, '--port', '8080', '--port', '8081', '--port', '8444', '--port', str(go), wait=False)
+    z = Zctrace(t, '--port', '8080', '--port', '8081', '--port', '8444', '--port', str(go),
+                wait=False)
     took = z.wait_tracing(120)
     for url, protocol, _ in kinds.values():
         how = '--http2' if protocol == 'h2' else '--http1.1'
@@ -104,7 +108,8 @@ def protocols(t):
     z.stop()
     result = {'tracing_s': round(took, 2), 'line': z.err().splitlines()[0]}
     for name, (url, protocol, tls) in kinds.items():
-        want = {'kind': 'server', 'path': '/' + url.split('/', 3)[3], 'protocol': protocol, 'tls': tls,
+        want = {'kind': 'server', 'path': '/' + url.split('/', 3)[3], 'protocol': protocol,
+                'tls': tls,
                 'status': 200, 'incomplete': None}
         fit = [s for s in z.spans if all(s.get(k) == v for k, v in want.items())]
         result[name] = sum(bool(s.get('pid')) and s.get('queue_ns') is not None for s in fit)
@@ -117,7 +122,8 @@ def kernel_log():
     """Lines that tell of a fault; what an emulated machine says at boot is none of ours."""
     text = subprocess.run(['dmesg'], capture_output=True, text=True, check=False).stdout
     return [line for line in text.splitlines()
-            if re.search(r'WARNING|BUG[: ]|Oops|verifier bug|rcu.*\bstall|lockup|blocked for more|are unsafe', line)]
+            if re.search(r'WARNING|BUG[: ]|Oops|verifier bug|rcu.*\bstall|lockup|blocked for '
+                         r'more|are unsafe', line)]
 
 
 def attempt(fn, *args):
@@ -134,7 +140,8 @@ def attempt(fn, *args):
 
 
 def main(path, seconds, *how):
-    found = {'release': platform.release(), 'machine': platform.machine(), 'preemption': preemption()}
+    found = {'release': platform.release(), 'machine': platform.machine(),
+             'preemption': preemption()}
     if 'rights' in how:
         found['rights'] = attempt(rights.measure, web)
         found['paranoid'] = first_line('/proc/sys/kernel/perf_event_paranoid')

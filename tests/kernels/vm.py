@@ -1,11 +1,12 @@
-"""Kernels that can be had by apt, fetched without being installed, and booted with the host's files.
+"""Kernels that can be had by apt, fetched without being installed, and booted with the host's
+files.
 
-Packages come through a configuration of apt's that is private to us: its lists, cache and sources are
-in the cache folder, ~/.cache/zctrace-kernels unless ZCTRACE_KERNELS names another. The mirror is the
-one that this machine uses for Debian.
+Packages come through a configuration of apt's that is private to us: its lists, cache and sources
+are in the cache folder, ~/.cache/zctrace-kernels unless ZCTRACE_KERNELS names another. The mirror
+is the one that this machine uses for Debian.
 
-A machine has the host's root below it, read-only over 9p, and one folder that both can write. What it
-runs is therefore what is installed here.
+A machine has the host's root below it, read-only over 9p, and one folder that both can write. What
+it runs is therefore what is installed here.
 """
 import contextlib
 import fcntl
@@ -39,11 +40,13 @@ MACHINES = {
 
 def mirror():
     """Where this machine gets Debian from."""
-    done = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)', 'Created-By: Packages'],
+    done = subprocess.run(['apt-get', 'indextargets', '--format', '$(SITE)',
+                           'Created-By: Packages'],
                           stdout=subprocess.PIPE, text=True, check=False)
     sites = [s.rstrip('/') for s in done.stdout.split() if s.rstrip('/').endswith('/debian')]
     if not sites:
-        sys.exit("none of apt's sources is an archive of Debian: there is nowhere to get kernels from")
+        sys.exit("none of apt's sources is an archive of Debian: there is nowhere to get kernels "
+                 "from")
     return sites[0][:-len('/debian')]
 
 
@@ -64,7 +67,8 @@ def configure(arch):
                 f'APT::Architecture "{arch}";\nAPT::Architectures {{ "{arch}"; }};\n'
                 '#clear APT::Update::Post-Invoke-Success;\n#clear APT::Update::Post-Invoke;\n'
                 '#clear DPkg::Post-Invoke;\n')
-    return dict(os.environ, APT_CONFIG=os.path.join(root, 'apt.conf'), DEBIAN_FRONTEND='noninteractive')
+    return dict(os.environ, APT_CONFIG=os.path.join(root, 'apt.conf'),
+                DEBIAN_FRONTEND='noninteractive')
 
 
 def numbers(text):
@@ -135,7 +139,8 @@ def fetch(arch, wanted):
                 shutil.rmtree(to, ignore_errors=True)
                 os.makedirs(to)
                 with tempfile.TemporaryDirectory(dir=CACHE) as t:
-                    subprocess.run(['apt-get', 'download', '-qq'] + packages, cwd=t, env=configure(arch),
+                    subprocess.run(['apt-get', 'download', '-qq'] + packages, cwd=t,
+                                   env=configure(arch),
                                    check=True)
                     unpack([os.path.join(t, f) for f in os.listdir(t)], to)
                 open(os.path.join(to, 'done'), 'w', encoding='utf-8').close()
@@ -163,14 +168,18 @@ def initramfs(kernel, path):
 
 def boot(arch, kernel, work, script, args='', timeout=300, cpus=2, single=False):
     """Runs work/script in a machine; returns what its console printed. single: one thread of the
-    host emulates all processors, without which some kernels do not survive their own text patching."""
+    host emulates all processors, without which some kernels do not survive their own text
+    patching."""
     machine = MACHINES[arch]
     # what is emulated behaves alike everywhere; ZCTRACE_KVM=1 where the host's own support is good
-    accel = 'kvm' if os.environ.get('ZCTRACE_KVM') else f'tcg,thread={"single" if single else "multi"}'
+    accel = f'tcg,thread={"single" if single else "multi"}'
+    if os.environ.get('ZCTRACE_KVM'):
+        accel = 'kvm'
     with tempfile.TemporaryDirectory() as t:
         rd = os.path.join(t, 'initramfs')
         initramfs(kernel, rd)
-        command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus), '-m', '2G',
+        command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus), '-m',
+                   '2G',
                    '-nographic', '-no-reboot', '-net', 'none', '-kernel',
                    os.path.join(kernel, machine['image']), '-initrd', rd, '-append',
                    f'console={machine["console"]} panic=-1 oops=panic loglevel=4 '

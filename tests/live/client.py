@@ -183,7 +183,8 @@ def compare(t, span, x, fields=FIELDS, complete=True):
                     f'not {getattr(x, f)!r} (status {x.status}, pid {span.get("pid")}, '
                     f'incomplete {span.get("incomplete")}, error {span.get("error")})')
     if complete:
-        t.check('incomplete' not in span, f'{x.method} {x.path} {x.id}: incomplete {span.get("incomplete")}')
+        t.check('incomplete' not in span,
+                f'{x.method} {x.path} {x.id}: incomplete {span.get("incomplete")}')
 
 
 def compare_all(t, spans, exchanges, kind='server', fields=FIELDS):
@@ -234,8 +235,10 @@ def nested(t, x, elapsed, s, c):
     """The server's span lies within the client's, and that within what the client measured."""
     begins = start_ns(s) - start_ns(c)
     t.check(0 <= begins, f'{x.id}: the server begins {-begins} ns before the client')
-    t.check(begins + s['duration_ns'] <= c['duration_ns'], f'{x.id}: the server ends after the client')
-    t.check(c['duration_ns'] <= elapsed, f'{x.id}: {c["duration_ns"]} ns, the client measured {elapsed}')
+    t.check(begins + s['duration_ns'] <= c['duration_ns'],
+            f'{x.id}: the server ends after the client')
+    t.check(c['duration_ns'] <= elapsed,
+            f'{x.id}: {c["duration_ns"]} ns, the client measured {elapsed}')
     t.equal(s['queue_ns'] + s['inner_ns'], s['duration_ns'], 'queue_ns + inner_ns')
     t.check(s['ttfb_ns'] <= s['duration_ns'], 'ttfb_ns <= duration_ns')
     t.check(c['inner_ns'] <= c['duration_ns'], 'client: inner_ns <= duration_ns')

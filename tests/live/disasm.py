@@ -3,14 +3,17 @@ import collections
 import re
 import subprocess
 
-Insn = collections.namedtuple('Insn', 'va text target')  # target: of a direct call or jump, else None
+Insn = collections.namedtuple('Insn',
+                              'va text target')  # target: of a direct call or jump, else None
 
 # what the kernel emulates at a uprobe: push of a register, direct call and jump, nop
-EMULATED = re.compile(r'(push\s+%r\w+|nop|call\s+[0-9a-f]+( <.*)?|j(?!r?cxz|ecxz)\w+\s+[0-9a-f]+( <.*)?)$')
+EMULATED = re.compile(r'(push\s+%r\w+|nop|call\s+[0-9a-f]+( <.*)?|j(?!r?cxz|ecxz)\w+\s+[0-9a-f]+( '
+                      r'<.*)?)$')
 # of arm64 what branches, or makes an address
 EMULATED_ARM64 = re.compile(r'(b|bl|b\.\w+|cbn?z|tbn?z|br|blr|ret|adrp?)(\s|$)')
 JBE = re.compile(r'(jbe|b\.ls)\s')
-CALL = re.compile(r'(?:call|j\w+|bl?|b\.\w+)\s+([0-9a-f]+)\b|(?:cbn?z\s+\w+|tbn?z\s+\w+, #\d+),\s*([0-9a-f]+)\b')
+CALL = re.compile(r'(?:call|j\w+|bl?|b\.\w+)\s+([0-9a-f]+)\b|(?:cbn?z\s+\w+|tbn?z\s+\w+, '
+                  r'#\d+),\s*([0-9a-f]+)\b')
 
 
 def output(*argv):
@@ -28,12 +31,14 @@ def segments(path):
 
 
 class Binary:
-    """A file's functions; dynamic: only those that it defines for others. Places are file offsets."""
+    """A file's functions; dynamic: only those that it defines for others. Places are file
+    offsets."""
 
     def __init__(self, path, dynamic=False, arm64=False):
         self.path, self.segments, self.arm64 = path, segments(path), arm64
         self.va, self.size = {}, {}
-        for line in output('nm', '-S', '--defined-only', *(['-D'] if dynamic else []), path).splitlines():
+        for line in output('nm', '-S', '--defined-only', *(['-D'] if dynamic else []),
+                           path).splitlines():
             m = re.match(r'([0-9a-f]+) (?:([0-9a-f]+) )?[TtWi] ([^@\n]+)', line)
             if m and m.group(3) not in self.va:
                 self.va[m.group(3)] = int(m.group(1), 16)
@@ -55,7 +60,8 @@ class Binary:
 
     def code(self, va, n):
         """Instructions in n octets from an address on."""
-        text = output('aarch64-linux-gnu-objdump' if self.arm64 else 'objdump', '-d', '--no-show-raw-insn', f'--start-address={va:#x}',
+        text = output('aarch64-linux-gnu-objdump' if self.arm64 else 'objdump', '-d',
+                      '--no-show-raw-insn', f'--start-address={va:#x}',
                       f'--stop-address={va + n:#x}', self.path)
         found = []
         for line in text.splitlines():
@@ -67,7 +73,8 @@ class Binary:
         return found
 
     def cheap(self, va):
-        """The address at which a probe of the function costs least, or None: each costs the same."""
+        """The address at which a probe of the function costs least, or None: each costs the
+        same."""
         if self.arm64:
             return va if EMULATED_ARM64.match(self.code(va, 4)[0].text) else None
         for insn in self.code(va, 16)[:2]:
@@ -85,7 +92,8 @@ class Binary:
         return both.pop() if len(both) == 1 else None
 
     def go_place(self, va):
-        """The jump of the stack check that a function of Go begins with, or the function's beginning."""
+        """The jump of the stack check that a function of Go begins with, or the function's
+        beginning."""
         insns = self.code(va, 24)[:4 if self.arm64 else 3]
         check = next((i for i, x in enumerate(insns) if JBE.match(x.text)), 0)
         return self.offset(insns[check].va)
@@ -96,12 +104,13 @@ class Binary:
         return [re.sub(r'.*<(\w+).*', r'\1', i.text) for i in insns if i.target] == [other]
 
     def places(self, table, inner=(), forwards=()):
-        """{file offset: (kind, 0)} of the functions in table {name: kind}. inner: (functions, kind),
-        where what the functions have in common is probed in their place. forwards:
+        """{file offset: (kind, 0)} of the functions in table {name: kind}. inner: (functions,
+        kind), where what the functions have in common is probed in their place. forwards:
         (name, other) where the first is not probed if it only calls the other and costs more."""
         table, found = dict(table), {}
         for name, other in forwards:
-            if name in self.va and other in self.va and not self.cheap(self.va[name]) and self.only_calls(name, other):
+            if (name in self.va and other in self.va and not self.cheap(self.va[name]) and
+                    self.only_calls(name, other)):
                 del table[name]
         for names, kind in inner:
             va = [self.va.get(n) for n in names]

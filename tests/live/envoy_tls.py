@@ -7,7 +7,8 @@ from tls_targets import certs, envoy_binary, standard_names
 API = 'type.googleapis.com/envoy.extensions.'
 LOG = '|'.join(f'%{x}%' for x in (
     'REQ(X-Id)', 'DOWNSTREAM_REMOTE_ADDRESS', 'DOWNSTREAM_TLS_VERSION', 'DOWNSTREAM_TLS_CIPHER',
-    'REQUESTED_SERVER_NAME', 'PROTOCOL', 'RESPONSE_CODE', 'BYTES_RECEIVED', 'BYTES_SENT', 'UPSTREAM_LOCAL_ADDRESS'))
+    'REQUESTED_SERVER_NAME', 'PROTOCOL', 'RESPONSE_CODE', 'BYTES_RECEIVED', 'BYTES_SENT',
+    'UPSTREAM_LOCAL_ADDRESS'))
 
 
 def _downstream_tls():
@@ -20,7 +21,8 @@ def _downstream_tls():
 
 def _upstream_tls(http2):
     return {'name': 'envoy.transport_sockets.tls', 'typed_config': {
-        '@type': API + 'transport_sockets.tls.v3.UpstreamTlsContext', 'sni': 'localhost', 'common_tls_context': {
+        '@type': API + 'transport_sockets.tls.v3.UpstreamTlsContext', 'sni': 'localhost',
+        'common_tls_context': {
             'alpn_protocols': ['h2'] if http2 else ['http/1.1'],
             'tls_params': {'tls_maximum_protocol_version': 'TLSv1_3'},
             'validation_context': {'trusted_ca': {'filename': certs().ca}}}}}
@@ -44,14 +46,16 @@ def _config(port, up, tls_in, tls_out, http2_out):
         return {'socket_address': {'address': '127.0.0.1', 'port_value': p}}
     chain = {'filters': [_manager()], **({'transport_socket': _downstream_tls()} if tls_in else {})}
     cluster = {'name': 'up', 'type': 'STATIC', 'load_assignment': {
-        'cluster_name': 'up', 'endpoints': [{'lb_endpoints': [{'endpoint': {'address': address(up)}}]}]}}
+        'cluster_name': 'up',
+        'endpoints': [{'lb_endpoints': [{'endpoint': {'address': address(up)}}]}]}}
     if tls_out:
         cluster['transport_socket'] = _upstream_tls(http2_out)
     if http2_out:
         options = 'upstreams.http.v3.HttpProtocolOptions'
         cluster['typed_extension_protocol_options'] = {'envoy.extensions.' + options: {
             '@type': API + options, 'explicit_http_config': {'http2_protocol_options': {}}}}
-    return {'static_resources': {'listeners': [{'address': address(port), 'filter_chains': [chain]}],
+    return {'static_resources': {'listeners': [{'address': address(port),
+                                                'filter_chains': [chain]}],
                                  'clusters': [cluster]}}
 
 
@@ -64,14 +68,18 @@ class Envoy:
         conf = t.file('envoy.json', json.dumps(_config(self.port, up, tls_in, tls_out, http2_out)))
         self.log_path = t.path('envoy.log')
         with open(self.log_path, 'wb') as out, open(t.path('envoy.err'), 'wb') as err:
-            self.p = t.start([binary, '-c', conf, '--concurrency', '2', '--disable-hot-restart', '-l', 'error',
-                              '--use-dynamic-base-id', '--file-flush-interval-msec', '100'], stdout=out, stderr=err)
+            self.p = t.start([binary, '-c', conf, '--concurrency', '2', '--disable-hot-restart',
+                              '-l', 'error',
+                              '--use-dynamic-base-id', '--file-flush-interval-msec', '100'],
+                             stdout=out, stderr=err)
         self.pid = self.p.pid
         wait_port(self.port, timeout=20)
 
     def rows(self, n=0):
-        """The access log as dicts: of the request, its connection, and the port of the call upstream."""
-        keys = ('id', 'remote', 'version', 'cipher', 'sni', 'protocol', 'status', 'received', 'sent', 'local')
+        """The access log as dicts: of the request, its connection, and the port of the call
+        upstream."""
+        keys = ('id', 'remote', 'version', 'cipher', 'sni', 'protocol', 'status', 'received',
+                'sent', 'local')
 
         def read():
             with open(self.log_path, encoding='utf-8') as f:

@@ -54,7 +54,8 @@ def serve(port):
     server = grpc.server(futures.ThreadPoolExecutor(8))
     server.add_generic_rpc_handlers((handlers,))
     if 'CERT' in os.environ:
-        server.add_secure_port('127.0.0.1:' + port, grpc.ssl_server_credentials([(content('KEY'), content('CERT'))]))
+        server.add_secure_port('127.0.0.1:' + port,
+                               grpc.ssl_server_credentials([(content('KEY'), content('CERT'))]))
     else:
         server.add_insecure_port('127.0.0.1:' + port)
     server.start()
@@ -64,8 +65,10 @@ def serve(port):
 # ---- client
 
 def tell(method, i, sent, received, begun, code=0, message='', timeout=0):
-    print(json.dumps(dict(method=method, id=str(i), code=code, message=message, sent=sent, received=received,
-                          timeout_ms=timeout, cancelled=False, duration_ns=time.monotonic_ns() - begun)), flush=True)
+    print(json.dumps(dict(method=method, id=str(i), code=code, message=message, sent=sent,
+                          received=received,
+                          timeout_ms=timeout, cancelled=False,
+                          duration_ns=time.monotonic_ns() - begun)), flush=True)
 
 
 def one(channel, i):
@@ -79,7 +82,8 @@ def one(channel, i):
     elif kind == 2:
         tell('Down', i, 1, len(list(channel.unary_stream(SERVICE + 'Down')(body))), begun)
     elif kind == 3:
-        tell('Both', i, 4, len(list(channel.stream_stream(SERVICE + 'Both')(iter([body] * 4)))), begun)
+        tell('Both', i, 4, len(list(channel.stream_stream(SERVICE + 'Both')(iter([body] * 4)))),
+             begun)
     else:
         fail, timeout = [(b'fail', None), (b'wait', 0.05), (b'ok', 30)][kind - 4]
         code, message = 0, ''
@@ -94,7 +98,8 @@ def load(port, calls):
     if 'WAIT' in os.environ:
         sys.stdin.readline()
     if 'CA' in os.environ:
-        channel = grpc.secure_channel('localhost:' + port, grpc.ssl_channel_credentials(content('CA')))
+        channel = grpc.secure_channel('localhost:' + port,
+                                      grpc.ssl_channel_credentials(content('CA')))
     else:
         channel = grpc.insecure_channel('127.0.0.1:' + port)
     for i in range(int(calls)):

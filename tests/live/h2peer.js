@@ -11,10 +11,11 @@ function tell(what) {
   process.stdout.write(JSON.stringify(what) + '\n');
 }
 
-// /size/N?id=…: N octets; /echo: what was sent; /status/N; /trail: trailers; /push; /reset; /slow/MS
+// /size/N?id=…: N bytes; /echo: what was sent; /status/N; /trail: trailers; /push; /reset; /slow/MS
 function serve() {
   const {CERT, KEY} = process.env;
-  const server = CERT ? http2.createSecureServer({cert: fs.readFileSync(CERT), key: fs.readFileSync(KEY)}) :
+  const server = CERT ?
+    http2.createSecureServer({cert: fs.readFileSync(CERT), key: fs.readFileSync(KEY)}) :
     http2.createServer();
   server.on('stream', (stream, headers) => {
     const path = headers[':path'].split('?')[0];
@@ -63,7 +64,8 @@ function plan(i) {
     case 0: return {method: 'POST', path: '/echo' + q, body: random(60000), status: 200};
     case 1: return {method: 'GET', path: '/status/' + [204, 404, 418, 503][random(4)] + q, body: 0};
     case 2: return {method: 'GET', path: '/trail' + q, body: 0, status: 200, received: 8};
-    case 3: return {method: 'PUT', path: '/size/10' + q, body: random(3000), status: 200, received: 10};
+    case 3:
+      return {method: 'PUT', path: '/size/10' + q, body: random(3000), status: 200, received: 10};
     case 4: return {method: 'GET', path: '/reset' + q, body: 0, reset: 2};
     default: {
       const n = [0, 1, 300, 17000, 100000][random(5)];
@@ -76,7 +78,8 @@ function request(client, i, done) {
   const p = plan(i);
   const stream = client.request({':method': p.method, ':path': p.path, 'x-n': String(i)},
                                 {endStream: !p.body});
-  const know = {id: `${seed}-${i}`, method: p.method, path: p.path.split('?')[0], sent: p.body, received: 0};
+  const know = {id: `${seed}-${i}`, method: p.method, path: p.path.split('?')[0], sent: p.body,
+    received: 0};
   stream.on('response', (h) => { know.status = h[':status']; });
   stream.on('data', (d) => { know.received += d.length; });
   stream.on('error', () => {});
@@ -92,7 +95,8 @@ function request(client, i, done) {
 
 function load() {
   const {CA} = process.env;
-  const client = CA ? http2.connect(`https://localhost:${port}`, {ca: fs.readFileSync(CA), family: 4}) :
+  const client = CA ?
+    http2.connect(`https://localhost:${port}`, {ca: fs.readFileSync(CA), family: 4}) :
     http2.connect(`http://127.0.0.1:${port}`);
   let next = 0, open = 0;
   client.on('connect', () => { local = client.socket.localPort; });

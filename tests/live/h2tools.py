@@ -12,7 +12,8 @@ from lib import HERE, ROOT, Skip, free_port, need, query_id, wait_port
 
 def lines(path):
     with open(path, encoding='utf-8', errors='replace') as f:
-        return [json.loads(x) for x in f.read().splitlines(True) if x.endswith('\n') and x[0] == '{']
+        return [json.loads(x) for x in f.read().splitlines(True) if x.endswith('\n') and
+                x[0] == '{']
 
 
 class Nghttpd:
@@ -35,7 +36,8 @@ def h2load(t, urls, n, clients=4, streams=16, rate=0):
     need('h2load')
     p = t.run(['h2load', '-n', str(n), '-c', str(clients), '-m', str(streams), '-t', '1',
                *([f'--rps={rate / clients:.0f}'] if rate else []), *urls])
-    m = re.search(r'(\d+) succeeded.*?status codes: (\d+) 2xx.*?(\d+) 4xx.*?\((\d+)\) data', p.stdout, re.S)
+    m = re.search(r'(\d+) succeeded.*?status codes: (\d+) 2xx.*?(\d+) 4xx.*?\((\d+)\) data',
+                  p.stdout, re.S)
     if not m:
         raise AssertionError(f'h2load: {p.stdout}{p.stderr}')
     rate = float(re.search(r'([\d.]+) req/s', p.stdout).group(1))
@@ -59,7 +61,8 @@ class Node:
         """Starts a client, which may wait for a line; returns (process, path of what it tells)."""
         path = self.t.path(f'node-{seed}.out')
         with open(path, 'wb') as out:
-            p = self.t.start(['node', os.path.join(HERE, 'h2peer.js'), 'client', str(port or self.port),
+            p = self.t.start(['node', os.path.join(HERE, 'h2peer.js'), 'client',
+                              str(port or self.port),
                               str(total), str(parallel), str(pause), str(seed)], stdout=out,
                              env={**self.env, **({'WAIT': '1'} if wait else {})},
                              stdin=subprocess.PIPE if wait else subprocess.DEVNULL)
@@ -138,11 +141,13 @@ def compare_grpc(t, spans, calls, kind='server'):
         if c['code'] == 0:
             t.equal(s.get('resp_messages'), c['received'], f'{what}: messages received')
         if c['timeout_ms']:
-            t.between(0.5, s.get('grpc_timeout_ns', 0) / c['timeout_ms'] / 1e6, 1.03, f'{what}: deadline')
+            t.between(0.5, s.get('grpc_timeout_ns', 0) / c['timeout_ms'] / 1e6, 1.03,
+                      f'{what}: deadline')
         else:
             t.check('grpc_timeout_ns' not in s, f'{what}: a deadline that was not set')
         # a cancelled or late call returns before the stream's end is told to the server
-        slack = 20 * c['duration_ns'] if c['cancelled'] or c['code'] == 4 else c['duration_ns'] // 2 + 2_000_000
+        took = c['duration_ns']
+        slack = 20 * took if c['cancelled'] or c['code'] == 4 else took // 2 + 2_000_000
         t.check(s.get('duration_ns', 1 << 60) <= c['duration_ns'] + slack,
                 f'{what}: took {s.get("duration_ns")}, to its client {c["duration_ns"]}')
         t.check(not s.get('incomplete'), f'{what}: incomplete {s.get("incomplete")}')
@@ -151,7 +156,8 @@ def compare_grpc(t, spans, calls, kind='server'):
 def tshark_streams(t, path, port):
     """{(client port, stream): {name: value}} as tshark decodes a recording."""
     need('tshark')
-    p = t.run(['tshark', '-r', path, '-d', f'tcp.port=={port},http2', '-Y', 'http2.type==1', '-T', 'json',
+    p = t.run(['tshark', '-r', path, '-d', f'tcp.port=={port},http2', '-Y', 'http2.type==1', '-T',
+               'json',
                '--no-duplicate-keys', '-J', 'tcp http2'])
     found = collections.defaultdict(dict)
     for packet in json.loads(p.stdout or '[]'):
@@ -166,5 +172,6 @@ def tshark_streams(t, path, port):
                     continue
                 headers = s.get('http2.header', [])
                 for h in headers if isinstance(headers, list) else [headers]:
-                    found[client, int(s['http2.streamid'])][h['http2.header.name']] = h.get('http2.header.value')
+                    fields = found[client, int(s['http2.streamid'])]
+                    fields[h['http2.header.name']] = h.get('http2.header.value')
     return found

@@ -7,7 +7,8 @@ from client import Conn, in_threads
 from lib import need
 
 # path, status; for nginx as NGINX_SERVER configures it
-GETS = [('/s/0.txt', 200), ('/s/1k.txt', 200), ('/s/1k.txt', 200), ('/s/100k.txt', 200), ('/none', 404),
+GETS = [('/s/0.txt', 200), ('/s/1k.txt', 200), ('/s/1k.txt', 200), ('/s/100k.txt', 200),
+        ('/none', 404),
         ('/e500', 500), ('/e503', 503), ('/moved', 301), ('/gz/100k.txt', 200),
         ('/up/chunked/2500', 200), ('/up/chunked/0', 200), ('/up/size/70000', 200),
         ('/up/status/204', 204), ('/up/status/418', 418)]
@@ -79,7 +80,8 @@ def _worker(addr, seed, n, gets, connect):
 
 def mixed(t, addr, threads=6, n=80, seed=1, gets=None, connect=Conn):
     """Runs the load; checks the statuses; returns the exchanges."""
-    jobs = [lambda s=s: _worker(addr, seed * 1000 + s, n, gets or GETS, connect) for s in range(threads)]
+    jobs = [lambda s=s: _worker(addr, seed * 1000 + s, n, gets or GETS, connect)
+            for s in range(threads)]
     done = [x for part in in_threads(jobs) for x in part]
     for x, status in done:
         t.equal(x.status, status, f'status of {x.method} {x.path}')
@@ -116,7 +118,8 @@ class Wrk:
 
     def __init__(self, t, url, seconds):
         need('wrk')
-        self.p = t.start(['wrk', '-t1', '-c16', f'-d{seconds}s', url], stdout=subprocess.PIPE, text=True)
+        self.p = t.start(['wrk', '-t1', '-c16', f'-d{seconds}s', url], stdout=subprocess.PIPE,
+                         text=True)
 
     def stop(self):
         out = self.p.stdout.read()

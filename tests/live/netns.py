@@ -8,7 +8,8 @@ _count = iter(range(1000))
 
 
 class Namespaces:
-    """Namespaces a and b, 10.77.N.1 and 10.77.N.2; inside_a and inside_b are prefixes of commands."""
+    """Namespaces a and b, 10.77.N.1 and 10.77.N.2; inside_a and inside_b are prefixes of
+    commands."""
 
     def __init__(self, t, veth=True):
         need('ip')
@@ -20,10 +21,12 @@ class Namespaces:
         self.inside_b = ['ip', 'netns', 'exec', self.b]
         for name in (self.a, self.b):
             self._ip('netns', 'add', name)
-            t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name], stderr=subprocess.DEVNULL)
+            t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name],
+                             stderr=subprocess.DEVNULL)
             self._ip('-n', name, 'link', 'set', 'lo', 'up')
         if veth:
-            self._ip('-n', self.a, 'link', 'add', 'w0', 'type', 'veth', 'peer', 'name', 'w0', 'netns', self.b)
+            self._ip('-n', self.a, 'link', 'add', 'w0', 'type', 'veth', 'peer', 'name', 'w0',
+                     'netns', self.b)
             self.up(self.a, self.addr_a)
             self.up(self.b, self.addr_b)
 

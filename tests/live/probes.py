@@ -34,13 +34,15 @@ def hooks_of(ids):
 
 
 def breakpoints(pid, name):
-    """How many octets of the code of a mapped file differ from that file: uprobes are what does that."""
+    """How many octets of the code of a mapped file differ from that file: uprobes are what does
+    that."""
     differ = 0
     with open(f'/proc/{pid}/maps', encoding='ascii') as f:
         rows = [x.split() for x in f if name in x and x.split()[1] == 'r-xp']
     for row in rows:
         begin, end = (int(x, 16) for x in row[0].split('-'))
-        with open(f'/proc/{pid}/mem', 'rb') as mem, open(f'/proc/{pid}/map_files/{row[0]}', 'rb') as file:
+        with open(f'/proc/{pid}/mem', 'rb') as mem, open(f'/proc/{pid}/map_files/{row[0]}',
+                                                         'rb') as file:
             mem.seek(begin)
             file.seek(int(row[2], 16))
             a, b = mem.read(end - begin), file.read(end - begin)

@@ -16,7 +16,8 @@ class Redis:
         if tls:
             self.tls_port = free_port()
             argv += ['--tls-port', str(self.tls_port), '--tls-cert-file', tls.path('ec.pem'),
-                     '--tls-key-file', tls.path('ec.key'), '--tls-ca-cert-file', tls.ca, '--tls-auth-clients', 'no']
+                     '--tls-key-file', tls.path('ec.key'), '--tls-ca-cert-file', tls.ca,
+                     '--tls-auth-clients', 'no']
         with open(t.path('redis.log'), 'wb') as log:
             self.p = t.start(argv, stdout=log, stderr=log)
         self.pid, self.addr = self.p.pid, ('127.0.0.1', self.port)

@@ -159,7 +159,8 @@ const server = http.createServer((q, r) => {
     } else if (q.method === 'POST' || q.method === 'PUT') {
       r.end(got + '\\n');
     } else {
-      r.writeHead(200, {'Content-Length': n}); r.end(q.method === 'HEAD' ? '' : Buffer.alloc(n, 'n'));
+      r.writeHead(200, {'Content-Length': n});
+      r.end(q.method === 'HEAD' ? '' : Buffer.alloc(n, 'n'));
     }
     console.log(JSON.stringify({method: q.method, target: q.url, status: r.statusCode}));
   });

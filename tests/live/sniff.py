@@ -12,7 +12,8 @@ class Tcpdump:
         self.t, self.path, self.err = t, t.path(name), t.path(name + '.err')
         with open(self.err, 'wb') as err:
             # -Z root: it must be able to write below a directory of ours
-            self.p = t.start(['tcpdump', '-U', '-n', '-B', '8192', '-Z', 'root', '-i', interface, *args,
+            self.p = t.start(['tcpdump', '-U', '-n', '-B', '8192', '-Z', 'root', '-i', interface,
+                              *args,
                               '-w', self.path, *expression.split()], stderr=err)
         if not wait_for(lambda: 'listening on' in self._said() or self.p.poll() is not None, 5):
             raise Skip('tcpdump does not begin')
@@ -41,7 +42,8 @@ def tshark_http(t, path, port, *args):
     p = t.run(['tshark', '-r', path, '-d', f'tcp.port=={port},http', '-Y',
                f'tcp.port=={port} and (http.request or http.response)', '-T', 'fields',
                '-o', 'tcp.desegment_tcp_streams:TRUE', '-o', 'http.desegment_headers:TRUE', *args,
-               *[x for f in fields for x in ('-e', f)], '-E', 'occurrence=a', '-E', 'aggregator=\x01'])
+               *[x for f in fields for x in ('-e', f)], '-E', 'occurrence=a', '-E',
+               'aggregator=\x01'])
     requests, responses = [], []
     for line in p.stdout.splitlines():
         # several heads in one frame (pipelining) come as lists; lengths cannot be told apart then
@@ -53,5 +55,6 @@ def tshark_http(t, path, port, *args):
             requests.append({'stream': stream, 'method': m, 'uri': u,
                              'length': lengths[0] if sure and lengths else None})
         for c in codes:
-            responses.append({'stream': stream, 'code': c, 'length': lengths[0] if sure and lengths else None})
+            responses.append({'stream': stream, 'code': c,
+                              'length': lengths[0] if sure and lengths else None})
     return requests, responses

@@ -1,8 +1,8 @@
 /* stall.c - how long is this process held up? stall LIBRARY
  *
- * Maps and unmaps a page all the time, for which it needs what is locked while code is patched. For each
- * line that it reads it tells the longest turn since the last one, in nanoseconds, without what it waited
- * for a processor.
+ * Maps and unmaps a page all the time, for which it needs what is locked while code is patched. For
+ * each line that it reads it tells the longest turn since the last one, in nanoseconds, without
+ * what it waited for a processor.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -40,7 +40,8 @@ static void *turn(void *arg)
 	(void)arg;
 	for (;;) {
 		unsigned long long w = waited(), t = now(), took;
-		char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
 
 		if (p != MAP_FAILED) {
 			memset(p, 1, 4096);

@@ -169,7 +169,8 @@ def mode_pass(host, port):
         s.close()
         while True:
             _, fds, _, _ = socket.recv_fds(there, 1, 1)
-            threading.Thread(target=serve, args=(socket.socket(fileno=fds[0]),), daemon=True).start()
+            threading.Thread(target=serve, args=(socket.socket(fileno=fds[0]),),
+                             daemon=True).start()
     tell(child=pid)
     while True:
         c, _ = s.accept()
@@ -253,7 +254,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if '/chunked/' in self.path:
             self.chunked(self.number())
         elif '/status/' in self.path:
-            self.respond(self.number(), b'' if '/304' in self.path or '/204' in self.path else b'no\n')
+            self.respond(self.number(), b'' if '/304' in self.path or '/204' in self.path
+                         else b'no\n')
         else:
             self.respond(200, b'p' * self.number())
 

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 
-from lib import ZCTRACE, ZCTRACE_ASAN, Skip, compile_c, end_process, free_port, main, need, test, wait_for
+from lib import (ZCTRACE, ZCTRACE_ASAN, Skip, compile_c, end_process, free_port, main, need, test,
+                 wait_for)
 from netns import Namespaces
 
 # Tells its port; keeps what it accepts.
 SERVER = '''
 import socket, ssl, sys
-s = socket.create_server((sys.argv[1], int(sys.argv[2])), family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)
+s = socket.create_server((sys.argv[1], int(sys.argv[2])),
+                         family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)
 print(s.getsockname()[1], flush=True)
 kept = []
 while True:
@@ -51,7 +53,8 @@ func main() {
 JAVA_SERVER = '''
 public class Listen {
 	public static void main(String[] args) throws Exception {
-		java.net.ServerSocket s = new java.net.ServerSocket(0, 5, java.net.InetAddress.getByName("127.0.0.1"));
+		java.net.InetAddress here = java.net.InetAddress.getByName("127.0.0.1");
+		java.net.ServerSocket s = new java.net.ServerSocket(0, 5, here);
 		System.out.println(s.getLocalPort());
 		while (true) s.accept();
 	}
@@ -102,7 +105,8 @@ def listed(rows):
 def host(t):
     """the host: every backend works, is timed, and leaves nothing behind"""
     def programs():
-        return t.run(['bpftool', 'prog', 'show']).stdout.count('name ') if shutil.which('bpftool') else 0
+        return t.run(['bpftool', 'prog',
+                      'show']).stdout.count('name ') if shutil.which('bpftool') else 0
     before = programs()
     found = run(t, '--doctor')
     checks = {o['check']: o for o in found if o['type'] == 'check'}
@@ -111,7 +115,8 @@ def host(t):
         t.equal(checks[name]['state'], 'ok', f'{name}: {checks[name]["text"]}')
     t.between(1_000_000, checks['skb'].get('attach_ns'), 3_000_000_000, 'time to attach')
     t.between(1, checks['skb'].get('detach_ns'), 3_000_000_000, 'time to detach')
-    t.check(wait_for(lambda: programs() <= before, 3), f'programs before: {before}, after: {programs()}')
+    t.check(wait_for(lambda: programs() <= before, 3),
+            f'programs before: {before}, after: {programs()}')
     text = t.run([ZCTRACE, '--doctor']).stdout
     t.check('Tracing works here, with backend skb.' in text, text)
 
@@ -121,7 +126,8 @@ def capabilities(t):
     """what each missing capability costs, told by trying"""
     if os.geteuid():
         raise Skip('needs to be root, to give it up')
-    for lack, backend in (('net_admin,-sys_admin', 'packet'), ('net_admin,-sys_admin,-net_raw', None)):
+    for lack, backend in (('net_admin,-sys_admin', 'packet'),
+                          ('net_admin,-sys_admin,-net_raw', None)):
         drop = f'-{lack}'
         prefix = ['setpriv', '--bounding-set', drop, '--inh-caps', drop]
         found = run(t, '--doctor', prefix=prefix, status=1 if backend else 3)
@@ -129,9 +135,11 @@ def capabilities(t):
         t.equal(found[-1].get('backend'), backend, f'backend without {lack}')
         t.check('CAP_NET_ADMIN' in checks['skb']['remedy'], f'{checks["skb"]}')
         t.equal(checks['capabilities']['state'], 'fail', 'capabilities')
-        t.check(re.search(r'missing: .*CAP_NET_ADMIN', checks['capabilities']['text']), f'{checks["capabilities"]}')
+        t.check(re.search(r'missing: .*CAP_NET_ADMIN', checks['capabilities']['text']),
+                f'{checks["capabilities"]}')
         t.equal(checks['uprobe']['state'], 'ok', 'uprobes need no CAP_NET_ADMIN')
-    found = run(t, '--doctor', prefix=['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'])
+    found = run(t, '--doctor', prefix=['setpriv', '--bounding-set', '-net_admin', '--inh-caps',
+                                       '-net_admin'])
     t.equal([o['state'] for o in found if o.get('check') == 'capabilities'], ['note'],
             'CAP_SYS_ADMIN stands for CAP_NET_ADMIN here')
 
@@ -139,7 +147,8 @@ def capabilities(t):
 @test
 def no_btf(t):
     """without BTF: the kernel option; only packets are left, status 1"""
-    hide = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf || exit 99; exec "$@"', 'sh']
+    hide = ['unshare', '-m', 'sh', '-c',
+            'mount -t tmpfs none /sys/kernel/btf || exit 99; exec "$@"', 'sh']
     if t.run([*hide, 'true']).returncode:
         raise Skip('cannot hide /sys/kernel/btf')
     found = run(t, '--doctor', prefix=hide, status=1)
@@ -150,7 +159,8 @@ def no_btf(t):
 
 @test
 def list_is_that_of_ss(t):
-    """--list has exactly the listeners of ss(8), with their owners, and those of another namespace"""
+    """--list has exactly the listeners of ss(8), with their owners, and those of another
+    namespace"""
     need('ss')
     ns = Namespaces(t, veth=False)
     a, port_a = server(t)
@@ -172,7 +182,8 @@ def list_is_that_of_ss(t):
         return mine == before and before == ss(t)
     t.check(wait_for(compare, 5, 0.1), f'list and ss differ: {compare.got[1:]}')
     rows = compare.got[0]
-    t.equal(listed([r for r in rows if r['netns'] == there]), ss(t, ns.inside_a), 'in the namespace')
+    t.equal(listed([r for r in rows if r['netns'] == there]), ss(t, ns.inside_a),
+            'in the namespace')
     by = {(r['netns'], r['address'], r['port']): r for r in rows}
     t.equal(len(by), len(rows), 'each is there once')
     t.equal(by[here, '127.0.0.1', port_a]['pids'], [a.pid], 'IPv4')
@@ -190,7 +201,8 @@ def list_is_that_of_ss(t):
 
 @test
 def python_tls(t):
-    """a Python server: libssl, its version, its open connections; found by pid, port, comm and exe"""
+    """a Python server: libssl, its version, its open connections; found by pid, port, comm and
+    exe"""
     p, port = server(t)
     clients = [socket.create_connection(('127.0.0.1', port)) for _ in range(3)]
     version = subprocess.run([sys.executable, '-c', 'import ssl; print(ssl.OPENSSL_VERSION)'],
@@ -204,7 +216,8 @@ def python_tls(t):
     libs = got['tls']
     if not t.equal([x['library'] for x in libs], ['openssl'], 'TLS libraries'):
         return
-    t.check('missing' not in libs[0] and libs[0]['points'] >= 6 and version in libs[0].get('version', version),
+    t.check('missing' not in libs[0] and libs[0]['points'] >= 6 and
+            version in libs[0].get('version', version),
             f'hooked: {libs}, Python says {version}')
     t.check(os.path.exists(libs[0]['file']) and not libs[0]['deleted'], f'file: {libs}')
     t.equal(got['blind'], [], 'nothing is blind')
@@ -212,7 +225,8 @@ def python_tls(t):
                 ['--exe', os.path.realpath(sys.executable)], ['--all']):
         t.equal(doctor(t, *how).get(p.pid), got, f'found by {how}')
     row = [r for r in run(t, '--list') if r['port'] == port][0]
-    t.equal((row['tls'], row['tls_hooked_by'], row['runtime']), ('openssl', libs[0]['hooked_by'], 'python'), 'in the list')
+    t.equal((row['tls'], row['tls_hooked_by'], row['runtime']),
+            ('openssl', libs[0]['hooked_by'], 'python'), 'in the list')
     for c in clients:
         c.close()
 
@@ -223,7 +237,8 @@ def clients_of_a_port(t):
     ns = Namespaces(t)
     p, port = server(t, ns.addr_b, prefix=ns.inside_b)
     c = t.start([*ns.inside_a, sys.executable, '-c', 'import socket, sys, time\n'
-                 f's = socket.create_connection(("{ns.addr_b}", {port})); print("ok", flush=True); time.sleep(60)'],
+                 f's = socket.create_connection(("{ns.addr_b}", {port})); print("ok", flush=True); '
+                 'time.sleep(60)'],
                 stdout=subprocess.PIPE, text=True)
     c.stdout.readline()
     t.equal(list(doctor(t, '--port', port)), [p.pid], 'where somebody listens, the listener')
@@ -233,7 +248,8 @@ def clients_of_a_port(t):
     t.equal(list(doctor(t, '--port', port)), [], 'nobody is connected any more')
     s = socket.create_server(('127.0.0.1', 0))
     far = s.getsockname()[1]
-    c = t.start([sys.executable, '-c', f'import socket, time\ns = socket.create_connection(("127.0.0.1", {far}))\n'
+    c = t.start([sys.executable, '-c',
+                 f'import socket, time\ns = socket.create_connection(("127.0.0.1", {far}))\n'
                  'print("ok", flush=True); time.sleep(60)'], stdout=subprocess.PIPE, text=True)
     c.stdout.readline()
     kept, _ = s.accept()
@@ -248,16 +264,21 @@ def nginx(t):
     need('nginx', 'openssl')
     from servers import Nginx
     key, cert, port = t.path('key.pem'), t.path('cert.pem'), free_port()
-    t.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    t.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+           '-nodes', '-days', '2',
            '-subj', '/CN=localhost', '-keyout', key, '-out', cert])
-    n = Nginx(t, server=f'listen 127.0.0.1:{port} ssl; ssl_certificate {cert}; ssl_certificate_key {key};')
+    n = Nginx(t, server=f'listen 127.0.0.1:{port} ssl; ssl_certificate {cert}; ssl_certificate_key '
+                        f'{key};')
     got = doctor(t, '--port', port)
     t.equal(len(got), 2, f'master and worker: {list(got)}')
     for o in got.values():
-        t.equal(([x['library'] for x in o['tls']], o['comm']), (['openssl'], 'nginx'), 'TLS libraries')
-        t.check(f'127.0.0.1:{port}' in o['listens'] and f'[::1]:{n.port}' in o['listens'], f'listens: {o["listens"]}')
+        t.equal(([x['library'] for x in o['tls']], o['comm']), (['openssl'], 'nginx'),
+                'TLS libraries')
+        t.check(f'127.0.0.1:{port}' in o['listens'] and f'[::1]:{n.port}' in o['listens'],
+                f'listens: {o["listens"]}')
     row = [r for r in run(t, '--list') if r['port'] == port][0]
-    t.equal((row['pid'], row['protocol_guess'], row['tls']), (n.pid, 'http', 'openssl'), 'in the list')
+    t.equal((row['pid'], row['protocol_guess'], row['tls']), (n.pid, 'http', 'openssl'),
+            'in the list')
     t.check(' openssl' in row['seen'] and 'hooked by' in row['seen'], row['seen'])
 
 
@@ -269,7 +290,8 @@ def go(t):
     t.file('go.mod', 'module listen\n\ngo 1.21\n')
     version = t.run(['go', 'env', 'GOVERSION']).stdout.strip()
     for name, flags in (('listen', []), ('listen-stripped', ['-ldflags', '-s -w'])):
-        p = t.run(['go', 'build', *flags, '-o', t.path(name), '.'], cwd=t.tmp, env={**os.environ, 'CGO_ENABLED': '0'})
+        p = t.run(['go', 'build', *flags, '-o', t.path(name), '.'], cwd=t.tmp,
+                  env={**os.environ, 'CGO_ENABLED': '0'})
         if p.returncode:
             raise Skip(f'go build: {p.stderr.splitlines()[:1]}')
         p = t.start([t.path(name)], stdout=subprocess.PIPE, text=True)
@@ -277,22 +299,27 @@ def go(t):
         got = one(t, p.pid)
         t.equal((got['runtime'], got['static'], got['stripped'], got['listens']),
                 ('go', True, name != 'listen', [f'127.0.0.1:{port}']), name)
-        t.equal([(x['library'], x.get('version')) for x in got['tls']], [('go', version)], f'{name}: TLS')
-        t.check(got['tls'] and got['tls'][0]['points'] >= 2 and not got['blind'], f'{name}: hooked: {got}')
+        t.equal([(x['library'], x.get('version')) for x in got['tls']], [('go', version)],
+                f'{name}: TLS')
+        t.check(got['tls'] and got['tls'][0]['points'] >= 2 and not got['blind'],
+                f'{name}: hooked: {got}')
 
 
 @test
 def deleted_library(t):
     """a library that was deleted, then replaced, after it was loaded: still found, and told"""
-    libs = [line.split()[-1] for line in open('/proc/self/maps', encoding='utf-8') if '/libssl.so' in line]
+    libs = [line.split()[-1] for line in open('/proc/self/maps', encoding='utf-8')
+            if '/libssl.so' in line]
     import ssl  # to have it mapped here, and know where it lies
-    libs = libs or [line.split()[-1] for line in open('/proc/self/maps', encoding='utf-8') if '/libssl' in line]
+    libs = libs or [line.split()[-1] for line in open('/proc/self/maps', encoding='utf-8')
+                    if '/libssl' in line]
     if not libs:
         raise Skip(f'{ssl.OPENSSL_VERSION} is no shared library here')
     copy = t.path('libssl-copy.so.3')
     shutil.copy(libs[0], copy)
     p = t.start([sys.executable, '-c', 'import ctypes, sys, time\nctypes.CDLL(sys.argv[1])\n'
-                 'print("ok", flush=True); time.sleep(60)', copy], stdout=subprocess.PIPE, text=True)
+                 'print("ok", flush=True); time.sleep(60)', copy], stdout=subprocess.PIPE,
+                text=True)
     p.stdout.readline()
 
     def look():
@@ -302,7 +329,8 @@ def deleted_library(t):
     os.unlink(copy)
     after = look()
     if t.equal(len(after), 1, 'found after it was deleted'):
-        t.equal((after[0]['deleted'], after[0]['points']), (True, before[0]['points']), 'told, and hooked as before')
+        t.equal((after[0]['deleted'], after[0]['points']), (True, before[0]['points']),
+                'told, and hooked as before')
     t.file('libssl-copy.so.3', b'something else')
     t.equal(look(), after, 'found after it was replaced')
     text = t.run([ZCTRACE, '--doctor', '--pid', str(p.pid)]).stdout
@@ -317,7 +345,8 @@ def below_another_root(t):
     source = t.file('wait.c', '#include <stdio.h>\n#include <unistd.h>\n'
                     'int main(void) { puts("ok"); fflush(stdout); return pause(); }\n')
     os.makedirs(inside)
-    if t.run(['cc', '-o', f'{inside}/wait', source, '-Wl,--no-as-needed', '-l:libssl.so.3']).returncode:
+    if t.run(['cc', '-o', f'{inside}/wait', source, '-Wl,--no-as-needed',
+              '-l:libssl.so.3']).returncode:
         raise Skip('no libssl.so.3 to link with')
     for path in re.findall(r'(/\S+) \(', t.run(['ldd', f'{inside}/wait']).stdout):
         os.makedirs(os.path.dirname(inside + path), exist_ok=True)
@@ -327,7 +356,8 @@ def below_another_root(t):
     got = one(t, p.pid)
     t.equal(got['exe'], '/wait', 'executable, as the process sees it')
     libs = got['tls']
-    t.check(len(libs) == 1 and libs[0]['points'] >= 6 and os.path.exists(inside + libs[0]['file']) and
+    t.check(len(libs) == 1 and libs[0]['points'] >= 6 and
+            os.path.exists(inside + libs[0]['file']) and
             not libs[0]['file'].startswith(inside), f'library, as the process sees it: {libs}')
 
 
@@ -350,26 +380,33 @@ def blind(t):
     ns = Namespaces(t, veth=False)
     p = t.start([*ns.inside_a, sys.executable, '-c', 'import socket, sys, time\n'
                  'u = socket.socket(socket.AF_UNIX); u.bind(sys.argv[1]); u.listen()\n'
-                 'q = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); q.bind(("127.0.0.1", 443))\n'
-                 'print("ok", flush=True); time.sleep(60)', t.path('socket')], stdout=subprocess.PIPE, text=True)
+                 'q = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); q.bind(("127.0.0.1", '
+                 '443))\n'
+                 'print("ok", flush=True); time.sleep(60)', t.path('socket')],
+                stdout=subprocess.PIPE, text=True)
     p.stdout.readline()
-    t.equal(sorted(b['what'] for b in one(t, p.pid)['blind']), ['HTTP/3', 'UNIX sockets'], 'sockets that are not seen')
+    t.equal(sorted(b['what'] for b in one(t, p.pid)['blind']), ['HTTP/3', 'UNIX sockets'],
+            'sockets that are not seen')
     source = t.file('static.c', '#include <unistd.h>\nint main(void) { return pause(); }\n')
     if t.run(['cc', '-static', '-s', '-o', t.path('static'), source]).returncode == 0:
         got = one(t, t.start([t.path('static')]).pid)
         t.equal((got['static'], got['stripped'], got['tls']), (True, True, []), 'a static program')
         t.check(['--tls-symbol' in b['remedy'] for b in got['blind']] == [True], f'{got["blind"]}')
     # no compiler of Rust is here; what tells rustls is what its panics would name
-    source = t.file('rustls.c', '#include <unistd.h>\n__asm__(".pushsection .comment\\n.string \\"rustc version 1.80.0\\"'
-                    '\\n.popsection");\nconst char where[] = "/crates/rustls-0.23.12/src/conn.rs";\n'
+    source = t.file('rustls.c', '#include <unistd.h>\n__asm__(".pushsection .comment\\n.string '
+                                '\\"rustc version 1.80.0\\"'
+                    '\\n.popsection");\nconst char where[] = '
+                    '"/crates/rustls-0.23.12/src/conn.rs";\n'
                     'int main(void) { return pause(); }\n')
     if t.run(['cc', '-o', t.path('rustls'), source]).returncode == 0:
         got = one(t, t.start([t.path('rustls')]).pid)
-        t.equal((got['runtime'], [b['what'] for b in got['blind']]), ('rust', ['TLS by rustls']), 'rustls')
+        t.equal((got['runtime'], [b['what'] for b in got['blind']]), ('rust', ['TLS by rustls']),
+                'rustls')
     source = t.file('nss.c', 'int zero(void) { return 0; }\n')
     if t.run(['cc', '-shared', '-fPIC', '-o', t.path('libnss3.so'), source]).returncode == 0:
         p = t.start([sys.executable, '-c', 'import ctypes, sys, time\nctypes.CDLL(sys.argv[1])\n'
-                     'print("ok", flush=True); time.sleep(60)', t.path('libnss3.so')], stdout=subprocess.PIPE, text=True)
+                     'print("ok", flush=True); time.sleep(60)', t.path('libnss3.so')],
+                    stdout=subprocess.PIPE, text=True)
         p.stdout.readline()
         t.equal([b['what'] for b in one(t, p.pid)['blind']], ['TLS by NSS'], 'NSS')
     source = t.file('Listen.java', JAVA_SERVER)
@@ -378,7 +415,8 @@ def blind(t):
         port = int(p.stdout.readline())
         got = one(t, p.pid)
         t.equal(got['runtime'], 'java', 'runtime')
-        t.equal([(b['what'], 'proxy' in b['remedy']) for b in got['blind']], [('TLS inside Java', True)], 'blind')
+        t.equal([(b['what'], 'proxy' in b['remedy']) for b in got['blind']],
+                [('TLS inside Java', True)], 'blind')
         row = [r for r in run(t, '--list') if r['port'] == port][0]
         t.check('inside Java: encrypted only' in row['seen'], row['seen'])
     else:
@@ -388,7 +426,8 @@ def blind(t):
 @test
 def container(t):
     """a process in a container's control group: found by the container, and told so"""
-    root = [line.split()[4] for line in open('/proc/self/mountinfo', encoding='utf-8') if ' - cgroup2 ' in line]
+    root = [line.split()[4] for line in open('/proc/self/mountinfo', encoding='utf-8')
+            if ' - cgroup2 ' in line]
     name = os.urandom(32).hex()
     group = os.path.join(root[0], name) if root else ''
     try:
@@ -402,7 +441,8 @@ def container(t):
     for how in (['--container', name[:12]], ['--cgroup', group]):
         got = doctor(t, *how)
         t.equal((list(got), got.get(p.pid, {}).get('container')), ([p.pid], name), f'{how}')
-    t.equal([(r['port'], r['container']) for r in run(t, '--list', '--container', name)], [(port, name)], 'in the list')
+    t.equal([(r['port'], r['container']) for r in run(t, '--list', '--container', name)],
+            [(port, name)], 'in the list')
     text = t.run([ZCTRACE, '--list', '--port', str(port)]).stdout
     t.check(f'container {name[:12]} ' in text, text)
     p.kill()
@@ -419,7 +459,8 @@ time.sleep(60)
 
 @test
 def fast(t):
-    """500 processes that listen: time grows with their number only; and nothing that a sanitizer objects to"""
+    """500 processes that listen: time grows with their number only; and nothing that a sanitizer
+    objects to"""
     def took(want):
         begun = time.monotonic()
         n = len(rows())
@@ -441,8 +482,10 @@ def fast(t):
     print(f'# --list with 100 processes: {hundred * 1e3:.0f} ms, with 500: {most * 1e3:.0f} ms')
     t.check(most < 10 * hundred, 'five times as many take ten times as long')
     if os.path.exists(ZCTRACE_ASAN):
-        t.equal(len([r for r in run(t, '--list', binary=ZCTRACE_ASAN) if r['address'] == '127.0.0.77']), 500, 'ASan')
-        t.equal(len(doctor(t, '--pid', p.pid, binary=ZCTRACE_ASAN)), 501, 'ASan: a process and its children')
+        t.equal(len([r for r in run(t, '--list', binary=ZCTRACE_ASAN)
+                     if r['address'] == '127.0.0.77']), 500, 'ASan')
+        t.equal(len(doctor(t, '--pid', p.pid, binary=ZCTRACE_ASAN)), 501,
+                'ASan: a process and its children')
 
 
 if __name__ == '__main__':

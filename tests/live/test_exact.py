@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""nginx: every request of a load, and every field against nginx's own log and the client's count."""
+"""nginx: every request of a load, and every field against nginx's own log and the client's
+count."""
 import collections
 import re
 import sys
@@ -15,7 +16,8 @@ REQUESTS = 200000
 def h2load(t, nginx, n, connections):
     """Sends n requests over that many connections; returns how many succeeded, and the output."""
     need('h2load')
-    p = t.run(['h2load', '--h1', '-n', str(n), '-c', str(connections), '-t', '1', nginx.url + '/s/1k.txt'])
+    p = t.run(['h2load', '--h1', '-n', str(n), '-c', str(connections), '-t', '1',
+               nginx.url + '/s/1k.txt'])
     m = re.search(r'(\d+) done, (\d+) succeeded, (\d+) failed', p.stdout)
     if not m:
         raise Skip(f'h2load: {p.stdout} {p.stderr}')
@@ -46,7 +48,8 @@ def exact_200000(t):
     lost = z.end.get('lost_events')
     t.equal(z.end.get('spans'), spans, 'spans of the end record')
     if lost:
-        t.check(REQUESTS - lost <= spans <= REQUESTS, f'{spans} spans, though {lost} events were lost')
+        t.check(REQUESTS - lost <= spans <= REQUESTS,
+                f'{spans} spans, though {lost} events were lost')
         t.check([n for n in z.notes if n['note'] == 'lost'], 'losses without a note')
         return
     t.equal(spans, REQUESTS, 'spans')
@@ -99,7 +102,8 @@ def mixed_load(t):
     found = compare_all(t, spans, exchanges)
     t.equal(len(rows), len(exchanges), 'lines in the log')
     check_log(t, rows, found)
-    t.equal({s['pid'] for s in found.values()} - set(nginx.workers()), set(), 'pids other than nginx')
+    t.equal({s['pid'] for s in found.values()} - set(nginx.workers()), set(),
+            'pids other than nginx')
     t.equal({s['comm'] for s in found.values()}, {'nginx'}, 'comm')
     t.equal({s['server_port'] for s in found.values()}, {nginx.port}, 'server port')
     for x in exchanges:

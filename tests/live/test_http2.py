@@ -12,9 +12,11 @@ import sys
 import threading
 import time
 
-from h2tools import (Nghttpd, Node, compare_grpc, compare_node, go_build, h2load, lines, python_packages,
+from h2tools import (Nghttpd, Node, compare_grpc, compare_node, go_build, h2load, lines,
+                     python_packages,
                      tshark_streams)
-from lib import HERE, Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for, wait_port
+from lib import (HERE, Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for,
+                 wait_port)
 from servers import Nginx, Target
 
 
@@ -45,14 +47,17 @@ def many(t):
     t.equal(len(spans), n, 'spans')
     t.equal(pairs(spans), 0, 'streams that came twice')
     wrong = [s for s in spans if s.get('incomplete') or s.get('error')]
-    t.check(not wrong, f'{len(wrong)} spans incomplete or in error, {[s.get("incomplete") for s in wrong[:9]]}')
+    t.check(not wrong, f'{len(wrong)} spans incomplete or in error, '
+                       f'{[s.get("incomplete") for s in wrong[:9]]}')
     t.equal(sum(s.get('status') == 200 for s in spans), got, 'spans with 200')
     for i, size in enumerate(sizes):
-        bad = [s for s in spans if s.get('path') == f'/s{i}' and (s.get('status'), s.get('resp_body_bytes')) != (200, size)]
+        bad = [s for s in spans if s.get('path') == f'/s{i}' and
+               (s.get('status'), s.get('resp_body_bytes')) != (200, size)]
         t.check(not bad, f'/s{i}: {len(bad)} with another length or status')
     bad = [s for s in spans if s.get('path') == '/none' and s.get('status') != 404]
     t.check(not bad, f'/none: {len(bad)} with another status')
-    t.equal(sum(s.get('resp_body_bytes', 0) for s in spans), data, 'octets of content, h2load and spans')
+    t.equal(sum(s.get('resp_body_bytes', 0) for s in spans), data,
+            'octets of content, h2load and spans')
     t.equal(z.end.get('lost_events'), 0, 'events lost')
     t.equal(z.end.get('unparsed_bytes'), 0, 'octets not understood')
 
@@ -80,7 +85,8 @@ def nginx(t):
                    '''"status":$status,"body":$body_bytes_sent,"port":$remote_port}';''', log=False)
     conf = open(server.conf, encoding='utf-8').read()
     port = free_port()
-    conf = conf.replace('server {', f'server {{ listen 127.0.0.1:{port} http2; location /e {{ return 503; }}'
+    conf = conf.replace('server {',
+                        f'server {{ listen 127.0.0.1:{port} http2; location /e {{ return 503; }}'
                         f'access_log {server.log_path} h2;', 1)
     open(server.conf, 'w', encoding='utf-8').write(conf)
     for i, size in enumerate((0, 10, 5000, 300000)):
@@ -91,14 +97,17 @@ def nginx(t):
     z = Zctrace(t, '--port', port)
     url = f'http://127.0.0.1:{port}'
     h2load(t, [f'{url}/f{i}?q={i}' for i in range(4)] + [f'{url}/none', f'{url}/e'], 1200, 4, 10)
-    p = t.run(['curl', '-sS', '--http2-prior-knowledge', '-o', '/dev/null', '-w', '%{http_version} %{http_code}',
+    p = t.run(['curl', '-sS', '--http2-prior-knowledge', '-o', '/dev/null', '-w',
+               '%{http_version} %{http_code}',
                '-H', 'X-Secret: s', f'{url}/f1?curl=1'])
     t.equal(p.stdout, '2 200', 'curl --http2-prior-knowledge')
     spans = z.wait_spans(1201)
     z.stop()
     log = wait_for(lambda: len(lines(server.log_path)) >= 1201 and lines(server.log_path), 3)
-    want = collections.Counter((r['method'], r['uri'], r['status'], r['body'], r['port']) for r in log or [])
-    got = collections.Counter((s['method'], s['path'] + ('?' + s['query'] if 'query' in s else ''), s['status'],
+    want = collections.Counter((r['method'], r['uri'], r['status'], r['body'], r['port'])
+                               for r in log or [])
+    got = collections.Counter((s['method'], s['path'] + ('?' + s['query'] if 'query' in s else ''),
+                               s['status'],
                                s['resp_body_bytes'], s['client_port']) for s in spans)
     t.equal(got - want, collections.Counter(), 'spans that are not in the log')
     t.equal(want - got, collections.Counter(), 'log entries without a span')
@@ -109,7 +118,8 @@ def upgrade(t):
     """curl --http2 through nghttpx: Upgrade: h2c"""
     need('curl', 'nghttpx')
     backend, port = Target(t, 'http'), free_port()
-    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{backend.port}', '--workers=1',
+    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{backend.port}',
+             '--workers=1',
              '--errorlog-file=/dev/null'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_port(port)
     z = Zctrace(t, '--port', port, '--no-downstream')
@@ -124,7 +134,8 @@ def upgrade(t):
     t.equal(len(by), 3, 'spans')
     for n, (_, status, size, local) in zip((0, 9, 70000), told):
         s = by.get(str(n), {})
-        t.equal((s.get('protocol'), s.get('status'), s.get('resp_body_bytes'), s.get('client_port')),
+        t.equal((s.get('protocol'), s.get('status'), s.get('resp_body_bytes'),
+                 s.get('client_port')),
                 ('h2', int(status), int(size), int(local)), f'/size/{n}')
     t.equal(sorted(s['stream'] for s in spans if s['kind'] == 'server'), [1, 3, 5], 'streams')
 
@@ -151,7 +162,8 @@ def grpc_go(t):
         t.equal(h.get(':path'), s['path'], f'tshark: stream {s["stream"]}')
         # trailers that cross a RST_STREAM belong to nothing any more
         if s.get('error') != 'reset':
-            t.equal(h.get('grpc-status'), str(s.get('grpc_status')), f'tshark: stream {s["stream"]}: status')
+            t.equal(h.get('grpc-status'), str(s.get('grpc_status')),
+                    f'tshark: stream {s["stream"]}: status')
 
 
 @test
@@ -171,7 +183,8 @@ def grpc_python(t):
 
 
 def late(t, server, total, name):
-    """Attaches in the middle of a load; prints the share of known paths; checks that none is wrong."""
+    """Attaches in the middle of a load; prints the share of known paths; checks that none is
+    wrong."""
     p, path = server.client(total, 10, 5, 9)
     wait_for(lambda: len(lines(path)) >= total // 20, 20, 0.02)
     z = Zctrace(t, '--port', server.port)
@@ -194,7 +207,8 @@ def late(t, server, total, name):
             continue
         if 'path' in s:
             t.equal(s['path'], k['path'], f'stream {s["stream"]}')
-            t.check(s.get('method') == k['method'] or 'truncated-head' in s['incomplete'] and 'method' not in s,
+            t.check(s.get('method') == k['method'] or 'truncated-head' in s['incomplete'] and
+                    'method' not in s,
                     f'stream {s["stream"]}: method {s.get("method")}')
         elif 'request-not-seen' not in s.get('incomplete', []):
             t.check('path-not-seen' in s['incomplete'] and s['route'].startswith('*not-seen-'),
@@ -227,11 +241,13 @@ def late_h2load(t):
     load.wait(20)
     time.sleep(0.3)
     z.stop()
-    spans = [s for s in z.spans if s['kind'] == 'server' and 'request-not-seen' not in s.get('incomplete', [])]
+    spans = [s for s in z.spans if s['kind'] == 'server' and
+             'request-not-seen' not in s.get('incomplete', [])]
     t.check(len(spans) > 300, f'{len(spans)} spans')
     known = [s for s in spans if 'path' in s]
     print(f'# shows late start, h2load: {len(known)} of {len(spans)} paths known')
-    wrong = [s for s in known if s['resp_body_bytes'] != dict(zip(('/s0', '/s1', '/s2'), sizes)).get(s['path'])]
+    wrong = [s for s in known if s['resp_body_bytes'] != dict(zip(('/s0', '/s1', '/s2'),
+                                                                  sizes)).get(s['path'])]
     t.check(not wrong, f'wrong paths: {wrong[:2]}')
     routes = collections.defaultdict(set)
     for s in spans:
@@ -250,7 +266,8 @@ def recording(t):
     live = z.wait_spans(160)
     z.stop()
     again, _ = replay(t, path)
-    key = ('method', 'path', 'query', 'status', 'stream', 'req_bytes', 'resp_bytes', 'span_id', 'duration_ns')
+    key = ('method', 'path', 'query', 'status', 'stream', 'req_bytes', 'resp_bytes', 'span_id',
+           'duration_ns')
     t.equal(sorted([str([s.get(k) for k in key]) for s in again]),
             sorted([str([s.get(k) for k in key]) for s in live]), 'live and replayed')
     t.equal(len(lines(told)), 160, 'requests')
@@ -258,7 +275,8 @@ def recording(t):
     for s in live:
         h = found.get((s['client_port'], s['stream']), {})
         target = s['path'] + ('?' + s['query'] if 'query' in s else '')
-        t.equal((h.get(':method'), h.get(':path')), (s['method'], target), f'tshark: stream {s["stream"]}')
+        t.equal((h.get(':method'), h.get(':path')), (s['method'], target),
+                f'tshark: stream {s["stream"]}')
         if 'status' in s:
             t.equal(h.get(':status'), str(s['status']), f'tshark: stream {s["stream"]}: status')
 
@@ -269,7 +287,8 @@ def websocket_server(listener, out):
     f = s.makefile('rb')
     while f.readline() not in (b'\r\n', b''):
         pass
-    s.sendall(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+    s.sendall(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: '
+              b'Upgrade\r\n\r\n')
     s.sendall(b'\x89\x02hi')
     while True:
         head = f.read(2)
@@ -284,7 +303,8 @@ def websocket_server(listener, out):
             s.sendall(b'\x88' + bytes([len(data)]) + data)
             break
         out.append(n)
-        s.sendall(bytes([head[0]]) + (bytes([n]) if n < 126 else b'\x7e' + struct.pack('>H', n)) + data)
+        s.sendall(bytes([head[0]]) + (bytes([n]) if n < 126 else b'\x7e' + struct.pack('>H', n)) +
+                  data)
     s.close()
 
 
@@ -331,7 +351,8 @@ def events(t):
     def serve():
         s, _ = listener.accept()
         s.recv(65536)
-        s.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n')
+        s.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: '
+                  b'close\r\n\r\n')
         for i in range(25):
             s.sendall(f': tick\nevent: e\ndata: {i}\ndata: more\n\n'.encode())
             time.sleep(0.005)
@@ -355,21 +376,27 @@ static_resources:
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          "@type": "type.googleapis.com/envoy.extensions.filters.network.\\
+            http_connection_manager.v3.HttpConnectionManager"
           stat_prefix: in
           codec_type: HTTP2
           route_config:
             virtual_hosts:
-            - {{name: all, domains: ["*"], routes: [{{match: {{prefix: "/"}}, route: {{cluster: up, timeout: 60s}}}}]}}
+            - name: all
+              domains: ["*"]
+              routes: [{{match: {{prefix: "/"}}, route: {{cluster: up, timeout: 60s}}}}]
           http_filters:
           - name: envoy.filters.http.router
-            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
   clusters:
   - name: up
     type: STATIC
     load_assignment:
       cluster_name: up
-      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {up}}}}}}}}}]}}]
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {up}}}}}}}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -406,7 +433,8 @@ def envoy(t):
             if k['path'] == '/reset' and kind == 'client':
                 t.equal((s.get('error'), s.get('error_code')), ('reset', 2), f'client: {k["id"]}')
                 continue
-            got = [s.get(x) for x in ('protocol', 'method', 'path', 'status', 'req_body_bytes', 'resp_body_bytes')]
+            got = [s.get(x) for x in ('protocol', 'method', 'path', 'status', 'req_body_bytes',
+                                      'resp_body_bytes')]
             t.equal(got, ['h2', k['method'], k['path'], k.get('status'), k['sent'], k['received']],
                     f'{kind}: {k["id"]}')
 

@@ -17,7 +17,8 @@ from netns import Namespaces
 N = 1000
 
 
-def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, load=None, least=None):
+def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, load=None,
+              least=None):
     """Loads the first port at 1 and at 32; prints the shares; no link may be wrong."""
     for concurrency in (1, 32):
         z = Zctrace(t, '--port', ','.join(map(str, ports)), '--body', '40')
@@ -39,7 +40,8 @@ def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, l
         if all_complete or (concurrency == 1 and least is None):
             t.equal(complete, N, f'{name}: complete traces at concurrency {concurrency}')
         elif not alike:  # of what cannot be told apart, no more is asked than no wrong link
-            t.check(complete >= (0.9 if least is None else least) * N, f'{name}: only {complete} complete')
+            t.check(complete >= (0.9 if least is None else least) * N,
+                    f'{name}: only {complete} complete')
 
 
 @test
@@ -335,7 +337,8 @@ def slow_hop(t):
     t.equal(len(path), 1, f'one trace: {z.out()}')
     m = re.match(r'  critical path: leaf ([\d.]+)ms \((\d+)%\)', path[0])
     t.check(m and float(m.group(1)) >= 79 and int(m.group(2)) >= 50, path[0])
-    t.equal(sum('/slow' in x and '█' in x for x in lines), 2, 'both ends of the slow call are on it')
+    t.equal(sum('/slow' in x and '█' in x for x in lines), 2,
+            'both ends of the slow call are on it')
     t.equal(sum('/two' in x and '▒' in x for x in lines), 2, 'those of the one beside it are not')
     t.check('7 spans' in lines[0], lines[0])
     t.check('(socket)' in z.out() and 'front → leaf' in z.out(), 'links and peers')
@@ -390,7 +393,8 @@ def merged(t):
     t.equal(shift.returncode, 0, f'editcap: {shift.stderr}')
     p = t.run([ZCTRACE, '-r', t.path('a.pcapng'), '-r', t.path('late.pcapng'), '-o', 'json'])
     t.equal(p.returncode, 0, p.stderr)
-    m = re.search(r'late.pcapng: clock ([\d.]+) s ahead of that of .*a.pcapng, to within ([\d.]+) s',
+    m = re.search(r'late.pcapng: clock ([\d.]+) s ahead of that of .*a.pcapng, to within ([\d.]+) '
+                  r's',
                   p.stderr)
     if t.check(m, p.stderr):
         t.between(2.99, float(m.group(1)), 3.01, 'offset')
@@ -525,7 +529,8 @@ def translated(t):
         t.stack.callback(subprocess.run, ['ip', 'netns', 'del', name])
         run('ip', '-n', name, 'link', 'set', 'lo', 'up')
     for side, net in ((names[0], '10.78.1'), (names[2], '10.78.2')):
-        run('ip', '-n', names[1], 'link', 'add', side, 'type', 'veth', 'peer', 'name', 'w0', 'netns',
+        run('ip', '-n', names[1], 'link', 'add', side, 'type', 'veth', 'peer', 'name', 'w0',
+            'netns',
             side)
         run('ip', '-n', names[1], 'addr', 'add', f'{net}.1/24', 'dev', side)
         run('ip', '-n', names[1], 'link', 'set', side, 'up')
@@ -569,7 +574,8 @@ def nat(t):
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         p.stdout.readline()
         both = f'{p.pid},{server.pid}'
-        z = [Zctrace(t, '--pid', both), Zctrace(t, '--pid', p.pid, '-w', t.path(f'a-{which}.pcapng')),
+        z = [Zctrace(t, '--pid', both), Zctrace(t, '--pid', p.pid, '-w',
+                                                t.path(f'a-{which}.pcapng')),
              Zctrace(t, '--pid', server.pid, '-w', t.path(f'b-{which}.pcapng'))]
         p.stdin.write(b'\n')
         p.stdin.flush()
@@ -578,9 +584,12 @@ def nat(t):
         for one in z:
             one.stop()
         ids = [f'{which}{i}' for i in range(200)]
-        t.equal(chain.judge(z[0].spans, 2, ids)[:3], (200, 0, 0), f'{which}: complete, missing, wrong')
-        t.equal(len({s['client_addr'] for s in z[0].spans}), 2, f'{which}: the ends see other addresses')
-        m = t.run([ZCTRACE, '-r', t.path(f'a-{which}.pcapng'), '-r', t.path(f'b-{which}.pcapng'), '-o',
+        t.equal(chain.judge(z[0].spans, 2, ids)[:3], (200, 0, 0),
+                f'{which}: complete, missing, wrong')
+        t.equal(len({s['client_addr'] for s in z[0].spans}), 2,
+                f'{which}: the ends see other addresses')
+        m = t.run([ZCTRACE, '-r', t.path(f'a-{which}.pcapng'), '-r', t.path(f'b-{which}.pcapng'),
+                   '-o',
                    'json'])
         spans = [r for r in map(json.loads, m.stdout.splitlines()) if r['type'] == 'span']
         t.equal(chain.judge(spans, 2, ids)[:3], (200, 0, 0), f'{which}, merged')
@@ -595,7 +604,8 @@ def text_line(t):
     chain.load(front, 1, 1)
     wait_for(lambda: z.out().count('\n') >= 2)
     z.stop()
-    ids = re.findall(r' (HTTP|HTTPClient) 200 .*traceparent=\[00-(\w{32})-(\w{16})\[(\w{16})\]-01\]',
+    ids = re.findall(r' (HTTP|HTTPClient) 200 '
+                     r'.*traceparent=\[00-(\w{32})-(\w{16})\[(\w{16})\]-01\]',
                      z.out())
     if t.equal(sorted(x[0] for x in ids), ['HTTP', 'HTTPClient'], f'lines: {z.out()}'):
         server, client = sorted(ids)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Links: calls that no request in flight has caused get no parent; calls of real handlers keep theirs.
+"""Links: calls that no request in flight has caused get no parent; calls of real handlers keep
+theirs.
 
 Each request names itself in its query, and so does what is called for it."""
 import http.client

@@ -82,7 +82,8 @@ def cleartext(t):
 
 @test
 def tls(t):
-    """curl to nginx by TLS: what is read and written through the library; Set-Cookie and Location"""
+    """curl to nginx by TLS: what is read and written through the library; Set-Cookie and
+    Location"""
     need('curl')
     nginx = NginxTls(t, SERVER)
     nginx.file('a', b'a' * 3000)
@@ -100,13 +101,15 @@ def upgrade(t):
     """curl --http2 in cleartext through nghttpx: from HTTP/1.1 to HTTP/2"""
     need('curl', 'nghttpx')
     backend, port = Target(t, 'http'), free_port()
-    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{backend.port}', '--workers=1',
+    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{backend.port}',
+             '--workers=1',
              '--errorlog-file=/dev/null'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_port(port)
     urls = [f'http://127.0.0.1:{port}/size/{n}?id={n}&token={WORDS[0]}' for n in (0, 9, 70000)]
 
     def ask():
-        p = t.run(['curl', '-sS', '--http2', *flags(), *[x for u in urls for x in ('-o', '/dev/null', u)]])
+        p = t.run(['curl', '-sS', '--http2', *flags(),
+                   *[x for u in urls for x in ('-o', '/dev/null', u)]])
         t.equal((p.returncode, p.stderr), (0, ''), 'curl')
     both(t, 'nghttpx', port, ask, len(urls), '--no-downstream')
 
@@ -128,9 +131,11 @@ def late(t, name, port, url, *options):
     """A recording that begins in the middle of h2load's connections."""
     need('h2load')
     path = t.path('late.pcapng')
-    fields = flags([('authorization', f'Bearer {WORDS[0]}'), ('cookie', f'a={WORDS[1]}'), ('x-auth-token', WORDS[0]),
+    fields = flags([('authorization', f'Bearer {WORDS[0]}'), ('cookie', f'a={WORDS[1]}'),
+                    ('x-auth-token', WORDS[0]),
                     ('user-agent', 'test/1 (no secret)')])
-    p = t.start(['h2load', '-n', '3000', '-c', '3', '-m', '4', '-t', '1', '--rps=250', *options, *fields,
+    p = t.start(['h2load', '-n', '3000', '-c', '3', '-m', '4', '-t', '1', '--rps=250', *options,
+                 *fields,
                  *[f'{url}?token={WORDS[0]}&n={i}' for i in range(40)]], stdout=subprocess.PIPE)
     time.sleep(0.7)
     z = Zctrace(t, '--port', port, '-w', path, '--header', '*')

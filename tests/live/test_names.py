@@ -35,7 +35,8 @@ class Caller:
     """A Python program, keepalive.py, that asks over one connection when it is told to."""
 
     def __init__(self, t, host, port, prefix=(), name='keepalive'):
-        self.p = t.start([*prefix, sys.executable, t.file(f'{name}.py', KEEPALIVE), host, str(port)],
+        self.p = t.start([*prefix, sys.executable, t.file(f'{name}.py', KEEPALIVE), host,
+                          str(port)],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, what):
@@ -74,7 +75,8 @@ def peers_not_traced(t):
     third.ask('other')
     z.wait_spans(1)
     z.stop()
-    t.equal(peers_of(z.spans), {('client', 'old'): 'backend'}, 'what is called, on an old connection')
+    t.equal(peers_of(z.spans), {('client', 'old'): 'backend'},
+            'what is called, on an old connection')
     z = Zctrace(t, '--comm', 'curl')
     t.run(['curl', '-s', f'http://127.0.0.1:{back}/x?id=a'])
     z.wait_spans(1)
@@ -134,11 +136,14 @@ def container_names(t):
                    json.dumps({'ID': ident, 'Name': f'/backend{i}', 'Driver': 'overlay2'},
                               separators=(',', ':')))
         port = free_port()
-        servers.append((port, t.start(['sh', '-c', f'echo $$ > {path}/cgroup.procs; exec "$@"', 'sh',
-                                       sys.executable, t.file('server.py', chain.BACKEND), str(port)])))
+        servers.append((port, t.start(['sh', '-c', f'echo $$ > {path}/cgroup.procs; exec "$@"',
+                                       'sh',
+                                       sys.executable, t.file('server.py', chain.BACKEND),
+                                       str(port)])))
         wait_port(port)
     # zctrace sees Docker's files in a mount namespace of its own
-    see = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs zctrace /var/lib && mkdir /var/lib/docker && '
+    see = ['unshare', '-m', 'sh', '-c',
+           'mount -t tmpfs zctrace /var/lib && mkdir /var/lib/docker && '
            f'mount --bind {t.path("docker")} /var/lib/docker && exec "$@"', 'sh']
     z = Zctrace(t, '--pid', ','.join(str(p.pid) for _, p in servers), prefix=see)
     for i, (port, _) in enumerate(servers):
@@ -175,7 +180,7 @@ while True:
     time.sleep(delay)
     target = b''.join(bytes([len(x)]) + x.encode() for x in name.split('.')) + b'\0'
     found = labels[-1] == 'arpa' and q[at + 2] == 12
-    answer = (b'\xc0\x0c' + b'\0\x0c\0\x01' + b'\0\0\0\x3c' + len(target).to_bytes(2, 'big') + target)
+    answer = b'\xc0\x0c\0\x0c\0\x01\0\0\0\x3c' + len(target).to_bytes(2, 'big') + target
     s.sendto(q[:2] + (b'\x81\x80' if found else b'\x81\x83') + b'\0\1' +
              (b'\0\1' if found else b'\0\0') + b'\0\0\0\0' + question + (answer if found else b''),
              client)
@@ -196,7 +201,8 @@ def with_etc(t, hosts, resolv):
 def away(t):
     """A backend at the far end of a veth pair, which only packets tell of: no process is known."""
     ns = Namespaces(t)
-    t.start([*ns.inside_b, sys.executable, t.file('away.py', chain.BACKEND.replace("'127.0.0.1'", "''")),
+    t.start([*ns.inside_b, sys.executable, t.file('away.py',
+                                                  chain.BACKEND.replace("'127.0.0.1'", "''")),
              '8080'])
     wait_for(lambda: '8080' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
     return ns
@@ -223,7 +229,8 @@ def hosts_file(t):
 
 @test
 def resolve(t):
-    """--resolve asks DNS: the name comes with later spans, and a slow server keeps nobody waiting"""
+    """--resolve asks DNS: the name comes with later spans, and a slow server keeps nobody
+    waiting"""
     need('curl')
     ns = away(t)
     for delay, name in ((0, 'fast.example'), (8, 'slow.example')):
@@ -236,13 +243,15 @@ def resolve(t):
         ask_from(t, ns, 'first')
         begun = time.monotonic()
         z.wait_spans(1)
-        t.check(not delay or time.monotonic() - begun < delay, f'{name}: a span that waited for DNS')
+        t.check(not delay or time.monotonic() - begun < delay,
+                f'{name}: a span that waited for DNS')
         time.sleep(0.5)
         ask_from(t, ns, 'second', 'third')
         z.wait_spans(3)
         begun = time.monotonic()
         z.stop()
-        t.check(not delay or time.monotonic() - begun < delay, f'{name}: an end that waited for DNS')
+        t.check(not delay or time.monotonic() - begun < delay,
+                f'{name}: an end that waited for DNS')
         known = None if delay else name
         want = {('server', 'first'): None, ('server', 'second'): known, ('server', 'third'): known}
         t.equal(peers_of(z.spans), want, name)

@@ -24,13 +24,17 @@ def agree(t, path, exchanges, port, lengths=True):
     requests, responses = tshark_http(t, path, port)
     asked = counted(f'{s["method"]} {s["path"]}' + ('?' + s['query'] if s.get('query') else '')
                     for s in spans if 'method' in s)
-    t.equal(asked, counted(r['method'] + ' ' + r['uri'] for r in requests), 'requests, as tshark sees them')
-    t.equal(counted(str(s['status']) for s in spans if 'status' in s), counted(r['code'] for r in responses),
+    t.equal(asked, counted(r['method'] + ' ' + r['uri'] for r in requests),
+            'requests, as tshark sees them')
+    t.equal(counted(str(s['status']) for s in spans if 'status' in s),
+            counted(r['code'] for r in responses),
             'statuses, as tshark sees them')
     if exchanges is not None:
-        t.equal(asked, counted(f'{x.method} {x.path}?{x.query}' for x in exchanges), 'requests of the client')
+        t.equal(asked, counted(f'{x.method} {x.path}?{x.query}' for x in exchanges),
+                'requests of the client')
     if lengths:
-        t.equal(counted((str(s.get('status')), header(s, 'resp_headers')) for s in spans if 'status' in s),
+        t.equal(counted((str(s.get('status')), header(s, 'resp_headers')) for s in spans
+                        if 'status' in s),
                 counted((r['code'], r['length']) for r in responses), 'Content-Length of responses')
         t.equal(counted((s['method'], header(s, 'req_headers')) for s in spans if 'method' in s),
                 counted((r['method'], r['length']) for r in requests), 'Content-Length of requests')
@@ -55,9 +59,11 @@ def exact(t, spans, exchanges):
     for x in exchanges:
         s = by_target.get(x.path + '?' + x.query)
         if s:
-            t.equal((s.get('req_bytes'), s.get('resp_bytes'), s.get('req_body_bytes'), s.get('resp_body_bytes'),
+            t.equal((s.get('req_bytes'), s.get('resp_bytes'), s.get('req_body_bytes'),
+                     s.get('resp_body_bytes'),
                      s.get('client_port'), s.get('incomplete')),
-                    (x.req_bytes, x.resp_bytes, x.req_body_bytes, x.resp_body_bytes, x.client_port, None),
+                    (x.req_bytes, x.resp_bytes, x.req_body_bytes, x.resp_body_bytes, x.client_port,
+                     None),
                     f'octets of {x.method} {x.path}')
 
 
@@ -77,7 +83,8 @@ def python_plain(t):
     t.file('www/a.txt', b'a' * 3000)
     port = free_port()
     with open(os.devnull, 'wb') as null:
-        t.start([sys.executable, '-m', 'http.server', str(port), '--bind', '127.0.0.1', '--directory', www],
+        t.start([sys.executable, '-m', 'http.server', str(port), '--bind', '127.0.0.1',
+                 '--directory', www],
                 stderr=null, stdout=null)
     wait_port(port)
     dump = Tcpdump(t, 'a.pcap', expression=f'tcp port {port}')
@@ -93,7 +100,8 @@ def nginx_keep_alive(t):
     nginx_files(nginx)
     dump = Tcpdump(t, 'a.pcap', expression=f'tcp port {nginx.port}')
     exchanges = [x for _ in range(3) for x in exchange_some(
-        nginx.addr, ['/s/1k.txt', '/s/100k.txt', '/moved', '/none', '/s/0.txt', '/e'], ('GET', 'HEAD'))]
+        nginx.addr, ['/s/1k.txt', '/s/100k.txt', '/moved', '/none', '/s/0.txt', '/e'],
+        ('GET', 'HEAD'))]
     spans, _ = agree(t, dump.stop(), exchanges, nginx.port)
     exact(t, spans, exchanges)
 
@@ -103,7 +111,8 @@ def node_chunked(t):
     """3: a Node server, chunked responses and chunked requests"""
     node = Node(t)
     dump = Tcpdump(t, 'a.pcap', expression=f'tcp port {node.port}')
-    exchanges = exchange_some(node.addr, ['/chunked/10', '/chunked/50000', '/chunked/0', '/status/404'])
+    exchanges = exchange_some(node.addr, ['/chunked/10', '/chunked/50000', '/chunked/0',
+                                          '/status/404'])
     exchanges += exchange_some(node.addr, ['/p'] * 3, ('PUT',), chunks=[b'n' * 3000] * 5)
     exchanges += exchange_some(node.addr, ['/p'] * 3, ('POST',), body=b'n' * 30000)
     spans, _ = agree(t, dump.stop(), exchanges, node.port)
@@ -116,7 +125,8 @@ def haproxy_both_sides(t):
     node = Node(t)
     proxy = Haproxy(t, f'127.0.0.1:{node.port}')
     dump = Tcpdump(t, 'a.pcap', expression=f'tcp port {proxy.port} or tcp port {node.port}')
-    exchanges = exchange_some(proxy.addr, ['/size/10', '/chunked/5000', '/status/500', '/size/100000'],
+    exchanges = exchange_some(proxy.addr, ['/size/10', '/chunked/5000', '/status/500',
+                                           '/size/100000'],
                               ('GET', 'HEAD'))
     path = dump.stop()
     spans, _ = agree(t, path, exchanges, proxy.port)
@@ -147,8 +157,10 @@ def small_snaplen(t):
     # tshark does not put together what is cut; it is asked for heads as they come in packets
     spans, _ = replay(t, path)
     requests, responses = tshark_http(t, path, nginx.port, '-o', 'http.desegment_body:FALSE')
-    t.equal(counted(s['path'] for s in spans), counted(r['uri'].split('?')[0] for r in requests), 'requests')
-    t.equal(counted(str(s['status']) for s in spans), counted(r['code'] for r in responses), 'statuses')
+    t.equal(counted(s['path'] for s in spans), counted(r['uri'].split('?')[0] for r in requests),
+            'requests')
+    t.equal(counted(str(s['status']) for s in spans), counted(r['code'] for r in responses),
+            'statuses')
     exact(t, spans, exchanges)
 
 
@@ -167,7 +179,8 @@ def ipv6(t):
 def cooked(t, kind):
     server = Target(t, 'http')
     dump = Tcpdump(t, 'a.pcap', '-y', kind, interface='any', expression=f'tcp port {server.port}')
-    exchanges = exchange_some(server.addr, ['/size/10', '/chunked/3000', '/status/404', '/size/90000'])
+    exchanges = exchange_some(server.addr, ['/size/10', '/chunked/3000', '/status/404',
+                                            '/size/90000'])
     spans, _ = agree(t, dump.stop(), exchanges, server.port)
     # on loopback "any" shows each packet as it leaves and as it arrives
     t.equal(len(spans), len(exchanges), 'spans')
@@ -202,9 +215,11 @@ def begun_in_the_middle(t):
     certain = [c.get('/s/1k.txt') for c in (open_one, busy)]
     exchanges += certain
     spans, _ = replay(t, dump.stop())
-    whole = {s['path'] + '?' + s['query']: s for s in spans if set(s.get('incomplete', [])) <= {'attached-late'}}
+    whole = {s['path'] + '?' + s['query']: s for s in spans
+             if set(s.get('incomplete', [])) <= {'attached-late'}}
     t.equal(set(whole), {x.path + '?' + x.query for x in exchanges}, 'whole exchanges')
-    t.equal([whole[x.path + '?' + x.query].pop('incomplete', None) for x in certain], [None, None], 'no doubt')
+    t.equal([whole[x.path + '?' + x.query].pop('incomplete', None) for x in certain], [None, None],
+            'no doubt')
     for s in whole.values():
         s.pop('incomplete', None)
     exact(t, list(whole.values()), exchanges)
@@ -224,7 +239,8 @@ def pipelined(t):
     c.close()
     spans, _ = agree(t, dump.stop(), exchanges, nginx.port, lengths=False)
     exact(t, spans, exchanges)
-    t.equal([s['path'] for s in sorted(spans, key=lambda s: s['seq'])], [x.path for x in exchanges], 'order')
+    t.equal([s['path'] for s in sorted(spans, key=lambda s: s['seq'])], [x.path for x in exchanges],
+            'order')
 
 
 @test
@@ -242,7 +258,8 @@ def pcapng_from_tshark(t):
     again, _ = agree(t, ng, exchanges, server.port)
 
     def without_ids(rows):
-        return [{k: v for k, v in s.items() if k not in ('conn', 'trace_id', 'span_id')} for s in rows]
+        return [{k: v for k, v in s.items() if k not in ('conn', 'trace_id', 'span_id')}
+                for s in rows]
     t.equal(without_ids(again), without_ids(spans), 'spans of the pcapng')
 
 

@@ -51,7 +51,8 @@ def cli(t):
     z.stop()
     text.stop()
     lines = text.out()
-    for line in (' RedisServer 0 SET user:42(user:{id}) [', ' RedisServer 1 LPUSH user:42(user:{id}) [',
+    for line in (' RedisServer 0 SET user:42(user:{id}) [',
+                 ' RedisServer 1 LPUSH user:42(user:{id}) [',
                  ' db_status=WRONGTYPE'):
         t.check(line in lines, f'text: no {line!r} in {lines}')
     long = [s for s in spans if s['db_operation'] == 'MONITOR']
@@ -68,15 +69,18 @@ def cli(t):
     t.equal(by['SET'].get('db_query'), 'SET user:42 ?', 'shape')
     t.equal(by['HSET'].get('route'), 'session:{hash}', 'route of a hash')
     t.equal(by['INCR'].get('db_namespace'), '3', 'database')
-    t.equal((by['LPUSH'].get('db_status'), by['LPUSH'].get('error')), ('WRONGTYPE', 'status'), 'an error')
-    t.equal((by['NOSUCH'].get('db_status'), by['NOSUCH'].get('error')), ('ERR', 'status'), 'an unknown one')
+    t.equal((by['LPUSH'].get('db_status'), by['LPUSH'].get('error')), ('WRONGTYPE', 'status'),
+            'an error')
+    t.equal((by['NOSUCH'].get('db_status'), by['NOSUCH'].get('error')), ('ERR', 'status'),
+            'an unknown one')
     t.equal(by['EVAL'].get('route'), 'user:{id}', 'key of a script')
     t.check('error' not in by['SET'] and 'db_status' not in by['SET'], f'no error: {by["SET"]}')
     t.equal((by['SET']['req_bytes'], by['SET']['resp_bytes']), (39, 5), 'sizes')
     t.equal(by['SET'].get('pid'), r.pid, 'process')
     t.equal(len(long), 1, 'MONITOR is one span')
     if long:
-        t.equal((long[0].get('resp_messages'), long[0].get('error')), (len(told) + 1, None), 'lines of MONITOR')
+        t.equal((long[0].get('resp_messages'), long[0].get('error')), (len(told) + 1, None),
+                'lines of MONITOR')
 
 
 @test
@@ -87,7 +91,8 @@ def benchmark(t):
         r = Redis(t)
         z = Zctrace(t, '--port', r.port)
         r.cli('config', 'resetstat')
-        p = t.run(['redis-benchmark', '-p', str(r.port), '-n', '100000', '-P', '16', '-c', '20', '-t',
+        p = t.run(['redis-benchmark', '-p', str(r.port), '-n', '100000', '-P', '16', '-c', '20',
+                   '-t',
                    'set,get,lpush', '-r', '1000', '-d', '37', '-q'])
         t.equal(p.returncode, 0, p.stderr)
         want = {k: n for k, n in r.calls().items() if k in ('SET', 'GET', 'LPUSH')}
@@ -102,7 +107,8 @@ def benchmark(t):
     bad = [s for s in spans if 'incomplete' in s or 'error' in s]
     t.check(not bad, f'{len(bad)} are not whole: {bad[:2]}')
     t.equal({s['resp_bytes'] for s in spans if s['db_operation'] == 'SET'}, {5}, 'replies to SET')
-    t.check({s['resp_bytes'] for s in spans if s['db_operation'] == 'GET'} <= {5, 44}, 'replies to GET')
+    t.check({s['resp_bytes'] for s in spans if s['db_operation'] == 'GET'} <= {5, 44},
+            'replies to GET')
     t.equal({s['route'] for s in spans if s['db_operation'] == 'SET'}, {'key:{id}'}, 'routes')
 
 
@@ -150,14 +156,17 @@ def pipelines(t, protocol):
         bad = [s for s in spans if 'incomplete' in s]
         t.check(not bad, f'{kind}: {len(bad)} are not whole: {bad[:1]}')
         got = counts(spans)
-        for name in ('SET', 'GET', 'MULTI', 'EXEC', 'BLPOP', 'RPUSH', 'EVALSHA', 'SCRIPT LOAD', 'HELLO'):
+        for name in ('SET', 'GET', 'MULTI', 'EXEC', 'BLPOP', 'RPUSH', 'EVALSHA', 'SCRIPT LOAD',
+                     'HELLO'):
             t.equal(got.get(name, 0), calls.get(name, 0), f'{kind}: spans of {name}')
         gets = sorted((s for s in spans if s['db_operation'] == 'GET'), key=lambda s: s['seq'])
         for i, s in enumerate(gets):
-            t.equal((s['path'], s['resp_body_bytes']), (f'size:{i}', told['sizes'][i]), f'{kind}: GET {i}')
+            t.equal((s['path'], s['resp_body_bytes']), (f'size:{i}', told['sizes'][i]),
+                    f'{kind}: GET {i}')
         waits = [s['duration_ns'] / 1e9 for s in spans if s['db_operation'] == 'BLPOP']
         t.between(told['waited'] * 0.5, max(waits), told['waited'] * 1.5, f'{kind}: BLPOP waits')
-        t.equal({s.get('error') for s in spans if s['db_operation'] == 'SET'}, {None}, f'{kind}: errors')
+        t.equal({s.get('error') for s in spans if s['db_operation'] == 'SET'}, {None},
+                f'{kind}: errors')
 
 
 @test
@@ -196,7 +205,8 @@ print(got)
 
 @test
 def pubsub(t):
-    """subscribers of RESP2 and RESP3: one long span, on which messages are counted, and no others"""
+    """subscribers of RESP2 and RESP3: one long span, on which messages are counted, and no
+    others"""
     for protocol in (2, 3):
         r = Redis(t)
         z = Zctrace(t, '--port', r.port)
@@ -206,8 +216,10 @@ def pubsub(t):
         spans = redis_spans(z)
         ops = counts(spans)
         t.equal(got, 40, 'messages that the client got')
-        t.equal({k: ops.get(k) for k in ('SUBSCRIBE', 'PSUBSCRIBE', 'UNSUBSCRIBE', 'PUNSUBSCRIBE', 'PUBLISH')},
-                {'SUBSCRIBE': 1, 'PSUBSCRIBE': 1, 'UNSUBSCRIBE': 1, 'PUNSUBSCRIBE': 1, 'PUBLISH': 20},
+        t.equal({k: ops.get(k) for k in ('SUBSCRIBE', 'PSUBSCRIBE', 'UNSUBSCRIBE', 'PUNSUBSCRIBE',
+                                         'PUBLISH')},
+                {'SUBSCRIBE': 1, 'PSUBSCRIBE': 1, 'UNSUBSCRIBE': 1, 'PUNSUBSCRIBE': 1,
+                 'PUBLISH': 20},
                 f'RESP{protocol}: spans')
         long = [s for s in spans if 'resp_messages' in s]
         t.equal([(s['db_operation'], s['resp_messages'], s.get('error')) for s in long],
@@ -223,14 +235,16 @@ def replies_off(t):
     c = Raw(r.addr)
     c.s.sendall(c.pack('CLIENT', 'REPLY', 'SKIP') + c.pack('INCR', 'a') + c.pack('GET', 'a'))
     t.equal(c.reply(), b'1', 'GET')
-    c.s.sendall(c.pack('CLIENT', 'REPLY', 'OFF') + c.pack('INCR', 'a') * 5 + c.pack('CLIENT', 'REPLY', 'ON')
+    c.s.sendall(c.pack('CLIENT', 'REPLY', 'OFF') + c.pack('INCR', 'a') * 5 + c.pack('CLIENT',
+                                                                                    'REPLY', 'ON')
                 + c.pack('GET', 'a'))
     t.equal((c.reply(), c.reply()), ('OK', b'6'), 'ON, GET')
     c.close()
     spans = settled(z, 11)
     z.stop()
     t.equal(counts(spans), {'CLIENT REPLY': 3, 'INCR': 6, 'GET': 2}, 'spans')
-    t.equal([s['resp_body_bytes'] for s in spans if s['db_operation'] == 'GET'], [1, 1], 'sizes of replies')
+    t.equal([s['resp_body_bytes'] for s in spans if s['db_operation'] == 'GET'], [1, 1],
+            'sizes of replies')
     t.check(not [s for s in spans if 'error' in s or 'incomplete' in s], f'errors: {spans}')
 
 
@@ -257,8 +271,10 @@ def opened_before(t):
     spans = settled(z, 16)
     z.stop()
     t.equal(counts(spans), {'GET': 10, 'PUBLISH': 5, 'NOSUCH': 1}, 'spans')
-    t.check(not [s for s in spans if s.get('error') and s['db_operation'] != 'NOSUCH'], f'errors: {spans}')
-    t.check(not [s for s in spans if s.get('incomplete') not in (None, ['attached-late'])], f'{spans}')
+    t.check(not [s for s in spans if s.get('error') and s['db_operation'] != 'NOSUCH'],
+            f'errors: {spans}')
+    t.check(not [s for s in spans if s.get('incomplete') not in (None, ['attached-late'])],
+            f'{spans}')
 
 
 @test
@@ -273,9 +289,11 @@ def tls(t):
     settled(z, 40)
     z.stop()
     spans = redis_spans(z)
-    t.equal({k: n for k, n in counts(spans).items() if k in ('SET', 'GET')}, {'SET': 20, 'GET': 20}, 'spans')
+    t.equal({k: n for k, n in counts(spans).items() if k in ('SET', 'GET')}, {'SET': 20, 'GET': 20},
+            'spans')
     t.equal({s['tls'] for s in spans}, {'openssl'}, 'TLS')
-    t.equal(sorted(s['resp_body_bytes'] for s in spans if s['db_operation'] == 'GET'), list(range(20)), 'sizes')
+    t.equal(sorted(s['resp_body_bytes'] for s in spans if s['db_operation'] == 'GET'),
+            list(range(20)), 'sizes')
 
 
 SERVICE = r'''
@@ -312,22 +330,27 @@ def waterfall(t):
     wait_for(lambda: len(redis_spans(z, 'client')) >= 20, 10, 0.05)
     z.stop()
     w.stop()
-    http = {s['path']: s for s in z.spans if s['protocol'].startswith('http') and s['kind'] == 'server'}
+    http = {s['path']: s for s in z.spans if s['protocol'].startswith('http') and
+            s['kind'] == 'server'}
     for i in range(10):
         mine = [s for s in redis_spans(z, 'client') if s.get('path') == f'hits:{i}']
         t.equal([s['db_operation'] for s in mine], ['INCRBY', 'GET'], f'commands of request {i}')
         parent = http.get(f'/{i}', {}).get('span_id')
         t.equal({s.get('parent_span_id') for s in mine}, {parent}, f'their parent')
-        ends = [s for s in redis_spans(z) if s.get('path') == f'hits:{i}' and s['db_operation'] == 'GET']
-        t.equal([s.get('parent_span_id') for s in ends], [s['span_id'] for s in mine[1:]], 'the other end')
+        ends = [s for s in redis_spans(z) if s.get('path') == f'hits:{i}' and
+                s['db_operation'] == 'GET']
+        t.equal([s.get('parent_span_id') for s in ends], [s['span_id'] for s in mine[1:]],
+                'the other end')
     text = w.out()
-    t.check(re.search(r'GET.*/3.*\n.*INCR.*hits:.*\n.*GET.*hits:', text), f'waterfall: {text[:1500]}')
+    t.check(re.search(r'GET.*/3.*\n.*INCR.*hits:.*\n.*GET.*hits:', text),
+            f'waterfall: {text[:1500]}')
 
 
 def captured(t, port, work):
     need('tcpdump', 'tshark')
     path = t.path('redis.pcap')
-    dump = t.start(['tcpdump', '-i', 'lo', '-U', '-w', path, '-s', '0', '-Z', 'root', f'tcp port {port}'])
+    dump = t.start(['tcpdump', '-i', 'lo', '-U', '-w', path, '-s', '0', '-Z', 'root',
+                    f'tcp port {port}'])
     wait_for(lambda: os.path.exists(path) and os.path.getsize(path) >= 24, 10, 0.01)
     work()
     wait_for(lambda: False, 0.5)
@@ -346,17 +369,21 @@ def tshark(t):
         python_client(t, PUBSUB, r.port, 2)
     path = captured(t, r.port, work)
     fields = ['resp.array.length', 'resp.bulk_string.length', 'resp.bulk_string.value']
-    p = t.run(['tshark', '-r', path, '-d', f'tcp.port=={r.port},resp', '-Y', f'resp and tcp.dstport=={r.port}',
+    p = t.run(['tshark', '-r', path, '-d', f'tcp.port=={r.port},resp', '-Y',
+               f'resp and tcp.dstport=={r.port}',
                '-T', 'fields', *[x for f in fields for x in ('-e', f)]])
     want = collections.Counter()
     for line in p.stdout.splitlines():
-        arrays, lengths, values = ([x for x in f.split(',') if x] for f in (line + '\t\t').split('\t')[:3])
+        arrays, lengths, values = ([x for x in f.split(',') if x]
+                                   for f in (line + '\t\t').split('\t')[:3])
         values = iter(values)
-        strings = iter([bytes.fromhex(next(values)).decode() if int(n) > 0 else '' for n in lengths])
+        strings = iter([bytes.fromhex(next(values)).decode() if int(n) > 0 else ''
+                        for n in lengths])
         for n in arrays:
             want[[next(strings) for _ in range(int(n))][0].upper()] += 1
     spans, _ = replay(t, path)
-    got = collections.Counter(s['db_operation'].split()[0] for s in spans if s['protocol'] == 'redis')
+    got = collections.Counter(s['db_operation'].split()[0] for s in spans
+                              if s['protocol'] == 'redis')
     t.equal(dict(got), dict(want), 'commands')
     t.equal(replay(t, path, binary=ZCTRACE_ASAN)[0], spans, 'the same with the sanitizers')
     t.check(not [s for s in spans if 'incomplete' in s], 'whole')
@@ -370,10 +397,14 @@ def secrets(t):
     others = [Zctrace(t, '--port', r.port, output=o) for o in ('text', 'waterfall', 'summary')]
     c = Raw(r.addr)
     c.call('CONFIG', 'SET', 'requirepass', SECRET)
-    for args in (('AUTH', SECRET), ('AUTH', 'default', SECRET), ('HELLO', '2', 'AUTH', 'default', SECRET),
-                 ('ACL', 'SETUSER', 'joe', 'on', '>' + SECRET, '~*', '+@all'), ('AUTH', 'joe', SECRET),
-                 ('MIGRATE', '127.0.0.1', '1', 'k', '0', '100', 'AUTH', SECRET), ('SET', 'token:1', SECRET),
-                 ('GET', 'token:1'), ('SET', 'token:2', SECRET * 5000), ('CONFIG', 'GET', 'requirepass'),
+    for args in (('AUTH', SECRET), ('AUTH', 'default', SECRET),
+                 ('HELLO', '2', 'AUTH', 'default', SECRET),
+                 ('ACL', 'SETUSER', 'joe', 'on', '>' + SECRET, '~*', '+@all'),
+                 ('AUTH', 'joe', SECRET),
+                 ('MIGRATE', '127.0.0.1', '1', 'k', '0', '100', 'AUTH', SECRET),
+                 ('SET', 'token:1', SECRET),
+                 ('GET', 'token:1'), ('SET', 'token:2', SECRET * 5000),
+                 ('CONFIG', 'GET', 'requirepass'),
                  ('EVAL', f'return "{SECRET}"', '0'), ('NOSUCH', SECRET), ('PUBLISH', 'c', SECRET)):
         c.call(*args)
     c.s.sendall(f'AUTH {SECRET}\r\nSET token:3 {SECRET}\r\n'.encode())
@@ -388,7 +419,8 @@ def secrets(t):
         p.stop()
     spans = [s for s in z.spans if s['protocol'] == 'redis']
     again, _ = replay(t, t.path('rec.pcapng'))
-    keys = ('db_operation', 'path', 'route', 'db_query', 'db_status', 'error', 'req_bytes', 'resp_bytes',
+    keys = ('db_operation', 'path', 'route', 'db_query', 'db_status', 'error', 'req_bytes',
+            'resp_bytes',
             'duration_ns', 'span_id')
     t.equal([[s.get(k) for k in keys] for s in again if s['protocol'] == 'redis'],
             [[s.get(k) for k in keys] for s in spans], 'the replay')

@@ -38,7 +38,8 @@ def no_privilege(t):
     path = copy_for_all(t)
     nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
     for selector in (['--port', '80'], ['--all'], ['--pid', '1'], ['--', 'true']):
-        refused(t, selector, 3, 'CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', prefix=nobody, binary=path)
+        refused(t, selector, 3, 'CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', prefix=nobody,
+                binary=path)
 
 
 @test
@@ -52,14 +53,16 @@ def capabilities(t):
                 prefix=['setpriv', '--bounding-set', drop, '--inh-caps', drop])
     path = copy_for_all(t)
     keep = '-all,+bpf,+perfmon,+net_admin'
-    p = t.run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps', keep,
+    p = t.run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps',
+               keep,
                '--ambient-caps', keep, path, '--port', '80', '-d', '50ms', '-o', 'json'])
     t.check(p.returncode == 0 and 'zctrace: tracing' in p.stderr, f'{p.returncode}: {p.stderr}')
 
 
 @test
 def old_kernel(t):
-    """a kernel without the tracepoints of 6.3: the ends of functions instead, or what is missing, status 3"""
+    """a kernel without the tracepoints of 6.3: the ends of functions instead, or what is missing,
+    status 3"""
     path = t.path('old.btf')
     with open('/sys/kernel/btf/vmlinux', 'rb') as f:
         types = f.read()
@@ -77,14 +80,16 @@ def old_kernel(t):
         t.equal(p.returncode, 0, f'status with fexit: {p.stderr}')
         return
     for selector in (['--capture=skb', '--port', '80'], ['--all']):
-        refused(t, selector, 3, 'too old', r'reads and writes need .*6\.3', 'fexit|FUNCTION_TRACER', '-i INTERFACE',
+        refused(t, selector, 3, 'too old', r'reads and writes need .*6\.3', 'fexit|FUNCTION_TRACER',
+                '-i INTERFACE',
                 prefix=old)
 
 
 @test
 def no_btf(t):
     """no BTF: the kernel option, status 3; or, where packets will do, a note that says so"""
-    hide = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf || exit 99; exec "$@"', 'sh']
+    hide = ['unshare', '-m', 'sh', '-c',
+            'mount -t tmpfs none /sys/kernel/btf || exit 99; exec "$@"', 'sh']
     if t.run([*hide, 'true']).returncode:
         raise Skip('cannot hide /sys/kernel/btf')
     refused(t, ['--capture=skb', '--port', '80'], 3, 'BTF', prefix=hide)

@@ -45,7 +45,8 @@ def same_with_headers(t):
     spans, _ = replay(t, path, *args, binary=ZCTRACE_ASAN)
     same_spans(t, z.spans, spans)
     bodies = {query_id(s): s.get('resp_body') for s in spans}
-    plain = [x for x in exchanges if x.path in ('/e503', '/s/1k.txt') and x.method == 'GET' and x.status != 304]
+    plain = [x for x in exchanges if x.path in ('/e503', '/s/1k.txt') and x.method == 'GET' and
+             x.status != 304]
     t.check(plain, 'no response with known content')
     for x in plain:
         t.equal(bodies[x.id], x.body[:64].decode(), f'content of {x.path}')
@@ -128,12 +129,15 @@ def tshark_agrees(t):
     got = collections.Counter(r['code'] for r in responses)
     want = collections.Counter(str(x.status) for x in exchanges)
     t.equal((want - got, got - want), ({}, {}), 'statuses that only the client, only tshark knows')
-    p = t.run(['tshark', '-r', path, '-d', f'tcp.port=={nginx.port},http', '-Y', '_ws.malformed', '-T',
+    p = t.run(['tshark', '-r', path, '-d', f'tcp.port=={nginx.port},http', '-Y', '_ws.malformed',
+               '-T',
                'fields', '-e', 'frame.number'])
     t.equal((p.returncode, p.stdout.split()), (0, []), 'frames that tshark cannot read')
-    p = t.run(['tshark', '-r', path, '-T', 'fields', '-e', 'ip.src', '-e', 'tcp.srcport', '-e', 'ip.dst',
+    p = t.run(['tshark', '-r', path, '-T', 'fields', '-e', 'ip.src', '-e', 'tcp.srcport', '-e',
+               'ip.dst',
                '-e', 'tcp.dstport'])
-    flows = {tuple(sorted(((a, b), (c, d)))) for a, b, c, d in (x.split('\t') for x in p.stdout.splitlines())}
+    flows = {tuple(sorted(((a, b), (c, d)))) for a, b, c,
+             d in (x.split('\t') for x in p.stdout.splitlines())}
     want = {tuple(sorted((('127.0.0.1', str(x.client_port)), ('127.0.0.1', str(nginx.port)))))
             for x in exchanges}
     t.equal(flows, want, 'connections')
@@ -147,7 +151,8 @@ def secrets(t):
     for extra, there in (([], False), (['--no-redact'], True)):
         z = Zctrace(t, '--port', server.port, '-w', path, '--header', '*', *extra)
         c = Conn(server.addr)
-        x = c.get('/size/3', fields=[('Authorization', 'Bearer sesame-1234'), ('Cookie', 'sid=sesame-1234')])
+        x = c.get('/size/3', fields=[('Authorization', 'Bearer sesame-1234'),
+                                     ('Cookie', 'sid=sesame-1234')])
         z.stop()
         compare_all(t, z.spans, [x])
         with open(path, 'rb') as f:

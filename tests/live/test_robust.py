@@ -32,7 +32,8 @@ def killed_under_load(t):
     time.sleep(1)
     z.p.kill()
     z.p.wait()
-    t.check(wait_for(lambda: not programs_alive(ids), 3, 0.05), f'programs left: {programs_alive(ids)}')
+    t.check(wait_for(lambda: not programs_alive(ids), 3, 0.05),
+            f'programs left: {programs_alive(ids)}')
     t.equal(hooks_of(ids), set(), 'hooks left')
     requests, errors = wrk.stop()
     t.equal(errors, [], 'errors of the load')
@@ -57,7 +58,8 @@ def ended_in_any_way(t):
         if sig in (signal.SIGINT, signal.SIGTERM):
             t.equal(status, 0, f'exit status after {sig.name}')
             t.equal((len(z.spans), z.end.get('spans')), (1, 1), f'spans after {sig.name}')
-        t.check(wait_for(lambda ids=ids: not programs_alive(ids), 3, 0.05), f'programs left after {sig.name}')
+        t.check(wait_for(lambda ids=ids: not programs_alive(ids), 3, 0.05),
+                f'programs left after {sig.name}')
 
 
 @test
@@ -154,8 +156,10 @@ def output_closed(t):
             t.check(ended, f'{output}: goes on after its pipe was closed')
             t.equal(p.poll(), 0, f'{output}: exit status')
             err.seek(0)
-            lines = [x for x in err.read().decode().splitlines() if not x.startswith('zctrace: tracing')]
-            t.check(not re.search(r'rror|roken|EPIPE', '\n'.join(lines)), f'{output}: not quiet: {lines}')
+            lines = [x for x in err.read().decode().splitlines()
+                     if not x.startswith('zctrace: tracing')]
+            t.check(not re.search(r'rror|roken|EPIPE', '\n'.join(lines)),
+                    f'{output}: not quiet: {lines}')
 
 
 @test
@@ -173,7 +177,8 @@ def disk_full(t):
     z.p.send_signal(signal.SIGINT)
     t.check(z.wait() in (0, 1), f'exit status {z.status}')
     compare_all(t, z.spans, exchanges)
-    told = [n for n in z.notes if 'record' in n['note']] or re.search(r'recording.*(stop|space)', z.err())
+    told = [n for n in z.notes if 'record' in n['note']] or re.search(r'recording.*(stop|space)',
+                                                                      z.err())
     t.check(told, f'no word about the recording: {z.err()} {z.notes}')
     t.check('No space left' in z.err() + z.out(), f'no reason: {z.err()}')
     p = t.run([ZCTRACE, '-r', f'{mount}/rec.pcapng', '-o', 'json'])

@@ -10,8 +10,10 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import (Skip, ZCTRACE, Zctrace, by_id, cgroup_root, free_port, main, need, query_id, test, wait_for,
-                 wait_port)
+from lib import (Skip, ZCTRACE, Zctrace, by_id, cgroup_root, end_process, free_port, main, need,
+                 query_id, test,
+                 wait_for, wait_port)
+from load import Wrk
 from servers import Nginx, Target
 
 
@@ -77,13 +79,15 @@ def by_comm_renamed(t):
     c.close()
     exchanges += [get(server.addr), get(server.addr)]
     z.stop()
-    compare_all(t, z.spans, exchanges, fields=('method', 'path', 'status', 'resp_bytes', 'client_port'))
+    compare_all(t, z.spans, exchanges, fields=('method', 'path', 'status', 'resp_bytes',
+                                               'client_port'))
     t.equal({s['comm'] for s in z.spans}, {'late-name'}, 'comm')
 
 
 @test
 def by_exe(t):
-    """--exe takes processes by file, also those that start later; a copy elsewhere is another one"""
+    """--exe takes processes by file, also those that start later; a copy elsewhere is another
+    one"""
     need('haproxy', 'nginx')
     exe = os.path.realpath(shutil.which('nginx'))
     first, python = Nginx(t), Target(t, 'plain')
@@ -123,7 +127,8 @@ def by_cgroup(t):
         os.makedirs(below)
     except OSError as e:
         raise Skip(f'{path}: {e.strerror}') from e
-    t.stack.callback(lambda: wait_for(lambda: not os.system(f'rmdir {below} {path} 2>/dev/null'), 3, 0.1))
+    t.stack.callback(lambda: wait_for(lambda: not os.system(f'rmdir {below} {path} 2>/dev/null'), 3,
+                                      0.1))
 
     def enter(server, group):
         with open(os.path.join(group, 'cgroup.procs'), 'w', encoding='ascii') as f:
@@ -135,7 +140,8 @@ def by_cgroup(t):
     z = Zctrace(t, '--cgroup', path)
     exchanges = [get(inside.addr), get(deeper.addr)]
     get(outside.addr)
-    later = Target(t, 'plain', prefix=['sh', '-c', f'echo $$ > {path}/cgroup.procs; exec "$@"', 'sh'])
+    later = Target(t, 'plain', prefix=['sh', '-c', f'echo $$ > {path}/cgroup.procs; exec "$@"',
+                                       'sh'])
     exchanges += [get(later.addr), get(later.addr)]
     only(t, z, exchanges)
 
@@ -196,7 +202,8 @@ def port_lists(t):
 def roles(t):
     """--role=server, client and both for a port that is listened on here"""
     server = Target(t, 'plain')
-    for role, kinds in (('server', ['server']), ('client', ['client']), ('both', ['client', 'server'])):
+    for role, kinds in (('server', ['server']), ('client', ['client']),
+                        ('both', ['client', 'server'])):
         z = Zctrace(t, '--port', server.port, '--role', role)
         x = get(server.addr)
         z.stop()
@@ -213,7 +220,8 @@ def downstream(t):
         z = Zctrace(t, '--port', nginx.port, *args)
         x = get(nginx.addr, '/deep')
         z.stop()
-        t.equal((ids(z.spans), ids(z.spans, 'client')), ([x.id], [x.id] * calls), f'spans with {args}')
+        t.equal((ids(z.spans), ids(z.spans, 'client')), ([x.id], [x.id] * calls),
+                f'spans with {args}')
 
 
 @test
@@ -221,11 +229,28 @@ def port_of_elsewhere(t):
     """a port that nobody listens on here: note, the client ends; when a server starts, its ends"""
     port = free_port()
     z = Zctrace(t, '--port', port)
-    t.check(z.wait_note('waiting', 1) or 'nobody listens' in z.err(), f'no note: {z.err()} {z.notes}')
+    t.check(z.wait_note('waiting', 1) or 'nobody listens' in z.err(),
+            f'no note: {z.err()} {z.notes}')
     server = Target(t, 'plain', port=port)
     exchanges = [get(server.addr) for _ in range(3)]
     only(t, z, exchanges)
     t.equal({s['pid'] for s in z.spans}, {server.pid}, 'pid')
+
+
+@test
+def same_rows_every_time(t):
+    """a port that is listened on: connections older than the attaching show their server's end, in
+    every run"""
+    nginx = Nginx(t)
+    load = Wrk(t, nginx.url, 12)
+    wait_for(lambda: os.path.getsize(nginx.log_path))
+    rows = []
+    for _ in range(8):
+        p = t.run([ZCTRACE, '-q', '-o', 'json', '-d', '50ms', '--port', str(nginx.port)])
+        spans = [s for s in map(json.loads, p.stdout.splitlines()) if s['type'] == 'span']
+        rows.append(sorted({(s['kind'], s.get('service', '')) for s in spans}))
+    end_process(load.p)
+    t.equal(rows, [[('server', 'nginx')]] * 8, 'kind and service')
 
 
 @test
@@ -237,7 +262,8 @@ def client_of_remote_port(t):
     server = Target(t, 'plain', host=net.addr_b, prefix=net.inside_b)
     z = Zctrace(t, '--port', server.port, '--role', 'client')
     out = t.run([*net.inside_a, sys.executable, '-c',
-                 'import http.client,sys\nc = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]))\n'
+                 'import http.client,sys\nc = http.client.HTTPConnection(sys.argv[1], '
+                 'int(sys.argv[2]))\n'
                  'for i in range(3):\n c.request("GET", "/n?id=%d" % i); c.getresponse().read()',
                  net.addr_b, str(server.port)])
     t.equal(out.returncode, 0, out.stderr)
@@ -281,7 +307,8 @@ def prefork(t):
     found = by_id(z.spans)
     for group, xs in ((children, exchanges), (new, more)):
         t.check({found[x.id]['pid'] for x in xs if x.id in found} <= group, f'pids of {group}')
-        t.equal([found[x.id]['pid'] for x in xs if x.id in found], [int(x.body.split()[0]) for x in xs],
+        t.equal([found[x.id]['pid'] for x in xs if x.id in found],
+                [int(x.body.split()[0]) for x in xs],
                 'pid that answered')
 
 
@@ -291,7 +318,8 @@ def command(t):
     need('curl')
     server = Target(t, 'plain')
     url = f'http://127.0.0.1:{server.port}/c'
-    z = Zctrace(t, '--', 'sh', '-c', f'curl -s -o /dev/null {url}?id=1; (curl -s -o /dev/null {url}?id=2); '
+    z = Zctrace(t, '--', 'sh', '-c',
+                f'curl -s -o /dev/null {url}?id=1; (curl -s -o /dev/null {url}?id=2); '
                 'exit 42', wait=False)
     t.equal(z.wait(), 42, 'exit status')
     t.equal([(s['kind'], query_id(s), s['status'], s['comm']) for s in z.spans],

@@ -65,7 +65,8 @@ def namespaces(t):
     server = Target(t, 'http', host=net.addr_b, prefix=net.inside_b)
     z = Zctrace(t, '--port', server.port, '--role', 'both')
     exchanges = run_elsewhere(t, net.inside_a, server.addr, [
-        [['GET', '/size/100', 0, 0], ['GET', '/chunked/300000', 0, 0], ['PUT', '/p', 500000, 0]]] * 2)
+        [['GET', '/size/100', 0, 0], ['GET', '/chunked/300000', 0, 0],
+         ['PUT', '/p', 500000, 0]]] * 2)
     found = same(t, server, exchanges, z)
     compare_all(t, z.spans, exchanges, 'client')
     for s in found.values():
@@ -77,7 +78,8 @@ def bad_wire(t):
     """a wire that loses, doubles and reorders packets: spans still exact, both ends, none lost"""
     net = Namespaces(t, veth=False)
     here = os.path.dirname(os.path.abspath(__file__))
-    wire = t.start([sys.executable, os.path.join(here, 'wire.py'), net.a, net.b], stdin=subprocess.PIPE,
+    wire = t.start([sys.executable, os.path.join(here, 'wire.py'), net.a, net.b],
+                   stdin=subprocess.PIPE,
                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if wire.stdout.readline() != b'ready\n':
         raise Skip(f'no TUN: {wire.stderr.read().decode().splitlines()[-1]}')
@@ -122,7 +124,8 @@ def passed(t):
         spans = [s for s in z.spans if query_id(s)]
         compare_all(t, spans, exchanges, fields=fields)
         t.equal({s['pid'] for s in spans}, {child}, f'pid with {selector}')
-        t.check(all(s.get('incomplete') for s in z.spans if not query_id(s)), 'the first one, without doubt')
+        t.check(all(s.get('incomplete') for s in z.spans if not query_id(s)),
+                'the first one, without doubt')
 
 
 @test
@@ -150,7 +153,8 @@ def threads(t):
     found = same(t, server, exchanges, z)
     tids = {s['tid'] for s in found.values()}
     t.equal(len(tids), 1, 'threads that read')
-    t.check(all(int(x.body.split()[1]) not in tids for x in exchanges), 'the writer is not the reader')
+    t.check(all(int(x.body.split()[1]) not in tids for x in exchanges),
+            'the writer is not the reader')
 
 
 @test
@@ -159,7 +163,8 @@ def io_uring(t):
     out = t.path('uring.out')
     with open(out, 'wb') as f:
         server = t.start([compile_c(t, 'uring_server.c')], stdout=f)
-    if not wait_for(lambda: os.path.getsize(out) or server.poll() is not None) or server.poll() == 77:
+    if not wait_for(lambda: os.path.getsize(out) or
+                    server.poll() is not None) or server.poll() == 77:
         raise Skip('io_uring is not permitted here')
     with open(out, encoding='ascii') as f:
         server.port = int(f.read().split()[1])
@@ -203,7 +208,8 @@ def reset_by_client(t):
     z.stop()
     if t.equal(len(z.spans), 1, 'spans'):
         s = z.spans[0]
-        t.equal((query_id(s), s.get('error'), s.get('status')), (x.id, 'reset', 200), 'id, error, status')
+        t.equal((query_id(s), s.get('error'), s.get('status')), (x.id, 'reset', 200),
+                'id, error, status')
         t.between(20000, s.get('resp_bytes'), 5 << 20, 'octets of the response')
 
 
@@ -221,7 +227,8 @@ def closed_by_server(t):
     z.stop()
     t.equal(len(z.spans), 2, 'spans')
     for s in z.spans:
-        t.equal((query_id(s), s.get('error'), s.get('status'), s.get('resp_bytes'), s.get('resp_body_bytes')),
+        t.equal((query_id(s), s.get('error'), s.get('status'), s.get('resp_bytes'),
+                 s.get('resp_body_bytes')),
                 (x.id, 'closed', 200, got, 1000), f'{s["kind"]}: id, error, status, octets')
 
 
@@ -259,7 +266,8 @@ def open_before(t):
             c.get('/s/1k.txt')
             c.get('/before')
         idle = Conn(nginx.addr)
-        z = Zctrace(t, selector, *({'--port': [nginx.port], '--pid': [nginx.pid]}.get(selector, [])))
+        z = Zctrace(t, selector, *({'--port': [nginx.port], '--pid': [nginx.pid]}.get(selector,
+                                                                                      [])))
         exchanges = []
         for path in ('/s/1k.txt', '/s/100k.txt', '/none', '/s/0.txt'):
             exchanges += [c.get(path) for c in conns]
@@ -412,12 +420,14 @@ while True:
 
 @test
 def mptcp_listener(t):
-    """a listener of MPTCP that was there before: by port and by process, from its first request on"""
+    """a listener of MPTCP that was there before: by port and by process, from its first request
+    on"""
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, MPTCP).close()
     except OSError:
         raise Skip('no MPTCP here') from None
-    p = t.start([sys.executable, t.file('mptcp.py', MPTCP_SERVER)], stdout=subprocess.PIPE, text=True)
+    p = t.start([sys.executable, t.file('mptcp.py', MPTCP_SERVER)], stdout=subprocess.PIPE,
+                text=True)
     port = int(p.stdout.readline())
     for choice in (('--port', port, '--role', 'server'), ('--pid', p.pid)):
         for protocol in (socket.IPPROTO_TCP, MPTCP):
@@ -430,7 +440,8 @@ def mptcp_listener(t):
             s.close()
             z.stop()
             t.equal([(query_id(r), r['status'], r['pid'], r.get('incomplete')) for r in z.spans],
-                    [(str(i), 200, p.pid, None) for i in range(3)], f'{choice[0]}, client {protocol}')
+                    [(str(i), 200, p.pid, None) for i in range(3)],
+                    f'{choice[0]}, client {protocol}')
 
 
 @test

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Times: durations against what client and server measured themselves; nesting; order of what is told.
+"""Times: durations against what client and server measured themselves; nesting; order of what is
+told.
 
 No limit here is a number of seconds: a slow machine is no fault. bench_aims.py has those.
 """
@@ -17,7 +18,8 @@ MS = 1000000
 
 
 def timed(t, mode, n=6, gap=0.0):
-    """n exchanges with that server, both ends traced; [(Exchange, elapsed, server, client span)]."""
+    """n exchanges with that server, both ends traced; [(Exchange, elapsed, server, client
+    span)]."""
     server = Target(t, mode)
     z = Zctrace(t, '--port', server.port, '--role', 'both')
     rows = []
@@ -32,7 +34,8 @@ def timed(t, mode, n=6, gap=0.0):
     servers, clients = by_id(z.spans), by_id(z.spans, 'client')
     t.equal((len(servers), len(clients)), (n, n), 'spans of the server, of the client')
     told = {r['target'].split('id=')[1]: r for r in server.told(n)} if mode != 'drip' else {}
-    out = [(x, ns, servers[x.id], clients[x.id]) for x, ns in rows if x.id in servers and x.id in clients]
+    out = [(x, ns, servers[x.id], clients[x.id]) for x,
+           ns in rows if x.id in servers and x.id in clients]
     for x, ns, s, c in out:
         compare(t, s, x)
         compare(t, c, x)
@@ -124,7 +127,8 @@ def wall_clock(t):
     for name, before, after in seen:
         got = start_ns(spans[name])
         t.between(before % day - 10 * MS, got, after % day + 10 * MS, 'time of day')
-        t.check(spans[name]['time'].startswith(time.strftime('%Y-%m-%d', time.gmtime(before // 10**9))), 'day')
+        t.check(spans[name]['time'].startswith(time.strftime('%Y-%m-%d',
+                                                             time.gmtime(before // 10**9))), 'day')
 
 
 @test
@@ -134,7 +138,8 @@ def started_quickly(t):
 
     def attach():
         took = []
-        for selector in (('--port', nginx.port), ('--pid', nginx.pid), ('--comm', 'nginx'), ('--all',)) * 2:
+        for selector in (('--port', nginx.port), ('--pid', nginx.pid), ('--comm', 'nginx'),
+                         ('--all',)) * 2:
             z = Zctrace(t, *selector, wait=False)
             took.append(z.wait_tracing())
             z.stop()
@@ -144,7 +149,8 @@ def started_quickly(t):
     crowded = attach()
     for c in conns:
         c.close()
-    t.check(crowded <= 2 * alone, f'seconds to the tracing line: {crowded}, without connections {alone}')
+    t.check(crowded <= 2 * alone,
+            f'seconds to the tracing line: {crowded}, without connections {alone}')
 
 
 @test

@@ -8,7 +8,8 @@ import time
 from client import compare_all
 from lib import Skip, Zctrace, compile_c, main, need, test
 from load import nginx_files
-from tls_targets import (NginxTls, Peer, RawTls, TlsConn, certs, check_tls, compare_known, context, ports)
+from tls_targets import (NginxTls, Peer, RawTls, TlsConn, certs, check_tls, compare_known, context,
+                         ports)
 
 
 def edge(t, mode, *prefix, program=None, **options):
@@ -114,14 +115,16 @@ def half_close(t):
     known = []
     for i, version in enumerate(('1.2', '1.3')):
         c = RawTls(server.addr, context(version))
-        c.until(c.tls.write, f'GET /size/5000?id=half{i} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode())
+        c.until(c.tls.write,
+                f'GET /size/5000?id=half{i} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode())
         c.half_close()
         got = b''
         while piece := c.until(c.tls.read, 65536):
             got += piece
         c.s.close()
         t.equal(len(got), 19 + 5000, 'octets of the response')
-        known.append(dict(id=f'half{i}', method='GET', path='/size/5000', status=200, sent=0, received=5000, port=c.port,
+        known.append(dict(id=f'half{i}', method='GET', path='/size/5000', status=200, sent=0,
+                          received=5000, port=c.port,
                           version=version, sni='localhost'))
     z.wait_spans(2)
     z.stop()
@@ -135,20 +138,27 @@ def early_data(t):
     server = edge(t, 'early')
     session = t.path('session')
     z = Zctrace(t, '--port', server.port)
-    client = f'openssl s_client -connect 127.0.0.1:{server.port} -CAfile {certs().ca} -servername localhost -tls1_3 -quiet -no_ign_eof'
+    client = (f'openssl s_client -connect 127.0.0.1:{server.port} -CAfile {certs().ca} '
+              '-servername localhost -tls1_3 -quiet -no_ign_eof')
     first = t.file('first', 'GET /size/10?id=e0 HTTP/1.1\r\nHost: localhost\r\n\r\n')
     t.run(['sh', '-c', f'(cat {first}; sleep 0.4) | {client} -sess_out {session}'])
-    early = t.file('early', 'POST /echo?id=e1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300\r\n\r\n' + 'e' * 300)
+    early = t.file('early', 'POST /echo?id=e1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: '
+                            '300\r\n\r\n' + 'e' * 300)
     late = t.file('late', 'GET /size/77?id=e2 HTTP/1.1\r\nHost: localhost\r\n\r\n')
-    p = t.run(['sh', '-c', f'(sleep 0.2; cat {late}; sleep 0.4) | {client} -sess_in {session} -early_data {early}'])
+    p = t.run(['sh', '-c', f'(sleep 0.2; cat {late}; sleep 0.4) | {client} -sess_in {session} '
+                           f'-early_data {early}'])
     told = [r['early'] for r in server.told(3)[1:]]
     z.wait_spans(3)
     z.stop()
-    t.equal(told, [0, os.path.getsize(early)], f'octets of early data that the server read {p.stderr[-300:]}')
-    got = [(s.get('query'), s['method'], s.get('path'), s.get('status'), s.get('req_body_bytes'), s.get('resp_body_bytes'),
-            s['seq'], s['tls'], s.get('tls_version'), s.get('tls_sni')) for s in sorted(z.spans, key=lambda s: s['time'])]
+    t.equal(told, [0, os.path.getsize(early)],
+            f'octets of early data that the server read {p.stderr[-300:]}')
+    got = [(s.get('query'), s['method'], s.get('path'), s.get('status'), s.get('req_body_bytes'),
+            s.get('resp_body_bytes'),
+            s['seq'], s['tls'], s.get('tls_version'), s.get('tls_sni'))
+           for s in sorted(z.spans, key=lambda s: s['time'])]
     tls = ('openssl', '1.3', 'localhost')
-    t.equal(got, [('id=e0', 'GET', '/size/10', 200, 0, 10, 0, *tls), ('id=e1', 'POST', '/echo', 200, 300, 4, 0, *tls),
+    t.equal(got, [('id=e0', 'GET', '/size/10', 200, 0, 10, 0, *tls),
+                  ('id=e1', 'POST', '/echo', 200, 300, 4, 0, *tls),
                   ('id=e2', 'GET', '/size/77', 200, 0, 77, 1, *tls)], 'spans')
     t.check(not any('incomplete' in s for s in z.spans), 'incomplete spans')
     ports(t, z.spans, server.port)
@@ -176,7 +186,8 @@ def established_before(t):
     z.wait_spans(len(exchanges))
     z.stop()
     spans = [s for s in z.spans if s.get('query') and s['query'] != unseen.query]
-    compare_known(t, spans, [dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0, port=x.client_port,
+    compare_known(t, spans, [dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0,
+                                  port=x.client_port,
                                   received=x.resp_body_bytes) for x in exchanges])
     t.equal({s['tls'] for s in spans}, {'openssl'}, 'tls')
     ports(t, spans, nginx.port)
@@ -247,9 +258,11 @@ def static_stripped(t):
         compare_all(t, z.spans, exchanges)
         check_tls(t, z.spans, 'openssl')
         return
-    got = sorted((s['protocol'], s.get('client_port'), s.get('tls_sni'), s.get('tls_version')) for s in z.spans)
+    got = sorted((s['protocol'], s.get('client_port'), s.get('tls_sni'), s.get('tls_version'))
+                 for s in z.spans)
     t.equal(got, sorted(('tls', c.port, 'localhost', c.version) for c in conns), 'spans')
-    t.check({s['tls'] for s in z.spans} <= {'unknown', 'openssl'}, f'tls: {({s["tls"] for s in z.spans})}')
+    t.check({s['tls'] for s in z.spans} <= {'unknown', 'openssl'},
+            f'tls: {({s["tls"] for s in z.spans})}')
     t.check('tls' in z.err().lower() or [n for n in z.notes if 'tls' in json.dumps(n).lower()],
             'nobody says that its TLS library cannot be seen')
 
@@ -259,7 +272,8 @@ def given_symbols(t):
     """the same with --tls-symbol"""
     need('nm')
     program = static_program(t, True)
-    rows = {r.split()[2]: r.split()[0] for r in t.run(['nm', program + '-full']).stdout.splitlines() if len(r.split()) == 3}
+    rows = {r.split()[2]: r.split()[0] for r in t.run(['nm', program + '-full']).stdout.splitlines()
+            if len(r.split()) == 3}
     server = edge(t, 'plain', program=program)
     given = [x for f in ('SSL_read', 'SSL_write', 'SSL_free', 'SSL_do_handshake')
              for x in ('--tls-symbol', f'openssl:{f}=0x{rows[f]}')]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Probes behind a function's first instruction: OpenSSL as distributions build it that mark the targets
-of jumps (endbr64), and where several functions of one call are probed."""
+"""Probes behind a function's first instruction: OpenSSL as distributions build it that mark the
+targets of jumps (endbr64), and where several functions of one call are probed."""
 import glob
 import os
 import sys
@@ -10,7 +10,8 @@ from disasm import Binary
 from lib import HERE, ROOT, Skip, Zctrace, main, need, test
 from tls_targets import Peer, TlsConn, certs, check_tls, context, ports
 
-WRAPPED = ('SSL_read', 'SSL_read_ex', 'SSL_write', 'SSL_write_ex', 'SSL_do_handshake', 'SSL_accept', 'SSL_connect',
+WRAPPED = ('SSL_read', 'SSL_read_ex', 'SSL_write', 'SSL_write_ex', 'SSL_do_handshake', 'SSL_accept',
+           'SSL_connect',
            'SSL_free')
 CALLS = WRAPPED[:4]
 SCAN = os.path.join(ROOT, 'build', 'o', 'tlsbin', 'scan')
@@ -34,20 +35,24 @@ def inner_library(t):
 
 
 def wrapper(t, name, *flags, inner=()):
-    """libNAME.so, which has all of OpenSSL in it (inner) or needs it, and the server that uses it."""
+    """libNAME.so, which has all of OpenSSL in it (inner) or needs it, and the server that uses
+    it."""
     need('cc')
     library = t.path(f'lib{name}.so')
     build(t, 'cc', '-w', '-shared', '-fPIC', '-fcf-protection=full', '-s', *flags, '-o', library,
           os.path.join(HERE, 'tls_wrap.c'),
-          *(['-DINNER', '-Wl,--whole-archive', *inner, '-Wl,--no-whole-archive'] if inner else []), '-ldl', '-lpthread')
+          *(['-DINNER', '-Wl,--whole-archive', *inner, '-Wl,--no-whole-archive'] if inner else []),
+          '-ldl', '-lpthread')
     program = t.path(f'server-{name}')
-    build(t, 'cc', '-O1', '-o', program, os.path.join(HERE, 'tls_edge.c'), f'-L{t.tmp}', f'-l{name}',
+    build(t, 'cc', '-O1', '-o', program, os.path.join(HERE, 'tls_edge.c'), f'-L{t.tmp}',
+          f'-l{name}',
           *([] if inner else ['-lssl', '-lcrypto']), '-lpthread', f'-Wl,-rpath,{t.tmp}')
     return library, program
 
 
 def places(t, library):
-    """How far behind each function's beginning the scanner wants its probe, after a comparison with objdump."""
+    """How far behind each function's beginning the scanner wants its probe, after a comparison with
+    objdump."""
     out = t.run([SCAN, library]).stdout
     points = {int(line.split()[1], 16) for line in out.splitlines() if line.startswith('point ')}
     b = Binary(library, dynamic=True)
@@ -76,7 +81,8 @@ def serve(t, program, mode, connections=3):
     compare_all(t, z.spans, exchanges)
     check_tls(t, z.spans, 'openssl')
     ports(t, z.spans, server.port)
-    t.equal((z.end.get('lost_events'), z.end.get('unparsed_bytes')), (0, 0), f'{mode}: lost, unparsed')
+    t.equal((z.end.get('lost_events'), z.end.get('unparsed_bytes')), (0, 0),
+            f'{mode}: lost, unparsed')
 
 
 def alone(t, name, behind, *flags):

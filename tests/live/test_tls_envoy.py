@@ -21,7 +21,8 @@ def terminates(t):
     backend = Node(t)
     envoy = Envoy(t, backend.port)
     z = Zctrace(t, '--port', envoy.port)
-    exchanges = exercise(t, envoy.addr, threads=6, connect=connector(context('1.2'), context('1.3')))
+    exchanges = exercise(t, envoy.addr, threads=6,
+                         connect=connector(context('1.2'), context('1.3')))
     rows = {r['id']: r for r in envoy.rows(len(exchanges))}
     spans = z.wait_spans(2 * len(exchanges))
     z.stop()
@@ -32,11 +33,13 @@ def terminates(t):
     t.equal({s['pid'] for s in spans}, {envoy.pid}, 'pid')
     t.equal(set(calls), set(found), 'calls upstream')
     for name, s in calls.items():
-        t.equal((s['tls'], s.get('client_port'), s.get('server_port')), (False, rows[name]['up_port'], backend.port),
+        t.equal((s['tls'], s.get('client_port'), s.get('server_port')),
+                (False, rows[name]['up_port'], backend.port),
                 f'call {name}')
     for name, s in found.items():
         t.equal((s.get('client_port'), str(s.get('status')), s.get('tls_version')),
-                (rows[name]['port'], rows[name]['status'], rows[name]['version']), f'log line of {name}')
+                (rows[name]['port'], rows[name]['status'], rows[name]['version']),
+                f'log line of {name}')
 
 
 @test
@@ -58,16 +61,19 @@ def originates(t):
     t.equal(set(calls), set(found), 'calls')
     for x in exchanges:
         s = calls.get(x.id, {})
-        t.equal((s.get('method'), s.get('path'), s.get('status'), s.get('resp_body_bytes'), s.get('client_port')),
+        t.equal((s.get('method'), s.get('path'), s.get('status'), s.get('resp_body_bytes'),
+                 s.get('client_port')),
                 ('GET', x.path, x.status, x.resp_body_bytes, rows[x.id]['up_port']), f'call {x.id}')
         t.check('incomplete' not in s, f'call {x.id}: {s.get("incomplete")}')
-    check_tls(t, calls.values(), 'boringssl', {r['port']: r for r in nginx.tls_rows(len(exchanges))})
+    check_tls(t, calls.values(), 'boringssl',
+              {r['port']: r for r in nginx.tls_rows(len(exchanges))})
     ports(t, calls.values(), nginx.port)
 
 
 @test
 def http2_both(t):
-    """HTTP/2 by TLS in and out, several clients at once: both ends of Envoy as the clients know it"""
+    """HTTP/2 by TLS in and out, several clients at once: both ends of Envoy as the clients know
+    it"""
     server = H2Node(t, certs())
     envoy = Envoy(t, server.port, tls_out=True, http2_out=True)
     z = Zctrace(t, '--pid', envoy.pid)
@@ -78,7 +84,8 @@ def http2_both(t):
     z.wait_spans(2 * len(known))
     z.stop()
     t.equal(len(known), 640, 'requests')
-    ends = {kind: {query_id(s): s for s in z.spans if s['kind'] == kind} for kind in ('server', 'client')}
+    ends = {kind: {query_id(s): s for s in z.spans if s['kind'] == kind}
+            for kind in ('server', 'client')}
     for kind, by in ends.items():
         t.equal(len(by), len(known), f'{kind} spans')
         for k in known:
@@ -86,17 +93,23 @@ def http2_both(t):
             if k['path'] == '/reset' and kind == 'client':
                 t.equal((s.get('error'), s.get('error_code')), ('reset', 2), f'client: {k["id"]}')
             elif k['path'] != '/reset':
-                got = [s.get(x) for x in ('protocol', 'method', 'path', 'status', 'req_body_bytes', 'resp_body_bytes')]
-                t.equal(got, ['h2', k['method'], k['path'], k.get('status'), k['sent'], k['received']], f'{kind}: {k["id"]}')
+                got = [s.get(x) for x in ('protocol', 'method', 'path', 'status', 'req_body_bytes',
+                                          'resp_body_bytes')]
+                t.equal(got, ['h2', k['method'], k['path'], k.get('status'), k['sent'],
+                              k['received']], f'{kind}: {k["id"]}')
     mine = ends['server'].values()
-    t.equal({query_id(s): s.get('client_port') for s in mine}, {k['id']: k['port'] for k in known}, 'clients\' ports')
-    check_tls(t, mine, 'boringssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
-    t.equal({(s['tls'], s.get('server_port')) for s in ends['client'].values()}, {('boringssl', server.port)}, 'calls')
+    t.equal({query_id(s): s.get('client_port') for s in mine}, {k['id']: k['port'] for k in known},
+            'clients\' ports')
+    check_tls(t, mine, 'boringssl', {k['port']: {'version': '1.3', 'sni': 'localhost'}
+                                     for k in known})
+    t.equal({(s['tls'], s.get('server_port')) for s in ends['client'].values()},
+            {('boringssl', server.port)}, 'calls')
 
 
 @test
 def attach_time(t):
-    """a stripped program of 100 MB: attached as soon as its file could be summed up some times, memory stays flat"""
+    """a stripped program of 100 MB: attached as soon as its file could be summed up some times,
+    memory stays flat"""
     envoy = Envoy(t, Node(t).port)
     t.check(os.path.getsize(envoy_binary()) > 50 << 20, 'a large program')
     z = Zctrace(t, '--port', envoy.port, wait=False)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What is left to show where there is no cleartext: handshakes that fail, and libraries not known."""
+"""What is left to show where there is no cleartext: handshakes that fail, and libraries not
+known."""
 import contextlib
 import os
 import socket
@@ -10,7 +11,8 @@ import time
 import warnings
 
 from lib import HERE, Zctrace, free_port, main, need, test, wait_port
-from tls_targets import (NginxTls, Peer, RawTls, certs, context, openssl, ports, python_server, standard_names)
+from tls_targets import (NginxTls, Peer, RawTls, certs, context, openssl, ports, python_server,
+                         standard_names)
 
 
 def attempt(addr, ctx, sni='localhost'):
@@ -48,7 +50,8 @@ def failures(t, server_options, cases, kind='server'):
     t.equal(len(z.spans), len(cases), f'spans: {[s["client_port"] for s in z.spans]}')
     for s in z.spans:
         name, alert, sender = want.pop(s.get('client_port'), ('?', None, None))
-        got = (s['protocol'], s['kind'], s.get('error'), s.get('tls_alert'), s.get('tls_alert_from'), s.get('tls_sni'),
+        got = (s['protocol'], s['kind'], s.get('error'), s.get('tls_alert'),
+               s.get('tls_alert_from'), s.get('tls_sni'),
                s.get('server_port'))
         t.equal(got, ('tls', kind, 'handshake', alert, sender, 'localhost', nginx.port), name)
         t.check('status' not in s and 'method' not in s, f'{name}: {s}')
@@ -62,16 +65,20 @@ def failures(t, server_options, cases, kind='server'):
 @test
 def client_refuses(t):
     """a client that does not know the CA, TLS 1.2 (alert in the clear) and 1.3 (encrypted)"""
-    failures(t, '', [(f'unknown CA, TLS {v}', offers_of(v, ca=certs().other), 'unknown_ca', 'client') for v in ('1.2', '1.3')])
+    failures(t, '', [(f'unknown CA, TLS {v}', offers_of(v, ca=certs().other), 'unknown_ca',
+                      'client') for v in ('1.2', '1.3')])
 
 
 @test
 def server_refuses(t):
     """no common version, cipher or protocol: the server's alert"""
     failures(t, 'ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256;', [
-        ('no common cipher', offers_of('1.2', 'ECDHE-RSA-AES256-GCM-SHA384'), 'handshake_failure', 'server'),
-        ('no common protocol', offers_of('1.2', alpn=['nonsense']), 'no_application_protocol', 'server'),
-        ('no common protocol, TLS 1.3', offers_of('1.3', alpn=['nonsense']), 'no_application_protocol', 'server')])
+        ('no common cipher', offers_of('1.2', 'ECDHE-RSA-AES256-GCM-SHA384'), 'handshake_failure',
+         'server'),
+        ('no common protocol', offers_of('1.2', alpn=['nonsense']), 'no_application_protocol',
+         'server'),
+        ('no common protocol, TLS 1.3', offers_of('1.3', alpn=['nonsense']),
+         'no_application_protocol', 'server')])
 
 
 @test
@@ -87,29 +94,36 @@ def version_refused(t):
     port, why = attempt(server.addr, ctx)
     z.wait_spans(1)
     z.stop()
-    got = [(s['protocol'], s.get('error'), s.get('tls_alert'), s.get('tls_alert_from'), s.get('client_port'), s.get('tls_sni'))
+    got = [(s['protocol'], s.get('error'), s.get('tls_alert'), s.get('tls_alert_from'),
+            s.get('client_port'), s.get('tls_sni'))
            for s in z.spans]
-    t.equal(got, [('tls', 'handshake', 'protocol_version', 'server', port, 'localhost')], f'spans (client: {why})')
+    t.equal(got, [('tls', 'handshake', 'protocol_version', 'server', port, 'localhost')],
+            f'spans (client: {why})')
 
 
 @test
 def client_side(t):
-    """curl as COMMAND that does not know the CA: a call that failed, with the alert that curl sent"""
+    """curl as COMMAND that does not know the CA: a call that failed, with the alert that curl
+    sent"""
     need('curl')
     nginx = NginxTls(t)
     for version in ('1.2', '1.3'):
-        z = Zctrace(t, '--', 'curl', '-s', '--cacert', certs().other, f'--tlsv{version}', '--tls-max', version,
+        z = Zctrace(t, '--', 'curl', '-s', '--cacert', certs().other, f'--tlsv{version}',
+                    '--tls-max', version,
                     f'{nginx.url}/index.html', wait=False)
         t.equal(z.wait(), 60, 'exit status of curl')
-        got = [(s['protocol'], s['kind'], s.get('error'), s.get('tls_alert'), s.get('tls_alert_from'), s.get('tls_sni'),
+        got = [(s['protocol'], s['kind'], s.get('error'), s.get('tls_alert'),
+                s.get('tls_alert_from'), s.get('tls_sni'),
                 s.get('comm'), s.get('server_port')) for s in z.spans]
-        t.equal(got, [('tls', 'client', 'handshake', 'unknown_ca', 'client', 'localhost', 'curl', nginx.port)],
+        t.equal(got, [('tls', 'client', 'handshake', 'unknown_ca', 'client', 'localhost', 'curl',
+                       nginx.port)],
                 f'TLS {version}')
 
 
 @test
 def ended_in_handshake(t):
-    """a client that says hello and leaves: closed or reset; one that leaves without a word: nothing"""
+    """a client that says hello and leaves: closed or reset; one that leaves without a word:
+    nothing"""
     server = NginxTls(t)
     z = Zctrace(t, '--port', server.port)
     silent = socket.create_connection(server.addr)
@@ -123,14 +137,17 @@ def ended_in_handshake(t):
     z.wait_spans(1)
     time.sleep(0.1)
     z.stop()
-    got = [(s['protocol'], s.get('client_port'), s.get('tls_sni'), s.get('req_bytes')) for s in z.spans]
+    got = [(s['protocol'], s.get('client_port'), s.get('tls_sni'), s.get('req_bytes'))
+           for s in z.spans]
     t.equal(got, [('tls', c.port, 'localhost', c.sent)], 'spans')
-    t.check({s.get('error') for s in z.spans} <= {'closed', 'reset', 'handshake'}, f'errors: {z.spans}')
+    t.check({s.get('error') for s in z.spans} <= {'closed', 'reset', 'handshake'},
+            f'errors: {z.spans}')
     t.check(not any('tls_alert' in s for s in z.spans), f'an alert that nobody sent: {z.spans}')
 
 
 def encrypted(t, z, server, exchanges):
-    """Connections by RawTls with some requests each; one span each, with all that is on the wire."""
+    """Connections by RawTls with some requests each; one span each, with all that is on the
+    wire."""
     known = {}
     for version in ('1.2', '1.3'):
         c = RawTls(server.addr, context(version))
@@ -144,13 +161,17 @@ def encrypted(t, z, server, exchanges):
         known[c.port] = (version, cipher, c.sent, c.received)
     z.wait_spans(len(known))
     z.stop()
-    got = {s.get('client_port'): (s.get('tls_version'), s.get('tls_cipher'), s.get('req_bytes'), s.get('resp_bytes'))
+    got = {s.get('client_port'): (s.get('tls_version'), s.get('tls_cipher'), s.get('req_bytes'),
+                                  s.get('resp_bytes'))
            for s in z.spans}
     t.equal(got, known, 'version, cipher and octets of each connection')
     t.equal(len(z.spans), len(known), 'spans')
-    t.equal({(s['protocol'], s['tls'], s['kind'], s.get('tls_sni'), s['pid'], s.get('error')) for s in z.spans},
-            {('tls', 'unknown', 'server', 'localhost', server.pid, None)}, 'what they have in common')
-    t.check(all(s.get('duration_ns', 0) > 0 and s.get('handshake_ns', 0) > 0 for s in z.spans), 'times')
+    t.equal({(s['protocol'], s['tls'], s['kind'], s.get('tls_sni'), s['pid'], s.get('error'))
+             for s in z.spans},
+            {('tls', 'unknown', 'server', 'localhost', server.pid, None)},
+            'what they have in common')
+    t.check(all(s.get('duration_ns', 0) > 0 and s.get('handshake_ns', 0) > 0 for s in z.spans),
+            'times')
     ports(t, z.spans, server.port)
     for f in ('method', 'path', 'status', 'query'):
         t.check(not any(f in s for s in z.spans), f'{f} of what nobody can read')
@@ -161,7 +182,8 @@ def java(t):
     """Java's own TLS: a span for each connection, with name, version, octets and times"""
     need('java', 'javac')
     store = t.path('keys.p12')
-    openssl('pkcs12', '-export', '-in', certs().pair()[0], '-inkey', certs().pair()[1], '-passout', 'pass:secret', '-out', store)
+    openssl('pkcs12', '-export', '-in', certs().pair()[0], '-inkey', certs().pair()[1], '-passout',
+            'pass:secret', '-out', store)
     server = Peer(t, ['java', os.path.join(HERE, 'HttpsEdge.java'), store, 'secret'])
     z = Zctrace(t, '--port', server.port)
     encrypted(t, z, server, [('/size/10', 10), ('/size/50000', 50000), ('/size/1', 1)])
@@ -173,7 +195,8 @@ def not_http(t):
     need('openssl')
     port = free_port()
     pem, key = certs().pair()
-    server = t.start(['openssl', 's_server', '-accept', f'127.0.0.1:{port}', '-cert', pem, '-key', key, '-rev', '-quiet'],
+    server = t.start(['openssl', 's_server', '-accept', f'127.0.0.1:{port}', '-cert', pem, '-key',
+                      key, '-rev', '-quiet'],
                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_port(port)
     z = Zctrace(t, '--port', port)
@@ -182,9 +205,11 @@ def not_http(t):
     c.close()
     z.wait_spans(1)
     z.stop()
-    got = [(s['protocol'], s.get('client_port'), s.get('tls_sni'), s.get('tls_version'), s['pid'], s.get('error'),
+    got = [(s['protocol'], s.get('client_port'), s.get('tls_sni'), s.get('tls_version'), s['pid'],
+            s.get('error'),
             s.get('req_bytes'), s.get('resp_bytes')) for s in z.spans]
-    t.equal(got, [('tls', c.port, 'localhost', '1.3', server.pid, None, c.sent, c.received)], 'spans')
+    t.equal(got, [('tls', c.port, 'localhost', '1.3', server.pid, None, c.sent, c.received)],
+            'spans')
     print(f'# shows TLS without a known protocol: tls is {[s["tls"] for s in z.spans]}')
 
 

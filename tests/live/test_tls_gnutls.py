@@ -10,7 +10,8 @@ from client import compare_all
 from h2tools import h2load
 from lib import HERE, Skip, Zctrace, by_id, free_port, main, need, test, wait_port
 from load import nginx_files
-from tls_targets import (CURL, NginxTls, Peer, TlsConn, certs, check_tls, compare_known, connector, context,
+from tls_targets import (CURL, NginxTls, Peer, TlsConn, certs, check_tls, compare_known, connector,
+                         context,
                          known_curl, ports, records_among)
 
 LIGHTTPD = '''server.modules = ("mod_gnutls", "mod_accesslog")
@@ -39,7 +40,8 @@ class Lighttpd:
         self.addr, self.url = ('127.0.0.1', self.port), f'https://localhost:{self.port}'
         pem, key = certs().pair(cert)
         self.file('index.html', b'l' * 800)
-        conf = t.file('lighttpd/conf', LIGHTTPD.format(dir=self.dir, port=self.port, pem=pem, key=key))
+        conf = t.file('lighttpd/conf', LIGHTTPD.format(dir=self.dir, port=self.port, pem=pem,
+                                                       key=key))
         self.p = t.start(['lighttpd', '-D', '-f', conf])
         self.pid = self.p.pid
         wait_port(self.port)
@@ -94,9 +96,11 @@ def lighttpd_http2(t):
     ours = [s for s in spans if s.get('query', '').startswith('id=c')]
     compare_known(t, ours, told, protocol='h2')
     check_tls(t, ours, 'gnutls', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in told})
-    got = collections.Counter((s.get('path'), s.get('status'), s['tls'], s['protocol']) for s in spans if s not in ours)
+    got = collections.Counter((s.get('path'), s.get('status'), s['tls'], s['protocol'])
+                              for s in spans if s not in ours)
     t.equal(got, {('/0', 200, 'gnutls', 'h2'): 200, ('/1k', 200, 'gnutls', 'h2'): 200,
-                  ('/300k', 200, 'gnutls', 'h2'): 200, ('/none', 404, 'gnutls', 'h2'): 200}, 'spans of h2load')
+                  ('/300k', 200, 'gnutls', 'h2'): 200, ('/none', 404, 'gnutls', 'h2'): 200},
+            'spans of h2load')
     t.equal({(s['path'], s.get('resp_body_bytes')) for s in spans if s.get('status') == 200},
             {('/0', 0), ('/1k', 1024), ('/300k', 300000)}, 'content')
     t.equal(len({s.get('client_port') for s in spans if s not in ours}), 4, 'connections of h2load')
@@ -110,7 +114,8 @@ def gnutls_serv(t):
     port = free_port()
     pem, key = certs().pair()
     with open(t.path('log'), 'wb') as log:
-        server = t.start(['gnutls-serv', '--http', '-p', str(port), '--x509certfile', pem, '--x509keyfile', key],
+        server = t.start(['gnutls-serv', '--http', '-p', str(port), '--x509certfile', pem,
+                          '--x509keyfile', key],
                          stdout=log, stderr=log)
     wait_port(port, timeout=10)
     z = Zctrace(t, '--port', port)
@@ -136,15 +141,19 @@ def wget(t):
     names = ['s/1k.txt', 's/100k.txt', 's/0.txt', 's/none', 's/5m.txt']
     for protocol, version in (('TLSv1_2', None), ('TLSv1_3', '1.3')):
         before = len(nginx.tls_rows())
-        z = Zctrace(t, '--', 'wget', '-q', '-O', '/dev/null', '--ca-certificate', certs().ca, f'--secure-protocol={protocol}',
+        z = Zctrace(t, '--', 'wget', '-q', '-O', '/dev/null', '--ca-certificate', certs().ca,
+                    f'--secure-protocol={protocol}',
                     *[f'{nginx.url}/{n}' for n in names], wait=False)
         t.equal(z.wait(), 8, 'exit status')  # of a 404
         spans = sorted((s for s in z.spans if s['kind'] == 'client'), key=lambda s: s['time'])
         rows = nginx.tls_rows(before + 5)[before:]
-        t.equal([(s['method'], s.get('path'), s.get('status'), s.get('resp_body_bytes'), s.get('client_port'), s['pid'] > 0)
-                 for s in spans], [(r['method'], r['target'], r['status'], r['received'], r['port'], True) for r in rows],
+        t.equal([(s['method'], s.get('path'), s.get('status'), s.get('resp_body_bytes'),
+                  s.get('client_port'), s['pid'] > 0)
+                 for s in spans], [(r['method'], r['target'], r['status'], r['received'], r['port'],
+                                    True) for r in rows],
                 f'{protocol}: calls and the log')
-        t.equal({(s['protocol'], s.get('comm')) for s in spans}, {('http/1.1', 'wget')}, 'protocol, comm')
+        t.equal({(s['protocol'], s.get('comm')) for s in spans}, {('http/1.1', 'wget')},
+                'protocol, comm')
         check_tls(t, spans, 'gnutls', {r['port']: r for r in rows})
         ports(t, spans, nginx.port)
         t.check(not version or {r['version'] for r in rows} == {version}, f'{protocol}: {rows}')
@@ -156,12 +165,14 @@ def gnutls_cli(t):
     need('gnutls-serv', 'gnutls-cli')
     port = free_port()
     pem, key = certs().pair('ec')
-    server = t.start(['gnutls-serv', '--http', '-p', str(port), '--x509certfile', pem, '--x509keyfile', key],
+    server = t.start(['gnutls-serv', '--http', '-p', str(port), '--x509certfile', pem,
+                      '--x509keyfile', key],
                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_port(port, timeout=10)
     server_side = Zctrace(t, '--port', port)
     request = t.file('request', 'GET /cli?id=cli1 HTTP/1.0\r\nHost: localhost\r\n\r\n')
-    z = Zctrace(t, '--', 'sh', '-c', f'(cat {request}; sleep 1) | gnutls-cli --x509cafile {certs().ca} -p {port} localhost',
+    z = Zctrace(t, '--', 'sh', '-c', f'(cat {request}; sleep 1) | gnutls-cli --x509cafile '
+                                     f'{certs().ca} -p {port} localhost',
                 wait=False)
     t.equal(z.wait(), 0, 'exit status')
     server_side.wait_spans(1)
@@ -170,10 +181,13 @@ def gnutls_cli(t):
     ends = [s for s in server_side.spans if s['kind'] == 'server']
     if not t.equal((len(calls), len(ends)), (1, 1), 'calls, server spans'):
         return
-    fields = ('protocol', 'tls', 'tls_version', 'method', 'path', 'query', 'status', 'req_bytes', 'resp_bytes',
+    fields = ('protocol', 'tls', 'tls_version', 'method', 'path', 'query', 'status', 'req_bytes',
+              'resp_bytes',
               'client_port', 'server_port')
-    t.equal([calls[0].get(f) for f in fields], [ends[0].get(f) for f in fields], 'one exchange, two ends')
-    t.equal([calls[0].get(f) for f in ('tls', 'tls_version', 'method', 'path', 'status', 'server_port')],
+    t.equal([calls[0].get(f) for f in fields], [ends[0].get(f) for f in fields],
+            'one exchange, two ends')
+    t.equal([calls[0].get(f) for f in ('tls', 'tls_version', 'method', 'path', 'status',
+                                       'server_port')],
             ['gnutls', '1.3', 'GET', '/cli', 200, port], 'the exchange')
     t.equal((calls[0].get('comm'), ends[0]['pid']), ('gnutls-cli', server.pid), 'processes')
 
@@ -184,7 +198,8 @@ sys.path.insert(0, {HERE!r})
 import tls_peer
 curl = ctypes.CDLL('libcurl-gnutls.so.4')
 curl.curl_easy_init.restype = ctypes.c_void_p
-took = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p)
+took = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t,
+                        ctypes.c_void_p)
 ignore = took(lambda p, size, n, ctx: size * n)
 cert, key, ca, url = sys.argv[1:]
 
@@ -213,7 +228,8 @@ def two_libraries(t):
     except OSError:
         raise Skip('no libcurl with GnuTLS here') from None
     nginx = NginxTls(t, 'location /inner { return 200 "inner"; }')
-    server = Peer(t, [sys.executable, t.file('two.py', TWO), *certs().pair('ec'), certs().ca, nginx.url])
+    server = Peer(t, [sys.executable, t.file('two.py', TWO), *certs().pair('ec'), certs().ca,
+                      nginx.url])
     z = Zctrace(t, '--port', server.port)
     exchanges = []
     for version in ('1.2', '1.3'):
@@ -225,7 +241,8 @@ def two_libraries(t):
     compare_all(t, spans, exchanges)
     calls = by_id(spans, 'client')
     check_tls(t, [s for s in spans if s['kind'] == 'server'], 'openssl')
-    t.equal({(name, s.get('path'), s.get('status'), s.get('resp_body_bytes')) for name, s in calls.items()},
+    t.equal({(name, s.get('path'), s.get('status'), s.get('resp_body_bytes')) for name,
+             s in calls.items()},
             {(f'i{x.id}', '/inner', 200, 5) for x in exchanges}, 'calls')
     check_tls(t, calls.values(), 'gnutls', {r['port']: r for r in nginx.tls_rows(6)})
     t.equal({s['pid'] for s in spans}, {server.pid}, 'pid')

@@ -18,7 +18,8 @@ def go_server(t, *flags):
 
 
 def go_client(t, port, http, version, *flags, connections=24, requests=12):
-    return Peer(t, [go_build('gotls', *flags), 'client', certs().ca, port, connections, requests, http, version],
+    return Peer(t, [go_build('gotls', *flags), 'client', certs().ca, port, connections, requests,
+                    http, version],
                 server=False, stdin=subprocess.PIPE)
 
 
@@ -32,8 +33,10 @@ def check_pair(t, http, version, flags):
     z.wait_spans(2 * len(known))
     z.stop()
     t.equal(len(known), 24 * (13 if http == 'http2' else 12), 'requests')
-    facts = {k['port']: {'version': version, 'cipher': k['cipher'], 'sni': 'localhost'} for k in known}
-    t.equal({(k['proto'], k['version']) for k in known}, {('HTTP/2.0' if http == 'http2' else 'HTTP/1.1', version)},
+    facts = {k['port']: {'version': version, 'cipher': k['cipher'], 'sni': 'localhost'}
+             for k in known}
+    t.equal({(k['proto'], k['version']) for k in known},
+            {('HTTP/2.0' if http == 'http2' else 'HTTP/1.1', version)},
             'protocols of the client')
     for kind, pid in (('server', server.pid), ('client', client.pid)):
         mine = [s for s in z.spans if s['kind'] == kind]
@@ -70,7 +73,8 @@ def http2_stripped(t):
 
 @test
 def crowded(t):
-    """the same while others want the processors: what was read stays behind what was written before"""
+    """the same while others want the processors: what was read stays behind what was written
+    before"""
     for _ in range(os.cpu_count() or 1):
         t.start([sys.executable, '-c', 'while True: pass'])
     for http in ('http1', 'http2'):
@@ -88,7 +92,8 @@ def server_alone(t):
     z.stop()
     found = compare_all(t, z.spans, exchanges)
     check_tls(t, z.spans, 'go')
-    t.equal(sorted((s['method'], s['path'] + '?' + s['query'], s.get('client_port')) for s in found.values()),
+    t.equal(sorted((s['method'], s['path'] + '?' + s['query'], s.get('client_port'))
+                   for s in found.values()),
             sorted((r['method'], r['target'], r['port']) for r in told), 'the log')
 
 
@@ -104,7 +109,8 @@ def established_before(t):
     for k in range(4):
         for c in conns:
             x = c.get(f'/size/{k * 700}')
-            known.append(dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0, port=c.port,
+            known.append(dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0,
+                              port=c.port,
                               received=x.resp_body_bytes))
     for c in conns:
         c.close()
@@ -122,7 +128,8 @@ def grpc_pair(t, *flags):
     program, port = go_build('grpcgo', *flags), free_port()
     cert, key = certs().pair()
     addr = f'127.0.0.1:{port}'
-    server = t.start([program, 'server', addr], stdout=subprocess.DEVNULL, env={**os.environ, 'CERT': cert, 'KEY': key})
+    server = t.start([program, 'server', addr], stdout=subprocess.DEVNULL,
+                     env={**os.environ, 'CERT': cert, 'KEY': key})
     wait_port(port)
     client = Peer(t, [program, 'client', addr, '200'], server=False, stdin=subprocess.PIPE,
                   env={**os.environ, 'CA': certs().ca, 'WAIT': '1'})
@@ -134,10 +141,12 @@ def grpc_pair(t, *flags):
     t.equal(len(calls), 200, 'calls')
     for kind in ('server', 'client'):
         compare_grpc(t, z.spans, calls, kind)
-    t.equal({(s['tls'], s.get('tls_version'), s.get('tls_sni'), s.get('server_port')) for s in z.spans},
+    t.equal({(s['tls'], s.get('tls_version'), s.get('tls_sni'), s.get('server_port'))
+             for s in z.spans},
             {('go', '1.3', 'localhost', port)}, 'tls, version, SNI, port')
     t.equal(len({s.get('client_port') for s in z.spans}), 1, 'connections')
-    t.equal({(s['kind'], s['pid']) for s in z.spans}, {('server', server.pid), ('client', client.pid)}, 'pids')
+    t.equal({(s['kind'], s['pid']) for s in z.spans},
+            {('server', server.pid), ('client', client.pid)}, 'pids')
 
 
 @test

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The life of probes in TLS libraries: attached and detached under load, libraries that are gone from
-the disk or lie elsewhere, processes that are no targets."""
+"""The life of probes in TLS libraries: attached and detached under load, libraries that are gone
+from the disk or lie elsewhere, processes that are no targets."""
 import ctypes
 import os
 import platform
@@ -24,15 +24,18 @@ LIBRARY = 'libssl'
 
 @test
 def attached_fifty_times(t):
-    """50 times attached and detached under load, five at a time: no request fails, no probe is left"""
+    """50 times attached and detached under load, five at a time: no request fails, no probe is
+    left"""
     nginx = NginxTls(t, log=False)
     wrk = Wrk(t, nginx.url + '/', 50)
     shown = left = 0
     for _ in range(10):
-        crowd = [Zctrace(t, *(['--port', nginx.port] if i % 2 else ['--pid', nginx.pid]), '-n', 50, wait=False)
+        crowd = [Zctrace(t, *(['--port', nginx.port] if i % 2 else ['--pid', nginx.pid]), '-n', 50,
+                         wait=False)
                  for i in range(5)]
         for z in crowd:
-            good = z.wait() == 0 and [s for s in z.spans if s['tls'] == 'openssl' and s.get('status') == 200]
+            good = z.wait() == 0 and [s for s in z.spans if s['tls'] == 'openssl' and
+                                      s.get('status') == 200]
             shown += good and len(good) == 50
         left += breakpoints(nginx.workers()[0], LIBRARY)
     wrk.p.send_signal(signal.SIGINT)
@@ -43,7 +46,8 @@ def attached_fifty_times(t):
     t.check(requests > 1000, f'{requests} requests')
 
 
-# Filters its system calls as a container's runtime does that knows no uretprobe(), and executes the rest.
+# Filters its system calls as a container's runtime does that knows no uretprobe(), and executes the
+# rest.
 FILTER = '''
 import ctypes, os, struct, sys
 code = b''.join(struct.pack('=HBBI', *i) for i in (
@@ -62,7 +66,8 @@ def filtered(t):
     """a process that filters its system calls lives on, and its TLS is seen, or why it is not"""
     if platform.machine() != 'x86_64':
         raise Skip('uretprobe() is x86-64\'s')
-    server = Peer(t, [sys.executable, t.file('filter.py', FILTER), sys.executable, os.path.join(HERE, 'tls_peer.py'),
+    server = Peer(t, [sys.executable, t.file('filter.py', FILTER), sys.executable,
+                      os.path.join(HERE, 'tls_peer.py'),
                       'server-threads', *certs().pair()])
     z = Zctrace(t, '--port', server.port)
     with_tls = context()
@@ -73,7 +78,8 @@ def filtered(t):
     z.stop()
     t.equal(server.p.poll(), None, 'the server has ended')
     seen = [s for s in z.spans if s['kind'] == 'server' and s.get('status') == 200]
-    t.check(len(seen) == 5 or 'seccomp' in z.err(), f'{len(seen)} of 5 spans, and no reason: {z.err()}')
+    t.check(len(seen) == 5 or 'seccomp' in z.err(),
+            f'{len(seen)} of 5 spans, and no reason: {z.err()}')
 
 
 def uprobes(path, pid, offsets):
@@ -83,8 +89,10 @@ def uprobes(path, pid, offsets):
         kind = int(f.read())
     name, fds = ctypes.create_string_buffer(path.encode()), []
     for offset in offsets:
-        attr = struct.pack('=IIQQQQQIIQQ', kind, 112, 0, 0, 0, 0, 0, 0, 0, ctypes.addressof(name), offset)
-        fds.append(libc.syscall(298, ctypes.create_string_buffer(attr.ljust(112, b'\0'), 112), pid, -1, -1, 8))
+        attr = struct.pack('=IIQQQQQIIQQ', kind, 112, 0, 0, 0, 0, 0, 0, 0, ctypes.addressof(name),
+                           offset)
+        fds.append(libc.syscall(298, ctypes.create_string_buffer(attr.ljust(112, b'\0'), 112), pid,
+                                -1, -1, 8))
     for fd in fds:
         os.close(fd)
     return len(fds)
@@ -96,14 +104,17 @@ def stalls(t):
     need('readelf')
     if platform.machine() != 'x86_64':
         raise Skip('knows the number of perf_event_open(2) on x86-64 only')
-    path = subprocess.run(['sh', '-c', 'ldconfig -p | sed -n "s/.*libssl.so.3 .*=> //p" | head -1'], check=True,
+    path = subprocess.run(['sh', '-c', 'ldconfig -p | sed -n "s/.*libssl.so.3 .*=> //p" | head -1'],
+                          check=True,
                           stdout=subprocess.PIPE, text=True).stdout.strip()
     if not path:
         raise Skip('no libssl.so.3 here')
     symbols = t.run(['readelf', '-W', '--dyn-syms', path]).stdout
     offsets = [int(m.group(1), 16) for m in
-               re.finditer(r' ([0-9a-f]{16}) +\d+ FUNC .* SSL_(?:read|write|peek|do_handshake|free|shutdown)\w*@', symbols)]
-    p = t.start([compile_c(t, 'stall.c', '-ldl'), path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+               re.finditer(r' ([0-9a-f]{16}) +\d+ FUNC .* '
+                           r'SSL_(?:read|write|peek|do_handshake|free|shutdown)\w*@', symbols)]
+    p = t.start([compile_c(t, 'stall.c', '-ldl'), path], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True)
 
     def longest():
         print('', file=p.stdin, flush=True)
@@ -135,7 +146,8 @@ def killed_under_load(t):
     time.sleep(1)
     z.p.kill()
     z.p.wait()
-    t.check(wait_for(lambda: not programs_alive(ids), 3, 0.05), f'programs left: {programs_alive(ids)}')
+    t.check(wait_for(lambda: not programs_alive(ids), 3, 0.05),
+            f'programs left: {programs_alive(ids)}')
     t.check(wait_for(lambda: not breakpoints(worker, LIBRARY), 3, 0.05), 'breakpoints left')
     requests, errors = wrk.stop()
     t.equal(errors, [], 'errors of the load')
@@ -171,7 +183,8 @@ class Other(Peer):
     """tls_edge.c as plain server."""
 
     def __init__(self, t, **options):
-        super().__init__(t, [compile_c(t, 'tls_edge.c', '-lssl', '-lcrypto'), *certs().pair(), 'plain'], **options)
+        super().__init__(t, [compile_c(t, 'tls_edge.c', '-lssl', '-lcrypto'), *certs().pair(),
+                             'plain'], **options)
 
 
 @test
@@ -198,7 +211,8 @@ def libraries(t, program):
     """The libraries of a program: [(name, path)], the loader included."""
     need('ldd')
     rows = [x.split() for x in t.run(['ldd', program]).stdout.splitlines()]
-    return [(r[0], r[2]) for r in rows if len(r) > 2 and r[1] == '=>'] + [(r[0], r[0]) for r in rows if r[0][0] == '/']
+    return [(r[0], r[2]) for r in rows if len(r) > 2 and r[1] == '=>'] + [(r[0], r[0]) for r in rows
+                                                                          if r[0][0] == '/']
 
 
 def private_libraries(t):
@@ -271,11 +285,13 @@ def container(t):
     for name, path in libraries(t, program):
         real, to = os.path.realpath(path), t.path('root') + os.path.dirname(path)
         copies.append(f'mkdir -p {to}; cp {real} {to}/{os.path.basename(name)}')
-    script = t.file('container.sh', CONTAINER.format(root=t.path('root'), program=program, pem=pem, key=key,
+    script = t.file('container.sh', CONTAINER.format(root=t.path('root'), program=program, pem=pem,
+                                                     key=key,
                                                      copies='\n'.join(copies)))
     if t.run(['unshare', '-m', 'true']).returncode:
         raise Skip('no mount namespaces here')
-    server = Peer(t, ['unshare', '-m', '-p', '-f', '--kill-child', '--propagation', 'private', 'sh', script])
+    server = Peer(t, ['unshare', '-m', '-p', '-f', '--kill-child', '--propagation', 'private', 'sh',
+                      script])
     t.equal(os.listdir(t.path('root')), [], 'what is seen of its files from outside')
     some(t, Zctrace(t, '--port', server.port), server)
 
@@ -298,20 +314,23 @@ def by_other_selectors(t):
 
 @test
 def short_lived(t):
-    """a command that starts one program after the other: the call of each, or its encrypted connection
+    """a command that starts one program after the other: the call of each, or its encrypted
+    connection
 
     The command itself is held until its probes are in; what it starts is not.
     """
     need('curl')
     nginx = NginxTls(t)
-    z = Zctrace(t, '--', 'sh', '-c', 'for i in $(seq 20); do curl -s -o /dev/null --cacert "$0" "$1?id=$i"; done',
+    z = Zctrace(t, '--', 'sh', '-c',
+                'for i in $(seq 20); do curl -s -o /dev/null --cacert "$0" "$1?id=$i"; done',
                 certs().ca, f'{nginx.url}/index.html', wait=False)
     t.equal(z.wait(), 0, 'exit status')
     rows = {r['port']: r for r in nginx.tls_rows(20)}
     seen = [s for s in z.spans if s['protocol'] != 'tls']
     t.equal(sorted(s.get('client_port') for s in z.spans), sorted(rows), 'connections')
     t.equal({s['client_port']: (s['protocol'], s.get('status'), s.get('query')) for s in seen},
-            {p: ('h2', 200, r['target'].split('?')[1]) for p, r in rows.items() if p in {s['client_port'] for s in seen}},
+            {p: ('h2', 200, r['target'].split('?')[1]) for p,
+             r in rows.items() if p in {s['client_port'] for s in seen}},
             'calls and the log')
     t.equal(len({s['pid'] for s in z.spans}), 20, 'processes')
     check_tls(t, seen, 'openssl', rows)
@@ -334,7 +353,8 @@ def cleartext_beside(t):
     z.wait_spans(7)
     z.stop()
     compare_all(t, z.spans, exchanges)
-    t.equal({(s.get('server_port'), s.get('client_port') == odd.port, s['tls'], s.get('scheme')) for s in z.spans},
+    t.equal({(s.get('server_port'), s.get('client_port') == odd.port, s['tls'], s.get('scheme'))
+             for s in z.spans},
             {(nginx.plain_port, False, False, 'http'), (nginx.port, False, 'openssl', 'https'),
              (nginx.port, True, False, 'http')}, 'ports, tls, scheme')
 

@@ -19,7 +19,8 @@ def https_server(t):
 
 
 def https_client(t, port, connections, requests):
-    return Peer(t, ['node', SCRIPT, 'client', certs().ca, port, connections, requests], server=False,
+    return Peer(t, ['node', SCRIPT, 'client', certs().ca, port, connections, requests],
+                server=False,
                 stdin=subprocess.PIPE)
 
 
@@ -34,7 +35,8 @@ def shares(t, spans, known, name, protocol, least):
         mine = [s for s in spans if s['kind'] == kind]
         without = compare_known(t, mine, known, kind, protocol, blind=True)
         print(f'# shows {name}, {kind}: {without} of {len(known)} spans without an address')
-        t.check(without <= len(known) * (1 - least), f'{kind}: {without} of {len(known)} without an address')
+        t.check(without <= len(known) * (1 - least),
+                f'{kind}: {without} of {len(known)} without an address')
         check_tls(t, [s for s in mine if 'client_port' in s], 'openssl', told_ports(known))
 
 
@@ -51,7 +53,8 @@ def https_one(t):
     ports(t, z.spans, server.port)
     t.equal({s['pid'] for s in found.values()}, {server.pid}, 'pid')
     rows = server.told(len(exchanges) + 1)[1:]
-    t.equal(sorted((s['method'], s['path'] + '?' + s['query'], s.get('client_port')) for s in found.values()),
+    t.equal(sorted((s['method'], s['path'] + '?' + s['query'], s.get('client_port'))
+                   for s in found.values()),
             sorted((r['method'], r['target'], r['port']) for r in rows), 'the log')
 
 
@@ -105,7 +108,8 @@ def http2_both(t):
         compare_node(t, mine, known)
         t.equal({s['protocol'] for s in mine}, {'h2'}, 'protocol')
         check_tls(t, mine, 'openssl', told_ports(known))
-    t.equal({s['pid'] for s in z.spans if s['kind'] == 'client'}, {p.pid for p, _ in clients}, 'pids of the clients')
+    t.equal({s['pid'] for s in z.spans if s['kind'] == 'client'}, {p.pid for p, _ in clients},
+            'pids of the clients')
 
 
 @test
@@ -125,8 +129,10 @@ def established_before(t):
         k = known.get(s['stream'], {})
         if 'path' in s:
             t.equal(s['path'], k.get('path'), f'stream {s["stream"]}: path')
-        t.check(s.get('status') in (None, k.get('status')), f'stream {s["stream"]}: status {s.get("status")}, {k}')
-        t.check(s.get('client_port') in (None, k.get('port')), f'stream {s["stream"]}: port {s.get("client_port")}')
+        t.check(s.get('status') in (None, k.get('status')),
+                f'stream {s["stream"]}: status {s.get("status")}, {k}')
+        t.check(s.get('client_port') in (None, k.get('port')),
+                f'stream {s["stream"]}: port {s.get("client_port")}')
     share = sum('path' in s for s in spans[-300:]) / 300
     print(f'# shows node over TLS, late: {share:.3f} of the last 300 paths known')
     t.check(share > 0.9, f'share of known paths {share}')

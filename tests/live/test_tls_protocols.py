@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What else goes over TLS: gRPC of Python (BoringSSL in a stripped shared library), WebSocket, event
-streams, TLS that begins within a connection, connections that end before their answers."""
+"""What else goes over TLS: gRPC of Python (BoringSSL in a stripped shared library), WebSocket,
+event streams, TLS that begins within a connection, connections that end before their answers."""
 import base64
 import contextlib
 import os
@@ -24,12 +24,14 @@ def grpc_python(t):
     """Python's grpcio over TLS, both ends: unary and streaming, errors, deadlines"""
     where, port = python_packages(t, 'grpcio==1.85.1'), free_port()
     cert, key = certs().pair()
-    env = {**os.environ, 'PYTHONPATH': where, 'CERT': cert, 'KEY': key, 'CA': certs().ca, 'WAIT': '1'}
+    env = {**os.environ, 'PYTHONPATH': where, 'CERT': cert, 'KEY': key, 'CA': certs().ca,
+           'WAIT': '1'}
     server = t.start([sys.executable, GRPC_PYTHON, 'server', str(port)], env=env)
     wait_port(port, timeout=15)
     told = t.path('told')
     with open(told, 'wb') as out:
-        client = t.start([sys.executable, GRPC_PYTHON, 'client', str(port), '70'], env=env, stdout=out,
+        client = t.start([sys.executable, GRPC_PYTHON, 'client', str(port), '70'], env=env,
+                         stdout=out,
                          stdin=subprocess.PIPE)
     z = Zctrace(t, '--port', port, '--pid', client.pid)
     client.stdin.write(b'\n')
@@ -41,9 +43,11 @@ def grpc_python(t):
     t.equal(len(calls), 70, 'calls')
     for kind in ('server', 'client'):
         compare_grpc(t, z.spans, calls, kind)
-    t.equal({(s['tls'], s.get('tls_version'), s.get('tls_sni')) for s in z.spans}, {('boringssl', '1.3', 'localhost')},
+    t.equal({(s['tls'], s.get('tls_version'), s.get('tls_sni')) for s in z.spans},
+            {('boringssl', '1.3', 'localhost')},
             'tls, version, SNI')
-    t.equal({(s['kind'], s['pid']) for s in z.spans}, {('server', server.pid), ('client', client.pid)}, 'pids')
+    t.equal({(s['kind'], s['pid']) for s in z.spans},
+            {('server', server.pid), ('client', client.pid)}, 'pids')
     known = [s for s in z.spans if 'client_port' in s]
     print(f'# shows grpcio: {len(known)} of {len(z.spans)} spans have an address')
     t.check(len(known) > 126, f'only {len(known)} of {len(z.spans)} spans have an address')
@@ -55,7 +59,8 @@ def websocket_echo(s, echoed):
     f = s.makefile('rb')
     while f.readline() not in (b'\r\n', b''):
         pass
-    s.sendall(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+    s.sendall(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: '
+              b'Upgrade\r\n\r\n')
     while len(head := f.read(2)) == 2:
         n = head[1] & 127
         if n == 126:
@@ -66,7 +71,8 @@ def websocket_echo(s, echoed):
             s.sendall(b'\x88' + bytes([len(data)]) + data)
             break
         echoed.append(n)
-        s.sendall(bytes([head[0]]) + (bytes([n]) if n < 126 else b'\x7e' + struct.pack('>H', n)) + data)
+        s.sendall(bytes([head[0]]) + (bytes([n]) if n < 126 else b'\x7e' + struct.pack('>H', n)) +
+                  data)
     s.close()
 
 
@@ -88,7 +94,8 @@ def websocket(t):
     echoed = []
     port, thread = accepting(lambda s: websocket_echo(s, echoed))
     z = Zctrace(t, '--pid', os.getpid())
-    c = context().wrap_socket(socket.create_connection(('127.0.0.1', port)), server_hostname='localhost')
+    c = context().wrap_socket(socket.create_connection(('127.0.0.1', port)),
+                              server_hostname='localhost')
     key = base64.b64encode(os.urandom(16)).decode()
     c.sendall(f'GET /chat?id=1 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
               f'Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n'.encode())
@@ -111,9 +118,12 @@ def websocket(t):
     t.equal(echoed, sizes, 'the server')
     t.equal(sorted(s['kind'] for s in spans), ['client', 'server'], 'both ends')
     for s in spans:
-        got = [s.get(k) for k in ('protocol', 'tls', 'status', 'path', 'req_messages', 'resp_messages',
-                                  'req_message_bytes', 'resp_message_bytes', 'close_code', 'client_port', 'tls_version')]
-        t.equal(got, ['websocket', 'openssl', 101, '/chat', 6, 6, sum(sizes), sum(sizes), 1000, local, '1.3'], s['kind'])
+        got = [s.get(k) for k in ('protocol', 'tls', 'status', 'path', 'req_messages',
+                                  'resp_messages',
+                                  'req_message_bytes', 'resp_message_bytes', 'close_code',
+                                  'client_port', 'tls_version')]
+        t.equal(got, ['websocket', 'openssl', 101, '/chat', 6, 6, sum(sizes), sum(sizes), 1000,
+                      local, '1.3'], s['kind'])
 
 
 @test
@@ -123,7 +133,8 @@ def events(t):
 
     def serve(s):
         s.recv(65536)
-        s.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n')
+        s.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: '
+                  b'close\r\n\r\n')
         for i in range(25):
             s.sendall(f': tick\nevent: e\ndata: {i}\ndata: more\n\n'.encode())
             time.sleep(0.005)
@@ -159,11 +170,14 @@ def ends_without_answer(t):
     found = {query_id(s): s for s in z.spans}
     t.equal(set(found), {x.id for x in asked.values()}, 'spans')
     got = {name: found.get(x.id, {}) for name, x in asked.items()}
-    t.equal((got['done'].get('status'), got['done'].get('error')), (200, None), 'the one that was answered')
-    t.check('in-flight' in got['open'].get('incomplete', []), f'the one that is open: {got["open"]}')
+    t.equal((got['done'].get('status'), got['done'].get('error')), (200, None),
+            'the one that was answered')
+    t.check('in-flight' in got['open'].get('incomplete', []),
+            f'the one that is open: {got["open"]}')
     t.equal(got['reset'].get('error'), 'reset', 'error of the one that was reset')
     # the server may have written its answer before it noticed
-    t.check(got['shut'].get('error') in ('closed', 'reset') or got['shut'].get('status') == 200, f'the one shut: {got["shut"]}')
+    t.check(got['shut'].get('error') in ('closed', 'reset') or got['shut'].get('status') == 200,
+            f'the one shut: {got["shut"]}')
     for name, s in got.items():
         t.equal((s.get('tls'), s.get('client_port')), ('openssl', asked[name].client_port), name)
 
@@ -179,7 +193,8 @@ def server_killed(t):
     server.p.kill()
     t.equal(z.wait(5), 0, 'exit status when the process has ended')
     spans = {query_id(s): s for s in z.spans}
-    t.equal({k: (s.get('status'), s['tls']) for k, s in spans.items()}, {done.id: (200, 'openssl'), x.id: (None, 'openssl')},
+    t.equal({k: (s.get('status'), s['tls']) for k, s in spans.items()},
+            {done.id: (200, 'openssl'), x.id: (None, 'openssl')},
             'spans')
     t.check(spans.get(x.id, {}).get('error') in ('reset', 'closed'), f'error: {spans.get(x.id)}')
 
@@ -208,11 +223,13 @@ def connect(t):
     nginx, listener = NginxTls(t), socket.create_server(('127.0.0.1', 0))
     threading.Thread(target=tunnel, args=(listener,), daemon=True).start()
     port = listener.getsockname()[1]
-    z = Zctrace(t, '--', 'curl', '-s', '-o', '/dev/null', '-x', f'http://127.0.0.1:{port}', '--cacert', certs().ca,
+    z = Zctrace(t, '--', 'curl', '-s', '-o', '/dev/null', '-x', f'http://127.0.0.1:{port}',
+                '--cacert', certs().ca,
                 f'{nginx.url}/index.html?id=1', wait=False)
     t.equal(z.wait(), 0, 'exit status')
     spans = sorted(z.spans, key=lambda s: s['time'])
-    t.equal([(s['protocol'], s['method'], s['path'], s.get('status'), s['tls'], s.get('server_port')) for s in spans],
+    t.equal([(s['protocol'], s['method'], s['path'], s.get('status'), s['tls'],
+              s.get('server_port')) for s in spans],
             [('http/1.1', 'CONNECT', f'localhost:{nginx.port}', 200, False, port),
              ('h2', 'GET', '/index.html', 200, 'openssl', port)], 'spans')
     t.equal(len({s.get('client_port') for s in spans}), 1, 'connections')
@@ -223,27 +240,33 @@ class Postgres:
     """PostgreSQL with TLS, whose connections begin in cleartext."""
 
     def __init__(self, t):
-        found = [d for d in ('/usr/lib/postgresql/%d/bin' % v for v in range(20, 10, -1)) if os.path.exists(d + '/initdb')]
+        found = [d for d in ('/usr/lib/postgresql/%d/bin' % v for v in range(20, 10, -1))
+                 if os.path.exists(d + '/initdb')]
         if not found:
             raise Skip('no PostgreSQL here')
         need('psql')
         self.port, self.dir = free_port(), t.path('pg')
-        user = ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] if os.geteuid() == 0 else []
+        user = ['setpriv', '--reuid=postgres', '--regid=postgres',
+                '--clear-groups'] if os.geteuid() == 0 else []
         if t.run([*user, 'true']).returncode:
             raise Skip('no user that PostgreSQL would run as')
         os.makedirs(self.dir)
         os.chmod(self.dir, 0o777)
-        if t.run([*user, f'{found[0]}/initdb', '-D', f'{self.dir}/data', '-A', 'trust', '-U', 'zc', '-N']).returncode:
+        if t.run([*user, f'{found[0]}/initdb', '-D', f'{self.dir}/data', '-A', 'trust', '-U', 'zc',
+                  '-N']).returncode:
             raise Skip('initdb of PostgreSQL fails here')
         for name, path in zip(('server.crt', 'server.key'), certs().pair()):
             t.run([*user, 'install', '-m', '600', path, f'{self.dir}/data/{name}'])
-        self.p = t.start([*user, f'{found[0]}/postgres', '-D', f'{self.dir}/data', '-p', str(self.port), '-k', '', '-c', 'ssl=on',
-                          '-c', 'fsync=off', '-h', '127.0.0.1'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.p = t.start([*user, f'{found[0]}/postgres', '-D', f'{self.dir}/data', '-p',
+                          str(self.port), '-k', '', '-c', 'ssl=on',
+                          '-c', 'fsync=off', '-h', '127.0.0.1'], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
         wait_port(self.port, timeout=10)
         wait_for(lambda: self.psql(t, 'select 1').returncode == 0, 5, 0.1)
 
     def psql(self, t, query):
-        return t.run(['psql', '-At', f'host=localhost hostaddr=127.0.0.1 port={self.port} user=zc dbname=postgres sslmode=verify-full '
+        return t.run(['psql', '-At', f'host=localhost hostaddr=127.0.0.1 port={self.port} user=zc '
+                                     'dbname=postgres sslmode=verify-full '
                       f'sslrootcert={certs().ca}', '-c', query])
 
 
@@ -255,11 +278,13 @@ def begins_within(t):
     t.equal(server.psql(t, "select 'GET / HTTP/1.1'").stdout.strip(), 'GET / HTTP/1.1', 'the query')
     z.wait_spans(1)
     z.stop()
-    print(f'# shows PostgreSQL over TLS: {[(s["protocol"], s["tls"], s.get("tls_version")) for s in z.spans]}')
+    print('# shows PostgreSQL over TLS: '
+          f'{[(s["protocol"], s["tls"], s.get("tls_version")) for s in z.spans]}')
     t.check({s['protocol'] for s in z.spans} <= {'tls', 'postgresql'}, f'spans: {z.spans}')
     for s in z.spans:
         t.equal((s.get('server_port'), s.get('error')), (server.port, None), 'port, error')
-    t.equal(len([s for s in z.spans if s['protocol'] == 'tls' or s.get('query')]), 1, 'spans of the connection')
+    t.equal(len([s for s in z.spans if s['protocol'] == 'tls' or s.get('query')]), 1,
+            'spans of the connection')
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Proxies that speak TLS on both sides, in one process and often on one event loop: each side's spans
-with the addresses of their own connections."""
+"""Proxies that speak TLS on both sides, in one process and often on one event loop: each side's
+spans with the addresses of their own connections."""
 import os
 import sys
 
@@ -24,14 +24,16 @@ def through(t, proxy, back, library, name, blind, connections=40, requests=12):
     z.wait_spans(2 * len(known))
     z.stop()
     t.equal(len(known), connections * requests, 'requests')
-    up = {r['target'].split('id=')[1].split('&')[0]: r['up'] for r in proxy.told(len(known) + 1)[1:]}
+    up = {r['target'].split('id=')[1].split('&')[0]: r['up']
+          for r in proxy.told(len(known) + 1)[1:]}
     calls = [dict(k, port=up.get(k['id'])) for k in known]
     facts = {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in [*known, *calls]}
     for kind, wanted, port in (('server', known, proxy.port), ('client', calls, back.port)):
         mine = [s for s in z.spans if s['kind'] == kind]
         without = compare_known(t, mine, wanted, kind, blind=blind)
         print(f'# shows {name}, {kind}: {without} of {len(wanted)} spans without an address')
-        t.check(without <= len(wanted) // 10, f'{kind}: {without} of {len(wanted)} spans without an address')
+        t.check(without <= len(wanted) // 10,
+                f'{kind}: {without} of {len(wanted)} spans without an address')
         check_tls(t, [s for s in mine if 'client_port' in s], library, facts)
         ports(t, mine, port)
         t.equal({s['pid'] for s in mine}, {proxy.pid}, f'pid, {kind}')
@@ -73,7 +75,8 @@ def go(t):
     """Go's reverse proxy, with symbols and stripped"""
     back = upstream(t)
     for flags in ([], ['-ldflags', '-s -w']):
-        proxy = Peer(t, [go_build('gotls', *flags), 'proxy', *certs().pair(), certs().ca, back.port])
+        proxy = Peer(t, [go_build('gotls', *flags), 'proxy', *certs().pair(), certs().ca,
+                         back.port])
         through(t, proxy, back, 'go', 'Go' + (' stripped' if flags else ''), False)
 
 

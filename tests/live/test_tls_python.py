@@ -27,9 +27,11 @@ def proof(t, spans, name):
     mine = [s for s in spans if 'port=' in s.get('query', '')]
     have = [s for s in mine if 'client_port' in s]
     wrong = [s for s in have if s['client_port'] != port_in_query(s)]
-    t.check(not wrong, f'{name}: {len(wrong)} of {len(have)} spans have the address of another connection: {wrong[:2]}')
+    t.check(not wrong, f'{name}: {len(wrong)} of {len(have)} spans have the address of another '
+                       f'connection: {wrong[:2]}')
     share = len(have) / max(1, len(mine))
-    print(f'# shows {name}: {share:.3f} of {len(mine)} spans have an address, {len(wrong)} a wrong one')
+    print(f'# shows {name}: {share:.3f} of {len(mine)} spans have an address, {len(wrong)} a wrong '
+          'one')
     return share
 
 
@@ -46,7 +48,8 @@ def threads_server(t):
     check_tls(t, z.spans, 'openssl')
     ports(t, z.spans, server.port)
     t.equal({s['pid'] for s in found.values()}, {server.pid}, 'pid')
-    t.equal(sorted((s['method'], s['path'] + '?' + s['query'], s.get('status'), s.get('client_port'))
+    t.equal(sorted((s['method'], s['path'] + '?' + s['query'], s.get('status'),
+                    s.get('client_port'))
                    for s in found.values()),
             sorted((r['method'], r['target'], r['status'], r['port']) for r in told), 'the log')
 
@@ -65,14 +68,16 @@ def threads_both(t):
     for kind in ('server', 'client'):
         compare_known(t, z.spans, known, kind, 'http/1.1')
     t.equal({s['pid'] for s in z.spans if s['kind'] == 'client'}, {client.pid}, 'pid of the calls')
-    check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
+    check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'}
+                                      for k in known})
     ports(t, z.spans, server.port)
     proof(t, z.spans, 'threads')
 
 
 @test
 def asyncio_both(t):
-    """96 connections on one event loop, the client's 96 on another: no wrong address, few unknown"""
+    """96 connections on one event loop, the client's 96 on another: no wrong address, few
+    unknown"""
     server = python_server(t, 'asyncio')
     client = python_client(t, 'asyncio', server.port, 96, 15)
     z = Zctrace(t, '--port', server.port, '--pid', client.pid)
@@ -87,7 +92,8 @@ def asyncio_both(t):
         share = proof(t, mine, f'asyncio, {kind}')
         t.check(share > 0.9, f'{kind}: only {share:.2f} of the spans have an address')
         tied = [s for s in mine if 'client_port' in s]
-        check_tls(t, tied, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
+        check_tls(t, tied, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'}
+                                       for k in known})
         ports(t, mine, server.port)
     t.equal({s['pid'] for s in z.spans if s['kind'] == 'server'}, {server.pid}, 'pid')
 
@@ -126,8 +132,8 @@ def asyncio_together(t):
 
 
 def by_hand(t, mode, client_mode, connections):
-    """A server that does not decrypt what it has just received: no wrong address; how many are known
-    is luck. A connection that is left open is shown as encrypted, too."""
+    """A server that does not decrypt what it has just received: no wrong address; how many are
+    known is luck. A connection that is left open is shown as encrypted, too."""
     server = python_server(t, mode)
     client = python_client(t, client_mode, server.port, connections, 12)
     z = Zctrace(t, '--port', server.port)
@@ -140,7 +146,8 @@ def by_hand(t, mode, client_mode, connections):
     proof(t, ours, f'{mode}, {client_mode}, {connections} connections')
     tied = {s.get('client_port') for s in ours}
     for s in z.spans:
-        t.check(s in ours or s['client_port'] not in tied, f'a connection that is shown as unknown, though it is known: {s}')
+        t.check(s in ours or s['client_port'] not in tied,
+                f'a connection that is shown as unknown, though it is known: {s}')
 
 
 @test
@@ -166,7 +173,8 @@ def handed(t):
 
 @test
 def churn(t):
-    """300 connections of two requests each on event loops, so that memory and sockets are used again"""
+    """300 connections of two requests each on event loops, so that memory and sockets are used
+    again"""
     server = python_server(t, 'asyncio')
     client = python_client(t, 'churn', server.port, 300, 2)
     z = Zctrace(t, '--port', server.port, '--pid', client.pid)
@@ -184,8 +192,8 @@ def churn(t):
 def established_before(t):
     """connections of both kinds of server that were there before attaching: no wrong address
 
-    A thread that waits inside the library while zctrace attaches returns from there unseen: of these
-    connections the first request may be missing.
+    A thread that waits inside the library while zctrace attaches returns from there unseen: of
+    these connections the first request may be missing.
     """
     for mode in ('threads', 'asyncio'):
         server = python_server(t, mode)
@@ -199,16 +207,19 @@ def established_before(t):
         z.wait_spans(len(exchanges))
         z.stop()
         unseen = {x.id for x in exchanges[:20]} if mode == 'threads' else set()
-        known = [dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0, port=x.client_port,
+        known = [dict(id=x.id, method='GET', path=x.path, status=x.status, sent=0,
+                      port=x.client_port,
                       received=x.resp_body_bytes) for x in exchanges if x.id not in unseen]
         spans = [s for s in z.spans if query_id(s) and query_id(s) not in unseen]
         without = compare_known(t, spans, known, blind=True)
-        print(f'# shows {mode}, connections from before: {without} of {len(known)} spans without an address')
+        print(f'# shows {mode}, connections from before: {without} of {len(known)} spans without '
+              'an address')
         limit = 0 if mode == 'threads' else len(known) // 2
         t.check(without <= limit, f'{mode}: {without} of {len(known)} spans without an address')
         t.equal({s['tls'] for s in z.spans}, {'openssl'}, 'tls')
         for s in z.spans:
-            t.check(query_id(s) or mode == 'threads' and 'request-not-seen' in s.get('incomplete', ''),
+            t.check(query_id(s) or mode == 'threads' and
+                    'request-not-seen' in s.get('incomplete', ''),
                     f'{mode}: a request that was not seen: {s}')
 
 
@@ -228,7 +239,8 @@ tls_peer.serve_on(listener, *sys.argv[1:])
 @test
 def late_library(t):
     """a process that loads the library after attaching"""
-    server = Peer(t, [sys.executable, t.file('late.py', LATE), *certs().pair()], stdin=subprocess.PIPE)
+    server = Peer(t, [sys.executable, t.file('late.py', LATE), *certs().pair()],
+                  stdin=subprocess.PIPE)
     z = Zctrace(t, '--port', server.port)
     server.go()
     server.told(2)
@@ -254,9 +266,11 @@ def prefork(t):
     z.wait_spans(len(known))
     z.stop()
     compare_known(t, z.spans, known)
-    check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
+    check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'}
+                                      for k in known})
     t.equal(len(children), 4, 'children')
-    t.check({s['pid'] for s in z.spans} <= children, f'pids {({s["pid"] for s in z.spans})} of {children}')
+    t.check({s['pid'] for s in z.spans} <= children,
+            f'pids {({s["pid"] for s in z.spans})} of {children}')
 
 
 @test
@@ -275,14 +289,16 @@ def forked_after_handshake(t):
     seen = {query_id(s) for s in z.spans}
     there = [k for k in known if k['id'] in seen]
     compare_known(t, [s for s in z.spans if query_id(s)], there)
-    check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'} for k in known})
+    check_tls(t, z.spans, 'openssl', {k['port']: {'version': '1.3', 'sni': 'localhost'}
+                                      for k in known})
     print(f'# shows forked after the handshake: {len(there)} of {len(known)} requests seen')
     t.check(len(there) >= 0.75 * len(known), f'only {len(there)} of {len(known)} requests')
     for port in {k['port'] for k in known}:
         mine = [k['id'] in seen for k in known if k['port'] == port]
         t.check(mine == sorted(mine), f'port {port}: what is missing is not the beginning: {mine}')
     for s in z.spans:
-        t.check(query_id(s) or 'request-not-seen' in s.get('incomplete', ''), f'a request that was not seen: {s}')
+        t.check(query_id(s) or 'request-not-seen' in s.get('incomplete', ''),
+                f'a request that was not seen: {s}')
     t.check(server.pid not in {s['pid'] for s in z.spans}, 'spans of the parent')
 
 

@@ -11,7 +11,8 @@ from h2tools import go_build
 from lib import ZCTRACE, ZCTRACE_ASAN, Zctrace, by_id, main, replay, test
 from load import NGINX_SERVER, mixed, nginx_files
 from servers import Target
-from tls_targets import (NginxTls, Peer, TlsConn, certs, check_tls, connector, context, python_client,
+from tls_targets import (NginxTls, Peer, TlsConn, certs, check_tls, connector, context,
+                         python_client,
                          python_server)
 
 MS = 1000000
@@ -33,13 +34,15 @@ def recorded(t, *args, threads=3, n=30):
 
 @test
 def replayed(t):
-    """a mixed load by TLS, recorded and replayed: the same spans, field by field; text and summary"""
+    """a mixed load by TLS, recorded and replayed: the same spans, field by field; text and
+    summary"""
     exchanges, z, path = recorded(t)
     for binary in (ZCTRACE, ZCTRACE_ASAN):
         spans, notes = replay(t, path, binary=binary)
         same_spans(t, z.spans, spans)
         t.equal(end_of(notes), end_of(z.notes), 'end record')
-    text = t.run([ZCTRACE, '-r', path, '-o', 'text'], env=dict(os.environ, TZ='UTC')).stdout.splitlines()
+    text = t.run([ZCTRACE, '-r', path, '-o', 'text'],
+                 env=dict(os.environ, TZ='UTC')).stdout.splitlines()
     t.equal(len(text), len(z.spans), 'lines of text')
     for x in exchanges:
         line = [row for row in text if f'{x.path}?{x.query}' in row or f'{x.path}(' in row]
@@ -78,7 +81,8 @@ def replayed_failures(t):
         t.check(False, 'a handshake that should fail did not')
     z.wait_spans(2)
     z.stop()
-    t.equal({s.get('tls_alert') for s in z.spans}, {'unknown_ca', 'no_application_protocol'}, 'alerts')
+    t.equal({s.get('tls_alert') for s in z.spans}, {'unknown_ca', 'no_application_protocol'},
+            'alerts')
     spans, _ = replay(t, path)
     same_spans(t, z.spans, spans)
 
@@ -92,13 +96,15 @@ def secrets(t):
         for extra, there in (([], False), (['--no-redact'], True)):
             z = Zctrace(t, '--port', server.port, '-w', path, '--header', '*', *extra)
             c = TlsConn(server.addr, context())
-            x = c.get('/size/3', fields=[('Authorization', 'Bearer sesame-1234'), ('Cookie', 'sid=sesame-1234')])
+            x = c.get('/size/3', fields=[('Authorization', 'Bearer sesame-1234'),
+                                         ('Cookie', 'sid=sesame-1234')])
             c.close()
             z.wait_spans(1)
             z.stop()
             compare_all(t, z.spans, [x])
             with open(path, 'rb') as f:
-                t.equal(b'sesame-1234' in f.read(), there, f'{mode}: secret in the recording with {extra}')
+                t.equal(b'sesame-1234' in f.read(), there,
+                        f'{mode}: secret in the recording with {extra}')
             t.equal('sesame-1234' in z.out(), there, f'{mode}: secret in the output with {extra}')
             spans, _ = replay(t, path, '--header', '*', *extra)
             same_spans(t, z.spans, spans)
@@ -122,7 +128,8 @@ def headers_and_bodies(t):
 
 
 def timed(t, mode, n=5):
-    """n exchanges with that server over TLS, both ends; [(Exchange, elapsed, server, client span)]."""
+    """n exchanges with that server over TLS, both ends; [(Exchange, elapsed, server, client
+    span)]."""
     server = python_server(t, 'timed', mode)
     z = Zctrace(t, '--port', server.port, '--pid', os.getpid())
     rows = []
@@ -137,7 +144,8 @@ def timed(t, mode, n=5):
     servers, clients = by_id(z.spans), by_id(z.spans, 'client')
     t.equal((len(servers), len(clients)), (n, n), 'spans of the server, of the client')
     check_tls(t, z.spans, 'openssl')
-    out = [(x, ns, servers[x.id], clients[x.id]) for x, ns in rows if x.id in servers and x.id in clients]
+    out = [(x, ns, servers[x.id], clients[x.id]) for x,
+           ns in rows if x.id in servers and x.id in clients]
     for x, ns, s, c in out:
         nested(t, x, ns, s, c)
     return out
@@ -157,7 +165,8 @@ def sleeping_server(t):
 def late_reader(t):
     """a server that reads after 80 ms: the wait is in queue_ns, not in inner_ns"""
     for _, elapsed, s, _ in timed(t, 'late'):
-        t.check(s['inner_ns'] < s['queue_ns'] <= s['ttfb_ns'] <= elapsed, f'inner_ns < queue_ns: {s}')
+        t.check(s['inner_ns'] < s['queue_ns'] <= s['ttfb_ns'] <= elapsed,
+                f'inner_ns < queue_ns: {s}')
 
 
 @test
@@ -182,12 +191,14 @@ def linked(t, spans, known, name, least=1.0):
         wrong += parent is not None and parent != c.get('span_id')
     print(f'# shows {name}: {right} of {len(known)} exchanges have both ends linked, {wrong} wrong')
     t.equal(wrong, 0, f'{name}: wrong parents')
-    t.check(right >= len(known) * least, f'{name}: only {right} of {len(known)} linked by their socket')
+    t.check(right >= len(known) * least,
+            f'{name}: only {right} of {len(known)} linked by their socket')
 
 
 @test
 def both_ends_linked(t):
-    """two ends of one TLS connection: the server's span is the child of the client's, by the socket"""
+    """two ends of one TLS connection: the server's span is the child of the client's, by the
+    socket"""
     for mode, least in (('threads', 1.0), ('asyncio', 0.9)):
         server = python_server(t, mode)
         client = python_client(t, mode, server.port, 12, 10)
@@ -205,7 +216,8 @@ def both_ends_linked_go(t):
     program = go_build('gotls')
     for http in ('http1', 'http2'):
         server = Peer(t, [program, 'server', *certs().pair()])
-        client = Peer(t, [program, 'client', certs().ca, server.port, 8, 12, http, '1.3'], server=False,
+        client = Peer(t, [program, 'client', certs().ca, server.port, 8, 12, http, '1.3'],
+                      server=False,
                       stdin=subprocess.PIPE)
         z = Zctrace(t, '--port', server.port, '--pid', client.pid)
         client.go()

@@ -11,7 +11,8 @@ import time
 from lib import Zctrace, free_port, main, need, replay, test, wait_port
 from servers import Nginx
 
-SERVER = '''server {{ listen 127.0.0.1:{port} ssl; root {dir}; ssl_certificate {cert}; ssl_certificate_key {key};
+SERVER = '''server {{ listen 127.0.0.1:{port} ssl; root {dir};
+  ssl_certificate {cert}; ssl_certificate_key {key};
 ssl_protocols {protocols}; }}'''
 
 
@@ -19,11 +20,13 @@ def server(t, protocols='TLSv1.2 TLSv1.3'):
     """nginx with TLS; returns its port."""
     need('openssl')
     cert, key, port = t.path('cert'), t.path('key'), free_port()
-    p = t.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout',
+    p = t.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+               '-nodes', '-keyout',
                key, '-out', cert, '-subj', '/CN=server.example'])
     t.equal(p.returncode, 0, f'openssl: {p.stderr}')
     os.chmod(key, 0o644)
-    Nginx(t, http=SERVER.format(port=port, dir=t.path('nginx/www'), cert=cert, key=key, protocols=protocols))
+    Nginx(t, http=SERVER.format(port=port, dir=t.path('nginx/www'), cert=cert, key=key,
+                                protocols=protocols))
     wait_port(port)
     return port
 
@@ -68,7 +71,8 @@ class Client:
                 self.into.write(data)
 
     def get(self, path):
-        self.call(self.tls.write, f'GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.encode())
+        self.call(self.tls.write,
+                  f'GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.encode())
         try:
             while self.call(self.tls.read, 65536):
                 pass
@@ -111,7 +115,8 @@ NAMES = {'TLS_AES_256_GCM_SHA384': 'TLS_AES_256_GCM_SHA384',
 
 @test
 def whole_connections(t):
-    """600 encrypted connections on 24 threads: name, version, cipher and octets of each, as the client knows them"""
+    """600 encrypted connections on 24 threads: name, version, cipher and octets of each, as the
+    client knows them"""
     port = server(t)
     for i, n in enumerate((10, 20000, 300000)):
         t.file(f'nginx/www/{i}.bin', b'x' * n)
@@ -124,8 +129,10 @@ def whole_connections(t):
     t.equal(len(spans), len(clients), 'spans')
     for c in clients:
         s = spans.get(c.port, {})
-        want = {'protocol': 'tls', 'tls': 'unknown', 'tls_sni': c.name, 'host': c.name, 'server_port': port,
-                'tls_version': c.version.removeprefix('TLSv'), 'tls_cipher': NAMES[c.cipher], 'req_bytes': c.sent,
+        want = {'protocol': 'tls', 'tls': 'unknown', 'tls_sni': c.name, 'host': c.name,
+                'server_port': port,
+                'tls_version': c.version.removeprefix('TLSv'), 'tls_cipher': NAMES[c.cipher],
+                'req_bytes': c.sent,
                 'resp_bytes': c.received, 'error': None, 'incomplete': None,
                 'tls_alpn': 'http/1.1' if c.version == 'TLSv1.2' else None}
         t.equal({k: s.get(k) for k in want}, want, f'connection {c.port}')
@@ -161,10 +168,12 @@ def fails(t, port, how):
 
 @test
 def failed_handshakes(t):
-    """handshakes that fail are spans of both ends: whose alert, which, or how the connection ended"""
+    """handshakes that fail are spans of both ends: whose alert, which, or how the connection
+    ended"""
     port = server(t, 'TLSv1.2')
     want = {'authority': ('handshake', 'unknown_ca', 'client', '1.2'),
-            'version': ('handshake', 'protocol_version', 'server', None), 'closed': ('closed', None, None, '1.2'),
+            'version': ('handshake', 'protocol_version', 'server', None),
+            'closed': ('closed', None, None, '1.2'),
             'reset': ('reset', None, None, '1.2')}
     z = Zctrace(t, '--port', port, '--role', 'both', '-w', t.path('recording'))
     ports = {fails(t, port, how): how for how in want for _ in range(5)}
@@ -176,23 +185,26 @@ def failed_handshakes(t):
             t.equal(sorted(of_kind), sorted(ports), f'{kind} spans')
             for p, how in ports.items():
                 s = of_kind.get(p, {})
-                got = tuple(s.get(k) for k in ('error', 'tls_alert', 'tls_alert_from', 'tls_version'))
+                got = tuple(s.get(k) for k in ('error', 'tls_alert', 'tls_alert_from',
+                                               'tls_version'))
                 t.equal(got, want[how], f'{kind} span of {how}')
-                t.equal((s.get('protocol'), s.get('tls_sni')), ('tls', f'{how}.example'), f'{kind} span of {how}')
+                t.equal((s.get('protocol'), s.get('tls_sni')), ('tls', f'{how}.example'),
+                        f'{kind} span of {how}')
                 if kind == 'client':
                     t.equal(s.get('pid'), os.getpid(), 'process of the client')
 
 
 # RFC 8448 section 3, as records: TLS by nobody's library
 CLIENT_HELLO = bytes.fromhex(
-    '16030100c4010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece700000613011303'
-    '1302010000910000000b0009000006736572766572ff01000100000a00140012001d00170018001901000101010201030104'
-    '00230000003300260024001d002099381de560e4bd43d23d8e435a7dbafeb3c06e51c13cae4d5413691e529aaf2c002b0003'
-    '020304000d0020001e040305030603020308040805080604010501060102010402050206020202002d00020101001c000240'
-    '01')
+    '16030100c4010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece700'
+    '0006130113031302010000910000000b0009000006736572766572ff01000100000a00140012001d00170018'
+    '00190100010101020103010400230000003300260024001d002099381de560e4bd43d23d8e435a7dbafeb3c0'
+    '6e51c13cae4d5413691e529aaf2c002b0003020304000d0020001e0403050306030203080408050806040105'
+    '01060102010402050206020202002d00020101001c00024001')
 SERVER_HELLO = bytes.fromhex(
-    '160303005a020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800130100002e00'
-    '330024001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f0f002b00020304')
+    '160303005a020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800'
+    '130100002e00330024001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f'
+    '0f002b00020304')
 
 
 def record(n):
@@ -236,8 +248,10 @@ def nothing_is_copied(t):
     size = os.path.getsize(t.path('recording'))
     print(f'# shows {size} octets in a recording of {received} of ciphertext')
     t.check(size < received / 20, f'{size} octets recorded of {received}')
-    got = [(s['protocol'], s['tls'], s['tls_sni'], s['tls_version'], s['req_bytes'], s['resp_bytes']) for s in z.spans]
-    t.equal(got, [('tls', 'unknown', 'server', '1.3', len(CLIENT_HELLO) + 58, received)], 'its span')
+    got = [(s['protocol'], s['tls'], s['tls_sni'], s['tls_version'], s['req_bytes'],
+            s['resp_bytes']) for s in z.spans]
+    t.equal(got, [('tls', 'unknown', 'server', '1.3', len(CLIENT_HELLO) + 58, received)],
+            'its span')
 
 
 sys.exit(main())

@@ -30,7 +30,8 @@ GNUTLS = {
 GO = {'crypto/tls.(*Conn).Read': GO_READ, 'crypto/tls.(*Conn).Write': GO_WRITE,
       'crypto/tls.(*Conn).handshakeContext': PUSH, 'crypto/tls.(*Conn).Close': FREE}
 
-Lib = collections.namedtuple('Lib', 'how version missing points')  # points: {offset: (func, is_return)}
+Lib = collections.namedtuple('Lib',
+                             'how version missing points')  # points: {offset: (func, is_return)}
 
 
 def scan(t, path, *args, binary=SCAN):
@@ -55,7 +56,8 @@ def expected(b):
     """Points of OpenSSL; with SSL_write_ex2, ssl_write_internal has its arguments."""
     write = (('SSL_write', 'SSL_write_ex2'), WRITE_EX2) if 'SSL_write_ex2' in b.va else (
         ('SSL_write', 'SSL_write_ex'), WRITE_EX)
-    return b.places(OPENSSL, ((('SSL_read', 'SSL_read_ex'), READ_EX), write), [('SSL_write_ex', 'SSL_write_ex2')])
+    return b.places(OPENSSL, ((('SSL_read', 'SSL_read_ex'), READ_EX), write),
+                    [('SSL_write_ex', 'SSL_write_ex2')])
 
 
 def library(name):
@@ -68,7 +70,8 @@ def library(name):
 @test
 def shared(t):
     """libssl, libcrypto and libgnutls of this system: as nm -D and objdump say"""
-    for name, lib in (('libssl.so.3', 'openssl'), ('libcrypto.so.3', 'openssl'), ('libgnutls.so.30', 'gnutls')):
+    for name, lib in (('libssl.so.3', 'openssl'), ('libcrypto.so.3', 'openssl'),
+                      ('libgnutls.so.30', 'gnutls')):
         path = library(name)
         b = Binary(path, dynamic=True)
         result, libs, _ = scan(t, path)
@@ -147,7 +150,8 @@ def go_expected(path, arm64=False):
         if name in GO:
             va = int(address, 16)
             points[b.offset(va) if GO[name] == FREE else b.go_place(va)] = (GO[name], 0)
-    for line in output('go', 'tool', 'objdump', '-s', r'^crypto/tls\.\(\*Conn\)\.(Read|Write|handshakeContext)$',
+    for line in output('go', 'tool', 'objdump', '-s',
+                       r'^crypto/tls\.\(\*Conn\)\.(Read|Write|handshakeContext)$',
                        path).splitlines():
         m = re.match(r'TEXT (crypto/tls\.\(\*Conn\)\.\w+)', line)
         if m:
@@ -169,7 +173,8 @@ def go(t):
     if shutil.which('gcc'):
         # the build id is in the text's beginning and would differ
         kinds += [('external', ['-ldflags=-linkmode=external -buildid='], '1')]
-        kinds += [('external-pie', ['-buildmode=pie', '-ldflags=-linkmode=external -buildid='], '1')]
+        kinds += [('external-pie', ['-buildmode=pie', '-ldflags=-linkmode=external -buildid='],
+                   '1')]
     for name, args, cgo in kinds:
         path = go_build(t, name, *args, cgo=cgo)
         want = go_expected(path)
@@ -184,7 +189,8 @@ def go(t):
         t.equal((libs['go'].how, libs['go'].version), ('gopclntab', version), f'{name}, stripped')
         t.equal(libs['go'].points, want, f'{name}, stripped: points')
         libs = scan(t, without_sections(t, stripped))[1]
-        t.equal((libs['go'].version, libs['go'].points), (version, want), f'{name}, without sections')
+        t.equal((libs['go'].version, libs['go'].points), (version, want),
+                f'{name}, without sections')
     linked = scan(t, go_build(t, 's-w', '-ldflags=-s -w'))[1]['go']
     t.equal(linked.how, 'gopclntab', 'linked without symbols')
     # the same code at the same addresses as in the twin
@@ -202,7 +208,8 @@ def go_arm64(t):
     t.check(len(want) > 10, f'{len(want)} points by go tool')
     t.equal(scan(t, path)[1]['go'].points, want, 'points')
     b = Binary(path, arm64=True)
-    t.check(any(o != b.first(n) for n in GO for o in [b.go_place(b.va[n])] if n in b.va), 'a check of the stack')
+    t.check(any(o != b.first(n) for n in GO for o in [b.go_place(b.va[n])] if n in b.va),
+            'a check of the stack')
     stripped = t.path('stripped')
     subprocess.run(['aarch64-linux-gnu-strip', '-o', stripped, path], check=True)
     lib = scan(t, stripped)[1]['go']
@@ -295,7 +302,8 @@ def static_openssl(t):
     source = t.file('p.c', SSL_PROGRAM)
     for name, args in (('pie', []), ('static', ['-static'])):
         path = t.path(name)
-        p = t.run(['cc', '-w', '-O2', *args, '-o', path, source, '-l:libssl.a', '-l:libcrypto.a', '-ldl',
+        p = t.run(['cc', '-w', '-O2', *args, '-o', path, source, '-l:libssl.a', '-l:libcrypto.a',
+                   '-ldl',
                    '-lpthread'])
         if p.returncode:
             raise Skip(f'no static OpenSSL here: {p.stderr.strip()[-200:]}')
@@ -304,7 +312,8 @@ def static_openssl(t):
         t.equal(libs['openssl'].how, 'symbols', f'{name}: with symbols')
         t.equal(libs['openssl'].points, expected(b), f'{name}: with symbols')
         inner = {b.first(n) for n in ('ssl_read_internal', 'ssl_write_internal')}
-        t.check(b.cheap(b.va['SSL_read']) or inner <= set(libs['openssl'].points), f'{name}: the internal functions')
+        t.check(b.cheap(b.va['SSL_read']) or inner <= set(libs['openssl'].points),
+                f'{name}: the internal functions')
         stripped = t.path(name + '-stripped')
         subprocess.run(['strip', '-o', stripped, path], check=True)
         covers(t, scan(t, stripped)[1]['openssl'], b, name)
@@ -319,13 +328,15 @@ def arm64_packages(t, *names):
         if p.returncode:
             raise Skip(f'no packages for arm64: {p.stderr.strip()[-200:]}')
     for name in names:
-        subprocess.run(['dpkg-deb', '-x', glob.glob(f'{apt[1]}/deb/{name}_*_arm64.deb')[0], t.path('arm64')], check=True)
+        subprocess.run(['dpkg-deb', '-x', glob.glob(f'{apt[1]}/deb/{name}_*_arm64.deb')[0],
+                        t.path('arm64')], check=True)
     return t.path('arm64')
 
 
 @test
 def shared_arm64(t):
-    """libssl and libgnutls for arm64: as nm -D and objdump say, and ssl_read_internal for both that call it"""
+    """libssl and libgnutls for arm64: as nm -D and objdump say, and ssl_read_internal for both that
+    call it"""
     root = arm64_packages(t, 'libssl3', 'libgnutls30')
     for name, lib in (('libssl.so.3', 'openssl'), ('libgnutls.so.30', 'gnutls')):
         path = os.path.realpath(glob.glob(f'{root}/**/{name}', recursive=True)[0])
@@ -336,7 +347,8 @@ def shared_arm64(t):
             GNUTLS, forwards=[('gnutls_record_send', 'gnutls_record_send2')])
         t.equal(libs[lib].points, want, f'{name}: points')
         if lib == 'openssl':
-            inner = {b.offset(b.common(b.va[f'SSL_{n}'], b.va[f'SSL_{n}_ex'])) for n in ('read', 'write')}
+            inner = {b.offset(b.common(b.va[f'SSL_{n}'], b.va[f'SSL_{n}_ex']))
+                     for n in ('read', 'write')}
             t.check(inner <= set(libs[lib].points), 'the internal functions')
 
 
@@ -347,7 +359,8 @@ def static_openssl_arm64(t):
     root = arm64_packages(t, 'libssl-dev')
     include = f'{root}/usr/include'
     path, source = t.path('static'), t.file('p.c', SSL_PROGRAM)
-    p = t.run(['aarch64-linux-gnu-gcc', '-w', '-O2', '-static', f'-I{include}', f'-I{include}/aarch64-linux-gnu',
+    p = t.run(['aarch64-linux-gnu-gcc', '-w', '-O2', '-static', f'-I{include}',
+               f'-I{include}/aarch64-linux-gnu',
                '-o', path, source, f'-L{root}/usr/lib/aarch64-linux-gnu', '-lssl', '-lcrypto'])
     if p.returncode:
         raise Skip(f'no static OpenSSL for arm64: {p.stderr.strip()[-200:]}')
@@ -384,13 +397,15 @@ def static_openssl_1(t):
     if t.check(lib, 'recognised'):
         covers(t, lib, Binary(path), 'cryptography')
         t.equal(scan(t, path)[1]['openssl'].points, {
-            **expected(Binary(path)), Binary(path).first('ERR_put_error'): (ERROR_PUT, 0)}, 'by its symbols')
+            **expected(Binary(path)), Binary(path).first('ERR_put_error'): (ERROR_PUT, 0)},
+                'by its symbols')
         t.check(lib.version.startswith('OpenSSL 1.1.1'), lib.version)
 
 
 @test
 def static_openssl_new(t):
-    """OpenSSL in cryptography 50, whose ssl_write_internal has flags, stripped, against its symbols"""
+    """OpenSSL in cryptography 50, whose ssl_write_internal has flags, stripped, against its
+    symbols"""
     path, lib = compare_stripped(t, 'openssl', 'cryptography==50.0.2', '_rust.abi3.so')
     if t.check(lib, 'recognised'):
         covers(t, lib, Binary(path), 'cryptography')
@@ -404,16 +419,19 @@ def static_boringssl(t):
     if not t.check(lib, 'recognised'):
         return
     b = Binary(path)
-    want = b.places({'SSL_read': READ, 'SSL_write': WRITE, 'SSL_do_handshake': PUSH, 'ERR_put_error': ERROR_PUT})
+    want = b.places({'SSL_read': READ, 'SSL_write': WRITE, 'SSL_do_handshake': PUSH,
+                     'ERR_put_error': ERROR_PUT})
     free = {o: p for o, p in lib.points.items() if p[0] == FREE}
     t.equal({o: p for o, p in lib.points.items() if p[0] != FREE}, want, 'points')
     t.equal(len(free), 1, 'where streams end')
     # the destructor, which SSL_free calls
     code = output('objdump', '-d', '--no-show-raw-insn', '--disassemble=SSL_free', path)
     called = {b.offset(int(a, 16)) for a in re.findall(r'(?:call|jmp)\s+([0-9a-f]+) <', code)}
-    t.check(set(free) <= called | {b.first('SSL_free')}, f'{free} is not what SSL_free calls: {called}')
+    t.check(set(free) <= called | {b.first('SSL_free')},
+            f'{free} is not what SSL_free calls: {called}')
     named = scan(t, path)[1]['boringssl']
-    t.equal((named.how, named.points[b.first('SSL_free')]), ('symbols', (FREE, 0)), 'by its symbols')
+    t.equal((named.how, named.points[b.first('SSL_free')]), ('symbols', (FREE, 0)),
+            'by its symbols')
 
 
 @test
@@ -455,7 +473,8 @@ def given(t):
     libs = scan(t, path, '-s', f'openssl:SSL_read={address:x}')[1]
     offset = b.first('SSL_peek')
     t.equal(libs['openssl'].points.get(offset), (READ, 0), 'the given one')
-    t.equal([o for o, p in libs['openssl'].points.items() if p[0] == READ], [offset], 'no other SSL_read')
+    t.equal([o for o, p in libs['openssl'].points.items() if p[0] == READ], [offset],
+            'no other SSL_read')
     t.equal(libs['openssl'].how, 'given', 'how')
     libs = scan(t, path, '-s', 'openssl:SSL_read=7fffffff0000')[1]
     t.check('not in an executable segment' in libs['openssl'].missing, libs['openssl'].missing)

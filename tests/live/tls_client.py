@@ -3,13 +3,13 @@
 
   client-threads CA PORT CONNECTIONS REQUESTS   a thread for each connection
   client-duplex CA PORT CONNECTIONS REQUESTS    one thread writes, another one reads
-  client-exec CA PORT CONNECTIONS REQUESTS      executes itself as client-threads when it gets a line
+  client-exec CA PORT CONNECTIONS REQUESTS      executes itself as client-threads at a line
   client-asyncio CA PORT CONNECTIONS REQUESTS   all on one event loop, that is, with memory BIOs
   client-alike CA PORT CONNECTIONS REQUESTS     the same with requests and responses of one size
   client-churn CA PORT CONNECTIONS REQUESTS     the same, each connection when another one has ended
 
-It waits for a line, then tells what it knows of each request. A request's query names it and has its
-client's port.
+It waits for a line, then tells what it knows of each request. A request's query names it and has
+its client's port.
 """
 import asyncio
 import os
@@ -54,7 +54,8 @@ def request(method, path, name, port, n):
 
 
 def told(method, path, name, port, n, status, received):
-    tell(id=name, method=method, path=path, port=port, sent=n, status=int(status), received=received)
+    tell(id=name, method=method, path=path, port=port, sent=n, status=int(status),
+         received=received)
 
 
 def client_threads(ca, port, connections, requests, wait=True):
@@ -135,7 +136,8 @@ def client_now(*args):
 async def _connection(ctx, port, i, requests, draw=plan, opened=None):
     """One connection's requests; opened: what to wait for when it is there."""
     rng = random.Random(i)
-    reader, writer = await asyncio.open_connection(LOOPBACK, int(port), ssl=ctx, server_hostname='localhost')
+    reader, writer = await asyncio.open_connection(LOOPBACK, int(port), ssl=ctx,
+                                                   server_hostname='localhost')
     local = writer.get_extra_info('sockname')[1]
     if opened:
         await opened()
@@ -161,7 +163,8 @@ def client_asyncio(ca, port, connections, requests, draw=plan):
             if shaken[0] == int(connections):
                 all_there.set()
             await all_there.wait()
-        await asyncio.gather(*[_connection(ctx, port, i, requests, draw, opened) for i in range(int(connections))])
+        await asyncio.gather(*[_connection(ctx, port, i, requests, draw, opened)
+                               for i in range(int(connections))])
     sys.stdin.readline()
     asyncio.run(everyone())
 

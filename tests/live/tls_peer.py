@@ -7,11 +7,11 @@
   server-fork CERT KEY         shakes hands, then forks a child for each connection
   server-asyncio CERT KEY      all connections on one event loop, that is, with memory BIOs
   server-together CERT KEY N   the same, but answers when N requests are there, all at once
-  server-proxy CERT KEY CA PORT   forwards over one connection for each of its own, on one event loop
+  server-proxy CERT KEY CA PORT   forwards over one connection for each of its own, on one loop
   server-crossed CERT KEY      memory BIOs by hand: receives of many sockets first, and only then
                                decrypts, in another order; so do its answers
   server-lagging CERT KEY      the same, each step for what was received in an earlier turn
-  server-handed CERT KEY       one thread receives; four others decrypt for and send to any connection
+  server-handed CERT KEY       one thread receives; four others decrypt and send, for any connection
 
 It tells its port, then which port sent which request.
 """
@@ -166,7 +166,8 @@ def server_asyncio(cert, key):
 async def _forward(reader, writer, ctx, port):
     mine, up = writer.get_extra_info('peername')[1], None
     try:
-        up_reader, up = await asyncio.open_connection(LOOPBACK, port, ssl=ctx, server_hostname='localhost')
+        up_reader, up = await asyncio.open_connection(LOOPBACK, port, ssl=ctx,
+                                                      server_hostname='localhost')
         while True:
             head = await reader.readuntil(b'\r\n\r\n')
             target, length = parse(head)
@@ -183,7 +184,8 @@ async def _forward(reader, writer, ctx, port):
 def server_proxy(cert, key, ca, port):
     async def run():
         ctx = client_context(ca)
-        server = await asyncio.start_server(lambda r, w: _forward(r, w, ctx, int(port)), LOOPBACK, 0, backlog=512,
+        server = await asyncio.start_server(lambda r, w: _forward(r, w, ctx, int(port)), LOOPBACK,
+                                            0, backlog=512,
                                             ssl=server_context(cert, key))
         tell(port=server.sockets[0].getsockname()[1])
         await server.serve_forever()
@@ -302,7 +304,8 @@ def server_crossed(cert, key):
 
 
 def server_lagging(cert, key):
-    """Receives from one connection, decrypts for the one before it, sends for the one before that."""
+    """Receives from one connection, decrypts for the one before it, sends for the one before
+    that."""
     loop, received, decrypted, turn = Crossing(cert, key), None, None, 0
     while True:
         ready = loop.ready(0.001)

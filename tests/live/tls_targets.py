@@ -1,4 +1,5 @@
-"""Certificates, servers and clients for the tests of TLS, and what each knows of its connections."""
+"""Certificates, servers and clients for the tests of TLS, and what each knows of its
+connections."""
 import atexit
 import collections
 import contextlib
@@ -42,8 +43,10 @@ class Certs:
         atexit.register(shutil.rmtree, self.dir, ignore_errors=True)
         os.chmod(self.dir, 0o755)
         for name in ('ca', 'other'):
-            openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-                    '-days', '2', '-subj', f'/CN=zctrace test {name}', '-keyout', self.path(f'{name}.key'),
+            openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+                    '-nodes',
+                    '-days', '2', '-subj', f'/CN=zctrace test {name}', '-keyout',
+                    self.path(f'{name}.key'),
                     '-out', self.path(f'{name}.pem'))
         self.ca, self.other = self.path('ca.pem'), self.path('other.pem')
         with open(self.path('ext'), 'w', encoding='ascii') as f:
@@ -58,7 +61,8 @@ class Certs:
         key, pem = self.path(f'{name}.key'), self.path(f'{name}.pem')
         openssl('req', '-newkey', *newkey, '-nodes', '-subj', '/CN=localhost', '-keyout', key,
                 '-out', self.path('csr'))
-        openssl('x509', '-req', '-in', self.path('csr'), '-CA', self.ca, '-CAkey', self.path('ca.key'),
+        openssl('x509', '-req', '-in', self.path('csr'), '-CA', self.ca, '-CAkey',
+                self.path('ca.key'),
                 '-CAcreateserial', '-days', '2', '-extfile', self.path('ext'), '-out', pem)
         os.chmod(key, 0o644)
         with open(self.path(f'{name}.both'), 'w', encoding='ascii') as f:
@@ -78,7 +82,8 @@ def certs():
 @functools.lru_cache
 def standard_names():
     """The standard's names of cipher suites by those of OpenSSL."""
-    rows = [line.split() for line in openssl('ciphers', '-stdname', 'ALL:COMPLEMENTOFALL').splitlines()]
+    rows = [line.split() for line in openssl('ciphers', '-stdname',
+                                             'ALL:COMPLEMENTOFALL').splitlines()]
     return {r[2]: r[0] for r in rows if len(r) > 2}
 
 
@@ -108,8 +113,8 @@ class TlsConn(Conn):
 
 
 class RawTls:
-    """A TLS client that encrypts by hand: it counts the octets of both directions of its socket, and
-    can close its half. With handshake=False it has said nothing yet."""
+    """A TLS client that encrypts by hand: it counts the octets of both directions of its socket,
+    and can close its half. With handshake=False it has said nothing yet."""
 
     def __init__(self, addr, ctx, sni=SNI, handshake=True):
         self.s = socket.create_connection(addr, 10)
@@ -198,7 +203,8 @@ def check_tls(t, spans, library, known=None):
             t.equal(s.get('tls_alpn'), k['alpn'], f'{what}: tls_alpn (TLS {k.get("version")})')
         t.equal(s.get('scheme'), 'https', f'{what}: scheme')
         if k.get('handshake_ns') and (s.get('stream') == 1 or 'stream' not in s and not s['seq']):
-            t.between(1, s.get('handshake_ns'), k['handshake_ns'] + 1_000_000, f'{what}: handshake_ns')
+            t.between(1, s.get('handshake_ns'), k['handshake_ns'] + 1_000_000,
+                      f'{what}: handshake_ns')
 
 
 def compare_known(t, spans, known, kind='server', protocol=None, blind=False, no_body=False):
@@ -241,17 +247,20 @@ def ports(t, spans, server_port, addr='127.0.0.1'):
     """Checks the addresses of those spans that have some."""
     for s in spans:
         if 'server_port' in s:
-            t.equal((s['client_addr'], s['server_addr'], s['server_port']), (addr, addr, server_port),
+            t.equal((s['client_addr'], s['server_addr'], s['server_port']),
+                    (addr, addr, server_port),
                     f'{s["kind"]} span of {query_id(s)}: addresses')
 
 
 def records_among(z):
     """Spans in an output that has what the command printed, too."""
-    return [json.loads(x) for x in z.out().splitlines() if x.startswith('{"time"') and '"type":"span"' in x]
+    return [json.loads(x) for x in z.out().splitlines() if x.startswith('{"time"') and
+            '"type":"span"' in x]
 
 
 class Part:
-    """A test whose files are below a directory of their own, so that it can have two servers of a kind."""
+    """A test whose files are below a directory of their own, so that it can have two servers of a
+    kind."""
 
     def __init__(self, t, name):
         self.t, self.name = t, name
@@ -277,7 +286,8 @@ class NginxTls(Nginx):
         self.tls_log = t.path('nginx-tls.log')
         http += '''
   log_format tls '$remote_port|$ssl_protocol|$ssl_cipher|$ssl_server_name|$ssl_alpn_protocol|'
-                 '$request_method|$request_uri|$status|$body_bytes_sent|$request_length|$bytes_sent';'''
+                 '$request_method|$request_uri|$status|$body_bytes_sent|'
+                 '$request_length|$bytes_sent';'''
         logs = f'access_log {t.path("nginx")}/access.log oracle; access_log {self.tls_log} tls;'
         super().__init__(t, server=f'''
     listen 127.0.0.1:{tls_port} ssl http2; listen [::1]:{tls_port} ssl http2;
@@ -289,7 +299,8 @@ class NginxTls(Nginx):
 
     def tls_rows(self, n=0):
         """The log of TLS connections as dicts, when there are at least n lines."""
-        keys = ('port', 'version', 'cipher', 'sni', 'alpn', 'method', 'target', 'status', 'received',
+        keys = ('port', 'version', 'cipher', 'sni', 'alpn', 'method', 'target', 'status',
+                'received',
                 'req_bytes', 'resp_bytes')
 
         def read():
@@ -315,7 +326,8 @@ defaults
   timeout client 20s
   timeout server 20s
   log stdout format raw local0
-  log-format "%[capture.req.hdr(0)]|%HM|%HU|%ST|%U|%B|%cp|%[ssl_fc_protocol]|%[ssl_fc_cipher]|%[ssl_fc_alpn]|%bp"
+  log-format "%[capture.req.hdr(0)]|%HM|%HU|%ST|%U|%B|%cp|\
+%[ssl_fc_protocol]|%[ssl_fc_cipher]|%[ssl_fc_alpn]|%bp"
 frontend f
   bind 127.0.0.1:{port} ssl crt {both} alpn h2,http/1.1
   declare capture request len 32
@@ -342,7 +354,8 @@ class HaproxyTls:
         wait_port(self.port)
 
     def log(self, n=0):
-        """{X-Id: [id, method, target, status, octets up, down, port, version, cipher, alpn, ...]}"""
+        """{X-Id: [id, method, target, status, octets up, down, port, version, cipher, alpn,
+        ...]}"""
         def rows():
             with open(self.log_path, encoding='utf-8') as f:
                 parts = [line.rstrip('\n').split('|') for line in f]
@@ -391,7 +404,8 @@ class Apache:
         pem, key = certs().pair(cert)
         self.t, self.dir, self.port = t, t.path('apache'), free_port()
         self.addr, self.url = ('127.0.0.1', self.port), f'https://localhost:{self.port}'
-        conf = t.file('apache/conf', APACHE.format(dir=self.dir, modules=modules, port=self.port, pem=pem,
+        conf = t.file('apache/conf', APACHE.format(dir=self.dir, modules=modules, port=self.port,
+                                                   pem=pem,
                                                    key=key))
         self.file('index.html', b'a' * 700)
         os.chmod(self.dir, 0o777)

@@ -32,7 +32,8 @@ struct ssl_st;
 WRAP(int, SSL_read, (struct ssl_st *s, void *buf, int n), (s, buf, n))
 WRAP(int, SSL_read_ex, (struct ssl_st *s, void *buf, size_t n, size_t *done), (s, buf, n, done))
 WRAP(int, SSL_write, (struct ssl_st *s, const void *buf, int n), (s, buf, n))
-WRAP(int, SSL_write_ex, (struct ssl_st *s, const void *buf, size_t n, size_t *done), (s, buf, n, done))
+WRAP(int, SSL_write_ex, (struct ssl_st * s, const void *buf, size_t n, size_t *done),
+     (s, buf, n, done))
 WRAP(int, SSL_do_handshake, (struct ssl_st *s), (s))
 WRAP(int, SSL_accept, (struct ssl_st *s), (s))
 WRAP(int, SSL_connect, (struct ssl_st *s), (s))

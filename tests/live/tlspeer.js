@@ -13,7 +13,8 @@ function tell(what) {
 
 // /size/N: N octets; /chunked/N; /status/N; anything with content: its length; /wait/MS
 function serve(cert, key) {
-  const server = https.createServer({cert: fs.readFileSync(cert), key: fs.readFileSync(key)}, (q, r) => {
+  const files = {cert: fs.readFileSync(cert), key: fs.readFileSync(key)};
+  const server = https.createServer(files, (q, r) => {
     const [, verb, arg] = q.url.split('?')[0].split('/');
     const n = parseInt(arg || '0');
     let got = 0;
@@ -46,7 +47,8 @@ function proxy(cert, key, ca, port) {
   const options = {cert: fs.readFileSync(cert), key: fs.readFileSync(key)};
   const server = https.createServer(options, (q, r) => {
     const {method, url: path, headers} = q;
-    const up = https.request({agent, host: 'localhost', port, family: 4, method, path, headers}, (answer) => {
+    const to = {agent, host: 'localhost', port, family: 4, method, path, headers};
+    const up = https.request(to, (answer) => {
       tell({target: path, port: q.socket.remotePort, up: up.socket.localPort});
       r.writeHead(answer.statusCode, answer.headers);
       answer.pipe(r);
@@ -75,7 +77,9 @@ function connection(ca, port, i, requests) {
     }
     const [method, path, n] = plan(i, k), id = `n${i}-${k}`;
     const headers = n ? {'Content-Length': n} : {};
-    const q = https.request({agent, host: 'localhost', port, family: 4, method, path: `${path}?id=${id}`, headers}, (r) => {
+    const to = {agent, host: 'localhost', port, family: 4, method, headers,
+      path: `${path}?id=${id}`};
+    const q = https.request(to, (r) => {
       let received = 0;
       const local = r.socket.localPort;
       r.on('data', (d) => { received += d.length; });
@@ -93,7 +97,9 @@ function connection(ca, port, i, requests) {
 function load(ca, port, connections, requests) {
   process.stdin.once('data', () => {
     process.stdin.destroy();
-    for (let i = 0; i < Number(connections); i++) connection(fs.readFileSync(ca), port, i, Number(requests));
+    for (let i = 0; i < Number(connections); i++) {
+      connection(fs.readFileSync(ca), port, i, Number(requests));
+    }
   });
 }
 

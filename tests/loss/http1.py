@@ -168,7 +168,8 @@ class Http1(Talk):
 
     def plain(self, close=False):
         rng, x = self.rng, self.exchange()
-        method = rng.choice((b'GET', b'GET', b'GET', b'POST', b'PUT', b'HEAD', b'DELETE', b'OPTIONS', b'PROPFIND'))
+        method = rng.choice((b'GET', b'GET', b'GET', b'POST', b'PUT', b'HEAD', b'DELETE',
+                             b'OPTIONS', b'PROPFIND'))
         pieces, framing, size = [], [], 0
         if method in (b'POST', b'PUT') or rng.random() < 0.03:
             pieces, framing, size, _ = self.framed(content(rng), False)
@@ -264,11 +265,13 @@ class Http1(Talk):
         rng, x = self.rng, self.exchange()
         self.kinds.add('websocket')
         end = self.request(x, b'GET', (), (b'Connection: Upgrade', b'Upgrade: websocket',
-                                           b'Sec-WebSocket-Version: 13', b'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='))
+                                           b'Sec-WebSocket-Version: 13',
+                                           b'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='))
         x.status, x.protocol = 101, 'websocket'
         x.resp[0] = self.pos[1]
         up = self.say(1, end, self.head(b'HTTP/1.1 101 Switching Protocols', x, [
-            b'Connection: Upgrade', b'Upgrade: websocket', b'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=']))
+            b'Connection: Upgrade', b'Upgrade: websocket',
+            b'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=']))
         for _ in range(rng.randrange(0, 4)):
             text = rng.choice((text_of_http(rng), noise(rng, rng.randrange(1, 100))))[:120]
             self.say(0, up, b'\x82' + bytes([0x80 | len(text)]) + b'\0\0\0\0' + text)

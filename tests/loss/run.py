@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import http1
+import http2
 import judge
 import tcp
 
@@ -28,10 +29,21 @@ CLASSES = {
     'h1 late': (http1, None, dict(late=True), 3),
     'h1 late 3%': (http1, None, dict(late=True, loss=0.03), 2),
     'h1 cut': (http1, None, dict(cut=True, reorder=0.02), 1),
+    'h2 clean': (http2, False, {}, 2),
+    'h2 streams clean': (http2, True, {}, 2),
+    'h2 network': (http2, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 2),
+    'h2 1%': (http2, False, dict(loss=0.01), 4),
+    'h2 streams 1%': (http2, True, dict(loss=0.01), 4),
+    'h2 3%': (http2, None, dict(loss=0.03, network=0.01, reorder=0.01), 3),
+    'h2 10%': (http2, None, dict(loss=0.10, network=0.01, duplicate=0.02), 4),
+    'h2 late': (http2, None, dict(late=True), 3),
+    'h2 late 3%': (http2, None, dict(late=True, loss=0.03), 2),
+    'h2 cut': (http2, None, dict(cut=True, reorder=0.02), 1),
 }
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
-LIMITS = {'h1 clean': 0.5, 'h1 pipelined clean': 0.8, 'h1 1%': 11, 'h1 pipelined 1%': 25}
+LIMITS = {'h1 clean': 0.5, 'h1 pipelined clean': 0.8, 'h1 1%': 11, 'h1 pipelined 1%': 25,
+          'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 0, 'h2 1%': 12, 'h2 streams 1%': 15}
 
 
 def cases(rng, name, n):
@@ -42,7 +54,8 @@ def cases(rng, name, n):
         r = random.Random(seed)
         talk = module.conversation(r, f'{i}', p)
         addr = ((struct.pack('>I', 0x0a000001 + i % 250), 20000 + i // 250), (b'\x0a\x01\0\1', 80))
-        conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults), 1700000000.0 + i * 0.37, addr)
+        conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults),
+                                1700000000.0 + i * 0.37, addr)
         yield judge.Case(talk, conv)
 
 
@@ -89,22 +102,27 @@ def main():
                 continue
             n = args.conversations if args.only else max(1, args.conversations * c[3] // weights)
             v = one_class(args, random.Random(f'{seed} {name}'), name, n, directory)
-            line = (f'{name:20} {v.conversations:6} conversations {v.exchanges:6} exchanges {v.spans:6} spans '
-                    f'{v.share:5.1f} % doubted; {v.bad_conversations:4} with false: {dict(v.false)}')
+            line = (f'{name:20} {v.conversations:6} conversations {v.exchanges:6} exchanges '
+                    f'{v.spans:6} spans '
+                    f'{v.share:5.1f} % doubted; {v.bad_conversations:4} with false: '
+                    f'{dict(v.false)}')
             limit = LIMITS.get(name, 100)
             good = not v.false and v.share <= limit
             failed += not good
             if args.tap:
                 print(f'# shows {line}')
-                tests.append(f'{"" if good else "not "}ok {len(tests) + 1} - {name}: nothing false without a doubt'
+                tests.append(f'{"" if good else "not "}ok {len(tests) + 1} - {name}: nothing false '
+                             'without a doubt'
                              + (f', at most {limit} % of them' if limit < 100 else ''))
             else:
                 print(line)
             if args.show:
                 print('#    doubts:', dict(v.doubts.most_common(8)))
             for case, kind, detail, span in v.examples[:args.show]:
-                print(f"{'# ' if args.tap else ''}   {kind}: {detail}  port {key(case)} {span.get('method')} {span.get('path')} "
-                      f"{span.get('status')} error={span.get('error')} req={span.get('req_headers')} resp={span.get('resp_headers')}")
+                print(f"{'# ' if args.tap else ''}   {kind}: {detail}  port {key(case)} "
+                      f"{span.get('method')} {span.get('path')} "
+                      f"{span.get('status')} error={span.get('error')} "
+                      f"req={span.get('req_headers')} resp={span.get('resp_headers')}")
     if args.tap:
         print('\n'.join([*tests, f'1..{len(tests)}']))
     return failed > 0

@@ -111,7 +111,8 @@ def content(rng):
         return [noise(rng, rng.choice((1000, 1448, 5000, 12000)))]
     if how < 8:
         return [text_of_http(rng) for _ in range(rng.randrange(1, 6))]
-    pieces = [noise(rng, rng.randrange(1, 2000)) + rng.choice((b'', b'\r\n', b'\r\n\r\n')), text_of_http(rng)]
+    pieces = [noise(rng, rng.randrange(1, 2000)) + rng.choice((b'', b'\r\n', b'\r\n\r\n')),
+              text_of_http(rng)]
     if rng.random() < 0.5:
         pieces.append(noise(rng, rng.randrange(1, 3000)))
     if rng.random() < 0.3:

@@ -15,7 +15,8 @@ Write = namedtuple('Write', 'need wait data flags')
 
 
 class Faults:
-    """What goes wrong, as shares of packets; late and cut: how much of the conversation is missing."""
+    """What goes wrong, as shares of packets; late and cut: how much of the conversation is
+    missing."""
 
     def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False):
         self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate
@@ -44,9 +45,11 @@ class Conversation:
 
     def __init__(self, rng, client, server, faults, start, addr, isn=None):
         self.rng, self.faults, self.addr, self.now = rng, faults, addr, start
-        isn = isn or [rng.choice((rng.getrandbits(32), 0xffffffff - rng.randrange(3000))) for _ in (0, 1)]
+        isn = isn or [rng.choice((rng.getrandbits(32), 0xffffffff - rng.randrange(3000)))
+                      for _ in (0, 1)]
         sizes = (1448, 1448, 1448, 536, 100, 33)
-        self.host = [Host(client, isn[0], rng.choice(sizes)), Host(server, isn[1], rng.choice(sizes))]
+        self.host = [Host(client, isn[0], rng.choice(sizes)),
+                     Host(server, isn[1], rng.choice(sizes))]
         self.delay = [rng.choice((0.00002, 0.0005, 0.004)), rng.choice((0.00002, 0.0005, 0.004))]
         self.ack_delay = rng.choice((0.0, 0.0002, 0.04))
         self.queue, self.count = [], 0
@@ -192,7 +195,8 @@ def frames(packets, addr):
     ends = [struct.pack('>4s4s', addr[d][0], addr[1 - d][0]) for d in (0, 1)]
     ports = [struct.pack('>HH', addr[d][1], addr[1 - d][1]) for d in (0, 1)]
     for t, d, flags, seq, ack, data in packets:
-        yield t, (eth + struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(data), 1, 0x4000, 64, 6, 0) + ends[d] +
+        yield t, (eth + struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(data), 1, 0x4000, 64, 6, 0) +
+                  ends[d] +
                   ports[d] + struct.pack('>IIBBHHH', seq, ack, 0x50, flags, 65535, 0, 0) + data)
 
 
@@ -215,4 +219,5 @@ def first_seen(packets, isn, d, pos):
     return None
 
 
-__all__ = ['ACK', 'FIN', 'RST', 'Conversation', 'Faults', 'Write', 'first_seen', 'frames', 'write_pcap']
+__all__ = ['ACK', 'FIN', 'RST', 'Conversation', 'Faults', 'Write', 'first_seen', 'frames',
+           'write_pcap']

@@ -9,37 +9,16 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tap import ASAN, ROOT, ZCTRACE, check, done, skip  # noqa: E402, F401
+
 HERE = os.path.join(ROOT, 'tests', 'tui')
-ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
-ASAN = os.path.join(ROOT, 'build', 'asan', 'zctrace')
-count = failed = 0
-
-
-def check(passed, name, *why):
-    global count, failed
-    count += 1
-    failed += not passed
-    print(f'{"" if passed else "not "}ok {count} - {name}', flush=True)
-    for line in why if not passed else ():
-        for part in str(line).split('\n'):
-            print(f'# {part}')
-    return passed
-
-
-def skip(name, reason):
-    global count
-    count += 1
-    print(f'ok {count} - {name} # skip {reason}', flush=True)
-
-
-def done():
-    print(f'1..{count}')
-    return failed > 0
 
 
 def recording(folder):

@@ -89,7 +89,8 @@ def storm(path, folder):
     rng = random.Random(3)
     logs = os.path.join(folder, 'log')
     env = {'ASAN_OPTIONS': f'log_path={logs}'}
-    p = t.Pty([t.ASAN, '-o', 'top', '-r', path, '--header=*', '--body=1000'], (80, 24), folder, **env)
+    p = t.Pty([t.ASAN, '-o', 'top', '-r', path, '--header=*', '--body=1000'], (80, 24), folder,
+              **env)
     p.wait(b'Routes')
     end = time.time() + SECONDS
     sizes = sent = 0
@@ -114,7 +115,8 @@ def storm(path, folder):
     status = p.status(20)
     found = [open(os.path.join(folder, f), errors='replace').read()[:3000]
              for f in os.listdir(folder) if f.startswith('log')]
-    t.check(status == 0, f'storm: {sent} keys and {sizes} sizes are survived', status, p.output[-2000:])
+    t.check(status == 0, f'storm: {sent} keys and {sizes} sizes are survived', status,
+            p.output[-2000:])
     t.check(not found, 'storm: the sanitizers are content', *found)
     p.close()
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The Health view live: what each probe costs, counted only while the view is open; TLS libraries."""
+"""The Health view live: what each probe costs, counted only while the view is open; TLS
+libraries."""
 import glob
 import json
 import os
@@ -36,7 +37,8 @@ def get(port, n=20):
 
 def ours(port):
     """The id of the program on ingress of the zctrace that traces this port."""
-    shown = json.loads(subprocess.run(['bpftool', 'prog', 'show', '-j'], capture_output=True, check=True).stdout)
+    shown = json.loads(subprocess.run(['bpftool', 'prog', 'show', '-j'], capture_output=True,
+                                      check=True).stdout)
     ids = {str(p['id']) for p in shown if p.get('name') == 'skb_ingress'}
     for path in glob.glob('/proc/[0-9]*/cmdline'):
         folder = os.path.dirname(path)
@@ -57,7 +59,8 @@ def ours(port):
 
 def runs(program):
     """How often the kernel has counted it."""
-    shown = subprocess.run(['bpftool', 'prog', 'show', 'id', str(program), '-j'], capture_output=True, check=True)
+    shown = subprocess.run(['bpftool', 'prog', 'show', 'id', str(program), '-j'],
+                           capture_output=True, check=True)
     return json.loads(shown.stdout).get('run_cnt', 0)
 
 
@@ -74,9 +77,11 @@ def counted(folder, port, pid, version):
             screen = term.wait(rf'{probe} +(?:[2-9]\d|\d{{3}}|[\d.]+[kM]) +runs, \d+ ns each')
         for probe in ('skb_ingress', 'skb_egress', 'sock_recv', 'sock_state'):
             m = re.search(rf'^{probe} +([\d.]+)([kM]?) +runs, (\d+) ns each', screen, re.M)
-            t.check(m and (m.group(2) or int(m.group(1)) >= 20) and 0 < int(m.group(3)) < 100000, f'{probe}: runs and time', screen)
+            t.check(m and (m.group(2) or int(m.group(1)) >= 20) and 0 < int(m.group(3)) < 100000,
+                    f'{probe}: runs and time', screen)
         m = re.search(rf'^\S+ {pid} +openssl( [\d.a-z]+)?, hooked by .*libssl', screen, re.M)
-        t.check(m and m.group(1) in (None, ' ' + version), 'the TLS library of the server', screen, version)
+        t.check(m and m.group(1) in (None, ' ' + version), 'the TLS library of the server', screen,
+                version)
         saved = term.press('w')
         t.check('zctrace-' in saved, 'w saves it', saved)
         term.keys('1')
@@ -93,7 +98,8 @@ def counted(folder, port, pid, version):
             lines += [json.loads(line) for line in f]
     probes = {o['probe']: o for o in lines if o['type'] == 'probe'}
     t.check(probes.get('skb_ingress', {}).get('runs', 0) >= 20, 'saved: probes', lines)
-    t.check([o['library'] for o in lines if o['type'] == 'library' and o['pid'] == pid] [:1] == ['openssl'],
+    t.check([o['library'] for o in lines if o['type'] == 'library' and
+             o['pid'] == pid] [:1] == ['openssl'],
             'saved: libraries', lines)
 
 
@@ -106,18 +112,21 @@ def refused(folder, port):
     with t.Tmux([*drop, t.ZCTRACE, '-o', 'top', '--port', str(port)], (160, 60), folder) as term:
         term.wait('No requests')
         screen = term.press('6')
-        t.check(re.search(r'not counted +the kernel does not switch its statistics on: Operation not permitted', screen),
+        t.check(re.search(r'not counted +the kernel does not switch its statistics on: Operation '
+                          r'not permitted', screen),
                 'a refusal is told', screen)
         term.keys('q')
         t.check(re.search(r'\[0\]', term.wait(r'\[\d+\]')), 'and it goes on')
 
 
 def main():
-    if not shutil.which('bpftool', path=os.environ['PATH'] + ':/usr/sbin') or not shutil.which('tmux'):
+    if not shutil.which('bpftool', path=os.environ['PATH'] +
+                        ':/usr/sbin') or not shutil.which('tmux'):
         t.skip('Health view', 'bpftool and tmux are needed')
         return t.done()
     os.environ['PATH'] += ':/usr/sbin'
-    p = subprocess.run([t.ZCTRACE, '-q', '--all', '-d', '1ms', '-o', 'json'], capture_output=True, check=False)
+    p = subprocess.run([t.ZCTRACE, '-q', '--all', '-d', '1ms', '-o', 'json'], capture_output=True,
+                       check=False)
     if p.returncode:
         t.skip('Health view', p.stderr.decode().strip().split('\n')[0])
         return t.done()

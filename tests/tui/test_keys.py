@@ -12,14 +12,21 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import terminal as t
 
 
-def rows(screen, first=3):
+def head_at(screen):
+    """The line of the table's heading: that of the routes has something above it."""
+    return next((i for i, line in enumerate(screen.split('\n'))
+                 if 'RATE/' in line and 'P99' in line and 'WHO CALLS' not in line), 2)
+
+
+def rows(screen):
     """The lines of a table, without the foot."""
-    return [line for line in screen.split('\n')[first:-2] if line.strip()]
+    return [line for line in screen.split('\n')[head_at(screen) + 1:-2]
+            if line.strip() and 'behind the edge' not in line]
 
 
 def column(screen, heading):
     """The words under a heading of figures (aligned to the right)."""
-    head = screen.split('\n')[2]
+    head = screen.split('\n')[head_at(screen)]
     end = re.search(re.escape(heading) + '[▼▲]?', head).end()
     return [line[:end].split()[-1] for line in rows(screen)]
 
@@ -30,6 +37,10 @@ def in_order(values, down):
 
 def sorting(term):
     s = term.press('1')
+    t.check(all(line.startswith('serv') for line in rows(s)) and len(rows(s)) == 5 and
+            '10 more behind the edge' in s, 'each request is shown once, at the edge', s)
+    s = term.press('e')
+    t.check(len(rows(s)) == 15 and 'clnt' in s and 'hop' in s, 'e shows the hops behind it', s)
     rates = [float(v) for v in column(s, 'RATE/')]
     t.check(in_order(rates, True), 'routes begin with the highest rate', s)
     s = term.press('I')
@@ -37,6 +48,7 @@ def sorting(term):
     term.press('I')
     s = term.press('s')
     t.check('sort by' in s and '3 ROUTE' in s, 's offers the columns', s)
+    t.check('INCPL%' in s, 'all of them, on as many lines as it takes', s)
     s = term.press('3')
     names = [line.split()[2] for line in rows(s)]
     t.check(in_order(names, False) and 'ROUTE▲' in s, 's and a number sort', s)
@@ -44,9 +56,10 @@ def sorting(term):
     t.check('SERVI▲' in s or 'SERVICE▲' in s or 'SERVIC▲' in s, '> sorts by the next column', s)
     s = term.press('<')
     t.check('ROUTE▲' in s, '< goes back', s)
-    x = s.split('\n')[2].index('ERR%') + 2
+    y = head_at(s)
+    x = s.split('\n')[y].index('ERR%') + 2
     # the mouse as this TERM has it: button, column and line, each plus 32
-    term.type('\x1b[M ' + chr(32 + x) + chr(32 + 3))
+    term.type('\x1b[M ' + chr(32 + x) + chr(32 + y + 1))
     s = term.settled()
     t.check('ERR%▼' in s or 'ERR▼' in s, 'a click on a heading sorts', s)
 
@@ -68,7 +81,8 @@ def selection(term):
     t.check('trace id' in s or 'time ' in s, 'Enter shows the fields of a span', s)
     t.check('server: nginx' not in s.lower(), 'no header fields that were not asked for', s)
     s = term.press('v')
-    t.check(f'{method} /' in s and 'HTTP/1.1' in s and 'as far as it was kept' in s, 'v: as text', s)
+    t.check(f'{method} /' in s and 'HTTP/1.1' in s and 'as far as it was kept' in s, 'v: as text',
+            s)
     t.check('secret' not in s, 'without secrets', s)
     s = term.press('v')
     t.check(re.search(r'^000000  [0-9a-f]{2} ', s, re.M), 'v: in hexadecimal', s)
@@ -102,7 +116,8 @@ def filtering(term):
     t.check(rows(s) and all(' 500 ' in line for line in rows(s)), 'only what matches is shown', s)
     t.check('/status >= 500' in s, 'the filter is shown', s)
     s = term.press('1')
-    t.check(rows(s) and all(v == '100' for v in column(s, 'ERR%')), 'figures are of what matches', s)
+    t.check(rows(s) and all(v == '100' for v in column(s, 'ERR%')), 'figures are of what matches',
+            s)
     term.press('/')
     term.keys('C-u')
     s = term.press('Enter')
@@ -147,7 +162,8 @@ def saving(term, folder):
     with open(files[0], encoding='utf-8') as f:
         saved = [json.loads(line) for line in f]
     keys = {(s['conn'], s['seq'], s['kind']) for s in saved}
-    t.check(keys == {(s['conn'], s['seq'], s['kind']) for s in want}, 'spans are saved as --output=json has them',
+    t.check(keys == {(s['conn'], s['seq'], s['kind']) for s in want},
+            'spans are saved as --output=json has them',
             len(saved), len(want))
     t.check('secret' not in json.dumps(saved), 'without secrets')
     os.unlink(files[0])

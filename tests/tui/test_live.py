@@ -145,14 +145,16 @@ def main():
             mine = [s for s in spans if s['path'] == route]
             errors = sum('error' in s for s in mine)
             t.check(len(mine) > 100, f'{route}: there was load', len(mine))
-            t.check(shown.get(route) == as_shown(len(mine)), f'{route}: the count on the screen is that of JSON',
+            t.check(shown.get(route) == as_shown(len(mine)),
+                    f'{route}: the count on the screen is that of JSON',
                     shown, len(mine), screen)
             g = saved.get(route, {})
             t.check((g.get('count'), g.get('errors')) == (len(mine), errors),
                     f'{route}: the saved figures are those of JSON', g, len(mine), errors)
             exact = sorted(s['duration_ns'] for s in mine)
             p99 = exact[max(0, -(-len(exact) * 99 // 100) - 1)]
-            t.check(g and abs(g['p99_ns'] - p99) <= 0.02 * p99 + 1, f'{route}: p99 is that of the spans',
+            t.check(g and abs(g['p99_ns'] - p99) <= 0.02 * p99 + 1,
+                    f'{route}: p99 is that of the spans',
                     g.get('p99_ns'), p99)
         t.check(re.search(r'lost 0\b', screen), 'nothing was lost', screen.split('\n')[0])
         t.check(re.search(r' 0 lost,', ended.replace('\n', '')), 'nor at the end', ended)

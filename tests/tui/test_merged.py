@@ -66,12 +66,14 @@ def go_to(term, when):
 def run(folder):
     args = [t.ZCTRACE, '-o', 'top', '-r', 'front.pcap', '-r', 'back.pcap']
     with t.Tmux(args, (100, 30), folder) as term:
-        s = term.to_end()
+        term.to_end()
+        s = term.press('e')
         t.check('front.pcap, back.pcap' in s, 'the head names both files', s)
         t.check(re.search(r'clnt +GET +/item .* 30$', s, re.M) and
                 re.search(r'serv +GET +/item .* 30$', s, re.M), 'calls and what serves them', s)
         s = term.press('6')
-        t.check(re.search(r'back.pcap: clock 3\.000\d+ s ahead of that of front.pcap, to within 0.000', s),
+        t.check(re.search(r'back.pcap: clock 3\.000\d+ s ahead of that of front.pcap, to within '
+                          r'0.000', s),
                 'Health tells of the clocks', s)
         s = term.press('3')
         roots = re.findall(r'▾ GET /item', s)
@@ -83,13 +85,15 @@ def run(folder):
         t.check('stopped 0:02.0' in s or 'playing 0:02.0' in s, 'goes back to a time', s)
         s = term.press('1')
         t.check(re.search(r'clnt +GET +/item .* 1[01]$', s, re.M) and
-                re.search(r'serv +GET +/item .* 1[01]$', s, re.M), 'where there is what was there', s)
+                re.search(r'serv +GET +/item .* 1[01]$', s, re.M), 'where there is what was there',
+                s)
         before = [int(x) for x in re.findall(r'GET +/item .* (\d+)$', s, re.M)]
         s = term.press('.')
         after = [int(x) for x in re.findall(r'GET +/item .* (\d+)$', s, re.M)]
         t.check(sum(after) == sum(before) + 1, '. steps by one span in a table, too', before, after)
         s = term.press('6')
-        t.check(len(re.findall('back.pcap: clock', s)) == 1, 'what was said of clocks is not repeated', s)
+        t.check(len(re.findall('back.pcap: clock', s)) == 1,
+                'what was said of clocks is not repeated', s)
 
 
 def main():

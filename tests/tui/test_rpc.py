@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What gRPC, WebSocket and HTTP/2 have of their own is in the dashboard: statuses by name, all attributes."""
+"""What gRPC, WebSocket and HTTP/2 have of their own is in the dashboard: statuses by name, all
+attributes."""
 import json
 import os
 import re
@@ -12,14 +13,16 @@ import terminal as t
 GOLDEN = os.path.join(t.ROOT, 'tests', 'golden')
 RPC = os.path.join(GOLDEN, 'rpc.pcapng')
 # common to all spans, and shown in other words
-COMMON = set('''time type kind protocol tls method scheme host path query route status error duration_ns inner_ns
-    ttfb_ns queue_ns connect_ns req_bytes resp_bytes req_body_bytes resp_body_bytes client_addr client_port
-    server_addr server_port pid tid comm service runtime container container_name peer_service conn stream seq
+COMMON = set('''time type kind protocol tls method scheme host path query route status error
+    duration_ns inner_ns ttfb_ns queue_ns connect_ns req_bytes resp_bytes
+    req_body_bytes resp_body_bytes client_addr client_port server_addr server_port pid
+    tid comm service runtime container container_name peer_service conn stream seq
     trace_id span_id parent_span_id link incomplete'''.split())
 
 
 def spans(path, *args):
-    p = subprocess.run([t.ZCTRACE, '-q', '-r', path, '-o', 'json', *args], capture_output=True, check=True)
+    p = subprocess.run([t.ZCTRACE, '-q', '-r', path, '-o', 'json', *args], capture_output=True,
+                       check=True)
     return [s for s in map(json.loads, p.stdout.splitlines()) if s['type'] == 'span']
 
 
@@ -52,7 +55,8 @@ def lists():
     with only(RPC, 'protocol', '2') as term:
         s = term.settled()
     t.check('NOT_FOUND' in s and 'INTERNAL' in s and ' OK ' in s, 'statuses of gRPC by name', s)
-    t.check('CANCEL' in s and 'reset' not in s, 'a code of HTTP/2 by name, where there is no status', s)
+    t.check('CANCEL' in s and 'reset' not in s,
+            'a code of HTTP/2 by name, where there is no status', s)
     t.check(re.search(r'\b101 +GET', s), 'others by code', s)
     with only(RPC, 'grpc_status == 13', '3') as term:
         s = term.settled()
@@ -66,9 +70,11 @@ def classes():
         t.check('NOT OK' in s, 'a column of failed statuses', s)
         head = next(line for line in s.split('\n') if 'NOT OK' in line)
         at = head.index('NOT OK')
-        say = {line.split()[0]: line[at:at + 6].strip() for line in s.split('\n') if '/Echo/Say' in line or
+        say = {line.split()[0]: line[at:at + 6].strip() for line in s.split('\n')
+               if '/Echo/Say' in line or
                'Echo/Say' in line}
-        t.check(say.get('client') == '2' and say.get('server') == '2', 'counts NOT_FOUND and INTERNAL', say, s)
+        t.check(say.get('client') == '2' and say.get('server') == '2',
+                'counts NOT_FOUND and INTERNAL', say, s)
         for _ in range(8):
             s = term.press('o')
             if re.search(r'^KIND +STATUS', s, re.M):
@@ -89,8 +95,10 @@ def main():
     details(RPC, 'grpc_timeout', r'^grpc timeout +\S+s ')
     details(RPC, 'close_code', r'^close code +1001 going away$', r'^pings +1$')
     details(RPC, 'error_code', r'^error code +8 CANCEL$', r'^error +reset$')
-    details(os.path.join(GOLDEN, 'tls-failed.pcap'), 'tls_alert', r'^tls alert +\w+$', r'^tls alert from +\w+$')
-    details(os.path.join(GOLDEN, 'live-tls-h2.pcapng'), 'tls_version and handshake', r'^tls version +1\.\d$')
+    details(os.path.join(GOLDEN, 'tls-failed.pcap'), 'tls_alert', r'^tls alert +\w+$',
+            r'^tls alert from +\w+$')
+    details(os.path.join(GOLDEN, 'live-tls-h2.pcapng'), 'tls_version and handshake',
+            r'^tls version +1\.\d$')
     return t.done()
 
 

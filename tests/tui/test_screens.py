@@ -9,14 +9,15 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import terminal as t
 
 SAVED = os.path.join(t.HERE, 'screens')
-SIZES = [(80, 24), (200, 50), (20, 5)]
+SIZES = [(80, 24), (120, 30), (200, 50), (20, 5)]
 VIEWS = [('routes', ['1']), ('spans', ['2']), ('traces', ['3']), ('flight', ['4']),
          ('connections', ['5']), ('health', ['6']), ('group', ['1', 'Enter']),
          ('span', ['2', 'Enter']), ('span-hex', ['2', 'Enter', 'v', 'v']), ('help', ['1', '?'])]
 
 
 def cells(screen):
-    """Each line's characters with what they are shown in: tmux may write the same screen in several ways."""
+    """Each line's characters with what they are shown in: tmux may write the same screen in several
+    ways."""
     on, lines = {}, [[]]
     for part in re.findall(r'\x1b\[[0-9;]*m|.|\n', screen):
         if part == '\n':
@@ -76,7 +77,8 @@ def main():
                     TERM='vt100') as term:
             term.to_end()
             got = term.press('3')
-            t.check(got.isascii() and 'GET' in got and '##' in got, 'a plain terminal gets ASCII', got)
+            t.check(got.isascii() and 'GET' in got and '##' in got, 'a plain terminal gets ASCII',
+                    got)
     return t.done()
 
 

@@ -65,7 +65,8 @@ __attribute__((unused)) static void feed_span(void *ctx, const struct span *s)
 		feed_copy(g->method, sizeof(g->method), s->method);
 		feed_copy(g->host, sizeof(g->host), s->host);
 		feed_copy(g->path, sizeof(g->path), s->path);
-		snprintf(g->peer, sizeof(g->peer), "%s", s->peer_service ? s->peer_service : "(none)");
+		snprintf(g->peer, sizeof(g->peer), "%s",
+			 s->peer_service ? s->peer_service : "(none)");
 		feed_copy(g->query, sizeof(g->query), s->query);
 		feed_copy(g->route, sizeof(g->route), s->route);
 		feed_copy(g->scheme, sizeof(g->scheme), s->scheme);
@@ -121,7 +122,8 @@ __attribute__((unused)) static void feed_end(struct feed *f)
 
 __attribute__((unused)) static struct zc_ev feed_head(struct feed *f, int kind, size_t size)
 {
-	struct zc_ev ev = {.kind = (__u16)kind, .size = (__u32)size, .time = f->now, .conn = f->conn};
+	struct zc_ev ev = {
+		.kind = (__u16)kind, .size = (__u32)size, .time = f->now, .conn = f->conn};
 
 	f->now += FEED_US;
 	return ev;
@@ -215,10 +217,11 @@ __attribute__((unused)) static void feed_close(struct feed *f, int flags, uint32
 }
 
 /*
- * Octets of a TLS stream. Of p, the caller gives stream, flags, socket, direction, position, lengths
- * and times; data: all of orig_len octets.
+ * Octets of a TLS stream. Of p, the caller gives stream, flags, socket, direction, position,
+ * lengths and times; data: all of orig_len octets.
  */
-__attribute__((unused)) static void feed_plain(struct feed *f, struct zc_ev_plain p, const void *data)
+__attribute__((unused)) static void feed_plain(struct feed *f, struct zc_ev_plain p,
+					       const void *data)
 {
 	struct zc_ev_plain *ev = malloc(sizeof(*ev) + p.cap_len);
 

@@ -94,7 +94,7 @@ static void h2_log_event(struct h2_log *l, const struct http2_event *ev)
 		l->charged += ev->charged;
 		if (!(ev->flags & HTTP2_FRAME_END))
 			return;
-		h2_print(l, "%u DATA %llu wire=%llu charged=%llu", ev->stream,
+		h2_print(l, "%u DATA %llu wire=%llu charged=%llu", ev->stream_id,
 			 (unsigned long long)l->content, (unsigned long long)l->wire,
 			 (unsigned long long)l->charged);
 		if (l->gap)
@@ -103,7 +103,7 @@ static void h2_log_event(struct h2_log *l, const struct http2_event *ev)
 		l->content = l->wire = l->gap = l->charged = 0;
 		return;
 	}
-	h2_print(l, "%u %s", ev->stream, names[ev->type]);
+	h2_print(l, "%u %s", ev->stream_id, names[ev->type]);
 	switch (ev->type) {
 	case HTTP2_EV_HEADERS:
 	case HTTP2_EV_PUSH_PROMISE: h2_log_fields(l, ev); return;

@@ -79,7 +79,8 @@ static void h2_word(char *out, size_t n)
 	int raw = !h2_rnd(3);
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = raw && !h2_rnd(2) ? (char)(0xc4 + h2_rnd(6)) : some[h2_rnd(sizeof(some) - 1)];
+		out[i] = raw && !h2_rnd(2) ? (char)(0xc4 + h2_rnd(6))
+					   : some[h2_rnd(sizeof(some) - 1)];
 	out[n] = 0;
 }
 
@@ -90,8 +91,8 @@ static void h2_uri(char *out, size_t cap, int absolute)
 	h2_word(a, 1 + h2_rnd(20));
 	h2_word(b, 8 + h2_rnd(60));
 	h2_word(c, h2_rnd(10));
-	snprintf(out, cap, "%s/p/%s?q=%s&token=%s%s", absolute ? "https://host.example" : "", a, c, b,
-		 h2_rnd(2) ? "&z=1" : "");
+	snprintf(out, cap, "%s/p/%s?q=%s&token=%s%s", absolute ? "https://host.example" : "", a, c,
+		 b, h2_rnd(2) ? "&z=1" : "");
 }
 
 static void h2_field(struct h2_list *l, const char *name, const char *value, enum h2_treat treat,
@@ -136,8 +137,9 @@ static void h2_random_list(struct h2_list *l)
 
 static void h2_head(struct traffic *t, size_t length, uint8_t type, uint8_t flags, uint32_t stream)
 {
-	const uint8_t head[] = {(uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length, type,
-				flags, 0, 0, (uint8_t)(stream >> 8), (uint8_t)stream};
+	const uint8_t head[] = {
+		(uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length, type, flags, 0, 0,
+		(uint8_t)(stream >> 8),	 (uint8_t)stream};
 
 	memcpy(t->octets + t->n, head, sizeof(head));
 	t->n += sizeof(head);
@@ -189,7 +191,8 @@ static void h2_frames(struct traffic *t, struct h2_list *l, const uint8_t *p, si
 		part = i + 1 < H2_PIECES && !h2_rnd(3) ? h2_rnd((uint32_t)n + 1) : n;
 		if (!i) {
 			h2_head(t, lead + pad + (size_t)padded + part, push ? 5 : 1,
-				(uint8_t)((part == n ? 4 : 0) | (padded ? 8 : 0) | (priority ? 0x20 : 0)),
+				(uint8_t)((part == n ? 4 : 0) | (padded ? 8 : 0) |
+					  (priority ? 0x20 : 0)),
 				stream);
 			if (padded)
 				h2_fill(t, 1, (uint8_t)pad);
@@ -229,7 +232,8 @@ static void h2_traffic(struct traffic *t, size_t nblocks, int server)
 		ssize_t n;
 
 		if (!h2_rnd(6))
-			nghttp2_hd_deflate_change_table_size(d, h2_rnd(3) ? h2_rnd(16385) : h2_rnd(100));
+			nghttp2_hd_deflate_change_table_size(d, h2_rnd(3) ? h2_rnd(16385)
+									  : h2_rnd(100));
 		h2_random_list(l);
 		n = nghttp2_hd_deflate_hd(d, buf, sizeof(buf), l->nv, l->n);
 		h2_frames(t, l, buf, (size_t)n, 2 * (uint32_t)b + 1);

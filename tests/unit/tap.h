@@ -38,7 +38,8 @@ __attribute__((unused)) static int tap_eq_u64(uint64_t got, uint64_t want, const
 	int pass = tap_ok(got == want, where, "%s", name);
 
 	if (!pass)
-		printf("# got %llu, want %llu\n", (unsigned long long)got, (unsigned long long)want);
+		printf("# got %llu, want %llu\n", (unsigned long long)got,
+		       (unsigned long long)want);
 	return pass;
 }
 

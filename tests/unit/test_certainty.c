@@ -1,4 +1,6 @@
-/* What one direction tells of the other: which request is answered, where messages begin and end. */
+/*
+ * What one direction tells of the other: which request is answered, where messages begin and end.
+ */
 #include "tests/unit/feed.h"
 #include "tests/unit/tap.h"
 
@@ -125,7 +127,8 @@ static void test_unseen_head(void)
 
 static void test_expect(void)
 {
-	const char *post = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n";
+	const char *post = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
+			   "100\r\n\r\n";
 	char content[101];
 
 	server();
@@ -155,7 +158,8 @@ static void test_ends(void)
 	feed_text(&f, RX, GET("/a"));
 	lose(TX, OK2);
 	feed_flag(&f, RX, ZC_TCP_RST);
-	over("GET /a 0 lost-events response-not-seen", "a reset acknowledges an answer that was not seen");
+	over("GET /a 0 lost-events response-not-seen",
+	     "a reset acknowledges an answer that was not seen");
 
 	server();
 	feed_text(&f, RX, GET("/a"));

@@ -260,7 +260,8 @@ static void test_tunnel(void)
 	ok(f.nspans == 2 && span(1)->has_addr, "an exchange in clear, and one in the tunnel");
 	ok(!span(0)->tls, "the first without TLS");
 	is_str(f.span[0].scheme, "http", "and so is its scheme");
-	ok(memcmp(span(0)->span_id, span(1)->span_id, SPAN_ID_LEN) != 0, "each has an id of its own");
+	ok(memcmp(span(0)->span_id, span(1)->span_id, SPAN_ID_LEN) != 0,
+	   "each has an id of its own");
 	ok(!memcmp(span(0)->span_id, span(1)->parent_id, SPAN_ID_LEN) &&
 		   !memcmp(span(0)->trace_id, span(1)->trace_id, TRACE_ID_LEN) &&
 		   !strcmp(span(1)->link, "tunnel"),

@@ -265,7 +265,8 @@ static void test_semantics(void)
 	struct engine_stats st;
 
 	server(NULL);
-	feed_text(&f, RX, "POST /up HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"); /* 1 */
+	/* 1 */
+	feed_text(&f, RX, "POST /up HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
 	feed_text(&f, TX, "HTTP/1.1 100 Continue\r\n\r\n"); /* 2 */
 	feed_text(&f, RX, "abc"); /* 3 */
 	is_u64(f.nspans, 0, "an interim response does not end the exchange");
@@ -317,7 +318,8 @@ static void test_semantics(void)
 	feed_text(&f, RX, GET);
 	feed_text(&f, TX, OK5);
 	ok(f.nspans == 2 && span(1)->status == 200, "what is in its tunnel");
-	ok(span(1)->has_parent && !memcmp(span(1)->parent_id, span(0)->span_id, SPAN_ID_LEN), "is linked");
+	ok(span(1)->has_parent && !memcmp(span(1)->parent_id, span(0)->span_id, SPAN_ID_LEN),
+	   "is linked");
 	feed_end(&f);
 }
 
@@ -390,7 +392,8 @@ static void test_ends(void)
 	f.now += 99 * US;
 	feed_tick(&f, 0);
 	engine__finish(f.e);
-	ok(f.nspans == 1 && span(0)->incomplete == SPAN_IN_FLIGHT && span(0)->duration_ns == SPAN_UNKNOWN,
+	ok(f.nspans == 1 && span(0)->incomplete == SPAN_IN_FLIGHT &&
+		   span(0)->duration_ns == SPAN_UNKNOWN,
 	   "the end of tracing shows what is in flight, and since when");
 	feed_end(&f);
 }
@@ -400,11 +403,13 @@ static void test_switched(void)
 {
 	feed_begin(&f, NULL);
 	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	feed_text(&f, RX, "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+	feed_text(&f, RX,
+		  "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
 	feed_text(&f, TX, "HTTP/1.1 101 Switching\r\nUpgrade: echo\r\n\r\n");
 	feed_text(&f, RX, "GET /none HTTP/1.1\r\nHost: h\r\n\r\n");
 	feed_text(&f, TX, "none");
-	ok(f.nspans == 1 && span(0)->status == 101, "nothing follows an upgrade to what is not known");
+	ok(f.nspans == 1 && span(0)->status == 101,
+	   "nothing follows an upgrade to what is not known");
 	feed_end(&f);
 	is_u64(f.nspans, 1, "nor at its end");
 }
@@ -490,8 +495,9 @@ static void test_gaps(void)
 	feed_text(&f, RX, GET);
 	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 100005\r\n\r\n12345");
 	ok(f.nwants == 1 && f.want.dir[TX].skip_to == f.seq[TX] + 100000 &&
-	   f.want.dir[TX].cap == ZC_POLICY_ALL && f.want.dir[RX].cap == ZC_POLICY_ALL && !f.want.quiet &&
-	   f.want.dir[RX].skip_to == f.seq[RX], "long content is not wanted");
+		   f.want.dir[TX].cap == ZC_POLICY_ALL && f.want.dir[RX].cap == ZC_POLICY_ALL &&
+		   !f.want.quiet && f.want.dir[RX].skip_to == f.seq[RX],
+	   "long content is not wanted");
 	feed_cut(&f, TX, 60000);
 	feed_cut(&f, TX, 40000 - 1);
 	ok(f.nspans == 0 && f.nwants == 1, "it goes by, which is said once");
@@ -525,15 +531,16 @@ static void test_gaps(void)
 	feed_segment(&f, RX, ZC_TCP_ACK, f.seq[RX], GET3, (uint32_t)strlen(GET3), 0, 4, 0);
 	f.seq[RX] += (uint32_t)strlen(GET3);
 	feed_text(&f, TX, OK5);
-	ok(f.nspans == 3 &&
-	   span(2)->incomplete == (SPAN_TRUNCATED_HEAD | SPAN_PATH_NOT_SEEN), "hardly a start line");
+	ok(f.nspans == 3 && span(2)->incomplete == (SPAN_TRUNCATED_HEAD | SPAN_PATH_NOT_SEEN),
+	   "hardly a start line");
 	is_str(f.span[2].method, "GET", "gives the method");
 	n = (uint32_t)strlen("HTTP/1.1 404 Not Found\r\nCont");
 	feed_text(&f, RX, GET);
 	feed_segment(&f, TX, ZC_TCP_ACK, f.seq[TX], NO4, (uint32_t)strlen(NO4), 0, n, 0);
 	f.seq[TX] += (uint32_t)strlen(NO4);
 	ok(f.nspans == 4 && span(3)->status == 404 && span(3)->incomplete == SPAN_TRUNCATED_HEAD &&
-	   span(3)->duration_ns == SPAN_UNKNOWN && span(3)->ttfb_ns == US, "response's head cut short");
+		   span(3)->duration_ns == SPAN_UNKNOWN && span(3)->ttfb_ns == US,
+	   "response's head cut short");
 	feed_end(&f);
 }
 
@@ -571,7 +578,8 @@ static void test_skip(void)
 		feed_octets(&f, RX, "\x16\x03\x01", 3);
 		feed_octets(&f, TX, "\x16\x03\x03", 3);
 	}
-	ok(f.nwants == 2 && f.want.quiet, "what is sent all the same is refused again, now and then");
+	ok(f.nwants == 2 && f.want.quiet,
+	   "what is sent all the same is refused again, now and then");
 	feed_end(&f);
 }
 
@@ -711,7 +719,8 @@ static void test_traceparent(void)
 	server(NULL);
 	feed_text(&f, RX, tp);
 	feed_text(&f, TX, OK5);
-	ok(span(0)->trace_id[0] == 0x4b && span(0)->trace_id[15] == 0x36, "trace id from the field");
+	ok(span(0)->trace_id[0] == 0x4b && span(0)->trace_id[15] == 0x36,
+	   "trace id from the field");
 	ok(span(0)->has_parent && span(0)->parent_id[7] == 0xb7, "its id is the parent");
 	is_str(span(0)->link, "traceparent", "link");
 	ok(span(0)->span_id[7] != 0xb7, "the span has its own");
@@ -756,7 +765,8 @@ static void test_many(void)
 	ok(st.conns == 1000 && st.evicted_conns == 9000, "no more connections than allowed");
 	is_u64(f.nspans, 5000 + 4500, "what was in flight on the others is shown");
 	is_u64(st.in_flight, 500, "in flight");
-	ok(span(501)->incomplete + span(502)->incomplete == SPAN_RESPONSE_NOT_SEEN, "as incomplete");
+	ok(span(501)->incomplete + span(502)->incomplete == SPAN_RESPONSE_NOT_SEEN,
+	   "as incomplete");
 	feed_end(&f);
 
 	feed_begin(&f, NULL);

@@ -221,7 +221,8 @@ static const struct {
 	{ "", 0, 1, "an expression is missing at the end" },
 	{ "  ", 2, 1, "an expression is missing at the end" },
 	{ "statsu >= 500", 0, 6, "there is no field 'statsu'; did you mean 'status'?" },
-	{ "error or druation > 1s", 9, 8, "there is no field 'druation'; did you mean 'duration'?" },
+	{ "error or druation > 1s", 9, 8,
+	  "there is no field 'druation'; did you mean 'duration'?" },
 	{ "zzzzzzzzzz == 1", 0, 10, "there is no field 'zzzzzzzzzz'" },
 	{ "status >=", 9, 1, "a value is missing after '>='" },
 	{ "status >= and error", 10, 3, "a value is missing after '>='" },
@@ -247,10 +248,13 @@ static const struct {
 	{ "method > GET", 7, 1, "'>' compares numbers; 'method' is text" },
 	{ "client_addr < 10.0.0.1", 12, 1, "'<' compares numbers; 'client_addr' is an address" },
 	{ "status =~ '^5'", 7, 2, "'=~' compares text; 'status' is a number" },
-	{ "client_addr == 10.0.0", 15, 6, "'10.0.0' is not an address or a prefix (as 10.0.0.0/8)" },
-	{ "client_addr == 10.0.0.0/33", 15, 11, "'10.0.0.0/33' has a prefix length beyond that of the address" },
+	{ "client_addr == 10.0.0", 15, 6,
+	  "'10.0.0' is not an address or a prefix (as 10.0.0.0/8)" },
+	{ "client_addr == 10.0.0.0/33", 15, 11,
+	  "'10.0.0.0/33' has a prefix length beyond that of the address" },
 	{ "kind == servr", 8, 5, "'kind' is one of: server, client" },
-	{ "error == 5xx", 9, 3, "'error' is one of: timeout, reset, closed, status, protocol, handshake" },
+	{ "error == 5xx", 9, 3,
+	  "'error' is one of: timeout, reset, closed, status, protocol, handshake" },
 	{ "time > 2025-13-01", 7, 10, "'2025-13-01' is not a time (as 2025-12-08T20:44:49Z)" },
 	{ "path == \"abc", 8, 1, "the closing \" is missing" },
 	{ "path == \"a\\q\"", 10, 2, "an escape is one of \\\" \\' \\\\ \\n \\r \\t \\0 \\xHH" },
@@ -302,12 +306,14 @@ static void test_print(void)
 		    "filter: there is no field 'foo'\n  path == \"gr\xc3\xbc\xc3\x9f" "e\" or foo\n"
 		    "                     ^\n");
 	check_print("path == '\xe6\x97\xa5\xe6\x9c\xac' x",
-		    "filter: expected an operator, 'and' or 'or' here\n  path == '\xe6\x97\xa5\xe6\x9c\xac' x\n"
+		    "filter: expected an operator, 'and' or 'or' here\n  path == "
+		    "'\xe6\x97\xa5\xe6\x9c\xac' x\n"
 		    "                 ^\n");
 	check_print("path\t==\n'\x1b[31m\xff' x",
 		    "filter: expected an operator, 'and' or 'or' here\n  path == '?[31m?' x\n"
 		    "                   ^\n");
-	check_print("error\x1b", "filter: there is no field 'error?'; did you mean 'error'?\n  error?\n  ^\n");
+	check_print("error\x1b", "filter: there is no field 'error?'; did you mean 'error'?\n"
+				 "  error?\n  ^\n");
 }
 
 static double seconds_since(const struct timespec *a)
@@ -359,7 +365,8 @@ static void test_long(void)
 	struct filter_error err;
 	struct filter *f = filter__new("path =~ '^(/[a-z]+|/[0-9]+)+$'", &err);
 	static char path[3996];
-	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER, .path = { path, sizeof(path) } };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER,
+			  .path = { path, sizeof(path) } };
 
 	for (size_t i = 0; i < sizeof(path); i++)
 		path[i] = "/ab/12"[i % 6];
@@ -369,7 +376,8 @@ static void test_long(void)
 
 static void test_given_up(void)
 {
-	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER, .path = str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") };
+	struct span s = { .protocol = &http11_name, .kind = SPAN_SERVER,
+			  .path = str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") };
 	struct filter_error err;
 	struct filter *f = filter__new("path !~ '^(a+)+$'", &err);
 
@@ -395,7 +403,8 @@ static void test_fields(void)
 static void test_cost(void)
 {
 	struct filter_error err;
-	struct filter *f = filter__new("status >= 500 and duration > 100ms and path =~ '^/api/'", &err);
+	struct filter *f = filter__new("status >= 500 and duration > 100ms and path =~ '^/api/'",
+				       &err);
 	struct span s = full_span();
 	struct timespec start;
 	unsigned hits = 0;

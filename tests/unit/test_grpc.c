@@ -61,9 +61,9 @@ static void test_messages(void)
 		bad += !!strcmp(run(buf, n, 0, each, &g), "0:3 1:0 0:258 ");
 	is_u64(bad, 0, "messages, whole and in pieces of every size");
 	is_u64(g.messages, 3, "counted");
-	is_u64(g.octets, 261, "octets of messages");
+	is_u64(g.bytes, 261, "octets of messages");
 	is_str(run(buf, n - 1, 0, n, &g), "0:3 1:0 ", "the last one is cut short");
-	ok(grpc_open(&g) && g.octets == 260 && grpc_unneeded(&g) == 1, "and open");
+	ok(grpc_open(&g) && g.bytes == 260 && grpc_unneeded(&g) == 1, "and open");
 	is_str(run((const uint8_t *)"\2\0\0\0\0", 5, 0, 5, &g), "BAD", "undefined flags");
 	is_str(run((const uint8_t *)"\200\0\0\0\0", 5, 0, 5, &g), "BAD",
 	       "trailers, but not gRPC-Web");

@@ -32,7 +32,8 @@ static uint64_t log_uniform(void)
 /* A fast path and a slow one, far apart. */
 static uint64_t bimodal(void)
 {
-	return next_random() % 100 < 97 ? 120000 + next_random() % 4000 : 2000000000 + next_random() % 9;
+	return next_random() % 100 < 97 ? 120000 + next_random() % 4000
+					: 2000000000 + next_random() % 9;
 }
 
 static uint64_t constant(void)
@@ -64,7 +65,8 @@ static double worst_error(const struct hist *h, const uint64_t *sorted, uint64_t
 
 	*outside = 0;
 	for (unsigned tenth = 0; tenth <= 1000; tenth++) {
-		uint64_t rank = (n * tenth + 999) / 1000, got = hist_percentile(h, tenth / 10.0), want;
+		uint64_t rank = (n * tenth + 999) / 1000, got = hist_percentile(h, tenth / 10.0),
+			 want;
 		double err;
 
 		want = sorted[rank ? rank - 1 : 0];
@@ -188,7 +190,8 @@ static void test_merge_subtract(void)
 	ok(a.min <= b.min && b.min - a.min <= b.min / 64, "minimum of the rest, to the bucket");
 	ok(a.max >= b.max && a.max - b.max <= b.max / 64, "maximum of the rest, to the bucket");
 	hist_subtract(&a, &whole);
-	ok(!a.count && !a.sum && !hist_percentile(&a, 99), "taking away more than is there leaves 0");
+	ok(!a.count && !a.sum && !hist_percentile(&a, 99),
+	   "taking away more than is there leaves 0");
 	ok(!hist_merge(&b, &b) && b.count == 2 * N, "merging with itself doubles");
 	hist_release(&a);
 	hist_release(&b);

@@ -405,16 +405,23 @@ static void test_limits(void)
 		 "req GET / 1.1 none +cut head 65535 {A=", HTTP1_MAX_HEAD - 22,
 		 "}\nend\nreq GET /2 1.1 none +keep head 19 {}\nend\n");
 	snprintf(want, sizeof(want), "req GET / 1.1 none +cut head 22 {B=b}\nend\n%s", got);
-	test_long("a head much longer", repeat("GET / HTTP/1.1\r\nB: b\r\nA: ", 'x', 200000, next), want);
-	snprintf(want, sizeof(want), "req POST / 1.1 none +cut head 17 {}\nbody GET / HTTP/1.1\\0d\\0a\\0d\\0a\nend\n%s", got);
+	test_long("a head much longer", repeat("GET / HTTP/1.1\r\nB: b\r\nA: ", 'x', 200000, next),
+		  want);
+	snprintf(
+		want, sizeof(want),
+		"req POST / 1.1 none +cut head 17 {}\nbody GET / HTTP/1.1\\0d\\0a\\0d\\0a\nend\n%s",
+		got);
 	test_long("whose last fields say how long the content is",
 		  repeat("POST / HTTP/1.1\r\nA: ", 'x', 100000,
-			 "\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), want);
+			 "\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /2 "
+			 "HTTP/1.1\r\n\r\n"),
+		  want);
 	test_long("a target of nearly 64 KiB",
 		  repeat("GET /", 'x', HTTP1_MAX_HEAD - 18, " HTTP/1.1\r\n\r\n"), NULL);
 	test_cut("a target beyond it",
-		 repeat("GET /", 'x', 70000, " HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), "req GET /",
-		 HTTP1_MAX_HEAD - 5, " 1.1 none +cut head 65536 {}\nend\nreq GET /2 1.1 none +keep head 19 {}\nend\n");
+		 repeat("GET /", 'x', 70000, " HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"),
+		 "req GET /", HTTP1_MAX_HEAD - 5,
+		 " 1.1 none +cut head 65536 {}\nend\nreq GET /2 1.1 none +keep head 19 {}\nend\n");
 	snprintf(want, sizeof(want), "skip %u\n%s", 70000u, got);
 	test_long("a long word", repeat("", 'x', 70000, "GET /2 HTTP/1.1\r\n\r\n"), want);
 	snprintf(want, sizeof(want),

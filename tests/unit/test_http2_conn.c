@@ -140,9 +140,11 @@ static void test_basic(void)
 	is_str(f.span[0].host, "host:1", "host");
 	is_str(f.span[0].scheme, "https", "scheme");
 	is_str(f.span[0].fields,
-	       "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n", "fields");
+	       "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n",
+	       "fields");
 	ok(span(0)->protocol == &http2_protocol.name && span(0)->kind == SPAN_SERVER, "h2, server");
-	ok(span(0)->status == 200 && span(0)->stream == 1 && !span(0)->seq, "status, stream, seq");
+	ok(span(0)->status == 200 && span(0)->stream_id == 1 && !span(0)->seq,
+	   "status, stream, seq");
 	ok(span(0)->req_bytes == req && span(0)->resp_bytes == resp, "octets on the wire");
 	ok(!span(0)->req_body_bytes && span(0)->resp_body_bytes == 11, "octets of content");
 	ok(span(0)->duration_ns == 3 * FEED_US && span(0)->queue_ns == FEED_US &&
@@ -178,7 +180,7 @@ static void test_interleaved(void)
 		uint32_t i = k * 7 % 300;
 
 		snprintf(path, sizeof(path), "/%u", i);
-		wrong += strcmp(f.span[k].path, path) || span(k)->stream != 2 * i + 1 ||
+		wrong += strcmp(f.span[k].path, path) || span(k)->stream_id != 2 * i + 1 ||
 			 span(k)->resp_body_bytes != i % 20 || span(k)->incomplete;
 		for (unsigned j = 0; j < k; j++)
 			wrong += !memcmp(span(k)->span_id, span(j)->span_id, SPAN_ID_LEN);
@@ -254,8 +256,9 @@ static void test_ends(void)
 	   "a reset behind the whole response is no error");
 	frame(&out, 7, 0, 0, goaway, 8);
 	flush(TX);
-	ok(f.nspans == 5 && span(3)->stream == 7 && span(3)->error == SPAN_ERR_RESET &&
-		   attr_number(span(3), error_code) == 2, "GOAWAY ends those beyond its last stream");
+	ok(f.nspans == 5 && span(3)->stream_id == 7 && span(3)->error == SPAN_ERR_RESET &&
+		   attr_number(span(3), error_code) == 2,
+	   "GOAWAY ends those beyond its last stream");
 	GET(11, "/closed");
 	flush(RX);
 	feed_flag(&f, TX, ZC_TCP_FIN);
@@ -326,7 +329,7 @@ static void test_late(void)
 	flush(TX);
 	ok(f.nspans == 1 &&
 		   span(0)->incomplete == (SPAN_REQUEST_NOT_SEEN | SPAN_ATTACHED_LATE) &&
-		   span(0)->stream == 9, "a response alone is shown as such");
+		   span(0)->stream_id == 9, "a response alone is shown as such");
 	feed_end(&f);
 }
 
@@ -346,7 +349,7 @@ static void test_late_halves(void)
 	flush(RX);
 	OK(END_STREAM, 103);
 	flush(TX);
-	ok(f.nspans == 2 && span(0)->stream == 101 && span(0)->status == 200 &&
+	ok(f.nspans == 2 && span(0)->stream_id == 101 && span(0)->status == 200 &&
 		   !(span(0)->incomplete & (SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN)),
 	   "two halves of a stream are one exchange");
 	is_str(f.span[0].method, "GET", "with the request's head");
@@ -379,11 +382,13 @@ static void test_long_head(void)
 	block.n = 0;
 	put(&block, "\x82\x86\x04\x04/big", 8);
 	while (block.n < 66000)
-		line(&block, 0x10, "x", "0123456789012345678901234567890123456789012345678901234567890");
+		line(&block, 0x10, "x",
+		     "0123456789012345678901234567890123456789012345678901234567890");
 	for (size_t at = 0, n; at < block.n; at += n) {
 		n = block.n - at < 16384 ? block.n - at : 16384;
 		out.n = 0;
-		frame(&out, at ? 9 : 1, (at ? 0 : END_STREAM) | (at + n == block.n ? END_HEADERS : 0), 1,
+		frame(&out, at ? 9 : 1,
+		      (at ? 0 : END_STREAM) | (at + n == block.n ? END_HEADERS : 0), 1,
 		      block.p + at, n);
 		flush(RX);
 	}
@@ -425,13 +430,17 @@ static void test_late_grpc(void)
 	late_call(105, "\0\0\0\0\5hi", 7, "0");
 	ok(f.nspans == 3, "three calls on a connection that was open before");
 	ok(span(0)->protocol == &grpc_name && attr_number(span(0), grpc_status) == 5 &&
-		   span(0)->incomplete & SPAN_PROTOCOL_INFERRED && attr_number(span(0), req_messages) == 1 &&
+		   span(0)->incomplete & SPAN_PROTOCOL_INFERRED &&
+		   attr_number(span(0), req_messages) == 1 &&
 		   attr_number(span(0), resp_messages) == 1,
 	   "gRPC by its framing and trailers, its status by its value, and that is said");
-	ok(span(1)->protocol == &http2_protocol.name && attr_number(span(1), resp_messages) == SPAN_UNKNOWN &&
-		   attr_number(span(1), grpc_status) == SPAN_UNKNOWN && !(span(1)->incomplete & SPAN_PROTOCOL_INFERRED),
+	ok(span(1)->protocol == &http2_protocol.name &&
+		   attr_number(span(1), resp_messages) == SPAN_UNKNOWN &&
+		   attr_number(span(1), grpc_status) == SPAN_UNKNOWN &&
+		   !(span(1)->incomplete & SPAN_PROTOCOL_INFERRED),
 	   "other content is not");
-	ok(span(2)->protocol == &http2_protocol.name && attr_number(span(2), resp_messages) == SPAN_UNKNOWN,
+	ok(span(2)->protocol == &http2_protocol.name &&
+		   attr_number(span(2), resp_messages) == SPAN_UNKNOWN,
 	   "nor is what breaks off in a message");
 	feed_end(&f);
 }
@@ -477,10 +486,10 @@ static void test_gaps(void)
 	for (int i = 0; i < 4; i++)
 		feed_tick(&f, 20 * MS);
 	is_u64(f.nspans, 5, "streams go on behind a hole");
-	ok(f.nspans >= 4 && span(2)->stream == 5 && span(2)->incomplete & SPAN_LOST_EVENTS,
+	ok(f.nspans >= 4 && span(2)->stream_id == 5 && span(2)->incomplete & SPAN_LOST_EVENTS,
 	   "a stream that was open at a loss is marked");
 	for (unsigned i = 0; i < f.nspans; i++)
-		if (span(i)->stream == 9)
+		if (span(i)->stream_id == 9)
 			ok(span(i)->incomplete & (SPAN_PATH_NOT_SEEN | SPAN_REQUEST_NOT_SEEN) &&
 				   strcmp(f.span[i].path, "/known"),
 			   "no entry from before the loss is used");
@@ -507,7 +516,8 @@ static void test_grpc(void)
 	HEADERS(END_STREAM, 1, "grpc-status", "5", "grpc-message", "no%20such");
 	flush(TX);
 	ok(f.nspans == 1 && span(0)->protocol == &grpc_name &&
-		   attr_number(span(0), grpc_status) == 5, "but at the trailers, with their status");
+		   attr_number(span(0), grpc_status) == 5,
+	   "but at the trailers, with their status");
 	is_str(attr_string(span(0), grpc_message), "no such", "and message");
 	is_str(attr_string(span(0), rpc_service), "pkg.Svc", "service");
 	is_str(attr_string(span(0), rpc_method), "Do", "method");
@@ -525,7 +535,8 @@ static void test_grpc(void)
 	HEADERS(END_STREAM, 3, ":status", "200", "content-type", "application/grpc", "grpc-status",
 		"12");
 	flush(TX);
-	ok(f.nspans == 2 && attr_number(span(1), grpc_status) == 12 && span(1)->error == SPAN_ERR_STATUS,
+	ok(f.nspans == 2 && attr_number(span(1), grpc_status) == 12 &&
+		   span(1)->error == SPAN_ERR_STATUS,
 	   "trailers-only");
 	HEADERS(0, 5, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Stream",
 		"content-type", "application/grpc");
@@ -551,8 +562,10 @@ static void test_grpc_web(void)
 	feed_octets(&f, TX, "\0\0\0\0\1x\x80\0\0\0\x1dgrpc-sta", 19);
 	feed_octets(&f, TX, "tus:7\r\ngrpc-message:", 20);
 	feed_octets(&f, TX, "n", 1);
-	ok(f.nspans == 1 && span(0)->protocol == &grpc_name && attr_number(span(0), grpc_status) == 7 &&
-		   attr_number(span(0), resp_messages) == 1 && attr_number(span(0), req_messages) == 1,
+	ok(f.nspans == 1 && span(0)->protocol == &grpc_name &&
+		   attr_number(span(0), grpc_status) == 7 &&
+		   attr_number(span(0), resp_messages) == 1 &&
+		   attr_number(span(0), req_messages) == 1,
 	   "gRPC-Web over HTTP/1: trailers in the content");
 	feed_end(&f);
 }
@@ -579,7 +592,8 @@ static void test_websocket(void)
 	   "until both ends have closed");
 	ok(attr_number(span(0), req_messages) == 1 && attr_number(span(0), resp_messages) == 1 &&
 		   attr_number(span(0), pings) == 1 &&
-		   attr_number(span(0), req_message_bytes) == 3 && attr_number(span(0), resp_message_bytes) == 2,
+		   attr_number(span(0), req_message_bytes) == 3 &&
+		   attr_number(span(0), resp_message_bytes) == 2,
 	   "messages, octets, pings");
 	ok(attr_number(span(0), close_code) == 1001 && !span(0)->error, "close code");
 	feed_end(&f);
@@ -594,7 +608,8 @@ static void test_websocket(void)
 	flush(TX);
 	data(END_STREAM, 1, "\x88\x82\0\0\0\0\x03\xe8", 8);
 	flush(RX);
-	ok(f.nspans == 1 && span(0)->protocol == &websocket_name && attr_number(span(0), close_code) == 1000 &&
+	ok(f.nspans == 1 && span(0)->protocol == &websocket_name &&
+		   attr_number(span(0), close_code) == 1000 &&
 		   attr_number(span(0), resp_messages) == 1 && !strcmp(f.span[0].path, "/chat"),
 	   "extended CONNECT");
 	feed_end(&f);
@@ -615,10 +630,10 @@ static void test_upgrade(void)
 	OK(END_STREAM, 1);
 	OK(END_STREAM, 3);
 	flush(TX);
-	ok(f.nspans == 2 && span(0)->stream == 1 && span(0)->status == 200 &&
+	ok(f.nspans == 2 && span(0)->stream_id == 1 && span(0)->status == 200 &&
 		   span(0)->protocol == &http2_protocol.name && !strcmp(f.span[0].path, "/up"),
 	   "Upgrade: h2c makes stream 1 of the request");
-	ok(span(1)->stream == 3 && !strcmp(f.span[1].path, "/next"), "and then it is HTTP/2");
+	ok(span(1)->stream_id == 3 && !strcmp(f.span[1].path, "/next"), "and then it is HTTP/2");
 	feed_end(&f);
 }
 
@@ -659,7 +674,8 @@ static void test_stall(void)
 	flush(RX);
 	data(END_STREAM, 1, "x", 1);
 	flush(TX);
-	ok(f.nspans == 1 && attr_number(span(0), stall) >= 7 * MS && attr_number(span(0), stall) < 8 * MS,
+	ok(f.nspans == 1 && attr_number(span(0), stall) >= 7 * MS &&
+		   attr_number(span(0), stall) < 8 * MS,
 	   "time without window is told");
 	feed_end(&f);
 }
@@ -682,13 +698,15 @@ static void test_client(void)
 	is_u64(f.nspans, 0, "complete, but not read");
 	f.now += 3 * MS;
 	feed_io(&f, RX, 0, 5);
-	ok(f.nspans == 2 && span(0)->kind == SPAN_CLIENT && span(0)->stream == 3 &&
+	ok(f.nspans == 2 && span(0)->kind == SPAN_CLIENT && span(0)->stream_id == 3 &&
 		   span(0)->duration_ns > 3 * MS && span(0)->inner_ns < MS && span(0)->pid == 5,
 	   "a client's span ends with its read");
 	feed_end(&f);
 }
 
-/* As long as it is not known which end asks, nothing is said; a guess would be wrong half the time. */
+/*
+ * As long as it is not known which end asks, nothing is said; a guess would be wrong half the time.
+ */
 static void test_roles(void)
 {
 	static const char one[4] = {0, 0, 0, 1};

@@ -191,18 +191,18 @@ static void check_fields(struct observer *o, const struct plan *p, const struct 
 
 static void check_event(struct observer *o, const struct plan *plans, const struct http2_event *ev)
 {
-	const struct plan *p = &plans[(ev->stream - 1) / 2];
+	const struct plan *p = &plans[(ev->stream_id - 1) / 2];
 	struct seen *s;
 
 	if (ev->type == HTTP2_EV_LOST)
 		return;
-	if (!ev->stream)
+	if (!ev->stream_id)
 		return;
-	if (ev->stream > 2 * STREAMS || !(ev->stream & 1)) {
+	if (ev->stream_id > 2 * STREAMS || !(ev->stream_id & 1)) {
 		o->wrong++;
 		return;
 	}
-	s = &o->seen[(ev->stream - 1) / 2];
+	s = &o->seen[(ev->stream_id - 1) / 2];
 	if (ev->flags & HTTP2_END_STREAM)
 		s->end[ev->dir]++;
 	if (ev->type == HTTP2_EV_DATA) {

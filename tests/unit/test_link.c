@@ -49,8 +49,8 @@ static struct span ids(const struct link_node *n)
 }
 
 /*
- * The name of n's link if p is its parent, "none" if it has no parent, "outside" if that is one that
- * only its context knows, else "wrong".
+ * The name of n's link if p is its parent, "none" if it has no parent, "outside" if that is one
+ * that only its context knows, else "wrong".
  */
 static const char *link_to(const struct link_node *n, const struct link_node *p)
 {
@@ -92,7 +92,7 @@ static void evidence(const char *want, struct link_head a, struct link_head b, s
 /* The same request twice: each is passed on once. */
 static void turns(void)
 {
-	struct link_head same = { .octets = 3, .request = 4, .target = 4 };
+	struct link_head same = { .bytes = 3, .request = 4, .target = 4 };
 	struct link_node *p = serve(PROXY, 1, same), *c = call(PROXY, 9, same), *q, *d, *e;
 
 	is_str(link_to(c, p), "payload", "the first of two that are the same");
@@ -110,9 +110,11 @@ static void turns(void)
 
 static void one_by_one(void)
 {
-	struct link_head two_marks = { .request = 5, .target = 5, .marks = 2 }, no_marks = { .request = 5, .target = 5 };
-	struct link_head other = { .request = 6, .target = 6 }, id = { .request_id = 9 }, id2 = { .request_id = 8 };
-	struct link_head bytes = { .octets = 3 }, bytes2 = { .octets = 4 };
+	struct link_head two_marks = {.request = 5, .target = 5, .marks = 2},
+			 no_marks = {.request = 5, .target = 5};
+	struct link_head other = {.request = 6, .target = 6}, id = {.request_id = 9},
+			 id2 = {.request_id = 8};
+	struct link_head bytes = { .bytes = 3 }, bytes2 = { .bytes = 4 };
 
 	evidence("traceparent", context(1, 1), context(2, 2), context(1, 9), 3);
 	evidence("traceparent", context(1, 1), context(1, 2), context(1, 1), 3);
@@ -141,7 +143,7 @@ static void stronger_first(void)
 	struct link_head a = context(1, 1), b = context(2, 2), c = context(1, 3);
 
 	b.request_id = c.request_id = 9;
-	b.octets = c.octets = 4;
+	b.bytes = c.bytes = 4;
 	evidence("traceparent", a, b, c, 2);
 	/* of another trace: not even as the thread's only request */
 	evidence("outside", context(1, 1), context(2, 2), context(3, 3), 1);
@@ -158,7 +160,8 @@ static void only_one(void)
 	links__put(l, m);
 	q = serve(PROXY, 2, plain);
 	late = begin(early, plain, PROXY, 2);
-	is_str(link_to(late, q), "none", "a request that was read after the call began is not its cause");
+	is_str(link_to(late, q), "none",
+	       "a request that was read after the call began is not its cause");
 	links__put(l, late);
 	links__end(l, q);
 	m = call(PROXY, 5, plain);
@@ -208,7 +211,8 @@ static struct link_node *by_goroutine(enum span_kind kind, uint64_t goroutine)
 	struct link_node *n = links__begin(l, &where, &plain);
 
 	now += 10;
-	links__io(l, n, &(struct link_io){ .pid = 320, .tid = 1, .goroutine = goroutine, .time = now });
+	links__io(l, n,
+		  &(struct link_io){.pid = 320, .tid = 1, .goroutine = goroutine, .time = now});
 	return n;
 }
 
@@ -260,8 +264,11 @@ static struct link_node *polled(enum span_kind kind, uint32_t pid, uint32_t tid,
 	return n;
 }
 
-/* One request of 5 ms; 1 ms into it a call of that group, after so many sleeps: how it is linked. */
-static const char *guessed(uint32_t pid, uint64_t request, uint64_t group, uint32_t tid, uint32_t sleeps)
+/*
+ * One request of 5 ms; 1 ms into it a call of that group, after so many sleeps: how it is linked.
+ */
+static const char *guessed(uint32_t pid, uint64_t request, uint64_t group, uint32_t tid,
+			   uint32_t sleeps)
 {
 	struct link_node *p = polled(SPAN_SERVER, pid, 1, request, 100), *n;
 	const char *link;
@@ -301,10 +308,12 @@ static void own_calls(void)
 	is_str(guessed(330, 1, 3, 1, 0), "thread", "but not all that the thread does");
 	own_call(330, 5, 4);
 	now += 1000 * (uint64_t)MS;
-	is_str(guessed(330, 1, 5, 5, 1), "none", "what another thread does that makes calls of its own");
+	is_str(guessed(330, 1, 5, 5, 1), "none",
+	       "what another thread does that makes calls of its own");
 	links__process(l, 331, now);
 	now += 1000 * (uint64_t)MS;
-	is_str(guessed(331, 1, 2, 1, 1), "thread", "after a second of silence, chance is no explanation");
+	is_str(guessed(331, 1, 2, 1, 1), "thread",
+	       "after a second of silence, chance is no explanation");
 	is_str(guessed(331, 1, 3, 6, 1), "only", "nor for another thread");
 	links__process(l, 332, now);
 	for (int i = 0; i < 200 && !first; i++) {
@@ -325,7 +334,8 @@ static void left_over(void)
 		now += MS / 2;
 		link = guessed(333, 1, 2, 1, (uint32_t)i & 1);
 	}
-	is_str(link, "none", "requests are answered without a call: it may belong to the one before");
+	is_str(link, "none",
+	       "requests are answered without a call: it may belong to the one before");
 	for (int i = 0; i < 4; i++) {
 		now += 200 * (uint64_t)MS;
 		unasked(333, 1);
@@ -344,10 +354,15 @@ static void new_threads(void)
 		where = place(SPAN_CLIENT, 334);
 		n = links__begin(l, &where, &plain);
 		now += 10;
-		links__io(l, n, &(struct link_io){ .pid = 334, .tid = 9, .time = now, .has_sleeps = 1,
-						   .born = young ? now - 5 : 500 });
+		links__io(l, n,
+			  &(struct link_io){.pid = 334,
+					    .tid = 9,
+					    .time = now,
+					    .has_sleeps = 1,
+					    .born = young ? now - 5 : 500});
 		is_str(link_to(n, p), young ? "only" : "none",
-		       young ? "a thread that began with the request" : "one that was there before");
+		       young ? "a thread that began with the request"
+			     : "one that was there before");
 		links__put(l, n);
 	}
 	links__put(l, p);
@@ -361,7 +376,7 @@ static void in_a_row(void)
 	links__process(l, 335, now);
 	p = polled(SPAN_SERVER, 335, 1, 1, 100);
 	n = polled(SPAN_CLIENT, 335, 1, 2, 100);
-	links__read(l, n, &(struct link_io){ .pid = 335, .tid = 1, .has_sleeps = 1, .sleeps = 104 });
+	links__read(l, n, &(struct link_io){.pid = 335, .tid = 1, .has_sleeps = 1, .sleeps = 104});
 	m = polled(SPAN_CLIENT, 335, 1, 3, 104);
 	is_str(link_to(m, p), "thread", "a call upon the answer to another");
 	links__put(l, m);
@@ -407,8 +422,8 @@ static void forwarder(void)
 	int first = -1;
 
 	for (int i = 0; i < 40; i++) {
-		struct link_head a = { .request = 1000 + (uint64_t)i, .target = 1000 + (uint64_t)i },
-				 b = { .request = 2000, .target = 2000 };
+		struct link_head a = {.request = 1000 + (uint64_t)i, .target = 1000 + (uint64_t)i},
+				 b = {.request = 2000, .target = 2000};
 
 		p = serve(400, 1, a);
 		q = serve(400, 1, b);
@@ -425,7 +440,8 @@ static void forwarder(void)
 	n = call(400, 9, (struct link_head){ .request = 77, .target = 77 });
 	links__put(l, n);
 	n = call(400, 9, (struct link_head){ .request = 1, .target = 1 });
-	is_str(link_to(n, p), "head", "a call that may repeat a request of which nothing was seen is none of its own");
+	is_str(link_to(n, p), "head",
+	       "a call that may repeat a request of which nothing was seen is none of its own");
 	links__put(l, n);
 	links__put(l, q);
 	q = serve(400, 1, (struct link_head){ .request = 3, .target = 3 });
@@ -466,11 +482,11 @@ static void two_ends(void)
 	links__put(l, server);
 	s = c;
 	s.kind = SPAN_SERVER;
-	s.stream = 3;
+	s.stream_id = 3;
 	server = begin(s, plain, OTHER, 2);
 	is_str(link_to(server, client), "none", "another stream");
 	links__put(l, server);
-	s.stream = 0;
+	s.stream_id = 0;
 	other = begin(c, plain, PROXY, 1);
 	server = begin(s, plain, OTHER, 2);
 	is_str(link_to(server, client), "none", "two clients that look the same");
@@ -507,13 +523,15 @@ static void namespaces(void)
 	c.ack = s.ack = 77;
 	c.has_ack = 1;
 	server = begin(s, plain, OTHER, 2);
-	is_str(link_to(server, client), "none", "NAT, and nothing known of the connection's beginning");
+	is_str(link_to(server, client), "none",
+	       "NAT, and nothing known of the connection's beginning");
 	links__put(l, server);
 	links__put(l, client);
 	s.has_ack = 1;
 	client = begin(c, plain, PROXY, 1);
 	server = begin(s, plain, OTHER, 2);
-	is_str(link_to(server, client), "socket", "but the request's segment acknowledges the same");
+	is_str(link_to(server, client), "socket",
+	       "but the request's segment acknowledges the same");
 	links__put(l, server);
 	s.ack++;
 	server = begin(s, plain, OTHER, 2);

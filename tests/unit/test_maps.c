@@ -1,4 +1,6 @@
-/* Files that a process has mapped: found once, known by inode, opened whatever became of the name. */
+/*
+ * Files that a process has mapped: found once, known by inode, opened whatever became of the name.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -95,12 +97,14 @@ static void ordinary(void)
 	is_u64(-opened_text(getpid(), &w.file, text, sizeof(text)), 0, "and opened");
 	is_str(text, "code of mine", "the same file");
 	is_u64(find("/data").found, 0, "what is no code is left out");
-	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, open("code", O_RDONLY), 4096) == MAP_FAILED)
+	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, open("code", O_RDONLY), 4096) ==
+	    MAP_FAILED)
 		exit(1);
 	is_u64(find("/code").found, 1, "mapped twice, found once");
 	w = (struct want){ 0 };
 	maps_each(getpid(), look_exe, &w);
-	ok(w.found == 1 && strstr(w.file.path, "/test_maps"), "the program itself: %s", w.file.path);
+	ok(w.found == 1 && strstr(w.file.path, "/test_maps"), "the program itself: %s",
+	   w.file.path);
 	is_u64(maps_each(getpid(), stop, &calls), 77, "fn's result ends it");
 	is_u64(calls, 1, "at once");
 }
@@ -128,8 +132,8 @@ static int may_open_mapped(void)
 	struct want w = find("/code2");
 	char path[128], text[8];
 
-	snprintf(path, sizeof(path), "/proc/self/map_files/%llx-%llx", (unsigned long long)w.file.start,
-		 (unsigned long long)w.file.end);
+	snprintf(path, sizeof(path), "/proc/self/map_files/%llx-%llx",
+		 (unsigned long long)w.file.start, (unsigned long long)w.file.end);
 	return readlink(path, text, sizeof(text)) > 0 && access(path, R_OK) == 0;
 }
 
@@ -144,10 +148,12 @@ static void replaced(void)
 	w = find("/lib");
 	ok(w.found == 1 && w.file.deleted, "a deleted file goes by its old name");
 	err = opened_text(getpid(), &w.file, text, sizeof(text));
-	ok(may ? !err && !strcmp(text, "old version") : err < 0, may ? "and is opened" : "without privileges it is not opened");
+	ok(may ? !err && !strcmp(text, "old version") : err < 0,
+	   may ? "and is opened" : "without privileges it is not opened");
 	close(open("lib", O_RDWR | O_CREAT, 0644));
 	err = opened_text(getpid(), &w.file, text, sizeof(text));
-	ok(may ? !err && !strcmp(text, "old version") : err < 0, "the one that took its place is not taken for it");
+	ok(may ? !err && !strcmp(text, "old version") : err < 0,
+	   "the one that took its place is not taken for it");
 	munmap((void *)(uintptr_t)w.file.start, w.file.end - w.file.start);
 	err = maps_open(getpid(), &w.file);
 	ok(err == -ENOENT || err == -EPERM, "not mapped any more: %d", err);

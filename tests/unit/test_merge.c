@@ -134,8 +134,8 @@ static void test_merge(void)
 
 	ok(second[0].ev.conn == sock && second[0].ev.time == 1000 + LATER,
 	   "the second one's socket");
-	ok(second[1].ev.conn == stream && second[1].bind.sock == sock && second[1].bind.pid == pid &&
-		   second[1].bind.wire_len == 300,
+	ok(second[1].ev.conn == stream && second[1].bind.sock == sock &&
+		   second[1].bind.pid == pid && second[1].bind.wire_len == 300,
 	   "its evidence");
 	ok(second[2].ev.conn == stream && second[2].plain.sock == sock &&
 		   second[2].plain.pid == pid,

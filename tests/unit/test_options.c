@@ -31,8 +31,10 @@ static int ports(const char *list, struct port_range *out, unsigned max, char *e
 static void test_ports(void)
 {
 	static const char *const wrong_ones[] = {
-		"0", "70000", "80-", "9000-8000", "abc", "", ",", "80,", "80,,81", "-80", "80-90-100",
-		"+80", "10.0.0.1:80", "80:", ":", "0x50", "65536", "99999999999999999999", "80-65536", "0-10",
+		"0",	       "70000", "80-",	  "9000-8000", "abc",	    "",
+		",",	       "80,",	"80,,81", "-80",       "80-90-100", "+80",
+		"10.0.0.1:80", "80:",	":",	  "0x50",      "65536",	    "99999999999999999999",
+		"80-65536",    "0-10",
 	};
 	struct port_range r[4];
 	char err[256];
@@ -45,7 +47,8 @@ static void test_ports(void)
 	is_u64(ports(" 80 443, http ", r, 4, err, sizeof(err)), 3, "ports: blanks, and a name");
 	ok(r[0].first == 80 && r[1].first == 443 && r[2].first == 80 && r[2].last == 80,
 	   "ports: as meant");
-	is_u64(ports(":8000,localhost:81,[::1]:82", r, 4, err, sizeof(err)), 3, "ports: of this host");
+	is_u64(ports(":8000,localhost:81,[::1]:82", r, 4, err, sizeof(err)), 3,
+	       "ports: of this host");
 	ok(r[0].first == 8000 && r[1].first == 81 && r[2].last == 82, "ports: behind addresses");
 	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(wrong_ones[0]); i++)
 		ok(ports(wrong_ones[i], r, 4, err, sizeof(err)) == -EINVAL && *err &&
@@ -67,7 +70,8 @@ static void test_times(void)
 	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(wrong_ones[0]); i++)
 		ok(duration_parse(wrong_ones[i], &v) == -EINVAL, "time: '%s' is refused",
 		   wrong_ones[i]);
-	ok(!size_parse("4k", 1 << 20, &v) && v == 4096 && !size_parse("1M", 1 << 20, &v) && v == 1 << 20,
+	ok(!size_parse("4k", 1 << 20, &v) && v == 4096 && !size_parse("1M", 1 << 20, &v) &&
+		   v == 1 << 20,
 	   "size: with units");
 	ok(size_parse("2M", 1 << 20, &v) && size_parse("k", 9, &v) && size_parse("0k", 9999, &v) &&
 		   size_parse("1kk", 1 << 20, &v) && size_parse("", 9, &v),
@@ -111,9 +115,10 @@ static void test_options(void)
 {
 	struct options o;
 
-	is_u64(parse_words(&o, "-P 80,8000-8010 -p 1 -p 2,3 -c nginx* -o json --header=* --header A "
-			       "--body 64 -n 5 -d 2s --role both --no-downstream --unmatched=path "
-			       "--route /a --route /b -f x --no-redact -w f -q"),
+	is_u64(parse_words(&o,
+			   "-P 80,8000-8010 -p 1 -p 2,3 -c nginx* -o json --header=* --header A "
+			   "--body 64 -n 5 -d 2s --role both --no-downstream --unmatched=path "
+			   "--route /a --route /b -f x --no-redact -w f -q"),
 	       0, "options: many");
 	ok(o.nports == 2 && o.npids == 3 && o.pids[2] == 3 && o.comms.n == 1 && o.headers.n == 2 &&
 		   o.body == 64 && o.count == 5 && o.duration_ns == 2000000000u &&
@@ -136,16 +141,18 @@ static void test_options(void)
 	options_release(&o);
 	is_u64(parse_words(&o, "-r f -o json=a=b -o waterfall=w -o top --body 1 --slowest 3"), 0,
 	       "options: several outputs");
-	ok(o.noutputs == 3 && o.outputs[0].format == OUTPUT_JSON && !strcmp(o.outputs[0].file, "a=b") &&
-		   o.outputs[1].format == OUTPUT_WATERFALL && o.outputs[2].format == OUTPUT_TOP &&
-		   !o.outputs[2].file && options_use_stdout(&o),
+	ok(o.noutputs == 3 && o.outputs[0].format == OUTPUT_JSON &&
+		   !strcmp(o.outputs[0].file, "a=b") && o.outputs[1].format == OUTPUT_WATERFALL &&
+		   o.outputs[2].format == OUTPUT_TOP && !o.outputs[2].file &&
+		   options_use_stdout(&o),
 	   "options: each with its file, what it says for one is for all");
 	options_release(&o);
 	is_u64(parse_words(&o, "-r f -w - -o json=a"), 0,
 	       "options: a recording to standard output, spans to a file");
 	options_release(&o);
 	is_u64(parse_words(&o, "-o json=a -- ls"), 0, "options: spans to a file, beside a command");
-	ok(o.noutputs == 1 && !options_use_stdout(&o), "options: and nothing of ours beside its output");
+	ok(o.noutputs == 1 && !options_use_stdout(&o),
+	   "options: and nothing of ours beside its output");
 	options_release(&o);
 	is_u64(parse_words(&o, "-r f -o json=-"), 0, "options: - is standard output");
 	ok(!o.outputs[0].file, "options: also for an output");
@@ -188,8 +195,10 @@ static void test_options(void)
 	refused("-P 80 -o top=x", "terminal");
 	refused("-P 80 -o json=a --slowest 3 -o text", "-o waterfall");
 	refused("--list -o json=a", "on standard output");
-	refused("-P 80 -o text=1 -o text=2 -o text=3 -o text=4 -o text=5 -o text=6 -o text=7 -o text=8 "
-		"-o text=9", "more than 8");
+	refused("-P 80 -o text=1 -o text=2 -o text=3 -o text=4 -o text=5 -o text=6 -o text=7 -o "
+		"text=8 "
+		"-o text=9",
+		"more than 8");
 }
 
 static void is_service(const char *exe, const char *cmdline, size_t n, const char *want)
@@ -215,9 +224,10 @@ static void test_names(void)
 	SERVICE("/usr/bin/python3", "python3\0manage.py\0runserver", "shop");
 	SERVICE("/usr/bin/python3", "python3\0../manage.py\0runserver", "manage");
 	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0app:app", "app");
-	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0-w\04\0-b\0localhost:80\0shop.wsgi",
-		"shop.wsgi");
-	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0-c\0conf.py\0-k\0gevent", "gunicorn");
+	SERVICE("/usr/bin/python3",
+		"python3\0/usr/bin/gunicorn\0-w\04\0-b\0localhost:80\0shop.wsgi", "shop.wsgi");
+	SERVICE("/usr/bin/python3", "python3\0/usr/bin/gunicorn\0-c\0conf.py\0-k\0gevent",
+		"gunicorn");
 	SERVICE("/usr/bin/python3", "python3\0-m\0uvicorn\0--host\0::\0shop.main:app\0--reload",
 		"shop.main");
 	SERVICE("/usr/bin/python3", "python3\0/usr/bin/flask\0--app\0shop/web.py\0run", "web");
@@ -236,10 +246,11 @@ static void test_names(void)
 	SERVICE("/usr/lib/jvm/bin/java", "java\0-Dx=y\0Hello.java\0arg", "Hello");
 	SERVICE("/usr/lib/jvm/bin/java", "java\0--source\017\0/srv/Hello.java", "Hello");
 	SERVICE("/usr/lib/jvm/bin/java", "java\0@args\0-m\0com.shop/com.shop.Cart", "Cart");
-	SERVICE("/usr/lib/jvm/bin/java", "java\0-cp\0x\0org.apache.catalina.startup.Bootstrap\0start",
-		"tomcat");
+	SERVICE("/usr/lib/jvm/bin/java",
+		"java\0-cp\0x\0org.apache.catalina.startup.Bootstrap\0start", "tomcat");
 	SERVICE("/usr/bin/perl", "perl\0-I\0lib\0app.psgi", "app");
-	SERVICE("/usr/bin/perl", "/usr/bin/perl\0/usr/bin/starman\0--port\080\0/srv/cart.psgi", "cart");
+	SERVICE("/usr/bin/perl", "/usr/bin/perl\0/usr/bin/starman\0--port\080\0/srv/cart.psgi",
+		"cart");
 	SERVICE("/usr/bin/perl", "starman worker --port 80 /srv/cart.psgi", "cart");
 	SERVICE("/usr/bin/perl", "perl\0/usr/bin/plackup\0-a\0pay.psgi\0-p\080", "pay");
 	SERVICE("/opt/bun", "bun\0run\0--watch\0api.ts", "api");
@@ -372,7 +383,8 @@ static void test_mask(void)
 	is_str(masked(m, seq, head, 0), "GET / HTTP/1.1\r\nCookie: xx", "mask: first half");
 	is_str(masked(m, next, "secret\r\n\r\n", 0), "xxxxxx\r\n\r\n",
 	       "mask: the value goes on in the next segment");
-	is_str(masked(m, next, "secret\r\n\r\n", 0), "xxxxxx\r\n\r\n", "mask: when it comes again, too");
+	is_str(masked(m, next, "secret\r\n\r\n", 0), "xxxxxx\r\n\r\n",
+	       "mask: when it comes again, too");
 	is_str(masked(m, next + 10, "GET /b HTTP/1.1\r\nX: y\r\n\r\n", 0),
 	       "GET /b HTTP/1.1\r\nX: y\r\n\r\n", "mask: the rest stays");
 	mask__forget(m, 7);
@@ -380,7 +392,8 @@ static void test_mask(void)
 	/* the middle comes last */
 	masked(m, 100, "GET / HTTP/1.1\r\nCookie: a", 0);
 	masked(m, 135, "GET /c HTTP/1.1\r\n\r\n", 0);
-	is_str(masked(m, 125, "bc\r\nX: y\r\n\r\n", 0), "xx\r\nX: y\r\n\r\n", "mask: late into a gap");
+	is_str(masked(m, 125, "bc\r\nX: y\r\n\r\n", 0), "xx\r\nX: y\r\n\r\n",
+	       "mask: late into a gap");
 	for (uint64_t conn = 8; conn < 100000; conn++) {
 		struct zc_ev_segment seg = { .ev.conn = conn, .orig_len = 1, .cap_len = 1 };
 		uint8_t octet = 'x';
@@ -390,7 +403,8 @@ static void test_mask(void)
 	is_str(masked(m, 900, "GET / HTTP/1.1\r\nCookie: a\r\n", 0),
 	       "GET / HTTP/1.1\r\nCookie: x\r\n", "mask: a full table still works");
 	mask__forget(m, 7);
-	is_str(masked(m, 2000, "sesame", 0), "xxxxxx", "mask: what is not known is recorded by length");
+	is_str(masked(m, 2000, "sesame", 0), "xxxxxx",
+	       "mask: what is not known is recorded by length");
 	mask__free(m);
 }
 

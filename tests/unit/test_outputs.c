@@ -135,6 +135,36 @@ static void fill(struct output_way *w, size_t n)
 		out_bytes(&w->out, text, n < sizeof(text) ? n : sizeof(text));
 }
 
+/* One reader is slow: it gets everything, in order. */
+static void test_slow(void)
+{
+	int slow[2], fds[2];
+	struct outputs u;
+	struct sending s[2];
+	size_t got = 0, wrong = 0;
+	char in[65536];
+
+	if (pipe(slow) || fcntl(slow[0], F_SETFL, O_NONBLOCK))
+		exit(1);
+	fds[0] = slow[1];
+	fds[1] = open("/dev/null", O_WRONLY);
+	setup(&u, s, fds, 2);
+	outputs_start(&u, 1);
+	for (size_t i = 0; i < 1000000; i++)
+		out_char(&u.way[0].out, (char)('a' + i % 23));
+	for (int round = 0; round < 1000 && got < 1000000; round++) {
+		ssize_t n = read(slow[0], in, sizeof(in));
+
+		for (ssize_t i = 0; i < n; i++, got++)
+			wrong += in[i] != (char)('a' + got % 23);
+		outputs_work(&u, 1, 0);
+	}
+	ok(got == 1000000 && !wrong && !u.way[0].gone,
+	   "outputs: a slow reader gets everything in order: %zu, %zu wrong", got, wrong);
+	close(slow[0]);
+	outputs_release(&u);
+}
+
 /* One reader takes nothing. */
 static void test_stuck(void)
 {
@@ -154,9 +184,14 @@ static void test_stuck(void)
 	p = (struct pollfd){ .fd = stuck[0], .events = POLLIN };
 	ok(poll(&p, 1, 0) == 1 && !u.way[0].gone && u.way[0].out.n > 0 && u.way[0].out.n < 200000,
 	   "outputs: what is not taken at once waits");
-	fill(&u.way[0], 200000);
+	fill(&u.way[0], 400000);
 	outputs_work(&u, 2, 0);
-	ok(u.way[0].gone && u.failed && told == 1 && strstr(last_text, "-o json=a: nobody reads it"),
+	ok(!u.way[0].gone && u.way[0].out.n > OUT_SIZE,
+	   "outputs: what is more than the buffer is kept, too, and nobody waits");
+	usleep((OUT_PATIENCE_MS + 50) * 1000);
+	outputs_work(&u, 2, 0);
+	ok(u.way[0].gone && u.failed && told == 1 &&
+		   strstr(last_text, "-o json=a: nobody reads it"),
 	   "outputs: a reader that takes nothing is given up: %s", last_text);
 	outputs_work(&u, 3, 1);
 	ok(told == 1 && !outputs_gone(&u), "outputs: told once, and the other stays");
@@ -181,7 +216,8 @@ static void test_left(void)
 	ok(!told && !outputs_gone(&u), "outputs: both readers are there");
 	close(a[0]);
 	outputs_work(&u, 2, 0);
-	ok(told == 1 && u.way[0].gone && !outputs_gone(&u) && strstr(last_text, "its reader has left"),
+	ok(told == 1 && u.way[0].gone && !outputs_gone(&u) &&
+		   strstr(last_text, "its reader has left"),
 	   "outputs: one leaves, which is told: %s", last_text);
 	close(b[0]);
 	outputs_work(&u, 3, 0);
@@ -196,6 +232,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	test_work();
 	test_traces();
+	test_slow();
 	test_stuck();
 	test_left();
 	return tap_done();

@@ -423,7 +423,8 @@ static void test_connection(void)
 	pcap_tcp(&file, 2 * SEC + SEC, (struct tcp){.seq = 501, .flags = ACK, .text = reply});
 	play(&file, &all);
 	is_str(seen.order, "OSSSSSSSSCOS", "CLOSE comes after a while");
-	ok(seen.open.ev.flags & ZC_OPEN_PREEXISTING, "what comes later is a connection joined late");
+	ok(seen.open.ev.flags & ZC_OPEN_PREEXISTING,
+	   "what comes later is a connection joined late");
 }
 
 static void test_reuse(void)
@@ -553,7 +554,8 @@ static void test_open_file(void)
 	refused("half a pcapng file", "\x0a\x0d\x0d\x0a", 4, "not a capture file");
 	ok(!source_open_file("/nonexistent/x.pcap", &all, &plain, err, sizeof(err)), "%s", err);
 	is_str(err, "/nonexistent/x.pcap: No such file or directory", "missing file");
-	ok(!source_open_file("/", &all, &plain, err, sizeof(err)) && strstr(err, "directory"), "%s", err);
+	ok(!source_open_file("/", &all, &plain, err, sizeof(err)) && strstr(err, "directory"), "%s",
+	   err);
 
 	pcap_begin(&file, 0xa1b23c4d, 101);
 	for (int i = 0; i < 500; i++) /* more than one look at the file */

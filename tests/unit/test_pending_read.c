@@ -53,7 +53,8 @@ int main(void)
 	feed_io(&f, TX, 0, 600);
 	feed_text(&f, RX, OK5);
 	feed_tick(&f, 61000ull * MS);
-	ok(f.nspans == 1 && span(0)->incomplete == SPAN_READ_NOT_SEEN, "after a minute it goes without");
+	ok(f.nspans == 1 && span(0)->incomplete == SPAN_READ_NOT_SEEN,
+	   "after a minute it goes without");
 	feed_end(&f);
 	return tap_done();
 }

@@ -123,7 +123,8 @@ static void test_keep(void)
 	r.log.hold_back = 30;
 	for (uint32_t i = 0; i < 30; i++, one[0]++)
 		seg(&r, i, one);
-	is_str(r.log.got, "abcdefghijklmnopqrstuvwxyz{|}~", "what the sink does not take comes again");
+	is_str(r.log.got, "abcdefghijklmnopqrstuvwxyz{|}~",
+	       "what the sink does not take comes again");
 	is_u64(r.log.time[0], 1000 * MS, "time of the first of 30 segments");
 	is_u64(r.log.time[29], 1000 * MS + 29, "time of the last");
 	ok(!pool.used, "the buffer goes back");
@@ -247,7 +248,8 @@ static void test_end(void)
 static void test_numbering(void)
 {
 	static const char *const want[] = {"ABC", "tABC", "tfABC", "tfoABC"};
-	struct reasm_seg ack = {.has_ack = 1, .len = 3, .cap_len = 3, .data = (const uint8_t *)"ack"};
+	struct reasm_seg ack = {
+		.has_ack = 1, .len = 3, .cap_len = 3, .data = (const uint8_t *)"ack"};
 	struct reasm_seg tfo = {.seq = 100, .syn = 1, .len = 3, .cap_len = 3,
 				.data = (const uint8_t *)"tfo"};
 	struct rig r;
@@ -316,10 +318,10 @@ static void test_limits(void)
 		g.seq = 10 + 60000 * i + i;
 		g.time = r.now++;
 		reasm_add(&r.s, &r.peer, &r.k, &g);
-		if (r.s.pend_octets > REASM_PEND_OCTETS)
+		if (r.s.pend_bytes > REASM_PEND_BYTES)
 			break;
 	}
-	ok(r.s.pend_octets <= REASM_PEND_OCTETS && r.s.npend, "nor so many octets");
+	ok(r.s.pend_bytes <= REASM_PEND_BYTES && r.s.npend, "nor so many octets");
 	rig_end(&r);
 
 	rig_init(&r, 0);

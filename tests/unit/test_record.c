@@ -100,8 +100,10 @@ static void add_plain(struct log *l, uint8_t dir, uint32_t n, uint32_t cap_off, 
 	} u = {.p = {
 		.ev = {.kind = ZC_EV_PLAIN, .flags = ZC_PLAIN_INSIDE | ZC_PLAIN_FRESH,
 		       .size = (uint32_t)sizeof(u.p) + cap, .time = 1000 + l->used, .conn = STREAM},
-		.sock = 11, .call_time = 901, .wire_time = 902, .wire_last = 903, .wire_len = n + 22,
-		.pid = 4242, .tid = 4243, .seq = 77, .orig_len = n, .cap_off = cap_off, .cap_len = cap,
+		.sock = 11, .call_time = 901, .wire_time = 902, .wire_last = 903,
+		.wire_len = n + 22,
+		.pid = 4242, .tid = 4243, .seq = 77, .orig_len = n, .cap_off = cap_off,
+		.cap_len = cap,
 		.lost = 2, .dir = dir, .lib = 1, .wire_seq = 12345,
 	}};
 
@@ -408,14 +410,18 @@ static void test_invalid(void)
 		uint8_t octet;
 	} cases[] = {
 		{"plaintext of no stream", 15, offsetof(struct zc_ev, conn) + 7, 0},
-		{"plaintext from a stream for a socket", 15, offsetof(struct zc_ev_plain, sock) + 7, 0x80},
-		{"plaintext that is longer than it says", 15, offsetof(struct zc_ev_plain, orig_len), 9},
+		{"plaintext from a stream for a socket", 15, offsetof(struct zc_ev_plain, sock) + 7,
+		 0x80},
+		{"plaintext that is longer than it says", 15,
+		 offsetof(struct zc_ev_plain, orig_len), 9},
 		{"plaintext in no direction", 15, offsetof(struct zc_ev_plain, dir), 2},
 		{"evidence of no stream", 14, offsetof(struct zc_ev, conn) + 7, 0},
 		{"evidence in no direction", 14, offsetof(struct zc_ev_bind, dir), 2},
-		{"evidence of a stream for a socket", 14, offsetof(struct zc_ev_bind, sock) + 7, 0x80},
+		{"evidence of a stream for a socket", 14, offsetof(struct zc_ev_bind, sock) + 7,
+		 0x80},
 		{"a fault of no stream", 18, offsetof(struct zc_ev, conn) + 7, 0},
-		{"a fault with a stream for a socket", 18, offsetof(struct zc_ev_fault, sock) + 7, 0x80},
+		{"a fault with a stream for a socket", 18, offsetof(struct zc_ev_fault, sock) + 7,
+		 0x80},
 		{"reads of a stream", 9, offsetof(struct zc_ev, conn) + 7, 0x80},
 		{"addresses of a stream", 3, offsetof(struct zc_ev, conn) + 7, 0x80},
 	};
@@ -430,7 +436,8 @@ static void test_invalid(void)
 		record(&out, tmp, &plain);
 		s = open_path(tmp, err, sizeof(err));
 		drain(s);
-		ok(in.count == (int)cases[i].event && s->ops->error(s) && strstr(s->ops->error(s), "damaged"),
+		ok(in.count == (int)cases[i].event && s->ops->error(s) &&
+		   strstr(s->ops->error(s), "damaged"),
 		   "%s", cases[i].what);
 		s->ops->free(s);
 	}
@@ -451,7 +458,10 @@ static void put_word(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* Copies n bytes of a block with 8 more in it, at `at`; the field of `size` bytes at `length` says so. */
+/*
+ * Copies n bytes of a block with 8 more in it, at `at`; the field of `size` bytes at `length` says
+ * so.
+ */
 static size_t longer(uint8_t *to, const uint8_t *p, size_t n, size_t at, size_t length, size_t size)
 {
 	uint64_t v = 0;
@@ -477,7 +487,8 @@ static size_t newer_block(uint8_t *to, const uint8_t *p, size_t n)
 		while (word(p + option + 4) != REC_PEN)
 			option += 4 + ((word(p + option) >> 16) + 3) / 4 * 4;
 	if (word(p) == PCAPNG_EPB && word(p + option + 8) == REC_OPT_SEGMENT) {
-		size_t grown = longer(to, p, n, option + 12 + sizeof(struct zc_ev_segment), option + 2, 2);
+		size_t grown = longer(to, p, n, option + 12 + sizeof(struct zc_ev_segment),
+				      option + 2, 2);
 
 		put_word(to + option + 12 + 4, word(to + option + 12 + 4) + 8); /* ev.size */
 		return grown;
@@ -521,7 +532,8 @@ static void test_newer(void)
 	size = load(tmp, &data);
 	newer = malloc(2 * size + 65536);
 	for (size_t at = 0; at < size; at += word(data + at + 4)) {
-		if (word(data + at) == REC_BLOCK && word(data + at + 8) == REC_EVENT && blocks++ % 4 == 0)
+		if (word(data + at) == REC_BLOCK && word(data + at + 8) == REC_EVENT &&
+		    blocks++ % 4 == 0)
 			n += unknown_blocks(newer + n);
 		n += newer_block(newer + n, data + at, word(data + at + 4));
 	}
@@ -529,7 +541,8 @@ static void test_newer(void)
 	is_u64(drain(s), -ENODATA, "a later version's recording is played to its end");
 	ok(!s->ops->error(s), "without error: %s", s->ops->error(s) ? s->ops->error(s) : "");
 	same_events(&out, &in, "what is known of it");
-	ok(s->ops->unread(s, text, sizeof(text)) && strtoul(text, NULL, 10) == 2 * ((blocks + 3) / 4),
+	ok(s->ops->unread(s, text, sizeof(text)) &&
+	   strtoul(text, NULL, 10) == 2 * ((blocks + 3) / 4),
 	   "what is not known is counted: %s", text);
 	s->ops->free(s);
 	free(newer);
@@ -609,7 +622,8 @@ static int star(void *ctx, const struct zc_ev_segment *seg, uint8_t *payload)
 	char *hush = memmem(payload, seg->cap_len, "hush", 4);
 
 	++*(int *)ctx;
-	if (seg->ev.conn & ZC_TLS_STREAM && (seg->seq != 77 || seg->cap_off % 60000 || seg->tcp_flags))
+	if (seg->ev.conn & ZC_TLS_STREAM &&
+	    (seg->seq != 77 || seg->cap_off % 60000 || seg->tcp_flags))
 		ok(0, "a stream's octets are shown as a segment of it");
 	if (hush)
 		memset(hush, '*', 4);

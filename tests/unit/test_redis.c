@@ -281,7 +281,7 @@ static void mask(struct talk *t, enum sender from, struct wire *w)
 		size_t got;
 
 		n = w->n - at < t->mask_each ? w->n - at : t->mask_each;
-		got = redis_mask.feed(t->mask[from], w->p + at, n);
+		got = redis_mask.feed(t->mask[from], &(struct mask_shared){0, 0}, w->p + at, n);
 		if (got < n)
 			memset(w->p + at + got, '?', w->n - at - got);
 		if (got < n)
@@ -296,7 +296,7 @@ static const char *run(struct talk *t, const char *const *parts, size_t first, s
 
 	redis_protocol.begin(&t->state, 0);
 	for (enum sender from = FROM_CLIENT; from <= FROM_SERVER && t->mask_each; from++)
-		redis_mask.begin(t->mask[from], from, 1);
+		redis_mask.begin(t->mask[from], from, MASK_START);
 	for (; *parts && !t->bad;) {
 		enum sender from = **parts == '<' ? FROM_SERVER : FROM_CLIENT;
 		size_t at = 0, there = first;
@@ -729,7 +729,7 @@ static void check_secrets(void)
 		t.mask_each = each;
 		seen.n = 0;
 		for (enum sender from = FROM_CLIENT; from <= FROM_SERVER; from++) {
-			redis_mask.begin(t.mask[from], from, 1);
+			redis_mask.begin(t.mask[from], from, MASK_START);
 			w.n = 0;
 			for (const char *const *part = recorded; *part; part++)
 				if ((**part == '<') == (from == FROM_SERVER))

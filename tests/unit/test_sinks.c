@@ -112,7 +112,8 @@ static void test_rpc(struct capture *c)
 	s.protocol = &grpc_name;
 	s.path = s.route = STR("/p.S/M");
 	text->ops->span(text, &s);
-	ok(strstr(captured(c), ") GRPC -  /p.S/M(/p.S/M) [") != NULL, "text: gRPC without a status");
+	ok(strstr(captured(c), ") GRPC -  /p.S/M(/p.S/M) [") != NULL,
+	   "text: gRPC without a status");
 	s.kind = SPAN_CLIENT;
 	attr_list_number(&l, ATTR(grpc_status), 5);
 	s.attr = l.attr;
@@ -131,14 +132,16 @@ static void test_rpc(struct capture *c)
 	attr_list_number(&l, ATTR(grpc_timeout), 5);
 	attr_list_text(&l, ATTR(db_query), (struct str){ NULL, 0 });
 	s.nattrs = l.n;
-	s.stream = 7;
+	s.stream_id = 7;
 	json->ops->span(json, &s);
 	line = captured(c);
 	ok(strstr(line, "\"grpc_status\":5,\"grpc_message\":\"no such\",\"rpc_service\":\"p.S\","
 			"\"rpc_method\":\"M\",\"error_code\":8,") != NULL, "json: gRPC");
 	ok(strstr(line, "\"stall_ns\":6,\"grpc_timeout_ns\":5,") != NULL, "json: stall, deadline");
-	ok(strstr(line, "\"req_messages\":1,\"resp_messages\":0,\"req_message_bytes\":9,\"client") !=
-		   NULL, "json: messages that are known");
+	ok(strstr(line,
+		  "\"req_messages\":1,\"resp_messages\":0,\"req_message_bytes\":9,\"client") !=
+		   NULL,
+	   "json: messages that are known");
 	ok(strstr(line, "\"stream\":7,") != NULL, "json: stream");
 	text->ops->free(text);
 	json->ops->free(json);
@@ -178,7 +181,8 @@ static void test_text(struct capture *c)
 	       "/a\\x1b]0;t\\x07\\xff\\xc2\\x85é\\x5c;jsessionid=[redacted](-) "
 	       "[2001:db8::7 as x\\x0a\\x1b[31m:36282]->[172.18.0.3 as 172.18.0.3:8000] "
 	       "contentLen:?B responseLen:223B svc=[x\\x0a\\x1b[31m generic] traceparent=[00-"
-	       "529458a2be271956134872668dc5ee47-06c7f817e6a5dae2[abababababababab]-01] error=reset "
+	       "529458a2be271956134872668dc5ee47-06c7f817e6a5dae2[abababababababab]-01] "
+	       "error=reset "
 	       "incomplete=[lost-events,response-not-seen]\n",
 	       "text: hostile octets, IPv6, doubts");
 	s = example();
@@ -220,7 +224,8 @@ static void test_json(struct capture *c)
 	o.nheaders = 1;
 	k = sink_json_new(&o);
 	s.query = STR("token=abc&x=\"1\"");
-	s.req_fields = STR("Host: h\r\nSet-Thing: a\r\nAuthorization: Bearer s\r\nSET-thing: b\r\n");
+	s.req_fields =
+		STR("Host: h\r\nSet-Thing: a\r\nAuthorization: Bearer s\r\nSET-thing: b\r\n");
 	s.req_body = STR("\x01\t\xed\xa0\x80\xf0\x9f\x98\x80\x7f");
 	s.incomplete = SPAN_ATTACHED_LATE;
 	s.has_parent = 1;
@@ -232,8 +237,9 @@ static void test_json(struct capture *c)
 	ok(strstr(c->text, "\"req_headers\":{\"host\":\"h\",\"set-thing\":[\"a\",\"b\"],"
 			   "\"authorization\":\"[redacted]\"}"),
 	   "json: fields, repeated ones as array, secrets hidden");
-	ok(strstr(c->text, "\"req_body\":\"\\u0001\\t\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98"
-			   "\x80\\u007f\""),
+	ok(strstr(c->text,
+		  "\"req_body\":\"\\u0001\\t\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98"
+		  "\x80\\u007f\""),
 	   "json: surrogates are replaced octet by octet, the rest stays");
 	ok(strstr(c->text, "\"parent_span_id\":\"0000000000000000\",\"link\":\"traceparent\","
 			   "\"incomplete\":[\"attached-late\"]}\n"),
@@ -257,7 +263,8 @@ static void test_json_many_fields(struct capture *c)
 	s.req_fields = STR("Other: 1\r\n");
 	k->ops->span(k, &s);
 	captured(c);
-	ok(strstr(c->text, "\"resp_headers\":{\"y\":[\"1\",\"1\","), "json: chosen field, any case");
+	ok(strstr(c->text, "\"resp_headers\":{\"y\":[\"1\",\"1\","),
+	   "json: chosen field, any case");
 	ok(strstr(c->text, "\"1\"],\"\":44}"), "json: what was left out is counted");
 	ok(!strstr(c->text, "req_headers"), "json: none of the chosen fields, no object");
 	free(lines);

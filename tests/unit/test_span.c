@@ -124,8 +124,9 @@ static void test_cut(void)
 	attr_list_text(&attrs, ATTR(db_query), longer);
 	s.nattrs = attrs.n;
 	n = span_copy(block, SPAN_COPY_LEAST, &s);
-	ok(n <= SPAN_COPY_LEAST && to->nattrs == 4 && to->path.n == 2048 && to->req_fields.n == 16384 &&
-		   strlen(to->comm) == 2048 && span_attr_str(to, ATTR(db_query)).n == 2048,
+	ok(n <= SPAN_COPY_LEAST && to->nattrs == 4 && to->path.n == 2048 &&
+		   to->req_fields.n == 16384 && strlen(to->comm) == 2048 &&
+		   span_attr_str(to, ATTR(db_query)).n == 2048,
 	   "copy: what is too long is cut, short strings first");
 	ok(inside(to->resp_body.p, block, SPAN_COPY_LEAST + 1) && to->resp_body.n < 16384,
 	   "copy: and the last ones to what is left");

@@ -48,7 +48,8 @@ static void say_hello(struct log *l, unsigned message, const struct tls_hello *h
 	struct str name;
 	size_t pos = 0;
 
-	say(l, "%s %04x", message == TLS_CLIENT_HELLO ? "client-hello" : "server-hello", h->version);
+	say(l, "%s %04x", message == TLS_CLIENT_HELLO ? "client-hello" : "server-hello",
+	    h->version);
 	if (h->cipher)
 		say(l, " cipher=%04x", h->cipher);
 	if (h->sni_len)
@@ -110,7 +111,8 @@ static void on_event(struct both *b, unsigned dir, const struct tls_event *ev)
 			tls_negotiated(&b->way[d].t, b->h.version);
 }
 
-static enum parse_status step(struct both *b, unsigned dir, const uint8_t *p, size_t n, size_t *used)
+static enum parse_status step(struct both *b, unsigned dir, const uint8_t *p, size_t n,
+			      size_t *used)
 {
 	struct way *w = &b->way[dir];
 	struct tls_event ev;
@@ -234,7 +236,8 @@ static void check(const char *name, const struct talk *t, const char *want)
 	}
 	ok(good, "%s: without what is unneeded", name);
 	run(&c, t, &log, 1, 0, 0);
-	ok(!strcmp(log.text, whole.text) && !memcmp(&c.h, &b.h, sizeof(c.h)), "%s: octet by octet", name);
+	ok(!strcmp(log.text, whole.text) && !memcmp(&c.h, &b.h, sizeof(c.h)), "%s: octet by octet",
+	   name);
 	good = 1;
 	for (size_t cut = 1; cut < t->used; cut++) {
 		run(&c, t, &log, TALK_OCTETS, cut, 0);
@@ -305,13 +308,15 @@ static void test_flights(void)
 	talk_record(&t, 1, 23, 674);
 	talk_record(&t, 0, 23, 19);
 	h = conclude(&t);
-	ok(h.state == TLS_FAILED && h.alert_dir == 0 && h.alert == -1 && h.timed && h.end_time == 1003,
+	ok(h.state == TLS_FAILED && h.alert_dir == 0 && h.alert == -1 && h.timed &&
+		   h.end_time == 1003,
 	   "the client's alert where Finished was due");
 
 	opening(&t);
 	talk_record(&t, 1, 23, 19);
 	h = conclude(&t);
-	ok(h.state == TLS_FAILED && h.alert_dir == 1, "the server's alert where its flight was due");
+	ok(h.state == TLS_FAILED && h.alert_dir == 1,
+	   "the server's alert where its flight was due");
 
 	opening(&t);
 	for (unsigned i = 0; i < 4; i++)
@@ -323,28 +328,32 @@ static void test_flights(void)
 	   "a client without a certificate");
 	talk_record(&t, 1, 23, 19);
 	h = conclude(&t);
-	ok(h.state == TLS_FAILED && h.alert_dir == 1 && h.alert == -1, "which the server does not like");
+	ok(h.state == TLS_FAILED && h.alert_dir == 1 && h.alert == -1,
+	   "which the server does not like");
 
 	opening(&t);
 	talk_record(&t, 1, 23, 674);
 	talk_record(&t, 0, 23, 900); /* Certificate, CertificateVerify, Finished */
 	talk_record(&t, 0, 23, 53);  /* application data, by chance */
 	h = conclude(&t);
-	ok(h.state == TLS_OPEN && h.end_time == 1004, "joined messages, and what looks like Finished");
+	ok(h.state == TLS_OPEN && h.end_time == 1004,
+	   "joined messages, and what looks like Finished");
 	opening(&t);
 	talk_record(&t, 1, 23, 674);
 	talk_record(&t, 0, 23, 900);
 	talk_record(&t, 0, 23, 80);
 	talk_record(&t, 1, 23, 200);
 	h = conclude(&t);
-	ok(h.state == TLS_OPEN && h.app_pos[0] == 201 + 905 && h.end_time == 1003, "joined messages");
+	ok(h.state == TLS_OPEN && h.app_pos[0] == 201 + 905 && h.end_time == 1003,
+	   "joined messages");
 
 	opening(&t);
 	talk_record(&t, 1, 23, 53); /* an EncryptedExtensions of that length */
 	talk_record(&t, 1, 23, 900);
 	talk_record(&t, 0, 23, 53);
 	h = conclude(&t);
-	ok(h.state == TLS_OPEN && h.app_pos[0] && !h.app_pos[1], "a server's flight of which nothing is certain");
+	ok(h.state == TLS_OPEN && h.app_pos[0] && !h.app_pos[1],
+	   "a server's flight of which nothing is certain");
 
 	opening(&t);
 	t.octets[201 + 11 + 32 + 1 + 1] = 0x99; /* the cipher suite */
@@ -389,7 +398,8 @@ static void test_early_data(void)
 
 static void test_ends(void)
 {
-	static const uint8_t fatal[] = {21, 3, 3, 0, 2, 2, 40}, warning[] = {21, 3, 3, 0, 2, 1, 112},
+	static const uint8_t fatal[] = {21, 3, 3, 0, 2, 2, 40},
+			     warning[] = {21, 3, 3, 0, 2, 1, 112},
 			     closing[] = {21, 3, 3, 0, 2, 1, 0};
 	static struct talk t;
 	struct tls_handshake h;
@@ -408,7 +418,8 @@ static void test_ends(void)
 	opening(&t);
 	talk_add(&t, 0, closing, 7);
 	h = conclude(&t);
-	ok(h.state == TLS_OPENING && h.alert == 0 && h.alert_dir == 0, "close_notify in the middle");
+	ok(h.state == TLS_OPENING && h.alert == 0 && h.alert_dir == 0,
+	   "close_notify in the middle");
 	opening(&t);
 	talk_add(&t, 1, warning, 7);
 	h = conclude(&t);
@@ -432,7 +443,8 @@ static void test_old(void)
 	   "the server's Finished is to come");
 	talk_record(&t, 0, 21, 26);
 	h = conclude(&t);
-	ok(h.state == TLS_FAILED && h.alert_dir == 0 && h.alert == -1, "an alert of the client instead");
+	ok(h.state == TLS_FAILED && h.alert_dir == 0 && h.alert == -1,
+	   "an alert of the client instead");
 	t.n = 3;
 	talk_record(&t, 1, 20, 1);
 	talk_record(&t, 1, 21, 26);
@@ -446,7 +458,8 @@ static void test_old(void)
 	talk_record(&t, 0, 20, 1);
 	talk_record(&t, 0, 21, 26);
 	h = conclude(&t);
-	ok(h.state == TLS_FAILED && h.alert_dir == 0, "an alert of the client instead of its Finished");
+	ok(h.state == TLS_FAILED && h.alert_dir == 0,
+	   "an alert of the client instead of its Finished");
 }
 
 /* ---- captures of openssl and GnuTLS */
@@ -508,7 +521,9 @@ static void test_captures(void)
 	CAPTURED("tls-failed", 4, "- - failed protocol_version from server");
 	CAPTURED("tls-failed", 5, "- - failed no_application_protocol from server");
 	CAPTURED("tls-failed", 6, "1.3 TLS_AES_256_GCM_SHA384 failed ? from server");
-	CAPTURED("tls-failed", 7, "1.2 TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 failed handshake_failure from server");
+	CAPTURED(
+		"tls-failed", 7,
+		"1.2 TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 failed handshake_failure from server");
 	for (unsigned i = 0; talk_capture(&t, "tests/golden/tls13.pcap", i); i++) {
 		struct log log;
 		struct both b;
@@ -583,7 +598,8 @@ static void test_hellos(void)
 	      "message 1 @14\nclient-hello 0304 sni=a.b.c.d alpn=h2 alpn=http/1.1 @280\n");
 
 	n = 0;
-	extension(ext, &n, 0, "\0\x0e\1\0\1x\0\0\7a.b.c", 14); /* the name is longer than its extension */
+	/* the name is longer than its extension */
+	extension(ext, &n, 0, "\0\x0e\1\0\1x\0\0\7a.b.c", 14);
 	extension(ext, &n, 16, "\0\x0f\2h2\x30http/1.1", 14);
 	made_up(&t, ext, n, 1024);
 	check("lengths that lie", &t, "message 1 @9\nclient-hello 0303 alpn=h2 @90\n");
@@ -659,7 +675,8 @@ static void test_probe(void)
 		good &= tls_probe(page_end - i, 0, 1) == PROBE_MORE;
 	for (size_t i = 0; i <= n; i++) {
 		memcpy(page_end - i, buf, i);
-		good &= tls_probe(page_end - i, i, 1) == (i < TLS_MAX_KEEP ? PROBE_MORE : PROBE_YES);
+		good &= tls_probe(page_end - i, i, 1) ==
+			(i < TLS_MAX_KEEP ? PROBE_MORE : PROBE_YES);
 	}
 	ok(good, "a ClientHello is known by its first octets");
 	ok(tls_probe((const uint8_t *)"GET / HTTP/1.1\r\n", 16, 0) == PROBE_NO &&
@@ -668,7 +685,8 @@ static void test_probe(void)
 	   "what is not TLS");
 	ok(tls_probe((const uint8_t *)"\x17\3\3\0\x20", 5, 1) == PROBE_NO, "a record is no start");
 	ok(tls_probe((const uint8_t *)"\x17\3\3\0\x20xx", 7, 0) == PROBE_YES, "but will do later");
-	ok(tls_probe((const uint8_t *)"\x17\3\3\x50\x20xx", 7, 0) == PROBE_NO, "one that is too long");
+	ok(tls_probe((const uint8_t *)"\x17\3\3\x50\x20xx", 7, 0) == PROBE_NO,
+	   "one that is too long");
 	ok(tls_probe((const uint8_t *)"\x16\3\3\0\4\xe\0\0\0\x14\3", 11, 0) == PROBE_YES &&
 		   tls_probe((const uint8_t *)"\x16\3\3\0\4\xe\0\0\0\x14\1", 11, 0) == PROBE_NO,
 	   "what follows it counts");
@@ -679,13 +697,15 @@ static void test_names(void)
 	char buf[8];
 
 	is_str(tls_cipher_name(0x0004, buf), "TLS_RSA_WITH_RC4_128_MD5", "the first suite");
-	is_str(tls_cipher_name(0xccac, buf), "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256", "the last");
+	is_str(tls_cipher_name(0xccac, buf), "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256",
+	       "the last");
 	is_str(tls_cipher_name(0x1399, buf), "0x1399", "one without a name");
 	is_str(tls_alert_name(48, buf), "unknown_ca", "an alert");
 	is_str(tls_alert_name(201, buf), "201", "one without a name");
 	is_str(tls_version_name(0x0303), "1.2", "a version");
 	ok(!tls_version_name(0x7f1c), "one without a name");
-	ok(tls_is_grease(0x0a0a) && tls_is_grease(0xfafa) && !tls_is_grease(0x0a1a) && !tls_is_grease(0x1301),
+	ok(tls_is_grease(0x0a0a) && tls_is_grease(0xfafa) && !tls_is_grease(0x0a1a) &&
+		   !tls_is_grease(0x1301),
 	   "GREASE");
 }
 

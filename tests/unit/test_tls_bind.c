@@ -31,10 +31,13 @@ static void test_inside(void)
 	   "with the socket's addresses");
 	is_u64(span(0)->pid, 4242, "and its process");
 	is_str(f.span[0].comm, "server", "which has a name");
-	ok(attr_number(span(0), tls_version) == 0x0304 && attr_number(span(0), tls_cipher) == 0x1301, "version and cipher");
+	ok(attr_number(span(0), tls_version) == 0x0304 &&
+		   attr_number(span(0), tls_cipher) == 0x1301,
+	   "version and cipher");
 	is_str(attr_string(span(0), tls_sni), "server", "the server's name");
 	is_u64(attr_number(span(0), handshake), 3 * FEED_US, "handshake, of the first exchange");
-	ok(attr_number(span(1), handshake) == SPAN_UNKNOWN && attr_number(span(1), tls_version) == 0x0304,
+	ok(attr_number(span(1), handshake) == SPAN_UNKNOWN &&
+		   attr_number(span(1), tls_version) == 0x0304,
 	   "and of no other");
 	ok(conn_of(t.id)->open_time == opened && shook > opened, "open since its socket is");
 	close_id(t.id, 0);

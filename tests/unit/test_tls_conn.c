@@ -76,22 +76,26 @@ static void test_whole(void)
 	ok(f.nspans == 0, "it lasts");
 	close_conn();
 	is_u64(f.nspans, 1, "one span");
-	ok(span(0)->protocol == &tls_protocol.name && span(0)->kind == SPAN_SERVER && !span(0)->incomplete &&
-		   span(0)->error == SPAN_OK && span(0)->stream == 0,
+	ok(span(0)->protocol == &tls_protocol.name && span(0)->kind == SPAN_SERVER &&
+		   !span(0)->incomplete && span(0)->error == SPAN_OK && span(0)->stream_id == 0,
 	   "of the connection");
 	is_str(span(0)->tls, "unknown", "by a library that is not known");
 	is_str(f.span[0].host, "server", "its host is the server's name");
 	is_str(f.span[0].route, "*encrypted server*", "and its route");
 	is_str(f.span[0].path, "(none)", "it has no path");
 	is_str(f.span[0].scheme, "(none)", "nor scheme");
-	ok(attr_number(span(0), tls_version) == 0x0304 && attr_number(span(0), tls_cipher) == 0x1301 && !attr_string(span(0), tls_alert_from) &&
+	ok(attr_number(span(0), tls_version) == 0x0304 &&
+		   attr_number(span(0), tls_cipher) == 0x1301 &&
+		   !attr_string(span(0), tls_alert_from) &&
 		   attr_number(span(0), tls_alert) == SPAN_UNKNOWN,
 	   "version and cipher");
-	is_u64(attr_number(span(0), handshake), done - opened - FEED_US, "handshake: to the client's Finished");
+	is_u64(attr_number(span(0), handshake), done - opened - FEED_US,
+	       "handshake: to the client's Finished");
 	is_u64(span(0)->req_bytes, 201 + 58 + 500, "octets from the client");
 	is_u64(span(0)->resp_bytes, 95 + 679 + 100000, "octets from the server");
 	is_u64(span(0)->time_ns, opened, "since it was opened");
-	ok(span(0)->duration_ns > done - opened && span(0)->duration_ns < 20 * FEED_US, "until it ended");
+	ok(span(0)->duration_ns > done - opened && span(0)->duration_ns < 20 * FEED_US,
+	   "until it ended");
 	engine__stats(f.e, &stats);
 	ok(stats.uncaptured_bytes == 0 && stats.unparsed_bytes == 0, "nothing is missed");
 	feed_end(&f);
@@ -103,7 +107,8 @@ static void test_client(void)
 	begin(ZC_ROLE_CLIENT);
 	shake_hands(TX);
 	close_conn();
-	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT && attr_number(span(0), handshake) == 3 * FEED_US,
+	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT &&
+		   attr_number(span(0), handshake) == 3 * FEED_US,
 	   "a client's connection");
 	ok(span(0)->req_bytes == 201 + 58 && span(0)->resp_bytes == 95 + 679, "its octets");
 	feed_end(&f);
@@ -124,8 +129,9 @@ static void test_failed(void)
 	begin(ZC_ROLE_SERVER);
 	hello(RX, rfc8448_client);
 	feed_octets(&f, TX, alert, 7);
-	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE && attr_number(span(0), tls_alert) == 40 &&
-		   span(0)->duration_ns == FEED_US && attr_number(span(0), handshake) == SPAN_UNKNOWN,
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE &&
+		   attr_number(span(0), tls_alert) == 40 && span(0)->duration_ns == FEED_US &&
+		   attr_number(span(0), handshake) == SPAN_UNKNOWN,
 	   "an alert in clear ends a handshake");
 	is_str(attr_string(span(0), tls_alert_from), "server", "the server's");
 	close_conn();
@@ -139,7 +145,8 @@ static void test_failed(void)
 	record(RX, 23, 19);
 	is_u64(f.nspans, 0, "what an encrypted alert says may still be told");
 	close_conn();
-	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE && attr_number(span(0), tls_alert) == SPAN_UNKNOWN &&
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE &&
+		   attr_number(span(0), tls_alert) == SPAN_UNKNOWN &&
 		   span(0)->duration_ns == 3 * FEED_US,
 	   "an encrypted alert ends a handshake");
 	is_str(attr_string(span(0), tls_alert_from), "client", "the client's");
@@ -159,7 +166,8 @@ static void test_failed(void)
 	hello(TX, rfc8448_server);
 	record(TX, 23, 674);
 	close_conn();
-	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_CLOSED && !attr_string(span(0), tls_alert_from) &&
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_CLOSED &&
+		   !attr_string(span(0), tls_alert_from) &&
 		   attr_number(span(0), tls_version) == 0x0304,
 	   "closed before the handshake ended");
 	feed_end(&f);
@@ -201,7 +209,8 @@ static void test_late(void)
 	record(TX, 23, 5000);
 	ok(the_conn()->ops == &tls_conn_ops && f.want.dir[TX].cap == 0, "known by its records");
 	close_conn();
-	ok(f.nspans == 1 && span(0)->incomplete == SPAN_ATTACHED_LATE && attr_number(span(0), tls_version) == SPAN_UNKNOWN &&
+	ok(f.nspans == 1 && span(0)->incomplete == SPAN_ATTACHED_LATE &&
+		   attr_number(span(0), tls_version) == SPAN_UNKNOWN &&
 		   attr_number(span(0), handshake) == SPAN_UNKNOWN && span(0)->resp_bytes == 5005,
 	   "a connection that was open before");
 	is_str(f.span[0].route, "*encrypted*", "its server's name is not known");
@@ -211,7 +220,8 @@ static void test_late(void)
 	feed_open(&f, ZC_ROLE_SERVER, 0);
 	shake_hands(RX);
 	engine__finish(f.e);
-	ok(f.nspans == 1 && span(0)->incomplete == SPAN_IN_FLIGHT && span(0)->duration_ns == SPAN_UNKNOWN,
+	ok(f.nspans == 1 && span(0)->incomplete == SPAN_IN_FLIGHT &&
+		   span(0)->duration_ns == SPAN_UNKNOWN,
 	   "tracing ends before it");
 	feed_end(&f);
 }
@@ -224,7 +234,8 @@ static void test_starttls(void)
 	shake_hands(RX);
 	ok(the_conn()->ops == &tls_conn_ops && the_conn()->tls->hs.state == TLS_OPEN, "PostgreSQL");
 	close_conn();
-	ok(f.nspans == 1 && span(0)->resp_bytes == 1 + 95 + 679 && attr_number(span(0), tls_version) == 0x0304,
+	ok(f.nspans == 1 && span(0)->resp_bytes == 1 + 95 + 679 &&
+		   attr_number(span(0), tls_version) == 0x0304,
 	   "one span");
 	feed_end(&f);
 
@@ -292,15 +303,21 @@ static void test_bound(void)
 		record(TX, 23, 60);
 		plaintext(TX, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	}
-	ok(f.nspans == 2 && span(0)->protocol == &http11_name && span(1)->status == 200, "its requests");
+	ok(f.nspans == 2 && span(0)->protocol == &http11_name && span(1)->status == 200,
+	   "its requests");
 	is_str(span(0)->tls, "openssl", "by a library that is known");
-	ok(attr_number(span(0), tls_version) == 0x0304 && attr_number(span(0), tls_cipher) == 0x1301 && strlen(attr_string(span(0), tls_sni)) == 6 &&
-		   attr_number(span(0), handshake) == 3 * FEED_US && !attr_string(span(0), tls_alert_from),
+	ok(attr_number(span(0), tls_version) == 0x0304 &&
+		   attr_number(span(0), tls_cipher) == 0x1301 &&
+		   strlen(attr_string(span(0), tls_sni)) == 6 &&
+		   attr_number(span(0), handshake) == 3 * FEED_US &&
+		   !attr_string(span(0), tls_alert_from),
 	   "the first gets what the handshake told");
-	ok(attr_number(span(1), tls_version) == 0x0304 && attr_number(span(1), handshake) == SPAN_UNKNOWN,
+	ok(attr_number(span(1), tls_version) == 0x0304 &&
+		   attr_number(span(1), handshake) == SPAN_UNKNOWN,
 	   "the second without its duration");
 	c = conn_find(&f.e->conns, f.conn);
-	ok(c->quiet && !c->half[RX].cap && !c->half[TX].cap, "the ciphertext is not even announced");
+	ok(c->quiet && !c->half[RX].cap && !c->half[TX].cap,
+	   "the ciphertext is not even announced");
 	close_conn();
 	feed_end(&f);
 	is_u64(f.nspans, 2, "and there is no span of it");
@@ -354,9 +371,11 @@ static void test_limit(void)
 		hello(RX, rfc8448_client);
 	}
 	is_u64(f.e->tls_opening, TLS_CONN_MAX_OPENING, "so many are followed");
-	ok(f.want.dir[RX].cap == 0 && f.want.conn == f.conn, "of the one too many nothing is wanted");
+	ok(f.want.dir[RX].cap == 0 && f.want.conn == f.conn,
+	   "of the one too many nothing is wanted");
 	close_conn();
-	ok(f.nspans == 1 && span(0)->error == SPAN_OK && span(0)->req_bytes == 201, "but its octets count");
+	ok(f.nspans == 1 && span(0)->error == SPAN_OK && span(0)->req_bytes == 201,
+	   "but its octets count");
 	feed_end(&f);
 }
 

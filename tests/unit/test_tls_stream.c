@@ -41,7 +41,8 @@ static void test_writing(void)
 	ok(conn_of(t.id)->session.nwaits <= 64, "nor in any number");
 	close_id(t.id, 0);
 	feed_tick(&f, 30 * FEED_MS);
-	ok(!conn_of(t.id) && list_empty(&f.e->tls_stream_waiting), "and not longer than the stream");
+	ok(!conn_of(t.id) && list_empty(&f.e->tls_stream_waiting),
+	   "and not longer than the stream");
 	feed_end(&f);
 
 	feed_begin(&f, NULL);
@@ -347,7 +348,8 @@ static void test_not_http(void)
 	close_id(t.id, 0);
 	close_id(77, 0);
 	pass();
-	ok(f.nspans == 1 && span(0)->protocol == &tls_protocol.name && attr_number(span(0), tls_version) == 0x0304,
+	ok(f.nspans == 1 && span(0)->protocol == &tls_protocol.name &&
+		   attr_number(span(0), tls_version) == 0x0304,
 	   "the connection is shown as a whole");
 	is_str(span(0)->tls, "openssl", "with its library");
 	engine__stats(f.e, &st);
@@ -412,7 +414,7 @@ static void test_h2(void)
 	say_part(&t, RX, get, 12, 12);
 	say_part(&t, TX, answer, 10, 10);
 	ok(f.nspans == 1 && span(0)->protocol == &http2_protocol.name && span(0)->status == 200 &&
-		   span(0)->stream == 1 && !span(0)->incomplete,
+		   span(0)->stream_id == 1 && !span(0)->incomplete,
 	   "HTTP/2");
 	is_str(span(0)->tls, "openssl", "over TLS");
 	is_str(f.span[0].scheme, "https", "its scheme as it says");
@@ -454,7 +456,8 @@ static void test_socket_closed_first(void)
 	close_id(77, 0);
 	say(&t, TX, OK);
 	pass();
-	ok(f.nspans == 1 && !span(0)->error && attr_number(span(0), tls_version) == 0x0304 && span(0)->has_addr,
+	ok(f.nspans == 1 && !span(0)->error && attr_number(span(0), tls_version) == 0x0304 &&
+		   span(0)->has_addr,
 	   "the last write is told after its socket's end");
 	ok(!conn_of(t.id) && !conn_of(77), "then its stream is over");
 	close_id(t.id, 0);
@@ -605,7 +608,8 @@ static void test_fault(void)
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 1042);
 	close_id(77, 0);
 	pass();
-	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE && attr_number(span(0), tls_alert) == 42,
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_HANDSHAKE &&
+		   attr_number(span(0), tls_alert) == 42,
 	   "a stream's fault is its socket's");
 	is_str(span(0)->tls, "openssl", "whose library is known");
 	feed_end(&f);

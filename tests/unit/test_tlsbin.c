@@ -1,4 +1,6 @@
-/* TLS functions in ELF files: names, versions, and what is recognised without symbols and what not. */
+/*
+ * TLS functions in ELF files: names, versions, and what is recognised without symbols and what not.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -59,7 +61,8 @@ static void test_versions(void)
 		tlsbin_openssl_version(t[i].text, strlen(t[i].text) + 1, out);
 		tap_eq_str(out, t[i].want, __FILE__, t[i].text);
 		*out = 0;
-		CHECK(!tlsbin_openssl_version(t[i].text, strlen(t[i].text) < 10 ? strlen(t[i].text) : 10, out),
+		CHECK(!tlsbin_openssl_version(t[i].text,
+					      strlen(t[i].text) < 10 ? strlen(t[i].text) : 10, out),
 		      "cut short it is none");
 	}
 }
@@ -217,7 +220,8 @@ static void check_boring(int kind, int unwind, const char *what)
 		   "%s: recognised", what))
 		return;
 	if (kind == WRITE_TWICE) {
-		CHECK(!out[0].npoints && strstr(out[0].missing, "SSL_read and SSL_write not recognised"),
+		CHECK(!out[0].npoints &&
+			      strstr(out[0].missing, "SSL_read and SSL_write not recognised"),
 		      "%s: nothing is taken: %s", what, out[0].missing);
 		tlsbin_free(&out[0]);
 		return;
@@ -227,7 +231,8 @@ static void check_boring(int kind, int unwind, const char *what)
 	CHECK(only_at(&out[0], ZC_TLS_PUSH, b.handshake), "%s: SSL_do_handshake", what);
 	CHECK(only_at(&out[0], ZC_TLS_FREE, b.free_), "%s: the stream's destructor", what);
 	CHECK(only_at(&out[0], ZC_TLS_ERROR_PUT, b.put), "%s: ERR_put_error", what);
-	CHECK(!*out[0].missing == (kind != PEEK_AMBIGUOUS), "%s: missing '%s'", what, out[0].missing);
+	CHECK(!*out[0].missing == (kind != PEEK_AMBIGUOUS), "%s: missing '%s'", what,
+	      out[0].missing);
 	tlsbin_free(&out[0]);
 }
 
@@ -247,8 +252,8 @@ struct openssl {
 };
 
 /* f(s, buf, n) that calls an inner function with the address of a local variable in rcx or r8. */
-static uint32_t make_outer(struct image *m, const struct openssl *o, uint32_t file, const char *name,
-			   uint32_t inner, int flags)
+static uint32_t make_outer(struct image *m, const struct openssl *o, uint32_t file,
+			   const char *name, uint32_t inner, int flags)
 {
 	uint32_t str = image_string(m, name), at = image_func(m);
 
@@ -263,7 +268,8 @@ static uint32_t make_outer(struct image *m, const struct openssl *o, uint32_t fi
 	return at;
 }
 
-static uint32_t make_inner(struct image *m, const struct openssl *o, uint32_t file, const char *name)
+static uint32_t make_inner(struct image *m, const struct openssl *o, uint32_t file,
+			   const char *name)
 {
 	uint32_t str = image_string(m, name), at = image_func(m);
 

@@ -1,4 +1,6 @@
-/* Where in a function a probe costs least, and which internal functions are taken for outer ones. */
+/*
+ * Where in a function a probe costs least, and which internal functions are taken for outer ones.
+ */
 #include <stdlib.h>
 
 #include "attach/tlsentry.h"
@@ -132,7 +134,8 @@ static void test_arm64(void)
 {
 	static const struct code go[] = {
 		{"arm64 Go: small frame", OCTETS(LDR_LIMIT "\xff\x63\x30\xeb" BLS), 8},
-		{"arm64 Go: larger frame", OCTETS(LDR_LIMIT "\xf1\x83\x02\xd1\x3f\x02\x10\xeb" BLS), 12},
+		{"arm64 Go: larger frame", OCTETS(LDR_LIMIT "\xf1\x83\x02\xd1\x3f\x02\x10\xeb" BLS),
+		 12},
 		{"arm64 Go: another branch", OCTETS(LDR_LIMIT "\xff\x63\x30\xeb" NOT_BLS), 0},
 		{"arm64 Go: another comparison", OCTETS(LDR_LIMIT "\xff\x63\x31\xeb" BLS), 0},
 		{"arm64 Go: no check of the stack", OCTETS("\xfe\x0f\x1e\xf8" BLS BLS BLS), 0},
@@ -153,11 +156,13 @@ static void test_cut(void)
 
 	for (uint32_t n = 1; n <= c.n; n++) {
 		part = (struct code){c.what, c.octets, n, 0};
-		CHECK(place_of(&part, 0, 1, EM_X86_64) == (n < 6 ? 0 : 4), "cut after %u octets", n);
+		CHECK(place_of(&part, 0, 1, EM_X86_64) == (n < 6 ? 0 : 4), "cut after %u octets",
+		      n);
 	}
 	for (uint32_t n = 1; n <= g.n; n++) {
 		part = (struct code){g.what, g.octets, n, 0};
-		CHECK(place_of(&part, 1, 1, EM_X86_64) == (n < 20 ? 0 : 12), "Go: cut after %u octets", n);
+		CHECK(place_of(&part, 1, 1, EM_X86_64) == (n < 20 ? 0 : 12),
+		      "Go: cut after %u octets", n);
 	}
 }
 
@@ -187,11 +192,13 @@ static uint32_t make_outer(struct image *m, const struct openssl *o, int kind)
 
 	if (kind == OUTER_PUSHES)
 		begin(m, kind, OCTETS("\x53"));
-	begin(m, kind, OCTETS("\x48\x83\xec\x18\x48\x63\xd2")); /* sub $0x18, %rsp; movslq %edx, %rdx */
+	/* sub $0x18, %rsp; movslq %edx, %rdx */
+	begin(m, kind, OCTETS("\x48\x83\xec\x18\x48\x63\xd2"));
 	if (kind == OTHER_BUFFER)
 		IMAGE_CODE_OF(m, "\x48\x8b\x36"); /* mov (%rsi), %rsi */
 	if (kind == FLAGS || kind == FLAGS_TO_EX)
-		IMAGE_CODE_OF(m, "\x31\xc9\x4c\x8d\x44\x24\x08"); /* xor %ecx, %ecx; lea 8(%rsp), %r8 */
+		/* xor %ecx, %ecx; lea 8(%rsp), %r8 */
+		IMAGE_CODE_OF(m, "\x31\xc9\x4c\x8d\x44\x24\x08");
 	else
 		IMAGE_CODE_OF(m, "\x48\x8d\x4c\x24\x08"); /* lea 8(%rsp), %rcx */
 	if (kind == CALLS_TWO) {
@@ -228,7 +235,8 @@ static uint32_t make_file(struct image *m, struct openssl *o, int kind)
 	o->outer = make_outer(m, o, kind);
 	if (kind == EX_CHANGES_ARGUMENT) /* lea 8(%rsp), %rcx */
 		o->ex = make_ex(m, o->inner, kind, OCTETS("\x48\x8d\x4c\x24\x08"));
-	else if (kind == FLAGS) /* mov %rcx, %r8; xor %ecx, %ecx; SSL_write_ex2's place in the table */
+	else if (kind ==
+		 FLAGS) /* mov %rcx, %r8; xor %ecx, %ecx; SSL_write_ex2's place in the table */
 		o->ex = make_ex(m, o->other, kind, OCTETS("\x49\x89\xc8\x31\xc9"));
 	else
 		o->ex = make_ex(m, kind == EX_CALLS_ANOTHER ? o->other : o->inner, kind, "", 0);
@@ -311,13 +319,15 @@ static void test_left(void)
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		find_inner(t[i].kind, &o, &f, 0);
-		CHECK(only(&f, SSL_READ, o.outer, SSL_READ_EX, o.ex, -1, 0), "left as it is: %s", t[i].what);
+		CHECK(only(&f, SSL_READ, o.outer, SSL_READ_EX, o.ex, -1, 0), "left as it is: %s",
+		      t[i].what);
 		find_inner(t[i].kind, &o, &f, 1);
 		CHECK(only(&f, SSL_WRITE, o.outer, SSL_WRITE_EX, o.ex, -1, 0),
 		      "writing left as it is: %s", t[i].what);
 	}
 	find_inner(FLAGS, &o, &f, 0);
-	CHECK(only(&f, SSL_READ, o.outer, SSL_READ_EX, o.ex, -1, 0), "reading with flags is unknown");
+	CHECK(only(&f, SSL_READ, o.outer, SSL_READ_EX, o.ex, -1, 0),
+	      "reading with flags is unknown");
 	find_inner(NO_EX, &o, &f, 0);
 	CHECK(only(&f, SSL_READ, o.outer, -1, 0, -1, 0), "no SSL_read_ex to compare with");
 }
@@ -368,7 +378,8 @@ static void check_forward(int kind, int outer, int to, const char *what, int sta
 	CHECK(!elf_init(&e, m.p, length), "a file");
 	tlsentry_inner(&e, &f);
 	elf_close(&e);
-	CHECK(only(&f, outer, stays ? at : 0, to, other, -1, 0), "%s is %sprobed", what, stays ? "" : "not ");
+	CHECK(only(&f, outer, stays ? at : 0, to, other, -1, 0), "%s is %sprobed", what,
+	      stays ? "" : "not ");
 }
 
 static void test_forward(void)
@@ -405,7 +416,8 @@ static void plt_tables(struct image *m, uint32_t target, unsigned type)
 
 	memcpy(m->p + PLT_DYNAMIC, dyn, sizeof(dyn));
 	((Elf64_Ehdr *)(void *)m->p)->e_phnum = 3;
-	ph[2] = (Elf64_Phdr){.p_type = PT_DYNAMIC, .p_offset = PLT_DYNAMIC, .p_filesz = sizeof(dyn)};
+	ph[2] = (Elf64_Phdr){
+		.p_type = PT_DYNAMIC, .p_offset = PLT_DYNAMIC, .p_filesz = sizeof(dyn)};
 	sym[1] = (Elf64_Sym){.st_info = STT_FUNC, .st_shndx = SHN_UNDEF};
 	sym[2] = (Elf64_Sym){.st_info = STT_FUNC, .st_shndx = 1, .st_value = target};
 	rela[0] = (Elf64_Rela){PLT_SLOT, ELF64_R_INFO(1, type), 0};
@@ -440,12 +452,16 @@ static void test_plt(void)
 
 	CHECK(leads(OCTETS("\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1, "jmp");
 	CHECK(leads(OCTETS("\xf2\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1, "bnd jmp");
-	CHECK(leads(OCTETS(ENDBR "\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1, "endbr64; jmp");
+	CHECK(leads(OCTETS(ENDBR "\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1,
+	      "endbr64; jmp");
 	CHECK(leads(OCTETS(ENDBR "\xf2\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_X86_64) == 1,
 	      "endbr64; bnd jmp");
-	CHECK(!leads(OCTETS("\xff\x15"), slot, R_X86_64_JUMP_SLOT, EM_X86_64), "a call is no entry");
-	CHECK(!leads(OCTETS("\xff\x25"), PLT_SLOT, R_X86_64_JUMP_SLOT, EM_X86_64), "another file's function");
-	CHECK(!leads(OCTETS("\xff\x25"), slot + 8, R_X86_64_JUMP_SLOT, EM_X86_64), "a slot of none");
+	CHECK(!leads(OCTETS("\xff\x15"), slot, R_X86_64_JUMP_SLOT, EM_X86_64),
+	      "a call is no entry");
+	CHECK(!leads(OCTETS("\xff\x25"), PLT_SLOT, R_X86_64_JUMP_SLOT, EM_X86_64),
+	      "another file's function");
+	CHECK(!leads(OCTETS("\xff\x25"), slot + 8, R_X86_64_JUMP_SLOT, EM_X86_64),
+	      "a slot of none");
 	CHECK(!leads(OCTETS("\xff\x25"), slot, R_X86_64_GLOB_DAT, EM_X86_64), "another relocation");
 	CHECK(!leads(OCTETS("\xff\x25"), slot, R_X86_64_JUMP_SLOT, EM_AARCH64), "another machine");
 }

@@ -29,7 +29,10 @@ static void two_clocks(void)
 	struct clocks *c = clocks__new(3);
 	struct clock_offset o;
 
-	/* request out at 1000, there after 30; response back after 50: the other clock is 7000 ahead */
+	/*
+	 * request out at 1000, there after 30; response back after 50: the other clock is 7000
+	 * ahead
+	 */
 	segment(c, 0, 1, ZC_TX, 100, 10, 1000);
 	segment(c, 1, 9, ZC_RX, 100, 10, 1030 + 7000);
 	segment(c, 1, 9, ZC_TX, 900, 20, 1100 + 7000);
@@ -40,7 +43,8 @@ static void two_clocks(void)
 	segment(c, 1, 9, ZC_RX, 110, 10, 2930 + 7000);
 	clocks__estimate(c);
 	o = clocks__offset(c, 1);
-	ok(o.ns >= 6950 && o.ns <= 7030, "the offset lies between the bounds (%lld)", (long long)o.ns);
+	ok(o.ns >= 6950 && o.ns <= 7030, "the offset lies between the bounds (%lld)",
+	   (long long)o.ns);
 	is_u64(o.error, 40, "its error is half the shortest round trip");
 	is_u64(o.matched, 3, "segments seen in both");
 	is_u64(clocks__offset(c, 2).matched, 0, "nothing in common, nothing known");
@@ -68,7 +72,8 @@ static void turned(void)
 	segment(c, 1, 9, ZC_TX, 900, 20, 1100 + 7000);
 	segment(c, 0, 1, ZC_TX, 900, 20, 1150);
 	clocks__estimate(c);
-	ok(clocks__turned(c, 0, 1) && !clocks__turned(c, 1, 9), "the client's side is the slower one");
+	ok(clocks__turned(c, 0, 1) && !clocks__turned(c, 1, 9),
+	   "the client's side is the slower one");
 	ok(clocks__offset(c, 1).ns >= 6950 && clocks__offset(c, 1).ns <= 7030, "its clock");
 	clocks__free(c);
 	c = clocks__new(2);
@@ -84,7 +89,8 @@ static void turned(void)
 
 static void open_conn(struct clocks *c, unsigned rec, uint64_t conn, uint8_t client)
 {
-	struct zc_ev_open o = { .ev = { ZC_EV_OPEN, 0, sizeof(o), 1000, conn }, .laddr = { [15] = 1 },
+	struct zc_ev_open o = { .ev = { ZC_EV_OPEN, 0, sizeof(o), 1000, conn },
+				.laddr = { [15] = 1 },
 				.raddr = { [15] = client }, .lport = 80 };
 
 	clocks__event(c, rec, &o.ev, 0);
@@ -133,12 +139,17 @@ static void coarse_stamps(void)
 
 /* ---- trees */
 
-static struct span make(uint8_t id, uint8_t parent, enum span_kind kind, uint64_t start, uint64_t took)
+static struct span make(uint8_t id, uint8_t parent, enum span_kind kind, uint64_t start,
+			uint64_t took)
 {
-	struct span s = { .kind = kind, .protocol = &http11_name, .time_ns = start, .duration_ns = took, .span_id = { id },
-			  .parent_id = { parent }, .has_parent = parent != 0, .parent_here = parent != 0,
-			  .trace_id = { 7 }, .method = { "GET", 3 }, .path = { "/a", 2 }, .status = 200,
-			  .service = kind == SPAN_SERVER ? "shop" : "front", .queue_ns = SPAN_UNKNOWN,
+	struct span s = { .kind = kind, .protocol = &http11_name, .time_ns = start,
+			  .duration_ns = took, .span_id = { id },
+			  .parent_id = { parent }, .has_parent = parent != 0,
+			  .parent_here = parent != 0,
+			  .trace_id = { 7 }, .method = { "GET", 3 }, .path = { "/a", 2 },
+			  .status = 200,
+			  .service = kind == SPAN_SERVER ? "shop" : "front",
+			  .queue_ns = SPAN_UNKNOWN,
 			  .link = parent ? "thread" : NULL };
 
 	return s;
@@ -165,7 +176,8 @@ static void tree(void)
 
 	trace_tree_build(&t, p, 6);
 	ok(row(&t, 1)->depth == 0 && row(&t, 3)->depth == 1 && row(&t, 6)->depth == 2, "depths");
-	ok(row(&t, 1)->critical && row(&t, 2)->critical && row(&t, 3)->critical && row(&t, 6)->critical,
+	ok(row(&t, 1)->critical && row(&t, 2)->critical && row(&t, 3)->critical &&
+	   row(&t, 6)->critical,
 	   "what was waited for is on the critical path");
 	ok(!row(&t, 4)->critical, "a call beside a longer one is not");
 	ok(!row(&t, 5)->critical, "a call that outlives its parent is not");
@@ -219,7 +231,8 @@ static void waterfall(void)
 	k->ops->tick(k, 5900 * ms);
 	ok(strstr(text_of(&out), "2 spans\n") && strstr(out.buf, "shop GET /a 200\n") &&
 	   strstr(out.buf, "└─ front → -") && strstr(out.buf, "(thread)"), "then it is shown");
-	ok(strstr(out.buf, "critical path: - 60.0ms (75%), shop 20.0ms (25%)") != NULL, "its critical path");
+	ok(strstr(out.buf, "critical path: - 60.0ms (75%), shop 20.0ms (25%)") != NULL,
+	   "its critical path");
 	out.n = 0;
 	k->ops->span(k, &call);
 	k->ops->tick(k, 6200 * ms);
@@ -233,7 +246,8 @@ static void waterfall(void)
 	call.has_parent = 0;
 	k->ops->span(k, &call);
 	k->ops->finish(k, NULL);
-	ok(!strchr(text_of(&out), '\033') && strstr(out.buf, "\\x1b"), "nothing is done to the terminal");
+	ok(!strchr(text_of(&out), '\033') && strstr(out.buf, "\\x1b"),
+	   "nothing is done to the terminal");
 	k->ops->free(k);
 	out.n = 0;
 	out_release(&out);
@@ -260,7 +274,8 @@ static void same_names(void)
 	for (int i = 0; i < 3; i++)
 		k->ops->span(k, &s[i]);
 	k->ops->finish(k, NULL);
-	ok(strstr(text_of(&out), " envoy:8000 GET") && strstr(out.buf, "└─ envoy:8000 → envoy:8001 GET") &&
+	ok(strstr(text_of(&out), " envoy:8000 GET") &&
+	   strstr(out.buf, "└─ envoy:8000 → envoy:8001 GET") &&
 	   strstr(out.buf, "└─ envoy:8001 GET"), "two of one name are told apart by their ports");
 	ok(strstr(out.buf, "path: envoy:8001 58.0ms") != NULL, "in the critical path, too");
 	k->ops->free(k);
@@ -339,15 +354,19 @@ static void contexts(void)
 	s = served(&f, "traceparent: 00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01\r\n");
 	ok(s->trace_id[0] == 1 && s->parent_id[0] == 0x11 && s->has_parent && !s->parent_here,
 	   "traceparent");
-	s = served(&f, "b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1-05e3ac9a4f6e3b90\r\n");
+	s = served(&f,
+		   "b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1-05e3ac9a4f6e3b90\r\n");
 	ok(s->trace_id[0] == 0x80 && s->parent_id[0] == 0xe4, "b3 in one field");
 	is_str(s->link, "request-id", "and its name");
 	s = served(&f, "X-B3-TraceId: 64fe8b2a57d3eff7\r\nX-B3-SpanId: e457b5a2e4d86bd1\r\n");
-	ok(!s->trace_id[0] && s->trace_id[8] == 0x64 && s->parent_id[0] == 0xe4, "b3 in several, short");
+	ok(!s->trace_id[0] && s->trace_id[8] == 0x64 && s->parent_id[0] == 0xe4,
+	   "b3 in several, short");
 	s = served(&f, "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;"
 		       "Parent=53995c3f42cd8ad8;Sampled=1\r\n");
-	ok(s->trace_id[0] == 0x67 && s->trace_id[4] == 0xab && s->parent_id[0] == 0x53, "x-amzn-trace-id");
-	s = served(&f, "b3: 0\r\nX-B3-SpanId: e457b5a2e4d86bd1\r\nX-Amzn-Trace-Id: Root=1-6789123z-\r\n");
+	ok(s->trace_id[0] == 0x67 && s->trace_id[4] == 0xab && s->parent_id[0] == 0x53,
+	   "x-amzn-trace-id");
+	s = served(&f, "b3: 0\r\nX-B3-SpanId: e457b5a2e4d86bd1\r\n"
+		       "X-Amzn-Trace-Id: Root=1-6789123z-\r\n");
 	ok(!s->has_parent, "what is none of these is none");
 	s = served(&f, "b3: 80f198ee56343ba864fe8b2a57d3eff7-\r\n");
 	ok(!s->has_parent && s->trace_id[0] == 0x80, "a trace without a span");
@@ -363,7 +382,8 @@ static void hosts_file(void)
 	uint8_t lo[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
 	uint8_t v6[16] = { 0xfd, [15] = 1 };
 	int fd = mkstemp(path);
-	static const char text[] = "127.0.0.1 localhost\n# 10.0.0.7 no\n10.0.0.7\tshop.test shop # x\n"
+	static const char text[] = "127.0.0.1 localhost\n# 10.0.0.7 no\n"
+				   "10.0.0.7\tshop.test shop # x\n"
 				   "fd00::1 six\nnonsense here\n10.0.0.7 other\n10.0.0.8\n";
 	struct hosts *h;
 
@@ -383,7 +403,8 @@ static void hosts_file(void)
 	for (uint64_t i = 1; i < 1000000; i++)
 		if (hosts__name(h, v4, i))
 			break;
-	ok(h->resolver->nquestions <= 1, "a million looks at one address ask once, and do not block");
+	ok(h->resolver->nquestions <= 1,
+	   "a million looks at one address ask once, and do not block");
 	hosts__free(h);
 }
 

@@ -53,7 +53,8 @@ static void test_ring(void)
 	ok(ring_get(&r, 12345)->path.p != path && !memcmp(ring_get(&r, 12345)->path.p, "/12345", 6),
 	   "ring: strings are copied");
 	ring_clear(&r);
-	ok(r.first == r.end && r.end == RING_SPANS + 10, "ring: cleared, numbers are not used again");
+	ok(r.first == r.end && r.end == RING_SPANS + 10,
+	   "ring: cleared, numbers are not used again");
 	ring_release(&r);
 }
 
@@ -126,14 +127,17 @@ static void test_groups(void)
 	is_u64(r->counts.class[RED_5XX], 10, "groups: errors by class");
 	is_u64(r->counts.resp_bytes, 20000, "groups: bytes");
 	is_u64(r->durations.max, 100 * MS, "groups: max");
-	ok(hist_percentile(&r->durations, 50) > 49 * MS && hist_percentile(&r->durations, 50) < 52 * MS,
+	ok(hist_percentile(&r->durations, 50) > 49 * MS &&
+		   hist_percentile(&r->durations, 50) < 52 * MS,
 	   "groups: median");
 	/* 20 spans a second for five seconds: 4 s are whole, and some end in the fifth second */
-	ok(red_rate(&g, r, BASE + 5 * SECOND, 10) > 19.5 && red_rate(&g, r, BASE + 5 * SECOND, 10) < 20.5,
+	ok(red_rate(&g, r, BASE + 5 * SECOND, 10) > 19.5 &&
+		   red_rate(&g, r, BASE + 5 * SECOND, 10) < 20.5,
 	   "groups: rate since the first span: %.2f", red_rate(&g, r, BASE + 5 * SECOND, 10));
 	ok(red_rate(&g, r, BASE + 60 * SECOND, 10) == 0, "groups: no rate after a lull");
 	ok(red_interval(&g, r, BASE / SECOND + 1)->count >= 19, "groups: trend by second");
-	ok(!red_interval(&g, r, BASE / SECOND + 1 + MODEL_SECONDS), "groups: a second's place is not another's");
+	ok(!red_interval(&g, r, BASE / SECOND + 1 + MODEL_SECONDS),
+	   "groups: a second's place is not another's");
 	ok(red_find(&g, &s) == g.rows[1], "groups: finds the row of a span");
 	red_release(&g);
 }
@@ -148,8 +152,8 @@ static void test_group_keys(void)
 	s.server_port = 65535;
 	s.host = (struct str){ "shop.example", 12 };
 	for (int by = 0; by < RED_BY_COUNT; by++) {
-		static const char *const want[RED_BY_COUNT] = { "/x", "shop", "shop.example", "::1", "200",
-							    "::1" };
+		static const char *const want[RED_BY_COUNT] = {"/x",  "shop", "shop.example",
+							       "::1", "200",  "::1"};
 
 		table_init(&g, (enum red_by)by);
 		red_add(&g, &s);
@@ -159,7 +163,8 @@ static void test_group_keys(void)
 	s.kind = SPAN_CLIENT;
 	table_init(&g, RED_BY_PEER);
 	red_add(&g, &s);
-	ok(row_of(&g, ":::65535") != NULL, "groups: the peer of a client is a server with its port");
+	ok(row_of(&g, ":::65535") != NULL,
+	   "groups: the peer of a client is a server with its port");
 	red_release(&g);
 }
 
@@ -232,9 +237,12 @@ static void test_pause(void)
 	is_u64(m.now->spans, 12, "pause: nothing was missed");
 	is_u64(m.now->errors, 7, "pause: nor errors");
 	is_u64(m.now->ring.end - m.now->ring.first, 12, "pause: spans that came are there");
-	is_u64(row_of(model_red(&m, RED_BY_ROUTE), "/q")->durations.count, 7, "pause: and their durations");
-	is_u64(red_interval(model_red(&m, RED_BY_ROUTE), row_of(model_red(&m, RED_BY_ROUTE), "/q"), BASE / SECOND)->count, 7,
-	       "pause: and their trend");
+	is_u64(row_of(model_red(&m, RED_BY_ROUTE), "/q")->durations.count, 7,
+	       "pause: and their durations");
+	is_u64(red_interval(model_red(&m, RED_BY_ROUTE), row_of(model_red(&m, RED_BY_ROUTE), "/q"),
+			    BASE / SECOND)
+		       ->count,
+	       7, "pause: and their trend");
 	model_release(&m);
 }
 
@@ -256,7 +264,8 @@ static void test_filter(void)
 	ok(!ring_slot(&m.now->ring, 0)->shown && ring_slot(&m.now->ring, 1)->shown,
 	   "filter: marks the spans");
 	model_filter(&m, NULL);
-	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 11, "filter: without it, all are there");
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 11,
+	       "filter: without it, all are there");
 	ok(ring_slot(&m.now->ring, 0)->shown, "filter: and the spans, too");
 	model_clear(&m);
 	is_u64(model_red(&m, RED_BY_ROUTE)->n + m.now->spans, 0, "clear: nothing is left");
@@ -282,8 +291,9 @@ static void test_traces(void)
 	struct span_ring r;
 	struct traces t;
 	/* 1 [0..100] calls 2 [10..40], 3 [20..30] and 4 [50..90]; 3 and 2 overlap; 5 is under 4 */
-	const struct span spans[] = { part(9, 3, 1, 20, 10), part(9, 2, 1, 10, 30), part(7, 1, 0, 0, 5),
-				      part(9, 5, 4, 60, 10), part(9, 4, 1, 50, 40), part(9, 1, 0, 0, 100) };
+	const struct span spans[] = {part(9, 3, 1, 20, 10), part(9, 2, 1, 10, 30),
+				     part(7, 1, 0, 0, 5),   part(9, 5, 4, 60, 10),
+				     part(9, 4, 1, 50, 40), part(9, 1, 0, 0, 100)};
 	char order[32] = "", critical[32] = "";
 	uint32_t n;
 
@@ -294,7 +304,8 @@ static void test_traces(void)
 	is_u64(traces_build(&t, &r), 0, "traces: built");
 	is_u64(t.n, 2, "traces: by trace id");
 	is_u64(t.trace[0].nodes, 5, "traces: all spans of one");
-	is_u64(t.trace[0].end - t.trace[0].start, 100 * MS, "traces: from the first start to the last end");
+	is_u64(t.trace[0].end - t.trace[0].start, 100 * MS,
+	       "traces: from the first start to the last end");
 	for (n = t.trace[0].root; n != TRACE_NONE; n = traces_next(&t, n, 0)) {
 		size_t at = strlen(order);
 
@@ -357,8 +368,8 @@ static void test_many_roots(void)
 
 /* ---- text */
 
-static void fits(const char *in, size_t n, unsigned width, enum text_cut cut, int ascii, const char *want,
-		 unsigned columns, const char *name)
+static void fits(const char *in, size_t n, unsigned width, enum text_cut cut, int ascii,
+		 const char *want, unsigned columns, const char *name)
 {
 	char buf[TEXT_MAX];
 	unsigned used = text_fit(buf, sizeof(buf), (struct str){ in, n }, width, cut, ascii);
@@ -376,7 +387,8 @@ static void test_text(void)
 	fits("/orders/4711", 12, 8, CUT_END, 0, "/orders…", 8, "cut at the end");
 	fits("/orders/4711", 12, 8, CUT_MIDDLE, 0, "/or…4711", 8, "cut in the middle");
 	fits("/orders/4711", 12, 8, CUT_MIDDLE, 1, "/or~4711", 8, "in ASCII");
-	fits("/\033[31m\n", 7, 40, CUT_END, 0, "/\\x1b[31m\\x0a", 13, "control characters are shown");
+	fits("/\033[31m\n", 7, 40, CUT_END, 0, "/\\x1b[31m\\x0a", 13,
+	     "control characters are shown");
 	fits("/\xff\xfe", 3, 40, CUT_END, 0, "/\\xff\\xfe", 9, "octets that are no UTF-8");
 	fits("日本語", 9, 5, CUT_END, 0, "日本…", 5, "wide characters take two columns");
 	fits("日本語", 9, 4, CUT_END, 0, "日…", 3, "half of one is never shown");
@@ -384,9 +396,10 @@ static void test_text(void)
 	fits("12µs", 5, 9, CUT_END, 1, "12us", 4, "what ASCII has something for");
 	fits("abc", 3, 0, CUT_END, 0, "", 0, "no room");
 	memset(big, 'x', sizeof(big));
-	is_u64(text_fit(buf, sizeof(buf), (struct str){ big, sizeof(big) }, 300, CUT_MIDDLE, 0), 300,
+	is_u64(text_fit(buf, sizeof(buf), (struct str){big, sizeof(big)}, 300, CUT_MIDDLE, 0), 300,
 	       "text: longer than what is looked at");
-	ok(text_fit(buf, 16, (struct str){ big, sizeof(big) }, 300, CUT_END, 0) <= 15 && strlen(buf) <= 15,
+	ok(text_fit(buf, 16, (struct str){big, sizeof(big)}, 300, CUT_END, 0) <= 15 &&
+		   strlen(buf) <= 15,
 	   "text: never beyond its buffer");
 }
 

@@ -89,7 +89,7 @@ static void test_script(void)
 
 	is_str(run(buf, n, n, 1, &w), SCRIPT, "frames");
 	is_u64(w.messages, 6, "messages");
-	is_u64(w.octets, 5 + 5 + 5 + 2 + 256, "octets");
+	is_u64(w.bytes, 5 + 5 + 5 + 2 + 256, "octets");
 	for (size_t cut = 0; cut <= n; cut++)
 		bad += !!strcmp(run(buf, n, cut, n, &w), SCRIPT);
 	for (size_t each = 1; each < 20; each++)

@@ -99,13 +99,15 @@ __attribute__((unused)) static int talk_capture(struct talk *t, const char *path
 		const uint8_t *ip = file + i + 16 + 14, *tcp = ip + (ip[0] & 15) * 4;
 		unsigned total = (unsigned)ip[2] << 8 | ip[3], k;
 		const uint8_t *data = tcp + (tcp[12] >> 4) * 4;
-		uint16_t from = (uint16_t)(tcp[0] << 8 | tcp[1]), to = (uint16_t)(tcp[2] << 8 | tcp[3]);
+		uint16_t from = (uint16_t)(tcp[0] << 8 | tcp[1]),
+			 to = (uint16_t)(tcp[2] << 8 | tcp[3]);
 
 		i += 16 + talk_le32(file + i + 8);
 		if ((tcp[13] & 0x12) == 2 && nclients < 64) /* SYN, not ACK */
 			client[nclients++] = from;
 		for (k = 0; k < nclients; k++)
-			if (k == which && (client[k] == from || client[k] == to) && data < ip + total)
+			if (k == which && (client[k] == from || client[k] == to) &&
+			    data < ip + total)
 				talk_add(t, client[k] != from, data, (size_t)(ip + total - data));
 	}
 	return t->n != 0;

@@ -21,7 +21,8 @@ func call(url, how string) error {
 	var resp *http.Response
 	var err error
 	if how == "post" {
-		resp, err = client.Post(url, "text/plain", strings.NewReader(strings.Repeat("x", 9000)))
+		body := strings.NewReader(strings.Repeat("x", 9000))
+		resp, err = client.Post(url, "text/plain", body)
 	} else {
 		resp, err = client.Get(url)
 	}

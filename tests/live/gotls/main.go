@@ -1,4 +1,5 @@
-// An HTTPS server and a client of Go's crypto/tls that tell what they know, one JSON object per line.
+// An HTTPS server and a client of Go's crypto/tls that tell what they know, one JSON object per
+// line.
 //
 // usage: gotls server CERT KEY | gotls client CA PORT CONNECTIONS REQUESTS http1|http2 1.2|1.3
 // | gotls proxy CERT KEY CA PORT
@@ -94,9 +95,10 @@ func proxy(cert, key, ca, up string) error {
 	if err != nil {
 		return err
 	}
-	forward := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "https", Host: "localhost:" + up})
-	forward.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxConnsPerHost: 12,
-		MaxIdleConnsPerHost: 12}
+	to := &url.URL{Scheme: "https", Host: "localhost:" + up}
+	forward := httputil.NewSingleHostReverseProxy(to)
+	forward.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool},
+		MaxConnsPerHost: 12, MaxIdleConnsPerHost: 12}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -104,8 +106,7 @@ func proxy(cert, key, ca, up string) error {
 	tell(map[string]int{"port": port(l.Addr().String())})
 	return http.ServeTLS(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := forwarded{r.URL.RequestURI(), port(r.RemoteAddr), 0}
-		forward.ServeHTTP(w, r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-			GotConn: func(i httptrace.GotConnInfo) { f.Up = port(i.Conn.LocalAddr().String()) }})))
+		forward.ServeHTTP(w, connected(r, &f.Up))
 		tell(f)
 	}), cert, key)
 }
@@ -124,21 +125,28 @@ type known struct {
 	Cipher   string `json:"cipher"`
 }
 
+// The request, and the local port of the connection that it will use.
+func connected(r *http.Request, to *int) *http.Request {
+	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) { *to = port(i.Conn.LocalAddr().String()) },
+	}))
+}
+
 func request(c *http.Client, base string, k *known) error {
-	r, err := http.NewRequest(k.Method, base+k.Path+"?id="+k.ID, bytes.NewReader(make([]byte, k.Sent)))
+	body := bytes.NewReader(make([]byte, k.Sent))
+	r, err := http.NewRequest(k.Method, base+k.Path+"?id="+k.ID, body)
 	if err != nil {
 		return err
 	}
-	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) { k.Port = port(i.Conn.LocalAddr().String()) }}))
-	resp, err := c.Do(r)
+	resp, err := c.Do(connected(r, &k.Port))
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	k.Received, err = io.Copy(io.Discard, resp.Body)
 	k.Status, k.Proto = resp.StatusCode, resp.Proto
-	k.Version, k.Cipher = tls.VersionName(resp.TLS.Version)[4:], tls.CipherSuiteName(resp.TLS.CipherSuite)
+	k.Version = tls.VersionName(resp.TLS.Version)[4:]
+	k.Cipher = tls.CipherSuiteName(resp.TLS.CipherSuite)
 	return err
 }
 
@@ -152,7 +160,8 @@ func plan(i, k int) known {
 	case x < 5:
 		return known{ID: id, Method: "GET", Path: fmt.Sprintf("/chunked/%d", x*1500)}
 	default:
-		return known{ID: id, Method: "GET", Path: fmt.Sprintf("/size/%d", []int{0, 1, 300, 16000, 70000}[x-5])}
+		size := []int{0, 1, 300, 16000, 70000}[x-5]
+		return known{ID: id, Method: "GET", Path: fmt.Sprintf("/size/%d", size)}
 	}
 }
 
@@ -161,7 +170,8 @@ func client(pool *x509.CertPool, http2, old bool) *http.Client {
 	if old {
 		c.MaxVersion = tls.VersionTLS12
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: http2}}
+	t := &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: http2}
+	return &http.Client{Transport: t}
 }
 
 // Each worker has a connection of its own; with HTTP/2 it sends four requests at a time.
@@ -212,7 +222,10 @@ func load(ca, port string, connections, requests int, http2, old bool) error {
 	bufio.NewReader(os.Stdin).ReadString('\n')
 	done := make(chan error)
 	for i := 0; i < connections; i++ {
-		go func(i int) { done <- work(client(pool, http2, old), "https://localhost:"+port, i, requests, http2) }(i)
+		go func(i int) {
+			c := client(pool, http2, old)
+			done <- work(c, "https://localhost:"+port, i, requests, http2)
+		}(i)
 	}
 	for i := 0; i < connections; i++ {
 		if e := <-done; e != nil {

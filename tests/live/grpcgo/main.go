@@ -44,7 +44,8 @@ func answer(ctx context.Context, in string) (string, error) {
 	return in, nil
 }
 
-func unary(_ any, ctx context.Context, dec func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+func unary(_ any, ctx context.Context, dec func(any) error,
+	_ grpc.UnaryServerInterceptor) (any, error) {
 	in := new(text)
 	if err := dec(in); err != nil {
 		return nil, err
@@ -181,7 +182,8 @@ func load(addr string, n int, pause time.Duration) error {
 	defer conn.Close()
 	out := json.NewEncoder(os.Stdout)
 	for i := 0; i < n; i++ {
-		c := call{Method: []string{"Say", "Say", "Up", "Down", "Both"}[i%5], ID: strconv.Itoa(i)}
+		methods := []string{"Say", "Say", "Up", "Down", "Both"}
+		c := call{Method: methods[i%5], ID: strconv.Itoa(i)}
 		in := "hello " + c.ID + strings.Repeat("x", i*37%3000)
 		switch i % 20 {
 		case 1:

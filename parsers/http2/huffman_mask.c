@@ -1,4 +1,4 @@
-#include "core/redact_huffman.h"
+#include "parsers/http2/huffman_mask.h"
 
 #include "parsers/http2/hpack_tables.h"
 
@@ -12,8 +12,8 @@ static int symbol_of(uint32_t code, unsigned bits)
 	return huffman_symbol[huffman_length[bits].place + i];
 }
 
-size_t redact_huffman_read(struct redact_huffman *h, const uint8_t *p, size_t n, size_t *at,
-			   struct redact_symbol *s, size_t max)
+size_t huffman_mask_read(struct huffman_mask *h, const uint8_t *p, size_t n, size_t *at,
+			   struct huffman_code *s, size_t max)
 {
 	size_t got = 0, bit = *at;
 
@@ -28,7 +28,7 @@ size_t redact_huffman_read(struct redact_huffman *h, const uint8_t *p, size_t n,
 			h->bad = 1;
 		if (symbol < 0 || h->bad)
 			continue;
-		s[got++] = (struct redact_symbol){bit, h->code, h->bits, (uint8_t)symbol};
+		s[got++] = (struct huffman_code){bit, h->code, h->bits, (uint8_t)symbol};
 		h->code = h->bits = 0;
 	}
 	*at = bit;
@@ -44,7 +44,7 @@ static int is_letter_or_digit(int c)
  * The code to stand in for this one, of which the first `told` bits are gone already. Without a
  * letter or a digit it is the last one that fits: the first are those that mean something in a URI.
  */
-static uint32_t stand_in(const struct redact_symbol *s, unsigned told)
+static uint32_t stand_in(const struct huffman_code *s, unsigned told)
 {
 	uint32_t first = huffman_length[s->bits].first, best = s->code;
 
@@ -61,7 +61,7 @@ static uint32_t stand_in(const struct redact_symbol *s, unsigned told)
 	return best;
 }
 
-void redact_huffman_hide(uint8_t *p, const struct redact_symbol *s)
+void huffman_mask_hide(uint8_t *p, const struct huffman_code *s)
 {
 	unsigned told = s->bits > s->end ? (unsigned)(s->bits - s->end) : 0;
 	uint32_t code = stand_in(s, told);

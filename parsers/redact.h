@@ -8,11 +8,11 @@
  * CONNECT, in Host, in :authority. Names are compared without regard to case,
  * percent-encoding and the octets -_.[] so that api_key, apiKey, API-KEY and api%5Fkey are one.
  *
- * What is printed gets "[redacted]" in place of the value; what is recorded keeps its length, the
- * value's octets become 'x'. Content is never looked at.
+ * What is printed gets "[redacted]" in place of the value. For recordings the protocols' masks ask
+ * here what is secret (redact_scan.h); there the value's octets become 'x'.
  */
-#ifndef ZC_CORE_REDACT_H
-#define ZC_CORE_REDACT_H
+#ifndef ZC_PARSERS_REDACT_H
+#define ZC_PARSERS_REDACT_H
 
 #include "parsers/parser.h" /* struct str */
 
@@ -30,7 +30,8 @@ int redact_is_secret_param(struct str name);
 /*
  * Copies a URI, a path, an authority or a request-target, and hides in it: parameters of the query,
  * of the fragment and of path segments (;jsessionid=…), and userinfo. Returns the length of the
- * whole result, of which at most cap octets were written; no NUL. in.n + 10 * (number of '=' and '@' in it) octets always suffice.
+ * whole result, of which at most cap octets were written; no NUL. in.n + 10 * (number of '=' and
+ * '@' in it) octets always suffice.
  */
 size_t redact_uri(struct str in, char *out, size_t cap);
 
@@ -60,30 +61,5 @@ struct redact_pieces {
 void redact_pieces_uri(struct redact_pieces *r, struct str uri);
 void redact_pieces_query(struct redact_pieces *r, struct str query);
 int redact_next(struct redact_pieces *r, struct str *piece);
-
-/*
- * One direction of an HTTP/1 connection, for recordings. All zero is the state at the beginning.
- * Heads may be cut anywhere between calls. Framing is followed as far as it takes to find the next
- * head (Content-Length, chunked, gaps); whatever it says, octets at the start of a call that look
- * like a start-line begin a head.
- *
- * Limits: of a connection joined in the middle of a line, the rest of that line is recorded as it
- * is; a head that starts within the segment in which content of unknown length ends is not found.
- * Content that looks like a head (a transcript of HTTP) is treated as one. HTTP/2: redact_h2.h.
- */
-struct redact_head { /* private; about 100 octets, no pointers */
-	uint8_t state, value, start_line, strict;
-	uint8_t chunked, trailers, odd, lower;
-	uint32_t head_len;
-	uint64_t left, length;
-	uint8_t te_match, have_length;
-	struct redact_scan scan;
-};
-
-/* The next n octets of the direction; secrets among them are overwritten in place. */
-void redact_head_feed(struct redact_head *r, uint8_t *p, size_t n);
-
-/* The next n octets of the direction are missing. */
-void redact_head_gap(struct redact_head *r, uint64_t n);
 
 #endif

@@ -1,15 +1,18 @@
 /*
- * fuzz_redact_h2.c - secrets in any octets
+ * fuzz_mask.c - secrets in any octets
  *
  * Input: one octet of mode. Mode 0: field blocks with two octets of length before each; a decoder
  * must find the same fields before and after, with the same names and lengths, every secret hidden,
  * and nothing left to be hidden by a second run. Mode 1: two octets of sizes, then octets of a
- * connection that is fed in pieces with gaps; nothing but the block itself may be touched.
+ * connection, of one direction or of both in turn, fed in pieces with gaps; each piece lies in a
+ * buffer of its own, which nothing may be read or written beyond.
  */
 #include <stdlib.h>
 #include <string.h>
-#include "core/redact_wire.h"
+#include "core/mask_side.h"
 #include "parsers/http2/hpack.h"
+#include "parsers/http2/hpack_mask.h"
+#include "parsers/redact.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,7 +42,8 @@ static void decode(struct hpack *h, const uint8_t *p, size_t n, int which, struc
 static int is_hidden(struct str value, struct str was)
 {
 	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] == was.p[i] && strchr("acegikmoqsuwy24678", value.p[i]) && value.p[i])
+		if (value.p[i] == was.p[i] && strchr("acegikmoqsuwy24678", value.p[i]) &&
+		    value.p[i])
 			return 0;
 	return 1;
 }
@@ -53,7 +57,8 @@ static void compare(const struct fields *was, const struct fields *is)
 
 		if (a->flags != b->flags || !a->name.p != !b->name.p || !a->value.p != !b->value.p)
 			abort();
-		if (a->name.p && (a->name.n != b->name.n || memcmp(a->name.p, b->name.p, a->name.n)))
+		if (a->name.p &&
+		    (a->name.n != b->name.n || memcmp(a->name.p, b->name.p, a->name.n)))
 			abort();
 		if (!a->value.p)
 			continue;
@@ -68,7 +73,7 @@ static void compare(const struct fields *was, const struct fields *is)
 
 static void blocks(const uint8_t *data, size_t size)
 {
-	static struct redact_hpack once, twice;
+	static struct hpack_mask once, twice;
 	static struct fields was, is;
 	struct hpack *before = hpack_init(malloc(hpack_size(LIMIT)), LIMIT, 1);
 	struct hpack *after = hpack_init(malloc(hpack_size(LIMIT)), LIMIT, 1);
@@ -84,11 +89,11 @@ static void blocks(const uint8_t *data, size_t size)
 		p = malloc(n + 1);
 		q = malloc(n + 1);
 		memcpy(p, data + at, n);
-		redact_hpack_feed(&once, p, n);
-		redact_hpack_end(&once);
+		hpack_mask_feed(&once, p, n);
+		hpack_mask_end(&once);
 		memcpy(q, p, n);
-		redact_hpack_feed(&twice, q, n);
-		redact_hpack_end(&twice);
+		hpack_mask_feed(&twice, q, n);
+		hpack_mask_end(&twice);
 		decode(before, data + at, n, 0, &was);
 		decode(after, p, n, 1, &is);
 		compare(&was, &is);
@@ -103,29 +108,37 @@ static void blocks(const uint8_t *data, size_t size)
 	free(after);
 }
 
+/* Bytes of both directions in turn, with gaps, and again from a copy. */
 static void connection(const uint8_t *data, size_t size)
 {
 	size_t step = 1 + (size_t)data[0], gap = data[1], n;
-	struct redact_wire w = {.kind = 0}, copy = {.kind = 0};
+	struct mask_side side[2] = {{0}}, copy = {0};
+	struct mask_conn conn = {0};
 
 	for (size_t at = 2, i = 0; at < size; at += n, i++) {
+		unsigned dir = gap & 1 && i & 1;
+		struct mask_side none = {.seen = 1};
+		struct mask_conn same = conn;
+		size_t kept;
 		uint8_t *p;
 
 		n = step < size - at ? step : size - at;
 		p = malloc(n);
 		memcpy(p, data + at, n);
-		if (i == gap)
-			redact_wire_peer_is_http2(&w);
-		redact_wire_copy(&copy, &w);
-		redact_wire_feed(&copy, p, n);
+		mask_side_copy(&conn, &copy, &side[dir]);
+		mask_side_feed(&same, &copy, &none, dir, p, n);
+		mask_side_release(&none);
 		memcpy(p, data + at, n);
-		redact_wire_feed(&w, p, n);
-		if (gap && i % gap == gap - 1)
-			redact_wire_gap(&w, data[at]);
+		kept = mask_side_feed(&conn, &side[dir], &side[!dir], dir, p, n);
+		if (kept > n)
+			abort();
+		if (gap > 1 && i % gap == gap - 1)
+			mask_side_gap(&conn, &side[dir], data[at]);
 		free(p);
 	}
-	redact_wire_release(&w);
-	redact_wire_release(&copy);
+	mask_side_release(&side[0]);
+	mask_side_release(&side[1]);
+	mask_side_release(&copy);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

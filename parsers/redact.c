@@ -1,10 +1,10 @@
 /*
- * redact.c - names that look secret, and URIs; heads of recordings are in redact_head.c
+ * redact.c - names that look secret, and URIs
  */
 #include <string.h>
 
-#include "core/redact.h"
-#include "core/redact_scan.h"
+#include "parsers/redact.h"
+#include "parsers/redact_scan.h"
 
 /* Parameters, normalised: exact names. */
 static const char *const secret_params[] = {

@@ -1,8 +1,8 @@
-#include "core/redact_hpack.h"
+#include "parsers/http2/hpack_mask.h"
 
 #include <string.h>
 
-#include "core/redact_scan.h"
+#include "parsers/redact_scan.h"
 #include "parsers/http2/hpack.h"
 
 #define PIECE 256 /* symbols that are looked at together */
@@ -31,7 +31,7 @@ static enum name meaning(const struct redact_name *a)
 	return pseudo ? PSEUDO : PLAIN;
 }
 
-static enum name name_of(const struct redact_hpack *h, uint32_t index)
+static enum name name_of(const struct hpack_mask *h, uint32_t index)
 {
 	struct redact_name a = {.n = 0};
 	struct str s;
@@ -40,7 +40,7 @@ static enum name name_of(const struct redact_hpack *h, uint32_t index)
 		index -= HPACK_STATIC_MAX + 1;
 		if (index >= h->known)
 			return UNSEEN;
-		return h->table[(h->inserted - 1 - index) % REDACT_HPACK_ENTRIES];
+		return h->table[(h->inserted - 1 - index) % HPACK_MASK_ENTRIES];
 	}
 	s = hpack_static_name(index);
 	for (size_t i = 0; i < s.n; i++)
@@ -48,35 +48,35 @@ static enum name name_of(const struct redact_hpack *h, uint32_t index)
 	return meaning(&a);
 }
 
-static void bad(struct redact_hpack *h)
+static void bad(struct hpack_mask *h)
 {
 	h->blind = 1;
 	h->known = 0;
 }
 
-static void field_done(struct redact_hpack *h)
+static void field_done(struct hpack_mask *h)
 {
 	h->state = FIELD;
 	if (h->prefix != 6)
 		return;
-	h->table[h->inserted++ % REDACT_HPACK_ENTRIES] = h->name;
-	if (h->known < REDACT_HPACK_ENTRIES)
+	h->table[h->inserted++ % HPACK_MASK_ENTRIES] = h->name;
+	if (h->known < HPACK_MASK_ENTRIES)
 		h->known++;
 }
 
-static void begin_string(struct redact_hpack *h, enum state state)
+static void begin_string(struct hpack_mask *h, enum state state)
 {
 	h->state = (uint8_t)state;
-	h->code = (struct redact_huffman){0};
+	h->code = (struct huffman_mask){0};
 }
 
-static void name_done(struct redact_hpack *h)
+static void name_done(struct hpack_mask *h)
 {
 	h->name = (uint8_t)meaning(&h->scan.name);
 	h->state = VALUE_LENGTH;
 }
 
-static void begin_value(struct redact_hpack *h)
+static void begin_value(struct hpack_mask *h)
 {
 	begin_string(h, VALUE);
 	h->hide = NOTHING;
@@ -92,7 +92,7 @@ static void begin_value(struct redact_hpack *h)
 }
 
 /* The integer is complete. */
-static void number_done(struct redact_hpack *h)
+static void number_done(struct hpack_mask *h)
 {
 	switch (h->state) {
 	case FIELD:
@@ -117,7 +117,7 @@ static void number_done(struct redact_hpack *h)
 }
 
 /* An octet of a representation outside of its strings. */
-static void octet(struct redact_hpack *h, uint8_t c)
+static void octet(struct hpack_mask *h, uint8_t c)
 {
 	unsigned bits = 7;
 
@@ -148,14 +148,14 @@ static void octet(struct redact_hpack *h, uint8_t c)
 }
 
 /* n octets of a coded string; last: it ends with them. */
-static void coded(struct redact_hpack *h, uint8_t *p, size_t n, int last)
+static void coded(struct hpack_mask *h, uint8_t *p, size_t n, int last)
 {
-	struct redact_symbol s[PIECE];
+	struct huffman_code s[PIECE];
 	char text[PIECE];
 	size_t at = 0, got;
 
 	do {
-		got = redact_huffman_read(&h->code, p, n, &at, s, PIECE);
+		got = huffman_mask_read(&h->code, p, n, &at, s, PIECE);
 		for (size_t i = 0; i < got; i++)
 			text[i] = (char)s[i].octet;
 		for (size_t i = 0; i < got; i++) {
@@ -165,12 +165,12 @@ static void coded(struct redact_hpack *h, uint8_t *p, size_t n, int last)
 				redact_name_add(&h->scan.name, text[i], 0);
 			else if (h->hide == ALL ||
 				 redact_scan_step(&h->scan, text + i, text + got, more))
-				redact_huffman_hide(p, &s[i]);
+				huffman_mask_hide(p, &s[i]);
 		}
 	} while (got == PIECE);
 }
 
-static void raw(struct redact_hpack *h, uint8_t *p, size_t n, int last)
+static void raw(struct hpack_mask *h, uint8_t *p, size_t n, int last)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (h->state == NAME)
@@ -182,7 +182,7 @@ static void raw(struct redact_hpack *h, uint8_t *p, size_t n, int last)
 }
 
 /* Octets of a string; returns how many of them need no more attention. */
-static size_t string(struct redact_hpack *h, uint8_t *p, size_t n)
+static size_t string(struct hpack_mask *h, uint8_t *p, size_t n)
 {
 	size_t len = n < h->number ? n : h->number;
 
@@ -204,7 +204,7 @@ static size_t string(struct redact_hpack *h, uint8_t *p, size_t n)
 	return len;
 }
 
-void redact_hpack_feed(struct redact_hpack *h, uint8_t *p, size_t n)
+void hpack_mask_feed(struct hpack_mask *h, uint8_t *p, size_t n)
 {
 	size_t used;
 
@@ -215,10 +215,10 @@ void redact_hpack_feed(struct redact_hpack *h, uint8_t *p, size_t n)
 		else
 			octet(h, *p);
 	}
-	memset(p, REDACT_BLIND, n);
+	memset(p, MASK_BLIND, n);
 }
 
-void redact_hpack_end(struct redact_hpack *h)
+void hpack_mask_end(struct hpack_mask *h)
 {
 	if (h->state != FIELD || h->going)
 		h->known = 0;
@@ -226,7 +226,7 @@ void redact_hpack_end(struct redact_hpack *h)
 	h->going = h->blind = 0;
 }
 
-void redact_hpack_gap(struct redact_hpack *h)
+void hpack_mask_gap(struct hpack_mask *h)
 {
 	bad(h);
 }

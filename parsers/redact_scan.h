@@ -1,10 +1,10 @@
 /*
- * redact_scan.h - private to redact.c and redact_head.c: names and URIs, an octet at a time
+ * redact_scan.h - for masks: names and URIs, an octet at a time
  */
-#ifndef ZC_CORE_REDACT_SCAN_H
-#define ZC_CORE_REDACT_SCAN_H
+#ifndef ZC_PARSERS_REDACT_SCAN_H
+#define ZC_PARSERS_REDACT_SCAN_H
 
-#include "core/redact.h"
+#include "parsers/redact.h"
 
 void redact_name_reset(struct redact_name *a);
 
