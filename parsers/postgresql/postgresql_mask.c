@@ -196,7 +196,7 @@ static int code_byte(struct mask *k, uint8_t c)
 }
 
 /* Returns 0 if it is something else. */
-static int mask_byte(struct mask *k, uint8_t *p)
+static int mask_byte(struct mask *k, struct mask_shared *both, uint8_t *p)
 {
 	switch (k->where) {
 	case AT_GRANT:
@@ -204,7 +204,7 @@ static int mask_byte(struct mask *k, uint8_t *p)
 			return 1;
 		k->where = AT_TYPE;
 		if (*p == 'S' || *p == 'G') {
-			k->where = IN_NOTHING; /* behind it */
+			both->switched = 1;
 			return 1;
 		}
 		/* fall through */
@@ -225,21 +225,21 @@ static int mask_byte(struct mask *k, uint8_t *p)
 	}
 }
 
-static void mask_begin(void *state, enum sender from, int start)
+static void mask_begin(void *state, enum sender from, unsigned flags)
 {
 	struct mask *k = state;
 
 	memset(k, 0, sizeof(*k));
 	k->server = from == FROM_SERVER;
-	k->where = !start ? AT_TYPE : k->server ? AT_GRANT : AT_LENGTH;
+	k->where = !(flags & MASK_START) ? AT_TYPE : k->server ? AT_GRANT : AT_LENGTH;
 }
 
-static size_t mask_feed(void *state, uint8_t *p, size_t n)
+static size_t mask_feed(void *state, struct mask_shared *both, uint8_t *p, size_t n)
 {
 	struct mask *k = state;
 	size_t at = 0;
 
-	while (at < n) {
+	while (at < n && !both->switched) {
 		if (k->where == IN_BODY && k->rule == HIDE) {
 			size_t take = n - at < k->left ? n - at : (size_t)k->left;
 
@@ -248,7 +248,7 @@ static size_t mask_feed(void *state, uint8_t *p, size_t n)
 			k->left -= take;
 			if (!k->left)
 				k->where = AT_TYPE;
-		} else if (mask_byte(k, p + at)) {
+		} else if (mask_byte(k, both, p + at)) {
 			at++;
 		} else {
 			k->where = IN_NOTHING;
@@ -258,10 +258,11 @@ static size_t mask_feed(void *state, uint8_t *p, size_t n)
 	return at;
 }
 
-static int mask_gap(void *state, uint64_t n)
+static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 {
 	struct mask *k = state;
 
+	(void)both;
 	if (k->where != IN_BODY || n > k->left) {
 		k->where = IN_NOTHING;
 		return 0;

@@ -324,17 +324,19 @@ __attribute__((unused)) static struct turn *talk_mask(const struct protocol *pro
 						      const struct turn *turns, unsigned n, size_t each)
 {
 	struct turn *masked = malloc(n * sizeof(*masked));
+	struct mask_shared both = {0, 0};
 	void *state[2] = {calloc(1, protocol->mask->state_size), calloc(1, protocol->mask->state_size)};
 
 	for (enum sender from = FROM_CLIENT; from <= FROM_SERVER; from++)
-		protocol->mask->begin(state[from], from, 1);
+		protocol->mask->begin(state[from], from, MASK_START);
 	for (unsigned i = 0; i < n; i++) {
 		masked[i] = turns[i];
 		masked[i].p = malloc(turns[i].n + 1);
 		memcpy(masked[i].p, turns[i].p, turns[i].n);
 		for (size_t at = 0; at < turns[i].n; at += each) {
 			size_t part = turns[i].n - at < each ? turns[i].n - at : each;
-			size_t got = protocol->mask->feed(state[turns[i].from], masked[i].p + at, part);
+			size_t got = protocol->mask->feed(state[turns[i].from], &both,
+							  masked[i].p + at, part);
 
 			if (got < part) {
 				memset(masked[i].p + at + got, '?', turns[i].n - at - got);
