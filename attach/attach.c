@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "attach/attach_priv.h"
+#include "attach/served.h"
 
 #include <sys/stat.h>
 
@@ -88,9 +89,10 @@ int attach__add_pid(struct attach *a, pid_t pid)
 	return 0;
 }
 
-int attach__add_command(struct attach *a, pid_t pid)
+int attach__add_command(struct attach *a, pid_t pid, const char *file)
 {
 	a->command = pid;
+	a->command_file = file;
 	return attach__add_pid(a, pid);
 }
 
@@ -216,7 +218,11 @@ int attach__start(struct attach *a)
 	if (!err)
 		err = attach_ring_open(a);
 	if (!err)
-		err = probes_look(a);
+		err = probes_look_listeners(a);
+	if (err)
+		return err;
+	tasks_mark_workers(a);
+	err = probes_look_connections(a);
 	if (err)
 		return err;
 	attach_start_tls(a);
@@ -284,6 +290,11 @@ const char *attach__backend(const struct attach *a)
 	return families_second_choice(&a->probes.families) ? "skb with fexit" : "skb";
 }
 
+int attach__load_tls(struct attach *a)
+{
+	return a->tls ? tls_load(a->tls) : -ENOMEM;
+}
+
 void attach__families(const struct attach *a, char *out, size_t size)
 {
 	families_describe(&a->probes.families, out, size);
@@ -330,6 +341,7 @@ void attach__free(struct attach *a)
 	tls_free(a->tls);
 	attach_ring_release(a);
 	probes_release(&a->probes);
+	served_free(a);
 	glob_free(a->comms);
 	glob_free(a->exes);
 	for (size_t i = 0; i < a->ncgroups; i++)

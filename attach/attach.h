@@ -54,8 +54,11 @@ struct attach_probe {
 struct attach *attach__new(const struct attach_options *o); /* NULL: out of memory */
 int attach__add_ports(struct attach *a, uint16_t first, uint16_t last);
 int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
-/* The same for a child of ours, whose end needs no note. */
-int attach__add_command(struct attach *a, pid_t pid);
+/*
+ * The same for a child of ours that waits for a word to execute file, which is looked for as
+ * execvp(3) does. Its end needs no note. file is borrowed until attach__start has returned.
+ */
+int attach__add_command(struct attach *a, pid_t pid, const char *file);
 int attach__add_comm(struct attach *a, const char *glob);
 int attach__add_exe(struct attach *a, const char *glob);
 int attach__add_cgroup(struct attach *a, const char *path);
@@ -81,6 +84,8 @@ int attach__start(struct attach *a);
 struct source *attach__source(struct attach *a);
 
 const char *attach__backend(const struct attach *a); /* "skb", or "skb with fexit" */
+/* Loads what TLS needs, though nothing that is traced has any. 0 or a negative errno. */
+int attach__load_tls(struct attach *a);
 /* Once it is started, what sees what: "processes by tracepoints, ...; not seen: ..." */
 void attach__families(const struct attach *a, char *out, size_t size);
 /* "port 8000 (nginx, pid 4242), 3 open connections": for the line that says that tracing began */

@@ -54,11 +54,14 @@ struct attach {
 	pid_t *pids;
 	size_t npids;
 	pid_t command; /* one of pids, or 0 */
+	const char *command_file; /* what it is to execute */
 	char **cgroups; /* paths of cgroup v2 directories, for their present members */
 	size_t ncgroups;
 
 	struct tlsbin_given *given; /* --tls-symbol */
 	size_t ngiven;
+
+	struct served *served; /* see served.h */
 
 	struct probes probes;
 	struct ring_buffer *ring;
@@ -91,10 +94,16 @@ void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 /* probes.c: load and attach; remove. */
 int probes_load(struct attach *a);
 struct bpf_object *probes_open_tls(struct attach *a); /* NULL: errno */
+int probes_load_tls(struct attach *a, struct bpf_object *obj);
 void probes_release(struct probes *p);
 
-/* look.c: iterates over the sockets that exist. */
+/*
+ * look.c: iterates over the sockets that exist. Listeners come first: they tell which processes'
+ * calls matter.
+ */
 int probes_look(struct attach *a);
+int probes_look_listeners(struct attach *a);
+int probes_look_connections(struct attach *a);
 /* Marks a process in the kernel's table with ZC_TASK_* bits. */
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 /*
@@ -102,9 +111,20 @@ int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
  * all, 0: it did, or a negative errno.
  */
 int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits);
+void probes_unmark(struct probes *p, pid_t pid, uint32_t bits);
+uint32_t probes_bits(const struct probes *p, pid_t pid); /* what it is marked with */
 
 /* tasks.c: the processes that exist. */
 int tasks_mark_selected(struct attach *a);
+/* Marks the workers of marked servers, which may have no listener of their own. */
+void tasks_mark_workers(struct attach *a);
+void tasks_mark_workers_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid));
+/* Reads a small file of /proc/PID; returns its length, NUL-terminated. */
+size_t proc_read(pid_t pid, const char *file, char *buf, size_t size);
+/* Calls fn for the files that exist and fit --exe. */
+void exes_each(const struct attach *a, void (*fn)(void *ctx, const char *path), void *ctx);
+/* The kernel side is to tell of it when this file is executed: ZC_EXE_*. */
+void exe_learn(struct attach *a, const char *path, uint32_t bits);
 /* Once the probes are live: forgets processes that had ended before. */
 void tasks_check_gone(struct attach *a);
 void tasks_on_process(struct attach *a, const struct zc_ev_process *p);

@@ -54,8 +54,9 @@ static void each_program(const struct attach *a, struct visit *v)
 		each_of(a->probes.sock, v);
 	if (a->probes.task)
 		each_of(a->probes.task, v);
-	if (a->tls && tls_object(a->tls))
-		each_of(tls_object(a->tls), v);
+	for (int part = 0; a->tls && part < TLS_PARTS; part++)
+		if (tls_object(a->tls, part))
+			each_of(tls_object(a->tls, part), v);
 }
 
 void attach__probes(struct attach *a, void (*fn)(void *ctx, const struct attach_probe *p),

@@ -16,20 +16,32 @@
 #include "attach/rights.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define UPROBE_MULTI "bpf_uprobe_multi_link"
+#define TLS_PROGRAMS "tls_enter", "tls_leave"
+#define GO_PROGRAMS "tls_go_enter", "tls_go_leave"
 
 /* In each group in the order of trying. Costs decide it: the end of a function costs more, and
  * takes longer to detach, than a tracepoint. */
 static const struct family families[] = {
-	{GROUP_PROCESSES, "tracepoints", {"task_fork", "task_exec", "task_rename", "task_exit"},
-	 "Linux 5.5"},
+	{GROUP_PROCESSES,
+	 "tracepoints",
+	 {"task_fork", "task_exec", "task_rename", "task_exit"},
+	 .needs = "Linux 5.5"},
 	/* segments before states: no connection may be announced whose first octets go unseen */
-	{GROUP_SEGMENTS, "cgroup_skb", {"skb_ingress", "skb_egress"}, "cgroup v2"},
-	{GROUP_STATES, "tracepoint", {"sock_state"}, "Linux 5.5"},
-	{GROUP_IO, "tracepoints", {"sock_recv", "sock_send"}, "Linux 6.3"},
-	{GROUP_IO, "fexit", {"inet_recv", "inet6_recv", "inet_send", "inet6_send"},
-	 "Linux 5.15 with CONFIG_FUNCTION_TRACER; on arm64 6.4"},
-	{GROUP_SENDFILE, "fexit", {"inet_page"}, "the same; Linux 6.5 needs none"},
-	{GROUP_SPLICE, "fexit", {"sock_splice"}, "the same"},
+	{GROUP_SEGMENTS, "cgroup_skb", {"skb_ingress", "skb_egress"}, .needs = "cgroup v2"},
+	{GROUP_STATES, "tracepoint", {"sock_state"}, .needs = "Linux 5.5"},
+	{GROUP_IO, "tracepoints", {"sock_recv", "sock_send"}, .needs = "Linux 6.3"},
+	{GROUP_IO,
+	 "fexit",
+	 {"inet_recv", "inet6_recv", "inet_send", "inet6_send"},
+	 .needs = "Linux 5.15 with CONFIG_FUNCTION_TRACER; on arm64 6.4"},
+	{GROUP_SENDFILE, "fexit", {"inet_page"}, .needs = "the same; Linux 6.5 needs none"},
+	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},
+	/* all points of a file by one link; one by one, as perf events */
+	{GROUP_TLS, "uprobe_multi", {TLS_PROGRAMS}, .needs = "Linux 6.6", .type = UPROBE_MULTI},
+	{GROUP_TLS, "uprobe", {TLS_PROGRAMS}, .needs = "Linux 5.15 and CAP_SYS_ADMIN"},
+	{GROUP_TLS_GO, "uprobe_multi", {GO_PROGRAMS}, .needs = "Linux 6.6", .type = UPROBE_MULTI},
+	{GROUP_TLS_GO, "uprobe", {GO_PROGRAMS}, .needs = "Linux 5.15 and CAP_SYS_ADMIN"},
 };
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
 #define MAX_PROGRAMS (sizeof(families[0].program) / sizeof(families[0].program[0]))
@@ -44,6 +56,8 @@ static const struct {
 	[GROUP_IO] = {"reads and writes", ""},
 	[GROUP_SENDFILE] = {"sendfile", ""}, /* where it is a function of its own, fexit is there */
 	[GROUP_SPLICE] = {"splice", "reads by splice(2)"},
+	[GROUP_TLS] = {"TLS", "what is within TLS"},
+	[GROUP_TLS_GO] = {"TLS of Go", "what is within TLS of Go"},
 };
 
 /* ---- what the kernel says that it has */
@@ -174,6 +188,8 @@ static int is_possible(struct types *t, const struct bpf_program *prog)
 
 static int family_possible(const struct family *f, struct types *t, const struct bpf_object *obj)
 {
+	if (f->group >= GROUP_TLS)
+		return !f->type || !t->names || name_find(t, "", f->type);
 	for (size_t i = 0; i < MAX_PROGRAMS && f->program[i]; i++) {
 		const struct bpf_program *prog =
 			bpf_object__find_program_by_name(obj, f->program[i]);
@@ -197,6 +213,12 @@ int families_next(struct families *f, enum family_group g)
 	return 0;
 }
 
+void families_give_up(struct families *f, enum family_group g)
+{
+	f->used[g] = NULL;
+	f->failed |= 1u << g;
+}
+
 void families_choose(struct families *f, const struct bpf_object *sock,
 		     const struct bpf_object *task)
 {
@@ -208,18 +230,18 @@ void families_choose(struct families *f, const struct bpf_object *sock,
 				    families[i].group == GROUP_PROCESSES ? task : sock))
 			f->possible |= 1u << i;
 	free(t.file);
-	for (int g = 0; g < GROUPS; g++)
-		if (!f->used[g])
-			families_next(f, (enum family_group)g);
+	for (int g = 0; g < GROUP_TLS; g++)
+		if (!f->used[g] && !families_next(f, (enum family_group)g))
+			families_give_up(f, (enum family_group)g);
 }
 
 int families_drop_extras(struct families *f)
 {
 	int dropped = 0;
 
-	for (int g = GROUP_SENDFILE; g < GROUPS; g++) {
+	for (int g = GROUP_SENDFILE; g < GROUP_TLS; g++) {
 		dropped |= f->used[g] != NULL;
-		f->used[g] = NULL;
+		families_give_up(f, (enum family_group)g);
 	}
 	return dropped;
 }
@@ -265,7 +287,7 @@ void families_describe(const struct families *f, char *out, size_t size)
 			n += (size_t)snprintf(out + n, size - n, "%s%s by %s", n ? ", " : "",
 					      groups[g].name, f->used[g]->name);
 	for (int g = 0; g < GROUPS && n < size; g++)
-		if (!f->used[g] && *groups[g].unseen)
+		if (f->failed & 1u << g && *groups[g].unseen)
 			n += (size_t)snprintf(out + n, size - n, "; not seen: %s",
 					      groups[g].unseen);
 }

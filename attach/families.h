@@ -18,6 +18,8 @@ enum family_group {
 	GROUP_IO,
 	GROUP_SENDFILE, /* from here on: nice to have */
 	GROUP_SPLICE,
+	GROUP_TLS, /* from here on: chosen when it is needed */
+	GROUP_TLS_GO,
 	GROUPS,
 };
 
@@ -26,19 +28,29 @@ struct family {
 	const char *name;
 	const char *program[5]; /* of the object, in the order of attaching; NULL ends them */
 	const char *needs;	/* for people */
+	const char *type; /* a name in the type information of kernels that can; NULL: the programs
+			   * tell what they need */
 };
 
 struct families {
 	uint32_t possible; /* bit i: row i of the table is not known to be impossible here */
 	const struct family *used[GROUPS]; /* NULL: none */
+	uint32_t failed;		   /* bit g: of group g none could be used */
 };
 
-/* The first that is possible, of each group. The programs are in one of the two, not loaded yet. */
+/*
+ * The first that is possible, of each group up to GROUP_TLS. The programs are in one of the two,
+ * not loaded yet.
+ */
 void families_choose(struct families *f, const struct bpf_object *sock,
 		     const struct bpf_object *task);
 
-/* The next one of this group; 0: there is none, and what was used stays the choice. */
+/* The next one of this group, or the first; 0: there is none, and what was used stays the choice.
+ */
 int families_next(struct families *f, enum family_group g);
+
+/* None of this group is used: what it sees goes unseen. */
+void families_give_up(struct families *f, enum family_group g);
 
 /* 1 if something was used that tracing can do without, which is given up. */
 int families_drop_extras(struct families *f);

@@ -237,6 +237,18 @@ void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx)
 
 /* ---- backends */
 
+/* Which families are in use, with those of TLS, which nothing has asked for so far. */
+static void check_probes(struct check *c, struct attach *a)
+{
+	int err = attach__load_tls(a);
+	char families[300];
+
+	attach__families(a, families, sizeof(families));
+	check_set(c, err ? CHECK_WARN : CHECK_OK, "%s%s%.150s", families, err ? ": " : "",
+		  err ? attach__error(a) : "");
+	c->name = "probes";
+}
+
 void hostcheck_skb(struct check *c, struct check *probes)
 {
 	const struct attach_options opt = { .role = ATTACH_ROLE_AUTO };
@@ -259,8 +271,7 @@ void hostcheck_skb(struct check *c, struct check *probes)
 		return;
 	}
 	c->attach_ns = monotonic() - began;
-	probes->name = "probes";
-	attach__families(a, probes->text, sizeof(probes->text));
+	check_probes(probes, a);
 	began = monotonic();
 	attach__free(a);
 	c->detach_ns = monotonic() - began;

@@ -41,28 +41,58 @@ static void probes_add_listener(struct attach *a, const struct zc_ev_listen *l)
 	snprintf(a->what + n, sizeof(a->what) - n, "%s%s", n ? ", " : "", text);
 }
 
-int probes_look(struct attach *a)
+static int look_failed(struct attach *a, int err)
 {
-	int err = probes_iterate(a, 1, probes_add_listener);
-
-	__atomic_store_n(&a->probes.shared->looked, 1, __ATOMIC_RELEASE);
-	/* the first pass may have found processes whose calls matter: only then the connections */
-	if (!err)
-		err = probes_iterate(a, 2, probes_add_listener);
-	if (!err && a->probes.shared->iter_conns)
-		err = probes_iterate(a, 3, probes_add_listener);
 	return err ? attach_fail(a, -err, "looking at open sockets: %s", strerror(-err)) : 0;
 }
 
-int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
+int probes_look_listeners(struct attach *a)
+{
+	return look_failed(a, probes_iterate(a, 1, probes_add_listener));
+}
+
+int probes_look_connections(struct attach *a)
+{
+	int err;
+
+	__atomic_store_n(&a->probes.shared->looked, 1, __ATOMIC_RELEASE);
+	err = probes_iterate(a, 2, probes_add_listener);
+	if (!err && a->probes.shared->iter_conns)
+		err = probes_iterate(a, 3, probes_add_listener);
+	return look_failed(a, err);
+}
+
+int probes_look(struct attach *a)
+{
+	int err = probes_look_listeners(a);
+
+	return err ? err : probes_look_connections(a);
+}
+
+uint32_t probes_bits(const struct probes *p, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid, flags = 0;
 
 	bpf_map_lookup_elem(p->tasks_fd, &key, &flags);
+	return flags;
+}
+
+int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
+{
+	uint32_t key = (uint32_t)pid, flags = probes_bits(p, pid);
+
 	if ((flags & bits) == bits)
 		return 0;
 	flags |= bits;
 	return bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY) ? -errno : 1;
+}
+
+void probes_unmark(struct probes *p, pid_t pid, uint32_t bits)
+{
+	uint32_t key = (uint32_t)pid, flags = probes_bits(p, pid) & ~bits;
+
+	if (flags)
+		bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_EXIST);
 }
 
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits)

@@ -198,6 +198,15 @@ struct bpf_object *probes_open_tls(struct attach *a)
 	return NULL;
 }
 
+int probes_load_tls(struct attach *a, struct bpf_object *obj)
+{
+	int err;
+
+	*refusal = '\0';
+	err = bpf_object__load(obj);
+	return err ? probes_explain(a, err, "loading the probes for TLS") : 0;
+}
+
 /*
  * Before Linux 6.1 uprobes may not use hash maps that allocate while they run, and trying leaves a
  * warning in the kernel's log.

@@ -47,6 +47,11 @@ static int64_t wall_offset(void)
 	return best;
 }
 
+static void target(struct attach *a, pid_t pid)
+{
+	tls_target(a->tls, pid);
+}
+
 /* What the kinds must at least be long; the kernel side is ours, a check costs nothing. */
 static int ring_event(void *ctx, void *data, size_t size)
 {
@@ -60,13 +65,17 @@ static int ring_event(void *ctx, void *data, size_t size)
 		tasks_on_process(a, (const struct zc_ev_process *)ev);
 		tls_on_process(a->tls, (const struct zc_ev_process *)ev);
 	} else if (ev->kind == ZC_EV_OPEN) {
-		tls_target(a->tls, (pid_t)((const struct zc_ev_open *)ev)->pid);
+		tls_target_soon(a->tls, (pid_t)((const struct zc_ev_open *)ev)->pid);
 	} else if (ev->kind == ZC_EV_OWNER) {
-		tls_target(a->tls, (pid_t)((const struct zc_ev_owner *)ev)->pid);
+		tls_target_soon(a->tls, (pid_t)((const struct zc_ev_owner *)ev)->pid);
 	}
 	if (ev->kind == ZC_EV_LISTEN) {
 		const struct zc_ev_listen *l = (const struct zc_ev_listen *)ev;
 
+		if (ev->flags) {
+			tls_listens(a->tls, (pid_t)l->pid);
+			tasks_mark_workers_of(a, (pid_t)l->pid, target);
+		}
 		attach_note(a, ev->flags ? "listening" : "not-listening",
 			    ev->flags ? "port %u is listened on now (%.16s, pid %u)" :
 					"port %u is no longer listened on (%.16s, pid %u)",
@@ -134,8 +143,8 @@ static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 	a->batch = 0;
 	ring_pause(a, timeout_ms);
 	a->last_read = now_ns();
+	ring_buffer__consume(a->ring); /* who begins to listen comes before those that call */
 	tls_poll(a->tls);
-	ring_buffer__consume(a->ring);
 	if (a->batch)
 		a->last_event = now_ns();
 	ring_report_losses(a, !timeout_ms);

@@ -23,8 +23,7 @@ static int glob_list_fits(const struct glob *g, const char *name)
 	return 0;
 }
 
-/* Reads a small file of /proc/PID; returns its length, NUL-terminated. */
-static size_t proc_read(pid_t pid, const char *file, char *buf, size_t size)
+size_t proc_read(pid_t pid, const char *file, char *buf, size_t size)
 {
 	char path[64];
 	size_t n = 0;
@@ -96,30 +95,37 @@ static int name_fits(const struct attach *a, pid_t pid)
 	return a->exes && !proc_exe(pid, exe, sizeof(exe)) && glob_list_fits(a->exes, exe);
 }
 
-/* Tells the kernel which file this is, so that it knows it when it is executed again. */
-static void exe_learn(struct attach *a, const char *path)
+void exe_learn(struct attach *a, const char *path, uint32_t bits)
 {
 	struct zc_inode key = {0};
-	uint32_t one = 1;
+	uint32_t known = 0;
 	struct stat st;
 
 	if (stat(path, &st))
 		return;
 	key.ino = st.st_ino;
 	key.dev = (uint32_t)(major(st.st_dev) << 20 | minor(st.st_dev));
-	bpf_map_update_elem(a->probes.exes_fd, &key, &one, BPF_ANY);
+	bpf_map_lookup_elem(a->probes.exes_fd, &key, &known);
+	bits |= known;
+	if (bits != known)
+		bpf_map_update_elem(a->probes.exes_fd, &key, &bits, BPF_ANY);
 }
 
-static void exe_learn_globs(struct attach *a)
+void exes_each(const struct attach *a, void (*fn)(void *ctx, const char *path), void *ctx)
 {
 	for (const struct glob *g = a->exes; g; g = g->next) {
 		glob_t found;
 
 		if (!glob(g->pattern, GLOB_NOSORT, NULL, &found))
 			for (size_t i = 0; i < found.gl_pathc; i++)
-				exe_learn(a, found.gl_pathv[i]);
+				fn(ctx, found.gl_pathv[i]);
 		globfree(&found);
 	}
+}
+
+static void exe_fits(void *ctx, const char *path)
+{
+	exe_learn(ctx, path, ZC_EXE_FITS);
 }
 
 /* Gets one process that is selected; a result other than 0 is a failure. */
@@ -204,8 +210,64 @@ static int each_selected(struct attach *a, task_fn fn, void *ctx, int all)
 
 int tasks_mark_selected(struct attach *a)
 {
-	exe_learn_globs(a);
+	exes_each(a, exe_fits, a);
 	return each_selected(a, mark, NULL, 0);
+}
+
+/* ---- workers */
+
+static int same_program(pid_t a, pid_t b)
+{
+	char path[2][40];
+	struct stat st[2];
+
+	snprintf(path[0], sizeof(path[0]), "/proc/%d/exe", a);
+	snprintf(path[1], sizeof(path[1]), "/proc/%d/exe", b);
+	return !stat(path[0], &st[0]) && !stat(path[1], &st[1]) && st[0].st_ino == st[1].st_ino &&
+	       st[0].st_dev == st[1].st_dev;
+}
+
+/* The children of one thread are what its parent is, as when they are forked while tracing. */
+static void mark_children(struct attach *a, pid_t pid, const char *thread, uint32_t bits,
+			  void (*fn)(struct attach *a, pid_t pid))
+{
+	char file[64], list[4096], *at = list, *end;
+
+	snprintf(file, sizeof(file), "task/%.16s/children", thread);
+	proc_read(pid, file, list, sizeof(list));
+	for (long child; (child = strtol(at, &end, 10)) > 0; at = end)
+		if (bits & ~probes_bits(&a->probes, (pid_t)child) &&
+		    same_program((pid_t)child, pid)) {
+			mark(a, NULL, (pid_t)child, bits, "a worker of a server on a chosen port");
+			if (fn)
+				fn(a, (pid_t)child);
+		}
+}
+
+void tasks_mark_workers_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid))
+{
+	uint32_t bits = probes_bits(&a->probes, pid) & (ZC_TASK_SERVES | ZC_TASK_KNOWN);
+	struct dirent *d;
+	char path[40];
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	threads = bits ? opendir(path) : NULL;
+	while (threads && (d = readdir(threads)))
+		if (isdigit((unsigned char)d->d_name[0]))
+			mark_children(a, pid, d->d_name, bits, fn);
+	if (threads)
+		closedir(threads);
+}
+
+void tasks_mark_workers(struct attach *a)
+{
+	uint32_t key, *prev = NULL;
+
+	while (a->config.by_port && !bpf_map_get_next_key(a->probes.tasks_fd, prev, &key)) {
+		tasks_mark_workers_of(a, (pid_t)key, NULL);
+		prev = &key;
+	}
 }
 
 struct selected {
@@ -280,7 +342,7 @@ void tasks_on_process(struct attach *a, const struct zc_ev_process *p)
 	if (!glob_list_fits(a->exes, exe))
 		return;
 	snprintf(exe, sizeof(exe), "/proc/%u/exe", p->pid);
-	exe_learn(a, exe);
+	exe_learn(a, exe, ZC_EXE_FITS);
 	probes_mark(&a->probes, (pid_t)p->pid, ZC_TASK_NAME);
 	probes_look(a);
 }

@@ -16,7 +16,9 @@
 #include "attach/disasm.h"
 #include "attach/maps.h"
 #include "attach/mmaps.h"
+#include "attach/program.h"
 #include "attach/reaper.h"
+#include "attach/served.h"
 #include "attach/tlsbin.h"
 #include "attach/uprobe.h"
 #include "attach/uretprobe.h"
@@ -61,7 +63,7 @@ struct tls {
 	struct tls_file *file[BUCKETS];
 	struct tls_proc *proc[BUCKETS];
 	unsigned nfiles, nprocs, ndirty;
-	int broken; /* the probes could not be loaded: said once */
+	unsigned broken; /* see is_loaded */
 	int full;   /* a limit was reached: said once */
 };
 
@@ -74,9 +76,9 @@ struct tls *tls_new(struct attach *a)
 	return t;
 }
 
-const struct bpf_object *tls_object(const struct tls *t)
+const struct bpf_object *tls_object(const struct tls *t, int part)
 {
-	return t->probes ? uprobes_object(t->probes) : NULL;
+	return t->probes ? uprobes_object(t->probes, part) : NULL;
 }
 
 /* ---- files */
@@ -159,20 +161,26 @@ static struct tls_file *file_get(struct tls *t, pid_t pid, const struct maps_fil
 
 /* ---- probes */
 
-static int probes_ready(struct tls *t)
+/* Are its probes? That they cannot be is said once; bit i of broken stands for library i. */
+static int is_loaded(struct tls *t, int lib)
 {
-	char err[200];
-
-	if (t->probes)
-		return 1;
-	if (t->broken)
+	if (t->broken & 1u << lib)
 		return 0;
-	t->probes = uprobes_load(t->attach, err, sizeof(err));
-	if (t->probes)
+	if (!t->probes)
+		t->probes = uprobes_new(t->attach);
+	if (t->probes && !uprobes_load(t->probes, lib))
 		return 1;
-	t->broken = 1;
-	attach_note(t->attach, "tls-blind", "TLS is shown encrypted only: %s", err);
+	t->broken |= 1u << lib;
+	attach_note(t->attach, "tls-blind", "TLS is shown encrypted only: %s",
+		    t->probes ? t->attach->error : "out of memory");
 	return 0;
+}
+
+int tls_load(struct tls *t)
+{
+	int c = is_loaded(t, ZC_TLS_OPENSSL), go = is_loaded(t, ZC_TLS_GO);
+
+	return c && go ? 0 : -ENOTSUP;
 }
 
 static void say_attached(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
@@ -188,7 +196,9 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 	}
 }
 
-#define WOULD_KILL (-ECANCELED) /* an error that the kernel does not give here */
+/* errors that the kernel does not give here */
+#define WOULD_KILL (-ECANCELED)
+#define NOT_LOADED (-EDOM) /* which was said */
 
 static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
 {
@@ -255,10 +265,28 @@ static int would_kill(const struct tls_file *f, pid_t pid)
 
 static int put(struct tls *t, const struct tls_proc *p, struct tls_file *f, struct tls_hook *h)
 {
+	for (int i = 0; i < f->nbins; i++)
+		if (f->bin[i].npoints && !is_loaded(t, f->bin[i].lib))
+			return NOT_LOADED;
 	if (would_kill(f, p->pid))
 		return WOULD_KILL;
 	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f)
 							      : put_in(t, p, h);
+}
+
+/* Not all at once; what begins meanwhile in a process that is probed already is left out. */
+static int put_whole(struct tls *t, const struct tls_proc *p, struct tls_file *f,
+		     struct tls_hook *h)
+{
+	struct probes *probes = &t->attach->probes;
+	int half = (probes_bits(probes, p->pid) & ZC_TASK_TLS) != 0, err;
+
+	if (half)
+		probes_mark_quietly(probes, p->pid, ZC_TASK_HALF);
+	err = put(t, p, f, h);
+	if (half)
+		probes_unmark(probes, p->pid, ZC_TASK_HALF);
+	return err;
 }
 
 static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int mapped)
@@ -275,12 +303,12 @@ static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int 
 		h->file = f;
 		h->next = p->hooks;
 		p->hooks = h;
-		if (has_points(f) && probes_ready(t))
-			h->err = put(t, p, f, h);
+		if (has_points(f))
+			h->err = put_whole(t, p, f, h);
 	}
 	h->mapped = mapped;
-	if (h->err == -ESRCH)
-		return; /* it has ended meanwhile */
+	if (h->err == -ESRCH || h->err == NOT_LOADED)
+		return; /* it has ended meanwhile, or it was said */
 	if (h->err)
 		say_failed(t, p, h);
 	else if (mapped && t->attach->opt.verbose)
@@ -388,7 +416,7 @@ static int is_probed(const struct tls_proc *p)
 static void proc_mark(struct tls *t, const struct tls_proc *p)
 {
 	struct probes *probes = &t->attach->probes;
-	uint32_t tls = t->probes && is_probed(p) ? ZC_TASK_TLS : 0;
+	uint32_t tls = is_probed(p) ? ZC_TASK_TLS : 0;
 
 	if (probes_mark_quietly(probes, p->pid, ZC_TASK_KNOWN | tls) > 0 && tls)
 		__atomic_add_fetch(&probes->shared->marks, 1, __ATOMIC_RELEASE);
@@ -408,16 +436,40 @@ static int proc_look(struct tls *t, struct tls_proc *p)
 	return there;
 }
 
+static int may_be_target(const struct tls *t, pid_t pid)
+{
+	return t && pid > 0 && pid != (pid_t)t->attach->config.self;
+}
+
+/* If it has ended, nobody would tell of that, and another one may get its pid. */
+static void proc_look_or_remove(struct tls *t, struct tls_proc *p)
+{
+	if (!proc_look(t, p))
+		proc_remove(t, p->pid);
+}
+
 void tls_target(struct tls *t, pid_t pid)
 {
 	struct tls_proc *p;
 
-	if (!t || pid <= 0 || pid == (pid_t)t->attach->config.self || proc_find(t, pid))
+	if (!may_be_target(t, pid) || proc_find(t, pid))
 		return;
 	p = proc_add(t, pid);
-	if (p && !proc_look(t, p))
-		/* nobody would tell of its end, and another one may get its pid */
-		proc_remove(t, pid);
+	if (p)
+		proc_look_or_remove(t, p);
+}
+
+void tls_target_soon(struct tls *t, pid_t pid)
+{
+	struct tls_proc *p;
+
+	if (!may_be_target(t, pid) || proc_find(t, pid))
+		return;
+	p = proc_add(t, pid);
+	if (!p)
+		return;
+	p->dirty = 1;
+	t->ndirty++;
 }
 
 /* ---- what programs usually load, put in before they do */
@@ -436,22 +488,30 @@ static const char *const library_names[] = {
 	"libssl.so.3", "libssl.so.1.1", "libcrypto.so.3", "libcrypto.so.1.1", "libgnutls.so.30",
 };
 
-static void usual_file(struct tls *t, const char *path)
+/* A file that nothing has mapped so far. NULL: it cannot be read. */
+static struct tls_file *file_of_path(struct tls *t, const char *path, int is_exe)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct tls_file *f = NULL;
 	struct stat st;
 
 	if (fd < 0)
-		return;
+		return NULL;
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
 		f = file_find(t, st.st_dev, st.st_ino);
 		if (!f)
-			f = file_add(t, st.st_dev, st.st_ino, fd, path, 0);
+			f = file_add(t, st.st_dev, st.st_ino, fd, path, is_exe);
 	}
+	close(fd);
+	return f;
+}
+
+static void usual_file(struct tls *t, const char *path)
+{
+	struct tls_file *f = file_of_path(t, path, 0);
+
 	if (f && has_points(f))
 		f->usual = 1;
-	close(fd);
 }
 
 static void usual_files(struct tls *t)
@@ -486,6 +546,34 @@ void tls_expect(struct tls *t, pid_t pid)
 	proc_mark(t, p);
 }
 
+/* A program that COMMAND will execute; before that it does not matter how long a look takes. */
+static void expect_program(void *ctx, const char *path)
+{
+	struct tls *t = ctx;
+	struct tls_proc *p = proc_find(t, t->attach->command);
+	struct tls_file *f = file_of_path(t, path, 1);
+
+	if (p && f && f->nbins)
+		hook_add(t, p, f, 0);
+}
+
+#define TLS_MANY_FILES 32u /* a pattern may fit all there are */
+
+/* It may be executed later; it will be known by then what is in it. */
+static void look_into_program(void *ctx, const char *path)
+{
+	struct tls *t = ctx;
+
+	if (t->nfiles < TLS_MANY_FILES)
+		file_of_path(t, path, 1);
+}
+
+static void expect_command(struct tls *t)
+{
+	tls_expect(t, t->attach->command);
+	program_files(t->attach->command_file, expect_program, t);
+}
+
 /* ---- what happens to processes */
 
 /* A child has the mappings of its parent. */
@@ -516,6 +604,9 @@ void tls_on_process(struct tls *t, const struct zc_ev_process *e)
 		proc_forked(t, pid, (pid_t)e->ppid);
 		break;
 	case ZC_PROC_EXEC:
+		if (!e->flags && !probes_bits(&t->attach->probes, pid) &&
+		    !served_before(t->attach, pid))
+			break;
 		tls_expect(t, pid);
 		p = proc_find(t, pid);
 		if (p)
@@ -528,6 +619,18 @@ void tls_on_process(struct tls *t, const struct zc_ev_process *e)
 		proc_remove(t, pid);
 		break;
 	}
+}
+
+void tls_listens(struct tls *t, pid_t pid)
+{
+	struct tls_proc *p = t ? proc_find(t, pid) : NULL;
+
+	if (!t)
+		return;
+	if (p && p->dirty)
+		proc_look_or_remove(t, p);
+	tls_target(t, pid);
+	served_learn(t->attach, pid);
 }
 
 static void on_mapped(void *ctx, pid_t pid)
@@ -548,13 +651,18 @@ static void on_mapped(void *ctx, pid_t pid)
 
 void tls_poll(struct tls *t)
 {
-	if (!t->mmaps)
+	struct tls_proc *next;
+
+	if (!t)
 		return;
-	mmaps_read(t->mmaps, on_mapped, t);
+	if (t->mmaps)
+		mmaps_read(t->mmaps, on_mapped, t);
 	for (unsigned i = 0; t->ndirty && i < BUCKETS; i++)
-		for (struct tls_proc *p = t->proc[i]; p; p = p->next)
+		for (struct tls_proc *p = t->proc[i]; p; p = next) {
+			next = p->next;
 			if (p->dirty)
-				proc_look(t, p);
+				proc_look_or_remove(t, p);
+		}
 	t->ndirty = 0;
 }
 
@@ -578,11 +686,25 @@ static void target_all(struct tls *t)
 		closedir(proc);
 }
 
+/* Is there a chosen port on which nobody listens? Of a range, nobody expects all. */
+static int waits_for_server(const struct attach *a)
+{
+	for (int i = 0; i < a->nranges; i++) {
+		uint16_t p = a->range[i].first;
+
+		while (p < a->range[i].last && !a->probes.shared->listeners[p])
+			p++;
+		if (!a->probes.shared->listeners[p])
+			return 1;
+	}
+	return 0;
+}
+
 /* May processes become targets that do not exist yet? Their first call may come soon after. */
 static int expects_others(const struct attach *a)
 {
-	return a->command || a->comms || a->exes || a->config.ncgroup || a->config.follow ||
-	       a->config.all;
+	return waits_for_server(a) || a->command || a->comms || a->exes || a->config.ncgroup ||
+	       a->config.follow || a->config.all;
 }
 
 void tls_start(struct tls *t)
@@ -599,16 +721,20 @@ void tls_start(struct tls *t)
 			strerror(errno));
 	t->reaper = reaper_new();
 	if (expects_others(t->attach)) {
-		probes_ready(t);
+		tls_load(t);
 		usual_files(t);
+		exes_each(t->attach, look_into_program, t);
 	}
 	if (t->attach->command)
-		tls_expect(t, t->attach->command);
+		expect_command(t);
 	if (t->attach->config.all)
 		target_all(t);
 	while (!bpf_map_get_next_key(fd, prev, &key)) {
-		if (!bpf_map_lookup_elem(fd, &key, &flags))
+		if (!bpf_map_lookup_elem(fd, &key, &flags)) {
 			tls_target(t, (pid_t)key);
+			if (flags & (ZC_TASK_SERVES | ZC_TASK_KNOWN))
+				served_learn(t->attach, (pid_t)key);
+		}
 		prev = &key;
 	}
 }
@@ -629,7 +755,7 @@ void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row)
 						.missing = bin->missing,
 						.lib = bin->lib,
 						.npoints = bin->npoints,
-						.attached = bin->npoints && !h->err && t->probes,
+						.attached = bin->npoints && !h->err,
 					};
 
 					fn(ctx, &row);

@@ -28,16 +28,26 @@ void tls_start(struct tls *t);
 
 /* A target: selected, or the owner of a traced connection. Cheap when it is known. */
 void tls_target(struct tls *t, pid_t pid);
+/* The same at the next tls_poll: what else has come may be more urgent. */
+void tls_target_soon(struct tls *t, pid_t pid);
 /* A selected child that has yet to execute its program: what it may load is put in beforehand. */
 void tls_expect(struct tls *t, pid_t pid);
+/*
+ * The same of one that listens on a chosen port. It is known again when it is started anew.
+ */
+void tls_listens(struct tls *t, pid_t pid);
 void tls_on_process(struct tls *t, const struct zc_ev_process *p);
 
-/* Reads what has been mapped since; to be called with every look at the ring. */
+/* Reads what has been mapped since, and looks; to be called with every look at the ring. */
 void tls_poll(struct tls *t);
 void tls_watch(struct tls *t, int epoll_fd);
 
-/* The loaded kernel side; NULL: nothing had to be loaded so far. */
-const struct bpf_object *tls_object(const struct tls *t);
+/* Loads all that TLS may need. 0, or a negative errno with one line in attach__error(). */
+int tls_load(struct tls *t);
+
+/* The loaded kernel side, by part; NULL: that one had not to be loaded so far. */
+#define TLS_PARTS 2
+const struct bpf_object *tls_object(const struct tls *t, int part);
 
 void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row), void *ctx);
 

@@ -1,5 +1,5 @@
 /*
- * uprobe.h - the probes on TLS libraries: loaded once when the first is needed, attached per file
+ * uprobe.h - the probes on TLS libraries: loaded when the first is needed, attached per file
  */
 #ifndef ZC_ATTACH_UPROBE_H
 #define ZC_ATTACH_UPROBE_H
@@ -22,11 +22,13 @@ struct uprobe_set {
 	size_t n;
 };
 
+struct uprobes *uprobes_new(struct attach *a); /* NULL: out of memory */
+
 /*
- * Loads the kernel side, which shares its maps with the others'. NULL: it cannot be, and err says
- * why (one line).
+ * Loads the kernel side for a library (enum zc_tls_lib), unless it is there; it shares its maps
+ * with the others'. 0 or a negative errno, with one line in attach__error().
  */
-struct uprobes *uprobes_load(struct attach *a, char *err, size_t errlen);
+int uprobes_load(struct uprobes *u, int lib);
 void uprobes_free(struct uprobes *u);
 
 /*
@@ -37,10 +39,7 @@ int uprobes_attach(struct uprobes *u, int file_fd, pid_t pid, const struct tlsbi
 		   struct uprobe_set *out);
 void uprobes_detach(struct uprobe_set *s);
 
-/* The loaded kernel side; borrowed. */
-const struct bpf_object *uprobes_object(const struct uprobes *u);
-
-/* Are all points of a file put in by one call of the kernel (Linux 6.6), or one by one? */
-int uprobes_multi(const struct uprobes *u);
+/* What is loaded, by part, of which there are two; NULL: that one is not. Borrowed. */
+const struct bpf_object *uprobes_object(const struct uprobes *u, int part);
 
 #endif

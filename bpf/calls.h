@@ -17,8 +17,8 @@
 
 struct zc_call_key {
 	__u32 tgid;
-	__u32 pad;
-	__u64 who; /* thread, or goroutine */
+	__u32 inner; /* a call within another one, see call_begin */
+	__u64 who;   /* thread, or goroutine */
 };
 
 struct zc_call {
@@ -318,12 +318,13 @@ static __always_inline void recent_io_wrote(struct zc_sock *s, __u64 pid_tgid, _
 }
 
 /* The first use of a socket: was its process probed before it saw or sent anything there? */
-static __always_inline void note_hooked(struct zc_sock *s)
+static __always_inline void note_hooked(struct zc_sock *s, __u32 tgid)
 {
 	if (s->tls_used)
 		return;
 	s->tls_used = 1;
-	s->hooked = !s->preexisting && !s->bytes[s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX];
+	s->hooked = !s->preexisting && !s->bytes[s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX] &&
+		    !(task_flags(tgid) & ZC_TASK_HALF);
 }
 
 /* When the last octets left, if that was since then; those of now may have to wait. */
@@ -343,7 +344,7 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 
 	if (s->tls == ZC_SOCK_CLEAR)
 		return 0;
-	note_hooked(s);
+	note_hooked(s, (__u32)(pid_tgid >> 32));
 	c = call_current(pid_tgid);
 	if (!c) {
 		if (s->tls != ZC_SOCK_TLS)

@@ -39,9 +39,15 @@ struct {
 	__type(value, struct zc_layout);
 } zc_layouts SEC(".maps");
 
+/* What one scan looks through: a random may begin in any of the first RANDOM_INNER octets. */
+struct random_window {
+	__u64 word[RANDOM_INNER / 8 + 2];
+};
+
 struct random_room {
 	__u64 object[RANDOM_OBJECT / 8];
 	__u64 inner[RANDOM_INNER / 8];
+	__u64 end[2]; /* of the last window */
 	__u32 busy; /* see guard.h */
 	__u32 pad;
 };
@@ -61,43 +67,42 @@ static __always_inline int random_at(const __u64 *p, __u64 r0, __u64 r1)
 #define RANDOM_NOWHERE (~0u)
 
 /*
- * Where in the room's octets [at, end), of which it looks at the first RANDOM_INNER, the random is.
- * Randoms lie where structures have arrays of octets: at multiples of 4, as far as is known. A
- * global function, which the verifier looks at once.
+ * Where in the window the random is. Randoms lie where structures have arrays of octets: at
+ * multiples of 4, as far as is known. A global function, which the verifier looks at once.
  */
-__noinline __u32 random_scan(const struct random_room *room, __u32 at, __u32 end, __u64 r0,
-			     __u64 r1)
+__noinline __u32 random_scan(const struct random_window *w, __u64 r0, __u64 r1)
 {
-	if (!room)
+	if (!w)
 		return RANDOM_NOWHERE;
-	for (__u32 off = 0; off < RANDOM_INNER; off += 4) {
-		__u32 i = at + off;
-
-		barrier_var(i); /* what is compared is what is added */
-		if (i > __builtin_offsetof(struct random_room, busy) - 16 || i + 16 > end)
-			break;
-		if (random_at((const __u64 *)((const char *)room + i), r0, r1))
-			return i;
-	}
+	for (__u32 off = 0; off < RANDOM_INNER; off += 4)
+		if (random_at((const __u64 *)((const char *)w + off), r0, r1))
+			return off;
 	return RANDOM_NOWHERE;
 }
 
-#define INNER_AT ((__u32)__builtin_offsetof(struct random_room, inner))
+#define WINDOW(words) ((const struct random_window *)(words))
 #define RANDOM_PLACE(pointer, off) ((__u64)(pointer) << 32 | (off))
+
+/* In what a word of the object points to; global for the same reason. */
+__noinline __u32 random_in_inner(struct random_room *room, __u64 at, __u64 r0, __u64 r1)
+{
+	__u32 off;
+
+	if (!room || at < 4096 || at & 7 ||
+	    bpf_probe_read_user(room->inner, sizeof(room->inner), (void *)at))
+		return RANDOM_NOWHERE;
+	off = random_scan(WINDOW(room->inner), r0, r1);
+	return off > RANDOM_INNER - 16 ? RANDOM_NOWHERE : off;
+}
 
 /* A place, or RANDOM_NOWHERE. */
 static __always_inline __u64 random_in_pointers(struct random_room *room, __u64 r0, __u64 r1)
 {
 	for (__u32 i = 0; i < RANDOM_POINTERS; i++) {
-		__u64 at = room->object[i];
-		__u32 off;
+		__u32 off = random_in_inner(room, room->object[i], r0, r1);
 
-		if (at < 4096 || at & 7 ||
-		    bpf_probe_read_user(room->inner, sizeof(room->inner), (void *)at))
-			continue;
-		off = random_scan(room, INNER_AT, INNER_AT + RANDOM_INNER, r0, r1);
 		if (off != RANDOM_NOWHERE)
-			return RANDOM_PLACE(i * 8, off - INNER_AT);
+			return RANDOM_PLACE(i * 8, off);
 	}
 	return RANDOM_NOWHERE;
 }
@@ -110,10 +115,10 @@ static __always_inline __u64 random_in_object(struct random_room *room, __u64 ob
 	    bpf_probe_read_user(room->object, 512, (void *)object))
 		return RANDOM_NOWHERE;
 	for (__u32 at = 0; at < RANDOM_OBJECT; at += RANDOM_INNER) {
-		__u32 off = random_scan(room, at, RANDOM_OBJECT, r0, r1);
+		__u32 off = random_scan(WINDOW(room->object + at / 8), r0, r1);
 
-		if (off != RANDOM_NOWHERE)
-			return RANDOM_PLACE(~0u, off);
+		if (off != RANDOM_NOWHERE && at + off <= RANDOM_OBJECT - 16)
+			return RANDOM_PLACE(~0u, at + off);
 	}
 	return random_in_pointers(room, r0, r1);
 }

@@ -19,6 +19,7 @@
 #define ZC_TASK_SERVES 0x8 /* serves a chosen port, or one that is followed: its calls count, too */
 #define ZC_TASK_TLS 0x10    /* its TLS libraries are probed */
 #define ZC_TASK_KNOWN 0x20  /* user space wants to know of its exec and its end */
+#define ZC_TASK_HALF 0x40   /* with ZC_TASK_TLS: of a further library not all points are in yet */
 #define ZC_TASK_SELECTED (ZC_TASK_PID | ZC_TASK_NAME | ZC_TASK_CGROUP)
 
 /* zc_config.role */
@@ -33,7 +34,7 @@ struct zc_config {
 	__u32 role;
 	__u32 downstream; /* trace the calls of processes that serve a chosen port */
 	__u32 ncomm;
-	__u32 nexe; /* zc_exes is in use */
+	__u32 nexe; /* ZC_EXE_FITS is in use */
 	__u32 ncgroup;
 	__u32 self; /* our own process, never traced */
 	__u32 wake_bytes; /* unread octets in the ring from which the reader is woken */
@@ -64,7 +65,10 @@ struct zc_shared {
 	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
 };
 
-/* Key of zc_exes: the file that a process executes. */
+/* Values of zc_exes, and its key: the file that a process executes. */
+#define ZC_EXE_FITS 0x1	  /* --exe */
+#define ZC_EXE_SERVED 0x2 /* a process of it has listened on a chosen port */
+
 struct zc_inode {
 	__u64 ino;
 	__u32 dev; /* the kernel's dev_t: major << 20 | minor */

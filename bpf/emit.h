@@ -235,7 +235,8 @@ static __always_inline void emit_listen(__u16 port, __u32 pid, const char *comm,
 		__builtin_memcpy(l->comm, comm, sizeof(l->comm));
 	else
 		__builtin_memset(l->comm, 0, sizeof(l->comm));
-	bpf_ringbuf_submit(l, BPF_RB_NO_WAKEUP);
+	/* its first connection may come at once */
+	bpf_ringbuf_submit(l, flags ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 /* Furthest that a skip may reach ahead; beyond it a stale position would be mistaken for one. */

@@ -8,7 +8,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Files that fit --exe, found before the start or since: value unused. */
+/* Files of interest, found before the start or since: ZC_EXE_* */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -111,32 +111,31 @@ int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-static __always_inline int exe_selected(struct linux_binprm *bprm)
+static __always_inline __u32 exe_bits(struct linux_binprm *bprm)
 {
 	struct inode *inode = BPF_CORE_READ(bprm, file, f_inode);
 	struct zc_inode key = {};
+	__u32 *bits;
 
+	if (!zc_cfg.nexe && !zc_cfg.by_port)
+		return 0;
 	key.ino = BPF_CORE_READ(inode, i_ino);
 	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	return bpf_map_lookup_elem(&zc_exes, &key) != 0;
+	bits = bpf_map_lookup_elem(&zc_exes, &key);
+	return bits ? *bits : 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	__u32 tgid = task_tgid(task);
+	__u32 tgid = task_tgid(task), exe = exe_bits(bprm);
 	char comm[COMM_LEN] = {};
-	int fits;
 
-	if (!zc_cfg.ncomm && !zc_cfg.nexe) {
-		if (task_flags(tgid))
-			emit_process(task, ZC_PROC_EXEC, task_flags(tgid), bprm->filename);
-		return 0;
+	if (zc_cfg.ncomm || zc_cfg.nexe) {
+		bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
+		name_bit(tgid, comm_selected(comm) || (exe & ZC_EXE_FITS));
 	}
-	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
-	fits = comm_selected(comm) || (zc_cfg.nexe && exe_selected(bprm));
-	name_bit(tgid, fits);
-	if (fits || zc_cfg.nexe || task_flags(tgid))
+	if (exe || zc_cfg.nexe || task_flags(tgid))
 		emit_process(task, ZC_PROC_EXEC, task_flags(tgid), bprm->filename);
 	return 0;
 }

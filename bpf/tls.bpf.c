@@ -189,22 +189,31 @@ __noinline int part_send(struct parts *t)
 	return 0;
 }
 
-static __always_inline void parts_send(struct parts *t)
+/* Global as well: the verifier walks its rounds once, not once for each way that leads here. */
+__noinline int parts_send(struct parts *t)
 {
+	if (!t)
+		return 0;
 	for (int i = 0; i < PLAIN_PARTS; i++) {
 		t->last = i == PLAIN_PARTS - 1;
 		part_send(t);
 		if (!t->left)
 			break;
 	}
+	return 0;
 }
 
 /* n octets went through the library at buf. */
-static __always_inline void stream_send(struct zc_stream *s, struct parts *t, __u32 n)
+__noinline int stream_send(struct zc_stream *s, struct parts *t, __u32 n)
 {
-	const struct zc_policy *policy = policy_of(s->id);
-	__u32 dir = t->dir & 1, lost = s->lost;
+	const struct zc_policy *policy;
+	__u32 dir, lost;
 
+	if (!s || !t)
+		return 0;
+	policy = policy_of(s->id);
+	dir = t->dir & 1;
+	lost = s->lost;
 	t->id = s->id;
 	t->seq = s->pos[dir];
 	t->lost = lost;
@@ -215,10 +224,10 @@ static __always_inline void stream_send(struct zc_stream *s, struct parts *t, __
 	s->bytes[dir] += n;
 	if (policy && policy->quiet) {
 		s->skipped[dir] += n;
-		return;
+		return 0;
 	}
 	if (!n && !s->reported)
-		return;
+		return 0;
 	s->reported = 1;
 	parts_send(t);
 	if (t->failed) {
@@ -227,6 +236,7 @@ static __always_inline void stream_send(struct zc_stream *s, struct parts *t, __
 	} else if (lost) {
 		__sync_fetch_and_sub(&s->lost, lost);
 	}
+	return 0;
 }
 
 /* ---- where no socket was used inside */
@@ -326,12 +336,22 @@ static __always_inline void call_lost(__u32 tgid, const struct zc_call *c)
 		__sync_fetch_and_add(&s->lost, 1);
 }
 
-static __always_inline void call_begin(const struct zc_call_key *key, struct zc_call *c)
+/*
+ * Inside another call that one counts, or it is TLS within TLS. But what reads or shakes hands may
+ * call the application back, which then writes (Node's secureConnect): no library does by itself.
+ */
+static __always_inline void call_begin(struct zc_call_key *key, struct zc_call *c)
 {
 	struct zc_call *now = bpf_map_lookup_elem(&zc_calls, key);
 
-	if (now && now->sp > c->sp)
-		return; /* inside another call: that one counts, or TLS within TLS */
+	if (now && now->sp > c->sp) {
+		if (now->stream != c->stream || call_writes(now->func) || !call_writes(c->func))
+			return;
+		key->inner = 1;
+		now = bpf_map_lookup_elem(&zc_calls, key);
+		if (now && now->sp > c->sp)
+			return;
+	}
 	if (now)
 		call_lost(key->tgid, now);
 	c->time = bpf_ktime_get_ns();
@@ -354,16 +374,19 @@ static __always_inline void call_socket(struct zc_stream *s, const struct zc_cal
 }
 
 /* A goroutine is not a thread: what that did before is no evidence. */
-static __always_inline void call_recent_io(struct parts *t, struct zc_stream *s,
-					   const struct zc_call *c, __u64 pid_tgid, __u32 n)
+__noinline int call_recent_io(struct parts *t, struct zc_stream *s, const struct zc_call *c,
+			      __u64 pid_tgid, __u32 n)
 {
+	if (!t || !s || !c)
+		return 0;
 	if (c->lib == ZC_TLS_GO || (s->sock && !s->memory))
-		return;
+		return 0;
 	if (t->dir == ZC_RX)
 		recent_io_reading(t, pid_tgid, c->stream, s, n);
 	/* a handshake has something to say even if nothing was to be written */
 	if (t->dir == ZC_TX ? n != 0 : !n && !s->bytes[ZC_RX] && !s->bytes[ZC_TX])
 		recent_io_writing(pid_tgid, s, c->stream, n, c->lib);
+	return 0;
 }
 
 static __always_inline void call_fill(struct parts *t, const struct zc_stream *s,
@@ -470,6 +493,16 @@ static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 
 		on_fault(c, pid_tgid, reason);
 }
 
+/* Not of a stream that begins while points are put in: something of it might be missed. */
+static __always_inline int call_counts(__u32 tgid, __u64 addr)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
+	__u32 flags = task_flags(tgid);
+
+	return flags & ZC_TASK_TLS &&
+	       (!(flags & ZC_TASK_HALF) || bpf_map_lookup_elem(&zc_streams, &key));
+}
+
 /* Every function of the libraries in C; the cookie says which it is. */
 SEC("uprobe")
 int tls_enter(struct pt_regs *ctx)
@@ -487,7 +520,7 @@ int tls_enter(struct pt_regs *ctx)
 	barrier_var(a4);
 	barrier_var(a5);
 	OWN_STACK(ctx);
-	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
+	if (!call_counts(key.tgid, a1))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return stream_free(key.tgid, a1);
@@ -506,6 +539,25 @@ int tls_enter(struct pt_regs *ctx)
 	return 0;
 }
 
+/* The call that returns here, with the stack as it was when it began. */
+static __always_inline struct zc_call *call_returning(struct zc_call_key *key, __u64 sp)
+{
+	struct zc_call *outer = bpf_map_lookup_elem(&zc_calls, key), *c;
+
+	if (!outer || outer->sp == sp)
+		return outer;
+	key->inner = 1;
+	c = bpf_map_lookup_elem(&zc_calls, key);
+	if (!c || c->sp != sp)
+		return 0;
+	if (!c->sock) { /* sockets are noted with the outermost call */
+		c->sock = outer->sock;
+		c->refused = outer->refused;
+		c->fresh = outer->fresh;
+	}
+	return c;
+}
+
 SEC("uretprobe")
 int tls_leave(struct pt_regs *ctx)
 {
@@ -514,8 +566,8 @@ int tls_leave(struct pt_regs *ctx)
 	struct zc_call *c;
 
 	OWN_STACK(ctx);
-	c = bpf_map_lookup_elem(&zc_calls, &key);
-	if (!c || PT_REGS_SP(ctx) != c->sp + RETURN_POPS)
+	c = call_returning(&key, PT_REGS_SP(ctx) - RETURN_POPS);
+	if (!c)
 		return 0;
 	call_done(c, pid_tgid, call_result(c, (__s64)PT_REGS_RC(ctx)));
 	bpf_map_delete_elem(&zc_calls, &key); /* nobody else has the key */
@@ -581,7 +633,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	struct zc_call *before;
 
 	OWN_STACK(ctx);
-	if (!(task_flags(key.tgid) & ZC_TASK_TLS))
+	if (!call_counts(key.tgid, GO_1(ctx)))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return go_closed(key.tgid, GO_1(ctx));

@@ -15,8 +15,19 @@
 #include "cli/filter.h"
 #include "cli/filter_value.h"
 
-enum test_op { OP_PRESENT, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_MATCH, OP_NO_MATCH,
-	       OP_ENTRY, OP_ROOT };
+enum test_op {
+	OP_PRESENT,
+	OP_EQ,
+	OP_NE,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_MATCH,
+	OP_NO_MATCH,
+	OP_ENTRY,
+	OP_ROOT
+};
 
 struct test {
 	unsigned field;

@@ -45,7 +45,7 @@ static int add_selectors(struct attach *a, const struct options *o, pid_t comman
 	for (unsigned i = 0; !err && i < o->npids; i++)
 		err = attach__add_pid(a, (pid_t)o->pids[i]);
 	if (!err && command)
-		err = attach__add_command(a, command);
+		err = attach__add_command(a, command, o->command[0]);
 	if (!err)
 		err = add_strings(a, &o->comms, attach__add_comm);
 	if (!err)

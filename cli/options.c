@@ -2,6 +2,7 @@
 #include "cli/options_impl.h"
 
 #include <argp.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,6 +41,9 @@ enum {
 	OPT_INTERVAL,
 	OPT_TLS_SYMBOL,
 	OPT_SORT,
+	OPT_OTLP,
+	OPT_OTLP_SIGNALS,
+	OPT_PROMETHEUS,
 	OPT_SLOWEST,
 	OPT_RESOLVE,
 	OPT_STATS,
@@ -82,8 +86,14 @@ static const struct argp_option table[] = {
 
 	{ .doc = "What to show:", .group = 3 },
 	{ "output", 'o', "FORMAT[=FILE]", 0,
-	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary' or "
-	  "'waterfall'; several: one shown, the others written to FILEs", 3 },
+	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary', "
+	  "'waterfall' or 'otlp'; several: one shown, the others written to FILEs", 3 },
+	{ "otlp", OPT_OTLP, "URL", OPTION_ARG_OPTIONAL,
+	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
+	{ "otlp-signals", OPT_OTLP_SIGNALS, "LIST", 0,
+	  "Of these only 'traces', or 'metrics' (default: both)", 3 },
+	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
+	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins",
 	  3 },
@@ -245,7 +255,7 @@ static int set_capture(struct options *o, const char *arg)
 
 static const char *const output_names[] = {
 	[OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json",		  [OUTPUT_SUMMARY] = "summary",
-	[OUTPUT_TOP] = "top",	[OUTPUT_WATERFALL] = "waterfall", NULL,
+	[OUTPUT_TOP] = "top",	[OUTPUT_WATERFALL] = "waterfall", [OUTPUT_OTLP] = "otlp", NULL,
 };
 
 const char *output_name(enum output format)
@@ -385,6 +395,55 @@ static const char *behind_equals(const char *arg)
 	return arg && *arg == '=' ? arg + 1 : arg;
 }
 
+/* PORT, ADDR:PORT or [ADDR]:PORT; without an address only this host may look. */
+static int set_prometheus(struct options *o, const char *arg)
+{
+	const char *colon = strrchr(arg, ':'), *port = colon ? colon + 1 : arg;
+	char addr[64] = "127.0.0.1";
+	size_t n = colon ? (size_t)(colon - arg) : 0;
+	uint64_t number;
+
+	if (n > 1 && arg[0] == '[' && arg[n - 1] == ']') {
+		arg++;
+		n -= 2;
+	}
+	if (colon && n < sizeof(addr))
+		snprintf(addr, sizeof(addr), "%.*s", (int)n, arg);
+	memset(&o->prometheus, 0, sizeof(o->prometheus));
+	if (count_parse(port, 65535, &number) || n >= sizeof(addr))
+		return wrong(o, "prometheus '%.64s': not a port, or ADDRESS:PORT", arg);
+	if (inet_pton(AF_INET, addr, &o->prometheus.v4.sin_addr) == 1) {
+		o->prometheus.v4.sin_family = AF_INET;
+		o->prometheus.v4.sin_port = htons((uint16_t)number);
+	} else if (inet_pton(AF_INET6, addr, &o->prometheus.v6.sin6_addr) == 1) {
+		o->prometheus.v6.sin6_family = AF_INET6;
+		o->prometheus.v6.sin6_port = htons((uint16_t)number);
+	} else {
+		return wrong(o, "prometheus: '%.64s' is no address of this host", addr);
+	}
+	return 0;
+}
+
+static int set_signals(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "traces", "metrics", NULL };
+
+	o->otlp_signals = 0;
+	while (*arg) {
+		size_t n = strcspn(arg, ",");
+		char name[32];
+		int i, err;
+
+		snprintf(name, sizeof(name), "%.*s", (int)(n < 31 ? n : 31), arg);
+		err = choose(o, "otlp-signals", name, names, &i);
+		if (err)
+			return err;
+		o->otlp_signals |= 1u << i;
+		arg += n + (arg[n] == ',');
+	}
+	return o->otlp_signals ? 0 : wrong(o, "--otlp-signals: 'traces', 'metrics' or both");
+}
+
 static int parse_selector(struct options *o, int key, const char *arg)
 {
 	switch (key) {
@@ -445,6 +504,13 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_slowest(o, arg);
 	case OPT_COLOR:
 		return set_color(o, arg);
+	case OPT_OTLP:
+		o->otlp = arg ? arg : "";
+		return 0;
+	case OPT_OTLP_SIGNALS:
+		return set_signals(o, arg);
+	case OPT_PROMETHEUS:
+		return set_prometheus(o, arg);
 	case OPT_RESOLVE:
 		o->resolve = 1;
 		return 0;

@@ -94,7 +94,14 @@ static void empty(struct output_way *w)
 
 /* ---- sinks */
 
-static struct sink *make_sink(struct output_way *w, const struct options *o,
+static int width_of(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
+
+static struct sink *make_sink(struct outputs *u, struct output_way *w, const struct options *o,
 			      const struct sink_options *common)
 {
 	struct sink_options so = *common;
@@ -102,12 +109,15 @@ static struct sink *make_sink(struct output_way *w, const struct options *o,
 	so.out = &w->out;
 	so.interval_ns = w->spec->format == OUTPUT_SUMMARY ? o->interval_ns : 0;
 	so.color = color_wanted(o->color, w->fd);
+	so.width = width_of(w->fd);
 	switch (w->spec->format) {
 	case OUTPUT_JSON:
 		return sink_json_new(&so);
 	case OUTPUT_TOP:
 	case OUTPUT_SUMMARY:
 		return sink_summary_new(&so);
+	case OUTPUT_OTLP:
+		return exporters_lines(&u->exporters, &w->out);
 	case OUTPUT_WATERFALL:
 		return sink_waterfall_new(&so);
 	default:
@@ -124,16 +134,18 @@ static void free_sink(struct sink *k)
 int outputs_make(struct outputs *u, const struct options *o, const struct sink_options *so,
 		 int wake_fd)
 {
-	for (unsigned i = 0; i < u->n; i++) {
+	int status = exporters_make(&u->exporters, o, so->redact, u->on_export, u->ctx);
+
+	for (unsigned i = 0; !status && i < u->n; i++) {
 		struct output_way *w = &u->way[i];
 
 		if (out_init(&w->out, w->fd, wake_fd))
 			return EXIT_FAILED;
-		w->sink = make_sink(w, o, so);
+		w->sink = make_sink(u, w, o, so);
 		if (!w->sink)
 			return EXIT_FAILED;
 	}
-	return 0;
+	return status;
 }
 
 void outputs_start(struct outputs *u, int live)
@@ -143,7 +155,7 @@ void outputs_start(struct outputs *u, int live)
 	for (unsigned i = 0; i < u->n; i++)
 		impatient |= u->way[i].spec->format == OUTPUT_TOP;
 	for (unsigned i = 0; i < u->n; i++) {
-		u->way[i].out.impatient = u->n > 1 && impatient;
+		u->way[i].out.impatient = u->n + u->exporters.n > 1 && impatient;
 		empty(&u->way[i]);
 	}
 }
@@ -157,7 +169,7 @@ int outputs_restart(struct outputs *u, const struct options *o, const struct sin
 	struct sink *made[OPTIONS_MAX_OUTPUTS];
 
 	for (unsigned i = 0; i < u->n; i++) {
-		made[i] = make_sink(&u->way[i], o, so);
+		made[i] = make_sink(u, &u->way[i], o, so);
 		if (made[i])
 			continue;
 		while (i--)
@@ -175,6 +187,7 @@ int outputs_restart(struct outputs *u, const struct options *o, const struct sin
 			w->sink->ops->note(w->sink, &again);
 		empty(w);
 	}
+	exporters_restart(&u->exporters);
 	return 0;
 }
 
@@ -192,6 +205,8 @@ int outputs_span(struct outputs *u, const struct span *s, int match)
 		shown |= u->n == 1;
 		w->sink->ops->span(w->sink, s);
 	}
+	if (match && u->exporters.n)
+		exporters_span(&u->exporters, s);
 	return shown;
 }
 
@@ -213,6 +228,7 @@ void outputs_tick(struct outputs *u, uint64_t now_ns)
 		if (!w->gone && w->sink->ops->tick)
 			w->sink->ops->tick(w->sink, now_ns);
 	}
+	exporters_tick(&u->exporters, now_ns);
 }
 
 void outputs_finish(struct outputs *u, const struct sink_totals *t)
@@ -232,7 +248,7 @@ int outputs_gone(const struct outputs *u)
 	for (unsigned i = 0; i < u->n; i++)
 		if (!u->way[i].gone)
 			return 0;
-	return u->n > 0;
+	return u->n > 0 && !u->exporters.n;
 }
 
 /* A reader that leaves ends the program quietly, unless others stay. */
@@ -258,7 +274,7 @@ static void give_up(struct outputs *u, struct output_way *w)
 
 unsigned outputs_work(struct outputs *u, uint64_t monotonic_ns, int wait)
 {
-	unsigned pending = 0;
+	unsigned pending = exporters_work(&u->exporters, monotonic_ns);
 
 	for (unsigned i = 0; i < u->n; i++) {
 		struct output_way *w = &u->way[i];
@@ -287,5 +303,6 @@ void outputs_release(struct outputs *u)
 		if (w->spec->file)
 			close(w->fd);
 	}
+	exporters_release(&u->exporters);
 	u->n = 0;
 }

@@ -15,7 +15,7 @@
 #include "cli/top.h"
 
 #define TICK_NS 20000000u
-#define DRAIN_NS 3000000000u /* sinks that send */
+#define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
 void log_line(const char *fmt, ...)
@@ -191,6 +191,15 @@ static void on_gone(void *session, const char *text)
 	show_note(session, &n);
 }
 
+static void on_export(void *session, const char *text, uint64_t dropped)
+{
+	const struct note n = { .name = dropped ? "export-dropped" : "export-failing", .text = text,
+				.time_ns = source_time(session),
+				.field = { { "dropped", dropped } }, .nfields = dropped > 0 };
+
+	on_note(session, &n);
+}
+
 static struct sink_options sink_options(struct session *s)
 {
 	const struct options *o = s->opt;
@@ -212,6 +221,7 @@ static int prepare_outputs(struct session *s)
 	const struct sink_options so = sink_options(s);
 
 	s->outputs.on_gone = on_gone;
+	s->outputs.on_export = on_export;
 	s->outputs.ctx = s;
 	return outputs_make(&s->outputs, s->opt, &so, s->signals);
 }
@@ -370,15 +380,22 @@ void pipeline_tick(struct session *s, uint64_t now)
 	outputs_work(&s->outputs, monotonic(), !s->input.source->live && !s->tui);
 }
 
-/* What sinks have to send still is given a moment; a signal ends that, too. */
-static void drain_outputs(struct session *s)
+static void say(const char *text)
+{
+	log_line("%s", text);
+}
+
+/* What is to be sent still is given a moment; a signal ends that, too. */
+static void drain_exporters(struct session *s, const struct sink_totals *t)
 {
 	uint64_t end = monotonic() + DRAIN_NS;
 	struct pollfd signal = { .fd = s->signals, .events = POLLIN };
 
-	while (outputs_work(&s->outputs, monotonic(), 1) && monotonic() < end)
+	exporters_finish(&s->outputs.exporters, t);
+	while (outputs_work(&s->outputs, monotonic(), 0) && monotonic() < end)
 		if (poll(&signal, 1, DRAIN_STEP_MS) > 0 && signalled(s))
 			break;
+	exporters_report(&s->outputs.exporters, s->opt->quiet ? NULL : say);
 }
 
 /* The last line, and what the JSON consumer gets in its place. */
@@ -396,8 +413,9 @@ static void report(struct session *s)
 		.uncaptured_bytes = e.uncaptured_bytes,
 		.unparsed_bytes = e.unparsed_bytes,
 	};
+	drain_exporters(s, &t);
 	outputs_finish(&s->outputs, &t);
-	drain_outputs(s);
+	outputs_work(&s->outputs, monotonic(), 1);
 	if (s->opt->quiet)
 		return;
 	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "

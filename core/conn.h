@@ -15,6 +15,7 @@
 struct engine;
 struct exchange;
 struct http2_conn;
+struct keyed;
 struct tls_conn;
 struct protocol;
 struct protocol_name;
@@ -192,6 +193,7 @@ struct conn {
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
 	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
+	struct keyed *keyed;	  /* the same by key; NULL: the protocol answers in order */
 	uint32_t nqueued;
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */

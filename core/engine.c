@@ -437,6 +437,7 @@ void engine__free(struct engine *e)
 		e->idle = x->next;
 		exchange_free(x);
 	}
+	alias_free(e->aliases);
 	free(e->scratch);
 	conn_table_release(&e->conns);
 	pool_release(&e->pool);

@@ -4,6 +4,7 @@
 #ifndef ZC_CORE_ENGINE_IMPL_H
 #define ZC_CORE_ENGINE_IMPL_H
 
+#include "core/alias.h"
 #include "core/conn.h"
 #include "core/engine.h"
 #include "core/exchange.h"
@@ -23,6 +24,7 @@ struct engine {
 	struct list closing; /* connections, by c->expires */
 	struct list tls_stream_waiting; /* TLS streams with c->session.waits */
 	struct links *links;
+	struct aliases *aliases; /* NULL: none so far */
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;
 	uint64_t now;	     /* source clock: the latest time seen */

@@ -306,6 +306,23 @@ static struct exchange_attr *attr_of(struct exchange *x, const struct attr_def *
 	return &x->attr[x->nattrs++];
 }
 
+/* Its first part may be an id, and that may have a name. */
+static struct text put_target(struct exchange *x, const struct message *m)
+{
+	const char *comma = memchr(m->target.p, ',', m->target.n);
+	struct str id = {m->target.p, comma ? (size_t)(comma - m->target.p) : m->target.n};
+	struct str name = alias_get(x->conn->engine->aliases, x->conn->protocol, id);
+	struct text t, rest;
+
+	if (!name.p)
+		return exchange_text(x, m->target);
+	t = exchange_text(x, name);
+	rest = exchange_text(x, (struct str){m->target.p + id.n, m->target.n - id.n});
+	if (t.off != TEXT_NONE && rest.off != TEXT_NONE)
+		t.len += rest.len;
+	return t;
+}
+
 /* Does m carry what most messages do not? */
 static int carries_more(const struct message *m)
 {
@@ -318,7 +335,7 @@ static void take_message(struct exchange *x, const struct message *m)
 	int redact = x->conn->engine->opt.redact;
 
 	if (m->group.p)
-		x->group = exchange_text(x, m->group);
+		x->group = m->group.p == m->target.p ? x->path : exchange_text(x, m->group);
 	for (unsigned i = 0; i < m->nattrs; i++) {
 		const struct attr *from = &m->attr[i];
 		struct exchange_attr *a;
@@ -340,11 +357,16 @@ void exchange_end(struct exchange *x, const struct message *m)
 	if (m->operation.p)
 		x->method = exchange_text(x, m->operation);
 	if (m->target.p)
-		x->path = exchange_text(x, m->target);
+		x->path = m->flags & MESSAGE_BY_ID ? put_target(x, m) : exchange_text(x, m->target);
 	if (m->status)
 		x->status = (uint16_t)m->status;
 	note_flags(x, m);
 	take_message(x, m);
+}
+
+void exchange_names(struct engine *e, const struct conn *c, const struct message *m)
+{
+	alias_set(&e->aliases, c->protocol, m->operation, m->target);
 }
 
 void exchange_notice(struct exchange *x, const struct message *m)
@@ -592,6 +614,7 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		s->runtime = names.runtime;
 		s->container = names.container;
 		s->container_name = names.container_name;
+		s->resource = names.resource;
 	}
 	s->pid &= SOURCE_PID_MASK;
 	if (s->pid & ZC_PID_FOREIGN)
@@ -623,6 +646,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		memcpy(s->trace_id, x->traceparent.trace_id, TRACE_ID_LEN);
 		memcpy(s->parent_id, x->traceparent.parent_id, SPAN_ID_LEN);
 		s->trace_flags = x->traceparent.flags;
+		s->trace_given = 1;
 		s->has_parent = 1;
 		s->link = "traceparent";
 		return;
@@ -631,6 +655,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		memcpy(s->trace_id, c->tunnel.trace_id, TRACE_ID_LEN);
 		memcpy(s->parent_id, c->tunnel.parent_id, SPAN_ID_LEN);
 		s->trace_flags = c->tunnel.flags;
+		s->trace_given = 1;
 		s->has_parent = 1;
 		s->link = "tunnel";
 		return;

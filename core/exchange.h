@@ -46,9 +46,11 @@ struct exchange_attr {
 
 struct exchange {
 	struct exchange *next; /* in the connection's queue or waiting list, or the free list */
+	struct exchange *prev, *key_next; /* with its connection's `keyed` alone */
 	struct list timer;     /* in engine.waiting or engine.reading */
 	struct conn *conn;
 	uint64_t seq;
+	uint64_t key;	   /* message.key, with `keyed` */
 	uint32_t form;	   /* message.form of the request */
 	uint64_t req_pos;  /* position of the first octet of the request */
 	uint64_t req_end;  /* position behind its last one, when req_done */
@@ -90,7 +92,7 @@ struct exchange {
 	uint8_t maybe_grpc;   /* its kind of content is in an entry from before we looked */
 	uint8_t trailers;     /* the response ended with some */
 	uint8_t infers_status; /* gRPC's, by its form */
-	uint8_t hides_status; /* gRPC's may be among them, in an entry from before we looked */
+	uint8_t hides_status;  /* gRPC's may be among them, in an entry from before we looked */
 	uint8_t switches;     /* answered by agreeing to another protocol */
 	uint8_t aborted;	      /* ended before its response did; end says when */
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
@@ -130,6 +132,9 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 /* What only the end of a message told; a notice that is counted. */
 void exchange_end(struct exchange *x, const struct message *m);
 void exchange_notice(struct exchange *x, const struct message *m);
+
+/* A notice that names something, see MESSAGE_NAMES. */
+void exchange_names(struct engine *e, const struct conn *c, const struct message *m);
 
 /* The same of HTTP/2, and trailers in direction `which`: 0 request, 1 response. */
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);

@@ -248,8 +248,7 @@ static void pick_trailers(struct exchange *x, const struct http2_event *ev)
 
 	x->trailers = (ev->flags & HTTP2_END_STREAM) != 0;
 	/* of a response alone it is not known yet */
-	if (!x->maybe_grpc && x->protocol != &grpc_name &&
-	    !(x->incomplete & SPAN_REQUEST_NOT_SEEN))
+	if (!x->maybe_grpc && x->protocol != &grpc_name && !(x->incomplete & SPAN_REQUEST_NOT_SEEN))
 		return;
 	if (x->trailers)
 		x->grpc_status = unnamed_status(ev);

@@ -6,6 +6,7 @@
 
 #include "core/certainty.h"
 #include "core/exchange_link.h"
+#include "core/keyed.h"
 #include "core/pairing_impl.h"
 #include "core/pending_read.h"
 #include "core/queue.h"
@@ -20,6 +21,7 @@ static void release(struct conn *c)
 {
 	free(c->state);
 	c->state = NULL;
+	keyed_release(c);
 }
 
 /* ---- octets */
@@ -372,8 +374,10 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 	unsigned joined = 0;
 
 	c->state = calloc(1, protocol->state_size);
-	if (!c->state)
+	if (!c->state || (protocol->pairing == PAIRING_BY_KEY && !keyed_begin(c))) {
+		release(c);
 		return 0;
+	}
 	c->ops = &pairing_ops;
 	c->protocol = protocol;
 	c->request_dir = (uint8_t)request_dir;
@@ -382,7 +386,8 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 	for (unsigned d = 0; d < 2; d++) {
 		if (c->rejoined || (c->preexisting && !c->half[d].reasm.from_syn))
 			joined |= BEGIN_JOINED(sender_of(c, &c->half[d]));
-		certainty_begin(c, &c->half[d]);
+		if (!c->keyed)
+			certainty_begin(c, &c->half[d]);
 	}
 	protocol->begin(c->state, joined);
 	return 1;

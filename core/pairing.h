@@ -1,9 +1,10 @@
 /*
- * pairing.h - messages to exchanges, requests to responses, for each protocol that answers in order
+ * pairing.h - messages to exchanges, requests to responses
  *
  * What the messages of a connection are, its protocol's parser says (parsers/protocol.h). Requests
- * queue in their order; each final response ends the oldest one. What makes this hard is loss: then
- * certainty.h says which request a response answers, and spans say what remains in doubt.
+ * queue in their order. Where a protocol answers in order, each final response ends the oldest one;
+ * what makes this hard is loss: then certainty.h says which request a response answers, and spans
+ * say what remains in doubt. Where messages have keys, keyed.h knows it.
  */
 #ifndef ZC_CORE_PAIRING_H
 #define ZC_CORE_PAIRING_H

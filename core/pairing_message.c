@@ -2,6 +2,7 @@
 
 #include "core/certainty.h"
 #include "core/exchange_link.h"
+#include "core/keyed.h"
 #include "core/pairing.h"
 #include "core/pending_read.h"
 #include "core/queue.h"
@@ -42,6 +43,20 @@ static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 			c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0);
 }
 
+/* What used the same key before will not be answered any more. */
+static void begin_keyed(struct conn *c, struct exchange *x, const struct message *m)
+{
+	struct exchange *older = m->flags & MESSAGE_ONE_WAY ? NULL : keyed_find(c, m->key, 0);
+
+	x->key = m->key;
+	x->boundary = 1;
+	if (older && !older->resp_started) {
+		older->incomplete |= older->suspect | SPAN_RESPONSE_NOT_SEEN;
+		older->resp_unsized = older->resp_done = older->req_done = 1;
+		queue_settle(c, older);
+	}
+}
+
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
 				      uint64_t pos)
 {
@@ -49,9 +64,10 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	struct exchange *x;
 	const struct io_mark *io;
 
-	if (c->nqueued >= PAIRING_MAX_QUEUE)
+	if (c->nqueued >= PAIRING_MAX_QUEUE && c->head)
 		queue_drop_oldest(c);
-	end_headless(c, need);
+	if (!c->keyed)
+		end_headless(c, need);
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
@@ -60,7 +76,10 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->need = need;
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
-	certainty_request(c, h, x);
+	if (c->keyed)
+		begin_keyed(c, x, m);
+	else
+		certainty_request(c, h, x);
 	c->requested = 1;
 	exchange_request(c->engine, x, m);
 	if (m->flags & MESSAGE_ONE_WAY)
@@ -141,7 +160,7 @@ void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
 {
 	const struct exchange *x;
 
-	if (h->in_message || is_request(c, h))
+	if (h->in_message || is_request(c, h) || c->keyed)
 		return;
 	if (c->withheld)
 		withheld_answered(c, pos);
@@ -174,6 +193,8 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 		return NULL;
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
 	x->incomplete |= c->doubt;
+	if (c->keyed && c->lost)
+		x->incomplete |= conn_missing(c);
 	if (c->preexisting && !c->requested)
 		x->incomplete |= SPAN_ATTACHED_LATE;
 	x->req_pos = pos;
@@ -194,7 +215,7 @@ static void begin_long(struct conn *c, struct half *h)
 	h->x = NULL;
 	h->in_message = 0;
 	if (queue_has(x))
-		queue_take(c);
+		queue_remove(c, x);
 	queue_end_long(c, h->last_time);
 	x->resp_done = 0;
 	x->counts_notices = x->resp_uncounted = 1;
@@ -223,23 +244,45 @@ static struct exchange *answered_in_head(struct conn *c, const struct half *resp
 	return certainty_answered(c, resp, pos);
 }
 
+/* Those whose responses may have been lost end when nothing can come for them any more. */
+static void give_up_lost(struct conn *c, uint64_t now)
+{
+	while (c->head && c->head->suspect && c->head->req_done && !c->head->resp_started &&
+	       c->head->req_first + KEYED_DOUBT < now)
+		queue_drop_oldest(c);
+}
+
+/* The request with the response's key; the parser, too, is told of it. */
+static struct exchange *answered_by_key(struct conn *c, const struct half *h,
+					const struct message *m)
+{
+	struct exchange *x;
+
+	give_up_lost(c, h->last_time);
+	x = keyed_find(c, m->key, m->form);
+	if (c->protocol->answers)
+		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
+	return x;
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
-	struct exchange *x = certainty_answered(c, h, pos);
+	struct exchange *x = c->keyed ? answered_by_key(c, h, m) : certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	if (!x && m->status >= 400 && !c->head)
 		x = answered_in_head(c, h, pos);
 	h->msg_pos = pos;
-	if (m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
+	if (!c->keyed && m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
 		if (c->protocol->move)
 			c->protocol->move(c->state, FROM_SERVER, PLACE_SEEK, 0);
 		return;
 	}
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
-	drop_before(c, h, x, pos);
+	if (!c->keyed)
+		drop_before(c, h, x, pos);
 	if (!x && !interim)
 		x = orphan_response(c, pos);
 	h->x = x;
@@ -253,7 +296,10 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	x->resp_first = reasm_time(&h->reasm, pos);
 	if (x == c->withheld && certainty_need(c, h, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
-	certainty_response(c, h, queue_has(x) ? x : NULL, pos);
+	if (c->keyed)
+		x->suspect = c->unproven = 0;
+	else
+		certainty_response(c, h, queue_has(x) ? x : NULL, pos);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h);
@@ -276,7 +322,8 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 	x->resp_last = h->last_time;
 	x->resp_end = pos;
 	x->resp_done = 1;
-	certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
+	if (!c->keyed)
+		certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
 	queue_settle(c, x);
 }
 
@@ -357,6 +404,8 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 			pairing_abort_response(c, h, pos, ABORT_BROKEN, 0);
 		break;
 	case MESSAGE_NOTICE:
+		if (m->flags & MESSAGE_NAMES)
+			exchange_names(c->engine, c, m);
 		if (c->ongoing && m->flags & MESSAGE_COUNTED)
 			exchange_notice(c->ongoing, m);
 		break;

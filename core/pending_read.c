@@ -74,7 +74,7 @@ static int is_next_request(const struct conn *c, const struct zc_ev_io *io)
 {
 	const struct exchange *x = c->wait_head;
 
-	return x && !c->http2 && io->ev.time > x->resp_last &&
+	return x && !c->http2 && !c->keyed && io->ev.time > x->resp_last &&
 	       io_passes(io, x->req_pos + x->req_bytes);
 }
 

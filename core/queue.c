@@ -1,10 +1,12 @@
 #include "core/queue.h"
 
 #include "core/engine_impl.h"
+#include "core/keyed.h"
 #include "core/pending_read.h"
 
 void queue_add(struct conn *c, struct exchange *x)
 {
+	x->prev = c->tail;
 	if (c->tail)
 		c->tail->next = x;
 	else
@@ -15,6 +17,25 @@ void queue_add(struct conn *c, struct exchange *x)
 	c->engine->stats.in_flight++;
 	if (!c->no_io)
 		c->no_io = x;
+	if (c->keyed)
+		keyed_add(c, x);
+}
+
+/* x is in the list no more. */
+static inline void taken(struct conn *c, struct exchange *x)
+{
+	if (c->no_io == x)
+		c->no_io = x->next;
+	if (c->withheld == x)
+		c->withheld = NULL;
+	for (int d = 0; d < 2; d++)
+		if (c->half[d].x == x)
+			c->half[d].x = NULL;
+	if (c->keyed)
+		keyed_drop(c, x);
+	x->next = NULL;
+	c->nqueued--;
+	c->engine->stats.in_flight--;
 }
 
 /* Takes the oldest out. */
@@ -25,17 +46,22 @@ struct exchange *queue_take(struct conn *c)
 	c->head = x->next;
 	if (!c->head)
 		c->tail = NULL;
-	if (c->no_io == x)
-		c->no_io = x->next;
-	if (c->withheld == x)
-		c->withheld = NULL;
-	for (int d = 0; d < 2; d++)
-		if (c->half[d].x == x)
-			c->half[d].x = NULL;
-	x->next = NULL;
-	c->nqueued--;
-	c->engine->stats.in_flight--;
+	taken(c, x);
 	return x;
+}
+
+void queue_remove(struct conn *c, struct exchange *x)
+{
+	if (x == c->head) {
+		queue_take(c);
+		return;
+	}
+	x->prev->next = x->next;
+	if (x->next)
+		x->next->prev = x->prev;
+	else
+		c->tail = x->prev;
+	taken(c, x);
 }
 
 int queue_doubts(const struct conn *c, const struct exchange *x)
@@ -52,8 +78,9 @@ void queue_complete(struct conn *c, struct exchange *x)
 	}
 	if (pending_read_add(c, x))
 		return;
-	/* spans of a connection come in order */
-	pending_read_flush(c, NULL);
+	/* spans of a connection come in order, where answers do */
+	if (!c->keyed)
+		pending_read_flush(c, NULL);
 	exchange_emit(c->engine, x);
 }
 
@@ -73,17 +100,17 @@ void queue_settle(struct conn *c, struct exchange *x)
 {
 	if (!x->resp_done || !x->req_done)
 		return;
-	if (x->one_way) {
+	if (x->one_way && !c->keyed) {
 		settle_one_way(c);
 		return;
 	}
 	if (queue_has(x))
-		queue_take(c);
+		queue_remove(c, x);
 	if (x->switches && !c->upgraded)
 		c->upgraded = x; /* MESSAGE_SWITCH follows */
 	else
 		queue_complete(c, x);
-	if (c->head && c->head->one_way)
+	if (c->head && c->head->one_way && !c->keyed)
 		settle_one_way(c);
 }
 

@@ -9,6 +9,7 @@
 
 void queue_add(struct conn *c, struct exchange *x);
 struct exchange *queue_take(struct conn *c); /* the oldest, of which there is one */
+void queue_remove(struct conn *c, struct exchange *x); /* the oldest, or of keyed ones any */
 int queue_has(const struct exchange *x);     /* or is it a response alone, outside of the queue? */
 
 /* Is x perhaps no exchange at all? Then it is not shown. */

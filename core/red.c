@@ -550,8 +550,8 @@ struct str red_row_name(const struct red_row *r)
 
 const char *red_by_name(enum red_by by)
 {
-	static const char *const name[RED_TABLES] = {"route",	 "service", "host", "peer",
-						       "status", "client",  "hop",  "edge"};
+	static const char *const name[RED_TABLES] = {"route",  "service", "host", "peer",
+						     "status", "client",  "hop",  "edge"};
 
 	return by < RED_TABLES ? name[by] : "";
 }

@@ -167,6 +167,8 @@ unsigned red_octave(uint64_t duration_ns);
 /* How many durations of a whole histogram are in that octave. */
 uint64_t red_octave_count(const struct hist *h, unsigned octave);
 
+void red_counts_add(struct red_counts *to, const struct red_counts *c);
+
 /* A name for people, never absent. */
 struct str red_row_name(const struct red_row *r);
 

@@ -46,7 +46,6 @@ void red_past_open(const struct red_row *r, struct red_counts *c, struct hist *d
 
 void red_past_free(struct red_row *r);
 
-void red_counts_add(struct red_counts *to, const struct red_counts *c);
 void red_counts_subtract(struct red_counts *from, const struct red_counts *c);
 
 #endif

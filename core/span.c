@@ -31,10 +31,9 @@ const char *span_error_name(enum span_error e)
 const char *span_incomplete_name(unsigned bit)
 {
 	static const char *const name[SPAN_INCOMPLETE_BITS] = {
-		"attached-late",     "lost-events",	 "truncated-head",
-		"path-not-seen",     "response-not-seen", "request-not-seen",
-		"body-not-seen",     "in-flight",	 "bad-framing",
-		"read-not-seen",     "not-captured",	 "protocol-inferred",
+		"attached-late",     "lost-events",	 "truncated-head", "path-not-seen",
+		"response-not-seen", "request-not-seen", "body-not-seen",  "in-flight",
+		"bad-framing",	     "read-not-seen",	 "not-captured",   "protocol-inferred",
 		"status-not-seen",   "statement-not-seen",
 	};
 

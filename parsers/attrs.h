@@ -27,8 +27,8 @@
 
 /* Behind `status`: what was asked of whom, and how it ended. */
 #define ATTRS_OPERATION(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                \
-	CODE(grpc_status, "rpc.response.status_code", ATTR_FAILURE,                                \
-	     "status of gRPC, 0 is OK", grpc_name_of)                                              \
+	CODE(grpc_status, "rpc.response.status_code", ATTR_FAILURE, "status of gRPC, 0 is OK",     \
+	     grpc_name_of)                                                                         \
 	STRING(grpc_message, NULL, 0, "message of gRPC beside the status")                         \
 	STRING(rpc_service, NULL, 0, "package.Service of a gRPC call")                             \
 	STRING(rpc_method, NULL, 0, "method of a gRPC call")                                       \
@@ -45,7 +45,19 @@
 	STRING(db_severity, NULL, 0, "of the error: ERROR, FATAL, PANIC")                          \
 	STRING(db_error, NULL, ATTR_SECRET, "message of the error, with --no-redact")              \
 	NUMBER(db_warnings, NULL, 0, "notices, warnings beside the answer")                        \
-	NUMBER(rows, "db.response.returned_rows", 0, "rows returned or changed")
+	NUMBER(rows, "db.response.returned_rows", 0, "rows returned or changed")                    \
+	STRING(messaging_operation, "messaging.operation.type", 0,                                 \
+	       "publish, process, or the command")                                                 \
+	STRING(messaging_destination, "messaging.destination.name", 0, "topic, queue or subject")  \
+	NUMBER(messaging_messages, "messaging.batch.message_count", 0, "how many it carries")      \
+	NUMBER(messaging_partition, "messaging.destination.partition.id", 0,                       \
+	       "of a topic of Kafka, if it is one alone")                                          \
+	STRING(messaging_group, "messaging.consumer.group.name", 0, "group of consumers")          \
+	STRING(messaging_client_id, "messaging.client.id", 0, "what the client calls itself")      \
+	STRING(messaging_status, "error.type", ATTR_FAILURE | ATTR_IN_LINE,                        \
+	       "what went wrong: NOT_LEADER_OR_FOLLOWER")                                          \
+	STRING(kafka_api, "messaging.operation.name", 0, "Produce, Fetch, Metadata, …")            \
+	NUMBER(kafka_version, NULL, 0, "version of it")
 
 /* Behind `error`. */
 #define ATTRS_ERROR(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                    \
@@ -55,7 +67,9 @@
 #define ATTRS_TIMES(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                    \
 	DURATION(handshake, NULL, 0, "of TLS, on opening the connection")                          \
 	DURATION(stall, NULL, 0, "response waited for flow control")                               \
-	DURATION(grpc_timeout, NULL, 0, "deadline of a gRPC call")
+	DURATION(grpc_timeout, NULL, 0, "deadline of a gRPC call")                                 \
+	DURATION(max_wait, NULL, 0, "wait that was asked for: a long poll")                        \
+	DURATION(throttle, NULL, 0, "Kafka holds the client back for so long")
 
 /* Behind `resp_body_bytes`. */
 #define ATTRS_CONTENT(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                  \

@@ -146,6 +146,13 @@ enum message_type {
 /* HEAD, END of a request: it names something (a prepared statement) that was not seen. */
 #define MESSAGE_UNSEEN 0x8000u
 
+/*
+ * NOTICE: `target` is the name of what has the id `operation`. HEAD, END: `target`, up to its first
+ * comma, is such an id, for which the name is shown if a NOTICE on any connection has told it.
+ */
+#define MESSAGE_NAMES 0x8000u
+#define MESSAGE_BY_ID 0x10000u
+
 #define MESSAGE_ATTRS 16u
 
 /*
@@ -158,7 +165,9 @@ struct message {
 	uint32_t head_len; /* HEAD: bytes from the message's first one to the last consumed */
 	/*
 	 * HEAD of a request: whatever the parser needs to know of it to read the response; it gets
-	 * it back by answers().
+	 * it back by answers(). HEAD of a response, BY_KEY: that of the request that it answers,
+	 * where the response tells it, so that another request of the same key is not taken for it;
+	 * else 0.
 	 */
 	uint32_t form;
 	uint64_t key; /* PAIRING_BY_KEY: of all types but NOTICE and SWITCH: whose message it is */
@@ -236,10 +245,16 @@ struct probe {
 #define MASK_START 0x1u /* the direction's first byte comes next; else somewhere */
 #define MASK_DOUBT 0x2u /* it may be another protocol: what could be its secrets is hidden */
 
+#define MASK_ASKED 64u
+
 /* What one direction tells the other. Of the connection; zeroed where the protocol begins. */
 struct mask_shared {
 	uint8_t switched; /* behind what was taken another protocol begins, in both directions */
 	uint8_t word;	  /* the protocol's own */
+	uint32_t nasked;  /* requests so far; of the latest, how their responses are laid out */
+	struct {
+		uint32_t key, form;
+	} asked[MASK_ASKED];
 };
 
 /*

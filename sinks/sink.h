@@ -52,7 +52,8 @@ struct sink_options {
 	uint64_t interval_ns;	    /* summary: 0: once, at the end */
 	int sort;		    /* summary: one of summary_sort_key() */
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
-	int color;		    /* waterfall */
+	int color;		    /* waterfall, summary */
+	int width;		    /* columns of the terminal that it goes to; 0: it is none */
 	/* waterfall: a trace is shown if one of its spans matches; NULL: all are */
 	int (*match)(void *ctx, const struct span *s);
 	void *ctx;

@@ -16,7 +16,7 @@ struct summary {
 	struct out *out;
 	struct fmt_clock clock;
 	uint64_t interval_ns, period_end, begin, end;
-	int sort, tables, redact;
+	int sort, tables, redact, color, width;
 	struct red red;
 };
 
@@ -60,6 +60,8 @@ static void put_table(struct summary *m)
 		.sort = m->sort,
 		.elapsed_ns = m->end - m->begin,
 		.redact = m->redact,
+		.color = m->color,
+		.width = m->width,
 	};
 
 	if (m->interval_ns)
@@ -111,7 +113,8 @@ struct sink *sink_summary_new(const struct sink_options *o)
 		.finish = summary_finish,
 		.free = summary_free,
 	};
-	const struct red_options red = { .by = RED_BY_ROUTE, .max_rows = SUMMARY_MAX_ROWS };
+	const struct red_options red = { .by = RED_BY_ROUTE, .max_rows = SUMMARY_MAX_ROWS,
+					 .edges = 1 };
 	struct summary *m = calloc(1, sizeof(*m));
 
 	if (!m)
@@ -121,6 +124,8 @@ struct sink *sink_summary_new(const struct sink_options *o)
 	m->interval_ns = o->interval_ns;
 	m->sort = o->sort;
 	m->redact = o->redact;
+	m->color = o->color;
+	m->width = o->width;
 	red_init(&m->red, &red);
 	return &m->sink;
 }

@@ -13,8 +13,18 @@
 #define NAME_COLUMNS 64 /* what a long route is cut to */
 
 enum column {
-	COL_ROUTE, COL_METHOD, COL_KIND, COL_SERVICE, COL_COUNT, COL_RATE, COL_ERRORS,
-	COL_P50, COL_P90, COL_P99, COL_MAX, COL_BYTES, COL_INCOMPLETE, COLUMNS
+	COL_ROUTE, COL_METHOD, COL_KIND, COL_SERVICE, COL_COUNT, COL_RATE, COL_ERRORS, COL_4XX,
+	COL_5XX, COL_P50, COL_P90, COL_P99, COL_MAX, COL_BYTES, COL_INCOMPLETE, COLUMNS
+};
+
+/* What is left out first where a terminal is narrow; what is not here stays. */
+static const enum column dropped[] = { COL_INCOMPLETE, COL_MAX,	 COL_BYTES, COL_P90,
+				       COL_RATE,       COL_P50, COL_METHOD };
+
+#define ROUTE_LEAST 12 /* columns */
+
+struct layout {
+	size_t width[COLUMNS]; /* 0: not shown */
 };
 
 static const struct {
@@ -29,6 +39,8 @@ static const struct {
 	[COL_COUNT] = { "count", "COUNT", 0 },
 	[COL_RATE] = { "rate", "RATE", 0 },
 	[COL_ERRORS] = { "errors", "ERR%", 0 },
+	[COL_4XX] = { "4xx", "4xx", 0 },
+	[COL_5XX] = { "5xx", "5xx", 0 },
 	[COL_P50] = { "p50", "P50", 0 },
 	[COL_P90] = { "p90", "P90", 0 },
 	[COL_P99] = { "p99", "P99", 0 },
@@ -48,8 +60,8 @@ int summary_sort_key(const char *name)
 
 const char *summary_sort_keys(void)
 {
-	return "count, route, method, kind, service, rate, errors, p50, p90, p99, max, bytes, "
-	       "incomplete";
+	return "count, route, method, kind, service, rate, errors, 4xx, 5xx, p50, p90, p99, max, "
+	       "bytes, incomplete";
 }
 
 static uint64_t duration_of(const struct red_row *r, enum column c)
@@ -98,6 +110,10 @@ static double figure_of(const struct red_row *r, enum column c)
 	switch (c) {
 	case COL_ERRORS:
 		return share(n->errors, n->count);
+	case COL_4XX:
+		return (double)n->class[RED_4XX];
+	case COL_5XX:
+		return (double)n->class[RED_5XX];
 	case COL_INCOMPLETE:
 		return share(n->incomplete, n->count);
 	case COL_BYTES:
@@ -154,20 +170,20 @@ static struct str public_route(const struct summary_table *t, struct str route, 
 	return (struct str){ buf, n < NAME_MAX_BYTES ? n : NAME_MAX_BYTES };
 }
 
-/* Safe for a terminal and at most NAME_COLUMNS wide, with an ellipsis where something is cut. */
-static char *put_name(char *p, struct str s)
+/* Safe for a terminal and at most so many columns wide, with an ellipsis where something is cut. */
+static char *put_name(char *p, struct str s, size_t columns_wide)
 {
 	size_t n = s.n < NAME_MAX_BYTES ? s.n : NAME_MAX_BYTES;
 	size_t len = (size_t)(safe_text(p, s.p, n) - p);
 	size_t used = 0, wide = 0;
 
-	if (n == s.n && text_width(p, len) <= NAME_COLUMNS)
+	if (n == s.n && text_width(p, len) <= columns_wide)
 		return p + len;
 	while (used < len) {
 		size_t one = utf8_len(p + used, len - used);
 		size_t w = text_width(p + used, one);
 
-		if (wide + w > NAME_COLUMNS - 1)
+		if (wide + w > columns_wide - 1)
 			break;
 		wide += w;
 		used += one;
@@ -196,15 +212,16 @@ static char *put_rate(char *p, uint64_t count, uint64_t elapsed_ns)
 	return p + sprintf(p, "%.*f/s", v >= 100 ? 0 : v >= 10 ? 1 : 2, v);
 }
 
+/* names: columns that a route may take. */
 static size_t put_cell(char *buf, const struct summary_table *t, const struct red_row *r,
-		       enum column c)
+		       enum column c, size_t names)
 {
 	const struct red_counts *n = &r->counts;
 	char route[NAME_MAX_BYTES], *p = buf;
 
 	switch (c) {
 	case COL_ROUTE:
-		p = put_name(p, public_route(t, text_of(r, c), route));
+		p = put_name(p, public_route(t, text_of(r, c), route), names);
 		break;
 	case COL_COUNT:
 		p = fmt_u64(p, n->count);
@@ -214,6 +231,12 @@ static size_t put_cell(char *buf, const struct summary_table *t, const struct re
 		break;
 	case COL_ERRORS:
 		p = put_percent(p, n->errors, n->count);
+		break;
+	case COL_4XX:
+		p = fmt_u64(p, n->class[RED_4XX]);
+		break;
+	case COL_5XX:
+		p = fmt_u64(p, n->class[RED_5XX]);
 		break;
 	case COL_INCOMPLETE:
 		p = put_percent(p, n->incomplete, n->count);
@@ -228,7 +251,7 @@ static size_t put_cell(char *buf, const struct summary_table *t, const struct re
 		p = fmt_short_duration(p, duration_of(r, c));
 		break;
 	default:
-		p = put_name(p, text_of(r, c));
+		p = put_name(p, text_of(r, c), NAME_COLUMNS);
 	}
 	return (size_t)(p - buf);
 }
@@ -239,7 +262,8 @@ static void put_padding(struct out *o, size_t n)
 		out_char(o, ' ');
 }
 
-static void put_aligned(struct out *o, enum column c, const char *cell, size_t n, size_t width)
+static void put_aligned(struct out *o, enum column c, const char *cell, size_t n, size_t width,
+			const char *color)
 {
 	size_t pad = width - text_width(cell, n);
 
@@ -247,52 +271,169 @@ static void put_aligned(struct out *o, enum column c, const char *cell, size_t n
 		put_padding(o, 2);
 	if (!columns[c].text)
 		put_padding(o, pad);
+	out_bytes(o, color, strlen(color));
 	out_bytes(o, cell, n);
+	if (*color)
+		out_bytes(o, "\033[0m", 4);
 	if (columns[c].text)
 		put_padding(o, pad);
 }
 
+/* What went wrong is to be seen first. */
+static const char *color_of(const struct red_row *r, enum column c)
+{
+	const struct red_counts *n = &r->counts;
+
+	if ((c == COL_ERRORS && n->errors) || (c == COL_5XX && n->class[RED_5XX]))
+		return "\033[31m";
+	return c == COL_4XX && n->class[RED_4XX] ? "\033[33m" : "";
+}
+
 static void put_row(struct out *o, const struct summary_table *t, const struct red_row *r,
-		    const size_t *width)
+		    const struct layout *l)
 {
 	char cell[CELL_MAX];
 
 	for (enum column c = 0; c < COLUMNS; c++)
-		put_aligned(o, c, cell, put_cell(cell, t, r, c), width[c]);
+		if (l->width[c])
+			put_aligned(o, c, cell, put_cell(cell, t, r, c, l->width[COL_ROUTE]),
+				    l->width[c], t->color ? color_of(r, c) : "");
 	out_char(o, '\n');
 }
 
-static void widen(const struct summary_table *t, const struct red_row *r, size_t *width)
+static void put_titles(struct out *o, const struct layout *l, int color)
+{
+	for (enum column c = 0; c < COLUMNS; c++)
+		if (l->width[c])
+			put_aligned(o, c, columns[c].title, strlen(columns[c].title), l->width[c],
+				    color ? "\033[1m" : "");
+	out_char(o, '\n');
+}
+
+/* ---- which columns, and how wide */
+
+static void widen(const struct summary_table *t, const struct red_row *r, struct layout *l)
 {
 	char cell[CELL_MAX];
 
 	for (enum column c = 0; c < COLUMNS; c++) {
-		size_t w = text_width(cell, put_cell(cell, t, r, c));
+		size_t w = text_width(cell, put_cell(cell, t, r, c, NAME_COLUMNS));
 
-		if (w > width[c])
-			width[c] = w;
+		if (w > l->width[c])
+			l->width[c] = w;
 	}
+}
+
+static size_t total_width(const struct layout *l)
+{
+	size_t sum = 0;
+
+	for (enum column c = 0; c < COLUMNS; c++)
+		sum += l->width[c] ? l->width[c] + 2 : 0;
+	return sum - 2;
+}
+
+static void fit(struct layout *l, size_t width)
+{
+	size_t excess;
+
+	for (size_t i = 0; i < sizeof(dropped) / sizeof(*dropped) && total_width(l) > width; i++)
+		l->width[dropped[i]] = 0;
+	if (total_width(l) <= width)
+		return;
+	excess = total_width(l) - width;
+	l->width[COL_ROUTE] = l->width[COL_ROUTE] > excess + ROUTE_LEAST ?
+				      l->width[COL_ROUTE] - excess :
+				      ROUTE_LEAST;
+}
+
+static void lay_out(const struct summary_table *t, struct red_row **rows, unsigned n,
+		    struct layout *l)
+{
+	uint64_t refused = 0, failed = 0;
+
+	for (enum column c = 0; c < COLUMNS; c++)
+		l->width[c] = strlen(columns[c].title);
+	for (unsigned i = 0; i < n; i++) {
+		widen(t, rows[i], l);
+		refused += rows[i]->counts.class[RED_4XX];
+		failed += rows[i]->counts.class[RED_5XX];
+	}
+	if (!refused && !failed)
+		l->width[COL_4XX] = l->width[COL_5XX] = 0;
+	if (t->width)
+		fit(l, (size_t)t->width);
+}
+
+/* ---- rows */
+
+/* The row of the same names at the edge. */
+static struct red_row *twin(const struct red *red, const struct red_row *r)
+{
+	for (unsigned i = 0; !r->edge && !r->others && i < red->n; i++) {
+		struct red_row *e = red->rows[i];
+
+		if (e->edge && e->kind == r->kind &&
+		    !compare_text(text_of(e, COL_ROUTE), text_of(r, COL_ROUTE)) &&
+		    !compare_text(text_of(e, COL_METHOD), text_of(r, COL_METHOD)) &&
+		    !compare_text(text_of(e, COL_SERVICE), text_of(r, COL_SERVICE)))
+			return e;
+	}
+	return NULL;
+}
+
+static void add_row(struct red_row *to, const struct red_row *r)
+{
+	red_counts_add(&to->counts, &r->counts);
+	(void)hist_merge(&to->durations, &r->durations);
+}
+
+/* All that came in from outside; 0: that is one row, or not known. */
+static int add_up_edge(const struct red *red, struct red_row *sum)
+{
+	int n = 0;
+
+	for (unsigned i = 0; i < red->n; i++)
+		if (red->rows[i]->edge && red->rows[i]->kind == SPAN_SERVER) {
+			add_row(sum, red->rows[i]);
+			n++;
+		}
+	return n > 1 && !red->others;
+}
+
+/* Returns how many rows there are. */
+static unsigned take_rows(const struct red *red, struct red_row **rows)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < red->n; i++) {
+		struct red_row *same = twin(red, red->rows[i]);
+
+		if (same)
+			add_row(same, red->rows[i]);
+		else
+			rows[n++] = red->rows[i];
+	}
+	return n;
 }
 
 void summary_table_put(const struct summary_table *t, struct out *o)
 {
-	const struct red *red = t->red;
-	struct red_row **rows = calloc(red->n + 1, sizeof(struct red_row *));
+	struct red_row **rows = calloc(t->red->n + 1, sizeof(struct red_row *));
+	struct red_row sum = { .others = 1, .name = { "(at the edge)", 13 } };
 	enum column by = (enum column)t->sort;
-	size_t width[COLUMNS];
+	int total = add_up_edge(t->red, &sum);
+	unsigned n = rows ? take_rows(t->red, rows) : 0;
+	struct layout l;
 
-	for (enum column c = 0; c < COLUMNS; c++)
-		width[c] = strlen(columns[c].title);
-	for (unsigned i = 0; rows && i < red->n; i++) {
-		rows[i] = red->rows[i];
-		widen(t, rows[i], width);
-	}
 	if (rows)
-		qsort_r(rows, red->n, sizeof(*rows), compare, &by);
-	for (enum column c = 0; c < COLUMNS; c++)
-		put_aligned(o, c, columns[c].title, strlen(columns[c].title), width[c]);
-	out_char(o, '\n');
-	for (unsigned i = 0; rows && i < red->n; i++)
-		put_row(o, t, rows[i], width);
+		qsort_r(rows, n, sizeof(*rows), compare, &by);
+	if (rows && t->width && total)
+		rows[n++] = &sum;
+	lay_out(t, rows, n, &l);
+	put_titles(o, &l, t->color);
+	for (unsigned i = 0; i < n; i++)
+		put_row(o, t, rows[i], &l);
+	hist_release(&sum.durations);
 	free(rows);
 }

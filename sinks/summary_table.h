@@ -10,13 +10,19 @@
 #define SUMMARY_MAX_ROWS 1000
 
 struct summary_table {
-	const struct red *red;
+	struct red *red; /* with opt.edges; the rows of a group are put together in it */
 	int sort;	     /* summary_sort_key(); figures descend, names ascend */
 	uint64_t elapsed_ns; /* for rates */
 	int redact;	     /* hide secrets in routes */
+	int color;
+	int width; /* columns of the terminal; 0: none */
 };
 
-/* A line of headings, then a line per row, columns aligned by what they show. */
+/*
+ * A line of headings, then a line per row, columns aligned by what they show. 4xx and 5xx have
+ * columns if there are any. On a terminal columns that do not fit are left out, and a last line has
+ * what came in at the edge, each request once.
+ */
 void summary_table_put(const struct summary_table *t, struct out *o);
 
 #endif

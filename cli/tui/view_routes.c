@@ -9,9 +9,30 @@
 #include "cli/tui/tui_impl.h"
 
 enum routes_column {
-	COL_KIND, COL_METHOD, COL_NAME, COL_SERVICE, COL_RATE, COL_TREND, COL_ERRORS, COL_4XX,
-	COL_5XX, COL_NOT_OK, COL_BROKEN, COL_P50, COL_P90, COL_P99, COL_MAX, COL_COUNT, COL_FLIGHT,
-	COL_IN, COL_OUT, COL_INCOMPLETE, COL_DRATE, COL_DERRORS, COL_DP99, COL_ALL,
+	COL_KIND,
+	COL_METHOD,
+	COL_NAME,
+	COL_SERVICE,
+	COL_RATE,
+	COL_TREND,
+	COL_ERRORS,
+	COL_4XX,
+	COL_5XX,
+	COL_NOT_OK,
+	COL_BROKEN,
+	COL_P50,
+	COL_P90,
+	COL_P99,
+	COL_MAX,
+	COL_COUNT,
+	COL_FLIGHT,
+	COL_IN,
+	COL_OUT,
+	COL_INCOMPLETE,
+	COL_DRATE,
+	COL_DERRORS,
+	COL_DP99,
+	COL_ALL,
 };
 
 /* Which columns there are depends on the grouping, on whether there is a baseline, on what came. */
@@ -23,29 +44,29 @@ static const struct {
 	struct column column;
 	int when;
 } all_columns[COL_ALL] = {
-	[COL_KIND] = { { "KIND", 4, 6, 2, 0, 0, 0 }, 0 },
-	[COL_METHOD] = { { "METHOD", 6, 7, 7, 0, 0, 0 }, ROUTES_ONLY },
-	[COL_NAME] = { { "ROUTE", 8, 70, 0, 0, 0, 0, 22 }, 0 },
-	[COL_SERVICE] = { { "SERVICE", 8, 30, 2, 0, 0, 0 }, ROUTES_ONLY },
-	[COL_RATE] = { { "RATE/s", 7, 7, 1, 1, 1, 0 }, 0 },
-	[COL_TREND] = { { "TREND", 8, 30, 9, 0, 1, 1 }, 0 },
-	[COL_ERRORS] = { { "ERR%", 5, 5, 1, 1, 1, 0 }, 0 },
-	[COL_P50] = { { "P50", 6, 7, 6, 1, 1, 0 }, 0 },
-	[COL_P90] = { { "P90", 6, 7, 13, 1, 1, 0 }, 0 },
-	[COL_P99] = { { "P99", 7, 8, 2, 1, 1, 0 }, 0 },
-	[COL_MAX] = { { "MAX", 6, 7, 11, 1, 1, 0 }, 0 },
-	[COL_COUNT] = { { "COUNT", 6, 7, 10, 1, 1, 0 }, 0 },
-	[COL_4XX] = { { "4xx", 4, 6, 4, 1, 1, 0 }, 0 },
-	[COL_5XX] = { { "5xx", 4, 6, 4, 1, 1, 0 }, 0 },
-	[COL_NOT_OK] = { { "NOT OK", 6, 6, 14, 1, 1, 0 }, STATUS_ONLY },
-	[COL_BROKEN] = { { "BROKEN", 6, 6, 17, 1, 1, 0 }, 0 },
-	[COL_FLIGHT] = { { "OPEN", 5, 5, 12, 1, 1, 0 }, 0 },
-	[COL_IN] = { { "IN", 7, 8, 18, 1, 1, 0 }, 0 },
-	[COL_OUT] = { { "OUT", 7, 8, 16, 1, 1, 0 }, 0 },
-	[COL_INCOMPLETE] = { { "INCPL%", 6, 6, 19, 1, 1, 0 }, 0 },
-	[COL_DRATE] = { { "ΔRATE", 7, 8, 3, 1, 1, 0 }, BASELINE_ONLY },
-	[COL_DERRORS] = { { "ΔERR%", 6, 6, 3, 1, 1, 0 }, BASELINE_ONLY },
-	[COL_DP99] = { { "ΔP99", 7, 8, 3, 1, 1, 0 }, BASELINE_ONLY },
+	[COL_KIND] = {{"KIND", 4, 6, 2, 0, 0, 0}, 0},
+	[COL_METHOD] = {{"METHOD", 6, 7, 7, 0, 0, 0}, ROUTES_ONLY},
+	[COL_NAME] = {{"ROUTE", 8, 70, 0, 0, 0, 0, 22}, 0},
+	[COL_SERVICE] = {{"SERVICE", 8, 30, 2, 0, 0, 0}, ROUTES_ONLY},
+	[COL_RATE] = {{"RATE/s", 7, 7, 1, 1, 1, 0}, 0},
+	[COL_TREND] = {{"TREND", 8, 30, 9, 0, 1, 1}, 0},
+	[COL_ERRORS] = {{"ERR%", 5, 5, 1, 1, 1, 0}, 0},
+	[COL_P50] = {{"P50", 6, 7, 6, 1, 1, 0}, 0},
+	[COL_P90] = {{"P90", 6, 7, 13, 1, 1, 0}, 0},
+	[COL_P99] = {{"P99", 7, 8, 2, 1, 1, 0}, 0},
+	[COL_MAX] = {{"MAX", 6, 7, 11, 1, 1, 0}, 0},
+	[COL_COUNT] = {{"COUNT", 6, 7, 10, 1, 1, 0}, 0},
+	[COL_4XX] = {{"4xx", 4, 6, 4, 1, 1, 0}, 0},
+	[COL_5XX] = {{"5xx", 4, 6, 4, 1, 1, 0}, 0},
+	[COL_NOT_OK] = {{"NOT OK", 6, 6, 14, 1, 1, 0}, STATUS_ONLY},
+	[COL_BROKEN] = {{"BROKEN", 6, 6, 17, 1, 1, 0}, 0},
+	[COL_FLIGHT] = {{"OPEN", 5, 5, 12, 1, 1, 0}, 0},
+	[COL_IN] = {{"IN", 7, 8, 18, 1, 1, 0}, 0},
+	[COL_OUT] = {{"OUT", 7, 8, 16, 1, 1, 0}, 0},
+	[COL_INCOMPLETE] = {{"INCPL%", 6, 6, 19, 1, 1, 0}, 0},
+	[COL_DRATE] = {{"ΔRATE", 7, 8, 3, 1, 1, 0}, BASELINE_ONLY},
+	[COL_DERRORS] = {{"ΔERR%", 6, 6, 3, 1, 1, 0}, BASELINE_ONLY},
+	[COL_DP99] = {{"ΔP99", 7, 8, 3, 1, 1, 0}, BASELINE_ONLY},
 };
 
 /* What is shown of a group, worked out once per refresh. */
@@ -75,7 +96,7 @@ struct routes {
 static const char *heading_of(enum red_by by)
 {
 	static const char *const names[RED_BY_COUNT] = {"ROUTE", "SERVICE", "HOST",
-							  "PEER",  "STATUS",  "CLIENT"};
+							"PEER",	 "STATUS",  "CLIENT"};
 
 	return names[by];
 }
@@ -494,7 +515,8 @@ static int sort_named(const struct routes *r, const char *name)
 		int id;
 	} map[] = { { "count", COL_COUNT }, { "route", COL_NAME }, { "method", COL_METHOD },
 		    { "kind", COL_KIND }, { "service", COL_SERVICE }, { "rate", COL_RATE },
-		    { "errors", COL_ERRORS }, { "p50", COL_P50 }, { "p90", COL_P90 },
+		    { "errors", COL_ERRORS }, { "4xx", COL_4XX }, { "5xx", COL_5XX },
+		    { "p50", COL_P50 }, { "p90", COL_P90 },
 		    { "p99", COL_P99 }, { "max", COL_MAX }, { "bytes", COL_OUT },
 		    { "incomplete", COL_INCOMPLETE } };
 

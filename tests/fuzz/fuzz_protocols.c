@@ -1,9 +1,9 @@
 /*
  * fuzz_protocols.c - the table of protocols: any bytes in both directions, any cut, any gap
  *
- * Input: which protocol (modulo their number), where bytes are missing (two bytes: where, how
- * many), then turns: a byte for direction (bit 0) and length (bits 1 to 7), and so many bytes. What
- * is not there is as if it had ended.
+ * Input: which protocol (modulo their number; 255: all of them), where bytes are missing (two
+ * bytes: where, how many), then turns: a byte for direction (bit 0) and length (bits 1 to 7), and
+ * so many bytes. What is not there is as if it had ended.
  *
  * A parser must say the same of whole turns and of single bytes, say the same where what it calls
  * unneeded is missing, keep no more than 64 KiB, never stand still, and say of bytes that are
@@ -28,6 +28,7 @@ struct run {
 	uint64_t *state; /* aligned */
 	uint64_t sum, events, content[2];
 	uint32_t form[MAX_QUEUE];
+	uint64_t key[MAX_QUEUE]; /* BY_KEY */
 	unsigned head, tail;
 	int in_message[2], over;
 	size_t lose_at, lose_n, gone; /* GAP: of all that comes */
@@ -52,8 +53,36 @@ static void add_str(struct run *r, struct str s)
 		add(r, (uint8_t)s.p[i]);
 }
 
+/* By its key a response tells what it answers, and the parser is told. */
+static void queue_keyed(struct run *r, enum sender from, const struct message *m)
+{
+	unsigned i = r->head;
+
+	if (from == FROM_CLIENT || !(m->flags & MESSAGE_RESPONSE)) {
+		if (m->flags & MESSAGE_ONE_WAY)
+			return;
+		r->head += r->tail - r->head == MAX_QUEUE;
+		r->key[r->tail % MAX_QUEUE] = m->key;
+		r->form[r->tail++ % MAX_QUEUE] = m->form;
+		return;
+	}
+	while (i != r->tail &&
+	       (r->key[i % MAX_QUEUE] != m->key || (m->form && m->form != r->form[i % MAX_QUEUE])))
+		i++;
+	if (r->protocol->answers)
+		r->protocol->answers(r->state, i != r->tail, r->form[i % MAX_QUEUE]);
+	if (i == r->tail)
+		return;
+	r->key[i % MAX_QUEUE] = r->key[r->head % MAX_QUEUE];
+	r->form[i % MAX_QUEUE] = r->form[r->head++ % MAX_QUEUE];
+}
+
 static void queue(struct run *r, enum sender from, const struct message *m)
 {
+	if (r->protocol->pairing == PAIRING_BY_KEY) {
+		queue_keyed(r, from, m);
+		return;
+	}
 	r->in_message[from] = !(m->flags & MESSAGE_LONG);
 	if (from == FROM_CLIENT && !(m->flags & MESSAGE_ONE_WAY) && r->tail - r->head < MAX_QUEUE)
 		r->form[r->tail++ % MAX_QUEUE] = m->form;
@@ -72,6 +101,7 @@ static void take(struct run *r, enum sender from, const struct message *m)
 	add(r, r->content[from]);
 	r->content[from] = 0;
 	add(r, m->size << 16 | (unsigned)m->status);
+	add(r, m->key);
 	add_str(r, m->operation);
 	add_str(r, m->target);
 	add_str(r, m->group);
@@ -90,7 +120,8 @@ static void take(struct run *r, enum sender from, const struct message *m)
 
 static void ask(struct run *r, enum sender from)
 {
-	if (from == FROM_SERVER && !r->in_message[from] && r->protocol->answers)
+	if (from == FROM_SERVER && !r->in_message[from] && r->protocol->answers &&
+	    r->protocol->pairing == PAIRING_IN_ORDER)
 		r->protocol->answers(r->state, r->head != r->tail, r->form[r->head % MAX_QUEUE]);
 }
 
@@ -251,7 +282,7 @@ static size_t mask(const struct protocol_mask *m, enum sender from, uint8_t *p, 
 		   size_t each)
 {
 	uint64_t *state = calloc(1, m->state_size + 8);
-	struct mask_shared both = {0, 0};
+	struct mask_shared both = {.switched = 0};
 	size_t at = 0, len, used = 0;
 
 	m->begin(state, from, MASK_START);
@@ -314,18 +345,22 @@ static void check_probe(const uint8_t *p, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct protocol *protocol;
+	unsigned first, last;
 
 	if (size < 3 || size > MAX_INPUT)
 		return 0;
-	protocol = protocols[data[0] % nprotocols];
-	if (protocol->next)
-		check_parser(protocol, data + 3, size - 3, data[1], data[2]);
-	if (protocol->mask)
-		/* others make use of where segments begin */
-		check_mask(protocol->mask, data + 3, size - 3,
-			   !strcmp(protocol->name.name, "redis") ||
-				   !strcmp(protocol->name.name, "postgresql"));
+	first = data[0] == 255 ? 0 : data[0] % nprotocols;
+	last = data[0] == 255 ? nprotocols - 1 : first;
+	for (unsigned i = first; i <= last; i++) {
+		if (protocols[i]->next)
+			check_parser(protocols[i], data + 3, size - 3, data[1], data[2]);
+		if (protocols[i]->mask)
+			/* others make use of where segments begin */
+			check_mask(protocols[i]->mask, data + 3, size - 3,
+				   protocols[i]->pairing == PAIRING_BY_KEY ||
+					   !strcmp(protocols[i]->name.name, "redis") ||
+					   !strcmp(protocols[i]->name.name, "postgresql"));
+	}
 	check_probe(data + 3, size - 3);
 	return 0;
 }

@@ -1,40 +1,58 @@
 /*
- * talk.h - a conversation for a protocol of the table: whole, in pieces of any length, with what is
- * not needed missing, with a gap anywhere, masked; and a log of what its parser said
+ * talk.h - conversations of any protocol of the table: whole, in pieces of any length, with what is
+ * not needed missing, with a gap anywhere, and as recordings mask them. What the parser said is a
+ * log.
+ *
+ * Parts of a conversation are texts: "> " what the client sends, "< " the server; then bytes as
+ * they are, with \xNN as C has it (without NUL), or behind "=" as hexadecimal digits and blanks.
  */
-#ifndef ZC_TESTS_TALK_H
-#define ZC_TESTS_TALK_H
+#ifndef ZC_TESTS_UNIT_TALK_H
+#define ZC_TESTS_UNIT_TALK_H
 
 #include <stdlib.h>
-
 #include "parsers/attrs.h"
 #include "parsers/protocol.h"
 #include "tests/unit/tap.h"
 
-#define TALK_QUEUE 64u
-#define TALK_LOG 65536u
+#define TALK_MAX 32768u
+#define TALK_PARTS 40
+#define TALK_OPEN 64u
 
-/* What one side sends; several in a row of one side are one turn. */
-struct turn {
-	enum sender from;
-	uint8_t *p;
-	size_t n;
+struct talk_case {
+	const char *name, *want;
+	const char *part[TALK_PARTS];
+};
+
+struct talk_open {
+	uint64_t key;
+	uint32_t form;
+	char name[64];
+	int used;
 };
 
 struct talk {
 	const struct protocol *protocol;
-	void *state;
-	uint32_t form[TALK_QUEUE];
-	char name[TALK_QUEUE][48];
-	unsigned head, tail;
-	int in_message[2], over;
+	uint64_t *state;
+	struct talk_open open[TALK_OPEN]; /* requests without a response */
+	unsigned nopen;
+	int in_message[2], bad, blind;
 	uint64_t content[2];
-	int blind, joined;
 	size_t nlog;
-	char log[TALK_LOG];
+	char log[16384];
+	/* a gap of lose_n bytes at lose_at of all that comes */
+	size_t lose_at, lose_n, gone;
+	uint64_t *mask[2]; /* NULL: nothing is masked */
+	struct mask_shared both;
+	size_t mask_each;
 };
 
-__attribute__((format(printf, 2, 3), unused)) static void say(struct talk *t, const char *fmt, ...)
+struct talk_wire {
+	uint8_t p[TALK_MAX];
+	size_t n, at; /* at: as far as it was consumed */
+};
+
+__attribute__((format(printf, 2, 3))) static inline void talk_say(struct talk *t, const char *fmt,
+								  ...)
 {
 	va_list ap;
 
@@ -45,315 +63,321 @@ __attribute__((format(printf, 2, 3), unused)) static void say(struct talk *t, co
 		abort();
 }
 
-static void say_attrs(struct talk *t, const struct message *m)
+static inline void talk_say_rest(struct talk *t, const struct message *m)
 {
-	if (m->operation.p)
-		say(t, " %.*s", (int)m->operation.n, m->operation.p);
+	char buf[ATTR_NAME_MAX];
+
 	if (m->target.p)
-		say(t, " (%.*s)", (int)m->target.n, m->target.p);
-	if (m->group.p)
-		say(t, " [%.*s]", (int)m->group.n, m->group.p);
+		talk_say(t, " on %.*s", (int)m->target.n, m->target.p);
+	if (m->group.p && m->group.p != m->target.p)
+		talk_say(t, " as %.*s", (int)m->group.n, m->group.p);
+	if (m->status)
+		talk_say(t, " %d", m->status);
 	for (unsigned i = 0; i < m->nattrs; i++) {
 		const struct attr *a = &m->attr[i];
+		const char *word = a->def->name ? a->def->name(a->n, buf) : NULL;
 
-		if (a->def == ATTR(db_query) || a->def == ATTR(db_query_shape) ||
-		    a->def->flags & ATTR_SECRET)
-			continue;
 		if (a->def->type == ATTR_STRING)
-			say(t, " %s=%.*s", a->def->key, (int)a->s.n, a->s.p);
+			talk_say(t, " %s=%.*s", a->def->key, (int)a->s.n, a->s.p);
+		else if (word)
+			talk_say(t, " %s=%s", a->def->key, word);
 		else
-			say(t, " %s=%llu", a->def->key, (unsigned long long)a->n);
+			talk_say(t, " %s=%llu", a->def->key, (unsigned long long)a->n);
 	}
-	if (m->flags & MESSAGE_UNSEEN)
-		say(t, " unseen");
-	if (m->flags & MESSAGE_FAILED)
-		say(t, " failed");
-	if (m->flags & MESSAGE_LONG)
-		say(t, " long");
-	if (m->flags & MESSAGE_ONE_WAY)
-		say(t, " one-way");
-	if (m->flags & MESSAGE_TORN)
-		say(t, " torn");
-	if (m->flags & MESSAGE_FOUND)
-		say(t, " found");
+	talk_say(t, "%s%s%s%s\n", m->flags & MESSAGE_ONE_WAY ? " one-way" : "",
+		 m->flags & MESSAGE_FAILED ? " failed" : "",
+		 m->flags & MESSAGE_REFUSED ? " refused" : "",
+		 m->flags & MESSAGE_LONG ? " long" : "");
 }
 
-static void talk_head(struct talk *t, enum sender from, const struct message *m)
+static inline struct talk_open *talk_answered(struct talk *t, const struct message *m)
 {
-	t->in_message[from] = !(m->flags & (MESSAGE_LONG | MESSAGE_TORN));
+	int keyed = t->protocol->pairing == PAIRING_BY_KEY;
+
+	for (unsigned i = 0; i < t->nopen; i++)
+		if (!t->open[i].used && (!keyed || (t->open[i].key == m->key &&
+						    (!m->form || m->form == t->open[i].form))))
+			return &t->open[i];
+	return NULL;
+}
+
+static inline void talk_expect(struct talk *t, const struct talk_open *o)
+{
+	if (t->protocol->answers)
+		t->protocol->answers(t->state, o != NULL, o ? o->form : 0);
+}
+
+static inline void talk_head(struct talk *t, enum sender from, const struct message *m)
+{
+	int response = from == FROM_SERVER && m->flags & MESSAGE_RESPONSE;
+	struct talk_open *o;
+
+	t->in_message[from] = !(m->flags & MESSAGE_LONG);
 	t->content[from] = 0;
-	if (from == FROM_CLIENT) {
-		if (!(m->flags & MESSAGE_ONE_WAY) && t->tail - t->head < TALK_QUEUE)
-			t->form[t->tail++ % TALK_QUEUE] = m->form;
-	} else if (t->head != t->tail) {
-		t->head++;
+	if (response) {
+		o = talk_answered(t, m);
+		talk_say(t, "%s answered", o ? o->name : "?");
+		if (o && !(m->flags & MESSAGE_INTERIM))
+			o->used = 1;
+		if (t->protocol->pairing == PAIRING_BY_KEY)
+			talk_expect(t, o);
 	} else {
-		say(t, "? ");
+		if (t->nopen == TALK_OPEN) {
+			memmove(t->open, t->open + 1, sizeof(t->open) - sizeof(t->open[0]));
+			t->nopen--;
+		}
+		o = &t->open[t->nopen++];
+		o->used = (m->flags & MESSAGE_ONE_WAY) != 0;
+		o->key = m->key;
+		o->form = m->form;
+		snprintf(o->name, sizeof(o->name), "%.*s", (int)m->operation.n,
+			 m->operation.p ? m->operation.p : "");
+		talk_say(t, "%s%s", from == FROM_SERVER ? "server: " : "", o->name);
 	}
+	talk_say_rest(t, m);
 }
 
-static void talk_message(struct talk *t, enum sender from, const struct message *m)
+static inline void talk_message(struct talk *t, enum sender from, const struct message *m)
 {
-	static const char *const side[] = {">", "<"};
-
-	if (m->type == MESSAGE_HEAD)
-		talk_head(t, from, m);
 	switch (m->type) {
-	case MESSAGE_HEAD: say(t, "%s", side[from]); break;
-	case MESSAGE_CONTENT: t->content[from] += m->data.n + m->gap; return;
+	case MESSAGE_HEAD: talk_head(t, from, m); break;
+	case MESSAGE_CONTENT: t->content[from] += m->data.n + m->gap; break;
 	case MESSAGE_END:
-		say(t, "%s end", side[from]);
-		if (t->content[from])
-			say(t, " %llu", (unsigned long long)t->content[from]);
-		t->in_message[from] &= (m->flags & MESSAGE_LONG) != 0;
+		if (!(m->flags & MESSAGE_LONG))
+			t->in_message[from] = 0;
+		talk_say(t, "%s end %llu", from == FROM_CLIENT ? "request" : "response",
+			 (unsigned long long)t->content[from]);
+		if (m->operation.p)
+			talk_say(t, " %.*s", (int)m->operation.n, m->operation.p);
+		talk_say_rest(t, m);
 		break;
 	case MESSAGE_ABORT:
-		say(t, "%s abort", side[from]);
 		t->in_message[from] = 0;
+		talk_say(t, "%s abort\n", from == FROM_CLIENT ? "request" : "response");
 		break;
-	case MESSAGE_NOTICE: say(t, "notice %llu", (unsigned long long)m->size); break;
+	case MESSAGE_NOTICE:
+		talk_say(t, "notice %llu", (unsigned long long)m->size);
+		if (m->operation.p)
+			talk_say(t, " %.*s", (int)m->operation.n, m->operation.p);
+		talk_say_rest(t, m);
+		break;
 	case MESSAGE_SWITCH:
-		say(t, "switch");
-		t->over = 1;
+		talk_say(t, "switch\n");
+		t->bad = 1;
 		break;
 	}
-	say_attrs(t, m);
-	say(t, "\n");
 }
 
-static void talk_ask(struct talk *t, enum sender from)
+static inline void talk_ask(struct talk *t, enum sender from)
 {
-	if (from == FROM_SERVER && !t->in_message[from] && t->protocol->answers)
-		t->protocol->answers(t->state, t->head != t->tail, t->form[t->head % TALK_QUEUE]);
+	struct message m = {.key = 0};
+
+	if (from == FROM_SERVER && !t->in_message[from] && t->protocol->pairing == PAIRING_IN_ORDER)
+		talk_expect(t, talk_answered(t, &m));
 }
 
-/* The bytes from *at to end have come. */
-static void talk_feed(struct talk *t, enum sender from, const uint8_t *p, size_t *at, size_t end)
-{
-	struct message m;
-	enum parse_status st;
-	size_t used;
-
-	for (int idle = 0; !t->over && idle < 6;) {
-		uint64_t skip = t->blind ? t->protocol->unneeded(t->state, from) : 0, gone = 0;
-		unsigned before = t->head;
-		uint8_t *copy = malloc(end - *at + 1);
-
-		talk_ask(t, from);
-		message_init(&m);
-		memcpy(copy + 1, p + *at, end - *at);
-		if (skip && *at < end) {
-			skip = skip < end - *at ? skip : end - *at;
-			st = t->protocol->gap(t->state, from, (struct str){NULL, 0}, skip, &gone, &m);
-			used = (size_t)gone;
-		} else {
-			st = t->protocol->next(t->state, from, copy + 1, end - *at, &used, &m);
-		}
-		if (used > end - *at)
-			abort();
-		*at += used;
-		if (st == PARSE_EVENT)
-			talk_message(t, from, &m);
-		idle = used || t->head != before ? 0 : idle + 1;
-		free(copy);
-		if (st == PARSE_BAD) {
-			say(t, "%s bad\n", from == FROM_CLIENT ? ">" : "<");
-			t->over = 1;
-		}
-		if (st == PARSE_MORE && (!used || (*at == end && !gone)))
-			return;
-		if (idle == 6)
-			say(t, "stands still\n");
-	}
-}
-
-/* n bytes are missing; kept is what lay before them. */
-static void talk_lose(struct talk *t, enum sender from, struct str kept, size_t n)
+/* The bytes of w up to `there` have come. */
+static inline void talk_feed(struct talk *t, enum sender from, struct talk_wire *w, size_t there)
 {
 	struct message m;
-	uint64_t used;
 
-	for (int i = 0; n && i < 10 && !t->over; i++) {
+	for (int idle = 0; !t->bad && idle < 8;) {
+		size_t n = there - w->at, used;
+		uint64_t skip = t->blind && n ? t->protocol->unneeded(t->state, from) : 0, gone = 0;
+		uint8_t *copy = malloc(n + 1); /* so that nothing is read behind them */
 		enum parse_status st;
 
 		talk_ask(t, from);
 		message_init(&m);
-		st = t->protocol->gap(t->state, from, kept, n, &used, &m);
-		if (used > n || i == 9)
+		memcpy(copy + 1, w->p + w->at, n);
+		if (skip) {
+			st = t->protocol->gap(t->state, from, (struct str){NULL, 0},
+					      skip < n ? skip : n, &gone, &m);
+			used = (size_t)gone;
+		} else {
+			st = t->protocol->next(t->state, from, copy + 1, n, &used, &m);
+		}
+		if (used > n)
 			abort();
-		n -= (size_t)used;
-		kept = (struct str){NULL, 0};
+		w->at += used;
+		idle = used ? 0 : idle + 1;
 		if (st == PARSE_EVENT)
 			talk_message(t, from, &m);
-		t->over |= st == PARSE_BAD;
+		free(copy);
+		if (st == PARSE_BAD || st == PARSE_SKIPPED) {
+			talk_say(t, "%s not understood\n", from ? "response" : "request");
+			t->bad = 1;
+		}
+		if (st == PARSE_MORE && !used)
+			return;
+		if (idle == 8)
+			talk_say(t, "stands still\n");
 	}
 }
 
-static void talk_finish(struct talk *t)
+static inline void talk_lose(struct talk *t, enum sender from, struct talk_wire *w, size_t there,
+			     size_t end)
 {
+	struct str kept = {(const char *)w->p + w->at, there - w->at};
+	struct message m;
+	uint64_t used;
+
+	w->at = there;
+	for (int i = 0; w->at < end && !t->bad; i++) {
+		enum parse_status st;
+
+		talk_ask(t, from);
+		message_init(&m);
+		st = t->protocol->gap(t->state, from, kept, end - w->at, &used, &m);
+		kept = (struct str){NULL, 0};
+		if (used > end - w->at || i > 8)
+			abort();
+		w->at += (size_t)used;
+		if (st == PARSE_EVENT)
+			talk_message(t, from, &m);
+		t->bad |= st == PARSE_BAD || st == PARSE_SKIPPED;
+	}
+	w->at = end;
+}
+
+static inline void talk_put(struct talk_wire *w, const char *part)
+{
+	const char *s = part + 2;
+
+	if (*s != '=') {
+		memcpy(w->p + w->n, s, strlen(s));
+		w->n += strlen(s);
+		return;
+	}
+	for (s++; *s; s++) {
+		unsigned v;
+
+		if (*s == ' ')
+			continue;
+		if (sscanf(s, "%2x", &v) != 1 || w->n >= TALK_MAX)
+			abort();
+		w->p[w->n++] = (uint8_t)v;
+		s++;
+	}
+}
+
+static inline void talk_mask(struct talk *t, enum sender from, uint8_t *p, size_t n)
+{
+	const struct protocol_mask *m = t->protocol->mask;
+
+	for (size_t at = 0, some; t->mask[from] && at < n; at += some) {
+		some = n - at < t->mask_each ? n - at : t->mask_each;
+		if (m->feed(t->mask[from], &t->both, p + at, some) < some) {
+			memset(p + at, '?', n - at);
+			return;
+		}
+	}
+}
+
+/* The next n bytes of w have come, in pieces: the first one of `first` bytes. */
+static inline void talk_turn(struct talk *t, enum sender from, struct talk_wire *w, size_t from_at,
+			     size_t first, size_t each)
+{
+	size_t there = from_at;
+
+	if (t->lose_n && t->gone + w->n - from_at > t->lose_at) {
+		size_t at = t->lose_at > t->gone ? from_at + t->lose_at - t->gone : from_at;
+		size_t end = at + t->lose_n < w->n ? at + t->lose_n : w->n;
+
+		talk_feed(t, from, w, at);
+		t->lose_n -= end - at;
+		talk_lose(t, from, w, at, end);
+		there = end;
+	}
+	t->gone += w->n - from_at;
+	for (size_t n = first; there < w->n && !t->bad; n = each) {
+		there = n < w->n - there ? there + n : w->n;
+		talk_feed(t, from, w, there);
+	}
+}
+
+static inline const char *talk_run(struct talk *t, const struct talk_case *c, size_t first,
+				   size_t each)
+{
+	static struct talk_wire wire[2];
 	struct message m;
 
-	for (enum sender from = FROM_CLIENT; from <= FROM_SERVER; from++)
-		for (int i = 0; !t->over && i < 8; i++) {
+	t->state = calloc(1, t->protocol->state_size + 8);
+	t->protocol->begin(t->state, 0);
+	wire[0].n = wire[0].at = wire[1].n = wire[1].at = 0;
+	for (unsigned from = 0; from < 2 && t->mask_each; from++) {
+		t->mask[from] = calloc(1, t->protocol->mask->state_size + 8);
+		t->protocol->mask->begin(t->mask[from], from, MASK_START);
+	}
+	for (const char *const *part = c->part; *part && !t->bad; part++) {
+		enum sender from = **part == '<' ? FROM_SERVER : FROM_CLIENT;
+		size_t before = wire[from].n;
+
+		talk_put(&wire[from], *part);
+		talk_mask(t, from, wire[from].p + before, wire[from].n - before);
+		talk_turn(t, from, &wire[from], before, first, each);
+	}
+	for (unsigned from = 0; from < 2; from++) {
+		if (wire[from].at < wire[from].n && !t->bad)
+			talk_say(t, "%zu bytes left\n", wire[from].n - wire[from].at);
+		for (int i = 0; !t->bad && i < 8; i++) {
 			message_init(&m);
 			if (t->protocol->eof(t->state, from, &m) != PARSE_EVENT)
 				break;
 			talk_message(t, from, &m);
 		}
-}
-
-/*
- * Every turn in pieces of which the first has `first` bytes, the others `each`. lose_n: from byte
- * lose_at of all that is sent on, so many are missing.
- */
-static struct talk *talk_run(const struct protocol *protocol, const struct turn *turns, unsigned n,
-			     size_t first, size_t each, int blind, size_t lose_at, size_t lose_n)
-{
-	struct talk *t = calloc(1, sizeof(*t));
-	size_t gone = 0;
-
-	t->protocol = protocol;
-	t->state = calloc(1, protocol->state_size);
-	t->blind = blind;
-	protocol->begin(t->state, 0);
-	for (unsigned i = 0; i < n && !t->over; i++) {
-		const struct turn *u = &turns[i];
-		size_t at = 0, there = 0;
-
-		while (there < u->n && !t->over) {
-			size_t part = there ? each : first, end = part < u->n - there ? there + part : u->n;
-
-			if (lose_n && gone + end > lose_at) {
-				size_t from = lose_at - gone, to = from + lose_n < u->n ? from + lose_n : u->n;
-
-				talk_feed(t, u->from, u->p, &at, from);
-				talk_lose(t, u->from, (struct str){(char *)u->p + at, from - at}, to - from);
-				at = there = to;
-				lose_n = 0;
-				continue;
-			}
-			there = end;
-			talk_feed(t, u->from, u->p, &at, there);
-		}
-		gone += u->n;
 	}
-	talk_finish(t);
-	return t;
-}
-
-static void talk_free(struct talk *t)
-{
 	free(t->state);
-	free(t);
+	free(t->mask[0]);
+	free(t->mask[1]);
+	return t->log;
 }
 
-/* Is each attribute of this line one that is in `all`? Others may be missing. */
-static int talk_knows(char *line, const char *all)
+/* One conversation in all ways. Datagrams come as one piece. */
+static inline void talk_check(const struct protocol *protocol, const struct talk_case *c,
+			      const char *where)
 {
-	if (strstr(line, "FATAL")) /* it answers whatever is open */
-		return 1;
-	for (char *word = strtok(line, " \n"); word; word = strtok(NULL, " \n"))
-		if (strchr(word, '=') && !strstr(all, word))
-			return 0;
-	return 1;
-}
-
-/*
- * Each line about requests in `some`, but of aborts and doubts, is one of `all`, and of answers each
- * attribute: nothing is made up.
- */
-static int talk_invents(const char *some, const char *all)
-{
-	for (const char *end; *some; some = end + 1) {
-		char line[2048];
-		int fine;
-
-		end = strchr(some, '\n');
-		snprintf(line, sizeof(line), "\n%.*s\n", (int)(end - some), some);
-		if (strstr(line, "abort") || strstr(line, "found") || strstr(line, "torn") ||
-		    strstr(line, "unseen") || strstr(line, "bad") || !strcmp(line, "\n>\n"))
-			continue;
-		fine = line[1] == '>' ? strstr(all, line) != NULL : talk_knows(line, all);
-		if (!fine)
-			return printf("# made up: %.*s\n", (int)(end - some), some);
-	}
-	return 0;
-}
-
-/* The same log however it comes; with a gap anywhere nothing is said that is not in it. */
-__attribute__((unused)) static void talk_check(const struct protocol *protocol, const char *name,
-					       const struct turn *turns, unsigned n, const char *want)
-{
-	struct talk *whole = talk_run(protocol, turns, n, SIZE_MAX, SIZE_MAX, 0, 0, 0), *t;
+	static struct talk t, whole;
 	size_t total = 0;
-	char *all = malloc(strlen(whole->log) + 2);
-	int same = 1, invents = 0;
+	int same = 1;
 
-	is_str(whole->log, want, name);
-	sprintf(all, "\n%s", whole->log);
-	for (unsigned i = 0; i < n; i++)
-		total += turns[i].n;
-	for (size_t cut = 1; cut <= total && cut < 3000 && same; cut++) {
-		t = talk_run(protocol, turns, n, cut, SIZE_MAX, 0, 0, 0);
-		same = !strcmp(t->log, whole->log);
-		if (!same)
-			printf("# cut at %zu:\n# %s\n", cut, t->log);
-		talk_free(t);
-	}
-	t = talk_run(protocol, turns, n, 1, 1, 0, 0, 0);
-	ok(same && !strcmp(t->log, whole->log), "%s: the same at any cut", name);
-	talk_free(t);
-	t = talk_run(protocol, turns, n, SIZE_MAX, SIZE_MAX, 1, 0, 0);
-	ok(!strcmp(t->log, whole->log), "%s: the same without what is not needed", name);
-	talk_free(t);
-	for (size_t at = 0; at < total && at < 3000; at++)
-		for (size_t lost = 1; lost < 60 && !invents; lost = lost * 2 + 1) {
-			t = talk_run(protocol, turns, n, 7, 11, 0, at, lost);
-			invents |= talk_invents(t->log, all);
-			if (invents)
-				printf("# %zu lost at %zu:\n%s", lost, at, t->log);
-			talk_free(t);
-		}
-	ok(!invents, "%s: with a gap anywhere nothing is made up", name);
-	talk_free(whole);
-	free(all);
+#define TALK(...) (t = (struct talk){.protocol = protocol, __VA_ARGS__}, &t)
+	whole = (struct talk){.protocol = protocol};
+	talk_run(&whole, c, SIZE_MAX, SIZE_MAX);
+	tap_eq_str(whole.log, c->want, where, c->name);
+	total = whole.gone;
+	if (!(protocol->transports & TRANSPORT_STREAM))
+		return;
+	same &= !strcmp(talk_run(TALK(0), c, 1, 1), whole.log);
+	tap_ok(same, where, "%s: byte by byte", c->name);
+	if (!same)
+		printf("# got  %s\n", t.log);
+	for (size_t cut = 1; cut < total && same; cut++)
+		same &= !strcmp(talk_run(TALK(0), c, cut, SIZE_MAX), whole.log);
+	tap_ok(same, where, "%s: cut anywhere", c->name);
+	same = !strcmp(talk_run(TALK(.blind = 1), c, SIZE_MAX, SIZE_MAX), whole.log) &&
+	       !strcmp(talk_run(TALK(.blind = 1), c, 3, 7), whole.log);
+	tap_ok(same, where, "%s: without what is not needed", c->name);
+	for (size_t n = 1; n < 40; n += 6)
+		for (size_t at = 0; at < total; at++)
+			talk_run(TALK(.lose_at = at, .lose_n = n), c, SIZE_MAX, SIZE_MAX);
+	tap_ok(1, where, "%s: a gap anywhere", c->name);
+	if (!protocol->mask)
+		return;
+	same = !strcmp(talk_run(TALK(.mask_each = SIZE_MAX), c, SIZE_MAX, SIZE_MAX), whole.log);
+	if (!same)
+		printf("# masked %s\n", t.log);
+	for (size_t each = 1; each < 20 && same; each++)
+		same &= !strcmp(talk_run(TALK(.mask_each = each), c, SIZE_MAX, SIZE_MAX),
+				whole.log);
+	tap_ok(same, where, "%s: masked", c->name);
+#undef TALK
 }
 
-/* The mask, in pieces of `each` bytes, over copies of the turns; free with talk_free_turns(). */
-__attribute__((unused)) static struct turn *talk_mask(const struct protocol *protocol,
-						      const struct turn *turns, unsigned n, size_t each)
-{
-	struct turn *masked = malloc(n * sizeof(*masked));
-	struct mask_shared both = {0, 0};
-	void *state[2] = {calloc(1, protocol->mask->state_size), calloc(1, protocol->mask->state_size)};
-
-	for (enum sender from = FROM_CLIENT; from <= FROM_SERVER; from++)
-		protocol->mask->begin(state[from], from, MASK_START);
-	for (unsigned i = 0; i < n; i++) {
-		masked[i] = turns[i];
-		masked[i].p = malloc(turns[i].n + 1);
-		memcpy(masked[i].p, turns[i].p, turns[i].n);
-		for (size_t at = 0; at < turns[i].n; at += each) {
-			size_t part = turns[i].n - at < each ? turns[i].n - at : each;
-			size_t got = protocol->mask->feed(state[turns[i].from], &both,
-							  masked[i].p + at, part);
-
-			if (got < part) {
-				memset(masked[i].p + at + got, '?', turns[i].n - at - got);
-				break;
-			}
-		}
-	}
-	free(state[0]);
-	free(state[1]);
-	return masked;
-}
-
-__attribute__((unused)) static void talk_free_turns(struct turn *turns, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		free(turns[i].p);
-	free(turns);
-}
+#define TALK_ALL(protocol, cases)                                                                  \
+	do {                                                                                       \
+		for (size_t i_ = 0; i_ < sizeof(cases) / sizeof(cases[0]); i_++)                   \
+			talk_check(protocol, &(cases)[i_], TAP_HERE);                              \
+	} while (0)
 
 #endif

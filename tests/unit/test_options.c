@@ -13,6 +13,7 @@
 #define copy service_copy
 #include "cli/service.c"
 #undef copy
+#include "cli/environ.c"
 #include "cli/procread.c"
 #include "tests/unit/tap.h"
 

@@ -2,7 +2,7 @@
  * test_postgresql.c - PostgreSQL's protocol: conversations whole, in pieces of any length, with what is
  * not needed missing, with a gap anywhere; what recordings keep; what is recognised
  */
-#include "tests/unit/talk.h"
+#include "tests/unit/conversation.h"
 #include "parsers/postgresql/postgresql_impl.h"
 
 #define MAX_PARTS 40

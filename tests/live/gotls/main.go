@@ -1,8 +1,8 @@
 // An HTTPS server and a client of Go's crypto/tls that tell what they know, one JSON object per
 // line.
 //
-// usage: gotls server CERT KEY | gotls client CA PORT CONNECTIONS REQUESTS http1|http2 1.2|1.3
-// | gotls proxy CERT KEY CA PORT
+// usage: gotls server CERT KEY [PORT]
+// | gotls client CA PORT CONNECTIONS REQUESTS http1|http2 1.2|1.3 | gotls proxy CERT KEY CA PORT
 package main
 
 import (
@@ -73,8 +73,8 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func serve(cert, key string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(cert, key, on string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:"+on)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func load(ca, port string, connections, requests int, http2, old bool) error {
 func main() {
 	var err error
 	if a := os.Args[1:]; a[0] == "server" {
-		err = serve(a[1], a[2])
+		err = serve(a[1], a[2], append(a, "0")[3])
 	} else if a[0] == "proxy" {
 		err = proxy(a[1], a[2], a[3], a[4])
 	} else {

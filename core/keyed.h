@@ -1,0 +1,35 @@
+/*
+ * keyed.h - the exchanges of a connection by the key of their messages, for PAIRING_BY_KEY
+ *
+ * Such exchanges are in the connection's queue as all others are, and in a table beside it. A
+ * response belongs to the request that has its key, and to no other: what was lost before or
+ * between them makes nothing doubtful. So of a response whose request was not seen that is said,
+ * and a request whose answer was not seen stays until nothing can come for it any more.
+ *
+ * At most PAIRING_MAX_QUEUE requests are open; beyond, the oldest ends, and its span says that its
+ * response was not seen.
+ */
+#ifndef ZC_CORE_KEYED_H
+#define ZC_CORE_KEYED_H
+
+#include "core/conn.h"
+#include "core/exchange.h"
+
+/* How long a request that was open when responses were lost is waited for. */
+#define KEYED_DOUBT 5000000000ull /* ns */
+
+int keyed_begin(struct conn *c); /* 0: no memory */
+void keyed_release(struct conn *c);
+
+/* x, with its key, is queued. An older one of that key must have been taken out. */
+void keyed_add(struct conn *c, struct exchange *x);
+void keyed_drop(struct conn *c, struct exchange *x); /* no longer queued */
+
+/* The request with that key; NULL: there is none, or form, which the response tells if it is not 0,
+ * is another one. */
+struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form);
+
+/* Responses were lost: those that are open may have had theirs. */
+void keyed_lost(struct conn *c, uint32_t why);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * kafka.h - the protocol of Apache Kafka and of what speaks like it (Redpanda)
+ *
+ * https://kafka.apache.org/protocol; the layout of all messages in all versions is kafka_schema.h,
+ * made from Kafka's own definitions. The contract of the functions is that of parsers/protocol.h.
+ *
+ * A message is a length and so many bytes. A request's HEAD comes with its header; Produce waits
+ * for its number of acknowledgements, as with none there is no response. What is found behind the
+ * header is told with END. CONTENT is batches of records and nothing else. A response is understood
+ * as far as its request was seen.
+ *
+ * Bytes that are missing within a message leave its end known; what is counted in it is not told
+ * then. Where they are missing elsewhere next() returns PARSE_BAD: probing finds the next message.
+ */
+#ifndef ZC_PARSERS_KAFKA_H
+#define ZC_PARSERS_KAFKA_H
+
+#include "parsers/protocol.h"
+
+#define KAFKA_MAX_TOPIC 249u /* what Kafka allows */
+#define KAFKA_MAX_GROUP 128u /* of a longer one nothing is told */
+#define KAFKA_MAX_SIZE (256u << 20)
+#define KAFKA_DEPTH 8u /* of arrays within one another */
+
+/* Where in the layout of a message we are. */
+struct kafka_walk { /* private */
+	uint16_t at;
+	uint8_t version, flexible, depth, state, counted;
+	uint8_t last;	   /* the tagged fields are those of the message as a whole */
+	uint8_t head;	   /* bytes of a batch's header still to come */
+	uint32_t left;	   /* of the message, */
+	uint32_t skip;	   /* of a value that is passed over, */
+	uint32_t records;  /* of a field of batches, */
+	uint32_t batch;	   /* of a batch */
+	uint32_t tags;	   /* tagged fields to come */
+	uint64_t messages; /* records so far; not all of them unless counted */
+	struct {
+		uint16_t at;
+		uint32_t count;
+	} array[KAFKA_DEPTH];
+};
+
+/* A name, or an id as people write it. */
+struct kafka_topic {
+	uint16_t n;
+	uint8_t by_id;
+	char s[KAFKA_MAX_TOPIC + 1];
+};
+
+/* What was found in a message. */
+struct kafka_found { /* private */
+	struct kafka_topic topic, last;
+	uint32_t topics, partitions;
+	int32_t partition, wait, throttle, epoch;
+	int16_t error, acks;
+	uint8_t ngroup;
+	char group[KAFKA_MAX_GROUP], target[KAFKA_MAX_TOPIC + 16];
+};
+
+struct kafka_side { /* private */
+	struct kafka_walk walk;
+	struct kafka_found found;
+	uint8_t state, api, known, secret;
+	uint16_t version;
+};
+
+struct kafka {
+	struct kafka_side side[2];
+	struct kafka_topic session; /* first topic of the consumer's session, */
+	uint32_t session_topics;    /* of how many */
+};
+
+extern const struct protocol kafka_protocol; /* the row of the table */
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * test_kafka.c - Kafka: conversations of real and of old clients; what probing takes for it
+ */
+#include "parsers/kafka/kafka.h"
+#include "tests/unit/talk.h"
+#include "tests/unit/test_kafka_cases.h"
+
+static const uint8_t api_versions[] = "\0\0\0\x0f\0\x12\0\0\0\0\0\x07\0\x05"
+				      "ruby1";
+
+static enum probe_result probe(const uint8_t *p, size_t n, int joined, const uint8_t *answer,
+			       size_t na)
+{
+	const struct probe in = {
+		.p = p,
+		.n = n,
+		.client = PROBE_NO_DIR,
+		.start = !joined,
+		.joined = (uint8_t)joined,
+		.segment = 1,
+		.answer = answer,
+		.nanswer = na,
+	};
+	unsigned client;
+
+	return kafka_protocol.probe(&in, &client);
+}
+
+static void test_probe(void)
+{
+	static const uint8_t right[] = "\0\0\0\x06\0\0\0\x07\0\0",
+			     wrong[] = "\0\0\0\x06\0\0\0\x08\0\0";
+	static const uint8_t startup[] = "\0\0\0\x22\0\x03\0\0user\0joe\0database\0test\0\0";
+	static const uint8_t dns[] = "\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07"
+				     "example\x03"
+				     "com\0\0\x01\0\x01";
+	size_t n = sizeof(api_versions) - 1;
+
+	is_u64(probe(api_versions, n, 0, NULL, 0), PROBE_YES, "a request at the beginning");
+	for (size_t i = 1; i < n; i++)
+		if (probe(api_versions, i, 0, NULL, 0) != PROBE_MORE)
+			ok(0, "%zu bytes of it", i);
+	is_u64(probe(api_versions, n, 1, NULL, 0), PROBE_MORE, "somewhere: its answer decides");
+	is_u64(probe(api_versions, n, 1, right, 10), PROBE_YES, "one with its id");
+	is_u64(probe(api_versions, n, 1, wrong, 10), PROBE_NO, "one with another");
+	is_u64(probe(startup, sizeof(startup), 0, NULL, 0), PROBE_NO, "PostgreSQL");
+	is_u64(probe(dns, sizeof(dns) - 1, 0, NULL, 0), PROBE_NO, "DNS");
+}
+
+int main(void)
+{
+	TALK_ALL(&kafka_protocol, cases);
+	test_probe();
+	return tap_done();
+}
