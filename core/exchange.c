@@ -268,7 +268,8 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 	if (m->query.p)
 		x->query = exchange_text(x, m->query);
 	/* a protocol's own target may be absent; a path is not */
-	if (x->path.off == TEXT_NONE && !x->protocol->target && m->flags & (MESSAGE_FIELDS | MESSAGE_TORN))
+	if (x->path.off == TEXT_NONE && !x->protocol->target &&
+	    m->flags & (MESSAGE_FIELDS | MESSAGE_TORN))
 		x->incomplete |= SPAN_PATH_NOT_SEEN;
 }
 

@@ -250,7 +250,8 @@ void exchange_link_head(const struct message *m, struct link_head *h)
 {
 	memset(h, 0, sizeof(*h));
 	if (m->operation.p && (m->target.p || m->group.p) && m->head_len) {
-		h->target = hash_str(hash_str(2, m->operation), m->target.p ? target_of(m) : m->group);
+		h->target = hash_str(hash_str(2, m->operation),
+				     m->target.p ? target_of(m) : m->group);
 		h->group = group_of(m->operation, m->group.p ? m->group : m->target);
 	}
 	/* a head of which a part is missing is not the same as another */

@@ -7,18 +7,18 @@
  *
  * Exchanges:
  *  - a simple query (Query), up to ReadyForQuery, with all statements that are in it;
- *  - an execution (Execute) with the Parse, Bind, Describe and Close in front of it, up to the end of
- *    its result, and ReadyForQuery where that follows, as the commit comes with it;
+ *  - an execution (Execute) with the Parse, Bind, Describe and Close in front of it, up to the end
+ * of its result, and ReadyForQuery where that follows, as the commit comes with it;
  *  - what was prepared, described or closed without being executed: PREPARE, DESCRIBE, CLOSE;
  *  - opening a connection (CONNECT), all of authentication in it; a request to cancel, which has no
  *    answer; a function call.
- * What a pipeline skips behind an error has an empty, failed answer each. What CopyBothResponse begins
- * (replication) is a long exchange, on which messages of XLogData are counted.
+ * What a pipeline skips behind an error has an empty, failed answer each. What CopyBothResponse
+ * begins (replication) is a long exchange, on which messages of XLogData are counted.
  *
- * A statement's name is remembered with its shape, for each connection, as far as there is room; the
- * longest unused go first. One that was prepared before the connection was joined, or has gone, is
- * not known: the message says MESSAGE_UNSEEN, and the operation comes from the server's own word for
- * it, in CommandComplete. If requests may have been lost, all are forgotten.
+ * A statement's name is remembered with its shape, for each connection, as far as there is room;
+ * the longest unused go first. One that was prepared before the connection was joined, or has gone,
+ * is not known: the message says MESSAGE_UNSEEN, and the operation comes from the server's own word
+ * for it, in CommandComplete. If requests may have been lost, all are forgotten.
  *
  * SSLRequest and GSSENCRequest that are granted end in MESSAGE_SWITCH.
  */
@@ -38,7 +38,7 @@
 #define POSTGRESQL_MAX_DATABASE 64u
 
 struct postgresql_statement { /* private */
-	uint64_t name; /* a hash; 0: free */
+	uint64_t name;	      /* a hash; 0: free */
 	uint64_t hash;
 	uint32_t id, used;
 	uint16_t off, nshape;
@@ -86,8 +86,8 @@ struct postgresql_reply { /* private */
 	uint8_t state;
 	uint8_t known, kind, finished, failed, found;
 	uint8_t skipping, skip_batch; /* what follows an error is skipped, up to its Sync */
-	uint8_t aside;	  /* the message that is passed over belongs to no answer */
-	uint8_t trailing; /* so does what follows the end of replication */
+	uint8_t aside;		      /* the message that is passed over belongs to no answer */
+	uint8_t trailing;	      /* so does what follows the end of replication */
 	uint8_t completions, has_rows, has_severity;
 	uint16_t unit;
 	uint16_t warnings;

@@ -1,10 +1,10 @@
 /*
  * postgresql_mask.c - what a recording may hold of PostgreSQL's protocol
  *
- * A recording is to give the same spans when it is replayed, so there stay: types and lengths of all
- * messages, names of statements and portals, statements without their literals, the verb and number
- * of rows of a result, severity and SQLSTATE of errors, the database. Everything else becomes 'x':
- * rows, parameters, passwords and all else of authentication, keys to cancel.
+ * A recording is to give the same spans when it is replayed, so there stay: types and lengths of
+ * all messages, names of statements and portals, statements without their literals, the verb and
+ * number of rows of a result, severity and SQLSTATE of errors, the database. Everything else
+ * becomes 'x': rows, parameters, passwords and all else of authentication, keys to cancel.
  */
 #include "parsers/postgresql/postgresql_impl.h"
 
@@ -22,12 +22,12 @@ enum rule {
 	KEEP,
 	HIDE,
 	STATEMENT,
-	PREPARED,    /* a name, a statement, and types */
-	BOUND,	     /* two names, and values */
-	EXECUTED,    /* a letter and a name, or a name and a number */
-	FIELDS,	     /* a letter and a value, ... */
-	PARAMETER,   /* of the server: a name and a value */
-	PARAMETERS,  /* of the connection: names and values */
+	PREPARED,      /* a name, a statement, and types */
+	BOUND,	       /* two names, and values */
+	EXECUTED,      /* a letter and a name, or a name and a number */
+	FIELDS,	       /* a letter and a value, ... */
+	PARAMETER,     /* of the server: a name and a value */
+	PARAMETERS,    /* of the connection: names and values */
 	REPLICATED,    /* a letter, and data */
 	AUTHENTICATES, /* a number, and what should not be seen */
 };

@@ -2,8 +2,9 @@
  * postgresql_probe.c - is this PostgreSQL's protocol?
  *
  * A connection begins with one of four packets, each of which nothing else looks like when it is
- * there as a whole. Of a connection that was joined somewhere all that the client sent since must be
- * whole messages, the last of which makes the server answer, and the answer must be messages, too.
+ * there as a whole. Of a connection that was joined somewhere all that the client sent since must
+ * be whole messages, the last of which makes the server answer, and the answer must be messages,
+ * too.
  */
 #include "parsers/postgresql/postgresql_impl.h"
 
@@ -42,7 +43,9 @@ static int is_sound(const uint8_t *p, size_t n, size_t total)
 			return 0;
 		return len == left || is_text(body + len, left - len, p[0] == 'P');
 	case 'D':
-	case 'C': return !left || ((body[0] == 'S' || body[0] == 'P') && is_name(body + 1, left - 1, &len));
+	case 'C':
+		return !left ||
+		       ((body[0] == 'S' || body[0] == 'P') && is_name(body + 1, left - 1, &len));
 	case 'E': return is_name(body, left, &len) && (n < total || left == len + 4);
 	default: return 1;
 	}

@@ -16,15 +16,15 @@ static void postgresql_begin(void *state, unsigned joined)
 static enum parse_status postgresql_next(void *state, enum sender from, const uint8_t *p, size_t n,
 					 size_t *used, struct message *m)
 {
-	return (from == FROM_CLIENT ? postgresql_request_next
-				    : postgresql_reply_next)(state, p, n, used, m);
+	return (from == FROM_CLIENT ? postgresql_request_next : postgresql_reply_next)(state, p, n,
+										       used, m);
 }
 
 static enum parse_status postgresql_gap(void *state, enum sender from, struct str kept, uint64_t n,
 					uint64_t *used, struct message *m)
 {
-	return (from == FROM_CLIENT ? postgresql_request_gap
-				    : postgresql_reply_gap)(state, kept, n, used, m);
+	return (from == FROM_CLIENT ? postgresql_request_gap : postgresql_reply_gap)(state, kept, n,
+										     used, m);
 }
 
 static enum parse_status postgresql_eof(void *state, enum sender from, struct message *m)
@@ -59,11 +59,21 @@ static void postgresql_move(void *state, enum sender from, enum place to, uint64
 }
 
 static const uint16_t ports[] = {5432, 5433, 6432, 26257, 0};
-static const char *const programs[] = {"postgres", "pgbouncer", "pgcat", "odyssey", "cockroach", NULL};
+static const char *const programs[] = {"postgres", "pgbouncer", "pgcat",
+				       "odyssey",  "cockroach", NULL};
 static const struct attr_def *const attrs[] = {
-	ATTR(db_operation), ATTR(db_collection), ATTR(db_namespace),  ATTR(db_query),
-	ATTR(db_statement), ATTR(db_query_shape), ATTR(db_batch_size), ATTR(db_status),
-	ATTR(db_severity),  ATTR(db_error),	  ATTR(db_warnings),   ATTR(rows),
+	ATTR(db_operation),
+	ATTR(db_collection),
+	ATTR(db_namespace),
+	ATTR(db_query),
+	ATTR(db_statement),
+	ATTR(db_query_shape),
+	ATTR(db_batch_size),
+	ATTR(db_status),
+	ATTR(db_severity),
+	ATTR(db_error),
+	ATTR(db_warnings),
+	ATTR(rows),
 	NULL,
 };
 

@@ -226,8 +226,8 @@ static int finishes(struct postgresql *s, uint8_t type)
 }
 
 /*
- * Rows, as many as are there, one after the other. Bytes of them are content as they are, with their
- * lengths. Returns how many.
+ * Rows, as many as are there, one after the other. Bytes of them are content as they are, with
+ * their lengths. Returns how many.
  */
 static size_t rows(struct postgresql_reply *r, const uint8_t *p, size_t n)
 {

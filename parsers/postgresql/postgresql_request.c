@@ -244,8 +244,8 @@ static void put_text(const uint8_t *p, size_t n, struct message *m)
 }
 
 /*
- * A message's text is n bytes and what is behind; whole: it ends there. What it is becomes part of m
- * only then.
+ * A message's text is n bytes and what is behind; whole: it ends there. What it is becomes part of
+ * m only then.
  */
 static void text(struct postgresql *s, const uint8_t *p, size_t n, int whole, struct message *m)
 {
@@ -390,7 +390,8 @@ static enum parse_status execute(struct postgresql *s, const uint8_t *p, size_t 
 
 	r->id = 0;
 	if (portal >= 0)
-		r->id = postgresql_portal(&s->statements, postgresql_name(p + HEADER, (size_t)portal));
+		r->id = postgresql_portal(&s->statements,
+					  postgresql_name(p + HEADER, (size_t)portal));
 	r->phase = EXECUTES;
 	unit_of(s)->flags |= UNIT_EXECUTES;
 	if (!postgresql_find_id(&s->statements, r->id, &v)) {

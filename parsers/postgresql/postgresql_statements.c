@@ -1,8 +1,8 @@
 /*
  * postgresql_statements.c - the statements that a connection has prepared
  *
- * Their texts lie one after the other, without room between them: what goes is closed up. The unnamed
- * one, which changes with each query, has a place of its own.
+ * Their texts lie one after the other, without room between them: what goes is closed up. The
+ * unnamed one, which changes with each query, has a place of its own.
  */
 #include "parsers/postgresql/postgresql_impl.h"
 

@@ -247,9 +247,7 @@ static enum sql_class step(struct sql_lex *l, uint8_t c)
 	switch (l->state) {
 	case WORD: return word(l, c);
 	case NUMBER: return number(l, c);
-	case PARAM:
-		l->nword = 0;
-		return is_digit(c) ? SQL_PARAM : code(l, c);
+	case PARAM: l->nword = 0; return is_digit(c) ? SQL_PARAM : code(l, c);
 	case QUOTED: return quoted(l, c);
 	case QUOTED_END: return quoted_end(l, c);
 	case LINE_COMMENT:

@@ -6,31 +6,34 @@
 
 enum keyword {
 	K_NONE,
-	K_VERB,	     /* that a statement behind WITH may have */
-	K_TABLE,     /* a table follows */
-	K_FROM,	     /* same, unless it is part of an expression */
-	K_SKIP,	     /* may stand between that and the table */
+	K_VERB,	 /* that a statement behind WITH may have */
+	K_TABLE, /* a table follows */
+	K_FROM,	 /* same, unless it is part of an expression */
+	K_SKIP,	 /* may stand between that and the table */
 	K_DISTINCT,
 	K_STDIN,
-	K_CONSTANT,  /* NULL, TRUE: a literal where a value stands */
-	K_SPACED,    /* has a blank in front of a parenthesis */
-	K_NO_TABLE,  /* what follows is none: INTO OUTFILE */
+	K_CONSTANT, /* NULL, TRUE: a literal where a value stands */
+	K_SPACED,   /* has a blank in front of a parenthesis */
+	K_NO_TABLE, /* what follows is none: INTO OUTFILE */
 };
 
 static const struct {
 	const char *word;
 	enum keyword keyword;
 } keywords[] = {
-	{"select", K_VERB},	{"insert", K_VERB},	{"update", K_VERB},    {"delete", K_VERB},
-	{"merge", K_VERB},	{"replace", K_VERB},	{"from", K_FROM},      {"into", K_TABLE},
-	{"join", K_TABLE},	{"table", K_TABLE},	{"only", K_SKIP},      {"lateral", K_SKIP},
-	{"if", K_SKIP},		{"not", K_SKIP},	{"exists", K_SKIP},    {"ignore", K_SKIP},
-	{"low_priority", K_SKIP}, {"quick", K_SKIP},	{"distinct", K_DISTINCT},
-	{"stdin", K_STDIN},	{"null", K_CONSTANT},	{"true", K_CONSTANT},  {"false", K_CONSTANT},
-	{"default", K_CONSTANT}, {"in", K_SPACED},	{"values", K_SPACED},  {"and", K_SPACED},
-	{"or", K_SPACED},	{"on", K_SPACED},	{"where", K_SPACED},   {"as", K_SPACED},
-	{"union", K_SPACED},	{"all", K_SPACED},	{"any", K_SPACED},     {"over", K_SPACED},
-	{"using", K_SPACED},	{"by", K_SPACED},	{"set", K_SPACED},     {"outfile", K_NO_TABLE},
+	{"select", K_VERB},	  {"insert", K_VERB},	    {"update", K_VERB},
+	{"delete", K_VERB},	  {"merge", K_VERB},	    {"replace", K_VERB},
+	{"from", K_FROM},	  {"into", K_TABLE},	    {"join", K_TABLE},
+	{"table", K_TABLE},	  {"only", K_SKIP},	    {"lateral", K_SKIP},
+	{"if", K_SKIP},		  {"not", K_SKIP},	    {"exists", K_SKIP},
+	{"ignore", K_SKIP},	  {"low_priority", K_SKIP}, {"quick", K_SKIP},
+	{"distinct", K_DISTINCT}, {"stdin", K_STDIN},	    {"null", K_CONSTANT},
+	{"true", K_CONSTANT},	  {"false", K_CONSTANT},    {"default", K_CONSTANT},
+	{"in", K_SPACED},	  {"values", K_SPACED},	    {"and", K_SPACED},
+	{"or", K_SPACED},	  {"on", K_SPACED},	    {"where", K_SPACED},
+	{"as", K_SPACED},	  {"union", K_SPACED},	    {"all", K_SPACED},
+	{"any", K_SPACED},	  {"over", K_SPACED},	    {"using", K_SPACED},
+	{"by", K_SPACED},	  {"set", K_SPACED},	    {"outfile", K_NO_TABLE},
 	{"dumpfile", K_NO_TABLE},
 };
 
@@ -83,8 +86,7 @@ static int wants_blank(const struct sql_shape *s, enum sql_token token)
 	case SQL_TOKEN_DOT:
 	case SQL_TOKEN_CAST:
 	case SQL_TOKEN_SEMICOLON: return 0;
-	case SQL_TOKEN_OPEN:
-		return s->last != SQL_TOKEN_WORD || s->blank || s->keyword != K_NONE;
+	case SQL_TOKEN_OPEN: return s->last != SQL_TOKEN_WORD || s->blank || s->keyword != K_NONE;
 	default: return 1;
 	}
 }
@@ -416,7 +418,7 @@ static void byte(struct sql_shape *s, uint8_t c)
 			add_to_part(s, c);
 		s->blank |= class == SQL_BLANK || class == SQL_COMMENT;
 	}
-	s->class = (uint8_t)class;
+	s->class = (uint8_t) class;
 }
 
 void sql_shape_begin(struct sql_shape *s, enum sql_dialect dialect, enum sql_strings strings)
@@ -469,14 +471,16 @@ struct str sql_shape_end(struct sql_shape *s, uint64_t *hash)
 
 int sql_has_secret(struct str text)
 {
-	static const char *const words[] = {"password", "passwd", "identified", "secret", "credential",
-					    "token", "apikey", "api_key", "crypt"};
+	static const char *const words[] = {"password", "passwd",     "identified",
+					    "secret",	"credential", "token",
+					    "apikey",	"api_key",    "crypt"};
 
 	for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) {
 		size_t n = strlen(words[k]);
 
 		for (size_t i = 0; i + n <= text.n; i++)
-			if ((text.p[i] | 0x20) == words[k][0] && nocase_equal(text.p + i, words[k], n))
+			if ((text.p[i] | 0x20) == words[k][0] &&
+			    nocase_equal(text.p + i, words[k], n))
 				return 1;
 	}
 	return 0;

@@ -29,7 +29,17 @@ class PostgreSQL:
         self.data, self.log = os.path.join(self.dir, 'data'), os.path.join(self.dir, 'log')
         shutil.chown(self.dir, 'postgres', 'postgres')
         t.stack.callback(shutil.rmtree, self.dir, True)
-        self._as_user('initdb', '-D', self.data, '-A', 'trust', '-U', 'postgres', '-N', '-E', 'UTF8')
+        self._as_user(
+            'initdb',
+            '-D',
+            self.data,
+            '-A',
+            'trust',
+            '-U',
+            'postgres',
+            '-N',
+            '-E',
+            'UTF8')
         lines = [f'port = {self.port}', f"unix_socket_directories = '{self.dir}'", 'fsync = off',
                  "log_statement = 'all'", "log_line_prefix = '%p '", 'max_connections = 60',
                  "wal_level = 'logical'", "shared_preload_libraries = 'pg_stat_statements'",
@@ -48,14 +58,28 @@ class PostgreSQL:
             f.write('host all joe all scram-sha-256\nhost all all all trust\nlocal all all trust\n'
                     'host replication all all trust\n')
         with open(self.log, 'wb') as log:
-            self.p = t.start(['runuser', '-u', 'postgres', '--', f'{self.bin}/postgres', '-D', self.data],
-                             stdout=log, stderr=log)
+            self.p = t.start(['runuser',
+                              '-u',
+                              'postgres',
+                              '--',
+                              f'{self.bin}/postgres',
+                              '-D',
+                              self.data],
+                             stdout=log,
+                             stderr=log)
         t.stack.callback(self.stop)
         wait_port(self.port)
         with open(os.path.join(self.data, 'postmaster.pid'), encoding='ascii') as f:
             self.pid = int(f.readline())
-        self.env = {'PGHOST': '127.0.0.1', 'PGPORT': str(self.port), 'PGUSER': 'postgres', 'PGDATABASE': 'postgres',
-                    'PATH': f'{self.bin}:/usr/bin:/bin', 'LC_ALL': 'C', 'PGSSLMODE': 'disable'}
+        self.env = {
+            'PGHOST': '127.0.0.1',
+            'PGPORT': str(
+                self.port),
+            'PGUSER': 'postgres',
+            'PGDATABASE': 'postgres',
+            'PATH': f'{self.bin}:/usr/bin:/bin',
+            'LC_ALL': 'C',
+            'PGSSLMODE': 'disable'}
         wait_for(lambda: self.psql('select 1').returncode == 0, 20, 0.1)
         self.psql('create extension pg_stat_statements')
 
@@ -64,20 +88,36 @@ class PostgreSQL:
         self.t.equal(p.returncode, 0, f'{program}: {p.stderr[-400:]}')
 
     def stop(self):
-        self.t.run(['runuser', '-u', 'postgres', '--', f'{self.bin}/pg_ctl', '-D', self.data, '-m', 'immediate', 'stop'],
+        self.t.run(['runuser',
+                    '-u',
+                    'postgres',
+                    '--',
+                    f'{self.bin}/pg_ctl',
+                    '-D',
+                    self.data,
+                    '-m',
+                    'immediate',
+                    'stop'],
                    cwd='/')
 
     def psql(self, *commands, stdin='', env=None):
         argv = ['psql', '-X', '-At']
         for c in commands:
             argv += ['-c', c]
-        return subprocess.run(argv, input=stdin, env={**self.env, **(env or {})}, capture_output=True,
-                              text=True, timeout=60, check=False)
+        return subprocess.run(argv,
+                              input=stdin,
+                              env={**self.env,
+                                   **(env or {})},
+                              capture_output=True,
+                              text=True,
+                              timeout=60,
+                              check=False)
 
     def statements(self):
-        """How often each statement was carried out, as pg_stat_statements has it, but for its own."""
-        rows = self.psql("select calls || ' ' || translate(query, E'\\n', ' ') from pg_stat_statements "
-                         "where query !~ 'pg_stat_statements'").stdout.splitlines()
+        """How often each statement was carried out, as pg_stat_statements counts them."""
+        rows = self.psql(
+            "select calls || ' ' || translate(query, E'\\n', ' ') from pg_stat_statements "
+            "where query !~ 'pg_stat_statements'").stdout.splitlines()
         counts = collections.Counter()
         for row in rows:
             calls, query = row.split(' ', 1)

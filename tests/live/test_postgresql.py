@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PostgreSQL: spans against the server's statement log, pg_stat_statements and the clients' counts."""
+"""PostgreSQL: spans against the server's log, pg_stat_statements and the clients' counts."""
 import collections
 import glob
 import json
@@ -60,18 +60,22 @@ def psql(t):
     by = {s['route']: s for s in spans}
     insert = 'insert into orders values (?)'
     t.equal([s.get('rows') for s in mine if s['route'] == insert], [3, None], 'rows inserted')
-    t.equal([s.get('db_status') for s in mine if s['route'] == insert], [None, '23505'], 'of these one is refused')
+    t.equal([s.get('db_status') for s in mine if s['route'] == insert],
+            [None, '23505'], 'of these one is refused')
     got = by.get('select * from orders where id in (?)', {})
-    t.equal((got.get('rows'), got.get('db_collection'), got.get('db_namespace')), (2, 'orders', 'postgres'), 'a select')
+    t.equal((got.get('rows'), got.get('db_collection'), got.get(
+        'db_namespace')), (2, 'orders', 'postgres'), 'a select')
     got = by.get('select nosuch from orders', {})
-    t.equal((got.get('db_status'), got.get('db_severity'), got.get('error')), ('42703', 'ERROR', 'status'), 'an error')
+    t.equal((got.get('db_status'), got.get('db_severity'), got.get('error')),
+            ('42703', 'ERROR', 'status'), 'an error')
     got = by.get('begin; delete from orders where id = ?; commit', {})
     t.equal((got.get('db_batch_size'), got.get('rows')), (3, 1), 'several statements')
     t.equal([s.get('rows') for s in mine if s['db_operation'] == 'COPY'], [3 - 1, 3], 'rows copied')
     got = by.get('select pg_sleep(?)', {})
     t.equal(got.get('db_status'), '57014', 'a statement that was cancelled')
     t.between(40e6, got.get('duration_ns'), 2e9, 'its duration')
-    t.equal([s.get('db_status') for s in spans if s['db_operation'] == 'CONNECT'], [None, None, '3D000'], 'CONNECT')
+    t.equal([s.get('db_status') for s in spans if s['db_operation']
+            == 'CONNECT'], [None, None, '3D000'], 'CONNECT')
     t.equal({s['pid'] != p.pid for s in spans}, {True}, 'processes: one for each connection')
     line = ' SQLServer 0 SELECT orders(select * from orders where id in (?)) ['
     t.check(line in text.out(), f'text: no {line!r} in {text.out()[:1500]}')
@@ -84,7 +88,8 @@ def pgbench(t, mode):
         t.equal(t.run([f'{p.bin}/pgbench', '-i', '-q'], env=p.env).returncode, 0, 'pgbench -i')
         z = Zctrace(t, '--port', p.port)
         p.psql('select pg_stat_statements_reset()')
-        r = t.run([f'{p.bin}/pgbench', '-M', mode, '-n', '-c', '8', '-t', str(TRANSACTIONS // 8)], env=p.env)
+        r = t.run([f'{p.bin}/pgbench', '-M', mode, '-n', '-c',
+                  '8', '-t', str(TRANSACTIONS // 8)], env=p.env)
         t.equal(r.returncode, 0, r.stderr)
         n = TRANSACTIONS // 8 * 8
         counted = p.statements()
@@ -99,7 +104,8 @@ def pgbench(t, mode):
              'pg_' not in s.get('route', '')]
     got = collections.Counter((s.get('route') or '').upper().rstrip(';') for s in spans)
     # what the benchmark asks once, of its tables, beside its transactions
-    want = {q: k for q, k in ((q.upper().replace(' ?, ?, ?, ?, ', ' ?, '), k) for q, k in counted.items()) if k >= n}
+    want = {q: k for q, k in ((q.upper().replace(' ?, ?, ?, ?, ', ' ?, '), k)
+                              for q, k in counted.items()) if k >= n}
     want = {re.sub(r'\(\?(, \?)+', '(?', q): k for q, k in want.items()}
     if mode == 'prepared':  # of these it does not count what is no query
         want.update({'BEGIN': n, 'END': n})
@@ -107,7 +113,8 @@ def pgbench(t, mode):
     t.equal({k: v for k, v in got.items() if v >= n // 2}, want, 'statements')
     bad = [s for s in spans if 'incomplete' in s or 'error' in s]
     t.check(not bad, f'{len(bad)} are not whole: {bad[:2]}')
-    t.equal({s.get('rows') for s in spans if s['db_operation'] in ('UPDATE', 'INSERT')}, {1}, 'rows changed')
+    t.equal({s.get('rows') for s in spans if s['db_operation'] in (
+        'UPDATE', 'INSERT')}, {1}, 'rows changed')
 
 
 @test
@@ -147,7 +154,7 @@ failed = 0
 try:
     with c.pipeline():
         for i in range(290, 310):
-            c.execute('insert into sizes values (%s, %s) -- again', (400 if i == 300 else i + 1000, 'x'))
+            c.execute('insert into sizes values (%s, %s) -- again', (i + 1000, 'x'))
             if i == 299:
                 c.execute('insert into sizes values (1, %s) -- refused', ('x',))
 except psycopg.Error as e:
@@ -182,20 +189,30 @@ def pipelines(t):
             continue
         bad = [s for s in spans if 'incomplete' in s]
         t.check(not bad, f'{kind}: {len(bad)} are not whole: {bad[:1]}')
-        selects = [s for s in spans if s.get('route') == 'select v from sizes where id = ?' and s['db_operation'] == 'SELECT']
+        selects = [s for s in spans if s.get(
+            'route') == 'select v from sizes where id = ?' and s['db_operation'] == 'SELECT']
         t.equal(len(selects), 300, f'{kind}: selects')
         # a row of one column: its head, the number of columns, a length
-        t.equal([s['resp_body_bytes'] - 11 for s in selects], told['sizes'], f'{kind}: sizes of rows, in order')
-        inserts = [s for s in spans if s.get('route') == 'insert into sizes values (?)' and s['db_operation'] == 'INSERT']
-        t.equal(len([q for q in logged if q.startswith('insert into sizes')]) , 311, 'what the server has carried out')
+        t.equal([s['resp_body_bytes'] - 11 for s in selects],
+                told['sizes'], f'{kind}: sizes of rows, in order')
+        inserts = [s for s in spans if s.get(
+            'route') == 'insert into sizes values (?)' and s['db_operation'] == 'INSERT']
+        t.equal(len([q for q in logged if q.startswith('insert into sizes')]),
+                311, 'what the server has carried out')
         t.equal(len([s for s in inserts if s.get('rows') == 1]), 310, f'{kind}: inserts')
-        t.equal(([s['db_status'] for s in inserts if 'db_status' in s], told['failed']), (['23505'], '23505'), f'{kind}: the one refused')
+        t.equal(([s['db_status'] for s in inserts if 'db_status' in s], told['failed']),
+                (['23505'], '23505'), f'{kind}: the one refused')
         skipped = [s for s in inserts if 'error' in s and 'db_status' not in s]
         # as many as the client had sent when it heard of the error
-        t.check(len(skipped) <= 10 and not [x for x in skipped if 'rows' in x], f'{kind}: skipped: {skipped}')
-        copies = [(s.get('rows'), s['error'] if 'error' in s else None) for s in spans if s['db_operation'] == 'COPY']
+        t.check(
+            len(skipped) <= 10 and not [
+                x for x in skipped if 'rows' in x],
+            f'{kind}: skipped: {skipped}')
+        copies = [(s.get('rows'), s['error'] if 'error' in s else None)
+                  for s in spans if s['db_operation'] == 'COPY']
         t.equal(copies, [(100, None), (told['out'], None)], f'{kind}: COPY')
-        t.equal(sum(s['rows'] for s in spans if s['db_operation'] == 'FETCH'), told['fetched'], f'{kind}: FETCH')
+        t.equal(sum(s['rows'] for s in spans if s['db_operation']
+                == 'FETCH'), told['fetched'], f'{kind}: FETCH')
 
 
 BEFORE = r'''
@@ -221,8 +238,8 @@ def opened_before(t):
     from h2tools import python_packages
     p = PostgreSQL(t)
     where = python_packages(t, 'psycopg[binary]==3.2.3', 'typing_extensions')
-    c = t.start([sys.executable, '-c', BEFORE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                env={**p.env, 'PYTHONPATH': where})
+    c = t.start([sys.executable, '-c', BEFORE], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True, env={**p.env, 'PYTHONPATH': where})
     t.equal(c.stdout.readline(), 'ready\n', 'the client')
     z = Zctrace(t, '--port', p.port)
     c.stdin.write('\n')
@@ -231,8 +248,11 @@ def opened_before(t):
     spans = settled(z, 23)
     z.stop()
     unseen = [s for s in spans if 'statement-not-seen' in s.get('incomplete', [])]
-    t.equal((len(unseen), {s.get('db_operation') for s in unseen}, {s.get('route') for s in unseen}, {s.get('rows') for s in unseen}),
-            (20, {'SELECT'}, {None}, {1}), 'not seen')
+    t.equal(
+        (len(unseen), {
+            s.get('db_operation') for s in unseen}, {
+            s.get('route') for s in unseen}, {
+                s.get('rows') for s in unseen}), (20, {'SELECT'}, {None}, {1}), 'not seen')
     rest = [s.get('route') for s in spans if s not in unseen and s['db_operation'] == 'SELECT']
     t.equal(rest, ['select ? as seen', 'select ?::int + ?', 'select ?::int + ?'], 'seen')
     t.check(not [s for s in spans if 'error' in s], f'errors: {spans}')
@@ -244,7 +264,9 @@ def tls(t):
     p = PostgreSQL(t, tls=Certs())
     z = Zctrace(t, '--port', p.port)
     for i in range(5):
-        r = p.psql('select pg_sleep(0.3)', *[f'select {n} as number' for n in range(20)], "select repeat('x', 40000)",
+        r = p.psql('select pg_sleep(0.3)',
+                   *[f'select {n} as number' for n in range(20)],
+                   "select repeat('x', 40000)",
                    env={'PGSSLMODE': 'require'})
         t.equal(r.stdout.splitlines()[-2:], ['19', 'x' * 40000], r.stderr)
     spans = settled(z, 110)
@@ -254,7 +276,11 @@ def tls(t):
     got = collections.Counter(s.get('route') for s in spans)
     t.equal((got['select ? as number'], got['select repeat(?)']), (100, 5), 'spans')
     t.equal({s['tls'] for s in spans}, {'openssl'}, 'TLS')
-    t.check(not [s for s in spans if s not in late and ('incomplete' in s or 'error' in s)], f'whole: {spans[:2]}')
+    t.check(
+        not [
+            s for s in spans if s not in late and (
+                'incomplete' in s or 'error' in s)],
+        f'whole: {spans[:2]}')
 
 
 @test
@@ -264,15 +290,24 @@ def pgbouncer(t):
     p, port = PostgreSQL(t), free_port()
     ini = os.path.join(p.dir, 'pgbouncer.ini')
     with open(ini, 'w', encoding='ascii') as f:
-        f.write(f'[databases]\n* = host=127.0.0.1 port={p.port} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n'
-                f'listen_port = {port}\nauth_type = any\npool_mode = transaction\nunix_socket_dir =\n')
+        f.write(
+            f'[databases]\n* = host=127.0.0.1 port={p.port} user=postgres\n[pgbouncer]\n'
+            'listen_addr = 127.0.0.1\n'
+            f'listen_port = {port}\nauth_type = any\npool_mode = transaction\nunix_socket_dir =\n')
     os.chmod(ini, 0o644)
     b = t.start(['runuser', '-u', 'postgres', '--', 'pgbouncer', '-q', ini])
     wait_port(port)
     z = Zctrace(t, '--port', port, '--port', p.port, '--pid', b.pid)
     for i in range(10):
-        t.equal(p.psql(f'select {i} as proxied', env={'PGPORT': str(port)}).stdout, f'{i}\n', 'an answer')
-    wait_for(lambda: len([s for s in z.spans if s.get('route') == 'select ? as proxied']) >= 20, 10, 0.05)
+        t.equal(
+            p.psql(
+                f'select {i} as proxied',
+                env={
+                    'PGPORT': str(port)}).stdout,
+            f'{i}\n',
+            'an answer')
+    wait_for(lambda: len([s for s in z.spans if s.get(
+        'route') == 'select ? as proxied']) >= 20, 10, 0.05)
     z.stop()
     spans = [s for s in z.spans if s.get('route') == 'select ? as proxied']
     ends = collections.Counter((s['kind'], s['server_port'] == port) for s in spans)
@@ -308,7 +343,8 @@ def waterfall(t):
     p, port = PostgreSQL(t), free_port()
     p.psql("create table items as select g as id, 'i' || g as name from generate_series(0, 99) g")
     where = python_packages(t, 'psycopg[binary]==3.2.3', 'typing_extensions')
-    service = t.start([sys.executable, '-c', SERVICE, str(port)], env={**p.env, 'PYTHONPATH': where})
+    service = t.start([sys.executable, '-c', SERVICE, str(port)],
+                      env={**p.env, 'PYTHONPATH': where})
     wait_port(port)
     z = Zctrace(t, '--pid', service.pid, '--port', p.port)
     w = Zctrace(t, '--pid', service.pid, output='waterfall')
@@ -317,12 +353,16 @@ def waterfall(t):
     wait_for(lambda: len(sql_spans(z, 'client')) >= 35, 10, 0.05)
     z.stop()
     w.stop()
-    http = {s['path']: s for s in z.spans if s['protocol'].startswith('http') and s['kind'] == 'server'}
+    http = {s['path']: s for s in z.spans if s['protocol'].startswith(
+        'http') and s['kind'] == 'server'}
     for n in range(2, 8):  # of the first, which began before a request was seen, there is a doubt
         parent = http.get(f'/{n}', {}).get('span_id')
         mine = [s for s in sql_spans(z, 'client') if s.get('parent_span_id') == parent]
-        t.equal(collections.Counter(s['db_operation'] for s in mine if s['db_operation'] not in ('PREPARE',)),
-                {'SELECT': n, 'UPDATE': 1}, f'statements of request {n}')
+        t.equal(
+            collections.Counter(
+                s['db_operation'] for s in mine if s['db_operation'] not in (
+                    'PREPARE',)), {
+                'SELECT': n, 'UPDATE': 1}, f'statements of request {n}')
         ends = [s for s in sql_spans(z) if s.get('parent_span_id') in {m['span_id'] for m in mine}]
         t.equal(len(ends), len(mine), 'the other ends')
     text = w.out()
@@ -336,25 +376,56 @@ def secrets(t):
     z = Zctrace(t, '--port', p.port, '-w', t.path('rec.pcapng'))
     others = [Zctrace(t, '--port', p.port, output=o) for o in ('text', 'waterfall', 'summary')]
     shows = Zctrace(t, '--port', p.port, '--no-redact')
-    p.psql('create table tokens(id int primary key, v text)', f"insert into tokens values (1, '{SECRET}')",
-           f"select * from tokens where v = '{SECRET}'", f"select $${SECRET}$$ || E'\\n{SECRET}' -- {SECRET}",
-           f"create role joe login password '{SECRET}'", f"alter role joe password '{SECRET}'",
-           f"select '{SECRET}'::int", f"do $x$ begin raise exception '{SECRET}'; end $x$", 'copy tokens to stdout')
+    p.psql(
+        'create table tokens(id int primary key, v text)',
+        f"insert into tokens values (1, '{SECRET}')",
+        f"select * from tokens where v = '{SECRET}'",
+        f"select $${SECRET}$$ || E'\\n{SECRET}' -- {SECRET}",
+        f"create role joe login password '{SECRET}'",
+        f"alter role joe password '{SECRET}'",
+        f"select '{SECRET}'::int",
+        f"do $x$ begin raise exception '{SECRET}'; end $x$",
+        'copy tokens to stdout')
     p.psql('copy tokens from stdin', stdin=f'2\t{SECRET}\n')
-    python_client(t, p, f'import psycopg\nc = psycopg.connect(autocommit=True, prepare_threshold=0)\n'
-                        f'c.execute("select %s", ("{SECRET}",))')
+    python_client(
+        t, p, f'import psycopg\nc = psycopg.connect(autocommit=True, prepare_threshold=0)\n'
+        f'c.execute("select %s", ("{SECRET}",))')
     t.equal(p.psql('select 1', env={'PGUSER': 'joe', 'PGPASSWORD': SECRET}).stdout, '1\n', 'SCRAM')
-    t.check(p.psql('select 1', env={'PGUSER': 'joe', 'PGPASSWORD': SECRET + 'x'}).returncode, 'a wrong password')
+    t.check(
+        p.psql(
+            'select 1',
+            env={
+                'PGUSER': 'joe',
+                'PGPASSWORD': SECRET + 'x'}).returncode,
+        'a wrong password')
     spans = settled(z, 17)
     for q in (z, shows, *others):
         q.stop()
     spans = sql_spans(z)
     again, _ = replay(t, t.path('rec.pcapng'))
-    keys = ('db_operation', 'db_collection', 'route', 'db_query', 'db_query_shape', 'db_status', 'rows', 'error', 'req_bytes',
-            'resp_bytes', 'duration_ns', 'span_id')
-    t.equal([[s.get(k) for k in keys] for s in again if s['protocol'] == 'postgresql'],
-            [[s.get(k) for k in keys] for s in z.spans if s['protocol'] == 'postgresql'], 'the replay')
-    t.equal(replay(t, t.path('rec.pcapng'), binary=ZCTRACE_ASAN)[0], again, 'the same with the sanitizers')
+    keys = (
+        'db_operation',
+        'db_collection',
+        'route',
+        'db_query',
+        'db_query_shape',
+        'db_status',
+        'rows',
+        'error',
+        'req_bytes',
+        'resp_bytes',
+        'duration_ns',
+        'span_id')
+    t.equal([[s.get(k) for k in keys] for s in again if s['protocol'] == 'postgresql'], [
+            [s.get(k) for k in keys] for s in z.spans
+            if s['protocol'] == 'postgresql'], 'the replay')
+    t.equal(
+        replay(
+            t,
+            t.path('rec.pcapng'),
+            binary=ZCTRACE_ASAN)[0],
+        again,
+        'the same with the sanitizers')
     for path in glob.glob(t.path('*')):
         if os.path.isfile(path) and path != shows.out_path:
             with open(path, 'rb') as f:

@@ -1,6 +1,6 @@
 /*
- * conversation.h - a conversation for a protocol of the table: whole, in pieces of any length, with what is
- * not needed missing, with a gap anywhere, masked; and a log of what its parser said
+ * conversation.h - a conversation for a protocol of the table: whole, in pieces of any length, with
+ * what is not needed missing, with a gap anywhere, masked; and a log of what its parser said
  */
 #ifndef ZC_TESTS_CONVERSATION_H
 #define ZC_TESTS_CONVERSATION_H
@@ -144,7 +144,8 @@ static void talk_feed(struct talk *t, enum sender from, const uint8_t *p, size_t
 		memcpy(copy + 1, p + *at, end - *at);
 		if (skip && *at < end) {
 			skip = skip < end - *at ? skip : end - *at;
-			st = t->protocol->gap(t->state, from, (struct str){NULL, 0}, skip, &gone, &m);
+			st = t->protocol->gap(t->state, from, (struct str){NULL, 0}, skip, &gone,
+					      &m);
 			used = (size_t)gone;
 		} else {
 			st = t->protocol->next(t->state, from, copy + 1, end - *at, &used, &m);
@@ -221,13 +222,16 @@ static struct talk *talk_run(const struct protocol *protocol, const struct turn 
 		size_t at = 0, there = 0;
 
 		while (there < u->n && !t->over) {
-			size_t part = there ? each : first, end = part < u->n - there ? there + part : u->n;
+			size_t part = there ? each : first,
+			       end = part < u->n - there ? there + part : u->n;
 
 			if (lose_n && gone + end > lose_at) {
-				size_t from = lose_at - gone, to = from + lose_n < u->n ? from + lose_n : u->n;
+				size_t from = lose_at - gone,
+				       to = from + lose_n < u->n ? from + lose_n : u->n;
 
 				talk_feed(t, u->from, u->p, &at, from);
-				talk_lose(t, u->from, (struct str){(char *)u->p + at, from - at}, to - from);
+				talk_lose(t, u->from, (struct str){(char *)u->p + at, from - at},
+					  to - from);
 				at = there = to;
 				lose_n = 0;
 				continue;
@@ -259,8 +263,8 @@ static int talk_knows(char *line, const char *all)
 }
 
 /*
- * Each line about requests in `some`, but of aborts and doubts, is one of `all`, and of answers each
- * attribute: nothing is made up.
+ * Each line about requests in `some`, but of aborts and doubts, is one of `all`, and of answers
+ * each attribute: nothing is made up.
  */
 static int talk_invents(const char *some, const char *all)
 {
@@ -282,7 +286,8 @@ static int talk_invents(const char *some, const char *all)
 
 /* The same log however it comes; with a gap anywhere nothing is said that is not in it. */
 __attribute__((unused)) static void talk_check(const struct protocol *protocol, const char *name,
-					       const struct turn *turns, unsigned n, const char *want)
+					       const struct turn *turns, unsigned n,
+					       const char *want)
 {
 	struct talk *whole = talk_run(protocol, turns, n, SIZE_MAX, SIZE_MAX, 0, 0, 0), *t;
 	size_t total = 0;
@@ -320,12 +325,13 @@ __attribute__((unused)) static void talk_check(const struct protocol *protocol, 
 }
 
 /* The mask, in pieces of `each` bytes, over copies of the turns; free with talk_free_turns(). */
-__attribute__((unused)) static struct turn *talk_mask(const struct protocol *protocol,
-						      const struct turn *turns, unsigned n, size_t each)
+__attribute__((unused)) static struct turn *
+talk_mask(const struct protocol *protocol, const struct turn *turns, unsigned n, size_t each)
 {
 	struct turn *masked = malloc(n * sizeof(*masked));
-	struct mask_shared both = {0, 0};
-	void *state[2] = {calloc(1, protocol->mask->state_size), calloc(1, protocol->mask->state_size)};
+	struct mask_shared both = {0};
+	void *state[2] = {calloc(1, protocol->mask->state_size),
+			  calloc(1, protocol->mask->state_size)};
 
 	for (enum sender from = FROM_CLIENT; from <= FROM_SERVER; from++)
 		protocol->mask->begin(state[from], from, MASK_START);
