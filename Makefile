@@ -163,11 +163,11 @@ check-cli: zctrace $(B)/asan/zctrace
 check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
-# installs and fetches what it boots, builds, tries other kernels in machines; takes half an hour.
+# installs and fetches what it boots, builds, tries other kernels in machines; takes an hour.
 # KERNELS: as tests/kernels/check.py takes them
 check-kernels:
 	$(Q)tests/deps.sh kernels
-	$(Q)$(MAKE) --no-print-directory zctrace
+	$(Q)$(MAKE) --no-print-directory zctrace $(DIST_ARCHS:%=$(DIST)/%/zctrace)
 	$(Q)$(MAKE) --no-print-directory B=build/unguarded BPF_EXTRA=-DUNGUARDED \
 		build/unguarded/zctrace
 	$(Q)tests/run --timeout 7200 tests/kernels/check.py \
@@ -240,7 +240,7 @@ help:
 	@echo 'make demo       install what is missing, build, trace a small service chain'
 	@echo 'make check      install what the tests need, build, run all tests'
 	@echo 'make check-unit, check-cli, check-live   parts of it'
-	@echo 'make check-kernels   boots other kernels in machines and traces there (half an hour)'
+	@echo 'make check-kernels   boots other kernels in machines and traces there (an hour)'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60), and conversations under loss'
 	@echo 'make bench      what tracing costs, as ratios; times that users feel'
 	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in' \

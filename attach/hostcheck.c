@@ -105,7 +105,7 @@ int hostcheck_may_look(void)
 static void check_capabilities(struct check *c)
 {
 	uint64_t caps = rights_held(), need = rights_missing(RIGHTS_PROBES);
-	char have[160], lack[160], cost[260];
+	char have[160], lack[160], cost[300];
 
 	rights_list(have, sizeof(have), caps & RIGHTS_USED);
 	rights_list(lack, sizeof(lack), RIGHTS_USED & ~caps);

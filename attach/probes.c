@@ -111,6 +111,17 @@ static int object_share(struct bpf_object *to, const struct bpf_object *from)
 
 /* ---- what is wrong, and what to do */
 
+/* Distributors bring much to older kernels, so this is asked only where trying cannot tell. */
+static int is_before(int major, int minor)
+{
+	int has_major = 0, has_minor = 0;
+	struct utsname u;
+
+	if (uname(&u) || sscanf(u.release, "%d.%d", &has_major, &has_minor) != 2)
+		return 0;
+	return has_major < major || (has_major == major && has_minor < minor);
+}
+
 static int explain_refusal(struct attach *a, int err, const char *doing)
 {
 	uint64_t missing = rights_missing(RIGHTS_PROBES);
@@ -123,6 +134,12 @@ static int explain_refusal(struct attach *a, int err, const char *doing)
 			"%s: not permitted: %s missing; run as root, or with the capabilities "
 			"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
 			doing, list);
+	if (*refusal && is_before(5, 15))
+		return attach_fail(a, ENOTSUP,
+				   "%s: this kernel is too old: Linux 5.15 is needed, or what a "
+				   "distributor has brought to an older one (the verifier refuses %s); "
+				   "packets can be traced with -i INTERFACE",
+				   doing, refusal);
 	if (*refusal)
 		return attach_fail(
 			a, ENOTSUP,
@@ -214,11 +231,8 @@ int probes_load_tls(struct attach *a, struct bpf_object *obj)
 static void preallocate(struct bpf_object *obj)
 {
 	static const char *const names[] = {"zc_tasks", "zc_calls"};
-	int major = 0, minor = 0;
-	struct utsname u;
 
-	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2 || major > 6 ||
-	    (major == 6 && minor >= 1))
+	if (!is_before(6, 1))
 		return;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);

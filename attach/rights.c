@@ -4,7 +4,7 @@
 
 /*
  * What needs what, as tests/kernels/rights.py has measured it; README and manual have the same
- * table. With CAP_SYS_ADMIN alone, what was cut out of it is held, too.
+ * rows, which tests/cli/test_rights.py compares. With CAP_SYS_ADMIN alone, what was cut out of it is held, too.
  */
 static const struct {
 	uint64_t need;
@@ -12,10 +12,10 @@ static const struct {
 } uses[] = {
 	{RIGHTS_PROBES, "tracing of sockets"},
 	{RIGHT_SYS_PTRACE, "names and TLS of other users' processes"},
-	{RIGHT_SYS_ADMIN,
-	 "TLS before Linux 6.6 (and in libraries loaded later, if perf_event_paranoid is 3)"},
+	{RIGHT_SYS_ADMIN, "TLS before Linux 6.6"},
+	{RIGHT_SYS_ADMIN, "TLS loaded later if perf_event_paranoid is 3"},
 	{RIGHT_DAC_READ_SEARCH, "TLS in files that others may not read"},
-	{RIGHT_CHECKPOINT_RESTORE | RIGHT_DAC_READ_SEARCH, "TLS in deleted files"},
+	{RIGHT_CHECKPOINT_RESTORE | RIGHT_DAC_READ_SEARCH, "TLS in files that are deleted"},
 	{RIGHT_NET_RAW, "packets (-i)"},
 };
 

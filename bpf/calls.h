@@ -148,13 +148,12 @@ static __always_inline __u32 task_sleeps(void)
 static __always_inline __u16 task_age(void)
 {
 	const struct zc_shared *sh = shared();
-	__u64 task = bpf_get_current_task(), start = 0, age;
+	__u64 task = bpf_get_current_task(), start = 0;
 
 	if (!sh || !sh->start_off)
 		return ZC_OLD;
 	bpf_probe_read_kernel(&start, sizeof(start), (void *)(task + sh->start_off));
-	age = (bpf_ktime_get_ns() - start) / 100000 + 1;
-	return age < ZC_OLD ? (__u16)age : ZC_OLD;
+	return age_of(start, bpf_ktime_get_ns());
 }
 
 /* The goroutine that runs on this thread; 0: not known. */

@@ -195,9 +195,22 @@ static __always_inline void set_owner(struct zc_sock *s, __u64 pid_tgid)
 	bpf_ringbuf_submit(o, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len,
-				    __u8 dir, __u64 goroutine, __u32 sleeps, __u16 age)
+/* How long a thread has been there, as in zc_ev_io. */
+static __always_inline __u16 age_of(__u64 start, __u64 now)
 {
+	__u64 age = (now - start) / 100000 + 1;
+
+	return age < ZC_OLD ? (__u16)age : ZC_OLD;
+}
+
+/*
+ * The kernel's types are known here, so that the thread is read without a helper; and a read or
+ * write has its segments, which ask whether the reader is to be woken.
+ */
+static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len,
+				    __u8 dir, __u64 goroutine)
+{
+	const struct task_struct *task = bpf_get_current_task_btf();
 	struct zc_ev_io *io = bpf_ringbuf_reserve(&zc_ring, sizeof(*io), 0);
 
 	if (!io) {
@@ -212,10 +225,10 @@ static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq
 	io->dir = dir;
 	io->pad = 0;
 	io->ev.flags = ZC_IO_TASK | (s->polled ? ZC_IO_POLLED : 0);
-	io->sleeps = sleeps;
-	io->age = age;
+	io->sleeps = (__u32)task->nvcsw;
+	io->age = age_of(task->start_time, io->ev.time);
 	io->goroutine = goroutine;
-	bpf_ringbuf_submit(io, ring_flags());
+	bpf_ringbuf_submit(io, BPF_RB_NO_WAKEUP);
 }
 
 static __always_inline void emit_listen(__u16 port, __u32 pid, const char *comm, __u16 flags)

@@ -158,7 +158,7 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
-	emit_io(s, pid_tgid, seq, (__u32)len, dir, g, task_sleeps(), task_age());
+	emit_io(s, pid_tgid, seq, (__u32)len, dir, g);
 	return 0;
 }
 

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/session_impl.h"
+#include "cli/log.h"
+#include "cli/report.h"
 
 /* Is a collector named by the environment? */
 static int environment_asks(void)

@@ -4,7 +4,6 @@
 #include <argp.h>
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +27,8 @@ const char *argp_program_version = "zctrace " ZCTRACE_VERSION COMMIT;
 enum {
 	OPT_CGROUP = 256,
 	OPT_CONTAINER,
+	OPT_POD,
+	OPT_NAMESPACE,
 	OPT_ROLE,
 	OPT_NO_DOWNSTREAM,
 	OPT_FOLLOW,
@@ -61,6 +62,8 @@ static const struct argp_option table[] = {
 	{ "exe", 'e', "GLOB", 0, "Processes of this executable, also those that start later", 1 },
 	{ "cgroup", OPT_CGROUP, "PATH", 0, "Processes of this control group and those below", 1 },
 	{ "container", OPT_CONTAINER, "ID", 0, "Processes of this container", 1 },
+	{ "pod", OPT_POD, "[NAMESPACE/]NAME", 0, "Processes of this pod of Kubernetes", 1 },
+	{ "namespace", OPT_NAMESPACE, "NAME", 0, "Processes of the pods of this namespace", 1 },
 	{ "all", 'a', NULL, 0, "Every process", 1 },
 	{ "role", OPT_ROLE, "ROLE", 0,
 	  "With --port: 'server', 'client' or 'both' ends (default: what fits)", 1 },
@@ -125,16 +128,6 @@ static const struct argp_option table[] = {
 };
 
 #define EACH_OPTION(i) (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
-
-int wrong(struct options *o, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(o->error, sizeof(o->error), fmt, ap);
-	va_end(ap);
-	return EINVAL;
-}
 
 static int add_string(struct options *o, struct string_list *l, const char *s, const char *what)
 {
@@ -261,27 +254,6 @@ static const char *const output_names[] = {
 const char *output_name(enum output format)
 {
 	return output_names[format];
-}
-
-int options_has_output(const struct options *o, enum output format)
-{
-	for (unsigned i = 0; i < o->noutputs; i++)
-		if (o->outputs[i].format == format)
-			return 1;
-	return 0;
-}
-
-const struct output_spec *shown_output(const struct options *o)
-{
-	for (unsigned i = 0; i < o->noutputs; i++)
-		if (!o->outputs[i].file)
-			return &o->outputs[i];
-	return NULL;
-}
-
-int options_use_stdout(const struct options *o)
-{
-	return shown_output(o) || (o->write && !strcmp(o->write, "-"));
 }
 
 /* FORMAT, FORMAT=FILE, or FORMAT=- for standard output */
@@ -459,6 +431,10 @@ static int parse_selector(struct options *o, int key, const char *arg)
 		return add_string(o, &o->cgroups, arg, "cgroup");
 	case OPT_CONTAINER:
 		return add_string(o, &o->containers, arg, "container");
+	case OPT_POD:
+		return add_string(o, &o->pods, arg, "pod");
+	case OPT_NAMESPACE:
+		return add_string(o, &o->namespaces, arg, "namespace");
 	case 'a':
 		o->all = 1;
 		return 0;
@@ -750,6 +726,8 @@ void options_release(struct options *o)
 	free(o->tls_symbols.v);
 	free(o->cgroups.v);
 	free(o->containers.v);
+	free(o->pods.v);
+	free(o->namespaces.v);
 	free(o->routes.v);
 	free(o->headers.v);
 	free(o->reads.v);

@@ -54,6 +54,7 @@ struct options {
 	uint32_t *pids;
 	unsigned npids;
 	struct string_list comms, exes, cgroups, containers;
+	struct string_list pods, namespaces; /* of Kubernetes: [NAMESPACE/]NAME; NAMESPACE */
 	struct string_list tls_symbols; /* LIB:FUNC=ADDRESS */
 	int all;
 	enum attach_role role;

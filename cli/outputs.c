@@ -8,10 +8,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
+#include "cli/log.h"
 #include "cli/report.h"
-#include "cli/session_impl.h"
 
 /* ---- files */
+
+/* What is written into it comes out again, unlike with a terminal or a socket. */
+static int keeps(const struct stat *file)
+{
+	return S_ISREG(file->st_mode) || S_ISFIFO(file->st_mode) || S_ISBLK(file->st_mode);
+}
+
+int outputs_would_spoil(const struct options *o, const struct stat *out)
+{
+	struct stat in;
+
+	for (unsigned i = 0; keeps(out) && i < o->reads.n; i++) {
+		const char *name = o->reads.v[i];
+
+		if (strcmp(name, "-") ? stat(name, &in) : fstat(STDIN_FILENO, &in))
+			continue; /* whoever opens it says why */
+		if (S_ISBLK(in.st_mode) ? S_ISBLK(out->st_mode) && in.st_rdev == out->st_rdev
+					: in.st_dev == out->st_dev && in.st_ino == out->st_ino)
+			return 1;
+	}
+	return 0;
+}
 
 /* Would what is written to both get mixed? */
 static int same_file(const struct stat *a, int fd_a, const struct stat *b, int fd_b)
@@ -39,7 +62,7 @@ static int check_file(const struct outputs *u, const struct options *o)
 
 	if (fstat(new->fd, &st))
 		return refuse(new->spec, strerror(errno));
-	if (is_read(o, &st))
+	if (outputs_would_spoil(o, &st))
 		return refuse(new->spec, "this file is also read, and would be overwritten");
 	if (!fstat(STDOUT_FILENO, &other) && same_file(&st, new->fd, &other, STDOUT_FILENO))
 		return refuse(new->spec, "this is standard output, too");

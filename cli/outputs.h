@@ -9,6 +9,8 @@
 #ifndef ZC_CLI_OUTPUTS_H
 #define ZC_CLI_OUTPUTS_H
 
+#include <sys/stat.h>
+
 #include "cli/exporters.h"
 #include "cli/options.h"
 #include "sinks/sink.h"
@@ -31,6 +33,9 @@ struct outputs {
 	exporters_tell_fn *on_export; /* what an exporter has to say */
 	void *ctx;
 };
+
+/* Is a file that is to be written, by whatever name, one of those that are read? */
+int outputs_would_spoil(const struct options *o, const struct stat *out);
 
 /*
  * Opens the files. None of them is one that is read, the recording's, or another output's. What is

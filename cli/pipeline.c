@@ -3,31 +3,21 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
+#include "cli/log.h"
 #include "cli/report.h"
 #include "cli/session_impl.h"
-#include "cli/top.h"
+#include "cli/signals.h"
 
 #define TICK_NS 20000000u
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
-
-void log_line(const char *fmt, ...)
-{
-	char line[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "zctrace: %s\n", line);
-}
 
 /* ---- spans and notes */
 
@@ -245,8 +235,6 @@ int pipeline_prepare(struct session *s)
 		s->hosts = hosts__new(s->opt->read ? NULL : "/etc/hosts", s->opt->resolve);
 		status = s->hosts ? 0 : EXIT_FAILED;
 	}
-	if (!status && options_has_output(s->opt, OUTPUT_TOP))
-		status = top_prepare(s);
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
 }
@@ -380,6 +368,15 @@ void pipeline_tick(struct session *s, uint64_t now)
 	outputs_work(&s->outputs, monotonic(), !s->input.source->live && !s->tui);
 }
 
+int signalled(struct session *s)
+{
+	int sent, sig = signals_next(s->signals, &sent);
+
+	if (sig && sent && s->command)
+		command__kill(s->command, sig);
+	return sig;
+}
+
 static void say(const char *text)
 {
 	log_line("%s", text);
@@ -443,7 +440,6 @@ int pipeline_finish(struct session *s)
 
 void pipeline_free(struct session *s)
 {
-	tui__free(s->tui);
 	outputs_release(&s->outputs);
 	engine__free(s->engine);
 	recorder__free(s->recorder);

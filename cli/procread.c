@@ -12,6 +12,7 @@
 #include "cli/container.h"
 #include "cli/elfkind.h"
 #include "cli/environ.h"
+#include "cli/pod.h"
 #include "cli/service.h"
 
 const char *proc_container_id(const char *cgroup)
@@ -189,6 +190,11 @@ int proc_names_read(uint32_t pid, struct zc_ev_names *out)
 	runtime = runtime_of(pid, exe);
 	copy(out->runtime, sizeof(out->runtime), runtime, strlen(runtime));
 	if (read_proc(pid, "cgroup", cgroup, sizeof(cgroup)) > 0) {
+		char uid[POD_UID_LEN + 1];
+		struct pod pod;
+
+		if (!pod_uid(cgroup, uid) && !pod_find("", uid, &pod))
+			pod_resource(&pod, out->resource, sizeof(out->resource));
 		id = proc_container_id(cgroup);
 		if (id) {
 			copy(out->container, sizeof(out->container), id, CONTAINER_ID_LEN);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/log.h"
 #include "cli/session_impl.h"
 
 /* What there is to say of the files was said when they were opened first. */
@@ -85,6 +86,15 @@ int top_source(struct session *s)
 	return 0;
 }
 
+/* How many connections there were when it began is no title: it stands still. */
+static void trim_title(char *what)
+{
+	char *last = strrchr(what, ',');
+
+	if (last && strstr(last, " open connection"))
+		*last = '\0';
+}
+
 int top_open(struct session *s)
 {
 	const struct tui_sources from = {
@@ -94,10 +104,12 @@ int top_open(struct session *s)
 		.target = s->input.what,
 		.backend = s->input.backend,
 		.attach = s->input.attach,
+		.options = s->opt,
 		.ctx = s,
 	};
 	char err[200];
 
+	trim_title(s->input.what);
 	if (!tui__open(s->tui, &from, err, sizeof(err)))
 		return 0;
 	log_line("%s", err);

@@ -49,9 +49,13 @@ _zctrace()
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--tls-symbol) return ;;
-	--prometheus) return ;;
+	--prometheus|--namespace) return ;;
+	--pod)
+		words=$(ls /var/log/pods 2>/dev/null |
+			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
 	*)
-		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
+		words='--port= --pid= --comm= --exe= --cgroup= --container= --pod=
+			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=

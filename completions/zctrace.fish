@@ -10,6 +10,8 @@ complete -c zctrace -s p -l pid -x -a '(__fish_complete_pids)' -d 'These process
 complete -c zctrace -s c -l comm -x -d 'Processes of this name'
 complete -c zctrace -s e -l exe -r -F -d 'Processes of this executable'
 complete -c zctrace -l cgroup -x -a '(__fish_complete_directories)' -d 'Processes of this control group'
+complete -c zctrace -l pod -x -d 'Processes of this pod of Kubernetes'
+complete -c zctrace -l namespace -x -d 'Processes of the pods of this namespace'
 complete -c zctrace -l container -x -d 'Processes of this container'
 complete -c zctrace -s a -l all -d 'Every process'
 complete -c zctrace -l role -x -a 'server client both' -d 'Which ends, with --port'

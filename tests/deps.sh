@@ -38,8 +38,9 @@ linux-libc-dev-arm64-cross:/usr/aarch64-linux-gnu/include/linux/bpf.h"
 dist_check="$dist curl:curl qemu-user-static:qemu-aarch64-static
 qemu-user-static:qemu-x86_64-static mmdebstrap:mmdebstrap
 busybox-static:busybox binutils:readelf"
-kernels="$build nginx-light:nginx python3:python3 curl:curl openssl:openssl golang-go:go
-qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio xz-utils:xz
+kernels="$dist nginx-light:nginx python3:python3 curl:curl openssl:openssl golang-go:go
+qemu-system-x86:qemu-system-x86_64 qemu-system-arm:qemu-system-aarch64 mmdebstrap:mmdebstrap
+busybox-static:busybox cpio:cpio xz-utils:xz
 debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg"
 
 there() {

@@ -91,6 +91,7 @@ struct tui {
 	unsigned window;	/* seconds that figures are of; 0: all, or since the baseline */
 	unsigned window_before; /* the baseline */
 	int hops;		/* tables have what goes on behind the edge, too */
+	struct empty *empty;
 	int choosing; /* the next key says by which column to sort */
 	int was_playing;
 	uint64_t shown_position; /* of the replay */
@@ -151,6 +152,14 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 extern const struct view_ops view_routes, view_spans, view_traces, view_flights, view_conns,
 	view_health, view_help;
 
+/* Where nothing is shown: why, and what to try. */
+struct empty;
+struct empty *empty_new(void);
+void empty_free(struct empty *e);
+/* what: "requests". */
+void empty_draw(struct empty *e, const struct tui *t, struct screen *s, const char *what, int y,
+		int height);
+
 /* What is above the routes: all requests at the edge, what has changed, who calls whom. */
 struct overview;
 struct overview *overview_new(struct tui *t); /* NULL: out of memory */
@@ -204,7 +213,7 @@ __attribute__((format(printf, 4, 5))) void lines_printf(struct lines *l, enum st
 void lines_draw(struct lines *l, struct screen *s, int y, int height);
 int lines_key(struct lines *l, const struct key *k);
 
-/* ---- parts of tui.c */
+/* ---- parts of the program (tui.c) */
 void vitals_measure(struct tui *t);
 /* The probes' cost is counted only while the view that shows it is open. */
 void vitals_watch(struct tui *t, int shown);

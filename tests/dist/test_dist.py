@@ -165,6 +165,56 @@ def traces(t):
           f'{os.path.getsize(here()) / MIB:.1f} MiB on disk')
 
 
+# as a container's runtime would, with the rights of a privileged one and the host's namespaces of
+# processes, users and cgroups: mounts, names and network of its own
+DOCKER = """ip link set lo up
+for d in proc sys; do mkdir -p "$0/$d"; done
+mount -t proc proc "$0/proc" && mount -t sysfs sys "$0/sys" && mount -t cgroup2 none "$0/sys/fs/cgroup"
+exec chroot "$0" "$@"
+"""
+# the node's files below /host, in the node's network
+KUBECTL = """mkdir -p "$0/host" && mount --rbind / "$0/host"
+exec chroot "$0" /busybox chroot /host "$@"
+"""
+
+
+def container_lines(t, start, port):
+    """Spans of five requests that what was started so prints."""
+    with open(t.path('out'), 'wb') as out, open(t.path('err'), 'wb') as err:
+        z = t.start([*start, '-P', str(port), '-o', 'json', '-n', '5'], stdout=out, stderr=err)
+
+    def told():
+        with open(t.path('err'), encoding='utf-8') as f:
+            return f.read()
+    wait_for(lambda: 'zctrace: tracing' in told() or z.poll() is not None, 20)
+    t.check('zctrace: tracing' in told(), told())
+    for _ in range(5):
+        ask(port)
+    t.equal(z.wait(20), 0, told())
+    with open(t.path('out'), encoding='utf-8') as f:
+        spans = [s for s in map(json.loads, f) if s['type'] == 'span']
+    own = [s for s in spans if s['kind'] == 'server']
+    t.equal([(s['path'], s['status'], s.get('comm')) for s in own],
+            [('/a', 200, os.path.basename(sys.executable))] * 5, f'{start}: {spans[:2]}')
+
+
+@test
+def containers(t):
+    """in what docker and kubectl make by the lines of README: traces a service of the host"""
+    need('curl', 'unshare', 'busybox', 'ip')
+    if os.geteuid():
+        raise Skip('making namespaces needs root')
+    port = free_port()
+    t.start([sys.executable, '-c', HTTP, str(port)])
+    t.check(wait_for(lambda: ask(port)), 'the server runs')
+    root = empty_root(t)
+    shutil.copy(shutil.which('busybox'), os.path.join(root, 'busybox'))
+    container_lines(t, ['unshare', '--mount', '--uts', '--ipc', '--net', 'sh', '-ec', DOCKER, root,
+                        '/zctrace'], port)
+    container_lines(t, ['unshare', '--mount', '--uts', '--ipc', 'sh', '-ec', KUBECTL, root, here()],
+                    port)
+
+
 def memory_of(pid):
     """The shell that mounts has become the program."""
     with open(f'/proc/{pid}/status', encoding='utf-8') as f:

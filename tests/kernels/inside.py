@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What is tried within a machine: inside.py RESULT SECONDS [fifo] [load|rights]
+"""What is tried within a machine: inside.py RESULT SECONDS [fifo] [load|rights|times|old|protocols]
 
-Writes one JSON object to RESULT. With load or rights, nothing but that. Run with ZCTRACE, and
-GOTLS, which is tests/live/gotls built.
+Writes one JSON object to RESULT. With one of these, nothing but that; old: of a kernel that has
+packets only. Run with ZCTRACE, and GOTLS, which is tests/live/gotls built.
 """
 import json
 import os
@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -80,7 +81,10 @@ def web(t):
                  stdout=subprocess.PIPE, text=True)
     line = go.stdout.readline()
     t.start([sys.executable, '-c', SPLICE])
-    for port in (8080, 8444, 8081):
+    # reads and writes through BIO_f_ssl
+    t.start(['openssl', 's_server', '-quiet', '-WWW', '-accept', '127.0.0.1:8445',
+             '-cert', t.path('cert'), '-key', t.path('key')], cwd=t.tmp)
+    for port in (8080, 8444, 8081, 8445):
         wait_port(port, timeout=60)
     return json.loads(line)['port']
 
@@ -94,28 +98,66 @@ def protocols(t):
         'sendfile': ('http://127.0.0.1:8080/file', 'http/1.1', False),
         'splice': ('http://127.0.0.1:8081/r/s', 'http/1.1', False),
         'openssl': ('https://127.0.0.1:8444/r/c', 'http/1.1', 'openssl'),
+        'bio': ('https://127.0.0.1:8445/file', 'http/1.0', 'openssl'),
         'h2': ('https://127.0.0.1:8444/r/d', 'h2', 'openssl'),
         'go': (f'https://127.0.0.1:{go}/size/300', 'h2', 'go'),
     }
-    z = Zctrace(t, '--port', '8080', '--port', '8081', '--port', '8444', '--port', str(go),
-                wait=False)
+    ports = [x for p in (8080, 8081, 8444, 8445, go) for x in ('--port', p)]
+    z = Zctrace(t, *ports, wait=False)
     took = z.wait_tracing(120)
     for url, protocol, _ in kinds.values():
-        how = '--http2' if protocol == 'h2' else '--http1.1'
+        how = {'h2': '--http2', 'http/1.0': '--http1.0'}.get(protocol, '--http1.1')
         for _ in range(TIMES):
             subprocess.run(['curl', '-skg', '-o', '/dev/null', how, url], check=True)
     wait_for(lambda: sum(s['kind'] == 'server' for s in z.spans) >= TIMES * len(kinds), 10, 0.2)
     z.stop()
-    result = {'tracing_s': round(took, 2), 'line': z.err().splitlines()[0]}
+    result = {'tracing_s': round(took, 2), 'line': z.err().splitlines()[0], 'odd': {}}
     for name, (url, protocol, tls) in kinds.items():
         want = {'kind': 'server', 'path': '/' + url.split('/', 3)[3], 'protocol': protocol,
                 'tls': tls,
                 'status': 200, 'incomplete': None}
         fit = [s for s in z.spans if all(s.get(k) == v for k, v in want.items())]
         result[name] = sum(bool(s.get('pid')) and s.get('queue_ns') is not None for s in fit)
-    result['odd'] = [s for s in z.spans if s.get('incomplete')][:4]
+        if result[name] != TIMES: # what there is instead
+            port = int(url.split('/')[2].rpartition(':')[2])
+            result['odd'][name] = [s for s in z.spans if s.get('server_port') == port][:3]
     result['last_line'] = z.err().strip().splitlines()[-1]
     return result
+
+
+def packets(t):
+    """The same of what packets show, on a kernel for which that is all there is."""
+    web(t)
+    z = Zctrace(t, '--port', '8080')
+    for _ in range(TIMES):
+        subprocess.run(['curl', '-sg', '-o', '/dev/null', 'http://127.0.0.1:8080/r/a'], check=True)
+    wait_for(lambda: len(z.spans) >= TIMES, 10, 0.2)
+    z.stop()
+    return {'line': z.err().splitlines()[0],
+            'http': sum(s.get('path') == '/r/a' and s.get('status') == 200 for s in z.spans)}
+
+
+STARTS = 4
+
+
+def times(t):
+    """Seconds, each STARTS times: to the line that says that it traces, to the first span of HTTPS,
+    from the signal to the end; and of work that asks nothing of the kernel."""
+    web(t)
+    found = {'start': [], 'first': [], 'end': [], 'work': []}
+    for _ in range(STARTS):
+        z = Zctrace(t, '--port', '8444', wait=False)
+        found['start'].append(z.wait_tracing(120))
+        subprocess.run(['curl', '-sk', '-o', '/dev/null', 'https://127.0.0.1:8444/r/c'], check=True)
+        t.check(wait_for(lambda z=z: z.spans, 20, 0.01), 'a span')
+        begun = time.monotonic()
+        found['first'].append(begun - z.begun)
+        z.stop()
+        ended = time.monotonic()
+        found['end'].append(ended - begun)
+        sum(i * i for i in range(300000))
+        found['work'].append(time.monotonic() - ended)
+    return found
 
 
 def kernel_log():
@@ -145,10 +187,14 @@ def main(path, seconds, *how):
     if 'rights' in how:
         found['rights'] = attempt(rights.measure, web)
         found['paranoid'] = first_line('/proc/sys/kernel/perf_event_paranoid')
+    elif 'protocols' in how:
+        found['protocols'] = attempt(protocols)
+    elif 'times' in how:
+        found['times'] = attempt(times)
     elif 'load' not in how:
         found['doctor'] = attempt(doctor)
-        found['protocols'] = attempt(protocols)
-    if 'rights' not in how:
+        found['protocols'] = attempt(packets if 'old' in how else protocols)
+    if not {'rights', 'times', 'old', 'protocols'} & set(how):
         found['load'] = attempt(damage.measure, float(seconds), 'fifo' in how)
     found['log'] = kernel_log()
     with open(path, 'w', encoding='utf-8') as f:

@@ -8,10 +8,11 @@ is the one that this machine uses for Debian.
 A machine has the host's root below it, read-only over 9p, and one folder that both can write. What
 it runs is therefore what is installed here.
 """
+import base64
 import contextlib
 import fcntl
-import gzip
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.environ.get('ZCTRACE_KERNELS') or os.path.expanduser('~/.cache/zctrace-kernels')
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
-SUITES = (('debian', 'bookworm'), ('debian-security', 'bookworm-security'),
+SUITES = (('debian', 'bullseye'), ('debian-security', 'bullseye-security'),
+          ('debian', 'bookworm'), ('debian-security', 'bookworm-security'),
           ('debian', 'trixie'), ('debian', 'trixie-backports'), ('debian', 'sid'))
 # in the order in which they want one another
 MODULES = ('crc32c_generic', 'virtio_ring', 'virtio', 'virtio_pci_modern_dev',
@@ -33,9 +35,20 @@ MACHINES = {
         'qemu': 'qemu-system-x86_64',
         'args': ['-M', 'q35', '-cpu', 'max'],
         'console': 'ttyS0',
-        'image': 'vmlinuz',
+        'kernel': 'no_timer_check', # what is emulated on a busy host is late
+    },
+    'arm64': {
+        'qemu': 'qemu-system-aarch64',
+        'args': ['-M', 'virt', '-cpu', 'cortex-a57'],
+        'console': 'ttyAMA0',
+        'kernel': '',
     },
 }
+HOST = {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine())
+# what a root of its own has: what inside.py and its tests run
+PACKAGES = 'python3,nginx-light,curl,openssl,busybox-static,dash,coreutils,util-linux,procps'
+UNUSED = ('usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/perl')
+RESULT = 'vm: result ' # what is behind it, on the console of a machine that shares no folder
 
 
 def mirror():
@@ -89,21 +102,23 @@ def locked():
 
 
 def served(arch):
-    """{(major, minor): packages of the newest kernel of that series that has its modules}"""
+    """{(major, minor): packages of the newest kernel of that series, with modules if any}"""
     env = configure(arch)
     subprocess.run(['apt-get', 'update', '-qq'], env=env, check=True, stdout=subprocess.DEVNULL)
     done = subprocess.run(['apt-cache', 'pkgnames', 'linux-'], env=env, check=True,
                           stdout=subprocess.PIPE, text=True)
     names = [n for n in done.stdout.split()
              if re.fullmatch(rf'linux-(image|binary|modules)-\d+\.\d+\.\d[^-]*(-\d+)?-{arch}', n)]
-    best = {}
+    best, bare = {}, {}
     for n in sorted(names, key=numbers):
         modules = n.replace('-binary-', '-modules-')
         if '-image-' in n and n.replace('-image-', '-binary-') not in names:
             best[series(n)] = [n]
         elif '-binary-' in n and modules in names:
             best[series(n)] = [n, modules]
-    return best
+        elif '-binary-' in n:
+            bare[series(n)] = [n]
+    return bare | best
 
 
 def unpack(debs, to):
@@ -147,11 +162,45 @@ def fetch(arch, wanted):
             yield w, to
 
 
-def initramfs(kernel, path):
-    with tempfile.TemporaryDirectory() as t:
-        os.makedirs(os.path.join(t, 'bin'))
-        os.makedirs(os.path.join(t, 'm'))
-        shutil.copy(shutil.which('busybox'), os.path.join(t, 'bin'))
+def release():
+    with open('/etc/os-release', encoding='utf-8') as f:
+        return re.search(r'^VERSION_CODENAME=(\w+)', f.read(), re.M).group(1)
+
+
+def make_root(arch):
+    """A folder with what a machine runs that does not run what is installed here. Nothing of it is
+    configured: files as they come in packages."""
+    to = os.path.join(CACHE, arch, 'root-' + release())
+    with locked():
+        if os.path.exists(os.path.join(to, 'done')):
+            return to
+        shutil.rmtree(to, ignore_errors=True)
+        subprocess.run(['mmdebstrap', '--variant=extract', '--mode=root', f'--arch={arch}',
+                        '--include', PACKAGES, '--quiet', release(), to], check=True)
+        for d in UNUSED:
+            shutil.rmtree(os.path.join(to, d), ignore_errors=True)
+        for d in ('proc', 'sys', 'dev', 'tmp', 'run', 'root', 'var/log'):
+            os.makedirs(os.path.join(to, d), exist_ok=True)
+        for name, text in (('passwd', 'root:x:0:0::/root:/bin/sh\n'), ('group', 'root:x:0:\n'),
+                           ('hosts', '127.0.0.1 localhost\n')):
+            with open(os.path.join(to, 'etc', name), 'w', encoding='utf-8') as f:
+                f.write(text)
+        open(os.path.join(to, 'done'), 'w', encoding='utf-8').close()
+    return to
+
+
+def is_bare(kernel):
+    """Without what a machine needs to see files of this host."""
+    return not os.path.exists(os.path.join(kernel, '9p.ko'))
+
+
+def initramfs(kernel, root, work, path):
+    """init and what it needs; with a bare kernel, all that is needed."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as t:
+        for d in ('bin', 'm'):
+            os.makedirs(os.path.join(t, d))
+        busybox = shutil.which('busybox', path=f'{root}/bin:{root}/usr/bin')
+        shutil.copy(busybox, os.path.join(t, 'bin'))
         shutil.copy(os.path.join(HERE, 'init'), t)
         os.chmod(os.path.join(t, 'init'), 0o755)
         for f in os.listdir(kernel):
@@ -159,32 +208,42 @@ def initramfs(kernel, path):
                 shutil.copy(os.path.join(kernel, f), os.path.join(t, 'm'))
         with open(os.path.join(t, 'm', 'order'), 'w', encoding='utf-8') as f:
             f.write(' '.join(m for m in MODULES if os.path.exists(os.path.join(t, 'm', m + '.ko'))))
+        if is_bare(kernel):
+            subprocess.run(['cp', '-a', root, os.path.join(t, 'mnt')], check=True)
+            subprocess.run(['cp', '-a', work, os.path.join(t, 'mnt/tmp/vm')], check=True)
         names = subprocess.run(['find', '.'], cwd=t, stdout=subprocess.PIPE, check=True).stdout
-        cpio = subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], cwd=t, input=names,
-                              stdout=subprocess.PIPE, check=True).stdout
-    with gzip.open(path, 'wb', compresslevel=1) as f:
-        f.write(cpio)
+        with open(path, 'wb') as f:
+            subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], cwd=t, input=names, stdout=f,
+                           check=True)
+
+
+def take_result(text, work):
+    """What a machine that shares no folder has printed of its result."""
+    found = re.search(rf'{RESULT}(\S+)', text)
+    if found:
+        with open(os.path.join(work, 'result'), 'wb') as f:
+            f.write(base64.b64decode(found.group(1)))
 
 
 def boot(arch, kernel, work, script, args='', timeout=300, cpus=2, single=False):
-    """Runs work/script in a machine; returns what its console printed. single: one thread of the
-    host emulates all processors, without which some kernels do not survive their own text
-    patching."""
-    machine = MACHINES[arch]
+    """Runs work/script in a machine; returns what its console printed. What the script leaves in
+    work/result is there afterwards. single: one thread of the host emulates all processors, without
+    which some kernels do not survive their own text patching."""
+    machine, bare = MACHINES[arch], is_bare(kernel)
+    root = '/' if arch == HOST and not bare else make_root(arch)
     # what is emulated behaves alike everywhere; ZCTRACE_KVM=1 where the host's own support is good
-    accel = f'tcg,thread={"single" if single else "multi"}'
-    if os.environ.get('ZCTRACE_KVM'):
-        accel = 'kvm'
-    with tempfile.TemporaryDirectory() as t:
+    kvm = os.environ.get('ZCTRACE_KVM') and arch == HOST
+    accel = 'kvm' if kvm else f'tcg,thread={"single" if single else "multi"}'
+    with tempfile.TemporaryDirectory(dir=CACHE) as t:
         rd = os.path.join(t, 'initramfs')
-        initramfs(kernel, rd)
-        command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus), '-m',
-                   '2G',
-                   '-nographic', '-no-reboot', '-net', 'none', '-kernel',
-                   os.path.join(kernel, machine['image']), '-initrd', rd, '-append',
+        initramfs(kernel, root, work, rd)
+        command = [machine['qemu'], *machine['args'], '-accel', accel, '-smp', str(cpus),
+                   '-m', '2G', '-nographic', '-no-reboot', '-net', 'none', '-kernel',
+                   os.path.join(kernel, 'vmlinuz'), '-initrd', rd, '-append',
                    f'console={machine["console"]} panic=-1 oops=panic loglevel=4 '
-                   f'rcupdate.rcu_cpu_stall_timeout=300 script={script} {args}']
-        for tag, path, ro in (('host', '/', 'on'), ('vm', work, 'off')):
+                   f'rcupdate.rcu_cpu_stall_timeout=300 {machine["kernel"]} script={script} '
+                   f'{"bare" if bare else ""} {args}']
+        for tag, path, ro in (('host', root, 'on'), ('vm', work, 'off')) if not bare else ():
             command += ['-virtfs', f'local,path={path},mount_tag={tag},security_model=none,'
                         f'readonly={ro},multidevs=remap']
         try:
@@ -193,4 +252,6 @@ def boot(arch, kernel, work, script, args='', timeout=300, cpus=2, single=False)
             text = done.stdout
         except subprocess.TimeoutExpired as e:
             text = (e.stdout or b'') + f'\nvm: no end within {timeout} s\n'.encode()
-    return text.decode('utf-8', 'replace').replace('\r', '')
+    text = text.decode('utf-8', 'replace').replace('\r', '')
+    take_result(text, work)
+    return text

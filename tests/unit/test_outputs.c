@@ -10,16 +10,10 @@
 #include "cli/outputs.c"
 #include "tap.h"
 
-/* Of the rest of cli/, only what files need, which tests/cli/test_outputs.py opens. */
+/* Of the rest of cli/, only what files need. */
 void log_line(const char *fmt, ...)
 {
 	(void)fmt;
-}
-
-int is_read(const struct options *o, const struct stat *out)
-{
-	(void)o, (void)out;
-	return 0;
 }
 
 int options_has_output(const struct options *o, enum output format)
