@@ -88,7 +88,7 @@ static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, co
 		c->protocol = &http2_protocol;
 		if (x)
 			http2_conn_upgraded(c, x);
-	} else if (!x && !c->switch_to) { /* it may be anything (TLS) */
+	} else if (c->switch_to == &tls_protocol.name) {
 		begin_anew(c);
 		return 0;
 	} else if (x && x->status / 100 == 2) {

@@ -3,6 +3,7 @@
  */
 #include "parsers/attrs.h"
 #include "parsers/postgresql/postgresql_impl.h"
+#include "parsers/tls/tls_protocol.h"
 
 enum state { IDLE, OPEN, SKIP, ROWS, ENDLESS, ENDLESS_SKIP, SEEK };
 
@@ -354,6 +355,7 @@ static int switches(struct postgresql *s, const uint8_t *p, size_t *used, struct
 	if (p[0] == 'N')
 		return 0;
 	m->type = MESSAGE_SWITCH;
+	m->name = p[0] == 'S' ? &tls_protocol.name : NULL;
 	return 1;
 }
 
