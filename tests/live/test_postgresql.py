@@ -271,16 +271,14 @@ def tls(t):
         t.equal(r.stdout.splitlines()[-2:], ['19', 'x' * 40000], r.stderr)
     spans = settled(z, 110)
     z.stop()
-    # the process that serves a connection begins with it, and may have done so before its probes
-    late = [s for s in spans if 'attached-late' in s.get('incomplete', [])]
     got = collections.Counter(s.get('route') for s in spans)
     t.equal((got['select ? as number'], got['select repeat(?)']), (100, 5), 'spans')
     t.equal({s['tls'] for s in spans}, {'openssl'}, 'TLS')
-    t.check(
-        not [
-            s for s in spans if s not in late and (
-                'incomplete' in s or 'error' in s)],
-        f'whole: {spans[:2]}')
+    # the process that serves a connection begins with it, and may have done so before its probes:
+    # then there is a doubt about what comes first
+    rest = [s for s in spans if s['seq'] > 3]
+    bad = [s for s in rest if 'incomplete' in s or 'error' in s or s['rows'] != 1]
+    t.check(len(rest) >= 95 and not bad, f'{len(rest)}, of which not whole: {bad[:2]}')
 
 
 @test
