@@ -263,8 +263,9 @@ void exchange_link_target(struct str method, struct str target, struct link_head
 void exchange_link_head(const struct message *m, struct link_head *h)
 {
 	memset(h, 0, sizeof(*h));
-	if (m->operation.p && m->target.p && m->head_len)
-		set_target(m->operation, target_of(m), m->group.p ? m->group : m->target, h);
+	if (m->operation.p && (m->target.p || m->group.p) && m->head_len)
+		set_target(m->operation, m->target.p ? target_of(m) : m->group,
+			   m->group.p ? m->group : m->target, h);
 	/* a head of which a part is missing is not the same as another */
 	if (m->fields.p && m->head_len) {
 		h->request = h->target;
