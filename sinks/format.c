@@ -62,10 +62,15 @@ char *fmt_hex(char *p, const uint8_t *v, size_t n)
 /* Exactly `digits` digits of v, which has no more. */
 static char *fmt_fixed(char *p, uint64_t v, int digits)
 {
-	for (int i = digits - 1; i >= 0; i--) {
-		p[i] = (char)('0' + v % 10);
-		v /= 10;
+	char *t = p + digits;
+
+	while (t - p >= 2) {
+		t -= 2;
+		memcpy(t, pairs + 2 * (v % 100), 2);
+		v /= 100;
 	}
+	if (t > p)
+		*p = (char)('0' + v);
 	return p + digits;
 }
 
