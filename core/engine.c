@@ -7,11 +7,8 @@
 #include "core/certainty.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
-#include "core/pairing.h"
-#include "core/http2_conn.h"
 #include "core/tls_info.h"
 #include "core/tls_stream.h"
-#include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
 #define POOL_LIMIT (64u << 20)
@@ -27,6 +24,7 @@ static void destroy_conn(struct engine *e, struct conn *c)
 		e->stats.unparsed_bytes += reasm_kept(&c->half[d].reasm).n;
 	exchange_conn_known(e, c);
 	tls_stream_drop(c);
+	tls_unbound_end(e, c);
 	tls_stream_forget(c);
 	for (int d = 0; d < 2; d++)
 		reasm_release(&c->half[d].reasm, &e->pool);
@@ -132,6 +130,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	conn_touch(&e->conns, c, e->now);
 	if (c->forgotten)
 		return;
+	if (s->lib)
+		tls_info_library(c, s->lib);
 	if (g.syn)
 		c->preexisting = 0;
 	if (s->lost)
@@ -303,6 +303,14 @@ static void run_stalled(struct engine *e)
 	}
 }
 
+static void expire(struct conn *c, struct exchange *x)
+{
+	if (c->ops && c->ops->expire)
+		c->ops->expire(c, x);
+	else
+		list_unlink(&x->timer);
+}
+
 static void tick(struct engine *e)
 {
 	e->ticked = e->now;
@@ -325,7 +333,7 @@ static void tick(struct engine *e)
 		if (x->req_done)
 			pending_read_flush(x->conn, x);
 		else
-			http2_conn_expire(x->conn, x);
+			expire(x->conn, x);
 	}
 	pending_read_tick(e);
 	exchange_release_held(e, 0);
@@ -391,6 +399,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->stalled);
 	list_init(&e->closing);
 	list_init(&e->tls_stream_waiting);
+	list_init(&e->tls_unbound);
 	list_init(&e->held);
 	return e;
 }
