@@ -135,11 +135,12 @@ static int explain_refusal(struct attach *a, int err, const char *doing)
 			"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
 			doing, list);
 	if (*refusal && is_before(5, 15))
-		return attach_fail(a, ENOTSUP,
-				   "%s: this kernel is too old: Linux 5.15 is needed, or what a "
-				   "distributor has brought to an older one (the verifier refuses %s); "
-				   "packets can be traced with -i INTERFACE",
-				   doing, refusal);
+		return attach_fail(
+			a, ENOTSUP,
+			"%s: this kernel is too old: Linux 5.15 is needed, or what a "
+			"distributor has brought to an older one (the verifier refuses %s); "
+			"packets can be traced with -i INTERFACE",
+			doing, refusal);
 	if (*refusal)
 		return attach_fail(
 			a, ENOTSUP,
