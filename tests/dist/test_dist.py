@@ -170,7 +170,7 @@ def traces(t):
 DOCKER = """ip link set lo up
 for d in proc sys; do mkdir -p "$0/$d"; done
 mount -t proc proc "$0/proc" && mount -t sysfs sys "$0/sys" &&
-mount -t cgroup2 none "$0/sys/fs/cgroup"
+    mount -t cgroup2 none "$0/sys/fs/cgroup"
 exec chroot "$0" "$@"
 """
 # the node's files below /host, in the node's network
