@@ -251,7 +251,8 @@ static void tls_end(struct conn *c, enum conn_end why)
 {
 	const struct tls_handshake *hs = &c->session.handshake->hs;
 
-	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !c->session.handshake->over)
+	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello &&
+	    !c->session.handshake->over)
 		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
 	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);
