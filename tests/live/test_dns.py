@@ -173,14 +173,15 @@ def captured(t):
     """tcpdump's file of the same traffic, against tshark"""
     need('tcpdump', 'tshark')
     d = Dnsmasq(t)
-    dump = t.start([*d.ns.inside_a, 'tcpdump', '-i', 'lo', '-U', '-w', t.path('c.pcap'), 'port',
-                    '53'], stderr=subprocess.DEVNULL)
-    time.sleep(1)
+    with open(t.path('err'), 'w', encoding='utf-8') as err:
+        dump = t.start([*d.ns.inside_a, 'tcpdump', '-i', 'lo', '-U', '-w', t.path('c.pcap'),
+                        'port', '53'], stderr=err)
+    wait_for(lambda: 'listening on' in open(t.path('err'), encoding='utf-8').read(), 15)
     for name, kind in (('a.test', 'A'), ('a.test', 'AAAA'), ('none.test', 'MX'),
                        ('x.a.test', 'TXT')):
         d.inside('dig', '+tries=1', name, kind)
         d.inside('dig', '+tries=1', '+tcp', name, kind)
-    time.sleep(0.5)
+    time.sleep(1)
     dump.terminate()
     dump.wait()
     out = t.run(['tshark', '-r', t.path('c.pcap'), '-Y', 'dns.flags.response == 1', '-T', 'fields',
