@@ -95,12 +95,13 @@ int skb_egress(struct __sk_buff *skb)
  * behind the calls of the functions whose ends the others see, so all are told of the same.
  */
 
-static __always_inline int received(struct sock *sk, long ret, int flags)
+/* Once in the object, whatever calls it; not global, as what is known of sk is to be kept. */
+static __noinline int received(struct sock *sk, long ret, int flags)
 {
 	return ret > 0 && !(flags & MSG_PEEK_) ? io_done(sk, (int)ret, ZC_RX) : 0;
 }
 
-static __always_inline int sent(struct sock *sk, long ret)
+static __noinline int sent(struct sock *sk, long ret)
 {
 	return ret > 0 ? io_done(sk, (int)ret, ZC_TX) : 0;
 }
