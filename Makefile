@@ -21,23 +21,25 @@ say = @:
 endif
 
 B := build
-PKGS := libbpf libelf ncursesw libpcre2-8 libpcap zlib libzstd capstone
+PKGS := libbpf libelf ncursesw libpcre2-8 libpcap zlib libzstd libprotobuf-c \
+	capstone libcurl libmicrohttpd
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion -Wvla \
 	-Wundef -Wformat=2
 OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
 CFLAGS ?= $(OPT)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) -D_GNU_SOURCE \
-	-DZCTRACE_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) $(CFLAGS)
+	-DZCTRACE_VERSION='"$(VERSION)"' -I. -I$(B)/gen $(PKG_CFLAGS) $(CFLAGS)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
-# capstone is loaded when it is needed, see attach/disasm.h
-LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out capstone,$(PKGS)) 2>/dev/null)
+# these are loaded when they are needed, see attach/disasm.h and sinks/otlp/curl.h
+LOADED := capstone libcurl libmicrohttpd
+LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out $(LOADED),$(PKGS)) 2>/dev/null) -lm
 
 # What can run without a kernel's help, and is tested and fuzzed as a library.
 TLSBIN_SRCS := $(addprefix attach/,elf.c code.c code_arm64.c codefunc.c disasm.c gobin.c \
 	tlsbin.c tlsnames.c tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c \
 	tlspoints.c tlssites.c maps.c)
-PURE_SRCS := $(wildcard parsers/*.c parsers/*/*.c core/*.c sinks/*.c cli/tui/model*.c \
-	cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
+PURE_SRCS := $(wildcard parsers/*.c parsers/*/*.c core/*.c sinks/*.c sinks/*/*.c \
+	cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(B)/%.bpf.o)
@@ -68,13 +70,19 @@ $(B)/%.bpf.o: %.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 	$(Q)if command -v llvm-strip >/dev/null; then llvm-strip -g $@; fi
 
+# ---- messages of OTLP, from their description
+$(B)/gen/otlp.pb-c.c: sinks/otlp/otlp.proto
+	$(call say,PROTOC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+
 # ---- user side; $(1): variant directory, $(2): extra flags
 define variant
-$(B)/$(1)/%.o: %.c
+$(B)/$(1)/%.o: %.c | $(B)/gen/otlp.pb-c.c
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $(2) -DZC_BPF_DIR='"$(B)/bpf"' -MMD -MP -c $$< -o $$@
-$(B)/$(1)/libzctrace.a: $(PURE_SRCS:%.c=$(B)/$(1)/%.o)
+$(B)/$(1)/libzctrace.a: $(PURE_SRCS:%.c=$(B)/$(1)/%.o) $(B)/$(1)/gen/otlp.pb-c.o
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 $(B)/$(1)/unit/%: $(B)/$(1)/tests/unit/%.o $(B)/$(1)/libzctrace.a
@@ -92,6 +100,10 @@ $(B)/$(1)/tlsbin/%: $(B)/$(1)/tests/tlsbin/%.o $(B)/$(1)/libzctrace.a
 $(B)/$(1)/zctrace: $(PROG_SRCS:%.c=$(B)/$(1)/%.o) $(B)/$(1)/libzctrace.a
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $(2) $$(LDFLAGS) $$^ $$(LIBS) -o $$@
+$(B)/$(1)/gen/otlp.pb-c.o: $(B)/gen/otlp.pb-c.c
+	$$(call say,CC,$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS) $(2) -w -I$(B)/gen -c $$< -o $$@
 $(B)/$(1)/attach/objects.o: $(BPF_OBJS)
 $(B)/$(1)/cli/options.o: $(B)/commit
 endef

@@ -63,6 +63,10 @@ int attach__add_comm(struct attach *a, const char *glob);
 int attach__add_exe(struct attach *a, const char *glob);
 int attach__add_cgroup(struct attach *a, const char *path);
 int attach__add_container(struct attach *a, const char *id);
+/* A pod of Kubernetes, by its UID; -ESRCH: it does not run here. */
+int attach__add_pod(struct attach *a, const char *uid);
+/* What is asked for is not here: becomes the error. -ESRCH. */
+int attach__not_here(struct attach *a, const char *what, const char *name, const char *why);
 void attach__all(struct attach *a);
 
 /* LIB:FUNC=ADDRESS, where a function of a TLS library is in programs that do not say it. */

@@ -160,23 +160,47 @@ static char *find_dir(const char *path, const char *id, int depth)
 	return found;
 }
 
-int attach__add_container(struct attach *a, const char *id)
+/* The control group whose name has `id` in it; what: what it is, for messages. */
+static int add_named(struct attach *a, const char *what, const char *id)
 {
 	char root[1024], *path;
 	int err;
 
-	if (strlen(id) < 6)
-		return attach_fail(a, EINVAL, "container %s: give at least 6 characters of its id",
-				   id);
 	if (cgroup_mount_point(root, sizeof(root)))
-		return attach_fail(a, ENOTSUP,
-				   "container %s: no cgroup v2 hierarchy is mounted here", id);
+		return attach_fail(a, ENOTSUP, "%s %s: no cgroup v2 hierarchy is mounted here",
+				   what, id);
 	path = find_dir(root, id, 0);
 	if (!path)
-		return attach_fail(a, ESRCH,
-				   "container %s: no control group below %s carries this id", id,
-				   root);
+		return attach_fail(a, ESRCH, "%s %s: no control group below %s carries this id",
+				   what, id, root);
 	err = attach__add_cgroup(a, path);
 	free(path);
 	return err;
+}
+
+int attach__add_container(struct attach *a, const char *id)
+{
+	if (strlen(id) < 6)
+		return attach_fail(a, EINVAL, "container %s: give at least 6 characters of its id",
+				   id);
+	return add_named(a, "container", id);
+}
+
+/* Slices of systemd have underscores in the UID, as dashes part their levels. */
+int attach__add_pod(struct attach *a, const char *uid)
+{
+	char other[64];
+	int err = add_named(a, "pod", uid);
+
+	if (err != -ESRCH)
+		return err;
+	snprintf(other, sizeof(other), "%s", uid);
+	for (char *c = other; (c = strchr(c, '-'));)
+		*c = '_';
+	return add_named(a, "pod", other);
+}
+
+int attach__not_here(struct attach *a, const char *what, const char *name, const char *why)
+{
+	return attach_fail(a, ESRCH, "%s %s: %s", what, name, why);
 }

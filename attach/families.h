@@ -45,7 +45,8 @@ struct families {
 void families_choose(struct families *f, const struct bpf_object *sock,
 		     const struct bpf_object *task);
 
-/* The next one of this group, or the first; 0: there is none, and what was used stays the choice.
+/*
+ * The next one of this group, or the first; 0: there is none, and what was used stays the choice.
  */
 int families_next(struct families *f, enum family_group g);
 

@@ -10,7 +10,7 @@
  * Addresses given by the user (--tls-symbol) come before all of these for the functions they name.
  *
  * Nothing is guessed: a function is told when its symbol or exactly one fitting place was found and
- * lies in an executable segment. A function that a version does not have is no reason to log_line.
+ * lies in an executable segment. A function that a version does not have is no reason to complain.
  *
  * ERR_set_error of OpenSSL 3 is left out where ERR_vset_error is there, which it calls.
  * Functions of a library may call one another (SSL_read_early_data calls SSL_read_ex,

@@ -17,8 +17,8 @@
 
 struct zc_call_key {
 	__u32 tgid;
-	__u32 pad;
-	__u64 who; /* thread, or goroutine */
+	__u32 inner; /* a call within another one, see call_begin */
+	__u64 who;   /* thread, or goroutine */
 };
 
 struct zc_call {

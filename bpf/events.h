@@ -231,9 +231,11 @@ struct zc_ev_names {
 	char service[64];
 	char runtime[16];
 	char container[72];
-	char container_name[64]; /* not in recordings of older versions */
+	/* what follows is not in recordings of older versions */
+	char container_name[64];
+	char resource[256]; /* its OTEL_RESOURCE_ATTRIBUTES, secrets left out */
 };
-ZC_ASSERT_SIZE(struct zc_ev_names, 248);
+ZC_ASSERT_SIZE(struct zc_ev_names, 504);
 
 /*
  * PLAIN: octets that an application read from or wrote to a TLS library. ev.conn is the stream's

@@ -336,12 +336,22 @@ static __always_inline void call_lost(__u32 tgid, const struct zc_call *c)
 		__sync_fetch_and_add(&s->lost, 1);
 }
 
-static __always_inline void call_begin(const struct zc_call_key *key, struct zc_call *c)
+/*
+ * Inside another call that one counts, or it is TLS within TLS. But what reads or shakes hands may
+ * call the application back, which then writes (Node's secureConnect): no library does by itself.
+ */
+static __always_inline void call_begin(struct zc_call_key *key, struct zc_call *c)
 {
 	struct zc_call *now = bpf_map_lookup_elem(&zc_calls, key);
 
-	if (now && now->sp > c->sp)
-		return; /* inside another call: that one counts, or TLS within TLS */
+	if (now && now->sp > c->sp) {
+		if (now->stream != c->stream || call_writes(now->func) || !call_writes(c->func))
+			return;
+		key->inner = 1;
+		now = bpf_map_lookup_elem(&zc_calls, key);
+		if (now && now->sp > c->sp)
+			return;
+	}
 	if (now)
 		call_lost(key->tgid, now);
 	c->time = bpf_ktime_get_ns();
@@ -529,6 +539,25 @@ int tls_enter(struct pt_regs *ctx)
 	return 0;
 }
 
+/* The call that returns here, with the stack as it was when it began. */
+static __always_inline struct zc_call *call_returning(struct zc_call_key *key, __u64 sp)
+{
+	struct zc_call *outer = bpf_map_lookup_elem(&zc_calls, key), *c;
+
+	if (!outer || outer->sp == sp)
+		return outer;
+	key->inner = 1;
+	c = bpf_map_lookup_elem(&zc_calls, key);
+	if (!c || c->sp != sp)
+		return 0;
+	if (!c->sock) { /* sockets are noted with the outermost call */
+		c->sock = outer->sock;
+		c->refused = outer->refused;
+		c->fresh = outer->fresh;
+	}
+	return c;
+}
+
 SEC("uretprobe")
 int tls_leave(struct pt_regs *ctx)
 {
@@ -537,8 +566,8 @@ int tls_leave(struct pt_regs *ctx)
 	struct zc_call *c;
 
 	OWN_STACK(ctx);
-	c = bpf_map_lookup_elem(&zc_calls, &key);
-	if (!c || PT_REGS_SP(ctx) != c->sp + RETURN_POPS)
+	c = call_returning(&key, PT_REGS_SP(ctx) - RETURN_POPS);
+	if (!c)
 		return 0;
 	call_done(c, pid_tgid, call_result(c, (__s64)PT_REGS_RC(ctx)));
 	bpf_map_delete_elem(&zc_calls, &key); /* nobody else has the key */

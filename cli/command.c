@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/log.h"
+
 struct command {
 	pid_t pid;
 	int gate; /* the writing end of the pipe at which the child waits; -1: it was let go */
@@ -31,7 +33,7 @@ static _Noreturn void become(int gate, char **argv)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvp(argv[0], argv);
 	err = errno;
-	fprintf(stderr, "zctrace: %s: %s\n", argv[0], strerror(err));
+	log_line("%s: %s", argv[0], strerror(err));
 	_exit(err == ENOENT ? 127 : 126);
 }
 

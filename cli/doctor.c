@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/hostcheck.h"
+#include "cli/clock.h"
 #include "cli/input.h"
+#include "cli/log.h"
 #include "cli/targets.h"
 #include "core/packets.h"
 #include "sinks/json_writer.h"
@@ -78,14 +79,6 @@ static void print_check(void *doctor, const struct check *c)
 		check_json(d, c);
 	else
 		check_text(d, c);
-}
-
-static uint64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static void check_packet(struct check *c)
@@ -246,7 +239,7 @@ int doctor_run(const struct options *o)
 	int status = examine(&d, err, sizeof(err));
 
 	if (status && *err)
-		fprintf(stderr, "zctrace: %s\n", err);
+		log_line("%s", err);
 	targets_release(&d.targets);
 	inventory_release(&d.inv);
 	binscan__free(d.scan);

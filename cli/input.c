@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/pod.h"
 #include "core/merge.h"
 #include "core/packets.h"
 #include "core/source_file.h"
@@ -36,6 +37,38 @@ static int add_strings(struct attach *a, const struct string_list *l,
 	return err;
 }
 
+static int add_pod(void *a, const struct pod *p)
+{
+	return attach__add_pod(a, p->uid);
+}
+
+/* Those that run here now: others come with their own control groups. */
+static int add_pods(struct attach *a, const struct options *o)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < o->namespaces.n; i++) {
+		err = pod_each("", o->namespaces.v[i], NULL, add_pod, a);
+		if (err == -ENOENT)
+			err = attach__not_here(a, "namespace", o->namespaces.v[i],
+					       "none of its pods is on this host");
+	}
+	for (unsigned i = 0; !err && i < o->pods.n; i++) {
+		const char *slash = strchr(o->pods.v[i], '/');
+		char space[64] = "";
+
+		if (slash)
+			snprintf(space, sizeof(space), "%.*s", (int)(slash - o->pods.v[i]),
+				 o->pods.v[i]);
+		err = pod_each("", slash ? space : NULL, slash ? slash + 1 : o->pods.v[i], add_pod,
+			       a);
+		if (err == -ENOENT)
+			err = attach__not_here(a, "pod", o->pods.v[i],
+					       "it is not on this host (by /var/log/pods)");
+	}
+	return err;
+}
+
 static int add_selectors(struct attach *a, const struct options *o, pid_t command)
 {
 	int err = 0;
@@ -56,6 +89,8 @@ static int add_selectors(struct attach *a, const struct options *o, pid_t comman
 		err = add_strings(a, &o->cgroups, attach__add_cgroup);
 	if (!err)
 		err = add_strings(a, &o->containers, attach__add_container);
+	if (!err)
+		err = add_pods(a, o);
 	if (!err && o->all)
 		attach__all(a);
 	return err;
@@ -170,7 +205,8 @@ static int open_file(struct input *g, const struct options *o, int wake_fd,
 static int packets_will_do(const struct options *o, pid_t command)
 {
 	return o->capture == CAPTURE_AUTO && o->nports && !o->npids && !o->comms.n && !o->exes.n &&
-	       !o->cgroups.n && !o->containers.n && !o->all && !command;
+	       !o->cgroups.n && !o->containers.n && !o->pods.n &&
+	       !o->namespaces.n && !o->all && !command;
 }
 
 int input_open(struct input *g, const struct options *o, pid_t command, int wake_fd,

@@ -9,6 +9,7 @@
 #include "cli/guess.h"
 #include "cli/inventory.h"
 #include "cli/input.h"
+#include "cli/log.h"
 #include "cli/report.h"
 #include "cli/targets.h"
 #include "sinks/json_writer.h"
@@ -362,9 +363,9 @@ int list_run(const struct options *o)
 	int status = look(&l, err, sizeof(err));
 
 	if (status) {
-		fprintf(stderr, "zctrace: %s\n", err);
+		log_line("%s", err);
 	} else if (report_init(&out, o->color)) {
-		fprintf(stderr, "zctrace: out of memory\n");
+		log_line("out of memory");
 		status = EXIT_FAILED;
 	} else {
 		if (!l.n && targets_wanted(o) && !o->quiet)

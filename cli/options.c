@@ -2,8 +2,8 @@
 #include "cli/options_impl.h"
 
 #include <argp.h>
+#include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +27,8 @@ const char *argp_program_version = "zctrace " ZCTRACE_VERSION COMMIT;
 enum {
 	OPT_CGROUP = 256,
 	OPT_CONTAINER,
+	OPT_POD,
+	OPT_NAMESPACE,
 	OPT_ROLE,
 	OPT_NO_DOWNSTREAM,
 	OPT_FOLLOW,
@@ -40,6 +42,9 @@ enum {
 	OPT_INTERVAL,
 	OPT_TLS_SYMBOL,
 	OPT_SORT,
+	OPT_OTLP,
+	OPT_OTLP_SIGNALS,
+	OPT_PROMETHEUS,
 	OPT_SLOWEST,
 	OPT_RESOLVE,
 	OPT_STATS,
@@ -57,6 +62,8 @@ static const struct argp_option table[] = {
 	{ "exe", 'e', "GLOB", 0, "Processes of this executable, also those that start later", 1 },
 	{ "cgroup", OPT_CGROUP, "PATH", 0, "Processes of this control group and those below", 1 },
 	{ "container", OPT_CONTAINER, "ID", 0, "Processes of this container", 1 },
+	{ "pod", OPT_POD, "[NAMESPACE/]NAME", 0, "Processes of this pod of Kubernetes", 1 },
+	{ "namespace", OPT_NAMESPACE, "NAME", 0, "Processes of the pods of this namespace", 1 },
 	{ "all", 'a', NULL, 0, "Every process", 1 },
 	{ "role", OPT_ROLE, "ROLE", 0,
 	  "With --port: 'server', 'client' or 'both' ends (default: what fits)", 1 },
@@ -82,8 +89,14 @@ static const struct argp_option table[] = {
 
 	{ .doc = "What to show:", .group = 3 },
 	{ "output", 'o', "FORMAT[=FILE]", 0,
-	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary' or "
-	  "'waterfall'; several: one shown, the others written to FILEs", 3 },
+	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary', "
+	  "'waterfall' or 'otlp'; several: one shown, the others written to FILEs", 3 },
+	{ "otlp", OPT_OTLP, "URL", OPTION_ARG_OPTIONAL,
+	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
+	{ "otlp-signals", OPT_OTLP_SIGNALS, "LIST", 0,
+	  "Of these only 'traces', or 'metrics' (default: both)", 3 },
+	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
+	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins",
 	  3 },
@@ -115,16 +128,6 @@ static const struct argp_option table[] = {
 };
 
 #define EACH_OPTION(i) (const struct argp_option *i = table; i->name || i->key || i->doc; i++)
-
-int wrong(struct options *o, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(o->error, sizeof(o->error), fmt, ap);
-	va_end(ap);
-	return EINVAL;
-}
 
 static int add_string(struct options *o, struct string_list *l, const char *s, const char *what)
 {
@@ -245,33 +248,12 @@ static int set_capture(struct options *o, const char *arg)
 
 static const char *const output_names[] = {
 	[OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json",		  [OUTPUT_SUMMARY] = "summary",
-	[OUTPUT_TOP] = "top",	[OUTPUT_WATERFALL] = "waterfall", NULL,
+	[OUTPUT_TOP] = "top",	[OUTPUT_WATERFALL] = "waterfall", [OUTPUT_OTLP] = "otlp", NULL,
 };
 
 const char *output_name(enum output format)
 {
 	return output_names[format];
-}
-
-int options_has_output(const struct options *o, enum output format)
-{
-	for (unsigned i = 0; i < o->noutputs; i++)
-		if (o->outputs[i].format == format)
-			return 1;
-	return 0;
-}
-
-const struct output_spec *shown_output(const struct options *o)
-{
-	for (unsigned i = 0; i < o->noutputs; i++)
-		if (!o->outputs[i].file)
-			return &o->outputs[i];
-	return NULL;
-}
-
-int options_use_stdout(const struct options *o)
-{
-	return shown_output(o) || (o->write && !strcmp(o->write, "-"));
 }
 
 /* FORMAT, FORMAT=FILE, or FORMAT=- for standard output */
@@ -385,6 +367,55 @@ static const char *behind_equals(const char *arg)
 	return arg && *arg == '=' ? arg + 1 : arg;
 }
 
+/* PORT, ADDR:PORT or [ADDR]:PORT; without an address only this host may look. */
+static int set_prometheus(struct options *o, const char *arg)
+{
+	const char *colon = strrchr(arg, ':'), *port = colon ? colon + 1 : arg;
+	char addr[64] = "127.0.0.1";
+	size_t n = colon ? (size_t)(colon - arg) : 0;
+	uint64_t number;
+
+	if (n > 1 && arg[0] == '[' && arg[n - 1] == ']') {
+		arg++;
+		n -= 2;
+	}
+	if (colon && n < sizeof(addr))
+		snprintf(addr, sizeof(addr), "%.*s", (int)n, arg);
+	memset(&o->prometheus, 0, sizeof(o->prometheus));
+	if (count_parse(port, 65535, &number) || n >= sizeof(addr))
+		return wrong(o, "prometheus '%.64s': not a port, or ADDRESS:PORT", arg);
+	if (inet_pton(AF_INET, addr, &o->prometheus.v4.sin_addr) == 1) {
+		o->prometheus.v4.sin_family = AF_INET;
+		o->prometheus.v4.sin_port = htons((uint16_t)number);
+	} else if (inet_pton(AF_INET6, addr, &o->prometheus.v6.sin6_addr) == 1) {
+		o->prometheus.v6.sin6_family = AF_INET6;
+		o->prometheus.v6.sin6_port = htons((uint16_t)number);
+	} else {
+		return wrong(o, "prometheus: '%.64s' is no address of this host", addr);
+	}
+	return 0;
+}
+
+static int set_signals(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "traces", "metrics", NULL };
+
+	o->otlp_signals = 0;
+	while (*arg) {
+		size_t n = strcspn(arg, ",");
+		char name[32];
+		int i, err;
+
+		snprintf(name, sizeof(name), "%.*s", (int)(n < 31 ? n : 31), arg);
+		err = choose(o, "otlp-signals", name, names, &i);
+		if (err)
+			return err;
+		o->otlp_signals |= 1u << i;
+		arg += n + (arg[n] == ',');
+	}
+	return o->otlp_signals ? 0 : wrong(o, "--otlp-signals: 'traces', 'metrics' or both");
+}
+
 static int parse_selector(struct options *o, int key, const char *arg)
 {
 	switch (key) {
@@ -400,6 +431,10 @@ static int parse_selector(struct options *o, int key, const char *arg)
 		return add_string(o, &o->cgroups, arg, "cgroup");
 	case OPT_CONTAINER:
 		return add_string(o, &o->containers, arg, "container");
+	case OPT_POD:
+		return add_string(o, &o->pods, arg, "pod");
+	case OPT_NAMESPACE:
+		return add_string(o, &o->namespaces, arg, "namespace");
 	case 'a':
 		o->all = 1;
 		return 0;
@@ -445,6 +480,13 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_slowest(o, arg);
 	case OPT_COLOR:
 		return set_color(o, arg);
+	case OPT_OTLP:
+		o->otlp = arg ? arg : "";
+		return 0;
+	case OPT_OTLP_SIGNALS:
+		return set_signals(o, arg);
+	case OPT_PROMETHEUS:
+		return set_prometheus(o, arg);
 	case OPT_RESOLVE:
 		o->resolve = 1;
 		return 0;
@@ -684,6 +726,8 @@ void options_release(struct options *o)
 	free(o->tls_symbols.v);
 	free(o->cgroups.v);
 	free(o->containers.v);
+	free(o->pods.v);
+	free(o->namespaces.v);
 	free(o->routes.v);
 	free(o->headers.v);
 	free(o->reads.v);

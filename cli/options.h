@@ -8,6 +8,7 @@
 #ifndef ZC_CLI_OPTIONS_H
 #define ZC_CLI_OPTIONS_H
 
+#include <netinet/in.h>
 #include <stdint.h>
 #include "attach/attach.h" /* enum attach_role */
 #include "core/flows.h"	   /* struct port_range */
@@ -24,7 +25,14 @@
 #define OPTIONS_MAX_READS 16u
 #define OPTIONS_MAX_OUTPUTS 8u
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SUMMARY, OUTPUT_TOP, OUTPUT_WATERFALL };
+enum output {
+	OUTPUT_TEXT,
+	OUTPUT_JSON,
+	OUTPUT_SUMMARY,
+	OUTPUT_TOP,
+	OUTPUT_WATERFALL,
+	OUTPUT_OTLP
+};
 
 struct output_spec {
 	enum output format;
@@ -46,6 +54,7 @@ struct options {
 	uint32_t *pids;
 	unsigned npids;
 	struct string_list comms, exes, cgroups, containers;
+	struct string_list pods, namespaces; /* of Kubernetes: [NAMESPACE/]NAME; NAMESPACE */
 	struct string_list tls_symbols; /* LIB:FUNC=ADDRESS */
 	int all;
 	enum attach_role role;
@@ -76,6 +85,13 @@ struct options {
 	enum color color;
 	unsigned slowest;     /* traces; 0: all */
 	int resolve;	      /* ask DNS for names of peers */
+	const char *otlp;     /* a collector, "": the environment's; NULL: do not export */
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} prometheus; /* where it is scraped; family 0: nowhere */
+	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
 

@@ -1,10 +1,23 @@
 #include "cli/options_impl.h"
 
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sinks/sink.h"
+
+int wrong(struct options *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(o->error, sizeof(o->error), fmt, ap);
+	va_end(ap);
+	return EINVAL;
+}
 
 /* Selectors that need to know processes. */
 static const char *process_selector(const struct options *o)
@@ -14,8 +27,31 @@ static const char *process_selector(const struct options *o)
 	       o->exes.n       ? "--exe" :
 	       o->cgroups.n    ? "--cgroup" :
 	       o->containers.n ? "--container" :
+	       o->pods.n       ? "--pod" :
+	       o->namespaces.n ? "--namespace" :
 	       o->command      ? "-- COMMAND" :
 				 NULL;
+}
+
+const struct output_spec *shown_output(const struct options *o)
+{
+	for (unsigned i = 0; i < o->noutputs; i++)
+		if (!o->outputs[i].file)
+			return &o->outputs[i];
+	return NULL;
+}
+
+int options_use_stdout(const struct options *o)
+{
+	return shown_output(o) || (o->write && !strcmp(o->write, "-"));
+}
+
+int options_has_output(const struct options *o, enum output format)
+{
+	for (unsigned i = 0; i < o->noutputs; i++)
+		if (o->outputs[i].format == format)
+			return 1;
+	return 0;
 }
 
 /* Nothing is traced. */

@@ -1,5 +1,5 @@
 /*
- * options_impl.h - private to the options: reading them (options.c), and whether they go together
+ * options_impl.h - private to the options: reading them (options.c), and what they say together
  * (options_check.c)
  */
 #ifndef ZC_CLI_OPTIONS_IMPL_H

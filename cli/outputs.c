@@ -8,10 +8,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
+#include "cli/log.h"
 #include "cli/report.h"
-#include "cli/session_impl.h"
 
 /* ---- files */
+
+/* What is written into it comes out again, unlike with a terminal or a socket. */
+static int keeps(const struct stat *file)
+{
+	return S_ISREG(file->st_mode) || S_ISFIFO(file->st_mode) || S_ISBLK(file->st_mode);
+}
+
+int outputs_would_spoil(const struct options *o, const struct stat *out)
+{
+	struct stat in;
+
+	for (unsigned i = 0; keeps(out) && i < o->reads.n; i++) {
+		const char *name = o->reads.v[i];
+
+		if (strcmp(name, "-") ? stat(name, &in) : fstat(STDIN_FILENO, &in))
+			continue; /* whoever opens it says why */
+		if (S_ISBLK(in.st_mode) ? S_ISBLK(out->st_mode) && in.st_rdev == out->st_rdev
+					: in.st_dev == out->st_dev && in.st_ino == out->st_ino)
+			return 1;
+	}
+	return 0;
+}
 
 /* Would what is written to both get mixed? */
 static int same_file(const struct stat *a, int fd_a, const struct stat *b, int fd_b)
@@ -39,7 +62,7 @@ static int check_file(const struct outputs *u, const struct options *o)
 
 	if (fstat(new->fd, &st))
 		return refuse(new->spec, strerror(errno));
-	if (is_read(o, &st))
+	if (outputs_would_spoil(o, &st))
 		return refuse(new->spec, "this file is also read, and would be overwritten");
 	if (!fstat(STDOUT_FILENO, &other) && same_file(&st, new->fd, &other, STDOUT_FILENO))
 		return refuse(new->spec, "this is standard output, too");
@@ -101,7 +124,7 @@ static int width_of(int fd)
 	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
 }
 
-static struct sink *make_sink(struct output_way *w, const struct options *o,
+static struct sink *make_sink(struct outputs *u, struct output_way *w, const struct options *o,
 			      const struct sink_options *common)
 {
 	struct sink_options so = *common;
@@ -116,6 +139,8 @@ static struct sink *make_sink(struct output_way *w, const struct options *o,
 	case OUTPUT_TOP:
 	case OUTPUT_SUMMARY:
 		return sink_summary_new(&so);
+	case OUTPUT_OTLP:
+		return exporters_lines(&u->exporters, &w->out);
 	case OUTPUT_WATERFALL:
 		return sink_waterfall_new(&so);
 	default:
@@ -132,16 +157,18 @@ static void free_sink(struct sink *k)
 int outputs_make(struct outputs *u, const struct options *o, const struct sink_options *so,
 		 int wake_fd)
 {
-	for (unsigned i = 0; i < u->n; i++) {
+	int status = exporters_make(&u->exporters, o, so->redact, u->on_export, u->ctx);
+
+	for (unsigned i = 0; !status && i < u->n; i++) {
 		struct output_way *w = &u->way[i];
 
 		if (out_init(&w->out, w->fd, wake_fd))
 			return EXIT_FAILED;
-		w->sink = make_sink(w, o, so);
+		w->sink = make_sink(u, w, o, so);
 		if (!w->sink)
 			return EXIT_FAILED;
 	}
-	return 0;
+	return status;
 }
 
 void outputs_start(struct outputs *u, int live)
@@ -151,7 +178,7 @@ void outputs_start(struct outputs *u, int live)
 	for (unsigned i = 0; i < u->n; i++)
 		impatient |= u->way[i].spec->format == OUTPUT_TOP;
 	for (unsigned i = 0; i < u->n; i++) {
-		u->way[i].out.impatient = u->n > 1 && impatient;
+		u->way[i].out.impatient = u->n + u->exporters.n > 1 && impatient;
 		empty(&u->way[i]);
 	}
 }
@@ -165,7 +192,7 @@ int outputs_restart(struct outputs *u, const struct options *o, const struct sin
 	struct sink *made[OPTIONS_MAX_OUTPUTS];
 
 	for (unsigned i = 0; i < u->n; i++) {
-		made[i] = make_sink(&u->way[i], o, so);
+		made[i] = make_sink(u, &u->way[i], o, so);
 		if (made[i])
 			continue;
 		while (i--)
@@ -183,6 +210,7 @@ int outputs_restart(struct outputs *u, const struct options *o, const struct sin
 			w->sink->ops->note(w->sink, &again);
 		empty(w);
 	}
+	exporters_restart(&u->exporters);
 	return 0;
 }
 
@@ -200,6 +228,8 @@ int outputs_span(struct outputs *u, const struct span *s, int match)
 		shown |= u->n == 1;
 		w->sink->ops->span(w->sink, s);
 	}
+	if (match && u->exporters.n)
+		exporters_span(&u->exporters, s);
 	return shown;
 }
 
@@ -221,6 +251,7 @@ void outputs_tick(struct outputs *u, uint64_t now_ns)
 		if (!w->gone && w->sink->ops->tick)
 			w->sink->ops->tick(w->sink, now_ns);
 	}
+	exporters_tick(&u->exporters, now_ns);
 }
 
 void outputs_finish(struct outputs *u, const struct sink_totals *t)
@@ -240,7 +271,7 @@ int outputs_gone(const struct outputs *u)
 	for (unsigned i = 0; i < u->n; i++)
 		if (!u->way[i].gone)
 			return 0;
-	return u->n > 0;
+	return u->n > 0 && !u->exporters.n;
 }
 
 /* A reader that leaves ends the program quietly, unless others stay. */
@@ -266,7 +297,7 @@ static void give_up(struct outputs *u, struct output_way *w)
 
 unsigned outputs_work(struct outputs *u, uint64_t monotonic_ns, int wait)
 {
-	unsigned pending = 0;
+	unsigned pending = exporters_work(&u->exporters, monotonic_ns);
 
 	for (unsigned i = 0; i < u->n; i++) {
 		struct output_way *w = &u->way[i];
@@ -295,5 +326,6 @@ void outputs_release(struct outputs *u)
 		if (w->spec->file)
 			close(w->fd);
 	}
+	exporters_release(&u->exporters);
 	u->n = 0;
 }

@@ -9,6 +9,9 @@
 #ifndef ZC_CLI_OUTPUTS_H
 #define ZC_CLI_OUTPUTS_H
 
+#include <sys/stat.h>
+
+#include "cli/exporters.h"
 #include "cli/options.h"
 #include "sinks/sink.h"
 
@@ -23,11 +26,16 @@ struct output_way {
 struct outputs {
 	struct output_way way[OPTIONS_MAX_OUTPUTS];
 	unsigned n;
+	struct exporters exporters; /* beside them */
 	int failed; /* for another reason than that a reader has left */
 	/* One line of one of them that is gone. It may be handed to the others as a note. */
 	void (*on_gone)(void *ctx, const char *text);
+	exporters_tell_fn *on_export; /* what an exporter has to say */
 	void *ctx;
 };
+
+/* Is a file that is to be written, by whatever name, one of those that are read? */
+int outputs_would_spoil(const struct options *o, const struct stat *out);
 
 /*
  * Opens the files. None of them is one that is read, the recording's, or another output's. What is

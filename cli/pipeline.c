@@ -3,31 +3,21 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
+#include "cli/log.h"
 #include "cli/report.h"
 #include "cli/session_impl.h"
-#include "cli/top.h"
+#include "cli/signals.h"
 
 #define TICK_NS 20000000u
-#define DRAIN_NS 3000000000u /* sinks that send */
+#define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
-
-void log_line(const char *fmt, ...)
-{
-	char line[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "zctrace: %s\n", line);
-}
 
 /* ---- spans and notes */
 
@@ -191,6 +181,15 @@ static void on_gone(void *session, const char *text)
 	show_note(session, &n);
 }
 
+static void on_export(void *session, const char *text, uint64_t dropped)
+{
+	const struct note n = { .name = dropped ? "export-dropped" : "export-failing", .text = text,
+				.time_ns = source_time(session),
+				.field = { { "dropped", dropped } }, .nfields = dropped > 0 };
+
+	on_note(session, &n);
+}
+
 static struct sink_options sink_options(struct session *s)
 {
 	const struct options *o = s->opt;
@@ -212,6 +211,7 @@ static int prepare_outputs(struct session *s)
 	const struct sink_options so = sink_options(s);
 
 	s->outputs.on_gone = on_gone;
+	s->outputs.on_export = on_export;
 	s->outputs.ctx = s;
 	return outputs_make(&s->outputs, s->opt, &so, s->signals);
 }
@@ -235,8 +235,6 @@ int pipeline_prepare(struct session *s)
 		s->hosts = hosts__new(s->opt->read ? NULL : "/etc/hosts", s->opt->resolve);
 		status = s->hosts ? 0 : EXIT_FAILED;
 	}
-	if (!status && options_has_output(s->opt, OUTPUT_TOP))
-		status = top_prepare(s);
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
 }
@@ -370,15 +368,31 @@ void pipeline_tick(struct session *s, uint64_t now)
 	outputs_work(&s->outputs, monotonic(), !s->input.source->live && !s->tui);
 }
 
-/* What sinks have to send still is given a moment; a signal ends that, too. */
-static void drain_outputs(struct session *s)
+int signalled(struct session *s)
+{
+	int sent, sig = signals_next(s->signals, &sent);
+
+	if (sig && sent && s->command)
+		command__kill(s->command, sig);
+	return sig;
+}
+
+static void say(const char *text)
+{
+	log_line("%s", text);
+}
+
+/* What is to be sent still is given a moment; a signal ends that, too. */
+static void drain_exporters(struct session *s, const struct sink_totals *t)
 {
 	uint64_t end = monotonic() + DRAIN_NS;
 	struct pollfd signal = { .fd = s->signals, .events = POLLIN };
 
-	while (outputs_work(&s->outputs, monotonic(), 1) && monotonic() < end)
+	exporters_finish(&s->outputs.exporters, t);
+	while (outputs_work(&s->outputs, monotonic(), 0) && monotonic() < end)
 		if (poll(&signal, 1, DRAIN_STEP_MS) > 0 && signalled(s))
 			break;
+	exporters_report(&s->outputs.exporters, s->opt->quiet ? NULL : say);
 }
 
 /* The last line, and what the JSON consumer gets in its place. */
@@ -396,8 +410,9 @@ static void report(struct session *s)
 		.uncaptured_bytes = e.uncaptured_bytes,
 		.unparsed_bytes = e.unparsed_bytes,
 	};
+	drain_exporters(s, &t);
 	outputs_finish(&s->outputs, &t);
-	drain_outputs(s);
+	outputs_work(&s->outputs, monotonic(), 1);
 	if (s->opt->quiet)
 		return;
 	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
@@ -425,7 +440,6 @@ int pipeline_finish(struct session *s)
 
 void pipeline_free(struct session *s)
 {
-	tui__free(s->tui);
 	outputs_release(&s->outputs);
 	engine__free(s->engine);
 	recorder__free(s->recorder);

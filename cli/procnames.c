@@ -127,6 +127,7 @@ static void adopt(struct procnames *p, const struct zc_ev_names *ev)
 	e->names.runtime[sizeof(ev->runtime) - 1] = '\0';
 	e->names.container[sizeof(ev->container) - 1] = '\0';
 	e->names.container_name[sizeof(ev->container_name) - 1] = '\0';
+	e->names.resource[sizeof(ev->resource) - 1] = '\0';
 }
 
 void procnames__see(struct procnames *p, const struct zc_ev *ev)
@@ -172,4 +173,5 @@ void procnames__get(struct procnames *p, uint32_t pid, struct process_names *out
 	out->runtime = or_null(e->names.runtime);
 	out->container = or_null(e->names.container);
 	out->container_name = or_null(e->names.container_name);
+	out->resource = or_null(e->names.resource);
 }

@@ -11,6 +11,8 @@
 
 #include "cli/container.h"
 #include "cli/elfkind.h"
+#include "cli/environ.h"
+#include "cli/pod.h"
 #include "cli/service.h"
 
 const char *proc_container_id(const char *cgroup)
@@ -156,6 +158,19 @@ static uint32_t named_after(uint32_t pid, const char *cmdline, ssize_t n)
 	return at ? (uint32_t)strtoul(at + 6, NULL, 10) : pid;
 }
 
+/* What it says of itself is what it is called. */
+static void read_environ(uint32_t pid, struct zc_ev_names *out)
+{
+	size_t size = 256 << 10;
+	char *env = malloc(size);
+	ssize_t n = env ? read_proc(pid, "environ", env, size) : -1;
+
+	if (n > 0)
+		environ_resource(env, (size_t)n, out->service, sizeof(out->service),
+				 out->resource, sizeof(out->resource));
+	free(env);
+}
+
 int proc_names_read(uint32_t pid, struct zc_ev_names *out)
 {
 	char exe[PATH_MAX], cwd[PATH_MAX], cmdline[8192], cgroup[4096];
@@ -171,9 +186,15 @@ int proc_names_read(uint32_t pid, struct zc_ev_names *out)
 		n = read_proc(named, "cmdline", cmdline, sizeof(cmdline));
 	read_link(pid, "cwd", cwd, sizeof(cwd));
 	service_name(exe, cmdline, n > 0 ? (size_t)n : 0, cwd, out->service, sizeof(out->service));
+	read_environ(pid, out);
 	runtime = runtime_of(pid, exe);
 	copy(out->runtime, sizeof(out->runtime), runtime, strlen(runtime));
 	if (read_proc(pid, "cgroup", cgroup, sizeof(cgroup)) > 0) {
+		char uid[POD_UID_LEN + 1];
+		struct pod pod;
+
+		if (!pod_uid(cgroup, uid) && !pod_find("", uid, &pod))
+			pod_resource(&pod, out->resource, sizeof(out->resource));
 		id = proc_container_id(cgroup);
 		if (id) {
 			copy(out->container, sizeof(out->container), id, CONTAINER_ID_LEN);

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
+#include "cli/log.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
 #include "cli/top.h"
@@ -15,14 +17,6 @@
 #define POLL_MS 20
 #define DRAIN_NS 1000000000u /* the last look into the ring takes no longer */
 #define AFTERMATH_NS 50000000u /* after all processes have ended */
-
-uint64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* A descriptor of ours must never take the place of a closed standard one. */
 static int check_descriptors(const struct options *o)
@@ -42,38 +36,17 @@ static int check_descriptors(const struct options *o)
 	return 0;
 }
 
-/* What is written into it comes out again, unlike with a terminal or a socket. */
-static int keeps(const struct stat *file)
-{
-	return S_ISREG(file->st_mode) || S_ISFIFO(file->st_mode) || S_ISBLK(file->st_mode);
-}
-
-int is_read(const struct options *o, const struct stat *out)
-{
-	struct stat in;
-
-	for (unsigned i = 0; keeps(out) && i < o->reads.n; i++) {
-		const char *name = o->reads.v[i];
-
-		if (strcmp(name, "-") ? stat(name, &in) : fstat(STDIN_FILENO, &in))
-			continue; /* whoever opens it says why */
-		if (S_ISBLK(in.st_mode) ? S_ISBLK(out->st_mode) && in.st_rdev == out->st_rdev
-					: in.st_dev == out->st_dev && in.st_ino == out->st_ino)
-			return 1;
-	}
-	return 0;
-}
-
 /* What is read is not written to: it would be gone, or never end. */
 static int check_files(const struct options *o)
 {
 	struct stat out;
 
-	if (o->write && strcmp(o->write, "-") && !stat(o->write, &out) && is_read(o, &out)) {
+	if (o->write && strcmp(o->write, "-") && !stat(o->write, &out) &&
+	    outputs_would_spoil(o, &out)) {
 		log_line("-w %.256s: this file is also read, and would be overwritten", o->write);
 		return EXIT_BAD_USAGE;
 	}
-	if (!fstat(STDOUT_FILENO, &out) && is_read(o, &out)) {
+	if (!fstat(STDOUT_FILENO, &out) && outputs_would_spoil(o, &out)) {
 		log_line("standard output is a file that is also read");
 		return EXIT_BAD_USAGE;
 	}
@@ -110,6 +83,8 @@ static int begin(struct session *s)
 		return EXIT_FAILED;
 	}
 	status = pipeline_prepare(s);
+	if (!status && options_has_output(s->opt, OUTPUT_TOP))
+		status = top_prepare(s);
 	if (!status)
 		status = start_command(s);
 	if (status)
@@ -144,7 +119,8 @@ static int command_over(struct session *s)
 	if (!s->command || !command__poll(s->command, 0, &status))
 		return 0;
 	/* asked for by itself, what it left running counts, too */
-	if (o->nports || o->all || o->comms.n || o->exes.n || o->cgroups.n || o->containers.n)
+	if (o->nports || o->all || o->comms.n || o->exes.n || o->cgroups.n || o->containers.n ||
+	    o->pods.n || o->namespaces.n)
 		return 1;
 	return !attach__alive(s->input.attach);
 }
@@ -190,15 +166,6 @@ static int time_is_up(const struct session *s, uint64_t began, uint64_t heard)
 	if (src->waits)
 		time += monotonic() - heard;
 	return time >= s->opt->duration_ns;
-}
-
-int signalled(struct session *s)
-{
-	int sent, sig = signals_next(s->signals, &sent);
-
-	if (sig && sent && s->command)
-		command__kill(s->command, sig);
-	return sig;
 }
 
 /* Takes what came before the end and is still on its way. */
@@ -294,6 +261,7 @@ int session_run(const struct options *o)
 	if (!status)
 		status = finish(&s, loop(&s));
 	input_close(&s.input);
+	tui__free(s.tui);
 	pipeline_free(&s);
 	command__free(s.command);
 	if (s.signals >= 0)

@@ -4,18 +4,16 @@
 #ifndef ZC_CLI_SESSION_IMPL_H
 #define ZC_CLI_SESSION_IMPL_H
 
-#include <sys/stat.h>
-
 #include "cli/command.h"
 #include "cli/filter.h"
 #include "cli/hosts.h"
 #include "cli/input.h"
-#include "core/mask.h"
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/procnames.h"
 #include "cli/stats.h"
 #include "cli/tui/tui.h"
+#include "core/mask.h"
 #include "core/recorder.h"
 #include "core/route.h"
 
@@ -33,7 +31,7 @@ struct session {
 	struct filter *filter; /* NULL: everything is shown */
 	struct outputs outputs;
 	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
-	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is origin.source */
+	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is input.source */
 
 	struct command *command; /* NULL: none */
 	int signals;		 /* descriptor, see signals.h */
@@ -45,15 +43,6 @@ struct session {
 	uint64_t next_tick;		  /* of the sinks, when time comes with the events */
 	struct stats stats;
 };
-
-/* "zctrace: …" on standard error. */
-__attribute__((format(printf, 1, 2))) void log_line(const char *fmt, ...);
-
-/* Is the file that is written, by whatever name, one of those that are read? */
-int is_read(const struct options *o, const struct stat *out);
-
-/* CLOCK_MONOTONIC */
-uint64_t monotonic(void);
 
 /* A signal ends the trace; one that came to us alone reaches the command, too. 0: none came. */
 int signalled(struct session *s);

@@ -8,7 +8,7 @@
 int targets_wanted(const struct options *o)
 {
 	return o->nports || o->npids || o->comms.n || o->exes.n || o->cgroups.n ||
-	       o->containers.n || o->all;
+	       o->containers.n || o->pods.n || o->namespaces.n || o->all;
 }
 
 static int by_value(const void *a, const void *b)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/log.h"
 #include "cli/session_impl.h"
 
 /* What there is to say of the files was said when they were opened first. */

@@ -26,14 +26,16 @@ _zctrace()
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|json|summary|waterfall) compopt -o default; return ;;
+		text|json|summary|waterfall|otlp) compopt -o default; return ;;
 		esac
 	fi
 	case $prev in
 	-P|--port) words=$(_zctrace_listening) ;;
 	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
-	-o|--output) words='top text json json= summary summary= waterfall waterfall= text=' ;;
+	-o|--output)
+		words='top text json json= summary summary= waterfall waterfall= text= otlp
+			otlp=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
@@ -42,16 +44,23 @@ _zctrace()
 	--sort)
 		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes'
 		words="$words incomplete" ;;
+	--otlp-signals) words='traces metrics' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--tls-symbol) return ;;
+	--prometheus|--namespace) return ;;
+	--pod)
+		words=$(ls /var/log/pods 2>/dev/null |
+			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
 	*)
-		words='--port= --pid= --comm= --exe= --cgroup= --container= --all --role=
+		words='--port= --pid= --comm= --exe= --cgroup= --container= --pod=
+			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --resolve --sort= --color= --count= --duration= --doctor
+			--slowest= --otlp --otlp-signals= --prometheus= --resolve --sort= --color=
+			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage
 			--version

@@ -162,6 +162,11 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 		c->pipelined = 1;
 }
 
+static int nothing_seen(const struct reasm *s)
+{
+	return s->next == s->first && !s->pend;
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -196,7 +201,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	if (c->pipelined && h->unsure && c->req_gap > (c->tail ? c->tail->req_pos : c->answered_to))
 		x->owed = 1; /* most likely */
 	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED &&
-	    x->req_pos == h->reasm.first && !other(c, h)->reasm.started)
+	    x->req_pos == h->reasm.first && nothing_seen(&other(c, h)->reasm))
 		x->rested = 1; /* it has stood still since we look */
 	x->boundary = exact || !h->unsure || x->rested ||
 		      (c->preexisting && x->req_pos == h->reasm.first);

@@ -30,7 +30,7 @@ struct note {
 
 /* What a process is called; NULL: not known. */
 struct process_names {
-	const char *service, *runtime, *container, *container_name;
+	const char *service, *runtime, *container, *container_name, *resource;
 };
 
 struct engine_options {

@@ -605,6 +605,7 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		s->runtime = names.runtime;
 		s->container = names.container;
 		s->container_name = names.container_name;
+		s->resource = names.resource;
 	}
 	s->pid &= SOURCE_PID_MASK;
 	if (s->pid & ZC_PID_FOREIGN)
@@ -636,6 +637,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		memcpy(s->trace_id, x->traceparent.trace_id, TRACE_ID_LEN);
 		memcpy(s->parent_id, x->traceparent.parent_id, SPAN_ID_LEN);
 		s->trace_flags = x->traceparent.flags;
+		s->trace_given = 1;
 		s->has_parent = 1;
 		s->link = "traceparent";
 		return;
@@ -644,6 +646,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		memcpy(s->trace_id, c->tunnel.trace_id, TRACE_ID_LEN);
 		memcpy(s->parent_id, c->tunnel.parent_id, SPAN_ID_LEN);
 		s->trace_flags = c->tunnel.flags;
+		s->trace_given = 1;
 		s->has_parent = 1;
 		s->link = "tunnel";
 		return;

@@ -350,3 +350,17 @@ uint64_t hist_mean(const struct hist *h)
 {
 	return h->count ? h->sum / h->count : 0;
 }
+
+void hist_each(const struct hist *h,
+	       void (*f)(void *ctx, uint64_t low, uint64_t high, uint64_t n), void *ctx)
+{
+	const uint64_t *counts = h->buckets;
+
+	for (uint64_t left = h->octaves; left; left &= left - 1, counts += SUB) {
+		unsigned block = (unsigned)__builtin_ctzll(left);
+
+		for (unsigned i = 0; i < SUB; i++)
+			if (counts[i])
+				f(ctx, bucket_low(block, i), bucket_high(block, i), counts[i]);
+	}
+}

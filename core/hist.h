@@ -68,6 +68,10 @@ uint64_t hist_percentile(const struct hist *h, double p);
 /* How many values have their highest bit at that number, 6..63; with 5: all below 64. */
 uint64_t hist_octave(const struct hist *h, unsigned bit);
 
+/* Calls f for each bucket that holds something, in ascending order: n values from low to high. */
+void hist_each(const struct hist *h,
+	       void (*f)(void *ctx, uint64_t low, uint64_t high, uint64_t n), void *ctx);
+
 /* How many values are larger than that one, as far as buckets tell: those of its own are not. */
 uint64_t hist_above(const struct hist *h, uint64_t value);
 

@@ -79,6 +79,14 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 		list_append(&c->http2->no_io, &x->timer);
 }
 
+static void note_request(struct http2_conn *h2, uint32_t id)
+{
+	if (!h2->first_request)
+		h2->first_request = id;
+	if (h2->last_request == UINT32_MAX || h2->last_request < id)
+		h2->last_request = id;
+}
+
 static struct http2_stream *open_request(struct conn *c, struct half *h,
 					 const struct http2_event *ev, uint64_t pos)
 {
@@ -95,8 +103,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
-	if (!h2->first_request)
-		h2->first_request = x->stream_id;
+	note_request(h2, x->stream_id);
 	s = add_stream(c, x);
 	if (!s)
 		return NULL;
@@ -161,8 +168,7 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 	exchange_h2_request(c->engine, x, ev);
 	if (x->payload && x->resp_body_bytes) /* it has gone by */
 		x->payload->dir[1].gapped = x->payload->dir[1].unsound = 1;
-	if (!c->http2->first_request)
-		c->http2->first_request = x->stream_id;
+	note_request(c->http2, x->stream_id);
 	list_unlink(&x->timer);
 	find_io(c, h, x);
 }
@@ -192,15 +198,25 @@ static void review_stalls(struct conn *c, uint64_t time, int settings)
 
 /* ---- frames */
 
-static void classify(struct conn *c, const struct http2_stream *s, struct http2_event *ev)
+/*
+ * What the block says by itself is not enough. Names are inferred from what it is: so, if trailers
+ * may have come in its place, it stays ambiguous, and is taken for a head without them.
+ */
+static void classify(struct conn *c, struct http2_stream *s, struct http2_event *ev)
 {
-	enum http2_kind kind;
+	struct http2 *parser = c->http2->parser;
 
-	if (http2_is_response(c, ev->dir))
-		kind = s && s->answered ? HTTP2_TRAILERS : HTTP2_RESPONSE;
-	else
-		kind = s && !is_orphan(s) ? HTTP2_TRAILERS : HTTP2_REQUEST;
-	http2_classify(c->http2->parser, ev, kind);
+	if (http2_is_response(c, ev->dir)) {
+		if (s && s->answered)
+			http2_classify(parser, ev, HTTP2_TRAILERS);
+		else if (s && !is_orphan(s) && !http2_stream_missed(c, s))
+			http2_classify(parser, ev, HTTP2_RESPONSE);
+	} else {
+		if (s && !is_orphan(s))
+			http2_classify(parser, ev, HTTP2_TRAILERS);
+		else if (ev->stream_id > c->http2->last_request)
+			http2_classify(parser, ev, HTTP2_REQUEST);
+	}
 }
 
 static struct http2_stream *on_response(struct conn *c, struct half *h, struct http2_stream *s,
@@ -241,17 +257,19 @@ static struct http2_stream *settle_reset(struct conn *c, struct http2_stream *s)
 static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
 {
 	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
+	int which = http2_is_response(c, ev->dir), maybe;
 
 	if (ev->kind == HTTP2_AMBIGUOUS)
 		classify(c, s, ev);
-	if (ev->kind == HTTP2_RESPONSE && http2_is_response(c, ev->dir))
+	maybe = ev->kind == HTTP2_AMBIGUOUS;
+	if (which && (ev->kind == HTTP2_RESPONSE || maybe))
 		s = on_response(c, h, s, ev, pos - ev->wire);
-	else if (ev->kind == HTTP2_REQUEST && !http2_is_response(c, ev->dir) && !s)
+	else if (!which && (ev->kind == HTTP2_REQUEST || maybe) && !s)
 		s = open_request(c, h, ev, pos - ev->wire);
-	else if (ev->kind == HTTP2_REQUEST && !http2_is_response(c, ev->dir) && is_orphan(s))
+	else if (!which && (ev->kind == HTTP2_REQUEST || maybe) && is_orphan(s))
 		adopt(c, h, s, ev, pos - ev->wire);
 	else if (s)
-		exchange_h2_trailers(s->x, http2_is_response(c, ev->dir), ev);
+		exchange_h2_trailers(s->x, which, ev);
 	if (!s)
 		return;
 	c->http2->whole |= s->x->payload != NULL;
@@ -343,6 +361,8 @@ static void on_lost(struct conn *c, unsigned dir)
 	struct http2_conn *h2 = c->http2;
 
 	h2->lost = 1;
+	if (!http2_is_response(c, dir))
+		h2->last_request = UINT32_MAX;
 	h2->skipped[dir] = c->half[dir].last_time;
 	h2->data_stream[dir] = 0;
 	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
@@ -684,6 +704,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 	list_init(&h2->open);
 	list_init(&h2->ending);
 	list_init(&h2->no_io);
+	h2->last_request = start ? 0 : UINT32_MAX;
 	for (int d = 0; d < 2 && !start; d++) {
 		const struct reasm *r = &c->half[d].reasm;
 

@@ -45,6 +45,8 @@ struct http2_conn {
 	/* by direction, when bytes in which there may have been frames went by last */
 	uint64_t skipped[2];
 	uint32_t first_request; /* the first stream that was seen to be opened; 0: none */
+	/* HEADERS with a greater number begin a stream; UINT32_MAX: that is not known of any */
+	uint32_t last_request;
 	uint32_t closed[HTTP2_CLOSED], nclosed;
 	struct http2_reset {
 		uint64_t time;

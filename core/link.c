@@ -749,6 +749,7 @@ void links__ids(const struct link_node *n, struct span *s)
 	memcpy(s->span_id, n->span_id, SPAN_ID_LEN);
 	memcpy(s->trace_id, from->trace_id, TRACE_ID_LEN);
 	s->trace_flags = from->flags;
+	s->trace_given = from->head.has_trace || from->adopted;
 	s->has_parent = n->parent || n->head.has_parent;
 	s->parent_here = n->parent != NULL;
 	s->entry = is_entry(n);

@@ -96,17 +96,19 @@ struct str reasm_kept(const struct reasm *s)
 	return (struct str){(const char *)s->keep->data, s->keep->len};
 }
 
-/* The mark of a kept octet; NULL: it is of the segment that is being delivered. */
+/* Is it of the segment that is being delivered? Nearly always. */
+static int is_current(const struct reasm *s, uint64_t pos)
+{
+	return pos >= s->cur_pos || !s->keep;
+}
+
+/* The mark of a kept byte. */
 static const struct keep_mark *mark_of(const struct reasm *s, uint64_t pos)
 {
-	struct reasm_keep *b = s->keep;
-	const struct keep_mark *m;
-	uint32_t low = 0, high;
+	const struct keep_mark *m = marks(s->keep);
+	uint32_t low = 0, high = s->keep->nmarks;
 
-	if (pos >= s->cur_pos || !b)
-		return NULL;
-	m = marks(b);
-	for (high = b->nmarks; high - low > 1;) {
+	while (high - low > 1) {
 		uint32_t middle = (low + high) / 2;
 
 		if (m[middle].pos <= pos)
@@ -119,16 +121,12 @@ static const struct keep_mark *mark_of(const struct reasm *s, uint64_t pos)
 
 uint64_t reasm_time(const struct reasm *s, uint64_t pos)
 {
-	const struct keep_mark *m = mark_of(s, pos);
-
-	return m ? m->time : s->cur_time;
+	return is_current(s, pos) ? s->cur_time : mark_of(s, pos)->time;
 }
 
 uint64_t reasm_need(const struct reasm *s, uint64_t pos)
 {
-	const struct keep_mark *m = mark_of(s, pos);
-
-	return m ? m->need : s->cur_need;
+	return is_current(s, pos) ? s->cur_need : mark_of(s, pos)->need;
 }
 
 /* Makes room for n octets behind what is kept. Returns 0 if there is none. */
@@ -503,8 +501,11 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 			syn_add(s, pool, g->seq);
 		return 1;
 	}
-	if (!s->unsettled)
+	if (!s->unsettled) {
+		if (g->syn && g->seq == (uint32_t)s->first)
+			s->from_syn = 1;
 		return g->len || !g->syn;
+	}
 	if (g->syn) {
 		syn_add(s, pool, g->seq);
 		return 1;
@@ -524,8 +525,15 @@ static uint64_t ack_position(struct reasm *peer, struct pool *pool, const struct
 {
 	uint64_t pos;
 
-	if (!g->has_ack || !peer->started)
+	if (!g->has_ack)
 		return 0;
+	if (!peer->started) {
+		/* joined: the peer's bytes before this have gone by, those behind it are still to come */
+		if (g->syn)
+			return 0;
+		peer->started = 1;
+		number_from(peer, g->ack);
+	}
 	if (peer->unsettled && !settle(peer, pool, g->ack))
 		return 0;
 	if (g->ack == (uint32_t)peer->next) /* nearly always */

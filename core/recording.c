@@ -87,7 +87,8 @@ static int has_payload(const struct zc_ev *ev)
 static size_t event_growth(uint16_t kind)
 {
 	switch (kind) {
-	case ZC_EV_NAMES: return sizeof(((struct zc_ev_names *)0)->container_name);
+	case ZC_EV_NAMES:
+		return sizeof(struct zc_ev_names) - offsetof(struct zc_ev_names, container_name);
 	case ZC_EV_IO: return sizeof(((struct zc_ev_io *)0)->goroutine);
 	default: return 0;
 	}
@@ -115,15 +116,16 @@ static size_t event_truncate(struct zc_ev *ev, size_t n)
  */
 static size_t event_adapt(struct zc_ev *ev, size_t n)
 {
-	size_t more = event_growth(ev->kind);
+	size_t more = event_growth(ev->kind), size;
 
 	if (ev->size != n)
 		return n;
-	if (!more || n + more != event_size[ev->kind])
+	size = event_size[ev->kind];
+	if (n >= size || n + more < size)
 		return event_truncate(ev, n);
-	memset((uint8_t *)ev + n, 0, more);
-	ev->size = (uint32_t)(n + more);
-	return n + more;
+	memset((uint8_t *)ev + n, 0, size - n);
+	ev->size = (uint32_t)size;
+	return size;
 }
 
 /* Is the event whole, n octets long? Ends its strings, which costs a valid event nothing. */
@@ -162,6 +164,7 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		((struct zc_ev_names *)ev)->runtime[15] = 0;
 		((struct zc_ev_names *)ev)->container[71] = 0;
 		((struct zc_ev_names *)ev)->container_name[63] = 0;
+		((struct zc_ev_names *)ev)->resource[255] = 0;
 		break;
 	case ZC_EV_PEER:
 		((struct zc_ev_peer *)ev)->comm[15] = 0;

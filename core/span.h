@@ -92,6 +92,7 @@ struct span {
 	/* process observed; pid 0: not known */
 	uint32_t pid, tid;
 	const char *comm, *service, *runtime, *container, *container_name; /* NULL: not known */
+	const char *resource; /* its OTEL_RESOURCE_ATTRIBUTES, without secrets: "key=value,…" */
 	/*
 	 * of the process at the other end when it is local: its container's name or its service; or
 	 * the name of its host; else NULL
@@ -105,6 +106,7 @@ struct span {
 	int entry;	  /* server: nothing that is seen here was serving when it was asked */
 	const char *link; /* how the parent was found; NULL: no parent */
 	uint8_t trace_flags;
+	int trace_given; /* the trace's id, and with it its flags, came with the request */
 };
 
 /* What to call the process of a span: its container, its service, its own name; NULL: not known. */

@@ -62,6 +62,7 @@ enum access {
 	X("runtime", TEXT, CSTR, runtime, "language or runtime of the process")                 \
 	X("container", TEXT, CSTR, container, "container of the process")                       \
 	X("container_name", TEXT, CSTR, container_name, "and its name")                         \
+	X("resource", TEXT, CSTR, resource, "OTEL_RESOURCE_ATTRIBUTES of the process")          \
 	X("peer_service", TEXT, CSTR, peer_service, "name of the other end")                    \
 	X("client_addr", ADDRESS, ADDR, client_addr, "address, or a prefix as 10.0.0.0/8")      \
 	X("client_port", NUMBER, PORT, client_port, "port of the client")                       \

@@ -26,7 +26,8 @@ $(DIST)/$(1)/zctrace: $(DIST)/$(1)/libs/versions always
 		CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections -fstack-protector-strong -DZC_STATIC' \
 		LDFLAGS='-static -Wl,--gc-sections -Wl,--build-id=none' \
 		PKG_CFLAGS='-I$(DIST)/$(1)/libs/include' \
-		LIBS='-L$(DIST)/$(1)/libs/lib -lbpf -lelf -lz -lzstd -lncursesw -lpcre2-8 -lpcap -lcapstone' \
+		LIBS='-L$(DIST)/$(1)/libs/lib -lbpf -lelf -lz -lzstd -lncursesw -lpcre2-8 -lpcap -lcapstone \
+			-lprotobuf-c -lmicrohttpd -lcurl -lnghttp2 -lmbedtls -lmbedx509 -lmbedcrypto -lm' \
 		$(DIST)/$(1)/o/zctrace
 	$$(Q)$$$$($(call dist_cc,$(1)) -print-prog-name=strip) -o $$@ $(DIST)/$(1)/o/zctrace
 

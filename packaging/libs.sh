@@ -1,7 +1,8 @@
 #!/bin/sh
 # The libraries of the static program, for one architecture of Debian's: as archives of Debian's
 # where they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses
-# with terminal descriptions compiled in, capstone with no more than is used.
+# with terminal descriptions compiled in; capstone, libcurl and libmicrohttpd with no more than is
+# used.
 # usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
 # Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.
 set -eu
@@ -9,8 +10,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=$1
 arch=$2
 out=$3
-debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev'
-sources='capstone libpcap ncurses'
+debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev libprotobuf-c-dev libnghttp2-dev
+libmbedtls-dev'
+sources='capstone libpcap ncurses curl libmicrohttpd'
 terminals='xterm,xterm-256color,screen,screen-256color,tmux,tmux-256color,linux,vt100,vt220,dumb'
 terminals="$terminals,ansi,alacritty,kitty,foot,rxvt-unicode-256color,putty,st-256color"
 described=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/terminfo
@@ -34,7 +36,7 @@ for p in $debs; do
 	cp -L "$out/debs/usr/share/doc/$p/copyright" "$out/licenses/$p"
 done
 cp -a "$out"/debs/usr/include/. "$out/include"
-for lib in bpf elf z zstd pcre2-8; do
+for lib in bpf elf z zstd pcre2-8 protobuf-c nghttp2 mbedtls mbedx509 mbedcrypto; do
 	cp -L "$(find "$out/debs" -name "lib$lib.a")" "$out/lib"
 done
 # headers of an architecture's own may lie a level deeper
@@ -71,6 +73,30 @@ cd "$out/src/libpcap"
 	make -s libpcap.a >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp libpcap.a "$out/lib"
 cp -r pcap.h pcap "$out/include"
+
+# HTTP to a collector, and gRPC, with TLS: nothing else
+cd "$out/src/curl"
+./configure --host="$host" --disable-shared --enable-static --with-mbedtls --with-nghttp2 \
+	--with-ca-bundle=/etc/ssl/certs/ca-certificates.crt --without-zlib --without-brotli \
+	--without-zstd --without-libpsl --without-libidn2 --without-librtmp --without-libssh2 \
+	--without-libgsasl --disable-ldap --disable-ftp --disable-file --disable-dict \
+	--disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb \
+	--disable-smtp --disable-gopher \
+	--disable-mqtt --disable-rtsp --disable-manual --disable-ntlm --disable-cookies \
+	--disable-alt-svc --disable-hsts --disable-netrc --disable-unix-sockets \
+	PKG_CONFIG=false CPPFLAGS="-I$out/include" LDFLAGS="-L$out/lib" \
+	LIBS="-lmbedtls -lmbedx509 -lmbedcrypto" >log 2>&1 &&
+	make -s -C lib libcurl.la >>log 2>&1 || { tail "$PWD/log"; exit 1; }
+cp lib/.libs/libcurl.a "$out/lib"
+cp -r include/curl "$out/include"
+
+cd "$out/src/libmicrohttpd"
+./configure --host="$host" --disable-shared --enable-static --disable-https --disable-curl \
+	--disable-doc --disable-examples --disable-tools --disable-postprocessor --disable-dauth \
+	--disable-bauth --disable-httpupgrade >log 2>&1 &&
+	make -s -C src/microhttpd libmicrohttpd.la >>log 2>&1 || { tail "$PWD/log"; exit 1; }
+cp src/microhttpd/.libs/libmicrohttpd.a "$out/lib"
+cp src/include/microhttpd.h "$out/include"
 
 # what describes terminals is read on the host as well, where it is there
 cd "$out/src/ncurses"

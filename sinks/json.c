@@ -193,6 +193,7 @@ static void put_whereabouts(struct json *j, const struct span *s)
 	opt_cstr(j, "runtime", s->runtime);
 	opt_cstr(j, "container", s->container);
 	opt_cstr(j, "container_name", s->container_name);
+	opt_cstr(j, "resource", s->resource);
 	opt_cstr(j, "peer_service", s->peer_service);
 	json_u64(j, "conn", s->conn);
 	if (s->stream_id)

@@ -19,6 +19,13 @@ int out_init(struct out *o, int fd, int wake_fd)
 	return o->buf ? 0 : -ENOMEM;
 }
 
+int out_init_memory(struct out *o)
+{
+	*o = (struct out){ .fd = -1, .wake_fd = -1, .size = OUT_SIZE, .memory = 1 };
+	o->buf = malloc(OUT_SIZE);
+	return o->buf ? 0 : -ENOMEM;
+}
+
 void out_release(struct out *o)
 {
 	free(o->buf);
@@ -117,7 +124,8 @@ static void judge_reader(struct out *o)
 static int keep_more(struct out *o)
 {
 	size_t size = o->size * 2;
-	char *buf = size > OUT_KEEP_MAX ? NULL : realloc(o->buf, size);
+	size_t max = o->memory ? OUT_MEMORY_MAX : OUT_KEEP_MAX;
+	char *buf = size > max ? NULL : realloc(o->buf, size);
 
 	if (!buf)
 		return 0;
@@ -149,7 +157,11 @@ int out_check(struct out *o)
 
 char *out_make_room(struct out *o)
 {
-	if (!o->impatient)
+	if (o->memory && !keep_more(o))
+		o->error = ENOMEM, o->n = 0;
+	else if (o->memory)
+		return o->buf + o->n;
+	else if (!o->impatient)
 		out_flush(o);
 	else if (!out_push(o) && o->size - o->n < OUT_MAX_RESERVE && !keep_more(o))
 		write_out(o, 1, o->size / 2);

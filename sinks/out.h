@@ -22,6 +22,7 @@
 
 #define OUT_SIZE (256u << 10)
 #define OUT_KEEP_MAX (16u << 20)
+#define OUT_MEMORY_MAX (64u << 20)
 #define OUT_MAX_RESERVE (64u << 10)
 #define OUT_PATIENCE_MS 1000
 
@@ -35,11 +36,14 @@ struct out {
 	int regular; /* a file on a disk: nobody reads it slowly */
 	int error;   /* errno of the first failed write; EPIPE: the reader has left */
 	/* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
+	int memory;  /* goes nowhere: the buffer grows, and is the caller's to empty */
 	uint64_t took_ms;
 };
 
 /* 0 or -ENOMEM. Neither descriptor is closed by out_release. */
 int out_init(struct out *o, int fd, int wake_fd);
+/* As a buffer in memory of at most OUT_MEMORY_MAX; more sets `error` to ENOMEM. */
+int out_init_memory(struct out *o);
 void out_release(struct out *o);
 
 /* Writes out what is buffered; returns o->error. */

@@ -8,6 +8,8 @@ set -eu
 build="clang:clang llvm:llvm-strip gcc:gcc make:make pkg-config:pkg-config libbpf-dev:pc=libbpf
 libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
 libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
+libprotobuf-c-dev:pc=libprotobuf-c protobuf-c-compiler:protoc-c libcurl4-openssl-dev:pc=libcurl
+libmicrohttpd-dev:pc=libmicrohttpd
 libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
 demo="$build nginx-light:nginx python3:python3 curl:curl"
 bench="$build nginx-light:nginx python3:python3 wrk:wrk nghttp2-client:h2load

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/duration.h"
 
 #define SECOND 1000000000ull
@@ -33,14 +33,6 @@ struct replay {
 	int back;	   /* rewind first */
 	char err[200];
 };
-
-static uint64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
 
 static uint64_t to_wall(const struct replay *r, uint64_t t)
 {

@@ -204,7 +204,7 @@ __attribute__((format(printf, 4, 5))) void lines_printf(struct lines *l, enum st
 void lines_draw(struct lines *l, struct screen *s, int y, int height);
 int lines_key(struct lines *l, const struct key *k);
 
-/* ---- parts of tui.c */
+/* ---- parts of the program (tui.c) */
 void vitals_measure(struct tui *t);
 /* The probes' cost is counted only while the view that shows it is open. */
 void vitals_watch(struct tui *t, int shown);

@@ -11,7 +11,7 @@ from tap import ZCTRACE, check, done, read  # noqa: E402
 
 
 def from_help():
-    """{(short or None, long, takes a value)}"""
+    """{(short or None, long, must have a value)}"""
     p = subprocess.run([ZCTRACE, '--help'], capture_output=True, text=True, check=True)
     found = re.findall(r'^ {2,6}(?:-(\S), )?--([a-z-]+)(=?)', p.stdout, re.M)
     return {(s or None, long, bool(value)) for s, long, value in found}
@@ -20,9 +20,8 @@ def from_help():
 def from_manual():
     options = set()
     for line in read('man/zctrace.1').splitlines():
-        m = re.match(r'\.It Fl (?:(\\&\?|\S) (?:Ar \S+ )?, Fl )?Fl ([a-z][a-z-]*)( Ns = Ns Ar '
-                     r'\S+)?$',
-                     line)
+        m = re.match(r'\.It Fl (?:(\\&\?|\S) (?:Ar \S+ )?, Fl )?Fl ([a-z][a-z-]*)'
+                     r'( Ns = Ns (?:Oo .* Oc Ns )?Ar \S+)?(?: Ns Op = Ns Ar \S+)?$', line)
         if m:
             short = m.group(1) and m.group(1).replace('\\&', '')
             options.add((short or None, m.group(2), bool(m.group(3))))
@@ -44,7 +43,7 @@ def from_zsh():
         if m:
             options.add((m.group(1).replace('\\', ''), m.group(2), bool(m.group(3))))
             continue
-        m = re.match(r"'(?:\([^)]*\)|\*)?--([a-z-]+)(=?)\[", line)
+        m = re.match(r"'(?:\([^)]*\)|\*)?--([a-z-]+)(=(?!-))?(?:=-)?\[", line)
         if m:
             options.add((None, m.group(1), bool(m.group(2))))
     return options

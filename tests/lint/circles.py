@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from tap import check, done  # noqa: E402
 
-FOLDERS = ('attach', 'core', 'parsers', 'sinks')
+FOLDERS = ('attach', 'cli', 'core', 'parsers', 'sinks')
 
 
 def symbols(path):

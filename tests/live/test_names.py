@@ -163,6 +163,42 @@ def container_names(t):
             ['backend0', 'backend1', 'server'], 'as peers')
 
 
+@test
+def pods(t):
+    """a pod of Kubernetes by name and by namespace, and the names that its spans carry"""
+    need('unshare', 'mount')
+    port, other = free_port(), free_port()
+    uid = f'{os.urandom(4).hex()}-{"-".join(os.urandom(2).hex() for _ in range(3))}-' \
+          f'{os.urandom(6).hex()}'
+    path = os.path.join(cgroup_root(), f'kubepods-besteffort-pod{uid.replace("-", "_")}.slice')
+    try:
+        os.makedirs(path)
+    except OSError as e:
+        raise Skip(f'{path}: {e.strerror}') from e
+    t.stack.callback(lambda: wait_for(lambda: not os.system(f'rmdir {path} 2>/dev/null'), 3, 0.1))
+    t.file(f'pods/shop_cart-7d9f4c6b5d-x2x5k_{uid}/cart/0.log', '')
+    script = t.file('server.py', chain.BACKEND)
+    for p, enter in ((port, f'echo $$ > {path}/cgroup.procs; '), (other, '')):
+        t.start(['sh', '-c', f'{enter}exec "$@"', 'sh', sys.executable, script, str(p)])
+        wait_port(p)
+    see = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs zctrace /var/log && mkdir /var/log/pods && '
+           f'mount --bind {t.path("pods")} /var/log/pods && exec "$@"', 'sh']
+    for args in (('--pod', 'shop/cart-7d9f4c6b5d-x2x5k'), ('--pod', 'cart-7d9f4c6b5d-x2x5k'),
+                 ('--namespace', 'shop')):
+        z = Zctrace(t, *args, prefix=see)
+        for i, p in enumerate((port, other)):
+            ask(f'127.0.0.1:{p}', i)
+        z.wait_spans(1)
+        z.stop()
+        t.equal([chain.query_id(s) for s in z.spans], ['0'], f'{args}: only its requests')
+        t.check(all('k8s.namespace.name=shop,k8s.pod.name=cart-7d9f4c6b5d-x2x5k,'
+                    'k8s.deployment.name=cart' in s.get('resource', '') for s in z.spans),
+                f'{args}: resource {[s.get("resource") for s in z.spans]}')
+    z = Zctrace(t, '--pod', 'web/cart', prefix=see, wait=False)
+    t.equal(z.wait(), 2, 'exit status')
+    t.check('pod web/cart: it is not on this host' in z.err(), z.err())
+
+
 DNS = r"""
 import socket, sys, time
 name, delay = sys.argv[2], float(sys.argv[3])

@@ -8,7 +8,8 @@ from client import compare_all
 from h2tools import Node, compare_node, lines
 from lib import HERE, Zctrace, main, need, test, wait_for
 from load import exercise
-from tls_targets import Peer, certs, check_tls, compare_known, connector, context, ports
+from tls_targets import (Peer, certs, check_tls, compare_known, connector, context, ports,
+                         records_among)
 
 SCRIPT = os.path.join(HERE, 'tlspeer.js')
 
@@ -110,6 +111,42 @@ def http2_both(t):
         check_tls(t, mine, 'openssl', told_ports(known))
     t.equal({s['pid'] for s in z.spans if s['kind'] == 'client'}, {p.pid for p, _ in clients},
             'pids of the clients')
+
+
+# fetch, and a socket by hand: both write inside the call of the library that ends the handshake
+SECURE_CONNECT = '''
+const tls = require('tls'), port = process.argv[1];
+const ca = require('fs').readFileSync(process.argv[2]);
+const byHand = (id) => new Promise((done) => {
+  const s = tls.connect({port, host: '127.0.0.1', servername: 'localhost', ca});
+  const head = 'HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n';
+  s.on('secureConnect', () => s.write('GET /size/3?id=' + id + ' ' + head));
+  s.on('end', done);
+  s.resume();
+});
+(async () => {
+  for (let i = 0; i < 3; i++) await byHand('hand-' + i);
+  for (let i = 0; i < 3; i++) {
+    const r = await fetch('https://localhost:' + port + '/size/5?id=fetch-' + i);
+    await r.text();
+  }
+  process.exit(0);
+})();
+'''
+
+
+@test
+def secure_connect(t):
+    """requests that are written while the library is about to tell that the handshake is done"""
+    server = https_server(t)
+    z = Zctrace(t, '--', 'node', '-e', SECURE_CONNECT, server.port, certs().ca, wait=False,
+                env={**os.environ, 'NODE_EXTRA_CA_CERTS': certs().ca})
+    t.equal(z.wait(), 0, f'exit status: {z.err()}')
+    spans = sorted(records_among(z), key=lambda s: s['time'])
+    t.equal([(s.get('query'), s.get('status'), s.get('incomplete')) for s in spans],
+            [(f'id={w}-{i}', 200, None) for w in ('hand', 'fetch') for i in range(3)], 'calls')
+    check_tls(t, spans, 'openssl', {s['client_port']: {'version': '1.3', 'sni': 'localhost'}
+                                    for s in spans})
 
 
 @test

@@ -1,9 +1,10 @@
-"""hpack.py - an encoder (RFC 7541) that uses all that a decoder must know: both tables, every representation, both
-codings of strings, changes of the table's size"""
+"""hpack.py - an encoder (RFC 7541) that uses all that a decoder must know: both tables, every
+representation, both codings of strings, changes of the table's size"""
 import os
 import sys
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'parsers', 'http2'))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'parsers',
+                             'http2'))
 import gen_hpack_tables as tables  # noqa: E402
 
 STATIC = [tuple(line.split('|')) for line in tables.STATIC.strip().splitlines()]

@@ -6,7 +6,8 @@ from talk import Talk, content, noise, text_of_http
 from tcp import FIN, RST
 
 PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+(DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE,
+ CONTINUATION) = range(10)
 END_STREAM, END_HEADERS, PADDED, WITH_PRIORITY = 1, 4, 8, 32
 NO_ERROR, REFUSED, CANCEL = 0, 7, 8
 LONGEST = 16384
@@ -17,7 +18,8 @@ def frame(kind, flags=0, stream=0, payload=b''):
 
 
 class Stream:
-    """What is still to be sent of an exchange, in each direction: ('head', fields, last) and ('data', octets, last)."""
+    """What is still to be sent of an exchange, in each direction: ('head', fields, last) and
+    ('data', octets, last)."""
 
     def __init__(self, x):
         self.x, self.todo = x, ([], [])
@@ -44,11 +46,13 @@ class Http2(Talk):
 
     def send(self, d, need, data, flags=0):
         """Frames that are written at once, or torn over writes."""
-        return self.say(d, need, self.cut(data, 3) if self.rng.random() < 0.1 else [data], flags=flags)
+        return self.say(d, need, self.cut(data, 3) if self.rng.random() < 0.1 else [data],
+                        flags=flags)
 
     def begin(self):
         rng = self.rng
-        settings = lambda: b''.join(struct.pack('>HI', *s) for s in ((3, 100), (4, 1 << 20)) if rng.random() < 0.7)
+        settings = lambda: b''.join(struct.pack('>HI', *s) for s in ((3, 100), (4, 1 << 20))
+                                    if rng.random() < 0.7)
         self.send(0, 0, PREFACE + frame(SETTINGS, payload=settings()))
         self.send(1, self.pos[0], frame(SETTINGS, payload=settings()))
         if rng.random() < 0.9:
@@ -84,8 +88,10 @@ class Http2(Talk):
             s.x.sizes.pop('resp_bytes' if d else 'req_bytes', None)
             data = frame(WINDOW_UPDATE, 0, s.x.stream, struct.pack('>I', rng.randrange(1, 1 << 16)))
         else:
-            data = rng.choice((frame(PING, rng.randrange(2), 0, rng.randbytes(8)), frame(WINDOW_UPDATE, 0, 0, b'\0\1\0\0'),
-                               frame(PRIORITY, 0, self.next_id, b'\0\0\0\0\x10'), frame(0x2a, 0, 0, b'grease'),
+            data = rng.choice((frame(PING, rng.randrange(2), 0, rng.randbytes(8)),
+                               frame(WINDOW_UPDATE, 0, 0, b'\0\1\0\0'),
+                               frame(PRIORITY, 0, self.next_id, b'\0\0\0\0\x10'),
+                               frame(0x2a, 0, 0, b'grease'),
                                frame(SETTINGS, 0, 0, b'')))
         self.send(d, self.pos[1 - d] if rng.random() < 0.5 else 0, data)
 
@@ -95,7 +101,8 @@ class Http2(Talk):
         """Fields beside the pseudo-header fields; keep: how often each goes into the table."""
         rng = self.rng
         out = [('x-rid', x.rid, rng.choice((0, self.keep / 3)))]
-        for name, value in (('user-agent', 'loss/2.0'), ('accept', '*/*'), ('x-tenant', f'tenant-{rng.randrange(3)}')):
+        for name, value in (('user-agent', 'loss/2.0'), ('accept', '*/*'),
+                            ('x-tenant', f'tenant-{rng.randrange(3)}')):
             if rng.random() < 0.5:
                 out.append((name, value, self.keep))
         if rng.random() < 0.06:
@@ -119,7 +126,8 @@ class Http2(Talk):
 
     def message(self, s, which):
         """A message of gRPC, as DATA."""
-        body = noise(self.rng, self.rng.randrange(0, 400)) if self.rng.random() < 0.7 else text_of_http(self.rng)
+        body = (noise(self.rng, self.rng.randrange(0, 400)) if self.rng.random() < 0.7 else
+                text_of_http(self.rng))
         s.todo[which].append(('data', b'\0' + struct.pack('>I', len(body)) + body, False))
         return 5 + len(body)
 
@@ -146,7 +154,8 @@ class Http2(Talk):
 
     def answer(self, s, status, more=(), last=True):
         s.x.status = status
-        s.todo[1].append(('head', [(':status', str(status), self.keep), *more, *self.common(s.x)], last))
+        s.todo[1].append(('head', [(':status', str(status), self.keep), *more, *self.common(s.x)],
+                          last))
 
     def plan_http(self, s):
         rng, x = self.rng, s.x
@@ -161,8 +170,10 @@ class Http2(Talk):
         for _ in range(rng.random() < 0.05):
             s.todo[1].append(('head', [(':status', '103', 0.5), ('link', '</a.css>', 0.5)], False))
         bodiless, trailed = method == 'HEAD' or rng.random() < 0.15, rng.random() < 0.1
-        status = rng.choice((200, 200, 200, 200, 201, 302, 404, 500, 503)) if not bodiless else rng.choice((200, 204, 304))
-        more = [('content-length', str(rng.choice((0, 20, 20000))), 0.3)] if method == 'HEAD' else []
+        status = rng.choice((200, 200, 200, 200, 201, 302, 404, 500,
+                             503)) if not bodiless else rng.choice((200, 204, 304))
+        more = [('content-length', str(rng.choice((0, 20, 20000))),
+                 0.3)] if method == 'HEAD' else []
         self.answer(s, status, more, last=bodiless)
         if not bodiless:
             self.pieces(s, 1, 'resp_body_bytes', not trailed)
@@ -179,12 +190,14 @@ class Http2(Talk):
         x.sizes['req_body_bytes'] = sum(self.message(s, 0) for _ in range(n))
         s.todo[0][-1] = (*s.todo[0][-1][:2], True)
         x.grpc = rng.choice((0, 0, 0, 5, 13, 14))
-        status = [('grpc-status', str(x.grpc), self.keep), ('grpc-message', rng.choice(('', 'not here')), self.keep)]
+        status = [('grpc-status', str(x.grpc), self.keep),
+                  ('grpc-message', rng.choice(('', 'not here')), self.keep)]
         if rng.random() < 0.15:             # trailers alone
             self.answer(s, 200, [kind, *status])
             return
         self.answer(s, 200, [kind], last=False)
-        x.sizes['resp_body_bytes'] = sum(self.message(s, 1) for _ in range(rng.choice((0, 1, 1, 3))))
+        x.sizes['resp_body_bytes'] = sum(self.message(s, 1)
+                                         for _ in range(rng.choice((0, 1, 1, 3))))
         s.todo[1].append(('head', status, True))
 
     # ---- who sends what when
@@ -233,7 +246,8 @@ class Http2(Talk):
         x.resp[1] = None
         x.sizes = {}
         need = 0 if not d else self.pos[0]
-        self.send(d, need, frame(RST_STREAM, 0, x.stream, struct.pack('>I', CANCEL if not d else REFUSED)))
+        self.send(d, need, frame(RST_STREAM, 0, x.stream,
+                                 struct.pack('>I', CANCEL if not d else REFUSED)))
         self.streams.remove(s)
         self.crossing(s, d)
 
@@ -282,7 +296,8 @@ class Http2(Talk):
     def give_up(self):
         """GOAWAY: what came later than the last stream is not answered."""
         self.kinds.add('goaway')
-        last = max((s.x.stream for s in self.streams if s.x.resp[0] is not None or self.rng.random() < 0.7),
+        last = max((s.x.stream for s in self.streams if s.x.resp[0] is not None or
+                    self.rng.random() < 0.7),
                    default=0)
         self.send(1, self.pos[0], frame(GOAWAY, 0, 0, struct.pack('>II', last, NO_ERROR)))
         for s in [s for s in self.streams if s.x.stream > last]:

@@ -123,7 +123,8 @@ class Verdict:
         for span in spans:
             self.spans += 1
             if span.get('incomplete'):
-                self.doubted += span['incomplete'] != ['truncated-head'] or 'big-head' not in case.talk.kinds
+                self.doubted += (span['incomplete'] != ['truncated-head'] or
+                                 'big-head' not in case.talk.kinds)
                 self.doubts[','.join(span['incomplete'])] += 1
                 continue
             f = falsehood(case, span, shown)

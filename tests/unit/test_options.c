@@ -13,6 +13,8 @@
 #define copy service_copy
 #include "cli/service.c"
 #undef copy
+#include "cli/environ.c"
+#include "cli/pod.c"
 #include "cli/procread.c"
 #include "tests/unit/tap.h"
 
@@ -307,6 +309,67 @@ static void put_file(const char *root, const char *path, const char *text)
 #define ID(c) c c c c c c c c c c c c c c c c
 #define RUNC "/run/containerd/io.containerd.runtime.v2.task/"
 
+#define UID "0a1b2c3d-1111-2222-3333-0123456789ab"
+
+static int count_pod(void *ctx, const struct pod *p)
+{
+	++*(int *)ctx;
+	return !strcmp(p->name, "stop") ? 7 : 0;
+}
+
+static void try_pod(const char *name, const char *resource)
+{
+	struct pod p = { .space = "shop", .uid = UID };
+	char text[512] = "a=b";
+
+	snprintf(p.name, sizeof(p.name), "%s", name);
+	pod_resource(&p, text, sizeof(text));
+	is_str(text, resource, "pod: its resource");
+}
+
+static void test_pods(void)
+{
+	char root[] = "/tmp/zctrace-unit.XXXXXX", command[64], little[60] = "";
+	char uid[POD_UID_LEN + 1];
+	struct pod p = { .space = "shop", .name = "cart", .uid = UID };
+	int n = 0;
+
+	if (!mkdtemp(root))
+		abort();
+	ok(!pod_uid("0::/k.slice/kubepods-pod0a1b2c3d_1111_2222_3333_0123456789ab.slice/x", uid),
+	   "pod: a slice of systemd");
+	is_str(uid, UID, "pod: its UID");
+	ok(!pod_uid("0::/kubepods/burstable/pod" UID "/0123", uid), "pod: a group of cgroupfs");
+	ok(pod_uid("0::/system.slice/podman.service", uid) == -ENOENT &&
+	   pod_uid("0::/pod0a1b2c3d-1111", uid) == -ENOENT && pod_uid("", uid) == -ENOENT,
+	   "pod: other groups are of none");
+	ok(pod_find(root, UID, &p) == -ENOENT &&
+	   pod_each(root, NULL, NULL, count_pod, &n) == -ENOENT,
+	   "pod: no kubelet");
+	put_file(root, "/var/log/pods/shop_cart-x_" UID "/cart/0.log", "");
+	put_file(root, "/var/log/pods/shop_stop_" "1" UID "/x", "");
+	put_file(root, "/var/log/pods/kube_a_b_" UID "/x", "");
+	put_file(root, "/var/log/pods/shop__" UID "/x", "");
+	put_file(root, "/var/log/pods/web_cart-x_1a1b2c3d-1111-2222-3333-0123456789ab/0.log", "");
+	ok(!pod_find(root, UID, &p) && !strcmp(p.space, "shop") && !strcmp(p.name, "cart-x"),
+	   "pod: by its UID: %s/%s", p.space, p.name);
+	ok(!pod_each(root, NULL, "cart-x", count_pod, &n) && n == 2, "pod: by name, %d", n);
+	ok(!pod_each(root, "web", NULL, count_pod, &n) && n == 3, "pod: by namespace, %d", n);
+	ok(pod_each(root, "web", "other", count_pod, &n) == -ENOENT && n == 3, "pod: not here");
+	try_pod("cart", "a=b,k8s.namespace.name=shop,k8s.pod.name=cart,k8s.pod.uid=" UID);
+	try_pod("cart-7d9f4c6b5d-x2x5k",
+		"a=b,k8s.namespace.name=shop,k8s.pod.name=cart-7d9f4c6b5d-x2x5k,"
+		"k8s.deployment.name=cart,zctrace.inferred=k8s.deployment.name,k8s.pod.uid=" UID);
+	try_pod("db-0", "a=b,k8s.namespace.name=shop,k8s.pod.name=db-0,k8s.statefulset.name=db,"
+			"zctrace.inferred=k8s.statefulset.name,k8s.pod.uid=" UID);
+	try_pod("-x2x5k", "a=b,k8s.namespace.name=shop,k8s.pod.name=-x2x5k,k8s.pod.uid=" UID);
+	pod_resource(&p, little, sizeof(little));
+	is_str(little, "k8s.namespace.name=shop,k8s.pod.name=cart-x", "pod: whole attributes only");
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	if (system(command))
+		abort();
+}
+
 static void test_container_names(void)
 {
 	char root[] = "/tmp/zctrace-unit.XXXXXX", name[64], command[64];
@@ -460,6 +523,7 @@ int main(void)
 	test_times();
 	test_options();
 	test_names();
+	test_pods();
 	test_container_names();
 	test_own_names();
 	test_mask();

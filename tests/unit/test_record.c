@@ -57,7 +57,7 @@ static const struct zc_ev *log_at(const struct log *l, int i)
 /* Fills an event's fixed part behind its header with octets that all differ a little. */
 static void add_kind(struct log *l, uint16_t kind, uint32_t size, uint64_t conn)
 {
-	_Alignas(8) uint8_t raw[256];
+	_Alignas(8) uint8_t raw[512];
 	struct zc_ev *ev = (struct zc_ev *)raw;
 
 	for (uint32_t i = 0; i < size; i++)
@@ -77,6 +77,7 @@ static void add_kind(struct log *l, uint16_t kind, uint32_t size, uint64_t conn)
 		((struct zc_ev_names *)ev)->runtime[15] = 0;
 		((struct zc_ev_names *)ev)->container[71] = 0;
 		((struct zc_ev_names *)ev)->container_name[63] = 0;
+		((struct zc_ev_names *)ev)->resource[255] = 0;
 		break;
 	case ZC_EV_PEER: ((struct zc_ev_peer *)ev)->comm[15] = 0; break;
 	case ZC_EV_BIND:

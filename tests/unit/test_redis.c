@@ -281,7 +281,7 @@ static void mask(struct talk *t, enum sender from, struct wire *w)
 		size_t got;
 
 		n = w->n - at < t->mask_each ? w->n - at : t->mask_each;
-		got = redis_mask.feed(t->mask[from], &(struct mask_shared){0, 0}, w->p + at, n);
+		got = redis_mask.feed(t->mask[from], &(struct mask_shared){0}, w->p + at, n);
 		if (got < n)
 			memset(w->p + at + got, '?', w->n - at - got);
 		if (got < n)

@@ -1,0 +1,161 @@
+/*
+ * views.c - what views and keys use: the stack of views, messages, the moment of a refresh
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cli/clock.h"
+#include "cli/filter.h"
+#include "cli/tui/tui_impl.h"
+
+#define MESSAGE_NS 4000000000u
+#define ASIDE_MAX 65536
+
+struct view *view_new(struct tui *t, const struct view_ops *ops)
+{
+	struct view *v = calloc(1, ops->size);
+
+	if (!v)
+		return NULL;
+	v->ops = ops;
+	v->tui = t;
+	if (ops->init)
+		ops->init(v);
+	return v;
+}
+
+void view_free(struct view *v)
+{
+	if (!v)
+		return;
+	if (v->ops->release)
+		v->ops->release(v);
+	free(v);
+}
+
+struct view *tui_view(const struct tui *t)
+{
+	return t->depth ? t->stack[t->depth - 1] : t->root[t->current];
+}
+
+void tui_push(struct tui *t, struct view *v)
+{
+	if (!v)
+		return;
+	if (t->depth == TUI_STACK) {
+		view_free(v);
+		return;
+	}
+	t->stack[t->depth++] = v;
+	t->stale = 1;
+}
+
+void tui_pop(struct tui *t)
+{
+	if (t->depth)
+		view_free(t->stack[--t->depth]);
+	t->stale = 1;
+}
+
+/* ---- for views */
+
+void tui_say(struct tui *t, enum style st, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(t->message, sizeof(t->message), fmt, ap);
+	va_end(ap);
+	t->message_style = st;
+	t->message_until = monotonic() + MESSAGE_NS;
+	t->dirty = 1;
+}
+
+int tui_matches(const struct tui *t, const struct span *s)
+{
+	return !t->model.filter || filter__match(t->model.filter, s);
+}
+
+struct flights {
+	const struct tui *tui;
+	void (*fn)(void *ctx, const struct span *s);
+	void *ctx;
+	unsigned n;
+};
+
+static void pass_flight(void *flights, const struct span *s)
+{
+	struct flights *f = flights;
+
+	if (f->n >= TUI_FLIGHTS || !tui_matches(f->tui, s))
+		return;
+	f->n++;
+	f->fn(f->ctx, s);
+}
+
+void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx)
+{
+	struct flights f = { t, fn, ctx, 0 };
+
+	engine__in_flight(t->from.engine, pass_flight, &f);
+}
+
+/* ---- refreshing */
+
+static void refresh(struct tui *t, uint64_t now)
+{
+	struct view *v = tui_view(t);
+
+	if (!t->paused)
+		vitals_measure(t);
+	if (v->ops->refresh)
+		v->ops->refresh(v);
+	t->refreshed = now;
+	t->ring_first = t->model.now->ring.first;
+	t->stale = 0;
+	t->dirty = 1;
+}
+
+/* Views point at spans and groups of the model, of which the oldest go when others come. */
+void tui_freshen(struct tui *t)
+{
+	if (t->stale || t->ring_first != t->model.now->ring.first)
+		refresh(t, monotonic());
+}
+
+/* ---- standard error would spoil the picture */
+
+void stderr_aside(struct tui *t)
+{
+	fflush(stderr);
+	t->aside = dup(STDERR_FILENO);
+	t->kept = memfd_create("stderr", MFD_CLOEXEC);
+	if (t->aside >= 0 && t->kept >= 0)
+		dup2(t->kept, STDERR_FILENO);
+}
+
+void stderr_back(struct tui *t)
+{
+	char buf[4096];
+	off_t size;
+	ssize_t n;
+
+	if (t->aside < 0)
+		return;
+	fflush(stderr);
+	dup2(t->aside, STDERR_FILENO);
+	size = t->kept >= 0 ? lseek(t->kept, 0, SEEK_END) : 0;
+	if (size > 0) {
+		lseek(t->kept, size > ASIDE_MAX ? size - ASIDE_MAX : 0, SEEK_SET);
+		while ((n = read(t->kept, buf, sizeof(buf))) > 0)
+			if (write(STDERR_FILENO, buf, (size_t)n) < 0)
+				break;
+	}
+	close(t->aside);
+	if (t->kept >= 0)
+		close(t->kept);
+	t->aside = t->kept = -1;
+}

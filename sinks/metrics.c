@@ -1,0 +1,243 @@
+#include "sinks/metrics.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/span_copy.h"
+#include "sinks/metrics_defs.h"
+
+#define SLOTS 8192u /* more than METRICS_MAX_SERIES and those of overflow need, a power of two */
+#define SERIES (METRICS_MAX_SERIES + METRICS_MAX_PROCESSES)
+
+int metrics_init(struct metrics *m)
+{
+	*m = (struct metrics){ 0 };
+	m->slot = calloc(SLOTS, sizeof(*m->slot));
+	m->series = calloc(SERIES, sizeof(*m->series));
+	m->process = calloc(METRICS_MAX_PROCESSES, sizeof(*m->process));
+	if (m->slot && m->series && m->process)
+		return 0;
+	metrics_release(m);
+	return -ENOMEM;
+}
+
+void metrics_release(struct metrics *m)
+{
+	for (unsigned i = 0; i < m->nseries; i++) {
+		hist_release(&m->series[i]->values);
+		free(m->series[i]->attr);
+		free(m->series[i]);
+	}
+	for (unsigned i = 0; i < m->nprocesses; i++) {
+		free(m->process[i]->names);
+		free(m->process[i]);
+	}
+	free(m->series);
+	free(m->process);
+	free(m->slot);
+	*m = (struct metrics){ 0 };
+}
+
+static uint64_t mix(uint64_t h, const void *p, size_t n)
+{
+	const unsigned char *c = p;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ c[i]) * 0x100000001b3u;
+	return (h ^ n) * 0x9e3779b97f4a7c15u;
+}
+
+/* ---- processes */
+
+uint64_t metrics_process_id(const struct span *s)
+{
+	const char *const names[] = { s->service, s->comm, s->container, s->resource };
+	uint64_t h = s->pid;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		h = mix(h, names[i], names[i] ? strlen(names[i]) : 0);
+	return h;
+}
+
+/* NULL: there is no room for it. */
+static struct metric_process *process_of(struct metrics *m, const struct span *s)
+{
+	uint64_t id = metrics_process_id(s);
+	struct span names = { .pid = s->pid, .comm = s->comm, .service = s->service,
+			      .runtime = s->runtime, .container = s->container,
+			      .container_name = s->container_name, .resource = s->resource,
+			      .protocol = s->protocol };
+	struct metric_process *p;
+
+	/* the one of now is most often the latest */
+	for (unsigned i = m->nprocesses; i--;)
+		if (m->process[i]->id == id)
+			return m->process[i];
+	if (m->nprocesses == METRICS_MAX_PROCESSES)
+		return NULL;
+	p = malloc(sizeof(*p));
+	if (!p)
+		return NULL;
+	*p = (struct metric_process){ id, span_dup(&names) };
+	if (!p->names) {
+		free(p);
+		return NULL;
+	}
+	return m->process[m->nprocesses++] = p;
+}
+
+/* ---- series */
+
+static unsigned pick(const struct metric_def *def, const struct otel_span *o,
+		     struct otel_attr out[METRIC_ATTRS_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < METRIC_ATTRS_MAX && def->attrs[i]; i++) {
+		const struct otel_attr *a = otel_attr(o, def->attrs[i]);
+
+		if (a)
+			out[n++] = *a;
+	}
+	return n;
+}
+
+static uint64_t hash_of(const struct metric_def *def, const struct metric_process *p,
+			const struct otel_attr *a, unsigned n)
+{
+	uint64_t h = mix(p ? p->id : 0, &def, sizeof(def));
+
+	for (unsigned i = 0; i < n; i++) {
+		h = mix(h, a[i].key, strlen(a[i].key));
+		h = otel_is_text(&a[i]) ? mix(h, a[i].s.p, a[i].s.n) :
+					  mix(h, &a[i].n, sizeof(a[i].n));
+	}
+	return h;
+}
+
+/* Attributes and their strings in one block. */
+static struct otel_attr *keep(const struct otel_attr *a, unsigned n)
+{
+	size_t size = n * sizeof(*a) + 1;
+	struct otel_attr *new;
+	char *p;
+
+	for (unsigned i = 0; i < n; i++)
+		size += otel_is_text(&a[i]) ? a[i].s.n : 0;
+	new = malloc(size);
+	if (!new)
+		return NULL;
+	p = (char *)(new + n);
+	for (unsigned i = 0; i < n; i++) {
+		new[i] = a[i];
+		if (!otel_is_text(&a[i]))
+			continue;
+		new[i].s.p = memcpy(p, a[i].s.p, a[i].s.n);
+		p += a[i].s.n;
+	}
+	return new;
+}
+
+static struct metric_series *new_series(struct metrics *m, const struct metric_def *def,
+					const struct metric_process *p, const struct otel_attr *a,
+					unsigned n)
+{
+	struct metric_series *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->def = def;
+	s->process = p;
+	s->nattrs = n;
+	s->attr = keep(a, n);
+	if (!s->attr) {
+		free(s);
+		return NULL;
+	}
+	hist_init(&s->values);
+	return m->series[m->nseries++] = s;
+}
+
+/* The series with these attributes; made if there are fewer than `limit`. */
+static struct metric_series *series_of(struct metrics *m, const struct metric_def *def,
+				       const struct metric_process *p, const struct otel_attr *a,
+				       unsigned n, unsigned limit)
+{
+	uint64_t hash = hash_of(def, p, a, n);
+	unsigned i = (unsigned)(hash >> 32) & (SLOTS - 1);
+	struct metric_series *s;
+
+	for (; m->slot[i]; i = (i + 1) & (SLOTS - 1))
+		if (m->series[m->slot[i] - 1]->hash == hash)
+			return m->series[m->slot[i] - 1];
+	if (m->nseries >= limit)
+		return NULL;
+	s = new_series(m, def, p, a, n);
+	if (!s)
+		return NULL;
+	s->hash = hash;
+	m->slot[i] = m->nseries;
+	return s;
+}
+
+static void count(struct metric_series *s, const struct span *span, uint64_t value)
+{
+	double v = (double)value * s->def->scale;
+	unsigned b = 0;
+
+	while (b < s->def->nbounds && v > s->def->bounds[b])
+		b++;
+	s->bucket[b]++;
+	hist_add(&s->values, value);
+	if (!s->since || span->time_ns < s->since)
+		s->since = span->time_ns;
+	s->exemplar[b] = (struct metric_exemplar){ .time_ns = span_end(span), .value = value };
+	memcpy(s->exemplar[b].trace_id, span->trace_id, TRACE_ID_LEN);
+	memcpy(s->exemplar[b].span_id, span->span_id, SPAN_ID_LEN);
+}
+
+static void add_to(struct metrics *m, const struct metric_def *def, const struct span *s,
+		   const struct otel_span *o, uint64_t value)
+{
+	static const struct otel_attr overflow = {
+		.key = "otel.metric.overflow", .type = OTEL_BOOL, .n = 1,
+	};
+	const struct metric_process *p = process_of(m, s);
+	struct otel_attr a[METRIC_ATTRS_MAX];
+	struct metric_series *series = NULL;
+
+	if (p)
+		series = series_of(m, def, p, a, pick(def, o, a), METRICS_MAX_SERIES);
+	if (!series) {
+		m->overflowed++;
+		series = series_of(m, def, p, &overflow, 1, SERIES);
+	}
+	if (series)
+		count(series, s, value);
+}
+
+void metrics_add(struct metrics *m, const struct span *s, const struct otel_span *o)
+{
+	for (const struct metric_def *d = metric_defs; d < metric_defs + metric_ndefs; d++) {
+		uint64_t value;
+
+		if (d->family != o->family || !(d->kinds & 1u << o->kind))
+			continue;
+		value = d->value(s);
+		if (value != SPAN_UNKNOWN)
+			add_to(m, d, s, o, value);
+	}
+}
+
+void metrics_zero(struct metrics *m, uint64_t now)
+{
+	for (unsigned i = 0; i < m->nseries; i++) {
+		struct metric_series *s = m->series[i];
+
+		memset(s->bucket, 0, sizeof(s->bucket));
+		memset(s->exemplar, 0, sizeof(s->exemplar));
+		hist_reset(&s->values);
+		s->since = now;
+	}
+}

@@ -1,0 +1,75 @@
+/*
+ * metrics.h - durations and sizes of spans as OpenTelemetry's metrics have them
+ *
+ * Histograms with explicit bounds, one series for each set of attributes of each process, for the
+ * exporter of OTLP and for Prometheus. The table is bounded: what finds no room counts in one
+ * series more of its metric and process, with the attribute otel.metric.overflow, or, where there
+ * is no room for a process either, in no process's. Nothing is allocated for a series that exists.
+ */
+#ifndef ZC_SINKS_METRICS_H
+#define ZC_SINKS_METRICS_H
+
+#include "core/hist.h"
+#include "sinks/otel.h"
+
+#define METRICS_MAX_SERIES 4000u
+#define METRICS_MAX_PROCESSES 1000u
+#define METRIC_BOUNDS_MAX 16u
+#define METRIC_ATTRS_MAX 12u
+
+/* What is measured: a row of the conventions. */
+struct metric_def {
+	const char *name, *unit, *help;
+	enum otel_family family;
+	unsigned kinds;		/* 1 << enum otel_kind */
+	uint64_t (*value)(const struct span *s); /* SPAN_UNKNOWN: not counted */
+	double scale;		/* value * scale is in the unit */
+	const double *bounds;	/* nbounds of them, ascending */
+	unsigned nbounds;
+	const char *attrs[METRIC_ATTRS_MAX]; /* those that a series has, ended by NULL */
+};
+
+struct metric_exemplar {
+	uint64_t time_ns, value; /* time 0: none */
+	uint8_t trace_id[TRACE_ID_LEN], span_id[SPAN_ID_LEN];
+};
+
+/* Whose they are. */
+struct metric_process {
+	uint64_t id;
+	struct span *names; /* only what tells of the process is valid */
+};
+
+struct metric_series {
+	const struct metric_def *def;
+	const struct metric_process *process; /* NULL: of those that found no room */
+	uint64_t hash, since; /* wall clock of the first value */
+	unsigned nattrs;
+	struct otel_attr *attr; /* with their strings in one block */
+	uint64_t bucket[METRIC_BOUNDS_MAX + 1];
+	struct hist values; /* count, sum, min, max; all of it */
+	struct metric_exemplar exemplar[METRIC_BOUNDS_MAX + 1]; /* the latest of each bucket */
+};
+
+struct metrics {
+	struct metric_series **series; /* in the order in which they came */
+	unsigned nseries;
+	uint64_t overflowed; /* values that found no room in a series of their own */
+	unsigned *slot; /* private: hash table of indices + 1 */
+	struct metric_process **process;
+	unsigned nprocesses;
+};
+
+int metrics_init(struct metrics *m); /* 0 or -ENOMEM */
+void metrics_release(struct metrics *m);
+
+/* Counts s, which o describes, wherever it belongs. */
+void metrics_add(struct metrics *m, const struct span *s, const struct otel_span *o);
+
+/* Zeroes what was counted; the series stay (delta temporality). */
+void metrics_zero(struct metrics *m, uint64_t now);
+
+/* A number that is the same for all spans of a process, as far as resources tell processes. */
+uint64_t metrics_process_id(const struct span *s);
+
+#endif

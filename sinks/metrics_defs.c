@@ -1,0 +1,78 @@
+/*
+ * metrics_defs.c - which metrics there are: names, units, bounds and attributes of the conventions
+ */
+#include "sinks/metrics_defs.h"
+
+#define SERVER (1u << OTEL_SERVER)
+#define CLIENT (1u << OTEL_CLIENT)
+#define PRODUCER (1u << OTEL_PRODUCER)
+#define CONSUMER (1u << OTEL_CONSUMER)
+#define INTERNAL (1u << OTEL_INTERNAL)
+
+static const double seconds[] = { 0,    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
+				  0.5, 0.75,  1,	   2.5,	 5,    7.5,   10 };
+static const double sizes[] = { 0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192 };
+
+static uint64_t duration(const struct span *s)
+{
+	return s->incomplete & SPAN_IN_FLIGHT ? SPAN_UNKNOWN : s->duration_ns;
+}
+
+static uint64_t request_size(const struct span *s)
+{
+	return s->req_body_bytes;
+}
+
+static uint64_t response_size(const struct span *s)
+{
+	return s->resp_body_bytes;
+}
+
+#define SECONDS                                                                                    \
+	.unit = "s", .scale = 1e-9, .bounds = seconds, .nbounds = sizeof(seconds) / sizeof(*seconds)
+#define BYTES .unit = "By", .scale = 1, .bounds = sizes, .nbounds = sizeof(sizes) / sizeof(*sizes)
+#define METRIC(name_, help_, family_, kinds_, value_, how, ...)                                    \
+	{ .name = (name_), .help = (help_), .family = (family_), .kinds = (kinds_),                \
+	  .value = (value_), how, .attrs = { __VA_ARGS__ } },
+#define HTTP                                                                                       \
+	"http.request.method", "http.response.status_code", "http.route", "url.scheme",            \
+		"server.address", "server.port", "error.type"
+#define RPC                                                                                        \
+	"rpc.system.name", "rpc.method", "rpc.response.status_code", "server.address", "error.type"
+#define DB                                                                                         \
+	"db.system.name", "db.operation.name", "db.namespace", "server.address", "server.port",    \
+		"error.type"
+#define MESSAGING                                                                                  \
+	"messaging.system", "messaging.destination.name", "messaging.operation.name",              \
+		"server.address", "error.type"
+
+const struct metric_def metric_defs[] = {
+	METRIC("http.server.request.duration", "Duration of HTTP server requests.", OTEL_HTTP,
+	       SERVER, duration, SECONDS, HTTP)
+	METRIC("http.client.request.duration", "Duration of HTTP client requests.", OTEL_HTTP,
+	       CLIENT, duration, SECONDS, HTTP)
+	METRIC("http.server.request.body.size", "Size of HTTP server request bodies.", OTEL_HTTP,
+	       SERVER, request_size, BYTES, HTTP)
+	METRIC("http.server.response.body.size", "Size of HTTP server response bodies.", OTEL_HTTP,
+	       SERVER, response_size, BYTES, HTTP)
+	METRIC("http.client.request.body.size", "Size of HTTP client request bodies.", OTEL_HTTP,
+	       CLIENT, request_size, BYTES, HTTP)
+	METRIC("http.client.response.body.size", "Size of HTTP client response bodies.", OTEL_HTTP,
+	       CLIENT, response_size, BYTES, HTTP)
+	METRIC("rpc.server.call.duration", "Duration of incoming remote procedure calls.", OTEL_RPC,
+	       SERVER, duration, SECONDS, RPC, "server.port")
+	METRIC("rpc.client.call.duration", "Duration of outgoing remote procedure calls.", OTEL_RPC,
+	       CLIENT, duration, SECONDS, RPC)
+	METRIC("db.client.operation.duration", "Duration of database client operations.", OTEL_DB,
+	       CLIENT, duration, SECONDS, DB)
+	METRIC("db.server.operation.duration", "Duration of database operations, at the server.",
+	       OTEL_DB, SERVER, duration, SECONDS, DB)
+	METRIC("messaging.client.operation.duration",
+	       "Duration of messaging operations that a client began.", OTEL_MESSAGING,
+	       PRODUCER | CLIENT, duration, SECONDS, MESSAGING)
+	METRIC("messaging.process.duration", "Duration of processing messages.", OTEL_MESSAGING,
+	       CONSUMER, duration, SECONDS, MESSAGING)
+	METRIC("dns.lookup.duration", "Time that a DNS lookup took.", OTEL_DNS, INTERNAL | CLIENT,
+	       duration, SECONDS, "error.type")
+};
+const unsigned metric_ndefs = sizeof(metric_defs) / sizeof(*metric_defs);

@@ -1,0 +1,184 @@
+/* OpenTelemetry's words, their limits, and what a process says of itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/environ.c" /* as cli/ is in no library */
+#include "parsers/http1/http1_protocol.h"
+#include "sinks/metrics.h"
+#include "sinks/otel_resource.h"
+#include "sinks/otlp/arena.h"
+#include "sinks/prometheus.h"
+#include "tests/unit/tap.h"
+
+static struct otel_span otel;
+
+static struct str str(const char *s)
+{
+	return (struct str){ s, strlen(s) };
+}
+
+static struct span request(const char *path)
+{
+	return (struct span){
+		.kind = SPAN_CLIENT, .protocol = &http11_name, .time_ns = 1, .duration_ns = 1000,
+		.inner_ns = SPAN_UNKNOWN, .ttfb_ns = SPAN_UNKNOWN, .queue_ns = SPAN_UNKNOWN,
+		.connect_ns = SPAN_UNKNOWN, .status = 200, .method = str("GET"),
+		.host = str("user:geheim@[::1]:80"), .path = str(path),
+		.query = str("token=geheim"),
+		.route = str(path), .req_bytes = SPAN_UNKNOWN, .resp_bytes = SPAN_UNKNOWN,
+		.req_body_bytes = SPAN_UNKNOWN, .resp_body_bytes = SPAN_UNKNOWN, .pid = 7,
+	};
+}
+
+static int has(const char *key, const char *value)
+{
+	const struct otel_attr *a = otel_attr(&otel, key);
+
+	return a && a->s.n == strlen(value) && !memcmp(a->s.p, value, a->s.n);
+}
+
+static int holds(const char *word)
+{
+	for (unsigned i = 0; i < otel.n; i++)
+		if (otel_is_text(&otel.attr[i]) &&
+		    memmem(otel.attr[i].s.p, otel.attr[i].s.n, word, strlen(word)))
+			return 1;
+	return 0;
+}
+
+static void test_names(void)
+{
+	struct span s = request("/a");
+	char *path = malloc(40000);
+
+	otel_span(&otel, &s, 1);
+	ok(otel.kind == OTEL_CLIENT && otel.family == OTEL_HTTP && otel.name.n == 6 &&
+	   !memcmp(otel.name.p, "GET /a", 6), "otel: name");
+	ok(!holds("geheim") && holds("[redacted]"), "otel: no secret in host, query and URL");
+	ok(!otel_attr(&otel, "zctrace.ttfb_ns") && !otel_attr(&otel, "http.request.body.size") &&
+	   !otel_attr(&otel, "network.peer.address"), "otel: what is not known is absent");
+	otel_span(&otel, &s, 0);
+	ok(holds("token=geheim"), "otel: unless it is asked for");
+	s.method = str("BREW");
+	otel_span(&otel, &s, 1);
+	ok(has("http.request.method", "_OTHER") && has("http.request.method_original", "BREW") &&
+	   otel.name.n == 7 && !memcmp(otel.name.p, "HTTP /a", 7), "otel: a method of its own");
+	s.method = str("GE");
+	otel_span(&otel, &s, 1);
+	ok(has("http.request.method", "_OTHER"), "otel: the beginning of a method is none");
+	s.host = str("[2001:db8::1]:8080");
+	otel_span(&otel, &s, 1);
+	ok(has("server.address", "2001:db8::1"), "otel: an address without port and brackets");
+	memset(path, '/', 40000);
+	s.path = (struct str){ path, 40000 };
+	s.route = str("*not-seen-1*");
+	otel_span(&otel, &s, 1);
+	ok(!otel_attr(&otel, "url.full") && !otel_attr(&otel, "http.route") &&
+	   otel.used <= OTEL_TEXT_MAX,
+	   "otel: what has no room is left out, and what was not seen is no route");
+	free(path);
+}
+
+static void test_utf8(void)
+{
+	static const char bad[] = "a\xff\xc3\xa4\xe2\x82\0z";
+	char out[3 * sizeof(bad)];
+	size_t n = otel_utf8((struct str){ bad, sizeof(bad) - 1 }, out);
+	struct arena a = { 0 };
+
+	ok(n == 1 + 3 + 2 + 3 + 3 + 3 + 1 && !memcmp(out, "a\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd", 9),
+	   "otel: bytes that are no UTF-8, and NUL, are replaced, %zu", n);
+	for (int round = 0; round < 3; round++) {
+		int good = 1;
+
+		for (int i = 0; i < 3000; i++) {
+			char *p = arena_get(&a, 1 + (size_t)i * 37 % 5000);
+
+			good &= p && !((uintptr_t)p & 15) && !p[0];
+			memset(p, 1, 1 + (size_t)i * 37 % 5000);
+		}
+		good &= arena_get(&a, 1 << 20) != NULL;
+		ok(good && a.total > 3000 * 1000,
+		   "arena: aligned and zeroed, also when used again");
+		arena_reset(&a);
+	}
+	arena_release(&a);
+}
+
+static void test_metrics(void)
+{
+	struct metrics m;
+	struct otel_host host = { "h", NULL };
+	char path[32];
+	uint64_t sum = 0;
+	struct out o;
+
+	metrics_init(&m);
+	for (unsigned i = 0; i < METRICS_MAX_SERIES + 500; i++) {
+		struct span s;
+
+		snprintf(path, sizeof(path), "/route/%u", i);
+		s = request(path);
+		otel_span(&otel, &s, 1);
+		metrics_add(&m, &s, &otel);
+	}
+	for (unsigned i = 0; i < m.nseries; i++)
+		sum += m.series[i]->values.count;
+	ok(m.nseries == METRICS_MAX_SERIES + 1 && m.overflowed == 500 &&
+	   sum == METRICS_MAX_SERIES + 500, "metrics: %u series, none of %llu values is lost",
+	   m.nseries, (unsigned long long)sum);
+	for (unsigned i = 0; i < METRICS_MAX_PROCESSES + 10; i++) {
+		struct span s = request("/x");
+
+		s.pid = 1000 + i;
+		otel_span(&otel, &s, 1);
+		metrics_add(&m, &s, &otel);
+	}
+	ok(m.nprocesses == METRICS_MAX_PROCESSES, "metrics: processes have a limit, too");
+	out_init_memory(&o);
+	prometheus_write(&o, &m, &host, 0);
+	ok(!o.error && memmem(o.buf, o.n, "otel_metric_overflow=\"true\"", 27),
+	   "prometheus: overflow is told, %zu bytes", o.n);
+	out_release(&o);
+	metrics_release(&m);
+}
+
+static void try_environ(const char *env, size_t n, const char *service, const char *resource)
+{
+	char got[64] = "found", all[64];
+
+	environ_resource(env, n, got, sizeof(got), all, sizeof(all));
+	ok(!strcmp(got, service) && !strcmp(all, resource), "environ: %s, %s", got, all);
+}
+
+#define TRY(env, service, resource) try_environ(env, sizeof(env) - 1, service, resource)
+
+static void test_environ(void)
+{
+	struct span s = { .resource = "a=1%2C2,b=, service.name=own ,a=3,=x,c",
+			  .service = "found" };
+	struct otel_resource r;
+
+	TRY("", "found", "");
+	TRY("A=B\0OTEL_SERVICE_NAME=shop\0X=Y", "shop", "");
+	TRY("OTEL_SERVICE_NAME=\0OTEL_RESOURCE_ATTRIBUTES=service.name=a%20b, x=y ", "a b", "x=y");
+	TRY("OTEL_SERVICE_NAME=s\0OTEL_RESOURCE_ATTRIBUTES=service.name=t,k=v", "s", "k=v");
+	TRY("XOTEL_SERVICE_NAME=no\0OTEL_SERVICE_NAMES=no", "found", "");
+	TRY("OTEL_RESOURCE_ATTRIBUTES=api_key=geheim,password=geheim,k=v", "found", "k=v");
+	TRY("OTEL_RESOURCE_ATTRIBUTES=k=v,long=01234567890123456789012345678901234567890123456789"
+	    "01234,z=1", "found", "k=v,z=1");
+	TRY("OTEL_RESOURCE_ATTRIBUTES=,,=,=v,novalue,", "found", "");
+	otel_resource(&r, &s, &(struct otel_host){ NULL, NULL });
+	ok(otel_resource_get(&r, "a").n == 3 && !memcmp(otel_resource_get(&r, "a").p, "1,2", 3) &&
+	   !otel_resource_get(&r, "b").p && !otel_resource_get(&r, "c").p &&
+	   otel_resource_get(&r, "service.name").n == 5, "resource: the process' own comes first");
+}
+
+int main(void)
+{
+	test_names();
+	test_utf8();
+	test_metrics();
+	test_environ();
+	return tap_done();
+}
