@@ -15,6 +15,5 @@
 		".popsection\n")
 
 EMBED("sock", "sock.bpf.o");
-EMBED("task", "task.bpf.o");
 EMBED("tls", "tls.bpf.o");
 EMBED("selftest", "selftest.bpf.o");

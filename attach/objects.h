@@ -7,7 +7,6 @@
 #include <stddef.h>
 
 extern const char bpf_sock_start[], bpf_sock_end[];
-extern const char bpf_task_start[], bpf_task_end[];
 extern const char bpf_tls_start[], bpf_tls_end[];
 extern const char bpf_selftest_start[], bpf_selftest_end[];
 

@@ -6,6 +6,8 @@
  * sockets that exist already.
  */
 #include "bpf/io.h"
+/* programs of the same object: for each one the kernel's type information is read anew */
+#include "bpf/process.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
