@@ -286,6 +286,20 @@ static __always_inline void emit_bind(__u64 id, const struct zc_recent_io *n, __
 	bpf_ringbuf_submit(t, BPF_RB_NO_WAKEUP);
 }
 
+/* The socket is a fact since the thread has read from it: then its library is known, too. */
+static __always_inline void recent_io_library(struct zc_sock *s, const struct zc_recent_io *n,
+					      __u32 tgid)
+{
+	struct zc_stream_key key = {.tgid = tgid, .stream = n->by};
+	const struct zc_stream *stream;
+
+	if (s->tls_lib || !n->by || n->sock != s->conn)
+		return;
+	stream = bpf_map_lookup_elem(&zc_streams, &key);
+	if (stream && stream->sock == s->conn)
+		s->tls_lib = n->lib;
+}
+
 static __always_inline void recent_io_wrote(struct zc_sock *s, __u64 pid_tgid, __u32 len)
 {
 	struct zc_recent_io *n = bpf_map_lookup_elem(&zc_recent_ios, &pid_tgid);
@@ -296,12 +310,15 @@ static __always_inline void recent_io_wrote(struct zc_sock *s, __u64 pid_tgid, _
 	if (!n)
 		return;
 	recent_io_used(n, s->conn);
+	recent_io_library(s, n, key.tgid);
 	if (!n->wrote) {
 		n->wrote_mixed = 0;
 		return;
 	}
 	key.stream = n->wrote;
 	same = random_fits(key.tgid, n->lib, key.stream, s->random);
+	if (same == FITS)
+		s->tls_lib = n->lib;
 	stream = same == FITS ? bpf_map_lookup_elem(&zc_streams, &key) : 0;
 	if (stream && !stream->sock) {
 		stream->sock = s->conn;
@@ -357,6 +374,7 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 	if (c->sock && c->sock != s->conn)
 		return 0; /* somebody who is asked on the way, about a certificate perhaps */
 	s->tls = ZC_SOCK_TLS;
+	s->tls_lib = c->lib;
 	c->sock = s->conn;
 	c->refused = s->verdict == VERDICT_NO;
 	c->fresh = s->hooked;

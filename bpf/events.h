@@ -85,7 +85,8 @@ struct zc_ev_segment {
 	__u32 lost; /* events lost on this connection since the last one that got through */
 	__u8 dir;
 	__u8 tcp_flags;
-	__u8 pad[6];
+	__u8 lib; /* enum zc_tls_lib: the library that uses the socket; 0: none that is known */
+	__u8 pad[5];
 };
 ZC_ASSERT_SIZE(struct zc_ev_segment, 56);
 

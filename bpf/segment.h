@@ -84,6 +84,7 @@ static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_s
 	ev->orig_len = g->len;
 	ev->dir = dir;
 	ev->tcp_flags = g->flags;
+	ev->lib = s->tls_lib;
 	__builtin_memset(ev->pad, 0, sizeof(ev->pad));
 }
 

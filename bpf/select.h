@@ -57,6 +57,7 @@ struct zc_sock {
 	__u8 hooked;   /* and was probed already when it first did */
 	__u32 unprobed; /* a process without ZC_TASK_TLS, when there were so many: */
 	__u32 unprobed_marks;
+	__u8 tls_lib;	/* enum zc_tls_lib: the library that uses it; 0: not known */
 	__u8 tls_first; /* its first octets were a handshake's */
 	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
 	__u8 polled; /* when it was read last, see ZC_IO_POLLED */

@@ -79,6 +79,7 @@ struct tls_stream_wait;
 struct tls_session {
 	struct list waiting;	  /* in engine.tls_stream_waiting */
 	struct tls_stream_wait *waits; /* read, and to be taken later */
+	struct list unbound; /* see tls_unbound.h */
 	uint32_t nwaits;
 	uint32_t writes; /* how many have been taken */
 	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
@@ -99,6 +100,7 @@ struct tls_session {
 	uint8_t watched;    /* its handshake was seen from the beginning */
 	uint8_t fresh;	    /* seen from its first octet */
 	uint8_t anchored;
+	uint8_t counted; /* a socket was taken for its own, see tls_unbound.h */
 };
 
 /* Why the exchanges of a connection end before their responses. */

@@ -27,6 +27,7 @@ static void destroy_conn(struct engine *e, struct conn *c)
 		e->stats.unparsed_bytes += reasm_kept(&c->half[d].reasm).n;
 	exchange_conn_known(e, c);
 	tls_stream_drop(c);
+	tls_unbound_end(e, c);
 	tls_stream_forget(c);
 	for (int d = 0; d < 2; d++)
 		reasm_release(&c->half[d].reasm, &e->pool);
@@ -132,6 +133,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	conn_touch(&e->conns, c, e->now);
 	if (c->forgotten)
 		return;
+	if (s->lib)
+		tls_info_library(c, s->lib);
 	if (g.syn)
 		c->preexisting = 0;
 	if (s->lost)
@@ -391,6 +394,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->stalled);
 	list_init(&e->closing);
 	list_init(&e->tls_stream_waiting);
+	list_init(&e->tls_unbound);
 	list_init(&e->held);
 	return e;
 }

@@ -10,6 +10,7 @@
 #include "core/exchange.h"
 #include "core/exchange_attrs.h"
 #include "core/link.h"
+#include "core/tls_unbound.h"
 
 struct engine {
 	struct engine_options opt;
@@ -23,6 +24,8 @@ struct engine {
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
 	struct list tls_stream_waiting; /* TLS streams with c->session.waits */
+	struct list tls_unbound; /* TLS streams without a socket */
+	struct tls_unbound_past tls_unbound_past;
 	struct links *links;
 	struct aliases *aliases; /* NULL: none so far */
 	struct list held;    /* spans whose trace is not certain yet, oldest first */

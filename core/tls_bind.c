@@ -43,8 +43,11 @@ static void unbind(struct engine *e, struct conn *c)
 	struct conn *s = c->socket;
 
 	leave_socket(c);
-	if (s->tls)
+	list_append(&e->tls_unbound, &c->session.unbound);
+	if (s->tls) {
+		c->session.counted = s->tls->spoke; /* it was shown in that socket's place */
 		s->tls->lib = 0;
+	}
 	c->has_addr = 0;
 	c->session.sock = 0;
 	c->role = ZC_ROLE_UNKNOWN;
@@ -101,6 +104,7 @@ static void bind(struct engine *e, struct conn *c, struct conn *s)
 		unbind(e, s->tls_stream);
 	if (c->socket)
 		leave_socket(c);
+	list_unlink(&c->session.unbound);
 	c->socket = s;
 	c->session.sock = s->cookie;
 	c->session.against = 0;

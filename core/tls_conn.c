@@ -6,6 +6,7 @@
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
 #include "core/tls_info.h"
+#include "core/tls_unbound.h"
 #include "parsers/tls/tls_protocol.h"
 
 /* One direction of a handshake that goes on. */
@@ -68,6 +69,10 @@ static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
 
 	if (t->over || t->spoke || (c->tls_stream && c->tls_stream->nexchanges))
 		return;
+	if (!c->tls_stream && tls_unbound_take(c->engine, c)) {
+		t->over = 1;
+		return;
+	}
 	if (c->preexisting)
 		incomplete |= SPAN_ATTACHED_LATE;
 	if (c->lost)
@@ -78,16 +83,14 @@ static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
 
 /* ---- the handshake */
 
-/* It has ended in one way or another: nothing more is needed. */
+/*
+ * It has ended in one way or another: nothing more is needed. If it has failed, a span follows at
+ * the connection's end: the library may tell what an encrypted alert says, and that it is the one.
+ */
 static void end_handshake(struct conn *c)
 {
-	struct tls_conn *t = c->tls;
-
 	tls_info_free_wire(c);
 	c->half[0].reasm.follows = c->half[1].reasm.follows = 0;
-	/* what an encrypted alert says may be told soon, by the library */
-	if (t->hs.state == TLS_FAILED && t->hs.client_hello && t->hs.alert >= 0)
-		emit_failed(c, t->hs.end_time, SPAN_ERR_HANDSHAKE);
 }
 
 /* A text for people; one with NUL is none. */
@@ -247,7 +250,6 @@ static void tls_end(struct conn *c, enum conn_end why)
 {
 	const struct tls_handshake *hs = &c->tls->hs;
 
-	/* that of an encrypted alert has waited for what the library may tell of it */
 	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !c->tls->over)
 		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
 	else if (why != CONN_DROPPED)

@@ -30,6 +30,12 @@ void tls_info_bind(struct conn *c)
 		c->tls->lib = c->tls_stream->session.lib;
 }
 
+void tls_info_library(struct conn *c, int lib)
+{
+	if (c->tls && !c->tls->lib && lib <= ZC_TLS_GO)
+		c->tls->lib = (uint8_t)lib;
+}
+
 void tls_info_unbind(struct conn *c)
 {
 	if (c->tls && c->tls_stream->nexchanges)

@@ -35,6 +35,8 @@ void tls_info_free_wire(struct conn *c);
 
 /* Plaintext of this connection is seen, c->plain: its segments need no announcements. */
 void tls_info_bind(struct conn *c);
+/* This library shakes hands on c, whether or not plaintext is seen. */
+void tls_info_library(struct conn *c, int lib);
 /* That plaintext is to be gone. */
 void tls_info_unbind(struct conn *c);
 

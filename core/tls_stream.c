@@ -26,6 +26,7 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 		if (!c)
 			return NULL;
 		c->session.born = e->now + (uint64_t)e->opt.wall_offset;
+		list_append(&e->tls_unbound, &c->session.unbound);
 	}
 	conn_touch(&e->conns, c, e->now);
 	if (c->socket) /* quiet by now, but in use */

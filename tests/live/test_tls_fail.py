@@ -56,7 +56,7 @@ def failures(t, server_options, cases, kind='server'):
         t.equal(got, ('tls', kind, 'handshake', alert, sender, 'localhost', nginx.port), name)
         t.check('status' not in s and 'method' not in s, f'{name}: {s}')
         t.between(1, s.get('duration_ns'), 2e9, f'{name}: duration')
-        t.check(s['tls'] in ('openssl', 'unknown'), f'{name}: tls {s["tls"]}')
+        t.equal(s['tls'], 'openssl', f'{name}: tls')
         t.check(s['pid'] in nginx.workers(), f'{name}: pid {s["pid"]}')
     for name, _, _ in want.values():
         t.check(False, f'{name}: no span')

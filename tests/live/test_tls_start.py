@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """When TLS is probed: with the listener, in workers, from the start of what is started anew, and
 before a command begins. So the first request is seen in clear, of each kind of program."""
+import contextlib
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 
-from client import compare_all
+from client import compare_all, in_threads
 from h2tools import go_build
-from lib import Zctrace, by_id, free_port, main, need, test, wait_for
+from lib import Zctrace, by_id, free_port, main, need, query_id, test, wait_for
 from tls_targets import TlsConn, certs, check_tls, context, records_among
 
 STRIP = ['-ldflags', '-s -w']
@@ -101,6 +103,40 @@ def go(_t, port, _workers):
 KINDS = [(nginx, 'openssl'), (node, 'openssl'), (python, 'openssl'), (go, 'go')]
 
 
+@test
+def without_requests(t):
+    """connections that end without a request, and handshakes that fail, have their library"""
+    for kind, library in KINDS:
+        port = free_port()
+        start(t, kind(t, port, 0))
+        connect(port).close()
+        z = Zctrace(t, '--port', port)
+        for _ in range(2):
+            connect(port).close()
+        with contextlib.suppress(ssl.SSLError, OSError):
+            TlsConn(('127.0.0.1', port), context(ca=certs().other))
+        z.wait_spans(3)
+        z.stop()
+        t.equal([(s['protocol'], s['tls'], s.get('error'), s.get('tls_alert')) for s in z.spans],
+                [('tls', library, None, None)] * 2 + [('tls', library, 'handshake', 'unknown_ca')],
+                f'{kind.__name__}: spans')
+
+
+@test
+def cluster(t):
+    """a cluster with many connections at once: each is one span, and has its library"""
+    port = free_port()
+    start(t, node(t, port, 3))
+    connect(port).close()
+    z = Zctrace(t, '--port', port)
+    loads = [lambda: first_requests(port, 25) for _ in range(8)]
+    exchanges = [x for part in in_threads(loads) for x in part]
+    z.wait_spans(len(exchanges))
+    z.stop()
+    t.equal(len(z.spans), len(exchanges), 'spans')
+    t.equal(sorted(query_id(s) or '' for s in z.spans), sorted(x.id for x in exchanges), 'requests')
+
+
 def start(t, argv):
     return t.start([str(a) for a in argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -186,6 +222,12 @@ def later(t):
 def later_workers(t):
     """the same with workers"""
     begun_later(t, 2, KINDS[:3] * 2, True).check('servers that start workers, first requests', 0.5)
+
+
+@test
+def at_once(t):
+    """the same for a client that comes in the moment it listens"""
+    begun_later(t, 0, KINDS * 2, False).check('servers that start, requests in that moment', 0)
 
 
 @test
