@@ -137,8 +137,8 @@ static int explain_refusal(struct attach *a, int err, const char *doing)
 	if (*refusal && is_before(5, 15))
 		return attach_fail(a, ENOTSUP,
 				   "%s: this kernel is too old: Linux 5.15 is needed, or what a "
-				   "distributor has brought to an older one (the verifier refuses %s); "
-				   "packets can be traced with -i INTERFACE",
+				   "distributor has brought to an older one (the verifier refuses "
+				   "%s); packets can be traced with -i INTERFACE",
 				   doing, refusal);
 	if (*refusal)
 		return attach_fail(
