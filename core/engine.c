@@ -7,11 +7,8 @@
 #include "core/certainty.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
-#include "core/pairing.h"
-#include "core/http2_conn.h"
 #include "core/tls_info.h"
 #include "core/tls_stream.h"
-#include "core/websocket_conn.h"
 
 #define DEFAULT_MAX_CONNS 65536u
 #define POOL_LIMIT (64u << 20)
@@ -306,6 +303,14 @@ static void run_stalled(struct engine *e)
 	}
 }
 
+static void expire(struct conn *c, struct exchange *x)
+{
+	if (c->ops && c->ops->expire)
+		c->ops->expire(c, x);
+	else
+		list_unlink(&x->timer);
+}
+
 static void tick(struct engine *e)
 {
 	e->ticked = e->now;
@@ -328,7 +333,7 @@ static void tick(struct engine *e)
 		if (x->req_done)
 			pending_read_flush(x->conn, x);
 		else
-			http2_conn_expire(x->conn, x);
+			expire(x->conn, x);
 	}
 	pending_read_tick(e);
 	exchange_release_held(e, 0);

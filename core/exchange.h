@@ -14,7 +14,6 @@
 #include "core/list.h"
 #include "core/payload.h"
 #include "core/span.h"
-#include "parsers/http2/http2.h"
 #include "parsers/protocol.h"
 
 #define EXCHANGE_MAX_FIELDS 65536u /* octets of field lines kept per head */
@@ -135,14 +134,6 @@ void exchange_notice(struct exchange *x, const struct message *m);
 
 /* A notice that names something, see MESSAGE_NAMES. */
 void exchange_names(struct engine *e, const struct conn *c, const struct message *m);
-
-/* The same of HTTP/2, and trailers in direction `which`: 0 request, 1 response. */
-void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);
-void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev);
-void exchange_h2_trailers(struct exchange *x, int which, const struct http2_event *ev);
-
-/* Both are through: is what may be gRPC shown to be? */
-void exchange_h2_end(struct exchange *x);
 
 /* Content; which: 0 request, 1 response. Octets that are missing come as gap, without data. */
 void exchange_content(struct engine *e, struct exchange *x, int which, struct str data,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/instrumented.c"
 #include "cli/exporters.c" /* as cli/ is in no library */
 #include "cli/outputs.c"
 #include "tap.h"
