@@ -6,6 +6,8 @@
  * sockets that exist already.
  */
 #include "bpf/datagram.h"
+/* programs of the same object: for each one the kernel's type information is read anew */
+#include "bpf/process.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -97,7 +99,8 @@ int skb_egress(struct __sk_buff *skb)
  * behind the calls of the functions whose ends the others see, so all are told of the same.
  */
 
-static __always_inline int received(struct sock *sk, long ret, int flags)
+/* Once in the object, whatever calls it; not global, as what is known of sk is to be kept. */
+static __noinline int received(struct sock *sk, long ret, int flags)
 {
 	if (ret <= 0 || flags & MSG_PEEK_)
 		return 0;
@@ -106,7 +109,7 @@ static __always_inline int received(struct sock *sk, long ret, int flags)
 	return io_done(sk, (int)ret, ZC_RX);
 }
 
-static __always_inline int sent(struct sock *sk, long ret)
+static __noinline int sent(struct sock *sk, long ret)
 {
 	return ret > 0 ? io_done(sk, (int)ret, ZC_TX) : 0;
 }
