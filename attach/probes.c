@@ -61,13 +61,6 @@ static int say_loudly(enum libbpf_print_level level, const char *fmt, va_list ap
 	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
 }
 
-static struct bpf_object *object_open(const char *start, const char *end, const char *name)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
-
-	return bpf_object__open_mem(start, (size_t)(end - start), &opts);
-}
-
 /* The only constant of an object is its struct zc_config. */
 static int object_configure(struct bpf_object *obj, const struct zc_config *config)
 {
@@ -137,8 +130,8 @@ static int explain_refusal(struct attach *a, int err, const char *doing)
 	if (*refusal && is_before(5, 15))
 		return attach_fail(a, ENOTSUP,
 				   "%s: this kernel is too old: Linux 5.15 is needed, or what a "
-				   "distributor has brought to an older one (the verifier refuses %s); "
-				   "packets can be traced with -i INTERFACE",
+				   "distributor has brought to an older one (the verifier refuses "
+				   "%s); packets can be traced with -i INTERFACE",
 				   doing, refusal);
 	if (*refusal)
 		return attach_fail(
@@ -200,7 +193,7 @@ static int probes_map_memory(struct probes *p)
 /* Not loaded yet: its programs can still be changed. */
 struct bpf_object *probes_open_tls(struct attach *a)
 {
-	struct bpf_object *obj = object_open(bpf_tls_start, bpf_tls_end, "zctrace_tls");
+	struct bpf_object *obj = object_open(OBJECT_TLS, "zctrace_tls");
 	int err;
 
 	if (!obj)
@@ -259,8 +252,8 @@ static int probes_load_objects(struct attach *a)
 	const char *missing;
 	int err;
 
-	p->sock = object_open(bpf_sock_start, bpf_sock_end, "zctrace_sock");
-	p->task = object_open(bpf_task_start, bpf_task_end, "zctrace_task");
+	p->sock = object_open(OBJECT_SOCK, "zctrace_sock");
+	p->task = object_open(OBJECT_TASK, "zctrace_task");
 	if (!p->sock || !p->task)
 		return probes_explain(a, errno, "opening the probes");
 	if (!p->families.possible)

@@ -143,6 +143,8 @@ enum message_type {
 #define MESSAGE_TRUNCATED 0x1000u /* HEAD: too long to be told as a whole */
 #define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
 #define MESSAGE_WAITS 0x4000u /* HEAD of a request: its content comes only if the server wants it */
+/* HEAD, END of a request: it names something (a prepared statement) that was not seen. */
+#define MESSAGE_UNSEEN 0x8000u
 
 /*
  * NOTICE: `target` is the name of what has the id `operation`. HEAD, END: `target`, up to its first

@@ -8,12 +8,14 @@
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/kafka/kafka.h"
+#include "parsers/postgresql/postgresql.h"
 #include "parsers/protocol.h"
 #include "parsers/redis/redis.h"
 #include "parsers/tls/tls_protocol.h"
 
 const struct protocol *const protocols[] = {
-	&tls_protocol, &http2_protocol, &http1_protocol, &redis_protocol, &kafka_protocol,
+	&tls_protocol,	 &http2_protocol,      &http1_protocol,
+	&redis_protocol, &postgresql_protocol, &kafka_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

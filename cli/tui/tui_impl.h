@@ -225,6 +225,8 @@ void tui_freshen(struct tui *t); /* what a view points at may be gone: before it
 int keys_handle(struct tui *t, const struct key *k);
 void stderr_aside(struct tui *t);
 void stderr_back(struct tui *t);
+void filter_judge(struct prompt *p);	/* is what stands there a filter? */
+void filter_complete(struct prompt *p); /* Tab */
 void save_view(struct tui *t);
 void toggle_recording(struct tui *t);
 

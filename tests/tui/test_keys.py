@@ -126,6 +126,21 @@ def filtering(term):
     s = term.press('Up')
     t.check('/status >= 500' in s.rstrip('\n').split('\n')[-1], 'the history has the last one', s)
     term.press('Escape')
+    term.press('/')
+    s = term.press('Tab')
+    t.check('entry' in s and 'method' in s, 'Tab shows what may come', s)
+    term.type('peer')
+    term.press('Tab')
+    term.type('== x or kind == s')
+    s = term.press('Tab')
+    t.check(s.rstrip().endswith('/peer_service == x or kind == server'), 'and completes it', s)
+    term.keys('C-u')
+    term.type('status in (404, 5xx) and not path contains orders')
+    s = term.press('Enter')
+    t.check(all('/favicon.ico' in line for line in rows(s)) and rows(s),
+            'in, classes of status, contains', s)
+    s = term.press('Escape')
+    t.check('/status' not in s and '/orders' in s, 'Esc removes the filter', s)
 
 
 def traces(term):

@@ -123,7 +123,8 @@ static void add_unknown(unsigned i)
 	if (4 * at >= size || size == sizeof(file) || fseek(f, 4 * (long)at, SEEK_SET))
 		abort();
 	if (fwrite(head, sizeof(head), 1, f) != 1 || fwrite(&ev, sizeof(ev), 1, f) != 1 ||
-	    fwrite(&n, sizeof(n), 1, f) != 1 || !fwrite(file + at, size - 4 * at, 1, f) || fclose(f))
+	    fwrite(&n, sizeof(n), 1, f) != 1 || !fwrite(file + at, size - 4 * at, 1, f) ||
+	    fclose(f))
 		abort();
 }
 
