@@ -156,9 +156,6 @@ void exchange_set_path(struct exchange *x, struct str target);
 void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type);
 void exchange_set_traceparent(struct exchange *x, struct str value);
 
-/* Is more content wanted for the span than has been kept? */
-int exchange_wants_content(const struct engine *e, const struct exchange *x, int which);
-
 /*
  * Fills *s from x. Pointers go into x and its connection. now: what an exchange in flight has
  * lasted until.

@@ -499,11 +499,6 @@ int flows__finish(struct flows *f, int max)
 	return events;
 }
 
-uint32_t flows__count(const struct flows *f)
-{
-	return f->count;
-}
-
 uint64_t flows__evicted(const struct flows *f)
 {
 	return f->evicted;

@@ -57,8 +57,6 @@ int flows__tick(struct flows *f, uint64_t now);
 
 /* The end of the capture: closes up to max connections that have ended. 0: that is all. */
 int flows__finish(struct flows *f, int max);
-
-uint32_t flows__count(const struct flows *f);
 uint64_t flows__evicted(const struct flows *f);
 void flows__free(struct flows *f); /* NULL is allowed */
 

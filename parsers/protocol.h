@@ -415,9 +415,6 @@ struct probed {
  */
 struct probed probe_all(const struct probe *in);
 
-/* By its own name or one of its names; NULL: there is none. */
-const struct protocol *protocol_by_name(const char *name);
-
 /* The i-th of all names that spans may have; NULL behind the last. */
 const struct protocol_name *protocol_name_at(unsigned i);
 

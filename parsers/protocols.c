@@ -63,20 +63,6 @@ struct probed probe_all(const struct probe *in)
 	return out;
 }
 
-const struct protocol *protocol_by_name(const char *name)
-{
-	for (unsigned i = 0; i < nprotocols; i++) {
-		const struct protocol_name *const *n = protocols[i]->names;
-
-		if (!strcmp(protocols[i]->name.name, name))
-			return protocols[i];
-		for (; n && *n; n++)
-			if (!strcmp((*n)->name, name))
-				return protocols[i];
-	}
-	return NULL;
-}
-
 const struct protocol_name *protocol_name_at(unsigned i)
 {
 	for (unsigned k = 0; k < nprotocols; k++) {
