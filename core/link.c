@@ -692,10 +692,13 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 	}
 }
 
-void links__read(struct links *l, const struct link_node *n, const struct link_io *io)
+void links__read(struct links *l, struct link_node *n, const struct link_io *io)
 {
 	struct proc *proc = io->has_sleeps ? proc_find(l, io->pid) : NULL;
 
+	/* the first octet may have been read ahead by a goroutine that does not serve */
+	if (n && n->proc && n->place.kind == SPAN_SERVER && !n->goroutine && n->pid == io->pid)
+		n->goroutine = io->goroutine;
 	if (n && n->place.kind == SPAN_CLIENT)
 		n = n->parent;
 	if (proc)

@@ -123,7 +123,7 @@ struct link_io {
 void links__io(struct links *l, struct link_node *n, const struct link_io *io);
 
 /* The application has read more of the request (server), or the response (client). */
-void links__read(struct links *l, const struct link_node *n, const struct link_io *io);
+void links__read(struct links *l, struct link_node *n, const struct link_io *io);
 
 /* A process has begun, or has begun to be another one: nothing is known of it. */
 void links__process(struct links *l, uint32_t pid, uint64_t time);
