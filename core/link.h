@@ -15,7 +15,8 @@
  *                (addresses differ behind NAT, which leaves both numbers alone)
  *   request-id   the call carries the request id of one request in flight in the process
  *   payload      the call has the very octets of the head of one request in flight
- *   goroutine    the goroutine on whose behalf the call is made has read exactly one request
+ *   goroutine    the goroutine on whose behalf the call is made, or the one that has begun it, has
+ *                read exactly one request, and leaves no work undone when it answers
  *   thread       the thread that makes the call serves exactly one request
  *   head         the call repeats method, target and end-to-end fields of one request in flight
  *                (method and target, where an HTTP/2 connection is older than our look at it, and
