@@ -606,9 +606,9 @@ static __always_inline int go_is_code(__u64 w, __u64 ip)
 }
 
 /*
- * Go's type g (runtime/runtime2.go) differs between versions. The number of its parent, the place of
- * the go statement, ancestors (none) and the function follow one another (Go 1.22 to 1.26 tried);
- * its own number follows its status, in one of two places.
+ * Go's type g (runtime/runtime2.go) differs between versions. The number of its parent, the place
+ * of the go statement, ancestors (none) and the function follow one another (Go 1.22 to 1.26
+ * tried); its own number follows its status, in one of two places.
  */
 static __noinline void go_fields(__u64 g, __u64 ip, struct zc_go *go)
 {
