@@ -37,6 +37,7 @@ enum output {
 struct output_spec {
 	enum output format;
 	const char *file; /* NULL: standard output, of one output at most */
+	int to_stderr;	  /* instead, as what a command prints goes to standard output */
 };
 
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -91,6 +92,7 @@ struct options {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} prometheus; /* where it is scraped; family 0: nowhere */
+	int skip_instrumented; /* processes that export their own spans are not exported */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */

@@ -137,8 +137,10 @@ static void default_output(struct options *o)
 	int top = !o->command && !looks_only(o) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
 		  term && *term && strcmp(term, "dumb");
 
-	if (!o->noutputs && !options_use_stdout(o))
-		o->outputs[o->noutputs++].format = top ? OUTPUT_TOP : OUTPUT_TEXT;
+	if (o->noutputs || options_use_stdout(o))
+		return;
+	o->outputs[o->noutputs].format = top ? OUTPUT_TOP : OUTPUT_TEXT;
+	o->outputs[o->noutputs++].to_stderr = o->command != NULL;
 }
 
 static int check_output(struct options *o)

@@ -86,6 +86,15 @@ int top_source(struct session *s)
 	return 0;
 }
 
+/* How many connections there were when it began is no title: it stands still. */
+static void trim_title(char *what)
+{
+	char *last = strrchr(what, ',');
+
+	if (last && strstr(last, " open connection"))
+		*last = '\0';
+}
+
 int top_open(struct session *s)
 {
 	const struct tui_sources from = {
@@ -95,10 +104,12 @@ int top_open(struct session *s)
 		.target = s->input.what,
 		.backend = s->input.backend,
 		.attach = s->input.attach,
+		.options = s->opt,
 		.ctx = s,
 	};
 	char err[200];
 
+	trim_title(s->input.what);
 	if (!tui__open(s->tui, &from, err, sizeof(err)))
 		return 0;
 	log_line("%s", err);

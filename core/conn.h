@@ -14,7 +14,6 @@
 
 struct engine;
 struct exchange;
-struct http2_conn;
 struct keyed;
 struct tls_conn;
 struct protocol;
@@ -46,6 +45,7 @@ struct half {
 	uint64_t lead;
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
+	uint64_t gap_end;   /* behind the last content of which no segment was seen; 0: none */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t torn;	    /* of the head that is kept there is an exchange already */
@@ -73,10 +73,12 @@ struct half {
 	uint32_t unrecognized_segs;
 };
 
-/* Of a connection that is a TLS stream, see tls_stream.h. */
 struct tls_stream_wait;
 
+/* Of a connection that is TLS, or a stream of it, see tls_info.h and tls_stream.h. */
 struct tls_session {
+	struct tls_conn *handshake; /* what it told; NULL: nothing */
+	/* of a stream */
 	struct list waiting;	  /* in engine.tls_stream_waiting */
 	struct tls_stream_wait *waits; /* read, and to be taken later */
 	struct list unbound; /* see tls_unbound.h */
@@ -129,6 +131,10 @@ struct conn_ops {
 	void (*end)(struct conn *c, enum conn_end why);
 	/* how many of the next octets of h nobody needs; UINT64_MAX: all */
 	uint64_t (*unneeded)(const struct conn *c, const struct half *h);
+	/* are its segments not needed, with its plaintext followed? NULL: they are */
+	int (*quiet)(struct conn *c);
+	/* the rest of the request of x, which has its response, was not seen in time */
+	void (*expire)(struct conn *c, struct exchange *x);
 	/* each exchange that waits for its response */
 	void (*each)(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx);
 };
@@ -144,7 +150,7 @@ struct conn {
 	struct half half[2]; /* ZC_RX, ZC_TX */
 	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
 	const struct protocol *protocol; /* NULL: the same */
-	void *state;			  /* what its parser remembers, see pairing.c */
+	void *state;			  /* of ops: what they, and the parser, remember */
 	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 
@@ -152,6 +158,7 @@ struct conn {
 	uint8_t opened;	   /* OPEN was seen */
 	uint8_t has_addr, role;
 	uint8_t reset, dead, forgotten;
+	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
@@ -173,6 +180,7 @@ struct conn {
 	uint8_t requested; /* a request was seen */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
 	const struct protocol_name *switch_to;
+	uint8_t switch_waits; /* for the end of the request that asked for it */
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t resp_lost; /* where the last loss in the responses ended */
@@ -214,8 +222,6 @@ struct conn {
 	struct traceparent tunnel; /* of the CONNECT within whose tunnel this is; if in_tunnel */
 	uint8_t in_tunnel;
 	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
-	struct http2_conn *http2;  /* of HTTP/2 */
-	struct tls_conn *tls;	   /* of TLS: what the handshake told */
 
 	struct tls_session session;
 	struct conn *socket; /* of a stream: the socket's connection; NULL: not known */

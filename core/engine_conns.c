@@ -25,8 +25,8 @@ static int is_server(const struct conn *c)
 		return 1;
 	if (c->role == ZC_ROLE_CLIENT)
 		return 0;
-	if (c->tls && c->tls->hs.client != TLS_NO_DIR)
-		return c->tls->hs.client == ZC_RX;
+	if (c->session.handshake && c->session.handshake->hs.client != TLS_NO_DIR)
+		return c->session.handshake->hs.client == ZC_RX;
 	return c->ops && c->requested ? c->request_dir == ZC_RX : -1;
 }
 

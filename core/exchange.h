@@ -14,7 +14,6 @@
 #include "core/list.h"
 #include "core/payload.h"
 #include "core/span.h"
-#include "parsers/http2/http2.h"
 #include "parsers/protocol.h"
 
 #define EXCHANGE_MAX_FIELDS 65536u /* octets of field lines kept per head */
@@ -89,6 +88,7 @@ struct exchange {
 	uint8_t one_way;      /* a request that gets no response */
 	uint8_t failed, refused; /* the response says so; refused: for the client only */
 	uint8_t counts_notices;
+	uint16_t retries;     /* a datagram was sent again as often */
 	uint8_t maybe_grpc;   /* its kind of content is in an entry from before we looked */
 	uint8_t trailers;     /* the response ended with some */
 	uint8_t infers_status; /* gRPC's, by its form */
@@ -136,14 +136,6 @@ void exchange_notice(struct exchange *x, const struct message *m);
 /* A notice that names something, see MESSAGE_NAMES. */
 void exchange_names(struct engine *e, const struct conn *c, const struct message *m);
 
-/* The same of HTTP/2, and trailers in direction `which`: 0 request, 1 response. */
-void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev);
-void exchange_h2_response(struct engine *e, struct exchange *x, const struct http2_event *ev);
-void exchange_h2_trailers(struct exchange *x, int which, const struct http2_event *ev);
-
-/* Both are through: is what may be gRPC shown to be? */
-void exchange_h2_end(struct exchange *x);
-
 /* Content; which: 0 request, 1 response. Octets that are missing come as gap, without data. */
 void exchange_content(struct engine *e, struct exchange *x, int which, struct str data,
 		      uint64_t gap);
@@ -163,9 +155,6 @@ struct text exchange_text(struct exchange *x, struct str s);
 void exchange_set_path(struct exchange *x, struct str target);
 void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type);
 void exchange_set_traceparent(struct exchange *x, struct str value);
-
-/* Is more content wanted for the span than has been kept? */
-int exchange_wants_content(const struct engine *e, const struct exchange *x, int which);
 
 /*
  * Fills *s from x. Pointers go into x and its connection. now: what an exchange in flight has

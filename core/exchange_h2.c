@@ -3,6 +3,8 @@
  */
 #include <string.h>
 
+#include "core/exchange_h2.h"
+
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "parsers/redact.h"
@@ -183,6 +185,30 @@ void exchange_h2_end(struct exchange *x)
 		x->incomplete |= SPAN_STATUS_NOT_SEEN;
 }
 
+/*
+ * The octets of the head tell nothing: HPACK writes one head in many ways. A request of which a
+ * field was not seen is not the same as another.
+ */
+static void link_head(struct engine *e, struct exchange *x, const struct http2_event *ev)
+{
+	struct link_head h;
+	int whole = 1;
+
+	exchange_link_target(ev->method, ev->path, &h);
+	h.request = h.target;
+	for (size_t i = 0; i < ev->nfields; i++) {
+		const struct hpack_field *f = &ev->fields[i];
+
+		if (f->name.p && f->value.p)
+			exchange_link_field(f->name, f->value, &h);
+		else
+			whole = 0;
+	}
+	if (!whole)
+		h.request = 0;
+	exchange_link(e, x, &h);
+}
+
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
 	x->protocol = &http2_protocol.name;
@@ -218,7 +244,7 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 		exchange_count_messages(e, x, PAYLOAD_GRPC);
 	}
 	x->req_fields = keep_fields(e, x, ev);
-	exchange_link_h2(e, x, ev);
+	link_head(e, x, ev);
 }
 
 /*

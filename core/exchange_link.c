@@ -1,7 +1,6 @@
 #include "core/exchange_link.h"
 #include "core/conn_id.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,45 +245,31 @@ static struct str target_of(const struct message *m)
 	return t;
 }
 
+static inline void set_target(struct str method, struct str target, struct str group,
+			      struct link_head *h)
+{
+	h->target = hash_str(hash_str(2, method), target);
+	h->group = group_of(method, group);
+}
+
+void exchange_link_target(struct str method, struct str target, struct link_head *h)
+{
+	memset(h, 0, sizeof(*h));
+	if (method.p && target.p)
+		set_target(method, target, target, h);
+}
+
 void exchange_link_head(const struct message *m, struct link_head *h)
 {
 	memset(h, 0, sizeof(*h));
-	if (m->operation.p && m->target.p && m->head_len) {
-		h->target = hash_str(hash_str(2, m->operation), target_of(m));
-		h->group = group_of(m->operation, m->group.p ? m->group : m->target);
-	}
+	if (m->operation.p && (m->target.p || m->group.p) && m->head_len)
+		set_target(m->operation, m->target.p ? target_of(m) : m->group,
+			   m->group.p ? m->group : m->target, h);
 	/* a head of which a part is missing is not the same as another */
 	if (m->fields.p && m->head_len) {
 		h->request = h->target;
 		h->bytes = hash_str(h->request, m->fields);
 	}
-}
-
-/*
- * The same of HTTP/2. Its octets tell nothing: HPACK writes one head in many ways. A request of
- * which a field was not seen is not the same as another.
- */
-static void read_h2_head(const struct exchange *x, const struct http2_event *ev,
-			 struct link_head *h)
-{
-	int whole = ev->method.p && ev->path.p;
-
-	memset(h, 0, sizeof(*h));
-	if (whole) {
-		h->request = h->target = hash_str(hash_str(2, ev->method), ev->path);
-		h->group = group_of(ev->method, ev->path);
-	}
-	for (size_t i = 0; i < ev->nfields; i++) {
-		const struct hpack_field *f = &ev->fields[i];
-
-		if (f->name.p && f->value.p)
-			exchange_link_field(f->name, f->value, h);
-		else
-			whole = 0;
-	}
-	if (!whole)
-		h->request = 0;
-	end_head(x, h);
 }
 
 /* ---- the life of an exchange */
@@ -331,14 +316,6 @@ void exchange_link(struct engine *e, struct exchange *x, struct link_head *head)
 {
 	end_head(x, head);
 	begin(e, x, head);
-}
-
-void exchange_link_h2(struct engine *e, struct exchange *x, const struct http2_event *ev)
-{
-	struct link_head head;
-
-	read_h2_head(x, ev, &head);
-	begin(e, x, &head);
 }
 
 /* The earliest time at which its thread may have begun; 0: not known. */
@@ -405,7 +382,7 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 	if (!name && pid == c->peer_pid) /* it was gone before anybody could look it up */
 		name = c->peer_comm;
 	if (name)
-		snprintf(out, EXCHANGE_PEER_MAX, "%s", name);
+		*stpncpy(out, name, EXCHANGE_PEER_MAX - 1) = '\0';
 }
 
 static int one_of(const char *name, const char *const *names)

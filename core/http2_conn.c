@@ -5,6 +5,7 @@
 
 #include "core/pending_read.h"
 #include "core/engine_impl.h"
+#include "core/exchange_h2.h"
 #include "core/exchange_link.h"
 #include "core/http2_stream.h"
 #include "parsers/http1/http1.h"
@@ -54,7 +55,7 @@ static void end_side(struct conn *c, struct half *h, struct http2_stream *s, uns
 
 static struct http2_stream *add_stream(struct conn *c, struct exchange *x)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct list *l = list_empty(&h2->ending) ? &h2->open : &h2->ending;
 	struct http2_stream *s;
 
@@ -76,7 +77,7 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 	if (m)
 		pending_read_set_io(x, m);
 	else
-		list_append(&c->http2->no_io, &x->timer);
+		list_append(&http2_of(c)->no_io, &x->timer);
 }
 
 static void note_request(struct http2_conn *h2, uint32_t id)
@@ -90,7 +91,7 @@ static void note_request(struct http2_conn *h2, uint32_t id)
 static struct http2_stream *open_request(struct conn *c, struct half *h,
 					 const struct http2_event *ev, uint64_t pos)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct http2_stream *s;
 	struct exchange *x;
 
@@ -128,7 +129,7 @@ static int may_follow(const struct conn *c)
 static struct http2_stream *orphan_response(struct conn *c, const struct http2_event *ev,
 					    uint64_t pos)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct exchange *x;
 
 	if (http2_stream_was_closed(h2, ev->stream_id))
@@ -168,7 +169,7 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 	exchange_h2_request(c->engine, x, ev);
 	if (x->payload && x->resp_body_bytes) /* it has gone by */
 		x->payload->dir[1].gapped = x->payload->dir[1].unsound = 1;
-	note_request(c->http2, x->stream_id);
+	note_request(http2_of(c), x->stream_id);
 	list_unlink(&x->timer);
 	find_io(c, h, x);
 }
@@ -177,15 +178,16 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 
 static void review_stall(struct conn *c, struct http2_stream *s, uint64_t time)
 {
+	const struct http2 *parser = http2_of(c)->parser;
+
 	if (s->answered && !s->x->resp_done)
-		http2_stall(&s->stall, http2_blocked(c->http2->parser, !c->request_dir, &s->flow),
-			    time);
+		http2_stall(&s->stall, http2_blocked(parser, !c->request_dir, &s->flow), time);
 }
 
 /* The connection's window, or the initial one of streams, may have changed. */
 static void review_stalls(struct conn *c, uint64_t time, int settings)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	int64_t window = http2_window(h2->parser, !c->request_dir, NULL);
 	uint8_t closed = window != HTTP2_UNKNOWN && window <= 0;
 
@@ -204,7 +206,7 @@ static void review_stalls(struct conn *c, uint64_t time, int settings)
  */
 static void classify(struct conn *c, struct http2_stream *s, struct http2_event *ev)
 {
-	struct http2 *parser = c->http2->parser;
+	struct http2 *parser = http2_of(c)->parser;
 
 	if (http2_is_response(c, ev->dir)) {
 		if (s && s->answered)
@@ -214,7 +216,7 @@ static void classify(struct conn *c, struct http2_stream *s, struct http2_event 
 	} else {
 		if (s && !is_orphan(s))
 			http2_classify(parser, ev, HTTP2_TRAILERS);
-		else if (ev->stream_id > c->http2->last_request)
+		else if (ev->stream_id > http2_of(c)->last_request)
 			http2_classify(parser, ev, HTTP2_REQUEST);
 	}
 }
@@ -242,7 +244,7 @@ static struct http2_stream *on_response(struct conn *c, struct half *h, struct h
  * first. */
 static struct http2_stream *settle_reset(struct conn *c, struct http2_stream *s)
 {
-	const struct http2_conn *h2 = c->http2;
+	const struct http2_conn *h2 = http2_of(c);
 	uint32_t n = h2->nresets < HTTP2_RESETS ? h2->nresets : HTTP2_RESETS;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -256,7 +258,7 @@ static struct http2_stream *settle_reset(struct conn *c, struct http2_stream *s)
 
 static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
+	struct http2_stream *s = http2_stream_find(http2_of(c), ev->stream_id);
 	int which = http2_is_response(c, ev->dir), maybe;
 
 	if (ev->kind == HTTP2_AMBIGUOUS)
@@ -272,7 +274,7 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 		exchange_h2_trailers(s->x, which, ev);
 	if (!s)
 		return;
-	c->http2->whole |= s->x->payload != NULL;
+	http2_of(c)->whole |= s->x->payload != NULL;
 	count_bytes(c, s->x, ev);
 	http2_stream_touch(c, s);
 	s = settle_reset(c, s);
@@ -282,10 +284,10 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 
 static void on_data(struct conn *c, struct half *h, const struct http2_event *ev, uint64_t pos)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
+	struct http2_stream *s = http2_stream_find(http2_of(c), ev->stream_id);
 	int which = http2_is_response(c, ev->dir);
 
-	c->http2->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream_id;
+	http2_of(c)->data_stream[ev->dir] = ev->flags & HTTP2_FRAME_END ? 0 : ev->stream_id;
 	if (which)
 		review_stalls(c, h->last_time, 0);
 	if (!s)
@@ -309,13 +311,13 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 
 static void on_reset(struct conn *c, struct half *h, const struct http2_event *ev)
 {
-	struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
+	struct http2_stream *s = http2_stream_find(http2_of(c), ev->stream_id);
 
 	if (s) {
 		count_bytes(c, s->x, ev);
 		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	} else if (http2_is_response(c, ev->dir) && may_follow(c)) {
-		c->http2->reset[c->http2->nresets++ % HTTP2_RESETS] =
+		http2_of(c)->reset[http2_of(c)->nresets++ % HTTP2_RESETS] =
 			(struct http2_reset){h->last_time, ev->stream_id, ev->error};
 	}
 }
@@ -323,7 +325,7 @@ static void on_reset(struct conn *c, struct half *h, const struct http2_event *e
 /* Streams of the other end beyond the last one were not worked on and never will be. */
 static void on_goaway(struct conn *c, struct half *h, const struct http2_event *ev)
 {
-	struct list *lists[] = {&c->http2->open, &c->http2->ending};
+	struct list *lists[] = {&http2_of(c)->open, &http2_of(c)->ending};
 
 	if (!http2_is_response(c, ev->dir))
 		return;
@@ -345,7 +347,7 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 		review_stalls(c, h->last_time, 0);
 		return;
 	}
-	s = http2_stream_find(c->http2, ev->stream_id);
+	s = http2_stream_find(http2_of(c), ev->stream_id);
 	if (!s)
 		return;
 	count_bytes(c, s->x, ev);
@@ -358,7 +360,7 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 /* Frames of any stream may be among what was missed. */
 static void on_lost(struct conn *c, unsigned dir)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 
 	h2->lost = 1;
 	if (!http2_is_response(c, dir))
@@ -373,7 +375,7 @@ static void on_lost(struct conn *c, unsigned dir)
 
 static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
 {
-	unsigned client = http2_client(c->http2->parser);
+	unsigned client = http2_client(http2_of(c)->parser);
 
 	h->unrecognized_bytes = 0;
 	if (client == HTTP2_NO_DIR)
@@ -391,7 +393,7 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 	case HTTP2_EV_SETTINGS: review_stalls(c, h->last_time, 1); break;
 	case HTTP2_EV_LOST: on_lost(c, ev->dir); break;
 	case HTTP2_EV_PUSH_PROMISE:
-		if (http2_is_response(c, ev->dir) && !http2_stream_find(c->http2, ev->promised))
+		if (http2_is_response(c, ev->dir) && !http2_stream_find(http2_of(c), ev->promised))
 			open_request(c, h, ev, pos - ev->wire);
 		break;
 	case HTTP2_EV_PREFACE:
@@ -403,14 +405,14 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 
 static void release(struct conn *c)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 
 	if (!h2)
 		return;
 	c->engine->http2_bytes -= h2->bytes;
 	free(h2->parser);
 	free(h2);
-	c->http2 = NULL;
+	c->state = NULL;
 }
 
 static void http2_end(struct conn *c, enum conn_end why);
@@ -423,10 +425,19 @@ static void give_up(struct conn *c, size_t n)
 	conn_opaque(c);
 }
 
+/* The server spoke first, and its client answers in something else: that is looked at anew. */
+static void mistaken(struct conn *c)
+{
+	http2_end(c, CONN_EVICTED);
+	c->ops = NULL;
+	c->protocol = NULL;
+	c->again = 1;
+}
+
 /* The encoder in dir uses a larger table than we have. */
 static void enlarge(struct conn *c, unsigned dir)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	uint32_t capacity = http2_wanted(h2->parser, dir);
 	size_t size = http2_size(capacity);
 	struct http2 *old;
@@ -447,7 +458,7 @@ static void enlarge(struct conn *c, unsigned dir)
 /* From the first long DATA frame on, and as long as nobody looks into content. */
 static void review_frames(const struct conn *c, struct half *h, unsigned dir)
 {
-	const struct http2_conn *h2 = c->http2;
+	const struct http2_conn *h2 = http2_of(c);
 
 	if (h2->whole || c->engine->opt.body_bytes)
 		h->frames = 0;
@@ -467,7 +478,7 @@ static enum probe_result is_http1_answer(const struct half *h, const uint8_t *p,
 /* Whatever was asked was refused so. */
 static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
-	struct list *open = &c->http2->open;
+	struct list *open = &http2_of(c)->open;
 
 	while (!list_empty(open)) {
 		struct http2_stream *s = list_entry(open->next, struct http2_stream, node);
@@ -484,7 +495,7 @@ static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t 
 static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
 	unsigned dir = h == &c->half[ZC_TX];
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct http2_event ev;
 	size_t off = 0, used;
 
@@ -519,6 +530,9 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 				h2->skipped[dir] = h->last_time;
 			if (!used || off == n)
 				break;
+		} else if (st == PARSE_BAD && !http2_is_response(c, dir) && !off) {
+			mistaken(c);
+			return 0;
 		} else if (st == PARSE_BAD || st == PARSE_END) {
 			give_up(c, n - off);
 			return n;
@@ -542,7 +556,7 @@ static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, ui
 	struct engine_stats *stats = &c->engine->stats;
 
 	if (ev->type == HTTP2_EV_DATA) {
-		struct http2_stream *s = http2_stream_find(c->http2, ev->stream_id);
+		struct http2_stream *s = http2_stream_find(http2_of(c), ev->stream_id);
 		int wanted =
 			s && !exchange_unneeded(c->engine, s->x, http2_is_response(c, ev->dir));
 
@@ -568,7 +582,7 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 	h->last_time = h->reasm.cur_time;
 	pos -= nkept;
 	for (int i = 0; n; i++) {
-		enum parse_status st = http2_gap(c->http2->parser, dir, p, nkept, n,
+		enum parse_status st = http2_gap(http2_of(c)->parser, dir, p, nkept, n,
 						 c->engine->scratch, &used, &ev);
 
 		if (used < nkept || used - nkept > n || (!used && i > MAX_IDLE_CALLS))
@@ -579,7 +593,7 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 		if (st == PARSE_EVENT)
 			gap_event(c, h, &ev, pos, why);
 		else if (st == PARSE_SKIPPED)
-			c->http2->skipped[dir] = h->last_time;
+			http2_of(c)->skipped[dir] = h->last_time;
 		if (st != PARSE_EVENT || ev.type != HTTP2_EV_DATA)
 			c->engine->stats.uncaptured_bytes += used;
 	}
@@ -589,7 +603,7 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 
 static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct list *lists[] = {&h2->open, &h2->ending};
 	unsigned dir = h == &c->half[ZC_TX];
 	const struct reasm *request = &c->half[!dir].reasm;
@@ -636,7 +650,7 @@ static void end_stream(struct conn *c, struct http2_stream *s, enum conn_end why
 
 static void http2_end(struct conn *c, enum conn_end why)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct list *lists[] = {&h2->ending, &h2->open};
 
 	for (int i = 0; i < 2; i++)
@@ -649,7 +663,7 @@ static void http2_end(struct conn *c, enum conn_end why)
 
 static void http2_io(struct conn *c, const struct zc_ev_io *io)
 {
-	struct list *l = &c->http2->no_io;
+	struct list *l = &http2_of(c)->no_io;
 	const struct io_mark m = io_mark_of(io);
 
 	if (io->dir != c->request_dir)
@@ -666,7 +680,7 @@ static void http2_io(struct conn *c, const struct zc_ev_io *io)
 
 static void http2_lost(struct conn *c)
 {
-	struct list *l = &c->http2->no_io;
+	struct list *l = &http2_of(c)->no_io;
 
 	/* the I/O that matters may be among what was lost; the next one is later than the truth */
 	while (!list_empty(l)) {
@@ -711,7 +725,7 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 		if (r->next - reasm_kept(r).n > r->first)
 			h2->skipped[d] = e->now; /* nobody knew yet what it was */
 	}
-	c->http2 = h2;
+	c->state = h2;
 	c->ops = &http2_conn_ops;
 	c->id_hash_valid = 0;
 	if (client != HTTP2_NO_DIR)
@@ -726,20 +740,20 @@ void http2_conn_upgraded(struct conn *c, struct exchange *x)
 	struct str settings = {x->text.p + x->settings.off, x->settings.len};
 
 	if (x->settings.off != TEXT_NONE)
-		http2_upgraded(c->http2->parser, settings);
+		http2_upgraded(http2_of(c)->parser, settings);
 	x->protocol = &http2_protocol.name;
 	x->stream_id = 1;
 	x->status = 0;
 	x->resp_done = 0;
 	x->resp_first = x->resp_last = SPAN_UNKNOWN;
-	c->http2->first_request = 1;
+	http2_of(c)->first_request = 1;
 	add_stream(c, x);
 }
 
 static uint64_t http2_unneeded_of(const struct conn *c, const struct half *h)
 {
 	unsigned dir = h == &c->half[ZC_TX];
-	const struct http2_conn *h2 = c->http2;
+	const struct http2_conn *h2 = http2_of(c);
 	uint64_t n = http2_unneeded(h2->parser, dir), m;
 	const struct http2_stream *s;
 
@@ -752,7 +766,7 @@ static uint64_t http2_unneeded_of(const struct conn *c, const struct half *h)
 
 static void http2_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx)
 {
-	const struct http2_conn *h2 = c->http2;
+	const struct http2_conn *h2 = http2_of(c);
 	const struct list *lists[] = {&h2->open, &h2->ending};
 
 	for (int i = 0; i < 2; i++)
@@ -773,5 +787,6 @@ const struct conn_ops http2_conn_ops = {
 	.lost = http2_lost,
 	.end = http2_end,
 	.unneeded = http2_unneeded_of,
+	.expire = http2_stream_expire,
 	.each = http2_each,
 };

@@ -35,9 +35,6 @@ int http2_conn_begin(struct conn *c, int start, unsigned client);
 /* Stream 1 is the request x, which asked for the upgrade and was answered with 101. Takes x. */
 void http2_conn_upgraded(struct conn *c, struct exchange *x);
 
-/* The rest of the request of x, which has its response, was not seen in time. */
-void http2_conn_expire(struct conn *c, struct exchange *x);
-
 extern const struct conn_ops http2_conn_ops;
 
 #endif

@@ -2,6 +2,7 @@
  * http2_end.c - how streams of HTTP/2 end, and what may be missing of them
  */
 #include "core/engine_impl.h"
+#include "core/exchange_h2.h"
 #include "core/http2_conn.h"
 #include "core/http2_stream.h"
 #include "core/pending_read.h"
@@ -23,13 +24,14 @@ void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir)
 
 static uint32_t why_missed(const struct conn *c)
 {
-	return c->lost || c->http2->lost || !c->preexisting ? conn_missing(c) : SPAN_ATTACHED_LATE;
+	return c->lost || http2_of(c)->lost || !c->preexisting ? conn_missing(c)
+							       : SPAN_ATTACHED_LATE;
 }
 
 int http2_stream_missed(const struct conn *c, struct http2_stream *s)
 {
 	if (s->missed[1] == HTTP2_MISSED_BEFORE && !s->answered &&
-	    c->http2->skipped[!c->request_dir] < s->x->req_first) {
+	    http2_of(c)->skipped[!c->request_dir] < s->x->req_first) {
 		s->missed[1] = 0; /* frames were looked for, and the first bytes were some */
 		s->x->resp_uncounted = 0;
 	}
@@ -100,7 +102,7 @@ void http2_stream_abandon(struct conn *c, struct http2_stream *s)
 
 void http2_stream_reap(struct conn *c)
 {
-	struct list *ending = &c->http2->ending;
+	struct list *ending = &http2_of(c)->ending;
 
 	while (!list_empty(ending)) {
 		struct http2_stream *s = list_entry(ending->next, struct http2_stream, node);
@@ -111,9 +113,9 @@ void http2_stream_reap(struct conn *c)
 	}
 }
 
-void http2_conn_expire(struct conn *c, struct exchange *x)
+void http2_stream_expire(struct conn *c, struct exchange *x)
 {
-	struct http2_stream *s = c->http2 ? http2_stream_find(c->http2, x->stream_id) : NULL;
+	struct http2_stream *s = http2_stream_find(http2_of(c), x->stream_id);
 
 	list_unlink(&x->timer);
 	if (s && s->x == x)

@@ -20,7 +20,7 @@ struct http2_stream *http2_stream_find(const struct http2_conn *h2, uint32_t id)
 
 struct http2_stream *http2_stream_add(struct conn *c, struct exchange *x)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct http2_stream **bucket = &h2->bucket[bucket_of(x->stream_id)];
 	size_t size;
 	struct http2_stream *s = pool_get(&c->engine->pool, sizeof(*s), &size);
@@ -43,7 +43,7 @@ struct http2_stream *http2_stream_add(struct conn *c, struct exchange *x)
 
 struct exchange *http2_stream_remove(struct conn *c, struct http2_stream *s)
 {
-	struct http2_conn *h2 = c->http2;
+	struct http2_conn *h2 = http2_of(c);
 	struct http2_stream **link = &h2->bucket[bucket_of(s->id)];
 	struct exchange *x = s->x;
 
@@ -65,7 +65,7 @@ void http2_stream_touch(struct conn *c, struct http2_stream *s)
 {
 	s->used = c->engine->now;
 	list_unlink(&s->node);
-	list_append(s->ending ? &c->http2->ending : &c->http2->open, &s->node);
+	list_append(s->ending ? &http2_of(c)->ending : &http2_of(c)->open, &s->node);
 }
 
 void http2_stream_end_soon(struct conn *c, struct http2_stream *s)

@@ -58,6 +58,12 @@ struct http2_conn {
 	uint8_t lost;	       /* boundaries of frames were lost some time */
 };
 
+/* Of a connection whose ops are http2_conn_ops. */
+static inline struct http2_conn *http2_of(const struct conn *c)
+{
+	return c->state;
+}
+
 struct http2_stream *http2_stream_find(const struct http2_conn *h2, uint32_t id);
 
 /* A stream for x, which has its number; NULL: no memory, x is not taken. */
@@ -88,6 +94,9 @@ void http2_stream_abandon(struct conn *c, struct http2_stream *s);
 
 /* Those that are awaited no longer. */
 void http2_stream_reap(struct conn *c);
+
+/* The rest of the request of x, which has its response, was not seen in time. */
+void http2_stream_expire(struct conn *c, struct exchange *x);
 
 /*
  * Frames of s in direction dir may be missing from here on. If bytes went by there that were not

@@ -74,8 +74,10 @@ static int is_next_request(const struct conn *c, const struct zc_ev_io *io)
 {
 	const struct exchange *x = c->wait_head;
 
-	return x && !c->http2 && !c->keyed && io->ev.time > x->resp_last &&
-	       io_passes(io, x->req_pos + x->req_bytes);
+	/* with requests in any order, what was written may be behind another one */
+	if (!x || (c->protocol && c->protocol->pairing == PAIRING_BY_KEY))
+		return 0;
+	return io->ev.time > x->resp_last && io_passes(io, x->req_pos + x->req_bytes);
 }
 
 void pending_read_tick(struct engine *e)

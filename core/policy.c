@@ -2,9 +2,6 @@
 
 #include "core/engine_impl.h"
 
-#include "core/tls_conn.h"
-#include "core/tls_info.h"
-
 #define SKIP_WORTH 16384u     /* octets that are worth telling the kernel side about */
 #define SKIP_MAX (1ull << 30) /* how far ahead; the kernel side compares modulo 2^32 */
 
@@ -70,11 +67,8 @@ static int review_half(const struct conn *c, struct half *h)
 /* What its plaintext tells need not be told again by its ciphertext. */
 static int review_quiet(struct conn *c)
 {
-	if (c->ops != &tls_conn_ops || !c->tls_stream || c->tls->wire || c->quiet)
+	if (!c->tls_stream || c->quiet || !c->ops->quiet || !c->ops->quiet(c))
 		return 0;
-	if (!c->tls_stream->nexchanges)
-		return 0; /* it may be of a protocol that is not known; then the octets count */
-	tls_info_bind(c);
 	c->quiet = 1;
 	return 1;
 }
@@ -85,6 +79,8 @@ static int review_quiet(struct conn *c)
  */
 static int can_tell(const struct engine *e, const struct conn *c)
 {
+	if (c->datagram)
+		return 0;
 	if (c->session.lib)
 		return e->opt.on_policy != NULL;
 	for (int d = 0; d < 2; d++)
@@ -116,7 +112,7 @@ void policy_nothing(struct engine *e, struct conn *c)
 		reasm_release(&c->half[d].reasm, &e->pool);
 		c->half[d].cap = 0;
 	}
-	if (e->opt.on_policy)
+	if (e->opt.on_policy && !c->datagram)
 		policy_send(e, c);
 }
 

@@ -528,7 +528,8 @@ static uint64_t ack_position(struct reasm *peer, struct pool *pool, const struct
 	if (!g->has_ack)
 		return 0;
 	if (!peer->started) {
-		/* joined: the peer's bytes before this have gone by, those behind it are still to come */
+		/* joined: the peer's bytes before this have gone by, those behind it are still to
+		 * come */
 		if (g->syn)
 			return 0;
 		peer->started = 1;

@@ -44,9 +44,10 @@ static void unbind(struct engine *e, struct conn *c)
 
 	leave_socket(c);
 	list_append(&e->tls_unbound, &c->session.unbound);
-	if (s->tls) {
-		c->session.counted = s->tls->spoke; /* it was shown in that socket's place */
-		s->tls->lib = 0;
+	if (s->session.handshake) {
+		/* it was shown in that socket's place */
+		c->session.counted = s->session.handshake->spoke;
+		s->session.handshake->lib = 0;
 	}
 	c->has_addr = 0;
 	c->session.sock = 0;

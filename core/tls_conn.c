@@ -37,7 +37,7 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 		 uint32_t incomplete)
 {
 	const struct half *req = &c->half[c->request_dir], *resp = &c->half[!c->request_dir];
-	struct tls_conn *t = c->tls;
+	struct tls_conn *t = c->session.handshake;
 	struct exchange *x = exchange_new(c->engine, c);
 
 	t->over = 1;
@@ -60,12 +60,12 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 
 static void emit_failed(struct conn *c, uint64_t end, enum span_error error)
 {
-	emit(c, c->tls->hs.begin_time, end, error, 0);
+	emit(c, c->session.handshake->hs.begin_time, end, error, 0);
 }
 
 static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
 {
-	struct tls_conn *t = c->tls;
+	struct tls_conn *t = c->session.handshake;
 
 	if (t->over || t->spoke || (c->tls_stream && c->tls_stream->nexchanges))
 		return;
@@ -104,7 +104,7 @@ static void copy_name(char *to, size_t size, struct str s)
 
 static void take_hello(struct conn *c, const struct tls_event *ev)
 {
-	struct tls_conn *t = c->tls;
+	struct tls_conn *t = c->session.handshake;
 	const struct tls_hello *h = ev->hello;
 	struct str name;
 	size_t pos = 0;
@@ -122,7 +122,7 @@ static void take_hello(struct conn *c, const struct tls_event *ev)
 static void on_event(struct conn *c, unsigned dir, const struct tls_event *ev, uint64_t pos,
 		     uint64_t now)
 {
-	struct tls_conn *t = c->tls;
+	struct tls_conn *t = c->session.handshake;
 	struct way *w = &t->wire->way[dir];
 	int in_message = ev->type == TLS_EV_HELLO || ev->type == TLS_EV_MESSAGE;
 
@@ -154,8 +154,8 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 	unsigned dir = dir_of(c, h);
 	size_t off = 0, used;
 
-	while (c->tls->wire) {
-		struct way *w = &c->tls->wire->way[dir];
+	while (c->session.handshake->wire) {
+		struct way *w = &c->session.handshake->wire->way[dir];
 		struct tls_event ev;
 		enum parse_status st;
 
@@ -169,8 +169,9 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		if (st == PARSE_SKIPPED) {
 			stats->unparsed_bytes += used;
-			c->tls->in_clear |=
-				used && dir != c->tls->hs.client && !c->tls->hs.server_hello;
+			c->session.handshake->in_clear |= used &&
+							  dir != c->session.handshake->hs.client &&
+							  !c->session.handshake->hs.server_hello;
 		} else if (st == PARSE_EVENT) {
 			on_event(c, dir, &ev, pos + off, h->last_time);
 		} else if (!used) {
@@ -194,8 +195,8 @@ static void tls_missing(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 	h->last_time = h->reasm.cur_time;
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;
-	while (n && c->tls->wire) {
-		struct way *w = &c->tls->wire->way[dir];
+	while (n && c->session.handshake->wire) {
+		struct way *w = &c->session.handshake->wire->way[dir];
 		int needed = !tls_unneeded(&w->parser);
 		struct tls_event ev;
 		enum parse_status st = tls_gap(&w->parser, n, &used, &ev);
@@ -213,7 +214,7 @@ static void tls_missing(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 
 static void finish(struct conn *c, uint64_t time)
 {
-	struct tls_conn *t = c->tls;
+	struct tls_conn *t = c->session.handshake;
 	struct tls_handshake *hs = &t->hs;
 
 	if (t->wire)
@@ -236,26 +237,27 @@ static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
 	unsigned dir = dir_of(c, h);
 	struct tls_event ev;
 
-	if (!h->ended && c->tls->wire &&
-	    tls_eof(&c->tls->wire->way[dir].parser, &ev) == PARSE_EVENT)
+	if (!h->ended && c->session.handshake->wire &&
+	    tls_eof(&c->session.handshake->wire->way[dir].parser, &ev) == PARSE_EVENT)
 		on_event(c, dir, &ev, h->reasm.next, h->last_time);
 	h->ended = 1;
-	if (c->tls->last_time < time)
-		c->tls->last_time = time;
-	if (c->half[0].ended && c->half[1].ended && !c->tls->over)
-		finish(c, c->tls->last_time);
+	if (c->session.handshake->last_time < time)
+		c->session.handshake->last_time = time;
+	if (c->half[0].ended && c->half[1].ended && !c->session.handshake->over)
+		finish(c, c->session.handshake->last_time);
 }
 
 static void tls_end(struct conn *c, enum conn_end why)
 {
-	const struct tls_handshake *hs = &c->tls->hs;
+	const struct tls_conn *t = c->session.handshake;
+	const struct tls_handshake *hs = &t->hs;
 
-	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !c->tls->over)
+	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !t->over)
 		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
 	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);
 	tls_info_free_wire(c);
-	c->tls->over = 1;
+	c->session.handshake->over = 1;
 }
 
 /* ---- */
@@ -273,7 +275,18 @@ static void tls_lost(struct conn *c)
 
 static uint64_t tls_not_needed(const struct conn *c, const struct half *h)
 {
-	return c->tls->wire ? tls_unneeded(&c->tls->wire->way[dir_of(c, h)].parser) : UINT64_MAX;
+	return c->session.handshake->wire
+		       ? tls_unneeded(&c->session.handshake->wire->way[dir_of(c, h)].parser)
+		       : UINT64_MAX;
+}
+
+static int tls_quiet(struct conn *c)
+{
+	/* without exchanges it may be of a protocol that is not known; then the octets count */
+	if (c->session.handshake->wire || !c->tls_stream->nexchanges)
+		return 0;
+	tls_info_bind(c);
+	return 1;
 }
 
 static void tls_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx)
@@ -292,7 +305,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	if (!t)
 		return 0;
 	tls_info_free(c); /* within a stream: it may have what its socket has left */
-	c->tls = t;
+	c->session.handshake = t;
 	t->lib = c->tls_stream ? c->tls_stream->session.lib : 0;
 	c->ops = &tls_conn_ops;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
@@ -324,5 +337,6 @@ const struct conn_ops tls_conn_ops = {
 	.lost = tls_lost,
 	.end = tls_end,
 	.unneeded = tls_not_needed,
+	.quiet = tls_quiet,
 	.each = tls_each,
 };

@@ -8,9 +8,9 @@
  *   end of the connection. Error "handshake" when an alert was seen (what an encrypted one says is
  *   known only where the library that received it reports it), else "reset" or "closed". Where
  *   octets of the handshake were missed, nobody can say that it failed, and there is no such span;
- * - the connection as a whole, when it ends, if its plaintext was never seen (c->plain) or showed
- *   no exchange: its duration, octets on the wire each way, and the server's name. While it is open
- *   it is shown
+ * - the connection as a whole, when it ends, if its plaintext was never seen
+ *   (c->tls_stream) or showed no exchange: its duration, octets on the wire each way, and the
+ *   server's name. While it is open it is shown
  *   among the connections, not among the requests in flight.
  *
  * struct tls_conn belongs to its connection and lives as long. It is small; what parsing needs is

@@ -8,54 +8,54 @@
 
 void tls_info_free_wire(struct conn *c)
 {
-	if (!c->tls->wire)
+	if (!c->session.handshake->wire)
 		return;
-	free(c->tls->wire);
-	c->tls->wire = NULL;
+	free(c->session.handshake->wire);
+	c->session.handshake->wire = NULL;
 	c->engine->tls_opening--;
 }
 
 void tls_info_free(struct conn *c)
 {
-	if (!c->tls)
+	if (!c->session.handshake)
 		return;
 	tls_info_free_wire(c);
-	free(c->tls);
-	c->tls = NULL;
+	free(c->session.handshake);
+	c->session.handshake = NULL;
 }
 
 void tls_info_bind(struct conn *c)
 {
-	if (c->tls)
-		c->tls->lib = c->tls_stream->session.lib;
+	if (c->session.handshake)
+		c->session.handshake->lib = c->tls_stream->session.lib;
 }
 
 void tls_info_library(struct conn *c, int lib)
 {
-	if (c->tls && !c->tls->lib && lib <= ZC_TLS_GO)
-		c->tls->lib = (uint8_t)lib;
+	if (c->session.handshake && !c->session.handshake->lib && lib <= ZC_TLS_GO)
+		c->session.handshake->lib = (uint8_t)lib;
 }
 
 void tls_info_unbind(struct conn *c)
 {
-	if (c->tls && c->tls_stream->nexchanges)
-		c->tls->spoke = 1;
+	if (c->session.handshake && c->tls_stream->nexchanges)
+		c->session.handshake->spoke = 1;
 }
 
 const struct tls_conn *tls_info_of(const struct conn *c)
 {
-	if (c->tls || !c->socket)
-		return c->tls;
-	return c->socket->tls;
+	if (c->session.handshake || !c->socket)
+		return c->session.handshake;
+	return c->socket->session.handshake;
 }
 
 void tls_info_hand_over(struct conn *from, struct conn *to)
 {
-	if (!from->tls || to->tls)
+	if (!from->session.handshake || to->session.handshake)
 		return;
 	tls_info_free_wire(from);
-	to->tls = from->tls;
-	from->tls = NULL;
+	to->session.handshake = from->session.handshake;
+	from->session.handshake = NULL;
 }
 
 /* Alerts received are reasons from here on, in OpenSSL and BoringSSL (SSL_AD_REASON_OFFSET). */
@@ -63,7 +63,7 @@ void tls_info_hand_over(struct conn *from, struct conn *to)
 
 void tls_info_fault(struct conn *c, int lib, uint32_t reason)
 {
-	struct tls_handshake *hs = c->tls ? &c->tls->hs : NULL;
+	struct tls_handshake *hs = c->session.handshake ? &c->session.handshake->hs : NULL;
 
 	if (!hs || (lib != ZC_TLS_OPENSSL && lib != ZC_TLS_BORINGSSL))
 		return;

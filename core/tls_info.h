@@ -29,11 +29,11 @@ struct tls_conn {
 	struct tls_wire *wire; /* while the handshake goes on; NULL: nothing more is wanted */
 };
 
-/* Gives back c->tls, if any; what parsing the handshake needs, if that goes on. */
+/* Gives back what is known of c, if anything; what parsing the handshake needs, if that goes on. */
 void tls_info_free(struct conn *c);
 void tls_info_free_wire(struct conn *c);
 
-/* Plaintext of this connection is seen, c->plain: its segments need no announcements. */
+/* Plaintext of this connection is seen, c->tls_stream: its segments need no announcements. */
 void tls_info_bind(struct conn *c);
 /* This library shakes hands on c, whether or not plaintext is seen. */
 void tls_info_library(struct conn *c, int lib);

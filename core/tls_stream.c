@@ -48,7 +48,8 @@ static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 	const struct conn *s = conn_find(&c->engine->conns, p->sock);
 	int reads_ahead = c->session.lib == ZC_TLS_GO || c->session.lib == ZC_TLS_BORINGSSL;
 	int of_client = s && !reads_ahead && (s->role == ZC_ROLE_SERVER) == (p->dir == ZC_RX);
-	uint64_t begin = of_client && s->tls ? s->tls->hs.app_pos[p->dir] : 0;
+	uint64_t begin =
+		of_client && s->session.handshake ? s->session.handshake->hs.app_pos[p->dir] : 0;
 
 	return begin && p->ev.flags & ZC_PLAIN_INSIDE && p->wire_len &&
 	       (int32_t)(p->wire_seq - (uint32_t)begin) > 0;

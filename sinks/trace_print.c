@@ -9,9 +9,7 @@
 
 #define BAR 32 /* columns */
 #define DURATION_COLUMNS 8
-#define MAX_SHARES 16
 #define SHOWN_SHARES 5
-#define NAME_MAX_LEN 96
 
 #define COLOR_CRITICAL "\033[1m"
 #define COLOR_ERROR "\033[31m"
@@ -51,13 +49,13 @@ static void put_short(struct out *o, uint64_t ns)
 /* ---- names */
 
 /* Who serves the request of s: the process, or its address. */
-static void tls_stream_name(const struct span *s, char out[NAME_MAX_LEN])
+static void tls_stream_name(const struct span *s, char out[TRACE_NAME_MAX])
 {
 	const char *name = s->kind == SPAN_SERVER ? span_process(s) : s->peer_service;
 	char *p = out;
 
 	if (name) {
-		size_t n = strlen(name) < NAME_MAX_LEN - 1 ? strlen(name) : NAME_MAX_LEN - 1;
+		size_t n = strlen(name) < TRACE_NAME_MAX - 1 ? strlen(name) : TRACE_NAME_MAX - 1;
 
 		p = (char *)memcpy(p, name, n) + n;
 	} else if (s->has_addr) {
@@ -85,10 +83,10 @@ static enum differ difference(const struct span *a, const struct span *b)
 }
 
 /* The name of a server's span, with what makes it differ from others that are called the same. */
-static void server_name(const struct trace_tree *t, const struct span *s, char out[NAME_MAX_LEN])
+static void server_name(const struct trace_tree *t, const struct span *s, char out[TRACE_NAME_MAX])
 {
 	enum differ differ = DIFFER_NOT;
-	char other[NAME_MAX_LEN], *p;
+	char other[TRACE_NAME_MAX], *p;
 
 	tls_stream_name(s, out);
 	for (int i = 0; i < t->n; i++) {
@@ -104,7 +102,7 @@ static void server_name(const struct trace_tree *t, const struct span *s, char o
 		differ = strcmp(out, other) ? differ : d;
 	}
 	p = out + strlen(out);
-	if (differ == DIFFER_NOT || !span_process(s) || p > out + NAME_MAX_LEN - FMT_ADDR_MAX - 4)
+	if (differ == DIFFER_NOT || !span_process(s) || p > out + TRACE_NAME_MAX - FMT_ADDR_MAX - 4)
 		return;
 	*p++ = differ == DIFFER_PORT ? ':' : differ == DIFFER_ADDR ? '@' : '#';
 	p = differ == DIFFER_ADDR ? fmt_addr(p, s->server_addr)
@@ -114,7 +112,7 @@ static void server_name(const struct trace_tree *t, const struct span *s, char o
 
 /* Who serves the request of this row: seen by the server itself, if it was. */
 static void name_server(const struct trace_tree *t, const struct trace_row *r,
-			char out[NAME_MAX_LEN])
+			char out[TRACE_NAME_MAX])
 {
 	const struct span *child = r->child >= 0 ? t->row[r->child].span : NULL;
 
@@ -128,7 +126,7 @@ static void name_server(const struct trace_tree *t, const struct trace_row *r,
 
 /* Who makes the call of this row: by the name of the request that it serves. */
 static void name_client(const struct trace_tree *t, const struct trace_row *r,
-			char out[NAME_MAX_LEN])
+			char out[TRACE_NAME_MAX])
 {
 	const struct span *parent = r->parent >= 0 ? t->row[r->parent].span : NULL;
 	const char *own = span_process(r->span);
@@ -136,12 +134,12 @@ static void name_client(const struct trace_tree *t, const struct trace_row *r,
 	if (parent && parent->kind == SPAN_SERVER && parent->pid && parent->pid == r->span->pid)
 		server_name(t, parent, out);
 	else
-		snprintf(out, NAME_MAX_LEN, "%s", own ? own : "-");
+		snprintf(out, TRACE_NAME_MAX, "%s", own ? own : "-");
 }
 
 static void put_name(struct out *o, const struct trace_tree *t, const struct trace_row *r)
 {
-	char name[NAME_MAX_LEN];
+	char name[TRACE_NAME_MAX];
 
 	if (r->span->kind == SPAN_CLIENT) {
 		name_client(t, r, name);
@@ -322,13 +320,8 @@ static void put_rows(struct out *o, const struct trace_style *style, const struc
 
 /* ---- where the time went */
 
-struct share {
-	const char *what;
-	char name[NAME_MAX_LEN];
-	uint64_t ns;
-};
-
-static void add_share(struct share *shares, int *n, const char *what, const char *name, uint64_t ns)
+static void add_share(struct trace_share *shares, int *n, const char *what, const char *name,
+		      uint64_t ns)
 {
 	int i = 0;
 
@@ -336,7 +329,7 @@ static void add_share(struct share *shares, int *n, const char *what, const char
 		return;
 	while (i < *n && (strcmp(shares[i].what, what) || strcmp(shares[i].name, name)))
 		i++;
-	if (i == MAX_SHARES)
+	if (i == TRACE_SHARES)
 		return;
 	if (i == *n) {
 		shares[i].what = what;
@@ -349,19 +342,19 @@ static void add_share(struct share *shares, int *n, const char *what, const char
 
 static int by_share(const void *a, const void *b)
 {
-	const struct share *x = a, *y = b;
+	const struct trace_share *x = a, *y = b;
 
 	return x->ns < y->ns ? 1 : x->ns > y->ns ? -1 : 0;
 }
 
-static int collect_shares(const struct trace_tree *t, struct share *shares)
+int trace_shares(const struct trace_tree *t, struct trace_share *shares)
 {
 	int n = 0;
 
 	for (int i = 0; i < t->n; i++) {
 		const struct trace_row *r = &t->row[i];
 		const struct span *s = r->span;
-		char name[NAME_MAX_LEN];
+		char name[TRACE_NAME_MAX];
 		uint64_t queue = 0;
 
 		if (!r->critical)
@@ -384,8 +377,8 @@ static void put_shares(struct out *o, const struct trace_style *style, const str
 {
 	const struct trace_row *root = &t->row[t->longest];
 	uint64_t all = root->end - root->start;
-	struct share shares[MAX_SHARES];
-	int n = collect_shares(t, shares);
+	struct trace_share shares[TRACE_SHARES];
+	int n = trace_shares(t, shares);
 
 	if (!n || !all)
 		return;

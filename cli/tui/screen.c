@@ -45,6 +45,12 @@ static const struct {
 	[STYLE_BAR] = { 31, COLOR_CYAN, 0, 0 },
 	[STYLE_KEY] = { 31, COLOR_CYAN, A_BOLD, A_BOLD },
 	[STYLE_CLIENT] = { 98, COLOR_BLUE, 0, 0 },
+	[STYLE_SERVICE] = { 31, COLOR_CYAN, 0, 0 },
+	[STYLE_SERVICE + 1] = { 136, COLOR_YELLOW, 0, 0 },
+	[STYLE_SERVICE + 2] = { 98, COLOR_BLUE, 0, 0 },
+	[STYLE_SERVICE + 3] = { 64, COLOR_GREEN, 0, 0 },
+	[STYLE_SERVICE + 4] = { 132, COLOR_MAGENTA, 0, 0 },
+	[STYLE_SERVICE + 5] = { 67, COLOR_CYAN, A_BOLD, 0 },
 };
 
 static void choose_colours(struct screen *s, enum screen_color color)

@@ -26,8 +26,11 @@ enum style {
 	STYLE_BAR,
 	STYLE_KEY,	/* a key in a line of hints */
 	STYLE_CLIENT,	/* client spans, where both kinds are mixed */
-	STYLE_COUNT,
+	STYLE_SERVICE,	/* STYLE_SERVICES of them, to tell services from each other */
+	STYLE_COUNT = STYLE_SERVICE + 6,
 };
+
+#define STYLE_SERVICES (STYLE_COUNT - STYLE_SERVICE)
 
 enum screen_color { SCREEN_COLOR_AUTO, SCREEN_COLOR_NEVER, SCREEN_COLOR_ALWAYS };
 

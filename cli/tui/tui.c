@@ -28,6 +28,7 @@ struct tui *tui__new(const struct tui_options *o)
 	t->opt = *o;
 	t->aside = t->kept = -1;
 	t->window = 60;
+	t->empty = empty_new();
 	t->interval_ns = o->interval_ns ? o->interval_ns : SECOND;
 	if (model_init(&t->model)) {
 		free(t);
@@ -184,6 +185,7 @@ void tui__free(struct tui *t)
 		tui_pop(t);
 	for (int i = 0; i < TUI_ROOTS; i++)
 		view_free(t->root[i]);
+	empty_free(t->empty);
 	prompt_release(&t->filter_prompt);
 	prompt_release(&t->time_prompt);
 	model_release(&t->model);

@@ -19,6 +19,7 @@
 #include "core/source.h"
 
 struct tui;
+struct options;
 
 struct tui_options {
 	const char *filter;	/* NULL: none; has been found right */
@@ -47,6 +48,7 @@ struct tui_sources {
 	const char *target;	 /* "port 8000 (nginx, pid 4242)", or the file */
 	const char *backend;	 /* NULL: a file */
 	struct attach *attach;	 /* NULL: there are no probes */
+	const struct options *options; /* what was selected, to say what is missing; or NULL */
 	void *ctx;
 };
 

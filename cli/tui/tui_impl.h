@@ -91,6 +91,7 @@ struct tui {
 	unsigned window;	/* seconds that figures are of; 0: all, or since the baseline */
 	unsigned window_before; /* the baseline */
 	int hops;		/* tables have what goes on behind the edge, too */
+	struct empty *empty;
 	int choosing; /* the next key says by which column to sort */
 	int was_playing;
 	uint64_t shown_position; /* of the replay */
@@ -150,6 +151,14 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 
 extern const struct view_ops view_routes, view_spans, view_traces, view_flights, view_conns,
 	view_health, view_help;
+
+/* Where nothing is shown: why, and what to try. */
+struct empty;
+struct empty *empty_new(void);
+void empty_free(struct empty *e);
+/* what: "requests". */
+void empty_draw(struct empty *e, const struct tui *t, struct screen *s, const char *what, int y,
+		int height);
 
 /* What is above the routes: all requests at the edge, what has changed, who calls whom. */
 struct overview;
@@ -216,6 +225,8 @@ void tui_freshen(struct tui *t); /* what a view points at may be gone: before it
 int keys_handle(struct tui *t, const struct key *k);
 void stderr_aside(struct tui *t);
 void stderr_back(struct tui *t);
+void filter_judge(struct prompt *p);	/* is what stands there a filter? */
+void filter_complete(struct prompt *p); /* Tab */
 void save_view(struct tui *t);
 void toggle_recording(struct tui *t);
 

@@ -215,7 +215,7 @@ static void flights_draw(struct view *view, struct screen *s, int y, int height)
 	table_draw(&v->table, s, y, height);
 	if (!v->n && height > 2)
 		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG,
-			    "Every request has its answer.");
+			    "No requests in flight.");
 }
 
 static struct table *flights_table(struct view *view)

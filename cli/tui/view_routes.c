@@ -565,12 +565,7 @@ static void routes_draw(struct view *v, struct screen *s, int y, int height)
 			       r->hidden);
 	if (r->n || height < 3)
 		return;
-	screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG,
-		    v->tui->filter[0] ? "No requests that match the filter so far." :
-					"No requests so far.");
-	if (height >= 6)
-		screen__put(s, y + 4, 2, screen__width(s), STYLE_DIM,
-			    "6 shows what is seen here, 5 the connections.");
+	empty_draw(v->tui->empty, v->tui, s, "requests", y + 2, height - 2);
 }
 
 static void open_selected(struct routes *r)

@@ -29,7 +29,7 @@ static void spans_draw(struct view *v, struct screen *s, int y, int height)
 
 	table_draw(&sp->list.table, s, y, height);
 	if (!sp->list.n && height > 2)
-		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG, "No spans so far.");
+		empty_draw(v->tui->empty, v->tui, s, "spans", y + 2, height - 2);
 }
 
 static int spans_key(struct view *v, const struct key *k)

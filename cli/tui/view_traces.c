@@ -1,19 +1,25 @@
 /*
  * view_traces.c - traces as waterfalls: who called whom, when, and what the end waited for
  *
- * A line per span, under its parent; bars lie on the time axis of their trace. What lies on the
- * critical path has a full bar, the rest a light one. Traces may be folded to their first line.
+ * A line per span, under its parent; bars lie on the time axis of their trace (trace_bar.h). Below
+ * stands where the time of the selected trace went. Traces may be folded to their first line.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/tui/model_trace.h"
+#include "cli/tui/trace_bar.h"
 #include "cli/tui/tui_impl.h"
+#include "sinks/format.h"
+#include "sinks/trace_print.h"
 
+#define FOOT_LEAST 8   /* lines of the view; with fewer there is no critical path below */
 #define EXCEPTIONS 256 /* traces that are folded when the others are not, or the other way round */
 
 enum traces_column {
-	COL_TIME, COL_SPANS, COL_ERRORS, COL_TOTAL, COL_NAME, COL_STATUS, COL_LINK, COL_BAR,
+	COL_TIME, COL_SPANS, COL_ERRORS, COL_TOTAL, COL_NAME, COL_STATUS, COL_LINK, COL_SELF,
+	COL_BAR,
 	COL_ALL,
 };
 
@@ -27,7 +33,8 @@ enum traces_column {
 		[COL_NAME] = { "SPAN", 10, 60, 0, 0, 0, 1 }, \
 		[COL_STATUS] = { "STAT", least, most, 4, 0, 0, 0 }, \
 		[COL_LINK] = { "LINK", 11, 11, 3, 0, 0, 0 }, \
-		[COL_BAR] = { "WATERFALL", 12, 90, 1, 0, 0, 1 }, \
+		[COL_SELF] = { "SELF", 7, 7, 4, 1, 1, 0 }, \
+		[COL_BAR] = { "WATERFALL", 12, 90, 1, 0, 0, 1, 20 }, \
 	}
 
 static const struct column columns[COL_ALL] = COLUMNS(4, 8);
@@ -37,7 +44,13 @@ struct traces_view {
 	struct view view;
 	struct table table;
 	struct traces traces;
-	uint32_t *rows; /* nodes */
+	struct trace_colours colours;
+	struct column columns[COL_ALL]; /* the heading of bars has a scale */
+	struct table_ops ops;
+	char scale[200];
+	struct trace_tree *tree; /* of the selected trace */
+	char path[1024];	 /* where its time went */
+	uint32_t *rows;		 /* nodes */
 	uint32_t n;
 	int folded; /* all but the exceptions */
 	uint64_t exception[EXCEPTIONS];
@@ -178,6 +191,10 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 		c->text = tui_status(c->buf, s);
 		c->style = tui_status_style(s);
 		break;
+	case COL_SELF:
+		c->text = tui_duration(c->buf, trace_self(&v->traces, v->rows[row]));
+		c->style = node_at(v, row)->critical ? STYLE_STRONG : STYLE_DIM;
+		break;
 	case COL_LINK:
 		c->text = str_of(s->has_parent ? (s->link ? s->link : "?") : "");
 		c->style = STYLE_DIM;
@@ -187,14 +204,31 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 	}
 }
 
-static void paint_name(const struct traces_view *v, uint32_t row, struct screen *s, int y, int x,
+static enum style colour_of(struct traces_view *v, const struct span *s)
+{
+	return (enum style)(STYLE_SERVICE + (int)trace_colour(&v->colours, s));
+}
+
+/* Whom a call is to: p == NULL: it is none, or nobody knows. */
+static struct str callee(const struct span *s, char buf[64])
+{
+	if (s->kind != SPAN_CLIENT)
+		return (struct str){ NULL, 0 };
+	if (s->peer_service)
+		return str_of(s->peer_service);
+	return s->has_addr && span_process(s) ? tui_endpoint(buf, s->server_addr, s->server_port) :
+						(struct str){ NULL, 0 };
+}
+
+static void paint_name(struct traces_view *v, uint32_t row, struct screen *s, int y, int x,
 		       int width)
 {
 	const struct trace_node *n = node_at(v, row);
 	const struct trace *t = trace_at(v, row);
 	const struct span *span = n->span;
 	const char *who = span_process(span);
-	char buf[TEXT_MAX];
+	char buf[TEXT_MAX], peer[64];
+	struct str called = callee(span, peer);
 	int at = x, end = x + width, depth = n->depth;
 
 	if (is_first(v, row))
@@ -209,10 +243,12 @@ static void paint_name(const struct traces_view *v, uint32_t row, struct screen 
 	if (depth)
 		at += screen__put(s, y, at, end - at, STYLE_DIM,
 				  n->next == TRACE_NONE ? "└ " : "├ ");
-	if (who) {
-		at += screen__safe(s, y, at, end - at, span->kind == SPAN_CLIENT ? STYLE_CLIENT :
-										    STYLE_STRONG,
-				   CUT_END, str_of(who)) + 1;
+	if (who)
+		at += screen__safe(s, y, at, end - at, colour_of(v, span), CUT_END, str_of(who));
+	at += who && !called.p;
+	if (called.p) {
+		at += screen__put(s, y, at, end - at, STYLE_DIM, screen__ascii(s) ? " -> " : " → ");
+		at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END, called) + 1;
 	}
 	at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END,
 			   tui_method(span)) + 1;
@@ -220,19 +256,16 @@ static void paint_name(const struct traces_view *v, uint32_t row, struct screen 
 		     tui_target(v->view.tui, span, buf, sizeof(buf)));
 }
 
-static void paint_bar(const struct traces_view *v, uint32_t row, struct screen *s, int y, int x,
+static void paint_bar(struct traces_view *v, uint32_t row, struct screen *s, int y, int x,
 		      int width)
 {
-	const struct trace_node *n = node_at(v, row);
 	const struct trace *t = trace_at(v, row);
-	double whole = t->end > t->start ? (double)(t->end - t->start) : 1;
-	double from = (double)(n->span->time_ns - t->start) / whole * width;
-	double to = (double)(span_end(n->span) - t->start) / whole * width;
-	enum style st = n->span->error != SPAN_OK ? STYLE_ERROR :
-			n->critical		  ? STYLE_BAR :
-						    STYLE_DIM;
 
-	screen__bar(s, y, x, width, from, to, n->critical, st);
+	if (t->nodes > 1 && is_first(v, row) && is_folded(v, t->key))
+		trace_stack(&v->traces, v->rows[row], &v->colours, s, y, x, width);
+	else
+		trace_bar(&v->traces, v->rows[row], node_at(v, row)->span->error != SPAN_OK ?
+			  STYLE_ERROR : colour_of(v, node_at(v, row)->span), s, y, x, width);
 }
 
 static void row_paint(void *ctx, uint32_t row, int column, struct screen *s, int y, int x,
@@ -246,18 +279,17 @@ static void row_paint(void *ctx, uint32_t row, int column, struct screen *s, int
 
 /* ---- the view */
 
-static const struct table_ops traces_ops = { columns,  COL_ALL,	  row_count, row_id,
-					     row_cell, row_paint, row_compare };
-static const struct table_ops wide_ops = { wide_columns, COL_ALL,   row_count, row_id,
-					   row_cell,	 row_paint, row_compare };
-
 static void view_init(struct view *view)
 {
 	struct traces_view *v = (struct traces_view *)view;
 
 	traces_init(&v->traces);
 	v->rows = calloc(RING_SPANS, sizeof(*v->rows));
-	table_init(&v->table, &traces_ops, v);
+	v->tree = malloc(sizeof(*v->tree));
+	memcpy(v->columns, columns, sizeof(columns));
+	v->ops = (struct table_ops){ v->columns, COL_ALL,   row_count, row_id,
+				     row_cell,	 row_paint, row_compare };
+	table_init(&v->table, &v->ops, v);
 	v->table.sort = COL_TOTAL;
 }
 
@@ -267,17 +299,90 @@ static void view_release(struct view *view)
 
 	traces_release(&v->traces);
 	table_release(&v->table);
+	free(v->tree);
 	free(v->rows);
+}
+
+/* Each trace has its own axis, from its beginning to its end. */
+static void name_scale(struct traces_view *v)
+{
+	int width = v->table.width[COL_BAR], half;
+
+	v->columns[COL_BAR].name = "WATERFALL";
+	if (width < 28 || width >= (int)sizeof(v->scale))
+		return;
+	half = width / 2 - 2;
+	snprintf(v->scale, sizeof(v->scale), "%-*s%-8s%*s", half, "WATERFALL", "50%",
+		 width - half - 8, "100%");
+	v->columns[COL_BAR].name = v->scale;
+}
+
+static int add_text(char *buf, size_t cap, size_t *n, const char *text)
+{
+	*n += (size_t)snprintf(buf + *n, cap - *n, "%s", text);
+	return *n < cap - 64;
+}
+
+/* Where the time of the trace went, the largest part first, in the words of -o waterfall. */
+static void tell_path(struct traces_view *v, const struct trace *t)
+{
+	struct span *spans[TRACE_MAX_SPANS];
+	struct trace_share share[TRACE_SHARES];
+	size_t n = 0, all;
+	int count = 0, shares;
+
+	v->path[0] = '\0';
+	for (uint32_t i = t->root; v->tree && i != TRACE_NONE && count < TRACE_MAX_SPANS;
+	     i = traces_next(&v->traces, i, 0))
+		spans[count++] = (struct span *)v->traces.node[i].span;
+	if (!count)
+		return;
+	trace_tree_build(v->tree, spans, count);
+	shares = trace_shares(v->tree, share);
+	all = v->tree->row[v->tree->longest].end - v->tree->row[v->tree->longest].start;
+	/* what is less than one per cent is left out */
+	for (int i = 0; i < shares && all && (!i || share[i].ns * 100 >= all); i++) {
+		char part[2 * TRACE_NAME_MAX], took[32];
+
+		took[tui_duration(took, share[i].ns).n] = '\0';
+		snprintf(part, sizeof(part), "%s%s%.95s %s (%llu%%)", i ? ", " : "", share[i].what,
+			 share[i].name, took,
+			 (unsigned long long)((share[i].ns * 100 + all / 2) / all));
+		if (!add_text(v->path, sizeof(v->path), &n, part))
+			break;
+	}
+}
+
+static void draw_path(struct traces_view *v, struct screen *s, int y)
+{
+	uint32_t row;
+	int x;
+
+	if (!table_selected(&v->table, &row))
+		return;
+	tell_path(v, trace_at(v, row));
+	x = screen__put(s, y, 0, screen__width(s), STYLE_STRONG, "critical path: ");
+	screen__safe(s, y, x, screen__width(s) - x, STYLE_TEXT, CUT_END, str_of(v->path));
 }
 
 static void view_draw(struct view *view, struct screen *s, int y, int height)
 {
 	struct traces_view *v = (struct traces_view *)view;
 
-	v->table.ops = view->tui->model.now->ring.words ? &wide_ops : &traces_ops;
-	table_draw(&v->table, s, y, height);
+	int foot = height >= FOOT_LEAST && v->n > 0, width = v->table.width[COL_BAR];
+
+	v->columns[COL_STATUS] = view->tui->model.now->ring.words ? wide_columns[COL_STATUS] :
+								    columns[COL_STATUS];
+	name_scale(v);
+	table_draw(&v->table, s, y, height - foot);
+	if (v->table.width[COL_BAR] != width) {
+		name_scale(v);
+		table_draw(&v->table, s, y, height - foot);
+	}
+	if (foot)
+		draw_path(v, s, y + height - 1);
 	if (!v->n && height > 2)
-		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG, "No traces so far.");
+		empty_draw(view->tui->empty, view->tui, s, "traces", y + 2, height - 2);
 }
 
 static void fold_selected(struct traces_view *v, int folded)

@@ -126,12 +126,34 @@ def filtering(term):
     s = term.press('Up')
     t.check('/status >= 500' in s.rstrip('\n').split('\n')[-1], 'the history has the last one', s)
     term.press('Escape')
+    term.press('/')
+    s = term.press('Tab')
+    t.check('entry' in s and 'method' in s, 'Tab shows what may come', s)
+    term.type('peer')
+    term.press('Tab')
+    term.type('== x or kind == s')
+    s = term.press('Tab')
+    t.check(s.rstrip().endswith('/peer_service == x or kind == server'), 'and completes it', s)
+    term.keys('C-u')
+    term.type('status in (404, 5xx) and not path contains orders')
+    s = term.press('Enter')
+    t.check(all('/favicon.ico' in line for line in rows(s)) and rows(s),
+            'in, classes of status, contains', s)
+    s = term.press('Escape')
+    t.check('/status' not in s and '/orders' in s, 'Esc removes the filter', s)
 
 
 def traces(term):
     s = term.press('3')
     unfolded = len([l for l in rows(s) if '▾' in l])
-    t.check(unfolded > 3 and '███' in s, 'a waterfall, its critical path marked', s)
+    t.check(unfolded > 3 and '███' in s, 'a waterfall', s)
+    lines = rows(s)
+    t.check('───' in lines[0] and '█' not in lines[0] and '███' in lines[2],
+            'solid is who worked, shaded who waited', s)
+    t.check('nginx → backend GET' in lines[1], 'a call says to whom', s)
+    t.check(re.search(r'154µs', lines[0]) and re.search(r'250ms.* 250ms', lines[2]), 'SELF', s)
+    t.check(re.search(r'^critical path: backend 250ms \(99%\)', s, re.M),
+            'where the time went, below', s)
     s = term.press('z')
     t.check('▾' not in s and '▸' in s, 'z folds all', s)
     s = term.press('Right')

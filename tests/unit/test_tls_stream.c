@@ -371,7 +371,8 @@ static void test_nested(void)
 	say_part(&t, RX, (char *)buf, (uint32_t)n, (uint32_t)n);
 	n = talk_hex(rfc8448_server, buf);
 	say_part(&t, TX, (char *)buf, (uint32_t)n, (uint32_t)n);
-	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->tls && conn_of(77)->tls,
+	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->session.handshake &&
+		   conn_of(77)->session.handshake,
 	   "TLS within TLS");
 	close_id(77, 0);
 	pass();
@@ -386,10 +387,11 @@ static void test_nested(void)
 	conn_of(t.id)->used = 0; /* the younger one */
 	conn_touch(&f.e->conns, conn_of(t.id), f.now);
 	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	ok(!conn_of(77) && conn_of(t.id)->tls,
+	ok(!conn_of(77) && conn_of(t.id)->session.handshake,
 	   "an evicted socket leaves what it knows to its stream");
 	say_part(&t, RX, (char *)buf + 4, (uint32_t)n - 4, (uint32_t)n - 4);
-	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->tls->hs.state == TLS_OPENING,
+	ok(conn_of(t.id)->ops == &tls_conn_ops &&
+		   conn_of(t.id)->session.handshake->hs.state == TLS_OPENING,
 	   "which turns out to be TLS itself");
 	feed_end(&f);
 }
@@ -604,7 +606,8 @@ static void test_fault(void)
 	bind(&t, 77, TX, 0, 300);
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 267);
 	feed_fault(&f, t.id, t.id, ZC_TLS_OPENSSL, 1042);
-	ok(conn_of(77)->tls->hs.alert == -1, "what is no alert, or no socket, says nothing");
+	ok(conn_of(77)->session.handshake->hs.alert == -1,
+	   "what is no alert, or no socket, says nothing");
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 1042);
 	close_id(77, 0);
 	pass();
