@@ -25,14 +25,16 @@ def answer(cmd, name):
         return HELLO
     if name == 'find':
         if cmd[name] == 'missing':
-            return {'ok': 0.0, 'errmsg': 'ns not found', 'code': 26, 'codeName': 'NamespaceNotFound'}
+            return {'ok': 0.0, 'errmsg': 'ns not found', 'code': 26,
+                    'codeName': 'NamespaceNotFound'}
         batch = [{'_id': i, 'v': 'x' * 100} for i in range(100)]
         return {'cursor': {'firstBatch': batch, 'id': bson.Int64(7), 'ns': coll}, 'ok': 1.0}
     if name == 'getMore':
         return {'cursor': {'nextBatch': [], 'id': bson.Int64(0), 'ns': 'x'}, 'ok': 1.0}
     if name == 'insert':
         if cmd[name] == 'unique':
-            return {'n': 0, 'writeErrors': [{'index': 0, 'code': 11000, 'errmsg': 'dup'}], 'ok': 1.0}
+            wrong = {'index': 0, 'code': 11000, 'errmsg': 'dup'}
+            return {'n': 0, 'writeErrors': [wrong], 'ok': 1.0}
         return {'n': 1, 'ok': 1.0}
     return {'ok': 1.0}
 
