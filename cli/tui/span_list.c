@@ -194,7 +194,7 @@ void span_list_init(struct span_list *l, struct tui *t)
 	memset(l, 0, sizeof(*l));
 	l->tui = t;
 	l->ring = &t->model.now->ring;
-	l->numbers = calloc(RING_SPANS, sizeof(*l->numbers));
+	l->numbers = calloc(l->ring->cap, sizeof(*l->numbers));
 	table_init(&l->table, &list_ops, l);
 	l->table.follow = 1;
 }

@@ -288,7 +288,7 @@ static void view_init(struct view *view)
 	struct traces_view *v = (struct traces_view *)view;
 
 	traces_init(&v->traces);
-	v->rows = calloc(RING_SPANS, sizeof(*v->rows));
+	v->rows = calloc(view->tui->model.now->ring.cap, sizeof(*v->rows));
 	v->tree = malloc(sizeof(*v->tree));
 	memcpy(v->columns, columns, sizeof(columns));
 	v->ops = (struct table_ops){ v->columns, COL_ALL,   row_count, row_id,
