@@ -45,6 +45,7 @@ enum {
 	OPT_OTLP,
 	OPT_OTLP_SIGNALS,
 	OPT_PROMETHEUS,
+	OPT_SKIP_INSTRUMENTED,
 	OPT_SLOWEST,
 	OPT_KEEP,
 	OPT_RESOLVE,
@@ -96,6 +97,8 @@ static const struct argp_option table[] = {
 	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
 	{ "otlp-signals", OPT_OTLP_SIGNALS, "LIST", 0,
 	  "Of these only 'traces', or 'metrics' (default: both)", 3 },
+	{ "otlp-skip-instrumented", OPT_SKIP_INSTRUMENTED, NULL, 0,
+	  "Not of processes that export their own spans", 3 },
 	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
 	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
@@ -501,6 +504,9 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return 0;
 	case OPT_OTLP_SIGNALS:
 		return set_signals(o, arg);
+	case OPT_SKIP_INSTRUMENTED:
+		o->skip_instrumented = 1;
+		return 0;
 	case OPT_PROMETHEUS:
 		return set_prometheus(o, arg);
 	case OPT_RESOLVE:

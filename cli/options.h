@@ -94,6 +94,7 @@ struct options {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} prometheus; /* where it is scraped; family 0: nowhere */
+	int skip_instrumented; /* processes that export their own spans are not exported */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */

@@ -59,7 +59,8 @@ _zctrace()
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --keep= --otlp --otlp-signals= --prometheus= --resolve --sort= --color=
+			--slowest= --keep= --otlp --otlp-signals= --otlp-skip-instrumented
+			--prometheus= --resolve --sort= --color=
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

@@ -22,6 +22,18 @@ static unsigned client_of(const struct conn *c)
 	}
 }
 
+/* What went by before messages were found, in h up to pos, may have held some. */
+static void doubt_before(struct conn *c, const struct half *h, uint64_t pos)
+{
+	struct half *mine = &c->half[h == &c->half[1]], *other = &c->half[h != &c->half[1]];
+	uint64_t end = other->reasm.next - reasm_kept(&other->reasm).n;
+
+	if (c->lost && end > other->reasm.first + other->lead)
+		certainty_behind(c, other, end);
+	if (pos > mine->reasm.first + mine->lead || c->lost)
+		certainty_behind(c, mine, pos);
+}
+
 /* Begins it. 0: no memory. */
 static int begin(struct conn *c, const struct half *h, const struct probed *found, int start,
 		 uint64_t pos)
@@ -36,12 +48,23 @@ static int begin(struct conn *c, const struct half *h, const struct probed *foun
 		begun = http2_conn_begin(c, start, found->client) == 1;
 	else
 		begun = pairing_begin(c, found->protocol, found->client);
-	if (begun && c->ops == &pairing_ops && !c->preexisting &&
-	    (pos > h->reasm.first + h->lead || c->lost))
-		certainty_behind(c, &c->half[h == &c->half[1]], pos);
+	if (begun && c->ops == &pairing_ops && !c->preexisting)
+		doubt_before(c, h, pos);
 	if (!begun)
 		c->protocol = old;
 	return begun;
+}
+
+/* What comes next is probed as the beginning of a connection. */
+static void begin_anew(struct conn *c)
+{
+	for (int d = 0; d < 2; d++) {
+		struct half *h = &c->half[d];
+
+		h->lead = h->reasm.next - reasm_kept(&h->reasm).n - h->reasm.first;
+		h->ended = 0;
+	}
+	c->again = 1;
 }
 
 /* CONNECT, RFC 9110, section 9.3.6: what follows may be anything, as on a connection of its own. */
@@ -54,15 +77,9 @@ static void enter_tunnel(struct conn *c, struct exchange *x)
 	memcpy(c->tunnel.parent_id, s.span_id, SPAN_ID_LEN);
 	c->tunnel.flags = s.trace_flags;
 	c->in_tunnel = 1;
-	for (int d = 0; d < 2; d++) {
-		struct half *h = &c->half[d];
-
-		h->lead = h->reasm.next - reasm_kept(&h->reasm).n - h->reasm.first;
-		h->ended = 0;
-	}
 	if (!pending_read_add(c, x))
 		exchange_emit(c->engine, x);
-	c->again = 1;
+	begin_anew(c);
 }
 
 /*
@@ -82,6 +99,9 @@ static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, co
 		c->protocol = &http2_protocol;
 		if (x)
 			http2_conn_upgraded(c, x);
+	} else if (c->switch_to == &tls_protocol.name) {
+		begin_anew(c);
+		return 0;
 	} else if (x && x->status / 100 == 2) {
 		enter_tunnel(c, x);
 		return 0;
@@ -109,6 +129,7 @@ static struct probe probe_of(const struct conn *c, const struct half *h, const u
 		.segment = pos <= h->reasm.cur_pos || pos == h->reasm.first + h->lead,
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,
+		.datagram = c->datagram,
 	};
 }
 
@@ -155,7 +176,7 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 
 	if (c->switching)
 		return follow_switch(e, c, h, p, n, pos);
-	if (in.start && !h->lead) {
+	if (in.start && !h->lead && !c->datagram) {
 		enum probe_result proxied = proxy_header(p, n, &lead);
 
 		if (proxied == PROBE_MORE)

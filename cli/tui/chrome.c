@@ -159,7 +159,7 @@ static void draw_kept(const struct tui *t, struct screen *s, int y, int x, int e
 	const struct span_ring *r = &t->model.now->ring;
 	const struct span *oldest = ring_get(r, r->first);
 	uint64_t now = t->vitals.now;
-	char text[64], count[32], age[32];
+	char text[96], count[32], age[32];
 
 	if ((shown != &view_spans && shown != &view_traces) || !oldest)
 		return;
