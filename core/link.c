@@ -626,7 +626,7 @@ static void choose_parent(struct links *l, struct link_node *n)
 		habit_call(&proc->habit, n->head.group, n->tid, !proc->nserving);
 	if (!proc->nserving || proc->nserving > LINK_MAX_SERVING)
 		return;
-	if (proc->threads_migrate || blind)
+	if (proc->threads_migrate || blind || n->goroutine)
 		skip |= BY_THREAD;
 	if (!is_forwarder(proc))
 		skip |= BY_HEAD;
