@@ -224,7 +224,8 @@ static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq
 	io->len = len;
 	io->dir = dir;
 	io->pad = 0;
-	io->ev.flags = ZC_IO_TASK | (s->polled ? ZC_IO_POLLED : 0);
+	io->ev.flags =
+		ZC_IO_TASK | (s->polled ? ZC_IO_POLLED : 0) | (s->datagram ? ZC_IO_DATAGRAM : 0);
 	io->sleeps = (__u32)task->nvcsw;
 	io->age = age_of(task->start_time, io->ev.time);
 	io->goroutine = goroutine;

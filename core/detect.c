@@ -129,6 +129,7 @@ static struct probe probe_of(const struct conn *c, const struct half *h, const u
 		.segment = pos <= h->reasm.cur_pos || pos == h->reasm.first + h->lead,
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,
+		.datagram = c->datagram,
 	};
 }
 
@@ -175,7 +176,7 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 
 	if (c->switching)
 		return follow_switch(e, c, h, p, n, pos);
-	if (in.start && !h->lead) {
+	if (in.start && !h->lead && !c->datagram) {
 		enum probe_result proxied = proxy_header(p, n, &lead);
 
 		if (proxied == PROBE_MORE)

@@ -407,6 +407,8 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 		if (!c->keyed)
 			certainty_begin(c, &c->half[d]);
 	}
+	if (c->datagram)
+		joined |= BEGIN_DATAGRAM;
 	protocol->begin(c->state, joined);
 	return 1;
 }

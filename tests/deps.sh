@@ -25,6 +25,7 @@ libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
 openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget
 lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
+dnsmasq-base:dnsmasq bind9-dnsutils:dig
 redis-server:redis-server redis-tools:redis-cli postgresql:psql pgbouncer:pgbouncer
 default-jdk-headless:javac"
 # the run time of clang's fuzzers has the number of clang in its name
