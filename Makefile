@@ -69,6 +69,8 @@ $(B)/%.bpf.o: %.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 	$(Q)if command -v llvm-strip >/dev/null; then llvm-strip -g $@; fi
+$(B)/%.bpf.o.gz: $(B)/%.bpf.o
+	$(Q)gzip -9nc $< >$@.new && mv $@.new $@
 
 # ---- messages of OTLP, from their description
 $(B)/gen/otlp.pb-c.c: sinks/otlp/otlp.proto
@@ -104,7 +106,7 @@ $(B)/$(1)/gen/otlp.pb-c.o: $(B)/gen/otlp.pb-c.c
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) $(2) -w -I$(B)/gen -c $$< -o $$@
-$(B)/$(1)/attach/objects.o: $(BPF_OBJS)
+$(B)/$(1)/attach/objects.o: $(BPF_OBJS:%=%.gz)
 $(B)/$(1)/cli/options.o: $(B)/commit
 endef
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1

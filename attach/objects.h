@@ -1,14 +1,14 @@
 /*
- * objects.h - the compiled kernel side, carried inside the program
+ * objects.h - the compiled kernel side, carried inside the program, compressed
  */
 #ifndef ZC_ATTACH_OBJECTS_H
 #define ZC_ATTACH_OBJECTS_H
 
-#include <stddef.h>
+struct bpf_object;
 
-extern const char bpf_sock_start[], bpf_sock_end[];
-extern const char bpf_task_start[], bpf_task_end[];
-extern const char bpf_tls_start[], bpf_tls_end[];
-extern const char bpf_selftest_start[], bpf_selftest_end[];
+enum object { OBJECT_SOCK, OBJECT_TLS, OBJECT_SELFTEST };
+
+/* Opened by libbpf, under that name; to be closed. NULL: see errno. */
+struct bpf_object *object_open(enum object which, const char *name);
 
 #endif

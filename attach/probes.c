@@ -61,13 +61,6 @@ static int say_loudly(enum libbpf_print_level level, const char *fmt, va_list ap
 	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
 }
 
-static struct bpf_object *object_open(const char *start, const char *end, const char *name)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
-
-	return bpf_object__open_mem(start, (size_t)(end - start), &opts);
-}
-
 /* The only constant of an object is its struct zc_config. */
 static int object_configure(struct bpf_object *obj, const struct zc_config *config)
 {
@@ -93,7 +86,7 @@ static int map_fd(const struct bpf_object *obj, const char *name)
 	return bpf_object__find_map_fd_by_name(obj, name);
 }
 
-/* The other objects use the maps of the first. */
+/* The other object uses the maps of the first. */
 static int object_share(struct bpf_object *to, const struct bpf_object *from)
 {
 	struct bpf_map *map;
@@ -137,8 +130,8 @@ static int explain_refusal(struct attach *a, int err, const char *doing)
 	if (*refusal && is_before(5, 15))
 		return attach_fail(a, ENOTSUP,
 				   "%s: this kernel is too old: Linux 5.15 is needed, or what a "
-				   "distributor has brought to an older one (the verifier refuses %s); "
-				   "packets can be traced with -i INTERFACE",
+				   "distributor has brought to an older one (the verifier refuses "
+				   "%s); packets can be traced with -i INTERFACE",
 				   doing, refusal);
 	if (*refusal)
 		return attach_fail(
@@ -200,7 +193,7 @@ static int probes_map_memory(struct probes *p)
 /* Not loaded yet: its programs can still be changed. */
 struct bpf_object *probes_open_tls(struct attach *a)
 {
-	struct bpf_object *obj = object_open(bpf_tls_start, bpf_tls_end, "zctrace_tls");
+	struct bpf_object *obj = object_open(OBJECT_TLS, "zctrace_tls");
 	int err;
 
 	if (!obj)
@@ -259,12 +252,11 @@ static int probes_load_objects(struct attach *a)
 	const char *missing;
 	int err;
 
-	p->sock = object_open(bpf_sock_start, bpf_sock_end, "zctrace_sock");
-	p->task = object_open(bpf_task_start, bpf_task_end, "zctrace_task");
-	if (!p->sock || !p->task)
+	p->sock = object_open(OBJECT_SOCK, "zctrace_sock");
+	if (!p->sock)
 		return probes_explain(a, errno, "opening the probes");
 	if (!p->families.possible)
-		families_choose(&p->families, p->sock, p->task);
+		families_choose(&p->families, p->sock);
 	missing = families_missing(&p->families);
 	if (missing)
 		return attach_fail(a, ENOTSUP,
@@ -273,17 +265,11 @@ static int probes_load_objects(struct attach *a)
 				   missing);
 	err = object_prepare(p->sock, a);
 	if (!err)
-		err = object_prepare(p->task, a);
-	if (!err)
 		err = bpf_object__load(p->sock);
-	if (!err)
-		err = object_share(p->task, p->sock);
-	if (!err)
-		err = bpf_object__load(p->task);
 	if (err)
 		return probes_explain(a, err, "loading the probes");
 	p->tasks_fd = map_fd(p->sock, "zc_tasks");
-	p->exes_fd = map_fd(p->task, "zc_exes");
+	p->exes_fd = map_fd(p->sock, "zc_exes");
 	err = probes_map_memory(p);
 	return err ? probes_explain(a, err, "mapping shared memory") : 0;
 }
@@ -291,8 +277,7 @@ static int probes_load_objects(struct attach *a)
 static int probe_attach(struct attach *a, enum family_group g, const char *name)
 {
 	struct probes *p = &a->probes;
-	struct bpf_program *prog =
-		bpf_object__find_program_by_name(g == GROUP_PROCESSES ? p->task : p->sock, name);
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->sock, name);
 	struct bpf_link *link;
 
 	if (p->nlinks >= MAX_LINKS)
@@ -394,9 +379,8 @@ static void probes_unload(struct probes *p)
 		munmap(p->policies, sizeof(*p->policies) * ZC_POLICY_SLOTS);
 	p->shared = NULL;
 	p->policies = NULL;
-	bpf_object__close(p->task);
 	bpf_object__close(p->sock);
-	p->task = p->sock = NULL;
+	p->sock = NULL;
 }
 
 void probes_release(struct probes *p)

@@ -4,7 +4,8 @@
 
 /*
  * What needs what, as tests/kernels/rights.py has measured it; README and manual have the same
- * rows, which tests/cli/test_rights.py compares. With CAP_SYS_ADMIN alone, what was cut out of it is held, too.
+ * rows, which tests/cli/test_rights.py compares. With CAP_SYS_ADMIN alone, what was cut out of it
+ * is held, too.
  */
 static const struct {
 	uint64_t need;

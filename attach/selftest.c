@@ -64,8 +64,7 @@ static int load(struct selftest *t, int attach_type)
 	struct bpf_program *prog;
 	int err;
 
-	t->obj = bpf_object__open_mem(bpf_selftest_start,
-				      (size_t)(bpf_selftest_end - bpf_selftest_start), NULL);
+	t->obj = object_open(OBJECT_SELFTEST, "zctrace_selftest");
 	if (!t->obj)
 		return -errno;
 	prog = bpf_object__find_program_by_name(t->obj, "selftest_hit");

@@ -115,6 +115,7 @@ int exporters_make(struct exporters *e, const struct options *o, int redact,
 	int status;
 
 	find_host(e, o);
+	e->skip_instrumented = o->skip_instrumented;
 	status = make_otlp(e, o, redact, tell, ctx);
 	return status ? status : make_scrape(e, o, redact);
 }
@@ -135,6 +136,8 @@ void exporters_span(struct exporters *e, const struct span *s)
 		return;
 	}
 	e->taken++;
+	if (e->skip_instrumented && instrumented_see(&e->instrumented, s))
+		return;
 	for (unsigned i = 0; i < e->n; i++)
 		e->sink[i]->ops->span(e->sink[i], s);
 }

@@ -8,6 +8,7 @@
 #ifndef ZC_CLI_EXPORTERS_H
 #define ZC_CLI_EXPORTERS_H
 
+#include "cli/instrumented.h"
 #include "cli/options.h"
 #include "sinks/otlp/export.h"
 #include "sinks/scrape.h"
@@ -22,6 +23,8 @@ struct exporters {
 	struct sink *reports; /* one of sink, that has to say something at the end; or NULL */
 	struct otel_host host;
 	char hostname[256], host_id[64];
+	int skip_instrumented;
+	struct instrumented instrumented;
 	uint64_t taken, skip; /* spans so far; those of them that come again after a restart */
 };
 

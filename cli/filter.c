@@ -87,8 +87,9 @@ static int regex_matches(struct filter *f, const struct test *t, struct str s)
 	return -1;
 }
 
-static int compare_number(const struct test *t, uint64_t v)
+static int compare_number(const struct test *t, uint64_t value)
 {
+	uint64_t v = t->hundreds ? value / 100 : value;
 	/* a fraction lies above its whole part */
 	int order = v < t->number.whole	  ? -1
 		    : v > t->number.whole ? 1

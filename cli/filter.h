@@ -4,8 +4,8 @@
  *     expression  = term *( ( "or" / "||" ) term )
  *     term        = factor *( ( "and" / "&&" ) factor )
  *     factor      = ( "not" / "!" ) factor / "(" expression ")" / comparison
- *     comparison  = field [ operator value ]
- *     operator    = "==" / "!=" / "<" / "<=" / ">" / ">=" / "=~" / "!~"
+ *     comparison  = field [ operator value ] / field "in" "(" value *( "," value ) ")"
+ *     operator    = "==" / "!=" / "<" / "<=" / ">" / ">=" / "=~" / "!~" / "contains"
  *     value       = word / "string" / 'string'
  *
  * Fields have the names of JSON keys, see core/span_field.h. A field alone is true when it is
@@ -21,6 +21,8 @@
  * without "_ns" that demands a unit. Addresses compare with an address or a prefix (10.0.0.0/8).
  * `time` compares with RFC 3339 ("2025-12-08T20:44:49Z"). `incomplete == lost-events` is true when
  * the list contains it.
+ *
+ * A status compares with a class, too: status == 5xx, status in (404, 5xx).
  *
  * Codes that have names compare with these, too: grpc_status == NOT_FOUND, error_code == CANCEL.
  *

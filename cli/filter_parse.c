@@ -16,6 +16,7 @@ struct parser {
 	size_t pos, len;
 	unsigned depth;
 	unsigned code_cap, tests_cap;
+	int contains, listed; /* the operator is one of the words */
 	struct filter_error *err;
 };
 
@@ -82,7 +83,7 @@ static size_t word_length(const struct parser *p)
 {
 	size_t n = 0;
 
-	while (is_word(p->expr[p->pos + n]))
+	while (is_word(p->expr[p->pos + n]) && !(p->listed && p->expr[p->pos + n] == ','))
 		n++;
 	return n;
 }
@@ -210,10 +211,16 @@ static int take_string(struct parser *p, int pattern, struct literal *lit)
 	return 0;
 }
 
+/* As it was written. */
+static const char *operator_name(const struct parser *p, const struct test *t)
+{
+	return p->contains ? "contains" : p->listed ? "in" : op_text[t->op];
+}
+
 /* The value behind an operator; its text becomes the test's. */
 static int take_literal(struct parser *p, struct test *t, struct literal *lit)
 {
-	int pattern = t->op == OP_MATCH || t->op == OP_NO_MATCH;
+	int pattern = (t->op == OP_MATCH || t->op == OP_NO_MATCH) && !p->contains;
 	size_t n;
 
 	skip_space(p);
@@ -221,7 +228,7 @@ static int take_literal(struct parser *p, struct test *t, struct literal *lit)
 	n = word_length(p);
 	lit->quoted = p->expr[p->pos] == '"' || p->expr[p->pos] == '\'';
 	if ((!n && !lit->quoted) || at_connective(p))
-		return fail(p, p->pos, n, "a value is missing after '%s'", op_text[t->op]);
+		return fail(p, p->pos, n, "a value is missing after '%s'", operator_name(p, t));
 	t->text = lit->text = malloc(p->len - p->pos + 1);
 	if (!t->text)
 		return no_memory(p);
@@ -244,6 +251,13 @@ static int bad_value(struct parser *p, const struct literal *lit, const char *wh
 	return fail(p, lit->offset, lit->length, "'%.*s' %s", shown(lit->n), lit->text, why);
 }
 
+/* "5xx" */
+static int is_class(const char *field, const struct literal *lit)
+{
+	return !strcmp(field, "status") && lit->n == 3 && lit->text[0] >= '1' &&
+	       lit->text[0] <= '5' && !strcasecmp(lit->text + 1, "xx");
+}
+
 static int compile_number(struct parser *p, struct test *t, const struct literal *lit)
 {
 	const struct span_field *field = &span_fields()[t->field];
@@ -255,6 +269,11 @@ static int compile_number(struct parser *p, struct test *t, const struct literal
 		units = UNITS_NONE;
 	else if (field->type == FIELD_SIZE)
 		units = UNITS_SIZE;
+	if ((t->op == OP_EQ || t->op == OP_NE) && is_class(field->name, lit)) {
+		t->hundreds = 1;
+		t->number.whole = (uint64_t)(lit->text[0] - '0');
+		return 0;
+	}
 	if (field->type == FIELD_NUMBER &&
 	    field_code(t->field, lit->text, lit->n, &t->number.whole))
 		return 0; /* NOT_FOUND for 5 */
@@ -274,8 +293,10 @@ static int compile_regex(struct parser *p, struct test *t, const struct literal 
 	int code = 0;
 
 	t->regex = pcre2_compile((PCRE2_SPTR)lit->text, lit->n,
-				 PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C, &code,
-				 &offset, p->f->compile_limits);
+				 p->contains ? PCRE2_LITERAL
+					     : PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
+						       PCRE2_NEVER_BACKSLASH_C,
+				 &code, &offset, p->f->compile_limits);
 	if (!t->regex) {
 		pcre2_get_error_message(code, why, sizeof(why));
 		offset += lit->offset + (lit->quoted ? 1 : 0);
@@ -327,7 +348,7 @@ static int is_text(enum field_type type)
 static int check_types(struct parser *p, const struct test *t, size_t op_at)
 {
 	const struct span_field *field = &span_fields()[t->field];
-	size_t n = strlen(op_text[t->op]);
+	size_t n = strlen(operator_name(p, t));
 
 	if (is_text(field->type) && t->op >= OP_LT && t->op <= OP_GE)
 		return fail(p, op_at, n, "'%s' compares numbers; '%s' is %s", op_text[t->op],
@@ -336,8 +357,8 @@ static int check_types(struct parser *p, const struct test *t, size_t op_at)
 			    field->type == FIELD_LIST	  ? "a list" :
 							    "text");
 	if (!is_text(field->type) && t->op >= OP_MATCH)
-		return fail(p, op_at, n, "'%s' compares text; '%s' is a number", op_text[t->op],
-			    field->name);
+		return fail(p, op_at, n, "'%s' compares text; '%s' is a number",
+			    operator_name(p, t), field->name);
 	return 0;
 }
 
@@ -372,7 +393,7 @@ static int compile_value(struct parser *p, struct test *t, const struct literal 
 /* ---- grammar */
 
 /* The operator at the current place, if any: 0 and *op (OP_PRESENT: none). */
-static int take_operator(struct parser *p, enum test_op *op)
+static int take_sign(struct parser *p, enum test_op *op)
 {
 	/* the longer ones first */
 	static const enum test_op order[] = { OP_EQ,	OP_NE,	     OP_LE, OP_GE,
@@ -396,10 +417,47 @@ static int take_operator(struct parser *p, enum test_op *op)
 	return 0;
 }
 
+static int take_operator(struct parser *p, enum test_op *op)
+{
+	/* words are operators, too */
+	if (word_is(p, word_length(p), "contains")) {
+		p->pos += strlen("contains");
+		p->contains = 1;
+		*op = OP_MATCH;
+		return 0;
+	}
+	if (word_is(p, word_length(p), "in")) {
+		p->pos += strlen("in");
+		p->listed = 1;
+		*op = OP_EQ;
+		return 0;
+	}
+	return take_sign(p, op);
+}
+
+/* What others call it; NULL: nobody does. */
+static const char *synonym(const char *name, size_t n)
+{
+	static const char *const words[][2] = {
+		{"url", "path"},	 {"uri", "path"},	    {"latency", "duration"},
+		{"elapsed", "duration"}, {"code", "status"},	    {"status_code", "status"},
+		{"ip", "client_addr"},	 {"client", "client_addr"}, {"client_ip", "client_addr"},
+		{"server", "service"},	 {"svc", "service"},	    {"process", "comm"},
+		{"size", "resp_bytes"},	 {"bytes", "resp_bytes"},   {"peer", "peer_service"},
+		{"trace", "trace_id"},	 {"type", "kind"},	    {"proto", "protocol"},
+		{"port", "server_port"}, {"verb", "method"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strlen(words[i][0]) == n && !memcmp(words[i][0], name, n))
+			return words[i][1];
+	return NULL;
+}
+
 static int unknown_field(struct parser *p, size_t n)
 {
-	const char *name = p->expr + p->pos;
-	int near = field_nearest(name, n);
+	const char *name = p->expr + p->pos, *other = synonym(name, n);
+	int near = other ? field_find(other, strlen(other)) : field_nearest(name, n);
 
 	if (near < 0)
 		return fail(p, p->pos, n, "there is no field '%.*s'", shown(n), name);
@@ -424,10 +482,42 @@ static int take_word(struct parser *p, size_t n, enum test_op *op)
 	return 0;
 }
 
+/* "in (500, 502)": the first of them that is equal decides. */
+static int parse_list(struct parser *p, unsigned field)
+{
+	unsigned pending = UINT32_MAX, before;
+	struct literal lit;
+	struct test *t;
+
+	skip_space(p);
+	if (p->expr[p->pos] != '(')
+		return fail(p, p->pos, word_length(p), "'in' wants a list: in (500, 502)");
+	do {
+		p->pos++;
+		t = new_test(p, field);
+		if (!t)
+			return no_memory(p);
+		t->op = OP_EQ;
+		if (take_literal(p, t, &lit) || compile_value(p, t, &lit) ||
+		    emit(p, TEST, p->f->ntests - 1) || emit(p, IF, pending))
+			return -1;
+		pending = p->f->ncode - 1;
+		skip_space(p);
+	} while (p->expr[p->pos] == ',');
+	if (p->expr[p->pos] != ')')
+		return fail(p, p->pos, 1, "expected ',' or ')' here");
+	p->pos++;
+	for (; pending != UINT32_MAX; pending = before) {
+		before = p->f->code[pending].arg;
+		p->f->code[pending].arg = p->f->ncode;
+	}
+	return 0;
+}
+
 static int parse_comparison(struct parser *p)
 {
 	size_t n = word_length(p), op_at;
-	enum test_op word;
+	enum test_op word, op = OP_PRESENT;
 	struct literal lit;
 	struct test *t;
 	int field;
@@ -448,13 +538,21 @@ static int parse_comparison(struct parser *p)
 	if (field < 0)
 		return unknown_field(p, n);
 	p->pos += n;
+	p->contains = p->listed = 0;
+	skip_space(p);
+	op_at = p->pos;
+	if (take_operator(p, &op))
+		return -1;
+	if (p->listed) {
+		int err = parse_list(p, (unsigned)field);
+
+		p->listed = 0;
+		return err;
+	}
 	t = new_test(p, (unsigned)field);
 	if (!t)
 		return no_memory(p);
-	skip_space(p);
-	op_at = p->pos;
-	if (take_operator(p, &t->op))
-		return -1;
+	t->op = op;
 	if (t->op != OP_PRESENT &&
 	    (check_types(p, t, op_at) || take_literal(p, t, &lit) || compile_value(p, t, &lit)))
 		return -1;

@@ -33,6 +33,7 @@ struct test {
 	unsigned field;
 	enum test_op op;
 	int absent; /* tls == false: compare with absence instead of a value */
+	int hundreds; /* compares with a class: status == 5xx */
 	struct filter_number number;
 	struct filter_prefix prefix;
 	char *text; /* owned; text_len octets */

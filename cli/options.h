@@ -22,6 +22,7 @@
 
 #define OPTIONS_MAX_BODY (1u << 20)
 #define OPTIONS_MAX_SLOWEST 1000u
+#define OPTIONS_MAX_KEEP (1u << 21) /* spans */
 #define OPTIONS_MAX_READS 16u
 #define OPTIONS_MAX_OUTPUTS 8u
 
@@ -37,6 +38,7 @@ enum output {
 struct output_spec {
 	enum output format;
 	const char *file; /* NULL: standard output, of one output at most */
+	int to_stderr;	  /* instead, as what a command prints goes to standard output */
 };
 
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -84,6 +86,7 @@ struct options {
 	const char *sort_given; /* its name; NULL: not given */
 	enum color color;
 	unsigned slowest;     /* traces; 0: all */
+	uint32_t keep;	      /* spans, in the dashboard; 0: not said */
 	int resolve;	      /* ask DNS for names of peers */
 	const char *otlp;     /* a collector, "": the environment's; NULL: do not export */
 	union {
@@ -91,6 +94,7 @@ struct options {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} prometheus; /* where it is scraped; family 0: nowhere */
+	int skip_instrumented; /* processes that export their own spans are not exported */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */

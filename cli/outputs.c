@@ -93,7 +93,7 @@ int outputs_open(struct outputs *u, const struct options *o)
 		int status;
 
 		w->spec = spec;
-		w->fd = STDOUT_FILENO;
+		w->fd = spec->to_stderr ? STDERR_FILENO : STDOUT_FILENO;
 		if (spec->file) {
 			w->fd = open_file(spec->file);
 			if (w->fd < 0) {

@@ -158,6 +158,7 @@ struct conn {
 	uint8_t opened;	   /* OPEN was seen */
 	uint8_t has_addr, role;
 	uint8_t reset, dead, forgotten;
+	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */

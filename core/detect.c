@@ -55,6 +55,18 @@ static int begin(struct conn *c, const struct half *h, const struct probed *foun
 	return begun;
 }
 
+/* What comes next is probed as the beginning of a connection. */
+static void begin_anew(struct conn *c)
+{
+	for (int d = 0; d < 2; d++) {
+		struct half *h = &c->half[d];
+
+		h->lead = h->reasm.next - reasm_kept(&h->reasm).n - h->reasm.first;
+		h->ended = 0;
+	}
+	c->again = 1;
+}
+
 /* CONNECT, RFC 9110, section 9.3.6: what follows may be anything, as on a connection of its own. */
 static void enter_tunnel(struct conn *c, struct exchange *x)
 {
@@ -65,15 +77,9 @@ static void enter_tunnel(struct conn *c, struct exchange *x)
 	memcpy(c->tunnel.parent_id, s.span_id, SPAN_ID_LEN);
 	c->tunnel.flags = s.trace_flags;
 	c->in_tunnel = 1;
-	for (int d = 0; d < 2; d++) {
-		struct half *h = &c->half[d];
-
-		h->lead = h->reasm.next - reasm_kept(&h->reasm).n - h->reasm.first;
-		h->ended = 0;
-	}
 	if (!pending_read_add(c, x))
 		exchange_emit(c->engine, x);
-	c->again = 1;
+	begin_anew(c);
 }
 
 /*
@@ -93,6 +99,9 @@ static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, co
 		c->protocol = &http2_protocol;
 		if (x)
 			http2_conn_upgraded(c, x);
+	} else if (c->switch_to == &tls_protocol.name) {
+		begin_anew(c);
+		return 0;
 	} else if (x && x->status / 100 == 2) {
 		enter_tunnel(c, x);
 		return 0;
@@ -120,6 +129,7 @@ static struct probe probe_of(const struct conn *c, const struct half *h, const u
 		.segment = pos <= h->reasm.cur_pos || pos == h->reasm.first + h->lead,
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,
+		.datagram = c->datagram,
 	};
 }
 
@@ -166,7 +176,7 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 
 	if (c->switching)
 		return follow_switch(e, c, h, p, n, pos);
-	if (in.start && !h->lead) {
+	if (in.start && !h->lead && !c->datagram) {
 		enum probe_result proxied = proxy_header(p, n, &lead);
 
 		if (proxied == PROBE_MORE)

@@ -268,7 +268,8 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 	if (m->query.p)
 		x->query = exchange_text(x, m->query);
 	/* a protocol's own target may be absent; a path is not */
-	if (x->path.off == TEXT_NONE && m->flags & (MESSAGE_FIELDS | MESSAGE_TORN))
+	if (x->path.off == TEXT_NONE && !x->protocol->target &&
+	    m->flags & (MESSAGE_FIELDS | MESSAGE_TORN))
 		x->incomplete |= SPAN_PATH_NOT_SEEN;
 }
 
@@ -291,6 +292,8 @@ static void note_flags(struct exchange *x, const struct message *m)
 		x->incomplete |= SPAN_BAD_FRAMING;
 	if (m->flags & MESSAGE_TRUNCATED)
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
+	if (m->flags & MESSAGE_UNSEEN)
+		x->incomplete |= SPAN_STATEMENT_NOT_SEEN;
 }
 
 static struct exchange_attr *attr_of(struct exchange *x, const struct attr_def *def)
@@ -330,16 +333,22 @@ static int carries_more(const struct message *m)
 /* What any message may carry. Of an attribute that comes again, the later value counts. */
 static void take_message(struct exchange *x, const struct message *m)
 {
-	for (unsigned i = 0; i < m->nattrs; i++) {
-		struct exchange_attr *a = attr_of(x, m->attr[i].def);
+	int redact = x->conn->engine->opt.redact;
 
-		if (a && a->def->type == ATTR_STRING)
-			a->s = exchange_text(x, m->attr[i].s);
-		else if (a)
-			a->n = m->attr[i].n;
-	}
 	if (m->group.p)
 		x->group = m->group.p == m->target.p ? x->path : exchange_text(x, m->group);
+	for (unsigned i = 0; i < m->nattrs; i++) {
+		const struct attr *from = &m->attr[i];
+		struct exchange_attr *a;
+
+		if (from->def->flags & ATTR_SECRET && redact)
+			continue;
+		a = attr_of(x, from->def);
+		if (a && a->def->type != ATTR_STRING)
+			a->n = from->n;
+		else if (a)
+			a->s = from->s.p == m->group.p ? x->group : exchange_text(x, from->s);
+	}
 	x->failed |= (m->flags & MESSAGE_FAILED) != 0;
 	x->refused |= (m->flags & MESSAGE_REFUSED) != 0;
 }
@@ -352,6 +361,7 @@ void exchange_end(struct exchange *x, const struct message *m)
 		x->path = m->flags & MESSAGE_BY_ID ? put_target(x, m) : exchange_text(x, m->target);
 	if (m->status)
 		x->status = (uint16_t)m->status;
+	note_flags(x, m);
 	take_message(x, m);
 }
 
@@ -398,7 +408,8 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 	note_flags(x, m);
 }
 
-int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
+/* Is more content wanted for the span than has been kept? */
+static int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
 {
 	return x->body[which].len < e->opt.body_bytes && !(x->incomplete & SPAN_BODY_NOT_SEEN);
 }

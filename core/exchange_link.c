@@ -1,7 +1,6 @@
 #include "core/exchange_link.h"
 #include "core/conn_id.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -263,8 +262,9 @@ void exchange_link_target(struct str method, struct str target, struct link_head
 void exchange_link_head(const struct message *m, struct link_head *h)
 {
 	memset(h, 0, sizeof(*h));
-	if (m->operation.p && m->target.p && m->head_len)
-		set_target(m->operation, target_of(m), m->group.p ? m->group : m->target, h);
+	if (m->operation.p && (m->target.p || m->group.p) && m->head_len)
+		set_target(m->operation, m->target.p ? target_of(m) : m->group,
+			   m->group.p ? m->group : m->target, h);
 	/* a head of which a part is missing is not the same as another */
 	if (m->fields.p && m->head_len) {
 		h->request = h->target;
@@ -382,7 +382,7 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 	if (!name && pid == c->peer_pid) /* it was gone before anybody could look it up */
 		name = c->peer_comm;
 	if (name)
-		snprintf(out, EXCHANGE_PEER_MAX, "%s", name);
+		*stpncpy(out, name, EXCHANGE_PEER_MAX - 1) = '\0';
 }
 
 static int one_of(const char *name, const char *const *names)

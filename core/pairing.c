@@ -149,6 +149,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 					switch_protocol(c, m.name);
 				return off;
 			}
+			if (m.type == MESSAGE_END && h->x)
+				idle = 0; /* one less waits, even if its answer has no bytes */
 			pairing_message(c, h, &m, pos + off);
 			if (c->switch_waits && c->upgraded) {
 				switch_protocol(c, c->switch_to);
@@ -405,6 +407,8 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 		if (!c->keyed)
 			certainty_begin(c, &c->half[d]);
 	}
+	if (c->datagram)
+		joined |= BEGIN_DATAGRAM;
 	protocol->begin(c->state, joined);
 	return 1;
 }

@@ -42,7 +42,9 @@ enum span_error {
 #define SPAN_PROTOCOL_INFERRED 0x800u
 /* of gRPC: its entry of the header table is from before we looked */
 #define SPAN_STATUS_NOT_SEEN 0x1000u
-#define SPAN_INCOMPLETE_BITS 13
+/* of a database: it was prepared before we looked */
+#define SPAN_STATEMENT_NOT_SEEN 0x2000u
+#define SPAN_INCOMPLETE_BITS 14
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16

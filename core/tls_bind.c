@@ -45,7 +45,8 @@ static void unbind(struct engine *e, struct conn *c)
 	leave_socket(c);
 	list_append(&e->tls_unbound, &c->session.unbound);
 	if (s->session.handshake) {
-		c->session.counted = s->session.handshake->spoke; /* it was shown in that socket's place */
+		/* it was shown in that socket's place */
+		c->session.counted = s->session.handshake->spoke;
 		s->session.handshake->lib = 0;
 	}
 	c->has_addr = 0;

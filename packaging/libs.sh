@@ -20,6 +20,7 @@ described=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/termi
 rm -rf "$out"
 mkdir -p "$out/include" "$out/lib" "$out/licenses" "$out/src" "$out/debs"
 out=$(cd "$out" && pwd)
+small="-Os -ffunction-sections -fdata-sections -ffile-prefix-map=$out/src=."
 export CFLAGS="-O2 -ffunction-sections -fdata-sections -ffile-prefix-map=$out/src=."
 
 "$here/apt.sh" "$cache" update
@@ -67,16 +68,17 @@ cp libcapstone.a "$out/lib"
 cp -r include/capstone "$out/include"
 
 cd "$out/src/libpcap"
-./configure --host="$host" --disable-shared --disable-dbus --disable-rdma --disable-usb \
-	--disable-bluetooth --without-libnl --without-dag --without-snf --without-turbocap \
-	--without-dpdk >log 2>&1 &&
+CFLAGS=$small ./configure --host="$host" --disable-shared --disable-dbus --disable-rdma \
+	--disable-usb --disable-bluetooth --without-libnl --without-dag --without-snf \
+	--without-turbocap --without-dpdk >log 2>&1 &&
 	make -s libpcap.a >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp libpcap.a "$out/lib"
 cp -r pcap.h pcap "$out/include"
 
 # HTTP to a collector, and gRPC, with TLS: nothing else
 cd "$out/src/curl"
-./configure --host="$host" --disable-shared --enable-static --with-mbedtls --with-nghttp2 \
+CFLAGS=$small ./configure --host="$host" --disable-shared --enable-static --with-mbedtls \
+	--with-nghttp2 \
 	--with-ca-bundle=/etc/ssl/certs/ca-certificates.crt --without-zlib --without-brotli \
 	--without-zstd --without-libpsl --without-libidn2 --without-librtmp --without-libssh2 \
 	--without-libgsasl --disable-ldap --disable-ftp --disable-file --disable-dict \
@@ -91,16 +93,17 @@ cp lib/.libs/libcurl.a "$out/lib"
 cp -r include/curl "$out/include"
 
 cd "$out/src/libmicrohttpd"
-./configure --host="$host" --disable-shared --enable-static --disable-https --disable-curl \
-	--disable-doc --disable-examples --disable-tools --disable-postprocessor --disable-dauth \
-	--disable-bauth --disable-httpupgrade >log 2>&1 &&
+CFLAGS=$small ./configure --host="$host" --disable-shared --enable-static --disable-https \
+	--disable-curl --disable-doc --disable-examples --disable-tools --disable-postprocessor \
+	--disable-dauth --disable-bauth --disable-httpupgrade >log 2>&1 &&
 	make -s -C src/microhttpd libmicrohttpd.la >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp src/microhttpd/.libs/libmicrohttpd.a "$out/lib"
 cp src/include/microhttpd.h "$out/include"
 
 # what describes terminals is read on the host as well, where it is there
 cd "$out/src/ncurses"
-./configure --host="$host" --with-build-cc=cc --enable-widec --without-shared --without-debug \
+CFLAGS=$small ./configure --host="$host" --with-build-cc=cc --enable-widec --without-shared \
+	--without-debug \
 	--without-ada --without-cxx --without-cxx-binding --without-manpages --without-progs \
 	--without-tests --disable-stripping --with-fallbacks="$terminals" \
 	--with-terminfo-dirs="$described" \

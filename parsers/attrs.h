@@ -37,8 +37,22 @@
 	STRING(db_collection, "db.collection.name", 0, "table or collection")                      \
 	STRING(db_namespace, "db.namespace", 0, "database; of Redis its number")                   \
 	STRING(db_query, "db.query.text", ATTR_STATEMENT, "statement, its values as ?")            \
+	STRING(db_statement, NULL, ATTR_SECRET, "the same with its values, with --no-redact")      \
+	STRING(db_query_shape, NULL, 0, "hash of the statement without its values")                \
+	NUMBER(db_batch_size, "db.operation.batch.size", 0, "statements in it, of several")        \
 	STRING(db_status, "db.response.status_code", ATTR_FAILURE | ATTR_IN_LINE,                  \
 	       "code of the error: SQLSTATE, WRONGTYPE")                                           \
+	STRING(db_severity, NULL, 0, "of the error: ERROR, FATAL, PANIC")                          \
+	STRING(db_error, NULL, ATTR_SECRET, "message of the error, with --no-redact")              \
+	NUMBER(db_warnings, NULL, 0, "notices, warnings beside the answer")                        \
+	NUMBER(rows, "db.response.returned_rows", 0, "rows returned or changed")                   \
+	STRING(dns_question, "dns.question.name", 0, "name that is asked for")                     \
+	STRING(dns_type, NULL, 0, "type that is asked for: A, AAAA")                               \
+	CODE(dns_rcode, "dns.response_code", ATTR_FAILURE, "of the answer, 0 is NOERROR",          \
+	     rcode_name)                                                                           \
+	STRING(dns_answers, "dns.answers", 0, "addresses and names in the answer")                 \
+	NUMBER(dns_answer_count, NULL, 0, "records in it")                                         \
+	NUMBER(retries, NULL, ATTR_IN_LINE, "how often a datagram was sent again")                 \
 	STRING(messaging_operation, "messaging.operation.type", 0,                                 \
 	       "publish, process, or the command")                                                 \
 	STRING(messaging_destination, "messaging.destination.name", 0, "topic, queue or subject")  \

@@ -143,6 +143,8 @@ enum message_type {
 #define MESSAGE_TRUNCATED 0x1000u /* HEAD: too long to be told as a whole */
 #define MESSAGE_FOUND 0x2000u	 /* HEAD: its start was looked for, it was not due there */
 #define MESSAGE_WAITS 0x4000u /* HEAD of a request: its content comes only if the server wants it */
+/* HEAD, END of a request: it names something (a prepared statement) that was not seen. */
+#define MESSAGE_UNSEEN 0x8000u
 
 /*
  * NOTICE: `target` is the name of what has the id `operation`. HEAD, END: `target`, up to its first
@@ -308,6 +310,7 @@ enum pairing {
 
 /* begin(): one bit for each direction that was joined somewhere, not at its first byte. */
 #define BEGIN_JOINED(from) (1u << (from))
+#define BEGIN_DATAGRAM 0x4u /* what comes are datagrams */
 
 /* Where the parser of one direction stands, or is to stand. */
 enum place {
@@ -411,9 +414,6 @@ struct probed {
  * asked first; the first YES counts.
  */
 struct probed probe_all(const struct probe *in);
-
-/* By its own name or one of its names; NULL: there is none. */
-const struct protocol *protocol_by_name(const char *name);
 
 /* The i-th of all names that spans may have; NULL behind the last. */
 const struct protocol_name *protocol_name_at(unsigned i);

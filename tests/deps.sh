@@ -5,8 +5,9 @@
 set -eu
 
 # package:how to see that it is there (a command, a pkg-config module, a shared library, or a file)
-build="clang:clang llvm:llvm-strip gcc:gcc make:make pkg-config:pkg-config libbpf-dev:pc=libbpf
-libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
+build="clang:clang llvm:llvm-strip gcc:gcc make:make gzip:gzip pkg-config:pkg-config
+libbpf-dev:pc=libbpf libelf-dev:pc=libelf libncurses-dev:pc=ncursesw
+libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
 libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
 libprotobuf-c-dev:pc=libprotobuf-c protobuf-c-compiler:protoc-c libcurl4-openssl-dev:pc=libcurl
 libmicrohttpd-dev:pc=libmicrohttpd
@@ -16,7 +17,7 @@ bench="$build nginx-light:nginx python3:python3 wrk:wrk nghttp2-client:h2load
 nghttp2-server:nghttpd tcpdump:tcpdump
 tshark:tshark bpftool:bpftool openssl:openssl binutils:readelf"
 check="$demo wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd nghttp2-proxy:nghttpx
-haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump gzip:gzip zstd:zstd
+haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump zstd:zstd
 golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish
 bash-completion:/usr/share/bash-completion/bash_completion
 iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux
@@ -24,7 +25,9 @@ libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
 openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget
 lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
-redis-server:redis-server redis-tools:redis-cli postgresql:psql default-jdk-headless:javac"
+dnsmasq-base:dnsmasq bind9-dnsutils:dig
+redis-server:redis-server redis-tools:redis-cli postgresql:psql pgbouncer:pgbouncer
+default-jdk-headless:javac"
 # the run time of clang's fuzzers has the number of clang in its name
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
 runtime=$(clang -print-runtime-dir 2>/dev/null)

@@ -23,8 +23,6 @@ static void apply_filter(struct tui *t)
 		if (!f) {
 			snprintf(p->error, sizeof(p->error), "%s", err.message);
 			p->error_at = err.offset;
-			/* where the mistake is, to mend it */
-			p->at = err.offset <= p->len ? err.offset : p->len;
 			return;
 		}
 	}
@@ -32,6 +30,14 @@ static void apply_filter(struct tui *t)
 	p->active = 0;
 	snprintf(t->filter, sizeof(t->filter), "%s", p->text);
 	model_filter(&t->model, f);
+	t->stale = 1;
+}
+
+static void remove_filter(struct tui *t)
+{
+	t->filter[0] = '\0';
+	model_filter(&t->model, NULL);
+	tui_say(t, STYLE_TEXT, "no filter; / and up brings it back");
 	t->stale = 1;
 }
 
@@ -56,8 +62,14 @@ static void apply_time(struct tui *t)
 static int prompt_keys(struct tui *t, const struct key *k)
 {
 	if (t->filter_prompt.active) {
-		if (prompt_key(&t->filter_prompt, k) == PROMPT_ACCEPTED)
+		if (k->code != SK_TAB)
+			t->filter_prompt.hint[0] = '\0';
+		if (k->code == SK_TAB)
+			filter_complete(&t->filter_prompt);
+		else if (prompt_key(&t->filter_prompt, k) == PROMPT_ACCEPTED)
 			apply_filter(t);
+		if (t->filter_prompt.active)
+			filter_judge(&t->filter_prompt);
 		return 1;
 	}
 	if (t->time_prompt.active) {
@@ -241,11 +253,19 @@ static int program_keys(struct tui *t, const struct key *k)
 			tui_push(t, view_new(t, &view_help));
 		return 1;
 	case SK_ESC:
+		if (!t->depth && t->filter[0])
+			remove_filter(t);
+		else
+			tui_pop(t);
+		return 1;
 	case SK_BACKSPACE: tui_pop(t); return 1;
 	case SK_TAB: show_root(t, t->current + 1); return 1;
 	case SK_BACK_TAB: show_root(t, t->current - 1); return 1;
 	case '/':
-	case SK_F4: prompt_open(&t->filter_prompt, "/", t->filter); return 1;
+	case SK_F4:
+		prompt_open(&t->filter_prompt, "/", t->filter);
+		filter_judge(&t->filter_prompt);
+		return 1;
 	case 'p':
 	case ' ': toggle_pause(t); return 1;
 	case 'b': toggle_baseline(t); return 1;

@@ -27,7 +27,8 @@ void prompt_open(struct prompt *p, const char *label, const char *text)
 {
 	p->active = 1;
 	p->label = label;
-	p->error[0] = '\0';
+	p->error[0] = p->hint[0] = '\0';
+	p->valid = -1;
 	p->recalled = p->nhistory;
 	set_text(p, text);
 }
@@ -156,6 +157,12 @@ static void edit(struct prompt *p, int code)
 	}
 }
 
+void prompt_insert(struct prompt *p, const char *text)
+{
+	while (*text)
+		insert(p, (unsigned char)*text++);
+}
+
 enum prompt_result prompt_key(struct prompt *p, const struct key *k)
 {
 	if (k->code == SK_ESC) {
@@ -178,11 +185,19 @@ void prompt_draw(const struct prompt *p, struct screen *s, int y)
 	while (cursor - (int)text_width(p->text, from) > room && from < p->at)
 		from = after(p, from);
 	screen__fill(s, y, x, width - x, STYLE_TEXT, ' ');
-	screen__safe(s, y, x, room + 1, STYLE_TEXT, CUT_END,
-		     (struct str){ p->text + from, p->len - from });
+	screen__safe(s, y, x, room + 1,
+		     p->valid > 0	   ? STYLE_GOOD
+		     : !p->valid && p->len ? STYLE_ERROR
+					   : STYLE_TEXT,
+		     CUT_END, (struct str){p->text + from, p->len - from});
 	screen__cursor(s, y, x + cursor - (int)text_width(p->text, from));
-	if (!p->error[0])
+	if (!p->error[0]) {
+		if (p->hint[0] && y >= 3) {
+			screen__fill(s, y - 1, 0, width, STYLE_TEXT, ' ');
+			screen__put(s, y - 1, 0, width, STYLE_DIM, p->hint);
+		}
 		return;
+	}
 	caret = p->error_at >= from ? x + (int)text_width(p->text + from, p->error_at - from) : x;
 	if (y >= 3) {
 		screen__fill(s, y - 2, 0, width, STYLE_TEXT, ' ');

@@ -20,6 +20,8 @@ struct prompt {
 	const char *label;
 	char text[PROMPT_MAX];
 	size_t len, at; /* octets; at: the cursor */
+	int valid; /* what is typed, so far: 1, 0, or -1: nobody has judged it */
+	char hint[256]; /* what could be typed */
 	char error[160];
 	size_t error_at; /* octet under which the caret stands */
 	char *history[PROMPT_HISTORY];
@@ -32,6 +34,7 @@ enum prompt_result prompt_key(struct prompt *p, const struct key *k);
 void prompt_remember(struct prompt *p); /* the text, for the next time */
 
 /* On line y; the error, if any, on the two lines above it (one if there is no more room). */
+void prompt_insert(struct prompt *p, const char *text); /* ASCII, at the cursor */
 void prompt_draw(const struct prompt *p, struct screen *s, int y);
 
 #endif

@@ -169,7 +169,8 @@ def traces(t):
 # processes, users and cgroups: mounts, names and network of its own
 DOCKER = """ip link set lo up
 for d in proc sys; do mkdir -p "$0/$d"; done
-mount -t proc proc "$0/proc" && mount -t sysfs sys "$0/sys" && mount -t cgroup2 none "$0/sys/fs/cgroup"
+mount -t proc proc "$0/proc" && mount -t sysfs sys "$0/sys" &&
+    mount -t cgroup2 none "$0/sys/fs/cgroup"
 exec chroot "$0" "$@"
 """
 # the node's files below /host, in the node's network

@@ -157,10 +157,12 @@ static void feed(struct run *r, enum sender from, struct stream *s, size_t end)
 	size_t used;
 
 	for (int idle = 0; !r->over;) {
+		unsigned before = r->head;
 		enum parse_status st = step(r, from, s->p + s->at, end - s->at, &used, &m);
 
 		s->at += used;
-		idle = used ? 0 : idle + 1;
+		/* an answer may have no bytes, but it is one */
+		idle = used || r->head != before ? 0 : idle + 1;
 		if (idle > 8)
 			abort();
 		if (st == PARSE_BAD)
@@ -356,7 +358,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			/* others make use of where segments begin */
 			check_mask(protocols[i]->mask, data + 3, size - 3,
 				   protocols[i]->pairing == PAIRING_BY_KEY ||
-					   !strcmp(protocols[i]->name.name, "redis"));
+					   !strcmp(protocols[i]->name.name, "redis") ||
+					   !strcmp(protocols[i]->name.name, "postgresql"));
 	}
 	check_probe(data + 3, size - 3);
 	return 0;

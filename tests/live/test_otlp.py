@@ -5,7 +5,7 @@ import re
 import sys
 import time
 
-from lib import ROOT, Skip, Test, Zctrace, free_port, main, need, test, wait_for
+from lib import ROOT, Skip, Test, Zctrace, free_port, main, need, test, wait_for, wait_port
 from servers import Nginx, Target
 from client import get
 
@@ -106,6 +106,50 @@ def restarts(t: Test):
     have = {**ids(first), **ids(second)}
     t.equal(set(have), {s['span_id'] for s in z.spans}, 'spans')
     t.check(not z.end.get('lost_events'), f'{z.end}')
+
+
+SDK = r"""
+import sys, urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('content-length', '0')
+        self.end_headers()
+        if self.path.startswith('/export'):
+            urllib.request.urlopen(urllib.request.Request(sys.argv[1], method='POST', data=b'',
+                headers={'content-type': 'application/x-protobuf'})).read()
+    def log_message(self, *args):
+        pass
+HTTPServer(('127.0.0.1', int(sys.argv[2])), Handler).serve_forever()
+"""
+
+
+@test
+def instrumented(t: Test):
+    """a process that exports its own spans is left out from then on, others are not"""
+    c, own = collector(), collector()
+    port, script = free_port(), t.file('sdk.py', SDK)
+    t.start([sys.executable, script, f'http://127.0.0.1:{own.port}/v1/traces', str(port)])
+    wait_port(port)
+    other = Target(t, 'plain')
+    z = Zctrace(t, '--port', f'{port},{other.port}', f'--otlp=http://127.0.0.1:{c.port}',
+                '--otlp-skip-instrumented', '--otlp-signals=traces')
+    paths = ['/before', '/export', '/after']
+    for path in paths:
+        get(('127.0.0.1', port), path)
+        get(other.addr, path)
+        z.wait_spans(1)
+        time.sleep(0.3)
+    z.wait_spans(2 * len(paths) + 1)
+    z.stop()
+    c.stop()
+    own.stop()
+    got = sorted((attributes(s)['url.path'], attributes(s)['server.port'] == port)
+                 for _, s in c.spans() if s.kind == 2)
+    t.check(('/before', True) in got and ('/after', True) not in got, f'its own: {got}')
+    t.equal([p for p, its in got if not its], sorted(paths), 'of the other')
+    t.check(len([s for s in z.spans if s['kind'] == 'server']) >= 6, 'shown are all')
 
 
 @test

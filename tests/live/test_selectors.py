@@ -332,6 +332,18 @@ def command(t):
 
 
 @test
+def command_alone(t):
+    """-- COMMAND without -o: standard output is the command's"""
+    need('curl')
+    server = Target(t, 'plain')
+    url = f'http://127.0.0.1:{server.port}/c?id=1'
+    p = subprocess.run([ZCTRACE, '-q', '--', 'sh', '-c', f'curl -s -o /dev/null {url}; echo mine'],
+                       capture_output=True, text=True, timeout=60)
+    t.equal((p.returncode, p.stdout), (0, 'mine\n'), 'exit status, and standard output')
+    t.check(' HTTPClient 200 GET /c' in p.stderr, 'the line of text')
+
+
+@test
 def command_beside_spans(t):
     """-- COMMAND with -o json=FILE and text=FILE: its output is its own"""
     need('curl')

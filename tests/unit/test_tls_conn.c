@@ -236,7 +236,7 @@ static void test_starttls(void)
 		   the_conn()->session.handshake->hs.state == TLS_OPEN,
 	   "PostgreSQL");
 	close_conn();
-	ok(f.nspans == 1 && span(0)->resp_bytes == 1 + 95 + 679 &&
+	ok(f.nspans == 1 && span(0)->resp_bytes == 95 + 679 &&
 		   attr_number(span(0), tls_version) == 0x0304,
 	   "one span");
 	feed_end(&f);
