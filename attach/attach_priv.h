@@ -30,7 +30,7 @@ struct glob {
 
 /* The loaded kernel side. */
 struct probes {
-	struct bpf_object *sock, *task;
+	struct bpf_object *sock;
 	struct families families;
 	struct bpf_link *link[MAX_LINKS];
 	int nlinks;

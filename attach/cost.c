@@ -52,8 +52,6 @@ static void each_program(const struct attach *a, struct visit *v)
 {
 	if (a->probes.sock)
 		each_of(a->probes.sock, v);
-	if (a->probes.task)
-		each_of(a->probes.task, v);
 	for (int part = 0; a->tls && part < TLS_PARTS; part++)
 		if (tls_object(a->tls, part))
 			each_of(tls_object(a->tls, part), v);

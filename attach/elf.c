@@ -9,7 +9,7 @@
 #define EH_PE_UDATA4 0x03
 #define EH_PE_DATAREL_SDATA4 0x3b
 
-const uint8_t *elf_at(const struct elf *e, uint64_t off, uint64_t n)
+static const uint8_t *elf_at(const struct elf *e, uint64_t off, uint64_t n)
 {
 	return off <= e->n && n <= e->n - off ? e->p + off : NULL;
 }

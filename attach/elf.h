@@ -66,8 +66,7 @@ int elf_open(struct elf *e, int fd);
 int elf_init(struct elf *e, const void *p, size_t n);
 void elf_close(struct elf *e);
 
-/* n octets at a file offset or at an address; NULL if not all of them are in the file. */
-const uint8_t *elf_at(const struct elf *e, uint64_t off, uint64_t n);
+/* n octets at an address; NULL if not all of them are in the file. */
 const uint8_t *elf_va(const struct elf *e, uint64_t va, uint64_t n);
 /* The NUL-terminated string at an address; NULL if it does not end within its segment. */
 const char *elf_str(const struct elf *e, uint64_t va);

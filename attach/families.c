@@ -219,15 +219,13 @@ void families_give_up(struct families *f, enum family_group g)
 	f->failed |= 1u << g;
 }
 
-void families_choose(struct families *f, const struct bpf_object *sock,
-		     const struct bpf_object *task)
+void families_choose(struct families *f, const struct bpf_object *obj)
 {
 	struct types t;
 
 	types_read(&t); /* without it, trying will tell */
 	for (size_t i = 0; i < FAMILIES; i++)
-		if (family_possible(&families[i], &t,
-				    families[i].group == GROUP_PROCESSES ? task : sock))
+		if (family_possible(&families[i], &t, obj))
 			f->possible |= 1u << i;
 	free(t.file);
 	for (int g = 0; g < GROUP_TLS; g++)

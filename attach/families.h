@@ -38,12 +38,8 @@ struct families {
 	uint32_t failed;		   /* bit g: of group g none could be used */
 };
 
-/*
- * The first that is possible, of each group up to GROUP_TLS. The programs are in one of the two,
- * not loaded yet.
- */
-void families_choose(struct families *f, const struct bpf_object *sock,
-		     const struct bpf_object *task);
+/* The first that is possible, of each group up to GROUP_TLS. The programs are not loaded yet. */
+void families_choose(struct families *f, const struct bpf_object *obj);
 
 /*
  * The next one of this group, or the first; 0: there is none, and what was used stays the choice.

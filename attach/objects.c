@@ -21,12 +21,10 @@
 		".popsection\n")
 
 EMBED("sock", "sock.bpf.o.gz");
-EMBED("task", "task.bpf.o.gz");
 EMBED("tls", "tls.bpf.o.gz");
 EMBED("selftest", "selftest.bpf.o.gz");
 
 extern const unsigned char bpf_sock_start[], bpf_sock_end[];
-extern const unsigned char bpf_task_start[], bpf_task_end[];
 extern const unsigned char bpf_tls_start[], bpf_tls_end[];
 extern const unsigned char bpf_selftest_start[], bpf_selftest_end[];
 
@@ -34,7 +32,6 @@ static const struct {
 	const unsigned char *start, *end;
 } objects[] = {
 	[OBJECT_SOCK] = { bpf_sock_start, bpf_sock_end },
-	[OBJECT_TASK] = { bpf_task_start, bpf_task_end },
 	[OBJECT_TLS] = { bpf_tls_start, bpf_tls_end },
 	[OBJECT_SELFTEST] = { bpf_selftest_start, bpf_selftest_end },
 };

@@ -6,7 +6,7 @@
 
 struct bpf_object;
 
-enum object { OBJECT_SOCK, OBJECT_TASK, OBJECT_TLS, OBJECT_SELFTEST };
+enum object { OBJECT_SOCK, OBJECT_TLS, OBJECT_SELFTEST };
 
 /* Opened by libbpf, under that name; to be closed. NULL: see errno. */
 struct bpf_object *object_open(enum object which, const char *name);

@@ -86,7 +86,7 @@ static int map_fd(const struct bpf_object *obj, const char *name)
 	return bpf_object__find_map_fd_by_name(obj, name);
 }
 
-/* The other objects use the maps of the first. */
+/* The other object uses the maps of the first. */
 static int object_share(struct bpf_object *to, const struct bpf_object *from)
 {
 	struct bpf_map *map;
@@ -253,11 +253,10 @@ static int probes_load_objects(struct attach *a)
 	int err;
 
 	p->sock = object_open(OBJECT_SOCK, "zctrace_sock");
-	p->task = object_open(OBJECT_TASK, "zctrace_task");
-	if (!p->sock || !p->task)
+	if (!p->sock)
 		return probes_explain(a, errno, "opening the probes");
 	if (!p->families.possible)
-		families_choose(&p->families, p->sock, p->task);
+		families_choose(&p->families, p->sock);
 	missing = families_missing(&p->families);
 	if (missing)
 		return attach_fail(a, ENOTSUP,
@@ -266,17 +265,11 @@ static int probes_load_objects(struct attach *a)
 				   missing);
 	err = object_prepare(p->sock, a);
 	if (!err)
-		err = object_prepare(p->task, a);
-	if (!err)
 		err = bpf_object__load(p->sock);
-	if (!err)
-		err = object_share(p->task, p->sock);
-	if (!err)
-		err = bpf_object__load(p->task);
 	if (err)
 		return probes_explain(a, err, "loading the probes");
 	p->tasks_fd = map_fd(p->sock, "zc_tasks");
-	p->exes_fd = map_fd(p->task, "zc_exes");
+	p->exes_fd = map_fd(p->sock, "zc_exes");
 	err = probes_map_memory(p);
 	return err ? probes_explain(a, err, "mapping shared memory") : 0;
 }
@@ -284,8 +277,7 @@ static int probes_load_objects(struct attach *a)
 static int probe_attach(struct attach *a, enum family_group g, const char *name)
 {
 	struct probes *p = &a->probes;
-	struct bpf_program *prog =
-		bpf_object__find_program_by_name(g == GROUP_PROCESSES ? p->task : p->sock, name);
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->sock, name);
 	struct bpf_link *link;
 
 	if (p->nlinks >= MAX_LINKS)
@@ -387,9 +379,8 @@ static void probes_unload(struct probes *p)
 		munmap(p->policies, sizeof(*p->policies) * ZC_POLICY_SLOTS);
 	p->shared = NULL;
 	p->policies = NULL;
-	bpf_object__close(p->task);
 	bpf_object__close(p->sock);
-	p->task = p->sock = NULL;
+	p->sock = NULL;
 }
 
 void probes_release(struct probes *p)

@@ -42,12 +42,14 @@ struct zc_config {
 	__u32 never; /* 0, which the compiler does not know */
 	__u32 pidns_ino; /* of our PID namespace; 0: it is the first one */
 	__u64 pidns_dev;
+	__u32 datagrams; /* those of UDP are seen, too */
+	__u32 pad;
 	char comm[ZC_MAX_GLOBS][16];	 /* globs with * and ? */
 	__u64 cgroup[ZC_MAX_CGROUPS];	 /* cgroup v2 ids */
 	__u32 cgroup_level[ZC_MAX_CGROUPS];
 	__u8 ports[65536 / 8];
 };
-ZC_ASSERT_SIZE(struct zc_config, 56 + 128 + 64 + 32 + 8192);
+ZC_ASSERT_SIZE(struct zc_config, 64 + 128 + 64 + 32 + 8192);
 
 struct zc_shared {
 	__u64 lost_events; /* the ring was full */

@@ -224,7 +224,8 @@ static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq
 	io->len = len;
 	io->dir = dir;
 	io->pad = 0;
-	io->ev.flags = ZC_IO_TASK | (s->polled ? ZC_IO_POLLED : 0);
+	io->ev.flags =
+		ZC_IO_TASK | (s->polled ? ZC_IO_POLLED : 0) | (s->datagram ? ZC_IO_DATAGRAM : 0);
 	io->sleeps = (__u32)task->nvcsw;
 	io->age = age_of(task->start_time, io->ev.time);
 	io->goroutine = goroutine;
@@ -252,9 +253,6 @@ static __always_inline void emit_listen(__u16 port, __u32 pid, const char *comm,
 	bpf_ringbuf_submit(l, flags ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* Furthest that a skip may reach ahead; beyond it a stale position would be mistaken for one. */
-#define MAX_SKIP (1u << 30)
-
 /* Of a socket's cookie or a TLS stream's id. */
 static __always_inline struct zc_policy *policy_of(__u64 conn)
 {
@@ -269,7 +267,7 @@ static __always_inline __u32 policy_skip(const struct zc_policy *p, __u8 dir, __
 {
 	__u32 ahead = p->dir[dir].skip_to - seq;
 
-	return ahead <= MAX_SKIP ? ahead : 0;
+	return ahead <= ZC_POLICY_AHEAD ? ahead : 0;
 }
 
 /*

@@ -45,6 +45,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_BIND 12
 #define ZC_EV_FAULT 13
 #define ZC_EV_PEER 14
+#define ZC_EV_DATAGRAM 15
 
 /* Ids of TLS streams stand beside socket cookies, and have this bit. */
 #define ZC_TLS_STREAM (1ull << 63)
@@ -143,6 +144,7 @@ ZC_ASSERT_SIZE(struct zc_ev_close, 64);
  */
 #define ZC_IO_TASK 0x1	 /* flags: sleeps and age are known, and so is */
 #define ZC_OLD 0xffff
+#define ZC_IO_DATAGRAM 0x4 /* of a socket for datagrams */
 #define ZC_IO_POLLED 0x2 /* that a set of epoll watches the socket: its thread serves others, too */
 
 struct zc_ev_io {
@@ -156,12 +158,38 @@ struct zc_ev_io {
 	__u16 age; /* ZC_IO_TASK: of the thread, in 100 microseconds, rounded up; ZC_OLD: or more */
 	__u32 sleeps; /* ZC_IO_TASK: how often the thread had gone to sleep by then, modulo 2^32 */
 	/*
-	 * Go: the goroutine that reads, or on whose behalf it is written; 0: not known. Not in
-	 * recordings of older versions.
+	 * Go: the goroutine that reads, or on whose behalf it is written, and in the upper half the
+	 * one that has begun it; 0: not known. Not in recordings of older versions.
 	 */
 	__u64 goroutine;
 };
 ZC_ASSERT_SIZE(struct zc_ev_io, 56);
+
+/*
+ * DATAGRAM: one of UDP, of a socket (ev.conn) with one remote end. Of orig_len bytes the first
+ * cap_len follow. index: how many the socket has sent, or received, with this one; 0: not counted.
+ * pid: who sends it, or uses the socket; 0: not known. IO of such a socket, RX, has in seq how many
+ * have been read.
+ */
+struct zc_ev_datagram {
+	struct zc_ev ev;
+	__u8 laddr[16];
+	__u8 raddr[16];
+	__u16 lport;
+	__u16 rport;
+	__u8 family;
+	__u8 dir;
+	__u8 role;
+	__u8 pad;
+	__u32 index;
+	__u32 orig_len;
+	__u32 cap_len;
+	__u32 pid;
+	__u32 tid;
+	__u32 lost; /* events lost on this socket since the last one that got through */
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_datagram, 104);
 
 /* OWNER: from now on this process reads and writes the connection. */
 struct zc_ev_owner {
@@ -335,6 +363,8 @@ ZC_ASSERT_SIZE(struct zc_ev_fault, 48);
 #define ZC_POLICY_SLOT(conn)                                                                       \
 	((__u32)((conn) & ZC_TLS_STREAM ? ~(conn) : (conn)) & (ZC_POLICY_SLOTS - 1))
 #define ZC_POLICY_ALL 0xffffffffu
+/* Furthest that skip_to may reach ahead; beyond it a stale position would be mistaken for one. */
+#define ZC_POLICY_AHEAD (1u << 30)
 
 struct zc_policy {
 	__u64 conn;

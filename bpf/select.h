@@ -61,6 +61,7 @@ struct zc_sock {
 	__u8 tls_first; /* its first octets were a handshake's */
 	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
 	__u8 polled; /* when it was read last, see ZC_IO_POLLED */
+	__u8 datagram; /* of UDP: bytes[] counts datagrams */
 	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */

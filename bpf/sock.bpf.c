@@ -5,7 +5,9 @@
  * the ends of functions, see which process reads and writes how far; one iterator looks at the
  * sockets that exist already.
  */
-#include "bpf/io.h"
+#include "bpf/datagram.h"
+/* programs of the same object: for each one the kernel's type information is read anew */
+#include "bpf/process.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -50,6 +52,8 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	if (!sk)
 		return 1;
 	sk = bpf_sk_fullsock(sk);
+	if (sk && zc_cfg.datagrams && sk->protocol == IPPROTO_UDP_)
+		return on_datagram(skb, sk, dir);
 	if (!sk || sk->protocol != IPPROTO_TCP_)
 		return 1;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
@@ -95,12 +99,17 @@ int skb_egress(struct __sk_buff *skb)
  * behind the calls of the functions whose ends the others see, so all are told of the same.
  */
 
-static __always_inline int received(struct sock *sk, long ret, int flags)
+/* Once in the object, whatever calls it; not global, as what is known of sk is to be kept. */
+static __noinline int received(struct sock *sk, long ret, int flags)
 {
-	return ret > 0 && !(flags & MSG_PEEK_) ? io_done(sk, (int)ret, ZC_RX) : 0;
+	if (ret <= 0 || flags & MSG_PEEK_)
+		return 0;
+	if (zc_cfg.datagrams && sk && sk->sk_protocol == IPPROTO_UDP_)
+		return datagram_read(sk);
+	return io_done(sk, (int)ret, ZC_RX);
 }
 
-static __always_inline int sent(struct sock *sk, long ret)
+static __noinline int sent(struct sock *sk, long ret)
 {
 	return ret > 0 ? io_done(sk, (int)ret, ZC_TX) : 0;
 }

@@ -4,7 +4,7 @@
 #include "core/keyed.h"
 
 #define STEPS_JOINED 3u
-#define STEPS_REQUEST 2u
+#define STEPS_REQUEST 3u
 #define STEPS_RESPONSE 1u
 #define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
 /* the same since the connection was joined: hardly any client pipelines */

@@ -45,6 +45,7 @@ struct half {
 	uint64_t lead;
 	uint64_t msg_pos;   /* where that message started */
 	uint64_t last_time; /* when the last octet consumed went by */
+	uint64_t gap_end;   /* behind the last content of which no segment was seen; 0: none */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t torn;	    /* of the head that is kept there is an exchange already */
@@ -157,6 +158,7 @@ struct conn {
 	uint8_t opened;	   /* OPEN was seen */
 	uint8_t has_addr, role;
 	uint8_t reset, dead, forgotten;
+	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
@@ -178,6 +180,7 @@ struct conn {
 	uint8_t requested; /* a request was seen */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
 	const struct protocol_name *switch_to;
+	uint8_t switch_waits; /* for the end of the request that asked for it */
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t resp_lost; /* where the last loss in the responses ended */

@@ -20,7 +20,8 @@ uint64_t conn_id_shown(const struct conn *c)
 	return c->session.sock ? c->session.sock : NO_SOCKET | (c->cookie & ~ZC_TLS_STREAM);
 }
 
-int conn_id_is_private(const struct conn *c)
+/* Is c a stream whose positions mean nothing at the other end? */
+static int conn_id_is_private(const struct conn *c)
 {
 	return c->session.lib && !c->session.anchored;
 }

@@ -14,9 +14,6 @@ struct conn;
  */
 uint32_t conn_id_seq(const struct conn *c, int dir, uint64_t pos);
 
-/* Is c a stream whose positions mean nothing at the other end? */
-int conn_id_is_private(const struct conn *c);
-
 /*
  * The name of c, both ends alike, that of its addresses being given. That of a stream is not its
  * socket's: both may have exchanges, one of them in clear. What only this end knows has a name that

@@ -216,7 +216,8 @@ void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_
 	struct reasm_sink k = sink_of(e, c);
 
 	/* the kernel side has few slots: another connection may have taken this one's */
-	if (!c->half[dir].cap && g->cap_len && e->opt.on_policy && ++c->unasked % REMIND == 0)
+	if (!c->half[dir].cap && g->cap_len && e->opt.on_policy && !c->datagram &&
+	    ++c->unasked % REMIND == 0)
 		policy_send(e, c);
 	if (c->opaque) {
 		e->stats.skipped_bytes += g->len;

@@ -22,6 +22,18 @@ static unsigned client_of(const struct conn *c)
 	}
 }
 
+/* What went by before messages were found, in h up to pos, may have held some. */
+static void doubt_before(struct conn *c, const struct half *h, uint64_t pos)
+{
+	struct half *mine = &c->half[h == &c->half[1]], *other = &c->half[h != &c->half[1]];
+	uint64_t end = other->reasm.next - reasm_kept(&other->reasm).n;
+
+	if (c->lost && end > other->reasm.first + other->lead)
+		certainty_behind(c, other, end);
+	if (pos > mine->reasm.first + mine->lead || c->lost)
+		certainty_behind(c, mine, pos);
+}
+
 /* Begins it. 0: no memory. */
 static int begin(struct conn *c, const struct half *h, const struct probed *found, int start,
 		 uint64_t pos)
@@ -36,9 +48,8 @@ static int begin(struct conn *c, const struct half *h, const struct probed *foun
 		begun = http2_conn_begin(c, start, found->client) == 1;
 	else
 		begun = pairing_begin(c, found->protocol, found->client);
-	if (begun && c->ops == &pairing_ops && !c->preexisting &&
-	    (pos > h->reasm.first + h->lead || c->lost))
-		certainty_behind(c, &c->half[h == &c->half[1]], pos);
+	if (begun && c->ops == &pairing_ops && !c->preexisting)
+		doubt_before(c, h, pos);
 	if (!begun)
 		c->protocol = old;
 	return begun;
@@ -118,6 +129,7 @@ static struct probe probe_of(const struct conn *c, const struct half *h, const u
 		.segment = pos <= h->reasm.cur_pos || pos == h->reasm.first + h->lead,
 		.port = c->role == ZC_ROLE_CLIENT ? c->rport : c->lport,
 		.unrecognized = h->unrecognized_segs,
+		.datagram = c->datagram,
 	};
 }
 
@@ -164,7 +176,7 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 
 	if (c->switching)
 		return follow_switch(e, c, h, p, n, pos);
-	if (in.start && !h->lead) {
+	if (in.start && !h->lead && !c->datagram) {
 		enum probe_result proxied = proxy_header(p, n, &lead);
 
 		if (proxied == PROBE_MORE)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/certainty.h"
+#include "core/datagram.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
 #include "core/tls_info.h"
@@ -55,8 +56,8 @@ static void close_conn(struct engine *e, struct conn *c)
 
 static void evict_conn(struct engine *e, struct conn *c)
 {
-	e->stats.evicted_conns++;
-	if (!list_linked(&c->closing)) {
+	e->stats.evicted_conns += !c->datagram;
+	if (!list_linked(&c->closing) || c->datagram) {
 		tls_stream_flush(e, c);
 		conn_end_exchanges(c, CONN_EVICTED);
 		destroy_conn(e, c);
@@ -217,8 +218,13 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 
 static void on_io(struct engine *e, const struct zc_ev_io *io)
 {
-	struct conn *c = conn_find(&e->conns, io->ev.conn);
+	struct conn *c;
 
+	if (io->ev.flags & ZC_IO_DATAGRAM) {
+		datagram_io(e, io);
+		return;
+	}
+	c = conn_find(&e->conns, io->ev.conn);
 	if (!c || c->forgotten)
 		return;
 	conn_touch(&e->conns, c, e->now);
@@ -313,13 +319,15 @@ static void expire(struct conn *c, struct exchange *x)
 
 static void tick(struct engine *e)
 {
+	struct conn *c;
+
 	e->ticked = e->now;
 	if (!list_empty(&e->stalled))
 		run_stalled(e);
 	if (!list_empty(&e->tls_stream_waiting))
 		tls_stream_tick(e);
 	while (!list_empty(&e->closing)) {
-		struct conn *c = list_entry(e->closing.next, struct conn, closing);
+		c = list_entry(e->closing.next, struct conn, closing);
 
 		if (c->expires > e->now)
 			break;
@@ -335,6 +343,8 @@ static void tick(struct engine *e)
 		else
 			expire(x->conn, x);
 	}
+	while ((c = datagram_expired(e)))
+		evict_conn(e, c);
 	pending_read_tick(e);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
@@ -360,6 +370,7 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_BIND: tls_stream_on_bind(e, p); break;
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
 	case ZC_EV_PROCESS: on_process(e, p); break;
+	case ZC_EV_DATAGRAM: datagram_take(e, p); break;
 	default: break; /* listeners and names are for others */
 	}
 	while (e->conns.count > e->opt.max_conns)
@@ -398,6 +409,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->conversations);
 	list_init(&e->tls_stream_waiting);
 	list_init(&e->tls_unbound);
 	list_init(&e->held);
@@ -409,7 +421,7 @@ void engine__finish(struct engine *e)
 	struct conn *c;
 
 	while ((c = conn_oldest(&e->conns))) {
-		if (list_linked(&c->closing)) {
+		if (list_linked(&c->closing) && !c->datagram) {
 			close_conn(e, c);
 			continue;
 		}
@@ -447,6 +459,7 @@ void engine__free(struct engine *e)
 		exchange_free(x);
 	}
 	alias_free(e->aliases);
+	datagrams_free(e->datagrams);
 	free(e->scratch);
 	conn_table_release(&e->conns);
 	pool_release(&e->pool);

@@ -28,6 +28,8 @@ struct engine {
 	struct tls_unbound_past tls_unbound_past;
 	struct links *links;
 	struct aliases *aliases; /* NULL: none so far */
+	struct datagrams *datagrams; /* same */
+	struct list conversations;   /* connections, by c->expires */
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;
 	uint64_t now;	     /* source clock: the latest time seen */

@@ -408,7 +408,8 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 	note_flags(x, m);
 }
 
-int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
+/* Is more content wanted for the span than has been kept? */
+static int exchange_wants_content(const struct engine *e, const struct exchange *x, int which)
 {
 	return x->body[which].len < e->opt.body_bytes && !(x->incomplete & SPAN_BODY_NOT_SEEN);
 }

@@ -88,6 +88,7 @@ struct exchange {
 	uint8_t one_way;      /* a request that gets no response */
 	uint8_t failed, refused; /* the response says so; refused: for the client only */
 	uint8_t counts_notices;
+	uint16_t retries;     /* a datagram was sent again as often */
 	uint8_t maybe_grpc;   /* its kind of content is in an entry from before we looked */
 	uint8_t trailers;     /* the response ended with some */
 	uint8_t infers_status; /* gRPC's, by its form */
@@ -154,9 +155,6 @@ struct text exchange_text(struct exchange *x, struct str s);
 void exchange_set_path(struct exchange *x, struct str target);
 void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type);
 void exchange_set_traceparent(struct exchange *x, struct str value);
-
-/* Is more content wanted for the span than has been kept? */
-int exchange_wants_content(const struct engine *e, const struct exchange *x, int which);
 
 /*
  * Fills *s from x. Pointers go into x and its connection. now: what an exchange in flight has

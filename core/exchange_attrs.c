@@ -116,6 +116,8 @@ void exchange_attrs(const struct exchange *x, const struct span *s, struct attr_
 		attr_list_number(l, ATTR(error_code), (uint64_t)x->error_code);
 	if (x->stall)
 		attr_list_number(l, ATTR(stall), x->stall);
+	if (x->retries)
+		attr_list_number(l, ATTR(retries), x->retries);
 	add_messages(x, s, l);
 	add_told(x, s, l);
 }

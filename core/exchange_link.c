@@ -1,7 +1,6 @@
 #include "core/exchange_link.h"
 #include "core/conn_id.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -383,7 +382,7 @@ void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE
 	if (!name && pid == c->peer_pid) /* it was gone before anybody could look it up */
 		name = c->peer_comm;
 	if (name)
-		snprintf(out, EXCHANGE_PEER_MAX, "%s", name);
+		*stpncpy(out, name, EXCHANGE_PEER_MAX - 1) = '\0';
 }
 
 static int one_of(const char *name, const char *const *names)

@@ -439,13 +439,18 @@ static struct flow *begin(struct flows *f, const struct key *key, const struct f
 	return fl;
 }
 
+int flows__wants(const struct flows *f, const struct frame *seg)
+{
+	return !f->nports || port_wanted(f, seg->sport) || port_wanted(f, seg->dport);
+}
+
 int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
 {
 	int events = flows__tick(f, time), src, bare;
 	struct flow *fl, *other;
 	struct key key;
 
-	if (f->nports && !port_wanted(f, seg->sport) && !port_wanted(f, seg->dport))
+	if (!flows__wants(f, seg))
 		return events;
 	bare = !seg->orig_len && !(seg->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST));
 	src = key_of(&key, seg);
@@ -492,11 +497,6 @@ int flows__finish(struct flows *f, int max)
 		events += emit_close(f, list_entry(f->closing.next, struct flow, closing));
 	}
 	return events;
-}
-
-uint32_t flows__count(const struct flows *f)
-{
-	return f->count;
 }
 
 uint64_t flows__evicted(const struct flows *f)

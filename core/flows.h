@@ -49,13 +49,14 @@ void flows__set_receiver(struct flows *f, source_event_fn fn, void *ctx);
 /* One segment, seen at time (nanoseconds). Calls fn for each event; returns how many. */
 int flows__segment(struct flows *f, uint64_t time, const struct frame *seg);
 
+/* Is one of its ports among those that are asked for? */
+int flows__wants(const struct flows *f, const struct frame *seg);
+
 /* Time passes without segments: closes what has waited. Returns the number of events. */
 int flows__tick(struct flows *f, uint64_t now);
 
 /* The end of the capture: closes up to max connections that have ended. 0: that is all. */
 int flows__finish(struct flows *f, int max);
-
-uint32_t flows__count(const struct flows *f);
 uint64_t flows__evicted(const struct flows *f);
 void flows__free(struct flows *f); /* NULL is allowed */
 

@@ -186,12 +186,17 @@ static enum frame_result decode_teredo(struct rest r, struct frame *out, int dep
 
 static enum frame_result decode_udp(struct rest r, struct frame *out, int depth)
 {
-	uint32_t port;
+	uint32_t port, len;
 
 	if (r.n < 8)
 		return FRAME_SHORT;
-	port = be16(r.p + 2);
+	out->sport = (uint16_t)be16(r.p);
+	port = out->dport = (uint16_t)be16(r.p + 2);
+	len = be16(r.p + 4);
 	frame_drop(&r, 8);
+	out->orig_len = len >= 8 && len - 8 < r.len ? len - 8 : r.len;
+	out->cap_len = r.n < out->orig_len ? r.n : out->orig_len;
+	out->payload = r.p;
 	switch (port) {
 	case PORT_VXLAN:
 	case PORT_VXLAN_LINUX: return decode_vxlan(r, out, 0, depth);
@@ -205,7 +210,7 @@ static enum frame_result decode_udp(struct rest r, struct frame *out, int depth)
 	case 4500: return frame_closed(out, "IPsec");
 	case 5247: return frame_closed(out, "CAPWAP");
 	case 51820: return frame_closed(out, "WireGuard");
-	default: return FRAME_OTHER;
+	default: return FRAME_UDP;
 	}
 }
 

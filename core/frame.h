@@ -42,6 +42,7 @@ struct frame {
 
 enum frame_result {
 	FRAME_TCP,
+	FRAME_UDP,	/* a datagram that is no tunnel */
 	FRAME_OTHER,	/* not IP, or not TCP */
 	FRAME_FRAGMENT, /* of an IP packet that carries TCP, or may do so in a tunnel */
 	FRAME_CLOSED,	/* encrypted, or a tunnel that is not known */

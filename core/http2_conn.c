@@ -425,6 +425,15 @@ static void give_up(struct conn *c, size_t n)
 	conn_opaque(c);
 }
 
+/* The server spoke first, and its client answers in something else: that is looked at anew. */
+static void mistaken(struct conn *c)
+{
+	http2_end(c, CONN_EVICTED);
+	c->ops = NULL;
+	c->protocol = NULL;
+	c->again = 1;
+}
+
 /* The encoder in dir uses a larger table than we have. */
 static void enlarge(struct conn *c, unsigned dir)
 {
@@ -521,6 +530,9 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 				h2->skipped[dir] = h->last_time;
 			if (!used || off == n)
 				break;
+		} else if (st == PARSE_BAD && !http2_is_response(c, dir) && !off) {
+			mistaken(c);
+			return 0;
 		} else if (st == PARSE_BAD || st == PARSE_END) {
 			give_up(c, n - off);
 			return n;

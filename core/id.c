@@ -1,5 +1,6 @@
 #include "core/id.h"
 
+#include <endian.h>
 #include <string.h>
 
 static int hex_digit(char c)
@@ -50,30 +51,18 @@ int id_parse_traceparent(struct str value, struct traceparent *t)
 	return !all_zero(t->trace_id, TRACE_ID_LEN) && !all_zero(t->parent_id, SPAN_ID_LEN);
 }
 
-/*
- * A full multiplication whose halves are folded; constants are odd, with about half their bits set.
- */
-uint64_t id_mix(uint64_t h, uint64_t v)
-{
-	unsigned __int128 m = (unsigned __int128)(h ^ 0x8b3c5d1f27e6a94dull) *
-			      (v ^ 0xd6e1934fb85a2c73ull);
-
-	return ((uint64_t)m ^ (uint64_t)(m >> 64)) + (h << 23 | h >> 41) + v;
-}
-
 static uint64_t bytes_be(const uint8_t *p)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
+	memcpy(&v, p, 8);
+	return be64toh(v);
 }
 
 static void put_be(uint64_t v, uint8_t out[8])
 {
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		out[i] = (uint8_t)v;
+	v = htobe64(v);
+	memcpy(out, &v, 8);
 }
 
 uint64_t id_connection(const uint8_t client[16], uint16_t client_port, const uint8_t server[16],

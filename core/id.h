@@ -24,8 +24,17 @@ struct traceparent {
 /* W3C Trace Context, section 3.2. Returns 1 and fills *t, or 0 if the value is not valid. */
 int id_parse_traceparent(struct str value, struct traceparent *t);
 
-/* Stirs v into the hash h. */
-uint64_t id_mix(uint64_t h, uint64_t v);
+/*
+ * Stirs v into the hash h: a full multiplication whose halves are folded; constants are odd, with
+ * about half their bits set.
+ */
+static inline uint64_t id_mix(uint64_t h, uint64_t v)
+{
+	unsigned __int128 m = (unsigned __int128)(h ^ 0x8b3c5d1f27e6a94dull) *
+			      (v ^ 0xd6e1934fb85a2c73ull);
+
+	return ((uint64_t)m ^ (uint64_t)(m >> 64)) + (h << 23 | h >> 41) + v;
+}
 
 /* The part of the hash that an exchange shares with all others of its connection. */
 uint64_t id_connection(const uint8_t client[16], uint16_t client_port, const uint8_t server[16],

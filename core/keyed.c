@@ -70,21 +70,23 @@ void keyed_add(struct conn *c, struct exchange *x)
 {
 	struct keyed *k = c->keyed;
 
+	x->prev = c->tail;
 	if (k->count++ >= k->nbuckets && k->nbuckets < BUCKETS_MAX)
 		grow(k);
 	insert(k, x);
 }
 
-void keyed_drop(struct conn *c, struct exchange *x)
+struct exchange *keyed_drop(struct conn *c, struct exchange *x)
 {
 	struct exchange **p = bucket_of(c->keyed, x->key);
 
 	while (*p && *p != x)
 		p = &(*p)->key_next;
-	if (!*p)
-		return;
-	*p = x->key_next;
-	c->keyed->count--;
+	if (*p) {
+		*p = x->key_next;
+		c->keyed->count--;
+	}
+	return x;
 }
 
 struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form)

@@ -21,9 +21,9 @@
 int keyed_begin(struct conn *c); /* 0: no memory */
 void keyed_release(struct conn *c);
 
-/* x, with its key, is queued. An older one of that key must have been taken out. */
+/* x, with its key, is about to be queued. An older one of that key must have been taken out. */
 void keyed_add(struct conn *c, struct exchange *x);
-void keyed_drop(struct conn *c, struct exchange *x); /* no longer queued */
+struct exchange *keyed_drop(struct conn *c, struct exchange *x); /* no longer queued; x */
 
 /* The request with that key; NULL: there is none, or form, which the response tells if it is not 0,
  * is another one. */

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "core/mask_side.h"
+#include "core/ways.h"
 
-#define WAYS 8
-#define SETS 2048
+#define SETS_BITS 11
 
 /* The state before the octet of that sequence number. */
 struct checkpoint {
@@ -21,15 +21,18 @@ struct direction {
 };
 
 struct flow {
-	uint64_t id;
-	uint64_t used; /* tick of the last use; 0: free */
 	struct mask_conn conn;
 	struct direction dir[2];
 };
 
+struct entry {
+	struct way way;
+	struct flow *flow; /* allocated when first used, then kept */
+};
+
 struct mask {
 	uint64_t tick;
-	struct flow *flow[SETS][WAYS]; /* allocated when first used, then kept */
+	struct entry entry[WAYS << SETS_BITS];
 };
 
 struct mask *mask__new(void)
@@ -51,53 +54,39 @@ void mask__free(struct mask *m)
 {
 	if (!m)
 		return;
-	for (unsigned i = 0; i < SETS; i++) {
-		for (unsigned j = 0; j < WAYS; j++) {
-			if (m->flow[i][j])
-				flow_release(m->flow[i][j]);
-			free(m->flow[i][j]);
-		}
+	for (unsigned i = 0; i < WAYS << SETS_BITS; i++) {
+		if (m->entry[i].flow)
+			flow_release(m->entry[i].flow);
+		free(m->entry[i].flow);
 	}
 	free(m);
-}
-
-static struct flow **set_of(struct mask *m, uint64_t conn)
-{
-	return m->flow[(conn * 0x9e3779b97f4a7c15u >> 32) % SETS];
 }
 
 /* The flow of that connection, made if need be. NULL: out of memory. */
 static struct flow *flow_of(struct mask *m, uint64_t conn)
 {
-	struct flow **set = set_of(m, conn), **place = set;
+	struct entry *e = ways_find(m->entry, sizeof(*e), SETS_BITS, conn);
 
-	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i] && set[i]->used && set[i]->id == conn) {
-			set[i]->used = ++m->tick;
-			return set[i];
-		}
-		if (*place && (!set[i] || set[i]->used < (*place)->used))
-			place = &set[i];
+	if (!e) {
+		e = ways_place(m->entry, sizeof(*e), SETS_BITS, conn);
+		if (e->flow)
+			flow_release(e->flow);
+		else
+			e->flow = calloc(1, sizeof(*e->flow));
+		e->way.key = e->flow ? conn : 0;
 	}
-	if (*place)
-		flow_release(*place);
-	else
-		*place = calloc(1, sizeof(**place));
-	if (!*place)
-		return NULL;
-	(*place)->id = conn;
-	(*place)->used = ++m->tick;
-	return *place;
+	e->way.used = ++m->tick;
+	return e->flow;
 }
 
 void mask__forget(struct mask *m, uint64_t conn)
 {
-	struct flow **set = set_of(m, conn);
+	struct entry *e = ways_find(m->entry, sizeof(*e), SETS_BITS, conn);
 
-	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i] && set[i]->id == conn)
-			flow_release(set[i]);
-	}
+	if (!e)
+		return;
+	flow_release(e->flow);
+	e->way.key = 0;
 }
 
 static size_t feed(struct mask_conn *c, struct mask_side *side, struct mask_side *other,

@@ -294,6 +294,23 @@ static const char *merge_error(struct source *s)
 	return NULL;
 }
 
+/* Of several files each says which it is. */
+static int merge_unread(struct source *s, char *text, size_t size)
+{
+	struct merge *m = (struct merge *)s;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < m->n && n < size; i++) {
+		struct source *in = m->in[i].source;
+		char one[256];
+
+		if (in->ops->unread && in->ops->unread(in, one, sizeof(one)))
+			n += (size_t)snprintf(text + n, size - n, "%s%s: %s", n ? "; " : "",
+					      m->in[i].path, one);
+	}
+	return n != 0;
+}
+
 static void merge_free(struct source *s)
 {
 	struct merge *m = (struct merge *)s;
@@ -333,6 +350,7 @@ struct source *merge__open(const char *const *paths, unsigned n, const struct pa
 		.poll = merge_poll,
 		.stats = merge_stats,
 		.error = merge_error,
+		.unread = merge_unread,
 		.free = merge_free,
 	};
 	struct merge *m = n <= MERGE_MAX ? calloc(1, sizeof(*m)) : NULL;

@@ -15,6 +15,7 @@
 
 #include "core/capture.h"
 #include "core/fragments.h"
+#include "parsers/protocol.h"
 
 #define BATCH 512
 /* Batches without an event (no TCP in them) before poll returns, to let the caller do its work. */
@@ -32,6 +33,7 @@ struct packets {
 	struct capture *capture; /* of a file, */
 	pcap_t *pcap;		 /* of an interface */
 	struct flows *flows;
+	unsigned nports; /* that are asked for; 0: all */
 	struct fragments *fragments;
 	int dlt, fd; /* of an interface */
 	uint32_t subsecond; /* nanoseconds that a packet's tv_usec counts */
@@ -67,7 +69,8 @@ static void count(struct packets *p, enum frame_result res, const struct frame *
 	p->counts.packets++;
 	switch (res) {
 	case FRAME_TCP: p->counts.tcp++; break;
-	case FRAME_OTHER: p->counts.other++; break;
+	case FRAME_OTHER:
+	case FRAME_UDP: p->counts.other++; break;
 	case FRAME_FRAGMENT: break;
 	case FRAME_CLOSED: count_closed(p, seg->closed); break;
 	case FRAME_SHORT: p->counts.truncated++; break;
@@ -102,6 +105,50 @@ static enum frame_result put_together(struct packets *p, uint64_t time, struct f
 	return res;
 }
 
+/* Is it one of those ports that are asked for, or of all those of a protocol that is known? */
+static int is_wanted(const struct packets *p, const struct frame *seg)
+{
+	const uint16_t port[2] = {seg->sport, seg->dport};
+	const struct protocol *protocol;
+	int tls;
+
+	if (p->nports)
+		return flows__wants(p->flows, seg);
+	for (int i = 0; i < 2; i++) {
+		protocol = protocol_by_port(port[i], &tls);
+		if (protocol && protocol->transports & TRANSPORT_DATAGRAM && !tls)
+			return 1;
+	}
+	return 0;
+}
+
+/* A datagram becomes one of its server's socket: that of the lower port. */
+static int datagram(struct packets *p, uint64_t time, const struct frame *seg)
+{
+	uint8_t buffer[sizeof(struct zc_ev_datagram) + ZC_MAX_CAPTURE];
+	struct zc_ev_datagram *d = (struct zc_ev_datagram *)(void *)buffer;
+	int rx = seg->dport < seg->sport;
+
+	if (!is_wanted(p, seg) || !seg->orig_len || seg->cap_len > ZC_MAX_CAPTURE)
+		return 0;
+	memset(d, 0, sizeof(*d));
+	d->ev = (struct zc_ev){ZC_EV_DATAGRAM, 0, (uint32_t)sizeof(*d) + seg->cap_len, time, 0};
+	memcpy(d->laddr, rx ? seg->dst : seg->src, 16);
+	memcpy(d->raddr, rx ? seg->src : seg->dst, 16);
+	d->lport = rx ? seg->dport : seg->sport;
+	d->rport = rx ? seg->sport : seg->dport;
+	d->family = seg->family;
+	d->dir = rx ? ZC_RX : ZC_TX;
+	for (int i = 0; i < 16; i++)
+		d->ev.conn = d->ev.conn * 31 + d->laddr[i];
+	d->ev.conn = ((d->ev.conn * 31 + seg->domain) << 16 | d->lport) & ((1ull << 61) - 1);
+	d->orig_len = seg->orig_len;
+	d->cap_len = seg->cap_len;
+	memcpy(d + 1, seg->payload, seg->cap_len);
+	p->fn(p->ctx, &d->ev);
+	return 1;
+}
+
 static void take(struct packets *p, const struct capture_packet *packet)
 {
 	enum frame_result res;
@@ -125,6 +172,11 @@ static void take(struct packets *p, const struct capture_packet *packet)
 	p->counts.cut += res == FRAME_TCP && seg.cap_len < seg.orig_len;
 	p->events += res == FRAME_TCP ? flows__segment(p->flows, packet->time, &seg)
 				      : flows__tick(p->flows, packet->time);
+	if (res == FRAME_UDP && datagram(p, packet->time, &seg)) {
+		p->events++;
+		p->counts.udp++;
+		p->counts.other--;
+	}
 }
 
 static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *bytes)
@@ -154,6 +206,8 @@ static int file_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 	int n = 1;
 
 	flows__set_receiver(p->flows, fn, ctx);
+	p->fn = fn;
+	p->ctx = ctx;
 	p->events = 0;
 	for (int i = 0; i < DULL_BATCHES * BATCH && p->events < BATCH; i++) {
 		/* what has come is handed out before there is any waiting */
@@ -261,7 +315,7 @@ static int packets_unread(struct source *s, char *text, size_t size)
 		uint64_t n;
 		const char *what;
 	} cause[] = {
-		{c->tcp ? 0 : c->other, "not TCP over IP"},
+		{c->tcp || c->udp ? 0 : c->other, "not TCP over IP"},
 		{c->cut, cut},
 		{c->fragments,
 		 "fragments of IP packets whose others are missing (a filter by ports "
@@ -343,6 +397,7 @@ static struct packets *new_packets(const char *name, const struct packets_option
 	if (p) {
 		snprintf(p->name, sizeof(p->name), "%s", name);
 		p->fd = -1;
+		p->nports = o->nports;
 		p->flows = flows__new(&fo);
 		p->fragments = fragments__new();
 		if (p->flows && p->fragments)

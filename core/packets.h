@@ -21,9 +21,10 @@ struct packets_options {
 	uint32_t max_flows;		/* 0: 65536 */
 };
 
-/* What became of the packets; all but tcp were passed over. */
+/* What became of the packets; all but tcp and udp were passed over. */
 struct packets_counts {
-	uint64_t packets, tcp, other, closed, truncated, malformed, unknown; /* of the link layer */
+	uint64_t packets, tcp, udp, other, closed, truncated, malformed,
+		unknown;    /* of the link layer */
 	uint64_t fragments; /* of IP packets that did not become whole */
 	uint64_t cut; /* of tcp: part of the payload was not captured */
 	uint64_t evicted_flows;

@@ -27,7 +27,7 @@ static void release(struct conn *c)
 /* ---- octets */
 
 /* This connection speaks something else from here on: see detect.c. */
-static void switch_protocol(struct conn *c, const struct message *m)
+static void switch_protocol(struct conn *c, const struct protocol_name *to)
 {
 	if (c->upgraded)
 		c->upgraded->incomplete |= c->doubt;
@@ -36,7 +36,19 @@ static void switch_protocol(struct conn *c, const struct message *m)
 	c->ops = NULL;
 	c->protocol = NULL;
 	c->switching = c->again = 1;
+	c->switch_waits = 0;
+	c->switch_to = to;
+}
+
+/* The client goes on with its request before it switches (RFC 9110 section 7.8): until then the
+ * rest waits. */
+static int switches_later(struct conn *c, const struct message *m)
+{
+	if (c->upgraded || !c->head || !c->head->switches || c->head->req_done)
+		return 0;
+	c->switch_waits = 1;
 	c->switch_to = m->name;
+	return 1;
 }
 
 /* Octets that are no message, or not one that is understood, end at pos. */
@@ -104,8 +116,9 @@ static void start_over(struct conn *c)
 /* Its client has received something since it sent the head of the request that is being read. */
 static int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	return h->x && (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
-					 certainty_need(c, h, pos) > h->x->need));
+	return h->x && !h->x->switches &&
+	       (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
+				 certainty_need(c, h, pos) > h->x->need));
 }
 
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
@@ -132,12 +145,17 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 		switch (st) {
 		case PARSE_EVENT:
 			if (m.type == MESSAGE_SWITCH) {
-				switch_protocol(c, &m);
+				if (!switches_later(c, &m))
+					switch_protocol(c, m.name);
 				return off;
 			}
 			if (m.type == MESSAGE_END && h->x)
 				idle = 0; /* one less waits, even if its answer has no bytes */
 			pairing_message(c, h, &m, pos + off);
+			if (c->switch_waits && c->upgraded) {
+				switch_protocol(c, c->switch_to);
+				return off;
+			}
 			if (off == n && !h->in_message && !(m.flags & MESSAGE_UPGRADE))
 				return off; /* nothing is due without another byte */
 			break;
@@ -157,9 +175,7 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				off = skip_line(c, h, p, n, pos);
 			start_over(c);
 			return off;
-		default:
-			not_understood(c, h, used, pos + off);
-			break;
+		default: not_understood(c, h, used, pos + off); break;
 		}
 	}
 	c->engine->stats.unparsed_bytes += n - off;
@@ -187,6 +203,8 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 		/* where no segment was seen, the time of the last octet is a guess */
 		if (why == REASM_MISSING && h->x && !pairing_parser_unneeded(c, h))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
+		if (why == REASM_MISSING)
+			h->gap_end = pos + used;
 	}
 	pairing_message(c, h, m, pos + used);
 }
@@ -306,7 +324,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
 			break;
 		/* content until close has ended, or just ends here */
-		if (h->x && !is_request(c, h) && c->lost_end)
+		if (h->x && !is_request(c, h) && (c->lost_end || h->gap_end == pos))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
@@ -389,6 +407,8 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 		if (!c->keyed)
 			certainty_begin(c, &c->half[d]);
 	}
+	if (c->datagram)
+		joined |= BEGIN_DATAGRAM;
 	protocol->begin(c->state, joined);
 	return 1;
 }
@@ -402,8 +422,7 @@ static uint64_t pairing_unneeded(const struct conn *c, const struct half *h)
 	return m < n ? m : n;
 }
 
-static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x),
-			    void *ctx)
+static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx)
 {
 	for (struct exchange *x = c->head; x; x = x->next)
 		if (!x->resp_done && !queue_doubts(c, x))

@@ -44,7 +44,8 @@ static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 }
 
 /* What used the same key before will not be answered any more. */
-static void begin_keyed(struct conn *c, struct exchange *x, const struct message *m)
+static __attribute__((noinline)) void begin_keyed(struct conn *c, struct exchange *x,
+						  const struct message *m)
 {
 	struct exchange *older = m->flags & MESSAGE_ONE_WAY ? NULL : keyed_find(c, m->key, 0);
 
@@ -55,6 +56,18 @@ static void begin_keyed(struct conn *c, struct exchange *x, const struct message
 		older->resp_unsized = older->resp_done = older->req_done = 1;
 		queue_settle(c, older);
 	}
+	keyed_add(c, x);
+}
+
+/* Is it a datagram that was sent before, and has no answer yet? */
+static int is_sent_again(struct conn *c, const struct message *m)
+{
+	struct exchange *x = keyed_find(c, m->key, m->form);
+
+	if (!x || x->resp_started)
+		return 0;
+	x->retries++;
+	return 1;
 }
 
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
@@ -64,10 +77,11 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	struct exchange *x;
 	const struct io_mark *io;
 
+	if (c->datagram && is_sent_again(c, m))
+		return NULL;
 	if (c->nqueued >= PAIRING_MAX_QUEUE && c->head)
 		queue_drop_oldest(c);
-	if (!c->keyed)
-		end_headless(c, need);
+	end_headless(c, need);
 	x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
@@ -253,8 +267,8 @@ static void give_up_lost(struct conn *c, uint64_t now)
 }
 
 /* The request with the response's key; the parser, too, is told of it. */
-static struct exchange *answered_by_key(struct conn *c, const struct half *h,
-					const struct message *m)
+static __attribute__((noinline)) struct exchange *
+answered_by_key(struct conn *c, const struct half *h, const struct message *m)
 {
 	struct exchange *x;
 
@@ -274,7 +288,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (!x && m->status >= 400 && !c->head)
 		x = answered_in_head(c, h, pos);
 	h->msg_pos = pos;
-	if (!c->keyed && m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
+	if (m->flags & MESSAGE_FOUND && certainty_refuted(c, h, x, pos)) {
 		if (c->protocol->move)
 			c->protocol->move(c->state, FROM_SERVER, PLACE_SEEK, 0);
 		return;

@@ -3,7 +3,7 @@
 #include "core/engine_impl.h"
 
 #define SKIP_WORTH 16384u     /* octets that are worth telling the kernel side about */
-#define SKIP_MAX (1ull << 30) /* how far ahead; the kernel side compares modulo 2^32 */
+#define SKIP_MAX ((uint64_t)ZC_POLICY_AHEAD)
 
 /* What may go by in each direction of a connection without a message before it is unknown. */
 #define UNRECOGNIZED_SEGS 8u
@@ -79,6 +79,8 @@ static int review_quiet(struct conn *c)
  */
 static int can_tell(const struct engine *e, const struct conn *c)
 {
+	if (c->datagram)
+		return 0;
 	if (c->session.lib)
 		return e->opt.on_policy != NULL;
 	for (int d = 0; d < 2; d++)
@@ -110,7 +112,7 @@ void policy_nothing(struct engine *e, struct conn *c)
 		reasm_release(&c->half[d].reasm, &e->pool);
 		c->half[d].cap = 0;
 	}
-	if (e->opt.on_policy)
+	if (e->opt.on_policy && !c->datagram)
 		policy_send(e, c);
 }
 

@@ -6,7 +6,6 @@
 
 void queue_add(struct conn *c, struct exchange *x)
 {
-	x->prev = c->tail;
 	if (c->tail)
 		c->tail->next = x;
 	else
@@ -17,8 +16,6 @@ void queue_add(struct conn *c, struct exchange *x)
 	c->engine->stats.in_flight++;
 	if (!c->no_io)
 		c->no_io = x;
-	if (c->keyed)
-		keyed_add(c, x);
 }
 
 /* x is in the list no more. */
@@ -31,8 +28,6 @@ static inline void taken(struct conn *c, struct exchange *x)
 	for (int d = 0; d < 2; d++)
 		if (c->half[d].x == x)
 			c->half[d].x = NULL;
-	if (c->keyed)
-		keyed_drop(c, x);
 	x->next = NULL;
 	c->nqueued--;
 	c->engine->stats.in_flight--;
@@ -47,7 +42,7 @@ struct exchange *queue_take(struct conn *c)
 	if (!c->head)
 		c->tail = NULL;
 	taken(c, x);
-	return x;
+	return c->keyed ? keyed_drop(c, x) : x;
 }
 
 void queue_remove(struct conn *c, struct exchange *x)
@@ -62,6 +57,7 @@ void queue_remove(struct conn *c, struct exchange *x)
 	else
 		c->tail = x->prev;
 	taken(c, x);
+	keyed_drop(c, x);
 }
 
 int queue_doubts(const struct conn *c, const struct exchange *x)
@@ -78,9 +74,8 @@ void queue_complete(struct conn *c, struct exchange *x)
 	}
 	if (pending_read_add(c, x))
 		return;
-	/* spans of a connection come in order, where answers do */
-	if (!c->keyed)
-		pending_read_flush(c, NULL);
+	/* spans of a connection come in order */
+	pending_read_flush(c, NULL);
 	exchange_emit(c->engine, x);
 }
 
@@ -96,21 +91,36 @@ static void settle_one_way(struct conn *c)
 		queue_complete(c, queue_take(c));
 }
 
+/* Of keyed ones each is through for itself. Apart, so that the way in order stays short. */
+static __attribute__((noinline)) void settle_keyed(struct conn *c, struct exchange *x)
+{
+	if (queue_has(x))
+		queue_remove(c, x);
+	if (queue_doubts(c, x))
+		exchange_put(c->engine, x);
+	else if (!pending_read_add(c, x))
+		exchange_emit(c->engine, x);
+}
+
 void queue_settle(struct conn *c, struct exchange *x)
 {
 	if (!x->resp_done || !x->req_done)
 		return;
-	if (x->one_way && !c->keyed) {
+	if (c->keyed) {
+		settle_keyed(c, x);
+		return;
+	}
+	if (x->one_way) {
 		settle_one_way(c);
 		return;
 	}
 	if (queue_has(x))
-		queue_remove(c, x);
+		queue_take(c);
 	if (x->switches && !c->upgraded)
 		c->upgraded = x; /* MESSAGE_SWITCH follows */
 	else
 		queue_complete(c, x);
-	if (c->head && c->head->one_way && !c->keyed)
+	if (c->head && c->head->one_way)
 		settle_one_way(c);
 }
 

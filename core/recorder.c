@@ -2,6 +2,7 @@
  * recorder.c - see recorder.h
  */
 #include "core/recorder.h"
+#include "parsers/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/pcapng.h"
+#include "core/ways.h"
 
 #define BUFFER_SIZE (1u << 20)
 #define FLUSH_NS 500000000ull
@@ -23,16 +25,13 @@
 #define ORIG_MAX (16u << 20)
 
 /*
- * Addresses of connections, from their OPEN events: sets of a few ways each, so that the table is
- * bounded, needs no deletion and forgets the longest unused of a set. A connection that is
- * forgotten is still recorded, only no longer as packets.
+ * Addresses of connections, from their OPEN events. A connection that is forgotten is still
+ * recorded, only no longer as packets.
  */
-#define SETS 8192u
-#define WAYS 8u
+#define ENDS_BITS 13
 
 struct ends {
-	uint64_t conn; /* 0: free */
-	uint64_t used; /* event count when last used; 0: closed, may go first */
+	struct way way; /* used: event count; 0: closed */
 	uint8_t laddr[16], raddr[16];
 	uint16_t lport, rport;
 	uint8_t family, role;
@@ -230,22 +229,13 @@ static void put_preamble(struct recorder *r)
 
 /* ---- addresses of connections */
 
-static struct ends *ends_set(struct recorder *r, uint64_t conn)
-{
-	return r->ends + ((conn * 0x9e3779b97f4a7c15ull) >> 51) * WAYS;
-}
-
 static struct ends *ends_find(struct recorder *r, uint64_t conn)
 {
-	struct ends *set = ends_set(r, conn);
+	struct ends *e = ways_find(r->ends, sizeof(*e), ENDS_BITS, conn);
 
-	for (unsigned i = 0; conn && i < WAYS; i++)
-		if (set[i].conn == conn) {
-			if (set[i].used)
-				set[i].used = r->events;
-			return &set[i];
-		}
-	return NULL;
+	if (e && e->way.used)
+		e->way.used = r->events;
+	return e;
 }
 
 static void ends_add(struct recorder *r, const struct zc_ev_open *o)
@@ -254,16 +244,9 @@ static void ends_add(struct recorder *r, const struct zc_ev_open *o)
 
 	if (!o->ev.conn)
 		return;
-	if (!e) {
-		struct ends *set = ends_set(r, o->ev.conn);
-
-		e = set;
-		for (unsigned i = 1; i < WAYS && e->conn; i++)
-			if (!set[i].conn || set[i].used < e->used)
-				e = &set[i];
-	}
-	*e = (struct ends){.conn = o->ev.conn,
-			   .used = r->events,
+	if (!e)
+		e = ways_place(r->ends, sizeof(*e), ENDS_BITS, o->ev.conn);
+	*e = (struct ends){.way = {o->ev.conn, r->events},
 			   .lport = o->lport,
 			   .rport = o->rport,
 			   .family = o->family,
@@ -277,7 +260,7 @@ static void ends_closed(struct recorder *r, uint64_t conn)
 	struct ends *e = ends_find(r, conn);
 
 	if (e)
-		e->used = 0; /* kept: a retransmission may follow */
+		e->way.used = 0; /* kept: a retransmission may follow */
 }
 
 /* ---- segments as packets */
@@ -474,6 +457,30 @@ static void record_plain(struct recorder *r, const struct zc_ev_plain *p)
 	}
 }
 
+/* Of a datagram that no protocol understands, or whose secrets nobody knows, the length. */
+static void record_datagram(struct recorder *r, const struct zc_ev_datagram *d)
+{
+	const struct probe in = {
+		.p = (const uint8_t *)(d + 1),
+		.n = d->cap_len,
+		.dir = d->dir,
+		.client = PROBE_NO_DIR,
+		.start = 1,
+		.segment = 1,
+		.datagram = 1,
+	};
+	struct zc_ev_datagram bare = *d;
+	struct probed found;
+
+	if (!r->masked || (found = probe_all(&in)).result == PROBE_YES) {
+		put_record(r, REC_EVENT, d, d->ev.size);
+		return;
+	}
+	bare.cap_len = 0;
+	bare.ev.size = sizeof(bare);
+	put_record(r, REC_EVENT, &bare, sizeof(bare));
+}
+
 /* ---- interface */
 
 void recorder__event(struct recorder *r, const struct zc_ev *ev)
@@ -485,6 +492,8 @@ void recorder__event(struct recorder *r, const struct zc_ev *ev)
 		record_segment(r, ev);
 	} else if (ev->kind == ZC_EV_PLAIN) {
 		record_plain(r, (const struct zc_ev_plain *)ev);
+	} else if (ev->kind == ZC_EV_DATAGRAM) {
+		record_datagram(r, (const struct zc_ev_datagram *)ev);
 	} else {
 		if (ev->kind == ZC_EV_OPEN)
 			ends_add(r, (const struct zc_ev_open *)ev);
@@ -537,7 +546,7 @@ struct recorder *recorder__new_fd(int fd, const char *name, const struct recorde
 	r->fd = fd;
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	r->buf = malloc(BUFFER_SIZE);
-	r->ends = calloc(SETS * WAYS, sizeof(*r->ends));
+	r->ends = calloc((size_t)WAYS << ENDS_BITS, sizeof(*r->ends));
 	if (o->mask)
 		r->masked = malloc(sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE);
 	if (!r->buf || !r->ends || (o->mask && !r->masked))

@@ -45,6 +45,7 @@ static const uint32_t event_size[] = {
 	[ZC_EV_BIND] = sizeof(struct zc_ev_bind),
 	[ZC_EV_FAULT] = sizeof(struct zc_ev_fault),
 	[ZC_EV_PEER] = sizeof(struct zc_ev_peer),
+	[ZC_EV_DATAGRAM] = sizeof(struct zc_ev_datagram),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
 #define EVENT_ROOM (sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE)
@@ -61,6 +62,13 @@ static int plain_valid(const struct zc_ev_plain *p)
 	return p->cap_len <= ZC_MAX_CAPTURE && p->cap_off <= p->orig_len &&
 	       p->cap_len <= p->orig_len - p->cap_off && p->dir <= ZC_TX &&
 	       p->ev.size == sizeof(*p) + p->cap_len && !(p->sock & ZC_TLS_STREAM);
+}
+
+static int datagram_valid(struct zc_ev_datagram *d)
+{
+	d->comm[15] = 0;
+	return d->cap_len <= ZC_MAX_CAPTURE && d->cap_len <= d->orig_len && d->dir <= ZC_TX &&
+	       d->role <= ZC_ROLE_CLIENT && d->ev.size == sizeof(*d) + d->cap_len;
 }
 
 /* Is it about what its kind is about: a socket, a TLS stream, either? */
@@ -80,7 +88,7 @@ static int subject_valid(const struct zc_ev *ev)
 
 static int has_payload(const struct zc_ev *ev)
 {
-	return ev->kind == ZC_EV_SEGMENT || ev->kind == ZC_EV_PLAIN;
+	return ev->kind == ZC_EV_SEGMENT || ev->kind == ZC_EV_PLAIN || ev->kind == ZC_EV_DATAGRAM;
 }
 
 /* Kinds that have grown since, and by how much. */
@@ -103,6 +111,8 @@ static size_t event_truncate(struct zc_ev *ev, size_t n)
 		payload = ((struct zc_ev_segment *)ev)->cap_len;
 	else if (ev->kind == ZC_EV_PLAIN)
 		payload = ((struct zc_ev_plain *)ev)->cap_len;
+	else if (ev->kind == ZC_EV_DATAGRAM)
+		payload = ((struct zc_ev_datagram *)ev)->cap_len;
 	if (n < known || n - known <= payload)
 		return n;
 	memmove((uint8_t *)ev + known, (uint8_t *)ev + n - payload, payload);
@@ -139,6 +149,7 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		return segment_valid((struct zc_ev_segment *)ev);
 	case ZC_EV_PLAIN:
 		return plain_valid((struct zc_ev_plain *)ev);
+	case ZC_EV_DATAGRAM: return datagram_valid((struct zc_ev_datagram *)ev);
 	case ZC_EV_OPEN:
 		((struct zc_ev_open *)ev)->comm[15] = 0;
 		return ((struct zc_ev_open *)ev)->role <= ZC_ROLE_CLIENT;

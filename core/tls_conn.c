@@ -249,10 +249,10 @@ static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
 
 static void tls_end(struct conn *c, enum conn_end why)
 {
-	const struct tls_handshake *hs = &c->session.handshake->hs;
+	const struct tls_conn *t = c->session.handshake;
+	const struct tls_handshake *hs = &t->hs;
 
-	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello &&
-	    !c->session.handshake->over)
+	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !t->over)
 		emit_failed(c, hs->end_time, SPAN_ERR_HANDSHAKE);
 	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);

@@ -2,6 +2,7 @@
 
 #include "parsers/content/grpc.h"
 #include "parsers/content/websocket.h"
+#include "parsers/dns/dns.h"
 #include "parsers/http2/http2.h"
 #include "parsers/tls/tls_names.h"
 
@@ -39,6 +40,12 @@ static const char *h2_name(uint64_t code, char buf[ATTR_NAME_MAX])
 {
 	(void)buf;
 	return code <= UINT32_MAX ? http2_error_name((uint32_t)code) : NULL;
+}
+
+static const char *rcode_name(uint64_t code, char buf[ATTR_NAME_MAX])
+{
+	(void)buf;
+	return code < 4096 ? dns_rcode_name((unsigned)code) : NULL;
 }
 
 /* ---- the table */

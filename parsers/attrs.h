@@ -47,6 +47,13 @@
 	STRING(db_error, NULL, ATTR_SECRET, "message of the error, with --no-redact")              \
 	NUMBER(db_warnings, NULL, 0, "notices, warnings beside the answer")                        \
 	NUMBER(rows, "db.response.returned_rows", 0, "rows returned or changed")                   \
+	STRING(dns_question, "dns.question.name", 0, "name that is asked for")                     \
+	STRING(dns_type, NULL, 0, "type that is asked for: A, AAAA")                               \
+	CODE(dns_rcode, "dns.response_code", ATTR_FAILURE, "of the answer, 0 is NOERROR",          \
+	     rcode_name)                                                                           \
+	STRING(dns_answers, "dns.answers", 0, "addresses and names in the answer")                 \
+	NUMBER(dns_answer_count, NULL, 0, "records in it")                                         \
+	NUMBER(retries, NULL, ATTR_IN_LINE, "how often a datagram was sent again")                 \
 	STRING(messaging_operation, "messaging.operation.type", 0,                                 \
 	       "publish, process, or the command")                                                 \
 	STRING(messaging_destination, "messaging.destination.name", 0, "topic, queue or subject")  \

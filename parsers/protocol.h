@@ -310,6 +310,7 @@ enum pairing {
 
 /* begin(): one bit for each direction that was joined somewhere, not at its first byte. */
 #define BEGIN_JOINED(from) (1u << (from))
+#define BEGIN_DATAGRAM 0x4u /* what comes are datagrams */
 
 /* Where the parser of one direction stands, or is to stand. */
 enum place {
@@ -413,9 +414,6 @@ struct probed {
  * asked first; the first YES counts.
  */
 struct probed probe_all(const struct probe *in);
-
-/* By its own name or one of its names; NULL: there is none. */
-const struct protocol *protocol_by_name(const char *name);
 
 /* The i-th of all names that spans may have; NULL behind the last. */
 const struct protocol_name *protocol_name_at(unsigned i);

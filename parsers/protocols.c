@@ -5,9 +5,11 @@
 
 #include "parsers/content/grpc.h"
 #include "parsers/content/websocket.h"
+#include "parsers/dns/dns.h"
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/kafka/kafka.h"
+#include "parsers/mongodb/mongodb.h"
 #include "parsers/mysql/mysql.h"
 #include "parsers/postgresql/postgresql.h"
 #include "parsers/protocol.h"
@@ -15,8 +17,8 @@
 #include "parsers/tls/tls_protocol.h"
 
 const struct protocol *const protocols[] = {
-	&tls_protocol,	 &http2_protocol,      &http1_protocol,
-	&redis_protocol, &postgresql_protocol, &kafka_protocol,
+	&tls_protocol,	      &http2_protocol, &http1_protocol, &redis_protocol,
+	&postgresql_protocol, &kafka_protocol, &dns_protocol,	&mongodb_protocol,
 	&mysql_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
@@ -62,20 +64,6 @@ struct probed probe_all(const struct probe *in)
 			    ask(protocols[i], in, &out))
 				return out;
 	return out;
-}
-
-const struct protocol *protocol_by_name(const char *name)
-{
-	for (unsigned i = 0; i < nprotocols; i++) {
-		const struct protocol_name *const *n = protocols[i]->names;
-
-		if (!strcmp(protocols[i]->name.name, name))
-			return protocols[i];
-		for (; n && *n; n++)
-			if (!strcmp((*n)->name, name))
-				return protocols[i];
-	}
-	return NULL;
 }
 
 const struct protocol_name *protocol_name_at(unsigned i)

@@ -173,7 +173,7 @@ static void start_name(struct redact_scan *s)
 	redact_name_reset(&s->name);
 }
 
-void redact_scan_query(struct redact_scan *s)
+static void redact_scan_query(struct redact_scan *s)
 {
 	redact_scan_uri(s);
 	s->query = 1;

@@ -14,7 +14,6 @@ int redact_name_is_secret_field(const struct redact_name *a);
 int redact_name_is_uri_field(const struct redact_name *a);
 
 void redact_scan_uri(struct redact_scan *s);
-void redact_scan_query(struct redact_scan *s);
 
 /*
  * The octet at p, with what is known of the following ones up to end; more: the URI may go on

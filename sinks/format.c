@@ -10,44 +10,67 @@ static const char pairs[201] = "000102030405060708091011121314151617181920212223
 			       "50515253545556575859606162636465666768697071727374"
 			       "75767778798081828384858687888990919293949596979899";
 
+static int digits_of(uint64_t v)
+{
+	int n = 1;
+
+	for (; v >= 10000; v /= 10000)
+		n += 4;
+	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
 char *fmt_u64(char *p, uint64_t v)
 {
-	char tmp[FMT_U64_MAX];
-	char *t = tmp + sizeof(tmp);
+	char *end = p + digits_of(v), *t = end;
 
 	while (v >= 100) {
 		t -= 2;
 		memcpy(t, pairs + 2 * (v % 100), 2);
 		v /= 100;
 	}
-	if (v >= 10) {
-		t -= 2;
-		memcpy(t, pairs + 2 * v, 2);
-	} else {
-		*--t = (char)('0' + v);
-	}
-	memcpy(p, t, (size_t)(tmp + sizeof(tmp) - t));
-	return p + (tmp + sizeof(tmp) - t);
+	if (v >= 10)
+		memcpy(t - 2, pairs + 2 * v, 2);
+	else
+		t[-1] = (char)('0' + v);
+	return end;
 }
+
+static const char hex[513] = "000102030405060708090a0b0c0d0e0f"
+			      "101112131415161718191a1b1c1d1e1f"
+			      "202122232425262728292a2b2c2d2e2f"
+			      "303132333435363738393a3b3c3d3e3f"
+			      "404142434445464748494a4b4c4d4e4f"
+			      "505152535455565758595a5b5c5d5e5f"
+			      "606162636465666768696a6b6c6d6e6f"
+			      "707172737475767778797a7b7c7d7e7f"
+			      "808182838485868788898a8b8c8d8e8f"
+			      "909192939495969798999a9b9c9d9e9f"
+			      "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
+			      "b0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+			      "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
+			      "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
+			      "e0e1e2e3e4e5e6e7e8e9eaebecedeeef"
+			      "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
 
 char *fmt_hex(char *p, const uint8_t *v, size_t n)
 {
-	static const char digit[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		*p++ = digit[v[i] >> 4];
-		*p++ = digit[v[i] & 15];
-	}
+	for (size_t i = 0; i < n; i++, p += 2)
+		memcpy(p, hex + 2 * v[i], 2);
 	return p;
 }
 
 /* Exactly `digits` digits of v, which has no more. */
 static char *fmt_fixed(char *p, uint64_t v, int digits)
 {
-	for (int i = digits - 1; i >= 0; i--) {
-		p[i] = (char)('0' + v % 10);
-		v /= 10;
+	char *t = p + digits;
+
+	while (t - p >= 2) {
+		t -= 2;
+		memcpy(t, pairs + 2 * (v % 100), 2);
+		v /= 100;
 	}
+	if (t > p)
+		*p = (char)('0' + v);
 	return p + digits;
 }
 

@@ -20,6 +20,29 @@
 /* A literal, without its NUL. */
 #define FMT_LIT(p, lit) ((char *)memcpy((p), (lit), sizeof(lit) - 1) + sizeof(lit) - 1)
 
+/* memcpy() of what is mostly short, without a call for that. Returns the end. */
+static inline char *fmt_copy(char *p, const char *s, size_t n)
+{
+	if (n >= 8 && n <= 16) { /* the halves may overlap */
+		uint64_t first, last;
+
+		memcpy(&first, s, 8);
+		memcpy(&last, s + n - 8, 8);
+		memcpy(p, &first, 8);
+		memcpy(p + n - 8, &last, 8);
+	} else if (n >= 4 && n < 8) {
+		uint32_t first, last;
+
+		memcpy(&first, s, 4);
+		memcpy(&last, s + n - 4, 4);
+		memcpy(p, &first, 4);
+		memcpy(p + n - 4, &last, 4);
+	} else {
+		memcpy(p, s, n);
+	}
+	return p + n;
+}
+
 char *fmt_u64(char *p, uint64_t v);
 
 /* n octets as 2 * n hexadecimal digits. */

@@ -17,6 +17,11 @@ struct json_sink {
 	struct fmt_clock clock;
 	struct sink_options opt;
 	struct json_fields *fields; /* NULL: no header fields wanted */
+	/* how the last client's and the last server's were written; n 0: there was none */
+	struct addr_text {
+		uint8_t addr[16], n;
+		char text[FMT_ADDR_MAX + 2];
+	} client, server;
 };
 
 #define opt_str(j, lit, s)                \
@@ -164,24 +169,33 @@ static void put_content(struct json_sink *k, const struct span *s)
 	}
 }
 
-static void put_addr(struct json *j, const uint8_t addr[16])
+static void put_addr(struct json *j, struct addr_text *last, const uint8_t addr[16])
 {
-	char *p = out_reserve(j->out, FMT_ADDR_MAX + 2);
+	char *p = out_reserve(j->out, sizeof(last->text));
 
-	*p++ = '"';
-	p = fmt_addr(p, addr);
-	*p++ = '"';
-	out_commit(j->out, p);
+	if (!last->n || memcmp(last->addr, addr, 16)) {
+		char *end = last->text;
+
+		memcpy(last->addr, addr, 16);
+		*end++ = '"';
+		end = fmt_addr(end, addr);
+		*end++ = '"';
+		last->n = (uint8_t)(end - last->text);
+	}
+	memcpy(p, last->text, sizeof(last->text)); /* all that it may be: no call */
+	out_commit(j->out, p + last->n);
 }
 
-static void put_whereabouts(struct json *j, const struct span *s)
+static void put_whereabouts(struct json_sink *k, const struct span *s)
 {
+	struct json *j = &k->json;
+
 	if (s->has_addr) {
 		json_key(j, "client_addr");
-		put_addr(j, s->client_addr);
+		put_addr(j, &k->client, s->client_addr);
 		json_u64(j, "client_port", s->client_port);
 		json_key(j, "server_addr");
-		put_addr(j, s->server_addr);
+		put_addr(j, &k->server, s->server_addr);
 		json_u64(j, "server_port", s->server_port);
 	}
 	if (s->pid)
@@ -246,7 +260,7 @@ static void json_span(struct sink *sink, const struct span *s)
 	json_cstr(j, "kind", s->kind == SPAN_CLIENT ? "client" : "server");
 	put_figures(k, s, put_request(k, s));
 	put_content(k, s);
-	put_whereabouts(j, s);
+	put_whereabouts(k, s);
 	put_links(j, s);
 	json_end_line(j);
 }

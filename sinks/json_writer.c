@@ -33,7 +33,7 @@ static char *put_escaped(char *p, const char *s, size_t n)
 		if (!len && (unsigned char)*s >= 0x80)
 			len = utf8_len(s, n);
 		if (len) {
-			p = (char *)memcpy(p, s, len) + len;
+			p = fmt_copy(p, s, len);
 		} else {
 			p = escape_one(p, (unsigned char)*s);
 			len = 1;
@@ -65,6 +65,15 @@ void json_piece(struct json *j, const char *s, size_t n)
 
 void json_string(struct json *j, const char *s, size_t n)
 {
+	if (n <= OUT_MAX_RESERVE / JSON_GROWTH - 1) { /* in one go */
+		char *p = out_reserve(j->out, JSON_GROWTH * n + 2);
+
+		*p++ = '"';
+		p = put_escaped(p, s, n);
+		*p++ = '"';
+		out_commit(j->out, p);
+		return;
+	}
 	json_quote(j);
 	json_piece(j, s, n);
 	json_quote(j);

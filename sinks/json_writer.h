@@ -58,8 +58,21 @@ static inline void json_key_n(struct json *j, const char *key, size_t n)
 	out_commit(j->out, p);
 }
 
+/* key: a literal with its quotes, a comma before and a colon behind. */
+static inline void json_key_literal(struct json *j, const char *key, size_t n)
+{
+	char *p = out_reserve(j->out, n);
+
+	if (j->more)
+		p = (char *)memcpy(p, key, n) + n;
+	else
+		p = (char *)memcpy(p, key + 1, n - 1) + n - 1;
+	j->more = 1;
+	out_commit(j->out, p);
+}
+
 /* A key as literal: its length is known when compiling. */
-#define json_key(j, lit) json_key_n((j), "" lit "", sizeof(lit) - 1)
+#define json_key(j, lit) json_key_literal((j), ",\"" lit "\":", sizeof(lit) + 3)
 
 void json_string(struct json *j, const char *s, size_t n);
 

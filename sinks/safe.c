@@ -12,20 +12,40 @@ static uint64_t zero_bytes(uint64_t w)
 	return (w - EACH(0x01)) & ~w & EACH(0x80);
 }
 
+/* Is any of these eight one that needs a look? */
+static uint64_t is_odd(uint64_t w)
+{
+	return ((w | (w - EACH(0x20))) & EACH(0x80)) | zero_bytes(w ^ EACH('"')) |
+	       zero_bytes(w ^ EACH('\\')) | zero_bytes(w ^ EACH(0x7f));
+}
+
+static uint64_t eight(const char *s)
+{
+	uint64_t w;
+
+	memcpy(&w, s, 8);
+	return w;
+}
+
+/* The same where there are fewer, n >= 4: some of them twice. */
+static uint64_t four_to_eight(const char *s, size_t n)
+{
+	uint32_t first, last;
+
+	memcpy(&first, s, 4);
+	memcpy(&last, s + n - 4, 4);
+	return (uint64_t)first << 32 | last;
+}
+
 size_t plain_ascii(const char *s, size_t n)
 {
 	size_t i = 0;
 
-	for (; n - i >= 8; i += 8) {
-		uint64_t w, odd;
-
-		memcpy(&w, s + i, 8);
-		odd = (w | (w - EACH(0x20))) & EACH(0x80);
-		odd |= zero_bytes(w ^ EACH('"')) | zero_bytes(w ^ EACH('\\')) |
-		       zero_bytes(w ^ EACH(0x7f));
-		if (odd)
-			break;
-	}
+	while (n - i >= 8 && !is_odd(eight(s + i)))
+		i += 8;
+	/* nearly always the rest is, too; the last word begins in what was looked at */
+	if (n - i < 8 && n >= 4 && !is_odd(n >= 8 ? eight(s + n - 8) : four_to_eight(s, n)))
+		return n;
 	for (; i < n; i++) {
 		unsigned char c = (unsigned char)s[i];
 

@@ -6,7 +6,8 @@ set -eu
 
 # package:how to see that it is there (a command, a pkg-config module, a shared library, or a file)
 build="clang:clang llvm:llvm-strip gcc:gcc make:make gzip:gzip pkg-config:pkg-config
-libbpf-dev:pc=libbpf libelf-dev:pc=libelf libncurses-dev:pc=ncursesw libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
+libbpf-dev:pc=libbpf libelf-dev:pc=libelf libncurses-dev:pc=ncursesw
+libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
 libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
 libprotobuf-c-dev:pc=libprotobuf-c protobuf-c-compiler:protoc-c libcurl4-openssl-dev:pc=libcurl
 libmicrohttpd-dev:pc=libmicrohttpd
@@ -24,6 +25,7 @@ libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
 openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget
 lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
+dnsmasq-base:dnsmasq bind9-dnsutils:dig
 redis-server:redis-server redis-tools:redis-cli postgresql:psql pgbouncer:pgbouncer
 mariadb-server:mariadbd mariadb-client:mariadb default-jdk-headless:javac"
 # the run time of clang's fuzzers has the number of clang in its name

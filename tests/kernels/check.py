@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Boots kernels and tries zctrace in each; speaks TAP and, with all of them, writes the table.
 
-usage: check.py [--seconds N] [--table FILE] [--special] [[ARCH/]SERIES[:PREEMPTION]...]
+usage: check.py [--seconds N] [--table FILE] [--special WHAT]... [KERNEL...]
 
-SERIES is as in 6.12; PREEMPTION one of voluntary, lazy, full; ARCH one of Debian's, of which amd64
-need not be said. Without any, all kernels of KERNELS, and --special: damage without guards, times,
-rights. A kernel that the mirror does not serve is skipped by name. With --table and some kernels,
-their rows are put into the table that is there.
+KERNEL: [ARCH/]SERIES[:PREEMPTION]. SERIES is as in 6.12; PREEMPTION one of voluntary, lazy, full;
+ARCH one of Debian's, of which amd64 need not be said. WHAT: damage (without guards), rights, times.
+Without any of these, all kernels of KERNELS and all of that. A kernel that the mirror does not
+serve is skipped by name. With --table and some of them, their rows are put into the table that
+is there.
 """
 import argparse
 import collections
+import itertools
 import json
 import os
 import re
@@ -168,15 +170,17 @@ def table(rows):
 
 
 def old_table(path):
-    """(rows, what follows them) of a table in a file, if it has the columns of today."""
+    """(rows, {special: paragraph below them}) of a file, if it has the columns of today."""
     if not path or not os.path.exists(path):
-        return {}, ''
+        return {}, {}
     with open(path, encoding='utf-8') as f:
-        text, _, rest = f.read().partition('\n\n')
+        text, *below = f.read().split('\n\n')
     lines = [re.split(r'  +', line.strip()) for line in text.splitlines()]
     if lines[0] != list(HEAD):
-        return {}, ''
-    return {tuple(r[:2]): r for r in lines[1:]}, '\n' + rest if rest else ''
+        return {}, {}
+    return ({tuple(r[:2]): r for r in lines[1:]},
+            {name: text.strip() for name, begins in BELOW.items() for text in below
+             if text.startswith(begins)})
 
 
 def tell(number, name, bad):
@@ -187,18 +191,21 @@ def tell(number, name, bad):
     return bool(bad)
 
 
-def check_unguarded(number, files, folder, seconds):
-    """Without guard.h the load is damaged: so the load would show it. (text, failed)"""
-    found = run_in(kernel_of(UNGUARDED), files, folder, seconds, 'unguarded', 'load')
+# ---- what needs only some kernels; each returns (paragraph below the table, failed)
+
+def special_damage(numbers, have, folder, seconds):
+    """Without guard.h the load is damaged: so the load would show it."""
+    if not have['amd64', UNGUARDED]:
+        return '', 0
+    found = run_in(kernel_of(UNGUARDED), have['amd64', UNGUARDED], folder, seconds, 'unguarded',
+                   'load')
     load = found.get('load', {})
-    bad = tell(number, f'{UNGUARDED}: without guard.h there is damage, or this could not tell',
+    bad = tell(next(numbers),
+               f'{UNGUARDED}: without guard.h there is damage, or this could not tell',
                [] if load.get('damaged') else [str(found)])
     return (f'Without the guards, Linux {UNGUARDED} as shipped: {load.get("requests")} requests, '
-            f'{load.get("damaged")} of their spans damaged, {load.get("lost")} told as lost.\n',
-            bad)
+            f'{load.get("damaged")} of their spans damaged, {load.get("lost")} told as lost.', bad)
 
-
-# ---- what needs which right
 
 PARTS = ('http', 'named', 'tls', 'unreadable', 'deleted')
 # what is seen with which set of rights.py; None: it does not trace. tls: with uprobe_multi, without
@@ -230,87 +237,82 @@ def rights_faults(found):
     return bad
 
 
-# ---- how long it takes
+def special_rights(numbers, have, folder, _seconds):
+    """What is seen with which capabilities."""
+    failed = 0
+    for series in RIGHTS:
+        if have['amd64', series]:
+            found = run_in(kernel_of(series), have['amd64', series], folder, 120, how='rights')
+            failed += tell(next(numbers), f'{series}: what is seen with which capabilities',
+                           rights_faults(found))
+    return '', failed
 
-def check_times(number, have, folder):
+
+def special_times(numbers, have, folder, _seconds):
     """Start, first span and end on the second of TIMED no slower than on the first, in rounds."""
     seen = {series: [] for series in TIMED}
-    for _ in range(ROUNDS):
-        for series in TIMED:
-            found = run_in(kernel_of(series), have['amd64', series], folder, 60, how='times')
-            if 'times' not in found or found['times'].get('failures'):
-                return '', tell(number, f'times on {series}', ended(found) or [str(found)])
-            seen[series].append(found['times'])
+    if not all(have['amd64', series] for series in TIMED):
+        return '', 0
+    for series in TIMED * ROUNDS:
+        found = run_in(kernel_of(series), have['amd64', series], folder, 60, how='times')
+        if 'times' not in found or found['times'].get('failures'):
+            return '', tell(next(numbers), f'times on {series}', ended(found) or [str(found)])
+        seen[series].append(found['times'])
     first, second = ({part: statistics.median(x for r in seen[s] for x in r[part])
                       for part in ('start', 'first', 'end', 'work')} for s in TIMED)
     ratio = {part: second[part] / first[part] / (second['work'] / first['work']) for part in first}
-    bad = tell(number, f'start, first span and end on {TIMED[1]} as fast as on {TIMED[0]}',
+    bad = tell(next(numbers), f'start, first span and end on {TIMED[1]} as fast as on {TIMED[0]}',
                [f'{part}: {ratio[part]:.2f}' for part in ('start', 'first', 'end')
                 if ratio[part] > SLOWER])
     lines = [f'Linux {s}, emulated: {v["start"]:.2f} s to the first line, {v["first"]:.2f} s to '
-             f'the first span of HTTPS, {v["end"]:.2f} s to end.\n'
+             f'the first span of HTTPS, {v["end"]:.2f} s to end.'
              for s, v in zip(TIMED, (first, second))]
     lines += [f'{TIMED[1]} to {TIMED[0]}, each in terms of what plain computing takes there: '
-              f'{ratio["start"]:.2f}, {ratio["first"]:.2f}, {ratio["end"]:.2f}.\n']
-    return ''.join(lines), bad
+              f'{ratio["start"]:.2f}, {ratio["first"]:.2f}, {ratio["end"]:.2f}.']
+    return '\n'.join(lines), bad
 
 
-def check_special(number, have, folder, seconds):
-    """What needs only some kernels: (last number, text for below the table, failed)."""
-    text, failed = '\n', 0
-    if have['amd64', UNGUARDED]:
-        number += 1
-        more, bad = check_unguarded(number, have['amd64', UNGUARDED], folder, seconds)
-        text, failed = text + more, failed + bad
-    for series in RIGHTS:
-        if have['amd64', series]:
-            number += 1
-            found = run_in(kernel_of(series), have['amd64', series], folder, 120, how='rights')
-            failed += tell(number, f'{series}: what is seen with which capabilities',
-                           rights_faults(found))
-    if all(have['amd64', series] for series in TIMED):
-        number += 1
-        more, bad = check_times(number, have, folder)
-        text, failed = text + more, failed + bad
-    return number, text, failed
+SPECIAL = {'damage': special_damage, 'rights': special_rights, 'times': special_times}
+BELOW = {'damage': 'Without the guards', 'times': 'Linux '} # how their paragraphs begin
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--seconds', type=int, default=20)
     parser.add_argument('--table')
-    parser.add_argument('--special', action='store_true', help='damage, times, rights')
+    parser.add_argument('--special', action='append', default=[], choices=SPECIAL)
     parser.add_argument('kernels', nargs='*')
     options = parser.parse_args()
     everything = not options.kernels and not options.special
     chosen = [kernel_of(k) for k in options.kernels or (KERNELS if everything else ())]
-    rows, rest = old_table(options.table if not everything else None)
-    failed, number = 0, 0
+    special = list(SPECIAL) if everything else options.special
+    rows, below = old_table(options.table if not everything else None)
+    failed, numbers = 0, itertools.count(1)
     with tempfile.TemporaryDirectory(dir=vm.CACHE) as folder:
-        wanted = chosen + [kernel_of(s) for s in {UNGUARDED, *RIGHTS, *TIMED}
-                           if everything or options.special]
+        wanted = chosen + [kernel_of(s) for s in {UNGUARDED, *RIGHTS, *TIMED} if special]
         archs = {k.arch for k in wanted}
         build(folder, archs)
         have = {(a, s): files for a in archs
                 for s, files in vm.fetch(a, dict.fromkeys(k.series for k in wanted if k.arch == a))}
-        for number, k in enumerate(chosen, 1):
+        for k in chosen:
             name = f'Linux {k.series} on {k.arch}, preemption {k.preemption or "as shipped"}'
             if not have[k.arch, k.series]:
-                print(f'ok {number} - {name} # skip not served by the mirror')
+                print(f'ok {next(numbers)} - {name} # skip not served by the mirror')
                 continue
             old = k.series in OLD
             found = run_in(k, have[k.arch, k.series], folder, options.seconds,
                            how='old' if old else '')
-            failed += tell(number, name, (faults_of_old if old else faults)(found))
+            failed += tell(next(numbers), name, (faults_of_old if old else faults)(found))
             if 'error' not in found:
                 r = [cell(v) for v in row(found)]
                 rows[tuple(r[:2])] = r
-        if everything or options.special:
-            number, rest, bad = check_special(number, have, folder, options.seconds)
+        for name in special:
+            text, bad = SPECIAL[name](numbers, have, folder, options.seconds)
+            below.update({name: text} if text else {})
             failed += bad
-    text = table(rows.values()) + rest
+    text = table(rows.values()) + ''.join(f'\n{below[name]}\n' for name in BELOW if name in below)
     print('\n'.join('# ' + line for line in text.splitlines()))
-    print(f'1..{number}')
+    print(f'1..{next(numbers) - 1}')
     if options.table:
         with open(options.table, 'w', encoding='utf-8') as f:
             f.write(text)

@@ -17,14 +17,40 @@ class Case:
         self.packets = conv.captured()
         self.sent = [len(h.sent) for h in conv.host]
         self.reset = any(flags & RST for _, _, _, _, flags, _ in conv.packets)
+        self.seen = [sorted(((seq - conv.host[d].isn - 1) & 0xffffffff,
+                             ((seq - conv.host[d].isn - 1) & 0xffffffff) + len(data))
+                            for _, way, _, seq, _, data in self.packets if data and way == d)
+                     for d in (0, 1)]
         self.by_rid = {x.rid: x for x in talk.exchanges}
         self.by_stream = {x.stream: x for x in talk.exchanges if x.stream}
+
+    def exchange_of(self, span):
+        if self.by_stream:
+            return self.by_stream.get(span.get('stream'))
+        return self.by_rid.get(rid(span, 'req')) or self.by_rid.get(rid(span, 'resp'))
+
+    def touched(self, x):
+        """Is anything of it missing in the capture?"""
+        for d, (begin, end) in enumerate((x.req, x.resp)):
+            if begin is None or end is None or end > self.sent[d]:
+                return True
+            pos = begin
+            for start, stop in self.seen[d]:
+                if start <= pos < stop:
+                    pos = stop
+            if pos < end:
+                return True
+        return False
 
     def done(self, x):
         """Was the response sent to its end?"""
         if x.until_close and self.conv.host[1].fin_at is None:
             return False
-        return x.resp[1] is not None and self.sent[1] >= x.resp[1]
+        if x.resp[1] is None or self.sent[1] < x.resp[1]:
+            return False
+        # what neither arrived nor is in the capture is as if it had not been sent
+        return self.conv.host[0].got >= x.resp[1] or any(stop >= x.resp[1]
+                                                         for _, stop in self.seen[1])
 
 
 def run(binary, pcap, timeout=120):
@@ -75,7 +101,7 @@ def wrong_time(case, x, span):
 def falsehood(case, span, shown):
     """What is false of a span without a doubt; None: nothing."""
     asked, answered = rid(span, 'req'), rid(span, 'resp')
-    x = case.by_stream.get(span.get('stream')) if case.by_stream else case.by_rid.get(asked)
+    x = case.exchange_of(span)
     if x is None:
         return 'invented', asked or answered or span.get('method')
     if case.by_stream:          # the names of fields may lie in what was not seen
@@ -111,6 +137,7 @@ class Verdict:
 
     def __init__(self):
         self.conversations = self.exchanges = self.spans = self.doubted = self.right = 0
+        self.needless = 0           # of the doubted: all of it is in the capture
         self.false = Counter()
         self.doubts = Counter()
         self.examples = []          # (case, kind, detail, span)
@@ -123,8 +150,10 @@ class Verdict:
         for span in spans:
             self.spans += 1
             if span.get('incomplete'):
-                self.doubted += (span['incomplete'] != ['truncated-head'] or
-                                 'big-head' not in case.talk.kinds)
+                if span['incomplete'] != ['truncated-head'] or 'big-head' not in case.talk.kinds:
+                    self.doubted += 1
+                    x = case.exchange_of(span)
+                    self.needless += x is not None and not case.touched(x)
                 self.doubts[','.join(span['incomplete'])] += 1
                 continue
             f = falsehood(case, span, shown)

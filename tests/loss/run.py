@@ -104,7 +104,9 @@ def main():
             v = one_class(args, random.Random(f'{seed} {name}'), name, n, directory)
             line = (f'{name:20} {v.conversations:6} conversations {v.exchanges:6} exchanges '
                     f'{v.spans:6} spans '
-                    f'{v.share:5.1f} % doubted; {v.bad_conversations:4} with false: '
+                    f'{v.share:5.1f} % doubted, '
+                    f'{100 * v.needless / max(1, v.spans):4.1f} % without need; '
+                    f'{v.bad_conversations:4} with false: '
                     f'{dict(v.false)}')
             limit = LIMITS.get(name, 100)
             good = not v.false and v.share <= limit

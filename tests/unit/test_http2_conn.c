@@ -29,9 +29,9 @@ static void put(struct buf *b, const void *p, size_t n)
 
 static void frame(struct buf *b, int type, int flags, uint32_t stream, const void *p, size_t n)
 {
-	uint8_t head[9] = {(uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, (uint8_t)type,
-			   (uint8_t)flags, (uint8_t)(stream >> 24), (uint8_t)(stream >> 16),
-			   (uint8_t)(stream >> 8), (uint8_t)stream};
+	uint8_t head[9] = {(uint8_t)(n >> 16),	    (uint8_t)(n >> 8),	    (uint8_t)n,
+			   (uint8_t)type,	    (uint8_t)flags,	    (uint8_t)(stream >> 24),
+			   (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
 
 	put(b, head, 9);
 	put(b, p, n);
@@ -73,8 +73,7 @@ static void headers(int flags, uint32_t stream, const char *const *lines)
 	frame(&out, 1, flags | END_HEADERS, stream, block.p, block.n);
 }
 
-#define HEADERS(flags, stream, ...) \
-	headers(flags, stream, (const char *const[]){__VA_ARGS__, NULL})
+#define HEADERS(flags, stream, ...) headers(flags, stream, (const char *const[]){__VA_ARGS__, NULL})
 
 /* As encoders do it: names and common values from the static table. */
 static void get(uint32_t stream, const char *path)
@@ -149,7 +148,8 @@ static void test_basic(void)
 	ok(!span(0)->req_body_bytes && span(0)->resp_body_bytes == 11, "octets of content");
 	ok(span(0)->duration_ns == 3 * FEED_US && span(0)->queue_ns == FEED_US &&
 		   span(0)->ttfb_ns == 2 * FEED_US && span(0)->inner_ns == 2 * FEED_US &&
-		   span(0)->time_ns == t, "times");
+		   span(0)->time_ns == t,
+	   "times");
 	ok(span(0)->pid == 99 && span(0)->tid == 100, "process and thread that read it");
 	ok(span(0)->has_parent && !span(0)->incomplete && !span(0)->error, "parent, complete");
 	feed_end(&f);
@@ -299,7 +299,8 @@ static void test_late(void)
 	flush(TX);
 	is_u64(f.nspans, 2, "a connection that was open before is recognised");
 	ok(span(0)->incomplete == SPAN_PATH_NOT_SEEN && span(1)->incomplete == SPAN_PATH_NOT_SEEN &&
-		   !strcmp(f.span[0].path, "(none)"), "its paths are not seen, and that is said");
+		   !strcmp(f.span[0].path, "(none)"),
+	   "its paths are not seen, and that is said");
 	is_str(f.span[0].method, "GET", "its methods are");
 	ok(!strncmp(f.span[0].route, "*not-seen-", 10) && strcmp(f.span[0].route, f.span[1].route),
 	   "two unseen paths have two names (%s, %s)", f.span[0].route, f.span[1].route);
@@ -327,9 +328,9 @@ static void test_late(void)
 	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
 	OK(END_STREAM, 9);
 	flush(TX);
-	ok(f.nspans == 1 &&
-		   span(0)->incomplete == (SPAN_REQUEST_NOT_SEEN | SPAN_ATTACHED_LATE) &&
-		   span(0)->stream_id == 9, "a response alone is shown as such");
+	ok(f.nspans == 1 && span(0)->incomplete == (SPAN_REQUEST_NOT_SEEN | SPAN_ATTACHED_LATE) &&
+		   span(0)->stream_id == 9,
+	   "a response alone is shown as such");
 	feed_end(&f);
 }
 
@@ -502,8 +503,8 @@ static void test_grpc(void)
 	char msg[105] = {0, 0, 0, 0, 100};
 
 	begin(NULL);
-	HEADERS(0, 1, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Do",
-		"content-type", "application/grpc+proto", "grpc-timeout", "250m", "te", "trailers");
+	HEADERS(0, 1, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Do", "content-type",
+		"application/grpc+proto", "grpc-timeout", "250m", "te", "trailers");
 	data(0, 1, msg, 50);
 	flush(RX);
 	data(END_STREAM, 1, msg + 50, 55);
@@ -546,7 +547,8 @@ static void test_grpc(void)
 	flush(RX);
 	ok(f.nspans == 3 && span(2)->error == SPAN_ERR_RESET &&
 		   attr_number(span(2), grpc_status) == SPAN_UNKNOWN &&
-		   attr_number(span(2), req_messages) == 1, "cancelled");
+		   attr_number(span(2), req_messages) == 1,
+	   "cancelled");
 	feed_end(&f);
 }
 
@@ -554,11 +556,13 @@ static void test_grpc_web(void)
 {
 	feed_begin(&f, NULL);
 	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	feed_text(&f, RX, "POST /p.S/M HTTP/1.1\r\nContent-Type: application/grpc-web+proto\r\n"
-			  "Content-Length: 7\r\n\r\n");
+	feed_text(&f, RX,
+		  "POST /p.S/M HTTP/1.1\r\nContent-Type: application/grpc-web+proto\r\n"
+		  "Content-Length: 7\r\n\r\n");
 	feed_octets(&f, RX, "\0\0\0\0\2ab", 7);
-	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Type: application/grpc-web+proto\r\n"
-			  "Content-Length: 40\r\n\r\n");
+	feed_text(&f, TX,
+		  "HTTP/1.1 200 OK\r\nContent-Type: application/grpc-web+proto\r\n"
+		  "Content-Length: 40\r\n\r\n");
 	feed_octets(&f, TX, "\0\0\0\0\1x\x80\0\0\0\x1dgrpc-sta", 19);
 	feed_octets(&f, TX, "tus:7\r\ngrpc-message:", 20);
 	feed_octets(&f, TX, "n", 1);
@@ -619,8 +623,9 @@ static void test_upgrade(void)
 {
 	feed_begin(&f, NULL);
 	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	feed_text(&f, RX, "GET /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-			  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
+	feed_text(&f, RX,
+		  "GET /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+		  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
 	feed_text(&f, TX, "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
 	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
 	frame(&out, 4, 0, 0, NULL, 0);
@@ -634,6 +639,120 @@ static void test_upgrade(void)
 		   span(0)->protocol == &http2_protocol.name && !strcmp(f.span[0].path, "/up"),
 	   "Upgrade: h2c makes stream 1 of the request");
 	ok(span(1)->stream_id == 3 && !strcmp(f.span[1].path, "/next"), "and then it is HTTP/2");
+	feed_end(&f);
+}
+
+/* The 101 comes before the content has: what the server sends then waits for the client's switch.
+ */
+static void test_early_upgrade(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX,
+		  "POST /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+		  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: "
+		  "10\r\n\r\n123");
+	put(&out, "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 53);
+	frame(&out, 4, 0, 0, NULL, 0);
+	flush(TX);
+	put(&out, "4567890" HTTP2_PREFACE, 7 + HTTP2_PREFACE_LEN);
+	frame(&out, 4, 0, 0, NULL, 0);
+	GET(3, "/next");
+	flush(RX);
+	OK(END_STREAM, 1);
+	OK(END_STREAM, 3);
+	flush(TX);
+	ok(f.nspans == 2 && span(0)->stream_id == 1 && span(0)->status == 200 &&
+		   span(0)->req_body_bytes == 10 && !span(0)->incomplete,
+	   "an upgrade that is agreed to early waits for the request's content");
+	ok(span(1)->stream_id == 3 && span(1)->status == 200 && !span(1)->incomplete,
+	   "and then it is HTTP/2, too");
+	feed_end(&f);
+}
+
+/* A server of HTTP/2 that speaks first, to a client of HTTP/1. */
+static void test_mistaken(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	frame(&out, 4, 0, 0, NULL, 0);
+	flush(TX);
+	feed_text(&f, RX, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+	frame(&out, 7, 0, 0, "\0\0\0\0\0\0\0\1", 8);
+	flush(TX);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	ok(f.nspans == 1 && span(0)->error == SPAN_ERR_PROTOCOL && !strcmp(f.span[0].path, "/x"),
+	   "a request in HTTP/1 to a server that has spoken HTTP/2 is shown, as one that it does "
+	   "not understand");
+	feed_end(&f);
+}
+
+/* A request that is recognised when its stream has been reset already. */
+static void test_reset_first(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	OK(END_STREAM, 1);
+	flush(TX);
+	frame(&out, 1, END_STREAM, 3, "\x82\x86\x01\x01h", 5);
+	flush(RX);
+	frame(&out, 3, 0, 3, "\0\0\0\7", 4);
+	flush(TX);
+	frame(&out, 9, END_HEADERS, 3, "\x04\x02/a", 4);
+	GET(5, "/b");
+	flush(RX);
+	ok(f.nspans == 2 && span(f.nspans - 1)->stream_id == 3 &&
+		   span(f.nspans - 1)->error == SPAN_ERR_RESET &&
+		   !strcmp(f.span[f.nspans - 1].path, "/a"),
+	   "a reset that comes before its request is recognised ends it");
+	feed_end(&f);
+}
+
+/* What is lost before a head takes nothing from the message; in it, it does. */
+static void test_lost_elsewhere(void)
+{
+	for (int answered = 0; answered < 2; answered++) {
+		begin(NULL);
+		GET(1, "/a");
+		flush(RX);
+		if (answered) {
+			OK(0, 1);
+			flush(TX);
+		}
+		f.seq[TX] += 40;
+		if (answered)
+			frame(&out, 1, END_HEADERS | END_STREAM, 1, "\x0f\x0d\x01x", 4);
+		else
+			OK(END_STREAM, 1);
+		GET(3, "/b"); /* so that frames are recognised */
+		flush(TX);
+		for (int i = 0; i < 120; i++)
+			feed_tick(&f, 100 * MS);
+		feed_flag(&f, TX, ZC_TCP_FIN);
+		ok(f.nspans >= 1 && span(0)->status == 200 && span(0)->resp_bytes == SPAN_UNKNOWN &&
+			   !(span(0)->incomplete & SPAN_LOST_EVENTS) == !answered,
+		   answered ? "a loss in a response is a doubt"
+			    : "a loss before a response is none");
+		feed_end(&f);
+	}
+}
+
+static void test_status_not_seen(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	frame(&out, 1, END_HEADERS, 101, "\x83\x86\x04\x04/s/M\x0f\x10\x10" "application/grpc", 27);
+	data(END_STREAM, 101, "\0\0\0\0\2hi", 7);
+	flush(RX);
+	OK(0, 101);
+	data(0, 101, "\0\0\0\0\3abc", 8);
+	frame(&out, 1, END_HEADERS | END_STREAM, 101, "\xc7", 1);
+	flush(TX);
+	ok(f.nspans == 1 && span(0)->protocol == &grpc_name &&
+		   span(0)->incomplete & SPAN_STATUS_NOT_SEEN &&
+		   attr_number(span(0), grpc_status) == SPAN_UNKNOWN,
+	   "a call whose status was told before says so");
 	feed_end(&f);
 }
 
@@ -793,6 +912,11 @@ int main(void)
 	test_grpc_web();
 	test_websocket();
 	test_upgrade();
+	test_early_upgrade();
+	test_mistaken();
+	test_reset_first();
+	test_lost_elsewhere();
+	test_status_not_seen();
 	test_events();
 	test_stall();
 	test_client();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/merge.h"
+#include "core/pcapng.h"
 #include "core/recorder.h"
 
 #define WALL 1700000000000000000ll
@@ -108,6 +109,25 @@ static void record(unsigned i)
 	recorder__free(r);
 }
 
+/* Puts a record of a kind that a later version may have before the first event. */
+static void add_unknown(unsigned i)
+{
+	const struct zc_ev ev = {.kind = 999, .size = sizeof(ev), .time = 950, .conn = 11};
+	const uint32_t n = 16 + sizeof(ev), head[] = {REC_BLOCK, n, REC_EVENT};
+	uint32_t file[4096], at = 0;
+	FILE *f = fopen(path[i], "r+e");
+	size_t size = f ? fread(file, 1, sizeof(file), f) : 0;
+
+	while (4 * at < size && (file[at] != REC_BLOCK || file[at + 2] != REC_EVENT))
+		at += file[at + 1] / 4;
+	if (4 * at >= size || size == sizeof(file) || fseek(f, 4 * (long)at, SEEK_SET))
+		abort();
+	if (fwrite(head, sizeof(head), 1, f) != 1 || fwrite(&ev, sizeof(ev), 1, f) != 1 ||
+	    fwrite(&n, sizeof(n), 1, f) != 1 || !fwrite(file + at, size - 4 * at, 1, f) ||
+	    fclose(f))
+		abort();
+}
+
 static void test_merge(void)
 {
 	const char *const paths[2] = {path[0], path[1]};
@@ -152,6 +172,9 @@ static void test_merge(void)
 		   second[4].fault.pid == pid,
 	   "its fault");
 	ok(second[5].ev.kind == ZC_EV_CLOSE && second[5].ev.conn == stream, "its stream's end");
+	ok(s->ops->unread(s, err, sizeof(err)) && strstr(err, path[1]) &&
+		   strstr(err, ": 1 records") && !strstr(err, path[0]),
+	   "what is not known is counted, and of which file: %s", err);
 	s->ops->free(s);
 }
 
@@ -159,6 +182,7 @@ int main(void)
 {
 	record(0);
 	record(1);
+	add_unknown(1);
 	test_merge();
 	unlink(path[0]);
 	unlink(path[1]);

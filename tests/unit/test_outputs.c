@@ -76,7 +76,9 @@ static void on_gone(void *ctx, const char *text)
 }
 
 static const struct output_spec specs[3] = {
-	{ OUTPUT_JSON, "a" }, { OUTPUT_TEXT, "b" }, { OUTPUT_WATERFALL, "c" },
+	{ .format = OUTPUT_JSON, .file = "a" },
+	{ .format = OUTPUT_TEXT, .file = "b" },
+	{ .format = OUTPUT_WATERFALL, .file = "c" },
 };
 
 static void setup(struct outputs *u, struct sending *s, const int *fds, unsigned n)

@@ -398,10 +398,45 @@ static void test_format(void)
 		if (strcmp(buf, want))
 			is_str(buf, want, "a number");
 	}
+	for (uint64_t v = 1; v < UINT64_MAX / 10; v *= 10) {
+		for (uint64_t x = v - 1; x <= v; x++) {
+			*fmt_u64(buf, x) = '\0';
+			snprintf(want, sizeof(want), "%llu", (unsigned long long)x);
+			if (strcmp(buf, want))
+				is_str(buf, want, "around a power of ten");
+		}
+	}
 	*fmt_u64(buf, UINT64_MAX) = '\0';
 	is_str(buf, "18446744073709551615", "the greatest number");
 	is_u64(text_width("aé€", 6), 3, "width: one column each");
 	is_u64(text_width("\xff\xfe", 2), 2, "width: what is no UTF-8");
+}
+
+/* What works on several bytes at once, against what does on one. */
+static void test_words(void)
+{
+	char text[48], copy[64];
+	unsigned wrong = 0, uncopied = 0;
+
+	for (unsigned n = 0; n <= 40; n++) {
+		memset(text, 'a', sizeof(text));
+		wrong += plain_ascii(text, n) != n;
+		for (unsigned i = 0; i < n * 256; i++) {
+			int c = (int)(i & 255);
+			int plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+			text[i >> 8] = (char)c;
+			wrong += plain_ascii(text, n) != (plain ? n : i >> 8);
+			text[i >> 8] = 'a';
+		}
+		for (unsigned i = 0; i < n; i++)
+			text[i] = (char)(i + 1);
+		memset(copy, 0, sizeof(copy));
+		uncopied += fmt_copy(copy + 8, text, n) != copy + 8 + n;
+		uncopied += memcmp(copy + 8, text, n) || copy[7] || copy[8 + n];
+	}
+	is_u64(wrong, 0, "plain ASCII: each byte at each place in each length");
+	is_u64(uncopied, 0, "copies: exactly what is asked for");
 }
 
 static void test_summary(struct capture *c)
@@ -522,6 +557,7 @@ int main(void)
 	test_json_many_fields(c);
 	test_long_strings(c);
 	test_always_utf8(c);
+	test_words();
 	test_summary(c);
 	test_out();
 	capture_free(c);

@@ -1,12 +1,13 @@
 /*
- * task.bpf.c - processes: who is selected, and who becomes so
+ * process.h - processes: who is selected, and who becomes so
  *
  * A child is what its parent is from its first instruction; a name is judged anew at each exec.
  * A path that no inode check settles is left to user space, which is woken at once.
  */
-#include "bpf/task.h"
+#ifndef ZC_BPF_PROCESS_H
+#define ZC_BPF_PROCESS_H
 
-char LICENSE[] SEC("license") = "GPL";
+#include "bpf/task.h"
 
 /* Files of interest, found before the start or since: ZC_EXE_* */
 struct {
@@ -172,3 +173,5 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	emit_process(task, ZC_PROC_EXIT, flags, 0);
 	return 0;
 }
+
+#endif
