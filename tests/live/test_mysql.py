@@ -50,8 +50,8 @@ def client(t):
     t.equal((got.get('rows'), got.get('db_collection'), got.get('db_namespace')),
             (2, 'orders', 'shop'), 'a select')
     inserts = [s for s in mine if s['db_operation'] == 'INSERT']
-    t.equal([(s.get('rows'), s.get('db_status'), s.get('db_code'), s.get('error')) for s in inserts],
-            [(2, None, None, None), (None, '23000', 1062, 'status')], 'inserts')
+    t.equal([(s.get('rows'), s.get('db_status'), s.get('db_code'), s.get('error'))
+            for s in inserts], [(2, None, None, None), (None, '23000', 1062, 'status')], 'inserts')
     t.equal([s.get('rows') for s in mine if s['db_operation'] in ('LOAD', 'UPDATE')], [3, 3], 'rows')
     t.equal([s.get('db_status') for s in spans if s['db_operation'] == 'CONNECT'],
             [None, None, None, '28000'], 'CONNECT')
@@ -89,9 +89,11 @@ def pymysql(t):
     z.stop()
     whole(t, spans)
     by = collections.Counter(s.get('route') for s in spans)
-    t.equal((by['insert into sizes values (?)'], by['select v from sizes where id = ?']), (300, 300),
-            'spans')
-    got = [s['resp_body_bytes'] - 1 for s in spans if s.get('route') == 'select v from sizes where id = ?']
+    t.equal((by['insert into sizes values (?)'],
+            by['select v from sizes where id = ?']), (300, 300), 'spans')
+    got = [
+        s['resp_body_bytes'] -
+        1 for s in spans if s.get('route') == 'select v from sizes where id = ?']
     t.equal(got, sizes, 'sizes of rows, in order')
     several = [s for s in spans if 'db_batch_size' in s]
     t.equal([(s['db_batch_size'], s['rows']) for s in several], [(3, 1 + 7 + 3)], 'several results')
@@ -104,10 +106,11 @@ def long_packets(t):
     """a statement, and a row, of more than 16 MiB"""
     m = MySQL(t, '--max-allowed-packet=64M')
     z = Zctrace(t, '--port', m.port)
-    out = python_client(t, m, 'c.max_allowed_packet = 64 << 20\n'
-                              'u.execute("select length(%s)", ("x" * 17000000,))\nprint(u.fetchone()[0])\n'
-                              'u.execute("select repeat(%s, 17000000)", ("x",))\n'
-                              'print(len(u.fetchone()[0]))\nu.execute("select 3")\n')
+    out = python_client(
+        t, m, 'c.max_allowed_packet = 64 << 20\n'
+        'u.execute("select length(%s)", ("x" * 17000000,))\nprint(u.fetchone()[0])\n'
+        'u.execute("select repeat(%s, 17000000)", ("x",))\n'
+        'print(len(u.fetchone()[0]))\nu.execute("select 3")\n')
     t.equal(out, '17000000\n17000000\n', 'the client')
     spans = [s for s in settled(z, 5) if s.get('route') not in ('CONNECT', 'SET NAMES utf8mb4',
                                                                 'SET AUTOCOMMIT = ?')]
@@ -126,8 +129,9 @@ def secrets(t):
     z = Zctrace(t, '--port', m.port, '-w', t.path('rec.pcapng'))
     others = [Zctrace(t, '--port', m.port, output=o) for o in ('text', 'waterfall', 'summary')]
     shows = Zctrace(t, '--port', m.port, '--no-redact')
-    m.client(f"create table tokens(id int, v text); insert into tokens values (1, '{PASSWORD}'); "
-             f"select * from tokens where v = '{PASSWORD}'; select \"{PASSWORD}\" /* {PASSWORD} */", 'shop')
+    m.client(
+        f"create table tokens(id int, v text); insert into tokens values (1, '{PASSWORD}'); "
+        f"select * from tokens where v = '{PASSWORD}'; select \"{PASSWORD}\" /* {PASSWORD} */", 'shop')
     m.client(f"create user ann identified by '{PASSWORD}'", 'shop')
     m.client(f"set password for ann = password('{PASSWORD}')", 'shop')
     m.client(f"signal sqlstate '45000' set message_text = '{PASSWORD}'", 'shop')
@@ -135,15 +139,29 @@ def secrets(t):
     for q in (z, shows, *others):
         q.stop()
     again, _ = replay(t, t.path('rec.pcapng'))
-    keys = ('db_operation', 'db_collection', 'route', 'db_query_shape', 'db_status', 'db_code', 'rows',
-            'error', 'req_bytes', 'resp_bytes', 'duration_ns', 'span_id', 'db_namespace')
+    keys = (
+        'db_operation',
+        'db_collection',
+        'route',
+        'db_query_shape',
+        'db_status',
+        'db_code',
+        'rows',
+        'error',
+        'req_bytes',
+        'resp_bytes',
+        'duration_ns',
+        'span_id',
+        'db_namespace')
     t.equal([[s.get(k) for k in keys] for s in again],
             [[s.get(k) for k in keys] for s in z.spans], 'the replay')
     t.equal(replay(t, t.path('rec.pcapng'), binary=ZCTRACE_ASAN)[0], again, 'with the sanitizers')
     for path in glob.glob(t.path('*')):
         if os.path.isfile(path) and path != shows.out_path:
             with open(path, 'rb') as f:
-                t.check(PASSWORD.encode() not in f.read(), f'a secret is in {os.path.basename(path)}')
+                t.check(
+                    PASSWORD.encode() not in f.read(),
+                    f'a secret is in {os.path.basename(path)}')
     shown = [s for s in shows.spans if PASSWORD in str(s)]
     t.check(len(shown) >= 2, f'what is asked for is shown: {len(shown)}')
     t.check(not [s for s in shown if 'identified' in str(s) or 'set password' in str(s)],
