@@ -109,13 +109,19 @@ struct {
 	__type(value, struct zc_recent_io);
 } zc_recent_ios SEC(".maps");
 
-/* tgid -> where a thread's goroutine stands, relative to its fs base; present for Go only. */
+/* Where things are in Go: see go_learn. */
+struct zc_go {
+	__s64 off; /* of a thread's goroutine, relative to its fs base */
+	__u32 id, parent; /* in a goroutine: its number, that of who began it; 0: not known */
+};
+
+/* By tgid; present for Go only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32);
-	__type(value, __s64);
-} zc_gooff SEC(".maps");
+	__type(value, struct zc_go);
+} zc_gos SEC(".maps");
 
 /*
  * Without relocations of its own tls.bpf.c needs no type information of the kernel, the parsing of
@@ -170,10 +176,10 @@ static __always_inline __u64 goroutine(__s64 off)
 static __always_inline struct zc_call *call_current(__u64 pid_tgid)
 {
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
-	__s64 *off = bpf_map_lookup_elem(&zc_gooff, &key.tgid);
+	const struct zc_go *go = bpf_map_lookup_elem(&zc_gos, &key.tgid);
 
-	if (off)
-		key.who = goroutine(*off);
+	if (go)
+		key.who = goroutine(go->off);
 	return bpf_map_lookup_elem(&zc_calls, &key);
 }
 

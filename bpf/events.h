@@ -158,8 +158,8 @@ struct zc_ev_io {
 	__u16 age; /* ZC_IO_TASK: of the thread, in 100 microseconds, rounded up; ZC_OLD: or more */
 	__u32 sleeps; /* ZC_IO_TASK: how often the thread had gone to sleep by then, modulo 2^32 */
 	/*
-	 * Go: the goroutine that reads, or on whose behalf it is written; 0: not known. Not in
-	 * recordings of older versions.
+	 * Go: the goroutine that reads, or on whose behalf it is written, and in the upper half the
+	 * one that has begun it; 0: not known. Not in recordings of older versions.
 	 */
 	__u64 goroutine;
 };

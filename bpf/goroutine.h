@@ -11,7 +11,7 @@
 
 #include "bpf/calls.h"
 
-/* *persistConn -> the goroutine that uses it now */
+/* *persistConn -> the goroutine that uses it now, as goroutine_number tells */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -27,11 +27,27 @@ struct {
 	__type(value, __u64);
 } zc_writers SEC(".maps");
 
+/* For zc_ev_io: its number and that of the one that began it, in halves. Go counts up to 2^64. */
+static __always_inline __u64 goroutine_number(__u32 tgid, __u64 g)
+{
+	const struct zc_go *go = bpf_map_lookup_elem(&zc_gos, &tgid);
+	__u64 id = g >> 3, parent = 0;
+
+	if (!g)
+		return 0;
+	if (go && go->id && go->parent) {
+		bpf_probe_read_user(&id, sizeof(id), (void *)(g + go->id));
+		bpf_probe_read_user(&parent, sizeof(parent), (void *)(g + go->parent));
+	}
+	return (__u32)id | parent << 32;
+}
+
 static __always_inline void goroutine_asks(__u32 tgid, __u64 conn, __u64 g)
 {
 	struct zc_call_key key = {.tgid = tgid, .who = conn};
+	__u64 number = goroutine_number(tgid, g);
 
-	bpf_map_update_elem(&zc_askers, &key, &g, BPF_ANY);
+	bpf_map_update_elem(&zc_askers, &key, &number, BPF_ANY);
 }
 
 static __always_inline void goroutine_flushes(__u32 tgid, __u64 conn, __u64 g)
@@ -52,18 +68,18 @@ static __always_inline void goroutine_flushes(__u32 tgid, __u64 conn, __u64 g)
  */
 static __always_inline __u64 goroutine_of_io(__u32 tgid, __u32 len, __u8 dir)
 {
-	__s64 *off = bpf_map_lookup_elem(&zc_gooff, &tgid);
+	const struct zc_go *go = bpf_map_lookup_elem(&zc_gos, &tgid);
 	struct zc_call_key key = {.tgid = tgid};
 	__u64 *asker, g;
 
-	if (!off || (dir == ZC_RX && len == 1))
+	if (!go || (dir == ZC_RX && len == 1))
 		return 0;
-	key.who = goroutine(*off);
+	key.who = goroutine(go->off);
 	if (dir == ZC_RX || !key.who)
-		return key.who;
+		return goroutine_number(tgid, key.who);
 	asker = bpf_map_lookup_elem(&zc_writers, &key);
 	if (!asker)
-		return key.who;
+		return goroutine_number(tgid, key.who);
 	g = *asker;
 	bpf_map_delete_elem(&zc_writers, &key); /* the goroutine may do other things later */
 	return g;

@@ -589,24 +589,67 @@ int tls_leave(struct pt_regs *ctx)
 
 #define GO_TLS_SLOTS 16
 
-/* Where threads of this process keep their goroutine, found once by looking for it. */
-static __always_inline void go_learn(__u32 tgid, __u64 g)
+#define GO_TEXT (1ull << 29) /* no program's code is larger */
+#define GO_RUNNING 2	     /* _Grunning */
+
+static __always_inline __u64 go_word(__u64 g, __u32 i)
 {
+	__u64 w = 0;
+
+	bpf_probe_read_user(&w, sizeof(w), (void *)(g + i * 8ull));
+	return w;
+}
+
+static __always_inline int go_is_code(__u64 w, __u64 ip)
+{
+	return w - ip + GO_TEXT < 2 * GO_TEXT;
+}
+
+/*
+ * Go's type g (runtime/runtime2.go) differs between versions. The number of its parent, the place
+ * of the go statement, ancestors (none) and the function follow one another (Go 1.22 to 1.26
+ * tried); its own number follows its status, in one of two places.
+ */
+static __noinline void go_fields(__u64 g, __u64 ip, struct zc_go *go)
+{
+	__u64 a = 0, b = 0, c = 0, d = 0;
+
+	if (go_word(g, 18) == GO_RUNNING)
+		go->id = 19 * 8;
+	else if (go_word(g, 19) == GO_RUNNING)
+		go->id = 20 * 8;
+	for (__u32 i = 21; i < 56; i++) {
+		a = b;
+		b = c;
+		c = d;
+		d = go_word(g, i);
+		if (a && a < 1ull << 40 && !c && go_is_code(b, ip) && go_is_code(d, ip)) {
+			go->parent = (i - 3) * 8;
+			return;
+		}
+	}
+}
+
+/* Where threads of this process keep their goroutine, and it its number; found once. */
+static __always_inline void go_learn(__u32 tgid, __u64 g, __u64 ip)
+{
+	struct zc_go go = {};
 	__u64 fs;
 
-	if (bpf_map_lookup_elem(&zc_gooff, &tgid))
+	if (bpf_map_lookup_elem(&zc_gos, &tgid))
 		return;
 	fs = fs_base();
 	if (!fs)
 		return;
 	for (int i = 1; i <= GO_TLS_SLOTS; i++) {
-		__s64 off = -8 * i;
 		__u64 there = 0;
 
-		if (bpf_probe_read_user(&there, sizeof(there), (void *)(fs + (__u64)off)) ||
+		go.off = -8 * i;
+		if (bpf_probe_read_user(&there, sizeof(there), (void *)(fs + (__u64)go.off)) ||
 		    there != g)
 			continue;
-		bpf_map_update_elem(&zc_gooff, &tgid, &off, BPF_ANY);
+		go_fields(g, ip, &go);
+		bpf_map_update_elem(&zc_gos, &tgid, &go, BPF_ANY);
 		return;
 	}
 }
@@ -638,7 +681,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	if (c.func == ZC_TLS_FREE)
 		return go_closed(key.tgid, GO_1(ctx));
 	if (c.func == ZC_GO_ROUNDTRIP) {
-		go_learn(key.tgid, key.who);
+		go_learn(key.tgid, key.who, PT_REGS_IP(ctx));
 		goroutine_asks(key.tgid, GO_1(ctx), key.who);
 		return 0;
 	}
@@ -648,7 +691,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	}
 	if (c.func == ZC_TLS_PUSH && bpf_map_lookup_elem(&zc_calls, &key))
 		return 0; /* a handshake inside a read or a write */
-	go_learn(key.tgid, key.who);
+	go_learn(key.tgid, key.who, PT_REGS_IP(ctx));
 	c.stream = GO_1(ctx);
 	c.buf = GO_2(ctx);
 	c.time = bpf_ktime_get_ns();

@@ -47,6 +47,7 @@ enum {
 	OPT_PROMETHEUS,
 	OPT_SKIP_INSTRUMENTED,
 	OPT_SLOWEST,
+	OPT_KEEP,
 	OPT_RESOLVE,
 	OPT_STATS,
 	OPT_COLOR,
@@ -110,6 +111,7 @@ static const struct argp_option table[] = {
 	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
+	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep the last SPANS spans, such as 256k (16k)", 3 },
 	{ "resolve", OPT_RESOLVE, NULL, 0, "Ask DNS for the names of peers", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
@@ -332,6 +334,18 @@ static int add_read(struct options *o, const char *arg)
 	return err;
 }
 
+static int set_keep(struct options *o, const char *arg)
+{
+	uint64_t v;
+
+	if (size_parse(arg, OPTIONS_MAX_KEEP, &v))
+		return wrong(o, "keep '%.64s': not a number of spans such as 5000, 64k or 1M, "
+				"at most 2M",
+			     arg);
+	o->keep = (uint32_t)v;
+	return 0;
+}
+
 static int set_slowest(struct options *o, const char *arg)
 {
 	uint64_t v;
@@ -481,6 +495,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_sort(o, arg);
 	case OPT_SLOWEST:
 		return set_slowest(o, arg);
+	case OPT_KEEP:
+		return set_keep(o, arg);
 	case OPT_COLOR:
 		return set_color(o, arg);
 	case OPT_OTLP:

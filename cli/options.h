@@ -22,6 +22,7 @@
 
 #define OPTIONS_MAX_BODY (1u << 20)
 #define OPTIONS_MAX_SLOWEST 1000u
+#define OPTIONS_MAX_KEEP (1u << 21) /* spans */
 #define OPTIONS_MAX_READS 16u
 #define OPTIONS_MAX_OUTPUTS 8u
 
@@ -85,6 +86,7 @@ struct options {
 	const char *sort_given; /* its name; NULL: not given */
 	enum color color;
 	unsigned slowest;     /* traces; 0: all */
+	uint32_t keep;	      /* spans, in the dashboard; 0: not said */
 	int resolve;	      /* ask DNS for names of peers */
 	const char *otlp;     /* a collector, "": the environment's; NULL: do not export */
 	union {

@@ -155,6 +155,8 @@ static int check_output(struct options *o)
 	if (!options_has_output(o, OUTPUT_SUMMARY) && !top && (o->interval_ns || o->sort >= 0))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : "--sort");
+	if (o->keep && !top)
+		return wrong(o, "--keep is about the dashboard; give -o top with it");
 	if (o->slowest && !options_has_output(o, OUTPUT_WATERFALL))
 		return wrong(o, "--slowest is about traces; give -o waterfall with it");
 	if (!json && !top && (o->headers.n || o->body))

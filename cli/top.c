@@ -60,6 +60,7 @@ int top_prepare(struct session *s)
 		.filter = o->filter,
 		.sort = o->sort_given,
 		.interval_ns = o->interval_ns,
+		.keep = o->keep,
 		.color = o->color == COLOR_NEVER  ? SCREEN_COLOR_NEVER :
 			 o->color == COLOR_ALWAYS ? SCREEN_COLOR_ALWAYS :
 						    SCREEN_COLOR_AUTO,

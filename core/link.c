@@ -15,6 +15,8 @@
 #define STREAK 16u
 #define DISTINCT 4u /* ... of which so many differed */
 
+#define LEAVERS 32u
+
 struct proc {
 	struct proc *hash_next;
 	struct list lru;
@@ -30,6 +32,8 @@ struct proc {
 	struct habit habit;
 	uint32_t streak, ndistinct;
 	uint64_t distinct[DISTINCT];
+	/* goroutines that have answered a request while none of theirs had called */
+	uint32_t leaver[LEAVERS], nleavers;
 };
 
 struct link_node {
@@ -42,7 +46,8 @@ struct link_node {
 	struct link_head head;
 	uint32_t refs;
 	uint32_t pid, tid;
-	uint64_t goroutine;
+	uint64_t goroutine; /* as in zc_ev_io */
+	int family;	    /* server: its goroutine, or one that it began, has made a call */
 	uint32_t peer_pid;
 	uint32_t nserving; /* client: requests in flight in its process when the call began */
 	uint32_t ncalls; /* server: calls of its process when it was read */
@@ -222,6 +227,8 @@ static void stop_serving(struct links *l, struct link_node *n)
 	n->proc = NULL;
 	if (n->ncalls == p->ncalls)
 		habit_not_asked(&p->habit, n->head.group);
+	if (n->goroutine && !n->family)
+		p->leaver[p->nleavers++ % LEAVERS] = (uint32_t)n->goroutine;
 	if (!--p->nserving)
 		habit_idle(&p->habit, *l->now);
 }
@@ -382,6 +389,7 @@ enum evidence {
 	BY_MARKS = 64,
 	BY_TURN = 128, /* it has not been forwarded yet */
 	BY_GOROUTINE = 256,
+	BY_SPAWNED = 512, /* a goroutine that it has begun */
 };
 
 static int same_trace(const struct link_node *a, const struct link_node *b)
@@ -405,6 +413,17 @@ static int same_request(const struct link_head *a, const struct link_head *b)
 	return a->target && a->target == b->target;
 }
 
+static int same_goroutine(const struct link_node *p, const struct link_node *n)
+{
+	return n->goroutine && (uint32_t)p->goroutine == (uint32_t)n->goroutine;
+}
+
+/* Is the call made by a goroutine that the one that serves p has begun? */
+static int is_spawned(const struct link_node *p, const struct link_node *n)
+{
+	return n->goroutine >> 32 && (uint32_t)p->goroutine == n->goroutine >> 32;
+}
+
 static int fits(const struct link_node *p, const struct link_node *n, unsigned evidence)
 {
 	const struct link_head *a = &p->head, *b = &n->head;
@@ -419,7 +438,9 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 		return 0;
 	if (evidence & BY_BYTES && (!b->bytes || a->bytes != b->bytes))
 		return 0;
-	if (evidence & BY_GOROUTINE && (!n->goroutine || p->goroutine != n->goroutine))
+	if (evidence & BY_GOROUTINE && !same_goroutine(p, n))
+		return 0;
+	if (evidence & BY_SPAWNED && !is_spawned(p, n))
 		return 0;
 	if (evidence & BY_THREAD && (!n->tid || p->tid != n->tid))
 		return 0;
@@ -527,6 +548,29 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 }
 
 /*
+ * A goroutine may outlive the request for which it was begun, and the next one on that connection
+ * is no cause of its calls. So none is linked where a request was answered before its goroutines
+ * had called.
+ */
+static int leaves_work(const struct proc *proc, const struct link_node *p,
+		       const struct link_node *n)
+{
+	for (unsigned i = 0; i < LEAVERS; i++)
+		if (proc->leaver[i] == (uint32_t)p->goroutine)
+			return 1;
+	return habit_is_own(&proc->habit, n->head.group);
+}
+
+static void count_family(const struct proc *proc, const struct link_node *n)
+{
+	for (struct list *i = proc->serving.next; i != &proc->serving; i = i->next) {
+		struct link_node *p = list_entry(i, struct link_node, serving);
+
+		p->family |= same_goroutine(p, n) || is_spawned(p, n);
+	}
+}
+
+/*
  * Evidence in the heads, and who makes the call. 1: decided. What fits several is left in *known.
  */
 static int choose_by_evidence(struct links *l, struct proc *proc, struct link_node *n,
@@ -538,9 +582,8 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 	} steps[] = {
 		{ BY_CONTEXT, NULL }, { BY_TRACE, NULL }, { BY_REQUEST_ID, "request-id" },
 		{ BY_BYTES, "payload" }, { BY_GOROUTINE, "goroutine" },
-		{ BY_THREAD, "thread" }, { BY_HEAD | BY_MARKS, "head" },
-		{ BY_HEAD, "head" },
-		{ BY_TURN, NULL },
+		{ BY_SPAWNED, "goroutine" }, { BY_THREAD, "thread" },
+		{ BY_HEAD | BY_MARKS, "head" }, { BY_HEAD, "head" }, { BY_TURN, NULL },
 	};
 	struct link_node *p = NULL;
 
@@ -552,7 +595,7 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		    (evidence == BY_TURN && !(*known & (BY_BYTES | BY_HEAD))))
 			continue;
 		count = count_fits(proc, n, *known | evidence, &p);
-		if (count == 1 &&
+		if (count == 1 && (evidence != BY_SPAWNED || !leaves_work(proc, p, n)) &&
 		    (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
 			make_child(n, p, link_name(n, steps[i].link, *known));
 			return 1;
@@ -583,11 +626,13 @@ static void choose_parent(struct links *l, struct link_node *n)
 		habit_call(&proc->habit, n->head.group, n->tid, !proc->nserving);
 	if (!proc->nserving || proc->nserving > LINK_MAX_SERVING)
 		return;
-	if (proc->threads_migrate || blind)
+	if (proc->threads_migrate || blind || n->goroutine)
 		skip |= BY_THREAD;
 	if (!is_forwarder(proc))
 		skip |= BY_HEAD;
 	learn(proc, n);
+	if (n->goroutine)
+		count_family(proc, n);
 	if (choose_by_evidence(l, proc, n, skip, &known) || known || blind || n->goroutine)
 		return;
 	if (n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1 &&
@@ -692,10 +737,13 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 	}
 }
 
-void links__read(struct links *l, const struct link_node *n, const struct link_io *io)
+void links__read(struct links *l, struct link_node *n, const struct link_io *io)
 {
 	struct proc *proc = io->has_sleeps ? proc_find(l, io->pid) : NULL;
 
+	/* the first octet may have been read ahead by a goroutine that does not serve */
+	if (n && n->proc && n->place.kind == SPAN_SERVER && !n->goroutine && n->pid == io->pid)
+		n->goroutine = io->goroutine;
 	if (n && n->place.kind == SPAN_CLIENT)
 		n = n->parent;
 	if (proc)

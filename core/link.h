@@ -15,7 +15,8 @@
  *                (addresses differ behind NAT, which leaves both numbers alone)
  *   request-id   the call carries the request id of one request in flight in the process
  *   payload      the call has the very octets of the head of one request in flight
- *   goroutine    the goroutine on whose behalf the call is made has read exactly one request
+ *   goroutine    the goroutine on whose behalf the call is made, or the one that has begun it, has
+ *                read exactly one request, and leaves no work undone when it answers
  *   thread       the thread that makes the call serves exactly one request
  *   head         the call repeats method, target and end-to-end fields of one request in flight
  *                (method and target, where an HTTP/2 connection is older than our look at it, and
@@ -123,7 +124,7 @@ struct link_io {
 void links__io(struct links *l, struct link_node *n, const struct link_io *io);
 
 /* The application has read more of the request (server), or the response (client). */
-void links__read(struct links *l, const struct link_node *n, const struct link_io *io);
+void links__read(struct links *l, struct link_node *n, const struct link_io *io);
 
 /* A process has begun, or has begun to be another one: nothing is known of it. */
 void links__process(struct links *l, uint32_t pid, uint64_t time);

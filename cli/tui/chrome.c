@@ -152,6 +152,25 @@ static int tabs_brief(const struct tui *t)
 	return sum > screen__width(t->screen);
 }
 
+/* Where spans are listed: how far back they reach. */
+static void draw_kept(const struct tui *t, struct screen *s, int y, int x, int end)
+{
+	const struct view_ops *shown = tui_view(t)->ops;
+	const struct span_ring *r = &t->model.now->ring;
+	const struct span *oldest = ring_get(r, r->first);
+	uint64_t now = t->vitals.now;
+	char text[96], count[32], age[32];
+
+	if ((shown != &view_spans && shown != &view_traces) || !oldest)
+		return;
+	count[tui_count(count, r->end - r->first).n] = '\0';
+	uptime_text(age, sizeof(age), now > span_end(oldest) ? now - span_end(oldest) : 0);
+	snprintf(text, sizeof(text), "%s spans of %s", count, age);
+	if (end - (int)strlen(text) > x)
+		screen__put(s, y, end - (int)strlen(text) - (end < screen__width(s)),
+			    (int)strlen(text), STYLE_DIM, text);
+}
+
 static void draw_tabs(const struct tui *t, struct screen *s, int y)
 {
 	int x = 0, brief = tabs_brief(t), width = screen__width(s), n, at;
@@ -177,6 +196,8 @@ static void draw_tabs(const struct tui *t, struct screen *s, int y)
 		if (at > x)
 			screen__put(s, y, at, width, items[i].style, items[i].text);
 	}
+	if (!t->filter[0])
+		draw_kept(t, s, y, x, at);
 	if (!t->filter[0] || at - x < 8)
 		return;
 	snprintf(filter, sizeof(filter), "/%s", t->filter);

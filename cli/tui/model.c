@@ -95,6 +95,11 @@ int model_init(struct model *m)
 	return m->now ? 0 : -ENOMEM;
 }
 
+void model_keep(struct model *m, uint32_t spans)
+{
+	ring_set_size(&m->now->ring, spans);
+}
+
 void model_release(struct model *m)
 {
 	store_free(m->now);
@@ -120,8 +125,11 @@ void model_filter(struct model *m, struct filter *f)
 
 int model_pause(struct model *m)
 {
-	if (!m->behind)
+	if (!m->behind) {
 		m->behind = store_new();
+		if (m->behind)
+			ring_set_size(&m->behind->ring, m->now->ring.cap);
+	}
 	return m->behind ? 0 : -ENOMEM;
 }
 

@@ -34,6 +34,7 @@ struct model {
 };
 
 int model_init(struct model *m); /* 0 or -ENOMEM */
+void model_keep(struct model *m, uint32_t spans); /* how many; before the first one */
 void model_release(struct model *m);
 
 void model_span(struct model *m, const struct span *s);

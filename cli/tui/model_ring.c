@@ -6,6 +6,18 @@
 void ring_init(struct span_ring *r)
 {
 	memset(r, 0, sizeof(*r));
+	ring_set_size(r, 0);
+}
+
+void ring_set_size(struct span_ring *r, uint32_t spans)
+{
+	uint32_t cap = 1024;
+
+	spans = spans ? spans : RING_SPANS;
+	while (cap < spans && cap < RING_SPANS_MAX)
+		cap *= 2;
+	r->cap = cap;
+	r->bytes = cap * RING_SPAN_BYTES;
 }
 
 void ring_release(struct span_ring *r)
@@ -24,18 +36,18 @@ void ring_clear(struct span_ring *r)
 static int allocate(struct span_ring *r)
 {
 	if (!r->arena)
-		r->arena = aligned_alloc(16, RING_BYTES);
+		r->arena = aligned_alloc(16, r->bytes);
 	if (!r->slots)
-		r->slots = calloc(RING_SPANS, sizeof(*r->slots));
+		r->slots = calloc(r->cap, sizeof(*r->slots));
 	return r->arena && r->slots ? 0 : -1;
 }
 
 /* Drops what lies in the way of RING_RECORD_MAX octets at the head. */
 static void make_room(struct span_ring *r)
 {
-	if (r->end - r->first == RING_SPANS)
+	if (r->end - r->first == r->cap)
 		r->first++;
-	if (r->head > RING_BYTES - RING_RECORD_MAX) {
+	if (r->head > r->bytes - RING_RECORD_MAX) {
 		/* the records behind the head are older than those at the start */
 		while (r->first < r->end && ring_slot(r, r->first)->off >= r->head)
 			r->first++;

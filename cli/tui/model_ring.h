@@ -2,7 +2,7 @@
  * model_ring.h - the latest spans, copied, in bounded memory
  *
  * A span and all its strings lie in one record of an arena; a new record overwrites the oldest
- * ones. At most RING_SPANS spans and RING_BYTES octets are kept; header fields and content of a
+ * ones. At most `cap` spans and `bytes` octets are kept; header fields and content of a
  * span that do not fit into RING_RECORD_MAX are cut.
  *
  * Spans are numbered from 0 in the order in which they came; a number is never used again, so it
@@ -15,8 +15,9 @@
 #include <stdint.h>
 #include "core/span_copy.h"
 
-#define RING_SPANS 16384u /* a power of two */
-#define RING_BYTES (16u << 20)
+#define RING_SPANS 16384u /* if nothing else is asked for; a power of two */
+#define RING_SPANS_MAX (1u << 21)
+#define RING_SPAN_BYTES 1024u /* on average */
 #define RING_RECORD_MAX SPAN_COPY_LEAST
 
 struct ring_slot {
@@ -29,10 +30,13 @@ struct span_ring {
 	struct ring_slot *slots;
 	uint32_t head; /* where the next record goes */
 	uint64_t first, end; /* numbers of the spans kept: first <= number < end */
+	uint32_t cap, bytes; /* spans, a power of two, and octets that are kept at most */
 	int words; /* statuses of some are words: columns need more room */
 };
 
 void ring_init(struct span_ring *r);
+/* spans: how many are kept, rounded up to a power of two; 0: RING_SPANS. Before the first one. */
+void ring_set_size(struct span_ring *r, uint32_t spans);
 void ring_release(struct span_ring *r);
 void ring_clear(struct span_ring *r); /* numbers go on */
 
@@ -44,7 +48,7 @@ const struct span *ring_get(const struct span_ring *r, uint64_t number);
 
 static inline struct ring_slot *ring_slot(const struct span_ring *r, uint64_t number)
 {
-	return &r->slots[number & (RING_SPANS - 1)];
+	return &r->slots[number & (r->cap - 1)];
 }
 
 #endif

@@ -5,9 +5,6 @@
 #include <string.h>
 
 
-/* Two open-addressing tables in one block: traces by id, spans by (trace, span id). */
-#define TABLE (RING_SPANS * 2)
-
 /* Beyond this many calls in a row, the path is marked no further back. */
 #define CRITICAL_CHILDREN 256
 
@@ -32,23 +29,32 @@ void traces_release(struct traces *t)
 	traces_init(t);
 }
 
-static int allocate(struct traces *t)
+/* Two open-addressing tables in one block: traces by id, spans by (trace, span id). */
+static uint32_t table_size(const struct traces *t)
 {
+	return t->cap * 2;
+}
+
+static int allocate(struct traces *t, uint32_t cap)
+{
+	if (t->cap != cap)
+		traces_release(t);
+	t->cap = cap;
 	if (!t->trace)
-		t->trace = calloc(RING_SPANS, sizeof(*t->trace));
+		t->trace = calloc(cap, sizeof(*t->trace));
 	if (!t->node)
-		t->node = calloc(RING_SPANS, sizeof(*t->node));
+		t->node = calloc(cap, sizeof(*t->node));
 	if (!t->table)
-		t->table = calloc(2 * TABLE, sizeof(*t->table));
+		t->table = calloc(2 * table_size(t), sizeof(*t->table));
 	return t->trace && t->node && t->table ? 0 : -ENOMEM;
 }
 
 static uint32_t trace_of(struct traces *t, const struct span *s)
 {
 	uint64_t h = first_bytes(s->trace_id) ^ first_bytes(s->trace_id + 8) >> 7;
-	uint32_t i = (uint32_t)(h >> 20) % TABLE;
+	uint32_t i = (uint32_t)(h >> 20) % table_size(t);
 
-	for (; t->table[i]; i = (i + 1) % TABLE) {
+	for (; t->table[i]; i = (i + 1) % table_size(t)) {
 		uint32_t n = t->table[i] - 1;
 
 		if (!memcmp(t->node[t->trace[n].root].span->trace_id, s->trace_id, TRACE_ID_LEN))
@@ -64,10 +70,10 @@ static uint32_t trace_of(struct traces *t, const struct span *s)
 
 static uint32_t *span_place(struct traces *t, uint32_t trace, const uint8_t id[SPAN_ID_LEN])
 {
-	uint32_t *table = t->table + TABLE;
-	uint32_t i = (uint32_t)(first_bytes(id) >> 24) % TABLE;
+	uint32_t *table = t->table + table_size(t);
+	uint32_t i = (uint32_t)(first_bytes(id) >> 24) % table_size(t);
 
-	for (; table[i]; i = (i + 1) % TABLE) {
+	for (; table[i]; i = (i + 1) % table_size(t)) {
 		const struct trace_node *n = &t->node[table[i] - 1];
 
 		if (n->trace == trace && !memcmp(n->span->span_id, id, SPAN_ID_LEN))
@@ -201,9 +207,9 @@ static void build_trees(struct traces *t)
 int traces_build(struct traces *t, const struct span_ring *r)
 {
 	t->n = t->nnodes = 0;
-	if (allocate(t))
+	if (allocate(t, r->cap))
 		return -ENOMEM;
-	memset(t->table, 0, 2 * TABLE * sizeof(*t->table));
+	memset(t->table, 0, 2 * table_size(t) * sizeof(*t->table));
 	for (uint64_t i = r->first; i < r->end; i++)
 		add_node(t, r, i);
 	for (uint32_t i = 0; i < t->nnodes; i++)

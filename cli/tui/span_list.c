@@ -194,7 +194,7 @@ void span_list_init(struct span_list *l, struct tui *t)
 	memset(l, 0, sizeof(*l));
 	l->tui = t;
 	l->ring = &t->model.now->ring;
-	l->numbers = calloc(RING_SPANS, sizeof(*l->numbers));
+	l->numbers = calloc(l->ring->cap, sizeof(*l->numbers));
 	table_init(&l->table, &list_ops, l);
 	l->table.follow = 1;
 }
@@ -226,8 +226,14 @@ static void open_selected(struct span_list *l)
 
 int span_list_key(struct span_list *l, const struct key *k)
 {
+	uint32_t row;
+
 	switch (k->code) {
 	case SK_ENTER: open_selected(l); return 1;
+	case 'T':
+		if (table_selected(&l->table, &row) && span_at(l, row))
+			tui_push(l->tui, view_trace_open(l->tui, span_at(l, row)));
+		return 1;
 	case SK_DOUBLE_CLICK:
 		if (!table_clicked(&l->table, k))
 			return 0;

@@ -34,6 +34,7 @@ struct tui *tui__new(const struct tui_options *o)
 		free(t);
 		return NULL;
 	}
+	model_keep(&t->model, o->keep);
 	if (o->filter) {
 		snprintf(t->filter, sizeof(t->filter), "%s", o->filter);
 		model_filter(&t->model, filter__new(t->filter, &err));

@@ -25,6 +25,7 @@ struct tui_options {
 	const char *filter;	/* NULL: none; has been found right */
 	const char *sort;	/* as --sort has it, for Routes; NULL: rate */
 	uint64_t interval_ns;	/* 0: one second */
+	uint32_t keep;		/* spans; 0: as the model likes it */
 	enum screen_color color;
 	int redact;
 	const char *const *headers; /* to be shown with a span; "*": all */

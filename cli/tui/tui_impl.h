@@ -170,6 +170,9 @@ int overview_draw(const struct overview *o, struct screen *s, int y, int height)
 
 struct view *view_group_open(struct tui *t, enum red_by by, uint64_t group_id);
 struct view *view_span_open(struct tui *t, const struct span *s);
+/* The trace of a span, and the requests of a connection. */
+struct view *view_trace_open(struct tui *t, const struct span *s);
+struct view *view_requests_open(struct tui *t, uint64_t conn);
 
 /* The table of spans, used by the views that list some. */
 struct span_list {

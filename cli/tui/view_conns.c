@@ -243,6 +243,18 @@ static void conns_draw(struct view *view, struct screen *s, int y, int height)
 		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG, "No connections now.");
 }
 
+static int conns_key(struct view *view, const struct key *k)
+{
+	struct conns_view *v = (struct conns_view *)view;
+	uint32_t row;
+
+	if (k->code != SK_ENTER && !(k->code == SK_DOUBLE_CLICK && table_clicked(&v->table, k)))
+		return 0;
+	if (table_selected(&v->table, &row))
+		tui_push(view->tui, view_requests_open(view->tui, v->rows[row].c.conn));
+	return 1;
+}
+
 static struct table *conns_table(struct view *view)
 {
 	return &((struct conns_view *)view)->table;
@@ -284,12 +296,13 @@ static unsigned conns_save(struct view *view, struct out *o)
 
 const struct view_ops view_conns = {
 	.name = "Connections",
-	.hints = "",
+	.hints = "Enter:its requests",
 	.size = sizeof(struct conns_view),
 	.init = conns_init,
 	.release = conns_release,
 	.refresh = conns_refresh,
 	.draw = conns_draw,
+	.key = conns_key,
 	.table = conns_table,
 	.save = conns_save,
 };

@@ -78,6 +78,11 @@ static void set_state(struct flights_view *v, struct row *r, const struct span *
 		r->state = now - r->changed >= STALLED_NS ? STALLED : READING;
 }
 
+static uint64_t id_of(const struct span *s)
+{
+	return s->conn * 0x9e3779b97f4a7c15ull ^ s->seq << 1 ^ (uint64_t)s->kind;
+}
+
 static void add(void *ctx, const struct span *s)
 {
 	struct flights_view *v = ctx;
@@ -86,7 +91,7 @@ static void add(void *ctx, const struct span *s)
 	int client = s->kind == SPAN_CLIENT;
 	struct str peer = { NULL, 0 };
 
-	r->id = s->conn * 0x9e3779b97f4a7c15ull ^ s->seq << 1 ^ (uint64_t)s->kind;
+	r->id = id_of(s);
 	r->age = s->duration_ns;
 	r->req_bytes = s->req_bytes;
 	r->resp_bytes = s->resp_bytes;
@@ -218,6 +223,40 @@ static void flights_draw(struct view *view, struct screen *s, int y, int height)
 			    "No requests in flight.");
 }
 
+struct opening {
+	struct tui *tui;
+	uint64_t id;
+	int trace;
+};
+
+static void open_one(void *opening, const struct span *s)
+{
+	struct opening *o = opening;
+
+	if (id_of(s) != o->id)
+		return;
+	o->id = 0;
+	tui_push(o->tui, o->trace ? view_trace_open(o->tui, s) : view_span_open(o->tui, s));
+}
+
+static int flights_key(struct view *view, const struct key *k)
+{
+	struct flights_view *v = (struct flights_view *)view;
+	struct opening o = { view->tui, 0, k->code == 'T' };
+	uint32_t row;
+
+	if (k->code != SK_ENTER && k->code != 'T' &&
+	    !(k->code == SK_DOUBLE_CLICK && table_clicked(&v->table, k)))
+		return 0;
+	if (!table_selected(&v->table, &row))
+		return 1;
+	o.id = v->rows[row].id;
+	tui_flights(view->tui, open_one, &o);
+	if (o.id)
+		tui_say(view->tui, STYLE_TEXT, "it has its answer by now");
+	return 1;
+}
+
 static struct table *flights_table(struct view *view)
 {
 	return &((struct flights_view *)view)->table;
@@ -249,12 +288,13 @@ static unsigned flights_save(struct view *view, struct out *o)
 
 const struct view_ops view_flights = {
 	.name = "In flight",
-	.hints = "",
+	.hints = "Enter:details  T:trace",
 	.size = sizeof(struct flights_view),
 	.init = flights_init,
 	.release = flights_release,
 	.refresh = flights_refresh,
 	.draw = flights_draw,
+	.key = flights_key,
 	.table = flights_table,
 	.save = flights_save,
 };

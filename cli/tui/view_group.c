@@ -262,7 +262,7 @@ static unsigned group_save(struct view *v, struct out *o)
 
 static const struct view_ops view_group = {
 	.name = "Group",
-	.hints = "Enter:details  F:follow  H:histogram",
+	.hints = "Enter:details  T:trace  F:follow  H:histogram",
 	.size = sizeof(struct group_view),
 	.init = group_init,
 	.release = group_release,

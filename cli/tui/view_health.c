@@ -110,7 +110,7 @@ static void add_cost(struct health *h, struct lines *l)
 	lines_printf(l, STYLE_TEXT, "processor", "%4.1f%% of one", t->vitals.cpu);
 	lines_printf(l, STYLE_TEXT, "memory", "%.*s resident", (int)s.n, s.p);
 	lines_printf(l, STYLE_TEXT, "spans kept", "%llu of %u at most, within %u MiB",
-		     (unsigned long long)(r->end - r->first), RING_SPANS, RING_BYTES >> 20);
+		     (unsigned long long)(r->end - r->first), r->cap, r->bytes >> 20);
 	lines_printf(l, STYLE_TEXT, "routes", "%u of %u at most",
 		     model_red(&t->model, RED_BY_ROUTE)->n, MODEL_ROWS);
 }

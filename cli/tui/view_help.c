@@ -40,7 +40,11 @@ static const struct {
 	{ NULL, "SPANS" },
 	{ "F", "follow the newest; moving up stops that, G goes on" },
 	{ "n", "back to the order of arrival" },
+	{ "T", "the trace of the span; also in a span, and in flight" },
+	{ "n N", "in a span: the next one, the one before" },
 	{ "v Left Right", "in a span: fields, text, hexadecimal" },
+	{ NULL, "IN FLIGHT, CONNECTIONS" },
+	{ "Enter", "details of the request; the requests of the connection" },
 	{ NULL, "TRACES" },
 	{ "bars", "solid: the span worked itself; shaded: it waited for a call; red: an error; a "
 		  "colour per service" },

@@ -21,6 +21,7 @@ struct span_view {
 	struct lines lines;
 	enum span_page page;
 	char *copy; /* of the span: it may leave the ring while it is looked at */
+	uint64_t number; /* in the ring; UINT64_MAX: it is not in there */
 };
 
 static const struct span *span_of(const struct span_view *v)
@@ -467,9 +468,37 @@ static void span_draw(struct view *view, struct screen *s, int y, int height)
 	lines_draw(&v->lines, s, y + 2, height - 2);
 }
 
+/* The next span that is shown, in the order in which they came. */
+static void go_on(struct span_view *v, int step)
+{
+	const struct span_ring *r = &v->view.tui->model.now->ring;
+	uint64_t i = v->number;
+
+	do
+		i += (uint64_t)(int64_t)step;
+	while (ring_get(r, i) && !ring_slot(r, i)->shown);
+	if (v->number == UINT64_MAX || !ring_get(r, i) || !v->copy) {
+		tui_say(v->view.tui, STYLE_TEXT, "there is no other one");
+		return;
+	}
+	v->number = i;
+	(void)span_copy(v->copy, RING_RECORD_MAX, ring_get(r, i));
+	v->lines.top = 0;
+	fill(v);
+}
+
 static int span_key(struct view *view, const struct key *k)
 {
 	struct span_view *v = (struct span_view *)view;
+
+	if (k->code == 'n' || k->code == 'N') {
+		go_on(v, k->code == 'n' ? 1 : -1);
+		return 1;
+	}
+	if (k->code == 'T' && v->copy) {
+		tui_push(view->tui, view_trace_open(view->tui, span_of(v)));
+		return 1;
+	}
 
 	switch (k->code) {
 	case 'v':
@@ -498,7 +527,7 @@ static unsigned span_save(struct view *view, struct out *o)
 
 static const struct view_ops view_span = {
 	.name = "Span",
-	.hints = "v:fields/text/hex",
+	.hints = "T:trace  n:next  N:previous  v:fields/text/hex",
 	.size = sizeof(struct span_view),
 	.release = span_release,
 	.draw = span_draw,
@@ -512,6 +541,10 @@ struct view *view_span_open(struct tui *t, const struct span *s)
 
 	if (!v)
 		return NULL;
+	v->number = UINT64_MAX;
+	for (uint64_t i = t->model.now->ring.first; i < t->model.now->ring.end; i++)
+		if (ring_get(&t->model.now->ring, i) == s)
+			v->number = i;
 	v->copy = aligned_alloc(16, RING_RECORD_MAX);
 	if (v->copy)
 		(void)span_copy(v->copy, RING_RECORD_MAX, s);

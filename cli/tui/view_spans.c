@@ -6,6 +6,7 @@
 struct spans {
 	struct view view;
 	struct span_list list;
+	uint64_t conn; /* those of a connection */
 };
 
 static void spans_init(struct view *v)
@@ -49,7 +50,7 @@ static unsigned spans_save(struct view *v, struct out *o)
 
 const struct view_ops view_spans = {
 	.name = "Spans",
-	.hints = "Enter:details  F:follow",
+	.hints = "Enter:details  T:trace  F:follow",
 	.size = sizeof(struct spans),
 	.init = spans_init,
 	.release = spans_release,
@@ -59,3 +60,20 @@ const struct view_ops view_spans = {
 	.table = spans_table,
 	.save = spans_save,
 };
+
+static int is_of(void *spans, const struct span *s)
+{
+	return s->conn == ((struct spans *)spans)->conn;
+}
+
+struct view *view_requests_open(struct tui *t, uint64_t conn)
+{
+	struct spans *v = (struct spans *)view_new(t, &view_spans);
+
+	if (!v)
+		return NULL;
+	v->conn = conn;
+	v->list.wants = is_of;
+	v->list.ctx = v;
+	return &v->view;
+}

@@ -51,6 +51,8 @@ struct traces_view {
 	struct trace_tree *tree; /* of the selected trace */
 	char path[1024];	 /* where its time went */
 	uint32_t *rows;		 /* nodes */
+	int alone;		 /* one trace only, that of this id */
+	uint8_t id[TRACE_ID_LEN];
 	uint32_t n;
 	int folded; /* all but the exceptions */
 	uint64_t exception[EXCEPTIONS];
@@ -103,7 +105,9 @@ static void set_folded(struct traces_view *v, uint64_t key, int folded)
 
 static void add_trace(struct traces_view *v, const struct trace *t)
 {
-	if (!t->shown)
+	const struct span *s = v->traces.node[t->root].span;
+
+	if (v->alone ? memcmp(s->trace_id, v->id, TRACE_ID_LEN) != 0 : !t->shown)
 		return;
 	v->rows[v->n++] = t->root;
 	if (is_folded(v, t->key))
@@ -284,7 +288,7 @@ static void view_init(struct view *view)
 	struct traces_view *v = (struct traces_view *)view;
 
 	traces_init(&v->traces);
-	v->rows = calloc(RING_SPANS, sizeof(*v->rows));
+	v->rows = calloc(view->tui->model.now->ring.cap, sizeof(*v->rows));
 	v->tree = malloc(sizeof(*v->tree));
 	memcpy(v->columns, columns, sizeof(columns));
 	v->ops = (struct table_ops){ v->columns, COL_ALL,   row_count, row_id,
@@ -473,3 +477,14 @@ const struct view_ops view_traces = {
 	.table = view_table,
 	.save = view_save,
 };
+
+struct view *view_trace_open(struct tui *t, const struct span *s)
+{
+	struct traces_view *v = (struct traces_view *)view_new(t, &view_traces);
+
+	if (!v)
+		return NULL;
+	v->alone = 1;
+	memcpy(v->id, s->trace_id, TRACE_ID_LEN);
+	return &v->view;
+}

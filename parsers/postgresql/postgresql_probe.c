@@ -10,6 +10,16 @@
 
 #define MAX_NAME 256
 
+int postgresql_is_request(const uint8_t *p)
+{
+	static const char types[] = "QPBDECSHdcfpXF";
+	uint32_t len = get32(p + 1);
+
+	if (!memchr(types, p[0], sizeof(types) - 1) || len < 4 || len > POSTGRESQL_MAX_LENGTH)
+		return 0;
+	return !memchr("SHcX", p[0], 4) || len == 4;
+}
+
 /* Text up to its NUL, at least `least` bytes. */
 static int is_text(const uint8_t *p, size_t n, size_t least)
 {

@@ -18,16 +18,6 @@ enum phase {
 	READS,	  /* a statement that is too long for its head */
 };
 
-int postgresql_is_request(const uint8_t *p)
-{
-	static const char types[] = "QPBDECSHdcfpXF";
-	uint32_t len = get32(p + 1);
-
-	if (!memchr(types, p[0], sizeof(types) - 1) || len < 4 || len > POSTGRESQL_MAX_LENGTH)
-		return 0;
-	return !memchr("SHcX", p[0], 4) || len == 4;
-}
-
 /* ---- exchanges */
 
 static struct postgresql_unit *unit_of(struct postgresql *s)

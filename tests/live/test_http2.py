@@ -167,6 +167,34 @@ def grpc_go(t):
 
 
 @test
+def grpc_before(t):
+    """grpc-go on a connection that was there before: gRPC as inferred, and no wrong status"""
+    program, port = go_build('grpcgo'), free_port()
+    addr, told = f'127.0.0.1:{port}', t.path('grpc-before.out')
+    t.start([program, 'server', addr], stdout=subprocess.DEVNULL)
+    wait_port(port)
+    with open(told, 'wb') as out:
+        client = t.start([program, 'client', addr, '250', '10'], stdout=out)
+    wait_for(lambda: len(lines(told)) >= 60, 20, 0.02)
+    z = Zctrace(t, '--port', port)
+    t.equal(client.wait(60), 0, 'client')
+    z.wait_spans(100)
+    z.stop()
+    codes = collections.Counter(k['code'] for k in lines(told)[60:])
+    seen = collections.Counter(s['grpc_status'] for s in z.spans if 'grpc_status' in s)
+    grpc = [s for s in z.spans if s['protocol'] == 'grpc']
+    print(f'# shows grpc-go, late: {len(grpc)} of {len(z.spans)} calls as gRPC, '
+          f'{sum(seen.values())} with their status')
+    t.check(len(z.spans) > 100, f'{len(z.spans)} spans')
+    t.check(len(grpc) > 0.85 * len(z.spans), f'{len(grpc)} of {len(z.spans)} are gRPC')
+    t.check(not seen - codes, f'statuses that nobody sent: {seen}, {codes}')
+    for s in grpc:
+        marks = s.get('incomplete', [])
+        t.check('protocol-inferred' in marks or 'path' in s, f'not marked: {s}')
+        t.check('grpc_status' in s or 'status-not-seen' in marks, f'no word of its status: {s}')
+
+
+@test
 def grpc_python(t):
     """Python's grpcio: unary and streaming, errors, deadlines"""
     where, port = python_packages(t, 'grpcio==1.85.1'), free_port()

@@ -8,6 +8,7 @@ import sys
 import time
 
 import chain
+from client import in_threads
 from lib import Zctrace, free_port, main, need, query_id, test, wait_port
 
 N = 80
@@ -112,12 +113,20 @@ def run(t, name, program, how, pause=0.0, n=N):
     interpreter = 'node' if program is NODE else sys.executable
     t.start([interpreter, t.file(f'{name}.{how}', program), str(front), str(back), how])
     wait_port(front)
+    return measure(t, name, how, (front, back), pause, n)
+
+
+def measure(t, name, how, ports, pause=0.0, n=N, clients=1):
+    front, back = ports
     z = Zctrace(t, '--port', f'{front},{back}')
-    c = http.client.HTTPConnection('127.0.0.1', front)
-    for i in range(n):
-        c.request('GET', f'/a?id=q{i}')
-        c.getresponse().read()
-        time.sleep(pause)
+
+    def client(k):
+        c = http.client.HTTPConnection('127.0.0.1', front)
+        for i in range(n):
+            c.request('GET', f'/a?id=q{k}-{i}')
+            c.getresponse().read()
+            time.sleep(pause)
+    in_threads([lambda k=k: client(k) for k in range(clients)])
     time.sleep(0.1)
     z.stop()
     right, wrong, none = judge(z.spans)
@@ -149,4 +158,17 @@ def calls_of_handlers(t):
             t.check(none <= 0.1 * (right + none), f'{name}, {how}: {none} calls without a parent')
 
 
-main()
+@test
+def goroutines(t):
+    """Go: what goroutines of a handler call, one client and eight; none where nobody waits"""
+    back = chain.go_backend(t)
+    for how in ('kept', 'spawn', 'after'):
+        front = chain.go_backend(t, f'http://127.0.0.1:{back}/slow', how)
+        for clients in (1, 8):
+            right, none = measure(t, f'go, {clients} clients', how, (front, back), n=200,
+                                  clients=clients)
+            if how != 'after':
+                t.check(none <= 0.05 * (right + none), f'{how}: {none} calls without a parent')
+
+
+sys.exit(main())

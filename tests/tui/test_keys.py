@@ -163,6 +163,33 @@ def traces(term):
     t.check('latest' in s, 'l: the latest first', s)
 
 
+def ways(term):
+    """From each view on to what belongs to it, and back."""
+    term.press('2')
+    s = term.press('g', 'Enter')
+    first = re.search(r'span id +(\w+)', s) or re.search(r'^\S+ /\S+', s, re.M)
+    s = term.press('n')
+    second = re.search(r'span id +(\w+)', s) or re.search(r'^\S+ /\S+', s, re.M)
+    t.check(first and second and first.group() != second.group(), 'n: the next span', s)
+    s = term.press('N')
+    t.check(first.group() in s, 'N: the one before', s)
+    s = term.press('T')
+    t.check('WATERFALL' in s and s.count('▾') == 1 and 'critical path' in s,
+            'T: the trace of a span', s)
+    s = term.press('Escape', 'Escape', 'T')
+    t.check('WATERFALL' in s and s.count('▾') == 1, 'and from the list', s)
+    term.press('Escape')
+    term.press('5')
+    s = term.press('Enter')
+    t.check('TTFB' in s and rows(s), 'Enter: the requests of a connection', s)
+    term.press('Escape')
+    s = term.press('4')
+    t.check('/reports/daily' in s, 'a request in flight', s)
+    s = term.press('Enter')
+    t.check('/reports/daily' in s and 'trace id' in s, 'Enter: its details', s)
+    term.press('Escape')
+
+
 def saving(term, folder):
     term.press('1')
     term.press('w')
@@ -295,6 +322,7 @@ def main():
             grouping(term)
             filtering(term)
             traces(term)
+            ways(term)
             saving(term, folder)
             s = term.press('Tab')
             t.check('START' in s or 'WATERFALL' in s, 'Tab goes to the next view', s)

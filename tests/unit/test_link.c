@@ -241,6 +241,32 @@ static void goroutines(void)
 	links__put(l, p);
 }
 
+/* The upper half of a goroutine's number is that of the one that has begun it. */
+static void goroutines_begun(void)
+{
+	struct link_node *p, *q, *n;
+
+	p = by_goroutine(SPAN_SERVER, 1ull << 32 | 11);
+	q = by_goroutine(SPAN_SERVER, 1ull << 32 | 12);
+	n = by_goroutine(SPAN_CLIENT, 12ull << 32 | 13);
+	is_str(link_to(n, q), "goroutine", "one that the serving one has begun");
+	links__put(l, n);
+	n = by_goroutine(SPAN_CLIENT, 1ull << 32 | 14);
+	is_str(link_to(n, q), "none", "one that was begun where those that serve were");
+	links__put(l, n);
+	links__end(l, p); /* none of its own has called */
+	links__put(l, p);
+	p = by_goroutine(SPAN_SERVER, 1ull << 32 | 11);
+	n = by_goroutine(SPAN_CLIENT, 11ull << 32 | 15);
+	is_str(link_to(n, p), "none", "one that may have been begun for an earlier request");
+	links__put(l, n);
+	n = by_goroutine(SPAN_CLIENT, 1ull << 32 | 11);
+	is_str(link_to(n, p), "goroutine", "but the serving one itself is sure");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+}
+
 /* ---- habits */
 
 enum { MS = 1000000 };
@@ -625,6 +651,7 @@ int main(void)
 	only_one();
 	wandering();
 	goroutines();
+	goroutines_begun();
 	own_calls();
 	left_over();
 	new_threads();

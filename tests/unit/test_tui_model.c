@@ -58,6 +58,19 @@ static void test_ring(void)
 	ring_release(&r);
 }
 
+static void test_ring_size(void)
+{
+	struct span s = make("/a", 200, 0, 1);
+	struct span_ring r;
+
+	ring_init(&r);
+	ring_set_size(&r, 40000);
+	for (unsigned i = 0; i < 70000; i++)
+		(void)ring_add(&r, &s, 1);
+	is_u64(r.end - r.first, 65536, "ring: as many as were asked for, to a power of two");
+	ring_release(&r);
+}
+
 static void test_ring_large(void)
 {
 	struct span s = make("/large", 200, 0, 1);
@@ -407,6 +420,7 @@ int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
 	test_ring();
+	test_ring_size();
 	test_ring_large();
 	test_groups();
 	test_group_keys();

@@ -3,7 +3,7 @@
 // usage: chaingo PORT          answers with the query that it got
 //        chaingo PORT URL HOW  asks URL with the same query first; HOW: "kept" (connections are),
 //                              "new" (one for each call), "post" (with content), "spawn" (another
-//                              goroutine asks)
+//                              goroutine asks), "after" (another one, and nobody waits for it)
 package main
 
 import (
@@ -38,7 +38,10 @@ func main() {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if len(os.Args) > 2 {
 			done := make(chan error, 1)
-			if os.Args[3] == "spawn" {
+			if os.Args[3] == "after" {
+				done <- nil
+				go call(os.Args[2]+"?"+r.URL.RawQuery, "")
+			} else if os.Args[3] == "spawn" {
 				go func() { done <- call(os.Args[2]+"?"+r.URL.RawQuery, "") }()
 			} else {
 				done <- call(os.Args[2]+"?"+r.URL.RawQuery, os.Args[3])
