@@ -112,15 +112,18 @@ static int against(const struct red *t, const struct red_row *r, unsigned older,
 
 int red_change(const struct red *t, const struct red_row *r, struct red_change *c)
 {
-	/* the further back, the longer a change is seen: what it is compared with is not part of it
+	/*
+	 * The further back, the longer a change is seen, as what it is compared with is not part of
+	 * it; where there is no past to that, with what there is.
 	 */
-	static const unsigned older[] = {SLICES * 3 / 5, SLICES * 2 / 5, SLICES / 5, LATEST};
+	static const uint8_t older[] = {SLICES * 3 / 5, SLICES * 2 / 5, SLICES / 4, SLICES / 6,
+					SLICES / 10,	SLICES / 15,	LATEST};
 	struct part after;
 	int found = 0;
 
 	memset(&after, 0, sizeof(after));
 	add_up(t, r, 0, LATEST, &after);
-	for (unsigned i = 0; after.counts.count >= LEAST_AFTER && i < 4 && !found; i++)
+	for (unsigned i = 0; after.counts.count >= LEAST_AFTER && i < sizeof(older) && !found; i++)
 		found = against(t, r, older[i], &after, c);
 	part_release(&after);
 	if (found)

@@ -212,19 +212,41 @@ static uint64_t time_of(const struct overview *o, const struct red *t)
 	return sum;
 }
 
+/* a before b: what is asked more often stands above. */
+static int is_before(const struct red_row *a, const struct red_row *b)
+{
+	return a->counts.count != b->counts.count ? a->counts.count > b->counts.count :
+						    a->id < b->id;
+}
+
+/* The service at the edge that follows on that one; NULL: the first, and there is none. */
+static const struct red_row *next_root(const struct red *t, const struct red_row *last)
+{
+	const struct red_row *best = NULL;
+
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct red_row *r = t->rows[i];
+
+		if (r->kind == SPAN_SERVER && r->service.p && (!last || is_before(last, r)) &&
+		    (!best || is_before(r, best)))
+			best = r;
+	}
+	return best;
+}
+
 static void refresh_hops(struct overview *o)
 {
 	struct red *t = model_red(&o->tui->model, RED_BY_HOP);
+	const struct red_row *root = NULL;
 	uint64_t whole;
 
 	o->nhops = 0;
 	red_advance(t, o->tui->vitals.now);
 	whole = time_of(o, t);
-	for (unsigned i = 0; i < t->n && o->nhops < HOPS; i++)
-		if (t->rows[i]->kind == SPAN_SERVER && t->rows[i]->service.p) {
-			add_hop(o, t, t->rows[i], 0, whole);
-			add_calls(o, t, t->rows[i]->service, 1, whole);
-		}
+	while (o->nhops < HOPS && (root = next_root(t, root))) {
+		add_hop(o, t, root, 0, whole);
+		add_calls(o, t, root->service, 1, whole);
+	}
 	/* services that only call */
 	for (unsigned i = 0; i < t->n && o->nhops < HOPS; i++)
 		if (t->rows[i]->kind == SPAN_CLIENT && t->rows[i]->service.p &&

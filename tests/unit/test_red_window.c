@@ -243,6 +243,11 @@ static uint64_t slow(unsigned at)
 	return steady(at) * (at >= 150 ? 9 : 1);
 }
 
+static uint64_t slow_soon(unsigned at)
+{
+	return steady(at) * (at >= 22 ? 9 : 1);
+}
+
 static uint64_t slow_at_times(unsigned at)
 {
 	return steady(at) * (at >= 150 && !draw(8) ? 30 : 1);
@@ -263,6 +268,10 @@ static void test_changes(void)
 	   (unsigned long long)c.nafter, (unsigned long long)c.nbefore);
 	ok(changed(260, fine, slow, 20, &c) && c.kind == RED_SLOWER,
 	   "and is still seen two minutes later");
+	ok(changed(165, fine, slow, 20, &c) && c.kind == RED_SLOWER,
+	   "and a quarter of a minute later");
+	ok(changed(45, fine, slow_soon, 20, &c) && c.kind == RED_SLOWER,
+	   "and where there is not much of a past");
 	ok(changed(200, fine, slow_at_times, 40, &c) && c.kind == RED_SLOWER,
 	   "one of eight being slow is a change");
 	ok(changed(200, failing, steady, 20, &c) && c.kind == RED_FAILING && c.after > 0.2 &&
