@@ -253,9 +253,6 @@ static __always_inline void emit_listen(__u16 port, __u32 pid, const char *comm,
 	bpf_ringbuf_submit(l, flags ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* Furthest that a skip may reach ahead; beyond it a stale position would be mistaken for one. */
-#define MAX_SKIP (1u << 30)
-
 /* Of a socket's cookie or a TLS stream's id. */
 static __always_inline struct zc_policy *policy_of(__u64 conn)
 {
@@ -270,7 +267,7 @@ static __always_inline __u32 policy_skip(const struct zc_policy *p, __u8 dir, __
 {
 	__u32 ahead = p->dir[dir].skip_to - seq;
 
-	return ahead <= MAX_SKIP ? ahead : 0;
+	return ahead <= ZC_POLICY_AHEAD ? ahead : 0;
 }
 
 /*

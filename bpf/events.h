@@ -363,6 +363,8 @@ ZC_ASSERT_SIZE(struct zc_ev_fault, 48);
 #define ZC_POLICY_SLOT(conn)                                                                       \
 	((__u32)((conn) & ZC_TLS_STREAM ? ~(conn) : (conn)) & (ZC_POLICY_SLOTS - 1))
 #define ZC_POLICY_ALL 0xffffffffu
+/* Furthest that skip_to may reach ahead; beyond it a stale position would be mistaken for one. */
+#define ZC_POLICY_AHEAD (1u << 30)
 
 struct zc_policy {
 	__u64 conn;

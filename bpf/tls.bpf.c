@@ -157,7 +157,7 @@ static __always_inline void part_wanted(struct parts *t)
 {
 	__u32 n = t->orig_len, skip = t->skip_to - t->seq;
 
-	if (skip > MAX_SKIP)
+	if (skip > ZC_POLICY_AHEAD)
 		skip = 0;
 	if (skip > n)
 		skip = n;

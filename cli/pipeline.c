@@ -62,17 +62,22 @@ static int match_span(void *session, const struct span *span)
 	return !s->filter || filter__match(s->filter, span);
 }
 
-static void on_span(void *session, const struct span *seen)
+static void on_span(void *session, const struct span *span)
 {
 	struct session *s = session;
-	struct span named, *span = &named;
+	struct span named;
+	const char *peer;
 
 	if (s->opt->count && s->shown >= s->opt->count)
 		return;
-	if (!selected(s, seen))
+	if (!selected(s, span))
 		return;
-	named = *seen;
-	named.peer_service = peer_name(s, seen);
+	peer = peer_name(s, span);
+	if (peer != span->peer_service) {
+		named = *span;
+		named.peer_service = peer;
+		span = &named;
+	}
 	if (s->tui)
 		tui__span(s->tui, span);
 	if (!outputs_span(&s->outputs, span, match_span(s, span)))

@@ -218,13 +218,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
-int bytes__need(struct bytes *b, size_t n, int timeout_ms)
+/* Apart, so that bytes__need() has nothing to set up. */
+static __attribute__((noinline)) int wait_for(struct bytes *b, size_t n, int timeout_ms)
 {
 	uint64_t now, left;
 	int res;
 
-	if (b->known && n <= b->end - b->at)
-		return 1; /* as nearly always */
 	if (n > BYTES_MAX)
 		return -E2BIG;
 	do {
@@ -238,6 +237,13 @@ int bytes__need(struct bytes *b, size_t n, int timeout_ms)
 	} while (!res && timeout_ms < 0);
 	b->stopped |= res == -EINTR;
 	return res;
+}
+
+int bytes__need(struct bytes *b, size_t n, int timeout_ms)
+{
+	if (b->known && n <= b->end - b->at)
+		return 1; /* as nearly always */
+	return wait_for(b, n, timeout_ms);
 }
 
 const uint8_t *bytes__at(const struct bytes *b)

@@ -3,7 +3,7 @@
 #include "core/engine_impl.h"
 
 #define SKIP_WORTH 16384u     /* octets that are worth telling the kernel side about */
-#define SKIP_MAX (1ull << 30) /* how far ahead; the kernel side compares modulo 2^32 */
+#define SKIP_MAX ((uint64_t)ZC_POLICY_AHEAD)
 
 /* What may go by in each direction of a connection without a message before it is unknown. */
 #define UNRECOGNIZED_SEGS 8u

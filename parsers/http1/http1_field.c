@@ -114,9 +114,10 @@ static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n,
 }
 
 /* If the line p begins with this name and a colon: the length of both, else 0. */
-static size_t name_is(const uint8_t *p, size_t n, const char *name, size_t len)
+static inline size_t name_is(const uint8_t *p, size_t n, const char *name, size_t len)
 {
-	if (n <= len || !nocase_equal(p, name, len))
+	/* most names are of another length, which one look tells */
+	if (n <= len || (p[len] != ':' && !is_blank(p[len])) || !nocase_equal(p, name, len))
 		return 0;
 	while (len < n && is_blank(p[len]))
 		len++;
