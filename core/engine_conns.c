@@ -6,7 +6,6 @@
 #include "core/engine_impl.h"
 #include "core/conn_id.h"
 #include "core/source.h"
-#include "core/tls_conn.h"
 #include "core/tls_info.h"
 #include "parsers/tls/tls_names.h"
 
@@ -57,7 +56,9 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	out->comm = c->comm[0] ? c->comm : NULL;
 	out->age_ns = c->open_time && e->now >= c->open_time ? e->now - c->open_time : SPAN_UNKNOWN;
 	out->idle_ns = e->now > c->used ? e->now - c->used : 0;
-	out->requests = c->ops == &tls_conn_ops ? 0 : c->nexchanges; /* nobody can see them */
+	/* else nobody can see them */
+	if (!c->protocol || !(c->protocol->name.flags & NAME_CONNECTION))
+		out->requests = c->nexchanges;
 	out->in_flight = c->nqueued;
 	out->in_bytes = bytes_of(&c->half[ZC_RX]);
 	out->out_bytes = bytes_of(&c->half[ZC_TX]);

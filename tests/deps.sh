@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing, by asking apt.
-# usage: tests/deps.sh build|demo|check|fuzz|kernels|bench|dist|dist-check
+# usage: tests/deps.sh build|demo|check|slow|fuzz|kernels|bench|dist|dist-check
 # Prints nothing when everything is there.
 set -eu
 
@@ -32,6 +32,7 @@ mariadb-server:mariadbd mariadb-client:mariadb default-jdk-headless:javac"
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
 runtime=$(clang -print-runtime-dir 2>/dev/null)
 fuzz="$check libclang-rt-${clang:-14}-dev:$runtime/libclang_rt.fuzzer-$(uname -m).a"
+slow="$build python3:python3 default-jdk-headless:javac maven:mvn"
 dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source
 libncurses-dev:pc=ncursesw
 gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc

@@ -52,7 +52,9 @@ static void test_order(void)
 
 	for (unsigned round = 0; round < 2; round++)
 		for (unsigned i = 0; i < ATTRS_END; i++)
-			attr_list_number(&l, &attr_defs[(i * 7 + 3) % ATTRS_END], 100 * round + i);
+			/* a prime, so that each comes once */
+			attr_list_number(&l, &attr_defs[(i * 1009 + 3) % ATTRS_END],
+					 100 * round + i);
 	for (unsigned i = 0; i < l.n; i++)
 		wrong += l.attr[i].def != &attr_defs[i] || l.attr[i].n < 100;
 	ok(l.n == ATTRS_END && !wrong, "attributes: in order, once each, the later value counts");
