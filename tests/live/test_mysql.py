@@ -52,7 +52,8 @@ def client(t):
     inserts = [s for s in mine if s['db_operation'] == 'INSERT']
     t.equal([(s.get('rows'), s.get('db_status'), s.get('db_code'), s.get('error'))
             for s in inserts], [(2, None, None, None), (None, '23000', 1062, 'status')], 'inserts')
-    t.equal([s.get('rows') for s in mine if s['db_operation'] in ('LOAD', 'UPDATE')], [3, 3], 'rows')
+    t.equal([s.get('rows') for s in mine if s['db_operation'] in ('LOAD', 'UPDATE')], [3, 3],
+        'rows')
     t.equal([s.get('db_status') for s in spans if s['db_operation'] == 'CONNECT'],
             [None, None, None, '28000'], 'CONNECT')
     t.equal([s['db_operation'] for s in spans].count('COMPRESSED'), 1, 'a compressed connection')
@@ -131,7 +132,8 @@ def secrets(t):
     shows = Zctrace(t, '--port', m.port, '--no-redact')
     m.client(
         f"create table tokens(id int, v text); insert into tokens values (1, '{PASSWORD}'); "
-        f"select * from tokens where v = '{PASSWORD}'; select \"{PASSWORD}\" /* {PASSWORD} */", 'shop')
+        f"select * from tokens where v = '{PASSWORD}'; select \"{PASSWORD}\" /* {PASSWORD} */",
+            'shop')
     m.client(f"create user ann identified by '{PASSWORD}'", 'shop')
     m.client(f"set password for ann = password('{PASSWORD}')", 'shop')
     m.client(f"signal sqlstate '45000' set message_text = '{PASSWORD}'", 'shop')
