@@ -182,6 +182,7 @@ struct conn {
 	const struct protocol_name *switch_to;
 	uint8_t switch_waits; /* for the end of the request that asked for it */
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
+	uint8_t mistaken; /* it was taken for HTTP/2, once */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
 	uint64_t resp_lost; /* where the last loss in the responses ended */
 	uint64_t req_gap;  /* position of the last loss between requests; 0: none */

@@ -425,10 +425,17 @@ static void give_up(struct conn *c, size_t n)
 	conn_opaque(c);
 }
 
+static int is_http1_request(const struct conn *c, unsigned dir, const uint8_t *p, size_t n)
+{
+	return !http2_is_response(c, dir) && !c->mistaken &&
+	       http1_probe(p, n, HTTP1_REQUEST) == PROBE_YES;
+}
+
 /* The server spoke first, and its client answers in something else: that is looked at anew. */
 static void mistaken(struct conn *c)
 {
 	http2_end(c, CONN_EVICTED);
+	c->mistaken = 1;
 	c->ops = NULL;
 	c->protocol = NULL;
 	c->again = 1;
@@ -530,7 +537,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 				h2->skipped[dir] = h->last_time;
 			if (!used || off == n)
 				break;
-		} else if (st == PARSE_BAD && !http2_is_response(c, dir) && !off) {
+		} else if (st == PARSE_BAD && !off && is_http1_request(c, dir, p, n)) {
 			mistaken(c);
 			return 0;
 		} else if (st == PARSE_BAD || st == PARSE_END) {

@@ -688,6 +688,22 @@ static void test_mistaken(void)
 	feed_end(&f);
 }
 
+/* Neither the preface nor a request in HTTP/1: nothing is understood, and that once. */
+static void test_no_preface(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	frame(&out, 4, 0, 0, NULL, 0);
+	put(&out, "\0\0\6\4\0\0\0\0\0\0\4", 11);
+	flush(TX);
+	frame(&out, 4, 1, 0, NULL, 0);
+	flush(RX);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	is_u64(f.nspans, 0, "a connection of HTTP/2 without its preface is left alone");
+	feed_end(&f);
+}
+
 /* A request that is recognised when its stream has been reset already. */
 static void test_reset_first(void)
 {
@@ -914,6 +930,7 @@ int main(void)
 	test_upgrade();
 	test_early_upgrade();
 	test_mistaken();
+	test_no_preface();
 	test_reset_first();
 	test_lost_elsewhere();
 	test_status_not_seen();
