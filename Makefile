@@ -261,5 +261,6 @@ help:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-slow check-run check-unit check-cli check-live check-kernels bench \
+.PHONY: all deps demo check check-slow check-run check-unit check-cli check-live check-kernels \
+	bench \
 	bench-run fuzz lint format install uninstall clean help always
