@@ -165,6 +165,12 @@ check-cli: zctrace $(B)/asan/zctrace
 check-live: zctrace $(B)/asan/zctrace $(scanners)
 	$(Q)tests/run $(CHECK_LIVE)
 
+# servers that take long to fetch and to start
+check-slow:
+	$(Q)tests/deps.sh slow
+	$(Q)$(MAKE) --no-print-directory zctrace
+	$(Q)tests/run --timeout 900 $(call scripts,$(wildcard tests/slow/test_*.py))
+
 # installs and fetches what it boots, builds, tries other kernels in machines; takes an hour.
 # KERNELS: as tests/kernels/check.py takes them
 check-kernels:
@@ -242,6 +248,7 @@ help:
 	@echo 'make demo       install what is missing, build, trace a small service chain'
 	@echo 'make check      install what the tests need, build, run all tests'
 	@echo 'make check-unit, check-cli, check-live   parts of it'
+	@echo 'make check-slow   against servers that take long to fetch (Kafka)'
 	@echo 'make check-kernels   boots other kernels in machines and traces there (an hour)'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60), and conversations under loss'
 	@echo 'make bench      what tracing costs, as ratios; times that users feel'
@@ -254,5 +261,6 @@ help:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-run check-unit check-cli check-live check-kernels bench \
+.PHONY: all deps demo check check-slow check-run check-unit check-cli check-live check-kernels \
+	bench \
 	bench-run fuzz lint format install uninstall clean help always

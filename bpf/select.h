@@ -136,16 +136,23 @@ static __always_inline void called_add(const __u32 addr[4], __u16 port, __u32 ne
 		__sync_fetch_and_add(&sh->generation, 1);
 }
 
+/* Verifiers up to that of Linux 6.12 know nothing of what a swap of bytes leaves. */
 static __always_inline int port_selected(__u16 port)
 {
-	return zc_cfg.by_port && (zc_cfg.ports[port >> 3] >> (port & 7) & 1);
+	__u32 i = port >> 3;
+
+	barrier_var(i);
+	return zc_cfg.by_port && i < sizeof(zc_cfg.ports) &&
+	       (zc_cfg.ports[i] >> (port & 7) & 1);
 }
 
 static __always_inline __u32 listeners_on(__u16 port)
 {
 	struct zc_shared *sh = shared();
+	__u32 i = port;
 
-	return sh ? sh->listeners[port] : 0;
+	barrier_var(i);
+	return sh && i < sizeof(sh->listeners) / sizeof(sh->listeners[0]) ? sh->listeners[i] : 0;
 }
 
 /*

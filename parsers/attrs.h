@@ -42,6 +42,7 @@
 	NUMBER(db_batch_size, "db.operation.batch.size", 0, "statements in it, of several")        \
 	STRING(db_status, "db.response.status_code", ATTR_FAILURE | ATTR_IN_LINE,                  \
 	       "code of the error: SQLSTATE, WRONGTYPE")                                           \
+	NUMBER(db_code, NULL, 0, "number of the error, of MySQL: 1062")                            \
 	STRING(db_severity, NULL, 0, "of the error: ERROR, FATAL, PANIC")                          \
 	STRING(db_error, NULL, ATTR_SECRET, "message of the error, with --no-redact")              \
 	NUMBER(db_warnings, NULL, 0, "notices, warnings beside the answer")                        \

@@ -10,6 +10,7 @@
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/kafka/kafka.h"
 #include "parsers/mongodb/mongodb.h"
+#include "parsers/mysql/mysql.h"
 #include "parsers/postgresql/postgresql.h"
 #include "parsers/protocol.h"
 #include "parsers/redis/redis.h"
@@ -18,6 +19,7 @@
 const struct protocol *const protocols[] = {
 	&tls_protocol,	      &http2_protocol, &http1_protocol, &redis_protocol,
 	&postgresql_protocol, &kafka_protocol, &dns_protocol,	&mongodb_protocol,
+	&mysql_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

@@ -26,38 +26,18 @@
 #define ZC_POSTGRESQL_H
 
 #include "parsers/protocol.h"
-#include "parsers/sql/sql_shape.h"
+#include "parsers/sql/sql_statements.h"
 
 #define POSTGRESQL_MAX_TEXT 16384u /* a longer statement is told at the end of its message */
 #define POSTGRESQL_MAX_HEAD 1024u  /* of other messages so much is looked at */
 #define POSTGRESQL_MAX_LENGTH (1u << 30)
-#define POSTGRESQL_STATEMENTS 96u
-#define POSTGRESQL_TEXTS 12288u /* bytes of their shapes */
 #define POSTGRESQL_PORTALS 8u
 #define POSTGRESQL_UNITS 1024u /* exchanges that may be open */
 #define POSTGRESQL_MAX_DATABASE 64u
 
-struct postgresql_statement { /* private */
-	uint64_t name;	      /* a hash; 0: free */
-	uint64_t hash;
-	uint32_t id, used;
-	uint16_t off, nshape;
-	uint8_t noperation, ncollection, copies_in;
-	uint16_t statements;
-};
-
 struct postgresql_portal { /* private */
 	uint64_t name;
 	uint32_t id, used;
-};
-
-struct postgresql_statements { /* private */
-	struct postgresql_statement of[POSTGRESQL_STATEMENTS], unnamed;
-	struct postgresql_portal portal[POSTGRESQL_PORTALS];
-	uint32_t ids, tick;
-	uint16_t ntexts;
-	char text[POSTGRESQL_TEXTS];
-	char unnamed_text[SQL_SHAPE_MAX + SQL_MAX_NAME + SQL_MAX_OPERATION];
 };
 
 /* What is known of an exchange that the server may still answer. */
@@ -103,7 +83,8 @@ struct postgresql {
 	struct postgresql_request request;
 	struct postgresql_reply reply;
 	struct postgresql_unit unit[POSTGRESQL_UNITS];
-	struct postgresql_statements statements;
+	struct sql_statements statements;
+	struct postgresql_portal portal[POSTGRESQL_PORTALS];
 	uint8_t strings; /* enum sql_strings */
 	uint8_t ndatabase;
 	char database[POSTGRESQL_MAX_DATABASE];

@@ -46,26 +46,11 @@ static inline ptrdiff_t string_end(const uint8_t *p, size_t n)
 	return end ? end - p : -1;
 }
 
-/* ---- statements */
+/* ---- portals. The statement may be unknown. */
 
-/* What is known of one. Texts lie in the state. */
-struct view {
-	struct str operation, collection, shape;
-	uint64_t hash;
-	uint32_t id;
-	unsigned copies_in, statements;
-};
-
-uint64_t postgresql_name(const uint8_t *p, size_t n); /* of a statement or portal; never 0 */
-#define UNNAMED 1u				      /* the name of no bytes */
-
-void postgresql_prepare(struct postgresql_statements *s, uint64_t name, const struct view *v);
-int postgresql_find(struct postgresql_statements *s, uint64_t name, struct view *v);
-int postgresql_find_id(struct postgresql_statements *s, uint32_t id, struct view *v);
-/* The statement may be unknown. */
-void postgresql_bind(struct postgresql_statements *s, uint64_t portal, uint64_t name);
-uint32_t postgresql_portal(struct postgresql_statements *s, uint64_t portal); /* 0: not known */
-void postgresql_forget(struct postgresql_statements *s);
+void postgresql_bind(struct postgresql *s, uint64_t portal, uint64_t name);
+uint32_t postgresql_portal(struct postgresql *s, uint64_t portal); /* its id; 0: not known */
+void postgresql_forget(struct postgresql *s);			   /* statements and portals */
 
 /* ---- the two directions */
 

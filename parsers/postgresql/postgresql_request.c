@@ -3,6 +3,7 @@
  */
 #include "parsers/attrs.h"
 #include "parsers/postgresql/postgresql_impl.h"
+#include "parsers/sql/sql_message.h"
 
 enum state { STARTUP, IDLE, SKIP, DATA, TEXT, SEEK };
 
@@ -25,13 +26,6 @@ static struct postgresql_unit *unit_of(struct postgresql *s)
 	return &s->unit[(s->request.units - 1u) % POSTGRESQL_UNITS];
 }
 
-static void put_hash(struct postgresql *s, uint64_t hash, struct message *m)
-{
-	for (unsigned i = 0; i < 16; i++)
-		s->hash_digits[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
-	message_text(m, ATTR(db_query_shape), (struct str){s->hash_digits, 16});
-}
-
 /* Steps that are no execution. */
 static struct str step_name(const struct postgresql_request *r)
 {
@@ -42,15 +36,9 @@ static struct str step_name(const struct postgresql_request *r)
 	return r->closed ? (struct str){"CLOSE", 5} : (struct str){"BIND", 4};
 }
 
-static void put_view(struct postgresql *s, const struct view *v, struct message *m)
+static void put_view(struct postgresql *s, const struct sql_view *v, struct message *m)
 {
-	m->operation = v->operation;
-	m->target = v->collection;
-	m->group = v->shape;
-	message_text(m, ATTR(db_query), v->shape);
-	put_hash(s, v->hash, m);
-	if (v->statements > 1)
-		message_number(m, ATTR(db_batch_size), v->statements);
+	sql_tell(v, s->hash_digits, m);
 	s->request.told = v->hash;
 }
 
@@ -73,32 +61,20 @@ static void begin_unit(struct postgresql *s, enum kind kind, enum phase phase, s
 	r->found = 0;
 }
 
-static void view_of_text(const struct postgresql_request *r, struct view *v)
-{
-	*v = (struct view){
-		.operation = sql_shape_operation(&r->shape),
-		.collection = sql_shape_collection(&r->shape),
-		.shape = {r->shape.out, r->shape.n},
-		.hash = r->hash,
-		.copies_in = r->shape.copies_in,
-		.statements = r->shape.statements,
-	};
-}
-
 /* What only the end tells: which statement was executed, or that none was. */
 static enum parse_status end_unit(struct postgresql *s, struct message *m)
 {
 	struct postgresql_request *r = &s->request;
 	int executed = (unit_of(s)->flags & UNIT_EXECUTES) != 0;
 	int known = r->seen;
-	struct view v;
+	struct sql_view v;
 
 	m->type = MESSAGE_END;
 	if (r->phase != CONNECTS) {
 		if (r->simple)
-			view_of_text(r, &v);
+			sql_view_of(&r->shape, r->hash, &v);
 		else
-			known = postgresql_find_id(&s->statements, r->id, &v);
+			known = sql_statements_find_id(&s->statements, r->id, &v);
 		if (known && r->told != v.hash)
 			put_view(s, &v, m);
 		if (!r->simple && !executed)
@@ -206,13 +182,13 @@ static int ends_statements(const struct postgresql_request *r)
 static void end_text(struct postgresql *s, struct message *m)
 {
 	struct postgresql_request *r = &s->request;
-	struct view v;
+	struct sql_view v;
 
 	sql_shape_end(&r->shape, &r->hash);
-	view_of_text(r, &v);
+	sql_view_of(&r->shape, r->hash, &v);
 	r->seen = 1;
 	if (r->text_is_parse) {
-		postgresql_prepare(&s->statements, r->name, &v);
+		sql_statements_put(&s->statements, r->name, &v);
 		r->id = s->statements.ids;
 		return;
 	}
@@ -221,16 +197,7 @@ static void end_text(struct postgresql *s, struct message *m)
 		unit_of(s)->flags |= UNIT_COPIES;
 	r->phase = v.copies_in ? COPIES : SIMPLE;
 	if (ends_statements(r))
-		postgresql_forget(&s->statements);
-}
-
-/* The text as it is, for those who may see it. */
-static void put_text(const uint8_t *p, size_t n, struct message *m)
-{
-	struct str text = {(const char *)p, n};
-
-	if (!sql_has_secret(text))
-		message_text(m, ATTR(db_statement), text);
+		postgresql_forget(s);
 }
 
 /*
@@ -260,7 +227,7 @@ static enum parse_status query(struct postgresql *s, const uint8_t *p, size_t n,
 	text(s, p + HEADER, len, whole, m);
 	m->head_len = (uint32_t)n;
 	if (whole)
-		put_text(p + HEADER, len, m);
+		sql_tell_text(p + HEADER, len, m);
 	r->left = total - n;
 	r->state = whole ? r->left ? SKIP : IDLE : TEXT;
 	return PARSE_EVENT;
@@ -289,9 +256,9 @@ static void count_completion(struct postgresql *s)
 /* What is known of the exchange's statement goes into its head. */
 static void tell(struct postgresql *s, int begins, struct message *m)
 {
-	struct view v;
+	struct sql_view v;
 
-	if (begins && postgresql_find_id(&s->statements, s->request.id, &v))
+	if (begins && sql_statements_find_id(&s->statements, s->request.id, &v))
 		put_view(s, &v, m);
 }
 
@@ -310,7 +277,7 @@ static enum parse_status parse(struct postgresql *s, const uint8_t *p, size_t n,
 	if (name < 0)
 		return begins ? PARSE_EVENT : PARSE_MORE;
 	at = HEADER + (size_t)name + 1;
-	r->name = postgresql_name(p + HEADER, (size_t)name);
+	r->name = sql_statement_name(p + HEADER, (size_t)name);
 	r->text_is_parse = 1;
 	end = string_end(p + at, n - at);
 	len = end < 0 ? n - at : (size_t)end;
@@ -320,7 +287,7 @@ static enum parse_status parse(struct postgresql *s, const uint8_t *p, size_t n,
 	else
 		tell(s, begins, m);
 	if (begins && end >= 0)
-		put_text(p + at, len, m);
+		sql_tell_text(p + at, len, m);
 	return begins ? PARSE_EVENT : PARSE_MORE;
 }
 
@@ -337,10 +304,10 @@ static enum parse_status bind(struct postgresql *s, const uint8_t *p, size_t n, 
 		name = string_end(p + at, n - at);
 	s->request.id = 0;
 	if (name >= 0) {
-		uint64_t h = postgresql_name(p + HEADER, (size_t)portal);
+		uint64_t h = sql_statement_name(p + HEADER, (size_t)portal);
 
-		postgresql_bind(&s->statements, h, postgresql_name(p + at, (size_t)name));
-		s->request.id = postgresql_portal(&s->statements, h);
+		postgresql_bind(s, h, sql_statement_name(p + at, (size_t)name));
+		s->request.id = postgresql_portal(s, h);
 	}
 	tell(s, begins, m);
 	return begins ? PARSE_EVENT : PARSE_MORE;
@@ -353,16 +320,16 @@ static enum parse_status describe(struct postgresql *s, const uint8_t *p, size_t
 	struct postgresql_request *r = &s->request;
 	ptrdiff_t name = n > HEADER ? string_end(p + HEADER + 1, n - HEADER - 1) : -1;
 	int begins = step(s, n, m);
-	struct view v;
+	struct sql_view v;
 
 	count_completion(s);
 	*(p[0] == 'D' ? &r->described : &r->closed) = 1;
 	if (begins && name >= 0) {
-		uint64_t h = postgresql_name(p + HEADER + 1, (size_t)name);
+		uint64_t h = sql_statement_name(p + HEADER + 1, (size_t)name);
 
 		if (p[HEADER] == 'P')
-			r->id = postgresql_portal(&s->statements, h);
-		else if (postgresql_find(&s->statements, h, &v))
+			r->id = postgresql_portal(s, h);
+		else if (sql_statements_find(&s->statements, h, &v))
 			r->id = v.id;
 	}
 	skip(r, total - n);
@@ -376,15 +343,14 @@ static enum parse_status execute(struct postgresql *s, const uint8_t *p, size_t 
 	struct postgresql_request *r = &s->request;
 	ptrdiff_t portal = string_end(p + HEADER, n - HEADER);
 	int begins = step(s, n, m);
-	struct view v;
+	struct sql_view v;
 
 	r->id = 0;
 	if (portal >= 0)
-		r->id = postgresql_portal(&s->statements,
-					  postgresql_name(p + HEADER, (size_t)portal));
+		r->id = postgresql_portal(s, sql_statement_name(p + HEADER, (size_t)portal));
 	r->phase = EXECUTES;
 	unit_of(s)->flags |= UNIT_EXECUTES;
-	if (!postgresql_find_id(&s->statements, r->id, &v)) {
+	if (!sql_statements_find_id(&s->statements, r->id, &v)) {
 		unit_of(s)->flags |= UNIT_UNSEEN;
 	} else if (v.copies_in) {
 		r->phase = COPIES;
@@ -650,7 +616,7 @@ static enum parse_status lose(struct postgresql *s, uint64_t n, uint64_t *used, 
 {
 	struct postgresql_request *r = &s->request;
 
-	postgresql_forget(&s->statements);
+	postgresql_forget(s);
 	if (r->phase != NONE && r->phase != TORN) {
 		unit_of(s)->flags |= UNIT_UNSEEN | UNIT_EXECUTES;
 		r->phase = NONE;
@@ -681,7 +647,7 @@ static enum parse_status torn(struct postgresql *s, const uint8_t *p, size_t n, 
 		m->operation = sql_shape_operation(&r->shape);
 		m->target = sql_shape_collection(&r->shape);
 	}
-	postgresql_forget(&s->statements);
+	postgresql_forget(s);
 	skip(r, 1 + (size_t)get32(p + 1) - n);
 	return PARSE_EVENT;
 }
@@ -706,7 +672,7 @@ enum parse_status postgresql_request_gap(struct postgresql *s, struct str kept, 
 		if (!r->text_is_parse)
 			r->phase = SIMPLE;
 		else
-			postgresql_forget(&s->statements);
+			postgresql_forget(s);
 		r->text_is_parse = 0;
 		r->told = 0;
 		skip(r, r->left);

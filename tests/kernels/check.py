@@ -138,7 +138,9 @@ HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests
 
 
 def threads(doctor):
-    """Were threads that met in a probe kept apart?"""
+    """Were threads that met in a probe kept apart? None: there are no probes."""
+    if doctor.get('backend') != 'skb':
+        return None
     text = doctor.get('threads', {}).get('text', '')
     if text.startswith('kept apart'):
         return 'apart'

@@ -328,9 +328,9 @@ static void test_long(void)
 
 static void test_statements(void)
 {
-	struct postgresql_statements *s = calloc(1, sizeof(*s));
+	struct sql_statements *s = calloc(1, sizeof(*s));
 	char shape[SQL_SHAPE_MAX];
-	struct view v = {.shape = {shape, 0}}, found;
+	struct sql_view v = {.shape = {shape, 0}}, found;
 	unsigned wrong = 0, kept = 0;
 
 	for (unsigned i = 0; i < 1000; i++) {
@@ -339,21 +339,21 @@ static void test_statements(void)
 		v.shape.n = 20 + i * 7 % 400;
 		memset(shape, 'a' + (int)(i % 26), v.shape.n);
 		v.hash = i;
-		postgresql_prepare(s, postgresql_name((uint8_t *)&name, 4), &v);
+		sql_statements_put(s, sql_statement_name((uint8_t *)&name, 4), &v);
 		name = 1; /* one that is used does not go */
-		if (!postgresql_find(s, postgresql_name((uint8_t *)&name, 4), &found) ||
+		if (!sql_statements_find(s, sql_statement_name((uint8_t *)&name, 4), &found) ||
 		    found.hash != 0)
 			wrong++;
 	}
 	for (uint32_t name = 1; name <= 1000; name++) {
-		if (!postgresql_find(s, postgresql_name((uint8_t *)&name, 4), &found))
+		if (!sql_statements_find(s, sql_statement_name((uint8_t *)&name, 4), &found))
 			continue;
 		kept++;
 		for (size_t k = 0; k < found.shape.n; k++)
 			wrong += found.shape.p[k] != 'a' + (int)((name - 1) % 26);
 		wrong += found.hash != name - 1 || found.shape.n != 20 + (name - 1) * 7 % 400;
 	}
-	ok(!wrong && kept > 30 && kept <= POSTGRESQL_STATEMENTS, "statements: %u kept, %u wrong",
+	ok(!wrong && kept > 30 && kept <= SQL_STATEMENTS, "statements: %u kept, %u wrong",
 	   kept, wrong);
 	free(s);
 }

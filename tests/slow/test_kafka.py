@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Kafka from Maven, in KRaft mode: its own console tools, and what they count themselves."""
+import base64
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                                'live'))
+# pylint: disable=wrong-import-position
+from lib import ROOT, Skip, Zctrace, free_port, main, need, test, wait_for, wait_port  # noqa: E402
+
+VERSION = '3.9.1'
+POM = f'''<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>t</groupId><artifactId>t</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+<version>{VERSION}</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId>
+<version>{VERSION}</version></dependency></dependencies></project>'''
+SETTINGS = '''process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{control}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+'''
+
+
+def archives(t):
+    """Where Kafka and all that it needs are."""
+    need('mvn', 'java')
+    where = os.path.join(ROOT, 'build', 'live', f'kafka-{VERSION}')
+    if not os.path.isdir(where):
+        t.file('pom.xml', POM)
+        p = t.run(['mvn', '-q', '-B', '-f', t.path('pom.xml'), 'dependency:copy-dependencies',
+                   f'-DoutputDirectory={where}'])
+        if p.returncode:
+            shutil.rmtree(where, ignore_errors=True)
+            raise Skip(f'Kafka cannot be had: {p.stdout[-200:]}')
+    return where + '/*'
+
+
+class Kafka:
+    def __init__(self, t):
+        self.t, self.classes = t, archives(t)
+        self.port, control = free_port(), free_port()
+        settings = t.file('server.properties', SETTINGS.format(
+            port=self.port, control=control, data=t.path('data')))
+        name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
+        self.tool('kafka.tools.StorageTool', 'format', '-t', name, '-c', settings, broker=False)
+        t.start(['java', '-Xmx512m', '-cp', self.classes, 'kafka.Kafka', settings],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_port(self.port, timeout=60)
+
+    def tool(self, name, *args, text='', broker=True):
+        where = ('--bootstrap-server', f'127.0.0.1:{self.port}') if broker else ()
+        p = subprocess.run(['java', '-Xmx256m', '-cp', self.classes, name, *where, *args],
+                           input=text, capture_output=True, text=True, timeout=90, check=False)
+        self.t.equal(p.returncode, 0, f'{name}: {p.stdout[-300:]}{p.stderr[-300:]}')
+        return p.stdout
+
+
+@test
+def console(t):
+    """topics, producers with and without acknowledgements, a group of consumers, long polls"""
+    k = Kafka(t)
+    z = Zctrace(t, '--port', k.port, '--role', 'server', '-w', t.path('rec.pcapng'))
+    k.tool('org.apache.kafka.tools.TopicCommand', '--create', '--topic', 'orders', '--partitions',
+           '2')
+    lines = ''.join(f'sesame-{i}\n' for i in range(1000))
+    k.tool('kafka.tools.ConsoleProducer', '--topic', 'orders', text=lines)
+    k.tool('kafka.tools.ConsoleProducer', '--topic', 'orders', '--producer-property', 'acks=0',
+           text='sesame\n' * 50)
+    got = k.tool('org.apache.kafka.tools.consumer.ConsoleConsumer', '--topic', 'orders',
+                 '--from-beginning', '--group', 'readers', '--max-messages', '1050')
+    wait_for(lambda: any(s.get('kafka_api') == 'LeaveGroup' for s in z.spans), 10)
+    z.stop()
+    spans = [s for s in z.spans if s['protocol'] == 'kafka' and s['kind'] == 'server']
+
+    def total(operation):
+        return sum(s.get('messaging_messages', 0) for s in spans
+                   if s['messaging_operation'] == operation)
+    t.equal(total('publish'), 1050, 'records published')
+    t.equal((len(got.splitlines()), total('process')), (1050, 1050), 'records read, and seen so')
+    publish = [s for s in spans if s['messaging_operation'] == 'publish']
+    t.equal({s.get('messaging_destination') for s in publish}, {'orders'}, 'their topic')
+    t.check(any('duration_ns' not in s for s in publish), 'without acknowledgements no duration')
+    fetches = [s for s in spans if s['messaging_operation'] == 'process']
+    t.equal({s.get('messaging_destination') for s in fetches} - {None}, {'orders'},
+            'topics by name, where the wire has ids')
+    t.check(all(s.get('max_wait_ns') == 500000000 for s in fetches), 'the wait that was asked for')
+    t.check(any(s.get('messaging_group') == 'readers' for s in spans), 'the group')
+    bad = [s for s in spans if 'incomplete' in s and s['incomplete'] != ['in-flight']]
+    t.check(not bad, f'{len(bad)} are not whole: {bad[:2]}')
+    with open(t.path('rec.pcapng'), 'rb') as f:
+        t.check(b'sesame' not in f.read(), 'no record is in the recording')
+
+
+console.limit = 300
+sys.exit(main())
