@@ -53,6 +53,7 @@ int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errl
 								 &view_conns,	&view_health };
 
 	t->from = *s;
+	t->open_trace = view_trace_open;
 	for (int i = 0; i < TUI_ROOTS; i++) {
 		t->root[i] = view_new(t, roots[i]);
 		if (!t->root[i]) {

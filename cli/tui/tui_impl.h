@@ -72,6 +72,8 @@ struct tui {
 	/* what was opened from the root view; the last one is shown */
 	struct view *stack[TUI_STACK];
 	int current, depth;
+	/* view_trace_open, for the view of a span, which that of a trace opens */
+	struct view *(*open_trace)(struct tui *t, const struct span *s);
 
 	struct prompt filter_prompt, time_prompt;
 	char filter[PROMPT_MAX];

@@ -496,7 +496,7 @@ static int span_key(struct view *view, const struct key *k)
 		return 1;
 	}
 	if (k->code == 'T' && v->copy) {
-		tui_push(view->tui, view_trace_open(view->tui, span_of(v)));
+		tui_push(view->tui, view->tui->open_trace(view->tui, span_of(v)));
 		return 1;
 	}
 
