@@ -271,7 +271,8 @@ static void draw_heading(struct table *t, struct screen *s, int y)
 	for (int c = 0; c < t->ops->ncolumns; c++) {
 		const struct column *col = &t->ops->columns[c];
 		int down = (col->descends != 0) != t->invert;
-		char name[64];
+		char name[256];
+		const size_t most = sizeof(name) - sizeof("▼");
 		size_t n = strlen(col->name);
 
 		if (!t->width[c])
@@ -284,6 +285,7 @@ static void draw_heading(struct table *t, struct screen *s, int y)
 		/* the arrow must be seen, whatever the room */
 		if (n + 1 > (size_t)t->width[c])
 			n = (size_t)t->width[c] - 1;
+		n = n < most ? n : most;
 		memcpy(name, col->name, n);
 		strcpy(name + n, screen__ascii(s) ? (down ? "v" : "^") : (down ? "▼" : "▲"));
 		screen__field(s, y, t->x[c], t->width[c], STYLE_SORTED, col->right, name);

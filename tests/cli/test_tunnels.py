@@ -246,7 +246,7 @@ def not_opened(t):
                                                         'opened (' + word), notes)
     p = Packets()
     for _ in range(4):
-        p.ip(udp(*OUTER, 53, bytes(64)))
+        p.ip(udp(*OUTER, 9, bytes(64)))
     spans, notes = shown(t, p.pcap(t.path('n.pcap')))
     t.equal(notes, ['4 not TCP over IP; of 4 packets'], 'nothing but others')
     conversation(p)
