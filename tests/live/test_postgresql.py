@@ -275,10 +275,14 @@ def tls(t):
     t.equal((got['select ? as number'], got['select repeat(?)']), (100, 5), 'spans')
     t.equal({s['tls'] for s in spans}, {'openssl'}, 'TLS')
     # the process that serves a connection begins with it, and may have done so before its probes:
-    # then there is a doubt about what comes first
-    rest = [s for s in spans if s['seq'] > 3]
-    bad = [s for s in rest if 'incomplete' in s or 'error' in s or s['rows'] != 1]
-    t.check(len(rest) >= 95 and not bad, f'{len(rest)}, of which not whole: {bad[:2]}')
+    # then what comes first is in doubt, and says so, until enough has agreed
+    asked = [s for s in spans if s.get('route') == 'select ? as number']
+    whole = [s for s in asked if 'incomplete' not in s]
+    doubts = {w for s in asked for w in s.get('incomplete', ())}
+    print(f'# {len(whole)} of {len(asked)} statements without a doubt', flush=True)
+    t.check(not [s for s in whole if 'error' in s or s['rows'] != 1], f'whole: {whole[:2]}')
+    t.check(doubts <= {'attached-late', 'lost-events'}, f'doubts: {doubts}')
+    t.check(len(whole) >= 20, f'{len(whole)} of {len(asked)} are whole')
 
 
 @test
