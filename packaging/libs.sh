@@ -20,8 +20,8 @@ described=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/termi
 rm -rf "$out"
 mkdir -p "$out/include" "$out/lib" "$out/licenses" "$out/src" "$out/debs"
 out=$(cd "$out" && pwd)
-small="-Os -ffunction-sections -fdata-sections -ffile-prefix-map=$out/src=."
 export CFLAGS="-O2 -ffunction-sections -fdata-sections -ffile-prefix-map=$out/src=."
+small="$CFLAGS -Os -fno-asynchronous-unwind-tables"
 
 "$here/apt.sh" "$cache" update
 # shellcheck disable=SC2086
@@ -85,6 +85,8 @@ CFLAGS=$small ./configure --host="$host" --disable-shared --enable-static --with
 	--disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb \
 	--disable-smtp --disable-gopher \
 	--disable-mqtt --disable-rtsp --disable-manual --disable-ntlm --disable-cookies \
+	--disable-verbose --disable-progress-meter --disable-doh --disable-get-easy-options \
+	--disable-mime --disable-aws --disable-tls-srp --disable-dateparse \
 	--disable-alt-svc --disable-hsts --disable-netrc --disable-unix-sockets \
 	PKG_CONFIG=false CPPFLAGS="-I$out/include" LDFLAGS="-L$out/lib" \
 	LIBS="-lmbedtls -lmbedx509 -lmbedcrypto" >log 2>&1 &&
@@ -95,7 +97,7 @@ cp -r include/curl "$out/include"
 cd "$out/src/libmicrohttpd"
 CFLAGS=$small ./configure --host="$host" --disable-shared --enable-static --disable-https \
 	--disable-curl --disable-doc --disable-examples --disable-tools --disable-postprocessor \
-	--disable-dauth --disable-bauth --disable-httpupgrade >log 2>&1 &&
+	--disable-dauth --disable-bauth --disable-httpupgrade --disable-messages >log 2>&1 &&
 	make -s -C src/microhttpd libmicrohttpd.la >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp src/microhttpd/.libs/libmicrohttpd.a "$out/lib"
 cp src/include/microhttpd.h "$out/include"
