@@ -122,7 +122,7 @@ Otlp__Resource *otlp_resource(struct arena *a, const struct otel_host *host, con
 
 /* ---- spans */
 
-static ProtobufCBinaryData id(struct arena *a, const uint8_t *p, size_t n)
+ProtobufCBinaryData otlp_id(struct arena *a, const uint8_t *p, size_t n)
 {
 	ProtobufCBinaryData d = { n, arena_copy(a, p, n) };
 
@@ -149,11 +149,11 @@ static void set_ids(struct arena *a, Otlp__Span *p, const struct span *s, const 
 {
 	p->has_trace_id = p->has_span_id = p->has_flags = p->has_kind = 1;
 	p->has_start_time_unix_nano = p->has_end_time_unix_nano = 1;
-	p->trace_id = id(a, s->trace_id, TRACE_ID_LEN);
-	p->span_id = id(a, span_id, SPAN_ID_LEN);
+	p->trace_id = otlp_id(a, s->trace_id, TRACE_ID_LEN);
+	p->span_id = otlp_id(a, span_id, SPAN_ID_LEN);
 	p->has_parent_span_id = parent_id != NULL;
 	if (parent_id)
-		p->parent_span_id = id(a, parent_id, SPAN_ID_LEN);
+		p->parent_span_id = otlp_id(a, parent_id, SPAN_ID_LEN);
 	p->flags = s->trace_flags;
 }
 

@@ -47,6 +47,9 @@ Otlp__TracesData *otlp_batch_message(struct otlp_batch *b);
 /* The resource of the process of s, whose identity is metrics_process_id(). NULL: out of memory. */
 Otlp__Resource *otlp_resource(struct arena *a, const struct otel_host *host, const struct span *s);
 
+/* A copy of an id; empty if out of memory. */
+ProtobufCBinaryData otlp_id(struct arena *a, const uint8_t *p, size_t n);
+
 Otlp__InstrumentationScope *otlp_scope(struct arena *a);
 
 /* n attributes; NULL: out of memory. */

@@ -238,11 +238,10 @@ void otlp_request_end(struct otlp_channel *c, CURLcode code, struct otlp_result 
 		 r->outcome == OTLP_RETRY ? "; trying again" : "; dropped");
 }
 
-uint64_t otlp_pause(struct otlp_channel *c, const struct otlp_result *r)
+uint64_t otlp_pause(struct otlp_channel *c)
 {
 	uint64_t asked = c->retry_after * (uint64_t)1000000000;
 
-	(void)r;
 	c->pause = c->pause ? c->pause * 2 : OTLP_PAUSE_NS;
 	if (c->pause > OTLP_PAUSE_MAX_NS)
 		c->pause = OTLP_PAUSE_MAX_NS;

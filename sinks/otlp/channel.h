@@ -65,6 +65,6 @@ int otlp_request_begin(struct otlp_channel *c, struct otlp_item *i);
 void otlp_request_end(struct otlp_channel *c, CURLcode code, struct otlp_result *r);
 
 /* How long to wait before it is tried again. */
-uint64_t otlp_pause(struct otlp_channel *c, const struct otlp_result *r);
+uint64_t otlp_pause(struct otlp_channel *c);
 
 #endif

@@ -22,14 +22,6 @@ static void **new_list(struct arena *a, unsigned n)
 
 /* ---- exemplars */
 
-static ProtobufCBinaryData bytes(struct arena *a, const uint8_t *p, size_t n)
-{
-	ProtobufCBinaryData d = { n, arena_copy(a, p, n) };
-
-	d.len = d.data ? n : 0;
-	return d;
-}
-
 static size_t exemplars(struct building *b, const struct metric_series *s, Otlp__Exemplar ***out)
 {
 	Otlp__Exemplar **list = (Otlp__Exemplar **)new_list(b->a, METRIC_BOUNDS_MAX + 1);
@@ -45,8 +37,8 @@ static size_t exemplars(struct building *b, const struct metric_series *s, Otlp_
 		e->has_time_unix_nano = e->has_as_double = e->has_span_id = e->has_trace_id = 1;
 		e->time_unix_nano = from->time_ns;
 		e->as_double = (double)from->value * s->def->scale;
-		e->span_id = bytes(b->a, from->span_id, SPAN_ID_LEN);
-		e->trace_id = bytes(b->a, from->trace_id, TRACE_ID_LEN);
+		e->span_id = otlp_id(b->a, from->span_id, SPAN_ID_LEN);
+		e->trace_id = otlp_id(b->a, from->trace_id, TRACE_ID_LEN);
 		list[n++] = e;
 	}
 	*out = list;

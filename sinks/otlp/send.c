@@ -19,6 +19,8 @@ struct otlp_sender {
 
 /* ---- telling */
 
+static const char too_slow[] = "what it does not take is dropped, the oldest first";
+
 static void tell(struct otlp_sender *s, struct otlp_channel *c, const char *text)
 {
 	char line[600];
@@ -70,7 +72,7 @@ void otlp_send(struct otlp_sender *s, enum otlp_signal signal, void *body, size_
 	c->bytes += n;
 	c->items += items;
 	while (c->first != i && (c->bytes > OTLP_QUEUE_BYTES || c->items > c->max_items))
-		drop(s, c, "what it does not take is dropped, the oldest first");
+		drop(s, c, too_slow);
 }
 
 /* ---- requests */
@@ -99,7 +101,7 @@ static void settle(struct otlp_sender *s, struct otlp_channel *c, const struct o
 
 	if (r->outcome == OTLP_RETRY) {
 		c->sent.failures++;
-		c->retry_at = s->now + otlp_pause(c, r);
+		c->retry_at = s->now + otlp_pause(c);
 		if (!c->failing)
 			tell(s, c, r->text);
 		c->failing = 1;
@@ -162,7 +164,7 @@ int otlp_sender_work(struct otlp_sender *s, uint64_t now_ns)
 	for (struct otlp_channel *c = s->channel; c < s->channel + OTLP_SIGNALS; c++) {
 		left |= c->current || c->first;
 		if (c->untold && now_ns - c->told >= TELL_NS)
-			tell(s, c, "what it does not take is dropped, the oldest first");
+			tell(s, c, too_slow);
 	}
 	return left;
 }
