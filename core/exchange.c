@@ -327,7 +327,9 @@ static struct text put_target(struct exchange *x, const struct message *m)
 /* Does m carry what most messages do not? */
 static int carries_more(const struct message *m)
 {
-	return m->nattrs || m->group.p || m->flags & (MESSAGE_FAILED | MESSAGE_REFUSED | MESSAGE_SILENT);
+	const uint32_t flags = MESSAGE_FAILED | MESSAGE_REFUSED | MESSAGE_SILENT;
+
+	return m->nattrs || m->group.p || m->flags & flags;
 }
 
 /* What any message may carry. Of an attribute that comes again, the later value counts. */

@@ -7,7 +7,7 @@
  *
  * A HEAD comes with the whole line, or with header, extras and key; CONTENT is the value, or the
  * values that a `get` brings. Of what may authenticate (SASL; the first `set` of a connection, as
- * the text protocol has it) there is no CONTENT.
+ * the text protocol has it) the length of CONTENT is told, and nothing else.
  *
  * Quiet commands may be answered or not. What is answered tells which of them it is, by opaque or
  * key; those before it were not (MESSAGE_SILENT). A quiet meta command that asks for neither is

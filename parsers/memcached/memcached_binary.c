@@ -189,7 +189,8 @@ static void tell_reply(struct memcached *d, const struct memcached_packet *k, st
 	struct memcached_side *s = &d->side[FROM_SERVER];
 	const char *word = status_word(k->status);
 
-	s->secret = k->status || !d->known || d->form & FORM_SECRET || opcodes[k->opcode].flags & SECRET;
+	s->secret = k->status || !d->known || d->form & FORM_SECRET ||
+		    opcodes[k->opcode].flags & SECRET;
 	s->rows = is_get(k->opcode) && !k->status;
 	s->kind = is_get(k->opcode) && (!k->status || k->status == 1) ? MEMCACHED_GET :
 								       MEMCACHED_LINE;

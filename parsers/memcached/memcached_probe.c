@@ -2,7 +2,7 @@
  * memcached_probe.c - is this memcached?
  *
  * A line may be many things: it must be a command that is well-formed, and what the server sends
- * must answer it as only memcached does; but for `set` and its like at the beginning of a connection.
+ * must answer it as only memcached does, but for `set` and its like at a connection's beginning.
  * So must a packet of the binary protocol of a connection
  * that was joined somewhere; from its beginning, header and lengths within one another suffice.
  */

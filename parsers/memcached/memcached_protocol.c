@@ -31,10 +31,10 @@ static enum parse_status value(struct memcached *d, enum sender from, const uint
 	s->left -= *used;
 	if (!s->left)
 		end_value(d, from);
-	if (!content || s->secret || (from == FROM_SERVER && s->kind == MEMCACHED_NONE))
+	if (!content || (from == FROM_SERVER && (s->secret || s->kind == MEMCACHED_NONE)))
 		return PARSE_MORE;
 	m->type = MESSAGE_CONTENT;
-	if (p)
+	if (p && !s->secret)
 		m->data = (struct str){(const char *)p, (size_t)content};
 	else
 		m->gap = content;

@@ -63,8 +63,8 @@ class Memcached:
     def __init__(self, t, *args):
         need('memcached')
         self.t, self.port = t, free_port()
-        self.p = t.start(['memcached', '-u', 'root', '-l', '127.0.0.1', '-p', str(self.port), *args],
-                         stderr=subprocess.DEVNULL)
+        self.p = t.start(['memcached', '-u', 'root', '-l', '127.0.0.1', '-p', str(self.port),
+                          *args], stderr=subprocess.DEVNULL)
         wait_port(self.port)
 
     def stats(self):

@@ -7,7 +7,7 @@
 
 static const struct talk_case cases[] = {
 	{"text commands",
-	 "set on k\nrequest end 0\nset answered\nresponse end 0\n"
+	 "set on k\nrequest end 11\nset answered\nresponse end 0\n"
 	 "add on k\nrequest end 3\nadd answered\nresponse end 0\n"
 	 "get on k db_batch_size=3\nrequest end 0\nget answered\nresponse end 8 rows=2\n"
 	 "get on none\nrequest end 0\nget answered\nresponse end 0 rows=0\n"
@@ -59,7 +59,7 @@ static const struct talk_case cases[] = {
 	 "get on a\nrequest end 0\nget on b\nrequest end 0\nnoop\nrequest end 0\n"
 	 "get answered\nresponse end 0\nget answered\nresponse end 1 rows=1\n"
 	 "noop answered\nresponse end 0\n"
-	 "sasl_auth\nrequest end 0\nsasl_auth answered db_status=AUTH_ERROR failed\n"
+	 "sasl_auth\nrequest end 5\nsasl_auth answered db_status=AUTH_ERROR failed\n"
 	 "response end 0\n"
 	 "stats\nrequest end 0\nstats answered\nresponse end 0\n"
 	 "quit one-way\nrequest end 0\n",
