@@ -107,6 +107,17 @@ static void leave_ends(struct links *l, struct link_node *n)
 
 /* ---- the life of an exchange */
 
+static void count_call(struct links *l, struct link_node *n)
+{
+	struct proc *proc = n->called || !n->pid ? NULL : link_proc_find(l, n->pid);
+
+	if (!proc)
+		return;
+	n->called = 1;
+	n->nserving = proc->nserving;
+	proc->ncalls++;
+}
+
 struct link_node *links__begin(struct links *l, const struct link_place *p,
 			       const struct link_head *h)
 {
@@ -139,8 +150,33 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	*slot = n;
 	n->in_ends = 1;
 	if (p->kind == SPAN_CLIENT)
-		link_count_call(l, n);
+		count_call(l, n);
 	return n;
+}
+
+static void stop_serving(struct links *l, struct link_node *n)
+{
+	struct proc *p = n->proc;
+
+	if (!p)
+		return;
+	list_unlink(&n->serving);
+	n->proc = NULL;
+	if (n->ncalls == p->ncalls)
+		habit_not_asked(&p->habit, n->head.group);
+	if (n->goroutine && !n->family)
+		p->leaver[p->nleavers++ % LINK_LEAVERS] = (uint32_t)n->goroutine;
+	if (!--p->nserving)
+		habit_idle(&p->habit, *l->now);
+}
+
+static void decide(struct links *l, struct link_node *n)
+{
+	if (n->decided)
+		return;
+	n->decided = 1;
+	if (n->place.kind == SPAN_CLIENT && n->pid && !n->parent)
+		link_choose_parent(l, n);
 }
 
 static void serve(struct links *l, struct link_node *n, const struct link_io *io)
@@ -175,8 +211,8 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 	n->sleeps = io->sleeps;
 	n->born = io->born;
 	if (n->place.kind == SPAN_CLIENT) {
-		link_count_call(l, n);
-		link_decide(l, n);
+		count_call(l, n);
+		decide(l, n);
 	} else {
 		serve(l, n, io);
 	}
@@ -204,8 +240,8 @@ void links__end(struct links *l, struct link_node *n)
 {
 	if (!n || n->ended)
 		return;
-	link_decide(l, n);
-	link_stop_serving(l, n);
+	decide(l, n);
+	stop_serving(l, n);
 	if (!awaits(n))
 		leave_ends(l, n);
 	n->ended = 1;
@@ -218,7 +254,8 @@ void links__put(struct links *l, struct link_node *n)
 		return;
 	links__end(l, n);
 	leave_ends(l, n);
-	link_put(l, n);
+	if (!--n->refs)
+		link_release(l, n);
 }
 
 /* No request that is seen here has led to this one: it comes from outside. */

@@ -241,7 +241,7 @@ static int is_own(const struct proc *proc, const struct link_node *n)
 	return !proc->nserving && proc->habit.idle_from <= n->place.time;
 }
 
-static void choose_parent(struct links *l, struct link_node *n)
+void link_choose_parent(struct links *l, struct link_node *n)
 {
 	struct proc *proc = link_proc_get(l, n->pid);
 	struct link_node *p = NULL;
@@ -267,13 +267,4 @@ static void choose_parent(struct links *l, struct link_node *n)
 	if (n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1 &&
 	    is_earned(l, proc, n, p, !(skip & BY_HEAD)))
 		make_child(n, p, "only");
-}
-
-void link_decide(struct links *l, struct link_node *n)
-{
-	if (n->decided)
-		return;
-	n->decided = 1;
-	if (n->place.kind == SPAN_CLIENT && n->pid && !n->parent)
-		choose_parent(l, n);
 }

@@ -82,32 +82,49 @@ struct links {
 
 /* ---- link_proc.c: processes */
 
-struct proc *link_proc_find(struct links *l, uint32_t pid);
+static inline struct proc **link_proc_slot(struct links *l, uint32_t pid)
+{
+	return &l->proc[(pid * 0x9e3779b97f4a7c15ull >> 40) % LINK_PROC_BUCKETS];
+}
+
+static inline struct proc *link_proc_find(struct links *l, uint32_t pid)
+{
+	struct proc *p = *link_proc_slot(l, pid);
+
+	while (p && p->pid != pid)
+		p = p->hash_next;
+	return p;
+}
 
 /* Made, if need be; NULL: there are too many that serve something, or no memory. */
 struct proc *link_proc_get(struct links *l, uint32_t pid);
 
-/* A server's end is over: its process has it no longer. */
-void link_stop_serving(struct links *l, struct link_node *n);
-
-/* A client's begins: counted once, when its process is known. */
-void link_count_call(struct links *l, struct link_node *n);
-
 /* ---- link_tree.c: what caused what */
 
-/* Gives up a reference. */
-void link_put(struct links *l, struct link_node *n);
-struct link_node *link_root(struct link_node *n);
+/* Nobody refers to n any more. */
+void link_release(struct links *l, struct link_node *n);
+
+static inline struct link_node *link_root(struct link_node *n)
+{
+	while (n->parent)
+		n = n->parent;
+	return n;
+}
 
 /* The nearest node upwards whose request named its trace; NULL if none did. */
-const struct link_node *link_named_trace(const struct link_node *n);
+static inline const struct link_node *link_named_trace(const struct link_node *n)
+{
+	while (n && !n->head.has_trace)
+		n = n->parent;
+	return n;
+}
 
 /* 0: it has one, or is above it, or the tree would be too deep. */
 int link_set_parent(struct link_node *n, struct link_node *parent, const char *link);
 
 /* ---- link_choose.c: who made a call */
 
-/* Done once; of a client's end whose process is known. */
-void link_decide(struct links *l, struct link_node *n);
+/* n: a client's end of a known process, without a parent so far. */
+void link_choose_parent(struct links *l, struct link_node *n);
 
 #endif

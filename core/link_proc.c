@@ -2,20 +2,6 @@
 
 #include <stdlib.h>
 
-static struct proc **proc_slot(struct links *l, uint32_t pid)
-{
-	return &l->proc[(pid * 0x9e3779b97f4a7c15ull >> 40) % LINK_PROC_BUCKETS];
-}
-
-struct proc *link_proc_find(struct links *l, uint32_t pid)
-{
-	struct proc *p = *proc_slot(l, pid);
-
-	while (p && p->pid != pid)
-		p = p->hash_next;
-	return p;
-}
-
 /* Forgets the longest unused process that serves nothing now. */
 static void proc_evict(struct links *l)
 {
@@ -24,7 +10,7 @@ static void proc_evict(struct links *l)
 
 		if (p->nserving)
 			continue;
-		for (at = proc_slot(l, p->pid); *at != p;)
+		for (at = link_proc_slot(l, p->pid); *at != p;)
 			at = &(*at)->hash_next;
 		*at = p->hash_next;
 		list_unlink(&p->lru);
@@ -36,7 +22,7 @@ static void proc_evict(struct links *l)
 
 struct proc *link_proc_get(struct links *l, uint32_t pid)
 {
-	struct proc *p = link_proc_find(l, pid), **slot = proc_slot(l, pid);
+	struct proc *p = link_proc_find(l, pid), **slot = link_proc_slot(l, pid);
 	unsigned traits = 0;
 
 	if (p) {
@@ -92,31 +78,4 @@ void links__process(struct links *l, uint32_t pid, uint64_t time)
 		return;
 	habit_begin(&p->habit, time);
 	p->polls = 0;
-}
-
-void link_stop_serving(struct links *l, struct link_node *n)
-{
-	struct proc *p = n->proc;
-
-	if (!p)
-		return;
-	list_unlink(&n->serving);
-	n->proc = NULL;
-	if (n->ncalls == p->ncalls)
-		habit_not_asked(&p->habit, n->head.group);
-	if (n->goroutine && !n->family)
-		p->leaver[p->nleavers++ % LINK_LEAVERS] = (uint32_t)n->goroutine;
-	if (!--p->nserving)
-		habit_idle(&p->habit, *l->now);
-}
-
-void link_count_call(struct links *l, struct link_node *n)
-{
-	struct proc *proc = n->called || !n->pid ? NULL : link_proc_find(l, n->pid);
-
-	if (!proc)
-		return;
-	n->called = 1;
-	n->nserving = proc->nserving;
-	proc->ncalls++;
 }

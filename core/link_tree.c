@@ -6,11 +6,12 @@
 #define MAX_IDLE 4096u
 #define MAX_DEPTH 64 /* of a trace; deeper ones are cut in two */
 
-void link_put(struct links *l, struct link_node *n)
+void link_release(struct links *l, struct link_node *n)
 {
-	while (n && !--n->refs) {
-		struct link_node *parent = n->parent;
+	struct link_node *parent;
 
+	do {
+		parent = n->parent;
 		if (l->nidle < MAX_IDLE) {
 			n->hash_next = l->idle;
 			l->idle = n;
@@ -19,7 +20,7 @@ void link_put(struct links *l, struct link_node *n)
 			free(n);
 		}
 		n = parent;
-	}
+	} while (n && !--n->refs);
 }
 
 static int depth(const struct link_node *n)
@@ -39,21 +40,6 @@ static int is_ancestor(const struct link_node *a, const struct link_node *n)
 		if (n == a)
 			return 1;
 	return 0;
-}
-
-struct link_node *link_root(struct link_node *n)
-{
-	while (n->parent)
-		n = n->parent;
-	return n;
-}
-
-/* The nearest node upwards whose request named its trace; NULL if none did. */
-const struct link_node *link_named_trace(const struct link_node *n)
-{
-	while (n && !n->head.has_trace)
-		n = n->parent;
-	return n;
 }
 
 /*
