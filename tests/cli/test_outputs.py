@@ -15,8 +15,10 @@ import termios
 import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
+from capture import OK, Conversation, Packets, get  # noqa: E402
 from tap import ROOT, ZCTRACE, check, done  # noqa: E402
 
 CAPTURE = os.path.join(ROOT, 'tests', 'golden', 'nginx-keep-alive.pcap')
@@ -192,6 +194,18 @@ def trouble_of_one(tmp):
     os.close(w)
 
 
+def patterns(tmp):
+    p = Packets()
+    Conversation(p).exchange(get('/' + 'a' * 40 + '!'), OK)
+    args = ('-r', p.pcap(os.path.join(tmp, 'long.pcap')), '-o', 'text', '-f')
+    code, out, err = run(*args, "path !~ '^/(a+)+$'")
+    check(code == 0 and 'the filter gave up on 1 match' in err and not out,
+          'a match that was given up is told', out[:300], err)
+    check(not run('-q', *args, "path !~ '^/(a+)+$'")[2], 'and not with --quiet')
+    out, err = run(*args, "path =~ '^/a+'")[1:]
+    check(out and 'gave up' not in err, 'another one is not', err)
+
+
 def pipes(tmp):
     fifo = os.path.join(tmp, 'fifo')
     os.mkfifo(fifo)
@@ -230,6 +244,7 @@ def main():
         tables_for_programs()
         never_twice(tmp)
         trouble_of_one(tmp)
+        patterns(tmp)
         pipes(tmp)
     return done()
 
