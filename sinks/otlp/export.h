@@ -26,6 +26,5 @@ struct sink *sink_otlp_new(const struct otlp_options *o, char *err, size_t errle
 int sink_otlp_report(struct sink *sink, char *text, size_t size);
 
 /* Would a span of this trace be sent, by OTEL_TRACES_SAMPLER? */
-int otlp_is_sampled(const struct otlp_config *c, const struct span *s);
 
 #endif
