@@ -55,7 +55,7 @@ struct exchange {
 	uint64_t req_end;  /* position behind its last one, when req_done */
 	uint64_t resp_pos; /* position of the first octet of the response, when resp_started */
 	uint64_t resp_end; /* position behind the last octet of the response */
-	/* position in the responses up to which its sender had them, with its first byte; 0: unknown */
+	/* position in the responses up to which its sender had them; 0: unknown */
 	uint64_t need;
 	uint64_t need_end; /* the same with its last byte, when req_done */
 
