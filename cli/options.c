@@ -91,8 +91,9 @@ static const struct argp_option table[] = {
 
 	{ .doc = "What to show:", .group = 3 },
 	{ "output", 'o', "FORMAT[=FILE]", 0,
-	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary', "
-	  "'waterfall' or 'otlp'; several: one shown, the others written to FILEs", 3 },
+	  "'top' (default on a terminal), 'text' (default elsewhere), 'brief', 'json', "
+	  "'waterfall', 'summary' (also as 'csv' or 'markdown') or 'otlp'; several: one shown, "
+	  "the others written to FILEs", 3 },
 	{ "otlp", OPT_OTLP, "URL", OPTION_ARG_OPTIONAL,
 	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
 	{ "otlp-signals", OPT_OTLP_SIGNALS, "LIST", 0,
@@ -252,8 +253,16 @@ static int set_capture(struct options *o, const char *arg)
 }
 
 static const char *const output_names[] = {
-	[OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json",		  [OUTPUT_SUMMARY] = "summary",
-	[OUTPUT_TOP] = "top",	[OUTPUT_WATERFALL] = "waterfall", [OUTPUT_OTLP] = "otlp", NULL,
+	[OUTPUT_TEXT] = "text",
+	[OUTPUT_BRIEF] = "brief",
+	[OUTPUT_JSON] = "json",
+	[OUTPUT_SUMMARY] = "summary",
+	[OUTPUT_CSV] = "csv",
+	[OUTPUT_MARKDOWN] = "markdown",
+	[OUTPUT_TOP] = "top",
+	[OUTPUT_WATERFALL] = "waterfall",
+	[OUTPUT_OTLP] = "otlp",
+	NULL,
 };
 
 const char *output_name(enum output format)

@@ -26,7 +26,7 @@ _zctrace()
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|json|summary|waterfall|otlp) compopt -o default; return ;;
+		text|brief|json|summary|csv|markdown|waterfall|otlp) compopt -o default; return ;;
 		esac
 	fi
 	case $prev in
@@ -34,8 +34,8 @@ _zctrace()
 	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
 	-o|--output)
-		words='top text json json= summary summary= waterfall waterfall= text= otlp
-			otlp=' ;;
+		words='top text text= brief brief= json json= summary summary= csv csv=
+			markdown markdown= waterfall waterfall= otlp otlp=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;

@@ -23,7 +23,7 @@ complete -c zctrace -l follow-file -d 'With -r: wait for what is still written t
 complete -c zctrace -s w -l write -r -F -d 'Record while showing'
 complete -c zctrace -l capture -x -a 'auto skb packet' -d 'Backend'
 complete -c zctrace -s i -l interface -x -a 'any (__fish_print_interfaces)' -d 'Capture packets'
-complete -c zctrace -s o -l output -r -a 'top text json json= summary summary= waterfall waterfall= text= otlp otlp=' -d 'Format, or format=file'
+complete -c zctrace -s o -l output -r -a 'top text text= brief brief= json json= summary summary= csv csv= markdown markdown= waterfall waterfall= otlp otlp=' -d 'Format, or format=file'
 complete -c zctrace -s f -l filter -x -d 'Only these spans'
 complete -c zctrace -l route -x -d 'A route such as /orders/{id}'
 complete -c zctrace -l unmatched -x -a 'heuristic path wildcard' -d 'Paths that no --route matches'

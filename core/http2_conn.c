@@ -378,8 +378,11 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 	unsigned client = http2_client(http2_of(c)->parser);
 
 	h->unrecognized_bytes = 0;
-	if (client == HTTP2_NO_DIR)
-		return; /* as long as nobody knows who asks, there are no streams */
+	if (client == HTTP2_NO_DIR) {
+		/* as long as nobody knows who asks, there are no streams */
+		http2_of(c)->skipped[ev->dir] = h->last_time;
+		return;
+	}
 	if (client != c->request_dir) {
 		c->request_dir = (uint8_t)client;
 		c->id_hash_valid = 0;
@@ -637,24 +640,6 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 		}
 }
 
-static void end_stream(struct conn *c, struct http2_stream *s, enum conn_end why)
-{
-	uint8_t answered = s->answered;
-	struct exchange *x = s->x;
-
-	http2_stream_tell_missed(c, s);
-	http2_stream_remove(c, s);
-	exchange_h2_end(x);
-	if (why == CONN_DROPPED) {
-		exchange_put(c->engine, x);
-		return;
-	}
-	if (!x->resp_done)
-		x->incomplete |=
-			why == CONN_FINISHED || answered ? SPAN_IN_FLIGHT : SPAN_RESPONSE_NOT_SEEN;
-	exchange_emit(c->engine, x);
-}
-
 static void http2_end(struct conn *c, enum conn_end why)
 {
 	struct http2_conn *h2 = http2_of(c);
@@ -662,7 +647,8 @@ static void http2_end(struct conn *c, enum conn_end why)
 
 	for (int i = 0; i < 2; i++)
 		while (!list_empty(lists[i]))
-			end_stream(c, list_entry(lists[i]->next, struct http2_stream, node), why);
+			http2_stream_end(c, list_entry(lists[i]->next, struct http2_stream, node),
+					 why);
 	release(c);
 }
 
