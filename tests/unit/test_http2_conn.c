@@ -505,6 +505,31 @@ static void test_roles(void)
 	ok(f.nspans == 1 && span(0)->kind == SPAN_CLIENT && !strcmp(f.span[0].path, "/out"),
 	   "a request shows who asks");
 	feed_end(&f);
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_UNKNOWN, ZC_OPEN_PREEXISTING);
+	frame(&out, 4, 1, 0, NULL, 0);
+	flush(TX);
+	frame(&out, 1, END_HEADERS | END_STREAM, 11, "\xbe", 1);
+	flush(RX);
+	frame(&out, 1, END_STREAM, 13, "\x82\x86\x84", 3);
+	frame(&out, 9, END_HEADERS, 13, "\xbe", 1);
+	flush(TX);
+	frame(&out, 1, END_HEADERS, 13, "\xbf\xc0", 2);
+	frame(&out, 0, END_STREAM, 13, NULL, 0);
+	flush(RX);
+	GET(15, "/b");
+	flush(TX);
+	OK(END_STREAM, 15);
+	flush(RX);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * FEED_MS);
+	feed_tick(&f, 50 * FEED_MS);
+	ok(f.nspans == 2 && span(1)->stream_id == 13 && !span(1)->error &&
+		   span(1)->incomplete & SPAN_RESPONSE_NOT_SEEN,
+	   "what came before that may have been its answer");
+	feed_end(&f);
 }
 
 /* What the kernel side is told. */
