@@ -595,8 +595,9 @@ static int parse_argument(struct options *o, struct argp_state *state, const cha
 			return add_pids(o, arg);
 		if (is_like_ports(arg))
 			return add_ports(o, arg);
-		return wrong(o, "unexpected argument '%.64s'; --service '%.64s' traces what is called "
-				"so, --comm '%.64s' programs of that name, -- %.64s runs it", arg, arg, arg, arg);
+		return wrong(o, "unexpected argument '%.64s'; --service '%.64s' traces what is "
+				"called so, --comm '%.64s' programs of that name, -- %.64s runs it",
+			     arg, arg, arg, arg);
 	}
 	o->command = &state->argv[state->next - 1];
 	state->next = state->argc;
