@@ -27,10 +27,17 @@ static const char *process_selector(const struct options *o)
 	       o->exes.n       ? "--exe" :
 	       o->cgroups.n    ? "--cgroup" :
 	       o->containers.n ? "--container" :
+	       o->services.n   ? "--service" :
 	       o->pods.n       ? "--pod" :
 	       o->namespaces.n ? "--namespace" :
 	       o->command      ? "-- COMMAND" :
 				 NULL;
+}
+
+int options_select_by_name(const struct options *o)
+{
+	return o->comms.n || o->exes.n || o->cgroups.n || o->containers.n || o->services.n ||
+	       o->pods.n || o->namespaces.n;
 }
 
 const struct output_spec *shown_output(const struct options *o)
@@ -143,6 +150,12 @@ static void default_output(struct options *o)
 	o->outputs[o->noutputs++].to_stderr = o->command != NULL;
 }
 
+static int has_tables(const struct options *o)
+{
+	return options_has_output(o, OUTPUT_SUMMARY) || options_has_output(o, OUTPUT_CSV) ||
+	       options_has_output(o, OUTPUT_MARKDOWN);
+}
+
 static int check_output(struct options *o)
 {
 	int top, json;
@@ -152,7 +165,7 @@ static int check_output(struct options *o)
 	default_output(o);
 	top = options_has_output(o, OUTPUT_TOP);
 	json = options_has_output(o, OUTPUT_JSON);
-	if (!options_has_output(o, OUTPUT_SUMMARY) && !top && (o->interval_ns || o->sort >= 0))
+	if (!has_tables(o) && !top && (o->interval_ns || o->sort >= 0))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : "--sort");
 	if (o->keep && !top)

@@ -150,7 +150,9 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 	const struct reasm *resp = &other(c, h)->reasm;
 
 	const struct exchange *last = c->tail->resp_done ? older : c->tail;
-	int at_once = x->need && x->need == last->need;
+	/* nothing had come since the one before it ended, so not its answer */
+	int at_once = x->need && (x->need == last->need ||
+				  (x->need == last->need_end && !last->resp_started));
 
 	/* without acknowledgements, a loss shows only later */
 	if (c->session.lib && c->lost)

@@ -55,7 +55,9 @@ struct exchange {
 	uint64_t req_end;  /* position behind its last one, when req_done */
 	uint64_t resp_pos; /* position of the first octet of the response, when resp_started */
 	uint64_t resp_end; /* position behind the last octet of the response */
-	uint64_t need; /* position in the responses up to which its sender had them; 0: unknown */
+	/* position in the responses up to which its sender had them; 0: unknown */
+	uint64_t need;
+	uint64_t need_end; /* the same with its last byte, when req_done */
 
 	/* source clock; SPAN_UNKNOWN if so */
 	uint64_t req_first; /* first octet of the request went by */

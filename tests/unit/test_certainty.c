@@ -113,6 +113,22 @@ static void test_lost(void)
 	over("GET /warc 200 lost-events", "nothing was asked since: no text is an answer");
 }
 
+static void test_pipelined(void)
+{
+	settled();
+	feed_text(&f, RX, GET("/a"));
+	lose(TX, "HTTP/1.1 302 X\r\n");
+	feed_text(&f, RX, "GET /b HTTP/1.1\r\n");
+	lose(TX, "Content-Length: 0\r\n\r\n");
+	feed_text(&f, RX, "Host: example.org\r\n\r\n" GET("/c"));
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, TX, OK2);
+	feed_text(&f, TX, NO2);
+	over("GET /a 0 lost-events response-not-seen; GET /b 200 lost-events; "
+	     "GET /c 404 lost-events",
+	     "who sends the end of one request and the next at once does not wait");
+}
+
 static void test_unseen_head(void)
 {
 	settled();
@@ -219,6 +235,7 @@ static void test_behind(void)
 int main(void)
 {
 	test_lost();
+	test_pipelined();
 	test_unseen_head();
 	test_expect();
 	test_ends();
