@@ -45,10 +45,11 @@ static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 
 /* What used the same key before will not be answered any more. */
 static __attribute__((noinline)) void begin_keyed(struct conn *c, struct exchange *x,
-						  const struct message *m)
+						  const struct message *m, int reversed)
 {
 	struct exchange *older = m->flags & MESSAGE_ONE_WAY ? NULL : keyed_find(c, m->key, 0);
 
+	x->reversed = x->io_done = (uint8_t)reversed;
 	x->key = m->key;
 	x->boundary = 1;
 	if (older && !older->resp_started) {
@@ -90,9 +91,8 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->need = need;
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
-	x->reversed = x->io_done = !is_request(c, h);
 	if (c->keyed)
-		begin_keyed(c, x, m);
+		begin_keyed(c, x, m, !is_request(c, h));
 	else
 		certainty_request(c, h, x);
 	c->requested = 1;
@@ -415,8 +415,11 @@ void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum a
 }
 
 /* By keys, either side may ask, and what could answer may be a request of its own. */
-static int begins_request(const struct conn *c, const struct message *m)
+static __attribute__((noinline)) int is_asking(const struct conn *c, const struct half *h,
+					       const struct message *m)
 {
+	if (m->type != MESSAGE_HEAD)
+		return asks(c, h);
 	if (!(m->flags & MESSAGE_RESPONSE))
 		return 1;
 	return m->flags & MESSAGE_IF_ASKED && m->flags & MESSAGE_ONE_WAY &&
@@ -425,12 +428,10 @@ static int begins_request(const struct conn *c, const struct message *m)
 
 void pairing_message(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
 {
-	int request = asks(c, h);
+	int request = c->keyed ? is_asking(c, h, m) : is_request(c, h);
 
 	switch (m->type) {
 	case MESSAGE_HEAD:
-		if (c->keyed)
-			request = begins_request(c, m);
 		(request ? request_head : response_head)(c, h, m, pos - m->head_len);
 		break;
 	case MESSAGE_CONTENT:
