@@ -13,7 +13,7 @@ struct entry {
 	struct proc_identity identity;
 	uint64_t checked; /* time of the event by which identity was compared */
 	uint64_t used;	  /* tick of the last use; 0: free */
-	uint32_t parent;  /* of which it was forked, and which it is like until it is looked at; or 0 */
+	uint32_t parent;  /* it is called what this is until it is looked at; 0: it was */
 	struct zc_ev_names names;
 };
 
