@@ -25,7 +25,8 @@ COLLECTOR = PORT + 1
 def nginx_start(work, name, server):
     conf = os.path.join(work, f'{name}.conf')
     with open(conf, 'w', encoding='ascii') as f:
-        f.write(f'''worker_processes 1; daemon off; pid {work}/{name}.pid; error_log {work}/{name}.err;
+        f.write(f'''worker_processes 1; daemon off;
+pid {work}/{name}.pid; error_log {work}/{name}.err;
 user root;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 1000000000;

@@ -79,7 +79,8 @@ def compare(t, shown, got, parts=('in queue', 'processing')):
     """All spans that JSON shows are there, field by field, and no others but those of queues."""
     other = {i: s for i, s in got.items() if i not in shown}
     t.equal(set(shown) - set(got), set(), 'spans that are missing')
-    t.check({s['name'] for s in other.values()} <= set(parts), f'others: {list(other.values())[:2]}')
+    t.check({s['name'] for s in other.values()} <= set(parts),
+            f'others: {list(other.values())[:2]}')
     t.check({s['parent'] for s in other.values()} <= set(shown), 'parts of spans that there are')
     for i, s in shown.items():
         g = got[i]
