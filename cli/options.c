@@ -151,20 +151,30 @@ static int add_string(struct options *o, struct string_list *l, const char *s, c
 	return 0;
 }
 
+static int add_range(struct options *o, struct port_range r)
+{
+	struct port_range *v = reallocarray(o->ports, o->nports + 1, sizeof(*v));
+
+	if (!v)
+		return wrong(o, "out of memory");
+	o->ports = v;
+	o->ports[o->nports++] = r;
+	return 0;
+}
+
+int options_add_port(struct options *o, uint16_t port)
+{
+	return add_range(o, (struct port_range){ port, port });
+}
+
 static int add_ports(struct options *o, const char *list)
 {
 	struct port_range r;
-	int more;
+	int more, err = 0;
 
-	while ((more = ports_next(&list, &r, o->error, sizeof(o->error))) > 0) {
-		struct port_range *v = reallocarray(o->ports, o->nports + 1, sizeof(*v));
-
-		if (!v)
-			return wrong(o, "out of memory");
-		o->ports = v;
-		o->ports[o->nports++] = r;
-	}
-	return -more;
+	while (!err && (more = ports_next(&list, &r, o->error, sizeof(o->error))) > 0)
+		err = add_range(o, r);
+	return err ? err : -more;
 }
 
 static int add_pids(struct options *o, const char *list)
