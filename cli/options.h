@@ -13,6 +13,7 @@
 #include "attach/attach.h" /* enum attach_role */
 #include "core/flows.h"	   /* struct port_range */
 #include "core/route.h"	   /* enum route_mode */
+#include "sinks/attributes.h"
 
 /* Exit statuses, besides that of COMMAND. */
 #define EXIT_DONE 0
@@ -98,6 +99,7 @@ struct options {
 		struct sockaddr_in6 v6;
 	} prometheus; /* where it is scraped; family 0: nowhere */
 	int skip_instrumented; /* processes that export their own spans are not exported */
+	struct attribute_rules attributes; /* of metrics */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
