@@ -1,23 +1,12 @@
 #include "cli/options_impl.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sinks/sink.h"
-
-int wrong(struct options *o, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(o->error, sizeof(o->error), fmt, ap);
-	va_end(ap);
-	return EINVAL;
-}
 
 /* Selectors that need to know processes. */
 static const char *process_selector(const struct options *o)

@@ -14,7 +14,9 @@
 
 #define LOOK_MS 2000 /* between two looks at what listens */
 
-enum choose_column { COL_PORT, COL_ADDRESS, COL_SERVICE, COL_PID, COL_PROTOCOL, COL_WHERE, COL_ALL };
+enum choose_column {
+	COL_PORT, COL_ADDRESS, COL_SERVICE, COL_PID, COL_PROTOCOL, COL_WHERE, COL_ALL
+};
 
 static const struct column columns[COL_ALL] = {
 	[COL_PORT] = { "PORT", 5, 5, 0, 1, 0, 0 },
