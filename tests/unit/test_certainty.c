@@ -168,8 +168,8 @@ static void test_expect(void)
 	over("POST /a 417; GET /b 200", "is none, though it looks like a request");
 
 	settled();
-	feed_text(&f, RX,
-		  "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 76\r\n\r\n");
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 76\r\n\r\n");
 	feed_text(&f, TX, ANSWER("417", "2", "no"));
 	feed_text(&f, RX, GET("/1"));
 	feed_text(&f, RX, GET("/2"));
