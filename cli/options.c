@@ -27,6 +27,7 @@ const char *argp_program_version = "zctrace " ZCTRACE_VERSION COMMIT;
 enum {
 	OPT_CGROUP = 256,
 	OPT_CONTAINER,
+	OPT_SERVICE,
 	OPT_POD,
 	OPT_NAMESPACE,
 	OPT_ROLE,
@@ -63,7 +64,8 @@ static const struct argp_option table[] = {
 	{ "comm", 'c', "GLOB", 0, "Processes of this name, also those that start later", 1 },
 	{ "exe", 'e', "GLOB", 0, "Processes of this executable, also those that start later", 1 },
 	{ "cgroup", OPT_CGROUP, "PATH", 0, "Processes of this control group and those below", 1 },
-	{ "container", OPT_CONTAINER, "ID", 0, "Processes of this container", 1 },
+	{ "service", OPT_SERVICE, "GLOB", 0, "What is shown as a service of this name", 1 },
+	{ "container", OPT_CONTAINER, "NAME", 0, "Processes of this container, by name or id", 1 },
 	{ "pod", OPT_POD, "[NAMESPACE/]NAME", 0, "Processes of this pod of Kubernetes", 1 },
 	{ "namespace", OPT_NAMESPACE, "NAME", 0, "Processes of the pods of this namespace", 1 },
 	{ "all", 'a', NULL, 0, "Every process", 1 },
@@ -455,6 +457,8 @@ static int parse_selector(struct options *o, int key, const char *arg)
 		return add_string(o, &o->exes, arg, "exe");
 	case OPT_CGROUP:
 		return add_string(o, &o->cgroups, arg, "cgroup");
+	case OPT_SERVICE:
+		return add_string(o, &o->services, arg, "service");
 	case OPT_CONTAINER:
 		return add_string(o, &o->containers, arg, "container");
 	case OPT_POD:
@@ -591,8 +595,9 @@ static int parse_argument(struct options *o, struct argp_state *state, const cha
 			return add_pids(o, arg);
 		if (is_like_ports(arg))
 			return add_ports(o, arg);
-		return wrong(o, "unexpected argument '%.64s'; --comm '%.64s' traces programs of "
-				"that name, -- %.64s runs it", arg, arg, arg);
+		return wrong(o, "unexpected argument '%.64s'; --service '%.64s' traces what is "
+				"called so, --comm '%.64s' programs of that name, -- %.64s runs it",
+			     arg, arg, arg, arg);
 	}
 	o->command = &state->argv[state->next - 1];
 	state->next = state->argc;
@@ -757,6 +762,7 @@ void options_release(struct options *o)
 	free(o->tls_symbols.v);
 	free(o->cgroups.v);
 	free(o->containers.v);
+	free(o->services.v);
 	free(o->pods.v);
 	free(o->namespaces.v);
 	free(o->routes.v);

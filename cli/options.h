@@ -58,7 +58,7 @@ struct options {
 	unsigned nports;
 	uint32_t *pids;
 	unsigned npids;
-	struct string_list comms, exes, cgroups, containers;
+	struct string_list comms, exes, cgroups, containers, services;
 	struct string_list pods, namespaces; /* of Kubernetes: [NAMESPACE/]NAME; NAMESPACE */
 	struct string_list tls_symbols; /* LIB:FUNC=ADDRESS */
 	int all;
@@ -112,6 +112,9 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv);
 void options_release(struct options *o);
+
+/* Are there selectors of processes by anything but their numbers? */
+int options_select_by_name(const struct options *o);
 
 int options_has_output(const struct options *o, enum output format);
 

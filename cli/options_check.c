@@ -27,10 +27,17 @@ static const char *process_selector(const struct options *o)
 	       o->exes.n       ? "--exe" :
 	       o->cgroups.n    ? "--cgroup" :
 	       o->containers.n ? "--container" :
+	       o->services.n   ? "--service" :
 	       o->pods.n       ? "--pod" :
 	       o->namespaces.n ? "--namespace" :
 	       o->command      ? "-- COMMAND" :
 				 NULL;
+}
+
+int options_select_by_name(const struct options *o)
+{
+	return o->comms.n || o->exes.n || o->cgroups.n || o->containers.n || o->services.n ||
+	       o->pods.n || o->namespaces.n;
 }
 
 const struct output_spec *shown_output(const struct options *o)

@@ -112,9 +112,28 @@ enum conn_end {
 	CONN_DROPPED,  /* no span is wanted */
 };
 
-/* What a protocol does with its connections. */
+/* How a protocol was recognised. */
+struct conn_begin {
+	const struct protocol *protocol;
+	struct half *half; /* where: at pos of this direction */
+	uint64_t pos;
+	unsigned client; /* the client's direction; PROBE_NO_DIR: not known */
+	int start;	 /* its first byte comes next, in both directions */
+};
+
+/* What a protocol does with its connections: conn_ops.h has the table of them. */
 struct conn_ops {
-	const char *name; /* for people; NULL: the protocol's */
+	const struct protocol_name *name; /* whose they are; NULL: of many */
+	/*
+	 * The connection speaks it; c->protocol is set. 0: there is no memory for it, and nothing
+	 * has changed.
+	 */
+	int (*begin)(struct conn *c, const struct conn_begin *b);
+	/*
+	 * The same where both ends have agreed upon it; x asked for that, and is taken. NULL, or
+	 * x NULL: nobody knows. 0: as above. Of those without it, what follows is probed.
+	 */
+	int (*upgraded)(struct conn *c, struct exchange *x);
 	/* for struct reasm_sink */
 	size_t (*data)(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
 	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
@@ -157,7 +176,7 @@ struct conn {
 	uint8_t preexisting;	   /* existed before we looked, for all we know */
 	uint8_t opened;	   /* OPEN was seen */
 	uint8_t has_addr, role;
-	uint8_t reset, dead, forgotten;
+	uint8_t reset, forgotten;
 	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;

@@ -15,7 +15,7 @@ static const char *protocol_of(const struct conn *c)
 		return "opaque";
 	if (!c->ops)
 		return NULL;
-	return c->ops->name ? c->ops->name : c->protocol->name.name;
+	return c->ops->name ? c->ops->name->name : c->protocol->name.name;
 }
 
 static int is_server(const struct conn *c)

@@ -1,5 +1,4 @@
 #include "core/pairing.h"
-#include "core/detect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -390,8 +389,21 @@ static void pairing_lost(struct conn *c)
 		}
 }
 
-int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned request_dir)
+/* What went by before messages were found, up to pos, may have held some. */
+static void doubt_before(struct conn *c, struct half *mine, uint64_t pos)
 {
+	struct half *other = &c->half[mine == &c->half[0]];
+	uint64_t end = other->reasm.next - reasm_kept(&other->reasm).n;
+
+	if (c->lost && end > other->reasm.first + other->lead)
+		certainty_behind(c, other, end);
+	if (pos > mine->reasm.first + mine->lead || c->lost)
+		certainty_behind(c, mine, pos);
+}
+
+static int pairing_begin(struct conn *c, const struct conn_begin *b)
+{
+	const struct protocol *protocol = b->protocol;
 	unsigned joined = 0;
 
 	c->state = calloc(1, protocol->state_size);
@@ -400,10 +412,9 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 		return 0;
 	}
 	c->ops = &pairing_ops;
-	c->protocol = protocol;
-	c->request_dir = (uint8_t)request_dir;
+	c->request_dir = (uint8_t)b->client;
 	c->id_hash_valid = 0;
-	c->half[request_dir].reasm.follows = 0;
+	c->half[b->client].reasm.follows = 0;
 	for (unsigned d = 0; d < 2; d++) {
 		if (c->rejoined || (c->preexisting && !c->half[d].reasm.from_syn))
 			joined |= BEGIN_JOINED(sender_of(c, &c->half[d]));
@@ -413,6 +424,8 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 	if (c->datagram)
 		joined |= BEGIN_DATAGRAM;
 	protocol->begin(c->state, joined);
+	if (!c->preexisting)
+		doubt_before(c, b->half, b->pos);
 	return 1;
 }
 
@@ -435,6 +448,7 @@ static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exch
 }
 
 const struct conn_ops pairing_ops = {
+	.begin = pairing_begin,
 	.data = pairing_data,
 	.gap = pairing_gap,
 	.eof = pairing_eof,

@@ -296,7 +296,7 @@ static void tls_each(const struct conn *c, void (*fn)(void *ctx, struct exchange
 	(void)ctx;
 }
 
-int tls_conn_begin(struct conn *c, uint64_t time)
+static int tls_begin(struct conn *c, const struct conn_begin *b)
 {
 	struct tls_conn *t = calloc(1, sizeof(*t));
 	struct tls_event ev;
@@ -310,7 +310,7 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 	c->ops = &tls_conn_ops;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;
-	t->first_time = time;
+	t->first_time = reasm_time(&b->half->reasm, b->pos);
 	c->engine->tls_clients |= c->role == ZC_ROLE_CLIENT;
 	tls_handshake_init(&t->hs);
 	if (c->engine->tls_opening < TLS_CONN_MAX_OPENING)
@@ -329,7 +329,8 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 }
 
 const struct conn_ops tls_conn_ops = {
-	.name = "tls",
+	.name = &tls_protocol.name,
+	.begin = tls_begin,
 	.data = tls_data,
 	.gap = tls_missing,
 	.eof = tls_end_half,

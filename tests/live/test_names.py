@@ -9,7 +9,7 @@ import sys
 import time
 
 import chain
-from lib import (Skip, Zctrace, cgroup_root, free_port, main, need, replay, test, wait_for,
+from lib import (Skip, ZCTRACE, Zctrace, cgroup_root, free_port, main, need, replay, test, wait_for,
                  wait_port)
 from netns import Namespaces
 
@@ -161,6 +161,20 @@ def container_names(t):
     z.stop()
     t.equal(re.findall(r'HTTPClient .*->\[127.0.0.1 as (\S+):\d+\]', z.out()),
             ['backend0', 'backend1', 'server'], 'as peers')
+    for args, wanted in ((('--container', 'backend1'), ['1']),
+                         (('--container', 'back*'), ['0', '1']),
+                         (('--service', 'backend0'), ['0']),
+                         (('--container', idents[2][:12]), ['2'])):
+        z = Zctrace(t, *args, prefix=see)
+        for i, (port, _) in enumerate(servers):
+            ask(f'127.0.0.1:{port}', i)
+        z.wait_spans(len(wanted))
+        z.stop()
+        t.equal(sorted(chain.query_id(s) for s in z.spans if s['kind'] == 'server'), wanted,
+                f'selected by {args}')
+    p = t.run([*see, ZCTRACE, '--container', 'frontend', '-d', '50ms'])
+    t.check(p.returncode == 2 and 'here are: ' in p.stderr and 'backend0' in p.stderr and
+            'backend1' in p.stderr, f'no such container: {p.stderr}')
 
 
 @test
