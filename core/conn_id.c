@@ -43,7 +43,7 @@ int conn_id_first(const struct conn *c, uint32_t first[2])
 		if (!c->half[d].reasm.from_syn && !tls_session_anchored(c))
 			return 0;
 		first[d] = tls_session_anchored(c) ? c->session->anchor[d]
-					      : (uint32_t)c->half[d].reasm.first;
+						   : (uint32_t)c->half[d].reasm.first;
 	}
 	return 1;
 }
