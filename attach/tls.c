@@ -704,8 +704,8 @@ static int waits_for_server(const struct attach *a)
 /* May processes become targets that do not exist yet? Their first call may come soon after. */
 static int expects_others(const struct attach *a)
 {
-	return waits_for_server(a) || a->command || a->comms || a->exes || a->config.ncgroup ||
-	       a->config.follow || a->config.all;
+	return waits_for_server(a) || a->command || a->comms || a->exes || a->judged ||
+	       a->config.ncgroup || a->config.follow || a->config.all;
 }
 
 void tls_start(struct tls *t)

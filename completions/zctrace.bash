@@ -48,18 +48,19 @@ _zctrace()
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
-	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--keep) return ;;
-	--tls-symbol|--prometheus|--namespace) return ;;
+	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep) return ;;
+	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
 			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
 	*)
-		words='--port= --pid= --comm= --exe= --cgroup= --container= --pod=
+		words='--port= --pid= --comm= --exe= --cgroup= --service= --container= --pod=
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
 			--slowest= --keep= --otlp --otlp-signals= --otlp-skip-instrumented
+			--attributes=
 			--prometheus= --resolve --sort= --color=
 			--count= --duration= --doctor
 			--list --stats

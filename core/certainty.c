@@ -160,7 +160,7 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 	if (!at_once && (c->resp_gap || (resp->started && x->need > resp->next)))
 		return;
 	c->in_step = 0;
-	if (!x->found && !(at_once ? last : older)->found)
+	if (!x->found && !(at_once ? last : older)->found && !c->withheld)
 		c->pipelined = 1;
 }
 
