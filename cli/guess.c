@@ -12,7 +12,7 @@ static const struct {
 } programs[] = {
 	{ "php-fpm", "fastcgi" },     { "redis-server", "redis" },
 	{ "valkey-server", "redis" }, { "postgres", "postgresql" }, { "mysqld", "mysql" },
-	{ "mariadbd", "mysql" },      { "mongod", "mongodb" },	  { "memcached", "memcached" },
+	{ "mariadbd", "mysql" },      { "mongod", "mongodb" },
 	{ "sshd", "ssh" },	      { "nats-server", "nats" },
 	{ "mosquitto", "mqtt" },      { "named", "dns" },
 	{ "dnsmasq", "dns" },	      { "systemd-resolve", "dns" }, { "unbound", "dns" },
@@ -30,7 +30,7 @@ static const struct {
 	{ 1883, "mqtt", 0 },	    { 3306, "mysql", 0 },    { 4222, "nats", 0 },
 	{ 5432, "postgresql", 0 },  { 5672, "amqp", 0 },     { 6379, "redis", 0 },
 	{ 6380, "redis", 1 },	    { 8883, "mqtt", 1 },     { 9000, "fastcgi", 0 },
-	{ 9042, "cassandra", 0 },   { 9092, "kafka", 0 },    { 11211, "memcached", 0 },
+	{ 9042, "cassandra", 0 },   { 9092, "kafka", 0 },
 	{ 27017, "mongodb", 0 },
 };
 

@@ -13,6 +13,7 @@
 #include "attach/attach.h" /* enum attach_role */
 #include "core/flows.h"	   /* struct port_range */
 #include "core/route.h"	   /* enum route_mode */
+#include "sinks/attributes.h"
 
 /* Exit statuses, besides that of COMMAND. */
 #define EXIT_DONE 0
@@ -98,9 +99,11 @@ struct options {
 		struct sockaddr_in6 v6;
 	} prometheus; /* where it is scraped; family 0: nowhere */
 	int skip_instrumented; /* processes that export their own spans are not exported */
+	struct attribute_rules attributes; /* of metrics */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
+	int choose;	  /* nothing is selected, and somebody at a terminal may choose */
 
 	int last_option; /* while parsing: the key of the option before this argument */
 	char error[512];
@@ -112,6 +115,9 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv);
 void options_release(struct options *o);
+
+/* One more port; 0, or out of memory. */
+int options_add_port(struct options *o, uint16_t port);
 
 /* Are there selectors of processes by anything but their numbers? */
 int options_select_by_name(const struct options *o);

@@ -49,7 +49,7 @@ _zctrace()
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep) return ;;
-	--service|--container|--tls-symbol|--prometheus|--namespace) return ;;
+	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
 			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
@@ -60,6 +60,7 @@ _zctrace()
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
 			--slowest= --keep= --otlp --otlp-signals= --otlp-skip-instrumented
+			--attributes=
 			--prometheus= --resolve --sort= --color=
 			--count= --duration= --doctor
 			--list --stats

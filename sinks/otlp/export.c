@@ -259,7 +259,7 @@ struct sink *sink_otlp_new(const struct otlp_options *o, char *err, size_t errle
 	};
 	struct otlp_sink *k = calloc(1, sizeof(*k));
 
-	if (!k || metrics_init(&k->metrics) || out_init_memory(&k->memory)) {
+	if (!k || metrics_init(&k->metrics, o->attributes) || out_init_memory(&k->memory)) {
 		snprintf(err, errlen, "out of memory");
 		if (k)
 			metrics_release(&k->metrics);
