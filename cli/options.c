@@ -6,13 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cli/duration.h"
 #include "cli/filter.h"
 #include "cli/ports.h"
-#include "core/nearest.h"
 #include "core/span_field.h"
 #include "sinks/sink.h"
 
@@ -153,20 +151,30 @@ static int add_string(struct options *o, struct string_list *l, const char *s, c
 	return 0;
 }
 
+static int add_range(struct options *o, struct port_range r)
+{
+	struct port_range *v = reallocarray(o->ports, o->nports + 1, sizeof(*v));
+
+	if (!v)
+		return wrong(o, "out of memory");
+	o->ports = v;
+	o->ports[o->nports++] = r;
+	return 0;
+}
+
+int options_add_port(struct options *o, uint16_t port)
+{
+	return add_range(o, (struct port_range){ port, port });
+}
+
 static int add_ports(struct options *o, const char *list)
 {
 	struct port_range r;
-	int more;
+	int more, err = 0;
 
-	while ((more = ports_next(&list, &r, o->error, sizeof(o->error))) > 0) {
-		struct port_range *v = reallocarray(o->ports, o->nports + 1, sizeof(*v));
-
-		if (!v)
-			return wrong(o, "out of memory");
-		o->ports = v;
-		o->ports[o->nports++] = r;
-	}
-	return -more;
+	while (!err && (more = ports_next(&list, &r, o->error, sizeof(o->error))) > 0)
+		err = add_range(o, r);
+	return err ? err : -more;
 }
 
 static int add_pids(struct options *o, const char *list)
@@ -183,42 +191,6 @@ static int add_pids(struct options *o, const char *list)
 		o->pids[o->npids++] = pid;
 	}
 	return -more;
-}
-
-/* "; did you mean X?" at the end of o->error, if one of names (ended by NULL) is near. */
-static void suggest(struct options *o, const char *s, size_t n, const char *const *names,
-		    const char *prefix)
-{
-	unsigned best = nearest_limit(n);
-	const char *nearest = NULL;
-	size_t used = strlen(o->error);
-
-	for (; *names; names++)
-		if (name_is_nearer(s, n, *names, &best))
-			nearest = *names;
-	if (nearest)
-		snprintf(o->error + used, sizeof(o->error) - used, "; did you mean %s%s?", prefix,
-			 nearest);
-}
-
-int options_choose(struct options *o, const char *what, const char *arg,
-		   const char *const *names, int *out)
-{
-	size_t used;
-
-	for (int i = 0; names[i]; i++) {
-		if (!strcasecmp(names[i], arg)) {
-			*out = i;
-			return 0;
-		}
-	}
-	wrong(o, "%s '%.64s': must be one of", what, arg);
-	used = strlen(o->error);
-	for (int i = 0; names[i] && used < sizeof(o->error); i++)
-		used += (size_t)snprintf(o->error + used, sizeof(o->error) - used, "%s %s",
-					 i ? "," : "", names[i]);
-	suggest(o, arg, strlen(arg), names, "");
-	return EINVAL;
 }
 
 /* A number alone means seconds, as for sleep(1). */
@@ -633,7 +605,7 @@ static int check_names(struct options *o, int argc, char **argv)
 			i += known->arg && !name[n];
 		} else if (!is_builtin(name, n)) {
 			wrong(o, "there is no option '--%.*s'", n < 64 ? (int)n : 64, name);
-			suggest(o, name, n, names, "--");
+			options_suggest(o, name, n, names, "--");
 			return EINVAL;
 		}
 	}

@@ -103,6 +103,7 @@ struct options {
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
+	int choose;	  /* nothing is selected, and somebody at a terminal may choose */
 
 	int last_option; /* while parsing: the key of the option before this argument */
 	char error[512];
@@ -114,6 +115,9 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv);
 void options_release(struct options *o);
+
+/* One more port; 0, or out of memory. */
+int options_add_port(struct options *o, uint16_t port);
 
 /* Are there selectors of processes by anything but their numbers? */
 int options_select_by_name(const struct options *o);

@@ -1,4 +1,5 @@
 #include "core/engine_impl.h"
+#include "core/tls_session.h"
 #include "core/conn_id.h"
 #include "core/exchange_link.h"
 #include "parsers/redact.h"
@@ -519,7 +520,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 	s->scheme = text_str(x, x->scheme);
 	if (!s->scheme.p && !x->stream_id && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
 		s->scheme =
-			x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
+			x->conn->session ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);
@@ -570,7 +571,7 @@ static void set_tls(const struct exchange *x, struct span *s)
 	const struct tls_conn *t = tls_info_of(c);
 	int whole = (x->protocol->flags & NAME_CONNECTION) != 0;
 
-	s->tls = tls_library_name(whole && t ? t->lib : c->session.lib);
+	s->tls = tls_library_name(whole && t ? t->lib : c->session ? c->session->lib : 0);
 	if (!whole)
 		return;
 	if (!s->tls)

@@ -57,7 +57,7 @@ struct exchange {
 	uint64_t resp_end; /* position behind the last octet of the response */
 	/* position in the responses up to which its sender had them; 0: unknown */
 	uint64_t need;
-	uint64_t need_end; /* the same with its last byte, when req_done */
+	uint64_t need_end; /* the same, or more, when its last byte was sent */
 
 	/* source clock; SPAN_UNKNOWN if so */
 	uint64_t req_first; /* first octet of the request went by */

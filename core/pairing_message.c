@@ -119,7 +119,7 @@ static void end_request(struct conn *c, struct half *h, uint64_t pos)
 		return;
 	x->req_bytes = pos - h->msg_pos;
 	x->req_end = pos;
-	x->need_end = certainty_need(c, h, pos - 1);
+	x->need_end = h->reasm.cur_need;
 	if (x == c->withheld)
 		return;
 	x->req_done = 1;

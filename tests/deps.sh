@@ -32,7 +32,8 @@ memcached:memcached mariadb-server:mariadbd mariadb-client:mariadb default-jdk-h
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
 runtime=$(clang -print-runtime-dir 2>/dev/null)
 fuzz="$check libclang-rt-${clang:-14}-dev:$runtime/libclang_rt.fuzzer-$(uname -m).a"
-slow="$build python3:python3 default-jdk-headless:javac maven:mvn"
+slow="$build python3:python3 default-jdk-headless:javac maven:mvn golang-go:go
+prometheus:prometheus iproute2:ip"
 dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source
 libncurses-dev:pc=ncursesw
 gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc

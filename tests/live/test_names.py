@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -175,6 +176,40 @@ def container_names(t):
     p = t.run([*see, ZCTRACE, '--container', 'frontend', '-d', '50ms'])
     t.check(p.returncode == 2 and 'here are: ' in p.stderr and 'backend0' in p.stderr and
             'backend1' in p.stderr, f'no such container: {p.stderr}')
+
+
+FORKING = '''
+import os, signal, socket, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+s = socket.create_server(('127.0.0.1', int(sys.argv[1])), backlog=100)
+while True:
+    c, _ = s.accept()
+    if not os.fork():
+        c.recv(4096)
+        c.send(b'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\nconnection: close\\r\\n\\r\\nok')
+        os._exit(0)
+    c.close()
+'''
+
+
+@test
+def forked_for_each(t):
+    """a process for each request, gone before it could be asked: called what its parent is"""
+    port = free_port()
+    t.start([sys.executable, '-c', FORKING, str(port)],
+            env={**os.environ, 'OTEL_SERVICE_NAME': 'shop'})
+    wait_port(port)
+    z = Zctrace(t, '--port', port, '-w', t.path('rec.pcapng'))
+    for i in range(50):
+        with socket.create_connection(('127.0.0.1', port)) as s:
+            s.sendall(b'GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+            while s.recv(4096):
+                pass
+    spans = z.finish(50, kind='server')
+    t.equal(len({s['pid'] for s in spans}), 50, 'processes')
+    t.equal({s.get('service') for s in spans}, {'shop'}, 'what they are called')
+    t.equal({s.get('service') for s in replay(t, t.path('rec.pcapng'))[0]}, {'shop'},
+            'in the recording')
 
 
 @test

@@ -8,6 +8,8 @@
 #include "core/mask.c"
 #include "cli/options.c"
 #include "cli/options_check.c"
+#include "cli/options_export.c"
+#include "cli/options_value.c"
 #include "cli/ports.c"
 #include "cli/container.c"
 #define copy service_copy
