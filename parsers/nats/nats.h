@@ -4,10 +4,11 @@
  * https://docs.nats.io/reference/reference-protocols/nats-protocol. The contract of the functions
  * is that of parsers/protocol.h.
  *
- * What is published has no answer, and what the server delivers is a message of its own (`process`).
- * A request is what is published with an inbox to reply to: what is delivered there answers it, by
- * its subject, which is unique. A HEAD comes with the line and the headers behind it; CONTENT is
- * the payload. PING of the client is answered by PONG; the rest of the protocol is no message.
+ * What is published has no answer, and what the server delivers is a message of its own
+ * (`process`). A request is what is published with an inbox to reply to: what is delivered there
+ * answers it, by its subject, which is unique. A HEAD comes with the line and the headers behind
+ * it; CONTENT is the payload. PING of the client is answered by PONG; the rest of the protocol is
+ * no message.
  *
  * Where bytes are missing that are not within a payload, and behind what is not understood, next()
  * returns PARSE_BAD: certainty is to be earned anew, by probing.

@@ -12,11 +12,12 @@ static const struct {
 	uint8_t op, from; /* from: 1: clients, 2: servers, 3: both */
 	uint8_t min, max; /* words behind it */
 } ops[] = {
-	{"pub", NATS_PUB, 1, 2, 3},   {"hpub", NATS_HPUB, 1, 3, 4}, {"sub", NATS_SUB, 1, 2, 3},
-	{"unsub", NATS_UNSUB, 1, 1, 2}, {"connect", NATS_CONNECT, 1, 0, 0},
-	{"msg", NATS_MSG, 2, 3, 4},   {"hmsg", NATS_HMSG, 2, 4, 5}, {"info", NATS_INFO, 2, 0, 0},
-	{"+ok", NATS_OK, 2, 0, 0},    {"-err", NATS_ERR, 2, 0, 0},  {"ping", NATS_PING, 3, 0, 0},
-	{"pong", NATS_PONG, 3, 0, 0},
+	{"pub", NATS_PUB, 1, 2, 3},	    {"hpub", NATS_HPUB, 1, 3, 4},
+	{"sub", NATS_SUB, 1, 2, 3},	    {"unsub", NATS_UNSUB, 1, 1, 2},
+	{"connect", NATS_CONNECT, 1, 0, 0}, {"msg", NATS_MSG, 2, 3, 4},
+	{"hmsg", NATS_HMSG, 2, 4, 5},	    {"info", NATS_INFO, 2, 0, 0},
+	{"+ok", NATS_OK, 2, 0, 0},	    {"-err", NATS_ERR, 2, 0, 0},
+	{"ping", NATS_PING, 3, 0, 0},	    {"pong", NATS_PONG, 3, 0, 0},
 };
 
 /* Behind these comes anything, up to the end of the line. */
@@ -90,7 +91,8 @@ static int fill(struct nats_line *l, struct str *word, int n)
 {
 	int with_headers = l->op == NATS_HPUB || l->op == NATS_HMSG;
 	int message = with_headers || l->op == NATS_PUB || l->op == NATS_MSG;
-	int first = l->op == NATS_MSG || l->op == NATS_HMSG ? 2 : 1; /* behind the subject, the id */
+	int first =
+		l->op == NATS_MSG || l->op == NATS_HMSG ? 2 : 1; /* behind the subject, the id */
 	int sizes = message ? 1 + with_headers : 0;
 
 	if (n && (message || l->op == NATS_SUB)) {
@@ -158,7 +160,8 @@ static int is_messages(const uint8_t *p, size_t n, enum sender from)
 		if (nats_line(p, n, from, &l) != 1 || is_free(l.op))
 			return 0;
 		end = l.len;
-		if (l.op == NATS_PUB || l.op == NATS_HPUB || l.op == NATS_MSG || l.op == NATS_HMSG) {
+		if (l.op == NATS_PUB || l.op == NATS_HPUB || l.op == NATS_MSG ||
+		    l.op == NATS_HMSG) {
 			if (l.size + 2 > n - end)
 				return 0;
 			end += (size_t)l.size + 2;

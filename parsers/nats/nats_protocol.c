@@ -112,9 +112,8 @@ static void tell_error(const struct nats_line *l, struct message *m)
 	message_text(m, ATTR(messaging_status), s);
 }
 
-static int begin_payload(struct nats_side *s, const uint8_t *p, size_t n,
-			 const struct nats_line *l, enum sender from, size_t *used,
-			 struct message *m)
+static int begin_payload(struct nats_side *s, const uint8_t *p, size_t n, const struct nats_line *l,
+			 enum sender from, size_t *used, struct message *m)
 {
 	int known = l->headers && l->headers <= NATS_MAX_HEADERS;
 
@@ -290,7 +289,10 @@ static void nats_begin(void *state, unsigned joined)
 static const uint16_t ports[] = {4222, 0};
 static const char *const programs[] = {"nats-server", NULL};
 static const struct attr_def *const attrs[] = {
-	ATTR(messaging_operation), ATTR(messaging_destination), ATTR(messaging_status), NULL,
+	ATTR(messaging_operation),
+	ATTR(messaging_destination),
+	ATTR(messaging_status),
+	NULL,
 };
 
 const struct protocol nats_protocol = {

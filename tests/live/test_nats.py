@@ -126,8 +126,9 @@ def refused(t):
     z.stop()
     got = [(s['messaging_operation'], s.get('messaging_destination'), s.get('error'))
            for s in spans_of(z, 'server')]
-    t.equal(sorted(g for g in got if g[1] != 'large'), [('-ERR', None, 'status'), ('PING', None, None),
-                          ('process', 'early', None), ('publish', 'early', None)], 'spans')
+    t.equal(sorted(g for g in got if g[1] != 'large'),
+            [('-ERR', None, 'status'), ('PING', None, None), ('process', 'early', None),
+             ('publish', 'early', None)], 'spans')
 
 
 sys.exit(main())

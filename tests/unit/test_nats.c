@@ -24,7 +24,8 @@ static const struct talk_case cases[] = {
 	 "publish answered on _INBOX.a.1 as _INBOX.> one-way\nresponse end 2\n"
 	 "server: process on _INBOX.a.1 as _INBOX.> one-way\nresponse end 2\n"
 	 "publish on gone\nrequest end 0\n"
-	 "publish answered on _INBOX.a.3 as _INBOX.> messaging_status=503 one-way failed\nresponse end 0\n",
+	 "publish answered on _INBOX.a.3 as _INBOX.> messaging_status=503 one-way failed\nresponse "
+	 "end 0\n",
 	 {"< INFO {\"server_id\":\"NX\"}\r\n", "> CONNECT {\"a\":1}\r\nSUB _INBOX.a.*  7\r\n",
 	  "> PUB svc.add _INBOX.a.1 2\r\n40\r\nPUB svc.sub _INBOX.a.2 1\r\n4\r\n",
 	  "< MSG _INBOX.a.2 7 1\r\n9\r\nMSG _INBOX.a.1 7 2\r\n42\r\n",
@@ -103,9 +104,12 @@ static void test_mask(void)
 	masked(0, "ame\"}\r\nPING\r\n", "xxxxx\r\nPING\r\n");
 	masked(1, "PONG\r\n", "PONG\r\n");
 	masked(0, "PUB token.1 _INBOX.a 6\r\nsesame\r\n", "PUB token.1 _INBOX.a 6\r\nxxxxxx\r\n");
-	masked(1, "HMSG _INBOX.a 9 46 52\r\nNATS/1.0 200\r\nKey: sesame\r\nTraceparent: 00\r\n\r\nses",
-	       "HMSG _INBOX.a 9 46 52\r\nNATS/1.0 200\r\nKey: xxxxxx\r\nTraceparent: 00\r\n\r\nxxx");
-	masked(1, "ame\r\n-ERR 'Violation \"sesame\"'\r\n", "xxx\r\n-ERR 'Violation \"xxxxxx\"x\r\n");
+	masked(1,
+	       "HMSG _INBOX.a 9 46 52\r\nNATS/1.0 200\r\nKey: sesame\r\nTraceparent: 00\r\n\r\nses",
+	       "HMSG _INBOX.a 9 46 52\r\nNATS/1.0 200\r\nKey: xxxxxx\r\nTraceparent: "
+	       "00\r\n\r\nxxx");
+	masked(1, "ame\r\n-ERR 'Violation \"sesame\"'\r\n",
+	       "xxx\r\n-ERR 'Violation \"xxxxxx\"x\r\n");
 	masked(1, "!sesame\r\n", "nothing");
 	mask__free(m);
 }
