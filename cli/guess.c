@@ -10,7 +10,7 @@ static const struct {
 	const char *comm; /* how it begins */
 	const char *protocol;
 } programs[] = {
-	{ "php-fpm", "fastcgi" },     { "redis-server", "redis" },
+	{ "redis-server", "redis" },
 	{ "valkey-server", "redis" }, { "postgres", "postgresql" }, { "mysqld", "mysql" },
 	{ "mariadbd", "mysql" },      { "mongod", "mongodb" },
 	{ "sshd", "ssh" },
@@ -29,7 +29,7 @@ static const struct {
 	{ 636, "ldap", 1 },	    { 853, "dns", 1 },	     { 993, "imap", 1 },
 	{ 1883, "mqtt", 0 },	    { 3306, "mysql", 0 },
 	{ 5432, "postgresql", 0 },  { 5672, "amqp", 0 },     { 6379, "redis", 0 },
-	{ 6380, "redis", 1 },	    { 8883, "mqtt", 1 },     { 9000, "fastcgi", 0 },
+	{ 6380, "redis", 1 },	    { 8883, "mqtt", 1 },
 	{ 9042, "cassandra", 0 },   { 9092, "kafka", 0 },
 	{ 27017, "mongodb", 0 },
 };
