@@ -71,7 +71,7 @@ static uint16_t named_port(const char *name, size_t n)
 		uint16_t port;
 	} known[] = {
 		{ "http", 80 },		{ "https", 443 }, { "domain", 53 }, { "postgres", 5432 },
-		{ "memcached", 11211 }, { "amqp", 5672 }, { "mqtt", 1883 }, { "nats", 4222 },
+		{ "amqp", 5672 }, { "mqtt", 1883 }, { "nats", 4222 },
 	};
 
 	for (unsigned i = 0; i < nprotocols; i++)

@@ -328,7 +328,9 @@ static struct text put_target(struct exchange *x, const struct message *m)
 /* Does m carry what most messages do not? */
 static int carries_more(const struct message *m)
 {
-	return m->nattrs || m->group.p || m->flags & (MESSAGE_FAILED | MESSAGE_REFUSED);
+	const uint32_t flags = MESSAGE_FAILED | MESSAGE_REFUSED | MESSAGE_SILENT;
+
+	return m->nattrs || m->group.p || m->flags & flags;
 }
 
 /* What any message may carry. Of an attribute that comes again, the later value counts. */
@@ -352,6 +354,10 @@ static void take_message(struct exchange *x, const struct message *m)
 	}
 	x->failed |= (m->flags & MESSAGE_FAILED) != 0;
 	x->refused |= (m->flags & MESSAGE_REFUSED) != 0;
+	if (m->flags & MESSAGE_SILENT && x->resp_started)
+		x->one_way = x->resp_unsized = 1;
+	else if (m->flags & MESSAGE_SILENT)
+		x->silent = 1;
 }
 
 void exchange_end(struct exchange *x, const struct message *m)
@@ -392,7 +398,8 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 		pick_fields(e, x, m->fields, &head);
 	x->req_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
-	exchange_link(e, x, &head);
+	if (!x->reversed)
+		exchange_link(e, x, &head);
 }
 
 void exchange_response(struct engine *e, struct exchange *x, const struct message *m)
@@ -629,11 +636,11 @@ static void set_ids(const struct exchange *x, struct span *s)
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
 	uint32_t stream_id = x->stream_id;
-	/* an orphan response is known by a position of the other direction */
-	int dir = s->incomplete & SPAN_REQUEST_NOT_SEEN ? !c->request_dir : c->request_dir;
-	uint32_t seq = conn_id_seq(c, dir, x->req_pos);
+	/* an orphan response, or what the server asks, by a position of the other direction */
+	int other = x->reversed || s->incomplete & SPAN_REQUEST_NOT_SEEN;
+	uint32_t seq = conn_id_seq(c, other ? !c->request_dir : c->request_dir, x->req_pos);
 
-	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
+	if (other)
 		stream_id = stream_id ? stream_id | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
 		c->id_hash = conn_id_hash(c, id_connection(s->client_addr, s->client_port,

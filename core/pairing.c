@@ -189,14 +189,14 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 	struct engine_stats *stats = &c->engine->stats;
 
 	if (m->type == MESSAGE_ABORT) {
-		if (is_request(c, h))
+		if (asks(c, h))
 			pairing_abort_request(c, h, pos, ABORT_GAP);
 		else
 			pairing_abort_response(c, h, pos, ABORT_GAP, 0);
 		return;
 	}
 	if (m->type == MESSAGE_CONTENT) {
-		int wanted = h->x && !exchange_unneeded(c->engine, h->x, !is_request(c, h));
+		int wanted = h->x && !exchange_unneeded(c->engine, h->x, !asks(c, h));
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
 		/* where no segment was seen, the time of a response's last octet is a guess */
@@ -330,7 +330,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
-		else if (is_request(c, h))
+		else if (asks(c, h))
 			pairing_abort_request(c, h, pos, ABORT_ENDED);
 		else
 			pairing_abort_response(c, h, pos, ABORT_ENDED, time);
@@ -434,7 +434,7 @@ static uint64_t pairing_unneeded(const struct conn *c, const struct half *h)
 	uint64_t n = pairing_parser_unneeded(c, h), m = UINT64_MAX;
 
 	if (n && h->x)
-		m = exchange_unneeded(c->engine, h->x, !is_request(c, h));
+		m = exchange_unneeded(c->engine, h->x, !asks(c, h));
 	return m < n ? m : n;
 }
 
