@@ -3,8 +3,8 @@
 #include "core/engine_impl.h"
 #include "core/keyed.h"
 
-#define STEPS_JOINED 3u
-#define STEPS_REQUEST 3u
+#define STEPS_JOINED CERTAINTY_WAITS
+#define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESPONSE 1u
 #define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
 /* the same since the connection was joined: hardly any client pipelines */
@@ -154,13 +154,13 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 	int at_once = x->need && (x->need == last->need ||
 				  (x->need == last->need_end && !last->resp_started));
 
-	/* without acknowledgements, a loss shows only later */
-	if (c->session && c->lost)
+	/* without acknowledgements, a loss shows only later; what replaces content may be some */
+	if (c->withheld || (c->session && c->lost))
 		return;
 	if (!at_once && (c->resp_gap || (resp->started && x->need > resp->next)))
 		return;
 	c->in_step = 0;
-	if (!x->found && !(at_once ? last : older)->found && !c->withheld)
+	if (!x->found && !(at_once ? last : older)->found)
 		c->pipelined = 1;
 }
 

@@ -54,9 +54,11 @@ static enum probe_result begins(const struct conn *c, const uint8_t *p, size_t n
 	return c->protocol->probe(&in, &client);
 }
 
-/* What came for content may just as well have been requests of as many bytes. */
+/* What came for content may just as well have been requests of as many bytes: of who pipelines. */
 static void doubt_content(struct conn *c, uint64_t pos)
 {
+	if (!c->pipelined && c->in_step >= CERTAINTY_WAITS)
+		return;
 	c->withheld->incomplete |= SPAN_BAD_FRAMING;
 	certainty_lost(c, &c->half[c->request_dir], pos, SPAN_BAD_FRAMING, 0);
 }
@@ -90,7 +92,7 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 	next = begins(c, p + off, n - off);
 	if (next == PROBE_MORE)
 		return off;
-	if (next == PROBE_YES && c->pipelined)
+	if (next == PROBE_YES && c->protocol->place(c->state, FROM_CLIENT) == PLACE_START)
 		doubt_content(c, pos + off);
 	withheld_settle(c, pos + off, next == PROBE_YES);
 	return n;
@@ -105,7 +107,7 @@ size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, 
 		blank++;
 	if (next == PROBE_MORE && blank < n)
 		return n;
-	if (next == PROBE_YES && (c->pipelined || blank > end))
+	if (next == PROBE_YES && blank > end)
 		doubt_content(c, pos + end);
 	withheld_settle(c, pos + end, next == PROBE_YES);
 	return next == PROBE_YES ? end : off;

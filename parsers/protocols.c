@@ -12,6 +12,7 @@
 #include "parsers/memcached/memcached.h"
 #include "parsers/mongodb/mongodb.h"
 #include "parsers/mysql/mysql.h"
+#include "parsers/nats/nats.h"
 #include "parsers/postgresql/postgresql.h"
 #include "parsers/protocol.h"
 #include "parsers/redis/redis.h"
@@ -20,7 +21,7 @@
 const struct protocol *const protocols[] = {
 	&tls_protocol,	      &http2_protocol, &http1_protocol, &memcached_protocol,
 	&redis_protocol,      &postgresql_protocol, &kafka_protocol, &dns_protocol,
-	&mongodb_protocol,    &mysql_protocol,
+	&mongodb_protocol,    &mysql_protocol,	 &nats_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

@@ -178,6 +178,19 @@ static void test_expect(void)
 	over("POST /a 417; GET /b 200", "or like two, of one that waits for its answers");
 
 	server();
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 38\r\n\r\n");
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, RX, GET("/c"));
+	feed_text(&f, TX, OK2 NO2);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans > 1 && span(0)->incomplete & SPAN_BAD_FRAMING &&
+		   span(1)->incomplete & SPAN_BAD_FRAMING,
+	   "of who is not known to wait, a request of as many bytes may be content or not");
+	feed_end(&f);
+
+	server();
 	feed_text(&f, RX, GET("/0"));
 	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
 			  "Content-Length: 37\r\n\r\n");
