@@ -198,7 +198,8 @@ static int take_page(struct table *t, int services, const struct answer *a, char
 	int err = -1;
 
 	if (a->n > sizeof(MAGIC) && !memcmp(a->data, MAGIC, sizeof(MAGIC)))
-		u = kubernetes__unknown__unpack(NULL, a->n - sizeof(MAGIC), a->data + sizeof(MAGIC));
+		u = kubernetes__unknown__unpack(NULL, a->n - sizeof(MAGIC),
+						a->data + sizeof(MAGIC));
 	if (u && services)
 		s = kubernetes__service_list__unpack(NULL, u->raw.len, u->raw.data);
 	else if (u)
