@@ -116,7 +116,8 @@ static const struct argp_option table[] = {
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
 	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep the last SPANS spans, such as 256k (16k)", 3 },
-	{ "resolve", OPT_RESOLVE, NULL, 0, "Ask DNS for the names of peers", 3 },
+	{ "resolve", OPT_RESOLVE, NULL, 0,
+	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 

@@ -15,7 +15,7 @@
 struct engine;
 struct exchange;
 struct keyed;
-struct tls_conn;
+struct tls_session;
 struct protocol;
 struct protocol_name;
 struct conn;
@@ -71,38 +71,6 @@ struct half {
 	/* octets and segments in which no message was found */
 	uint64_t unrecognized_bytes;
 	uint32_t unrecognized_segs;
-};
-
-struct tls_stream_wait;
-
-/* Of a connection that is TLS, or a stream of it, see tls_info.h and tls_stream.h. */
-struct tls_session {
-	struct tls_conn *handshake; /* what it told; NULL: nothing */
-	/* of a stream */
-	struct list waiting;	  /* in engine.tls_stream_waiting */
-	struct tls_stream_wait *waits; /* read, and to be taken later */
-	struct list unbound; /* see tls_unbound.h */
-	uint32_t nwaits;
-	uint32_t writes; /* how many have been taken */
-	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
-	uint32_t first_len; /* content of the first of them */
-	uint64_t born;	    /* wall clock: when it came into view */
-	uint64_t sock;	    /* the socket's cookie, also when that has gone; 0: not known */
-	uint64_t candidate; /* socket that evidence points to */
-	uint64_t wire_time; /* when the last octets that were read from the socket had arrived */
-	uint32_t wire_end;  /* sequence number behind them */
-	uint32_t rest;	    /* how many of them may not have been told */
-	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
-	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
-	uint8_t agree, against; /* pieces of evidence */
-	/* pieces in which sizes are equal to the byte; their lengths differ */
-	uint8_t exact, distinct;
-	uint8_t fact;	    /* its socket is one */
-	uint8_t binding_refuted;   /* evidence was wrong */
-	uint8_t watched;    /* its handshake was seen from the beginning */
-	uint8_t fresh;	    /* seen from its first octet */
-	uint8_t anchored;
-	uint8_t counted; /* a socket was taken for its own, see tls_unbound.h */
 };
 
 /* Why the exchanges of a connection end before their responses. */
@@ -243,7 +211,7 @@ struct conn {
 	uint8_t in_tunnel;
 	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
 
-	struct tls_session session;
+	struct tls_session *session; /* of a stream of a TLS library; NULL: it is none */
 	struct conn *socket; /* of a stream: the socket's connection; NULL: not known */
 	struct conn *tls_stream;   /* of a socket: its stream */
 };

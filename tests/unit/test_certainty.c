@@ -166,6 +166,41 @@ static void test_expect(void)
 	feed_text(&f, TX, OK2);
 	is_u64(span(0)->req_body_bytes, 100, "content that comes all the same");
 	over("POST /a 417; GET /b 200", "is none, though it looks like a request");
+
+	settled();
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 76\r\n\r\n");
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, RX, GET("/2"));
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, OK2);
+	over("POST /a 417; GET /b 200", "or like two, of one that waits for its answers");
+
+	server();
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 38\r\n\r\n");
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, RX, GET("/c"));
+	feed_text(&f, TX, OK2 NO2);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans > 1 && span(0)->incomplete & SPAN_BAD_FRAMING &&
+		   span(1)->incomplete & SPAN_BAD_FRAMING,
+	   "of who is not known to wait, a request of as many bytes may be content or not");
+	feed_end(&f);
+
+	server();
+	feed_text(&f, RX, GET("/0"));
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 37\r\n\r\n");
+	feed_text(&f, TX, OK2 ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/b") GET("/c"));
+	feed_text(&f, TX, OK2 NO2);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans > 1 && span(1)->incomplete & SPAN_BAD_FRAMING,
+	   "who pipelines may have sent it or not: a request of a byte more");
+	feed_end(&f);
 }
 
 static void test_ends(void)
@@ -201,6 +236,12 @@ static void test_ends(void)
 	feed_text(&f, TX, "HTTP/1.1 503 X\r\nServer: x\r\nConten");
 	feed_flag(&f, TX, ZC_TCP_FIN);
 	over("GET /a 503 closed truncated-head", "a response's head cut by the end");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, "HTTP/1.");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /a 0 closed", "or before it says anything");
 
 	server();
 	feed_text(&f, RX, "GET /slow HTTP/1.1\r\nHost: exam");

@@ -229,6 +229,18 @@ static void test_late_grpc(void)
 	ok(span(2)->protocol == &http2_protocol.name &&
 		   attr_number(span(2), resp_messages) == SPAN_UNKNOWN,
 	   "nor is what breaks off in a message");
+	/* refused in the middle of a message */
+	frame(&out, 1, END_HEADERS, 107, "\x83\x86\xc5\xc6", 4);
+	data(0, 107, "\0\0\0\0\5hi", 7);
+	flush(RX);
+	frame(&out, 1, END_HEADERS | END_STREAM, 107, "\x88\xc6\x0f\x30\x01" "5", 6);
+	flush(TX);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * FEED_MS);
+	feed_tick(&f, 50 * FEED_MS);
+	ok(f.nspans == 4 && span(3)->status == 200 && span(3)->incomplete & SPAN_PROTOCOL_INFERRED,
+	   "a call that is refused before its message ends may be one");
 	feed_end(&f);
 }
 
