@@ -86,7 +86,7 @@ static const struct talk_case cases[] = {
 	 "request end 1\n"
 	 "publish answered messaging_status=Quota exceeded failed\n"
 	 "response end 0\n"
-	 "publish one-way\n"
+	 "publish unseen one-way\n"
 	 "request end 2\n"
 	 "SUBSCRIBE on f\n"
 	 "request end 0\n"
