@@ -169,6 +169,7 @@ check-live: zctrace $(B)/asan/zctrace $(scanners)
 check-slow:
 	$(Q)tests/deps.sh slow
 	$(Q)$(MAKE) --no-print-directory zctrace
+	$(Q)tests/slow/build_otel.sh build/slow
 	$(Q)tests/run --timeout 900 $(call scripts,$(wildcard tests/slow/test_*.py))
 
 # installs and fetches what it boots, builds, tries other kernels in machines; takes an hour.

@@ -12,8 +12,8 @@ static const struct {
 } programs[] = {
 	{ "php-fpm", "fastcgi" },     { "redis-server", "redis" },
 	{ "valkey-server", "redis" }, { "postgres", "postgresql" }, { "mysqld", "mysql" },
-	{ "mariadbd", "mysql" },      { "mongod", "mongodb" },	  { "memcached", "memcached" },
-	{ "sshd", "ssh" },	      { "nats-server", "nats" },
+	{ "mariadbd", "mysql" },      { "mongod", "mongodb" },
+	{ "sshd", "ssh" },
 	{ "mosquitto", "mqtt" },      { "named", "dns" },
 	{ "dnsmasq", "dns" },	      { "systemd-resolve", "dns" }, { "unbound", "dns" },
 	{ "master", "smtp" },	      { "exim4", "smtp" },	  { "dovecot", "imap" },
@@ -27,10 +27,10 @@ static const struct {
 	{ 22, "ssh", 0 },	    { 25, "smtp", 0 },	     { 53, "dns", 0 },
 	{ 143, "imap", 0 },	    { 465, "smtp", 1 },	     { 587, "smtp", 0 },
 	{ 636, "ldap", 1 },	    { 853, "dns", 1 },	     { 993, "imap", 1 },
-	{ 1883, "mqtt", 0 },	    { 3306, "mysql", 0 },    { 4222, "nats", 0 },
+	{ 1883, "mqtt", 0 },	    { 3306, "mysql", 0 },
 	{ 5432, "postgresql", 0 },  { 5672, "amqp", 0 },     { 6379, "redis", 0 },
 	{ 6380, "redis", 1 },	    { 8883, "mqtt", 1 },     { 9000, "fastcgi", 0 },
-	{ 9042, "cassandra", 0 },   { 9092, "kafka", 0 },    { 11211, "memcached", 0 },
+	{ 9042, "cassandra", 0 },   { 9092, "kafka", 0 },
 	{ 27017, "mongodb", 0 },
 };
 

@@ -420,6 +420,10 @@ static void report(struct session *s)
 	outputs_work(&s->outputs, monotonic(), 1);
 	if (s->opt->quiet)
 		return;
+	if (s->filter && filter__given_up(s->filter))
+		log_line("the filter gave up on %llu match(es) of patterns that take too long: "
+			 "these count as none",
+			 (unsigned long long)filter__given_up(s->filter));
 	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
 		 "%llu bytes not understood",
 		 (unsigned long long)t.spans, (unsigned long long)t.events,

@@ -359,6 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_mask(protocols[i]->mask, data + 3, size - 3,
 				   protocols[i]->pairing == PAIRING_BY_KEY ||
 					   !strcmp(protocols[i]->name.name, "redis") ||
+					   !strcmp(protocols[i]->name.name, "memcached") ||
 					   !strcmp(protocols[i]->name.name, "postgresql") ||
 					   !strcmp(protocols[i]->name.name, "mysql"));
 	}
