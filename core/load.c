@@ -2,7 +2,8 @@
 
 #include <dlfcn.h>
 
-void *load_library(const char *const *files, const struct load_symbol *symbol, size_t n, void *table)
+void *load_library(const char *const *files, const struct load_symbol *symbol, size_t n,
+		   void *table)
 {
 	void *library = NULL;
 

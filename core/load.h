@@ -15,6 +15,7 @@ struct load_symbol {
  * Loads the first of the files (ended by NULL) that there is, and fills the table. A handle for
  * dlclose(), or NULL: none is there, or one that lacks a function.
  */
-void *load_library(const char *const *files, const struct load_symbol *symbol, size_t n, void *table);
+void *load_library(const char *const *files, const struct load_symbol *symbol, size_t n,
+		   void *table);
 
 #endif
