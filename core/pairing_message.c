@@ -307,7 +307,8 @@ answered_by_key(struct conn *c, const struct half *h, const struct message *m, u
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
-	struct exchange *x = c->keyed ? answered_by_key(c, h, m, pos) : certainty_answered(c, h, pos);
+	struct exchange *x = c->keyed ? answered_by_key(c, h, m, pos)
+				      : certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	if (!x && m->status >= 400 && !c->head)
