@@ -12,6 +12,7 @@
 #include "parsers/kafka/kafka.h"
 #include "parsers/memcached/memcached.h"
 #include "parsers/mongodb/mongodb.h"
+#include "parsers/mqtt/mqtt.h"
 #include "parsers/mysql/mysql.h"
 #include "parsers/nats/nats.h"
 #include "parsers/postgresql/postgresql.h"
@@ -23,7 +24,7 @@ const struct protocol *const protocols[] = {
 	&tls_protocol,	      &http2_protocol, &http1_protocol, &memcached_protocol,
 	&redis_protocol,      &postgresql_protocol, &kafka_protocol, &dns_protocol,
 	&mongodb_protocol,    &mysql_protocol,	 &nats_protocol,
-	&fastcgi_protocol,
+	&fastcgi_protocol,    &mqtt_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 
