@@ -77,7 +77,7 @@ print(n, wrong, flush=True)
 
 @test
 def datagrams(t):
-    """SIGKILL while datagrams go to and fro: each is answered, no probe is left; then traced anew"""
+    """SIGKILL while datagrams go to and fro: each is answered, no probe is left; traced anew"""
     ns = Namespaces(t, veth=False)
     server = t.start([*ns.inside_a, sys.executable, '-c', ANSWER], stdout=subprocess.PIPE)
     server.stdout.readline()
