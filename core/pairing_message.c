@@ -83,11 +83,15 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	if (c->nqueued >= PAIRING_MAX_QUEUE && c->head)
 		queue_drop_oldest(c);
 	end_headless(c, need);
-	x = exchange_new(c->engine, c);
+	x = c->early ? queue_take_early(c) : NULL;
+	if (!x)
+		x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
+	if (x->resp_done) /* it was answered early: at once */
+		x->resp_first = x->resp_last = x->req_first;
 	x->need = need;
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
@@ -414,10 +418,29 @@ void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum a
 	end_response(c, h, pos, 0);
 }
 
+/* Messages of several keys alternate: back to that of this one, whose bytes nobody can count. */
+static void change_message(struct conn *c, struct half *h, uint64_t key)
+{
+	struct exchange *x = c->head;
+	int request = is_request(c, h);
+
+	while (x && (x->key != key || (request == x->reversed ? x->resp_done : x->req_done)))
+		x = x->next;
+	if (x == h->x)
+		return;
+	h->x = x;
+	if (x && request == x->reversed)
+		x->resp_uncounted = 1;
+	else if (x)
+		x->req_uncounted = 1;
+}
+
 /* By keys, either side may ask, and what could answer may be a request of its own. */
-static __attribute__((noinline)) int is_asking(const struct conn *c, const struct half *h,
+static __attribute__((noinline)) int is_asking(struct conn *c, struct half *h,
 					       const struct message *m)
 {
+	if (m->flags & MESSAGE_KEYED)
+		change_message(c, h, m->key);
 	if (m->type != MESSAGE_HEAD)
 		return asks(c, h);
 	if (!(m->flags & MESSAGE_RESPONSE))
@@ -506,6 +529,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 	struct exchange *orphan = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
 	pairing_count_partial(c);
+	queue_end_early(c);
 	if (orphan) {
 		resp->x = NULL;
 		pairing_end_one(c, orphan, why);
