@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import terminal as t
 
 PATH = os.path.join(t.ROOT, 'man', 'dashboard.svg')
-COLUMNS, LINES = 110, 18
+COLUMNS, LINES = 110, 22
 WIDTH, HEIGHT, MARGIN = 8.4, 18, 12  # of a cell, around all
 TEXT, BACK = '#d0d0d0', '#1c1c1c'
 
