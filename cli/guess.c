@@ -21,9 +21,8 @@ static const struct {
 	const char *protocol;
 	int tls;
 } ports[] = {
-	{22, "ssh", 0},	  {25, "smtp", 0},   {143, "imap", 0},
-	{465, "smtp", 1}, {587, "smtp", 0},  {636, "ldap", 1},
-	{993, "imap", 1}, {5672, "amqp", 0}, {9042, "cassandra", 0},
+	{22, "ssh", 0},	  {25, "smtp", 0},  {143, "imap", 0}, {465, "smtp", 1},
+	{587, "smtp", 0}, {636, "ldap", 1}, {993, "imap", 1}, {9042, "cassandra", 0},
 };
 
 static const char *family(const struct protocol *p)
