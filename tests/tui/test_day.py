@@ -16,7 +16,7 @@ CLIENTS = 600
 
 
 def day(path):
-    """Connections, clients and paths come and go: more of each in six hours than tables have room."""
+    """Connections, clients and paths come and go: in six hours more than tables have room for."""
     p = c.Packets()
     for hour in range(HOURS):
         for i in range(EACH):
