@@ -1,6 +1,7 @@
 #!/bin/sh
 # A real service chain on loopback, traced for a while: nginx as proxy before a small backend with
-# slow and failing routes among fast ones, and Redis behind that. usage: tests/demo/demo.sh [SECONDS]
+# slow and failing routes among fast ones, and Redis behind that.
+# usage: tests/demo/demo.sh [SECONDS]
 # Where the kernel lets no probes be loaded, a recording of the same chain is replayed instead.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -70,12 +71,12 @@ if [ -t 0 ] && [ -t 1 ]; then
 	exit 0
 fi
 
-echo "demo: client -> nginx (port $proxy) -> python backend (port $backend) -> redis, for $seconds s" >&2
+echo "demo: client -> nginx (port $proxy) -> backend (port $backend) -> redis, for $seconds s" >&2
 echo "demo: \$ zctrace --port $proxy,$backend -o text -d ${seconds}s" >&2
 "$zctrace" --port $proxy,$backend -o text -d "${seconds}s" -w "$work/demo.pcapng" |
 	awk 'NR <= 30 { print } NR == 31 { print "… (more of the same)" }'
 echo
-echo "demo: \$ zctrace -r demo.pcapng -o waterfall --slowest=2  (client -> nginx -> backend -> redis)" >&2
+echo "demo: \$ zctrace -r demo.pcapng -o waterfall --slowest=2  (nginx -> backend -> redis)" >&2
 "$zctrace" -q -r "$work/demo.pcapng" -o waterfall --slowest=2
 echo "demo: \$ zctrace -r demo.pcapng -o summary      (the same traffic, from its recording)" >&2
 "$zctrace" -q -r "$work/demo.pcapng" -o summary
