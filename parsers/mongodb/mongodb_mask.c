@@ -16,9 +16,9 @@
 
 enum where {
 	IN_HEADER,
-	IN_KEEP, /* n bytes that stay; behind them `next` */
+	IN_KEEP,       /* n bytes that stay; behind them `next` */
 	IN_COLLECTION, /* of OP_QUERY: a name that ends in a zero */
-	IN_KIND, /* of OP_MSG: what its first section is */
+	IN_KIND,       /* of OP_MSG: what its first section is */
 	IN_TYPE,
 	IN_NAME,
 	IN_LENGTH, /* of a value */
@@ -78,8 +78,8 @@ static int is_name(const struct mask *k, const char *word)
 
 static int keeps_value(const struct mask *k)
 {
-	static const char *const names[] = {"$db", "collection", "ok", "code", "codeName",
-					    "maxAwaitTimeMS"};
+	static const char *const names[] = {"$db",  "collection", "ok",
+					    "code", "codeName",	  "maxAwaitTimeMS"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (is_name(k, names[i]))
@@ -125,7 +125,8 @@ static void begin_value(struct mask *k)
 	k->where = n == 0xff ? IN_LENGTH : n == 0xfe ? IN_REST : n ? IN_VALUE : IN_TYPE;
 }
 
-/* The length of a string counts its end, that of a document itself, that of bytes not their kind. */
+/* The length of a string counts its end, that of a document itself, that of bytes not their kind.
+ */
 static void end_length(struct mask *k)
 {
 	int document = k->type == 0x03 || k->type == 0x04;
@@ -172,8 +173,7 @@ static uint8_t body_byte(struct mask *k, uint8_t c)
 		k->nname = 0;
 		k->where = c ? IN_NAME : IN_REST;
 		return c;
-	case IN_NAME:
-		return k->nname == UINT8_MAX && c ? c : name_byte(k, c);
+	case IN_NAME: return k->nname == UINT8_MAX && c ? c : name_byte(k, c);
 	case IN_LENGTH:
 		k->n |= (uint32_t)c << 8 * k->at;
 		if (++k->at == 4)
