@@ -7,7 +7,7 @@ KERNEL: [ARCH/]SERIES[:PREEMPTION]. SERIES is as in 6.12; PREEMPTION one of volu
 ARCH one of Debian's, of which amd64 need not be said. WHAT: damage (without guards), rights, times.
 Without any of these, all kernels of KERNELS and all of that. A kernel that the mirror does not
 serve is skipped by name. With --table and some of them, their rows are put into the table that
-is there.
+is there. Each row tells the commit that was tried, with < that it was one before.
 """
 import argparse
 import collections
@@ -221,7 +221,8 @@ def special_damage(numbers, have, folder, seconds):
                f'{UNGUARDED}: without guard.h there is damage, or this could not tell',
                [] if load.get('damaged') else [str(found)])
     return (f'Without the guards, Linux {UNGUARDED} as shipped: {load.get("requests")} requests, '
-            f'{load.get("damaged")} of their spans damaged, {load.get("lost")} told as lost.', bad)
+            f'{load.get("damaged")} of their spans damaged, {load.get("lost")} told as lost '
+            f'(commit {commit()}).', bad)
 
 
 PARTS = ('http', 'named', 'tls', 'unreadable', 'deleted')
@@ -285,7 +286,8 @@ def special_times(numbers, have, folder, _seconds):
              f'the first span of HTTPS, {v["end"]:.2f} s to end.'
              for s, v in zip(TIMED, (first, second))]
     lines += [f'{TIMED[1]} to {TIMED[0]}, each in terms of what plain computing takes there: '
-              f'{ratio["start"]:.2f}, {ratio["first"]:.2f}, {ratio["end"]:.2f}.']
+              f'{ratio["start"]:.2f}, {ratio["first"]:.2f}, {ratio["end"]:.2f} '
+              f'(commit {commit()}).']
     return '\n'.join(lines), bad
 
 
