@@ -161,6 +161,13 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 	case ZC_EV_SEGMENT:
 		((struct zc_ev_segment *)p)->dir ^= (uint8_t)turned;
 		break;
+	case ZC_EV_RETRANSMIT:
+		((struct zc_ev_retransmit *)p)->dir ^= (uint8_t)turned;
+		((struct zc_ev_retransmit *)p)->sent = shifted(in, ((struct zc_ev_retransmit *)p)->sent);
+		break;
+	case ZC_EV_WINDOW:
+		((struct zc_ev_window *)p)->dir ^= (uint8_t)turned;
+		break;
 	case ZC_EV_OPEN:
 		((struct zc_ev_open *)p)->pid = host_pid(in, ((struct zc_ev_open *)p)->pid);
 		if (turned)

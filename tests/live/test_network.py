@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""What the network did: bytes sent again, closed windows, resets, connections that failed."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import chain
+from lib import Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for
+from netns import Namespaces
+
+SERVER = r'''
+import re, socket, sys, threading, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('0.0.0.0', int(sys.argv[1])))
+s.listen(128)
+def serve(c):
+    data = b''
+    try:
+        while True:
+            while b'\r\n\r\n' not in data:
+                more = c.recv(65536)
+                if not more:
+                    return
+                data += more
+            head, data = data.split(b'\r\n\r\n', 1)
+            if b'/slow' in head:
+                time.sleep(0.6)
+            n = int((re.search(rb'size=(\d+)', head) or [0, b'5'])[1])
+            c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % n + b'x' * n)
+    except OSError:
+        pass
+    finally:
+        c.close()
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+'''
+
+# host, port, threads, seconds: requests without an end; what each took goes to standard output
+LOAD = r'''
+import socket, sys, threading, time
+end, lock = time.monotonic() + float(sys.argv[4]), threading.Lock()
+def connect():
+    while True:
+        try:
+            return socket.create_connection((sys.argv[1], int(sys.argv[2])))
+        except OSError:
+            time.sleep(0.05)
+def run(k):
+    c, n = connect(), 0
+    while time.monotonic() < end:
+        name, begun, data = f'{k}-{n}', time.time(), b''
+        c.sendall(f'GET /x?id={name} HTTP/1.1\r\nHost: t\r\n\r\n'.encode())
+        while not data.endswith(b'x' * 5):
+            more = c.recv(65536)
+            if not more:
+                break
+            data += more
+        if more:
+            with lock:
+                print(f'{name} {begun} {time.time()}', flush=True)
+        else:
+            c.close()
+            c = connect()
+        n += 1
+        time.sleep(0.01)
+threads = [threading.Thread(target=run, args=(k,)) for k in range(int(sys.argv[3]))]
+[t.start() for t in threads]
+[t.join() for t in threads]
+'''
+
+
+def serve(t, port, inside=(), source=SERVER):
+    return t.start([*inside, sys.executable, t.file(f'server-{port}.py', source), str(port)])
+
+
+def retransmitted(name):
+    """Segments sent again in a namespace so far."""
+    need('nstat')
+    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', 'TcpRetransSegs'],
+                       capture_output=True, text=True, check=True)
+    return int(re.search(r'TcpRetransSegs\s+(\d+)', p.stdout)[1])
+
+
+class Outages:
+    """The wire's end in a namespace goes down for 400 ms, again and again."""
+
+    def __init__(self, ns, name):
+        self.ns, self.name, self.times = ns, name, []
+
+    def cause(self, n):
+        for _ in range(n):
+            time.sleep(1.2)
+            begun = time.time()
+            self.ns._ip('-n', self.name, 'link', 'set', 'w0', 'down')
+            time.sleep(0.4)
+            self.ns._ip('-n', self.name, 'link', 'set', 'w0', 'up')
+            self.times.append((begun, time.time()))
+        time.sleep(1.5)
+
+    def touches(self, begun, ended):
+        """With what is still to be sent again when the wire is there again."""
+        return any(begun < up + 1.5 and ended > down for down, up in self.times)
+
+
+def seconds(span):
+    return time_of(span), time_of(span) + span.get('duration_ns', 0) / 1e9
+
+
+def time_of(span):
+    whole, fraction = span['time'].rstrip('Z').split('.')
+    return time.mktime(time.strptime(whole + 'UTC', '%Y-%m-%dT%H:%M:%S%Z')) - time.timezone \
+        + float('0.' + fraction)
+
+
+def check_outages(t, spans, outages, took, port):
+    """The hop whose wire was down, and no other, waited for it."""
+    hop = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
+    slow = [n for n, (begun, end) in took.items()
+            if end - begun > 0.2 and outages.touches(begun, end)]
+    t.check(len(slow) >= 3, f'requests that the outages held up: {slow}')
+    for n in slow:
+        s = hop[n]
+        t.between(0.6 * s['duration_ns'], s.get('net_ns'), s['duration_ns'], f'{n}: net_ns')
+        t.check('incomplete' not in s, f'{n}: {s.get("incomplete")}')
+    for s in spans:
+        if 'net_ns' in s:
+            t.check(outages.touches(*seconds(s)), f'not at a time of an outage: {s}')
+            t.check(s['server_port'] == port and s['kind'] == 'client', f'another hop: {s}')
+    return slow, hop
+
+
+@test
+def wire_down(t):
+    """client, Envoy (tcp_proxy), a wire that goes down for 400 ms, backend: which hop, how often
+    sent again, what it cost; a recording tells the same; the waterfall"""
+    ns, port = Namespaces(t), free_port()
+    serve(t, port, ns.inside_b)
+    proxy = chain.envoy(t, port, host=ns.addr_b, inside=ns.inside_a)
+    # or segments wait for the neighbour's address, and need not be sent again
+    mac = json.loads(t.run(['ip', '-n', ns.b, '-j', 'link', 'show', 'w0']).stdout)[0]['address']
+    ns._ip('-n', ns.a, 'neigh', 'replace', ns.addr_b, 'lladdr', mac, 'nud', 'permanent', 'dev',
+           'w0')
+    z = Zctrace(t, '--port', f'{proxy},{port}', '--role', 'both', '-w', t.path('r.zct'))
+    before = retransmitted(ns.a) + retransmitted(ns.b)
+    with open(t.path('load'), 'w', encoding='utf-8') as out:
+        load = t.start([*ns.inside_a, sys.executable, t.file('load.py', LOAD), '127.0.0.1',
+                        str(proxy), '4', '8'], stdout=out)
+    t.check(wait_for(lambda: os.path.getsize(t.path('load')) > 100, 30), 'no load')
+    outages = Outages(ns, ns.b)
+    outages.cause(3)
+    load.wait(60)
+    again = retransmitted(ns.a) + retransmitted(ns.b) - before
+    z.stop()
+    with open(t.path('load'), encoding='utf-8') as f:
+        took = {n: (float(a), float(b)) for n, a, b in (line.split() for line in f)}
+    slow, hop = check_outages(t, z.spans, outages, took, port)
+    # on what was sent again without need nobody may have waited
+    told = sum(s.get('retransmits', 0) for s in hop.values())
+    t.between(1, told, again, 'retransmissions')
+    spans, _ = replay(t, t.path('r.zct'))
+    keys = ('retransmits', 'net_ns', 'rtt_ns', 'duration_ns')
+    replayed = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
+    for n in slow:
+        t.equal([replayed[n].get(k) for k in keys], [hop[n].get(k) for k in keys], f'{n}: replayed')
+    p = t.run([z.argv[0], '-r', t.path('r.zct'), '-o', 'waterfall', '-f', 'net > 100ms'])
+    t.check(re.search(r'network: \d+ retransmissions? \d', p.stdout), p.stdout[-2000:])
+    t.check('network: retransmissions to ' in p.stdout, p.stdout[-2000:])
+
+
+if __name__ == '__main__':
+    sys.exit(main())
