@@ -1,9 +1,9 @@
 /*
  * connect.h - connections that never came about: refused, unreachable, timed out, given up
  *
- * Each is a span of the client's, protocol `tcp`. It is held a moment, as one that is closed because
- * another address answered first is no error: a client that tries several addresses (RFC 8305)
- * closes the slower ones, and falls back from one version of IP to the other.
+ * Each is a span of the client's, protocol `tcp`. It is held a moment, as one that is closed
+ * because another address answered first is no error: a client that tries several addresses
+ * (RFC 8305) closes the slower ones, and falls back from one version of IP to the other.
  */
 #ifndef ZC_CORE_CONNECT_H
 #define ZC_CORE_CONNECT_H
