@@ -138,6 +138,15 @@ int attach__add_exe(struct attach *a, const char *pattern)
 	return glob_add(a, &a->exes, pattern);
 }
 
+int attach__add_judged(struct attach *a, const char *what, int (*fits)(void *ctx, pid_t pid),
+		       void *ctx)
+{
+	a->fits = fits;
+	a->fits_ctx = ctx;
+	a->config.nexe++; /* the kernel side tells every exec */
+	return glob_add(a, &a->judged, what);
+}
+
 void attach__all(struct attach *a)
 {
 	a->config.all = 1;
@@ -195,6 +204,8 @@ static void attach_describe(struct attach *a)
 		what_add(a, "comm %s", g->pattern);
 	for (const struct glob *g = a->exes; g; g = g->next)
 		what_add(a, "exe %s", g->pattern);
+	for (const struct glob *g = a->judged; g; g = g->next)
+		what_add(a, "%s", g->pattern);
 	for (size_t i = 0; i < a->ncgroups; i++)
 		what_add(a, "cgroup %s", a->cgroups[i]);
 	if (a->config.pidns_ino)
@@ -315,7 +326,8 @@ const char *attach__error(const struct attach *a)
 
 int attach__alive(struct attach *a)
 {
-	if (!a->npids || a->comms || a->exes || a->ncgroups || a->config.by_port || a->config.all)
+	if (!a->npids || a->comms || a->exes || a->judged || a->ncgroups || a->config.by_port ||
+	    a->config.all)
 		return 1;
 	if (!a->exited)
 		return 1;
@@ -347,6 +359,7 @@ void attach__free(struct attach *a)
 	served_free(a);
 	glob_free(a->comms);
 	glob_free(a->exes);
+	glob_free(a->judged);
 	for (size_t i = 0; i < a->ncgroups; i++)
 		free(a->cgroups[i]);
 	free(a->cgroups);

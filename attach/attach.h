@@ -61,6 +61,12 @@ int attach__add_pid(struct attach *a, pid_t pid);	/* -ESRCH: no such process */
 int attach__add_command(struct attach *a, pid_t pid, const char *file);
 int attach__add_comm(struct attach *a, const char *glob);
 int attach__add_exe(struct attach *a, const char *glob);
+/*
+ * Processes that fits() says 1 of, when it is asked about each that exists, and about each that
+ * executes a file later. what: "service shop". Of several calls the last fits and ctx count.
+ */
+int attach__add_judged(struct attach *a, const char *what, int (*fits)(void *ctx, pid_t pid),
+		       void *ctx);
 int attach__add_cgroup(struct attach *a, const char *path);
 int attach__add_container(struct attach *a, const char *id);
 /* A pod of Kubernetes, by its UID; -ESRCH: it does not run here. */

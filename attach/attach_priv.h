@@ -51,6 +51,9 @@ struct attach {
 	} range[MAX_PORT_RANGES];
 	int nranges;
 	struct glob *comms, *exes;
+	struct glob *judged; /* what is asked for, for people */
+	int (*fits)(void *ctx, pid_t pid);
+	void *fits_ctx;
 	pid_t *pids;
 	size_t npids;
 	pid_t command; /* one of pids, or 0 */

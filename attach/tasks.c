@@ -92,7 +92,9 @@ static int name_fits(const struct attach *a, pid_t pid)
 		if (glob_list_fits(a->comms, comm))
 			return 1;
 	}
-	return a->exes && !proc_exe(pid, exe, sizeof(exe)) && glob_list_fits(a->exes, exe);
+	if (a->exes && !proc_exe(pid, exe, sizeof(exe)) && glob_list_fits(a->exes, exe))
+		return 1;
+	return a->fits && a->fits(a->fits_ctx, pid);
 }
 
 void exe_learn(struct attach *a, const char *path, uint32_t bits)
@@ -193,7 +195,7 @@ static int each_selected(struct attach *a, task_fn fn, void *ctx, int all)
 			return attach_fail(a, errno, "too many processes");
 	for (size_t i = 0; i < a->ncgroups; i++)
 		each_member(a, a->cgroups[i], 0, fn, ctx);
-	if (!a->npids && !a->comms && !a->exes && !all)
+	if (!a->npids && !a->comms && !a->exes && !a->fits && !all)
 		return 0;
 	proc = opendir("/proc");
 	if (!proc)
@@ -334,15 +336,17 @@ void tasks_on_process(struct attach *a, const struct zc_ev_process *p)
 		probes_look(a); /* it may have had connections under its old name */
 		return;
 	}
-	/* An exec of a file that was not known: another container's, or a new one. */
-	if (p->what != ZC_PROC_EXEC || !a->exes || (p->flags & ZC_TASK_NAME))
+	if (p->what != ZC_PROC_EXEC || (p->flags & ZC_TASK_NAME))
 		return;
+	/* a file that was not known: another container's, or a new one */
 	if (proc_exe((pid_t)p->pid, exe, sizeof(exe)))
 		snprintf(exe, sizeof(exe), "%s", p->file);
-	if (!glob_list_fits(a->exes, exe))
+	if (glob_list_fits(a->exes, exe)) {
+		snprintf(exe, sizeof(exe), "/proc/%u/exe", p->pid);
+		exe_learn(a, exe, ZC_EXE_FITS);
+	} else if (!a->fits || !a->fits(a->fits_ctx, (pid_t)p->pid)) {
 		return;
-	snprintf(exe, sizeof(exe), "/proc/%u/exe", p->pid);
-	exe_learn(a, exe, ZC_EXE_FITS);
+	}
 	probes_mark(&a->probes, (pid_t)p->pid, ZC_TASK_NAME);
 	probes_look(a);
 }

@@ -534,7 +534,8 @@ static void expect_libraries(struct tls *t, struct tls_proc *p)
 				hook_add(t, p, f, 0);
 }
 
-void tls_expect(struct tls *t, pid_t pid)
+/* A selected child that has yet to execute its program: what it may load is put in beforehand. */
+static void expect(struct tls *t, pid_t pid)
 {
 	struct tls_proc *p = proc_find(t, pid);
 
@@ -570,7 +571,7 @@ static void look_into_program(void *ctx, const char *path)
 
 static void expect_command(struct tls *t)
 {
-	tls_expect(t, t->attach->command);
+	expect(t, t->attach->command);
 	program_files(t->attach->command_file, expect_program, t);
 }
 
@@ -607,7 +608,7 @@ void tls_on_process(struct tls *t, const struct zc_ev_process *e)
 		if (!e->flags && !probes_bits(&t->attach->probes, pid) &&
 		    !served_before(t->attach, pid))
 			break;
-		tls_expect(t, pid);
+		expect(t, pid);
 		p = proc_find(t, pid);
 		if (p)
 			proc_look(t, p);
@@ -703,8 +704,8 @@ static int waits_for_server(const struct attach *a)
 /* May processes become targets that do not exist yet? Their first call may come soon after. */
 static int expects_others(const struct attach *a)
 {
-	return waits_for_server(a) || a->command || a->comms || a->exes || a->config.ncgroup ||
-	       a->config.follow || a->config.all;
+	return waits_for_server(a) || a->command || a->comms || a->exes || a->judged ||
+	       a->config.ncgroup || a->config.follow || a->config.all;
 }
 
 void tls_start(struct tls *t)

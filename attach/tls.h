@@ -30,8 +30,6 @@ void tls_start(struct tls *t);
 void tls_target(struct tls *t, pid_t pid);
 /* The same at the next tls_poll: what else has come may be more urgent. */
 void tls_target_soon(struct tls *t, pid_t pid);
-/* A selected child that has yet to execute its program: what it may load is put in beforehand. */
-void tls_expect(struct tls *t, pid_t pid);
 /*
  * The same of one that listens on a chosen port. It is known again when it is started anew.
  */

@@ -79,6 +79,7 @@ static int make_otlp(struct exporters *e, const struct options *o, int redact,
 	}
 	e->otlp = (struct otlp_options){ .config = &e->config, .signals = signals_of(o),
 					 .host = e->host, .redact = redact,
+					 .attributes = &o->attributes,
 					 .patient = o->read && !o->follow_file,
 					 .tell = tell, .ctx = ctx };
 	if (!send)
@@ -95,7 +96,8 @@ static int make_otlp(struct exporters *e, const struct options *o, int redact,
 
 static int make_scrape(struct exporters *e, const struct options *o, int redact)
 {
-	const struct scrape_options so = { &o->prometheus.any, e->host, redact };
+	const struct scrape_options so = { &o->prometheus.any, e->host, redact,
+					   &o->attributes };
 	char err[512];
 
 	if (!o->prometheus.any.sa_family)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/called.h"
 #include "cli/pod.h"
 #include "core/merge.h"
 #include "core/packets.h"
@@ -88,7 +89,7 @@ static int add_selectors(struct attach *a, const struct options *o, pid_t comman
 	if (!err)
 		err = add_strings(a, &o->cgroups, attach__add_cgroup);
 	if (!err)
-		err = add_strings(a, &o->containers, attach__add_container);
+		err = called_add(a, o);
 	if (!err)
 		err = add_pods(a, o);
 	if (!err && o->all)
@@ -122,6 +123,7 @@ static int open_probes(struct input *g, const struct options *o, pid_t command,
 		.on_note = on_note,
 		.ctx = ctx,
 	};
+	char text[400];
 	int code;
 
 	g->attach = attach__new(&opt);
@@ -138,6 +140,8 @@ static int open_probes(struct input *g, const struct options *o, pid_t command,
 		g->attach = NULL;
 		return input_status(code);
 	}
+	if (called_nobody(g->attach, o, text, sizeof(text)))
+		on_note(ctx, "waiting", text);
 	g->source = attach__source(g->attach);
 	g->backend = attach__backend(g->attach);
 	snprintf(g->what, sizeof(g->what), "%s", attach__what(g->attach));
@@ -204,9 +208,8 @@ static int open_file(struct input *g, const struct options *o, int wake_fd,
 /* Nothing is asked for that packets could not show. */
 static int packets_will_do(const struct options *o, pid_t command)
 {
-	return o->capture == CAPTURE_AUTO && o->nports && !o->npids && !o->comms.n && !o->exes.n &&
-	       !o->cgroups.n && !o->containers.n && !o->pods.n &&
-	       !o->namespaces.n && !o->all && !command;
+	return o->capture == CAPTURE_AUTO && o->nports && !o->npids && !options_select_by_name(o) &&
+	       !o->all && !command;
 }
 
 int input_open(struct input *g, const struct options *o, pid_t command, int wake_fd,

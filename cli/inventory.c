@@ -272,3 +272,10 @@ void listeners_release(struct listeners *l)
 	free(l->v);
 	*l = (struct listeners){ 0 };
 }
+
+uint32_t listener_owner(const struct listener *l)
+{
+	if (!l->npids)
+		return 0;
+	return l->pids[0] == 1 && l->npids > 1 ? l->pids[1] : l->pids[0];
+}

@@ -40,6 +40,12 @@ struct listener {
 	unsigned npids;
 };
 
+/*
+ * Who serves: of several that share the socket the oldest, but not who only hands it on. 0: not
+ * known.
+ */
+uint32_t listener_owner(const struct listener *l);
+
 struct listeners {
 	struct listener *v; /* by port, then namespace (ours first) and address */
 	size_t n;

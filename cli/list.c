@@ -57,14 +57,6 @@ static struct proc_info *look_at(struct list *l, uint32_t pid)
 	return &l->proc[l->nprocs++];
 }
 
-/* Who serves: of several that share the socket the oldest, but not who only hands it on. */
-static uint32_t first_owner(const struct listener *l)
-{
-	if (!l->npids)
-		return 0;
-	return l->pids[0] == 1 && l->npids > 1 ? l->pids[1] : l->pids[0];
-}
-
 static int is_selected(const struct list *l, const struct listener *at)
 {
 	if (!targets_wanted(l->o))
@@ -323,7 +315,7 @@ static int look(struct list *l, char *err, size_t errlen)
 		if (!is_selected(l, &l->all.v[i]))
 			continue;
 		r->l = &l->all.v[i];
-		r->p = first_owner(r->l) ? look_at(l, first_owner(r->l)) : NULL;
+		r->p = r->l->npids ? look_at(l, listener_owner(r->l)) : NULL;
 		r->guess = guess_protocol(r->l->at.local_port, r->p ? r->p->comm : "");
 		describe(l, r);
 		l->n++;

@@ -2,18 +2,15 @@
 #include "cli/options_impl.h"
 
 #include <argp.h>
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cli/duration.h"
 #include "cli/filter.h"
 #include "cli/ports.h"
-#include "core/nearest.h"
 #include "core/span_field.h"
 #include "sinks/sink.h"
 
@@ -27,6 +24,7 @@ const char *argp_program_version = "zctrace " ZCTRACE_VERSION COMMIT;
 enum {
 	OPT_CGROUP = 256,
 	OPT_CONTAINER,
+	OPT_SERVICE,
 	OPT_POD,
 	OPT_NAMESPACE,
 	OPT_ROLE,
@@ -44,6 +42,7 @@ enum {
 	OPT_SORT,
 	OPT_OTLP,
 	OPT_OTLP_SIGNALS,
+	OPT_ATTRIBUTES,
 	OPT_PROMETHEUS,
 	OPT_SKIP_INSTRUMENTED,
 	OPT_SLOWEST,
@@ -63,7 +62,8 @@ static const struct argp_option table[] = {
 	{ "comm", 'c', "GLOB", 0, "Processes of this name, also those that start later", 1 },
 	{ "exe", 'e', "GLOB", 0, "Processes of this executable, also those that start later", 1 },
 	{ "cgroup", OPT_CGROUP, "PATH", 0, "Processes of this control group and those below", 1 },
-	{ "container", OPT_CONTAINER, "ID", 0, "Processes of this container", 1 },
+	{ "service", OPT_SERVICE, "GLOB", 0, "What is shown as a service of this name", 1 },
+	{ "container", OPT_CONTAINER, "NAME", 0, "Processes of this container, by name or id", 1 },
 	{ "pod", OPT_POD, "[NAMESPACE/]NAME", 0, "Processes of this pod of Kubernetes", 1 },
 	{ "namespace", OPT_NAMESPACE, "NAME", 0, "Processes of the pods of this namespace", 1 },
 	{ "all", 'a', NULL, 0, "Every process", 1 },
@@ -91,14 +91,17 @@ static const struct argp_option table[] = {
 
 	{ .doc = "What to show:", .group = 3 },
 	{ "output", 'o', "FORMAT[=FILE]", 0,
-	  "'top' (default on a terminal), 'text' (default elsewhere), 'json', 'summary', "
-	  "'waterfall' or 'otlp'; several: one shown, the others written to FILEs", 3 },
+	  "'top' (default on a terminal), 'text' (default elsewhere), 'brief', 'json', "
+	  "'waterfall', 'summary' (also as 'csv' or 'markdown') or 'otlp'; several: one shown, "
+	  "the others written to FILEs", 3 },
 	{ "otlp", OPT_OTLP, "URL", OPTION_ARG_OPTIONAL,
 	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
 	{ "otlp-signals", OPT_OTLP_SIGNALS, "LIST", 0,
 	  "Of these only 'traces', or 'metrics' (default: both)", 3 },
 	{ "otlp-skip-instrumented", OPT_SKIP_INSTRUMENTED, NULL, 0,
 	  "Not of processes that export their own spans", 3 },
+	{ "attributes", OPT_ATTRIBUTES, "LIST", 0,
+	  "What metrics carry: [METRIC:]+NAME,-NAME; globs; the last that matches decides", 3 },
 	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
 	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
@@ -112,7 +115,8 @@ static const struct argp_option table[] = {
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
 	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep the last SPANS spans, such as 256k (16k)", 3 },
-	{ "resolve", OPT_RESOLVE, NULL, 0, "Ask DNS for the names of peers", 3 },
+	{ "resolve", OPT_RESOLVE, NULL, 0,
+	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 
@@ -148,20 +152,30 @@ static int add_string(struct options *o, struct string_list *l, const char *s, c
 	return 0;
 }
 
+static int add_range(struct options *o, struct port_range r)
+{
+	struct port_range *v = reallocarray(o->ports, o->nports + 1, sizeof(*v));
+
+	if (!v)
+		return wrong(o, "out of memory");
+	o->ports = v;
+	o->ports[o->nports++] = r;
+	return 0;
+}
+
+int options_add_port(struct options *o, uint16_t port)
+{
+	return add_range(o, (struct port_range){ port, port });
+}
+
 static int add_ports(struct options *o, const char *list)
 {
 	struct port_range r;
-	int more;
+	int more, err = 0;
 
-	while ((more = ports_next(&list, &r, o->error, sizeof(o->error))) > 0) {
-		struct port_range *v = reallocarray(o->ports, o->nports + 1, sizeof(*v));
-
-		if (!v)
-			return wrong(o, "out of memory");
-		o->ports = v;
-		o->ports[o->nports++] = r;
-	}
-	return -more;
+	while (!err && (more = ports_next(&list, &r, o->error, sizeof(o->error))) > 0)
+		err = add_range(o, r);
+	return err ? err : -more;
 }
 
 static int add_pids(struct options *o, const char *list)
@@ -178,43 +192,6 @@ static int add_pids(struct options *o, const char *list)
 		o->pids[o->npids++] = pid;
 	}
 	return -more;
-}
-
-/* "; did you mean X?" at the end of o->error, if one of names (ended by NULL) is near. */
-static void suggest(struct options *o, const char *s, size_t n, const char *const *names,
-		    const char *prefix)
-{
-	unsigned best = nearest_limit(n);
-	const char *nearest = NULL;
-	size_t used = strlen(o->error);
-
-	for (; *names; names++)
-		if (name_is_nearer(s, n, *names, &best))
-			nearest = *names;
-	if (nearest)
-		snprintf(o->error + used, sizeof(o->error) - used, "; did you mean %s%s?", prefix,
-			 nearest);
-}
-
-/* The value that `names` (ended by NULL) has at the index returned in *out, in either case. */
-static int choose(struct options *o, const char *what, const char *arg, const char *const *names,
-		  int *out)
-{
-	size_t used;
-
-	for (int i = 0; names[i]; i++) {
-		if (!strcasecmp(names[i], arg)) {
-			*out = i;
-			return 0;
-		}
-	}
-	wrong(o, "%s '%.64s': must be one of", what, arg);
-	used = strlen(o->error);
-	for (int i = 0; names[i] && used < sizeof(o->error); i++)
-		used += (size_t)snprintf(o->error + used, sizeof(o->error) - used, "%s %s",
-					 i ? "," : "", names[i]);
-	suggest(o, arg, strlen(arg), names, "");
-	return EINVAL;
 }
 
 /* A number alone means seconds, as for sleep(1). */
@@ -244,7 +221,7 @@ static int set_count(struct options *o, const char *what, const char *arg, uint6
 static int set_capture(struct options *o, const char *arg)
 {
 	static const char *const names[] = { "auto", "skb", "packet", NULL };
-	int i, err = choose(o, "capture", arg, names, &i);
+	int i, err = options_choose(o, "capture", arg, names, &i);
 
 	if (!err)
 		o->capture = (enum capture)i;
@@ -252,8 +229,16 @@ static int set_capture(struct options *o, const char *arg)
 }
 
 static const char *const output_names[] = {
-	[OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json",		  [OUTPUT_SUMMARY] = "summary",
-	[OUTPUT_TOP] = "top",	[OUTPUT_WATERFALL] = "waterfall", [OUTPUT_OTLP] = "otlp", NULL,
+	[OUTPUT_TEXT] = "text",
+	[OUTPUT_BRIEF] = "brief",
+	[OUTPUT_JSON] = "json",
+	[OUTPUT_SUMMARY] = "summary",
+	[OUTPUT_CSV] = "csv",
+	[OUTPUT_MARKDOWN] = "markdown",
+	[OUTPUT_TOP] = "top",
+	[OUTPUT_WATERFALL] = "waterfall",
+	[OUTPUT_OTLP] = "otlp",
+	NULL,
 };
 
 const char *output_name(enum output format)
@@ -270,7 +255,7 @@ static int add_output(struct options *o, const char *arg)
 	int i, err;
 
 	snprintf(name, sizeof(name), "%.*s", file ? (int)(file - arg) : (int)strlen(arg), arg);
-	err = choose(o, "output", name, output_names, &i);
+	err = options_choose(o, "output", name, output_names, &i);
 	if (err)
 		return err;
 	if (o->noutputs == OPTIONS_MAX_OUTPUTS)
@@ -297,7 +282,7 @@ static int set_role(struct options *o, const char *arg)
 	static const char *const names[] = { "server", "client", "both", NULL };
 	static const enum attach_role roles[] = { ATTACH_ROLE_SERVER, ATTACH_ROLE_CLIENT,
 						  ATTACH_ROLE_BOTH };
-	int i, err = choose(o, "role", arg, names, &i);
+	int i, err = options_choose(o, "role", arg, names, &i);
 
 	if (!err)
 		o->role = roles[i];
@@ -308,7 +293,7 @@ static int set_unmatched(struct options *o, const char *arg)
 {
 	static const char *const names[] = { "heuristic", "path", "wildcard", NULL };
 	static const enum route_mode modes[] = { ROUTE_HEURISTIC, ROUTE_PATH, ROUTE_WILDCARD };
-	int i, err = choose(o, "unmatched", arg, names, &i);
+	int i, err = options_choose(o, "unmatched", arg, names, &i);
 
 	if (!err)
 		o->unmatched = modes[i];
@@ -359,7 +344,7 @@ static int set_slowest(struct options *o, const char *arg)
 static int set_color(struct options *o, const char *arg)
 {
 	static const char *const names[] = { "auto", "always", "never", NULL };
-	int i, err = choose(o, "color", arg, names, &i);
+	int i, err = options_choose(o, "color", arg, names, &i);
 
 	if (!err)
 		o->color = (enum color)i;
@@ -384,55 +369,6 @@ static const char *behind_equals(const char *arg)
 	return arg && *arg == '=' ? arg + 1 : arg;
 }
 
-/* PORT, ADDR:PORT or [ADDR]:PORT; without an address only this host may look. */
-static int set_prometheus(struct options *o, const char *arg)
-{
-	const char *colon = strrchr(arg, ':'), *port = colon ? colon + 1 : arg;
-	char addr[64] = "127.0.0.1";
-	size_t n = colon ? (size_t)(colon - arg) : 0;
-	uint64_t number;
-
-	if (n > 1 && arg[0] == '[' && arg[n - 1] == ']') {
-		arg++;
-		n -= 2;
-	}
-	if (colon && n < sizeof(addr))
-		snprintf(addr, sizeof(addr), "%.*s", (int)n, arg);
-	memset(&o->prometheus, 0, sizeof(o->prometheus));
-	if (count_parse(port, 65535, &number) || n >= sizeof(addr))
-		return wrong(o, "prometheus '%.64s': not a port, or ADDRESS:PORT", arg);
-	if (inet_pton(AF_INET, addr, &o->prometheus.v4.sin_addr) == 1) {
-		o->prometheus.v4.sin_family = AF_INET;
-		o->prometheus.v4.sin_port = htons((uint16_t)number);
-	} else if (inet_pton(AF_INET6, addr, &o->prometheus.v6.sin6_addr) == 1) {
-		o->prometheus.v6.sin6_family = AF_INET6;
-		o->prometheus.v6.sin6_port = htons((uint16_t)number);
-	} else {
-		return wrong(o, "prometheus: '%.64s' is no address of this host", addr);
-	}
-	return 0;
-}
-
-static int set_signals(struct options *o, const char *arg)
-{
-	static const char *const names[] = { "traces", "metrics", NULL };
-
-	o->otlp_signals = 0;
-	while (*arg) {
-		size_t n = strcspn(arg, ",");
-		char name[32];
-		int i, err;
-
-		snprintf(name, sizeof(name), "%.*s", (int)(n < 31 ? n : 31), arg);
-		err = choose(o, "otlp-signals", name, names, &i);
-		if (err)
-			return err;
-		o->otlp_signals |= 1u << i;
-		arg += n + (arg[n] == ',');
-	}
-	return o->otlp_signals ? 0 : wrong(o, "--otlp-signals: 'traces', 'metrics' or both");
-}
-
 static int parse_selector(struct options *o, int key, const char *arg)
 {
 	switch (key) {
@@ -446,6 +382,8 @@ static int parse_selector(struct options *o, int key, const char *arg)
 		return add_string(o, &o->exes, arg, "exe");
 	case OPT_CGROUP:
 		return add_string(o, &o->cgroups, arg, "cgroup");
+	case OPT_SERVICE:
+		return add_string(o, &o->services, arg, "service");
 	case OPT_CONTAINER:
 		return add_string(o, &o->containers, arg, "container");
 	case OPT_POD:
@@ -502,13 +440,15 @@ static int parse_show(struct options *o, int key, const char *arg)
 	case OPT_OTLP:
 		o->otlp = arg ? arg : "";
 		return 0;
+	case OPT_ATTRIBUTES:
+		return options_attributes(o, arg);
 	case OPT_OTLP_SIGNALS:
-		return set_signals(o, arg);
+		return options_signals(o, arg);
 	case OPT_SKIP_INSTRUMENTED:
 		o->skip_instrumented = 1;
 		return 0;
 	case OPT_PROMETHEUS:
-		return set_prometheus(o, arg);
+		return options_prometheus(o, arg);
 	case OPT_RESOLVE:
 		o->resolve = 1;
 		return 0;
@@ -582,8 +522,9 @@ static int parse_argument(struct options *o, struct argp_state *state, const cha
 			return add_pids(o, arg);
 		if (is_like_ports(arg))
 			return add_ports(o, arg);
-		return wrong(o, "unexpected argument '%.64s'; --comm '%.64s' traces programs of "
-				"that name, -- %.64s runs it", arg, arg, arg);
+		return wrong(o, "unexpected argument '%.64s'; --service '%.64s' traces what is "
+				"called so, --comm '%.64s' programs of that name, -- %.64s runs it",
+			     arg, arg, arg, arg);
 	}
 	o->command = &state->argv[state->next - 1];
 	state->next = state->argc;
@@ -665,7 +606,7 @@ static int check_names(struct options *o, int argc, char **argv)
 			i += known->arg && !name[n];
 		} else if (!is_builtin(name, n)) {
 			wrong(o, "there is no option '--%.*s'", n < 64 ? (int)n : 64, name);
-			suggest(o, name, n, names, "--");
+			options_suggest(o, name, n, names, "--");
 			return EINVAL;
 		}
 	}
@@ -748,6 +689,7 @@ void options_release(struct options *o)
 	free(o->tls_symbols.v);
 	free(o->cgroups.v);
 	free(o->containers.v);
+	free(o->services.v);
 	free(o->pods.v);
 	free(o->namespaces.v);
 	free(o->routes.v);

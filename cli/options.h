@@ -13,6 +13,7 @@
 #include "attach/attach.h" /* enum attach_role */
 #include "core/flows.h"	   /* struct port_range */
 #include "core/route.h"	   /* enum route_mode */
+#include "sinks/attributes.h"
 
 /* Exit statuses, besides that of COMMAND. */
 #define EXIT_DONE 0
@@ -28,8 +29,11 @@
 
 enum output {
 	OUTPUT_TEXT,
+	OUTPUT_BRIEF,
 	OUTPUT_JSON,
 	OUTPUT_SUMMARY,
+	OUTPUT_CSV, /* of the summary */
+	OUTPUT_MARKDOWN,
 	OUTPUT_TOP,
 	OUTPUT_WATERFALL,
 	OUTPUT_OTLP
@@ -55,7 +59,7 @@ struct options {
 	unsigned nports;
 	uint32_t *pids;
 	unsigned npids;
-	struct string_list comms, exes, cgroups, containers;
+	struct string_list comms, exes, cgroups, containers, services;
 	struct string_list pods, namespaces; /* of Kubernetes: [NAMESPACE/]NAME; NAMESPACE */
 	struct string_list tls_symbols; /* LIB:FUNC=ADDRESS */
 	int all;
@@ -95,9 +99,11 @@ struct options {
 		struct sockaddr_in6 v6;
 	} prometheus; /* where it is scraped; family 0: nowhere */
 	int skip_instrumented; /* processes that export their own spans are not exported */
+	struct attribute_rules attributes; /* of metrics */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
+	int choose;	  /* nothing is selected, and somebody at a terminal may choose */
 
 	int last_option; /* while parsing: the key of the option before this argument */
 	char error[512];
@@ -109,6 +115,12 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv);
 void options_release(struct options *o);
+
+/* One more port; 0, or out of memory. */
+int options_add_port(struct options *o, uint16_t port);
+
+/* Are there selectors of processes by anything but their numbers? */
+int options_select_by_name(const struct options *o);
 
 int options_has_output(const struct options *o, enum output format);
 

@@ -1,23 +1,12 @@
 #include "cli/options_impl.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sinks/sink.h"
-
-int wrong(struct options *o, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(o->error, sizeof(o->error), fmt, ap);
-	va_end(ap);
-	return EINVAL;
-}
 
 /* Selectors that need to know processes. */
 static const char *process_selector(const struct options *o)
@@ -27,10 +16,17 @@ static const char *process_selector(const struct options *o)
 	       o->exes.n       ? "--exe" :
 	       o->cgroups.n    ? "--cgroup" :
 	       o->containers.n ? "--container" :
+	       o->services.n   ? "--service" :
 	       o->pods.n       ? "--pod" :
 	       o->namespaces.n ? "--namespace" :
 	       o->command      ? "-- COMMAND" :
 				 NULL;
+}
+
+int options_select_by_name(const struct options *o)
+{
+	return o->comms.n || o->exes.n || o->cgroups.n || o->containers.n || o->services.n ||
+	       o->pods.n || o->namespaces.n;
 }
 
 const struct output_spec *shown_output(const struct options *o)
@@ -91,6 +87,22 @@ static int check_looking(struct options *o)
 	return 0;
 }
 
+/* Is there a terminal that can have the dashboard? */
+static int good_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term &&
+	       strcmp(term, "dumb");
+}
+
+/* Those who want the dashboard may choose what it is to show. */
+static int can_choose(const struct options *o)
+{
+	return good_terminal() && (!o->noutputs || options_has_output(o, OUTPUT_TOP)) &&
+	       o->role == ATTACH_ROLE_AUTO && !o->no_downstream;
+}
+
 static int check_source(struct options *o)
 {
 	const char *selector = process_selector(o);
@@ -113,8 +125,9 @@ static int check_source(struct options *o)
 	if (o->capture == CAPTURE_PACKET && selector)
 		return wrong(o, "packets do not tell processes; of the selectors only --port "
 			     "applies, not %s", selector);
-	if (!o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports && !o->all &&
-	    !looks_only(o))
+	o->choose = !o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports &&
+		    !o->all && !looks_only(o);
+	if (o->choose && !can_choose(o))
 		return wrong(o, "nothing to trace; try --port 8000, --pid PID, --all or "
 			     "-r FILE (see --help)");
 	if (o->role != ATTACH_ROLE_AUTO && !o->nports && !o->read)
@@ -133,14 +146,18 @@ static int check_source(struct options *o)
 /* The dashboard is what a person at a terminal wants; not while a command writes there, too. */
 static void default_output(struct options *o)
 {
-	const char *term = getenv("TERM");
-	int top = !o->command && !looks_only(o) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-		  term && *term && strcmp(term, "dumb");
+	int top = !o->command && !looks_only(o) && good_terminal();
 
 	if (o->noutputs || options_use_stdout(o))
 		return;
 	o->outputs[o->noutputs].format = top ? OUTPUT_TOP : OUTPUT_TEXT;
 	o->outputs[o->noutputs++].to_stderr = o->command != NULL;
+}
+
+static int has_tables(const struct options *o)
+{
+	return options_has_output(o, OUTPUT_SUMMARY) || options_has_output(o, OUTPUT_CSV) ||
+	       options_has_output(o, OUTPUT_MARKDOWN);
 }
 
 static int check_output(struct options *o)
@@ -152,7 +169,7 @@ static int check_output(struct options *o)
 	default_output(o);
 	top = options_has_output(o, OUTPUT_TOP);
 	json = options_has_output(o, OUTPUT_JSON);
-	if (!options_has_output(o, OUTPUT_SUMMARY) && !top && (o->interval_ns || o->sort >= 0))
+	if (!has_tables(o) && !top && (o->interval_ns || o->sort >= 0))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : "--sort");
 	if (o->keep && !top)

@@ -117,25 +117,25 @@ static void empty(struct output_way *w)
 
 /* ---- sinks */
 
-static int width_of(int fd)
-{
-	struct winsize size;
-
-	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
-}
-
 static struct sink *make_sink(struct outputs *u, struct output_way *w, const struct options *o,
 			      const struct sink_options *common)
 {
 	struct sink_options so = *common;
 
 	so.out = &w->out;
-	so.interval_ns = w->spec->format == OUTPUT_SUMMARY ? o->interval_ns : 0;
+	so.interval_ns = w->spec->format == OUTPUT_TOP ? 0 : o->interval_ns;
 	so.color = color_wanted(o->color, w->fd);
-	so.width = width_of(w->fd);
 	switch (w->spec->format) {
 	case OUTPUT_JSON:
 		return sink_json_new(&so);
+	case OUTPUT_BRIEF:
+		return sink_brief_new(&so);
+	case OUTPUT_CSV:
+		so.form = SUMMARY_CSV;
+		return sink_summary_new(&so);
+	case OUTPUT_MARKDOWN:
+		so.form = SUMMARY_MARKDOWN;
+		return sink_summary_new(&so);
 	case OUTPUT_TOP:
 	case OUTPUT_SUMMARY:
 		return sink_summary_new(&so);
@@ -248,6 +248,8 @@ void outputs_tick(struct outputs *u, uint64_t now_ns)
 	for (unsigned i = 0; i < u->n; i++) {
 		struct output_way *w = &u->way[i];
 
+		if (w->out.columns)
+			out_measure(&w->out);
 		if (!w->gone && w->sink->ops->tick)
 			w->sink->ops->tick(w->sink, now_ns);
 	}

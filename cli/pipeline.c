@@ -49,10 +49,14 @@ static int selected(const struct session *s, const struct span *span)
 /* Where no process is known at the other end, its host may have a name. */
 static const char *peer_name(struct session *s, const struct span *span)
 {
+	const uint8_t *addr = span->kind == SPAN_SERVER ? span->client_addr : span->server_addr;
+	const char *name = NULL;
+
 	if (span->peer_service || !s->hosts || !span->has_addr)
 		return span->peer_service;
-	return hosts__name(s->hosts, span->kind == SPAN_SERVER ? span->client_addr
-							       : span->server_addr, span->time_ns);
+	if (s->cluster)
+		name = cluster_name(s->cluster, addr);
+	return name ? name : hosts__name(s->hosts, addr, span->time_ns);
 }
 
 static int match_span(void *session, const struct span *span)
@@ -240,6 +244,8 @@ int pipeline_prepare(struct session *s)
 		s->hosts = hosts__new(s->opt->read ? NULL : "/etc/hosts", s->opt->resolve);
 		status = s->hosts ? 0 : EXIT_FAILED;
 	}
+	if (!status && !s->opt->read && s->opt->resolve)
+		s->cluster = cluster_start();
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
 }
@@ -420,6 +426,10 @@ static void report(struct session *s)
 	outputs_work(&s->outputs, monotonic(), 1);
 	if (s->opt->quiet)
 		return;
+	if (s->filter && filter__given_up(s->filter))
+		log_line("the filter gave up on %llu match(es) of patterns that take too long: "
+			 "these count as none",
+			 (unsigned long long)filter__given_up(s->filter));
 	log_line("%llu spans shown, %llu events read, %llu lost, %llu bytes not captured, "
 		 "%llu bytes not understood",
 		 (unsigned long long)t.spans, (unsigned long long)t.events,
@@ -452,5 +462,6 @@ void pipeline_free(struct session *s)
 	filter__free(s->filter);
 	routes__free(s->routes);
 	procnames__free(s->names);
+	cluster_stop(s->cluster);
 	hosts__free(s->hosts);
 }

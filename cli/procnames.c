@@ -13,6 +13,7 @@ struct entry {
 	struct proc_identity identity;
 	uint64_t checked; /* time of the event by which identity was compared */
 	uint64_t used;	  /* tick of the last use; 0: free */
+	uint32_t parent;  /* it is called what this is until it is looked at; 0: it was */
 	struct zc_ev_names names;
 };
 
@@ -78,6 +79,42 @@ static void forget(struct procnames *p, uint32_t pid)
 		e->used = 0;
 }
 
+/* It was forked: what its parent is called is kept, as it may have ended before it can be asked. */
+static void inherit(struct procnames *p, uint32_t pid, uint32_t parent)
+{
+	const struct entry *from = find(p, parent);
+	struct zc_ev_names names = { 0 };
+	struct entry *e;
+
+	if (from)
+		names = from->names;
+	if (from && from->parent)
+		parent = from->parent; /* of the same program, and nobody has asked for it yet */
+	forget(p, pid);
+	e = place(p, pid);
+	e->names = names;
+	e->names.pid = pid;
+	e->parent = parent;
+}
+
+static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be_new);
+
+/* It has ended, and has been what its parent is. */
+static void adopt_parents(struct procnames *p, uint32_t pid, uint32_t parent, uint64_t time)
+{
+	struct entry *e;
+
+	if (!find(p, parent))
+		mention(p, parent, time, 0);
+	inherit(p, pid, parent);
+	e = find(p, pid);
+	e->parent = 0;
+	e->checked = time;
+	e->names.ev = (struct zc_ev){ .kind = ZC_EV_NAMES, .size = sizeof(e->names), .time = time };
+	if (p->on_names)
+		p->on_names(p->ctx, &e->names.ev);
+}
+
 static void look_up(struct procnames *p, struct entry *e, uint64_t time)
 {
 	struct zc_ev_names names = {
@@ -97,13 +134,19 @@ static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be
 {
 	struct proc_identity now;
 	struct entry *e;
+	int err;
 
 	if (!pid || !p->live)
 		return;
 	e = find(p, pid);
-	if (e && (!may_be_new || time - e->checked < RECHECK_NS))
+	if (e && !e->parent && (!may_be_new || time - e->checked < RECHECK_NS))
 		return;
-	if (proc_identity_read(pid, &now) && e)
+	err = proc_identity_read(pid, &now);
+	if (e && e->parent && !now.inode) {
+		adopt_parents(p, pid, e->parent, time);
+		return;
+	}
+	if (err && e)
 		return;
 	if (e && !memcmp(&e->identity, &now, sizeof(now))) {
 		e->checked = time;
@@ -113,6 +156,7 @@ static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be
 		e = place(p, pid);
 	e->identity = now;
 	e->checked = time;
+	e->parent = 0;
 	look_up(p, e, time);
 }
 
@@ -128,6 +172,14 @@ static void adopt(struct procnames *p, const struct zc_ev_names *ev)
 	e->names.container[sizeof(ev->container) - 1] = '\0';
 	e->names.container_name[sizeof(ev->container_name) - 1] = '\0';
 	e->names.resource[sizeof(ev->resource) - 1] = '\0';
+}
+
+static void on_process(struct procnames *p, const struct zc_ev_process *ev)
+{
+	if (ev->what == ZC_PROC_FORK)
+		inherit(p, ev->pid, ev->ppid);
+	else if (ev->what == ZC_PROC_EXEC)
+		forget(p, ev->pid);
 }
 
 void procnames__see(struct procnames *p, const struct zc_ev *ev)
@@ -147,9 +199,8 @@ void procnames__see(struct procnames *p, const struct zc_ev *ev)
 		break;
 	case ZC_EV_PROCESS:
 		/* a renamed process is the same one; one that ended may have spans to come */
-		if (p->live && (((const struct zc_ev_process *)ev)->what == ZC_PROC_FORK ||
-				((const struct zc_ev_process *)ev)->what == ZC_PROC_EXEC))
-			forget(p, ((const struct zc_ev_process *)ev)->pid);
+		if (p->live)
+			on_process(p, (const struct zc_ev_process *)ev);
 		break;
 	case ZC_EV_NAMES:
 		adopt(p, (const struct zc_ev_names *)ev);

@@ -3,8 +3,8 @@
  *
  * Live, names are read from /proc when an event first mentions a process, so that those of one
  * that has ended by the time of its span are known; what was read is handed on as a ZC_EV_NAMES,
- * to be recorded before that event. In replay the cache is fed by those events only: /proc is
- * about other processes then.
+ * to be recorded before that event. A forked one that has ended by then is called what its parent
+ * is. In replay the cache is fed by those events only: /proc is about other processes then.
  *
  * The cache is bounded; of four processes that compete for a place the longest unused one goes and
  * is read again when it comes back. A pid that is used anew, or executes another program, is

@@ -171,14 +171,30 @@ static void read_environ(uint32_t pid, struct zc_ev_names *out)
 	free(env);
 }
 
-int proc_names_read(uint32_t pid, struct zc_ev_names *out)
+static void read_container(uint32_t pid, struct zc_ev_names *out)
 {
-	char exe[PATH_MAX], cwd[PATH_MAX], cmdline[8192], cgroup[4096];
-	const char *id, *runtime;
+	char cgroup[4096], uid[POD_UID_LEN + 1];
+	struct pod pod;
+	const char *id;
+
+	if (read_proc(pid, "cgroup", cgroup, sizeof(cgroup)) <= 0)
+		return;
+	if (!pod_uid(cgroup, uid) && !pod_find("", uid, &pod))
+		pod_resource(&pod, out->resource, sizeof(out->resource));
+	id = proc_container_id(cgroup);
+	if (!id)
+		return;
+	copy(out->container, sizeof(out->container), id, CONTAINER_ID_LEN);
+	container_name("", out->container, out->container_name, sizeof(out->container_name));
+}
+
+static int read_called(uint32_t pid, char exe[PATH_MAX], struct zc_ev_names *out)
+{
+	char cwd[PATH_MAX], cmdline[8192];
 	uint32_t named;
 	ssize_t n;
 
-	if (read_link(pid, "exe", exe, sizeof(exe)))
+	if (read_link(pid, "exe", exe, PATH_MAX))
 		return -ESRCH;
 	n = read_proc(pid, "cmdline", cmdline, sizeof(cmdline));
 	named = named_after(pid, cmdline, n);
@@ -187,20 +203,26 @@ int proc_names_read(uint32_t pid, struct zc_ev_names *out)
 	read_link(pid, "cwd", cwd, sizeof(cwd));
 	service_name(exe, cmdline, n > 0 ? (size_t)n : 0, cwd, out->service, sizeof(out->service));
 	read_environ(pid, out);
+	read_container(pid, out);
+	return 0;
+}
+
+int proc_called_read(uint32_t pid, struct zc_ev_names *out)
+{
+	char exe[PATH_MAX];
+
+	memset(out, 0, sizeof(*out));
+	return read_called(pid, exe, out);
+}
+
+int proc_names_read(uint32_t pid, struct zc_ev_names *out)
+{
+	char exe[PATH_MAX];
+	const char *runtime;
+
+	if (read_called(pid, exe, out))
+		return -ESRCH;
 	runtime = runtime_of(pid, exe);
 	copy(out->runtime, sizeof(out->runtime), runtime, strlen(runtime));
-	if (read_proc(pid, "cgroup", cgroup, sizeof(cgroup)) > 0) {
-		char uid[POD_UID_LEN + 1];
-		struct pod pod;
-
-		if (!pod_uid(cgroup, uid) && !pod_find("", uid, &pod))
-			pod_resource(&pod, out->resource, sizeof(out->resource));
-		id = proc_container_id(cgroup);
-		if (id) {
-			copy(out->container, sizeof(out->container), id, CONTAINER_ID_LEN);
-			container_name("", out->container, out->container_name,
-				       sizeof(out->container_name));
-		}
-	}
 	return 0;
 }

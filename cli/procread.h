@@ -25,6 +25,12 @@ int proc_identity_read(uint32_t pid, struct proc_identity *out);
 /* Fills service, runtime, container. 0, or a negative errno: nothing could be found out. */
 int proc_names_read(uint32_t pid, struct zc_ev_names *out);
 
+/*
+ * The same without the runtime, which takes longest to find: what it is called, and of which
+ * container it is.
+ */
+int proc_called_read(uint32_t pid, struct zc_ev_names *out);
+
 /* The first run of exactly 64 hexadecimal digits; NULL if there is none. */
 const char *proc_container_id(const char *cgroup);
 

@@ -119,8 +119,7 @@ static int command_over(struct session *s)
 	if (!s->command || !command__poll(s->command, 0, &status))
 		return 0;
 	/* asked for by itself, what it left running counts, too */
-	if (o->nports || o->all || o->comms.n || o->exes.n || o->cgroups.n || o->containers.n ||
-	    o->pods.n || o->namespaces.n)
+	if (o->nports || o->all || options_select_by_name(o))
 		return 1;
 	return !attach__alive(s->input.attach);
 }

@@ -4,6 +4,7 @@
 #ifndef ZC_CLI_SESSION_IMPL_H
 #define ZC_CLI_SESSION_IMPL_H
 
+#include "cli/cluster.h"
 #include "cli/command.h"
 #include "cli/filter.h"
 #include "cli/hosts.h"
@@ -23,6 +24,7 @@ struct session {
 	/* the way of an event, in this order */
 	struct input input;
 	struct procnames *names;
+	struct cluster *cluster;   /* NULL: this is no pod, or it is not asked */
 	struct hosts *hosts;	   /* NULL: names of peers come from processes only */
 	struct recorder *recorder; /* NULL: not recording */
 	struct mask *mask;	   /* NULL: secrets are recorded */

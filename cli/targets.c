@@ -7,8 +7,7 @@
 
 int targets_wanted(const struct options *o)
 {
-	return o->nports || o->npids || o->comms.n || o->exes.n || o->cgroups.n ||
-	       o->containers.n || o->pods.n || o->namespaces.n || o->all;
+	return o->nports || o->npids || options_select_by_name(o) || o->all;
 }
 
 static int by_value(const void *a, const void *b)

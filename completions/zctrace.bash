@@ -26,7 +26,7 @@ _zctrace()
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|json|summary|waterfall|otlp) compopt -o default; return ;;
+		text|brief|json|summary|csv|markdown|waterfall|otlp) compopt -o default; return ;;
 		esac
 	fi
 	case $prev in
@@ -34,8 +34,8 @@ _zctrace()
 	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
 	-o|--output)
-		words='top text json json= summary summary= waterfall waterfall= text= otlp
-			otlp=' ;;
+		words='top text text= brief brief= json json= summary summary= csv csv=
+			markdown markdown= waterfall waterfall= otlp otlp=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
@@ -48,18 +48,19 @@ _zctrace()
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
-	-f|--filter|-n|--count|--container|--route|--header|--body|--slowest|--keep) return ;;
-	--tls-symbol|--prometheus|--namespace) return ;;
+	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep) return ;;
+	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
 			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
 	*)
-		words='--port= --pid= --comm= --exe= --cgroup= --container= --pod=
+		words='--port= --pid= --comm= --exe= --cgroup= --service= --container= --pod=
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
 			--slowest= --keep= --otlp --otlp-signals= --otlp-skip-instrumented
+			--attributes=
 			--prometheus= --resolve --sort= --color=
 			--count= --duration= --doctor
 			--list --stats

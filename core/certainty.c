@@ -3,8 +3,8 @@
 #include "core/engine_impl.h"
 #include "core/keyed.h"
 
-#define STEPS_JOINED 3u
-#define STEPS_REQUEST 3u
+#define STEPS_JOINED CERTAINTY_WAITS
+#define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESPONSE 1u
 #define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
 /* the same since the connection was joined: hardly any client pipelines */
@@ -24,7 +24,7 @@ uint64_t certainty_need(const struct conn *c, const struct half *h, uint64_t pos
 {
 	uint64_t need = reasm_need(&h->reasm, pos);
 
-	if (!need && c->session.lib && other(c, h)->reasm.started)
+	if (!need && c->session && other(c, h)->reasm.started)
 		need = other(c, h)->reasm.next;
 	return need;
 }
@@ -40,7 +40,7 @@ void certainty_begin(struct conn *c, const struct half *h)
 {
 	if (h->reasm.from_syn)
 		return;
-	if (!c->preexisting && (c->session.lib || !other(c, h)->reasm.from_syn))
+	if (!c->preexisting && (c->session || !other(c, h)->reasm.from_syn))
 		return;
 	c->half[c->request_dir].unsure = 1;
 	doubt(c, c->preexisting ? SPAN_ATTACHED_LATE : SPAN_LOST_EVENTS, STEPS_JOINED);
@@ -150,10 +150,12 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 	const struct reasm *resp = &other(c, h)->reasm;
 
 	const struct exchange *last = c->tail->resp_done ? older : c->tail;
-	int at_once = x->need && x->need == last->need;
+	/* nothing had come since the one before it ended, so not its answer */
+	int at_once = x->need && (x->need == last->need ||
+				  (x->need == last->need_end && !last->resp_started));
 
-	/* without acknowledgements, a loss shows only later */
-	if (c->session.lib && c->lost)
+	/* without acknowledgements, a loss shows only later; what replaces content may be some */
+	if (c->withheld || (c->session && c->lost))
 		return;
 	if (!at_once && (c->resp_gap || (resp->started && x->need > resp->next)))
 		return;
@@ -270,7 +272,7 @@ static int had_all(const struct conn *c, const struct exchange *x)
 	if (x->need)
 		return x->need == x->resp_pos;
 	/* a stream of TLS tells its bytes in order, and nothing was said before */
-	return x->rested || (c->session.lib && x->resp_pos == c->half[!c->request_dir].reasm.first);
+	return x->rested || (c->session && x->resp_pos == c->half[!c->request_dir].reasm.first);
 }
 
 static int agreed(const struct conn *c, const struct exchange *x, uint64_t ack)

@@ -23,6 +23,9 @@
 #include "core/conn.h"
 #include "core/exchange.h"
 
+/* So many exchanges in a row, one after the other: the client is one that waits for its answers. */
+#define CERTAINTY_WAITS 3u
+
 /* Messages of h begin: perhaps it was joined somewhere. */
 void certainty_begin(struct conn *c, const struct half *h);
 

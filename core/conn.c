@@ -99,7 +99,6 @@ struct conn *conn_add(struct conn_table *t, uint64_t cookie)
 	c->cookie = cookie;
 	list_init(&c->stalled);
 	list_init(&c->closing);
-	list_init(&c->session.waiting);
 	list_append(&t->lru, &c->lru);
 	for (int d = 0; d < 2; d++) {
 		reasm_init(&c->half[d].reasm);

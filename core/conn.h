@@ -16,7 +16,7 @@
 struct engine;
 struct exchange;
 struct keyed;
-struct tls_conn;
+struct tls_session;
 struct protocol;
 struct protocol_name;
 struct conn;
@@ -74,38 +74,6 @@ struct half {
 	uint32_t unrecognized_segs;
 };
 
-struct tls_stream_wait;
-
-/* Of a connection that is TLS, or a stream of it, see tls_info.h and tls_stream.h. */
-struct tls_session {
-	struct tls_conn *handshake; /* what it told; NULL: nothing */
-	/* of a stream */
-	struct list waiting;	  /* in engine.tls_stream_waiting */
-	struct tls_stream_wait *waits; /* read, and to be taken later */
-	struct list unbound; /* see tls_unbound.h */
-	uint32_t nwaits;
-	uint32_t writes; /* how many have been taken */
-	uint32_t overhead; /* of the pieces of evidence so far: wire less content */
-	uint32_t first_len; /* content of the first of them */
-	uint64_t born;	    /* wall clock: when it came into view */
-	uint64_t sock;	    /* the socket's cookie, also when that has gone; 0: not known */
-	uint64_t candidate; /* socket that evidence points to */
-	uint64_t wire_time; /* when the last octets that were read from the socket had arrived */
-	uint32_t wire_end;  /* sequence number behind them */
-	uint32_t rest;	    /* how many of them may not have been told */
-	uint32_t anchor[2]; /* sequence number at which its first octet counts, by direction */
-	uint8_t lib;	    /* enum zc_tls_lib; 0: no stream */
-	uint8_t agree, against; /* pieces of evidence */
-	/* pieces in which sizes are equal to the byte; their lengths differ */
-	uint8_t exact, distinct;
-	uint8_t fact;	    /* its socket is one */
-	uint8_t binding_refuted;   /* evidence was wrong */
-	uint8_t watched;    /* its handshake was seen from the beginning */
-	uint8_t fresh;	    /* seen from its first octet */
-	uint8_t anchored;
-	uint8_t counted; /* a socket was taken for its own, see tls_unbound.h */
-};
-
 /* Why the exchanges of a connection end before their responses. */
 enum conn_end {
 	CONN_EVICTED,  /* no longer followed */
@@ -113,9 +81,28 @@ enum conn_end {
 	CONN_DROPPED,  /* no span is wanted */
 };
 
-/* What a protocol does with its connections. */
+/* How a protocol was recognised. */
+struct conn_begin {
+	const struct protocol *protocol;
+	struct half *half; /* where: at pos of this direction */
+	uint64_t pos;
+	unsigned client; /* the client's direction; PROBE_NO_DIR: not known */
+	int start;	 /* its first byte comes next, in both directions */
+};
+
+/* What a protocol does with its connections: conn_ops.h has the table of them. */
 struct conn_ops {
-	const char *name; /* for people; NULL: the protocol's */
+	const struct protocol_name *name; /* whose they are; NULL: of many */
+	/*
+	 * The connection speaks it; c->protocol is set. 0: there is no memory for it, and nothing
+	 * has changed.
+	 */
+	int (*begin)(struct conn *c, const struct conn_begin *b);
+	/*
+	 * The same where both ends have agreed upon it; x asked for that, and is taken. NULL, or
+	 * x NULL: nobody knows. 0: as above. Of those without it, what follows is probed.
+	 */
+	int (*upgraded)(struct conn *c, struct exchange *x);
 	/* for struct reasm_sink */
 	size_t (*data)(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos);
 	void (*gap)(struct conn *c, struct half *h, uint64_t pos, uint64_t n, enum reasm_gap why,
@@ -158,7 +145,7 @@ struct conn {
 	uint8_t preexisting;	   /* existed before we looked, for all we know */
 	uint8_t opened;	   /* OPEN was seen */
 	uint8_t has_addr, role;
-	uint8_t reset, dead, forgotten;
+	uint8_t reset, forgotten;
 	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
@@ -229,7 +216,7 @@ struct conn {
 	uint8_t in_tunnel;
 	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
 
-	struct tls_session session;
+	struct tls_session *session; /* of a stream of a TLS library; NULL: it is none */
 	struct conn *socket; /* of a stream: the socket's connection; NULL: not known */
 	struct conn *tls_stream;   /* of a socket: its stream */
 };

@@ -2,16 +2,10 @@
 
 #include "core/engine_impl.h"
 
-#include "core/certainty.h"
-#include "core/http2_conn.h"
-#include "core/pairing.h"
+#include "core/conn_ops.h"
 #include "core/pending_read.h"
 #include "core/policy.h"
-#include "core/tls_conn.h"
-#include "core/websocket_conn.h"
-#include "parsers/http2/http2_protocol.h"
 #include "parsers/proxy_header.h"
-#include "parsers/tls/tls_protocol.h"
 
 static unsigned client_of(const struct conn *c)
 {
@@ -22,37 +16,18 @@ static unsigned client_of(const struct conn *c)
 	}
 }
 
-/* What went by before messages were found, in h up to pos, may have held some. */
-static void doubt_before(struct conn *c, const struct half *h, uint64_t pos)
-{
-	struct half *mine = &c->half[h == &c->half[1]], *other = &c->half[h != &c->half[1]];
-	uint64_t end = other->reasm.next - reasm_kept(&other->reasm).n;
-
-	if (c->lost && end > other->reasm.first + other->lead)
-		certainty_behind(c, other, end);
-	if (pos > mine->reasm.first + mine->lead || c->lost)
-		certainty_behind(c, mine, pos);
-}
-
 /* Begins it. 0: no memory. */
-static int begin(struct conn *c, const struct half *h, const struct probed *found, int start,
+static int begin(struct conn *c, struct half *h, const struct probed *found, int start,
 		 uint64_t pos)
 {
+	const struct conn_begin b = {found->protocol, h, pos, found->client, start};
 	const struct protocol *old = c->protocol;
-	int begun;
 
 	c->protocol = found->protocol;
-	if (found->protocol == &tls_protocol)
-		begun = tls_conn_begin(c, reasm_time(&h->reasm, pos));
-	else if (found->protocol == &http2_protocol)
-		begun = http2_conn_begin(c, start, found->client) == 1;
-	else
-		begun = pairing_begin(c, found->protocol, found->client);
-	if (begun && c->ops == &pairing_ops && !c->preexisting)
-		doubt_before(c, h, pos);
-	if (!begun)
-		c->protocol = old;
-	return begun;
+	if (conn_ops_of(&found->protocol->name)->begin(c, &b))
+		return 1;
+	c->protocol = old;
+	return 0;
 }
 
 /* What comes next is probed as the beginning of a connection. */
@@ -88,24 +63,20 @@ static void enter_tunnel(struct conn *c, struct exchange *x)
 static size_t follow_switch(struct engine *e, struct conn *c, struct half *h, const uint8_t *p,
 			    size_t n, uint64_t pos)
 {
+	const struct conn_ops *ops = c->switch_to ? conn_ops_of(c->switch_to) : NULL;
 	struct exchange *x = c->upgraded;
 
 	c->switching = 0;
 	c->upgraded = NULL;
-	if (c->switch_to == &websocket_name && x) {
-		websocket_conn_begin(c, x);
-	} else if (c->switch_to == &http2_protocol.name &&
-		   http2_conn_begin(c, 1, c->request_dir) == 1) {
-		c->protocol = &http2_protocol;
-		if (x)
-			http2_conn_upgraded(c, x);
-	} else if (c->switch_to == &tls_protocol.name) {
+	if (ops && !ops->upgraded) {
 		begin_anew(c);
 		return 0;
-	} else if (x && x->status / 100 == 2) {
+	}
+	if (!ops && x && x->status / 100 == 2) {
 		enter_tunnel(c, x);
 		return 0;
-	} else {
+	}
+	if (!ops || !ops->upgraded(c, x)) {
 		if (x)
 			exchange_emit(e, x);
 		conn_opaque(c);
@@ -133,7 +104,7 @@ static struct probe probe_of(const struct conn *c, const struct half *h, const u
 	};
 }
 
-int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, uint64_t pos)
+int protocol_detect_torn(struct conn *c, struct half *h, struct str kept, uint64_t pos)
 {
 	struct probe in = probe_of(c, h, (const uint8_t *)kept.p, kept.n, pos);
 	struct probed found;

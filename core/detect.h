@@ -34,6 +34,6 @@ enum probe_result protocol_detect_answered(struct engine *e, struct conn *c, str
  * The same of kept octets from position pos that have a gap behind them. 1: they show it, and its
  * protocol takes them with the gap.
  */
-int protocol_detect_torn(struct conn *c, const struct half *h, struct str kept, uint64_t pos);
+int protocol_detect_torn(struct conn *c, struct half *h, struct str kept, uint64_t pos);
 
 #endif

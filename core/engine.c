@@ -30,6 +30,7 @@ static void destroy_conn(struct engine *e, struct conn *c)
 	for (int d = 0; d < 2; d++)
 		reasm_release(&c->half[d].reasm, &e->pool);
 	tls_info_free(c);
+	free(c->session);
 	conn_remove(&e->conns, c);
 }
 
@@ -93,7 +94,7 @@ static void prove_by_numbers(struct conn *c, int dir, const struct reasm_seg *g,
 {
 	struct reasm *s = &c->half[dir].reasm, *peer = &c->half[!dir].reasm;
 
-	if (c->session.lib || c->opaque)
+	if (c->session || c->opaque)
 		return;
 	if (s->started && !s->unsettled && g->seq - (uint32_t)s->next < REASM_FAR)
 		reasm_prove(s, reasm_pos(s, g->seq), g->time);

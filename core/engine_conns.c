@@ -15,17 +15,17 @@ static const char *protocol_of(const struct conn *c)
 		return "opaque";
 	if (!c->ops)
 		return NULL;
-	return c->ops->name ? c->ops->name : c->protocol->name.name;
+	return c->ops->name ? c->ops->name->name : c->protocol->name.name;
 }
 
-static int is_server(const struct conn *c)
+static int is_server(const struct conn *c, const struct tls_conn *t)
 {
 	if (c->role == ZC_ROLE_SERVER)
 		return 1;
 	if (c->role == ZC_ROLE_CLIENT)
 		return 0;
-	if (c->session.handshake && c->session.handshake->hs.client != TLS_NO_DIR)
-		return c->session.handshake->hs.client == ZC_RX;
+	if (t && t->hs.client != TLS_NO_DIR)
+		return t->hs.client == ZC_RX;
 	return c->ops && c->requested ? c->request_dir == ZC_RX : -1;
 }
 
@@ -46,7 +46,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 		out->local_port = c->lport;
 		out->remote_port = c->rport;
 	}
-	out->is_server = is_server(c);
+	out->is_server = is_server(c, t);
 	if (t) {
 		out->tls_version = tls_version_name(t->hs.version);
 		out->tls_sni = t->sni[0] ? t->sni : NULL;

@@ -24,8 +24,8 @@ struct engine {
 	uint32_t nreading;
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
-	struct list tls_stream_waiting; /* TLS streams with c->session.waits */
-	struct list tls_unbound; /* TLS streams without a socket */
+	struct list tls_stream_waiting; /* struct tls_session with waits */
+	struct list tls_unbound;	/* the same without a socket */
 	struct tls_unbound_past tls_unbound_past;
 	struct links *links;
 	struct aliases *aliases; /* NULL: none so far */

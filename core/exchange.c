@@ -1,4 +1,5 @@
 #include "core/engine_impl.h"
+#include "core/tls_session.h"
 #include "core/conn_id.h"
 #include "core/exchange_link.h"
 #include "parsers/redact.h"
@@ -327,7 +328,9 @@ static struct text put_target(struct exchange *x, const struct message *m)
 /* Does m carry what most messages do not? */
 static int carries_more(const struct message *m)
 {
-	return m->nattrs || m->group.p || m->flags & (MESSAGE_FAILED | MESSAGE_REFUSED);
+	const uint32_t flags = MESSAGE_FAILED | MESSAGE_REFUSED | MESSAGE_SILENT;
+
+	return m->nattrs || m->group.p || m->flags & flags;
 }
 
 /* What any message may carry. Of an attribute that comes again, the later value counts. */
@@ -335,7 +338,8 @@ static void take_message(struct exchange *x, const struct message *m)
 {
 	int redact = x->conn->engine->opt.redact;
 
-	if (m->group.p)
+	/* of what only may be a request of its own the names are not those of this one */
+	if (m->group.p && !(m->flags & MESSAGE_IF_ASKED && x->resp_started))
 		x->group = m->group.p == m->target.p ? x->path : exchange_text(x, m->group);
 	for (unsigned i = 0; i < m->nattrs; i++) {
 		const struct attr *from = &m->attr[i];
@@ -351,6 +355,10 @@ static void take_message(struct exchange *x, const struct message *m)
 	}
 	x->failed |= (m->flags & MESSAGE_FAILED) != 0;
 	x->refused |= (m->flags & MESSAGE_REFUSED) != 0;
+	if (m->flags & MESSAGE_SILENT && x->resp_started)
+		x->one_way = x->resp_unsized = 1;
+	else if (m->flags & MESSAGE_SILENT)
+		x->silent = 1;
 }
 
 void exchange_end(struct exchange *x, const struct message *m)
@@ -391,7 +399,8 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 		pick_fields(e, x, m->fields, &head);
 	x->req_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
-	exchange_link(e, x, &head);
+	if (!x->reversed)
+		exchange_link(e, x, &head);
 }
 
 void exchange_response(struct engine *e, struct exchange *x, const struct message *m)
@@ -511,7 +520,7 @@ static void set_texts(const struct exchange *x, struct span *s)
 	s->scheme = text_str(x, x->scheme);
 	if (!s->scheme.p && !x->stream_id && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
 		s->scheme =
-			x->conn->session.lib ? (struct str){"https", 5} : (struct str){"http", 4};
+			x->conn->session ? (struct str){"https", 5} : (struct str){"http", 4};
 	s->host = text_str(x, x->host);
 	s->path = text_str(x, x->path);
 	s->query = text_str(x, x->query);
@@ -562,7 +571,7 @@ static void set_tls(const struct exchange *x, struct span *s)
 	const struct tls_conn *t = tls_info_of(c);
 	int whole = (x->protocol->flags & NAME_CONNECTION) != 0;
 
-	s->tls = tls_library_name(whole && t ? t->lib : c->session.lib);
+	s->tls = tls_library_name(whole && t ? t->lib : c->session ? c->session->lib : 0);
 	if (!whole)
 		return;
 	if (!s->tls)
@@ -629,11 +638,11 @@ static void set_ids(const struct exchange *x, struct span *s)
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
 	uint32_t stream_id = x->stream_id;
-	/* an orphan response is known by a position of the other direction */
-	int dir = s->incomplete & SPAN_REQUEST_NOT_SEEN ? !c->request_dir : c->request_dir;
-	uint32_t seq = conn_id_seq(c, dir, x->req_pos);
+	/* an orphan response, or what the server asks, by a position of the other direction */
+	int other = x->reversed || s->incomplete & SPAN_REQUEST_NOT_SEEN;
+	uint32_t seq = conn_id_seq(c, other ? !c->request_dir : c->request_dir, x->req_pos);
 
-	if (s->incomplete & SPAN_REQUEST_NOT_SEEN)
+	if (other)
 		stream_id = stream_id ? stream_id | 1u << 31 : UINT32_MAX;
 	if (!c->id_hash_valid) {
 		c->id_hash = conn_id_hash(c, id_connection(s->client_addr, s->client_port,

@@ -56,7 +56,9 @@ struct exchange {
 	uint64_t req_end;  /* position behind its last one, when req_done */
 	uint64_t resp_pos; /* position of the first octet of the response, when resp_started */
 	uint64_t resp_end; /* position behind the last octet of the response */
-	uint64_t need; /* position in the responses up to which its sender had them; 0: unknown */
+	/* position in the responses up to which its sender had them; 0: unknown */
+	uint64_t need;
+	uint64_t need_end; /* the same, or more, when its last byte was sent */
 
 	/* source clock; SPAN_UNKNOWN if so */
 	uint64_t req_first; /* first octet of the request went by */
@@ -87,6 +89,8 @@ struct exchange {
 	uint8_t resp_uncounted; /* but its end was seen */
 	uint8_t io_done;      /* io_time is known, or can no longer be learned */
 	uint8_t one_way;      /* a request that gets no response */
+	uint8_t silent;	      /* one that may get none */
+	uint8_t reversed;     /* the server asks: what a broker delivers */
 	uint8_t failed, refused; /* the response says so; refused: for the client only */
 	uint8_t counts_notices;
 	uint16_t retries;     /* a datagram was sent again as often */

@@ -161,13 +161,15 @@ static void settle_guess(struct exchange *x)
 	int whole = y && is_whole(&y->dir[0]) && is_whole(&y->dir[1]);
 	int gapped = y && (y->dir[0].gapped || y->dir[1].gapped);
 	int ended = x->resp_done && !x->aborted;
+	/* answered before its end, the request may end anywhere */
+	int cut = y && x->req_unsized && !y->dir[0].unsound && is_whole(&y->dir[1]);
 
 	if (ended && x->trailers && counted && whole && y->dir[0].grpc.messages) {
 		set_grpc(x);
 		x->incomplete |= SPAN_PROTOCOL_INFERRED;
 		return;
 	}
-	if (!ended || (x->trailers && (!counted || whole || gapped)))
+	if (!ended || (x->trailers && (!counted || whole || gapped || cut)))
 		x->incomplete |= SPAN_PROTOCOL_INFERRED; /* it may be all the same */
 	drop_guess(x);
 	x->grpc_status = -1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
+#include "core/tls_session.h"
 #include "core/span_copy.h"
 #include "parsers/str.h"
 
@@ -301,13 +302,14 @@ static void begin(struct engine *e, struct exchange *x, const struct link_head *
 		.stream_id = x->stream_id,
 		.has_first = conn_id_first(c, first) != 0,
 		.first = {first[c->request_dir], first[!c->request_dir]},
-		.has_ack = back->hint_valid && !c->session.lib,
+		.has_ack = back->hint_valid && !c->session,
 		.ack = back->ack_hint,
 		.time = x->req_first,
 		.pid = c->pid,
-		.awaits = c->request_dir == ZC_RX && c->session.anchored && e->tls_clients,
+		.awaits = c->request_dir == ZC_RX && tls_session_anchored(c) &&
+			  e->tls_clients,
 	};
-	if (c->session.lib && c->request_dir == ZC_TX)
+	if (c->session && c->request_dir == ZC_TX)
 		e->tls_clients = 1;
 	x->node = links__begin(e->links, &place, head);
 }

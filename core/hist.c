@@ -346,11 +346,6 @@ uint64_t hist_above(const struct hist *h, uint64_t value)
 	return count;
 }
 
-uint64_t hist_mean(const struct hist *h)
-{
-	return h->count ? h->sum / h->count : 0;
-}
-
 void hist_each(const struct hist *h,
 	       void (*f)(void *ctx, uint64_t low, uint64_t high, uint64_t n), void *ctx)
 {

@@ -75,7 +75,4 @@ void hist_each(const struct hist *h,
 /* How many values are larger than that one, as far as buckets tell: those of its own are not. */
 uint64_t hist_above(const struct hist *h, uint64_t value);
 
-/* Arithmetic mean, rounded down; 0 when h is empty. */
-uint64_t hist_mean(const struct hist *h);
-
 #endif

@@ -379,8 +379,11 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 	unsigned client = http2_client(http2_of(c)->parser);
 
 	h->unrecognized_bytes = 0;
-	if (client == HTTP2_NO_DIR)
-		return; /* as long as nobody knows who asks, there are no streams */
+	if (client == HTTP2_NO_DIR) {
+		/* as long as nobody knows who asks, there are no streams */
+		http2_of(c)->skipped[ev->dir] = h->last_time;
+		return;
+	}
 	if (client != c->request_dir) {
 		c->request_dir = (uint8_t)client;
 		c->id_hash_valid = 0;
@@ -638,24 +641,6 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 		}
 }
 
-static void end_stream(struct conn *c, struct http2_stream *s, enum conn_end why)
-{
-	uint8_t answered = s->answered;
-	struct exchange *x = s->x;
-
-	http2_stream_tell_missed(c, s);
-	http2_stream_remove(c, s);
-	exchange_h2_end(x);
-	if (why == CONN_DROPPED) {
-		exchange_put(c->engine, x);
-		return;
-	}
-	if (!x->resp_done)
-		x->incomplete |=
-			why == CONN_FINISHED || answered ? SPAN_IN_FLIGHT : SPAN_RESPONSE_NOT_SEEN;
-	exchange_emit(c->engine, x);
-}
-
 static void http2_end(struct conn *c, enum conn_end why)
 {
 	struct http2_conn *h2 = http2_of(c);
@@ -663,7 +648,8 @@ static void http2_end(struct conn *c, enum conn_end why)
 
 	for (int i = 0; i < 2; i++)
 		while (!list_empty(lists[i]))
-			end_stream(c, list_entry(lists[i]->next, struct http2_stream, node), why);
+			http2_stream_end(c, list_entry(lists[i]->next, struct http2_stream, node),
+					 why);
 	release(c);
 }
 
@@ -702,7 +688,8 @@ static void http2_lost(struct conn *c)
 
 /* ---- the beginning */
 
-int http2_conn_begin(struct conn *c, int start, unsigned client)
+/* 0: no memory. */
+static int begin(struct conn *c, int start, unsigned client)
 {
 	struct engine *e = c->engine;
 	size_t size = http2_size(HPACK_DEFAULT_TABLE);
@@ -712,13 +699,13 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 	if (!e->scratch)
 		e->scratch = malloc(sizeof(*e->scratch));
 	if (!e->scratch || e->http2_bytes + size > HTTP2_CONN_MEMORY)
-		return -1;
+		return 0;
 	h2 = calloc(1, sizeof(*h2));
 	mem = malloc(size);
 	if (!h2 || !mem) {
 		free(h2);
 		free(mem);
-		return -1;
+		return 0;
 	}
 	e->http2_bytes += size;
 	h2->bytes = size;
@@ -743,10 +730,22 @@ int http2_conn_begin(struct conn *c, int start, unsigned client)
 	return 1;
 }
 
-void http2_conn_upgraded(struct conn *c, struct exchange *x)
+static int http2_begin(struct conn *c, const struct conn_begin *b)
 {
-	struct str settings = {x->text.p + x->settings.off, x->settings.len};
+	return begin(c, b->start, b->client);
+}
 
+/* Stream 1 is the request x, which was answered with 101. */
+static int http2_was_agreed(struct conn *c, struct exchange *x)
+{
+	struct str settings;
+
+	if (!begin(c, 1, c->request_dir))
+		return 0;
+	c->protocol = &http2_protocol;
+	if (!x)
+		return 1;
+	settings = (struct str){x->text.p + x->settings.off, x->settings.len};
 	if (x->settings.off != TEXT_NONE)
 		http2_upgraded(http2_of(c)->parser, settings);
 	x->protocol = &http2_protocol.name;
@@ -756,6 +755,7 @@ void http2_conn_upgraded(struct conn *c, struct exchange *x)
 	x->resp_first = x->resp_last = SPAN_UNKNOWN;
 	http2_of(c)->first_request = 1;
 	add_stream(c, x);
+	return 1;
 }
 
 static uint64_t http2_unneeded_of(const struct conn *c, const struct half *h)
@@ -787,7 +787,9 @@ static void http2_each(const struct conn *c, void (*fn)(void *ctx, struct exchan
 }
 
 const struct conn_ops http2_conn_ops = {
-	.name = "h2",
+	.name = &http2_protocol.name,
+	.begin = http2_begin,
+	.upgraded = http2_was_agreed,
 	.data = http2_data,
 	.gap = http2_gap_seen,
 	.eof = http2_eof,

@@ -25,16 +25,6 @@
 #define HTTP2_CONN_DOUBT 5000000000ull	/* ns */
 #define HTTP2_CONN_MEMORY (256u << 20) /* octets, of all connections */
 
-/*
- * The connection is HTTP/2. start: its first octet comes next, in both directions. client:
- * direction of the client, or HTTP2_NO_DIR. Returns 1; if there is no memory -1, and nothing has
- * changed.
- */
-int http2_conn_begin(struct conn *c, int start, unsigned client);
-
-/* Stream 1 is the request x, which asked for the upgrade and was answered with 101. Takes x. */
-void http2_conn_upgraded(struct conn *c, struct exchange *x);
-
 extern const struct conn_ops http2_conn_ops;
 
 #endif

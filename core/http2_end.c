@@ -100,6 +100,24 @@ void http2_stream_abandon(struct conn *c, struct http2_stream *s)
 	http2_stream_finish(c, s);
 }
 
+void http2_stream_end(struct conn *c, struct http2_stream *s, enum conn_end why)
+{
+	uint8_t answered = s->answered;
+	struct exchange *x = s->x;
+
+	http2_stream_tell_missed(c, s);
+	http2_stream_remove(c, s);
+	exchange_h2_end(x);
+	if (why == CONN_DROPPED) {
+		exchange_put(c->engine, x);
+		return;
+	}
+	if (!x->resp_done)
+		x->incomplete |=
+			why == CONN_FINISHED || answered ? SPAN_IN_FLIGHT : SPAN_RESPONSE_NOT_SEEN;
+	exchange_emit(c->engine, x);
+}
+
 void http2_stream_reap(struct conn *c)
 {
 	struct list *ending = &http2_of(c)->ending;

@@ -83,7 +83,7 @@ static inline int http2_is_response(const struct conn *c, unsigned dir)
 	return dir != c->request_dir;
 }
 
-/* ---- http2_end.c: how they end. Each of the first three makes a span of s, which is gone then */
+/* ---- http2_end.c: how they end. Each of the first four makes a span of s, which is gone then */
 
 /* Nothing more is expected of it; it ended before its response did, in a way that was seen; what
  * becomes of it is not known. */
@@ -91,6 +91,9 @@ void http2_stream_finish(struct conn *c, struct http2_stream *s);
 void http2_stream_abort(struct conn *c, struct http2_stream *s, uint64_t time,
 			enum span_error error, int64_t code);
 void http2_stream_abandon(struct conn *c, struct http2_stream *s);
+
+/* The connection is not followed any more. */
+void http2_stream_end(struct conn *c, struct http2_stream *s, enum conn_end why);
 
 /* Those that are awaited no longer. */
 void http2_stream_reap(struct conn *c);

@@ -1,5 +1,4 @@
 #include "core/pairing.h"
-#include "core/detect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -190,18 +189,19 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 	struct engine_stats *stats = &c->engine->stats;
 
 	if (m->type == MESSAGE_ABORT) {
-		if (is_request(c, h))
+		if (asks(c, h))
 			pairing_abort_request(c, h, pos, ABORT_GAP);
 		else
 			pairing_abort_response(c, h, pos, ABORT_GAP, 0);
 		return;
 	}
 	if (m->type == MESSAGE_CONTENT) {
-		int wanted = h->x && !exchange_unneeded(c->engine, h->x, !is_request(c, h));
+		int wanted = h->x && !exchange_unneeded(c->engine, h->x, !asks(c, h));
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
-		/* where no segment was seen, the time of the last octet is a guess */
-		if (why == REASM_MISSING && h->x && !pairing_parser_unneeded(c, h))
+		/* where no segment was seen, the time of a response's last octet is a guess */
+		if (why == REASM_MISSING && h->x && !is_request(c, h) &&
+		    !pairing_parser_unneeded(c, h))
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 		if (why == REASM_MISSING)
 			h->gap_end = pos + used;
@@ -277,16 +277,18 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t time)
 {
 	struct str kept = reasm_kept(&h->reasm);
+	int in_head = c->protocol->place &&
+		      c->protocol->place(c->state, sender_of(c, h)) == PLACE_HEAD;
 	struct message m;
 	uint64_t used;
 
 	message_init(&m);
-	if (!kept.n || h->torn || !c->protocol->place ||
-	    c->protocol->place(c->state, sender_of(c, h)) != PLACE_HEAD ||
-	    c->protocol->gap(c->state, sender_of(c, h), kept, 1, &used, &m) != PARSE_EVENT) {
+	if (!kept.n || h->torn || !in_head ||
+	    c->protocol->gap(c->state, sender_of(c, h), kept, 1, &used, &m) != PARSE_EVENT ||
+	    !(m.flags & MESSAGE_TORN)) {
 		c->engine->stats.unparsed_bytes += kept.n;
-		if (!kept.n || h->in_message || is_request(c, h) || !c->protocol->place ||
-		    c->protocol->place(c->state, FROM_SERVER) != PLACE_SEEK)
+		if (in_head || !kept.n || h->in_message || is_request(c, h) ||
+		    !c->protocol->place || c->protocol->place(c->state, FROM_SERVER) != PLACE_SEEK)
 			return;
 		h->unrecognized_bytes += kept.n;
 		certainty_lost(c, h, pos, c->doubt ? c->doubt : SPAN_BAD_FRAMING, 0);
@@ -328,7 +330,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 			h->x->incomplete |= SPAN_LOST_EVENTS;
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
-		else if (is_request(c, h))
+		else if (asks(c, h))
 			pairing_abort_request(c, h, pos, ABORT_ENDED);
 		else
 			pairing_abort_response(c, h, pos, ABORT_ENDED, time);
@@ -387,8 +389,21 @@ static void pairing_lost(struct conn *c)
 		}
 }
 
-int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned request_dir)
+/* What went by before messages were found, up to pos, may have held some. */
+static void doubt_before(struct conn *c, struct half *mine, uint64_t pos)
 {
+	struct half *other = &c->half[mine == &c->half[0]];
+	uint64_t end = other->reasm.next - reasm_kept(&other->reasm).n;
+
+	if (c->lost && end > other->reasm.first + other->lead)
+		certainty_behind(c, other, end);
+	if (pos > mine->reasm.first + mine->lead || c->lost)
+		certainty_behind(c, mine, pos);
+}
+
+static int pairing_begin(struct conn *c, const struct conn_begin *b)
+{
+	const struct protocol *protocol = b->protocol;
 	unsigned joined = 0;
 
 	c->state = calloc(1, protocol->state_size);
@@ -397,10 +412,9 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 		return 0;
 	}
 	c->ops = &pairing_ops;
-	c->protocol = protocol;
-	c->request_dir = (uint8_t)request_dir;
+	c->request_dir = (uint8_t)b->client;
 	c->id_hash_valid = 0;
-	c->half[request_dir].reasm.follows = 0;
+	c->half[b->client].reasm.follows = 0;
 	for (unsigned d = 0; d < 2; d++) {
 		if (c->rejoined || (c->preexisting && !c->half[d].reasm.from_syn))
 			joined |= BEGIN_JOINED(sender_of(c, &c->half[d]));
@@ -410,6 +424,8 @@ int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned requ
 	if (c->datagram)
 		joined |= BEGIN_DATAGRAM;
 	protocol->begin(c->state, joined);
+	if (!c->preexisting)
+		doubt_before(c, b->half, b->pos);
 	return 1;
 }
 
@@ -418,7 +434,7 @@ static uint64_t pairing_unneeded(const struct conn *c, const struct half *h)
 	uint64_t n = pairing_parser_unneeded(c, h), m = UINT64_MAX;
 
 	if (n && h->x)
-		m = exchange_unneeded(c->engine, h->x, !is_request(c, h));
+		m = exchange_unneeded(c->engine, h->x, !asks(c, h));
 	return m < n ? m : n;
 }
 
@@ -432,6 +448,7 @@ static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exch
 }
 
 const struct conn_ops pairing_ops = {
+	.begin = pairing_begin,
 	.data = pairing_data,
 	.gap = pairing_gap,
 	.eof = pairing_eof,

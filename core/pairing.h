@@ -13,12 +13,6 @@
 
 #define PAIRING_MAX_QUEUE 1024u /* requests open at one time; beyond, the oldest go */
 
-/*
- * The connection speaks this protocol; direction request_dir carries requests. Returns 0, and
- * nothing has changed, if there is no memory.
- */
-int pairing_begin(struct conn *c, const struct protocol *protocol, unsigned request_dir);
-
 extern const struct conn_ops pairing_ops;
 
 #endif

@@ -25,6 +25,12 @@ static inline enum sender sender_of(const struct conn *c, const struct half *h)
 	return is_request(c, h) ? FROM_CLIENT : FROM_SERVER;
 }
 
+/* Is what is being read in h a request? Not what answers one that the server sent. */
+static inline int asks(const struct conn *c, const struct half *h)
+{
+	return is_request(c, h) != (h->x && h->x->reversed);
+}
+
 static inline uint64_t pairing_parser_unneeded(const struct conn *c, const struct half *h)
 {
 	return c->protocol->unneeded(c->state, sender_of(c, h));

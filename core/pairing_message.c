@@ -45,10 +45,11 @@ static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 
 /* What used the same key before will not be answered any more. */
 static __attribute__((noinline)) void begin_keyed(struct conn *c, struct exchange *x,
-						  const struct message *m)
+						  const struct message *m, int reversed)
 {
 	struct exchange *older = m->flags & MESSAGE_ONE_WAY ? NULL : keyed_find(c, m->key, 0);
 
+	x->reversed = x->io_done = (uint8_t)reversed;
 	x->key = m->key;
 	x->boundary = 1;
 	if (older && !older->resp_started) {
@@ -91,7 +92,7 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
 	if (c->keyed)
-		begin_keyed(c, x, m);
+		begin_keyed(c, x, m, !is_request(c, h));
 	else
 		certainty_request(c, h, x);
 	c->requested = 1;
@@ -118,6 +119,7 @@ static void end_request(struct conn *c, struct half *h, uint64_t pos)
 		return;
 	x->req_bytes = pos - h->msg_pos;
 	x->req_end = pos;
+	x->need_end = h->reasm.cur_need;
 	if (x == c->withheld)
 		return;
 	x->req_done = 1;
@@ -279,6 +281,23 @@ answered_by_key(struct conn *c, const struct half *h, const struct message *m)
 	return x;
 }
 
+/* The response at pos answers those before it, too. */
+static __attribute__((noinline)) void answer_all(struct conn *c, const struct half *h,
+						 const struct message *m, uint64_t pos)
+{
+	for (struct exchange *x = c->head, *next; x; x = next) {
+		next = x->next;
+		if (x->key >= m->key || m->key - x->key > m->size || x->one_way)
+			continue;
+		x->resp_started = x->resp_done = x->resp_uncounted = 1;
+		x->resp_first = x->resp_last = h->last_time;
+		x->resp_pos = pos;
+		x->resp_end = pos + m->head_len;
+		exchange_response(c->engine, x, m);
+		queue_settle(c, x);
+	}
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
@@ -297,8 +316,10 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	h->unrecognized_bytes = 0;
 	if (!c->keyed)
 		drop_before(c, h, x, pos);
-	if (!x && !interim)
+	if (!x && !interim && !(m->flags & MESSAGE_IF_ASKED))
 		x = orphan_response(c, pos);
+	if (m->flags & MESSAGE_ALL)
+		answer_all(c, h, m, pos);
 	h->x = x;
 	if (!x)
 		return;
@@ -349,6 +370,10 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 
 	x->req_done = 1;
 	x->resp_done = 1;
+	if (x->silent && !x->resp_started) {
+		x->one_way = x->resp_unsized = 1;
+		return;
+	}
 	if (x->suspect == SPAN_BAD_FRAMING && !begun && h->unrecognized_bytes) {
 		x->resp_bytes = h->unrecognized_bytes;
 		h->unrecognized_bytes = 0;
@@ -389,9 +414,21 @@ void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum a
 	end_response(c, h, pos, 0);
 }
 
+/* By keys, either side may ask, and what could answer may be a request of its own. */
+static __attribute__((noinline)) int is_asking(const struct conn *c, const struct half *h,
+					       const struct message *m)
+{
+	if (m->type != MESSAGE_HEAD)
+		return asks(c, h);
+	if (!(m->flags & MESSAGE_RESPONSE))
+		return 1;
+	return m->flags & MESSAGE_IF_ASKED && m->flags & MESSAGE_ONE_WAY &&
+	       !keyed_find(c, m->key, m->form);
+}
+
 void pairing_message(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
 {
-	int request = is_request(c, h);
+	int request = c->keyed ? is_asking(c, h, m) : is_request(c, h);
 
 	switch (m->type) {
 	case MESSAGE_HEAD:
@@ -433,12 +470,14 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 /* What has gone by so far of the messages that are being parsed. */
 void pairing_count_partial(struct conn *c)
 {
-	struct half *req = &c->half[c->request_dir], *resp = &c->half[!c->request_dir];
+	for (int d = 0; d < 2; d++) {
+		const struct half *h = &c->half[d];
 
-	if (req->x)
-		req->x->req_bytes = req->reasm.next - req->msg_pos;
-	if (resp->x)
-		resp->x->resp_bytes += resp->reasm.next - resp->msg_pos;
+		if (h->x && asks(c, h))
+			h->x->req_bytes = h->reasm.next - h->msg_pos;
+		else if (h->x)
+			h->x->resp_bytes += h->reasm.next - h->msg_pos;
+	}
 }
 
 void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
@@ -447,7 +486,9 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 		exchange_put(c->engine, x);
 		return;
 	}
-	if (!x->resp_done) {
+	if (!x->resp_done && x->silent && !x->resp_started) {
+		x->one_way = x->resp_done = x->resp_unsized = 1;
+	} else if (!x->resp_done) {
 		if (why == CONN_FINISHED || x->resp_started)
 			x->incomplete |= SPAN_IN_FLIGHT;
 		else

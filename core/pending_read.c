@@ -18,8 +18,8 @@ int pending_read_add(struct conn *c, struct exchange *x)
 {
 	const struct io_mark *m;
 
-	if (c->request_dir != ZC_TX || !c->engine->io_seen || x->aborted || !x->resp_done ||
-	    x->resp_unsized || x->incomplete & SPAN_LOST_EVENTS)
+	if (c->request_dir != ZC_TX || x->reversed || !c->engine->io_seen || x->aborted ||
+	    !x->resp_done || x->resp_unsized || x->incomplete & SPAN_LOST_EVENTS)
 		return 0;
 	m = half_io_passing(&c->half[!c->request_dir], x->resp_end - 1);
 	if (m) {

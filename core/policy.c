@@ -81,7 +81,7 @@ static int can_tell(const struct engine *e, const struct conn *c)
 {
 	if (c->datagram)
 		return 0;
-	if (c->session.lib)
+	if (c->session)
 		return e->opt.on_policy != NULL;
 	for (int d = 0; d < 2; d++)
 		if (!c->half[d].reasm.started && !c->half[d].hint_valid)

@@ -40,7 +40,7 @@
 
 #define REASM_KEEP_MAX 65536u
 /* behind one lost packet, a fast path of some length has this much under way */
-#define REASM_PEND_MAX 2048u
+#define REASM_PEND_MAX 4096u
 #define REASM_PEND_BYTES (4u << 20)
 #define REASM_GRACE 10000000ull      /* ns: events may be swapped by no more than this */
 #define REASM_HOLD 20000000ull	      /* ns: for how long a segment waits for the other stream */

@@ -512,11 +512,6 @@ void recorder__tick(struct recorder *r, uint64_t now)
 	r->flushed = now;
 }
 
-uint64_t recorder__bytes(const struct recorder *r)
-{
-	return r->written + (r->failed ? 0 : r->used);
-}
-
 const char *recorder__error(const struct recorder *r)
 {
 	return r->failed ? r->err : NULL;

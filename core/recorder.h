@@ -61,9 +61,6 @@ void recorder__tick(struct recorder *r, uint64_t now);
  */
 int recorder__finish(struct recorder *r);
 
-/* Octets that the file holds so far. */
-uint64_t recorder__bytes(const struct recorder *r);
-
 /*
  * NULL while all is well. After a failed write (a full disk, a closed pipe) the recorder writes no
  * more and says here where it stopped; tracing goes on. A regular file is then cut back to its last

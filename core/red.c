@@ -248,7 +248,7 @@ void red_release(struct red *t)
 
 /* ---- counting */
 
-unsigned red_octave(uint64_t ns)
+static unsigned octave_of(uint64_t ns)
 {
 	int log = ns ? 64 - __builtin_clzll(ns) : 0;
 
@@ -307,7 +307,7 @@ static void count_interval(const struct red *t, struct red_row *r, const struct 
 	e->errors += s->error != SPAN_OK;
 	if (s->duration_ns == SPAN_UNKNOWN)
 		return;
-	octave = red_octave(s->duration_ns);
+	octave = octave_of(s->duration_ns);
 	if (e->spectrum[octave] < UINT16_MAX)
 		e->spectrum[octave]++;
 }
@@ -427,7 +427,7 @@ void red_unmark(struct red *t)
 	t->base_since = 0;
 }
 
-void red_counted(const struct red *t, const struct red_row *r, struct red_counts *c,
+static void counted(const struct red *t, const struct red_row *r, struct red_counts *c,
 		 struct hist *d)
 {
 	*c = r->counts;
@@ -446,23 +446,6 @@ const struct red_interval *red_interval(const struct red *t, const struct red_ro
 	const struct red_interval *e = &r->ring[number & (t->opt.intervals - 1)];
 
 	return e->number == number ? e : NULL;
-}
-
-double red_rate(const struct red *t, const struct red_row *r, uint64_t now, unsigned n)
-{
-	double length = (double)t->opt.interval_ns;
-	uint64_t number = now / t->opt.interval_ns, count = 0;
-	double window = ((double)(n - 1) * length + (double)(now % t->opt.interval_ns)) / SECOND;
-	double age = t->since && now > t->since ? (double)(now - t->since) / SECOND : 0;
-
-	for (unsigned i = 0; i < n && i <= number; i++) {
-		const struct red_interval *e = red_interval(t, r, number - i);
-
-		count += e ? e->count : 0;
-	}
-	if (age < window)
-		window = age;
-	return window > 0 ? (double)count / (window < 1 ? 1 : window) : 0;
 }
 
 /* ---- windows */
@@ -508,7 +491,7 @@ void red_window(const struct red *t, const struct red_row *r, unsigned seconds,
 		struct red_counts *c, struct hist *d)
 {
 	if (is_all(t, seconds)) {
-		red_counted(t, r, c, d);
+		counted(t, r, c, d);
 		return;
 	}
 	memset(c, 0, sizeof(*c));

@@ -69,7 +69,7 @@ struct red_counts {
 struct red_interval {
 	uint32_t number; /* wall clock / interval_ns */
 	uint32_t count, errors;
-	uint16_t spectrum[RED_SPECTRUM]; /* by duration, see red_octave(); stays at its maximum */
+	uint16_t spectrum[RED_SPECTRUM]; /* by octave of the duration; stays at its maximum */
 };
 
 struct red_past;
@@ -147,24 +147,11 @@ uint64_t red_window_ns(const struct red *t, uint64_t now, unsigned seconds);
 void red_slices(const struct red *t, const struct red_row *r, unsigned latest, unsigned earliest,
 		struct red_counts *c, struct hist *d);
 
-/* What came since the baseline, or all if there is none. d is initialised. */
-void red_counted(const struct red *t, const struct red_row *r, struct red_counts *c,
-		 struct hist *d);
-
 /* That interval of r; NULL: nothing came in it, or it is too long ago. */
 const struct red_interval *red_interval(const struct red *t, const struct red_row *r,
 					uint64_t number);
 
-/*
- * Spans per second over the last n intervals before now, n < opt.intervals; the current interval,
- * which is not over, counts with its part, and there is none before the first span.
- */
-double red_rate(const struct red *t, const struct red_row *r, uint64_t now, unsigned n);
-
-/* The octave of struct red_interval that a duration belongs to. */
-unsigned red_octave(uint64_t duration_ns);
-
-/* How many durations of a whole histogram are in that octave. */
+/* How many durations of a whole histogram are in an octave. */
 uint64_t red_octave_count(const struct hist *h, unsigned octave);
 
 void red_counts_add(struct red_counts *to, const struct red_counts *c);

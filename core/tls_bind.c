@@ -6,6 +6,7 @@
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
 #include "core/tls_info.h"
+#include "core/tls_session.h"
 #include "core/tls_stream.h"
 
 #define RECORD_MIN 22u	    /* octets that a record has beside its content, at least (RFC 8446) */
@@ -20,12 +21,12 @@ void tls_stream_anchor(struct conn *c)
 {
 	const struct conn *s = c->socket;
 
-	if (!s || c->session.anchored || c->preexisting || !s->half[0].reasm.from_syn ||
+	if (!s || c->session->anchored || c->preexisting || !s->half[0].reasm.from_syn ||
 	    !s->half[1].reasm.from_syn)
 		return;
 	for (int d = 0; d < 2; d++)
-		c->session.anchor[d] = (uint32_t)s->half[d].reasm.first;
-	c->session.anchored = 1;
+		c->session->anchor[d] = (uint32_t)s->half[d].reasm.first;
+	c->session->anchored = 1;
 }
 
 /* ---- sockets */
@@ -43,19 +44,19 @@ static void unbind(struct engine *e, struct conn *c)
 	struct conn *s = c->socket;
 
 	leave_socket(c);
-	list_append(&e->tls_unbound, &c->session.unbound);
-	if (s->session.handshake) {
+	list_append(&e->tls_unbound, &c->session->unbound);
+	if (tls_info_own(s)) {
 		/* it was shown in that socket's place */
-		c->session.counted = s->session.handshake->spoke;
-		s->session.handshake->lib = 0;
+		c->session->counted = tls_info_own(s)->spoke;
+		tls_info_own(s)->lib = 0;
 	}
 	c->has_addr = 0;
-	c->session.sock = 0;
+	c->session->sock = 0;
 	c->role = ZC_ROLE_UNKNOWN;
 	c->open_time = c->established_time = 0;
 	c->id_hash_valid = 0;
-	c->session.anchored = 0;
-	c->session.binding_refuted = 1;
+	c->session->anchored = 0;
+	c->session->binding_refuted = 1;
 	conn_bound(e, c);
 }
 
@@ -75,7 +76,7 @@ static void take_over(struct engine *e, struct conn *c, struct conn *s)
 	c->has_addr = s->has_addr;
 	c->id_hash_valid = 0;
 	c->role = s->role;
-	c->preexisting = !c->session.fresh;
+	c->preexisting = !c->session->fresh;
 	c->open_time = s->open_time;
 	c->established_time = s->established_time;
 	if (s->pid) {
@@ -99,16 +100,16 @@ static void bind(struct engine *e, struct conn *c, struct conn *s)
 		conn_ignore(e, c);
 		return;
 	}
-	if (s->tls_stream && s->tls_stream->session.fact)
+	if (s->tls_stream && s->tls_stream->session->fact)
 		succeed(e, s->tls_stream);
 	else if (s->tls_stream)
 		unbind(e, s->tls_stream);
 	if (c->socket)
 		leave_socket(c);
-	list_unlink(&c->session.unbound);
+	list_unlink(&c->session->unbound);
 	c->socket = s;
-	c->session.sock = s->cookie;
-	c->session.against = 0;
+	c->session->sock = s->cookie;
+	c->session->against = 0;
 	s->tls_stream = c;
 	tls_info_bind(s);
 	take_over(e, c, s);
@@ -123,20 +124,20 @@ void tls_bind_fact(struct engine *e, struct conn *c, uint64_t sock)
 	struct conn *s;
 
 	if (c->socket && c->socket->cookie == sock) {
-		c->session.fact = 1;
+		c->session->fact = 1;
 		return;
 	}
 	s = conn_find(&e->conns, sock);
-	if (!s || s->session.lib || (s->tls_stream && list_linked(&c->closing)))
+	if (!s || s->session || (s->tls_stream && list_linked(&c->closing)))
 		return;
 	bind(e, c, s);
-	c->session.fact = 1;
+	c->session->fact = 1;
 }
 
 /* Evidence about another socket than that to which c is tied. */
 static void contradict(struct engine *e, struct conn *c)
 {
-	if (++c->session.against >= AGREE)
+	if (++c->session->against >= AGREE)
 		unbind(e, c);
 }
 
@@ -165,7 +166,7 @@ static void count_exact(struct tls_session *t, const struct tls_stream_piece *p)
  */
 static int enough(struct conn *c, const struct tls_stream_piece *p)
 {
-	struct tls_session *t = &c->session;
+	struct tls_session *t = c->session;
 
 	if (t->candidate != p->sock) {
 		/* what has misled once is to be stronger the next time */
@@ -186,11 +187,11 @@ void tls_bind_evidence(struct engine *e, struct conn *c, const struct tls_stream
 	uint64_t sock = p->sock;
 	struct conn *s;
 
-	if (c->session.binding_refuted || c->session.fact || !sock || sock & ZC_TLS_STREAM)
+	if (c->session->binding_refuted || c->session->fact || !sock || sock & ZC_TLS_STREAM)
 		return;
 	if (c->socket) {
 		if (c->socket->cookie == sock)
-			c->session.against = 0;
+			c->session->against = 0;
 		else
 			contradict(e, c);
 		return;
@@ -201,7 +202,7 @@ void tls_bind_evidence(struct engine *e, struct conn *c, const struct tls_stream
 	s = conn_find(&e->conns, sock);
 	if (!s)
 		conn_ignore(e, c); /* a socket that is not traced */
-	else if (!s->tls_stream && !s->session.lib)
+	else if (!s->tls_stream && !s->session)
 		bind(e, c, s);
 }
 

@@ -6,6 +6,7 @@
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
 #include "core/tls_info.h"
+#include "core/tls_session.h"
 #include "core/tls_unbound.h"
 #include "parsers/tls/tls_protocol.h"
 
@@ -19,6 +20,11 @@ struct way {
 struct tls_wire {
 	struct way way[2];
 };
+
+static struct tls_conn *of(const struct conn *c)
+{
+	return c->state;
+}
 
 static unsigned dir_of(const struct conn *c, const struct half *h)
 {
@@ -37,7 +43,7 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 		 uint32_t incomplete)
 {
 	const struct half *req = &c->half[c->request_dir], *resp = &c->half[!c->request_dir];
-	struct tls_conn *t = c->session.handshake;
+	struct tls_conn *t = of(c);
 	struct exchange *x = exchange_new(c->engine, c);
 
 	t->over = 1;
@@ -60,12 +66,12 @@ static void emit(struct conn *c, uint64_t start, uint64_t end, enum span_error e
 
 static void emit_failed(struct conn *c, uint64_t end, enum span_error error)
 {
-	emit(c, c->session.handshake->hs.begin_time, end, error, 0);
+	emit(c, of(c)->hs.begin_time, end, error, 0);
 }
 
 static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
 {
-	struct tls_conn *t = c->session.handshake;
+	struct tls_conn *t = of(c);
 
 	if (t->over || t->spoke || (c->tls_stream && c->tls_stream->nexchanges))
 		return;
@@ -104,7 +110,7 @@ static void copy_name(char *to, size_t size, struct str s)
 
 static void take_hello(struct conn *c, const struct tls_event *ev)
 {
-	struct tls_conn *t = c->session.handshake;
+	struct tls_conn *t = of(c);
 	const struct tls_hello *h = ev->hello;
 	struct str name;
 	size_t pos = 0;
@@ -122,7 +128,7 @@ static void take_hello(struct conn *c, const struct tls_event *ev)
 static void on_event(struct conn *c, unsigned dir, const struct tls_event *ev, uint64_t pos,
 		     uint64_t now)
 {
-	struct tls_conn *t = c->session.handshake;
+	struct tls_conn *t = of(c);
 	struct way *w = &t->wire->way[dir];
 	int in_message = ev->type == TLS_EV_HELLO || ev->type == TLS_EV_MESSAGE;
 
@@ -154,8 +160,8 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 	unsigned dir = dir_of(c, h);
 	size_t off = 0, used;
 
-	while (c->session.handshake->wire) {
-		struct way *w = &c->session.handshake->wire->way[dir];
+	while (of(c)->wire) {
+		struct way *w = &of(c)->wire->way[dir];
 		struct tls_event ev;
 		enum parse_status st;
 
@@ -169,9 +175,9 @@ static size_t tls_data(struct conn *c, struct half *h, const uint8_t *p, size_t 
 			h->last_time = reasm_time(&h->reasm, pos + off - 1);
 		if (st == PARSE_SKIPPED) {
 			stats->unparsed_bytes += used;
-			c->session.handshake->in_clear |= used &&
-							  dir != c->session.handshake->hs.client &&
-							  !c->session.handshake->hs.server_hello;
+			of(c)->in_clear |= used &&
+							  dir != of(c)->hs.client &&
+							  !of(c)->hs.server_hello;
 		} else if (st == PARSE_EVENT) {
 			on_event(c, dir, &ev, pos + off, h->last_time);
 		} else if (!used) {
@@ -195,8 +201,8 @@ static void tls_missing(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 	h->last_time = h->reasm.cur_time;
 	if (why != REASM_TRUNCATED)
 		c->lost = 1;
-	while (n && c->session.handshake->wire) {
-		struct way *w = &c->session.handshake->wire->way[dir];
+	while (n && of(c)->wire) {
+		struct way *w = &of(c)->wire->way[dir];
 		int needed = !tls_unneeded(&w->parser);
 		struct tls_event ev;
 		enum parse_status st = tls_gap(&w->parser, n, &used, &ev);
@@ -214,7 +220,7 @@ static void tls_missing(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 
 static void finish(struct conn *c, uint64_t time)
 {
-	struct tls_conn *t = c->session.handshake;
+	struct tls_conn *t = of(c);
 	struct tls_handshake *hs = &t->hs;
 
 	if (t->wire)
@@ -237,19 +243,19 @@ static void tls_end_half(struct conn *c, struct half *h, uint64_t time)
 	unsigned dir = dir_of(c, h);
 	struct tls_event ev;
 
-	if (!h->ended && c->session.handshake->wire &&
-	    tls_eof(&c->session.handshake->wire->way[dir].parser, &ev) == PARSE_EVENT)
+	if (!h->ended && of(c)->wire &&
+	    tls_eof(&of(c)->wire->way[dir].parser, &ev) == PARSE_EVENT)
 		on_event(c, dir, &ev, h->reasm.next, h->last_time);
 	h->ended = 1;
-	if (c->session.handshake->last_time < time)
-		c->session.handshake->last_time = time;
-	if (c->half[0].ended && c->half[1].ended && !c->session.handshake->over)
-		finish(c, c->session.handshake->last_time);
+	if (of(c)->last_time < time)
+		of(c)->last_time = time;
+	if (c->half[0].ended && c->half[1].ended && !of(c)->over)
+		finish(c, of(c)->last_time);
 }
 
 static void tls_end(struct conn *c, enum conn_end why)
 {
-	const struct tls_conn *t = c->session.handshake;
+	const struct tls_conn *t = of(c);
 	const struct tls_handshake *hs = &t->hs;
 
 	if (why != CONN_DROPPED && hs->state == TLS_FAILED && hs->client_hello && !t->over)
@@ -257,7 +263,7 @@ static void tls_end(struct conn *c, enum conn_end why)
 	else if (why != CONN_DROPPED)
 		emit_whole(c, 0, SPAN_IN_FLIGHT);
 	tls_info_free_wire(c);
-	c->session.handshake->over = 1;
+	of(c)->over = 1;
 }
 
 /* ---- */
@@ -275,15 +281,15 @@ static void tls_lost(struct conn *c)
 
 static uint64_t tls_not_needed(const struct conn *c, const struct half *h)
 {
-	return c->session.handshake->wire
-		       ? tls_unneeded(&c->session.handshake->wire->way[dir_of(c, h)].parser)
+	return of(c)->wire
+		       ? tls_unneeded(&of(c)->wire->way[dir_of(c, h)].parser)
 		       : UINT64_MAX;
 }
 
 static int tls_quiet(struct conn *c)
 {
 	/* without exchanges it may be of a protocol that is not known; then the octets count */
-	if (c->session.handshake->wire || !c->tls_stream->nexchanges)
+	if (of(c)->wire || !c->tls_stream->nexchanges)
 		return 0;
 	tls_info_bind(c);
 	return 1;
@@ -296,7 +302,7 @@ static void tls_each(const struct conn *c, void (*fn)(void *ctx, struct exchange
 	(void)ctx;
 }
 
-int tls_conn_begin(struct conn *c, uint64_t time)
+static int tls_begin(struct conn *c, const struct conn_begin *b)
 {
 	struct tls_conn *t = calloc(1, sizeof(*t));
 	struct tls_event ev;
@@ -304,13 +310,12 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 
 	if (!t)
 		return 0;
-	tls_info_free(c); /* within a stream: it may have what its socket has left */
-	c->session.handshake = t;
-	t->lib = c->tls_stream ? c->tls_stream->session.lib : 0;
+	c->state = t;
+	t->lib = c->tls_stream ? c->tls_stream->session->lib : 0;
 	c->ops = &tls_conn_ops;
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;
-	t->first_time = time;
+	t->first_time = reasm_time(&b->half->reasm, b->pos);
 	c->engine->tls_clients |= c->role == ZC_ROLE_CLIENT;
 	tls_handshake_init(&t->hs);
 	if (c->engine->tls_opening < TLS_CONN_MAX_OPENING)
@@ -329,7 +334,8 @@ int tls_conn_begin(struct conn *c, uint64_t time)
 }
 
 const struct conn_ops tls_conn_ops = {
-	.name = "tls",
+	.name = &tls_protocol.name,
+	.begin = tls_begin,
 	.data = tls_data,
 	.gap = tls_missing,
 	.eof = tls_end_half,

@@ -25,9 +25,6 @@
 
 #define TLS_CONN_MAX_OPENING 16384u
 
-/* The connection is TLS; time: of the first octet that shows it. 0: no memory. */
-int tls_conn_begin(struct conn *c, uint64_t time);
-
 extern const struct conn_ops tls_conn_ops;
 
 #endif

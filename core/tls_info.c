@@ -5,57 +5,84 @@
 
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
+#include "core/tls_session.h"
+#include "parsers/tls/tls_protocol.h"
+
+struct tls_conn *tls_info_own(const struct conn *c)
+{
+	return c->protocol == &tls_protocol ? c->state : NULL;
+}
+
+static void free_wire(struct engine *e, struct tls_conn *t)
+{
+	if (!t || !t->wire)
+		return;
+	free(t->wire);
+	t->wire = NULL;
+	e->tls_opening--;
+}
 
 void tls_info_free_wire(struct conn *c)
 {
-	if (!c->session.handshake->wire)
-		return;
-	free(c->session.handshake->wire);
-	c->session.handshake->wire = NULL;
-	c->engine->tls_opening--;
+	free_wire(c->engine, tls_info_own(c));
 }
 
 void tls_info_free(struct conn *c)
 {
-	if (!c->session.handshake)
-		return;
-	tls_info_free_wire(c);
-	free(c->session.handshake);
-	c->session.handshake = NULL;
+	struct tls_conn *t = tls_info_own(c);
+
+	free_wire(c->engine, t);
+	free(t);
+	if (t)
+		c->state = NULL;
+	if (c->session)
+		free(c->session->handshake);
 }
 
 void tls_info_bind(struct conn *c)
 {
-	if (c->session.handshake)
-		c->session.handshake->lib = c->tls_stream->session.lib;
+	struct tls_conn *t = tls_info_own(c);
+
+	if (t)
+		t->lib = c->tls_stream->session->lib;
 }
 
 void tls_info_library(struct conn *c, int lib)
 {
-	if (c->session.handshake && !c->session.handshake->lib && lib <= ZC_TLS_GO)
-		c->session.handshake->lib = (uint8_t)lib;
+	struct tls_conn *t = tls_info_own(c);
+
+	if (t && !t->lib && lib <= ZC_TLS_GO)
+		t->lib = (uint8_t)lib;
 }
 
 void tls_info_unbind(struct conn *c)
 {
-	if (c->session.handshake && c->tls_stream->nexchanges)
-		c->session.handshake->spoke = 1;
+	struct tls_conn *t = tls_info_own(c);
+
+	if (t && c->tls_stream->nexchanges)
+		t->spoke = 1;
 }
 
 const struct tls_conn *tls_info_of(const struct conn *c)
 {
-	if (c->session.handshake || !c->socket)
-		return c->session.handshake;
-	return c->socket->session.handshake;
+	const struct tls_conn *t = tls_info_own(c);
+
+	if (t || !c->session)
+		return t;
+	if (c->session->handshake || !c->socket)
+		return c->session->handshake;
+	return tls_info_own(c->socket);
 }
 
 void tls_info_hand_over(struct conn *from, struct conn *to)
 {
-	if (!from->session.handshake || to->session.handshake)
+	struct tls_conn *t = tls_info_own(from);
+
+	if (!t || to->session->handshake)
 		return;
-	tls_info_free_wire(from);
-	to->session.handshake = from->session.handshake;
-	from->session.handshake = NULL;
+	free_wire(from->engine, t);
+	to->session->handshake = t;
+	from->state = NULL;
 }
 
 /* Alerts received are reasons from here on, in OpenSSL and BoringSSL (SSL_AD_REASON_OFFSET). */
@@ -63,7 +90,8 @@ void tls_info_hand_over(struct conn *from, struct conn *to)
 
 void tls_info_fault(struct conn *c, int lib, uint32_t reason)
 {
-	struct tls_handshake *hs = c->session.handshake ? &c->session.handshake->hs : NULL;
+	struct tls_conn *t = tls_info_own(c);
+	struct tls_handshake *hs = t ? &t->hs : NULL;
 
 	if (!hs || (lib != ZC_TLS_OPENSSL && lib != ZC_TLS_BORINGSSL))
 		return;

@@ -29,6 +29,9 @@ struct tls_conn {
 	struct tls_wire *wire; /* while the handshake goes on; NULL: nothing more is wanted */
 };
 
+/* Of a connection that is TLS itself: its state; NULL: it is not. */
+struct tls_conn *tls_info_own(const struct conn *c);
+
 /* Gives back what is known of c, if anything; what parsing the handshake needs, if that goes on. */
 void tls_info_free(struct conn *c);
 void tls_info_free_wire(struct conn *c);

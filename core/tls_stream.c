@@ -2,12 +2,14 @@
 #include "core/conn_input.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/tls.h"
 #include "core/engine_impl.h"
 #include "core/tls_bind.h"
 #include "core/tls_info.h"
+#include "core/tls_session.h"
 
 #define WAIT_PATIENCE 100000000u /* ns that what was read waits for a write to return */
 #define MAX_WAITS 64u
@@ -15,23 +17,34 @@
 
 /* ---- events */
 
+/* 0: no memory. */
+static int begin_session(struct engine *e, struct conn *c)
+{
+	if (c->session)
+		return 1;
+	c->session = calloc(1, sizeof(*c->session));
+	if (!c->session)
+		return 0;
+	c->session->conn = c;
+	c->session->born = e->now + (uint64_t)e->opt.wall_offset;
+	list_append(&e->tls_unbound, &c->session->unbound);
+	return 1;
+}
+
 static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32_t pid)
 {
 	struct conn *c = conn_find(&e->conns, id);
 
 	if (!(id & ZC_TLS_STREAM) || !lib || lib > ZC_TLS_GO)
 		return NULL;
-	if (!c) {
+	if (!c)
 		c = conn_new(e, id);
-		if (!c)
-			return NULL;
-		c->session.born = e->now + (uint64_t)e->opt.wall_offset;
-		list_append(&e->tls_unbound, &c->session.unbound);
-	}
+	if (!c || !begin_session(e, c))
+		return NULL;
 	conn_touch(&e->conns, c, e->now);
 	if (c->socket) /* quiet by now, but in use */
 		conn_touch(&e->conns, c->socket, e->now);
-	c->session.lib = lib;
+	c->session->lib = lib;
 	if (!c->pid)
 		c->pid = pid;
 	return c;
@@ -46,10 +59,10 @@ static struct conn *stream_of(struct engine *e, uint64_t id, uint8_t lib, uint32
 static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 {
 	const struct conn *s = conn_find(&c->engine->conns, p->sock);
-	int reads_ahead = c->session.lib == ZC_TLS_GO || c->session.lib == ZC_TLS_BORINGSSL;
+	int reads_ahead = c->session->lib == ZC_TLS_GO || c->session->lib == ZC_TLS_BORINGSSL;
 	int of_client = s && !reads_ahead && (s->role == ZC_ROLE_SERVER) == (p->dir == ZC_RX);
 	uint64_t begin =
-		of_client && s->session.handshake ? s->session.handshake->hs.app_pos[p->dir] : 0;
+		of_client && tls_info_own(s) ? tls_info_own(s)->hs.app_pos[p->dir] : 0;
 
 	return begin && p->ev.flags & ZC_PLAIN_INSIDE && p->wire_len &&
 	       (int32_t)(p->wire_seq - (uint32_t)begin) > 0;
@@ -58,7 +71,7 @@ static int began_before(const struct conn *c, const struct zc_ev_plain *p)
 /* Nothing tells any more where its octets stand. */
 static void join_preexisting(struct conn *c)
 {
-	c->session.fresh = c->session.anchored = 0;
+	c->session->fresh = c->session->anchored = 0;
 	c->preexisting = 1;
 	c->id_hash_valid = 0;
 }
@@ -71,9 +84,9 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 	if (s->started)
 		return;
 	if (!c->half[!p->dir].reasm.started)
-		c->session.fresh =
-			!p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->session.watched);
-	if (!c->session.fresh)
+		c->session->fresh =
+			!p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->session->watched);
+	if (!c->session->fresh)
 		return;
 	if (began_before(c, p)) {
 		join_preexisting(c);
@@ -128,7 +141,7 @@ static void times_sent(const struct zc_ev_plain *p, uint64_t *first, uint64_t *l
 static void times_arrived(struct conn *c, const struct zc_ev_plain *p, uint64_t *first,
 			  uint64_t *last)
 {
-	struct tls_session *t = &c->session;
+	struct tls_session *t = c->session;
 	int inside = p->ev.flags & ZC_PLAIN_INSIDE;
 	int again = inside && t->wire_time && (int32_t)(p->wire_seq - t->wire_end) < 0;
 	int has_read = p->wire_len && !again;
@@ -199,10 +212,10 @@ struct tls_stream_wait {
 
 static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
 {
-	struct tls_stream_wait *w, **at = &c->session.waits;
+	struct tls_stream_wait *w, **at = &c->session->waits;
 	size_t size;
 
-	if (c->session.nwaits >= MAX_WAITS)
+	if (c->session->nwaits >= MAX_WAITS)
 		return 0;
 	w = pool_get(&e->pool, offsetof(struct tls_stream_wait, ev) + p->ev.size, &size);
 	if (!w)
@@ -213,24 +226,24 @@ static int wait_for_write(struct engine *e, struct conn *c, const struct zc_ev_p
 	while (*at)
 		at = &(*at)->next;
 	*at = w;
-	c->session.nwaits++;
-	if (!list_linked(&c->session.waiting))
-		list_append(&e->tls_stream_waiting, &c->session.waiting);
+	c->session->nwaits++;
+	if (!list_linked(&c->session->waiting))
+		list_append(&e->tls_stream_waiting, &c->session->waiting);
 	return 1;
 }
 
 /* Had a write begun, when p was read, that has not been told yet? */
 static int is_early(const struct conn *c, const struct zc_ev_plain *p)
 {
-	return (int32_t)(p->writes - c->session.writes) > 0;
+	return (int32_t)(p->writes - c->session->writes) > 0;
 }
 
 static void take_first(struct engine *e, struct conn *c)
 {
-	struct tls_stream_wait *w = c->session.waits;
+	struct tls_stream_wait *w = c->session->waits;
 
-	c->session.waits = w->next;
-	c->session.nwaits--;
+	c->session->waits = w->next;
+	c->session->nwaits--;
 	take(e, c, &w->ev);
 	pool_put(&e->pool, w, w->size);
 }
@@ -238,50 +251,52 @@ static void take_first(struct engine *e, struct conn *c)
 /* Those whose writes have been told. */
 static void take_waits(struct engine *e, struct conn *c)
 {
-	while (c->session.waits && !is_early(c, &c->session.waits->ev))
+	while (c->session->waits && !is_early(c, &c->session->waits->ev))
 		take_first(e, c);
-	if (!c->session.waits)
-		list_unlink(&c->session.waiting);
+	if (!c->session->waits)
+		list_unlink(&c->session->waiting);
 }
 
 /* A write that failed, or that was lost, is not waited for again. */
 static void flush_waits(struct engine *e, struct conn *c)
 {
-	while (c->session.waits) {
-		if (is_early(c, &c->session.waits->ev))
-			c->session.writes = c->session.waits->ev.writes;
+	while (c->session->waits) {
+		if (is_early(c, &c->session->waits->ev))
+			c->session->writes = c->session->waits->ev.writes;
 		take_first(e, c);
 	}
-	list_unlink(&c->session.waiting);
+	list_unlink(&c->session->waiting);
 }
 
 void tls_stream_tick(struct engine *e)
 {
 	for (struct list *i = e->tls_stream_waiting.next, *next; i != &e->tls_stream_waiting;
 	     i = next) {
-		struct conn *c = list_entry(i, struct conn, session.waiting);
+		struct conn *c = list_entry(i, struct tls_session, waiting)->conn;
 
 		next = i->next;
-		if (c->session.waits->ev.ev.time + WAIT_PATIENCE <= e->now)
+		if (c->session->waits->ev.ev.time + WAIT_PATIENCE <= e->now)
 			flush_waits(e, c);
 	}
 }
 
 void tls_stream_flush(struct engine *e, struct conn *c)
 {
-	if (c->session.waits)
+	if (c->session && c->session->waits)
 		flush_waits(e, c);
 }
 
 void tls_stream_drop(struct conn *c)
 {
-	while (c->session.waits) {
-		struct tls_stream_wait *w = c->session.waits;
+	if (!c->session)
+		return;
+	while (c->session->waits) {
+		struct tls_stream_wait *w = c->session->waits;
 
-		c->session.waits = w->next;
+		c->session->waits = w->next;
 		pool_put(&c->engine->pool, w, w->size);
 	}
-	list_unlink(&c->session.waiting);
+	list_unlink(&c->session->waiting);
 }
 
 void tls_stream_on_data(struct engine *e, const struct zc_ev_plain *p)
@@ -293,14 +308,14 @@ void tls_stream_on_data(struct engine *e, const struct zc_ev_plain *p)
 	c = stream_of(e, p->ev.conn, p->lib, p->pid);
 	if (!c || c->forgotten)
 		return;
-	if (p->dir == ZC_RX && (c->session.waits || is_early(c, p)) && wait_for_write(e, c, p))
+	if (p->dir == ZC_RX && (c->session->waits || is_early(c, p)) && wait_for_write(e, c, p))
 		return;
 	if (p->dir == ZC_RX)
 		tls_stream_flush(e, c); /* no more may wait: in order all the same */
 	take(e, c, p);
 	if (p->dir == ZC_TX && is_early(c, p))
-		c->session.writes = p->writes;
-	if (c->session.waits)
+		c->session->writes = p->writes;
+	if (c->session->waits)
 		take_waits(e, c);
 }
 
@@ -309,7 +324,7 @@ void tls_stream_on_bind(struct engine *e, const struct zc_ev_bind *t)
 	struct conn *c = stream_of(e, t->ev.conn, t->lib, t->pid);
 
 	if (c && t->ev.flags & ZC_PLAIN_FRESH)
-		c->session.watched = 1;
+		c->session->watched = 1;
 	if (c && (t->dir == ZC_RX || !t->plain_len ||
 		  tls_stream_sizes_fit(t->plain_len, t->wire_len, ZC_TX)))
 		tls_bind_evidence(e, c, &(struct tls_stream_piece){
@@ -321,6 +336,6 @@ void tls_stream_on_fault(struct engine *e, const struct zc_ev_fault *f)
 	const struct conn *c = conn_find(&e->conns, f->ev.conn);
 	struct conn *s = f->sock ? conn_find(&e->conns, f->sock) : c ? c->socket : NULL;
 
-	if (s && !s->session.lib)
+	if (s && !s->session)
 		tls_info_fault(s, f->lib, f->reason);
 }

@@ -1,7 +1,7 @@
 /*
  * tls_stream.h - TLS streams: what an application reads from and writes to its TLS library
  *
- * A stream is a connection of its own (struct conn with conn.session.lib set); parsers take it for
+ * A stream is a connection of its own (struct conn with a session); parsers take it for
  * any other. The socket's connection, whose octets are ciphertext, is its socket: addresses, role
  * and end come from there. A stream without a socket is shown without addresses.
  *

@@ -1,18 +1,21 @@
 #include "core/tls_unbound.h"
 
 #include "core/engine_impl.h"
+#include "core/tls_session.h"
 
 void tls_unbound_end(struct engine *e, struct conn *c)
 {
 	struct tls_unbound_past *past = &e->tls_unbound_past;
 	unsigned i = past->n % TLS_UNBOUND_PAST;
 
-	if (list_linked(&c->session.unbound) && c->nexchanges && !c->session.counted) {
-		past->stream[i].born = c->session.born;
+	if (!c->session)
+		return;
+	if (list_linked(&c->session->unbound) && c->nexchanges && !c->session->counted) {
+		past->stream[i].born = c->session->born;
 		past->stream[i].pid = c->pid;
 		past->n++;
 	}
-	list_unlink(&c->session.unbound);
+	list_unlink(&c->session->unbound);
 }
 
 int tls_unbound_take(struct engine *e, const struct conn *c)
@@ -21,11 +24,11 @@ int tls_unbound_take(struct engine *e, const struct conn *c)
 	struct tls_unbound_past *past = &e->tls_unbound_past;
 
 	for (struct list *n = e->tls_unbound.next; n != &e->tls_unbound; n = n->next) {
-		struct conn *s = list_entry(n, struct conn, session.unbound);
+		struct tls_session *s = list_entry(n, struct tls_session, unbound);
 
-		if (s->pid == c->pid && s->nexchanges && !s->session.counted &&
-		    s->session.born >= open) {
-			s->session.counted = 1;
+		if (s->conn->pid == c->pid && s->conn->nexchanges && !s->counted &&
+		    s->born >= open) {
+			s->counted = 1;
 			return 1;
 		}
 	}

@@ -7,17 +7,6 @@ static int is_response(const struct conn *c, const struct half *h)
 	return h != &c->half[c->request_dir];
 }
 
-void websocket_conn_begin(struct conn *c, struct exchange *x)
-{
-	c->ops = &websocket_conn_ops;
-	c->upgraded = x;
-	c->engine->stats.in_flight++;
-	c->nqueued++;
-	x->protocol = &websocket_name;
-	x->resp_done = 0;
-	exchange_count_messages(c->engine, x, PAYLOAD_WEBSOCKET);
-}
-
 static struct exchange *take(struct conn *c)
 {
 	struct exchange *x = c->upgraded;
@@ -130,8 +119,23 @@ static void websocket_each(const struct conn *c, void (*fn)(void *ctx, struct ex
 		fn(ctx, c->upgraded);
 }
 
+static int websocket_upgraded(struct conn *c, struct exchange *x)
+{
+	if (!x)
+		return 0;
+	c->ops = &websocket_conn_ops;
+	c->upgraded = x;
+	c->engine->stats.in_flight++;
+	c->nqueued++;
+	x->protocol = &websocket_name;
+	x->resp_done = 0;
+	exchange_count_messages(c->engine, x, PAYLOAD_WEBSOCKET);
+	return 1;
+}
+
 const struct conn_ops websocket_conn_ops = {
-	.name = "websocket",
+	.name = &websocket_name,
+	.upgraded = websocket_upgraded,
 	.data = websocket_data,
 	.gap = websocket_gap,
 	.eof = websocket_eof,

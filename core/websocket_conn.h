@@ -10,9 +10,6 @@
 
 #include "core/conn.h"
 
-/* x: answered with 101, in no queue; from now on the connection's. */
-void websocket_conn_begin(struct conn *c, struct exchange *x);
-
 extern const struct conn_ops websocket_conn_ops;
 
 #endif

@@ -37,6 +37,8 @@ void withheld_settle(struct conn *c, uint64_t pos, int came)
 		c->half[c->request_dir].in_message = 0;
 		n = x->req_end > pos ? x->req_end - pos : 0;
 		c->protocol->move(c->state, FROM_CLIENT, n ? PLACE_CONTENT : PLACE_START, n);
+	} else if (x->next && x->next->next && x->next->need == x->next->next->need) {
+		c->pipelined = 1; /* they were requests, one behind the other */
 	}
 	x->req_done = 1;
 	queue_settle(c, x);
@@ -50,6 +52,15 @@ static enum probe_result begins(const struct conn *c, const uint8_t *p, size_t n
 	unsigned client = c->request_dir;
 
 	return c->protocol->probe(&in, &client);
+}
+
+/* What came for content may just as well have been requests of as many bytes: of who pipelines. */
+static void doubt_content(struct conn *c, uint64_t pos)
+{
+	if (!c->pipelined && c->in_step >= CERTAINTY_WAITS)
+		return;
+	c->withheld->incomplete |= SPAN_BAD_FRAMING;
+	certainty_lost(c, &c->half[c->request_dir], pos, SPAN_BAD_FRAMING, 0);
 }
 
 size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n, size_t off,
@@ -81,11 +92,8 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 	next = begins(c, p + off, n - off);
 	if (next == PROBE_MORE)
 		return off;
-	if (next == PROBE_YES && c->pipelined) {
-		/* it may just as well have been a request of as many bytes */
-		c->withheld->incomplete |= SPAN_BAD_FRAMING;
-		certainty_lost(c, h, pos + off, SPAN_BAD_FRAMING, 0);
-	}
+	if (next == PROBE_YES && c->protocol->place(c->state, FROM_CLIENT) == PLACE_START)
+		doubt_content(c, pos + off);
 	withheld_settle(c, pos + off, next == PROBE_YES);
 	return n;
 }
@@ -99,6 +107,8 @@ size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, 
 		blank++;
 	if (next == PROBE_MORE && blank < n)
 		return n;
+	if (next == PROBE_YES && blank > end)
+		doubt_content(c, pos + end);
 	withheld_settle(c, pos + end, next == PROBE_YES);
 	return next == PROBE_YES ? end : off;
 }

@@ -118,7 +118,7 @@ enum message_type {
 /* Flags of messages. */
 /*
  * HEAD: it answers a request. Most of what a server sends does, but the protocol says so: what a
- * broker delivers is a request of its own.
+ * broker delivers is a request of its own, which the client may answer (BY_KEY).
  */
 #define MESSAGE_RESPONSE 0x0001u
 #define MESSAGE_ONE_WAY 0x0002u	 /* HEAD: a request that gets no response: it ends with its END */
@@ -153,6 +153,20 @@ enum message_type {
 #define MESSAGE_NAMES 0x8000u
 #define MESSAGE_BY_ID 0x10000u
 
+/*
+ * HEAD of a request: it may get no response, which is no error (quiet commands). HEAD of a
+ * response, without bytes: what follows shows that there was none.
+ */
+#define MESSAGE_SILENT 0x20000u
+
+/*
+ * HEAD of a response, BY_KEY: where no request with its key is open it is none, and shown as
+ * nothing; with MESSAGE_ONE_WAY it is then a request of its own.
+ */
+#define MESSAGE_IF_ASKED 0x40000u
+/* HEAD of a response, BY_KEY: it answers the `size` keys before its own, too, as far as open. */
+#define MESSAGE_ALL 0x80000u
+
 #define MESSAGE_ATTRS 16u
 
 /*
@@ -186,7 +200,7 @@ struct message {
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
 	struct str data;   /* CONTENT */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
-	uint64_t size;	   /* NOTICE that is counted: bytes in it */
+	uint64_t size;	   /* NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys */
 	unsigned nattrs;
 	struct attr attr[MESSAGE_ATTRS];
 };

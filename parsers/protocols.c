@@ -9,17 +9,19 @@
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/kafka/kafka.h"
+#include "parsers/memcached/memcached.h"
 #include "parsers/mongodb/mongodb.h"
 #include "parsers/mysql/mysql.h"
+#include "parsers/nats/nats.h"
 #include "parsers/postgresql/postgresql.h"
 #include "parsers/protocol.h"
 #include "parsers/redis/redis.h"
 #include "parsers/tls/tls_protocol.h"
 
 const struct protocol *const protocols[] = {
-	&tls_protocol,	      &http2_protocol, &http1_protocol, &redis_protocol,
-	&postgresql_protocol, &kafka_protocol, &dns_protocol,	&mongodb_protocol,
-	&mysql_protocol,
+	&tls_protocol,	      &http2_protocol, &http1_protocol, &memcached_protocol,
+	&redis_protocol,      &postgresql_protocol, &kafka_protocol, &dns_protocol,
+	&mongodb_protocol,    &mysql_protocol,	 &nats_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

@@ -265,17 +265,35 @@ static wchar_t utf8_char(const char *s, size_t len)
 	return (wchar_t)c;
 }
 
+/* Columns of the character at s, of n > 0 bytes; *len: its bytes. */
+static size_t one_width(const char *s, size_t n, size_t *len)
+{
+	/* needs a UTF-8 locale for wide ones; -1 where the locale does not know it */
+	int w;
+
+	*len = utf8_len(s, n);
+	w = *len > 1 ? wcwidth(utf8_char(s, *len)) : 1;
+	*len = *len ? *len : 1;
+	return w < 0 ? 1 : (size_t)w;
+}
+
 size_t text_width(const char *s, size_t n)
 {
-	size_t width = 0;
+	size_t width = 0, len;
 
-	for (size_t i = 0; i < n;) {
-		size_t len = utf8_len(s + i, n - i);
-		/* needs a UTF-8 locale for wide ones; -1 where the locale does not know it */
-		int w = len > 1 ? wcwidth(utf8_char(s + i, len)) : 1;
-
-		width += w < 0 ? 1 : (size_t)w;
-		i += len ? len : 1;
-	}
+	for (size_t i = 0; i < n; i += len)
+		width += one_width(s + i, n - i, &len);
 	return width;
+}
+
+size_t text_cut(const char *s, size_t n, size_t columns)
+{
+	size_t i = 0, used = 0, len;
+
+	for (; i < n; i += len) {
+		used += one_width(s + i, n - i, &len);
+		if (used > columns)
+			break;
+	}
+	return i;
 }

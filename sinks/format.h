@@ -78,4 +78,7 @@ size_t utf8_len(const char *s, size_t n);
 /* Columns that a string takes on a terminal: one per character, two if wide, none if combining. */
 size_t text_width(const char *s, size_t n);
 
+/* How many bytes of a string fit into so many columns, whole characters. */
+size_t text_cut(const char *s, size_t n, size_t columns);
+
 #endif

@@ -10,9 +10,9 @@
 #define SLOTS 8192u /* more than METRICS_MAX_SERIES and those of overflow need, a power of two */
 #define SERIES (METRICS_MAX_SERIES + METRICS_MAX_PROCESSES)
 
-int metrics_init(struct metrics *m)
+int metrics_init(struct metrics *m, const struct attribute_rules *rules)
 {
-	*m = (struct metrics){ 0 };
+	*m = (struct metrics){ .rules = rules };
 	m->slot = calloc(SLOTS, sizeof(*m->slot));
 	m->series = calloc(SERIES, sizeof(*m->series));
 	m->process = calloc(METRICS_MAX_PROCESSES, sizeof(*m->process));
@@ -89,11 +89,25 @@ static struct metric_process *process_of(struct metrics *m, const struct span *s
 
 /* ---- series */
 
-static unsigned pick(const struct metric_def *def, const struct otel_span *o,
-		     struct otel_attr out[METRIC_ATTRS_MAX])
+static int is_default(const struct metric_def *def, const char *key)
+{
+	for (unsigned i = 0; i < METRIC_ATTRS_MAX && def->attrs[i]; i++)
+		if (!strcmp(def->attrs[i], key))
+			return 1;
+	return 0;
+}
+
+static unsigned pick(const struct metrics *m, const struct metric_def *def,
+		     const struct otel_span *o, struct otel_attr out[OTEL_ATTRS_MAX])
 {
 	unsigned n = 0;
 
+	for (unsigned i = 0; m->rules && m->rules->n && i < o->n; i++)
+		if (attributes_wanted(m->rules, def->name, o->attr[i].key,
+				      is_default(def, o->attr[i].key)))
+			out[n++] = o->attr[i];
+	if (m->rules && m->rules->n)
+		return n;
 	for (unsigned i = 0; i < METRIC_ATTRS_MAX && def->attrs[i]; i++) {
 		const struct otel_attr *a = otel_attr(o, def->attrs[i]);
 
@@ -204,11 +218,11 @@ static void add_to(struct metrics *m, const struct metric_def *def, const struct
 		.key = "otel.metric.overflow", .type = OTEL_BOOL, .n = 1,
 	};
 	const struct metric_process *p = process_of(m, s);
-	struct otel_attr a[METRIC_ATTRS_MAX];
+	struct otel_attr a[OTEL_ATTRS_MAX];
 	struct metric_series *series = NULL;
 
 	if (p)
-		series = series_of(m, def, p, a, pick(def, o, a), METRICS_MAX_SERIES);
+		series = series_of(m, def, p, a, pick(m, def, o, a), METRICS_MAX_SERIES);
 	if (!series) {
 		m->overflowed++;
 		series = series_of(m, def, p, &overflow, 1, SERIES);

@@ -10,12 +10,13 @@
 #define ZC_SINKS_METRICS_H
 
 #include "core/hist.h"
+#include "sinks/attributes.h"
 #include "sinks/otel.h"
 
 #define METRICS_MAX_SERIES 4000u
 #define METRICS_MAX_PROCESSES 1000u
 #define METRIC_BOUNDS_MAX 16u
-#define METRIC_ATTRS_MAX 12u
+#define METRIC_ATTRS_MAX 12u /* by default */
 
 /* What is measured: a row of the conventions. */
 struct metric_def {
@@ -58,9 +59,11 @@ struct metrics {
 	unsigned *slot; /* private: hash table of indices + 1 */
 	struct metric_process **process;
 	unsigned nprocesses;
+	const struct attribute_rules *rules; /* NULL: none */
 };
 
-int metrics_init(struct metrics *m); /* 0 or -ENOMEM */
+/* 0 or -ENOMEM. rules stay the caller's, and may be NULL. */
+int metrics_init(struct metrics *m, const struct attribute_rules *rules);
 void metrics_release(struct metrics *m);
 
 /* Counts s, which o describes, wherever it belongs. */

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -15,6 +16,7 @@ int out_init(struct out *o, int fd, int wake_fd)
 
 	*o = (struct out){ .fd = fd, .wake_fd = wake_fd, .size = OUT_SIZE };
 	o->regular = !fstat(fd, &st) && S_ISREG(st.st_mode);
+	out_measure(o);
 	o->buf = malloc(OUT_SIZE);
 	return o->buf ? 0 : -ENOMEM;
 }
@@ -24,6 +26,13 @@ int out_init_memory(struct out *o)
 	*o = (struct out){ .fd = -1, .wake_fd = -1, .size = OUT_SIZE, .memory = 1 };
 	o->buf = malloc(OUT_SIZE);
 	return o->buf ? 0 : -ENOMEM;
+}
+
+void out_measure(struct out *o)
+{
+	struct winsize size;
+
+	o->columns = ioctl(o->fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
 }
 
 void out_release(struct out *o)

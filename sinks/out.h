@@ -34,6 +34,7 @@ struct out {
 	int wake_fd; /* -1: none */
 	int impatient;
 	int regular; /* a file on a disk: nobody reads it slowly */
+	int columns; /* of the terminal that it is; 0: it is none */
 	int error;   /* errno of the first failed write; EPIPE: the reader has left */
 	/* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
 	int memory;  /* goes nowhere: the buffer grows, and is the caller's to empty */
@@ -45,6 +46,9 @@ int out_init(struct out *o, int fd, int wake_fd);
 /* As a buffer in memory of at most OUT_MEMORY_MAX; more sets `error` to ENOMEM. */
 int out_init_memory(struct out *o);
 void out_release(struct out *o);
+
+/* Looks anew how wide the terminal is: `columns`. */
+void out_measure(struct out *o);
 
 /* Writes out what is buffered; returns o->error. */
 int out_flush(struct out *o);

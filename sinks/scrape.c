@@ -174,7 +174,7 @@ struct sink *sink_scrape_new(const struct scrape_options *o, char *err, size_t e
 		return NULL;
 	}
 	k = calloc(1, sizeof(*k));
-	if (k && !metrics_init(&k->metrics)) {
+	if (k && !metrics_init(&k->metrics, o->attributes)) {
 		k->sink.ops = &ops;
 		k->opt = *o;
 		k->daemon = mhd.start_daemon(v6 ? MHD_USE_IPv6 : MHD_NO_FLAG, 0, NULL, NULL,

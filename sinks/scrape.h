@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include "sinks/attributes.h"
 #include "sinks/otel_resource.h"
 #include "sinks/sink.h"
 
@@ -13,6 +14,7 @@ struct scrape_options {
 	const struct sockaddr *address; /* to listen on */
 	struct otel_host host;
 	int redact;
+	const struct attribute_rules *attributes; /* of metrics; NULL: the usual ones */
 };
 
 /* NULL with one line in err: no library, no memory, the address is taken. */

@@ -1,5 +1,5 @@
 /*
- * sink.h - where spans go: lines of text, JSON, traces, a table
+ * sink.h - where spans go: lines of text, JSON, traces, tables
  *
  * A sink writes to a struct out that its maker hands it and that outlives it; when the octets
  * leave the process is the caller's affair (out_flush). A sink keeps nothing that it was handed.
@@ -13,6 +13,12 @@
 #include "sinks/out.h"
 
 struct sink;
+
+enum summary_form {
+	SUMMARY_TABLE, /* aligned */
+	SUMMARY_CSV,   /* RFC 4180, figures without units, times in UTC */
+	SUMMARY_MARKDOWN
+};
 
 /* What the whole run came to; the numbers of the final line. */
 struct sink_totals {
@@ -52,8 +58,8 @@ struct sink_options {
 	uint64_t interval_ns;	    /* summary: 0: once, at the end */
 	int sort;		    /* summary: one of summary_sort_key() */
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
-	int color;		    /* waterfall, summary */
-	int width;		    /* columns of the terminal that it goes to; 0: it is none */
+	enum summary_form form;	    /* summary */
+	int color;
 	/* waterfall: a trace is shown if one of its spans matches; NULL: all are */
 	int (*match)(void *ctx, const struct span *s);
 	void *ctx;
@@ -61,6 +67,7 @@ struct sink_options {
 
 /* All return NULL when out of memory. */
 struct sink *sink_text_new(const struct sink_options *o);
+struct sink *sink_brief_new(const struct sink_options *o);
 struct sink *sink_json_new(const struct sink_options *o);
 struct sink *sink_summary_new(const struct sink_options *o);
 struct sink *sink_waterfall_new(const struct sink_options *o);

@@ -16,7 +16,8 @@ struct summary {
 	struct out *out;
 	struct fmt_clock clock;
 	uint64_t interval_ns, period_end, begin, end;
-	int sort, tables, redact, color, width;
+	enum summary_form form;
+	int sort, tables, redact, color;
 	struct red red;
 };
 
@@ -37,12 +38,12 @@ static void summary_span(struct sink *sink, const struct span *s)
 		stretch(m, s->time_ns, span_end(s));
 }
 
-/* "2025-12-08 20:44:49.128844490  10s  1234 spans", before each of several tables. */
+/* "2025-12-08 20:44:49.128844490  10s  1234 spans": when it ended, of how long, of how many. */
 static void put_heading(struct summary *m)
 {
 	char *p = out_reserve(m->out, FMT_TIME_MAX + FMT_DURATION_MAX + 64);
 
-	if (m->tables++)
+	if (m->tables)
 		*p++ = '\n';
 	p = fmt_time(p, &m->clock, m->end);
 	p = FMT_LIT(p, "  ");
@@ -50,6 +51,8 @@ static void put_heading(struct summary *m)
 	p = FMT_LIT(p, "  ");
 	p = fmt_u64(p, m->red.spans);
 	p = FMT_LIT(p, " spans\n");
+	if (m->form == SUMMARY_MARKDOWN)
+		*p++ = '\n';
 	out_commit(m->out, p);
 }
 
@@ -58,14 +61,19 @@ static void put_table(struct summary *m)
 	const struct summary_table t = {
 		.red = &m->red,
 		.sort = m->sort,
-		.elapsed_ns = m->end - m->begin,
+		.begin_ns = m->begin,
+		.end_ns = m->end,
 		.redact = m->redact,
 		.color = m->color,
-		.width = m->width,
+		.width = m->out->columns,
+		.form = m->form,
+		.again = m->tables > 0,
 	};
 
-	if (m->interval_ns)
+	if (m->form != SUMMARY_CSV && m->end &&
+	    (m->interval_ns || t.width || m->form == SUMMARY_MARKDOWN))
 		put_heading(m);
+	m->tables++;
 	summary_table_put(&t, m->out);
 	red_reset(&m->red);
 }
@@ -125,7 +133,7 @@ struct sink *sink_summary_new(const struct sink_options *o)
 	m->sort = o->sort;
 	m->redact = o->redact;
 	m->color = o->color;
-	m->width = o->width;
+	m->form = o->form;
 	red_init(&m->red, &red);
 	return &m->sink;
 }

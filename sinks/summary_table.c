@@ -21,7 +21,9 @@ enum column {
 static const enum column dropped[] = { COL_INCOMPLETE, COL_MAX,	 COL_BYTES, COL_P90,
 				       COL_RATE,       COL_P50, COL_METHOD };
 
-#define ROUTE_LEAST 12 /* columns */
+#define ROUTE_COMFORT 16 /* columns */
+#define ROUTE_LEAST 8
+#define SERVICE_LEAST 7
 
 struct layout {
 	size_t width[COLUMNS]; /* 0: not shown */
@@ -175,20 +177,10 @@ static char *put_name(char *p, struct str s, size_t columns_wide)
 {
 	size_t n = s.n < NAME_MAX_BYTES ? s.n : NAME_MAX_BYTES;
 	size_t len = (size_t)(safe_text(p, s.p, n) - p);
-	size_t used = 0, wide = 0;
 
 	if (n == s.n && text_width(p, len) <= columns_wide)
 		return p + len;
-	while (used < len) {
-		size_t one = utf8_len(p + used, len - used);
-		size_t w = text_width(p + used, one);
-
-		if (wide + w > columns_wide - 1)
-			break;
-		wide += w;
-		used += one;
-	}
-	return FMT_LIT(p + used, "…");
+	return FMT_LIT(p + text_cut(p, len, columns_wide - 1), "…");
 }
 
 static char *put_percent(char *p, uint64_t part, uint64_t whole)
@@ -212,22 +204,22 @@ static char *put_rate(char *p, uint64_t count, uint64_t elapsed_ns)
 	return p + sprintf(p, "%.*f/s", v >= 100 ? 0 : v >= 10 ? 1 : 2, v);
 }
 
-/* names: columns that a route may take. */
+/* columns_wide: that a name may take. */
 static size_t put_cell(char *buf, const struct summary_table *t, const struct red_row *r,
-		       enum column c, size_t names)
+		       enum column c, size_t columns_wide)
 {
 	const struct red_counts *n = &r->counts;
 	char route[NAME_MAX_BYTES], *p = buf;
 
 	switch (c) {
 	case COL_ROUTE:
-		p = put_name(p, public_route(t, text_of(r, c), route), names);
+		p = put_name(p, public_route(t, text_of(r, c), route), columns_wide);
 		break;
 	case COL_COUNT:
 		p = fmt_u64(p, n->count);
 		break;
 	case COL_RATE:
-		p = put_rate(p, n->count, t->elapsed_ns);
+		p = put_rate(p, n->count, t->end_ns - t->begin_ns);
 		break;
 	case COL_ERRORS:
 		p = put_percent(p, n->errors, n->count);
@@ -251,7 +243,7 @@ static size_t put_cell(char *buf, const struct summary_table *t, const struct re
 		p = fmt_short_duration(p, duration_of(r, c));
 		break;
 	default:
-		p = put_name(p, text_of(r, c), NAME_COLUMNS);
+		p = put_name(p, text_of(r, c), columns_wide);
 	}
 	return (size_t)(p - buf);
 }
@@ -296,7 +288,7 @@ static void put_row(struct out *o, const struct summary_table *t, const struct r
 
 	for (enum column c = 0; c < COLUMNS; c++)
 		if (l->width[c])
-			put_aligned(o, c, cell, put_cell(cell, t, r, c, l->width[COL_ROUTE]),
+			put_aligned(o, c, cell, put_cell(cell, t, r, c, l->width[c]),
 				    l->width[c], t->color ? color_of(r, c) : "");
 	out_char(o, '\n');
 }
@@ -333,18 +325,21 @@ static size_t total_width(const struct layout *l)
 	return sum - 2;
 }
 
+static void shrink(struct layout *l, enum column c, size_t least, size_t width)
+{
+	size_t total = total_width(l), excess = total > width ? total - width : 0;
+	size_t spare = l->width[c] > least ? l->width[c] - least : 0;
+
+	l->width[c] -= excess < spare ? excess : spare;
+}
+
 static void fit(struct layout *l, size_t width)
 {
-	size_t excess;
-
 	for (size_t i = 0; i < sizeof(dropped) / sizeof(*dropped) && total_width(l) > width; i++)
 		l->width[dropped[i]] = 0;
-	if (total_width(l) <= width)
-		return;
-	excess = total_width(l) - width;
-	l->width[COL_ROUTE] = l->width[COL_ROUTE] > excess + ROUTE_LEAST ?
-				      l->width[COL_ROUTE] - excess :
-				      ROUTE_LEAST;
+	shrink(l, COL_ROUTE, ROUTE_COMFORT, width);
+	shrink(l, COL_SERVICE, SERVICE_LEAST, width);
+	shrink(l, COL_ROUTE, ROUTE_LEAST, width);
 }
 
 static void lay_out(const struct summary_table *t, struct red_row **rows, unsigned n,
@@ -417,6 +412,114 @@ static unsigned take_rows(const struct red *red, struct red_row **rows)
 	return n;
 }
 
+/* ---- forms for other programs */
+
+/* RFC 4180; what a spreadsheet would take for a formula is made text. */
+static void put_quoted(struct out *o, struct str s)
+{
+	char safe[CELL_MAX];
+	size_t n = s.n < NAME_MAX_BYTES ? s.n : NAME_MAX_BYTES;
+
+	n = (size_t)(safe_text(safe, s.p, n) - safe);
+	out_char(o, '"');
+	if (n && memchr("=+-@", *safe, 4))
+		out_char(o, '\'');
+	for (size_t i = 0; i < n; i++) {
+		if (safe[i] == '"')
+			out_char(o, '"');
+		out_char(o, safe[i]);
+	}
+	out_char(o, '"');
+}
+
+static void put_figure(struct out *o, uint64_t v)
+{
+	out_char(o, ',');
+	if (v != SPAN_UNKNOWN)
+		out_commit(o, fmt_u64(out_reserve(o, FMT_U64_MAX), v));
+}
+
+static void put_csv_row(struct out *o, const struct summary_table *t, const struct red_row *r)
+{
+	const struct red_counts *n = &r->counts;
+	struct fmt_clock utc = { .rfc3339 = 1 };
+	char route[NAME_MAX_BYTES];
+	struct str kind = text_of(r, COL_KIND);
+
+	out_commit(o, fmt_time(out_reserve(o, FMT_TIME_MAX), &utc, t->begin_ns));
+	out_char(o, ',');
+	out_commit(o, fmt_time(out_reserve(o, FMT_TIME_MAX), &utc, t->end_ns));
+	out_char(o, ',');
+	put_quoted(o, public_route(t, r->name, route));
+	out_char(o, ',');
+	put_quoted(o, r->method);
+	out_char(o, ',');
+	out_bytes(o, kind.p, kind.n);
+	out_char(o, ',');
+	put_quoted(o, r->service);
+	put_figure(o, n->count);
+	put_figure(o, n->errors);
+	put_figure(o, n->class[RED_4XX]);
+	put_figure(o, n->class[RED_5XX]);
+	for (enum column c = COL_P50; c <= COL_MAX; c++)
+		put_figure(o, duration_of(r, c));
+	put_figure(o, n->req_bytes + n->resp_bytes);
+	put_figure(o, n->incomplete);
+	out_str(o, "\r\n");
+}
+
+static void put_csv(struct out *o, const struct summary_table *t, struct red_row **rows, unsigned n)
+{
+	if (!t->again)
+		out_str(o, "start,end,route,method,kind,service,count,errors,4xx,5xx,p50_ns,"
+			   "p90_ns,p99_ns,max_ns,bytes,incomplete\r\n");
+	for (unsigned i = 0; i < n; i++)
+		put_csv_row(o, t, rows[i]);
+}
+
+/* A cell of Markdown is one line, and says what it says: nothing in it is markup. */
+static void put_markdown_cell(struct out *o, const char *cell, size_t n)
+{
+	out_str(o, " ");
+	for (size_t i = 0; i < n; i++) {
+		if (memchr("|`*_<>[]~&", cell[i], 10))
+			out_char(o, '\\');
+		out_char(o, cell[i]);
+	}
+	out_str(o, " |");
+}
+
+static void put_markdown(struct out *o, const struct summary_table *t, struct red_row **rows,
+			 unsigned n)
+{
+	char cell[CELL_MAX];
+
+	out_char(o, '|');
+	for (enum column c = 0; c < COLUMNS; c++)
+		put_markdown_cell(o, columns[c].title, strlen(columns[c].title));
+	out_str(o, "\n|");
+	for (enum column c = 0; c < COLUMNS; c++)
+		out_str(o, columns[c].text ? " --- |" : " ---: |");
+	out_char(o, '\n');
+	for (unsigned i = 0; i < n; i++) {
+		out_char(o, '|');
+		for (enum column c = 0; c < COLUMNS; c++)
+			put_markdown_cell(o, cell, put_cell(cell, t, rows[i], c, NAME_COLUMNS));
+		out_char(o, '\n');
+	}
+}
+
+static void put_aligned_table(struct out *o, const struct summary_table *t, struct red_row **rows,
+			      unsigned n)
+{
+	struct layout l;
+
+	lay_out(t, rows, n, &l);
+	put_titles(o, &l, t->color);
+	for (unsigned i = 0; i < n; i++)
+		put_row(o, t, rows[i], &l);
+}
+
 void summary_table_put(const struct summary_table *t, struct out *o)
 {
 	struct red_row **rows = calloc(t->red->n + 1, sizeof(struct red_row *));
@@ -424,16 +527,17 @@ void summary_table_put(const struct summary_table *t, struct out *o)
 	enum column by = (enum column)t->sort;
 	int total = add_up_edge(t->red, &sum);
 	unsigned n = rows ? take_rows(t->red, rows) : 0;
-	struct layout l;
 
 	if (rows)
 		qsort_r(rows, n, sizeof(*rows), compare, &by);
-	if (rows && t->width && total)
+	if (rows && total && (t->form == SUMMARY_TABLE ? t->width : t->form == SUMMARY_MARKDOWN))
 		rows[n++] = &sum;
-	lay_out(t, rows, n, &l);
-	put_titles(o, &l, t->color);
-	for (unsigned i = 0; i < n; i++)
-		put_row(o, t, rows[i], &l);
+	if (t->form == SUMMARY_CSV)
+		put_csv(o, t, rows, n);
+	else if (t->form == SUMMARY_MARKDOWN)
+		put_markdown(o, t, rows, n);
+	else
+		put_aligned_table(o, t, rows, n);
 	hist_release(&sum.durations);
 	free(rows);
 }

@@ -19,7 +19,7 @@ struct text {
 	struct sink sink;
 	struct out *out;
 	struct fmt_clock clock;
-	int redact;
+	int redact, color;
 };
 
 /* A path, without the secrets that path parameters may hold. */
@@ -45,6 +45,17 @@ static void out_opt(struct out *o, struct str s)
 		out_safe(o, s.p, s.n);
 	else
 		out_char(o, '-');
+}
+
+static void color(const struct text *t, const char *code)
+{
+	if (t->color)
+		out_str(t->out, code);
+}
+
+static const char *status_color(const struct span *s)
+{
+	return s->error ? "\033[31m" : s->status >= 400 ? "\033[33m" : s->status ? "\033[32m" : "";
 }
 
 /* As OBI has it: the code, and where statuses are words, 1 for an error. */
@@ -78,9 +89,11 @@ static void put_head(struct text *t, const struct span *s)
 	p = FMT_LIT(p, ") ");
 	p = stpcpy(p, type);
 	*p++ = ' ';
-	p = put_status(p, s);
-	*p++ = ' ';
 	out_commit(o, p);
+	color(t, status_color(s));
+	out_commit(o, put_status(out_reserve(o, FMT_U64_MAX), s));
+	color(t, "\033[0m");
+	out_char(o, ' ');
 }
 
 /* "[address as name:port]"; a name that is an IPv6 address has brackets of its own. */
@@ -216,15 +229,18 @@ static void put_attrs(struct out *o, const struct span *s)
 	}
 }
 
-static void put_doubts(struct out *o, const struct span *s)
+static void put_doubts(struct text *t, const struct span *s)
 {
+	struct out *o = t->out;
 	const char *error = span_error_name(s->error);
 	const char *before = " incomplete=[";
 
 	/* the status code is in the line already, and the line as its readers know it */
 	if (error && s->error != SPAN_ERR_STATUS) {
+		color(t, "\033[31m");
 		out_str(o, " error=");
 		out_str(o, error);
+		color(t, "\033[0m");
 	}
 	if (!s->incomplete)
 		return;
@@ -258,7 +274,7 @@ static void text_span(struct sink *k, const struct span *s)
 	if (encrypted)
 		put_tls(o, s);
 	put_attrs(o, s);
-	put_doubts(o, s);
+	put_doubts(t, s);
 	out_char(o, '\n');
 }
 
@@ -280,5 +296,6 @@ struct sink *sink_text_new(const struct sink_options *o)
 	t->sink.ops = &ops;
 	t->out = o->out;
 	t->redact = o->redact;
+	t->color = o->color;
 	return &t->sink;
 }

@@ -7,7 +7,10 @@
 #include "parsers/attrs.h"
 #include "sinks/safe.h"
 
-#define BAR 32 /* columns */
+#define BAR_MOST 32 /* columns */
+#define BAR_LEAST 10
+#define WIDE 100   /* columns, for a whole trace id */
+#define SHORT_ID 4 /* bytes */
 #define DURATION_COLUMNS 8
 #define SHOWN_SHARES 5
 
@@ -22,6 +25,53 @@ static void color(struct out *o, const struct trace_style *style, const char *co
 {
 	if (style->color)
 		out_str(o, code);
+}
+
+/*
+ * A line as wide as the terminal, at most: what was written since `start`, for which room had been
+ * made at once, is cut there, but not the colours between.
+ */
+static void clip_line(struct out *o, const struct trace_style *style, size_t start)
+{
+	char *p = o->buf + start, *end = o->buf + o->n;
+	size_t left = (size_t)o->columns;
+
+	if (!o->columns || o->n <= start)
+		return;
+	while (p < end) {
+		char *escape = memchr(p, '\033', (size_t)(end - p));
+		char *stop = escape ? escape : end;
+		size_t n = text_cut(p, (size_t)(stop - p), left);
+
+		if (p + n < stop) {
+			/* its last column becomes the mark */
+			n = text_cut(p, n, left - 1);
+			o->n = (size_t)(p + n - o->buf);
+			out_str(o, "…");
+			color(o, style, COLOR_OFF);
+			return;
+		}
+		left -= text_width(p, n);
+		p = stop;
+		if (escape)
+			p = (char *)memchr(p, 'm', (size_t)(end - p)) + 1;
+	}
+}
+
+/* Where a line begins. */
+static size_t begin_line(struct out *o)
+{
+	if (o->columns)
+		out_reserve(o, OUT_MAX_RESERVE);
+	return o->n;
+}
+
+/* No more of something than there may be columns for. */
+static void put_visible(struct out *o, struct str s)
+{
+	size_t most = 4 * (size_t)o->columns;
+
+	out_safe(o, s.p, most && s.n > most ? most : s.n);
 }
 
 static void put_number(struct out *o, uint64_t v)
@@ -160,12 +210,12 @@ static void put_path(struct out *o, const struct trace_style *style, const struc
 		return;
 	}
 	if (!style->redact || !may_hold_secret(s->path.p, s->path.n)) {
-		out_safe(o, s->path.p, s->path.n);
+		put_visible(o, s->path);
 		return;
 	}
 	redact_pieces_uri(&r, s->path);
 	while (redact_next(&r, &piece))
-		out_safe(o, piece.p, piece.n);
+		put_visible(o, piece);
 }
 
 static void out_opt(struct out *o, struct str s)
@@ -179,7 +229,7 @@ static void put_request(struct out *o, const struct trace_style *style, const st
 	struct str status;
 
 	if (s->method.p && !(s->protocol->flags & NAME_FIXED_METHOD)) {
-		out_safe(o, s->method.p, s->method.n);
+		put_visible(o, s->method);
 		out_char(o, ' ');
 	}
 	if (s->protocol->flags & NAME_CONNECTION) {
@@ -199,21 +249,29 @@ static void put_request(struct out *o, const struct trace_style *style, const st
 
 /* ---- rows */
 
-static int column_of(const struct trace_tree *t, uint64_t time)
+static int bar_columns(const struct out *o)
+{
+	int n = o->columns / 4;
+
+	return !o->columns || n > BAR_MOST ? BAR_MOST : n < BAR_LEAST ? BAR_LEAST : n;
+}
+
+static int column_of(const struct trace_tree *t, uint64_t time, int columns)
 {
 	uint64_t all = t->end - t->start;
 
-	return all ? (int)((double)(time - t->start) * BAR / (double)all) : 0;
+	return all ? (int)((double)(time - t->start) * columns / (double)all) : 0;
 }
 
 static void put_bar(struct out *o, const struct trace_style *style, const struct trace_tree *t,
 		    const struct trace_row *r)
 {
-	int from = column_of(t, r->start), to = column_of(t, r->end);
+	int bar = bar_columns(o), from = column_of(t, r->start, bar);
+	int to = column_of(t, r->end, bar);
 	const struct span *s = r->span;
 
-	if (from >= BAR)
-		from = BAR - 1;
+	if (from >= bar)
+		from = bar - 1;
 	if (to <= from)
 		to = from + 1;
 	out_str(o, "  ");
@@ -226,7 +284,7 @@ static void put_bar(struct out *o, const struct trace_style *style, const struct
 	for (int i = from; i < to; i++)
 		out_str(o, r->critical ? "█" : "▒");
 	color(o, style, COLOR_OFF);
-	for (int i = to; i < BAR; i++)
+	for (int i = to; i < bar; i++)
 		out_char(o, ' ');
 	out_str(o, "  ");
 }
@@ -302,6 +360,7 @@ static void put_row(struct out *o, const struct trace_style *style, const struct
 {
 	const struct trace_row *r = &t->row[i];
 	const struct span *s = r->span;
+	size_t line = begin_line(o);
 
 	put_duration(o, r->start - t->start);
 	put_duration(o, s->duration_ns);
@@ -326,6 +385,7 @@ static void put_row(struct out *o, const struct trace_style *style, const struct
 		out_char(o, ')');
 		color(o, style, COLOR_OFF);
 	}
+	clip_line(o, style, line);
 	out_char(o, '\n');
 }
 
@@ -412,9 +472,11 @@ static void put_shares(struct out *o, const struct trace_style *style, const str
 	uint64_t all = root->end - root->start;
 	struct trace_share shares[TRACE_SHARES];
 	int n = trace_shares(t, shares);
+	size_t line;
 
 	if (!n || !all)
 		return;
+	line = begin_line(o);
 	color(o, style, COLOR_CRITICAL);
 	out_str(o, "  critical path:");
 	color(o, style, COLOR_OFF);
@@ -428,6 +490,7 @@ static void put_shares(struct out *o, const struct trace_style *style, const str
 		put_number(o, (shares[i].ns * 100 + all / 2) / all);
 		out_str(o, "%)");
 	}
+	clip_line(o, style, line);
 	out_char(o, '\n');
 }
 
@@ -437,6 +500,7 @@ static void put_title(struct out *o, struct trace_style *style, const struct tra
 		      unsigned more, int unfinished)
 {
 	unsigned errors = 0;
+	size_t line = begin_line(o);
 
 	for (int i = 0; i < t->n; i++)
 		errors += t->row[i].span->error != SPAN_OK;
@@ -444,7 +508,7 @@ static void put_title(struct out *o, struct trace_style *style, const struct tra
 	out_commit(o, fmt_time(out_reserve(o, FMT_TIME_MAX), &style->clock, t->start));
 	out_str(o, "  trace ");
 	out_commit(o, fmt_hex(out_reserve(o, 2 * TRACE_ID_LEN), t->row[0].span->trace_id,
-			      TRACE_ID_LEN));
+			      o->columns && o->columns < WIDE ? SHORT_ID : TRACE_ID_LEN));
 	out_str(o, "  ");
 	put_short(o, t->end - t->start);
 	out_str(o, ", ");
@@ -458,6 +522,7 @@ static void put_title(struct out *o, struct trace_style *style, const struct tra
 	if (unfinished)
 		out_str(o, ", not finished");
 	color(o, style, COLOR_OFF);
+	clip_line(o, style, line);
 	out_char(o, '\n');
 	color(o, style, COLOR_FAINT);
 	out_str(o, "   start    took    self\n");

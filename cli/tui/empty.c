@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/called.h"
 #include "cli/inventory.h"
 #include "cli/procread.h"
 #include "cli/targets.h"
@@ -152,17 +153,15 @@ static void count_process(void *n, pid_t pid)
 
 static void tell_processes(struct empty *e, const struct tui *t, const struct options *o)
 {
+	char text[400];
 	unsigned n = 0;
 
 	if (o->nports || o->all || !t->from.attach || !targets_wanted(o) ||
 	    attach__selected(t->from.attach, count_process, &n) || n)
 		return;
-	for (unsigned i = 0; i < o->comms.n; i++)
-		lines_printf(&e->lines, STYLE_SLOW, NULL,
-			     "No process is called '%s' now; names of processes are those of ps -o "
-			     "comm.",
-			     o->comms.v[i]);
-	if (!o->comms.n)
+	if (called_nobody(t->from.attach, o, text, sizeof(text)))
+		lines_add(&e->lines, STYLE_SLOW, "There is", str_of(text), 0);
+	else
 		lines_printf(&e->lines, STYLE_SLOW, NULL, "No process is selected now.");
 }
 

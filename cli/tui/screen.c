@@ -354,7 +354,8 @@ void screen__printf(struct screen *s, int y, int x, enum style st, const char *f
 	screen__put(s, y, x, s->cols, st, buf);
 }
 
-const char *screen__level(const struct screen *s, unsigned level)
+/* Level 0..8 of a vertical block (or of an ASCII ramp), as text. */
+static const char *level_of(const struct screen *s, unsigned level)
 {
 	static const char *const blocks[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
 	static const char *const ascii[] = { " ", ".", ".", ":", "-", "=", "+", "*", "#" };
@@ -380,7 +381,7 @@ void screen__spark(struct screen *s, int y, int x, const unsigned *values, int n
 		unsigned level =
 			values[i] ? 1 + (unsigned)((uint64_t)values[i] * 7 / (max ? max : 1)) : 0;
 
-		put_raw(s, y, x + i, st, screen__level(s, level));
+		put_raw(s, y, x + i, st, level_of(s, level));
 	}
 }
 

@@ -91,8 +91,6 @@ void screen__bar(struct screen *s, int y, int x, int width, double from, double 
 /* values[n], scaled to max, one column each. */
 void screen__spark(struct screen *s, int y, int x, const unsigned *values, int n, unsigned max,
 		   enum style st);
-/* Level 0..8 of a vertical block (or of an ASCII ramp), as text. */
-const char *screen__level(const struct screen *s, unsigned level);
 const char *screen__shade(const struct screen *s, unsigned level); /* 0..4 */
 
 /* Places the cursor, visible; x < 0 hides it. */

@@ -127,8 +127,6 @@ __attribute__((format(printf, 3, 4))) void tui_say(struct tui *t, enum style st,
 /* Sends every request in flight that passes the filter, at most TUI_FLIGHTS. */
 void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx);
 
-int tui_matches(const struct tui *t, const struct span *s);
-
 /* ---- pieces of text, in sinks' forms but NUL-terminated and padded by nobody */
 struct str tui_duration(char *buf, uint64_t ns);      /* buf: 32 octets */
 struct str tui_size(char *buf, uint64_t bytes);	      /* 32 */

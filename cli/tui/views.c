@@ -74,7 +74,7 @@ void tui_say(struct tui *t, enum style st, const char *fmt, ...)
 	t->dirty = 1;
 }
 
-int tui_matches(const struct tui *t, const struct span *s)
+static int matches(const struct tui *t, const struct span *s)
 {
 	return !t->model.filter || filter__match(t->model.filter, s);
 }
@@ -90,7 +90,7 @@ static void pass_flight(void *flights, const struct span *s)
 {
 	struct flights *f = flights;
 
-	if (f->n >= TUI_FLIGHTS || !tui_matches(f->tui, s))
+	if (f->n >= TUI_FLIGHTS || !matches(f->tui, s))
 		return;
 	f->n++;
 	f->fn(f->ctx, s);

@@ -30,26 +30,11 @@ int dns_message_fits(const struct dns_message *d, const uint8_t *p, size_t n);
  */
 size_t dns_name(const uint8_t *p, size_t n, size_t at, char *buf, size_t *end);
 
-/* Behind a name; 0: it is none. */
-size_t dns_name_end(const uint8_t *p, size_t n, size_t at);
-
-struct dns_record {
-	unsigned type;
-	size_t data, len; /* offset of its data */
-	size_t end;
-};
-
-/* The record at offset at. 0: there is none. */
-int dns_record(const uint8_t *p, size_t n, size_t at, struct dns_record *r);
-
 /* AAAA, or TYPE65 in buf, which has room for 16 bytes. */
 struct str dns_type_name(unsigned type, char *buf);
 
 /* What the answers say, parted by commas; buf has room for DNS_MAX_ANSWERS. */
 struct str dns_answers(const struct dns_message *d, const uint8_t *p, size_t n, char *buf);
-
-enum probe_result dns_probe(const struct probe *in, unsigned *client);
-extern const struct protocol_mask dns_mask;
 
 static inline unsigned dns_be16(const uint8_t *p)
 {

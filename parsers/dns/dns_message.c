@@ -61,7 +61,8 @@ size_t dns_name(const uint8_t *p, size_t n, size_t at, char *buf, size_t *end)
 	return 0;
 }
 
-size_t dns_name_end(const uint8_t *p, size_t n, size_t at)
+/* Behind a name; 0: it is none. */
+static size_t name_end(const uint8_t *p, size_t n, size_t at)
 {
 	size_t wire = 0;
 
@@ -79,9 +80,16 @@ size_t dns_name_end(const uint8_t *p, size_t n, size_t at)
 
 /* ---- records */
 
-int dns_record(const uint8_t *p, size_t n, size_t at, struct dns_record *r)
+struct dns_record {
+	unsigned type;
+	size_t data, len; /* offset of its data */
+	size_t end;
+};
+
+/* The record at offset at. 0: there is none. */
+static int read_record(const uint8_t *p, size_t n, size_t at, struct dns_record *r)
 {
-	size_t end = dns_name_end(p, n, at);
+	size_t end = name_end(p, n, at);
 
 	if (!end || n - end < 10)
 		return 0;
@@ -116,7 +124,7 @@ int dns_message_parse(struct dns_message *d, const uint8_t *p, size_t n)
 	if (!d->questions)
 		return 1;
 	d->question = DNS_HEADER;
-	d->records = dns_name_end(p, n, DNS_HEADER);
+	d->records = name_end(p, n, DNS_HEADER);
 	if (!d->records || n - d->records < 4)
 		return -1;
 	d->type = dns_be16(p + d->records);
@@ -131,7 +139,7 @@ int dns_message_fits(const struct dns_message *d, const uint8_t *p, size_t n)
 	struct dns_record r = {.end = d->records};
 
 	for (; left; left--)
-		if (!dns_record(p, n, r.end, &r))
+		if (!read_record(p, n, r.end, &r))
 			return d->truncated;
 	return r.end == n;
 }
@@ -245,7 +253,7 @@ struct str dns_answers(const struct dns_message *d, const uint8_t *p, size_t n, 
 	char one[4 * DNS_MAX_NAME + 1];
 	size_t len = 0;
 
-	for (unsigned i = 0; i < d->answers && dns_record(p, n, r.end, &r); i++) {
+	for (unsigned i = 0; i < d->answers && read_record(p, n, r.end, &r); i++) {
 		size_t some = put_data(p, n, &r, one);
 
 		if (!some)

@@ -212,7 +212,7 @@ static int may_begin(const uint8_t *p, size_t n)
 	return (n <= 5 || !(p[5] & 0x40)) && (n <= 7 || (!p[6] && p[7] <= 1));
 }
 
-enum probe_result dns_probe(const struct probe *in, unsigned *client)
+static enum probe_result dns_probe(const struct probe *in, unsigned *client)
 {
 	size_t prefix = in->datagram ? 0 : 2, len = in->n;
 	struct dns_message d;
@@ -282,7 +282,7 @@ static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 	return 1;
 }
 
-const struct protocol_mask dns_mask = {
+static const struct protocol_mask dns_mask = {
 	.state_size = sizeof(struct mask),
 	.begin = mask_begin,
 	.feed = mask_feed,

@@ -597,13 +597,6 @@ int http1_was_found(const struct http1 *h)
 	return h->found;
 }
 
-void http1_tunnel(struct http1 *h)
-{
-	h->tunnel = 1;
-	if (h->state != ST_END)
-		h->state = ST_OVER;
-}
-
 uint64_t http1_unneeded(const struct http1 *h)
 {
 	switch (h->state) {
@@ -649,9 +642,4 @@ int http1_torn_head(const uint8_t *p, size_t n, enum http1_kind kind, struct htt
 	if (n && space[1] == '/')
 		ev->target = str_of(space + 1, octet_run(space + 1, n, WORD));
 	return 1;
-}
-
-int http1_idle(const struct http1 *h)
-{
-	return (h->state == ST_START && !h->scanned) || h->state == ST_LOST;
 }

@@ -140,8 +140,8 @@ enum probe_result http1_probe_known(const uint8_t *p, size_t n);
  * need to be kept. Content is never kept. Empty lines before a start line (RFC 9112 section 2.2)
  * are consumed with PARSE_MORE or with the HEAD: the message starts head_len before the end of what
  * the HEAD consumed.
- * PARSE_END: after a 101 response, or a 2xx to CONNECT; nothing more is parsed in either direction
- * (the caller tells the other direction with http1_tunnel()). Nothing is consumed.
+ * PARSE_END: after a 101 response, or a 2xx to CONNECT; nothing more is parsed, and the caller
+ * feeds the other direction no more either. Nothing is consumed.
  * Garbage between messages: PARSE_SKIPPED with the octets to pass over. PARSE_BAD is not returned.
  */
 enum parse_status http1_next(struct http1 *h, const uint8_t *p, size_t n, size_t *used,
@@ -198,9 +198,6 @@ void http1_resume(struct http1 *h, uint64_t n);
 /* Is the start of the message that is being parsed one that was found, not one that was due? */
 int http1_was_found(const struct http1 *h);
 
-/* This direction is no longer HTTP/1. An END that is due still comes. */
-void http1_tunnel(struct http1 *h);
-
 /*
  * How many of the next octets the parser does not need to see (content in the middle of which it
  * is): they may be passed to http1_gap() unseen. UINT64_MAX: until close.
@@ -216,9 +213,6 @@ int http1_in_head(const struct http1 *h);
  * head_len is 0. Framing is not filled. 0: nothing.
  */
 int http1_torn_head(const uint8_t *p, size_t n, enum http1_kind kind, struct http1_event *ev);
-
-/* Is the parser between messages (or lost), so that a message may start with the next octet? */
-int http1_idle(const struct http1 *h);
 
 /*
  * Next field line of `fields`, starting with *pos == 0. Returns 1 and the name (as on the wire) and

@@ -315,7 +315,12 @@ static int long_code(uint64_t acc, unsigned bits, unsigned *octet)
 	return 0;
 }
 
-int64_t hpack_huffman(const uint8_t *src, size_t n, uint8_t *dst, size_t cap)
+/*
+ * Huffman code, section 5.2: decodes src[0..n) into dst, which has room for cap octets (NULL: only
+ * counts). Returns the length, which may be larger than cap (then dst holds the first cap octets),
+ * or -1. At most n * 8 / 5 octets come out.
+ */
+static int64_t huffman(const uint8_t *src, size_t n, uint8_t *dst, size_t cap)
 {
 	const uint8_t *end = src + n;
 	unsigned bits = 0, octet;
@@ -389,7 +394,7 @@ static enum hpack_status read_literal(struct literal *l, struct hpack_scratch *s
 	*out = (struct str){(const char *)l->p, l->n};
 	if (!l->huffman)
 		return HPACK_FIELD;
-	length = hpack_huffman(l->p, l->n, s->p + s->used, room);
+	length = huffman(l->p, l->n, s->p + s->used, room);
 	if (length < 0)
 		return HPACK_BAD;
 	l->length = (size_t)length;
@@ -594,7 +599,7 @@ static int plausible_literal(const uint8_t *p, size_t n, size_t *pos, int is_nam
 		return 0;
 	*length = l.n;
 	if (l.huffman)
-		return hpack_huffman(l.p, l.n, NULL, 0) >= is_name;
+		return huffman(l.p, l.n, NULL, 0) >= is_name;
 	for (size_t i = 0; i < l.n; i++)
 		if (is_name ? l.p[i] <= ' ' || l.p[i] >= 127 || (l.p[i] >= 'A' && l.p[i] <= 'Z')
 			    : (l.p[i] < ' ' && l.p[i] != '\t') || l.p[i] == 127)

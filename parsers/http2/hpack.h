@@ -166,11 +166,4 @@ struct str hpack_static_name(unsigned index);
  */
 int hpack_plausible(const uint8_t *p, size_t n);
 
-/*
- * Huffman code, section 5.2: decodes src[0..n) into dst, which has room for cap octets (NULL: only
- * counts). Returns the length, which may be larger than cap (then dst holds the first cap octets),
- * or -1. At most n * 8 / 5 octets come out.
- */
-int64_t hpack_huffman(const uint8_t *src, size_t n, uint8_t *dst, size_t cap);
-
 #endif

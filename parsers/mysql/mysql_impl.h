@@ -71,9 +71,6 @@ static inline uint32_t get32(const uint8_t *p)
 /* A number of variable length at *at. Returns 0 if it is not there. */
 int mysql_number(const uint8_t *p, size_t n, size_t *at, uint64_t *v);
 
-/* Name of a command as `db_operation`; NULL: there is no such command. */
-const char *mysql_command(uint8_t c);
-
 /* Is it HandshakeResponse41 or SSLRequest? n bytes of its packet, header included. */
 int mysql_is_handshake(const uint8_t *p, size_t n);
 

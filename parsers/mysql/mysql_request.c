@@ -6,7 +6,8 @@
 #include "parsers/sql/sql_message.h"
 #include "parsers/tls/tls_protocol.h"
 
-const char *mysql_command(uint8_t c)
+/* As `db_operation`; NULL: there is no such command. */
+static const char *command_name(uint8_t c)
 {
 	static const char *const names[] = {
 		[COM_INIT_DB] = "USE",
@@ -166,7 +167,7 @@ static enum parse_status statement(struct mysql *s, const uint8_t *p, size_t n, 
 	if (!prepares && s->capabilities & CAP_ATTRIBUTES &&
 	    (!mysql_number(p, n, &at, &params) || !mysql_number(p, n, &at, &sets)))
 		at = n;
-	head(r, mysql_command(p[HEADER]), prepares ? KIND_PREPARE : KIND_RESULT, m);
+	head(r, command_name(p[HEADER]), prepares ? KIND_PREPARE : KIND_RESULT, m);
 	m->head_len = (uint32_t)n;
 	r->prepares = (uint8_t)prepares;
 	r->left = total - n;
@@ -257,7 +258,7 @@ static enum parse_status command(struct mysql *s, const uint8_t *p, size_t n, si
 	}
 	if (c == COM_CHANGE_USER || c == COM_RESET_CONNECTION)
 		sql_statements_forget(&s->statements);
-	return head(r, mysql_command(c), kind_of(c), m);
+	return head(r, command_name(c), kind_of(c), m);
 }
 
 static enum parse_status end(struct mysql *s, struct message *m)
@@ -299,7 +300,7 @@ static enum parse_status packet(struct mysql *s, const uint8_t *p, size_t n, siz
 		skip(r, total - want);
 		return PARSE_MORE;
 	}
-	if (total == HEADER || !mysql_command(p[HEADER]))
+	if (total == HEADER || !command_name(p[HEADER]))
 		return PARSE_BAD;
 	r->is_long = get24(p) == WHOLE_PACKET;
 	return command(s, p, want, total, m);
@@ -353,7 +354,7 @@ static enum parse_status seek(struct mysql_request *r, const uint8_t *p, size_t 
 	if (!n)
 		return PARSE_MORE;
 	r->found = 1;
-	if (n > HEADER && !p[3] && HEADER + get24(p) == n && mysql_command(p[HEADER])) {
+	if (n > HEADER && !p[3] && HEADER + get24(p) == n && command_name(p[HEADER])) {
 		r->state = STATE_IDLE;
 		return PARSE_MORE;
 	}

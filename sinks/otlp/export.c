@@ -27,7 +27,7 @@ struct otlp_sink {
 	int dead; /* it was waited for, and took nothing: that is not done twice */
 };
 
-int otlp_is_sampled(const struct otlp_config *c, const struct span *s)
+static int is_sampled(const struct otlp_config *c, const struct span *s)
 {
 	uint64_t low = 0;
 
@@ -143,7 +143,7 @@ static void flush_metrics(struct otlp_sink *k)
 static void export_span(struct sink *sink, const struct span *s)
 {
 	struct otlp_sink *k = (struct otlp_sink *)sink;
-	int traced = k->opt.signals & 1u << OTLP_TRACES && otlp_is_sampled(k->opt.config, s);
+	int traced = k->opt.signals & 1u << OTLP_TRACES && is_sampled(k->opt.config, s);
 	int measured = k->opt.signals & 1u << OTLP_METRICS && !(s->incomplete & SPAN_IN_FLIGHT);
 
 	if (span_end(s) > k->wall)
@@ -259,7 +259,7 @@ struct sink *sink_otlp_new(const struct otlp_options *o, char *err, size_t errle
 	};
 	struct otlp_sink *k = calloc(1, sizeof(*k));
 
-	if (!k || metrics_init(&k->metrics) || out_init_memory(&k->memory)) {
+	if (!k || metrics_init(&k->metrics, o->attributes) || out_init_memory(&k->memory)) {
 		snprintf(err, errlen, "out of memory");
 		if (k)
 			metrics_release(&k->metrics);

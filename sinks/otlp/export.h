@@ -4,6 +4,7 @@
 #ifndef ZC_SINKS_OTLP_EXPORT_H
 #define ZC_SINKS_OTLP_EXPORT_H
 
+#include "sinks/attributes.h"
 #include "sinks/otel_resource.h"
 #include "sinks/otlp/send.h"
 #include "sinks/sink.h"
@@ -13,6 +14,7 @@ struct otlp_options {
 	unsigned signals;		  /* bits 1 << enum otlp_signal */
 	struct otel_host host;
 	int redact;
+	const struct attribute_rules *attributes; /* of metrics; NULL: the usual ones */
 	int patient; /* what comes can wait: a queue that is full is waited for, while it moves */
 	struct out *out; /* lines of OTLP/JSON go there; NULL: to the collector */
 	otlp_tell_fn *tell;
@@ -26,6 +28,5 @@ struct sink *sink_otlp_new(const struct otlp_options *o, char *err, size_t errle
 int sink_otlp_report(struct sink *sink, char *text, size_t size);
 
 /* Would a span of this trace be sent, by OTEL_TRACES_SAMPLER? */
-int otlp_is_sampled(const struct otlp_config *c, const struct span *s);
 
 #endif

@@ -4,6 +4,7 @@ import gzip
 import http.server
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -50,22 +51,28 @@ def from_json(request, text):
     return json_format.ParseDict(ids(json.loads(text)), request())
 
 
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
 class Collector:
     """
     HTTP and gRPC; `answer(signal, number)` may say what to answer: (status, headers, body) of HTTP,
-    a status code of gRPC, 'hang', 'close', or None: it is taken.
+    a status code of gRPC, 'hang', 'close', or None: it is taken. tls: files of its certificate,
+    its key and the authority of clients (None: anybody's).
     """
 
-    def __init__(self, answer=None, port=0, grpc=False):
+    def __init__(self, answer=None, port=0, grpc=False, tls=None):
         self.answer = answer or (lambda signal, number: None)
         self.traces, self.metrics, self.heads = [], [], []
         self.number = collections.Counter()
         self.lock = threading.Lock()
         self.ended = threading.Event()
         if grpc:
-            self._start_grpc(port)
+            self._start_grpc(port, tls)
         else:
-            self._start_http(port)
+            self._start_http(port, tls)
 
     def take(self, signal, request, head):
         with self.lock:
@@ -77,7 +84,7 @@ class Collector:
             self.number[signal] += 1
             return self.answer(signal, self.number[signal])
 
-    def _start_http(self, port):
+    def _start_http(self, port, tls):
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -123,9 +130,15 @@ class Collector:
                 pass
         self.server = Server(('127.0.0.1', port), Handler)
         self.port = self.server.server_port
+        if tls:
+            c = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls[2])
+            c.load_cert_chain(*tls[:2])
+            if tls[2]:
+                c.verify_mode = ssl.CERT_REQUIRED
+            self.server.socket = c.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def _start_grpc(self, port):
+    def _start_grpc(self, port, tls):
         import grpc
         collector = self
 
@@ -148,7 +161,12 @@ class Collector:
                                 ('metrics', 'metrics.v1.MetricsService')):
             self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
                 f'opentelemetry.proto.collector.{service}', {'Export': handler(signal)}),))
-        self.port = self.server.add_insecure_port(f'127.0.0.1:{port}')
+        if tls:
+            pem = [path and read(path) for path in tls]
+            mine = grpc.ssl_server_credentials([(pem[1], pem[0])], pem[2], bool(pem[2]))
+            self.port = self.server.add_secure_port(f'127.0.0.1:{port}', mine)
+        else:
+            self.port = self.server.add_insecure_port(f'127.0.0.1:{port}')
         self.server.start()
 
     def stop(self):

@@ -48,7 +48,7 @@ def bad_options():
     refused(['-P', '80', '-n', '-3'], "'-3'")
     refused(['-P', '80', '-n', '1x'], "'1x'")
     refused(['-P', '80', '--interval', '0s', '-o', 'summary'], "'0s'")
-    refused(['-P', '80', '-o', 'xml'], 'one of text, json, summary')
+    refused(['-P', '80', '-o', 'xml'], 'one of text, brief, json, summary')
     refused(['-P', '80', '--capture', 'syscall'], 'one of auto, skb, packet')
     refused(['-P', '80', '--role', 'proxy'], 'one of server, client, both')
     refused(['-P', '80', '--unmatched', 'x'], 'one of heuristic, path, wildcard')

@@ -252,6 +252,35 @@ def metric_forms():
     check(len(seen_metrics) >= 9, 'nearly all metrics were seen', seen_metrics)
 
 
+def chosen_attributes():
+    """--attributes: what the metrics of recording.pcapng carry, by rules."""
+    usual = {'http.request.method', 'http.response.status_code', 'http.route', 'url.scheme',
+             'server.address', 'server.port', 'error.type'}
+
+    def carried(*rules, metric='http.server.request.duration'):
+        args = [f'--attributes={r}' for r in rules]
+        out = run('recording.pcapng', '-q', '-o', 'otlp', '--otlp-signals=metrics', *args)[1]
+        points = points_of(requests_of(out, 'metrics')[-1])[0]
+        every = [p for (name, _), ps in points.items() if name == metric for p in ps]
+        have = set().union(*(attributes(p) for p in every))
+        counted = sum(p.count for p in every)
+        return have, counted, len(every)
+    have, counted, series = carried()
+    check(have <= usual and 'http.route' in have, 'attributes: the usual ones', have)
+    check(carried('-http.route,-server.*')[:2] ==
+          (have - {'http.route', 'server.address', 'server.port'}, counted),
+          'attributes: taken away by name and glob, all are counted')
+    more, n, k = carried('+url.path,+client.address')
+    check(more - have <= {'url.path', 'client.address'} and 'url.path' in more and n == counted and
+          k >= series, 'attributes: added', more)
+    check(carried('http.client.*:-*')[0] == have, 'attributes: of another metric')
+    check(carried('http_server_request_duration:-*')[::2] == (set(), 1) or
+          carried('http_server_request_duration:-*')[0] == set(),
+          'attributes: of a metric as Prometheus has its name')
+    check(carried('-*', '+http.request_method')[0] == {'http.request.method'},
+          'attributes: the last rule that matches decides')
+
+
 def sampling():
     every = json_spans('recording.pcapng')
 
@@ -292,6 +321,10 @@ def wrong_values():
               (name in err or given in err), f'{name}={given.strip()[:20]!r}: one clear line', err)
     code, _, err = run('rpc.pcapng', '-o', 'json', '--otlp-signals=logs', '--otlp')
     check(code == 2 and 'traces' in err, 'a signal that there is not', err)
+    for rules in ('http.route', '', '+', 'a:', ':+a', '+a,', '+' + 'a' * 80, '+a,' * 40 + '+a'):
+        code, out, err = run('rpc.pcapng', '-o', 'json', '--otlp', f'--attributes={rules}')
+        check(code == 2 and not out and len(err.splitlines()) == 1 and '--attributes' in err,
+              f'--attributes={rules[:20]}: one clear line', err)
 
 
 def answered(what, args=(), env=(), grpc=False):
@@ -364,10 +397,12 @@ def main():
         return 0
     forms()
     metric_forms()
+    chosen_attributes()
     sampling()
     wrong_values()
     troubles()
     return done()
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())

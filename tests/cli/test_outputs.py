@@ -1,16 +1,24 @@
 #!/usr/bin/env python3
 """Several outputs at a time: each as if it were alone, no file taken twice, one's trouble its
 own."""
+import csv
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
+from capture import OK, Conversation, Packets, get  # noqa: E402
 from tap import ROOT, ZCTRACE, check, done  # noqa: E402
 
 CAPTURE = os.path.join(ROOT, 'tests', 'golden', 'nginx-keep-alive.pcap')
@@ -33,7 +41,7 @@ def alone(*args):
 
 
 def each_as_alone(tmp):
-    formats = ('json', 'waterfall', 'summary')
+    formats = ('json', 'waterfall', 'summary', 'brief', 'csv', 'markdown')
     files = {f: os.path.join(tmp, f) for f in formats}
     with open(files['summary'], 'wb') as f:
         f.write(b'longer than what comes\n' * 1000)
@@ -44,7 +52,7 @@ def each_as_alone(tmp):
         check(code == 0 and not err and out == alone('-o', 'text', *more), f'{name}: text is shown',
               f'status {code}', err, out.decode()[:300])
         check(out or more, f'{name}: it is not empty')
-        for f in ('json', 'summary', 'waterfall'):
+        for f in formats:
             got, want = read(files[f]), alone('-o', f, *more)
             if f == 'json':  # the count of the waterfall alone is of all spans
                 check(len(want) > 100, f'{name}: JSON has content')
@@ -61,6 +69,65 @@ def each_as_alone(tmp):
     check(code == 0 and p.stdout == alone('-o', 'text') and
           read(files['json']) == alone('-o', 'json'),
           'a recording to standard output, JSON to a file')
+
+
+def on_terminal(columns, *args, **env):
+    """What a terminal of so many columns is shown, line by line."""
+    pid, fd = pty.fork()
+    if not pid:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
+        os.execve(ZCTRACE, [ZCTRACE, '-q', '-r', CAPTURE, *args],
+                  {'PATH': os.environ['PATH'], 'LC_ALL': 'C.UTF-8', 'TERM': 'xterm', **env})
+    shown = b''
+    while True:
+        try:
+            got = os.read(fd, 65536)
+        except OSError:
+            break
+        if not got:
+            break
+        shown += got
+    os.close(fd)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return status, shown.decode().replace('\r', '').splitlines()
+
+
+def within_the_terminal():
+    for form in ('brief', 'waterfall', 'summary'):
+        for columns in (60, 80, 132):
+            code, lines = on_terminal(columns, '-o', form)
+            plain = [re.sub(r'\x1b\[\d*m', '', line) for line in lines]
+            wide = [line for line in plain if len(line) > columns]
+            check(code == 0 and len(lines) > 3 and not wide,
+                  f'{form}: within {columns} columns', f'status {code}', *wide[:3])
+        check(any('\x1b[' in line for line in lines), f'{form}: in colour', lines[:3])
+        for how, args, env in (('NO_COLOR', (), {'NO_COLOR': '1'}),
+                               ('--color=never', ('--color=never',), {})):
+            code, lines = on_terminal(80, '-o', form, *args, **env)
+            check(code == 0 and lines and not any('\x1b' in line for line in lines),
+                  f'{form}: {how}', lines[:3])
+    check(b'\x1b' not in alone('-o', 'brief'), 'brief: a pipe gets no colours')
+    code, lines = on_terminal(80, '-o', 'text')
+    check(code == 0 and any('\x1b[32m200\x1b[0m' in line for line in lines),
+          'text: the status in colour', lines[:2])
+    code, lines = on_terminal(80, '-o', 'summary', '--color=never')
+    check(re.match(r'\d{4}-\d\d-\d\d .* \d+ spans$', lines[0]) and 'ROUTE' in lines[1],
+          'summary: a title on a terminal', lines[:2])
+
+
+def tables_for_programs():
+    spans = [json.loads(line) for line in alone('-o', 'json').splitlines()]
+    spans = [s for s in spans if s['type'] == 'span']
+    rows = list(csv.DictReader(alone('-o', 'csv').decode().splitlines()))
+    check(rows and sum(int(r['count']) for r in rows) == len(spans), 'CSV: each span once', rows)
+    check(sum(int(r['4xx']) for r in rows) ==
+          sum(400 <= s.get('status', 0) < 500 for s in spans), 'CSV: classes of status', rows)
+    check(max(int(r['max_ns']) for r in rows) >= 0.99 * max(s['duration_ns'] for s in spans),
+          'CSV: durations in nanoseconds', rows)
+    lines = alone('-o', 'markdown').decode().splitlines()
+    check(lines[1] == '' and lines[2].startswith('| ROUTE |') and set(lines[3]) == set('|- :') and
+          len(lines) - 4 in (len(rows), len(rows) + 1) and
+          len({line.count('|') for line in lines[2:]}) == 1, 'Markdown: a table', lines)
 
 
 def never_twice(tmp):
@@ -127,6 +194,18 @@ def trouble_of_one(tmp):
     os.close(w)
 
 
+def patterns(tmp):
+    p = Packets()
+    Conversation(p).exchange(get('/' + 'a' * 40 + '!'), OK)
+    args = ('-r', p.pcap(os.path.join(tmp, 'long.pcap')), '-o', 'text', '-f')
+    code, out, err = run(*args, "path !~ '^/(a+)+$'")
+    check(code == 0 and 'the filter gave up on 1 match' in err and not out,
+          'a match that was given up is told', out[:300], err)
+    check(not run('-q', *args, "path !~ '^/(a+)+$'")[2], 'and not with --quiet')
+    out, err = run(*args, "path =~ '^/a+'")[1:]
+    check(out and 'gave up' not in err, 'another one is not', err)
+
+
 def pipes(tmp):
     fifo = os.path.join(tmp, 'fifo')
     os.mkfifo(fifo)
@@ -161,8 +240,11 @@ def pipes(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         each_as_alone(tmp)
+        within_the_terminal()
+        tables_for_programs()
         never_twice(tmp)
         trouble_of_one(tmp)
+        patterns(tmp)
         pipes(tmp)
     return done()
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/engine_impl.h"
+#include "core/tls_session.h"
 
 #define CHECK(x)                                                                                   \
 	do {                                                                                       \
@@ -248,13 +249,18 @@ static void check_conns(const struct engine *e)
 	for (const struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
 		const struct conn *c = list_entry(n, struct conn, lru);
 
-		CHECK(!c->socket || (c->socket->tls_stream == c && c->session.lib));
-		CHECK(!c->tls_stream || (c->tls_stream->socket == c && !c->session.lib));
+		const struct tls_session *t = c->session;
+
+		CHECK(!c->socket || (c->socket->tls_stream == c && t));
+		CHECK(!c->tls_stream || (c->tls_stream->socket == c && !t));
 		CHECK(c->socket != c && c->tls_stream != c);
-		CHECK(!c->session.binding_refuted || !c->socket || c->session.fact);
-		CHECK(!c->session.waits == !c->session.nwaits);
-		CHECK(!c->session.waits == !list_linked(&c->session.waiting));
-		CHECK(!c->session.anchored || (c->session.lib && !c->preexisting));
+		if (!t)
+			continue;
+		CHECK(t->conn == c && t->lib);
+		CHECK(!t->binding_refuted || !c->socket || t->fact);
+		CHECK(!t->waits == !t->nwaits);
+		CHECK(!t->waits == !list_linked(&t->waiting));
+		CHECK(!t->anchored || !c->preexisting);
 	}
 }
 

@@ -216,6 +216,14 @@ class Zctrace:
             self.status = -signal.SIGKILL
         return self.status
 
+    def finish(self, n, **like):
+        """Ends it once n spans have these values; returns all that have, also later ones."""
+        def found():
+            return [s for s in self.spans if like.items() <= s.items()]
+        wait_for(lambda: len(found()) >= n, 20, 0.05)
+        self.stop()
+        return sorted(found(), key=lambda s: s['time'])
+
     def stop(self, sig=signal.SIGINT):
         """Ends it as a user would and checks that it ends well; returns self."""
         self.p.send_signal(sig)

@@ -95,7 +95,3 @@ def python_client(t, script, *args):
     return p.stdout
 
 
-def settled(z, n):
-    """The spans, when there are n of them."""
-    wait_for(lambda: len([s for s in z.spans if s['protocol'] == 'redis']) >= n, 20, 0.05)
-    return [s for s in z.spans if s['protocol'] == 'redis']

@@ -13,11 +13,6 @@ def sql_spans(z, kind='server'):
     return [s for s in z.spans if s['protocol'] == 'mysql' and s['kind'] == kind]
 
 
-def settled(z, n):
-    wait_for(lambda: len(sql_spans(z)) >= n, 20, 0.05)
-    return sorted(sql_spans(z), key=lambda s: s['time'])
-
-
 def whole(t, spans):
     for s in spans:
         t.check('incomplete' not in s and s['duration_ns'] > 0, f'not whole: {s}')
@@ -39,8 +34,7 @@ def client(t):
     m.client('select 5', '--compress')
     t.check(m.client('select 1', password='wrong').returncode, 'a wrong password')
     asked = [q for kind, q in m.logged()[before:] if kind == 'Query' and q != 'select 5']
-    spans = settled(z, 13)
-    z.stop()
+    spans = z.finish(13, protocol='mysql')
     text.stop()
     whole(t, [s for s in spans if s['db_operation'] != 'COMPRESSED'])
     mine = [s for s in spans if s['db_operation'] not in ('CONNECT', 'COMPRESSED')]
@@ -86,8 +80,7 @@ def pymysql(t):
     m = MySQL(t)
     z = Zctrace(t, '--port', m.port)
     sizes = eval(python_client(t, m, SCRIPT))
-    spans = settled(z, 606)
-    z.stop()
+    spans = z.finish(606, protocol='mysql')
     whole(t, spans)
     by = collections.Counter(s.get('route') for s in spans)
     t.equal((by['insert into sizes values (?)'],
@@ -113,9 +106,8 @@ def long_packets(t):
         'u.execute("select repeat(%s, 17000000)", ("x",))\n'
         'print(len(u.fetchone()[0]))\nu.execute("select 3")\n')
     t.equal(out, '17000000\n17000000\n', 'the client')
-    spans = [s for s in settled(z, 5) if s.get('route') not in ('CONNECT', 'SET NAMES utf8mb4',
-                                                                'SET AUTOCOMMIT = ?')]
-    z.stop()
+    spans = [s for s in z.finish(5, protocol='mysql')
+             if s.get('route') not in ('CONNECT', 'SET NAMES utf8mb4', 'SET AUTOCOMMIT = ?')]
     t.equal(spans[-1].get('route'), 'select ?', 'what follows is found')
     # so many bytes may be more than are copied in time: then it is not known, and said so
     want = ('select length(?)', 'select repeat(?)', 'select ?')
@@ -137,7 +129,7 @@ def secrets(t):
     m.client(f"create user ann identified by '{PASSWORD}'", 'shop')
     m.client(f"set password for ann = password('{PASSWORD}')", 'shop')
     m.client(f"signal sqlstate '45000' set message_text = '{PASSWORD}'", 'shop')
-    settled(z, 11)
+    z.finish(11, protocol='mysql')
     for q in (z, shows, *others):
         q.stop()
     again, _ = replay(t, t.path('rec.pcapng'))

@@ -4,12 +4,14 @@ import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
 
 import chain
-from lib import (Skip, Zctrace, cgroup_root, free_port, main, need, replay, test, wait_for,
+from far import ask_from, away, peers_of
+from lib import (Skip, ZCTRACE, Zctrace, cgroup_root, free_port, main, need, replay, test, wait_for,
                  wait_port)
 from netns import Namespaces
 
@@ -43,10 +45,6 @@ class Caller:
         self.p.stdin.write(f'{what}\n'.encode())
         self.p.stdin.flush()
         self.p.stdout.readline()
-
-
-def peers_of(spans):
-    return {(s['kind'], chain.query_id(s)): s.get('peer_service') for s in spans}
 
 
 @test
@@ -161,6 +159,54 @@ def container_names(t):
     z.stop()
     t.equal(re.findall(r'HTTPClient .*->\[127.0.0.1 as (\S+):\d+\]', z.out()),
             ['backend0', 'backend1', 'server'], 'as peers')
+    for args, wanted in ((('--container', 'backend1'), ['1']),
+                         (('--container', 'back*'), ['0', '1']),
+                         (('--service', 'backend0'), ['0']),
+                         (('--container', idents[2][:12]), ['2'])):
+        z = Zctrace(t, *args, prefix=see)
+        for i, (port, _) in enumerate(servers):
+            ask(f'127.0.0.1:{port}', i)
+        z.wait_spans(len(wanted))
+        z.stop()
+        t.equal(sorted(chain.query_id(s) for s in z.spans if s['kind'] == 'server'), wanted,
+                f'selected by {args}')
+    p = t.run([*see, ZCTRACE, '--container', 'frontend', '-d', '50ms'])
+    t.check(p.returncode == 2 and 'here are: ' in p.stderr and 'backend0' in p.stderr and
+            'backend1' in p.stderr, f'no such container: {p.stderr}')
+
+
+FORKING = '''
+import os, signal, socket, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+s = socket.create_server(('127.0.0.1', int(sys.argv[1])), backlog=100)
+while True:
+    c, _ = s.accept()
+    if not os.fork():
+        c.recv(4096)
+        c.send(b'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\nconnection: close\\r\\n\\r\\nok')
+        os._exit(0)
+    c.close()
+'''
+
+
+@test
+def forked_for_each(t):
+    """a process for each request, gone before it could be asked: called what its parent is"""
+    port = free_port()
+    t.start([sys.executable, '-c', FORKING, str(port)],
+            env={**os.environ, 'OTEL_SERVICE_NAME': 'shop'})
+    wait_port(port)
+    z = Zctrace(t, '--port', port, '-w', t.path('rec.pcapng'))
+    for i in range(50):
+        with socket.create_connection(('127.0.0.1', port)) as s:
+            s.sendall(b'GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+            while s.recv(4096):
+                pass
+    spans = z.finish(50, kind='server')
+    t.equal(len({s['pid'] for s in spans}), 50, 'processes')
+    t.equal({s.get('service') for s in spans}, {'shop'}, 'what they are called')
+    t.equal({s.get('service') for s in replay(t, t.path('rec.pcapng'))[0]}, {'shop'},
+            'in the recording')
 
 
 @test
@@ -232,22 +278,6 @@ def with_etc(t, hosts, resolv):
     binds = [f'mount --bind {t.path(f)} /etc/{f}' for f in ('hosts', 'resolv.conf', 'nsswitch.conf')
              if os.path.exists(f'/etc/{f}')]
     return ['unshare', '-m', 'sh', '-c', ' && '.join([*binds, 'exec "$@"']), 'sh']
-
-
-def away(t):
-    """A backend at the far end of a veth pair, which only packets tell of: no process is known."""
-    ns = Namespaces(t)
-    t.start([*ns.inside_b, sys.executable, t.file('away.py',
-                                                  chain.BACKEND.replace("'127.0.0.1'", "''")),
-             '8080'])
-    wait_for(lambda: '8080' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
-    return ns
-
-
-def ask_from(t, ns, *idents):
-    for ident in idents:
-        p = t.run([*ns.inside_a, 'curl', '-s', f'http://{ns.addr_b}:8080/x?id={ident}'])
-        t.equal(p.returncode, 0, f'curl: {p.stderr}')
 
 
 @test

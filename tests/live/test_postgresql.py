@@ -19,11 +19,6 @@ def sql_spans(z, kind='server'):
     return [s for s in z.spans if s['protocol'] == 'postgresql' and s['kind'] == kind]
 
 
-def settled(z, n, kind='server'):
-    wait_for(lambda: len(sql_spans(z, kind)) >= n, 20, 0.05)
-    return sorted(sql_spans(z, kind), key=lambda s: s['time'])
-
-
 def ops(spans):
     return [s.get('db_operation') for s in spans]
 
@@ -49,8 +44,7 @@ def psql(t):
     p.psql('copy orders from stdin', stdin='7\tx\n8\ty\n9\tz\n')
     p.psql('select 1', env={'PGDATABASE': 'nosuch'})
     logged = [query for _, query in p.logged()[before:]]
-    spans = settled(z, 14)
-    z.stop()
+    spans = z.finish(14, protocol='postgresql', kind='server')
     text.stop()
     whole(t, spans)
     mine = [s for s in spans if s['db_operation'] != 'CONNECT']
@@ -245,8 +239,7 @@ def opened_before(t):
     c.stdin.write('\n')
     c.stdin.flush()
     t.equal(c.stdout.readline(), 'done\n', 'the client')
-    spans = settled(z, 23)
-    z.stop()
+    spans = z.finish(23, protocol='postgresql', kind='server')
     unseen = [s for s in spans if 'statement-not-seen' in s.get('incomplete', [])]
     t.equal(
         (len(unseen), {
@@ -269,8 +262,8 @@ def tls(t):
                    "select repeat('x', 40000)",
                    env={'PGSSLMODE': 'require'})
         t.equal(r.stdout.splitlines()[-2:], ['19', 'x' * 40000], r.stderr)
-    spans = settled(z, 110)
-    z.stop()
+    z.finish(5, route='select repeat(?)')
+    spans = sql_spans(z)
     got = collections.Counter(s.get('route') for s in spans)
     t.equal((got['select ? as number'], got['select repeat(?)']), (100, 5), 'spans')
     t.equal({s['tls'] for s in spans}, {'openssl'}, 'TLS')
@@ -400,7 +393,7 @@ def secrets(t):
                 'PGUSER': 'joe',
                 'PGPASSWORD': SECRET + 'x'}).returncode,
         'a wrong password')
-    spans = settled(z, 17)
+    spans = z.finish(17, protocol='postgresql', kind='server')
     for q in (z, shows, *others):
         q.stop()
     spans = sql_spans(z)

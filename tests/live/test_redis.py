@@ -9,7 +9,7 @@ import sys
 
 from h2tools import python_packages
 from lib import ZCTRACE_ASAN, Zctrace, free_port, main, need, replay, test, wait_for, wait_port
-from redis_server import Monitor, Raw, Redis, python_client, settled
+from redis_server import Monitor, Raw, Redis, python_client
 from tls_targets import Certs
 
 SECRET = 'hunter2-sesame'
@@ -47,8 +47,7 @@ def cli(t):
         r.cli(*c)
     told = [row for row in m.until('end')]
     m.c.close()
-    spans = settled(z, len(commands) + 2)
-    z.stop()
+    spans = z.finish(len(commands) + 2, protocol='redis')
     text.stop()
     lines = text.out()
     for line in (' RedisServer 0 SET user:42(user:{id}) [',
@@ -240,8 +239,7 @@ def replies_off(t):
                 + c.pack('GET', 'a'))
     t.equal((c.reply(), c.reply()), ('OK', b'6'), 'ON, GET')
     c.close()
-    spans = settled(z, 11)
-    z.stop()
+    spans = z.finish(11, protocol='redis')
     t.equal(counts(spans), {'CLIENT REPLY': 3, 'INCR': 6, 'GET': 2}, 'spans')
     t.equal([s['resp_body_bytes'] for s in spans if s['db_operation'] == 'GET'], [1, 1],
             'sizes of replies')
@@ -268,8 +266,7 @@ def opened_before(t):
     t.equal(c.call('NOSUCH')[:3], 'ERR', 'an error')
     for x in (c, sub, part):
         x.close()
-    spans = settled(z, 16)
-    z.stop()
+    spans = z.finish(16, protocol='redis')
     t.equal(counts(spans), {'GET': 10, 'PUBLISH': 5, 'NOSUCH': 1}, 'spans')
     t.check(not [s for s in spans if s.get('error') and s['db_operation'] != 'NOSUCH'],
             f'errors: {spans}')
@@ -286,8 +283,7 @@ def tls(t):
     for i in range(20):
         t.run([*cli, 'set', f'user:{i}', 'v' * i])
         t.equal(t.run([*cli, 'get', f'user:{i}']).stdout, 'v' * i + '\n', 'GET')
-    settled(z, 40)
-    z.stop()
+    z.finish(40, protocol='redis')
     spans = redis_spans(z)
     t.equal({k: n for k, n in counts(spans).items() if k in ('SET', 'GET')}, {'SET': 20, 'GET': 20},
             'spans')
@@ -414,7 +410,7 @@ def secrets(t):
     other.reply(), other.reply()
     c.close()
     other.close()
-    settled(z, 18)
+    z.finish(18, protocol='redis')
     for p in [z, *others]:
         p.stop()
     spans = [s for s in z.spans if s['protocol'] == 'redis']

@@ -166,6 +166,59 @@ def by_container(t):
 
 
 @test
+def by_service(t):
+    """--service takes what is shown by this name, also when it starts later, and nothing else"""
+    def named(name, port=None):
+        os.makedirs(t.path(name), exist_ok=True)
+        script = t.path(f'{name}/{name}.py')
+        shutil.copy2(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'target.py'), script)
+        port = port or free_port()
+        t.start([sys.executable, script, 'plain', '127.0.0.1', str(port)],
+                stdout=subprocess.DEVNULL)
+        wait_port(port)
+        return '127.0.0.1', port
+    shop, other = named('shop'), named('other')
+    z = Zctrace(t, '--service', 'sho?')
+    exchanges = [get(shop) for _ in range(3)]
+    unwanted = {get(other).id}
+    z.wait_spans(3)
+    later = named('shop')
+    early = set()  # it may answer before it is known to be one
+
+    def seen():
+        early.add(get(later).id)
+        return any(query_id(s) in early for s in z.spans)
+    t.check(wait_for(seen), 'what starts later is traced')
+    exchanges += [get(later) for _ in range(3)]
+    z.wait_spans(7)
+    z.stop()
+    got = {query_id(s) for s in z.spans}
+    t.check(not {x.id for x in exchanges} - got, 'all requests of both')
+    t.check(not got & unwanted and {s['service'] for s in z.spans} == {'shop'}, 'and no others')
+
+
+@test
+def by_service_that_is_not_here(t):
+    """--service, --comm: nobody is called so: told at once, with who is there"""
+    server = Target(t, 'plain')
+    for option, word in (('--service', 'is called'), ('--comm', 'has the name')):
+        p = t.run([ZCTRACE, option, 'no-such-name', '-o', 'text', '-d', '50ms'])
+        t.equal(p.returncode, 0, 'status')
+        t.check(f"no process {word} 'no-such-name' now; " in p.stderr and 'target' in p.stderr,
+                f'{option}: {p.stderr}')
+    t.check(server.pid, 'it was there')
+
+
+@test
+def container_not_here(t):
+    """--container of a name that nobody has is refused"""
+    for name in ('web', 'no-such-container'):
+        p = t.run([ZCTRACE, '--container', name, '-o', 'text', '-d', '50ms'])
+        t.equal(p.returncode, 2, 'status')
+        t.check(f'container {name}: none that runs here has this name' in p.stderr, p.stderr)
+
+
+@test
 def everything(t):
     """--all takes every process, both ends"""
     a, b = Target(t, 'plain'), Target(t, 'http')

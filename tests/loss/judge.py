@@ -42,6 +42,11 @@ class Case:
                 return True
         return False
 
+    def cut_by_sender(self, x):
+        """Did one of its messages end before its end, for everybody?"""
+        return any(end is not None and end > self.sent[d]
+                   for d, (_, end) in enumerate((x.req, x.resp)))
+
     def done(self, x):
         """Was the response sent to its end?"""
         if x.until_close and self.conv.host[1].fin_at is None:
@@ -143,6 +148,12 @@ class Verdict:
         self.examples = []          # (case, kind, detail, span)
         self.bad_conversations = 0
 
+    def says_what_is(self, case, span):
+        """Its only doubt is no doubt: a head that was long, or that was not sent to its end."""
+        x = case.exchange_of(span)
+        return span['incomplete'] == ['truncated-head'] and (
+            'big-head' in case.talk.kinds or x is not None and case.cut_by_sender(x))
+
     def add(self, case, spans):
         shown, bad = set(), 0
         self.conversations += 1
@@ -150,7 +161,7 @@ class Verdict:
         for span in spans:
             self.spans += 1
             if span.get('incomplete'):
-                if span['incomplete'] != ['truncated-head'] or 'big-head' not in case.talk.kinds:
+                if not self.says_what_is(case, span):
                     self.doubted += 1
                     x = case.exchange_of(span)
                     self.needless += x is not None and not case.touched(x)

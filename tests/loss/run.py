@@ -17,13 +17,16 @@ import http2
 import judge
 import tcp
 
+USUAL, SMALL = (1448, 1448, 1448, 536), (536, 100, 33)     # sizes of packets
+
 CLASSES = {
     # name: protocol, pipelining, faults, weight
     'h1 clean': (http1, False, {}, 2),
     'h1 pipelined clean': (http1, True, {}, 2),
     'h1 network': (http1, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 2),
-    'h1 1%': (http1, False, dict(loss=0.01), 4),
-    'h1 pipelined 1%': (http1, True, dict(loss=0.01), 4),
+    'h1 1%': (http1, False, dict(loss=0.01, sizes=USUAL), 4),
+    'h1 pipelined 1%': (http1, True, dict(loss=0.01, sizes=USUAL), 4),
+    'h1 small 1%': (http1, None, dict(loss=0.01, sizes=SMALL), 3),
     'h1 3%': (http1, None, dict(loss=0.03, network=0.01, reorder=0.01), 3),
     'h1 10%': (http1, None, dict(loss=0.10, network=0.01, duplicate=0.02), 4),
     'h1 late': (http1, None, dict(late=True), 3),
@@ -32,8 +35,9 @@ CLASSES = {
     'h2 clean': (http2, False, {}, 2),
     'h2 streams clean': (http2, True, {}, 2),
     'h2 network': (http2, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 2),
-    'h2 1%': (http2, False, dict(loss=0.01), 4),
-    'h2 streams 1%': (http2, True, dict(loss=0.01), 4),
+    'h2 1%': (http2, False, dict(loss=0.01, sizes=USUAL), 4),
+    'h2 streams 1%': (http2, True, dict(loss=0.01, sizes=USUAL), 4),
+    'h2 small 1%': (http2, None, dict(loss=0.01, sizes=SMALL), 3),
     'h2 3%': (http2, None, dict(loss=0.03, network=0.01, reorder=0.01), 3),
     'h2 10%': (http2, None, dict(loss=0.10, network=0.01, duplicate=0.02), 4),
     'h2 late': (http2, None, dict(late=True), 3),
@@ -42,8 +46,8 @@ CLASSES = {
 }
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
-LIMITS = {'h1 clean': 0.5, 'h1 pipelined clean': 0.8, 'h1 1%': 11, 'h1 pipelined 1%': 25,
-          'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 12, 'h2 streams 1%': 15}
+LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7.5, 'h1 pipelined 1%': 18,
+          'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 10, 'h2 streams 1%': 13}
 
 
 def cases(rng, name, n):

@@ -16,11 +16,12 @@ Write = namedtuple('Write', 'need wait data flags')
 
 class Faults:
     """What goes wrong, as shares of packets; late and cut: how much of the conversation is
-    missing."""
+    missing; sizes: of packets. Small ones are many to a message."""
 
-    def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False):
+    def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False,
+                 sizes=(1448, 1448, 1448, 536, 100, 33)):
         self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate
-        self.late, self.cut = late, cut
+        self.late, self.cut, self.sizes = late, cut, sizes
 
 
 class Host:
@@ -47,9 +48,8 @@ class Conversation:
         self.rng, self.faults, self.addr, self.now = rng, faults, addr, start
         isn = isn or [rng.choice((rng.getrandbits(32), 0xffffffff - rng.randrange(3000)))
                       for _ in (0, 1)]
-        sizes = (1448, 1448, 1448, 536, 100, 33)
-        self.host = [Host(client, isn[0], rng.choice(sizes)),
-                     Host(server, isn[1], rng.choice(sizes))]
+        self.host = [Host(client, isn[0], rng.choice(faults.sizes)),
+                     Host(server, isn[1], rng.choice(faults.sizes))]
         self.delay = [rng.choice((0.00002, 0.0005, 0.004)), rng.choice((0.00002, 0.0005, 0.004))]
         self.ack_delay = rng.choice((0.0, 0.0002, 0.04))
         self.queue, self.count = [], 0

@@ -109,13 +109,14 @@ static inline void talk_expect(struct talk *t, const struct talk_open *o)
 
 static inline void talk_head(struct talk *t, enum sender from, const struct message *m)
 {
-	int response = from == FROM_SERVER && m->flags & MESSAGE_RESPONSE;
-	struct talk_open *o;
+	int answers = (from == FROM_SERVER || t->protocol->pairing == PAIRING_BY_KEY) &&
+		      m->flags & MESSAGE_RESPONSE;
+	struct talk_open *o = answers ? talk_answered(t, m) : NULL;
+	int response = answers && (o || !(m->flags & MESSAGE_ONE_WAY));
 
 	t->in_message[from] = !(m->flags & MESSAGE_LONG);
 	t->content[from] = 0;
 	if (response) {
-		o = talk_answered(t, m);
 		talk_say(t, "%s answered", o ? o->name : "?");
 		if (o && !(m->flags & MESSAGE_INTERIM))
 			o->used = 1;

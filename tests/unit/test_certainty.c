@@ -113,6 +113,22 @@ static void test_lost(void)
 	over("GET /warc 200 lost-events", "nothing was asked since: no text is an answer");
 }
 
+static void test_pipelined(void)
+{
+	settled();
+	feed_text(&f, RX, GET("/a"));
+	lose(TX, "HTTP/1.1 302 X\r\n");
+	feed_text(&f, RX, "GET /b HTTP/1.1\r\n");
+	lose(TX, "Content-Length: 0\r\n\r\n");
+	feed_text(&f, RX, "Host: example.org\r\n\r\n" GET("/c"));
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, TX, OK2);
+	feed_text(&f, TX, NO2);
+	over("GET /a 0 lost-events response-not-seen; GET /b 200 lost-events; "
+	     "GET /c 404 lost-events",
+	     "who sends the end of one request and the next at once does not wait");
+}
+
 static void test_unseen_head(void)
 {
 	settled();
@@ -150,6 +166,41 @@ static void test_expect(void)
 	feed_text(&f, TX, OK2);
 	is_u64(span(0)->req_body_bytes, 100, "content that comes all the same");
 	over("POST /a 417; GET /b 200", "is none, though it looks like a request");
+
+	settled();
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 76\r\n\r\n");
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, RX, GET("/2"));
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, OK2);
+	over("POST /a 417; GET /b 200", "or like two, of one that waits for its answers");
+
+	server();
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 38\r\n\r\n");
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, RX, GET("/c"));
+	feed_text(&f, TX, OK2 NO2);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans > 1 && span(0)->incomplete & SPAN_BAD_FRAMING &&
+		   span(1)->incomplete & SPAN_BAD_FRAMING,
+	   "of who is not known to wait, a request of as many bytes may be content or not");
+	feed_end(&f);
+
+	server();
+	feed_text(&f, RX, GET("/0"));
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 37\r\n\r\n");
+	feed_text(&f, TX, OK2 ANSWER("417", "2", "no"));
+	feed_text(&f, RX, GET("/b") GET("/c"));
+	feed_text(&f, TX, OK2 NO2);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans > 1 && span(1)->incomplete & SPAN_BAD_FRAMING,
+	   "who pipelines may have sent it or not: a request of a byte more");
+	feed_end(&f);
 }
 
 static void test_ends(void)
@@ -187,6 +238,12 @@ static void test_ends(void)
 	over("GET /a 503 closed truncated-head", "a response's head cut by the end");
 
 	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, "HTTP/1.");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /a 0 closed", "or before it says anything");
+
+	server();
 	feed_text(&f, RX, "GET /slow HTTP/1.1\r\nHost: exam");
 	feed_text(&f, TX, ANSWER("408", "2", "no"));
 	feed_flag(&f, TX, ZC_TCP_FIN);
@@ -219,6 +276,7 @@ static void test_behind(void)
 int main(void)
 {
 	test_lost();
+	test_pipelined();
 	test_unseen_head();
 	test_expect();
 	test_ends();

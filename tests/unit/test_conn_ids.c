@@ -214,7 +214,7 @@ static void test_began_before(void)
 	shake_hands(RX);
 	t.wire_seq = f.seq[RX] + 500; /* where content began, and 500 octets more */
 	say(&t, RX, GET);
-	ok(!conn_of(t.id)->session.anchored && conn_of(t.id)->preexisting,
+	ok(!conn_of(t.id)->session->anchored && conn_of(t.id)->preexisting,
 	   "requests had been read before: joined late");
 	feed_end(&f);
 
@@ -224,11 +224,11 @@ static void test_began_before(void)
 	t = talker(1, 77);
 	t.wire_seq = f.seq[TX] + 500; /* tickets came first */
 	say_part(&t, TX, "\0\0\0\4\0\0\0\0\0", 9, 9);
-	ok(!conn_of(t.id)->preexisting && conn_of(t.id)->session.anchored,
+	ok(!conn_of(t.id)->preexisting && conn_of(t.id)->session->anchored,
 	   "a server that speaks first has sent tickets");
 	t.wire_seq = f.seq[RX];
 	say(&t, RX, GET);
-	ok(conn_of(t.id)->session.anchored, "its requests are seen from their beginning");
+	ok(conn_of(t.id)->session->anchored, "its requests are seen from their beginning");
 	feed_end(&f);
 
 	feed_begin(&f, NULL);
@@ -239,7 +239,7 @@ static void test_began_before(void)
 	say(&t, RX, OK);
 	t.wire_seq = f.seq[TX] + 100;
 	say(&t, TX, GET);
-	ok(!conn_of(t.id)->session.anchored && conn_of(t.id)->preexisting,
+	ok(!conn_of(t.id)->session->anchored && conn_of(t.id)->preexisting,
 	   "a client whose first request was written before: joined late");
 	feed_end(&f);
 }

@@ -525,19 +525,18 @@ static void test_unneeded(void)
 	uint64_t used;
 
 	http1_init(&h, HTTP1_REQUEST);
-	ok(http1_idle(&h) && !http1_unneeded(&h), "fresh: idle, needs all");
+	ok(!http1_unneeded(&h), "fresh: needs all");
 	feed_string(&h, "POST / HTTP/1.1\r\nContent-Le");
-	ok(!http1_idle(&h) && !http1_unneeded(&h), "inside a head: not idle, needs all");
+	ok(!http1_unneeded(&h), "inside a head: needs all");
 	http1_init(&h, HTTP1_REQUEST);
 	feed_string(&h, "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc");
 	is_u64(http1_unneeded(&h), 7, "known length: the rest of it");
-	ok(!http1_idle(&h), "inside content: not idle");
 	is_u64(http1_gap(&h, 9, &used, &ev), PARSE_EVENT, "a gap beyond the content");
 	ok(used == 7 && ev.gap == 7 && !ev.data.n, "takes no more than the content");
 	is_u64(http1_gap(&h, 2, &used, &ev), PARSE_EVENT, "then comes the END");
 	ok(!used && ev.type == HTTP1_EV_END, "and takes nothing");
 	is_u64(http1_gap(&h, 2, &used, &ev), PARSE_SKIPPED, "the rest is between messages");
-	ok(used == 2 && http1_idle(&h), "and leaves the parser idle");
+	is_u64(used, 2, "and is passed over");
 
 	http1_init(&h, HTTP1_RESPONSE);
 	feed_string(&h, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f;a=b\r\nabc");
@@ -549,23 +548,6 @@ static void test_unneeded(void)
 	is_u64(http1_unneeded(&h), UINT64_MAX, "until close: nothing more");
 	is_u64(http1_gap(&h, UINT64_MAX, &used, &ev), PARSE_EVENT, "until close: any gap");
 	is_u64(used, UINT64_MAX, "until close: all of it");
-}
-
-static void test_tunnel(void)
-{
-	struct http1_event ev;
-	struct http1 h;
-	size_t used;
-	const uint8_t *p = (const uint8_t *)"CONNECT a:1 HTTP/1.1\r\n\r\n";
-
-	http1_init(&h, HTTP1_REQUEST);
-	http1_next(&h, p, 24, &used, &ev);
-	http1_tunnel(&h);
-	is_u64(http1_next(&h, p, 0, &used, &ev), PARSE_EVENT, "tunnel: the END that is due comes");
-	ok(ev.type == HTTP1_EV_END, "tunnel: it is the END");
-	is_u64(http1_next(&h, p, 24, &used, &ev), PARSE_END, "tunnel: then it is over");
-	is_u64(used, 0, "tunnel: nothing is consumed");
-	is_u64(http1_eof(&h, &ev), PARSE_END, "tunnel: also at the end");
 }
 
 static void check_fields(const char *in, const char *want)
@@ -646,7 +628,6 @@ int main(void)
 	test_limits();
 	test_probe();
 	test_unneeded();
-	test_tunnel();
 	test_fields();
 	test_linear();
 	free(text);

@@ -85,8 +85,12 @@ static void test_pieces(void)
 	says(C, "AUTH sesame\r\n", "AUTH xxxxxx\r\n", "the next one");
 	again();
 	says(C, "get sesame\r\n", "get sesame\r\n", "a line that may be Redis: the key stays");
-	says(S, "VALUE sesame 0 6\r\nsesame\r\n", "nothing", "but it is not");
-	says(C, "set sesame 0 0 6\r\nsesame\r\n", "nothing", "and the next is not taken for it");
+	says(S, "VALUE sesame 0 6\r\nsesame\r\n", "VALUE sesame 0 6\r\nxxxxxx\r\n",
+	     "but it is memcached");
+	again();
+	says(C, "get sesame\r\n", "get sesame\r\n", "a line that may be either");
+	says(S, "220 mail\r\n", "nothing", "but is not");
+	says(C, "set sesame sesame\r\n", "nothing", "and the next is not taken for it");
 }
 
 static void test_others(void)

@@ -8,6 +8,8 @@
 #include "core/mask.c"
 #include "cli/options.c"
 #include "cli/options_check.c"
+#include "cli/options_export.c"
+#include "cli/options_value.c"
 #include "cli/ports.c"
 #include "cli/container.c"
 #define copy service_copy
@@ -164,7 +166,7 @@ static void test_options(void)
 	refused("-o json", "nothing to trace");
 	refused("--", "nothing to trace");
 	refused("-P 0", "port '0'");
-	refused("-P 80 -o tip", "must be one of text, json, summary");
+	refused("-P 80 -o tip", "must be one of text, brief, json, summary");
 	refused("-P 80 --capture syscall", "must be one of auto, skb, packet");
 	refused("-P 80 --unmatched x", "must be one of");
 	refused("-P 80 --role x", "must be one of server, client, both");

@@ -113,7 +113,7 @@ static void test_metrics(void)
 	uint64_t sum = 0;
 	struct out o;
 
-	metrics_init(&m);
+	metrics_init(&m, NULL);
 	for (unsigned i = 0; i < METRICS_MAX_SERIES + 500; i++) {
 		struct span s;
 

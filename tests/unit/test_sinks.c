@@ -508,6 +508,103 @@ static void test_summary(struct capture *c)
 	k->ops->free(k);
 }
 
+static void test_forms(struct capture *c)
+{
+	struct sink_options o = { .out = &c->out, .redact = 1, .form = SUMMARY_CSV,
+				  .sort = summary_sort_key("count"), .interval_ns = 1000000000 };
+	const struct sink_totals totals = { .time_ns = 0 };
+	struct sink *k = sink_summary_new(&o);
+	struct span s = example();
+
+	s.duration_ns = 2000000;
+	s.route = STR("=a\",\n|b");
+	s.status = 404;
+	k->ops->tick(k, 10000000000);
+	k->ops->span(k, &s);
+	k->ops->tick(k, 11000000000);
+	is_str(captured(c),
+	       "start,end,route,method,kind,service,count,errors,4xx,5xx,p50_ns,p90_ns,p99_ns,"
+	       "max_ns,bytes,incomplete\r\n"
+	       "1970-01-01T00:00:10.000000000Z,1970-01-01T00:00:11.000000000Z,"
+	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,2000000,2000000,2000000,"
+	       "2000000,301,0\r\n",
+	       "CSV: titles and a row; quotes, lines and formulas in what was sent are text");
+	s.duration_ns = SPAN_UNKNOWN;
+	k->ops->span(k, &s);
+	k->ops->tick(k, 12000000000);
+	is_str(captured(c),
+	       "1970-01-01T00:00:11.000000000Z,1970-01-01T00:00:12.000000000Z,"
+	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,,,,,301,0\r\n",
+	       "CSV: the next period has no titles, and what is not known is empty");
+	k->ops->free(k);
+
+	o.form = SUMMARY_MARKDOWN;
+	o.interval_ns = 0;
+	k = sink_summary_new(&o);
+	s.duration_ns = 2000000;
+	s.time_ns = 0;
+	k->ops->span(k, &s);
+	k->ops->finish(k, &totals);
+	ok(strstr(captured(c), "  2.00ms  1 spans\n\n| ROUTE | METHOD |"), "Markdown: a title");
+	ok(strstr(c->text, "\n| --- | --- | --- | --- | ---: |"), "Markdown: what is a figure");
+	ok(strstr(c->text, "\n| =a\",\\x0a\\|b | GET | server | envoy | 1 | "),
+	   "Markdown: a bar in a name is text: %s", c->text);
+	k->ops->free(k);
+}
+
+/* The columns of the longest line; there are no colours in it. */
+static size_t widest(const char *text)
+{
+	size_t most = 0;
+
+	for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+		size_t width = text_width(text, (size_t)(end - text));
+
+		most = width > most ? width : most;
+	}
+	return most;
+}
+
+static void test_brief(struct capture *c)
+{
+	struct sink_options o = { .out = &c->out, .redact = 1 };
+	struct sink *k = sink_brief_new(&o);
+	struct span s = example();
+	unsigned wide = 0, narrow = 0;
+
+	s.time_ns = 1500000000;
+	s.duration_ns = 2000000;
+	s.route = STR("/o/{id}?token=abc");
+	s.peer_service = "shop";
+	s.req_bytes = 78;
+	s.resp_bytes = SPAN_UNKNOWN;
+	k->ops->span(k, &s);
+	is_str(captured(c),
+	       "00:00:01.502  200 2.00ms  GET /o/{id}?token=[redacted]  shop → envoy  78B/?\n",
+	       "brief: when it ended, how, how long, what, who and whom, bytes");
+	s.error = SPAN_ERR_RESET;
+	s.status = 0;
+	s.duration_ns = SPAN_UNKNOWN;
+	s.incomplete = SPAN_LOST_EVENTS;
+	k->ops->span(k, &s);
+	is_str(captured(c),
+	       "00:00:01.500  -        -  GET /o/{id}?token=[redacted]  shop → envoy  78B/?  "
+	       "reset lost-events\n", "brief: what went wrong comes last");
+	s.route = STR("/ü/long/and/longer/and/longer\n/and/longer/and/longer");
+	for (int columns = 28; columns < 200; columns++) {
+		c->out.columns = columns;
+		k->ops->span(k, &s);
+		wide += widest(captured(c)) > (size_t)columns;
+		narrow += columns > 60 && !strstr(c->text, "reset");
+		narrow += columns > 72 && !strstr(c->text, "shop");
+		narrow += columns > 160 && !strstr(c->text, "78B/?");
+	}
+	c->out.columns = 0;
+	is_u64(wide, 0, "brief: no line is wider than its terminal");
+	is_u64(narrow, 0, "brief: what it has room for is told");
+	k->ops->free(k);
+}
+
 static void test_out(void)
 {
 	struct out o;
@@ -559,6 +656,8 @@ int main(void)
 	test_always_utf8(c);
 	test_words();
 	test_summary(c);
+	test_forms(c);
+	test_brief(c);
 	test_out();
 	capture_free(c);
 	return tap_done();

@@ -107,7 +107,7 @@ static void test_fact_over_evidence(void)
 	ok(has_socket(&a, 77), "tied by evidence");
 	say(&b, RX, GET);
 	ok(has_socket(&b, 77) && no_socket(&a), "which a fact about another stream proves wrong");
-	ok(conn_of(a.id)->session.binding_refuted, "for good");
+	ok(conn_of(a.id)->session->binding_refuted, "for good");
 	bind(&b, 78, RX, 0, 100);
 	bind(&b, 78, RX, 0, 100);
 	bind(&b, 78, RX, 0, 100);

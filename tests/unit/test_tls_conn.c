@@ -5,6 +5,7 @@
 #include "core/conn.h"
 #include "core/engine_impl.h"
 #include "core/tls_conn.h"
+#include "core/tls_session.h"
 #include "tests/unit/feed.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tls_feed.h"
@@ -233,7 +234,7 @@ static void test_starttls(void)
 	feed_octets(&f, TX, "S", 1);
 	shake_hands(RX);
 	ok(the_conn()->ops == &tls_conn_ops &&
-		   the_conn()->session.handshake->hs.state == TLS_OPEN,
+		   tls_info_of(the_conn())->hs.state == TLS_OPEN,
 	   "PostgreSQL");
 	close_conn();
 	ok(f.nspans == 1 && span(0)->resp_bytes == 95 + 679 &&
@@ -249,7 +250,7 @@ static void test_starttls(void)
 	feed_text(&f, TX, "220 go ahead\r\n");
 	shake_hands(RX);
 	ok(the_conn()->ops == &tls_conn_ops &&
-		   the_conn()->session.handshake->hs.state == TLS_OPEN,
+		   tls_info_of(the_conn())->hs.state == TLS_OPEN,
 	   "SMTP");
 	feed_end(&f);
 }

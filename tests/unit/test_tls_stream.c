@@ -16,11 +16,11 @@ static void test_writing(void)
 	t.writes = 1;
 	say(&t, RX, "HTTP/1.1 200 OK\r\nContent-");
 	say(&t, RX, "Length: 2\r\n\r\nhi");
-	is_u64(conn_of(t.id)->session.nwaits, 2,
+	is_u64(conn_of(t.id)->session->nwaits, 2,
 	       "what is read waits for the write, and what is read next");
 	is_u64(f.nspans, 0, "an answer without a request is none yet");
 	say(&t, TX, GET);
-	ok(!conn_of(t.id)->session.nwaits && list_empty(&f.e->tls_stream_waiting),
+	ok(!conn_of(t.id)->session->nwaits && list_empty(&f.e->tls_stream_waiting),
 	   "until the write is told");
 	ok(f.nspans == 1 && !span(0)->incomplete && span(0)->status == 200,
 	   "one exchange, complete");
@@ -29,16 +29,17 @@ static void test_writing(void)
 	t.writes = 2;
 	say(&t, RX, OK);
 	feed_tick(&f, 60 * FEED_MS);
-	is_u64(conn_of(t.id)->session.nwaits, 1, "it waits");
+	is_u64(conn_of(t.id)->session->nwaits, 1, "it waits");
 	feed_tick(&f, 60 * FEED_MS);
-	ok(!conn_of(t.id)->session.nwaits && f.nspans == 2, "not for long");
+	ok(!conn_of(t.id)->session->nwaits && f.nspans == 2, "not for long");
 	say(&t, RX, "HTTP/1.1 204 OK\r\n\r\n");
-	is_u64(conn_of(t.id)->session.nwaits, 0, "a write that never came is not waited for again");
+	is_u64(conn_of(t.id)->session->nwaits, 0,
+	       "a write that never came is not waited for again");
 
 	t.writes = 3;
 	for (int i = 0; i < 80; i++)
 		say(&t, RX, i % 2 ? "HTTP/1.1 204 OK\r\n\r" : "\n");
-	ok(conn_of(t.id)->session.nwaits <= 64, "nor in any number");
+	ok(conn_of(t.id)->session->nwaits <= 64, "nor in any number");
 	close_id(t.id, 0);
 	feed_tick(&f, 30 * FEED_MS);
 	ok(!conn_of(t.id) && list_empty(&f.e->tls_stream_waiting),
@@ -71,7 +72,7 @@ static void test_writing_order(void)
 	say(&t, RX, GET_B); /* read after the first answer had begun */
 	is_u64(f.nspans, 0, "the second request waits for the first answer");
 	say(&t, TX, OK);
-	ok(f.nspans == 1 && !conn_of(t.id)->session.nwaits, "which comes, and both are taken");
+	ok(f.nspans == 1 && !conn_of(t.id)->session->nwaits, "which comes, and both are taken");
 	t.writes = 2;
 	say(&t, TX, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
 	ok(f.nspans == 2 && span(0)->status == 200 && span(1)->status == 404,
@@ -371,8 +372,8 @@ static void test_nested(void)
 	say_part(&t, RX, (char *)buf, (uint32_t)n, (uint32_t)n);
 	n = talk_hex(rfc8448_server, buf);
 	say_part(&t, TX, (char *)buf, (uint32_t)n, (uint32_t)n);
-	ok(conn_of(t.id)->ops == &tls_conn_ops && conn_of(t.id)->session.handshake &&
-		   conn_of(77)->session.handshake,
+	ok(conn_of(t.id)->ops == &tls_conn_ops && tls_info_of(conn_of(t.id)) &&
+		   tls_info_of(conn_of(77)),
 	   "TLS within TLS");
 	close_id(77, 0);
 	pass();
@@ -387,11 +388,11 @@ static void test_nested(void)
 	conn_of(t.id)->used = 0; /* the younger one */
 	conn_touch(&f.e->conns, conn_of(t.id), f.now);
 	open_sock(78, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
-	ok(!conn_of(77) && conn_of(t.id)->session.handshake,
+	ok(!conn_of(77) && tls_info_of(conn_of(t.id)),
 	   "an evicted socket leaves what it knows to its stream");
 	say_part(&t, RX, (char *)buf + 4, (uint32_t)n - 4, (uint32_t)n - 4);
 	ok(conn_of(t.id)->ops == &tls_conn_ops &&
-		   conn_of(t.id)->session.handshake->hs.state == TLS_OPENING,
+		   tls_info_of(conn_of(t.id))->hs.state == TLS_OPENING,
 	   "which turns out to be TLS itself");
 	feed_end(&f);
 }
@@ -606,7 +607,7 @@ static void test_fault(void)
 	bind(&t, 77, TX, 0, 300);
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 267);
 	feed_fault(&f, t.id, t.id, ZC_TLS_OPENSSL, 1042);
-	ok(conn_of(77)->session.handshake->hs.alert == -1,
+	ok(tls_info_of(conn_of(77))->hs.alert == -1,
 	   "what is no alert, or no socket, says nothing");
 	feed_fault(&f, t.id, 0, ZC_TLS_OPENSSL, 1042);
 	close_id(77, 0);

@@ -9,6 +9,7 @@
 #include "core/engine_impl.h"
 #include "core/tls_stream.h"
 #include "core/tls_conn.h"
+#include "core/tls_session.h"
 #include "tests/unit/feed.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tls_feed.h"
