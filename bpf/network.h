@@ -80,7 +80,7 @@ static __always_inline void emit_retransmit(struct zc_sock *s, const struct sock
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
-/* A reset that answers a segment is sent by a socket of the kernel's own; its segment is none of sk. */
+/* A reset that answers a segment is sent by a socket of the kernel's own, where nothing is seen. */
 static __always_inline void emit_reset(struct zc_sock *s, const struct tcp_sock *tp)
 {
 	struct zc_ev_segment *g = bpf_ringbuf_reserve(&zc_ring, sizeof(*g), 0);

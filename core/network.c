@@ -337,8 +337,11 @@ static int closed_by(const struct exchange *x, const struct conn *c)
 	uint64_t time = 0;
 	int by = x->network.ended_by ? x->network.ended_by : first_to_end(c, &time);
 
-	if (x->error == SPAN_ERR_REFUSED)
+	if (x->error == SPAN_ERR_REFUSED || x->counts_notices)
 		return 0;
+	if (x->protocol->flags & NAME_CONNECTION && x->error != SPAN_ERR_RESET &&
+	    x->error != SPAN_ERR_CLOSED)
+		return 0; /* each of them ends */
 	if (x->aborted || x->network.ended_by || !by)
 		return x->aborted || x->network.ended_by ? by : 0;
 	if (by - 1 != x->conn->request_dir || !x->resp_done || time >= x->resp_last ||

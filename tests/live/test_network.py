@@ -223,7 +223,7 @@ def client_does_not_read(t):
 
 @test
 def server_does_not_read(t):
-    """a server that does not read a request for a second: the client's span waited for its window"""
+    """a server that does not read a request for a second: the client's span waited for it"""
     port = free_port()
     serve(t, port, source=SERVER.replace("    data = b''\n",
                                          "    data = b''\n    time.sleep(1)\n", 1).replace(
@@ -249,9 +249,9 @@ def server_does_not_read(t):
 
 @test
 def gave_up(t):
-    """a client that gives up after 0.2 s: closed_by client, though the server answers in the end; one
-    that resets (SO_LINGER 0): reset_by client; one that shuts down its side with its request and
-    waits has not given up"""
+    """a client that gives up after 0.2 s: closed_by client, though the server answers in the end;
+    one that resets (SO_LINGER 0): reset_by client; one that shuts down its side with its request
+    and waits has not given up"""
     port = free_port()
     serve(t, port)
     wait_port(port)
@@ -293,7 +293,7 @@ for family, host, port, timeout in eval(sys.argv[1]):
 
 @test
 def connects_that_fail(t):
-    """refused, no neighbour, dropped: spans of protocol tcp with error, process and SYNs sent again;
+    """refused, no neighbour, dropped: spans of protocol tcp with error, process and SYNs again;
     nothing of a fallback from ::1 to 127.0.0.1, nor of what succeeds"""
     ns, port, refused, dropped = Namespaces(t), free_port(), free_port(), free_port()
     serve(t, port)
