@@ -50,6 +50,7 @@ enum {
 	OPT_RESOLVE,
 	OPT_STATS,
 	OPT_COLOR,
+	OPT_NO_MOUSE,
 	OPT_DOCTOR,
 	OPT_LIST,
 };
@@ -119,6 +120,8 @@ static const struct argp_option table[] = {
 	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
+
+	{ "no-mouse", OPT_NO_MOUSE, NULL, 0, "Top: leave the mouse to the terminal", 3 },
 
 	{ .doc = "Instead of tracing:", .group = 4 },
 	{ "doctor", OPT_DOCTOR, NULL, 0,
@@ -437,6 +440,9 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_keep(o, arg);
 	case OPT_COLOR:
 		return set_color(o, arg);
+	case OPT_NO_MOUSE:
+		o->no_mouse = 1;
+		return 0;
 	case OPT_OTLP:
 		o->otlp = arg ? arg : "";
 		return 0;

@@ -230,6 +230,9 @@ int pipeline_prepare(struct session *s)
 	struct filter_error err;
 	int status = prepare_routes(s);
 
+	s->keep_body = s->opt->body;
+	s->keep_fields = s->opt->headers.n > 0;
+
 	if (!status && s->opt->filter) {
 		s->filter = filter__new(s->opt->filter, &err);
 		if (!s->filter) {
@@ -237,6 +240,7 @@ int pipeline_prepare(struct session *s)
 			filter_error_print(stderr, s->opt->filter, &err);
 			return EXIT_BAD_USAGE;
 		}
+		s->keep_fields |= filter__wants_fields(s->filter);
 	}
 	if (!status)
 		status = prepare_outputs(s);
@@ -282,8 +286,8 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 static int make_engine(struct session *s)
 {
 	const struct engine_options eo = {
-		.body_bytes = s->opt->body,
-		.keep_fields = s->opt->headers.n > 0,
+		.body_bytes = s->keep_body,
+		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,
 		.start = s->input.source->start,
 		.wall_offset = s->input.source->wall_offset,
@@ -297,6 +301,13 @@ static int make_engine(struct session *s)
 
 	s->engine = engine__new(&eo);
 	return s->engine ? 0 : EXIT_FAILED;
+}
+
+void pipeline_keep(struct session *s, int fields, uint32_t body)
+{
+	s->keep_fields = fields || (s->filter && filter__wants_fields(s->filter));
+	s->keep_body = body;
+	engine__keep(s->engine, s->keep_fields, s->keep_body);
 }
 
 int pipeline_start(struct session *s)

@@ -6,6 +6,7 @@
 #include "parsers/content/grpc.h"
 #include "parsers/content/websocket.h"
 #include "parsers/dns/dns.h"
+#include "parsers/fastcgi/fastcgi.h"
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/kafka/kafka.h"
@@ -22,6 +23,7 @@ const struct protocol *const protocols[] = {
 	&tls_protocol,	      &http2_protocol, &http1_protocol, &memcached_protocol,
 	&redis_protocol,      &postgresql_protocol, &kafka_protocol, &dns_protocol,
 	&mongodb_protocol,    &mysql_protocol,	 &nats_protocol,
+	&fastcgi_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 
