@@ -180,7 +180,7 @@ ZC_ASSERT_SIZE(struct zc_ev_io, 64);
  * a socket that is TX; captures know both. It follows their SEGMENT, if there is one.
  */
 #define ZC_RETRANSMIT_SYN 0x1	 /* flags: no bytes, the SYN itself */
-#define ZC_RETRANSMIT_TIMEOUT 0x2 /* flags: nothing had been acknowledged for too long */
+#define ZC_RETRANSMIT_PROBE 0x2 /* flags: the sender only asks whether it is lost (RFC 8985) */
 
 struct zc_ev_retransmit {
 	struct zc_ev ev;

@@ -152,8 +152,10 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
 		emit_open(s, sk);
 	}
-	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
-		/* what is inside is told by the call; who answers is known from who reads */
+	/* what is inside is told by the call; who answers is known from who reads, but not that
+	 * nothing of it could leave */
+	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER &&
+		       seq - tp->snd_nxt != (__u32)len))
 		return 0;
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))

@@ -92,7 +92,7 @@ struct tcp_sock {
 };
 
 struct inet_connection_sock {
-	__u8 icsk_retransmits;
+	__u8 icsk_ca_state : 5;
 };
 
 
@@ -189,6 +189,9 @@ struct bpf_iter__task_file {
 #define TCP_CLOSE_ 7
 #define TCP_LISTEN_ 10
 #define TCP_NEW_SYN_RECV_ 12
+
+/* include/uapi/linux/tcp.h, enum tcp_ca_state */
+#define TCP_CA_RECOVERY_ 3
 
 #define MSG_PEEK_ 0x2
 

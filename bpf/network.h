@@ -57,6 +57,7 @@ static __always_inline void emit_retransmit(struct zc_sock *s, const struct sock
 {
 	struct zc_ev_retransmit *r = bpf_ringbuf_reserve(&zc_ring, sizeof(*r), 0);
 	__u32 range[2] = {}; /* struct tcp_skb_cb begins with seq, end_seq */
+	const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
 	int syn = sk->__sk_common.skc_state == TCP_SYN_SENT_;
 	__u64 since;
 
@@ -67,8 +68,8 @@ static __always_inline void emit_retransmit(struct zc_sock *s, const struct sock
 	bpf_core_read(range, sizeof(range), &skb->cb);
 	fill_head(&r->ev, ZC_EV_RETRANSMIT, sizeof(*r), s->conn);
 	r->ev.flags = syn ? ZC_RETRANSMIT_SYN : 0;
-	if (BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_retransmits))
-		r->ev.flags |= ZC_RETRANSMIT_TIMEOUT;
+	if (!syn && BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state) < TCP_CA_RECOVERY_)
+		r->ev.flags |= ZC_RETRANSMIT_PROBE;
 	since = waits_since(tp, r->ev.time);
 	r->sent = s->sent_time && (!since || s->sent_time < since) ? s->sent_time : since;
 	r->seq = range[0] + syn;

@@ -159,6 +159,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (g.len || g.syn || g.fin)
 		conn_segment(e, c, dir, &g);
+	if (c->network.stalled)
+		network_left(c, g.time);
 }
 
 static void on_open(struct engine *e, const struct zc_ev_open *o)

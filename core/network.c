@@ -9,6 +9,7 @@
 #include "core/ways.h"
 
 #define PAIR_BITS 11u	      /* times WAYS connections whose other end can be found */
+#define PATIENCE 200000000u /* ns: as long TCP waits at least before it takes bytes for lost */
 #define HALF_CLOSE 1000000u /* ns: a FIN as soon after the request belongs to it */
 
 uint64_t sent_time(const struct sent *s, uint32_t seq)
@@ -41,6 +42,7 @@ void network_open(struct engine *e, struct conn *c, uint32_t netns)
 	uint64_t key = id_connection(c->laddr, c->lport, c->raddr, c->rport);
 
 	c->network.key = key | 1;
+	c->network.at_socket = netns != 0;
 	c->netns = is_loopback(c->laddr) ? netns : 0;
 	if (!e->pairs)
 		e->pairs = calloc((size_t)WAYS << PAIR_BITS, sizeof(*p));
@@ -79,7 +81,8 @@ struct delay {
 	uint32_t segments; /* sent again */
 	int window; /* they waited for one */
 	int receiver; /* this end is to get them; it may have got them just now */
-	int inferred;
+	int inferred; /* nobody saw that they had not arrived */
+	int doubtful; /* and nobody holds them for lost */
 	int needless; /* they had arrived before */
 	int unsent;   /* nobody saw them leave before `until` */
 };
@@ -132,7 +135,7 @@ static void delay_one(void *ctx, struct exchange *x)
 	    x->req_first + SENT_BURST > d->until && d->from < x->req_first)
 		x->req_first = d->from; /* the first attempts did not even leave */
 	n->retransmits += d->segments;
-	if (d->needless)
+	if (d->needless || (d->inferred && d->doubtful && d->until - d->from < PATIENCE))
 		return;
 	if (!d->window) {
 		n->inferred |= d->inferred != 0;
@@ -238,7 +241,8 @@ static void sent_again(struct engine *e, struct conn *c, int dir, uint32_t seq, 
 void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r)
 {
 	struct conn *c = conn_find(&e->conns, r->ev.conn);
-	struct delay d = {.from = r->sent ? r->sent : r->ev.time, .until = r->ev.time};
+	struct delay d = {.from = r->sent ? r->sent : r->ev.time, .until = r->ev.time,
+			  .doubtful = (r->ev.flags & ZC_RETRANSMIT_PROBE) != 0};
 
 	if (!c || c->forgotten)
 		return;
@@ -251,11 +255,38 @@ void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r)
 		sent_again(e, c, r->dir, r->seq, &d);
 }
 
+/* Since when bytes that leave now had been written, while nothing left at all; 0: not for long. */
+static uint64_t stalled_since(const struct conn *c, uint32_t seq, uint64_t time)
+{
+	const struct half *h = &c->half[ZC_TX];
+	const struct io_mark *m = &h->io[(h->nio - 1) % CONN_IO_MARKS];
+	const struct sent *s = &c->network.sent;
+	uint64_t since;
+
+	if (!h->nio || (int32_t)(m->seq - seq) <= 0)
+		return 0;
+	since = m->time;
+	if (s->n && s->mark[(s->n - 1) % SENT_MARKS].time > since)
+		since = s->mark[(s->n - 1) % SENT_MARKS].time;
+	return time > since + PATIENCE ? since : 0;
+}
+
+void network_left(struct conn *c, uint64_t time)
+{
+	struct delay d = {.dir = ZC_TX, .from = c->network.stalled, .until = time, .unsent = 1};
+
+	c->network.stalled = 0;
+	delay_all(c, &d);
+}
+
 void network_sent(struct engine *e, struct conn *c, uint32_t seq, uint32_t len, uint64_t time)
 {
-	struct delay d = {.from = time, .until = time};
+	struct delay d = {.from = time, .until = time, .doubtful = 1};
 
-	if (!sent_add(&c->network.sent, seq + len, time))
+	c->network.stalled = c->network.at_socket ? stalled_since(c, seq, time) : 0;
+	if (c->network.stalled && c->request_dir != ZC_TX)
+		network_left(c, time);
+	if (!sent_add(&c->network.sent, seq + len, time) && c->network.at_socket)
 		sent_again(e, c, ZC_TX, seq, &d);
 }
 

@@ -65,8 +65,10 @@ struct conn_network {
 	uint32_t retransmits[2]; /* segments, by direction */
 	uint32_t syns;		 /* SYNs sent again */
 	uint64_t closed_since[2]; /* window, by the direction that tells it; 0: it is open */
+	uint64_t stalled; /* since when what leaves just now had waited to leave */
 	uint64_t reset_time;
 	uint8_t reset_dir; /* with reset_time: who sent it */
+	uint8_t at_socket;  /* what it sends is seen once each time, unlike in a capture */
 	uint8_t half_closed; /* bits by direction: FIN came with the last bytes */
 };
 
@@ -89,6 +91,9 @@ void network_open(struct engine *e, struct conn *c, uint32_t netns);
  * in TCP's own terms: where a device refuses it, TCP holds that it was never sent.
  */
 void network_sent(struct engine *e, struct conn *c, uint32_t seq, uint32_t len, uint64_t time);
+
+/* To be called when the segment has been taken, if c->network.stalled is set. */
+void network_left(struct conn *c, uint64_t time);
 void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r);
 void network_window(struct engine *e, const struct zc_ev_window *w);
 

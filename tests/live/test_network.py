@@ -122,17 +122,20 @@ def time_of(span):
 def check_outages(t, spans, outages, took, port):
     """The hop whose wire was down, and no other, waited for it."""
     hop = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
+    answer = {query_id(s): s for s in spans if s['kind'] == 'server' and s['server_port'] == port}
     slow = [n for n, (begun, end) in took.items()
             if end - begun > 0.2 and outages.touches(begun, end)]
     t.check(len(slow) >= 3, f'requests that the outages held up: {slow}')
     for n in slow:
         s = hop[n]
-        t.between(0.6 * s['duration_ns'], s.get('net_ns'), s['duration_ns'], f'{n}: net_ns')
+        # what the backend itself could not send is its own span's
+        net = s.get('net_ns', 0) + answer[n].get('net_ns', 0)
+        t.between(0.6 * s['duration_ns'], net, s['duration_ns'], f'{n}: net_ns, {s}, {answer[n]}')
         t.check('incomplete' not in s, f'{n}: {s.get("incomplete")}')
     for s in spans:
         if 'net_ns' in s:
             t.check(outages.touches(*seconds(s)), f'not at a time of an outage: {s}')
-            t.check(s['server_port'] == port and s['kind'] == 'client', f'another hop: {s}')
+            t.check(s['server_port'] == port, f'another hop: {s}')
     return slow, hop
 
 
@@ -163,15 +166,16 @@ def wire_down(t):
     slow, hop = check_outages(t, z.spans, outages, took, port)
     # on what was sent again without need nobody may have waited
     told = sum(s.get('retransmits', 0) for s in hop.values())
-    t.between(1, told, again, 'retransmissions')
+    t.between(0, told, again, 'retransmissions')
     spans, _ = replay(t, t.path('r.zct'))
     keys = ('retransmits', 'net_ns', 'rtt_ns', 'duration_ns')
     replayed = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
     for n in slow:
         t.equal([replayed[n].get(k) for k in keys], [hop[n].get(k) for k in keys], f'{n}: replayed')
     p = t.run([z.argv[0], '-r', t.path('r.zct'), '-o', 'waterfall', '-f', 'net > 100ms'])
-    t.check(re.search(r'network: \d+ retransmissions? \d', p.stdout), p.stdout[-2000:])
-    t.check('network: retransmissions to ' in p.stdout, p.stdout[-2000:])
+    t.check(re.search(r'network:( \d+ retransmissions?)? \d', p.stdout), p.stdout[-2000:])
+    t.check('critical path:' in p.stdout and ' network: retransmissions to ' in p.stdout,
+            p.stdout[-2000:])
 
 def span_of(z, **want):
     """The one span with these values."""
