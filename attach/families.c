@@ -39,6 +39,8 @@ static const struct family families[] = {
 	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},
 	{GROUP_RETRANSMITS, "tracepoint", {"sock_retransmit"}, .needs = "Linux 5.5"},
 	{GROUP_RESETS, "tracepoint", {"sock_reset_sent"}, .needs = "Linux 5.5"},
+	/* by the programs of segments, which must be told who sends */
+	{GROUP_DATAGRAMS, "cgroup_skb", .needs = "Linux 6.10"},
 	/* all points of a file by one link; one by one, as perf events */
 	{GROUP_TLS, "uprobe_multi", {TLS_PROGRAMS}, .needs = "Linux 6.6", .type = UPROBE_MULTI},
 	{GROUP_TLS, "uprobe", {TLS_PROGRAMS}, .needs = "Linux 5.15 and CAP_SYS_ADMIN"},
@@ -60,6 +62,7 @@ static const struct {
 	[GROUP_SPLICE] = {"splice", "reads by splice(2)"},
 	[GROUP_RETRANSMITS] = {"retransmissions", "what is sent again"},
 	[GROUP_RESETS] = {"resets", "resets in answer to what comes too late"},
+	[GROUP_DATAGRAMS] = {"datagrams", "UDP, so DNS over it, which needs Linux 6.10"},
 	[GROUP_TLS] = {"TLS", "what is within TLS"},
 	[GROUP_TLS_GO] = {"TLS of Go", "what is within TLS of Go"},
 };
@@ -192,6 +195,9 @@ static int is_possible(struct types *t, const struct bpf_program *prog)
 
 static int family_possible(const struct family *f, struct types *t, const struct bpf_object *obj)
 {
+	if (f->group == GROUP_DATAGRAMS)
+		return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
+					       BPF_FUNC_get_current_pid_tgid, NULL) == 1;
 	if (f->group >= GROUP_TLS)
 		return !f->type || !t->names || name_find(t, "", f->type);
 	for (size_t i = 0; i < MAX_PROGRAMS && f->program[i]; i++) {
@@ -241,7 +247,7 @@ int families_drop_extras(struct families *f)
 {
 	int dropped = 0;
 
-	for (int g = GROUP_SENDFILE; g < GROUP_TLS; g++) {
+	for (int g = GROUP_SENDFILE; g <= GROUP_RESETS; g++) {
 		dropped |= f->used[g] != NULL;
 		families_give_up(f, (enum family_group)g);
 	}

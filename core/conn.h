@@ -196,6 +196,9 @@ struct conn {
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
 	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
+	/* answers, complete, to what is yet to be asked; in order */
+	struct exchange *early, *early_tail;
+	uint32_t nearly;
 	struct keyed *keyed;	  /* the same by key; NULL: the protocol answers in order */
 	uint32_t nqueued;
 	uint64_t nexchanges;

@@ -83,11 +83,15 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	if (c->nqueued >= PAIRING_MAX_QUEUE && c->head)
 		queue_drop_oldest(c);
 	end_headless(c, need);
-	x = exchange_new(c->engine, c);
+	x = c->early ? queue_take_early(c) : NULL;
+	if (!x)
+		x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
+	if (x->resp_done) /* it was answered early: at once */
+		x->resp_first = x->resp_last = x->req_first;
 	x->need = need;
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
@@ -268,19 +272,6 @@ static void give_up_lost(struct conn *c, uint64_t now)
 		queue_drop_oldest(c);
 }
 
-/* The request with the response's key; the parser, too, is told of it. */
-static __attribute__((noinline)) struct exchange *
-answered_by_key(struct conn *c, const struct half *h, const struct message *m)
-{
-	struct exchange *x;
-
-	give_up_lost(c, h->last_time);
-	x = keyed_find(c, m->key, m->form);
-	if (c->protocol->answers)
-		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
-	return x;
-}
-
 /* The response at pos answers those before it, too. */
 static __attribute__((noinline)) void answer_all(struct conn *c, const struct half *h,
 						 const struct message *m, uint64_t pos)
@@ -298,10 +289,26 @@ static __attribute__((noinline)) void answer_all(struct conn *c, const struct ha
 	}
 }
 
+/* The request with the response's key; the parser, too, is told of it. */
+static __attribute__((noinline)) struct exchange *
+answered_by_key(struct conn *c, const struct half *h, const struct message *m, uint64_t pos)
+{
+	struct exchange *x;
+
+	give_up_lost(c, h->last_time);
+	if (m->flags & MESSAGE_ALL)
+		answer_all(c, h, m, pos);
+	x = keyed_find(c, m->key, m->form);
+	if (c->protocol->answers)
+		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
+	return x;
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
-	struct exchange *x = c->keyed ? answered_by_key(c, h, m) : certainty_answered(c, h, pos);
+	struct exchange *x = c->keyed ? answered_by_key(c, h, m, pos)
+				      : certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	if (!x && m->status >= 400 && !c->head)
@@ -318,8 +325,6 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		drop_before(c, h, x, pos);
 	if (!x && !interim && !(m->flags & MESSAGE_IF_ASKED))
 		x = orphan_response(c, pos);
-	if (m->flags & MESSAGE_ALL)
-		answer_all(c, h, m, pos);
 	h->x = x;
 	if (!x)
 		return;
@@ -525,6 +530,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 	struct exchange *orphan = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
 	pairing_count_partial(c);
+	queue_end_early(c);
 	if (orphan) {
 		resp->x = NULL;
 		pairing_end_one(c, orphan, why);

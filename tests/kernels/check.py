@@ -11,6 +11,7 @@ is there.
 """
 import argparse
 import collections
+import datetime
 import itertools
 import json
 import os
@@ -93,6 +94,10 @@ def ended(found):
     return ['the machine did not end as it should:', *found['error'].splitlines()[-15:]]
 
 
+def version(found):
+    return tuple(int(n) for n in found['release'].split('.')[:2])
+
+
 def faults(found):
     """What is not as it should be on a kernel, as lines."""
     if 'error' in found:
@@ -106,6 +111,9 @@ def faults(found):
     for check in ('uprobe', 'threads', 'probes'):
         if doctor.get(check, {}).get('state') in ('fail', 'warn'):
             bad.append(f'doctor: {doctor[check]}')
+    datagrams = 'datagrams by' if version(found) >= (6, 10) else 'not seen: UDP'
+    if datagrams not in doctor.get('probes', {}).get('text', ''):
+        bad.append(f'doctor, not "{datagrams}": {doctor.get("probes")}')
     bad += [f'{k}: {protocols.get(k)} of {TIMES} requests: {protocols.get("odd", {}).get(k)}'
             for k in KINDS if protocols.get(k) != TIMES]
     if load.get('damaged') or not load.get('requests'):
@@ -134,7 +142,14 @@ def cell(value):
 
 
 HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests', 'damaged',
-        'lost', 'start s', 'log')
+        'lost', 'start s', 'log', 'commit', 'tried')
+
+
+def commit():
+    """Of the program that was tried; + where files had been changed since."""
+    text = subprocess.run([os.path.join(ROOT, 'zctrace'), '--version'], stdout=subprocess.PIPE,
+                          text=True, check=True).stdout
+    return (re.findall(r'\(([0-9a-f]+\+?)\)', text) or ['not told'])[0]
 
 
 def threads(doctor):
@@ -154,7 +169,7 @@ def row(found):
             *[protocols.get(k) for k in KINDS],
             state.get(doctor.get('uprobe_multi', {}).get('state'), 'no'), threads(doctor),
             load.get('requests'), load.get('damaged'), load.get('lost'), protocols.get('tracing_s'),
-            len(found['log']) or 'clean')
+            len(found['log']) or 'clean', commit(), datetime.date.today().isoformat())
 
 
 def order(cells):
@@ -226,7 +241,7 @@ def rights_faults(found):
     if 'error' in found:
         return ended(found)
     bad = found['rights'].get('failures', [])
-    multi = tuple(int(n) for n in found['release'].split('.')[:2]) >= (6, 6)
+    multi = version(found) >= (6, 6)
     for name, want in SEEN.items():
         got = found['rights'].get(name, {})
         if want is None or 'refused' in got:
