@@ -340,7 +340,8 @@ struct protocol {
 	enum probe_result (*probe)(const struct probe *in, unsigned *client);
 
 	/*
-	 * The rest may be NULL where the core has code of its own for the protocol (TLS, HTTP/2).
+	 * The rest may be NULL where the core has operations of its own for the protocol
+	 * (core/conn_ops.c).
 	 */
 
 	void (*begin)(void *state, unsigned joined);
