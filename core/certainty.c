@@ -76,6 +76,8 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 			keyed_lost(c, why);
 		return;
 	}
+	doubted_break(c);
+	c->losses = (uint8_t)(c->losses + (c->losses < UINT8_MAX));
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
@@ -275,10 +277,9 @@ static int had_all(const struct conn *c, const struct exchange *x)
 	return x->rested || (c->session && x->resp_pos == c->half[!c->request_dir].reasm.first);
 }
 
-static int agreed(const struct conn *c, const struct exchange *x, uint64_t ack)
+/* Do both directions agree about it? */
+static int is_sound(const struct conn *c, const struct exchange *x, uint64_t ack)
 {
-	if (!x->rested && (c->pipelined || c->in_step < steps_of(c)))
-		return 0;
 	if (x->next && x->next->need <= x->resp_pos)
 		return 0;
 	return x->boundary && had_all(c, x) && x->req_done && x->req_end == ack;
@@ -299,11 +300,12 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)
 		x->boundary = 1;
 	c->unproven = 0;
-	if (!agreed(c, x, ack)) {
-		x->incomplete |= x->suspect;
+	x->sound = (uint8_t)is_sound(c, x, ack);
+	if (!x->sound || (!x->rested && (c->pipelined || c->in_step < steps_of(c))))
 		return;
-	}
 	x->suspect = 0;
+	if (c->doubted_head)
+		doubted_release(c, DOUBTED_SOUND);
 	if (c->req_gap > x->req_pos)
 		return;
 	for (struct exchange *y = x->next; y; y = y->next)
@@ -317,4 +319,21 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 {
 	c->answer_end = complete ? pos : 0;
 	c->answer_time = h->last_time;
+}
+
+enum doubted_proof certainty_at_end(const struct conn *c)
+{
+	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
+
+	/*
+	 * A client that closes first, has received all that its server has sent, and gets nothing
+	 * more has its answers: so many requests, so many responses.
+	 */
+	if (c->reset || c->head || c->lost_end || resp->in_message || !h->reasm.fin_time ||
+	    h->reasm.fin_time >= resp->reasm.fin_time ||
+	    h->reasm.fin_need != resp->reasm.next)
+		return DOUBTED_NONE;
+	if (c->losses == 1 && h->reasm.from_syn && resp->reasm.from_syn)
+		return DOUBTED_DUE;
+	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/certainty.h"
+#include "core/doubted.h"
 #include "core/exchange_link.h"
 #include "core/keyed.h"
 #include "core/pairing_impl.h"
@@ -343,6 +344,8 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 		end_parser(c, h, time);
 	if (!c->half[!c->request_dir].ended)
 		return;
+	if (c->doubted_head)
+		doubted_release(c, certainty_at_end(c));
 	pairing_count_partial(c);
 	while (c->head) {
 		c->head->req_unsized |= !c->head->req_done;

@@ -124,6 +124,7 @@ void withheld_doubt(struct conn *c, uint32_t why)
 	for (struct exchange *x = c->withheld->next; x; x = x->next) {
 		x->suspect |= why;
 		x->found = 1;
+		x->boundary = 0;
 	}
 }
 
@@ -147,8 +148,12 @@ uint64_t withheld_pos(const struct conn *c)
 
 void withheld_answered(struct conn *c, uint64_t pos)
 {
-	if (c->withheld->resp_done)
-		withheld_settle(c, pos, 0);
+	/* what its client had received may have asked for the content, or refused it */
+	if (!c->withheld->resp_done && !c->withheld->status)
+		withheld_doubt(c, conn_missing(c));
+	else if (!c->withheld->resp_done)
+		return;
+	withheld_settle(c, pos, 0);
 }
 
 void withheld_end(struct conn *c, uint64_t pos)
