@@ -3,7 +3,7 @@
 #include "core/engine_impl.h"
 #include "core/keyed.h"
 
-#define STEPS_JOINED CERTAINTY_WAITS
+#define STEPS_JOINED (CERTAINTY_WAITS + 1)
 #define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESPONSE 1u
 #define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
@@ -178,6 +178,10 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	int waited = !older && c->answer_end && x->need == c->answer_end;
 	int exact = waited && c->answer_ack == x->req_pos;
 
+	/* joined: a part of what was before it, or the next of who does not wait */
+	if (!c->requested && x->need && x->req_pos == h->unrecognized_end &&
+	    x->need == h->unrecognized_need)
+		c->pipelined = 1;
 	x->found |= (uint8_t)before;
 	if (older)
 		note_overlap(c, h, x, older);

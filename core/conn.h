@@ -70,6 +70,8 @@ struct half {
 
 	/* octets and segments in which no message was found */
 	uint64_t unrecognized_bytes;
+	/* behind the last of them, before anything else was; how far their sender had received */
+	uint64_t unrecognized_end, unrecognized_need;
 	uint32_t unrecognized_segs;
 };
 

@@ -134,6 +134,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 		end = n;
 		if (from == FROM_CLIENT && (c->withheld || may_be_withheld(c, h, pos + off)))
 			end = withheld_limit(c, h, p, n, off, pos);
+		if (n > off && c->withheld && from == FROM_SERVER && !h->in_message)
+			withheld_undecided(c, pos + off);
 		if (n > off)
 			pairing_expect(c, h, pos + off);
 		message_init(&m);

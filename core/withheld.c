@@ -148,11 +148,15 @@ uint64_t withheld_pos(const struct conn *c)
 
 void withheld_answered(struct conn *c, uint64_t pos)
 {
-	/* what its client had received may have asked for the content, or refused it */
-	if (!c->withheld->resp_done && !c->withheld->status)
-		withheld_doubt(c, conn_missing(c));
-	else if (!c->withheld->resp_done)
+	if (c->withheld->resp_done)
+		withheld_settle(c, pos, 0);
+}
+
+void withheld_undecided(struct conn *c, uint64_t pos)
+{
+	if (c->withheld->resp_done || c->withheld->status)
 		return;
+	withheld_doubt(c, conn_missing(c));
 	withheld_settle(c, pos, 0);
 }
 
