@@ -72,19 +72,22 @@ $(B)/%.bpf.o: %.bpf.c
 $(B)/%.bpf.o.gz: $(B)/%.bpf.o
 	$(Q)gzip -9nc $< >$@.new && mv $@.new $@
 
-# ---- messages of OTLP, from their description
+# ---- messages of OTLP and of Kubernetes, from their descriptions
+GEN := $(B)/gen/otlp.pb-c.c $(B)/gen/kubernetes.pb-c.c
 $(B)/gen/otlp.pb-c.c: sinks/otlp/otlp.proto
+$(B)/gen/kubernetes.pb-c.c: cli/kubernetes.proto
+$(GEN):
 	$(call say,PROTOC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
 
 # ---- user side; $(1): variant directory, $(2): extra flags
 define variant
-$(B)/$(1)/%.o: %.c | $(B)/gen/otlp.pb-c.c
+$(B)/$(1)/%.o: %.c | $(GEN)
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $(2) -DZC_BPF_DIR='"$(B)/bpf"' -MMD -MP -c $$< -o $$@
-$(B)/$(1)/libzctrace.a: $(PURE_SRCS:%.c=$(B)/$(1)/%.o) $(B)/$(1)/gen/otlp.pb-c.o
+$(B)/$(1)/libzctrace.a: $(PURE_SRCS:%.c=$(B)/$(1)/%.o) $(GEN:$(B)/gen/%.c=$(B)/$(1)/gen/%.o)
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 $(B)/$(1)/unit/%: $(B)/$(1)/tests/unit/%.o $(B)/$(1)/libzctrace.a
@@ -102,7 +105,7 @@ $(B)/$(1)/tlsbin/%: $(B)/$(1)/tests/tlsbin/%.o $(B)/$(1)/libzctrace.a
 $(B)/$(1)/zctrace: $(PROG_SRCS:%.c=$(B)/$(1)/%.o) $(B)/$(1)/libzctrace.a
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $(2) $$(LDFLAGS) $$^ $$(LIBS) -o $$@
-$(B)/$(1)/gen/otlp.pb-c.o: $(B)/gen/otlp.pb-c.c
+$(GEN:$(B)/gen/%.c=$(B)/$(1)/gen/%.o): $(B)/$(1)/gen/%.o: $(B)/gen/%.c
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) $(2) -w -I$(B)/gen -c $$< -o $$@
@@ -169,6 +172,7 @@ check-live: zctrace $(B)/asan/zctrace $(scanners)
 check-slow:
 	$(Q)tests/deps.sh slow
 	$(Q)$(MAKE) --no-print-directory zctrace
+	$(Q)tests/slow/build_otel.sh build/slow
 	$(Q)tests/run --timeout 900 $(call scripts,$(wildcard tests/slow/test_*.py))
 
 # installs and fetches what it boots, builds, tries other kernels in machines; takes an hour.

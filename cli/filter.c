@@ -3,9 +3,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/filter.h"
 #include "core/span_field.h"
+#include "parsers/http1/http1.h"
 #include "cli/filter_program.h"
 
 /*
@@ -51,6 +53,7 @@ void filter__free(struct filter *f)
 		return;
 	for (unsigned i = 0; i < f->ntests; i++) {
 		free(f->tests[i].text);
+		free(f->tests[i].header);
 		pcre2_code_free(f->tests[i].regex);
 		pcre2_match_data_free(f->tests[i].match);
 	}
@@ -60,6 +63,14 @@ void filter__free(struct filter *f)
 	pcre2_match_context_free(f->match_limits);
 	pcre2_jit_stack_free(f->stack);
 	free(f);
+}
+
+int filter__wants_fields(const struct filter *f)
+{
+	for (unsigned i = 0; i < f->ntests; i++)
+		if (f->tests[i].header)
+			return 1;
+	return 0;
 }
 
 uint64_t filter__given_up(const struct filter *f)
@@ -107,13 +118,33 @@ static int compare_number(const struct test *t, uint64_t value)
 	}
 }
 
+static int find_header(struct str fields, const char *name, struct str *value)
+{
+	struct str key;
+	size_t pos = 0;
+
+	while (fields.p && http1_field_next(fields, &pos, &key, value))
+		if (strlen(name) == key.n && !strncasecmp(key.p, name, key.n))
+			return 1;
+	return 0;
+}
+
+static int text_of(const struct test *t, const struct span *s, char buf[SPAN_TEXT_MAX],
+		   struct str *text)
+{
+	if (t->header)
+		return find_header(s->req_fields, t->header, text) ||
+		       find_header(s->resp_fields, t->header, text);
+	return field_text(t->field, s, buf, text);
+}
+
 static int test_text(struct filter *f, const struct test *t, const struct span *s)
 {
 	int negative = t->op == OP_NE || t->op == OP_NO_MATCH, same;
 	char buf[SPAN_TEXT_MAX];
 	struct str text;
 
-	if (!field_text(t->field, s, buf, &text))
+	if (!text_of(t, s, buf, &text))
 		return t->absent != negative;
 	if (t->op == OP_MATCH || t->op == OP_NO_MATCH) {
 		same = regex_matches(f, t, text);
@@ -150,12 +181,17 @@ static int test_address(const struct test *t, const struct span *s)
 
 static int run_test(struct filter *f, const struct test *t, const struct span *s)
 {
+	struct str text;
 	uint64_t value;
 
 	if (t->op == OP_ENTRY)
 		return s->entry;
 	if (t->op == OP_ROOT)
 		return !s->parent_here;
+	if (t->header)
+		return t->op == OP_PRESENT ? find_header(s->req_fields, t->header, &text) ||
+						     find_header(s->resp_fields, t->header, &text) :
+					     test_text(f, t, s);
 	if (t->op == OP_PRESENT)
 		return field_present(t->field, s);
 	switch (span_fields()[t->field].type) {

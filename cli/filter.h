@@ -16,6 +16,9 @@
  * understood; in the pattern of =~ and !~ only the backslash before the closing quote's kind is, so
  * that PCRE2 sees the others: "^/api/\d+$".
  *
+ * `header.NAME` is the first header field of that name, in either case: of the request, else of the
+ * response. It is text, and absent where fields are not kept; see filter__wants_fields.
+ *
  * Numbers are whole or decimal; a duration takes units (ns us µs ms s m h, also 1m30s), a size
  * too (B kB KB MB GB TB of 1000, KiB MiB GiB TiB of 1024). Fields in nanoseconds have an alias
  * without "_ns" that demands a unit. Addresses compare with an address or a prefix (10.0.0.0/8).
@@ -57,6 +60,9 @@ struct filter *filter__new(const char *expr, struct filter_error *err);
 
 /* 1 or 0. Allocates nothing. Not for two threads at the same time. */
 int filter__match(struct filter *f, const struct span *s);
+
+/* Does it look at header fields? Then spans must carry them. */
+int filter__wants_fields(const struct filter *f);
 
 /* Pattern matches that were given up so far. */
 uint64_t filter__given_up(const struct filter *f);

@@ -352,7 +352,7 @@ static int check_types(struct parser *p, const struct test *t, size_t op_at)
 
 	if (is_text(field->type) && t->op >= OP_LT && t->op <= OP_GE)
 		return fail(p, op_at, n, "'%s' compares numbers; '%s' is %s", op_text[t->op],
-			    field->name,
+			    t->header ? t->header : field->name,
 			    field->type == FIELD_ADDRESS ? "an address" :
 			    field->type == FIELD_LIST	  ? "a list" :
 							    "text");
@@ -482,8 +482,27 @@ static int take_word(struct parser *p, size_t n, enum test_op *op)
 	return 0;
 }
 
+#define HEADER "header."
+
+/* The name behind "header."; NULL: it is another field. */
+static const char *header_name(const char *word, size_t n, size_t *len)
+{
+	*len = n - strlen(HEADER);
+	return n > strlen(HEADER) && !memcmp(word, HEADER, strlen(HEADER)) ? word + strlen(HEADER) :
+									   NULL;
+}
+
+static struct test *new_test_of(struct parser *p, unsigned field, const char *header, size_t n)
+{
+	struct test *t = new_test(p, field);
+
+	if (t && header)
+		t->header = strndup(header, n);
+	return t && header && !t->header ? NULL : t;
+}
+
 /* "in (500, 502)": the first of them that is equal decides. */
-static int parse_list(struct parser *p, unsigned field)
+static int parse_list(struct parser *p, unsigned field, const char *header, size_t header_n)
 {
 	unsigned pending = UINT32_MAX, before;
 	struct literal lit;
@@ -494,7 +513,7 @@ static int parse_list(struct parser *p, unsigned field)
 		return fail(p, p->pos, word_length(p), "'in' wants a list: in (500, 502)");
 	do {
 		p->pos++;
-		t = new_test(p, field);
+		t = new_test_of(p, field, header, header_n);
 		if (!t)
 			return no_memory(p);
 		t->op = OP_EQ;
@@ -516,7 +535,8 @@ static int parse_list(struct parser *p, unsigned field)
 
 static int parse_comparison(struct parser *p)
 {
-	size_t n = word_length(p), op_at;
+	size_t n = word_length(p), op_at, header_n;
+	const char *header;
 	enum test_op word, op = OP_PRESENT;
 	struct literal lit;
 	struct test *t;
@@ -534,7 +554,9 @@ static int parse_comparison(struct parser *p)
 		t->op = word;
 		return emit(p, TEST, p->f->ntests - 1);
 	}
-	field = field_find(p->expr + p->pos, n);
+	header = header_name(p->expr + p->pos, n, &header_n);
+	/* it is text as that one is */
+	field = header ? field_find("host", 4) : field_find(p->expr + p->pos, n);
 	if (field < 0)
 		return unknown_field(p, n);
 	p->pos += n;
@@ -544,12 +566,12 @@ static int parse_comparison(struct parser *p)
 	if (take_operator(p, &op))
 		return -1;
 	if (p->listed) {
-		int err = parse_list(p, (unsigned)field);
+		int err = parse_list(p, (unsigned)field, header, header_n);
 
 		p->listed = 0;
 		return err;
 	}
-	t = new_test(p, (unsigned)field);
+	t = new_test_of(p, (unsigned)field, header, header_n);
 	if (!t)
 		return no_memory(p);
 	t->op = op;

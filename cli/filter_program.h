@@ -36,6 +36,7 @@ struct test {
 	int hundreds; /* compares with a class: status == 5xx */
 	struct filter_number number;
 	struct filter_prefix prefix;
+	char *header; /* owned; the name of a header field, in place of the field */
 	char *text; /* owned; text_len octets */
 	size_t text_len;
 	pcre2_code *regex;	 /* owned */

@@ -10,13 +10,8 @@ static const struct {
 	const char *comm; /* how it begins */
 	const char *protocol;
 } programs[] = {
-	{ "php-fpm", "fastcgi" },     { "redis-server", "redis" },
-	{ "valkey-server", "redis" }, { "postgres", "postgresql" }, { "mysqld", "mysql" },
-	{ "mariadbd", "mysql" },      { "mongod", "mongodb" },
-	{ "sshd", "ssh" },	      { "nats-server", "nats" },
-	{ "mosquitto", "mqtt" },      { "named", "dns" },
-	{ "dnsmasq", "dns" },	      { "systemd-resolve", "dns" }, { "unbound", "dns" },
-	{ "master", "smtp" },	      { "exim4", "smtp" },	  { "dovecot", "imap" },
+	{"sshd", "ssh"},   {"mosquitto", "mqtt"}, {"master", "smtp"},
+	{"exim4", "smtp"}, {"dovecot", "imap"},
 };
 
 static const struct {
@@ -24,14 +19,9 @@ static const struct {
 	const char *protocol;
 	int tls;
 } ports[] = {
-	{ 22, "ssh", 0 },	    { 25, "smtp", 0 },	     { 53, "dns", 0 },
-	{ 143, "imap", 0 },	    { 465, "smtp", 1 },	     { 587, "smtp", 0 },
-	{ 636, "ldap", 1 },	    { 853, "dns", 1 },	     { 993, "imap", 1 },
-	{ 1883, "mqtt", 0 },	    { 3306, "mysql", 0 },    { 4222, "nats", 0 },
-	{ 5432, "postgresql", 0 },  { 5672, "amqp", 0 },     { 6379, "redis", 0 },
-	{ 6380, "redis", 1 },	    { 8883, "mqtt", 1 },     { 9000, "fastcgi", 0 },
-	{ 9042, "cassandra", 0 },   { 9092, "kafka", 0 },
-	{ 27017, "mongodb", 0 },
+	{22, "ssh", 0},	   {25, "smtp", 0},   {143, "imap", 0},	      {465, "smtp", 1},
+	{587, "smtp", 0},  {636, "ldap", 1},  {993, "imap", 1},	      {1883, "mqtt", 0},
+	{5672, "amqp", 0}, {8883, "mqtt", 1}, {9042, "cassandra", 0},
 };
 
 static const char *family(const struct protocol *p)
@@ -41,7 +31,7 @@ static const char *family(const struct protocol *p)
 
 static struct guess by_port(uint16_t port)
 {
-	struct guess g = { 0 };
+	struct guess g = {0};
 	const struct protocol *p = protocol_by_port(port, &g.tls);
 
 	if (p) {

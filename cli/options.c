@@ -50,6 +50,7 @@ enum {
 	OPT_RESOLVE,
 	OPT_STATS,
 	OPT_COLOR,
+	OPT_NO_MOUSE,
 	OPT_DOCTOR,
 	OPT_LIST,
 };
@@ -115,9 +116,12 @@ static const struct argp_option table[] = {
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
 	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep the last SPANS spans, such as 256k (16k)", 3 },
-	{ "resolve", OPT_RESOLVE, NULL, 0, "Ask DNS for the names of peers", 3 },
+	{ "resolve", OPT_RESOLVE, NULL, 0,
+	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
+
+	{ "no-mouse", OPT_NO_MOUSE, NULL, 0, "Top: leave the mouse to the terminal", 3 },
 
 	{ .doc = "Instead of tracing:", .group = 4 },
 	{ "doctor", OPT_DOCTOR, NULL, 0,
@@ -436,6 +440,9 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_keep(o, arg);
 	case OPT_COLOR:
 		return set_color(o, arg);
+	case OPT_NO_MOUSE:
+		o->no_mouse = 1;
+		return 0;
 	case OPT_OTLP:
 		o->otlp = arg ? arg : "";
 		return 0;

@@ -89,6 +89,7 @@ struct options {
 	int sort;	      /* a summary_sort_key(); -1: not given */
 	const char *sort_given; /* its name; NULL: not given */
 	enum color color;
+	int no_mouse;	      /* in the dashboard */
 	unsigned slowest;     /* traces; 0: all */
 	uint32_t keep;	      /* spans, in the dashboard; 0: not said */
 	int resolve;	      /* ask DNS for names of peers */

@@ -174,6 +174,8 @@ static int check_output(struct options *o)
 			     o->interval_ns ? "--interval" : "--sort");
 	if (o->keep && !top)
 		return wrong(o, "--keep is about the dashboard; give -o top with it");
+	if (o->no_mouse && !top)
+		return wrong(o, "--no-mouse is about the dashboard; give -o top with it");
 	if (o->slowest && !options_has_output(o, OUTPUT_WATERFALL))
 		return wrong(o, "--slowest is about traces; give -o waterfall with it");
 	if (!json && !top && (o->headers.n || o->body))

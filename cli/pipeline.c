@@ -49,10 +49,14 @@ static int selected(const struct session *s, const struct span *span)
 /* Where no process is known at the other end, its host may have a name. */
 static const char *peer_name(struct session *s, const struct span *span)
 {
+	const uint8_t *addr = span->kind == SPAN_SERVER ? span->client_addr : span->server_addr;
+	const char *name = NULL;
+
 	if (span->peer_service || !s->hosts || !span->has_addr)
 		return span->peer_service;
-	return hosts__name(s->hosts, span->kind == SPAN_SERVER ? span->client_addr
-							       : span->server_addr, span->time_ns);
+	if (s->cluster)
+		name = cluster_name(s->cluster, addr);
+	return name ? name : hosts__name(s->hosts, addr, span->time_ns);
 }
 
 static int match_span(void *session, const struct span *span)
@@ -226,6 +230,9 @@ int pipeline_prepare(struct session *s)
 	struct filter_error err;
 	int status = prepare_routes(s);
 
+	s->keep_body = s->opt->body;
+	s->keep_fields = s->opt->headers.n > 0;
+
 	if (!status && s->opt->filter) {
 		s->filter = filter__new(s->opt->filter, &err);
 		if (!s->filter) {
@@ -233,6 +240,7 @@ int pipeline_prepare(struct session *s)
 			filter_error_print(stderr, s->opt->filter, &err);
 			return EXIT_BAD_USAGE;
 		}
+		s->keep_fields |= filter__wants_fields(s->filter);
 	}
 	if (!status)
 		status = prepare_outputs(s);
@@ -240,6 +248,8 @@ int pipeline_prepare(struct session *s)
 		s->hosts = hosts__new(s->opt->read ? NULL : "/etc/hosts", s->opt->resolve);
 		status = s->hosts ? 0 : EXIT_FAILED;
 	}
+	if (!status && !s->opt->read && s->opt->resolve)
+		s->cluster = cluster_start();
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
 }
@@ -276,8 +286,8 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 static int make_engine(struct session *s)
 {
 	const struct engine_options eo = {
-		.body_bytes = s->opt->body,
-		.keep_fields = s->opt->headers.n > 0,
+		.body_bytes = s->keep_body,
+		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,
 		.start = s->input.source->start,
 		.wall_offset = s->input.source->wall_offset,
@@ -291,6 +301,13 @@ static int make_engine(struct session *s)
 
 	s->engine = engine__new(&eo);
 	return s->engine ? 0 : EXIT_FAILED;
+}
+
+void pipeline_keep(struct session *s, int fields, uint32_t body)
+{
+	s->keep_fields = fields || (s->filter && filter__wants_fields(s->filter));
+	s->keep_body = body;
+	engine__keep(s->engine, s->keep_fields, s->keep_body);
 }
 
 int pipeline_start(struct session *s)
@@ -456,5 +473,6 @@ void pipeline_free(struct session *s)
 	filter__free(s->filter);
 	routes__free(s->routes);
 	procnames__free(s->names);
+	cluster_stop(s->cluster);
 	hosts__free(s->hosts);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "parsers/protocol.h"
+
 #define PID_LIMIT (4u << 20)
 #define BLANKS " \t\n"
 
@@ -54,6 +56,11 @@ __attribute__((format(printf, 3, 4))) static int bad(char *err, size_t errlen, c
 	return -EINVAL;
 }
 
+static int is_name(const char *s, const char *name, size_t n)
+{
+	return strlen(s) == n && !strncasecmp(s, name, n);
+}
+
 /*
  * The port that is known by this name; 0: none. Not asked of the system: an answer may take time.
  */
@@ -63,14 +70,15 @@ static uint16_t named_port(const char *name, size_t n)
 		const char *name;
 		uint16_t port;
 	} known[] = {
-		{ "http", 80 },		{ "https", 443 },     { "dns", 53 },	 { "domain", 53 },
-		{ "postgresql", 5432 }, { "postgres", 5432 }, { "mysql", 3306 }, { "redis", 6379 },
-		{ "mongodb", 27017 },	{ "memcached", 11211 }, { "amqp", 5672 }, { "kafka", 9092 },
-		{ "mqtt", 1883 },	{ "nats", 4222 },
+		{ "http", 80 },		{ "https", 443 }, { "domain", 53 }, { "postgres", 5432 },
+		{ "amqp", 5672 }, { "mqtt", 1883 }, { "nats", 4222 },
 	};
 
+	for (unsigned i = 0; i < nprotocols; i++)
+		if (protocols[i]->ports && is_name(protocols[i]->name.name, name, n))
+			return protocols[i]->ports[0];
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strlen(known[i].name) == n && !strncasecmp(known[i].name, name, n))
+		if (is_name(known[i].name, name, n))
 			return known[i].port;
 	return 0;
 }

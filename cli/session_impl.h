@@ -4,6 +4,7 @@
 #ifndef ZC_CLI_SESSION_IMPL_H
 #define ZC_CLI_SESSION_IMPL_H
 
+#include "cli/cluster.h"
 #include "cli/command.h"
 #include "cli/filter.h"
 #include "cli/hosts.h"
@@ -23,12 +24,15 @@ struct session {
 	/* the way of an event, in this order */
 	struct input input;
 	struct procnames *names;
+	struct cluster *cluster;   /* NULL: this is no pod, or it is not asked */
 	struct hosts *hosts;	   /* NULL: names of peers come from processes only */
 	struct recorder *recorder; /* NULL: not recording */
 	struct mask *mask;	   /* NULL: secrets are recorded */
 	struct engine *engine;
 	struct routes *routes;
 	struct filter *filter; /* NULL: everything is shown */
+	int keep_fields;       /* of heads, for whom shows or compares them */
+	uint32_t keep_body;    /* bytes of content */
 	struct outputs outputs;
 	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
 	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is input.source */
@@ -52,6 +56,9 @@ int pipeline_prepare(struct session *s);
 
 /* What depends on the source, which is open: engine and recorder. 0 or an exit status. */
 int pipeline_start(struct session *s);
+
+/* What is kept of heads and content from now on; once asked for by a filter, fields stay. */
+void pipeline_keep(struct session *s, int fields, uint32_t body);
 
 /* Engine and sinks anew, for a source that begins anew. 0 or an exit status. */
 int pipeline_restart(struct session *s);

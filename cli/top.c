@@ -53,6 +53,11 @@ static int record(void *session, const char *path, char *err, size_t errlen)
 	return status;
 }
 
+static void keep_heads(void *session, int fields, uint32_t body)
+{
+	pipeline_keep(session, fields, body);
+}
+
 int top_prepare(struct session *s)
 {
 	const struct options *o = s->opt;
@@ -68,6 +73,9 @@ int top_prepare(struct session *s)
 		.headers = o->headers.v,
 		.nheaders = o->headers.n,
 		.body = o->body > 0,
+		.body_bytes = o->body,
+		.keep_heads = keep_heads,
+		.no_mouse = o->no_mouse,
 		.record = o->read ? NULL : record,
 		.recording = o->write,
 	};

@@ -61,7 +61,7 @@ _zctrace()
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
 			--slowest= --keep= --otlp --otlp-signals= --otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --sort= --color=
+			--prometheus= --resolve --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

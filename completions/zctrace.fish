@@ -40,6 +40,7 @@ complete -c zctrace -l attributes -x -d 'What metrics carry: [METRIC:]+NAME,-NAM
 complete -c zctrace -l prometheus -x -d 'Serve metrics for Prometheus on [ADDR:]PORT'
 complete -c zctrace -l resolve -d 'Ask DNS for names of peers'
 complete -c zctrace -l interval -x -d 'Period of the summary'
+complete -c zctrace -l no-mouse -d 'Leave the mouse to the terminal'
 complete -c zctrace -l color -x -a 'auto always never' -d 'Colours'
 complete -c zctrace -l sort -x -a 'count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes incomplete' -d 'Order of the summary'
 complete -c zctrace -s n -l count -x -d 'Stop after so many spans'

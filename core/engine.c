@@ -445,6 +445,12 @@ void engine__stats(const struct engine *e, struct engine_stats *out)
 	out->conns = e->conns.count;
 }
 
+void engine__keep(struct engine *e, int fields, uint32_t body_bytes)
+{
+	e->opt.keep_fields = fields;
+	e->opt.body_bytes = body_bytes;
+}
+
 void engine__free(struct engine *e)
 {
 	struct conn *c;

@@ -79,6 +79,9 @@ void engine__finish(struct engine *e);
 void engine__stats(const struct engine *e, struct engine_stats *out);
 void engine__free(struct engine *e);
 
+/* What heads and content are kept of from now on, as in the options. */
+void engine__keep(struct engine *e, int fields, uint32_t body_bytes);
+
 /* Requests without a complete answer, for the dashboard. Calls fn for each; s is partly filled. */
 void engine__in_flight(struct engine *e, void (*fn)(void *ctx, const struct span *s), void *ctx);
 

@@ -338,7 +338,8 @@ static void take_message(struct exchange *x, const struct message *m)
 {
 	int redact = x->conn->engine->opt.redact;
 
-	if (m->group.p)
+	/* of what only may be a request of its own the names are not those of this one */
+	if (m->group.p && !(m->flags & MESSAGE_IF_ASKED && x->resp_started))
 		x->group = m->group.p == m->target.p ? x->path : exchange_text(x, m->group);
 	for (unsigned i = 0; i < m->nattrs; i++) {
 		const struct attr *from = &m->attr[i];

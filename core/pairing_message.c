@@ -418,10 +418,29 @@ void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum a
 	end_response(c, h, pos, 0);
 }
 
+/* Messages of several keys alternate: back to that of this one, whose bytes nobody can count. */
+static void change_message(struct conn *c, struct half *h, uint64_t key)
+{
+	struct exchange *x = c->head;
+	int request = is_request(c, h);
+
+	while (x && (x->key != key || (request == x->reversed ? x->resp_done : x->req_done)))
+		x = x->next;
+	if (x == h->x)
+		return;
+	h->x = x;
+	if (x && request == x->reversed)
+		x->resp_uncounted = 1;
+	else if (x)
+		x->req_uncounted = 1;
+}
+
 /* By keys, either side may ask, and what could answer may be a request of its own. */
-static __attribute__((noinline)) int is_asking(const struct conn *c, const struct half *h,
+static __attribute__((noinline)) int is_asking(struct conn *c, struct half *h,
 					       const struct message *m)
 {
+	if (m->flags & MESSAGE_KEYED)
+		change_message(c, h, m->key);
 	if (m->type != MESSAGE_HEAD)
 		return asks(c, h);
 	if (!(m->flags & MESSAGE_RESPONSE))

@@ -166,6 +166,8 @@ enum message_type {
 #define MESSAGE_IF_ASKED 0x40000u
 /* HEAD of a response, BY_KEY: it answers the `size` keys before its own, too, as far as open. */
 #define MESSAGE_ALL 0x80000u
+/* CONTENT, END, ABORT, BY_KEY: of the message of this key, which need not be the latest. */
+#define MESSAGE_KEYED 0x100000u
 
 #define MESSAGE_ATTRS 16u
 

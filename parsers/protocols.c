@@ -6,12 +6,14 @@
 #include "parsers/content/grpc.h"
 #include "parsers/content/websocket.h"
 #include "parsers/dns/dns.h"
+#include "parsers/fastcgi/fastcgi.h"
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2_protocol.h"
 #include "parsers/kafka/kafka.h"
 #include "parsers/memcached/memcached.h"
 #include "parsers/mongodb/mongodb.h"
 #include "parsers/mysql/mysql.h"
+#include "parsers/nats/nats.h"
 #include "parsers/postgresql/postgresql.h"
 #include "parsers/protocol.h"
 #include "parsers/redis/redis.h"
@@ -20,7 +22,8 @@
 const struct protocol *const protocols[] = {
 	&tls_protocol,	      &http2_protocol, &http1_protocol, &memcached_protocol,
 	&redis_protocol,      &postgresql_protocol, &kafka_protocol, &dns_protocol,
-	&mongodb_protocol,    &mysql_protocol,
+	&mongodb_protocol,    &mysql_protocol,	 &nats_protocol,
+	&fastcgi_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

@@ -115,7 +115,7 @@ static enum otel_family family_of(const struct span *s)
 
 	if (is_name(s, "grpc"))
 		return OTEL_RPC;
-	if (http_version(s))
+	if (http_version(s) || is_name(s, "fastcgi"))
 		return OTEL_HTTP;
 	if (has_prefix(otel, "db."))
 		return OTEL_DB;

@@ -27,12 +27,14 @@ lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
 dnsmasq-base:dnsmasq bind9-dnsutils:dig
 redis-server:redis-server redis-tools:redis-cli postgresql:psql pgbouncer:pgbouncer
-memcached:memcached mariadb-server:mariadbd mariadb-client:mariadb default-jdk-headless:javac"
+memcached:memcached php-cgi:php-cgi
+mariadb-server:mariadbd mariadb-client:mariadb default-jdk-headless:javac"
 # the run time of clang's fuzzers has the number of clang in its name
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
 runtime=$(clang -print-runtime-dir 2>/dev/null)
 fuzz="$check libclang-rt-${clang:-14}-dev:$runtime/libclang_rt.fuzzer-$(uname -m).a"
-slow="$build python3:python3 default-jdk-headless:javac maven:mvn"
+slow="$build python3:python3 default-jdk-headless:javac maven:mvn golang-go:go
+prometheus:prometheus iproute2:ip"
 dist="$build python3:python3 git:git flex:flex bison:bison dpkg-dev:dpkg-source
 libncurses-dev:pc=ncursesw
 gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc

@@ -204,10 +204,12 @@ int choose_listener(struct options *o, int *left)
 	c.table.sort = COL_PORT;
 	look(&c);
 	c.screen = screen__new(color, err, sizeof(err));
-	if (c.screen)
+	if (c.screen) {
+		screen__mouse(c.screen, !o->no_mouse);
 		run(&c, o, left);
-	else
+	} else {
 		log_line("%s", err);
+	}
 	screen__free(c.screen);
 	table_release(&c.table);
 	free(c.rows);

@@ -291,12 +291,21 @@ static void draw_foot(struct tui *t, struct screen *s)
 		prompt_draw(&t->filter_prompt, s, y);
 		return;
 	}
+	if (t->command_prompt.active) {
+		prompt_draw(&t->command_prompt, s, y);
+		return;
+	}
 	if (t->time_prompt.active) {
 		prompt_draw(&t->time_prompt, s, y);
 		return;
 	}
 	if (t->choosing) {
 		draw_choice(t, s, y);
+		return;
+	}
+	if (t->menu) {
+		x = screen__put(s, y, 0, screen__width(s), STYLE_STRONG, t->menu->title);
+		draw_hints(s, y, x, t->menu->hints);
 		return;
 	}
 	if (t->message[0]) {
@@ -317,7 +326,8 @@ static void draw_foot(struct tui *t, struct screen *s)
 		x = draw_hints(s, y, x, "p:play/stop  .:step  []:speed  t:time");
 	else
 		x = draw_hints(s, y, x, "p:pause");
-	draw_hints(s, y, x, "?:help  q:quit  /:filter  b:baseline  s:sort  w:save  Tab:next view");
+	draw_hints(s, y, x,
+		   "?:help  q:quit  /:filter  b:baseline  s:sort  y:copy  w:save  ::options");
 }
 
 int chrome_tab_at(const struct tui *t, const struct key *k)

@@ -45,29 +45,6 @@ static int field_before(const struct prompt *p, size_t at)
 	return field_find(p->text + begin, end - begin);
 }
 
-struct choice {
-	const char *word; /* what was typed of it */
-	size_t n, hint_n;
-	char common[80]; /* what all that fit begin with */
-	unsigned found;
-};
-
-static void offer(struct choice *c, struct prompt *p, const char *word)
-{
-	size_t i = 0;
-
-	if (!word || strncmp(word, c->word, c->n))
-		return;
-	if (!c->found++)
-		snprintf(c->common, sizeof(c->common), "%s", word);
-	while (c->common[i] && c->common[i] == word[i])
-		i++;
-	c->common[i] = '\0';
-	if (c->hint_n < sizeof(p->hint) - 1)
-		c->hint_n += (size_t)snprintf(p->hint + c->hint_n, sizeof(p->hint) - c->hint_n,
-					      "%s%s", c->hint_n ? "  " : "", word);
-}
-
 /* Tab: as far as there is one way to go on, and all ways where there are several. */
 void filter_complete(struct prompt *p)
 {
@@ -82,17 +59,8 @@ void filter_complete(struct prompt *p)
 	p->hint[0] = '\0';
 	field = field_before(p, begin);
 	for (unsigned i = 0; field >= 0 && field_choice((unsigned)field, i); i++)
-		offer(&c, p, field_choice((unsigned)field, i));
+		choice_offer(&c, p, field_choice((unsigned)field, i));
 	for (unsigned i = 0; field < 0 && word_at(i); i++)
-		offer(&c, p, word_at(i));
-	if (!c.found) {
-		snprintf(p->hint, sizeof(p->hint), "nothing begins so");
-		return;
-	}
-	if (strlen(c.common) > c.n)
-		prompt_insert(p, c.common + c.n);
-	if (c.found == 1) {
-		prompt_insert(p, " ");
-		p->hint[0] = '\0';
-	}
+		choice_offer(&c, p, word_at(i));
+	choice_take(&c, p);
 }

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "cli/filter.h"
+#include "cli/tui/command.h"
+#include "cli/tui/config.h"
+#include "cli/tui/copy.h"
 #include "cli/tui/tui_impl.h"
 
 #define SECOND 1000000000ull
@@ -28,17 +31,38 @@ static void apply_filter(struct tui *t)
 	}
 	prompt_remember(p);
 	p->active = 0;
-	snprintf(t->filter, sizeof(t->filter), "%s", p->text);
-	model_filter(&t->model, f);
-	t->stale = 1;
+	tui_filter(t, p->text, f);
 }
 
 static void remove_filter(struct tui *t)
 {
-	t->filter[0] = '\0';
-	model_filter(&t->model, NULL);
+	tui_filter(t, "", NULL);
 	tui_say(t, STYLE_TEXT, "no filter; / and up brings it back");
-	t->stale = 1;
+}
+
+static void apply_command(struct tui *t)
+{
+	struct prompt *p = &t->command_prompt;
+
+	p->error_at = 0;
+	if (p->len && command_run(t, p->text, p->error, sizeof(p->error)))
+		return;
+	prompt_remember(p);
+	p->active = 0;
+}
+
+static void command_keys(struct tui *t, const struct key *k)
+{
+	struct prompt *p = &t->command_prompt;
+
+	if (k->code != SK_TAB)
+		p->hint[0] = '\0';
+	if (k->code == SK_TAB)
+		command_complete(p);
+	else if (prompt_key(p, k) == PROMPT_ACCEPTED)
+		apply_command(t);
+	if (p->active)
+		command_judge(p);
 }
 
 static void apply_time(struct tui *t)
@@ -72,6 +96,10 @@ static int prompt_keys(struct tui *t, const struct key *k)
 			filter_judge(&t->filter_prompt);
 		return 1;
 	}
+	if (t->command_prompt.active) {
+		command_keys(t, k);
+		return 1;
+	}
 	if (t->time_prompt.active) {
 		if (prompt_key(&t->time_prompt, k) == PROMPT_ACCEPTED)
 			apply_time(t);
@@ -101,6 +129,32 @@ static void choose_column(struct tui *t, const struct key *k)
 		c = k->code - 'a' + 9;
 	if (table && c >= 0)
 		table_sort(table, c);
+}
+
+/* ---- copying */
+
+static int take_copy(struct tui *t, int key)
+{
+	static const char keys[] = "jtci";
+	const char *at = key > 0 && key < 0x80 ? strchr(keys, key) : NULL;
+	struct view *v = tui_view(t);
+	const struct span *s = v->ops->span ? v->ops->span(v) : NULL;
+
+	if (at && s)
+		copy_span(t, s, (enum copy_form)(at - keys));
+	return at != NULL;
+}
+
+static void open_copy(struct tui *t)
+{
+	static const struct menu menu = { "copy as  ", "j:JSON  t:text  c:curl  i:trace id",
+					  take_copy };
+	struct view *v = tui_view(t);
+
+	if (v->ops->span && v->ops->span(v))
+		t->menu = &menu;
+	else
+		tui_say(t, STYLE_TEXT, "there is no span here to copy");
 }
 
 /* ---- display */
@@ -273,6 +327,11 @@ static int program_keys(struct tui *t, const struct key *k)
 	case 'M': change_window(t, 0); return 1;
 	case 'c': clear(t); return 1;
 	case 'w': save_view(t); return 1;
+	case 'y': open_copy(t); return 1;
+	case ':':
+		prompt_open(&t->command_prompt, ":", "");
+		command_judge(&t->command_prompt);
+		return 1;
 	case 'W': toggle_recording(t); return 1;
 	case '+':
 	case '=': change_interval(t, 1); return 1;
@@ -287,6 +346,7 @@ static int program_keys(struct tui *t, const struct key *k)
 int keys_handle(struct tui *t, const struct key *k)
 {
 	struct view *v = tui_view(t);
+	struct key meant = *k;
 	struct table *table;
 
 	if (k->code == SK_RESIZE) {
@@ -295,11 +355,21 @@ int keys_handle(struct tui *t, const struct key *k)
 	}
 	if (prompt_keys(t, k))
 		return 1;
+	if (!t->choosing && !t->menu && config_key(t, &meant))
+		return 1;
+	k = &meant;
 	tui_freshen(t);
 	v = tui_view(t);
 	t->message[0] = '\0';
 	if (t->choosing) {
 		choose_column(t, k);
+		return 1;
+	}
+	if (t->menu) {
+		const struct menu *menu = t->menu;
+
+		t->menu = NULL;
+		menu->take(t, k->code);
 		return 1;
 	}
 	if (v->ops->key && v->ops->key(v, k))

@@ -1,5 +1,6 @@
 #include "cli/tui/prompt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -161,6 +162,36 @@ void prompt_insert(struct prompt *p, const char *text)
 {
 	while (*text)
 		insert(p, (unsigned char)*text++);
+}
+
+void choice_offer(struct choice *c, struct prompt *p, const char *word)
+{
+	size_t i = 0;
+
+	if (!word || strncmp(word, c->word, c->n))
+		return;
+	if (!c->found++)
+		snprintf(c->common, sizeof(c->common), "%s", word);
+	while (c->common[i] && c->common[i] == word[i])
+		i++;
+	c->common[i] = '\0';
+	if (c->hint_n < sizeof(p->hint) - 1)
+		c->hint_n += (size_t)snprintf(p->hint + c->hint_n, sizeof(p->hint) - c->hint_n,
+					      "%s%s", c->hint_n ? "  " : "", word);
+}
+
+void choice_take(struct choice *c, struct prompt *p)
+{
+	if (!c->found) {
+		snprintf(p->hint, sizeof(p->hint), "nothing begins so");
+		return;
+	}
+	if (strlen(c->common) > c->n)
+		prompt_insert(p, c->common + c->n);
+	if (c->found == 1) {
+		prompt_insert(p, " ");
+		p->hint[0] = '\0';
+	}
 }
 
 enum prompt_result prompt_key(struct prompt *p, const struct key *k)

@@ -28,6 +28,19 @@ struct prompt {
 	int nhistory, recalled; /* recalled == nhistory: what is being typed */
 };
 
+/*
+ * What a word that is being typed may become: offer each way, then take what they have in common.
+ */
+struct choice {
+	const char *word; /* what was typed of it */
+	size_t n, hint_n;
+	char common[80]; /* what all that fit begin with */
+	unsigned found;
+};
+
+void choice_offer(struct choice *c, struct prompt *p, const char *word);
+void choice_take(struct choice *c, struct prompt *p);
+
 void prompt_release(struct prompt *p);
 void prompt_open(struct prompt *p, const char *label, const char *text);
 enum prompt_result prompt_key(struct prompt *p, const struct key *k);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -15,9 +16,12 @@
 
 #include "cli/tui/restore.h"
 
+#define COPY_MAX 74994u /* bytes that xterm takes, in base 64 */
+
 struct screen {
 	SCREEN *term;
 	int ascii, mono;
+	int colourless; /* whatever the theme */
 	attr_t attrs[STYLE_COUNT];
 	attr_t reverse;
 	int cursor_y, cursor_x;
@@ -25,51 +29,133 @@ struct screen {
 };
 
 /*
- * Colours that can be read on black and on white. With 256 of them there are enough; with eight,
- * yellow and white are avoided. 0: the terminal's own.
+ * With 256 colours there are enough; with eight, yellow and white are avoided. 0: the terminal's
+ * own.
  */
-static const struct {
+struct look {
 	short full, basic;
-	attr_t attrs;	/* with colours */
-	attr_t mono;	/* without */
-} looks[STYLE_COUNT] = {
-	[STYLE_DIM] = { 245, 0, 0, A_DIM },
-	[STYLE_STRONG] = { 0, 0, A_BOLD, A_BOLD },
-	[STYLE_TITLE] = { 0, 0, A_BOLD, A_BOLD },
-	[STYLE_TAB] = { 0, 0, A_REVERSE | A_BOLD, A_REVERSE | A_BOLD },
-	[STYLE_HEAD] = { 31, COLOR_CYAN, A_UNDERLINE, A_UNDERLINE },
-	[STYLE_SORTED] = { 31, COLOR_CYAN, A_BOLD | A_UNDERLINE, A_BOLD | A_UNDERLINE },
-	[STYLE_ERROR] = { 160, COLOR_RED, A_BOLD, A_BOLD },
-	[STYLE_SLOW] = { 166, COLOR_MAGENTA, 0, A_BOLD },
-	[STYLE_GOOD] = { 34, COLOR_GREEN, 0, 0 },
-	[STYLE_BAR] = { 31, COLOR_CYAN, 0, 0 },
-	[STYLE_KEY] = { 31, COLOR_CYAN, A_BOLD, A_BOLD },
-	[STYLE_CLIENT] = { 98, COLOR_BLUE, 0, 0 },
-	[STYLE_SERVICE] = { 31, COLOR_CYAN, 0, 0 },
-	[STYLE_SERVICE + 1] = { 136, COLOR_YELLOW, 0, 0 },
-	[STYLE_SERVICE + 2] = { 98, COLOR_BLUE, 0, 0 },
-	[STYLE_SERVICE + 3] = { 64, COLOR_GREEN, 0, 0 },
-	[STYLE_SERVICE + 4] = { 132, COLOR_MAGENTA, 0, 0 },
-	[STYLE_SERVICE + 5] = { 67, COLOR_CYAN, A_BOLD, 0 },
+	attr_t attrs; /* with colours */
+	attr_t mono;  /* without */
 };
+
+/* What all themes have: they differ in their colours. */
+#define LOOKS(dim, accent, error, slow, good, client, s1, s2, s3, s4, s5) \
+	{ \
+		[STYLE_DIM] = { dim, 0, 0, A_DIM }, \
+		[STYLE_STRONG] = { 0, 0, A_BOLD, A_BOLD }, \
+		[STYLE_TITLE] = { 0, 0, A_BOLD, A_BOLD }, \
+		[STYLE_TAB] = { 0, 0, A_REVERSE | A_BOLD, A_REVERSE | A_BOLD }, \
+		[STYLE_HEAD] = { accent, COLOR_CYAN, A_UNDERLINE, A_UNDERLINE }, \
+		[STYLE_SORTED] = { accent, COLOR_CYAN, A_BOLD | A_UNDERLINE, \
+				   A_BOLD | A_UNDERLINE }, \
+		[STYLE_ERROR] = { error, COLOR_RED, A_BOLD, A_BOLD }, \
+		[STYLE_SLOW] = { slow, COLOR_MAGENTA, 0, A_BOLD }, \
+		[STYLE_GOOD] = { good, COLOR_GREEN, 0, 0 }, \
+		[STYLE_BAR] = { accent, COLOR_CYAN, 0, 0 }, \
+		[STYLE_KEY] = { accent, COLOR_CYAN, A_BOLD, A_BOLD }, \
+		[STYLE_CLIENT] = { client, COLOR_BLUE, 0, 0 }, \
+		[STYLE_SERVICE] = { accent, COLOR_CYAN, 0, 0 }, \
+		[STYLE_SERVICE + 1] = { s1, COLOR_YELLOW, 0, 0 }, \
+		[STYLE_SERVICE + 2] = { s2, COLOR_BLUE, 0, 0 }, \
+		[STYLE_SERVICE + 3] = { s3, COLOR_GREEN, 0, 0 }, \
+		[STYLE_SERVICE + 4] = { s4, COLOR_MAGENTA, 0, 0 }, \
+		[STYLE_SERVICE + 5] = { s5, COLOR_CYAN, A_BOLD, 0 }, \
+	}
+
+static const struct look looks[THEMES][STYLE_COUNT] = {
+	[THEME_AUTO] = LOOKS(245, 31, 160, 166, 34, 98, 136, 98, 64, 132, 67),
+	[THEME_DARK] = LOOKS(248, 80, 203, 215, 114, 141, 221, 141, 113, 211, 110),
+	[THEME_LIGHT] = LOOKS(241, 24, 124, 130, 28, 54, 94, 54, 22, 125, 60),
+	/* nothing is told by a colour alone, and nothing is faint */
+	[THEME_CONTRAST] = {
+		[STYLE_STRONG] = { 0, 0, A_BOLD, A_BOLD },
+		[STYLE_TITLE] = { 0, 0, A_BOLD, A_BOLD },
+		[STYLE_TAB] = { 0, 0, A_REVERSE | A_BOLD, A_REVERSE | A_BOLD },
+		[STYLE_HEAD] = { 0, 0, A_UNDERLINE | A_BOLD, A_UNDERLINE | A_BOLD },
+		[STYLE_SORTED] = { 0, 0, A_REVERSE | A_BOLD, A_REVERSE | A_BOLD },
+		[STYLE_ERROR] = { COLOR_RED, COLOR_RED, A_REVERSE | A_BOLD, A_REVERSE | A_BOLD },
+		[STYLE_SLOW] = { 0, 0, A_BOLD | A_UNDERLINE, A_BOLD | A_UNDERLINE },
+		[STYLE_KEY] = { 0, 0, A_BOLD, A_BOLD },
+		[STYLE_SERVICE + 1] = { COLOR_BLUE, COLOR_BLUE, A_BOLD, 0 },
+		[STYLE_SERVICE + 2] = { COLOR_MAGENTA, COLOR_MAGENTA, A_BOLD, 0 },
+		[STYLE_SERVICE + 3] = { COLOR_GREEN, COLOR_GREEN, A_BOLD, 0 },
+		[STYLE_SERVICE + 4] = { COLOR_CYAN, COLOR_CYAN, A_BOLD, 0 },
+		[STYLE_SERVICE + 5] = { COLOR_RED, COLOR_RED, A_BOLD, 0 },
+	},
+	[THEME_MONO] = LOOKS(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+};
+
+int screen_theme_named(const char *name)
+{
+	static const char *const names[THEMES] = { "auto", "dark", "light", "contrast", "mono" };
+
+	for (int i = 0; i < THEMES; i++)
+		if (!strcasecmp(name, names[i]))
+			return i;
+	return -1;
+}
 
 static void choose_colours(struct screen *s, enum screen_color color)
 {
 	const char *no = getenv("NO_COLOR");
 
-	s->mono = color == SCREEN_COLOR_NEVER || !has_colors() ||
-		  (color == SCREEN_COLOR_AUTO && no && *no);
-	if (!s->mono && (start_color() == ERR || use_default_colors() == ERR))
-		s->mono = 1;
-	for (short i = 0; i < STYLE_COUNT; i++) {
-		short c = COLORS >= 256 ? looks[i].full : looks[i].basic;
+	s->colourless = color == SCREEN_COLOR_NEVER || !has_colors() ||
+			(color == SCREEN_COLOR_AUTO && no && *no);
+	if (!s->colourless && (start_color() == ERR || use_default_colors() == ERR))
+		s->colourless = 1;
+	screen__theme(s, THEME_AUTO);
+}
 
-		s->attrs[i] = s->mono ? looks[i].mono : looks[i].attrs;
+void screen__theme(struct screen *s, enum screen_theme theme)
+{
+	const struct look *look = looks[theme];
+
+	set_term(s->term);
+	s->mono = s->colourless || theme == THEME_MONO;
+	for (short i = 0; i < STYLE_COUNT; i++) {
+		short c = COLORS >= 256 ? look[i].full : look[i].basic;
+
+		s->attrs[i] = s->mono ? look[i].mono : look[i].attrs;
 		if (s->mono || !c)
 			continue;
 		init_pair((short)(i + 1), c, -1);
 		s->attrs[i] |= (attr_t)COLOR_PAIR(i + 1);
 	}
+}
+
+void screen__mouse(struct screen *s, int on)
+{
+	set_term(s->term);
+	mousemask(on ? BUTTON1_PRESSED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED |
+			       BUTTON5_PRESSED : 0, NULL);
+}
+
+static void put_base64(FILE *f, const unsigned char *p, size_t n)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/";
+
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
+			     (i + 2 < n ? p[i + 2] : 0);
+
+		fputc(digits[v >> 18], f);
+		fputc(digits[v >> 12 & 63], f);
+		fputc(i + 1 < n ? digits[v >> 6 & 63] : '=', f);
+		fputc(i + 2 < n ? digits[v & 63] : '=', f);
+	}
+}
+
+int screen__copy(struct screen *s, const char *text, size_t n)
+{
+	if (n > COPY_MAX)
+		return -1;
+	set_term(s->term);
+	fputs("\033]52;c;", stdout);
+	put_base64(stdout, (const unsigned char *)text, n);
+	fputs("\a", stdout);
+	fflush(stdout);
+	return 0;
 }
 
 /*
@@ -128,8 +214,6 @@ struct screen *screen__new(enum screen_color color, char *err, size_t errlen)
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	leaveok(stdscr, FALSE);
-	mousemask(BUTTON1_PRESSED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED,
-		  NULL);
 	mouseinterval(0);
 	choose_colours(s, color);
 	screen__cursor(s, 0, -1);

@@ -32,6 +32,13 @@ enum style {
 
 #define STYLE_SERVICES (STYLE_COUNT - STYLE_SERVICE)
 
+/* Colours for any background, for a dark one, a light one, with most contrast; none. */
+enum screen_theme {
+	THEME_AUTO, THEME_DARK, THEME_LIGHT, THEME_CONTRAST, THEME_MONO, THEMES
+};
+
+int screen_theme_named(const char *name); /* -1: there is none such */
+
 enum screen_color { SCREEN_COLOR_AUTO, SCREEN_COLOR_NEVER, SCREEN_COLOR_ALWAYS };
 
 /* Keys beyond characters. */
@@ -58,6 +65,13 @@ struct screen;
  */
 struct screen *screen__new(enum screen_color color, char *err, size_t errlen);
 void screen__free(struct screen *s); /* gives the terminal back; NULL is allowed */
+
+/* Colours are as the terminal and its user have them: a theme brings back none. */
+void screen__theme(struct screen *s, enum screen_theme theme);
+void screen__mouse(struct screen *s, int on); /* it is off at first */
+
+/* Hands text to the terminal's clipboard (OSC 52), if it has one. 0, or -1: it is too long. */
+int screen__copy(struct screen *s, const char *text, size_t n);
 
 int screen__width(const struct screen *s);
 int screen__height(const struct screen *s);

@@ -218,21 +218,22 @@ void span_list_refresh(struct span_list *l)
 
 static void open_selected(struct span_list *l)
 {
-	uint32_t row;
+	const struct span *s = span_list_selected(l);
 
-	if (table_selected(&l->table, &row) && span_at(l, row))
-		tui_push(l->tui, view_span_open(l->tui, span_at(l, row)));
+	if (s)
+		tui_push(l->tui, view_span_open(l->tui, s));
 }
 
 int span_list_key(struct span_list *l, const struct key *k)
 {
-	uint32_t row;
+	const struct span *s;
 
 	switch (k->code) {
 	case SK_ENTER: open_selected(l); return 1;
 	case 'T':
-		if (table_selected(&l->table, &row) && span_at(l, row))
-			tui_push(l->tui, view_trace_open(l->tui, span_at(l, row)));
+		s = span_list_selected(l);
+		if (s)
+			tui_push(l->tui, view_trace_open(l->tui, s));
 		return 1;
 	case SK_DOUBLE_CLICK:
 		if (!table_clicked(&l->table, k))
@@ -261,6 +262,13 @@ int span_list_key(struct span_list *l, const struct key *k)
 		return 1;
 	default: return 0;
 	}
+}
+
+const struct span *span_list_selected(const struct span_list *l)
+{
+	uint32_t row;
+
+	return table_selected(&l->table, &row) ? span_at(l, row) : NULL;
 }
 
 unsigned span_list_save(struct span_list *l, struct out *o)

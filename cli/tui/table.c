@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define MAIN_COLUMN 60 /* max of a column that gets its share first */
 #define MAIN_SHARE 28  /* per cent of the width, if it has none of its own */
@@ -248,12 +249,42 @@ static int comfort(const struct column *c, int width)
 	return c->max < MAIN_COLUMN || part < c->min ? c->min : part < c->max ? part : c->max;
 }
 
+/* Headings may have a window of time behind their name: "P99 1m". */
+static int is_called(const struct column *c, const char *name, size_t n)
+{
+	return n && !strncasecmp(c->name, name, n) && (!c->name[n] || c->name[n] == ' ');
+}
+
+int table_column(const struct table *t, const char *name)
+{
+	for (int c = 0; c < t->ops->ncolumns; c++)
+		if (is_called(&t->ops->columns[c], name, strlen(name)))
+			return c;
+	return -1;
+}
+
+static int is_wanted(const struct table *t, const struct column *c)
+{
+	size_t n;
+
+	for (const char *p = t->only; p && *p; p += n + strspn(p + n, ", ")) {
+		n = strcspn(p, ",");
+		while (n && p[n - 1] == ' ')
+			n--;
+		if (is_called(c, p, n))
+			return 1;
+		n = strcspn(p, ",");
+	}
+	return !t->only;
+}
+
 static void lay_out(struct table *t, int width)
 {
 	int x = 0, worst;
 
 	for (int c = 0; c < t->ops->ncolumns; c++)
-		t->width[c] = comfort(&t->ops->columns[c], width);
+		t->width[c] = is_wanted(t, &t->ops->columns[c]) ?
+				      comfort(&t->ops->columns[c], width) : 0;
 	while (total_width(t) > width && (worst = least_wanted(t)) >= 0)
 		t->width[worst] = 0;
 	grow(t, width - total_width(t));

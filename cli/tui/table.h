@@ -53,6 +53,7 @@ struct table {
 	int invert;
 	int follow;	  /* the selection stays at the end */
 	int moved;	  /* it was moved from the top; until then it stays there */
+	const char *only; /* names of the columns that are shown, with commas; NULL: all */
 	uint32_t *order;  /* rows as shown */
 	uint32_t n, cap;
 	uint32_t top, selected; /* positions in order */
@@ -77,6 +78,9 @@ void table_select(struct table *t, uint64_t id);
 
 /* 1 if k is a click on a row; the selection is on it then. */
 int table_clicked(struct table *t, const struct key *k);
+
+/* The number of the column of that name, in either case; -1: there is none. */
+int table_column(const struct table *t, const char *name);
 
 /* Sorts by a column; the column that sorts already is inverted. */
 void table_sort(struct table *t, int column);

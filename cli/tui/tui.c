@@ -9,6 +9,7 @@
 
 #include "cli/clock.h"
 #include "cli/filter.h"
+#include "cli/tui/config.h"
 #include "cli/tui/tui_impl.h"
 
 #define SECOND 1000000000ull
@@ -18,6 +19,22 @@
 
 /* ---- life */
 
+/* What the command line says counts more than what the configuration does. */
+static void configure(struct tui *t, const struct tui_options *o)
+{
+	config_read(t, t->config_error, sizeof(t->config_error));
+	t->interval_ns = o->interval_ns ? o->interval_ns : t->interval_ns;
+	t->opt.no_mouse |= o->no_mouse;
+	if (o->nheaders) {
+		t->opt.headers = o->headers;
+		t->opt.nheaders = o->nheaders;
+	}
+	if (o->body) {
+		t->opt.body = 1;
+		t->body = o->body_bytes;
+	}
+}
+
 struct tui *tui__new(const struct tui_options *o)
 {
 	struct tui *t = calloc(1, sizeof(*t));
@@ -26,15 +43,17 @@ struct tui *tui__new(const struct tui_options *o)
 	if (!t)
 		return NULL;
 	t->opt = *o;
+	t->body = o->body_bytes;
 	t->aside = t->kept = -1;
 	t->window = 60;
 	t->empty = empty_new();
-	t->interval_ns = o->interval_ns ? o->interval_ns : SECOND;
+	t->interval_ns = SECOND;
 	if (model_init(&t->model)) {
 		free(t);
 		return NULL;
 	}
 	model_keep(&t->model, o->keep);
+	configure(t, o);
 	if (o->filter) {
 		snprintf(t->filter, sizeof(t->filter), "%s", o->filter);
 		model_filter(&t->model, filter__new(t->filter, &err));
@@ -53,6 +72,8 @@ int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errl
 								 &view_conns,	&view_health };
 
 	t->from = *s;
+	if (t->opt.keep_heads && (t->opt.nheaders || t->body))
+		t->opt.keep_heads(s->ctx, t->opt.nheaders > 0, t->body);
 	t->open_trace = view_trace_open;
 	for (int i = 0; i < TUI_ROOTS; i++) {
 		t->root[i] = view_new(t, roots[i]);
@@ -64,8 +85,10 @@ int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errl
 	t->screen = screen__new(t->opt.color, err, errlen);
 	if (!t->screen)
 		return -1;
-	if (*err)
-		tui_say(t, STYLE_SLOW, "%s", err);
+	screen__theme(t->screen, t->opt.theme);
+	screen__mouse(t->screen, !t->opt.no_mouse);
+	if (*err || t->config_error[0])
+		tui_say(t, STYLE_SLOW, "%s", *err ? err : t->config_error);
 	stderr_aside(t);
 	t->opened = monotonic();
 	t->stale = 1;
@@ -116,6 +139,7 @@ static void draw(struct tui *t, uint64_t now)
 
 	if (t->message[0] && now >= t->message_until)
 		t->message[0] = '\0';
+	tui_choose_columns(t);
 	screen__begin(t->screen);
 	v->ops->draw(v, t->screen, chrome_body_y(t->screen), chrome_body_height(t->screen));
 	chrome_draw(t);
@@ -190,6 +214,7 @@ void tui__free(struct tui *t)
 	empty_free(t->empty);
 	prompt_release(&t->filter_prompt);
 	prompt_release(&t->time_prompt);
+	prompt_release(&t->command_prompt);
 	model_release(&t->model);
 	free(t);
 }

@@ -27,10 +27,15 @@ struct tui_options {
 	uint64_t interval_ns;	/* 0: one second */
 	uint32_t keep;		/* spans; 0: as the model likes it */
 	enum screen_color color;
+	enum screen_theme theme;
+	int no_mouse;
 	int redact;
 	const char *const *headers; /* to be shown with a span; "*": all */
 	unsigned nheaders;
 	int body;		    /* content is to be shown */
+	uint32_t body_bytes;	    /* so much of it is kept */
+	/* Keeps header fields, and so much content, of what comes from now on. */
+	void (*keep_heads)(void *ctx, int fields, uint32_t body_bytes);
 
 	/*
 	 * Starts a recording into path, or ends it (NULL). 0, or a negative errno with one line in

@@ -19,6 +19,9 @@
 #define TUI_ROOTS 6
 #define TUI_STACK 8
 #define TUI_NOTES 64
+#define TUI_HEADERS 16
+#define TUI_KEYS 32
+#define TUI_COLUMNS 16 /* views of which columns were chosen */
 #define TUI_FLIGHTS 2000u /* requests in flight that are looked at */
 #define TUI_SLOW_NS 500000000ull /* from here on, a duration has the colour of slow */
 
@@ -36,6 +39,8 @@ struct view_ops {
 	void (*draw)(struct view *v, struct screen *s, int y, int height);
 	int (*key)(struct view *v, const struct key *k); /* 1: taken; before table and program */
 	struct table *(*table)(struct view *v); /* the one that moves and sorts; NULL: none */
+	/* The span that is selected, borrowed; NULL: there is none. */
+	const struct span *(*span)(struct view *v);
 	/* Writes what is shown as JSON lines; returns their number. NULL: nothing to save. */
 	unsigned (*save)(struct view *v, struct out *o);
 };
@@ -43,6 +48,12 @@ struct view_ops {
 struct view {
 	const struct view_ops *ops;
 	struct tui *tui;
+};
+
+/* The next key says which of these; others take none. */
+struct menu {
+	const char *title, *hints;
+	int (*take)(struct tui *t, int key); /* 1: it was one of them */
 };
 
 /* The figures of the moment, frozen while the display is paused. */
@@ -75,7 +86,7 @@ struct tui {
 	/* view_trace_open, for the view of a span, which that of a trace opens */
 	struct view *(*open_trace)(struct tui *t, const struct span *s);
 
-	struct prompt filter_prompt, time_prompt;
+	struct prompt filter_prompt, time_prompt, command_prompt;
 	char filter[PROMPT_MAX];
 	char message[256];
 	enum style message_style;
@@ -95,6 +106,20 @@ struct tui {
 	int hops;		/* tables have what goes on behind the edge, too */
 	struct empty *empty;
 	int choosing; /* the next key says by which column to sort */
+	const struct menu *menu; /* is open, or NULL */
+	char header_text[512];	 /* of `:headers`; opt.headers points into it */
+	const char *header[TUI_HEADERS];
+	uint32_t body; /* bytes of content that are kept */
+	struct {
+		char view[16], names[200];
+	} columns[TUI_COLUMNS];
+	unsigned ncolumns;
+	struct {
+		int from, to;
+		char command[100]; /* "": it means the key `to` */
+	} keys[TUI_KEYS];
+	unsigned nkeys;
+	char config_error[300]; /* what is wrong in the configuration; "": nothing */
 	int was_playing;
 	uint64_t shown_position; /* of the replay */
 	int dirty;    /* a key changed something: draw soon */
@@ -123,6 +148,13 @@ struct view *tui_view(const struct tui *t);
 
 __attribute__((format(printf, 3, 4))) void tui_say(struct tui *t, enum style st, const char *fmt,
 						  ...);
+
+/* Takes f over, NULL: none; text is how it was written. */
+struct filter;
+void tui_filter(struct tui *t, const char *text, struct filter *f);
+
+/* Chooses the columns of a view by their names, "all": all. -1: of too many views. */
+int tui_columns(struct tui *t, const char *view, const char *names);
 
 /* Sends every request in flight that passes the filter, at most TUI_FLIGHTS. */
 void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx);
@@ -189,6 +221,7 @@ void span_list_init(struct span_list *l, struct tui *t);
 void span_list_release(struct span_list *l);
 void span_list_refresh(struct span_list *l);
 int span_list_key(struct span_list *l, const struct key *k); /* Enter, F, what the table takes */
+const struct span *span_list_selected(const struct span_list *l); /* NULL: none */
 unsigned span_list_save(struct span_list *l, struct out *o);
 
 /* A sink that writes what --output=json would; NULL: out of memory. */
@@ -224,6 +257,7 @@ void chrome_draw(struct tui *t);
 int chrome_body_y(const struct screen *s);
 int chrome_body_height(const struct screen *s);
 int chrome_tab_at(const struct tui *t, const struct key *k); /* root view; -1: none */
+void tui_choose_columns(struct tui *t); /* of the view that is shown, before it is drawn */
 void tui_freshen(struct tui *t); /* what a view points at may be gone: before it is used */
 int keys_handle(struct tui *t, const struct key *k);
 void stderr_aside(struct tui *t);

@@ -260,6 +260,11 @@ static unsigned group_save(struct view *v, struct out *o)
 	return span_list_save(&((struct group_view *)v)->list, o);
 }
 
+static const struct span *group_span(struct view *v)
+{
+	return span_list_selected(&((struct group_view *)v)->list);
+}
+
 static const struct view_ops view_group = {
 	.name = "Group",
 	.hints = "Enter:details  T:trace  F:follow  H:histogram",
@@ -270,6 +275,7 @@ static const struct view_ops view_group = {
 	.draw = group_draw,
 	.key = group_key,
 	.table = group_table,
+	.span = group_span,
 	.save = group_save,
 };
 

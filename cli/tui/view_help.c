@@ -26,6 +26,10 @@ static const struct {
 	{ "b", "baseline: shows what came since, and the differences; again: all" },
 	{ "c", "clears all figures and spans" },
 	{ "w", "saves what is shown as JSON lines: zctrace-DATE-TIME.jsonl" },
+	{ "y", "copies the selected span to the terminal's clipboard: as JSON, text, a command of "
+	       "curl, or its trace id" },
+	{ ":", "options that change while it runs: :headers on, :body 4k, :window 10s, "
+	       ":theme light, …; Tab: all of them" },
 	{ "W", "records events from here on: zctrace-DATE-TIME.pcapng; again ends it" },
 	{ "+ -", "slower, faster refresh" },
 	{ "? h F1", "this help" },
@@ -34,7 +38,8 @@ static const struct {
 	{ NULL, "ROUTES" },
 	{ "e", "each request once, at the edge, or each hop of it" },
 	{ "v", "hides and shows what is above the routes" },
-	{ "o O", "group by route, service, host, peer, status, client" },
+	{ "o", "group by route, service, host, peer, status or client, from a menu; O: by the "
+	       "one before" },
 	{ "Enter", "durations as histogram and over time, and the spans of the row" },
 	{ "H", "in there: the histogram large" },
 	{ NULL, "SPANS" },

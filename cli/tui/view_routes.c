@@ -577,6 +577,20 @@ static void open_selected(struct routes *r)
 						      r->rows[row].group->id));
 }
 
+static int take_group(struct tui *t, int key)
+{
+	if (key < '1' || key >= '1' + RED_BY_COUNT)
+		return 0;
+	t->by = (enum red_by)(key - '1');
+	tui_say(t, STYLE_TEXT, "by %s", red_by_name(t->by));
+	t->stale = 1;
+	return 1;
+}
+
+static const struct menu group_menu = {
+	"group by  ", "1:route  2:service  3:host  4:peer  5:status  6:client", take_group,
+};
+
 static int routes_key(struct view *v, const struct key *k)
 {
 	struct routes *r = (struct routes *)v;
@@ -584,12 +598,10 @@ static int routes_key(struct view *v, const struct key *k)
 
 	switch (k->code) {
 	case 'o':
-	case 'O':
-		t->by = (enum red_by)(((int)t->by + (k->code == 'o' ? 1 : RED_BY_COUNT - 1)) %
-				      RED_BY_COUNT);
-		tui_say(t, STYLE_TEXT, "by %s", red_by_name(t->by));
-		t->stale = 1;
+		t->menu = &group_menu;
 		return 1;
+	case 'O':
+		return take_group(t, '1' + ((int)t->by + RED_BY_COUNT - 1) % RED_BY_COUNT);
 	case 'e':
 		t->hops = !t->hops;
 		tui_say(t, STYLE_TEXT,

@@ -431,7 +431,7 @@ static void fill(struct span_view *v)
 	add_message(v, 1, buf);
 	if (!v->view.tui->opt.nheaders)
 		lines_add(&v->lines, STYLE_DIM, NULL,
-			  str_of("(--header='*' and --body=BYTES keep more)"), 0);
+			  str_of("(:headers on and :body 4k keep more of what comes)"), 0);
 	free(buf);
 }
 
@@ -525,6 +525,11 @@ static unsigned span_save(struct view *view, struct out *o)
 	return 1;
 }
 
+static const struct span *span_shown(struct view *view)
+{
+	return span_of((struct span_view *)view);
+}
+
 static const struct view_ops view_span = {
 	.name = "Span",
 	.hints = "T:trace  n:next  N:previous  v:fields/text/hex",
@@ -532,6 +537,7 @@ static const struct view_ops view_span = {
 	.release = span_release,
 	.draw = span_draw,
 	.key = span_key,
+	.span = span_shown,
 	.save = span_save,
 };
 

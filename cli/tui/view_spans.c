@@ -48,6 +48,11 @@ static unsigned spans_save(struct view *v, struct out *o)
 	return span_list_save(&((struct spans *)v)->list, o);
 }
 
+static const struct span *spans_span(struct view *v)
+{
+	return span_list_selected(&((struct spans *)v)->list);
+}
+
 const struct view_ops view_spans = {
 	.name = "Spans",
 	.hints = "Enter:details  T:trace  F:follow",
@@ -58,6 +63,7 @@ const struct view_ops view_spans = {
 	.draw = spans_draw,
 	.key = spans_key,
 	.table = spans_table,
+	.span = spans_span,
 	.save = spans_save,
 };
 

@@ -465,6 +465,14 @@ static unsigned view_save(struct view *view, struct out *o)
 	return v->table.n;
 }
 
+static const struct span *view_selected(struct view *view)
+{
+	struct traces_view *v = (struct traces_view *)view;
+	uint32_t row;
+
+	return table_selected(&v->table, &row) ? node_at(v, row)->span : NULL;
+}
+
 const struct view_ops view_traces = {
 	.name = "Traces",
 	.hints = "Enter:details  x:fold  z:fold all  l:latest/slowest",
@@ -475,6 +483,7 @@ const struct view_ops view_traces = {
 	.draw = view_draw,
 	.key = view_key,
 	.table = view_table,
+	.span = view_selected,
 	.save = view_save,
 };
 

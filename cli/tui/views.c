@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -101,6 +102,43 @@ void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), voi
 	struct flights f = { t, fn, ctx, 0 };
 
 	engine__in_flight(t->from.engine, pass_flight, &f);
+}
+
+/* ---- what is shown */
+
+void tui_filter(struct tui *t, const char *text, struct filter *f)
+{
+	snprintf(t->filter, sizeof(t->filter), "%s", text);
+	model_filter(&t->model, f);
+	if (f && filter__wants_fields(f) && t->opt.keep_heads)
+		t->opt.keep_heads(t->from.ctx, 1, t->body);
+	t->stale = 1;
+}
+
+int tui_columns(struct tui *t, const char *view, const char *names)
+{
+	unsigned i = 0;
+
+	while (i < t->ncolumns && strcasecmp(t->columns[i].view, view))
+		i++;
+	if (i == TUI_COLUMNS)
+		return -1;
+	if (i == t->ncolumns)
+		t->ncolumns++;
+	snprintf(t->columns[i].view, sizeof(t->columns[i].view), "%s", view);
+	snprintf(t->columns[i].names, sizeof(t->columns[i].names), "%s",
+		 strcasecmp(names, "all") ? names : "");
+	return 0;
+}
+
+void tui_choose_columns(struct tui *t)
+{
+	struct view *v = tui_view(t);
+	struct table *table = v->ops->table ? v->ops->table(v) : NULL;
+
+	for (unsigned i = 0; table && i < t->ncolumns; i++)
+		if (!strcasecmp(t->columns[i].view, v->ops->name))
+			table->only = t->columns[i].names[0] ? t->columns[i].names : NULL;
 }
 
 /* ---- refreshing */

@@ -6,8 +6,9 @@
 
 #define FUNCTIONS(X)                                                                               \
 	X(global_init) X(version_info) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_reset)   \
-	X(easy_cleanup) X(easy_strerror) X(multi_init) X(multi_add_handle) X(multi_remove_handle)  \
-	X(multi_perform) X(multi_info_read) X(multi_cleanup) X(slist_append) X(slist_free_all)
+	X(easy_cleanup) X(easy_perform) X(easy_strerror) X(multi_init) X(multi_add_handle)         \
+	X(multi_remove_handle) X(multi_perform) X(multi_info_read) X(multi_cleanup)                \
+	X(slist_append) X(slist_free_all)
 
 static struct curl_library functions;
 

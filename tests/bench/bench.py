@@ -19,24 +19,37 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ZCTRACE = os.path.join(ROOT, 'zctrace')
 PORT = 18480
 URL = f'http://127.0.0.1:{PORT}/index.html'
+COLLECTOR = PORT + 1
 
 
-def nginx_start(work):
-    www = os.path.join(work, 'www')
-    os.mkdir(www)
-    with open(os.path.join(www, 'index.html'), 'w', encoding='ascii') as f:
-        f.write('x' * 612)
-    conf = os.path.join(work, 'nginx.conf')
+def nginx_start(work, name, server):
+    conf = os.path.join(work, f'{name}.conf')
     with open(conf, 'w', encoding='ascii') as f:
-        f.write(f'''worker_processes 1; daemon off; pid {work}/pid; error_log {work}/err;
+        f.write(f'''worker_processes 1; daemon off;
+pid {work}/{name}.pid; error_log {work}/{name}.err;
 user root;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 1000000000;
-  server {{ listen 127.0.0.1:{PORT}; root {www}; }} }}
+  server {{ {server} }} }}
 ''')
     server = subprocess.Popen(['nginx', '-c', conf], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
     return server
+
+
+def page_start(work):
+    www = os.path.join(work, 'www')
+    os.mkdir(www)
+    with open(os.path.join(www, 'index.html'), 'w', encoding='ascii') as f:
+        f.write('x' * 612)
+    return nginx_start(work, 'page', f'listen 127.0.0.1:{PORT}; root {www};')
+
+
+def collector_start(work):
+    """Takes whatever is sent to it, at little cost."""
+    return nginx_start(work, 'collector', f'listen 127.0.0.1:{COLLECTOR}; '
+                       'client_max_body_size 0; default_type application/x-protobuf; '
+                       'location / { return 200; }')
 
 
 def wrk(seconds, url=URL):
@@ -112,6 +125,11 @@ def final_line(_path, text, requests):
     return (line[-1].replace('zctrace: ', '') if line else '?') + f' for {requests} requests'
 
 
+def exported(_path, text, requests):
+    sent = re.search(r'\d+ spans and .* exported; .*', text)
+    return f'{sent.group(0) if sent else "?"}, for {requests} requests'
+
+
 def packets(_path, text, _requests):
     m = re.search(r'(\d+) packets? dropped', text)
     return f'{m.group(1) if m else "?"} packets dropped'
@@ -123,6 +141,8 @@ def observers(work):
                                   f'{ROOT}/build/tests/bench/empty.bpf.o', cgroup_root()],
                  'attached'),
         Observer('zctrace -o json', [ZCTRACE, '-P', str(PORT), '-o', 'json'], 'tracing', json_end),
+        Observer('zctrace --otlp', [ZCTRACE, '-P', str(PORT), '-o', 'summary',
+                                    f'--otlp=http://127.0.0.1:{COLLECTOR}'], 'tracing', exported),
         Observer('zctrace -o summary', [ZCTRACE, '-P', str(PORT), '-o', 'summary'], 'tracing',
                  final_line),
     ]
@@ -199,7 +219,7 @@ def main():
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     work = tempfile.mkdtemp(prefix='zctrace-bench-',
                             dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
-    server = nginx_start(work)
+    servers = [page_start(work), collector_start(work)]
     try:
         wrk(2)
         everyone = observers(work)
@@ -220,8 +240,9 @@ def main():
         kernel_side(seconds)
         replay(work)
     finally:
-        server.terminate()
-        server.wait()
+        for server in servers:
+            server.terminate()
+            server.wait()
         shutil.rmtree(work, ignore_errors=True)
 
 

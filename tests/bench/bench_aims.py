@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from bench import PORT, ZCTRACE, nginx_start
+from bench import PORT, ZCTRACE, page_start
 
 TRACING = b'zctrace: tracing'
 LISTENERS = '''import os, socket, time
@@ -95,7 +95,7 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory(prefix='zctrace-bench-aims-') as work:
         os.chmod(work, 0o755)
-        server = nginx_start(work)
+        server = page_start(work)
         try:
             attach(rounds)
             line(rounds, 'json')

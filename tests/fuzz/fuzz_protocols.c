@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/http1/http1_protocol.h"
 #include "parsers/protocol.h"
+#include "parsers/tls/tls_protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -355,13 +357,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (protocols[i]->next)
 			check_parser(protocols[i], data + 3, size - 3, data[1], data[2]);
 		if (protocols[i]->mask)
-			/* others make use of where segments begin */
+			/* these two make use of where segments begin */
 			check_mask(protocols[i]->mask, data + 3, size - 3,
-				   protocols[i]->pairing == PAIRING_BY_KEY ||
-					   !strcmp(protocols[i]->name.name, "redis") ||
-					   !strcmp(protocols[i]->name.name, "memcached") ||
-					   !strcmp(protocols[i]->name.name, "postgresql") ||
-					   !strcmp(protocols[i]->name.name, "mysql"));
+				   protocols[i] != &http1_protocol &&
+					   protocols[i] != &tls_protocol);
 	}
 	check_probe(data + 3, size - 3);
 	return 0;

@@ -104,6 +104,19 @@ def python_packages(t, *packages):
     return where
 
 
+def go_module(t, module, version):
+    """The program of a Go module."""
+    need('go')
+    where = os.path.join(ROOT, 'build', 'live', 'go-' + version)
+    path = module.split('/')
+    name = path[-2] if path[-1][0] == 'v' and path[-1][1:].isdigit() else path[-1]
+    if not os.path.exists(os.path.join(where, name)):
+        why = _try(t, ['go', 'install', f'{module}@{version}'], env=dict(os.environ, GOBIN=where))
+        if why:
+            raise Skip(f'{name} cannot be had: {why}')
+    return os.path.join(where, name)
+
+
 def compare_node(t, spans, known):
     by = {query_id(s): s for s in spans}
     t.equal(len(spans), len(known), 'spans')

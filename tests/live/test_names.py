@@ -10,6 +10,7 @@ import sys
 import time
 
 import chain
+from far import ask_from, away, peers_of
 from lib import (Skip, ZCTRACE, Zctrace, cgroup_root, free_port, main, need, replay, test, wait_for,
                  wait_port)
 from netns import Namespaces
@@ -44,10 +45,6 @@ class Caller:
         self.p.stdin.write(f'{what}\n'.encode())
         self.p.stdin.flush()
         self.p.stdout.readline()
-
-
-def peers_of(spans):
-    return {(s['kind'], chain.query_id(s)): s.get('peer_service') for s in spans}
 
 
 @test
@@ -281,22 +278,6 @@ def with_etc(t, hosts, resolv):
     binds = [f'mount --bind {t.path(f)} /etc/{f}' for f in ('hosts', 'resolv.conf', 'nsswitch.conf')
              if os.path.exists(f'/etc/{f}')]
     return ['unshare', '-m', 'sh', '-c', ' && '.join([*binds, 'exec "$@"']), 'sh']
-
-
-def away(t):
-    """A backend at the far end of a veth pair, which only packets tell of: no process is known."""
-    ns = Namespaces(t)
-    t.start([*ns.inside_b, sys.executable, t.file('away.py',
-                                                  chain.BACKEND.replace("'127.0.0.1'", "''")),
-             '8080'])
-    wait_for(lambda: '8080' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
-    return ns
-
-
-def ask_from(t, ns, *idents):
-    for ident in idents:
-        p = t.run([*ns.inside_a, 'curl', '-s', f'http://{ns.addr_b}:8080/x?id={ident}'])
-        t.equal(p.returncode, 0, f'curl: {p.stderr}')
 
 
 @test

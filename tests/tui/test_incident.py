@@ -98,7 +98,7 @@ def refused(term):
     s = term.screen()
     t.check('CLIENT' in s and int(figure(s, r'serv +10\.0\.0\.66', '4xx')) > 90 and
             figure(s, r'serv +10\.0\.0\.1 ', '4xx') == '0', 'one key further is who it was', s)
-    term.press('o')
+    term.press('o', '1')
     s = term.press('?', 'G')
     term.press('Page_Up')
     t.check(re.search(r"for a server 5xx.*OpenTelemetry", s, re.S),
@@ -162,9 +162,10 @@ def summary(folder):
                     folder) as term:
             s = term.wait(r'\[0\]')
             lines = s.split('\n')
-            t.check(lines[0].startswith('ROUTE') and '4xx' in lines[0] and '5xx' in lines[0] and
-                    len(lines[:17]) == 17 and lines[17] == '[0]', f'within {width} columns', s)
-            t.check(re.match(r'\(at the edge\S* .* 154 +9\.1% +3 +14 ', lines[16]),
+            t.check(lines[0].endswith('462 spans') and lines[1].startswith('ROUTE') and
+                    '4xx' in lines[1] and '5xx' in lines[1] and lines[18] == '[0]',
+                    f'a title, and all within {width} columns', s)
+            t.check(re.match(r'\(at the edge\S* .* 154 +9\.1% +3 +14 ', lines[17]),
                     'with a total', s)
 
 

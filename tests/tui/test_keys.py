@@ -95,12 +95,20 @@ def selection(term):
 
 def grouping(term):
     term.press('1')
-    for by, name in (('service', 'nginx'), ('host', '127.0.0.1:18940'), ('peer', 'backend|127'),
-                     ('status', '500'), ('client', '127.0.0.1')):
+    for key, by, name in (('2', 'service', 'nginx'), ('3', 'host', '127.0.0.1:18940'),
+                          ('4', 'peer', 'backend|127'), ('5', 'status', '500'),
+                          ('6', 'client', '127.0.0.1')):
         s = term.press('o')
-        t.check(f'by {by}' in s and by.upper() in s and re.search(name, s), f'o groups by {by}', s)
-    s = term.press('o')
-    t.check('/orders/{id}' in s, 'o comes round to the routes', s)
+        t.check(f'group by  1 route  2 service' in s and f'{key} {by}' in s, 'o has a menu', s)
+        s = term.press(key)
+        t.check(f'by {by}' in s and by.upper() in s and re.search(name, s),
+                f'and {key} groups by {by}', s)
+    s = term.press('O')
+    t.check('by status' in s, 'O takes the one before', s)
+    s = term.press('o', 'x')
+    t.check('1 route' not in s and 'STATUS' in s, 'another key leaves the menu', s)
+    s = term.press('o', '1')
+    t.check('/orders/{id}' in s, 'and back to the routes', s)
 
 
 def filtering(term):

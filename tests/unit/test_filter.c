@@ -47,6 +47,8 @@ static struct span full_span(void)
 	attr_list_number(&attrs, ATTR(close_code), 1001);
 	s.attr = attrs.attr;
 	s.nattrs = attrs.n;
+	s.req_fields = str("Host: a\r\nX-Tenant: acme\r\nx-tenant: other\r\n");
+	s.resp_fields = str("Server: nginx\r\nHOST: b\r\n");
 	s.method = str("GET");
 	s.path = str("/api/v1/orders/17");
 	s.route = str("/api/v1/orders/{id}");
@@ -88,6 +90,13 @@ static const struct {
 	{ "status in (4xx, 5xx) and not status in (500)", 1, 0 },
 	{ "not status in (503) or status in (1)", 0, 1 },
 	{ "method in ('PUT', GET)", 1, 0 },
+	{ "header.x-tenant == acme and header.X-TENANT != other", 1, 0 },
+	{ "header.host == a and header.server contains gin", 1, 0 },
+	{ "header.x-tenant in (b, acme)", 1, 0 },
+	{ "header.x-tenant =~ '^ac'", 1, 0 },
+	{ "header.server", 1, 0 },
+	{ "header.none or header.none == ''", 0, 0 },
+	{ "header.none != x", 1, 1 },
 	{ "path contains 'api/'", 1, 0 },
 	{ "path contains .*", 0, 0 },
 	{ "entry or not root", 0, 0 },

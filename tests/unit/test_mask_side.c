@@ -145,7 +145,7 @@ static const struct {
 	{"a password by POP3", T("PASS sesame\r\n"), T("xxxxxxxxxxxxx")},
 	{"a password by Redis", T("AUTH sesame\r\n"), T("AUTH xxxxxx\r\n")},
 	{"memcached", T("get key\r\nset key 0 0 6\r\nsesame\r\n"),
-	 T("get key\r\nset key x x x\r\nsexxxx\r\n")},
+	 T("get key\r\nset key x x x\r\nxxxxxx\r\n")},
 };
 
 /* From here on the cases are of nothing that is certain. */

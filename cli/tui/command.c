@@ -1,0 +1,318 @@
+/*
+ * command.c - what ':' takes: options that can change while it runs
+ *
+ * The same names with '=' stand in the configuration file (config.c), and are run at the start.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/duration.h"
+#include "cli/filter.h"
+#include "cli/options.h"
+#include "cli/tui/command.h"
+#include "cli/tui/tui_impl.h"
+
+#define SECOND 1000000000ull
+#define LEAST_INTERVAL (SECOND / 20)
+#define LEAST_WINDOW 5u
+
+struct command_error {
+	char *text;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(struct command_error *e, const char *fmt,
+							...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e->text, e->size, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+/* 1, 0, or -1 with the error told. */
+static int on_or_off(const char *arg, struct command_error *e)
+{
+	if (!strcasecmp(arg, "on") || !strcasecmp(arg, "yes"))
+		return 1;
+	if (!strcasecmp(arg, "off") || !strcasecmp(arg, "no"))
+		return 0;
+	return refuse(e, "on or off");
+}
+
+/* ---- what is kept */
+
+static void keep(struct tui *t)
+{
+	if (t->opt.keep_heads && t->from.ctx)
+		t->opt.keep_heads(t->from.ctx, t->opt.nheaders > 0, t->body);
+}
+
+/* on, off, or names with commas */
+static int set_headers(struct tui *t, const char *arg, struct command_error *e)
+{
+	static const char *const all[] = { "*" };
+	unsigned n = 0;
+
+	if (!*arg || strlen(arg) >= sizeof(t->header_text))
+		return refuse(e, "on, off, or names such as x-request-id,host");
+	t->opt.headers = all;
+	t->opt.nheaders = strcasecmp(arg, "off") != 0;
+	if (t->opt.nheaders && strcasecmp(arg, "on") && strcmp(arg, "*")) {
+		strcpy(t->header_text, arg);
+		for (char *save, *name = strtok_r(t->header_text, ", ", &save); name;
+		     name = strtok_r(NULL, ", ", &save))
+			if (n < TUI_HEADERS)
+				t->header[n++] = name;
+		t->opt.headers = t->header;
+		t->opt.nheaders = n;
+	}
+	keep(t);
+	return 0;
+}
+
+static int set_body(struct tui *t, const char *arg, struct command_error *e)
+{
+	uint64_t v = 0;
+
+	if (strcasecmp(arg, "off") && size_parse(arg, OPTIONS_MAX_BODY, &v))
+		return refuse(e, "a number of bytes such as 256 or 4k, or off");
+	t->body = (uint32_t)v;
+	t->opt.body = v > 0;
+	keep(t);
+	return 0;
+}
+
+/* ---- what is shown */
+
+/* A number alone means seconds. */
+static int time_of(const char *arg, uint64_t *ns)
+{
+	char seconds[32];
+
+	if (*arg && !arg[strspn(arg, "0123456789.")] && strlen(arg) < sizeof(seconds) - 1) {
+		snprintf(seconds, sizeof(seconds), "%ss", arg);
+		return duration_parse(seconds, ns);
+	}
+	return duration_parse(arg, ns);
+}
+
+static int set_interval(struct tui *t, const char *arg, struct command_error *e)
+{
+	uint64_t ns;
+
+	if (time_of(arg, &ns) || ns < LEAST_INTERVAL)
+		return refuse(e, "a time such as 500ms or 2s, at least 50ms");
+	t->interval_ns = ns;
+	return 0;
+}
+
+static int set_window(struct tui *t, const char *arg, struct command_error *e)
+{
+	uint64_t ns = 0;
+
+	if (strcasecmp(arg, "all") &&
+	    (time_of(arg, &ns) || ns < LEAST_WINDOW * SECOND || ns > RED_WINDOW_MAX * SECOND))
+		return refuse(e, "a time from 5s to 5m, or all");
+	t->window = (unsigned)(ns / SECOND);
+	return 0;
+}
+
+static int set_filter(struct tui *t, const char *arg, struct command_error *e)
+{
+	struct filter_error err;
+	struct filter *f = *arg ? filter__new(arg, &err) : NULL;
+
+	if (*arg && !f)
+		return refuse(e, "%s", err.message);
+	tui_filter(t, arg, f);
+	return 0;
+}
+
+static int set_group(struct tui *t, const char *arg, struct command_error *e)
+{
+	for (int i = 0; i < RED_BY_COUNT; i++)
+		if (!strcasecmp(arg, red_by_name((enum red_by)i))) {
+			t->by = (enum red_by)i;
+			return 0;
+		}
+	return refuse(e, "route, service, host, peer, status or client");
+}
+
+static struct table *shown_table(const struct tui *t)
+{
+	struct view *v = t->screen ? tui_view(t) : NULL;
+
+	return v && v->ops->table ? v->ops->table(v) : NULL;
+}
+
+static int set_sort(struct tui *t, const char *arg, struct command_error *e)
+{
+	struct table *table = shown_table(t);
+	int c = table ? table_column(table, arg) : -1;
+
+	if (!table)
+		return refuse(e, "there is nothing to sort here");
+	if (c < 0)
+		return refuse(e, "no column is called so; s shows them");
+	table_sort(table, c);
+	return 0;
+}
+
+static int set_columns(struct tui *t, const char *arg, struct command_error *e)
+{
+	struct view *v = t->screen ? tui_view(t) : NULL;
+
+	if (!v || !v->ops->table)
+		return refuse(e, "there are no columns here");
+	if (!*arg)
+		return refuse(e, "names of columns, or all");
+	return tui_columns(t, v->ops->name, arg) ? refuse(e, "too many") : 0;
+}
+
+/* ---- the terminal */
+
+static int set_theme(struct tui *t, const char *arg, struct command_error *e)
+{
+	int theme = screen_theme_named(arg);
+
+	if (theme < 0)
+		return refuse(e, "auto, dark, light, contrast or mono");
+	t->opt.theme = (enum screen_theme)theme;
+	if (t->screen)
+		screen__theme(t->screen, t->opt.theme);
+	return 0;
+}
+
+static int set_mouse(struct tui *t, const char *arg, struct command_error *e)
+{
+	int on = on_or_off(arg, e);
+
+	if (on < 0)
+		return -1;
+	t->opt.no_mouse = !on;
+	if (t->screen)
+		screen__mouse(t->screen, on);
+	return 0;
+}
+
+/* ---- what keys do, too */
+
+static int quit(struct tui *t, const char *arg, struct command_error *e)
+{
+	(void)arg, (void)e;
+	t->quit = 1;
+	return 0;
+}
+
+static int save(struct tui *t, const char *arg, struct command_error *e)
+{
+	(void)arg, (void)e;
+	save_view(t);
+	return 0;
+}
+
+static int record(struct tui *t, const char *arg, struct command_error *e)
+{
+	(void)arg, (void)e;
+	toggle_recording(t);
+	return 0;
+}
+
+static int help(struct tui *t, const char *arg, struct command_error *e)
+{
+	(void)arg, (void)e;
+	if (t->screen && tui_view(t)->ops != &view_help)
+		tui_push(t, view_new(t, &view_help));
+	return 0;
+}
+
+static const struct command {
+	const char *name, *argument; /* what is shown while it is typed; "": none */
+	int (*run)(struct tui *t, const char *arg, struct command_error *e);
+	int now_only; /* makes no sense in the configuration */
+} commands[] = {
+	{ "body", "BYTES, such as 256 or 4k, or off: content that is kept of what comes", set_body,
+	  0 },
+	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, 1 },
+	{ "filter", "EXPRESSION, as /; none: everything", set_filter, 0 },
+	{ "group", "route, service, host, peer, status or client", set_group, 0 },
+	{ "headers", "on, off, or NAMES with commas: header fields that are kept of what comes",
+	  set_headers, 0 },
+	{ "help", "", help, 1 },
+	{ "interval", "TIME between two pictures", set_interval, 0 },
+	{ "mouse", "on or off", set_mouse, 0 },
+	{ "quit", "", quit, 1 },
+	{ "record", "", record, 1 },
+	{ "save", "", save, 1 },
+	{ "sort", "COLUMN of this view", set_sort, 1 },
+	{ "theme", "auto, dark, light, contrast or mono", set_theme, 0 },
+	{ "window", "TIME that figures are of, 5s to 5m, or all", set_window, 0 },
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(*commands))
+
+static const struct command *command_of(const char *line, size_t *n)
+{
+	*n = strcspn(line, " =");
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (strlen(commands[i].name) == *n && !strncasecmp(commands[i].name, line, *n))
+			return &commands[i];
+	return NULL;
+}
+
+static int run(struct tui *t, const char *line, int from_file, char *err, size_t errlen)
+{
+	struct command_error e = { err, errlen };
+	const struct command *c;
+	size_t n;
+
+	line += strspn(line, " ");
+	c = command_of(line, &n);
+	if (!c || (from_file && c->now_only))
+		return refuse(&e, "there is no '%.*s'%s", n < 32 ? (int)n : 32, line,
+			      from_file ? " here" : "; Tab shows what there is");
+	line += n;
+	line += strspn(line, " =");
+	if (*line && !*c->argument)
+		return refuse(&e, "%s takes nothing", c->name);
+	t->stale = t->dirty = 1;
+	return c->run(t, line, &e);
+}
+
+int command_run(struct tui *t, const char *line, char *err, size_t errlen)
+{
+	return run(t, line, 0, err, errlen);
+}
+
+int command_configure(struct tui *t, const char *line, char *err, size_t errlen)
+{
+	return run(t, line, 1, err, errlen);
+}
+
+void command_judge(struct prompt *p)
+{
+	size_t n;
+	const struct command *c = command_of(p->text, &n);
+
+	p->valid = p->len ? c != NULL : -1;
+	if (c && *c->argument)
+		snprintf(p->hint, sizeof(p->hint), "%s %s", c->name, c->argument);
+	else if (!p->len && !p->hint[0])
+		snprintf(p->hint, sizeof(p->hint), "Tab: commands; as  headers on   window 10s");
+}
+
+void command_complete(struct prompt *p)
+{
+	struct choice c = { .word = p->text, .n = p->at };
+
+	p->hint[0] = '\0';
+	for (size_t i = 0; !strchr(p->text, ' ') && i < NCOMMANDS; i++)
+		choice_offer(&c, p, commands[i].name);
+	choice_take(&c, p);
+}

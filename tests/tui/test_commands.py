@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""What ':' takes, the configuration, a span into the clipboard, the mouse."""
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import terminal as t
+
+
+def command(term, text):
+    term.press(':')
+    term.type(text)
+    return term.press('Enter')
+
+
+def window_and_more(path):
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
+        term.to_end()
+        s = term.press(':')
+        t.check('Tab: commands' in s, ': says what there is', s)
+        term.type('wi')
+        s = term.press('Tab')
+        t.check(':window' in s and '5s to 5m' in s, 'Tab completes, and says what it takes', s)
+        term.type('10s')
+        s = term.press('Enter')
+        t.check('P99 10s' in s, ':window', s)
+        s = command(term, 'window 1h')
+        t.check('a time from 5s to 5m, or all' in s, 'what is wrong is told', s)
+        s = term.press('Escape')
+        t.check('P99 10s' in s, 'and changes nothing', s)
+        s = command(term, 'group service')
+        t.check(re.search('^KIND +SERVICE', s, re.M), ':group', s)
+        command(term, 'group route')
+        s = command(term, 'columns KIND, ROUTE, P99')
+        head = next(line for line in s.split('\n') if line.startswith('KIND'))
+        t.check(head.split() == ['KIND', 'ROUTE', 'P99', '10s'], ':columns', head, s)
+        s = command(term, 'columns all')
+        t.check('COUNT' in s, 'and all of them again', s)
+        s = command(term, 'sort p99')
+        t.check('P99▼' in s or 'P99 10s▼' in s or 'P99 10▼' in s, ':sort', s)
+        s = command(term, 'filter status >= 500')
+        t.check('/status >= 500' in s, ':filter', s)
+        s = command(term, 'filter status >= ')
+        t.check('a value is missing' in s, 'a wrong one is told', s)
+        term.press('Escape')
+        s = command(term, 'nonsense')
+        t.check("there is no 'nonsense'" in s, 'what there is not', s)
+        term.press('Escape')
+        before = term.settled(color=True)
+        command(term, 'theme contrast')
+        after = term.settled(color=True)
+        t.check(before != after and re.sub('\x1b[^m]*m', '', before).split('\n')[2:-2] ==
+                re.sub('\x1b[^m]*m', '', after).split('\n')[2:-2], ':theme changes colours only')
+        command(term, 'theme mono')
+        t.check('38;5' not in term.settled(color=True), 'mono has none')
+        command(term, 'quit')
+        t.check('[0]' in term.wait(r'\[0\]'), ':quit')
+
+
+def headers(path):
+    """What is kept can change, and the replay shows it from then on."""
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 40)) as term:
+        term.to_end()
+        s = term.press('2', 'Enter')
+        t.check('header fields' not in s, 'header fields are not kept at first', s)
+        term.press('Escape')
+        command(term, 'headers on')
+        command(term, 'body 16')
+        term.press('{')
+        term.wait('0:00')
+        term.to_end()
+        s = term.press('2', 'Enter', 'End')
+        t.check('header fields' in s and re.search('Host +127.0.0.1', s, re.I), ':headers on', s)
+        term.press('Escape')
+        s = command(term, 'filter header.host contains 127')
+        t.check('/header.host contains 127' in s and 'GET' in s, 'a filter on one', s)
+
+
+def filtered_by_header(path):
+    out = subprocess.run([t.ZCTRACE, '-q', '-r', path, '-o', 'json', '-f',
+                          'header.HOST contains 127 and entry'], capture_output=True, text=True,
+                         check=False).stdout
+    spans = [json.loads(line) for line in out.splitlines()]
+    t.check(len([s for s in spans if s['type'] == 'span']) > 100,
+            '-f header.NAME needs no --header', out[:300])
+    t.check('req_headers' not in out, 'and shows none', out[:300])
+
+
+def clipboard(term):
+    return term.tmux('show-buffer')
+
+
+def copying(path):
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path, '--header', '*', '--body', '100'],
+                (120, 30)) as term:
+        term.tmux('set', '-g', 'set-clipboard', 'on')
+        term.to_end()
+        s = term.press('1', 'y')
+        t.check('no span here' in s, 'y copies spans only', s)
+        command(term, 'filter method == POST and entry')
+        s = term.press('2', 'y')
+        t.check('copy as  j JSON  t text  c curl' in s, 'y has a menu', s)
+        s = term.press('j')
+        t.check('JSON,' in s and "given to the terminal's clipboard" in s, 'what was copied', s)
+        span = json.loads(clipboard(term))
+        t.check(span['method'] == 'POST' and span['path'] == '/orders' and span['req_headers'],
+                'as JSON, with header fields', span)
+        term.press('y', 't')
+        t.check(' HTTP 201 POST /orders(/orders) ' in clipboard(term), 'as text', clipboard(term))
+        term.press('y', 'i')
+        t.check(clipboard(term) == span['trace_id'], 'its trace id', clipboard(term))
+        s = term.press('y', 'c')
+        words = shlex.split(clipboard(term))
+        t.check(words[0] == 'curl' and words[-1] ==
+                f"http://{span['server_addr']}:{span['server_port']}/orders" and
+                words[words.index('-X') + 1] == 'POST', 'as a command of curl', words)
+        term.press('Enter')
+        s = term.press('y', 'j')
+        t.check('JSON,' in s, 'also of the span that is open', s)
+        term.press('3')
+        s = term.press('y', 'i')
+        t.check('trace id' in s, 'and in traces', s)
+
+
+def quoting(folder):
+    """What came over the wire stays a word of the shell."""
+    sys.path.insert(1, os.path.join(os.path.dirname(t.HERE), 'cli'))
+    import capture as c  # pylint: disable=import-outside-toplevel
+    p = c.Packets()
+    target = "/a'b?x=$(id)&token=s3cret&y=`id`;z"
+    c.Conversation(p).exchange(c.get(target), c.OK)
+    os.chdir(folder)
+    p.pcap('odd.pcap')
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'odd.pcap'], (120, 30), folder) as term:
+        term.tmux('set', '-g', 'set-clipboard', 'on')
+        term.to_end()
+        term.press('2', 'y', 'c')
+        line = clipboard(term)
+        p = subprocess.run(['bash', '-c', f'set -- {line.strip()}; printf "%s\\n" "${{@: -1}}"'],
+                           capture_output=True, text=True, check=False)
+        t.check(p.stdout.strip().endswith("/a'b?x=$(id)&token=[redacted]&y=`id`;z"),
+                'quotes, dollars and ticks are text, secrets are hidden', line, p.stdout, p.stderr)
+
+
+def configured(path, folder):
+    os.makedirs(os.path.join(folder, 'zctrace'))
+    with open(os.path.join(folder, 'zctrace', 'config'), 'w', encoding='ascii') as f:
+        f.write('# mine\n[options]\nwindow = 10s\ngroup = service\ntheme = light\n'
+                '[columns]\nspans = STAT, METHOD, PATH\n'
+                '[keys]\nF5 = 2\nx = :group client\n')
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30), XDG_CONFIG_HOME=folder) as term:
+        s = term.to_end()
+        t.check('P99 10s' in s and re.search('^KIND +SERVICE', s, re.M), 'options', s)
+        s = term.press('x')
+        t.check(re.search('^KIND +CLIENT', s, re.M), 'a key that is a command', s)
+        s = term.press('F5')
+        t.check(re.search('^STAT +METHOD +PATH$', s, re.M), 'a key that is another one, columns', s)
+    with open(os.path.join(folder, 'zctrace', 'config'), 'a', encoding='ascii') as f:
+        f.write('[keys]\nqq = 2\n[options]\nwindow = 1m\n')
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30), XDG_CONFIG_HOME=folder) as term:
+        s = term.wait('is no key')
+        t.check("config:12: 'qq' is no key" in s, 'what is wrong is told with its line', s)
+        s = term.to_end()
+        t.check('P99 1m' in s, 'and the rest counts', s)
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path, '--interval', '2s'], (120, 30),
+                XDG_CONFIG_HOME=os.path.join(folder, 'none')) as term:
+        t.check('zctrace' in term.to_end(), 'without one')
+
+
+def mouse(path):
+    for args, on in (((), True), (('--no-mouse',), False)):
+        p = t.Pty([t.ZCTRACE, '-o', 'top', '-r', path, *args], TERM='xterm-256color')
+        p.wait(b'Routes')
+        t.check((b'\x1b[?1000h' in p.output or b'\x1b[?1006;1000h' in p.output) == on,
+                f'the mouse is {"ours" if on else "left to the terminal"}', p.output[:200])
+        p.write(b'q')
+        t.check(p.status() == 0, 'and it ends', p.output[-200:])
+        p.close()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        path = t.recording(folder)
+        window_and_more(path)
+        headers(path)
+        filtered_by_header(path)
+        copying(path)
+        quoting(folder)
+        configured(path, folder)
+        mouse(path)
+    return t.done()
+
+
+sys.exit(main())
