@@ -312,8 +312,11 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		doubted_release(c, DOUBTED_SOUND);
 	if (c->req_gap > x->req_pos)
 		return;
-	for (struct exchange *y = x->next; y; y = y->next)
+	for (struct exchange *y = x->next; y; y = y->next) {
+		if (y->found && !y->boundary) /* it, and what follows, may be none */
+			return;
 		y->suspect = 0;
+	}
 	c->doubt = 0;
 	c->steps = 0;
 	c->half[c->request_dir].unsure = 0;
@@ -337,7 +340,8 @@ enum doubted_proof certainty_at_end(const struct conn *c)
 	    h->reasm.fin_time >= resp->reasm.fin_time ||
 	    h->reasm.fin_need != resp->reasm.next)
 		return DOUBTED_NONE;
-	if (c->losses == 1 && h->reasm.from_syn && resp->reasm.from_syn)
+	/* of what was lost of the requests, several may have been in one packet */
+	if (c->losses == 1 && !c->req_gap && h->reasm.from_syn && resp->reasm.from_syn)
 		return DOUBTED_DUE;
 	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
 }

@@ -40,7 +40,8 @@ void doubted_release(struct conn *c, enum doubted_proof proof)
 	list_unlink(&c->doubted);
 	for (; x; x = next) {
 		next = x->next;
-		if (proof && (x->sound || proof == DOUBTED_DUE) && (x->due || proof == DOUBTED_SOUND))
+		if (proof && (x->sound || proof == DOUBTED_DUE) &&
+		    (x->due || proof == DOUBTED_SOUND))
 			x->suspect = 0;
 		doubted_pass(c, x);
 	}

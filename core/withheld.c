@@ -148,8 +148,11 @@ uint64_t withheld_pos(const struct conn *c)
 
 void withheld_answered(struct conn *c, uint64_t pos)
 {
-	if (c->withheld->resp_done)
-		withheld_settle(c, pos, 0);
+	if (!c->withheld->resp_done)
+		return;
+	if (c->doubt) /* or it is a part of an answer before */
+		withheld_doubt(c, c->doubt);
+	withheld_settle(c, pos, 0);
 }
 
 void withheld_undecided(struct conn *c, uint64_t pos)
