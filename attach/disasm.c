@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
+#include "core/load.h"
+
 static struct disasm functions;
 static void *library;
 static unsigned users;
@@ -34,10 +36,8 @@ static void unload(void)
 
 static int load(void)
 {
-	static const struct {
-		const char *name;
-		size_t at;
-	} symbols[] = {
+	static const char *const files[] = {LIBRARY(CS_API_MAJOR), NULL};
+	static const struct load_symbol symbols[] = {
 		{"cs_open", offsetof(struct disasm, open)},
 		{"cs_close", offsetof(struct disasm, close)},
 		{"cs_option", offsetof(struct disasm, option)},
@@ -47,16 +47,7 @@ static int load(void)
 		{"cs_regs_access", offsetof(struct disasm, regs_access)},
 	};
 
-	library = dlopen(LIBRARY(CS_API_MAJOR), RTLD_LAZY | RTLD_LOCAL);
-	for (size_t i = 0; library && i < sizeof(symbols) / sizeof(symbols[0]); i++) {
-		void *f = dlsym(library, symbols[i].name);
-
-		if (!f) {
-			unload();
-			library = NULL;
-		}
-		*(void **)((char *)&functions + symbols[i].at) = f;
-	}
+	library = load_library(files, symbols, sizeof(symbols) / sizeof(*symbols), &functions);
 	return library != NULL;
 }
 

@@ -17,6 +17,7 @@
 
 #define RANDOM_OBJECT 2048u /* octets of an object that are searched */
 #define RANDOM_INNER 512u   /* of what it points to */
+#define RANDOM_WINDOW 128u  /* at once: as many rounds are all that verifiers have to walk */
 #define RANDOM_POINTERS 40u /* from its first words */
 #define RANDOM_TRIES 64u    /* searches without success, then it is no use */
 
@@ -39,9 +40,9 @@ struct {
 	__type(value, struct zc_layout);
 } zc_layouts SEC(".maps");
 
-/* What one scan looks through: a random may begin in any of the first RANDOM_INNER octets. */
+/* What one scan looks through: a random may begin in any of the first RANDOM_WINDOW octets. */
 struct random_window {
-	__u64 word[RANDOM_INNER / 8 + 2];
+	__u64 word[RANDOM_WINDOW / 8 + 2];
 };
 
 struct random_room {
@@ -74,7 +75,7 @@ __noinline __u32 random_scan(const struct random_window *w, __u64 r0, __u64 r1)
 {
 	if (!w)
 		return RANDOM_NOWHERE;
-	for (__u32 off = 0; off < RANDOM_INNER; off += 4)
+	for (__u32 off = 0; off < RANDOM_WINDOW; off += 4)
 		if (random_at((const __u64 *)((const char *)w + off), r0, r1))
 			return off;
 	return RANDOM_NOWHERE;
@@ -86,13 +87,17 @@ __noinline __u32 random_scan(const struct random_window *w, __u64 r0, __u64 r1)
 /* In what a word of the object points to; global for the same reason. */
 __noinline __u32 random_in_inner(struct random_room *room, __u64 at, __u64 r0, __u64 r1)
 {
-	__u32 off;
-
 	if (!room || at < 4096 || at & 7 ||
 	    bpf_probe_read_user(room->inner, sizeof(room->inner), (void *)at))
 		return RANDOM_NOWHERE;
-	off = random_scan(WINDOW(room->inner), r0, r1);
-	return off > RANDOM_INNER - 16 ? RANDOM_NOWHERE : off;
+#pragma clang loop unroll(disable)
+	for (__u32 from = 0; from < RANDOM_INNER; from += RANDOM_WINDOW) {
+		__u32 off = random_scan(WINDOW(room->inner + from / 8), r0, r1);
+
+		if (off != RANDOM_NOWHERE)
+			return from + off <= RANDOM_INNER - 16 ? from + off : RANDOM_NOWHERE;
+	}
+	return RANDOM_NOWHERE;
 }
 
 /* A place, or RANDOM_NOWHERE. */
@@ -114,7 +119,8 @@ static __always_inline __u64 random_in_object(struct random_room *room, __u64 ob
 	if (bpf_probe_read_user(room->object, sizeof(room->object), (void *)object) &&
 	    bpf_probe_read_user(room->object, 512, (void *)object))
 		return RANDOM_NOWHERE;
-	for (__u32 at = 0; at < RANDOM_OBJECT; at += RANDOM_INNER) {
+#pragma clang loop unroll(disable)
+	for (__u32 at = 0; at < RANDOM_OBJECT; at += RANDOM_WINDOW) {
 		__u32 off = random_scan(WINDOW(room->object + at / 8), r0, r1);
 
 		if (off != RANDOM_NOWHERE && at + off <= RANDOM_OBJECT - 16)

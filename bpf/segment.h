@@ -172,12 +172,16 @@ struct walk {
 
 /*
  * One record of the octets [from, end), of which n are copied, behind those in front that are not.
+ * A global function, as it is called in a loop.
  */
-static __noinline void walk_record(struct __sk_buff *skb, struct zc_sock *s, struct walk *w,
-				   __u32 n, __u32 end)
+__noinline int walk_record(struct __sk_buff *skb, struct zc_sock *s, struct walk *w, __u32 n,
+			   __u32 end)
 {
-	struct seg part = w->g;
+	struct seg part;
 
+	if (!s || !w)
+		return 0;
+	part = w->g;
 	part.seq += w->from;
 	part.off += w->from;
 	part.len = end - w->from;
@@ -190,6 +194,7 @@ static __noinline void walk_record(struct __sk_buff *skb, struct zc_sock *s, str
 	seg_emit(skb, s, &part, w->lead, n | (w->dir ? DIR_BIT : 0));
 	w->from = end;
 	w->lead = 0;
+	return 0;
 }
 
 /*

@@ -189,11 +189,15 @@ __noinline int part_send(struct parts *t)
 	return 0;
 }
 
-/* Global as well: the verifier walks its rounds once, not once for each way that leads here. */
+/*
+ * Global as well: the verifier walks its rounds once, not once for each way that leads here. And
+ * there is to be one call: Linux 7 analyses what is called for each place that calls it.
+ */
 __noinline int parts_send(struct parts *t)
 {
 	if (!t)
 		return 0;
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < PLAIN_PARTS; i++) {
 		t->last = i == PLAIN_PARTS - 1;
 		part_send(t);

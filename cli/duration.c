@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "parsers/digits.h"
+
 #define LIMIT_NS ((double)(INT64_MAX / 2))
 
 /* The unit at s: its nanoseconds, and its length in *n. 0: none. */
@@ -29,11 +31,6 @@ static uint64_t unit_at(const char *s, size_t *n)
 			return units[i].ns;
 	}
 	return 0;
-}
-
-static int is_digit(char c)
-{
-	return c >= '0' && c <= '9';
 }
 
 int duration_parse(const char *s, uint64_t *ns)

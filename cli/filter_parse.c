@@ -9,6 +9,7 @@
 
 #include "core/span_field.h"
 #include "cli/filter_program.h"
+#include "parsers/digits.h"
 
 struct parser {
 	struct filter *f;
@@ -155,14 +156,6 @@ static struct test *new_test(struct parser *p, unsigned field)
 }
 
 /* ---- literals */
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* The escape behind the backslash at the current place, for strings that are no patterns. */
 static int take_escape(struct parser *p, char *out)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/filter_value.h"
+#include "parsers/digits.h"
 
 typedef unsigned __int128 wide;
 
@@ -32,11 +33,6 @@ static const struct {
 	{ "GiB", UNITS_SIZE, 1u << 30 },
 	{ "TiB", UNITS_SIZE, (uint64_t)1 << 40 },
 };
-
-static int is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 /* Factor of the unit that is n octets at p, or 0. */
 static uint64_t unit_factor(const char *p, size_t n, enum filter_units units)

@@ -10,8 +10,10 @@ static const struct {
 	const char *comm; /* how it begins */
 	const char *protocol;
 } programs[] = {
-	{"sshd", "ssh"},   {"mosquitto", "mqtt"}, {"master", "smtp"},
-	{"exim4", "smtp"}, {"dovecot", "imap"},
+	{"sshd", "ssh"},
+	{"master", "smtp"},
+	{"exim4", "smtp"},
+	{"dovecot", "imap"},
 };
 
 static const struct {
@@ -19,9 +21,8 @@ static const struct {
 	const char *protocol;
 	int tls;
 } ports[] = {
-	{22, "ssh", 0},	   {25, "smtp", 0},   {143, "imap", 0},	      {465, "smtp", 1},
-	{587, "smtp", 0},  {636, "ldap", 1},  {993, "imap", 1},	      {1883, "mqtt", 0},
-	{5672, "amqp", 0}, {8883, "mqtt", 1}, {9042, "cassandra", 0},
+	{22, "ssh", 0},	  {25, "smtp", 0},  {143, "imap", 0}, {465, "smtp", 1},
+	{587, "smtp", 0}, {636, "ldap", 1}, {993, "imap", 1}, {9042, "cassandra", 0},
 };
 
 static const char *family(const struct protocol *p)

@@ -198,6 +198,9 @@ struct conn {
 	uint64_t doubted_since;
 	uint32_t ndoubted;
 	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
+	/* answers, complete, to what is yet to be asked; in order */
+	struct exchange *early, *early_tail;
+	uint32_t nearly;
 	struct keyed *keyed;	  /* the same by key; NULL: the protocol answers in order */
 	uint32_t nqueued;
 	uint64_t nexchanges;

@@ -84,11 +84,15 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	if (c->nqueued >= PAIRING_MAX_QUEUE && c->head)
 		queue_drop_oldest(c);
 	end_headless(c, need);
-	x = exchange_new(c->engine, c);
+	x = c->early ? queue_take_early(c) : NULL;
+	if (!x)
+		x = exchange_new(c->engine, c);
 	if (!x)
 		return NULL;
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
+	if (x->resp_done) /* it was answered early: at once */
+		x->resp_first = x->resp_last = x->req_first;
 	x->need = need;
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
@@ -531,6 +535,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 	pairing_count_partial(c);
 	if (c->doubted_head)
 		doubted_release(c, DOUBTED_NONE);
+	queue_end_early(c);
 	if (orphan) {
 		resp->x = NULL;
 		pairing_end_one(c, orphan, why);

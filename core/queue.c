@@ -103,6 +103,61 @@ static __attribute__((noinline)) void settle_keyed(struct conn *c, struct exchan
 		exchange_emit(c->engine, x);
 }
 
+static int is_early(const struct conn *c, const struct exchange *x)
+{
+	return x->incomplete == SPAN_REQUEST_NOT_SEEN && x->status >= 200 && !x->resp_unsized &&
+	       !x->aborted && !c->head && !c->lost && !c->preexisting && !c->doubt &&
+	       !c->rejoined && !c->half[c->request_dir].in_message &&
+	       !c->half[c->request_dir].ended;
+}
+
+/* x answers the last of the requests that are yet to come. */
+static void add_early(struct conn *c, struct exchange *x)
+{
+	if (c->nearly == QUEUE_EARLY_MAX) {
+		c->lost = 1; /* whatever this is */
+		queue_end_early(c);
+		queue_complete(c, x);
+		return;
+	}
+	x->next = NULL;
+	if (c->early)
+		c->early_tail->next = x;
+	else
+		c->early = x;
+	c->early_tail = x;
+	c->nearly++;
+}
+
+static struct exchange *pop_early(struct conn *c)
+{
+	struct exchange *x = c->early;
+
+	c->early = x->next;
+	c->nearly--;
+	return x;
+}
+
+void queue_end_early(struct conn *c)
+{
+	while (c->early)
+		queue_complete(c, pop_early(c));
+}
+
+struct exchange *queue_take_early(struct conn *c)
+{
+	struct exchange *x;
+
+	if (c->lost || c->doubt || c->rejoined) {
+		queue_end_early(c);
+		return NULL;
+	}
+	x = pop_early(c);
+	x->incomplete = 0;
+	x->req_done = x->io_done = 0;
+	return x;
+}
+
 void queue_settle(struct conn *c, struct exchange *x)
 {
 	if (!x->resp_done || !x->req_done)
@@ -115,8 +170,12 @@ void queue_settle(struct conn *c, struct exchange *x)
 		settle_one_way(c);
 		return;
 	}
-	if (queue_has(x))
+	if (queue_has(x)) {
 		queue_take(c);
+	} else if (is_early(c, x)) {
+		add_early(c, x);
+		return;
+	}
 	if (x->switches && !c->upgraded)
 		c->upgraded = x; /* MESSAGE_SWITCH follows */
 	else

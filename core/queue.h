@@ -24,6 +24,15 @@ void queue_settle(struct conn *c, struct exchange *x);
 /* The oldest request will not get its response from us any more. */
 void queue_drop_oldest(struct conn *c);
 
+/*
+ * An answer that came before what it answers, when nothing was outstanding: of a connection that is
+ * known as a whole the next request is the one (RFC 9112 section 9.2). NULL: there is none, or
+ * doubts have come since. What no request has come for when all ends is through as it is.
+ */
+#define QUEUE_EARLY_MAX 1024u /* beyond, the connection is in doubt */
+struct exchange *queue_take_early(struct conn *c);
+void queue_end_early(struct conn *c);
+
 /* The connection's long exchange, beside the queue: out of there, NULL if there is none; ended. */
 struct exchange *queue_take_long(struct conn *c);
 void queue_end_long(struct conn *c, uint64_t time);

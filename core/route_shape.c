@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/route_shape.h"
+#include "parsers/digits.h"
 
 #define MAX_SEGMENT 128u      /* longer ones are tokens without a look */
 #define MAX_PLACEHOLDERS 3u   /* a segment with more is a token */
@@ -35,19 +36,6 @@ static enum char_class class_of(char c)
 	if (c >= 'A' && c <= 'Z')
 		return UPPER;
 	return c && strchr("-_.,:;~!=+@$&'()", c) ? SEPARATOR : OTHER;
-}
-
-static int is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Length of the leading octets of s that are in `set`. */

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "parsers/amqp/amqp.h"
 #include "parsers/content/grpc.h"
 #include "parsers/content/websocket.h"
 #include "parsers/dns/dns.h"
@@ -12,6 +13,7 @@
 #include "parsers/kafka/kafka.h"
 #include "parsers/memcached/memcached.h"
 #include "parsers/mongodb/mongodb.h"
+#include "parsers/mqtt/mqtt.h"
 #include "parsers/mysql/mysql.h"
 #include "parsers/nats/nats.h"
 #include "parsers/postgresql/postgresql.h"
@@ -23,7 +25,7 @@ const struct protocol *const protocols[] = {
 	&tls_protocol,	      &http2_protocol, &http1_protocol, &memcached_protocol,
 	&redis_protocol,      &postgresql_protocol, &kafka_protocol, &dns_protocol,
 	&mongodb_protocol,    &mysql_protocol,	 &nats_protocol,
-	&fastcgi_protocol,
+	&fastcgi_protocol,    &mqtt_protocol,	 &amqp_protocol,
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 

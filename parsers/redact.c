@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "parsers/redact.h"
+#include "parsers/digits.h"
 #include "parsers/redact_scan.h"
 
 /* Parameters, normalised: exact names. */
@@ -51,14 +52,6 @@ static void name_append(struct redact_name *a, char c)
 		a->cut = 1;
 	}
 	a->b[a->n++] = c;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 void redact_name_add(struct redact_name *a, char c, int percent)

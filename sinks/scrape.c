@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sinks/load.h"
+#include "core/load.h"
 #include "sinks/prometheus.h"
 
 #define RUN_NS 5000000u /* it has something to do this often at most */
@@ -42,7 +42,7 @@ static int load(void)
 #undef X
 	};
 
-	return load_library(files, symbols, sizeof(symbols) / sizeof(*symbols), &mhd);
+	return load_library(files, symbols, sizeof(symbols) / sizeof(*symbols), &mhd) != NULL;
 #endif
 }
 

@@ -27,7 +27,8 @@ lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
 dnsmasq-base:dnsmasq bind9-dnsutils:dig
 redis-server:redis-server redis-tools:redis-cli postgresql:psql pgbouncer:pgbouncer
-memcached:memcached php-cgi:php-cgi
+memcached:memcached php-cgi:php-cgi mosquitto:mosquitto
+rabbitmq-server:/usr/lib/rabbitmq/bin/rabbitmq-server
 mariadb-server:mariadbd mariadb-client:mariadb default-jdk-headless:javac"
 # the run time of clang's fuzzers has the number of clang in its name
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)

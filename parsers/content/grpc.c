@@ -3,6 +3,7 @@
  */
 #include <string.h>
 #include "parsers/content/grpc.h"
+#include "parsers/digits.h"
 
 #define COMPRESSED 0x01u
 #define TRAILERS 0x80u
@@ -232,15 +233,6 @@ const char *grpc_status_name(int status)
 									       : NULL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 size_t grpc_message(struct str s, char *out, size_t cap)
 {
 	size_t n = 0;
@@ -249,8 +241,8 @@ size_t grpc_message(struct str s, char *out, size_t cap)
 		int hi = -1, lo = -1;
 
 		if (s.p[i] == '%' && s.n - i > 2) {
-			hi = hex_digit(s.p[i + 1]);
-			lo = hex_digit(s.p[i + 2]);
+			hi = hex_value(s.p[i + 1]);
+			lo = hex_value(s.p[i + 2]);
 		}
 		if (hi >= 0 && lo >= 0) {
 			out[n++] = (char)(hi << 4 | lo);
@@ -286,23 +278,12 @@ int grpc_trailer_next(struct str lines, size_t *pos, struct str *name, struct st
 	return 0;
 }
 
-static int sextet(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 int64_t grpc_text(struct grpc_text *t, const uint8_t *p, size_t n, uint8_t *out)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int v = sextet(p[i]);
+		int v = base64_value(p[i], "+/");
 
 		if (p[i] == '=') {
 			/* two or three sextets make one or two octets; a second '=' finds none */

@@ -4,6 +4,7 @@
  * Whatever is kept between calls is a number. Where the caller keeps octets (an incomplete head or
  * trailer section) h->scanned remembers how many of them have been looked at.
  */
+#include "parsers/digits.h"
 #include "parsers/http1/http1_impl.h"
 
 #define MAX_CHUNK_LINE 4096u /* chunk-size with its extensions */
@@ -392,17 +393,9 @@ static enum parse_status next_trailers(struct http1 *h, const uint8_t *p, size_t
 	return PARSE_EVENT;
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int chunk_size_octet(struct http1 *h, uint8_t c)
 {
-	int digit = hex_digit(c);
+	int digit = hex_value(c);
 
 	if (digit >= 0) {
 		if (h->remaining > (uint64_t)INT64_MAX >> 4)

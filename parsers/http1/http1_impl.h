@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "parsers/digits.h"
 #include "parsers/http1/http1.h"
 
 /* ---- octets */
@@ -28,11 +29,6 @@ static inline size_t min_size(size_t a, size_t b)
 static inline int is_blank(uint8_t c)
 {
 	return c == ' ' || c == '\t';
-}
-
-static inline int is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
 }
 
 /* How many octets at p are of the class? */

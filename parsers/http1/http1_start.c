@@ -372,8 +372,13 @@ enum probe_result http1_probe(const uint8_t *p, size_t n, enum http1_kind kind)
 	if (!n || (n == 1 && *p == '\r'))
 		return PROBE_MORE;
 	lf = memchr(p, '\n', n);
-	if (!lf && n < HTTP1_MAX_HEAD && http1_start_fits(p, n, 0, (uint8_t)kind))
-		return PROBE_MORE;
+	if (!lf && http1_start_fits(p, n, 0, (uint8_t)kind)) {
+		if (n < HTTP1_MAX_HEAD)
+			return PROBE_MORE;
+		/* a request line that is longer than what is kept */
+		if (kind != HTTP1_RESPONSE && http1_start_certain(p, n, HTTP1_REQUEST))
+			return PROBE_YES;
+	}
 	if (lf && http1_start_line(p, (size_t)(lf - p), (uint8_t)kind, &ev))
 		return PROBE_YES;
 	return PROBE_NO;

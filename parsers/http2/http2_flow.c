@@ -2,6 +2,7 @@
  * http2_flow.c - settings and windows
  */
 #include "parsers/http2/http2_int.h"
+#include "parsers/digits.h"
 
 /* RFC 9113 section 6.5.2 */
 enum {
@@ -75,17 +76,6 @@ void http2_settings_unknown(struct http2 *h, unsigned dir)
 	h->losses++;
 }
 
-static int base64url(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
 int http2_upgraded(struct http2 *h, struct str settings)
 {
 	char payload[6 * 64];
@@ -94,7 +84,7 @@ int http2_upgraded(struct http2 *h, struct str settings)
 	size_t i;
 
 	for (i = 0; i < settings.n && settings.p[i] != '='; i++) {
-		int v = base64url(settings.p[i]);
+		int v = base64_value(settings.p[i], "-_");
 
 		if (v < 0 || out.n == sizeof(payload))
 			break;

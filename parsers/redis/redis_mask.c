@@ -6,6 +6,7 @@
  * of replies, the words that are no values (OK, QUEUED, codes of errors, what begins a message).
  * Everything else becomes 'x', digits become 1, but 0 stays.
  */
+#include "parsers/digits.h"
 #include "parsers/redis/redis_impl.h"
 
 #define MAX_WORD 32u
@@ -66,11 +67,6 @@ static int is_word(const struct mask *k)
 		    (k->where != IN_STRING || k->length == strlen(*word)))
 			return 1;
 	return 0;
-}
-
-static int is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
 }
 
 static int is_letter(uint8_t c)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "parsers/digits.h"
+
 enum state {
 	CODE,
 	WORD,
@@ -17,11 +19,6 @@ enum state {
 	IN_DOLLARS,
 	HIDDEN, /* nobody can tell what is a string and what is not */
 };
-
-static int is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
 
 static int is_letter(uint8_t c)
 {

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "sinks/load.h"
+#include "core/load.h"
 
 #define FUNCTIONS(X)                                                                               \
 	X(global_init) X(version_info) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_reset)   \
@@ -33,7 +33,7 @@ static int load(void)
 #undef X
 	};
 
-	return load_library(files, symbols, sizeof(symbols) / sizeof(*symbols), &functions);
+	return load_library(files, symbols, sizeof(symbols) / sizeof(*symbols), &functions) != NULL;
 }
 
 #endif

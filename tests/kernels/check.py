@@ -11,6 +11,7 @@ is there.
 """
 import argparse
 import collections
+import datetime
 import itertools
 import json
 import os
@@ -134,7 +135,14 @@ def cell(value):
 
 
 HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests', 'damaged',
-        'lost', 'start s', 'log')
+        'lost', 'start s', 'log', 'commit', 'tried')
+
+
+def commit():
+    """Of the program that was tried; + where files had been changed since."""
+    text = subprocess.run([os.path.join(ROOT, 'zctrace'), '--version'], stdout=subprocess.PIPE,
+                          text=True, check=True).stdout
+    return (re.findall(r'\(([0-9a-f]+\+?)\)', text) or ['not told'])[0]
 
 
 def threads(doctor):
@@ -154,7 +162,7 @@ def row(found):
             *[protocols.get(k) for k in KINDS],
             state.get(doctor.get('uprobe_multi', {}).get('state'), 'no'), threads(doctor),
             load.get('requests'), load.get('damaged'), load.get('lost'), protocols.get('tracing_s'),
-            len(found['log']) or 'clean')
+            len(found['log']) or 'clean', commit(), datetime.date.today().isoformat())
 
 
 def order(cells):

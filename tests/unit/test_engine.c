@@ -224,6 +224,79 @@ static void test_pipelining(void)
 	/* 1024 more came at the end, as in flight */
 }
 
+/* Answers belong to requests in order, whatever comes first. */
+static void test_answered_before(void)
+{
+	server(NULL);
+	feed_text(&f, TX, OK5);
+	is_u64(f.nspans, 0, "an answer before its request waits for it");
+	feed_text(&f, RX, GET);
+	feed_text(&f, RX, GET2);
+	feed_text(&f, TX, NO4);
+	is_u64(f.nspans, 2, "and the rest goes on in order");
+	ok(span(0)->status == 200 && !span(0)->incomplete && !span(0)->error, "early: status");
+	is_str(f.span[0].path, "/a", "early: path");
+	ok(!span(0)->duration_ns && span(0)->resp_bytes == strlen(OK5), "early: at once");
+	is_str(f.span[1].path, "/b", "next: path");
+	is_u64(span(1)->status, 404, "next: status");
+	feed_end(&f);
+
+	server(NULL);
+	feed_text(&f, RX, GET);
+	feed_text(&f, TX, OK5);
+	feed_text(&f, TX, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+	is_u64(f.nspans, 1, "a server that gives up an idle connection");
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans == 2 && span(1)->status == 408 &&
+	   span(1)->incomplete == SPAN_REQUEST_NOT_SEEN, "is told at its end");
+	feed_end(&f);
+
+	server(NULL);
+	feed_text(&f, TX, OK5);
+	feed_text(&f, TX, NO4);
+	feed_text(&f, RX, GET GET2);
+	ok(f.nspans == 2 && span(0)->status == 200 && span(1)->status == 404,
+	   "two early answers, in order");
+	feed_end(&f);
+
+	server(NULL);
+	for (int i = 0; i < 1025; i++)
+		feed_text(&f, TX, OK5);
+	ok(f.nspans && span(0)->incomplete == SPAN_REQUEST_NOT_SEEN, "no more than 1024 are kept");
+	feed_end(&f);
+
+	server(NULL);
+	feed_text(&f, TX, OK5);
+	f.seq[RX] += 300; /* lost: perhaps what it answers */
+	feed_text(&f, RX, GET);
+	feed_text(&f, TX, NO4);
+	feed_tick(&f, 500 * MS);
+	ok(f.nspans >= 1 && span(0)->incomplete & SPAN_REQUEST_NOT_SEEN,
+	   "an early answer before a gap is not the next one's");
+	feed_end(&f);
+}
+
+static void test_long_line(void)
+{
+	char *line = malloc(100000);
+
+	memset(line, 'c', 100000);
+	memcpy(line, "GET /q?", 7);
+	strcpy(line + 99980, " HTTP/1.1\r\n\r\n");
+	server(NULL);
+	feed_text(&f, RX, line);
+	feed_text(&f, TX, OK5);
+	feed_text(&f, RX, GET2);
+	feed_text(&f, TX, OK5);
+	is_u64(f.nspans, 2, "a first request line that is longer than what is kept");
+	is_str(f.span[0].path, "/q", "long: path");
+	is_u64(span(0)->status, 200, "long: status");
+	ok(span(1)->status == 200 && !span(1)->incomplete, "long: what follows is whole");
+	feed_end(&f);
+	free(line);
+}
+
 static void test_semantics(void)
 {
 	struct engine_stats st;
@@ -507,6 +580,8 @@ int main(void)
 	test_client();
 	test_order();
 	test_pipelining();
+	test_answered_before();
+	test_long_line();
 	test_semantics();
 	test_ends();
 	test_switched();

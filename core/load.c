@@ -1,8 +1,9 @@
-#include "sinks/load.h"
+#include "core/load.h"
 
 #include <dlfcn.h>
 
-int load_library(const char *const *files, const struct load_symbol *symbol, size_t n, void *table)
+void *load_library(const char *const *files, const struct load_symbol *symbol, size_t n,
+		   void *table)
 {
 	void *library = NULL;
 
@@ -17,5 +18,5 @@ int load_library(const char *const *files, const struct load_symbol *symbol, siz
 		}
 		*(void **)((char *)table + symbol[i].at) = f;
 	}
-	return library != NULL;
+	return library;
 }

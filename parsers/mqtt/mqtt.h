@@ -1,0 +1,37 @@
+/*
+ * mqtt.h - MQTT 3.1, 3.1.1 and 5
+ *
+ * Section numbers in comments are of the OASIS standard MQTT 5.0. The contract of the functions is
+ * that of parsers/protocol.h.
+ *
+ * A PUBLISH of either side is a request: one-way with QoS 0, answered by PUBACK with QoS 1, by
+ * PUBREC and in the end PUBCOMP with QoS 2, which pair by the packet identifier and the sender. So
+ * are CONNECT, SUBSCRIBE, UNSUBSCRIBE and PINGREQ. A HEAD comes when MQTT_PEEK bytes of the packet,
+ * or all of it, are there; CONTENT is the payload of a PUBLISH. A topic that is only told by its
+ * alias is not known (MESSAGE_UNSEEN).
+ *
+ * Where bytes are missing that are not within a packet whose length is known, and behind what is
+ * not understood, next() returns PARSE_BAD.
+ */
+#ifndef ZC_PARSERS_MQTT_H
+#define ZC_PARSERS_MQTT_H
+
+#include "parsers/protocol.h"
+
+#define MQTT_PEEK 2048u
+#define MQTT_MAX_CODE 64u
+
+struct mqtt_side { /* private */
+	uint8_t state;
+	uint8_t interim;     /* the packet that is being read is */
+	uint32_t left, skip; /* skip: of that, what is no payload, at its beginning */
+};
+
+struct mqtt {
+	struct mqtt_side side[2];
+	uint8_t version; /* 3 to 5; 0: not known */
+};
+
+extern const struct protocol mqtt_protocol; /* the row of the table */
+
+#endif

@@ -1,0 +1,44 @@
+/* mqtt_impl.h - what the files of this folder share */
+#ifndef ZC_PARSERS_MQTT_IMPL_H
+#define ZC_PARSERS_MQTT_IMPL_H
+
+#include "parsers/mqtt/mqtt.h"
+
+enum mqtt_type { /* section 2.1.2 */
+		 MQTT_CONNECT = 1,
+		 MQTT_CONNACK,
+		 MQTT_PUBLISH,
+		 MQTT_PUBACK,
+		 MQTT_PUBREC,
+		 MQTT_PUBREL,
+		 MQTT_PUBCOMP,
+		 MQTT_SUBSCRIBE,
+		 MQTT_SUBACK,
+		 MQTT_UNSUBSCRIBE,
+		 MQTT_UNSUBACK,
+		 MQTT_PINGREQ,
+		 MQTT_PINGRESP,
+		 MQTT_DISCONNECT,
+		 MQTT_AUTH,
+};
+
+struct mqtt_packet {
+	uint8_t type, qos;
+	uint32_t head, len; /* of the fixed header; of what follows it */
+};
+
+/* A fixed header. 1: *k is filled; 0: more is needed; -1: `from` sends nothing of that kind. */
+int mqtt_packet(const uint8_t *p, size_t n, enum sender from, struct mqtt_packet *k);
+
+/* A number of one to four bytes (section 1.5.5). Its length; 0: more is needed; -1: it is none. */
+int mqtt_varint(const uint8_t *p, size_t n, uint32_t *v);
+
+static inline uint16_t mqtt_u16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+enum probe_result mqtt_probe(const struct probe *in, unsigned *client);
+extern const struct protocol_mask mqtt_mask;
+
+#endif
