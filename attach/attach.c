@@ -51,9 +51,6 @@ struct attach *attach__new(const struct attach_options *o)
 							 ZC_ROLE_AUTO;
 	a->config.follow = a->config.downstream = o->follow != 0;
 	find_namespace(a);
-	/* -1: the kernel does not tell; then who sends a datagram is not known when it leaves */
-	a->config.datagrams = libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
-						      BPF_FUNC_get_current_pid_tgid, NULL) == 1;
 	a->config.wake_bytes = RING_BYTES / 4;
 	return a;
 }

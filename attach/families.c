@@ -37,6 +37,8 @@ static const struct family families[] = {
 	 .needs = "Linux 5.15 with CONFIG_FUNCTION_TRACER; on arm64 6.4"},
 	{GROUP_SENDFILE, "fexit", {"inet_page"}, .needs = "the same; Linux 6.5 needs none"},
 	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},
+	/* by the programs of segments, which must be told who sends */
+	{GROUP_DATAGRAMS, "cgroup_skb", .needs = "Linux 6.10"},
 	/* all points of a file by one link; one by one, as perf events */
 	{GROUP_TLS, "uprobe_multi", {TLS_PROGRAMS}, .needs = "Linux 6.6", .type = UPROBE_MULTI},
 	{GROUP_TLS, "uprobe", {TLS_PROGRAMS}, .needs = "Linux 5.15 and CAP_SYS_ADMIN"},
@@ -56,6 +58,7 @@ static const struct {
 	[GROUP_IO] = {"reads and writes", ""},
 	[GROUP_SENDFILE] = {"sendfile", ""}, /* where it is a function of its own, fexit is there */
 	[GROUP_SPLICE] = {"splice", "reads by splice(2)"},
+	[GROUP_DATAGRAMS] = {"datagrams", "UDP, so DNS over it, which needs Linux 6.10"},
 	[GROUP_TLS] = {"TLS", "what is within TLS"},
 	[GROUP_TLS_GO] = {"TLS of Go", "what is within TLS of Go"},
 };
@@ -188,6 +191,9 @@ static int is_possible(struct types *t, const struct bpf_program *prog)
 
 static int family_possible(const struct family *f, struct types *t, const struct bpf_object *obj)
 {
+	if (f->group == GROUP_DATAGRAMS)
+		return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
+					       BPF_FUNC_get_current_pid_tgid, NULL) == 1;
 	if (f->group >= GROUP_TLS)
 		return !f->type || !t->names || name_find(t, "", f->type);
 	for (size_t i = 0; i < MAX_PROGRAMS && f->program[i]; i++) {
@@ -237,7 +243,7 @@ int families_drop_extras(struct families *f)
 {
 	int dropped = 0;
 
-	for (int g = GROUP_SENDFILE; g < GROUP_TLS; g++) {
+	for (int g = GROUP_SENDFILE; g <= GROUP_SPLICE; g++) {
 		dropped |= f->used[g] != NULL;
 		families_give_up(f, (enum family_group)g);
 	}

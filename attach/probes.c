@@ -257,6 +257,7 @@ static int probes_load_objects(struct attach *a)
 		return probes_explain(a, errno, "opening the probes");
 	if (!p->families.possible)
 		families_choose(&p->families, p->sock);
+	a->config.datagrams = p->families.used[GROUP_DATAGRAMS] != NULL;
 	missing = families_missing(&p->families);
 	if (missing)
 		return attach_fail(a, ENOTSUP,

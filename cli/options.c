@@ -46,6 +46,7 @@ enum {
 	OPT_PROMETHEUS,
 	OPT_SKIP_INSTRUMENTED,
 	OPT_SLOWEST,
+	OPT_UNFOLD,
 	OPT_KEEP,
 	OPT_RESOLVE,
 	OPT_STATS,
@@ -115,6 +116,7 @@ static const struct argp_option table[] = {
 	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
+	{ "unfold", OPT_UNFOLD, NULL, 0, "Waterfall: calls that are alike one by one", 3 },
 	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep the last SPANS spans, such as 256k (16k)", 3 },
 	{ "resolve", OPT_RESOLVE, NULL, 0,
 	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
@@ -436,6 +438,9 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return set_sort(o, arg);
 	case OPT_SLOWEST:
 		return set_slowest(o, arg);
+	case OPT_UNFOLD:
+		o->unfold = 1;
+		return 0;
 	case OPT_KEEP:
 		return set_keep(o, arg);
 	case OPT_COLOR:

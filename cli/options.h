@@ -91,6 +91,7 @@ struct options {
 	enum color color;
 	int no_mouse;	      /* in the dashboard */
 	unsigned slowest;     /* traces; 0: all */
+	uint8_t unfold;	      /* waterfalls: calls that are alike one by one */
 	uint32_t keep;	      /* spans, in the dashboard; 0: not said */
 	int resolve;	      /* ask DNS for names of peers */
 	const char *otlp;     /* a collector, "": the environment's; NULL: do not export */

@@ -176,8 +176,9 @@ static int check_output(struct options *o)
 		return wrong(o, "--keep is about the dashboard; give -o top with it");
 	if (o->no_mouse && !top)
 		return wrong(o, "--no-mouse is about the dashboard; give -o top with it");
-	if (o->slowest && !options_has_output(o, OUTPUT_WATERFALL))
-		return wrong(o, "--slowest is about traces; give -o waterfall with it");
+	if ((o->slowest || o->unfold) && !options_has_output(o, OUTPUT_WATERFALL))
+		return wrong(o, "--%s is about traces; give -o waterfall with it",
+			     o->slowest ? "slowest" : "unfold");
 	if (!json && !top && (o->headers.n || o->body))
 		return wrong(o, "%s is for -o json and -o top; give one of them with it",
 			     o->headers.n ? "--header" : "--body");

@@ -210,6 +210,7 @@ static struct sink_options sink_options(struct session *s)
 		.body = o->body > 0,
 		.sort = o->sort,
 		.slowest = o->slowest,
+		.unfold = o->unfold,
 		.match = match_span,
 		.ctx = s,
 	};

@@ -59,7 +59,7 @@ _zctrace()
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --keep= --otlp --otlp-signals= --otlp-skip-instrumented
+			--slowest= --unfold --keep= --otlp --otlp-signals= --otlp-skip-instrumented
 			--attributes=
 			--prometheus= --resolve --sort= --color= --no-mouse
 			--count= --duration= --doctor

@@ -11,17 +11,37 @@
 
 /* ---- what a head tells */
 
+/* Fewer than eight bytes, each of them at least once. */
+static uint64_t few(const char *p, size_t n)
+{
+	uint32_t first, last;
+
+	if (n < 4)
+		return n ? (uint64_t)(uint8_t)p[0] | (uint64_t)(uint8_t)p[n / 2] << 8 |
+				   (uint64_t)(uint8_t)p[n - 1] << 16
+			 : 0;
+	memcpy(&first, p, 4);
+	memcpy(&last, p + n - 4, 4);
+	return first | (uint64_t)last << 32;
+}
+
 static uint64_t hash(uint64_t h, const char *p, size_t n)
 {
-	uint64_t v = 0;
+	uint64_t v, w;
 
-	for (; n >= 8; p += 8, n -= 8) {
+	for (; n >= 16; p += 16, n -= 16) {
+		memcpy(&v, p, 8);
+		memcpy(&w, p + 8, 8);
+		h = id_mix2(h, v, w);
+	}
+	if (n >= 8) {
 		memcpy(&v, p, 8);
 		h = id_mix(h, v);
+		p += 8;
+		n -= 8;
 	}
-	v = 0;
-	memcpy(&v, p, n);
-	return id_mix(h, v ^ (uint64_t)n << 56);
+	/* as many as there are is a part of it */
+	return id_mix(h, few(p, n) ^ (uint64_t)n << 56);
 }
 
 static uint64_t hash_str(uint64_t h, struct str s)

@@ -36,6 +36,16 @@ static inline uint64_t id_mix(uint64_t h, uint64_t v)
 	return ((uint64_t)m ^ (uint64_t)(m >> 64)) + (h << 23 | h >> 41) + v;
 }
 
+/* Both at once. */
+static inline uint64_t id_mix2(uint64_t h, uint64_t v, uint64_t w)
+{
+	unsigned __int128 m = (unsigned __int128)(h ^ v ^ 0x8b3c5d1f27e6a94dull) *
+			      (w ^ 0xd6e1934fb85a2c73ull);
+
+	h += v;
+	return ((uint64_t)m ^ (uint64_t)(m >> 64)) + (h << 23 | h >> 41) + w;
+}
+
 /* The part of the hash that an exchange shares with all others of its connection. */
 uint64_t id_connection(const uint8_t client[16], uint16_t client_port, const uint8_t server[16],
 		       uint16_t server_port);

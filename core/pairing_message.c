@@ -275,19 +275,6 @@ static void give_up_lost(struct conn *c, uint64_t now)
 		queue_drop_oldest(c);
 }
 
-/* The request with the response's key; the parser, too, is told of it. */
-static __attribute__((noinline)) struct exchange *
-answered_by_key(struct conn *c, const struct half *h, const struct message *m)
-{
-	struct exchange *x;
-
-	give_up_lost(c, h->last_time);
-	x = keyed_find(c, m->key, m->form);
-	if (c->protocol->answers)
-		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
-	return x;
-}
-
 /* The response at pos answers those before it, too. */
 static __attribute__((noinline)) void answer_all(struct conn *c, const struct half *h,
 						 const struct message *m, uint64_t pos)
@@ -305,10 +292,26 @@ static __attribute__((noinline)) void answer_all(struct conn *c, const struct ha
 	}
 }
 
+/* The request with the response's key; the parser, too, is told of it. */
+static __attribute__((noinline)) struct exchange *
+answered_by_key(struct conn *c, const struct half *h, const struct message *m, uint64_t pos)
+{
+	struct exchange *x;
+
+	give_up_lost(c, h->last_time);
+	if (m->flags & MESSAGE_ALL)
+		answer_all(c, h, m, pos);
+	x = keyed_find(c, m->key, m->form);
+	if (c->protocol->answers)
+		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
+	return x;
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
-	struct exchange *x = c->keyed ? answered_by_key(c, h, m) : certainty_answered(c, h, pos);
+	struct exchange *x = c->keyed ? answered_by_key(c, h, m, pos)
+				      : certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 
 	if (!x && m->status >= 400 && !c->head)
@@ -325,8 +328,6 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		drop_before(c, h, x, pos);
 	if (!x && !interim && !(m->flags & MESSAGE_IF_ASKED))
 		x = orphan_response(c, pos);
-	if (m->flags & MESSAGE_ALL)
-		answer_all(c, h, m, pos);
 	h->x = x;
 	if (!x)
 		return;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The libraries of the static program, for one architecture of Debian's: as archives of Debian's
 # where they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses
-# with terminal descriptions compiled in; capstone, libcurl and libmicrohttpd with no more than is
-# used.
+# with terminal descriptions compiled in; capstone, libcurl, mbed TLS and libmicrohttpd with no more
+# than is used.
 # usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
 # Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.
 set -eu
@@ -10,9 +10,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=$1
 arch=$2
 out=$3
-debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev libprotobuf-c-dev libnghttp2-dev
-libmbedtls-dev'
-sources='capstone libpcap ncurses curl libmicrohttpd'
+debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev libprotobuf-c-dev libnghttp2-dev'
+sources='capstone libpcap ncurses mbedtls curl libmicrohttpd'
+# of mbed TLS: what only servers, datagrams, peers of before TLS 1.2, and its own tests need
+without_tls='SSL_SRV_C SSL_CACHE_C SSL_COOKIE_C SSL_TICKET_C SSL_PROTO_DTLS SSL_DTLS_ANTI_REPLAY
+SSL_DTLS_HELLO_VERIFY SSL_DTLS_CLIENT_PORT_REUSE SSL_DTLS_BADMAC_LIMIT SSL_CONTEXT_SERIALIZATION
+SSL_PROTO_TLS1 SSL_PROTO_TLS1_1 SSL_CBC_RECORD_SPLITTING SSL_FALLBACK_SCSV SSL_TRUNCATED_HMAC
+KEY_EXCHANGE_PSK_ENABLED KEY_EXCHANGE_DHE_PSK_ENABLED KEY_EXCHANGE_ECDHE_PSK_ENABLED
+KEY_EXCHANGE_RSA_PSK_ENABLED ARC4_C BLOWFISH_C CAMELLIA_C XTEA_C RIPEMD160_C DEBUG_C SELF_TEST
+CERTS_C VERSION_FEATURES PSA_CRYPTO_C PSA_CRYPTO_STORAGE_C PSA_ITS_FILE_C X509_CSR_PARSE_C
+X509_CREATE_C X509_CRT_WRITE_C X509_CSR_WRITE_C'
 terminals='xterm,xterm-256color,screen,screen-256color,tmux,tmux-256color,linux,vt100,vt220,dumb'
 terminals="$terminals,ansi,alacritty,kitty,foot,rxvt-unicode-256color,putty,st-256color"
 described=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/local/share/terminfo
@@ -37,7 +44,7 @@ for p in $debs; do
 	cp -L "$out/debs/usr/share/doc/$p/copyright" "$out/licenses/$p"
 done
 cp -a "$out"/debs/usr/include/. "$out/include"
-for lib in bpf elf z zstd pcre2-8 protobuf-c nghttp2 mbedtls mbedx509 mbedcrypto; do
+for lib in bpf elf z zstd pcre2-8 protobuf-c nghttp2; do
 	cp -L "$(find "$out/debs" -name "lib$lib.a")" "$out/lib"
 done
 # headers of an architecture's own may lie a level deeper
@@ -74,6 +81,17 @@ CFLAGS=$small ./configure --host="$host" --disable-shared --disable-dbus --disab
 	make -s libpcap.a >>log 2>&1 || { tail "$PWD/log"; exit 1; }
 cp libpcap.a "$out/lib"
 cp -r pcap.h pcap "$out/include"
+
+cd "$out/src/mbedtls"
+scripts/config.py set MBEDTLS_THREADING_C
+scripts/config.py set MBEDTLS_THREADING_PTHREAD
+for option in $without_tls; do
+	scripts/config.py unset "MBEDTLS_$option"
+done
+make -s -C library CC="$CC" AR="$(tool ar)" CFLAGS="$small" static >log 2>&1 ||
+	{ tail "$PWD/log"; exit 1; }
+cp library/libmbed*.a "$out/lib"
+cp -r include/mbedtls include/psa "$out/include"
 
 # HTTP to a collector, and gRPC, with TLS: nothing else
 cd "$out/src/curl"

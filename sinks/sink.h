@@ -57,6 +57,7 @@ struct sink_options {
 	int body;		    /* carry content */
 	uint64_t interval_ns;	    /* summary: 0: once, at the end */
 	int sort;		    /* summary: one of summary_sort_key() */
+	int unfold;		    /* waterfall: calls that are alike one by one */
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
 	enum summary_form form;	    /* summary */
 	int color;

@@ -247,6 +247,24 @@ static void put_request(struct out *o, const struct trace_style *style, const st
 	out_safe(o, status.p, status.n);
 }
 
+/* Calls that are alike: what they have in common, and how many there are. */
+static void put_calls(struct out *o, const struct trace_style *style, const struct trace_row *r)
+{
+	const struct span *s = r->span;
+	struct span alike = *s;
+
+	alike.path = s->route.p ? s->route : s->path;
+	if (s->method.p && !(s->protocol->flags & NAME_FIXED_METHOD)) {
+		put_visible(o, s->method);
+		out_char(o, ' ');
+	}
+	put_path(o, style, &alike);
+	color(o, style, COLOR_CRITICAL);
+	out_str(o, " ×");
+	put_number(o, (uint64_t)r->times);
+	color(o, style, COLOR_OFF);
+}
+
 /* ---- rows */
 
 static int bar_columns(const struct out *o)
@@ -267,7 +285,7 @@ static void put_bar(struct out *o, const struct trace_style *style, const struct
 		    const struct trace_row *r)
 {
 	int bar = bar_columns(o), from = column_of(t, r->start, bar);
-	int to = column_of(t, r->end, bar);
+	int to = column_of(t, r->times ? r->until : r->end, bar);
 	const struct span *s = r->span;
 
 	if (from >= bar)
@@ -289,6 +307,22 @@ static void put_bar(struct out *o, const struct trace_style *style, const struct
 	out_str(o, "  ");
 }
 
+/* The next sibling that is shown, or -1. */
+static int next_shown(const struct trace_tree *t, int i)
+{
+	do
+		i = t->row[i].sibling;
+	while (i >= 0 && t->row[i].hidden);
+	return i;
+}
+
+static int first_shown(const struct trace_tree *t, int i)
+{
+	int child = t->row[i].child;
+
+	return child >= 0 && t->row[child].hidden ? next_shown(t, child) : child;
+}
+
 /* The branches above and left of row i, from the root's side. */
 static void put_branches(struct out *o, const struct trace_tree *t, int i)
 {
@@ -296,7 +330,7 @@ static void put_branches(struct out *o, const struct trace_tree *t, int i)
 	int n = 0;
 
 	for (int at = i; t->row[at].parent >= 0; at = t->row[at].parent)
-		last[n++] = t->row[at].sibling < 0;
+		last[n++] = next_shown(t, at) < 0;
 	while (n--)
 		out_str(o, n ? (last[n] ? "   " : "│  ") : (last[n] ? "└─ " : "├─ "));
 }
@@ -335,9 +369,9 @@ static void put_row(struct out *o, const struct trace_style *style, const struct
 	size_t line = begin_line(o);
 
 	put_duration(o, r->start - t->start);
-	put_duration(o, s->duration_ns);
+	put_duration(o, r->times ? r->total : s->duration_ns);
 	if (r->critical)
-		put_duration(o, r->self);
+		put_duration(o, r->times ? r->total_self : r->self);
 	else
 		out_str(o, "       ·");
 	put_bar(o, style, t, r);
@@ -347,7 +381,10 @@ static void put_row(struct out *o, const struct trace_style *style, const struct
 	put_name(o, t, r);
 	color(o, style, COLOR_OFF);
 	out_char(o, ' ');
-	put_request(o, style, s);
+	if (r->times)
+		put_calls(o, style, r);
+	else
+		put_request(o, style, s);
 	put_doubts(o, style, s);
 	if (s->has_parent && s->link) {
 		color(o, style, COLOR_FAINT);
@@ -367,14 +404,14 @@ static void put_rows(struct out *o, const struct trace_style *style, const struc
 
 	while (i >= 0) {
 		put_row(o, style, t, i);
-		if (t->row[i].child >= 0) {
-			i = t->row[i].child;
+		if (first_shown(t, i) >= 0) {
+			i = first_shown(t, i);
 			continue;
 		}
-		while (i >= 0 && t->row[i].sibling < 0)
+		while (i >= 0 && next_shown(t, i) < 0)
 			i = t->row[i].parent;
 		if (i >= 0)
-			i = t->row[i].sibling;
+			i = next_shown(t, i);
 	}
 }
 

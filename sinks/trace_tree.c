@@ -144,3 +144,83 @@ void trace_tree_build(struct trace_tree *t, struct span *const *spans, int n)
 	if (t->longest >= 0)
 		walk(t, t->longest, t->row[t->longest].end);
 }
+
+/* ---- folding */
+
+static int same(struct str a, struct str b)
+{
+	return a.n == b.n && !a.p == !b.p && (!a.n || !memcmp(a.p, b.p, a.n));
+}
+
+static int are_alike(const struct span *a, const struct span *b)
+{
+	return a->kind == b->kind && a->protocol == b->protocol && same(a->method, b->method) &&
+	       same(a->route, b->route) && a->server_port == b->server_port &&
+	       !memcmp(a->server_addr, b->server_addr, sizeof(a->server_addr));
+}
+
+/* A call alone, or with its other end. */
+static int is_plain(const struct trace_tree *t, const struct trace_row *r)
+{
+	const struct trace_row *end = r->child < 0 ? NULL : &t->row[r->child];
+
+	if (r->span->kind != SPAN_CLIENT || r->span->error || r->span->incomplete)
+		return 0;
+	return !end || (end->span->kind == SPAN_SERVER && !end->span->error &&
+			!end->span->incomplete && end->child < 0 && end->sibling < 0);
+}
+
+static void add_to(struct trace_row *sum, const struct trace_row *r)
+{
+	sum->times++;
+	sum->total += r->end - r->start;
+	sum->total_self += r->critical ? r->self : 0;
+	if (r->end > sum->until)
+		sum->until = r->end;
+}
+
+static void hide_end(struct trace_tree *t, const struct trace_row *r)
+{
+	if (r->child >= 0)
+		t->row[r->child].hidden = 1;
+}
+
+/* Those among the siblings from `first` on that are like it. */
+static void fold_like(struct trace_tree *t, int first)
+{
+	struct trace_row *sum = &t->row[first];
+	int critical = 0;
+
+	for (int i = first; i >= 0; i = t->row[i].sibling)
+		if (is_plain(t, &t->row[i]) && are_alike(sum->span, t->row[i].span))
+			add_to(sum, &t->row[i]);
+	if (sum->times < TRACE_FOLD) {
+		sum->times = 0;
+		return;
+	}
+	for (int i = first; i >= 0; i = t->row[i].sibling) {
+		struct trace_row *r = &t->row[i];
+
+		if (!is_plain(t, r) || !are_alike(sum->span, r->span))
+			continue;
+		critical |= r->critical;
+		r->hidden = i != first;
+		hide_end(t, r);
+		if (r->child >= 0 && t->row[r->child].critical)
+			sum->total_self += t->row[r->child].self;
+	}
+	sum->critical |= critical;
+}
+
+void trace_tree_fold(struct trace_tree *t)
+{
+	for (int i = 0; i < t->n; i++) {
+		struct trace_row *r = &t->row[i];
+
+		r->times = r->hidden = 0;
+		r->total = r->total_self = r->until = 0;
+	}
+	for (int i = 0; i < t->n; i++)
+		if (t->row[i].parent >= 0 && !t->row[i].hidden && is_plain(t, &t->row[i]))
+			fold_like(t, i);
+}

@@ -22,6 +22,10 @@ struct trace_row {
 	 */
 	uint64_t self;
 	int critical;
+	/* By trace_tree_fold(): how many calls this row stands for, 0: itself; not to be shown. */
+	int times, hidden;
+	uint64_t total, total_self; /* of these calls: time, and what they account for */
+	uint64_t until;		    /* end of the last of them */
 };
 
 struct trace_tree {
@@ -34,6 +38,14 @@ struct trace_tree {
 
 /* n is at most TRACE_MAX_SPANS. Spans whose parents make a circle are roots. */
 void trace_tree_build(struct trace_tree *t, struct span *const *spans, int n);
+
+/*
+ * Calls of one parent that are alike - same protocol, operation, route and server - and have
+ * nothing to tell of their own - no error, no doubt, no calls below - become one row, if there are
+ * TRACE_FOLD of them at least. Links of rows stay as they are.
+ */
+#define TRACE_FOLD 4
+void trace_tree_fold(struct trace_tree *t);
 
 /* Has the span a parent that was seen, but is not among the n spans? */
 int trace_parent_missing(struct span *const *spans, int n);

@@ -44,6 +44,7 @@ struct waterfall {
 	uint64_t now;
 	int (*match)(void *ctx, const struct span *s);
 	void *ctx;
+	int unfold; /* calls that are alike are shown one by one */
 	/* the slowest, the slowest first */
 	struct trace **slowest;
 	unsigned nslowest, max_slowest;
@@ -81,6 +82,8 @@ static void take_out(struct waterfall *w, struct trace *t)
 static void show(struct waterfall *w, const struct trace *t)
 {
 	trace_tree_build(&w->tree, t->span, t->n);
+	if (!w->unfold)
+		trace_tree_fold(&w->tree);
 	trace_print(w->out, &w->style, &w->tree, t->more, t->unfinished);
 }
 
@@ -260,6 +263,7 @@ struct sink *sink_waterfall_new(const struct sink_options *o)
 	w->match = o->match;
 	w->ctx = o->ctx;
 	w->max_slowest = o->slowest;
+	w->unfold = o->unfold;
 	list_init(&w->recent);
 	list_init(&w->waiting);
 	if (!o->slowest)

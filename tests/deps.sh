@@ -12,7 +12,8 @@ libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
 libprotobuf-c-dev:pc=libprotobuf-c protobuf-c-compiler:protoc-c libcurl4-openssl-dev:pc=libcurl
 libmicrohttpd-dev:pc=libmicrohttpd
 libc6-dev:/usr/include/stdio.h linux-libc-dev:/usr/include/linux/bpf.h"
-demo="$build nginx-light:nginx python3:python3 curl:curl"
+demo="$build nginx-light:nginx python3:python3 curl:curl redis-server:redis-server
+redis-tools:redis-cli"
 bench="$build nginx-light:nginx python3:python3 wrk:wrk nghttp2-client:h2load
 nghttp2-server:nghttpd tcpdump:tcpdump
 tshark:tshark bpftool:bpftool openssl:openssl binutils:readelf"
@@ -26,7 +27,7 @@ openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget
 lighttpd:lighttpd
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
 dnsmasq-base:dnsmasq bind9-dnsutils:dig
-redis-server:redis-server redis-tools:redis-cli postgresql:psql pgbouncer:pgbouncer
+postgresql:psql pgbouncer:pgbouncer
 memcached:memcached php-cgi:php-cgi mosquitto:mosquitto
 rabbitmq-server:/usr/lib/rabbitmq/bin/rabbitmq-server
 mariadb-server:mariadbd mariadb-client:mariadb default-jdk-headless:javac"

@@ -230,7 +230,7 @@ static void draw_small(const struct tui *t, struct screen *s)
 static int draw_hints(struct screen *s, int y, int x, const char *hints)
 {
 	while (*hints) {
-		const char *colon = strchr(hints, ':'), *end = strstr(hints, "  ");
+		const char *colon = strchr(hints + 1, ':'), *end = strstr(hints, "  ");
 		char text[64];
 		int w;
 

@@ -226,3 +226,26 @@ uint32_t traces_next(const struct traces *t, uint32_t n, int fold)
 		n = t->node[n].parent;
 	return n == TRACE_NONE ? n : t->node[n].next;
 }
+
+int traces_own_time(const struct traces *t, uint32_t i, uint64_t *at, uint64_t *until)
+{
+	uint64_t end = span_end(t->node[i].span);
+	uint32_t c = t->node[i].child;
+
+	for (; c != TRACE_NONE && t->node[c].span->time_ns <= *at; c = t->node[c].next)
+		if (span_end(t->node[c].span) > *at)
+			*at = span_end(t->node[c].span);
+	*until = c == TRACE_NONE || t->node[c].span->time_ns > end ? end : t->node[c].span->time_ns;
+	return *at < end;
+}
+
+uint64_t traces_self(const struct traces *t, uint32_t i)
+{
+	uint64_t at = t->node[i].span->time_ns, until, sum = 0;
+
+	if (t->node[i].span->duration_ns == SPAN_UNKNOWN)
+		return SPAN_UNKNOWN;
+	for (; traces_own_time(t, i, &at, &until); at = until)
+		sum += until - at;
+	return sum;
+}

@@ -50,4 +50,10 @@ int traces_build(struct traces *t, const struct span_ring *r);
  */
 uint32_t traces_next(const struct traces *t, uint32_t n, int fold);
 
+/* The next time that node i works by itself, from *at on: to *until. 0: not any more. */
+int traces_own_time(const struct traces *t, uint32_t i, uint64_t *at, uint64_t *until);
+
+/* How long node i worked, none of its calls being under way; SPAN_UNKNOWN: it has no duration. */
+uint64_t traces_self(const struct traces *t, uint32_t i);
+
 #endif

@@ -28,30 +28,6 @@ unsigned trace_colour(struct trace_colours *c, const struct span *s)
 	return hash % STYLE_SERVICES;
 }
 
-/* The next time that node i works by itself, from *at on; 0: not any more. */
-static int own_time(const struct traces *t, uint32_t i, uint64_t *at, uint64_t *until)
-{
-	uint64_t end = span_end(t->node[i].span);
-	uint32_t c = t->node[i].child;
-
-	for (; c != TRACE_NONE && t->node[c].span->time_ns <= *at; c = t->node[c].next)
-		if (span_end(t->node[c].span) > *at)
-			*at = span_end(t->node[c].span);
-	*until = c == TRACE_NONE || t->node[c].span->time_ns > end ? end : t->node[c].span->time_ns;
-	return *at < end;
-}
-
-uint64_t trace_self(const struct traces *t, uint32_t i)
-{
-	uint64_t at = t->node[i].span->time_ns, until, sum = 0;
-
-	if (t->node[i].span->duration_ns == SPAN_UNKNOWN)
-		return SPAN_UNKNOWN;
-	for (; own_time(t, i, &at, &until); at = until)
-		sum += until - at;
-	return sum;
-}
-
 static double column_of(const struct trace *t, uint64_t time, int width)
 {
 	double whole = t->end > t->start ? (double)(t->end - t->start) : 1;
@@ -73,7 +49,7 @@ void trace_bar(const struct traces *t, uint32_t i, enum style st, struct screen 
 		return;
 	}
 	screen__bar(s, y, x, width, from, to, 0, st);
-	for (; own_time(t, i, &at, &until); at = until) {
+	for (; traces_own_time(t, i, &at, &until); at = until) {
 		/* a column is solid if most of it was */
 		int first = (int)(column_of(tr, at, width) + 0.5);
 		int end = (int)(column_of(tr, until, width) + 0.5);

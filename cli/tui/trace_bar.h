@@ -16,9 +16,6 @@ struct trace_colours {
 /* Which of the colours of services the process of s has. */
 unsigned trace_colour(struct trace_colours *c, const struct span *s);
 
-/* How long node i worked, none of its calls being under way; SPAN_UNKNOWN: it has no duration. */
-uint64_t trace_self(const struct traces *t, uint32_t i);
-
 /* The bar of node i, on the time axis of its trace. */
 void trace_bar(const struct traces *t, uint32_t i, enum style st, struct screen *s, int y, int x,
 	       int width);

@@ -202,6 +202,8 @@ int overview_draw(const struct overview *o, struct screen *s, int y, int height)
 
 struct view *view_group_open(struct tui *t, enum red_by by, uint64_t group_id);
 struct view *view_span_open(struct tui *t, const struct span *s);
+/* Like traces as one. */
+struct view *view_alike_open(struct tui *t);
 /* The trace of a span, and the requests of a connection. */
 struct view *view_trace_open(struct tui *t, const struct span *s);
 struct view *view_requests_open(struct tui *t, uint64_t conn);

@@ -229,6 +229,14 @@ struct opening {
 	int trace;
 };
 
+static int has_spans(const struct span_ring *r, const uint8_t *trace)
+{
+	for (uint64_t i = r->first; i < r->end; i++)
+		if (!memcmp(ring_get(r, i)->trace_id, trace, TRACE_ID_LEN))
+			return 1;
+	return 0;
+}
+
 static void open_one(void *opening, const struct span *s)
 {
 	struct opening *o = opening;
@@ -236,6 +244,11 @@ static void open_one(void *opening, const struct span *s)
 	if (id_of(s) != o->id)
 		return;
 	o->id = 0;
+	if (o->trace && !has_spans(&o->tui->model.now->ring, s->trace_id)) {
+		tui_say(o->tui, STYLE_TEXT,
+			"no span of its trace is complete yet; its hops are here");
+		return;
+	}
 	tui_push(o->tui, o->trace ? view_trace_open(o->tui, s) : view_span_open(o->tui, s));
 }
 

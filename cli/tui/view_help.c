@@ -56,6 +56,8 @@ static const struct {
 	{ "SELF", "how long it worked itself; below: where the time of the selected trace went" },
 	{ "x Left Right", "folds and unfolds a trace; z all of them" },
 	{ "l", "newest first, or slowest first" },
+	{ "a", "like traces as one: how many, how each hop scatters, its share of the time; Enter: "
+	       "the slowest of them" },
 	{ NULL, "WHAT THE FIGURES MEAN" },
 	{ "ERR%", "share of errors: no answer, or for a server 5xx, for a client 4xx and 5xx "
 		  "(OpenTelemetry's rule), or a protocol's own status of failure" },

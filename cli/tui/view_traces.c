@@ -196,7 +196,7 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 		c->style = tui_status_style(s);
 		break;
 	case COL_SELF:
-		c->text = tui_duration(c->buf, trace_self(&v->traces, v->rows[row]));
+		c->text = tui_duration(c->buf, traces_self(&v->traces, v->rows[row]));
 		c->style = node_at(v, row)->critical ? STYLE_STRONG : STYLE_DIM;
 		break;
 	case COL_LINK:
@@ -431,6 +431,10 @@ static int view_key(struct view *view, const struct key *k)
 	case SK_LEFT: fold_selected(v, 1); return 1;
 	case SK_RIGHT: fold_selected(v, 0); return 1;
 	case 'x': fold_selected(v, -1); return 1;
+	case 'a':
+		if (!v->alone)
+			tui_push(view->tui, view_alike_open(view->tui));
+		return 1;
 	case 'z':
 		v->folded = !v->folded;
 		v->nexceptions = 0;
@@ -475,7 +479,7 @@ static const struct span *view_selected(struct view *view)
 
 const struct view_ops view_traces = {
 	.name = "Traces",
-	.hints = "Enter:details  x:fold  z:fold all  l:latest/slowest",
+	.hints = "Enter:details  a:alike  x:fold  z:fold all  l:latest/slowest",
 	.size = sizeof(struct traces_view),
 	.init = view_init,
 	.release = view_release,

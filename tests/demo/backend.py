@@ -1,10 +1,35 @@
 #!/usr/bin/env python3
-"""The demo's backend: fast routes, a slow one and a failing one. usage: backend.py PORT"""
+"""The demo's backend: fast routes, a slow one and a failing one, before a database.
+
+usage: backend.py PORT REDIS_PORT
+"""
 import json
+import socket
 import sys
+import threading
 import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Database(threading.local):
+    """A connection to Redis for each thread."""
+
+    def __init__(self):
+        s = socket.create_connection(('127.0.0.1', int(sys.argv[2])))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = s.makefile('rwb')
+
+    def ask(self, *words):
+        self.file.write(b'*%d\r\n' % len(words))
+        for w in words:
+            self.file.write(b'$%d\r\n%s\r\n' % (len(w), w.encode()))
+        self.file.flush()
+        line = self.file.readline()
+        return self.file.read(int(line[1:]) + 2) if line[:1] == b'$' and line[1:2] != b'-' else line
+
+
+database = Database()
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -23,12 +48,15 @@ class Shop(BaseHTTPRequestHandler):
         path = self.path.split('?')[0]
         if path.startswith('/orders/'):
             number = path.rsplit('/', 1)[1]
+            database.ask('GET', f'order:{number}')
             if zlib.crc32(number.encode()) % 10 == 0:
                 self.answer(500, {'error': 'no connection to the warehouse'})
             else:
                 self.answer(200, {'order': number, 'items': ['tea', 'cup'] * 10})
         elif path == '/reports/daily':
-            time.sleep(0.25)
+            for number in range(4711, 4748):  # a query in a loop
+                database.ask('GET', f'order:{number}')
+            time.sleep(0.2)
             self.answer(200, {'rows': list(range(400))})
         elif path == '/health':
             self.answer(200, {'ok': True})
@@ -37,6 +65,7 @@ class Shop(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        database.ask('SET', 'order:4711', 'tea')
         time.sleep(0.01)
         self.answer(201, {'ok': True})
 

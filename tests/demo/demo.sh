@@ -1,6 +1,7 @@
 #!/bin/sh
 # A real service chain on loopback, traced for a while: nginx as proxy before a small backend with
-# slow and failing routes among fast ones. usage: tests/demo/demo.sh [SECONDS]
+# slow and failing routes among fast ones, and Redis behind that.
+# usage: tests/demo/demo.sh [SECONDS]
 # Where the kernel lets no probes be loaded, a recording of the same chain is replayed instead.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,6 +9,7 @@ zctrace=$here/../../zctrace
 if [ -t 0 ] && [ -t 1 ]; then seconds=${1:-30}; else seconds=${1:-8}; fi
 proxy=18000
 backend=18001
+database=18002
 work=$(mktemp -d)
 pids=
 
@@ -21,7 +23,7 @@ trap 'exit 1' INT TERM
 
 replay() {
 	echo "demo: showing a recording instead" >&2
-	"$zctrace" -q -r "$here/demo.pcapng" -o text | head -40
+	"$zctrace" -q -r "$here/demo.pcapng" -o text | head -80
 	echo
 	"$zctrace" -q -r "$here/demo.pcapng" -o waterfall --slowest=1
 	"$zctrace" -q -r "$here/demo.pcapng" -o summary
@@ -49,7 +51,13 @@ http {
 	}
 }
 CONF
-python3 "$here/backend.py" $backend & pids="$pids $!"
+redis-server --port $database --bind 127.0.0.1 --save '' --dir "$work" >"$work/redis.log" &
+pids="$pids $!"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	redis-cli -p $database ping >/dev/null 2>&1 && break
+	sleep 0.2
+done
+python3 "$here/backend.py" $backend $database & pids="$pids $!"
 nginx -c "$work/nginx.conf" -e "$work/error.log" & pids="$pids $!"
 for _ in 1 2 3 4 5 6 7 8 9 10; do
 	curl -sf -o /dev/null "http://127.0.0.1:$proxy/health" && break
@@ -63,12 +71,12 @@ if [ -t 0 ] && [ -t 1 ]; then
 	exit 0
 fi
 
-echo "demo: client -> nginx (port $proxy) -> python backend (port $backend), for $seconds s" >&2
+echo "demo: client -> nginx (port $proxy) -> backend (port $backend) -> redis, for $seconds s" >&2
 echo "demo: \$ zctrace --port $proxy,$backend -o text -d ${seconds}s" >&2
 "$zctrace" --port $proxy,$backend -o text -d "${seconds}s" -w "$work/demo.pcapng" |
 	awk 'NR <= 30 { print } NR == 31 { print "… (more of the same)" }'
 echo
-echo "demo: \$ zctrace -r demo.pcapng -o waterfall --slowest=2  (client -> nginx -> backend)" >&2
+echo "demo: \$ zctrace -r demo.pcapng -o waterfall --slowest=2  (nginx -> backend -> redis)" >&2
 "$zctrace" -q -r "$work/demo.pcapng" -o waterfall --slowest=2
 echo "demo: \$ zctrace -r demo.pcapng -o summary      (the same traffic, from its recording)" >&2
 "$zctrace" -q -r "$work/demo.pcapng" -o summary

@@ -94,6 +94,10 @@ def ended(found):
     return ['the machine did not end as it should:', *found['error'].splitlines()[-15:]]
 
 
+def version(found):
+    return tuple(int(n) for n in found['release'].split('.')[:2])
+
+
 def faults(found):
     """What is not as it should be on a kernel, as lines."""
     if 'error' in found:
@@ -107,6 +111,9 @@ def faults(found):
     for check in ('uprobe', 'threads', 'probes'):
         if doctor.get(check, {}).get('state') in ('fail', 'warn'):
             bad.append(f'doctor: {doctor[check]}')
+    datagrams = 'datagrams by' if version(found) >= (6, 10) else 'not seen: UDP'
+    if datagrams not in doctor.get('probes', {}).get('text', ''):
+        bad.append(f'doctor, not "{datagrams}": {doctor.get("probes")}')
     bad += [f'{k}: {protocols.get(k)} of {TIMES} requests: {protocols.get("odd", {}).get(k)}'
             for k in KINDS if protocols.get(k) != TIMES]
     if load.get('damaged') or not load.get('requests'):
@@ -234,7 +241,7 @@ def rights_faults(found):
     if 'error' in found:
         return ended(found)
     bad = found['rights'].get('failures', [])
-    multi = tuple(int(n) for n in found['release'].split('.')[:2]) >= (6, 6)
+    multi = version(found) >= (6, 6)
     for name, want in SEEN.items():
         got = found['rights'].get(name, {})
         if want is None or 'refused' in got:

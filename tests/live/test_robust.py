@@ -13,6 +13,7 @@ import time
 from client import Conn, compare_all, get
 from lib import ZCTRACE, Skip, Zctrace, end_process, free_port, main, query_id, test, wait_for
 from load import Wrk, nginx_files
+from netns import Namespaces
 from probes import hooks_of, programs_alive, programs_of
 from servers import Nginx, Target
 
@@ -42,6 +43,63 @@ def killed_under_load(t):
     x = get(nginx.addr)
     z.stop()
     compare_all(t, z.spans, [x])
+
+
+ANSWER = '''
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('127.0.0.1', 53))
+print('up', flush=True)
+while True:
+    b, who = s.recvfrom(512)
+    s.sendto(b[:2] + bytes([0x81, 0x80]) + b[4:], who)
+'''
+# asks until its input ends, then says how often, and how often nobody answered rightly
+ASK = '''
+import select, socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('127.0.0.1', 53))
+s.settimeout(20)
+n = wrong = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    name = f'q{n:07}'.encode()
+    q = struct.pack('>6H', n & 0xffff, 256, 1, 0, 0, 0) + bytes([8]) + name + bytes([4])
+    q += b'test' + struct.pack('>BHH', 0, 1, 1)
+    n += 1
+    try:
+        s.send(q)
+        wrong += s.recv(512) != q[:2] + bytes([0x81, 0x80]) + q[4:]
+    except OSError:
+        wrong += 1
+print(n, wrong, flush=True)
+'''
+
+
+@test
+def datagrams(t):
+    """SIGKILL while datagrams go to and fro: each is answered, no probe is left; traced anew"""
+    ns = Namespaces(t, veth=False)
+    server = t.start([*ns.inside_a, sys.executable, '-c', ANSWER], stdout=subprocess.PIPE)
+    server.stdout.readline()
+    client = t.start([*ns.inside_a, sys.executable, '-c', ASK], stdin=subprocess.PIPE,
+                     stdout=subprocess.PIPE, text=True)
+    for _ in range(3):
+        z = Zctrace(t, '--port', 53, '--role', 'both', stdout=subprocess.DEVNULL)
+        ids = programs_of(z.p.pid)
+        t.check(hooks_of(ids), 'none of them at a control group')
+        z.p.kill()
+        z.p.wait()
+        t.check(wait_for(lambda ids=ids: not programs_alive(ids), 15, 0.05), 'programs left')
+    t.equal(hooks_of(ids), set(), 'hooks left')
+    z = Zctrace(t, '--port', 53, '--role', 'both', '-n', 200)
+    t.equal(z.wait(), 0, 'exit status')
+    client.stdin.close()
+    asked, wrong = map(int, client.stdout.readline().split())
+    t.check(asked > 100, f'{asked} questions')
+    t.equal(wrong, 0, f'of {asked} questions without their answer')
+    names = [(s['kind'], s['dns_question']) for s in z.spans
+             if re.fullmatch(r'q\d{7}\.test', s.get('dns_question', ''))]
+    t.check(len(names) > 100 and len(names) == len(set(names)), f'spans: {names[:9]}')
 
 
 @test

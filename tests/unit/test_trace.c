@@ -253,6 +253,59 @@ static void waterfall(void)
 	out_release(&out);
 }
 
+/* One request, and calls 2 to 9 of it: 6 fails, 8 is of another route; 10 is the other end of 3. */
+static const char *calls(struct out *out, int unfold)
+{
+	struct sink_options o = { .out = out, .unfold = unfold };
+	struct span root = make(1, 0, SPAN_SERVER, 5000000000, 90000000);
+	struct sink *k = sink_waterfall_new(&o);
+
+	out->n = 0;
+	for (uint8_t id = 2; id < 11; id++) {
+		struct span s = make(id, 1, SPAN_CLIENT, 5000000000 + id * 5000000ull, 2000000);
+
+		s.route = id == 8 ? (struct str){ "/b/{id}", 7 } : (struct str){ "/a/{id}", 7 };
+		s.error = id == 6 ? SPAN_ERR_STATUS : SPAN_OK;
+		if (id == 10) {
+			s = make(10, 3, SPAN_SERVER, 5015000000, 1500000);
+			s.parent_here = 1;
+		}
+		k->ops->span(k, &s);
+	}
+	k->ops->span(k, &root);
+	k->ops->finish(k, NULL);
+	k->ops->free(k);
+	return text_of(out);
+}
+
+static int lines_in(const char *s)
+{
+	int n = 0;
+
+	for (; (s = strchr(s, '\n')); s++)
+		n++;
+	return n;
+}
+
+static void folding(void)
+{
+	struct out out;
+	const char *text;
+
+	out_init(&out, -1, -1);
+	text = calls(&out, 0);
+	ok(strstr(text, "├─ front → - GET /a/{id} ×6 (thread)") != NULL, "calls that are alike");
+	ok(strstr(text, " 10.0ms  12.0ms  12.0ms  ") != NULL,
+	   "from the first, the sum of their times");
+	ok(strstr(text, "error=status") != NULL, "one that fails is a row of its own");
+	is_u64(lines_in(text), 2 + 1 + 1 + 2 + 2, "so many rows");
+	text = calls(&out, 1);
+	ok(!strstr(text, "×"), "unfolded");
+	is_u64(lines_in(text), 2 + 1 + 8 + 1 + 2, "each is a row");
+	out.n = 0;
+	out_release(&out);
+}
+
 /* Two proxies of one name, as in a chain of Envoys. */
 static void same_names(void)
 {
@@ -422,6 +475,7 @@ int main(void)
 	coarse_stamps();
 	tree();
 	waterfall();
+	folding();
 	same_names();
 	slowest_and_many();
 	contexts();

@@ -6,6 +6,7 @@
 
 #include "cli/filter.h"
 #include "cli/tui/model.h"
+#include "cli/tui/model_alike.h"
 #include "cli/tui/model_trace.h"
 #include "cli/tui/text.h"
 #include "parsers/http1/http1_protocol.h"
@@ -329,6 +330,41 @@ static void test_traces(void)
 	ring_release(&r);
 }
 
+/* The same call in three traces, a loop in one of them, and one of another root. */
+static void test_alike(void)
+{
+	struct span_ring r;
+	struct traces t;
+	struct alike a = {0};
+	const struct span spans[] = {part(1, 1, 0, 0, 100), part(1, 2, 1, 10, 50),
+				     part(2, 1, 0, 200, 100), part(2, 2, 1, 210, 30),
+				     part(3, 1, 0, 400, 100), part(3, 2, 1, 410, 10),
+				     part(3, 3, 1, 430, 20)};
+	struct span other = part(4, 1, 0, 600, 5);
+
+	ring_init(&r);
+	traces_init(&t);
+	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
+		(void)ring_add(&r, &spans[i], 1);
+	other.route = (struct str){"/other", 6};
+	(void)ring_add(&r, &other, 1);
+	is_u64(traces_build(&t, &r) || alike_build(&a, &t, 0), 0, "alike: built");
+	is_u64(a.traces, 4, "alike: traces");
+	is_u64(a.n, 3, "alike: two roots, and one call");
+	is_u64(a.hop[a.first].count, 3, "alike: three traces in one");
+	is_u64(a.hop[a.hop[a.first].child].count, 4, "alike: calls of a loop are counted");
+	is_u64(a.hop[a.hop[a.first].child].total.max, 50 * MS, "alike: how long they took");
+	is_u64(a.hop[a.first].self.min, 50 * MS, "alike: how long the caller worked itself");
+	is_u64(a.hop[a.first].self.max, 70 * MS, "alike: at most");
+	is_u64(alike_next(&a, a.hop[a.first].child), TRACE_NONE, "alike: the end of a tree");
+	is_u64(alike_build(&a, &t, t.trace[0].start + 350 * MS), 0, "alike: again, in a window");
+	is_u64(a.hop[a.first].count, 1, "alike: what ended in it");
+	is_u64(a.hop[a.first].total.count, 1, "alike: and no more");
+	alike_release(&a);
+	traces_release(&t);
+	ring_release(&r);
+}
+
 static void test_odd_traces(void)
 {
 	struct span_ring r;
@@ -424,6 +460,7 @@ int main(void)
 	test_pause();
 	test_filter();
 	test_traces();
+	test_alike();
 	test_odd_traces();
 	test_many_roots();
 	test_text();
