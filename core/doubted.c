@@ -14,7 +14,8 @@ void doubted_pass(struct conn *c, struct exchange *x)
 
 int doubted_add(struct conn *c, struct exchange *x)
 {
-	if (!c->engine->opt.keep_doubted || c->engine->io_seen || c->unproven || !x->suspect || !x->resp_started ||
+	if (!c->engine->opt.keep_doubted || c->engine->io_seen || c->unproven || !x->suspect ||
+	    !x->resp_started ||
 	    x->incomplete & (SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN) ||
 	    c->ndoubted == DOUBTED_MAX)
 		return 0;
