@@ -106,7 +106,7 @@ static __attribute__((noinline)) void settle_keyed(struct conn *c, struct exchan
 static int is_early(const struct conn *c, const struct exchange *x)
 {
 	return x->incomplete == SPAN_REQUEST_NOT_SEEN && x->status >= 200 && !x->resp_unsized &&
-	       !x->aborted && !c->head && !c->session && !c->lost && !c->preexisting && !c->doubt &&
+	       !x->aborted && !c->head && !c->lost && !c->preexisting && !c->doubt &&
 	       !c->rejoined && !c->half[c->request_dir].in_message &&
 	       !c->half[c->request_dir].ended;
 }
