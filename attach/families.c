@@ -37,6 +37,8 @@ static const struct family families[] = {
 	 .needs = "Linux 5.15 with CONFIG_FUNCTION_TRACER; on arm64 6.4"},
 	{GROUP_SENDFILE, "fexit", {"inet_page"}, .needs = "the same; Linux 6.5 needs none"},
 	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},
+	{GROUP_RETRANSMITS, "tracepoint", {"sock_retransmit"}, .needs = "Linux 5.5"},
+	{GROUP_RESETS, "tracepoint", {"sock_reset_sent"}, .needs = "Linux 5.5"},
 	/* by the programs of segments, which must be told who sends */
 	{GROUP_DATAGRAMS, "cgroup_skb", .needs = "Linux 6.10"},
 	/* all points of a file by one link; one by one, as perf events */
@@ -58,6 +60,8 @@ static const struct {
 	[GROUP_IO] = {"reads and writes", ""},
 	[GROUP_SENDFILE] = {"sendfile", ""}, /* where it is a function of its own, fexit is there */
 	[GROUP_SPLICE] = {"splice", "reads by splice(2)"},
+	[GROUP_RETRANSMITS] = {"retransmissions", "what is sent again"},
+	[GROUP_RESETS] = {"resets", "resets in answer to what comes too late"},
 	[GROUP_DATAGRAMS] = {"datagrams", "UDP, so DNS over it, which needs Linux 6.10"},
 	[GROUP_TLS] = {"TLS", "what is within TLS"},
 	[GROUP_TLS_GO] = {"TLS of Go", "what is within TLS of Go"},
@@ -243,7 +247,7 @@ int families_drop_extras(struct families *f)
 {
 	int dropped = 0;
 
-	for (int g = GROUP_SENDFILE; g <= GROUP_SPLICE; g++) {
+	for (int g = GROUP_SENDFILE; g <= GROUP_RESETS; g++) {
 		dropped |= f->used[g] != NULL;
 		families_give_up(f, (enum family_group)g);
 	}

@@ -392,6 +392,9 @@ struct protocol {
 
 /* ---- the table: protocols.c */
 
+/* Spans of connections that did not come about. */
+extern const struct protocol_name tcp_name;
+
 /* In the order in which they are asked. */
 extern const struct protocol *const protocols[];
 extern const unsigned nprotocols;
