@@ -295,6 +295,7 @@ static int make_engine(struct session *s)
 		.on_span = on_span,
 		.on_note = on_note,
 		.on_policy = on_policy,
+		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
 		.route = route_of,
 		.ctx = s,

@@ -3,7 +3,7 @@
 #include "core/engine_impl.h"
 #include "core/keyed.h"
 
-#define STEPS_JOINED CERTAINTY_WAITS
+#define STEPS_JOINED (CERTAINTY_WAITS + 1)
 #define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESPONSE 1u
 #define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
@@ -76,6 +76,8 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 			keyed_lost(c, why);
 		return;
 	}
+	doubted_break(c);
+	c->losses = (uint8_t)(c->losses + (c->losses < UINT8_MAX));
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
@@ -176,6 +178,10 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	int waited = !older && c->answer_end && x->need == c->answer_end;
 	int exact = waited && c->answer_ack == x->req_pos;
 
+	/* joined: a part of what was before it, or the next of who does not wait */
+	if (!c->requested && x->need && x->req_pos == h->unrecognized_end &&
+	    x->need == h->unrecognized_need)
+		c->pipelined = 1;
 	x->found |= (uint8_t)before;
 	if (older)
 		note_overlap(c, h, x, older);
@@ -275,10 +281,9 @@ static int had_all(const struct conn *c, const struct exchange *x)
 	return x->rested || (c->session && x->resp_pos == c->half[!c->request_dir].reasm.first);
 }
 
-static int agreed(const struct conn *c, const struct exchange *x, uint64_t ack)
+/* Do both directions agree about it? */
+static int is_sound(const struct conn *c, const struct exchange *x, uint64_t ack)
 {
-	if (!x->rested && (c->pipelined || c->in_step < steps_of(c)))
-		return 0;
 	if (x->next && x->next->need <= x->resp_pos)
 		return 0;
 	return x->boundary && had_all(c, x) && x->req_done && x->req_end == ack;
@@ -299,15 +304,19 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)
 		x->boundary = 1;
 	c->unproven = 0;
-	if (!agreed(c, x, ack)) {
-		x->incomplete |= x->suspect;
+	x->sound = (uint8_t)is_sound(c, x, ack);
+	if (!x->sound || (!x->rested && (c->pipelined || c->in_step < steps_of(c))))
 		return;
-	}
 	x->suspect = 0;
+	if (c->doubted_head)
+		doubted_release(c, DOUBTED_SOUND);
 	if (c->req_gap > x->req_pos)
 		return;
-	for (struct exchange *y = x->next; y; y = y->next)
+	for (struct exchange *y = x->next; y; y = y->next) {
+		if (y->found && !y->boundary) /* it, and what follows, may be none */
+			return;
 		y->suspect = 0;
+	}
 	c->doubt = 0;
 	c->steps = 0;
 	c->half[c->request_dir].unsure = 0;
@@ -317,4 +326,22 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 {
 	c->answer_end = complete ? pos : 0;
 	c->answer_time = h->last_time;
+}
+
+enum doubted_proof certainty_at_end(const struct conn *c)
+{
+	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
+
+	/*
+	 * A client that closes first, has received all that its server has sent, and gets nothing
+	 * more has its answers: so many requests, so many responses.
+	 */
+	if (c->reset || c->head || c->lost_end || resp->in_message || !h->reasm.fin_time ||
+	    h->reasm.fin_time >= resp->reasm.fin_time ||
+	    h->reasm.fin_need != resp->reasm.next)
+		return DOUBTED_NONE;
+	/* of what was lost of the requests, several may have been in one packet */
+	if (c->losses == 1 && !c->req_gap && h->reasm.from_syn && resp->reasm.from_syn)
+		return DOUBTED_DUE;
+	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
 }

@@ -21,6 +21,7 @@
 #define ZC_CORE_CERTAINTY_H
 
 #include "core/conn.h"
+#include "core/doubted.h"
 #include "core/exchange.h"
 
 /* So many exchanges in a row, one after the other: the client is one that waits for its answers. */
@@ -65,6 +66,9 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 
 /* It has ended at pos; complete: that is where it ends for all that is known. */
 void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete);
+
+/* Both directions have ended: what does that say of the exchanges that were kept? */
+enum doubted_proof certainty_at_end(const struct conn *c);
 
 /* How far the sender of what is at pos had received the other direction; 0: unknown. */
 uint64_t certainty_need(const struct conn *c, const struct half *h, uint64_t pos);

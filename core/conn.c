@@ -98,6 +98,7 @@ struct conn *conn_add(struct conn_table *t, uint64_t cookie)
 	memset(c, 0, sizeof(*c));
 	c->cookie = cookie;
 	list_init(&c->stalled);
+	list_init(&c->doubted);
 	list_init(&c->closing);
 	list_append(&t->lru, &c->lru);
 	for (int d = 0; d < 2; d++) {

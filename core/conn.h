@@ -71,6 +71,8 @@ struct half {
 
 	/* octets and segments in which no message was found */
 	uint64_t unrecognized_bytes;
+	/* behind the last of them, before anything else was; how far their sender had received */
+	uint64_t unrecognized_end, unrecognized_need;
 	uint32_t unrecognized_segs;
 };
 
@@ -130,6 +132,7 @@ struct conn_ops {
 struct conn {
 	struct conn *hash_next; /* or the next free one */
 	struct list lru, stalled, closing;
+	struct list doubted; /* in engine.doubted, while there are some: see doubted.h */
 	struct engine *engine;
 	uint64_t cookie;
 	uint64_t used; /* when it was last moved to the young end */
@@ -164,6 +167,7 @@ struct conn {
 	/* requests before this position have their answers, or will not get them */
 	uint64_t answered_to;
 	uint8_t lost;	   /* events of it were lost some time */
+	uint8_t losses;	   /* how often messages may have been among it, at most 255 */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
@@ -195,6 +199,9 @@ struct conn {
 	/* exchanges not complete, in order of their requests */
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
+	struct exchange *doubted_head, *doubted_tail;
+	uint64_t doubted_since;
+	uint32_t ndoubted;
 	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
 	/* answers, complete, to what is yet to be asked; in order */
 	struct exchange *early, *early_tail;

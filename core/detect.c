@@ -167,6 +167,8 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 	if (waits)
 		return 0;
 	e->stats.unparsed_bytes += n;
+	h->unrecognized_end = pos + n;
+	h->unrecognized_need = reasm_need(&h->reasm, pos + n - 1);
 	policy_unrecognized(e, c, h, n);
 	return n;
 }

@@ -1,3 +1,4 @@
+#include "core/doubted.h"
 #include "core/engine_impl.h"
 #include "core/conn_input.h"
 
@@ -369,6 +370,7 @@ static void tick(struct engine *e)
 	while ((c = datagram_expired(e)))
 		evict_conn(e, c);
 	pending_read_tick(e);
+	doubted_tick(e);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
 }
@@ -434,6 +436,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->doubted);
 	list_init(&e->connects.failed);
 	list_init(&e->conversations);
 	list_init(&e->tls_stream_waiting);

@@ -45,6 +45,7 @@ struct engine_options {
 	void (*on_note)(void *ctx, const struct note *n);
 	/* feedback to the kernel side; NULL: none */
 	void (*on_policy)(void *ctx, const struct zc_policy *w);
+	int keep_doubted; /* exchanges in doubt may wait for their proof, see doubted.h */
 	/*
 	 * names for a process that an event mentions; may be NULL. Strings live until the next
 	 * call.

@@ -24,6 +24,7 @@ struct engine {
 	uint32_t nreading;
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing; /* connections, by c->expires */
+	struct list doubted; /* connections, by c->doubted_since */
 	struct list tls_stream_waiting; /* struct tls_session with waits */
 	struct list tls_unbound;	/* the same without a socket */
 	struct tls_unbound_past tls_unbound_past;

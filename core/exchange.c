@@ -709,7 +709,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	memset(s, 0, sizeof(*s));
 	s->kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT;
 	s->protocol = x->protocol;
-	s->incomplete = x->incomplete;
+	s->incomplete = x->incomplete | x->suspect;
 	s->status = x->status;
 	s->stream_id = x->stream_id;
 	s->seq = x->seq;

@@ -80,6 +80,8 @@ struct exchange {
 	uint8_t tentative;
 	uint8_t waits;	  /* for an interim response, before it sends its content */
 	uint8_t rested;	  /* nothing had gone by for so long that nothing was outstanding */
+	uint8_t sound;	  /* both directions agree where it begins and ends */
+	uint8_t due;	  /* its messages began where they were due */
 	uint8_t owed;	  /* a request before it that was not seen is to be answered first */
 	uint8_t req_done, resp_done;
 	uint8_t resp_started; /* at least an interim response was seen */

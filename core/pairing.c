@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/certainty.h"
+#include "core/doubted.h"
 #include "core/exchange_link.h"
 #include "core/keyed.h"
 #include "core/pairing_impl.h"
@@ -133,6 +134,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 		end = n;
 		if (from == FROM_CLIENT && (c->withheld || may_be_withheld(c, h, pos + off)))
 			end = withheld_limit(c, h, p, n, off, pos);
+		if (n > off && c->withheld && from == FROM_SERVER && !h->in_message)
+			withheld_undecided(c, pos + off);
 		if (n > off)
 			pairing_expect(c, h, pos + off);
 		message_init(&m);
@@ -343,6 +346,8 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 		end_parser(c, h, time);
 	if (!c->half[!c->request_dir].ended)
 		return;
+	if (c->doubted_head)
+		doubted_release(c, certainty_at_end(c));
 	pairing_count_partial(c);
 	while (c->head) {
 		c->head->req_unsized |= !c->head->req_done;

@@ -1,6 +1,7 @@
 #include "core/pairing_impl.h"
 
 #include "core/certainty.h"
+#include "core/doubted.h"
 #include "core/exchange_link.h"
 #include "core/keyed.h"
 #include "core/pairing.h"
@@ -199,6 +200,7 @@ static void drop_before(struct conn *c, const struct half *h, const struct excha
 	if (!c->resp_gap && (!x || x == c->head))
 		return;
 	c->resp_gap = 0;
+	doubted_break(c);
 	while (c->head && c->head != x && (!c->head->resp_done || c->head->one_way) &&
 	       (!ack || c->head->req_pos < ack))
 		queue_drop_oldest(c);
@@ -211,6 +213,7 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 
 	if (!x)
 		return NULL;
+	doubted_break(c);
 	x->incomplete = SPAN_REQUEST_NOT_SEEN;
 	x->incomplete |= c->doubt;
 	if (c->keyed && c->lost)
@@ -334,6 +337,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
+	x->due = !x->found && !(m->flags & MESSAGE_FOUND);
 	if (x == c->withheld && certainty_need(c, h, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
 	if (c->keyed)
@@ -530,6 +534,8 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 	struct exchange *orphan = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
 	pairing_count_partial(c);
+	if (c->doubted_head)
+		doubted_release(c, DOUBTED_NONE);
 	queue_end_early(c);
 	if (orphan) {
 		resp->x = NULL;

@@ -1,5 +1,6 @@
 #include "core/queue.h"
 
+#include "core/doubted.h"
 #include "core/engine_impl.h"
 #include "core/keyed.h"
 #include "core/pending_read.h"
@@ -72,11 +73,11 @@ void queue_complete(struct conn *c, struct exchange *x)
 		exchange_put(c->engine, x);
 		return;
 	}
-	if (pending_read_add(c, x))
+	if (x->suspect && doubted_add(c, x))
 		return;
-	/* spans of a connection come in order */
-	pending_read_flush(c, NULL);
-	exchange_emit(c->engine, x);
+	if (c->doubted_head)
+		doubted_release(c, DOUBTED_NONE);
+	doubted_pass(c, x);
 }
 
 int queue_has(const struct exchange *x)

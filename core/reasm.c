@@ -577,6 +577,7 @@ void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 	if (g->fin && !s->fin) {
 		s->fin = p.end > s->next ? p.end : s->next;
 		s->fin_time = g->time;
+		s->fin_need = p.need;
 	}
 	if (g->lost && p.pos > s->next)
 		reasm_prove(s, p.pos, g->time > REASM_GRACE ? g->time - REASM_GRACE : 0);

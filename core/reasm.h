@@ -92,6 +92,7 @@ struct reasm {
 	uint64_t proven;   /* octets before this went by */
 	uint64_t fin;	   /* position of the end; 0: not seen */
 	uint64_t fin_time; /* when FIN went by; 0: not seen */
+	uint64_t fin_need; /* the position in the peer that it acknowledges */
 	uint64_t cur_pos;  /* first octet of the segment that is being delivered, */
 	uint64_t cur_time; /* when it was seen, */
 	uint64_t cur_need; /* and the position in the peer that it acknowledges; 0: unknown */

@@ -54,13 +54,18 @@ static enum probe_result begins(const struct conn *c, const uint8_t *p, size_t n
 	return c->protocol->probe(&in, &client);
 }
 
-/* What came for content may just as well have been requests of as many bytes: of who pipelines. */
+/*
+ * What came for content may just as well have been requests of as many bytes, one behind the other,
+ * of who pipelines; or one with content of its own.
+ */
 static void doubt_content(struct conn *c, uint64_t pos)
 {
-	if (!c->pipelined && c->in_step >= CERTAINTY_WAITS)
+	struct half *h = &c->half[c->request_dir];
+
+	if (!h->in_message && !c->pipelined && c->in_step >= CERTAINTY_WAITS)
 		return;
 	c->withheld->incomplete |= SPAN_BAD_FRAMING;
-	certainty_lost(c, &c->half[c->request_dir], pos, SPAN_BAD_FRAMING, 0);
+	certainty_lost(c, h, pos, SPAN_BAD_FRAMING, 0);
 }
 
 size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n, size_t off,
@@ -92,7 +97,7 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 	next = begins(c, p + off, n - off);
 	if (next == PROBE_MORE)
 		return off;
-	if (next == PROBE_YES && c->protocol->place(c->state, FROM_CLIENT) == PLACE_START)
+	if (next == PROBE_YES && c->protocol->place(c->state, FROM_CLIENT) != PLACE_SEEK)
 		doubt_content(c, pos + off);
 	withheld_settle(c, pos + off, next == PROBE_YES);
 	return n;
@@ -119,6 +124,7 @@ void withheld_doubt(struct conn *c, uint32_t why)
 	for (struct exchange *x = c->withheld->next; x; x = x->next) {
 		x->suspect |= why;
 		x->found = 1;
+		x->boundary = 0;
 	}
 }
 
@@ -142,8 +148,19 @@ uint64_t withheld_pos(const struct conn *c)
 
 void withheld_answered(struct conn *c, uint64_t pos)
 {
-	if (c->withheld->resp_done)
-		withheld_settle(c, pos, 0);
+	if (!c->withheld->resp_done)
+		return;
+	if (c->doubt) /* or it is a part of an answer before */
+		withheld_doubt(c, c->doubt);
+	withheld_settle(c, pos, 0);
+}
+
+void withheld_undecided(struct conn *c, uint64_t pos)
+{
+	if (c->withheld->resp_done || c->withheld->status)
+		return;
+	withheld_doubt(c, conn_missing(c));
+	withheld_settle(c, pos, 0);
 }
 
 void withheld_end(struct conn *c, uint64_t pos)

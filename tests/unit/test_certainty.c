@@ -129,6 +129,109 @@ static void test_pipelined(void)
 	     "who sends the end of one request and the next at once does not wait");
 }
 
+static void capture(void)
+{
+	struct engine_options o = {.keep_doubted = 1};
+
+	feed_begin(&f, &o);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+}
+
+/* What is in doubt waits for its proof. */
+static void test_proof(void)
+{
+	capture();
+	lose(RX, GET("/lost"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, TX, NO2);
+	feed_text(&f, RX, GET("/2"));
+	feed_text(&f, TX, OK2);
+	is_str(shown(), "(none) (none) 200 lost-events request-not-seen",
+	       "in a capture, what is in doubt is kept");
+	feed_text(&f, RX, GET("/3"));
+	feed_text(&f, TX, NO2);
+	over("(none) (none) 200 lost-events request-not-seen; GET /1 404; GET /2 200; GET /3 404",
+	     "until one behind it is certain");
+
+	capture();
+	lose(RX, GET("/lost"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, TX, NO2);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("(none) (none) 200 lost-events request-not-seen; GET /1 404",
+	     "or its client has all its answers and closes");
+
+	capture();
+	lose(RX, GET("/lost"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, TX, NO2);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	over("(none) (none) 200 lost-events request-not-seen; GET /1 404 lost-events",
+	     "not if the server closes first");
+
+	capture();
+	lose(RX, GET("/lost"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, TX, NO2);
+	feed_tick(&f, 4000 * MS);
+	is_str(shown(), "(none) (none) 200 lost-events request-not-seen; GET /1 404 lost-events",
+	       "nor for ever");
+	feed_end(&f);
+}
+
+/* Joined between the halves of a request: c waits for the answer before the last one. */
+static void test_joined(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	feed_text(&f, RX, "Host: example.org\r\n\r\n");
+	feed_text(&f, RX, GET("/1"));
+	for (int i = 2; i < 9; i++) {
+		feed_text(&f, TX, OK2);
+		feed_text(&f, RX, GET("/n"));
+	}
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans > 5, "exchanges that overlap, of a connection that was joined");
+	for (unsigned i = 0; i < f.nspans; i++)
+		if (!(span(i)->incomplete & SPAN_ATTACHED_LATE)) {
+			ok(0, "none of them is certain");
+			break;
+		}
+	feed_end(&f);
+
+	/* an answer to the head is lost, then comes what it asked for or the next requests */
+	settled();
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			  "Content-Length: 76\r\n\r\n");
+	lose(TX, "HTTP/1.1 100 Continue\r\n\r\n");
+	feed_text(&f, RX, GET("/1"));
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/2"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, NO2);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	feed_tick(&f, 50 * MS);
+	for (unsigned i = 0; i < f.nspans; i++)
+		if (!strcmp(f.span[i].path, "/1") || !strcmp(f.span[i].path, "/2"))
+			ok(span(i)->incomplete & SPAN_LOST_EVENTS,
+			   "what may be content, behind an answer that was lost, is in doubt");
+	feed_end(&f);
+}
+
 static void test_unseen_head(void)
 {
 	settled();
@@ -277,6 +380,8 @@ int main(void)
 {
 	test_lost();
 	test_pipelined();
+	test_proof();
+	test_joined();
 	test_unseen_head();
 	test_expect();
 	test_ends();

@@ -1,0 +1,68 @@
+#include "core/doubted.h"
+
+#include "core/engine_impl.h"
+#include "core/pending_read.h"
+
+void doubted_pass(struct conn *c, struct exchange *x)
+{
+	if (pending_read_add(c, x))
+		return;
+	/* spans of a connection come in order */
+	pending_read_flush(c, NULL);
+	exchange_emit(c->engine, x);
+}
+
+int doubted_add(struct conn *c, struct exchange *x)
+{
+	if (!c->engine->opt.keep_doubted || c->engine->io_seen || c->unproven || !x->suspect ||
+	    !x->resp_started ||
+	    x->incomplete & (SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN) ||
+	    c->ndoubted == DOUBTED_MAX)
+		return 0;
+	x->next = NULL;
+	if (c->doubted_tail) {
+		c->doubted_tail->next = x;
+	} else {
+		c->doubted_head = x;
+		c->doubted_since = c->engine->now;
+		list_append(&c->engine->doubted, &c->doubted);
+	}
+	c->doubted_tail = x;
+	c->ndoubted++;
+	return 1;
+}
+
+void doubted_release(struct conn *c, enum doubted_proof proof)
+{
+	struct exchange *x = c->doubted_head, *next;
+
+	c->doubted_head = c->doubted_tail = NULL;
+	c->ndoubted = 0;
+	list_unlink(&c->doubted);
+	for (; x; x = next) {
+		next = x->next;
+		if (proof && (x->sound || proof == DOUBTED_DUE) &&
+		    (x->due || proof == DOUBTED_SOUND))
+			x->suspect = 0;
+		doubted_pass(c, x);
+	}
+}
+
+void doubted_break(struct conn *c)
+{
+	if (c->doubted_head)
+		doubted_release(c, DOUBTED_NONE);
+	for (struct exchange *x = c->head; x && x->resp_started; x = x->next)
+		x->sound = x->due = 0;
+}
+
+void doubted_tick(struct engine *e)
+{
+	while (!list_empty(&e->doubted)) {
+		struct conn *c = list_entry(e->doubted.next, struct conn, doubted);
+
+		if (c->doubted_since + DOUBTED_TIME > e->now)
+			break;
+		doubted_release(c, DOUBTED_NONE);
+	}
+}
