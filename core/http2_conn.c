@@ -315,6 +315,7 @@ static void on_reset(struct conn *c, struct half *h, const struct http2_event *e
 
 	if (s) {
 		count_bytes(c, s->x, ev);
+		s->x->network.ended_by = (uint8_t)(1 + (h == &c->half[ZC_TX]));
 		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	} else if (http2_is_response(c, ev->dir) && may_follow(c)) {
 		http2_of(c)->reset[http2_of(c)->nresets++ % HTTP2_RESETS] =

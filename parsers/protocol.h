@@ -340,7 +340,8 @@ struct protocol {
 	enum probe_result (*probe)(const struct probe *in, unsigned *client);
 
 	/*
-	 * The rest may be NULL where the core has code of its own for the protocol (TLS, HTTP/2).
+	 * The rest may be NULL where the core has operations of its own for the protocol
+	 * (core/conn_ops.c).
 	 */
 
 	void (*begin)(void *state, unsigned joined);
@@ -391,6 +392,9 @@ struct protocol {
 };
 
 /* ---- the table: protocols.c */
+
+/* Spans of connections that did not come about. */
+extern const struct protocol_name tcp_name;
 
 /* In the order in which they are asked. */
 extern const struct protocol *const protocols[];
