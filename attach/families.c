@@ -8,8 +8,8 @@
 #include <linux/btf.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +37,8 @@ static const struct family families[] = {
 	 .needs = "Linux 5.15 with CONFIG_FUNCTION_TRACER; on arm64 6.4"},
 	{GROUP_SENDFILE, "fexit", {"inet_page"}, .needs = "the same; Linux 6.5 needs none"},
 	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},
+	{GROUP_RETRANSMITS, "tracepoint", {"sock_retransmit"}, .needs = "Linux 5.5"},
+	{GROUP_RESETS, "tracepoint", {"sock_reset_sent"}, .needs = "Linux 5.5"},
 	/* by the programs of segments, which must be told who sends */
 	{GROUP_DATAGRAMS, "cgroup_skb", .needs = "Linux 6.10"},
 	/* all points of a file by one link; one by one, as perf events */
@@ -58,6 +60,8 @@ static const struct {
 	[GROUP_IO] = {"reads and writes", ""},
 	[GROUP_SENDFILE] = {"sendfile", ""}, /* where it is a function of its own, fexit is there */
 	[GROUP_SPLICE] = {"splice", "reads by splice(2)"},
+	[GROUP_RETRANSMITS] = {"retransmissions", "what is sent again"},
+	[GROUP_RESETS] = {"resets", "resets in answer to what comes too late"},
 	[GROUP_DATAGRAMS] = {"datagrams", "UDP, so DNS over it, which needs Linux 6.10"},
 	[GROUP_TLS] = {"TLS", "what is within TLS"},
 	[GROUP_TLS_GO] = {"TLS of Go", "what is within TLS of Go"},
@@ -67,28 +71,49 @@ static const struct {
 
 /* The kernel's type information. A name is told by its offset, as there. */
 struct types {
-	char *file;
+	char *file; /* mapped; NULL: it tells none */
+	size_t size;
 	const char *type, *names;
 	size_t type_size, names_size;
 	int fexit; /* can ends of functions be probed? 0: not tried, 1: yes, -1: no */
 };
 
-static int file_read(const char *path, char **text, size_t *size)
+/* The whole of a file, in memory that is mapped; NULL: not to be had. */
+static char *file_read(int fd, size_t size)
+{
+	char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t have = 0;
+	ssize_t n = 1;
+
+	if (text == MAP_FAILED)
+		return NULL;
+	while (have < size && n > 0) {
+		n = read(fd, text + have, size - have);
+		have += n > 0 ? (size_t)n : 0;
+	}
+	if (have == size)
+		return text;
+	munmap(text, size);
+	return NULL;
+}
+
+/* The kernel's own pages since Linux 6.16; before, it copies them one by one. */
+static char *file_map(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
 	struct stat st;
-	ssize_t n;
 
-	*text = NULL;
-	*size = 0;
-	if (fd >= 0 && !fstat(fd, &st) && st.st_size > 0)
-		*text = malloc((size_t)st.st_size);
-	while (*text && *size < (size_t)st.st_size &&
-	       (n = read(fd, *text + *size, (size_t)st.st_size - *size)) > 0)
-		*size += (size_t)n;
-	if (fd >= 0)
-		close(fd);
-	return *text ? 0 : -1;
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &st) && st.st_size > 0) {
+		*size = (size_t)st.st_size;
+		text = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (text == MAP_FAILED)
+			text = file_read(fd, *size);
+	}
+	close(fd);
+	return text;
 }
 
 static void types_read(struct types *t)
@@ -97,7 +122,9 @@ static void types_read(struct types *t)
 	size_t size;
 
 	memset(t, 0, sizeof(*t));
-	if (file_read(BTF_PATH, &t->file, &size) || size < sizeof(*h))
+	t->file = file_map(BTF_PATH, &t->size);
+	size = t->size;
+	if (!t->file || size < sizeof(*h))
 		return;
 	h = (const struct btf_header *)(const void *)t->file;
 	if (h->magic != BTF_MAGIC || (uint64_t)h->hdr_len + h->str_off + h->str_len > size ||
@@ -233,7 +260,8 @@ void families_choose(struct families *f, const struct bpf_object *obj)
 	for (size_t i = 0; i < FAMILIES; i++)
 		if (family_possible(&families[i], &t, obj))
 			f->possible |= 1u << i;
-	free(t.file);
+	if (t.file)
+		munmap(t.file, t.size);
 	for (int g = 0; g < GROUP_TLS; g++)
 		if (!f->used[g] && !families_next(f, (enum family_group)g))
 			families_give_up(f, (enum family_group)g);
@@ -243,7 +271,7 @@ int families_drop_extras(struct families *f)
 {
 	int dropped = 0;
 
-	for (int g = GROUP_SENDFILE; g <= GROUP_SPLICE; g++) {
+	for (int g = GROUP_SENDFILE; g <= GROUP_RESETS; g++) {
 		dropped |= f->used[g] != NULL;
 		families_give_up(f, (enum family_group)g);
 	}

@@ -18,6 +18,8 @@ enum family_group {
 	GROUP_IO,
 	GROUP_SENDFILE, /* from here on: nice to have */
 	GROUP_SPLICE,
+	GROUP_RETRANSMITS,
+	GROUP_RESETS,
 	GROUP_DATAGRAMS,
 	GROUP_TLS, /* from here on: chosen when it is needed */
 	GROUP_TLS_GO,

@@ -189,7 +189,7 @@ static __always_inline int datagram_read(struct sock *sk)
 		task_add(tgid, ZC_TASK_SERVES);
 	s->polled = BPF_CORE_READ(sk, sk_socket, file, f_ep) != 0;
 	waiting = BPF_CORE_READ(sk, sk_receive_queue.qlen) + BPF_CORE_READ(udp, reader_queue.qlen);
-	emit_io(s, pid_tgid, (__u32)s->bytes[ZC_RX] - waiting, 0, ZC_RX, 0);
+	emit_io(s, 0, pid_tgid, (__u32)s->bytes[ZC_RX] - waiting, 0, ZC_RX, 0);
 	return 0;
 }
 

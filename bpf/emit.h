@@ -140,9 +140,19 @@ static __always_inline void emit_established(struct zc_sock *s)
 	bpf_ringbuf_submit(ev, BPF_RB_NO_WAKEUP);
 }
 
-/* The end of a connection, or of a TLS stream. 0: there was no room. */
+/* Before the first measurement it has no bits that are not set. */
+static __always_inline __u32 min_rtt(const struct tcp_sock *tp)
+{
+	return tp->rtt_min.s[0].v == ~0u ? 0 : tp->rtt_min.s[0].v;
+}
+
+/*
+ * The end of a connection, or of a TLS stream; tp: NULL, or of that connection. 0: there was no
+ * room.
+ */
 static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes[2],
-				      const __u64 skipped[2], __u32 lost)
+				      const __u64 skipped[2], __u32 lost, const struct tcp_sock *tp,
+				      __u32 error)
 {
 	struct zc_ev_close *c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
 
@@ -155,18 +165,27 @@ static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes
 	c->skipped[0] = skipped[0];
 	c->skipped[1] = skipped[1];
 	c->lost = lost;
+	c->error = error;
+	c->rtt_us = tp ? tp->srtt_us >> 3 : 0;
+	c->min_rtt_us = tp ? min_rtt(tp) : 0;
+	c->retransmits = tp ? tp->total_retrans : 0;
+	c->packets[ZC_RX] = tp ? tp->segs_in : 0;
+	c->packets[ZC_TX] = tp ? tp->segs_out : 0;
 	c->pad = 0;
 	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
 	return 1;
 }
 
-static __always_inline void emit_close(struct zc_sock *s, __u16 flags)
+static __always_inline void emit_close(struct zc_sock *s, __u16 flags, struct sock *sk)
 {
+	const struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : 0;
+	__u32 error = sk ? (__u32)sk->sk_err : 0;
+
 	if (!s->announced)
 		return;
 	s->announced = 0;
 	s->closed = !(flags & ZC_CLOSE_FORGET);
-	if (!close_send(s->conn, flags, s->bytes, s->skipped, s->lost))
+	if (!close_send(s->conn, flags, s->bytes, s->skipped, s->lost, tp, error))
 		lost_on(s, 0);
 }
 
@@ -207,8 +226,8 @@ static __always_inline __u16 age_of(__u64 start, __u64 now)
  * The kernel's types are known here, so that the thread is read without a helper; and a read or
  * write has its segments, which ask whether the reader is to be woken.
  */
-static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len,
-				    __u8 dir, __u64 goroutine)
+static __always_inline void emit_io(struct zc_sock *s, const struct tcp_sock *tp, __u64 pid_tgid,
+				    __u32 seq, __u32 len, __u8 dir, __u64 goroutine)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct zc_ev_io *io = bpf_ringbuf_reserve(&zc_ring, sizeof(*io), 0);
@@ -229,6 +248,8 @@ static __always_inline void emit_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq
 	io->sleeps = (__u32)task->nvcsw;
 	io->age = age_of(task->start_time, io->ev.time);
 	io->goroutine = goroutine;
+	io->rtt_us = tp ? tp->srtt_us >> 3 : 0;
+	io->min_rtt_us = tp ? min_rtt(tp) : 0;
 	bpf_ringbuf_submit(io, BPF_RB_NO_WAKEUP);
 }
 

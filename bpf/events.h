@@ -46,6 +46,8 @@ typedef unsigned long long __u64;
 #define ZC_EV_FAULT 13
 #define ZC_EV_PEER 14
 #define ZC_EV_DATAGRAM 15
+#define ZC_EV_RETRANSMIT 16
+#define ZC_EV_WINDOW 17
 
 /* Ids of TLS streams stand beside socket cookies, and have this bit. */
 #define ZC_TLS_STREAM (1ull << 63)
@@ -127,16 +129,23 @@ ZC_ASSERT_SIZE(struct zc_ev_open, 112);
  * CLOSE: the socket is gone; byte totals of its life since OPEN, by the kernel's own count.
  * ZC_CLOSE_FORGET: it lives on, but belongs to a process that is not selected after all; whatever
  * was seen of it is to be dropped without a span.
+ * ZC_CLOSE_CONNECT: it was never established, the connect failed or was given up.
  */
 #define ZC_CLOSE_FORGET 0x1
+#define ZC_CLOSE_CONNECT 0x2
 struct zc_ev_close {
 	struct zc_ev ev;
 	__u64 bytes[2]; /* payload bytes seen, by direction, retransmissions included */
 	__u64 skipped[2]; /* of these, not copied because nobody wanted them */
 	__u32 lost;
+	__u32 error; /* the kernel's, an errno of Linux; 0: none */
+	/* what follows is not in recordings of older versions; 0: not known */
+	__u32 rtt_us, min_rtt_us; /* smoothed, and the least of the last minutes */
+	__u32 retransmits; /* segments sent again in its life */
+	__u32 packets[2]; /* by direction, with those without payload */
 	__u32 pad;
 };
-ZC_ASSERT_SIZE(struct zc_ev_close, 64);
+ZC_ASSERT_SIZE(struct zc_ev_close, 88);
 
 /*
  * IO: the application read (dir RX) or wrote (dir TX) len bytes; it has now read or written
@@ -162,8 +171,42 @@ struct zc_ev_io {
 	 * one that has begun it; 0: not known. Not in recordings of older versions.
 	 */
 	__u64 goroutine;
+	__u32 rtt_us, min_rtt_us; /* as in zc_ev_close; not in recordings of older versions */
 };
-ZC_ASSERT_SIZE(struct zc_ev_io, 56);
+ZC_ASSERT_SIZE(struct zc_ev_io, 64);
+
+/*
+ * RETRANSMIT: len payload bytes from sequence number seq on were sent again, in this direction. Of
+ * a socket that is TX; captures know both. It follows their SEGMENT, if there is one.
+ */
+#define ZC_RETRANSMIT_SYN 0x1	 /* flags: no bytes, the SYN itself */
+#define ZC_RETRANSMIT_PROBE 0x2 /* flags: the sender only asks whether it is lost (RFC 8985) */
+
+struct zc_ev_retransmit {
+	struct zc_ev ev;
+	__u64 sent; /* when they, or what was sent behind them, left for the first time; 0: not
+		     * known */
+	__u32 seq;
+	__u32 len;
+	__u32 total; /* segments sent again in this direction, with these if they left at all */
+	__u32 rtt_us;
+	__u8 dir;
+	__u8 pad[7];
+};
+ZC_ASSERT_SIZE(struct zc_ev_retransmit, 56);
+
+/*
+ * WINDOW: the end that sends in this direction tells that it has no room for more bytes
+ * (ZC_WINDOW_CLOSED), as nobody reads them there, or that it has room again.
+ */
+#define ZC_WINDOW_CLOSED 0x1 /* flags */
+
+struct zc_ev_window {
+	struct zc_ev ev;
+	__u8 dir;
+	__u8 pad[7];
+};
+ZC_ASSERT_SIZE(struct zc_ev_window, 32);
 
 /*
  * DATAGRAM: one of UDP, of a socket (ev.conn) with one remote end. Of orig_len bytes the first

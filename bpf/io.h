@@ -77,7 +77,7 @@ static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __
 	s->generation = generation();
 	s->refused = tgid; /* of interest with VERDICT_NO only */
 	if (was == VERDICT_MAYBE && s->verdict == VERDICT_NO)
-		emit_close(s, ZC_CLOSE_FORGET);
+		emit_close(s, ZC_CLOSE_FORGET, 0);
 }
 
 /* Are TLS libraries of this process probed? Of most there are none, and their sockets know it. */
@@ -156,13 +156,15 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
 		emit_open(s, sk);
 	}
-	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER))
-		/* what is inside is told by the call; who answers is known from who reads */
+	/* what is inside is told by the call; who answers is known from who reads, but not that
+	 * nothing of it could leave */
+	if (inside || (dir == ZC_TX && s->role == ZC_ROLE_SERVER &&
+		       seq - tp->snd_nxt != (__u32)len))
 		return 0;
 	p = policy_of(s->conn);
 	if (p && (p->quiet || (policy_skip(p, dir, seq) && seq != p->dir[dir].skip_to)))
 		return 0;
-	emit_io(s, pid_tgid, seq, (__u32)len, dir, g);
+	emit_io(s, tp, pid_tgid, seq, (__u32)len, dir, g);
 	return 0;
 }
 

@@ -56,10 +56,23 @@ struct sock {
 	struct socket *sk_socket;
 	__u16 sk_protocol;
 	struct sk_buff_head sk_receive_queue;
+	int sk_err;
+};
+
+struct sk_buff {
+	char cb[48];
 };
 
 struct udp_sock {
 	struct sk_buff_head reader_queue;
+};
+
+struct minmax_sample {
+	__u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
 };
 
 struct tcp_sock {
@@ -68,6 +81,18 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
 	_Bool is_mptcp;
+	__u32 srtt_us; /* eighths of a microsecond */
+	struct minmax rtt_min;
+	__u32 total_retrans;
+	__u32 segs_in;
+	__u32 segs_out;
+	__u32 retrans_stamp; /* milliseconds, 0: nothing is being sent again */
+	__u64 tcp_mstamp; /* microseconds */
+	__u8 tcp_usec_ts : 1; /* retrans_stamp counts microseconds */
+};
+
+struct inet_connection_sock {
+	__u8 icsk_ca_state : 5;
 };
 
 
@@ -164,6 +189,9 @@ struct bpf_iter__task_file {
 #define TCP_CLOSE_ 7
 #define TCP_LISTEN_ 10
 #define TCP_NEW_SYN_RECV_ 12
+
+/* include/uapi/linux/tcp.h, enum tcp_ca_state */
+#define TCP_CA_RECOVERY_ 3
 
 #define MSG_PEEK_ 0x2
 

@@ -15,6 +15,7 @@ struct seg {
 	__u32 off; /* of the payload in the packet */
 	__u32 len; /* of the payload */
 	__u16 sport;
+	__u16 window; /* as it stands there: of interest is whether it is 0 */
 	__u8 flags;
 };
 
@@ -48,7 +49,7 @@ static __always_inline __u32 tcp_offset(const __u8 *data, const __u8 *end)
 	return next == IPPROTO_TCP_ ? off : 0;
 }
 
-/* 0: a TCP segment with something to tell. */
+/* 0: a TCP segment with something to tell; 1: an acknowledgement and no more. */
 static __always_inline int seg_parse(struct __sk_buff *skb, struct seg *g)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data;
@@ -63,10 +64,11 @@ static __always_inline int seg_parse(struct __sk_buff *skb, struct seg *g)
 		return -1;
 	g->sport = bpf_ntohs(*(const __u16 *)t);
 	g->flags = t[13];
+	g->window = *(const __u16 *)(t + 14);
 	g->off = off + (t[12] >> 4) * 4;
 	g->len = skb->len > g->off ? skb->len - g->off : 0;
 	if (!g->len && !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST)))
-		return -1;
+		return 1;
 	g->seq = bpf_ntohl(*(const __u32 *)(t + 4)) + !!(g->flags & ZC_TCP_SYN);
 	g->ack = bpf_ntohl(*(const __u32 *)(t + 8));
 	return 0;

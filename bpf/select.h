@@ -62,10 +62,12 @@ struct zc_sock {
 	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
 	__u8 polled; /* when it was read last, see ZC_IO_POLLED */
 	__u8 datagram; /* of UDP: bytes[] counts datagrams */
+	__u8 window_closed; /* bits by direction: who sends there has no room for more */
 	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
-	__u64 sent_time; /* when the last octets left, kept with tls */
+	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
+	__u32 sent_end; /* sequence number behind them */
 	struct zc_arrival arrival[ZC_ARRIVALS];
 	__u64 cgroup; /* of the owner */
 	char comm[16];

@@ -6,6 +6,7 @@
  * sockets that exist already.
  */
 #include "bpf/datagram.h"
+#include "bpf/network.h"
 /* programs of the same object: for each one the kernel's type information is read anew */
 #include "bpf/process.h"
 
@@ -37,10 +38,14 @@ static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bp
 
 static __always_inline void note_times(struct zc_sock *s, const struct seg *g, __u8 dir)
 {
-	if (dir == ZC_RX)
+	__u32 end = g->seq + g->len;
+
+	if (dir == ZC_RX) {
 		arrival_note(s, g->seq, g->len);
-	else
+	} else if (!s->sent_time || (__s32)(end - s->sent_end) > 0) {
 		s->sent_time = bpf_ktime_get_ns();
+		s->sent_end = end;
+	}
 }
 
 static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
@@ -48,6 +53,7 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	struct bpf_sock *sk = skb->sk;
 	struct zc_sock *s;
 	struct seg g;
+	int bare;
 
 	if (!sk)
 		return 1;
@@ -61,7 +67,14 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 		s = skb_sock(skb, sk);
 	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->syn_sent)
 		peer_dials(skb, s);
-	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)) || seg_parse(skb, &g))
+	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)))
+		return 1;
+	bare = seg_parse(skb, &g);
+	if (bare < 0)
+		return 1;
+	if (window_changes(s, &g, dir))
+		emit_window(s, dir);
+	if (bare)
 		return 1;
 	if (!s->tls)
 		look_for_tls(skb, s, g.off, g.len);
@@ -306,7 +319,7 @@ static __always_inline void on_accepted(struct sock *sk)
 		stash_flush(s, listener);
 }
 
-static __always_inline void on_closed(struct sock *sk)
+static __always_inline void on_closed(struct sock *sk, int oldstate)
 {
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
 
@@ -319,14 +332,14 @@ static __always_inline void on_closed(struct sock *sk)
 			emit_listen(s->lport, s->pid, s->comm, 0);
 		return;
 	}
-	emit_close(s, 0);
+	emit_close(s, oldstate == TCP_SYN_SENT_ ? ZC_CLOSE_CONNECT : 0, sk);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 {
 	if (sk->sk_protocol == IPPROTO_MPTCP_ && oldstate == TCP_LISTEN_ && newstate == TCP_CLOSE_)
-		on_closed(sk);
+		on_closed(sk, oldstate);
 	if (sk->sk_protocol != IPPROTO_TCP_)
 		return 0;
 	if (newstate == TCP_SYN_SENT_) {
@@ -341,8 +354,32 @@ int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 		if (s && s->announced)
 			emit_established(s);
 	} else if (newstate == TCP_CLOSE_) {
-		on_closed(sk);
+		on_closed(sk, oldstate);
 	}
+	return 0;
+}
+
+/* ---- the network, see network.h; both may be told of sockets that are none any more */
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(sock_retransmit, struct sock *sk, struct sk_buff *skb)
+{
+	struct zc_sock *s = sk ? bpf_sk_storage_get(&zc_socks, sk, 0, 0) : 0;
+	const struct tcp_sock *tp = s ? bpf_skc_to_tcp_sock(sk) : 0;
+
+	if (tp && skb && s->announced)
+		emit_retransmit(s, sk, tp, skb);
+	return 0;
+}
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(sock_reset_sent, struct sock *sk)
+{
+	struct zc_sock *s = sk ? bpf_sk_storage_get(&zc_socks, sk, 0, 0) : 0;
+	const struct tcp_sock *tp = s ? bpf_skc_to_tcp_sock(sk) : 0;
+
+	if (tp && s->announced)
+		emit_reset(s, tp);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "bpf/events.h"
 #include "core/id.h"
 #include "core/list.h"
+#include "core/network.h"
 #include "core/reasm.h"
 
 struct engine;
@@ -179,6 +180,10 @@ struct conn {
 
 	uint8_t laddr[16], raddr[16];
 	uint16_t lport, rport;
+	uint32_t netns; /* of loopback addresses; else 0 */
+	struct conn_network network;
+	uint32_t open_tid;	  /* thread that opened it; 0: not known */
+	struct exchange *connect; /* it failed, and is not told yet, see connect.h */
 	uint32_t pid, tid; /* tid: of the thread that read the last request, see exchange_link.c */
 	uint32_t blind_pid;  /* process that may serve a request on it that was not seen; 0: none */
 	char comm[17];

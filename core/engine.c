@@ -46,6 +46,7 @@ static void close_conn(struct engine *e, struct conn *c)
 {
 	int d;
 
+	connect_tell(e, c);
 	tls_stream_flush(e, c);
 	conn_flush(e, c);
 	d = conn_first_dir(c);
@@ -146,12 +147,20 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (!g.len && !g.syn && !g.fin)
 		prove_by_numbers(c, dir, &g, flags & ZC_TCP_ACK);
+	if (dir == ZC_TX && g.len)
+		network_sent(e, c, g.seq, g.len, g.time);
+	if (g.fin && g.len)
+		c->network.half_closed |= (uint8_t)(1u << dir);
 	if (flags & ZC_TCP_RST && !c->reset) {
 		c->reset = 1;
+		c->network.reset_time = g.time;
+		c->network.reset_dir = (uint8_t)dir;
 		schedule_close(e, c, g.time);
 	}
 	if (g.len || g.syn || g.fin)
 		conn_segment(e, c, dir, &g);
+	if (c->network.stalled)
+		network_left(c, g.time);
 }
 
 static void on_open(struct engine *e, const struct zc_ev_open *o)
@@ -181,8 +190,10 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 			start_reasm(&c->half[d].reasm, o->seq[d]);
 	if (o->pid) {
 		c->pid = o->pid;
+		c->open_tid = o->tid;
 		memcpy(c->comm, o->comm, sizeof(o->comm));
 	}
+	network_open(e, c, o->netns);
 	exchange_conn_preexisting(e, c);
 	tls_stream_socket_known(e, c);
 }
@@ -213,8 +224,10 @@ static void on_established(struct engine *e, const struct zc_ev *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->conn);
 
-	if (c && !c->established_time)
-		c->established_time = ev->time;
+	if (!c || c->established_time)
+		return;
+	c->established_time = ev->time;
+	connect_established(e, c);
 }
 
 static void on_io(struct engine *e, const struct zc_ev_io *io)
@@ -229,6 +242,10 @@ static void on_io(struct engine *e, const struct zc_ev_io *io)
 	if (!c || c->forgotten)
 		return;
 	conn_touch(&e->conns, c, e->now);
+	if (io->rtt_us)
+		c->network.rtt_us = io->rtt_us;
+	if (io->min_rtt_us)
+		c->network.min_rtt_us = io->min_rtt_us;
 	conn_io(e, c, io);
 }
 
@@ -258,6 +275,10 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 	/* what was not even announced */
 	if (skipped > c->uncopied)
 		e->stats.skipped_bytes += skipped - c->uncopied;
+	if (ev->rtt_us)
+		c->network.rtt_us = ev->rtt_us;
+	if (ev->ev.flags & ZC_CLOSE_CONNECT)
+		connect_failed(e, c, ev->ev.time, ev->error);
 	schedule_close(e, c, ev->ev.time);
 }
 
@@ -327,6 +348,7 @@ static void tick(struct engine *e)
 		run_stalled(e);
 	if (!list_empty(&e->tls_stream_waiting))
 		tls_stream_tick(e);
+	connect_tick(e);
 	while (!list_empty(&e->closing)) {
 		c = list_entry(e->closing.next, struct conn, closing);
 
@@ -372,6 +394,8 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
 	case ZC_EV_PROCESS: on_process(e, p); break;
 	case ZC_EV_DATAGRAM: datagram_take(e, p); break;
+	case ZC_EV_RETRANSMIT: network_retransmit(e, p); break;
+	case ZC_EV_WINDOW: network_window(e, p); break;
 	default: break; /* listeners and names are for others */
 	}
 	while (e->conns.count > e->opt.max_conns)
@@ -410,6 +434,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->connects.failed);
 	list_init(&e->conversations);
 	list_init(&e->tls_stream_waiting);
 	list_init(&e->tls_unbound);
@@ -456,6 +481,8 @@ void engine__free(struct engine *e)
 		return;
 	while ((c = conn_oldest(&e->conns))) {
 		conn_end_exchanges(c, CONN_DROPPED);
+		if (c->connect)
+			exchange_put(e, c->connect);
 		destroy_conn(e, c);
 	}
 	exchange_drop_held(e);
@@ -468,6 +495,7 @@ void engine__free(struct engine *e)
 	alias_free(e->aliases);
 	datagrams_free(e->datagrams);
 	free(e->scratch);
+	free(e->pairs);
 	conn_table_release(&e->conns);
 	pool_release(&e->pool);
 	links__free(e->links);

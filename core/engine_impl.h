@@ -6,6 +6,7 @@
 
 #include "core/alias.h"
 #include "core/conn.h"
+#include "core/connect.h"
 #include "core/engine.h"
 #include "core/exchange.h"
 #include "core/exchange_attrs.h"
@@ -29,6 +30,8 @@ struct engine {
 	struct links *links;
 	struct aliases *aliases; /* NULL: none so far */
 	struct datagrams *datagrams; /* same */
+	struct connects connects;
+	struct pair *pairs; /* connections by their addresses, of network.c; NULL: same */
 	struct list conversations;   /* connections, by c->expires */
 	struct list held;    /* spans whose trace is not certain yet, oldest first */
 	uint32_t nheld;

@@ -585,6 +585,7 @@ static void set_attrs(struct engine *e, const struct exchange *x, struct span *s
 	struct attr_list *l = &e->attrs;
 
 	l->n = 0;
+	network_attrs(x, l);
 	if (t)
 		tls_info_attrs(t, !x->seq, l);
 	if (exchange_has_attrs(x))
@@ -730,6 +731,9 @@ void exchange_emit(struct engine *e, struct exchange *x)
 	struct span s;
 
 	links__end(e->links, x->node);
+	network_settle(x, e->now);
+	if (x->network.inferred && x->network.ns > x->network.window_ns)
+		x->incomplete |= SPAN_NETWORK_INFERRED;
 	exchange_peer(e, x, peer);
 	exchange_span(e, x, e->now, &s);
 	s.peer_pid = exchange_peer_pid(x) & SOURCE_PID_MASK;

@@ -12,6 +12,7 @@
 
 #include "core/id.h"
 #include "core/list.h"
+#include "core/network.h"
 #include "core/payload.h"
 #include "core/span.h"
 #include "parsers/protocol.h"
@@ -109,6 +110,8 @@ struct exchange {
 	uint64_t path_key; /* which unseen path; 0: it is known, or there is none */
 	uint64_t stall;	   /* how long the response stood still for want of window */
 	int64_t error_code; /* of RST_STREAM or GOAWAY; -1: none */
+
+	struct exchange_network network;
 
 	struct payload *payload; /* messages in the content; NULL: not of such a kind */
 	int grpc_status;	 /* -1: not known */

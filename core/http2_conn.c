@@ -315,6 +315,7 @@ static void on_reset(struct conn *c, struct half *h, const struct http2_event *e
 
 	if (s) {
 		count_bytes(c, s->x, ev);
+		s->x->network.ended_by = (uint8_t)(1 + (h == &c->half[ZC_TX]));
 		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	} else if (http2_is_response(c, ev->dir) && may_follow(c)) {
 		http2_of(c)->reset[http2_of(c)->nresets++ % HTTP2_RESETS] =
@@ -687,8 +688,7 @@ static void http2_lost(struct conn *c)
 
 /* ---- the beginning */
 
-/* 0: no memory. */
-static int begin(struct conn *c, int start, unsigned client)
+static int http2_begin(struct conn *c, const struct conn_begin *b)
 {
 	struct engine *e = c->engine;
 	size_t size = http2_size(HPACK_DEFAULT_TABLE);
@@ -708,12 +708,12 @@ static int begin(struct conn *c, int start, unsigned client)
 	}
 	e->http2_bytes += size;
 	h2->bytes = size;
-	h2->parser = http2_init(mem, HPACK_DEFAULT_TABLE, client, start);
+	h2->parser = http2_init(mem, HPACK_DEFAULT_TABLE, b->client, b->start);
 	list_init(&h2->open);
 	list_init(&h2->ending);
 	list_init(&h2->no_io);
-	h2->last_request = start ? 0 : UINT32_MAX;
-	for (int d = 0; d < 2 && !start; d++) {
+	h2->last_request = b->start ? 0 : UINT32_MAX;
+	for (int d = 0; d < 2 && !b->start; d++) {
 		const struct reasm *r = &c->half[d].reasm;
 
 		if (r->next - reasm_kept(r).n > r->first)
@@ -722,31 +722,26 @@ static int begin(struct conn *c, int start, unsigned client)
 	c->state = h2;
 	c->ops = &http2_conn_ops;
 	c->id_hash_valid = 0;
-	if (client != HTTP2_NO_DIR)
-		c->request_dir = (uint8_t)client;
+	if (b->client != HTTP2_NO_DIR)
+		c->request_dir = (uint8_t)b->client;
 	/* a response may overtake nothing, but frames of either end rule those of the other */
 	c->half[c->request_dir].reasm.follows = 0;
 	return 1;
 }
 
-static int http2_begin(struct conn *c, const struct conn_begin *b)
-{
-	return begin(c, b->start, b->client);
-}
-
 /* Stream 1 is the request x, which was answered with 101. */
 static int http2_was_agreed(struct conn *c, struct exchange *x)
 {
-	struct str settings;
+	const struct conn_begin b = {.client = c->request_dir, .start = 1};
 
-	if (!begin(c, 1, c->request_dir))
+	if (!http2_begin(c, &b))
 		return 0;
 	c->protocol = &http2_protocol;
 	if (!x)
 		return 1;
-	settings = (struct str){x->text.p + x->settings.off, x->settings.len};
 	if (x->settings.off != TEXT_NONE)
-		http2_upgraded(http2_of(c)->parser, settings);
+		http2_upgraded(http2_of(c)->parser,
+			       (struct str){x->text.p + x->settings.off, x->settings.len});
 	x->protocol = &http2_protocol.name;
 	x->stream_id = 1;
 	x->status = 0;

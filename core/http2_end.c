@@ -40,7 +40,7 @@ int http2_stream_missed(const struct conn *c, struct http2_stream *s)
 
 /* A message of which some may be missing says so. What comes before a head, or behind an end, is no
  * part of it. */
-void http2_stream_tell_missed(const struct conn *c, struct http2_stream *s)
+static void tell_missed(const struct conn *c, struct http2_stream *s)
 {
 	if (!http2_stream_missed(c, s))
 		return;
@@ -54,7 +54,7 @@ void http2_stream_finish(struct conn *c, struct http2_stream *s)
 {
 	struct exchange *x = s->x;
 
-	http2_stream_tell_missed(c, s);
+	tell_missed(c, s);
 	http2_stream_remove(c, s);
 	exchange_h2_end(x);
 	if (!pending_read_add(c, x))
@@ -105,7 +105,7 @@ void http2_stream_end(struct conn *c, struct http2_stream *s, enum conn_end why)
 	uint8_t answered = s->answered;
 	struct exchange *x = s->x;
 
-	http2_stream_tell_missed(c, s);
+	tell_missed(c, s);
 	http2_stream_remove(c, s);
 	exchange_h2_end(x);
 	if (why == CONN_DROPPED) {

@@ -107,7 +107,6 @@ void http2_stream_expire(struct conn *c, struct exchange *x);
  */
 void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir);
 int http2_stream_missed(const struct conn *c, struct http2_stream *s);
-void http2_stream_tell_missed(const struct conn *c, struct http2_stream *s);
 
 /* Was the stream here and is no more? */
 int http2_stream_was_closed(const struct http2_conn *h2, uint32_t id);

@@ -153,6 +153,12 @@ static void adapt_plain(const struct input *in, struct zc_ev_plain *p)
 	p->wire_last = shifted(in, p->wire_last);
 }
 
+static void adapt_retransmit(const struct input *in, struct zc_ev_retransmit *r, int turned)
+{
+	r->dir ^= (uint8_t)turned;
+	r->sent = shifted(in, r->sent);
+}
+
 static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 {
 	void *p = ev;
@@ -160,6 +166,12 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 	switch (ev->kind) {
 	case ZC_EV_SEGMENT:
 		((struct zc_ev_segment *)p)->dir ^= (uint8_t)turned;
+		break;
+	case ZC_EV_RETRANSMIT:
+		adapt_retransmit(in, p, turned);
+		break;
+	case ZC_EV_WINDOW:
+		((struct zc_ev_window *)p)->dir ^= (uint8_t)turned;
 		break;
 	case ZC_EV_OPEN:
 		((struct zc_ev_open *)p)->pid = host_pid(in, ((struct zc_ev_open *)p)->pid);

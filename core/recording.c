@@ -46,6 +46,8 @@ static const uint32_t event_size[] = {
 	[ZC_EV_FAULT] = sizeof(struct zc_ev_fault),
 	[ZC_EV_PEER] = sizeof(struct zc_ev_peer),
 	[ZC_EV_DATAGRAM] = sizeof(struct zc_ev_datagram),
+	[ZC_EV_RETRANSMIT] = sizeof(struct zc_ev_retransmit),
+	[ZC_EV_WINDOW] = sizeof(struct zc_ev_window),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
 #define EVENT_ROOM (sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE)
@@ -97,7 +99,8 @@ static size_t event_growth(uint16_t kind)
 	switch (kind) {
 	case ZC_EV_NAMES:
 		return sizeof(struct zc_ev_names) - offsetof(struct zc_ev_names, container_name);
-	case ZC_EV_IO: return sizeof(((struct zc_ev_io *)0)->goroutine);
+	case ZC_EV_IO: return sizeof(struct zc_ev_io) - offsetof(struct zc_ev_io, goroutine);
+	case ZC_EV_CLOSE: return sizeof(struct zc_ev_close) - offsetof(struct zc_ev_close, rtt_us);
 	default: return 0;
 	}
 }
@@ -155,6 +158,8 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		return ((struct zc_ev_open *)ev)->role <= ZC_ROLE_CLIENT;
 	case ZC_EV_IO:
 		return ((struct zc_ev_io *)ev)->dir <= ZC_TX;
+	case ZC_EV_RETRANSMIT: return ((struct zc_ev_retransmit *)ev)->dir <= ZC_TX;
+	case ZC_EV_WINDOW: return ((struct zc_ev_window *)ev)->dir <= ZC_TX;
 	case ZC_EV_BIND:
 		return ((struct zc_ev_bind *)ev)->dir <= ZC_TX &&
 		       !(((struct zc_ev_bind *)ev)->sock & ZC_TLS_STREAM);

@@ -24,6 +24,8 @@ const char *span_error_name(enum span_error e)
 	case SPAN_ERR_STATUS: return "status";
 	case SPAN_ERR_PROTOCOL: return "protocol";
 	case SPAN_ERR_HANDSHAKE: return "handshake";
+	case SPAN_ERR_REFUSED: return "refused";
+	case SPAN_ERR_UNREACHABLE: return "unreachable";
 	}
 	return NULL;
 }
@@ -34,7 +36,7 @@ const char *span_incomplete_name(unsigned bit)
 		"attached-late",     "lost-events",	 "truncated-head", "path-not-seen",
 		"response-not-seen", "request-not-seen", "body-not-seen",  "in-flight",
 		"bad-framing",	     "read-not-seen",	 "not-captured",   "protocol-inferred",
-		"status-not-seen",   "statement-not-seen",
+		"status-not-seen",   "statement-not-seen", "network-inferred",
 	};
 
 	return bit < SPAN_INCOMPLETE_BITS ? name[bit] : NULL;

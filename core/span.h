@@ -23,6 +23,8 @@ enum span_error {
 	SPAN_ERR_STATUS,   /* server: 5xx; client: 4xx and 5xx (OpenTelemetry's rule) */
 	SPAN_ERR_PROTOCOL, /* what came cannot be understood */
 	SPAN_ERR_HANDSHAKE, /* of TLS: an alert ended it */
+	SPAN_ERR_REFUSED,   /* nobody listens there */
+	SPAN_ERR_UNREACHABLE, /* there is no way to it */
 };
 
 /* Bits of span.incomplete; names for output from span_incomplete_name(bit). */
@@ -44,7 +46,9 @@ enum span_error {
 #define SPAN_STATUS_NOT_SEEN 0x1000u
 /* of a database: it was prepared before we looked */
 #define SPAN_STATEMENT_NOT_SEEN 0x2000u
-#define SPAN_INCOMPLETE_BITS 14
+/* that bytes which were sent again had been lost: the other end is not seen */
+#define SPAN_NETWORK_INFERRED 0x4000u
+#define SPAN_INCOMPLETE_BITS 15
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16

@@ -226,6 +226,9 @@ void tls_stream_socket_ended(struct engine *e, struct conn *c)
 	if (!p)
 		return;
 	p->reset |= c->reset;
+	p->network.reset_time = c->network.reset_time;
+	p->network.reset_dir = c->network.reset_dir;
+	p->network.rtt_us = c->network.rtt_us;
 	for (int d = 0; d < 2; d++)
 		if (!p->half[d].reasm.fin_time)
 			p->half[d].reasm.fin_time = c->half[d].reasm.fin_time;

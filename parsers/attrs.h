@@ -69,7 +69,9 @@
 
 /* Behind `error`. */
 #define ATTRS_ERROR(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                    \
-	CODE(error_code, NULL, ATTR_FAILURE, "of RST_STREAM or GOAWAY, 8 is CANCEL", h2_name)
+	CODE(error_code, NULL, ATTR_FAILURE, "of RST_STREAM or GOAWAY, 8 is CANCEL", h2_name)      \
+	STRING(reset_by, NULL, 0, "who reset it: client or server")                                \
+	STRING(closed_by, NULL, 0, "who closed before the response was complete: the 499")
 
 /* Behind `connect_ns`. */
 #define ATTRS_TIMES(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                    \
@@ -77,7 +79,12 @@
 	DURATION(stall, NULL, 0, "response waited for flow control")                               \
 	DURATION(grpc_timeout, NULL, 0, "deadline of a gRPC call")                                 \
 	DURATION(max_wait, NULL, 0, "wait that was asked for: a long poll")                        \
-	DURATION(throttle, NULL, 0, "Kafka holds the client back for so long")
+	DURATION(throttle, NULL, 0, "Kafka holds the client back for so long")                     \
+	DURATION(rtt, NULL, 0, "round trip of the connection, smoothed")                           \
+	NUMBER(retransmits, NULL, ATTR_IN_LINE, "segments of it that were sent again")             \
+	DURATION(net, NULL, 0, "part of it in which the network kept bytes back")                  \
+	DURATION(window, NULL, 0, "part of that in which a window was closed")                     \
+	STRING(window_by, NULL, 0, "who did not read: client or server")
 
 /* Behind `resp_body_bytes`. */
 #define ATTRS_CONTENT(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                  \

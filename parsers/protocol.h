@@ -291,28 +291,6 @@ struct protocol_mask {
 	int (*gap)(void *state, struct mask_shared *both, uint64_t n);
 };
 
-/* ---- framing */
-
-#define FRAME_LITTLE_ENDIAN 0x1u
-
-/*
- * How the kernel side may walk the frames of a direction without knowing whose they are: it leaves
- * out what is behind the first `keep` bytes of long frames. A frame has head_len bytes and as many
- * more as its length field says, plus `add` (-4 where a field of 4 bytes counts itself and is all
- * the head there is).
- */
-struct frame_form {
-	uint8_t head_len;
-	uint8_t len_off, len_size; /* of the length field: 1 to 4 bytes */
-	uint8_t type_off;	   /* of the type, one byte */
-	uint8_t flags;		   /* FRAME_LITTLE_ENDIAN */
-	int8_t add;
-	uint8_t prefix; /* bytes before the client's first frame (the preface of HTTP/2) */
-	uint16_t keep;	/* bytes behind the head that are wanted of each frame */
-	uint32_t types; /* bit n: frames of type n, below 32, may be left out */
-	uint32_t least; /* length from which on that is worth it */
-};
-
 /* ---- the row */
 
 enum pairing {
@@ -362,7 +340,8 @@ struct protocol {
 	enum probe_result (*probe)(const struct probe *in, unsigned *client);
 
 	/*
-	 * The rest may be NULL where the core has code of its own for the protocol (TLS, HTTP/2).
+	 * The rest may be NULL where the core has operations of its own for the protocol
+	 * (core/conn_ops.c).
 	 */
 
 	void (*begin)(void *state, unsigned joined);
@@ -410,10 +389,12 @@ struct protocol {
 
 	const struct protocol_mask *mask;	   /* NULL: recorded by length only */
 	const struct attr_def *const *attrs;	   /* NULL behind the last; NULL: none */
-	const struct frame_form *framing;	   /* NULL: frames are not walked */
 };
 
 /* ---- the table: protocols.c */
+
+/* Spans of connections that did not come about. */
+extern const struct protocol_name tcp_name;
 
 /* In the order in which they are asked. */
 extern const struct protocol *const protocols[];

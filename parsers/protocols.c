@@ -29,8 +29,12 @@ const struct protocol *const protocols[] = {
 };
 const unsigned nprotocols = sizeof(protocols) / sizeof(protocols[0]);
 
-/* What is carried in the content of others. */
-static const struct protocol_name *const content_names[] = {&grpc_name, &websocket_name};
+const struct protocol_name tcp_name = {
+	.name = "tcp", .label = {"TCP", "TCPClient"}, .flags = NAME_FIXED_METHOD | NAME_KEYS,
+};
+
+/* What is carried in the content of others; and where nothing was carried. */
+static const struct protocol_name *const other_names[] = {&grpc_name, &websocket_name, &tcp_name};
 
 static int has_port(const uint16_t *ports, uint16_t port)
 {
@@ -83,7 +87,7 @@ const struct protocol_name *protocol_name_at(unsigned i)
 			if (!i--)
 				return *n;
 	}
-	return i < sizeof(content_names) / sizeof(content_names[0]) ? content_names[i] : NULL;
+	return i < sizeof(other_names) / sizeof(other_names[0]) ? other_names[i] : NULL;
 }
 
 const struct protocol *protocol_by_port(uint16_t port, int *tls)

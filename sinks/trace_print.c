@@ -361,6 +361,34 @@ static void put_doubts(struct out *o, const struct trace_style *style, const str
 	}
 }
 
+/* " network: 2 retransmissions, client does not read 412ms": what is not in self. */
+static void put_network(struct out *o, const struct trace_style *style, const struct span *s)
+{
+	uint64_t again = span_attr_number(s, ATTR(retransmits));
+	uint64_t net = span_attr_number(s, ATTR(net));
+	struct str by = span_attr_str(s, ATTR(window_by));
+
+	if (again == SPAN_UNKNOWN && net == SPAN_UNKNOWN)
+		return;
+	color(o, style, COLOR_CRITICAL);
+	out_str(o, " network:");
+	if (again != SPAN_UNKNOWN) {
+		out_char(o, ' ');
+		put_number(o, again);
+		out_str(o, again == 1 ? " retransmission" : " retransmissions");
+	}
+	if (by.p) {
+		out_str(o, again != SPAN_UNKNOWN ? ", " : " ");
+		out_bytes(o, by.p, by.n);
+		out_str(o, " does not read");
+	}
+	if (net != SPAN_UNKNOWN) {
+		out_char(o, ' ');
+		put_short(o, net);
+	}
+	color(o, style, COLOR_OFF);
+}
+
 static void put_row(struct out *o, const struct trace_style *style, const struct trace_tree *t,
 		    int i)
 {
@@ -381,10 +409,12 @@ static void put_row(struct out *o, const struct trace_style *style, const struct
 	put_name(o, t, r);
 	color(o, style, COLOR_OFF);
 	out_char(o, ' ');
-	if (r->times)
+	if (r->times) {
 		put_calls(o, style, r);
-	else
+	} else {
 		put_request(o, style, s);
+		put_network(o, style, s);
+	}
 	put_doubts(o, style, s);
 	if (s->has_parent && s->link) {
 		color(o, style, COLOR_FAINT);
@@ -457,6 +487,10 @@ int trace_shares(const struct trace_tree *t, struct trace_share *shares)
 		if (!r->critical)
 			continue;
 		name_server(t, r, name);
+		add_share(shares, &n,
+			  span_attr(s, ATTR(window)) ? "network: closed window, "
+						     : "network: retransmissions to ",
+			  name, r->network);
 		if (s->kind == SPAN_CLIENT) {
 			add_share(shares, &n, r->child >= 0 ? "network to " : "", name, r->self);
 			continue;

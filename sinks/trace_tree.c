@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/attrs.h"
+
 /* A call that ends so much after the span that made it did not hold it up. */
 #define LATE_NS 50000u /* its reader may be slower than its answer */
 
@@ -112,6 +114,17 @@ static void walk(struct trace_tree *t, int i, uint64_t until)
 		r->self += until - r->start;
 }
 
+/* What a span waited for the network is not its own doing. */
+static void take_network(struct trace_row *r)
+{
+	uint64_t net = span_attr_number(r->span, ATTR(net));
+
+	if (!r->critical || net == SPAN_UNKNOWN)
+		return;
+	r->network = net < r->self ? net : r->self;
+	r->self -= r->network;
+}
+
 static uint64_t length(const struct trace_row *r)
 {
 	return r->end - r->start;
@@ -143,6 +156,8 @@ void trace_tree_build(struct trace_tree *t, struct span *const *spans, int n)
 			t->longest = i;
 	if (t->longest >= 0)
 		walk(t, t->longest, t->row[t->longest].end);
+	for (int i = 0; i < n; i++)
+		take_network(&t->row[i]);
 }
 
 /* ---- folding */

@@ -21,6 +21,7 @@ struct trace_row {
 	 * span itself accounts for, its children being busy with nothing that it waited for.
 	 */
 	uint64_t self;
+	uint64_t network; /* of that time, what the network kept back; not in self */
 	int critical;
 	/* By trace_tree_fold(): how many calls this row stands for, 0: itself; not to be shown. */
 	int times, hidden;

@@ -478,5 +478,6 @@ const struct protocol mongodb_protocol = {
 	.eof = mongodb_eof,
 	.unneeded = mongodb_unneeded,
 	.answers = mongodb_answers,
+	.mask = &mongodb_mask,
 	.attrs = attrs,
 };

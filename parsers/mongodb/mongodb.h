@@ -36,5 +36,6 @@ struct mongodb {
 };
 
 extern const struct protocol mongodb_protocol; /* the row of the table */
+extern const struct protocol_mask mongodb_mask;
 
 #endif

@@ -183,8 +183,9 @@ def nghttpx(t, to):
     return port
 
 
-def envoy(t, to, http=False, h2=False):
-    """tcp_proxy; http: a proxy of HTTP/1; h2: of HTTP/2, on both sides."""
+def envoy(t, to, http=False, h2=False, host='127.0.0.1', inside=()):
+    """tcp_proxy; http: a proxy of HTTP/1; h2: of HTTP/2, on both sides. inside: a prefix of the
+    command, by which it is in a namespace of its own."""
     binary, port = _envoy_binary(), free_port()
     upstream = {}
     if h2:
@@ -208,18 +209,19 @@ def envoy(t, to, http=False, h2=False):
             '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
             'stat_prefix': 't', 'cluster': 'c'}}
 
-    def address(p):
-        return {'socket_address': {'address': '127.0.0.1', 'port_value': p}}
+    def address(p, addr='127.0.0.1'):
+        return {'socket_address': {'address': addr, 'port_value': p}}
     config = {'static_resources': {
         'listeners': [{'address': address(port), 'filter_chains': [{'filters': [network]}]}],
         'clusters': [{'name': 'c', 'type': 'STATIC', 'connect_timeout': '5s', **upstream,
                       'load_assignment': {'cluster_name': 'c', 'endpoints': [{'lb_endpoints': [
-                {'endpoint': {'address': address(to)}}]}]}}]}}
+                {'endpoint': {'address': address(to, host)}}]}]}}]}}
     path = t.file(f'envoy-{to}.json', json.dumps(config))
     with open(t.path(f'envoy-{to}.log'), 'wb') as log:
-        t.start([binary, '-c', path, '--concurrency', '2', '--disable-hot-restart',
+        t.start([*inside, binary, '-c', path, '--concurrency', '2', '--disable-hot-restart',
                  '--use-dynamic-base-id'], stdout=log, stderr=log)
-    wait_port(port, timeout=15)
+    if not inside:
+        wait_port(port, timeout=15)
     return port
 
 

@@ -61,7 +61,13 @@ def driver(t):
         t.check(streams and all('max_wait_ns' in s for s in streams), 'heartbeats are streams')
     t.check(b'4242424242424242' not in open(t.path('rec.pcapng'), 'rb').read(), 'no secret kept')
     t.check('sesame' not in z.out() and '4242' not in z.out(), 'no values shown')
-    replay(t, t.path('rec.pcapng'))
+    again, _ = replay(t, t.path('rec.pcapng'))
+    for kind in ('server', 'client'):
+        named = [[(s['db_operation'], s.get('db_collection'), s.get('db_status')) for s in
+                  sorted(spans, key=lambda s: s['time'])
+                  if s['kind'] == kind and s.get('db_operation', 'hello') not in QUIET]
+                 for spans in (again, z.spans)]
+        t.equal(named[0], named[1], f'{kind}: replayed')
 
 
 sys.exit(main())

@@ -201,10 +201,11 @@ def by_service(t):
 def by_service_that_is_not_here(t):
     """--service, --comm: nobody is called so: told at once, with who is there"""
     server = Target(t, 'plain')
-    for option, word in (('--service', 'is called'), ('--comm', 'has the name')):
+    for option, word, others in (('--service', 'is called', 'services that listen here: '),
+                                 ('--comm', 'has the name', '--service chooses by ')):
         p = t.run([ZCTRACE, option, 'no-such-name', '-o', 'text', '-d', '50ms'])
         t.equal(p.returncode, 0, 'status')
-        t.check(f"no process {word} 'no-such-name' now; " in p.stderr and 'target' in p.stderr,
+        t.check(f"no process {word} 'no-such-name' now; {others}" in p.stderr,
                 f'{option}: {p.stderr}')
     t.check(server.pid, 'it was there')
 

@@ -23,7 +23,7 @@ def select(term, port):
 
 
 def choosing(port):
-    with t.Tmux([t.ZCTRACE], (100, 30)) as term:
+    with t.Tmux([t.ZCTRACE], (100, 200)) as term:  # however much else listens
         s = term.wait(rf'\b{port}\b')
         t.check('what is to be traced?' in s and 'PORT▲' in s and 'SERVICE' in s,
                 'zctrace alone lists what listens here', s)

@@ -70,7 +70,7 @@ def live(folder):
         t.check('open connections' not in s.split('\n')[0], 'no count that stands still', s)
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-c', 'nosuchname'], (100, 24), folder) as term:
         s = term.wait("name 'nosuchname'")
-        t.check(re.search("no process has the name 'nosuchname' now; .*test_empty", s, re.S),
+        t.check(re.search("no process has the name 'nosuchname' now; +--service +chooses", s, re.S),
                 'a name that nobody has, and names that are there', s)
     threading.Thread(target=serve, args=(listener,), daemon=True).start()
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-P', str(port)], (100, 24), folder) as term:

@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""What the network did: bytes sent again, closed windows, resets, connections that failed."""
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import chain
+from lib import Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for, \
+    wait_port
+from netns import Namespaces
+
+SERVER = r'''
+import re, socket, sys, threading, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('0.0.0.0', int(sys.argv[1])))
+s.listen(128)
+def serve(c):
+    data = b''
+    try:
+        while True:
+            while b'\r\n\r\n' not in data:
+                more = c.recv(65536)
+                if not more:
+                    return
+                data += more
+            head, data = data.split(b'\r\n\r\n', 1)
+            if b'/slow' in head:
+                time.sleep(0.6)
+            n = int((re.search(rb'size=(\d+)', head) or [0, b'5'])[1])
+            c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % n + b'x' * n)
+    except OSError:
+        pass
+    finally:
+        c.close()
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+'''
+
+# host, port, threads, seconds: requests without an end; what each took goes to standard output
+LOAD = r'''
+import socket, sys, threading, time
+end, lock = time.monotonic() + float(sys.argv[4]), threading.Lock()
+def connect():
+    while True:
+        try:
+            return socket.create_connection((sys.argv[1], int(sys.argv[2])))
+        except OSError:
+            time.sleep(0.05)
+def run(k):
+    c, n = connect(), 0
+    while time.monotonic() < end:
+        name, begun, data = f'{k}-{n}', time.time(), b''
+        c.sendall(f'GET /x?id={name} HTTP/1.1\r\nHost: t\r\n\r\n'.encode())
+        while not data.endswith(b'x' * 5):
+            more = c.recv(65536)
+            if not more:
+                break
+            data += more
+        if more:
+            with lock:
+                print(f'{name} {begun} {time.time()}', flush=True)
+        else:
+            c.close()
+            c = connect()
+        n += 1
+        time.sleep(0.01)
+threads = [threading.Thread(target=run, args=(k,)) for k in range(int(sys.argv[3]))]
+[t.start() for t in threads]
+[t.join() for t in threads]
+'''
+
+
+def serve(t, port, inside=(), source=SERVER):
+    return t.start([*inside, sys.executable, t.file(f'server-{port}.py', source), str(port)])
+
+
+def retransmitted(name):
+    """Segments sent again in a namespace so far."""
+    need('nstat')
+    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', 'TcpRetransSegs'],
+                       capture_output=True, text=True, check=True)
+    return int(re.search(r'TcpRetransSegs\s+(\d+)', p.stdout)[1])
+
+
+class Outages:
+    """The wire's end in a namespace goes down for 400 ms, again and again."""
+
+    def __init__(self, ns, name):
+        self.ns, self.name, self.times = ns, name, []
+
+    def cause(self, n):
+        for _ in range(n):
+            time.sleep(1.2)
+            begun = time.time()
+            self.ns._ip('-n', self.name, 'link', 'set', 'w0', 'down')
+            time.sleep(0.4)
+            self.ns._ip('-n', self.name, 'link', 'set', 'w0', 'up')
+            self.times.append((begun, time.time()))
+        time.sleep(1.5)
+
+    def touches(self, begun, ended):
+        """With what is still to be sent again when the wire is there again."""
+        return any(begun < up + 1.5 and ended > down for down, up in self.times)
+
+
+def seconds(span):
+    return time_of(span), time_of(span) + span.get('duration_ns', 0) / 1e9
+
+
+def time_of(span):
+    whole, fraction = span['time'].rstrip('Z').split('.')
+    return time.mktime(time.strptime(whole + 'UTC', '%Y-%m-%dT%H:%M:%S%Z')) - time.timezone \
+        + float('0.' + fraction)
+
+
+def check_outages(t, spans, outages, took, port):
+    """The hop whose wire was down, and no other, waited for it."""
+    hop = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
+    answer = {query_id(s): s for s in spans if s['kind'] == 'server' and s['server_port'] == port}
+    slow = [n for n, (begun, end) in took.items()
+            if end - begun > 0.2 and outages.touches(begun, end)]
+    t.check(len(slow) >= 3, f'requests that the outages held up: {slow}')
+    for n in slow:
+        s = hop[n]
+        # what the backend itself could not send is its own span's
+        net = s.get('net_ns', 0) + answer[n].get('net_ns', 0)
+        t.between(0.6 * s['duration_ns'], net, s['duration_ns'], f'{n}: net_ns, {s}, {answer[n]}')
+        t.check('incomplete' not in s, f'{n}: {s.get("incomplete")}')
+    for s in spans:
+        if 'net_ns' in s:
+            t.check(outages.touches(*seconds(s)), f'not at a time of an outage: {s}')
+            t.check(s['server_port'] == port, f'another hop: {s}')
+    return slow, hop
+
+
+@test
+def wire_down(t):
+    """client, Envoy (tcp_proxy), a wire that goes down for 400 ms, backend: which hop, how often
+    sent again, what it cost; a recording tells the same; the waterfall"""
+    ns, port = Namespaces(t), free_port()
+    serve(t, port, ns.inside_b)
+    proxy = chain.envoy(t, port, host=ns.addr_b, inside=ns.inside_a)
+    # or segments wait for the neighbour's address, and need not be sent again
+    mac = json.loads(t.run(['ip', '-n', ns.b, '-j', 'link', 'show', 'w0']).stdout)[0]['address']
+    ns._ip('-n', ns.a, 'neigh', 'replace', ns.addr_b, 'lladdr', mac, 'nud', 'permanent', 'dev',
+           'w0')
+    z = Zctrace(t, '--port', f'{proxy},{port}', '--role', 'both', '-w', t.path('r.zct'))
+    before = retransmitted(ns.a) + retransmitted(ns.b)
+    with open(t.path('load'), 'w', encoding='utf-8') as out:
+        load = t.start([*ns.inside_a, sys.executable, t.file('load.py', LOAD), '127.0.0.1',
+                        str(proxy), '4', '8'], stdout=out)
+    t.check(wait_for(lambda: os.path.getsize(t.path('load')) > 100, 30), 'no load')
+    outages = Outages(ns, ns.b)
+    outages.cause(3)
+    load.wait(60)
+    again = retransmitted(ns.a) + retransmitted(ns.b) - before
+    z.stop()
+    with open(t.path('load'), encoding='utf-8') as f:
+        took = {n: (float(a), float(b)) for n, a, b in (line.split() for line in f)}
+    slow, hop = check_outages(t, z.spans, outages, took, port)
+    # on what was sent again without need nobody may have waited
+    told = sum(s.get('retransmits', 0) for s in hop.values())
+    t.between(0, told, again, 'retransmissions')
+    spans, _ = replay(t, t.path('r.zct'))
+    keys = ('retransmits', 'net_ns', 'rtt_ns', 'duration_ns')
+    replayed = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
+    for n in slow:
+        t.equal([replayed[n].get(k) for k in keys], [hop[n].get(k) for k in keys], f'{n}: replayed')
+    p = t.run([z.argv[0], '-r', t.path('r.zct'), '-o', 'waterfall', '-f', 'net > 100ms'])
+    t.check(re.search(r'network:( \d+ retransmissions?)? \d', p.stdout), p.stdout[-2000:])
+    t.check('critical path:' in p.stdout and ' network: retransmissions to ' in p.stdout,
+            p.stdout[-2000:])
+
+def span_of(z, **want):
+    """The one span with these values."""
+    return next((s for s in z.spans if all(s.get(k) == v for k, v in want.items())), {})
+
+
+def request(host, port, path='/x', size=5):
+    c = socket.create_connection((host, port), 20)
+    c.sendall(f'GET {path}?size={size} HTTP/1.1\r\nHost: t\r\n\r\n'.encode())
+    return c
+
+
+def receive(c, size):
+    data = b''
+    while not data.endswith(b'x' * min(size, 5)) or len(data) < size:
+        more = c.recv(1 << 20)
+        if not more:
+            break
+        data += more
+    return data
+
+
+@test
+def client_does_not_read(t):
+    """a client that does not read for a second: the server's span waited for its window, and says
+    who did not read; another one at the same time did not"""
+    port, size = free_port(), 30_000_000
+    serve(t, port)
+    wait_port(port)
+    z = Zctrace(t, '--port', port, '--role', 'both')
+    slow = request('127.0.0.1', port, '/stuck', size)
+    time.sleep(1)
+    begun = time.monotonic()
+    receive(request('127.0.0.1', port), 5)
+    paused = 1 + time.monotonic() - begun
+    t.check(len(receive(slow, size)) > size, 'the response')
+    slow.close()
+    z.wait_spans(4)
+    z.stop()
+    for kind in ('server', 'client'):
+        s = span_of(z, path='/stuck', kind=kind)
+        t.between(0.3e9, s.get('window_ns'), s.get('duration_ns'), f'{kind}: window_ns')
+        t.check(s.get('net_ns', 0) >= s.get('window_ns', 1), f'{kind}: net_ns: {s}')
+        t.equal(s.get('window_by'), 'client', f'{kind}: who did not read')
+        other = span_of(z, path='/x', kind=kind)
+        t.equal([k for k in ('window_ns', 'window_by', 'net_ns') if k in other], [],
+                f'the other one, {paused:.3f} s')
+
+
+@test
+def server_does_not_read(t):
+    """a server that does not read a request for a second: the client's span waited for it"""
+    port = free_port()
+    serve(t, port, source=SERVER.replace("    data = b''\n",
+                                         "    data = b''\n    time.sleep(1)\n", 1).replace(
+        "head, data = data.split(b'\\r\\n\\r\\n', 1)",
+        "head, data = data.split(b'\\r\\n\\r\\n', 1)\n"
+        "            n = int((re.search(rb'Content-Length: (\\d+)', head) or [0, b'0'])[1])\n"
+        "            while len(data) < n:\n"
+        "                data += c.recv(1 << 20)\n"
+        "            data = data[n:]"))
+    wait_port(port)
+    z = Zctrace(t, '--port', port, '--role', 'both')
+    c = socket.create_connection(('127.0.0.1', port), 20)
+    n = 20_000_000
+    c.sendall(b'POST /stuck HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n' % n + b'y' * n)
+    receive(c, 5)
+    c.close()
+    z.wait_spans(2)
+    z.stop()
+    s = span_of(z, path='/stuck', kind='client')
+    t.between(0.3e9, s.get('window_ns'), s.get('duration_ns'), 'window_ns')
+    t.equal(s.get('window_by'), 'server', 'who did not read')
+
+
+@test
+def gave_up(t):
+    """a client that gives up after 0.2 s: closed_by client, though the server answers in the end;
+    one that resets (SO_LINGER 0): reset_by client; one that shuts down its side with its request
+    and waits has not given up"""
+    port = free_port()
+    serve(t, port)
+    wait_port(port)
+    z = Zctrace(t, '--port', port)
+    c = request('127.0.0.1', port, '/slow/given-up')
+    time.sleep(0.2)
+    c.close()
+    c = request('127.0.0.1', port, '/slow/reset')
+    time.sleep(0.2)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    c.close()
+    c = socket.create_connection(('127.0.0.1', port), 20)
+    c.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    c.sendall(b'GET /slow/half HTTP/1.1\r\nHost: t\r\n\r\n')
+    c.shutdown(socket.SHUT_WR)
+    t.check(b'200' in receive(c, 5), 'the half-closed one has its response')
+    z.wait_spans(3)
+    z.stop()
+    t.equal(span_of(z, path='/slow/given-up').get('closed_by'), 'client', 'given up')
+    s = span_of(z, path='/slow/reset')
+    t.equal([s.get('error'), s.get('reset_by'), s.get('closed_by')], ['reset', 'client', 'client'],
+            'reset')
+    s = span_of(z, path='/slow/half')
+    t.equal([s.get('status'), s.get('error'), s.get('closed_by')], [200, None, None], 'half')
+
+
+CONNECT = r'''
+import socket, sys
+for family, host, port, timeout in eval(sys.argv[1]):
+    s = socket.socket(family)
+    s.settimeout(timeout)
+    try:
+        s.connect((host, port))
+    except OSError as e:
+        print(type(e).__name__, e, flush=True)
+    s.close()
+'''
+
+
+@test
+def connects_that_fail(t):
+    """refused, no neighbour, dropped: spans of protocol tcp with error, process and SYNs again;
+    nothing of a fallback from ::1 to 127.0.0.1, nor of what succeeds"""
+    ns, port, refused, dropped = Namespaces(t), free_port(), free_port(), free_port()
+    serve(t, port)
+    wait_port(port)
+    if t.run([*ns.inside_b, 'ip', 'route', 'add', 'blackhole', '10.78.0.0/24']).returncode:
+        raise Skip('no routes here')
+    ns._ip('-n', ns.a, 'route', 'add', '10.78.0.0/24', 'via', ns.addr_b)
+    v4, v6 = int(socket.AF_INET), int(socket.AF_INET6)
+    tries = [(v4, ns.addr_b, refused, 9), (v4, ns.addr_b.rsplit('.', 1)[0] + '.77', port, 9),
+             (v4, '10.78.0.9', dropped, 2.5)]
+    z = Zctrace(t, '--comm', 'connector')
+    program = t.file('connector', '#!' + sys.executable + CONNECT, 0o755)
+    p = t.run([*ns.inside_a, program, repr(tries)])
+    t.run([program, repr([(v6, '::1', port, 9), (v4, '127.0.0.1', port, 9)])])
+    z.wait_spans(3)
+    time.sleep(0.5)
+    z.stop()
+    got = [(s['protocol'], s['kind'], s.get('error'), s['server_addr'], s['server_port'])
+           for s in sorted(z.spans, key=lambda s: s['time'])]
+    t.equal(got, [('tcp', 'client', error, host, number) for error, (_, host, number, _) in
+                  zip(('refused', 'unreachable', 'timeout'), tries)], f'spans ({p.stdout})')
+    if len(got) == 3:
+        s = span_of(z, error='timeout')
+        t.check(s.get('retransmits', 0) >= 1, f'SYNs sent again: {s}')
+        t.equal(s.get('closed_by'), 'client', 'whose patience it was')
+        t.between(2e9, s.get('duration_ns'), 20e9, 'how long it tried')
+        t.equal({s['comm'] for s in z.spans}, {'connector'}, 'whose they are')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
