@@ -133,13 +133,20 @@ struct sink *exporters_lines(struct exporters *e, struct out *out)
 
 void exporters_span(struct exporters *e, const struct span *s)
 {
+	struct span relinked;
+
 	if (e->skip) {
 		e->skip--;
 		return;
 	}
 	e->taken++;
-	if (e->skip_instrumented && instrumented_see(&e->instrumented, s))
-		return;
+	if (e->skip_instrumented) {
+		if (instrumented_see(&e->instrumented, s))
+			return;
+		relinked = *s;
+		instrumented_relink(&e->instrumented, &relinked);
+		s = &relinked;
+	}
 	for (unsigned i = 0; i < e->n; i++)
 		e->sink[i]->ops->span(e->sink[i], s);
 }

@@ -21,11 +21,28 @@ static int is_export(const struct span *s)
 	       !memcmp(s->path.p + s->path.n - n, end, n);
 }
 
-int instrumented_see(struct instrumented *t, const struct span *s)
+static int is_instrumented(const struct instrumented *t, uint32_t pid)
 {
 	for (unsigned i = 0; i < t->n; i++)
-		if (t->pid[i] == s->pid)
+		if (t->pid[i] == pid)
 			return 1;
+	return 0;
+}
+
+void instrumented_relink(const struct instrumented *t, struct span *s)
+{
+	if (!s->parent_here || !s->has_told_parent || !s->peer_pid || s->kind != SPAN_SERVER ||
+	    !is_instrumented(t, s->peer_pid))
+		return;
+	memcpy(s->parent_id, s->told_parent, SPAN_ID_LEN);
+	s->parent_here = 0;
+	s->link = "traceparent";
+}
+
+int instrumented_see(struct instrumented *t, const struct span *s)
+{
+	if (is_instrumented(t, s->pid))
+		return 1;
 	if (!is_export(s))
 		return 0;
 	t->pid[t->next] = s->pid;

@@ -736,6 +736,7 @@ void exchange_emit(struct engine *e, struct exchange *x)
 		x->incomplete |= SPAN_NETWORK_INFERRED;
 	exchange_peer(e, x, peer);
 	exchange_span(e, x, e->now, &s);
+	s.peer_pid = exchange_peer_pid(x) & SOURCE_PID_MASK;
 	if (s.incomplete & SPAN_IN_FLIGHT) /* what it has lasted so far is no duration */
 		s.duration_ns = s.inner_ns = SPAN_UNKNOWN;
 	if (*peer)

@@ -386,16 +386,21 @@ void exchange_unlink(struct engine *e, struct exchange *x)
 	x->node = NULL;
 }
 
+uint32_t exchange_peer_pid(const struct exchange *x)
+{
+	uint32_t pid = links__peer(x->node);
+
+	return pid ? pid : (x->conn->socket ? x->conn->socket : x->conn)->peer_pid;
+}
+
 void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX])
 {
 	struct process_names names = { 0 };
-	uint32_t pid = links__peer(x->node);
+	uint32_t pid = exchange_peer_pid(x);
 	const struct conn *c = x->conn->socket ? x->conn->socket : x->conn;
 	const char *name;
 
 	*out = '\0';
-	if (!pid)
-		pid = c->peer_pid;
 	if (!pid)
 		return;
 	if (e->opt.process_names)

@@ -40,6 +40,9 @@ void exchange_unlink(struct engine *e, struct exchange *x);
  */
 void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX]);
 
+/* The process at the other end; 0: not known. */
+uint32_t exchange_peer_pid(const struct exchange *x);
+
 /* 1: a copy of s is kept and will be shown later; 0: s is to be shown now. */
 int exchange_hold(struct engine *e, struct exchange *x, const struct span *s);
 

@@ -281,6 +281,8 @@ void links__ids(const struct link_node *n, struct span *s)
 	s->trace_flags = from->flags;
 	s->trace_given = from->head.has_trace || from->adopted;
 	s->has_parent = n->parent || n->head.has_parent;
+	s->has_told_parent = n->head.has_parent;
+	memcpy(s->told_parent, n->head.context.parent_id, SPAN_ID_LEN);
 	s->parent_here = n->parent != NULL;
 	s->entry = is_entry(n);
 	s->link = NULL;

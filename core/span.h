@@ -104,9 +104,13 @@ struct span {
 	 * the name of its host; else NULL
 	 */
 	const char *peer_service;
+	uint32_t peer_pid; /* of that process; 0: not known, or not on this host */
 
 	uint8_t trace_id[TRACE_ID_LEN], span_id[SPAN_ID_LEN], parent_id[SPAN_ID_LEN];
 	int has_parent;
+	/* the parent that the request itself names, which another may stand between; if it does */
+	uint8_t told_parent[SPAN_ID_LEN];
+	int has_told_parent;
 	/* the parent is an exchange that is seen, too: its span was or will be shown */
 	int parent_here;
 	int entry;	  /* server: nothing that is seen here was serving when it was asked */
