@@ -103,11 +103,12 @@ static __attribute__((noinline)) void settle_keyed(struct conn *c, struct exchan
 		exchange_emit(c->engine, x);
 }
 
+/* Not within TLS: a call of its library that was not seen leaves no gap. */
 static int is_early(const struct conn *c, const struct exchange *x)
 {
-	return x->incomplete == SPAN_REQUEST_NOT_SEEN && x->status >= 200 && !x->resp_unsized &&
-	       !x->aborted && !c->head && !c->lost && !c->preexisting && !c->doubt &&
-	       !c->rejoined && !c->half[c->request_dir].in_message &&
+	return !c->session && x->incomplete == SPAN_REQUEST_NOT_SEEN && x->status >= 200 &&
+	       !x->resp_unsized && !x->aborted && !c->head && !c->lost && !c->preexisting &&
+	       !c->doubt && !c->rejoined && !c->half[c->request_dir].in_message &&
 	       !c->half[c->request_dir].ended;
 }
 
