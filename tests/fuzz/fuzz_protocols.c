@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "parsers/http1/http1_protocol.h"
+#include "parsers/http2/http2_protocol.h"
 #include "parsers/protocol.h"
 #include "parsers/tls/tls_protocol.h"
 
@@ -357,9 +358,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (protocols[i]->next)
 			check_parser(protocols[i], data + 3, size - 3, data[1], data[2]);
 		if (protocols[i]->mask)
-			/* these two make use of where segments begin */
+			/* these make use of where segments begin, or of what comes with it */
 			check_mask(protocols[i]->mask, data + 3, size - 3,
 				   protocols[i] != &http1_protocol &&
+					   protocols[i] != &http2_protocol &&
 					   protocols[i] != &tls_protocol);
 	}
 	check_probe(data + 3, size - 3);
