@@ -536,7 +536,8 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 	pairing_count_partial(c);
 	if (c->doubted_head)
 		doubted_release(c, DOUBTED_NONE);
-	queue_end_early(c);
+	while (c->early)
+		pairing_end_one(c, queue_pop_early(c), why);
 	if (orphan) {
 		resp->x = NULL;
 		pairing_end_one(c, orphan, why);

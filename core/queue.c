@@ -112,12 +112,30 @@ static int is_early(const struct conn *c, const struct exchange *x)
 	       !c->half[c->request_dir].ended;
 }
 
+struct exchange *queue_pop_early(struct conn *c)
+{
+	struct exchange *x = c->early;
+
+	if (x) {
+		c->early = x->next;
+		c->nearly--;
+	}
+	return x;
+}
+
+/* They are nobody's. */
+static void end_early(struct conn *c)
+{
+	for (struct exchange *x; (x = queue_pop_early(c));)
+		queue_complete(c, x);
+}
+
 /* x answers the last of the requests that are yet to come. */
 static void add_early(struct conn *c, struct exchange *x)
 {
 	if (c->nearly == QUEUE_EARLY_MAX) {
 		c->lost = 1; /* whatever this is */
-		queue_end_early(c);
+		end_early(c);
 		queue_complete(c, x);
 		return;
 	}
@@ -130,30 +148,15 @@ static void add_early(struct conn *c, struct exchange *x)
 	c->nearly++;
 }
 
-static struct exchange *pop_early(struct conn *c)
-{
-	struct exchange *x = c->early;
-
-	c->early = x->next;
-	c->nearly--;
-	return x;
-}
-
-void queue_end_early(struct conn *c)
-{
-	while (c->early)
-		queue_complete(c, pop_early(c));
-}
-
 struct exchange *queue_take_early(struct conn *c)
 {
 	struct exchange *x;
 
 	if (c->lost || c->doubt || c->rejoined) {
-		queue_end_early(c);
+		end_early(c);
 		return NULL;
 	}
-	x = pop_early(c);
+	x = queue_pop_early(c);
 	x->incomplete = 0;
 	x->req_done = x->io_done = 0;
 	return x;

@@ -27,11 +27,13 @@ void queue_drop_oldest(struct conn *c);
 /*
  * An answer that came before what it answers, when nothing was outstanding: of a connection that is
  * known as a whole the next request is the one (RFC 9112 section 9.2). NULL: there is none, or
- * doubts have come since. What no request has come for when all ends is through as it is.
+ * doubts have come since.
  */
 #define QUEUE_EARLY_MAX 1024u /* beyond, the connection is in doubt */
 struct exchange *queue_take_early(struct conn *c);
-void queue_end_early(struct conn *c);
+
+/* The first of these, as it is, when all ends; NULL: none. */
+struct exchange *queue_pop_early(struct conn *c);
 
 /* The connection's long exchange, beside the queue: out of there, NULL if there is none; ended. */
 struct exchange *queue_take_long(struct conn *c);
