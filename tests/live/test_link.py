@@ -31,12 +31,14 @@ def run_chain(t, name, ports, hops, all_complete=True, fields='', alike=False, l
         z.wait_spans(N * hops, 10)
         z.stop()
         ids = [f'c{concurrency}-{i:06}' if alike else f'c{concurrency}-{i}' for i in range(N)]
-        complete, missing, wrong, names = chain.judge(z.spans, hops, ids)
+        # nghttpx tries its default backend, too, where nobody listens
+        spans = [s for s in z.spans if s['protocol'] != 'tcp']
+        complete, missing, wrong, names = chain.judge(spans, hops, ids)
         print(f'# shows {name}, concurrency {concurrency}: {complete / N:.1%} of traces complete, '
               f'{missing} links missing, {wrong} wrong; '
               + ', '.join(f'{k} {v}' for k, v in sorted(names.items())))
         t.equal(wrong, 0, f'{name}: wrong links at concurrency {concurrency}')
-        t.equal(len(z.spans), N * hops, f'{name}: spans')
+        t.equal(len(spans), N * hops, f'{name}: spans')
         if all_complete or (concurrency == 1 and least is None):
             t.equal(complete, N, f'{name}: complete traces at concurrency {concurrency}')
         elif not alike:  # of what cannot be told apart, no more is asked than no wrong link
