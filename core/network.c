@@ -376,7 +376,8 @@ static int closed_by(const struct exchange *x, const struct conn *c)
 	if (x->aborted || x->network.ended_by || !by)
 		return x->aborted || x->network.ended_by ? by : 0;
 	if (by - 1 != x->conn->request_dir || !x->resp_done || x->resp_last == SPAN_UNKNOWN ||
-	    time >= x->resp_last || x->req_first == SPAN_UNKNOWN || time < x->req_first + HALF_CLOSE ||
+	    time >= x->resp_last || x->req_first == SPAN_UNKNOWN ||
+	    time < x->req_first + HALF_CLOSE ||
 	    c->network.half_closed & 1u << (by - 1))
 		return 0;
 	return by;
