@@ -94,7 +94,8 @@ static void test_ring_large(void)
 	for (uint32_t i = 0; i < ring_count(&r); i++) {
 		const struct span *k = ring_span(&r, i);
 
-		whole += k->status == (int)(ring_slot(&r, i)->number % 1000) && k->resp_body.n <= RING_RECORD_MAX &&
+		whole += k->status == (int)(ring_slot(&r, i)->number % 1000) &&
+			 k->resp_body.n <= RING_RECORD_MAX &&
 			 k->resp_body.p[k->resp_body.n - 1] == 'b' && k->path.n == 6 &&
 			 !memcmp(k->path.p, "/large", 6);
 	}
