@@ -10,7 +10,7 @@
 
 static uint32_t seqs[2]; /* the first of client and server */
 
-/* One end of 10.0.0.2:40000 -> 10.0.0.1:8000, at a socket; its numbers begin where the other's do. */
+/* One end of 10.0.0.2:40000 -> 10.0.0.1:8000, at a socket; the other one has the same numbers. */
 static void open_end(uint64_t conn, int preexisting)
 {
 	struct zc_ev_open o = {.laddr = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1},
