@@ -59,7 +59,8 @@ _zctrace()
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --unfold --keep= --memory= --otlp --otlp-signals= --otlp-skip-instrumented
+			--slowest= --unfold --keep= --memory= --otlp --otlp-signals=
+			--otlp-skip-instrumented
 			--attributes=
 			--prometheus= --resolve --sort= --color= --no-mouse
 			--count= --duration= --doctor
