@@ -106,7 +106,7 @@ static void store_filter(struct model_store *st, struct filter *f)
 		const struct span *s = p < n ? ring_span(&st->ring, p) : NULL;
 		int shown = s && (!f || filter__match(f, s));
 
-		/* the baseline lies before the first one behind it, or before all that are counted */
+		/* before the first one behind it, or before all that are counted */
 		if (mark && p >= latest &&
 		    (!s || ring_slot(&st->ring, p)->number >= st->marked)) {
 			for (int i = 0; i < RED_TABLES; i++)
