@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/log.h"
+#include "cli/reselect.h"
 #include "cli/session_impl.h"
 
 /* What there is to say of the files was said when they were opened first. */
@@ -53,6 +54,12 @@ static int record(void *session, const char *path, char *err, size_t errlen)
 	return status;
 }
 
+static int select_others(void *session, const char *which, const char *what, char *err,
+			 size_t errlen)
+{
+	return reselect(session, which, what, err, errlen);
+}
+
 static void keep_heads(void *session, int fields, uint32_t body)
 {
 	pipeline_keep(session, fields, body);
@@ -77,6 +84,7 @@ int top_prepare(struct session *s)
 		.body_bytes = o->body,
 		.keep_heads = keep_heads,
 		.no_mouse = o->no_mouse,
+		.select = o->read ? NULL : select_others,
 		.record = o->read ? NULL : record,
 		.recording = o->write,
 	};
@@ -105,11 +113,13 @@ static void trim_title(char *what)
 		*last = '\0';
 }
 
-int top_open(struct session *s)
+static struct tui_sources sources(struct session *s)
 {
-	const struct tui_sources from = {
+	trim_title(s->input.what);
+	return (struct tui_sources){
 		.engine = s->engine,
 		.source = s->input.source,
+		.before = &s->before,
 		.replay = s->replay,
 		.target = s->input.what,
 		.backend = s->input.backend,
@@ -117,9 +127,20 @@ int top_open(struct session *s)
 		.options = s->opt,
 		.ctx = s,
 	};
+}
+
+void top_reopened(struct session *s)
+{
+	const struct tui_sources from = sources(s);
+
+	tui__reopened(s->tui, &from);
+}
+
+int top_open(struct session *s)
+{
+	const struct tui_sources from = sources(s);
 	char err[200];
 
-	trim_title(s->input.what);
 	if (!tui__open(s->tui, &from, err, sizeof(err)))
 		return 0;
 	log_line("%s", err);
