@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "parsers/field_names.h"
 #include "parsers/parser.h"
 
 /* ---- attributes: what spans carry beside their common part */
@@ -200,6 +201,8 @@ struct message {
 	 */
 	struct str group;
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
+	/* HEAD: those of `fields` that the core knows; NULL: it is to look for them */
+	const struct field_notes *notes;
 	struct str data;   /* CONTENT */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
 	uint64_t size;	   /* NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys */

@@ -147,6 +147,7 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 	m->head_len = ev->head_len;
 	m->name = ev->minor ? &http11_name : &http10_name;
 	m->fields = ev->fields;
+	m->notes = ev->notes;
 	if (ev->flags & bad)
 		m->flags |= MESSAGE_BAD;
 	if (ev->flags & HTTP1_EXPECT_CONTINUE)
