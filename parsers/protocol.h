@@ -169,6 +169,8 @@ enum message_type {
 #define MESSAGE_ALL 0x80000u
 /* CONTENT, END, ABORT, BY_KEY: of the message of this key, which need not be the latest. */
 #define MESSAGE_KEYED 0x100000u
+/* HEAD, CONTENT, IN_ORDER, of next(): it is complete with this. No END comes that would say so. */
+#define MESSAGE_ENDS 0x200000u
 
 #define MESSAGE_ATTRS 16u
 

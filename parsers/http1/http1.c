@@ -31,6 +31,15 @@ enum method_class { METHOD_OTHER, METHOD_HEAD, METHOD_CONNECT };
 
 /* ---- messages */
 
+static void reset(struct http1 *h)
+{
+	if (!h->interim)
+		h->method_class = METHOD_OTHER;
+	h->interim = 0;
+	h->started = 0;
+	h->scanned = 0;
+}
+
 static enum parse_status to_start(struct http1 *h, struct http1_event *ev,
 				  enum http1_event_type type)
 {
@@ -38,11 +47,7 @@ static enum parse_status to_start(struct http1 *h, struct http1_event *ev,
 	ev->type = type;
 	ev->kind = (enum http1_kind)h->kind;
 	ev->interim = h->interim;
-	if (!h->interim)
-		h->method_class = METHOD_OTHER;
-	h->interim = 0;
-	h->started = 0;
-	h->scanned = 0;
+	reset(h);
 	return PARSE_EVENT;
 }
 
@@ -584,6 +589,16 @@ int http1_no_content(struct http1 *h)
 		return 0;
 	h->untouched = 0;
 	h->state = ST_END;
+	return 1;
+}
+
+int http1_take_end(struct http1 *h)
+{
+	if (h->state != ST_END || h->tunnel)
+		return 0;
+	h->untouched = 0;
+	h->state = ST_START;
+	reset(h);
 	return 1;
 }
 

@@ -197,6 +197,9 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev);
  */
 int http1_no_content(struct http1 *h);
 
+/* Is END due, and no tunnel behind it? Then it is taken for told. */
+int http1_take_end(struct http1 *h);
+
 /* Is content due of which nothing has come, framing included? */
 int http1_untouched(const struct http1 *h);
 

@@ -212,8 +212,13 @@ static enum parse_status message_next(void *state, enum sender from, const uint8
 	struct http1_event ev;
 	enum parse_status st = http1_next(&s->dir[from], p, n, used, &ev);
 
-	if (st == PARSE_EVENT)
+	if (st == PARSE_EVENT) {
 		to_message(s, &ev, m);
+		if (m->type <= MESSAGE_CONTENT && !s->dir[FROM_SERVER].tunnel &&
+		    http1_take_end(&s->dir[from]))
+			m->flags |= MESSAGE_ENDS;
+		return st;
+	}
 	if (st != PARSE_END)
 		return st;
 	m->type = MESSAGE_SWITCH;
