@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #define MARKS 64u
 
@@ -34,15 +31,24 @@ static inline struct marks marks_plain(const uint8_t *p, size_t at, size_t n)
 }
 
 #ifdef __SSE2__
+typedef char marks_vector __attribute__((vector_size(16)));
+
+/* A bit for each octet of v that is c. */
+static inline unsigned marks_equal(marks_vector v, char c)
+{
+	const marks_vector all = {c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c};
+
+	return (unsigned)__builtin_ia32_pmovmskb128((marks_vector)(v == all));
+}
+
 /* The sixteen octets at p become bits from k on, but for the first `known` of them. */
 static inline void marks_add(struct marks *m, const uint8_t *p, unsigned k, unsigned known)
 {
-	const __m128i v = _mm_loadu_si128((const __m128i *)p);
-	unsigned lf = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
-	unsigned colon = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(':')));
+	marks_vector v;
 
-	m->lf |= (uint64_t)(lf >> known) << k;
-	m->colon |= (uint64_t)(colon >> known) << k;
+	memcpy(&v, p, sizeof(v));
+	m->lf |= (uint64_t)(marks_equal(v, '\n') >> known) << k;
+	m->colon |= (uint64_t)(marks_equal(v, ':') >> known) << k;
 }
 
 static inline struct marks marks_of(const uint8_t *p, size_t at, size_t n)

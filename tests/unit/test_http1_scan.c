@@ -52,10 +52,12 @@ static size_t make(char *p)
 		const char *before = chance(9) ? "" : " \t";
 		const char *colon = chance(12) ? ":" : "";
 		const char *blank = chance(4) ? " " : " \t ";
-		const char *eol = chance(9) ? "\r\n" : chance(2) ? "\n" : chance(3) ? " \r\n" : "\r\n x\r\n";
+		static const char *const odd[] = {"\n", " \r\n", "\r\n x\r\n", "\t\n"};
+		const char *eol = chance(9) ? "\r\n" : odd[chance(4)];
 
 		end += sprintf(end, "%s%s%s%s%.*s%s", name, before, colon, blank, (int)chance(50),
-			       "1, a:b c keep-alive,close; q=0.5, and so on and on until the end", eol);
+			       "1, a:b c keep-alive,close; q=0.5, and so on and on to the end",
+			       eol);
 	}
 	return (size_t)(end + sprintf(end, "\r\n") - p);
 }
