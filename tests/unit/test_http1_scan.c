@@ -38,7 +38,8 @@ static void test_marks(void)
 
 static const char *const names[] = {
 	"Host", "HOST", "X-Real-IP", "Content-Type", "Accept", "User-Agent", "b3", "Via",
-	"Content-Length", "Connection", "traceparent", "X-Forwarded-For", "Ho", "Hosts", "", "Ho(st",
+	"Content-Length", "Connection", "traceparent", "X-Forwarded-For", "Ho", "Hosts", "",
+	"Ho(st",
 	"x-b3-traceid", "X-Envoy-Expected-Rq-Timeout-Ms", "Cookie", "Referer",
 };
 
