@@ -9,7 +9,6 @@
 #include "cli/ports.h"
 #include "cli/session_impl.h"
 #include "cli/targets.h"
-#include "cli/top.h"
 
 #define MOST 64u       /* of each kind */
 #define NAME_MOST 128u /* bytes, with the NUL */
@@ -204,7 +203,6 @@ int reselect(struct session *s, const char *which, const char *what, char *err, 
 		s->reselected = r;
 		s->opt = &r->opt;
 		s->over_since = 0;
-		top_reopened(s);
 		return 0;
 	}
 	free(r);
@@ -212,7 +210,6 @@ int reselect(struct session *s, const char *which, const char *what, char *err, 
 		log_line("%s", why);
 		s->outputs.failed = s->done = 1;
 	}
-	top_reopened(s);
 	return -1;
 }
 

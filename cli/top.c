@@ -54,10 +54,41 @@ static int record(void *session, const char *path, char *err, size_t errlen)
 	return status;
 }
 
-static int select_others(void *session, const char *which, const char *what, char *err,
+/* How many connections there were when it began is no title: it stands still. */
+static void trim_title(char *what)
+{
+	char *last = strrchr(what, ',');
+
+	if (last && strstr(last, " open connection"))
+		*last = '\0';
+}
+
+static struct tui_sources sources(struct session *s)
+{
+	trim_title(s->input.what);
+	return (struct tui_sources){
+		.engine = s->engine,
+		.source = s->input.source,
+		.before = &s->before,
+		.replay = s->replay,
+		.target = s->input.what,
+		.backend = s->input.backend,
+		.attach = s->input.attach,
+		.options = s->opt,
+		.ctx = s,
+	};
+}
+
+/* Engine and source are others then, or perhaps still the same. */
+static int select_others(void *session, const char *which, const char *what, char *error,
 			 size_t errlen)
 {
-	return reselect(session, which, what, err, errlen);
+	struct session *s = session;
+	int err = reselect(s, which, what, error, errlen);
+	const struct tui_sources from = sources(s);
+
+	tui__reopened(s->tui, &from);
+	return err;
 }
 
 static void keep_heads(void *session, int fields, uint32_t body)
@@ -102,38 +133,6 @@ int top_source(struct session *s)
 		return EXIT_FAILED;
 	s->input.source = replay__source(s->replay);
 	return 0;
-}
-
-/* How many connections there were when it began is no title: it stands still. */
-static void trim_title(char *what)
-{
-	char *last = strrchr(what, ',');
-
-	if (last && strstr(last, " open connection"))
-		*last = '\0';
-}
-
-static struct tui_sources sources(struct session *s)
-{
-	trim_title(s->input.what);
-	return (struct tui_sources){
-		.engine = s->engine,
-		.source = s->input.source,
-		.before = &s->before,
-		.replay = s->replay,
-		.target = s->input.what,
-		.backend = s->input.backend,
-		.attach = s->input.attach,
-		.options = s->opt,
-		.ctx = s,
-	};
-}
-
-void top_reopened(struct session *s)
-{
-	const struct tui_sources from = sources(s);
-
-	tui__reopened(s->tui, &from);
 }
 
 int top_open(struct session *s)

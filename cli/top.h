@@ -15,7 +15,4 @@ int top_source(struct session *s);
 /* Takes over the terminal, when all is ready. 0 or an exit status with the reason told. */
 int top_open(struct session *s);
 
-/* Engine and source are others now. */
-void top_reopened(struct session *s);
-
 #endif

@@ -56,6 +56,8 @@ static const struct {
 	{ "SELF", "how long it worked itself; below: where the time of the selected trace went" },
 	{ "x Left Right", "folds and unfolds a trace; z all of them" },
 	{ "l", "newest first, or slowest first" },
+	{ "e", "the time of each service over the window: what it worked itself, its share of all, "
+	       "and of its calls to others that are not traced; Enter: the slowest" },
 	{ "a", "like traces as one: how many, how each hop scatters, its share of the time; Enter: "
 	       "the slowest of them" },
 	{ NULL, "WHAT THE FIGURES MEAN" },
