@@ -337,7 +337,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
-	x->due = !x->found && !(m->flags & MESSAGE_FOUND);
+	x->due = !x->found && !(m->flags & MESSAGE_FOUND) && pos != h->passed;
 	if (x == c->withheld && certainty_need(c, h, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
 	if (c->keyed)
@@ -553,7 +553,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 void pairing_torn(struct conn *c, struct half *h, const struct message *m, uint64_t pos,
 		      uint64_t begin, enum reasm_gap why)
 {
-	uint32_t bits = SPAN_TRUNCATED_HEAD | (why == REASM_MISSING ? SPAN_LOST_EVENTS : 0);
+	uint32_t bits = SPAN_TRUNCATED_HEAD | (why == REASM_TRUNCATED ? 0 : conn_missing(c));
 	int request = is_request(c, h);
 
 	(request ? request_head : response_head)(c, h, m, begin);
