@@ -75,7 +75,7 @@ static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
 	k = due < pos ? 0 : due - pos < n ? (size_t)(due - pos) : n;
 	if (due >= pos && due - pos == k) {
 		c->protocol->move(c->state, sender_of(c, h), PLACE_START, 0);
-		h->passed = due;
+		h->msg_pos = due;
 	}
 	c->engine->stats.unparsed_bytes += k;
 	return k;
@@ -116,7 +116,7 @@ static void start_over(struct conn *c)
 }
 
 /* Its client has received something since it sent the head of the request that is being read. */
-static int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
+static inline int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	return h->x && !h->x->switches &&
 	       (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
@@ -314,7 +314,7 @@ static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t t
  * The end comes when it is open whether the content of a request, or a next request instead, has
  * begun: it is more like the latter.
  */
-static void end_undecided(struct conn *c, struct half *h)
+static __attribute__((noinline)) void end_undecided(struct conn *c, struct half *h)
 {
 	struct str kept = reasm_kept(&h->reasm);
 	uint64_t pos = h->reasm.next - kept.n;

@@ -326,6 +326,8 @@ static int pend_insert(struct reasm *s, struct pool *pool, struct reasm_pend **l
 /* There is no room for what was seen from pos to end. */
 static void drop(struct reasm *s, uint64_t pos, uint64_t end)
 {
+	if (s->unsettled)
+		return;
 	if (s->dropped_end <= s->next || pos < s->dropped)
 		s->dropped = pos;
 	if (s->dropped_end < end)
@@ -378,6 +380,12 @@ static void deliver_first(struct reasm *s, const struct reasm_sink *k)
 	if (w->end > s->next)
 		deliver(s, k, &g);
 	pool_put(k->pool, w, w->size);
+}
+
+static void settled(struct reasm *s)
+{
+	s->unsettled = 0;
+	s->dropped = s->dropped_end = 0;
 }
 
 /* Declares the hole at s->next a gap, as far as `limit`. */
@@ -503,7 +511,7 @@ static int settle(struct reasm *s, struct pool *pool, uint32_t seq)
 		pend_drop(s, pool);
 		number_from(s, s->syn[found]);
 	}
-	s->unsettled = 0;
+	settled(s);
 	/* of what came with the SYN, what lies before seq was accepted */
 	while (s->pend && s->pend->end > s->next + best) {
 		struct reasm_pend *w = s->pend;
@@ -547,7 +555,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 		return 0;
 	/* joined in the middle after all */
 	pend_drop(s, pool);
-	s->unsettled = 0;
+	settled(s);
 	reasm_begin(s, g);
 	return 1;
 }
@@ -629,7 +637,8 @@ void reasm_flush(struct reasm *s, const struct reasm_sink *k, uint64_t now)
 {
 	uint64_t end = s->proven;
 
-	s->unsettled = 0;
+	if (s->unsettled)
+		settled(s);
 	if (s->fin > end)
 		end = s->fin;
 	while (s->pend) {

@@ -91,7 +91,6 @@ struct reasm {
 	uint64_t next;	   /* position of the next octet to deliver */
 	uint64_t first;	   /* position of the first octet that could be seen */
 	uint64_t proven;   /* octets before this went by */
-	uint64_t dropped, dropped_end; /* seen, but there was no room; equal: nothing */
 	uint64_t fin;	   /* position of the end; 0: not seen */
 	uint64_t fin_time; /* when FIN went by; 0: not seen */
 	uint64_t fin_need; /* the position in the peer that it acknowledges */
@@ -106,7 +105,14 @@ struct reasm {
 	uint8_t follows;
 	uint8_t from_syn; /* the start of the stream was seen */
 	uint8_t unsettled; /* by SYNs alone, of which this many were seen, at most REASM_SYNS */
-	uint32_t syn[REASM_SYNS]; /* their numbers, the latest is that of next; while unsettled */
+	union {
+		/* while unsettled: their numbers, the latest is that of next */
+		uint32_t syn[REASM_SYNS];
+		/* then: what was seen, but found no memory; 0: nothing */
+		struct {
+			uint64_t dropped, dropped_end;
+		};
+	};
 };
 
 void reasm_init(struct reasm *s);
