@@ -491,6 +491,12 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 	case MESSAGE_SWITCH:
 		break;
 	}
+	if (!(m->flags & MESSAGE_ENDS) || !h->in_message)
+		return;
+	if (request)
+		end_request(c, h, pos);
+	else
+		end_response(c, h, pos, (m->flags & MESSAGE_INTERIM) != 0);
 }
 
 /* ---- exchanges that end before their time */
