@@ -83,7 +83,8 @@ def lost_segments(t):
     check(t, found.get('/needless', {}), {'retransmits': 1, 'net_ns': None, 'incomplete': None},
           'needless')
     for name in ('/first', '/next'):
-        check(t, found.get(name, {}), {'retransmits': None, 'net_ns': None, 'incomplete': None}, name)
+        check(t, found.get(name, {}), {'retransmits': None, 'net_ns': None, 'incomplete': None},
+              name)
     t.equal(sum(s.get('retransmits', 0) for s in found.values()),
             len(analysed(t, path, 'tcp.analysis.retransmission')), 'as many as tshark finds')
 
