@@ -118,7 +118,7 @@ static enum section section_of(const char *line, char *err, size_t errlen)
 	return SECTION_NONE;
 }
 
-static FILE *open_config(char *path, size_t size)
+int config_path(char *path, size_t size)
 {
 	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 
@@ -127,14 +127,14 @@ static FILE *open_config(char *path, size_t size)
 	else if (home && *home == '/')
 		snprintf(path, size, "%s/.config/zctrace/config", home);
 	else
-		return NULL;
-	return fopen(path, "re");
+		return -1;
+	return 0;
 }
 
 void config_read(struct tui *t, char *err, size_t errlen)
 {
 	char path[PATH_MAX], line[LINE_MAX_BYTES], why[200];
-	FILE *f = open_config(path, sizeof(path));
+	FILE *f = config_path(path, sizeof(path)) ? NULL : fopen(path, "re");
 	enum section section = SECTION_NONE;
 
 	for (unsigned number = 1; f && fgets(line, sizeof(line), f); number++) {
