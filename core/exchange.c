@@ -2,6 +2,7 @@
 #include "core/tls_session.h"
 #include "core/conn_id.h"
 #include "core/exchange_link.h"
+#include "core/naming.h"
 #include "parsers/redact.h"
 #include "core/source.h"
 #include "core/tls_info.h"
@@ -98,6 +99,8 @@ void exchange_put(struct engine *e, struct exchange *x)
 	exchange_unlink(e, x);
 	payload_free(x->payload);
 	x->payload = NULL;
+	if (x->naming)
+		naming_free(e, x);
 	if (e->nidle >= IDLE_MAX) {
 		exchange_free(x);
 		return;
@@ -136,8 +139,11 @@ static void web_trailers(void *ctx, struct str lines)
 	struct str name, value;
 	size_t pos = 0;
 
-	while (grpc_trailer_next(lines, &pos, &name, &value))
-		grpc_trailer(ctx, name, value);
+	if (((struct exchange *)ctx)->protocol != &grpc_name)
+		naming_trailers(ctx, lines);
+	else
+		while (grpc_trailer_next(lines, &pos, &name, &value))
+			grpc_trailer(ctx, name, value);
 }
 
 void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind)
@@ -155,7 +161,11 @@ void exchange_set_content_type(struct engine *e, struct exchange *x, int which, 
 	};
 	enum grpc_kind kind = grpc_kind(type);
 
-	if (kind != GRPC_NONE) {
+	if (kind == GRPC_CONNECT && !which) {
+		exchange_count_messages(e, x, PAYLOAD_CONNECT);
+	} else if (kind == GRPC_CONNECT) {
+		return;
+	} else if (kind != GRPC_NONE) {
 		x->protocol = &grpc_name;
 		exchange_count_messages(e, x, kinds[kind]);
 	} else if (which && x->protocol == &grpc_name && x->payload) {
@@ -192,8 +202,9 @@ void exchange_set_traceparent(struct exchange *x, struct str value)
 static void pick_fields(struct engine *e, struct exchange *x, struct str fields,
 			struct link_head *head)
 {
-	struct str name, value;
+	struct str name, value, type = {NULL, 0};
 	size_t pos = 0;
+	int hint = 0;
 
 	while (http1_field_next(fields, &pos, &name, &value)) {
 		exchange_link_field(name, value, head);
@@ -204,12 +215,17 @@ static void pick_fields(struct engine *e, struct exchange *x, struct str fields,
 			exchange_set_traceparent(x, value);
 		} else if (name.n == 12 && name_is(name, "content-type", 12)) {
 			exchange_set_content_type(e, x, 0, value);
+			type = value;
 		} else if (name.n == 12 && name_is(name, "grpc-timeout", 12)) {
 			x->grpc_timeout = grpc_timeout(value);
 		} else if (name.n == 14 && name_is(name, "http2-settings", 14)) {
 			x->settings = exchange_text(x, value); /* of a request to upgrade */
+		} else if (name.n >= 10 && nocase_equal(name.p, "x-amz-", 6)) {
+			hint = 1;
 		}
 	}
+	if (e->opt.names && naming_may(x, type, hint))
+		naming_request(e, x, fields);
 }
 
 /* Only content whose length is not announced can be a stream of events, or end in trailers. */
@@ -413,6 +429,8 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 		x->protocol = m->name ? m->name : &x->conn->protocol->name;
 	if (m->flags & MESSAGE_UNSIZED || x->protocol == &grpc_name)
 		pick_response_fields(e, x, m->fields);
+	if (x->naming)
+		naming_response(x, m->fields);
 	x->resp_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
 }
@@ -431,6 +449,8 @@ void exchange_content(struct engine *e, struct exchange *x, int which, struct st
 		payload_gap(x->payload, which, gap);
 	else if (x->payload)
 		payload_data(x->payload, which, (const uint8_t *)data.p, data.n);
+	if (x->naming)
+		naming_content(x, which, data, gap);
 	if (!e->opt.body_bytes || !exchange_wants_content(e, x, which))
 		return;
 	if (gap) {
@@ -442,9 +462,14 @@ void exchange_content(struct engine *e, struct exchange *x, int which, struct st
 	}
 }
 
+int exchange_reads_content(const struct exchange *x, int which)
+{
+	return x->payload != NULL || (x->naming && naming_wants(x, which));
+}
+
 uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int which)
 {
-	if (exchange_wants_content(e, x, which))
+	if (exchange_wants_content(e, x, which) || (x->naming && naming_wants(x, which)))
 		return 0;
 	return x->payload ? payload_unneeded(x->payload, which) : UINT64_MAX;
 }
@@ -563,6 +588,8 @@ static void set_route(struct engine *e, const struct exchange *x, struct span *s
 		s->route = s->path; /* a service has so many methods, and no more */
 	else if (s->path.p && e->opt.route)
 		s->route = e->opt.route(e->opt.ctx, s->path, (x->protocol->flags & NAME_KEYS) != 0);
+	if (x->naming)
+		naming_route(e, x, s);
 }
 
 static void set_tls(const struct exchange *x, struct span *s)
@@ -695,7 +722,8 @@ static enum span_error error_of(const struct exchange *x, enum span_kind kind)
 		return (enum span_error)x->error;
 	if (x->status >= (kind == SPAN_SERVER ? 500 : 400))
 		return SPAN_ERR_STATUS;
-	if (x->failed || (x->refused && kind == SPAN_CLIENT))
+	if (x->failed || (x->refused && kind == SPAN_CLIENT) ||
+	    (x->naming && naming_failed(x, kind)))
 		return SPAN_ERR_STATUS;
 	if (x->protocol == &grpc_name && x->grpc_status > 0)
 		return grpc_error(x->grpc_status, kind);

@@ -1,6 +1,7 @@
 #include "core/exchange_attrs.h"
 
 #include "core/engine_impl.h"
+#include "core/naming.h"
 #include "parsers/content/grpc.h"
 
 /* ---- the list */
@@ -34,7 +35,7 @@ void attr_list_text(struct attr_list *l, const struct attr_def *def, struct str 
 
 int exchange_has_attrs(const struct exchange *x)
 {
-	return x->nattrs || x->stream_id || x->payload || x->counts_notices ||
+	return x->nattrs || x->stream_id || x->payload || x->naming || x->counts_notices ||
 	       x->protocol->operation || x->protocol->target || x->protocol->status;
 }
 
@@ -120,4 +121,6 @@ void exchange_attrs(const struct exchange *x, const struct span *s, struct attr_
 		attr_list_number(l, ATTR(retries), x->retries);
 	add_messages(x, s, l);
 	add_told(x, s, l);
+	if (x->naming)
+		naming_attrs(x, l);
 }
