@@ -109,6 +109,17 @@ static void add_told(const struct exchange *x, const struct span *s, struct attr
 	}
 }
 
+static void add_names(const struct exchange *x, struct attr_list *l)
+{
+	struct attr a;
+
+	for (unsigned i = 0; naming_attr(x, i, &a); i++)
+		if (a.def->type == ATTR_STRING)
+			attr_list_text(l, a.def, a.s);
+		else
+			attr_list_number(l, a.def, a.n);
+}
+
 void exchange_attrs(const struct exchange *x, const struct span *s, struct attr_list *l)
 {
 	if (x->protocol == &grpc_name)
@@ -122,5 +133,5 @@ void exchange_attrs(const struct exchange *x, const struct span *s, struct attr_
 	add_messages(x, s, l);
 	add_told(x, s, l);
 	if (x->naming)
-		naming_attrs(x, l);
+		add_names(x, l);
 }

@@ -154,15 +154,9 @@ int naming_failed(const struct exchange *x, enum span_kind kind)
 	return n->failed || (n->refused && kind == SPAN_CLIENT);
 }
 
-void naming_attrs(const struct exchange *x, struct attr_list *l)
+int naming_attr(const struct exchange *x, unsigned i, struct attr *a)
 {
-	struct attr a;
-
-	for (unsigned i = 0; names_attr(&x->naming->names, i, &a); i++)
-		if (a.def->type == ATTR_STRING)
-			attr_list_text(l, a.def, a.s);
-		else
-			attr_list_number(l, a.def, a.n);
+	return names_attr(&x->naming->names, i, a);
 }
 
 void naming_route(struct engine *e, const struct exchange *x, struct span *s)

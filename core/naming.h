@@ -7,7 +7,7 @@
 #ifndef ZC_CORE_NAMING_H
 #define ZC_CORE_NAMING_H
 
-#include "core/exchange_attrs.h"
+#include "core/span.h"
 #include "parsers/http2/http2.h"
 
 struct engine;
@@ -28,7 +28,7 @@ void naming_response_h2(struct exchange *x, const struct http2_event *ev);
 /* For exchanges that have x->naming. */
 void naming_content(struct exchange *x, int which, struct str data, uint64_t gap);
 int naming_wants(const struct exchange *x, int which); /* is content to be copied for it? */
-void naming_attrs(const struct exchange *x, struct attr_list *l);
+int naming_attr(const struct exchange *x, unsigned i, struct attr *a); /* 0: no more */
 int naming_failed(const struct exchange *x, enum span_kind kind);
 void naming_free(struct engine *e, struct exchange *x);
 

@@ -7,8 +7,6 @@
  */
 #include "parsers/names/rows.h"
 
-#include <stdlib.h>
-
 static const struct str mcp_only[] = {
 	{"tools/", 6},	     {"resources/", 10},   {"prompts/", 8},    {"notifications/", 14},
 	{"completion/", 11}, {"sampling/", 9},	   {"elicitation/", 12}, {"logging/setLevel", 16},
@@ -99,21 +97,19 @@ static void of_request(struct names *n, const struct json_value *v, const char *
 	}
 }
 
+/* -32699 to -32600, but for an internal error: whoever asked is to blame. */
+static int is_refusal(struct str code)
+{
+	return code.n == 6 && !memcmp(code.p, "-326", 4) && memcmp(code.p + 4, "03", 2);
+}
+
 static void of_response(struct names *n, const struct json_value *v)
 {
-	int tool = names_get(n, ATTR(mcp_tool)).n != 0;
-	long code;
-	char text[24];
-
-	if (json_at(v, "error.code") && v->type == JSON_NUMBER && v->text.n < sizeof(text) &&
-	    !v->cut) {
-		memcpy(text, v->text.p, v->text.n);
-		text[v->text.n] = '\0';
-		code = strtol(text, NULL, 10);
+	if (json_at(v, "error.code") && v->type == JSON_NUMBER && !v->cut) {
 		names_text(n, ATTR(rpc_status), v->text);
-		*(code != -32603 && code >= -32699 && code <= -32600 ? &n->refused : &n->failed) =
-			1;
-	} else if (tool && json_at(v, "result.isError") && is_method(v->text, "true")) {
+		*(is_refusal(v->text) ? &n->refused : &n->failed) = 1;
+	} else if (json_at(v, "result.isError") && is_method(v->text, "true") &&
+		   names_get(n, ATTR(mcp_tool)).n) {
 		names_word(n, ATTR(content_error), "tool_error");
 		n->failed = 1;
 	}

@@ -84,6 +84,7 @@ struct naming {
 struct names {
 	const struct naming *row;     /* it is this; NULL: not certain yet */
 	const struct naming *calling; /* whose function is running */
+	uint32_t bit;		      /* and its bit in may_be */
 	uint32_t may_be;	      /* bits of the table */
 	uint8_t form[2];	      /* enum names_form */
 	uint8_t wanted;		      /* it is worth to have content copied */

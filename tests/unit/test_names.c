@@ -190,8 +190,8 @@ static void count_value(void *ctx, const struct json_value *v)
 {
 	char *log = ctx;
 
-	snprintf(log + strlen(log), 1024 - strlen(log), "%.*s:%d:%.*s%s ", (int)v->path.n, v->path.p,
-		 v->type, (int)v->text.n, v->text.p, v->cut ? "…" : "");
+	snprintf(log + strlen(log), 1024 - strlen(log), "%.*s:%d:%.*s%s ", (int)v->path.n,
+		 v->path.p, v->type, (int)v->text.n, v->text.p, v->cut ? "…" : "");
 }
 
 static void json(const char *text, const char *want, int sound)
