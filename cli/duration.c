@@ -70,8 +70,12 @@ int size_parse(const char *s, uint64_t max, uint64_t *out)
 	unsigned shift = 0;
 	char digits[24];
 
-	if (n && strchr("kKmM", s[n - 1]))
-		shift = (s[n - 1] | 0x20) == 'k' ? 10 : 20;
+	if (n > 2 && !strcmp(s + n - 2, "iB"))
+		n -= 2;
+	if (n && strchr("kKmMgG", s[n - 1]))
+		shift = (s[n - 1] | 0x20) == 'k' ? 10 : (s[n - 1] | 0x20) == 'm' ? 20 : 30;
+	if (!shift && s[n])
+		return -EINVAL;
 	n -= shift != 0;
 	if (n >= sizeof(digits))
 		return -EINVAL;

@@ -12,7 +12,8 @@
  */
 int duration_parse(const char *s, uint64_t *ns);
 
-/* A number of bytes from 1 to max: "256", "4k", "1M" (1024 and 1024 * 1024); 0 or -EINVAL. */
+/* A number of bytes from 1 to max: "256", "4k", "1M", "2GiB" (powers of 1024); 0 or
+ * -EINVAL. */
 int size_parse(const char *s, uint64_t max, uint64_t *out);
 
 /* A whole number from 1 to max in decimal digits; 0 or -EINVAL. */

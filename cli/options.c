@@ -49,6 +49,7 @@ enum {
 	OPT_SLOWEST,
 	OPT_UNFOLD,
 	OPT_KEEP,
+	OPT_MEMORY,
 	OPT_RESOLVE,
 	OPT_STATS,
 	OPT_COLOR,
@@ -121,7 +122,9 @@ static const struct argp_option table[] = {
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
 	{ "unfold", OPT_UNFOLD, NULL, 0, "Waterfall: calls that are alike one by one", 3 },
-	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep the last SPANS spans, such as 256k (16k)", 3 },
+	{ "memory", OPT_MEMORY, "SIZE", 0,
+	  "Top: so much for spans that are kept, half of it for slow and failed ones (64M)", 3 },
+	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep no more than the last SPANS spans", 3 },
 	{ "resolve", OPT_RESOLVE, NULL, 0,
 	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
@@ -340,6 +343,13 @@ static int set_keep(struct options *o, const char *arg)
 	return 0;
 }
 
+static int set_memory(struct options *o, const char *arg)
+{
+	if (!size_parse(arg, OPTIONS_MAX_MEMORY, &o->memory) && o->memory >= OPTIONS_LEAST_MEMORY)
+		return 0;
+	return wrong(o, "memory '%.64s': not a size such as 16M or 1G, from 1M to 4G", arg);
+}
+
 static int set_slowest(struct options *o, const char *arg)
 {
 	uint64_t v;
@@ -449,6 +459,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return 0;
 	case OPT_KEEP:
 		return set_keep(o, arg);
+	case OPT_MEMORY:
+		return set_memory(o, arg);
 	case OPT_COLOR:
 		return set_color(o, arg);
 	case OPT_NO_MOUSE:

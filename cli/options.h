@@ -24,6 +24,8 @@
 #define OPTIONS_MAX_BODY (1u << 20)
 #define OPTIONS_MAX_SLOWEST 1000u
 #define OPTIONS_MAX_KEEP (1u << 21) /* spans */
+#define OPTIONS_LEAST_MEMORY (1ull << 20)
+#define OPTIONS_MAX_MEMORY (4ull << 30)
 #define OPTIONS_MAX_READS 16u
 #define OPTIONS_MAX_OUTPUTS 8u
 
@@ -94,6 +96,7 @@ struct options {
 	unsigned slowest;     /* traces; 0: all */
 	uint8_t unfold;	      /* waterfalls: calls that are alike one by one */
 	uint32_t keep;	      /* spans, in the dashboard; 0: not said */
+	uint64_t memory;      /* bytes for them; 0: not said */
 	int resolve;	      /* ask DNS for names of peers */
 	const char *otlp;     /* a collector, "": the environment's; NULL: do not export */
 	union {

@@ -172,8 +172,9 @@ static int check_output(struct options *o)
 	if (!has_tables(o) && !top && (o->interval_ns || o->sort >= 0))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : "--sort");
-	if (o->keep && !top)
-		return wrong(o, "--keep is about the dashboard; give -o top with it");
+	if ((o->keep || o->memory) && !top)
+		return wrong(o, "--%s is about the dashboard; give -o top with it",
+			     o->keep ? "keep" : "memory");
 	if (o->no_mouse && !top)
 		return wrong(o, "--no-mouse is about the dashboard; give -o top with it");
 	if ((o->slowest || o->unfold) && !options_has_output(o, OUTPUT_WATERFALL))

@@ -65,6 +65,7 @@ int top_prepare(struct session *s)
 		.filter = o->filter,
 		.sort = o->sort_given,
 		.interval_ns = o->interval_ns,
+		.memory = o->memory,
 		.keep = o->keep,
 		.color = o->color == COLOR_NEVER  ? SCREEN_COLOR_NEVER :
 			 o->color == COLOR_ALWAYS ? SCREEN_COLOR_ALWAYS :

@@ -49,7 +49,7 @@ _zctrace()
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
-	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep) return ;;
+	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
 	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
@@ -60,7 +60,8 @@ _zctrace()
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --names= --no-redact --interval=
-			--slowest= --unfold --keep= --otlp --otlp-signals= --otlp-skip-instrumented
+			--slowest= --unfold --keep= --memory= --otlp --otlp-signals=
+			--otlp-skip-instrumented
 			--attributes=
 			--prometheus= --resolve --sort= --color= --no-mouse
 			--count= --duration= --doctor

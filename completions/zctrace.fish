@@ -34,6 +34,7 @@ complete -c zctrace -l names -x -a 'auto off graphql jsonrpc gen_ai elasticsearc
 complete -c zctrace -l no-redact -d 'Show and record secrets'
 complete -c zctrace -l slowest -x -d 'Only the slowest traces'
 complete -c zctrace -l unfold -d 'Calls that are alike one by one'
+complete -c zctrace -l memory -x -d 'Memory for spans that the dashboard keeps'
 complete -c zctrace -l keep -x -d 'Spans that the dashboard keeps'
 complete -c zctrace -l otlp -d 'Also send spans and metrics to a collector'
 complete -c zctrace -l otlp-signals -x -a 'traces metrics traces,metrics' -d 'Of these only'

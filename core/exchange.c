@@ -198,34 +198,53 @@ void exchange_set_traceparent(struct exchange *x, struct str value)
 		x->traceparents++;
 }
 
-/* One pass over the field lines, for those that every span needs, and its place in a trace. */
-static void pick_fields(struct engine *e, struct exchange *x, struct str fields,
+/* A field of a request, for what every span needs, and its place in a trace. */
+static void take_field(struct engine *e, struct exchange *x, enum field_name name, struct str value,
+		       struct link_head *head)
+{
+	switch (name) {
+	case FIELD_HOST:
+		if (x->host.off == TEXT_NONE)
+			x->host = exchange_host(e, x, value);
+		break;
+	case FIELD_TRACEPARENT: exchange_set_traceparent(x, value); break;
+	case FIELD_GRPC_TIMEOUT: x->grpc_timeout = grpc_timeout(value); break;
+	case FIELD_HTTP2_SETTINGS: /* of a request to upgrade */
+		x->settings = exchange_text(x, value);
+		break;
+	case FIELD_CONTENT_TYPE: exchange_set_content_type(e, x, 0, value); /* fall through */
+	default: exchange_link_field(name, value, head); break;
+	}
+}
+
+/* Those that the parser has noted, or else one pass over all lines. */
+static void pick_fields(struct engine *e, struct exchange *x, const struct message *m,
 			struct link_head *head)
 {
+	const struct field_notes *notes = m->notes;
 	struct str name, value, type = {NULL, 0};
 	size_t pos = 0;
 	int hint = 0;
 
-	while (http1_field_next(fields, &pos, &name, &value)) {
-		exchange_link_field(name, value, head);
-		if (name.n == 4) {
-			if (x->host.off == TEXT_NONE && name_is(name, "host", 4))
-				x->host = exchange_host(e, x, value);
-		} else if (name.n == 11 && name_is(name, "traceparent", 11)) {
-			exchange_set_traceparent(x, value);
-		} else if (name.n == 12 && name_is(name, "content-type", 12)) {
-			exchange_set_content_type(e, x, 0, value);
+	for (unsigned i = 0; notes && i < notes->n; i++) {
+		const struct field_note *f = &notes->at[i];
+
+		value = (struct str){m->fields.p + f->off, f->len};
+		take_field(e, x, f->name, value, head);
+		if (f->name == FIELD_CONTENT_TYPE)
 			type = value;
-		} else if (name.n == 12 && name_is(name, "grpc-timeout", 12)) {
-			x->grpc_timeout = grpc_timeout(value);
-		} else if (name.n == 14 && name_is(name, "http2-settings", 14)) {
-			x->settings = exchange_text(x, value); /* of a request to upgrade */
-		} else if (name.n >= 10 && nocase_equal(name.p, "x-amz-", 6)) {
-			hint = 1;
-		}
+		hint |= f->name == FIELD_AMZ_DATE;
+	}
+	while (!notes && http1_field_next(m->fields, &pos, &name, &value)) {
+		enum field_name known = field_name_of(name.p, name.n);
+
+		take_field(e, x, known, value, head);
+		if (known == FIELD_CONTENT_TYPE)
+			type = value;
+		hint |= known == FIELD_AMZ_DATE;
 	}
 	if (e->opt.names && naming_may(x, type, hint))
-		naming_request(e, x, fields);
+		naming_request(e, x, m->fields);
 }
 
 /* Only content whose length is not announced can be a stream of events, or end in trailers. */
@@ -412,7 +431,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 	if (carries_more(m))
 		take_message(x, m);
 	if (m->flags & MESSAGE_FIELDS)
-		pick_fields(e, x, m->fields, &head);
+		pick_fields(e, x, m, &head);
 	x->req_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
 	if (!x->reversed)

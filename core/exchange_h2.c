@@ -203,7 +203,7 @@ static void link_head(struct engine *e, struct exchange *x, const struct http2_e
 		const struct hpack_field *f = &ev->fields[i];
 
 		if (f->name.p && f->value.p)
-			exchange_link_field(f->name, f->value, &h);
+			exchange_link_field(field_name_of(f->name.p, f->name.n), f->value, &h);
 		else
 			whole = 0;
 	}

@@ -49,44 +49,37 @@ static uint64_t hash_str(uint64_t h, struct str s)
 	return hash(id_mix(h, s.n), s.p ? s.p : "", s.p ? s.n : 0);
 }
 
-enum field {
-	FIELD_END_TO_END, /* which forwarders leave alone */
-	FIELD_REQUEST_ID,
-	FIELD_AMZN,
-	FIELD_B3,
-	FIELD_B3_TRACE,
-	FIELD_B3_SPAN,
-	FIELD_MARK, /* which forwarders add, or extend */
+/* What fields tell about a request's way. */
+enum clue {
+	CLUE_NONE,
+	CLUE_END_TO_END, /* which forwarders leave alone */
+	CLUE_REQUEST_ID,
+	CLUE_AMZN,
+	CLUE_B3,
+	CLUE_B3_TRACE,
+	CLUE_B3_SPAN,
+	CLUE_MARK, /* which forwarders add, or extend */
 };
 
-/* In order of their lengths. */
-#define KNOWN_FIELDS(F)						\
-	F("b3", FIELD_B3) \
-	F("via", FIELD_MARK) \
-	F("cookie", FIELD_END_TO_END) \
-	F("referer", FIELD_END_TO_END) \
-	F("forwarded", FIELD_MARK) \
-	F("x-real-ip", FIELD_MARK) \
-	F("user-agent", FIELD_END_TO_END) \
-	F("x-b3-spanid", FIELD_B3_SPAN) \
-	F("x-b3-traceid", FIELD_B3_TRACE) \
-	F("content-type", FIELD_END_TO_END) \
-	F("x-request-id", FIELD_REQUEST_ID) \
-	F("authorization", FIELD_END_TO_END) \
-	F("x-forwarded-for", FIELD_MARK) \
-	F("x-amzn-trace-id", FIELD_AMZN) \
-	F("x-correlation-id", FIELD_REQUEST_ID) \
-	F("x-client-trace-id", FIELD_REQUEST_ID) \
-	F("x-forwarded-proto", FIELD_MARK) \
-	F("x-envoy-expected-rq-timeout-ms", FIELD_MARK)
-
-static const struct known_field {
-	const char *name;
-	uint8_t len, field;
-} known_fields[] = {
-#define ROW(name, field) {name, sizeof(name) - 1, field},
-	KNOWN_FIELDS(ROW)
-#undef ROW
+static const uint8_t clues[FIELD_NAMES] = {
+	[FIELD_AMZN_TRACE_ID] = CLUE_AMZN,
+	[FIELD_AUTHORIZATION] = CLUE_END_TO_END,
+	[FIELD_B3] = CLUE_B3,
+	[FIELD_B3_SPAN_ID] = CLUE_B3_SPAN,
+	[FIELD_B3_TRACE_ID] = CLUE_B3_TRACE,
+	[FIELD_CLIENT_TRACE_ID] = CLUE_REQUEST_ID,
+	[FIELD_CONTENT_TYPE] = CLUE_END_TO_END,
+	[FIELD_COOKIE] = CLUE_END_TO_END,
+	[FIELD_CORRELATION_ID] = CLUE_REQUEST_ID,
+	[FIELD_ENVOY_TIMEOUT] = CLUE_MARK,
+	[FIELD_FORWARDED] = CLUE_MARK,
+	[FIELD_FORWARDED_FOR] = CLUE_MARK,
+	[FIELD_FORWARDED_PROTO] = CLUE_MARK,
+	[FIELD_REAL_IP] = CLUE_MARK,
+	[FIELD_REFERER] = CLUE_END_TO_END,
+	[FIELD_REQUEST_ID] = CLUE_REQUEST_ID,
+	[FIELD_USER_AGENT] = CLUE_END_TO_END,
+	[FIELD_VIA] = CLUE_MARK,
 };
 
 /*
@@ -107,26 +100,6 @@ static uint64_t group_of(struct str method, struct str target)
 		digits += target.p[i] >= '0' && target.p[i] <= '9';
 	}
 	return digits ? id_mix(h, 1) : hash(h, target.p + from, i - from);
-}
-
-/* Bit n: some of them have n letters. Most fields are none of them, which this tells at once. */
-static const uint64_t known_lengths = 0
-#define BIT(name, field) | 1ull << (sizeof(name) - 1)
-	KNOWN_FIELDS(BIT);
-#undef BIT
-
-static const struct known_field *field_of(struct str name)
-{
-	const struct known_field *f = known_fields, *end = f + sizeof(known_fields) / sizeof(*f);
-
-	if (name.n >= 64 || !(known_lengths >> name.n & 1))
-		return NULL;
-	while (f < end && f->len < name.n)
-		f++;
-	for (; f < end && f->len == name.n; f++)
-		if (nocase_equal(name.p, f->name, name.n))
-			return f;
-	return NULL;
 }
 
 /* Octets of n hexadecimal digits at p; 0 unless all are. */
@@ -193,41 +166,25 @@ static void amzn(struct str v, struct link_head *h)
 		h->has_parent = (uint8_t)hex(parent + 7, 16, h->context.parent_id);
 }
 
-static void read_field(enum field f, struct str value, struct link_head *h)
+void exchange_link_field(enum field_name name, struct str value, struct link_head *h)
 {
-	h->how = "request-id";
-	switch (f) {
-	case FIELD_END_TO_END:
-		h->request = hash_str(id_mix(h->request, f), value);
-		break;
-	case FIELD_MARK:
-		h->marks += 1 + (uint32_t)value.n;
-		break;
-	case FIELD_REQUEST_ID:
+	enum clue clue = clues[name];
+
+	if (clue != CLUE_NONE)
+		h->how = "request-id";
+	switch (clue) {
+	case CLUE_NONE: break;
+	case CLUE_END_TO_END: h->request = hash_str(id_mix(h->request, 0), value); break;
+	case CLUE_MARK: h->marks += 1 + (uint32_t)value.n; break;
+	case CLUE_REQUEST_ID:
 		if (!h->request_id && value.n)
 			h->request_id = hash_str(1, value);
 		break;
-	case FIELD_AMZN:
-		amzn(value, h);
-		break;
-	case FIELD_B3:
-		b3_single(value, h);
-		break;
-	case FIELD_B3_TRACE:
-		b3_trace(value, h);
-		break;
-	case FIELD_B3_SPAN:
-		b3_span(value, h);
-		break;
+	case CLUE_AMZN: amzn(value, h); break;
+	case CLUE_B3: b3_single(value, h); break;
+	case CLUE_B3_TRACE: b3_trace(value, h); break;
+	case CLUE_B3_SPAN: b3_span(value, h); break;
 	}
-}
-
-void exchange_link_field(struct str name, struct str value, struct link_head *h)
-{
-	const struct known_field *f = field_of(name);
-
-	if (f)
-		read_field(f->field, value, h);
 }
 
 /*

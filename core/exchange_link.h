@@ -20,7 +20,7 @@ struct io_mark;
 /* What the head of a request tells: its start, then each of its fields. */
 void exchange_link_head(const struct message *m, struct link_head *h);
 void exchange_link_target(struct str method, struct str target, struct link_head *h);
-void exchange_link_field(struct str name, struct str value, struct link_head *h);
+void exchange_link_field(enum field_name name, struct str value, struct link_head *h);
 
 /* The request's head is known; x->req_pos, req_first and conn are set. */
 void exchange_link(struct engine *e, struct exchange *x, struct link_head *head);

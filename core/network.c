@@ -284,7 +284,7 @@ void network_sent(struct engine *e, struct conn *c, uint32_t seq, uint32_t len, 
 	struct delay d = {.from = time, .until = time, .doubtful = 1};
 
 	c->network.stalled = c->network.at_socket ? stalled_since(c, seq, time) : 0;
-	if (c->network.stalled && c->request_dir != ZC_TX)
+	if (c->network.stalled && c->ops && c->request_dir != ZC_TX)
 		network_left(c, time);
 	if (!sent_add(&c->network.sent, seq + len, time) && c->network.at_socket)
 		sent_again(e, c, ZC_TX, seq, &d);

@@ -359,6 +359,32 @@ struct red_row *red_find(const struct red *t, const struct span *s)
 	return r ? r : t->others;
 }
 
+/* ---- what is ordinary */
+
+uint64_t red_median(struct red_row *r)
+{
+	uint64_t n = r->durations.count;
+
+	if (n < RED_MEDIAN_LEAST)
+		return 0;
+	if (n >= r->median_due) {
+		r->median = hist_percentile(&r->durations, 50);
+		r->median_due = n + n / 8;
+	}
+	return r->median;
+}
+
+int red_slow(struct red_row *r, uint64_t duration_ns)
+{
+	uint64_t median = r && !r->others ? red_median(r) : 0;
+
+	if (duration_ns == SPAN_UNKNOWN)
+		return 0;
+	if (!median)
+		return duration_ns >= RED_SLOW_NS;
+	return duration_ns >= RED_SLOW_LEAST && duration_ns / RED_SLOW_TIMES >= median;
+}
+
 /* ---- sums and differences */
 
 static void merge_ring(const struct red *t, struct red_row *to, const struct red_row *from)

@@ -84,6 +84,7 @@ struct red_row {
 	struct red_counts counts, base;	  /* base: those before the baseline */
 	struct hist durations, base_durations;
 	struct red_past *past; /* see red_past.h; NULL: nothing of a window of time is kept */
+	uint64_t median, median_due; /* red_median's */
 	uint32_t in_flight; /* the reader's: not touched here */
 	struct red_interval ring[]; /* the names are behind it */
 };
@@ -117,6 +118,22 @@ struct red_row *red_add(struct red *t, const struct span *s);
 
 /* The row in which s is counted; NULL: there is none. */
 struct red_row *red_find(const struct red *t, const struct span *s);
+
+/*
+ * The median of all durations of r, which was true when there were at most an eighth fewer; 0:
+ * there are too few to tell.
+ */
+#define RED_MEDIAN_LEAST 8u
+uint64_t red_median(struct red_row *r);
+
+/*
+ * Is a duration out of the ordinary for its row? Of r == NULL, `others` and where there is no
+ * median, from RED_SLOW_NS on.
+ */
+#define RED_SLOW_NS 500000000ull
+#define RED_SLOW_TIMES 4u /* the median */
+#define RED_SLOW_LEAST 1000000ull
+int red_slow(struct red_row *r, uint64_t duration_ns);
 
 /* Adds what src, a table with the same options, has counted. */
 void red_merge(struct red *t, const struct red *src);

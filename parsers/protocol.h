@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "parsers/field_names.h"
 #include "parsers/parser.h"
 
 /* ---- attributes: what spans carry beside their common part */
@@ -168,6 +169,8 @@ enum message_type {
 #define MESSAGE_ALL 0x80000u
 /* CONTENT, END, ABORT, BY_KEY: of the message of this key, which need not be the latest. */
 #define MESSAGE_KEYED 0x100000u
+/* HEAD, CONTENT, IN_ORDER, of next(): it is complete with this. No END comes that would say so. */
+#define MESSAGE_ENDS 0x200000u
 
 #define MESSAGE_ATTRS 16u
 
@@ -200,6 +203,8 @@ struct message {
 	 */
 	struct str group;
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
+	/* HEAD: those of `fields` that the core knows; NULL: it is to look for them */
+	const struct field_notes *notes;
 	struct str data;   /* CONTENT */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
 	uint64_t size;	   /* NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys */

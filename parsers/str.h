@@ -18,6 +18,15 @@ static inline int nocase_differs8(const void *p, const char *lower)
 	return ((x ^ y) & ~((y & 0x4040404040404040ull) >> 1)) != 0;
 }
 
+static inline int nocase_differs4(const void *p, const char *lower)
+{
+	uint32_t x, y;
+
+	memcpy(&x, p, 4);
+	memcpy(&y, lower, 4);
+	return ((x ^ y) & ~((y & 0x40404040u) >> 1)) != 0;
+}
+
 /*
  * Are these n bytes the word, whose letters are small ones, in whatever case? Of the word's other
  * characters only `-`, digits and what else lies below `@` may be in it.
@@ -32,6 +41,8 @@ static inline int nocase_equal(const void *p, const char *lower, size_t n)
 				return 0;
 		return !nocase_differs8(b + n - 8, lower + n - 8);
 	}
+	if (n >= 4)
+		return !nocase_differs4(b, lower) && !nocase_differs4(b + n - 4, lower + n - 4);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t y = (uint8_t)lower[i];
 

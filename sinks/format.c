@@ -10,67 +10,85 @@ static const char pairs[201] = "000102030405060708091011121314151617181920212223
 			       "50515253545556575859606162636465666768697071727374"
 			       "75767778798081828384858687888990919293949596979899";
 
+/* By the length in bits: 1233 / 4096 is the logarithm of 2. */
 static int digits_of(uint64_t v)
 {
-	int n = 1;
+	static const uint64_t power[20] = {
+		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
+		10000000000u, 100000000000u, 1000000000000u, 10000000000000u, 100000000000000u,
+		1000000000000000u, 10000000000000000u, 100000000000000000u,
+		1000000000000000000u, 10000000000000000000u,
+	};
+	int n = (64 - __builtin_clzll(v | 1)) * 1233 >> 12;
 
-	for (; v >= 10000; v /= 10000)
-		n += 4;
-	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+	return n + (v >= power[n]);
 }
 
+/* Two digits at a time, of 32 bits as soon as these are enough: they are divided for less. */
 char *fmt_u64(char *p, uint64_t v)
 {
 	char *end = p + digits_of(v), *t = end;
+	uint32_t w;
 
-	while (v >= 100) {
+	while (v > UINT32_MAX) {
 		t -= 2;
 		memcpy(t, pairs + 2 * (v % 100), 2);
 		v /= 100;
 	}
-	if (v >= 10)
-		memcpy(t - 2, pairs + 2 * v, 2);
+	for (w = (uint32_t)v; w >= 100; w /= 100) {
+		t -= 2;
+		memcpy(t, pairs + 2 * (w % 100), 2);
+	}
+	if (w >= 10)
+		memcpy(t - 2, pairs + 2 * w, 2);
 	else
-		t[-1] = (char)('0' + v);
+		t[-1] = (char)('0' + w);
 	return end;
 }
 
-static const char hex[513] = "000102030405060708090a0b0c0d0e0f"
-			      "101112131415161718191a1b1c1d1e1f"
-			      "202122232425262728292a2b2c2d2e2f"
-			      "303132333435363738393a3b3c3d3e3f"
-			      "404142434445464748494a4b4c4d4e4f"
-			      "505152535455565758595a5b5c5d5e5f"
-			      "606162636465666768696a6b6c6d6e6f"
-			      "707172737475767778797a7b7c7d7e7f"
-			      "808182838485868788898a8b8c8d8e8f"
-			      "909192939495969798999a9b9c9d9e9f"
-			      "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
-			      "b0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
-			      "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
-			      "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
-			      "e0e1e2e3e4e5e6e7e8e9eaebecedeeef"
-			      "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
+/* Both halves of each octet side by side, then letters for what is above nine: eight at a time. */
+static void hex8(char *p, const uint8_t *v)
+{
+	typedef uint8_t vector __attribute__((vector_size(16)));
+	const vector in_turn = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
+	uint64_t high[2] = {0, 0}, low[2] = {0, 0};
+	vector h, l, digit;
+
+	memcpy(low, v, 8);
+	high[0] = low[0] >> 4 & 0x0f0f0f0f0f0f0f0fu;
+	low[0] &= 0x0f0f0f0f0f0f0f0fu;
+	memcpy(&h, high, 16);
+	memcpy(&l, low, 16);
+	digit = __builtin_shuffle(h, l, in_turn);
+	digit += '0' + ((vector)(digit > 9) & ('a' - '0' - 10));
+	memcpy(p, &digit, 16);
+}
 
 char *fmt_hex(char *p, const uint8_t *v, size_t n)
 {
-	for (size_t i = 0; i < n; i++, p += 2)
-		memcpy(p, hex + 2 * v[i], 2);
+	static const char digits[] = "0123456789abcdef";
+
+	for (; n >= 8; n -= 8, v += 8, p += 16)
+		hex8(p, v);
+	for (; n; n--, v++) {
+		*p++ = digits[*v >> 4];
+		*p++ = digits[*v & 15];
+	}
 	return p;
 }
 
-/* Exactly `digits` digits of v, which has no more. */
+/* Exactly `digits` digits of v, which has no more than these, nine at most. */
 static char *fmt_fixed(char *p, uint64_t v, int digits)
 {
+	uint32_t w = (uint32_t)v;
 	char *t = p + digits;
 
-	while (t - p >= 2) {
+	for (; t - p >= 2; w /= 100) {
 		t -= 2;
-		memcpy(t, pairs + 2 * (v % 100), 2);
-		v /= 100;
+		memcpy(t, pairs + 2 * (w % 100), 2);
 	}
 	if (t > p)
-		*p = (char)('0' + v);
+		*p = (char)('0' + w);
 	return p + digits;
 }
 

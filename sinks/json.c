@@ -8,6 +8,7 @@
 
 #include "parsers/attrs.h"
 #include "sinks/json_fields.h"
+#include "sinks/json_quick.h"
 #include "sinks/json_writer.h"
 #include "sinks/sink.h"
 
@@ -17,6 +18,7 @@ struct json_sink {
 	struct fmt_clock clock;
 	struct sink_options opt;
 	struct json_fields *fields; /* NULL: no header fields wanted */
+	struct json_quick *quick;   /* NULL: lines may have more than it knows */
 	/* how the last client's and the last server's were written; n 0: there was none */
 	struct addr_text {
 		uint8_t addr[16], n;
@@ -256,6 +258,8 @@ static void json_span(struct sink *sink, const struct span *s)
 	struct json_sink *k = (struct json_sink *)sink;
 	struct json *j = &k->json;
 
+	if (k->quick && json_quick_span(k->quick, j->out, s, k->opt.redact))
+		return;
 	put_time(k, "span", 4, s->time_ns);
 	json_cstr(j, "kind", s->kind == SPAN_CLIENT ? "client" : "server");
 	put_figures(k, s, put_request(k, s));
@@ -303,6 +307,7 @@ static void json_free(struct sink *sink)
 	struct json_sink *k = (struct json_sink *)sink;
 
 	json_fields_free(k->fields);
+	json_quick_free(k->quick);
 	free(k);
 }
 
@@ -322,6 +327,8 @@ struct sink *sink_json_new(const struct sink_options *o)
 	k->json.out = o->out;
 	k->clock.rfc3339 = 1;
 	k->opt = *o;
+	if (!o->nheaders && !o->body)
+		k->quick = json_quick_new();
 	if (!o->nheaders)
 		return &k->sink;
 	k->fields = json_fields_new(o->headers, o->nheaders, o->redact);

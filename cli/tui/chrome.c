@@ -152,20 +152,36 @@ static int tabs_brief(const struct tui *t)
 	return sum > screen__width(t->screen);
 }
 
+/* "16.4k spans of 2:06": how many from that position on, and how long ago they begin. */
+static size_t kept_text(const struct tui *t, char *text, size_t cap, uint32_t first, uint32_t n,
+			const char *what)
+{
+	uint64_t now = t->vitals.now, end = span_end(ring_span(&t->model.now->ring, first));
+	char count[32], age[32];
+
+	count[tui_count(count, n).n] = '\0';
+	uptime_text(age, sizeof(age), now > end ? now - end : 0);
+	return (size_t)snprintf(text, cap, "%s %s of %s", count, what, age);
+}
+
 /* Where spans are listed: how far back they reach. */
 static void draw_kept(const struct tui *t, struct screen *s, int y, int x, int end)
 {
 	const struct view_ops *shown = tui_view(t)->ops;
 	const struct span_ring *r = &t->model.now->ring;
-	const struct span *oldest = ring_get(r, r->first);
-	uint64_t now = t->vitals.now;
-	char text[96], count[32], age[32];
+	uint32_t longer = ring_longer(r), all = ring_count(r);
+	char text[160];
+	size_t n;
 
-	if ((shown != &view_spans && shown != &view_traces) || !oldest)
+	if ((shown != &view_spans && shown != &view_traces) || all == longer)
 		return;
-	count[tui_count(count, r->end - r->first).n] = '\0';
-	uptime_text(age, sizeof(age), now > span_end(oldest) ? now - span_end(oldest) : 0);
-	snprintf(text, sizeof(text), "%s spans of %s", count, age);
+	n = kept_text(t, text, sizeof(text), longer, all - longer, "spans");
+	if (longer) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ", ");
+		kept_text(t, text + n, sizeof(text) - n, 0, longer, "slow or failed");
+	}
+	if (longer && end - (int)strlen(text) <= x)
+		text[n - 2] = '\0';
 	if (end - (int)strlen(text) > x)
 		screen__put(s, y, end - (int)strlen(text) - (end < screen__width(s)),
 			    (int)strlen(text), STYLE_DIM, text);

@@ -88,6 +88,26 @@ static int set_body(struct tui *t, const char *arg, struct command_error *e)
 	return 0;
 }
 
+static int set_memory(struct tui *t, const char *arg, struct command_error *e)
+{
+	uint64_t v;
+
+	if (size_parse(arg, OPTIONS_MAX_MEMORY, &v) || v < OPTIONS_LEAST_MEMORY)
+		return refuse(e, "a size such as 16M or 1G, from 1M to 4G");
+	t->opt.memory = v;
+	return model_keep(&t->model, v, t->opt.keep) ? refuse(e, "out of memory") : 0;
+}
+
+static int set_keep(struct tui *t, const char *arg, struct command_error *e)
+{
+	uint64_t v = 0;
+
+	if (strcasecmp(arg, "all") && size_parse(arg, OPTIONS_MAX_KEEP, &v))
+		return refuse(e, "a number of spans such as 5000 or 64k, or all");
+	t->opt.keep = (uint32_t)v;
+	return model_keep(&t->model, t->opt.memory, t->opt.keep) ? refuse(e, "out of memory") : 0;
+}
+
 /* ---- what is shown */
 
 /* A number alone means seconds. */
@@ -246,6 +266,9 @@ static const struct command {
 	  set_headers, 0 },
 	{ "help", "", help, 1 },
 	{ "interval", "TIME between two pictures", set_interval, 0 },
+	{ "keep", "SPANS of the latest that are kept, such as 64k, or all there is memory for",
+	  set_keep, 0 },
+	{ "memory", "SIZE of what is kept, such as 64M", set_memory, 0 },
 	{ "mouse", "on or off", set_mouse, 0 },
 	{ "quit", "", quit, 1 },
 	{ "record", "", record, 1 },

@@ -204,10 +204,10 @@ static void tell_live(struct empty *e, const struct tui *t)
 static void look(struct empty *e, const struct tui *t)
 {
 	lines_clear(&e->lines);
-	if (t->filter[0] && t->model.now->spans) {
+	if (t->filter[0] && t->model.now->f.spans) {
 		lines_printf(&e->lines, STYLE_TEXT, NULL,
 			     "%llu were seen that do not match: / and an empty line shows them.",
-			     (unsigned long long)t->model.now->spans);
+			     (unsigned long long)t->model.now->f.spans);
 		return;
 	}
 	if (!t->from.replay) {
@@ -232,7 +232,7 @@ void empty_draw(struct empty *e, const struct tui *t, struct screen *s, const ch
 		e->looked = t->drawn ? t->drawn : 1;
 	}
 	snprintf(title, sizeof(title), "No %s%s.", what,
-		 t->filter[0] && t->model.now->spans ? " that match the filter" : " so far");
+		 t->filter[0] && t->model.now->f.spans ? " that match the filter" : " so far");
 	screen__put(s, y, 0, screen__width(s), STYLE_STRONG, title);
 	if (height > 2)
 		lines_draw(&e->lines, s, y + 2, height - 2);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/clock.h"
 #include "cli/filter.h"
 #include "cli/tui/command.h"
 #include "cli/tui/config.h"
@@ -186,7 +187,7 @@ static void toggle_pause(struct tui *t)
 		vitals_measure(t);
 		if (v->ops->refresh)
 			v->ops->refresh(v);
-		t->ring_first = t->model.now->ring.first;
+		t->ring_first = t->model.now->ring.latest.first;
 		t->paused = 1;
 	}
 }
@@ -231,7 +232,19 @@ static void clear(struct tui *t)
 		model_unmark(&t->model);
 	}
 	memset(t->incomplete, 0, sizeof(t->incomplete));
-	tui_say(t, STYLE_TEXT, "cleared");
+	t->cleared = monotonic();
+	tui_say(t, STYLE_TEXT, "cleared; u within a minute brings it back");
+	t->stale = 1;
+}
+
+static void undo_clear(struct tui *t)
+{
+	if (model_undo(&t->model)) {
+		tui_say(t, STYLE_TEXT, "nothing was cleared within the last minute");
+		return;
+	}
+	t->baseline = 0;
+	tui_say(t, STYLE_TEXT, "what was cleared is back");
 	t->stale = 1;
 }
 
@@ -326,6 +339,7 @@ static int program_keys(struct tui *t, const struct key *k)
 	case 'm': change_window(t, 1); return 1;
 	case 'M': change_window(t, 0); return 1;
 	case 'c': clear(t); return 1;
+	case 'u': undo_clear(t); return 1;
 	case 'w': save_view(t); return 1;
 	case 'y': open_copy(t); return 1;
 	case ':':

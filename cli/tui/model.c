@@ -2,16 +2,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/filter.h"
 
-static struct model_store *store_new(void)
+static void figures_init(struct model_figures *f)
 {
-	struct model_store *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	ring_init(&s->ring);
+	memset(f, 0, sizeof(*f));
 	for (int i = 0; i < RED_TABLES; i++) {
 		const struct red_options o = {.by = (enum red_by)i,
 					      .max_rows = MODEL_ROWS,
@@ -20,9 +17,37 @@ static struct model_store *store_new(void)
 					      .windows = 1,
 					      .edges = i < RED_BY_COUNT};
 
-		red_init(&s->all[i], &o);
-		red_init(&s->match[i], &o);
+		red_init(&f->all[i], &o);
+		red_init(&f->match[i], &o);
 	}
+}
+
+static void figures_release(struct model_figures *f)
+{
+	for (int i = 0; i < RED_TABLES; i++) {
+		red_release(&f->all[i]);
+		red_release(&f->match[i]);
+	}
+}
+
+static void figures_add(struct model_figures *f, const struct model_figures *more)
+{
+	for (int i = 0; i < RED_TABLES; i++) {
+		red_merge(&f->all[i], &more->all[i]);
+		red_merge(&f->match[i], &more->match[i]);
+	}
+	f->spans += more->spans;
+	f->errors += more->errors;
+}
+
+static struct model_store *store_new(void)
+{
+	struct model_store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	ring_init(&s->ring);
+	figures_init(&s->f);
 	return s;
 }
 
@@ -30,10 +55,7 @@ static void store_free(struct model_store *s)
 {
 	if (!s)
 		return;
-	for (int i = 0; i < RED_TABLES; i++) {
-		red_release(&s->all[i]);
-		red_release(&s->match[i]);
-	}
+	figures_release(&s->f);
 	ring_release(&s->ring);
 	free(s);
 }
@@ -45,68 +67,79 @@ static void count_in(struct red *tables, const struct span *s)
 			red_add(&tables[i], s);
 }
 
+static int is_slow(const struct model_figures *f, const struct span *s)
+{
+	return red_slow(red_find(&f->all[RED_BY_ROUTE], s), s->duration_ns);
+}
+
 static void store_add(struct model_store *st, struct filter *f, const struct span *s)
 {
 	int shown = !f || filter__match(f, s);
 
-	st->spans++;
-	st->errors += s->error != SPAN_OK;
-	(void)ring_add(&st->ring, s, shown);
-	count_in(st->all, s);
+	st->f.spans++;
+	st->f.errors += s->error != SPAN_OK;
+	count_in(st->f.all, s);
+	(void)ring_add(&st->ring, s, shown, s->error != SPAN_OK || is_slow(&st->f, s));
 	if (f && shown)
-		count_in(st->match, s);
+		count_in(st->f.match, s);
 }
 
-/* Spans before this time are not kept any more; 0: all are. */
-static uint64_t oldest_kept(const struct model_store *st)
+/* Spans before this time are not all kept any more; 0: all are. */
+static uint64_t all_kept_since(const struct model_store *st)
 {
-	const struct span *oldest = ring_get(&st->ring, st->ring.first);
+	uint32_t latest = ring_longer(&st->ring);
 
-	return oldest && st->ring.first > st->cleared ? span_end(oldest) : 0;
+	if (latest == ring_count(&st->ring) || ring_slot(&st->ring, latest)->number <= st->f.from)
+		return 0;
+	return span_end(ring_span(&st->ring, latest));
 }
 
-/* What matches f among the spans that are kept, and what of it was there at the baseline. */
+/* What matches f among the latest spans, and what of it was there at the baseline. */
 static void store_filter(struct model_store *st, struct filter *f)
 {
-	uint64_t mark = st->all[0].base_since;
+	uint64_t mark = st->f.all[0].base_since;
+	uint32_t n = ring_count(&st->ring), latest = ring_longer(&st->ring);
 
 	for (int i = 0; i < RED_TABLES; i++)
-		red_reset(&st->match[i]);
-	for (uint64_t n = st->ring.first; n <= st->ring.end; n++) {
-		const struct span *s = ring_get(&st->ring, n);
+		red_reset(&st->f.match[i]);
+	for (uint32_t p = 0; p <= n; p++) {
+		const struct span *s = p < n ? ring_span(&st->ring, p) : NULL;
 		int shown = s && (!f || filter__match(f, s));
 
-		for (int i = 0; mark && i < RED_TABLES; i++)
-			if (n == st->marked || (n == st->ring.first && n > st->marked))
-				red_mark(&st->match[i], mark);
+		/* before the first one behind it, or before all that are counted */
+		if (mark && p >= latest &&
+		    (!s || ring_slot(&st->ring, p)->number >= st->marked)) {
+			for (int i = 0; i < RED_TABLES; i++)
+				red_mark(&st->f.match[i], mark);
+			mark = 0;
+		}
 		if (s)
-			ring_slot(&st->ring, n)->shown = shown != 0;
-		if (f && shown)
-			count_in(st->match, s);
+			ring_slot(&st->ring, p)->shown = shown != 0;
+		if (f && shown && p >= latest)
+			count_in(st->f.match, s);
 	}
-	st->matched_since = oldest_kept(st);
+	st->f.matched_since = all_kept_since(st);
 }
 
 int model_init(struct model *m)
 {
-	m->filter = NULL;
-	m->behind = NULL;
+	memset(m, 0, sizeof(*m));
 	m->now = store_new();
 	return m->now ? 0 : -ENOMEM;
 }
 
-void model_keep(struct model *m, uint32_t spans)
+int model_keep(struct model *m, uint64_t memory, uint32_t spans)
 {
-	ring_set_size(&m->now->ring, spans);
+	return ring_set_size(&m->now->ring, memory, spans);
 }
 
 void model_release(struct model *m)
 {
+	model_forget(m);
 	store_free(m->now);
 	store_free(m->behind);
 	filter__free(m->filter);
-	m->now = m->behind = NULL;
-	m->filter = NULL;
+	memset(m, 0, sizeof(*m));
 }
 
 void model_span(struct model *m, const struct span *s)
@@ -118,6 +151,7 @@ void model_filter(struct model *m, struct filter *f)
 {
 	filter__free(m->filter);
 	m->filter = f;
+	m->recount = 1;
 	store_filter(m->now, f);
 	if (m->behind)
 		store_filter(m->behind, f);
@@ -128,7 +162,8 @@ int model_pause(struct model *m)
 	if (!m->behind) {
 		m->behind = store_new();
 		if (m->behind)
-			ring_set_size(&m->behind->ring, m->now->ring.cap);
+			(void)ring_set_size(&m->behind->ring, m->now->ring.memory,
+					    m->now->ring.latest.cap);
 	}
 	return m->behind ? 0 : -ENOMEM;
 }
@@ -140,55 +175,99 @@ void model_resume(struct model *m)
 	if (!b)
 		return;
 	m->behind = NULL;
-	for (uint64_t n = b->ring.first; n < b->ring.end; n++)
-		(void)ring_add(&m->now->ring, ring_get(&b->ring, n), ring_slot(&b->ring, n)->shown);
-	for (int i = 0; i < RED_TABLES; i++) {
-		red_merge(&m->now->all[i], &b->all[i]);
-		red_merge(&m->now->match[i], &b->match[i]);
-	}
-	m->now->spans += b->spans;
-	m->now->errors += b->errors;
+	ring_append(&m->now->ring, &b->ring);
+	figures_add(&m->now->f, &b->f);
 	store_free(b);
+}
+
+void model_forget(struct model *m)
+{
+	if (m->cleared)
+		figures_release(m->cleared);
+	free(m->cleared);
+	m->cleared = NULL;
 }
 
 void model_clear(struct model *m)
 {
 	struct model_store *s = m->now;
 
-	for (int i = 0; i < RED_TABLES; i++) {
-		red_reset(&s->all[i]);
-		red_reset(&s->match[i]);
-	}
-	ring_clear(&s->ring);
-	s->cleared = s->ring.end;
-	s->matched_since = 0;
-	s->spans = s->errors = 0;
+	model_forget(m);
+	m->cleared = malloc(sizeof(*m->cleared));
+	if (m->cleared)
+		*m->cleared = s->f;
+	else
+		figures_release(&s->f);
+	m->recount = 0;
+	figures_init(&s->f);
+	ring_hide(&s->ring, 1);
+	s->f.from = s->ring.end;
+}
+
+int model_undo(struct model *m)
+{
+	struct model_store *s = m->now;
+
+	if (!m->cleared)
+		return -ENOENT;
+	figures_add(m->cleared, &s->f);
+	figures_release(&s->f);
+	s->f = *m->cleared;
+	free(m->cleared);
+	m->cleared = NULL;
+	ring_hide(&s->ring, 0);
+	model_unmark(m);
+	if (m->recount)
+		store_filter(s, m->filter);
+	return 0;
+}
+
+void model_reset(struct model *m)
+{
+	model_forget(m);
+	figures_release(&m->now->f);
+	figures_init(&m->now->f);
+	ring_clear(&m->now->ring);
+	m->now->f.from = m->now->ring.end;
+}
+
+uint64_t model_latest(const struct model *m)
+{
+	const struct span_ring *r = &m->now->ring;
+	uint32_t longer = ring_longer(r);
+
+	return longer && longer < ring_count(r) ? span_end(ring_span(r, longer)) : 0;
+}
+
+int model_slow(const struct model *m, const struct span *s)
+{
+	return is_slow(&m->now->f, s);
 }
 
 void model_mark(struct model *m, uint64_t now)
 {
 	m->now->marked = m->now->ring.end;
 	for (int i = 0; i < RED_TABLES; i++) {
-		red_mark(&m->now->all[i], now);
-		red_mark(&m->now->match[i], now);
+		red_mark(&m->now->f.all[i], now);
+		red_mark(&m->now->f.match[i], now);
 	}
 }
 
 void model_unmark(struct model *m)
 {
 	for (int i = 0; i < RED_TABLES; i++) {
-		red_unmark(&m->now->all[i]);
-		red_unmark(&m->now->match[i]);
+		red_unmark(&m->now->f.all[i]);
+		red_unmark(&m->now->f.match[i]);
 	}
 }
 
 struct red *model_red(const struct model *m, enum red_by by)
 {
 	struct model_store *st = m->now;
-	struct red *t = m->filter ? &st->match[by] : &st->all[by];
+	struct red *t = m->filter ? &st->f.match[by] : &st->f.all[by];
 
-	t->since = st->all[RED_BY_ROUTE].since;
-	if (m->filter && st->matched_since)
-		t->since = st->matched_since;
+	t->since = st->f.all[RED_BY_ROUTE].since;
+	if (m->filter && st->f.matched_since)
+		t->since = st->f.matched_since;
 	return t;
 }

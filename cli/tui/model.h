@@ -6,7 +6,8 @@
  * pausing costs the capture nothing and loses no count.
  *
  * With a filter there are two sets of figures: of all spans, which a later change of the filter
- * needs, and of those that match. The latter begin with the spans that are still kept.
+ * needs, and of those that match. The latter begin with the latest spans that are still kept; those
+ * that are kept for longer, since they failed or were slow, would be too many for their time.
  */
 #ifndef ZC_CLI_TUI_MODEL_H
 #define ZC_CLI_TUI_MODEL_H
@@ -19,22 +20,29 @@
 
 struct filter;
 
-struct model_store {
-	struct span_ring ring;
+struct model_figures {
 	struct red all[RED_TABLES], match[RED_TABLES];
 	uint64_t spans, errors;
-	uint64_t cleared;	/* number in the ring of the first span that is counted */
+	uint64_t from; /* number in the ring of the first span that is counted */
 	uint64_t matched_since; /* wall clock: what matches is counted since then; 0: all of it */
+};
+
+struct model_store {
+	struct span_ring ring;
+	struct model_figures f;
 	uint64_t marked; /* number in the ring of the first span after the baseline */
 };
 
 struct model {
 	struct model_store *now, *behind; /* behind: NULL unless paused */
 	struct filter *filter;		  /* owned; NULL: none */
+	struct model_figures *cleared;	  /* for model_undo; NULL: nothing was cleared */
+	int recount; /* the filter is another one than when that was cleared */
 };
 
 int model_init(struct model *m); /* 0 or -ENOMEM */
-void model_keep(struct model *m, uint32_t spans); /* how many; before the first one */
+/* How much is kept, as ring_set_size: 0 or -ENOMEM. While paused, what waits has as much again. */
+int model_keep(struct model *m, uint64_t memory, uint32_t spans);
 void model_release(struct model *m);
 
 void model_span(struct model *m, const struct span *s);
@@ -47,12 +55,26 @@ void model_filter(struct model *m, struct filter *f);
 int model_pause(struct model *m); /* 0 or -ENOMEM */
 void model_resume(struct model *m);
 
-/* Forgets everything that was counted. The baseline goes with it. */
+/*
+ * Shows nothing of what was counted any more. The baseline goes with it. model_undo brings figures
+ * and spans back, together with what came since, unless model_forget came before: -ENOENT then.
+ */
 void model_clear(struct model *m);
+int model_undo(struct model *m);
+void model_forget(struct model *m);
+
+/* As if nothing had ever come. */
+void model_reset(struct model *m);
 
 /* Baseline of every grouping; now: wall clock. */
 void model_mark(struct model *m, uint64_t now);
 void model_unmark(struct model *m);
+
+/* When the first of the latest spans ended, if others are kept beside them, else 0. */
+uint64_t model_latest(const struct model *m);
+
+/* Is it slow, for what its route usually takes? */
+int model_slow(const struct model *m, const struct span *s);
 
 /* What is to be shown by this grouping. Its `since` is when counting began. */
 struct red *model_red(const struct model *m, enum red_by by);

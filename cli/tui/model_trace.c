@@ -35,8 +35,12 @@ static uint32_t table_size(const struct traces *t)
 	return t->cap * 2;
 }
 
-static int allocate(struct traces *t, uint32_t cap)
+static int allocate(struct traces *t, uint32_t spans)
 {
+	uint32_t cap = t->cap ? t->cap : 1024;
+
+	while (cap < spans)
+		cap *= 2;
 	if (t->cap != cap)
 		traces_release(t);
 	t->cap = cap;
@@ -82,14 +86,15 @@ static uint32_t *span_place(struct traces *t, uint32_t trace, const uint8_t id[S
 	return &table[i];
 }
 
-static void add_node(struct traces *t, const struct span_ring *r, uint64_t number)
+static void add_node(struct traces *t, const struct span_ring *r, uint32_t position)
 {
-	const struct span *s = ring_get(r, number);
+	const struct span *s = ring_span(r, position);
+	const struct ring_slot *slot = ring_slot(r, position);
 	struct trace_node *n = &t->node[t->nnodes];
 	struct trace *tr;
 	uint32_t *place;
 
-	n->number = number;
+	n->number = slot->number;
 	n->span = s;
 	n->parent = n->child = n->next = TRACE_NONE;
 	n->depth = n->critical = 0;
@@ -97,7 +102,7 @@ static void add_node(struct traces *t, const struct span_ring *r, uint64_t numbe
 	tr = &t->trace[n->trace];
 	tr->nodes++;
 	tr->errors += s->error != SPAN_OK;
-	tr->shown |= ring_slot(r, number)->shown;
+	tr->shown |= slot->shown;
 	if (s->time_ns < tr->start)
 		tr->start = s->time_ns;
 	if (span_end(s) > tr->end)
@@ -207,10 +212,10 @@ static void build_trees(struct traces *t)
 int traces_build(struct traces *t, const struct span_ring *r)
 {
 	t->n = t->nnodes = 0;
-	if (allocate(t, r->cap))
+	if (allocate(t, ring_count(r)))
 		return -ENOMEM;
 	memset(t->table, 0, 2 * table_size(t) * sizeof(*t->table));
-	for (uint64_t i = r->first; i < r->end; i++)
+	for (uint32_t i = 0; i < ring_count(r); i++)
 		add_node(t, r, i);
 	for (uint32_t i = 0; i < t->nnodes; i++)
 		find_parent(t, i);

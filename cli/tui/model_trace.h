@@ -36,7 +36,7 @@ struct traces {
 	struct trace_node *node;
 	uint32_t nnodes;
 	uint32_t *table; /* private */
-	uint32_t cap;	 /* spans that there is room for */
+	uint32_t cap;	 /* spans that there is room for; grows with what there is */
 };
 
 void traces_init(struct traces *t);

@@ -79,7 +79,7 @@ struct str tui_window(const struct tui *t, char *buf)
 {
 	const struct red *r = model_red(&t->model, RED_BY_ROUTE);
 	uint64_t since = r->base_since > r->since ? r->base_since : r->since;
-	int whole = since == t->model.now->all[RED_BY_ROUTE].since;
+	int whole = since == t->model.now->f.all[RED_BY_ROUTE].since;
 	char clock[32];
 
 	if (t->window && (whole || t->vitals.now >= since + t->window * 1000000000ull))
@@ -96,6 +96,11 @@ enum style tui_status_style(const struct span *s)
 	if (s->error != SPAN_OK || s->status >= 500)
 		return STYLE_ERROR;
 	return s->status >= 400 || span_failed_by_status(s) ? STYLE_SLOW : STYLE_TEXT;
+}
+
+enum style tui_slow_style(const struct tui *t, const struct span *s)
+{
+	return model_slow(&t->model, s) ? STYLE_SLOW : STYLE_TEXT;
 }
 
 enum style tui_duration_style(uint64_t ns)

@@ -35,7 +35,7 @@ static const struct column wide_columns[COL_ALL] = COLUMNS(9, 17);
 
 static const struct span *span_at(const struct span_list *l, uint32_t row)
 {
-	return ring_get(l->ring, l->numbers[row]);
+	return ring_span(l->ring, l->positions[row]);
 }
 
 static uint32_t list_rows(void *ctx)
@@ -45,7 +45,9 @@ static uint32_t list_rows(void *ctx)
 
 static uint64_t list_id(void *ctx, uint32_t row)
 {
-	return ((struct span_list *)ctx)->numbers[row];
+	const struct span_list *l = ctx;
+
+	return ring_slot(l->ring, l->positions[row])->number;
 }
 
 static void doubt_cell(const struct span *s, struct cell *c)
@@ -79,12 +81,12 @@ static void peer_cell(const struct span *s, struct cell *c)
 				       client ? s->server_port : s->client_port);
 }
 
-static void figure_cell(const struct span *s, int column, struct cell *c)
+static void figure_cell(const struct tui *t, const struct span *s, int column, struct cell *c)
 {
 	switch (column) {
 	case COL_DURATION:
 		c->text = tui_duration(c->buf, s->duration_ns);
-		c->style = tui_duration_style(s->duration_ns);
+		c->style = tui_slow_style(t, s);
 		break;
 	case COL_TTFB: c->text = tui_duration(c->buf, s->ttfb_ns); break;
 	case COL_QUEUE: c->text = tui_duration(c->buf, s->queue_ns); break;
@@ -127,7 +129,7 @@ static void list_cell(void *ctx, uint32_t row, int column, int width, struct cel
 		break;
 	case COL_PEER: peer_cell(s, c); break;
 	case COL_DOUBT: doubt_cell(s, c); break;
-	default: figure_cell(s, column, c); break;
+	default: figure_cell(l->tui, s, column, c); break;
 	}
 }
 
@@ -194,25 +196,40 @@ void span_list_init(struct span_list *l, struct tui *t)
 	memset(l, 0, sizeof(*l));
 	l->tui = t;
 	l->ring = &t->model.now->ring;
-	l->numbers = calloc(l->ring->cap, sizeof(*l->numbers));
 	table_init(&l->table, &list_ops, l);
 	l->table.follow = 1;
 }
 
 void span_list_release(struct span_list *l)
 {
-	free(l->numbers);
+	free(l->positions);
 	table_release(&l->table);
+}
+
+static int make_room(struct span_list *l, uint32_t spans)
+{
+	uint32_t *positions;
+
+	if (spans <= l->cap)
+		return 0;
+	positions = reallocarray(l->positions, 2 * (size_t)spans, sizeof(*positions));
+	if (!positions)
+		return -1;
+	l->positions = positions;
+	l->cap = 2 * spans;
+	return 0;
 }
 
 void span_list_refresh(struct span_list *l)
 {
+	uint32_t spans = ring_count(l->ring);
+
 	l->n = 0;
 	l->table.ops = l->ring->words ? &wide_ops : &list_ops;
-	for (uint64_t i = l->ring->first; l->numbers && i < l->ring->end; i++)
+	for (uint32_t i = 0; !make_room(l, spans) && i < spans; i++)
 		if (ring_slot(l->ring, i)->shown &&
-		    (!l->wants || l->wants(l->ctx, ring_get(l->ring, i))))
-			l->numbers[l->n++] = i;
+		    (!l->wants || l->wants(l->ctx, ring_span(l->ring, i))))
+			l->positions[l->n++] = i;
 	table_refresh(&l->table);
 }
 

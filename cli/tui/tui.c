@@ -52,7 +52,7 @@ struct tui *tui__new(const struct tui_options *o)
 		free(t);
 		return NULL;
 	}
-	model_keep(&t->model, o->keep);
+	(void)model_keep(&t->model, o->memory, o->keep);
 	configure(t, o);
 	if (o->filter) {
 		snprintf(t->filter, sizeof(t->filter), "%s", o->filter);
@@ -120,7 +120,7 @@ void tui__restart(struct tui *t, struct engine *e)
 	if (t->paused)
 		model_resume(&t->model);
 	t->paused = t->baseline = 0;
-	model_clear(&t->model);
+	model_reset(&t->model);
 	memset(t->incomplete, 0, sizeof(t->incomplete));
 	t->stale = 1;
 }

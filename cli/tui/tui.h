@@ -25,7 +25,8 @@ struct tui_options {
 	const char *filter;	/* NULL: none; has been found right */
 	const char *sort;	/* as --sort has it, for Routes; NULL: rate */
 	uint64_t interval_ns;	/* 0: one second */
-	uint32_t keep;		/* spans; 0: as the model likes it */
+	uint64_t memory;	/* bytes of history, as model_keep has it */
+	uint32_t keep;		/* spans */
 	enum screen_color color;
 	enum screen_theme theme;
 	int no_mouse;

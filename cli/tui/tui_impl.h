@@ -23,7 +23,8 @@
 #define TUI_KEYS 32
 #define TUI_COLUMNS 16 /* views of which columns were chosen */
 #define TUI_FLIGHTS 2000u /* requests in flight that are looked at */
-#define TUI_SLOW_NS 500000000ull /* from here on, a duration has the colour of slow */
+#define TUI_SLOW_NS RED_SLOW_NS /* from here on, one of no span has the colour of slow */
+#define TUI_UNDO_NS 60000000000u /* so long, what was cleared can be brought back */
 
 struct view;
 
@@ -98,6 +99,7 @@ struct tui {
 
 	uint64_t interval_ns;
 	uint64_t opened, drawn, refreshed, measured; /* monotonic */
+	uint64_t cleared; /* when c was pressed last */
 	uint64_t last_cpu, last_events, last_spans;
 	uint64_t incomplete[SPAN_INCOMPLETE_BITS]; /* spans by what is missing */
 	uint64_t draws;
@@ -170,6 +172,8 @@ struct str tui_window(const struct tui *t,
 struct str tui_clock(char *buf, uint64_t wall_ns);    /* 32: 14:03:20.125 */
 enum style tui_status_style(const struct span *s);
 enum style tui_duration_style(uint64_t ns);
+/* That of how long s took, or takes, for what its route usually does. */
+enum style tui_slow_style(const struct tui *t, const struct span *s);
 struct str tui_status(char *buf, const struct span *s);
 struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port); /* 64 */
 
@@ -212,8 +216,8 @@ struct view *view_requests_open(struct tui *t, uint64_t conn);
 struct span_list {
 	struct tui *tui;
 	struct table table;
-	uint64_t *numbers;
-	uint32_t n;
+	uint32_t *positions; /* in the ring, as of the last refresh; room for `cap` of them */
+	uint32_t n, cap;
 	int (*wants)(void *ctx, const struct span *s); /* NULL: all that are shown */
 	void *ctx;
 	const struct span_ring *ring;

@@ -54,11 +54,13 @@ static void alike_refresh(struct view *view)
 {
 	struct alike_view *v = (struct alike_view *)view;
 	const struct tui *t = view->tui;
-	uint64_t since = t->window ? t->vitals.now - t->window * SECOND : 0;
+	uint64_t since = t->window && t->vitals.now ? t->vitals.now - t->window * SECOND : 0;
+	uint64_t kept = model_latest(&t->model);
 
 	v->n = 0;
+	/* what is kept for longer is not what is usual */
 	if (!traces_build(&v->traces, &t->model.now->ring) &&
-	    !alike_build(&v->alike, &v->traces, t->vitals.now ? since : 0))
+	    !alike_build(&v->alike, &v->traces, since > kept ? since : kept))
 		for (uint32_t r = v->alike.first; r != TRACE_NONE; r = v->alike.hop[r].next)
 			for (uint32_t i = r; i != TRACE_NONE; i = alike_next(&v->alike, i))
 				v->rows[v->n++] = i;

@@ -231,8 +231,8 @@ struct opening {
 
 static int has_spans(const struct span_ring *r, const uint8_t *trace)
 {
-	for (uint64_t i = r->first; i < r->end; i++)
-		if (!memcmp(ring_get(r, i)->trace_id, trace, TRACE_ID_LEN))
+	for (uint32_t i = 0; i < ring_count(r); i++)
+		if (!memcmp(ring_span(r, i)->trace_id, trace, TRACE_ID_LEN))
 			return 1;
 	return 0;
 }

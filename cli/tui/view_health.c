@@ -66,7 +66,7 @@ static void add_seen(struct health *h, struct lines *l)
 	lines_printf(l, STYLE_TEXT, "backend", "%s",
 		     t->from.backend ? t->from.backend : "none: this is a file");
 	figure(l, "events", v->engine.events, STYLE_TEXT, "read");
-	figure(l, "spans", t->model.now->spans, STYLE_TEXT, "shown and not shown");
+	figure(l, "spans", t->model.now->f.spans, STYLE_TEXT, "shown and not shown");
 	figure(l, "in flight", v->engine.in_flight, STYLE_TEXT, "requests");
 	lines_printf(l, STYLE_TEXT, "connections",
 		     "%u understood, %u encrypted, %u opaque, %u not known yet", h->conns[0],
@@ -109,8 +109,10 @@ static void add_cost(struct health *h, struct lines *l)
 	title(l, "COST");
 	lines_printf(l, STYLE_TEXT, "processor", "%4.1f%% of one", t->vitals.cpu);
 	lines_printf(l, STYLE_TEXT, "memory", "%.*s resident", (int)s.n, s.p);
-	lines_printf(l, STYLE_TEXT, "spans kept", "%llu of %u at most, within %u MiB",
-		     (unsigned long long)(r->end - r->first), r->cap, r->bytes >> 20);
+	lines_printf(l, STYLE_TEXT, "spans kept",
+		     "%u, %u of them for longer, as they or their trace failed or were slow; in at "
+		     "most %llu MiB",
+		     ring_count(r), ring_longer(r), (unsigned long long)(r->memory >> 20));
 	lines_printf(l, STYLE_TEXT, "routes", "%u of %u at most",
 		     model_red(&t->model, RED_BY_ROUTE)->n, MODEL_ROWS);
 }
@@ -280,7 +282,7 @@ static unsigned health_save(struct view *v, struct out *o)
 	json_open(&j, '{');
 	json_cstr(&j, "type", "health");
 	json_u64(&j, "events", x->engine.events);
-	json_u64(&j, "spans", v->tui->model.now->spans);
+	json_u64(&j, "spans", v->tui->model.now->f.spans);
 	json_u64(&j, "lost_events", x->engine.lost_events);
 	json_u64(&j, "uncaptured_bytes", x->engine.uncaptured_bytes);
 	json_u64(&j, "skipped_bytes", x->engine.skipped_bytes);

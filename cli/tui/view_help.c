@@ -24,7 +24,7 @@ static const struct {
 		  "empty: none" },
 	{ "p Space", "freezes the screen, capture goes on; again: shows what came" },
 	{ "b", "baseline: shows what came since, and the differences; again: all" },
-	{ "c", "clears all figures and spans" },
+	{ "c u", "clears figures and spans; u, within a minute: undo" },
 	{ "w", "saves what is shown as JSON lines: zctrace-DATE-TIME.jsonl" },
 	{ "y", "copies the selected span to the terminal's clipboard: as JSON, text, a command of "
 	       "curl, or its trace id" },

@@ -462,7 +462,7 @@ static void span_draw(struct view *view, struct screen *s, int y, int height)
 			  tui_target(view->tui, span, buf, sizeof(buf))) + 2;
 	x += screen__safe(s, y, x, width, tui_status_style(span), CUT_END,
 			  tui_status(status, span)) + 2;
-	screen__safe(s, y, x, width, tui_duration_style(span->duration_ns), CUT_END,
+	screen__safe(s, y, x, width, tui_slow_style(view->tui, span), CUT_END,
 		     tui_duration(buf, span->duration_ns));
 	screen__fill(s, y + 1, 0, width, STYLE_DIM, '-');
 	lines_draw(&v->lines, s, y + 2, height - 2);
@@ -472,17 +472,17 @@ static void span_draw(struct view *view, struct screen *s, int y, int height)
 static void go_on(struct span_view *v, int step)
 {
 	const struct span_ring *r = &v->view.tui->model.now->ring;
-	uint64_t i = v->number;
+	uint32_t i = ring_find(r, v->number), n = ring_count(r);
 
 	do
-		i += (uint64_t)(int64_t)step;
-	while (ring_get(r, i) && !ring_slot(r, i)->shown);
-	if (v->number == UINT64_MAX || !ring_get(r, i) || !v->copy) {
+		i = i == RING_NONE ? i : i + (uint32_t)step;
+	while (i < n && !ring_slot(r, i)->shown);
+	if (i >= n || !v->copy) {
 		tui_say(v->view.tui, STYLE_TEXT, "there is no other one");
 		return;
 	}
-	v->number = i;
-	(void)span_copy(v->copy, RING_RECORD_MAX, ring_get(r, i));
+	v->number = ring_slot(r, i)->number;
+	(void)span_copy(v->copy, RING_RECORD_MAX, ring_span(r, i));
 	v->lines.top = 0;
 	fill(v);
 }
@@ -544,13 +544,14 @@ static const struct view_ops view_span = {
 struct view *view_span_open(struct tui *t, const struct span *s)
 {
 	struct span_view *v = (struct span_view *)view_new(t, &view_span);
+	const struct span_ring *r = &t->model.now->ring;
 
 	if (!v)
 		return NULL;
 	v->number = UINT64_MAX;
-	for (uint64_t i = t->model.now->ring.first; i < t->model.now->ring.end; i++)
-		if (ring_get(&t->model.now->ring, i) == s)
-			v->number = i;
+	for (uint32_t i = 0; i < ring_count(r); i++)
+		if (ring_span(r, i) == s)
+			v->number = ring_slot(r, i)->number;
 	v->copy = aligned_alloc(16, RING_RECORD_MAX);
 	if (v->copy)
 		(void)span_copy(v->copy, RING_RECORD_MAX, s);

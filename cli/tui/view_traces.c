@@ -50,7 +50,8 @@ struct traces_view {
 	char scale[200];
 	struct trace_tree *tree; /* of the selected trace */
 	char path[1024];	 /* where its time went */
-	uint32_t *rows;		 /* nodes */
+	uint32_t *rows;		 /* nodes; room for `cap` of them */
+	uint32_t cap;
 	int alone;		 /* one trace only, that of this id */
 	uint8_t id[TRACE_ID_LEN];
 	uint32_t n;
@@ -116,12 +117,27 @@ static void add_trace(struct traces_view *v, const struct trace *t)
 		v->rows[v->n++] = i;
 }
 
+static int make_room(struct traces_view *v, uint32_t spans)
+{
+	uint32_t *rows;
+
+	if (spans <= v->cap)
+		return 0;
+	rows = reallocarray(v->rows, 2 * (size_t)spans, sizeof(*rows));
+	if (!rows)
+		return -1;
+	v->rows = rows;
+	v->cap = 2 * spans;
+	return 0;
+}
+
 static void traces_refresh(struct view *view)
 {
 	struct traces_view *v = (struct traces_view *)view;
 
 	v->n = 0;
-	if (v->rows && !traces_build(&v->traces, &view->tui->model.now->ring))
+	if (!make_room(v, ring_count(&view->tui->model.now->ring)) &&
+	    !traces_build(&v->traces, &view->tui->model.now->ring))
 		for (uint32_t i = 0; i < v->traces.n; i++)
 			add_trace(v, &v->traces.trace[i]);
 	table_refresh(&v->table);
@@ -187,9 +203,9 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 		break;
 	case COL_TOTAL:
 		c->text = tui_duration(c->buf, total);
-		c->style = total >= TUI_SLOW_NS ? STYLE_SLOW :
-			   is_first(v, row)	? STYLE_STRONG :
-						  STYLE_TEXT;
+		c->style = tui_slow_style(v->view.tui, s);
+		if (c->style == STYLE_TEXT && is_first(v, row))
+			c->style = STYLE_STRONG;
 		break;
 	case COL_STATUS:
 		c->text = tui_status(c->buf, s);
@@ -288,7 +304,6 @@ static void view_init(struct view *view)
 	struct traces_view *v = (struct traces_view *)view;
 
 	traces_init(&v->traces);
-	v->rows = calloc(view->tui->model.now->ring.cap, sizeof(*v->rows));
 	v->tree = malloc(sizeof(*v->tree));
 	memcpy(v->columns, columns, sizeof(columns));
 	v->ops = (struct table_ops){ v->columns, COL_ALL,   row_count, row_id,

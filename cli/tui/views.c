@@ -149,10 +149,12 @@ static void refresh(struct tui *t, uint64_t now)
 
 	if (!t->paused)
 		vitals_measure(t);
+	if (now - t->cleared >= TUI_UNDO_NS)
+		model_forget(&t->model);
 	if (v->ops->refresh)
 		v->ops->refresh(v);
 	t->refreshed = now;
-	t->ring_first = t->model.now->ring.first;
+	t->ring_first = t->model.now->ring.latest.first;
 	t->stale = 0;
 	t->dirty = 1;
 }
@@ -160,7 +162,7 @@ static void refresh(struct tui *t, uint64_t now)
 /* Views point at spans and groups of the model, of which the oldest go when others come. */
 void tui_freshen(struct tui *t)
 {
-	if (t->stale || t->ring_first != t->model.now->ring.first)
+	if (t->stale || t->ring_first != t->model.now->ring.latest.first)
 		refresh(t, monotonic());
 }
 

@@ -31,6 +31,15 @@ enum method_class { METHOD_OTHER, METHOD_HEAD, METHOD_CONNECT };
 
 /* ---- messages */
 
+static void reset(struct http1 *h)
+{
+	if (!h->interim)
+		h->method_class = METHOD_OTHER;
+	h->interim = 0;
+	h->started = 0;
+	h->scanned = 0;
+}
+
 static enum parse_status to_start(struct http1 *h, struct http1_event *ev,
 				  enum http1_event_type type)
 {
@@ -38,11 +47,7 @@ static enum parse_status to_start(struct http1 *h, struct http1_event *ev,
 	ev->type = type;
 	ev->kind = (enum http1_kind)h->kind;
 	ev->interim = h->interim;
-	if (!h->interim)
-		h->method_class = METHOD_OTHER;
-	h->interim = 0;
-	h->started = 0;
-	h->scanned = 0;
+	reset(h);
 	return PARSE_EVENT;
 }
 
@@ -193,7 +198,7 @@ static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_
 
 		if (!lf && !h->line_len && end - i < HTTP1_MAX_LINE)
 			break;
-		if (!h->line_len && lf && http1_scan_fields(p, i, end, &h->meaning, &last))
+		if (!h->line_len && lf && http1_scan_fields(p, i, end, &h->meaning, NULL, &last))
 			end_long_head(h);
 		h->line_len = !lf;
 		i = end;
@@ -202,16 +207,44 @@ static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_
 	return h->state == ST_END ? end_message(h, ev) : PARSE_MORE;
 }
 
+/*
+ * http1_scan_fields(), but what the head before this one said is not read again. What was noted of
+ * the fields is in the memo either way.
+ */
+static size_t read_fields(struct http1_memo *memo, const uint8_t *p, size_t i, size_t n,
+			  struct http1_meaning *m, size_t *last)
+{
+	size_t end, len = memo->len;
+
+	if (len && n - i >= len && !memcmp(p + i, memo->fields, len)) {
+		*m = memo->meaning;
+		*last = i + memo->last;
+		return i + len;
+	}
+	memo->len = 0;
+	memo->notes.n = 0;
+	memset(m, 0, sizeof(*m));
+	end = http1_scan_fields(p, i, n, m, &memo->notes, last);
+	len = end - i;
+	if (end && len <= HTTP1_MEMO) {
+		memo->len = (uint16_t)len;
+		memo->last = (uint16_t)(*last - i);
+		memo->meaning = *m;
+		memcpy(memo->fields, p + i, len);
+	}
+	return end;
+}
+
 /* The start line, in *ev, ends before p + i. */
 static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i, size_t n,
 				     size_t *used, struct http1_event *ev)
 {
 	size_t max = min_size(n, HTTP1_MAX_HEAD), end, last = 0;
-	struct http1_meaning m = { 0 };
+	struct http1_meaning m;
 
+	end = read_fields(&h->memo, p, i, max, &m, &last);
 	if (i < 2 || p[i - 2] != '\r')
 		m.flags |= HTTP1_BARE_LF;
-	end = http1_scan_fields(p, i, max, &m, &last);
 	if (!end) {
 		h->started = 1;
 		h->state = ST_HEAD;
@@ -228,6 +261,8 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	ev->type = HTTP1_EV_HEAD;
 	h->kind = (uint8_t)ev->kind;
 	ev->fields = str_of(p + i, last - i);
+	if (h->memo.notes.n <= FIELD_NOTES)
+		ev->notes = &h->memo.notes;
 	ev->head_len = (uint32_t)end;
 	ev->flags = m.flags | (persists(ev, &m) ? HTTP1_KEEP_ALIVE : 0);
 	if (m.coding_seen && (m.length_seen || (m.flags & HTTP1_CL_INVALID)))
@@ -554,6 +589,16 @@ int http1_no_content(struct http1 *h)
 		return 0;
 	h->untouched = 0;
 	h->state = ST_END;
+	return 1;
+}
+
+int http1_take_end(struct http1 *h)
+{
+	if (h->state != ST_END || h->tunnel)
+		return 0;
+	h->untouched = 0;
+	h->state = ST_START;
+	reset(h);
 	return 1;
 }
 

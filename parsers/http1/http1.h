@@ -19,6 +19,7 @@
 #ifndef ZC_PARSERS_HTTP1_H
 #define ZC_PARSERS_HTTP1_H
 
+#include "parsers/field_names.h"
 #include "parsers/parser.h"
 
 #define HTTP1_MAX_HEAD 65536u /* of longer heads, this much is told: HTTP1_HEAD_TRUNCATED */
@@ -85,6 +86,7 @@ struct http1_event {
 	struct str target;     /* HEAD of a request: request-target as on the wire */
 	struct str reason;     /* HEAD of a response */
 	struct str fields;     /* HEAD, TRAILERS: the field lines, for http1_field_next */
+	const struct field_notes *notes; /* HEAD: see there; NULL: there are none */
 	struct str data;       /* CONTENT */
 	uint32_t head_len; /* HEAD: octets from the start line through the empty line, or so far */
 	uint64_t gap;	       /* CONTENT: octets of it that are missing (data is empty then) */
@@ -96,6 +98,20 @@ struct http1_meaning {
 	uint8_t length_seen, coding_seen, chunked;
 	uint8_t close, keep_alive, proxy_close, proxy_keep_alive, upgrade, upgrade_option;
 	uint64_t length;
+};
+
+/*
+ * Private: the fields of the last head, if they are short, and what they mean. Most heads of a
+ * connection say what the one before them said; to compare them is a tenth of reading them.
+ */
+#define HTTP1_MEMO 240u
+
+struct http1_memo {
+	uint16_t len;  /* with the empty line; 0: nothing */
+	uint16_t last; /* without it */
+	struct http1_meaning meaning;
+	struct field_notes notes;
+	uint8_t fields[HTTP1_MEMO];
 };
 
 struct http1 {
@@ -117,6 +133,7 @@ struct http1 {
 	uint16_t status;
 	uint8_t minor;
 	struct http1_meaning meaning;
+	struct http1_memo memo;
 };
 
 void http1_init(struct http1 *h, enum http1_kind kind);
@@ -179,6 +196,9 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev);
  * answer to HEAD). END is due. Returns 0, and changes nothing, unless content is due and not begun.
  */
 int http1_no_content(struct http1 *h);
+
+/* Is END due, and no tunnel behind it? Then it is taken for told. */
+int http1_take_end(struct http1 *h);
 
 /* Is content due of which nothing has come, framing included? */
 int http1_untouched(const struct http1 *h);

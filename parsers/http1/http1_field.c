@@ -2,6 +2,7 @@
  * http1_field.c - field lines of HTTP/1, and what those that matter to framing mean
  */
 #include "parsers/http1/http1_impl.h"
+#include "parsers/http1/http1_marks.h"
 #include "parsers/str.h"
 
 /* The next element of a comma-separated list (RFC 9110 section 5.6.1), trimmed. 0: no more. */
@@ -113,83 +114,132 @@ static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n,
 	}
 }
 
-/* If the line p begins with this name and a colon: the length of both, else 0. */
-static inline size_t name_is(const uint8_t *p, size_t n, const char *name, size_t len)
-{
-	/* most names are of another length, which one look tells */
-	if (n <= len || (p[len] != ':' && !is_blank(p[len])) || !nocase_equal(p, name, len))
-		return 0;
-	while (len < n && is_blank(p[len]))
-		len++;
-	return len < n && p[len] == ':' ? len + 1 : 0;
-}
+/* What is read of the fields of a head. */
+struct scan {
+	const uint8_t *p;
+	size_t fields, n; /* where in p they begin; what there is of p */
+	struct http1_meaning *m;
+	struct field_notes *notes; /* NULL: not wanted */
+};
 
-/* The field line p[0..n), of which obsolete line folding may make more, up to p[max). */
-static void mean_field(struct http1_meaning *m, const uint8_t *p, size_t n, size_t max)
+/* The end of a value which obsolete line folding continues behind `end`. */
+static __attribute__((noinline)) size_t folded_end(const struct scan *s, size_t end)
 {
-	const uint8_t *item, *lf;
-	size_t v, pos = 0, len, end = n;
+	const uint8_t *lf;
 
-	while (end + 1 < max && is_blank(p[end + 1])) {
-		lf = memchr(p + end + 1, '\n', max - end - 1);
+	while (end + 1 < s->n && is_blank(s->p[end + 1])) {
+		lf = memchr(s->p + end + 1, '\n', s->n - end - 1);
 		if (!lf)
 			break;
-		end = (size_t)(lf - p);
+		end = (size_t)(lf - s->p);
 	}
-	switch (lower(*p)) {
-	case 'c':
-		if ((v = name_is(p, n, "content-length", 14)))
-			mean_length(m, p + v, end - v);
-		else if ((v = name_is(p, n, "connection", 10)))
-			mean_connection(m, p + v, end - v, 0);
+	return end;
+}
+
+/* The n octets at p behind the colon of a field that matters to framing. */
+static void mean_field(struct http1_meaning *m, enum field_name name, const uint8_t *p, size_t n)
+{
+	const uint8_t *item;
+	size_t pos = 0, len;
+
+	switch (name) {
+	case FIELD_CONTENT_LENGTH: mean_length(m, p, n); break;
+	case FIELD_CONNECTION: mean_connection(m, p, n, 0); break;
+	case FIELD_PROXY_CONNECTION: mean_connection(m, p, n, 1); break;
+	case FIELD_TRANSFER_ENCODING: mean_coding(m, p, n); break;
+	case FIELD_UPGRADE: m->upgrade |= (uint8_t)list_next(p, n, &pos, &item, &len); break;
+	case FIELD_EXPECT:
+		while (list_next(p, n, &pos, &item, &len))
+			if (len == 12 && nocase_equal(item, "100-continue", 12))
+				m->flags |= HTTP1_EXPECT_CONTINUE;
 		break;
-	case 't':
-		if ((v = name_is(p, n, "transfer-encoding", 17)))
-			mean_coding(m, p + v, end - v);
-		break;
-	case 'u':
-		if ((v = name_is(p, n, "upgrade", 7)))
-			m->upgrade |= (uint8_t)list_next(p + v, end - v, &pos, &item, &len);
-		break;
-	case 'e':
-		if ((v = name_is(p, n, "expect", 6)))
-			while (list_next(p + v, end - v, &pos, &item, &len))
-				if (len == 12 && nocase_equal(item, "100-continue", 12))
-					m->flags |= HTTP1_EXPECT_CONTINUE;
-		break;
-	case 'p':
-		if ((v = name_is(p, n, "proxy-connection", 16)))
-			mean_connection(m, p + v, end - v, 1);
-		break;
+	default: break;
 	}
 }
 
+/* A value for the core, which looks no further than this line: see http1_scan_fields(). */
+static void note_field(const struct scan *s, enum field_name name, size_t v, size_t end)
+{
+	struct field_notes *notes = s->notes;
+	struct field_note *f = &notes->at[notes->n];
+
+	if (notes->n >= FIELD_NOTES) {
+		notes->n = FIELD_NOTES + 1;
+		return;
+	}
+	while (v < end && s->p[v] <= ' ' && (is_blank(s->p[v]) || s->p[v] == '\r'))
+		v++;
+	while (end > v && s->p[end - 1] <= ' ' &&
+	       (is_blank(s->p[end - 1]) || s->p[end - 1] == '\r'))
+		end--;
+	f->name = (uint8_t)name;
+	f->off = (uint16_t)(v - s->fields);
+	f->len = (uint16_t)(end - v);
+	notes->n++;
+}
+
+/* The field line p[begin, end), and its first colon. */
+static inline void field_line(const struct scan *s, size_t begin, size_t colon, size_t end)
+{
+	const uint8_t *p = s->p;
+	size_t name_end = colon;
+	enum field_name name;
+
+	while (name_end > begin && p[name_end - 1] <= ' ' && is_blank(p[name_end - 1]))
+		name_end--;
+	name = field_name_of((const char *)p + begin, name_end - begin);
+	if (name == FIELD_UNKNOWN)
+		return;
+	if (name >= FIELD_CORE) {
+		if (s->notes)
+			note_field(s, name, colon + 1, end);
+		return;
+	}
+	if (end + 1 < s->n && p[end + 1] <= ' ' && is_blank(p[end + 1]))
+		end = folded_end(s, end);
+	mean_field(s->m, name, p + colon + 1, end - colon - 1);
+}
+
+/* A line that begins with white space goes on with the field before it. */
+static void fold(const struct scan *s)
+{
+	s->m->flags |= HTTP1_OBS_FOLD;
+	if (s->notes)
+		s->notes->n = FIELD_NOTES + 1;
+}
+
+/* One pass: ends of lines and colons come as bits, 64 octets at a time. */
 size_t http1_scan_fields(const uint8_t *p, size_t i, size_t n, struct http1_meaning *m,
-			 size_t *last)
+			 struct field_notes *notes, size_t *last)
 {
-	while (i < n) {
-		const uint8_t *lf = memchr(p + i, '\n', n - i);
-		size_t end;
+	const struct scan s = {p, i, n, m, notes};
+	size_t begin = i, colon = 0;
 
-		if (!lf)
-			return 0;
-		end = (size_t)(lf - p);
-		if (end == i || p[end - 1] != '\r')
-			m->flags |= HTTP1_BARE_LF;
-		if (end == i || (end == i + 1 && p[i] == '\r')) {
-			*last = i;
-			return end + 1;
+	for (size_t at = i; at < n; at += MARKS) {
+		struct marks k = marks_of(p, at, n);
+
+		for (; k.lf; k.lf &= k.lf - 1) {
+			size_t end = at + (size_t)__builtin_ctzll(k.lf);
+			uint64_t before = (k.lf & -k.lf) - 1;
+
+			if (!colon && k.colon & before)
+				colon = at + (size_t)__builtin_ctzll(k.colon);
+			k.colon &= ~before;
+			if (end == begin || p[end - 1] != '\r')
+				m->flags |= HTTP1_BARE_LF;
+			if (end <= begin + 1 && (end == begin || p[begin] == '\r')) {
+				*last = begin;
+				return end + 1;
+			}
+			if (p[begin] <= ' ' && is_blank(p[begin]))
+				fold(&s);
+			else if (colon)
+				field_line(&s, begin, colon, end);
+			begin = end + 1;
+			colon = 0;
 		}
-		switch (p[i]) {
-		case 'C': case 'c': case 'T': case 't': case 'U': case 'u':
-		case 'E': case 'e': case 'P': case 'p':
-			mean_field(m, p + i, end - i, n - i);
-			break;
-		case ' ': case '\t':
-			m->flags |= HTTP1_OBS_FOLD;
-			break;
-		}
-		i = end + 1;
+		if (!colon && k.colon)
+			colon = at + (size_t)__builtin_ctzll(k.colon);
 	}
 	return 0;
 }

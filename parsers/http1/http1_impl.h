@@ -83,10 +83,11 @@ enum probe_result http1_find_start(const uint8_t *p, size_t n, uint8_t kind, int
 
 /*
  * Reads the field lines from p + i on. Returns where the empty line ends, and in *last where it
- * begins; 0: it is not there, and *m is of no use.
+ * begins; 0: it is not there, and *m is of no use. *notes: what the core will look for, as far as
+ * no value goes on in the next line; NULL: not wanted.
  */
 size_t http1_scan_fields(const uint8_t *p, size_t i, size_t n, struct http1_meaning *m,
-			 size_t *last);
+			 struct field_notes *notes, size_t *last);
 
 /* The end of the empty line whose LF is at or after `from`, with a line before it in p; or 0. */
 size_t http1_find_empty_line(const uint8_t *p, size_t from, size_t n, size_t *last);

@@ -147,6 +147,7 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 	m->head_len = ev->head_len;
 	m->name = ev->minor ? &http11_name : &http10_name;
 	m->fields = ev->fields;
+	m->notes = ev->notes;
 	if (ev->flags & bad)
 		m->flags |= MESSAGE_BAD;
 	if (ev->flags & HTTP1_EXPECT_CONTINUE)
@@ -211,8 +212,13 @@ static enum parse_status message_next(void *state, enum sender from, const uint8
 	struct http1_event ev;
 	enum parse_status st = http1_next(&s->dir[from], p, n, used, &ev);
 
-	if (st == PARSE_EVENT)
+	if (st == PARSE_EVENT) {
 		to_message(s, &ev, m);
+		if (m->type <= MESSAGE_CONTENT && !s->dir[FROM_SERVER].tunnel &&
+		    http1_take_end(&s->dir[from]))
+			m->flags |= MESSAGE_ENDS;
+		return st;
+	}
 	if (st != PARSE_END)
 		return st;
 	m->type = MESSAGE_SWITCH;

@@ -66,7 +66,8 @@ enum names_form names_form(const struct names_head *h)
 		return NAMES_EVENTS;
 	if (names_equal(type, "application/x-www-form-urlencoded"))
 		return NAMES_FORM;
-	if (names_begins(type, "application/json") || names_begins(type, "application/x-amz-json") ||
+	if (names_begins(type, "application/json") ||
+	    names_begins(type, "application/x-amz-json") ||
 	    (names_begins(type, "application/") && names_ends(type, "+json")))
 		return NAMES_JSON;
 	return NAMES_NOTHING;

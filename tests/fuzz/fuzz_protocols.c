@@ -93,7 +93,7 @@ static void queue(struct run *r, enum sender from, const struct message *m)
 		r->head++;
 }
 
-static void take(struct run *r, enum sender from, const struct message *m)
+static void take_one(struct run *r, enum sender from, const struct message *m)
 {
 	if (m->type == MESSAGE_CONTENT) {
 		r->content[from] += m->data.n + m->gap;
@@ -119,6 +119,21 @@ static void take(struct run *r, enum sender from, const struct message *m)
 	else if (m->type != MESSAGE_NOTICE && !(m->flags & MESSAGE_LONG))
 		r->in_message[from] = 0;
 	r->over |= m->type == MESSAGE_SWITCH;
+}
+
+/* An END may come with what it ends, or behind it. */
+static void take(struct run *r, enum sender from, const struct message *m)
+{
+	struct message one = *m, end;
+
+	one.flags &= ~MESSAGE_ENDS;
+	take_one(r, from, &one);
+	if (!(m->flags & MESSAGE_ENDS))
+		return;
+	message_init(&end);
+	end.type = MESSAGE_END;
+	end.flags = m->flags & MESSAGE_INTERIM;
+	take_one(r, from, &end);
 }
 
 static void ask(struct run *r, enum sender from)

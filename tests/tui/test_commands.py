@@ -62,6 +62,44 @@ def window_and_more(path):
         t.check('[0]' in term.wait(r'\[0\]'), ':quit')
 
 
+def clearing(path):
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
+        term.to_end()
+        s = term.press('u')
+        t.check('nothing was cleared' in s, 'u without c', s)
+        term.press('e')
+        before = figures(term.press('Escape'))
+        s = term.press('c')
+        t.check('cleared; u' in s and not figures(s), 'c clears, and says how to undo that', s)
+        s = term.press('2')
+        t.check('GET' not in s, 'spans, too', s)
+        s = term.press('u')
+        t.check('is back' in s and 'GET' in s, 'u brings them back', s)
+        s = term.press('1')
+        t.check(figures(s) == before, 'and all figures', before, s)
+
+
+def figures(screen):
+    return [line for line in screen.split('\n') if re.match('(serv|hop|clnt) ', line)]
+
+
+def keeping(path):
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
+        term.to_end()
+        for typed, told in (('memory 1k', 'from 1M to 4G'), ('memory', 'from 1M to 4G'),
+                            ('memory 1T', 'from 1M to 4G'), ('keep x', 'a number of spans'),
+                            ('keep', 'a number of spans')):
+            s = command(term, typed)
+            t.check(told in s, f':{typed} is told to be wrong', s)
+            term.press('Escape')
+        command(term, 'memory 1MiB')
+        s = term.press('6')
+        t.check('in at most 1 MiB' in s, ':memory', s)
+        command(term, 'keep all')
+        s = command(term, 'memory 1g')
+        t.check('in at most 1024 MiB' in s, 'and back', s)
+
+
 def headers(path):
     """What is kept can change, and the replay shows it from then on."""
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 40)) as term:
@@ -187,6 +225,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = t.recording(folder)
         window_and_more(path)
+        clearing(path)
+        keeping(path)
         headers(path)
         filtered_by_header(path)
         copying(path)

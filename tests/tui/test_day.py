@@ -24,7 +24,7 @@ def day(path):
             p.time = int((c.START + hour * 3600 + i * 3600 / EACH) * 1e9)
             if i % 10 == 0:
                 who = n // 10 % CLIENTS
-                talk = c.Conversation(p, client=20000 + who,
+                talk = c.Conversation(p, client=20000 + n // 10,
                                       ends=(f'10.1.{who >> 8}.{who & 255}', '10.0.0.9'))
             talk.exchange(c.get(f'/part{"abcdefghijklmnop"[n % 16]}{n // 16 % 50}/x'),
                           c.answer(200 if n % 50 else 500))
@@ -69,6 +69,15 @@ def main():
             s = term.press('2')
             t.check(re.search(r'(1\.02k|1024|1\.0\dk) spans of \d+:\d\d', s),
                     'how far back it reaches is told', s)
+            t.check(re.search(r' spans of \d+:\d\d, \d{3} slow or failed of 2[34]:\d\d:\d\d', s),
+                    'and how far for what failed', s)
+            term.press(':')
+            term.type('memory 1M')
+            s = term.press('Enter')
+            t.check(re.search(r' \d{3} spans of \d+:\d\d, \d{3} slow or failed of \d+:\d\d:', s),
+                    'with less memory it reaches less far', s)
+            s = term.press('6')
+            t.check('in at most 1 MiB' in s, 'and how much is allowed is told', s)
     return t.done()
 
 

@@ -77,6 +77,11 @@ static void test_times(void)
 	ok(!size_parse("4k", 1 << 20, &v) && v == 4096 && !size_parse("1M", 1 << 20, &v) &&
 		   v == 1 << 20,
 	   "size: with units");
+	ok(!size_parse("64MiB", 1ull << 32, &v) && v == 64 << 20 &&
+	   !size_parse("4g", 4ull << 30, &v) && v == 4ull << 30 &&
+	   size_parse("5G", 4ull << 30, &v) &&
+	   size_parse("3iB", 99, &v) && size_parse("iB", 99, &v) && size_parse("1MB", 1 << 30, &v),
+	   "sizes: of memory");
 	ok(size_parse("2M", 1 << 20, &v) && size_parse("k", 9, &v) && size_parse("0k", 9999, &v) &&
 		   size_parse("1kk", 1 << 20, &v) && size_parse("", 9, &v),
 	   "size: what is none");

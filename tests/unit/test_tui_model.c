@@ -1,6 +1,7 @@
 /*
  * The dashboard's model: bounded rings, groups, baseline, pause, traces, texts for fields.
  */
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@
 #define BASE 1700000000000000000ull
 #define MS 1000000ull
 #define SECOND 1000000000ull
+#define SPANS 16384u
 
 static struct span make(const char *route, int status, uint64_t at_ms, uint64_t ms)
 {
@@ -40,22 +42,22 @@ static void test_ring(void)
 	char path[16];
 
 	ring_init(&r);
-	for (unsigned i = 0; i < RING_SPANS + 10; i++) {
+	ring_set_size(&r, 0, SPANS);
+	for (unsigned i = 0; i < SPANS + 10; i++) {
 		snprintf(path, sizeof(path), "/%u", i);
 		s.path = (struct str){ path, strlen(path) };
-		if (ring_add(&r, &s, 1) != i)
+		if (ring_add(&r, &s, 1, 0) != i)
 			break;
 	}
-	is_u64(r.end, RING_SPANS + 10, "ring: numbers go on");
-	is_u64(r.end - r.first, RING_SPANS, "ring: holds its depth");
-	ok(!ring_get(&r, r.first - 1) && !ring_get(&r, r.end), "ring: no span outside of it");
-	ok(ring_get(&r, r.first)->path.n == 3 && !memcmp(ring_get(&r, r.first)->path.p, "/10", 3),
+	is_u64(r.end, SPANS + 10, "ring: numbers go on");
+	is_u64(ring_count(&r), SPANS, "ring: holds its depth");
+	ok(!ring_get(&r, 9) && !ring_get(&r, r.end), "ring: no span outside of it");
+	ok(ring_get(&r, 10)->path.n == 3 && !memcmp(ring_span(&r, 0)->path.p, "/10", 3),
 	   "ring: the oldest is whole");
 	ok(ring_get(&r, 12345)->path.p != path && !memcmp(ring_get(&r, 12345)->path.p, "/12345", 6),
 	   "ring: strings are copied");
 	ring_clear(&r);
-	ok(r.first == r.end && r.end == RING_SPANS + 10,
-	   "ring: cleared, numbers are not used again");
+	ok(!ring_count(&r) && r.end == SPANS + 10, "ring: cleared, numbers are not used again");
 	ring_release(&r);
 }
 
@@ -65,10 +67,10 @@ static void test_ring_size(void)
 	struct span_ring r;
 
 	ring_init(&r);
-	ring_set_size(&r, 40000);
+	ring_set_size(&r, 0, 40000);
 	for (unsigned i = 0; i < 70000; i++)
-		(void)ring_add(&r, &s, 1);
-	is_u64(r.end - r.first, 65536, "ring: as many as were asked for, to a power of two");
+		(void)ring_add(&r, &s, 1, 0);
+	is_u64(ring_count(&r), 65536, "ring: as many as were asked for, to a power of two");
 	ring_release(&r);
 }
 
@@ -85,20 +87,123 @@ static void test_ring_large(void)
 	s.req_fields = (struct str){ big, 100000 };
 	for (unsigned i = 0; i < 3000; i++) {
 		s.status = (int)(i % 1000);
-		(void)ring_add(&r, &s, 1);
+		(void)ring_add(&r, &s, 1, 0);
 	}
-	ok(r.end - r.first < 1000 && r.end - r.first > 300, "ring: large spans are fewer: %u",
-	   (unsigned)(r.end - r.first));
-	for (uint64_t n = r.first; n < r.end; n++) {
-		const struct span *k = ring_get(&r, n);
+	ok(ring_count(&r) < 1500 && ring_count(&r) > 300, "ring: large spans are fewer: %u",
+	   ring_count(&r));
+	for (uint32_t i = 0; i < ring_count(&r); i++) {
+		const struct span *k = ring_span(&r, i);
 
-		whole += k->status == (int)(n % 1000) && k->resp_body.n <= RING_RECORD_MAX &&
+		whole += k->status == (int)(ring_slot(&r, i)->number % 1000) &&
+			 k->resp_body.n <= RING_RECORD_MAX &&
 			 k->resp_body.p[k->resp_body.n - 1] == 'b' && k->path.n == 6 &&
 			 !memcmp(k->path.p, "/large", 6);
 	}
-	is_u64(whole, r.end - r.first, "ring: none is overwritten in part");
+	is_u64(whole, ring_count(&r), "ring: none is overwritten in part");
 	ring_release(&r);
 	free(big);
+}
+
+static struct span of_trace(unsigned trace, uint64_t at_ms, uint64_t ms)
+{
+	struct span s = make("/a", 200, at_ms, ms);
+
+	memcpy(s.trace_id, &trace, sizeof(trace));
+	return s;
+}
+
+/* How many of the traces that are to be kept are there, and in order. */
+static unsigned traces_there(const struct span_ring *r, unsigned spans)
+{
+	unsigned whole = 0, n = 0;
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < ring_count(r); i++) {
+		const struct ring_slot *slot = ring_slot(r, i);
+		unsigned trace;
+
+		if (i && slot->number <= last)
+			return 0;
+		last = slot->number;
+		memcpy(&trace, ring_span(r, i)->trace_id, sizeof(trace));
+		n = trace && trace % 100 == 0 ? n + 1 : 0;
+		whole += n == spans;
+		n = n == spans ? 0 : n;
+	}
+	return whole;
+}
+
+/* One trace in a hundred has a notable span, the second of three. */
+static void add_traces(struct span_ring *r, unsigned first, unsigned end)
+{
+	for (unsigned trace = first; trace < end; trace++)
+		for (unsigned i = 0; i < 3; i++) {
+			struct span s = of_trace(trace, trace, 1);
+
+			(void)ring_add(r, &s, 1, trace && trace % 100 == 0 && i == 1);
+		}
+}
+
+static void test_ring_longer(void)
+{
+	struct span_ring r;
+	uint64_t number;
+
+	ring_init(&r);
+	ring_set_size(&r, 0, 1024);
+	add_traces(&r, 0, 20000);
+	is_u64(ring_count(&r) - ring_longer(&r), 1024, "longer: the latest are there");
+	is_u64(ring_longer(&r), 3 * (199 - 3), "longer: traces of notable spans are kept whole");
+	is_u64(traces_there(&r, 3), 199, "longer: all of them, in order");
+	number = ring_slot(&r, 4)->number;
+	is_u64(ring_find(&r, number), 4, "longer: and found by number");
+	is_u64(ring_find(&r, number + 3), RING_NONE, "longer: what was between them is not");
+	add_traces(&r, 20000, 80000);
+	is_u64(ring_longer(&r), 1024, "longer: bounded, too");
+	ring_hide(&r, 1);
+	is_u64(ring_count(&r), 0, "hidden: nothing is seen");
+	add_traces(&r, 1, 11);
+	is_u64(ring_count(&r), 30, "hidden: but what comes");
+	ring_hide(&r, 0);
+	is_u64(ring_count(&r), 2048, "hidden: until it is shown again");
+	ring_release(&r);
+}
+
+/* A ring of megabytes holds no more than them, and smaller ones what has room. */
+static void test_ring_memory(void)
+{
+	struct span s = make("/memory", 200, 0, 1);
+	struct span_ring r, more;
+	uint32_t all, few;
+
+	ring_init(&r);
+	ring_init(&more);
+	is_u64(r.memory, 64 << 20, "memory: 64 MiB");
+	ring_set_size(&r, 4 << 20, 0);
+	for (unsigned i = 0; i < 100000; i++)
+		(void)ring_add(&r, &s, 1, i % 3 == 0);
+	all = ring_count(&r);
+	ok((r.latest.bytes + r.latest.cap * sizeof(struct ring_slot)) * 2 <= 4 << 20,
+	   "memory: records and what leads to them");
+	ok(all > (4 << 20) / 1024, "memory: %u spans", all);
+	is_u64(ring_slot(&r, all - 1)->number, 99999, "memory: to the last one");
+	is_u64(ring_set_size(&r, 16 << 20, 0), 0, "memory: more");
+	is_u64(ring_count(&r), all, "memory: nothing is lost");
+	is_u64(ring_slot(&r, all - 1)->number, 99999, "memory: numbers stay");
+	is_u64(ring_set_size(&r, 2 << 20, 0), 0, "memory: less");
+	few = ring_count(&r);
+	ok(few < all && few > all / 4, "memory: %u are left", few);
+	is_u64(ring_slot(&r, few - 1)->number, 99999, "memory: the last ones");
+	ring_set_size(&more, 4 << 20, 0);
+	for (unsigned i = 0; i < 100000; i++)
+		(void)ring_add(&more, &s, 1, i % 3 == 0);
+	ring_append(&r, &more);
+	is_u64(r.end, 200000, "append: numbers go on");
+	ok(ring_slot(&r, ring_longer(&r))->number >= 100000 &&
+	   ring_slot(&r, ring_count(&r) - 1)->number == 199999,
+	   "append: the latest are all that came");
+	ring_release(&more);
+	ring_release(&r);
 }
 
 /* ---- groups */
@@ -240,12 +345,12 @@ static void test_pause(void)
 	s = make("/q", 500, 500, 2);
 	for (int i = 0; i < 7; i++)
 		model_span(&m, &s);
-	is_u64(m.now->spans, 5, "pause: what is shown stands still");
+	is_u64(m.now->f.spans, 5, "pause: what is shown stands still");
 	is_u64(model_red(&m, RED_BY_ROUTE)->n, 1, "pause: no new rows");
 	model_resume(&m);
-	is_u64(m.now->spans, 12, "pause: nothing was missed");
-	is_u64(m.now->errors, 7, "pause: nor errors");
-	is_u64(m.now->ring.end - m.now->ring.first, 12, "pause: spans that came are there");
+	is_u64(m.now->f.spans, 12, "pause: nothing was missed");
+	is_u64(m.now->f.errors, 7, "pause: nor errors");
+	is_u64(ring_count(&m.now->ring), 12, "pause: spans that came are there");
 	is_u64(row_of(model_red(&m, RED_BY_ROUTE), "/q")->durations.count, 7,
 	       "pause: and their durations");
 	is_u64(red_interval(model_red(&m, RED_BY_ROUTE), row_of(model_red(&m, RED_BY_ROUTE), "/q"),
@@ -277,7 +382,69 @@ static void test_filter(void)
 	       "filter: without it, all are there");
 	ok(ring_slot(&m.now->ring, 0)->shown, "filter: and the spans, too");
 	model_clear(&m);
-	is_u64(model_red(&m, RED_BY_ROUTE)->n + m.now->spans, 0, "clear: nothing is left");
+	is_u64(model_red(&m, RED_BY_ROUTE)->n + m.now->f.spans, 0, "clear: nothing is left");
+	model_release(&m);
+}
+
+static void test_undo(void)
+{
+	struct filter_error err;
+	struct model m;
+	struct span s = make("/u", 500, 0, 1);
+
+	model_init(&m);
+	is_u64(model_undo(&m), (uint64_t)-ENOENT, "undo: of nothing");
+	for (int i = 0; i < 5; i++)
+		model_span(&m, &s);
+	model_clear(&m);
+	s = make("/v", 200, 0, 1);
+	model_span(&m, &s);
+	model_clear(&m);
+	for (int i = 0; i < 3; i++)
+		model_span(&m, &s);
+	is_u64(ring_count(&m.now->ring), 3, "undo: cleared");
+	is_u64(model_undo(&m), 0, "undo: what was cleared last");
+	is_u64(m.now->f.spans, 4, "undo: with what came since");
+	is_u64(ring_count(&m.now->ring), 4, "undo: and the spans of it, but no others");
+	model_clear(&m);
+	model_filter(&m, filter__new("path == /v", &err));
+	is_u64(model_undo(&m), 0, "undo: with another filter");
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 4, "undo: which counts");
+	model_clear(&m);
+	model_forget(&m);
+	is_u64(model_undo(&m), (uint64_t)-ENOENT, "undo: in time");
+	model_release(&m);
+}
+
+/* What is slow is kept for longer, and what is counted by a filter is not more for that. */
+static void test_slow(void)
+{
+	struct filter_error err;
+	struct model m;
+	struct span s;
+	unsigned slow = 0;
+
+	model_init(&m);
+	model_keep(&m, 0, 1024);
+	for (unsigned i = 0; i < 20000; i++) {
+		s = of_trace(i, i, i && i % 200 == 0 ? 40 : 4);
+		model_span(&m, &s);
+	}
+	for (uint32_t i = 0; i < ring_longer(&m.now->ring); i++)
+		slow += ring_span(&m.now->ring, i)->duration_ns == 40 * MS;
+	is_u64(slow, 94, "slow: against what is usual");
+	is_u64(ring_longer(&m.now->ring), slow, "slow: and nothing else");
+	ok(model_slow(&m, &s) == 0, "slow: what is usual is not");
+	s.duration_ns = 17 * MS;
+	ok(model_slow(&m, &s), "slow: four times as long is");
+	s = make("/b", 200, 0, 499);
+	ok(!model_slow(&m, &s), "slow: of a route that is not known half a second");
+	model_filter(&m, filter__new("duration > 1ms", &err));
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 1024,
+	       "slow: a filter counts what is whole");
+	ok(m.now->f.matched_since == BASE + (20000 - 1024) * MS + 4 * MS ||
+	   m.now->f.matched_since == BASE + (20000 - 1024) * MS + 40 * MS,
+	   "slow: and says since when");
 	model_release(&m);
 }
 
@@ -309,7 +476,7 @@ static void test_traces(void)
 	ring_init(&r);
 	traces_init(&t);
 	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
-		(void)ring_add(&r, &spans[i], 1);
+		(void)ring_add(&r, &spans[i], 1, 0);
 	is_u64(traces_build(&t, &r), 0, "traces: built");
 	is_u64(t.n, 2, "traces: by trace id");
 	is_u64(t.trace[0].nodes, 5, "traces: all spans of one");
@@ -345,9 +512,9 @@ static void test_alike(void)
 	ring_init(&r);
 	traces_init(&t);
 	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
-		(void)ring_add(&r, &spans[i], 1);
+		(void)ring_add(&r, &spans[i], 1, 0);
 	other.route = (struct str){"/other", 6};
-	(void)ring_add(&r, &other, 1);
+	(void)ring_add(&r, &other, 1, 0);
 	is_u64(traces_build(&t, &r) || alike_build(&a, &t, 0), 0, "alike: built");
 	is_u64(a.traces, 4, "alike: traces");
 	is_u64(a.n, 3, "alike: two roots, and one call");
@@ -376,13 +543,13 @@ static void test_odd_traces(void)
 	ring_init(&r);
 	traces_init(&t);
 	/* its own parent, two in a circle, the same id twice, and a long chain */
-	s = part(1, 1, 1, 0, 1), (void)ring_add(&r, &s, 1);
-	s = part(1, 2, 3, 0, 1), (void)ring_add(&r, &s, 1);
-	s = part(1, 3, 2, 0, 1), (void)ring_add(&r, &s, 1);
-	s = part(1, 3, 2, 0, 1), (void)ring_add(&r, &s, 1);
+	s = part(1, 1, 1, 0, 1), (void)ring_add(&r, &s, 1, 0);
+	s = part(1, 2, 3, 0, 1), (void)ring_add(&r, &s, 1, 0);
+	s = part(1, 3, 2, 0, 1), (void)ring_add(&r, &s, 1, 0);
+	s = part(1, 3, 2, 0, 1), (void)ring_add(&r, &s, 1, 0);
 	for (unsigned i = 10; i < 250; i++) {
 		s = part(1, (uint8_t)i, (uint8_t)(i - 1), i, 1);
-		(void)ring_add(&r, &s, 1);
+		(void)ring_add(&r, &s, 1, 0);
 	}
 	is_u64(traces_build(&t, &r), 0, "odd traces: built");
 	for (n = t.trace[0].root; n != TRACE_NONE && seen < 1000; n = traces_next(&t, n, 0))
@@ -400,12 +567,12 @@ static void test_many_roots(void)
 
 	ring_init(&r);
 	traces_init(&t);
-	for (unsigned i = 0; i < RING_SPANS; i++) {
+	for (unsigned i = 0; i < SPANS; i++) {
 		s = part(0, 0, 0, i, 1);
-		(void)ring_add(&r, &s, 1);
+		(void)ring_add(&r, &s, 1, 0);
 	}
 	is_u64(traces_build(&t, &r), 0, "many roots: built in time");
-	is_u64(t.trace[0].nodes, RING_SPANS, "many roots: all in one trace");
+	is_u64(t.trace[0].nodes, SPANS, "many roots: all in one trace");
 	traces_release(&t);
 	ring_release(&r);
 }
@@ -453,12 +620,16 @@ int main(void)
 	test_ring();
 	test_ring_size();
 	test_ring_large();
+	test_ring_longer();
+	test_ring_memory();
 	test_groups();
 	test_group_keys();
 	test_group_limit();
 	test_baseline();
 	test_pause();
 	test_filter();
+	test_undo();
+	test_slow();
 	test_traces();
 	test_alike();
 	test_odd_traces();

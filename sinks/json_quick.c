@@ -1,0 +1,291 @@
+#include "sinks/json_quick.h"
+
+#include <stdlib.h>
+
+#include "sinks/safe.h"
+
+#define TEMPLATES 256u
+#define HEAD_MAX 448u  /* of protocol ... host */
+#define PLACE_MAX 256u /* of client_addr ... server_port */
+#define NAMES_MAX 640u /* of comm ... conn */
+#define STRING_MAX 1024u /* of path, query, route */
+#define REST_MAX 1024u /* all else of a line, with each number as long as can be */
+#define LINE_MAX (HEAD_MAX + PLACE_MAX + NAMES_MAX + 3 * STRING_MAX + REST_MAX)
+
+#define NNAMES 7u
+
+/* A word that a template was made of; its octets lie in the template's text. */
+struct word {
+	uint16_t off, n;
+	uint16_t absent;
+};
+
+struct template {
+	/* what it was made of */
+	uint64_t conn;
+	enum span_kind kind;
+	const struct protocol_name *protocol;
+	const char *tls;
+	struct word method, scheme, host, name[NNAMES];
+	uint8_t addr[32];
+	uint16_t port[2];
+	uint8_t made;
+	/* and what that looks like */
+	uint16_t nhead, nplace, nnames;
+	char head[HEAD_MAX], place[PLACE_MAX], names[NAMES_MAX];
+};
+
+struct json_quick {
+	struct fmt_clock clock;
+	struct template template[TEMPLATES];
+};
+
+struct json_quick *json_quick_new(void)
+{
+	struct json_quick *q = calloc(1, sizeof(*q));
+
+	if (q)
+		q->clock.rfc3339 = 1;
+	return q;
+}
+
+void json_quick_free(struct json_quick *q)
+{
+	free(q);
+}
+
+/* ---- templates */
+
+static void names_of(const struct span *s, const char *names[NNAMES])
+{
+	names[0] = s->comm;
+	names[1] = s->service;
+	names[2] = s->runtime;
+	names[3] = s->container;
+	names[4] = s->container_name;
+	names[5] = s->resource;
+	names[6] = s->peer_service;
+}
+
+/* ,"key":"word" if there is the word. NULL: there is no room for it, or it needs escapes. */
+static char *put_word(char *p, const char *end, const char *key, struct str s, const char *text,
+		      struct word *w)
+{
+	size_t n = strlen(key);
+
+	*w = (struct word){.absent = !s.p};
+	if (!p || !s.p)
+		return p;
+	if ((size_t)(end - p) < n + s.n + 6 || plain_ascii(s.p, s.n) != s.n)
+		return NULL;
+	*p++ = ',';
+	*p++ = '"';
+	p = (char *)memcpy(p, key, n) + n;
+	p = FMT_LIT(p, "\":\"");
+	w->off = (uint16_t)(p - text);
+	w->n = (uint16_t)s.n;
+	p = (char *)memcpy(p, s.p, s.n) + s.n;
+	*p++ = '"';
+	return p;
+}
+
+static struct str str_of(const char *s)
+{
+	return (struct str){s, s ? strlen(s) : 0};
+}
+
+static int make_head(struct template *t, const struct span *s)
+{
+	const char *end = t->head + sizeof(t->head);
+	char *p = t->head;
+	struct word w;
+
+	p = put_word(p, end, "kind", str_of(s->kind == SPAN_CLIENT ? "client" : "server"), t->head,
+		     &w);
+	p = put_word(p, end, "protocol", str_of(s->protocol->name), t->head, &w);
+	if (!p || end - p < 16)
+		return 0;
+	if (s->tls)
+		p = put_word(p, end, "tls", str_of(s->tls), t->head, &w);
+	else
+		p = FMT_LIT(p, ",\"tls\":false");
+	p = put_word(p, end, "method", s->method, t->head, &t->method);
+	p = put_word(p, end, "scheme", s->scheme, t->head, &t->scheme);
+	p = put_word(p, end, "host", s->host, t->head, &t->host);
+	t->nhead = (uint16_t)(p ? p - t->head : 0);
+	return p != NULL;
+}
+
+static void make_place(struct template *t, const struct span *s)
+{
+	char *p = FMT_LIT(t->place, ",\"client_addr\":\"");
+
+	p = fmt_addr(p, s->client_addr);
+	p = FMT_LIT(p, "\",\"client_port\":");
+	p = fmt_u64(p, s->client_port);
+	p = FMT_LIT(p, ",\"server_addr\":\"");
+	p = fmt_addr(p, s->server_addr);
+	p = FMT_LIT(p, "\",\"server_port\":");
+	p = fmt_u64(p, s->server_port);
+	t->nplace = (uint16_t)(p - t->place);
+	memcpy(t->addr, s->client_addr, 16);
+	memcpy(t->addr + 16, s->server_addr, 16);
+	t->port[0] = s->client_port;
+	t->port[1] = s->server_port;
+}
+
+static int make_names(struct template *t, const struct span *s)
+{
+	static const char *const keys[NNAMES] = {"comm", "service", "runtime", "container",
+						 "container_name", "resource", "peer_service"};
+	const char *names[NNAMES], *end = t->names + sizeof(t->names);
+	char *p = t->names;
+
+	names_of(s, names);
+	for (unsigned i = 0; i < NNAMES; i++)
+		p = put_word(p, end, keys[i], str_of(names[i]), t->names, &t->name[i]);
+	if (!p || end - p < FMT_U64_MAX + 16)
+		return 0;
+	p = FMT_LIT(p, ",\"conn\":");
+	p = fmt_u64(p, s->conn);
+	t->nnames = (uint16_t)(p - t->names);
+	return 1;
+}
+
+static int make(struct template *t, const struct span *s)
+{
+	t->conn = s->conn;
+	t->kind = s->kind;
+	t->protocol = s->protocol;
+	t->tls = s->tls;
+	make_place(t, s);
+	t->made = (uint8_t)(make_head(t, s) && make_names(t, s));
+	return t->made;
+}
+
+static inline int is_word(const char *text, struct word w, struct str s)
+{
+	return w.absent == !s.p && (!s.p || (w.n == s.n && !memcmp(text + w.off, s.p, s.n)));
+}
+
+/* Of a name, which ends with a NUL. */
+static inline int is_name(const char *text, struct word w, const char *s)
+{
+	if (!s || w.absent)
+		return !s && w.absent;
+	return !strncmp(text + w.off, s, w.n) && !s[w.n];
+}
+
+/* Does t say what is to be said of s? */
+static int fits(const struct template *t, const struct span *s)
+{
+	if (!t->made || t->conn != s->conn || t->kind != s->kind || t->protocol != s->protocol ||
+	    t->tls != s->tls || t->port[0] != s->client_port || t->port[1] != s->server_port ||
+	    memcmp(t->addr, s->client_addr, 16) || memcmp(t->addr + 16, s->server_addr, 16))
+		return 0;
+	if (!is_word(t->head, t->method, s->method) || !is_word(t->head, t->scheme, s->scheme) ||
+	    !is_word(t->head, t->host, s->host))
+		return 0;
+	return is_name(t->names, t->name[0], s->comm) &&
+	       is_name(t->names, t->name[1], s->service) &&
+	       is_name(t->names, t->name[2], s->runtime) &&
+	       is_name(t->names, t->name[3], s->container) &&
+	       is_name(t->names, t->name[4], s->container_name) &&
+	       is_name(t->names, t->name[5], s->resource) &&
+	       is_name(t->names, t->name[6], s->peer_service);
+}
+
+/* ---- lines */
+
+#define KEY_U64(p, lit, v) fmt_u64(FMT_LIT(p, ",\"" lit "\":"), v)
+#define KEY_KNOWN(p, lit, v)               \
+	do {                               \
+		if ((v) != SPAN_UNKNOWN)   \
+			p = KEY_U64(p, lit, v); \
+	} while (0)
+#define KEY_STR(p, lit, s)                                    \
+	do {                                                  \
+		if ((s).p) {                                  \
+			p = FMT_LIT(p, ",\"" lit "\":\"");    \
+			p = fmt_copy(p, (s).p, (s).n);        \
+			*p++ = '"';                           \
+		}                                             \
+	} while (0)
+
+static char *put_figures(char *p, const struct span *s)
+{
+	const char *error = span_error_name(s->error);
+
+	if (s->status)
+		p = KEY_U64(p, "status", (uint64_t)s->status);
+	if (error)
+		KEY_STR(p, "error", str_of(error));
+	KEY_KNOWN(p, "duration_ns", s->duration_ns);
+	KEY_KNOWN(p, "inner_ns", s->inner_ns);
+	KEY_KNOWN(p, "ttfb_ns", s->ttfb_ns);
+	KEY_KNOWN(p, "queue_ns", s->queue_ns);
+	KEY_KNOWN(p, "connect_ns", s->connect_ns);
+	KEY_KNOWN(p, "req_bytes", s->req_bytes);
+	KEY_KNOWN(p, "resp_bytes", s->resp_bytes);
+	KEY_KNOWN(p, "req_body_bytes", s->req_body_bytes);
+	KEY_KNOWN(p, "resp_body_bytes", s->resp_body_bytes);
+	return p;
+}
+
+static char *put_ids(char *p, const struct span *s)
+{
+	p = FMT_LIT(p, ",\"trace_id\":\"");
+	p = fmt_hex(p, s->trace_id, TRACE_ID_LEN);
+	p = FMT_LIT(p, "\",\"span_id\":\"");
+	p = fmt_hex(p, s->span_id, SPAN_ID_LEN);
+	*p++ = '"';
+	if (!s->has_parent)
+		return p;
+	p = FMT_LIT(p, ",\"parent_span_id\":\"");
+	p = fmt_hex(p, s->parent_id, SPAN_ID_LEN);
+	*p++ = '"';
+	if (s->link)
+		KEY_STR(p, "link", str_of(s->link));
+	return p;
+}
+
+static int is_plain(struct str s, int redact)
+{
+	if (!s.p)
+		return 1;
+	return s.n <= STRING_MAX && plain_ascii(s.p, s.n) == s.n &&
+	       !(redact && may_hold_secret(s.p, s.n));
+}
+
+int json_quick_span(struct json_quick *q, struct out *o, const struct span *s, int redact)
+{
+	struct template *t = &q->template[s->conn % TEMPLATES];
+	char *p;
+
+	if (s->nattrs || s->incomplete || !s->has_addr || s->protocol->operation ||
+	    s->protocol->target || !is_plain(s->path, redact) || !is_plain(s->query, redact) ||
+	    !is_plain(s->route, redact) || (!fits(t, s) && !make(t, s)))
+		return 0;
+	p = out_reserve(o, LINE_MAX);
+	p = FMT_LIT(p, "{\"time\":\"");
+	p = fmt_time(p, &q->clock, s->time_ns);
+	p = FMT_LIT(p, "\",\"type\":\"span\"");
+	p = (char *)memcpy(p, t->head, t->nhead) + t->nhead;
+	KEY_STR(p, "path", s->path);
+	KEY_STR(p, "query", s->query);
+	KEY_STR(p, "route", s->route);
+	p = put_figures(p, s);
+	p = (char *)memcpy(p, t->place, t->nplace) + t->nplace;
+	if (s->pid)
+		p = KEY_U64(p, "pid", s->pid);
+	if (s->tid)
+		p = KEY_U64(p, "tid", s->tid);
+	p = (char *)memcpy(p, t->names, t->nnames) + t->nnames;
+	if (s->stream_id)
+		p = KEY_U64(p, "stream", s->stream_id);
+	p = KEY_U64(p, "seq", s->seq);
+	p = put_ids(p, s);
+	p = FMT_LIT(p, "}\n");
+	out_commit(o, p);
+	return 1;
+}

@@ -1,0 +1,204 @@
+/* What makes reading heads cheap says the same as what is plain. */
+#include "parsers/field_names.h"
+#include "parsers/http1/http1.h"
+#include "parsers/http1/http1_marks.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/tap.h"
+
+static uint32_t seed = 1;
+
+static unsigned chance(unsigned n)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 16) % n;
+}
+
+static void test_marks(void)
+{
+	int same = 1;
+
+	for (size_t n = 0; n < 200; n++) {
+		uint8_t *p = malloc(n + 1); /* what is read behind it is an error */
+
+		for (size_t i = 0; i < n; i++)
+			p[i] = (uint8_t)"\n:a\x8a\xba"[chance(5)];
+		for (size_t at = 0; at < n; at++) {
+			struct marks a = marks_of(p, at, n), b = marks_plain(p, at, n);
+
+			same &= a.lf == b.lf && a.colon == b.colon;
+		}
+		free(p);
+	}
+	ok(same, "line ends and colons, sixteen at a time and one by one");
+}
+
+static const char *const names[] = {
+	"Host", "HOST", "X-Real-IP", "Content-Type", "Accept", "User-Agent", "b3", "Via",
+	"Content-Length", "Connection", "traceparent", "X-Forwarded-For", "Ho", "Hosts", "",
+	"Ho(st",
+	"x-b3-traceid", "X-Envoy-Expected-Rq-Timeout-Ms", "Cookie", "Referer",
+};
+
+/* A request with some fields, a few of which are odd. */
+static size_t make(char *p)
+{
+	char *end = p + sprintf(p, "GET /%u HTTP/1.1\r\n", chance(3));
+
+	for (unsigned i = chance(16); i; i--) {
+		const char *name = names[chance(sizeof(names) / sizeof(*names))];
+		const char *before = chance(9) ? "" : " \t";
+		const char *colon = chance(12) ? ":" : "";
+		const char *blank = chance(4) ? " " : " \t ";
+		static const char *const odd[] = {"\n", " \r\n", "\r\n x\r\n", "\t\n"};
+		const char *eol = chance(9) ? "\r\n" : odd[chance(4)];
+
+		end += sprintf(end, "%s%s%s%s%.*s%s", name, before, colon, blank, (int)chance(50),
+			       "1, a:b c keep-alive,close; q=0.5, and so on and on to the end",
+			       eol);
+	}
+	return (size_t)(end + sprintf(end, "\r\n") - p);
+}
+
+/* Are those that were noted those that are found line by line? */
+static int same_fields(const struct http1_event *ev)
+{
+	struct str name, value;
+	size_t pos = 0;
+	unsigned i = 0;
+
+	if (!ev->notes)
+		return 1;
+	while (http1_field_next(ev->fields, &pos, &name, &value)) {
+		enum field_name id = field_name_of(name.p, name.n);
+		const struct field_note *f = &ev->notes->at[i];
+
+		if (id < FIELD_CORE)
+			continue;
+		if (i++ >= ev->notes->n || f->name != id || f->len != value.n ||
+		    (value.n && ev->fields.p + f->off != value.p))
+			return 0;
+	}
+	return i == ev->notes->n;
+}
+
+static void test_notes(void)
+{
+	unsigned noted = 0, same = 1;
+
+	for (unsigned round = 0; round < 20000; round++) {
+		struct http1_event ev;
+		struct http1 h;
+		char p[2048];
+		size_t n = make(p), used;
+
+		http1_init(&h, HTTP1_REQUEST);
+		if (http1_next(&h, (uint8_t *)p, n, &used, &ev) != PARSE_EVENT)
+			continue;
+		noted += ev.notes && ev.notes->n;
+		same &= (unsigned)same_fields(&ev);
+	}
+	ok(noted > 5000, "fields are noted");
+	ok(same, "the same fields as line by line");
+}
+
+static int same_event(const struct http1_event *a, const struct http1_event *b)
+{
+	if (a->type != b->type || a->flags != b->flags || a->framing != b->framing ||
+	    a->content_length != b->content_length || a->fields.p != b->fields.p ||
+	    a->fields.n != b->fields.n || a->head_len != b->head_len || !a->notes != !b->notes)
+		return 0;
+	if (!a->notes)
+		return 1;
+	return a->notes->n == b->notes->n &&
+	       !memcmp(a->notes->at, b->notes->at, a->notes->n * sizeof(a->notes->at[0]));
+}
+
+/* One parser reads all heads, the other one is new to each of them. */
+static void test_memo(void)
+{
+	unsigned same = 1, repeated = 0;
+	struct http1 old, new;
+	char p[2048];
+	size_t n = 0;
+
+	http1_init(&old, HTTP1_REQUEST);
+	for (unsigned round = 0; round < 20000; round++) {
+		struct http1_event a, b;
+		size_t used;
+
+		if (!n || !chance(3))
+			n = make(p);
+		else if (chance(2))
+			p[n / 2] ^= (char)chance(2);
+		else
+			repeated++;
+		http1_init(&new, HTTP1_REQUEST);
+		old.state = new.state;
+		old.remaining = old.scanned = 0;
+		old.unsure = old.started = 0;
+		if (http1_next(&old, (uint8_t *)p, n, &used, &a) !=
+		    http1_next(&new, (uint8_t *)p, n, &used, &b))
+			same = 0;
+		else
+			same &= used < n - 2 || (unsigned)same_event(&a, &b);
+	}
+	ok(repeated > 5000 && same, "a head that comes again says what it says the first time");
+}
+
+static void test_names(void)
+{
+	static const struct {
+		const char *name;
+		enum field_name field;
+	} all[] = {
+		{"connection", FIELD_CONNECTION}, {"content-length", FIELD_CONTENT_LENGTH},
+		{"expect", FIELD_EXPECT}, {"proxy-connection", FIELD_PROXY_CONNECTION},
+		{"transfer-encoding", FIELD_TRANSFER_ENCODING}, {"upgrade", FIELD_UPGRADE},
+		{"x-amzn-trace-id", FIELD_AMZN_TRACE_ID}, {"authorization", FIELD_AUTHORIZATION},
+		{"b3", FIELD_B3}, {"x-b3-spanid", FIELD_B3_SPAN_ID},
+		{"x-b3-traceid", FIELD_B3_TRACE_ID}, {"x-client-trace-id", FIELD_CLIENT_TRACE_ID},
+		{"content-type", FIELD_CONTENT_TYPE}, {"cookie", FIELD_COOKIE},
+		{"x-correlation-id", FIELD_CORRELATION_ID},
+		{"x-envoy-expected-rq-timeout-ms", FIELD_ENVOY_TIMEOUT},
+		{"forwarded", FIELD_FORWARDED}, {"x-forwarded-for", FIELD_FORWARDED_FOR},
+		{"x-forwarded-proto", FIELD_FORWARDED_PROTO}, {"grpc-timeout", FIELD_GRPC_TIMEOUT},
+		{"host", FIELD_HOST}, {"http2-settings", FIELD_HTTP2_SETTINGS},
+		{"x-real-ip", FIELD_REAL_IP}, {"referer", FIELD_REFERER},
+		{"x-request-id", FIELD_REQUEST_ID}, {"traceparent", FIELD_TRACEPARENT},
+		{"user-agent", FIELD_USER_AGENT}, {"via", FIELD_VIA},
+		{"x-amz-date", FIELD_AMZ_DATE},
+	};
+	size_t n = sizeof(all) / sizeof(*all);
+	int known = 1, other = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(all[i].name);
+		char word[40];
+
+		for (size_t k = 0; k < len; k++)
+			word[k] = (char)toupper(all[i].name[k]);
+		known &= field_name_of(all[i].name, len) == all[i].field;
+		known &= field_name_of(word, len) == all[i].field;
+		for (size_t k = 0; k < len; k++) {
+			word[k] ^= 1;
+			other &= field_name_of(word, len) == FIELD_UNKNOWN;
+			word[k] ^= 1;
+		}
+	}
+	is_u64(n, FIELD_NAMES - 1, "each name has its row here");
+	ok(known, "names in whatever case");
+	ok(other, "and no others");
+}
+
+int main(void)
+{
+	test_marks();
+	test_notes();
+	test_memo();
+	test_names();
+	return tap_done();
+}
