@@ -45,7 +45,8 @@ struct half {
 	struct exchange *x; /* whose message is being parsed */
 	/* bytes before its protocol: of a PROXY header, of what asked for a tunnel */
 	uint64_t lead;
-	uint64_t msg_pos;   /* where that message started */
+	/* where that message started; or where one is sought, as the other direction tells */
+	uint64_t msg_pos;
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint64_t gap_end;   /* behind the last content of which no segment was seen; 0: none */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */

@@ -400,6 +400,7 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_DATAGRAM: datagram_take(e, p); break;
 	case ZC_EV_RETRANSMIT: network_retransmit(e, p); break;
 	case ZC_EV_WINDOW: network_window(e, p); break;
+	case ZC_EV_FLOW: network_flow(e, p); break;
 	default: break; /* listeners and names are for others */
 	}
 	while (e->conns.count > e->opt.max_conns)
