@@ -2,6 +2,7 @@
 #include "core/tls_session.h"
 #include "core/conn_id.h"
 #include "core/exchange_link.h"
+#include "core/exchange_same.h"
 #include "core/naming.h"
 #include "parsers/redact.h"
 #include "core/source.h"
@@ -15,52 +16,10 @@
 #include <string.h>
 
 #define IDLE_MAX 4096u	       /* exchanges in the free list */
-#define BLOCK_START 512u       /* room of a new block */
-#define BLOCK_KEPT_MAX 16384u  /* larger blocks do not stay with an exchange in the free list */
 
 static const struct text no_text = {TEXT_NONE, 0};
 
 /* ---- memory */
-
-static int block_reserve(struct block *b, size_t n)
-{
-	size_t cap = b->cap ? b->cap : BLOCK_START;
-	char *p;
-
-	if (b->p && b->cap - b->len >= n)
-		return 1;
-	while (cap - b->len < n)
-		cap *= 2;
-	if (cap > UINT32_MAX)
-		return 0;
-	p = realloc(b->p, cap);
-	if (!p)
-		return 0;
-	b->p = p;
-	b->cap = (uint32_t)cap;
-	return 1;
-}
-
-static struct text block_put(struct block *b, const char *p, size_t n)
-{
-	struct text t = {b->len, (uint32_t)n};
-
-	if (!p || !block_reserve(b, n))
-		return no_text;
-	memcpy(b->p + b->len, p, n);
-	b->len += (uint32_t)n;
-	return t;
-}
-
-static void block_recycle(struct block *b)
-{
-	b->len = 0;
-	if (b->cap > BLOCK_KEPT_MAX) {
-		free(b->p);
-		b->p = NULL;
-		b->cap = 0;
-	}
-}
 
 struct exchange *exchange_new(struct engine *e, struct conn *c)
 {
@@ -276,11 +235,6 @@ static void split_query(struct exchange *x, struct text t, const char *p)
 		x->query = slice(t, n + 1, t.len);
 }
 
-struct text exchange_text(struct exchange *x, struct str s)
-{
-	return block_put(&x->text, s.p, s.n);
-}
-
 void exchange_set_path(struct exchange *x, struct str target)
 {
 	struct text t = exchange_text(x, target);
@@ -423,6 +377,10 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 {
 	struct link_head head;
 
+	if (exchange_recall_head(e, x, m, &head)) {
+		exchange_link(e, x, &head);
+		return;
+	}
 	exchange_link_head(m, &head);
 	x->protocol = m->name ? m->name : &x->conn->protocol->name;
 	x->form = m->form;
@@ -434,6 +392,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 		pick_fields(e, x, m, &head);
 	x->req_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
+	exchange_remember_head(x, m, &head);
 	if (!x->reversed)
 		exchange_link(e, x, &head);
 }

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "core/block.h"
 #include "core/id.h"
 #include "core/list.h"
 #include "core/network.h"
@@ -22,17 +23,6 @@
 struct engine;
 struct conn;
 struct link_node;
-
-/* Octets in the exchange's block. */
-struct text {
-	uint32_t off, len; /* off == TEXT_NONE: absent */
-};
-#define TEXT_NONE UINT32_MAX
-
-struct block {
-	char *p;
-	uint32_t len, cap;
-};
 
 /* As struct attr, its text in the block. */
 struct exchange_attr {
@@ -164,7 +154,10 @@ void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_
  * copy of s; the parts of a request-target that begins with a path.
  */
 struct text exchange_host(const struct engine *e, struct exchange *x, struct str authority);
-struct text exchange_text(struct exchange *x, struct str s);
+static inline struct text exchange_text(struct exchange *x, struct str s)
+{
+	return block_put(&x->text, s.p, s.n);
+}
 void exchange_set_path(struct exchange *x, struct str target);
 void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type);
 void exchange_set_traceparent(struct exchange *x, struct str value);

@@ -73,7 +73,7 @@ struct naming {
 	void (*value)(struct names *n, int which, const struct json_value *v);
 	/* content is missing, or is longer than what is looked at */
 	void (*gap)(struct names *n, int which);
-	/* What is told of such requests apart in tables, behind their path; NULL behind the last. */
+	/* What is told of such requests apart in tables, behind their path. NULL: no more. */
 	const struct attr_def *group[3];
 };
 
