@@ -116,8 +116,8 @@ static const struct argp_option table[] = {
 	{ "header", OPT_HEADER, "NAME", 0, "JSON, top: carry this header field; '*' for all", 3 },
 	{ "body", OPT_BODY, "BYTES", 0, "JSON, top: carry the first BYTES of content", 3 },
 	{ "names", OPT_NAMES, "LIST", 0,
-	  "Names for what travels in HTTP: 'auto' (default), 'off', or of graphql, jsonrpc, gen_ai, "
-	  "elasticsearch, aws, connect", 3 },
+	  "Names for what travels in HTTP: 'auto' (default), 'off', or of graphql, jsonrpc, "
+	  "gen_ai, elasticsearch, aws, connect", 3 },
 	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },

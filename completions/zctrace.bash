@@ -59,8 +59,8 @@ _zctrace()
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
-			--filter= --route= --unmatched= --header= --body= --names= --no-redact --interval=
-			--slowest= --unfold --keep= --memory= --otlp --otlp-signals=
+			--filter= --route= --unmatched= --header= --body= --names=
+			--no-redact --interval= --slowest= --unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
 			--prometheus= --resolve --sort= --color= --no-mouse

@@ -62,7 +62,8 @@ static size_t feed_grpc(struct payload *y, struct payload_dir *d, const uint8_t 
 		off += used;
 		if (st == PARSE_SKIPPED || st == PARSE_BAD)
 			d->unsound = 1;
-		if (st == PARSE_EVENT && ev.type == GRPC_EV_TRAILERS && !ev.compressed && y->on_trailers)
+		if (st == PARSE_EVENT && ev.type == GRPC_EV_TRAILERS && !ev.compressed &&
+		    y->on_trailers)
 			y->on_trailers(y->ctx, ev.data);
 		if (st != PARSE_EVENT || (!used && off == n))
 			return off;

@@ -3,8 +3,9 @@
  *
  * Length-prefixed messages: one octet of flags (bit 0: compressed), four of length, then the
  * message. One struct grpc per direction of a stream. In gRPC-Web a frame whose flags have bit 7
- * set carries the trailers as lines "name: value", since browsers cannot see trailer sections. Streams
- * of the Connect protocol are the same, with bit 1 for the last one, whose JSON tells of errors.
+ * set carries the trailers as lines "name: value", since browsers cannot see trailer sections.
+ * Streams of the Connect protocol are the same, with bit 1 for the last one, whose JSON tells of
+ * errors.
  *
  * Messages are counted, not decoded; the content of a message need not be seen.
  */

@@ -2,8 +2,8 @@
  * aws.c - services of AWS, and what is compatible with them: service, operation, bucket or queue
  *
  * Services that speak JSON name the operation in X-Amz-Target, those of the query protocol in their
- * form, whose version is the service's. S3 has it in method, path and query: it is S3 if the host or
- * the response says so. Nothing is read of what a request is signed with.
+ * form, whose version is the service's. S3 has it in method, path and query: it is S3 if the host
+ * or the response says so. Nothing is read of what a request is signed with.
  */
 #include "parsers/names/rows.h"
 
@@ -62,7 +62,7 @@ static const struct s3_operation {
 	{"delete", NULL, "DeleteBucket", "DeleteObject"},
 };
 
-/* Parameters that say how, not what. Others make another operation of it, which has no name here. */
+/* Parameters that say how, not what. Others make another operation of it, without a name here. */
 static const char *const s3_details[] = {
 	"x-id", "x-amz-", "list-type", "prefix", "delimiter", "max-keys", "continuation-token",
 	"start-after", "encoding-type", "fetch-owner", "marker", "versionId", "response-",
@@ -201,7 +201,8 @@ static enum names_may s3(struct names *n, const struct names_head *h)
 	int named = names_contains(h->host, ".amazonaws.com") &&
 		    service_label(h->host, "s3", &bucket, &behind);
 
-	if (!h->field[NAMES_AMZ_SHA256].n && !names_contains(h->query, "X-Amz-Algorithm=") && !named)
+	if (!h->field[NAMES_AMZ_SHA256].n && !names_contains(h->query, "X-Amz-Algorithm=") &&
+	    !named)
 		return NAMES_NO;
 	names_word(n, ATTR(rpc_system), "aws-api");
 	names_word(n, ATTR(rpc_service), "S3");

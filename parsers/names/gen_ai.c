@@ -76,7 +76,7 @@ static void response(struct names *n, const struct names_head *h)
 		names_read(n, 1, form, LOOK, 1);
 }
 
-/* What was read from caches, or written to them, is of the prompt, too; Anthropic counts it apart. */
+/* What was read from caches, or written to them, is of the prompt, too; it is counted apart. */
 static int is_prompt(struct names *n, const struct json_value *v)
 {
 	static const char *const kind[] = {"input_tokens", "cache_creation_input_tokens",
