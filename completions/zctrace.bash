@@ -60,7 +60,8 @@ _zctrace()
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
 			--filter= --route= --unmatched= --header= --body= --names=
-			--no-redact --interval= --slowest= --unfold --keep= --memory= --otlp --otlp-signals=
+			--no-redact --interval= --slowest=
+			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
 			--prometheus= --resolve --sort= --color= --no-mouse
