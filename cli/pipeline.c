@@ -290,6 +290,7 @@ static int make_engine(struct session *s)
 		.body_bytes = s->keep_body,
 		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,
+		.names = s->opt->names,
 		.start = s->input.source->start,
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
