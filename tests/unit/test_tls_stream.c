@@ -464,7 +464,8 @@ static void test_told_late(void)
 	is_u64(f.nspans, 0, "a response that lacks its end waits for it");
 	say(&t, TX, "hi");
 	pass();
-	ok(f.nspans == 1 && !span(0)->error && !span(0)->incomplete, "what is told late belongs to it");
+	ok(f.nspans == 1 && !span(0)->error && !span(0)->incomplete,
+	   "what is told late belongs to it");
 	engine__stats(f.e, &st);
 	ok(!st.unparsed_bytes && !st.conns, "and to nothing else");
 	feed_end(&f);
