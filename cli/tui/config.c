@@ -118,19 +118,6 @@ static enum section section_of(const char *line, char *err, size_t errlen)
 	return SECTION_NONE;
 }
 
-int config_path(char *path, size_t size)
-{
-	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-	if (base && *base == '/')
-		snprintf(path, size, "%s/zctrace/config", base);
-	else if (home && *home == '/')
-		snprintf(path, size, "%s/.config/zctrace/config", home);
-	else
-		return -1;
-	return 0;
-}
-
 void config_read(struct tui *t, char *err, size_t errlen)
 {
 	char path[PATH_MAX], line[LINE_MAX_BYTES], why[200];

@@ -31,6 +31,19 @@ struct settings {
 	unsigned n;
 };
 
+int config_path(char *path, size_t size)
+{
+	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (base && *base == '/')
+		snprintf(path, size, "%s/zctrace/config", base);
+	else if (home && *home == '/')
+		snprintf(path, size, "%s/.config/zctrace/config", home);
+	else
+		return -1;
+	return 0;
+}
+
 /* ---- what is set */
 
 __attribute__((format(printf, 4, 5))) static void put(struct settings *s, const char *name,
