@@ -1,6 +1,6 @@
 /*
- * Names within HTTP: a request and, behind a NUL, its response, each with head and content. Whatever
- * comes, however it is cut, the same is told, and it is bounded.
+ * Names within HTTP: a request and, behind a NUL, its response, each with head and content.
+ * Whatever comes, however it is cut, the same is told, and it is bounded.
  */
 #include "tests/unit/names_feed.h"
 
