@@ -26,7 +26,8 @@ _zctrace()
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|brief|json|summary|csv|markdown|waterfall|flows|otlp) compopt -o default; return ;;
+		text|brief|json|summary|csv|markdown|waterfall|flows|otlp)
+			compopt -o default; return ;;
 		esac
 	fi
 	case $prev in
@@ -40,6 +41,7 @@ _zctrace()
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
+	--names) words='auto off graphql jsonrpc gen_ai elasticsearch aws connect' ;;
 	--capture) words='auto skb packet' ;;
 	--color) words='auto always never' ;;
 	--sort)
@@ -59,8 +61,9 @@ _zctrace()
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
-			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --unfold --keep= --memory= --otlp --otlp-signals=
+			--filter= --route= --unmatched= --header= --body= --names=
+			--no-redact --interval= --slowest=
+			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
 			--prometheus= --resolve --zone= --sort= --color= --no-mouse

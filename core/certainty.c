@@ -171,6 +171,18 @@ static int nothing_seen(const struct reasm *s)
 	return s->next == s->first && !s->pend;
 }
 
+/*
+ * Joined where x begins? It may be a part of some content instead, but not of who has read an
+ * answer since.
+ */
+static int is_first(const struct conn *c, const struct half *h, const struct exchange *x)
+{
+	const struct reasm *resp = &other(c, h)->reasm;
+
+	return c->preexisting && x->req_pos == h->reasm.first &&
+	       (c->engine->io_seen || (resp->next > resp->first && x->need == resp->next));
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -211,8 +223,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED &&
 	    x->req_pos == h->reasm.first && nothing_seen(&other(c, h)->reasm))
 		x->rested = 1; /* it has stood still since we look */
-	x->boundary = exact || !h->unsure || x->rested ||
-		      (c->preexisting && x->req_pos == h->reasm.first);
+	x->boundary = exact || !h->unsure || x->rested || is_first(c, h, x);
 	x->suspect = c->doubt;
 	if (c->tail)
 		x->suspect |= c->tail->suspect;
@@ -267,9 +278,12 @@ int certainty_refuted(const struct conn *c, const struct half *h, const struct e
  * Where a connection is joined by its socket, all that comes from then on is seen, in the order of
  * the host: one exchange in which both ends agree is enough. Captures may begin anywhere.
  */
-static uint8_t steps_of(const struct conn *c)
+static uint8_t steps_of(const struct conn *c, const struct exchange *x)
 {
-	return c->engine->io_seen && c->doubt == SPAN_ATTACHED_LATE ? 0 : c->steps;
+	if (c->engine->io_seen && c->doubt == SPAN_ATTACHED_LATE)
+		return 0;
+	/* what was looked for may be content, which its client had received so far by chance */
+	return x->due || c->steps > CERTAINTY_WAITS ? c->steps : CERTAINTY_WAITS;
 }
 
 /* Had its client received all before the response when it sent x, and no more? */
@@ -305,7 +319,7 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		x->boundary = 1;
 	c->unproven = 0;
 	x->sound = (uint8_t)is_sound(c, x, ack);
-	if (!x->sound || (!x->rested && (c->pipelined || c->in_step < steps_of(c))))
+	if (!x->sound || (!x->rested && (c->pipelined || c->in_step < steps_of(c, x))))
 		return;
 	x->suspect = 0;
 	if (c->doubted_head)

@@ -20,6 +20,7 @@ struct keyed;
 struct tls_session;
 struct protocol;
 struct protocol_name;
+struct same_head;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -45,7 +46,8 @@ struct half {
 	struct exchange *x; /* whose message is being parsed */
 	/* bytes before its protocol: of a PROXY header, of what asked for a tunnel */
 	uint64_t lead;
-	uint64_t msg_pos;   /* where that message started */
+	/* where that message started; or where one is sought, as the other direction tells */
+	uint64_t msg_pos;
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint64_t gap_end;   /* behind the last content of which no segment was seen; 0: none */
 	uint8_t in_message; /* HEAD came, END or ABORT did not */
@@ -143,6 +145,7 @@ struct conn {
 	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
 	const struct protocol *protocol; /* NULL: the same */
 	void *state;			  /* of ops: what they, and the parser, remember */
+	struct same_head *same_head;	  /* of exchange_same.c; NULL: nothing */
 	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 

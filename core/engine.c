@@ -9,6 +9,7 @@
 #include "core/datagram.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
+#include "core/exchange_same.h"
 #include "core/tls_info.h"
 #include "core/tls_stream.h"
 
@@ -32,6 +33,7 @@ static void destroy_conn(struct engine *e, struct conn *c)
 	for (int d = 0; d < 2; d++)
 		reasm_release(&c->half[d].reasm, &e->pool);
 	tls_info_free(c);
+	exchange_free_head(c);
 	free(c->session);
 	conn_remove(&e->conns, c);
 }

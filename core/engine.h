@@ -41,7 +41,7 @@ struct engine_flow {
 	uint64_t conn;
 	const uint8_t *client_addr, *server_addr;
 	uint16_t client_port, server_port;
-	int is_server; /* seen at the server's end: 1, at the client's: 0; -1: at which is a guess */
+	int is_server; /* seen at the server's end: 1, the client's: 0; -1: at which is a guess */
 	int datagram;
 	const char *protocol; /* as in struct engine_conn */
 	uint32_t pid, peer_pid; /* 0: not known */
@@ -49,7 +49,7 @@ struct engine_flow {
 	struct process_names names;
 	const char *peer_service; /* not filled in by the engine, nor are these: */
 	const char *client_zone, *server_zone;
-	uint64_t bytes[2], packets[2]; /* of payload, retransmissions included; packets 0: unknown */
+	uint64_t bytes[2], packets[2]; /* payload, with what is sent again; packets 0: unknown */
 	uint64_t interval_bytes[2], interval_ns; /* since it was told last */
 	uint64_t rtt_ns, min_rtt_ns; /* 0: not known */
 	uint32_t retransmits;	     /* segments, of the ends that are seen */
@@ -63,6 +63,7 @@ struct engine_flow {
 
 struct engine_options {
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
+	uint32_t names;	      /* rows of parsers/names/names.h that are in use, as bits */
 	int keep_fields;      /* keep field lines of heads for the sinks */
 	int redact;	      /* of these, not the values that HPACK marks as never indexed;
 				 of hosts, not the userinfo */

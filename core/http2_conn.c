@@ -109,8 +109,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	if (!s)
 		return NULL;
 	/* its answer may be missed, until frames are recognised there */
-	if (http2_is_lost(h2->parser, !c->request_dir) ||
-	    x->req_first <= h2->skipped[!c->request_dir])
+	if (http2_is_lost(h2->parser, !c->request_dir) || http2_may_have_skipped(c, x))
 		http2_stream_miss(c, s, !c->request_dir);
 	if (ev->type == HTTP2_EV_PUSH_PROMISE)
 		x->req_done = x->io_done = 1; /* the server speaks for the client */
@@ -274,7 +273,7 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 		exchange_h2_trailers(s->x, which, ev);
 	if (!s)
 		return;
-	http2_of(c)->whole |= s->x->payload != NULL;
+	http2_of(c)->whole |= (uint8_t)exchange_reads_content(s->x, which);
 	count_bytes(c, s->x, ev);
 	http2_stream_touch(c, s);
 	s = settle_reset(c, s);
@@ -293,6 +292,8 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 	if (!s)
 		return;
 	count_bytes(c, s->x, ev);
+	if (ev->flags & HTTP2_PADDING_UNSEEN)
+		*(which ? &s->x->resp_uncounted : &s->x->req_uncounted) = 1;
 	exchange_content(c->engine, s->x, which, ev->data, ev->gap);
 	if (ev->charged)
 		http2_stream_touch(c, s);
@@ -366,7 +367,7 @@ static void on_lost(struct conn *c, unsigned dir)
 	h2->lost = 1;
 	if (!http2_is_response(c, dir))
 		h2->last_request = UINT32_MAX;
-	h2->skipped[dir] = c->half[dir].last_time;
+	http2_skipped(c, &c->half[dir], c->half[dir].last_time);
 	h2->data_stream[dir] = 0;
 	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
 		http2_stream_miss(c, list_entry(n, struct http2_stream, node), dir);
@@ -381,7 +382,7 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 	h->unrecognized_bytes = 0;
 	if (client == HTTP2_NO_DIR) {
 		/* as long as nobody knows who asks, there are no streams */
-		http2_of(c)->skipped[ev->dir] = h->last_time;
+		http2_skipped(c, h, h->last_time);
 		return;
 	}
 	if (client != c->request_dir) {
@@ -538,7 +539,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 			c->engine->stats.unparsed_bytes += used;
 			h->unrecognized_bytes += used;
 			if (used)
-				h2->skipped[dir] = h->last_time;
+				http2_skipped(c, h, h->last_time);
 			if (!used || off == n)
 				break;
 		} else if (st == PARSE_BAD && !off && is_http1_request(c, dir, p, n)) {
@@ -573,8 +574,8 @@ static void gap_event(struct conn *c, struct half *h, struct http2_event *ev, ui
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += ev->gap;
 		/* where no segment was seen, the time of the last octet is a guess */
-		if (s && why == REASM_MISSING && ev->flags & HTTP2_END_STREAM)
-			s->x->incomplete |= SPAN_LOST_EVENTS;
+		if (s && why != REASM_TRUNCATED && ev->flags & HTTP2_END_STREAM)
+			s->x->incomplete |= conn_missing(c);
 	}
 	on_event(c, h, ev, pos);
 }
@@ -604,7 +605,7 @@ static void http2_gap_seen(struct conn *c, struct half *h, uint64_t pos, uint64_
 		if (st == PARSE_EVENT)
 			gap_event(c, h, &ev, pos, why);
 		else if (st == PARSE_SKIPPED)
-			http2_of(c)->skipped[dir] = h->last_time;
+			http2_skipped(c, h, h->last_time);
 		if (st != PARSE_EVENT || ev.type != HTTP2_EV_DATA)
 			c->engine->stats.uncaptured_bytes += used;
 	}
@@ -623,7 +624,7 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 	if (!http2_is_response(c, dir))
 		return;
 	if (http2_is_lost(h2->parser, dir) && reasm_kept(&h->reasm).n)
-		h2->skipped[dir] = time;
+		http2_skipped(c, h, time);
 	if (request->proven > request->next || request->pend) /* a reset may be on its way to us */
 		while (!list_empty(&h2->open))
 			http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node),
@@ -713,13 +714,13 @@ static int http2_begin(struct conn *c, const struct conn_begin *b)
 	list_init(&h2->ending);
 	list_init(&h2->no_io);
 	h2->last_request = b->start ? 0 : UINT32_MAX;
+	c->state = h2;
 	for (int d = 0; d < 2 && !b->start; d++) {
 		const struct reasm *r = &c->half[d].reasm;
 
 		if (r->next - reasm_kept(r).n > r->first)
-			h2->skipped[d] = e->now; /* nobody knew yet what it was */
+			http2_skipped(c, &c->half[d], e->now); /* nobody knew what it was */
 	}
-	c->state = h2;
 	c->ops = &http2_conn_ops;
 	c->id_hash_valid = 0;
 	if (b->client != HTTP2_NO_DIR)

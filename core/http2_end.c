@@ -28,10 +28,30 @@ static uint32_t why_missed(const struct conn *c)
 							       : SPAN_ATTACHED_LATE;
 }
 
+void http2_skipped(struct conn *c, const struct half *h, uint64_t time)
+{
+	struct http2_conn *h2 = http2_of(c);
+	unsigned dir = h == &c->half[ZC_TX];
+
+	h2->skipped[dir] = time;
+	h2->skipped_need[dir] = reasm_need_at_most(&h->reasm);
+}
+
+/* A request may have been seen late, but what was sent before it arrived does not answer it. */
+int http2_may_have_skipped(const struct conn *c, const struct exchange *x)
+{
+	const struct http2_conn *h2 = http2_of(c);
+	unsigned dir = !c->request_dir;
+
+	if (h2->skipped_need[dir] && !c->session)
+		return h2->skipped_need[dir] > x->req_pos;
+	return h2->skipped[dir] >= x->req_first;
+}
+
 int http2_stream_missed(const struct conn *c, struct http2_stream *s)
 {
 	if (s->missed[1] == HTTP2_MISSED_BEFORE && !s->answered &&
-	    http2_of(c)->skipped[!c->request_dir] < s->x->req_first) {
+	    !http2_may_have_skipped(c, s->x)) {
 		s->missed[1] = 0; /* frames were looked for, and the first bytes were some */
 		s->x->resp_uncounted = 0;
 	}

@@ -42,8 +42,11 @@ struct http2_conn {
 	struct http2_stream *bucket[HTTP2_BUCKETS];
 	uint32_t nstreams;
 	uint32_t data_stream[2]; /* whose DATA frame is open, by direction; 0: none */
-	/* by direction, when bytes in which there may have been frames went by last */
-	uint64_t skipped[2];
+	/*
+	 * By direction, when bytes in which there may have been frames went by last, and how far
+	 * their sender had received the other direction, at most; 0: unknown.
+	 */
+	uint64_t skipped[2], skipped_need[2];
 	uint32_t first_request; /* the first stream that was seen to be opened; 0: none */
 	/* HEADERS with a greater number begin a stream; UINT32_MAX: that is not known of any */
 	uint32_t last_request;
@@ -107,6 +110,12 @@ void http2_stream_expire(struct conn *c, struct exchange *x);
  */
 void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir);
 int http2_stream_missed(const struct conn *c, struct http2_stream *s);
+
+/* Bytes of h, up to those that were delivered last, were passed over. */
+void http2_skipped(struct conn *c, const struct half *h, uint64_t time);
+
+/* May frames that answer x be among what was passed over? */
+int http2_may_have_skipped(const struct conn *c, const struct exchange *x);
 
 /* Was the stream here and is no more? */
 int http2_stream_was_closed(const struct http2_conn *h2, uint32_t id);

@@ -6,6 +6,7 @@
 #include "core/certainty.h"
 #include "core/doubted.h"
 #include "core/exchange_link.h"
+#include "core/exchange_same.h"
 #include "core/keyed.h"
 #include "core/pairing_impl.h"
 #include "core/pending_read.h"
@@ -21,6 +22,7 @@ static void release(struct conn *c)
 {
 	free(c->state);
 	c->state = NULL;
+	exchange_forget_head(c);
 	keyed_release(c);
 }
 
@@ -73,8 +75,10 @@ static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
 		return 0;
 	due = certainty_due(c, h, pos);
 	k = due < pos ? 0 : due - pos < n ? (size_t)(due - pos) : n;
-	if (due >= pos && due - pos == k)
+	if (due >= pos && due - pos == k) {
 		c->protocol->move(c->state, sender_of(c, h), PLACE_START, 0);
+		h->msg_pos = due;
+	}
 	c->engine->stats.unparsed_bytes += k;
 	return k;
 }
@@ -114,7 +118,7 @@ static void start_over(struct conn *c)
 }
 
 /* Its client has received something since it sent the head of the request that is being read. */
-static int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
+static inline int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	return h->x && !h->x->switches &&
 	       (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
@@ -203,10 +207,10 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
 		/* where no segment was seen, the time of a response's last octet is a guess */
-		if (why == REASM_MISSING && h->x && !is_request(c, h) &&
+		if (why != REASM_TRUNCATED && h->x && !is_request(c, h) &&
 		    !pairing_parser_unneeded(c, h))
-			h->x->incomplete |= SPAN_LOST_EVENTS;
-		if (why == REASM_MISSING)
+			h->x->incomplete |= conn_missing(c);
+		if (why != REASM_TRUNCATED)
 			h->gap_end = pos + used;
 	}
 	pairing_message(c, h, m, pos + used);
@@ -221,7 +225,7 @@ static void doubt_content(struct conn *c, struct half *h, uint64_t pos, enum rea
 	    !c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
 		return;
 	x->req_unsized = 1;
-	x->incomplete |= SPAN_LOST_EVENTS;
+	x->incomplete |= conn_missing(c);
 	c->protocol->move(c->state, FROM_CLIENT, PLACE_END, 0);
 	pairing_data(c, h, (const uint8_t *)"", 0, pos);
 }
@@ -263,7 +267,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		} else {
 			certainty_lost(
 				c, h, pos + used,
-				why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : SPAN_LOST_EVENTS, 1);
+				why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : conn_missing(c), 1);
 			stats->uncaptured_bytes += used;
 		}
 		pos += used;
@@ -308,6 +312,25 @@ static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t t
 	pairing_abort_response(c, h, pos, ABORT_ENDED, time);
 }
 
+/*
+ * The end comes when it is open whether the content of a request, or a next request instead, has
+ * begun: it is more like the latter.
+ */
+static __attribute__((noinline)) void end_undecided(struct conn *c, struct half *h)
+{
+	struct str kept = reasm_kept(&h->reasm);
+	uint64_t pos = h->reasm.next - kept.n;
+
+	if (!kept.n || !is_request(c, h) || !h->in_message || c->withheld || !c->protocol->place ||
+	    c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT ||
+	    !may_be_withheld(c, h, pos))
+		return;
+	h->x->incomplete |= SPAN_BAD_FRAMING;
+	certainty_lost(c, h, pos, SPAN_BAD_FRAMING, 0);
+	c->protocol->move(c->state, FROM_CLIENT, PLACE_END, 0);
+	pairing_data(c, h, (const uint8_t *)kept.p, kept.n, pos);
+}
+
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
 {
 	uint64_t pos = h->reasm.next;
@@ -319,6 +342,7 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	if (h->x && !queue_has(h->x) && c->protocol->move &&
 	    c->protocol->place(c->state, FROM_SERVER) == PLACE_CONTENT)
 		c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0); /* it may have none */
+	end_undecided(c, h);
 	end_in_head(c, h, pos, time);
 	/* what only the end would end is not complete (RFC 9112 section 8) */
 	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&

@@ -313,6 +313,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	struct exchange *x = c->keyed ? answered_by_key(c, h, m, pos)
 				      : certainty_answered(c, h, pos);
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
+	int sought = m->flags & MESSAGE_FOUND || pos == h->msg_pos;
 
 	if (!x && m->status >= 400 && !c->head)
 		x = answered_in_head(c, h, pos);
@@ -337,7 +338,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
-	x->due = !x->found && !(m->flags & MESSAGE_FOUND);
+	x->due = !x->found && !sought;
 	if (x == c->withheld && certainty_need(c, h, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
 	if (c->keyed)
@@ -559,7 +560,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 void pairing_torn(struct conn *c, struct half *h, const struct message *m, uint64_t pos,
 		      uint64_t begin, enum reasm_gap why)
 {
-	uint32_t bits = SPAN_TRUNCATED_HEAD | (why == REASM_MISSING ? SPAN_LOST_EVENTS : 0);
+	uint32_t bits = SPAN_TRUNCATED_HEAD | (why == REASM_TRUNCATED ? 0 : conn_missing(c));
 	int request = is_request(c, h);
 
 	(request ? request_head : response_head)(c, h, m, begin);

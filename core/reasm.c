@@ -129,6 +129,11 @@ uint64_t reasm_need(const struct reasm *s, uint64_t pos)
 	return is_current(s, pos) ? s->cur_need : mark_of(s, pos)->need;
 }
 
+uint64_t reasm_need_at_most(const struct reasm *s)
+{
+	return s->cur_need || !s->pend ? s->cur_need : s->pend->need;
+}
+
 /* Makes room for n octets behind what is kept. Returns 0 if there is none. */
 static int keep_reserve(struct reasm *s, struct pool *pool, size_t n)
 {
@@ -318,6 +323,17 @@ static int pend_insert(struct reasm *s, struct pool *pool, struct reasm_pend **l
 	return 1;
 }
 
+/* There is no room for what was seen from pos to end. */
+static void drop(struct reasm *s, uint64_t pos, uint64_t end)
+{
+	if (s->unsettled)
+		return;
+	if (s->dropped_end <= s->next || pos < s->dropped)
+		s->dropped = pos;
+	if (s->dropped_end < end)
+		s->dropped_end = end;
+}
+
 /* Keeps what of g is neither delivered nor waiting already. */
 static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 {
@@ -337,8 +353,10 @@ static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 		}
 		if (w && w->pos < end)
 			end = w->pos;
-		if (pos < end && !pend_insert(s, pool, link, g, pos, end))
-			return; /* no room: it becomes part of a hole */
+		if (pos < end && !pend_insert(s, pool, link, g, pos, end)) {
+			drop(s, pos, g->end); /* it becomes part of a hole */
+			return;
+		}
 		pos = w && w->end > end ? w->end : end;
 	}
 }
@@ -364,15 +382,31 @@ static void deliver_first(struct reasm *s, const struct reasm_sink *k)
 	pool_put(k->pool, w, w->size);
 }
 
+static void settled(struct reasm *s)
+{
+	s->unsettled = 0;
+	s->dropped = s->dropped_end = 0;
+}
+
 /* Declares the hole at s->next a gap, as far as `limit`. */
-static void declare_gap(struct reasm *s, const struct reasm_sink *k, uint64_t limit, uint64_t now)
+static void declare_gap(struct reasm *s, const struct reasm_sink *k, uint64_t limit,
+			enum reasm_gap why, uint64_t now)
 {
 	uint64_t time = s->pend ? s->pend->time : now;
+	uint64_t from = s->dropped > s->next ? s->dropped : s->next;
 
 	s->cur_pos = s->next;
 	s->cur_time = time;
 	s->cur_need = 0;
-	deliver_gap(s, k, limit - s->next, REASM_MISSING);
+	if (s->dropped_end > from && limit > from) {
+		if (from > s->next) {
+			limit = from;
+		} else {
+			limit = limit < s->dropped_end ? limit : s->dropped_end;
+			why = REASM_OVERFLOW;
+		}
+	}
+	deliver_gap(s, k, limit - s->next, why);
 }
 
 static int over_limit(const struct reasm *s)
@@ -380,15 +414,19 @@ static int over_limit(const struct reasm *s)
 	return s->npend > REASM_PEND_MAX || s->pend_bytes > REASM_PEND_BYTES;
 }
 
-/* The end of the hole at s->next, if its time has come, else 0. */
-static uint64_t hole_end(const struct reasm *s, uint64_t now)
+/* The end of the hole at s->next, if its time has come, else 0; *why it is a gap. */
+static uint64_t hole_end(const struct reasm *s, uint64_t now, enum reasm_gap *why)
 {
 	uint64_t first = s->pend ? s->pend->pos : UINT64_MAX;
+	int full = over_limit(s);
 
-	if (over_limit(s))
-		return first;
-	if (s->proven > s->next && now >= s->proof_time + REASM_GRACE)
+	*why = REASM_MISSING;
+	if (s->proven > s->next && (full || now >= s->proof_time + REASM_GRACE))
 		return s->proven < first ? s->proven : first;
+	if (full) {
+		*why = REASM_OVERFLOW;
+		return first;
+	}
 	if (s->pend && s->stall_pos == s->next && now >= s->stall_time + REASM_PATIENCE)
 		return first;
 	return 0;
@@ -396,6 +434,7 @@ static uint64_t hole_end(const struct reasm *s, uint64_t now)
 
 int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k, uint64_t now)
 {
+	enum reasm_gap why;
 	uint64_t end;
 
 	while (!s->unsettled && (s->pend || s->proven > s->next)) {
@@ -405,10 +444,10 @@ int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink
 			deliver_first(s, k);
 			continue;
 		}
-		end = hole_end(s, now);
+		end = hole_end(s, now, &why);
 		if (!end)
 			break;
-		declare_gap(s, k, end, now);
+		declare_gap(s, k, end, why, now);
 	}
 	if (!s->pend && s->proven <= s->next)
 		return 0;
@@ -472,7 +511,7 @@ static int settle(struct reasm *s, struct pool *pool, uint32_t seq)
 		pend_drop(s, pool);
 		number_from(s, s->syn[found]);
 	}
-	s->unsettled = 0;
+	settled(s);
 	/* of what came with the SYN, what lies before seq was accepted */
 	while (s->pend && s->pend->end > s->next + best) {
 		struct reasm_pend *w = s->pend;
@@ -516,7 +555,7 @@ static int number_by(struct reasm *s, const struct reasm *peer, struct pool *poo
 		return 0;
 	/* joined in the middle after all */
 	pend_drop(s, pool);
-	s->unsettled = 0;
+	settled(s);
 	reasm_begin(s, g);
 	return 1;
 }
@@ -598,15 +637,16 @@ void reasm_flush(struct reasm *s, const struct reasm_sink *k, uint64_t now)
 {
 	uint64_t end = s->proven;
 
-	s->unsettled = 0;
+	if (s->unsettled)
+		settled(s);
 	if (s->fin > end)
 		end = s->fin;
 	while (s->pend) {
 		if (s->pend->pos > s->next)
-			declare_gap(s, k, s->pend->pos, now);
+			declare_gap(s, k, s->pend->pos, REASM_MISSING, now);
 		else
 			deliver_first(s, k);
 	}
-	if (s->started && end > s->next)
-		declare_gap(s, k, end, now);
+	while (s->started && end > s->next)
+		declare_gap(s, k, end, REASM_MISSING, now);
 }

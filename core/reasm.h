@@ -25,7 +25,8 @@
  *
  * Memory: none while everything comes in order and the sink takes all. Otherwise buffers of the
  * pool: at most REASM_KEEP_MAX octets that the sink did not take yet, and REASM_PEND_MAX segments
- * or REASM_PEND_BYTES that wait. Beyond that, the oldest hole is declared a gap.
+ * or REASM_PEND_BYTES that wait. Beyond that, the oldest hole is declared a gap: OVERFLOW, unless
+ * it is proven that it went by unseen.
  *
  * The caller reads the fields of struct reasm but changes only `follows` and `fin_time`.
  */
@@ -51,7 +52,7 @@
 enum reasm_gap {
 	REASM_TRUNCATED,	 /* the segment was seen, these octets of it were not captured */
 	REASM_MISSING,	 /* no segment was seen */
-	REASM_OVERFLOW, /* captured, but dropped here for want of room */
+	REASM_OVERFLOW, /* dropped here for want of room, or not waited for any longer */
 };
 
 struct reasm;
@@ -104,7 +105,14 @@ struct reasm {
 	uint8_t follows;
 	uint8_t from_syn; /* the start of the stream was seen */
 	uint8_t unsettled; /* by SYNs alone, of which this many were seen, at most REASM_SYNS */
-	uint32_t syn[REASM_SYNS]; /* their numbers, the latest is that of next; while unsettled */
+	union {
+		/* while unsettled: their numbers, the latest is that of next */
+		uint32_t syn[REASM_SYNS];
+		/* then: what was seen, but found no memory; 0: nothing */
+		struct {
+			uint64_t dropped, dropped_end;
+		};
+	};
 };
 
 void reasm_init(struct reasm *s);
@@ -159,5 +167,8 @@ uint64_t reasm_time(const struct reasm *s, uint64_t pos);
  * Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown.
  */
 uint64_t reasm_need(const struct reasm *s, uint64_t pos);
+
+/* The same of what is being delivered, of a gap the most that it can be; 0: unknown. */
+uint64_t reasm_need_at_most(const struct reasm *s);
 
 #endif

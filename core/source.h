@@ -42,7 +42,7 @@ struct source_ops {
 	/* Feedback for one connection; w is copied. May be NULL. Cheap: no system call. */
 	void (*want)(struct source *s, const struct zc_policy *w);
 
-	/* FLOW of each open connection is to come with the next events. NULL: it comes by itself. */
+	/* FLOW of each open connection is to come with the next events. NULL: it does so anyway */
 	void (*count)(struct source *s);
 
 	void (*stats)(struct source *s, struct source_stats *out);

@@ -156,7 +156,9 @@ void engine__flows(struct engine *e)
 	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
 		struct conn *c = list_entry(n, struct conn, lru);
 
-		if (is_flow(e, c) && (!c->traffic.told_time || c->traffic.last > c->traffic.told_time))
+		const struct traffic *t = &c->traffic;
+
+		if (is_flow(e, c) && (!t->told_time || t->last > t->told_time))
 			tell(e, c, 0);
 	}
 }

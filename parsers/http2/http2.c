@@ -317,6 +317,7 @@ static void begin_data(struct http2 *h, unsigned dir, const struct frame *f, uin
 	d->state = D_DATA;
 	d->stream_id = f->stream_id;
 	d->flags = f->flags & FLAG_END_STREAM;
+	d->padding_unseen = 0;
 	d->charged = f->length;
 	d->wire = head;
 	d->pad = pad < content ? pad : content; /* more is an error, section 6.1 */
@@ -334,6 +335,8 @@ static enum parse_status data_event(struct http2_dir *d, struct http2_event *ev,
 	ev->charged = d->charged;
 	ev->wire = (uint64_t)d->wire + content;
 	d->charged = d->wire = 0;
+	if (d->padding_unseen)
+		ev->flags |= HTTP2_PADDING_UNSEEN;
 	if (!d->left && !d->pad) {
 		d->state = D_FRAME;
 		ev->flags |= HTTP2_FRAME_END | (d->flags ? HTTP2_END_STREAM : 0u);
@@ -593,6 +596,7 @@ static enum parse_status gap_at_frame(struct http2 *h, const uint8_t *p, size_t 
 		/* PADDED, and how much is not seen: taken as content */
 		*used = HTTP2_HEAD_LEN + needed(&f);
 		begin_data(h, ev->dir, &f, HTTP2_HEAD_LEN + needed(&f), 0);
+		d->padding_unseen = needed(&f) != 0;
 		return PARSE_MORE;
 	}
 	if (f.type == F_PING) {

@@ -76,6 +76,9 @@ enum http2_event_type {
  */
 #define HTTP2_BLOCK_LONG 0x80u
 
+/* DATA: how much of it is padding was not seen; all of it is told as content. */
+#define HTTP2_PADDING_UNSEEN 0x100u
+
 /* What a field block is. */
 enum http2_kind {
 	HTTP2_REQUEST,

@@ -62,7 +62,7 @@ struct http2_dir {
 	/* initial windows that this end has announced and the other not yet acknowledged */
 	int64_t announced[PENDING_SETTINGS];
 	uint8_t nannounced; /* more than PENDING_SETTINGS: count lost, never known again */
-	uint8_t state, flags, pad2[5];
+	uint8_t state, flags, padding_unseen, pad2[4];
 };
 
 struct http2 {

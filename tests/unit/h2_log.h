@@ -99,6 +99,8 @@ static void h2_log_event(struct h2_log *l, const struct http2_event *ev)
 			 (unsigned long long)l->charged);
 		if (l->gap)
 			h2_print(l, " gap=%llu", (unsigned long long)l->gap);
+		if (ev->flags & HTTP2_PADDING_UNSEEN)
+			h2_print(l, " padding-unseen");
 		h2_print(l, "%s\n", ev->flags & HTTP2_END_STREAM ? " end" : "");
 		l->content = l->wire = l->gap = l->charged = 0;
 		return;

@@ -187,6 +187,21 @@ static void test_proof(void)
 	is_str(shown(), "(none) (none) 200 lost-events request-not-seen; GET /1 404 lost-events",
 	       "nor for ever");
 	feed_end(&f);
+
+	capture();
+	for (int i = 0; i < 2; i++) {
+		feed_text(&f, RX, GET("/"));
+		if (!i)
+			feed_text(&f, TX, OK2);
+	}
+	f.nspans = 0;
+	lose(TX, "HTTP/1.1 200 X\r\nContent-Length: 50\r\n\r\n");
+	feed_text(&f, TX, "0123456789");
+	feed_text(&f, RX, GET("/ahead"));
+	feed_text(&f, TX, NO2);
+	feed_tick(&f, 30 * MS);
+	over("GET / 0 lost-events response-not-seen; GET /ahead 404 lost-events",
+	     "where a client went on, content may look like an answer");
 }
 
 /* Joined between the halves of a request: c waits for the answer before the last one. */
@@ -210,6 +225,27 @@ static void test_joined(void)
 			break;
 		}
 	feed_end(&f);
+
+	for (int read = 0; read < 2; read++) {
+		struct engine_options o = {.keep_doubted = 1};
+
+		feed_begin(&f, &o);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+		if (read)
+			feed_text(&f, TX, "the end of some content");
+		for (int i = 0; i < 6; i++) {
+			feed_text(&f, RX, GET("/1"));
+			feed_text(&f, TX, OK2);
+		}
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 50 * MS);
+		feed_tick(&f, 50 * MS);
+		ok(f.nspans == 6 && !span(1)->incomplete &&
+			   span(0)->incomplete == (read ? 0u : SPAN_ATTACHED_LATE),
+		   "what a connection is joined at may be content, but %s",
+		   read ? "not behind an answer" : "not what follows");
+		feed_end(&f);
+	}
 
 	/* an answer to the head is lost, then comes what it asked for or the next requests */
 	settled();
@@ -269,6 +305,17 @@ static void test_expect(void)
 	feed_text(&f, TX, OK2);
 	is_u64(span(0)->req_body_bytes, 100, "content that comes all the same");
 	over("POST /a 417; GET /b 200", "is none, though it looks like a request");
+
+	server();
+	feed_text(&f, RX, post);
+	feed_text(&f, TX, ANSWER("417", "2", "no"));
+	feed_text(&f, RX, "GET /b");
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_tick(&f, 50 * MS);
+	is_u64(span(0)->req_body_bytes, 0, "nor in the beginning of one");
+	over("POST /a 417 bad-framing; GET /b 0 truncated-head response-not-seen bad-framing",
+	     "which is in doubt, as it might be content");
 
 	settled();
 	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"

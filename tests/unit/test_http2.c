@@ -444,6 +444,18 @@ static void test_gaps(void)
 	       "3 HEADERS response status=200 end wire=12\n  :status = 200\n  a = b\n"
 	       "  content-type = a/b\n",
 	       "inside a head");
+
+	b.n = 0;
+	frame(&b, SETTINGS, 0, 0, "");
+	frame(&b, HEADERS, EH, 1, "88 5f 03 612f62");
+	at = b.n;
+	frame(&b, DATA, PADDED, 1, "04 68656c6c6f 00000000");
+	frame(&b, DATA, ES, 1, "68656c6c6f");
+	is_str(with_gap(&l, SERVER, &b, at + 9, at + 12),
+	       "0 SETTINGS\n1 HEADERS response status=200 wire=15\n  :status = 200\n"
+	       "  content-type = a/b\n1 DATA 9 wire=19 charged=10 gap=2 padding-unseen\n"
+	       "1 DATA 5 wire=14 charged=5 end\n",
+	       "how much is padding is among it");
 	free(l.text);
 }
 

@@ -438,6 +438,64 @@ static void test_lost_elsewhere(void)
 	}
 }
 
+/* Frames are missing in a response whose request is seen behind it, as captures may have it. */
+static void test_lost_before_request(void)
+{
+	struct buf request;
+	uint32_t at, sent;
+
+	begin(NULL);
+	GET(1, "/a");
+	flush(RX);
+	OK(END_STREAM, 1);
+	flush(TX);
+	at = f.seq[RX];
+	sent = f.seq[TX];
+	GET(3, "/b");
+	request = out;
+	out.n = 0;
+	f.seq[RX] += (uint32_t)request.n;
+	f.seq[TX] += 24; /* an interim response */
+	OK(0, 3);
+	data(END_STREAM, 3, "hello", 5);
+	flush(TX);
+	sent ^= f.seq[TX];
+	f.seq[TX] ^= sent;
+	feed_segment(&f, RX, ZC_TCP_ACK, at, request.p, (uint32_t)request.n, 0,
+		     (uint32_t)request.n, 0);
+	f.seq[TX] ^= sent;
+	feed_flag(&f, RX, 0);
+	feed_tick(&f, 15 * MS);
+	GET(5, "/c"); /* so that frames are recognised */
+	flush(RX);
+	OK(END_STREAM, 5);
+	flush(TX);
+	feed_tick(&f, 15 * MS);
+	ok(f.nspans >= 2 && span(1)->stream_id == 3 && span(1)->status == 200 &&
+		   span(1)->resp_bytes == SPAN_UNKNOWN,
+	   "what was seen late was sent before, and of its answer some may be missing");
+	feed_end(&f);
+}
+
+static void test_padding_lost(void)
+{
+	begin(NULL);
+	GET(1, "/a");
+	flush(RX);
+	OK(0, 1);
+	frame(&out, 0, 8, 1, "", 0);
+	out.p[out.n - 7] = 10; /* length */
+	flush(TX);
+	f.seq[TX] += 10;
+	feed_flag(&f, RX, 0);
+	data(END_STREAM, 1, "hello", 5);
+	flush(TX);
+	feed_tick(&f, 15 * MS);
+	ok(f.nspans == 1 && span(0)->status == 200 && span(0)->resp_body_bytes == SPAN_UNKNOWN,
+	   "nobody knows how much of it was padding");
+	feed_end(&f);
+}
+
 static void test_status_not_seen(void)
 {
 	feed_begin(&f, NULL);
@@ -570,6 +628,8 @@ int main(void)
 	test_no_preface();
 	test_reset_first();
 	test_lost_elsewhere();
+	test_lost_before_request();
+	test_padding_lost();
 	test_status_not_seen();
 	test_client();
 	test_roles();

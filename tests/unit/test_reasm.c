@@ -309,7 +309,16 @@ static void test_limits(void)
 	for (uint32_t i = 0; i < REASM_PEND_MAX + 1; i++)
 		seg(&r, 2 + 2 * i, "y");
 	ok(r.s.npend == REASM_PEND_MAX, "no more than so many segments wait");
-	ok(!strncmp(r.log.got, "??y", 3), "the oldest hole is a gap then");
+	ok(!strncmp(r.log.got, "!!y", 3), "the oldest hole is a gap then, by our own limit");
+	rig_end(&r);
+
+	rig_init(&r, 0);
+	syn(&r);
+	for (uint32_t i = 0; i < REASM_PEND_MAX; i++)
+		seg(&r, 2 + 2 * i, "y");
+	reasm_prove(&r.s, r.s.next + 1, r.now);
+	seg(&r, 2 + 2 * REASM_PEND_MAX, "y");
+	ok(!strncmp(r.log.got, "?!y", 3), "but not where it is proven that it went by unseen");
 	rig_end(&r);
 
 	rig_init(&r, 0);
@@ -341,7 +350,10 @@ static void test_limits(void)
 		seg(&r, 10 + 3 * i, "gh");
 	seg(&r, 0, "abc");
 	ok(!strncmp(r.log.got, "abcdef", 6), "without memory what is in order still goes on");
+	reasm_prove(&r.s, r.s.next + 63, r.now);
 	reasm_flush(&r.s, &r.k, r.now);
+	ok(strstr(r.log.got, "gh?gh?!!!") && !strchr(strchr(r.log.got, '!'), '?'),
+	   "what had no room is told from what was not seen");
 	reasm_release(&r.s, &small);
 	ok(!r.log.bad && !small.used, "and nothing is wrong");
 	pool_release(&small);
