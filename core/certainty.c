@@ -195,6 +195,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	    x->need == h->unrecognized_need)
 		c->pipelined = 1;
 	x->found |= (uint8_t)before;
+	x->owed = c->broken_request;
+	c->broken_request = 0;
 	if (older)
 		note_overlap(c, h, x, older);
 	/*
@@ -202,7 +204,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	 */
 	x->tentative = x->found && x->need && x->need <= c->gap_need;
 	if (x->tentative) {
-		x->owed = !before && !older;
+		x->owed |= !before && !older;
 		x->suspect = c->doubt;
 		return;
 	}
@@ -235,6 +237,12 @@ static int may_answer(const struct exchange *x, uint64_t ack, uint64_t pos)
 	return (!ack || x->req_pos < ack) && (!x->suspect || x->need <= pos);
 }
 
+/* Is x the last of the requests, and what is missing since it began the rest of its packet? */
+static int is_cut(const struct conn *c, const struct exchange *x)
+{
+	return !x->next && x->incomplete & SPAN_TRUNCATED_HEAD && !c->lost;
+}
+
 struct exchange *certainty_answered(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	uint64_t ack = certainty_need(c, h, pos);
@@ -256,8 +264,8 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 	for (struct exchange *y = x->next; y && may_answer(y, ack, pos); y = y->next)
 		if (!y->one_way)
 			x = y;
-	/* the request of this response may be one that was lost */
-	if (c->req_gap > x->req_pos && (!ack || c->req_gap <= ack))
+	/* the request of this response may be one that was lost; or the rest of x, of packets cut */
+	if (c->req_gap > x->req_pos && (!ack || c->req_gap <= ack) && !is_cut(c, x))
 		return NULL;
 	return x;
 }
@@ -313,6 +321,8 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	c->answer_end = 0;
 	if (!x && c->head && (!ack || c->head->req_pos < ack))
 		c->head->owed = 0;
+	if (!x)
+		c->broken_request = 0;
 	if (!x || !x->suspect)
 		return;
 	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)

@@ -389,6 +389,8 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 		h->unrecognized_bytes = 0;
 		x->incomplete |= SPAN_BAD_FRAMING;
 		x->error = SPAN_ERR_PROTOCOL;
+	} else if (x->suspect == SPAN_BAD_FRAMING && !begun && !c->lost && !c->resp_lost) {
+		x->incomplete |= SPAN_BAD_FRAMING; /* there are fewer answers than requests */
 	} else if ((x->suspect && !begun) || c->lost_end) {
 		x->resp_unsized = 1;
 		x->incomplete |= x->suspect | (c->lost_end ? SPAN_LOST_EVENTS : 0);
