@@ -183,6 +183,17 @@ static int is_first(const struct conn *c, const struct half *h, const struct exc
 	       (c->engine->io_seen || (resp->next > resp->first && x->need == resp->next));
 }
 
+/*
+ * Joined where one request follows the other and nothing is answered: they are more like the content
+ * of an upload than like those of who does not wait. What is answered then is not shown as theirs.
+ */
+static void doubt_row(struct conn *c, struct exchange *x)
+{
+	x->tentative = x->in_row = 1;
+	for (struct exchange *y = c->head; y; y = y->next)
+		y->tentative = y->in_row = 1;
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -227,8 +238,11 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		x->rested = 1; /* it has stood still since we look */
 	x->boundary = exact || !h->unsure || x->rested || is_first(c, h, x);
 	x->suspect = c->doubt;
-	if (c->tail)
-		x->suspect |= c->tail->suspect;
+	if (!c->tail)
+		return;
+	x->suspect |= c->tail->suspect;
+	if (c->doubt == SPAN_ATTACHED_LATE && nothing_seen(&other(c, h)->reasm))
+		doubt_row(c, x);
 }
 
 /* May a response at pos, whose sender had received requests up to ack, be the answer to x? */
@@ -252,8 +266,10 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 		return NULL;
 	if (!x->suspect || x->resp_started)
 		return x;
-	if (x->owed)
+	if (x->owed || x->in_row == 1)
 		return NULL;
+	if (c->tail->in_row)
+		return x;
 	if (c->pipelined) {
 		/* if its answer was lost, that is the only one, most likely */
 		if (c->resp_gap && x->need < c->resp_lost && x->next && !x->next->owed &&

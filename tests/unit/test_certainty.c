@@ -268,6 +268,24 @@ static void test_joined(void)
 	feed_end(&f);
 }
 
+/* Joined where what may be requests comes in a row. */
+static void test_row(void)
+{
+	for (int answers = 1; answers < 4; answers += 2) {
+		feed_begin(&f, NULL);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+		feed_text(&f, RX, GET("/0"));
+		feed_text(&f, RX, GET("/1"));
+		feed_text(&f, RX, GET("/2"));
+		for (int i = 0; i < answers; i++)
+			feed_text(&f, TX, i & 1 ? NO2 : OK2);
+		over(answers < 2 ? "(none) (none) 200 attached-late request-not-seen"
+				 : "(none) (none) 200 attached-late request-not-seen; "
+				   "GET /1 404 attached-late; GET /2 200 attached-late",
+		     answers < 2 ? "with one answer, they are content" : "with several, they are not");
+	}
+}
+
 /* What is answered, but no request that we know. */
 static void test_broken(void)
 {
@@ -472,6 +490,7 @@ int main(void)
 	test_pipelined();
 	test_proof();
 	test_joined();
+	test_row();
 	test_broken();
 	test_cut();
 	test_unseen_head();
