@@ -48,6 +48,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_DATAGRAM 15
 #define ZC_EV_RETRANSMIT 16
 #define ZC_EV_WINDOW 17
+#define ZC_EV_FLOW 18
 
 /* Ids of TLS streams stand beside socket cookies, and have this bit. */
 #define ZC_TLS_STREAM (1ull << 63)
@@ -129,7 +130,8 @@ ZC_ASSERT_SIZE(struct zc_ev_open, 112);
  * CLOSE: the socket is gone; byte totals of its life since OPEN, by the kernel's own count.
  * ZC_CLOSE_FORGET: it lives on, but belongs to a process that is not selected after all; whatever
  * was seen of it is to be dropped without a span.
- * ZC_CLOSE_CONNECT: it was never established, the connect failed or was given up.
+ * ZC_CLOSE_CONNECT: it was never established, the connect failed or was given up; of a server's
+ * end, as captures have them, it is the other end's.
  */
 #define ZC_CLOSE_FORGET 0x1
 #define ZC_CLOSE_CONNECT 0x2
@@ -180,7 +182,13 @@ ZC_ASSERT_SIZE(struct zc_ev_io, 64);
  * a socket that is TX; captures know both. It follows their SEGMENT, if there is one.
  */
 #define ZC_RETRANSMIT_SYN 0x1	 /* flags: no bytes, the SYN itself */
-#define ZC_RETRANSMIT_PROBE 0x2 /* flags: the sender only asks whether it is lost (RFC 8985) */
+/*
+ * flags: nobody holds them for lost, the sender only asks (RFC 8985); in captures, no duplicate
+ * acknowledgements have asked for them.
+ */
+#define ZC_RETRANSMIT_PROBE 0x2
+#define ZC_RETRANSMIT_LOST 0x4	 /* flags, captures: they had not come this far before */
+#define ZC_RETRANSMIT_NEEDLESS 0x8 /* flags, captures: they had been acknowledged before */
 
 struct zc_ev_retransmit {
 	struct zc_ev ev;
@@ -207,6 +215,18 @@ struct zc_ev_window {
 	__u8 pad[7];
 };
 ZC_ASSERT_SIZE(struct zc_ev_window, 32);
+
+/*
+ * FLOW: what went by on a connection so far, by direction, with what was sent again. CLOSE has the
+ * last of it.
+ */
+struct zc_ev_flow {
+	struct zc_ev ev;
+	__u64 bytes[2]; /* of payload */
+	__u64 packets[2]; /* with those without payload */
+	__u32 rtt_us, min_rtt_us; /* 0: not known */
+};
+ZC_ASSERT_SIZE(struct zc_ev_flow, 64);
 
 /*
  * DATAGRAM: one of UDP, of a socket (ev.conn) with one remote end. Of orig_len bytes the first

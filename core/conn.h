@@ -19,6 +19,7 @@ struct keyed;
 struct tls_session;
 struct protocol;
 struct protocol_name;
+struct same_head;
 struct conn;
 
 #define CONN_IO_MARKS 4
@@ -143,6 +144,7 @@ struct conn {
 	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
 	const struct protocol *protocol; /* NULL: the same */
 	void *state;			  /* of ops: what they, and the parser, remember */
+	struct same_head *same_head;	  /* of exchange_same.c; NULL: nothing */
 	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
 

@@ -108,10 +108,27 @@ static struct exchange *make(struct engine *e, struct conn *c, uint64_t time, ui
 	return x;
 }
 
+/* What was seen of its other end is now seen of the one that connects. */
+static void turn(struct conn *c)
+{
+	uint8_t addr[16];
+	uint16_t port = c->lport;
+
+	memcpy(addr, c->laddr, 16);
+	memcpy(c->laddr, c->raddr, 16);
+	memcpy(c->raddr, addr, 16);
+	c->lport = c->rport;
+	c->rport = port;
+	c->role = ZC_ROLE_CLIENT;
+	c->id_hash_valid = 0;
+}
+
 void connect_failed(struct engine *e, struct conn *c, uint64_t time, uint32_t error)
 {
 	if (c->connect || c->forgotten || !c->open_time)
 		return;
+	if (c->role == ZC_ROLE_SERVER)
+		turn(c);
 	c->connect = make(e, c, time, error);
 	if (!c->connect)
 		return;

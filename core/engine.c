@@ -9,6 +9,7 @@
 #include "core/datagram.h"
 #include "core/pending_read.h"
 #include "core/exchange_link.h"
+#include "core/exchange_same.h"
 #include "core/tls_info.h"
 #include "core/tls_stream.h"
 
@@ -31,6 +32,7 @@ static void destroy_conn(struct engine *e, struct conn *c)
 	for (int d = 0; d < 2; d++)
 		reasm_release(&c->half[d].reasm, &e->pool);
 	tls_info_free(c);
+	exchange_free_head(c);
 	free(c->session);
 	conn_remove(&e->conns, c);
 }
@@ -398,6 +400,7 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_DATAGRAM: datagram_take(e, p); break;
 	case ZC_EV_RETRANSMIT: network_retransmit(e, p); break;
 	case ZC_EV_WINDOW: network_window(e, p); break;
+	case ZC_EV_FLOW: network_flow(e, p); break;
 	default: break; /* listeners and names are for others */
 	}
 	while (e->conns.count > e->opt.max_conns)

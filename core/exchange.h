@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "core/block.h"
 #include "core/id.h"
 #include "core/list.h"
 #include "core/network.h"
@@ -22,17 +23,6 @@
 struct engine;
 struct conn;
 struct link_node;
-
-/* Octets in the exchange's block. */
-struct text {
-	uint32_t off, len; /* off == TEXT_NONE: absent */
-};
-#define TEXT_NONE UINT32_MAX
-
-struct block {
-	char *p;
-	uint32_t len, cap;
-};
 
 /* As struct attr, its text in the block. */
 struct exchange_attr {
@@ -117,6 +107,7 @@ struct exchange {
 	struct exchange_network network;
 
 	struct payload *payload; /* messages in the content; NULL: not of such a kind */
+	struct naming_state *naming; /* what travels in HTTP, see naming.h; NULL: nothing known */
 	int grpc_status;	 /* -1: not known */
 	uint64_t grpc_timeout;	 /* ns */
 	uint64_t notices, notice_bytes; /* of a long exchange */
@@ -153,6 +144,9 @@ void exchange_content(struct engine *e, struct exchange *x, int which, struct st
 /* How many of the next octets of content nobody needs; UINT64_MAX: all. */
 uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int which);
 
+/* Is content in this direction looked into, by whoever it is? */
+int exchange_reads_content(const struct exchange *x, int which);
+
 /* Messages are counted from now on, if there is memory. */
 void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind);
 
@@ -161,7 +155,10 @@ void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_
  * copy of s; the parts of a request-target that begins with a path.
  */
 struct text exchange_host(const struct engine *e, struct exchange *x, struct str authority);
-struct text exchange_text(struct exchange *x, struct str s);
+static inline struct text exchange_text(struct exchange *x, struct str s)
+{
+	return block_put(&x->text, s.p, s.n);
+}
 void exchange_set_path(struct exchange *x, struct str target);
 void exchange_set_content_type(struct engine *e, struct exchange *x, int which, struct str type);
 void exchange_set_traceparent(struct exchange *x, struct str value);

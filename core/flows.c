@@ -3,10 +3,12 @@
  */
 #include "core/flows.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/flow_network.h"
 #include "core/list.h"
 #include "parsers/protocol.h"
 
@@ -20,6 +22,9 @@
 
 /* Retransmissions and segments out of order come this long after a connection's end. */
 #define LINGER_NS 500000000ull
+/* For so long nobody has answered: Linux waits for 64 s after its last SYN. */
+#define TRYING_NS 70000000000ull
+#define FLOW_NS 1000000000ull /* between two FLOWs of one connection */
 
 /* The two ends in a fixed order, so that both directions find the same flow. */
 struct key {
@@ -31,6 +36,11 @@ struct flow {
 	struct flow *next; /* in its bucket, or among the unused */
 	struct list lru;
 	struct list closing; /* linked: has ended, CLOSE is due at closing_at + LINGER_NS */
+	struct list trying;  /* linked: nothing but SYNs, the last at tried_at */
+	uint64_t tried_at;
+	struct flow_network network;
+	uint64_t packets[2];	   /* by direction, as bytes */
+	uint64_t told_at, told;	   /* FLOW: when, and of how many packets */
 	struct key key;
 	uint64_t conn;
 	uint64_t closing_at;
@@ -48,6 +58,7 @@ struct flow {
 	uint8_t superseded; /* its addresses seem to be used anew, */
 	uint8_t successor;  /* by this one, which was not answered so far */
 	uint8_t ended;	    /* in closing, since it has ended itself */
+	uint8_t refused;    /* its first answer was a reset */
 };
 
 struct flows {
@@ -58,7 +69,7 @@ struct flows {
 	uint32_t count, max, mask;
 	uint64_t seed, next_conn, evicted;
 	uint64_t now;
-	struct list lru, closing; /* longest ago first */
+	struct list lru, closing, trying; /* longest ago first */
 	struct flow *unused;
 	struct flow **buckets;
 	struct zc_ev_segment *event; /* with room for a payload behind it */
@@ -99,11 +110,6 @@ static int far_off(uint32_t a, uint32_t b)
 	return a - b + FAR > 2 * FAR;
 }
 
-static uint32_t seq_end(const struct frame *seg)
-{
-	return seg->seq + seg->orig_len + !!(seg->flags & ZC_TCP_SYN) + !!(seg->flags & ZC_TCP_FIN);
-}
-
 /* Is it far off from what this end has sent, or from what the other one has acknowledged? */
 static int far_from(const struct flow *fl, int end, uint32_t number)
 {
@@ -132,7 +138,7 @@ static int agrees(const struct flow *fl, const struct frame *seg, int src)
 	    !(fl->has_ack[src] && seg->ack == fl->ack[src]))
 		return 0;
 	if (fl->has_end[src])
-		return seg->seq == fl->end[src] || seq_end(seg) == fl->end[src];
+		return seg->seq == fl->end[src] || frame_seq_end(seg) == fl->end[src];
 	return fl->has_ack[!src] ? seg->seq == fl->ack[!src] : !!(seg->flags & ZC_TCP_SYN);
 }
 
@@ -173,7 +179,7 @@ static struct flow *find(struct flows *f, const struct key *k, const struct fram
 
 static void note_numbers(struct flow *fl, const struct frame *seg, int src)
 {
-	uint32_t end = seq_end(seg);
+	uint32_t end = frame_seq_end(seg);
 
 	if (seg->flags & ZC_TCP_RST)
 		return;
@@ -218,6 +224,7 @@ static void forget(struct flows *f, struct flow *fl)
 	*p = fl->next;
 	list_unlink(&fl->lru);
 	list_unlink(&fl->closing);
+	list_unlink(&fl->trying);
 	fl->next = f->unused;
 	f->unused = fl;
 	f->count--;
@@ -330,8 +337,57 @@ static void emit_segment(struct flows *f, struct flow *fl, const struct frame *s
 		.tcp_flags = seg->flags & (ZC_TCP_FIN | ZC_TCP_SYN | ZC_TCP_RST | ZC_TCP_ACK),
 	};
 	memcpy(e + 1, seg->payload, cap);
-	fl->bytes[dir] += seg->orig_len;
 	f->fn(f->ctx, &e->ev);
+}
+
+/* What went by, if there is more of it than was told. Returns the number of events. */
+static int emit_flow(struct flows *f, struct flow *fl)
+{
+	struct zc_ev_flow e = {
+		.ev = {.kind = ZC_EV_FLOW, .size = sizeof(e), .time = f->now, .conn = fl->conn},
+		.bytes = {fl->bytes[0], fl->bytes[1]},
+		.packets = {fl->packets[0], fl->packets[1]},
+		.rtt_us = flow_network_rtt(&fl->network),
+		.min_rtt_us = flow_network_min_rtt(&fl->network),
+	};
+
+	if (fl->packets[0] + fl->packets[1] == fl->told)
+		return 0;
+	fl->told = fl->packets[0] + fl->packets[1];
+	fl->told_at = f->now;
+	f->fn(f->ctx, &e.ev);
+	return 1;
+}
+
+static void emit_window(const struct flows *f, const struct flow *fl, int src)
+{
+	struct zc_ev_window w = {
+		.ev = {.kind = ZC_EV_WINDOW, .size = sizeof(w), .time = f->now, .conn = fl->conn},
+		.dir = src == fl->server ? ZC_TX : ZC_RX,
+	};
+
+	w.ev.flags = fl->network.side[src].window_closed ? ZC_WINDOW_CLOSED : 0;
+	f->fn(f->ctx, &w.ev);
+}
+
+static void emit_retransmit(const struct flows *f, const struct flow *fl, const struct frame *seg,
+			    int src, const struct flow_news *news)
+{
+	struct zc_ev_retransmit r = {
+		.ev = {.kind = ZC_EV_RETRANSMIT,
+		       .size = sizeof(r),
+		       .time = f->now,
+		       .conn = fl->conn},
+		.sent = news->first,
+		.seq = seg->seq + !!(seg->flags & ZC_TCP_SYN),
+		.len = seg->orig_len,
+		.total = fl->network.side[src].resent,
+		.rtt_us = flow_network_rtt(&fl->network),
+		.dir = src == fl->server ? ZC_TX : ZC_RX,
+	};
+
+	r.ev.flags = news->flags;
+	f->fn(f->ctx, &r.ev);
 }
 
 /* What bare acknowledgements, which make no events, have told last: octets that went by. */
@@ -361,18 +417,36 @@ static int emit_acks(struct flows *f, const struct flow *fl)
 	return events;
 }
 
-/* Returns the number of events. */
-static int emit_close(struct flows *f, struct flow *fl)
+/* error: why it was never established; 0: it was, or nobody knows. Returns the number of events. */
+static int emit_close(struct flows *f, struct flow *fl, uint32_t error)
 {
 	int events = emit_acks(f, fl) + 1;
 	struct zc_ev_close c = {
 		.ev = {.kind = ZC_EV_CLOSE, .size = sizeof(c), .time = f->now, .conn = fl->conn},
 		.bytes = {fl->bytes[0], fl->bytes[1]},
+		.error = error,
+		.rtt_us = flow_network_rtt(&fl->network),
+		.min_rtt_us = flow_network_min_rtt(&fl->network),
+		.retransmits = fl->network.side[fl->server].resent,
+		.packets = {(uint32_t)fl->packets[0], (uint32_t)fl->packets[1]},
 	};
 
+	if (error)
+		c.ev.flags = ZC_CLOSE_CONNECT;
+	if (error == ETIMEDOUT)
+		c.ev.time = fl->tried_at;
 	forget(f, fl);
 	f->fn(f->ctx, &c.ev);
 	return events;
+}
+
+/* Nobody has answered. Of a SYN alone nobody knows whether that is so. */
+static int give_up(struct flows *f, struct flow *fl)
+{
+	if (fl->network.side[!fl->server].resent)
+		return emit_close(f, fl, ETIMEDOUT);
+	list_unlink(&fl->trying);
+	return 0;
 }
 
 /* ---- interface */
@@ -388,9 +462,31 @@ int flows__tick(struct flows *f, uint64_t now)
 		/* a clock that went back must not keep them forever, so only the future waits */
 		if (now >= fl->closing_at && now - fl->closing_at < LINGER_NS)
 			break;
-		events += emit_close(f, fl);
+		events += emit_close(f, fl, 0);
+	}
+	while (!list_empty(&f->trying)) {
+		struct flow *fl = list_entry(f->trying.next, struct flow, trying);
+
+		if (now < fl->tried_at + TRYING_NS)
+			break;
+		events += give_up(f, fl);
 	}
 	return events;
+}
+
+/* The other end answers, or goes on as if it had. */
+static void note_attempt(struct flows *f, struct flow *fl, const struct frame *seg, int src)
+{
+	int syn = (seg->flags & (ZC_TCP_SYN | ZC_TCP_ACK | ZC_TCP_RST)) == ZC_TCP_SYN;
+
+	if (syn && (list_linked(&fl->trying) || !(fl->packets[ZC_RX] | fl->packets[ZC_TX]))) {
+		fl->tried_at = f->now;
+		list_unlink(&fl->trying);
+		list_append(&f->trying, &fl->trying);
+	} else if (list_linked(&fl->trying)) {
+		fl->refused = seg->flags & ZC_TCP_RST && src == fl->server;
+		list_unlink(&fl->trying);
+	}
 }
 
 static void note_end(struct flows *f, struct flow *fl, const struct frame *seg, int src)
@@ -416,7 +512,7 @@ static int begins_anew(const struct flow *fl, const struct frame *seg)
 static int supersede(struct flows *f, struct flow *fl)
 {
 	if (!(fl->payload || (fl->has_end[0] && fl->has_end[1])) || fl->ended) {
-		return emit_close(f, fl);
+		return list_linked(&fl->trying) ? give_up(f, fl) : emit_close(f, fl, 0);
 	}
 	fl->superseded = 1;
 	return 0;
@@ -430,6 +526,7 @@ static struct flow *begin(struct flows *f, const struct key *key, const struct f
 	if (!fl)
 		return NULL;
 	fl->family = seg->family;
+	fl->told_at = f->now;
 	choose_server(f, fl, seg, src, &role);
 	emit_open(f, fl, role, !(seg->flags & ZC_TCP_SYN));
 	if (seg->flags & ZC_TCP_SYN) {
@@ -437,6 +534,39 @@ static struct flow *begin(struct flows *f, const struct key *key, const struct f
 		fl->isn = seg->flags & ZC_TCP_ACK ? seg->ack - 1 : seg->seq;
 	}
 	return fl;
+}
+
+/*
+ * A retransmission is told while its exchange waits for it: a response's before it comes, a
+ * request's when it has.
+ */
+static int emit_packet(struct flows *f, struct flow *fl, const struct frame *seg, int src, int bare)
+{
+	int dir = src == fl->server ? ZC_TX : ZC_RX, events;
+	struct flow_news news;
+
+	if (seg->partial) {
+		emit_segment(f, fl, seg, dir);
+		return 1;
+	}
+	note_attempt(f, fl, seg, src);
+	fl->packets[dir]++;
+	fl->bytes[dir] += seg->orig_len;
+	news = flow_network_segment(&fl->network, seg, src, f->now);
+	events = news.window + news.resent + !bare;
+	if (news.window)
+		emit_window(f, fl, src);
+	if (news.rtt || f->now >= fl->told_at + FLOW_NS)
+		events += emit_flow(f, fl);
+	if (news.resent && dir == ZC_TX)
+		emit_retransmit(f, fl, seg, src, &news);
+	if (!bare)
+		emit_segment(f, fl, seg, dir);
+	if (news.resent && dir == ZC_RX)
+		emit_retransmit(f, fl, seg, src, &news);
+	if (fl->refused)
+		events += emit_close(f, fl, ECONNREFUSED);
+	return events;
 }
 
 int flows__wants(const struct flows *f, const struct frame *seg)
@@ -483,10 +613,7 @@ int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
 		close_superseded(f, fl);
 	}
 	fl->bare[src] = (uint8_t)bare;
-	if (bare)
-		return events;
-	emit_segment(f, fl, seg, src == fl->server ? ZC_TX : ZC_RX);
-	return events + 1;
+	return events + emit_packet(f, fl, seg, src, bare);
 }
 
 int flows__finish(struct flows *f, int max)
@@ -494,8 +621,12 @@ int flows__finish(struct flows *f, int max)
 	int events = 0;
 
 	while (events < max && !list_empty(&f->closing)) {
-		events += emit_close(f, list_entry(f->closing.next, struct flow, closing));
+		events += emit_close(f, list_entry(f->closing.next, struct flow, closing), 0);
 	}
+	while (events < max && !list_empty(&f->trying))
+		events += give_up(f, list_entry(f->trying.next, struct flow, trying));
+	for (struct list *n = f->lru.next; events < max && n != &f->lru; n = n->next)
+		events += emit_flow(f, list_entry(n, struct flow, lru));
 	return events;
 }
 
@@ -519,6 +650,7 @@ struct flows *flows__new(const struct flows_options *o)
 		return NULL;
 	list_init(&f->lru);
 	list_init(&f->closing);
+	list_init(&f->trying);
 	flows__set_receiver(f, o->fn, o->ctx);
 	f->next_conn = 1;
 	f->max = o->max_flows ? o->max_flows : FLOWS_DEFAULT;

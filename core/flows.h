@@ -8,9 +8,12 @@
  *
  *   OPEN     with the first SYN, or with the first segment that carries payload (then LATE)
  *   SEGMENT  every SYN, FIN, RST and payload; RX is towards the server
+ *   FLOW, RETRANSMIT, WINDOW  what the packets tell of the network: see flow_network.h. Of a
+ *            retransmission's SEGMENT, RETRANSMIT comes behind a request's and before a response's
  *   CLOSE    some time after a RST or both FINs, when nothing more of it is expected, or when a
  *            new connection uses the same addresses. A connection that is just still open at the
- *            end of the capture gets none: that it ended was not seen.
+ *            end of the capture gets none: that it ended was not seen. ZC_CLOSE_CONNECT: a reset
+ *            was the answer to its SYN, or none came although it was repeated
  *
  * A connection is its addresses, ports, and the VLANs around them. The two directions may go
  * through different VLANs, and one segment may be seen in several: what lies in another VLAN

@@ -75,6 +75,8 @@ static enum frame_result decode_tcp(const struct rest *r, struct frame *out)
 	out->seq = be32(r->p + 4);
 	out->ack = be32(r->p + 8);
 	out->flags = r->p[13];
+	out->partial = 0;
+	out->window = r->n < 16 ? 1 : (uint16_t)be16(r->p + 14);
 	out->orig_len = r->len - header;
 	out->cap_len = r->n > header ? r->n - header : 0;
 	out->payload = out->cap_len ? r->p + header : r->p;

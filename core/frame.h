@@ -33,6 +33,8 @@ struct frame {
 	uint8_t flags;	/* TCP's, from FIN (0x01) to CWR (0x80) */
 	uint32_t domain; /* where its addresses are unique: VLANs, virtual networks; 0: none */
 	uint32_t seq, ack;
+	uint16_t window; /* not scaled; 1: not captured */
+	uint8_t partial; /* more of the same segment may follow: put together from fragments */
 	const uint8_t *payload; /* borrowed from the packet */
 	uint32_t cap_len;	/* payload bytes that are there */
 	uint32_t orig_len;	/* payload bytes that went by, >= cap_len */
@@ -60,6 +62,12 @@ enum frame_result frame_decode(int link, const uint8_t *p, uint32_t caplen, uint
  */
 enum frame_result frame_decode_whole(uint8_t protocol, const uint8_t *p, uint32_t cap_len,
 				     uint32_t len, struct frame *out);
+
+/* The sequence number behind the segment: SYN and FIN count (RFC 9293, section 3.4). */
+static inline uint32_t frame_seq_end(const struct frame *seg)
+{
+	return seg->seq + seg->orig_len + (seg->flags & 1) + (seg->flags >> 1 & 1);
+}
 
 /* Can frame_decode do anything with this link layer? */
 int frame_knows(int link);

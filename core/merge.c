@@ -159,6 +159,16 @@ static void adapt_retransmit(const struct input *in, struct zc_ev_retransmit *r,
 	r->sent = shifted(in, r->sent);
 }
 
+static void turn_flow(struct zc_ev_flow *f)
+{
+	struct zc_ev_flow old = *f;
+
+	for (int dir = 0; dir < 2; dir++) {
+		f->bytes[dir] = old.bytes[!dir];
+		f->packets[dir] = old.packets[!dir];
+	}
+}
+
 static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 {
 	void *p = ev;
@@ -172,6 +182,10 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 		break;
 	case ZC_EV_WINDOW:
 		((struct zc_ev_window *)p)->dir ^= (uint8_t)turned;
+		break;
+	case ZC_EV_FLOW:
+		if (turned)
+			turn_flow(p);
 		break;
 	case ZC_EV_OPEN:
 		((struct zc_ev_open *)p)->pid = host_pid(in, ((struct zc_ev_open *)p)->pid);

@@ -217,13 +217,12 @@ static void ask_other(const struct conn *other, int dir, uint32_t seq, struct de
 		      h->last_time + SENT_BURST < d->until;
 }
 
-/* Bytes from seq on; d: from, until and segments are set. */
+/* Bytes from seq on; in d is all that their end knows. */
 static void sent_again(struct engine *e, struct conn *c, int dir, uint32_t seq, struct delay *d)
 {
 	struct conn *other = other_end(e, c);
 
 	d->dir = dir;
-	d->inferred = 1;
 	d->has_pos = place(c, dir, seq, &d->pos);
 	find_start(c, dir, seq, d);
 	if (other)
@@ -242,7 +241,10 @@ void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r)
 {
 	struct conn *c = conn_find(&e->conns, r->ev.conn);
 	struct delay d = {.from = r->sent ? r->sent : r->ev.time, .until = r->ev.time,
-			  .doubtful = (r->ev.flags & ZC_RETRANSMIT_PROBE) != 0};
+			  .doubtful = (r->ev.flags & ZC_RETRANSMIT_PROBE) != 0,
+			  .needless = (r->ev.flags & ZC_RETRANSMIT_NEEDLESS) != 0,
+			  .inferred = !(r->ev.flags &
+					(ZC_RETRANSMIT_LOST | ZC_RETRANSMIT_NEEDLESS))};
 
 	if (!c || c->forgotten)
 		return;
@@ -253,6 +255,18 @@ void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r)
 		c->network.syns += d.segments;
 	else
 		sent_again(e, c, r->dir, r->seq, &d);
+}
+
+void network_flow(struct engine *e, const struct zc_ev_flow *f)
+{
+	struct conn *c = conn_find(&e->conns, f->ev.conn);
+
+	if (!c)
+		return;
+	if (f->rtt_us)
+		c->network.rtt_us = f->rtt_us;
+	if (f->min_rtt_us)
+		c->network.min_rtt_us = f->min_rtt_us;
 }
 
 /* Since when bytes that leave now had been written, while nothing left at all; 0: not for long. */
@@ -281,7 +295,7 @@ void network_left(struct conn *c, uint64_t time)
 
 void network_sent(struct engine *e, struct conn *c, uint32_t seq, uint32_t len, uint64_t time)
 {
-	struct delay d = {.from = time, .until = time, .doubtful = 1};
+	struct delay d = {.from = time, .until = time, .doubtful = 1, .inferred = 1};
 
 	c->network.stalled = c->network.at_socket ? stalled_since(c, seq, time) : 0;
 	if (c->network.stalled && c->ops && c->request_dir != ZC_TX)

@@ -95,6 +95,7 @@ void network_sent(struct engine *e, struct conn *c, uint32_t seq, uint32_t len, 
 /* To be called when the segment has been taken, if c->network.stalled is set. */
 void network_left(struct conn *c, uint64_t time);
 void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r);
+void network_flow(struct engine *e, const struct zc_ev_flow *f);
 void network_window(struct engine *e, const struct zc_ev_window *w);
 
 /* The exchange is over, or shown in flight: what lasts until now counts up to here. */

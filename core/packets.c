@@ -101,6 +101,7 @@ static enum frame_result put_together(struct packets *p, uint64_t time, struct f
 	    frame_decode_whole(IPPROTO_TCP, first.data, first.cap_len, first.len, seg) != FRAME_TCP)
 		return res;
 	seg->flags &= (uint8_t)~ZC_TCP_FIN; /* it lies behind the rest */
+	seg->partial = 1;
 	p->events += flows__segment(p->flows, time, seg);
 	return res;
 }

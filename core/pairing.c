@@ -6,6 +6,7 @@
 #include "core/certainty.h"
 #include "core/doubted.h"
 #include "core/exchange_link.h"
+#include "core/exchange_same.h"
 #include "core/keyed.h"
 #include "core/pairing_impl.h"
 #include "core/pending_read.h"
@@ -21,6 +22,7 @@ static void release(struct conn *c)
 {
 	free(c->state);
 	c->state = NULL;
+	exchange_forget_head(c);
 	keyed_release(c);
 }
 

@@ -48,6 +48,7 @@ static const uint32_t event_size[] = {
 	[ZC_EV_DATAGRAM] = sizeof(struct zc_ev_datagram),
 	[ZC_EV_RETRANSMIT] = sizeof(struct zc_ev_retransmit),
 	[ZC_EV_WINDOW] = sizeof(struct zc_ev_window),
+	[ZC_EV_FLOW] = sizeof(struct zc_ev_flow),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
 #define EVENT_ROOM (sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE)

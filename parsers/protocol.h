@@ -205,6 +205,11 @@ struct message {
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
 	/* HEAD: those of `fields` that the core knows; NULL: it is to look for them */
 	const struct field_notes *notes;
+	/*
+	 * HEAD: the same number as another one of this connection and sender had: the very same
+	 * bytes, told in the same way. 0: not known.
+	 */
+	uint32_t same;
 	struct str data;   /* CONTENT */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
 	uint64_t size;	   /* NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys */

@@ -125,6 +125,13 @@ void tui__restart(struct tui *t, struct engine *e)
 	t->stale = 1;
 }
 
+void tui__reopened(struct tui *t, const struct tui_sources *s)
+{
+	t->from = *s;
+	t->measuring = t->over = 0;
+	t->stale = 1;
+}
+
 void tui__over(struct tui *t)
 {
 	t->dirty |= !t->over;

@@ -207,32 +207,76 @@ static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_
 	return h->state == ST_END ? end_message(h, ev) : PARSE_MORE;
 }
 
-/*
- * http1_scan_fields(), but what the head before this one said is not read again. What was noted of
- * the fields is in the memo either way.
- */
+/* ---- heads that come again, see struct http1_memo */
+
+/* http1_scan_fields(), unless the fields are those of the head before. */
 static size_t read_fields(struct http1_memo *memo, const uint8_t *p, size_t i, size_t n,
 			  struct http1_meaning *m, size_t *last)
 {
-	size_t end, len = memo->len;
+	size_t len = memo->len - memo->fields, end;
 
-	if (len && n - i >= len && !memcmp(p + i, memo->fields, len)) {
+	memo->whole = 0;
+	if (len && n - i >= len && !memcmp(p + i, memo->head + memo->fields, len)) {
 		*m = memo->meaning;
-		*last = i + memo->last;
+		*last = i + memo->last - memo->fields;
 		return i + len;
 	}
-	memo->len = 0;
+	memo->len = memo->fields = 0;
 	memo->notes.n = 0;
 	memset(m, 0, sizeof(*m));
 	end = http1_scan_fields(p, i, n, m, &memo->notes, last);
-	len = end - i;
-	if (end && len <= HTTP1_MEMO) {
-		memo->len = (uint16_t)len;
-		memo->last = (uint16_t)(*last - i);
-		memo->meaning = *m;
-		memcpy(memo->fields, p + i, len);
-	}
+	memo->meaning = *m;
 	return end;
+}
+
+/* What the form of a head depends on, but for its bytes. */
+static int is_usual(const struct http1 *h)
+{
+	return h->method_class == METHOD_OTHER && !h->unsure && !h->tunnel && !h->interim;
+}
+
+/* The head *ev, of which the fields begin at p + i, has been read. usual: before it and behind. */
+static void keep_head(struct http1_memo *memo, const uint8_t *p, size_t i,
+		      struct http1_event *ev, int usual)
+{
+	struct str text = ev->kind == HTTP1_REQUEST ? ev->target : ev->reason;
+
+	if (ev->head_len > HTTP1_MEMO) {
+		memo->len = memo->fields = 0;
+		return;
+	}
+	memo->fields = (uint16_t)i;
+	memo->last = (uint16_t)(i + ev->fields.n);
+	memo->len = (uint16_t)ev->head_len;
+	memo->text = (uint16_t)((const uint8_t *)text.p - p);
+	memcpy(memo->head, p, ev->head_len);
+	if (!usual)
+		return;
+	memo->whole = 1;
+	ev->same = ++memo->number;
+	memo->event = *ev;
+}
+
+/* HEAD, if p begins with the very head that was the last one. */
+static int same_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_event *ev)
+{
+	const struct http1_memo *memo = &h->memo;
+	struct str *text;
+
+	if (!memo->whole || n < memo->len || !is_usual(h) || memcmp(p, memo->head, memo->len))
+		return 0;
+	*ev = memo->event;
+	text = ev->kind == HTTP1_REQUEST ? &ev->target : &ev->reason;
+	text->p = (const char *)p + memo->text;
+	if (ev->kind == HTTP1_REQUEST)
+		ev->method.p = (const char *)p;
+	ev->fields.p = (const char *)p + memo->fields;
+	if (ev->notes)
+		ev->notes = &memo->notes;
+	h->started = 0;
+	h->scanned = 0;
+	to_content(h, ev, &memo->meaning);
+	return 1;
 }
 
 /* The start line, in *ev, ends before p + i. */
@@ -240,6 +284,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 				     size_t *used, struct http1_event *ev)
 {
 	size_t max = min_size(n, HTTP1_MAX_HEAD), end, last = 0;
+	int usual = is_usual(h);
 	struct http1_meaning m;
 
 	end = read_fields(&h->memo, p, i, max, &m, &last);
@@ -272,6 +317,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	else
 		frame_response(h, ev, &m);
 	to_content(h, ev, &m);
+	keep_head(&h->memo, p, i, ev, usual && is_usual(h));
 	*used += end;
 	return PARSE_EVENT;
 }
@@ -347,6 +393,10 @@ static enum parse_status next_start(struct http1 *h, const uint8_t *p, size_t n,
 	n -= empty;
 	if (!n || (n == 1 && *p == '\r'))
 		return PARSE_MORE;
+	if (same_head(h, p, n, ev)) {
+		*used += ev->head_len;
+		return PARSE_EVENT;
+	}
 	max = min_size(n, HTTP1_MAX_HEAD);
 	from = min_size(h->scanned, max);
 	lf = memchr(p + from, '\n', max - from);

@@ -87,6 +87,7 @@ struct http1_event {
 	struct str reason;     /* HEAD of a response */
 	struct str fields;     /* HEAD, TRAILERS: the field lines, for http1_field_next */
 	const struct field_notes *notes; /* HEAD: see there; NULL: there are none */
+	uint32_t same; /* HEAD: as message.same */
 	struct str data;       /* CONTENT */
 	uint32_t head_len; /* HEAD: octets from the start line through the empty line, or so far */
 	uint64_t gap;	       /* CONTENT: octets of it that are missing (data is empty then) */
@@ -101,17 +102,21 @@ struct http1_meaning {
 };
 
 /*
- * Private: the fields of the last head, if they are short, and what they mean. Most heads of a
- * connection say what the one before them said; to compare them is a tenth of reading them.
+ * Private: the last head, if it is short, and what it says. Most heads of a connection say what the
+ * one before them said, or differ from it in the start line alone; to compare them is a tenth of
+ * reading them.
  */
-#define HTTP1_MEMO 240u
+#define HTTP1_MEMO 256u
 
 struct http1_memo {
-	uint16_t len;  /* with the empty line; 0: nothing */
-	uint16_t last; /* without it */
-	struct http1_meaning meaning;
+	uint32_t number; /* grows with each head that is kept */
+	uint8_t whole;	 /* `event` is of all of it; else of the fields alone something is known */
+	uint16_t fields, last, len; /* where fields begin, the empty line, and its end; or 0 */
+	uint16_t text;	 /* where target or reason begin */
+	struct http1_meaning meaning; /* of the fields */
 	struct field_notes notes;
-	uint8_t fields[HTTP1_MEMO];
+	struct http1_event event; /* its pointers mean nothing */
+	uint8_t head[HTTP1_MEMO];
 };
 
 struct http1 {
@@ -133,7 +138,7 @@ struct http1 {
 	uint16_t status;
 	uint8_t minor;
 	struct http1_meaning meaning;
-	struct http1_memo memo;
+	struct http1_memo memo; /* the last: what the parser does it does with or without it */
 };
 
 void http1_init(struct http1 *h, enum http1_kind kind);

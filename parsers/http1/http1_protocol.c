@@ -150,6 +150,7 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 	m->name = ev->minor ? &http11_name : &http10_name;
 	m->fields = ev->fields;
 	m->notes = ev->notes;
+	m->same = ev->same;
 	if (ev->flags & bad)
 		m->flags |= MESSAGE_BAD;
 	if (ev->flags & HTTP1_EXPECT_CONTINUE)

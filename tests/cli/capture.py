@@ -86,12 +86,12 @@ class Conversation:
             self.segment(1, SYN | ACK, seq=isn[1])
             self.segment(0, ACK)
 
-    def segment(self, d, flags, data=b'', seq=None, ack=None, seconds=0.001):
+    def segment(self, d, flags, data=b'', seq=None, ack=None, seconds=0.001, window=65535):
         """A segment as it is told; nothing is counted on."""
         seq = (self.seq[d] if seq is None else seq) % 2**32
         ack = (self.seq[1 - d] if ack is None else ack) % 2**32 if flags & ACK else 0
         tcp = struct.pack('>HHIIBBHHH', self.ports[d], self.ports[1 - d], seq, ack, 0x50, flags,
-                          65535, 0, 0)
+                          window, 0, 0)
         self.packets.ip(ip(self.ends[d], self.ends[1 - d], 6, tcp + data), seconds)
 
     def send(self, d, data, size=1400, seconds=0.001):

@@ -5,6 +5,7 @@
  * once whole and once in pieces of the lengths that the cut octets give, and must give the same
  * events. With option 8 a gap follows each 0xff octet: the octet after it says how long.
  */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,7 +242,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	parse(&whole, data, size, NULL, data[-1 - NCUTS]);
 	parse(&cut, data, size, data - NCUTS, data[-1 - NCUTS]);
 	need(whole.digest == cut.digest && whole.over == cut.over);
-	need(!memcmp(&whole.h, &cut.h, sizeof(whole.h)));
+	need(!memcmp(&whole.h, &cut.h, offsetof(struct http1, memo)));
 	if (size <= 2048) {
 		parse(&single, data, size, ones, data[-1 - NCUTS]);
 		need(whole.digest == single.digest && whole.over == single.over);

@@ -133,6 +133,7 @@ struct seen {
 	struct zc_ev_open open;		/* the last of each */
 	struct zc_ev_segment segment;
 	struct zc_ev_close close;
+	struct zc_ev_flow flow;
 	uint64_t conns[16]; /* of the segments, in order */
 	uint64_t rx, tx;    /* captured octets */
 	uint64_t missing;
@@ -144,10 +145,17 @@ static void see(void *ctx, const struct zc_ev *ev)
 {
 	struct seen *s = ctx;
 	const struct zc_ev_segment *seg = (const struct zc_ev_segment *)ev;
+	static const char letters[] = {[ZC_EV_SEGMENT] = 'S',	 [ZC_EV_OPEN] = 'O',
+				       [ZC_EV_CLOSE] = 'C',	 [ZC_EV_RETRANSMIT] = 'R',
+				       [ZC_EV_WINDOW] = 'W'};
 	size_t n = strlen(s->order), at;
 
+	if (ev->kind == ZC_EV_FLOW) {
+		memcpy(&s->flow, ev, sizeof(s->flow));
+		return;
+	}
 	if (n + 1 < sizeof(s->order))
-		s->order[n] = "?SOEC"[ev->kind];
+		s->order[n] = letters[ev->kind];
 	if (ev->kind == ZC_EV_OPEN) {
 		s->opens++;
 		memcpy(&s->open, ev, sizeof(s->open));
@@ -422,9 +430,28 @@ static void test_connection(void)
 	pcap_tcp(&file, 2 * SEC + SEC / 4, (struct tcp){.seq = 501, .flags = ACK, .text = reply});
 	pcap_tcp(&file, 2 * SEC + SEC, (struct tcp){.seq = 501, .flags = ACK, .text = reply});
 	play(&file, &all);
-	is_str(seen.order, "OSSSSSSSSCOS", "CLOSE comes after a while");
+	is_str(seen.order, "OSSSSSSSRSCOS", "sent again; CLOSE comes after a while");
 	ok(seen.open.ev.flags & ZC_OPEN_PREEXISTING,
 	   "what comes later is a connection joined late");
+}
+
+static void test_unanswered(void)
+{
+	pcap_begin(&file, 0xa1b23c4d, 101);
+	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 100, .flags = SYN});
+	play(&file, &all);
+	is_str(seen.order, "OS", "of one SYN nobody knows what came of it");
+	pcap_tcp(&file, 2 * SEC, (struct tcp){.to_server = 1, .seq = 100, .flags = SYN});
+	pcap_tcp(&file, 4 * SEC, (struct tcp){.to_server = 1, .seq = 100, .flags = SYN});
+	play(&file, &all);
+	is_str(seen.order, "OSSRSRC", "sent again and not answered");
+	is_u64(seen.close.error, ETIMEDOUT, "so it timed out");
+	is_u64(seen.close.ev.time, 4 * SEC, "nobody knows for how long after the last SYN");
+	pcap_tcp(&file, 5 * SEC, (struct tcp){.seq = 500, .ack = 101, .flags = SYN | ACK});
+	play(&file, &all);
+	is_str(seen.order, "OSSRSRS", "answered at last");
+	is_u64(seen.flow.packets[ZC_RX], 3, "packets to the server");
+	is_u64(seen.flow.packets[ZC_TX], 1, "and from it");
 }
 
 static void test_reuse(void)
@@ -446,6 +473,8 @@ static void test_reuse(void)
 	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 100, .flags = SYN});
 	play(&file, &all);
 	is_str(seen.order, "OSSCOS", "so is the same SYN after a reset");
+	is_u64(seen.close.ev.flags, ZC_CLOSE_CONNECT, "it was a connect");
+	is_u64(seen.close.error, ECONNREFUSED, "that was refused");
 
 	pcap_begin(&file, 0xa1b23c4d, 101);
 	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .flags = RST});
@@ -625,6 +654,7 @@ int main(void)
 	test_snaplen();
 	test_cut();
 	test_connection();
+	test_unanswered();
 	test_reuse();
 	test_which_side();
 	test_eviction();

@@ -1,0 +1,77 @@
+#include "core/exchange_same.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/engine_impl.h"
+
+#define SAME_TEXT 192u
+
+struct same_head {
+	uint32_t number; /* message.same; 0: nothing is known */
+	uint32_t form, ntext;
+	const struct protocol_name *protocol;
+	struct text method, scheme, host, path, query;
+	struct link_head link;
+	char text[SAME_TEXT];
+};
+
+void exchange_forget_head(struct conn *c)
+{
+	if (c->same_head)
+		c->same_head->number = 0;
+}
+
+void exchange_free_head(struct conn *c)
+{
+	free(c->same_head);
+	c->same_head = NULL;
+}
+
+void exchange_remember_head(struct exchange *x, const struct message *m,
+			    const struct link_head *link)
+{
+	struct conn *c = x->conn;
+	struct same_head *s = c->same_head;
+
+	exchange_forget_head(c);
+	if (!m->same || x->text.len > SAME_TEXT || x->incomplete || x->traceparents || x->payload ||
+	    x->naming || x->req_fields.off != TEXT_NONE || x->settings.off != TEXT_NONE ||
+	    x->grpc_timeout != SPAN_UNKNOWN || m->nattrs || m->group.p ||
+	    m->flags & ~(MESSAGE_FIELDS | MESSAGE_ENDS))
+		return;
+	if (!s)
+		s = c->same_head = malloc(sizeof(*s));
+	if (!s)
+		return;
+	s->number = m->same;
+	s->form = x->form;
+	s->protocol = x->protocol;
+	s->method = x->method;
+	s->scheme = x->scheme;
+	s->host = x->host;
+	s->path = x->path;
+	s->query = x->query;
+	s->link = *link;
+	s->ntext = x->text.len;
+	memcpy(s->text, x->text.p, s->ntext);
+}
+
+int exchange_recall_head(const struct engine *e, struct exchange *x, const struct message *m,
+			 struct link_head *link)
+{
+	const struct same_head *s = x->conn->same_head;
+
+	if (!m->same || !s || s->number != m->same || x->text.len || e->opt.keep_fields ||
+	    exchange_text(x, (struct str){s->text, s->ntext}).off == TEXT_NONE)
+		return 0;
+	x->form = s->form;
+	x->protocol = s->protocol;
+	x->method = s->method;
+	x->scheme = s->scheme;
+	x->host = s->host;
+	x->path = s->path;
+	x->query = s->query;
+	*link = s->link;
+	return 1;
+}

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""What packets tell of the network: retransmissions, round trips, windows, resets, connects that
+fail. tshark's analysis says the same of the same captures."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                                'live'))
+
+from capture import ACK, OK, PSH, RST, SYN, Conversation, Packets, get  # noqa: E402
+from lib import ZCTRACE, main, need, test  # noqa: E402
+
+OTHER_BYTES = b'HTTP/1.1 200 OK\r\nContent-Length: 5600\r\n\r\n' + b'x' * 5600
+
+
+def spans(t, path):
+    p = t.run([ZCTRACE, '-r', path, '-o', 'json', '-q'])
+    t.equal(p.returncode, 0, p.stderr)
+    return [o for o in map(json.loads, p.stdout.splitlines()) if o['type'] == 'span']
+
+
+def analysed(t, path, condition):
+    """Packets of which tshark says this: their times in seconds."""
+    need('tshark')
+    p = t.run(['tshark', '-r', path, '-Y', condition, '-T', 'fields', '-e', 'frame.time_epoch'])
+    t.equal(p.returncode, 0, p.stderr)
+    return [float(line) for line in p.stdout.split()]
+
+
+def check(t, got, want, what):
+    t.equal({k: got.get(k) for k in want}, want, f'{what}: {got}')
+
+
+class Lossy(Conversation):
+    """Segments that are lost in front of the capture, or behind it, and sent again."""
+
+    def lose(self, d, data, before, seconds=0.25):
+        """The first segment of data is lost; others behind it are not, and ask for it."""
+        seq, parts = self.seq[d], [data[i:i + 1400] for i in range(0, len(data), 1400)]
+        if not before:
+            self.segment(d, ACK | PSH, parts[0], seq=seq, seconds=0.001)
+        for i, part in enumerate(parts[1:-1]):
+            self.segment(d, ACK | PSH, part, seq=seq + (i + 1) * 1400, seconds=0.0001)
+        for _ in parts[1:-1]:
+            self.segment(1 - d, ACK, ack=seq, seconds=0.0001)
+        self.segment(d, ACK | PSH, parts[0], seq=seq, seconds=seconds)
+        self.seq[d] += len(data) - len(parts[-1])
+        self.send(d, parts[-1])
+        self.segment(1 - d, ACK, seconds=0.001)
+
+
+@test
+def lost_segments(t):
+    """a segment of a response that is lost in front of the capture and behind it, one of a request,
+    one that was sent again for nothing; others have no part in it"""
+    p = Packets()
+    for k, (name, before) in enumerate((('before', True), ('behind', False))):
+        c = Lossy(p, client=40001 + k)
+        c.exchange(get('/first'), OK)
+        c.send(0, get(f'/{name}'))
+        c.lose(1, OTHER_BYTES, before)
+        c.exchange(get('/next'), OK)
+    c = Lossy(p, client=40010)
+    c.lose(0, b'POST /request HTTP/1.1\r\nHost: a\r\nContent-Length: 2800\r\n\r\n' + b'x' * 2800,
+           False)
+    c.send(1, OK)
+    c = Lossy(p, client=40011)
+    c.send(0, get('/needless'))
+    seq = c.seq[1]
+    c.send(1, OTHER_BYTES[:2800])
+    c.segment(0, ACK)
+    c.segment(1, ACK | PSH, OTHER_BYTES[:1400], seq=seq, seconds=0.3)
+    c.send(1, OTHER_BYTES[2800:])
+    path = p.pcap(t.path('lost.pcap'))
+    found = {s['path']: s for s in spans(t, path)}
+    want = {'/before': (250e6, None), '/behind': (250e6, ['network-inferred']),
+            '/request': (250e6, ['network-inferred'])}
+    for name, (net, doubts) in want.items():
+        s = found.get(name, {})
+        check(t, s, {'retransmits': 1, 'incomplete': doubts}, name)
+        t.between(net, s.get('net_ns'), net + 2e6, f'{name}: net_ns')
+    check(t, found.get('/needless', {}), {'retransmits': 1, 'net_ns': None, 'incomplete': None},
+          'needless')
+    for name in ('/first', '/next'):
+        check(t, found.get(name, {}), {'retransmits': None, 'net_ns': None, 'incomplete': None},
+              name)
+    t.equal(sum(s.get('retransmits', 0) for s in found.values()),
+            len(analysed(t, path, 'tcp.analysis.retransmission')), 'as many as tshark finds')
+
+
+@test
+def round_trip(t):
+    """client 3 ms and server 7 ms away: both make the round trip, as tshark's do; application
+    times and delayed acknowledgements are none"""
+    p = Packets()
+    c = Conversation(p, syn=False)
+    c.segment(0, SYN, seq=1000)
+    c.segment(1, SYN | ACK, seq=5000, seconds=0.007)
+    c.segment(0, ACK, seconds=0.003)
+    for k in range(4):
+        c.send(0, get(f'/{k}'))
+        c.segment(1, ACK, seconds=0.040)
+        c.send(1, OK, seconds=0.1)
+    c.end()
+    path = p.pcap(t.path('rtt.pcap'))
+    got = [s.get('rtt_ns') for s in spans(t, path)]
+    need('tshark')
+    whole = t.run(['tshark', '-r', path, '-T', 'fields', '-e', 'tcp.analysis.initial_rtt'])
+    initial = [float(x) for x in whole.stdout.split()]
+    t.check(initial and abs(initial[0] - 0.010) < 1e-6, f'tshark: {whole.stdout}')
+    # what is acknowledged sooner than in the handshake is a shorter time
+    t.equal(got[0], 10_000_000, 'of the handshake')
+    t.check(all(x and x <= 10_000_000 for x in got), f'none is longer: {got}')
+
+
+@test
+def windows(t):
+    """a client that does not read for 400 ms, and what tshark calls a zero window"""
+    p = Packets()
+    c = Conversation(p)
+    c.send(0, get('/stuck'))
+    c.send(1, OTHER_BYTES[:2800])
+    c.segment(0, ACK, window=0)
+    c.segment(0, ACK, seconds=0.4)
+    c.send(1, OTHER_BYTES[2800:])
+    c.exchange(get('/next'), OK)
+    path = p.pcap(t.path('window.pcap'))
+    found = {s['path']: s for s in spans(t, path)}
+    s = found.get('/stuck', {})
+    check(t, s, {'window_ns': 400_000_000, 'net_ns': 400_000_000, 'window_by': 'client'}, 'stuck')
+    check(t, found.get('/next', {}), {'window_ns': None, 'window_by': None}, 'next')
+    t.equal(len(analysed(t, path, 'tcp.analysis.zero_window')), 1, 'tshark')
+
+
+@test
+def connects(t):
+    """refused, and not answered to SYNs that are repeated: client spans as live; resets"""
+    p = Packets()
+    c = Conversation(p, port=81, syn=False)
+    c.segment(0, SYN, seq=1000)
+    c.segment(1, RST | ACK, seq=0, ack=1001, seconds=0.002)
+    c = Conversation(p, port=82, syn=False)
+    for k in range(3):
+        c.segment(0, SYN, seq=1000, seconds=2 ** k)
+    c = Conversation(p, port=83)
+    c.send(0, get('/reset'))
+    c.segment(1, RST | ACK, seconds=0.1)
+    c = Conversation(p, port=84)
+    c.exchange(get('/good'), OK)
+    c.end()
+    path = p.pcap(t.path('connects.pcap'))
+    found = {s['server_port']: s for s in spans(t, path)}
+    t.equal(sorted(found), [81, 82, 83, 84], 'spans')
+    tcp = {'protocol': 'tcp', 'kind': 'client', 'client_addr': '192.0.2.1', 'client_port': 40001,
+           'server_addr': '192.0.2.2'}
+    check(t, found.get(81, {}), {**tcp, 'error': 'refused', 'duration_ns': 2_000_000}, 'refused')
+    check(t, found.get(82, {}), {**tcp, 'error': 'timeout', 'duration_ns': 6_000_000_000,
+                                 'retransmits': 2}, 'not answered')
+    check(t, found.get(83, {}), {'error': 'reset', 'reset_by': 'server'}, 'reset')
+    check(t, found.get(84, {}), {'error': None, 'reset_by': None, 'closed_by': None}, 'good')
+    t.equal(len(analysed(t, path, 'tcp.analysis.retransmission and tcp.flags.syn == 1')), 2,
+            'tshark: SYNs')
+
+
+@test
+def copies(t):
+    """each packet captured twice, at two places: nothing was sent again"""
+    p = Packets()
+    c = Conversation(p)
+    for k in range(3):
+        c.exchange(get(f'/{k}'), OTHER_BYTES)
+        c.segment(0, ACK)
+    c.end()
+    p.list = [(time + 20_000 * k, *rest) for time, *rest in p.list for k in range(2)]
+    found = spans(t, p.pcap(t.path('copies.pcap')))
+    t.equal([[s.get(k) for k in ('status', 'retransmits', 'net_ns', 'incomplete')]
+             for s in found], [[200, None, None, None]] * 3, 'spans')
+
+
+if __name__ == '__main__':
+    sys.exit(main(needs_bpf=False))

@@ -1,0 +1,178 @@
+/* What the packets of a captured connection tell: sent again, copies, reordered, round trips. */
+#include "tests/unit/tap.h"
+
+#include <string.h>
+
+#include "bpf/events.h"
+#include "core/flow_network.h"
+
+#define CLIENT 0
+#define SERVER 1
+#define SYN ZC_TCP_SYN
+#define ACK ZC_TCP_ACK
+#define MS 1000000ull
+
+static struct flow_network net;
+static uint64_t now;
+static int window = 1000;
+
+/* A segment, `us` microseconds after the one before. */
+static struct flow_news put(int src, uint32_t us, uint32_t seq, uint32_t len, uint32_t ack,
+			    int flags)
+{
+	struct frame f = {.seq = seq, .ack = ack, .orig_len = len, .flags = (uint8_t)flags,
+			  .window = (uint16_t)window};
+
+	now += us * 1000ull;
+	return flow_network_segment(&net, &f, src, now);
+}
+
+/* The handshake, seen where the client is 2 ms off and the server 8 ms. */
+static void begin(void)
+{
+	memset(&net, 0, sizeof(net));
+	now = 1000 * MS;
+	put(CLIENT, 0, 99, 0, 0, SYN);
+	put(SERVER, 8000, 499, 0, 100, SYN | ACK);
+	put(CLIENT, 2000, 100, 0, 500, ACK);
+}
+
+static void round_trips(void)
+{
+	memset(&net, 0, sizeof(net));
+	now = 1000 * MS;
+	put(CLIENT, 0, 99, 0, 0, SYN);
+	ok(!put(SERVER, 8000, 499, 0, 100, SYN | ACK).rtt, "one part is no round trip");
+	ok(put(CLIENT, 2000, 100, 0, 500, ACK).rtt, "the handshake has both");
+	is_u64(flow_network_rtt(&net), 10000, "which make the time");
+	put(CLIENT, 0, 100, 50, 500, ACK);
+	ok(!put(SERVER, 40000, 500, 0, 150, ACK).rtt, "a single segment's may have been delayed");
+	put(CLIENT, 0, 150, 50, 500, ACK);
+	ok(!put(SERVER, 90000, 500, 70, 200, ACK).rtt, "a response may have waited");
+	put(CLIENT, 50000, 200, 50, 570, ACK);
+	ok(put(SERVER, 4000, 570, 70, 250, ACK).rtt, "but not when it comes sooner");
+	is_u64(flow_network_rtt(&net), 6000, "which is the time now");
+	for (uint32_t i = 0; i < 60; i++) {
+		put(CLIENT, 50000, 250 + i * 100, 50, 570, ACK);
+		put(SERVER, 12000, 640, 0, 350 + i * 100, ACK);
+		put(CLIENT, 0, 300 + i * 100, 50, 570, ACK);
+	}
+	is_u64(flow_network_rtt(&net), 6000, "what acknowledges more was not for this one");
+	net.side[CLIENT].timed = 0;
+	for (uint32_t i = 0; i < 60; i++) {
+		net.side[CLIENT].unacked = 1;
+		put(CLIENT, 50000, 10000 + i * 100, 100, 570, ACK);
+		put(SERVER, 12000, 640, 0, 10100 + i * 100, ACK);
+	}
+	ok(flow_network_rtt(&net) > 13000 && flow_network_rtt(&net) <= 14000,
+	   "what acknowledges two segments is sent at once: %u", flow_network_rtt(&net));
+	is_u64(flow_network_min_rtt(&net), 6000, "the least one stays");
+}
+
+static void sent_again(void)
+{
+	struct flow_news n;
+	uint64_t first;
+
+	begin();
+	put(SERVER, 1000, 500, 100, 100, ACK);
+	first = now;
+	put(SERVER, 0, 600, 100, 100, ACK);
+	n = put(SERVER, 200000, 500, 100, 100, ACK);
+	ok(n.resent && n.first == first && n.flags == ZC_RETRANSMIT_PROBE,
+	   "it had come here before: lost behind it");
+	put(CLIENT, 1000, 100, 0, 700, ACK);
+	n = put(SERVER, 200000, 500, 100, 100, ACK);
+	ok(n.resent && n.flags == ZC_RETRANSMIT_NEEDLESS, "acknowledged before: needless");
+	is_u64(net.side[SERVER].resent, 2, "two of them");
+	n = put(SERVER, 1000, 650, 100, 100, ACK);
+	ok(n.resent && net.side[SERVER].end == 750, "with new bytes behind the old ones");
+
+	begin();
+	put(SERVER, 1000, 600, 100, 100, ACK);
+	first = now;
+	n = put(SERVER, 30000, 500, 100, 100, ACK);
+	ok(n.resent && n.first == first && n.flags == ZC_RETRANSMIT_LOST,
+	   "a hole, filled later: lost in front of it");
+	is_u64(net.side[SERVER].nholes, 0, "it is no hole any more");
+	n = put(SERVER, 30000, 500, 100, 100, ACK);
+	ok(n.resent && n.flags == ZC_RETRANSMIT_PROBE, "and once again");
+
+	begin();
+	put(SERVER, 1000, 800, 100, 100, ACK);
+	ok(put(SERVER, 30000, 600, 50, 100, ACK).flags == ZC_RETRANSMIT_LOST, "a hole's middle");
+	is_u64(net.side[SERVER].nholes, 2, "leaves two");
+	n = put(SERVER, 30000, 500, 200, 100, ACK);
+	ok(n.resent && n.flags == ZC_RETRANSMIT_PROBE, "one that has old bytes, too");
+	is_u64(net.side[SERVER].nholes, 1, "leaves one");
+}
+
+static void not_sent_again(void)
+{
+	struct flow_news n;
+
+	begin();
+	put(SERVER, 1000, 500, 100, 100, ACK);
+	ok(!put(SERVER, 40, 500, 100, 100, ACK).resent, "a copy, captured at another place");
+	ok(!put(SERVER, 4000, 500, 100, 100, ACK).resent, "nobody sends again within half a trip");
+	put(SERVER, 1000, 700, 100, 100, ACK);
+	ok(!put(SERVER, 2000, 600, 100, 100, ACK).resent, "reordered");
+	put(CLIENT, 9000, 100, 0, 800, ACK);
+	ok(!put(SERVER, 500000, 799, 1, 100, ACK).resent, "a keep-alive with a byte");
+	ok(!put(SERVER, 500000, 799, 0, 100, ACK).resent, "and without");
+	put(SERVER, 1000, 800, 100, 100, ACK);
+	put(SERVER, 10, 900, 100, 100, ACK);
+	for (int i = 0; i < 3; i++)
+		put(CLIENT, 10, 100, 0, 800, ACK);
+	n = put(SERVER, 10, 800, 100, 100, ACK);
+	ok(n.resent && !n.flags,
+	   "however soon, where acknowledgements ask for it");
+}
+
+static void syns(void)
+{
+	memset(&net, 0, sizeof(net));
+	put(CLIENT, 0, 99, 0, 0, SYN);
+	ok(!put(CLIENT, 100, 99, 0, 0, SYN).resent, "a copy of a SYN");
+	ok(put(CLIENT, 1000000, 99, 0, 0, SYN).flags & ZC_RETRANSMIT_SYN, "a SYN that is repeated");
+	put(SERVER, 1000, 499, 0, 100, SYN | ACK);
+	put(CLIENT, 1000, 100, 0, 500, ACK);
+	is_u64(flow_network_rtt(&net), 0, "which of them was answered is not known");
+}
+
+static void windows(void)
+{
+	begin();
+	window = 0;
+	ok(put(CLIENT, 100, 100, 0, 500, ACK).window && net.side[CLIENT].window_closed, "closed");
+	ok(!put(CLIENT, 100, 100, 0, 500, ACK).window, "still");
+	ok(!put(CLIENT, 100, 100, 0, 0, ZC_TCP_RST).window, "a reset has none");
+	window = 5;
+	ok(put(CLIENT, 100, 100, 0, 500, ACK).window && !net.side[CLIENT].window_closed, "open");
+	window = 1000;
+}
+
+static void many_holes(void)
+{
+	uint32_t seq = 500, n = 0, want = 3 * FLOW_HOLES;
+
+	begin();
+	for (unsigned i = 0; i < want; i++)
+		put(SERVER, 100, seq += 200, 100, 100, ACK);
+	ok(net.side[SERVER].nholes == FLOW_HOLES, "there is room for some holes");
+	for (seq = 600; seq < 500 + 200 * want; seq += 200)
+		n += (uint32_t)put(SERVER, 20000, seq, 100, 100, ACK).resent;
+	is_u64(n, want, "what fills the others is sent again all the same");
+	is_u64(net.side[SERVER].nholes, 0, "none is left");
+}
+
+int main(void)
+{
+	round_trips();
+	sent_again();
+	not_sent_again();
+	syns();
+	windows();
+	many_holes();
+	return tap_done();
+}
