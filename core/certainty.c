@@ -184,8 +184,8 @@ static int is_first(const struct conn *c, const struct half *h, const struct exc
 }
 
 /*
- * Joined where one request follows the other and nothing is answered: they are more like the content
- * of an upload than like those of who does not wait. What is answered then is not shown as theirs.
+ * Joined where one request follows the other and nothing is answered: they are more like the
+ * content of an upload than like those of who does not wait. What is answered then is not theirs.
  */
 static void doubt_row(struct conn *c, struct exchange *x)
 {
@@ -280,7 +280,7 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 	for (struct exchange *y = x->next; y && may_answer(y, ack, pos); y = y->next)
 		if (!y->one_way)
 			x = y;
-	/* the request of this response may be one that was lost; or the rest of x, of packets cut */
+	/* its request may be one that was lost; or that is the rest of x, where packets are cut */
 	if (c->req_gap > x->req_pos && (!ack || c->req_gap <= ack) && !is_cut(c, x))
 		return NULL;
 	return x;

@@ -282,7 +282,8 @@ static void test_row(void)
 		over(answers < 2 ? "(none) (none) 200 attached-late request-not-seen"
 				 : "(none) (none) 200 attached-late request-not-seen; "
 				   "GET /1 404 attached-late; GET /2 200 attached-late",
-		     answers < 2 ? "with one answer, they are content" : "with several, they are not");
+		     answers < 2 ? "with one answer, they are content"
+				 : "with several, they are not");
 	}
 }
 
@@ -304,7 +305,8 @@ static void test_broken(void)
 	feed_text(&f, TX, ANSWER("400", "3", "bad"));
 	feed_text(&f, RX, GET("/next"));
 	feed_text(&f, TX, OK2);
-	over("GET /a 200; (none) (none) 400 request-not-seen bad-framing; GET /next 200 bad-framing",
+	over("GET /a 200; (none) (none) 400 request-not-seen bad-framing; "
+	     "GET /next 200 bad-framing",
 	     "nor is that to the one after it");
 }
 
