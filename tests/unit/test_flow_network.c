@@ -37,15 +37,15 @@ static void begin(void)
 	put(CLIENT, 2000, 100, 0, 500, ACK);
 }
 
-/* More holes than are remembered, and one more, as what fills one leaves two. */
-static void many_holes(void)
+/* What fills the middle of one hole leaves two. */
+static void split_holes(void)
 {
 	begin();
 	for (uint32_t i = 1; i < 3 * FLOW_HOLES; i++)
 		put(CLIENT, 10, 100 + 100 * i, 10, 500, ACK);
 	for (uint32_t i = 1; i < 3 * FLOW_HOLES; i++)
 		put(CLIENT, 10, 150 + 100 * i, 10, 500, ACK);
-	ok(net.side[CLIENT].nholes == FLOW_HOLES, "no more holes than there is room for");
+	ok(net.side[CLIENT].nholes == FLOW_HOLES, "for their halves, too, there is room for some");
 }
 
 static void round_trips(void)
@@ -179,7 +179,7 @@ static void many_holes(void)
 
 int main(void)
 {
-	many_holes();
+	split_holes();
 	round_trips();
 	sent_again();
 	not_sent_again();
