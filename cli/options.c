@@ -35,6 +35,7 @@ enum {
 	OPT_UNMATCHED,
 	OPT_HEADER,
 	OPT_BODY,
+	OPT_NAMES,
 	OPT_NO_REDACT,
 	OPT_CAPTURE,
 	OPT_INTERVAL,
@@ -114,6 +115,9 @@ static const struct argp_option table[] = {
 	  "Paths that no --route matches: 'heuristic' (default), 'path' or 'wildcard'", 3 },
 	{ "header", OPT_HEADER, "NAME", 0, "JSON, top: carry this header field; '*' for all", 3 },
 	{ "body", OPT_BODY, "BYTES", 0, "JSON, top: carry the first BYTES of content", 3 },
+	{ "names", OPT_NAMES, "LIST", 0,
+	  "Names for what travels in HTTP: 'auto' (default), 'off', or of graphql, jsonrpc, "
+	  "gen_ai, elasticsearch, aws, connect", 3 },
 	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
 	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
@@ -439,6 +443,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return add_string(o, &o->headers, arg, "header");
 	case OPT_BODY:
 		return set_body(o, arg);
+	case OPT_NAMES:
+		return options_names(o, arg);
 	case OPT_NO_REDACT:
 		o->no_redact = 1;
 		return 0;
@@ -689,6 +695,7 @@ int options_parse(struct options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof(*o));
 	o->sort = -1;
+	o->names = UINT32_MAX;
 	argp_err_exit_status = EXIT_BAD_USAGE;
 	if (argc > 0)
 		argv[0] = name; /* what getopt's messages begin with */

@@ -84,6 +84,7 @@ struct options {
 	enum route_mode unmatched;
 	struct string_list headers;
 	uint32_t body;
+	uint32_t names; /* bits of parsers/names/names.h */
 	int no_redact;
 	uint64_t count;	      /* 0: no limit */
 	uint64_t duration_ns; /* 0: no limit */

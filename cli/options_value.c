@@ -7,6 +7,7 @@
 
 #include "cli/options_impl.h"
 #include "core/nearest.h"
+#include "parsers/names/names.h"
 
 int wrong(struct options *o, const char *fmt, ...)
 {
@@ -51,4 +52,35 @@ int options_choose(struct options *o, const char *what, const char *arg,
 					 i ? "," : "", names[i]);
 	options_suggest(o, arg, strlen(arg), names, "");
 	return EINVAL;
+}
+
+static int add_names(struct options *o, const char *word)
+{
+	const char *known[33] = { NULL }; /* o->names has so many bits */
+	int i, err;
+
+	for (unsigned k = 0; k < nnamings && k < 32; k++)
+		known[k] = namings[k]->name;
+	err = options_choose(o, "names", word, known, &i);
+	if (!err)
+		o->names |= 1u << i;
+	return err;
+}
+
+int options_names(struct options *o, const char *arg)
+{
+	int err;
+
+	o->names = strcmp(arg, "auto") ? 0 : UINT32_MAX;
+	if (!strcmp(arg, "auto") || !strcmp(arg, "off"))
+		return 0;
+	do {
+		char word[64];
+		size_t n = strcspn(arg, ",");
+
+		snprintf(word, sizeof(word), "%.*s", n < 64 ? (int)n : 63, arg);
+		err = add_names(o, word);
+		arg += n;
+	} while (!err && *arg++);
+	return err;
 }

@@ -290,6 +290,7 @@ static int make_engine(struct session *s)
 		.body_bytes = s->keep_body,
 		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,
+		.names = s->opt->names,
 		.start = s->input.source->start,
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
@@ -325,6 +326,19 @@ int pipeline_start(struct session *s)
 		return 0;
 	log_line("%s", err);
 	return EXIT_FAILED;
+}
+
+int pipeline_reopen(struct session *s)
+{
+	struct engine *before = s->engine;
+
+	if (make_engine(s)) {
+		s->engine = before;
+		return EXIT_FAILED;
+	}
+	engine__free(before);
+	s->stats.printed = 0;
+	return 0;
 }
 
 int pipeline_restart(struct session *s)
@@ -422,17 +436,20 @@ static void drain_exporters(struct session *s, const struct sink_totals *t)
 /* The last line, and what the JSON consumer gets in its place. */
 static void report(struct session *s)
 {
-	struct engine_stats e;
+	const struct engine_stats *e = &s->before.engine;
+	struct source_stats from = {0};
+	struct engine_stats last;
 	struct sink_totals t;
 
-	engine__stats(s->engine, &e);
+	engine__stats(s->engine, &last);
+	stats_add(&s->before, &last, &from);
 	t = (struct sink_totals){
 		.time_ns = source_time(s),
 		.spans = s->shown,
-		.events = e.events,
-		.lost_events = e.lost_events,
-		.uncaptured_bytes = e.uncaptured_bytes,
-		.unparsed_bytes = e.unparsed_bytes,
+		.events = e->events,
+		.lost_events = e->lost_events,
+		.uncaptured_bytes = e->uncaptured_bytes,
+		.unparsed_bytes = e->unparsed_bytes,
 	};
 	drain_exporters(s, &t);
 	outputs_finish(&s->outputs, &t);

@@ -10,6 +10,7 @@
 
 #include "cli/clock.h"
 #include "cli/log.h"
+#include "cli/reselect.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
 #include "cli/top.h"
@@ -186,10 +187,10 @@ static int drain(struct session *s)
 /* Events until something ends it. 0 or an exit status. */
 static int loop(struct session *s)
 {
-	struct source *src = s->input.source;
 	uint64_t began = monotonic(), heard = began;
 
 	for (;;) {
+		struct source *src = s->input.source;
 		uint64_t before = monotonic();
 		int n = src->ops->poll(src, pipeline_event, s, POLL_MS);
 
@@ -202,8 +203,8 @@ static int loop(struct session *s)
 		pipeline_tick(s, time_now(s, n, before));
 		if (s->tui && tui__step(s->tui))
 			return 0;
-		if (s->opt->stats)
-			stats_tick(&s->stats, monotonic(), s->engine, src);
+		if (s->opt->stats && s->input.source)
+			stats_tick(&s->stats, monotonic(), s->engine, s->input.source);
 		if (s->done || outputs_gone(&s->outputs) || time_is_up(s, began, heard))
 			return 0;
 		if (signalled(s))
@@ -236,7 +237,7 @@ static int wait_for_command(struct session *s, int status)
 static int finish(struct session *s, int status)
 {
 	struct source *src = s->input.source;
-	const char *error = src->ops->error(src);
+	const char *error = src ? src->ops->error(src) : NULL;
 	char text[512];
 	int failed;
 
@@ -244,7 +245,7 @@ static int finish(struct session *s, int status)
 		tui__close(s->tui);
 	if (status && error)
 		log_line("%s", error);
-	if (src->ops->unread && src->ops->unread(src, text, sizeof(text)))
+	if (src && src->ops->unread && src->ops->unread(src, text, sizeof(text)))
 		pipeline_note(s, "packets-not-read", text);
 	failed = pipeline_finish(s);
 	input_close(&s->input);
@@ -262,6 +263,7 @@ int session_run(const struct options *o)
 	input_close(&s.input);
 	tui__free(s.tui);
 	pipeline_free(&s);
+	reselect_free(&s);
 	command__free(s.command);
 	if (s.signals >= 0)
 		close(s.signals);

@@ -37,6 +37,8 @@ struct session {
 	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
 	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is input.source */
 
+	struct reselect *reselected; /* owns opt once selectors have changed; or NULL */
+	struct stats_before before;  /* until then */
 	struct command *command; /* NULL: none */
 	int signals;		 /* descriptor, see signals.h */
 	int done;		 /* no more events are taken */
@@ -59,6 +61,9 @@ int pipeline_start(struct session *s);
 
 /* What is kept of heads and content from now on; once asked for by a filter, fields stay. */
 void pipeline_keep(struct session *s, int fields, uint32_t body);
+
+/* An engine anew for a source that was opened in place of another. 0 or an exit status. */
+int pipeline_reopen(struct session *s);
 
 /* Engine and sinks anew, for a source that begins anew. 0 or an exit status. */
 int pipeline_restart(struct session *s);

@@ -32,6 +32,24 @@ static double resident_mib(void)
 	return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
 }
 
+void stats_add(struct stats_before *to, const struct engine_stats *e,
+	       const struct source_stats *s)
+{
+	to->engine.events += e->events;
+	to->engine.spans += e->spans;
+	to->engine.lost_events += e->lost_events;
+	to->engine.uncaptured_bytes += e->uncaptured_bytes;
+	to->engine.skipped_bytes += e->skipped_bytes;
+	to->engine.unparsed_bytes += e->unparsed_bytes;
+	to->engine.evicted_conns += e->evicted_conns;
+	to->engine.conns = e->conns;
+	to->engine.in_flight = e->in_flight;
+	to->source.events += s->events;
+	to->source.lost_events += s->lost_events;
+	to->source.lost_bytes += s->lost_bytes;
+	to->source.skipped_bytes += s->skipped_bytes;
+}
+
 void stats_tick(struct stats *s, uint64_t now, const struct engine *e, struct source *src)
 {
 	double seconds = (double)(now - s->printed) / SECOND_NS;

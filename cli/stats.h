@@ -14,6 +14,16 @@ struct stats {
 	struct engine_stats engine;
 };
 
+/* What earlier engines and sources of a run have counted. */
+struct stats_before {
+	struct engine_stats engine;
+	struct source_stats source;
+};
+
+/* Adds what is counted; connections and requests in flight are those of the last engine. */
+void stats_add(struct stats_before *to, const struct engine_stats *e,
+	       const struct source_stats *s);
+
 /* Prints a line on standard error if a second has passed since the last one. */
 void stats_tick(struct stats *s, uint64_t now, const struct engine *e, struct source *src);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/log.h"
+#include "cli/reselect.h"
 #include "cli/session_impl.h"
 
 /* What there is to say of the files was said when they were opened first. */
@@ -53,6 +54,43 @@ static int record(void *session, const char *path, char *err, size_t errlen)
 	return status;
 }
 
+/* How many connections there were when it began is no title: it stands still. */
+static void trim_title(char *what)
+{
+	char *last = strrchr(what, ',');
+
+	if (last && strstr(last, " open connection"))
+		*last = '\0';
+}
+
+static struct tui_sources sources(struct session *s)
+{
+	trim_title(s->input.what);
+	return (struct tui_sources){
+		.engine = s->engine,
+		.source = s->input.source,
+		.before = &s->before,
+		.replay = s->replay,
+		.target = s->input.what,
+		.backend = s->input.backend,
+		.attach = s->input.attach,
+		.options = s->opt,
+		.ctx = s,
+	};
+}
+
+/* Engine and source are others then, or perhaps still the same. */
+static int select_others(void *session, const char *which, const char *what, char *error,
+			 size_t errlen)
+{
+	struct session *s = session;
+	int err = reselect(s, which, what, error, errlen);
+	const struct tui_sources from = sources(s);
+
+	tui__reopened(s->tui, &from);
+	return err;
+}
+
 static void keep_heads(void *session, int fields, uint32_t body)
 {
 	pipeline_keep(session, fields, body);
@@ -77,6 +115,7 @@ int top_prepare(struct session *s)
 		.body_bytes = o->body,
 		.keep_heads = keep_heads,
 		.no_mouse = o->no_mouse,
+		.select = o->read ? NULL : select_others,
 		.record = o->read ? NULL : record,
 		.recording = o->write,
 	};
@@ -96,30 +135,11 @@ int top_source(struct session *s)
 	return 0;
 }
 
-/* How many connections there were when it began is no title: it stands still. */
-static void trim_title(char *what)
-{
-	char *last = strrchr(what, ',');
-
-	if (last && strstr(last, " open connection"))
-		*last = '\0';
-}
-
 int top_open(struct session *s)
 {
-	const struct tui_sources from = {
-		.engine = s->engine,
-		.source = s->input.source,
-		.replay = s->replay,
-		.target = s->input.what,
-		.backend = s->input.backend,
-		.attach = s->input.attach,
-		.options = s->opt,
-		.ctx = s,
-	};
+	const struct tui_sources from = sources(s);
 	char err[200];
 
-	trim_title(s->input.what);
 	if (!tui__open(s->tui, &from, err, sizeof(err)))
 		return 0;
 	log_line("%s", err);

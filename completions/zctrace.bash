@@ -39,6 +39,7 @@ _zctrace()
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
+	--names) words='auto off graphql jsonrpc gen_ai elasticsearch aws connect' ;;
 	--capture) words='auto skb packet' ;;
 	--color) words='auto always never' ;;
 	--sort)
@@ -58,8 +59,9 @@ _zctrace()
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
-			--filter= --route= --unmatched= --header= --body= --no-redact --interval=
-			--slowest= --unfold --keep= --memory= --otlp --otlp-signals=
+			--filter= --route= --unmatched= --header= --body= --names=
+			--no-redact --interval= --slowest=
+			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
 			--prometheus= --resolve --sort= --color= --no-mouse

@@ -35,6 +35,7 @@ struct process_names {
 
 struct engine_options {
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
+	uint32_t names;	      /* rows of parsers/names/names.h that are in use, as bits */
 	int keep_fields;      /* keep field lines of heads for the sinks */
 	int redact;	      /* of these, not the values that HPACK marks as never indexed;
 				 of hosts, not the userinfo */

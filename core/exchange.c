@@ -3,6 +3,7 @@
 #include "core/conn_id.h"
 #include "core/exchange_link.h"
 #include "core/exchange_same.h"
+#include "core/naming.h"
 #include "parsers/redact.h"
 #include "core/source.h"
 #include "core/tls_info.h"
@@ -57,6 +58,8 @@ void exchange_put(struct engine *e, struct exchange *x)
 	exchange_unlink(e, x);
 	payload_free(x->payload);
 	x->payload = NULL;
+	if (x->naming)
+		naming_free(e, x);
 	if (e->nidle >= IDLE_MAX) {
 		exchange_free(x);
 		return;
@@ -95,8 +98,11 @@ static void web_trailers(void *ctx, struct str lines)
 	struct str name, value;
 	size_t pos = 0;
 
-	while (grpc_trailer_next(lines, &pos, &name, &value))
-		grpc_trailer(ctx, name, value);
+	if (((struct exchange *)ctx)->protocol != &grpc_name)
+		naming_trailers(ctx, lines);
+	else
+		while (grpc_trailer_next(lines, &pos, &name, &value))
+			grpc_trailer(ctx, name, value);
 }
 
 void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind)
@@ -114,7 +120,11 @@ void exchange_set_content_type(struct engine *e, struct exchange *x, int which, 
 	};
 	enum grpc_kind kind = grpc_kind(type);
 
-	if (kind != GRPC_NONE) {
+	if (kind == GRPC_CONNECT && !which) {
+		exchange_count_messages(e, x, PAYLOAD_CONNECT);
+	} else if (kind == GRPC_CONNECT) {
+		return;
+	} else if (kind != GRPC_NONE) {
 		x->protocol = &grpc_name;
 		exchange_count_messages(e, x, kinds[kind]);
 	} else if (which && x->protocol == &grpc_name && x->payload) {
@@ -171,17 +181,29 @@ static void pick_fields(struct engine *e, struct exchange *x, const struct messa
 			struct link_head *head)
 {
 	const struct field_notes *notes = m->notes;
-	struct str name, value;
+	struct str name, value, type = {NULL, 0};
 	size_t pos = 0;
+	int hint = 0;
 
 	for (unsigned i = 0; notes && i < notes->n; i++) {
 		const struct field_note *f = &notes->at[i];
 
 		value = (struct str){m->fields.p + f->off, f->len};
 		take_field(e, x, f->name, value, head);
+		if (f->name == FIELD_CONTENT_TYPE)
+			type = value;
+		hint |= f->name == FIELD_AMZ_DATE;
 	}
-	while (!notes && http1_field_next(m->fields, &pos, &name, &value))
-		take_field(e, x, field_name_of(name.p, name.n), value, head);
+	while (!notes && http1_field_next(m->fields, &pos, &name, &value)) {
+		enum field_name known = field_name_of(name.p, name.n);
+
+		take_field(e, x, known, value, head);
+		if (known == FIELD_CONTENT_TYPE)
+			type = value;
+		hint |= known == FIELD_AMZ_DATE;
+	}
+	if (e->opt.names && naming_may(x, type, hint))
+		naming_request(e, x, m->fields);
 }
 
 /* Only content whose length is not announced can be a stream of events, or end in trailers. */
@@ -385,6 +407,8 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 		x->protocol = m->name ? m->name : &x->conn->protocol->name;
 	if (m->flags & MESSAGE_UNSIZED || x->protocol == &grpc_name)
 		pick_response_fields(e, x, m->fields);
+	if (x->naming)
+		naming_response(x, m->fields);
 	x->resp_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
 }
@@ -403,6 +427,8 @@ void exchange_content(struct engine *e, struct exchange *x, int which, struct st
 		payload_gap(x->payload, which, gap);
 	else if (x->payload)
 		payload_data(x->payload, which, (const uint8_t *)data.p, data.n);
+	if (x->naming)
+		naming_content(x, which, data, gap);
 	if (!e->opt.body_bytes || !exchange_wants_content(e, x, which))
 		return;
 	if (gap) {
@@ -414,9 +440,14 @@ void exchange_content(struct engine *e, struct exchange *x, int which, struct st
 	}
 }
 
+int exchange_reads_content(const struct exchange *x, int which)
+{
+	return x->payload != NULL || (x->naming && naming_wants(x, which));
+}
+
 uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int which)
 {
-	if (exchange_wants_content(e, x, which))
+	if (exchange_wants_content(e, x, which) || (x->naming && naming_wants(x, which)))
 		return 0;
 	return x->payload ? payload_unneeded(x->payload, which) : UINT64_MAX;
 }
@@ -535,6 +566,8 @@ static void set_route(struct engine *e, const struct exchange *x, struct span *s
 		s->route = s->path; /* a service has so many methods, and no more */
 	else if (s->path.p && e->opt.route)
 		s->route = e->opt.route(e->opt.ctx, s->path, (x->protocol->flags & NAME_KEYS) != 0);
+	if (x->naming)
+		naming_route(e, x, s);
 }
 
 static void set_tls(const struct exchange *x, struct span *s)
@@ -667,7 +700,8 @@ static enum span_error error_of(const struct exchange *x, enum span_kind kind)
 		return (enum span_error)x->error;
 	if (x->status >= (kind == SPAN_SERVER ? 500 : 400))
 		return SPAN_ERR_STATUS;
-	if (x->failed || (x->refused && kind == SPAN_CLIENT))
+	if (x->failed || (x->refused && kind == SPAN_CLIENT) ||
+	    (x->naming && naming_failed(x, kind)))
 		return SPAN_ERR_STATUS;
 	if (x->protocol == &grpc_name && x->grpc_status > 0)
 		return grpc_error(x->grpc_status, kind);

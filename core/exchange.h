@@ -106,6 +106,7 @@ struct exchange {
 	struct exchange_network network;
 
 	struct payload *payload; /* messages in the content; NULL: not of such a kind */
+	struct naming_state *naming; /* what travels in HTTP, see naming.h; NULL: nothing known */
 	int grpc_status;	 /* -1: not known */
 	uint64_t grpc_timeout;	 /* ns */
 	uint64_t notices, notice_bytes; /* of a long exchange */
@@ -141,6 +142,9 @@ void exchange_content(struct engine *e, struct exchange *x, int which, struct st
 
 /* How many of the next octets of content nobody needs; UINT64_MAX: all. */
 uint64_t exchange_unneeded(const struct engine *e, const struct exchange *x, int which);
+
+/* Is content in this direction looked into, by whoever it is? */
+int exchange_reads_content(const struct exchange *x, int which);
 
 /* Messages are counted from now on, if there is memory. */
 void exchange_count_messages(struct engine *e, struct exchange *x, enum payload_kind kind);

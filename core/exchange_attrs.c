@@ -1,6 +1,7 @@
 #include "core/exchange_attrs.h"
 
 #include "core/engine_impl.h"
+#include "core/naming.h"
 #include "parsers/content/grpc.h"
 
 /* ---- the list */
@@ -34,7 +35,7 @@ void attr_list_text(struct attr_list *l, const struct attr_def *def, struct str 
 
 int exchange_has_attrs(const struct exchange *x)
 {
-	return x->nattrs || x->stream_id || x->payload || x->counts_notices ||
+	return x->nattrs || x->stream_id || x->payload || x->naming || x->counts_notices ||
 	       x->protocol->operation || x->protocol->target || x->protocol->status;
 }
 
@@ -108,6 +109,17 @@ static void add_told(const struct exchange *x, const struct span *s, struct attr
 	}
 }
 
+static void add_names(const struct exchange *x, struct attr_list *l)
+{
+	struct attr a;
+
+	for (unsigned i = 0; naming_attr(x, i, &a); i++)
+		if (a.def->type == ATTR_STRING)
+			attr_list_text(l, a.def, a.s);
+		else
+			attr_list_number(l, a.def, a.n);
+}
+
 void exchange_attrs(const struct exchange *x, const struct span *s, struct attr_list *l)
 {
 	if (x->protocol == &grpc_name)
@@ -120,4 +132,6 @@ void exchange_attrs(const struct exchange *x, const struct span *s, struct attr_
 		attr_list_number(l, ATTR(retries), x->retries);
 	add_messages(x, s, l);
 	add_told(x, s, l);
+	if (x->naming)
+		add_names(x, l);
 }

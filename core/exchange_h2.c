@@ -7,6 +7,7 @@
 
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/naming.h"
 #include "parsers/redact.h"
 #include "parsers/http2/http2_protocol.h"
 
@@ -211,6 +212,22 @@ static void link_head(struct engine *e, struct exchange *x, const struct http2_e
 	exchange_link(e, x, &h);
 }
 
+static void name_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
+{
+	struct str type = {NULL, 0};
+	int hint = 0;
+
+	for (size_t i = 0; i < ev->nfields; i++) {
+		const struct hpack_field *f = &ev->fields[i];
+
+		if (f->value.p && is(f->name, "content-type"))
+			type = f->value;
+		hint |= f->name.n > 6 && f->name.p && !memcmp(f->name.p, "x-amz-", 6);
+	}
+	if (x->protocol == &http2_protocol.name && naming_may(x, type, hint))
+		naming_request_h2(e, x, ev);
+}
+
 void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
 	x->protocol = &http2_protocol.name;
@@ -245,6 +262,8 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 		x->maybe_grpc = 1;
 		exchange_count_messages(e, x, PAYLOAD_GRPC);
 	}
+	if (e->opt.names && ev->type == HTTP2_EV_HEADERS)
+		name_request(e, x, ev);
 	x->req_fields = keep_fields(e, x, ev);
 	link_head(e, x, ev);
 }
@@ -309,6 +328,8 @@ void exchange_h2_response(struct engine *e, struct exchange *x, const struct htt
 	if (ev->flags & HTTP2_BLOCK_LONG)
 		x->resp_uncounted = 1;
 	learn_content_type(e, x, ev);
+	if (x->naming)
+		naming_response_h2(x, ev);
 	x->resp_fields = keep_fields(e, x, ev);
 	pick_trailers(x, ev);
 }

@@ -36,7 +36,7 @@ void exchange_remember_head(struct exchange *x, const struct message *m,
 
 	exchange_forget_head(c);
 	if (!m->same || x->text.len > SAME_TEXT || x->incomplete || x->traceparents || x->payload ||
-	    x->req_fields.off != TEXT_NONE || x->settings.off != TEXT_NONE ||
+	    x->naming || x->req_fields.off != TEXT_NONE || x->settings.off != TEXT_NONE ||
 	    x->grpc_timeout != SPAN_UNKNOWN || m->nattrs || m->group.p ||
 	    m->flags & ~(MESSAGE_FIELDS | MESSAGE_ENDS))
 		return;

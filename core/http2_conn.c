@@ -273,7 +273,7 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 		exchange_h2_trailers(s->x, which, ev);
 	if (!s)
 		return;
-	http2_of(c)->whole |= s->x->payload != NULL;
+	http2_of(c)->whole |= (uint8_t)exchange_reads_content(s->x, which);
 	count_bytes(c, s->x, ev);
 	http2_stream_touch(c, s);
 	s = settle_reset(c, s);

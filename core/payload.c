@@ -7,6 +7,9 @@
 struct payload *payload_new(struct pool *pool, enum payload_kind kind,
 			    void (*on_trailers)(void *ctx, struct str lines), void *ctx)
 {
+	enum grpc_end end = kind == PAYLOAD_GRPC      ? GRPC_END_NATIVE
+			    : kind == PAYLOAD_CONNECT ? GRPC_END_CONNECT
+						      : GRPC_END_WEB;
 	size_t size;
 	struct payload *y = pool_get(pool, sizeof(*y), &size);
 
@@ -24,7 +27,7 @@ struct payload *payload_new(struct pool *pool, enum payload_kind kind,
 		else if (kind == PAYLOAD_EVENTS)
 			sse_init(&y->dir[d].sse);
 		else
-			grpc_init(&y->dir[d].grpc, kind != PAYLOAD_GRPC);
+			grpc_init(&y->dir[d].grpc, end);
 	}
 	return y;
 }
@@ -59,7 +62,8 @@ static size_t feed_grpc(struct payload *y, struct payload_dir *d, const uint8_t 
 		off += used;
 		if (st == PARSE_SKIPPED || st == PARSE_BAD)
 			d->unsound = 1;
-		if (st == PARSE_EVENT && ev.type == GRPC_EV_TRAILERS && y->on_trailers)
+		if (st == PARSE_EVENT && ev.type == GRPC_EV_TRAILERS && !ev.compressed &&
+		    y->on_trailers)
 			y->on_trailers(y->ctx, ev.data);
 		if (st != PARSE_EVENT || (!used && off == n))
 			return off;

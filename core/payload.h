@@ -1,5 +1,5 @@
 /*
- * payload.h - messages in the content of an exchange: gRPC, WebSocket, server-sent events
+ * payload.h - messages in the content of an exchange: gRPC, Connect, WebSocket, server-sent events
  *
  * Some exchanges are conversations: what matters of their content is how many messages went each
  * way, and how much was in them. A payload counts them, of an exchange over HTTP/1 and of a stream
@@ -24,6 +24,7 @@ enum payload_kind {
 	PAYLOAD_GRPC_WEB,
 	PAYLOAD_GRPC_WEB_TEXT,
 	PAYLOAD_WEBSOCKET,
+	PAYLOAD_CONNECT,
 	PAYLOAD_EVENTS, /* text/event-stream, server to client */
 };
 
@@ -48,7 +49,7 @@ struct payload {
 	uint64_t pings;
 	int close_code; /* of the first CLOSE frame; 0: none came */
 	struct pool *pool;
-	/* trailers of gRPC-Web, for the time of the call */
+	/* trailers of gRPC-Web, the end of a stream of Connect; for the time of the call */
 	void (*on_trailers)(void *ctx, struct str lines);
 	void *ctx;
 };

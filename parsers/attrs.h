@@ -65,7 +65,29 @@
 	STRING(messaging_status, "error.type", ATTR_FAILURE | ATTR_IN_LINE,                        \
 	       "what went wrong: NOT_LEADER_OR_FOLLOWER")                                          \
 	STRING(kafka_api, "messaging.operation.name", 0, "Produce, Fetch, Metadata, …")            \
-	NUMBER(kafka_version, NULL, 0, "version of it")
+	NUMBER(kafka_version, NULL, 0, "version of it")                                            \
+	STRING(rpc_system, "rpc.system.name", 0, "over HTTP: jsonrpc, connect_rpc, aws-api")       \
+	STRING(rpc_status, "rpc.response.status_code", ATTR_FAILURE | ATTR_IN_LINE,               \
+	       "error of such a call: -32601, not_found")                                          \
+	STRING(content_error, NULL, ATTR_FAILURE | ATTR_IN_LINE,                                   \
+	       "error told by the content: tool_error, of GraphQL its code")                       \
+	STRING(graphql_type, "graphql.operation.type", 0, "query, mutation, subscription")         \
+	STRING(graphql_operation, "graphql.operation.name", 0, "name of an operation of GraphQL")  \
+	STRING(db_system, "db.system.name", 0, "over HTTP: elasticsearch, opensearch")             \
+	STRING(mcp_method, "mcp.method.name", 0, "of MCP: tools/call")                             \
+	STRING(mcp_tool, "gen_ai.tool.name", 0, "tool that is called")                             \
+	STRING(mcp_prompt, "gen_ai.prompt.name", 0, "prompt that is asked for")                    \
+	STRING(mcp_resource, "mcp.resource.uri", ATTR_URI, "resource that is read")                \
+	STRING(gen_ai_provider, "gen_ai.provider.name", 0, "whose interface: openai, anthropic")   \
+	STRING(gen_ai_operation, "gen_ai.operation.name", 0, "chat, embeddings, execute_tool")     \
+	STRING(gen_ai_model, "gen_ai.request.model", 0, "model that is asked for")                 \
+	STRING(gen_ai_response_model, "gen_ai.response.model", 0, "model that answers")            \
+	NUMBER(gen_ai_input_tokens, "gen_ai.usage.input_tokens", 0, "tokens of the prompt")        \
+	NUMBER(gen_ai_output_tokens, "gen_ai.usage.output_tokens", 0, "tokens of the answer")      \
+	STRING(gen_ai_finish, "gen_ai.response.finish_reasons", 0, "why it ended: stop, length")   \
+	STRING(aws_region, "cloud.region", 0, "of the host that is asked")                         \
+	STRING(aws_bucket, "aws.s3.bucket", 0, "bucket of S3")                                     \
+	STRING(aws_request_id, "aws.request_id", 0, "what AWS calls the request")
 
 /* Behind `error`. */
 #define ATTRS_ERROR(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                    \

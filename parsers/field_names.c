@@ -27,6 +27,7 @@ enum field_name field_name_of(const char *name, size_t n)
 		break;
 	case 10:
 		TRY("connection", FIELD_CONNECTION);
+		TRY("x-amz-date", FIELD_AMZ_DATE);
 		TRY("user-agent", FIELD_USER_AGENT);
 		break;
 	case 11:

@@ -315,3 +315,42 @@ size_t text_cut(const char *s, size_t n, size_t columns)
 	}
 	return i;
 }
+
+char text_in_ascii(const char *s, size_t len)
+{
+	static const struct {
+		const char *utf8;
+		char ascii;
+	} map[] = { { "µ", 'u' }, { "×", 'x' }, { "Δ", 'd' }, { "·", '.' }, { "…", '~' },
+		    { "≤", '<' }, { "│", '|' }, { "─", '-' }, { "└", '`' }, { "├", '|' },
+		    { "▸", '+' }, { "▾", '-' }, { "●", '*' }, { "▶", '>' }, { "■", '#' },
+		    { "→", '>' }, { "░", '.' }, { "▒", ':' }, { "–", '-' } };
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(*map); i++)
+		if (strlen(map[i].utf8) == len && !memcmp(map[i].utf8, s, len))
+			return map[i].ascii;
+	/* U+2581 to U+258F: blocks from the bottom and from the left */
+	if (len == 3 && !memcmp(s, "\xe2\x96", 2) && (unsigned char)s[2] < 0x90)
+		return '#';
+	return '?';
+}
+
+size_t text_make_ascii(char *s, size_t n)
+{
+	size_t i = 0, to = 0;
+
+	while (i < n) {
+		size_t len = utf8_len(s + i, n - i), wide;
+
+		if (!(s[i] & 0x80)) {
+			s[to++] = s[i++];
+			continue;
+		}
+		len = len ? len : 1;
+		wide = text_width(s + i, len);
+		memset(s + to, text_in_ascii(s + i, len), wide);
+		to += wide;
+		i += len;
+	}
+	return to;
+}

@@ -143,10 +143,18 @@ static enum otel_kind kind_of(const struct span *s, enum otel_family family)
 	return s->kind == SPAN_SERVER ? OTEL_SERVER : OTEL_CLIENT;
 }
 
-/* The route, if it is one: not the word for a path that was not seen. */
+/*
+ * The route, if it is one: not the word for a path that was not seen, nor the names of what travels
+ * in HTTP behind it.
+ */
 static struct str route_of(const struct span *s)
 {
-	return s->route.n && s->route.p[0] != '*' ? s->route : (struct str){ NULL, 0 };
+	struct str route = s->route;
+	const char *blank = route.n ? memchr(route.p, ' ', route.n) : NULL;
+
+	if (blank)
+		route.n = (size_t)(blank - route.p);
+	return route.n && route.p[0] != '*' ? route : (struct str){ NULL, 0 };
 }
 
 static struct str method_of(const struct span *s)
@@ -167,6 +175,41 @@ static struct str two_words(struct otel_span *o, struct str a, struct str b)
 	return b.n ? copy(o, a, " ", b) : a;
 }
 
+/* Of what travels in HTTP: the whole method, as "S3/GetObject". p == NULL: it is no call. */
+static struct str rpc_method(struct otel_span *o, const struct span *s)
+{
+	struct str service = span_attr_str(s, ATTR(rpc_service));
+	struct str method = span_attr_str(s, ATTR(rpc_method));
+
+	if (!span_attr_str(s, ATTR(rpc_system)).p || !method.p)
+		return (struct str){ NULL, 0 };
+	return service.p ? copy(o, service, "/", method) : method;
+}
+
+/* The conventions' names for it; n == 0: there is none. */
+static struct str name_within(struct otel_span *o, const struct span *s)
+{
+	static const struct {
+		const struct attr_def *first, *second;
+	} names[] = {
+		{ ATTR(mcp_method), ATTR(mcp_tool) },
+		{ ATTR(gen_ai_operation), ATTR(gen_ai_model) },
+		{ ATTR(graphql_type), ATTR(graphql_operation) },
+		{ ATTR(graphql_operation), ATTR(graphql_type) }, /* without a type */
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct str first = span_attr_str(s, names[i].first);
+
+		if (first.n)
+			return two_words(o, first, span_attr_str(s, names[i].second));
+	}
+	if (span_attr_str(s, ATTR(db_system)).n)
+		return two_words(o, span_attr_str(s, ATTR(db_operation)),
+				 span_attr_str(s, ATTR(db_collection)));
+	return rpc_method(o, s);
+}
+
 static struct str name_of(struct otel_span *o, const struct span *s)
 {
 	const struct str protocol = { s->protocol->name, strlen(s->protocol->name) };
@@ -177,7 +220,9 @@ static struct str name_of(struct otel_span *o, const struct span *s)
 	} else if (o->family == OTEL_HTTP) {
 		struct str m = method_of(s);
 
-		name = two_words(o, is_word(m, "_OTHER") ? LIT("HTTP") : m, route_of(s));
+		name = s->nattrs ? name_within(o, s) : name;
+		if (!name.n)
+			name = two_words(o, is_word(m, "_OTHER") ? LIT("HTTP") : m, route_of(s));
 	} else if (o->family == OTEL_DB) {
 		name = two_words(o, s->method, span_attr_str(s, ATTR(db_collection)));
 	} else if (!(s->protocol->flags & NAME_CONNECTION)) {
@@ -245,6 +290,8 @@ static void add_http(struct otel_span *o, const struct span *s, int redact)
 	add_url(o, s, redact);
 	add_int(o, "http.request.body.size", s->req_body_bytes);
 	add_int(o, "http.response.body.size", s->resp_body_bytes);
+	if (s->nattrs)
+		add_str(o, "rpc.method", rpc_method(o, s));
 }
 
 static void add_family(struct otel_span *o, const struct span *s, int redact)
@@ -301,6 +348,10 @@ static void add_attr(struct otel_span *o, const struct attr *a, int redact)
 
 	if (a->def->flags & ATTR_SECRET && redact)
 		return;
+	if (a->def == ATTR(gen_ai_finish)) {
+		add(o, (struct otel_attr){ key, OTEL_WORDS, { a->s } });
+		return;
+	}
 	if (!key) {
 		struct str own = copy(o, LIT("zctrace."), a->def->key, (struct str){ "", 1 });
 
@@ -328,7 +379,10 @@ static void add_error(struct otel_span *o, const struct span *s)
 	o->failed = s->error != SPAN_OK;
 	if (!o->failed)
 		return;
-	if (s->error == SPAN_ERR_STATUS)
+	if (s->error == SPAN_ERR_STATUS && why && !s->protocol->status && s->status > 0 &&
+	    s->status < 400)
+		word = attr_text(why, buf); /* told by the content */
+	else if (s->error == SPAN_ERR_STATUS)
 		word = span_status(s, buf);
 	if (word.p == buf)
 		word = copy(o, word, "", (struct str){ "", 0 });

@@ -13,6 +13,7 @@
 #include "cli/filter.h"
 #include "cli/options.h"
 #include "cli/tui/command.h"
+#include "cli/tui/config.h"
 #include "cli/tui/tui_impl.h"
 
 #define SECOND 1000000000ull
@@ -106,6 +107,40 @@ static int set_keep(struct tui *t, const char *arg, struct command_error *e)
 		return refuse(e, "a number of spans such as 5000 or 64k, or all");
 	t->opt.keep = (uint32_t)v;
 	return model_keep(&t->model, t->opt.memory, t->opt.keep) ? refuse(e, "out of memory") : 0;
+}
+
+/* ---- what is traced */
+
+static int choose(struct tui *t, const char *which, const char *arg, struct command_error *e)
+{
+	if (!t->opt.select)
+		return refuse(e, "a file is shown; / chooses what of it");
+	if (!*arg || (*arg == '-' && !arg[1]))
+		return refuse(e, "what to trace, too, or with - before it, what no longer");
+	if (t->opt.select(t->from.ctx, which, arg, e->text, e->size))
+		return -1;
+	tui_say(t, STYLE_TEXT, "tracing %.150s", t->from.target);
+	return 0;
+}
+
+static int set_port(struct tui *t, const char *arg, struct command_error *e)
+{
+	return choose(t, "port", arg, e);
+}
+
+static int set_pid(struct tui *t, const char *arg, struct command_error *e)
+{
+	return choose(t, "pid", arg, e);
+}
+
+static int set_comm(struct tui *t, const char *arg, struct command_error *e)
+{
+	return choose(t, "comm", arg, e);
+}
+
+static int set_service(struct tui *t, const char *arg, struct command_error *e)
+{
+	return choose(t, "service", arg, e);
 }
 
 /* ---- what is shown */
@@ -244,6 +279,16 @@ static int record(struct tui *t, const char *arg, struct command_error *e)
 	return 0;
 }
 
+static int write_config(struct tui *t, const char *arg, struct command_error *e)
+{
+	if (strcasecmp(arg, "config"))
+		return refuse(e, "config: what is set now becomes the configuration");
+	if (config_write(t, e->text, e->size))
+		return -1;
+	tui_say(t, STYLE_TEXT, "options and columns are written to the configuration");
+	return 0;
+}
+
 static int help(struct tui *t, const char *arg, struct command_error *e)
 {
 	(void)arg, (void)e;
@@ -260,6 +305,7 @@ static const struct command {
 	{ "body", "BYTES, such as 256 or 4k, or off: content that is kept of what comes", set_body,
 	  0 },
 	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, 1 },
+	{ "comm", "NAME of processes to trace, too; -NAME: no longer", set_comm, 1 },
 	{ "filter", "EXPRESSION, as /; none: everything", set_filter, 0 },
 	{ "group", "route, service, host, peer, status or client", set_group, 0 },
 	{ "headers", "on, off, or NAMES with commas: header fields that are kept of what comes",
@@ -270,12 +316,17 @@ static const struct command {
 	  set_keep, 0 },
 	{ "memory", "SIZE of what is kept, such as 64M", set_memory, 0 },
 	{ "mouse", "on or off", set_mouse, 0 },
+	{ "pid", "PIDS to trace, too; -PIDS: no longer", set_pid, 1 },
+	{ "port", "PORTS to trace, too, such as 8000,9000-9010; -PORTS: no longer", set_port, 1 },
 	{ "quit", "", quit, 1 },
 	{ "record", "", record, 1 },
 	{ "save", "", save, 1 },
+	{ "service", "NAME of what to trace, too, as it is shown; -NAME: no longer", set_service,
+	  1 },
 	{ "sort", "COLUMN of this view", set_sort, 1 },
 	{ "theme", "auto, dark, light, contrast or mono", set_theme, 0 },
 	{ "window", "TIME that figures are of, 5s to 5m, or all", set_window, 0 },
+	{ "write", "config: what is set now, and columns, for the next time", write_config, 1 },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(*commands))

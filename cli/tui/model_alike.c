@@ -34,13 +34,18 @@ static uint64_t hash_cstr(uint64_t h, const char *s)
 	return s ? hash_bytes(h, s, strlen(s)) : (h ^ 0xff) * FNV_PRIME;
 }
 
-static uint64_t key_of(uint64_t parent, const struct span *s)
+static uint64_t key_of(const struct alike *a, uint64_t parent, const struct span *s)
 {
 	uint64_t h = hash_bytes(FNV_BASIS, &parent, sizeof(parent));
 
 	h = hash_cstr(h, span_process(s));
 	h = (h ^ (uint64_t)s->kind) * FNV_PRIME;
-	h = hash_cstr(h, s->kind == SPAN_CLIENT ? s->peer_service : NULL);
+	if (s->kind == SPAN_CLIENT && (s->peer_service || !s->has_addr))
+		h = hash_cstr(h, s->peer_service);
+	else if (s->kind == SPAN_CLIENT)
+		h = hash_bytes(h ^ s->server_port, s->server_addr, sizeof(s->server_addr));
+	if (a->by_service)
+		return h;
 	h = hash_str(h, s->method);
 	return hash_str(h, s->route.p ? s->route : s->path);
 }
@@ -48,7 +53,7 @@ static uint64_t key_of(uint64_t parent, const struct span *s)
 /* The hop of that key among those behind parent, made if there is none. */
 static uint32_t find_hop(struct alike *a, uint32_t parent, const struct span *s)
 {
-	uint64_t key = key_of(parent == TRACE_NONE ? 0 : a->hop[parent].key, s);
+	uint64_t key = key_of(a, parent == TRACE_NONE ? 0 : a->hop[parent].key, s);
 	uint32_t *link = parent == TRACE_NONE ? &a->first : &a->hop[parent].child;
 	struct alike_hop *h;
 
@@ -75,7 +80,7 @@ static uint32_t find_hop(struct alike *a, uint32_t parent, const struct span *s)
 	return a->n++;
 }
 
-static void count(struct alike_hop *h, const struct span *s, uint64_t self)
+static void count(struct alike *a, struct alike_hop *h, const struct span *s, uint64_t self)
 {
 	h->count++;
 	h->errors += s->error != SPAN_OK;
@@ -85,6 +90,7 @@ static void count(struct alike_hop *h, const struct span *s, uint64_t self)
 		h->slowest = s;
 	hist_add(&h->total, s->duration_ns);
 	hist_add(&h->self, self);
+	a->self += self;
 }
 
 /* hop_of: of each node, its hop. */
@@ -96,7 +102,7 @@ static void add_trace(struct alike *a, const struct traces *t, const struct trac
 		uint32_t above = t->node[i].parent, parent = TRACE_NONE;
 
 		hop_of[i] = TRACE_NONE;
-		if (above != TRACE_NONE) {
+		if (above != TRACE_NONE && !a->by_service) {
 			parent = hop_of[above];
 			if (parent == TRACE_NONE) {
 				a->left_out++;
@@ -107,7 +113,7 @@ static void add_trace(struct alike *a, const struct traces *t, const struct trac
 		if (hop_of[i] == TRACE_NONE)
 			a->left_out++;
 		else
-			count(&a->hop[hop_of[i]], t->node[i].span, traces_self(t, i));
+			count(a, &a->hop[hop_of[i]], t->node[i].span, traces_self(t, i));
 	}
 }
 
@@ -116,15 +122,17 @@ static int make_room(struct alike *a)
 	a->n = 0;
 	a->first = TRACE_NONE;
 	a->traces = a->left_out = 0;
+	a->self = 0;
 	if (!a->hop)
 		a->hop = calloc(ALIKE_HOPS, sizeof(*a->hop));
 	return a->hop ? 0 : -ENOMEM;
 }
 
-int alike_build(struct alike *a, const struct traces *t, uint64_t since)
+int alike_build(struct alike *a, const struct traces *t, uint64_t since, int by_service)
 {
 	uint32_t *hop_of = calloc(t->nnodes + 1, sizeof(*hop_of));
 
+	a->by_service = by_service;
 	if (make_room(a) || !hop_of) {
 		free(hop_of);
 		return -ENOMEM;

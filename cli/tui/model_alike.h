@@ -4,6 +4,9 @@
  * Traces are alike if their roots are: same process, kind, method and route. Below, spans are one
  * hop if they are called likewise, from the same hop: so hops make a tree, too. Calls of which one
  * trace has several (a loop over a database) are one hop that counts them all.
+ *
+ * By service, hops make no tree: what a service is asked is one, and what it asks of another one is
+ * one. Their own times add up to all the time that there was, so each has a share of it.
  */
 #ifndef ZC_CLI_TUI_MODEL_ALIKE_H
 #define ZC_CLI_TUI_MODEL_ALIKE_H
@@ -29,6 +32,8 @@ struct alike {
 	uint32_t n;
 	uint32_t first; /* root; the others by next */
 	uint64_t traces, left_out;
+	uint64_t self; /* nanoseconds that hops worked themselves, together */
+	int by_service;
 };
 
 void alike_release(struct alike *a);
@@ -37,7 +42,7 @@ void alike_release(struct alike *a);
  * Of the traces that are shown and ended at `since` (wall clock) or later; 0: of all. 0 or -ENOMEM:
  * empty then. Borrows spans as t does.
  */
-int alike_build(struct alike *a, const struct traces *t, uint64_t since);
+int alike_build(struct alike *a, const struct traces *t, uint64_t since, int by_service);
 
 /* The hop after i in the order of the tree; TRACE_NONE: it was the last of its root. */
 uint32_t alike_next(const struct alike *a, uint32_t i);

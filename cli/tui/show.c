@@ -98,6 +98,16 @@ enum style tui_status_style(const struct span *s)
 	return s->status >= 400 || span_failed_by_status(s) ? STYLE_SLOW : STYLE_TEXT;
 }
 
+struct str tui_callee(const struct span *s, char *buf)
+{
+	if (s->kind != SPAN_CLIENT)
+		return (struct str){ NULL, 0 };
+	if (s->peer_service)
+		return str_of(s->peer_service);
+	return s->has_addr && span_process(s) ? tui_endpoint(buf, s->server_addr, s->server_port) :
+						(struct str){ NULL, 0 };
+}
+
 enum style tui_slow_style(const struct tui *t, const struct span *s)
 {
 	return model_slow(&t->model, s) ? STYLE_SLOW : STYLE_TEXT;

@@ -45,9 +45,9 @@ struct tui *tui__new(const struct tui_options *o)
 	t->opt = *o;
 	t->body = o->body_bytes;
 	t->aside = t->kept = -1;
-	t->window = 60;
+	t->window = TUI_WINDOW;
 	t->empty = empty_new();
-	t->interval_ns = SECOND;
+	t->interval_ns = TUI_INTERVAL_NS;
 	if (model_init(&t->model)) {
 		free(t);
 		return NULL;
@@ -122,6 +122,13 @@ void tui__restart(struct tui *t, struct engine *e)
 	t->paused = t->baseline = 0;
 	model_reset(&t->model);
 	memset(t->incomplete, 0, sizeof(t->incomplete));
+	t->stale = 1;
+}
+
+void tui__reopened(struct tui *t, const struct tui_sources *s)
+{
+	t->from = *s;
+	t->measuring = t->over = 0;
 	t->stale = 1;
 }
 

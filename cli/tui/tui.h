@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include "attach/attach.h"
+#include "cli/stats.h"
 #include "cli/tui/replay.h"
 #include "cli/tui/screen.h"
 #include "core/engine.h"
@@ -43,6 +44,8 @@ struct tui_options {
 	 * err. NULL: cannot be.
 	 */
 	int (*record)(void *ctx, const char *path, char *err, size_t errlen);
+	/* Other selectors, as in reselect.h; NULL: cannot be. */
+	int (*select)(void *ctx, const char *which, const char *what, char *err, size_t errlen);
 	const char *recording; /* the one that is going on from the beginning; NULL: none */
 	void *ctx;
 };
@@ -51,6 +54,7 @@ struct tui_options {
 struct tui_sources {
 	struct engine *engine;
 	struct source *source;
+	const struct stats_before *before; /* what others counted that were there before */
 	struct replay *replay;	 /* NULL: live */
 	const char *target;	 /* "port 8000 (nginx, pid 4242)", or the file */
 	const char *backend;	 /* NULL: a file */
@@ -67,6 +71,9 @@ void tui__note(struct tui *t, const struct note *n);
 
 /* The engine is another one from now on, which knows nothing yet (the replay went back). */
 void tui__restart(struct tui *t, struct engine *e);
+
+/* All that is known comes from others now, which know nothing yet; what was shown stays. */
+void tui__reopened(struct tui *t, const struct tui_sources *s);
 
 /* All that was traced has ended: what was seen stays, until the user leaves. */
 void tui__over(struct tui *t);

@@ -24,6 +24,8 @@
 #define TUI_COLUMNS 16 /* views of which columns were chosen */
 #define TUI_FLIGHTS 2000u /* requests in flight that are looked at */
 #define TUI_SLOW_NS RED_SLOW_NS /* from here on, one of no span has the colour of slow */
+#define TUI_WINDOW 60u		/* seconds, at first */
+#define TUI_INTERVAL_NS 1000000000ull /* between two pictures, at first */
 #define TUI_UNDO_NS 60000000000u /* so long, what was cleared can be brought back */
 
 struct view;
@@ -177,6 +179,9 @@ enum style tui_slow_style(const struct tui *t, const struct span *s);
 struct str tui_status(char *buf, const struct span *s);
 struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port); /* 64 */
 
+/* Whom a call is to, buf: 64 octets; p == NULL: it is none, or nobody knows. */
+struct str tui_callee(const struct span *s, char *buf);
+
 /* A fit-to-print "METHOD path?query" with secrets hidden. */
 /* The request's method, or what stands in its place. */
 struct str tui_method(const struct span *s);
@@ -206,8 +211,8 @@ int overview_draw(const struct overview *o, struct screen *s, int y, int height)
 
 struct view *view_group_open(struct tui *t, enum red_by by, uint64_t group_id);
 struct view *view_span_open(struct tui *t, const struct span *s);
-/* Like traces as one. */
-struct view *view_alike_open(struct tui *t);
+/* Like traces as one, or the time of each service. */
+struct view *view_alike_open(struct tui *t, int by_service);
 /* The trace of a span, and the requests of a connection. */
 struct view *view_trace_open(struct tui *t, const struct span *s);
 struct view *view_requests_open(struct tui *t, uint64_t conn);

@@ -1,8 +1,8 @@
 /*
- * view_alike.c - like traces as one, with how each of their hops scatters
+ * view_alike.c - like traces as one, with how each of their hops scatters; or all, by service
  *
  * A line per hop, under the one that calls it. TIME is the share of the time that the traces took
- * together which this hop worked itself.
+ * together which this hop worked itself. By service, it is the share of all that worked.
  */
 #include <string.h>
 
@@ -38,6 +38,7 @@ struct alike_view {
 	struct trace_colours colours;
 	uint32_t rows[ALIKE_HOPS]; /* hops, in the order of the tree */
 	uint32_t n;
+	int by_service;
 };
 
 static const struct alike_hop *hop_at(const struct alike_view *v, uint32_t row)
@@ -60,7 +61,7 @@ static void alike_refresh(struct view *view)
 	v->n = 0;
 	/* what is kept for longer is not what is usual */
 	if (!traces_build(&v->traces, &t->model.now->ring) &&
-	    !alike_build(&v->alike, &v->traces, since > kept ? since : kept))
+	    !alike_build(&v->alike, &v->traces, since > kept ? since : kept, v->by_service))
 		for (uint32_t r = v->alike.first; r != TRACE_NONE; r = v->alike.hop[r].next)
 			for (uint32_t i = r; i != TRACE_NONE; i = alike_next(&v->alike, i))
 				v->rows[v->n++] = i;
@@ -82,8 +83,14 @@ static uint64_t percentile(const struct hist *h, double p)
 	return h->count ? hist_percentile(h, p) : SPAN_UNKNOWN;
 }
 
+/* Of which the hop's own time is a share. */
+static uint64_t whole(const struct alike_view *v, uint32_t row)
+{
+	return v->by_service ? v->alike.self : root_at(v, row)->total.sum;
+}
+
 /* Only like traces as a whole are compared: their hops stay under them. */
-static uint64_t weight(const struct alike_hop *h, int column)
+static uint64_t weight(const struct alike_view *v, const struct alike_hop *h, int column)
 {
 	switch (column) {
 	case COL_COUNT: return h->count;
@@ -92,14 +99,14 @@ static uint64_t weight(const struct alike_hop *h, int column)
 	case COL_P99: return percentile(&h->total, 99) + 1;
 	case COL_SELF50: return percentile(&h->self, 50) + 1;
 	case COL_SELF99: return percentile(&h->self, 99) + 1;
-	default: return h->total.sum;
+	default: return v->by_service ? h->self.sum : h->total.sum;
 	}
 }
 
 static int row_compare(void *ctx, uint32_t x, uint32_t y, int column)
 {
 	const struct alike_hop *a = root_at(ctx, x), *b = root_at(ctx, y);
-	uint64_t p = weight(a, column), q = weight(b, column);
+	uint64_t p = weight(ctx, a, column), q = weight(ctx, b, column);
 
 	if (a == b)
 		return 0;
@@ -128,7 +135,7 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 	case COL_SELF50: c->text = tui_duration(c->buf, percentile(&h->self, 50)); break;
 	case COL_SELF99: c->text = tui_duration(c->buf, percentile(&h->self, 99)); break;
 	case COL_TIME:
-		c->text = tui_percent(c->buf, h->self.sum, root_at(ctx, row)->total.sum);
+		c->text = tui_percent(c->buf, h->self.sum, whole(ctx, row));
 		break;
 	default: break;
 	}
@@ -142,7 +149,8 @@ static void paint_name(struct alike_view *v, uint32_t row, struct screen *s, int
 	const char *who = span_process(span);
 	struct str route = span->route.p ? span->route : span->path;
 	enum style st = (enum style)(STYLE_SERVICE + (int)trace_colour(&v->colours, span));
-	char buf[TEXT_MAX];
+	char buf[TEXT_MAX], peer[64];
+	struct str called = tui_callee(span, peer);
 	int at = x, end = x + width, depth = h->depth;
 
 	if (2 * depth > width / 2)
@@ -152,11 +160,13 @@ static void paint_name(struct alike_view *v, uint32_t row, struct screen *s, int
 		at += screen__put(s, y, at, end - at, STYLE_DIM,
 				  h->next == TRACE_NONE ? "└ " : "├ ");
 	at += screen__safe(s, y, at, end - at, st, CUT_END, str_of(who ? who : "-"));
-	if (span->kind == SPAN_CLIENT) {
+	if (called.p) {
 		at += screen__put(s, y, at, end - at, STYLE_DIM, screen__ascii(s) ? " -> " : " → ");
 		at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END,
-				   str_of(span->peer_service ? span->peer_service : "?"));
+				   called);
 	}
+	if (v->by_service)
+		return;
 	at += 1 + screen__safe(s, y, at + 1, end - at - 1, STYLE_TEXT, CUT_END, tui_method(span));
 	screen__safe(s, y, at + 1, end - at - 1, STYLE_TEXT, CUT_MIDDLE,
 		     text_redacted(route, 0, v->view.tui->opt.redact, buf, sizeof(buf)));
@@ -167,7 +177,7 @@ static void row_paint(void *ctx, uint32_t row, int column, struct screen *s, int
 {
 	struct alike_view *v = ctx;
 	const struct alike_hop *h = hop_at(v, row);
-	uint64_t all = root_at(v, row)->total.sum;
+	uint64_t all = whole(v, row);
 
 	if (column == COL_NAME)
 		paint_name(v, row, s, y, x, width);
@@ -223,8 +233,11 @@ static int alike_key(struct view *view, const struct key *k)
 	struct alike_view *v = (struct alike_view *)view;
 	const struct span *s;
 
-	if (k->code == 'a') {
-		tui_pop(view->tui);
+	if (k->code == 'a' || k->code == 'e') {
+		if (v->by_service == (k->code == 'e'))
+			tui_pop(view->tui);
+		v->by_service = k->code == 'e';
+		view->tui->stale = 1;
 		return 1;
 	}
 	if (k->code != SK_ENTER && k->code != 'T' &&
@@ -243,7 +256,7 @@ static struct table *alike_table(struct view *view)
 
 static const struct view_ops view_alike = {
 	.name = "Alike",
-	.hints = "Enter:slowest trace  a:each trace  m:window",
+	.hints = "Enter:slowest trace  a:alike/each trace  e:services  m:window",
 	.size = sizeof(struct alike_view),
 	.init = alike_init,
 	.release = alike_release_view,
@@ -254,7 +267,11 @@ static const struct view_ops view_alike = {
 	.span = alike_span,
 };
 
-struct view *view_alike_open(struct tui *t)
+struct view *view_alike_open(struct tui *t, int by_service)
 {
-	return view_new(t, &view_alike);
+	struct alike_view *v = (struct alike_view *)view_new(t, &view_alike);
+
+	if (v)
+		v->by_service = by_service;
+	return &v->view;
 }

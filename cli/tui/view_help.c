@@ -28,8 +28,8 @@ static const struct {
 	{ "w", "saves what is shown as JSON lines: zctrace-DATE-TIME.jsonl" },
 	{ "y", "copies the selected span to the terminal's clipboard: as JSON, text, a command of "
 	       "curl, or its trace id" },
-	{ ":", "options that change while it runs: :headers on, :body 4k, :window 10s, "
-	       ":theme light, …; Tab: all of them" },
+	{ ":", "options that change while it runs: :port 8001, :port -8000, :headers on, "
+	       ":body 4k, :window 10s, :theme light, …; Tab: all of them" },
 	{ "W", "records events from here on: zctrace-DATE-TIME.pcapng; again ends it" },
 	{ "+ -", "slower, faster refresh" },
 	{ "? h F1", "this help" },
@@ -56,6 +56,8 @@ static const struct {
 	{ "SELF", "how long it worked itself; below: where the time of the selected trace went" },
 	{ "x Left Right", "folds and unfolds a trace; z all of them" },
 	{ "l", "newest first, or slowest first" },
+	{ "e", "the time of each service over the window: what it worked itself, its share of all, "
+	       "and of its calls to others that are not traced; Enter: the slowest" },
 	{ "a", "like traces as one: how many, how each hop scatters, its share of the time; Enter: "
 	       "the slowest of them" },
 	{ NULL, "WHAT THE FIGURES MEAN" },

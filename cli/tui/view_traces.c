@@ -229,17 +229,6 @@ static enum style colour_of(struct traces_view *v, const struct span *s)
 	return (enum style)(STYLE_SERVICE + (int)trace_colour(&v->colours, s));
 }
 
-/* Whom a call is to: p == NULL: it is none, or nobody knows. */
-static struct str callee(const struct span *s, char buf[64])
-{
-	if (s->kind != SPAN_CLIENT)
-		return (struct str){ NULL, 0 };
-	if (s->peer_service)
-		return str_of(s->peer_service);
-	return s->has_addr && span_process(s) ? tui_endpoint(buf, s->server_addr, s->server_port) :
-						(struct str){ NULL, 0 };
-}
-
 static void paint_name(struct traces_view *v, uint32_t row, struct screen *s, int y, int x,
 		       int width)
 {
@@ -248,7 +237,7 @@ static void paint_name(struct traces_view *v, uint32_t row, struct screen *s, in
 	const struct span *span = n->span;
 	const char *who = span_process(span);
 	char buf[TEXT_MAX], peer[64];
-	struct str called = callee(span, peer);
+	struct str called = tui_callee(span, peer);
 	int at = x, end = x + width, depth = n->depth;
 
 	if (is_first(v, row))
@@ -447,8 +436,9 @@ static int view_key(struct view *view, const struct key *k)
 	case SK_RIGHT: fold_selected(v, 0); return 1;
 	case 'x': fold_selected(v, -1); return 1;
 	case 'a':
+	case 'e':
 		if (!v->alone)
-			tui_push(view->tui, view_alike_open(view->tui));
+			tui_push(view->tui, view_alike_open(view->tui, k->code == 'e'));
 		return 1;
 	case 'z':
 		v->folded = !v->folded;
@@ -494,7 +484,7 @@ static const struct span *view_selected(struct view *view)
 
 const struct view_ops view_traces = {
 	.name = "Traces",
-	.hints = "Enter:details  a:alike  x:fold  z:fold all  l:latest/slowest",
+	.hints = "Enter:details  a:alike  e:services  x:fold  z:fold all  l:latest/slowest",
 	.size = sizeof(struct traces_view),
 	.init = view_init,
 	.release = view_release,

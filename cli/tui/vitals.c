@@ -64,9 +64,14 @@ void vitals_measure(struct tui *t)
 {
 	struct vitals *v = &t->vitals;
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct stats_before all = *t->from.before;
 
 	engine__stats(t->from.engine, &v->engine);
-	t->from.source->ops->stats(t->from.source, &v->source);
+	if (t->from.source)
+		t->from.source->ops->stats(t->from.source, &v->source);
+	stats_add(&all, &v->engine, &v->source);
+	v->engine = all.engine;
+	v->source = all.source;
 	if (t->from.replay) {
 		v->now = replay__now(t->from.replay);
 		v->uptime_ns = v->now - replay__begin(t->from.replay);

@@ -6,11 +6,12 @@
 #include "parsers/digits.h"
 
 #define COMPRESSED 0x01u
-#define TRAILERS 0x80u
 
-void grpc_init(struct grpc *g, int web)
+void grpc_init(struct grpc *g, enum grpc_end end)
 {
-	*g = (struct grpc){.web = !!web};
+	static const uint8_t flag[] = {0, 0x80, 0x02};
+
+	*g = (struct grpc){.trailers = flag[end]};
 }
 
 static int in_message(const struct grpc *g)
@@ -20,7 +21,7 @@ static int in_message(const struct grpc *g)
 
 static int in_trailers(const struct grpc *g)
 {
-	return in_message(g) && g->head[0] & TRAILERS;
+	return in_message(g) && g->head[0] & g->trailers;
 }
 
 static enum parse_status end_message(struct grpc *g, struct grpc_event *ev)
@@ -39,7 +40,7 @@ static int check_head(struct grpc *g)
 	g->length = (uint32_t)g->head[1] << 24 | (uint32_t)g->head[2] << 16 |
 		    (uint32_t)g->head[3] << 8 | g->head[4];
 	g->left = g->length;
-	return !(g->head[0] & ~(COMPRESSED | (g->web ? TRAILERS : 0)));
+	return !(g->head[0] & ~(COMPRESSED | g->trailers));
 }
 
 static enum parse_status next_trailers(struct grpc *g, const uint8_t *p, size_t n, size_t *used,
@@ -135,6 +136,7 @@ enum grpc_kind grpc_kind(struct str s)
 		{"application/grpc-web-text", GRPC_WEB_TEXT},
 		{"application/grpc-web", GRPC_WEB},
 		{"application/grpc", GRPC_NATIVE},
+		{"application/connect", GRPC_CONNECT},
 	};
 
 	for (size_t i = 0; s.p && i < sizeof(types) / sizeof(types[0]); i++) {

@@ -4,6 +4,8 @@
  * Length-prefixed messages: one octet of flags (bit 0: compressed), four of length, then the
  * message. One struct grpc per direction of a stream. In gRPC-Web a frame whose flags have bit 7
  * set carries the trailers as lines "name: value", since browsers cannot see trailer sections.
+ * Streams of the Connect protocol are the same, with bit 1 for the last one, whose JSON tells of
+ * errors.
  *
  * Messages are counted, not decoded; the content of a message need not be seen.
  */
@@ -19,7 +21,7 @@ extern const struct protocol_name grpc_name;
 
 enum grpc_event_type {
 	GRPC_EV_MESSAGE,  /* one message is complete */
-	GRPC_EV_TRAILERS, /* data: the lines, gRPC-Web only */
+	GRPC_EV_TRAILERS, /* data: the lines of gRPC-Web, the JSON of Connect */
 };
 
 struct grpc_event {
@@ -34,13 +36,14 @@ struct grpc {
 	uint32_t length;
 	uint8_t head[GRPC_HEAD_LEN];
 	uint8_t have; /* octets of the head */
-	uint8_t web, lost;
+	uint8_t trailers, lost; /* trailers: the flag of what carries them; 0: none does */
 	/* for a stream that is still running: */
 	uint64_t messages; /* complete */
 	uint64_t bytes;   /* of messages, complete or not, without heads */
 };
 
-void grpc_init(struct grpc *g, int web);
+enum grpc_end { GRPC_END_NATIVE, GRPC_END_WEB, GRPC_END_CONNECT };
+void grpc_init(struct grpc *g, enum grpc_end end);
 
 /*
  * Consumes content. PARSE_MORE: everything that can be is consumed; only TRAILERS must be kept (at
@@ -64,9 +67,10 @@ int grpc_open(const struct grpc *g);
 
 /*
  * application/grpc, with any suffix (+proto) or parameters: GRPC_NATIVE; application/grpc-web:
- * GRPC_WEB; application/grpc-web-text (base64, for grpc_text): GRPC_WEB_TEXT; else GRPC_NONE.
+ * GRPC_WEB; application/grpc-web-text (base64, for grpc_text): GRPC_WEB_TEXT; application/connect,
+ * with a suffix: GRPC_CONNECT, a stream of that; else GRPC_NONE.
  */
-enum grpc_kind { GRPC_NONE, GRPC_NATIVE, GRPC_WEB, GRPC_WEB_TEXT };
+enum grpc_kind { GRPC_NONE, GRPC_NATIVE, GRPC_WEB, GRPC_WEB_TEXT, GRPC_CONNECT };
 enum grpc_kind grpc_kind(struct str content_type);
 
 /* "/package.Service/Method" into its two parts. 0, or -1 if it is not of this form. */

@@ -170,6 +170,7 @@ static void test_names(void)
 		{"x-real-ip", FIELD_REAL_IP}, {"referer", FIELD_REFERER},
 		{"x-request-id", FIELD_REQUEST_ID}, {"traceparent", FIELD_TRACEPARENT},
 		{"user-agent", FIELD_USER_AGENT}, {"via", FIELD_VIA},
+		{"x-amz-date", FIELD_AMZ_DATE},
 	};
 	size_t n = sizeof(all) / sizeof(*all);
 	int known = 1, other = 1;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/environ.c" /* as cli/ is in no library */
+#include "parsers/attrs.h"
 #include "parsers/http1/http1_protocol.h"
 #include "sinks/metrics.h"
 #include "sinks/otel_resource.h"
@@ -77,6 +78,47 @@ static void test_names(void)
 	   otel.used <= OTEL_TEXT_MAX,
 	   "otel: what has no room is left out, and what was not seen is no route");
 	free(path);
+}
+
+static int is_named(const char *name)
+{
+	return otel.name.n == strlen(name) && !memcmp(otel.name.p, name, otel.name.n);
+}
+
+/* What travels in HTTP: by its own names, and still a request of HTTP with its route. */
+static void test_within(void)
+{
+	struct span s = request("/mcp");
+	const struct attr mcp[] = {
+		{ ATTR(rpc_method), { str("tools/call") } },
+		{ ATTR(rpc_system), { str("jsonrpc") } },
+		{ ATTR(content_error), { str("tool_error") } },
+		{ ATTR(mcp_method), { str("tools/call") } }, { ATTR(mcp_tool), { str("weather") } },
+		{ ATTR(gen_ai_finish), { str("stop") } },
+	};
+	const struct attr aws[] = {
+		{ ATTR(rpc_service), { str("S3") } }, { ATTR(rpc_method), { str("GetObject") } },
+		{ ATTR(rpc_system), { str("aws-api") } },
+	};
+
+	s.route = str("/mcp tools/call weather");
+	s.attr = mcp;
+	s.nattrs = 6;
+	s.error = SPAN_ERR_STATUS;
+	otel_span(&otel, &s, 1);
+	ok(is_named("tools/call weather") && has("http.route", "/mcp") &&
+	   has("rpc.method", "tools/call") && has("gen_ai.tool.name", "weather"),
+	   "otel: of MCP method and tool, and the route of HTTP");
+	ok(has("error.type", "tool_error") && otel.message.n == 10 &&
+	   otel_attr(&otel, "gen_ai.response.finish_reasons")->type == OTEL_WORDS,
+	   "otel: what the content says went wrong, not that the status was 200");
+	s.attr = aws;
+	s.nattrs = 3;
+	s.status = 404;
+	otel_span(&otel, &s, 1);
+	ok(is_named("S3/GetObject") && has("rpc.method", "S3/GetObject") &&
+	   has("error.type", "404"),
+	   "otel: of AWS service and operation");
 }
 
 static void test_utf8(void)
@@ -177,6 +219,7 @@ static void test_environ(void)
 int main(void)
 {
 	test_names();
+	test_within();
 	test_utf8();
 	test_metrics();
 	test_environ();

@@ -515,7 +515,7 @@ static void test_alike(void)
 		(void)ring_add(&r, &spans[i], 1, 0);
 	other.route = (struct str){"/other", 6};
 	(void)ring_add(&r, &other, 1, 0);
-	is_u64(traces_build(&t, &r) || alike_build(&a, &t, 0), 0, "alike: built");
+	is_u64(traces_build(&t, &r) || alike_build(&a, &t, 0, 0), 0, "alike: built");
 	is_u64(a.traces, 4, "alike: traces");
 	is_u64(a.n, 3, "alike: two roots, and one call");
 	is_u64(a.hop[a.first].count, 3, "alike: three traces in one");
@@ -524,9 +524,14 @@ static void test_alike(void)
 	is_u64(a.hop[a.first].self.min, 50 * MS, "alike: how long the caller worked itself");
 	is_u64(a.hop[a.first].self.max, 70 * MS, "alike: at most");
 	is_u64(alike_next(&a, a.hop[a.first].child), TRACE_NONE, "alike: the end of a tree");
-	is_u64(alike_build(&a, &t, t.trace[0].start + 350 * MS), 0, "alike: again, in a window");
+	is_u64(alike_build(&a, &t, t.trace[0].start + 350 * MS, 0), 0, "alike: again, in a window");
 	is_u64(a.hop[a.first].count, 1, "alike: what ended in it");
 	is_u64(a.hop[a.first].total.count, 1, "alike: and no more");
+	is_u64(alike_build(&a, &t, 0, 1), 0, "services: built");
+	is_u64(a.n, 1, "services: whatever is asked of one is one");
+	is_u64(a.hop[a.first].count, 8, "services: all its spans");
+	is_u64(a.hop[a.first].self.sum, 305 * MS, "services: their own time");
+	is_u64(a.self, 305 * MS, "services: which is that of all");
 	alike_release(&a);
 	traces_release(&t);
 	ring_release(&r);

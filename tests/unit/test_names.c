@@ -1,0 +1,252 @@
+/*
+ * Names of what travels in HTTP: each conversation whole, cut anywhere, byte by byte, and with a
+ * gap anywhere, behind which nothing may be told that is not told of the whole.
+ */
+#include "parsers/http1/http1.h"
+#include "parsers/names/names.h"
+#include "tests/unit/tap.h"
+
+#include <stdlib.h>
+
+#define ALL UINT32_MAX
+
+struct talk {
+	const char *name;
+	const char *request, *response; /* heads and content */
+	const char *want;
+};
+
+#define JSON "Content-Type: application/json\r\n"
+#define OK "HTTP/1.1 200 OK\r\n" JSON "\r\n"
+#define EVENTS "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n"
+#define POST(path) "POST " path " HTTP/1.1\r\n" JSON "\r\n"
+static const struct talk talks[] = {
+#include "tests/unit/test_names_cases.h"
+};
+
+static struct str str_of(const char *s)
+{
+	return (struct str){s, strlen(s)};
+}
+
+static struct str until(struct str *s, const char *end)
+{
+	const char *at = memmem(s->p, s->n, end, strlen(end));
+	struct str one = {s->p, at ? (size_t)(at - s->p) : s->n};
+	size_t n = at ? one.n + strlen(end) : s->n;
+
+	*s = (struct str){s->p + n, s->n - n};
+	return one;
+}
+
+/* The head of text; its content is left there. */
+static void head_of(struct str *text, struct names_head *h)
+{
+	struct str head = until(text, "\r\n\r\n"), line = until(&head, "\r\n"), name, value;
+	struct str fields = {head.p, head.n + 2};
+	size_t pos = 0;
+
+	if (!memcmp(line.p, "HTTP/", 5)) {
+		h->status = atoi(line.p + 9);
+	} else {
+		h->method = until(&line, " ");
+		line = until(&line, " ");
+		h->path = until(&line, "?");
+		h->query = line;
+	}
+	memset(h->field, 0, sizeof(h->field));
+	while (head.n && http1_field_next(fields, &pos, &name, &value)) {
+		if (name.n == 4 && !strncasecmp(name.p, "host", 4))
+			h->host = value;
+		names_field(h, name, value);
+	}
+}
+
+struct cut {
+	size_t at, gap; /* of all content; gap: so much is missing there */
+	int bytes;	/* one at a time */
+};
+
+/* Copies end where they should: what is read beyond is found by the sanitizers. */
+static void give(struct names *n, int which, struct str s)
+{
+	uint8_t *p = calloc(1, s.n + !s.n);
+
+	memcpy(p, s.p, s.n);
+	names_content(n, which, p, s.n);
+	free(p);
+}
+
+static void feed(struct names *n, int which, struct str s, const struct cut *c, size_t before)
+{
+	size_t at = c->at < before ? 0 : c->at - before, gap = c->gap;
+
+	if (c->bytes) {
+		for (size_t i = 0; i < s.n; i++)
+			give(n, which, (struct str){s.p + i, 1});
+		return;
+	}
+	if (c->at < before)
+		gap = 0;
+	if (at > s.n)
+		at = s.n;
+	if (gap > s.n - at)
+		gap = s.n - at;
+	give(n, which, (struct str){s.p, at});
+	if (gap)
+		names_gap(n, which);
+	give(n, which, (struct str){s.p + at + gap, s.n - at - gap});
+}
+
+/* What is told: "attr=value …". */
+static void run(const struct talk *t, uint32_t rows, const struct cut *c, char *log, size_t cap)
+{
+	struct str request = str_of(t->request), response = str_of(t->response);
+	struct names *n = malloc(sizeof(*n));
+	struct names_head h = {0};
+	struct attr a;
+	char group[256];
+	size_t len = 0, first;
+
+	memset(n, 0xa5, sizeof(*n));
+	head_of(&request, &h);
+	*log = '\0';
+	if (!names_begin(n, rows, &h)) {
+		free(n);
+		return;
+	}
+	first = request.n;
+	feed(n, 0, request, c, 0);
+	if (response.n) {
+		head_of(&response, &h);
+		names_response(n, &h);
+		feed(n, 1, response, c, first);
+	}
+	for (unsigned i = 0; names_attr(n, i, &a); i++)
+		len += (size_t)(a.def->type == ATTR_STRING ?
+					snprintf(log + len, cap - len, "%s=%.*s ", a.def->key,
+						 (int)a.s.n, a.s.p) :
+					snprintf(log + len, cap - len, "%s=%llu ", a.def->key,
+						 (unsigned long long)a.n));
+	len += (size_t)snprintf(log + len, cap - len, "%s%s", n->failed ? "failed " : "",
+				n->refused ? "refused " : "");
+	first = names_group(n, group, sizeof(group));
+	if (first)
+		snprintf(log + len, cap - len, "(%.*s)", (int)first, group);
+	free(n);
+}
+
+static size_t content(const char *text)
+{
+	const char *at = strstr(text, "\r\n\r\n");
+
+	return at ? strlen(at + 4) : 0;
+}
+
+/* Each thing that is told is told of the whole, too. Groups may have less. */
+static int is_part(char *log, const char *whole)
+{
+	char *group = strchr(log, '('), word[512];
+
+	if (group)
+		*group = '\0';
+	for (char *save, *one = strtok_r(log, " ", &save); one; one = strtok_r(NULL, " ", &save)) {
+		snprintf(word, sizeof(word), "%s ", one);
+		if (!strstr(whole, word))
+			return 0;
+	}
+	return 1;
+}
+
+static void try_talk(const struct talk *t)
+{
+	size_t n = content(t->request) + content(t->response), bad = 0, false_names = 0;
+	char log[2048], want[2048];
+	struct cut c = {0};
+
+	run(t, ALL, &c, want, sizeof(want));
+	is_str(want, t->want, t->name);
+	for (c.at = 0; c.at <= n; c.at++) {
+		run(t, ALL, &c, log, sizeof(log));
+		bad += strcmp(log, want) != 0;
+	}
+	c = (struct cut){.bytes = 1};
+	run(t, ALL, &c, log, sizeof(log));
+	bad += strcmp(log, want) != 0;
+	ok(!bad, "%s: cut anywhere", t->name);
+	for (unsigned k = 0; k < 4; k++)
+		for (c = (struct cut){0, 1u + k * k * 7, 0}; c.at < n; c.at++) {
+			run(t, ALL, &c, log, sizeof(log));
+			if (!is_part(log, want) && !false_names++)
+				printf("# %zu+%zu: %s\n", c.at, c.gap, log);
+		}
+	ok(!false_names, "%s: nothing false with a gap", t->name);
+	c = (struct cut){0};
+	run(t, 0, &c, log, sizeof(log));
+	is_str(log, "", "nothing without rows");
+}
+
+static int count_value(void *ctx, const struct json_value *v)
+{
+	char *log = ctx;
+
+	snprintf(log + strlen(log), 1024 - strlen(log), "%.*s:%d:%.*s%s ", (int)v->path.n,
+		 v->path.p, v->type, (int)v->text.n, v->text.p, v->cut ? "…" : "");
+	return 1;
+}
+
+static void json(const char *text, const char *want, int sound)
+{
+	char log[1024] = "", piece[1024] = "";
+	struct json_scan s = {0};
+	size_t n = strlen(text);
+	int ok_all = 1;
+
+	is_u64(json_scan(&s, (const uint8_t *)text, n, count_value, log), sound, text);
+	is_str(log, want, text);
+	memset(&s, 0, sizeof(s));
+	for (size_t i = 0; i < n; i++)
+		ok_all = json_scan(&s, (const uint8_t *)text + i, 1, count_value, piece);
+	is_str(piece, want, "byte by byte");
+	is_u64(ok_all, sound, "and as sound");
+}
+
+static void long_texts(void)
+{
+	static char text[70000];
+	struct json_scan s = {0};
+	char log[2048] = "";
+	size_t n = (size_t)sprintf(text, "{\"a\":\"");
+
+	memset(text + n, 'x', 60000);
+	sprintf(text + n + 60000, "\",\"%0100d\":1,\"b\":2}", 7);
+	is_u64(json_scan(&s, (uint8_t *)text, strlen(text), count_value, log), 1, "a long string");
+	ok(strlen(log) < 600 && strstr(log, "…") && strstr(log, "b:1:2"), "is cut: %s", log);
+	memset(text, '[', 200);
+	text[200] = '\0';
+	memset(&s, 0, sizeof(s));
+	*log = '\0';
+	is_u64(json_scan(&s, (uint8_t *)text, 200, count_value, log), 0,
+	       "what is nested too deep is given up");
+}
+
+int main(void)
+{
+	json("{\"a\":1}", ":3: a:1:1 :5: ", 1);
+	json(" [ {\"a\" : [true, null]} , -2.5e3 ] ",
+	     ":4: []:3: [].a:4: [].a[]:2:true [].a[]:2:null []:5: []:1:-2.5e3 :5: ", 1);
+	json("{\"a\":{\"b\":{\"c\":\"\\u00e9\\n\\\"\\ud83d\\ude00\"}},\"d\":{}}",
+	     ":3: a:3: a.b:3: a.b.c:0:\xc3\xa9\n\"?? d:3: :5: ", 1);
+	json("{\"a\" 1}", ":3: ", 0);
+	json("{\"a\":[1}", ":3: a:4: a[]:1:1 ", 0);
+	json("hello", "", 1);
+	json("<html>", "", 0);
+	json("{\"a\":\"\\x\"}", ":3: ", 0);
+	json("{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1},\"b\":2}}}}},\"c\":3}",
+	     ":3: a:3: a.a:3: a.a.a:3: a.a.a.a:3: a.a.a.a.a:3: a.a.a.a.a.a:3: "
+	     "a.a.a.a.a.b:1:2 c:1:3 :5: ", 1);
+	long_texts();
+	for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++)
+		try_talk(&talks[i]);
+	return tap_done();
+}
