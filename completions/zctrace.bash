@@ -26,7 +26,8 @@ _zctrace()
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|brief|json|summary|csv|markdown|waterfall|otlp) compopt -o default; return ;;
+		text|brief|json|summary|csv|markdown|waterfall|flows|otlp)
+			compopt -o default; return ;;
 		esac
 	fi
 	case $prev in
@@ -35,7 +36,8 @@ _zctrace()
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
 	-o|--output)
 		words='top text text= brief brief= json json= summary summary= csv csv=
-			markdown markdown= waterfall waterfall= otlp otlp=' ;;
+			markdown markdown= waterfall waterfall= flows flows=
+			otlp otlp=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
@@ -50,7 +52,7 @@ _zctrace()
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
-	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes) return ;;
+	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes|--zone) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
 			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
@@ -64,7 +66,7 @@ _zctrace()
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --sort= --color= --no-mouse
+			--prometheus= --resolve --zone= --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

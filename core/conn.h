@@ -12,6 +12,7 @@
 #include "core/list.h"
 #include "core/network.h"
 #include "core/reasm.h"
+#include "core/traffic.h"
 
 struct engine;
 struct exchange;
@@ -189,6 +190,7 @@ struct conn {
 	uint16_t lport, rport;
 	uint32_t netns; /* of loopback addresses; else 0 */
 	struct conn_network network;
+	struct traffic traffic;
 	uint32_t open_tid;	  /* thread that opened it; 0: not known */
 	struct exchange *connect; /* it failed, and is not told yet, see connect.h */
 	uint32_t pid, tid; /* tid: of the thread that read the last request, see exchange_link.c */
