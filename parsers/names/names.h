@@ -41,7 +41,7 @@ enum names_field { NAMES_FIELDS(X) NAMES_NFIELDS };
 struct names_head {
 	struct str method, path, query, host; /* of the request; p == NULL: absent */
 	int status;			      /* of the response */
-	uint8_t form;			      /* enum names_form, as below: filled when it is taken */
+	uint8_t form; /* enum names_form: how its content can be read; filled when it is taken */
 	struct str field[NAMES_NFIELDS];
 };
 
