@@ -534,15 +534,12 @@ static void show_in_flight(void *ctx, struct exchange *x)
 {
 	struct show *show = ctx;
 	uint32_t incomplete = x->incomplete;
-	char peer[EXCHANGE_PEER_MAX];
 	struct span s;
 
 	x->incomplete |= SPAN_IN_FLIGHT;
 	exchange_span(show->e, x, show->e->now, &s);
 	x->incomplete = incomplete;
-	exchange_peer(show->e, x, peer);
-	if (*peer)
-		s.peer_service = peer;
+	s.peer_service = exchange_peer(show->e, x);
 	show->fn(show->ctx, &s);
 }
 
