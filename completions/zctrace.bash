@@ -34,7 +34,8 @@ _zctrace()
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|brief|json|summary|csv|markdown|waterfall|otlp) compopt -o default; return ;;
+		text|brief|json|summary|csv|markdown|waterfall|flows|otlp)
+			compopt -o default; return ;;
 		esac
 	fi
 	case $prev in
@@ -49,7 +50,8 @@ _zctrace()
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
 	-o|--output)
 		words='top text text= brief brief= json json= summary summary= csv csv=
-			markdown markdown= waterfall waterfall= otlp otlp=' ;;
+			markdown markdown= waterfall waterfall= flows flows=
+			otlp otlp=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
@@ -58,14 +60,14 @@ _zctrace()
 	--color) words='auto always never' ;;
 	--sort)
 		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes'
-		words="$words incomplete" ;;
+		words="$words incomplete calls" ;;
 	--otlp-signals) words='traces metrics' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter) words=$_zctrace_filter ;;
 	-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
-	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes) return ;;
+	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes|--zone) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
 			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
@@ -79,7 +81,7 @@ _zctrace()
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --sort= --color= --no-mouse
+			--prometheus= --resolve --zone= --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

@@ -22,6 +22,7 @@
 
 static void destroy_conn(struct engine *e, struct conn *c)
 {
+	traffic_end(e, c);
 	/* what was kept until it would show what it is */
 	for (int d = 0; !c->ops && !c->opaque && d < 2; d++)
 		e->stats.unparsed_bytes += reasm_kept(&c->half[d].reasm).n;
@@ -150,6 +151,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (!g.len && !g.syn && !g.fin)
 		prove_by_numbers(c, dir, &g, flags & ZC_TCP_ACK);
+	if (e->opt.on_flow)
+		traffic_segment(c, dir, g.len, g.time);
 	if (dir == ZC_TX && g.len)
 		network_sent(e, c, g.seq, g.len, g.time);
 	if (g.fin && g.len)
@@ -280,6 +283,11 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		e->stats.skipped_bytes += skipped - c->uncopied;
 	if (ev->rtt_us)
 		c->network.rtt_us = ev->rtt_us;
+	if (ev->min_rtt_us)
+		c->network.min_rtt_us = ev->min_rtt_us;
+	if (e->opt.on_flow)
+		traffic_counts(c, (const uint64_t[2]){ev->bytes[0], ev->bytes[1]},
+			       (const uint64_t[2]){ev->packets[0], ev->packets[1]}, ev->ev.time);
 	if (ev->ev.flags & ZC_CLOSE_CONNECT)
 		connect_failed(e, c, ev->ev.time, ev->error);
 	schedule_close(e, c, ev->ev.time);
@@ -342,6 +350,17 @@ static void expire(struct conn *c, struct exchange *x)
 		list_unlink(&x->timer);
 }
 
+static void close_expired(struct engine *e, struct list *closing)
+{
+	while (!list_empty(closing)) {
+		struct conn *c = list_entry(closing->next, struct conn, closing);
+
+		if (c->expires > e->now)
+			break;
+		close_conn(e, c);
+	}
+}
+
 static void tick(struct engine *e)
 {
 	struct conn *c;
@@ -352,13 +371,8 @@ static void tick(struct engine *e)
 	if (!list_empty(&e->tls_stream_waiting))
 		tls_stream_tick(e);
 	connect_tick(e);
-	while (!list_empty(&e->closing)) {
-		c = list_entry(e->closing.next, struct conn, closing);
-
-		if (c->expires > e->now)
-			break;
-		close_conn(e, c);
-	}
+	close_expired(e, &e->closing);
+	close_expired(e, &e->closing_streams);
 	while (!list_empty(&e->waiting)) {
 		struct exchange *x = list_entry(e->waiting.next, struct exchange, timer);
 
@@ -439,6 +453,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->closing_streams);
 	list_init(&e->doubted);
 	list_init(&e->connects.failed);
 	list_init(&e->conversations);
@@ -485,6 +500,7 @@ void engine__free(struct engine *e)
 
 	if (!e)
 		return;
+	e->opt.on_flow = NULL;
 	while ((c = conn_oldest(&e->conns))) {
 		conn_end_exchanges(c, CONN_DROPPED);
 		if (c->connect)

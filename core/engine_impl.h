@@ -23,7 +23,7 @@ struct engine {
 	struct list reading; /* those of pending_read.h, by theirs */
 	uint32_t nreading;
 	struct list stalled; /* connections with a stream that waits */
-	struct list closing; /* connections, by c->expires */
+	struct list closing, closing_streams; /* connections, by c->expires; streams of TLS */
 	struct list doubted; /* connections, by c->doubted_since */
 	struct list tls_stream_waiting; /* struct tls_session with waits */
 	struct list tls_unbound;	/* the same without a socket */
@@ -48,5 +48,9 @@ struct engine {
 	char made_route[288];	       /* for the time of a span */
 	struct attr_list attrs;	       /* same */
 };
+
+/* Of engine_conns.c: see struct engine_conn. */
+const char *engine_conn_protocol(const struct conn *c);
+int engine_conn_role(const struct conn *c);
 
 #endif

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "core/red_past.h"
+#include "core/ways.h"
 
 #define SECOND 1000000000.0
 #define SECOND_NS 1000000000ull
+
+#define CALLERS_BITS 11
 
 /* What makes a group. */
 struct key {
@@ -233,6 +236,8 @@ void red_reset(struct red *t)
 	}
 	if (t->buckets)
 		memset(t->buckets, 0, (t->mask + 1) * sizeof(struct red_row *));
+	if (t->callers)
+		memset(t->callers, 0, (WAYS << CALLERS_BITS) * sizeof(*t->callers));
 	t->others = NULL;
 	t->n = 0;
 	t->spans = t->since = t->base_since = t->second = 0;
@@ -243,7 +248,9 @@ void red_release(struct red *t)
 	red_reset(t);
 	free(t->rows);
 	free(t->buckets);
+	free(t->callers);
 	t->rows = t->buckets = NULL;
+	t->callers = NULL;
 }
 
 /* ---- counting */
@@ -328,7 +335,29 @@ static void count_interval(const struct red *t, struct red_row *r, const struct 
 		e->spectrum[band]++;
 }
 
-static void count(const struct red *t, struct red_row *r, const struct span *s)
+/* Is it the first call of its request that is counted in r? */
+static int is_new_caller(struct red *t, const struct red_row *r, const struct span *s)
+{
+	uint64_t key;
+	struct way *w;
+
+	if (!t->callers)
+		t->callers = calloc(WAYS << CALLERS_BITS, sizeof(*t->callers));
+	if (!t->callers)
+		return 0;
+	memcpy(&key, s->parent_id, sizeof(key));
+	key = mix(r->id, key) | 1;
+	w = ways_find(t->callers, sizeof(*w), CALLERS_BITS, key);
+	if (w) {
+		w->used = t->spans;
+		return 0;
+	}
+	w = ways_place(t->callers, sizeof(*w), CALLERS_BITS, key);
+	*w = (struct way){ key, t->spans };
+	return 1;
+}
+
+static void count(struct red *t, struct red_row *r, const struct span *s)
 {
 	struct red_counts *c = &r->counts;
 	enum red_class class = class_of(s);
@@ -342,6 +371,10 @@ static void count(const struct red *t, struct red_row *r, const struct span *s)
 		c->req_bytes += s->req_bytes;
 	if (s->resp_bytes != SPAN_UNKNOWN)
 		c->resp_bytes += s->resp_bytes;
+	if (t->opt.callers && s->kind == SPAN_CLIENT && s->has_parent && s->parent_here) {
+		c->called++;
+		c->callers += (uint64_t)is_new_caller(t, r, s);
+	}
 	if (s->duration_ns != SPAN_UNKNOWN)
 		(void)hist_add(&r->durations, s->duration_ns);
 	if (t->opt.intervals)
