@@ -107,6 +107,8 @@ void probes_release(struct probes *p);
 int probes_look(struct attach *a);
 int probes_look_listeners(struct attach *a);
 int probes_look_connections(struct attach *a);
+/* What went by on each connection so far comes as an event; on failure it does not. */
+void probes_count(struct attach *a);
 /* Marks a process in the kernel's table with ZC_TASK_* bits. */
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 /*

@@ -179,6 +179,11 @@ static const char *ring_error(struct source *s)
 	return a->error[0] ? a->error : NULL;
 }
 
+static void ring_count(struct source *s)
+{
+	probes_count((struct attach *)s);
+}
+
 static void ring_free(struct source *s)
 {
 	(void)s; /* attach__free does it */
@@ -187,6 +192,7 @@ static void ring_free(struct source *s)
 static const struct source_ops ring_ops = {
 	.poll = ring_poll,
 	.want = ring_policy,
+	.count = ring_count,
 	.stats = ring_stats,
 	.error = ring_error,
 	.free = ring_free,

@@ -383,7 +383,10 @@ int BPF_PROG(sock_reset_sent, struct sock *sk)
 	return 0;
 }
 
-/* ---- what exists already: pass 1 takes up listeners, pass 2 connections, pass 3 their peers */
+/*
+ * ---- what exists already: pass 1 takes up listeners, pass 2 connections, pass 3 their peers;
+ * pass 4, whenever it is asked for, tells what went by
+ */
 
 static __always_inline void iter_comm(struct zc_sock *s, struct task_struct *task)
 {
@@ -463,6 +466,28 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 		__sync_fetch_and_add(&sh->iter_conns, 1);
 }
 
+/* Where there is no room in the ring, the next pass or CLOSE tells more. */
+static __always_inline void iter_flow(struct sock *sk)
+{
+	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	struct zc_ev_flow *f;
+
+	if (!s || !s->announced)
+		return;
+	f = bpf_ringbuf_reserve(&zc_ring, sizeof(*f), 0);
+	if (!f)
+		return;
+	fill_head(&f->ev, ZC_EV_FLOW, sizeof(*f), s->conn);
+	f->bytes[ZC_RX] = s->bytes[ZC_RX];
+	f->bytes[ZC_TX] = s->bytes[ZC_TX];
+	f->packets[ZC_RX] = BPF_CORE_READ(tp, segs_in);
+	f->packets[ZC_TX] = BPF_CORE_READ(tp, segs_out);
+	f->rtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	f->min_rtt_us = BPF_CORE_READ(tp, rtt_min.s[0].v);
+	bpf_ringbuf_submit(f, BPF_RB_NO_WAKEUP);
+}
+
 SEC("iter/task_file")
 int sock_iter(struct bpf_iter__task_file *ctx)
 {
@@ -497,6 +522,8 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 		iter_connection(sk, task, flags);
 	} else if (sh->iter_pass == 3) {
 		peer_look(sk, task);
+	} else if (sh->iter_pass == 4) {
+		iter_flow(sk);
 	}
 	return 0;
 }

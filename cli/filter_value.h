@@ -1,5 +1,5 @@
 /*
- * filter_value.h - private to the filter: literals
+ * filter_value.h - literals of the filter, and prefixes of zones
  */
 #ifndef ZC_CLI_FILTER_VALUE_H
 #define ZC_CLI_FILTER_VALUE_H

@@ -51,6 +51,7 @@ enum {
 	OPT_KEEP,
 	OPT_MEMORY,
 	OPT_RESOLVE,
+	OPT_ZONE,
 	OPT_STATS,
 	OPT_COLOR,
 	OPT_NO_MOUSE,
@@ -96,8 +97,8 @@ static const struct argp_option table[] = {
 	{ .doc = "What to show:", .group = 3 },
 	{ "output", 'o', "FORMAT[=FILE]", 0,
 	  "'top' (default on a terminal), 'text' (default elsewhere), 'brief', 'json', "
-	  "'waterfall', 'summary' (also as 'csv' or 'markdown') or 'otlp'; several: one shown, "
-	  "the others written to FILEs", 3 },
+	  "'waterfall', 'summary' (also as 'csv' or 'markdown'), 'flows' or 'otlp'; several: one "
+	  "shown, the others written to FILEs", 3 },
 	{ "otlp", OPT_OTLP, "URL", OPTION_ARG_OPTIONAL,
 	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
 	{ "otlp-signals", OPT_OTLP_SIGNALS, "LIST", 0,
@@ -119,7 +120,8 @@ static const struct argp_option table[] = {
 	  "Names for what travels in HTTP: 'auto' (default), 'off', or of graphql, jsonrpc, "
 	  "gen_ai, elasticsearch, aws, connect", 3 },
 	{ "no-redact", OPT_NO_REDACT, NULL, 0, "Show and record secrets", 3 },
-	{ "interval", OPT_INTERVAL, "TIME", 0, "A table, or a new picture, every TIME", 3 },
+	{ "interval", OPT_INTERVAL, "TIME", 0,
+	  "A table, a new picture, or what flows have become, every TIME", 3 },
 	{ "slowest", OPT_SLOWEST, "N", 0, "Waterfall: only the N slowest traces, at the end", 3 },
 	{ "unfold", OPT_UNFOLD, NULL, 0, "Waterfall: calls that are alike one by one", 3 },
 	{ "memory", OPT_MEMORY, "SIZE", 0,
@@ -127,6 +129,8 @@ static const struct argp_option table[] = {
 	{ "keep", OPT_KEEP, "SPANS", 0, "Top: keep no more than the last SPANS spans", 3 },
 	{ "resolve", OPT_RESOLVE, NULL, 0,
 	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
+	{ "zone", OPT_ZONE, "NAME=CIDR", 0,
+	  "Flows: a name for these addresses; bytes between zones are added up", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 
@@ -250,6 +254,7 @@ static const char *const output_names[] = {
 	[OUTPUT_TOP] = "top",
 	[OUTPUT_WATERFALL] = "waterfall",
 	[OUTPUT_OTLP] = "otlp",
+	[OUTPUT_FLOWS] = "flows",
 	NULL,
 };
 
@@ -427,6 +432,13 @@ static int parse_selector(struct options *o, int key, const char *arg)
 	}
 }
 
+static int add_zone(struct options *o, const char *arg)
+{
+	const char *why = zones_add(&o->zones, arg);
+
+	return why ? wrong(o, "zone '%.64s': %s", arg, why) : 0;
+}
+
 static int parse_show(struct options *o, int key, const char *arg)
 {
 	switch (key) {
@@ -481,6 +493,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 	case OPT_RESOLVE:
 		o->resolve = 1;
 		return 0;
+	case OPT_ZONE:
+		return add_zone(o, arg);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -713,6 +727,7 @@ int options_parse(struct options *o, int argc, char **argv)
 void options_release(struct options *o)
 {
 	free(o->ports);
+	zones_release(&o->zones);
 	free(o->pids);
 	free(o->comms.v);
 	free(o->exes.v);

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include "attach/attach.h" /* enum attach_role */
+#include "cli/zones.h"
 #include "core/flows.h"	   /* struct port_range */
 #include "core/route.h"	   /* enum route_mode */
 #include "sinks/attributes.h"
@@ -38,7 +39,8 @@ enum output {
 	OUTPUT_MARKDOWN,
 	OUTPUT_TOP,
 	OUTPUT_WATERFALL,
-	OUTPUT_OTLP
+	OUTPUT_OTLP,
+	OUTPUT_FLOWS
 };
 
 struct output_spec {
@@ -97,6 +99,7 @@ struct options {
 	uint8_t unfold;	      /* waterfalls: calls that are alike one by one */
 	uint32_t keep;	      /* spans, in the dashboard; 0: not said */
 	uint64_t memory;      /* bytes for them; 0: not said */
+	struct zones zones;   /* of flows */
 	int resolve;	      /* ask DNS for names of peers */
 	const char *otlp;     /* a collector, "": the environment's; NULL: do not export */
 	union {

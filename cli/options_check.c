@@ -162,16 +162,18 @@ static int has_tables(const struct options *o)
 
 static int check_output(struct options *o)
 {
-	int top, json;
+	int top, json, flows = options_has_output(o, OUTPUT_FLOWS);
 
 	if (shown_output(o) && o->write && !strcmp(o->write, "-"))
 		return wrong(o, "-w - and -o both want standard output");
 	default_output(o);
 	top = options_has_output(o, OUTPUT_TOP);
 	json = options_has_output(o, OUTPUT_JSON);
-	if (!has_tables(o) && !top && (o->interval_ns || o->sort >= 0))
+	if (!has_tables(o) && !top && (o->sort >= 0 || (o->interval_ns && !flows)))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : "--sort");
+	if (o->zones.n && !flows)
+		return wrong(o, "--zone is about flows; give -o flows with it");
 	if ((o->keep || o->memory) && !top)
 		return wrong(o, "--%s is about the dashboard; give -o top with it",
 			     o->keep ? "keep" : "memory");

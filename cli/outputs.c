@@ -141,6 +141,8 @@ static struct sink *make_sink(struct outputs *u, struct output_way *w, const str
 		return sink_summary_new(&so);
 	case OUTPUT_OTLP:
 		return exporters_lines(&u->exporters, &w->out);
+	case OUTPUT_FLOWS:
+		return sink_flows_new(&so);
 	case OUTPUT_WATERFALL:
 		return sink_waterfall_new(&so);
 	default:
@@ -240,6 +242,16 @@ void outputs_note(struct outputs *u, const struct note *n)
 
 		if (!w->gone && w->sink->ops->note)
 			w->sink->ops->note(w->sink, n);
+	}
+}
+
+void outputs_flow(struct outputs *u, const struct engine_flow *f)
+{
+	for (unsigned i = 0; i < u->n; i++) {
+		struct output_way *w = &u->way[i];
+
+		if (!w->gone && w->sink->ops->flow)
+			w->sink->ops->flow(w->sink, f);
 	}
 }
 

@@ -21,12 +21,11 @@
 
 /* ---- spans and notes */
 
-static int has_port(const struct options *o, const struct span *span)
+static int port_selected(const struct options *o, uint16_t port)
 {
-	for (unsigned i = 0; i < o->nports; i++) {
-		if (span->server_port >= o->ports[i].first && span->server_port <= o->ports[i].last)
+	for (unsigned i = 0; i < o->nports; i++)
+		if (port >= o->ports[i].first && port <= o->ports[i].last)
 			return 1;
-	}
 	return 0;
 }
 
@@ -37,7 +36,7 @@ static int selected(const struct session *s, const struct span *span)
 
 	if (s->input.attach)
 		return 1;
-	if (o->nports && span->has_addr && !has_port(o, span))
+	if (o->nports && span->has_addr && !port_selected(o, span->server_port))
 		return 0;
 	if (o->role == ATTACH_ROLE_SERVER)
 		return span->kind == SPAN_SERVER;
@@ -46,17 +45,21 @@ static int selected(const struct session *s, const struct span *span)
 	return 1;
 }
 
+static const char *host_name(struct session *s, const uint8_t addr[16], uint64_t time_ns)
+{
+	const char *name = s->hosts && s->cluster ? cluster_name(s->cluster, addr) : NULL;
+
+	return name || !s->hosts ? name : hosts__name(s->hosts, addr, time_ns);
+}
+
 /* Where no process is known at the other end, its host may have a name. */
 static const char *peer_name(struct session *s, const struct span *span)
 {
 	const uint8_t *addr = span->kind == SPAN_SERVER ? span->client_addr : span->server_addr;
-	const char *name = NULL;
 
-	if (span->peer_service || !s->hosts || !span->has_addr)
+	if (span->peer_service || !span->has_addr)
 		return span->peer_service;
-	if (s->cluster)
-		name = cluster_name(s->cluster, addr);
-	return name ? name : hosts__name(s->hosts, addr, span->time_ns);
+	return host_name(s, addr, span->time_ns);
 }
 
 static int match_span(void *session, const struct span *span)
@@ -90,6 +93,52 @@ static void on_span(void *session, const struct span *span)
 	if (s->shown == s->opt->count)
 		s->done = 1;
 }
+
+/* ---- flows */
+
+/* Of a file, ports choose what is shown. */
+static int flow_selected(const struct session *s, const struct engine_flow *f)
+{
+	const struct options *o = s->opt;
+
+	return s->input.attach || !o->nports || port_selected(o, f->server_port) ||
+	       port_selected(o, f->client_port);
+}
+
+static void on_flow(void *session, const struct engine_flow *flow)
+{
+	struct session *s = session;
+	struct engine_flow f = *flow;
+	const uint8_t *peer = f.is_server ? f.client_addr : f.server_addr;
+
+	if (!flow_selected(s, &f))
+		return;
+	f.client_zone = zones_name(&s->opt->zones, f.client_addr);
+	f.server_zone = zones_name(&s->opt->zones, f.server_addr);
+	f.peer_service = host_name(s, peer, f.time_ns);
+	outputs_flow(&s->outputs, &f);
+}
+
+/* The kernel is asked first, and what it says comes with the events until the next tick. */
+static void tick_flows(struct session *s, uint64_t now)
+{
+	const struct source *src = s->input.source;
+
+	if (!s->next_flows || now < s->next_flows)
+		return;
+	if (!s->flows_counted && src->ops->count) {
+		src->ops->count(s->input.source);
+		s->flows_counted = 1;
+		return;
+	}
+	engine__flows(s->engine);
+	s->flows_counted = 0;
+	s->next_flows += s->opt->interval_ns;
+	if (s->next_flows <= now)
+		s->next_flows = now + s->opt->interval_ns;
+}
+
+/* ---- notes */
 
 /* To those who read what is shown. */
 static void show_note(struct session *s, const struct note *n)
@@ -210,6 +259,7 @@ static struct sink_options sink_options(struct session *s)
 		.body = o->body > 0,
 		.sort = o->sort,
 		.slowest = o->slowest,
+		.zones = o->zones.n > 0,
 		.unfold = o->unfold,
 		.match = match_span,
 		.ctx = s,
@@ -295,6 +345,7 @@ static int make_engine(struct session *s)
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
+		.on_flow = options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
 		.on_policy = on_policy,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
@@ -378,8 +429,11 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		mask__forget(s->mask, ev->conn);
 	if (ev->kind == ZC_EV_NAMES)
 		return; /* not seen, but looked up */
-	if (!s->first_event)
+	if (!s->first_event) {
 		s->first_event = ev->time;
+		if (s->opt->interval_ns && options_has_output(s->opt, OUTPUT_FLOWS))
+			s->next_flows = ev->time + s->opt->interval_ns;
+	}
 	if (ev->time > s->last_event)
 		s->last_event = ev->time;
 	if (!s->input.source->live && s->last_event >= s->next_tick) {
@@ -387,6 +441,8 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		tick_sinks(s, s->last_event);
 	}
 	engine__event(s->engine, ev);
+	if (!s->input.source->live)
+		tick_flows(s, s->last_event);
 }
 
 void pipeline_tick(struct session *s, uint64_t now)
@@ -396,6 +452,8 @@ void pipeline_tick(struct session *s, uint64_t now)
 		recorder__tick(s->recorder, now);
 	if (s->input.source->live)
 		tick_sinks(s, now);
+	if (s->input.source->live)
+		tick_flows(s, now);
 	if (s->recorder && !s->recorder_reported && recorder__error(s->recorder)) {
 		s->recorder_reported = 1;
 		log_line("%s", recorder__error(s->recorder));

@@ -247,6 +247,10 @@ static int finish(struct session *s, int status)
 		log_line("%s", error);
 	if (src && src->ops->unread && src->ops->unread(src, text, sizeof(text)))
 		pipeline_note(s, "packets-not-read", text);
+	if (!status && src->ops->count && options_has_output(s->opt, OUTPUT_FLOWS)) {
+		src->ops->count(src);
+		drain(s);
+	}
 	failed = pipeline_finish(s);
 	input_close(&s->input);
 	status = status ? status : failed;

@@ -5,6 +5,9 @@ _zctrace_listening()
 	ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); print $4 }' | sort -nu
 }
 
+_zctrace_filter='entry root not status method path route host service duration kind protocol
+	error client_addr peer_service req_bytes resp_bytes incomplete'
+
 _zctrace()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words= i
@@ -22,20 +25,33 @@ _zctrace()
 		fi
 	done
 
+	# -P8000 without a blank
+	if [[ $cur == -P?* ]]; then
+		COMPREPLY=($(compgen -W "$(_zctrace_listening | sed 's|^|-P|')" -- "$cur"))
+		return
+	fi
 	# --option=value comes as three words, and so does FORMAT=FILE
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|brief|json|summary|csv|markdown|waterfall|otlp) compopt -o default; return ;;
+		text|brief|json|summary|csv|markdown|waterfall|flows|otlp)
+			compopt -o default; return ;;
 		esac
 	fi
 	case $prev in
-	-P|--port) words=$(_zctrace_listening) ;;
-	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
+	-P|--port) words=$(_zctrace_listening | sed "s|^|${cur%"${cur##*,}"}|") ;;
+	-p|--pid)
+		# a name becomes the numbers of its processes
+		if [[ $cur == [!0-9]* ]]; then
+			COMPREPLY=($(pgrep -- "^$cur"))
+			return
+		fi
+		words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
 	-o|--output)
 		words='top text text= brief brief= json json= summary summary= csv csv=
-			markdown markdown= waterfall waterfall= otlp otlp=' ;;
+			markdown markdown= waterfall waterfall= flows flows=
+			otlp otlp=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
 	--unmatched) words='heuristic path wildcard' ;;
@@ -49,8 +65,9 @@ _zctrace()
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
-	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
-	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes) return ;;
+	-f|--filter) words=$_zctrace_filter ;;
+	-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
+	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes|--zone) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
 			sed -n 's|^\([^_]*\)_\([^_]*\)_.*|\1/\2|p') ;;
@@ -64,7 +81,7 @@ _zctrace()
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --sort= --color= --no-mouse
+			--prometheus= --resolve --zone= --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

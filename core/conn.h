@@ -12,6 +12,7 @@
 #include "core/list.h"
 #include "core/network.h"
 #include "core/reasm.h"
+#include "core/traffic.h"
 
 struct engine;
 struct exchange;
@@ -189,6 +190,7 @@ struct conn {
 	uint16_t lport, rport;
 	uint32_t netns; /* of loopback addresses; else 0 */
 	struct conn_network network;
+	struct traffic traffic;
 	uint32_t open_tid;	  /* thread that opened it; 0: not known */
 	struct exchange *connect; /* it failed, and is not told yet, see connect.h */
 	uint32_t pid, tid; /* tid: of the thread that read the last request, see exchange_link.c */
@@ -216,6 +218,7 @@ struct conn {
 	struct exchange *wait_head, *wait_tail;
 	/* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
 	uint32_t missing;
+	uint8_t broken_request; /* something that wants to be one, and was not understood */
 	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/*

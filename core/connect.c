@@ -120,6 +120,7 @@ static void turn(struct conn *c)
 	c->lport = c->rport;
 	c->rport = port;
 	c->role = ZC_ROLE_CLIENT;
+	traffic_turn(c);
 	c->id_hash_valid = 0;
 }
 
@@ -129,6 +130,7 @@ void connect_failed(struct engine *e, struct conn *c, uint64_t time, uint32_t er
 		return;
 	if (c->role == ZC_ROLE_SERVER)
 		turn(c);
+	c->traffic.error = (uint8_t)error_of(c, error);
 	c->connect = make(e, c, time, error);
 	if (!c->connect)
 		return;

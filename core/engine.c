@@ -22,6 +22,7 @@
 
 static void destroy_conn(struct engine *e, struct conn *c)
 {
+	traffic_end(e, c);
 	/* what was kept until it would show what it is */
 	for (int d = 0; !c->ops && !c->opaque && d < 2; d++)
 		e->stats.unparsed_bytes += reasm_kept(&c->half[d].reasm).n;
@@ -150,6 +151,8 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (!g.len && !g.syn && !g.fin)
 		prove_by_numbers(c, dir, &g, flags & ZC_TCP_ACK);
+	if (e->opt.on_flow)
+		traffic_segment(c, dir, g.len, g.time);
 	if (dir == ZC_TX && g.len)
 		network_sent(e, c, g.seq, g.len, g.time);
 	if (g.fin && g.len)
@@ -280,6 +283,11 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		e->stats.skipped_bytes += skipped - c->uncopied;
 	if (ev->rtt_us)
 		c->network.rtt_us = ev->rtt_us;
+	if (ev->min_rtt_us)
+		c->network.min_rtt_us = ev->min_rtt_us;
+	if (e->opt.on_flow)
+		traffic_counts(c, (const uint64_t[2]){ev->bytes[0], ev->bytes[1]},
+			       (const uint64_t[2]){ev->packets[0], ev->packets[1]}, ev->ev.time);
 	if (ev->ev.flags & ZC_CLOSE_CONNECT)
 		connect_failed(e, c, ev->ev.time, ev->error);
 	schedule_close(e, c, ev->ev.time);
@@ -492,6 +500,7 @@ void engine__free(struct engine *e)
 
 	if (!e)
 		return;
+	e->opt.on_flow = NULL;
 	while ((c = conn_oldest(&e->conns))) {
 		conn_end_exchanges(c, CONN_DROPPED);
 		if (c->connect)
@@ -525,15 +534,12 @@ static void show_in_flight(void *ctx, struct exchange *x)
 {
 	struct show *show = ctx;
 	uint32_t incomplete = x->incomplete;
-	char peer[EXCHANGE_PEER_MAX];
 	struct span s;
 
 	x->incomplete |= SPAN_IN_FLIGHT;
 	exchange_span(show->e, x, show->e->now, &s);
 	x->incomplete = incomplete;
-	exchange_peer(show->e, x, peer);
-	if (*peer)
-		s.peer_service = peer;
+	s.peer_service = exchange_peer(show->e, x);
 	show->fn(show->ctx, &s);
 }
 

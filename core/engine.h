@@ -33,6 +33,34 @@ struct process_names {
 	const char *service, *runtime, *container, *container_name, *resource;
 };
 
+/*
+ * What went by on a connection, by direction: 0 to the server, 1 to the client. Of whatever
+ * protocol, and of datagrams. Everything is borrowed for the call.
+ */
+struct engine_flow {
+	uint64_t conn;
+	const uint8_t *client_addr, *server_addr;
+	uint16_t client_port, server_port;
+	int is_server; /* seen at the server's end: 1, the client's: 0; -1: at which is a guess */
+	int datagram;
+	const char *protocol; /* as in struct engine_conn */
+	uint32_t pid, peer_pid; /* 0: not known */
+	const char *comm, *peer_comm; /* NULL: not known */
+	struct process_names names;
+	const char *peer_service; /* not filled in by the engine, nor are these: */
+	const char *client_zone, *server_zone;
+	uint64_t bytes[2], packets[2]; /* payload, with what is sent again; packets 0: unknown */
+	uint64_t interval_bytes[2], interval_ns; /* since it was told last */
+	uint64_t rtt_ns, min_rtt_ns; /* 0: not known */
+	uint32_t retransmits;	     /* segments, of the ends that are seen */
+	const char *state;	     /* open, closed, reset, failed */
+	const char *error; /* of a failed one, as of spans; else NULL */
+	uint64_t first_ns, last_ns, time_ns; /* wall clock: opened or first seen, last used; now */
+	int last;	     /* nothing more will be told of it */
+	int both_ends;	     /* the other end is a flow, too, of the same bytes */
+	int preexisting;     /* what went by before it was seen is not counted */
+};
+
 struct engine_options {
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
 	uint32_t names;	      /* rows of parsers/names/names.h that are in use, as bits */
@@ -44,12 +72,13 @@ struct engine_options {
 	int64_t wall_offset;  /* from the source */
 	void (*on_span)(void *ctx, const struct span *s);
 	void (*on_note)(void *ctx, const struct note *n);
+	void (*on_flow)(void *ctx, const struct engine_flow *f); /* NULL: nothing is counted */
 	/* feedback to the kernel side; NULL: none */
 	void (*on_policy)(void *ctx, const struct zc_policy *w);
 	int keep_doubted; /* exchanges in doubt may wait for their proof, see doubted.h */
 	/*
 	 * names for a process that an event mentions; may be NULL. Strings live until the next
-	 * call.
+	 * event.
 	 */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
@@ -80,6 +109,9 @@ void engine__tick(struct engine *e, uint64_t now);
 void engine__finish(struct engine *e);
 void engine__stats(const struct engine *e, struct engine_stats *out);
 void engine__free(struct engine *e);
+
+/* Tells the connections on which something went by since they were told last. */
+void engine__flows(struct engine *e);
 
 /* What heads and content are kept of from now on, as in the options. */
 void engine__keep(struct engine *e, int fields, uint32_t body_bytes);

@@ -9,7 +9,7 @@
 #include "core/tls_info.h"
 #include "parsers/tls/tls_names.h"
 
-static const char *protocol_of(const struct conn *c)
+const char *engine_conn_protocol(const struct conn *c)
 {
 	if (c->opaque)
 		return "opaque";
@@ -18,8 +18,10 @@ static const char *protocol_of(const struct conn *c)
 	return c->ops->name ? c->ops->name->name : c->protocol->name.name;
 }
 
-static int is_server(const struct conn *c, const struct tls_conn *t)
+int engine_conn_role(const struct conn *c)
 {
+	const struct tls_conn *t = tls_info_of(c);
+
 	if (c->role == ZC_ROLE_SERVER)
 		return 1;
 	if (c->role == ZC_ROLE_CLIENT)
@@ -46,12 +48,12 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 		out->local_port = c->lport;
 		out->remote_port = c->rport;
 	}
-	out->is_server = is_server(c, t);
+	out->is_server = engine_conn_role(c);
 	if (t) {
 		out->tls_version = tls_version_name(t->hs.version);
 		out->tls_sni = t->sni[0] ? t->sni : NULL;
 	}
-	out->protocol = protocol_of(c);
+	out->protocol = engine_conn_protocol(c);
 	out->pid = c->pid & SOURCE_PID_MASK;
 	out->comm = c->comm[0] ? c->comm : NULL;
 	out->age_ns = c->open_time && e->now >= c->open_time ? e->now - c->open_time : SPAN_UNKNOWN;

@@ -49,4 +49,8 @@ struct engine {
 	struct attr_list attrs;	       /* same */
 };
 
+/* Of engine_conns.c: see struct engine_conn. */
+const char *engine_conn_protocol(const struct conn *c);
+int engine_conn_role(const struct conn *c);
+
 #endif

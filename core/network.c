@@ -36,27 +36,6 @@ static int is_loopback(const uint8_t addr[16])
 	return memcmp(addr, v4, 12) ? !memcmp(addr, v6, 16) : addr[12] == 127;
 }
 
-void network_open(struct engine *e, struct conn *c, uint32_t netns)
-{
-	struct pair *p;
-	uint64_t key = id_connection(c->laddr, c->lport, c->raddr, c->rport);
-
-	c->network.key = key | 1;
-	c->network.at_socket = netns != 0;
-	c->netns = is_loopback(c->laddr) ? netns : 0;
-	if (!e->pairs)
-		e->pairs = calloc((size_t)WAYS << PAIR_BITS, sizeof(*p));
-	if (!e->pairs)
-		return;
-	key = id_mix(c->network.key, c->netns);
-	p = ways_find(e->pairs, sizeof(*p), PAIR_BITS, key);
-	if (!p)
-		p = ways_place(e->pairs, sizeof(*p), PAIR_BITS, key);
-	p->way.key = key;
-	p->way.used = e->now;
-	p->cookie = c->cookie;
-}
-
 /* NULL: it is not seen. */
 static struct conn *other_end(struct engine *e, const struct conn *c)
 {
@@ -68,6 +47,31 @@ static struct conn *other_end(struct engine *e, const struct conn *c)
 	struct conn *o = p ? conn_find(&e->conns, p->cookie) : NULL;
 
 	return o && o != c && o->network.key == key ? o : NULL;
+}
+
+void network_open(struct engine *e, struct conn *c, uint32_t netns)
+{
+	struct conn *other;
+	struct pair *p;
+	uint64_t key = id_connection(c->laddr, c->lport, c->raddr, c->rport);
+
+	c->network.key = key | 1;
+	c->network.at_socket = netns != 0;
+	c->netns = is_loopback(c->laddr) ? netns : 0;
+	other = e->opt.on_flow ? other_end(e, c) : NULL;
+	if (other)
+		other->traffic.both_ends = c->traffic.both_ends = 1;
+	if (!e->pairs)
+		e->pairs = calloc((size_t)WAYS << PAIR_BITS, sizeof(*p));
+	if (!e->pairs)
+		return;
+	key = id_mix(c->network.key, c->netns);
+	p = ways_find(e->pairs, sizeof(*p), PAIR_BITS, key);
+	if (!p)
+		p = ways_place(e->pairs, sizeof(*p), PAIR_BITS, key);
+	p->way.key = key;
+	p->way.used = e->now;
+	p->cookie = c->cookie;
 }
 
 /* ---- what it costs */
@@ -267,6 +271,9 @@ void network_flow(struct engine *e, const struct zc_ev_flow *f)
 		c->network.rtt_us = f->rtt_us;
 	if (f->min_rtt_us)
 		c->network.min_rtt_us = f->min_rtt_us;
+	if (e->opt.on_flow)
+		traffic_counts(c, (const uint64_t[2]){f->bytes[0], f->bytes[1]},
+			       (const uint64_t[2]){f->packets[0], f->packets[1]}, f->ev.time);
 }
 
 /* Since when bytes that leave now had been written, while nothing left at all; 0: not for long. */

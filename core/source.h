@@ -42,6 +42,9 @@ struct source_ops {
 	/* Feedback for one connection; w is copied. May be NULL. Cheap: no system call. */
 	void (*want)(struct source *s, const struct zc_policy *w);
 
+	/* FLOW of each open connection is to come with the next events. NULL: it does so anyway */
+	void (*count)(struct source *s);
+
 	void (*stats)(struct source *s, struct source_stats *out);
 
 	/* What went wrong, or what ended early ("truncated at byte 4711"); NULL if nothing. */

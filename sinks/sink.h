@@ -30,6 +30,7 @@ struct sink_totals {
 struct sink_ops {
 	void (*span)(struct sink *k, const struct span *s);
 	void (*note)(struct sink *k, const struct note *n);
+	void (*flow)(struct sink *k, const struct engine_flow *f);
 	/* Time passes; now_ns is the wall clock of the source, which never goes back. */
 	void (*tick)(struct sink *k, uint64_t now_ns);
 	/* Nothing more comes. Called once, before free; work may follow. */
@@ -43,7 +44,7 @@ struct sink_ops {
 	void (*free)(struct sink *k);
 };
 
-/* First member of every sink. note, tick, finish and work may be NULL. */
+/* First member of every sink. All but span and free may be NULL. */
 struct sink {
 	const struct sink_ops *ops;
 };
@@ -56,6 +57,7 @@ struct sink_options {
 	unsigned nheaders;
 	int body;		    /* carry content */
 	uint64_t interval_ns;	    /* summary: 0: once, at the end */
+	int zones;		    /* flows: tell the bytes between them */
 	int sort;		    /* summary: one of summary_sort_key() */
 	int unfold;		    /* waterfall: calls that are alike one by one */
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
@@ -71,6 +73,7 @@ struct sink *sink_text_new(const struct sink_options *o);
 struct sink *sink_brief_new(const struct sink_options *o);
 struct sink *sink_json_new(const struct sink_options *o);
 struct sink *sink_summary_new(const struct sink_options *o);
+struct sink *sink_flows_new(const struct sink_options *o);
 struct sink *sink_waterfall_new(const struct sink_options *o);
 
 /* Number of the sort key of that name for the summary, or -1. */

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                                 'live'))
 
-from capture import ACK, OK, PSH, RST, SYN, Conversation, Packets, get  # noqa: E402
+from capture import ACK, OK, PSH, RST, SYN, Conversation, Packets, get, udp  # noqa: E402
 from lib import ZCTRACE, main, need, test  # noqa: E402
 
 OTHER_BYTES = b'HTTP/1.1 200 OK\r\nContent-Length: 5600\r\n\r\n' + b'x' * 5600
@@ -176,6 +176,48 @@ def copies(t):
     found = spans(t, p.pcap(t.path('copies.pcap')))
     t.equal([[s.get(k) for k in ('status', 'retransmits', 'net_ns', 'incomplete')]
              for s in found], [[200, None, None, None]] * 3, 'spans')
+
+
+@test
+def flows(t):
+    """bytes and packets of connections of no known protocol, of a refused one, one that stays open,
+    and of datagrams; zones; tshark counts as many"""
+    p = Packets()
+    want = []
+    for k in range(200):
+        c = Conversation(p, port=9000 + k % 3, client=20000 + k,
+                         ends=(f'192.0.2.{k % 5 + 1}', '198.51.100.7'))
+        for d in (0, 1):
+            c.send(d, bytes([7]) * (k * 37 % 5000))
+        if k % 2:
+            c.end()
+        n = k * 37 % 5000
+        want.append((20000 + k, 'closed' if k % 2 else 'open', n, n))
+    c = Conversation(p, port=81, client=30000, syn=False)
+    c.segment(0, SYN, seq=1000)
+    c.segment(1, RST | ACK, seq=0, ack=1001)
+    want.append((30000, 'failed', 0, 0))
+    question = bytes.fromhex('123401000001000000000000016103636f6d0000010001')
+    p.ip(udp('192.0.2.1', '192.0.2.53', 53, question))
+    want.append((50000, 'open', len(question), 0))
+    path = p.pcap(t.path('flows.pcap'))
+    run = t.run([ZCTRACE, '-r', path, '-o', 'flows', '-q', '--zone=all=192.0.2.0/24',
+                 '--zone=one=192.0.2.1/32', '--zone=far=198.51.100.0/24'])
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    got = [(f['client_port'], f['state'], f['bytes_to_server'], f['bytes_to_client'])
+           for f in lines if f['type'] == 'flow' and f.get('last')]
+    t.equal(sorted(got), sorted(want), run.stderr)
+    zones = {(z['client_zone'], z['server_zone']): z['bytes_to_server'] for z in lines
+             if z['type'] == 'zone'}
+    by_zone = {('one', 'far'): sum(n for k, (*_, n, _) in enumerate(want[:200]) if k % 5 == 0),
+               ('all', 'far'): sum(n for k, (*_, n, _) in enumerate(want[:200]) if k % 5),
+               ('one', 'all'): len(question)}
+    t.equal(zones, by_zone, 'bytes between zones')
+    udp_line = next(f for f in lines if f.get('transport') == 'udp')
+    t.equal((udp_line['protocol'], udp_line['packets_to_server']), ('dns', 1), 'datagrams')
+    t.equal(sum(f.get('packets_to_server', 0) + f.get('packets_to_client', 0) for f in lines
+                if f.get('transport') == 'tcp'),
+            len(analysed(t, path, 'tcp')), 'packets, as tshark counts')
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@
  */
 #include "cli/duration.c"
 #include "cli/elfkind.c"
+#include "cli/filter_value.c"
 #include "core/mask.c"
 #include "cli/options.c"
 #include "cli/options_check.c"
@@ -18,6 +19,7 @@
 #include "cli/environ.c"
 #include "cli/pod.c"
 #include "cli/procread.c"
+#include "cli/zones.c"
 #include "tests/unit/tap.h"
 
 static int ports(const char *list, struct port_range *out, unsigned max, char *err, size_t errlen)
@@ -523,8 +525,35 @@ static void test_mask_http2(void)
 	mask__free(m);
 }
 
+static const char *zone_of(const struct zones *z, const char *address)
+{
+	struct filter_prefix p;
+	const char *why;
+
+	value_prefix(address, strlen(address), &p, &why);
+	return zones_name(z, p.addr);
+}
+
+static void test_zones(void)
+{
+	static const char *const bad[] = {"", "a", "=10.0.0.0/8", "a=", "a=10.0.0.0/33", "a=b"};
+	struct zones z = {0};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ok(zones_add(&z, bad[i]) != NULL, "no zone: '%s'", bad[i]);
+	ok(!zones_add(&z, "a=10.0.0.0/8") && !zones_add(&z, "b=10.2.0.0/16") &&
+		   !zones_add(&z, "a=fd00::/8") && !zones_add(&z, "one=10.2.0.9"), "zones");
+	is_str(zone_of(&z, "10.1.2.3"), "a", "in a prefix");
+	is_str(zone_of(&z, "10.2.2.3"), "b", "in a longer one");
+	is_str(zone_of(&z, "10.2.0.9"), "one", "an address");
+	ok(zone_of(&z, "fd12::1") == zone_of(&z, "10.1.2.3"), "a zone of both versions is one");
+	ok(!zone_of(&z, "11.0.0.1"), "elsewhere");
+	zones_release(&z);
+}
+
 int main(void)
 {
+	test_zones();
 	test_mask_http2();
 	test_ports();
 	test_times();

@@ -1,0 +1,164 @@
+#include "core/traffic.h"
+
+#include <string.h>
+
+#include "core/conn_id.h"
+#include "core/engine_impl.h"
+#include "core/source.h"
+
+void traffic_segment(struct conn *c, int dir, uint32_t len, uint64_t time)
+{
+	c->traffic.segments[dir] += len;
+	if (time > c->traffic.last)
+		c->traffic.last = time;
+}
+
+void traffic_datagram(struct conn *c, int dir, uint32_t len, uint64_t time)
+{
+	traffic_segment(c, dir, len, time);
+	c->traffic.packets[dir]++;
+}
+
+static uint64_t bytes_of(const struct traffic *t, int dir)
+{
+	return t->bytes[dir] > t->segments[dir] ? t->bytes[dir] : t->segments[dir];
+}
+
+void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t packets[2],
+		    uint64_t time)
+{
+	struct traffic *t = &c->traffic;
+	int more = 0;
+
+	for (int dir = 0; dir < 2; dir++) {
+		more |= bytes[dir] > bytes_of(t, dir);
+		t->bytes[dir] = bytes[dir];
+		/* a socket counts all of its life */
+		if (packets[dir] && !(c->preexisting && c->network.at_socket))
+			t->packets[dir] = packets[dir];
+	}
+	if (more && time > t->last)
+		t->last = time;
+}
+
+void traffic_turn(struct conn *c)
+{
+	struct traffic *t = &c->traffic, old = *t;
+
+	for (int dir = 0; dir < 2; dir++) {
+		t->bytes[dir] = old.bytes[!dir];
+		t->packets[dir] = old.packets[!dir];
+		t->segments[dir] = old.segments[!dir];
+	}
+}
+
+/* ---- telling */
+
+static const char *state_of(const struct conn *c)
+{
+	if (c->traffic.error)
+		return "failed";
+	if (c->reset)
+		return "reset";
+	if (!list_linked(&c->closing) || c->datagram)
+		return "open";
+	return "closed";
+}
+
+static void fill_ends(const struct conn *c, struct engine_flow *f)
+{
+	int server = engine_conn_role(c);
+
+	f->is_server = server;
+	if (!c->has_addr)
+		return;
+	f->client_addr = server ? c->raddr : c->laddr;
+	f->client_port = server ? c->rport : c->lport;
+	f->server_addr = server ? c->laddr : c->raddr;
+	f->server_port = server ? c->lport : c->rport;
+}
+
+/* Also when nothing of it is read any more. */
+static const char *protocol_of(const struct conn *c)
+{
+	if (c->tls_stream && (c->tls_stream->ops || c->tls_stream->protocol))
+		c = c->tls_stream;
+	if (c->ops)
+		return engine_conn_protocol(c);
+	return c->protocol ? c->protocol->name.name : NULL;
+}
+
+static void fill_counts(const struct engine *e, const struct conn *c, struct engine_flow *f)
+{
+	const struct traffic *t = &c->traffic;
+	int to_server = f->is_server ? ZC_RX : ZC_TX;
+	uint64_t since = t->told_time ? t->told_time : c->born, until = f->last ? t->last : e->now;
+
+	for (int dir = 0; dir < 2; dir++) {
+		int i = dir != to_server;
+
+		f->bytes[i] = bytes_of(t, dir);
+		f->packets[i] = t->packets[dir];
+		f->interval_bytes[i] = f->bytes[i] - t->told[dir];
+	}
+	f->interval_ns = until > since ? until - since : 0;
+	f->rtt_ns = c->network.rtt_us * 1000ull;
+	f->min_rtt_ns = c->network.min_rtt_us * 1000ull;
+	f->retransmits = c->network.retransmits[0] + c->network.retransmits[1];
+}
+
+static void tell(struct engine *e, struct conn *c, int last)
+{
+	uint64_t offset = (uint64_t)e->opt.wall_offset;
+	struct traffic *t = &c->traffic;
+	struct engine_flow f = {
+		.conn = conn_id_shown(c),
+		.protocol = protocol_of(c),
+		.datagram = c->datagram,
+		.pid = c->pid & SOURCE_PID_MASK,
+		.comm = c->comm[0] ? c->comm : NULL,
+		.peer_pid = c->peer_pid & SOURCE_PID_MASK,
+		.peer_comm = c->peer_comm[0] ? c->peer_comm : NULL,
+		.state = state_of(c),
+		.error = span_error_name((enum span_error)t->error),
+		.last = last,
+		.both_ends = t->both_ends,
+		.preexisting = c->preexisting,
+		.first_ns = (c->open_time ? c->open_time : c->born) + offset,
+		.last_ns = (t->last ? t->last : c->born) + offset,
+		.time_ns = e->now + offset,
+	};
+
+	fill_ends(c, &f);
+	fill_counts(e, c, &f);
+	if (e->opt.process_names && c->pid)
+		e->opt.process_names(e->opt.ctx, c->pid, &f.names);
+	e->opt.on_flow(e->opt.ctx, &f);
+	for (int dir = 0; dir < 2; dir++)
+		t->told[dir] = bytes_of(t, dir);
+	t->told_time = e->now;
+}
+
+/* A TLS library's object is no connection; its socket is. */
+static int is_flow(const struct engine *e, const struct conn *c)
+{
+	return e->opt.on_flow && !c->session && !c->forgotten && c->has_addr;
+}
+
+void traffic_end(struct engine *e, struct conn *c)
+{
+	if (is_flow(e, c))
+		tell(e, c, 1);
+}
+
+void engine__flows(struct engine *e)
+{
+	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
+		struct conn *c = list_entry(n, struct conn, lru);
+
+		const struct traffic *t = &c->traffic;
+
+		if (is_flow(e, c) && (!t->told_time || t->last > t->told_time))
+			tell(e, c, 0);
+	}
+}

@@ -1,0 +1,39 @@
+/*
+ * traffic.h - what went by on connections, of whatever protocol, and telling it
+ *
+ * Counts are the kernel's own, or those of all packets of a capture, as FLOW and CLOSE tell them;
+ * between these, what was announced in segments. Nothing is kept unless somebody asks for flows.
+ */
+#ifndef ZC_CORE_TRAFFIC_H
+#define ZC_CORE_TRAFFIC_H
+
+#include <stdint.h>
+
+struct conn;
+struct engine;
+
+/* Of a connection, by direction; times are the source's. */
+struct traffic {
+	uint64_t bytes[2], packets[2]; /* packets: 0: not known */
+	uint64_t segments[2]; /* payload bytes in those that were announced */
+	uint64_t last; /* when something went by; 0: nothing did */
+	uint64_t told[2], told_time; /* of bytes, last; 0: not yet */
+	uint8_t both_ends; /* the other one is seen, too */
+	uint8_t error; /* enum span_error: why it was not established */
+};
+
+/* A segment, or a datagram, of so many bytes was seen. */
+void traffic_segment(struct conn *c, int dir, uint32_t len, uint64_t time);
+void traffic_datagram(struct conn *c, int dir, uint32_t len, uint64_t time);
+
+/* What went by so far, with packets if any are given. */
+void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t packets[2],
+		    uint64_t time);
+
+/* It is seen from its other end from now on. */
+void traffic_turn(struct conn *c);
+
+/* c is over, or no longer followed: its last line. */
+void traffic_end(struct engine *e, struct conn *c);
+
+#endif
