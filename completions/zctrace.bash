@@ -46,7 +46,7 @@ _zctrace()
 	--color) words='auto always never' ;;
 	--sort)
 		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes'
-		words="$words incomplete" ;;
+		words="$words incomplete calls" ;;
 	--otlp-signals) words='traces metrics' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;

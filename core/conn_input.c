@@ -7,6 +7,9 @@
 #include "core/policy.h"
 
 #define LINGER 20000000ull /* ns: events of a connection may follow its CLOSE by this */
+/* The same of a TLS stream: a call of the library is told when it returns, and its thread may wait
+ * for a processor until then. */
+#define LINGER_CALL 200000000ull
 #define REMIND 64u	   /* segments captured for nothing before that is said again */
 
 /* ---- the life of a connection */
@@ -29,8 +32,8 @@ int conn_close(struct engine *e, struct conn *c, uint64_t time)
 	if (list_linked(&c->closing))
 		return 0;
 	c->end_time = time;
-	c->expires = e->now + LINGER;
-	list_append(&e->closing, &c->closing);
+	c->expires = e->now + (c->session ? LINGER_CALL : LINGER);
+	list_append(c->session ? &e->closing_streams : &e->closing, &c->closing);
 	return 1;
 }
 

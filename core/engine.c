@@ -350,6 +350,17 @@ static void expire(struct conn *c, struct exchange *x)
 		list_unlink(&x->timer);
 }
 
+static void close_expired(struct engine *e, struct list *closing)
+{
+	while (!list_empty(closing)) {
+		struct conn *c = list_entry(closing->next, struct conn, closing);
+
+		if (c->expires > e->now)
+			break;
+		close_conn(e, c);
+	}
+}
+
 static void tick(struct engine *e)
 {
 	struct conn *c;
@@ -360,13 +371,8 @@ static void tick(struct engine *e)
 	if (!list_empty(&e->tls_stream_waiting))
 		tls_stream_tick(e);
 	connect_tick(e);
-	while (!list_empty(&e->closing)) {
-		c = list_entry(e->closing.next, struct conn, closing);
-
-		if (c->expires > e->now)
-			break;
-		close_conn(e, c);
-	}
+	close_expired(e, &e->closing);
+	close_expired(e, &e->closing_streams);
 	while (!list_empty(&e->waiting)) {
 		struct exchange *x = list_entry(e->waiting.next, struct exchange, timer);
 
@@ -448,6 +454,7 @@ struct engine *engine__new(const struct engine_options *o)
 	list_init(&e->reading);
 	list_init(&e->stalled);
 	list_init(&e->closing);
+	list_init(&e->closing_streams);
 	list_init(&e->doubted);
 	list_init(&e->connects.failed);
 	list_init(&e->conversations);
@@ -533,6 +540,7 @@ static void show_in_flight(void *ctx, struct exchange *x)
 	x->incomplete |= SPAN_IN_FLIGHT;
 	exchange_span(show->e, x, show->e->now, &s);
 	x->incomplete = incomplete;
+	s.peer_service = exchange_peer(show->e, x);
 	show->fn(show->ctx, &s);
 }
 

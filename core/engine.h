@@ -79,7 +79,7 @@ struct engine_options {
 	int keep_doubted; /* exchanges in doubt may wait for their proof, see doubted.h */
 	/*
 	 * names for a process that an event mentions; may be NULL. Strings live until the next
-	 * call.
+	 * event.
 	 */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */

@@ -23,7 +23,7 @@ struct engine {
 	struct list reading; /* those of pending_read.h, by theirs */
 	uint32_t nreading;
 	struct list stalled; /* connections with a stream that waits */
-	struct list closing; /* connections, by c->expires */
+	struct list closing, closing_streams; /* connections, by c->expires; streams of TLS */
 	struct list doubted; /* connections, by c->doubted_since */
 	struct list tls_stream_waiting; /* struct tls_session with waits */
 	struct list tls_unbound;	/* the same without a socket */

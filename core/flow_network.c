@@ -110,7 +110,7 @@ static uint32_t fill(struct flow_side *s, uint32_t from, uint32_t to, uint64_t *
 		uint32_t low = later(a, from), high = before(to, b) ? to : b;
 
 		if (!before(low, high)) {
-			s->hole[s->nholes++] = old.hole[i];
+			add_hole(s, a, b, old.hole[i].time);
 			continue;
 		}
 		*noticed = filled && *noticed < old.hole[i].time ? *noticed : old.hole[i].time;

@@ -69,7 +69,7 @@ static void take_list(struct names_head *h, const struct http2_event *ev)
 			names_field(h, ev->fields[i].name, ev->fields[i].value);
 }
 
-static void begin(struct engine *e, struct exchange *x, const struct names_head *h)
+static void begin(struct engine *e, struct exchange *x, struct names_head *h)
 {
 	size_t size;
 	struct naming_state *n = pool_get(&e->pool, sizeof(*n), &size);

@@ -57,12 +57,19 @@ struct red_options {
 	uint64_t interval_ns; /* of wall clock */
 	int windows;	      /* red_window() will be asked */
 	int edges; /* what comes from outside is not in one row with what goes on behind it */
+	int callers; /* calls are counted by the requests that have made them */
 };
 
 struct red_counts {
 	uint64_t count, errors, incomplete;
 	uint64_t class[RED_CLASSES];
 	uint64_t req_bytes, resp_bytes; /* on the wire, as far as known */
+	/*
+	 * With opt.callers: calls that a request has made that is seen here, and how many such
+	 * requests there are. A request is known by its latest calls: where thousands make such
+	 * calls at the same time, some may count twice.
+	 */
+	uint64_t called, callers;
 };
 
 /* Spans that ended within one interval. */
@@ -95,6 +102,9 @@ struct red {
 	struct red_row **rows;	  /* n of them, in the order in which they came */
 	struct red_row **buckets; /* made with the first row */
 	struct red_row *others;	  /* one of rows, or NULL */
+	/* that of the latest span, which often is the next one's; or NULL */
+	struct red_row *last;
+	struct way *callers; /* requests whose calls were counted, row by row; or NULL */
 	uint64_t spans;
 	uint64_t since;	     /* wall clock: the earliest start of a span; 0: none */
 	uint64_t base_since; /* of the baseline; 0: none */

@@ -46,11 +46,12 @@ char *fmt_u64(char *p, uint64_t v)
 	return end;
 }
 
+#define IN_TURN 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+
 /* Both halves of each octet side by side, then letters for what is above nine: eight at a time. */
 static void hex8(char *p, const uint8_t *v)
 {
 	typedef uint8_t vector __attribute__((vector_size(16)));
-	const vector in_turn = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
 	uint64_t high[2] = {0, 0}, low[2] = {0, 0};
 	vector h, l, digit;
 
@@ -59,7 +60,11 @@ static void hex8(char *p, const uint8_t *v)
 	low[0] &= 0x0f0f0f0f0f0f0f0fu;
 	memcpy(&h, high, 16);
 	memcpy(&l, low, 16);
-	digit = __builtin_shuffle(h, l, in_turn);
+#ifdef __clang__ /* fuzzing; before its version 12 GCC has the other one alone */
+	digit = __builtin_shufflevector(h, l, IN_TURN);
+#else
+	digit = __builtin_shuffle(h, l, (const vector){IN_TURN});
+#endif
 	digit += '0' + ((vector)(digit > 9) & ('a' - '0' - 10));
 	memcpy(p, &digit, 16);
 }
@@ -314,4 +319,43 @@ size_t text_cut(const char *s, size_t n, size_t columns)
 			break;
 	}
 	return i;
+}
+
+char text_in_ascii(const char *s, size_t len)
+{
+	static const struct {
+		const char *utf8;
+		char ascii;
+	} map[] = { { "µ", 'u' }, { "×", 'x' }, { "Δ", 'd' }, { "·", '.' }, { "…", '~' },
+		    { "≤", '<' }, { "│", '|' }, { "─", '-' }, { "└", '`' }, { "├", '|' },
+		    { "▸", '+' }, { "▾", '-' }, { "●", '*' }, { "▶", '>' }, { "■", '#' },
+		    { "→", '>' }, { "░", '.' }, { "▒", ':' }, { "–", '-' } };
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(*map); i++)
+		if (strlen(map[i].utf8) == len && !memcmp(map[i].utf8, s, len))
+			return map[i].ascii;
+	/* U+2581 to U+258F: blocks from the bottom and from the left */
+	if (len == 3 && !memcmp(s, "\xe2\x96", 2) && (unsigned char)s[2] < 0x90)
+		return '#';
+	return '?';
+}
+
+size_t text_make_ascii(char *s, size_t n)
+{
+	size_t i = 0, to = 0;
+
+	while (i < n) {
+		size_t len = utf8_len(s + i, n - i), wide;
+
+		if (!(s[i] & 0x80)) {
+			s[to++] = s[i++];
+			continue;
+		}
+		len = len ? len : 1;
+		wide = text_width(s + i, len);
+		memset(s + to, text_in_ascii(s + i, len), wide);
+		to += wide;
+		i += len;
+	}
+	return to;
 }

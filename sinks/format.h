@@ -81,4 +81,10 @@ size_t text_width(const char *s, size_t n);
 /* How many bytes of a string fit into so many columns, whole characters. */
 size_t text_cut(const char *s, size_t n, size_t columns);
 
+/* What stands for a character, of more bytes than one, where only ASCII is known. */
+char text_in_ascii(const char *s, size_t len);
+
+/* Puts that in place of all others in s[0..n), as often as they are wide; returns the new n. */
+size_t text_make_ascii(char *s, size_t n);
+
 #endif

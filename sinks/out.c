@@ -1,6 +1,7 @@
 #include "sinks/out.h"
 
 #include <errno.h>
+#include <langinfo.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sinks/format.h"
+
 int out_init(struct out *o, int fd, int wake_fd)
 {
 	struct stat st;
@@ -17,6 +20,7 @@ int out_init(struct out *o, int fd, int wake_fd)
 	*o = (struct out){ .fd = fd, .wake_fd = wake_fd, .size = OUT_SIZE };
 	o->regular = !fstat(fd, &st) && S_ISREG(st.st_mode);
 	out_measure(o);
+	o->ascii = o->columns && strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	o->buf = malloc(OUT_SIZE);
 	return o->buf ? 0 : -ENOMEM;
 }
@@ -88,6 +92,8 @@ static int write_out(struct out *o, int wait, size_t rest)
 {
 	size_t done = 0;
 
+	if (o->ascii)
+		o->n = text_make_ascii(o->buf, o->n);
 	while (o->n - done > rest && !o->error) {
 		ssize_t w = write_some(o, o->buf + done, o->n - done);
 

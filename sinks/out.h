@@ -35,6 +35,7 @@ struct out {
 	int impatient;
 	int regular; /* a file on a disk: nobody reads it slowly */
 	int columns; /* of the terminal that it is; 0: it is none */
+	int ascii;   /* it knows no other characters: text_make_ascii */
 	int error;   /* errno of the first failed write; EPIPE: the reader has left */
 	/* impatient, more than OUT_SIZE kept: when it last took something, or 0 */
 	int memory;  /* goes nowhere: the buffer grows, and is the caller's to empty */

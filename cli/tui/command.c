@@ -13,6 +13,7 @@
 #include "cli/filter.h"
 #include "cli/options.h"
 #include "cli/tui/command.h"
+#include "cli/tui/config.h"
 #include "cli/tui/tui_impl.h"
 
 #define SECOND 1000000000ull
@@ -278,6 +279,16 @@ static int record(struct tui *t, const char *arg, struct command_error *e)
 	return 0;
 }
 
+static int write_config(struct tui *t, const char *arg, struct command_error *e)
+{
+	if (strcasecmp(arg, "config"))
+		return refuse(e, "config: what is set now becomes the configuration");
+	if (config_write(t, e->text, e->size))
+		return -1;
+	tui_say(t, STYLE_TEXT, "options and columns are written to the configuration");
+	return 0;
+}
+
 static int help(struct tui *t, const char *arg, struct command_error *e)
 {
 	(void)arg, (void)e;
@@ -315,6 +326,7 @@ static const struct command {
 	{ "sort", "COLUMN of this view", set_sort, 1 },
 	{ "theme", "auto, dark, light, contrast or mono", set_theme, 0 },
 	{ "window", "TIME that figures are of, 5s to 5m, or all", set_window, 0 },
+	{ "write", "config: what is set now, and columns, for the next time", write_config, 1 },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(*commands))

@@ -118,23 +118,10 @@ static enum section section_of(const char *line, char *err, size_t errlen)
 	return SECTION_NONE;
 }
 
-static FILE *open_config(char *path, size_t size)
-{
-	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-	if (base && *base == '/')
-		snprintf(path, size, "%s/zctrace/config", base);
-	else if (home && *home == '/')
-		snprintf(path, size, "%s/.config/zctrace/config", home);
-	else
-		return NULL;
-	return fopen(path, "re");
-}
-
 void config_read(struct tui *t, char *err, size_t errlen)
 {
 	char path[PATH_MAX], line[LINE_MAX_BYTES], why[200];
-	FILE *f = open_config(path, sizeof(path));
+	FILE *f = config_path(path, sizeof(path)) ? NULL : fopen(path, "re");
 	enum section section = SECTION_NONE;
 
 	for (unsigned number = 1; f && fgets(line, sizeof(line), f); number++) {

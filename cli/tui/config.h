@@ -21,6 +21,12 @@ struct key;
 /* Reads it, if there is one. What is wrong is told in err, the first of it; the rest counts. */
 void config_read(struct tui *t, char *err, size_t errlen);
 
+/* What is set now, into it. 0, or -1 with one line in err. */
+int config_write(const struct tui *t, char *err, size_t errlen);
+
+/* Where it is; -1: nowhere. */
+int config_path(char *path, size_t size);
+
 /* The key that is meant by this one; 1 if it was a command, which has been run. */
 int config_key(struct tui *t, struct key *k);
 

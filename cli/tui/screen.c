@@ -85,12 +85,17 @@ static const struct look looks[THEMES][STYLE_COUNT] = {
 	[THEME_MONO] = LOOKS(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
 };
 
-int screen_theme_named(const char *name)
+const char *screen_theme_name(enum screen_theme theme)
 {
 	static const char *const names[THEMES] = { "auto", "dark", "light", "contrast", "mono" };
 
+	return names[theme];
+}
+
+int screen_theme_named(const char *name)
+{
 	for (int i = 0; i < THEMES; i++)
-		if (!strcasecmp(name, names[i]))
+		if (!strcasecmp(name, screen_theme_name((enum screen_theme)i)))
 			return i;
 	return -1;
 }

@@ -37,6 +37,7 @@ enum screen_theme {
 	THEME_AUTO, THEME_DARK, THEME_LIGHT, THEME_CONTRAST, THEME_MONO, THEMES
 };
 
+const char *screen_theme_name(enum screen_theme theme);
 int screen_theme_named(const char *name); /* -1: there is none such */
 
 enum screen_color { SCREEN_COLOR_AUTO, SCREEN_COLOR_NEVER, SCREEN_COLOR_ALWAYS };

@@ -22,22 +22,6 @@ static size_t step(const char *s, size_t n)
 	return len ? len : 1;
 }
 
-/* What stands for a character that the terminal does not know. */
-static char in_ascii(const char *s, size_t len)
-{
-	static const struct {
-		const char *utf8;
-		char ascii;
-	} map[] = { { "µ", 'u' }, { "×", 'x' }, { "Δ", 'd' }, { "·", '.' }, { "…", '~' },
-		    { "≤", '<' }, { "│", '|' }, { "─", '-' }, { "└", '`' }, { "├", '|' },
-		    { "▸", '+' }, { "▾", '-' }, { "●", '*' }, { "▶", '>' }, { "■", '#' } };
-
-	for (size_t i = 0; i < sizeof(map) / sizeof(*map); i++)
-		if (strlen(map[i].utf8) == len && !memcmp(map[i].utf8, s, len))
-			return map[i].ascii;
-	return '?';
-}
-
 /* One character; 0 if it does not fit. */
 static int put(struct buffer *b, const char *s, size_t len, unsigned width, int ascii)
 {
@@ -50,7 +34,7 @@ static int put(struct buffer *b, const char *s, size_t len, unsigned width, int 
 	if (b->columns + w > width || b->n + bytes > b->cap)
 		return 0;
 	if (ascii && len > 1)
-		memset(b->p + b->n, in_ascii(s, len), bytes);
+		memset(b->p + b->n, text_in_ascii(s, len), bytes);
 	else
 		memcpy(b->p + b->n, s, len);
 	b->n += bytes;

@@ -45,9 +45,9 @@ struct tui *tui__new(const struct tui_options *o)
 	t->opt = *o;
 	t->body = o->body_bytes;
 	t->aside = t->kept = -1;
-	t->window = 60;
+	t->window = TUI_WINDOW;
 	t->empty = empty_new();
-	t->interval_ns = SECOND;
+	t->interval_ns = TUI_INTERVAL_NS;
 	if (model_init(&t->model)) {
 		free(t);
 		return NULL;

@@ -24,6 +24,8 @@
 #define TUI_COLUMNS 16 /* views of which columns were chosen */
 #define TUI_FLIGHTS 2000u /* requests in flight that are looked at */
 #define TUI_SLOW_NS RED_SLOW_NS /* from here on, one of no span has the colour of slow */
+#define TUI_WINDOW 60u		/* seconds, at first */
+#define TUI_INTERVAL_NS 1000000000ull /* between two pictures, at first */
 #define TUI_UNDO_NS 60000000000u /* so long, what was cleared can be brought back */
 
 struct view;

@@ -234,7 +234,7 @@ static void target(struct names *n, struct str s)
 
 static enum names_may request(struct names *n, const struct names_head *h)
 {
-	enum names_form form = names_form(h);
+	enum names_form form = (enum names_form)h->form;
 	struct str before, behind;
 
 	if (h->field[NAMES_AMZ_TARGET].n)

@@ -29,7 +29,7 @@ static enum names_may request(struct names *n, const struct names_head *h)
 
 static void response(struct names *n, const struct names_head *h)
 {
-	if (h->status >= 400 && names_form(h) == NAMES_JSON)
+	if (h->status >= 400 && h->form == NAMES_JSON)
 		names_read(n, 1, NAMES_JSON, LOOK, 1);
 }
 

@@ -141,7 +141,7 @@ static void response(struct names *n, const struct names_head *h)
 {
 	if (names_equal(h->field[NAMES_ELASTIC_PRODUCT], "elasticsearch"))
 		is_product(n, "elasticsearch");
-	if (!n->row && names_form(h) == NAMES_JSON)
+	if (!n->row && h->form == NAMES_JSON)
 		names_read(n, 1, NAMES_JSON, LOOK, 1);
 }
 

@@ -22,8 +22,7 @@ static void escaped(struct form_scan *s, uint8_t c)
 		add(s, (char)s->code);
 }
 
-void form_scan(struct form_scan *s, const uint8_t *p, size_t n,
-	       void (*fn)(void *ctx, const struct json_value *v), void *ctx)
+void form_scan(struct form_scan *s, const uint8_t *p, size_t n, json_told *fn, void *ctx)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint8_t c = p[i];
@@ -34,7 +33,8 @@ void form_scan(struct form_scan *s, const uint8_t *p, size_t n,
 			const struct json_value v = {
 				{s->name, s->nname}, JSON_STRING, {s->text, s->ntext}, s->cut};
 
-			fn(ctx, &v);
+			if (!fn(ctx, &v))
+				return;
 			s->nname = s->ntext = 0;
 			s->in_value = s->cut = 0;
 		} else if (c == '=' && !s->in_value) {

@@ -16,8 +16,7 @@ struct form_scan {
 	char name[JSON_PATH_MAX], text[FORM_TEXT_MAX];
 };
 
-/* All zero at the beginning. The last value is told by form_scan_end(). */
-void form_scan(struct form_scan *s, const uint8_t *p, size_t n,
-	       void (*fn)(void *ctx, const struct json_value *v), void *ctx);
+/* All zero at the beginning. The last value is told by a '&' behind it. */
+void form_scan(struct form_scan *s, const uint8_t *p, size_t n, json_told *fn, void *ctx);
 
 #endif

@@ -49,7 +49,7 @@ static const char *provider_of(enum api api, struct str host)
 
 static enum names_may request(struct names *n, const struct names_head *h)
 {
-	if (!names_is_post(h) || names_form(h) != NAMES_JSON)
+	if (!names_is_post(h) || h->form != NAMES_JSON)
 		return NAMES_NO;
 	for (unsigned i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++) {
 		enum api api = interfaces[i].api;
@@ -70,7 +70,7 @@ static enum names_may request(struct names *n, const struct names_head *h)
 
 static void response(struct names *n, const struct names_head *h)
 {
-	enum names_form form = names_form(h);
+	enum names_form form = (enum names_form)h->form;
 
 	if (form == NAMES_JSON || form == NAMES_EVENTS)
 		names_read(n, 1, form, LOOK, 1);

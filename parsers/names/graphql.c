@@ -194,7 +194,7 @@ static enum names_may request(struct names *n, const struct names_head *h)
 	struct str type = h->field[NAMES_CONTENT_TYPE];
 	char text[JSON_TEXT_MAX];
 
-	if (names_is_post(h) && names_form(h) == NAMES_JSON &&
+	if (names_is_post(h) && h->form == NAMES_JSON &&
 	    (named || names_begins(type, "application/json"))) {
 		names_read(n, 0, NAMES_JSON, named ? NAMES_LOOK : NAMES_GLANCE, named);
 		n->word[WORD_GRAPHQL_NAMED] = (uint8_t)named;
@@ -209,7 +209,7 @@ static enum names_may request(struct names *n, const struct names_head *h)
 
 static void response(struct names *n, const struct names_head *h)
 {
-	enum names_form form = names_form(h);
+	enum names_form form = (enum names_form)h->form;
 
 	if (n->row && form == NAMES_JSON)
 		names_read(n, 1, form, NAMES_LOOK, 1);
@@ -217,6 +217,8 @@ static void response(struct names *n, const struct names_head *h)
 
 static void of_request(struct names *n, const struct json_value *v, const char *name)
 {
+	static const char *const members[] = {"query", "variables", "operationName", "extensions",
+					      NULL};
 	struct json_value one = *v;
 
 	one.path = (struct str){name, (size_t)(v->path.p + v->path.n - name)};
@@ -231,8 +233,8 @@ static void of_request(struct names *n, const struct json_value *v, const char *
 			names_claim(n);
 	} else if (json_at(&one, "extensions.persistedQuery") && v->type == JSON_OBJECT) {
 		names_claim(n);
-	} else if (json_at(&one, "jsonrpc") && !n->row) {
-		names_disclaim(n);
+	} else if (!n->row && !n->word[WORD_GRAPHQL_NAMED] && names_is_foreign(&one, members)) {
+		names_disclaim(n); /* most content shows it by its first member */
 	} else if (v->type == JSON_END) {
 		names_let_go(n);
 		n->word[WORD_GRAPHQL_UNSURE] = 0;

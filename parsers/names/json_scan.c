@@ -15,18 +15,13 @@ enum {
 };
 
 struct told {
-	void (*fn)(void *ctx, const struct json_value *v);
+	json_told *fn;
 	void *ctx;
 };
 
 void json_scan_reset(struct json_scan *s)
 {
 	memset(s, 0, offsetof(struct json_scan, path));
-}
-
-int json_at(const struct json_value *v, const char *path)
-{
-	return v->path.n == strlen(path) && !memcmp(v->path.p, path, v->path.n);
 }
 
 uint64_t json_number(const struct json_value *v)
@@ -48,7 +43,7 @@ static int in_array(const struct json_scan *s)
 	return s->arrays >> s->depth & 1;
 }
 
-static void tell(const struct json_scan *s, const struct told *t, enum json_type type)
+static void tell(struct json_scan *s, const struct told *t, enum json_type type)
 {
 	struct json_value v = {{s->path, s->npath}, type, {s->text, 0}, s->cut};
 
@@ -56,7 +51,7 @@ static void tell(const struct json_scan *s, const struct told *t, enum json_type
 		return;
 	if (type <= JSON_WORD)
 		v.text.n = s->ntext;
-	t->fn(t->ctx, &v);
+	s->stopped = !t->fn(t->ctx, &v);
 }
 
 /* ---- paths */
@@ -134,6 +129,18 @@ static void add_text(struct json_scan *s, char c)
 		s->cut = 1;
 }
 
+static void add_texts(struct json_scan *s, const uint8_t *p, size_t n)
+{
+	size_t room = JSON_TEXT_MAX - s->ntext;
+
+	if (n > room) {
+		s->cut = 1;
+		n = room;
+	}
+	memcpy(s->text + s->ntext, p, n);
+	s->ntext = (uint16_t)(s->ntext + n);
+}
+
 /* UTF-8 of what lies in the first plane; of surrogates each half is a question mark. */
 static void add_code(struct json_scan *s, unsigned c)
 {
@@ -187,10 +194,13 @@ static void begin_text(struct json_scan *s, uint8_t state)
 /* The inside of a string; returns how much of it that is, with the quote behind it. */
 static size_t in_string(struct json_scan *s, const struct told *t, const uint8_t *p, size_t n)
 {
-	size_t i = 0;
+	const uint8_t *quote = memchr(p, '"', n);
+	size_t i = quote ? (size_t)(quote - p) : n;
+	const uint8_t *escape = memchr(p, '\\', i);
 
-	for (; i < n && p[i] != '"' && p[i] != '\\'; i++)
-		add_text(s, (char)p[i]);
+	if (escape)
+		i = (size_t)(escape - p);
+	add_texts(s, p, i);
 	if (i == n)
 		return n;
 	if (p[i] == '\\') {
@@ -273,12 +283,11 @@ static void octet(struct json_scan *s, const struct told *t, uint8_t c)
 	}
 }
 
-int json_scan(struct json_scan *s, const uint8_t *p, size_t n,
-	      void (*fn)(void *ctx, const struct json_value *v), void *ctx)
+int json_scan(struct json_scan *s, const uint8_t *p, size_t n, json_told *fn, void *ctx)
 {
 	const struct told t = {fn, ctx};
 
-	for (size_t i = 0; i < n && s->state < S_DONE;) {
+	for (size_t i = 0; i < n && s->state < S_DONE && !s->stopped;) {
 		if (s->escape)
 			escaped(s, p[i++]);
 		else if (s->state == S_IN_KEY || s->state == S_IN_STRING)

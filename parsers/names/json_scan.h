@@ -38,21 +38,26 @@ struct json_scan {
 	uint64_t arrays;	/* bit by depth: it is one */
 	uint8_t depth, blind;	/* blind: the depth from which on nothing is told; 0: none */
 	uint8_t state, escape;	/* escape: 1 behind a backslash, then the digits to come + 1 */
-	uint8_t npath, cut, skip;
+	uint8_t npath, cut, skip, stopped;
 	uint8_t mark[JSON_TRACKED + 1]; /* the path's length within the container of that depth */
 	uint16_t ntext, code;
 	char path[JSON_PATH_MAX], text[JSON_TEXT_MAX];
 };
 
+/* Returns 0 if nothing more is to be told. */
+typedef int json_told(void *ctx, const struct json_value *v);
+
 /* All zero at the beginning. Returns 0 where it is no JSON; nothing more is told then. */
-int json_scan(struct json_scan *s, const uint8_t *p, size_t n,
-	      void (*fn)(void *ctx, const struct json_value *v), void *ctx);
+int json_scan(struct json_scan *s, const uint8_t *p, size_t n, json_told *fn, void *ctx);
 
 /* Begins anew, with another text. */
 void json_scan_reset(struct json_scan *s);
 
 /* Is the value at this path? */
-int json_at(const struct json_value *v, const char *path);
+static inline int json_at(const struct json_value *v, const char *path)
+{
+	return v->path.n == strlen(path) && !memcmp(v->path.p, path, v->path.n);
+}
 
 /* A whole number, not negative; UINT64_MAX: it is none. */
 uint64_t json_number(const struct json_value *v);

@@ -19,16 +19,17 @@ static enum names_may request(struct names *n, const struct names_head *h)
 	int named = mcp || names_contains(h->path, "rpc") || names_contains(h->path, "mcp") ||
 		    names_begins(h->field[NAMES_CONTENT_TYPE], "application/json-rpc");
 
-	if (!names_is_post(h) || names_form(h) != NAMES_JSON)
+	if (!names_is_post(h) || h->form != NAMES_JSON)
 		return NAMES_NO;
 	n->word[WORD_MCP] = (uint8_t)mcp;
+	n->word[WORD_RPC_NAMED] = (uint8_t)named;
 	names_read(n, 0, NAMES_JSON, named ? NAMES_LOOK : NAMES_GLANCE, named);
 	return NAMES_MAYBE;
 }
 
 static void response(struct names *n, const struct names_head *h)
 {
-	enum names_form form = names_form(h);
+	enum names_form form = (enum names_form)h->form;
 
 	if (n->row && (form == NAMES_JSON || form == NAMES_EVENTS))
 		names_read(n, 1, form, NAMES_LOOK, 1);
@@ -77,6 +78,7 @@ static void end_of_request(struct names *n)
 
 static void of_request(struct names *n, const struct json_value *v, const char *name)
 {
+	static const char *const members[] = {"jsonrpc", "method", "params", "id", NULL};
 	struct json_value one = *v;
 
 	one.path = (struct str){name, (size_t)(v->path.p + v->path.n - name)};
@@ -94,6 +96,8 @@ static void of_request(struct names *n, const struct json_value *v, const char *
 	} else if (json_at(&one, "params.uri")) {
 		names_hold(n, ATTR(mcp_resource), names_string(v));
 		settle(n);
+	} else if (!n->row && !n->word[WORD_RPC_NAMED] && names_is_foreign(&one, members)) {
+		names_disclaim(n); /* most content shows it by its first member */
 	}
 }
 

@@ -9,10 +9,42 @@ const struct naming *const namings[] = {
 };
 const unsigned nnamings = sizeof(namings) / sizeof(namings[0]);
 
-int names_begin(struct names *n, uint32_t rows, const struct names_head *h)
+/* The media type without its parameters. */
+static struct str media_type(struct str s)
 {
+	const char *end = s.p ? memchr(s.p, ';', s.n) : NULL;
+
+	if (end)
+		s.n = (size_t)(end - s.p);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+/* How content of this head can be read. */
+static enum names_form form_of(const struct names_head *h)
+{
+	struct str type = media_type(h->field[NAMES_CONTENT_TYPE]);
+	struct str encoding = h->field[NAMES_CONTENT_ENCODING];
+
+	if (encoding.n && !names_equal(encoding, "identity"))
+		return NAMES_NOTHING;
+	if (names_equal(type, "text/event-stream"))
+		return NAMES_EVENTS;
+	if (names_equal(type, "application/x-www-form-urlencoded"))
+		return NAMES_FORM;
+	if (names_begins(type, "application/json") ||
+	    names_begins(type, "application/x-amz-json") ||
+	    (names_begins(type, "application/") && names_ends(type, "+json")))
+		return NAMES_JSON;
+	return NAMES_NOTHING;
+}
+
+int names_begin(struct names *n, uint32_t rows, struct names_head *h)
+{
+	h->form = (uint8_t)form_of(h);
 	memset(n, 0, offsetof(struct names, text));
-	memset(&n->json, 0, offsetof(struct json_scan, path));
+	json_scan_reset(&n->json);
 	for (unsigned i = 0; i < nnamings && !n->row; i++) {
 		enum names_may may = NAMES_NO;
 
@@ -36,8 +68,9 @@ static int call_row(struct names *n, unsigned i)
 	return n->row ? n->row == n->calling : (n->may_be & n->bit) != 0;
 }
 
-void names_response(struct names *n, const struct names_head *h)
+void names_response(struct names *n, struct names_head *h)
 {
+	h->form = (uint8_t)form_of(h);
 	if (n->form[0] == NAMES_FORM && n->left[0]) /* its last value has ended */
 		names_content(n, 0, (const uint8_t *)"&", 1);
 	for (unsigned i = 0; i < nnamings; i++)
@@ -52,13 +85,14 @@ struct call {
 	int which;
 };
 
-static void on_value(void *ctx, const struct json_value *v)
+static int on_value(void *ctx, const struct json_value *v)
 {
 	const struct call *c = ctx;
 
 	for (unsigned i = 0; i < nnamings; i++)
 		if (call_row(c->n, i) && namings[i]->value)
 			namings[i]->value(c->n, c->which, v);
+	return c->n->form[c->which] != NAMES_NOTHING;
 }
 
 /* The data of events, line by line; where a line stands is `line`: so many bytes of "data:". */
@@ -112,7 +146,7 @@ void names_content(struct names *n, int which, const uint8_t *p, size_t len)
 
 	if (which && n->reading == 0) { /* one scanner for both: they follow each other */
 		n->form[0] = NAMES_NOTHING;
-		memset(&n->json, 0, offsetof(struct json_scan, path));
+		json_scan_reset(&n->json);
 		n->line = 0;
 	}
 	n->reading |= which != 0;
@@ -144,11 +178,12 @@ void names_gap(struct names *n, int which)
 
 void names_trailers(struct names *n, struct str json)
 {
-	struct json_scan *s = &n->json;
 	struct call c = {n, 1};
 
-	memset(s, 0, offsetof(struct json_scan, path));
-	(void)json_scan(s, (const uint8_t *)json.p, json.n, on_value, &c);
+	json_scan_reset(&n->json);
+	n->form[1] = NAMES_JSON;
+	(void)json_scan(&n->json, (const uint8_t *)json.p, json.n, on_value, &c);
+	n->form[1] = NAMES_NOTHING;
 }
 
 int names_wants(const struct names *n, int which)

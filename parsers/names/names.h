@@ -41,6 +41,7 @@ enum names_field { NAMES_FIELDS(X) NAMES_NFIELDS };
 struct names_head {
 	struct str method, path, query, host; /* of the request; p == NULL: absent */
 	int status;			      /* of the response */
+	uint8_t form; /* enum names_form: how its content can be read; filled when it is taken */
 	struct str field[NAMES_NFIELDS];
 };
 
@@ -53,9 +54,6 @@ enum names_form {
 	NAMES_EVENTS, /* text/event-stream whose data are JSON */
 	NAMES_FORM,   /* application/x-www-form-urlencoded */
 };
-
-/* How content of this head can be read. */
-enum names_form names_form(const struct names_head *h);
 
 struct names;
 
@@ -118,10 +116,10 @@ extern const unsigned nnamings;
  * The head of a request; rows: bits of the table. Returns 0 if it is none of them, and n is of no
  * use.
  */
-int names_begin(struct names *n, uint32_t rows, const struct names_head *h);
+int names_begin(struct names *n, uint32_t rows, struct names_head *h);
 
 /* The head of its final response. */
-void names_response(struct names *n, const struct names_head *h);
+void names_response(struct names *n, struct names_head *h);
 
 /* The next content; bytes of it are missing. */
 void names_content(struct names *n, int which, const uint8_t *p, size_t len);
@@ -169,6 +167,9 @@ struct str names_get(const struct names *n, const struct attr_def *def);
 
 /* The value's text if it is a string that is there as a whole; else p == NULL. */
 struct str names_string(const struct json_value *v);
+
+/* Is it a member of the object itself, of none within it, and none of these (NULL behind them)? */
+int names_is_foreign(const struct json_value *v, const char *const *members);
 
 /* ---- words */
 

@@ -43,36 +43,6 @@ void names_field(struct names_head *h, struct str name, struct str value)
 		}
 }
 
-/* The media type without its parameters. */
-static struct str media_type(struct str s)
-{
-	const char *end = s.p ? memchr(s.p, ';', s.n) : NULL;
-
-	if (end)
-		s.n = (size_t)(end - s.p);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
-enum names_form names_form(const struct names_head *h)
-{
-	struct str type = media_type(h->field[NAMES_CONTENT_TYPE]);
-	struct str encoding = h->field[NAMES_CONTENT_ENCODING];
-
-	if (encoding.n && !names_equal(encoding, "identity"))
-		return NAMES_NOTHING;
-	if (names_equal(type, "text/event-stream"))
-		return NAMES_EVENTS;
-	if (names_equal(type, "application/x-www-form-urlencoded"))
-		return NAMES_FORM;
-	if (names_begins(type, "application/json") ||
-	    names_begins(type, "application/x-amz-json") ||
-	    (names_begins(type, "application/") && names_ends(type, "+json")))
-		return NAMES_JSON;
-	return NAMES_NOTHING;
-}
-
 /* ---- values */
 
 static struct names_value *value_of(const struct names *n, const struct attr_def *def,
@@ -189,6 +159,16 @@ void names_agree(struct names *n, const struct attr_def *def, struct str s)
 struct str names_string(const struct json_value *v)
 {
 	return v->type == JSON_STRING && !v->cut ? v->text : (struct str){NULL, 0};
+}
+
+int names_is_foreign(const struct json_value *v, const char *const *members)
+{
+	if (!v->path.n || memchr(v->path.p, '.', v->path.n) || memchr(v->path.p, '[', v->path.n))
+		return 0;
+	for (; *members; members++)
+		if (json_at(v, *members))
+			return 0;
+	return 1;
 }
 
 void names_claim(struct names *n)

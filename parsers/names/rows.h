@@ -19,7 +19,8 @@ enum names_word {
 	WORD_GRAPHQL_UNSURE, /* the operation may be another one of the document */
 	WORD_GRAPHQL_ERRORS,
 	WORD_GRAPHQL_DATA,
-	WORD_BATCH, /* of JSON-RPC */
+	WORD_RPC_NAMED, /* of JSON-RPC: the head says so */
+	WORD_BATCH,
 	WORD_MCP,  /* a field says so */
 	WORD_API,  /* of language models */
 	WORD_TOOK, /* of Elasticsearch */

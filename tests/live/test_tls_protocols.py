@@ -144,9 +144,8 @@ def events(t):
     z = Zctrace(t, '--port', port)
     t.run(['curl', '-sN', '--cacert', certs().ca, f'https://localhost:{port}/events'])
     thread.join(5)
-    spans = z.wait_spans(1)
-    z.stop()
-    t.equal([(s['path'], s.get('resp_messages'), s['tls']) for s in spans if s['kind'] == 'server'],
+    spans = z.finish(1, kind='server')
+    t.equal([(s.get('path'), s.get('resp_messages'), s.get('tls')) for s in spans],
             [('/events', 25, 'openssl')], 'events')
 
 

@@ -210,6 +210,54 @@ def configured(path, folder):
         t.check('zctrace' in term.to_end(), 'without one')
 
 
+def remembered(path, folder):
+    """:write config keeps what the user wrote, and is read the next time."""
+    env = {'XDG_CONFIG_HOME': os.path.join(folder, 'new')}
+    name = os.path.join(folder, 'new', 'zctrace', 'config')
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30), **env) as term:
+        term.to_end()
+        term.press('m', 'm')
+        command(term, 'theme light')
+        command(term, 'headers host,x-a')
+        term.press('2')
+        command(term, 'columns STAT, PATH')
+        t.check(not os.path.exists(name), 'nothing is written unasked')
+        s = command(term, 'write')
+        t.check('config:' in s, 'what can be written is told', s)
+        term.press('Escape')
+        s = command(term, 'write config')
+        t.check('written to the configuration' in s, ':write config', s)
+    with open(name, encoding='ascii') as f:
+        text = f.read()
+    t.check(text == '[options]\nwindow = all\ntheme = light\nheaders = host,x-a\n'
+            '[columns]\nSpans = STAT, PATH\n', 'what is not as usual', text)
+    with open(name, 'w', encoding='ascii') as f:
+        f.write('# mine\n[keys]\nx = :window 10s\n[options]\n# light\nTHEME=dark\nmouse = off\n'
+                '[columns]\nin flight = AGE')
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30), **env) as term:
+        term.to_end()
+        command(term, 'theme contrast')
+        command(term, 'mouse on')
+        term.press('x', '2')
+        command(term, 'columns STAT')
+        command(term, 'write config')
+    with open(name, encoding='ascii') as f:
+        text = f.read()
+    t.check(text == '# mine\n[keys]\nx = :window 10s\n[options]\n# light\ntheme = contrast\n'
+            'mouse = on\n[columns]\nin flight = AGE\n[options]\nwindow = 10s\n'
+            '[columns]\nSpans = STAT\n', 'lines of the user stay', text)
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30), **env) as term:
+        s = term.to_end()
+        t.check('P99 10s' in s and 'config:' not in s, 'and are read the next time', s)
+        s = term.press('2')
+        t.check(re.search('^STAT$', s, re.M), 'with the columns', s)
+    env = {'XDG_CONFIG_HOME': '/proc/none'}
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30), **env) as term:
+        term.to_end()
+        s = command(term, 'write config')
+        t.check('/proc/none/zctrace/config: No such file' in s, 'what fails is told', s)
+
+
 def mouse(path):
     for args, on in (((), True), (('--no-mouse',), False)):
         p = t.Pty([t.ZCTRACE, '-o', 'top', '-r', path, *args], TERM='xterm-256color')
@@ -232,6 +280,7 @@ def main():
         copying(path)
         quoting(folder)
         configured(path, folder)
+        remembered(path, folder)
         mouse(path)
     return t.done()
 

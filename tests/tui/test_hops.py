@@ -57,9 +57,24 @@ def no_names(folder):
         t.check(re.search(r'^ +4 +0 - ', s, re.M), 'servers without a name are one row', s)
 
 
+def in_flight(path):
+    """Who is at the other end is named while the request is still open, too."""
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
+        term.wait('Routes')
+        term.press('p', '4', 't')
+        term.type('0.6')
+        term.press('Enter')
+        s = term.wait(r'/reports/daily .* backend +nginx')
+        t.check(re.search(r' client GET +/reports/daily .* nginx +backend$', s, re.M) and
+                re.search(r' server GET +/reports/daily .* backend +nginx$', s, re.M),
+                'in flight: both ends are named', s)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        chain(t.recording(folder))
+        path = t.recording(folder)
+        chain(path)
+        in_flight(path)
         no_names(folder)
     return t.done()
 

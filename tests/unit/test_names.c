@@ -186,12 +186,13 @@ static void try_talk(const struct talk *t)
 	is_str(log, "", "nothing without rows");
 }
 
-static void count_value(void *ctx, const struct json_value *v)
+static int count_value(void *ctx, const struct json_value *v)
 {
 	char *log = ctx;
 
 	snprintf(log + strlen(log), 1024 - strlen(log), "%.*s:%d:%.*s%s ", (int)v->path.n,
 		 v->path.p, v->type, (int)v->text.n, v->text.p, v->cut ? "…" : "");
+	return 1;
 }
 
 static void json(const char *text, const char *want, int sound)

@@ -159,7 +159,7 @@ __attribute__((unused)) static int no_socket(const struct talker *t)
 
 __attribute__((unused)) static void pass(void)
 {
-	feed_tick(&f, 100 * FEED_MS);
+	feed_tick(&f, 300 * FEED_MS);
 }
 
 #endif
