@@ -19,11 +19,6 @@ void traffic_datagram(struct conn *c, int dir, uint32_t len, uint64_t time)
 	c->traffic.packets[dir]++;
 }
 
-uint64_t traffic_bytes(const struct traffic *t, int dir)
-{
-	return t->bytes[dir] > t->segments[dir] ? t->bytes[dir] : t->segments[dir];
-}
-
 void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t packets[2],
 		    uint64_t time)
 {
