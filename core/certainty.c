@@ -183,6 +183,17 @@ static int is_first(const struct conn *c, const struct half *h, const struct exc
 	       (c->engine->io_seen || (resp->next > resp->first && x->need == resp->next));
 }
 
+/*
+ * Joined where one request follows the other and nothing is answered: they are more like the
+ * content of an upload than like those of who does not wait. What is answered then is not theirs.
+ */
+static void doubt_row(struct conn *c, struct exchange *x)
+{
+	x->tentative = x->in_row = 1;
+	for (struct exchange *y = c->head; y; y = y->next)
+		y->tentative = y->in_row = 1;
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -195,6 +206,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	    x->need == h->unrecognized_need)
 		c->pipelined = 1;
 	x->found |= (uint8_t)before;
+	x->owed = c->broken_request;
+	c->broken_request = 0;
 	if (older)
 		note_overlap(c, h, x, older);
 	/*
@@ -202,7 +215,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	 */
 	x->tentative = x->found && x->need && x->need <= c->gap_need;
 	if (x->tentative) {
-		x->owed = !before && !older;
+		x->owed |= !before && !older;
 		x->suspect = c->doubt;
 		return;
 	}
@@ -225,14 +238,23 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		x->rested = 1; /* it has stood still since we look */
 	x->boundary = exact || !h->unsure || x->rested || is_first(c, h, x);
 	x->suspect = c->doubt;
-	if (c->tail)
-		x->suspect |= c->tail->suspect;
+	if (!c->tail)
+		return;
+	x->suspect |= c->tail->suspect;
+	if (c->doubt == SPAN_ATTACHED_LATE && nothing_seen(&other(c, h)->reasm))
+		doubt_row(c, x);
 }
 
 /* May a response at pos, whose sender had received requests up to ack, be the answer to x? */
 static int may_answer(const struct exchange *x, uint64_t ack, uint64_t pos)
 {
 	return (!ack || x->req_pos < ack) && (!x->suspect || x->need <= pos);
+}
+
+/* Is x the last of the requests, and what is missing since it began the rest of its packet? */
+static int is_cut(const struct conn *c, const struct exchange *x)
+{
+	return !x->next && x->incomplete & SPAN_TRUNCATED_HEAD && !c->lost;
 }
 
 struct exchange *certainty_answered(const struct conn *c, const struct half *h, uint64_t pos)
@@ -244,8 +266,10 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 		return NULL;
 	if (!x->suspect || x->resp_started)
 		return x;
-	if (x->owed)
+	if (x->owed || x->in_row == 1)
 		return NULL;
+	if (c->tail->in_row)
+		return x;
 	if (c->pipelined) {
 		/* if its answer was lost, that is the only one, most likely */
 		if (c->resp_gap && x->need < c->resp_lost && x->next && !x->next->owed &&
@@ -256,8 +280,8 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 	for (struct exchange *y = x->next; y && may_answer(y, ack, pos); y = y->next)
 		if (!y->one_way)
 			x = y;
-	/* the request of this response may be one that was lost */
-	if (c->req_gap > x->req_pos && (!ack || c->req_gap <= ack))
+	/* its request may be one that was lost; or that is the rest of x, where packets are cut */
+	if (c->req_gap > x->req_pos && (!ack || c->req_gap <= ack) && !is_cut(c, x))
 		return NULL;
 	return x;
 }
@@ -313,6 +337,8 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	c->answer_end = 0;
 	if (!x && c->head && (!ack || c->head->req_pos < ack))
 		c->head->owed = 0;
+	if (!x)
+		c->broken_request = 0;
 	if (!x || !x->suspect)
 		return;
 	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)

@@ -218,6 +218,7 @@ struct conn {
 	struct exchange *wait_head, *wait_tail;
 	/* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
 	uint32_t missing;
+	uint8_t broken_request; /* something that wants to be one, and was not understood */
 	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/*

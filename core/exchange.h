@@ -72,7 +72,9 @@ struct exchange {
 	uint8_t rested;	  /* nothing had gone by for so long that nothing was outstanding */
 	uint8_t sound;	  /* both directions agree where it begins and ends */
 	uint8_t due;	  /* its messages began where they were due */
-	uint8_t owed;	  /* a request before it that was not seen is to be answered first */
+	uint8_t owed;	  /* a request before it that was not seen is to be answered first; */
+	/* 1: or one of which it is a part, see certainty.c; 2: that one was answered */
+	uint8_t in_row;
 	uint8_t req_done, resp_done;
 	uint8_t resp_started; /* at least an interim response was seen */
 	uint8_t req_unsized;  /* the request's end was not seen, so its size is not known */

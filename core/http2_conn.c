@@ -359,7 +359,6 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 	review_stall(c, s, h->last_time);
 }
 
-/* Frames of any stream may be among what was missed. */
 static void on_lost(struct conn *c, unsigned dir)
 {
 	struct http2_conn *h2 = http2_of(c);
@@ -369,10 +368,7 @@ static void on_lost(struct conn *c, unsigned dir)
 		h2->last_request = UINT32_MAX;
 	http2_skipped(c, &c->half[dir], c->half[dir].last_time);
 	h2->data_stream[dir] = 0;
-	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
-		http2_stream_miss(c, list_entry(n, struct http2_stream, node), dir);
-	while (!list_empty(&h2->open))
-		http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node), dir);
+	http2_stream_miss_all(c, dir);
 }
 
 static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
@@ -626,9 +622,7 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 	if (http2_is_lost(h2->parser, dir) && reasm_kept(&h->reasm).n)
 		http2_skipped(c, h, time);
 	if (request->proven > request->next || request->pend) /* a reset may be on its way to us */
-		while (!list_empty(&h2->open))
-			http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node),
-					  !dir);
+		http2_stream_miss_all(c, !dir);
 	for (int i = 0; i < 2; i++)
 		while (!list_empty(lists[i])) {
 			struct http2_stream *s =

@@ -22,6 +22,16 @@ void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir)
 		http2_stream_end_soon(c, s);
 }
 
+void http2_stream_miss_all(struct conn *c, unsigned dir)
+{
+	struct http2_conn *h2 = http2_of(c);
+
+	for (struct list *n = h2->ending.next; n != &h2->ending; n = n->next)
+		http2_stream_miss(c, list_entry(n, struct http2_stream, node), dir);
+	while (!list_empty(&h2->open))
+		http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node), dir);
+}
+
 static uint32_t why_missed(const struct conn *c)
 {
 	return c->lost || http2_of(c)->lost || !c->preexisting ? conn_missing(c)

@@ -109,6 +109,7 @@ void http2_stream_expire(struct conn *c, struct exchange *x);
  * recognised (which http2_stream_missed() asks), its exchange says so, as far as it matters.
  */
 void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir);
+void http2_stream_miss_all(struct conn *c, unsigned dir); /* of any stream */
 int http2_stream_missed(const struct conn *c, struct http2_stream *s);
 
 /* Bytes of h, up to those that were delivered last, were passed over. */

@@ -64,6 +64,16 @@ static void not_understood(struct conn *c, struct half *h, size_t n, uint64_t po
 		certainty_lost(c, h, pos, c->doubt ? c->doubt : SPAN_BAD_FRAMING, 0);
 }
 
+/* A request that only its server understands, or refuses: an answer to it is due. */
+static int is_broken_request(const struct conn *c, const struct half *h, const uint8_t *p, size_t n)
+{
+	unsigned client = c->request_dir;
+	struct probe in = {.p = p, .n = n, .dir = client, .client = client, .start = 1};
+
+	return is_request(c, h) && !c->doubt && !c->keyed && !c->head &&
+	       c->protocol->probe(&in, &client) == PROBE_YES && client == c->request_dir;
+}
+
 /* A start is looked for: passes over what is known to be before it. Returns how much. */
 static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
 {
@@ -181,7 +191,11 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				off = skip_line(c, h, p, n, pos);
 			start_over(c);
 			return off;
-		default: not_understood(c, h, used, pos + off); break;
+		default:
+			if (is_broken_request(c, h, p + off - used, used))
+				c->broken_request = 1;
+			not_understood(c, h, used, pos + off);
+			break;
 		}
 	}
 	c->engine->stats.unparsed_bytes += n - off;

@@ -207,6 +207,14 @@ static void drop_before(struct conn *c, const struct half *h, const struct excha
 		queue_drop_oldest(c);
 }
 
+/* What is answered may be the first of them. If there is a second answer, they were requests. */
+static __attribute__((noinline)) void end_row(struct conn *c)
+{
+	for (struct exchange *x = c->head; x; x = x->next)
+		x->in_row = 2;
+	queue_drop_oldest(c);
+}
+
 /* A response whose request was not seen, outside of the queue. */
 static struct exchange *orphan_response(struct conn *c, uint64_t pos)
 {
@@ -328,6 +336,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	h->unrecognized_bytes = 0;
 	if (!c->keyed)
 		drop_before(c, h, x, pos);
+	if (!x && !interim && c->head && c->head->in_row)
+		end_row(c);
 	if (!x && !interim && !(m->flags & MESSAGE_IF_ASKED))
 		x = orphan_response(c, pos);
 	h->x = x;
@@ -390,6 +400,8 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 		h->unrecognized_bytes = 0;
 		x->incomplete |= SPAN_BAD_FRAMING;
 		x->error = SPAN_ERR_PROTOCOL;
+	} else if (x->suspect == SPAN_BAD_FRAMING && !begun && !c->lost && !c->resp_lost) {
+		x->incomplete |= SPAN_BAD_FRAMING; /* there are fewer answers than requests */
 	} else if ((x->suspect && !begun) || c->lost_end) {
 		x->resp_unsized = 1;
 		x->incomplete |= x->suspect | (c->lost_end ? SPAN_LOST_EVENTS : 0);

@@ -263,25 +263,41 @@ void red_release(struct red *t)
 
 /* ---- counting */
 
-static unsigned octave_of(uint64_t ns)
-{
-	int log = ns ? 64 - __builtin_clzll(ns) : 0;
+static const uint64_t band_end[RED_SPECTRUM] = {
+	20000,	   50000,     100000,	 200000,     500000,	 1000000,   2000000,
+	5000000,   10000000,  20000000,	 50000000,   100000000,	 200000000, 500000000,
+	1000000000, 2000000000, 5000000000, 10000000000, 20000000000, UINT64_MAX,
+};
 
-	if (log <= RED_SPECTRUM_FIRST)
-		return 0;
-	log -= RED_SPECTRUM_FIRST;
-	return log < (int)RED_SPECTRUM ? (unsigned)log : RED_SPECTRUM - 1;
+uint64_t red_band_end(unsigned band)
+{
+	return band_end[band];
 }
 
-uint64_t red_octave_count(const struct hist *h, unsigned octave)
+static unsigned band_of(uint64_t ns)
 {
-	unsigned bit = octave ? octave + RED_SPECTRUM_FIRST - 1 : 5;
-	unsigned end = octave == RED_SPECTRUM - 1 ? 64 : octave + RED_SPECTRUM_FIRST;
-	uint64_t count = 0;
+	unsigned low = 0, high = RED_SPECTRUM - 1;
 
-	for (; bit < end; bit++)
-		count += hist_octave(h, bit);
-	return count;
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+
+		if (ns <= band_end[mid])
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+static void add_to_band(void *count, uint64_t low, uint64_t high, uint64_t n)
+{
+	((uint64_t *)count)[band_of(low + (high - low) / 2)] += n;
+}
+
+void red_bands(const struct hist *h, uint64_t count[RED_SPECTRUM])
+{
+	memset(count, 0, RED_SPECTRUM * sizeof(*count));
+	hist_each(h, add_to_band, count);
 }
 
 /* The row's interval of that number; NULL: its place is a later one's by now. */
@@ -314,7 +330,7 @@ static enum red_class class_of(const struct span *s)
 static void count_interval(const struct red *t, struct red_row *r, const struct span *s)
 {
 	struct red_interval *e = interval_of(t, r, span_end(s) / t->opt.interval_ns);
-	unsigned octave;
+	unsigned band;
 
 	if (!e)
 		return;
@@ -322,9 +338,9 @@ static void count_interval(const struct red *t, struct red_row *r, const struct 
 	e->errors += s->error != SPAN_OK;
 	if (s->duration_ns == SPAN_UNKNOWN)
 		return;
-	octave = octave_of(s->duration_ns);
-	if (e->spectrum[octave] < UINT16_MAX)
-		e->spectrum[octave]++;
+	band = band_of(s->duration_ns);
+	if (e->spectrum[band] < UINT16_MAX)
+		e->spectrum[band]++;
 }
 
 /* Is it the first call of its request that is counted in r? */

@@ -23,8 +23,7 @@
 #include "core/span.h"
 
 #define RED_NAME_MAX 512u     /* octets of each name of a row; what is longer is cut */
-#define RED_SPECTRUM 20u      /* octaves of duration in an interval */
-#define RED_SPECTRUM_FIRST 14 /* the first one holds what is shorter than 2^14 ns, 16 µs */
+#define RED_SPECTRUM 20u      /* bands of duration: up to 20 µs, 50, 100, … 20 s, and longer */
 
 enum red_by {
 	RED_BY_ROUTE, /* with method and service */
@@ -76,7 +75,7 @@ struct red_counts {
 struct red_interval {
 	uint32_t number; /* wall clock / interval_ns */
 	uint32_t count, errors;
-	uint16_t spectrum[RED_SPECTRUM]; /* by octave of the duration; stays at its maximum */
+	uint16_t spectrum[RED_SPECTRUM]; /* by band of the duration; stays at its maximum */
 };
 
 struct red_past;
@@ -178,8 +177,11 @@ void red_slices(const struct red *t, const struct red_row *r, unsigned latest, u
 const struct red_interval *red_interval(const struct red *t, const struct red_row *r,
 					uint64_t number);
 
-/* How many durations of a whole histogram are in an octave. */
-uint64_t red_octave_count(const struct hist *h, unsigned octave);
+/* The longest duration of a band; UINT64_MAX: of the last. */
+uint64_t red_band_end(unsigned band);
+
+/* How many durations of a whole histogram are in each band, within its error. */
+void red_bands(const struct hist *h, uint64_t count[RED_SPECTRUM]);
 
 void red_counts_add(struct red_counts *to, const struct red_counts *c);
 

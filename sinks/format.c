@@ -46,11 +46,12 @@ char *fmt_u64(char *p, uint64_t v)
 	return end;
 }
 
+#define IN_TURN 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+
 /* Both halves of each octet side by side, then letters for what is above nine: eight at a time. */
 static void hex8(char *p, const uint8_t *v)
 {
 	typedef uint8_t vector __attribute__((vector_size(16)));
-	const vector in_turn = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
 	uint64_t high[2] = {0, 0}, low[2] = {0, 0};
 	vector h, l, digit;
 
@@ -59,7 +60,11 @@ static void hex8(char *p, const uint8_t *v)
 	low[0] &= 0x0f0f0f0f0f0f0f0fu;
 	memcpy(&h, high, 16);
 	memcpy(&l, low, 16);
-	digit = __builtin_shuffle(h, l, in_turn);
+#ifdef __clang__ /* fuzzing; before its version 12 GCC has the other one alone */
+	digit = __builtin_shufflevector(h, l, IN_TURN);
+#else
+	digit = __builtin_shuffle(h, l, (const vector){IN_TURN});
+#endif
 	digit += '0' + ((vector)(digit > 9) & ('a' - '0' - 10));
 	memcpy(p, &digit, 16);
 }

@@ -150,6 +150,12 @@ void http1_init(struct http1 *h, enum http1_kind kind);
 enum probe_result http1_probe(const uint8_t *p, size_t n, enum http1_kind kind);
 
 /*
+ * Do they begin with a line that wants to be a request and is none: a method that everybody knows,
+ * a version, and in between what may not be there?
+ */
+int http1_probe_broken(const uint8_t *p, size_t n);
+
+/*
  * The same of a request where one is joined somewhere: what ends there of a content may look like a
  * method, or make another one of the method behind it. So it has to be one that everybody knows.
  */

@@ -38,6 +38,8 @@ static enum probe_result probe(const struct probe *in, unsigned *client)
 		req = probe_torn(in, 1) ? PROBE_YES : PROBE_NO;
 		resp = probe_torn(in, 0) ? PROBE_YES : PROBE_NO;
 	}
+	if (in->start && req == PROBE_NO && resp == PROBE_NO && http1_probe_broken(in->p, in->n))
+		req = PROBE_YES;
 	/* in the middle of a body there may be anything, but roles are known */
 	if (in->joined && in->client != PROBE_NO_DIR) {
 		int request = in->client == in->dir;

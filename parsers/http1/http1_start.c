@@ -384,6 +384,22 @@ enum probe_result http1_probe(const uint8_t *p, size_t n, enum http1_kind kind)
 	return PROBE_NO;
 }
 
+int http1_probe_broken(const uint8_t *p, size_t n)
+{
+	const uint8_t *lf = n ? memchr(p, '\n', min_size(n, HTTP1_MAX_HEAD)) : NULL;
+	struct http1_event ev;
+	size_t m;
+
+	if (!lf || match_known_method(p, n, &m) != PROBE_YES ||
+	    http1_start_line(p, (size_t)(lf - p), HTTP1_REQUEST, &ev))
+		return 0;
+	n = (size_t)(lf - p);
+	while (n && is_blank(p[n - 1]))
+		n--;
+	n -= n && p[n - 1] == '\r';
+	return n > m + 9 && !memcmp(p + n - 9, " HTTP/1.", 8) && is_digit(p[n - 1]);
+}
+
 enum probe_result http1_probe_known(const uint8_t *p, size_t n)
 {
 	enum probe_result r = http1_probe(p, n, HTTP1_REQUEST), known;

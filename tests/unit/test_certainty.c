@@ -268,6 +268,69 @@ static void test_joined(void)
 	feed_end(&f);
 }
 
+/* Joined where what may be requests comes in a row. */
+static void test_row(void)
+{
+	for (int answers = 1; answers < 4; answers += 2) {
+		feed_begin(&f, NULL);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+		feed_text(&f, RX, GET("/0"));
+		feed_text(&f, RX, GET("/1"));
+		feed_text(&f, RX, GET("/2"));
+		for (int i = 0; i < answers; i++)
+			feed_text(&f, TX, i & 1 ? NO2 : OK2);
+		over(answers < 2 ? "(none) (none) 200 attached-late request-not-seen"
+				 : "(none) (none) 200 attached-late request-not-seen; "
+				   "GET /1 404 attached-late; GET /2 200 attached-late",
+		     answers < 2 ? "with one answer, they are content"
+				 : "with several, they are not");
+	}
+}
+
+/* What is answered, but no request that we know. */
+static void test_broken(void)
+{
+	server();
+	feed_text(&f, RX, GET("/a\001b") GET("/next"));
+	feed_text(&f, TX, ANSWER("400", "3", "bad"));
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	over("(none) (none) 400 request-not-seen bad-framing; GET /next 0 closed bad-framing",
+	     "an answer to what the server refuses is not that to the next request");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, GET("/a\001b"));
+	feed_text(&f, TX, ANSWER("400", "3", "bad"));
+	feed_text(&f, RX, GET("/next"));
+	feed_text(&f, TX, OK2);
+	over("GET /a 200; (none) (none) 400 request-not-seen bad-framing; "
+	     "GET /next 200 bad-framing",
+	     "nor is that to the one after it");
+}
+
+/* Of each packet the first bytes. */
+static void cut(int dir, const char *p, uint32_t n)
+{
+	uint32_t len = (uint32_t)strlen(p);
+
+	feed_segment(&f, dir, ZC_TCP_ACK, f.seq[dir], p, len, 0, n, 0);
+	f.seq[dir] += len;
+}
+
+static void test_cut(void)
+{
+	server();
+	for (int i = 0; i < 3; i++) {
+		cut(RX, GET("/a"), 14);
+		cut(TX, NO2, 14);
+	}
+	over("GET /a 404 truncated-head; GET /a 404 truncated-head not-captured; "
+	     "GET /a 404 truncated-head not-captured",
+	     "what is missing of packets is the rest of their heads");
+}
+
 static void test_unseen_head(void)
 {
 	settled();
@@ -314,7 +377,7 @@ static void test_expect(void)
 	feed_flag(&f, TX, ZC_TCP_FIN);
 	feed_tick(&f, 50 * MS);
 	is_u64(span(0)->req_body_bytes, 0, "nor in the beginning of one");
-	over("POST /a 417 bad-framing; GET /b 0 truncated-head response-not-seen bad-framing",
+	over("POST /a 417 bad-framing; GET /b 0 closed truncated-head bad-framing",
 	     "which is in doubt, as it might be content");
 
 	settled();
@@ -429,6 +492,9 @@ int main(void)
 	test_pipelined();
 	test_proof();
 	test_joined();
+	test_row();
+	test_broken();
+	test_cut();
 	test_unseen_head();
 	test_expect();
 	test_ends();

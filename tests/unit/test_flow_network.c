@@ -37,6 +37,17 @@ static void begin(void)
 	put(CLIENT, 2000, 100, 0, 500, ACK);
 }
 
+/* What fills the middle of one hole leaves two. */
+static void split_holes(void)
+{
+	begin();
+	for (uint32_t i = 1; i < 3 * FLOW_HOLES; i++)
+		put(CLIENT, 10, 100 + 100 * i, 10, 500, ACK);
+	for (uint32_t i = 1; i < 3 * FLOW_HOLES; i++)
+		put(CLIENT, 10, 150 + 100 * i, 10, 500, ACK);
+	ok(net.side[CLIENT].nholes == FLOW_HOLES, "for their halves, too, there is room for some");
+}
+
 static void round_trips(void)
 {
 	memset(&net, 0, sizeof(net));
@@ -168,6 +179,7 @@ static void many_holes(void)
 
 int main(void)
 {
+	split_holes();
 	round_trips();
 	sent_again();
 	not_sent_again();

@@ -477,6 +477,29 @@ static void test_lost_before_request(void)
 	feed_end(&f);
 }
 
+/* Nor is it known of a stream that is in doubt already whether a reset of it was lost. */
+static void test_lost_at_end(void)
+{
+	begin(NULL);
+	GET(1, "/a");
+	flush(RX);
+	f.seq[TX] += 40;
+	OK(0, 1);
+	flush(TX);
+	feed_flag(&f, RX, 0);
+	feed_tick(&f, 15 * MS);
+	GET(3, "/b");
+	flush(RX);
+	f.seq[RX] += 13;
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_tick(&f, 15 * MS);
+	feed_tick(&f, 15 * MS);
+	ok(f.nspans == 2 && !span(1)->error && span(1)->incomplete & SPAN_RESPONSE_NOT_SEEN,
+	   "it was reset perhaps, and not closed");
+	feed_end(&f);
+}
+
 static void test_padding_lost(void)
 {
 	begin(NULL);
@@ -629,6 +652,7 @@ int main(void)
 	test_reset_first();
 	test_lost_elsewhere();
 	test_lost_before_request();
+	test_lost_at_end();
 	test_padding_lost();
 	test_status_not_seen();
 	test_client();
