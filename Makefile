@@ -259,7 +259,7 @@ help:
 	@echo 'make check-slow   against what takes long to get (Kafka, a Collector, Jaeger)'
 	@echo 'make check-kernels   boots other kernels in machines and traces there (an hour)'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60), and conversations under loss'
-	@echo 'make bench      what tracing costs, as ratios; times that users feel'
+	@echo 'make bench      what tracing costs, as ratios; times that users feel; instructions'
 	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in' \
 	      'build/dist/out'
 	@echo 'make dist-check what dist has made: elsewhere, in empty roots, built again (minutes)'
