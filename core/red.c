@@ -132,8 +132,12 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 	case RED_BY_EDGE:
 	case RED_TABLES: break;
 	}
+}
+
+static void set_id(const struct red *t, struct key *k)
+{
 	k->id = mix_str(0xcbf29ce484222325ull + (uint64_t)k->kind + 2 * (uint64_t)k->edge, k->name);
-	if (by == RED_BY_ROUTE || by == RED_BY_HOP)
+	if (t->opt.by == RED_BY_ROUTE || t->opt.by == RED_BY_HOP)
 		k->id = mix_str(mix_str(k->id, k->method), k->service);
 }
 
@@ -144,13 +148,17 @@ static int same(struct str a, struct str b)
 	return a.n == b.n && !a.p == !b.p && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
+static int is_row_of(const struct red_row *r, const struct key *k)
+{
+	return r->kind == k->kind && r->edge == k->edge && same(r->name, k->name) &&
+	       same(r->method, k->method) && same(r->service, k->service);
+}
+
 static struct red_row *find(const struct red *t, const struct key *k)
 {
 	struct red_row *r = t->buckets ? t->buckets[k->id & t->mask] : NULL;
 
-	while (r && !(r->id == k->id && r->kind == k->kind && r->edge == k->edge &&
-		      same(r->name, k->name) && same(r->method, k->method) &&
-		      same(r->service, k->service)))
+	while (r && !(r->id == k->id && is_row_of(r, k)))
 		r = r->next;
 	return r;
 }
@@ -238,7 +246,7 @@ void red_reset(struct red *t)
 		memset(t->buckets, 0, (t->mask + 1) * sizeof(struct red_row *));
 	if (t->callers)
 		memset(t->callers, 0, (WAYS << CALLERS_BITS) * sizeof(*t->callers));
-	t->others = NULL;
+	t->others = t->last = NULL;
 	t->n = 0;
 	t->spans = t->since = t->base_since = t->second = 0;
 }
@@ -392,7 +400,12 @@ struct red_row *red_add(struct red *t, const struct span *s)
 	if (t->opt.windows)
 		red_advance(t, span_end(s));
 	key_of(t, s, &k);
-	r = find_or_insert(t, &k);
+	r = t->last;
+	if (!r || !is_row_of(r, &k)) {
+		set_id(t, &k);
+		r = find_or_insert(t, &k);
+		t->last = r && !r->others ? r : NULL;
+	}
 	if (r)
 		count(t, r, s);
 	return r;
@@ -404,6 +417,7 @@ struct red_row *red_find(const struct red *t, const struct span *s)
 	struct key k;
 
 	key_of(t, s, &k);
+	set_id(t, &k);
 	r = find(t, &k);
 	return r ? r : t->others;
 }

@@ -101,6 +101,8 @@ struct red {
 	struct red_row **rows;	  /* n of them, in the order in which they came */
 	struct red_row **buckets; /* made with the first row */
 	struct red_row *others;	  /* one of rows, or NULL */
+	/* that of the latest span, which often is the next one's; or NULL */
+	struct red_row *last;
 	struct way *callers; /* requests whose calls were counted, row by row; or NULL */
 	uint64_t spans;
 	uint64_t since;	     /* wall clock: the earliest start of a span; 0: none */

@@ -90,6 +90,7 @@ struct names {
 	uint8_t failed;		      /* the content says that it failed, */
 	uint8_t refused;	      /* or that only who asked is to blame */
 	uint8_t line;		      /* of NAMES_EVENTS: where in a line */
+	uint8_t ungrouped;	      /* the path tells such requests apart */
 	uint8_t word[10];	      /* the rows' own, rows.h */
 	uint32_t left[2];	      /* bytes of content that may still be looked at */
 	uint64_t tokens[3];	      /* of prompts, by where they came from */
