@@ -108,8 +108,8 @@ static void print_sockets(struct report *r, const struct proc_info *p, const str
 	each_listening(p, inv, print_endpoint, r);
 	if (c.established)
 		line(r, "connections",
-		     "%u open: they pre-date an attach; an exchange that is under way "
-		     "then may be missed or incomplete",
+		     "%u open: they pre-date an attach; a request in progress at that "
+		     "moment may be missed or incomplete",
 		     c.established);
 	else if (!p->hidden)
 		line(r, "connections", "none open");

@@ -150,7 +150,9 @@ static int test_text(struct filter *f, const struct test *t, const struct span *
 		same = regex_matches(f, t, text);
 		return same >= 0 && same != negative;
 	}
-	same = !t->absent && text.n == t->text_len && !memcmp(text.p, t->text, text.n);
+	same = !t->absent && text.n == t->text_len &&
+	       (t->any_case ? !strncasecmp(text.p, t->text, text.n)
+			    : !memcmp(text.p, t->text, text.n));
 	return same != negative;
 }
 

@@ -235,6 +235,8 @@ static int take_literal(struct parser *p, struct test *t, struct literal *lit)
 	}
 	lit->text[lit->n] = '\0';
 	t->text_len = lit->n;
+	/* what nobody means otherwise */
+	t->any_case = !t->header && !strcmp(span_fields()[t->field].name, "method");
 	lit->length = p->pos - lit->offset;
 	return 0;
 }
@@ -404,9 +406,9 @@ static int take_sign(struct parser *p, enum test_op *op)
 	}
 	*op = OP_PRESENT;
 	if (*at == '=')
-		return fail(p, p->pos, 1, "'==' compares");
+		return fail(p, p->pos, 1, "use == to compare");
 	if (*at == '~')
-		return fail(p, p->pos, 1, "'=~' compares with a pattern");
+		return fail(p, p->pos, 1, "use =~ to compare with a pattern");
 	return 0;
 }
 
@@ -447,11 +449,32 @@ static const char *synonym(const char *name, size_t n)
 	return NULL;
 }
 
+/* Header fields that are asked for as if they were fields of a span. */
+static const char *header_of(const char *name, size_t n)
+{
+	static const char *const names[] = {"user-agent",   "referer", "cookie", "accept",
+					    "content-type", "origin",  "x-request-id"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t at = 0;
+
+		while (at < n && (name[at] == names[i][at] ||
+				  (name[at] == '_' && names[i][at] == '-')))
+			at++;
+		if (at == n && !names[i][n])
+			return names[i];
+	}
+	return NULL;
+}
+
 static int unknown_field(struct parser *p, size_t n)
 {
 	const char *name = p->expr + p->pos, *other = synonym(name, n);
 	int near = other ? field_find(other, strlen(other)) : field_nearest(name, n);
 
+	if (near < 0 && header_of(name, n))
+		return fail(p, p->pos, n, "there is no field '%.*s'; did you mean 'header.%s'?",
+			    shown(n), name, header_of(name, n));
 	if (near < 0)
 		return fail(p, p->pos, n, "there is no field '%.*s'", shown(n), name);
 	return fail(p, p->pos, n, "there is no field '%.*s'; did you mean '%s'?", shown(n), name,

@@ -32,6 +32,7 @@ enum test_op {
 struct test {
 	unsigned field;
 	enum test_op op;
+	int any_case; /* method == get */
 	int absent; /* tls == false: compare with absence instead of a value */
 	int hundreds; /* compares with a class: status == 5xx */
 	struct filter_number number;

@@ -346,6 +346,7 @@ static int make_engine(struct session *s)
 		.on_span = on_span,
 		.on_note = on_note,
 		.on_flow = options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
+		.count_traffic = options_has_output(s->opt, OUTPUT_TOP),
 		.on_policy = on_policy,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,

@@ -146,7 +146,9 @@ int pids_next(const char **list, uint32_t *out, char *err, size_t errlen)
 	p = start;
 	v = number(&p, end, PID_LIMIT);
 	if (v <= 0 || p < end)
-		return bad(err, errlen, "pid '%.*s': not a process id", (int)(end - start), start);
+		return bad(err, errlen, "pid '%.*s': not a process id%s", (int)(end - start), start,
+			   *start >= '0' && *start <= '9' ? "" :
+			   "; --service and --comm choose by name");
 	*out = (uint32_t)v;
 	return 1;
 }

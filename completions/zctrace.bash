@@ -5,6 +5,9 @@ _zctrace_listening()
 	ss -Hltn 2>/dev/null | awk '{ sub(/.*:/, "", $4); print $4 }' | sort -nu
 }
 
+_zctrace_filter='entry root not status method path route host service duration kind protocol
+	error client_addr peer_service req_bytes resp_bytes incomplete'
+
 _zctrace()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words= i
@@ -22,6 +25,11 @@ _zctrace()
 		fi
 	done
 
+	# -P8000 without a blank
+	if [[ $cur == -P?* ]]; then
+		COMPREPLY=($(compgen -W "$(_zctrace_listening | sed 's|^|-P|')" -- "$cur"))
+		return
+	fi
 	# --option=value comes as three words, and so does FORMAT=FILE
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
@@ -31,8 +39,14 @@ _zctrace()
 		esac
 	fi
 	case $prev in
-	-P|--port) words=$(_zctrace_listening) ;;
-	-p|--pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
+	-P|--port) words=$(_zctrace_listening | sed "s|^|${cur%"${cur##*,}"}|") ;;
+	-p|--pid)
+		# a name becomes the numbers of its processes
+		if [[ $cur == [!0-9]* ]]; then
+			COMPREPLY=($(pgrep -- "^$cur"))
+			return
+		fi
+		words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
 	-o|--output)
 		words='top text text= brief brief= json json= summary summary= csv csv=
@@ -46,12 +60,13 @@ _zctrace()
 	--color) words='auto always never' ;;
 	--sort)
 		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes'
-		words="$words incomplete" ;;
+		words="$words incomplete calls" ;;
 	--otlp-signals) words='traces metrics' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
-	-f|--filter|-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
+	-f|--filter) words=$_zctrace_filter ;;
+	-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
 	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes|--zone) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |

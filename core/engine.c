@@ -151,7 +151,7 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (!g.len && !g.syn && !g.fin)
 		prove_by_numbers(c, dir, &g, flags & ZC_TCP_ACK);
-	if (e->opt.on_flow)
+	if (e->opt.count_traffic)
 		traffic_segment(c, dir, g.len, g.time);
 	if (dir == ZC_TX && g.len)
 		network_sent(e, c, g.seq, g.len, g.time);
@@ -285,7 +285,7 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		c->network.rtt_us = ev->rtt_us;
 	if (ev->min_rtt_us)
 		c->network.min_rtt_us = ev->min_rtt_us;
-	if (e->opt.on_flow)
+	if (e->opt.count_traffic)
 		traffic_counts(c, (const uint64_t[2]){ev->bytes[0], ev->bytes[1]},
 			       (const uint64_t[2]){ev->packets[0], ev->packets[1]}, ev->ev.time);
 	if (ev->ev.flags & ZC_CLOSE_CONNECT)
@@ -445,6 +445,7 @@ struct engine *engine__new(const struct engine_options *o)
 		return NULL;
 	}
 	e->opt = *o;
+	e->opt.count_traffic |= o->on_flow != NULL;
 	links__on_process(e->links, exchange_traits, e);
 	if (!e->opt.max_conns)
 		e->opt.max_conns = DEFAULT_MAX_CONNS;
@@ -534,15 +535,12 @@ static void show_in_flight(void *ctx, struct exchange *x)
 {
 	struct show *show = ctx;
 	uint32_t incomplete = x->incomplete;
-	char peer[EXCHANGE_PEER_MAX];
 	struct span s;
 
 	x->incomplete |= SPAN_IN_FLIGHT;
 	exchange_span(show->e, x, show->e->now, &s);
 	x->incomplete = incomplete;
-	exchange_peer(show->e, x, peer);
-	if (*peer)
-		s.peer_service = peer;
+	s.peer_service = exchange_peer(show->e, x);
 	show->fn(show->ctx, &s);
 }
 

@@ -72,13 +72,14 @@ struct engine_options {
 	int64_t wall_offset;  /* from the source */
 	void (*on_span)(void *ctx, const struct span *s);
 	void (*on_note)(void *ctx, const struct note *n);
-	void (*on_flow)(void *ctx, const struct engine_flow *f); /* NULL: nothing is counted */
+	void (*on_flow)(void *ctx, const struct engine_flow *f); /* may be NULL */
+	int count_traffic; /* what goes by is counted without it, too */
 	/* feedback to the kernel side; NULL: none */
 	void (*on_policy)(void *ctx, const struct zc_policy *w);
 	int keep_doubted; /* exchanges in doubt may wait for their proof, see doubted.h */
 	/*
 	 * names for a process that an event mentions; may be NULL. Strings live until the next
-	 * call.
+	 * event.
 	 */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
@@ -132,7 +133,9 @@ struct engine_conn {
 	const char *comm;
 	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */
 	uint64_t requests, in_flight;
-	uint64_t in_bytes, out_bytes; /* received, sent; of an opaque one, until it was known so */
+	uint64_t in_bytes, out_bytes; /* received, sent; see count_traffic for opaque ones */
+	uint64_t rtt_ns;	      /* 0: not known */
+	uint32_t retransmits;	      /* segments, of the ends that are seen */
 	/* what is doubtful */
 	int preexisting, lost, closing, reset;
 	uint64_t uncaptured;		/* octets announced, but not captured */

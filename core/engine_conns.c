@@ -31,13 +31,19 @@ int engine_conn_role(const struct conn *c)
 	return c->ops && c->requested ? c->request_dir == ZC_RX : -1;
 }
 
-static uint64_t bytes_of(const struct half *h)
+/* Of a socket, all that went by; of a stream in TLS, what it has carried. */
+static uint64_t bytes_of(const struct conn *c, int dir)
 {
-	return h->reasm.started ? h->reasm.next - h->reasm.first : 0;
+	const struct half *h = &c->half[dir];
+	uint64_t in_order = h->reasm.started ? h->reasm.next - h->reasm.first : 0;
+	uint64_t all = traffic_bytes(&c->traffic, dir);
+
+	return in_order > all ? in_order : all;
 }
 
 static void fill(const struct engine *e, const struct conn *c, struct engine_conn *out)
 {
+	const struct conn *socket = c->socket ? c->socket : c;
 	const struct tls_conn *t = tls_info_of(c);
 
 	memset(out, 0, sizeof(*out));
@@ -62,8 +68,10 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	if (!c->protocol || !(c->protocol->name.flags & NAME_CONNECTION))
 		out->requests = c->nexchanges;
 	out->in_flight = c->nqueued;
-	out->in_bytes = bytes_of(&c->half[ZC_RX]);
-	out->out_bytes = bytes_of(&c->half[ZC_TX]);
+	out->in_bytes = bytes_of(c, ZC_RX);
+	out->out_bytes = bytes_of(c, ZC_TX);
+	out->rtt_ns = socket->network.rtt_us * 1000ull;
+	out->retransmits = socket->network.retransmits[0] + socket->network.retransmits[1];
 	out->preexisting = c->preexisting;
 	out->lost = c->lost;
 	out->closing = list_linked(&c->closing);

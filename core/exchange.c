@@ -733,20 +733,17 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 
 void exchange_emit(struct engine *e, struct exchange *x)
 {
-	char peer[EXCHANGE_PEER_MAX];
 	struct span s;
 
 	links__end(e->links, x->node);
 	network_settle(x, e->now);
 	if (x->network.inferred && x->network.ns > x->network.window_ns)
 		x->incomplete |= SPAN_NETWORK_INFERRED;
-	exchange_peer(e, x, peer);
 	exchange_span(e, x, e->now, &s);
 	s.peer_pid = exchange_peer_pid(x) & SOURCE_PID_MASK;
 	if (s.incomplete & SPAN_IN_FLIGHT) /* what it has lasted so far is no duration */
 		s.duration_ns = s.inner_ns = SPAN_UNKNOWN;
-	if (*peer)
-		s.peer_service = peer;
+	s.peer_service = exchange_peer(e, x);
 	e->stats.spans++;
 	if (e->opt.on_span && !exchange_hold(e, x, &s))
 		e->opt.on_span(e->opt.ctx, &s);

@@ -350,23 +350,20 @@ uint32_t exchange_peer_pid(const struct exchange *x)
 	return pid ? pid : (x->conn->socket ? x->conn->socket : x->conn)->peer_pid;
 }
 
-void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX])
+const char *exchange_peer(struct engine *e, const struct exchange *x)
 {
 	struct process_names names = { 0 };
 	uint32_t pid = exchange_peer_pid(x);
 	const struct conn *c = x->conn->socket ? x->conn->socket : x->conn;
-	const char *name;
 
-	*out = '\0';
 	if (!pid)
-		return;
+		return NULL;
 	if (e->opt.process_names)
 		e->opt.process_names(e->opt.ctx, pid, &names);
-	name = names.container_name ? names.container_name : names.service;
-	if (!name && pid == c->peer_pid) /* it was gone before anybody could look it up */
-		name = c->peer_comm;
-	if (name)
-		*stpncpy(out, name, EXCHANGE_PEER_MAX - 1) = '\0';
+	if (names.container_name || names.service)
+		return names.container_name ? names.container_name : names.service;
+	/* it was gone before anybody could look it up */
+	return pid == c->peer_pid && *c->peer_comm ? c->peer_comm : NULL;
 }
 
 static int one_of(const char *name, const char *const *names)

@@ -15,7 +15,6 @@ struct io_mark;
 
 #define EXCHANGE_HOLD 50000000ull /* ns that a span is held at most */
 #define EXCHANGE_MAX_HELD 1024u	  /* spans held at most */
-#define EXCHANGE_PEER_MAX 64
 
 /* What the head of a request tells: its start, then each of its fields. */
 void exchange_link_head(const struct message *m, struct link_head *h);
@@ -35,10 +34,10 @@ void exchange_link_read(struct engine *e, const struct exchange *x, const struct
 void exchange_unlink(struct engine *e, struct exchange *x);
 
 /*
- * What the process at the other end is called: its container's name or its service; "" if it is not
- * known.
+ * What the process at the other end is called: its container's name or its service, until the next
+ * event; NULL: it is not known.
  */
-void exchange_peer(struct engine *e, const struct exchange *x, char out[EXCHANGE_PEER_MAX]);
+const char *exchange_peer(struct engine *e, const struct exchange *x);
 
 /* The process at the other end; 0: not known. */
 uint32_t exchange_peer_pid(const struct exchange *x);

@@ -322,18 +322,6 @@ uint64_t hist_percentile(const struct hist *h, double p)
 	return h->max;
 }
 
-uint64_t hist_octave(const struct hist *h, unsigned bit)
-{
-	unsigned block = bit - (SUB_BITS - 1);
-	uint64_t count = 0;
-
-	if (!(h->octaves >> block & 1))
-		return 0;
-	for (unsigned i = 0; i < SUB; i++)
-		count += h->buckets[(size_t)block_rank(h, block) * SUB + i];
-	return count;
-}
-
 uint64_t hist_above(const struct hist *h, uint64_t value)
 {
 	const uint64_t *b = h->buckets;

@@ -65,9 +65,6 @@ int hist_add_packed(struct hist *h, const uint8_t *p, size_t n);
  */
 uint64_t hist_percentile(const struct hist *h, double p);
 
-/* How many values have their highest bit at that number, 6..63; with 5: all below 64. */
-uint64_t hist_octave(const struct hist *h, unsigned bit);
-
 /* Calls f for each bucket that holds something, in ascending order: n values from low to high. */
 void hist_each(const struct hist *h,
 	       void (*f)(void *ctx, uint64_t low, uint64_t high, uint64_t n), void *ctx);

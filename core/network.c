@@ -58,7 +58,7 @@ void network_open(struct engine *e, struct conn *c, uint32_t netns)
 	c->network.key = key | 1;
 	c->network.at_socket = netns != 0;
 	c->netns = is_loopback(c->laddr) ? netns : 0;
-	other = e->opt.on_flow ? other_end(e, c) : NULL;
+	other = e->opt.count_traffic ? other_end(e, c) : NULL;
 	if (other)
 		other->traffic.both_ends = c->traffic.both_ends = 1;
 	if (!e->pairs)
@@ -271,7 +271,7 @@ void network_flow(struct engine *e, const struct zc_ev_flow *f)
 		c->network.rtt_us = f->rtt_us;
 	if (f->min_rtt_us)
 		c->network.min_rtt_us = f->min_rtt_us;
-	if (e->opt.on_flow)
+	if (e->opt.count_traffic)
 		traffic_counts(c, (const uint64_t[2]){f->bytes[0], f->bytes[1]},
 			       (const uint64_t[2]){f->packets[0], f->packets[1]}, f->ev.time);
 }

@@ -188,7 +188,8 @@ void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
 	if (!c->protocol->answers)
 		return;
 	x = certainty_answered(c, h, pos);
-	c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
+	c->protocol->answers(c->state, !x ? 0 : x->suspect ? ANSWER_KNOWN : ANSWER_SURE,
+			     x ? x->form : 0);
 }
 
 /* The requests before x, whose response at pos has come, will not get theirs. */
@@ -473,8 +474,10 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 
 	switch (m->type) {
 	case MESSAGE_HEAD:
-		(request ? request_head : response_head)(c, h, m, pos - m->head_len);
-		break;
+		(request ? request_head : response_head)(c, h, m, pos - m->head_len - m->data.n);
+		if (!m->data.n)
+			break;
+		/* fall through */
 	case MESSAGE_CONTENT:
 		if (h->x && (m->data.n || m->gap))
 			exchange_content(c->engine, h->x, !request, m->data, m->gap);

@@ -190,12 +190,29 @@ static int event_valid(struct zc_ev *ev, size_t n)
 	return 1;
 }
 
+/* Is it an event of the two most frequent kinds, as it should be? What event_valid() says of it. */
+static inline int is_usual(const struct zc_ev *ev, size_t n)
+{
+	if (ev->size != n || ev->conn & ZC_TLS_STREAM)
+		return 0;
+	if (ev->kind == ZC_EV_SEGMENT)
+		return n >= sizeof(struct zc_ev_segment) &&
+		       segment_valid((const struct zc_ev_segment *)ev);
+	return ev->kind == ZC_EV_IO && n == sizeof(struct zc_ev_io) &&
+	       ((const struct zc_ev_io *)ev)->dir <= ZC_TX;
+}
+
 static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx)
 {
 	struct zc_ev *ev = (struct zc_ev *)r->event;
 
 	if (n < sizeof(*ev) || !ev->kind)
 		return -EBADMSG;
+	if (is_usual(ev, n)) {
+		r->stats.events++;
+		fn(ctx, ev);
+		return 1;
+	}
 	if (ev->kind >= EVENT_KINDS) {
 		r->unknown++;
 		return 0;

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "core/red_past.h"
+#include "core/ways.h"
 
 #define SECOND 1000000000.0
 #define SECOND_NS 1000000000ull
+
+#define CALLERS_BITS 11
 
 /* What makes a group. */
 struct key {
@@ -129,8 +132,12 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 	case RED_BY_EDGE:
 	case RED_TABLES: break;
 	}
+}
+
+static void set_id(const struct red *t, struct key *k)
+{
 	k->id = mix_str(0xcbf29ce484222325ull + (uint64_t)k->kind + 2 * (uint64_t)k->edge, k->name);
-	if (by == RED_BY_ROUTE || by == RED_BY_HOP)
+	if (t->opt.by == RED_BY_ROUTE || t->opt.by == RED_BY_HOP)
 		k->id = mix_str(mix_str(k->id, k->method), k->service);
 }
 
@@ -141,13 +148,17 @@ static int same(struct str a, struct str b)
 	return a.n == b.n && !a.p == !b.p && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
+static int is_row_of(const struct red_row *r, const struct key *k)
+{
+	return r->kind == k->kind && r->edge == k->edge && same(r->name, k->name) &&
+	       same(r->method, k->method) && same(r->service, k->service);
+}
+
 static struct red_row *find(const struct red *t, const struct key *k)
 {
 	struct red_row *r = t->buckets ? t->buckets[k->id & t->mask] : NULL;
 
-	while (r && !(r->id == k->id && r->kind == k->kind && r->edge == k->edge &&
-		      same(r->name, k->name) && same(r->method, k->method) &&
-		      same(r->service, k->service)))
+	while (r && !(r->id == k->id && is_row_of(r, k)))
 		r = r->next;
 	return r;
 }
@@ -233,7 +244,9 @@ void red_reset(struct red *t)
 	}
 	if (t->buckets)
 		memset(t->buckets, 0, (t->mask + 1) * sizeof(struct red_row *));
-	t->others = NULL;
+	if (t->callers)
+		memset(t->callers, 0, (WAYS << CALLERS_BITS) * sizeof(*t->callers));
+	t->others = t->last = NULL;
 	t->n = 0;
 	t->spans = t->since = t->base_since = t->second = 0;
 }
@@ -243,30 +256,48 @@ void red_release(struct red *t)
 	red_reset(t);
 	free(t->rows);
 	free(t->buckets);
+	free(t->callers);
 	t->rows = t->buckets = NULL;
+	t->callers = NULL;
 }
 
 /* ---- counting */
 
-static unsigned octave_of(uint64_t ns)
-{
-	int log = ns ? 64 - __builtin_clzll(ns) : 0;
+static const uint64_t band_end[RED_SPECTRUM] = {
+	20000,	   50000,     100000,	 200000,     500000,	 1000000,   2000000,
+	5000000,   10000000,  20000000,	 50000000,   100000000,	 200000000, 500000000,
+	1000000000, 2000000000, 5000000000, 10000000000, 20000000000, UINT64_MAX,
+};
 
-	if (log <= RED_SPECTRUM_FIRST)
-		return 0;
-	log -= RED_SPECTRUM_FIRST;
-	return log < (int)RED_SPECTRUM ? (unsigned)log : RED_SPECTRUM - 1;
+uint64_t red_band_end(unsigned band)
+{
+	return band_end[band];
 }
 
-uint64_t red_octave_count(const struct hist *h, unsigned octave)
+static unsigned band_of(uint64_t ns)
 {
-	unsigned bit = octave ? octave + RED_SPECTRUM_FIRST - 1 : 5;
-	unsigned end = octave == RED_SPECTRUM - 1 ? 64 : octave + RED_SPECTRUM_FIRST;
-	uint64_t count = 0;
+	unsigned low = 0, high = RED_SPECTRUM - 1;
 
-	for (; bit < end; bit++)
-		count += hist_octave(h, bit);
-	return count;
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+
+		if (ns <= band_end[mid])
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+static void add_to_band(void *count, uint64_t low, uint64_t high, uint64_t n)
+{
+	((uint64_t *)count)[band_of(low + (high - low) / 2)] += n;
+}
+
+void red_bands(const struct hist *h, uint64_t count[RED_SPECTRUM])
+{
+	memset(count, 0, RED_SPECTRUM * sizeof(*count));
+	hist_each(h, add_to_band, count);
 }
 
 /* The row's interval of that number; NULL: its place is a later one's by now. */
@@ -299,7 +330,7 @@ static enum red_class class_of(const struct span *s)
 static void count_interval(const struct red *t, struct red_row *r, const struct span *s)
 {
 	struct red_interval *e = interval_of(t, r, span_end(s) / t->opt.interval_ns);
-	unsigned octave;
+	unsigned band;
 
 	if (!e)
 		return;
@@ -307,12 +338,34 @@ static void count_interval(const struct red *t, struct red_row *r, const struct 
 	e->errors += s->error != SPAN_OK;
 	if (s->duration_ns == SPAN_UNKNOWN)
 		return;
-	octave = octave_of(s->duration_ns);
-	if (e->spectrum[octave] < UINT16_MAX)
-		e->spectrum[octave]++;
+	band = band_of(s->duration_ns);
+	if (e->spectrum[band] < UINT16_MAX)
+		e->spectrum[band]++;
 }
 
-static void count(const struct red *t, struct red_row *r, const struct span *s)
+/* Is it the first call of its request that is counted in r? */
+static int is_new_caller(struct red *t, const struct red_row *r, const struct span *s)
+{
+	uint64_t key;
+	struct way *w;
+
+	if (!t->callers)
+		t->callers = calloc(WAYS << CALLERS_BITS, sizeof(*t->callers));
+	if (!t->callers)
+		return 0;
+	memcpy(&key, s->parent_id, sizeof(key));
+	key = mix(r->id, key) | 1;
+	w = ways_find(t->callers, sizeof(*w), CALLERS_BITS, key);
+	if (w) {
+		w->used = t->spans;
+		return 0;
+	}
+	w = ways_place(t->callers, sizeof(*w), CALLERS_BITS, key);
+	*w = (struct way){ key, t->spans };
+	return 1;
+}
+
+static void count(struct red *t, struct red_row *r, const struct span *s)
 {
 	struct red_counts *c = &r->counts;
 	enum red_class class = class_of(s);
@@ -326,6 +379,10 @@ static void count(const struct red *t, struct red_row *r, const struct span *s)
 		c->req_bytes += s->req_bytes;
 	if (s->resp_bytes != SPAN_UNKNOWN)
 		c->resp_bytes += s->resp_bytes;
+	if (t->opt.callers && s->kind == SPAN_CLIENT && s->has_parent && s->parent_here) {
+		c->called++;
+		c->callers += (uint64_t)is_new_caller(t, r, s);
+	}
 	if (s->duration_ns != SPAN_UNKNOWN)
 		(void)hist_add(&r->durations, s->duration_ns);
 	if (t->opt.intervals)
@@ -343,7 +400,12 @@ struct red_row *red_add(struct red *t, const struct span *s)
 	if (t->opt.windows)
 		red_advance(t, span_end(s));
 	key_of(t, s, &k);
-	r = find_or_insert(t, &k);
+	r = t->last;
+	if (!r || !is_row_of(r, &k)) {
+		set_id(t, &k);
+		r = find_or_insert(t, &k);
+		t->last = r && !r->others ? r : NULL;
+	}
 	if (r)
 		count(t, r, s);
 	return r;
@@ -355,6 +417,7 @@ struct red_row *red_find(const struct red *t, const struct span *s)
 	struct key k;
 
 	key_of(t, s, &k);
+	set_id(t, &k);
 	r = find(t, &k);
 	return r ? r : t->others;
 }

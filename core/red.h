@@ -23,8 +23,7 @@
 #include "core/span.h"
 
 #define RED_NAME_MAX 512u     /* octets of each name of a row; what is longer is cut */
-#define RED_SPECTRUM 20u      /* octaves of duration in an interval */
-#define RED_SPECTRUM_FIRST 14 /* the first one holds what is shorter than 2^14 ns, 16 µs */
+#define RED_SPECTRUM 20u      /* bands of duration: up to 20 µs, 50, 100, … 20 s, and longer */
 
 enum red_by {
 	RED_BY_ROUTE, /* with method and service */
@@ -57,19 +56,26 @@ struct red_options {
 	uint64_t interval_ns; /* of wall clock */
 	int windows;	      /* red_window() will be asked */
 	int edges; /* what comes from outside is not in one row with what goes on behind it */
+	int callers; /* calls are counted by the requests that have made them */
 };
 
 struct red_counts {
 	uint64_t count, errors, incomplete;
 	uint64_t class[RED_CLASSES];
 	uint64_t req_bytes, resp_bytes; /* on the wire, as far as known */
+	/*
+	 * With opt.callers: calls that a request has made that is seen here, and how many such
+	 * requests there are. A request is known by its latest calls: where thousands make such
+	 * calls at the same time, some may count twice.
+	 */
+	uint64_t called, callers;
 };
 
 /* Spans that ended within one interval. */
 struct red_interval {
 	uint32_t number; /* wall clock / interval_ns */
 	uint32_t count, errors;
-	uint16_t spectrum[RED_SPECTRUM]; /* by octave of the duration; stays at its maximum */
+	uint16_t spectrum[RED_SPECTRUM]; /* by band of the duration; stays at its maximum */
 };
 
 struct red_past;
@@ -95,6 +101,9 @@ struct red {
 	struct red_row **rows;	  /* n of them, in the order in which they came */
 	struct red_row **buckets; /* made with the first row */
 	struct red_row *others;	  /* one of rows, or NULL */
+	/* that of the latest span, which often is the next one's; or NULL */
+	struct red_row *last;
+	struct way *callers; /* requests whose calls were counted, row by row; or NULL */
 	uint64_t spans;
 	uint64_t since;	     /* wall clock: the earliest start of a span; 0: none */
 	uint64_t base_since; /* of the baseline; 0: none */
@@ -168,8 +177,11 @@ void red_slices(const struct red *t, const struct red_row *r, unsigned latest, u
 const struct red_interval *red_interval(const struct red *t, const struct red_row *r,
 					uint64_t number);
 
-/* How many durations of a whole histogram are in an octave. */
-uint64_t red_octave_count(const struct hist *h, unsigned octave);
+/* The longest duration of a band; UINT64_MAX: of the last. */
+uint64_t red_band_end(unsigned band);
+
+/* How many durations of a whole histogram are in each band, within its error. */
+void red_bands(const struct hist *h, uint64_t count[RED_SPECTRUM]);
 
 void red_counts_add(struct red_counts *to, const struct red_counts *c);
 

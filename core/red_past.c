@@ -10,6 +10,8 @@ void red_counts_add(struct red_counts *to, const struct red_counts *c)
 	to->incomplete += c->incomplete;
 	to->req_bytes += c->req_bytes;
 	to->resp_bytes += c->resp_bytes;
+	to->called += c->called;
+	to->callers += c->callers;
 	for (int i = 0; i < RED_CLASSES; i++)
 		to->class[i] += c->class[i];
 }
@@ -21,6 +23,8 @@ void red_counts_subtract(struct red_counts *from, const struct red_counts *c)
 	from->incomplete -= c->incomplete;
 	from->req_bytes -= c->req_bytes;
 	from->resp_bytes -= c->resp_bytes;
+	from->called -= c->called;
+	from->callers -= c->callers;
 	for (int i = 0; i < RED_CLASSES; i++)
 		from->class[i] -= c->class[i];
 }

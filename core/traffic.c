@@ -19,11 +19,6 @@ void traffic_datagram(struct conn *c, int dir, uint32_t len, uint64_t time)
 	c->traffic.packets[dir]++;
 }
 
-static uint64_t bytes_of(const struct traffic *t, int dir)
-{
-	return t->bytes[dir] > t->segments[dir] ? t->bytes[dir] : t->segments[dir];
-}
-
 void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t packets[2],
 		    uint64_t time)
 {
@@ -31,7 +26,7 @@ void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t pack
 	int more = 0;
 
 	for (int dir = 0; dir < 2; dir++) {
-		more |= bytes[dir] > bytes_of(t, dir);
+		more |= bytes[dir] > traffic_bytes(t, dir);
 		t->bytes[dir] = bytes[dir];
 		/* a socket counts all of its life */
 		if (packets[dir] && !(c->preexisting && c->network.at_socket))
@@ -97,7 +92,7 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 	for (int dir = 0; dir < 2; dir++) {
 		int i = dir != to_server;
 
-		f->bytes[i] = bytes_of(t, dir);
+		f->bytes[i] = traffic_bytes(t, dir);
 		f->packets[i] = t->packets[dir];
 		f->interval_bytes[i] = f->bytes[i] - t->told[dir];
 	}
@@ -135,7 +130,7 @@ static void tell(struct engine *e, struct conn *c, int last)
 		e->opt.process_names(e->opt.ctx, c->pid, &f.names);
 	e->opt.on_flow(e->opt.ctx, &f);
 	for (int dir = 0; dir < 2; dir++)
-		t->told[dir] = bytes_of(t, dir);
+		t->told[dir] = traffic_bytes(t, dir);
 	t->told_time = e->now;
 }
 

@@ -33,6 +33,12 @@ void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t pack
 /* It is seen from its other end from now on. */
 void traffic_turn(struct conn *c);
 
+/* The payload that has gone by in this direction, as far as it is known. */
+static inline uint64_t traffic_bytes(const struct traffic *t, int dir)
+{
+	return t->bytes[dir] > t->segments[dir] ? t->bytes[dir] : t->segments[dir];
+}
+
 /* c is over, or no longer followed: its last line. */
 void traffic_end(struct engine *e, struct conn *c);
 

@@ -169,7 +169,10 @@ enum message_type {
 #define MESSAGE_ALL 0x80000u
 /* CONTENT, END, ABORT, BY_KEY: of the message of this key, which need not be the latest. */
 #define MESSAGE_KEYED 0x100000u
-/* HEAD, CONTENT, IN_ORDER, of next(): it is complete with this. No END comes that would say so. */
+/*
+ * HEAD, CONTENT, IN_ORDER, of next(): it is complete with this. No END comes that would say so, and
+ * of a response that answers what is ANSWER_SURE no CONTENT: it may come in `data` of HEAD.
+ */
 #define MESSAGE_ENDS 0x200000u
 
 #define MESSAGE_ATTRS 16u
@@ -210,7 +213,7 @@ struct message {
 	 * bytes, told in the same way. 0: not known.
 	 */
 	uint32_t same;
-	struct str data;   /* CONTENT */
+	struct str data;   /* CONTENT; behind a HEAD with MESSAGE_ENDS, not a part of head_len */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
 	uint64_t size;	   /* NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys */
 	unsigned nattrs;
@@ -316,6 +319,10 @@ enum pairing {
 #define BEGIN_JOINED(from) (1u << (from))
 #define BEGIN_DATAGRAM 0x4u /* what comes are datagrams */
 
+/* Of what a response answers: it is known; and there is no doubt that it is this. */
+#define ANSWER_KNOWN 1
+#define ANSWER_SURE 2
+
 /* Where the parser of one direction stands, or is to stand. */
 enum place {
 	PLACE_START,   /* a message is due, or none of the following */
@@ -385,8 +392,8 @@ struct protocol {
 	uint64_t (*unneeded)(const void *state, enum sender from);
 	/*
 	 * Before the head of a response is read (IN_ORDER), or after it has told its key (BY_KEY):
-	 * the form of the request that it answers. known == 0: that request was not seen. NULL: the
-	 * form of responses does not depend on it.
+	 * the form of the request that it answers. known: ANSWER_*, 0: that request was not seen.
+	 * NULL: the form of responses does not depend on it.
 	 */
 	void (*answers)(void *state, int known, uint32_t form);
 

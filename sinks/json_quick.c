@@ -2,15 +2,18 @@
 
 #include <stdlib.h>
 
+#include "parsers/attrs.h"
 #include "sinks/safe.h"
 
 #define TEMPLATES 256u
 #define HEAD_MAX 448u  /* of protocol ... host */
 #define PLACE_MAX 256u /* of client_addr ... server_port */
+#define THREAD_MAX 48u /* of pid and tid */
 #define NAMES_MAX 640u /* of comm ... conn */
 #define STRING_MAX 1024u /* of path, query, route */
-#define REST_MAX 1024u /* all else of a line, with each number as long as can be */
-#define LINE_MAX (HEAD_MAX + PLACE_MAX + NAMES_MAX + 3 * STRING_MAX + REST_MAX)
+#define ATTRS_MAX 8u
+#define REST_MAX 1536u /* all else of a line, with each number as long as can be */
+#define LINE_MAX (HEAD_MAX + PLACE_MAX + THREAD_MAX + NAMES_MAX + 3 * STRING_MAX + REST_MAX)
 
 #define NNAMES 7u
 
@@ -29,10 +32,11 @@ struct template {
 	struct word method, scheme, host, name[NNAMES];
 	uint8_t addr[32];
 	uint16_t port[2];
+	uint32_t pid, tid; /* these may change with each span */
 	uint8_t made;
 	/* and what that looks like */
-	uint16_t nhead, nplace, nnames;
-	char head[HEAD_MAX], place[PLACE_MAX], names[NAMES_MAX];
+	uint16_t nhead, nplace, nthread, nnames;
+	char head[HEAD_MAX], place[PLACE_MAX], thread[THREAD_MAX], names[NAMES_MAX];
 };
 
 struct json_quick {
@@ -212,24 +216,56 @@ static int fits(const struct template *t, const struct span *s)
 		}                                             \
 	} while (0)
 
+/* Numbers without another form: those of the network, mostly. */
+static int are_plain(const struct span *s)
+{
+	if (s->nattrs > ATTRS_MAX || s->attr[0].def < attr_defs + ATTRS_TLS_END)
+		return 0;
+	for (unsigned i = 0; i < s->nattrs; i++) {
+		const struct attr_def *def = s->attr[i].def;
+
+		if (def->type == ATTR_STRING || def->type == ATTR_WORD || def->flags & ATTR_SECRET)
+			return 0;
+	}
+	return 1;
+}
+
+/* Those before `end` in the table, from number *i on. */
+static inline char *put_attrs(char *p, const struct span *s, unsigned *i, unsigned end)
+{
+	for (; *i < s->nattrs && s->attr[*i].def < attr_defs + end; ++*i) {
+		const struct attr *a = &s->attr[*i];
+		size_t n = strlen(a->def->key);
+
+		p = FMT_LIT(p, ",\"");
+		p = (char *)memcpy(p, a->def->key, n) + n;
+		p = fmt_u64(FMT_LIT(p, "\":"), a->n);
+	}
+	return p;
+}
+
 static char *put_figures(char *p, const struct span *s)
 {
 	const char *error = span_error_name(s->error);
+	unsigned at = 0;
 
 	if (s->status)
 		p = KEY_U64(p, "status", (uint64_t)s->status);
+	p = put_attrs(p, s, &at, ATTRS_OPERATION_END);
 	if (error)
 		KEY_STR(p, "error", str_of(error));
+	p = put_attrs(p, s, &at, ATTRS_ERROR_END);
 	KEY_KNOWN(p, "duration_ns", s->duration_ns);
 	KEY_KNOWN(p, "inner_ns", s->inner_ns);
 	KEY_KNOWN(p, "ttfb_ns", s->ttfb_ns);
 	KEY_KNOWN(p, "queue_ns", s->queue_ns);
 	KEY_KNOWN(p, "connect_ns", s->connect_ns);
+	p = put_attrs(p, s, &at, ATTRS_TIMES_END);
 	KEY_KNOWN(p, "req_bytes", s->req_bytes);
 	KEY_KNOWN(p, "resp_bytes", s->resp_bytes);
 	KEY_KNOWN(p, "req_body_bytes", s->req_body_bytes);
 	KEY_KNOWN(p, "resp_body_bytes", s->resp_body_bytes);
-	return p;
+	return put_attrs(p, s, &at, ATTRS_END);
 }
 
 static char *put_ids(char *p, const struct span *s)
@@ -249,6 +285,19 @@ static char *put_ids(char *p, const struct span *s)
 	return p;
 }
 
+static void make_thread(struct template *t, const struct span *s)
+{
+	char *p = t->thread;
+
+	if (s->pid)
+		p = KEY_U64(p, "pid", s->pid);
+	if (s->tid)
+		p = KEY_U64(p, "tid", s->tid);
+	t->nthread = (uint16_t)(p - t->thread);
+	t->pid = s->pid;
+	t->tid = s->tid;
+}
+
 static int is_plain(struct str s, int redact)
 {
 	if (!s.p)
@@ -262,8 +311,10 @@ int json_quick_span(struct json_quick *q, struct out *o, const struct span *s, i
 	struct template *t = &q->template[s->conn % TEMPLATES];
 	char *p;
 
-	if (s->nattrs || s->incomplete || !s->has_addr || s->protocol->operation ||
-	    s->protocol->target || !is_plain(s->path, redact) || !is_plain(s->query, redact) ||
+	if ((s->nattrs && !are_plain(s)) || s->incomplete || !s->has_addr ||
+	    s->protocol->operation || s->protocol->target)
+		return 0;
+	if (!is_plain(s->path, redact) || !is_plain(s->query, redact) ||
 	    !is_plain(s->route, redact) || (!fits(t, s) && !make(t, s)))
 		return 0;
 	p = out_reserve(o, LINE_MAX);
@@ -276,10 +327,9 @@ int json_quick_span(struct json_quick *q, struct out *o, const struct span *s, i
 	KEY_STR(p, "route", s->route);
 	p = put_figures(p, s);
 	p = (char *)memcpy(p, t->place, t->nplace) + t->nplace;
-	if (s->pid)
-		p = KEY_U64(p, "pid", s->pid);
-	if (s->tid)
-		p = KEY_U64(p, "tid", s->tid);
+	if (t->pid != s->pid || t->tid != s->tid)
+		make_thread(t, s);
+	p = (char *)memcpy(p, t->thread, t->nthread) + t->nthread;
 	p = (char *)memcpy(p, t->names, t->nnames) + t->nnames;
 	if (s->stream_id)
 		p = KEY_U64(p, "stream", s->stream_id);

@@ -14,7 +14,8 @@
 
 enum column {
 	COL_ROUTE, COL_METHOD, COL_KIND, COL_SERVICE, COL_COUNT, COL_RATE, COL_ERRORS, COL_4XX,
-	COL_5XX, COL_P50, COL_P90, COL_P99, COL_MAX, COL_BYTES, COL_INCOMPLETE, COLUMNS
+	COL_5XX, COL_P50, COL_P90, COL_P99, COL_MAX, COL_BYTES, COL_INCOMPLETE, COL_CALLS,
+	COLUMNS
 };
 
 /* What is left out first where a terminal is narrow; what is not here stays. */
@@ -49,6 +50,7 @@ static const struct {
 	[COL_MAX] = { "max", "MAX", 0 },
 	[COL_BYTES] = { "bytes", "BYTES", 0 },
 	[COL_INCOMPLETE] = { "incomplete", "INC%", 0 },
+	[COL_CALLS] = { "calls", "CALLS", 0 },
 };
 
 int summary_sort_key(const char *name)
@@ -63,7 +65,7 @@ int summary_sort_key(const char *name)
 const char *summary_sort_keys(void)
 {
 	return "count, route, method, kind, service, rate, errors, 4xx, 5xx, p50, p90, p99, max, "
-	       "bytes, incomplete";
+	       "bytes, incomplete, calls";
 }
 
 static uint64_t duration_of(const struct red_row *r, enum column c)
@@ -105,6 +107,14 @@ static double share(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+/* Of one request that makes such calls; 0: no such request is known. */
+static double calls_of(const struct red_row *r)
+{
+	const struct red_counts *n = &r->counts;
+
+	return n->callers ? (double)n->called / (double)n->callers : 0;
+}
+
 static double figure_of(const struct red_row *r, enum column c)
 {
 	const struct red_counts *n = &r->counts;
@@ -120,6 +130,8 @@ static double figure_of(const struct red_row *r, enum column c)
 		return share(n->incomplete, n->count);
 	case COL_BYTES:
 		return (double)(n->req_bytes + n->resp_bytes);
+	case COL_CALLS:
+		return calls_of(r);
 	case COL_P50:
 	case COL_P90:
 	case COL_P99:
@@ -204,6 +216,14 @@ static char *put_rate(char *p, uint64_t count, uint64_t elapsed_ns)
 	return p + sprintf(p, "%.*f/s", v >= 100 ? 0 : v >= 10 ? 1 : 2, v);
 }
 
+/* "×37", "×1.3"; what is called once by each is the rule, and said, too. */
+static char *put_calls(char *p, double calls)
+{
+	if (calls == 0)
+		return FMT_LIT(p, "-");
+	return p + sprintf(p, "×%.*f", calls < 10 && calls != (double)(int)calls ? 1 : 0, calls);
+}
+
 /* columns_wide: that a name may take. */
 static size_t put_cell(char *buf, const struct summary_table *t, const struct red_row *r,
 		       enum column c, size_t columns_wide)
@@ -232,6 +252,9 @@ static size_t put_cell(char *buf, const struct summary_table *t, const struct re
 		break;
 	case COL_INCOMPLETE:
 		p = put_percent(p, n->incomplete, n->count);
+		break;
+	case COL_CALLS:
+		p = put_calls(p, calls_of(r));
 		break;
 	case COL_BYTES:
 		p = fmt_size(p, n->req_bytes + n->resp_bytes);
@@ -345,7 +368,7 @@ static void fit(struct layout *l, size_t width)
 static void lay_out(const struct summary_table *t, struct red_row **rows, unsigned n,
 		    struct layout *l)
 {
-	uint64_t refused = 0, failed = 0;
+	uint64_t refused = 0, failed = 0, again = 0;
 
 	for (enum column c = 0; c < COLUMNS; c++)
 		l->width[c] = strlen(columns[c].title);
@@ -353,7 +376,10 @@ static void lay_out(const struct summary_table *t, struct red_row **rows, unsign
 		widen(t, rows[i], l);
 		refused += rows[i]->counts.class[RED_4XX];
 		failed += rows[i]->counts.class[RED_5XX];
+		again += rows[i]->counts.called - rows[i]->counts.callers;
 	}
+	if (!again) /* nothing is called twice by one request */
+		l->width[COL_CALLS] = 0;
 	if (!refused && !failed)
 		l->width[COL_4XX] = l->width[COL_5XX] = 0;
 	if (t->width)
@@ -465,6 +491,8 @@ static void put_csv_row(struct out *o, const struct summary_table *t, const stru
 		put_figure(o, duration_of(r, c));
 	put_figure(o, n->req_bytes + n->resp_bytes);
 	put_figure(o, n->incomplete);
+	put_figure(o, n->called);
+	put_figure(o, n->callers);
 	out_str(o, "\r\n");
 }
 
@@ -472,7 +500,7 @@ static void put_csv(struct out *o, const struct summary_table *t, struct red_row
 {
 	if (!t->again)
 		out_str(o, "start,end,route,method,kind,service,count,errors,4xx,5xx,p50_ns,"
-			   "p90_ns,p99_ns,max_ns,bytes,incomplete\r\n");
+			   "p90_ns,p99_ns,max_ns,bytes,incomplete,calls,callers\r\n");
 	for (unsigned i = 0; i < n; i++)
 		put_csv_row(o, t, rows[i]);
 }

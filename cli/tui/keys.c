@@ -391,5 +391,9 @@ int keys_handle(struct tui *t, const struct key *k)
 	table = table_of(t);
 	if (table && table_key(table, k))
 		return 1;
-	return program_keys(t, k);
+	if (program_keys(t, k))
+		return 1;
+	if (k->code > ' ' && k->code < 0x7f)
+		tui_say(t, STYLE_TEXT, "%c is no key here; ? shows those there are", k->code);
+	return 0;
 }

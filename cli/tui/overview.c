@@ -96,6 +96,8 @@ static void refresh_edge(struct overview *o)
 
 	memset(&o->counts, 0, sizeof(o->counts));
 	memset(o->requests, 0, sizeof(o->requests));
+	memset(o->errors, 0, sizeof(o->errors));
+	memset(o->slow, 0, sizeof(o->slow));
 	o->p50 = o->p90 = o->p99 = SPAN_UNKNOWN;
 	o->rate = 0;
 	r = r ? r : edge_row(table, SPAN_CLIENT);

@@ -25,6 +25,17 @@ struct sink *tui_json_sink(const struct tui *t, struct out *o)
 	return sink_json_new(&so);
 }
 
+/* The folder that such names are in, with a slash behind it; "" if it is not known. */
+static const char *folder(char *buf, size_t n)
+{
+	size_t used = getcwd(buf, n - 1) ? strlen(buf) : 0;
+
+	if (used && buf[used - 1] != '/')
+		buf[used++] = '/';
+	buf[used] = '\0';
+	return buf;
+}
+
 /* zctrace-20251208-204449.jsonl, with -2, -3, … where there is one of that second. */
 static int create(const char *suffix, char *path, size_t n)
 {
@@ -50,7 +61,7 @@ static int create(const char *suffix, char *path, size_t n)
 void save_view(struct tui *t)
 {
 	struct view *v = tui_view(t);
-	char path[80];
+	char path[80], where[160];
 	struct out o;
 	unsigned n;
 	int fd;
@@ -70,14 +81,15 @@ void save_view(struct tui *t)
 	if (out_flush(&o))
 		tui_say(t, STYLE_ERROR, "%s: %s", path, strerror(o.error));
 	else
-		tui_say(t, STYLE_GOOD, "saved %u line%s to %s", n, n == 1 ? "" : "s", path);
+		tui_say(t, STYLE_GOOD, "saved %u line%s to %s%s", n, n == 1 ? "" : "s",
+			folder(where, sizeof(where)), path);
 	out_release(&o);
 	close(fd);
 }
 
 void toggle_recording(struct tui *t)
 {
-	char err[200] = "", path[80];
+	char err[200] = "", path[80], where[160];
 	int fd;
 
 	if (!t->opt.record) {
@@ -88,7 +100,8 @@ void toggle_recording(struct tui *t)
 		if (t->opt.record(t->from.ctx, NULL, err, sizeof(err)))
 			tui_say(t, STYLE_ERROR, "%s", err);
 		else
-			tui_say(t, STYLE_GOOD, "recorded to %s", t->recording_path);
+			tui_say(t, STYLE_GOOD, "recorded to %s%s", folder(where, sizeof(where)),
+				t->recording_path);
 		t->recording = 0;
 		return;
 	}

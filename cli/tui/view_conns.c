@@ -8,10 +8,11 @@
 #include "cli/tui/tui_impl.h"
 
 #define CONNS_MAX 4096u
+#define COUNT_NS 1000000000u
 
 enum conns_column {
 	COL_ROLE, COL_LOCAL, COL_REMOTE, COL_PROTO, COL_TLS, COL_AGE, COL_IDLE, COL_REQUESTS,
-	COL_FLIGHT, COL_IN, COL_OUT, COL_PROCESS, COL_DOUBT, COL_ALL,
+	COL_FLIGHT, COL_IN, COL_OUT, COL_RTT, COL_RETRANSMITS, COL_PROCESS, COL_DOUBT, COL_ALL,
 };
 
 static const struct column columns[COL_ALL] = {
@@ -26,6 +27,8 @@ static const struct column columns[COL_ALL] = {
 	[COL_FLIGHT] = { "OPEN", 4, 4, 9, 1, 1, 0 },
 	[COL_IN] = { "IN", 7, 8, 10, 1, 1, 0 },
 	[COL_OUT] = { "OUT", 7, 8, 10, 1, 1, 0 },
+	[COL_RTT] = { "RTT", 6, 6, 12, 1, 1, 0 },
+	[COL_RETRANSMITS] = { "RETR", 4, 6, 13, 1, 1, 0 },
 	[COL_PROCESS] = { "PROCESS", 10, 24, 5, 0, 0, 0 },
 	[COL_DOUBT] = { "DOUBT", 8, 40, 2, 0, 0, 0 },
 };
@@ -42,6 +45,7 @@ struct conns_view {
 	struct table table;
 	struct row *rows;
 	uint32_t n, unseen; /* beyond CONNS_MAX */
+	uint64_t asked; /* when the kernel was, see ask_kernel() */
 };
 
 static void add(void *ctx, const struct engine_conn *c)
@@ -63,10 +67,23 @@ static void add(void *ctx, const struct engine_conn *c)
 	snprintf(r->tls_sni, sizeof(r->tls_sni), "%s", c->tls_sni ? c->tls_sni : "");
 }
 
+/* What nobody reads is not announced: the kernel has counted it, and tells with the next events. */
+static void ask_kernel(struct conns_view *v)
+{
+	struct source *source = v->view.tui->from.source;
+	uint64_t now = v->view.tui->refreshed;
+
+	if (!source || !source->ops->count || now < v->asked + COUNT_NS)
+		return;
+	v->asked = now;
+	source->ops->count(source);
+}
+
 static void conns_refresh(struct view *view)
 {
 	struct conns_view *v = (struct conns_view *)view;
 
+	ask_kernel(v);
 	if (!view->tui->paused && v->rows) {
 		v->n = v->unseen = 0;
 		engine__connections(view->tui->from.engine, add, v);
@@ -126,6 +143,13 @@ static void figure_cell(const struct engine_conn *c, int column, struct cell *ce
 		break;
 	case COL_IN: cell->text = tui_size(cell->buf, c->in_bytes); break;
 	case COL_OUT: cell->text = tui_size(cell->buf, c->out_bytes); break;
+	case COL_RTT:
+		cell->text = tui_duration(cell->buf, c->rtt_ns ? c->rtt_ns : SPAN_UNKNOWN);
+		break;
+	case COL_RETRANSMITS:
+		cell->text = tui_count(cell->buf, c->retransmits);
+		cell->style = c->retransmits ? STYLE_SLOW : STYLE_DIM;
+		break;
 	default: break;
 	}
 }
@@ -180,6 +204,8 @@ static uint64_t figure(const struct engine_conn *c, int column)
 	case COL_FLIGHT: return c->in_flight;
 	case COL_IN: return c->in_bytes;
 	case COL_OUT: return c->out_bytes;
+	case COL_RTT: return c->rtt_ns;
+	case COL_RETRANSMITS: return c->retransmits;
 	case COL_ROLE: return (uint64_t)(c->is_server + 1);
 	case COL_DOUBT:
 		return (uint64_t)(8 * !!c->lost + 4 * !!c->reset + 2 * !!c->preexisting +
@@ -289,6 +315,9 @@ static unsigned conns_save(struct view *view, struct out *o)
 		json_u64(&j, "in_flight", r->c.in_flight);
 		json_u64(&j, "in_bytes", r->c.in_bytes);
 		json_u64(&j, "out_bytes", r->c.out_bytes);
+		if (r->c.rtt_ns)
+			json_u64(&j, "rtt_ns", r->c.rtt_ns);
+		json_u64(&j, "retransmits", r->c.retransmits);
 		json_end_line(&j);
 	}
 	return v->table.n;

@@ -19,7 +19,7 @@ struct group_view {
 	uint64_t id;
 	struct red_row *group; /* as of the last refresh; NULL: gone */
 	struct red_counts counts;
-	uint64_t octaves[RED_SPECTRUM]; /* how many durations */
+	uint64_t bands[RED_SPECTRUM]; /* how many durations */
 	uint64_t p50, p99;
 	uint64_t count;
 	int large; /* the chart takes all the room */
@@ -56,8 +56,7 @@ static void group_refresh(struct view *v)
 		g->p50 = hist_percentile(&d, 50);
 		g->p99 = hist_percentile(&d, 99);
 		g->count = d.count;
-		for (unsigned i = 0; i < RED_SPECTRUM; i++)
-			g->octaves[i] = red_octave_count(&d, i);
+		red_bands(&d, g->bands);
 		hist_release(&d);
 	}
 	span_list_refresh(&g->list);
@@ -97,6 +96,21 @@ static void draw_title(struct group_view *g, struct screen *s, int y)
 		       (unsigned long long)g->counts.errors, d[0], d[1]);
 }
 
+/* "20µs": whole numbers of a unit, without the zeros that durations have. */
+static struct str band_text(char *buf, uint64_t ns)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = { { 1000000000, "s" }, { 1000000, "ms" }, { 1000, "µs" } };
+	unsigned i = 0;
+
+	while (ns < units[i].ns)
+		i++;
+	return (struct str){ buf, (size_t)sprintf(buf, "%u%s", (unsigned)(ns / units[i].ns),
+						  units[i].name) };
+}
+
 /* The upper bound of a row of the spectrum. */
 static void row_label(char *buf, size_t n, unsigned row)
 {
@@ -104,11 +118,11 @@ static void row_label(char *buf, size_t n, unsigned row)
 	struct str s;
 
 	if (row == RED_SPECTRUM - 1) {
-		s = tui_duration(d, 1ull << (RED_SPECTRUM_FIRST + row - 1));
+		s = band_text(d, red_band_end(row - 1));
 		snprintf(buf, n, "> %.*s", (int)s.n, s.p);
 		return;
 	}
-	s = tui_duration(d, 1ull << (RED_SPECTRUM_FIRST + row));
+	s = band_text(d, red_band_end(row));
 	snprintf(buf, n, "≤ %.*s", (int)s.n, s.p);
 }
 
@@ -148,7 +162,7 @@ static void extent(const struct group_view *g, unsigned *first, unsigned *end)
 	*first = RED_SPECTRUM;
 	*end = 0;
 	for (unsigned i = 0; i < RED_SPECTRUM; i++) {
-		if (!g->octaves[i])
+		if (!g->bands[i])
 			continue;
 		if (*first == RED_SPECTRUM)
 			*first = i;
@@ -172,7 +186,7 @@ static int draw_chart(const struct group_view *g, struct screen *s, int y, int h
 	while ((end - first + step - 1) / step + 1 > (unsigned)height && step < RED_SPECTRUM)
 		step++;
 	for (unsigned i = first; i < end; i++)
-		most = g->octaves[i] > most ? g->octaves[i] : most;
+		most = g->bands[i] > most ? g->bands[i] : most;
 	most *= step;
 	peak = spectrum_peak(g);
 	screen__fill(s, y, 0, width, STYLE_HEAD, ' ');
@@ -184,14 +198,14 @@ static int draw_chart(const struct group_view *g, struct screen *s, int y, int h
 		uint64_t n = 0;
 
 		for (unsigned k = i; k < i + step && k < RED_SPECTRUM; k++)
-			n += g->octaves[k];
+			n += g->bands[k];
 		used++;
 		row_label(label, sizeof(label), i + step - 1 < RED_SPECTRUM ? i + step - 1 : i);
 		screen__field(s, y + used, 0, LABEL, STYLE_DIM, 1, label);
 		if (n)
 			screen__bar(s, y + used, LABEL + 1, bar, 0,
 				    (double)bar * (double)n / (double)most, 1,
-				    i + RED_SPECTRUM_FIRST >= 29 ? STYLE_SLOW : STYLE_BAR);
+				    red_band_end(i) > TUI_SLOW_NS ? STYLE_SLOW : STYLE_BAR);
 		figure[tui_count(figure, n).n] = '\0';
 		screen__field(s, y + used, width - time - FIGURE - 1, FIGURE, STYLE_TEXT, 1,
 			      figure);

@@ -66,7 +66,7 @@ static void add_seen(struct health *h, struct lines *l)
 	lines_printf(l, STYLE_TEXT, "backend", "%s",
 		     t->from.backend ? t->from.backend : "none: this is a file");
 	figure(l, "events", v->engine.events, STYLE_TEXT, "read");
-	figure(l, "spans", t->model.now->f.spans, STYLE_TEXT, "shown and not shown");
+	figure(l, "spans", t->model.now->f.spans, STYLE_TEXT, "so far");
 	figure(l, "in flight", v->engine.in_flight, STYLE_TEXT, "requests");
 	lines_printf(l, STYLE_TEXT, "connections",
 		     "%u understood, %u encrypted, %u opaque, %u not known yet", h->conns[0],
@@ -75,7 +75,7 @@ static void add_seen(struct health *h, struct lines *l)
 	       "of them: open before we looked, their first exchange may be missed");
 	figure(l, "without process", h->no_process, STYLE_SLOW,
 	       "of them: the process is not known");
-	size(l, "left out", v->engine.skipped_bytes, STYLE_TEXT, "went by, not wanted, not copied");
+	size(l, "skipped", v->engine.skipped_bytes, STYLE_TEXT, "not wanted, not copied");
 }
 
 static void add_losses(struct health *h, struct lines *l)
@@ -91,7 +91,7 @@ static void add_losses(struct health *h, struct lines *l)
 	size(l, "not captured", v->engine.uncaptured_bytes, STYLE_SLOW, "wanted, but cut off");
 	size(l, "not understood", v->engine.unparsed_bytes, STYLE_SLOW,
 	     "captured, but no protocol that is known");
-	figure(l, "forgotten", v->engine.evicted_conns, STYLE_ERROR,
+	figure(l, "dropped", v->engine.evicted_conns, STYLE_ERROR,
 	       "connections, since there were too many");
 	for (unsigned bit = 0; bit < SPAN_INCOMPLETE_BITS; bit++)
 		if (t->incomplete[bit])

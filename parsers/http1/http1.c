@@ -652,6 +652,18 @@ int http1_take_end(struct http1 *h)
 	return 1;
 }
 
+size_t http1_take_content(struct http1 *h, size_t n)
+{
+	size_t k = (size_t)h->remaining;
+
+	if (h->state != ST_LENGTH || h->remaining > n || h->tunnel)
+		return 0;
+	h->state = ST_END;
+	h->remaining = 0;
+	http1_take_end(h);
+	return k;
+}
+
 int http1_untouched(const struct http1 *h)
 {
 	return h->untouched;

@@ -211,6 +211,12 @@ int http1_no_content(struct http1 *h);
 /* Is END due, and no tunnel behind it? Then it is taken for told. */
 int http1_take_end(struct http1 *h);
 
+/*
+ * The same with the content before it, where its length is announced and n octets have come: how
+ * many of them it is; 0: nothing has changed.
+ */
+size_t http1_take_content(struct http1 *h, size_t n);
+
 /* Is content due of which nothing has come, framing included? */
 int http1_untouched(const struct http1 *h);
 

@@ -66,6 +66,7 @@ struct http1_pair {
 	struct http1 dir[2]; /* enum sender */
 	/* what the server has agreed to; NULL: nothing known */
 	const struct protocol_name *upgrade;
+	uint8_t sure; /* what the next response answers: ANSWER_SURE */
 };
 
 static int equal(struct str s, const char *lower)
@@ -208,6 +209,23 @@ static void to_message(struct http1_pair *s, const struct http1_event *ev, struc
 	}
 }
 
+/* What follows m at p + *used, as far as it need not be told apart. */
+static void take_rest(const struct http1_pair *s, enum sender from, struct http1 *h,
+		      const uint8_t *p, size_t n, size_t *used, struct message *m)
+{
+	if (m->type > MESSAGE_CONTENT || s->dir[FROM_SERVER].tunnel)
+		return;
+	if (http1_take_end(h)) {
+		m->flags |= MESSAGE_ENDS;
+	} else if (from == FROM_SERVER && m->type == MESSAGE_HEAD && s->sure &&
+		   !(m->flags & MESSAGE_FOUND)) {
+		m->data = (struct str){(const char *)p + *used, http1_take_content(h, n - *used)};
+		*used += m->data.n;
+		if (m->data.n)
+			m->flags |= MESSAGE_ENDS;
+	}
+}
+
 static enum parse_status message_next(void *state, enum sender from, const uint8_t *p, size_t n,
 				      size_t *used, struct message *m)
 {
@@ -217,9 +235,7 @@ static enum parse_status message_next(void *state, enum sender from, const uint8
 
 	if (st == PARSE_EVENT) {
 		to_message(s, &ev, m);
-		if (m->type <= MESSAGE_CONTENT && !s->dir[FROM_SERVER].tunnel &&
-		    http1_take_end(&s->dir[from]))
-			m->flags |= MESSAGE_ENDS;
+		take_rest(s, from, &s->dir[from], p, n, used, m);
 		return st;
 	}
 	if (st != PARSE_END)
@@ -301,6 +317,7 @@ static void answers(void *state, int known, uint32_t form)
 	static const struct str method[] = {{"GET", 3}, {"HEAD", 4}, {"CONNECT", 7}};
 	struct http1_pair *s = state;
 
+	s->sure = known == ANSWER_SURE;
 	http1_expect(&s->dir[FROM_SERVER], method[known ? form : FORM_OTHER]);
 }
 

@@ -206,6 +206,7 @@ static enum names_may s3(struct names *n, const struct names_head *h)
 		return NAMES_NO;
 	names_word(n, ATTR(rpc_system), "aws-api");
 	names_word(n, ATTR(rpc_service), "S3");
+	n->ungrouped = h->path.n > 1;
 	region(n, behind);
 	if (named || is_plain_host(h->host))
 		s3_path(n, h, bucket, !bucket.n);

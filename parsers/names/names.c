@@ -214,7 +214,7 @@ size_t names_group(const struct names *n, char *out, size_t cap)
 {
 	size_t len = 0;
 
-	for (unsigned i = 0; n->row && i < 3 && n->row->group[i]; i++) {
+	for (unsigned i = 0; n->row && !n->ungrouped && i < 3 && n->row->group[i]; i++) {
 		struct str s = names_get(n, n->row->group[i]);
 
 		if (!s.n || len + s.n + 1 > cap)

@@ -41,7 +41,7 @@ enum names_field { NAMES_FIELDS(X) NAMES_NFIELDS };
 struct names_head {
 	struct str method, path, query, host; /* of the request; p == NULL: absent */
 	int status;			      /* of the response */
-	uint8_t form;			      /* enum names_form, as below: filled when it is taken */
+	uint8_t form; /* enum names_form: how its content can be read; filled when it is taken */
 	struct str field[NAMES_NFIELDS];
 };
 
@@ -90,6 +90,7 @@ struct names {
 	uint8_t failed;		      /* the content says that it failed, */
 	uint8_t refused;	      /* or that only who asked is to blame */
 	uint8_t line;		      /* of NAMES_EVENTS: where in a line */
+	uint8_t ungrouped;	      /* the path tells such requests apart */
 	uint8_t word[10];	      /* the rows' own, rows.h */
 	uint32_t left[2];	      /* bytes of content that may still be looked at */
 	uint64_t tokens[3];	      /* of prompts, by where they came from */

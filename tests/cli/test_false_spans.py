@@ -10,6 +10,9 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
 STARTS = 24  # of each capture
+# what a protocol is carried by, and is shown as where its beginning was not seen
+BELOW = {'grpc': 'h2', 'websocket': 'http/1'}
+WITHIN = ('rpc_system', 'graphql_type', 'db_system', 'gen_ai_provider')
 count = failed = 0
 
 
@@ -23,7 +26,9 @@ def check(passed, name, *why):
 
 
 def packets(data):
-    """The file's header, and each packet with its own."""
+    """What the file begins with, and each packet with its own header, or block."""
+    if data[:4] == b'\x0a\x0d\x0d\x0a':
+        return blocks(data)
     order = '<' if data[:4] in (b'\xd4\xc3\xb2\xa1', b'\x4d\x3c\xb2\xa1') else '>'
     out, at = [], 24
     while at + 16 <= len(data):
@@ -33,8 +38,21 @@ def packets(data):
     return data[:24], out
 
 
+def blocks(data):
+    """The same of pcapng: what describes the file and its interfaces, and all other blocks."""
+    head, out, at = b'', [], 0
+    while at + 12 <= len(data):
+        kind, n = struct.unpack('<II', data[at:at + 8])
+        if kind in (0x0a0d0d0a, 1):
+            head += data[at:at + n]
+        else:
+            out.append(data[at:at + n])
+        at += n
+    return head, out
+
+
 def shown(data):
-    """{protocol: spans} of a capture."""
+    """{protocol: spans} of a capture; what travels in HTTP counts, too."""
     p = subprocess.run([ZCTRACE, '-r', '-', '-o', 'json'], input=data, stdout=subprocess.PIPE,
                        stderr=subprocess.DEVNULL, check=False)
     seen = {}
@@ -42,16 +60,20 @@ def shown(data):
         record = json.loads(line)
         if record['type'] == 'span':
             name = 'http/1' if record['protocol'].startswith('http/1.') else record['protocol']
-            seen[name] = seen.get(name, 0) + 1
+            within = [record[k] for k in WITHIN if k in record and name in ('http/1', 'h2')]
+            below = ['tls'] if record['tls'] else []
+            for name in (name, *within, *below):
+                seen[name] = seen.get(name, 0) + 1
     return seen
 
 
 def main():
-    for path in sorted(glob.glob(os.path.join(ROOT, 'tests', 'golden', '*.pcap'))):
+    for path in sorted(glob.glob(os.path.join(ROOT, 'tests', 'golden', '*.pcap*'))):
         name = os.path.basename(path)
         with open(path, 'rb') as f:
             head, all_packets = packets(f.read())
         own = shown(head + b''.join(all_packets))
+        own = {**own, **{BELOW[p]: 0 for p in own if p in BELOW}}
         step = max(1, len(all_packets) // STARTS)
         wrong = {}
         for start in range(0, len(all_packets), step):

@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from tap import ZCTRACE, check, done, read  # noqa: E402
+from tap import ROOT, ZCTRACE, check, done, read  # noqa: E402
 
 
 def from_help():
@@ -63,7 +63,38 @@ def compare(name, got, want):
           f'not in --help: {sorted(map(str, got - want))}')
 
 
+def completed(line):
+    """What bash offers for the last word of the line."""
+    words = ' '.join(f"'{w}'" for w in line)
+    script = (f'source completions/zctrace.bash; compopt() {{ :; }}; ss() {{ printf '
+              '"LISTEN 0 5 127.0.0.1:21800 *:*\\nLISTEN 0 5 [::]:443 [::]:*\\n"; }; '
+              'pgrep() { [[ $2 == ^ngin ]] && printf "12\\n34\\n"; }; '
+              f'COMP_WORDS=({words}); COMP_CWORD={len(line) - 1}; _zctrace; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    return subprocess.run(['bash', '-c', script], capture_output=True, text=True, cwd=ROOT,
+                          check=False).stdout.split()
+
+
+def completions():
+    for line, want in ((['-P', '21'], ['21800']), (['-P', '80,21'], ['80,21800']),
+                       (['-P21'], ['-P21800']), (['-p', 'ngin'], ['12', '34']),
+                       (['-f', 'sta'], ['status'])):
+        got = completed(['zctrace', *line])
+        check(got == want, f'bash: {" ".join(line)}', got)
+    words = re.search(r"_zctrace_filter='(.*?)'", read('completions/zctrace.bash'), re.S).group(1)
+    for other in ('_zctrace', 'zctrace.fish'):
+        check(' '.join(words.split()) in read('completions/' + other),
+              f'{other}: the same words of filters')
+    demo = os.path.join(ROOT, 'tests', 'golden', 'nginx-keep-alive.pcap')
+    for word in words.split():
+        expr = 'not root' if word == 'not' else word
+        p = subprocess.run([ZCTRACE, '-q', '-r', demo, '-o', 'json', '-f', expr],
+                           capture_output=True, text=True, check=False)
+        check(p.returncode == 0, f'which is one: {word}', p.stderr)
+
+
 def main():
+    completions()
     options = from_help()
     check(len(options) > 25, f'--help has {len(options)} options')
     compare('the manual has the same options', from_manual(), options)

@@ -130,6 +130,8 @@ static void take(struct run *r, enum sender from, const struct message *m)
 	take_one(r, from, &one);
 	if (!(m->flags & MESSAGE_ENDS))
 		return;
+	if (m->type == MESSAGE_HEAD)
+		r->content[from] += m->data.n;
 	message_init(&end);
 	end.type = MESSAGE_END;
 	end.flags = m->flags & MESSAGE_INTERIM;
@@ -140,7 +142,8 @@ static void ask(struct run *r, enum sender from)
 {
 	if (from == FROM_SERVER && !r->in_message[from] && r->protocol->answers &&
 	    r->protocol->pairing == PAIRING_IN_ORDER)
-		r->protocol->answers(r->state, r->head != r->tail, r->form[r->head % MAX_QUEUE]);
+		r->protocol->answers(r->state, r->head != r->tail ? ANSWER_SURE : 0,
+				     r->form[r->head % MAX_QUEUE]);
 }
 
 static enum parse_status step(struct run *r, enum sender from, const uint8_t *p, size_t n,

@@ -19,6 +19,7 @@ from lib import Test, Zctrace, free_port, wait_port  # noqa: E402
 from servers import Haproxy, Nginx, Node, Target  # noqa: E402
 from sniff import Tcpdump  # noqa: E402
 from tls_captures import tls12, tls13, tls_failed  # noqa: E402
+import within_http  # noqa: E402
 
 SERVER = 'location = /moved { return 301 /a.txt; } location = /busy { return 503 "busy\\n"; }'
 
@@ -123,11 +124,21 @@ def recording(t):
     return t.path('c')
 
 
+def names(t):
+    """What travels in HTTP, of each kind."""
+    port = within_http.server(t)
+    dump = Tcpdump(t, 'c', expression=f'tcp port {port}')
+    within_http.ask_all(port, [c for c in within_http.CASES
+                               if len(within_http.encoded(c[1])) < 2000 and
+                               b'4000' not in within_http.encoded(c[1])])
+    return dump.stop()
+
+
 CAPTURES = {'python-plain.pcap': python_plain, 'nginx-keep-alive.pcap': nginx_keep_alive,
             'node-chunked.pcap': node_chunked, 'pipelined-v6.pcap': pipelined_v6,
             'cooked-snaplen.pcap': cooked_snaplen, 'late-and-reset.pcap': late_and_reset,
             'recording.pcapng': recording, 'tls12.pcap': tls12, 'tls13.pcap': tls13,
-            'tls-failed.pcap': tls_failed}
+            'tls-failed.pcap': tls_failed, 'names.pcap': names}
 
 for name, take in CAPTURES.items():
     if not sys.argv[1:] or name in sys.argv[1:]:

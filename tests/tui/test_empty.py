@@ -21,10 +21,12 @@ def recorded(folder):
         talk.send(0, b'\x01\x00\x00\x07\xff\xfe\x00\x80\x81\x82')
         talk.send(1, b'\x02\x00\x00\x07\xff\xfe\x00\x80\x81\x82')
     p.pcap('unknown.pcap')
-    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'unknown.pcap'], (80, 24), folder) as term:
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'unknown.pcap'], (120, 24), folder) as term:
         s = term.to_end()
         t.check('No requests so far' in s and
                 '1 of a protocol that zctrace does not know' in s, 'an unknown protocol is told', s)
+        s = term.press('5')
+        t.check(re.search(r' 200B +200B', s), 'its bytes are counted', s)
     p = c.Packets()
     c.Conversation(p).exchange(c.get('/a'), c.OK)
     p.pcap('one.pcap')
@@ -73,7 +75,7 @@ def live(folder):
         t.check(re.search("no process has the name 'nosuchname' now; +--service +chooses", s, re.S),
                 'a name that nobody has, and names that are there', s)
     threading.Thread(target=serve, args=(listener,), daemon=True).start()
-    with t.Tmux([t.ZCTRACE, '-o', 'top', '-P', str(port)], (100, 24), folder) as term:
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-P', str(port)], (130, 24), folder) as term:
         s = term.wait('Try')
         t.check('No connections have been seen' in s and f'curl http://localhost:{port}/' in s and
                 f'zctrace --doctor --port {port}' in s, 'what to try', s)
@@ -85,6 +87,13 @@ def live(folder):
             # this process has both ends
             t.check(re.search(r'2 connections, 5 shows them:\s+2 of a protocol that zctrace ', s),
                     'connections, by what is known of them', s)
+            # of what nobody wants any more only the kernel knows
+            for _ in range(5000):
+                peer.sendall(b'\x01\x00\x00\x07\xff\xfe\x00\x80\x81\x82')
+                peer.recv(100)
+            term.press('5')
+            s = term.wait('49.0KiB', 20)
+            t.check(s.count('49.0KiB') == 4, 'their bytes, both ways at both ends', s)
     listener.close()
 
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "parsers/attrs.h"
 #include "parsers/content/grpc.h"
 #include "parsers/http1/http1_protocol.h"
 #include "sinks/json_quick.h"
@@ -103,6 +104,28 @@ static void make_names(struct span *s)
 	s->link = s->has_parent ? "socket" : NULL;
 }
 
+/* What it has may be more than numbers. */
+static void make_attrs(struct span *s)
+{
+	static struct attr attr[ATTRS_END];
+
+	s->attr = attr;
+	s->nattrs = 0;
+	for (unsigned i = 0; chance(3) && i < ATTRS_END; i++) {
+		struct attr *a = &attr[s->nattrs];
+
+		i += chance(ATTRS_END);
+		if (i >= ATTRS_END || (attr_defs[i].type == ATTR_WORD && chance(9)))
+			break;
+		a->def = &attr_defs[i];
+		if (a->def->type == ATTR_STRING)
+			a->s = STR("text");
+		else
+			a->n = number();
+		s->nattrs++;
+	}
+}
+
 /* The same connection goes on, mostly, with most of what it had. */
 static void go_on(struct span *s, const struct span *before)
 {
@@ -144,6 +167,7 @@ static void compare(int redact)
 
 		s = make();
 		make_names(&s);
+		make_attrs(&s);
 		go_on(&s, &before);
 		out[0].n = out[1].n = quick_only.n = 0;
 		for (int i = 0; i < 2; i++)

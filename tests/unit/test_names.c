@@ -2,11 +2,8 @@
  * Names of what travels in HTTP: each conversation whole, cut anywhere, byte by byte, and with a
  * gap anywhere, behind which nothing may be told that is not told of the whole.
  */
-#include "parsers/http1/http1.h"
-#include "parsers/names/names.h"
+#include "tests/unit/names_feed.h"
 #include "tests/unit/tap.h"
-
-#include <stdlib.h>
 
 #define ALL UINT32_MAX
 
@@ -29,53 +26,10 @@ static struct str str_of(const char *s)
 	return (struct str){s, strlen(s)};
 }
 
-static struct str until(struct str *s, const char *end)
-{
-	const char *at = memmem(s->p, s->n, end, strlen(end));
-	struct str one = {s->p, at ? (size_t)(at - s->p) : s->n};
-	size_t n = at ? one.n + strlen(end) : s->n;
-
-	*s = (struct str){s->p + n, s->n - n};
-	return one;
-}
-
-/* The head of text; its content is left there. */
-static void head_of(struct str *text, struct names_head *h)
-{
-	struct str head = until(text, "\r\n\r\n"), line = until(&head, "\r\n"), name, value;
-	struct str fields = {head.p, head.n + 2};
-	size_t pos = 0;
-
-	if (!memcmp(line.p, "HTTP/", 5)) {
-		h->status = atoi(line.p + 9);
-	} else {
-		h->method = until(&line, " ");
-		line = until(&line, " ");
-		h->path = until(&line, "?");
-		h->query = line;
-	}
-	memset(h->field, 0, sizeof(h->field));
-	while (head.n && http1_field_next(fields, &pos, &name, &value)) {
-		if (name.n == 4 && !strncasecmp(name.p, "host", 4))
-			h->host = value;
-		names_field(h, name, value);
-	}
-}
-
 struct cut {
 	size_t at, gap; /* of all content; gap: so much is missing there */
 	int bytes;	/* one at a time */
 };
-
-/* Copies end where they should: what is read beyond is found by the sanitizers. */
-static void give(struct names *n, int which, struct str s)
-{
-	uint8_t *p = calloc(1, s.n + !s.n);
-
-	memcpy(p, s.p, s.n);
-	names_content(n, which, p, s.n);
-	free(p);
-}
 
 static void feed(struct names *n, int which, struct str s, const struct cut *c, size_t before)
 {
@@ -104,9 +58,7 @@ static void run(const struct talk *t, uint32_t rows, const struct cut *c, char *
 	struct str request = str_of(t->request), response = str_of(t->response);
 	struct names *n = malloc(sizeof(*n));
 	struct names_head h = {0};
-	struct attr a;
-	char group[256];
-	size_t len = 0, first;
+	size_t first;
 
 	memset(n, 0xa5, sizeof(*n));
 	head_of(&request, &h);
@@ -122,17 +74,7 @@ static void run(const struct talk *t, uint32_t rows, const struct cut *c, char *
 		names_response(n, &h);
 		feed(n, 1, response, c, first);
 	}
-	for (unsigned i = 0; names_attr(n, i, &a); i++)
-		len += (size_t)(a.def->type == ATTR_STRING ?
-					snprintf(log + len, cap - len, "%s=%.*s ", a.def->key,
-						 (int)a.s.n, a.s.p) :
-					snprintf(log + len, cap - len, "%s=%llu ", a.def->key,
-						 (unsigned long long)a.n));
-	len += (size_t)snprintf(log + len, cap - len, "%s%s", n->failed ? "failed " : "",
-				n->refused ? "refused " : "");
-	first = names_group(n, group, sizeof(group));
-	if (first)
-		snprintf(log + len, cap - len, "(%.*s)", (int)first, group);
+	names_log(n, log, cap);
 	free(n);
 }
 

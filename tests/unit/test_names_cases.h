@@ -163,23 +163,23 @@
  "shop.s3.eu-west-1.amazonaws.com\r\nx-amz-content-sha256: e3\r\nx-amz-date: 2\r\n\r\n",
  "HTTP/1.1 200 OK\r\nx-amz-request-id: R1\r\nx-amz-id-2: I\r\n\r\nhello",
  "rpc_system=aws-api rpc_service=S3 aws_region=eu-west-1 aws_bucket=shop "
- "rpc_method=GetObject aws_request_id=R1 (S3 GetObject)"},
+ "rpc_method=GetObject aws_request_id=R1 "},
 {"S3: a list, at another server", "GET /shop?list-type=2&prefix=a HTTP/1.1\r\nHost: "
  "minio:9000\r\nX-Amz-Content-Sha256: e3\r\n\r\n",
  "HTTP/1.1 200 OK\r\nX-Amz-Request-Id: R2\r\nX-Amz-Id-2: I\r\n\r\n<x/>",
  "rpc_system=aws-api rpc_service=S3 aws_bucket=shop rpc_method=ListObjectsV2 "
- "aws_request_id=R2 (S3 ListObjectsV2)"},
+ "aws_request_id=R2 "},
 {"S3: a part", "PUT /shop/k?partNumber=1&uploadId=U HTTP/1.1\r\nHost: "
  "10.0.0.1:9000\r\nX-Amz-Content-Sha256: e3\r\n\r\nx",
  "HTTP/1.1 200 OK\r\nX-Amz-Id-2: I\r\n\r\n",
- "rpc_system=aws-api rpc_service=S3 aws_bucket=shop rpc_method=UploadPart (S3 UploadPart)"},
+ "rpc_system=aws-api rpc_service=S3 aws_bucket=shop rpc_method=UploadPart "},
 {"S3: what has no name here", "PUT /shop?cors HTTP/1.1\r\nHost: "
  "localhost\r\nX-Amz-Content-Sha256: e3\r\n\r\n<x/>",
  "HTTP/1.1 200 OK\r\nX-Amz-Id-2: I\r\n\r\n", "rpc_system=aws-api rpc_service=S3 "
- "aws_bucket=shop (S3)"},
+ "aws_bucket=shop "},
 {"S3: a host that may be a bucket's", "GET /a/b HTTP/1.1\r\nHost: "
  "x.example.org\r\nX-Amz-Content-Sha256: e3\r\n\r\n",
- "HTTP/1.1 200 OK\r\nX-Amz-Id-2: I\r\n\r\n", "rpc_system=aws-api rpc_service=S3 (S3)"},
+ "HTTP/1.1 200 OK\r\nX-Amz-Id-2: I\r\n\r\n", "rpc_system=aws-api rpc_service=S3 "},
 {"signed for another service", "GET /a HTTP/1.1\r\nHost: "
  "search.example.org\r\nX-Amz-Content-Sha256: e3\r\n\r\n", OK "{}", ""},
 {"SQS: JSON", "POST / HTTP/1.1\r\nHost: sqs.us-east-1.amazonaws.com\r\nX-Amz-Target: "

@@ -508,6 +508,41 @@ static void test_summary(struct capture *c)
 	k->ops->free(k);
 }
 
+/* Calls per request: those of one row, of requests that are seen here. */
+static void test_calls(struct capture *c)
+{
+	struct sink_options o = { .out = &c->out, .redact = 1, .sort = summary_sort_key("calls"),
+				  .interval_ns = 1000000000 };
+	struct sink *k = sink_summary_new(&o);
+	struct span s = example();
+
+	s.kind = SPAN_CLIENT;
+	s.has_parent = s.parent_here = 1;
+	k->ops->tick(k, 10000000000);
+	for (int i = 0; i < 74; i++) {
+		s.route = i % 37 ? STR("SELECT ?") : STR("GET");
+		s.parent_id[3] = (uint8_t)(i / 37);
+		k->ops->span(k, &s);
+	}
+	s.parent_here = 0; /* by whom is not seen */
+	k->ops->span(k, &s);
+	k->ops->tick(k, 11000000000);
+	captured(c);
+	ok(strstr(c->text, "CALLS\n") && strstr(c->text, " ×36\nGET ") &&
+	   strstr(c->text, " ×1\n"),
+	   "summary: calls per request, the most first: %s", c->text);
+	s.parent_here = 1;
+	s.parent_id[3] = 0;
+	k->ops->span(k, &s);
+	k->ops->span(k, &s);
+	k->ops->tick(k, 12000000000);
+	ok(strstr(captured(c), " ×2\n"), "summary: of a request that goes on in the next period");
+	k->ops->span(k, &s);
+	k->ops->tick(k, 13000000000);
+	ok(!strstr(captured(c), "CALLS"), "summary: not where each calls once");
+	k->ops->free(k);
+}
+
 static void test_forms(struct capture *c)
 {
 	struct sink_options o = { .out = &c->out, .redact = 1, .form = SUMMARY_CSV,
@@ -524,17 +559,17 @@ static void test_forms(struct capture *c)
 	k->ops->tick(k, 11000000000);
 	is_str(captured(c),
 	       "start,end,route,method,kind,service,count,errors,4xx,5xx,p50_ns,p90_ns,p99_ns,"
-	       "max_ns,bytes,incomplete\r\n"
+	       "max_ns,bytes,incomplete,calls,callers\r\n"
 	       "1970-01-01T00:00:10.000000000Z,1970-01-01T00:00:11.000000000Z,"
 	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,2000000,2000000,2000000,"
-	       "2000000,301,0\r\n",
+	       "2000000,301,0,0,0\r\n",
 	       "CSV: titles and a row; quotes, lines and formulas in what was sent are text");
 	s.duration_ns = SPAN_UNKNOWN;
 	k->ops->span(k, &s);
 	k->ops->tick(k, 12000000000);
 	is_str(captured(c),
 	       "1970-01-01T00:00:11.000000000Z,1970-01-01T00:00:12.000000000Z,"
-	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,,,,,301,0\r\n",
+	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,,,,,301,0,0,0\r\n",
 	       "CSV: the next period has no titles, and what is not known is empty");
 	k->ops->free(k);
 
@@ -656,6 +691,7 @@ int main(void)
 	test_always_utf8(c);
 	test_words();
 	test_summary(c);
+	test_calls(c);
 	test_forms(c);
 	test_brief(c);
 	test_out();

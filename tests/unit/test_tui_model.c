@@ -256,6 +256,43 @@ static void test_groups(void)
 	red_release(&g);
 }
 
+/* Each band holds what is as long as its end, in seconds one by one and in all. */
+static void test_bands(void)
+{
+	uint64_t count[RED_SPECTRUM];
+	const struct red_interval *e;
+	unsigned right = 0;
+	struct span s;
+	struct red g;
+
+	table_init(&g, RED_BY_ROUTE);
+	s = make("/bands", 200, 0, 0);
+	for (unsigned i = 0; i < RED_SPECTRUM - 1; i++) {
+		s.duration_ns = red_band_end(i);
+		s.time_ns = BASE + 100 * SECOND - s.duration_ns;
+		red_add(&g, &s);
+	}
+	s.duration_ns = red_band_end(RED_SPECTRUM - 2) + 1;
+	s.time_ns = BASE + 100 * SECOND - s.duration_ns;
+	red_add(&g, &s);
+	e = red_interval(&g, g.rows[0], BASE / SECOND + 100);
+	for (unsigned i = 0; e && i < RED_SPECTRUM; i++)
+		right += e->spectrum[i] == 1;
+	is_u64(right, RED_SPECTRUM, "bands: one in each");
+	for (unsigned i = 1; i < RED_SPECTRUM - 2; i++)
+		ok(red_band_end(i) >= 2 * red_band_end(i - 1) &&
+		   red_band_end(i) * 2 <= red_band_end(i - 1) * 5, "bands: 1, 2, 5, 10: %u", i);
+	hist_release(&g.rows[0]->durations);
+	for (unsigned i = 0; i < RED_SPECTRUM - 1; i++)
+		hist_add(&g.rows[0]->durations, red_band_end(i) - red_band_end(i) / 10);
+	red_bands(&g.rows[0]->durations, count);
+	right = 0;
+	for (unsigned i = 0; i < RED_SPECTRUM; i++)
+		right += count[i] == (i < RED_SPECTRUM - 1);
+	is_u64(right, RED_SPECTRUM, "bands: of a whole histogram");
+	red_release(&g);
+}
+
 static void test_group_keys(void)
 {
 	struct span s = make("/x", 200, 0, 1);
@@ -628,6 +665,7 @@ int main(void)
 	test_ring_longer();
 	test_ring_memory();
 	test_groups();
+	test_bands();
 	test_group_keys();
 	test_group_limit();
 	test_baseline();
