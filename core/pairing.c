@@ -70,8 +70,16 @@ static int is_broken_request(const struct conn *c, const struct half *h, const u
 	unsigned client = c->request_dir;
 	struct probe in = {.p = p, .n = n, .dir = client, .client = client, .start = 1};
 
-	return is_request(c, h) && !c->doubt && !c->keyed && !c->head &&
+	return is_request(c, h) && c->protocol->place && !c->doubt && !c->keyed && !c->head &&
 	       c->protocol->probe(&in, &client) == PROBE_YES && client == c->request_dir;
+}
+
+/* The parser has passed over n bytes, which end at pos. */
+static void pass(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	if (is_broken_request(c, h, p, n))
+		c->broken_request = 1;
+	not_understood(c, h, n, pos);
 }
 
 /* A start is looked for: passes over what is known to be before it. Returns how much. */
@@ -191,11 +199,7 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				off = skip_line(c, h, p, n, pos);
 			start_over(c);
 			return off;
-		default:
-			if (is_broken_request(c, h, p + off - used, used))
-				c->broken_request = 1;
-			not_understood(c, h, used, pos + off);
-			break;
+		default: pass(c, h, p + off - used, used, pos + off); break;
 		}
 	}
 	c->engine->stats.unparsed_bytes += n - off;
