@@ -99,6 +99,8 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 	f->interval_ns = until > since ? until - since : 0;
 	f->rtt_ns = c->network.rtt_us * 1000ull;
 	f->min_rtt_ns = c->network.min_rtt_us * 1000ull;
+	if (f->rtt_ns && f->rtt_ns < f->min_rtt_ns)
+		f->min_rtt_ns = f->rtt_ns; /* it is told more often */
 	f->retransmits = c->network.retransmits[0] + c->network.retransmits[1];
 }
 
