@@ -213,11 +213,21 @@ fuzz:
 # conversations under loss, of no fixed seed; prints the share of spans that carry a doubt
 fuzz-loss: zctrace
 	$(Q)tests/loss/run.py --conversations 20000 --show 3 ./zctrace
-fuzz-fuzz_%:
-	$(Q)mkdir -p $(B)/corpus/$* $(B)/fuzz
-	$(Q)clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. $(PKG_CFLAGS) \
-		-fsanitize=fuzzer,address,undefined \
-		tests/fuzz/fuzz_$*.c $(PURE_SRCS) $(LIBS) $(EXTRA_fuzz_$*) -o $(B)/fuzz/fuzz_$*
+FUZZ_CC = clang -std=gnu11 -D_GNU_SOURCE -DZCTRACE_VERSION='"$(VERSION)"' -g -O1 -I. -I$(B)/gen \
+	$(PKG_CFLAGS) -MMD -MP -fsanitize=address,undefined
+FUZZ_OBJS := $(PURE_SRCS:%.c=$(B)/fuzz/o/%.o) $(GEN:$(B)/gen/%.c=$(B)/fuzz/o/gen/%.o)
+$(B)/fuzz/o/gen/%.o: $(B)/gen/%.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link -c $< -o $@
+$(B)/fuzz/o/%.o: %.c | $(GEN)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link -c $< -o $@
+$(B)/fuzz/libzctrace.a: $(FUZZ_OBJS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+fuzz-fuzz_%: $(B)/fuzz/libzctrace.a
+	$(Q)mkdir -p $(B)/corpus/$*
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer tests/fuzz/fuzz_$*.c $< $(LIBS) $(EXTRA_fuzz_$*) \
+		-o $(B)/fuzz/fuzz_$*
 	$(Q)$(B)/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
 		$(B)/corpus/$* tests/fuzz/corpus/$*
 
@@ -259,7 +269,7 @@ help:
 	@echo 'make check-slow   against what takes long to get (Kafka, a Collector, Jaeger)'
 	@echo 'make check-kernels   boots other kernels in machines and traces there (an hour)'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60), and conversations under loss'
-	@echo 'make bench      what tracing costs, as ratios; times that users feel'
+	@echo 'make bench      what tracing costs, as ratios; times that users feel; instructions'
 	@echo 'make dist       static files for x86-64 and arm64, packages, archives, in' \
 	      'build/dist/out'
 	@echo 'make dist-check what dist has made: elsewhere, in empty roots, built again (minutes)'

@@ -105,23 +105,46 @@ static void describe_place(const struct list *l, struct row *r)
 		snprintf(cell, COLUMN_MAX, "netns %llu", (unsigned long long)r->l->at.netns);
 }
 
-/* "openssl 3.0.19, hooked by dynamic symbols"; the first that can be hooked, else the first. */
+static unsigned tls_rank(const struct proc_tls *t)
+{
+	return 2u * (t->tls->npoints > 0) + (unsigned)(t->own != 0);
+}
+
+/* That of the program itself, or the first one loaded, most likely; of those that can be hooked. */
 static const struct proc_tls *best_tls(const struct proc_info *p)
 {
+	const struct proc_tls *best = NULL;
+
 	for (unsigned i = 0; i < p->ntls; i++)
-		if (p->tls[i].tls->npoints)
-			return &p->tls[i];
-	return p->ntls ? &p->tls[0] : NULL;
+		if (!best || tls_rank(&p->tls[i]) >= tls_rank(best))
+			best = &p->tls[i];
+	return best;
+}
+
+/* "openssl 3.0.19 or gnutls 3.7.9", as nobody knows which of those loaded a program uses. */
+static void name_tls(const struct proc_info *p, char *out, size_t size)
+{
+	const struct proc_tls *best = best_tls(p);
+	char title[TLS_TITLE_MAX];
+	int n = snprintf(out, size, "%s", tls_title(best->tls->lib, best->version, title));
+
+	for (unsigned i = p->ntls; i-- > 0 && !best->own;) {
+		const struct proc_tls *t = &p->tls[i];
+
+		if (t->tls->lib != best->tls->lib && t->tls->npoints && (size_t)n < size)
+			n += snprintf(out + n, size - (size_t)n, " or %s",
+				      tls_title(t->tls->lib, t->version, title));
+	}
 }
 
 static enum report_style describe_tls(const struct proc_info *p, char *out, size_t size)
 {
 	const struct proc_tls *t = best_tls(p);
-	char title[TLS_TITLE_MAX];
+	char title[TLS_TITLE_MAX], names[128];
 
 	if (t && t->tls->npoints) {
-		snprintf(out, size, "tls: %s, hooked by %s",
-			 tls_title(t->tls->lib, t->version, title), tls_how(t->tls->how));
+		name_tls(p, names, sizeof(names));
+		snprintf(out, size, "tls: %s, hooked by %s", names, tls_how(t->tls->how));
 		return REPORT_GOOD;
 	}
 	if (t)

@@ -36,7 +36,8 @@ static int add_tls(struct proc_info *p, const struct tlsbin *tls, const struct m
 		free(path);
 		return -ENOMEM;
 	}
-	p->tls[p->ntls++] = (struct proc_tls){ tls, tls->version, path, f->deleted };
+	p->tls[p->ntls++] = (struct proc_tls){ tls, tls->version, path, f->deleted,
+						  f->is_exe };
 	return 0;
 }
 

@@ -11,13 +11,15 @@
 
 /*
  * A file of the process in which a TLS library was found. A library of two files (OpenSSL: libssl
- * and libcrypto) is that of the connections; the other may know the version.
+ * and libcrypto) is that of the connections; the other may know the version. What was loaded first
+ * comes last, mostly: libraries that the program itself needs, before those that others need.
  */
 struct proc_tls {
 	const struct tlsbin *tls; /* the binscan's */
 	const char *version;	  /* "": not known */
 	char *path;
 	int deleted;
+	int own; /* in the program itself */
 };
 
 struct proc_info {

@@ -4,7 +4,10 @@
 #ifndef ZC_CLI_SIGNALS_H
 #define ZC_CLI_SIGNALS_H
 
-/* Blocks them and ignores SIGPIPE. A descriptor that is readable when one has come; or -errno. */
+/*
+ * Blocks them and ignores SIGPIPE. A descriptor that is readable when one has come; or -errno. One
+ * that nobody reads for five seconds ends the program, as if it had not been blocked.
+ */
 int signals_open(void);
 
 /*

@@ -18,27 +18,36 @@ static struct str str_of(const struct exchange *x, struct text t)
 
 /* ---- is it worth it */
 
-static int contains(struct str s, const char *word)
-{
-	return s.p && memmem(s.p, s.n, word, strlen(word));
-}
-
 /* JSON of any kind, Connect, and what the latter carries. */
 static int is_type(struct str type)
 {
 	return type.n > 12 && nocase_equal(type.p, "application/", 12) &&
-	       (contains(type, "json") || contains(type, "/connect+") || contains(type, "/proto"));
+	       (names_contains(type, "json") || names_contains(type, "/connect+") ||
+		names_contains(type, "/proto"));
 }
+
+/* A part of the path begins with an underscore. */
+static int has_endpoint(struct str path)
+{
+	const char *end = path.p + path.n, *at = path.n ? memchr(path.p, '_', path.n) : NULL;
+
+	while (at && (at == path.p || at[-1] != '/'))
+		at = memchr(at + 1, '_', (size_t)(end - at - 1));
+	return at != NULL;
+}
+
+#define QUERY_LEAST 9u /* bytes of a query that may tell: "query={a}" */
 
 int naming_may(const struct exchange *x, struct str type, int hint)
 {
 	const struct str path = str_of(x, x->path), query = str_of(x, x->query);
 
-	if (hint || (type.n && is_type(type)))
+	if (hint || (type.n && is_type(type)) || has_endpoint(path))
 		return 1;
-	return contains(path, "/_") ||
-	       (query.n && (contains(path, "graphql") || contains(query, "X-Amz-Algorithm=") ||
-			    contains(query, "connect=v1")));
+	if (query.n < QUERY_LEAST)
+		return 0;
+	return names_contains(path, "graphql") || names_contains(query, "X-Amz-Algorithm=") ||
+	       names_contains(query, "connect=v1");
 }
 
 /* ---- heads */
@@ -104,6 +113,8 @@ void naming_response(struct exchange *x, struct str fields)
 {
 	struct names_head h;
 
+	if (names_over(&x->naming->names))
+		return;
 	head_of(x, &h);
 	take_lines(&h, fields);
 	names_response(&x->naming->names, &h);
@@ -113,6 +124,8 @@ void naming_response_h2(struct exchange *x, const struct http2_event *ev)
 {
 	struct names_head h;
 
+	if (names_over(&x->naming->names))
+		return;
 	head_of(x, &h);
 	take_list(&h, ev);
 	names_response(&x->naming->names, &h);

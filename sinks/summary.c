@@ -8,6 +8,7 @@
 
 #include "core/red.h"
 #include "sinks/format.h"
+#include "sinks/shares.h"
 #include "sinks/sink.h"
 #include "sinks/summary_table.h"
 
@@ -19,6 +20,7 @@ struct summary {
 	enum summary_form form;
 	int sort, tables, redact, color;
 	struct red red;
+	struct shares *shares; /* on a terminal; or NULL */
 };
 
 static void stretch(struct summary *m, uint64_t from, uint64_t to)
@@ -34,6 +36,8 @@ static void summary_span(struct sink *sink, const struct span *s)
 	struct summary *m = (struct summary *)sink;
 
 	red_add(&m->red, s);
+	if (m->shares)
+		shares__add(m->shares, s);
 	if (!m->interval_ns)
 		stretch(m, s->time_ns, span_end(s));
 }
@@ -75,6 +79,10 @@ static void put_table(struct summary *m)
 		put_heading(m);
 	m->tables++;
 	summary_table_put(&t, m->out);
+	if (m->shares && m->red.spans) {
+		out_char(m->out, '\n');
+		shares__put(m->shares, m->out, t.width);
+	}
 	red_reset(&m->red);
 }
 
@@ -110,6 +118,7 @@ static void summary_finish(struct sink *sink, const struct sink_totals *t)
 static void summary_free(struct sink *sink)
 {
 	red_release(&((struct summary *)sink)->red);
+	shares__free(((struct summary *)sink)->shares);
 	free(sink);
 }
 
@@ -135,5 +144,7 @@ struct sink *sink_summary_new(const struct sink_options *o)
 	m->color = o->color;
 	m->form = o->form;
 	red_init(&m->red, &red);
+	if (m->form == SUMMARY_TABLE && m->out->columns)
+		m->shares = shares__new();
 	return &m->sink;
 }

@@ -60,26 +60,26 @@ static void store_free(struct model_store *s)
 	free(s);
 }
 
-static void count_in(struct red *tables, const struct span *s)
+/* Returns its row among the routes; NULL: out of memory. */
+static struct red_row *count_in(struct red *tables, const struct span *s)
 {
-	for (int i = 0; i < RED_TABLES; i++)
+	struct red_row *route = red_add(&tables[RED_BY_ROUTE], s);
+
+	for (int i = RED_BY_ROUTE + 1; i < RED_TABLES; i++)
 		if (i < RED_BY_COUNT || (i == RED_BY_HOP ? red_hop(s) : red_edge(s)))
 			red_add(&tables[i], s);
-}
-
-static int is_slow(const struct model_figures *f, const struct span *s)
-{
-	return red_slow(red_find(&f->all[RED_BY_ROUTE], s), s->duration_ns);
+	return route;
 }
 
 static void store_add(struct model_store *st, struct filter *f, const struct span *s)
 {
+	struct red_row *route = count_in(st->f.all, s);
 	int shown = !f || filter__match(f, s);
 
 	st->f.spans++;
 	st->f.errors += s->error != SPAN_OK;
-	count_in(st->f.all, s);
-	(void)ring_add(&st->ring, s, shown, s->error != SPAN_OK || is_slow(&st->f, s));
+	(void)ring_add(&st->ring, s, shown,
+		       s->error != SPAN_OK || red_slow(route, s->duration_ns));
 	if (f && shown)
 		count_in(st->f.match, s);
 }
@@ -241,7 +241,7 @@ uint64_t model_latest(const struct model *m)
 
 int model_slow(const struct model *m, const struct span *s)
 {
-	return is_slow(&m->now->f, s);
+	return red_slow(red_find(&m->now->f.all[RED_BY_ROUTE], s), s->duration_ns);
 }
 
 void model_mark(struct model *m, uint64_t now)

@@ -33,6 +33,15 @@ int mqtt_packet(const uint8_t *p, size_t n, enum sender from, struct mqtt_packet
 /* A number of one to four bytes (section 1.5.5). Its length; 0: more is needed; -1: it is none. */
 int mqtt_varint(const uint8_t *p, size_t n, uint32_t *v);
 
+#define MQTT_TOPIC_ALIAS 0x23
+
+/*
+ * What follows the identifier of a property of PUBLISH: so many bytes; 0: a number as above; -1,
+ * -2: so many texts, each with its length of two bytes; MQTT_NO_PROPERTY: there is no such.
+ */
+#define MQTT_NO_PROPERTY (-3)
+int mqtt_property(uint8_t id);
+
 static inline uint16_t mqtt_u16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);

@@ -1,9 +1,9 @@
 /*
  * mqtt_mask.c - what a recording may hold: types, topics, identifiers, reason codes, lengths
  *
- * Payloads, properties, user names, passwords and wills become 'x'. A packet is a row of parts,
- * each of which stays or not; where the version is not known, what may be properties is hidden with
- * the payload.
+ * Payloads, user names, passwords, wills and properties become 'x'; of those of a PUBLISH there
+ * stay kinds, lengths, and the alias of its topic. A packet is a row of parts, each of which stays
+ * or not; where the version is not known, what may be properties is hidden with the payload.
  */
 #include "parsers/mqtt/mqtt_impl.h"
 
@@ -45,6 +45,11 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t type, qos;
 	uint8_t at;	  /* bytes of this part's length that were seen */
 	uint32_t left, n; /* of the packet; of the part */
+	struct { /* of the property that is being read */
+		uint8_t id, hidden; /* id 0: the next one is due; hidden: nothing is understood */
+		uint8_t texts, nlength;
+		uint16_t left;
+	} property;
 };
 
 static void begin_part(struct mask *k, const struct mask_shared *both)
@@ -58,6 +63,8 @@ static void begin_part(struct mask *k, const struct mask_shared *both)
 	k->part = r->part;
 	k->n = r->n;
 	k->at = 0;
+	memset(&k->property, 0, sizeof(k->property));
+	k->property.hidden = k->type != MQTT_PUBLISH;
 }
 
 static int header_byte(struct mask *k, uint8_t c, const struct mask_shared *both)
@@ -81,6 +88,58 @@ static int header_byte(struct mask *k, uint8_t c, const struct mask_shared *both
 	return 1;
 }
 
+static void begin_property(struct mask *k, uint8_t id)
+{
+	int kind = mqtt_property(id);
+
+	k->property.hidden = kind == MQTT_NO_PROPERTY;
+	k->property.id = id;
+	k->property.texts = (uint8_t)(kind < 0 ? -kind : 0);
+	k->property.left = (uint16_t)(kind > 0 ? kind : 0);
+	k->property.nlength = 0;
+}
+
+/* What has come of a text: of its length two bytes, which stay. */
+static uint8_t text_byte(struct mask *k, uint8_t c)
+{
+	uint8_t out = 'x';
+
+	if (k->property.nlength < 2) {
+		k->property.left = (uint16_t)(k->property.left << 8 | c);
+		k->property.nlength++;
+		out = c;
+	} else {
+		k->property.left--;
+	}
+	if (k->property.nlength < 2 || k->property.left)
+		return out;
+	k->property.nlength = 0;
+	if (!--k->property.texts)
+		k->property.id = 0;
+	return out;
+}
+
+static uint8_t property_byte(struct mask *k, uint8_t c)
+{
+	uint8_t id = k->property.id;
+
+	if (!id && !k->property.hidden) {
+		begin_property(k, c);
+		return k->property.hidden ? 'x' : c;
+	}
+	if (k->property.hidden)
+		return 'x';
+	if (k->property.texts)
+		return text_byte(k, c);
+	if (!k->property.left) { /* a number of several bytes */
+		k->property.id = c & 0x80 ? id : 0;
+		return c;
+	}
+	if (!--k->property.left)
+		k->property.id = 0;
+	return id == MQTT_TOPIC_ALIAS ? c : 'x';
+}
+
 /* A length of its own is before what it is the length of. Returns what becomes of c. */
 static uint8_t sized_byte(struct mask *k, uint8_t c, int *over)
 {
@@ -88,7 +147,7 @@ static uint8_t sized_byte(struct mask *k, uint8_t c, int *over)
 
 	if (k->at == 0xff) {
 		*over = !--k->n;
-		return props ? 'x' : c;
+		return props ? property_byte(k, c) : c;
 	}
 	if (props) {
 		k->n |= (uint32_t)(c & 0x7f) << 7 * k->at++;

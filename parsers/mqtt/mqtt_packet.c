@@ -20,6 +20,21 @@ int mqtt_varint(const uint8_t *p, size_t n, uint32_t *v)
 	return -1;
 }
 
+int mqtt_property(uint8_t id)
+{
+	switch (id) { /* section 3.3.2.3 */
+	case 0x01: return 1;
+	case 0x02: return 4;
+	case MQTT_TOPIC_ALIAS: return 2;
+	case 0x0b: return 0;
+	case 0x03:
+	case 0x08:
+	case 0x09: return -1;
+	case 0x26: return -2;
+	default: return MQTT_NO_PROPERTY;
+	}
+}
+
 /* The flags that are fixed, and lengths that cannot be. */
 static int is_sound(uint8_t flags, const struct mqtt_packet *k)
 {

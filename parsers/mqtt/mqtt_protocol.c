@@ -104,8 +104,61 @@ static int tell_connect(struct mqtt *d, const uint8_t *p, size_t n, struct messa
 	return 1;
 }
 
+/* ---- aliases of topics */
+
+/* The length of a property's value; 0: it is not there, or unknown. */
+static size_t property_length(uint8_t id, const uint8_t *p, size_t n)
+{
+	int kind = mqtt_property(id);
+	size_t len = kind > 0 ? (size_t)kind : 0;
+	uint32_t number;
+
+	if (kind == MQTT_NO_PROPERTY)
+		return 0;
+	if (!kind) {
+		kind = mqtt_varint(p, n, &number);
+		return kind > 0 ? (size_t)kind : 0;
+	}
+	for (; kind < 0; kind++) {
+		if (n < len + 2)
+			return 0;
+		len += 2 + (size_t)mqtt_u16(p + len);
+	}
+	return len <= n ? len : 0;
+}
+
+/* Among the properties of a PUBLISH; 0: there is none. */
+static uint16_t alias_of(const uint8_t *p, size_t n)
+{
+	for (size_t at = 0, len; at < n; at += 1 + len) {
+		len = property_length(p[at], p + at + 1, n - at - 1);
+		if (!len)
+			return 0;
+		if (p[at] == MQTT_TOPIC_ALIAS)
+			return mqtt_u16(p + at + 1);
+	}
+	return 0;
+}
+
+/* The alias is given to m's topic, or m's topic is that of the alias. */
+static void use_alias(struct mqtt_side *s, uint16_t id, struct message *m)
+{
+	struct mqtt_alias *a = &s->alias[id % MQTT_ALIASES];
+	size_t n = m->target.n;
+
+	if (n && n <= MQTT_ALIAS_MAX) {
+		*a = (struct mqtt_alias){.id = id, .n = (uint8_t)n};
+		memcpy(a->topic, m->target.p, n);
+	} else if (a->id == id && n) {
+		a->id = 0;
+	} else if (a->id == id) {
+		m->target = (struct str){a->topic, a->n};
+		m->flags &= ~MESSAGE_UNSEEN;
+	}
+}
+
 /* Returns how many bytes are before the payload; 0: it cannot be. */
-static uint32_t tell_publish(const struct mqtt *d, enum sender from, const struct mqtt_packet *k,
+static uint32_t tell_publish(struct mqtt *d, enum sender from, const struct mqtt_packet *k,
 			     const uint8_t *p, size_t n, struct message *m)
 {
 	uint32_t topic = mqtt_u16(p), at = 2 + topic, props = 0;
@@ -127,6 +180,12 @@ static uint32_t tell_publish(const struct mqtt *d, enum sender from, const struc
 	if (d->version == 5 && at < n) {
 		int used = mqtt_varint(p + at, n - at, &props);
 
+		if (used > 0 && at + (uint32_t)used + props <= n) {
+			uint16_t alias = alias_of(p + at + used, props);
+
+			if (alias)
+				use_alias(&d->side[from], alias, m);
+		}
 		at += used > 0 ? (uint32_t)used + props : 0;
 	}
 	return at <= k->len ? at : 0;

@@ -119,6 +119,12 @@ extern const unsigned nnamings;
  */
 int names_begin(struct names *n, uint32_t rows, struct names_head *h);
 
+/* It is none of them, as its content has shown: nothing more need be told to it. */
+static inline int names_over(const struct names *n)
+{
+	return !n->row && !n->may_be;
+}
+
 /* The head of its final response. */
 void names_response(struct names *n, struct names_head *h);
 

@@ -23,9 +23,21 @@ int names_ends(struct str s, const char *word)
 	return s.p && s.n >= n && nocase_equal(s.p + s.n - n, word, n);
 }
 
+/* Texts are short: memmem(3) would first make a table. */
 int names_contains(struct str s, const char *word)
 {
-	return s.p && memmem(s.p, s.n, word, strlen(word));
+	size_t n = strlen(word);
+
+	while (s.n >= n) {
+		const char *at = memchr(s.p, *word, s.n - n + 1);
+
+		if (!at)
+			return 0;
+		if (!memcmp(at, word, n))
+			return 1;
+		s = (struct str){at + 1, s.n - (size_t)(at + 1 - s.p)};
+	}
+	return 0;
 }
 
 /* ---- heads */

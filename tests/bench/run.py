@@ -16,8 +16,8 @@ def parts():
     programs = [p for p in sorted(glob.glob(f'{ROOT}/build/o/bench/bench_*'))
                 if os.access(p, os.X_OK)]
     return programs + [os.path.join(HERE, name)
-                       for name in ('bench_aims.py', 'bench_keys.py', 'bench.py', 'bench_h2.py',
-                                    'bench_tls.py')]
+                       for name in ('bench_aims.py', 'bench_instructions.py', 'bench_keys.py',
+                                    'bench.py', 'bench_h2.py', 'bench_tls.py')]
 
 
 def main():

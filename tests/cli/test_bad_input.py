@@ -4,10 +4,12 @@
 Nothing here needs a privilege; recordings and captures are made by the test itself.
 """
 import os
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -188,6 +190,27 @@ def never_overwritten(tmp, capture):
     os.unlink(soft)
 
 
+def blocks(pid, sig):
+    with open(f'/proc/{pid}/status', encoding='ascii') as f:
+        mask = next(line.split()[1] for line in f if line.startswith('SigBlk'))
+    return int(mask, 16) >> (sig - 1) & 1
+
+
+def ended_by_signal(tmp):
+    fifo = os.path.join(tmp, 'silent')
+    os.mkfifo(fifo)
+    p = subprocess.Popen([ZCTRACE, '-q', '-r', fifo], stdout=subprocess.DEVNULL)
+    while p.poll() is None and not blocks(p.pid, signal.SIGTERM):
+        time.sleep(0.01)
+    p.send_signal(signal.SIGTERM)
+    try:
+        status = p.wait(60)
+    except subprocess.TimeoutExpired:
+        status = p.kill()
+    check(status == -signal.SIGTERM, 'a signal ends what waits for a file that never comes', status)
+    os.unlink(fifo)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         capture = os.path.join(tmp, 'capture.pcap')
@@ -197,6 +220,7 @@ def main():
         bad_files(tmp, capture)
         bad_output(tmp, capture)
         never_overwritten(tmp, capture)
+        ended_by_signal(tmp)
     return done()
 
 

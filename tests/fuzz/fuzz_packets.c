@@ -29,6 +29,12 @@ static void check(void *ctx, const struct zc_ev *ev)
 		    s->cap_off || s->cap_len > s->orig_len || ev->conn > t->opens)
 			abort();
 		break;
+	case ZC_EV_FLOW:
+	case ZC_EV_RETRANSMIT:
+	case ZC_EV_WINDOW:
+		if (ev->conn > t->opens)
+			abort();
+		break;
 	default: abort();
 	}
 	if (t->closes > t->opens)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """--doctor and --list: compared with ss(8) and with what the programs are known to be."""
+import ctypes
 import json
 import os
 import re
@@ -372,6 +373,18 @@ def io_uring(t):
     t.equal(got['io_urings'], 1, 'rings')
     text = t.run([ZCTRACE, '--doctor', '--pid', str(p.pid)]).stdout
     t.check('io_uring' in text, text)
+
+
+@test
+def two_libraries(t):
+    """a library that was loaded later is not taken for that of the program"""
+    try:
+        ctypes.CDLL('libgnutls.so.30')
+    except OSError as e:
+        raise Skip(f'{e}') from e
+    _, port = server(t, code='import ctypes, ssl\nctypes.CDLL("libgnutls.so.30")\n' + SERVER)
+    row = [r for r in run(t, '--list') if r['port'] == port][0]
+    t.equal(row['tls'], 'openssl', 'in the list')
 
 
 @test

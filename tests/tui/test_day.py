@@ -18,12 +18,15 @@ CLIENTS = 600
 def day(path):
     """Connections, clients and paths come and go: in six hours more than tables have room for."""
     p = c.Packets()
+    talk = None
     for hour in range(HOURS):
         for i in range(EACH):
             n = hour * EACH + i
             p.time = int((c.START + hour * 3600 + i * 3600 / EACH) * 1e9)
             if i % 10 == 0:
                 who = n // 10 % CLIENTS
+                if talk:
+                    talk.end()
                 talk = c.Conversation(p, client=20000 + n // 10,
                                       ends=(f'10.1.{who >> 8}.{who & 255}', '10.0.0.9'))
             talk.exchange(c.get(f'/part{"abcdefghijklmnop"[n % 16]}{n // 16 % 50}/x'),

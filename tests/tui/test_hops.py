@@ -57,6 +57,19 @@ def no_names(folder):
         t.check(re.search(r'^ +4 +0 - ', s, re.M), 'servers without a name are one row', s)
 
 
+def summed_up(path):
+    """The summary on a terminal tells the same."""
+    p = t.Pty([t.ZCTRACE, '-q', '-o', 'summary', '-r', path], (80, 24))
+    p.status()
+    p.close()
+    text = re.sub('\x1b[^m]*m', '', p.output.decode()).replace('\r', '')
+    rows = re.findall(r'^ *([\d.]+)% +\S+ +(\d+)  (\S.*)$', text.split('HOP\n')[-1], re.M)
+    t.check([name for _, _, name in rows] == ['backend', 'nginx', 'nginx → backend'] and
+            abs(sum(float(share) for share, _, _ in rows) - 100) < 0.2 and
+            {n for _, n, _ in rows} == {'154'}, '-o summary: the time of each service', text)
+    t.check(max(len(line) for line in text.split('\n')) <= 80, 'within 80 columns', text)
+
+
 def in_flight(path):
     """Who is at the other end is named while the request is still open, too."""
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
@@ -74,6 +87,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = t.recording(folder)
         chain(path)
+        summed_up(path)
         in_flight(path)
         no_names(folder)
     return t.done()

@@ -116,6 +116,49 @@ static const struct talk_case cases[] = {
 	  "< ="
 	  "e0028e00",
 	 }},
+	{"5: topics by their aliases, of each side its own",
+	 "CONNECT messaging_client_id=x\n"
+	 "request end 0\n"
+	 "CONNECT answered\n"
+	 "response end 0\n"
+	 "publish on a/b one-way\n"
+	 "request end 1\n"
+	 "publish on a/b one-way\n"
+	 "request end 2\n"
+	 "publish on c one-way\n"
+	 "request end 1\n"
+	 "publish on c one-way\n"
+	 "request end 1\n"
+	 "publish unseen one-way\n"
+	 "request end 1\n"
+	 "server: process unseen one-way\n"
+	 "response end 1\n"
+	 "server: process on s one-way\n"
+	 "response end 1\n"
+	 "server: process on s one-way\n"
+	 "response end 1\n",
+	 {
+	  "> ="
+	  "101300044d5154540502003c05110000000a000178",
+	  "< ="
+	  "2006000003210014",
+	  "> ="
+	  "30180003612f62110101260001610006736573616d6523000178",
+	  "> ="
+	  "30080000032300017979",
+	  "> ="
+	  "300b000163060b81012300017a",
+	  "> ="
+	  "301300000f260001610006736573616d6523000177",
+	  "> ="
+	  "300700000323000976",
+	  "< ="
+	  "300700000323000171",
+	  "< ="
+	  "30120001730d0300027474020000000123000971",
+	  "< ="
+	  "300700000323000971",
+	 }},
 	{"refused",
 	 "CONNECT messaging_client_id=y\n"
 	 "request end 0\n"
