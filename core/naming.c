@@ -80,9 +80,12 @@ static void take_list(struct names_head *h, const struct http2_event *ev)
 
 static void begin(struct engine *e, struct exchange *x, struct names_head *h)
 {
+	struct naming_state *n;
 	size_t size;
-	struct naming_state *n = pool_get(&e->pool, sizeof(*n), &size);
 
+	if (e->pool.used > e->pool.limit / 4)
+		return;
+	n = pool_get(&e->pool, sizeof(*n), &size);
 	if (!n)
 		return;
 	n->size = size;

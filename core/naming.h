@@ -2,7 +2,8 @@
  * naming.h - names of what travels in an exchange of HTTP: what parsers/names finds in it
  *
  * An exchange has such a state from its request's head on if that may be any of them; it lies in
- * memory of the pool. Heads come as field lines (HTTP/1) or as a list (HTTP/2).
+ * memory of the pool, as long as of that no more than a quarter is in use: bytes come first. Heads
+ * come as field lines (HTTP/1) or as a list (HTTP/2).
  */
 #ifndef ZC_CORE_NAMING_H
 #define ZC_CORE_NAMING_H

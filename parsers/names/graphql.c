@@ -155,44 +155,21 @@ static void take_name_beside(struct names *n, struct str name)
 	n->word[WORD_GRAPHQL_UNSURE] = 0;
 }
 
-static struct str decode(struct str s, char *out, size_t cap)
+/* Of a request by GET both are in the query, which is written as forms are. */
+static int of_query(void *ctx, const struct json_value *v)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n && n < cap; i++) {
-		static const char digits[] = "0123456789abcdef";
-		const char *hi = i + 2 < s.n ? strchr(digits, s.p[i + 1] | 0x20) : NULL;
-		const char *lo = hi ? strchr(digits, s.p[i + 2] | 0x20) : NULL;
-
-		if (s.p[i] == '%' && lo && *lo) {
-			out[n++] = (char)((hi - digits) << 4 | (lo - digits));
-			i += 2;
-		} else {
-			out[n++] = s.p[i] == '+' ? ' ' : s.p[i];
-		}
-	}
-	return (struct str){out, n};
-}
-
-/* The value of a parameter of the query. */
-static struct str parameter(struct str query, const char *name, char *out, size_t cap)
-{
-	while (query.n) {
-		const char *end = memchr(query.p, '&', query.n);
-		struct str one = {query.p, end ? (size_t)(end - query.p) : query.n};
-
-		if (names_begins(one, name))
-			return decode(names_rest(one, strlen(name)), out, cap);
-		query = names_rest(query, one.n + (end != NULL));
-	}
-	return (struct str){NULL, 0};
+	if (json_at(v, "query"))
+		take_document(ctx, v->text, v->cut);
+	else if (json_at(v, "operationName") && names_string(v).n)
+		take_name_beside(ctx, v->text);
+	return 1;
 }
 
 static enum names_may request(struct names *n, const struct names_head *h)
 {
 	int named = names_contains(h->path, "graphql");
 	struct str type = h->field[NAMES_CONTENT_TYPE];
-	char text[JSON_TEXT_MAX];
+	struct form_scan scan;
 
 	if (names_is_post(h) && h->form == NAMES_JSON &&
 	    (named || names_begins(type, "application/json"))) {
@@ -202,8 +179,9 @@ static enum names_may request(struct names *n, const struct names_head *h)
 	}
 	if (!named || !names_equal(h->method, "get") || !h->query.n)
 		return NAMES_NO;
-	take_name_beside(n, parameter(h->query, "operationname=", text, sizeof(text)));
-	take_document(n, parameter(h->query, "query=", text, sizeof(text)), 0);
+	memset(&scan, 0, sizeof(scan));
+	form_scan(&scan, (const uint8_t *)h->query.p, h->query.n, of_query, n);
+	form_scan(&scan, (const uint8_t *)"&", 1, of_query, n); /* the last one ends */
 	return n->row ? NAMES_ONLY : NAMES_NO;
 }
 

@@ -12,15 +12,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check(void *ctx, const struct zc_ev *ev)
 {
 	const struct zc_ev_segment *s = (const struct zc_ev_segment *)ev;
+	const struct zc_ev_datagram *d = (const struct zc_ev_datagram *)ev;
 	const struct zc_ev_plain *t = (const struct zc_ev_plain *)ev;
 	const uint8_t *p = (const uint8_t *)ev;
 	uint64_t *sum = ctx;
 
-	if ((uintptr_t)ev % 8 || ev->size < sizeof(*ev) || !ev->kind || ev->kind > ZC_EV_PEER)
+	if ((uintptr_t)ev % 8 || ev->size < sizeof(*ev) || !ev->kind || ev->kind > ZC_EV_FLOW)
 		abort();
 	if (ev->kind == ZC_EV_SEGMENT &&
 	    (ev->size != sizeof(*s) + s->cap_len || s->cap_len > ZC_MAX_CAPTURE || s->dir > 1 ||
 	     (uint64_t)s->cap_off + s->cap_len > s->orig_len))
+		abort();
+	if (ev->kind == ZC_EV_DATAGRAM &&
+	    (ev->size != sizeof(*d) + d->cap_len || d->cap_len > ZC_MAX_CAPTURE || d->dir > 1 ||
+	     d->cap_len > d->orig_len))
 		abort();
 	if (ev->kind == ZC_EV_PLAIN &&
 	    (ev->size != sizeof(*t) + t->cap_len || t->cap_len > ZC_MAX_CAPTURE || t->dir > 1 ||
