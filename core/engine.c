@@ -285,6 +285,8 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		c->network.rtt_us = ev->rtt_us;
 	if (ev->min_rtt_us)
 		c->network.min_rtt_us = ev->min_rtt_us;
+	if (!c->preexisting && ev->retransmits > c->network.retransmits[ZC_TX])
+		c->network.retransmits[ZC_TX] = ev->retransmits;
 	if (e->opt.count_traffic)
 		traffic_counts(c, (const uint64_t[2]){ev->bytes[0], ev->bytes[1]},
 			       (const uint64_t[2]){ev->packets[0], ev->packets[1]}, ev->ev.time);

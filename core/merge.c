@@ -161,12 +161,24 @@ static void adapt_retransmit(const struct input *in, struct zc_ev_retransmit *r,
 
 static void turn_flow(struct zc_ev_flow *f)
 {
-	struct zc_ev_flow old = *f;
+	const struct zc_ev_flow old = *f;
 
 	for (int dir = 0; dir < 2; dir++) {
 		f->bytes[dir] = old.bytes[!dir];
 		f->packets[dir] = old.packets[!dir];
 	}
+}
+
+static void turn_close(struct zc_ev_close *c)
+{
+	const struct zc_ev_close old = *c;
+
+	for (int dir = 0; dir < 2; dir++) {
+		c->bytes[dir] = old.bytes[!dir];
+		c->skipped[dir] = old.skipped[!dir];
+		c->packets[dir] = old.packets[!dir];
+	}
+	c->retransmits = 0; /* they are the other end's */
 }
 
 static void adapt(const struct input *in, struct zc_ev *ev, int turned)
@@ -186,6 +198,10 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 	case ZC_EV_FLOW:
 		if (turned)
 			turn_flow(p);
+		break;
+	case ZC_EV_CLOSE:
+		if (turned)
+			turn_close(p);
 		break;
 	case ZC_EV_OPEN:
 		((struct zc_ev_open *)p)->pid = host_pid(in, ((struct zc_ev_open *)p)->pid);

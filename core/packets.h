@@ -5,7 +5,7 @@
  * cannot be used. There are no processes and no reads and writes of applications in what it sees,
  * and each connection is seen from its server's end (see core/flows.h). Times are UNIX nanoseconds.
  * What is not TCP is counted and passed over. Where the same packet was captured on several
- * interfaces, the copies look like retransmissions, which they do no harm.
+ * interfaces, its copies do no harm, and are no retransmissions (see core/flow_network.h).
  */
 #ifndef ZC_CORE_PACKETS_H
 #define ZC_CORE_PACKETS_H

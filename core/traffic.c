@@ -49,15 +49,19 @@ void traffic_turn(struct conn *c)
 
 /* ---- telling */
 
+/* Its last line comes soon; conversations of datagrams use the list in another way. */
+static int is_closing(const struct conn *c)
+{
+	return list_linked(&c->closing) && !c->datagram;
+}
+
 static const char *state_of(const struct conn *c)
 {
 	if (c->traffic.error)
 		return "failed";
 	if (c->reset)
 		return "reset";
-	if (!list_linked(&c->closing) || c->datagram)
-		return "open";
-	return "closed";
+	return is_closing(c) ? "closed" : "open";
 }
 
 static void fill_ends(const struct conn *c, struct engine_flow *f)
@@ -65,8 +69,6 @@ static void fill_ends(const struct conn *c, struct engine_flow *f)
 	int server = engine_conn_role(c);
 
 	f->is_server = server;
-	if (!c->has_addr)
-		return;
 	f->client_addr = server ? c->raddr : c->laddr;
 	f->client_port = server ? c->rport : c->lport;
 	f->server_addr = server ? c->laddr : c->raddr;
@@ -99,6 +101,8 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 	f->interval_ns = until > since ? until - since : 0;
 	f->rtt_ns = c->network.rtt_us * 1000ull;
 	f->min_rtt_ns = c->network.min_rtt_us * 1000ull;
+	if (f->rtt_ns && f->rtt_ns < f->min_rtt_ns)
+		f->min_rtt_ns = f->rtt_ns; /* it is told more often */
 	f->retransmits = c->network.retransmits[0] + c->network.retransmits[1];
 }
 
@@ -150,10 +154,9 @@ void engine__flows(struct engine *e)
 {
 	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
 		struct conn *c = list_entry(n, struct conn, lru);
-
 		const struct traffic *t = &c->traffic;
 
-		if (is_flow(e, c) && (!t->told_time || t->last > t->told_time))
+		if (is_flow(e, c) && !is_closing(c) && (!t->told_time || t->last > t->told_time))
 			tell(e, c, 0);
 	}
 }

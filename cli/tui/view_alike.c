@@ -234,9 +234,11 @@ static int alike_key(struct view *view, const struct key *k)
 	const struct span *s;
 
 	if (k->code == 'a' || k->code == 'e') {
-		if (v->by_service == (k->code == 'e'))
-			tui_pop(view->tui);
-		v->by_service = k->code == 'e';
+		if (v->by_service == (k->code == 'e')) {
+			tui_pop(view->tui); /* v is no more */
+			return 1;
+		}
+		v->by_service = !v->by_service;
 		view->tui->stale = 1;
 		return 1;
 	}

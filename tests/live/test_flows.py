@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """What went by on connections, of whatever protocol: bytes equal to what was sent."""
+import os
+import re
 import socket
+import subprocess
 import sys
 
-from lib import Zctrace, free_port, main, test, wait_for, wait_port
+from lib import Skip, Zctrace, free_port, main, need, test, wait_for, wait_port
 from netns import Namespaces
 
 ECHO = r'''
@@ -136,6 +139,46 @@ def while_open(t):
     t.equal(told(), sorted(told()), 'never less')
     t.equal([f['bytes_to_client'] for f in flows(z, client_port=mine, last=True)], [2 * sent],
             'the last line')
+
+
+def retransmitted(name):
+    """Segments sent again in a namespace so far."""
+    need('nstat')
+    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', 'TcpRetransSegs'],
+                       capture_output=True, text=True, check=True)
+    return int(re.search(r'TcpRetransSegs\s+(\d+)', p.stdout)[1])
+
+
+@test
+def bad_wire(t):
+    """a wire that loses, doubles and reorders: segments sent again are as many as each end's kernel
+    counts, but for those of connections that were not established; each byte has come"""
+    ns, port, n = Namespaces(t, veth=False), free_port(), 100
+    here = os.path.dirname(os.path.abspath(__file__))
+    wire = t.start([sys.executable, os.path.join(here, 'wire.py'), ns.a, ns.b],
+                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if wire.stdout.readline() != b'ready\n':
+        raise Skip(f'no TUN: {wire.stderr.read().decode().splitlines()[-1]}')
+    ns.up(ns.a, ns.addr_a)
+    ns.up(ns.b, ns.addr_b)
+    t.start([*ns.inside_b, sys.executable, t.file('server.py', ECHO), str(port)])
+    listens = [*ns.inside_b, 'ss', '-Hltn', f'sport = :{port}']
+    t.check(wait_for(lambda: t.run(listens).stdout, 20, 0.05), 'the server')
+    z = Zctrace(t, '--port', port, '--role', 'both', output='flows')
+    client, sent = run_client(t, ns.inside_a, ns.addr_b, port, n)
+    client.stdin.close()
+    client.wait(20)
+    wait_for(lambda: len(flows(z, last=True)) >= 2 * n, 60, 0.1)
+    again = {'client': retransmitted(ns.a), 'server': retransmitted(ns.b)}
+    z.stop()
+    total = sum(b for _, b in sent)
+    t.check(sum(again.values()) >= 3, f'the wire was too good: {again}')
+    for role, most in again.items():
+        lines = flows(z, role=role, last=True)
+        told = sum(f.get('retransmits', 0) for f in lines)
+        t.between(most / 2, told, most, f'{role}: sent again')
+        t.equal(len(lines), n, f'{role}: connections')
+        t.check(sums(lines)[0] >= total and sums(lines)[1] >= 2 * total, f'{role}: bytes')
 
 
 if __name__ == '__main__':
