@@ -161,12 +161,13 @@ static void mean_field(struct http1_meaning *m, enum field_name name, const uint
 static void note_field(const struct scan *s, enum field_name name, size_t v, size_t end)
 {
 	struct field_notes *notes = s->notes;
-	struct field_note *f = &notes->at[notes->n];
+	struct field_note *f;
 
 	if (notes->n >= FIELD_NOTES) {
 		notes->n = FIELD_NOTES + 1;
 		return;
 	}
+	f = &notes->at[notes->n];
 	while (v < end && s->p[v] <= ' ' && (is_blank(s->p[v]) || s->p[v] == '\r'))
 		v++;
 	while (end > v && s->p[end - 1] <= ' ' &&
