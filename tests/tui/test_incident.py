@@ -157,17 +157,19 @@ def first_screen(folder):
 
 
 def summary(folder):
-    """On a terminal the table fits, and has what came in from outside in one line."""
+    """On a terminal the table fits, with a total of what came in; then, whose time it was."""
     for width in (80, 70):
-        with t.Tmux([t.ZCTRACE, '-q', '-o', 'summary', '-r', 'chain.pcapng'], (width, 24),
+        with t.Tmux([t.ZCTRACE, '-q', '-o', 'summary', '-r', 'chain.pcapng'], (width, 40),
                     folder) as term:
             s = term.wait(r'\[0\]')
             lines = s.split('\n')
             t.check(lines[0].endswith('462 spans') and lines[1].startswith('ROUTE') and
-                    '4xx' in lines[1] and '5xx' in lines[1] and lines[18] == '[0]',
+                    '4xx' in lines[1] and '5xx' in lines[1] and max(map(len, lines)) <= width,
                     f'a title, and all within {width} columns', s)
             t.check(re.match(r'\(at the edge\S* .* 154 +9\.1% +3 +14 ', lines[17]),
                     'with a total', s)
+            t.check(lines[18] == '' and re.match(r' +TIME +SELF +COUNT +HOP$', lines[19]) and
+                    lines[23] == '[0]', 'whose time it was', s)
 
 
 def main():
