@@ -737,8 +737,6 @@ void exchange_emit(struct engine *e, struct exchange *x)
 
 	links__end(e->links, x->node);
 	network_settle(x, e->now);
-	if (x->network.inferred && x->network.ns > x->network.window_ns)
-		x->incomplete |= SPAN_NETWORK_INFERRED;
 	exchange_span(e, x, e->now, &s);
 	s.peer_pid = exchange_peer_pid(x) & SOURCE_PID_MASK;
 	if (s.incomplete & SPAN_IN_FLIGHT) /* what it has lasted so far is no duration */

@@ -423,6 +423,8 @@ void network_attrs(const struct exchange *x, struct attr_list *l)
 		attr_list_number(l, ATTR(retransmits), n->retransmits);
 	if (n->ns)
 		attr_list_number(l, ATTR(net), n->ns);
+	if (n->inferred && n->ns > n->window_ns)
+		attr_list_text(l, ATTR(net_evidence), (struct str){"inferred", 8});
 	if (n->window_ns)
 		attr_list_number(l, ATTR(window), n->window_ns);
 	if (n->window_dir)

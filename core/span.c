@@ -36,7 +36,7 @@ const char *span_incomplete_name(unsigned bit)
 		"attached-late",     "lost-events",	 "truncated-head", "path-not-seen",
 		"response-not-seen", "request-not-seen", "body-not-seen",  "in-flight",
 		"bad-framing",	     "read-not-seen",	 "not-captured",   "protocol-inferred",
-		"status-not-seen",   "statement-not-seen", "network-inferred",
+		"status-not-seen",   "statement-not-seen",
 	};
 
 	return bit < SPAN_INCOMPLETE_BITS ? name[bit] : NULL;

@@ -46,9 +46,7 @@ enum span_error {
 #define SPAN_STATUS_NOT_SEEN 0x1000u
 /* of a database: it was prepared before we looked */
 #define SPAN_STATEMENT_NOT_SEEN 0x2000u
-/* that bytes which were sent again had been lost: the other end is not seen */
-#define SPAN_NETWORK_INFERRED 0x4000u
-#define SPAN_INCOMPLETE_BITS 15
+#define SPAN_INCOMPLETE_BITS 14
 
 #define SPAN_ID_LEN 8
 #define TRACE_ID_LEN 16

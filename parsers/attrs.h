@@ -105,6 +105,7 @@
 	DURATION(rtt, NULL, 0, "round trip of the connection, smoothed")                           \
 	NUMBER(retransmits, NULL, ATTR_IN_LINE, "segments of it that were sent again")             \
 	DURATION(net, NULL, 0, "part of it in which the network kept bytes back")                  \
+	STRING(net_evidence, NULL, 0, "inferred: the other end is not seen")                       \
 	DURATION(window, NULL, 0, "part of that in which a window was closed")                     \
 	STRING(window_by, NULL, 0, "who did not read: client or server")
 

@@ -74,11 +74,11 @@ def lost_segments(t):
     c.send(1, OTHER_BYTES[2800:])
     path = p.pcap(t.path('lost.pcap'))
     found = {s['path']: s for s in spans(t, path)}
-    want = {'/before': (250e6, None), '/behind': (250e6, ['network-inferred']),
-            '/request': (250e6, ['network-inferred'])}
-    for name, (net, doubts) in want.items():
+    want = {'/before': (250e6, None), '/behind': (250e6, 'inferred'),
+            '/request': (250e6, 'inferred')}
+    for name, (net, evidence) in want.items():
         s = found.get(name, {})
-        check(t, s, {'retransmits': 1, 'incomplete': doubts}, name)
+        check(t, s, {'retransmits': 1, 'net_evidence': evidence, 'incomplete': None}, name)
         t.between(net, s.get('net_ns'), net + 2e6, f'{name}: net_ns')
     check(t, found.get('/needless', {}), {'retransmits': 1, 'net_ns': None, 'incomplete': None},
           'needless')

@@ -141,21 +141,6 @@ def _bpf_refusal():
 
 # ---- zctrace
 
-def parse(line):
-    """
-    A record of its JSON output. That the network's part was inferred is no doubt in what the tests
-    compare: a loaded machine's loopback loses segments, too. It is `net_inferred` here.
-    """
-    record = json.loads(line)
-    doubts = record.get('incomplete')
-    if doubts and 'network-inferred' in doubts:
-        doubts.remove('network-inferred')
-        record['net_inferred'] = True
-        if not doubts:
-            del record['incomplete']
-    return record
-
-
 class Zctrace:
     """A running ./zctrace whose outputs go to files; with wait, returns when it is tracing."""
 
@@ -193,7 +178,7 @@ class Zctrace:
 
     def records(self):
         """All whole lines that are there; a line that is no JSON is an error."""
-        return [parse(line) for line in self.out().splitlines(True) if line.endswith('\n')]
+        return [json.loads(line) for line in self.out().splitlines(True) if line.endswith('\n')]
 
     @property
     def spans(self):
@@ -253,7 +238,7 @@ def replay(t, path, *args, output='json', binary=ZCTRACE, env=None):
     """zctrace -r of a file; returns (spans, notes); it must end with status 0."""
     p = t.run([binary, '-r', path, '-o', output, *args], env=env)
     t.check(p.returncode == 0, f'-r {os.path.basename(path)}: status {p.returncode}: {p.stderr}')
-    records = [parse(line) for line in p.stdout.splitlines()]
+    records = [json.loads(line) for line in p.stdout.splitlines()]
     return ([r for r in records if r['type'] == 'span'],
             [r for r in records if r['type'] == 'note'])
 

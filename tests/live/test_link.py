@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Links: chains of real proxies, each request of which names itself in its query."""
 import http.client
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import time
 
 import chain
 from h2tools import Nghttpd
-from lib import (ZCTRACE, Skip, Zctrace, cgroup_root, free_port, main, need, parse, test, wait_for,
+from lib import (Skip, ZCTRACE, Zctrace, cgroup_root, free_port, main, need, test, wait_for,
                  wait_port)
 from netns import Namespaces
 
@@ -400,7 +401,7 @@ def merged(t):
         t.between(2.99, float(m.group(1)), 3.01, 'offset')
         t.check(abs(float(m.group(1)) - 3) <= float(m.group(2)) + 2e-6, f'error: {m.group(0)}')
         t.check(float(m.group(2)) < fastest, 'an error below the fastest exchange')
-    spans = [r for r in map(parse, p.stdout.splitlines()) if r['type'] == 'span']
+    spans = [r for r in map(json.loads, p.stdout.splitlines()) if r['type'] == 'span']
     complete, missing, wrong, _ = chain.judge(spans, 3, [str(i) for i in range(300)])
     t.equal((complete, missing, wrong), (300, 0, 0), 'complete, missing, wrong')
     starts = {}
@@ -446,7 +447,7 @@ def merged_captures(t):
         if t.check(m, p.stderr):
             t.between(2.49, float(m.group(1)), 2.51, 'offset')
             t.equal(m.group(2), 'behind' if files[1] == 'c' else 'ahead of', 'which is behind')
-        spans = [r for r in map(parse, p.stdout.splitlines()) if r['type'] == 'span']
+        spans = [r for r in map(json.loads, p.stdout.splitlines()) if r['type'] == 'span']
         complete, missing, wrong, _ = chain.judge(spans, 2, [str(i) for i in range(50)])
         t.equal((complete, missing, wrong), (50, 0, 0), 'complete, missing, wrong')
 
@@ -591,7 +592,7 @@ def nat(t):
         m = t.run([ZCTRACE, '-r', t.path(f'a-{which}.pcapng'), '-r', t.path(f'b-{which}.pcapng'),
                    '-o',
                    'json'])
-        spans = [r for r in map(parse, m.stdout.splitlines()) if r['type'] == 'span']
+        spans = [r for r in map(json.loads, m.stdout.splitlines()) if r['type'] == 'span']
         t.equal(chain.judge(spans, 2, ids)[:3], (200, 0, 0), f'{which}, merged')
 
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Recordings of HTTP/2 have no secrets in them: neither as octets nor for those who decode them."""
+import json
 import subprocess
 import sys
 import time
 
 from client import end_of, same_spans
 from h2tools import Nghttpd, Node
-from lib import (ZCTRACE, ZCTRACE_ASAN, Zctrace, free_port, main, need, parse, replay, test,
-                 wait_port)
+from lib import ZCTRACE, ZCTRACE_ASAN, Zctrace, free_port, main, need, replay, test, wait_port
 from servers import Nginx, Target
 from tls_targets import NginxTls, certs
 
@@ -146,7 +146,7 @@ def late(t, name, port, url, *options):
         t.equal(words_in(f.read()), [], f'{name}: words in the file')
     out = t.run([ZCTRACE, '-r', path, '-o', 'json', '--header', '*', '--no-redact']).stdout
     t.equal(words_in(out), [], f'{name}: words decoded from it')
-    replayed = [parse(x) for x in out.splitlines() if '"type":"span"' in x]
+    replayed = [json.loads(x) for x in out.splitlines() if '"type":"span"' in x]
     known = [s for s in replayed if s.get('status') == 200]
     print(f'# shows {name}: {len(known)} of {len(replayed)} spans of the replay have a status')
     t.equal(len(replayed), len(z.spans), f'{name}: spans in the replay')

@@ -131,7 +131,7 @@ def check_outages(t, spans, outages, took, port):
         # what the backend itself could not send is its own span's
         net = s.get('net_ns', 0) + answer[n].get('net_ns', 0)
         t.between(0.6 * s['duration_ns'], net, s['duration_ns'], f'{n}: net_ns, {s}, {answer[n]}')
-        t.equal([k for k in ('incomplete', 'net_inferred') if k in s], [], f'{n}: doubts, {s}')
+        t.equal([k for k in ('incomplete', 'net_evidence') if k in s], [], f'{n}: doubts, {s}')
     for s in spans:
         if 'net_ns' in s:
             t.check(outages.touches(*seconds(s)), f'not at a time of an outage: {s}')

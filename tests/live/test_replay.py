@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Recordings: replayed they give the same spans, and tshark reads them as packets."""
 import collections
+import json
 import os
 import sys
 
 from client import Conn, compare_all, end_of, get, same_spans
-from lib import ZCTRACE, ZCTRACE_ASAN, Zctrace, main, need, parse, query_id, replay, test
+from lib import ZCTRACE, ZCTRACE_ASAN, Zctrace, main, need, query_id, replay, test
 from load import GETS, NGINX_SERVER, mixed, nginx_files
 from servers import Haproxy, Nginx, Node, Target
 from sniff import tshark_http
@@ -93,7 +94,7 @@ def same_in_text_and_summary(t):
     t.equal(len([x for x in p.stdout.splitlines() if '"type":"span"' in x]), len(z.spans),
             'spans from standard input')
     p = t.run(['sh', '-c', '"$0" -r "$1" -q -w - | "$0" -r - -o json', ZCTRACE, path])
-    again = [parse(x) for x in p.stdout.splitlines() if '"type":"span"' in x]
+    again = [json.loads(x) for x in p.stdout.splitlines() if '"type":"span"' in x]
     same_spans(t, z.spans, again)
     summary = t.run([ZCTRACE, '-r', path, '-o', 'summary']).stdout
     t.check('/moved' in summary and '/e503' in summary, f'summary: {summary}')

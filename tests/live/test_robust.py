@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What must not harm: zctrace killed, attached again and again, its outputs full or closed."""
 import contextlib
+import json
 import os
 import re
 import signal
@@ -10,8 +11,7 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import (ZCTRACE, Skip, Zctrace, end_process, free_port, main, parse, query_id, test,
-                 wait_for)
+from lib import ZCTRACE, Skip, Zctrace, end_process, free_port, main, query_id, test, wait_for
 from load import Wrk, nginx_files
 from netns import Namespaces
 from probes import hooks_of, programs_alive, programs_of
@@ -241,7 +241,7 @@ def disk_full(t):
     t.check('No space left' in z.err() + z.out(), f'no reason: {z.err()}')
     p = t.run([ZCTRACE, '-r', f'{mount}/rec.pcapng', '-o', 'json'])
     t.equal(p.returncode, 1, 'status of the replay of what there is')
-    spans = [parse(x) for x in p.stdout.splitlines() if '"type":"span"' in x]
+    spans = [json.loads(x) for x in p.stdout.splitlines() if '"type":"span"' in x]
     t.check(10 <= len(spans) < 200, f'{len(spans)} spans in 64 KiB')
     known = {x.id for x in exchanges}
     t.check(all(query_id(s) in known for s in spans), 'spans that were not')
@@ -261,7 +261,7 @@ def cut_recording(t):
     for i in range(1, 40):
         cut = t.file('cut.pcapng', data[:len(data) * i // 40])
         p = t.run([ZCTRACE, '-r', cut, '-o', 'json'])
-        spans = [parse(x) for x in p.stdout.splitlines() if '"type":"span"' in x]
+        spans = [json.loads(x) for x in p.stdout.splitlines() if '"type":"span"' in x]
         whole = [s for s in spans if 'incomplete' not in s and 'error' not in s]
         t.equal(p.returncode, 1, f'exit status when cut at {i}/40: {p.stderr}')
         t.check(re.search(r'cut off at byte \d+', p.stderr), f'cut at {i}/40: not said: {p.stderr}')

@@ -10,8 +10,9 @@ import sys
 import time
 
 from client import Conn, compare_all, get
-from lib import (ZCTRACE, Skip, Zctrace, by_id, cgroup_root, end_process, free_port, main, need,
-                 parse, query_id, test, wait_for, wait_port)
+from lib import (Skip, ZCTRACE, Zctrace, by_id, cgroup_root, end_process, free_port, main, need,
+                 query_id, test,
+                 wait_for, wait_port)
 from load import Wrk
 from servers import Nginx, Target
 
@@ -300,7 +301,7 @@ def same_rows_every_time(t):
     rows = []
     for _ in range(8):
         p = t.run([ZCTRACE, '-q', '-o', 'json', '-d', '50ms', '--port', str(nginx.port)])
-        spans = [s for s in map(parse, p.stdout.splitlines()) if s['type'] == 'span']
+        spans = [s for s in map(json.loads, p.stdout.splitlines()) if s['type'] == 'span']
         rows.append(sorted({(s['kind'], s.get('service', '')) for s in spans}))
     end_process(load.p)
     t.equal(rows, [[('server', 'nginx')]] * 8, 'kind and service')

@@ -16,7 +16,7 @@ import time
 
 from client import Conn
 from h2tools import lines
-from lib import HERE, free_port, need, parse, query_id, wait_for, wait_port
+from lib import HERE, free_port, need, query_id, wait_for, wait_port
 from servers import Nginx
 
 VERSIONS = {'1.2': ssl.TLSVersion.TLSv1_2, '1.3': ssl.TLSVersion.TLSv1_3}
@@ -254,7 +254,7 @@ def ports(t, spans, server_port, addr='127.0.0.1'):
 
 def records_among(z):
     """Spans in an output that has what the command printed, too."""
-    return [parse(x) for x in z.out().splitlines() if x.startswith('{"time"') and
+    return [json.loads(x) for x in z.out().splitlines() if x.startswith('{"time"') and
             '"type":"span"' in x]
 
 

@@ -66,8 +66,6 @@ def run(binary, pcap, timeout=120):
     for line in p.stdout.splitlines():
         o = json.loads(line)
         if o.get('type') == 'span':
-            # figures of the network that are not certain leave the rest as certain as it is
-            o['incomplete'] = [w for w in o.get('incomplete', ()) if w != 'network-inferred']
             spans.setdefault((o.get('client_addr'), o.get('client_port')), []).append(o)
     return spans, p.returncode, p.stderr.decode('utf-8', 'replace')
 

@@ -121,7 +121,7 @@ static void own(void)
 	ok(near(net(0), 300 * MS), "a half that was sent again after 300 ms");
 	is_u64(attr_number(span(0), retransmits), 1, "once");
 	is_u64(attr_number(span(0), rtt), 250 * US, "round-trip time");
-	ok(span(0)->incomplete & SPAN_NETWORK_INFERRED, "the other end is not seen: inferred");
+	ok(attr_string(span(0), net_evidence), "the other end is not seen: inferred");
 	ok(none(1) && !span(1)->incomplete, "the next one has no part in it");
 }
 
@@ -259,7 +259,7 @@ static void both_ends(void)
 	both(0);
 	is_u64(f.nspans, 2, "both ends are seen");
 	ok(near(attr_number(by_kind(0), net), 300 * MS) &&
-		   !(by_kind(0)->incomplete & SPAN_NETWORK_INFERRED),
+		   !attr_string(by_kind(0), net_evidence),
 	   "a request that did not arrive: a fact");
 	both(1);
 	ok(attr_number(by_kind(0), net) == SPAN_UNKNOWN &&
