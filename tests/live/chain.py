@@ -176,9 +176,9 @@ def _envoy_binary():
 def nghttpx(t, to):
     need('nghttpx')
     port = free_port()
-    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{to};;proto=h2',
-             '--workers=2', '--errorlog-file=/dev/null'], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+    t.start(['nghttpx', '--conf=/dev/null', '-f', f'127.0.0.1,{port};no-tls',
+             '-b', f'127.0.0.1,{to};;proto=h2', '--workers=2', '--errorlog-file=/dev/null'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_port(port)
     return port
 

@@ -101,9 +101,9 @@ def upgrade(t):
     """curl --http2 in cleartext through nghttpx: from HTTP/1.1 to HTTP/2"""
     need('curl', 'nghttpx')
     backend, port = Target(t, 'http'), free_port()
-    t.start(['nghttpx', '-f', f'127.0.0.1,{port};no-tls', '-b', f'127.0.0.1,{backend.port}',
-             '--workers=1',
-             '--errorlog-file=/dev/null'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    t.start(['nghttpx', '--conf=/dev/null', '-f', f'127.0.0.1,{port};no-tls',
+             '-b', f'127.0.0.1,{backend.port}', '--workers=1', '--errorlog-file=/dev/null'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_port(port)
     urls = [f'http://127.0.0.1:{port}/size/{n}?id={n}&token={WORDS[0]}' for n in (0, 9, 70000)]
 
