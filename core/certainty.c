@@ -171,6 +171,12 @@ static int nothing_seen(const struct reasm *s)
 	return s->next == s->first && !s->pend;
 }
 
+/* Joined by its socket, so that all that comes from then on is seen? Captures may begin anywhere. */
+static int by_socket(const struct conn *c)
+{
+	return c->engine->io_seen || c->network.at_socket;
+}
+
 /*
  * Joined where x begins? It may be a part of some content instead, but not of who has read an
  * answer since.
@@ -180,7 +186,7 @@ static int is_first(const struct conn *c, const struct half *h, const struct exc
 	const struct reasm *resp = &other(c, h)->reasm;
 
 	return c->preexisting && x->req_pos == h->reasm.first &&
-	       (c->engine->io_seen || (resp->next > resp->first && x->need == resp->next));
+	       (by_socket(c) || (resp->next > resp->first && x->need == resp->next));
 }
 
 /*
@@ -298,13 +304,10 @@ int certainty_refuted(const struct conn *c, const struct half *h, const struct e
 	return !c->pipelined && x->suspect && x->need && !x->resp_started && pos > x->need;
 }
 
-/*
- * Where a connection is joined by its socket, all that comes from then on is seen, in the order of
- * the host: one exchange in which both ends agree is enough. Captures may begin anywhere.
- */
+/* In the order of the host, one exchange in which both ends agree is enough. */
 static uint8_t steps_of(const struct conn *c, const struct exchange *x)
 {
-	if (c->engine->io_seen && c->doubt == SPAN_ATTACHED_LATE)
+	if (by_socket(c) && c->doubt == SPAN_ATTACHED_LATE)
 		return 0;
 	/* what was looked for may be content, which its client had received so far by chance */
 	return x->due || c->steps > CERTAINTY_WAITS ? c->steps : CERTAINTY_WAITS;

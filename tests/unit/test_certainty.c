@@ -1,6 +1,7 @@
 /*
  * What one direction tells of the other: which request is answered, where messages begin and end.
  */
+#include "core/engine_impl.h"
 #include "tests/unit/feed.h"
 #include "tests/unit/tap.h"
 
@@ -246,6 +247,18 @@ static void test_joined(void)
 		   read ? "not behind an answer" : "not what follows");
 		feed_end(&f);
 	}
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	conn_find(&f.e->conns, f.conn)->network.at_socket = 1;
+	feed_text(&f, RX, GET("/1")); /* nothing has been read yet, of any connection */
+	feed_io(&f, RX, 0, 4242);
+	feed_text(&f, TX, OK2);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans == 1 && !span(0)->incomplete, "where it is joined by its socket, also the first");
+	feed_end(&f);
 
 	/* an answer to the head is lost, then comes what it asked for or the next requests */
 	settled();
