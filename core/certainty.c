@@ -171,7 +171,7 @@ static int nothing_seen(const struct reasm *s)
 	return s->next == s->first && !s->pend;
 }
 
-/* Joined by its socket, so that all that comes from then on is seen? Captures may begin anywhere. */
+/* Joined by its socket: all that comes from then on is seen. Captures may begin anywhere. */
 static int by_socket(const struct conn *c)
 {
 	return c->engine->io_seen || c->network.at_socket;

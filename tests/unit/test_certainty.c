@@ -257,7 +257,8 @@ static void test_joined(void)
 	feed_close(&f, 0, 0);
 	feed_tick(&f, 50 * MS);
 	feed_tick(&f, 50 * MS);
-	ok(f.nspans == 1 && !span(0)->incomplete, "where it is joined by its socket, also the first");
+	ok(f.nspans == 1 && !span(0)->incomplete,
+	   "where it is joined by its socket, also the first");
 	feed_end(&f);
 
 	/* an answer to the head is lost, then comes what it asked for or the next requests */
