@@ -12,6 +12,7 @@ is there. Each row tells the commit that was tried, with < that it was one befor
 import argparse
 import collections
 import datetime
+import functools
 import itertools
 import json
 import os
@@ -59,6 +60,7 @@ def build(folder, archs):
     for name, path in programs:
         if os.path.exists(os.path.join(ROOT, path)):
             shutil.copy(os.path.join(ROOT, path), os.path.join(folder, name))
+    commit()
     for arch in archs:
         subprocess.run(['go', 'build', '-C', os.path.join(ROOT, 'tests/live/gotls'), '-o',
                         os.path.join(folder, f'gotls-{arch}'), '.'], check=True,
@@ -129,8 +131,7 @@ def faults_of_old(found):
     bad = doctor.get('failures', []) + protocols.get('failures', [])
     if doctor.get('backend') != 'packet':
         bad.append(f'doctor: {doctor}')
-    if not protocols.get('line', '').startswith('zctrace: capturing packets') or \
-            'too old' not in protocols['line']:
+    if not re.match('zctrace: (note: )?capturing packets.* too old', protocols.get('line', '')):
         bad.append(f'first line: {protocols.get("line")}')
     if protocols.get('http') != TIMES:
         bad.append(f'http: {protocols.get("http")} of {TIMES} requests')
@@ -145,8 +146,9 @@ HEAD = ('kernel', 'preemption', 'tracing', *KINDS, 'multi', 'threads', 'requests
         'lost', 'start s', 'log', 'commit', 'tried')
 
 
+@functools.lru_cache(maxsize=1)
 def commit():
-    """Of the program that was tried; + where files had been changed since."""
+    """Of the program that is tried, asked when it is copied; + where files had been changed."""
     text = subprocess.run([os.path.join(ROOT, 'zctrace'), '--version'], stdout=subprocess.PIPE,
                           text=True, check=True).stdout
     return (re.findall(r'\(([0-9a-f]+\+?)\)', text) or ['not told'])[0]
