@@ -186,8 +186,7 @@ static void on_policy(void *session, const struct zc_policy *w)
 {
 	struct session *s = session;
 
-	if (s->input.source->ops->want)
-		s->input.source->ops->want(s->input.source, w);
+	s->input.source->ops->want(s->input.source, w);
 }
 
 static void process_names(void *session, uint32_t pid, struct process_names *out)
@@ -347,7 +346,7 @@ static int make_engine(struct session *s)
 		.on_note = on_note,
 		.on_flow = options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
 		.count_traffic = options_has_output(s->opt, OUTPUT_TOP),
-		.on_policy = on_policy,
+		.on_policy = s->input.source->ops->want ? on_policy : NULL,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
 		.route = route_of,

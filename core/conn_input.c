@@ -266,8 +266,7 @@ void conn_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 
 void conn_bound(struct engine *e, struct conn *c)
 {
-	if (e->opt.on_policy)
-		policy_send(e, c);
+	policy_send(e, c);
 	if (c->socket)
 		policy_update(e, c->socket);
 }

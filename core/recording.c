@@ -344,45 +344,74 @@ static void stop(struct recording *r, const char *what, uint64_t at)
 }
 
 /*
- * Waits for the whole of the next block and fills in *b. 1: it is there; 0: not in time; -EBADMSG:
- * it is none of ours; else as bytes__need().
+ * What the n bytes at p say of the block that begins there. 1: *b is filled, and all of it is there;
+ * 0: more bytes are needed, b->len of them as soon as that is not 0; -EBADMSG: it is none of ours.
  */
-static int block_ready(struct recording *r, struct pcapng_block *b, int timeout_ms)
+static inline int block_whole(const uint8_t *p, size_t n, struct pcapng_block *b)
 {
-	int n = bytes__need(r->in, sizeof(*b), timeout_ms);
 	uint32_t again;
 
-	if (n <= 0)
-		return n;
-	memcpy(b, bytes__at(r->in), sizeof(*b));
+	b->len = 0;
+	if (n < sizeof(*b))
+		return 0;
+	memcpy(b, p, sizeof(*b));
 	if (b->len < PCAPNG_BLOCK_MIN || b->len % 4 || b->len > BLOCK_MAX)
 		return -EBADMSG;
-	n = bytes__need(r->in, b->len, timeout_ms);
-	if (n <= 0)
-		return n;
-	memcpy(&again, bytes__at(r->in) + b->len - 4, sizeof(again));
+	if (n < b->len)
+		return 0;
+	memcpy(&again, p + b->len - 4, sizeof(again));
 	return again == b->len ? 1 : -EBADMSG;
 }
 
-/* The block that is there. The number of events, or -EBADMSG. */
-static int take_block(struct recording *r, const struct pcapng_block *b, source_event_fn fn,
-		      void *ctx)
+/* Waits for the whole of the next block. As block_whole(), 0: not in time; or as bytes__need(). */
+static int block_ready(struct recording *r, struct pcapng_block *b, int timeout_ms)
 {
-	const uint8_t *p = bytes__at(r->in);
-	int n = 0;
+	int n, res;
 
-	if (b->type == PCAPNG_EPB)
-		n = packet_block(r, p, b->len, fn, ctx);
-	else if (b->type == REC_BLOCK)
-		n = record_block(r, p, b->len, fn, ctx);
-	else if (b->type == PCAPNG_SHB)
-		n = -EBADMSG; /* files were joined: times and connections mean something else */
-	if (n >= 0)
-		bytes__take(r->in, b->len);
-	return n;
+	while (!(res = block_whole(bytes__at(r->in), bytes__there(r->in), b))) {
+		n = bytes__need(r->in, b->len ? b->len : sizeof(*b), timeout_ms);
+		if (n <= 0)
+			return n;
+	}
+	return res;
 }
 
-/* What block_ready() or take_block() could not do ends the replay. */
+/* The number of events in the block at p, or -EBADMSG. */
+static inline int take_block(struct recording *r, const uint8_t *p, const struct pcapng_block *b,
+			     source_event_fn fn, void *ctx)
+{
+	switch (b->type) {
+	case PCAPNG_EPB: return packet_block(r, p, b->len, fn, ctx);
+	case REC_BLOCK: return record_block(r, p, b->len, fn, ctx);
+	/* files were joined: times and connections mean something else */
+	case PCAPNG_SHB: return -EBADMSG;
+	default: return 0;
+	}
+}
+
+/* All blocks that are there, up to a batch of events. 0, or -EBADMSG; the events count either way. */
+static int take_blocks(struct recording *r, source_event_fn fn, void *ctx, int *events)
+{
+	const uint8_t *p = bytes__at(r->in);
+	size_t n = bytes__there(r->in), at = 0;
+	struct pcapng_block b;
+	int res;
+
+	while (*events < BATCH && !r->ended && (res = block_whole(p + at, n - at, &b)) != 0) {
+		if (res > 0)
+			res = take_block(r, p + at, &b, fn, ctx);
+		if (res < 0) {
+			bytes__take(r->in, at);
+			return res;
+		}
+		at += b.len;
+		*events += res;
+	}
+	bytes__take(r->in, at);
+	return 0;
+}
+
+/* What block_ready() or take_blocks() could not do ends the replay. */
 static int end_with(struct recording *r, int n)
 {
 	const char *wrong = bytes__error(r->in);
@@ -411,12 +440,11 @@ static int recording_poll(struct source *s, source_event_fn fn, void *ctx, int t
 		if (n == 0 || n == -EINTR)
 			return events;
 		if (n > 0)
-			n = take_block(r, &b, fn, ctx);
+			n = take_blocks(r, fn, ctx, &events);
 		if (n < 0) {
 			n = end_with(r, n);
 			return events ? events : n;
 		}
-		events += n;
 	}
 	return events ? events : -ENODATA;
 }
