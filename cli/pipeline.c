@@ -422,7 +422,8 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 
 	if (s->done)
 		return;
-	procnames__see(s->names, ev);
+	if (ev->kind != ZC_EV_SEGMENT) /* these name nobody, and are most of them */
+		procnames__see(s->names, ev);
 	if (s->recorder)
 		recorder__event(s->recorder, ev);
 	if (s->mask && ev->kind == ZC_EV_CLOSE)
@@ -441,7 +442,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		tick_sinks(s, s->last_event);
 	}
 	engine__event(s->engine, ev);
-	if (!s->input.source->live)
+	if (s->next_flows && !s->input.source->live)
 		tick_flows(s, s->last_event);
 }
 

@@ -144,15 +144,22 @@ struct conn *conn_oldest(struct conn_table *t)
 	return list_entry(t->lru.next, struct conn, lru);
 }
 
+static int seq_passes(uint32_t seq, uint64_t pos)
+{
+	return (int32_t)(seq - (uint32_t)pos) > 0;
+}
+
 static int passes(const struct io_mark *m, uint64_t pos)
 {
-	return (int32_t)(m->seq - (uint32_t)pos) > 0;
+	return seq_passes(m->seq, pos);
 }
 
 const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 {
 	uint32_t n = h->nio < CONN_IO_MARKS ? h->nio : CONN_IO_MARKS;
 
+	if (n && !seq_passes(h->io_to, pos))
+		n = 0; /* none of them does: mostly, as requests come before they are read */
 	for (uint32_t i = h->nio - n; i != h->nio; i++) {
 		const struct io_mark *m = &h->io[i % CONN_IO_MARKS];
 
@@ -173,6 +180,8 @@ void half_io_add(struct half *h, const struct zc_ev_io *io)
 	struct io_mark m = io_mark_of(io);
 	struct str kept = reasm_kept(&h->reasm);
 
+	if (!h->nio || seq_passes(m.seq, h->io_to))
+		h->io_to = m.seq;
 	h->io[h->nio++ % CONN_IO_MARKS] = m;
 	if (!kept.p) {
 		h->kept_io_valid = 0;

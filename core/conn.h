@@ -60,6 +60,7 @@ struct half {
 	/* the latest I/O, oldest first from io[nio % CONN_IO_MARKS] once it is full */
 	struct io_mark io[CONN_IO_MARKS];
 	uint32_t nio;
+	uint32_t io_to; /* the furthest of all of it, if nio */
 	/* the first I/O that passed the start of an incomplete head */
 	uint8_t kept_io_valid;
 	uint64_t kept_io_pos;

@@ -576,7 +576,8 @@ static void set_tls(const struct exchange *x, struct span *s)
 	const struct tls_conn *t = tls_info_of(c);
 	int whole = (x->protocol->flags & NAME_CONNECTION) != 0;
 
-	s->tls = tls_library_name(whole && t ? t->lib : c->session ? c->session->lib : 0);
+	if (c->session || (whole && t))
+		s->tls = tls_library_name(whole && t ? t->lib : c->session->lib);
 	if (!whole)
 		return;
 	if (!s->tls)

@@ -95,12 +95,14 @@ void policy_update(struct engine *e, struct conn *c)
 {
 	int change;
 
-	if (!c->ops || !can_tell(c))
+	if (!c->ops)
 		return;
-	if (!e->opt.on_policy) { /* a file: nobody needs to know, but where a message was looked for */
+	if (!e->opt.on_policy) { /* a file: there is nothing to tell, but peek() is over */
 		c->half[ZC_RX].cap = c->half[ZC_TX].cap = ZC_POLICY_ALL;
 		return;
 	}
+	if (!can_tell(c))
+		return;
 	change = review_half(c, &c->half[ZC_RX]);
 	change |= review_half(c, &c->half[ZC_TX]);
 	change |= review_quiet(c);

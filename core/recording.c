@@ -202,17 +202,12 @@ static inline int is_usual(const struct zc_ev *ev, size_t n)
 	       ((const struct zc_ev_io *)ev)->dir <= ZC_TX;
 }
 
-static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx)
+static int hand_out_any(struct recording *r, size_t n, source_event_fn fn, void *ctx)
 {
 	struct zc_ev *ev = (struct zc_ev *)r->event;
 
 	if (n < sizeof(*ev) || !ev->kind)
 		return -EBADMSG;
-	if (is_usual(ev, n)) {
-		r->stats.events++;
-		fn(ctx, ev);
-		return 1;
-	}
 	if (ev->kind >= EVENT_KINDS) {
 		r->unknown++;
 		return 0;
@@ -228,6 +223,16 @@ static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx
 		r->stats.skipped_bytes += ((struct zc_ev_close *)ev)->skipped[ZC_TX];
 	}
 	fn(ctx, ev);
+	return 1;
+}
+
+/* The number of events that r->event, of n bytes, is; or -EBADMSG. */
+static inline int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx)
+{
+	if (!is_usual((struct zc_ev *)r->event, n))
+		return hand_out_any(r, n, fn, ctx);
+	r->stats.events++;
+	fn(ctx, (struct zc_ev *)r->event);
 	return 1;
 }
 
@@ -344,8 +349,8 @@ static void stop(struct recording *r, const char *what, uint64_t at)
 }
 
 /*
- * What the n bytes at p say of the block that begins there. 1: *b is filled, and all of it is there;
- * 0: more bytes are needed, b->len of them as soon as that is not 0; -EBADMSG: it is none of ours.
+ * What the n bytes at p say of the block that begins there. 1: *b is filled, and all of it is
+ * there; 0: more bytes are needed, b->len of them once that is not 0; -EBADMSG: it is none of ours.
  */
 static inline int block_whole(const uint8_t *p, size_t n, struct pcapng_block *b)
 {
@@ -389,7 +394,7 @@ static inline int take_block(struct recording *r, const uint8_t *p, const struct
 	}
 }
 
-/* All blocks that are there, up to a batch of events. 0, or -EBADMSG; the events count either way. */
+/* All blocks that are there, up to a batch of events, which are added up. 0, or -EBADMSG. */
 static int take_blocks(struct recording *r, source_event_fn fn, void *ctx, int *events)
 {
 	const uint8_t *p = bytes__at(r->in);
