@@ -7,7 +7,6 @@
 
 #define MIN_BUCKETS 1024u
 #define MAX_IDLE 1024u
-#define TOUCH_INTERVAL 10000000u /* ns */
 
 static uint32_t bucket_of(const struct conn_table *t, uint64_t cookie)
 {
@@ -37,12 +36,10 @@ void conn_table_release(struct conn_table *t)
 	t->bucket = NULL;
 }
 
-struct conn *conn_find(struct conn_table *t, uint64_t cookie)
+struct conn *conn_find_any(struct conn_table *t, uint64_t cookie)
 {
-	struct conn *c = t->last;
+	struct conn *c;
 
-	if (c && c->cookie == cookie)
-		return c;
 	for (c = t->bucket[bucket_of(t, cookie)]; c; c = c->hash_next)
 		if (c->cookie == cookie) {
 			t->last = c;
@@ -51,10 +48,8 @@ struct conn *conn_find(struct conn_table *t, uint64_t cookie)
 	return NULL;
 }
 
-void conn_touch(struct conn_table *t, struct conn *c, uint64_t now)
+void conn_move(struct conn_table *t, struct conn *c, uint64_t now)
 {
-	if (now < c->used + TOUCH_INTERVAL)
-		return;
 	c->used = now;
 	list_unlink(&c->lru);
 	list_append(&t->lru, &c->lru);

@@ -251,6 +251,8 @@ static inline uint32_t conn_missing(const struct conn *c)
 	return c->missing ? c->missing : SPAN_LOST_EVENTS;
 }
 
+#define CONN_TOUCH 10000000ull /* ns */
+
 struct conn_table {
 	struct conn **bucket;
 	uint32_t nbuckets; /* a power of two */
@@ -264,10 +266,22 @@ struct conn_table {
 int conn_table_init(struct conn_table *t); /* -ENOMEM */
 void conn_table_release(struct conn_table *t); /* all connections must be removed before */
 
-struct conn *conn_find(struct conn_table *t, uint64_t cookie);
+struct conn *conn_find_any(struct conn_table *t, uint64_t cookie);
 
-/* Marks c as used at time now. Coarse: what was used within 10 ms is not moved. */
-void conn_touch(struct conn_table *t, struct conn *c, uint64_t now);
+/* Mostly it is the one found last. */
+static inline struct conn *conn_find(struct conn_table *t, uint64_t cookie)
+{
+	return t->last && t->last->cookie == cookie ? t->last : conn_find_any(t, cookie);
+}
+
+void conn_move(struct conn_table *t, struct conn *c, uint64_t now); /* to the young end */
+
+/* Marks c as used at time now. Coarse: what was used a moment ago is not moved. */
+static inline void conn_touch(struct conn_table *t, struct conn *c, uint64_t now)
+{
+	if (now >= c->used + CONN_TOUCH)
+		conn_move(t, c, now);
+}
 
 /* A new connection, zeroed but for its lists and streams; NULL: out of memory. */
 struct conn *conn_add(struct conn_table *t, uint64_t cookie);

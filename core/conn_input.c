@@ -210,7 +210,8 @@ void conn_settle(struct engine *e, struct conn *c)
 		conn_end_half(c, d, e->now);
 	if (reasm_at_end(&c->half[!d].reasm))
 		conn_end_half(c, !d, e->now);
-	policy_update(e, c);
+	if (e->opt.on_policy || policy_peeks(c))
+		policy_update(e, c);
 }
 
 void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g)
