@@ -64,6 +64,9 @@ int outputs_restart(struct outputs *u, const struct options *o, const struct sin
  * match: --filter lets it through; of a trace that is shown, all is. Returns whether it was shown.
  */
 int outputs_span(struct outputs *u, const struct span *s, int match);
+/* ENGINE_NO_*: what none of them reads of a span. */
+uint32_t outputs_unread(const struct outputs *u);
+
 void outputs_flow(struct outputs *u, const struct engine_flow *f);
 void outputs_note(struct outputs *u, const struct note *n);
 void outputs_tick(struct outputs *u, uint64_t now_ns);

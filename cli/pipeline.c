@@ -79,7 +79,7 @@ static void on_span(void *session, const struct span *span)
 		return;
 	if (!selected(s, span))
 		return;
-	peer = peer_name(s, span);
+	peer = s->unread & ENGINE_NO_PEER ? NULL : peer_name(s, span);
 	if (peer != span->peer_service) {
 		named = *span;
 		named.peer_service = peer;
@@ -333,9 +333,17 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 	return -EIO;
 }
 
+/* What nobody looks for in spans need not be worked out. */
+static uint32_t find_unread(struct session *s)
+{
+	s->unread = s->filter || s->tui ? 0 : outputs_unread(&s->outputs);
+	return s->unread;
+}
+
 static int make_engine(struct session *s)
 {
 	const struct engine_options eo = {
+		.unread = find_unread(s),
 		.body_bytes = s->keep_body,
 		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,

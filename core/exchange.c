@@ -639,7 +639,7 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		s->pid = s->tid = 0;
 }
 
-static void set_ids(const struct exchange *x, struct span *s)
+static void set_ids(const struct engine *e, const struct exchange *x, struct span *s)
 {
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
@@ -656,7 +656,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		c->id_hash_valid = 1;
 	}
 	if (x->node) {
-		links__ids(x->node, s);
+		(e->opt.unread & ENGINE_NO_IDS ? links__parent : links__ids)(x->node, s);
 		return;
 	}
 	id_derive_span(c->id_hash, seq, stream_id, s->kind, s->span_id);
@@ -729,7 +729,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	set_route(e, x, s);
 	set_endpoints(c, s);
 	set_process(e, x, s);
-	set_ids(x, s);
+	set_ids(e, x, s);
 }
 
 void exchange_emit(struct engine *e, struct exchange *x)
@@ -742,7 +742,8 @@ void exchange_emit(struct engine *e, struct exchange *x)
 	s.peer_pid = exchange_peer_pid(x) & SOURCE_PID_MASK;
 	if (s.incomplete & SPAN_IN_FLIGHT) /* what it has lasted so far is no duration */
 		s.duration_ns = s.inner_ns = SPAN_UNKNOWN;
-	s.peer_service = exchange_peer(e, x);
+	if (!(e->opt.unread & ENGINE_NO_PEER))
+		s.peer_service = exchange_peer(e, x);
 	e->stats.spans++;
 	if (e->opt.on_span && !exchange_hold(e, x, &s))
 		e->opt.on_span(e->opt.ctx, &s);

@@ -263,14 +263,14 @@ static int is_entry(const struct link_node *n)
 }
 
 /* Ids are worked out where they are shown. */
-static void span_id(const struct link_node *n, uint8_t out[SPAN_ID_LEN])
+static inline void span_id(const struct link_node *n, uint8_t out[SPAN_ID_LEN])
 {
 	const struct link_place *p = &n->place;
 
 	id_derive_span(p->connection, p->seq, p->stream_id, p->kind, out);
 }
 
-static void trace_id(const struct link_node *n, uint8_t out[TRACE_ID_LEN])
+static inline void trace_id(const struct link_node *n, uint8_t out[TRACE_ID_LEN])
 {
 	const struct link_place *p = &n->place;
 
@@ -282,15 +282,20 @@ static void trace_id(const struct link_node *n, uint8_t out[TRACE_ID_LEN])
 		id_derive_trace(p->connection, p->seq, p->stream_id, out);
 }
 
-void links__ids(const struct link_node *n, struct span *s)
+/* The node that the trace of n is named by. */
+static inline const struct link_node *trace_of(const struct link_node *n)
 {
 	const struct link_node *from = link_named_trace(n);
 
 	if (!from)
 		for (from = n; from->parent;)
 			from = from->parent;
-	span_id(n, s->span_id);
-	trace_id(from, s->trace_id);
+	return from;
+}
+
+static inline void set_parent(const struct link_node *n, const struct link_node *from,
+			      struct span *s)
+{
 	s->trace_flags = from->flags;
 	s->trace_given = from->head.has_trace || from->adopted;
 	s->has_parent = n->parent || n->head.has_parent;
@@ -306,6 +311,20 @@ void links__ids(const struct link_node *n, struct span *s)
 		memcpy(s->parent_id, n->head.context.parent_id, SPAN_ID_LEN);
 		s->link = n->head.how;
 	}
+}
+
+void links__ids(const struct link_node *n, struct span *s)
+{
+	const struct link_node *from = trace_of(n);
+
+	span_id(n, s->span_id);
+	trace_id(from, s->trace_id);
+	set_parent(n, from, s);
+}
+
+void links__parent(const struct link_node *n, struct span *s)
+{
+	set_parent(n, trace_of(n), s);
 }
 
 int links__open(const struct link_node *n)
