@@ -118,6 +118,7 @@ int top_prepare(struct session *s)
 		.no_mouse = o->no_mouse,
 		.select = o->read ? NULL : select_others,
 		.record = o->read ? NULL : record,
+		.host_name = pipeline_host,
 		.recording = o->write,
 	};
 

@@ -58,18 +58,25 @@ static void keep(struct tui *t)
 static int set_headers(struct tui *t, const char *arg, struct command_error *e)
 {
 	static const char *const all[] = { "*" };
+	char text[sizeof(t->header_text)];
 	unsigned n = 0;
 
-	if (!*arg || strlen(arg) >= sizeof(t->header_text))
+	if (!*arg || strlen(arg) >= sizeof(text))
 		return refuse(e, "on, off, or names such as x-request-id,host");
+	strcpy(text, arg);
+	for (char *save, *name = strtok_r(text, ", ", &save); name;
+	     name = strtok_r(NULL, ", ", &save))
+		n++;
+	if (n > TUI_HEADERS)
+		return refuse(e, "at most %d names, or on", TUI_HEADERS);
+	n = 0;
 	t->opt.headers = all;
 	t->opt.nheaders = strcasecmp(arg, "off") != 0;
 	if (t->opt.nheaders && strcasecmp(arg, "on") && strcmp(arg, "*")) {
 		strcpy(t->header_text, arg);
 		for (char *save, *name = strtok_r(t->header_text, ", ", &save); name;
 		     name = strtok_r(NULL, ", ", &save))
-			if (n < TUI_HEADERS)
-				t->header[n++] = name;
+			t->header[n++] = name;
 		t->opt.headers = t->header;
 		t->opt.nheaders = n;
 	}
@@ -227,7 +234,7 @@ static int set_columns(struct tui *t, const char *arg, struct command_error *e)
 		return refuse(e, "there are no columns here");
 	if (!*arg)
 		return refuse(e, "names of columns, or all");
-	return tui_columns(t, v->ops->name, arg) ? refuse(e, "too many") : 0;
+	return tui_columns(t, v->ops->name, arg) ? refuse(e, "too many names") : 0;
 }
 
 /* ---- the terminal */
