@@ -144,7 +144,7 @@ static void choose_columns(struct routes *r)
 		if (id == COL_NAME)
 			r->columns[n].name = red_by_heading(t->by);
 		if (id == COL_METHOD && t->by != RED_BY_ROUTE)
-			r->columns[n] = (struct column){"SYSTEM", 6, 13, 1, 0, 0, 0};
+			r->columns[n] = (struct column){"SYSTEM", 6, 13, 1, 0, 0, 0, 0};
 		r->ids[n++] = (uint8_t)id;
 	}
 	r->ops.ncolumns = n;
