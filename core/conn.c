@@ -123,6 +123,8 @@ void conn_remove(struct conn_table *t, struct conn *c)
 	list_unlink(&c->lru);
 	list_unlink(&c->stalled);
 	list_unlink(&c->closing);
+	for (int d = 0; d < 2; d++)
+		free(c->half[d].io);
 	if (t->nidle >= MAX_IDLE) {
 		free(c);
 		return;
@@ -151,42 +153,53 @@ static int passes(const struct io_mark *m, uint64_t pos)
 
 const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 {
-	uint32_t n = h->nio < CONN_IO_MARKS ? h->nio : CONN_IO_MARKS;
+	const struct half_io *io = h->io;
+	uint32_t n, first;
 
-	if (n && !seq_passes(h->io_to, pos))
-		n = 0; /* none of them does: mostly, as requests come before they are read */
-	for (uint32_t i = h->nio - n; i != h->nio; i++) {
-		const struct io_mark *m = &h->io[i % CONN_IO_MARKS];
+	if (!io)
+		return NULL;
+	n = io->n < CONN_IO_MARKS ? io->n : CONN_IO_MARKS;
+	first = io->n - n;
+	/* mostly none of them does, as requests come before they are read */
+	for (uint32_t i = seq_passes(io->to, pos) ? first : io->n; i != io->n; i++) {
+		const struct io_mark *m = &io->mark[i % CONN_IO_MARKS];
 
 		if (!passes(m, pos))
 			continue;
 		/* if all that is known passes, one that is forgotten may have been the first */
-		if (i != h->nio - n || h->nio == n)
+		if (i != first || io->n == n)
 			return m;
 		break;
 	}
-	if (h->kept_io_valid && h->kept_io_pos <= pos && passes(&h->kept_io, pos))
-		return &h->kept_io;
+	if (io->kept_valid && io->kept_pos <= pos && passes(&io->kept, pos))
+		return &io->kept;
 	return NULL;
 }
 
-void half_io_add(struct half *h, const struct zc_ev_io *io)
+void half_io_add(struct half *h, const struct zc_ev_io *ev)
 {
-	struct io_mark m = io_mark_of(io);
+	struct io_mark m = io_mark_of(ev);
 	struct str kept = reasm_kept(&h->reasm);
+	struct half_io *io = h->io;
 
-	if (!h->nio || seq_passes(m.seq, h->io_to))
-		h->io_to = m.seq;
-	h->io[h->nio++ % CONN_IO_MARKS] = m;
+	if (!io) {
+		io = h->io = calloc(1, sizeof(*io));
+		if (!io)
+			return;
+		io->to = m.seq;
+	}
+	if (seq_passes(m.seq, io->to))
+		io->to = m.seq;
+	io->mark[io->n++ % CONN_IO_MARKS] = m;
 	if (!kept.p) {
-		h->kept_io_valid = 0;
+		io->kept_valid = 0;
 		return;
 	}
-	if (h->kept_io_valid && h->kept_io_pos == h->reasm.next - kept.n)
+	if (io->kept_valid && io->kept_pos == h->reasm.next - kept.n)
 		return;
 	if (passes(&m, h->reasm.next - kept.n)) {
-		h->kept_io = m;
-		h->kept_io_pos = h->reasm.next - kept.n;
-		h->kept_io_valid = 1;
+		io->kept = m;
+		io->kept_pos = h->reasm.next - kept.n;
+		io->kept_valid = 1;
 	}
 }

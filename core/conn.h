@@ -40,6 +40,18 @@ static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
 				io->ev.flags, io->age};
 }
 
+/* When the application has read or written one direction. */
+struct half_io {
+	/* the latest, oldest first from mark[n % CONN_IO_MARKS] once it is full */
+	struct io_mark mark[CONN_IO_MARKS];
+	uint32_t n; /* never 0 */
+	uint32_t to; /* the furthest of all of it */
+	/* the first that passed the start of an incomplete head */
+	uint8_t kept_valid;
+	uint64_t kept_pos;
+	struct io_mark kept;
+};
+
 /* One direction of a connection. */
 struct half {
 	struct reasm reasm;
@@ -57,14 +69,7 @@ struct half {
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
 
-	/* the latest I/O, oldest first from io[nio % CONN_IO_MARKS] once it is full */
-	struct io_mark io[CONN_IO_MARKS];
-	uint32_t nio;
-	uint32_t io_to; /* the furthest of all of it, if nio */
-	/* the first I/O that passed the start of an incomplete head */
-	uint8_t kept_io_valid;
-	uint64_t kept_io_pos;
-	struct io_mark kept_io;
+	struct half_io *io; /* NULL: it was not read or written, as far as is known */
 
 	/* what was last told to the kernel side */
 	uint64_t skip_to;
@@ -146,6 +151,7 @@ struct conn {
 	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
 	const struct protocol *protocol; /* NULL: the same */
 	void *state;			  /* of ops: what they, and the parser, remember */
+	void *memo;			  /* see struct protocol; NULL: it has none */
 	struct same_head *same_head;	  /* of exchange_same.c; NULL: nothing */
 	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
@@ -297,6 +303,6 @@ struct conn *conn_oldest(struct conn_table *t);
  * known, or if it cannot be told whether it was the first.
  */
 const struct io_mark *half_io_passing(const struct half *h, uint64_t pos);
-void half_io_add(struct half *h, const struct zc_ev_io *io);
+void half_io_add(struct half *h, const struct zc_ev_io *io); /* or not, without memory for it */
 
 #endif

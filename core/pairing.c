@@ -22,6 +22,9 @@ static void release(struct conn *c)
 {
 	free(c->state);
 	c->state = NULL;
+	c->engine->nmemos -= c->memo != NULL;
+	free(c->memo);
+	c->memo = NULL;
 	exchange_forget_head(c);
 	keyed_release(c);
 }

@@ -1,5 +1,7 @@
 #include "core/pairing_impl.h"
 
+#include <stdlib.h>
+
 #include "core/certainty.h"
 #include "core/doubted.h"
 #include "core/exchange_link.h"
@@ -163,6 +165,18 @@ static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t 
 	       pairing_parser_unneeded(c, resp) == UINT64_MAX;
 }
 
+/* A connection with a second request will have more, which are like the first two, mostly. */
+static void give_memo(struct conn *c)
+{
+	struct engine *e = c->engine;
+
+	if (!c->protocol->memo || c->memo || e->nmemos >= PAIRING_MAX_MEMOS)
+		return;
+	c->memo = calloc(1, c->protocol->memo_size);
+	e->nmemos += c->memo != NULL;
+	c->protocol->memo(c->state, c->memo);
+}
+
 static void request_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
 {
 	h->msg_pos = pos;
@@ -172,6 +186,8 @@ static void request_head(struct conn *c, struct half *h, const struct message *m
 		h->torn = 0;
 	else if (!is_unanswerable(c, h, pos))
 		h->x = begin_request(c, h, m, pos);
+	if (c->nexchanges == 2)
+		give_memo(c);
 }
 
 /* ---- responses */
