@@ -600,8 +600,9 @@ static void deliver_now(struct reasm *s, const struct reasm_sink *k, const struc
 }
 
 /*
- * As reasm_add_any(), of a segment as nearly all are: whole, the next in order, behind which nothing
- * waits, and whose sender had received what was delivered, no more and no less. 0: it is none.
+ * As reasm_add_any(), of a segment as nearly all are: whole, the next in order, behind which
+ * nothing waits, and whose sender had received what was delivered, no more and no less. 0: it is
+ * none.
  */
 static inline int add_next(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
 			   const struct reasm_seg *g)
