@@ -82,6 +82,7 @@ static void on_span(void *session, const struct span *span)
 	if (peer != span->peer_service) {
 		named = *span;
 		named.peer_service = peer;
+		named.names = 0;
 		span = &named;
 	}
 	if (s->tui)

@@ -31,6 +31,7 @@ struct note {
 /* What a process is called; NULL: not known. */
 struct process_names {
 	const char *service, *runtime, *container, *container_name, *resource;
+	uint64_t changes; /* grows whenever the names of any process change */
 };
 
 /*

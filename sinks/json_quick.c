@@ -11,6 +11,7 @@
 #define THREAD_MAX 48u /* of pid and tid */
 #define NAMES_MAX 640u /* of comm ... conn */
 #define SIZES_MAX 160u /* of req_bytes ... resp_body_bytes */
+#define URI_MAX 256u /* of path and query, while they are short */
 #define STRING_MAX 1024u /* of path, query, route */
 #define ATTRS_MAX 8u
 #define REST_MAX 1536u /* all else of a line, with each number as long as can be */
@@ -36,11 +37,14 @@ struct template {
 	/* these may change with each span */
 	uint32_t pid, tid;
 	uint64_t size[4];
+	uint64_t alike, names_number; /* of the span with these words */
+	uint32_t names_pid, names_peer;
 	uint8_t made;
 	/* and what that looks like */
-	uint16_t nhead, nplace, nthread, nnames, nsizes;
+	uint16_t nhead, nplace, nthread, nnames, nsizes, nuri;
 	char head[HEAD_MAX], place[PLACE_MAX], thread[THREAD_MAX], names[NAMES_MAX];
-	char sizes[SIZES_MAX];
+	char sizes[SIZES_MAX], uri[URI_MAX]; /* uri: of the span with number uri_alike */
+	uint64_t uri_alike;
 };
 
 typedef uint8_t bytes __attribute__((vector_size(16)));
@@ -169,6 +173,8 @@ static int make(struct template *t, const struct span *s)
 	t->protocol = s->protocol;
 	t->tls = s->tls;
 	make_place(t, s);
+	t->alike = s->alike;
+	t->names_number = 0;
 	t->made = (uint8_t)(make_head(t, s) && make_names(t, s));
 	return t->made;
 }
@@ -179,7 +185,7 @@ static inline int is_word(const char *text, struct word w, struct str s)
 }
 
 /* Most processes lack most names. */
-static int are_names(const struct template *t, const struct span *s)
+static int all_names(const struct template *t, const struct span *s)
 {
 	const char *names[NNAMES];
 
@@ -204,15 +210,39 @@ static inline int is_addr(const uint8_t a[16], const uint8_t b[16])
 	return x[0] == y[0] && x[1] == y[1];
 }
 
+/* Those of a span with the same number need no look. */
+static inline int are_words(struct template *t, const struct span *s)
+{
+	if (s->alike && t->alike == s->alike)
+		return 1;
+	if (!is_word(t->head, t->method, s->method) || !is_word(t->head, t->scheme, s->scheme) ||
+	    !is_word(t->head, t->host, s->host))
+		return 0;
+	t->alike = s->alike;
+	return 1;
+}
+
+static inline int are_names(struct template *t, const struct span *s)
+{
+	if (s->names && t->names_number == s->names && t->names_pid == s->pid &&
+	    t->names_peer == s->peer_pid)
+		return 1;
+	if (!all_names(t, s))
+		return 0;
+	t->names_number = s->names;
+	t->names_pid = s->pid;
+	t->names_peer = s->peer_pid;
+	return 1;
+}
+
 /* Does t say what is to be said of s? */
-static int fits(const struct template *t, const struct span *s)
+static int fits(struct template *t, const struct span *s)
 {
 	if (!t->made || t->conn != s->conn || t->kind != s->kind || t->protocol != s->protocol ||
 	    t->tls != s->tls || t->port[0] != s->client_port || t->port[1] != s->server_port ||
 	    !is_addr(t->addr, s->client_addr) || !is_addr(t->addr + 16, s->server_addr))
 		return 0;
-	return is_word(t->head, t->method, s->method) && is_word(t->head, t->scheme, s->scheme) &&
-	       is_word(t->head, t->host, s->host) && are_names(t, s);
+	return are_words(t, s) && are_names(t, s);
 }
 
 /* ---- lines */
@@ -383,6 +413,22 @@ static inline int is_special(const struct span *s)
 	       s->query.n > STRING_MAX || s->route.n > STRING_MAX;
 }
 
+/* Path and query, which are kept where they will be known again by their number. */
+static char *put_uri(char *p, struct template *t, const struct span *s, struct found *f)
+{
+	const char *begin = p;
+
+	KEY_LOOK(p, "path", s->path, f);
+	KEY_LOOK(p, "query", s->query, f);
+	t->uri_alike = 0;
+	if (!s->alike || any(f->escape) || any(f->secret) || p - begin > (ptrdiff_t)URI_MAX)
+		return p;
+	t->uri_alike = s->alike;
+	t->nuri = (uint16_t)(p - begin);
+	memcpy(t->uri, begin, t->nuri);
+	return p;
+}
+
 int json_quick_span(struct json_quick *q, struct out *o, const struct span *s, int redact)
 {
 	struct template *t = &q->template[s->conn % TEMPLATES];
@@ -396,8 +442,10 @@ int json_quick_span(struct json_quick *q, struct out *o, const struct span *s, i
 	p = fmt_time(p, &q->clock, s->time_ns);
 	p = FMT_LIT(p, "\",\"type\":\"span\"");
 	p = (char *)memcpy(p, t->head, t->nhead) + t->nhead;
-	KEY_LOOK(p, "path", s->path, &f);
-	KEY_LOOK(p, "query", s->query, &f);
+	if (s->alike && t->uri_alike == s->alike)
+		p = (char *)memcpy(p, t->uri, t->nuri) + t->nuri;
+	else
+		p = put_uri(p, t, s, &f);
 	KEY_LOOK(p, "route", s->route, &f);
 	if (any(f.escape) || (redact && any(f.secret)))
 		return 0;

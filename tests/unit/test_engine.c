@@ -552,6 +552,35 @@ static void test_many(void)
 	feed_end(&f);
 }
 
+/* What a span's numbers promise of its strings: see struct span. */
+static void test_alike(void)
+{
+	struct zc_ev_owner owner = {.pid = 4242, .tid = 4242, .comm = "renamed"};
+
+	server(NULL);
+	for (unsigned i = 0; i < 6; i++) {
+		feed_text(&f, RX, i < 5 ? GET : "GET /other HTTP/1.1\r\nHost: h\r\n\r\n");
+		feed_io(&f, RX, 0, 4242);
+		feed_text(&f, TX, OK5);
+	}
+	owner.ev = feed_head(&f, ZC_EV_OWNER, sizeof(owner));
+	engine__event(f.e, &owner.ev);
+	for (unsigned i = 0; i < 2; i++) {
+		feed_text(&f, RX, GET);
+		feed_io(&f, RX, 0, 4242);
+		feed_text(&f, TX, OK5);
+	}
+	is_u64(f.nspans, 8, "eight exchanges");
+	ok(span(4)->alike && span(4)->alike == span(3)->alike, "the same head comes again");
+	ok(span(5)->alike != span(4)->alike && span(6)->alike != span(4)->alike,
+	   "and another one, and is another one then");
+	ok(span(0)->names && span(0)->names == span(5)->names, "the process has the same names");
+	is_str(f.span[6].comm, "renamed", "until it is called otherwise");
+	ok(span(6)->names != span(5)->names && span(6)->names == span(7)->names,
+	   "and then the same again");
+	feed_end(&f);
+}
+
 static void count_in_flight(void *ctx, const struct span *s)
 {
 	if (s->incomplete == SPAN_IN_FLIGHT && s->duration_ns == 10 * MS + US && s->path.n == 2)
@@ -587,6 +616,7 @@ int main(void)
 	test_switched();
 	test_traceparent();
 	test_many();
+	test_alike();
 	test_in_flight();
 	return tap_done();
 }
