@@ -14,6 +14,7 @@
 #include "cli/report.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
+#include "cli/tls_unseen.h"
 
 #define TICK_NS 20000000u
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
@@ -195,6 +196,17 @@ static void process_names(void *session, uint32_t pid, struct process_names *out
 	procnames__get(((struct session *)session)->names, pid, out);
 }
 
+static void tls_unseen(void *session, uint32_t pid)
+{
+	char why[sizeof(((struct zc_ev_names *)NULL)->tls_unseen)];
+	struct session *s = session;
+
+	if (!procnames__asks_tls(s->names, pid, s->last_event))
+		return;
+	tls_unseen_read(s->input.attach, pid, why, sizeof(why));
+	procnames__tls_told(s->names, pid, s->last_event, why);
+}
+
 static struct str route_of(void *session, struct str path, int is_key)
 {
 	struct routes *r = ((struct session *)session)->routes;
@@ -350,6 +362,7 @@ static int make_engine(struct session *s)
 		.on_policy = on_policy,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
+		.tls_unseen = tls_unseen,
 		.route = route_of,
 		.ctx = s,
 	};
