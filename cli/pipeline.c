@@ -22,14 +22,6 @@
 
 /* ---- spans and notes */
 
-static int port_selected(const struct options *o, uint16_t port)
-{
-	for (unsigned i = 0; i < o->nports; i++)
-		if (port >= o->ports[i].first && port <= o->ports[i].last)
-			return 1;
-	return 0;
-}
-
 /* Live, the selectors decide what is traced; of a file, they choose what is shown. */
 static int selected(const struct session *s, const struct span *span)
 {
@@ -37,7 +29,7 @@ static int selected(const struct session *s, const struct span *span)
 
 	if (s->input.attach)
 		return 1;
-	if (o->nports && span->has_addr && !port_selected(o, span->server_port))
+	if (o->nports && span->has_addr && !options_has_port(o, span->server_port))
 		return 0;
 	if (o->role == ATTACH_ROLE_SERVER)
 		return span->kind == SPAN_SERVER;
@@ -102,8 +94,8 @@ static int flow_selected(const struct session *s, const struct engine_flow *f)
 {
 	const struct options *o = s->opt;
 
-	return s->input.attach || !o->nports || port_selected(o, f->server_port) ||
-	       port_selected(o, f->client_port);
+	return s->input.attach || !o->nports || options_has_port(o, f->server_port) ||
+	       options_has_port(o, f->client_port);
 }
 
 static void on_flow(void *session, const struct engine_flow *flow)

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """TLS that stays encrypted: why, on the very span, and what helps from --doctor."""
+import json
 import os
+import shutil
 import subprocess
 import sys
 
-from lib import HERE, ZCTRACE, Skip, Zctrace, free_port, main, need, replay, test, wait_for, wait_port
+from h2tools import go_build
+from lib import (HERE, ZCTRACE, Skip, Zctrace, free_port, main, need, replay, test, wait_for,
+                 wait_port)
 from tls_targets import Peer, certs, openssl
 
 LIGHTTPD = '''server.modules = ("mod_{library}")
@@ -106,6 +110,38 @@ def java(t):
     ask(t, server.port)
     spans_say(t, z, 1, "Java's own TLS (JSSE) cannot be probed")
     remedies(t, server.pid, 'TLS inside Java')
+
+
+@test
+def unreadable(t):
+    """a program that others may not read: which capability is missing, and no other"""
+    need('go', 'curl', 'setpriv')
+    if os.geteuid():
+        raise Skip('needs to be root, to give it up')
+    program, binary = t.path('program'), t.path('zctrace')
+    shutil.copy(go_build('gotls'), program)
+    os.chmod(program, 0o700)
+    shutil.copy(ZCTRACE, binary)
+    server = Peer(t, [program, 'server', *certs().pair()])
+    held = '+bpf,+perfmon,+net_admin,+sys_ptrace'
+    unread = 'files that it has mapped may not be opened: CAP_DAC_READ_SEARCH missing'
+    for caps, why in ((held, unread),
+                      (held + ',+dac_read_search', None)):
+        user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups',
+                f'--inh-caps=-all,{caps}', f'--ambient-caps=-all,{caps}',
+                f'--bounding-set=-all,{caps}']
+        z = Zctrace(t, '--port', server.port, binary=binary, prefix=user)
+        t.run(['curl', '-sk', '-o', '/dev/null', f'https://localhost:{server.port}/'])
+        spans = z.finish(1, kind='server')
+        t.equal([(s['tls'], s.get('tls_unseen')) for s in spans],
+                [('unknown', why) if why else ('go', None)], f'spans with {caps}')
+        p = t.run([*user, binary, '--doctor', '-o', 'json', '--port', str(server.port)])
+        rows = {r.get('check'): r for r in map(json.loads, p.stdout.splitlines())}
+        if why:
+            t.equal(rows.get('owners', {}).get('remedy'),
+                    'run as root, or with CAP_DAC_READ_SEARCH', f'--doctor: {p.stdout}')
+        else:
+            t.check('owners' not in rows, f'--doctor: {p.stdout}')
 
 
 @test
