@@ -14,6 +14,7 @@
 #include "cli/report.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
+#include "core/red.h"
 
 #define TICK_NS 20000000u
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
@@ -65,7 +66,7 @@ static int match_span(void *session, const struct span *span)
 {
 	const struct session *s = session;
 
-	return !s->filter || filter__match(s->filter, span);
+	return (!s->opt->edge || red_edge(span)) && (!s->filter || filter__match(s->filter, span));
 }
 
 static void on_span(void *session, const struct span *span)
@@ -508,6 +509,8 @@ static void report(struct session *s)
 		.lost_events = e->lost_events,
 		.uncaptured_bytes = e->uncaptured_bytes,
 		.unparsed_bytes = e->unparsed_bytes,
+		.what = s->input.what,
+		.filter = s->opt->filter,
 	};
 	drain_exporters(s, &t);
 	outputs_finish(&s->outputs, &t);
