@@ -258,6 +258,7 @@ static struct sink_options sink_options(struct session *s)
 		.nheaders = o->headers.n,
 		.body = o->body > 0,
 		.sort = o->sort,
+		.group = o->group < 0 ? RED_BY_ROUTE : (enum red_by)o->group,
 		.slowest = o->slowest,
 		.zones = o->zones.n > 0,
 		.unfold = o->unfold,

@@ -102,6 +102,7 @@ int top_prepare(struct session *s)
 	const struct tui_options to = {
 		.filter = o->filter,
 		.sort = o->sort_given,
+		.group = o->group,
 		.interval_ns = o->interval_ns,
 		.memory = o->memory,
 		.keep = o->keep,

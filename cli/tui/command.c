@@ -198,12 +198,12 @@ static int set_filter(struct tui *t, const char *arg, struct command_error *e)
 
 static int set_group(struct tui *t, const char *arg, struct command_error *e)
 {
-	for (int i = 0; i < RED_BY_COUNT; i++)
-		if (!strcasecmp(arg, red_by_name((enum red_by)i))) {
-			t->by = (enum red_by)i;
-			return 0;
-		}
-	return refuse(e, "route, service, host, peer, status or client");
+	enum red_by by = red_by_named(arg);
+
+	if (by == RED_BY_COUNT)
+		return refuse(e, RED_BY_NAMES);
+	t->by = by;
+	return 0;
 }
 
 static struct table *shown_table(const struct tui *t)
@@ -314,7 +314,7 @@ static const struct command {
 	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, 1 },
 	{ "comm", "NAME of processes to trace, too; -NAME: no longer", set_comm, 1 },
 	{ "filter", "EXPRESSION, as /; none: everything", set_filter, 0 },
-	{ "group", "route, service, host, peer, status or client", set_group, 0 },
+	{ "group", RED_BY_NAMES, set_group, 0 },
 	{ "headers", "on, off, or NAMES with commas: header fields that are kept of what comes",
 	  set_headers, 0 },
 	{ "help", "", help, 1 },

@@ -24,7 +24,8 @@ struct options;
 
 struct tui_options {
 	const char *filter;	/* NULL: none; has been found right */
-	const char *sort;	/* as --sort has it, for Routes; NULL: rate */
+	const char *sort;	/* as --sort has it, for Routes; NULL: rate, or time of databases */
+	int group;		/* an enum red_by; -1: as configured */
 	uint64_t interval_ns;	/* 0: one second */
 	uint64_t memory;	/* bytes of history, as model_keep has it */
 	uint32_t keep;		/* spans */
