@@ -219,12 +219,10 @@ static void report_span(struct sink *k, const struct span *s)
 	if (span_end(s) > r->end)
 		r->end = span_end(s);
 	red_add(&r->routes, s);
-	if (red_hop(s))
-		red_add(&r->hops, s);
-	if (red_edge(s)) {
-		red_add(&r->edge, s);
+	red_add(&r->hops, s);
+	red_add(&r->edge, s);
+	if (red_edge(s))
 		add_slot(r, s);
-	}
 	add_network(r, s);
 	add_doubts(r, s);
 }
