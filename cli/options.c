@@ -11,6 +11,7 @@
 #include "cli/duration.h"
 #include "cli/filter.h"
 #include "cli/ports.h"
+#include "core/red.h"
 #include "core/span_field.h"
 #include "sinks/sink.h"
 
@@ -40,6 +41,7 @@ enum {
 	OPT_CAPTURE,
 	OPT_INTERVAL,
 	OPT_TLS_SYMBOL,
+	OPT_GROUP,
 	OPT_SORT,
 	OPT_OTLP,
 	OPT_OTLP_SIGNALS,
@@ -131,6 +133,9 @@ static const struct argp_option table[] = {
 	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
 	{ "zone", OPT_ZONE, "NAME=CIDR", 0,
 	  "Flows: a name for these addresses; bytes between zones are added up", 3 },
+	{ "group", OPT_GROUP, "BY", 0,
+	  "Summary, top: a row for each 'route' (default), 'service', 'host', 'peer', 'status', "
+	  "'client', 'system', 'collection' or 'destination'", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 
@@ -317,6 +322,14 @@ static int set_unmatched(struct options *o, const char *arg)
 	return err;
 }
 
+static int set_group(struct options *o, const char *arg)
+{
+	o->group = (int)red_by_named(arg);
+	if (o->group != RED_BY_COUNT)
+		return 0;
+	return wrong(o, "group '%.64s': must be " RED_BY_NAMES, arg);
+}
+
 static int set_sort(struct options *o, const char *arg)
 {
 	o->sort = summary_sort_key(arg);
@@ -462,6 +475,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return 0;
 	case OPT_INTERVAL:
 		return set_time(o, "interval", arg, &o->interval_ns);
+	case OPT_GROUP:
+		return set_group(o, arg);
 	case OPT_SORT:
 		return set_sort(o, arg);
 	case OPT_SLOWEST:
@@ -708,7 +723,7 @@ int options_parse(struct options *o, int argc, char **argv)
 	int err;
 
 	memset(o, 0, sizeof(*o));
-	o->sort = -1;
+	o->sort = o->group = -1;
 	o->names = UINT32_MAX;
 	argp_err_exit_status = EXIT_BAD_USAGE;
 	if (argc > 0)

@@ -91,6 +91,7 @@ struct options {
 	uint64_t count;	      /* 0: no limit */
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns; /* 0: once, at the end */
+	int group;	      /* an enum red_by; -1: not given */
 	int sort;	      /* a summary_sort_key(); -1: not given */
 	const char *sort_given; /* its name; NULL: not given */
 	enum color color;

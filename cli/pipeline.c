@@ -45,8 +45,9 @@ static int selected(const struct session *s, const struct span *span)
 	return 1;
 }
 
-static const char *host_name(struct session *s, const uint8_t addr[16], uint64_t time_ns)
+const char *pipeline_host(void *session, const uint8_t addr[16], uint64_t time_ns)
 {
+	struct session *s = session;
 	const char *name = s->hosts && s->cluster ? cluster_name(s->cluster, addr) : NULL;
 
 	return name || !s->hosts ? name : hosts__name(s->hosts, addr, time_ns);
@@ -55,11 +56,9 @@ static const char *host_name(struct session *s, const uint8_t addr[16], uint64_t
 /* Where no process is known at the other end, its host may have a name. */
 static const char *peer_name(struct session *s, const struct span *span)
 {
-	const uint8_t *addr = span->kind == SPAN_SERVER ? span->client_addr : span->server_addr;
-
 	if (span->peer_service || !span->has_addr)
 		return span->peer_service;
-	return host_name(s, addr, span->time_ns);
+	return pipeline_host(s, span_peer_addr(span), span->time_ns);
 }
 
 static int match_span(void *session, const struct span *span)
@@ -115,7 +114,7 @@ static void on_flow(void *session, const struct engine_flow *flow)
 		return;
 	f.client_zone = zones_name(&s->opt->zones, f.client_addr);
 	f.server_zone = zones_name(&s->opt->zones, f.server_addr);
-	f.peer_service = host_name(s, peer, f.time_ns);
+	f.peer_service = pipeline_host(s, peer, f.time_ns);
 	outputs_flow(&s->outputs, &f);
 }
 
@@ -258,6 +257,7 @@ static struct sink_options sink_options(struct session *s)
 		.nheaders = o->headers.n,
 		.body = o->body > 0,
 		.sort = o->sort,
+		.group = o->group < 0 ? RED_BY_ROUTE : (enum red_by)o->group,
 		.slowest = o->slowest,
 		.zones = o->zones.n > 0,
 		.unfold = o->unfold,

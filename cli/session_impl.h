@@ -73,6 +73,9 @@ int pipeline_restart(struct session *s);
 /* Records from now on into path. 0, or a negative errno with one line in err. */
 int pipeline_record(struct session *s, const char *path, char *err, size_t errlen);
 
+/* The name of an address, by the cluster, /etc/hosts or DNS, until the next call; NULL: none. */
+const char *pipeline_host(void *session, const uint8_t addr[16], uint64_t time_ns);
+
 /* source_event_fn */
 void pipeline_event(void *session, const struct zc_ev *ev);
 

@@ -59,8 +59,10 @@ _zctrace()
 	--capture) words='auto skb packet' ;;
 	--color) words='auto always never' ;;
 	--sort)
-		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes'
-		words="$words incomplete calls" ;;
+		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max time'
+		words="$words bytes incomplete calls" ;;
+	--group)
+		words='route service host peer status client system collection destination' ;;
 	--otlp-signals) words='traces metrics' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
@@ -81,7 +83,7 @@ _zctrace()
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --zone= --sort= --color= --no-mouse
+			--prometheus= --resolve --zone= --group= --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 #include "core/engine.h" /* struct note */
+#include "core/red.h"
 #include "core/span.h"
 #include "sinks/out.h"
 
@@ -58,7 +59,8 @@ struct sink_options {
 	int body;		    /* carry content */
 	uint64_t interval_ns;	    /* summary: 0: once, at the end */
 	int zones;		    /* flows: tell the bytes between them */
-	int sort;		    /* summary: one of summary_sort_key() */
+	int sort;		    /* summary: one of summary_sort_key(), or -1 */
+	enum red_by group;	    /* summary: what has a row */
 	int unfold;		    /* waterfall: calls that are alike one by one */
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
 	enum summary_form form;	    /* summary */

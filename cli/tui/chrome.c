@@ -242,10 +242,11 @@ static void draw_small(const struct tui *t, struct screen *s)
 	screen__field(s, 0, 0, at < width ? at : width, STYLE_TAB, 0, name);
 }
 
-/* "Enter:spans  o:group": the keys stand out. */
-static int draw_hints(struct screen *s, int y, int x, const char *hints)
+/* "Enter:spans  o:group": the keys stand out. What finds no room is left in *rest. */
+static int draw_as_many(struct screen *s, int y, int x, const char **rest)
 {
-	while (*hints) {
+	while (**rest) {
+		const char *hints = *rest;
 		const char *colon = strchr(hints + 1, ':'), *end = strstr(hints, "  ");
 		char text[64];
 		int w;
@@ -259,9 +260,30 @@ static int draw_hints(struct screen *s, int y, int x, const char *hints)
 		x += screen__put(s, y, x, w, STYLE_KEY, text) + 1;
 		snprintf(text, sizeof(text), "%.*s", (int)(end - colon - 1), colon + 1);
 		x += screen__put(s, y, x, w, STYLE_TEXT, text) + 2;
-		hints = *end ? end + 2 : end;
+		*rest = *end ? end + 2 : end;
 	}
 	return x;
+}
+
+static int draw_hints(struct screen *s, int y, int x, const char *hints)
+{
+	return draw_as_many(s, y, x, &hints);
+}
+
+/* On a second line, above it, where one is too narrow. */
+static void draw_menu(const struct menu *m, struct screen *s, int y)
+{
+	const char *rest = m->hints;
+	int width = screen__width(s), x = (int)strlen(m->title);
+
+	if (x + (int)strlen(rest) > width && y > 1) {
+		screen__fill(s, --y, 0, width, STYLE_TEXT, ' ');
+		screen__put(s, y, 0, width, STYLE_STRONG, m->title);
+		draw_as_many(s, y++, x, &rest);
+	} else {
+		screen__put(s, y, 0, width, STYLE_STRONG, m->title);
+	}
+	draw_hints(s, y, x, rest);
 }
 
 /* All columns, on as many lines as they take; s NULL: only counts these. */
@@ -320,8 +342,7 @@ static void draw_foot(struct tui *t, struct screen *s)
 		return;
 	}
 	if (t->menu) {
-		x = screen__put(s, y, 0, screen__width(s), STYLE_STRONG, t->menu->title);
-		draw_hints(s, y, x, t->menu->hints);
+		draw_menu(t->menu, s, y);
 		return;
 	}
 	if (t->message[0]) {

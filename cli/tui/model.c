@@ -66,8 +66,7 @@ static struct red_row *count_in(struct red *tables, const struct span *s)
 	struct red_row *route = red_add(&tables[RED_BY_ROUTE], s);
 
 	for (int i = RED_BY_ROUTE + 1; i < RED_TABLES; i++)
-		if (i < RED_BY_COUNT || (i == RED_BY_HOP ? red_hop(s) : red_edge(s)))
-			red_add(&tables[i], s);
+		red_add(&tables[i], s);
 	return route;
 }
 

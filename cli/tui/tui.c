@@ -23,6 +23,8 @@
 static void configure(struct tui *t, const struct tui_options *o)
 {
 	config_read(t, t->config_error, sizeof(t->config_error));
+	if (t->opt.group >= 0)
+		t->by = (enum red_by)t->opt.group;
 	t->interval_ns = o->interval_ns ? o->interval_ns : t->interval_ns;
 	t->opt.no_mouse |= o->no_mouse;
 	if (o->nheaders) {

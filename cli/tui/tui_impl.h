@@ -160,8 +160,9 @@ void tui_filter(struct tui *t, const char *text, struct filter *f);
 /* Chooses the columns of a view by their names, "all": all. -1: of too many views. */
 int tui_columns(struct tui *t, const char *view, const char *names);
 
-/* Sends every request in flight that passes the filter, at most TUI_FLIGHTS. */
-void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx);
+/* Sends every request in flight that passes the filter, at most TUI_FLIGHTS; how many more there
+ * are. */
+unsigned tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx);
 
 /* ---- pieces of text, in sinks' forms but NUL-terminated and padded by nobody */
 struct str tui_duration(char *buf, uint64_t ns);      /* buf: 32 octets */
@@ -181,6 +182,10 @@ struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port); /* 64
 
 /* Whom a call is to, buf: 64 octets; p == NULL: it is none, or nobody knows. */
 struct str tui_callee(const struct span *s, char *buf);
+
+/* Of n lines the last one: how many rows are behind those that were looked at. Returns what is left
+ * of the lines; all, if there are no such rows. */
+int tui_unseen(struct screen *s, int y, int height, unsigned unseen);
 
 /* A fit-to-print "METHOD path?query" with secrets hidden. */
 /* The request's method, or what stands in its place. */

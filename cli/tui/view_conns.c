@@ -264,7 +264,7 @@ static void conns_draw(struct view *view, struct screen *s, int y, int height)
 {
 	struct conns_view *v = (struct conns_view *)view;
 
-	table_draw(&v->table, s, y, height);
+	table_draw(&v->table, s, y, tui_unseen(s, y, height, v->unseen));
 	if (!v->n && height > 2)
 		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG, "No connections now.");
 }
