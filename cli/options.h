@@ -40,7 +40,8 @@ enum output {
 	OUTPUT_TOP,
 	OUTPUT_WATERFALL,
 	OUTPUT_OTLP,
-	OUTPUT_FLOWS
+	OUTPUT_FLOWS,
+	OUTPUT_HTML
 };
 
 struct output_spec {
@@ -82,6 +83,7 @@ struct options {
 	struct output_spec outputs[OPTIONS_MAX_OUTPUTS];
 	unsigned noutputs; /* 0: nothing is shown, standard output is the recording's */
 	const char *filter;
+	int edge; /* only what red_edge() is true of */
 	struct string_list routes;
 	enum route_mode unmatched;
 	struct string_list headers;

@@ -28,6 +28,7 @@ static void figures_release(struct model_figures *f)
 		red_release(&f->all[i]);
 		red_release(&f->match[i]);
 	}
+	net_release(&f->net);
 }
 
 static void figures_add(struct model_figures *f, const struct model_figures *more)
@@ -36,6 +37,7 @@ static void figures_add(struct model_figures *f, const struct model_figures *mor
 		red_merge(&f->all[i], &more->all[i]);
 		red_merge(&f->match[i], &more->match[i]);
 	}
+	net_merge(&f->net, &more->net);
 	f->spans += more->spans;
 	f->errors += more->errors;
 }
@@ -146,6 +148,11 @@ void model_span(struct model *m, const struct span *s)
 	store_add(m->behind ? m->behind : m->now, m->filter, s);
 }
 
+void model_flow(struct model *m, const struct engine_flow *f)
+{
+	net_add(&(m->behind ? m->behind : m->now)->f.net, f);
+}
+
 void model_filter(struct model *m, struct filter *f)
 {
 	filter__free(m->filter);
@@ -250,6 +257,7 @@ void model_mark(struct model *m, uint64_t now)
 		red_mark(&m->now->f.all[i], now);
 		red_mark(&m->now->f.match[i], now);
 	}
+	net_mark(&m->now->f.net, now);
 }
 
 void model_unmark(struct model *m)
@@ -258,6 +266,7 @@ void model_unmark(struct model *m)
 		red_unmark(&m->now->f.all[i]);
 		red_unmark(&m->now->f.match[i]);
 	}
+	net_unmark(&m->now->f.net);
 }
 
 struct red *model_red(const struct model *m, enum red_by by)
