@@ -32,6 +32,7 @@ enum {
 	OPT_NO_DOWNSTREAM,
 	OPT_FOLLOW,
 	OPT_FOLLOW_FILE,
+	OPT_EDGE,
 	OPT_ROUTE,
 	OPT_UNMATCHED,
 	OPT_HEADER,
@@ -100,7 +101,8 @@ static const struct argp_option table[] = {
 	{ .doc = "What to show:", .group = 3 },
 	{ "output", 'o', "FORMAT[=FILE]", 0,
 	  "'top' (default on a terminal), 'text' (default elsewhere), 'brief', 'json', "
-	  "'waterfall', 'summary' (also as 'csv' or 'markdown'), 'flows' or 'otlp'; several: one "
+	  "'waterfall', 'summary' (also as 'csv' or 'markdown'), 'html' (a report), 'flows' or "
+	  "'otlp'; several: one "
 	  "shown, the others written to FILEs", 3 },
 	{ "otlp", OPT_OTLP, "URL", OPTION_ARG_OPTIONAL,
 	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
@@ -115,6 +117,8 @@ static const struct argp_option table[] = {
 	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
 	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
+	{ "edge", OPT_EDGE, NULL, 0,
+	  "Each request once, where it comes in, without the hops behind it", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins",
 	  3 },
 	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
@@ -263,6 +267,7 @@ static const char *const output_names[] = {
 	[OUTPUT_WATERFALL] = "waterfall",
 	[OUTPUT_OTLP] = "otlp",
 	[OUTPUT_FLOWS] = "flows",
+	[OUTPUT_HTML] = "html",
 	NULL,
 };
 
@@ -462,6 +467,9 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return add_output(o, arg);
 	case 'f':
 		o->filter = arg;
+		return 0;
+	case OPT_EDGE:
+		o->edge = 1;
 		return 0;
 	case OPT_ROUTE:
 		return add_string(o, &o->routes, arg, "route");

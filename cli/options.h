@@ -40,7 +40,8 @@ enum output {
 	OUTPUT_TOP,
 	OUTPUT_WATERFALL,
 	OUTPUT_OTLP,
-	OUTPUT_FLOWS
+	OUTPUT_FLOWS,
+	OUTPUT_HTML
 };
 
 struct output_spec {
@@ -82,6 +83,7 @@ struct options {
 	struct output_spec outputs[OPTIONS_MAX_OUTPUTS];
 	unsigned noutputs; /* 0: nothing is shown, standard output is the recording's */
 	const char *filter;
+	int edge; /* only what red_edge() is true of */
 	struct string_list routes;
 	enum route_mode unmatched;
 	struct string_list headers;
@@ -134,6 +136,9 @@ int options_add_port(struct options *o, uint16_t port);
 int options_select_by_name(const struct options *o);
 
 int options_has_output(const struct options *o, enum output format);
+
+/* Is it a chosen one? */
+int options_has_port(const struct options *o, uint16_t port);
 
 /* Does something that is written for the user go to standard output? */
 int options_use_stdout(const struct options *o);

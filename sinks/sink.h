@@ -26,6 +26,8 @@ struct sink_totals {
 	uint64_t time_ns; /* wall clock of the end */
 	uint64_t spans;	  /* shown */
 	uint64_t events, lost_events, uncaptured_bytes, unparsed_bytes;
+	const char *what;   /* was traced or read; NULL: not known */
+	const char *filter; /* as it was written; NULL: none */
 };
 
 struct sink_ops {
@@ -65,7 +67,8 @@ struct sink_options {
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
 	enum summary_form form;	    /* summary */
 	int color;
-	/* waterfall: a trace is shown if one of its spans matches; NULL: all are */
+	/* waterfall, report: a trace is shown if one of its spans matches; NULL: all are. They are
+	 * handed all spans. */
 	int (*match)(void *ctx, const struct span *s);
 	void *ctx;
 };
@@ -77,6 +80,7 @@ struct sink *sink_json_new(const struct sink_options *o);
 struct sink *sink_summary_new(const struct sink_options *o);
 struct sink *sink_flows_new(const struct sink_options *o);
 struct sink *sink_waterfall_new(const struct sink_options *o);
+struct sink *sink_report_new(const struct sink_options *o); /* one page of HTML, at the end */
 
 /* Number of the sort key of that name for the summary, or -1. */
 int summary_sort_key(const char *name);
