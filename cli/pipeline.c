@@ -19,6 +19,7 @@
 
 #define TICK_NS 20000000u
 #define TUI_FLOWS_NS 1000000000u /* a row's figures are of seconds */
+#define METRICS_FLOWS_NS 5000000000u
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
@@ -90,6 +91,11 @@ static void on_span(void *session, const struct span *span)
 
 /* ---- flows */
 
+static int wants_flows(const struct session *s)
+{
+	return s->tui || s->opt->features || options_has_output(s->opt, OUTPUT_FLOWS);
+}
+
 /* Are there lines about connections that are open? */
 static int tells_open(const struct session *s)
 {
@@ -99,7 +105,9 @@ static int tells_open(const struct session *s)
 /* How often the engine tells what has become of them; 0: of none before its end. */
 static uint64_t flows_interval(const struct session *s)
 {
-	return tells_open(s) ? s->opt->interval_ns : s->tui ? TUI_FLOWS_NS : 0;
+	if (tells_open(s))
+		return s->opt->interval_ns;
+	return s->tui ? TUI_FLOWS_NS : s->opt->features ? METRICS_FLOWS_NS : 0;
 }
 
 /* Of a file, ports choose what is shown. */
@@ -145,8 +153,7 @@ static void on_flow(void *session, const struct engine_flow *flow)
 	name_ends(s, &f, host, sizeof(host));
 	if (s->tui)
 		tui__flow(s->tui, &f);
-	if (f.last || tells_open(s))
-		outputs_flow(&s->outputs, &f);
+	outputs_flow(&s->outputs, &f, f.last || tells_open(s));
 }
 
 /* The kernel is asked first, and what it says comes with the events until the next tick. */
@@ -156,7 +163,7 @@ static void tick_flows(struct session *s, uint64_t now)
 
 	if (!s->next_flows || now < s->next_flows)
 		return;
-	if (tells_open(s) && !s->flows_counted && src->ops->count) {
+	if ((tells_open(s) || s->opt->features) && !s->flows_counted && src->ops->count) {
 		src->ops->count(s->input.source);
 		s->flows_counted = 1;
 		return;
@@ -397,7 +404,7 @@ static int make_engine(struct session *s)
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
-		.on_flow = s->tui || options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
+		.on_flow = wants_flows(s) ? on_flow : NULL,
 		.on_policy = on_policy,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
