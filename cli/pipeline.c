@@ -14,22 +14,16 @@
 #include "cli/report.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
+#include "cli/tls_unseen.h"
 #include "cli/when.h"
 #include "core/red.h"
 
 #define TICK_NS 20000000u
+#define TUI_FLOWS_NS 1000000000u /* a row's figures are of seconds */
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
 /* ---- spans and notes */
-
-static int port_selected(const struct options *o, uint16_t port)
-{
-	for (unsigned i = 0; i < o->nports; i++)
-		if (port >= o->ports[i].first && port <= o->ports[i].last)
-			return 1;
-	return 0;
-}
 
 /* Live, the selectors decide what is traced; of a file, they choose what is shown. */
 static int selected(const struct session *s, const struct span *span)
@@ -38,7 +32,7 @@ static int selected(const struct session *s, const struct span *span)
 
 	if (s->input.attach)
 		return 1;
-	if (o->nports && span->has_addr && !port_selected(o, span->server_port))
+	if (o->nports && span->has_addr && !options_has_port(o, span->server_port))
 		return 0;
 	if (o->role == ATTACH_ROLE_SERVER)
 		return span->kind == SPAN_SERVER;
@@ -99,27 +93,63 @@ static void on_span(void *session, const struct span *span)
 
 /* ---- flows */
 
+/* Are there lines about connections that are open? */
+static int tells_open(const struct session *s)
+{
+	return s->opt->interval_ns && options_has_output(s->opt, OUTPUT_FLOWS);
+}
+
+/* How often the engine tells what has become of them; 0: of none before its end. */
+static uint64_t flows_interval(const struct session *s)
+{
+	return tells_open(s) ? s->opt->interval_ns : s->tui ? TUI_FLOWS_NS : 0;
+}
+
 /* Of a file, ports choose what is shown. */
 static int flow_selected(const struct session *s, const struct engine_flow *f)
 {
 	const struct options *o = s->opt;
 
-	return s->input.attach || !o->nports || port_selected(o, f->server_port) ||
-	       port_selected(o, f->client_port);
+	return s->input.attach || !o->nports || options_has_port(o, f->server_port) ||
+	       options_has_port(o, f->client_port);
+}
+
+/* host: room for the name of one. */
+static void name_ends(struct session *s, struct engine_flow *f, char *host, size_t size)
+{
+	const uint8_t *peer = f->at_server ? f->client_addr : f->server_addr;
+	const uint8_t *own = f->at_server ? f->server_addr : f->client_addr;
+	const char *names[2]; /* own, the peer's */
+
+	f->client_zone = zones_name(&s->opt->zones, f->client_addr);
+	f->server_zone = zones_name(&s->opt->zones, f->server_addr);
+	names[0] = f->names.container_name ? f->names.container_name
+		   : f->names.service	   ? f->names.service
+					   : f->comm;
+	if (!names[0] && (names[0] = pipeline_host(s, own, f->time_ns))) {
+		snprintf(host, size, "%s", names[0]);
+		names[0] = host;
+	}
+	if (!f->peer_service)
+		f->peer_service = pipeline_host(s, peer, f->time_ns);
+	names[1] = f->peer_service ? f->peer_service : f->peer_comm;
+	f->client_name = names[f->at_server];
+	f->server_name = names[!f->at_server];
 }
 
 static void on_flow(void *session, const struct engine_flow *flow)
 {
 	struct session *s = session;
 	struct engine_flow f = *flow;
-	const uint8_t *peer = f.is_server ? f.client_addr : f.server_addr;
+	char host[256];
 
 	if (!flow_selected(s, &f))
 		return;
-	f.client_zone = zones_name(&s->opt->zones, f.client_addr);
-	f.server_zone = zones_name(&s->opt->zones, f.server_addr);
-	f.peer_service = pipeline_host(s, peer, f.time_ns);
-	outputs_flow(&s->outputs, &f);
+	name_ends(s, &f, host, sizeof(host));
+	if (s->tui)
+		tui__flow(s->tui, &f);
+	if (f.last || tells_open(s))
+		outputs_flow(&s->outputs, &f);
 }
 
 /* The kernel is asked first, and what it says comes with the events until the next tick. */
@@ -129,16 +159,26 @@ static void tick_flows(struct session *s, uint64_t now)
 
 	if (!s->next_flows || now < s->next_flows)
 		return;
-	if (!s->flows_counted && src->ops->count) {
+	if (tells_open(s) && !s->flows_counted && src->ops->count) {
 		src->ops->count(s->input.source);
 		s->flows_counted = 1;
 		return;
 	}
-	engine__flows(s->engine);
+	engine__flows(s->engine, !tells_open(s));
 	s->flows_counted = 0;
-	s->next_flows += s->opt->interval_ns;
+	s->next_flows += flows_interval(s);
 	if (s->next_flows <= now)
-		s->next_flows = now + s->opt->interval_ns;
+		s->next_flows = now + flows_interval(s);
+}
+
+/* Where a file has come to rest, all that went by until then is shown. */
+static void rest_flows(struct session *s)
+{
+	if (!s->replay || replay__playing(s->replay) || tells_open(s) ||
+	    s->flows_rested == s->last_event)
+		return;
+	s->flows_rested = s->last_event;
+	engine__flows(s->engine, 1);
 }
 
 /* ---- notes */
@@ -188,6 +228,17 @@ static void on_policy(void *session, const struct zc_policy *w)
 static void process_names(void *session, uint32_t pid, struct process_names *out)
 {
 	procnames__get(((struct session *)session)->names, pid, out);
+}
+
+static void tls_unseen(void *session, uint32_t pid)
+{
+	char why[sizeof(((struct zc_ev_names *)NULL)->tls_unseen)];
+	struct session *s = session;
+
+	if (!procnames__asks_tls(s->names, pid, s->last_event))
+		return;
+	tls_unseen_read(s->input.attach, pid, why, sizeof(why));
+	procnames__tls_told(s->names, pid, s->last_event, why);
 }
 
 static struct str route_of(void *session, struct str path, int is_key)
@@ -341,11 +392,11 @@ static int make_engine(struct session *s)
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
-		.on_flow = options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
-		.count_traffic = options_has_output(s->opt, OUTPUT_TOP),
+		.on_flow = s->tui || options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
 		.on_policy = on_policy,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
+		.tls_unseen = tls_unseen,
 		.route = route_of,
 		.ctx = s,
 	};
@@ -404,7 +455,7 @@ int pipeline_restart(struct session *s)
 		return EXIT_FAILED;
 	}
 	engine__free(before);
-	s->shown = s->first_event = s->last_event = s->next_tick = 0;
+	s->shown = s->first_event = s->last_event = s->next_tick = s->flows_rested = 0;
 	return 0;
 }
 
@@ -446,8 +497,8 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 	if (!s->first_event) {
 		s->first_event = ev->time;
 		set_times(s);
-		if (s->opt->interval_ns && options_has_output(s->opt, OUTPUT_FLOWS))
-			s->next_flows = ev->time + s->opt->interval_ns;
+		if (flows_interval(s))
+			s->next_flows = ev->time + flows_interval(s);
 	}
 	if (ev->time > s->last_event)
 		s->last_event = ev->time;
@@ -469,6 +520,7 @@ void pipeline_tick(struct session *s, uint64_t now)
 		tick_sinks(s, now);
 	if (s->input.source->live)
 		tick_flows(s, now);
+	rest_flows(s);
 	if (s->recorder && !s->recorder_reported && recorder__error(s->recorder)) {
 		s->recorder_reported = 1;
 		log_line("%s", recorder__error(s->recorder));

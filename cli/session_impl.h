@@ -48,6 +48,7 @@ struct session {
 	uint64_t since, until; /* wall clock: what ended in between is shown */
 	uint64_t over_since; /* monotonic: all that was traced had ended; 0: not yet */
 	uint64_t next_flows; /* source clock: when flows are told; 0: at their ends only */
+	uint64_t flows_rested; /* the last event, when a replay last stood still */
 	int flows_counted;   /* what they have become is on its way */
 	uint64_t next_tick;		  /* of the sinks, when time comes with the events */
 	struct stats stats;

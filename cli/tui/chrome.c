@@ -107,12 +107,13 @@ static void draw_context(const struct tui *t, struct screen *s)
 	}
 }
 
-/* What a view shows of connections is there now; in a replay, that is the end of the past. */
+/* Is the view none of the past? In a replay, the moment is the end of that. */
 static int is_of_now(const struct tui *t)
 {
 	const struct view_ops *v = tui_view(t)->ops;
 
-	return !t->from.replay && (v == &view_flights || v == &view_conns || v == &view_health);
+	return v == &view_network || (!t->from.replay && (v == &view_flights || v == &view_conns ||
+							  v == &view_health));
 }
 
 /* What is not as usual: shown at the right of the tabs. */
@@ -168,15 +169,32 @@ static int tabs_brief(const struct tui *t)
 	return sum > screen__width(t->screen);
 }
 
+/* How long ago the span at that position ended. */
+static void age_text(const struct tui *t, char *buf, size_t n, uint32_t position)
+{
+	uint64_t now = t->vitals.moment, end = span_end(ring_span(&t->model.now->ring, position));
+
+	uptime_text(buf, n, now > end ? now - end : 0);
+}
+
+/* "kept 2:06, slow or failed 1:20:00" */
+static void kept_briefly(const struct tui *t, char *text, size_t cap, uint32_t longer)
+{
+	char all[32], some[32];
+
+	age_text(t, all, sizeof(all), longer);
+	age_text(t, some, sizeof(some), 0);
+	snprintf(text, cap, "kept %s, slow or failed %s", all, some);
+}
+
 /* "16.4k spans of 2:06": how many from that position on, and how long ago they begin. */
 static size_t kept_text(const struct tui *t, char *text, size_t cap, uint32_t first, uint32_t n,
 			const char *what)
 {
-	uint64_t now = t->vitals.now, end = span_end(ring_span(&t->model.now->ring, first));
 	char count[32], age[32];
 
 	count[tui_count(count, n).n] = '\0';
-	uptime_text(age, sizeof(age), now > end ? now - end : 0);
+	age_text(t, age, sizeof(age), first);
 	return (size_t)snprintf(text, cap, "%s %s of %s", count, what, age);
 }
 
@@ -197,7 +215,7 @@ static void draw_kept(const struct tui *t, struct screen *s, int y, int x, int e
 		kept_text(t, text + n, sizeof(text) - n, 0, longer, "slow or failed");
 	}
 	if (longer && end - (int)strlen(text) <= x)
-		text[n - 2] = '\0';
+		kept_briefly(t, text, sizeof(text), longer);
 	if (end - (int)strlen(text) > x)
 		screen__put(s, y, end - (int)strlen(text) - (end < screen__width(s)),
 			    (int)strlen(text), STYLE_DIM, text);

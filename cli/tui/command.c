@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cli/clock.h"
 #include "cli/duration.h"
 #include "cli/filter.h"
 #include "cli/options.h"
@@ -204,7 +203,7 @@ static const char *second_part(const char *arg, char *first, size_t size)
 static int set_between(struct tui *t, const char *arg, struct command_error *e)
 {
 	struct replay *r = t->from.replay;
-	uint64_t now = t->vitals.now, begin = r ? replay__begin(r) : now - DAY / 2, from, to = now;
+	uint64_t now = t->vitals.moment, begin = r ? replay__begin(r) : now - DAY / 2, from, to = now;
 	char first[64];
 	const char *second = second_part(arg, first, sizeof(first));
 
@@ -213,8 +212,6 @@ static int set_between(struct tui *t, const char *arg, struct command_error *e)
 			tui_between(t, 0, 0);
 		return 0;
 	}
-	if (t->past_to)
-		now = to = r ? replay__now(r) : wall_clock();
 	if (when_parse(first, begin, now, &from) ||
 	    (second && when_parse(second, begin, *second == '+' ? from : now, &to)))
 		return refuse(e, "two times, such as 10:40 10:45, 10:40 +5m or -10m -5m; or now");

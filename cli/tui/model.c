@@ -28,6 +28,7 @@ static void figures_release(struct model_figures *f)
 		red_release(&f->all[i]);
 		red_release(&f->match[i]);
 	}
+	net_release(&f->net);
 }
 
 static void figures_add(struct model_figures *f, const struct model_figures *more)
@@ -36,6 +37,7 @@ static void figures_add(struct model_figures *f, const struct model_figures *mor
 		red_merge(&f->all[i], &more->all[i]);
 		red_merge(&f->match[i], &more->match[i]);
 	}
+	net_merge(&f->net, &more->net);
 	f->spans += more->spans;
 	f->errors += more->errors;
 }
@@ -167,6 +169,11 @@ static void count_anew(struct model *m)
 		store_filter(m->behind, m);
 }
 
+void model_flow(struct model *m, const struct engine_flow *f)
+{
+	net_add(&(m->behind ? m->behind : m->now)->f.net, f);
+}
+
 void model_filter(struct model *m, struct filter *f)
 {
 	filter__free(m->filter);
@@ -275,6 +282,7 @@ void model_mark(struct model *m, uint64_t now)
 		red_mark(&m->now->f.all[i], now);
 		red_mark(&m->now->f.match[i], now);
 	}
+	net_mark(&m->now->f.net, now);
 }
 
 void model_unmark(struct model *m)
@@ -283,6 +291,7 @@ void model_unmark(struct model *m)
 		red_unmark(&m->now->f.all[i]);
 		red_unmark(&m->now->f.match[i]);
 	}
+	net_unmark(&m->now->f.net);
 }
 
 struct red *model_red(const struct model *m, enum red_by by)

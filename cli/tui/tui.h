@@ -74,6 +74,7 @@ void tui__span(struct tui *t, const struct span *s);
 void tui__between(struct tui *t, uint64_t from, uint64_t to);
 
 void tui__note(struct tui *t, const struct note *n);
+void tui__flow(struct tui *t, const struct engine_flow *f);
 
 /* The engine is another one from now on, which knows nothing yet (the replay went back). */
 void tui__restart(struct tui *t, struct engine *e);

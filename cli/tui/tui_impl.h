@@ -16,7 +16,7 @@
 #include "sinks/json_writer.h"
 #include "sinks/sink.h"
 
-#define TUI_ROOTS 6
+#define TUI_ROOTS 7
 #define TUI_STACK 8
 #define TUI_NOTES 64
 #define TUI_HEADERS 16
@@ -61,7 +61,8 @@ struct menu {
 
 /* The figures of the moment, frozen while the display is paused. */
 struct vitals {
-	uint64_t now;	     /* wall clock of what is shown */
+	uint64_t now;	     /* wall clock of what is shown: the end of the past that is looked at */
+	uint64_t moment;     /* of what is there now: in flight, connections, the network */
 	uint64_t uptime_ns;
 	struct engine_stats engine;
 	struct source_stats source;
@@ -81,6 +82,7 @@ struct tui {
 	struct screen *screen;
 	struct model model;
 	enum red_by by;
+	enum net_by net_by;
 
 	struct view *root[TUI_ROOTS];
 	/* what was opened from the root view; the last one is shown */
@@ -102,6 +104,7 @@ struct tui {
 	uint64_t interval_ns;
 	uint64_t opened, drawn, refreshed, measured; /* monotonic */
 	uint64_t cleared; /* when c was pressed last */
+	uint64_t counted; /* when the kernel was asked last, see tui_count_traffic */
 	uint64_t last_cpu, last_events, last_spans;
 	uint64_t incomplete[SPAN_INCOMPLETE_BITS]; /* spans by what is missing */
 	uint64_t draws;
@@ -207,7 +210,7 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 /* ---- views */
 
 extern const struct view_ops view_routes, view_spans, view_traces, view_flights, view_conns,
-	view_health, view_help;
+	view_health, view_network, view_help;
 
 /* Where nothing is shown: why, and what to try. */
 struct empty;
@@ -232,6 +235,10 @@ struct view *view_alike_open(struct tui *t, int by_service);
 /* The trace of a span, and the requests of a connection. */
 struct view *view_trace_open(struct tui *t, const struct span *s);
 struct view *view_requests_open(struct tui *t, uint64_t conn);
+/* The connections of a row of Network. */
+struct view *view_net_flows_open(struct tui *t, enum net_by by, uint64_t id);
+/* Has the kernel tell of what nobody reads, at most once a second. */
+void tui_count_traffic(struct tui *t);
 
 /* The table of spans, used by the views that list some. */
 struct span_list {

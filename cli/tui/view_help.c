@@ -12,7 +12,7 @@ static const struct {
 	const char *keys, *text; /* keys NULL: a heading */
 } help[] = {
 	{ NULL, "EVERYWHERE" },
-	{ "1-6", "Routes, Spans, Traces, In flight, Connections, Health" },
+	{ "1-7", "Routes, Spans, Traces, In flight, Connections, Health, Network" },
 	{ "Tab Shift-Tab", "the next view, the one before" },
 	{ "Enter", "opens what is selected; so does a double click" },
 	{ "Esc Backspace", "goes back; Esc at the beginning removes the filter" },
@@ -52,6 +52,11 @@ static const struct {
 	{ "v Left Right", "in a span: fields, text, hexadecimal" },
 	{ NULL, "IN FLIGHT, CONNECTIONS" },
 	{ "Enter", "details of the request; the requests of the connection" },
+	{ NULL, "NETWORK" },
+	{ "o", "group by pair, process, peer, port or zone, from a menu; O: by the one before" },
+	{ "Enter", "the connections of the row, those that are over, too; there: its requests" },
+	{ "OUT IN", "bytes along the arrow, and back; of a process or its peer: sent, received" },
+	{ "RETR FAILED", "segments sent again; connections that did not come about" },
 	{ NULL, "TRACES" },
 	{ "bars", "solid: the span worked itself; shaded: it waited for a call; red: an error; a "
 		  "colour per service" },

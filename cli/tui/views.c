@@ -12,6 +12,7 @@
 #include "cli/filter.h"
 #include "cli/tui/tui_impl.h"
 
+#define COUNT_NS 1000000000u
 #define MESSAGE_NS 4000000000u
 #define ASIDE_MAX 65536
 
@@ -114,6 +115,17 @@ unsigned tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s),
 
 	engine__in_flight(t->from.engine, pass_flight, &f);
 	return f.unseen;
+}
+
+/* What nobody reads is not announced: the kernel has counted it, and tells with the next events. */
+void tui_count_traffic(struct tui *t)
+{
+	struct source *source = t->from.source;
+
+	if (!source || !source->ops->count || t->refreshed < t->counted + COUNT_NS)
+		return;
+	t->counted = t->refreshed;
+	source->ops->count(source);
 }
 
 /* ---- what is shown */

@@ -80,6 +80,7 @@ void vitals_measure(struct tui *t)
 		v->now = wall_clock();
 		v->uptime_ns = now - t->opened;
 	}
+	v->moment = v->now;
 	if (t->past_to && v->now > t->past_to)
 		v->now = t->past_to;
 	if (!t->measured || now - t->measured >= SECOND / 4)

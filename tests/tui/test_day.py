@@ -56,7 +56,7 @@ def main():
         os.chdir(folder)
         day('day.pcap')
         # what a sanitizer keeps of what was freed is no memory of the program's
-        with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'day.pcap', '--keep', '1k'], (120, 30), folder,
+        with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'day.pcap', '--keep', '1k'], (140, 30), folder,
                     ASAN_OPTIONS='quarantine_size_mb=1:thread_local_quarantine_size_kb=64') as term:
             term.wait('Routes')
             s = go_to(term, '6h', r'(stopped|playing) 6:00:')
@@ -75,6 +75,12 @@ def main():
                     'how far back it reaches is told', s)
             t.check(re.search(r' spans of \d+:\d\d, \d{3} slow or failed of 2[34]:\d\d:\d\d', s),
                     'and how far for what failed', s)
+            term.tmux('resize-window', '-x', '120', '-y', '30')
+            s = term.wait(r' kept \d+:\d\d, slow or failed 2[34]:')
+            t.check(re.search(r' kept \d+:\d\d, slow or failed 2[34]:\d\d:\d\d', s),
+                    'in fewer words where there is less room', s)
+            term.tmux('resize-window', '-x', '140', '-y', '30')
+            term.wait('spans of')
             term.press(':')
             term.type('memory 1M')
             s = term.press('Enter')
