@@ -262,14 +262,15 @@ void outputs_note(struct outputs *u, const struct note *n)
 	}
 }
 
-void outputs_flow(struct outputs *u, const struct engine_flow *f)
+void outputs_flow(struct outputs *u, const struct engine_flow *f, int line)
 {
 	for (unsigned i = 0; i < u->n; i++) {
 		struct output_way *w = &u->way[i];
 
-		if (!w->gone && w->sink->ops->flow)
+		if (!w->gone && w->sink->ops->flow && (line || w->spec->format != OUTPUT_FLOWS))
 			w->sink->ops->flow(w->sink, f);
 	}
+	exporters_flow(&u->exporters, f);
 }
 
 void outputs_tick(struct outputs *u, uint64_t now_ns)

@@ -67,7 +67,8 @@ int outputs_span(struct outputs *u, const struct span *s, int match);
 /* ENGINE_NO_*: what none of them reads of a span. */
 uint32_t outputs_unread(const struct outputs *u);
 
-void outputs_flow(struct outputs *u, const struct engine_flow *f);
+/* line: it is one for -o flows, too. */
+void outputs_flow(struct outputs *u, const struct engine_flow *f, int line);
 void outputs_note(struct outputs *u, const struct note *n);
 void outputs_tick(struct outputs *u, uint64_t now_ns);
 

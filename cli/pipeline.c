@@ -15,10 +15,12 @@
 #include "cli/session_impl.h"
 #include "cli/signals.h"
 #include "cli/tls_unseen.h"
+#include "cli/when.h"
 #include "core/red.h"
 
 #define TICK_NS 20000000u
 #define TUI_FLOWS_NS 1000000000u /* a row's figures are of seconds */
+#define METRICS_FLOWS_NS 5000000000u
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
@@ -82,6 +84,8 @@ static void on_span(void *session, const struct span *span)
 	}
 	if (s->tui)
 		tui__span(s->tui, span);
+	if (span_end(span) < s->since || span_end(span) >= s->until)
+		return;
 	if (!outputs_span(&s->outputs, span, match_span(s, span)))
 		return;
 	s->shown++;
@@ -90,6 +94,11 @@ static void on_span(void *session, const struct span *span)
 }
 
 /* ---- flows */
+
+static int wants_flows(const struct session *s)
+{
+	return s->tui || s->opt->features || options_has_output(s->opt, OUTPUT_FLOWS);
+}
 
 /* Are there lines about connections that are open? */
 static int tells_open(const struct session *s)
@@ -100,7 +109,9 @@ static int tells_open(const struct session *s)
 /* How often the engine tells what has become of them; 0: of none before its end. */
 static uint64_t flows_interval(const struct session *s)
 {
-	return tells_open(s) ? s->opt->interval_ns : s->tui ? TUI_FLOWS_NS : 0;
+	if (tells_open(s))
+		return s->opt->interval_ns;
+	return s->tui ? TUI_FLOWS_NS : s->opt->features ? METRICS_FLOWS_NS : 0;
 }
 
 /* Of a file, ports choose what is shown. */
@@ -146,8 +157,7 @@ static void on_flow(void *session, const struct engine_flow *flow)
 	name_ends(s, &f, host, sizeof(host));
 	if (s->tui)
 		tui__flow(s->tui, &f);
-	if (f.last || tells_open(s))
-		outputs_flow(&s->outputs, &f);
+	outputs_flow(&s->outputs, &f, f.last || tells_open(s));
 }
 
 /* The kernel is asked first, and what it says comes with the events until the next tick. */
@@ -157,7 +167,7 @@ static void tick_flows(struct session *s, uint64_t now)
 
 	if (!s->next_flows || now < s->next_flows)
 		return;
-	if (tells_open(s) && !s->flows_counted && src->ops->count) {
+	if ((tells_open(s) || s->opt->features) && !s->flows_counted && src->ops->count) {
 		src->ops->count(s->input.source);
 		s->flows_counted = 1;
 		return;
@@ -196,14 +206,6 @@ static void on_note(void *session, const struct note *n)
 	if (!s->opt->quiet)
 		log_line("note: %s", n->text);
 	show_note(s, n);
-}
-
-static uint64_t wall_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /* The wall clock of the source: of a file, that of its last event. */
@@ -405,7 +407,7 @@ static int make_engine(struct session *s)
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
-		.on_flow = s->tui || options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
+		.on_flow = wants_flows(s) ? on_flow : NULL,
 		.on_policy = s->input.source->ops->want ? on_policy : NULL,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
@@ -472,9 +474,26 @@ int pipeline_restart(struct session *s)
 	return 0;
 }
 
+/* --since and --until, now that it has begun: sinks know no time before and behind them. */
+static void set_times(struct session *s)
+{
+	uint64_t begin = s->first_event + (uint64_t)s->input.source->wall_offset;
+
+	s->since = 0;
+	s->until = UINT64_MAX;
+	if (s->opt->since)
+		(void)when_parse(s->opt->since, begin, begin, &s->since);
+	if (s->opt->until)
+		(void)when_parse(s->opt->until, begin, begin, &s->until);
+	if (s->tui && (s->opt->since || s->opt->until))
+		tui__between(s->tui, s->since, s->until);
+}
+
 static void tick_sinks(struct session *s, uint64_t now)
 {
-	outputs_tick(&s->outputs, now + (uint64_t)s->input.source->wall_offset);
+	now += (uint64_t)s->input.source->wall_offset;
+	if (now >= s->since)
+		outputs_tick(&s->outputs, now < s->until ? now : s->until);
 }
 
 void pipeline_event(void *session, const struct zc_ev *ev)
@@ -493,6 +512,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		return; /* not seen, but looked up */
 	if (!s->first_event) {
 		s->first_event = ev->time;
+		set_times(s);
 		if (flows_interval(s))
 			s->next_flows = ev->time + flows_interval(s);
 	}

@@ -154,6 +154,7 @@ static void tell(struct engine *e, struct conn *c, int last)
 		.datagram = c->datagram,
 		.state = state_of(c),
 		.error = span_error_name((enum span_error)t->error),
+		.errnum = t->errnum,
 		.first = !t->told_time,
 		.last = last,
 		.both_ends = t->both_ends,
