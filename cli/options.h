@@ -83,6 +83,7 @@ struct options {
 	struct output_spec outputs[OPTIONS_MAX_OUTPUTS];
 	unsigned noutputs; /* 0: nothing is shown, standard output is the recording's */
 	const char *filter;
+	const char *since, *until; /* of a file, as when_parse() takes it; NULL: all */
 	int edge; /* only what red_edge() is true of */
 	struct string_list routes;
 	enum route_mode unmatched;

@@ -133,6 +133,9 @@ static int check_source(struct options *o)
 	if (o->capture == CAPTURE_PACKET && selector)
 		return wrong(o, "packets do not tell processes; of the selectors only --port "
 			     "applies, not %s", selector);
+	if (!o->read && (o->since || o->until))
+		return wrong(o, "--%s is about recordings; give -r with it",
+			     o->since ? "since" : "until");
 	o->choose = !o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports &&
 		    !o->all && !looks_only(o);
 	if (o->choose && !can_choose(o))

@@ -16,6 +16,7 @@
 #include "cli/session_impl.h"
 #include "cli/signals.h"
 #include "cli/tls_unseen.h"
+#include "cli/when.h"
 #include "core/red.h"
 
 #define TICK_NS 20000000u
@@ -83,6 +84,8 @@ static void on_span(void *session, const struct span *span)
 	}
 	if (s->tui)
 		tui__span(s->tui, span);
+	if (span_end(span) < s->since || span_end(span) >= s->until)
+		return;
 	if (!outputs_span(&s->outputs, span, match_span(s, span)))
 		return;
 	s->shown++;
@@ -204,14 +207,6 @@ static void on_note(void *session, const struct note *n)
 	if (!s->opt->quiet)
 		log_line("note: %s", n->text);
 	show_note(s, n);
-}
-
-static uint64_t wall_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /* The wall clock of the source: of a file, that of its last event. */
@@ -473,9 +468,26 @@ int pipeline_restart(struct session *s)
 	return 0;
 }
 
+/* --since and --until, now that it has begun: sinks know no time before and behind them. */
+static void set_times(struct session *s)
+{
+	uint64_t begin = s->first_event + (uint64_t)s->input.source->wall_offset;
+
+	s->since = 0;
+	s->until = UINT64_MAX;
+	if (s->opt->since)
+		(void)when_parse(s->opt->since, begin, begin, &s->since);
+	if (s->opt->until)
+		(void)when_parse(s->opt->until, begin, begin, &s->until);
+	if (s->tui && (s->opt->since || s->opt->until))
+		tui__between(s->tui, s->since, s->until);
+}
+
 static void tick_sinks(struct session *s, uint64_t now)
 {
-	outputs_tick(&s->outputs, now + (uint64_t)s->input.source->wall_offset);
+	now += (uint64_t)s->input.source->wall_offset;
+	if (now >= s->since)
+		outputs_tick(&s->outputs, now < s->until ? now : s->until);
 }
 
 void pipeline_event(void *session, const struct zc_ev *ev)
@@ -493,6 +505,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		return; /* not seen, but looked up */
 	if (!s->first_event) {
 		s->first_event = ev->time;
+		set_times(s);
 		if (flows_interval(s))
 			s->next_flows = ev->time + flows_interval(s);
 	}

@@ -69,7 +69,7 @@ _zctrace()
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter) words=$_zctrace_filter ;;
-	-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
+	-n|--count|--since|--until|--route|--header|--body|--slowest|--keep|--memory) return ;;
 	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes|--zone) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
@@ -79,7 +79,7 @@ _zctrace()
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
-			--filter= --edge --route= --unmatched= --header= --body= --names=
+			--filter= --edge --since= --until= --route= --unmatched= --header= --body= --names=
 			--no-redact --interval= --slowest=
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
