@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/clock.h"
+#include "cli/flow_match.h"
 #include "cli/log.h"
 #include "cli/report.h"
 #include "cli/session_impl.h"
@@ -157,7 +158,8 @@ static void on_flow(void *session, const struct engine_flow *flow)
 	name_ends(s, &f, host, sizeof(host));
 	if (s->tui)
 		tui__flow(s->tui, &f);
-	outputs_flow(&s->outputs, &f, f.last || tells_open(s));
+	if (!s->filter || flow_match(s->filter, &f))
+		outputs_flow(&s->outputs, &f, f.last || tells_open(s));
 }
 
 /* The kernel is asked first, and what it says comes with the events until the next tick. */

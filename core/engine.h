@@ -59,7 +59,7 @@ struct engine_flow {
 	uint64_t interval_bytes[2], interval_packets[2], interval_ns;
 	uint32_t interval_retransmits, interval_failed;
 	const char *state;	     /* open, closed, reset, failed */
-	const char *error; /* of a failed one, as of spans; else NULL */
+	enum span_error error; /* of a failed one */
 	int errnum;	   /* the kernel's, of it; 0: the client has given up */
 	uint64_t first_ns, last_ns, time_ns; /* wall clock: opened or first seen, last used; now */
 	int first, last;     /* it was not told before; nothing more will be told of it */
