@@ -1,5 +1,6 @@
 #include "core/doubted.h"
 
+#include "core/certainty.h"
 #include "core/engine_impl.h"
 #include "core/pending_read.h"
 
@@ -19,14 +20,16 @@ int doubted_add(struct conn *c, struct exchange *x)
 	    x->incomplete & (SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN) ||
 	    c->ndoubted == DOUBTED_MAX)
 		return 0;
+	if (c->doubted_head && c->doubted_head->resp_last + DOUBTED_AGE < c->engine->now)
+		doubted_release(c, DOUBTED_NONE);
 	x->next = NULL;
-	if (c->doubted_tail) {
+	if (c->doubted_tail)
 		c->doubted_tail->next = x;
-	} else {
+	else
 		c->doubted_head = x;
-		c->doubted_since = c->engine->now;
-		list_append(&c->engine->doubted, &c->doubted);
-	}
+	c->doubted_since = c->engine->now;
+	list_unlink(&c->doubted);
+	list_append(&c->engine->doubted, &c->doubted);
 	c->doubted_tail = x;
 	c->ndoubted++;
 	return 1;
@@ -63,6 +66,6 @@ void doubted_tick(struct engine *e)
 
 		if (c->doubted_since + DOUBTED_TIME > e->now)
 			break;
-		doubted_release(c, DOUBTED_NONE);
+		doubted_release(c, certainty_at_rest(c, e->now - DOUBTED_TIME));
 	}
 }

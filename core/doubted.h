@@ -2,7 +2,7 @@
  * doubted.h - exchanges that are complete, and of which it is in doubt whether they belong together
  *
  * What comes behind them may show that they do: where one pair is certain, so are those before it,
- * with nothing lost, passed over or left alone in between. So in captures, where nobody waits, they
+ * with nothing lost, passed over or left alone in between. So may it that nothing comes. So in captures, where nobody waits, they
  * are kept for a while, those of a connection in order. What ends such a row, see certainty.h, and
  * everything else of the connection lets go of them first.
  */
@@ -12,7 +12,8 @@
 #include "core/conn.h"
 
 #define DOUBTED_MAX 64u		 /* of a connection */
-#define DOUBTED_TIME 3000000000ull /* ns: so long the first of a row waits */
+#define DOUBTED_TIME 3000000000ull /* ns: so long a row waits behind the last of it */
+#define DOUBTED_AGE 10000000000ull /* ns: when the first of it is as old, no more is added */
 
 /* Keeps x, whose doubt is x->suspect and nothing else, or returns 0. */
 int doubted_add(struct conn *c, struct exchange *x);

@@ -58,6 +58,8 @@ static void not_understood(struct conn *c, struct half *h, size_t n, uint64_t po
 {
 	c->engine->stats.unparsed_bytes += n;
 	h->unrecognized_bytes += n;
+	if (is_request(c, h))
+		certainty_refuse(c, pos - n);
 	if (c->withheld && is_request(c, h) && withheld_garbage(c, h, pos))
 		withheld_settle(c, pos, 1);
 	else
@@ -135,12 +137,21 @@ static void start_over(struct conn *c)
 	c->again = 1;
 }
 
-/* Its client has received something since it sent the head of the request that is being read. */
+/*
+ * Its client may have received what answers the request that is being read: not if all that it has
+ * received since was seen, and answers others.
+ */
 static inline int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	return h->x && !h->x->switches &&
-	       (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
-				 certainty_need(c, h, pos) > h->x->need));
+	uint64_t need;
+
+	if (!h->x || h->x->switches || h->x->status)
+		return h->x && !h->x->switches;
+	if (!h->x->waits || h->x->resp_started || !h->x->need)
+		return 0;
+	need = certainty_need(c, h, pos);
+	return need > h->x->need &&
+	       (c->doubt || c->session || need > c->half[!c->request_dir].reasm.next);
 }
 
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)

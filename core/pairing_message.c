@@ -530,6 +530,16 @@ void pairing_count_partial(struct conn *c)
 	}
 }
 
+/* Answered in place of being told to go on, and its content has not begun for a while. */
+static int is_refused(const struct conn *c, const struct exchange *x)
+{
+	const struct half *h = &c->half[c->request_dir];
+
+	return x->waits && x->resp_done && c->protocol->place &&
+	       c->protocol->place(c->state, FROM_CLIENT) == PLACE_CONTENT &&
+	       !reasm_kept(&h->reasm).n && c->engine->now > x->resp_last + CERTAINTY_PAUSE;
+}
+
 void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 {
 	if (why == CONN_DROPPED || queue_doubts(c, x)) {
@@ -543,7 +553,7 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 			x->incomplete |= SPAN_IN_FLIGHT;
 		else
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
-	} else if (!x->req_done) {
+	} else if (!x->req_done && !is_refused(c, x)) {
 		x->incomplete |= SPAN_IN_FLIGHT;
 	}
 	exchange_emit(c->engine, x);
