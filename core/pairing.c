@@ -309,6 +309,17 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 
 /* ---- the end */
 
+/* n bytes have come of what answers the oldest request, and of its status nothing. */
+static void begun_answer(struct conn *c, size_t n)
+{
+	struct exchange *x = c->head;
+
+	if (!x || x->resp_done || x->suspect)
+		return;
+	x->incomplete |= SPAN_TRUNCATED_HEAD;
+	x->resp_bytes += n;
+}
+
 /* A direction ends in the midst of a head: what there is of it counts. */
 static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t time)
 {
@@ -323,6 +334,8 @@ static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t t
 	    c->protocol->gap(c->state, sender_of(c, h), kept, 1, &used, &m) != PARSE_EVENT ||
 	    !(m.flags & MESSAGE_TORN)) {
 		c->engine->stats.unparsed_bytes += kept.n;
+		if (in_head && kept.n && !is_request(c, h))
+			begun_answer(c, kept.n);
 		if (in_head || !kept.n || h->in_message || is_request(c, h) ||
 		    !c->protocol->place || c->protocol->place(c->state, FROM_SERVER) != PLACE_SEEK)
 			return;

@@ -158,7 +158,7 @@ static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t 
 {
 	const struct half *resp = &c->half[!c->request_dir];
 
-	return resp->in_message && resp->x && !resp->x->suspect &&
+	return resp->in_message && resp->x && queue_has(resp->x) && !resp->x->suspect &&
 	       certainty_need(c, h, pos) > resp->msg_pos &&
 	       pairing_parser_unneeded(c, resp) == UINT64_MAX;
 }
@@ -553,7 +553,9 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 			x->incomplete |= SPAN_IN_FLIGHT;
 		else
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
-	} else if (!x->req_done && !is_refused(c, x)) {
+	} else if (!x->req_done && is_refused(c, x)) {
+		x->req_unsized = 1; /* whatever comes of it yet */
+	} else if (!x->req_done) {
 		x->incomplete |= SPAN_IN_FLIGHT;
 	}
 	exchange_emit(c->engine, x);
