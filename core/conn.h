@@ -54,6 +54,7 @@ struct half {
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t torn;	    /* of the head that is kept there is an exchange already */
 	uint8_t unsure;	    /* requests: where they begin is not certain */
+	uint8_t stray;	    /* something else was where a message was due; 2: of a frame, it seems */
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
 

@@ -15,7 +15,7 @@
 #define DOUBTED_TIME 3000000000ull /* ns: so long a row waits behind the last of it */
 #define DOUBTED_AGE 10000000000ull /* ns: when the first of it is as old, no more is added */
 
-/* Keeps x, whose doubt is x->suspect and nothing else, or returns 0. */
+/* Keeps x, if its doubt is x->suspect, or that its connection was joined at it; else returns 0. */
 int doubted_add(struct conn *c, struct exchange *x);
 
 /* Which of them are right after all. */
@@ -31,6 +31,9 @@ void doubted_release(struct conn *c, enum doubted_proof proof);
 
 /* What follows is no proof for those before it. */
 void doubted_break(struct conn *c);
+
+/* They are none. */
+void doubted_drop(struct conn *c);
 
 void doubted_tick(struct engine *e);
 

@@ -73,7 +73,7 @@ void queue_complete(struct conn *c, struct exchange *x)
 		exchange_put(c->engine, x);
 		return;
 	}
-	if (x->suspect && doubted_add(c, x))
+	if ((x->suspect || c->doubt) && doubted_add(c, x))
 		return;
 	if (c->doubted_head)
 		doubted_release(c, DOUBTED_NONE);

@@ -500,6 +500,38 @@ static void test_behind(void)
 	over("GET /attach 200", "nor what follows an answer until close");
 }
 
+/* The frames of a multiplexer, in which several connections are carried: their heads alone. */
+static void frame(int dir, char type, char flags, char length)
+{
+	const char head[12] = {0, type, 0, flags, 0, 0, 0, 1, 0, 0, 0, length};
+
+	feed_octets(&f, dir, head, sizeof(head));
+}
+
+static void test_carried(void)
+{
+	struct engine_options o = {.keep_doubted = 1};
+
+	for (int at = 0; at < 3; at++) {
+		feed_begin(&f, &o);
+		feed_open(&f, ZC_ROLE_SERVER, at < 2 ? ZC_OPEN_PREEXISTING : ZC_OPEN_SEQ);
+		for (int i = 0; i < 4; i++) {
+			if (i || at != 1) {
+				frame(RX, 0, 1, sizeof(GET("/1")) - 1);
+				feed_text(&f, RX, GET("/1"));
+				frame(TX, 0, 2, sizeof(OK2) - 1);
+			}
+			feed_text(&f, TX, OK2);
+			frame(TX, 1, 4, 0);
+			frame(RX, 1, 4, 0);
+		}
+		feed_tick(&f, 5000 * MS);
+		over("", at == 0   ? "what frames carry is not told: joined at a request"
+			 : at == 1 ? "or at an answer"
+				   : "or from the beginning");
+	}
+}
+
 int main(void)
 {
 	test_lost();
@@ -513,5 +545,6 @@ int main(void)
 	test_expect();
 	test_ends();
 	test_behind();
+	test_carried();
 	return tap_done();
 }
