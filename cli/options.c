@@ -11,6 +11,7 @@
 #include "cli/duration.h"
 #include "cli/filter.h"
 #include "cli/ports.h"
+#include "core/red.h"
 #include "core/span_field.h"
 #include "sinks/sink.h"
 
@@ -31,6 +32,7 @@ enum {
 	OPT_NO_DOWNSTREAM,
 	OPT_FOLLOW,
 	OPT_FOLLOW_FILE,
+	OPT_EDGE,
 	OPT_ROUTE,
 	OPT_UNMATCHED,
 	OPT_HEADER,
@@ -40,6 +42,7 @@ enum {
 	OPT_CAPTURE,
 	OPT_INTERVAL,
 	OPT_TLS_SYMBOL,
+	OPT_GROUP,
 	OPT_SORT,
 	OPT_OTLP,
 	OPT_OTLP_SIGNALS,
@@ -97,7 +100,8 @@ static const struct argp_option table[] = {
 	{ .doc = "What to show:", .group = 3 },
 	{ "output", 'o', "FORMAT[=FILE]", 0,
 	  "'top' (default on a terminal), 'text' (default elsewhere), 'brief', 'json', "
-	  "'waterfall', 'summary' (also as 'csv' or 'markdown'), 'flows' or 'otlp'; several: one "
+	  "'waterfall', 'summary' (also as 'csv' or 'markdown'), 'html' (a report), 'flows' or "
+	  "'otlp'; several: one "
 	  "shown, the others written to FILEs", 3 },
 	{ "otlp", OPT_OTLP, "URL", OPTION_ARG_OPTIONAL,
 	  "Also send spans and metrics to this OpenTelemetry collector", 3 },
@@ -110,6 +114,8 @@ static const struct argp_option table[] = {
 	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
 	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
+	{ "edge", OPT_EDGE, NULL, 0,
+	  "Each request once, where it comes in, without the hops behind it", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins",
 	  3 },
 	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
@@ -131,6 +137,9 @@ static const struct argp_option table[] = {
 	  "Ask DNS, and in a pod the cluster, for the names of peers", 3 },
 	{ "zone", OPT_ZONE, "NAME=CIDR", 0,
 	  "Flows: a name for these addresses; bytes between zones are added up", 3 },
+	{ "group", OPT_GROUP, "BY", 0,
+	  "Summary, top: a row for each 'route' (default), 'service', 'host', 'peer', 'status', "
+	  "'client', 'system', 'collection' or 'destination'", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 
@@ -255,6 +264,7 @@ static const char *const output_names[] = {
 	[OUTPUT_WATERFALL] = "waterfall",
 	[OUTPUT_OTLP] = "otlp",
 	[OUTPUT_FLOWS] = "flows",
+	[OUTPUT_HTML] = "html",
 	NULL,
 };
 
@@ -315,6 +325,14 @@ static int set_unmatched(struct options *o, const char *arg)
 	if (!err)
 		o->unmatched = modes[i];
 	return err;
+}
+
+static int set_group(struct options *o, const char *arg)
+{
+	o->group = (int)red_by_named(arg);
+	if (o->group != RED_BY_COUNT)
+		return 0;
+	return wrong(o, "group '%.64s': must be " RED_BY_NAMES, arg);
 }
 
 static int set_sort(struct options *o, const char *arg)
@@ -447,6 +465,9 @@ static int parse_show(struct options *o, int key, const char *arg)
 	case 'f':
 		o->filter = arg;
 		return 0;
+	case OPT_EDGE:
+		o->edge = 1;
+		return 0;
 	case OPT_ROUTE:
 		return add_string(o, &o->routes, arg, "route");
 	case OPT_UNMATCHED:
@@ -462,6 +483,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return 0;
 	case OPT_INTERVAL:
 		return set_time(o, "interval", arg, &o->interval_ns);
+	case OPT_GROUP:
+		return set_group(o, arg);
 	case OPT_SORT:
 		return set_sort(o, arg);
 	case OPT_SLOWEST:
@@ -708,7 +731,7 @@ int options_parse(struct options *o, int argc, char **argv)
 	int err;
 
 	memset(o, 0, sizeof(*o));
-	o->sort = -1;
+	o->sort = o->group = -1;
 	o->names = UINT32_MAX;
 	argp_err_exit_status = EXIT_BAD_USAGE;
 	if (argc > 0)

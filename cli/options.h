@@ -40,7 +40,8 @@ enum output {
 	OUTPUT_TOP,
 	OUTPUT_WATERFALL,
 	OUTPUT_OTLP,
-	OUTPUT_FLOWS
+	OUTPUT_FLOWS,
+	OUTPUT_HTML
 };
 
 struct output_spec {
@@ -82,6 +83,7 @@ struct options {
 	struct output_spec outputs[OPTIONS_MAX_OUTPUTS];
 	unsigned noutputs; /* 0: nothing is shown, standard output is the recording's */
 	const char *filter;
+	int edge; /* only what red_edge() is true of */
 	struct string_list routes;
 	enum route_mode unmatched;
 	struct string_list headers;
@@ -91,6 +93,7 @@ struct options {
 	uint64_t count;	      /* 0: no limit */
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns; /* 0: once, at the end */
+	int group;	      /* an enum red_by; -1: not given */
 	int sort;	      /* a summary_sort_key(); -1: not given */
 	const char *sort_given; /* its name; NULL: not given */
 	enum color color;

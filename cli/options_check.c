@@ -169,11 +169,11 @@ static int check_output(struct options *o)
 	default_output(o);
 	top = options_has_output(o, OUTPUT_TOP);
 	json = options_has_output(o, OUTPUT_JSON);
-	if (!has_tables(o) && !top && (o->sort >= 0 || (o->interval_ns && !flows)))
+	if (!has_tables(o) && !top && (o->sort >= 0 || o->group >= 0 || (o->interval_ns && !flows)))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
-			     o->interval_ns ? "--interval" : "--sort");
-	if (o->zones.n && !flows)
-		return wrong(o, "--zone is about flows; give -o flows with it");
+			     o->interval_ns ? "--interval" : o->group >= 0 ? "--group" : "--sort");
+	if (o->zones.n && !flows && !top)
+		return wrong(o, "--zone is about flows; give -o flows or -o top with it");
 	if ((o->keep || o->memory) && !top)
 		return wrong(o, "--%s is about the dashboard; give -o top with it",
 			     o->keep ? "keep" : "memory");
@@ -185,8 +185,6 @@ static int check_output(struct options *o)
 	if (!json && !top && (o->headers.n || o->body))
 		return wrong(o, "%s is for -o json and -o top; give one of them with it",
 			     o->headers.n ? "--header" : "--body");
-	if (o->sort < 0)
-		o->sort = summary_sort_key("count");
 	return 0;
 }
 

@@ -141,6 +141,8 @@ static struct sink *make_sink(struct outputs *u, struct output_way *w, const str
 		return sink_summary_new(&so);
 	case OUTPUT_OTLP:
 		return exporters_lines(&u->exporters, &w->out);
+	case OUTPUT_HTML:
+		return sink_report_new(&so);
 	case OUTPUT_FLOWS:
 		return sink_flows_new(&so);
 	case OUTPUT_WATERFALL:
@@ -218,6 +220,12 @@ int outputs_restart(struct outputs *u, const struct options *o, const struct sin
 
 /* ---- what comes */
 
+/* Those that show whole traces. */
+static int wants_all(enum output format)
+{
+	return format == OUTPUT_WATERFALL || format == OUTPUT_HTML;
+}
+
 int outputs_span(struct outputs *u, const struct span *s, int match)
 {
 	int shown = match;
@@ -225,9 +233,9 @@ int outputs_span(struct outputs *u, const struct span *s, int match)
 	for (unsigned i = 0; i < u->n; i++) {
 		struct output_way *w = &u->way[i];
 
-		if (w->gone || (!match && w->spec->format != OUTPUT_WATERFALL))
+		if (w->gone || (!match && !wants_all(w->spec->format)))
 			continue;
-		shown |= u->n == 1;
+		shown |= u->n == 1 && w->spec->format == OUTPUT_WATERFALL;
 		w->sink->ops->span(w->sink, s);
 	}
 	if (match && u->exporters.n)

@@ -14,8 +14,10 @@
 #include "cli/report.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
+#include "core/red.h"
 
 #define TICK_NS 20000000u
+#define TUI_FLOWS_NS 1000000000u /* a row's figures are of seconds */
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
@@ -45,8 +47,9 @@ static int selected(const struct session *s, const struct span *span)
 	return 1;
 }
 
-static const char *host_name(struct session *s, const uint8_t addr[16], uint64_t time_ns)
+const char *pipeline_host(void *session, const uint8_t addr[16], uint64_t time_ns)
 {
+	struct session *s = session;
 	const char *name = s->hosts && s->cluster ? cluster_name(s->cluster, addr) : NULL;
 
 	return name || !s->hosts ? name : hosts__name(s->hosts, addr, time_ns);
@@ -55,18 +58,16 @@ static const char *host_name(struct session *s, const uint8_t addr[16], uint64_t
 /* Where no process is known at the other end, its host may have a name. */
 static const char *peer_name(struct session *s, const struct span *span)
 {
-	const uint8_t *addr = span->kind == SPAN_SERVER ? span->client_addr : span->server_addr;
-
 	if (span->peer_service || !span->has_addr)
 		return span->peer_service;
-	return host_name(s, addr, span->time_ns);
+	return pipeline_host(s, span_peer_addr(span), span->time_ns);
 }
 
 static int match_span(void *session, const struct span *span)
 {
 	const struct session *s = session;
 
-	return !s->filter || filter__match(s->filter, span);
+	return (!s->opt->edge || red_edge(span)) && (!s->filter || filter__match(s->filter, span));
 }
 
 static void on_span(void *session, const struct span *span)
@@ -96,6 +97,18 @@ static void on_span(void *session, const struct span *span)
 
 /* ---- flows */
 
+/* Are there lines about connections that are open? */
+static int tells_open(const struct session *s)
+{
+	return s->opt->interval_ns && options_has_output(s->opt, OUTPUT_FLOWS);
+}
+
+/* How often the engine tells what has become of them; 0: of none before its end. */
+static uint64_t flows_interval(const struct session *s)
+{
+	return tells_open(s) ? s->opt->interval_ns : s->tui ? TUI_FLOWS_NS : 0;
+}
+
 /* Of a file, ports choose what is shown. */
 static int flow_selected(const struct session *s, const struct engine_flow *f)
 {
@@ -105,18 +118,42 @@ static int flow_selected(const struct session *s, const struct engine_flow *f)
 	       port_selected(o, f->client_port);
 }
 
+/* host: room for the name of one. */
+static void name_ends(struct session *s, struct engine_flow *f, char *host, size_t size)
+{
+	const uint8_t *peer = f->at_server ? f->client_addr : f->server_addr;
+	const uint8_t *own = f->at_server ? f->server_addr : f->client_addr;
+	const char *names[2]; /* own, the peer's */
+
+	f->client_zone = zones_name(&s->opt->zones, f->client_addr);
+	f->server_zone = zones_name(&s->opt->zones, f->server_addr);
+	names[0] = f->names.container_name ? f->names.container_name
+		   : f->names.service	   ? f->names.service
+					   : f->comm;
+	if (!names[0] && (names[0] = pipeline_host(s, own, f->time_ns))) {
+		snprintf(host, size, "%s", names[0]);
+		names[0] = host;
+	}
+	if (!f->peer_service)
+		f->peer_service = pipeline_host(s, peer, f->time_ns);
+	names[1] = f->peer_service ? f->peer_service : f->peer_comm;
+	f->client_name = names[f->at_server];
+	f->server_name = names[!f->at_server];
+}
+
 static void on_flow(void *session, const struct engine_flow *flow)
 {
 	struct session *s = session;
 	struct engine_flow f = *flow;
-	const uint8_t *peer = f.is_server ? f.client_addr : f.server_addr;
+	char host[256];
 
 	if (!flow_selected(s, &f))
 		return;
-	f.client_zone = zones_name(&s->opt->zones, f.client_addr);
-	f.server_zone = zones_name(&s->opt->zones, f.server_addr);
-	f.peer_service = host_name(s, peer, f.time_ns);
-	outputs_flow(&s->outputs, &f);
+	name_ends(s, &f, host, sizeof(host));
+	if (s->tui)
+		tui__flow(s->tui, &f);
+	if (f.last || tells_open(s))
+		outputs_flow(&s->outputs, &f);
 }
 
 /* The kernel is asked first, and what it says comes with the events until the next tick. */
@@ -126,16 +163,26 @@ static void tick_flows(struct session *s, uint64_t now)
 
 	if (!s->next_flows || now < s->next_flows)
 		return;
-	if (!s->flows_counted && src->ops->count) {
+	if (tells_open(s) && !s->flows_counted && src->ops->count) {
 		src->ops->count(s->input.source);
 		s->flows_counted = 1;
 		return;
 	}
-	engine__flows(s->engine);
+	engine__flows(s->engine, !tells_open(s));
 	s->flows_counted = 0;
-	s->next_flows += s->opt->interval_ns;
+	s->next_flows += flows_interval(s);
 	if (s->next_flows <= now)
-		s->next_flows = now + s->opt->interval_ns;
+		s->next_flows = now + flows_interval(s);
+}
+
+/* Where a file has come to rest, all that went by until then is shown. */
+static void rest_flows(struct session *s)
+{
+	if (!s->replay || replay__playing(s->replay) || tells_open(s) ||
+	    s->flows_rested == s->last_event)
+		return;
+	s->flows_rested = s->last_event;
+	engine__flows(s->engine, 1);
 }
 
 /* ---- notes */
@@ -258,6 +305,7 @@ static struct sink_options sink_options(struct session *s)
 		.nheaders = o->headers.n,
 		.body = o->body > 0,
 		.sort = o->sort,
+		.group = o->group < 0 ? RED_BY_ROUTE : (enum red_by)o->group,
 		.slowest = o->slowest,
 		.zones = o->zones.n > 0,
 		.unfold = o->unfold,
@@ -345,8 +393,7 @@ static int make_engine(struct session *s)
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
-		.on_flow = options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
-		.count_traffic = options_has_output(s->opt, OUTPUT_TOP),
+		.on_flow = s->tui || options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
 		.on_policy = on_policy,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
@@ -408,7 +455,7 @@ int pipeline_restart(struct session *s)
 		return EXIT_FAILED;
 	}
 	engine__free(before);
-	s->shown = s->first_event = s->last_event = s->next_tick = 0;
+	s->shown = s->first_event = s->last_event = s->next_tick = s->flows_rested = 0;
 	return 0;
 }
 
@@ -432,8 +479,8 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		return; /* not seen, but looked up */
 	if (!s->first_event) {
 		s->first_event = ev->time;
-		if (s->opt->interval_ns && options_has_output(s->opt, OUTPUT_FLOWS))
-			s->next_flows = ev->time + s->opt->interval_ns;
+		if (flows_interval(s))
+			s->next_flows = ev->time + flows_interval(s);
 	}
 	if (ev->time > s->last_event)
 		s->last_event = ev->time;
@@ -455,6 +502,7 @@ void pipeline_tick(struct session *s, uint64_t now)
 		tick_sinks(s, now);
 	if (s->input.source->live)
 		tick_flows(s, now);
+	rest_flows(s);
 	if (s->recorder && !s->recorder_reported && recorder__error(s->recorder)) {
 		s->recorder_reported = 1;
 		log_line("%s", recorder__error(s->recorder));
@@ -509,6 +557,8 @@ static void report(struct session *s)
 		.lost_events = e->lost_events,
 		.uncaptured_bytes = e->uncaptured_bytes,
 		.unparsed_bytes = e->unparsed_bytes,
+		.what = s->input.what,
+		.filter = s->opt->filter,
 	};
 	drain_exporters(s, &t);
 	outputs_finish(&s->outputs, &t);

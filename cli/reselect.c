@@ -10,7 +10,7 @@
 #include "cli/session_impl.h"
 #include "cli/targets.h"
 
-#define MOST 64u       /* of each kind */
+#define MOST 1024u     /* of each kind */
 #define NAME_MOST 128u /* bytes, with the NUL */
 #define DRAIN_NS 200000000u
 
@@ -34,35 +34,44 @@ static int refuse(char *err, size_t errlen, const char *text)
 
 /* ---- lists */
 
-static void take_names(struct string_list *l, struct names *to)
+/* 0, or -1: there is no room for all of them as they are. */
+static int take_names(struct string_list *l, struct names *to)
 {
 	const struct string_list from = *l;
 
+	if (from.n > MOST)
+		return -1;
 	l->v = to->v;
-	l->n = from.n < MOST ? from.n : MOST;
 	for (unsigned i = 0; i < l->n; i++) {
-		snprintf(to->text[i], NAME_MOST, "%s", from.v[i]);
+		if (strlen(from.v[i]) >= NAME_MOST)
+			return -1;
+		strcpy(to->text[i], from.v[i]);
 		to->v[i] = to->text[i];
 	}
+	return 0;
 }
 
-static struct reselect *copy(const struct options *o)
+/* NULL, with one line in err: out of memory, or there is more than can be copied. */
+static struct reselect *copy(const struct options *o, char *err, size_t errlen)
 {
 	struct reselect *r = calloc(1, sizeof(*r));
 
+	snprintf(err, errlen, "out of memory");
 	if (!r)
 		return NULL;
 	r->opt = *o;
-	r->opt.nports = o->nports < MOST ? o->nports : MOST;
-	r->opt.npids = o->npids < MOST ? o->npids : MOST;
+	if (o->nports > MOST || o->npids > MOST || take_names(&r->opt.comms, &r->comms) ||
+	    take_names(&r->opt.services, &r->services)) {
+		snprintf(err, errlen, "more, or longer names, are selected than can be changed");
+		free(r);
+		return NULL;
+	}
 	r->opt.ports = r->ports;
 	r->opt.pids = r->pids;
 	for (unsigned i = 0; i < r->opt.nports; i++)
 		r->ports[i] = o->ports[i];
 	for (unsigned i = 0; i < r->opt.npids; i++)
 		r->pids[i] = o->pids[i];
-	take_names(&r->opt.comms, &r->comms);
-	take_names(&r->opt.services, &r->services);
 	return r;
 }
 
@@ -92,7 +101,7 @@ static int change_ports(struct reselect *r, const char *list, int removes, char 
 	while ((more = ports_next(&list, &p, err, errlen)) > 0)
 		if (!change(r->ports, &r->opt.nports, sizeof(p), &p, removes))
 			return refuse(err, errlen, removes ? "that port is not selected"
-							   : "too many ports");
+							   : "too many ports: 1024 at most");
 	return more;
 }
 
@@ -104,7 +113,7 @@ static int change_pids(struct reselect *r, const char *list, int removes, char *
 	while ((more = pids_next(&list, &pid, err, errlen)) > 0)
 		if (!change(r->pids, &r->opt.npids, sizeof(pid), &pid, removes))
 			return refuse(err, errlen, removes ? "that process is not selected"
-							   : "too many processes");
+							   : "too many processes: 1024 at most");
 	return more;
 }
 
@@ -118,7 +127,7 @@ static int change_name(struct string_list *l, struct names *names, const char *n
 	strcpy(text, name);
 	if (!change(names->text, &l->n, NAME_MOST, text, removes))
 		return refuse(err, errlen, removes ? "that name is not selected"
-						   : "too many names");
+						   : "too many names: 1024 at most");
 	for (unsigned i = 0; i < l->n; i++)
 		names->v[i] = names->text[i];
 	return 0;
@@ -190,9 +199,9 @@ int reselect(struct session *s, const char *which, const char *what, char *err, 
 		return refuse(err, errlen, "the command that was started is what is traced");
 	if (s->recorder)
 		return refuse(err, errlen, "not while recording; W ends that");
-	r = copy(s->opt);
+	r = copy(s->opt, err, errlen);
 	if (!r)
-		return refuse(err, errlen, "out of memory");
+		return -1;
 	if (change_list(r, which, what, err, errlen) || judge(&r->opt, err, errlen)) {
 		free(r);
 		return -1;

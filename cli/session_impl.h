@@ -47,6 +47,7 @@ struct session {
 	uint64_t first_event, last_event; /* times on the source's clock; 0: none yet */
 	uint64_t over_since; /* monotonic: all that was traced had ended; 0: not yet */
 	uint64_t next_flows; /* source clock: when flows are told; 0: at their ends only */
+	uint64_t flows_rested; /* the last event, when a replay last stood still */
 	int flows_counted;   /* what they have become is on its way */
 	uint64_t next_tick;		  /* of the sinks, when time comes with the events */
 	struct stats stats;
@@ -72,6 +73,9 @@ int pipeline_restart(struct session *s);
 
 /* Records from now on into path. 0, or a negative errno with one line in err. */
 int pipeline_record(struct session *s, const char *path, char *err, size_t errlen);
+
+/* The name of an address, by the cluster, /etc/hosts or DNS, until the next call; NULL: none. */
+const char *pipeline_host(void *session, const uint8_t addr[16], uint64_t time_ns);
 
 /* source_event_fn */
 void pipeline_event(void *session, const struct zc_ev *ev);

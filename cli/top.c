@@ -102,6 +102,7 @@ int top_prepare(struct session *s)
 	const struct tui_options to = {
 		.filter = o->filter,
 		.sort = o->sort_given,
+		.group = o->group,
 		.interval_ns = o->interval_ns,
 		.memory = o->memory,
 		.keep = o->keep,
@@ -117,6 +118,7 @@ int top_prepare(struct session *s)
 		.no_mouse = o->no_mouse,
 		.select = o->read ? NULL : select_others,
 		.record = o->read ? NULL : record,
+		.host_name = pipeline_host,
 		.recording = o->write,
 	};
 

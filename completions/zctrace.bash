@@ -34,7 +34,7 @@ _zctrace()
 	if [[ $cur == = || $prev == = ]]; then
 		[[ $cur == = ]] && cur= || prev=${COMP_WORDS[COMP_CWORD-2]}
 		case $prev in
-		text|brief|json|summary|csv|markdown|waterfall|flows|otlp)
+		text|brief|json|summary|csv|markdown|waterfall|html|flows|otlp)
 			compopt -o default; return ;;
 		esac
 	fi
@@ -50,7 +50,7 @@ _zctrace()
 	-c|--comm) words=$(ps -eo comm= 2>/dev/null | sort -u) ;;
 	-o|--output)
 		words='top text text= brief brief= json json= summary summary= csv csv=
-			markdown markdown= waterfall waterfall= flows flows=
+			markdown markdown= waterfall waterfall= html html= flows flows=
 			otlp otlp=' ;;
 	-i|--interface) words="any $(ls /sys/class/net 2>/dev/null)" ;;
 	--role) words='server client both' ;;
@@ -59,8 +59,10 @@ _zctrace()
 	--capture) words='auto skb packet' ;;
 	--color) words='auto always never' ;;
 	--sort)
-		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max bytes'
-		words="$words incomplete calls" ;;
+		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max time'
+		words="$words bytes incomplete calls" ;;
+	--group)
+		words='route service host peer status client system collection destination' ;;
 	--otlp-signals) words='traces metrics' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
@@ -76,12 +78,12 @@ _zctrace()
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
-			--filter= --route= --unmatched= --header= --body= --names=
+			--filter= --edge --route= --unmatched= --header= --body= --names=
 			--no-redact --interval= --slowest=
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --zone= --sort= --color= --no-mouse
+			--prometheus= --resolve --zone= --group= --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

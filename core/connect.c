@@ -30,6 +30,7 @@ static void drop(struct engine *e, struct conn *c)
 {
 	exchange_put(e, c->connect);
 	c->connect = NULL;
+	c->traffic.error = SPAN_OK;
 }
 
 void connect_established(struct engine *e, const struct conn *c)

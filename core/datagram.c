@@ -142,7 +142,7 @@ void datagram_take(struct engine *e, const struct zc_ev_datagram *d)
 	}
 	if (d->lost)
 		conn_lost(c);
-	if (e->opt.count_traffic)
+	if (e->opt.on_flow)
 		traffic_datagram(c, d->dir & 1, d->orig_len, d->ev.time);
 	h = &c->half[d->dir & 1];
 	g.seq = (uint32_t)h->reasm.next;

@@ -151,7 +151,7 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 	}
 	if (!g.len && !g.syn && !g.fin)
 		prove_by_numbers(c, dir, &g, flags & ZC_TCP_ACK);
-	if (e->opt.count_traffic)
+	if (e->opt.on_flow)
 		traffic_segment(c, dir, g.len, g.time);
 	if (dir == ZC_TX && g.len)
 		network_sent(e, c, g.seq, g.len, g.time);
@@ -287,7 +287,7 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		c->network.min_rtt_us = ev->min_rtt_us;
 	if (!c->preexisting && ev->retransmits > c->network.retransmits[ZC_TX])
 		c->network.retransmits[ZC_TX] = ev->retransmits;
-	if (e->opt.count_traffic)
+	if (e->opt.on_flow)
 		traffic_counts(c, (const uint64_t[2]){ev->bytes[0], ev->bytes[1]},
 			       (const uint64_t[2]){ev->packets[0], ev->packets[1]}, ev->ev.time);
 	if (ev->ev.flags & ZC_CLOSE_CONNECT)
@@ -447,7 +447,6 @@ struct engine *engine__new(const struct engine_options *o)
 		return NULL;
 	}
 	e->opt = *o;
-	e->opt.count_traffic |= o->on_flow != NULL;
 	links__on_process(e->links, exchange_traits, e);
 	if (!e->opt.max_conns)
 		e->opt.max_conns = DEFAULT_MAX_CONNS;

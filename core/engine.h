@@ -41,23 +41,28 @@ struct engine_flow {
 	uint64_t conn;
 	const uint8_t *client_addr, *server_addr;
 	uint16_t client_port, server_port;
-	int is_server; /* seen at the server's end: 1, the client's: 0; -1: at which is a guess */
+	int is_server; /* seen at the server's end: 1, the client's: 0; -1: at which is a guess, */
+	int at_server; /* this one */
 	int datagram;
 	const char *protocol; /* as in struct engine_conn */
 	uint32_t pid, peer_pid; /* 0: not known */
 	const char *comm, *peer_comm; /* NULL: not known */
 	struct process_names names;
-	const char *peer_service; /* not filled in by the engine, nor are these: */
-	const char *client_zone, *server_zone;
+	const char *peer_service; /* as in struct span */
+	/* not filled in by the engine: zones, and what the ends are called, if it is known */
+	const char *client_zone, *server_zone, *client_name, *server_name;
 	uint64_t bytes[2], packets[2]; /* payload, with what is sent again; packets 0: unknown */
-	uint64_t interval_bytes[2], interval_ns; /* since it was told last */
 	uint64_t rtt_ns, min_rtt_ns; /* 0: not known */
 	uint32_t retransmits;	     /* segments, of the ends that are seen */
+	/* of these, what came since it was told last */
+	uint64_t interval_bytes[2], interval_packets[2], interval_ns;
+	uint32_t interval_retransmits, interval_failed;
 	const char *state;	     /* open, closed, reset, failed */
 	const char *error; /* of a failed one, as of spans; else NULL */
 	uint64_t first_ns, last_ns, time_ns; /* wall clock: opened or first seen, last used; now */
-	int last;	     /* nothing more will be told of it */
-	int both_ends;	     /* the other end is a flow, too, of the same bytes */
+	int first, last;     /* it was not told before; nothing more will be told of it */
+	int both_ends;	     /* the other end is a flow, too, of the same bytes, */
+	int twin;	     /* which counts them: the server's does */
 	int preexisting;     /* what went by before it was seen is not counted */
 };
 
@@ -72,8 +77,8 @@ struct engine_options {
 	int64_t wall_offset;  /* from the source */
 	void (*on_span)(void *ctx, const struct span *s);
 	void (*on_note)(void *ctx, const struct note *n);
-	void (*on_flow)(void *ctx, const struct engine_flow *f); /* may be NULL */
-	int count_traffic; /* what goes by is counted without it, too */
+	/* NULL: nobody counts what goes by */
+	void (*on_flow)(void *ctx, const struct engine_flow *f);
 	/* feedback to the kernel side; NULL: none */
 	void (*on_policy)(void *ctx, const struct zc_policy *w);
 	int keep_doubted; /* exchanges in doubt may wait for their proof, see doubted.h */
@@ -111,8 +116,11 @@ void engine__finish(struct engine *e);
 void engine__stats(const struct engine *e, struct engine_stats *out);
 void engine__free(struct engine *e);
 
-/* Tells the connections on which something went by since they were told last. */
-void engine__flows(struct engine *e);
+/*
+ * Tells the connections on which something went by since they were told last; those whose last
+ * line is to come soon only with `ending`.
+ */
+void engine__flows(struct engine *e, int ending);
 
 /* What heads and content are kept of from now on, as in the options. */
 void engine__keep(struct engine *e, int fields, uint32_t body_bytes);
@@ -133,7 +141,7 @@ struct engine_conn {
 	const char *comm;
 	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */
 	uint64_t requests, in_flight;
-	uint64_t in_bytes, out_bytes; /* received, sent; see count_traffic for opaque ones */
+	uint64_t in_bytes, out_bytes; /* received, sent; of opaque ones with on_flow only */
 	uint64_t rtt_ns;	      /* 0: not known */
 	uint32_t retransmits;	      /* segments, of the ends that are seen */
 	/* what is doubtful */

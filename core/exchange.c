@@ -390,6 +390,8 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 		take_message(x, m);
 	if (m->flags & MESSAGE_FIELDS)
 		pick_fields(e, x, m, &head);
+	if (m->context.p)
+		exchange_set_traceparent(x, m->context);
 	x->req_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
 	exchange_remember_head(x, m, &head);

@@ -1,14 +1,12 @@
 #include "core/network.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/engine_impl.h"
 #include "core/exchange_attrs.h"
 #include "core/id.h"
-#include "core/ways.h"
+#include "core/other_end.h"
 
-#define PAIR_BITS 11u	      /* times WAYS connections whose other end can be found */
 #define PATIENCE 200000000u /* ns: as long TCP waits at least before it takes bytes for lost */
 #define HALF_CLOSE 1000000u /* ns: a FIN as soon after the request belongs to it */
 
@@ -24,11 +22,6 @@ uint64_t sent_time(const struct sent *s, uint32_t seq)
 
 /* ---- the other end */
 
-struct pair {
-	struct way way;
-	uint64_t cookie;
-};
-
 static int is_loopback(const uint8_t addr[16])
 {
 	static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff}, v6[16] = {[15] = 1};
@@ -36,42 +29,20 @@ static int is_loopback(const uint8_t addr[16])
 	return memcmp(addr, v4, 12) ? !memcmp(addr, v6, 16) : addr[12] == 127;
 }
 
-/* NULL: it is not seen. */
-static struct conn *other_end(struct engine *e, const struct conn *c)
-{
-	uint64_t key = id_connection(c->raddr, c->rport, c->laddr, c->lport) | 1;
-	const struct pair *p =
-		e->pairs && c->has_addr
-			? ways_find(e->pairs, sizeof(*p), PAIR_BITS, id_mix(key, c->netns))
-			: NULL;
-	struct conn *o = p ? conn_find(&e->conns, p->cookie) : NULL;
-
-	return o && o != c && o->network.key == key ? o : NULL;
-}
-
 void network_open(struct engine *e, struct conn *c, uint32_t netns)
 {
 	struct conn *other;
-	struct pair *p;
-	uint64_t key = id_connection(c->laddr, c->lport, c->raddr, c->rport);
 
-	c->network.key = key | 1;
+	c->network.key = id_connection(c->laddr, c->lport, c->raddr, c->rport) | 1;
 	c->network.at_socket = netns != 0;
 	c->netns = is_loopback(c->laddr) ? netns : 0;
-	other = e->opt.count_traffic ? other_end(e, c) : NULL;
-	if (other)
+	other = e->opt.on_flow ? other_end(e, c) : NULL;
+	if (other) {
 		other->traffic.both_ends = c->traffic.both_ends = 1;
-	if (!e->pairs)
-		e->pairs = calloc((size_t)WAYS << PAIR_BITS, sizeof(*p));
-	if (!e->pairs)
-		return;
-	key = id_mix(c->network.key, c->netns);
-	p = ways_find(e->pairs, sizeof(*p), PAIR_BITS, key);
-	if (!p)
-		p = ways_place(e->pairs, sizeof(*p), PAIR_BITS, key);
-	p->way.key = key;
-	p->way.used = e->now;
-	p->cookie = c->cookie;
+		other->traffic.peer_pid = c->pid;
+		c->traffic.peer_pid = other->pid;
+	}
+	other_end_add(e, c);
 }
 
 /* ---- what it costs */
@@ -271,7 +242,7 @@ void network_flow(struct engine *e, const struct zc_ev_flow *f)
 		c->network.rtt_us = f->rtt_us;
 	if (f->min_rtt_us)
 		c->network.min_rtt_us = f->min_rtt_us;
-	if (e->opt.count_traffic)
+	if (e->opt.on_flow)
 		traffic_counts(c, (const uint64_t[2]){f->bytes[0], f->bytes[1]},
 			       (const uint64_t[2]){f->packets[0], f->packets[1]}, f->ev.time);
 }

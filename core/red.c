@@ -6,6 +6,7 @@
 
 #include "core/red_past.h"
 #include "core/ways.h"
+#include "parsers/attrs.h"
 
 #define SECOND 1000000000.0
 #define SECOND_NS 1000000000ull
@@ -15,7 +16,7 @@
 /* What makes a group. */
 struct key {
 	enum span_kind kind;
-	int edge, others;
+	int edge, others, database;
 	struct str method, name, service;
 	uint64_t id;
 	char buf[64];
@@ -96,9 +97,45 @@ int red_edge(const struct span *s)
 	return s->kind == SPAN_SERVER ? s->entry : !s->parent_here;
 }
 
-int red_hop(const struct span *s)
+/* Is the operation of its protocol, or of what travels in it, an attribute "db.…"? */
+static int is_database(const struct span *s)
 {
-	return s->kind == SPAN_CLIENT || s->entry;
+	const struct attr_def *operation = s->protocol->operation;
+
+	return operation == ATTR(db_operation) || (s->nattrs && span_attr(s, ATTR(db_system)));
+}
+
+static int is_messaging(const struct span *s)
+{
+	return s->protocol->operation == ATTR(messaging_operation) ||
+	       (s->nattrs && span_attr(s, ATTR(messaging_destination)));
+}
+
+static struct str system_of(const struct span *s)
+{
+	static const struct attr_def *const within[] = { ATTR(db_system), ATTR(gen_ai_provider),
+							 ATTR(rpc_system) };
+
+	for (unsigned i = 0; s->nattrs && i < sizeof(within) / sizeof(*within); i++)
+		if (span_attr(s, within[i]))
+			return span_attr_str(s, within[i]);
+	return of_cstr(s->protocol->name);
+}
+
+static struct str or_none(struct str s)
+{
+	return s.n ? s : of_cstr("(none)");
+}
+
+static int belongs(const struct red *t, const struct span *s)
+{
+	switch (t->opt.by) {
+	case RED_BY_COLLECTION: return is_database(s);
+	case RED_BY_DESTINATION: return is_messaging(s);
+	case RED_BY_HOP: return s->kind == SPAN_CLIENT || s->entry;
+	case RED_BY_EDGE: return red_edge(s);
+	default: return 1;
+	}
 }
 
 static void key_of(const struct red *t, const struct span *s, struct key *k)
@@ -108,7 +145,7 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 
 	k->kind = s->kind;
 	k->edge = t->opt.edges && red_edge(s);
-	k->others = 0;
+	k->others = k->database = 0;
 	k->name = k->method = k->service = (struct str){ NULL, 0 };
 	switch (by) {
 	case RED_BY_ROUTE:
@@ -124,6 +161,15 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 		if (s->has_addr)
 			k->name = of_cstr(span_addr_text(s->client_addr, k->buf));
 		break;
+	case RED_BY_SYSTEM: k->name = truncated(system_of(s)); break;
+	case RED_BY_COLLECTION:
+		k->method = truncated(system_of(s));
+		k->name = or_none(truncated(span_attr_str(s, ATTR(db_collection))));
+		break;
+	case RED_BY_DESTINATION:
+		k->method = truncated(system_of(s));
+		k->name = or_none(truncated(span_attr_str(s, ATTR(messaging_destination))));
+		break;
 	case RED_BY_HOP:
 		k->service = truncated(of_cstr(span_process(s)));
 		if (s->kind == SPAN_CLIENT)
@@ -134,10 +180,10 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 	}
 }
 
-static void set_id(const struct red *t, struct key *k)
+static void set_id(struct key *k)
 {
 	k->id = mix_str(0xcbf29ce484222325ull + (uint64_t)k->kind + 2 * (uint64_t)k->edge, k->name);
-	if (t->opt.by == RED_BY_ROUTE || t->opt.by == RED_BY_HOP)
+	if (k->method.p || k->service.p)
 		k->id = mix_str(mix_str(k->id, k->method), k->service);
 }
 
@@ -204,6 +250,7 @@ static struct red_row *insert(struct red *t, const struct key *k)
 	r->kind = k->kind;
 	r->edge = k->edge;
 	r->others = k->others;
+	r->database = k->database;
 	r->name = keep(&p, k->name);
 	r->method = keep(&p, k->method);
 	r->service = keep(&p, k->service);
@@ -394,6 +441,8 @@ struct red_row *red_add(struct red *t, const struct span *s)
 	struct red_row *r;
 	struct key k;
 
+	if (!belongs(t, s))
+		return NULL;
 	t->spans++;
 	if (!t->since || s->time_ns < t->since)
 		t->since = s->time_ns;
@@ -402,7 +451,8 @@ struct red_row *red_add(struct red *t, const struct span *s)
 	key_of(t, s, &k);
 	r = t->last;
 	if (!r || !is_row_of(r, &k)) {
-		set_id(t, &k);
+		set_id(&k);
+		k.database = is_database(s);
 		r = find_or_insert(t, &k);
 		t->last = r && !r->others ? r : NULL;
 	}
@@ -416,8 +466,10 @@ struct red_row *red_find(const struct red *t, const struct span *s)
 	struct red_row *r;
 	struct key k;
 
+	if (!belongs(t, s))
+		return NULL;
 	key_of(t, s, &k);
-	set_id(t, &k);
+	set_id(&k);
 	r = find(t, &k);
 	return r ? r : t->others;
 }
@@ -479,6 +531,7 @@ void red_merge(struct red *t, const struct red *src)
 		const struct key k = {.kind = f->kind,
 				      .edge = f->edge,
 				      .others = f->others,
+				      .database = f->database,
 				      .method = f->method,
 				      .name = f->name,
 				      .service = f->service,
@@ -622,8 +675,27 @@ struct str red_row_name(const struct red_row *r)
 
 const char *red_by_name(enum red_by by)
 {
-	static const char *const name[RED_TABLES] = {"route",  "service", "host", "peer",
-						     "status", "client",  "hop",  "edge"};
+	static const char *const name[RED_TABLES] = {"route",	    "service",	   "host", "peer",
+						     "status",	    "client",	   "system",
+						     "collection",  "destination", "hop",  "edge"};
 
 	return by < RED_TABLES ? name[by] : "";
+}
+
+const char *red_by_heading(enum red_by by)
+{
+	static const char *const name[RED_BY_COUNT] = {"ROUTE",	 "SERVICE",    "HOST",
+						       "PEER",	 "STATUS",     "CLIENT",
+						       "SYSTEM", "COLLECTION", "DESTINATION"};
+
+	return name[by];
+}
+
+enum red_by red_by_named(const char *name)
+{
+	int by = 0;
+
+	while (by < RED_BY_COUNT && strcasecmp(name, red_by_name((enum red_by)by)))
+		by++;
+	return (enum red_by)by;
 }

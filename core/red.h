@@ -32,10 +32,14 @@ enum red_by {
 	RED_BY_PEER,
 	RED_BY_STATUS,
 	RED_BY_CLIENT,
-	RED_BY_COUNT, /* of those that are for all spans */
+	RED_BY_SYSTEM,	    /* postgresql, kafka, elasticsearch, http/1.1 */
+	RED_BY_COLLECTION,  /* of databases, with the system as method */
+	RED_BY_DESTINATION, /* topics, queues and subjects, with the system as method */
+	RED_BY_COUNT,	    /* of those that people choose from */
 
-	RED_BY_HOP = RED_BY_COUNT, /* what is asked from outside, and who calls whom: red_hop() */
-	RED_BY_EDGE,		   /* all that is asked from outside, once: red_edge() */
+	RED_BY_HOP = RED_BY_COUNT, /* what is asked from outside, and who calls whom */
+	/* there is a row of requests (server) and one of calls that no request has caused */
+	RED_BY_EDGE,
 	RED_TABLES
 };
 
@@ -86,7 +90,8 @@ struct red_row {
 	enum span_kind kind;
 	int edge;			  /* red_edge() of its spans; with opt.edges */
 	int others;			  /* counts what found no room: no names, no kind */
-	struct str method, name, service; /* method, service: only by route; p == NULL: unknown */
+	int database;			  /* its first span was of a database */
+	struct str method, name, service; /* method, service: only by some; p == NULL: unknown */
 	struct red_counts counts, base;	  /* base: those before the baseline */
 	struct hist durations, base_durations;
 	struct red_past *past; /* see red_past.h; NULL: nothing of a window of time is kept */
@@ -114,15 +119,14 @@ void red_init(struct red *t, const struct red_options *o);
 void red_release(struct red *t);
 void red_reset(struct red *t); /* empty again, without a baseline */
 
-/*
- * Which spans belong into the tables by hop and by edge. By hop, the caller is the row's service
- * and who is called its name; a server's row, without a name, is what comes from outside. By edge,
- * there is a row of requests (server) and one of calls that no request has caused (client).
- */
-int red_hop(const struct span *s);
+/* Is it at the edge: asked from outside, or called without a request that has led to it? */
 int red_edge(const struct span *s);
 
-/* Counts s; its row, or NULL: out of memory, and s is in `spans` only. */
+/*
+ * Counts s; its row, or NULL: out of memory, and s is in `spans` only; or s does not belong into
+ * such a table. By hop, the caller is the row's service and who is called its name; a server's
+ * row, without a name, is what comes from outside.
+ */
 struct red_row *red_add(struct red *t, const struct span *s);
 
 /* The row in which s is counted; NULL: there is none. */
@@ -185,10 +189,24 @@ void red_bands(const struct hist *h, uint64_t count[RED_SPECTRUM]);
 
 void red_counts_add(struct red_counts *to, const struct red_counts *c);
 
+/* Are rows told apart by the system, too, as their method? */
+static inline int red_by_system(enum red_by by)
+{
+	return by == RED_BY_COLLECTION || by == RED_BY_DESTINATION;
+}
+
 /* A name for people, never absent. */
 struct str red_row_name(const struct red_row *r);
 
-/* "route", "service", … */
+/* "route", "service", …; and as headings of those that people choose from: "ROUTE" */
 const char *red_by_name(enum red_by by);
+const char *red_by_heading(enum red_by by);
+
+/* That of those people choose from, by its name in any case; RED_BY_COUNT: none. */
+enum red_by red_by_named(const char *name);
+
+/* The names, for people: "route, service, … or destination". */
+#define RED_BY_NAMES                                                                               \
+	"route, service, host, peer, status, client, system, collection or destination"
 
 #endif

@@ -120,6 +120,12 @@ struct span {
 /* What to call the process of a span: its container, its service, its own name; NULL: not known. */
 const char *span_process(const struct span *s);
 
+/* The address of the other end; has_addr. */
+static inline const uint8_t *span_peer_addr(const struct span *s)
+{
+	return s->kind == SPAN_SERVER ? s->client_addr : s->server_addr;
+}
+
 /* When it was over, on the wall clock; when it began, if its duration is not known. */
 uint64_t span_end(const struct span *s);
 

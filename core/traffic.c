@@ -4,6 +4,7 @@
 
 #include "core/conn_id.h"
 #include "core/engine_impl.h"
+#include "core/other_end.h"
 #include "core/source.h"
 
 void traffic_segment(struct conn *c, int dir, uint32_t len, uint64_t time)
@@ -44,6 +45,8 @@ void traffic_turn(struct conn *c)
 		t->bytes[dir] = old.bytes[!dir];
 		t->packets[dir] = old.packets[!dir];
 		t->segments[dir] = old.segments[!dir];
+		t->told[dir] = old.told[!dir];
+		t->told_packets[dir] = old.told_packets[!dir];
 	}
 }
 
@@ -64,11 +67,21 @@ static const char *state_of(const struct conn *c)
 	return is_closing(c) ? "closed" : "open";
 }
 
-static void fill_ends(const struct conn *c, struct engine_flow *f)
+/* At which end is a guess where no request was seen: both ends are to make the same one. */
+static int is_server_end(const struct conn *c)
 {
 	int server = engine_conn_role(c);
 
-	f->is_server = server;
+	return server < 0 ? c->lport < c->rport : server;
+}
+
+static void fill_ends(const struct conn *c, struct engine_flow *f)
+{
+	int server = is_server_end(c);
+
+	f->is_server = engine_conn_role(c);
+	f->at_server = server;
+	f->twin = c->traffic.both_ends && !server;
 	f->client_addr = server ? c->raddr : c->laddr;
 	f->client_port = server ? c->rport : c->lport;
 	f->server_addr = server ? c->laddr : c->raddr;
@@ -88,7 +101,7 @@ static const char *protocol_of(const struct conn *c)
 static void fill_counts(const struct engine *e, const struct conn *c, struct engine_flow *f)
 {
 	const struct traffic *t = &c->traffic;
-	int to_server = f->is_server ? ZC_RX : ZC_TX;
+	int to_server = f->at_server ? ZC_RX : ZC_TX;
 	uint64_t since = t->told_time ? t->told_time : c->born, until = f->last ? t->last : e->now;
 
 	for (int dir = 0; dir < 2; dir++) {
@@ -97,6 +110,7 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 		f->bytes[i] = traffic_bytes(t, dir);
 		f->packets[i] = t->packets[dir];
 		f->interval_bytes[i] = f->bytes[i] - t->told[dir];
+		f->interval_packets[i] = (uint32_t)t->packets[dir] - t->told_packets[dir];
 	}
 	f->interval_ns = until > since ? until - since : 0;
 	f->rtt_ns = c->network.rtt_us * 1000ull;
@@ -104,6 +118,30 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 	if (f->rtt_ns && f->rtt_ns < f->min_rtt_ns)
 		f->min_rtt_ns = f->rtt_ns; /* it is told more often */
 	f->retransmits = c->network.retransmits[0] + c->network.retransmits[1];
+	f->interval_retransmits = f->retransmits - t->told_retransmits;
+	f->interval_failed = t->error && !t->told_error;
+}
+
+static void fill_names(struct engine *e, struct conn *c, struct engine_flow *f)
+{
+	const struct conn *other = c->traffic.both_ends ? other_end(e, c) : NULL;
+	struct process_names names = {0};
+	uint32_t peer;
+
+	if (other && other->pid)
+		c->traffic.peer_pid = other->pid;
+	peer = c->traffic.peer_pid ? c->traffic.peer_pid : c->peer_pid;
+	f->pid = c->pid & SOURCE_PID_MASK;
+	f->comm = c->comm[0] ? c->comm : NULL;
+	f->peer_pid = peer & SOURCE_PID_MASK;
+	f->peer_comm = c->peer_comm[0] ? c->peer_comm : NULL;
+	if (!e->opt.process_names)
+		return;
+	if (c->pid)
+		e->opt.process_names(e->opt.ctx, c->pid, &f->names);
+	if (peer)
+		e->opt.process_names(e->opt.ctx, peer, &names);
+	f->peer_service = names.container_name ? names.container_name : names.service;
 }
 
 static void tell(struct engine *e, struct conn *c, int last)
@@ -114,12 +152,9 @@ static void tell(struct engine *e, struct conn *c, int last)
 		.conn = conn_id_shown(c),
 		.protocol = protocol_of(c),
 		.datagram = c->datagram,
-		.pid = c->pid & SOURCE_PID_MASK,
-		.comm = c->comm[0] ? c->comm : NULL,
-		.peer_pid = c->peer_pid & SOURCE_PID_MASK,
-		.peer_comm = c->peer_comm[0] ? c->peer_comm : NULL,
 		.state = state_of(c),
 		.error = span_error_name((enum span_error)t->error),
+		.first = !t->told_time,
 		.last = last,
 		.both_ends = t->both_ends,
 		.preexisting = c->preexisting,
@@ -130,11 +165,14 @@ static void tell(struct engine *e, struct conn *c, int last)
 
 	fill_ends(c, &f);
 	fill_counts(e, c, &f);
-	if (e->opt.process_names && c->pid)
-		e->opt.process_names(e->opt.ctx, c->pid, &f.names);
+	fill_names(e, c, &f);
 	e->opt.on_flow(e->opt.ctx, &f);
-	for (int dir = 0; dir < 2; dir++)
+	for (int dir = 0; dir < 2; dir++) {
 		t->told[dir] = traffic_bytes(t, dir);
+		t->told_packets[dir] = (uint32_t)t->packets[dir];
+	}
+	t->told_retransmits = f.retransmits;
+	t->told_error = t->error;
 	t->told_time = e->now;
 }
 
@@ -150,13 +188,15 @@ void traffic_end(struct engine *e, struct conn *c)
 		tell(e, c, 1);
 }
 
-void engine__flows(struct engine *e)
+void engine__flows(struct engine *e, int ending)
 {
 	for (struct list *n = e->conns.lru.next; n != &e->conns.lru; n = n->next) {
 		struct conn *c = list_entry(n, struct conn, lru);
 		const struct traffic *t = &c->traffic;
 
-		if (is_flow(e, c) && !is_closing(c) && (!t->told_time || t->last > t->told_time))
+		if (c->connect || (is_closing(c) && !ending)) /* it may have been no failure */
+			continue;
+		if (is_flow(e, c) && (!t->told_time || t->last > t->told_time))
 			tell(e, c, 0);
 	}
 }

@@ -18,8 +18,11 @@ struct traffic {
 	uint64_t segments[2]; /* payload bytes in those that were announced */
 	uint64_t last; /* when something went by; 0: nothing did */
 	uint64_t told[2], told_time; /* of bytes, last; 0: not yet */
+	uint32_t told_packets[2], told_retransmits;
+	uint32_t peer_pid; /* 0: not known */
 	uint8_t both_ends; /* the other one is seen, too */
 	uint8_t error; /* enum span_error: why it was not established */
+	uint8_t told_error;
 };
 
 /* A segment, or a datagram, of so many bytes was seen. */

@@ -206,6 +206,8 @@ struct message {
 	 */
 	struct str group;
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
+	/* HEAD: the value of a traceparent that comes otherwise than in `fields`; p NULL: none */
+	struct str context;
 	/* HEAD: those of `fields` that the core knows; NULL: it is to look for them */
 	const struct field_notes *notes;
 	/*

@@ -141,7 +141,7 @@ static void count(struct flow_sink *k, const struct engine_flow *f)
 {
 	struct pair *p;
 
-	if (!k->zones || !f->last || (f->both_ends && f->is_server < 1))
+	if (!k->zones || !f->last || f->twin)
 		return;
 	p = pair_of(k, f);
 	if (!p)

@@ -97,8 +97,8 @@ static int is_default(const struct metric_def *def, const char *key)
 	return 0;
 }
 
-static unsigned pick(const struct metrics *m, const struct metric_def *def,
-		     const struct otel_span *o, struct otel_attr out[OTEL_ATTRS_MAX])
+static unsigned pick_of_span(const struct metrics *m, const struct metric_def *def,
+			     const struct otel_span *o, struct otel_attr out[OTEL_ATTRS_MAX])
 {
 	unsigned n = 0;
 
@@ -114,6 +114,18 @@ static unsigned pick(const struct metrics *m, const struct metric_def *def,
 		if (a)
 			out[n++] = *a;
 	}
+	return n;
+}
+
+static unsigned pick(const struct metrics *m, const struct metric_def *def,
+		     const struct metric_part *part, const struct otel_span *o,
+		     struct otel_attr out[OTEL_ATTRS_MAX + 1])
+{
+	unsigned n = pick_of_span(m, def, o, out);
+
+	if (part && (!m->rules || attributes_wanted(m->rules, def->name, part->key, 1)))
+		out[n++] = (struct otel_attr){ .key = part->key, .type = OTEL_STRING,
+					       .s = { part->word, strlen(part->word) } };
 	return n;
 }
 
@@ -211,18 +223,21 @@ static void count(struct metric_series *s, const struct span *span, uint64_t val
 	memcpy(s->exemplar[b].span_id, span->span_id, SPAN_ID_LEN);
 }
 
-static void add_to(struct metrics *m, const struct metric_def *def, const struct span *s,
-		   const struct otel_span *o, uint64_t value)
+static void add_to(struct metrics *m, const struct metric_def *def,
+		   const struct metric_part *part, const struct span *s, const struct otel_span *o)
 {
 	static const struct otel_attr overflow = {
 		.key = "otel.metric.overflow", .type = OTEL_BOOL, .n = 1,
 	};
-	const struct metric_process *p = process_of(m, s);
-	struct otel_attr a[OTEL_ATTRS_MAX];
+	uint64_t value = part ? part->value(s) : def->value(s);
+	const struct metric_process *p = value != SPAN_UNKNOWN ? process_of(m, s) : NULL;
+	struct otel_attr a[OTEL_ATTRS_MAX + 1];
 	struct metric_series *series = NULL;
 
+	if (value == SPAN_UNKNOWN)
+		return;
 	if (p)
-		series = series_of(m, def, p, a, pick(m, def, o, a), METRICS_MAX_SERIES);
+		series = series_of(m, def, p, a, pick(m, def, part, o, a), METRICS_MAX_SERIES);
 	if (!series) {
 		m->overflowed++;
 		series = series_of(m, def, p, &overflow, 1, SERIES);
@@ -234,13 +249,13 @@ static void add_to(struct metrics *m, const struct metric_def *def, const struct
 void metrics_add(struct metrics *m, const struct span *s, const struct otel_span *o)
 {
 	for (const struct metric_def *d = metric_defs; d < metric_defs + metric_ndefs; d++) {
-		uint64_t value;
-
-		if (d->family != o->family || !(d->kinds & 1u << o->kind))
+		if ((d->family != o->family && d->family != o->within) ||
+		    !(d->kinds & 1u << o->kind))
 			continue;
-		value = d->value(s);
-		if (value != SPAN_UNKNOWN)
-			add_to(m, d, s, o, value);
+		if (d->value)
+			add_to(m, d, NULL, s, o);
+		for (unsigned i = 0; i < 2 && d->part[i].key; i++)
+			add_to(m, d, &d->part[i], s, o);
 	}
 }
 

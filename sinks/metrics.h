@@ -24,6 +24,11 @@ struct metric_def {
 	enum otel_family family;
 	unsigned kinds;		/* 1 << enum otel_kind */
 	uint64_t (*value)(const struct span *s); /* SPAN_UNKNOWN: not counted */
+	/* what a span counts in, too, in series that this attribute tells apart; key NULL: none */
+	struct metric_part {
+		const char *key, *word;
+		uint64_t (*value)(const struct span *s);
+	} part[2];
 	double scale;		/* value * scale is in the unit */
 	const double *bounds;	/* nbounds of them, ascending */
 	unsigned nbounds;

@@ -3,6 +3,8 @@
  */
 #include "sinks/metrics_defs.h"
 
+#include "parsers/attrs.h"
+
 #define SERVER (1u << OTEL_SERVER)
 #define CLIENT (1u << OTEL_CLIENT)
 #define PRODUCER (1u << OTEL_PRODUCER)
@@ -12,6 +14,12 @@
 static const double seconds[] = { 0,    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
 				  0.5, 0.75,  1,	   2.5,	 5,    7.5,   10 };
 static const double sizes[] = { 0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192 };
+
+/* Of calls of language models: seconds, doubling, and tokens, times four. */
+static const double long_seconds[] = { 0.01, 0.02, 0.04, 0.08,	0.16,  0.32,  0.64,
+				       1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92 };
+static const double tokens[] = { 1,	4,	16,	 64,	  256,	   1024,    4096,
+				 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864 };
 
 static uint64_t duration(const struct span *s)
 {
@@ -28,9 +36,27 @@ static uint64_t response_size(const struct span *s)
 	return s->resp_body_bytes;
 }
 
+static uint64_t input_tokens(const struct span *s)
+{
+	return span_attr_number(s, ATTR(gen_ai_input_tokens));
+}
+
+static uint64_t output_tokens(const struct span *s)
+{
+	return span_attr_number(s, ATTR(gen_ai_output_tokens));
+}
+
 #define SECONDS                                                                                    \
 	.unit = "s", .scale = 1e-9, .bounds = seconds, .nbounds = sizeof(seconds) / sizeof(*seconds)
 #define BYTES .unit = "By", .scale = 1, .bounds = sizes, .nbounds = sizeof(sizes) / sizeof(*sizes)
+#define LONG_SECONDS                                                                               \
+	.unit = "s", .scale = 1e-9, .bounds = long_seconds,                                        \
+	.nbounds = sizeof(long_seconds) / sizeof(*long_seconds)
+#define TOKENS                                                                                     \
+	.unit = "{token}", .scale = 1, .bounds = tokens,                                           \
+	.nbounds = sizeof(tokens) / sizeof(*tokens),                                               \
+	.part = { { "gen_ai.token.type", "input", input_tokens },                                  \
+		  { "gen_ai.token.type", "output", output_tokens } }
 #define METRIC(name_, help_, family_, kinds_, value_, how, ...)                                    \
 	{ .name = (name_), .help = (help_), .family = (family_), .kinds = (kinds_),                \
 	  .value = (value_), how, .attrs = { __VA_ARGS__ } },
@@ -45,6 +71,9 @@ static uint64_t response_size(const struct span *s)
 #define MESSAGING                                                                                  \
 	"messaging.system", "messaging.destination.name", "messaging.operation.name",              \
 		"server.address", "error.type"
+#define GEN_AI                                                                                     \
+	"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model",                   \
+		"gen_ai.response.model", "server.address", "server.port"
 
 const struct metric_def metric_defs[] = {
 	METRIC("http.server.request.duration", "Duration of HTTP server requests.", OTEL_HTTP,
@@ -74,5 +103,12 @@ const struct metric_def metric_defs[] = {
 	       CONSUMER, duration, SECONDS, MESSAGING)
 	METRIC("dns.lookup.duration", "Time that a DNS lookup took.", OTEL_DNS, INTERNAL | CLIENT,
 	       duration, SECONDS, "error.type")
+	METRIC("gen_ai.client.operation.duration", "Duration of calls of language models.",
+	       OTEL_GEN_AI, CLIENT, duration, LONG_SECONDS, GEN_AI, "error.type")
+	METRIC("gen_ai.client.token.usage", "Tokens of prompts and of answers.", OTEL_GEN_AI,
+	       CLIENT, NULL, TOKENS, GEN_AI)
+	METRIC("gen_ai.server.request.duration",
+	       "Duration of requests to language models, at the server.", OTEL_GEN_AI, SERVER,
+	       duration, LONG_SECONDS, GEN_AI, "error.type")
 };
 const unsigned metric_ndefs = sizeof(metric_defs) / sizeof(*metric_defs);

@@ -124,6 +124,15 @@ static enum otel_family family_of(const struct span *s)
 	return has_prefix(otel, "dns.") || is_name(s, "dns") ? OTEL_DNS : OTEL_OTHER;
 }
 
+static enum otel_family family_within(const struct span *s)
+{
+	if (span_attr(s, ATTR(gen_ai_provider)))
+		return OTEL_GEN_AI;
+	if (span_attr(s, ATTR(db_system)))
+		return OTEL_DB;
+	return span_attr(s, ATTR(rpc_system)) ? OTEL_RPC : OTEL_HTTP;
+}
+
 static int is_word(struct str s, const char *word)
 {
 	return s.n == strlen(word) && !memcmp(s.p, word, s.n);
@@ -307,6 +316,8 @@ static void add_family(struct otel_span *o, const struct span *s, int redact)
 		add_str(o, "db.system.name", system);
 	} else if (o->family == OTEL_MESSAGING) {
 		add_str(o, "messaging.system", system);
+		if (!span_attr(s, ATTR(kafka_api)))
+			add_str(o, "messaging.operation.name", s->method);
 	}
 	if (http_version(s)) {
 		add_cstr(o, "network.protocol.name", "http");
@@ -347,6 +358,10 @@ static void add_attr(struct otel_span *o, const struct attr *a, int redact)
 	struct str word;
 
 	if (a->def->flags & ATTR_SECRET && redact)
+		return;
+	/* the conventions have no type for commands */
+	if (a->def == ATTR(messaging_operation) && !is_word(a->s, "publish") &&
+	    !is_word(a->s, "process"))
 		return;
 	if (a->def == ATTR(gen_ai_finish)) {
 		add(o, (struct otel_attr){ key, OTEL_WORDS, { a->s } });
@@ -417,6 +432,7 @@ void otel_span(struct otel_span *o, const struct span *s, int redact)
 	o->used = 0;
 	o->message = (struct str){ NULL, 0 };
 	o->family = family_of(s);
+	o->within = o->family == OTEL_HTTP && s->nattrs ? family_within(s) : o->family;
 	o->kind = kind_of(s, o->family);
 	o->name = name_of(o, s);
 	add_family(o, s, redact);

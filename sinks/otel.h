@@ -18,8 +18,13 @@
 /* Numbers as in OTLP. */
 enum otel_kind { OTEL_INTERNAL = 1, OTEL_SERVER, OTEL_CLIENT, OTEL_PRODUCER, OTEL_CONSUMER };
 
-/* What a span counts as, for metrics; by what its protocol's attributes are. */
-enum otel_family { OTEL_HTTP, OTEL_RPC, OTEL_DB, OTEL_MESSAGING, OTEL_DNS, OTEL_OTHER };
+/*
+ * What a span counts as, by what its protocol's attributes are; and, for metrics, what travels in
+ * HTTP counts as, too.
+ */
+enum otel_family {
+	OTEL_HTTP, OTEL_RPC, OTEL_DB, OTEL_MESSAGING, OTEL_DNS, OTEL_OTHER, OTEL_GEN_AI
+};
 
 enum otel_type { OTEL_STRING, OTEL_WORDS, OTEL_INT, OTEL_BOOL };
 
@@ -35,6 +40,7 @@ struct otel_attr {
 /* All strings are borrowed: from the span, from tables, or from `text`. */
 struct otel_span {
 	enum otel_family family;
+	enum otel_family within; /* the same, or that of what travels in HTTP */
 	enum otel_kind kind;
 	struct str name;
 	int failed;	    /* status ERROR; else it is left unset */

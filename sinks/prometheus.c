@@ -7,12 +7,18 @@
 
 /* ---- names and values */
 
+/* What counts things has none. */
+static const char *unit_of(const struct metric_def *d)
+{
+	return d->unit[0] == 's' ? "_seconds" : d->unit[0] == 'B' ? "_bytes" : "";
+}
+
 /* http.server.request.duration, s: http_server_request_duration_seconds */
 static void put_name(struct out *o, const struct metric_def *d)
 {
 	for (const char *p = d->name; *p; p++)
 		out_char(o, *p == '.' ? '_' : *p);
-	out_str(o, d->unit[0] == 's' ? "_seconds" : "_bytes");
+	out_str(o, unit_of(d));
 }
 
 static int is_word(char c)
@@ -216,10 +222,11 @@ static void put_metric(struct out *o, const struct metrics *m, const struct metr
 			put_name(o, d);
 			out_char(o, ' ');
 			out_str(o, d->help);
-			if (openmetrics) {
+			if (openmetrics && *unit_of(d)) {
 				out_str(o, "\n# UNIT ");
 				put_name(o, d);
-				out_str(o, d->unit[0] == 's' ? " seconds" : " bytes");
+				out_char(o, ' ');
+				out_str(o, unit_of(d) + 1);
 			}
 			out_char(o, '\n');
 		}

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 #include "core/engine.h" /* struct note */
+#include "core/red.h"
 #include "core/span.h"
 #include "sinks/out.h"
 
@@ -25,6 +26,8 @@ struct sink_totals {
 	uint64_t time_ns; /* wall clock of the end */
 	uint64_t spans;	  /* shown */
 	uint64_t events, lost_events, uncaptured_bytes, unparsed_bytes;
+	const char *what;   /* was traced or read; NULL: not known */
+	const char *filter; /* as it was written; NULL: none */
 };
 
 struct sink_ops {
@@ -58,12 +61,14 @@ struct sink_options {
 	int body;		    /* carry content */
 	uint64_t interval_ns;	    /* summary: 0: once, at the end */
 	int zones;		    /* flows: tell the bytes between them */
-	int sort;		    /* summary: one of summary_sort_key() */
+	int sort;		    /* summary: one of summary_sort_key(), or -1 */
+	enum red_by group;	    /* summary: what has a row */
 	int unfold;		    /* waterfall: calls that are alike one by one */
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
 	enum summary_form form;	    /* summary */
 	int color;
-	/* waterfall: a trace is shown if one of its spans matches; NULL: all are */
+	/* waterfall, report: a trace is shown if one of its spans matches; NULL: all are. They are
+	 * handed all spans. */
 	int (*match)(void *ctx, const struct span *s);
 	void *ctx;
 };
@@ -75,6 +80,7 @@ struct sink *sink_json_new(const struct sink_options *o);
 struct sink *sink_summary_new(const struct sink_options *o);
 struct sink *sink_flows_new(const struct sink_options *o);
 struct sink *sink_waterfall_new(const struct sink_options *o);
+struct sink *sink_report_new(const struct sink_options *o); /* one page of HTML, at the end */
 
 /* Number of the sort key of that name for the summary, or -1. */
 int summary_sort_key(const char *name);

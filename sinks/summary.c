@@ -1,8 +1,9 @@
 /*
  * summary.c - the RED table: rate, errors, durations per route, as plain text
  *
- * A row is a (route, method, kind, service). With an interval each table is about the spans that
- * ended in its period, so that every span is in exactly one table; else there is one, at the end.
+ * A row is a (route, method, kind, service), or what else is grouped by. With an interval each
+ * table is about the spans that ended in its period, so that every span is in exactly one table;
+ * else there is one, at the end.
  */
 #include <stdlib.h>
 
@@ -130,7 +131,8 @@ struct sink *sink_summary_new(const struct sink_options *o)
 		.finish = summary_finish,
 		.free = summary_free,
 	};
-	const struct red_options red = { .by = RED_BY_ROUTE, .max_rows = SUMMARY_MAX_ROWS,
+	const struct red_options red = { .by = o->group,
+					 .max_rows = SUMMARY_MAX_ROWS,
 					 .edges = 1, .callers = 1 };
 	struct summary *m = calloc(1, sizeof(*m));
 

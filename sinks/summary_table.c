@@ -14,13 +14,13 @@
 
 enum column {
 	COL_ROUTE, COL_METHOD, COL_KIND, COL_SERVICE, COL_COUNT, COL_RATE, COL_ERRORS, COL_4XX,
-	COL_5XX, COL_P50, COL_P90, COL_P99, COL_MAX, COL_BYTES, COL_INCOMPLETE, COL_CALLS,
+	COL_5XX, COL_P50, COL_P90, COL_P99, COL_MAX, COL_TIME, COL_BYTES, COL_INCOMPLETE, COL_CALLS,
 	COLUMNS
 };
 
 /* What is left out first where a terminal is narrow; what is not here stays. */
 static const enum column dropped[] = { COL_INCOMPLETE, COL_MAX,	 COL_BYTES, COL_P90,
-				       COL_RATE,       COL_P50, COL_METHOD };
+				       COL_RATE,       COL_P50, COL_TIME, COL_METHOD };
 
 #define ROUTE_COMFORT 16 /* columns */
 #define ROUTE_LEAST 8
@@ -48,6 +48,7 @@ static const struct {
 	[COL_P90] = { "p90", "P90", 0 },
 	[COL_P99] = { "p99", "P99", 0 },
 	[COL_MAX] = { "max", "MAX", 0 },
+	[COL_TIME] = { "time", "TIME", 0 },
 	[COL_BYTES] = { "bytes", "BYTES", 0 },
 	[COL_INCOMPLETE] = { "incomplete", "INC%", 0 },
 	[COL_CALLS] = { "calls", "CALLS", 0 },
@@ -65,7 +66,7 @@ int summary_sort_key(const char *name)
 const char *summary_sort_keys(void)
 {
 	return "count, route, method, kind, service, rate, errors, 4xx, 5xx, p50, p90, p99, max, "
-	       "bytes, incomplete, calls";
+	       "time, bytes, incomplete, calls";
 }
 
 static uint64_t duration_of(const struct red_row *r, enum column c)
@@ -76,6 +77,8 @@ static uint64_t duration_of(const struct red_row *r, enum column c)
 		return SPAN_UNKNOWN;
 	if (c == COL_MAX)
 		return h->max;
+	if (c == COL_TIME)
+		return h->sum;
 	return hist_percentile(h, c == COL_P50 ? 50 : c == COL_P90 ? 90 : 99);
 }
 
@@ -136,6 +139,7 @@ static double figure_of(const struct red_row *r, enum column c)
 	case COL_P90:
 	case COL_P99:
 	case COL_MAX:
+	case COL_TIME:
 		return r->durations.count ? (double)duration_of(r, c) : -1;
 	default: /* the rate goes with the count, all rows having the same time */
 		return (double)n->count;
@@ -263,6 +267,7 @@ static size_t put_cell(char *buf, const struct summary_table *t, const struct re
 	case COL_P90:
 	case COL_P99:
 	case COL_MAX:
+	case COL_TIME:
 		p = fmt_short_duration(p, duration_of(r, c));
 		break;
 	default:
@@ -316,12 +321,19 @@ static void put_row(struct out *o, const struct summary_table *t, const struct r
 	out_char(o, '\n');
 }
 
-static void put_titles(struct out *o, const struct layout *l, int color)
+static const char *title_of(const struct red *red, enum column c)
+{
+	if (c == COL_METHOD && red_by_system(red->opt.by))
+		return "SYSTEM";
+	return c == COL_ROUTE ? red_by_heading(red->opt.by) : columns[c].title;
+}
+
+static void put_titles(struct out *o, const struct summary_table *t, const struct layout *l)
 {
 	for (enum column c = 0; c < COLUMNS; c++)
 		if (l->width[c])
-			put_aligned(o, c, columns[c].title, strlen(columns[c].title), l->width[c],
-				    color ? "\033[1m" : "");
+			put_aligned(o, c, title_of(t->red, c), strlen(title_of(t->red, c)),
+				    l->width[c], t->color ? "\033[1m" : "");
 	out_char(o, '\n');
 }
 
@@ -369,15 +381,24 @@ static void lay_out(const struct summary_table *t, struct red_row **rows, unsign
 		    struct layout *l)
 {
 	uint64_t refused = 0, failed = 0, again = 0;
+	enum red_by by = t->red->opt.by;
+	int databases = t->sort == COL_TIME;
 
 	for (enum column c = 0; c < COLUMNS; c++)
-		l->width[c] = strlen(columns[c].title);
+		l->width[c] = strlen(title_of(t->red, c));
 	for (unsigned i = 0; i < n; i++) {
 		widen(t, rows[i], l);
 		refused += rows[i]->counts.class[RED_4XX];
 		failed += rows[i]->counts.class[RED_5XX];
 		again += rows[i]->counts.called - rows[i]->counts.callers;
+		databases |= rows[i]->database;
 	}
+	if (!databases) /* whose statements are told by the time that they take in all */
+		l->width[COL_TIME] = 0;
+	if (by != RED_BY_ROUTE)
+		l->width[COL_SERVICE] = 0;
+	if (by != RED_BY_ROUTE && !red_by_system(by))
+		l->width[COL_METHOD] = 0;
 	if (!again) /* nothing is called twice by one request */
 		l->width[COL_CALLS] = 0;
 	if (!refused && !failed)
@@ -493,14 +514,19 @@ static void put_csv_row(struct out *o, const struct summary_table *t, const stru
 	put_figure(o, n->incomplete);
 	put_figure(o, n->called);
 	put_figure(o, n->callers);
+	put_figure(o, duration_of(r, COL_TIME));
 	out_str(o, "\r\n");
 }
 
 static void put_csv(struct out *o, const struct summary_table *t, struct red_row **rows, unsigned n)
 {
 	if (!t->again)
-		out_str(o, "start,end,route,method,kind,service,count,errors,4xx,5xx,p50_ns,"
-			   "p90_ns,p99_ns,max_ns,bytes,incomplete,calls,callers\r\n");
+		out_str(o, "start,end,");
+	if (!t->again)
+		out_str(o, red_by_name(t->red->opt.by));
+	if (!t->again)
+		out_str(o, ",method,kind,service,count,errors,4xx,5xx,p50_ns,p90_ns,p99_ns,max_ns,"
+			   "bytes,incomplete,calls,callers,total_ns\r\n");
 	for (unsigned i = 0; i < n; i++)
 		put_csv_row(o, t, rows[i]);
 }
@@ -524,7 +550,7 @@ static void put_markdown(struct out *o, const struct summary_table *t, struct re
 
 	out_char(o, '|');
 	for (enum column c = 0; c < COLUMNS; c++)
-		put_markdown_cell(o, columns[c].title, strlen(columns[c].title));
+		put_markdown_cell(o, title_of(t->red, c), strlen(title_of(t->red, c)));
 	out_str(o, "\n|");
 	for (enum column c = 0; c < COLUMNS; c++)
 		out_str(o, columns[c].text ? " --- |" : " ---: |");
@@ -543,18 +569,29 @@ static void put_aligned_table(struct out *o, const struct summary_table *t, stru
 	struct layout l;
 
 	lay_out(t, rows, n, &l);
-	put_titles(o, &l, t->color);
+	put_titles(o, t, &l);
 	for (unsigned i = 0; i < n; i++)
 		put_row(o, t, rows[i], &l);
+}
+
+/* Statements, and whatever else is asked of databases, by the time that they take in all. */
+static enum column order_of(const struct summary_table *t, struct red_row **rows, unsigned n)
+{
+	if (t->sort >= 0)
+		return (enum column)t->sort;
+	for (unsigned i = 0; i < n; i++)
+		if (!rows[i]->database && !rows[i]->others)
+			return COL_COUNT;
+	return COL_TIME;
 }
 
 void summary_table_put(const struct summary_table *t, struct out *o)
 {
 	struct red_row **rows = calloc(t->red->n + 1, sizeof(struct red_row *));
 	struct red_row sum = { .others = 1, .name = { "(at the edge)", 13 } };
-	enum column by = (enum column)t->sort;
 	int total = add_up_edge(t->red, &sum);
 	unsigned n = rows ? take_rows(t->red, rows) : 0;
+	enum column by = order_of(t, rows, n);
 
 	if (rows)
 		qsort_r(rows, n, sizeof(*rows), compare, &by);

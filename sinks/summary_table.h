@@ -12,7 +12,8 @@
 
 struct summary_table {
 	struct red *red; /* with opt.edges; the rows of a group are put together in it */
-	int sort;	     /* summary_sort_key(); figures descend, names ascend */
+	/* summary_sort_key(); figures descend, names ascend; -1: by count, or time of databases */
+	int sort;
 	uint64_t begin_ns, end_ns; /* wall clock, of what it is about */
 	int redact;	     /* hide secrets in routes */
 	int color;

@@ -152,15 +152,32 @@ static int tabs_brief(const struct tui *t)
 	return sum > screen__width(t->screen);
 }
 
+/* How long ago the span at that position ended. */
+static void age_text(const struct tui *t, char *buf, size_t n, uint32_t position)
+{
+	uint64_t now = t->vitals.now, end = span_end(ring_span(&t->model.now->ring, position));
+
+	uptime_text(buf, n, now > end ? now - end : 0);
+}
+
+/* "kept 2:06, slow or failed 1:20:00" */
+static void kept_briefly(const struct tui *t, char *text, size_t cap, uint32_t longer)
+{
+	char all[32], some[32];
+
+	age_text(t, all, sizeof(all), longer);
+	age_text(t, some, sizeof(some), 0);
+	snprintf(text, cap, "kept %s, slow or failed %s", all, some);
+}
+
 /* "16.4k spans of 2:06": how many from that position on, and how long ago they begin. */
 static size_t kept_text(const struct tui *t, char *text, size_t cap, uint32_t first, uint32_t n,
 			const char *what)
 {
-	uint64_t now = t->vitals.now, end = span_end(ring_span(&t->model.now->ring, first));
 	char count[32], age[32];
 
 	count[tui_count(count, n).n] = '\0';
-	uptime_text(age, sizeof(age), now > end ? now - end : 0);
+	age_text(t, age, sizeof(age), first);
 	return (size_t)snprintf(text, cap, "%s %s of %s", count, what, age);
 }
 
@@ -181,7 +198,7 @@ static void draw_kept(const struct tui *t, struct screen *s, int y, int x, int e
 		kept_text(t, text + n, sizeof(text) - n, 0, longer, "slow or failed");
 	}
 	if (longer && end - (int)strlen(text) <= x)
-		text[n - 2] = '\0';
+		kept_briefly(t, text, sizeof(text), longer);
 	if (end - (int)strlen(text) > x)
 		screen__put(s, y, end - (int)strlen(text) - (end < screen__width(s)),
 			    (int)strlen(text), STYLE_DIM, text);
@@ -242,10 +259,11 @@ static void draw_small(const struct tui *t, struct screen *s)
 	screen__field(s, 0, 0, at < width ? at : width, STYLE_TAB, 0, name);
 }
 
-/* "Enter:spans  o:group": the keys stand out. */
-static int draw_hints(struct screen *s, int y, int x, const char *hints)
+/* "Enter:spans  o:group": the keys stand out. What finds no room is left in *rest. */
+static int draw_as_many(struct screen *s, int y, int x, const char **rest)
 {
-	while (*hints) {
+	while (**rest) {
+		const char *hints = *rest;
 		const char *colon = strchr(hints + 1, ':'), *end = strstr(hints, "  ");
 		char text[64];
 		int w;
@@ -259,9 +277,30 @@ static int draw_hints(struct screen *s, int y, int x, const char *hints)
 		x += screen__put(s, y, x, w, STYLE_KEY, text) + 1;
 		snprintf(text, sizeof(text), "%.*s", (int)(end - colon - 1), colon + 1);
 		x += screen__put(s, y, x, w, STYLE_TEXT, text) + 2;
-		hints = *end ? end + 2 : end;
+		*rest = *end ? end + 2 : end;
 	}
 	return x;
+}
+
+static int draw_hints(struct screen *s, int y, int x, const char *hints)
+{
+	return draw_as_many(s, y, x, &hints);
+}
+
+/* On a second line, above it, where one is too narrow. */
+static void draw_menu(const struct menu *m, struct screen *s, int y)
+{
+	const char *rest = m->hints;
+	int width = screen__width(s), x = (int)strlen(m->title);
+
+	if (x + (int)strlen(rest) > width && y > 1) {
+		screen__fill(s, --y, 0, width, STYLE_TEXT, ' ');
+		screen__put(s, y, 0, width, STYLE_STRONG, m->title);
+		draw_as_many(s, y++, x, &rest);
+	} else {
+		screen__put(s, y, 0, width, STYLE_STRONG, m->title);
+	}
+	draw_hints(s, y, x, rest);
 }
 
 /* All columns, on as many lines as they take; s NULL: only counts these. */
@@ -320,8 +359,7 @@ static void draw_foot(struct tui *t, struct screen *s)
 		return;
 	}
 	if (t->menu) {
-		x = screen__put(s, y, 0, screen__width(s), STYLE_STRONG, t->menu->title);
-		draw_hints(s, y, x, t->menu->hints);
+		draw_menu(t->menu, s, y);
 		return;
 	}
 	if (t->message[0]) {

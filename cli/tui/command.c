@@ -58,18 +58,25 @@ static void keep(struct tui *t)
 static int set_headers(struct tui *t, const char *arg, struct command_error *e)
 {
 	static const char *const all[] = { "*" };
+	char text[sizeof(t->header_text)];
 	unsigned n = 0;
 
-	if (!*arg || strlen(arg) >= sizeof(t->header_text))
+	if (!*arg || strlen(arg) >= sizeof(text))
 		return refuse(e, "on, off, or names such as x-request-id,host");
+	strcpy(text, arg);
+	for (char *save, *name = strtok_r(text, ", ", &save); name;
+	     name = strtok_r(NULL, ", ", &save))
+		n++;
+	if (n > TUI_HEADERS)
+		return refuse(e, "at most %d names, or on", TUI_HEADERS);
+	n = 0;
 	t->opt.headers = all;
 	t->opt.nheaders = strcasecmp(arg, "off") != 0;
 	if (t->opt.nheaders && strcasecmp(arg, "on") && strcmp(arg, "*")) {
 		strcpy(t->header_text, arg);
 		for (char *save, *name = strtok_r(t->header_text, ", ", &save); name;
 		     name = strtok_r(NULL, ", ", &save))
-			if (n < TUI_HEADERS)
-				t->header[n++] = name;
+			t->header[n++] = name;
 		t->opt.headers = t->header;
 		t->opt.nheaders = n;
 	}
@@ -191,12 +198,12 @@ static int set_filter(struct tui *t, const char *arg, struct command_error *e)
 
 static int set_group(struct tui *t, const char *arg, struct command_error *e)
 {
-	for (int i = 0; i < RED_BY_COUNT; i++)
-		if (!strcasecmp(arg, red_by_name((enum red_by)i))) {
-			t->by = (enum red_by)i;
-			return 0;
-		}
-	return refuse(e, "route, service, host, peer, status or client");
+	enum red_by by = red_by_named(arg);
+
+	if (by == RED_BY_COUNT)
+		return refuse(e, RED_BY_NAMES);
+	t->by = by;
+	return 0;
 }
 
 static struct table *shown_table(const struct tui *t)
@@ -227,7 +234,7 @@ static int set_columns(struct tui *t, const char *arg, struct command_error *e)
 		return refuse(e, "there are no columns here");
 	if (!*arg)
 		return refuse(e, "names of columns, or all");
-	return tui_columns(t, v->ops->name, arg) ? refuse(e, "too many") : 0;
+	return tui_columns(t, v->ops->name, arg) ? refuse(e, "too many names") : 0;
 }
 
 /* ---- the terminal */
@@ -307,7 +314,7 @@ static const struct command {
 	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, 1 },
 	{ "comm", "NAME of processes to trace, too; -NAME: no longer", set_comm, 1 },
 	{ "filter", "EXPRESSION, as /; none: everything", set_filter, 0 },
-	{ "group", "route, service, host, peer, status or client", set_group, 0 },
+	{ "group", RED_BY_NAMES, set_group, 0 },
 	{ "headers", "on, off, or NAMES with commas: header fields that are kept of what comes",
 	  set_headers, 0 },
 	{ "help", "", help, 1 },

@@ -28,6 +28,7 @@ static void figures_release(struct model_figures *f)
 		red_release(&f->all[i]);
 		red_release(&f->match[i]);
 	}
+	net_release(&f->net);
 }
 
 static void figures_add(struct model_figures *f, const struct model_figures *more)
@@ -36,6 +37,7 @@ static void figures_add(struct model_figures *f, const struct model_figures *mor
 		red_merge(&f->all[i], &more->all[i]);
 		red_merge(&f->match[i], &more->match[i]);
 	}
+	net_merge(&f->net, &more->net);
 	f->spans += more->spans;
 	f->errors += more->errors;
 }
@@ -66,8 +68,7 @@ static struct red_row *count_in(struct red *tables, const struct span *s)
 	struct red_row *route = red_add(&tables[RED_BY_ROUTE], s);
 
 	for (int i = RED_BY_ROUTE + 1; i < RED_TABLES; i++)
-		if (i < RED_BY_COUNT || (i == RED_BY_HOP ? red_hop(s) : red_edge(s)))
-			red_add(&tables[i], s);
+		red_add(&tables[i], s);
 	return route;
 }
 
@@ -145,6 +146,11 @@ void model_release(struct model *m)
 void model_span(struct model *m, const struct span *s)
 {
 	store_add(m->behind ? m->behind : m->now, m->filter, s);
+}
+
+void model_flow(struct model *m, const struct engine_flow *f)
+{
+	net_add(&(m->behind ? m->behind : m->now)->f.net, f);
 }
 
 void model_filter(struct model *m, struct filter *f)
@@ -251,6 +257,7 @@ void model_mark(struct model *m, uint64_t now)
 		red_mark(&m->now->f.all[i], now);
 		red_mark(&m->now->f.match[i], now);
 	}
+	net_mark(&m->now->f.net, now);
 }
 
 void model_unmark(struct model *m)
@@ -259,6 +266,7 @@ void model_unmark(struct model *m)
 		red_unmark(&m->now->f.all[i]);
 		red_unmark(&m->now->f.match[i]);
 	}
+	net_unmark(&m->now->f.net);
 }
 
 struct red *model_red(const struct model *m, enum red_by by)

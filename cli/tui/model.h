@@ -12,6 +12,7 @@
 #ifndef ZC_CLI_TUI_MODEL_H
 #define ZC_CLI_TUI_MODEL_H
 
+#include "cli/tui/model_net.h"
 #include "cli/tui/model_ring.h"
 #include "core/red.h"
 
@@ -22,6 +23,7 @@ struct filter;
 
 struct model_figures {
 	struct red all[RED_TABLES], match[RED_TABLES];
+	struct net net; /* whatever the filter */
 	uint64_t spans, errors;
 	uint64_t from; /* number in the ring of the first span that is counted */
 	uint64_t matched_since; /* wall clock: what matches is counted since then; 0: all of it */
@@ -46,6 +48,7 @@ int model_keep(struct model *m, uint64_t memory, uint32_t spans);
 void model_release(struct model *m);
 
 void model_span(struct model *m, const struct span *s);
+void model_flow(struct model *m, const struct engine_flow *f);
 
 /*
  * Takes over f (NULL: none), and shows what passes it. Only while not paused or with what is shown.

@@ -129,8 +129,11 @@ static void insert(struct prompt *p, int c)
 	if (c < 32 || c > 0x10ffff)
 		return;
 	n = encode(c, bytes);
-	if (p->len + n >= PROMPT_MAX)
+	if (p->len + n >= PROMPT_MAX) {
+		snprintf(p->error, sizeof(p->error), "there is no room for more");
+		p->error_at = p->at;
 		return;
+	}
 	memmove(p->text + p->at + n, p->text + p->at, p->len - p->at + 1);
 	memcpy(p->text + p->at, bytes, n);
 	p->len += n;

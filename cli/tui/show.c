@@ -178,3 +178,14 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	}
 	return (struct str){ buf, n };
 }
+
+int tui_unseen(struct screen *s, int y, int height, unsigned unseen)
+{
+	char text[64];
+
+	if (!unseen || height < 3)
+		return height;
+	snprintf(text, sizeof(text), "%u more are not looked at", unseen);
+	screen__put(s, y + height - 1, 0, screen__width(s), STYLE_SLOW, text);
+	return height - 1;
+}

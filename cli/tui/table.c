@@ -365,6 +365,13 @@ static void scroll_to_selection(struct table *t, uint32_t visible)
 		t->top = t->n - visible;
 }
 
+void table_draw_row(struct table *t, struct screen *s, uint32_t row, int y)
+{
+	for (int c = 0; c < t->ops->ncolumns; c++)
+		if (t->width[c])
+			draw_cell(t, s, row, c, y);
+}
+
 void table_draw(struct table *t, struct screen *s, int y, int height)
 {
 	uint32_t visible = height > 1 ? (uint32_t)height - 1 : 0;
@@ -381,9 +388,7 @@ void table_draw(struct table *t, struct screen *s, int y, int height)
 		screen__reverse(s, t->top + i == t->selected);
 		if (t->top + i == t->selected)
 			screen__fill(s, at, 0, screen__width(s), STYLE_TEXT, ' ');
-		for (int c = 0; c < t->ops->ncolumns; c++)
-			if (t->width[c])
-				draw_cell(t, s, row, c, at);
+		table_draw_row(t, s, row, at);
 	}
 	screen__reverse(s, 0);
 }

@@ -68,6 +68,8 @@ void table_release(struct table *t);
 /* Takes the owner's rows anew: sorts, and finds the selection again. */
 void table_refresh(struct table *t);
 void table_draw(struct table *t, struct screen *s, int y, int height);
+/* One more of the owner's rows, on that line, under the columns of table_draw. */
+void table_draw_row(struct table *t, struct screen *s, uint32_t row, int y);
 
 /* Moves and sorts. 1: the key was for the table. */
 int table_key(struct table *t, const struct key *k);

@@ -23,6 +23,8 @@
 static void configure(struct tui *t, const struct tui_options *o)
 {
 	config_read(t, t->config_error, sizeof(t->config_error));
+	if (t->opt.group >= 0)
+		t->by = (enum red_by)t->opt.group;
 	t->interval_ns = o->interval_ns ? o->interval_ns : t->interval_ns;
 	t->opt.no_mouse |= o->no_mouse;
 	if (o->nheaders) {
@@ -69,7 +71,8 @@ int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errl
 {
 	static const struct view_ops *const roots[TUI_ROOTS] = { &view_routes,	&view_spans,
 								 &view_traces,	&view_flights,
-								 &view_conns,	&view_health };
+								 &view_conns,	&view_health,
+								 &view_network };
 
 	t->from = *s;
 	if (t->opt.keep_heads && (t->opt.nheaders || t->body))
@@ -112,6 +115,12 @@ void tui__note(struct tui *t, const struct note *n)
 	to->time_ns = n->time_ns;
 	snprintf(to->name, sizeof(to->name), "%s", n->name);
 	snprintf(to->text, sizeof(to->text), "%s", n->text ? n->text : "");
+}
+
+void tui__flow(struct tui *t, const struct engine_flow *f)
+{
+	model_flow(&t->model, f);
+	t->stale |= t->from.replay && !replay__playing(t->from.replay);
 }
 
 void tui__restart(struct tui *t, struct engine *e)

@@ -24,7 +24,8 @@ struct options;
 
 struct tui_options {
 	const char *filter;	/* NULL: none; has been found right */
-	const char *sort;	/* as --sort has it, for Routes; NULL: rate */
+	const char *sort;	/* as --sort has it, for Routes; NULL: rate, or time of databases */
+	int group;		/* an enum red_by; -1: as configured */
 	uint64_t interval_ns;	/* 0: one second */
 	uint64_t memory;	/* bytes of history, as model_keep has it */
 	uint32_t keep;		/* spans */
@@ -46,6 +47,8 @@ struct tui_options {
 	int (*record)(void *ctx, const char *path, char *err, size_t errlen);
 	/* Other selectors, as in reselect.h; NULL: cannot be. */
 	int (*select)(void *ctx, const char *which, const char *what, char *err, size_t errlen);
+	/* The name of an address where no process is known, until the next call; NULL: none. */
+	const char *(*host_name)(void *ctx, const uint8_t addr[16], uint64_t time_ns);
 	const char *recording; /* the one that is going on from the beginning; NULL: none */
 	void *ctx;
 };
@@ -68,6 +71,7 @@ int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errl
 
 void tui__span(struct tui *t, const struct span *s);
 void tui__note(struct tui *t, const struct note *n);
+void tui__flow(struct tui *t, const struct engine_flow *f);
 
 /* The engine is another one from now on, which knows nothing yet (the replay went back). */
 void tui__restart(struct tui *t, struct engine *e);

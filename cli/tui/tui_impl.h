@@ -16,7 +16,7 @@
 #include "sinks/json_writer.h"
 #include "sinks/sink.h"
 
-#define TUI_ROOTS 6
+#define TUI_ROOTS 7
 #define TUI_STACK 8
 #define TUI_NOTES 64
 #define TUI_HEADERS 16
@@ -81,6 +81,7 @@ struct tui {
 	struct screen *screen;
 	struct model model;
 	enum red_by by;
+	enum net_by net_by;
 
 	struct view *root[TUI_ROOTS];
 	/* what was opened from the root view; the last one is shown */
@@ -102,6 +103,7 @@ struct tui {
 	uint64_t interval_ns;
 	uint64_t opened, drawn, refreshed, measured; /* monotonic */
 	uint64_t cleared; /* when c was pressed last */
+	uint64_t counted; /* when the kernel was asked last, see tui_count_traffic */
 	uint64_t last_cpu, last_events, last_spans;
 	uint64_t incomplete[SPAN_INCOMPLETE_BITS]; /* spans by what is missing */
 	uint64_t draws;
@@ -160,8 +162,9 @@ void tui_filter(struct tui *t, const char *text, struct filter *f);
 /* Chooses the columns of a view by their names, "all": all. -1: of too many views. */
 int tui_columns(struct tui *t, const char *view, const char *names);
 
-/* Sends every request in flight that passes the filter, at most TUI_FLIGHTS. */
-void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx);
+/* Sends every request in flight that passes the filter, at most TUI_FLIGHTS; how many more there
+ * are. */
+unsigned tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx);
 
 /* ---- pieces of text, in sinks' forms but NUL-terminated and padded by nobody */
 struct str tui_duration(char *buf, uint64_t ns);      /* buf: 32 octets */
@@ -182,6 +185,10 @@ struct str tui_endpoint(char *buf, const uint8_t addr[16], uint16_t port); /* 64
 /* Whom a call is to, buf: 64 octets; p == NULL: it is none, or nobody knows. */
 struct str tui_callee(const struct span *s, char *buf);
 
+/* Of n lines the last one: how many rows are behind those that were looked at. Returns what is left
+ * of the lines; all, if there are no such rows. */
+int tui_unseen(struct screen *s, int y, int height, unsigned unseen);
+
 /* A fit-to-print "METHOD path?query" with secrets hidden. */
 /* The request's method, or what stands in its place. */
 struct str tui_method(const struct span *s);
@@ -191,7 +198,7 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 /* ---- views */
 
 extern const struct view_ops view_routes, view_spans, view_traces, view_flights, view_conns,
-	view_health, view_help;
+	view_health, view_network, view_help;
 
 /* Where nothing is shown: why, and what to try. */
 struct empty;
@@ -216,6 +223,10 @@ struct view *view_alike_open(struct tui *t, int by_service);
 /* The trace of a span, and the requests of a connection. */
 struct view *view_trace_open(struct tui *t, const struct span *s);
 struct view *view_requests_open(struct tui *t, uint64_t conn);
+/* The connections of a row of Network. */
+struct view *view_net_flows_open(struct tui *t, enum net_by by, uint64_t id);
+/* Has the kernel tell of what nobody reads, at most once a second. */
+void tui_count_traffic(struct tui *t);
 
 /* The table of spans, used by the views that list some. */
 struct span_list {

@@ -8,7 +8,6 @@
 #include "cli/tui/tui_impl.h"
 
 #define CONNS_MAX 4096u
-#define COUNT_NS 1000000000u
 
 enum conns_column {
 	COL_ROLE, COL_LOCAL, COL_REMOTE, COL_PROTO, COL_TLS, COL_AGE, COL_IDLE, COL_REQUESTS,
@@ -45,7 +44,6 @@ struct conns_view {
 	struct table table;
 	struct row *rows;
 	uint32_t n, unseen; /* beyond CONNS_MAX */
-	uint64_t asked; /* when the kernel was, see ask_kernel() */
 };
 
 static void add(void *ctx, const struct engine_conn *c)
@@ -67,23 +65,11 @@ static void add(void *ctx, const struct engine_conn *c)
 	snprintf(r->tls_sni, sizeof(r->tls_sni), "%s", c->tls_sni ? c->tls_sni : "");
 }
 
-/* What nobody reads is not announced: the kernel has counted it, and tells with the next events. */
-static void ask_kernel(struct conns_view *v)
-{
-	struct source *source = v->view.tui->from.source;
-	uint64_t now = v->view.tui->refreshed;
-
-	if (!source || !source->ops->count || now < v->asked + COUNT_NS)
-		return;
-	v->asked = now;
-	source->ops->count(source);
-}
-
 static void conns_refresh(struct view *view)
 {
 	struct conns_view *v = (struct conns_view *)view;
 
-	ask_kernel(v);
+	tui_count_traffic(view->tui);
 	if (!view->tui->paused && v->rows) {
 		v->n = v->unseen = 0;
 		engine__connections(view->tui->from.engine, add, v);
@@ -264,7 +250,7 @@ static void conns_draw(struct view *view, struct screen *s, int y, int height)
 {
 	struct conns_view *v = (struct conns_view *)view;
 
-	table_draw(&v->table, s, y, height);
+	table_draw(&v->table, s, y, tui_unseen(s, y, height, v->unseen));
 	if (!v->n && height > 2)
 		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG, "No connections now.");
 }

@@ -42,6 +42,7 @@ struct flights_view {
 	struct table table;
 	struct row *rows, *before; /* TUI_FLIGHTS each; before: sorted by id */
 	uint32_t n, nbefore;
+	unsigned unseen; /* beyond TUI_FLIGHTS */
 };
 
 static void keep(char *to, size_t cap, struct str s)
@@ -121,7 +122,7 @@ static void flights_refresh(struct view *view)
 		v->rows = swap;
 		v->n = 0;
 		qsort(v->before, v->nbefore, sizeof(*v->before), by_id);
-		tui_flights(view->tui, add, v);
+		v->unseen = tui_flights(view->tui, add, v);
 	}
 	table_refresh(&v->table);
 }
@@ -217,7 +218,7 @@ static void flights_draw(struct view *view, struct screen *s, int y, int height)
 {
 	struct flights_view *v = (struct flights_view *)view;
 
-	table_draw(&v->table, s, y, height);
+	table_draw(&v->table, s, y, tui_unseen(s, y, height, v->unseen));
 	if (!v->n && height > 2)
 		screen__put(s, y + 2, 2, screen__width(s), STYLE_STRONG,
 			    "No requests in flight.");

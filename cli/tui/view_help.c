@@ -12,7 +12,7 @@ static const struct {
 	const char *keys, *text; /* keys NULL: a heading */
 } help[] = {
 	{ NULL, "EVERYWHERE" },
-	{ "1-6", "Routes, Spans, Traces, In flight, Connections, Health" },
+	{ "1-7", "Routes, Spans, Traces, In flight, Connections, Health, Network" },
 	{ "Tab Shift-Tab", "the next view, the one before" },
 	{ "Enter", "opens what is selected; so does a double click" },
 	{ "Esc Backspace", "goes back; Esc at the beginning removes the filter" },
@@ -38,7 +38,7 @@ static const struct {
 	{ NULL, "ROUTES" },
 	{ "e", "each request once, at the edge, or each hop of it" },
 	{ "v", "hides and shows what is above the routes" },
-	{ "o", "group by route, service, host, peer, status or client, from a menu; O: by the "
+	{ "o", "group by route, service, host, …, system, table or topic, from a menu; O: by the "
 	       "one before" },
 	{ "Enter", "durations as histogram and over time, and the spans of the row" },
 	{ "H", "in there: the histogram large" },
@@ -50,6 +50,11 @@ static const struct {
 	{ "v Left Right", "in a span: fields, text, hexadecimal" },
 	{ NULL, "IN FLIGHT, CONNECTIONS" },
 	{ "Enter", "details of the request; the requests of the connection" },
+	{ NULL, "NETWORK" },
+	{ "o", "group by pair, process, peer, port or zone, from a menu; O: by the one before" },
+	{ "Enter", "the connections of the row, those that are over, too; there: its requests" },
+	{ "OUT IN", "bytes along the arrow, and back; of a process or its peer: sent, received" },
+	{ "RETR FAILED", "segments sent again; connections that did not come about" },
 	{ NULL, "TRACES" },
 	{ "bars", "solid: the span worked itself; shaded: it waited for a call; red: an error; a "
 		  "colour per service" },

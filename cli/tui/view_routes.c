@@ -1,5 +1,8 @@
 /*
- * view_routes.c - rate, errors and durations by route (or service, host, peer, status, client)
+ * view_routes.c - rate, errors and durations by route, or by whatever else red.h groups by
+ *
+ * Where all rows are of databases, those that took the most time come first, as statements of
+ * pg_stat_statements; else what comes most often.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +27,7 @@ enum routes_column {
 	COL_P90,
 	COL_P99,
 	COL_MAX,
+	COL_TIME,
 	COL_COUNT,
 	COL_FLIGHT,
 	COL_IN,
@@ -39,6 +43,7 @@ enum routes_column {
 #define ROUTES_ONLY 1
 #define BASELINE_ONLY 2
 #define STATUS_ONLY 4 /* some protocol has statuses of its own */
+#define DATABASES_ONLY 8
 
 static const struct {
 	struct column column;
@@ -55,6 +60,7 @@ static const struct {
 	[COL_P90] = {{"P90", 6, 7, 13, 1, 1, 0}, 0},
 	[COL_P99] = {{"P99", 7, 8, 2, 1, 1, 0}, 0},
 	[COL_MAX] = {{"MAX", 6, 7, 11, 1, 1, 0}, 0},
+	[COL_TIME] = {{"TIME", 6, 7, 5, 1, 1, 0}, DATABASES_ONLY},
 	[COL_COUNT] = {{"COUNT", 6, 7, 10, 1, 1, 0}, 0},
 	[COL_4XX] = {{"4xx", 4, 6, 4, 1, 1, 0}, 0},
 	[COL_5XX] = {{"5xx", 4, 6, 4, 1, 1, 0}, 0},
@@ -74,7 +80,7 @@ struct routes_row {
 	struct red_row *group;
 	struct red_counts counts;
 	double rate, d_rate, d_errors;
-	uint64_t p50, p90, p99, max; /* SPAN_UNKNOWN: no durations */
+	uint64_t p50, p90, p99, max, total; /* SPAN_UNKNOWN: no durations */
 	int has_before, has_d_p99;   /* there is something to compare with */
 	int64_t d_p99;
 };
@@ -91,15 +97,9 @@ struct routes {
 	struct routes_row *rows;
 	uint32_t n, hidden; /* hidden: rows behind the edge */
 	int shape;     /* for which columns were chosen; -1: not yet */
+	int by_default; /* enum routes_column: what sorts as long as nobody has chosen */
+	enum { NO_ROWS, SOME_ROWS, ALL_ROWS } databases; /* which of them are of databases */
 };
-
-static const char *heading_of(enum red_by by)
-{
-	static const char *const names[RED_BY_COUNT] = {"ROUTE", "SERVICE", "HOST",
-							"PEER",	 "STATUS",  "CLIENT"};
-
-	return names[by];
-}
 
 /* ---- columns */
 
@@ -111,27 +111,45 @@ static int column_index(const struct routes *r, int id)
 	return TABLE_NATURAL;
 }
 
+static int has_column(const struct routes *r, int id, int words)
+{
+	const struct tui *t = r->view.tui;
+
+	switch (all_columns[id].when) {
+	case ROUTES_ONLY:
+		return t->by == RED_BY_ROUTE || (id == COL_METHOD && red_by_system(t->by));
+	case BASELINE_ONLY: return t->baseline;
+	case STATUS_ONLY: return words;
+	case DATABASES_ONLY:
+		return r->databases != NO_ROWS || (t->opt.sort && !strcmp(t->opt.sort, "time"));
+	default: return 1;
+	}
+}
+
 static void choose_columns(struct routes *r)
 {
 	const struct tui *t = r->view.tui;
 	int words = t->model.now->ring.words;
-	int shape = (int)t->by * 4 + words * 2 + t->baseline, sorted = -1, n = 0;
+	int shape = (int)t->by * 16 + (int)r->databases * 4 + words * 2 + t->baseline;
+	int sorted = -1, n = 0;
 
 	if (shape == r->shape)
 		return;
 	if (r->shape >= 0 && r->table.sort != TABLE_NATURAL)
 		sorted = r->ids[r->table.sort];
 	for (int id = 0; id < COL_ALL; id++) {
-		if ((all_columns[id].when == ROUTES_ONLY && t->by != RED_BY_ROUTE) ||
-		    (all_columns[id].when == BASELINE_ONLY && !t->baseline) ||
-		    (all_columns[id].when == STATUS_ONLY && !words))
+		if (!has_column(r, id, words))
 			continue;
 		r->columns[n] = all_columns[id].column;
 		if (id == COL_NAME)
-			r->columns[n].name = heading_of(t->by);
+			r->columns[n].name = red_by_heading(t->by);
+		if (id == COL_METHOD && t->by != RED_BY_ROUTE)
+			r->columns[n] = (struct column){"SYSTEM", 6, 13, 1, 0, 0, 0, 0};
 		r->ids[n++] = (uint8_t)id;
 	}
 	r->ops.ncolumns = n;
+	if (sorted >= 0 && sorted == r->by_default && !r->table.invert)
+		sorted = r->by_default = r->databases == ALL_ROWS ? COL_TIME : COL_RATE;
 	if (sorted >= 0)
 		r->table.sort = column_index(r, sorted);
 	if (sorted >= 0 && r->table.sort == TABLE_NATURAL)
@@ -183,6 +201,7 @@ static void fill_row(const struct tui *t, const struct red *g, struct routes_row
 	row->p90 = percentile(&d, 90);
 	row->p99 = percentile(&d, 99);
 	row->max = d.count ? d.max : SPAN_UNKNOWN;
+	row->total = d.count ? d.sum : SPAN_UNKNOWN;
 	if (g->base_since)
 		fill_deltas(g, row);
 	hist_release(&d);
@@ -207,13 +226,23 @@ static int has_entries(const struct red *g)
 
 /*
  * A request is shown once, where it comes in. What goes on behind that is shown when asked for,
- * where services or their peers are compared, and where a filter says what is wanted.
+ * where services, their peers or systems are compared, and where a filter says what is wanted.
  */
 static int is_wanted(const struct tui *t, const struct red *g, const struct red_row *r)
 {
-	if (t->hops || t->filter[0] || t->by == RED_BY_SERVICE || t->by == RED_BY_PEER || r->others)
+	if (t->hops || t->filter[0] || r->others || t->by == RED_BY_SERVICE ||
+	    t->by == RED_BY_PEER || t->by == RED_BY_SYSTEM || red_by_system(t->by))
 		return 1;
 	return r->edge && (r->kind == SPAN_SERVER || !has_entries(g));
+}
+
+static void find_databases(struct routes *r, const struct red *g)
+{
+	unsigned n = 0, others = g->others != NULL;
+
+	for (unsigned i = 0; i < g->n; i++)
+		n += g->rows[i]->database != 0;
+	r->databases = !n ? NO_ROWS : n + others < g->n ? SOME_ROWS : ALL_ROWS;
 }
 
 /* "P99 1m" */
@@ -234,6 +263,7 @@ static void routes_refresh(struct view *v)
 	struct tui *t = v->tui;
 	struct red *g = model_red(&t->model, t->by);
 
+	find_databases(r, g);
 	choose_columns(r);
 	red_advance(g, t->vitals.now);
 	overview_refresh(r->overview);
@@ -346,6 +376,7 @@ static void figure_cell(const struct routes_row *row, int id, struct cell *c)
 	case COL_P90: duration_cell(c, row->p90); break;
 	case COL_P99: duration_cell(c, row->p99); break;
 	case COL_MAX: duration_cell(c, row->max); break;
+	case COL_TIME: c->text = tui_duration(c->buf, row->total); break;
 	case COL_COUNT: count_cell(c, s->count, STYLE_TEXT); break;
 	case COL_4XX: count_cell(c, s->class[RED_4XX], STYLE_SLOW); break;
 	case COL_5XX: count_cell(c, s->class[RED_5XX], STYLE_ERROR); break;
@@ -454,6 +485,7 @@ static double figure(const struct routes_row *r, int id)
 	case COL_P90: return known(r->p90);
 	case COL_P99: return known(r->p99);
 	case COL_MAX: return known(r->max);
+	case COL_TIME: return known(r->total);
 	case COL_COUNT: return (double)s->count;
 	case COL_4XX: return (double)s->class[RED_4XX];
 	case COL_5XX: return (double)s->class[RED_5XX];
@@ -517,7 +549,8 @@ static int sort_named(const struct routes *r, const char *name)
 		    { "kind", COL_KIND }, { "service", COL_SERVICE }, { "rate", COL_RATE },
 		    { "errors", COL_ERRORS }, { "4xx", COL_4XX }, { "5xx", COL_5XX },
 		    { "p50", COL_P50 }, { "p90", COL_P90 },
-		    { "p99", COL_P99 }, { "max", COL_MAX }, { "bytes", COL_OUT },
+		    { "p99", COL_P99 }, { "max", COL_MAX }, { "time", COL_TIME },
+		    { "bytes", COL_OUT },
 		    { "incomplete", COL_INCOMPLETE } };
 
 	for (size_t i = 0; name && i < sizeof(map) / sizeof(*map); i++)
@@ -538,6 +571,7 @@ static void routes_init(struct view *v)
 	table_init(&r->table, &r->ops, r);
 	choose_columns(r);
 	r->table.sort = sort_named(r, v->tui->opt.sort);
+	r->by_default = v->tui->opt.sort ? -1 : COL_RATE;
 }
 
 static void routes_release(struct view *v)
@@ -588,7 +622,10 @@ static int take_group(struct tui *t, int key)
 }
 
 static const struct menu group_menu = {
-	"group by  ", "1:route  2:service  3:host  4:peer  5:status  6:client", take_group,
+	"group by  ",
+	"1:route  2:service  3:host  4:peer  5:status  6:client  7:system  8:collection  "
+	"9:destination",
+	take_group,
 };
 
 static int routes_key(struct view *v, const struct key *k)
@@ -657,6 +694,7 @@ static void save_row(const struct tui *t, const struct routes_row *row, struct j
 		json_u64(j, "p90_ns", row->p90);
 		json_u64(j, "p99_ns", row->p99);
 		json_u64(j, "max_ns", row->max);
+		json_u64(j, "total_ns", row->total);
 	}
 	json_end_line(j);
 }

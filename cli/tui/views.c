@@ -12,6 +12,7 @@
 #include "cli/filter.h"
 #include "cli/tui/tui_impl.h"
 
+#define COUNT_NS 1000000000u
 #define MESSAGE_NS 4000000000u
 #define ASIDE_MAX 65536
 
@@ -84,24 +85,47 @@ struct flights {
 	const struct tui *tui;
 	void (*fn)(void *ctx, const struct span *s);
 	void *ctx;
-	unsigned n;
+	unsigned n, unseen;
 };
 
 static void pass_flight(void *flights, const struct span *s)
 {
 	struct flights *f = flights;
+	const struct tui *t = f->tui;
+	struct span named;
 
-	if (f->n >= TUI_FLIGHTS || !matches(f->tui, s))
+	if (!s->peer_service && s->has_addr && t->opt.host_name) {
+		named = *s;
+		named.peer_service = t->opt.host_name(t->from.ctx, span_peer_addr(s), s->time_ns);
+		s = &named;
+	}
+	if (!matches(t, s))
 		return;
+	if (f->n == TUI_FLIGHTS) {
+		f->unseen++;
+		return;
+	}
 	f->n++;
 	f->fn(f->ctx, s);
 }
 
-void tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx)
+unsigned tui_flights(struct tui *t, void (*fn)(void *ctx, const struct span *s), void *ctx)
 {
-	struct flights f = { t, fn, ctx, 0 };
+	struct flights f = { t, fn, ctx, 0, 0 };
 
 	engine__in_flight(t->from.engine, pass_flight, &f);
+	return f.unseen;
+}
+
+/* What nobody reads is not announced: the kernel has counted it, and tells with the next events. */
+void tui_count_traffic(struct tui *t)
+{
+	struct source *source = t->from.source;
+
+	if (!source || !source->ops->count || t->refreshed < t->counted + COUNT_NS)
+		return;
+	t->counted = t->refreshed;
+	source->ops->count(source);
 }
 
 /* ---- what is shown */
@@ -121,7 +145,7 @@ int tui_columns(struct tui *t, const char *view, const char *names)
 
 	while (i < t->ncolumns && strcasecmp(t->columns[i].view, view))
 		i++;
-	if (i == TUI_COLUMNS)
+	if (i == TUI_COLUMNS || strlen(names) >= sizeof(t->columns[i].names))
 		return -1;
 	if (i == t->ncolumns)
 		t->ncolumns++;

@@ -8,7 +8,8 @@
  * basic.ack answers it, by the number of publishes since confirm.select. What the server delivers
  * is a message of its own, which the client may acknowledge. A channel or connection that the
  * server closes is the answer to the method that it names, or an error of its own. CONTENT is what
- * body frames carry; messages of several channels may alternate.
+ * body frames carry; messages of several channels may alternate. A message's HEAD waits for the
+ * frame of its properties, if that is the next one, for the traceparent among them.
  *
  * Of at most AMQP_CHANNELS channels and AMQP_CONSUMERS consumers something is remembered.
  */

@@ -3,6 +3,7 @@
 #define ZC_PARSERS_AMQP_IMPL_H
 
 #include "parsers/amqp/amqp.h"
+#include "parsers/trace_context.h"
 
 #define AMQP_HEADER 7u /* type, channel, size */
 #define AMQP_END 0xce
@@ -66,6 +67,12 @@ static inline uint64_t amqp_u64(const uint8_t *p)
 {
 	return (uint64_t)amqp_u32(p) << 32 | amqp_u32(p + 4);
 }
+
+/*
+ * What stands before the value of a traceparent in the table of headers (section 4.2.5.5), which is
+ * a long string.
+ */
+#define AMQP_CONTEXT ((struct str){"\x0btraceparentS\0\0\0\x37", 17})
 
 /* Is this a frame's header? */
 int amqp_is_frame(const uint8_t p[AMQP_HEADER]);

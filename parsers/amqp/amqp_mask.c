@@ -1,8 +1,8 @@
 /*
  * amqp_mask.c - what a recording may hold: frames, methods, names of exchanges and queues, numbers
  *
- * Of a method's arguments there stays what its format has; what follows, properties and bodies
- * become 'x'. So nothing stays of how clients authenticate.
+ * Of a method's arguments there stays what its format has; what follows, properties but for a
+ * traceparent, and bodies become 'x'. So nothing stays of how clients authenticate.
  */
 #include "parsers/amqp/amqp_impl.h"
 
@@ -13,6 +13,7 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t nheader, nids;
 	uint8_t header[8], ids[4];
 	uint8_t in_string, blank; /* blank: behind the first word */
+	uint8_t context;	  /* trace_context_mask's */
 	uint32_t left, at, n; /* at: bytes of a content frame; n: of this argument, still to come */
 	const char *format;   /* what comes next of it; of the table, which does not move */
 };
@@ -34,7 +35,7 @@ static int header_byte(struct mask *k, uint8_t c)
 	if (!amqp_is_frame(k->header))
 		return 0;
 	k->left = amqp_u32(k->header + 3);
-	k->at = k->nids = 0;
+	k->at = k->nids = k->context = 0;
 	k->format = NULL;
 	k->where = k->header[0] == AMQP_METHOD	  ? IN_METHOD
 		   : k->header[0] == AMQP_CONTENT ? IN_CONTENT
@@ -92,7 +93,9 @@ static int mask_byte(struct mask *k, uint8_t *p)
 	switch (k->where) {
 	case IN_HEADER: return header_byte(k, *p);
 	case IN_METHOD: *p = method_byte(k, *p); break;
-	case IN_CONTENT: *p = k->at++ < 12 ? *p : 'x'; break;
+	case IN_CONTENT:
+		*p = k->at++ < 12 ? *p : trace_context_mask(&k->context, AMQP_CONTEXT, *p);
+		break;
 	case IN_BODY: *p = 'x'; break;
 	default: k->where = IN_HEADER; return *p == AMQP_END;
 	}

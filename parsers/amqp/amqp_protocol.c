@@ -266,18 +266,49 @@ static enum parse_status refused(struct amqp_side *s)
 	return PARSE_BAD;
 }
 
-/* A method, of which size bytes, or as many as are looked at, are at p. */
-static enum parse_status method(struct amqp *d, enum sender from, const uint8_t *p, uint32_t size,
-				size_t *used, struct message *m)
+static int has_body(const struct amqp_method *k)
+{
+	return k->kind == AMQP_PUBLISH || k->kind == AMQP_DELIVER || k->kind == AMQP_GET_OK ||
+	       k->kind == AMQP_RETURN;
+}
+
+/*
+ * The trace context among the properties, in the frame that follows the method's. Returns 0: that
+ * has to come.
+ */
+static int find_context(uint16_t channel, const uint8_t *p, size_t n, uint32_t size,
+			struct message *m)
+{
+	size_t at = AMQP_HEADER + (size_t)size + 1, len;
+
+	if (size > AMQP_PEEK)
+		return 1;
+	if (n < at + AMQP_HEADER)
+		return 0;
+	p += at;
+	if (!amqp_is_frame(p) || p[0] != AMQP_CONTENT || amqp_u16(p + 1) != channel)
+		return 1;
+	len = amqp_u32(p + 3);
+	len = AMQP_HEADER + (len < AMQP_PEEK ? len : AMQP_PEEK);
+	if (n - at < len)
+		return 0;
+	m->context = trace_context_find(p, len, AMQP_CONTEXT);
+	return 1;
+}
+
+/* A method, of which size bytes, or as many as are looked at, are among the `there` ones at p. */
+static enum parse_status method(struct amqp *d, enum sender from, const uint8_t *p, size_t there,
+				uint32_t size, size_t *used, struct message *m)
 {
 	struct amqp_side *s = &d->side[from];
 	size_t n = size < AMQP_PEEK ? size : AMQP_PEEK;
 	const struct amqp_method *k;
-	int has_body;
 
 	k = amqp_method(amqp_u16(p + AMQP_HEADER), amqp_u16(p + AMQP_HEADER + 2), from);
 	if (!k)
 		return refused(s);
+	if (has_body(k) && there && !find_context(s->channel, p, there, size, m))
+		return PARSE_MORE;
 	*used = AMQP_HEADER + n;
 	s->left = size - (uint32_t)n;
 	s->state = PASS;
@@ -285,11 +316,9 @@ static enum parse_status method(struct amqp *d, enum sender from, const uint8_t 
 	if (k->kind == AMQP_PASS || (k->kind == AMQP_ANSWER && from == FROM_CLIENT))
 		return PARSE_MORE;
 	tell(d, from, k, s->channel, p + AMQP_HEADER + 4, n - 4, m);
-	has_body = k->kind == AMQP_PUBLISH || k->kind == AMQP_DELIVER || k->kind == AMQP_GET_OK ||
-		   k->kind == AMQP_RETURN;
-	if (has_body && !body_follows(s, s->channel, m->key))
+	if (has_body(k) && !body_follows(s, s->channel, m->key))
 		return refused(s);
-	s->ends = !has_body;
+	s->ends = !has_body(k);
 	s->key = m->key;
 	m->type = MESSAGE_HEAD;
 	m->head_len = (uint32_t)*used;
@@ -321,7 +350,7 @@ static enum parse_status frame(struct amqp *d, enum sender from, const uint8_t *
 	if (n - AMQP_HEADER < need)
 		return PARSE_MORE;
 	if (p[0] == AMQP_METHOD)
-		return method(d, from, p, size, used, m);
+		return method(d, from, p, n, size, used, m);
 	*used = AMQP_HEADER;
 	s->left = size;
 	s->ends = 0;
@@ -418,15 +447,30 @@ static enum parse_status amqp_next(void *state, enum sender from, const uint8_t 
 	return st;
 }
 
+/* Is it a method whose properties had to come? */
+static int waits(const uint8_t *p, size_t n)
+{
+	return n >= AMQP_HEADER + 4 && p[0] == AMQP_METHOD && amqp_is_frame(p) &&
+	       amqp_u32(p + 3) <= AMQP_PEEK && n > AMQP_HEADER + amqp_u32(p + 3);
+}
+
 static enum parse_status amqp_gap(void *state, enum sender from, struct str kept, uint64_t n,
 				  uint64_t *used, struct message *m)
 {
 	struct amqp_side *s = &((struct amqp *)state)->side[from];
+	size_t taken;
 
-	(void)kept;
 	*used = 0;
 	if (s->state == DONE)
 		return end(s, m);
+	if (kept.n && s->state == AT_FRAME && waits((const uint8_t *)kept.p, kept.n)) {
+		enum parse_status st = method(state, from, (const uint8_t *)kept.p, 0,
+					      amqp_u32((const uint8_t *)kept.p + 3), &taken, m);
+
+		s->state = st == PARSE_EVENT ? AT_FRAME : LOST;
+		if (st == PARSE_EVENT)
+			return st;
+	}
 	if ((s->state == PASS || s->state == BODY) && s->left)
 		return some(s, NULL, n, used, m);
 	for (unsigned i = 0; i < AMQP_CONTENTS; i++)

@@ -3,6 +3,7 @@
 #define ZC_PARSERS_MQTT_IMPL_H
 
 #include "parsers/mqtt/mqtt.h"
+#include "parsers/trace_context.h"
 
 enum mqtt_type { /* section 2.1.2 */
 		 MQTT_CONNECT = 1,
@@ -34,6 +35,9 @@ int mqtt_packet(const uint8_t *p, size_t n, enum sender from, struct mqtt_packet
 int mqtt_varint(const uint8_t *p, size_t n, uint32_t *v);
 
 #define MQTT_TOPIC_ALIAS 0x23
+
+/* What stands before the value of a traceparent, which is a user property (section 3.3.2.3.7). */
+#define MQTT_CONTEXT ((struct str){"\x26\0\x0btraceparent\0\x37", 16})
 
 /*
  * What follows the identifier of a property of PUBLISH: so many bytes; 0: a number as above; -1,

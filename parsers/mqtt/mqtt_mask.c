@@ -2,8 +2,9 @@
  * mqtt_mask.c - what a recording may hold: types, topics, identifiers, reason codes, lengths
  *
  * Payloads, user names, passwords, wills and properties become 'x'; of those of a PUBLISH there
- * stay kinds, lengths, and the alias of its topic. A packet is a row of parts, each of which stays
- * or not; where the version is not known, what may be properties is hidden with the payload.
+ * stay kinds, lengths, the alias of its topic, and a traceparent. A packet is a row of parts, each
+ * of which stays or not; where the version is not known, what may be properties is hidden with the
+ * payload.
  */
 #include "parsers/mqtt/mqtt_impl.h"
 
@@ -44,6 +45,7 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t head[5];
 	uint8_t type, qos;
 	uint8_t at;	  /* bytes of this part's length that were seen */
+	uint8_t context;  /* trace_context_mask's */
 	uint32_t left, n; /* of the packet; of the part */
 	struct { /* of the property that is being read */
 		uint8_t id, hidden; /* id 0: the next one is due; hidden: nothing is understood */
@@ -62,7 +64,7 @@ static void begin_part(struct mask *k, const struct mask_shared *both)
 		r = &layouts[k->type][++k->row];
 	k->part = r->part;
 	k->n = r->n;
-	k->at = 0;
+	k->at = k->context = 0;
 	memset(&k->property, 0, sizeof(k->property));
 	k->property.hidden = k->type != MQTT_PUBLISH;
 }
@@ -144,10 +146,15 @@ static uint8_t property_byte(struct mask *k, uint8_t c)
 static uint8_t sized_byte(struct mask *k, uint8_t c, int *over)
 {
 	int props = k->part == PART_PROPS;
+	uint8_t out = c;
 
 	if (k->at == 0xff) {
+		uint8_t context = trace_context_mask(&k->context, MQTT_CONTEXT, c);
+
 		*over = !--k->n;
-		return props ? property_byte(k, c) : c;
+		if (props)
+			out = property_byte(k, c);
+		return props && out == 'x' && !k->property.hidden ? context : out;
 	}
 	if (props) {
 		k->n |= (uint32_t)(c & 0x7f) << 7 * k->at++;

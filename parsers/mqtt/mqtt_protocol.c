@@ -185,6 +185,7 @@ static uint32_t tell_publish(struct mqtt *d, enum sender from, const struct mqtt
 
 			if (alias)
 				use_alias(&d->side[from], alias, m);
+			m->context = trace_context_find(p + at + used, props, MQTT_CONTEXT);
 		}
 		at += used > 0 ? (uint32_t)used + props : 0;
 	}

@@ -55,6 +55,8 @@ def bad_options():
     refused(['-P', '80', '--role', 'proxy'], 'one of server, client, both')
     refused(['-P', '80', '--unmatched', 'x'], 'one of heuristic, path, wildcard')
     refused(['-P', '80', '-o', 'summary', '--sort', 'x'], 'one of count')
+    refused(['-P', '80', '-o', 'summary', '--group', 'hop'], 'must be route')
+    refused(['-P', '80', '-o', 'json', '--group', 'peer'], '--group is about tables')
     refused(['-P', '80', '-o', 'json', '--body', '1G'], "'1G'")
     refused(['-p', '0'], "'0'")
     refused(['-p', '1,x'], "'x'")

@@ -25,7 +25,8 @@ if sys.argv[2] == 'late':
     print('ready', flush=True)
     sys.stdin.readline()
 for i in range(30):
-    ch.basic_publish('shop', 'order.new', b'hunter2-sesame' * i)
+    ch.basic_publish('shop', 'order.new', b'hunter2-sesame' * i, pika.BasicProperties(headers={
+        'token': 'hunter2-sesame', 'traceparent': f'00-{i + 1:032x}-00f067aa0ba902b7-01', 'n': i}))
 k = c.channel()
 k.confirm_delivery()
 for i in range(30):
@@ -97,6 +98,17 @@ def counts(spans):
                                for s in spans)
 
 
+TRACES = [f'{i + 1:032x}' for i in range(30)]
+
+
+def traces(spans):
+    """What a message carries stays with it, from who publishes it to who gets it."""
+    return [[s['trace_id'] for s in spans if s['trace_id'] in TRACES and
+             s.get('link') in ('traceparent', 'socket') and
+             (s['messaging_operation'], s['messaging_destination']) == what]
+            for what in (('publish', 'shop'), ('process', 'orders'))]
+
+
 def check_ends(t, z, kind):
     spans = spans_of(z, kind)
     t.equal({s['protocol'] for s in spans}, {'amqp'}, 'protocols')
@@ -107,6 +119,8 @@ def check_ends(t, z, kind):
             ('receive', 'orders'): 2, ('queue.declare', 'missing'): 1, ('confirm.select', None): 1}
     t.equal({k: got.get(k) for k in want}, want, f'{kind}: spans')
     t.equal([s for s in spans if 'incomplete' in s], [], f'{kind}: doubts')
+    # the first one is not delivered, but asked for
+    t.equal(traces(spans), [TRACES, TRACES[1:]], f'{kind}: traces')
     for queue, confirmed in (('shop', False), ('orders', True)):
         own = [s for s in spans if s['messaging_operation'] == 'publish' and
                s['messaging_destination'] == queue]
@@ -143,6 +157,8 @@ def rabbitmq(t):
     for kind in ('server', 'client'):
         t.equal(counts(s for s in again if s['kind'] == kind), counts(spans_of(z, kind)),
                 f'{kind}: replayed')
+    t.equal({(s['span_id'], s['trace_id']) for s in again},
+            {(s['span_id'], s['trace_id']) for s in z.spans}, 'traces, replayed')
     p = client(t, port, 'late')
     t.equal(p.stdout.readline(), b'ready\n', 'the second client')
     z = Zctrace(t, '--port', port)

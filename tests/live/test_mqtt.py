@@ -13,7 +13,16 @@ SECRET = 'hunter2-sesame'
 CLIENT = r'''
 import sys, threading, paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.packettypes import PacketTypes
 port, version, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+def context(n):
+    if version < 5:
+        return None
+    p = Properties(PacketTypes.PUBLISH)
+    p.UserProperty = [('token', 'hunter2-sesame'),
+                      ('traceparent', f'00-{n + 1:032x}-00f067aa0ba902b7-01')]
+    return p
 def client(name, password='hunter2-sesame'):
     c = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=version)
     c.username_pw_set('joe', password)
@@ -37,7 +46,8 @@ if mode == 'late':
     sys.stdin.readline()
 for qos in range(3):
     for i in range(20):
-        p.publish(f'orders/q{qos}', 'hunter2-sesame' * i, qos).wait_for_publish(20)
+        p.publish(f'orders/q{qos}', 'hunter2-sesame' * i, qos,
+                  properties=context(20 * qos + i)).wait_for_publish(20)
 for _ in range(2000):
     if len(s.got) == 60:
         break
@@ -74,6 +84,15 @@ def counts(spans):
                                     for s in spans))
 
 
+TRACES = [f'{i + 1:032x}' for i in range(60)]
+
+
+def traces(spans, op):
+    """A server's end is linked to the client's, where that is certain."""
+    return [s['trace_id'] for s in spans if s['messaging_operation'] == op and
+            s.get('link') in ('traceparent', 'socket') and s['trace_id'] in TRACES]
+
+
 PUBLISHED = {(o, f'orders/q{q}'): 20 for o in ('publish', 'process') for q in range(3)}
 
 
@@ -92,6 +111,7 @@ def conversation(t, version):
                                 ('DISCONNECT', None): 2, **PUBLISHED}, f'{kind}: spans')
         t.equal([s for s in spans if 'incomplete' in s or 'error' in s], [], f'{kind}: doubts')
         for op in ('publish', 'process'):
+            t.equal(traces(spans, op), TRACES if version == 5 else [], f'{kind}: traces of {op}')
             for qos in range(3):
                 own = [s for s in spans if s['messaging_operation'] == op and
                        s['messaging_destination'] == f'orders/q{qos}']
@@ -108,6 +128,8 @@ def conversation(t, version):
     for kind in ('server', 'client'):
         t.equal(counts(s for s in again if s['kind'] == kind), counts(spans_of(z, kind)),
                 f'{kind}: replayed')
+    t.equal({(s['span_id'], s['trace_id']) for s in again},
+            {(s['span_id'], s['trace_id']) for s in z.spans}, 'traces, replayed')
 
 
 @test

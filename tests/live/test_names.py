@@ -15,6 +15,9 @@ from lib import (Skip, ZCTRACE, Zctrace, cgroup_root, free_port, main, need, rep
                  wait_port)
 from netns import Namespaces
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'tui'))
+from terminal import Tmux  # noqa: E402
+
 
 def ask(host, ident):
     c = http.client.HTTPConnection(host)
@@ -291,6 +294,32 @@ def hosts_file(t):
     z.wait_spans(1)
     z.stop()
     t.equal(peers_of(z.spans), {('server', 'x'): 'shop-a'}, 'the caller')
+
+
+SILENT = """
+import socket
+s = socket.create_server(('', 8081))
+held = []
+while True:
+    held.append(s.accept())
+"""
+
+
+@test
+def names_in_flight(t):
+    """The dashboard has that name also for a request that waits for its answer"""
+    need('curl', 'tmux')
+    ns = away(t)
+    t.start([*ns.inside_b, sys.executable, t.file('silent.py', SILENT)])
+    wait_for(lambda: ':8081 ' in t.run([*ns.inside_b, 'ss', '-ltn']).stdout)
+    see = with_etc(t, f'{ns.addr_a} shop-a a\n', '')
+    with Tmux([*ns.inside_a, *see, ZCTRACE, '-o', 'top', '-i', 'w0', '--port', '8081'],
+              (120, 30)) as term:
+        term.wait('No requests')
+        t.start([*ns.inside_a, 'curl', '-s', f'http://{ns.addr_b}:8081/held'])
+        term.keys('4')
+        s = term.wait('/held')
+        t.check(re.search(r'waiting server +GET +/held .* shop-a\b', s), s)
 
 
 @test

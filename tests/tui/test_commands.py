@@ -56,6 +56,9 @@ def window_and_more(path):
         after = term.settled(color=True)
         t.check(before != after and re.sub('\x1b[^m]*m', '', before).split('\n')[2:-2] ==
                 re.sub('\x1b[^m]*m', '', after).split('\n')[2:-2], ':theme changes colours only')
+        s = command(term, 'headers ' + ','.join(f'x-{i}' for i in range(17)))
+        t.check('at most 16 names' in s, 'more than there is room for is told', s)
+        term.press('Escape')
         command(term, 'theme mono')
         t.check('38;5' not in term.settled(color=True), 'mono has none')
         command(term, 'quit')

@@ -55,7 +55,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         day('day.pcap')
-        with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'day.pcap', '--keep', '1k'], (120, 30),
+        with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'day.pcap', '--keep', '1k'], (140, 30),
                     folder) as term:
             term.wait('Routes')
             s = go_to(term, '6h', r'(stopped|playing) 6:00:')
@@ -74,6 +74,12 @@ def main():
                     'how far back it reaches is told', s)
             t.check(re.search(r' spans of \d+:\d\d, \d{3} slow or failed of 2[34]:\d\d:\d\d', s),
                     'and how far for what failed', s)
+            term.tmux('resize-window', '-x', '120', '-y', '30')
+            s = term.wait(r' kept \d+:\d\d, slow or failed 2[34]:')
+            t.check(re.search(r' kept \d+:\d\d, slow or failed 2[34]:\d\d:\d\d', s),
+                    'in fewer words where there is less room', s)
+            term.tmux('resize-window', '-x', '140', '-y', '30')
+            term.wait('spans of')
             term.press(':')
             term.type('memory 1M')
             s = term.press('Enter')

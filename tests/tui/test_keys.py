@@ -98,16 +98,18 @@ def grouping(term):
     term.press('1')
     for key, by, name in (('2', 'service', 'nginx'), ('3', 'host', '127.0.0.1:18940'),
                           ('4', 'peer', 'backend|127'), ('5', 'status', '500'),
-                          ('6', 'client', '127.0.0.1')):
+                          ('6', 'client', '127.0.0.1'), ('7', 'system', 'http/1.1'),
+                          ('8', 'collection', 'COLLECTION +SYSTEM|SYSTEM +COLLECTION'),
+                          ('9', 'destination', 'DESTINATION')):
         s = term.press('o')
         t.check(f'group by  1 route  2 service' in s and f'{key} {by}' in s, 'o has a menu', s)
         s = term.press(key)
         t.check(f'by {by}' in s and by.upper() in s and re.search(name, s),
                 f'and {key} groups by {by}', s)
     s = term.press('O')
-    t.check('by status' in s, 'O takes the one before', s)
+    t.check('by collection' in s, 'O takes the one before', s)
     s = term.press('o', 'x')
-    t.check('1 route' not in s and 'STATUS' in s, 'another key leaves the menu', s)
+    t.check('1 route' not in s and 'COLLECTION' in s, 'another key leaves the menu', s)
     s = term.press('o', '1')
     t.check('/orders/{id}' in s, 'and back to the routes', s)
 

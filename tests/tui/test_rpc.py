@@ -85,9 +85,37 @@ def classes():
         t.check('NOT OK' not in s and '5xx' in s, 'and is not there for HTTP alone', s)
 
 
+def statements():
+    """Databases by the time that they take in all, until somebody wants another order."""
+    with only(os.path.join(GOLDEN, 'postgresql.pcap'), 'protocol', '1') as term:
+        term.tmux('resize-window', '-x', '220', '-y', '30')
+        s = term.settled()
+        t.check('TIME▼' in s, 'statements are sorted by their time', s)
+        rows = [line for line in s.split('\n') if line.startswith('server')]
+        t.check(rows and 'SELECT item FROM orders WHERE id = ?' in rows[0] and '18.5ms' in rows[0],
+                'the sum of their durations', s)
+        s = term.press('o', '8')
+        t.check(re.search(r'^server +postgresql +orders ', s, re.M) and 'TIME▼' in s,
+                'and by table', s)
+        term.press('o', '1', ':')
+        term.type('sort count')
+        s = term.press('Enter', 'o', '8')
+        t.check('COUNT▼' in s, 'another order is kept', s)
+    with only(os.path.join(GOLDEN, 'nats.pcap'), 'protocol', '1') as term:
+        s = term.press('o', '9')
+        t.check(re.search(r'^serv\w* +nats +orders\.new ', s, re.M) and 'RATE/s' in s,
+                'subjects', s)
+        s = term.press('o', '8')
+        t.check(not re.search(r'^serv', s, re.M), 'are no collections', s)
+    with only(os.path.join(GOLDEN, 'nginx-keep-alive.pcap'), 'status', '1') as term:
+        s = term.settled()
+        t.check('TIME' not in s and 'RATE/s▼' in s, 'HTTP alone is sorted by its rate', s)
+
+
 def main():
     lists()
     classes()
+    statements()
     details(RPC, 'grpc_status == 5', r'^grpc status +5 NOT_FOUND$', r'^req messages +1$')
     details(RPC, 'grpc_timeout', r'^grpc timeout +\S+s ')
     details(RPC, 'close_code', r'^close code +1001 going away$', r'^pings +1$')

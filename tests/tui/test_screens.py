@@ -13,7 +13,8 @@ SIZES = [(80, 24), (120, 30), (200, 50), (20, 5)]
 VIEWS = [('routes', ['1']), ('spans', ['2']), ('traces', ['3']), ('flight', ['4']),
          ('connections', ['5']), ('health', ['6']), ('group', ['1', 'Enter']),
          ('span', ['2', 'Enter']), ('hops', ['3', 'e']),
-         ('span-hex', ['2', 'Enter', 'v', 'v']), ('help', ['1', '?'])]
+         ('span-hex', ['2', 'Enter', 'v', 'v']), ('network', ['7']),
+         ('network-flows', ['7', 'Enter']), ('help', ['1', '?'])]
 
 
 def cells(screen):

@@ -85,6 +85,18 @@ def run(folder, one, two):
         t.check(m and int(m.group(1)) >= 15 and '[0]' in s, 'the last line counts all', s)
 
 
+def many(folder, one, two):
+    """What is too many is told, and none of those that were selected is lost."""
+    ports = ','.join(str(20000 + 2 * i) for i in range(63))
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-P', f'{ports},{one.server_port}', '--no-downstream',
+                 '--role', 'server'], (120, 30), folder) as term:
+        term.wait('No requests')
+        command(term, f'port {two.server_port}', 'more than 64 ranges of ports')
+        ask(one, '/last')
+        s = term.wait('/last')
+        t.check('/last' in s, 'the last of many ports', s)
+
+
 def replayed(folder):
     path = t.recording(folder)
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30), folder) as term:
@@ -102,6 +114,7 @@ def main():
             t.skip('selectors while it runs', p.stderr.decode().strip().split('\n')[0])
         else:
             run(folder, one, two)
+            many(folder, one, two)
     return t.done()
 
 

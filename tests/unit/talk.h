@@ -179,6 +179,8 @@ static inline void talk_head(struct talk *t, enum sender from, const struct mess
 		talk_say(t, "%s%s", from == FROM_SERVER ? "server: " : "", o->name);
 	}
 	talk_say_rest(t, m);
+	if (m->context.p)
+		talk_say(t, "in context %.*s\n", (int)m->context.n, m->context.p);
 }
 
 static inline void talk_message(struct talk *t, enum sender from, const struct message *m)

@@ -185,6 +185,86 @@ static void test_metrics(void)
 	metrics_release(&m);
 }
 
+static const struct metric_series *series(const struct metrics *m, const char *name,
+					  const char *word)
+{
+	for (unsigned i = 0; i < m->nseries; i++) {
+		const struct metric_series *s = m->series[i];
+		int good = !word;
+
+		for (unsigned k = 0; k < s->nattrs; k++)
+			good |= word && otel_is_text(&s->attr[k]) &&
+				s->attr[k].s.n == strlen(word) &&
+				!memcmp(s->attr[k].s.p, word, s->attr[k].s.n);
+		if (good && !strcmp(s->def->name, name))
+			return s;
+	}
+	return NULL;
+}
+
+/* What travels in HTTP counts as a request, and as what it is. */
+static void test_metrics_within(void)
+{
+	static const struct attr chat[] = {
+		{ ATTR(gen_ai_provider), { { "openai", 6 } } },
+		{ ATTR(gen_ai_operation), { { "chat", 4 } } },
+		{ .def = ATTR(gen_ai_input_tokens), .n = 17 },
+		{ .def = ATTR(gen_ai_output_tokens), .n = 5 },
+	};
+	static const struct attr search[] = {
+		{ ATTR(db_operation), { { "search", 6 } } },
+		{ ATTR(db_system), { { "elasticsearch", 13 } } },
+	};
+	static const struct attr call[] = { { ATTR(rpc_method), { { "sum", 3 } } },
+					    { ATTR(rpc_system), { { "jsonrpc", 7 } } } };
+	static const char usage[] = "gen_ai.client.token.usage";
+	struct otel_host host = { "h", NULL };
+	struct span s = request("/v1/chat/completions");
+	const struct metric_series *in, *out;
+	struct metrics m;
+	struct out o;
+
+	metrics_init(&m, NULL);
+	s.attr = chat;
+	s.nattrs = 4;
+	otel_span(&otel, &s, 1);
+	metrics_add(&m, &s, &otel);
+	in = series(&m, usage, "input");
+	out = series(&m, usage, "output");
+	ok(in && out && in != out && in->values.sum == 17 && out->values.sum == 5 &&
+	   in->bucket[3] == 1 && out->bucket[2] == 1, "metrics: tokens, in and out apart");
+	ok(series(&m, "gen_ai.client.operation.duration", "openai") &&
+	   series(&m, "http.client.request.duration", NULL) && m.nseries == 4,
+	   "metrics: a call of a model is one of HTTP, too");
+	s.nattrs = 3;
+	otel_span(&otel, &s, 1);
+	metrics_add(&m, &s, &otel);
+	ok(in->values.count == 2 && out->values.count == 1, "metrics: tokens that are not told");
+	s.kind = SPAN_SERVER;
+	otel_span(&otel, &s, 1);
+	metrics_add(&m, &s, &otel);
+	ok(in->values.count == 2 && series(&m, "gen_ai.server.request.duration", "chat"),
+	   "metrics: both ends do not count tokens twice");
+	s.attr = search;
+	s.nattrs = 2;
+	otel_span(&otel, &s, 1);
+	metrics_add(&m, &s, &otel);
+	s.attr = call;
+	otel_span(&otel, &s, 1);
+	metrics_add(&m, &s, &otel);
+	ok(series(&m, "db.server.operation.duration", "elasticsearch") &&
+	   series(&m, "rpc.server.call.duration", "jsonrpc"), "metrics: databases and calls");
+	out_init_memory(&o);
+	prometheus_write(&o, &m, &host, 1);
+	out_char(&o, '\0');
+	ok(strstr(o.buf, "\ngen_ai_client_token_usage_bucket{") &&
+	   strstr(o.buf, "gen_ai_token_type=\"input\",le=\"64.0\"} 2") &&
+	   !strstr(o.buf, "UNIT gen_ai_client_token_usage"),
+	   "prometheus: tokens have no unit");
+	out_release(&o);
+	metrics_release(&m);
+}
+
 static void try_environ(const char *env, size_t n, const char *service, const char *resource)
 {
 	char got[64] = "found", all[64];
@@ -222,6 +302,7 @@ int main(void)
 	test_within();
 	test_utf8();
 	test_metrics();
+	test_metrics_within();
 	test_environ();
 	return tap_done();
 }

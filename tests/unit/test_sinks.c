@@ -559,17 +559,17 @@ static void test_forms(struct capture *c)
 	k->ops->tick(k, 11000000000);
 	is_str(captured(c),
 	       "start,end,route,method,kind,service,count,errors,4xx,5xx,p50_ns,p90_ns,p99_ns,"
-	       "max_ns,bytes,incomplete,calls,callers\r\n"
+	       "max_ns,bytes,incomplete,calls,callers,total_ns\r\n"
 	       "1970-01-01T00:00:10.000000000Z,1970-01-01T00:00:11.000000000Z,"
 	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,2000000,2000000,2000000,"
-	       "2000000,301,0,0,0\r\n",
+	       "2000000,301,0,0,0,2000000\r\n",
 	       "CSV: titles and a row; quotes, lines and formulas in what was sent are text");
 	s.duration_ns = SPAN_UNKNOWN;
 	k->ops->span(k, &s);
 	k->ops->tick(k, 12000000000);
 	is_str(captured(c),
 	       "1970-01-01T00:00:11.000000000Z,1970-01-01T00:00:12.000000000Z,"
-	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,,,,,301,0,0,0\r\n",
+	       "\"'=a\"\",\\x0a|b\",\"GET\",server,\"envoy\",1,0,1,0,,,,,301,0,0,0,\r\n",
 	       "CSV: the next period has no titles, and what is not known is empty");
 	k->ops->free(k);
 

@@ -10,6 +10,7 @@
 #include "cli/tui/model_alike.h"
 #include "cli/tui/model_trace.h"
 #include "cli/tui/text.h"
+#include "parsers/attrs.h"
 #include "parsers/http1/http1_protocol.h"
 #include "tests/unit/tap.h"
 
@@ -303,12 +304,14 @@ static void test_group_keys(void)
 	s.server_port = 65535;
 	s.host = (struct str){ "shop.example", 12 };
 	for (int by = 0; by < RED_BY_COUNT; by++) {
-		static const char *const want[RED_BY_COUNT] = {"/x",  "shop", "shop.example",
-							       "::1", "200",  "::1"};
+		static const char *const want[RED_BY_COUNT] = {
+			"/x", "shop", "shop.example", "::1", "200", "::1", "http/1.1",
+		};
 
 		table_init(&g, (enum red_by)by);
 		red_add(&g, &s);
-		ok(row_of(&g, want[by]) != NULL, "groups: by %s", red_by_name((enum red_by)by));
+		ok(want[by] ? row_of(&g, want[by]) != NULL : !g.n && !red_find(&g, &s),
+		   "groups: by %s", red_by_name((enum red_by)by));
 		red_release(&g);
 	}
 	s.kind = SPAN_CLIENT;
@@ -317,6 +320,47 @@ static void test_group_keys(void)
 	ok(row_of(&g, ":::65535") != NULL,
 	   "groups: the peer of a client is a server with its port");
 	red_release(&g);
+}
+
+/* Databases and queues by what they hold: HTTP is not among them, unless it carries such a call. */
+static void test_group_systems(void)
+{
+	static const struct protocol_name pg = { .name = "postgresql",
+						 .operation = ATTR(db_operation) };
+	const struct attr orders = { .def = ATTR(db_collection), .s = { "orders", 6 } };
+	const struct attr search[] = { { .def = ATTR(db_collection), .s = { "orders", 6 } },
+				       { .def = ATTR(db_system), .s = { "elasticsearch", 13 } } };
+	const struct attr sqs = { .def = ATTR(messaging_destination), .s = { "orders", 6 } };
+	struct span s = make("/x", 200, 0, 1);
+	struct red g;
+
+	table_init(&g, RED_BY_COLLECTION);
+	red_add(&g, &s);
+	s.attr = &sqs;
+	s.nattrs = 1;
+	red_add(&g, &s);
+	s.attr = search;
+	s.nattrs = 2;
+	ok(red_add(&g, &s) && g.rows[0]->database, "collections: what is within HTTP");
+	s.protocol = &pg;
+	s.attr = &orders;
+	s.nattrs = 1;
+	ok(red_add(&g, &s) != g.rows[0], "collections: one name, two systems");
+	s.nattrs = 0;
+	ok(red_add(&g, &s) && row_of(&g, "(none)"), "collections: a statement without one");
+	is_u64(g.n, 3, "collections: nothing else");
+	is_u64(g.spans, 3, "collections: and nothing else is counted");
+	red_release(&g);
+
+	s = make("/", 200, 0, 1);
+	table_init(&g, RED_BY_DESTINATION);
+	red_add(&g, &s);
+	s.attr = &sqs;
+	s.nattrs = 1;
+	ok(red_add(&g, &s) && g.n == 1 && !g.rows[0]->database, "destinations: of queues alone");
+	red_release(&g);
+	is_u64(red_by_named("Collection"), RED_BY_COLLECTION, "groups: by name");
+	is_u64(red_by_named("hop"), RED_BY_COUNT, "groups: not those that nobody chooses");
 }
 
 static void test_group_limit(void)
@@ -667,6 +711,7 @@ int main(void)
 	test_groups();
 	test_bands();
 	test_group_keys();
+	test_group_systems();
 	test_group_limit();
 	test_baseline();
 	test_pause();
