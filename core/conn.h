@@ -46,6 +46,7 @@ struct half {
 	struct exchange *x; /* whose message is being parsed */
 	/* bytes before its protocol: of a PROXY header, of what asked for a tunnel */
 	uint64_t lead;
+	uint8_t proxied; /* PROXY headers in it, of several proxies one behind the other */
 	/* where that message started; or where one is sought, as the other direction tells */
 	uint64_t msg_pos;
 	uint64_t last_time; /* when the last octet consumed went by */

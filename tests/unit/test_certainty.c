@@ -492,6 +492,14 @@ static void test_behind(void)
 	over("", "what another protocol carries is not shown");
 
 	server();
+	feed_text(&f, RX, "PROXIED h\r\n" GET("/first"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, GET("/next"));
+	feed_text(&f, TX, NO2);
+	over("(none) (none) 200 request-not-seen; GET /next 404",
+	     "what came before a response may have been its request");
+
+	server();
 	feed_text(&f, RX, GET("/attach"));
 	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\n$ ");
 	feed_text(&f, RX, GET("/typed"));
