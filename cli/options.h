@@ -136,6 +136,9 @@ int options_select_by_name(const struct options *o);
 
 int options_has_output(const struct options *o, enum output format);
 
+/* Is it a chosen one? */
+int options_has_port(const struct options *o, uint16_t port);
+
 /* Does something that is written for the user go to standard output? */
 int options_use_stdout(const struct options *o);
 

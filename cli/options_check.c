@@ -42,6 +42,14 @@ int options_use_stdout(const struct options *o)
 	return shown_output(o) || (o->write && !strcmp(o->write, "-"));
 }
 
+int options_has_port(const struct options *o, uint16_t port)
+{
+	for (unsigned i = 0; i < o->nports; i++)
+		if (port >= o->ports[i].first && port <= o->ports[i].last)
+			return 1;
+	return 0;
+}
+
 int options_has_output(const struct options *o, enum output format)
 {
 	for (unsigned i = 0; i < o->noutputs; i++)

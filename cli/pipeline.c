@@ -14,6 +14,7 @@
 #include "cli/report.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
+#include "cli/tls_unseen.h"
 #include "core/red.h"
 
 #define TICK_NS 20000000u
@@ -23,14 +24,6 @@
 
 /* ---- spans and notes */
 
-static int port_selected(const struct options *o, uint16_t port)
-{
-	for (unsigned i = 0; i < o->nports; i++)
-		if (port >= o->ports[i].first && port <= o->ports[i].last)
-			return 1;
-	return 0;
-}
-
 /* Live, the selectors decide what is traced; of a file, they choose what is shown. */
 static int selected(const struct session *s, const struct span *span)
 {
@@ -38,7 +31,7 @@ static int selected(const struct session *s, const struct span *span)
 
 	if (s->input.attach)
 		return 1;
-	if (o->nports && span->has_addr && !port_selected(o, span->server_port))
+	if (o->nports && span->has_addr && !options_has_port(o, span->server_port))
 		return 0;
 	if (o->role == ATTACH_ROLE_SERVER)
 		return span->kind == SPAN_SERVER;
@@ -114,8 +107,8 @@ static int flow_selected(const struct session *s, const struct engine_flow *f)
 {
 	const struct options *o = s->opt;
 
-	return s->input.attach || !o->nports || port_selected(o, f->server_port) ||
-	       port_selected(o, f->client_port);
+	return s->input.attach || !o->nports || options_has_port(o, f->server_port) ||
+	       options_has_port(o, f->client_port);
 }
 
 /* host: room for the name of one. */
@@ -240,6 +233,17 @@ static void on_policy(void *session, const struct zc_policy *w)
 static void process_names(void *session, uint32_t pid, struct process_names *out)
 {
 	procnames__get(((struct session *)session)->names, pid, out);
+}
+
+static void tls_unseen(void *session, uint32_t pid)
+{
+	char why[sizeof(((struct zc_ev_names *)NULL)->tls_unseen)];
+	struct session *s = session;
+
+	if (!procnames__asks_tls(s->names, pid, s->last_event))
+		return;
+	tls_unseen_read(s->input.attach, pid, why, sizeof(why));
+	procnames__tls_told(s->names, pid, s->last_event, why);
 }
 
 static struct str route_of(void *session, struct str path, int is_key)
@@ -397,6 +401,7 @@ static int make_engine(struct session *s)
 		.on_policy = on_policy,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
+		.tls_unseen = tls_unseen,
 		.route = route_of,
 		.ctx = s,
 	};

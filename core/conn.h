@@ -46,7 +46,6 @@ struct half {
 	struct exchange *x; /* whose message is being parsed */
 	/* bytes before its protocol: of a PROXY header, of what asked for a tunnel */
 	uint64_t lead;
-	uint8_t proxied; /* PROXY headers in it, of several proxies one behind the other */
 	/* where that message started; or where one is sought, as the other direction tells */
 	uint64_t msg_pos;
 	uint64_t last_time; /* when the last octet consumed went by */
@@ -55,7 +54,8 @@ struct half {
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t torn;	    /* of the head that is kept there is an exchange already */
 	uint8_t unsure;	    /* requests: where they begin is not certain */
-	uint8_t stray;	    /* something else was where a message was due; 2: of a frame, it seems */
+	uint8_t proxied;    /* PROXY headers in lead, of several proxies one behind the other */
+	uint8_t stray;	    /* something else stood where one was due; 2: a frame's head */
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
 

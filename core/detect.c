@@ -5,6 +5,7 @@
 #include "core/conn_ops.h"
 #include "core/pending_read.h"
 #include "core/policy.h"
+#include "parsers/multiplexer.h"
 #include "parsers/proxy_header.h"
 
 #define PROXIES_MAX 4 /* each of which has put its header before the one of that before it */
@@ -162,6 +163,12 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 			e->stats.skipped_bytes += lead;
 			return lead;
 		}
+	}
+	if ((in.start || (in.joined && in.segment)) && !c->datagram &&
+	    multiplexer_header(p, n, in.start)) {
+		conn_opaque(c);
+		e->stats.skipped_bytes += n;
+		return n;
 	}
 	found = probe_all(&in);
 	if (found.result == PROBE_MORE || found.result == PROBE_WAIT)

@@ -1,6 +1,5 @@
 #include "core/doubted.h"
 
-#include "core/certainty.h"
 #include "core/engine_impl.h"
 #include "core/pending_read.h"
 
@@ -85,13 +84,14 @@ void doubted_break(struct conn *c)
 		x->sound = x->due = 0;
 }
 
-void doubted_tick(struct engine *e)
+void doubted_tick(struct engine *e,
+		  enum doubted_proof (*proof)(const struct conn *c, uint64_t since))
 {
 	while (!list_empty(&e->doubted)) {
 		struct conn *c = list_entry(e->doubted.next, struct conn, doubted);
 
 		if (c->doubted_since + DOUBTED_TIME > e->now)
 			break;
-		doubted_release(c, certainty_at_rest(c, e->now - DOUBTED_TIME));
+		doubted_release(c, proof(c, e->now - DOUBTED_TIME));
 	}
 }

@@ -2,9 +2,9 @@
  * doubted.h - exchanges that are complete, and of which it is in doubt whether they belong together
  *
  * What comes behind them may show that they do: where one pair is certain, so are those before it,
- * with nothing lost, passed over or left alone in between. So may it that nothing comes. So in captures, where nobody waits, they
- * are kept for a while, those of a connection in order. What ends such a row, see certainty.h, and
- * everything else of the connection lets go of them first.
+ * with nothing lost, passed over or left alone in between. That nothing comes may show it, too. So
+ * in captures, where nobody waits, they are kept for a while, those of a connection in order. What
+ * ends such a row, see certainty.h, and everything else of the connection lets go of them first.
  */
 #ifndef ZC_CORE_DOUBTED_H
 #define ZC_CORE_DOUBTED_H
@@ -35,7 +35,9 @@ void doubted_break(struct conn *c);
 /* They are none. */
 void doubted_drop(struct conn *c);
 
-void doubted_tick(struct engine *e);
+/* Those that have waited long enough. proof: what it shows that c was at rest since then. */
+void doubted_tick(struct engine *e,
+		  enum doubted_proof (*proof)(const struct conn *c, uint64_t since));
 
 /* x, which is in no queue, goes on: to its span, or to wait for its reader. */
 void doubted_pass(struct conn *c, struct exchange *x);

@@ -28,9 +28,9 @@ struct note {
 	int nfields;
 };
 
-/* What a process is called; NULL: not known. */
+/* What a process is called; why its TLS stays encrypted. NULL: not known. */
 struct process_names {
-	const char *service, *runtime, *container, *container_name, *resource;
+	const char *service, *runtime, *container, *container_name, *resource, *tls_unseen;
 };
 
 /*
@@ -87,6 +87,8 @@ struct engine_options {
 	 * event.
 	 */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
+	/* it speaks TLS that is not seen so far: its names will be asked for why; may be NULL */
+	void (*tls_unseen)(void *ctx, uint32_t pid);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
 	struct str (*route)(void *ctx, struct str path, int is_key);
 	void *ctx;
@@ -137,6 +139,7 @@ struct engine_conn {
 	const char *protocol; /* "http/1.1"; "opaque": nothing that we know; NULL: not known yet */
 	const char *tls_version; /* "1.3"; NULL: not known, or no TLS */
 	const char *tls_sni;	/* the name that the client asked for; NULL: same */
+	const char *tls_unseen; /* why it stays encrypted; NULL: it does not, or who knows */
 	uint32_t pid;
 	const char *comm;
 	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */

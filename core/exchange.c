@@ -595,6 +595,11 @@ static void set_attrs(struct engine *e, const struct exchange *x, struct span *s
 	network_attrs(x, l);
 	if (t)
 		tls_info_attrs(t, !x->seq, l);
+	if (t && x->protocol->flags & NAME_CONNECTION && !x->error) {
+		const char *why = tls_info_unseen(x->conn);
+
+		attr_list_text(l, ATTR(tls_unseen), (struct str){why, why ? strlen(why) : 0});
+	}
 	if (exchange_has_attrs(x))
 		exchange_attrs(x, s, l);
 	s->attr = l->attr;

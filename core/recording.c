@@ -182,6 +182,7 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		((struct zc_ev_names *)ev)->container[71] = 0;
 		((struct zc_ev_names *)ev)->container_name[63] = 0;
 		((struct zc_ev_names *)ev)->resource[255] = 0;
+		((struct zc_ev_names *)ev)->tls_unseen[135] = 0;
 		break;
 	case ZC_EV_PEER:
 		((struct zc_ev_peer *)ev)->comm[15] = 0;

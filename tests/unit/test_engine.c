@@ -245,11 +245,25 @@ static void test_answered_before(void)
 	feed_text(&f, RX, GET);
 	feed_text(&f, TX, OK5);
 	feed_text(&f, TX, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
-	is_u64(f.nspans, 1, "a server that gives up an idle connection");
+	ok(f.nspans == 2 && span(1)->status == 408 &&
+		   span(1)->incomplete == SPAN_REQUEST_NOT_SEEN,
+	   "a server that gives up an idle connection says so");
 	feed_close(&f, 0, 0);
 	feed_tick(&f, 50 * MS);
-	ok(f.nspans == 2 && span(1)->status == 408 &&
-	   span(1)->incomplete == SPAN_REQUEST_NOT_SEEN, "is told at its end");
+	is_u64(f.nspans, 2, "once");
+	feed_end(&f);
+
+	server(NULL);
+	feed_text(&f, RX, GET);
+	feed_text(&f, TX, OK5);
+	feed_text(&f, TX, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+	feed_text(&f, RX, GET2);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans == 3 && span(1)->status == 408 &&
+		   span(1)->incomplete == SPAN_REQUEST_NOT_SEEN && !span(2)->status &&
+		   span(2)->error == SPAN_ERR_CLOSED,
+	   "and answers nothing that crosses it");
 	feed_end(&f);
 
 	server(NULL);
