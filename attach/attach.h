@@ -40,6 +40,7 @@ struct attach_tls {
 	const char *version; /* "" if it does not say */
 	const char *how;     /* how its functions were found: "dynamic symbols", ... */
 	const char *missing; /* why nothing can be probed; "" otherwise */
+	const char *refused; /* why its points could not be put in; "" otherwise */
 	int lib;	     /* enum zc_tls_lib */
 	size_t npoints;
 	int attached;

@@ -97,11 +97,6 @@ static void check_lockdown(struct check *c)
 	remedy(c, "boot with lockdown=integrity or without lockdown");
 }
 
-int hostcheck_may_look(void)
-{
-	return (rights_held() & RIGHT_SYS_PTRACE) != 0;
-}
-
 static void check_capabilities(struct check *c)
 {
 	uint64_t caps = rights_held(), need = rights_missing(RIGHTS_PROBES);

@@ -31,9 +31,6 @@ void check_set(struct check *c, enum check_state state, const char *fmt, ...)
 /* Kernel, BTF, lockdown, capabilities, control groups, namespaces, settings, in this order. */
 void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx);
 
-/* Is CAP_SYS_PTRACE held, with which processes of others may be looked at? */
-int hostcheck_may_look(void);
-
 /* The skb backend: loaded, attached, detached, and if so, which probes that were; else no name. */
 void hostcheck_skb(struct check *c, struct check *probes);
 

@@ -22,6 +22,9 @@
 /* What loading and attaching all probes on sockets and processes takes. */
 #define RIGHTS_PROBES (RIGHT_BPF | RIGHT_PERFMON | RIGHT_NET_ADMIN)
 
+/* What looking into /proc/PID/maps and /proc/PID/fd of other users' processes takes. */
+#define RIGHTS_LOOK (RIGHT_SYS_PTRACE | RIGHT_DAC_READ_SEARCH)
+
 uint64_t rights_held(void);
 
 /* Those of need that are not held. CAP_SYS_ADMIN still stands for what was cut out of it. */

@@ -18,6 +18,7 @@
 #include "attach/mmaps.h"
 #include "attach/program.h"
 #include "attach/reaper.h"
+#include "attach/rights.h"
 #include "attach/served.h"
 #include "attach/tlsbin.h"
 #include "attach/uprobe.h"
@@ -64,6 +65,7 @@ struct tls {
 	struct tls_proc *proc[BUCKETS];
 	unsigned nfiles, nprocs, ndirty;
 	unsigned broken; /* see is_loaded */
+	char why_broken[100];
 	int full;   /* a limit was reached: said once */
 };
 
@@ -171,8 +173,10 @@ static int is_loaded(struct tls *t, int lib)
 	if (t->probes && !uprobes_load(t->probes, lib))
 		return 1;
 	t->broken |= 1u << lib;
+	snprintf(t->why_broken, sizeof(t->why_broken), "%.99s",
+		 t->probes ? t->attach->error : "out of memory");
 	attach_note(t->attach, "tls-blind", "TLS is shown encrypted only: %s",
-		    t->probes ? t->attach->error : "out of memory");
+		    t->probes ? t->attach->error : t->why_broken);
 	return 0;
 }
 
@@ -740,6 +744,23 @@ void tls_start(struct tls *t)
 	}
 }
 
+/* In a few words. */
+static const char *why_refused(const struct tls *t, int err)
+{
+	switch (err) {
+	case 0: return "";
+	case WOULD_KILL:
+		return "this kernel would have its seccomp filter kill it for a probe";
+	case NOT_LOADED: return t->why_broken;
+	case -EPERM:
+	case -EACCES:
+		return rights_missing(RIGHT_SYS_ADMIN) ?
+			       "this kernel lets CAP_SYS_ADMIN alone put in uprobes" :
+			       "probes are not permitted";
+	default: return strerror(-err);
+	}
+}
+
 void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row), void *ctx)
 {
 	for (unsigned i = 0; i < BUCKETS; i++)
@@ -754,6 +775,7 @@ void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row)
 						.version = bin->version,
 						.how = bin->how,
 						.missing = bin->missing,
+						.refused = why_refused(t, h->err),
 						.lib = bin->lib,
 						.npoints = bin->npoints,
 						.attached = bin->npoints && !h->err,

@@ -326,8 +326,9 @@ struct zc_ev_names {
 	/* what follows is not in recordings of older versions */
 	char container_name[64];
 	char resource[256]; /* its OTEL_RESOURCE_ATTRIBUTES, secrets left out */
+	char tls_unseen[136]; /* why its TLS stays encrypted; "": not looked for, or no reason */
 };
-ZC_ASSERT_SIZE(struct zc_ev_names, 504);
+ZC_ASSERT_SIZE(struct zc_ev_names, 640);
 
 /*
  * PLAIN: octets that an application read from or wrote to a TLS library. ev.conn is the stream's

@@ -44,8 +44,7 @@ const char *tls_how(const char *how)
 					   how;
 }
 
-/* Libraries that go by their file's name, up to version and suffix. */
-static const char *blind_library(const char *path)
+const char *binscan__blind_library(const char *path)
 {
 	static const struct {
 		const char *file, *library;
@@ -70,7 +69,7 @@ static void look_into(struct binscan *s, struct binary *b, pid_t pid, const stru
 {
 	int fd = maps_open(pid, f);
 
-	b->blind = blind_library(f->path);
+	b->blind = binscan__blind_library(f->path);
 	if (fd < 0) {
 		b->ntls = fd;
 		return;

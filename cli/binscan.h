@@ -27,6 +27,12 @@ void binscan__free(struct binscan *s); /* NULL is allowed */
 /* NULL: out of memory. Lives as long as s does. */
 const struct binary *binscan__file(struct binscan *s, pid_t pid, const struct maps_file *f);
 
+/*
+ * The TLS library in a file of that name that cannot be probed: "NSS"; "JSSE" is that of a Java
+ * virtual machine. NULL: there is none that goes by its file's name.
+ */
+const char *binscan__blind_library(const char *path);
+
 #define TLS_TITLE_MAX 80
 
 /* "openssl 3.0.19", "go1.26.8"; version may be "". Returns buf, which has TLS_TITLE_MAX octets. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attach/hostcheck.h"
+#include "attach/rights.h"
 
 #define UNIX_ACCEPTING 0x10000u /* flag of a listening socket in /proc/net/unix */
 
@@ -76,20 +76,45 @@ void unseen_sockets_find(const struct proc_info *p, struct unseen_sockets *out)
 
 /* ---- what is blind */
 
+/* "run as root, or give CAP_SYS_PTRACE"; "" if all of need is held. */
+static const char *run_with(char *out, size_t size, uint64_t need)
+{
+	uint64_t lack = rights_missing(need);
+	char list[120];
+
+	rights_list(list, sizeof(list), lack);
+	if (lack)
+		snprintf(out, size, "run as root, or give %s", list);
+	else
+		*out = '\0';
+	return out;
+}
+
 static void tell_hidden(const struct telling *t, const struct proc_info *p)
 {
-	if (p->hidden && hostcheck_may_look())
-		tell(t, "libraries and sockets of the process", "",
-		     "its memory map and its open files may not be looked at, even with "
-		     "CAP_SYS_PTRACE: it has "
-		     "capabilities that we have not, or a security module guards it");
-	else if (p->hidden)
-		tell(t, "libraries and sockets of the process",
-		     "run as root, or give CAP_SYS_PTRACE",
-		     "its memory map and its open files may not be looked at");
-	else if (p->unread)
-		tell(t, "TLS in some files",
-		     "run as root, or give CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE",
+	const char *what = !p->hidden_memory ? "sockets of the process" :
+					       "libraries and sockets of the process";
+	char remedy[200];
+
+	if (!p->hidden_memory && !p->hidden_files)
+		return;
+	/* the directory of its open files belongs to its user */
+	run_with(remedy, sizeof(remedy), p->hidden_files ? RIGHTS_LOOK : RIGHT_SYS_PTRACE);
+	tell(t, what, remedy, "%s%s%s may not be looked at%s",
+	     p->hidden_memory ? "its memory map" : "",
+	     p->hidden_memory && p->hidden_files ? " and " : "",
+	     p->hidden_files ? "its open files" : "",
+	     *remedy ? "" : ": it has capabilities that we have not, or a security module "
+			    "guards it");
+}
+
+static void tell_unread(const struct telling *t, const struct proc_info *p)
+{
+	uint64_t need = RIGHT_DAC_READ_SEARCH | (p->unread_deleted ? RIGHT_CHECKPOINT_RESTORE : 0);
+	char remedy[200];
+
+	if (p->unread)
+		tell(t, "TLS in some files", run_with(remedy, sizeof(remedy), need),
 		     "files that it has mapped may not be opened (%u)", p->unread);
 }
 
@@ -147,6 +172,7 @@ void blind_each(const struct proc_info *p, const struct unseen_sockets *u,
 	const struct telling t = { fn, ctx };
 
 	tell_hidden(&t, p);
+	tell_unread(&t, p);
 	tell_libraries(&t, p);
 	tell_unknown(&t, p);
 	if (u && u->unix_listeners)

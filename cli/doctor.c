@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attach/hostcheck.h"
+#include "attach/rights.h"
 #include "cli/clock.h"
 #include "cli/input.h"
 #include "cli/log.h"
@@ -162,7 +163,7 @@ static void check_host(struct doctor *d)
 /* Kernel threads, and what has ended, are of interest only if asked for by their number. */
 static int is_worth_it(const struct doctor *d, const struct proc_info *p)
 {
-	return p->has_code || p->hidden || d->o->npids;
+	return p->has_code || p->hidden_memory || d->o->npids;
 }
 
 static int check_process(struct doctor *d, uint32_t pid)
@@ -180,11 +181,35 @@ static int check_process(struct doctor *d, uint32_t pid)
 	return err == -ENOMEM ? err : 0;
 }
 
+/* A chosen port on which somebody listens whose open files may not be looked at? */
+static int check_owners(struct doctor *d)
+{
+	struct check c = { .name = "owners" };
+	struct listeners l = { 0 };
+	char lack[80];
+
+	rights_list(lack, sizeof(lack), rights_missing(RIGHTS_LOOK));
+	if (!listeners_find(&l) && l.denied)
+		for (size_t i = 0; !*c.text && i < l.n; i++)
+			if (!l.v[i].npids && options_has_port(d->o, l.v[i].at.local_port))
+				check_set(&c, CHECK_WARN,
+					  "whoever listens on port %u may not be looked at; it is "
+					  "traced by its port",
+					  l.v[i].at.local_port);
+	listeners_release(&l);
+	if (!*c.text)
+		return 0;
+	if (*lack)
+		snprintf(c.remedy, sizeof(c.remedy), "run as root, or with %s", lack);
+	print_check(d, &c);
+	return 1;
+}
+
 static int check_processes(struct doctor *d)
 {
 	int err = 0;
 
-	if (!d->targets.n && !options_has_output(d->o, OUTPUT_JSON)) {
+	if (!check_owners(d) && !d->targets.n && !options_has_output(d->o, OUTPUT_JSON)) {
 		report_text(&d->out, REPORT_DOUBT, "No process is selected: none fits now.");
 		report_newline(&d->out);
 	}

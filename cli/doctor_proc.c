@@ -85,7 +85,7 @@ static void print_head(struct report *r, const struct proc_info *p)
 
 static void print_exe(struct report *r, const struct proc_info *p)
 {
-	if (!p->has_code && !p->hidden)
+	if (!p->has_code && !p->hidden_memory)
 		line(r, "exe", "none: a kernel thread, or a process that has ended");
 	if (*p->exe)
 		line(r, "exe", "%s%s%s%s%s", p->exe, p->exe_deleted ? " (deleted since)" : "",
@@ -111,7 +111,7 @@ static void print_sockets(struct report *r, const struct proc_info *p, const str
 		     "%u open: they pre-date an attach; a request in progress at that "
 		     "moment may be missed or incomplete",
 		     c.established);
-	else if (!p->hidden)
+	else if (!p->hidden_files)
 		line(r, "connections", "none open");
 	if (p->io_urings)
 		line(r, "io_uring", "in use (%u): what goes through it is seen like the rest",
@@ -134,7 +134,7 @@ static void print_tls(struct report *r, const struct proc_info *p)
 			line(r, "tls", "%s, not hooked, in %s%s",
 			     tls_title(t->tls->lib, t->version, title), t->path, gone);
 	}
-	if (!p->ntls && !p->hidden)
+	if (!p->ntls && !p->hidden_memory)
 		line(r, "tls", "no library that can be hooked");
 }
 
@@ -238,7 +238,7 @@ static void put_tls(struct json *j, const struct proc_tls *t)
 
 static void put_sockets(struct json *j, const struct proc_info *p, const struct inventory *inv)
 {
-	if (p->hidden)
+	if (p->hidden_files)
 		return;
 	json_key(j, "listens");
 	json_open(j, '[');

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach/hostcheck.h"
+#include "attach/rights.h"
 #include "cli/blind.h"
 #include "cli/guess.h"
 #include "cli/inventory.h"
@@ -61,10 +61,8 @@ static int is_selected(const struct list *l, const struct listener *at)
 {
 	if (!targets_wanted(l->o))
 		return 1;
-	for (unsigned i = 0; i < l->o->nports; i++)
-		if (at->at.local_port >= l->o->ports[i].first &&
-		    at->at.local_port <= l->o->ports[i].last)
-			return 1;
+	if (options_has_port(l->o, at->at.local_port))
+		return 1;
 	for (unsigned i = 0; i < at->npids; i++)
 		if (targets_have(&l->targets, at->pids[i]))
 			return 1;
@@ -174,14 +172,18 @@ static enum report_style describe_clear(const struct guess *g, char *out, size_t
 
 static void describe_seen(const struct list *l, struct row *r)
 {
-	char *cell = r->cell[6];
+	char *cell = r->cell[6], lack[80];
 	size_t n;
 
-	if (!r->p || r->p->hidden) {
-		snprintf(cell, COLUMN_MAX, "not known: %s",
-			 !r->p && !l->all.denied ? "no process here has it open" :
-			 hostcheck_may_look()	 ? "no process that may be looked at has it open" :
-						   "run as root, or with CAP_SYS_PTRACE");
+	if (!r->p || r->p->hidden_memory) {
+		rights_list(lack, sizeof(lack), rights_missing(RIGHTS_LOOK));
+		if (!r->p && !l->all.denied)
+			snprintf(cell, COLUMN_MAX, "not known: no process here has it open");
+		else if (*lack)
+			snprintf(cell, COLUMN_MAX, "not known: run as root, or with %s", lack);
+		else
+			snprintf(cell, COLUMN_MAX,
+				 "not known: no process that may be looked at has it open");
 		r->style = REPORT_DOUBT;
 	} else if (r->guess.tls) {
 		r->style = describe_tls(r->p, cell, COLUMN_MAX);

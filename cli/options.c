@@ -12,6 +12,7 @@
 #include "cli/filter.h"
 #include "cli/ports.h"
 #include "core/red.h"
+#include "cli/when.h"
 #include "core/span_field.h"
 #include "sinks/sink.h"
 
@@ -33,6 +34,8 @@ enum {
 	OPT_FOLLOW,
 	OPT_FOLLOW_FILE,
 	OPT_EDGE,
+	OPT_SINCE,
+	OPT_UNTIL,
 	OPT_ROUTE,
 	OPT_UNMATCHED,
 	OPT_HEADER,
@@ -48,6 +51,7 @@ enum {
 	OPT_OTLP_SIGNALS,
 	OPT_ATTRIBUTES,
 	OPT_PROMETHEUS,
+	OPT_FEATURES,
 	OPT_SKIP_INSTRUMENTED,
 	OPT_SLOWEST,
 	OPT_UNFOLD,
@@ -111,11 +115,17 @@ static const struct argp_option table[] = {
 	  "Not of processes that export their own spans", 3 },
 	{ "attributes", OPT_ATTRIBUTES, "LIST", 0,
 	  "What metrics carry: [METRIC:]+NAME,-NAME; globs; the last that matches decides", 3 },
+	{ "features", OPT_FEATURES, "LIST", 0,
+	  "Metrics beside those of spans: 'network' (bytes of flows), 'stats' (of TCP)", 3 },
 	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
 	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
 	{ "edge", OPT_EDGE, NULL, 0,
 	  "Each request once, where it comes in, without the hops behind it", 3 },
+	{ "since", OPT_SINCE, "TIME", 0,
+	  "With -r: only what ended from TIME on (10:40, 2025-12-08T10:40:00Z, 90s since its "
+	  "beginning)", 3 },
+	{ "until", OPT_UNTIL, "TIME", 0, "With -r: only what ended before TIME", 3 },
 	{ "route", OPT_ROUTE, "PATTERN", 0, "A route such as /orders/{id}; the first match wins",
 	  3 },
 	{ "unmatched", OPT_UNMATCHED, "MODE", 0,
@@ -232,6 +242,18 @@ static int set_time(struct options *o, const char *what, const char *arg, uint64
 	if (!duration_parse(arg, out))
 		return 0;
 	return wrong(o, "%s '%.64s': not a time such as 250ms, 30s, 5m or 1h30m", what, arg);
+}
+
+/* What it means is known when the recording has begun. */
+static int set_when(struct options *o, const char *what, const char *arg, const char **out)
+{
+	uint64_t ns;
+
+	*out = arg;
+	if (!when_parse(arg, 0, 0, &ns))
+		return 0;
+	return wrong(o, "%s '%.64s': not a time such as 10:40, 10:40:30, 2025-12-08T10:40:00Z, or "
+		     "90s since the beginning", what, arg);
 }
 
 static int set_count(struct options *o, const char *what, const char *arg, uint64_t max,
@@ -468,6 +490,10 @@ static int parse_show(struct options *o, int key, const char *arg)
 	case OPT_EDGE:
 		o->edge = 1;
 		return 0;
+	case OPT_SINCE:
+		return set_when(o, "since", arg, &o->since);
+	case OPT_UNTIL:
+		return set_when(o, "until", arg, &o->until);
 	case OPT_ROUTE:
 		return add_string(o, &o->routes, arg, "route");
 	case OPT_UNMATCHED:
@@ -513,6 +539,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return 0;
 	case OPT_PROMETHEUS:
 		return options_prometheus(o, arg);
+	case OPT_FEATURES:
+		return options_features(o, arg);
 	case OPT_RESOLVE:
 		o->resolve = 1;
 		return 0;

@@ -83,6 +83,7 @@ struct options {
 	struct output_spec outputs[OPTIONS_MAX_OUTPUTS];
 	unsigned noutputs; /* 0: nothing is shown, standard output is the recording's */
 	const char *filter;
+	const char *since, *until; /* of a file, as when_parse() takes it; NULL: all */
 	int edge; /* only what red_edge() is true of */
 	struct string_list routes;
 	enum route_mode unmatched;
@@ -112,6 +113,7 @@ struct options {
 	} prometheus; /* where it is scraped; family 0: nowhere */
 	int skip_instrumented; /* processes that export their own spans are not exported */
 	struct attribute_rules attributes; /* of metrics */
+	unsigned features; /* bits FEATURE_* of sinks/metrics.h */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */
@@ -135,6 +137,9 @@ int options_add_port(struct options *o, uint16_t port);
 int options_select_by_name(const struct options *o);
 
 int options_has_output(const struct options *o, enum output format);
+
+/* Is it a chosen one? */
+int options_has_port(const struct options *o, uint16_t port);
 
 /* Does something that is written for the user go to standard output? */
 int options_use_stdout(const struct options *o);

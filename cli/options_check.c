@@ -42,6 +42,14 @@ int options_use_stdout(const struct options *o)
 	return shown_output(o) || (o->write && !strcmp(o->write, "-"));
 }
 
+int options_has_port(const struct options *o, uint16_t port)
+{
+	for (unsigned i = 0; i < o->nports; i++)
+		if (port >= o->ports[i].first && port <= o->ports[i].last)
+			return 1;
+	return 0;
+}
+
 int options_has_output(const struct options *o, enum output format)
 {
 	for (unsigned i = 0; i < o->noutputs; i++)
@@ -125,6 +133,9 @@ static int check_source(struct options *o)
 	if (o->capture == CAPTURE_PACKET && selector)
 		return wrong(o, "packets do not tell processes; of the selectors only --port "
 			     "applies, not %s", selector);
+	if (!o->read && (o->since || o->until))
+		return wrong(o, "--%s is about recordings; give -r with it",
+			     o->since ? "since" : "until");
 	o->choose = !o->read && o->capture != CAPTURE_PACKET && !selector && !o->nports &&
 		    !o->all && !looks_only(o);
 	if (o->choose && !can_choose(o))
@@ -172,7 +183,7 @@ static int check_output(struct options *o)
 	if (!has_tables(o) && !top && (o->sort >= 0 || o->group >= 0 || (o->interval_ns && !flows)))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : o->group >= 0 ? "--group" : "--sort");
-	if (o->zones.n && !flows && !top)
+	if (o->zones.n && !flows && !top && !o->features)
 		return wrong(o, "--zone is about flows; give -o flows or -o top with it");
 	if ((o->keep || o->memory) && !top)
 		return wrong(o, "--%s is about the dashboard; give -o top with it",

@@ -10,26 +10,22 @@
 #include <unistd.h>
 
 #include "cli/clock.h"
+#include "cli/flow_match.h"
 #include "cli/log.h"
 #include "cli/report.h"
 #include "cli/session_impl.h"
 #include "cli/signals.h"
+#include "cli/tls_unseen.h"
+#include "cli/when.h"
 #include "core/red.h"
 
 #define TICK_NS 20000000u
 #define TUI_FLOWS_NS 1000000000u /* a row's figures are of seconds */
+#define METRICS_FLOWS_NS 5000000000u
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
 /* ---- spans and notes */
-
-static int port_selected(const struct options *o, uint16_t port)
-{
-	for (unsigned i = 0; i < o->nports; i++)
-		if (port >= o->ports[i].first && port <= o->ports[i].last)
-			return 1;
-	return 0;
-}
 
 /* Live, the selectors decide what is traced; of a file, they choose what is shown. */
 static int selected(const struct session *s, const struct span *span)
@@ -38,7 +34,7 @@ static int selected(const struct session *s, const struct span *span)
 
 	if (s->input.attach)
 		return 1;
-	if (o->nports && span->has_addr && !port_selected(o, span->server_port))
+	if (o->nports && span->has_addr && !options_has_port(o, span->server_port))
 		return 0;
 	if (o->role == ATTACH_ROLE_SERVER)
 		return span->kind == SPAN_SERVER;
@@ -80,14 +76,17 @@ static void on_span(void *session, const struct span *span)
 		return;
 	if (!selected(s, span))
 		return;
-	peer = peer_name(s, span);
+	peer = s->unread & ENGINE_NO_PEER ? NULL : peer_name(s, span);
 	if (peer != span->peer_service) {
 		named = *span;
 		named.peer_service = peer;
+		named.names = 0;
 		span = &named;
 	}
 	if (s->tui)
 		tui__span(s->tui, span);
+	if (span_end(span) < s->since || span_end(span) >= s->until)
+		return;
 	if (!outputs_span(&s->outputs, span, match_span(s, span)))
 		return;
 	s->shown++;
@@ -96,6 +95,11 @@ static void on_span(void *session, const struct span *span)
 }
 
 /* ---- flows */
+
+static int wants_flows(const struct session *s)
+{
+	return s->tui || s->opt->features || options_has_output(s->opt, OUTPUT_FLOWS);
+}
 
 /* Are there lines about connections that are open? */
 static int tells_open(const struct session *s)
@@ -106,7 +110,9 @@ static int tells_open(const struct session *s)
 /* How often the engine tells what has become of them; 0: of none before its end. */
 static uint64_t flows_interval(const struct session *s)
 {
-	return tells_open(s) ? s->opt->interval_ns : s->tui ? TUI_FLOWS_NS : 0;
+	if (tells_open(s))
+		return s->opt->interval_ns;
+	return s->tui ? TUI_FLOWS_NS : s->opt->features ? METRICS_FLOWS_NS : 0;
 }
 
 /* Of a file, ports choose what is shown. */
@@ -114,8 +120,8 @@ static int flow_selected(const struct session *s, const struct engine_flow *f)
 {
 	const struct options *o = s->opt;
 
-	return s->input.attach || !o->nports || port_selected(o, f->server_port) ||
-	       port_selected(o, f->client_port);
+	return s->input.attach || !o->nports || options_has_port(o, f->server_port) ||
+	       options_has_port(o, f->client_port);
 }
 
 /* host: room for the name of one. */
@@ -152,8 +158,8 @@ static void on_flow(void *session, const struct engine_flow *flow)
 	name_ends(s, &f, host, sizeof(host));
 	if (s->tui)
 		tui__flow(s->tui, &f);
-	if (f.last || tells_open(s))
-		outputs_flow(&s->outputs, &f);
+	if (!s->filter || flow_match(s->filter, &f))
+		outputs_flow(&s->outputs, &f, f.last || tells_open(s));
 }
 
 /* The kernel is asked first, and what it says comes with the events until the next tick. */
@@ -163,7 +169,7 @@ static void tick_flows(struct session *s, uint64_t now)
 
 	if (!s->next_flows || now < s->next_flows)
 		return;
-	if (tells_open(s) && !s->flows_counted && src->ops->count) {
+	if ((tells_open(s) || s->opt->features) && !s->flows_counted && src->ops->count) {
 		src->ops->count(s->input.source);
 		s->flows_counted = 1;
 		return;
@@ -204,14 +210,6 @@ static void on_note(void *session, const struct note *n)
 	show_note(s, n);
 }
 
-static uint64_t wall_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* The wall clock of the source: of a file, that of its last event. */
 static uint64_t source_time(const struct session *s)
 {
@@ -233,13 +231,23 @@ static void on_policy(void *session, const struct zc_policy *w)
 {
 	struct session *s = session;
 
-	if (s->input.source->ops->want)
-		s->input.source->ops->want(s->input.source, w);
+	s->input.source->ops->want(s->input.source, w);
 }
 
 static void process_names(void *session, uint32_t pid, struct process_names *out)
 {
 	procnames__get(((struct session *)session)->names, pid, out);
+}
+
+static void tls_unseen(void *session, uint32_t pid)
+{
+	char why[sizeof(((struct zc_ev_names *)NULL)->tls_unseen)];
+	struct session *s = session;
+
+	if (!procnames__asks_tls(s->names, pid, s->last_event))
+		return;
+	tls_unseen_read(s->input.attach, pid, why, sizeof(why));
+	procnames__tls_told(s->names, pid, s->last_event, why);
 }
 
 static struct str route_of(void *session, struct str path, int is_key)
@@ -382,9 +390,17 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 	return -EIO;
 }
 
+/* What nobody looks for in spans need not be worked out. */
+static uint32_t find_unread(struct session *s)
+{
+	s->unread = s->filter || s->tui ? 0 : outputs_unread(&s->outputs);
+	return s->unread;
+}
+
 static int make_engine(struct session *s)
 {
 	const struct engine_options eo = {
+		.unread = find_unread(s),
 		.body_bytes = s->keep_body,
 		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,
@@ -393,10 +409,11 @@ static int make_engine(struct session *s)
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
-		.on_flow = s->tui || options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
-		.on_policy = on_policy,
+		.on_flow = wants_flows(s) ? on_flow : NULL,
+		.on_policy = s->input.source->ops->want ? on_policy : NULL,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
+		.tls_unseen = tls_unseen,
 		.route = route_of,
 		.ctx = s,
 	};
@@ -459,9 +476,26 @@ int pipeline_restart(struct session *s)
 	return 0;
 }
 
+/* --since and --until, now that it has begun: sinks know no time before and behind them. */
+static void set_times(struct session *s)
+{
+	uint64_t begin = s->first_event + (uint64_t)s->input.source->wall_offset;
+
+	s->since = 0;
+	s->until = UINT64_MAX;
+	if (s->opt->since)
+		(void)when_parse(s->opt->since, begin, begin, &s->since);
+	if (s->opt->until)
+		(void)when_parse(s->opt->until, begin, begin, &s->until);
+	if (s->tui && (s->opt->since || s->opt->until))
+		tui__between(s->tui, s->since, s->until);
+}
+
 static void tick_sinks(struct session *s, uint64_t now)
 {
-	outputs_tick(&s->outputs, now + (uint64_t)s->input.source->wall_offset);
+	now += (uint64_t)s->input.source->wall_offset;
+	if (now >= s->since)
+		outputs_tick(&s->outputs, now < s->until ? now : s->until);
 }
 
 void pipeline_event(void *session, const struct zc_ev *ev)
@@ -470,7 +504,8 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 
 	if (s->done)
 		return;
-	procnames__see(s->names, ev);
+	if (ev->kind != ZC_EV_SEGMENT) /* these name nobody, and are most of them */
+		procnames__see(s->names, ev);
 	if (s->recorder)
 		recorder__event(s->recorder, ev);
 	if (s->mask && ev->kind == ZC_EV_CLOSE)
@@ -479,6 +514,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		return; /* not seen, but looked up */
 	if (!s->first_event) {
 		s->first_event = ev->time;
+		set_times(s);
 		if (flows_interval(s))
 			s->next_flows = ev->time + flows_interval(s);
 	}
@@ -489,7 +525,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		tick_sinks(s, s->last_event);
 	}
 	engine__event(s->engine, ev);
-	if (!s->input.source->live)
+	if (s->next_flows && !s->input.source->live)
 		tick_flows(s, s->last_event);
 }
 

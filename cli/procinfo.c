@@ -60,7 +60,10 @@ static int on_file(void *looking, const struct maps_file *f)
 		p->java = 1;
 	else if (b->blind)
 		add_blind(p, b->blind);
-	p->unread += b->ntls == -EPERM || b->ntls == -EACCES;
+	if (b->ntls == -EPERM || b->ntls == -EACCES) {
+		p->unread++;
+		p->unread_deleted += f->deleted != 0;
+	}
 	for (int i = 0; !err && i < b->ntls; i++)
 		err = add_tls(p, &b->tls[i], f);
 	return err;
@@ -162,11 +165,11 @@ int proc_info_read(struct proc_info *p, uint32_t pid, struct binscan *scan, int 
 	err = maps_each((pid_t)pid, on_file, &l);
 	settle_libraries(p);
 	if (err == -EACCES || err == -EPERM)
-		p->hidden = 1;
+		p->hidden_memory = 1;
 	else if (err)
 		return err;
 	if (files && each_open_file(pid, on_open_file, &l) == -EACCES)
-		p->hidden = 1;
+		p->hidden_files = 1;
 	if (p->nsockets)
 		qsort(p->socket, p->nsockets, sizeof(*p->socket), by_value);
 	return l.failed ? -ENOMEM : 0;

@@ -38,8 +38,8 @@ struct proc_info {
 	unsigned nblind;
 	int has_code;	  /* a file is mapped: it is no kernel thread, and has not ended */
 	int java;	  /* a Java virtual machine */
-	unsigned unread;  /* files that may not be opened */
-	int hidden;	  /* its memory or its open files may not be looked at */
+	unsigned unread, unread_deleted; /* files that may not be opened; of them, deleted ones */
+	int hidden_memory, hidden_files; /* its memory, its open files may not be looked at */
 
 	unsigned io_urings;
 	uint64_t *socket; /* inodes of its open sockets, ascending */
@@ -48,7 +48,7 @@ struct proc_info {
 
 /*
  * files: its open files, too. 0; -ESRCH: there is no such process; -ENOMEM. To be released in any
- * case. What may not be looked at is left empty, and `hidden` set.
+ * case. What may not be looked at is left empty, and said so.
  */
 int proc_info_read(struct proc_info *p, uint32_t pid, struct binscan *scan, int files);
 void proc_info_release(struct proc_info *p);

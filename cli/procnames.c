@@ -1,5 +1,6 @@
 #include "cli/procnames.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,13 @@
 #define WAYS 4
 #define SETS 1024
 #define RECHECK_NS 1000000000u
+#define TLS_RECHECK_NS 10000000000u
 
 struct entry {
 	struct proc_identity identity;
 	uint64_t checked; /* time of the event by which identity was compared */
 	uint64_t used;	  /* tick of the last use; 0: free */
+	uint64_t tls_asked; /* time by which tls_unseen was looked for; 0: never */
 	uint32_t parent;  /* it is called what this is until it is looked at; 0: it was */
 	struct zc_ev_names names;
 };
@@ -22,6 +25,7 @@ struct procnames {
 	void (*on_names)(void *ctx, const struct zc_ev *ev);
 	void *ctx;
 	uint64_t tick;
+	uint64_t changes; /* of names, of any process */
 	struct entry entry[SETS][WAYS];
 };
 
@@ -66,6 +70,7 @@ static struct entry *place(struct procnames *p, uint32_t pid)
 			oldest = &set[i];
 	}
 	memset(oldest, 0, sizeof(*oldest));
+	p->changes++;
 	oldest->used = ++p->tick;
 	oldest->names.pid = pid;
 	return oldest;
@@ -75,8 +80,10 @@ static void forget(struct procnames *p, uint32_t pid)
 {
 	struct entry *e = find(p, pid);
 
-	if (e)
-		e->used = 0;
+	if (!e)
+		return;
+	e->used = 0;
+	p->changes++;
 }
 
 /* It was forked: what its parent is called is kept, as it may have ended before it can be asked. */
@@ -95,6 +102,7 @@ static void inherit(struct procnames *p, uint32_t pid, uint32_t parent)
 	e->names = names;
 	e->names.pid = pid;
 	e->parent = parent;
+	p->changes++;
 }
 
 static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be_new);
@@ -125,6 +133,8 @@ static void look_up(struct procnames *p, struct entry *e, uint64_t time)
 	int err = proc_names_read(names.pid, &names);
 
 	e->names = names;
+	p->changes++;
+	e->tls_asked = 0;
 	if (!err && p->on_names)
 		p->on_names(p->ctx, &e->names.ev);
 }
@@ -167,11 +177,13 @@ static void adopt(struct procnames *p, const struct zc_ev_names *ev)
 	if (!e)
 		e = place(p, ev->pid);
 	e->names = *ev;
+	p->changes++;
 	e->names.service[sizeof(ev->service) - 1] = '\0';
 	e->names.runtime[sizeof(ev->runtime) - 1] = '\0';
 	e->names.container[sizeof(ev->container) - 1] = '\0';
 	e->names.container_name[sizeof(ev->container_name) - 1] = '\0';
 	e->names.resource[sizeof(ev->resource) - 1] = '\0';
+	e->names.tls_unseen[sizeof(ev->tls_unseen) - 1] = '\0';
 }
 
 static void on_process(struct procnames *p, const struct zc_ev_process *ev)
@@ -208,6 +220,28 @@ void procnames__see(struct procnames *p, const struct zc_ev *ev)
 	}
 }
 
+int procnames__asks_tls(struct procnames *p, uint32_t pid, uint64_t now)
+{
+	const struct entry *e = p->live ? find(p, pid) : NULL;
+
+	return e && (!e->tls_asked || now - e->tls_asked >= TLS_RECHECK_NS);
+}
+
+void procnames__tls_told(struct procnames *p, uint32_t pid, uint64_t now, const char *why)
+{
+	struct entry *e = find(p, pid);
+
+	if (!e)
+		return;
+	e->tls_asked = now;
+	if (!strcmp(e->names.tls_unseen, why))
+		return;
+	snprintf(e->names.tls_unseen, sizeof(e->names.tls_unseen), "%s", why);
+	e->names.ev = (struct zc_ev){ .kind = ZC_EV_NAMES, .size = sizeof(e->names), .time = now };
+	if (p->on_names)
+		p->on_names(p->ctx, &e->names.ev);
+}
+
 static const char *or_null(const char *s)
 {
 	return *s ? s : NULL;
@@ -217,7 +251,7 @@ void procnames__get(struct procnames *p, uint32_t pid, struct process_names *out
 {
 	const struct entry *e = find(p, pid);
 
-	*out = (struct process_names){ 0 };
+	*out = (struct process_names){ .changes = p->changes };
 	if (!e)
 		return;
 	out->service = or_null(e->names.service);
@@ -225,4 +259,5 @@ void procnames__get(struct procnames *p, uint32_t pid, struct process_names *out
 	out->container = or_null(e->names.container);
 	out->container_name = or_null(e->names.container_name);
 	out->resource = or_null(e->names.resource);
+	out->tls_unseen = or_null(e->names.tls_unseen);
 }

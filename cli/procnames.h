@@ -26,6 +26,13 @@ struct procnames *procnames__new(int live, void (*on_names)(void *ctx, const str
 /* To be called with every event before anybody else gets it. */
 void procnames__see(struct procnames *p, const struct zc_ev *ev);
 
+/*
+ * Live: is it to be looked at why its TLS is not seen? Then tls_told is to be called with what was
+ * found, which is asked again after a while: a library may be loaded late.
+ */
+int procnames__asks_tls(struct procnames *p, uint32_t pid, uint64_t now);
+void procnames__tls_told(struct procnames *p, uint32_t pid, uint64_t now, const char *why);
+
 /* As engine_options.process_names; strings live until the next call of anything here. */
 void procnames__get(struct procnames *p, uint32_t pid, struct process_names *out);
 void procnames__free(struct procnames *p);

@@ -259,7 +259,7 @@ static int finish(struct session *s, int status)
 
 int session_run(const struct options *o)
 {
-	struct session s = { .opt = o, .signals = -1 };
+	struct session s = { .opt = o, .signals = -1, .until = UINT64_MAX };
 	int status = begin(&s);
 
 	if (!status)

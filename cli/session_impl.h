@@ -34,6 +34,7 @@ struct session {
 	int keep_fields;       /* of heads, for whom shows or compares them */
 	uint32_t keep_body;    /* bytes of content */
 	struct outputs outputs;
+	uint32_t unread;       /* ENGINE_NO_*: what nobody reads of spans */
 	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
 	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is input.source */
 
@@ -45,6 +46,7 @@ struct session {
 	int recorder_reported;	 /* its error was reported */
 	uint64_t shown;
 	uint64_t first_event, last_event; /* times on the source's clock; 0: none yet */
+	uint64_t since, until; /* wall clock: what ended in between is shown */
 	uint64_t over_since; /* monotonic: all that was traced had ended; 0: not yet */
 	uint64_t next_flows; /* source clock: when flows are told; 0: at their ends only */
 	uint64_t flows_rested; /* the last event, when a replay last stood still */

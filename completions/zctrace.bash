@@ -64,11 +64,12 @@ _zctrace()
 	--group)
 		words='route service host peer status client system collection destination' ;;
 	--otlp-signals) words='traces metrics' ;;
+	--features) words='network stats' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
 	-f|--filter) words=$_zctrace_filter ;;
-	-n|--count|--route|--header|--body|--slowest|--keep|--memory) return ;;
+	-n|--count|--since|--until|--route|--header|--body|--slowest|--keep|--memory) return ;;
 	--service|--container|--tls-symbol|--prometheus|--namespace|--attributes|--zone) return ;;
 	--pod)
 		words=$(ls /var/log/pods 2>/dev/null |
@@ -78,12 +79,12 @@ _zctrace()
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
-			--filter= --edge --route= --unmatched= --header= --body= --names=
+			--filter= --edge --since= --until= --route= --unmatched= --header= --body= --names=
 			--no-redact --interval= --slowest=
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --zone= --group= --sort= --color= --no-mouse
+			--features= --prometheus= --resolve --zone= --group= --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

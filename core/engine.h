@@ -28,9 +28,10 @@ struct note {
 	int nfields;
 };
 
-/* What a process is called; NULL: not known. */
+/* What a process is called; why its TLS stays encrypted. NULL: not known. */
 struct process_names {
-	const char *service, *runtime, *container, *container_name, *resource;
+	const char *service, *runtime, *container, *container_name, *resource, *tls_unseen;
+	uint64_t changes; /* grows whenever the names of any process change */
 };
 
 /*
@@ -58,7 +59,8 @@ struct engine_flow {
 	uint64_t interval_bytes[2], interval_packets[2], interval_ns;
 	uint32_t interval_retransmits, interval_failed;
 	const char *state;	     /* open, closed, reset, failed */
-	const char *error; /* of a failed one, as of spans; else NULL */
+	enum span_error error; /* of a failed one */
+	int errnum;	   /* the kernel's, of it; 0: the client has given up */
 	uint64_t first_ns, last_ns, time_ns; /* wall clock: opened or first seen, last used; now */
 	int first, last;     /* it was not told before; nothing more will be told of it */
 	int both_ends;	     /* the other end is a flow, too, of the same bytes, */
@@ -66,7 +68,12 @@ struct engine_flow {
 	int preexisting;     /* what went by before it was seen is not counted */
 };
 
+/* What is left out of spans where nobody reads it, bit set. */
+#define ENGINE_NO_IDS 1u  /* span_id, trace_id; whose child it is stays */
+#define ENGINE_NO_PEER 2u /* peer_service */
+
 struct engine_options {
+	uint32_t unread;      /* ENGINE_NO_* */
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
 	uint32_t names;	      /* rows of parsers/names/names.h that are in use, as bits */
 	int keep_fields;      /* keep field lines of heads for the sinks */
@@ -87,6 +94,8 @@ struct engine_options {
 	 * event.
 	 */
 	void (*process_names)(void *ctx, uint32_t pid, struct process_names *out);
+	/* it speaks TLS that is not seen so far: its names will be asked for why; may be NULL */
+	void (*tls_unseen)(void *ctx, uint32_t pid);
 	/* the route of a path: returns a string that lives as long as the engine; may be NULL */
 	struct str (*route)(void *ctx, struct str path, int is_key);
 	void *ctx;
@@ -137,6 +146,7 @@ struct engine_conn {
 	const char *protocol; /* "http/1.1"; "opaque": nothing that we know; NULL: not known yet */
 	const char *tls_version; /* "1.3"; NULL: not known, or no TLS */
 	const char *tls_sni;	/* the name that the client asked for; NULL: same */
+	const char *tls_unseen; /* why it stays encrypted; NULL: it does not, or who knows */
 	uint32_t pid;
 	const char *comm;
 	uint64_t age_ns, idle_ns;	/* age: SPAN_UNKNOWN if it was open before we looked */

@@ -58,6 +58,7 @@ static void fill(const struct engine *e, const struct conn *c, struct engine_con
 	if (t) {
 		out->tls_version = tls_version_name(t->hs.version);
 		out->tls_sni = t->sni[0] ? t->sni : NULL;
+		out->tls_unseen = tls_info_unseen(c);
 	}
 	out->protocol = engine_conn_protocol(c);
 	out->pid = c->pid & SOURCE_PID_MASK;

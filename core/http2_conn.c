@@ -10,6 +10,7 @@
 #include "core/http2_stream.h"
 #include "parsers/http1/http1.h"
 #include "parsers/http2/http2_protocol.h"
+#include "parsers/tls/tls.h"
 
 /* Calls of the parser in a row that consume nothing. */
 #define MAX_IDLE_CALLS 8
@@ -426,10 +427,11 @@ static void give_up(struct conn *c, size_t n)
 	conn_opaque(c);
 }
 
-static int is_http1_request(const struct conn *c, unsigned dir, const uint8_t *p, size_t n)
+/* A client that does not know HTTP/2 has begun: in HTTP/1, or TLS. */
+static int is_other_client(const struct conn *c, unsigned dir, const uint8_t *p, size_t n)
 {
 	return !http2_is_response(c, dir) && !c->mistaken &&
-	       http1_probe(p, n, HTTP1_REQUEST) == PROBE_YES;
+	       (http1_probe(p, n, HTTP1_REQUEST) == PROBE_YES || tls_probe(p, n, 1) == PROBE_YES);
 }
 
 /* The server spoke first, and its client answers in something else: that is looked at anew. */
@@ -474,32 +476,6 @@ static void review_frames(const struct conn *c, struct half *h, unsigned dir)
 		h->frames = http2_unneeded(h2->parser, dir) >= LONG_DATA;
 }
 
-/* The first bytes of a server that does not know HTTP/2, and answers the preface in HTTP/1. */
-static enum probe_result is_http1_answer(const struct half *h, const uint8_t *p, size_t n,
-					 uint64_t pos)
-{
-	if (!n || pos != h->reasm.first || memcmp(p, "HTTP/1.", n < 7 ? n : 7))
-		return PROBE_NO;
-	return n < 12 ? PROBE_MORE : http1_probe(p, n, HTTP1_RESPONSE);
-}
-
-/* Whatever was asked was refused so. */
-static void refuse_all(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
-{
-	struct list *open = &http2_of(c)->open;
-
-	while (!list_empty(open)) {
-		struct http2_stream *s = list_entry(open->next, struct http2_stream, node);
-
-		s->x->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
-		s->x->resp_first = reasm_time(&h->reasm, pos);
-		s->x->resp_bytes = n;
-		s->x->resp_uncounted = 1;
-		http2_stream_abort(c, s, reasm_time(&h->reasm, pos + n - 1), SPAN_ERR_PROTOCOL, -1);
-	}
-	give_up(c, n);
-}
-
 static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
 	unsigned dir = h == &c->half[ZC_TX];
@@ -507,15 +483,16 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 	struct http2_event ev;
 	size_t off = 0, used;
 
-	if (pos == h->reasm.first && http2_is_response(c, dir)) {
-		enum probe_result other = is_http1_answer(h, p, n, pos);
+	if (http2_is_response(c, dir)) {
+		enum probe_result other =
+			h2->is_refused ? PROBE_YES : http2_is_refusal(c, h, p, n, pos);
 
 		if (other == PROBE_MORE)
 			return 0;
-		if (other == PROBE_YES) {
-			refuse_all(c, h, p, n, pos);
+		if (other == PROBE_YES && n)
+			http2_refuse(c, h, p, n, pos);
+		if (other == PROBE_YES)
 			return n;
-		}
 	}
 	for (int idle = 0; idle <= MAX_IDLE_CALLS;) {
 		enum parse_status st = http2_next(h2->parser, dir, p + off, n - off,
@@ -538,7 +515,7 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 				http2_skipped(c, h, h->last_time);
 			if (!used || off == n)
 				break;
-		} else if (st == PARSE_BAD && !off && is_http1_request(c, dir, p, n)) {
+		} else if (st == PARSE_BAD && !off && is_other_client(c, dir, p, n)) {
 			mistaken(c);
 			return 0;
 		} else if (st == PARSE_BAD || st == PARSE_END) {
@@ -551,6 +528,8 @@ static size_t http2_data(struct conn *c, struct half *h, const uint8_t *p, size_
 		return n;
 	}
 	review_frames(c, h, dir);
+	if (h2->is_refused)
+		http2_refuse_all(c);
 	if (!list_empty(&h2->ending))
 		http2_stream_reap(c);
 	return off;
@@ -645,6 +624,8 @@ static void http2_end(struct conn *c, enum conn_end why)
 		while (!list_empty(lists[i]))
 			http2_stream_end(c, list_entry(lists[i]->next, struct http2_stream, node),
 					 why);
+	if (why != CONN_DROPPED)
+		http2_refused_end(c);
 	release(c);
 }
 

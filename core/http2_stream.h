@@ -59,6 +59,11 @@ struct http2_conn {
 	uint8_t window_closed; /* the connection's, for responses */
 	uint8_t whole;	       /* some stream's content is looked into */
 	uint8_t lost;	       /* boundaries of frames were lost some time */
+	uint8_t is_refused;    /* its server answers in something else: */
+	struct {
+		uint64_t first, last, bytes;
+		uint16_t status; /* 0: without one */
+	} refused;
 };
 
 /* Of a connection whose ops are http2_conn_ops. */
@@ -117,6 +122,19 @@ void http2_skipped(struct conn *c, const struct half *h, uint64_t time);
 
 /* May frames that answer x be among what was passed over? */
 int http2_may_have_skipped(const struct conn *c, const struct exchange *x);
+
+/* ---- http2_refused.c: the server does not know HTTP/2 */
+
+/* Do n bytes of the response direction, from pos on, show that? */
+enum probe_result http2_is_refusal(const struct conn *c, const struct half *h, const uint8_t *p,
+				   size_t n, uint64_t pos);
+
+/* They do. Whatever was asked was refused so; n is not 0. */
+void http2_refuse(struct conn *c, const struct half *h, const uint8_t *p, size_t n, uint64_t pos);
+
+/* What has been asked since; and what has not been asked, when the connection ends. */
+void http2_refuse_all(struct conn *c);
+void http2_refused_end(struct conn *c);
 
 /* Was the stream here and is no more? */
 int http2_stream_was_closed(const struct http2_conn *h2, uint32_t id);

@@ -95,6 +95,11 @@ static void emit_whole(struct conn *c, uint64_t end, uint32_t incomplete)
  */
 static void end_handshake(struct conn *c)
 {
+	const struct engine_options *o = &c->engine->opt;
+
+	/* by the time of its span, its process may have ended */
+	if (o->tls_unseen && c->pid && !of(c)->lib && !c->tls_stream)
+		o->tls_unseen(o->ctx, c->pid);
 	tls_info_free_wire(c);
 	c->half[0].reasm.follows = c->half[1].reasm.follows = 0;
 }
@@ -316,6 +321,7 @@ static int tls_begin(struct conn *c, const struct conn_begin *b)
 	c->request_dir = c->role == ZC_ROLE_CLIENT ? ZC_TX : ZC_RX;
 	c->id_hash_valid = 0;
 	t->first_time = reasm_time(&b->half->reasm, b->pos);
+	t->in_clear = c->mistaken; /* what the server said first was no TLS */
 	c->engine->tls_clients |= c->role == ZC_ROLE_CLIENT;
 	tls_handshake_init(&t->hs);
 	if (c->engine->tls_opening < TLS_CONN_MAX_OPENING)

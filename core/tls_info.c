@@ -103,6 +103,30 @@ void tls_info_fault(struct conn *c, int lib, uint32_t reason)
 	}
 }
 
+const char *tls_info_unseen(const struct conn *c)
+{
+	const struct tls_conn *t = tls_info_own(c);
+	const struct engine_options *o = &c->engine->opt;
+	struct process_names names = {0};
+
+	if (!t || !c->pid || t->spoke || t->hs.state == TLS_FAILED)
+		return NULL;
+	if (c->tls_stream && (c->tls_stream->nexchanges || c->tls_stream->protocol))
+		return NULL;
+	if (c->tls_stream)
+		return "its cleartext is of no protocol that is known";
+	if (t->lib && !c->preexisting && !c->lost)
+		return "nothing was read or written in it";
+	if (o->tls_unseen)
+		o->tls_unseen(o->ctx, c->pid);
+	if (o->process_names)
+		o->process_names(o->ctx, c->pid, &names);
+	if (names.tls_unseen)
+		return names.tls_unseen;
+	return c->preexisting ? "it was open before its library was probed" :
+				"no call of a probed library belongs to it";
+}
+
 static struct str text_of(const char *s)
 {
 	return (struct str){*s ? s : NULL, strlen(s)};

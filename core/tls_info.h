@@ -56,6 +56,12 @@ void tls_info_hand_over(struct conn *from, struct conn *to);
 const struct tls_conn *tls_info_of(const struct conn *c);
 
 /*
+ * Why c, which is TLS, is not understood. NULL: it is, or nothing can be said, as where its process
+ * is not known. Lives until the next event.
+ */
+const char *tls_info_unseen(const struct conn *c);
+
+/*
  * Version, cipher, names; of the first exchange the handshake's duration as well, and its alert if
  * it failed. Texts point into t.
  */

@@ -23,7 +23,8 @@
 	STRING(tls_sni, "tls.client.server_name", 0, "server name that the client asked for")      \
 	STRING(tls_alpn, "tls.next_protocol", 0, "protocol chosen in the handshake")               \
 	WORD(tls_alert, NULL, ATTR_FAILURE, "unknown_ca, …: what ended a handshake", alert_name)   \
-	STRING(tls_alert_from, NULL, 0, "client or server")
+	STRING(tls_alert_from, NULL, 0, "client or server")                                        \
+	STRING(tls_unseen, NULL, 0, "why it stayed encrypted")
 
 /* Behind `status`: what was asked of whom, and how it ended. */
 #define ATTRS_OPERATION(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                \

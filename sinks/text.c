@@ -193,6 +193,7 @@ static void put_tls(struct out *o, const struct span *s)
 	const struct attr *alpn = span_attr(s, ATTR(tls_alpn));
 	const struct attr *alert = span_attr(s, ATTR(tls_alert));
 	const struct attr *from = span_attr(s, ATTR(tls_alert_from));
+	const struct attr *unseen = span_attr(s, ATTR(tls_unseen));
 	char buf[ATTR_NAME_MAX];
 
 	out_str(o, " tls=[");
@@ -205,6 +206,11 @@ static void put_tls(struct out *o, const struct span *s)
 		put_word(o, a);
 	}
 	out_char(o, ']');
+	if (unseen) {
+		out_str(o, " unseen=[");
+		put_word(o, unseen);
+		out_char(o, ']');
+	}
 	if (!from)
 		return;
 	out_str(o, " alert=");

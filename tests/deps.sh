@@ -25,6 +25,9 @@ iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux
 libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so
 openssl:openssl libssl-dev:pc=libssl apache2:apache2 gnutls-bin:gnutls-serv wget:wget
 lighttpd:lighttpd
+lighttpd-mod-mbedtls:/usr/lib/lighttpd/mod_mbedtls.so
+lighttpd-mod-wolfssl:/usr/lib/lighttpd/mod_wolfssl.so
+lighttpd-mod-nss:/usr/lib/lighttpd/mod_nss.so
 lighttpd-mod-gnutls:/usr/lib/lighttpd/mod_gnutls.so libcurl3-gnutls:lib=libcurl-gnutls.so.4
 dnsmasq-base:dnsmasq bind9-dnsutils:dig
 postgresql:psql pgbouncer:pgbouncer

@@ -9,7 +9,7 @@
 
 #define SMALL 9 /* lines; with fewer, one line at the top must do */
 
-#define STATES 4
+#define STATES 5
 #define FILTER_LEAST 12 /* columns */
 
 struct item {
@@ -107,9 +107,19 @@ static void draw_context(const struct tui *t, struct screen *s)
 	}
 }
 
+/* Is the view none of the past? In a replay, the moment is the end of that. */
+static int is_of_now(const struct tui *t)
+{
+	const struct view_ops *v = tui_view(t)->ops;
+
+	return v == &view_network || (!t->from.replay && (v == &view_flights || v == &view_conns ||
+							  v == &view_health));
+}
+
 /* What is not as usual: shown at the right of the tabs. */
 static int state_items(const struct tui *t, struct item *v)
 {
+	char buf[32];
 	int n = 0;
 
 	if (t->over) {
@@ -119,6 +129,13 @@ static int state_items(const struct tui *t, struct item *v)
 	if (t->paused) {
 		v[n].style = STYLE_SLOW;
 		snprintf(v[n++].text, sizeof(v->text), "PAUSED");
+	}
+	if (t->past_to) {
+		struct str w = tui_window(t, buf);
+
+		v[n].style = STYLE_SLOW;
+		snprintf(v[n++].text, sizeof(v->text), is_of_now(t) ? "of now, not %.*s" :
+			 "PAST %.*s", (int)w.n, w.p);
 	}
 	if (t->baseline) {
 		v[n].style = STYLE_GOOD;
@@ -155,7 +172,7 @@ static int tabs_brief(const struct tui *t)
 /* How long ago the span at that position ended. */
 static void age_text(const struct tui *t, char *buf, size_t n, uint32_t position)
 {
-	uint64_t now = t->vitals.now, end = span_end(ring_span(&t->model.now->ring, position));
+	uint64_t now = t->vitals.moment, end = span_end(ring_span(&t->model.now->ring, position));
 
 	uptime_text(buf, n, now > end ? now - end : 0);
 }

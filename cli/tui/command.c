@@ -15,10 +15,12 @@
 #include "cli/tui/command.h"
 #include "cli/tui/config.h"
 #include "cli/tui/tui_impl.h"
+#include "cli/when.h"
 
 #define SECOND 1000000000ull
 #define LEAST_INTERVAL (SECOND / 20)
 #define LEAST_WINDOW 5u
+#define DAY (86400 * SECOND)
 
 struct command_error {
 	char *text;
@@ -181,7 +183,41 @@ static int set_window(struct tui *t, const char *arg, struct command_error *e)
 	if (strcasecmp(arg, "all") &&
 	    (time_of(arg, &ns) || ns < LEAST_WINDOW * SECOND || ns > RED_WINDOW_MAX * SECOND))
 		return refuse(e, "a time from 5s to 5m, or all");
+	if (t->past_to)
+		tui_between(t, 0, 0);
 	t->window = (unsigned)(ns / SECOND);
+	return 0;
+}
+
+/* "10:40 10:45", "10:40-10:45", "10:40 +5m", "-10m": the second part, or NULL. first: a copy. */
+static const char *second_part(const char *arg, char *first, size_t size)
+{
+	const char *at = strchr(arg, ' ');
+
+	if (!at && *arg && !strchr(arg, 'T'))
+		at = strchr(arg + 1, '-');
+	snprintf(first, size, "%.*s", at ? (int)(at - arg) : (int)strlen(arg), arg);
+	return at ? at + 1 + strspn(at + 1, " ") : NULL;
+}
+
+static int set_between(struct tui *t, const char *arg, struct command_error *e)
+{
+	struct replay *r = t->from.replay;
+	uint64_t now = t->vitals.moment, begin = r ? replay__begin(r) : now - DAY / 2, from, to = now;
+	char first[64];
+	const char *second = second_part(arg, first, sizeof(first));
+
+	if (!strcasecmp(arg, "now")) {
+		if (t->past_to)
+			tui_between(t, 0, 0);
+		return 0;
+	}
+	if (when_parse(first, begin, now, &from) ||
+	    (second && when_parse(second, begin, *second == '+' ? from : now, &to)))
+		return refuse(e, "two times, such as 10:40 10:45, 10:40 +5m or -10m -5m; or now");
+	if (from >= to)
+		return refuse(e, "it would end before it begins");
+	tui_between(t, from, to);
 	return 0;
 }
 
@@ -309,6 +345,8 @@ static const struct command {
 	int (*run)(struct tui *t, const char *arg, struct command_error *e);
 	int now_only; /* makes no sense in the configuration */
 } commands[] = {
+	{ "between", "TIME TIME that figures are of, such as 10:40 10:45 or -10m -5m; now: back",
+	  set_between, 1 },
 	{ "body", "BYTES, such as 256 or 4k, or off: content that is kept of what comes", set_body,
 	  0 },
 	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, 1 },

@@ -73,7 +73,7 @@ static void put_headers(struct settings *s, const struct tui *t)
 
 static void collect(struct settings *s, const struct tui *t)
 {
-	unsigned window = t->baseline ? t->window_before : t->window;
+	unsigned window = t->baseline || t->past_to ? t->window_before : t->window;
 
 	s->n = 0;
 	put(s, "window", window == TUI_WINDOW, window ? "%us" : "all", window);

@@ -39,7 +39,8 @@ void empty_free(struct empty *e)
 struct kinds {
 	unsigned all, silent, young, unknown, encrypted, understood;
 	uint64_t unknown_bytes;
-	const char *tls; /* version of an encrypted one */
+	const char *tls;  /* version of an encrypted one */
+	char unseen[160]; /* why it is that; "": nobody knows */
 };
 
 static void count_kind(void *kinds, const struct engine_conn *c)
@@ -57,6 +58,7 @@ static void count_kind(void *kinds, const struct engine_conn *c)
 	} else if (!strcmp(c->protocol, "tls")) {
 		k->encrypted++;
 		k->tls = c->tls_version ? c->tls_version : k->tls;
+		snprintf(k->unseen, sizeof(k->unseen), "%s", c->tls_unseen ? c->tls_unseen : "");
 	} else {
 		k->understood++;
 	}
@@ -84,9 +86,9 @@ static void tell_connections(struct empty *e, const struct tui *t)
 			     "  %u of a protocol that zctrace does not know (opaque)", k.unknown);
 	if (k.encrypted)
 		lines_printf(&e->lines, STYLE_SLOW, NULL,
-			     "  %u encrypted by TLS%s%s in a library that is not hooked; "
-			     "zctrace --doctor says why",
-			     k.encrypted, k.tls ? " " : "", k.tls ? k.tls : "");
+			     "  %u encrypted by TLS%s%s: %s; zctrace --doctor says what helps",
+			     k.encrypted, k.tls ? " " : "", k.tls ? k.tls : "",
+			     k.unseen[0] ? k.unseen : "in a library that is not hooked");
 	if (k.understood)
 		lines_printf(&e->lines, STYLE_TEXT, NULL,
 			     "  %u that wait for a request, or its answer", k.understood);

@@ -10,6 +10,7 @@
 #include "cli/tui/config.h"
 #include "cli/tui/copy.h"
 #include "cli/tui/tui_impl.h"
+#include "cli/when.h"
 
 #define SECOND 1000000000ull
 #define JUMP (5 * SECOND)
@@ -72,7 +73,7 @@ static void apply_time(struct tui *t)
 	struct replay *r = t->from.replay;
 	uint64_t to;
 
-	if (replay_parse_time(p->text, replay__begin(r), replay__now(r), &to)) {
+	if (when_parse(p->text, replay__begin(r), replay__now(r), &to)) {
 		snprintf(p->error, sizeof(p->error),
 			 "a time: end, +10s, -2s, 1m30s since the beginning, or 14:03:20");
 		p->error_at = 0;
@@ -160,13 +161,6 @@ static void open_copy(struct tui *t)
 
 /* ---- display */
 
-static void go_on(struct tui *t)
-{
-	model_resume(&t->model);
-	t->paused = 0;
-	t->stale = 1;
-}
-
 static void toggle_pause(struct tui *t)
 {
 	struct replay *r = t->from.replay;
@@ -177,7 +171,7 @@ static void toggle_pause(struct tui *t)
 		replay__play(r, !replay__playing(r) || replay__ended(r));
 		t->was_playing = 1;
 	} else if (t->paused) {
-		go_on(t);
+		tui_resume(t);
 	} else if (model_pause(&t->model)) {
 		tui_say(t, STYLE_ERROR, "out of memory");
 	} else {
@@ -194,6 +188,8 @@ static void toggle_pause(struct tui *t)
 
 static void toggle_baseline(struct tui *t)
 {
+	if (t->past_to)
+		tui_between(t, 0, 0);
 	t->baseline = !t->baseline;
 	if (t->baseline) {
 		model_mark(&t->model, t->vitals.now);
@@ -216,12 +212,26 @@ static void change_window(struct tui *t, int longer)
 	char buf[32];
 	struct str s;
 
+	if (t->past_to)
+		tui_between(t, 0, 0);
 	while (i < n - 1 && windows[i] != t->window)
 		i++;
 	t->window = windows[(i + (longer ? 1 : n - 1)) % n];
 	s = tui_window(t, buf);
 	tui_say(t, STYLE_TEXT, "window: %.*s", (int)s.n, s.p);
 	t->stale = 1;
+}
+
+static void leave_past(struct tui *t)
+{
+	tui_between(t, 0, 0);
+	tui_say(t, STYLE_TEXT, "of now again");
+}
+
+static void open_command(struct tui *t, const char *begin)
+{
+	prompt_open(&t->command_prompt, ":", begin);
+	command_judge(&t->command_prompt);
 }
 
 static void clear(struct tui *t)
@@ -320,7 +330,9 @@ static int program_keys(struct tui *t, const struct key *k)
 			tui_push(t, view_new(t, &view_help));
 		return 1;
 	case SK_ESC:
-		if (!t->depth && t->filter[0])
+		if (!t->depth && t->past_to)
+			leave_past(t);
+		else if (!t->depth && t->filter[0])
 			remove_filter(t);
 		else
 			tui_pop(t);
@@ -342,9 +354,12 @@ static int program_keys(struct tui *t, const struct key *k)
 	case 'u': undo_clear(t); return 1;
 	case 'w': save_view(t); return 1;
 	case 'y': open_copy(t); return 1;
-	case ':':
-		prompt_open(&t->command_prompt, ":", "");
-		command_judge(&t->command_prompt);
+	case ':': open_command(t, ""); return 1;
+	case '@':
+		if (t->past_to)
+			leave_past(t);
+		else
+			open_command(t, "between ");
 		return 1;
 	case 'W': toggle_recording(t); return 1;
 	case '+':

@@ -72,16 +72,29 @@ static struct red_row *count_in(struct red *tables, const struct span *s)
 	return route;
 }
 
-static void store_add(struct model_store *st, struct filter *f, const struct span *s)
+/* Is there anything that is not shown? */
+static int chooses(const struct model *m)
+{
+	return m->filter || m->to;
+}
+
+static int is_shown(const struct model *m, const struct span *s)
+{
+	if (m->to && (span_end(s) < m->from || span_end(s) >= m->to))
+		return 0;
+	return !m->filter || filter__match(m->filter, s);
+}
+
+static void store_add(struct model_store *st, const struct model *m, const struct span *s)
 {
 	struct red_row *route = count_in(st->f.all, s);
-	int shown = !f || filter__match(f, s);
+	int shown = is_shown(m, s);
 
 	st->f.spans++;
 	st->f.errors += s->error != SPAN_OK;
 	(void)ring_add(&st->ring, s, shown,
 		       s->error != SPAN_OK || red_slow(route, s->duration_ns));
-	if (f && shown)
+	if (chooses(m) && shown)
 		count_in(st->f.match, s);
 }
 
@@ -95,8 +108,8 @@ static uint64_t all_kept_since(const struct model_store *st)
 	return span_end(ring_span(&st->ring, latest));
 }
 
-/* What matches f among the latest spans, and what of it was there at the baseline. */
-static void store_filter(struct model_store *st, struct filter *f)
+/* What is shown of the latest spans, and what of it was there at the baseline. */
+static void store_filter(struct model_store *st, const struct model *m)
 {
 	uint64_t mark = st->f.all[0].base_since;
 	uint32_t n = ring_count(&st->ring), latest = ring_longer(&st->ring);
@@ -105,7 +118,7 @@ static void store_filter(struct model_store *st, struct filter *f)
 		red_reset(&st->f.match[i]);
 	for (uint32_t p = 0; p <= n; p++) {
 		const struct span *s = p < n ? ring_span(&st->ring, p) : NULL;
-		int shown = s && (!f || filter__match(f, s));
+		int shown = s && is_shown(m, s);
 
 		/* before the first one behind it, or before all that are counted */
 		if (mark && p >= latest &&
@@ -116,7 +129,7 @@ static void store_filter(struct model_store *st, struct filter *f)
 		}
 		if (s)
 			ring_slot(&st->ring, p)->shown = shown != 0;
-		if (f && shown && p >= latest)
+		if (chooses(m) && shown && p >= latest)
 			count_in(st->f.match, s);
 	}
 	st->f.matched_since = all_kept_since(st);
@@ -145,7 +158,15 @@ void model_release(struct model *m)
 
 void model_span(struct model *m, const struct span *s)
 {
-	store_add(m->behind ? m->behind : m->now, m->filter, s);
+	store_add(m->behind ? m->behind : m->now, m, s);
+}
+
+static void count_anew(struct model *m)
+{
+	m->recount = 1;
+	store_filter(m->now, m);
+	if (m->behind)
+		store_filter(m->behind, m);
 }
 
 void model_flow(struct model *m, const struct engine_flow *f)
@@ -157,10 +178,14 @@ void model_filter(struct model *m, struct filter *f)
 {
 	filter__free(m->filter);
 	m->filter = f;
-	m->recount = 1;
-	store_filter(m->now, f);
-	if (m->behind)
-		store_filter(m->behind, f);
+	count_anew(m);
+}
+
+void model_between(struct model *m, uint64_t from, uint64_t to)
+{
+	m->from = from;
+	m->to = to;
+	count_anew(m);
 }
 
 int model_pause(struct model *m)
@@ -224,7 +249,7 @@ int model_undo(struct model *m)
 	ring_hide(&s->ring, 0);
 	model_unmark(m);
 	if (m->recount)
-		store_filter(s, m->filter);
+		store_filter(s, m);
 	return 0;
 }
 
@@ -272,10 +297,12 @@ void model_unmark(struct model *m)
 struct red *model_red(const struct model *m, enum red_by by)
 {
 	struct model_store *st = m->now;
-	struct red *t = m->filter ? &st->f.match[by] : &st->f.all[by];
+	struct red *t = chooses(m) ? &st->f.match[by] : &st->f.all[by];
 
 	t->since = st->f.all[RED_BY_ROUTE].since;
-	if (m->filter && st->f.matched_since)
+	if (chooses(m) && st->f.matched_since)
 		t->since = st->f.matched_since;
+	if (m->to && t->since && t->since < m->from)
+		t->since = m->from;
 	return t;
 }

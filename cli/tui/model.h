@@ -5,7 +5,7 @@
  * to a second store of the same bounds (`behind`), which is added to the first when it goes on. So
  * pausing costs the capture nothing and loses no count.
  *
- * With a filter there are two sets of figures: of all spans, which a later change of the filter
+ * With a filter, or a time that is looked at, there are two sets of figures: of all spans, which a later change of the filter
  * needs, and of those that match. The latter begin with the latest spans that are still kept; those
  * that are kept for longer, since they failed or were slow, would be too many for their time.
  */
@@ -38,6 +38,7 @@ struct model_store {
 struct model {
 	struct model_store *now, *behind; /* behind: NULL unless paused */
 	struct filter *filter;		  /* owned; NULL: none */
+	uint64_t from, to; /* only what ended in between is shown, wall clock; to == 0: all */
 	struct model_figures *cleared;	  /* for model_undo; NULL: nothing was cleared */
 	int recount; /* the filter is another one than when that was cleared */
 };
@@ -54,6 +55,12 @@ void model_flow(struct model *m, const struct engine_flow *f);
  * Takes over f (NULL: none), and shows what passes it. Only while not paused or with what is shown.
  */
 void model_filter(struct model *m, struct filter *f);
+
+/*
+ * Shows what ended from `from` on and before `to`, of what is kept and of what comes; to == 0: all.
+ * Under the same conditions. model_red()->since tells how far back all of that is kept.
+ */
+void model_between(struct model *m, uint64_t from, uint64_t to);
 
 int model_pause(struct model *m); /* 0 or -ENOMEM */
 void model_resume(struct model *m);

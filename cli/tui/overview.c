@@ -122,7 +122,7 @@ static void refresh_edge(struct overview *o)
 static void look_at_flight(void *overview, const struct span *s)
 {
 	struct overview *o = overview;
-	uint64_t now = o->tui->vitals.now;
+	uint64_t now = o->tui->vitals.moment;
 
 	if (s->kind != o->kind || !red_edge(s))
 		return;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cli/clock.h"
-#include "cli/duration.h"
 
 #define SECOND 1000000000ull
 #define MAX_BUSY 20000000ull /* a look at the keys at least this often, in ns */
@@ -308,67 +307,4 @@ void replay__jump(struct replay *r, uint64_t time)
 	r->stepping = 0;
 	r->target = time;
 	r->back = time < r->position && time < r->last;
-}
-
-static int parse_clock(const char *s, uint64_t begin, uint64_t *out)
-{
-	time_t day = (time_t)(begin / SECOND);
-	double seconds = 0;
-	int hour, minute, used = 0;
-	struct tm tm;
-
-	if (sscanf(s, "%2d:%2d%n", &hour, &minute, &used) != 2)
-		return -1;
-	if (s[used] == ':') {
-		char *end;
-
-		seconds = strtod(s + used + 1, &end);
-		used = (int)(end - s);
-	}
-	if (s[used] || hour < 0 || hour > 23 || minute < 0 || minute > 59 || seconds < 0 ||
-	    seconds >= 61 || !localtime_r(&day, &tm))
-		return -1;
-	tm.tm_hour = hour;
-	tm.tm_min = minute;
-	tm.tm_sec = 0;
-	*out = (uint64_t)mktime(&tm) * SECOND + (uint64_t)(seconds * (double)SECOND);
-	return 0;
-}
-
-static int parse_span(const char *s, uint64_t *out)
-{
-	char *end;
-	double seconds;
-
-	if (!duration_parse(s, out))
-		return 0;
-	seconds = strtod(s, &end);
-	if (end == s || *end || !(seconds >= 0) || seconds > 1e9)
-		return -1;
-	*out = (uint64_t)(seconds * (double)SECOND);
-	return 0;
-}
-
-int replay_parse_time(const char *s, uint64_t begin, uint64_t now, uint64_t *out)
-{
-	uint64_t v;
-
-	while (*s == ' ')
-		s++;
-	if (!strcmp(s, "end")) {
-		*out = UINT64_MAX;
-		return 0;
-	}
-	if (strchr(s, ':'))
-		return parse_clock(s, begin, out);
-	if (*s == '+' || *s == '-') {
-		if (parse_span(s + 1, &v))
-			return -1;
-		*out = *s == '+' ? now + v : now > begin + v ? now - v : begin;
-		return 0;
-	}
-	if (parse_span(s, &v))
-		return -1;
-	*out = begin + v;
-	return 0;
 }

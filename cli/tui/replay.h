@@ -42,10 +42,4 @@ void replay__span(struct replay *r);
 /* Goes to that time, forward or back; UINT64_MAX: to the end. */
 void replay__jump(struct replay *r, uint64_t time);
 
-/*
- * A time for people: "end", "+10", "-2.5s", "1m30s" and "90" (since the beginning), "14:03:20" (of
- * the recording's day, local time). 0 or -1.
- */
-int replay_parse_time(const char *s, uint64_t begin, uint64_t now, uint64_t *out);
-
 #endif

@@ -80,8 +80,15 @@ struct str tui_window(const struct tui *t, char *buf)
 	const struct red *r = model_red(&t->model, RED_BY_ROUTE);
 	uint64_t since = r->base_since > r->since ? r->base_since : r->since;
 	int whole = since == t->model.now->f.all[RED_BY_ROUTE].since;
-	char clock[32];
+	char clock[32], end[32];
 
+	if (t->past_to) {
+		tui_clock(clock, since > t->model.from ? since : t->model.from);
+		tui_clock(end, t->past_to);
+		if (t->past_to == UINT64_MAX)
+			strcpy(end, "end");
+		return printed(buf, snprintf(buf, 32, "%.8s-%.8s", clock, end));
+	}
 	if (t->window && (whole || t->vitals.now >= since + t->window * 1000000000ull))
 		return printed(buf, snprintf(buf, 32, t->window < 60 ? "%us" : "%um",
 					     t->window < 60 ? t->window : t->window / 60));

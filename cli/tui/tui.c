@@ -108,6 +108,15 @@ void tui__span(struct tui *t, const struct span *s)
 		replay__span(t->from.replay);
 }
 
+void tui__between(struct tui *t, uint64_t from, uint64_t to)
+{
+	if (t->given_between)
+		return;
+	t->given_between = 1;
+	tui_between(t, from, to);
+	t->past_back = UINT64_MAX; /* from there to the end */
+}
+
 void tui__note(struct tui *t, const struct note *n)
 {
 	struct tui_note *to = &t->notes[t->nnotes++ % TUI_NOTES];

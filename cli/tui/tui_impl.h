@@ -61,7 +61,8 @@ struct menu {
 
 /* The figures of the moment, frozen while the display is paused. */
 struct vitals {
-	uint64_t now;	     /* wall clock of what is shown */
+	uint64_t now;	     /* wall clock of what is shown: the end of the past that is looked at */
+	uint64_t moment;     /* of what is there now: in flight, connections, the network */
 	uint64_t uptime_ns;
 	struct engine_stats engine;
 	struct source_stats source;
@@ -108,7 +109,10 @@ struct tui {
 	uint64_t incomplete[SPAN_INCOMPLETE_BITS]; /* spans by what is missing */
 	uint64_t draws;
 	unsigned window;	/* seconds that figures are of; 0: all, or since the baseline */
-	unsigned window_before; /* the baseline */
+	unsigned window_before; /* the baseline, or the past */
+	uint64_t past_to;	/* figures are of the past, until then; 0: of now */
+	int given_between;	/* --since and --until have been taken */
+	uint64_t past_back;	/* of a replay: where it was before */
 	int hops;		/* tables have what goes on behind the edge, too */
 	struct empty *empty;
 	int choosing; /* the next key says by which column to sort */
@@ -150,6 +154,9 @@ void view_free(struct view *v);
 /* Opens a view on top of the one that is shown; takes it over. */
 void tui_push(struct tui *t, struct view *v);
 void tui_pop(struct tui *t);
+
+/* What has waited while the display was paused is shown. */
+void tui_resume(struct tui *t);
 struct view *tui_view(const struct tui *t);
 
 __attribute__((format(printf, 3, 4))) void tui_say(struct tui *t, enum style st, const char *fmt,
@@ -158,6 +165,11 @@ __attribute__((format(printf, 3, 4))) void tui_say(struct tui *t, enum style st,
 /* Takes f over, NULL: none; text is how it was written. */
 struct filter;
 void tui_filter(struct tui *t, const char *text, struct filter *f);
+
+/*
+ * Shows what ended in that time, in every view; a replay goes to its end. to == 0: back to now.
+ */
+void tui_between(struct tui *t, uint64_t from, uint64_t to);
 
 /* Chooses the columns of a view by their names, "all": all. -1: of too many views. */
 int tui_columns(struct tui *t, const char *view, const char *names);
@@ -173,7 +185,7 @@ struct str tui_count(char *buf, uint64_t n);	      /* 32: 950, 12.3k, 4.56M */
 struct str tui_rate(char *buf, double rate);	      /* 32 */
 struct str tui_percent(char *buf, uint64_t part, uint64_t whole); /* 32 */
 struct str tui_window(const struct tui *t,
-		      char *buf);		      /* 32: "10s", "1m", "all", "since 14:03:20" */
+		      char *buf);		      /* 32: "10s", "1m", "all", "since 14:03:20", or the past: "14:03:20-14:05:00" */
 struct str tui_clock(char *buf, uint64_t wall_ns);    /* 32: 14:03:20.125 */
 enum style tui_status_style(const struct span *s);
 enum style tui_duration_style(uint64_t ns);

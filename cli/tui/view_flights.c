@@ -68,7 +68,7 @@ static int by_id(const void *a, const void *b)
 static void set_state(struct flights_view *v, struct row *r, const struct span *s)
 {
 	const struct row *old = bsearch(r, v->before, v->nbefore, sizeof(*r), by_id);
-	uint64_t now = v->view.tui->vitals.now;
+	uint64_t now = v->view.tui->vitals.moment;
 
 	r->changed = now;
 	if (old && old->req_bytes == r->req_bytes && old->resp_bytes == r->resp_bytes)
@@ -104,8 +104,8 @@ static void add(void *ctx, const struct span *s)
 		peer = tui_endpoint(addr, client ? s->server_addr : s->client_addr,
 				    client ? s->server_port : s->client_port);
 	keep(r->peer, sizeof(r->peer), s->peer_service ? str_of(s->peer_service) : peer);
-	if (r->age == SPAN_UNKNOWN && s->time_ns && v->view.tui->vitals.now > s->time_ns)
-		r->age = v->view.tui->vitals.now - s->time_ns;
+	if (r->age == SPAN_UNKNOWN && s->time_ns && v->view.tui->vitals.moment > s->time_ns)
+		r->age = v->view.tui->vitals.moment - s->time_ns;
 	set_state(v, r, s);
 }
 

@@ -35,6 +35,8 @@ static const struct {
 	{ "? h F1", "this help" },
 	{ "q F10", "quits; the summary is printed" },
 	{ "m M", "window of time for all figures: 10 s, 1 m, 5 m, all; headings show it" },
+	{ "@", "looks at a past time in every view, such as 10:40 10:45, 10:40 +5m or -10m -5m; again, "
+	       "or Esc at the beginning: back to now" },
 	{ NULL, "ROUTES" },
 	{ "e", "each request once, at the edge, or each hop of it" },
 	{ "v", "hides and shows what is above the routes" },

@@ -83,7 +83,7 @@ static uint64_t or_unknown(uint64_t v)
 
 static uint64_t since(const struct flows_view *v, uint64_t time)
 {
-	uint64_t now = v->view.tui->vitals.now;
+	uint64_t now = v->view.tui->vitals.moment;
 
 	return now > time ? now - time : 0;
 }

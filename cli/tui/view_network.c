@@ -59,14 +59,20 @@ static void fill(struct network *v, const struct net_row *group)
 	struct row *r = &v->rows[v->n];
 
 	r->group = group;
-	net_window(net_of(t), group, t->window, t->vitals.now, &r->counts);
+	net_window(net_of(t), group, t->window, t->vitals.moment, &r->counts);
+}
+
+/* What was counted is not remembered by time for as long as spans are. */
+static struct str window_text(const struct tui *t, char *buf)
+{
+	return t->past_to ? str_of("all") : tui_window(t, buf);
 }
 
 static void name_columns(struct network *v)
 {
 	static const char *const names[NET_TABLES] = { "PAIR", "PROCESS", "PEER", "PORT", "ZONE" };
 	char buf[32];
-	struct str w = tui_window(v->view.tui, buf);
+	struct str w = window_text(v->view.tui, buf);
 
 	snprintf(v->name, sizeof(v->name), "%s %.*s", names[v->view.tui->net_by], (int)w.n, w.p);
 	v->columns[COL_NAME].name = v->name;
@@ -79,7 +85,7 @@ static void network_refresh(struct view *view)
 	const struct net_table *rows = &net_of(t)->table[t->net_by];
 
 	tui_count_traffic(t);
-	v->seconds = (double)net_window_ns(net_of(t), t->window, t->vitals.now) / 1e9;
+	v->seconds = (double)net_window_ns(net_of(t), t->window, t->vitals.moment) / 1e9;
 	v->n = 0;
 	for (unsigned i = 0; i < rows->n; i++, v->n++)
 		fill(v, rows->row[i]);
@@ -290,14 +296,13 @@ static struct table *network_table(struct view *view)
 static void save_row(const struct network *v, const struct row *r, struct json *j)
 {
 	const struct net_counts *n = &r->counts;
-	char window[33];
-
-	window[tui_window(v->view.tui, window).n] = '\0';
+	char window[32];
+	struct str w = window_text(v->view.tui, window);
 	json_open(j, '{');
 	json_cstr(j, "type", "network");
 	json_cstr(j, "by", net_by_name(v->view.tui->net_by));
 	json_cstr(j, "name", r->group->name);
-	json_cstr(j, "window", window);
+	json_str(j, "window", w);
 	json_u64(j, "out_bytes", n->bytes[0]);
 	json_u64(j, "in_bytes", n->bytes[1]);
 	json_u64(j, "out_packets", n->packets[0]);

@@ -139,6 +139,39 @@ void tui_filter(struct tui *t, const char *text, struct filter *f)
 	t->stale = 1;
 }
 
+void tui_resume(struct tui *t)
+{
+	model_resume(&t->model);
+	t->paused = 0;
+	t->stale = 1;
+}
+
+void tui_between(struct tui *t, uint64_t from, uint64_t to)
+{
+	struct replay *r = t->from.replay;
+
+	if (t->paused)
+		tui_resume(t);
+	if (t->baseline) {
+		t->baseline = 0;
+		model_unmark(&t->model);
+	} else if (!t->past_to) {
+		t->window_before = t->window;
+	}
+	if (r && !t->past_to)
+		t->past_back = replay__now(r);
+	if (r) {
+		replay__play(r, 0);
+		replay__jump(r, to ? to : t->past_back);
+	}
+	t->was_playing = r != NULL;
+	t->window = to ? 0 : t->window_before;
+	t->past_to = to;
+	model_between(&t->model, from, to);
+	vitals_measure(t);
+	t->stale = 1;
+}
+
 int tui_columns(struct tui *t, const char *view, const char *names)
 {
 	unsigned i = 0;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/tui/tui_impl.h"
 
 #define SECOND 1000000000ull
@@ -76,9 +77,12 @@ void vitals_measure(struct tui *t)
 		v->now = replay__now(t->from.replay);
 		v->uptime_ns = v->now - replay__begin(t->from.replay);
 	} else {
-		v->now = clock_ns(CLOCK_REALTIME);
+		v->now = wall_clock();
 		v->uptime_ns = now - t->opened;
 	}
+	v->moment = v->now;
+	if (t->past_to && v->now > t->past_to)
+		v->now = t->past_to;
 	if (!t->measured || now - t->measured >= SECOND / 4)
 		set_rates(t, now);
 	v->rss = resident();

@@ -86,6 +86,9 @@ static enum probe_result probe_request(const struct probe *in)
 		return PROBE_NO;
 	if (f == STRONG || (f == FITS && in->start && !in->joined))
 		return PROBE_YES;
+	/* what is not there as a whole is not answered yet */
+	if (in->answer && f == SO_FAR && r && in->n < h.size && in->n < ENOUGH)
+		return PROBE_WAIT;
 	if (in->answer) {
 		r = r ? is_answer(in->p, in->n, in->answer, in->nanswer) : -1;
 		return r > 0 ? PROBE_YES : r ? PROBE_NO : PROBE_WAIT;

@@ -1,38 +1,14 @@
 #!/usr/bin/env python3
 """Selectors that change while it runs: what is traced, and that what was seen stays."""
-import http.server
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import threading
-import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import terminal as t
-
-
-class Quiet(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
-        self.send_response(200)
-        self.send_header('Content-Length', '2')
-        self.end_headers()
-        self.wfile.write(b'ok')
-
-    def log_message(self, *args):  # pylint: disable=arguments-differ
-        pass
-
-
-def serve():
-    s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Quiet)
-    threading.Thread(target=s.serve_forever, daemon=True).start()
-    return s
-
-
-def ask(server, path, times=3):
-    for _ in range(times):
-        urllib.request.urlopen(f'http://127.0.0.1:{server.server_port}{path}').read()
+from server import ask, serve
 
 
 def command(term, text, told):

@@ -62,7 +62,7 @@ __attribute__((unused)) static const struct zc_ev *log_at(const struct log *l, i
 __attribute__((unused)) static void add_kind(struct log *l, uint16_t kind, uint32_t size,
 					     uint64_t conn)
 {
-	_Alignas(8) uint8_t raw[512];
+	_Alignas(8) uint8_t raw[1024];
 	struct zc_ev *ev = (struct zc_ev *)raw;
 
 	for (uint32_t i = 0; i < size; i++)
@@ -83,6 +83,7 @@ __attribute__((unused)) static void add_kind(struct log *l, uint16_t kind, uint3
 		((struct zc_ev_names *)ev)->container[71] = 0;
 		((struct zc_ev_names *)ev)->container_name[63] = 0;
 		((struct zc_ev_names *)ev)->resource[255] = 0;
+		((struct zc_ev_names *)ev)->tls_unseen[135] = 0;
 		break;
 	case ZC_EV_PEER: ((struct zc_ev_peer *)ev)->comm[15] = 0; break;
 	case ZC_EV_BIND:

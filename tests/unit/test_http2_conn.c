@@ -270,6 +270,46 @@ static void test_refused(void)
 	feed_end(&f);
 }
 
+/* The preface is enough for a server that does not know it: requests come behind its answer. */
+static void test_refused_at_once(void)
+{
+	static const char html[] = "<!DOCTYPE HTML><html><body>Error 505</body></html>";
+
+	for (int asks = 0; asks < 2; asks++) {
+		feed_begin(&f, NULL);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+		put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
+		frame(&out, 4, 0, 0, NULL, 0);
+		flush(RX);
+		feed_text(&f, TX, "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n");
+		feed_text(&f, TX, "no");
+		if (asks) {
+			get(1, "/h2");
+			flush(RX);
+		}
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 500000000);
+		ok(f.nspans == 1 && span(0)->status == 400 && span(0)->error == SPAN_ERR_PROTOCOL &&
+			   span(0)->incomplete == (asks ? 0 : SPAN_REQUEST_NOT_SEEN),
+		   asks ? "what is asked behind the refusal is refused" :
+			  "a refusal of the preface alone is shown");
+		feed_end(&f);
+	}
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
+	frame(&out, 4, 0, 0, NULL, 0);
+	get(1, "/h2");
+	flush(RX);
+	feed_text(&f, TX, html);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 500000000);
+	ok(f.nspans == 1 && !span(0)->status && span(0)->error == SPAN_ERR_PROTOCOL &&
+		   span(0)->incomplete == SPAN_BAD_FRAMING,
+	   "an answer without a head is one of no protocol, and no silence");
+	feed_end(&f);
+}
+
 /* A head that is longer than what is kept: its first fields count, its size does not. */
 static void test_long_head(void)
 {
@@ -645,6 +685,7 @@ int main(void)
 	test_late();
 	test_late_halves();
 	test_refused();
+	test_refused_at_once();
 	test_long_head();
 	test_gaps();
 	test_mistaken();

@@ -19,6 +19,7 @@
 #include "cli/environ.c"
 #include "cli/pod.c"
 #include "cli/procread.c"
+#include "cli/when.c"
 #include "cli/zones.c"
 #include "tests/unit/tap.h"
 
@@ -91,6 +92,39 @@ static void test_times(void)
 	ok(count_parse("18446744073709551616", UINT64_MAX, &v) && count_parse("0", 9, &v) &&
 		   count_parse("10", 9, &v) && count_parse("1x", 9, &v) && count_parse("", 9, &v),
 	   "count: what is none");
+}
+
+static void test_points_in_time(void)
+{
+	static const char *const wrong_ones[] = {
+		"",	 "x",	    "24:00",	   "10:60",	"10:40:61", "10:40:",  "10:4x",
+		"1e99",	 "--5",	    "2025-12-08",  "10:40 ",	"-",	    "T10:40",
+		"2025-12-08T10:40+01", "2025-12-08 10:40" };
+	const uint64_t second = 1000000000, begin = 1700000000 * second; /* 22:13:20 */
+	uint64_t v = 0;
+
+	setenv("TZ", "UTC", 1);
+	tzset();
+	ok(!when_parse("22:14", begin, begin, &v) && v == begin + 40 * second, "when: 22:14");
+	ok(!when_parse("22:13:40.5", begin, begin, &v) && v == begin + 20 * second + second / 2,
+	   "when: 22:13:40.5");
+	ok(!when_parse("22:00", begin, begin, &v) && v == begin - 800 * second,
+	   "when: shortly before the beginning");
+	ok(!when_parse("00:13:20", begin, begin, &v) && v == begin + 7200 * second,
+	   "when: past midnight");
+	ok(!when_parse("2023-11-14T22:14:00Z", 0, 0, &v) && v == begin + 40 * second &&
+	   !when_parse("2023-11-14T22:14", 0, 0, &v) && v == begin + 40 * second, "when: a date");
+	ok(!when_parse("90", begin, begin, &v) && v == begin + 90 * second &&
+	   !when_parse("1m30s", begin, begin, &v) && v == begin + 90 * second,
+	   "when: since the beginning");
+	ok(!when_parse("+10", begin, begin + second, &v) && v == begin + 11 * second &&
+	   !when_parse("-2.5s", begin, begin + 5 * second, &v) &&
+	   v == begin + 5 * second / 2 && !when_parse("-1h", begin, begin + second, &v) &&
+	   v == begin, "when: from now");
+	ok(!when_parse("end", begin, begin, &v) && v == UINT64_MAX, "when: the end");
+	for (size_t i = 0; i < sizeof(wrong_ones) / sizeof(wrong_ones[0]); i++)
+		ok(when_parse(wrong_ones[i], begin, begin, &v), "when: '%s' is refused",
+		   wrong_ones[i]);
 }
 
 /* Parses a command line of words. Messages go nowhere. */
@@ -557,6 +591,7 @@ int main(void)
 	test_mask_http2();
 	test_ports();
 	test_times();
+	test_points_in_time();
 	test_options();
 	test_names();
 	test_pods();

@@ -467,6 +467,39 @@ static void test_filter(void)
 	model_release(&m);
 }
 
+static void test_between(void)
+{
+	struct filter_error err;
+	struct model m;
+	struct red *r;
+	struct span s;
+
+	model_init(&m);
+	for (int i = 0; i < 10; i++) {
+		s = make("/p", i % 2 ? 500 : 200, (uint64_t)i * 1000, 1);
+		model_span(&m, &s);
+	}
+	model_between(&m, BASE + 3 * SECOND, BASE + 6 * SECOND);
+	r = model_red(&m, RED_BY_ROUTE);
+	is_u64(r->rows[0]->counts.count, 3, "past: what ended in that time");
+	is_u64(r->since, BASE + 3 * SECOND, "past: since its beginning");
+	ok(!ring_slot(&m.now->ring, 2)->shown && ring_slot(&m.now->ring, 3)->shown &&
+	   ring_slot(&m.now->ring, 5)->shown && !ring_slot(&m.now->ring, 6)->shown,
+	   "past: and its spans");
+	model_filter(&m, filter__new("status >= 500", &err));
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 2, "past: with a filter, too");
+	model_span(&m, &s);
+	s = make("/p", 500, 4000, 1);
+	model_span(&m, &s);
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 3,
+	       "past: what comes late counts, what is later does not");
+	model_between(&m, 0, 0);
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 7, "past: the filter stays");
+	model_filter(&m, NULL);
+	is_u64(model_red(&m, RED_BY_ROUTE)->rows[0]->counts.count, 12, "past: and all is there");
+	model_release(&m);
+}
+
 static void test_undo(void)
 {
 	struct filter_error err;
@@ -716,6 +749,7 @@ int main(void)
 	test_baseline();
 	test_pause();
 	test_filter();
+	test_between();
 	test_undo();
 	test_slow();
 	test_traces();
