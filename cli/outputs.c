@@ -243,6 +243,15 @@ int outputs_span(struct outputs *u, const struct span *s, int match)
 	return shown;
 }
 
+uint32_t outputs_unread(const struct outputs *u)
+{
+	uint32_t unread = u->n && !u->exporters.n ? UINT32_MAX : 0;
+
+	for (unsigned i = 0; i < u->n; i++)
+		unread &= u->way[i].sink->unread;
+	return unread;
+}
+
 void outputs_note(struct outputs *u, const struct note *n)
 {
 	for (unsigned i = 0; i < u->n; i++) {

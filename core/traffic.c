@@ -153,7 +153,7 @@ static void tell(struct engine *e, struct conn *c, int last)
 		.protocol = protocol_of(c),
 		.datagram = c->datagram,
 		.state = state_of(c),
-		.error = span_error_name((enum span_error)t->error),
+		.error = (enum span_error)t->error,
 		.errnum = t->errnum,
 		.first = !t->told_time,
 		.last = last,

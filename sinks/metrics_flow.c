@@ -58,7 +58,7 @@ static const char *reason_of(const struct engine_flow *f)
 	case ETIMEDOUT: return "timed-out";
 	case EHOSTUNREACH: return "host-unreachable";
 	case ENETUNREACH: return "net-unreachable";
-	case 0: return strcmp(f->error, "timeout") ? "other" : "timed-out";
+	case 0: return f->error == SPAN_ERR_TIMEOUT ? "timed-out" : "other";
 	default: return "other";
 	}
 }
