@@ -364,8 +364,6 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 {
 	struct zc_call *c;
 
-	if (s->tls == ZC_SOCK_CLEAR)
-		return 0;
 	note_hooked(s, (__u32)(pid_tgid >> 32));
 	c = call_current(pid_tgid);
 	if (!c) {

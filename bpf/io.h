@@ -80,18 +80,24 @@ static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __
 		emit_close(s, ZC_CLOSE_FORGET, 0);
 }
 
-/* Are TLS libraries of this process probed? Of most there are none, and their sockets know it. */
-static __always_inline int is_probed(struct zc_sock *s, __u32 tgid)
+/*
+ * What is probed in this process, kept with the socket until another process is: it is asked for
+ * at every read and write, and a look into a hash costs more than all else that is done there.
+ */
+static __always_inline __u32 probes_of(struct zc_sock *s, __u32 tgid)
 {
 	const struct zc_shared *sh = shared();
 
-	if (!sh || !sh->marks || (s->unprobed == tgid && s->unprobed_marks == sh->marks))
+	if (!sh || !sh->marks)
 		return 0;
-	if (task_flags(tgid) & ZC_TASK_TLS)
-		return 1;
-	s->unprobed = tgid;
-	s->unprobed_marks = sh->marks;
-	return 0;
+	if (s->asked != tgid || s->asked_marks != sh->marks) {
+		s->asked = tgid;
+		s->asked_marks = sh->marks;
+		s->probes = !(task_flags(tgid) & ZC_TASK_TLS)		? 0
+			    : bpf_map_lookup_elem(&zc_gos, &tgid) ? PROBES_TLS | PROBES_GO
+								  : PROBES_TLS;
+	}
+	return s->probes;
 }
 
 /*
@@ -111,8 +117,8 @@ static __always_inline int is_polled(const struct tcp_sock *tp)
 static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 {
 	__u64 pid_tgid = current_pid_tgid();
-	__u32 tgid = (__u32)(pid_tgid >> 32), seq;
-	int inside = 0, probed;
+	__u32 tgid = (__u32)(pid_tgid >> 32), probes, seq;
+	int inside = 0;
 	__u64 g = 0;
 	const struct zc_policy *p;
 	struct tcp_sock *tp;
@@ -131,8 +137,8 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 		    (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, sk, tgid);
 	}
-	probed = is_probed(s, tgid);
-	if (!probed && s->verdict != VERDICT_YES)
+	probes = probes_of(s, tgid);
+	if (!probes && s->verdict != VERDICT_YES)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
@@ -140,10 +146,10 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
 	if (dir == ZC_RX)
 		s->polled = is_polled(tp);
-	if (probed) {
+	if (probes && s->tls != ZC_SOCK_CLEAR)
 		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
+	if (probes & PROBES_GO)
 		g = goroutine_of_io(tgid, (__u32)len, dir);
-	}
 	if (s->verdict != VERDICT_YES)
 		return 0;
 	if (s->pid != tgid) {

@@ -27,6 +27,10 @@ struct zc_arrival {
 #define ZC_SOCK_TLS 1
 #define ZC_SOCK_CLEAR 2
 
+/* Bits of zc_sock.probes */
+#define PROBES_TLS 1
+#define PROBES_GO 2
+
 /* What is remembered of a socket. Cloned by the kernel from a listener to its children. */
 struct zc_sock {
 	__u64 conn; /* cookie */
@@ -55,13 +59,14 @@ struct zc_sock {
 	__u8 looked; /* segments without a sign of TLS */
 	__u8 tls_used; /* a process whose TLS is probed has read or written it */
 	__u8 hooked;   /* and was probed already when it first did */
-	__u32 unprobed; /* a process without ZC_TASK_TLS, when there were so many: */
-	__u32 unprobed_marks;
+	__u32 asked; /* the process that probes was found out for, when zc_shared.marks was: */
+	__u32 asked_marks;
 	__u8 tls_lib;	/* enum zc_tls_lib: the library that uses it; 0: not known */
 	__u8 tls_first; /* its first octets were a handshake's */
 	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
 	__u8 polled; /* when it was read last, see ZC_IO_POLLED */
 	__u8 datagram; /* of UDP: bytes[] counts datagrams */
+	__u8 probes; /* of the process in asked */
 	__u8 window_closed; /* bits by direction: who sends there has no room for more */
 	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */

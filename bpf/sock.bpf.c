@@ -57,14 +57,17 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 
 	if (!sk)
 		return 1;
-	sk = bpf_sk_fullsock(sk);
-	if (sk && zc_cfg.datagrams && sk->protocol == IPPROTO_UDP_)
-		return on_datagram(skb, sk, dir);
-	if (!sk || sk->protocol != IPPROTO_TCP_)
-		return 1;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
-	if (!s)
+	if (!s || s->datagram) {
+		sk = bpf_sk_fullsock(sk);
+		if (!sk)
+			return 1;
+		if (zc_cfg.datagrams && sk->protocol == IPPROTO_UDP_)
+			return on_datagram(skb, sk, dir);
+		if (sk->protocol != IPPROTO_TCP_)
+			return 1;
 		s = skb_sock(skb, sk);
+	}
 	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->syn_sent)
 		peer_dials(skb, s);
 	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)))
@@ -88,6 +91,9 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 		return 1;
 	}
 	if (!s->announced) {
+		sk = bpf_sk_fullsock(sk);
+		if (!sk)
+			return 1;
 		s->lport = (__u16)sk->src_port; /* not yet known when connect() began */
 		emit_open_skb(s, sk);
 	}

@@ -80,6 +80,7 @@ static int make_otlp(struct exporters *e, const struct options *o, int redact,
 	e->otlp = (struct otlp_options){ .config = &e->config, .signals = signals_of(o),
 					 .host = e->host, .redact = redact,
 					 .attributes = &o->attributes,
+					 .features = o->features,
 					 .patient = o->read && !o->follow_file,
 					 .tell = tell, .ctx = ctx };
 	if (!send)
@@ -97,7 +98,7 @@ static int make_otlp(struct exporters *e, const struct options *o, int redact,
 static int make_scrape(struct exporters *e, const struct options *o, int redact)
 {
 	const struct scrape_options so = { &o->prometheus.any, e->host, redact,
-					   &o->attributes };
+					   &o->attributes, o->features };
 	char err[512];
 
 	if (!o->prometheus.any.sa_family)
@@ -151,6 +152,17 @@ void exporters_span(struct exporters *e, const struct span *s)
 		e->sink[i]->ops->span(e->sink[i], s);
 }
 
+void exporters_flow(struct exporters *e, const struct engine_flow *f)
+{
+	if (e->skip_flows) {
+		e->skip_flows--;
+		return;
+	}
+	e->taken_flows++;
+	for (unsigned i = 0; i < e->n; i++)
+		e->sink[i]->ops->flow(e->sink[i], f);
+}
+
 void exporters_tick(struct exporters *e, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < e->n; i++)
@@ -177,6 +189,7 @@ void exporters_finish(struct exporters *e, const struct sink_totals *t)
 void exporters_restart(struct exporters *e)
 {
 	e->skip = e->taken;
+	e->skip_flows = e->taken_flows;
 }
 
 void exporters_report(struct exporters *e, void (*line)(const char *text))

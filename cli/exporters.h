@@ -25,7 +25,8 @@ struct exporters {
 	char hostname[256], host_id[64];
 	int skip_instrumented;
 	struct instrumented instrumented;
-	uint64_t taken, skip; /* spans so far; those of them that come again after a restart */
+	/* spans and flows so far; those of them that come again after a restart */
+	uint64_t taken, skip, taken_flows, skip_flows;
 };
 
 /* One line for people, and how many spans or points were dropped since the last one. */
@@ -39,6 +40,7 @@ int exporters_make(struct exporters *e, const struct options *o, int redact,
 struct sink *exporters_lines(struct exporters *e, struct out *out);
 
 void exporters_span(struct exporters *e, const struct span *s);
+void exporters_flow(struct exporters *e, const struct engine_flow *f);
 void exporters_tick(struct exporters *e, uint64_t now_ns);
 unsigned exporters_work(struct exporters *e, uint64_t monotonic_ns);
 void exporters_finish(struct exporters *e, const struct sink_totals *t);

@@ -51,6 +51,7 @@ enum {
 	OPT_OTLP_SIGNALS,
 	OPT_ATTRIBUTES,
 	OPT_PROMETHEUS,
+	OPT_FEATURES,
 	OPT_SKIP_INSTRUMENTED,
 	OPT_SLOWEST,
 	OPT_UNFOLD,
@@ -114,6 +115,8 @@ static const struct argp_option table[] = {
 	  "Not of processes that export their own spans", 3 },
 	{ "attributes", OPT_ATTRIBUTES, "LIST", 0,
 	  "What metrics carry: [METRIC:]+NAME,-NAME; globs; the last that matches decides", 3 },
+	{ "features", OPT_FEATURES, "LIST", 0,
+	  "Metrics beside those of spans: 'network' (bytes of flows), 'stats' (of TCP)", 3 },
 	{ "prometheus", OPT_PROMETHEUS, "[ADDR:]PORT", 0,
 	  "Serve metrics for Prometheus on http://ADDR:PORT/metrics (127.0.0.1)", 3 },
 	{ "filter", 'f', "EXPR", 0, "Only these spans: 'status >= 500 or duration > 250ms'", 3 },
@@ -541,6 +544,8 @@ static int parse_show(struct options *o, int key, const char *arg)
 		return 0;
 	case OPT_PROMETHEUS:
 		return options_prometheus(o, arg);
+	case OPT_FEATURES:
+		return options_features(o, arg);
 	case OPT_RESOLVE:
 		o->resolve = 1;
 		return 0;

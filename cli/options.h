@@ -115,6 +115,7 @@ struct options {
 	} prometheus; /* where it is scraped; family 0: nowhere */
 	int skip_instrumented; /* processes that export their own spans are not exported */
 	struct attribute_rules attributes; /* of metrics */
+	unsigned features; /* bits FEATURE_* of sinks/metrics.h */
 	unsigned otlp_signals; /* bits 1 << enum otlp_signal; 0: not given */
 	int stats, quiet, verbose;
 	int doctor, list; /* diagnosis, or the services here, instead of tracing */

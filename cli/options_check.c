@@ -183,7 +183,7 @@ static int check_output(struct options *o)
 	if (!has_tables(o) && !top && (o->sort >= 0 || o->group >= 0 || (o->interval_ns && !flows)))
 		return wrong(o, "%s is about tables; give -o summary or -o top with it",
 			     o->interval_ns ? "--interval" : o->group >= 0 ? "--group" : "--sort");
-	if (o->zones.n && !flows && !top)
+	if (o->zones.n && !flows && !top && !o->features)
 		return wrong(o, "--zone is about flows; give -o flows or -o top with it");
 	if ((o->keep || o->memory) && !top)
 		return wrong(o, "--%s is about the dashboard; give -o top with it",

@@ -45,22 +45,39 @@ int options_attributes(struct options *o, const char *arg)
 	return 0;
 }
 
-int options_signals(struct options *o, const char *arg)
+/* Words of a list as bits, in the order of names. 0 or EINVAL. */
+static int choose_bits(struct options *o, const char *option, const char *arg,
+		       const char *const *names, unsigned *bits)
 {
-	static const char *const names[] = { "traces", "metrics", NULL };
-
-	o->otlp_signals = 0;
+	*bits = 0;
 	while (*arg) {
 		size_t n = strcspn(arg, ",");
 		char name[32];
 		int i, err;
 
 		snprintf(name, sizeof(name), "%.*s", (int)(n < 31 ? n : 31), arg);
-		err = options_choose(o, "otlp-signals", name, names, &i);
+		err = options_choose(o, option, name, names, &i);
 		if (err)
 			return err;
-		o->otlp_signals |= 1u << i;
+		*bits |= 1u << i;
 		arg += n + (arg[n] == ',');
 	}
-	return o->otlp_signals ? 0 : wrong(o, "--otlp-signals: 'traces', 'metrics' or both");
+	return 0;
+}
+
+int options_signals(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "traces", "metrics", NULL };
+	int err = choose_bits(o, "otlp-signals", arg, names, &o->otlp_signals);
+
+	return err || o->otlp_signals ? err
+				      : wrong(o, "--otlp-signals: 'traces', 'metrics' or both");
+}
+
+int options_features(struct options *o, const char *arg)
+{
+	static const char *const names[] = { "network", "stats", NULL };
+	int err = choose_bits(o, "features", arg, names, &o->features);
+
+	return err || o->features ? err : wrong(o, "--features: 'network', 'stats' or both");
 }

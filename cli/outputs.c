@@ -243,6 +243,15 @@ int outputs_span(struct outputs *u, const struct span *s, int match)
 	return shown;
 }
 
+uint32_t outputs_unread(const struct outputs *u)
+{
+	uint32_t unread = u->n && !u->exporters.n ? UINT32_MAX : 0;
+
+	for (unsigned i = 0; i < u->n; i++)
+		unread &= u->way[i].sink->unread;
+	return unread;
+}
+
 void outputs_note(struct outputs *u, const struct note *n)
 {
 	for (unsigned i = 0; i < u->n; i++) {
@@ -253,14 +262,15 @@ void outputs_note(struct outputs *u, const struct note *n)
 	}
 }
 
-void outputs_flow(struct outputs *u, const struct engine_flow *f)
+void outputs_flow(struct outputs *u, const struct engine_flow *f, int line)
 {
 	for (unsigned i = 0; i < u->n; i++) {
 		struct output_way *w = &u->way[i];
 
-		if (!w->gone && w->sink->ops->flow)
+		if (!w->gone && w->sink->ops->flow && (line || w->spec->format != OUTPUT_FLOWS))
 			w->sink->ops->flow(w->sink, f);
 	}
+	exporters_flow(&u->exporters, f);
 }
 
 void outputs_tick(struct outputs *u, uint64_t now_ns)

@@ -64,7 +64,11 @@ int outputs_restart(struct outputs *u, const struct options *o, const struct sin
  * match: --filter lets it through; of a trace that is shown, all is. Returns whether it was shown.
  */
 int outputs_span(struct outputs *u, const struct span *s, int match);
-void outputs_flow(struct outputs *u, const struct engine_flow *f);
+/* ENGINE_NO_*: what none of them reads of a span. */
+uint32_t outputs_unread(const struct outputs *u);
+
+/* line: it is one for -o flows, too. */
+void outputs_flow(struct outputs *u, const struct engine_flow *f, int line);
 void outputs_note(struct outputs *u, const struct note *n);
 void outputs_tick(struct outputs *u, uint64_t now_ns);
 

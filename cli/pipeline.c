@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/clock.h"
+#include "cli/flow_match.h"
 #include "cli/log.h"
 #include "cli/report.h"
 #include "cli/session_impl.h"
@@ -20,6 +21,7 @@
 
 #define TICK_NS 20000000u
 #define TUI_FLOWS_NS 1000000000u /* a row's figures are of seconds */
+#define METRICS_FLOWS_NS 5000000000u
 #define DRAIN_NS 60000000000u /* sinks that send end it themselves, long before */
 #define DRAIN_STEP_MS 10
 
@@ -74,10 +76,11 @@ static void on_span(void *session, const struct span *span)
 		return;
 	if (!selected(s, span))
 		return;
-	peer = peer_name(s, span);
+	peer = s->unread & ENGINE_NO_PEER ? NULL : peer_name(s, span);
 	if (peer != span->peer_service) {
 		named = *span;
 		named.peer_service = peer;
+		named.names = 0;
 		span = &named;
 	}
 	if (s->tui)
@@ -93,6 +96,11 @@ static void on_span(void *session, const struct span *span)
 
 /* ---- flows */
 
+static int wants_flows(const struct session *s)
+{
+	return s->tui || s->opt->features || options_has_output(s->opt, OUTPUT_FLOWS);
+}
+
 /* Are there lines about connections that are open? */
 static int tells_open(const struct session *s)
 {
@@ -102,7 +110,9 @@ static int tells_open(const struct session *s)
 /* How often the engine tells what has become of them; 0: of none before its end. */
 static uint64_t flows_interval(const struct session *s)
 {
-	return tells_open(s) ? s->opt->interval_ns : s->tui ? TUI_FLOWS_NS : 0;
+	if (tells_open(s))
+		return s->opt->interval_ns;
+	return s->tui ? TUI_FLOWS_NS : s->opt->features ? METRICS_FLOWS_NS : 0;
 }
 
 /* Of a file, ports choose what is shown. */
@@ -148,8 +158,8 @@ static void on_flow(void *session, const struct engine_flow *flow)
 	name_ends(s, &f, host, sizeof(host));
 	if (s->tui)
 		tui__flow(s->tui, &f);
-	if (f.last || tells_open(s))
-		outputs_flow(&s->outputs, &f);
+	if (!s->filter || flow_match(s->filter, &f))
+		outputs_flow(&s->outputs, &f, f.last || tells_open(s));
 }
 
 /* The kernel is asked first, and what it says comes with the events until the next tick. */
@@ -159,7 +169,7 @@ static void tick_flows(struct session *s, uint64_t now)
 
 	if (!s->next_flows || now < s->next_flows)
 		return;
-	if (tells_open(s) && !s->flows_counted && src->ops->count) {
+	if ((tells_open(s) || s->opt->features) && !s->flows_counted && src->ops->count) {
 		src->ops->count(s->input.source);
 		s->flows_counted = 1;
 		return;
@@ -221,8 +231,7 @@ static void on_policy(void *session, const struct zc_policy *w)
 {
 	struct session *s = session;
 
-	if (s->input.source->ops->want)
-		s->input.source->ops->want(s->input.source, w);
+	s->input.source->ops->want(s->input.source, w);
 }
 
 static void process_names(void *session, uint32_t pid, struct process_names *out)
@@ -382,9 +391,17 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 	return -EIO;
 }
 
+/* What nobody looks for in spans need not be worked out. */
+static uint32_t find_unread(struct session *s)
+{
+	s->unread = s->filter || s->tui ? 0 : outputs_unread(&s->outputs);
+	return s->unread;
+}
+
 static int make_engine(struct session *s)
 {
 	const struct engine_options eo = {
+		.unread = find_unread(s),
 		.body_bytes = s->keep_body,
 		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,
@@ -393,8 +410,8 @@ static int make_engine(struct session *s)
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,
 		.on_note = on_note,
-		.on_flow = s->tui || options_has_output(s->opt, OUTPUT_FLOWS) ? on_flow : NULL,
-		.on_policy = on_policy,
+		.on_flow = wants_flows(s) ? on_flow : NULL,
+		.on_policy = s->input.source->ops->want ? on_policy : NULL,
 		.keep_doubted = !s->input.source->ops->want,
 		.process_names = process_names,
 		.tls_unseen = tls_unseen,
@@ -488,7 +505,8 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 
 	if (s->done)
 		return;
-	procnames__see(s->names, ev);
+	if (ev->kind != ZC_EV_SEGMENT) /* these name nobody, and are most of them */
+		procnames__see(s->names, ev);
 	if (s->recorder)
 		recorder__event(s->recorder, ev);
 	if (s->mask && ev->kind == ZC_EV_CLOSE)
@@ -508,7 +526,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 		tick_sinks(s, s->last_event);
 	}
 	engine__event(s->engine, ev);
-	if (!s->input.source->live)
+	if (s->next_flows && !s->input.source->live)
 		tick_flows(s, s->last_event);
 }
 

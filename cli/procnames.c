@@ -25,6 +25,7 @@ struct procnames {
 	void (*on_names)(void *ctx, const struct zc_ev *ev);
 	void *ctx;
 	uint64_t tick;
+	uint64_t changes; /* of names, of any process */
 	struct entry entry[SETS][WAYS];
 };
 
@@ -69,6 +70,7 @@ static struct entry *place(struct procnames *p, uint32_t pid)
 			oldest = &set[i];
 	}
 	memset(oldest, 0, sizeof(*oldest));
+	p->changes++;
 	oldest->used = ++p->tick;
 	oldest->names.pid = pid;
 	return oldest;
@@ -78,8 +80,10 @@ static void forget(struct procnames *p, uint32_t pid)
 {
 	struct entry *e = find(p, pid);
 
-	if (e)
-		e->used = 0;
+	if (!e)
+		return;
+	e->used = 0;
+	p->changes++;
 }
 
 /* It was forked: what its parent is called is kept, as it may have ended before it can be asked. */
@@ -98,6 +102,7 @@ static void inherit(struct procnames *p, uint32_t pid, uint32_t parent)
 	e->names = names;
 	e->names.pid = pid;
 	e->parent = parent;
+	p->changes++;
 }
 
 static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be_new);
@@ -128,6 +133,7 @@ static void look_up(struct procnames *p, struct entry *e, uint64_t time)
 	int err = proc_names_read(names.pid, &names);
 
 	e->names = names;
+	p->changes++;
 	e->tls_asked = 0;
 	if (!err && p->on_names)
 		p->on_names(p->ctx, &e->names.ev);
@@ -171,6 +177,7 @@ static void adopt(struct procnames *p, const struct zc_ev_names *ev)
 	if (!e)
 		e = place(p, ev->pid);
 	e->names = *ev;
+	p->changes++;
 	e->names.service[sizeof(ev->service) - 1] = '\0';
 	e->names.runtime[sizeof(ev->runtime) - 1] = '\0';
 	e->names.container[sizeof(ev->container) - 1] = '\0';
@@ -244,7 +251,7 @@ void procnames__get(struct procnames *p, uint32_t pid, struct process_names *out
 {
 	const struct entry *e = find(p, pid);
 
-	*out = (struct process_names){ 0 };
+	*out = (struct process_names){ .changes = p->changes };
 	if (!e)
 		return;
 	out->service = or_null(e->names.service);

@@ -34,6 +34,7 @@ struct session {
 	int keep_fields;       /* of heads, for whom shows or compares them */
 	uint32_t keep_body;    /* bytes of content */
 	struct outputs outputs;
+	uint32_t unread;       /* ENGINE_NO_*: what nobody reads of spans */
 	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
 	struct replay *replay; /* the clock of a file in the dashboard, or NULL; is input.source */
 

@@ -64,6 +64,7 @@ _zctrace()
 	--group)
 		words='route service host peer status client system collection destination runtime container_name header.' ;;
 	--otlp-signals) words='traces metrics' ;;
+	--features) words='network stats' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
 	-r|--read|-w|--write|-e|--exe) compopt -o default; return ;;
 	--cgroup) compopt -o dirnames; return ;;
@@ -83,7 +84,7 @@ _zctrace()
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--prometheus= --resolve --zone= --group= --sort= --color= --no-mouse
+			--features= --prometheus= --resolve --zone= --group= --sort= --color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

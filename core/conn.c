@@ -7,7 +7,6 @@
 
 #define MIN_BUCKETS 1024u
 #define MAX_IDLE 1024u
-#define TOUCH_INTERVAL 10000000u /* ns */
 
 static uint32_t bucket_of(const struct conn_table *t, uint64_t cookie)
 {
@@ -37,12 +36,10 @@ void conn_table_release(struct conn_table *t)
 	t->bucket = NULL;
 }
 
-struct conn *conn_find(struct conn_table *t, uint64_t cookie)
+struct conn *conn_find_any(struct conn_table *t, uint64_t cookie)
 {
-	struct conn *c = t->last;
+	struct conn *c;
 
-	if (c && c->cookie == cookie)
-		return c;
 	for (c = t->bucket[bucket_of(t, cookie)]; c; c = c->hash_next)
 		if (c->cookie == cookie) {
 			t->last = c;
@@ -51,10 +48,8 @@ struct conn *conn_find(struct conn_table *t, uint64_t cookie)
 	return NULL;
 }
 
-void conn_touch(struct conn_table *t, struct conn *c, uint64_t now)
+void conn_move(struct conn_table *t, struct conn *c, uint64_t now)
 {
-	if (now < c->used + TOUCH_INTERVAL)
-		return;
 	c->used = now;
 	list_unlink(&c->lru);
 	list_append(&t->lru, &c->lru);
@@ -128,6 +123,8 @@ void conn_remove(struct conn_table *t, struct conn *c)
 	list_unlink(&c->lru);
 	list_unlink(&c->stalled);
 	list_unlink(&c->closing);
+	for (int d = 0; d < 2; d++)
+		free(c->half[d].io);
 	if (t->nidle >= MAX_IDLE) {
 		free(c);
 		return;
@@ -144,45 +141,65 @@ struct conn *conn_oldest(struct conn_table *t)
 	return list_entry(t->lru.next, struct conn, lru);
 }
 
+static int seq_passes(uint32_t seq, uint64_t pos)
+{
+	return (int32_t)(seq - (uint32_t)pos) > 0;
+}
+
 static int passes(const struct io_mark *m, uint64_t pos)
 {
-	return (int32_t)(m->seq - (uint32_t)pos) > 0;
+	return seq_passes(m->seq, pos);
 }
 
 const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 {
-	uint32_t n = h->nio < CONN_IO_MARKS ? h->nio : CONN_IO_MARKS;
+	const struct half_io *io = h->io;
+	uint32_t n, first;
 
-	for (uint32_t i = h->nio - n; i != h->nio; i++) {
-		const struct io_mark *m = &h->io[i % CONN_IO_MARKS];
+	if (!io)
+		return NULL;
+	n = io->n < CONN_IO_MARKS ? io->n : CONN_IO_MARKS;
+	first = io->n - n;
+	/* mostly none of them does, as requests come before they are read */
+	for (uint32_t i = seq_passes(io->to, pos) ? first : io->n; i != io->n; i++) {
+		const struct io_mark *m = &io->mark[i % CONN_IO_MARKS];
 
 		if (!passes(m, pos))
 			continue;
 		/* if all that is known passes, one that is forgotten may have been the first */
-		if (i != h->nio - n || h->nio == n)
+		if (i != first || io->n == n)
 			return m;
 		break;
 	}
-	if (h->kept_io_valid && h->kept_io_pos <= pos && passes(&h->kept_io, pos))
-		return &h->kept_io;
+	if (io->kept_valid && io->kept_pos <= pos && passes(&io->kept, pos))
+		return &io->kept;
 	return NULL;
 }
 
-void half_io_add(struct half *h, const struct zc_ev_io *io)
+void half_io_add(struct half *h, const struct zc_ev_io *ev)
 {
-	struct io_mark m = io_mark_of(io);
+	struct io_mark m = io_mark_of(ev);
 	struct str kept = reasm_kept(&h->reasm);
+	struct half_io *io = h->io;
 
-	h->io[h->nio++ % CONN_IO_MARKS] = m;
+	if (!io) {
+		io = h->io = calloc(1, sizeof(*io));
+		if (!io)
+			return;
+		io->to = m.seq;
+	}
+	if (seq_passes(m.seq, io->to))
+		io->to = m.seq;
+	io->mark[io->n++ % CONN_IO_MARKS] = m;
 	if (!kept.p) {
-		h->kept_io_valid = 0;
+		io->kept_valid = 0;
 		return;
 	}
-	if (h->kept_io_valid && h->kept_io_pos == h->reasm.next - kept.n)
+	if (io->kept_valid && io->kept_pos == h->reasm.next - kept.n)
 		return;
 	if (passes(&m, h->reasm.next - kept.n)) {
-		h->kept_io = m;
-		h->kept_io_pos = h->reasm.next - kept.n;
-		h->kept_io_valid = 1;
+		io->kept = m;
+		io->kept_pos = h->reasm.next - kept.n;
+		io->kept_valid = 1;
 	}
 }

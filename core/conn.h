@@ -40,6 +40,18 @@ static inline struct io_mark io_mark_of(const struct zc_ev_io *io)
 				io->ev.flags, io->age};
 }
 
+/* When the application has read or written one direction. */
+struct half_io {
+	/* the latest, oldest first from mark[n % CONN_IO_MARKS] once it is full */
+	struct io_mark mark[CONN_IO_MARKS];
+	uint32_t n; /* never 0 */
+	uint32_t to; /* the furthest of all of it */
+	/* the first that passed the start of an incomplete head */
+	uint8_t kept_valid;
+	uint64_t kept_pos;
+	struct io_mark kept;
+};
+
 /* One direction of a connection. */
 struct half {
 	struct reasm reasm;
@@ -54,16 +66,12 @@ struct half {
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t torn;	    /* of the head that is kept there is an exchange already */
 	uint8_t unsure;	    /* requests: where they begin is not certain */
+	uint8_t proxied;    /* PROXY headers in lead, of several proxies one behind the other */
+	uint8_t stray;	    /* something else stood where one was due; 2: a frame's head */
 	uint8_t hint_valid; /* ack_hint is */
 	uint32_t ack_hint;  /* what the other direction acknowledged last */
 
-	/* the latest I/O, oldest first from io[nio % CONN_IO_MARKS] once it is full */
-	struct io_mark io[CONN_IO_MARKS];
-	uint32_t nio;
-	/* the first I/O that passed the start of an incomplete head */
-	uint8_t kept_io_valid;
-	uint64_t kept_io_pos;
-	struct io_mark kept_io;
+	struct half_io *io; /* NULL: it was not read or written, as far as is known */
 
 	/* what was last told to the kernel side */
 	uint64_t skip_to;
@@ -145,6 +153,7 @@ struct conn {
 	const struct conn_ops *ops;	  /* NULL: nobody knows yet what it is, or it is opaque */
 	const struct protocol *protocol; /* NULL: the same */
 	void *state;			  /* of ops: what they, and the parser, remember */
+	void *memo;			  /* see struct protocol; NULL: it has none */
 	struct same_head *same_head;	  /* of exchange_same.c; NULL: nothing */
 	uint8_t opaque;			  /* nothing of it is understood, or wanted */
 	uint8_t request_dir; /* when the protocol is known: the direction that carries requests */
@@ -250,6 +259,8 @@ static inline uint32_t conn_missing(const struct conn *c)
 	return c->missing ? c->missing : SPAN_LOST_EVENTS;
 }
 
+#define CONN_TOUCH 10000000ull /* ns */
+
 struct conn_table {
 	struct conn **bucket;
 	uint32_t nbuckets; /* a power of two */
@@ -263,10 +274,22 @@ struct conn_table {
 int conn_table_init(struct conn_table *t); /* -ENOMEM */
 void conn_table_release(struct conn_table *t); /* all connections must be removed before */
 
-struct conn *conn_find(struct conn_table *t, uint64_t cookie);
+struct conn *conn_find_any(struct conn_table *t, uint64_t cookie);
 
-/* Marks c as used at time now. Coarse: what was used within 10 ms is not moved. */
-void conn_touch(struct conn_table *t, struct conn *c, uint64_t now);
+/* Mostly it is the one found last. */
+static inline struct conn *conn_find(struct conn_table *t, uint64_t cookie)
+{
+	return t->last && t->last->cookie == cookie ? t->last : conn_find_any(t, cookie);
+}
+
+void conn_move(struct conn_table *t, struct conn *c, uint64_t now); /* to the young end */
+
+/* Marks c as used at time now. Coarse: what was used a moment ago is not moved. */
+static inline void conn_touch(struct conn_table *t, struct conn *c, uint64_t now)
+{
+	if (now >= c->used + CONN_TOUCH)
+		conn_move(t, c, now);
+}
 
 /* A new connection, zeroed but for its lists and streams; NULL: out of memory. */
 struct conn *conn_add(struct conn_table *t, uint64_t cookie);
@@ -282,6 +305,6 @@ struct conn *conn_oldest(struct conn_table *t);
  * known, or if it cannot be told whether it was the first.
  */
 const struct io_mark *half_io_passing(const struct half *h, uint64_t pos);
-void half_io_add(struct half *h, const struct zc_ev_io *io);
+void half_io_add(struct half *h, const struct zc_ev_io *io); /* or not, without memory for it */
 
 #endif

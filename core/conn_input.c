@@ -84,7 +84,8 @@ static size_t detect(struct conn *c, struct half *h, const uint8_t *p, size_t n,
 	return c->opaque ? n : protocol_detect(c->engine, c, h, p, n, pos, both == PROBE_WAIT);
 }
 
-static size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+static inline size_t take_data(struct conn *c, struct half *h, const uint8_t *p, size_t n,
+			       uint64_t pos)
 {
 	size_t used = n;
 
@@ -105,14 +106,12 @@ static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, 
 {
 	struct conn *c = ctx;
 	struct half *h = half_of(s);
-	size_t off;
+	size_t off = 0;
 
-	c->again = 0;
-	off = take_data(c, h, p, n, pos);
-	while (c->again && (off < n || c->switching)) {
+	do {
 		c->again = 0;
 		off += take_data(c, h, p + off, n - off, pos + off);
-	}
+	} while (c->again && (off < n || c->switching));
 	return off;
 }
 
@@ -211,7 +210,8 @@ void conn_settle(struct engine *e, struct conn *c)
 		conn_end_half(c, d, e->now);
 	if (reasm_at_end(&c->half[!d].reasm))
 		conn_end_half(c, !d, e->now);
-	policy_update(e, c);
+	if (e->opt.on_policy || policy_peeks(c))
+		policy_update(e, c);
 }
 
 void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g)
@@ -233,29 +233,36 @@ void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_
 	conn_settle(e, c);
 }
 
-/* More of a message was read than its first octet, which is enough for all else. */
-static void note_read(struct conn *c, const struct zc_ev_io *io)
+/* The exchange of whose message more is read than its first octet, which is enough for all else. */
+static const struct exchange *being_read(const struct conn *c)
 {
 	const struct exchange *x = c->request_dir == ZC_RX ? c->tail : c->head;
+
+	return x && x->io_done && !x->resp_done ? x : NULL;
+}
+
+static void note_read(struct conn *c, const struct exchange *x, const struct zc_ev_io *io)
+{
 	const struct io_mark m = io_mark_of(io);
 
-	if (x && x->io_done && !x->resp_done)
-		exchange_link_read(c->engine, x, &m);
+	exchange_link_read(c->engine, x, &m);
 }
 
 void conn_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 {
 	const struct conn_ops *ops = c->ops;
 	struct half *h = &c->half[io->dir & 1];
+	const struct exchange *x;
 
 	e->io_seen = 1;
 	half_io_add(h, io);
 	if (c->wait_head)
 		pending_read_io(c, io);
+	x = being_read(c); /* of what begins to be read with this, ops tell */
 	if (ops)
 		ops->io(c, io);
-	if (io->dir == ZC_RX && !c->opaque)
-		note_read(c, io);
+	if (io->dir == ZC_RX && !c->opaque && x && x == being_read(c))
+		note_read(c, x, io);
 	/* what was read has come in; what was written may be still to go out */
 	if (io->dir == ZC_RX && h->reasm.started && !c->opaque) {
 		reasm_prove(&h->reasm, reasm_pos(&h->reasm, io->seq), io->ev.time);
@@ -266,8 +273,7 @@ void conn_io(struct engine *e, struct conn *c, const struct zc_ev_io *io)
 
 void conn_bound(struct engine *e, struct conn *c)
 {
-	if (e->opt.on_policy)
-		policy_send(e, c);
+	policy_send(e, c);
 	if (c->socket)
 		policy_update(e, c->socket);
 }

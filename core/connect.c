@@ -132,6 +132,7 @@ void connect_failed(struct engine *e, struct conn *c, uint64_t time, uint32_t er
 	if (c->role == ZC_ROLE_SERVER)
 		turn(c);
 	c->traffic.error = (uint8_t)error_of(c, error);
+	c->traffic.errnum = (uint8_t)error;
 	c->connect = make(e, c, time, error);
 	if (!c->connect)
 		return;

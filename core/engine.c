@@ -388,21 +388,18 @@ static void tick(struct engine *e)
 	while ((c = datagram_expired(e)))
 		evict_conn(e, c);
 	pending_read_tick(e);
-	doubted_tick(e);
+	doubted_tick(e, certainty_at_rest);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
 }
 
-void engine__event(struct engine *e, const struct zc_ev *ev)
+/* Less frequent events, and kinds that are for others: listeners and names. */
+static void on_other(struct engine *e, const struct zc_ev *ev)
 {
 	const void *p = ev;
 
-	e->stats.events++;
-	if (ev->time > e->now)
-		e->now = ev->time;
+	e->changes++;
 	switch (ev->kind) {
-	case ZC_EV_SEGMENT: on_segment(e, p); break;
-	case ZC_EV_IO: on_io(e, p); break;
 	case ZC_EV_OPEN: on_open(e, p); break;
 	case ZC_EV_ESTABLISHED: on_established(e, ev); break;
 	case ZC_EV_CLOSE: on_close(e, p); break;
@@ -417,8 +414,20 @@ void engine__event(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_RETRANSMIT: network_retransmit(e, p); break;
 	case ZC_EV_WINDOW: network_window(e, p); break;
 	case ZC_EV_FLOW: network_flow(e, p); break;
-	default: break; /* listeners and names are for others */
 	}
+}
+
+void engine__event(struct engine *e, const struct zc_ev *ev)
+{
+	e->stats.events++;
+	if (ev->time > e->now)
+		e->now = ev->time;
+	if (ev->kind == ZC_EV_SEGMENT)
+		on_segment(e, (const struct zc_ev_segment *)ev);
+	else if (ev->kind == ZC_EV_IO)
+		on_io(e, (const struct zc_ev_io *)ev);
+	else
+		on_other(e, ev);
 	while (e->conns.count > e->opt.max_conns)
 		evict_conn(e, conn_oldest(&e->conns));
 	if (e->now >= e->ticked + TICK)

@@ -31,6 +31,7 @@ struct note {
 /* What a process is called; why its TLS stays encrypted. NULL: not known. */
 struct process_names {
 	const char *service, *runtime, *container, *container_name, *resource, *tls_unseen;
+	uint64_t changes; /* grows whenever the names of any process change */
 };
 
 /*
@@ -58,7 +59,8 @@ struct engine_flow {
 	uint64_t interval_bytes[2], interval_packets[2], interval_ns;
 	uint32_t interval_retransmits, interval_failed;
 	const char *state;	     /* open, closed, reset, failed */
-	const char *error; /* of a failed one, as of spans; else NULL */
+	enum span_error error; /* of a failed one */
+	int errnum;	   /* the kernel's, of it; 0: the client has given up */
 	uint64_t first_ns, last_ns, time_ns; /* wall clock: opened or first seen, last used; now */
 	int first, last;     /* it was not told before; nothing more will be told of it */
 	int both_ends;	     /* the other end is a flow, too, of the same bytes, */
@@ -66,7 +68,12 @@ struct engine_flow {
 	int preexisting;     /* what went by before it was seen is not counted */
 };
 
+/* What is left out of spans where nobody reads it, bit set. */
+#define ENGINE_NO_IDS 1u  /* span_id, trace_id; whose child it is stays */
+#define ENGINE_NO_PEER 2u /* peer_service */
+
 struct engine_options {
+	uint32_t unread;      /* ENGINE_NO_* */
 	uint32_t body_bytes;  /* keep the first octets of content; 0: none */
 	uint32_t names;	      /* rows of parsers/names/names.h that are in use, as bits */
 	int keep_fields;      /* keep field lines of heads for the sinks */

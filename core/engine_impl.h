@@ -19,6 +19,8 @@ struct engine {
 	struct conn_table conns;
 	struct exchange *idle; /* free list */
 	uint32_t nidle;
+	uint64_t changes; /* events so far that may change whose a connection is */
+	uint32_t nmemos; /* connections with a memo */
 	struct list waiting; /* exchanges, by deadline */
 	struct list reading; /* those of pending_read.h, by theirs */
 	uint32_t nreading;

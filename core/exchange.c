@@ -578,7 +578,8 @@ static void set_tls(const struct exchange *x, struct span *s)
 	const struct tls_conn *t = tls_info_of(c);
 	int whole = (x->protocol->flags & NAME_CONNECTION) != 0;
 
-	s->tls = tls_library_name(whole && t ? t->lib : c->session ? c->session->lib : 0);
+	if (c->session || (whole && t))
+		s->tls = tls_library_name(whole && t ? t->lib : c->session->lib);
 	if (!whole)
 		return;
 	if (!s->tls)
@@ -623,6 +624,7 @@ static void set_endpoints(const struct conn *c, struct span *s)
 static void set_process(const struct engine *e, const struct exchange *x, struct span *s)
 {
 	const struct conn *c = x->conn;
+	struct process_names names = {0};
 
 	s->pid = x->pid ? x->pid : c->pid;
 	s->tid = x->tid;
@@ -630,22 +632,23 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 		return;
 	if (s->pid == c->pid && c->comm[0])
 		s->comm = c->comm;
-	if (e->opt.process_names) {
-		struct process_names names;
-
+	if (e->opt.process_names)
 		e->opt.process_names(e->opt.ctx, s->pid, &names);
-		s->service = names.service;
-		s->runtime = names.runtime;
-		s->container = names.container;
-		s->container_name = names.container_name;
-		s->resource = names.resource;
-	}
+	s->service = names.service;
+	s->runtime = names.runtime;
+	s->container = names.container;
+	s->container_name = names.container_name;
+	s->resource = names.resource;
+	/* streams get theirs from their sockets, when these are found */
+	s->names = c->session ? 0 : 1 + e->changes + names.changes;
 	s->pid &= SOURCE_PID_MASK;
-	if (s->pid & ZC_PID_FOREIGN)
+	if (s->pid & ZC_PID_FOREIGN) {
 		s->pid = s->tid = 0;
+		s->names = 0;
+	}
 }
 
-static void set_ids(const struct exchange *x, struct span *s)
+static void set_ids(const struct engine *e, const struct exchange *x, struct span *s)
 {
 	struct conn *c = x->conn;
 	/* a response alone is known by its own first octet, on a stream that does not exist */
@@ -662,7 +665,7 @@ static void set_ids(const struct exchange *x, struct span *s)
 		c->id_hash_valid = 1;
 	}
 	if (x->node) {
-		links__ids(x->node, s);
+		(e->opt.unread & ENGINE_NO_IDS ? links__parent : links__ids)(x->node, s);
 		return;
 	}
 	id_derive_span(c->id_hash, seq, stream_id, s->kind, s->span_id);
@@ -726,6 +729,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	s->status = x->status;
 	s->stream_id = x->stream_id;
 	s->seq = x->seq;
+	s->alike = x->alike;
 	s->error = error_of(x, s->kind);
 	set_times(e, x, now, s);
 	set_sizes(x, s);
@@ -735,20 +739,25 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 	set_route(e, x, s);
 	set_endpoints(c, s);
 	set_process(e, x, s);
-	set_ids(x, s);
+	set_ids(e, x, s);
 }
 
 void exchange_emit(struct engine *e, struct exchange *x)
 {
+	uint32_t peer;
 	struct span s;
 
 	links__end(e->links, x->node);
 	network_settle(x, e->now);
 	exchange_span(e, x, e->now, &s);
-	s.peer_pid = exchange_peer_pid(x) & SOURCE_PID_MASK;
+	peer = exchange_peer_pid(x);
+	s.peer_pid = peer & SOURCE_PID_MASK;
+	if (s.peer_pid != peer) /* of several hosts: it does not tell which */
+		s.names = 0;
 	if (s.incomplete & SPAN_IN_FLIGHT) /* what it has lasted so far is no duration */
 		s.duration_ns = s.inner_ns = SPAN_UNKNOWN;
-	s.peer_service = exchange_peer(e, x);
+	if (!(e->opt.unread & ENGINE_NO_PEER))
+		s.peer_service = exchange_peer(e, x);
 	e->stats.spans++;
 	if (e->opt.on_span && !exchange_hold(e, x, &s))
 		e->opt.on_span(e->opt.ctx, &s);

@@ -40,6 +40,7 @@ struct exchange {
 	struct list timer;     /* in engine.waiting or engine.reading */
 	struct conn *conn;
 	uint64_t seq;
+	uint64_t alike;	   /* as in its span */
 	uint64_t key;	   /* message.key, with `keyed` */
 	uint32_t form;	   /* message.form of the request */
 	uint64_t req_pos;  /* position of the first octet of the request */

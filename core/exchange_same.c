@@ -9,6 +9,7 @@
 
 struct same_head {
 	uint32_t number; /* message.same; 0: nothing is known */
+	uint64_t alike;	 /* no other head of any connection has it */
 	uint32_t form, ntext;
 	const struct protocol_name *protocol;
 	struct text method, scheme, host, path, query;
@@ -33,6 +34,7 @@ void exchange_remember_head(struct exchange *x, const struct message *m,
 {
 	struct conn *c = x->conn;
 	struct same_head *s = c->same_head;
+	static uint64_t heads;
 
 	exchange_forget_head(c);
 	if (!m->same || x->text.len > SAME_TEXT || x->incomplete || x->traceparents || x->payload ||
@@ -45,6 +47,7 @@ void exchange_remember_head(struct exchange *x, const struct message *m,
 	if (!s)
 		return;
 	s->number = m->same;
+	s->alike = x->alike = ++heads;
 	s->form = x->form;
 	s->protocol = x->protocol;
 	s->method = x->method;
@@ -65,6 +68,7 @@ int exchange_recall_head(const struct engine *e, struct exchange *x, const struc
 	if (!m->same || !s || s->number != m->same || x->text.len || e->opt.keep_fields ||
 	    exchange_text(x, (struct str){s->text, s->ntext}).off == TEXT_NONE)
 		return 0;
+	x->alike = s->alike;
 	x->form = s->form;
 	x->protocol = s->protocol;
 	x->method = s->method;

@@ -61,6 +61,8 @@ static struct habit_kind *get(struct habit *h, enum habit_what what, uint64_t id
 	uint32_t key = key_of(what, id), worst = WAYS - 1, i;
 	struct habit_kind *k = &h->kind[key % (HABIT_KINDS / WAYS) * WAYS], found = {.key = key};
 
+	if (k->key == key)
+		return k;
 	for (i = 0; i < WAYS && k[i].key != key; i++)
 		if (!k[i].own)
 			worst = i;

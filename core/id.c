@@ -76,25 +76,30 @@ uint64_t id_connection(const uint8_t client[16], uint16_t client_port, const uin
 	return id_mix(h, bytes_be(server + 8));
 }
 
-/* One 64-bit id: `purpose` tells the halves of a trace id and the kinds of span apart. */
-static void derive(uint64_t connection, uint32_t seq, uint32_t stream_id, uint64_t purpose,
-		   uint8_t out[8])
+static inline uint64_t exchange_hash(uint64_t connection, uint32_t seq, uint32_t stream_id)
 {
-	uint64_t h = id_mix(connection, (uint64_t)stream_id << 32 | seq);
+	return id_mix(connection, (uint64_t)stream_id << 32 | seq);
+}
 
-	h = id_mix(id_mix(h, purpose), h);
+/* One 64-bit id: `purpose` tells the halves of a trace id and the kinds of span apart. */
+static inline void derive(uint64_t exchange, uint64_t purpose, uint8_t out[8])
+{
+	uint64_t h = id_mix(id_mix(exchange, purpose), exchange);
+
 	put_be(h ? h : 1, out);
 }
 
 void id_derive_trace(uint64_t connection, uint32_t seq, uint32_t stream_id,
 		     uint8_t out[TRACE_ID_LEN])
 {
-	derive(connection, seq, stream_id, 1, out);
-	derive(connection, seq, stream_id, 2, out + 8);
+	uint64_t exchange = exchange_hash(connection, seq, stream_id);
+
+	derive(exchange, 1, out);
+	derive(exchange, 2, out + 8);
 }
 
 void id_derive_span(uint64_t connection, uint32_t seq, uint32_t stream_id, enum span_kind kind,
 		    uint8_t out[SPAN_ID_LEN])
 {
-	derive(connection, seq, stream_id, kind == SPAN_SERVER ? 3 : 4, out);
+	derive(exchange_hash(connection, seq, stream_id), kind == SPAN_SERVER ? 3 : 4, out);
 }

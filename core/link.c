@@ -137,14 +137,7 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 	n->head = *h;
 	n->pid = p->pid;
 	n->number = ++l->numbers;
-	id_derive_span(p->connection, p->seq, p->stream_id, p->kind, n->span_id);
-	if (h->has_trace) {
-		memcpy(n->trace_id, h->context.trace_id, TRACE_ID_LEN);
-		n->flags = h->context.flags;
-	} else {
-		id_derive_trace(p->connection, p->seq, p->stream_id, n->trace_id);
-		n->flags = 1; /* sampled: it was recorded */
-	}
+	n->flags = h->has_trace ? h->context.flags : 1; /* sampled: it was recorded */
 	meet_other_end(l, n);
 	n->hash_next = *slot;
 	*slot = n;
@@ -269,15 +262,40 @@ static int is_entry(const struct link_node *n)
 	return 1;
 }
 
-void links__ids(const struct link_node *n, struct span *s)
+/* Ids are worked out where they are shown. */
+static inline void span_id(const struct link_node *n, uint8_t out[SPAN_ID_LEN])
+{
+	const struct link_place *p = &n->place;
+
+	id_derive_span(p->connection, p->seq, p->stream_id, p->kind, out);
+}
+
+static inline void trace_id(const struct link_node *n, uint8_t out[TRACE_ID_LEN])
+{
+	const struct link_place *p = &n->place;
+
+	if (n->adopted)
+		memcpy(out, n->trace_id, TRACE_ID_LEN);
+	else if (n->head.has_trace)
+		memcpy(out, n->head.context.trace_id, TRACE_ID_LEN);
+	else
+		id_derive_trace(p->connection, p->seq, p->stream_id, out);
+}
+
+/* The node that the trace of n is named by. */
+static inline const struct link_node *trace_of(const struct link_node *n)
 {
 	const struct link_node *from = link_named_trace(n);
 
 	if (!from)
 		for (from = n; from->parent;)
 			from = from->parent;
-	memcpy(s->span_id, n->span_id, SPAN_ID_LEN);
-	memcpy(s->trace_id, from->trace_id, TRACE_ID_LEN);
+	return from;
+}
+
+static inline void set_parent(const struct link_node *n, const struct link_node *from,
+			      struct span *s)
+{
 	s->trace_flags = from->flags;
 	s->trace_given = from->head.has_trace || from->adopted;
 	s->has_parent = n->parent || n->head.has_parent;
@@ -287,12 +305,26 @@ void links__ids(const struct link_node *n, struct span *s)
 	s->entry = is_entry(n);
 	s->link = NULL;
 	if (n->parent) {
-		memcpy(s->parent_id, n->parent->span_id, SPAN_ID_LEN);
+		span_id(n->parent, s->parent_id);
 		s->link = n->link;
 	} else if (n->head.has_parent) {
 		memcpy(s->parent_id, n->head.context.parent_id, SPAN_ID_LEN);
 		s->link = n->head.how;
 	}
+}
+
+void links__ids(const struct link_node *n, struct span *s)
+{
+	const struct link_node *from = trace_of(n);
+
+	span_id(n, s->span_id);
+	trace_id(from, s->trace_id);
+	set_parent(n, from, s);
+}
+
+void links__parent(const struct link_node *n, struct span *s)
+{
+	set_parent(n, trace_of(n), s);
 }
 
 int links__open(const struct link_node *n)

@@ -138,8 +138,9 @@ void links__blind(struct links *l, uint32_t pid, int step, uint64_t time);
 /* The exchange is over, or given up. The node stays valid until links__put. */
 void links__end(struct links *l, struct link_node *n);
 
-/* Fills ids, parent and link of s. */
+/* Fills ids, parent and link of s; the same but for the span's own id and its trace's. */
 void links__ids(const struct link_node *n, struct span *s);
+void links__parent(const struct link_node *n, struct span *s);
 
 /*
  * May the ids still change, because it is not known yet who made a call further up, or because the

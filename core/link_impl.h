@@ -60,9 +60,9 @@ struct link_node {
 	uint8_t called; /* client: counted among the calls of its process */
 	uint8_t in_ends, decided, ended;
 	uint8_t forwarded; /* server: a call that repeats it has it for a parent */
-	uint8_t adopted; /* trace_id is that of a context further down */
-	uint8_t shown;	 /* its trace_id was, with a span below it */
-	uint8_t span_id[SPAN_ID_LEN], trace_id[TRACE_ID_LEN];
+	uint8_t adopted; /* its trace's id is that of a context further down */
+	uint8_t shown;	 /* its trace's id was, with a span below it */
+	uint8_t trace_id[TRACE_ID_LEN]; /* if adopted */
 	uint8_t flags;
 };
 

@@ -26,8 +26,10 @@ struct proc *link_proc_get(struct links *l, uint32_t pid)
 	unsigned traits = 0;
 
 	if (p) {
-		list_unlink(&p->lru);
-		list_append(&l->lru, &p->lru);
+		if (l->lru.prev != &p->lru) {
+			list_unlink(&p->lru);
+			list_append(&l->lru, &p->lru);
+		}
 		return p;
 	}
 	if (l->nprocs >= LINK_MAX_PROCS)

@@ -250,12 +250,12 @@ void network_flow(struct engine *e, const struct zc_ev_flow *f)
 /* Since when bytes that leave now had been written, while nothing left at all; 0: not for long. */
 static uint64_t stalled_since(const struct conn *c, uint32_t seq, uint64_t time)
 {
-	const struct half *h = &c->half[ZC_TX];
-	const struct io_mark *m = &h->io[(h->nio - 1) % CONN_IO_MARKS];
+	const struct half_io *io = c->half[ZC_TX].io;
+	const struct io_mark *m = io ? &io->mark[(io->n - 1) % CONN_IO_MARKS] : NULL;
 	const struct sent *s = &c->network.sent;
 	uint64_t since;
 
-	if (!h->nio || (int32_t)(m->seq - seq) <= 0)
+	if (!m || (int32_t)(m->seq - seq) <= 0)
 		return 0;
 	since = m->time;
 	if (s->n && s->mark[(s->n - 1) % SENT_MARKS].time > since)

@@ -11,6 +11,7 @@
 
 #include "core/conn.h"
 
+#define PAIRING_MAX_MEMOS 4096u /* of connections, in an engine: see struct protocol */
 #define PAIRING_MAX_QUEUE 1024u /* requests open at one time; beyond, the oldest go */
 
 extern const struct conn_ops pairing_ops;

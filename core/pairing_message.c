@@ -1,5 +1,7 @@
 #include "core/pairing_impl.h"
 
+#include <stdlib.h>
+
 #include "core/certainty.h"
 #include "core/doubted.h"
 #include "core/exchange_link.h"
@@ -158,9 +160,21 @@ static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t 
 {
 	const struct half *resp = &c->half[!c->request_dir];
 
-	return resp->in_message && resp->x && !resp->x->suspect &&
+	return resp->in_message && resp->x && queue_has(resp->x) && !resp->x->suspect &&
 	       certainty_need(c, h, pos) > resp->msg_pos &&
 	       pairing_parser_unneeded(c, resp) == UINT64_MAX;
+}
+
+/* A connection with a second request will have more, which are like the first two, mostly. */
+static void give_memo(struct conn *c)
+{
+	struct engine *e = c->engine;
+
+	if (!c->protocol->memo || c->memo || e->nmemos >= PAIRING_MAX_MEMOS)
+		return;
+	c->memo = calloc(1, c->protocol->memo_size);
+	e->nmemos += c->memo != NULL;
+	c->protocol->memo(c->state, c->memo);
 }
 
 static void request_head(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
@@ -172,6 +186,8 @@ static void request_head(struct conn *c, struct half *h, const struct message *m
 		h->torn = 0;
 	else if (!is_unanswerable(c, h, pos))
 		h->x = begin_request(c, h, m, pos);
+	if (c->nexchanges == 2)
+		give_memo(c);
 }
 
 /* ---- responses */
@@ -530,6 +546,16 @@ void pairing_count_partial(struct conn *c)
 	}
 }
 
+/* Answered in place of being told to go on, and its content has not begun for a while. */
+static int is_refused(const struct conn *c, const struct exchange *x)
+{
+	const struct half *h = &c->half[c->request_dir];
+
+	return x->waits && x->resp_done && c->protocol->place &&
+	       c->protocol->place(c->state, FROM_CLIENT) == PLACE_CONTENT &&
+	       !reasm_kept(&h->reasm).n && c->engine->now > x->resp_last + CERTAINTY_PAUSE;
+}
+
 void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 {
 	if (why == CONN_DROPPED || queue_doubts(c, x)) {
@@ -543,6 +569,8 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 			x->incomplete |= SPAN_IN_FLIGHT;
 		else
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
+	} else if (!x->req_done && is_refused(c, x)) {
+		x->req_unsized = 1; /* whatever comes of it yet */
 	} else if (!x->req_done) {
 		x->incomplete |= SPAN_IN_FLIGHT;
 	}

@@ -24,6 +24,8 @@ void policy_send(struct engine *e, struct conn *c)
 {
 	struct zc_policy w = {.conn = c->cookie, .quiet = c->quiet};
 
+	if (!e->opt.on_policy)
+		return;
 	for (int d = 0; d < 2; d++) {
 		struct half *h = &c->half[d];
 
@@ -77,23 +79,29 @@ static int review_quiet(struct conn *c)
  * A policy is about both directions: where nothing was seen yet, skip_to could hit anything. But
  * the positions of a TLS stream begin at 0.
  */
-static int can_tell(const struct engine *e, const struct conn *c)
+static int can_tell(const struct conn *c)
 {
 	if (c->datagram)
 		return 0;
 	if (c->session)
-		return e->opt.on_policy != NULL;
+		return 1;
 	for (int d = 0; d < 2; d++)
 		if (!c->half[d].reasm.started && !c->half[d].hint_valid)
 			return 0;
-	return e->opt.on_policy != NULL;
+	return 1;
 }
 
 void policy_update(struct engine *e, struct conn *c)
 {
 	int change;
 
-	if (!c->ops || !can_tell(e, c))
+	if (!c->ops)
+		return;
+	if (!e->opt.on_policy) { /* a file: there is nothing to tell, but peek() is over */
+		c->half[ZC_RX].cap = c->half[ZC_TX].cap = ZC_POLICY_ALL;
+		return;
+	}
+	if (!can_tell(c))
 		return;
 	change = review_half(c, &c->half[ZC_RX]);
 	change |= review_half(c, &c->half[ZC_TX]);
@@ -112,7 +120,7 @@ void policy_nothing(struct engine *e, struct conn *c)
 		reasm_release(&c->half[d].reasm, &e->pool);
 		c->half[d].cap = 0;
 	}
-	if (e->opt.on_policy && !c->datagram)
+	if (!c->datagram)
 		policy_send(e, c);
 }
 
@@ -127,7 +135,7 @@ static int exceeds(const struct half *h, uint32_t segs, uint32_t bytes)
  */
 static void peek(struct engine *e, struct conn *c, struct half *h)
 {
-	if (h->cap == POLICY_PEEK || !can_tell(e, c))
+	if (h->cap == POLICY_PEEK || !can_tell(c))
 		return;
 	h->cap = POLICY_PEEK;
 	policy_send(e, c);

@@ -6,15 +6,20 @@
 
 #include <stdint.h>
 
-struct conn;
-struct engine;
-struct half;
+#include "core/conn.h"
 
 #define POLICY_PEEK 1024u   /* octets of each segment that show whether a message starts there */
 /* without a message: we may have joined in the middle of a body */
 #define POLICY_PREEXISTING_SEGS 64u
 
 void policy_update(struct engine *e, struct conn *c);  /* tells what has changed */
+
+/* Is only the beginning of each segment wanted? */
+static inline int policy_peeks(const struct conn *c)
+{
+	return c->half[ZC_RX].cap == POLICY_PEEK || c->half[ZC_TX].cap == POLICY_PEEK;
+}
+
 void policy_send(struct engine *e, struct conn *c);    /* tells all of it again */
 void policy_nothing(struct engine *e, struct conn *c); /* it is opaque from now on */
 

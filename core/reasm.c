@@ -599,8 +599,34 @@ static void deliver_now(struct reasm *s, const struct reasm_sink *k, const struc
 		deliver(s, k, &p);
 }
 
+/*
+ * As reasm_add_any(), of a segment as nearly all are: whole, the next in order, behind which
+ * nothing waits, and whose sender had received what was delivered, no more and no less. 0: it is
+ * none.
+ */
+static inline int add_next(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
+			   const struct reasm_seg *g)
+{
+	if (g->seq != (uint32_t)s->next || g->ack != (uint32_t)peer->next || !g->has_ack ||
+	    !s->started || !peer->started || s->unsettled || peer->unsettled || g->syn || g->fin ||
+	    !g->len || g->cap_len != g->len || s->pend || s->proven > s->next + g->len)
+		return 0;
+	s->cur_pos = s->next;
+	s->cur_time = g->time;
+	s->cur_need = peer->next;
+	deliver_data(s, k, g->data, g->len);
+	return 1;
+}
+
 void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 	       const struct reasm_seg *g)
+{
+	if (!add_next(s, peer, k, g))
+		reasm_add_any(s, peer, k, g);
+}
+
+void reasm_add_any(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
+		   const struct reasm_seg *g)
 {
 	struct piece p;
 

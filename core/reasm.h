@@ -129,6 +129,10 @@ static inline uint64_t reasm_pos(const struct reasm *s, uint32_t seq)
 void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 		const struct reasm_seg *g);
 
+/* The same for any segment, as reasm_add() does with those that it knows no shorter way for. */
+void reasm_add_any(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
+		   const struct reasm_seg *g);
+
 /* Octets before pos are known to have gone by (the application has read them). */
 void reasm_prove(struct reasm *s, uint64_t pos, uint64_t time);
 

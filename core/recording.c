@@ -203,17 +203,12 @@ static inline int is_usual(const struct zc_ev *ev, size_t n)
 	       ((const struct zc_ev_io *)ev)->dir <= ZC_TX;
 }
 
-static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx)
+static int hand_out_any(struct recording *r, size_t n, source_event_fn fn, void *ctx)
 {
 	struct zc_ev *ev = (struct zc_ev *)r->event;
 
 	if (n < sizeof(*ev) || !ev->kind)
 		return -EBADMSG;
-	if (is_usual(ev, n)) {
-		r->stats.events++;
-		fn(ctx, ev);
-		return 1;
-	}
 	if (ev->kind >= EVENT_KINDS) {
 		r->unknown++;
 		return 0;
@@ -229,6 +224,16 @@ static int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx
 		r->stats.skipped_bytes += ((struct zc_ev_close *)ev)->skipped[ZC_TX];
 	}
 	fn(ctx, ev);
+	return 1;
+}
+
+/* The number of events that r->event, of n bytes, is; or -EBADMSG. */
+static inline int hand_out(struct recording *r, size_t n, source_event_fn fn, void *ctx)
+{
+	if (!is_usual((struct zc_ev *)r->event, n))
+		return hand_out_any(r, n, fn, ctx);
+	r->stats.events++;
+	fn(ctx, (struct zc_ev *)r->event);
 	return 1;
 }
 
@@ -345,45 +350,74 @@ static void stop(struct recording *r, const char *what, uint64_t at)
 }
 
 /*
- * Waits for the whole of the next block and fills in *b. 1: it is there; 0: not in time; -EBADMSG:
- * it is none of ours; else as bytes__need().
+ * What the n bytes at p say of the block that begins there. 1: *b is filled, and all of it is
+ * there; 0: more bytes are needed, b->len of them once that is not 0; -EBADMSG: it is none of ours.
  */
-static int block_ready(struct recording *r, struct pcapng_block *b, int timeout_ms)
+static inline int block_whole(const uint8_t *p, size_t n, struct pcapng_block *b)
 {
-	int n = bytes__need(r->in, sizeof(*b), timeout_ms);
 	uint32_t again;
 
-	if (n <= 0)
-		return n;
-	memcpy(b, bytes__at(r->in), sizeof(*b));
+	b->len = 0;
+	if (n < sizeof(*b))
+		return 0;
+	memcpy(b, p, sizeof(*b));
 	if (b->len < PCAPNG_BLOCK_MIN || b->len % 4 || b->len > BLOCK_MAX)
 		return -EBADMSG;
-	n = bytes__need(r->in, b->len, timeout_ms);
-	if (n <= 0)
-		return n;
-	memcpy(&again, bytes__at(r->in) + b->len - 4, sizeof(again));
+	if (n < b->len)
+		return 0;
+	memcpy(&again, p + b->len - 4, sizeof(again));
 	return again == b->len ? 1 : -EBADMSG;
 }
 
-/* The block that is there. The number of events, or -EBADMSG. */
-static int take_block(struct recording *r, const struct pcapng_block *b, source_event_fn fn,
-		      void *ctx)
+/* Waits for the whole of the next block. As block_whole(), 0: not in time; or as bytes__need(). */
+static int block_ready(struct recording *r, struct pcapng_block *b, int timeout_ms)
 {
-	const uint8_t *p = bytes__at(r->in);
-	int n = 0;
+	int n, res;
 
-	if (b->type == PCAPNG_EPB)
-		n = packet_block(r, p, b->len, fn, ctx);
-	else if (b->type == REC_BLOCK)
-		n = record_block(r, p, b->len, fn, ctx);
-	else if (b->type == PCAPNG_SHB)
-		n = -EBADMSG; /* files were joined: times and connections mean something else */
-	if (n >= 0)
-		bytes__take(r->in, b->len);
-	return n;
+	while (!(res = block_whole(bytes__at(r->in), bytes__there(r->in), b))) {
+		n = bytes__need(r->in, b->len ? b->len : sizeof(*b), timeout_ms);
+		if (n <= 0)
+			return n;
+	}
+	return res;
 }
 
-/* What block_ready() or take_block() could not do ends the replay. */
+/* The number of events in the block at p, or -EBADMSG. */
+static inline int take_block(struct recording *r, const uint8_t *p, const struct pcapng_block *b,
+			     source_event_fn fn, void *ctx)
+{
+	switch (b->type) {
+	case PCAPNG_EPB: return packet_block(r, p, b->len, fn, ctx);
+	case REC_BLOCK: return record_block(r, p, b->len, fn, ctx);
+	/* files were joined: times and connections mean something else */
+	case PCAPNG_SHB: return -EBADMSG;
+	default: return 0;
+	}
+}
+
+/* All blocks that are there, up to a batch of events, which are added up. 0, or -EBADMSG. */
+static int take_blocks(struct recording *r, source_event_fn fn, void *ctx, int *events)
+{
+	const uint8_t *p = bytes__at(r->in);
+	size_t n = bytes__there(r->in), at = 0;
+	struct pcapng_block b;
+	int res;
+
+	while (*events < BATCH && !r->ended && (res = block_whole(p + at, n - at, &b)) != 0) {
+		if (res > 0)
+			res = take_block(r, p + at, &b, fn, ctx);
+		if (res < 0) {
+			bytes__take(r->in, at);
+			return res;
+		}
+		at += b.len;
+		*events += res;
+	}
+	bytes__take(r->in, at);
+	return 0;
+}
+
+/* What block_ready() or take_blocks() could not do ends the replay. */
 static int end_with(struct recording *r, int n)
 {
 	const char *wrong = bytes__error(r->in);
@@ -412,12 +446,11 @@ static int recording_poll(struct source *s, source_event_fn fn, void *ctx, int t
 		if (n == 0 || n == -EINTR)
 			return events;
 		if (n > 0)
-			n = take_block(r, &b, fn, ctx);
+			n = take_blocks(r, fn, ctx, &events);
 		if (n < 0) {
 			n = end_with(r, n);
 			return events ? events : n;
 		}
-		events += n;
 	}
 	return events ? events : -ENODATA;
 }

@@ -104,6 +104,14 @@ struct span {
 	const char *peer_service;
 	uint32_t peer_pid; /* of that process; 0: not known, or not on this host */
 
+	/*
+	 * So that who writes many need not look at each string. Not 0: another span of this
+	 * connection with the same number has the same method, scheme, host, path and query...
+	 */
+	uint64_t alike;
+	/* ... and one with the same number, pid and peer_pid the same comm ... peer_service */
+	uint64_t names;
+
 	uint8_t trace_id[TRACE_ID_LEN], span_id[SPAN_ID_LEN], parent_id[SPAN_ID_LEN];
 	int has_parent;
 	/* the parent that the request itself names, which another may stand between; if it does */

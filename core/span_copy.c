@@ -106,6 +106,8 @@ size_t span_copy(void *p, size_t cap, const struct span *s)
 	size_t offset;
 
 	*to = *s;
+	if (!whole)
+		to->alike = to->names = 0;
 	copy_attrs(&r, to, s);
 	for (unsigned i = 0; field_string(i, &offset, &is_cstr); i++) {
 		if (is_cstr)

@@ -406,6 +406,14 @@ struct protocol {
 	enum place (*place)(const void *state, enum sender from);
 	void (*move)(void *state, enum sender from, enum place to, uint64_t n);
 
+	/*
+	 * Memory of memo_size bytes, zeroed, in which the parser may keep what makes messages cheap
+	 * that come again; NULL: it is taken away. What next() tells is the same with and without,
+	 * but for message.same. memo NULL: it has no use for any.
+	 */
+	size_t memo_size;
+	void (*memo)(void *state, void *memory);
+
 	const struct protocol_mask *mask;	   /* NULL: recorded by length only */
 	const struct attr_def *const *attrs;	   /* NULL behind the last; NULL: none */
 };

@@ -50,37 +50,13 @@ static void opt_true(struct json *j, const char *key, int on)
 	out_commit(j->out, FMT_LIT(out_reserve(j->out, 8), "true"));
 }
 
-static void put_time(struct flow_sink *k, const char *key, uint64_t time_ns)
-{
-	char *p;
-
-	json_key_n(&k->json, key, strlen(key));
-	p = out_reserve(k->json.out, FMT_TIME_MAX + 2);
-	*p++ = '"';
-	p = fmt_time(p, &k->clock, time_ns);
-	*p++ = '"';
-	out_commit(k->json.out, p);
-}
-
-static void put_end(struct json *j, const char *key, const uint8_t addr[16])
-{
-	char *p;
-
-	json_key_n(j, key, strlen(key));
-	p = out_reserve(j->out, FMT_ADDR_MAX + 2);
-	*p++ = '"';
-	p = fmt_addr(p, addr);
-	*p++ = '"';
-	out_commit(j->out, p);
-}
-
 static void put_ends(struct json *j, const struct engine_flow *f)
 {
 	if (f->is_server >= 0)
 		opt_text(j, "role", f->is_server ? "server" : "client");
-	put_end(j, "client_addr", f->client_addr);
+	json_addr(j, "client_addr", f->client_addr);
 	json_u64(j, "client_port", f->client_port);
-	put_end(j, "server_addr", f->server_addr);
+	json_addr(j, "server_addr", f->server_addr);
 	json_u64(j, "server_port", f->server_port);
 	opt_text(j, "client_zone", f->client_zone);
 	opt_text(j, "server_zone", f->server_zone);
@@ -156,18 +132,16 @@ static void flow_line(struct sink *sink, const struct engine_flow *f)
 	struct flow_sink *k = (struct flow_sink *)sink;
 	struct json *j = &k->json;
 
-	json_open(j, '{');
-	put_time(k, "time", f->time_ns);
-	json_cstr(j, "type", "flow");
+	json_begin_line(j, &k->clock, f->time_ns, "flow");
 	opt_text(j, "state", f->state);
-	opt_text(j, "error", f->error);
+	opt_text(j, "error", span_error_name(f->error));
 	opt_true(j, "last", f->last);
 	json_cstr(j, "transport", f->datagram ? "udp" : "tcp");
 	opt_text(j, "protocol", f->protocol);
 	put_ends(j, f);
 	put_counts(j, f);
-	put_time(k, "first_time", f->first_ns);
-	put_time(k, "last_time", f->last_ns);
+	json_time(j, "first_time", &k->clock, f->first_ns);
+	json_time(j, "last_time", &k->clock, f->last_ns);
 	opt_true(j, "preexisting", f->preexisting);
 	opt_true(j, "both_ends", f->both_ends);
 	json_u64(j, "conn", f->conn);
@@ -187,9 +161,7 @@ static void flow_finish(struct sink *sink, const struct sink_totals *t)
 	struct json *j = &k->json;
 
 	for (const struct pair *p = k->pair; p < k->pair + k->npairs; p++) {
-		json_open(j, '{');
-		put_time(k, "time", t->time_ns);
-		json_cstr(j, "type", "zone");
+		json_begin_line(j, &k->clock, t->time_ns, "zone");
 		opt_text(j, "client_zone", p->client);
 		opt_text(j, "server_zone", p->server);
 		json_u64(j, "flows", p->flows);

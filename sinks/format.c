@@ -1,49 +1,47 @@
 #include "sinks/format.h"
 
+#include <endian.h>
 #include <time.h>
 #include <wchar.h>
 
 #include "core/span.h"
 
-static const char pairs[201] = "00010203040506070809101112131415161718192021222324"
-			       "25262728293031323334353637383940414243444546474849"
-			       "50515253545556575859606162636465666768697071727374"
-			       "75767778798081828384858687888990919293949596979899";
+#define EACH(b) (0x0101010101010101u * (uint64_t)(b))
 
-/* By the length in bits: 1233 / 4096 is the logarithm of 2. */
-static int digits_of(uint64_t v)
+/*
+ * The eight digits of v < 10^8, the first of them in the lowest byte. v is divided in two halves of
+ * four digits that lie side by side, these at once in two each, and these again: with q = n / d,
+ * q + ((n - d * q) << bits) is (n << bits) - ((d << bits) - 1) * q.
+ */
+static inline uint64_t eight_digits(uint32_t v)
 {
-	static const uint64_t power[20] = {
-		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
-		10000000000u, 100000000000u, 1000000000000u, 10000000000000u, 100000000000000u,
-		1000000000000000u, 10000000000000000u, 100000000000000000u,
-		1000000000000000000u, 10000000000000000000u,
-	};
-	int n = (64 - __builtin_clzll(v | 1)) * 1233 >> 12;
+	uint64_t four, two, one;
 
-	return n + (v >= power[n]);
+	four = ((uint64_t)v << 32) - ((10000ull << 32) - 1) * (v / 10000);
+	two = (four * 10486 >> 20) & 0x0000007f0000007fu; /* / 100 */
+	two = (four << 16) - ((100ull << 16) - 1) * two;
+	one = (two * 103 >> 10) & 0x000f000f000f000fu; /* / 10 */
+	return (two << 8) - ((10ull << 8) - 1) * one;
 }
 
-/* Two digits at a time, of 32 bits as soon as these are enough: they are divided for less. */
+/* Eight bytes at p, without the first `zeros` of these digits. Returns the end of what counts. */
+static inline char *put_eight(char *p, uint64_t digits, unsigned zeros)
+{
+	uint64_t text = htole64((digits | EACH('0')) >> 8 * zeros);
+
+	memcpy(p, &text, 8);
+	return p + 8 - zeros;
+}
+
 char *fmt_u64(char *p, uint64_t v)
 {
-	char *end = p + digits_of(v), *t = end;
-	uint32_t w;
+	const uint32_t unit = 100000000;
+	uint64_t digits;
 
-	while (v > UINT32_MAX) {
-		t -= 2;
-		memcpy(t, pairs + 2 * (v % 100), 2);
-		v /= 100;
-	}
-	for (w = (uint32_t)v; w >= 100; w /= 100) {
-		t -= 2;
-		memcpy(t, pairs + 2 * (w % 100), 2);
-	}
-	if (w >= 10)
-		memcpy(t - 2, pairs + 2 * w, 2);
-	else
-		t[-1] = (char)('0' + w);
-	return end;
+	if (v >= unit)
+		return put_eight(fmt_u64(p, v / unit), eight_digits((uint32_t)(v % unit)), 0);
+	digits = eight_digits((uint32_t)v);
+	return put_eight(p, digits, (unsigned)__builtin_ctzll(digits | 1ull << 56) / 8);
 }
 
 #define IN_TURN 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
@@ -83,18 +81,13 @@ char *fmt_hex(char *p, const uint8_t *v, size_t n)
 }
 
 /* Exactly `digits` digits of v, which has no more than these, nine at most. */
-static char *fmt_fixed(char *p, uint64_t v, int digits)
+static inline char *fmt_fixed(char *p, uint64_t v, int digits)
 {
-	uint32_t w = (uint32_t)v;
-	char *t = p + digits;
+	char text[9];
 
-	for (; t - p >= 2; w /= 100) {
-		t -= 2;
-		memcpy(t, pairs + 2 * (w % 100), 2);
-	}
-	if (t > p)
-		*p = (char)('0' + w);
-	return p + digits;
+	text[0] = (char)('0' + v / 100000000);
+	put_eight(text + 1, eight_digits((uint32_t)(v % 100000000)), 0);
+	return (char *)memcpy(p, text + 9 - digits, (size_t)digits) + digits;
 }
 
 /* v / 10^digits, without zeros at the end of the fraction. */
@@ -240,7 +233,7 @@ char *fmt_time(char *p, struct fmt_clock *c, uint64_t unix_ns)
 
 	if (sec != c->sec || !c->len)
 		clock_set(c, sec);
-	memcpy(p, c->text, c->len);
+	memcpy(p, c->text, sizeof(c->text)); /* there is room for it: no call */
 	p += c->len;
 	*p++ = '.';
 	p = fmt_fixed(p, unix_ns % 1000000000, 9);

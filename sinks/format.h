@@ -43,7 +43,7 @@ static inline char *fmt_copy(char *p, const char *s, size_t n)
 	return p + n;
 }
 
-char *fmt_u64(char *p, uint64_t v);
+char *fmt_u64(char *p, uint64_t v); /* writes over all of FMT_U64_MAX bytes, perhaps */
 
 /* n octets as 2 * n hexadecimal digits. */
 char *fmt_hex(char *p, const uint8_t *v, size_t n);

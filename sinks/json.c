@@ -42,20 +42,6 @@ struct json_sink {
 			json_u64(j, lit, v); \
 	} while (0)
 
-static void put_time(struct json_sink *k, const char *type, size_t type_len, uint64_t time_ns)
-{
-	struct out *o = k->json.out;
-	char *p = out_reserve(o, FMT_TIME_MAX + 64);
-
-	p = FMT_LIT(p, "{\"time\":\"");
-	p = fmt_time(p, &k->clock, time_ns);
-	p = FMT_LIT(p, "\",\"type\":\"");
-	p = (char *)memcpy(p, type, type_len) + type_len;
-	*p++ = '"';
-	out_commit(o, p);
-	k->json.more = 1;
-}
-
 /* A part of the request-target, without its secrets. */
 static void put_target(struct json_sink *k, struct str s, int query)
 {
@@ -260,7 +246,7 @@ static void json_span(struct sink *sink, const struct span *s)
 
 	if (k->quick && json_quick_span(k->quick, j->out, s, k->opt.redact))
 		return;
-	put_time(k, "span", 4, s->time_ns);
+	json_begin_line(j, &k->clock, s->time_ns, "span");
 	json_cstr(j, "kind", s->kind == SPAN_CLIENT ? "client" : "server");
 	put_figures(k, s, put_request(k, s));
 	put_content(k, s);
@@ -274,7 +260,7 @@ static void json_note(struct sink *sink, const struct note *n)
 	struct json_sink *k = (struct json_sink *)sink;
 	struct json *j = &k->json;
 
-	put_time(k, "note", 4, n->time_ns);
+	json_begin_line(j, &k->clock, n->time_ns, "note");
 	json_cstr(j, "note", n->name);
 	opt_cstr(j, "text", n->text);
 	for (int i = 0; i < n->nfields; i++) {

@@ -10,6 +10,8 @@
 #define PLACE_MAX 256u /* of client_addr ... server_port */
 #define THREAD_MAX 48u /* of pid and tid */
 #define NAMES_MAX 640u /* of comm ... conn */
+#define SIZES_MAX 160u /* of req_bytes ... resp_body_bytes */
+#define URI_MAX 256u /* of path and query, while they are short */
 #define STRING_MAX 1024u /* of path, query, route */
 #define ATTRS_MAX 8u
 #define REST_MAX 1536u /* all else of a line, with each number as long as can be */
@@ -32,12 +34,20 @@ struct template {
 	struct word method, scheme, host, name[NNAMES];
 	uint8_t addr[32];
 	uint16_t port[2];
-	uint32_t pid, tid; /* these may change with each span */
+	/* these may change with each span */
+	uint32_t pid, tid;
+	uint64_t size[4];
+	uint64_t alike, names_number; /* of the span with these words */
+	uint32_t names_pid, names_peer;
 	uint8_t made;
 	/* and what that looks like */
-	uint16_t nhead, nplace, nthread, nnames;
+	uint16_t nhead, nplace, nthread, nnames, nsizes, nuri;
 	char head[HEAD_MAX], place[PLACE_MAX], thread[THREAD_MAX], names[NAMES_MAX];
+	char sizes[SIZES_MAX], uri[URI_MAX]; /* uri: of the span with number uri_alike */
+	uint64_t uri_alike;
 };
+
+typedef uint8_t bytes __attribute__((vector_size(16)));
 
 struct json_quick {
 	struct fmt_clock clock;
@@ -163,6 +173,8 @@ static int make(struct template *t, const struct span *s)
 	t->protocol = s->protocol;
 	t->tls = s->tls;
 	make_place(t, s);
+	t->alike = s->alike;
+	t->names_number = 0;
 	t->made = (uint8_t)(make_head(t, s) && make_names(t, s));
 	return t->made;
 }
@@ -172,31 +184,65 @@ static inline int is_word(const char *text, struct word w, struct str s)
 	return w.absent == !s.p && (!s.p || (w.n == s.n && !memcmp(text + w.off, s.p, s.n)));
 }
 
-/* Of a name, which ends with a NUL. */
-static inline int is_name(const char *text, struct word w, const char *s)
+/* Most processes lack most names. */
+static int all_names(const struct template *t, const struct span *s)
 {
-	if (!s || w.absent)
-		return !s && w.absent;
-	return !strncmp(text + w.off, s, w.n) && !s[w.n];
+	const char *names[NNAMES];
+
+	names_of(s, names);
+	for (unsigned i = 0; i < NNAMES; i++) {
+		const struct word *w = &t->name[i];
+
+		if (w->absent != !names[i])
+			return 0;
+		if (names[i] && (strncmp(t->names + w->off, names[i], w->n) || names[i][w->n]))
+			return 0;
+	}
+	return 1;
 }
 
-/* Does t say what is to be said of s? */
-static int fits(const struct template *t, const struct span *s)
+static inline int is_addr(const uint8_t a[16], const uint8_t b[16])
 {
-	if (!t->made || t->conn != s->conn || t->kind != s->kind || t->protocol != s->protocol ||
-	    t->tls != s->tls || t->port[0] != s->client_port || t->port[1] != s->server_port ||
-	    memcmp(t->addr, s->client_addr, 16) || memcmp(t->addr + 16, s->server_addr, 16))
-		return 0;
+	uint64_t x[2], y[2];
+
+	memcpy(x, a, 16);
+	memcpy(y, b, 16);
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+/* Those of a span with the same number need no look. */
+static inline int are_words(struct template *t, const struct span *s)
+{
+	if (s->alike && t->alike == s->alike)
+		return 1;
 	if (!is_word(t->head, t->method, s->method) || !is_word(t->head, t->scheme, s->scheme) ||
 	    !is_word(t->head, t->host, s->host))
 		return 0;
-	return is_name(t->names, t->name[0], s->comm) &&
-	       is_name(t->names, t->name[1], s->service) &&
-	       is_name(t->names, t->name[2], s->runtime) &&
-	       is_name(t->names, t->name[3], s->container) &&
-	       is_name(t->names, t->name[4], s->container_name) &&
-	       is_name(t->names, t->name[5], s->resource) &&
-	       is_name(t->names, t->name[6], s->peer_service);
+	t->alike = s->alike;
+	return 1;
+}
+
+static inline int are_names(struct template *t, const struct span *s)
+{
+	if (s->names && t->names_number == s->names && t->names_pid == s->pid &&
+	    t->names_peer == s->peer_pid)
+		return 1;
+	if (!all_names(t, s))
+		return 0;
+	t->names_number = s->names;
+	t->names_pid = s->pid;
+	t->names_peer = s->peer_pid;
+	return 1;
+}
+
+/* Does t say what is to be said of s? */
+static int fits(struct template *t, const struct span *s)
+{
+	if (!t->made || t->conn != s->conn || t->kind != s->kind || t->protocol != s->protocol ||
+	    t->tls != s->tls || t->port[0] != s->client_port || t->port[1] != s->server_port ||
+	    !is_addr(t->addr, s->client_addr) || !is_addr(t->addr + 16, s->server_addr))
+		return 0;
+	return are_words(t, s) && are_names(t, s);
 }
 
 /* ---- lines */
@@ -214,6 +260,47 @@ static int fits(const struct template *t, const struct span *s)
 			p = fmt_copy(p, (s).p, (s).n);        \
 			*p++ = '"';                           \
 		}                                             \
+	} while (0)
+
+/* What was found in strings, in any byte of a vector. */
+struct found {
+	bytes escape; /* what is not as it is: all but plain_ascii() */
+	bytes secret; /* may_hold_secret() */
+};
+
+/* Looks at the n bytes at p, where they were copied to: what lies behind may be written over. */
+static inline void look(char *p, size_t n, struct found *f)
+{
+	const bytes plain = (bytes){0} + 'a';
+
+	memcpy(p + n, &plain, sizeof(plain));
+	for (size_t i = 0; i < n; i += sizeof(bytes)) {
+		bytes v;
+
+		memcpy(&v, p + i, sizeof(v));
+		f->escape |= (bytes)(v - ' ' > '~' - ' ') | (bytes)(v == '"') | (bytes)(v == '\\');
+		f->secret |= (bytes)(v == '=') | (bytes)(v == '@');
+	}
+}
+
+static inline int any(bytes v)
+{
+	uint64_t half[2];
+
+	memcpy(half, &v, sizeof(half));
+	return (half[0] | half[1]) != 0;
+}
+
+/* As KEY_STR; the string must not be longer than STRING_MAX. */
+#define KEY_LOOK(p, lit, s, f)                             \
+	do {                                               \
+		if ((s).p) {                               \
+			p = FMT_LIT(p, ",\"" lit "\":\""); \
+			fmt_copy(p, (s).p, (s).n);         \
+			look(p, (s).n, f);                 \
+			p += (s).n;                        \
+			*p++ = '"';                        \
+		}                                          \
 	} while (0)
 
 /* Numbers without another form: those of the network, mostly. */
@@ -244,7 +331,28 @@ static inline char *put_attrs(char *p, const struct span *s, unsigned *i, unsign
 	return p;
 }
 
-static char *put_figures(char *p, const struct span *s)
+static void make_sizes(struct template *t, const struct span *s)
+{
+	char *p = t->sizes;
+
+	KEY_KNOWN(p, "req_bytes", s->req_bytes);
+	KEY_KNOWN(p, "resp_bytes", s->resp_bytes);
+	KEY_KNOWN(p, "req_body_bytes", s->req_body_bytes);
+	KEY_KNOWN(p, "resp_body_bytes", s->resp_body_bytes);
+	t->nsizes = (uint16_t)(p - t->sizes);
+	t->size[0] = s->req_bytes;
+	t->size[1] = s->resp_bytes;
+	t->size[2] = s->req_body_bytes;
+	t->size[3] = s->resp_body_bytes;
+}
+
+static inline int are_sizes(const struct template *t, const struct span *s)
+{
+	return t->nsizes && t->size[0] == s->req_bytes && t->size[1] == s->resp_bytes &&
+	       t->size[2] == s->req_body_bytes && t->size[3] == s->resp_body_bytes;
+}
+
+static char *put_figures(char *p, struct template *t, const struct span *s)
 {
 	const char *error = span_error_name(s->error);
 	unsigned at = 0;
@@ -261,10 +369,9 @@ static char *put_figures(char *p, const struct span *s)
 	KEY_KNOWN(p, "queue_ns", s->queue_ns);
 	KEY_KNOWN(p, "connect_ns", s->connect_ns);
 	p = put_attrs(p, s, &at, ATTRS_TIMES_END);
-	KEY_KNOWN(p, "req_bytes", s->req_bytes);
-	KEY_KNOWN(p, "resp_bytes", s->resp_bytes);
-	KEY_KNOWN(p, "req_body_bytes", s->req_body_bytes);
-	KEY_KNOWN(p, "resp_body_bytes", s->resp_body_bytes);
+	if (!are_sizes(t, s))
+		make_sizes(t, s);
+	p = (char *)memcpy(p, t->sizes, t->nsizes) + t->nsizes;
 	return put_attrs(p, s, &at, ATTRS_END);
 }
 
@@ -298,34 +405,51 @@ static void make_thread(struct template *t, const struct span *s)
 	t->tid = s->tid;
 }
 
-static int is_plain(struct str s, int redact)
+/* What has no line from a template for certain. The strings are looked at when they are written. */
+static inline int is_special(const struct span *s)
 {
-	if (!s.p)
-		return 1;
-	return s.n <= STRING_MAX && plain_ascii(s.p, s.n) == s.n &&
-	       !(redact && may_hold_secret(s.p, s.n));
+	return (s->nattrs && !are_plain(s)) || s->incomplete || !s->has_addr ||
+	       s->protocol->operation || s->protocol->target || s->path.n > STRING_MAX ||
+	       s->query.n > STRING_MAX || s->route.n > STRING_MAX;
+}
+
+/* Path and query, which are kept where they will be known again by their number. */
+static char *put_uri(char *p, struct template *t, const struct span *s, struct found *f)
+{
+	const char *begin = p;
+
+	KEY_LOOK(p, "path", s->path, f);
+	KEY_LOOK(p, "query", s->query, f);
+	t->uri_alike = 0;
+	if (!s->alike || any(f->escape) || any(f->secret) || p - begin > (ptrdiff_t)URI_MAX)
+		return p;
+	t->uri_alike = s->alike;
+	t->nuri = (uint16_t)(p - begin);
+	memcpy(t->uri, begin, t->nuri);
+	return p;
 }
 
 int json_quick_span(struct json_quick *q, struct out *o, const struct span *s, int redact)
 {
 	struct template *t = &q->template[s->conn % TEMPLATES];
+	struct found f = {{0}, {0}};
 	char *p;
 
-	if ((s->nattrs && !are_plain(s)) || s->incomplete || !s->has_addr ||
-	    s->protocol->operation || s->protocol->target)
-		return 0;
-	if (!is_plain(s->path, redact) || !is_plain(s->query, redact) ||
-	    !is_plain(s->route, redact) || (!fits(t, s) && !make(t, s)))
+	if (is_special(s) || (!fits(t, s) && !make(t, s)))
 		return 0;
 	p = out_reserve(o, LINE_MAX);
 	p = FMT_LIT(p, "{\"time\":\"");
 	p = fmt_time(p, &q->clock, s->time_ns);
 	p = FMT_LIT(p, "\",\"type\":\"span\"");
 	p = (char *)memcpy(p, t->head, t->nhead) + t->nhead;
-	KEY_STR(p, "path", s->path);
-	KEY_STR(p, "query", s->query);
-	KEY_STR(p, "route", s->route);
-	p = put_figures(p, s);
+	if (s->alike && t->uri_alike == s->alike)
+		p = (char *)memcpy(p, t->uri, t->nuri) + t->nuri;
+	else
+		p = put_uri(p, t, s, &f);
+	KEY_LOOK(p, "route", s->route, &f);
+	if (any(f.escape) || (redact && any(f.secret)))
+		return 0;
+	p = put_figures(p, t, s);
 	p = (char *)memcpy(p, t->place, t->nplace) + t->nplace;
 	if (t->pid != s->pid || t->tid != s->tid)
 		make_thread(t, s);

@@ -78,3 +78,43 @@ void json_string(struct json *j, const char *s, size_t n)
 	json_piece(j, s, n);
 	json_quote(j);
 }
+
+/* ---- what several kinds of lines have */
+
+void json_begin_line(struct json *j, struct fmt_clock *clock, uint64_t time_ns, const char *type)
+{
+	size_t n = strlen(type);
+	char *p = out_reserve(j->out, FMT_TIME_MAX + n + 32);
+
+	p = FMT_LIT(p, "{\"time\":\"");
+	p = fmt_time(p, clock, time_ns);
+	p = FMT_LIT(p, "\",\"type\":\"");
+	p = (char *)memcpy(p, type, n) + n;
+	*p++ = '"';
+	out_commit(j->out, p);
+	j->more = 1;
+}
+
+void json_time(struct json *j, const char *key, struct fmt_clock *clock, uint64_t time_ns)
+{
+	char *p;
+
+	json_key_n(j, key, strlen(key));
+	p = out_reserve(j->out, FMT_TIME_MAX + 2);
+	*p++ = '"';
+	p = fmt_time(p, clock, time_ns);
+	*p++ = '"';
+	out_commit(j->out, p);
+}
+
+void json_addr(struct json *j, const char *key, const uint8_t addr[16])
+{
+	char *p;
+
+	json_key_n(j, key, strlen(key));
+	p = out_reserve(j->out, FMT_ADDR_MAX + 2);
+	*p++ = '"';
+	p = fmt_addr(p, addr);
+	*p++ = '"';
+	out_commit(j->out, p);
+}

@@ -44,6 +44,11 @@ static inline void json_end_line(struct json *j)
 	j->more = 0;
 }
 
+/* An object at the top level begins: {"time":"…","type":"TYPE". */
+void json_begin_line(struct json *j, struct fmt_clock *clock, uint64_t time_ns, const char *type);
+void json_time(struct json *j, const char *key, struct fmt_clock *clock, uint64_t time_ns);
+void json_addr(struct json *j, const char *key, const uint8_t addr[16]);
+
 static inline void json_key_n(struct json *j, const char *key, size_t n)
 {
 	char *p = out_reserve(j->out, n + 4);

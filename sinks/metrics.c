@@ -97,31 +97,31 @@ static int is_default(const struct metric_def *def, const char *key)
 	return 0;
 }
 
-static unsigned pick_of_span(const struct metrics *m, const struct metric_def *def,
-			     const struct otel_span *o, struct otel_attr out[OTEL_ATTRS_MAX])
+/* Of those that there are, the wanted ones, at most OTEL_ATTRS_MAX. */
+static unsigned pick(const struct metrics *m, const struct metric_def *def,
+		     const struct otel_attr *a, unsigned all, struct otel_attr out[OTEL_ATTRS_MAX])
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; m->rules && m->rules->n && i < o->n; i++)
-		if (attributes_wanted(m->rules, def->name, o->attr[i].key,
-				      is_default(def, o->attr[i].key)))
-			out[n++] = o->attr[i];
+	for (unsigned i = 0; m->rules && m->rules->n && i < all; i++)
+		if (attributes_wanted(m->rules, def->name, a[i].key, is_default(def, a[i].key)))
+			out[n++] = a[i];
 	if (m->rules && m->rules->n)
 		return n;
-	for (unsigned i = 0; i < METRIC_ATTRS_MAX && def->attrs[i]; i++) {
-		const struct otel_attr *a = otel_attr(o, def->attrs[i]);
-
-		if (a)
-			out[n++] = *a;
-	}
+	for (unsigned i = 0; i < METRIC_ATTRS_MAX && def->attrs[i]; i++)
+		for (unsigned k = 0; k < all; k++)
+			if (!strcmp(a[k].key, def->attrs[i])) {
+				out[n++] = a[k];
+				break;
+			}
 	return n;
 }
 
-static unsigned pick(const struct metrics *m, const struct metric_def *def,
-		     const struct metric_part *part, const struct otel_span *o,
-		     struct otel_attr out[OTEL_ATTRS_MAX + 1])
+static unsigned pick_part(const struct metrics *m, const struct metric_def *def,
+			  const struct metric_part *part, const struct otel_span *o,
+			  struct otel_attr out[OTEL_ATTRS_MAX + 1])
 {
-	unsigned n = pick_of_span(m, def, o, out);
+	unsigned n = pick(m, def, o->attr, o->n, out);
 
 	if (part && (!m->rules || attributes_wanted(m->rules, def->name, part->key, 1)))
 		out[n++] = (struct otel_attr){ .key = part->key, .type = OTEL_STRING,
@@ -207,43 +207,68 @@ static struct metric_series *series_of(struct metrics *m, const struct metric_de
 	return s;
 }
 
-static void count(struct metric_series *s, const struct span *span, uint64_t value)
+static void count(struct metric_series *s, uint64_t value, uint64_t time_ns,
+		  const struct span *exemplar)
 {
 	double v = (double)value * s->def->scale;
 	unsigned b = 0;
 
+	if (!s->since || time_ns < s->since)
+		s->since = time_ns;
+	if (!s->def->bounds) {
+		s->total += value;
+		return;
+	}
 	while (b < s->def->nbounds && v > s->def->bounds[b])
 		b++;
 	s->bucket[b]++;
 	hist_add(&s->values, value);
-	if (!s->since || span->time_ns < s->since)
-		s->since = span->time_ns;
-	s->exemplar[b] = (struct metric_exemplar){ .time_ns = span_end(span), .value = value };
-	memcpy(s->exemplar[b].trace_id, span->trace_id, TRACE_ID_LEN);
-	memcpy(s->exemplar[b].span_id, span->span_id, SPAN_ID_LEN);
+	if (!exemplar)
+		return;
+	s->exemplar[b] = (struct metric_exemplar){ .time_ns = span_end(exemplar), .value = value };
+	memcpy(s->exemplar[b].trace_id, exemplar->trace_id, TRACE_ID_LEN);
+	memcpy(s->exemplar[b].span_id, exemplar->span_id, SPAN_ID_LEN);
+}
+
+/* The series of these attributes, or that of what has no room; NULL: there is not even that. */
+static struct metric_series *series_or_overflow(struct metrics *m, const struct metric_def *def,
+						const struct metric_process *p,
+						const struct otel_attr *a, unsigned n)
+{
+	static const struct otel_attr overflow = {
+		.key = "otel.metric.overflow", .type = OTEL_BOOL, .n = 1,
+	};
+	struct metric_series *s = p ? series_of(m, def, p, a, n, METRICS_MAX_SERIES) : NULL;
+
+	if (s)
+		return s;
+	m->overflowed++;
+	return series_of(m, def, p, &overflow, 1, SERIES);
 }
 
 static void add_to(struct metrics *m, const struct metric_def *def,
 		   const struct metric_part *part, const struct span *s, const struct otel_span *o)
 {
-	static const struct otel_attr overflow = {
-		.key = "otel.metric.overflow", .type = OTEL_BOOL, .n = 1,
-	};
 	uint64_t value = part ? part->value(s) : def->value(s);
-	const struct metric_process *p = value != SPAN_UNKNOWN ? process_of(m, s) : NULL;
 	struct otel_attr a[OTEL_ATTRS_MAX + 1];
-	struct metric_series *series = NULL;
+	struct metric_series *series;
 
 	if (value == SPAN_UNKNOWN)
 		return;
-	if (p)
-		series = series_of(m, def, p, a, pick(m, def, part, o, a), METRICS_MAX_SERIES);
-	if (!series) {
-		m->overflowed++;
-		series = series_of(m, def, p, &overflow, 1, SERIES);
-	}
+	series = series_or_overflow(m, def, process_of(m, s), a, pick_part(m, def, part, o, a));
 	if (series)
-		count(series, s, value);
+		count(series, value, s->time_ns, s);
+}
+
+void metrics_put(struct metrics *m, const struct metric_def *def, const struct span *process,
+		 const struct otel_attr *a, unsigned n, uint64_t value, uint64_t time_ns)
+{
+	struct otel_attr picked[OTEL_ATTRS_MAX];
+	struct metric_series *series = series_or_overflow(m, def, process_of(m, process), picked,
+							  pick(m, def, a, n, picked));
+
+	if (series)
+		count(series, value, time_ns, NULL);
 }
 
 void metrics_add(struct metrics *m, const struct span *s, const struct otel_span *o)
@@ -264,6 +289,7 @@ void metrics_zero(struct metrics *m, uint64_t now)
 	for (unsigned i = 0; i < m->nseries; i++) {
 		struct metric_series *s = m->series[i];
 
+		s->total = 0;
 		memset(s->bucket, 0, sizeof(s->bucket));
 		memset(s->exemplar, 0, sizeof(s->exemplar));
 		hist_reset(&s->values);

@@ -9,6 +9,7 @@
 #ifndef ZC_SINKS_METRICS_H
 #define ZC_SINKS_METRICS_H
 
+#include "core/engine.h"
 #include "core/hist.h"
 #include "sinks/attributes.h"
 #include "sinks/otel.h"
@@ -17,6 +18,10 @@
 #define METRICS_MAX_PROCESSES 1000u
 #define METRIC_BOUNDS_MAX 16u
 #define METRIC_ATTRS_MAX 12u /* by default */
+
+/* Metrics that are there only if asked for, as bits. */
+#define FEATURE_NETWORK 1u /* what went by on flows */
+#define FEATURE_STATS 2u   /* what their TCP did */
 
 /* What is measured: a row of the conventions. */
 struct metric_def {
@@ -29,8 +34,11 @@ struct metric_def {
 		const char *key, *word;
 		uint64_t (*value)(const struct span *s);
 	} part[2];
+	/* of flows, by direction, 0 to the server, 1 to the client; then there is no value() */
+	uint64_t (*flow)(const struct engine_flow *f, int dir);
+	unsigned feature;
 	double scale;		/* value * scale is in the unit */
-	const double *bounds;	/* nbounds of them, ascending */
+	const double *bounds;	/* nbounds of them, ascending; NULL: a counter, of what is added */
 	unsigned nbounds;
 	const char *attrs[METRIC_ATTRS_MAX]; /* those that a series has, ended by NULL */
 };
@@ -52,6 +60,7 @@ struct metric_series {
 	uint64_t hash, since; /* wall clock of the first value */
 	unsigned nattrs;
 	struct otel_attr *attr; /* with their strings in one block */
+	uint64_t total; /* of a counter, which has nothing of the following */
 	uint64_t bucket[METRIC_BOUNDS_MAX + 1];
 	struct hist values; /* count, sum, min, max; all of it */
 	struct metric_exemplar exemplar[METRIC_BOUNDS_MAX + 1]; /* the latest of each bucket */
@@ -73,6 +82,19 @@ void metrics_release(struct metrics *m);
 
 /* Counts s, which o describes, wherever it belongs. */
 void metrics_add(struct metrics *m, const struct span *s, const struct otel_span *o);
+
+/* Counts what is new of f, as far as features tell. */
+void metrics_flow(struct metrics *m, const struct engine_flow *f, unsigned features);
+
+/* Adds a value at that time to the series of these attributes, of those that are wanted. */
+void metrics_put(struct metrics *m, const struct metric_def *def, const struct span *process,
+		 const struct otel_attr *a, unsigned n, uint64_t value, uint64_t time_ns);
+
+/* Was anything counted in it? */
+static inline int metric_counted(const struct metric_series *s)
+{
+	return s->total || s->values.count;
+}
 
 /* Zeroes what was counted; the series stay (delta temporality). */
 void metrics_zero(struct metrics *m, uint64_t now);

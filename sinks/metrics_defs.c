@@ -21,6 +21,10 @@ static const double long_seconds[] = { 0.01, 0.02, 0.04, 0.08,	0.16,  0.32,  0.6
 static const double tokens[] = { 1,	4,	16,	 64,	  256,	   1024,    4096,
 				 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864 };
 
+/* Of TCP, in seconds. */
+static const double round_trips[] = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025,
+				      0.05,   0.1,   0.25,  0.5,   1 };
+
 static uint64_t duration(const struct span *s)
 {
 	return s->incomplete & SPAN_IN_FLIGHT ? SPAN_UNKNOWN : s->duration_ns;
@@ -46,6 +50,46 @@ static uint64_t output_tokens(const struct span *s)
 	return span_attr_number(s, ATTR(gen_ai_output_tokens));
 }
 
+/* ---- of flows: what is new of them, by direction; what has none is told of the first one */
+
+static uint64_t flow_bytes(const struct engine_flow *f, int dir)
+{
+	return f->twin ? SPAN_UNKNOWN : f->interval_bytes[dir];
+}
+
+static uint64_t flow_packets(const struct engine_flow *f, int dir)
+{
+	return f->twin ? SPAN_UNKNOWN : f->interval_packets[dir];
+}
+
+/* Equal names of zones are one pointer. */
+static uint64_t zone_bytes(const struct engine_flow *f, int dir)
+{
+	int both = f->client_zone && f->server_zone;
+
+	return both && f->client_zone != f->server_zone ? flow_bytes(f, dir) : SPAN_UNKNOWN;
+}
+
+static uint64_t last_rtt(const struct engine_flow *f, int dir)
+{
+	return f->last && f->rtt_ns && !dir ? f->rtt_ns : SPAN_UNKNOWN;
+}
+
+static uint64_t failed(const struct engine_flow *f, int dir)
+{
+	return dir ? SPAN_UNKNOWN : f->interval_failed;
+}
+
+static uint64_t retransmits(const struct engine_flow *f, int dir)
+{
+	return dir ? SPAN_UNKNOWN : f->interval_retransmits;
+}
+
+static uint64_t tcp_bytes(const struct engine_flow *f, int dir)
+{
+	return f->datagram ? SPAN_UNKNOWN : f->interval_bytes[dir];
+}
+
 #define SECONDS                                                                                    \
 	.unit = "s", .scale = 1e-9, .bounds = seconds, .nbounds = sizeof(seconds) / sizeof(*seconds)
 #define BYTES .unit = "By", .scale = 1, .bounds = sizes, .nbounds = sizeof(sizes) / sizeof(*sizes)
@@ -60,6 +104,9 @@ static uint64_t output_tokens(const struct span *s)
 #define METRIC(name_, help_, family_, kinds_, value_, how, ...)                                    \
 	{ .name = (name_), .help = (help_), .family = (family_), .kinds = (kinds_),                \
 	  .value = (value_), how, .attrs = { __VA_ARGS__ } },
+#define FLOW_METRIC(name_, unit_, help_, feature_, flow_, ...)                                     \
+	{ .name = (name_), .unit = (unit_), .help = (help_), .feature = (feature_),                \
+	  .flow = (flow_), .scale = 1, .attrs = { __VA_ARGS__ } },
 #define HTTP                                                                                       \
 	"http.request.method", "http.response.status_code", "http.route", "url.scheme",            \
 		"server.address", "server.port", "error.type"
@@ -110,5 +157,22 @@ const struct metric_def metric_defs[] = {
 	METRIC("gen_ai.server.request.duration",
 	       "Duration of requests to language models, at the server.", OTEL_GEN_AI, SERVER,
 	       duration, LONG_SECONDS, GEN_AI, "error.type")
+	FLOW_METRIC("obi.network.flow.bytes", "{bytes}", "Bytes of flows.", FEATURE_NETWORK,
+		    flow_bytes, "direction", "src.name", "dst.name", "src.zone", "dst.zone")
+	FLOW_METRIC("obi.network.flow.packets", "{packets}", "Packets of flows.", FEATURE_NETWORK,
+		    flow_packets, "direction", "src.name", "dst.name", "src.zone", "dst.zone")
+	FLOW_METRIC("obi.network.inter.zone.bytes", "{bytes}", "Bytes from one zone to another.",
+		    FEATURE_NETWORK, zone_bytes, "src.zone", "dst.zone")
+	{ .name = "obi.stat.tcp.rtt", .unit = "s", .feature = FEATURE_STATS, .flow = last_rtt,
+	  .help = "Smoothed round-trip times of connections, at their ends.", .scale = 1e-9,
+	  .bounds = round_trips, .nbounds = sizeof(round_trips) / sizeof(*round_trips),
+	  .attrs = { "src.name", "dst.name" } },
+	FLOW_METRIC("obi.stat.tcp.failed.connections", "{connections}",
+		    "Connections that were not established.", FEATURE_STATS, failed, "src.name",
+		    "dst.name", "reason", "network.tcp.handshake.role")
+	FLOW_METRIC("obi.stat.tcp.retransmits", "{retransmits}", "Segments that were sent again.",
+		    FEATURE_STATS, retransmits, "src.name", "dst.name")
+	FLOW_METRIC("obi.stat.tcp.io", "By", "Bytes of connections.", FEATURE_STATS, tcp_bytes,
+		    "src.name", "dst.name", "network.io.direction")
 };
 const unsigned metric_ndefs = sizeof(metric_defs) / sizeof(*metric_defs);

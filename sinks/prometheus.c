@@ -171,16 +171,14 @@ static void put_exemplar(struct out *o, const struct metric_series *s, unsigned 
 	out_str(o, text);
 }
 
-static void put_series(struct out *o, const struct metric_series *s,
-		       const struct otel_host *host, int openmetrics)
+static void put_histogram(struct out *o, const struct metric_series *s,
+			  const struct otel_resource *r, int openmetrics)
 {
-	struct otel_resource r;
 	uint64_t below = 0;
 
-	resource_of(&r, s->process, host);
 	for (unsigned b = 0; b <= s->def->nbounds; b++) {
 		below += s->bucket[b];
-		begin_line(o, s, "_bucket", &r);
+		begin_line(o, s, "_bucket", r);
 		out_str(o, "le=\"");
 		if (b == s->def->nbounds)
 			out_str(o, "+Inf");
@@ -193,15 +191,54 @@ static void put_series(struct out *o, const struct metric_series *s,
 			put_exemplar(o, s, b);
 		out_char(o, '\n');
 	}
-	begin_line(o, s, "_sum", &r);
+	begin_line(o, s, "_sum", r);
 	o->n--;
 	out_str(o, "} ");
 	put_double(o, (double)s->values.sum * s->def->scale);
 	out_char(o, '\n');
-	begin_line(o, s, "_count", &r);
+	begin_line(o, s, "_count", r);
 	o->n--;
 	out_str(o, "} ");
 	put_count(o, s->values.count);
+	out_char(o, '\n');
+}
+
+static void put_series(struct out *o, const struct metric_series *s,
+		       const struct otel_host *host, int openmetrics)
+{
+	struct otel_resource r;
+
+	resource_of(&r, s->process, host);
+	if (s->def->bounds) {
+		put_histogram(o, s, &r, openmetrics);
+		return;
+	}
+	begin_line(o, s, "_total", &r);
+	o->n--; /* the last comma */
+	out_str(o, "} ");
+	put_count(o, s->total);
+	out_char(o, '\n');
+}
+
+/* What kind it is, and what it means. A counter's name has its suffix here, but in OpenMetrics. */
+static void put_head(struct out *o, const struct metric_def *d, int openmetrics)
+{
+	const char *suffix = d->bounds || openmetrics ? "" : "_total";
+
+	out_str(o, "# TYPE ");
+	put_name(o, d);
+	out_str(o, suffix);
+	out_str(o, d->bounds ? " histogram\n# HELP " : " counter\n# HELP ");
+	put_name(o, d);
+	out_str(o, suffix);
+	out_char(o, ' ');
+	out_str(o, d->help);
+	if (openmetrics && *unit_of(d)) {
+		out_str(o, "\n# UNIT ");
+		put_name(o, d);
+		out_char(o, ' ');
+		out_str(o, unit_of(d) + 1);
+	}
 	out_char(o, '\n');
 }
 
@@ -213,23 +250,10 @@ static void put_metric(struct out *o, const struct metrics *m, const struct metr
 	for (unsigned i = 0; i < m->nseries; i++) {
 		const struct metric_series *s = m->series[i];
 
-		if (s->def != d || !s->values.count)
+		if (s->def != d || !metric_counted(s))
 			continue;
-		if (!headed++) {
-			out_str(o, "# TYPE ");
-			put_name(o, d);
-			out_str(o, " histogram\n# HELP ");
-			put_name(o, d);
-			out_char(o, ' ');
-			out_str(o, d->help);
-			if (openmetrics && *unit_of(d)) {
-				out_str(o, "\n# UNIT ");
-				put_name(o, d);
-				out_char(o, ' ');
-				out_str(o, unit_of(d) + 1);
-			}
-			out_char(o, '\n');
-		}
+		if (!headed++)
+			put_head(o, d, openmetrics);
 		put_series(o, s, host, openmetrics);
 	}
 }

@@ -38,8 +38,8 @@ static const char head[] =
 	"font-weight:500}th.l,td.l{text-align:left;font-family:ui-monospace,monospace}\n"
 	".w{overflow-x:auto}pre{font:12px/1.25 ui-monospace,monospace;margin:.3rem 0;"
 	"overflow-x:auto}\n"
-	".strip b{font-size:1.15rem;margin:0 1.2rem 0 .3rem}svg{width:100%;height:56px;display:block;"
-	"border-bottom:1px solid var(--line)}\n"
+	".strip b{font-size:1.15rem;margin:0 1.2rem 0 .3rem}svg{width:100%;height:56px;"
+	"display:block;border-bottom:1px solid var(--line)}\n"
 	"summary{cursor:pointer;font-family:ui-monospace,monospace;font-size:13px}\n"
 	"</style>\n";
 

@@ -67,6 +67,13 @@ static void scrape_span(struct sink *sink, const struct span *s)
 	metrics_add(&k->metrics, s, &k->otel);
 }
 
+static void scrape_flow(struct sink *sink, const struct engine_flow *f)
+{
+	struct scrape_sink *k = (struct scrape_sink *)sink;
+
+	metrics_flow(&k->metrics, f, k->opt.features);
+}
+
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type,
 			      char *body, size_t n)
 {
@@ -157,6 +164,7 @@ struct sink *sink_scrape_new(const struct scrape_options *o, char *err, size_t e
 {
 	static const struct sink_ops ops = {
 		.span = scrape_span,
+		.flow = scrape_flow,
 		.work = scrape_work,
 		.free = scrape_free,
 	};

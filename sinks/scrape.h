@@ -15,6 +15,7 @@ struct scrape_options {
 	struct otel_host host;
 	int redact;
 	const struct attribute_rules *attributes; /* of metrics; NULL: the usual ones */
+	unsigned features; /* FEATURE_*: metrics that are there only if asked for */
 };
 
 /* NULL with one line in err: no library, no memory, the address is taken. */

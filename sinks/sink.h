@@ -50,6 +50,7 @@ struct sink_ops {
 /* First member of every sink. All but span and free may be NULL. */
 struct sink {
 	const struct sink_ops *ops;
+	uint32_t unread; /* ENGINE_NO_*: what it never reads of a span */
 };
 
 /* What of a span is shown, common to the sinks. Borrowed for the sink's life. */

@@ -149,5 +149,6 @@ struct sink *sink_summary_new(const struct sink_options *o)
 	red_init(&m->red, &red);
 	if (m->form == SUMMARY_TABLE && m->out->columns)
 		m->shares = shares__new();
+	m->sink.unread = m->shares ? 0 : ENGINE_NO_IDS | ENGINE_NO_PEER;
 	return &m->sink;
 }

@@ -193,7 +193,7 @@ static void keep_flow(struct net *n, const struct engine_flow *f, const uint64_t
 		.datagram = f->datagram != 0,
 		.last = f->last != 0,
 		.state = f->state,
-		.error = f->error,
+		.error = span_error_name(f->error),
 		.bytes = {f->bytes[0], f->bytes[1]},
 		.packets = {f->packets[0], f->packets[1]},
 		.rtt_ns = f->rtt_ns,

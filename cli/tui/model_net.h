@@ -70,7 +70,7 @@ struct net_flow {
 struct net {
 	struct net_table table[NET_TABLES];
 	struct net_flow *flows; /* WAYS << NET_FLOW_BITS; key 0: free; NULL: none came */
-	uint64_t since, base_since; /* wall clock: of the first that is counted; the baseline or 0 */
+	uint64_t since, base_since; /* wall clock: of the first counted; baseline or 0 */
 };
 
 const char *net_by_name(enum net_by by); /* "pair" */

@@ -210,22 +210,26 @@ static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_
 /* ---- heads that come again, see struct http1_memo */
 
 /* http1_scan_fields(), unless the fields are those of the head before. */
-static size_t read_fields(struct http1_memo *memo, const uint8_t *p, size_t i, size_t n,
+static size_t read_fields(struct http1 *h, const uint8_t *p, size_t i, size_t n,
 			  struct http1_meaning *m, size_t *last)
 {
-	size_t len = memo->len - memo->fields, end;
+	struct http1_memo *memo = h->memo;
+	size_t len = memo ? (size_t)(memo->len - memo->fields) : 0, end;
 
-	memo->whole = 0;
+	if (memo)
+		memo->whole = 0;
 	if (len && n - i >= len && !memcmp(p + i, memo->head + memo->fields, len)) {
 		*m = memo->meaning;
 		*last = i + memo->last - memo->fields;
 		return i + len;
 	}
-	memo->len = memo->fields = 0;
-	memo->notes.n = 0;
+	h->notes.n = 0;
 	memset(m, 0, sizeof(*m));
-	end = http1_scan_fields(p, i, n, m, &memo->notes, last);
-	memo->meaning = *m;
+	end = http1_scan_fields(p, i, n, m, &h->notes, last);
+	if (memo) {
+		memo->len = memo->fields = 0;
+		memo->meaning = *m;
+	}
 	return end;
 }
 
@@ -260,10 +264,11 @@ static void keep_head(struct http1_memo *memo, const uint8_t *p, size_t i,
 /* HEAD, if p begins with the very head that was the last one. */
 static int same_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_event *ev)
 {
-	const struct http1_memo *memo = &h->memo;
+	const struct http1_memo *memo = h->memo;
 	struct str *text;
 
-	if (!memo->whole || n < memo->len || !is_usual(h) || memcmp(p, memo->head, memo->len))
+	if (!memo || !memo->whole || n < memo->len || !is_usual(h) ||
+	    memcmp(p, memo->head, memo->len))
 		return 0;
 	*ev = memo->event;
 	text = ev->kind == HTTP1_REQUEST ? &ev->target : &ev->reason;
@@ -272,7 +277,7 @@ static int same_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_e
 		ev->method.p = (const char *)p;
 	ev->fields.p = (const char *)p + memo->fields;
 	if (ev->notes)
-		ev->notes = &memo->notes;
+		ev->notes = &h->notes;
 	h->started = 0;
 	h->scanned = 0;
 	to_content(h, ev, &memo->meaning);
@@ -287,7 +292,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	int usual = is_usual(h);
 	struct http1_meaning m;
 
-	end = read_fields(&h->memo, p, i, max, &m, &last);
+	end = read_fields(h, p, i, max, &m, &last);
 	if (i < 2 || p[i - 2] != '\r')
 		m.flags |= HTTP1_BARE_LF;
 	if (!end) {
@@ -306,8 +311,8 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	ev->type = HTTP1_EV_HEAD;
 	h->kind = (uint8_t)ev->kind;
 	ev->fields = str_of(p + i, last - i);
-	if (h->memo.notes.n <= FIELD_NOTES)
-		ev->notes = &h->memo.notes;
+	if (h->notes.n <= FIELD_NOTES)
+		ev->notes = &h->notes;
 	ev->head_len = (uint32_t)end;
 	ev->flags = m.flags | (persists(ev, &m) ? HTTP1_KEEP_ALIVE : 0);
 	if (m.coding_seen && (m.length_seen || (m.flags & HTTP1_CL_INVALID)))
@@ -317,7 +322,8 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	else
 		frame_response(h, ev, &m);
 	to_content(h, ev, &m);
-	keep_head(&h->memo, p, i, ev, usual && is_usual(h));
+	if (h->memo)
+		keep_head(h->memo, p, i, ev, usual && is_usual(h));
 	*used += end;
 	return PARSE_EVENT;
 }

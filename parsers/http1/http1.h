@@ -102,9 +102,9 @@ struct http1_meaning {
 };
 
 /*
- * Private: the last head, if it is short, and what it says. Most heads of a connection say what the
- * one before them said, or differ from it in the start line alone; to compare them is a tenth of
- * reading them.
+ * The last head, if it is short, and what it says. Most heads of a connection say what the one
+ * before them said, or differ from it in the start line alone; to compare them is a tenth of
+ * reading them. Zeroed before the parser gets it; what is in it is private.
  */
 #define HTTP1_MEMO 256u
 
@@ -113,14 +113,13 @@ struct http1_memo {
 	uint8_t whole;	 /* `event` is of all of it; else of the fields alone something is known */
 	uint16_t fields, last, len; /* where fields begin, the empty line, and its end; or 0 */
 	uint16_t text;	 /* where target or reason begin */
-	struct http1_meaning meaning; /* of the fields */
-	struct field_notes notes;
+	struct http1_meaning meaning; /* of the fields, whose notes are the parser's */
 	struct http1_event event; /* its pointers mean nothing */
 	uint8_t head[HTTP1_MEMO];
 };
 
 struct http1 {
-	/* Private. No pointers; may be copied while no call is running. */
+	/* Private, but for `memo`. */
 	uint8_t kind, state, method_class;
 	uint8_t tunnel;	  /* after the END that is due this protocol is over */
 	uint8_t interim;  /* the message is a 1xx response */
@@ -138,7 +137,12 @@ struct http1 {
 	uint16_t status;
 	uint8_t minor;
 	struct http1_meaning meaning;
-	struct http1_memo memo; /* the last: what the parser does it does with or without it */
+	/*
+	 * The caller's, who may hand it to the parser, or take it away, before any call; NULL: what
+	 * the parser does it does without it, too. Members up to here make the state.
+	 */
+	struct http1_memo *memo;
+	struct field_notes notes; /* of the last head */
 };
 
 void http1_init(struct http1 *h, enum http1_kind kind);

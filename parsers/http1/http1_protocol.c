@@ -344,6 +344,14 @@ static void move(void *state, enum sender from, enum place to, uint64_t n)
 		http1_resume(h, to == PLACE_CONTENT ? n : 0);
 }
 
+static void memo(void *state, void *memory)
+{
+	struct http1_memo *memos = memory;
+
+	for (int d = 0; d < 2; d++)
+		((struct http1_pair *)state)->dir[d].memo = memos ? &memos[d] : NULL;
+}
+
 static const uint16_t ports[] = {80,   2375, 3000, 4318, 5000, 8000, 8008, 8080, 8081,
 				 8088, 8888, 9090, 9100, 9200, 15000, 0};
 static const uint16_t tls_ports[] = {443, 2376, 4443, 6443, 8443, 9443, 10250, 0};
@@ -371,5 +379,7 @@ const struct protocol http1_protocol = {
 	.answers = answers,
 	.place = place,
 	.move = move,
+	.memo_size = 2 * sizeof(struct http1_memo),
+	.memo = memo,
 	.mask = &http1_mask,
 };

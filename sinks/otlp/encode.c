@@ -81,6 +81,7 @@ static void put_value(struct json *j, const ProtobufCFieldDescriptor *f, const v
 		put_unsigned(j, *(const uint64_t *)p);
 		break;
 	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_SFIXED64:
 		put_signed(j, *(const int64_t *)p, "\"");
 		break;
 	case PROTOBUF_C_TYPE_FIXED32:

@@ -161,6 +161,14 @@ static void export_span(struct sink *sink, const struct span *s)
 		k->opt.tell(k->opt.ctx, "out of memory", 1);
 }
 
+static void export_flow(struct sink *sink, const struct engine_flow *f)
+{
+	struct otlp_sink *k = (struct otlp_sink *)sink;
+
+	if (k->opt.signals & 1u << OTLP_METRICS)
+		metrics_flow(&k->metrics, f, k->opt.features);
+}
+
 static void export_tick(struct sink *sink, uint64_t now_ns)
 {
 	struct otlp_sink *k = (struct otlp_sink *)sink;
@@ -252,6 +260,7 @@ struct sink *sink_otlp_new(const struct otlp_options *o, char *err, size_t errle
 {
 	static const struct sink_ops ops = {
 		.span = export_span,
+		.flow = export_flow,
 		.tick = export_tick,
 		.finish = export_finish,
 		.work = export_work,

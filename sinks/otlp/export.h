@@ -15,6 +15,7 @@ struct otlp_options {
 	struct otel_host host;
 	int redact;
 	const struct attribute_rules *attributes; /* of metrics; NULL: the usual ones */
+	unsigned features; /* FEATURE_*: metrics that are there only if asked for */
 	int patient; /* what comes can wait: a queue that is full is waited for, while it moves */
 	struct out *out; /* lines of OTLP/JSON go there; NULL: to the collector */
 	otlp_tell_fn *tell;

@@ -149,40 +149,48 @@ static Otlp__ExponentialHistogramDataPoint *exp_point(struct building *b,
 	return p;
 }
 
+/* ---- counters */
+
+static Otlp__NumberDataPoint *number_point(struct building *b, const struct metric_series *s)
+{
+	Otlp__NumberDataPoint *p = arena_get(b->a, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	otlp__number_data_point__init(p);
+	p->has_start_time_unix_nano = p->has_time_unix_nano = p->has_as_int = 1;
+	p->start_time_unix_nano = s->since;
+	p->time_unix_nano = b->o->now_ns;
+	p->as_int = (int64_t)s->total;
+	p->attributes = otlp_attrs(b->a, s->attr, s->nattrs);
+	p->n_attributes = p->attributes ? s->nattrs : 0;
+	return p;
+}
+
 /* ---- metrics, scopes, resources */
+
+static int temporality(const struct building *b)
+{
+	return b->o->delta ? 1 : 2;
+}
 
 static int is_of(const struct metric_series *s, const struct metric_def *def,
 		 const struct metric_process *p)
 {
-	return s->def == def && s->process == p && s->values.count;
+	return s->def == def && s->process == p && metric_counted(s);
 }
 
-static Otlp__Metric *metric(struct building *b, const struct metric_def *def,
-			    const struct metric_process *process, unsigned n)
+static void set_histogram(struct building *b, Otlp__Metric *m, void **points, unsigned n)
 {
-	Otlp__Metric *m = arena_get(b->a, sizeof(*m));
 	Otlp__Histogram *h = arena_get(b->a, sizeof(*h));
 	Otlp__ExponentialHistogram *e = arena_get(b->a, sizeof(*e));
-	void **points = new_list(b->a, n);
-	int temporality = b->o->delta ? 1 : 2;
-	unsigned at = 0;
 
-	if (!m || !h || !e || !points)
-		return NULL;
-	otlp__metric__init(m);
+	if (!h || !e)
+		return;
 	otlp__histogram__init(h);
 	otlp__exponential_histogram__init(e);
-	m->name = arena_cstr(b->a, def->name);
-	m->unit = arena_cstr(b->a, def->unit);
-	m->description = arena_cstr(b->a, def->help);
-	for (unsigned i = 0; i < b->m->nseries; i++) {
-		const struct metric_series *s = b->m->series[i];
-
-		if (is_of(s, def, process))
-			points[at++] = b->o->exponential ? (void *)exp_point(b, s) : point(b, s);
-	}
 	h->has_aggregation_temporality = e->has_aggregation_temporality = 1;
-	h->aggregation_temporality = e->aggregation_temporality = temporality;
+	h->aggregation_temporality = e->aggregation_temporality = temporality(b);
 	if (b->o->exponential) {
 		e->data_points = (Otlp__ExponentialHistogramDataPoint **)points;
 		e->n_data_points = n;
@@ -194,6 +202,50 @@ static Otlp__Metric *metric(struct building *b, const struct metric_def *def,
 		m->data_case = OTLP__METRIC__DATA_HISTOGRAM;
 		m->histogram = h;
 	}
+}
+
+static void set_sum(struct building *b, Otlp__Metric *m, void **points, unsigned n)
+{
+	Otlp__Sum *sum = arena_get(b->a, sizeof(*sum));
+
+	if (!sum)
+		return;
+	otlp__sum__init(sum);
+	sum->has_aggregation_temporality = sum->has_is_monotonic = sum->is_monotonic = 1;
+	sum->aggregation_temporality = temporality(b);
+	sum->data_points = (Otlp__NumberDataPoint **)points;
+	sum->n_data_points = n;
+	m->data_case = OTLP__METRIC__DATA_SUM;
+	m->sum = sum;
+}
+
+static void *point_of(struct building *b, const struct metric_series *s)
+{
+	if (!s->def->bounds)
+		return number_point(b, s);
+	return b->o->exponential ? (void *)exp_point(b, s) : point(b, s);
+}
+
+static Otlp__Metric *metric(struct building *b, const struct metric_def *def,
+			    const struct metric_process *process, unsigned n)
+{
+	Otlp__Metric *m = arena_get(b->a, sizeof(*m));
+	void **points = new_list(b->a, n);
+	unsigned at = 0;
+
+	if (!m || !points)
+		return NULL;
+	otlp__metric__init(m);
+	m->name = arena_cstr(b->a, def->name);
+	m->unit = arena_cstr(b->a, def->unit);
+	m->description = arena_cstr(b->a, def->help);
+	for (unsigned i = 0; i < b->m->nseries; i++)
+		if (is_of(b->m->series[i], def, process))
+			points[at++] = point_of(b, b->m->series[i]);
+	if (def->bounds)
+		set_histogram(b, m, points, n);
+	else
+		set_sum(b, m, points, n);
 	return m;
 }
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Instructions per exchange in replay, beside what is aimed at. They repeat to the digit.
 
+With --parts, where they go: of a recording, divided by the exchanges that it shows.
+
 usage: bench_instructions.py [EXCHANGES]
+       bench_instructions.py --parts [RECORDING]
 """
 import os
 import re
@@ -54,7 +57,59 @@ def instructions(path, form):
     return int(re.search(r'Collected : (\d+)', p.stderr).group(1))
 
 
+# what a source file is counted for, the first that fits
+PARTS = (
+    ('reading the recording', r'core/(recording|bytes|unpack|source_file)'),
+    ('messages become exchanges',
+     r'core/(pairing|certainty|queue|doubted|pending_read|withheld|keyed)|parsers/protocol\.h'),
+    ('parsers', r'parsers/'),
+    ('links and ids', r'core/(link|exchange_link|id\.|habit)'),
+    ('exchanges and spans', r'core/(exchange|block|span|naming|tls_info|tls_library)'),
+    ('routes, the table', r'core/(route|red|hist)'),
+    ('connections, order, policies', r'core/'),
+    ('what is printed', r'sinks/'),
+    ('events and spans in cli/', r'cli/'),
+    ('memcpy, memcmp and their like', r'string/|malloc/|stdlib/|popcount'),
+    ('start and end of the program', r''),
+)
+
+
+def parts(path, form):
+    """Instructions for each exchange by part."""
+    with tempfile.TemporaryDirectory(prefix='zctrace-bench-') as work:
+        out = os.path.join(work, 'out')
+        p = subprocess.run(['valgrind', '--tool=callgrind', '--callgrind-out-file=' + out, ZCTRACE,
+                            '-r', path, '-o', form], check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, text=True)
+        spans = int(re.search(r'(\d+) spans shown', p.stderr).group(1))
+        text = subprocess.run(['callgrind_annotate', '--threshold=100', '--auto=no', out],
+                              check=True, capture_output=True, text=True).stdout
+    sums = dict.fromkeys([name for name, _ in PARTS], 0)
+    for line in text.splitlines():
+        m = re.match(r'\s*([\d,]+) \([ \d.]+%\)\s+(\S+):\S', line)
+        if m:
+            name = next(name for name, files in PARTS if re.search(files, m.group(2)))
+            sums[name] += int(m.group(1).replace(',', ''))
+    return {name: n / spans for name, n in sums.items()}
+
+
+def show_parts(path):
+    columns = [parts(path, form) for form in ('json', 'summary')]
+    print(f'{"instructions per exchange":32}{"json":>10}{"summary":>10}')
+    for name, _ in PARTS:
+        print(f'{name:32}' + ''.join(f'{c[name]:10,.0f}' for c in columns))
+    print(f'{"all":32}' + ''.join(f'{sum(c.values()):10,.0f}' for c in columns))
+
+
 def main():
+    if sys.argv[1:2] == ['--parts']:
+        if sys.argv[2:]:
+            show_parts(sys.argv[2])
+            return
+        with tempfile.TemporaryDirectory(prefix='zctrace-bench-') as work:
+            record(os.path.join(work, 'bench'), 20000, 0)
+            show_parts(os.path.join(work, 'bench'))
+        return
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 10000
     print(f'{"instructions per exchange, replay":36}{"aim":>8}{"same heads":>12}{"all differ":>12}')
     with tempfile.TemporaryDirectory(prefix='zctrace-bench-') as work:

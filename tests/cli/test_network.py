@@ -218,6 +218,17 @@ def flows(t):
     t.equal(sum(f.get('packets_to_server', 0) + f.get('packets_to_client', 0) for f in lines
                 if f.get('transport') == 'tcp'),
             len(analysed(t, path, 'tcp')), 'packets, as tshark counts')
+    first = [f for f in lines if f['type'] == 'flow']
+    for expr, wanted in (('server_port == 9001', lambda f: f['server_port'] == 9001),
+                         ('error == refused', lambda f: f.get('error') == 'refused'),
+                         ('client_addr == 192.0.2.1/32 and req_bytes > 1KB',
+                          lambda f: f['client_addr'] == '192.0.2.1' and
+                          f['bytes_to_server'] > 1000),
+                         ('protocol == dns', lambda f: f.get('protocol') == 'dns'),
+                         ('status == 200', lambda f: False)):
+        run = t.run([ZCTRACE, '-r', path, '-o', 'flows', '-q', '-f', expr])
+        t.equal(sorted(json.loads(line)['conn'] for line in run.stdout.splitlines()),
+                sorted(f['conn'] for f in first if wanted(f)), f'{expr}: {run.stderr}')
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct run {
 	struct http1 h;
+	struct http1_memo memo;
 	uint64_t digest; /* of the events so far, content and skips by their octets */
 	uint64_t skipped, content, events;
 	uint8_t options;
@@ -205,6 +206,7 @@ static void parse(struct run *r, const uint8_t *p, size_t size, const uint8_t *c
 	memset(r, 0, sizeof(*r));
 	r->options = options;
 	http1_init(&r->h, (enum http1_kind)(options % 4 % 3));
+	r->h.memo = &r->memo;
 	expect(r);
 	for (; size; p += next, size -= next) {
 		size_t len = stretch(p, size, options, &missing, &next), start = 0, end = 0;

@@ -261,9 +261,12 @@ static struct run parse(const struct protocol *protocol, const uint8_t *p, size_
 {
 	struct run r = {.protocol = protocol, .how = how, .lose_at = lose_at, .lose_n = lose_n};
 	struct stream s[2] = {{malloc(n + 1), 0, 0}, {malloc(n + 1), 0, 0}};
+	void *memo = calloc(1, protocol->memo_size + 8);
 
 	r.state = calloc(1, protocol->state_size + 8);
 	protocol->begin(r.state, 0);
+	if (protocol->memo && how != BYTES) /* with and without one the same is told */
+		protocol->memo(r.state, memo);
 	while (n > 1 && !r.over) {
 		enum sender from = *p & 1 ? FROM_SERVER : FROM_CLIENT;
 		size_t len = *p >> 1;
@@ -278,6 +281,7 @@ static struct run parse(const struct protocol *protocol, const uint8_t *p, size_
 	}
 	finish(&r);
 	free(r.state);
+	free(memo);
 	free(s[0].p);
 	free(s[1].p);
 	return r;

@@ -556,13 +556,42 @@ static void test_many(void)
 			feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
 		feed_text(&f, RX, GET);
 		feed_text(&f, TX, OK5);
-		if (i == 999)
+		if (i == 3999) /* the second request has brought a memo, and the third is in it */
 			warm = heap();
 	}
 	ok(warm - before < 4u << 20, "1,000 idle connections cost %zu octets", warm - before);
 	after = heap();
 	ok(after <= warm, "100,000 exchanges later no more (%zd)", (ssize_t)(after - warm));
 	is_u64(f.nspans, 101000, "and each has its span");
+	feed_end(&f);
+}
+
+/* What a span's numbers promise of its strings: see struct span. */
+static void test_alike(void)
+{
+	struct zc_ev_owner owner = {.pid = 4242, .tid = 4242, .comm = "renamed"};
+
+	server(NULL);
+	for (unsigned i = 0; i < 6; i++) {
+		feed_text(&f, RX, i < 5 ? GET : "GET /other HTTP/1.1\r\nHost: h\r\n\r\n");
+		feed_io(&f, RX, 0, 4242);
+		feed_text(&f, TX, OK5);
+	}
+	owner.ev = feed_head(&f, ZC_EV_OWNER, sizeof(owner));
+	engine__event(f.e, &owner.ev);
+	for (unsigned i = 0; i < 2; i++) {
+		feed_text(&f, RX, GET);
+		feed_io(&f, RX, 0, 4242);
+		feed_text(&f, TX, OK5);
+	}
+	is_u64(f.nspans, 8, "eight exchanges");
+	ok(span(4)->alike && span(4)->alike == span(3)->alike, "the same head comes again");
+	ok(span(5)->alike != span(4)->alike && span(6)->alike != span(4)->alike,
+	   "and another one, and is another one then");
+	ok(span(0)->names && span(0)->names == span(5)->names, "the process has the same names");
+	is_str(f.span[6].comm, "renamed", "until it is called otherwise");
+	ok(span(6)->names != span(5)->names && span(6)->names == span(7)->names,
+	   "and then the same again");
 	feed_end(&f);
 }
 
@@ -601,6 +630,7 @@ int main(void)
 	test_switched();
 	test_traceparent();
 	test_many();
+	test_alike();
 	test_in_flight();
 	return tap_done();
 }

@@ -121,11 +121,13 @@ static int same_event(const struct http1_event *a, const struct http1_event *b)
 static void test_memo(void)
 {
 	unsigned same = 1, repeated = 0;
+	struct http1_memo memo = {0};
 	struct http1 old, new;
 	char p[2048];
 	size_t n = 0;
 
 	http1_init(&old, HTTP1_REQUEST);
+	old.memo = &memo;
 	for (unsigned round = 0; round < 20000; round++) {
 		struct http1_event a, b;
 		size_t used;

@@ -104,6 +104,31 @@ static void make_names(struct span *s)
 	s->link = s->has_parent ? "socket" : NULL;
 }
 
+static uint64_t number_of(uint64_t h, const char *p, size_t n)
+{
+	for (h = (h ^ !p) * 31 + n; p && n; n--)
+		h = (h ^ (uint8_t)*p++) * 0x9e3779b97f4a7c15ull;
+	return h;
+}
+
+/* Spans that are alike have the same numbers, where they have any. */
+static void make_numbers(struct span *s)
+{
+	const struct str words[] = {s->method, s->scheme, s->host, s->path, s->query};
+	const char *const names[] = {s->comm, s->service, s->runtime, s->container,
+				     s->container_name, s->resource, s->peer_service};
+
+	s->alike = s->names = 0;
+	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++)
+		s->alike = number_of(s->alike, words[i].p, words[i].n);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		s->names = number_of(s->names, names[i], names[i] ? strlen(names[i]) : 0);
+	if (!chance(4))
+		s->alike = 0;
+	if (!chance(4))
+		s->names = 0;
+}
+
 /* What it has may be more than numbers. */
 static void make_attrs(struct span *s)
 {
@@ -169,6 +194,7 @@ static void compare(int redact)
 		make_names(&s);
 		make_attrs(&s);
 		go_on(&s, &before);
+		make_numbers(&s);
 		out[0].n = out[1].n = quick_only.n = 0;
 		for (int i = 0; i < 2; i++)
 			sink[i]->ops->span(sink[i], &s);

@@ -151,7 +151,7 @@ static void test_failed(void)
 	const struct net_row *r;
 	struct net n = {0};
 
-	f.error = "refused";
+	f.error = SPAN_ERR_REFUSED;
 	f.interval_failed = 1;
 	net_add(&n, &f);
 	f.first = 0;
