@@ -6,7 +6,6 @@
 #define STEPS_JOINED (CERTAINTY_WAITS + 1)
 #define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESPONSE 1u
-#define PAUSE 1000000000ull	   /* ns without a byte: nothing is outstanding */
 /* the same since the connection was joined: hardly any client pipelines */
 #define PAUSE_JOINED 50000000ull
 
@@ -95,6 +94,14 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 	for (struct exchange *x = c->head; x; x = x->next)
 		if (!x->resp_done)
 			x->suspect |= why;
+}
+
+void certainty_refuse(struct conn *c, uint64_t pos)
+{
+	struct exchange *x = c->tail;
+
+	if (x && x->found && x->suspect && x->req_done && x->req_end == pos && !x->boundary)
+		x->tentative = 1;
 }
 
 /* Where requests go on after a gap, if their client waits for its answers. */
@@ -226,7 +233,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		return;
 	}
 	if (exact) {
-		x->rested = x->req_first > c->answer_time + PAUSE;
+		x->rested = x->req_first > c->answer_time + CERTAINTY_PAUSE;
 		c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
 	} else if (waited && c->answer_ack && c->answer_ack < c->req_gap) {
 		/*
@@ -371,20 +378,42 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 	c->answer_time = h->last_time;
 }
 
+/* So many requests, so many responses: which of them belong together for sure? */
+static enum doubted_proof proof_by_number(const struct conn *c)
+{
+	/* of what was lost of the requests, several may have been in one packet */
+	if (c->losses == 1 && !c->req_gap && c->half[0].reasm.from_syn &&
+	    c->half[1].reasm.from_syn)
+		return DOUBTED_DUE;
+	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
+}
+
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
 
 	/*
 	 * A client that closes first, has received all that its server has sent, and gets nothing
-	 * more has its answers: so many requests, so many responses.
+	 * more has its answers.
 	 */
 	if (c->reset || c->head || c->lost_end || resp->in_message || !h->reasm.fin_time ||
 	    h->reasm.fin_time >= resp->reasm.fin_time ||
 	    h->reasm.fin_need != resp->reasm.next)
 		return DOUBTED_NONE;
-	/* of what was lost of the requests, several may have been in one packet */
-	if (c->losses == 1 && !c->req_gap && h->reasm.from_syn && resp->reasm.from_syn)
-		return DOUBTED_DUE;
-	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
+	return proof_by_number(c);
+}
+
+static int is_still(const struct half *h, uint64_t since)
+{
+	return h->last_time < since && !h->reasm.pend && !reasm_kept(&h->reasm).n;
+}
+
+enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
+{
+	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
+
+	if (c->reset || c->head || c->lost_end || resp->in_message || !is_still(h, since) ||
+	    !is_still(resp, since) || h->reasm.fin_time || resp->reasm.fin_time)
+		return DOUBTED_NONE;
+	return proof_by_number(c);
 }

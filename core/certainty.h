@@ -26,6 +26,7 @@
 
 /* So many exchanges in a row, one after the other: the client is one that waits for its answers. */
 #define CERTAINTY_WAITS 3u
+#define CERTAINTY_PAUSE 1000000000ull /* ns without a byte: nothing is outstanding */
 
 /* Messages of h begin: perhaps it was joined somewhere. */
 void certainty_begin(struct conn *c, const struct half *h);
@@ -48,6 +49,9 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
  */
 uint64_t certainty_due(const struct conn *c, const struct half *h, uint64_t pos);
 
+/* What is at pos is no request: one that was found, and ended there, may be content, too. */
+void certainty_refuse(struct conn *c, uint64_t pos);
+
 /* x, with req_pos, need and found, is about to be queued. */
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x);
 
@@ -69,6 +73,9 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 
 /* Both directions have ended: what does that say of the exchanges that were kept? */
 enum doubted_proof certainty_at_end(const struct conn *c);
+
+/* The same where nothing has come since then, and nothing is outstanding that long. */
+enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since);
 
 /* How far the sender of what is at pos had received the other direction; 0: unknown. */
 uint64_t certainty_need(const struct conn *c, const struct half *h, uint64_t pos);

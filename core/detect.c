@@ -8,6 +8,8 @@
 #include "parsers/multiplexer.h"
 #include "parsers/proxy_header.h"
 
+#define PROXIES_MAX 4 /* each of which has put its header before the one of that before it */
+
 static unsigned client_of(const struct conn *c)
 {
 	switch (c->role) {
@@ -39,6 +41,7 @@ static void begin_anew(struct conn *c)
 
 		h->lead = h->reasm.next - reasm_kept(&h->reasm).n - h->reasm.first;
 		h->ended = 0;
+		h->proxied = 0;
 	}
 	c->again = 1;
 }
@@ -148,13 +151,14 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 
 	if (c->switching)
 		return follow_switch(e, c, h, p, n, pos);
-	if (in.start && !h->lead && !c->datagram) {
+	if (in.start && h->proxied < PROXIES_MAX && !c->datagram) {
 		enum probe_result proxied = proxy_header(p, n, &lead);
 
 		if (proxied == PROBE_MORE)
 			return 0;
 		if (proxied == PROBE_YES) {
-			h->lead = lead;
+			h->lead += lead;
+			h->proxied++;
 			c->again = 1;
 			e->stats.skipped_bytes += lead;
 			return lead;

@@ -12,34 +12,50 @@ void doubted_pass(struct conn *c, struct exchange *x)
 	exchange_emit(c->engine, x);
 }
 
+/* What a connection is joined at is no part of a row, but perhaps it is no response. */
+static int is_joined_at(const struct conn *c, const struct exchange *x)
+{
+	return x->incomplete & SPAN_REQUEST_NOT_SEEN && c->preexisting && !c->requested;
+}
+
 int doubted_add(struct conn *c, struct exchange *x)
 {
-	if (!c->engine->opt.keep_doubted || c->engine->io_seen || c->unproven || !x->suspect ||
-	    !x->resp_started ||
-	    x->incomplete & (SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN) ||
-	    c->ndoubted == DOUBTED_MAX)
+	uint32_t alone = SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN;
+
+	if (!c->engine->opt.keep_doubted || c->engine->io_seen || c->unproven ||
+	    !x->resp_started || c->ndoubted == DOUBTED_MAX)
 		return 0;
+	if ((!x->suspect || x->incomplete & alone) && !is_joined_at(c, x))
+		return 0;
+	if (c->doubted_head && c->doubted_head->resp_last + DOUBTED_AGE < c->engine->now)
+		doubted_release(c, DOUBTED_NONE);
 	x->next = NULL;
-	if (c->doubted_tail) {
+	if (c->doubted_tail)
 		c->doubted_tail->next = x;
-	} else {
+	else
 		c->doubted_head = x;
-		c->doubted_since = c->engine->now;
-		list_append(&c->engine->doubted, &c->doubted);
-	}
+	c->doubted_since = c->engine->now;
+	list_unlink(&c->doubted);
+	list_append(&c->engine->doubted, &c->doubted);
 	c->doubted_tail = x;
 	c->ndoubted++;
 	return 1;
 }
 
-void doubted_release(struct conn *c, enum doubted_proof proof)
+/* The list of them, which is no more. */
+static struct exchange *take_all(struct conn *c)
 {
-	struct exchange *x = c->doubted_head, *next;
+	struct exchange *x = c->doubted_head;
 
 	c->doubted_head = c->doubted_tail = NULL;
 	c->ndoubted = 0;
 	list_unlink(&c->doubted);
-	for (; x; x = next) {
+	return x;
+}
+
+void doubted_release(struct conn *c, enum doubted_proof proof)
+{
+	for (struct exchange *x = take_all(c), *next; x; x = next) {
 		next = x->next;
 		if (proof && (x->sound || proof == DOUBTED_DUE) &&
 		    (x->due || proof == DOUBTED_SOUND))
@@ -48,21 +64,34 @@ void doubted_release(struct conn *c, enum doubted_proof proof)
 	}
 }
 
+void doubted_drop(struct conn *c)
+{
+	for (struct exchange *x = take_all(c), *next; x; x = next) {
+		next = x->next;
+		exchange_put(c->engine, x);
+	}
+}
+
 void doubted_break(struct conn *c)
 {
-	if (c->doubted_head)
+	/* perhaps they are none: then that will show soon */
+	if (c->half[0].stray | c->half[1].stray)
+		for (struct exchange *x = c->doubted_head; x; x = x->next)
+			x->sound = x->due = 0;
+	else if (c->doubted_head)
 		doubted_release(c, DOUBTED_NONE);
 	for (struct exchange *x = c->head; x && x->resp_started; x = x->next)
 		x->sound = x->due = 0;
 }
 
-void doubted_tick(struct engine *e)
+void doubted_tick(struct engine *e,
+		  enum doubted_proof (*proof)(const struct conn *c, uint64_t since))
 {
 	while (!list_empty(&e->doubted)) {
 		struct conn *c = list_entry(e->doubted.next, struct conn, doubted);
 
 		if (c->doubted_since + DOUBTED_TIME > e->now)
 			break;
-		doubted_release(c, DOUBTED_NONE);
+		doubted_release(c, proof(c, e->now - DOUBTED_TIME));
 	}
 }

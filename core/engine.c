@@ -388,7 +388,7 @@ static void tick(struct engine *e)
 	while ((c = datagram_expired(e)))
 		evict_conn(e, c);
 	pending_read_tick(e);
-	doubted_tick(e);
+	doubted_tick(e, certainty_at_rest);
 	exchange_release_held(e, 0);
 	note_lost(e, 0);
 }

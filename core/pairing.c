@@ -61,6 +61,8 @@ static void not_understood(struct conn *c, struct half *h, size_t n, uint64_t po
 {
 	c->engine->stats.unparsed_bytes += n;
 	h->unrecognized_bytes += n;
+	if (is_request(c, h))
+		certainty_refuse(c, pos - n);
 	if (c->withheld && is_request(c, h) && withheld_garbage(c, h, pos))
 		withheld_settle(c, pos, 1);
 	else
@@ -77,12 +79,32 @@ static int is_broken_request(const struct conn *c, const struct half *h, const u
 	       c->protocol->probe(&in, &client) == PROBE_YES && client == c->request_dir;
 }
 
-/* The parser has passed over n bytes, which end at pos. */
-static void pass(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+/*
+ * Something else stands behind each message, in both directions: the heads of frames, which carry
+ * them. Those of several connections may be among them, so that nothing of it is told.
+ */
+static int is_carried(struct conn *c, struct half *h, const uint8_t *p, uint64_t pos)
 {
+	const struct exchange *x = c->tail;
+	uint64_t asked = x && x->req_done ? x->req_end : c->answered_to;
+
+	if (!c->doubt || c->lost || pos != (is_request(c, h) ? asked : c->answer_end))
+		return 0;
+	h->stray |= *p < '\t' ? 2 : 1;
+	return c->half[0].stray && c->half[1].stray && (c->half[0].stray | c->half[1].stray) > 1;
+}
+
+/* The parser has passed over n bytes, which end at pos. 0: nothing of all this is its protocol. */
+static int pass(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
+{
+	if (is_carried(c, h, p, pos - n)) {
+		doubted_drop(c);
+		return 0;
+	}
 	if (is_broken_request(c, h, p, n))
 		c->broken_request = 1;
 	not_understood(c, h, n, pos);
+	return 1;
 }
 
 /* A start is looked for: passes over what is known to be before it. Returns how much. */
@@ -138,13 +160,24 @@ static void start_over(struct conn *c)
 	c->again = 1;
 }
 
-/* Its client has received something since it sent the head of the request that is being read. */
+/*
+ * Its client may have received what answers the request that is being read: not if all that it has
+ * received since was seen, and answers others.
+ */
 static inline int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	return h->x && !h->x->switches &&
-	       (h->x->status || (h->x->waits && !h->x->resp_started && h->x->need &&
-				 certainty_need(c, h, pos) > h->x->need));
+	uint64_t need;
+
+	if (!h->x || h->x->switches || h->x->status)
+		return h->x && !h->x->switches;
+	if (!h->x->waits || h->x->resp_started || !h->x->need)
+		return 0;
+	need = certainty_need(c, h, pos);
+	return need > h->x->need &&
+	       (c->doubt || c->session || need > c->half[!c->request_dir].reasm.next);
 }
+
+static void pairing_end(struct conn *c, enum conn_end why);
 
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
 {
@@ -202,7 +235,12 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 				off = skip_line(c, h, p, n, pos);
 			start_over(c);
 			return off;
-		default: pass(c, h, p + off - used, used, pos + off); break;
+		default:
+			if (pass(c, h, p + off - used, used, pos + off))
+				break;
+			c->engine->stats.unparsed_bytes += n - off + used;
+			pairing_end(c, CONN_DROPPED);
+			return n;
 		}
 	}
 	c->engine->stats.unparsed_bytes += n - off;
@@ -268,7 +306,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 	if (is_request(c, h))
 		doubt_content(c, h, pos, why);
 	/* at most a torn head, an END, an ABORT, content, another END, and the rest */
-	for (int i = 0; n && i < MAX_IDLE_CALLS; i++) {
+	for (int i = 0; n && c->protocol && i < MAX_IDLE_CALLS; i++) {
 		enum parse_status st;
 
 		pairing_expect(c, h, pos - kept.n);
@@ -294,12 +332,25 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		pos += used;
 		n -= used;
 	}
+	if (!c->protocol) /* it ended before them */
+		stats->uncaptured_bytes += n;
 	/* an END that is due behind content that was missing does not wait for the next octet */
-	if (h->in_message)
+	else if (h->in_message)
 		pairing_data(c, h, (const uint8_t *)"", 0, pos);
 }
 
 /* ---- the end */
+
+/* n bytes have come of what answers the oldest request, and of its status nothing. */
+static void begun_answer(struct conn *c, size_t n)
+{
+	struct exchange *x = c->head;
+
+	if (!x || x->resp_done || x->suspect)
+		return;
+	x->incomplete |= SPAN_TRUNCATED_HEAD;
+	x->resp_bytes += n;
+}
 
 /* A direction ends in the midst of a head: what there is of it counts. */
 static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t time)
@@ -315,6 +366,8 @@ static void end_in_head(struct conn *c, struct half *h, uint64_t pos, uint64_t t
 	    c->protocol->gap(c->state, sender_of(c, h), kept, 1, &used, &m) != PARSE_EVENT ||
 	    !(m.flags & MESSAGE_TORN)) {
 		c->engine->stats.unparsed_bytes += kept.n;
+		if (in_head && kept.n && !is_request(c, h))
+			begun_answer(c, kept.n);
 		if (in_head || !kept.n || h->in_message || is_request(c, h) ||
 		    !c->protocol->place || c->protocol->place(c->state, FROM_SERVER) != PLACE_SEEK)
 			return;
@@ -364,6 +417,8 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	    c->protocol->place(c->state, FROM_SERVER) == PLACE_CONTENT)
 		c->protocol->move(c->state, FROM_SERVER, PLACE_END, 0); /* it may have none */
 	end_undecided(c, h);
+	if (!c->protocol)
+		return;
 	end_in_head(c, h, pos, time);
 	/* what only the end would end is not complete (RFC 9112 section 8) */
 	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&

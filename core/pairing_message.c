@@ -160,7 +160,7 @@ static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t 
 {
 	const struct half *resp = &c->half[!c->request_dir];
 
-	return resp->in_message && resp->x && !resp->x->suspect &&
+	return resp->in_message && resp->x && queue_has(resp->x) && !resp->x->suspect &&
 	       certainty_need(c, h, pos) > resp->msg_pos &&
 	       pairing_parser_unneeded(c, resp) == UINT64_MAX;
 }
@@ -546,6 +546,16 @@ void pairing_count_partial(struct conn *c)
 	}
 }
 
+/* Answered in place of being told to go on, and its content has not begun for a while. */
+static int is_refused(const struct conn *c, const struct exchange *x)
+{
+	const struct half *h = &c->half[c->request_dir];
+
+	return x->waits && x->resp_done && c->protocol->place &&
+	       c->protocol->place(c->state, FROM_CLIENT) == PLACE_CONTENT &&
+	       !reasm_kept(&h->reasm).n && c->engine->now > x->resp_last + CERTAINTY_PAUSE;
+}
+
 void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 {
 	if (why == CONN_DROPPED || queue_doubts(c, x)) {
@@ -559,6 +569,8 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 			x->incomplete |= SPAN_IN_FLIGHT;
 		else
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
+	} else if (!x->req_done && is_refused(c, x)) {
+		x->req_unsized = 1; /* whatever comes of it yet */
 	} else if (!x->req_done) {
 		x->incomplete |= SPAN_IN_FLIGHT;
 	}

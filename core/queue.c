@@ -73,7 +73,7 @@ void queue_complete(struct conn *c, struct exchange *x)
 		exchange_put(c->engine, x);
 		return;
 	}
-	if (x->suspect && doubted_add(c, x))
+	if ((x->suspect || c->doubt) && doubted_add(c, x))
 		return;
 	if (c->doubted_head)
 		doubted_release(c, DOUBTED_NONE);
@@ -108,10 +108,12 @@ static __attribute__((noinline)) void settle_keyed(struct conn *c, struct exchan
 /* Not within TLS: a call of its library that was not seen leaves no gap. */
 static int is_early(const struct conn *c, const struct exchange *x)
 {
+	const struct half *h = &c->half[c->request_dir];
+
 	return !c->session && x->incomplete == SPAN_REQUEST_NOT_SEEN && x->status >= 200 &&
 	       x->status != REQUEST_TIMEOUT && !x->resp_unsized && !x->aborted && !c->head &&
-	       !c->lost && !c->preexisting && !c->doubt && !c->rejoined &&
-	       !c->half[c->request_dir].in_message && !c->half[c->request_dir].ended;
+	       !c->lost && !c->preexisting && !c->doubt && !c->rejoined && !h->in_message &&
+	       !h->ended && !h->unrecognized_end;
 }
 
 struct exchange *queue_pop_early(struct conn *c)

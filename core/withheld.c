@@ -61,11 +61,16 @@ static enum probe_result begins(const struct conn *c, const uint8_t *p, size_t n
 static void doubt_content(struct conn *c, uint64_t pos)
 {
 	struct half *h = &c->half[c->request_dir];
+	struct exchange *x = c->withheld;
+	uint64_t req_gap = c->req_gap;
+	uint8_t due = x->due;
 
 	if (!h->in_message && !c->pipelined && c->in_step >= CERTAINTY_WAITS)
 		return;
-	c->withheld->incomplete |= SPAN_BAD_FRAMING;
 	certainty_lost(c, h, pos, SPAN_BAD_FRAMING, 0);
+	c->req_gap = req_gap; /* that it was requests is less likely: no answer to them is due */
+	x->suspect |= SPAN_BAD_FRAMING;
+	x->due = due;
 }
 
 size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n, size_t off,

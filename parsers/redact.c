@@ -9,7 +9,7 @@
 
 /* Parameters, normalised: exact names. */
 static const char *const secret_params[] = {
-	"key", "sig", "auth", "authorization", "session", "sid", "code", "jwt", "pass", "pwd",
+	"key", "sig", "auth", "session", "sid", "code", "jwt", "pass", "pwd",
 	"passphrase", "assertion", "clientassertion", "samlresponse", "samlrequest", "otp",
 	"hmac", "ticket", "phpsessid", "jsessionid", "totp", "mfacode", "verificationcode",
 	"card", "cardnumber", "cc", "pan", "cvv", "cvc", "ssn", "taxid", "mfatoken",
@@ -17,14 +17,14 @@ static const char *const secret_params[] = {
 
 /* Fields, normalised: exact names. */
 static const char *const secret_fields[] = {
-	"authorization", "proxyauthorization", "cookie", "cookie2", "setcookie", "setcookie2",
-	"xapikey", "xauthkey",
+	"cookie", "cookie2", "setcookie", "setcookie2", "xauthkey", "xjwt",
 };
 
 /* Parameters and fields, normalised: ends of names. */
 static const char *const secret_ends[] = {
 	"token", "secret", "password", "passwd", "apikey", "signature", "credential",
 	"credentials", "sessionid", "accesskey", "accesskeyid", "secretkey", "privatekey",
+	"authorization", "subscriptionkey", "functionskey", "jwtassertion", "oidcdata", "csrf",
 };
 
 static const char *const uri_fields[] = {
@@ -158,6 +158,7 @@ enum scan_state {
 void redact_scan_uri(struct redact_scan *s)
 {
 	memset(s, 0, sizeof(*s));
+	s->colon_slash = 1; /* an authority may be behind "//" alone */
 }
 
 static void start_name(struct redact_scan *s)
@@ -225,7 +226,8 @@ int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int 
 {
 	static const char mark[] = "://";
 
-	s->colon_slash = *p == mark[s->colon_slash] ? (uint8_t)(s->colon_slash + 1) : *p == ':';
+	s->colon_slash = *p == mark[s->colon_slash] ? (uint8_t)(s->colon_slash + 1)
+						    : *p == ':' || *p == '<' || *p == '=';
 	if (s->colon_slash == 3) {
 		s->colon_slash = 0;
 		if (s->state == IN_PATH || s->state == VALUE) { /* also of one that a URI carries */

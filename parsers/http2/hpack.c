@@ -607,10 +607,25 @@ static int plausible_literal(const uint8_t *p, size_t n, size_t *pos, int is_nam
 	return l.n || !is_name;
 }
 
+/* Hardly any encoder spells them out, but it is allowed to. */
+static int is_pseudo_name(const uint8_t *p, size_t n)
+{
+	static const char *const names[] = {"\7:method", "\7:scheme", "\5:path",
+					    "\12:authority", "\7:status"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t len = 1 + (size_t)names[i][0];
+
+		if (n >= len && !memcmp(p, names[i], len))
+			return 1;
+	}
+	return 0;
+}
+
 int hpack_plausible(const uint8_t *p, size_t n)
 {
 	unsigned fields = 0, pseudo = 0;
-	size_t pos = 0, length = 1;
+	size_t pos = 0, length = 1, name;
 	uint32_t v;
 
 	while (pos < n) {
@@ -626,9 +641,12 @@ int hpack_plausible(const uint8_t *p, size_t n)
 		}
 		if (bits == 7 && !v)
 			return 0;
+		name = pos;
 		if (bits != 7 && ((!v && !plausible_literal(p, n, &pos, 1, &length)) ||
 				  !plausible_literal(p, n, &pos, 0, &length)))
 			return 0;
+		if (bits != 7 && !v && fields < 4 && length)
+			pseudo |= (unsigned)is_pseudo_name(p + name, n - name);
 		/* entries 1 to 14 are the pseudo-header fields, which are never empty */
 		if (fields++ < 4 && v >= 1 && v <= 14 && length)
 			pseudo = 1;

@@ -69,7 +69,7 @@ def facts(span):
 def proxy_header(t):
     """1: PROXY headers and first bytes, cut anywhere"""
     for header in (V1, V2, b'PROXY UNKNOWN\r\n', b'\r\n\r\n\0\r\nQUIT\n\x20\0\0\0',
-                   V2[:14] + b'\0\x14' + V2[16:] + b'\4\0\5extra'):
+                   V2[:14] + b'\0\x14' + V2[16:] + b'\4\0\5extra', V2 + V1):
         for protocol, (request, response) in (('http/1.1', H1), ('h2', H2), ('tls', TLS)):
             both = header + request
             for cut in {0, 1, 5, 6, 13, len(header) - 1, len(header), len(header) + 1,
@@ -96,7 +96,7 @@ def proxy_header(t):
 @test
 def recorded(t):
     """2: a recording of it shows the same"""
-    for header in (V1, V2):
+    for header in (V1, V2, V1 + V2):
         p = Packets()
         c = Conversation(p)
         c.exchange(header + get('/in'), OK)

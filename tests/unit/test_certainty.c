@@ -185,8 +185,8 @@ static void test_proof(void)
 	feed_text(&f, RX, GET("/1"));
 	feed_text(&f, TX, NO2);
 	feed_tick(&f, 4000 * MS);
-	is_str(shown(), "(none) (none) 200 lost-events request-not-seen; GET /1 404 lost-events",
-	       "nor for ever");
+	is_str(shown(), "(none) (none) 200 lost-events request-not-seen; GET /1 404",
+	       "or for so long nothing comes that nothing is outstanding");
 	feed_end(&f);
 
 	capture();
@@ -468,7 +468,7 @@ static void test_ends(void)
 	feed_text(&f, RX, GET("/a"));
 	feed_text(&f, TX, "HTTP/1.");
 	feed_flag(&f, TX, ZC_TCP_FIN);
-	over("GET /a 0 closed", "or before it says anything");
+	over("GET /a 0 closed truncated-head", "or before it says anything");
 
 	server();
 	feed_text(&f, RX, "GET /slow HTTP/1.1\r\nHost: exam");
@@ -492,12 +492,52 @@ static void test_behind(void)
 	over("", "what another protocol carries is not shown");
 
 	server();
+	feed_text(&f, RX, "PROXIED h\r\n" GET("/first"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, GET("/next"));
+	feed_text(&f, TX, NO2);
+	over("(none) (none) 200 request-not-seen; GET /next 404",
+	     "what came before a response may have been its request");
+
+	server();
 	feed_text(&f, RX, GET("/attach"));
 	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\n$ ");
 	feed_text(&f, RX, GET("/typed"));
 	feed_text(&f, TX, "sh: GET: not found\n");
 	feed_flag(&f, TX, ZC_TCP_FIN);
 	over("GET /attach 200", "nor what follows an answer until close");
+}
+
+/* The frames of a multiplexer, in which several connections are carried: their heads alone. */
+static void frame(int dir, char type, char flags, char length)
+{
+	const char head[12] = {0, type, 0, flags, 0, 0, 0, 1, 0, 0, 0, length};
+
+	feed_octets(&f, dir, head, sizeof(head));
+}
+
+static void test_carried(void)
+{
+	struct engine_options o = {.keep_doubted = 1};
+
+	for (int at = 0; at < 3; at++) {
+		feed_begin(&f, &o);
+		feed_open(&f, ZC_ROLE_SERVER, at < 2 ? ZC_OPEN_PREEXISTING : ZC_OPEN_SEQ);
+		for (int i = 0; i < 4; i++) {
+			if (i || at != 1) {
+				frame(RX, 0, 1, sizeof(GET("/1")) - 1);
+				feed_text(&f, RX, GET("/1"));
+				frame(TX, 0, 2, sizeof(OK2) - 1);
+			}
+			feed_text(&f, TX, OK2);
+			frame(TX, 1, 4, 0);
+			frame(RX, 1, 4, 0);
+		}
+		feed_tick(&f, 5000 * MS);
+		over("", at == 0   ? "what frames carry is not told: joined at a request"
+			 : at == 1 ? "or at an answer"
+				   : "or from the beginning");
+	}
 }
 
 int main(void)
@@ -513,5 +553,6 @@ int main(void)
 	test_expect();
 	test_ends();
 	test_behind();
+	test_carried();
 	return tap_done();
 }

@@ -562,6 +562,10 @@ static void test_plausible(void)
 
 	is_u64(hpack_plausible(buf, unhex(c4[0].hex, buf)), 2, "a request");
 	is_u64(hpack_plausible(buf, unhex("bebf", buf)), 1, "nothing known");
+	is_u64(hpack_plausible(buf, unhex("00073a6d6574686f6403474554", buf)), 2,
+	       "the name of a pseudo-header field in full");
+	is_u64(hpack_plausible(buf, unhex("0006746d6574686f6403474554", buf)), 0,
+	       "another name, cut");
 	is_u64(hpack_plausible(buf, unhex("8220", buf)), 0, "size update out of place");
 	is_u64(hpack_plausible(buf, unhex("0484ffffffff", buf)), 0, "bad Huffman code");
 	is_u64(hpack_plausible(buf, unhex("828684418cf1e3", buf)), 0, "cut");

@@ -10,7 +10,9 @@ static struct str str(const char *s)
 static void test_names(void)
 {
 	static const char *const secret[] = { "Authorization", "COOKIE", "set-cookie", "X-Api-Key",
-		"Proxy-Authorization", "X-Auth-Token", "x-amz-security-token", "Api_Key" };
+		"Proxy-Authorization", "X-Auth-Token", "x-amz-security-token", "Api_Key",
+		"X-Forwarded-Authorization", "Ocp-Apim-Subscription-Key", "x-functions-key",
+		"X-Goog-IAP-JWT-Assertion", "x-amzn-oidc-data" };
 	static const char *const open[] = { "Host", "Cookies-Allowed", "Accept", "X-Request-Id",
 		"traceparent", "ETag", "", "Content-Length", "Sec-WebSocket-Key" };
 	static const char *const params[] = { "token", "access_token", "accessToken", "api_key",
@@ -70,6 +72,9 @@ static const struct {
 	{ "a;sid=1", "a;sid=[redacted]" }, /* a relative reference */
 	{ "<https://u:p@h/a>; rel=next", "<https://[redacted]@h/a>; rel=next" }, /* Link */
 	{ "0;url=http://u:p@h/", "0;url=http://[redacted]@h/" }, /* Refresh */
+	{ "//u:p@h/a?code=1", "//[redacted]@h/a?code=[redacted]" }, /* of the same scheme */
+	{ "<//u:p@h/a>, </b//c@d>", "<//[redacted]@h/a>, </b//c@d>" },
+	{ "/a?to=//u:p@h/&b=c@d", "/a?to=//[redacted]@h/&b=c@d" },
 	{ "/c;jsessionid=A1;v=2/d?e", "/c;jsessionid=[redacted];v=2/d?e" },
 	{ "/c;token=A/d?token=/;b&c", "/c;token=[redacted]/d?token=[redacted]&c" },
 	{ "/cb#access_token=t&state=s", "/cb#access_token=[redacted]&state=s" },
