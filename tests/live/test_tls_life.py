@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -44,6 +45,53 @@ def attached_fifty_times(t):
     t.equal(left, 0, 'octets of the library that were not as before')
     t.equal(errors, [], 'errors of the load')
     t.check(requests > 1000, f'{requests} requests')
+
+
+# Answers once, by one write, in TLS 1.2, where only content is of the records' type 23.
+ANSWERS = '''
+import socket, ssl, sys
+c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+c.maximum_version = ssl.TLSVersion.TLSv1_2
+c.load_cert_chain(*sys.argv[1:3])
+s = socket.create_server(('127.0.0.1', 0))
+print(s.getsockname()[1], flush=True)
+k = c.wrap_socket(s.accept()[0], server_side=True)
+while b'\\r\\n\\r\\n' not in k.recv(65536):
+    pass
+k.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello')
+k.recv(1)
+'''
+
+
+@test
+def killed_within_a_call(t):
+    """killed when an answer has left, and its library's call has not returned: not "closed"; at
+    the client's end it is whole"""
+    killer = compile_c(t, 'kill_after.c', '-shared', '-fPIC')
+    for preload in (None, killer):
+        env = dict(os.environ, **({'LD_PRELOAD': preload} if preload else {}))
+        server = t.start([sys.executable, '-c', ANSWERS, *certs().pair()], env=env,
+                         stdout=subprocess.PIPE, text=True)
+        port = int(server.stdout.readline())
+        z = Zctrace(t, '--pid', f'{server.pid},{os.getpid()}')
+        with socket.create_connection(('127.0.0.1', port)) as s, \
+                context().wrap_socket(s, server_hostname='localhost') as k:
+            k.sendall(b'GET /k HTTP/1.1\r\nHost: x\r\n\r\n')
+            got = b''
+            while not got.endswith(b'hello'):
+                part = k.recv(65536)
+                if not part:
+                    break
+                got += part
+        t.check(got.endswith(b'hello'), f'what the client got: {got!r}')
+        z.finish(2, path='/k')
+        said = {s['kind']: (s.get('status'), s.get('error'), s.get('incomplete'))
+                for s in z.spans if s.get('path') == '/k'}
+        t.equal(said.get('client'), (200, None, None), 'client')
+        t.equal(said.get('server'), (None, None, ['lost-events', 'response-not-seen'])
+                if preload else (200, None, None), 'server')
+        if preload:
+            t.equal(server.wait(20), -signal.SIGKILL, 'how the server ended')
 
 
 # Filters its system calls as a container's runtime does that knows no uretprobe(), and executes the

@@ -197,7 +197,7 @@ static void test_json(struct capture *c)
 {
 	static const char *const all[] = { "*" };
 	struct sink_options o = { .out = &c->out, .redact = 1, .body = 1 };
-	const struct sink_totals totals = { 1765226689000000001u, 1, 2, 3, 4, 5 };
+	const struct sink_totals totals = { 1765226689000000001u, 1, 2, 3, 4, 5, NULL, NULL };
 	struct sink *k = sink_json_new(&o);
 	struct span s = example();
 
