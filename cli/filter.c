@@ -118,23 +118,11 @@ static int compare_number(const struct test *t, uint64_t value)
 	}
 }
 
-static int find_header(struct str fields, const char *name, struct str *value)
-{
-	struct str key;
-	size_t pos = 0;
-
-	while (fields.p && http1_field_next(fields, &pos, &key, value))
-		if (strlen(name) == key.n && !strncasecmp(key.p, name, key.n))
-			return 1;
-	return 0;
-}
-
 static int text_of(const struct test *t, const struct span *s, char buf[SPAN_TEXT_MAX],
 		   struct str *text)
 {
 	if (t->header)
-		return find_header(s->req_fields, t->header, text) ||
-		       find_header(s->resp_fields, t->header, text);
+		return span_header(s, t->header, text);
 	return field_text(t->field, s, buf, text);
 }
 
@@ -191,8 +179,7 @@ static int run_test(struct filter *f, const struct test *t, const struct span *s
 	if (t->op == OP_ROOT)
 		return !s->parent_here;
 	if (t->header)
-		return t->op == OP_PRESENT ? find_header(s->req_fields, t->header, &text) ||
-						     find_header(s->resp_fields, t->header, &text) :
+		return t->op == OP_PRESENT ? span_header(s, t->header, &text) :
 					     test_text(f, t, s);
 	if (t->op == OP_PRESENT)
 		return field_present(t->field, s);

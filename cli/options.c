@@ -149,7 +149,7 @@ static const struct argp_option table[] = {
 	  "Flows: a name for these addresses; bytes between zones are added up", 3 },
 	{ "group", OPT_GROUP, "BY", 0,
 	  "Summary, top: a row for each 'route' (default), 'service', 'host', 'peer', 'status', "
-	  "'client', 'system', 'collection' or 'destination'", 3 },
+	  "'client', 'system', 'collection', 'destination', or a field such as header.x-tenant", 3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 
@@ -351,10 +351,15 @@ static int set_unmatched(struct options *o, const char *arg)
 
 static int set_group(struct options *o, const char *arg)
 {
+	const char *why;
+
 	o->group = (int)red_by_named(arg);
 	if (o->group != RED_BY_COUNT)
 		return 0;
-	return wrong(o, "group '%.64s': must be " RED_BY_NAMES, arg);
+	o->group = RED_BY_FIELD;
+	why = red_field_set(&o->group_field, arg);
+	return !why ? 0 : wrong(o, "group '%.64s': %s; must be " RED_BY_NAMES
+				", or a field such as runtime or header.x-tenant", arg, why);
 }
 
 static int set_sort(struct options *o, const char *arg)

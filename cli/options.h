@@ -13,6 +13,7 @@
 #include "attach/attach.h" /* enum attach_role */
 #include "cli/zones.h"
 #include "core/flows.h"	   /* struct port_range */
+#include "core/red_field.h"
 #include "core/route.h"	   /* enum route_mode */
 #include "sinks/attributes.h"
 
@@ -95,6 +96,7 @@ struct options {
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns; /* 0: once, at the end */
 	int group;	      /* an enum red_by; -1: not given */
+	struct red_field group_field; /* of RED_BY_FIELD */
 	int sort;	      /* a summary_sort_key(); -1: not given */
 	const char *sort_given; /* its name; NULL: not given */
 	enum color color;

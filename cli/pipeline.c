@@ -314,6 +314,7 @@ static struct sink_options sink_options(struct session *s)
 		.body = o->body > 0,
 		.sort = o->sort,
 		.group = o->group < 0 ? RED_BY_ROUTE : (enum red_by)o->group,
+		.field = &o->group_field,
 		.slowest = o->slowest,
 		.zones = o->zones.n > 0,
 		.unfold = o->unfold,
@@ -338,7 +339,7 @@ int pipeline_prepare(struct session *s)
 	int status = prepare_routes(s);
 
 	s->keep_body = s->opt->body;
-	s->keep_fields = s->opt->headers.n > 0;
+	s->keep_fields = s->opt->headers.n > 0 || s->opt->group_field.header;
 
 	if (!status && s->opt->filter) {
 		s->filter = filter__new(s->opt->filter, &err);

@@ -103,6 +103,7 @@ int top_prepare(struct session *s)
 		.filter = o->filter,
 		.sort = o->sort_given,
 		.group = o->group,
+		.group_field = o->group_field.name,
 		.interval_ns = o->interval_ns,
 		.memory = o->memory,
 		.keep = o->keep,

@@ -62,7 +62,7 @@ _zctrace()
 		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max time'
 		words="$words bytes incomplete calls" ;;
 	--group)
-		words='route service host peer status client system collection destination' ;;
+		words='route service host peer status client system collection destination runtime container_name header.' ;;
 	--otlp-signals) words='traces metrics' ;;
 	--features) words='network stats' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;

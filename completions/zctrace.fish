@@ -50,7 +50,7 @@ complete -c zctrace -l zone -x -d 'A name for these addresses, of flows: NAME=CI
 complete -c zctrace -l interval -x -d 'Period of the summary, and of flows'
 complete -c zctrace -l no-mouse -d 'Leave the mouse to the terminal'
 complete -c zctrace -l color -x -a 'auto always never' -d 'Colours'
-complete -c zctrace -l group -x -a 'route service host peer status client system collection destination' -d 'What has a row'
+complete -c zctrace -l group -x -a 'route service host peer status client system collection destination runtime container_name header.' -d 'What has a row'
 complete -c zctrace -l sort -x -a 'count route method kind service rate errors 4xx 5xx p50 p90 p99 max time bytes incomplete calls' -d 'Order of the summary'
 complete -c zctrace -s n -l count -x -d 'Stop after so many spans'
 complete -c zctrace -s d -l duration -x -d 'Stop after this time'

@@ -134,6 +134,7 @@ static int belongs(const struct red *t, const struct span *s)
 	case RED_BY_DESTINATION: return is_messaging(s);
 	case RED_BY_HOP: return s->kind == SPAN_CLIENT || s->entry;
 	case RED_BY_EDGE: return red_edge(s);
+	case RED_BY_FIELD: return t->opt.field && t->opt.field->name[0];
 	default: return 1;
 	}
 }
@@ -174,6 +175,11 @@ static void key_of(const struct red *t, const struct span *s, struct key *k)
 		k->service = truncated(of_cstr(span_process(s)));
 		if (s->kind == SPAN_CLIENT)
 			k->name = truncated(peer_of(s, k->buf));
+		break;
+	case RED_BY_FIELD:
+		if (!red_field_value(t->opt.field, s, k->buf, &k->name))
+			k->name.n = 0;
+		k->name = or_none(truncated(k->name));
 		break;
 	case RED_BY_EDGE:
 	case RED_TABLES: break;
@@ -677,18 +683,25 @@ const char *red_by_name(enum red_by by)
 {
 	static const char *const name[RED_TABLES] = {"route",	    "service",	   "host", "peer",
 						     "status",	    "client",	   "system",
-						     "collection",  "destination", "hop",  "edge"};
+						     "collection",  "destination", "hop",  "edge",
+						     "field"};
 
 	return by < RED_TABLES ? name[by] : "";
 }
 
-const char *red_by_heading(enum red_by by)
+const char *red_heading(const struct red *t)
 {
 	static const char *const name[RED_BY_COUNT] = {"ROUTE",	 "SERVICE",    "HOST",
 						       "PEER",	 "STATUS",     "CLIENT",
 						       "SYSTEM", "COLLECTION", "DESTINATION"};
 
-	return name[by];
+	return t->opt.by < RED_BY_COUNT ? name[t->opt.by] : red_column(t);
+}
+
+const char *red_column(const struct red *t)
+{
+	return t->opt.by == RED_BY_FIELD && t->opt.field ? t->opt.field->name :
+							   red_by_name(t->opt.by);
 }
 
 enum red_by red_by_named(const char *name)

@@ -20,6 +20,7 @@
 
 #include <stdint.h>
 #include "core/hist.h"
+#include "core/red_field.h"
 #include "core/span.h"
 
 #define RED_NAME_MAX 512u     /* octets of each name of a row; what is longer is cut */
@@ -40,6 +41,7 @@ enum red_by {
 	RED_BY_HOP = RED_BY_COUNT, /* what is asked from outside, and who calls whom */
 	/* there is a row of requests (server) and one of calls that no request has caused */
 	RED_BY_EDGE,
+	RED_BY_FIELD, /* opt.field; one without a name: nothing belongs there */
 	RED_TABLES
 };
 
@@ -55,6 +57,7 @@ enum red_class {
 
 struct red_options {
 	enum red_by by;
+	const struct red_field *field; /* borrowed */
 	unsigned max_rows;
 	unsigned intervals;   /* kept per row, a power of two; 0: none */
 	uint64_t interval_ns; /* of wall clock */
@@ -198,11 +201,15 @@ static inline int red_by_system(enum red_by by)
 /* A name for people, never absent. */
 struct str red_row_name(const struct red_row *r);
 
-/* "route", "service", …; and as headings of those that people choose from: "ROUTE" */
+/* "route", "service", … */
 const char *red_by_name(enum red_by by);
-const char *red_by_heading(enum red_by by);
+
+/* What its rows are by, as a heading, "ROUTE", and in CSV, "route"; or the field's own name. */
+const char *red_heading(const struct red *t);
+const char *red_column(const struct red *t);
 
 /* That of those people choose from, by its name in any case; RED_BY_COUNT: none. */
+
 enum red_by red_by_named(const char *name);
 
 /* The names, for people: "route, service, … or destination". */

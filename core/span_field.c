@@ -6,6 +6,7 @@
 
 #include "core/nearest.h"
 #include "parsers/attrs.h"
+#include "parsers/http1/http1.h"
 
 /* How a value is kept in the span. */
 enum access {
@@ -189,6 +190,22 @@ static int attribute_text(const struct attr *a, char *buf, struct str *text)
 		return 0;
 	*text = attr_text(a, buf);
 	return 1;
+}
+
+static int find_header(struct str lines, const char *name, struct str *value)
+{
+	struct str key;
+	size_t pos = 0;
+
+	while (lines.p && http1_field_next(lines, &pos, &key, value))
+		if (strlen(name) == key.n && !strncasecmp(key.p, name, key.n))
+			return 1;
+	return 0;
+}
+
+int span_header(const struct span *s, const char *name, struct str *value)
+{
+	return find_header(s->req_fields, name, value) || find_header(s->resp_fields, name, value);
 }
 
 int field_text(unsigned field, const struct span *s, char buf[SPAN_TEXT_MAX], struct str *text)

@@ -79,7 +79,7 @@
 	STRING(mcp_tool, "gen_ai.tool.name", 0, "tool that is called")                             \
 	STRING(mcp_prompt, "gen_ai.prompt.name", 0, "prompt that is asked for")                    \
 	STRING(mcp_resource, "mcp.resource.uri", ATTR_URI, "resource that is read")                \
-	STRING(gen_ai_provider, "gen_ai.provider.name", 0, "whose interface: openai, anthropic")   \
+	STRING(gen_ai_provider, "gen_ai.provider.name", 0, "whose interface: openai, ollama")   \
 	STRING(gen_ai_operation, "gen_ai.operation.name", 0, "chat, embeddings, execute_tool")     \
 	STRING(gen_ai_model, "gen_ai.request.model", 0, "model that is asked for")                 \
 	STRING(gen_ai_response_model, "gen_ai.response.model", 0, "model that answers")            \

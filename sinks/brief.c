@@ -10,6 +10,7 @@
 #include "parsers/attrs.h"
 #include "parsers/redact.h"
 #include "sinks/format.h"
+#include "sinks/network_text.h"
 #include "sinks/safe.h"
 #include "sinks/sink.h"
 
@@ -167,7 +168,8 @@ static void tell_trouble(struct piece *p, const struct span *s)
 {
 	const char *error = s->error == SPAN_ERR_STATUS ? NULL : span_error_name(s->error);
 	const struct attr *reason = s->error ? span_reason(s) : NULL;
-	char buf[SPAN_TEXT_MAX];
+	char buf[SPAN_TEXT_MAX], text[NETWORK_TEXT_MAX];
+	struct str network = network_text(s, text);
 
 	if (error)
 		add_str(p, error);
@@ -182,6 +184,10 @@ static void tell_trouble(struct piece *p, const struct span *s)
 			continue;
 		add_str(p, p->n ? " " : "");
 		add_str(p, span_incomplete_name(bit));
+	}
+	if (network.p) {
+		add_str(p, p->n ? " " : "");
+		add(p, network.p, network.n);
 	}
 	measure(p);
 }

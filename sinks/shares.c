@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/ways.h"
+#include "parsers/attrs.h"
 #include "sinks/format.h"
 #include "sinks/safe.h"
 
@@ -15,6 +16,7 @@
 struct hop {
 	char who[NAME_BYTES], whom[NAME_BYTES]; /* whom: "": it is asked */
 	uint64_t self, count;
+	int network; /* what the network kept back of the hop with the same names */
 };
 
 struct gap {
@@ -59,7 +61,7 @@ static void keep_name(char *to, const char *from)
 	snprintf(to, NAME_BYTES, "%s", from ? from : "-");
 }
 
-static struct hop *hop_of(struct shares *s, const struct span *span)
+static struct hop *hop_of(struct shares *s, const struct span *span, int network)
 {
 	char who[NAME_BYTES], whom[NAME_BYTES] = "", addr[64];
 	struct hop *h;
@@ -73,13 +75,14 @@ static struct hop *hop_of(struct shares *s, const struct span *span)
 	else if (span->kind == SPAN_CLIENT)
 		keep_name(whom, NULL);
 	for (h = s->hop; h < s->hop + s->nhops; h++)
-		if (!strcmp(h->who, who) && !strcmp(h->whom, whom))
+		if (!strcmp(h->who, who) && !strcmp(h->whom, whom) && h->network == network)
 			return h;
 	if (s->nhops == SHARES_HOPS)
 		return NULL;
 	s->nhops++;
 	strcpy(h->who, who);
 	strcpy(h->whom, whom);
+	h->network = network;
 	return h;
 }
 
@@ -155,10 +158,24 @@ static void wait_for(struct shares *s, const struct span *span)
 		k->hop->self -= more < k->hop->self ? more : k->hop->self;
 }
 
+/* Of the span's own time, what the network kept back is nobody's doing: returns what is left. */
+static uint64_t take_network(struct shares *s, const struct span *span, uint64_t self)
+{
+	uint64_t net = span_attr_number(span, ATTR(net));
+	struct hop *h = net == SPAN_UNKNOWN ? NULL : hop_of(s, span, 1);
+
+	if (!h)
+		return self;
+	net = net < self ? net : self;
+	h->self += net;
+	h->count++;
+	return self - net;
+}
+
 void shares__add(struct shares *s, const struct span *span)
 {
-	struct hop *h = hop_of(s, span);
-	uint64_t outside = 0;
+	struct hop *h = hop_of(s, span, 0);
+	uint64_t outside = 0, self = span->duration_ns;
 	struct known *k;
 
 	if (!h)
@@ -172,8 +189,8 @@ void shares__add(struct shares *s, const struct span *span)
 	for (unsigned i = 0; i < k->ngaps; i++)
 		outside += length(k->gap[i]) - length(within(k->gap[i], k->all));
 	k->waited -= outside < k->waited ? outside : k->waited;
-	h->self += span->duration_ns - (k->waited < span->duration_ns ? k->waited :
-									span->duration_ns);
+	self -= k->waited < self ? k->waited : self;
+	h->self += take_network(s, span, self);
 	if (span->has_parent)
 		wait_for(s, span);
 }
@@ -186,16 +203,20 @@ static int by_time(const void *a, const void *b)
 
 	if (x->self != y->self)
 		return x->self < y->self ? 1 : -1;
+	if (x->network != y->network)
+		return x->network - y->network;
 	return strcmp(x->who, y->who) ? strcmp(x->who, y->who) : strcmp(x->whom, y->whom);
 }
 
 static void put_hop(struct out *o, const struct hop *h, uint64_t all, int columns)
 {
-	char name[2 * NAME_BYTES * SAFE_GROWTH + 8], took[FMT_DURATION_MAX], *p = name;
+	char name[2 * NAME_BYTES * SAFE_GROWTH + 24], took[FMT_DURATION_MAX], *p = name;
 	size_t room = columns > FIGURES + 8 ? (size_t)(columns - FIGURES) : 8, n;
 	double share = all ? 100.0 * (double)h->self / (double)all : 0;
 
 	n = (size_t)(fmt_short_duration(took, h->self) - took);
+	if (h->network)
+		p = FMT_LIT(p, "network: ");
 	p = safe_text(p, h->who, strlen(h->who));
 	if (*h->whom) {
 		p = FMT_LIT(p, " → ");

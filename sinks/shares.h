@@ -2,8 +2,9 @@
  * shares.h - whose time it was: what each service worked itself, and what it waited for others
  *
  * A hop is a service as it is asked, or one service asking another. Its own time is that of its
- * spans without the calls that they caused; all of them together are all the time there was, so
- * each has a share. Spans come in any order, a parent mostly after what it called.
+ * spans without the calls that they caused, and without what the network kept back of it, which is
+ * a hop of its own; all of them together are all the time there was, so each has a share. Spans
+ * come in any order, a parent mostly after what it called.
  *
  * Bounded: SHARES_SPANS spans are remembered, the latest used; what is called by one that is not
  * any more stays in the time of its caller. Of one span, the last SHARES_GAPS times that it waited

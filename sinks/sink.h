@@ -64,6 +64,7 @@ struct sink_options {
 	int zones;		    /* flows: tell the bytes between them */
 	int sort;		    /* summary: one of summary_sort_key(), or -1 */
 	enum red_by group;	    /* summary: what has a row */
+	const struct red_field *field; /* of RED_BY_FIELD */
 	int unfold;		    /* waterfall: calls that are alike one by one */
 	unsigned slowest;	    /* waterfall: only so many, at the end; 0: all, as they come */
 	enum summary_form form;	    /* summary */

@@ -132,6 +132,7 @@ struct sink *sink_summary_new(const struct sink_options *o)
 		.free = summary_free,
 	};
 	const struct red_options red = { .by = o->group,
+					 .field = o->field,
 					 .max_rows = SUMMARY_MAX_ROWS,
 					 .edges = 1, .callers = 1 };
 	struct summary *m = calloc(1, sizeof(*m));

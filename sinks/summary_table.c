@@ -325,7 +325,7 @@ static const char *title_of(const struct red *red, enum column c)
 {
 	if (c == COL_METHOD && red_by_system(red->opt.by))
 		return "SYSTEM";
-	return c == COL_ROUTE ? red_by_heading(red->opt.by) : columns[c].title;
+	return c == COL_ROUTE ? red_heading(red) : columns[c].title;
 }
 
 static void put_titles(struct out *o, const struct summary_table *t, const struct layout *l)
@@ -523,7 +523,7 @@ static void put_csv(struct out *o, const struct summary_table *t, struct red_row
 	if (!t->again)
 		out_str(o, "start,end,");
 	if (!t->again)
-		out_str(o, red_by_name(t->red->opt.by));
+		out_str(o, red_column(t->red));
 	if (!t->again)
 		out_str(o, ",method,kind,service,count,errors,4xx,5xx,p50_ns,p90_ns,p99_ns,max_ns,"
 			   "bytes,incomplete,calls,callers,total_ns\r\n");

@@ -6,6 +6,7 @@
 #include "parsers/redact.h"
 #include "parsers/attrs.h"
 #include "sinks/safe.h"
+#include "sinks/network_text.h"
 
 #define BAR_MOST 32 /* columns */
 #define BAR_LEAST 10
@@ -361,31 +362,17 @@ static void put_doubts(struct out *o, const struct trace_style *style, const str
 	}
 }
 
-/* " network: 2 retransmissions, client does not read 412ms": what is not in self. */
+/* What is not in self. */
 static void put_network(struct out *o, const struct trace_style *style, const struct span *s)
 {
-	uint64_t again = span_attr_number(s, ATTR(retransmits));
-	uint64_t net = span_attr_number(s, ATTR(net));
-	struct str by = span_attr_str(s, ATTR(window_by));
+	char buf[NETWORK_TEXT_MAX];
+	struct str text = network_text(s, buf);
 
-	if (again == SPAN_UNKNOWN && net == SPAN_UNKNOWN)
+	if (!text.p)
 		return;
 	color(o, style, COLOR_CRITICAL);
-	out_str(o, " network:");
-	if (again != SPAN_UNKNOWN) {
-		out_char(o, ' ');
-		put_number(o, again);
-		out_str(o, again == 1 ? " retransmission" : " retransmissions");
-	}
-	if (by.p) {
-		out_str(o, again != SPAN_UNKNOWN ? ", " : " ");
-		out_bytes(o, by.p, by.n);
-		out_str(o, " does not read");
-	}
-	if (net != SPAN_UNKNOWN) {
-		out_char(o, ' ');
-		put_short(o, net);
-	}
+	out_char(o, ' ');
+	out_bytes(o, text.p, text.n);
 	color(o, style, COLOR_OFF);
 }
 

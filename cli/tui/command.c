@@ -53,7 +53,7 @@ static int on_or_off(const char *arg, struct command_error *e)
 static void keep(struct tui *t)
 {
 	if (t->opt.keep_heads && t->from.ctx)
-		t->opt.keep_heads(t->from.ctx, t->opt.nheaders > 0, t->body);
+		t->opt.keep_heads(t->from.ctx, t->opt.nheaders > 0 || t->keeps_fields, t->body);
 }
 
 /* on, off, or names with commas */
@@ -236,9 +236,12 @@ static int set_group(struct tui *t, const char *arg, struct command_error *e)
 {
 	enum red_by by = red_by_named(arg);
 
-	if (by == RED_BY_COUNT)
-		return refuse(e, RED_BY_NAMES);
-	t->by = by;
+	const char *why = by == RED_BY_COUNT ? tui_group_field(t, arg) : NULL;
+
+	if (why)
+		return refuse(e, "%s: " RED_BY_NAMES ", or a field such as header.x-tenant", why);
+	if (by != RED_BY_COUNT)
+		t->by = by;
 	return 0;
 }
 
@@ -352,7 +355,7 @@ static const struct command {
 	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, 1 },
 	{ "comm", "NAME of processes to trace, too; -NAME: no longer", set_comm, 1 },
 	{ "filter", "EXPRESSION, as /; none: everything", set_filter, 0 },
-	{ "group", RED_BY_NAMES, set_group, 0 },
+	{ "group", RED_BY_NAMES ", or a field", set_group, 0 },
 	{ "headers", "on, off, or NAMES with commas: header fields that are kept of what comes",
 	  set_headers, 0 },
 	{ "help", "", help, 1 },

@@ -79,7 +79,7 @@ static void collect(struct settings *s, const struct tui *t)
 	put(s, "window", window == TUI_WINDOW, window ? "%us" : "all", window);
 	put(s, "interval", t->interval_ns == TUI_INTERVAL_NS, "%llums",
 	    (unsigned long long)(t->interval_ns / 1000000));
-	put(s, "group", t->by == RED_BY_ROUTE, "%s", red_by_name(t->by));
+	put(s, "group", t->by == RED_BY_ROUTE, "%s", red_column(model_red(&t->model, t->by)));
 	put(s, "theme", !t->opt.theme, "%s", screen_theme_name(t->opt.theme));
 	put(s, "mouse", !t->opt.no_mouse, "%s", t->opt.no_mouse ? "off" : "on");
 	put(s, "body", !t->body, t->body ? "%u" : "off", t->body);

@@ -6,16 +6,17 @@
 
 #include "cli/filter.h"
 
-static void figures_init(struct model_figures *f)
+static void figures_init(struct model_figures *f, const struct red_field *field)
 {
 	memset(f, 0, sizeof(*f));
 	for (int i = 0; i < RED_TABLES; i++) {
 		const struct red_options o = {.by = (enum red_by)i,
+					      .field = field,
 					      .max_rows = MODEL_ROWS,
 					      .intervals = MODEL_SECONDS,
 					      .interval_ns = 1000000000,
 					      .windows = 1,
-					      .edges = i < RED_BY_COUNT};
+					      .edges = i < RED_BY_COUNT || i == RED_BY_FIELD};
 
 		red_init(&f->all[i], &o);
 		red_init(&f->match[i], &o);
@@ -42,14 +43,14 @@ static void figures_add(struct model_figures *f, const struct model_figures *mor
 	f->errors += more->errors;
 }
 
-static struct model_store *store_new(void)
+static struct model_store *store_new(const struct model *m)
 {
 	struct model_store *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	ring_init(&s->ring);
-	figures_init(&s->f);
+	figures_init(&s->f, &m->field);
 	return s;
 }
 
@@ -138,7 +139,7 @@ static void store_filter(struct model_store *st, const struct model *m)
 int model_init(struct model *m)
 {
 	memset(m, 0, sizeof(*m));
-	m->now = store_new();
+	m->now = store_new(m);
 	return m->now ? 0 : -ENOMEM;
 }
 
@@ -181,6 +182,34 @@ void model_filter(struct model *m, struct filter *f)
 	count_anew(m);
 }
 
+/* All that is kept, and of that what is shown, by the field. */
+static void store_field(struct model_store *st, const struct model *m)
+{
+	struct red *all = &st->f.all[RED_BY_FIELD], *match = &st->f.match[RED_BY_FIELD];
+	uint32_t n = ring_count(&st->ring);
+
+	red_reset(all);
+	red_reset(match);
+	for (uint32_t p = ring_longer(&st->ring); p < n; p++) {
+		const struct span *s = ring_span(&st->ring, p);
+
+		red_add(all, s);
+		if (chooses(m) && ring_slot(&st->ring, p)->shown)
+			red_add(match, s);
+	}
+	st->f.field_since = all_kept_since(st);
+}
+
+void model_field(struct model *m, const struct red_field *f)
+{
+	m->field = *f;
+	if (f->header)
+		m->field.header = m->field.name + (f->header - f->name);
+	store_field(m->now, m);
+	if (m->behind)
+		store_field(m->behind, m);
+}
+
 void model_between(struct model *m, uint64_t from, uint64_t to)
 {
 	m->from = from;
@@ -191,7 +220,7 @@ void model_between(struct model *m, uint64_t from, uint64_t to)
 int model_pause(struct model *m)
 {
 	if (!m->behind) {
-		m->behind = store_new();
+		m->behind = store_new(m);
 		if (m->behind)
 			(void)ring_set_size(&m->behind->ring, m->now->ring.memory,
 					    m->now->ring.latest.cap);
@@ -230,7 +259,7 @@ void model_clear(struct model *m)
 	else
 		figures_release(&s->f);
 	m->recount = 0;
-	figures_init(&s->f);
+	figures_init(&s->f, &m->field);
 	ring_hide(&s->ring, 1);
 	s->f.from = s->ring.end;
 }
@@ -257,7 +286,7 @@ void model_reset(struct model *m)
 {
 	model_forget(m);
 	figures_release(&m->now->f);
-	figures_init(&m->now->f);
+	figures_init(&m->now->f, &m->field);
 	ring_clear(&m->now->ring);
 	m->now->f.from = m->now->ring.end;
 }
@@ -302,6 +331,8 @@ struct red *model_red(const struct model *m, enum red_by by)
 	t->since = st->f.all[RED_BY_ROUTE].since;
 	if (chooses(m) && st->f.matched_since)
 		t->since = st->f.matched_since;
+	if (by == RED_BY_FIELD && t->since < st->f.field_since)
+		t->since = st->f.field_since;
 	if (m->to && t->since && t->since < m->from)
 		t->since = m->from;
 	return t;

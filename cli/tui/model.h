@@ -26,6 +26,7 @@ struct model_figures {
 	struct net net; /* whatever the filter */
 	uint64_t spans, errors;
 	uint64_t from; /* number in the ring of the first span that is counted */
+	uint64_t field_since;	/* the same of RED_BY_FIELD */
 	uint64_t matched_since; /* wall clock: what matches is counted since then; 0: all of it */
 };
 
@@ -38,6 +39,7 @@ struct model_store {
 struct model {
 	struct model_store *now, *behind; /* behind: NULL unless paused */
 	struct filter *filter;		  /* owned; NULL: none */
+	struct red_field field; /* that of RED_BY_FIELD */
 	uint64_t from, to; /* only what ended in between is shown, wall clock; to == 0: all */
 	struct model_figures *cleared;	  /* for model_undo; NULL: nothing was cleared */
 	int recount; /* the filter is another one than when that was cleared */
@@ -55,6 +57,11 @@ void model_flow(struct model *m, const struct engine_flow *f);
  * Takes over f (NULL: none), and shows what passes it. Only while not paused or with what is shown.
  */
 void model_filter(struct model *m, struct filter *f);
+
+/*
+ * Groups by f, in RED_BY_FIELD, what is kept and what comes. Under the same conditions.
+ */
+void model_field(struct model *m, const struct red_field *f);
 
 /*
  * Shows what ended from `from` on and before `to`, of what is kept and of what comes; to == 0: all.

@@ -1,4 +1,5 @@
 #include "cli/tui/model_alike.h"
+#include "parsers/attrs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,8 @@ static uint32_t find_hop(struct alike *a, uint32_t parent, const struct span *s)
 
 static void count(struct alike *a, struct alike_hop *h, const struct span *s, uint64_t self)
 {
+	uint64_t net = span_attr_number(s, ATTR(net));
+
 	h->count++;
 	h->errors += s->error != SPAN_OK;
 	if (s->duration_ns == SPAN_UNKNOWN)
@@ -90,6 +93,8 @@ static void count(struct alike *a, struct alike_hop *h, const struct span *s, ui
 		h->slowest = s;
 	hist_add(&h->total, s->duration_ns);
 	hist_add(&h->self, self);
+	if (net != SPAN_UNKNOWN)
+		h->network += net < self ? net : self;
 	a->self += self;
 }
 

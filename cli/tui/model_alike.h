@@ -24,6 +24,7 @@ struct alike_hop {
 	const struct span *span;    /* one of them; borrowed */
 	const struct span *slowest; /* the one that took longest, if any duration is known */
 	uint64_t count, errors;
+	uint64_t network; /* nanoseconds of self in which the network kept bytes back */
 	struct hist total, self; /* durations; without the calls behind it */
 };
 

@@ -308,3 +308,13 @@ void replay__jump(struct replay *r, uint64_t time)
 	r->target = time;
 	r->back = time < r->position && time < r->last;
 }
+
+void replay__again(struct replay *r)
+{
+	if (!r->begin)
+		return;
+	r->err[0] = '\0';
+	r->stepping = 0;
+	r->target = replay__ended(r) ? UINT64_MAX : r->position;
+	r->back = 1;
+}

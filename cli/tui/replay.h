@@ -42,4 +42,7 @@ void replay__span(struct replay *r);
 /* Goes to that time, forward or back; UINT64_MAX: to the end. */
 void replay__jump(struct replay *r, uint64_t time);
 
+/* From the beginning to where it is, as what comes behind it keeps more than before. */
+void replay__again(struct replay *r);
+
 #endif

@@ -25,6 +25,8 @@ static void configure(struct tui *t, const struct tui_options *o)
 	config_read(t, t->config_error, sizeof(t->config_error));
 	if (t->opt.group >= 0)
 		t->by = (enum red_by)t->opt.group;
+	if (t->opt.group == RED_BY_FIELD)
+		(void)tui_group_field(t, o->group_field);
 	t->interval_ns = o->interval_ns ? o->interval_ns : t->interval_ns;
 	t->opt.no_mouse |= o->no_mouse;
 	if (o->nheaders) {
@@ -75,8 +77,8 @@ int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errl
 								 &view_network };
 
 	t->from = *s;
-	if (t->opt.keep_heads && (t->opt.nheaders || t->body))
-		t->opt.keep_heads(s->ctx, t->opt.nheaders > 0, t->body);
+	if (t->opt.keep_heads && (t->opt.nheaders || t->keeps_fields || t->body))
+		t->opt.keep_heads(s->ctx, t->opt.nheaders > 0 || t->keeps_fields, t->body);
 	t->open_trace = view_trace_open;
 	for (int i = 0; i < TUI_ROOTS; i++) {
 		t->root[i] = view_new(t, roots[i]);

@@ -26,6 +26,7 @@ struct tui_options {
 	const char *filter;	/* NULL: none; has been found right */
 	const char *sort;	/* as --sort has it, for Routes; NULL: rate, or time of databases */
 	int group;		/* an enum red_by; -1: as configured */
+	const char *group_field; /* of RED_BY_FIELD, has been found right */
 	uint64_t interval_ns;	/* 0: one second */
 	uint64_t memory;	/* bytes of history, as model_keep has it */
 	uint32_t keep;		/* spans */

@@ -111,6 +111,7 @@ struct tui {
 	unsigned window;	/* seconds that figures are of; 0: all, or since the baseline */
 	unsigned window_before; /* the baseline, or the past */
 	uint64_t past_to;	/* figures are of the past, until then; 0: of now */
+	int keeps_fields;	/* header fields are kept, since something looks at them */
 	int given_between;	/* --since and --until have been taken */
 	uint64_t past_back;	/* of a replay: where it was before */
 	int hops;		/* tables have what goes on behind the edge, too */
@@ -170,6 +171,11 @@ void tui_filter(struct tui *t, const char *text, struct filter *f);
  * Shows what ended in that time, in every view; a replay goes to its end. to == 0: back to now.
  */
 void tui_between(struct tui *t, uint64_t from, uint64_t to);
+
+/*
+ * Groups by that field (red_field.h), of heads, too, which are kept then. NULL, or what is wrong.
+ */
+const char *tui_group_field(struct tui *t, const char *name);
 
 /* Chooses the columns of a view by their names, "all": all. -1: of too many views. */
 int tui_columns(struct tui *t, const char *view, const char *names);

@@ -13,8 +13,8 @@
 #define SECOND 1000000000ull
 
 enum alike_column {
-	COL_COUNT, COL_ERRORS, COL_NAME, COL_P50, COL_P99, COL_SELF50, COL_SELF99, COL_TIME,
-	COL_BAR,
+	COL_COUNT, COL_ERRORS, COL_NAME, COL_P50, COL_P99, COL_SELF50, COL_SELF99, COL_NETWORK,
+	COL_TIME, COL_BAR,
 	COL_ALL,
 };
 
@@ -26,6 +26,7 @@ static const struct column columns[COL_ALL] = {
 	[COL_P99] = { "P99", 7, 8, 0, 1, 1, 0 },
 	[COL_SELF50] = { "SELF 50", 7, 8, 5, 1, 1, 0 },
 	[COL_SELF99] = { "SELF 99", 7, 8, 2, 1, 1, 0 },
+	[COL_NETWORK] = { "NET%", 4, 5, 3, 1, 1, 0 },
 	[COL_TIME] = { "TIME", 4, 5, 1, 1, 1, 0 },
 	[COL_BAR] = { "", 8, 30, 6, 0, 0, 1 },
 };
@@ -99,6 +100,7 @@ static uint64_t weight(const struct alike_view *v, const struct alike_hop *h, in
 	case COL_P99: return percentile(&h->total, 99) + 1;
 	case COL_SELF50: return percentile(&h->self, 50) + 1;
 	case COL_SELF99: return percentile(&h->self, 99) + 1;
+	case COL_NETWORK: return h->network;
 	default: return v->by_service ? h->self.sum : h->total.sum;
 	}
 }
@@ -134,6 +136,10 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 		break;
 	case COL_SELF50: c->text = tui_duration(c->buf, percentile(&h->self, 50)); break;
 	case COL_SELF99: c->text = tui_duration(c->buf, percentile(&h->self, 99)); break;
+	case COL_NETWORK:
+		c->text = tui_percent(c->buf, h->network, whole(ctx, row));
+		c->style = h->network ? STYLE_SLOW : STYLE_DIM;
+		break;
 	case COL_TIME:
 		c->text = tui_percent(c->buf, h->self.sum, whole(ctx, row));
 		break;

@@ -40,8 +40,8 @@ static const struct {
 	{ NULL, "ROUTES" },
 	{ "e", "each request once, at the edge, or each hop of it" },
 	{ "v", "hides and shows what is above the routes" },
-	{ "o", "group by route, service, host, …, system, table or topic, from a menu; O: by the "
-	       "one before" },
+	{ "o", "group by route, service, host, …, system, table or topic, from a menu; f there: any "
+	       "field, as header.x-tenant; O: by the one before" },
 	{ "Enter", "durations as histogram and over time, and the spans of the row" },
 	{ "H", "in there: the histogram large" },
 	{ NULL, "SPANS" },

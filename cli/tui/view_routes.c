@@ -142,7 +142,7 @@ static void choose_columns(struct routes *r)
 			continue;
 		r->columns[n] = all_columns[id].column;
 		if (id == COL_NAME)
-			r->columns[n].name = red_by_heading(t->by);
+			r->columns[n].name = red_heading(model_red(&t->model, t->by));
 		if (id == COL_METHOD && t->by != RED_BY_ROUTE)
 			r->columns[n] = (struct column){"SYSTEM", 6, 13, 1, 0, 0, 0, 0};
 		r->ids[n++] = (uint8_t)id;
@@ -613,6 +613,10 @@ static void open_selected(struct routes *r)
 
 static int take_group(struct tui *t, int key)
 {
+	if (key == 'f') {
+		prompt_open(&t->command_prompt, ":", "group ");
+		return 1;
+	}
 	if (key < '1' || key >= '1' + RED_BY_COUNT)
 		return 0;
 	t->by = (enum red_by)(key - '1');
@@ -624,7 +628,7 @@ static int take_group(struct tui *t, int key)
 static const struct menu group_menu = {
 	"group by  ",
 	"1:route  2:service  3:host  4:peer  5:status  6:client  7:system  8:collection  "
-	"9:destination",
+	"9:destination  f:field",
 	take_group,
 };
 

@@ -130,13 +130,38 @@ void tui_count_traffic(struct tui *t)
 
 /* ---- what is shown */
 
+/* Heads are kept from now on; a replay shows those of before, too. */
+static void want_fields(struct tui *t)
+{
+	if (t->opt.keep_heads && t->from.ctx)
+		t->opt.keep_heads(t->from.ctx, 1, t->body);
+	if (t->from.replay && !t->keeps_fields && !t->opt.nheaders)
+		replay__again(t->from.replay);
+	t->keeps_fields = t->was_playing = 1;
+}
+
 void tui_filter(struct tui *t, const char *text, struct filter *f)
 {
 	snprintf(t->filter, sizeof(t->filter), "%s", text);
 	model_filter(&t->model, f);
-	if (f && filter__wants_fields(f) && t->opt.keep_heads)
-		t->opt.keep_heads(t->from.ctx, 1, t->body);
+	if (f && filter__wants_fields(f))
+		want_fields(t);
 	t->stale = 1;
+}
+
+const char *tui_group_field(struct tui *t, const char *name)
+{
+	struct red_field f;
+	const char *why = red_field_set(&f, name);
+
+	if (why)
+		return why;
+	model_field(&t->model, &f);
+	t->by = RED_BY_FIELD;
+	if (f.header)
+		want_fields(t);
+	t->stale = 1;
+	return NULL;
 }
 
 void tui_resume(struct tui *t)

@@ -9,6 +9,9 @@
  * header is told with END. CONTENT is batches of records and nothing else. A response is understood
  * as far as its request was seen.
  *
+ * Behind a SaslHandshake of version 0 tokens come that are no requests, each behind its length, and
+ * are answered so; they are passed over.
+ *
  * Bytes that are missing within a message leave its end known; what is counted in it is not told
  * then. Where they are missing elsewhere next() returns PARSE_BAD: probing finds the next message.
  */
@@ -68,6 +71,8 @@ struct kafka {
 	struct kafka_side side[2];
 	struct kafka_topic session; /* first topic of the consumer's session, */
 	uint32_t session_topics;    /* of how many */
+	uint8_t bare;		    /* tokens of SASL may come, with nothing but their length */
+	uint8_t tokens;		    /* that the server has not answered */
 };
 
 extern const struct protocol kafka_protocol; /* the row of the table */

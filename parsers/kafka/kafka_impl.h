@@ -50,6 +50,7 @@ struct kafka_api {
 #define KAFKA_PRODUCE 0u
 #define KAFKA_FETCH 1u
 #define KAFKA_SASL_HANDSHAKE 17u
+#define KAFKA_MAX_TOKEN 65536u
 #define KAFKA_API_VERSIONS 18u
 #define KAFKA_SHARE_FETCH 78u
 
@@ -107,6 +108,14 @@ struct kafka_head {
 	int flexible, known; /* known: this version's layout is */
 	int acks;	     /* of Produce */
 };
+
+/* The length of a token of SASL that begins here, which is no request; -1: it cannot be one. */
+static inline int kafka_token(const uint8_t *p, size_t n)
+{
+	uint32_t len = n >= 4 ? kafka_be32(p) : UINT32_MAX;
+
+	return len <= KAFKA_MAX_TOKEN ? (int)len : -1;
+}
 
 /* 1: *h is filled; 0: more is needed; -1: it is no request. */
 int kafka_head_parse(struct kafka_head *h, const uint8_t *p, size_t n);

@@ -7,13 +7,17 @@
  */
 #include "parsers/kafka/kafka_impl.h"
 
-#define MAX_TOKEN 300u /* what the walk or a header waits for as a whole, at most */
+/* mask_shared.word: tokens of SASL may come, and how many were not answered */
+#define BARE 0x80u
+#define TOKENS 0x7fu
+
+#define MAX_VALUE 300u /* what the walk or a header waits for as a whole, at most */
 struct mask {
 	enum sender from;
 	uint8_t in_body, known, lost;
 	struct kafka_walk walk;
 	uint16_t nkept; /* of a value whose rest has not come */
-	uint8_t kept[2 * MAX_TOKEN];
+	uint8_t kept[2 * MAX_VALUE];
 };
 
 static void mask_begin(void *state, enum sender from, unsigned flags)
@@ -48,13 +52,29 @@ static int header(struct mask *m, struct mask_shared *both, const uint8_t *p, si
 
 	if (m->from == FROM_CLIENT) {
 		r = kafka_head_parse(&h, p, n);
+		if (r < 0 && both->word & BARE && n < 4)
+			return 0;
+		if (r < 0 && both->word & BARE && kafka_token(p, n) >= 0 &&
+		    (both->word & TOKENS) < TOKENS) {
+			both->word++;
+			open_body(m, NULL, 0, 0, (uint32_t)kafka_token(p, n));
+			return 4;
+		}
 		if (r <= 0)
 			return r;
+		both->word &= TOKENS;
+		if (h.api->key == KAFKA_SASL_HANDSHAKE && !h.version)
+			both->word |= BARE;
 		i = both->nasked++ % MASK_ASKED;
 		both->asked[i].key = h.correlation;
 		both->asked[i].form = KAFKA_FORM(h.api->key, h.version);
 		open_body(m, h.api, 0, h.version, h.size - (uint32_t)h.end);
 		return (int)h.end;
+	}
+	if (both->word & TOKENS && kafka_token(p, n) >= 0) {
+		both->word--;
+		open_body(m, NULL, 1, 0, (uint32_t)kafka_token(p, n));
+		return 4;
 	}
 	if (n < 8)
 		return n >= 4 && (kafka_be32(p) < 4 || kafka_be32(p) > KAFKA_MAX_SIZE) ? -1 : 0;

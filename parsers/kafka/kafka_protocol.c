@@ -4,7 +4,7 @@
 #include "parsers/attrs.h"
 #include "parsers/kafka/kafka_impl.h"
 
-enum state { IDLE, HEADER, BODY, DONE, BAD };
+enum state { IDLE, HEADER, BODY, DONE, TOKEN, BAD };
 
 /* ---- what is found */
 
@@ -216,18 +216,45 @@ static void begin_body(struct kafka_side *s, unsigned row, unsigned version, int
 	s->state = BODY;
 }
 
-static enum parse_status request_head(struct kafka_side *s, const uint8_t *p, size_t n,
-				      size_t *used, struct message *m)
+/* As many bytes of it follow the four that are its length. */
+static enum parse_status token(struct kafka_side *s, int len, size_t *used)
 {
+	s->state = len ? TOKEN : IDLE;
+	s->walk.left = (uint32_t)len;
+	*used = 4;
+	return PARSE_MORE;
+}
+
+static uint64_t skip_token(struct kafka_side *s, uint64_t n)
+{
+	uint32_t some = n < s->walk.left ? (uint32_t)n : s->walk.left;
+
+	s->walk.left -= some;
+	if (!s->walk.left)
+		s->state = IDLE;
+	return some;
+}
+
+static enum parse_status request_head(struct kafka *k, const uint8_t *p, size_t n, size_t *used,
+				      struct message *m)
+{
+	struct kafka_side *s = &k->side[FROM_CLIENT];
 	struct kafka_head h;
 	int r = n ? kafka_head_parse(&h, p, n) : 0;
 
+	if (r < 0 && k->bare && n < 4)
+		return PARSE_MORE;
+	if (r < 0 && k->bare && kafka_token(p, n) >= 0 && k->tokens < UINT8_MAX) {
+		k->tokens++;
+		return token(s, kafka_token(p, n), used);
+	}
 	if (r <= 0) {
 		s->state = r ? BAD : IDLE;
 		return r ? PARSE_BAD : PARSE_MORE;
 	}
 	begin_body(s, h.api->request, h.version, h.flexible, h.known, h.size - (uint32_t)h.end);
 	s->api = h.api->key;
+	k->bare = h.api->key == KAFKA_SASL_HANDSHAKE && !h.version;
 	m->type = MESSAGE_HEAD;
 	m->key = h.correlation;
 	m->head_len = (uint32_t)h.end;
@@ -243,10 +270,16 @@ static enum parse_status request_head(struct kafka_side *s, const uint8_t *p, si
 }
 
 /* What it answers is told by kafka_answers(), before more is asked for. */
-static enum parse_status response_head(struct kafka_side *s, const uint8_t *p, size_t n,
-				       size_t *used, struct message *m)
+static enum parse_status response_head(struct kafka *k, const uint8_t *p, size_t n, size_t *used,
+				       struct message *m)
 {
+	struct kafka_side *s = &k->side[FROM_SERVER];
 	uint32_t size = n >= 4 ? kafka_be32(p) : 4;
+
+	if (k->tokens && kafka_token(p, n) >= 0) {
+		k->tokens--;
+		return token(s, kafka_token(p, n), used);
+	}
 
 	if (size < 4 || size > KAFKA_MAX_SIZE) {
 		s->state = BAD;
@@ -362,8 +395,12 @@ static enum parse_status kafka_next(void *state, enum sender from, const uint8_t
 		part = 0;
 		switch (s->state) {
 		case IDLE:
-			st = from == FROM_CLIENT ? request_head(s, p + *used, n - *used, &part, m)
-						 : response_head(s, p + *used, n - *used, &part, m);
+			st = from == FROM_CLIENT ? request_head(k, p + *used, n - *used, &part, m)
+						 : response_head(k, p + *used, n - *used, &part, m);
+			break;
+		case TOKEN:
+			part = (size_t)skip_token(s, n - *used);
+			st = PARSE_MORE;
 			break;
 		case HEADER: st = skip_header(s, p + *used, n - *used, &part); break;
 		case BODY: st = body(s, p + *used, n - *used, &part, from == FROM_CLIENT, m); break;
@@ -389,6 +426,10 @@ static enum parse_status kafka_gap(void *state, enum sender from, struct str kep
 	*used = 0;
 	if (s->state == DONE)
 		return end(k, s, from == FROM_CLIENT, m);
+	if (s->state == TOKEN) {
+		*used = skip_token(s, n);
+		return PARSE_MORE;
+	}
 	if (s->state == IDLE || s->state == BAD) {
 		s->state = BAD;
 		*used = n;
@@ -439,7 +480,7 @@ static uint64_t kafka_unneeded(const void *state, enum sender from)
 	int is_content;
 
 	if (s->state != BODY)
-		return 0;
+		return s->state == TOKEN ? s->walk.left : 0;
 	return s->known ? kafka_walk_unneeded(&s->walk, &is_content) : s->walk.left;
 }
 

@@ -4,7 +4,7 @@
 
 /* In the order in which they are asked; the first that is certain counts. */
 const struct naming *const namings[] = {
-	&naming_aws,	 &naming_connect, &naming_gen_ai,
+	&naming_gen_ai,	 &naming_aws, &naming_connect,
 	&naming_elasticsearch, &naming_graphql, &naming_jsonrpc,
 };
 const unsigned nnamings = sizeof(namings) / sizeof(namings[0]);
@@ -31,6 +31,10 @@ static enum names_form form_of(const struct names_head *h)
 		return NAMES_NOTHING;
 	if (names_equal(type, "text/event-stream"))
 		return NAMES_EVENTS;
+	if (names_equal(type, "application/x-ndjson") || names_equal(type, "application/jsonl"))
+		return NAMES_LINES;
+	if (names_equal(type, "application/vnd.amazon.eventstream"))
+		return NAMES_AMZ_EVENTS;
 	if (names_equal(type, "application/x-www-form-urlencoded"))
 		return NAMES_FORM;
 	if (names_begins(type, "application/json") ||
@@ -130,14 +134,86 @@ static void events(struct names *n, struct call *c, const uint8_t *p, size_t len
 	}
 }
 
+static void lines(struct names *n, struct call *c, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		if (!n->line) {
+			json_scan_reset(&n->json);
+			n->line = LINE_DATA;
+		}
+		i += data_line(n, c, p + i, len - i);
+	}
+}
+
+/*
+ * Messages of Amazon's event streams: the length of all and of the headers, of 32 bits each, a sum
+ * of 32 bits, headers, payload, a sum.
+ */
+#define EVENT_PRELUDE 12u
+#define EVENT_SUM 4u
+
+static int prelude_byte(struct names *n, uint8_t c)
+{
+	if (n->event.at < 4)
+		n->event.size = n->event.size << 8 | c;
+	else if (n->event.at < 8)
+		n->event.headers = n->event.headers << 8 | c;
+	if (++n->event.at < EVENT_PRELUDE)
+		return 1;
+	json_scan_reset(&n->json);
+	return n->event.size >= EVENT_PRELUDE + EVENT_SUM &&
+	       n->event.headers <= n->event.size - EVENT_PRELUDE - EVENT_SUM;
+}
+
+/* Returns 0 where they are none. */
+static int amz_events(struct names *n, struct call *c, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t payload, behind, end;
+		size_t some;
+
+		if (n->event.at < EVENT_PRELUDE) {
+			if (!prelude_byte(n, p[i++]))
+				return 0;
+			continue;
+		}
+		payload = EVENT_PRELUDE + n->event.headers;
+		behind = n->event.size - EVENT_SUM;
+		end = n->event.at < payload  ? payload
+		      : n->event.at < behind ? behind
+					     : n->event.size;
+		some = len - i < end - n->event.at ? len - i : end - n->event.at;
+		if (end == behind)
+			(void)json_scan(&n->json, p + i, some, on_value, c);
+		n->event.at += (uint32_t)some;
+		i += some;
+		if (n->event.at == n->event.size)
+			memset(&n->event, 0, sizeof(n->event));
+	}
+	return 1;
+}
+
 static void scan(struct names *n, struct call *c, const uint8_t *p, size_t len)
 {
 	if (n->form[c->which] == NAMES_EVENTS)
 		events(n, c, p, len);
+	else if (n->form[c->which] == NAMES_LINES)
+		lines(n, c, p, len);
+	else if (n->form[c->which] == NAMES_AMZ_EVENTS && !amz_events(n, c, p, len))
+		n->form[c->which] = NAMES_NOTHING;
+	else if (n->form[c->which] == NAMES_AMZ_EVENTS)
+		return;
 	else if (n->form[c->which] == NAMES_FORM)
 		form_scan(&n->forms, p, len, on_value, c);
 	else if (!json_scan(&n->json, p, len, on_value, c))
 		n->form[c->which] = NAMES_NOTHING;
+}
+
+/* What it ends with is what counts: it is read to its end. */
+static int is_stream(const struct names *n, int which)
+{
+	return n->form[which] == NAMES_EVENTS || n->form[which] == NAMES_LINES ||
+	       n->form[which] == NAMES_AMZ_EVENTS;
 }
 
 void names_content(struct names *n, int which, const uint8_t *p, size_t len)
@@ -152,9 +228,9 @@ void names_content(struct names *n, int which, const uint8_t *p, size_t len)
 	n->reading |= which != 0;
 	if (which < n->reading || !n->form[which])
 		return;
-	if (len > n->left[which])
+	if (len > n->left[which] && !is_stream(n, which))
 		len = n->left[which];
-	if (n->form[which] != NAMES_EVENTS)
+	if (!is_stream(n, which))
 		n->left[which] -= (uint32_t)len;
 	scan(n, &c, p, len);
 	if (!n->left[which])
@@ -168,7 +244,8 @@ void names_gap(struct names *n, int which)
 	for (unsigned i = 0; i < nnamings; i++)
 		if (call_row(n, i) && namings[i]->gap)
 			namings[i]->gap(n, which);
-	if (n->form[which] != NAMES_EVENTS || which < n->reading || !n->left[which]) {
+	if ((n->form[which] != NAMES_EVENTS && n->form[which] != NAMES_LINES) ||
+	    which < n->reading || !n->left[which]) {
 		n->form[which] = NAMES_NOTHING;
 		return;
 	}

@@ -28,6 +28,8 @@
 	X(AMZ_ID_2, "x-amz-id-2")                                                                  \
 	X(AMZ_REQUEST_ID, "x-amz-request-id")                                                      \
 	X(AMZN_REQUEST_ID, "x-amzn-requestid")                                                     \
+	X(BEDROCK_INPUT, "x-amzn-bedrock-input-token-count")                                       \
+	X(BEDROCK_OUTPUT, "x-amzn-bedrock-output-token-count")                                     \
 	X(ANTHROPIC_VERSION, "anthropic-version")                                                  \
 	X(CONNECT_VERSION, "connect-protocol-version")                                             \
 	X(ELASTIC_PRODUCT, "x-elastic-product")                                                    \
@@ -52,6 +54,8 @@ enum names_form {
 	NAMES_NOTHING, /* not read, or not any more */
 	NAMES_JSON,
 	NAMES_EVENTS, /* text/event-stream whose data are JSON */
+	NAMES_LINES,  /* JSON texts, a line each */
+	NAMES_AMZ_EVENTS, /* application/vnd.amazon.eventstream whose payloads are JSON */
 	NAMES_FORM,   /* application/x-www-form-urlencoded */
 };
 
@@ -90,10 +94,13 @@ struct names {
 	uint8_t failed;		      /* the content says that it failed, */
 	uint8_t refused;	      /* or that only who asked is to blame */
 	uint8_t line;		      /* of NAMES_EVENTS: where in a line */
+	struct {		      /* of NAMES_AMZ_EVENTS: how much of a message has come, */
+		uint32_t at, headers, size; /* and as far as they are known, its lengths */
+	} event;
 	uint8_t ungrouped;	      /* the path tells such requests apart */
 	uint8_t word[10];	      /* the rows' own, rows.h */
 	uint32_t left[2];	      /* bytes of content that may still be looked at */
-	uint64_t tokens[3];	      /* of prompts, by where they came from */
+	uint64_t tokens[3];	      /* of one kind, by where they came from */
 	uint32_t nvalues, ntext;
 	struct names_value {
 		const struct attr_def *def;

@@ -12,6 +12,8 @@ VIEWS = {
     'span_list.c': 'Spans',
     'view_flights.c': 'In flight',
     'view_conns.c': 'Connections',
+    'view_network.c': 'Network',
+    'view_net_flows.c': 'Network',
     'view_traces.c': 'Traces',
     'view_alike.c': 'Traces',
 }

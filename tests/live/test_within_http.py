@@ -66,6 +66,77 @@ def real_graphql(t):
             f'the summary tells operations apart: {p.stdout}')
 
 
+CLIENTS = r'''
+import sys, boto3, ollama
+from botocore.config import Config
+from elasticsearch import Elasticsearch, helpers
+url, secret = 'http://127.0.0.1:' + sys.argv[1], 'hunter2-sesame'
+aws = {'endpoint_url': url, 'region_name': 'us-east-1', 'aws_access_key_id': 'A',
+       'aws_secret_access_key': secret, 'config': Config(retries={'max_attempts': 0})}
+b = boto3.client('bedrock-runtime', **aws)
+ask = {'modelId': 'acme.tiny-v1:0', 'messages': [{'role': 'user', 'content': [{'text': secret}]}]}
+b.converse(**ask)
+assert list(b.converse_stream(**ask)['stream'])[-1]['metadata']['usage']['inputTokens'] == 30
+b.invoke_model(modelId='acme.tiny-v1:0', body=b'{}')['body'].read()
+s = boto3.client('s3', **aws)
+s.put_object(Bucket='shop', Key='a.txt', Body=secret.encode())
+s.get_object(Bucket='shop', Key='a.txt')['Body'].read()
+boto3.client('sqs', **aws).get_queue_url(QueueName='orders')
+e = Elasticsearch(url)
+e.search(index='orders', query={'match': {'a': secret}})
+e.index(index='orders', id='1', document={'a': secret})
+helpers.bulk(e, [{'_index': 'orders', '_source': {'a': 1}}])
+talk = ollama.Client(host=url).chat(model='llama3.2', stream=True,
+                                    messages=[{'role': 'user', 'content': secret}])
+assert list(talk)[-1]['eval_count'] == 29
+'''
+
+
+def bedrock(operation, tokens, why, **more):
+    return {'gen_ai_provider': 'aws.bedrock', 'gen_ai_operation': operation,
+            'gen_ai_model': 'acme.tiny-v1:0', 'gen_ai_input_tokens': tokens[0],
+            'gen_ai_output_tokens': tokens[1], 'gen_ai_finish': why, **more}
+
+
+def object_of(method):
+    return {'rpc_system': 'aws-api', 'rpc_service': 'S3', 'rpc_method': method,
+            'aws_bucket': 'shop', 'aws_request_id': 'q'}
+
+
+def index(operation, **more):
+    return {'db_system': 'elasticsearch', 'db_operation': operation, **more}
+
+
+REAL = [bedrock('chat', (30, 62), 'end_turn', aws_request_id='r-1'),
+        bedrock('chat', (30, 62), 'max_tokens'), bedrock('invoke_model', (7, 8), 'end_turn'),
+        object_of('PutObject'), object_of('GetObject'),
+        {'rpc_system': 'aws-api', 'rpc_service': 'SQS', 'rpc_method': 'GetQueueUrl',
+         'messaging_destination': 'orders'},
+        index('search', db_collection='orders'), index('index', db_collection='orders'),
+        index('bulk'),
+        {'gen_ai_provider': 'ollama', 'gen_ai_operation': 'chat', 'gen_ai_model': 'llama3.2',
+         'gen_ai_response_model': 'llama3.2', 'gen_ai_finish': 'stop', 'gen_ai_input_tokens': 26,
+         'gen_ai_output_tokens': 29}]
+
+
+@test
+def real_clients(t):
+    """boto3, elasticsearch-py and ollama, as they ask by themselves: names at both ends"""
+    # Elasticsearch's client wants all of OpenTelemetry's interface, if there is any of it
+    env = dict(os.environ, PYTHONPATH=python_packages(t, 'boto3==1.35.20', 'elasticsearch==8.15.1',
+                                                      'ollama==0.3.3', 'opentelemetry-api==1.27.0'))
+    port = server(t, program='clouds_server.py')
+    z = Zctrace(t, '--port', port, '--role', 'both')
+    p = t.run([sys.executable, '-c', CLIENTS, str(port)], env=env)
+    t.equal(p.returncode, 0, f'the client: {p.stderr[-600:]}')
+    wait_for(lambda: len(z.spans) >= 2 * len(REAL), 20)
+    z.stop()
+    for kind in ('server', 'client'):
+        spans = sorted((s for s in z.spans if s['kind'] == kind), key=lambda s: s['time'])
+        t.equal([{k: s[k] for k in KEYS & s.keys()} for s in spans], REAL, kind)
+    t.check(SECRET not in z.out(), 'nothing of content is shown')
+
+
 @test
 def http2(t):
     """the same over HTTP/2, through a proxy that asks in HTTP/1.1: the same names at each hop"""

@@ -90,9 +90,9 @@ CASES = [
 ]
 
 
-def server(t, env=None):
+def server(t, env=None, program='names_server.py'):
     port = free_port()
-    t.start([sys.executable, os.path.join(HERE, 'names_server.py'), str(port)], env=env)
+    t.start([sys.executable, os.path.join(HERE, program), str(port)], env=env)
     wait_port(port)
     return port
 

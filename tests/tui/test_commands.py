@@ -92,6 +92,28 @@ def figures(screen):
     return [line for line in screen.split('\n') if re.match('(serv|hop|clnt) ', line)]
 
 
+def fields(path):
+    """Groups by any field, of heads, too, which a replay then shows from its beginning."""
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
+        term.to_end()
+        term.press('o')
+        term.press('f')
+        term.type('header.host')
+        s = term.press('Enter')
+        t.check('may be secret' in s, 'a field that may be secret', s)
+        term.press('Escape')
+        command(term, 'group header.user-agent')
+        s = term.wait(r'header\.user-agent[\s\S]*\nserv +(?!\(none).* 1\d\d ')
+        t.check(re.search(r'^KIND +header\.user-agent', s, re.M) and 'GET' not in s,
+                'by a header field, of all requests', s)
+        s = command(term, 'group runtime')
+        t.check(re.search(r'^KIND +runtime.*\nserv +generic ', s, re.M), 'by a field of spans', s)
+        s = term.press('O')
+        t.check('by ' in s and not re.search('^KIND +runtime', s, re.M), 'and by others again', s)
+        s = command(term, 'filter header.user-agent contains zzz')
+        t.check('do not match' in s, 'a filter by a header field, too', s)
+
+
 def keeping(path):
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
         term.to_end()
@@ -284,6 +306,7 @@ def main():
         window_and_more(path)
         clearing(path)
         keeping(path)
+        fields(path)
         headers(path)
         filtered_by_header(path)
         copying(path)

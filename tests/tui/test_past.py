@@ -87,7 +87,8 @@ def from_the_command_line(path):
     for args, told in ((('-r', path, '--since', 'x'), b"since 'x': not a time"),
                        (('-P', '80', '--until', '1m'), b'--until is about recordings')):
         p = subprocess.run([t.ZCTRACE, *args], capture_output=True, check=False)
-        t.check(p.returncode == 2 and told in p.stderr, f'{args[-2:]} is told to be wrong', p.stderr)
+        t.check(p.returncode == 2 and told in p.stderr, f'{args[-2:]} is told to be wrong',
+                p.stderr)
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path, '--since', '20s', '--until', '30s'],
                 (120, 30)) as term:
         s = term.wait(r'stopped 0:(29\.9|30)[\s\S]*100 +\d\n')

@@ -287,4 +287,34 @@ static const struct talk_case cases[] = {
 	  "0000001800000002003a000c6e6f2073756368207573657200000000",
 	  "< ="
 	  "0000000c0000004d7768617465766572"}},
+	{"tokens of SASL without a request around them",
+	 "SaslHandshake kafka_api=SaslHandshake kafka_version=0 messaging_client_id=kp\n"
+	 "request end 0\n"
+	 "SaslHandshake answered\n"
+	 "response end 0\n"
+	 "Metadata kafka_api=Metadata kafka_version=1 messaging_client_id=kp\n"
+	 "request end 0 on orders\n"
+	 "Metadata answered\n"
+	 "response end 0\n",
+	 {
+	  "> ="
+	  "00000013001100000000000100026b700005534352414d",
+	  "< ="
+	  "00000011000000010000000000010005534352414d",
+	  "> ="
+	  "000000116e2c2c6e3d6a6f652c723d736573616d65",
+	  "< ="
+	  "00000013723d736573616d652c733d782c693d34303936",
+	  "> ="
+	  "0000000b006a6f6500736573616d65",
+	  "< ="
+	  "00000000",
+	  "> ="
+	  "00000018000300010000000200026b700000000100066f7264657273",
+	  "< ="
+	  "0000002c00000002000000010000000100016800000009ffff0000000100000001000000066f7264"
+	  "6572730000000000",
+	 },
+	 {},
+	 {"sesame"}},
 };

@@ -135,6 +135,79 @@
  "gen_ai_operation=chat gen_ai_provider=anthropic gen_ai_model=claude-x "
  "gen_ai_response_model=claude-y gen_ai_input_tokens=25 gen_ai_finish=max_tokens "
  "gen_ai_output_tokens=15 "},
+/* ---- Gemini, Ollama, Bedrock */
+{"Gemini: a response",
+ "POST /v1beta/models/gemini-2.5-flash:generateContent?key=secret HTTP/1.1\r\nHost: generativelan"
+ "guage.googleapis.com\r\n" JSON "\r\n{\"contents\":[{\"parts\":[{\"text\":\"secret\"}]}]}",
+ OK
+ "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"secret\"}]},\"finishReas"
+ "on\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":8,\"candidatesTokenCou"
+ "nt\":20,\"thoughtsTokenCount\":5,\"totalTokenCount\":33},\"modelVersion\":\"ge"
+ "mini-2.5-flash-001\"}",
+ "gen_ai_operation=generate_content gen_ai_provider=gcp.gemini gen_ai_model=gemini-2.5-flash "
+ "gen_ai_finish=STOP gen_ai_input_tokens=8 gen_ai_output_tokens=25 "
+ "gen_ai_response_model=gemini-2.5-flash-001 "},
+{"Gemini: a stream, of Vertex AI",
+ "POST /v1/projects/p/locations/us-central1/publishers/google/models/gemini-pro:streamGenerateCont"
+ "ent?alt=sse HTTP/1.1\r\nHost: us-central1-aiplatform.googleapis.com\r\n" JSON "\r\n{}",
+ EVENTS
+ "data: {\"candidates\":[{\"content\":{}}],\"usageMetadata\":{\"promptTokenCount"
+ "\":4}}\n\ndata: {\"candidates\":[{\"finishReason\":\"MAX_TOKENS\"}],\"usageMet"
+ "adata\":{\"promptTokenCount\":4,\"candidatesTokenCount\":9}}\n\n",
+ "gen_ai_operation=generate_content gen_ai_provider=gcp.vertex_ai gen_ai_model=gemini-pro "
+ "gen_ai_input_tokens=4 gen_ai_finish=MAX_TOKENS gen_ai_output_tokens=9 "},
+{"Gemini: a stream that is an array", POST("/v1beta/models/g:streamGenerateContent") "{}", OK
+ "[{\"candidates\":[{\"content\":{}}],\"usageMetadata\":{\"promptTokenCount\":4}"
+ "},\n{\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptT"
+ "okenCount\":4,\"candidatesTokenCount\":3}}]",
+ "gen_ai_operation=generate_content gen_ai_provider=gcp.gemini gen_ai_model=g "
+ "gen_ai_input_tokens=4 gen_ai_finish=STOP gen_ai_output_tokens=3 "},
+{"Ollama: a stream of lines", POST("/api/chat") "{\"model\":\"llama3.2\",\"messages\":[]}",
+ "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n"
+ "{\"model\":\"llama3.2\",\"message\":{\"content\":\"secret\"},\"done\":false}\n"
+ "{\"model\":\"llama3.2\",\"done_reason\":\"stop\",\"done\":true,\"total_duratio"
+ "n\":4883583458,\"prompt_eval_count\":26,\"eval_count\":282}\n",
+ "gen_ai_operation=chat gen_ai_provider=ollama gen_ai_model=llama3.2 "
+ "gen_ai_response_model=llama3.2 gen_ai_finish=stop gen_ai_input_tokens=26 "
+ "gen_ai_output_tokens=282 "},
+{"Ollama: at once", POST("/api/generate") "{\"model\":\"m\",\"prompt\":\"secret\"}",
+ OK
+ "{\"model\":\"m\",\"response\":\"secret\",\"done\":true,\"done_reason\":\"lengt"
+ "h\",\"context\":[1,2],\"total_duration\":5,\"prompt_eval_count\":1,\"eval_coun"
+ "t\":2}",
+ "gen_ai_operation=text_completion gen_ai_provider=ollama gen_ai_model=m "
+ "gen_ai_response_model=m gen_ai_finish=length gen_ai_input_tokens=1 gen_ai_output_tokens=2 "},
+{"a chat of somebody else", POST("/api/chat") "{\"model\":\"T\",\"text\":\"hello\"}",
+ OK "{\"model\":\"T\",\"done\":true}", ""},
+{"Bedrock: converse",
+ "POST /model/anthropic.claude-3-haiku-20240307-v1%3A0/converse HTTP/1.1\r\nHost: bedrock-runtime."
+ "us-east-1.amazonaws.com\r\nX-Amz-Date: 2\r\nX-Amz-Content-Sha256: x\r\n" JSON "\r\n{\"messages\""
+ ":[]}",
+ "HTTP/1.1 200 OK\r\n" JSON "x-amzn-RequestId: r-1\r\n\r\n"
+ "{\"output\":{\"message\":{\"content\":[{\"text\":\"secret\"}]}},\"stopReason\""
+ ":\"end_turn\",\"usage\":{\"inputTokens\":30,\"outputTokens\":628,\"totalTokens"
+ "\":658}}",
+ "gen_ai_operation=chat gen_ai_provider=aws.bedrock "
+ "gen_ai_model=anthropic.claude-3-haiku-20240307-v1:0 aws_request_id=r-1 gen_ai_finish=end_turn "
+ "gen_ai_input_tokens=30 gen_ai_output_tokens=628 "},
+{"Bedrock: a model's own interface",
+ "POST /model/m/invoke HTTP/1.1\r\nHost: 127.0.0.1:8\r\nX-Amz-Date: 2\r\n\r\n{}",
+ "HTTP/1.1 200 OK\r\n" JSON "X-Amzn-Bedrock-Input-Token-Count: 7\r\nX-Amzn-Bedrock-Output-Token-Co"
+ "unt: 3\r\n\r\n{\"stop_reason\":\"end_turn\",\"content\":[]}",
+ "gen_ai_operation=invoke_model gen_ai_provider=aws.bedrock gen_ai_model=m gen_ai_input_tokens=7 "
+ "gen_ai_output_tokens=3 gen_ai_finish=end_turn "},
+{"a path like Bedrock's", POST("/model/m/invoke") "{}", OK "{\"stop_reason\":\"x\"}", ""},
+{"Bedrock: a stream of Amazon's events",
+ "POST /model/m/converse-stream HTTP/1.1\r\nX-Amz-Date: 2\r\n" JSON "\r\n{}",
+ AMZ_EVENTS
+ "\000\000\000X\000\000\000\027cccc\013:event-type\007\000\010metadata{\"content"
+ "BlockIndex\":0,\"delta\":{\"text\":\"secret\"}}cccc\000\000\000B\000\000\000"
+ "\027cccc\013:event-type\007\000\010metadata{\"stopReason\":\"max_tokens\"}cccc"
+ "\000\000\000o\000\000\000\027cccc\013:event-type\007\000\010metadata{\"metrics"
+ "\":{\"latencyMs\":9},\"usage\":{\"inputTokens\":11,\"outputTokens\":12}}cccc",
+ "gen_ai_operation=chat gen_ai_provider=aws.bedrock gen_ai_model=m gen_ai_finish=max_tokens "
+ "gen_ai_input_tokens=11 gen_ai_output_tokens=12 ", sizeof(AMZ_EVENTS) - 1 + 265},
+
 {"messages of somebody else", POST("/v1/messages") "{\"model\":\"T\",\"text\":\"hello\"}",
  OK "{\"model\":\"T\"}", ""},
 {"completions without a model", POST("/search/completions") "{\"prefix\":\"ab\"}", OK "{\"mod"

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "parsers/attrs.h"
 #include "sinks/shares.h"
 #include "tests/unit/tap.h"
 
@@ -46,6 +47,20 @@ static void both_ways(const struct span *v, unsigned n, const char *want, const 
 	snprintf(all, sizeof(all), "  TIME      SELF    COUNT  HOP\n%s", want);
 	is_str(table(v, n, 0), all, name);
 	is_str(table(v, n, 1), all, "and from the end");
+}
+
+/* The call waited 50 ms for segments that were sent again; the callee worked 30 ms. */
+static void test_network(void)
+{
+	static const struct attr lost = {.def = ATTR(net), .n = 50 * MS};
+	struct span v[] = { make("shop", NULL, 2, 1, 60, 30), make("edge", "shop", 1, 0, 0, 100) };
+
+	v[1].attr = &lost;
+	v[1].nattrs = 1;
+	both_ways(v, 2,
+		  " 50.0%    50.0ms        1  network: edge → shop\n"
+		  " 30.0%    30.0ms        1  shop\n 20.0%    20.0ms        1  edge → shop\n",
+		  "what the network kept back is a row of its own");
 }
 
 static void test_chain(void)
@@ -121,6 +136,7 @@ static void test_bounds(void)
 int main(void)
 {
 	test_chain();
+	test_network();
 	test_parallel();
 	test_longer();
 	test_loop();
