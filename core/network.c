@@ -15,8 +15,8 @@ uint64_t sent_time(const struct sent *s, uint32_t seq)
 	uint32_t n = s->n < SENT_MARKS ? s->n : SENT_MARKS;
 
 	for (uint32_t i = s->n - n; i != s->n; i++)
-		if ((int32_t)(s->mark[i % SENT_MARKS].end - seq) > 0)
-			return s->mark[i % SENT_MARKS].time;
+		if ((int32_t)(s->end[i % SENT_MARKS] - seq) > 0)
+			return s->time[i % SENT_MARKS];
 	return 0;
 }
 
@@ -258,8 +258,8 @@ static uint64_t stalled_since(const struct conn *c, uint32_t seq, uint64_t time)
 	if (!m || (int32_t)(m->seq - seq) <= 0)
 		return 0;
 	since = m->time;
-	if (s->n && s->mark[(s->n - 1) % SENT_MARKS].time > since)
-		since = s->mark[(s->n - 1) % SENT_MARKS].time;
+	if (s->n && s->time[(s->n - 1) % SENT_MARKS] > since)
+		since = s->time[(s->n - 1) % SENT_MARKS];
 	return time > since + PATIENCE ? since : 0;
 }
 

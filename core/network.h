@@ -30,12 +30,10 @@ struct exchange;
 #define SENT_MARKS 8u
 #define SENT_BURST 1000000u /* ns: what is sent within it is one */
 
-/* When bytes left: those before `end`, and behind the end of the mark before it. */
+/* When bytes left: those before an end, and behind the end of the mark before it. */
 struct sent {
-	struct {
-		uint64_t time;
-		uint32_t end;
-	} mark[SENT_MARKS];
+	uint64_t time[SENT_MARKS];
+	uint32_t end[SENT_MARKS];
 	uint32_t n; /* so many in all; the latest is the one before n % SENT_MARKS */
 };
 
@@ -44,13 +42,13 @@ static inline int sent_add(struct sent *s, uint32_t end, uint64_t time)
 {
 	uint32_t last = (s->n - 1) % SENT_MARKS;
 
-	if (s->n && (int32_t)(end - s->mark[last].end) <= 0)
+	if (s->n && (int32_t)(end - s->end[last]) <= 0)
 		return 0;
-	if (!s->n || time - s->mark[last].time >= SENT_BURST) {
+	if (!s->n || time - s->time[last] >= SENT_BURST) {
 		last = s->n++ % SENT_MARKS;
-		s->mark[last].time = time;
+		s->time[last] = time;
 	}
-	s->mark[last].end = end;
+	s->end[last] = end;
 	return 1;
 }
 

@@ -186,16 +186,22 @@ void model_filter(struct model *m, struct filter *f)
 static void store_field(struct model_store *st, const struct model *m)
 {
 	struct red *all = &st->f.all[RED_BY_FIELD], *match = &st->f.match[RED_BY_FIELD];
+	uint64_t mark = st->f.all[RED_BY_ROUTE].base_since;
 	uint32_t n = ring_count(&st->ring);
 
 	red_reset(all);
 	red_reset(match);
-	for (uint32_t p = ring_longer(&st->ring); p < n; p++) {
-		const struct span *s = ring_span(&st->ring, p);
-
-		red_add(all, s);
+	for (uint32_t p = ring_longer(&st->ring); p <= n; p++) {
+		if (mark && (p == n || ring_slot(&st->ring, p)->number >= st->marked)) {
+			red_mark(all, mark);
+			red_mark(match, mark);
+			mark = 0;
+		}
+		if (p == n)
+			break;
+		red_add(all, ring_span(&st->ring, p));
 		if (chooses(m) && ring_slot(&st->ring, p)->shown)
-			red_add(match, s);
+			red_add(match, ring_span(&st->ring, p));
 	}
 	st->f.field_since = all_kept_since(st);
 }

@@ -84,7 +84,7 @@ static void tell_model(struct names *n, struct str s)
 		int high = s.p[i] == '%' && i + 2 < s.n ? hex_value(s.p[i + 1]) : -1;
 		int low = high >= 0 ? hex_value(s.p[i + 2]) : -1;
 
-		model[len++] = low >= 0 ? (char)(high << 4 | low) : s.p[i];
+		model[len++] = (char)(low >= 0 ? high << 4 | low : s.p[i]);
 		i += low >= 0 ? 2 : 0;
 	}
 	if (len < sizeof(model))

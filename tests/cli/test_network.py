@@ -51,6 +51,26 @@ class Lossy(Conversation):
 
 
 @test
+def attempts(t):
+    """a client that tries two addresses and takes the one that answers first has no error, also
+    where the other one answers in the end"""
+    p = Packets()
+    slow = Conversation(p, client=40001, ends=('192.0.2.1', '192.0.2.2'), syn=False)
+    slow.segment(0, SYN, seq=1000)
+    never = Conversation(p, client=40003, ends=('192.0.2.1', '192.0.2.4'), syn=False)
+    never.segment(0, SYN, seq=1000)
+    fast = Conversation(p, client=40002, ends=('192.0.2.1', '192.0.2.3'))
+    fast.exchange(get('/taken'), OK)
+    slow.segment(1, SYN | ACK, seq=5000, ack=1001)
+    slow.segment(0, RST, seq=1001)
+    p.time += 2 * 10**9
+    fast.exchange(get('/later'), OK)
+    found = spans(t, p.pcap(t.path('attempts.pcap')))
+    t.equal([(s['path'], s.get('error')) for s in found], [('/taken', None), ('/later', None)],
+            'spans')
+
+
+@test
 def lost_segments(t):
     """a segment of a response that is lost in front of the capture and behind it, one of a request,
     one that was sent again for nothing; others have no part in it"""

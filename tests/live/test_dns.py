@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+from h2tools import python_packages
 from lib import Zctrace, main, need, replay, test, wait_for
 from netns import Namespaces
 
@@ -118,6 +119,75 @@ for _ in range(3):
         t.equal((s.get('error'), s.get('retries'), s['dns_question']), ('timeout', 2, 'lost.test'),
                 'no answer')
         t.check('duration_ns' not in s and 'dns_rcode' not in s, f'nothing invented: {s}')
+
+
+# of one name it says over UDP that the answer is too long, and gives it over TCP; else it is deaf
+SHORT = '''
+import socket, struct, threading
+def question(q):
+    end = q.index(0, 12) + 5
+    return q[12:end], q[12:].startswith(b'\\3big')
+def answer(q, flags, n):
+    asked = question(q)[0]
+    a = b'\\xc0\\x0c' + struct.pack('>HHIH', 1, 1, 60, 4) + bytes([10, 0, 0, 9])
+    return q[:2] + struct.pack('>5H', flags, 1, n, 0, 0) + asked + a * n
+def tcp():
+    s = socket.create_server(('127.0.0.2', 53))
+    print('up', flush=True)
+    while True:
+        c, _ = s.accept()
+        n = struct.unpack('>H', c.recv(2))[0]
+        a = answer(c.recv(n), 0x8180, 1)
+        c.sendall(struct.pack('>H', len(a)) + a)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(('127.0.0.2', 53))
+threading.Thread(target=tcp, daemon=True).start()
+while True:
+    q, who = u.recvfrom(4096)
+    if question(q)[1]:
+        u.sendto(answer(q, 0x8380, 0), who)
+'''
+C_ARES = '''
+import pycares, select, sys
+c = pycares.Channel(servers=['127.0.0.1'], tries=1)
+got = []
+for kind in (pycares.QUERY_TYPE_A, pycares.QUERY_TYPE_AAAA):
+    c.query('c-ares.a.test', kind, lambda r, e: got.append(r))
+while len(got) < 2:
+    r, w = c.getsock()
+    select.select(r, w, [], 1)
+    for fd in r:
+        c.process_fd(fd, pycares.ARES_SOCKET_BAD)
+assert all(got), got
+'''
+
+
+@test
+def two_servers(t):
+    """a server that is deaf, then the next one; an answer that is asked for over TCP; c-ares"""
+    d = Dnsmasq(t)
+    with open(f'/etc/netns/{d.ns.a}/resolv.conf', 'w', encoding='utf-8') as f:
+        f.write('nameserver 127.0.0.2\nnameserver 127.0.0.1\noptions timeout:5 attempts:1\n')
+    p = t.start([*d.ns.inside_a, sys.executable, '-c', SHORT], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    where = python_packages(t, 'pycares==4.4.0')
+    z = Zctrace(t, '--port', '53', '--role', 'client')
+    ask = 'import socket; print(socket.gethostbyname({!r}))'
+    t.equal(d.inside(sys.executable, '-c', ask.format('big.test')).stdout, '10.0.0.9\n', 'by TCP')
+    t.equal(d.inside(sys.executable, '-c', ask.format('two.a.test')).stdout, '10.1.2.3\n', 'second')
+    r = d.inside('env', f'PYTHONPATH={where}', sys.executable, '-c', C_ARES)
+    t.equal(r.returncode, 0, f'c-ares: {r.stderr[-400:]}')
+    wait_for(lambda: [s for s in dns(z) if 'error' in s], 20, 0.1)
+    z.stop()
+    got = {(s['dns_question'], s['server_addr'], s['dns_type'], s.get('dns_rcode'),
+            s.get('dns_answers'), s.get('error')) for s in dns(z)}
+    t.equal(len(dns(z)), 6, f'spans: {dns(z)}')
+    t.equal(got, {('big.test', '127.0.0.2', 'A', 0, '10.0.0.9', None),
+                  ('big.test', '127.0.0.2', 'A', 0, None, None),
+                  ('c-ares.a.test', '127.0.0.1', 'A', 0, '10.1.2.3', None),
+                  ('c-ares.a.test', '127.0.0.1', 'AAAA', 0, 'fd00::1:2', None),
+                  ('two.a.test', '127.0.0.1', 'A', 0, '10.1.2.3', None),
+                  ('two.a.test', '127.0.0.2', 'A', None, None, 'timeout')}, 'who was asked')
 
 
 SERVICE = '''

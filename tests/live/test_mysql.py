@@ -3,10 +3,13 @@
 import collections
 import glob
 import os
+import subprocess
 import sys
 
+from h2tools import python_packages
 from lib import ZCTRACE_ASAN, Zctrace, main, replay, test, wait_for
 from mysql_server import PASSWORD, MySQL, python_client
+from tls_targets import Certs
 
 
 def sql_spans(z, kind='server'):
@@ -93,6 +96,66 @@ def pymysql(t):
     t.equal([(s['db_batch_size'], s['rows']) for s in several], [(3, 1 + 7 + 3)], 'several results')
     t.equal([s['db_operation'] for s in spans[-3:]], ['PING', 'USE', 'SELECT'], 'commands')
     t.equal(spans[-1].get('db_namespace'), 'mysql', 'the database')
+
+
+@test
+def tls(t):
+    """inside TLS, which begins within the connection, at the server: every statement"""
+    m = MySQL(t, tls=Certs())
+    z = Zctrace(t, '--port', m.port)
+    out = python_client(t, m, 'u.execute("show status like %s", ("Ssl_cipher",))\n'
+                        'print(bool(u.fetchone()[1]))\nfor i in range(100):\n'
+                        '    u.execute("select %s as tls", (i,))\n'
+                        '    assert u.fetchall() == ((i,),)\n'
+                        'c.close()\n', tls=True)
+    t.equal(out, 'True\n', 'it is TLS')
+    spans = z.finish(100, protocol='mysql', route='select ? as tls')
+    t.equal((len(spans), {s['tls'] for s in spans}), (100, {'openssl'}), 'statements')
+    t.check(not [s for s in spans if 'error' in s or 'incomplete' in s or s['rows'] != 1],
+            f'whole: {spans[:2]}')
+    t.check(PASSWORD not in z.out(), 'no secret')
+
+
+BEFORE = r'''
+import sys, mysql.connector
+c = mysql.connector.connect(host='127.0.0.1', port=int(sys.argv[1]), user='joe',
+                            password=sys.argv[2], database='shop', use_pure=True, ssl_disabled=True)
+u, plain = c.cursor(prepared=True), c.cursor()
+u.execute('select %s as early', (1,)); u.fetchall()
+print('ready', flush=True)
+sys.stdin.readline()
+for i in range(20):
+    u.execute('select %s as early', (i,))
+    assert u.fetchall() == [(i,)]
+plain.execute('select 7 as seen'); plain.fetchall()
+v = c.cursor(prepared=True)
+for i in range(20):
+    v.execute('select %s as late', (i,))
+    assert v.fetchall() == [(i,)]
+print('done', flush=True)
+'''
+
+
+@test
+def opened_before(t):
+    """opened and prepared before attaching: the statement is not seen, and not guessed"""
+    m = MySQL(t)
+    where = python_packages(t, 'mysql-connector-python==9.1.0')
+    c = t.start([sys.executable, '-c', BEFORE, str(m.port), PASSWORD], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONPATH=where))
+    t.equal(c.stdout.readline(), 'ready\n', 'the client')
+    z = Zctrace(t, '--port', m.port)
+    c.stdin.write('\n')
+    c.stdin.flush()
+    t.equal(c.stdout.readline(), 'done\n', 'the client')
+    late = z.finish(20, protocol='mysql', route='select ? as late', db_operation='SELECT')
+    t.equal((len(late), {s.get('rows') for s in late}), (20, {1}), 'prepared since')
+    unseen = [s for s in z.spans if 'statement-not-seen' in s.get('incomplete', ())]
+    t.equal((len(unseen), {s.get('route') for s in unseen}, {s.get('rows') for s in unseen}),
+            (20, {None}, {1}), 'prepared before')
+    t.equal([s.get('rows') for s in z.spans if s.get('route') == 'select ? as seen'], [1], 'plain')
+    t.check(not [s for s in z.spans if 'error' in s or s.get('route') == 'select ? as early'],
+            f'errors: {z.spans}')
 
 
 @test

@@ -95,10 +95,10 @@ def refused(term):
     t.check(figure(s, 'serv +GET +/admin', 'ERR%') == '0' and
             int(figure(s, 'serv +GET +/admin', '4xx')) > 90,
             'and has a column beside the errors', s)
-    term.press('O')
+    term.press('o', '6')
     s = term.screen()
     t.check('CLIENT' in s and int(figure(s, r'serv +10\.0\.0\.66', '4xx')) > 90 and
-            figure(s, r'serv +10\.0\.0\.1 ', '4xx') == '0', 'one key further is who it was', s)
+            figure(s, r'serv +10\.0\.0\.1 ', '4xx') == '0', 'by client: who it was', s)
     term.press('o', '1')
     s = term.press('?', 'G')
     term.press('Page_Up')

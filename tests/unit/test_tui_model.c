@@ -500,6 +500,36 @@ static void test_between(void)
 	model_release(&m);
 }
 
+static void test_field(void)
+{
+	struct red_field f;
+	struct model m;
+	struct red *r;
+	struct span s;
+
+	model_init(&m);
+	for (int i = 0; i < 10; i++) {
+		s = make("/p", 200, (uint64_t)i * 1000, 1);
+		s.runtime = i % 2 ? "go" : "python";
+		if (i == 6)
+			model_mark(&m, BASE + 6 * SECOND);
+		model_span(&m, &s);
+	}
+	is_u64(model_red(&m, RED_BY_FIELD)->n, 0, "field: none is asked for");
+	ok(!red_field_set(&f, "runtime"), "field: a name");
+	model_field(&m, &f);
+	r = model_red(&m, RED_BY_FIELD);
+	is_u64(r->n, 2, "field: rows of what is kept");
+	is_u64(row_of(r, "go")->counts.count, 5, "field: all of them");
+	is_u64(row_of(r, "go")->base.count, 3, "field: the baseline stays where it was");
+	is_u64(r->base_since, BASE + 6 * SECOND, "field: and when");
+	model_span(&m, &s);
+	is_u64(row_of(r, "go")->counts.count, 6, "field: and of what comes");
+	ok(red_field_set(&f, "path") && red_field_set(&f, "header.cookie") &&
+	   !strcmp(f.name, "runtime"), "field: what makes no groups changes nothing");
+	model_release(&m);
+}
+
 static void test_undo(void)
 {
 	struct filter_error err;
@@ -750,6 +780,7 @@ int main(void)
 	test_pause();
 	test_filter();
 	test_between();
+	test_field();
 	test_undo();
 	test_slow();
 	test_traces();
