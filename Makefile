@@ -120,6 +120,9 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 $(eval $(call variant,o,))
 $(eval $(call variant,asan,$(SAN)))
 
+# small rather than fast, in the static program: little of what an event costs is there
+$(B)/o/cli/%.o: ALL_CFLAGS += $(COLD_CFLAGS)
+
 # what --version tells
 ifneq ($(COMMIT),)
 $(B)/%/cli/options.o: ALL_CFLAGS += -DZCTRACE_COMMIT='"$(firstword $(COMMIT))"'

@@ -18,8 +18,8 @@
 #include "attach/mmaps.h"
 #include "attach/program.h"
 #include "attach/reaper.h"
-#include "attach/rights.h"
 #include "attach/served.h"
+#include "attach/tls_refused.h"
 #include "attach/tlsbin.h"
 #include "attach/uprobe.h"
 #include "attach/uretprobe.h"
@@ -200,16 +200,12 @@ static void say_attached(struct tls *t, const struct tls_proc *p, const struct t
 	}
 }
 
-/* errors that the kernel does not give here */
-#define WOULD_KILL (-ECANCELED)
-#define NOT_LOADED (-EDOM) /* which was said */
-
 static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls_hook *h)
 {
 	attach_note(
 		t->attach, "tls-blind", "process %d (%s): %s %s: %s", p->pid, p->comm,
-		h->file->path, h->err == WOULD_KILL ? "is not probed" : "cannot be probed",
-		h->err == WOULD_KILL
+		h->file->path, h->err == TLS_WOULD_KILL ? "is not probed" : "cannot be probed",
+		h->err == TLS_WOULD_KILL
 			? "the process filters its system calls (seccomp), and this kernel would "
 			  "have it killed where a probed function returns; Linux 6.12.13, 6.13.2 "
 			  "and 6.14 do not"
@@ -271,9 +267,9 @@ static int put(struct tls *t, const struct tls_proc *p, struct tls_file *f, stru
 {
 	for (int i = 0; i < f->nbins; i++)
 		if (f->bin[i].npoints && !is_loaded(t, f->bin[i].lib))
-			return NOT_LOADED;
+			return TLS_NOT_LOADED;
 	if (would_kill(f, p->pid))
-		return WOULD_KILL;
+		return TLS_WOULD_KILL;
 	return t->attach->config.all && !uretprobe_filtered() ? put_everywhere(t, f)
 							      : put_in(t, p, h);
 }
@@ -311,7 +307,7 @@ static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int 
 			h->err = put_whole(t, p, f, h);
 	}
 	h->mapped = mapped;
-	if (h->err == -ESRCH || h->err == NOT_LOADED)
+	if (h->err == -ESRCH || h->err == TLS_NOT_LOADED)
 		return; /* it has ended meanwhile, or it was said */
 	if (h->err)
 		say_failed(t, p, h);
@@ -744,23 +740,6 @@ void tls_start(struct tls *t)
 	}
 }
 
-/* In a few words. */
-static const char *why_refused(const struct tls *t, int err)
-{
-	switch (err) {
-	case 0: return "";
-	case WOULD_KILL:
-		return "this kernel would have its seccomp filter kill it for a probe";
-	case NOT_LOADED: return t->why_broken;
-	case -EPERM:
-	case -EACCES:
-		return rights_missing(RIGHT_SYS_ADMIN) ?
-			       "this kernel lets CAP_SYS_ADMIN alone put in uprobes" :
-			       "probes are not permitted";
-	default: return strerror(-err);
-	}
-}
-
 void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row), void *ctx)
 {
 	for (unsigned i = 0; i < BUCKETS; i++)
@@ -775,7 +754,7 @@ void tls_each(struct tls *t, void (*fn)(void *ctx, const struct attach_tls *row)
 						.version = bin->version,
 						.how = bin->how,
 						.missing = bin->missing,
-						.refused = why_refused(t, h->err),
+						.refused = tls_refused(h->err, t->why_broken),
 						.lib = bin->lib,
 						.npoints = bin->npoints,
 						.attached = bin->npoints && !h->err,

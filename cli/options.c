@@ -149,7 +149,8 @@ static const struct argp_option table[] = {
 	  "Flows: a name for these addresses; bytes between zones are added up", 3 },
 	{ "group", OPT_GROUP, "BY", 0,
 	  "Summary, top: a row for each 'route' (default), 'service', 'host', 'peer', 'status', "
-	  "'client', 'system', 'collection', 'destination', or a field such as header.x-tenant", 3 },
+	  "'client', 'system', 'collection', 'destination', or a field such as header.x-tenant",
+	  3 },
 	{ "sort", OPT_SORT, "KEY", 0, "Summary, top: order of the rows", 3 },
 	{ "color", OPT_COLOR, "WHEN", 0, "Colours: 'auto' (default), 'always' or 'never'", 3 },
 

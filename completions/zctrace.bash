@@ -62,7 +62,8 @@ _zctrace()
 		words='count route method kind service rate errors 4xx 5xx p50 p90 p99 max time'
 		words="$words bytes incomplete calls" ;;
 	--group)
-		words='route service host peer status client system collection destination runtime container_name header.' ;;
+		words='route service host peer status client system collection destination'
+		words="$words runtime container_name header." ;;
 	--otlp-signals) words='traces metrics' ;;
 	--features) words='network stats' ;;
 	--interval|-d|--duration) words='1s 5s 10s 30s 1m 5m' ;;
@@ -79,12 +80,14 @@ _zctrace()
 			--namespace= --all --role=
 			--no-downstream --follow --tls-symbol= --read= --follow-file --write=
 			--capture= --interface= --output=
-			--filter= --edge --since= --until= --route= --unmatched= --header= --body= --names=
+			--filter= --edge --since= --until= --route= --unmatched=
+			--header= --body= --names=
 			--no-redact --interval= --slowest=
 			--unfold --keep= --memory= --otlp --otlp-signals=
 			--otlp-skip-instrumented
 			--attributes=
-			--features= --prometheus= --resolve --zone= --group= --sort= --color= --no-mouse
+			--features= --prometheus= --resolve --zone= --group= --sort=
+			--color= --no-mouse
 			--count= --duration= --doctor
 			--list --stats
 			--quiet --verbose --help --usage

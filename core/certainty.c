@@ -100,7 +100,7 @@ void certainty_refuse(struct conn *c, uint64_t pos)
 {
 	struct exchange *x = c->tail;
 
-	if (x && x->found && x->suspect && x->req_done && x->req_end == pos && !x->boundary)
+	if (x && certainty_may_refuse(x) && x->req_done && x->req_end == pos)
 		x->tentative = 1;
 }
 

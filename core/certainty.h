@@ -49,6 +49,12 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
  */
 uint64_t certainty_due(const struct conn *c, const struct half *h, uint64_t pos);
 
+/* Is it still open whether x, which was found, is a request? */
+static inline int certainty_may_refuse(const struct exchange *x)
+{
+	return x->found && x->suspect && !x->boundary;
+}
+
 /* What is at pos is no request: one that was found, and ended there, may be content, too. */
 void certainty_refuse(struct conn *c, uint64_t pos);
 

@@ -546,7 +546,8 @@ static uint64_t pairing_unneeded(const struct conn *c, const struct half *h)
 static void pairing_each(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx)
 {
 	for (struct exchange *x = c->head; x; x = x->next)
-		if (!x->resp_done && !queue_doubts(c, x))
+		if (!x->resp_done && !queue_doubts(c, x) &&
+		    (x->resp_started || !certainty_may_refuse(x)))
 			fn(ctx, x);
 	if (c->ongoing)
 		fn(ctx, c->ongoing);

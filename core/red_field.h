@@ -3,8 +3,8 @@
  *
  * `service`, `container_name`, `tls_version`, `gen_ai_model`, … as in span_field.h, and
  * `header.x-tenant`: the first header field of that name, of the request, else of the response.
- * Durations, sizes and times make no groups, nor do lists and what is another for each request; what
- * may be secret neither.
+ * Durations, sizes and times make no groups, nor do lists and what is another for each request;
+ * what may be secret neither.
  */
 #ifndef ZC_CORE_RED_FIELD_H
 #define ZC_CORE_RED_FIELD_H

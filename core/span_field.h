@@ -43,8 +43,8 @@ int field_text(unsigned field, const struct span *s, char buf[SPAN_TEXT_MAX], st
 const uint8_t *field_address(unsigned field, const struct span *s);
 
 /*
- * The first header field of that name, in either case: of the request, else of the response. 1, or 0:
- * there is none, or the span does not carry them.
+ * The first header field of that name, in either case: of the request, else of the response. 1, or
+ * 0: there is none, or the span does not carry them.
  */
 int span_header(const struct span *s, const char *name, struct str *value);
 

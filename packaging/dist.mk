@@ -25,6 +25,7 @@ $(DIST)/$(1)/zctrace: $(DIST)/$(1)/libs/versions always
 	$$(Q)+$$(MAKE) --no-print-directory B=$(DIST)/$(1) CC=$(call dist_cc,$(1)) \
 		CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections -fstack-protector-strong \
 			-fno-asynchronous-unwind-tables -DZC_STATIC' \
+		COLD_CFLAGS=-Os \
 		LDFLAGS='-static -Wl,--gc-sections -Wl,--build-id=none' \
 		PKG_CFLAGS='-I$(DIST)/$(1)/libs/include' \
 		LIBS='-L$(DIST)/$(1)/libs/lib -lbpf -lelf -lz -lzstd -lncursesw -lpcre2-8 -lpcap -lcapstone \

@@ -13,6 +13,8 @@
 
 #include "sinks/format.h"
 
+#define COLUMNS 80 /* of a terminal that does not tell: a serial line, one that is just made */
+
 int out_init(struct out *o, int fd, int wake_fd)
 {
 	struct stat st;
@@ -36,7 +38,7 @@ void out_measure(struct out *o)
 {
 	struct winsize size;
 
-	o->columns = ioctl(o->fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+	o->columns = ioctl(o->fd, TIOCGWINSZ, &size) ? 0 : size.ws_col ? size.ws_col : COLUMNS;
 }
 
 void out_release(struct out *o)

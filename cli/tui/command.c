@@ -203,7 +203,8 @@ static const char *second_part(const char *arg, char *first, size_t size)
 static int set_between(struct tui *t, const char *arg, struct command_error *e)
 {
 	struct replay *r = t->from.replay;
-	uint64_t now = t->vitals.moment, begin = r ? replay__begin(r) : now - DAY / 2, from, to = now;
+	uint64_t now = t->vitals.moment, from, to = now;
+	uint64_t begin = r ? replay__begin(r) : now - DAY / 2;
 	char first[64];
 	const char *second = second_part(arg, first, sizeof(first));
 

@@ -5,9 +5,10 @@
  * to a second store of the same bounds (`behind`), which is added to the first when it goes on. So
  * pausing costs the capture nothing and loses no count.
  *
- * With a filter, or a time that is looked at, there are two sets of figures: of all spans, which a later change of the filter
- * needs, and of those that match. The latter begin with the latest spans that are still kept; those
- * that are kept for longer, since they failed or were slow, would be too many for their time.
+ * With a filter, or a time that is looked at, there are two sets of figures: of all spans, which a
+ * later change of the filter needs, and of those that match. The latter begin with the latest spans
+ * that are still kept; those that are kept for longer, since they failed or were slow, would be too
+ * many for their time.
  */
 #ifndef ZC_CLI_TUI_MODEL_H
 #define ZC_CLI_TUI_MODEL_H

@@ -71,7 +71,9 @@ struct tui *tui__new(const struct tui_options *o); /* NULL: out of memory */
 int tui__open(struct tui *t, const struct tui_sources *s, char *err, size_t errlen); /* 0 or -1 */
 
 void tui__span(struct tui *t, const struct span *s);
-/* Begins with what ended in that time, wall clock, as the key @ does; asked again, it is as before. */
+/*
+ * Begins with what ended in that time, wall clock, as the key @ does; asked again, it is as before.
+ */
 void tui__between(struct tui *t, uint64_t from, uint64_t to);
 
 void tui__note(struct tui *t, const struct note *n);

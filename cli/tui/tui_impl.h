@@ -61,7 +61,7 @@ struct menu {
 
 /* The figures of the moment, frozen while the display is paused. */
 struct vitals {
-	uint64_t now;	     /* wall clock of what is shown: the end of the past that is looked at */
+	uint64_t now; /* wall clock of what is shown: the end of the past that is looked at */
 	uint64_t moment;     /* of what is there now: in flight, connections, the network */
 	uint64_t uptime_ns;
 	struct engine_stats engine;
@@ -190,8 +190,8 @@ struct str tui_size(char *buf, uint64_t bytes);	      /* 32 */
 struct str tui_count(char *buf, uint64_t n);	      /* 32: 950, 12.3k, 4.56M */
 struct str tui_rate(char *buf, double rate);	      /* 32 */
 struct str tui_percent(char *buf, uint64_t part, uint64_t whole); /* 32 */
-struct str tui_window(const struct tui *t,
-		      char *buf);		      /* 32: "10s", "1m", "all", "since 14:03:20", or the past: "14:03:20-14:05:00" */
+/* 32: "10s", "1m", "all", "since 14:03:20", or the past: "14:03:20-14:05:00" */
+struct str tui_window(const struct tui *t, char *buf);
 struct str tui_clock(char *buf, uint64_t wall_ns);    /* 32: 14:03:20.125 */
 enum style tui_status_style(const struct span *s);
 enum style tui_duration_style(uint64_t ns);

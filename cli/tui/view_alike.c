@@ -56,7 +56,8 @@ static void alike_refresh(struct view *view)
 {
 	struct alike_view *v = (struct alike_view *)view;
 	const struct tui *t = view->tui;
-	uint64_t since = t->window && t->vitals.now ? t->vitals.now - t->window * SECOND : t->model.from;
+	uint64_t since = t->window && t->vitals.now ? t->vitals.now - t->window * SECOND
+						    : t->model.from;
 	uint64_t kept = model_latest(&t->model);
 
 	v->n = 0;

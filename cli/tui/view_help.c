@@ -35,13 +35,13 @@ static const struct {
 	{ "? h F1", "this help" },
 	{ "q F10", "quits; the summary is printed" },
 	{ "m M", "window of time for all figures: 10 s, 1 m, 5 m, all; headings show it" },
-	{ "@", "looks at a past time in every view, such as 10:40 10:45, 10:40 +5m or -10m -5m; again, "
-	       "or Esc at the beginning: back to now" },
+	{ "@", "looks at a past time in every view, such as 10:40 10:45, 10:40 +5m or -10m -5m; "
+	       "again, or Esc at the beginning: back to now" },
 	{ NULL, "ROUTES" },
 	{ "e", "each request once, at the edge, or each hop of it" },
 	{ "v", "hides and shows what is above the routes" },
-	{ "o", "group by route, service, host, …, system, table or topic, from a menu; f there: any "
-	       "field, as header.x-tenant; O: by the one before" },
+	{ "o", "group by route, service, host, …, system, table or topic, from a menu; f there: "
+	       "any field, as header.x-tenant; O: by the one before" },
 	{ "Enter", "durations as histogram and over time, and the spans of the row" },
 	{ "H", "in there: the histogram large" },
 	{ NULL, "SPANS" },

@@ -17,7 +17,7 @@ TENANTS = ('acme', 'globex', None)
 
 
 def tenants(path):
-    """Three connections; the second one's requests fail now and then, the third's have no tenant."""
+    """Three connections; the second one's requests fail now and then, the third's are nobody's."""
     p = c.Packets()
     talks = [c.Conversation(p, client=40001 + i, ends=(f'10.0.0.{1 + i}', '10.0.0.9'))
              for i in range(3)]
@@ -48,7 +48,8 @@ def main():
         p, rows = grouped(path, 'client_addr')
         check({r[2]: r[6] for r in rows[1:]} == {f'10.0.0.{i}': '60' for i in (1, 2, 3)},
               'by a field of spans', rows, p.stderr)
-        for by, why in (('header.authorization', 'may be secret'), ('header.cookie', 'may be secret'),
+        for by, why in (('header.authorization', 'may be secret'),
+                        ('header.cookie', 'may be secret'),
                         ('header.referer', 'may be secret'), ('path', 'no groups'),
                         ('db_statement', 'no groups'), ('duration', 'no groups'),
                         ('trace_id', 'no groups'), ('nonsense', 'no such field'),

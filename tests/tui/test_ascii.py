@@ -11,8 +11,8 @@ import terminal as t
 LIKE = {'text': 'us', 'brief': '>', 'summary': 'us', 'waterfall': '##'}
 
 
-def shown(form, path, locale):
-    p = t.Pty([t.ZCTRACE, '-q', '-o', form, '-r', path], (80, 24), LC_ALL=locale)
+def shown(form, path, locale, size=(80, 24)):
+    p = t.Pty([t.ZCTRACE, '-q', '-o', form, '-r', path], size, LC_ALL=locale)
     status = p.status()
     p.close()
     return status, p.output.decode('utf-8', 'replace').replace('\r', '')
@@ -29,6 +29,8 @@ def main():
             t.check(not whole.isascii() and [len(line) for line in whole.split('\n')] ==
                     [len(line) for line in plain.split('\n')], 'of the same width as the other one',
                     whole[:500])
+        _, plain = shown('text', path, 'C', (0, 0))
+        t.check(plain.isascii() and 'us' in plain, 'so is one that does not tell its size', plain[:500])
         out = subprocess.run([t.ZCTRACE, '-q', '-o', 'text', '-r', path], capture_output=True,
                              env=t.environment(LC_ALL='C'), check=True).stdout
         t.check('µs'.encode() in out, 'what is no terminal gets UTF-8 in any locale', out[:300])

@@ -55,7 +55,7 @@ def chain(folder):
         got = solve(term, 'the slow hop', ['3', 'a'],
                     r'^ *10 +0 nginx GET /reports/daily +25\d.*\n.*\n'
                     r' *10 +0 +└ (?P<who>\w+) GET (?P<route>\S+) +25\d\S*ms +25\dms +25\dms +25\dms'
-                    r' +(?P<share>99\.\d)')
+                    r' +\S+ +(?P<share>99\.\d)')
         t.check(got.get('who') == 'backend' and got.get('route') == '/reports/daily',
                 'it is backend, which has 99 % of the time', got)
         got = solve(term, 'the failing dependency', ['1', 'o', '4'],
@@ -75,7 +75,7 @@ def chain(folder):
 
 
 def abuse(term):
-    got = solve(term, 'the abusive client', ['O'],
+    got = solve(term, 'the abusive client', ['o', '6'],
                 r'^serv +(?P<who>10\.\S+) .* 0 +(?P<n>\d\d+) +0 ')
     t.check(got.get('who') == '10.0.0.66' and int(got.get('n', 0)) > 100,
             'it is the one with all the 4xx', got)

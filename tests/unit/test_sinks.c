@@ -197,9 +197,9 @@ static void test_json(struct capture *c)
 {
 	static const char *const all[] = { "*" };
 	struct sink_options o = { .out = &c->out, .redact = 1, .body = 1 };
-	const struct sink_totals totals = { .time_ns = 1765226689000000001u, .spans = 1, .events = 2,
-					    .lost_events = 3, .uncaptured_bytes = 4,
-					    .unparsed_bytes = 5 };
+	const struct sink_totals totals = { .time_ns = 1765226689000000001u,
+					    .spans = 1, .events = 2, .lost_events = 3,
+					    .uncaptured_bytes = 4, .unparsed_bytes = 5 };
 	struct sink *k = sink_json_new(&o);
 	struct span s = example();
 
