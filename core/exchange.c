@@ -594,6 +594,8 @@ static void set_attrs(struct engine *e, const struct exchange *x, struct span *s
 
 	l->n = 0;
 	network_attrs(x, l);
+	if (x->req_cut && !(s->incomplete & SPAN_MISSING))
+		attr_list_text(l, ATTR(req_cut), (struct str){"server", 6});
 	if (t)
 		tls_info_attrs(t, !x->seq, l);
 	if (t && x->protocol->flags & NAME_CONNECTION && !x->error) {

@@ -79,6 +79,7 @@ struct exchange {
 	uint8_t req_done, resp_done;
 	uint8_t resp_started; /* at least an interim response was seen */
 	uint8_t req_unsized;  /* the request's end was not seen, so its size is not known */
+	uint8_t req_cut;      /* it was answered, and then ended before its content had come */
 	uint8_t resp_unsized; /* same of the response, and its end in time */
 	uint8_t req_uncounted;	/* octets of it may be missing from the count, */
 	uint8_t resp_uncounted; /* but its end was seen */

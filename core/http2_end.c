@@ -99,7 +99,8 @@ void http2_stream_abort(struct conn *c, struct http2_stream *s, uint64_t time,
 
 	http2_stall(&s->stall, 0, time);
 	if (x->resp_done) {
-		x->req_unsized |= !x->req_done;
+		x->req_cut = !x->req_done;
+		x->req_unsized |= x->req_cut;
 	} else {
 		x->aborted = 1;
 		x->end = time;

@@ -450,6 +450,7 @@ static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 		doubted_release(c, certainty_at_end(c));
 	pairing_count_partial(c);
 	while (c->head) {
+		c->head->req_cut |= c->head->resp_done && !c->head->req_done;
 		c->head->req_unsized |= !c->head->req_done;
 		if (!c->head->resp_done)
 			pairing_abort(c, c->head, time);

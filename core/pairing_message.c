@@ -147,8 +147,10 @@ void pairing_abort_request(struct conn *c, struct half *h, uint64_t pos, enum ab
 	} else if (why == ABORT_BROKEN) {
 		x->incomplete |= SPAN_BAD_FRAMING;
 		x->error = SPAN_ERR_PROTOCOL;
-	} else if (!reasm_at_end(&h->reasm)) {
-		x->req_unsized = 1; /* more may have been sent */
+	} else {
+		x->req_cut = x->resp_done;
+		if (!reasm_at_end(&h->reasm))
+			x->req_unsized = 1; /* more may have been sent */
 	}
 	end_request(c, h, pos);
 }

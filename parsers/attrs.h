@@ -112,6 +112,7 @@
 
 /* Behind `resp_body_bytes`. */
 #define ATTRS_CONTENT(STRING, NUMBER, DURATION, SIZE, CODE, WORD)                                  \
+	STRING(req_cut, NULL, 0, "server: it had answered before the content came whole")          \
 	NUMBER(req_messages, NULL, 0, "messages from the client")                                  \
 	NUMBER(resp_messages, NULL, 0, "messages or events from the server")                       \
 	SIZE(req_message_bytes, NULL, 0, "content of these messages")                              \

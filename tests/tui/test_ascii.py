@@ -30,7 +30,8 @@ def main():
                     [len(line) for line in plain.split('\n')], 'of the same width as the other one',
                     whole[:500])
         _, plain = shown('text', path, 'C', (0, 0))
-        t.check(plain.isascii() and 'us' in plain, 'so is one that does not tell its size', plain[:500])
+        t.check(plain.isascii() and 'us' in plain, 'so is one that does not tell its size',
+                plain[:500])
         out = subprocess.run([t.ZCTRACE, '-q', '-o', 'text', '-r', path], capture_output=True,
                              env=t.environment(LC_ALL='C'), check=True).stdout
         t.check('µs'.encode() in out, 'what is no terminal gets UTF-8 in any locale', out[:300])

@@ -311,6 +311,22 @@ static void test_long_line(void)
 	free(line);
 }
 
+static void cut_uploads(void)
+{
+	server(NULL);
+	feed_text(&f, RX, "POST /whole HTTP/1.1\r\nContent-Length: 10\r\n\r\n01234");
+	feed_text(&f, TX, "HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n");
+	feed_text(&f, RX, "56789");
+	ok(f.nspans == 1 && !attr_string(span(0), req_cut), "content that comes whole is not cut");
+	feed_text(&f, RX, "POST /cut HTTP/1.1\r\nContent-Length: 10\r\n\r\n01234");
+	feed_text(&f, TX, "HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	ok(f.nspans == 2 && span(1)->status == 413 && !span(1)->incomplete, "answered early");
+	is_str(attr_string(span(1), req_cut), "server", "and closed before it came whole");
+	feed_end(&f);
+}
+
 static void test_semantics(void)
 {
 	struct engine_stats st;
@@ -625,6 +641,7 @@ int main(void)
 	test_pipelining();
 	test_answered_before();
 	test_long_line();
+	cut_uploads();
 	test_semantics();
 	test_ends();
 	test_switched();

@@ -150,6 +150,7 @@ static void test_ends(void)
 	ok(f.nspans == 3 && !span(2)->error && attr_number(span(2), error_code) == SPAN_UNKNOWN &&
 		   span(2)->req_bytes == SPAN_UNKNOWN,
 	   "a reset behind the whole response is no error");
+	is_str(attr_string(span(2), req_cut), "server", "but the content did not come whole");
 	frame(&out, 7, 0, 0, goaway, 8);
 	flush(TX);
 	ok(f.nspans == 5 && span(3)->stream_id == 7 && span(3)->error == SPAN_ERR_RESET &&
