@@ -162,6 +162,7 @@ struct conn {
 	uint8_t opened;	   /* OPEN was seen */
 	uint8_t has_addr, role;
 	uint8_t reset, forgotten;
+	uint8_t given_up; /* by its kernel: SPAN_ERR_TIMEOUT, SPAN_ERR_UNREACHABLE; 0: it was not */
 	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
@@ -257,6 +258,12 @@ static inline void conn_opaque(struct conn *c)
 static inline uint32_t conn_missing(const struct conn *c)
 {
 	return c->missing ? c->missing : SPAN_LOST_EVENTS;
+}
+
+/* What an exchange has that its connection's end cuts short: an enum span_error. */
+static inline uint8_t conn_end_error(const struct conn *c)
+{
+	return c->given_up ? c->given_up : c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
 }
 
 #define CONN_TOUCH 10000000ull /* ns */

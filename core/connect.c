@@ -66,8 +66,12 @@ static int was_overtaken(const struct engine *e, const struct conn *c)
 /* Of one that the client has closed itself after it had to repeat itself, it was its patience. */
 static enum span_error error_of(const struct conn *c, uint32_t error)
 {
+	return error || !c->network.syns ? connect_error(error) : SPAN_ERR_TIMEOUT;
+}
+
+enum span_error connect_error(uint32_t error)
+{
 	switch (error) {
-	case 0: return c->network.syns ? SPAN_ERR_TIMEOUT : SPAN_ERR_CLOSED;
 	case ECONNREFUSED: return SPAN_ERR_REFUSED;
 	case ETIMEDOUT: return SPAN_ERR_TIMEOUT;
 	case EADDRNOTAVAIL: return SPAN_ERR_NO_ADDRESS;

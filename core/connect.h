@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include "core/list.h"
+#include "core/span.h"
 
 struct conn;
 struct engine;
@@ -33,6 +34,9 @@ void connect_established(struct engine *e, const struct conn *c);
 
 /* c has ended without being established; error: the kernel's errno, 0: it was given up. */
 void connect_failed(struct engine *e, struct conn *c, uint64_t time, uint32_t error);
+
+/* What the kernel's errno means for a connection. */
+enum span_error connect_error(uint32_t error);
 
 /* Tells those that have waited long enough; and of one: now. */
 void connect_tick(struct engine *e);

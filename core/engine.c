@@ -264,6 +264,14 @@ static void forget(struct conn *c)
 	conn_opaque(c);
 }
 
+/* No answer came any more. Where an end had closed before, that was the end of it. */
+static void given_up(struct conn *c, enum span_error error)
+{
+	if ((error == SPAN_ERR_TIMEOUT || error == SPAN_ERR_UNREACHABLE) &&
+	    !c->half[0].reasm.fin_time && !c->half[1].reasm.fin_time)
+		c->given_up = (uint8_t)error;
+}
+
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->ev.conn);
@@ -293,6 +301,8 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 			       (const uint64_t[2]){ev->packets[0], ev->packets[1]}, ev->ev.time);
 	if (ev->ev.flags & ZC_CLOSE_CONNECT)
 		connect_failed(e, c, ev->ev.time, ev->error);
+	else
+		given_up(c, connect_error(ev->error));
 	schedule_close(e, c, ev->ev.time);
 }
 

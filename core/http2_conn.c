@@ -610,8 +610,7 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 			if (!s->x->resp_done && http2_stream_missed(c, s))
 				http2_stream_abandon(c, s);
 			else
-				http2_stream_abort(c, s, time,
-						   c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED, -1);
+				http2_stream_abort(c, s, time, conn_end_error(c), -1);
 		}
 }
 

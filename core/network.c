@@ -360,7 +360,7 @@ static int closed_by(const struct exchange *x, const struct conn *c)
 	uint64_t time = 0;
 	int by = x->network.ended_by ? x->network.ended_by : first_to_end(c, &time);
 
-	if (x->error == SPAN_ERR_REFUSED || x->counts_notices)
+	if (x->error == SPAN_ERR_REFUSED || x->counts_notices || c->given_up)
 		return 0;
 	if (x->protocol->flags & NAME_CONNECTION && x->error != SPAN_ERR_RESET &&
 	    x->error != SPAN_ERR_CLOSED)

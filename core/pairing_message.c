@@ -430,7 +430,7 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 	x->aborted = 1;
 	x->end = time;
 	if (!x->error)
-		x->error = c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
+		x->error = conn_end_error(c);
 }
 
 void pairing_abort_response(struct conn *c, struct half *h, uint64_t pos, enum abort_reason why,

@@ -235,8 +235,7 @@ static void finish(struct conn *c, uint64_t time)
 	else if (hs->state == TLS_OPENING && t->wire && hs->client_hello && !c->lost && !t->over)
 		emit_failed(c, time, hs->alert_dir != TLS_NO_DIR ? SPAN_ERR_HANDSHAKE
 				     : t->in_clear		 ? SPAN_ERR_PROTOCOL
-				     : c->reset			 ? SPAN_ERR_RESET
-								 : SPAN_ERR_CLOSED);
+								 : conn_end_error(c));
 	else
 		emit_whole(c, time, 0);
 	tls_info_free_wire(c);

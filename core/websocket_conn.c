@@ -33,7 +33,7 @@ static void finish(struct conn *c, uint64_t time)
 	} else {
 		x->aborted = 1;
 		x->end = time;
-		x->error = c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
+		x->error = conn_end_error(c);
 	}
 	exchange_emit(c->engine, x);
 }

@@ -119,6 +119,13 @@ def time_of(span):
         + float('0.' + fraction)
 
 
+def know_neighbour(t, ns):
+    """Or segments of a wait for the address of b, and need not be sent again."""
+    mac = json.loads(t.run(['ip', '-n', ns.b, '-j', 'link', 'show', 'w0']).stdout)[0]['address']
+    ns._ip('-n', ns.a, 'neigh', 'replace', ns.addr_b, 'lladdr', mac, 'nud', 'permanent', 'dev',
+           'w0')
+
+
 def check_outages(t, spans, outages, took, port):
     """The hop whose wire was down, and no other, waited for it."""
     hop = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
@@ -146,10 +153,7 @@ def wire_down(t):
     ns, port = Namespaces(t), free_port()
     serve(t, port, ns.inside_b)
     proxy = chain.envoy(t, port, host=ns.addr_b, inside=ns.inside_a)
-    # or segments wait for the neighbour's address, and need not be sent again
-    mac = json.loads(t.run(['ip', '-n', ns.b, '-j', 'link', 'show', 'w0']).stdout)[0]['address']
-    ns._ip('-n', ns.a, 'neigh', 'replace', ns.addr_b, 'lladdr', mac, 'nud', 'permanent', 'dev',
-           'w0')
+    know_neighbour(t, ns)
     z = Zctrace(t, '--port', f'{proxy},{port}', '--role', 'both', '-w', t.path('r.zct'))
     before = retransmitted(ns.a) + retransmitted(ns.b)
     with open(t.path('load'), 'w', encoding='utf-8') as out:
@@ -440,6 +444,177 @@ def accept_queue_full(t):
     t.equal([n['overflows'] for n in told], [n['overflows'] for n in notes], 'replayed')
     t.check(re.search(rf'accept queue of port {port} \(.*pid {deaf.pid}\) is full', z.err()),
             z.err()[-500:])
+
+
+# Sends half of its answer; then it resets, or waits for what the client does.
+HALF = r'''
+import socket, struct, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('0.0.0.0', int(sys.argv[1])))
+s.listen(16)
+print('ready', flush=True)
+while True:
+    c = s.accept()[0]
+    asked = c.recv(65536)
+    c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxxxx')
+    try:
+        if b'/server' in asked:
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        else:
+            c.recv(1)
+    except OSError:
+        pass
+    c.close()
+'''
+
+# Asks for that, and resets once it has the half.
+ABORT = r'''
+import socket, struct, sys
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+c.sendall(f'GET {sys.argv[3]} HTTP/1.1\r\nHost: t\r\n\r\n'.encode())
+try:
+    data = b''
+    while b'xxxxx' not in data:
+        data += c.recv(65536) or b'xxxxx'
+    if sys.argv[3] == '/server':
+        c.recv(1)
+except OSError:
+    pass
+c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+c.close()
+'''
+
+
+@test
+def aborts(t):
+    """SO_LINGER 0, by a client and by a server, over a wire: both ends say who has reset"""
+    ns, port = Namespaces(t), free_port()
+    server = t.start([*ns.inside_b, sys.executable, '-c', HALF, str(port)],
+                     stdout=subprocess.PIPE)
+    server.stdout.readline()
+    z = Zctrace(t, '--port', port, '--role', 'both')
+    for who in ('client', 'server'):
+        t.run([*ns.inside_a, sys.executable, '-c', ABORT, ns.addr_b, str(port), f'/{who}'])
+    spans = z.finish(4, protocol='http/1.1')
+    for who in ('client', 'server'):
+        got = [(s['kind'], s.get('error'), s.get('reset_by')) for s in spans
+               if s['path'] == f'/{who}']
+        t.equal(sorted(got), [(kind, 'reset', who) for kind in ('client', 'server')],
+                f'reset by the {who}: {spans}')
+
+
+CONNECTS = 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])))'
+
+# A client that waits for an answer: by keep-alive, or by what it sends again, it notices in the end
+# that nobody is there any more. A line of its input begins the request.
+WAITS = r'''
+import socket, sys
+tcp, how = socket.IPPROTO_TCP, sys.argv[3]
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+if how == 'alive':
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1),
+                        (socket.TCP_KEEPCNT, 2)):
+        c.setsockopt(tcp, name, value)
+else:
+    c.setsockopt(tcp, socket.TCP_USER_TIMEOUT, 1500)
+print('connected', flush=True)
+sys.stdin.readline()
+c.sendall(f'GET /slow/{how} HTTP/1.1\r\nHost: t\r\n\r\n'.encode())
+print('sent', flush=True)
+try:
+    print('got', c.recv(65536), flush=True)
+except OSError as e:
+    print(e.errno, flush=True)
+'''
+
+
+@test
+def half_open(t):
+    """a peer that is not there any more: who sends notices by what it sends again, who waits by
+    keep-alive; error timeout"""
+    ns, port = Namespaces(t), free_port()
+    know_neighbour(t, ns)
+    serve(t, port, ns.inside_b, SERVER.replace('time.sleep(0.6)', 'time.sleep(600)'))
+    t.check(wait_for(lambda: not t.run([*ns.inside_a, sys.executable, '-c', CONNECTS, ns.addr_b,
+                                        str(port)]).returncode, 20), 'no server')
+    z = Zctrace(t, '--port', port, '--role', 'both')
+    waits = {how: t.start([*ns.inside_a, sys.executable, '-c', WAITS, ns.addr_b, str(port), how],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+             for how in ('alive', 'again')}
+    for p in waits.values():
+        p.stdout.readline()
+    waits['alive'].stdin.write(b'\n')
+    waits['alive'].stdin.flush()
+    waits['alive'].stdout.readline()
+    acknowledged = [*ns.inside_a, 'ss', '-Htn', 'dport', f'= :{port}']
+    t.check(wait_for(lambda: all(line.split()[2] == '0' for line in
+                                 t.run(acknowledged).stdout.splitlines()), 20), 'acknowledged')
+    ns._ip('-n', ns.b, 'link', 'set', 'w0', 'down')
+    waits['again'].stdin.write(b'\n')
+    waits['again'].stdin.flush()
+    for how, p in waits.items():
+        t.equal(p.stdout.read().split()[-1:], [b'110'], f'{how}: what the client is told')
+    spans = z.finish(2, kind='client', protocol='http/1.1')
+    t.equal(sorted((s['path'], s.get('error'), s.get('reset_by'), s.get('closed_by'))
+                   for s in spans),
+            [(f'/slow/{how}', 'timeout', None, None) for how in ('again', 'alive')], 'spans')
+    sent_again = span_of(z, path='/slow/again', kind='client')
+    t.between(0.5e9, sent_again.get('net_ns'), sent_again['duration_ns'], 'its network part')
+
+
+# Asks once its input has a line, has its answer, and keeps the connection.
+KEEPS = r'''
+import socket, sys, time
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+print('connected', flush=True)
+sys.stdin.readline()
+c.sendall(b'GET /kept HTTP/1.1\r\nHost: t\r\n\r\n')
+data = b''
+while not data.endswith(b'xxxxx'):
+    data += c.recv(65536) or b'xxxxx'
+print('answered', flush=True)
+time.sleep(600)
+'''
+
+
+def of_ss(t, inside, port):
+    """What the kernel says itself of the one connection to this port."""
+    need('ss')
+    text = t.run([*inside, 'ss', '-Htino', 'dport', f'= :{port}']).stdout
+    rtt, again = re.search(r'\srtt:([\d.]+)/', text), re.search(r'\sretrans:\d+/(\d+)', text)
+    return round(float(rtt[1]) * 1e6) if rtt else None, int(again[1]) if again else 0
+
+
+@test
+def as_ss_says(t):
+    """a request that is dropped until it was sent again twice: retransmissions and round-trip time
+    are what ss says of the same connection"""
+    need('nft')
+    ns, port = Namespaces(t), free_port()
+    know_neighbour(t, ns)
+    serve(t, port, ns.inside_b)
+    t.check(wait_for(lambda: not t.run([*ns.inside_a, sys.executable, '-c', CONNECTS, ns.addr_b,
+                                        str(port)]).returncode, 20), 'no server')
+    z = Zctrace(t, '--port', port, '--role', 'client')
+    client = t.start([*ns.inside_a, sys.executable, '-c', KEEPS, ns.addr_b, str(port)],
+                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    client.stdout.readline()
+    p = t.run([*ns.inside_b, 'nft', 'add table ip z; add chain ip z in { type filter hook input '
+               f'priority 0; }}; add rule ip z in tcp dport {port} drop'])
+    if p.returncode:
+        raise Skip(f'nft: {p.stderr}')
+    client.stdin.write(b'\n')
+    client.stdin.flush()
+    t.check(wait_for(lambda: of_ss(t, ns.inside_a, port)[1] >= 2, 30), 'nothing is sent again')
+    t.run([*ns.inside_b, 'nft', 'delete table ip z'])
+    t.equal(client.stdout.readline(), b'answered\n', 'the client')
+    s = (z.finish(1, protocol='http/1.1') or [{}])[0]
+    rtt, again = of_ss(t, ns.inside_a, port)
+    t.equal(s.get('retransmits'), again, f'retransmissions: {s}')
+    t.equal(s.get('rtt_ns'), rtt, 'round-trip time')
+    t.between(0.5 * s['duration_ns'], s.get('net_ns'), s['duration_ns'], 'its network part')
 
 
 if __name__ == '__main__':

@@ -338,6 +338,40 @@ static void windows(void)
 
 /* ---- ends */
 
+/* A client's request without an answer, until the kernel gives the connection up; flag: before. */
+static void give_up(int flag, uint32_t error)
+{
+	struct zc_ev_close c = {.error = error};
+
+	begin(CLIENT_END);
+	feed_text(&f, TX, GET);
+	f.now += 100 * MS;
+	if (flag)
+		feed_flag(&f, TX, flag);
+	c.ev = feed_head(&f, ZC_EV_CLOSE, sizeof(c));
+	engine__event(f.e, &c.ev);
+	engine__finish(f.e);
+	is_u64(f.nspans, 1, "a request that nobody answers");
+}
+
+static void gives_up(void)
+{
+	give_up(0, ETIMEDOUT);
+	is_str(span_error_name(span(0)->error), "timeout", "nobody acknowledged it");
+	ok(!attr_string(span(0), closed_by), "neither end closed it");
+	give_up(ZC_TCP_RST, ETIMEDOUT);
+	is_str(span_error_name(span(0)->error), "timeout", "keep-alive ends in a reset");
+	ok(!attr_string(span(0), closed_by) && !attr_string(span(0), reset_by),
+	   "which is none of the client's");
+	give_up(0, EHOSTUNREACH);
+	is_str(span_error_name(span(0)->error), "unreachable", "ICMP says so");
+	give_up(ZC_TCP_FIN, ETIMEDOUT);
+	is_str(span_error_name(span(0)->error), "closed", "closed before, by the client");
+	is_str(attr_string(span(0), closed_by), "client", "which gave up");
+	give_up(ZC_TCP_RST, 0);
+	is_str(span_error_name(span(0)->error), "reset", "without an error it is the client's reset");
+}
+
 static void ends(void)
 {
 	begin(SERVER_END);
@@ -506,6 +540,7 @@ int main(void)
 	unsent();
 	windows();
 	ends();
+	gives_up();
 	errors();
 	accept_queue();
 	patience();
