@@ -206,6 +206,9 @@ static int set_sort(struct options *o, const char *arg)
 	o->sort_given = arg;
 	if (o->sort >= 0)
 		return 0;
+	if (*arg == '-' && summary_sort_key(arg + 1) >= 0)
+		return wrong(o, "sort '%.64s': say %.64s; figures come with the largest first, names "
+				"from a to z (I reverses that in the dashboard)", arg, arg + 1);
 	return wrong(o, "sort '%.64s': must be one of %s", arg, summary_sort_keys());
 }
 
