@@ -36,7 +36,8 @@ def refused(args, says, status=2, lines=1):
 
 def bad_options():
     for value, says in (('0', "'0'"), ('70000', "'70000'"), ('80-', "'80-'"), ('abc', "'abc'"),
-                        ('9000-8000', 'ends before it begins'), ('', 'one is missing'), ('80,', 'one is missing; such as 8000 or 80,443'),
+                        ('9000-8000', 'ends before it begins'), ('', 'one is missing'),
+                        ('80,', 'one is missing; such as 8000 or 80,443'),
                         (',80', 'one is missing'), ('80,,81', 'one is missing')):
         refused(['--port', value], says)
     refused([], 'nothing to trace')
