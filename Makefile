@@ -114,7 +114,7 @@ $(GEN:$(B)/gen/%.c=$(B)/$(1)/gen/%.o): $(B)/$(1)/gen/%.o: $(B)/gen/%.c
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) $(2) -w -I$(B)/gen -c $$< -o $$@
 $(B)/$(1)/attach/objects.o: $(BPF_OBJS:%=%.gz)
-$(B)/$(1)/cli/options.o: $(B)/commit
+$(B)/$(1)/cli/options_table.o: $(B)/commit
 endef
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 $(eval $(call variant,o,))
@@ -125,7 +125,7 @@ $(B)/o/cli/%.o: ALL_CFLAGS += $(COLD_CFLAGS)
 
 # what --version tells
 ifneq ($(COMMIT),)
-$(B)/%/cli/options.o: ALL_CFLAGS += -DZCTRACE_COMMIT='"$(firstword $(COMMIT))"'
+$(B)/%/cli/options_table.o: ALL_CFLAGS += -DZCTRACE_COMMIT='"$(firstword $(COMMIT))"'
 endif
 $(B)/commit: always
 	$(Q)mkdir -p $(@D)

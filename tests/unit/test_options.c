@@ -10,6 +10,7 @@
 #include "cli/options.c"
 #include "cli/options_check.c"
 #include "cli/options_export.c"
+#include "cli/options_table.c"
 #include "cli/options_value.c"
 #include "cli/ports.c"
 #include "cli/container.c"
