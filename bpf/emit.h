@@ -92,6 +92,8 @@ static __always_inline void emit_open(struct zc_sock *s, const struct sock *sk)
 
 	if (!o)
 		return;
+	if (s->connect_time && sk->__sk_common.skc_state == TCP_SYN_SENT_) /* told late */
+		o->ev.time = s->connect_time;
 	if (sk->__sk_common.skc_family == AF_INET) {
 		map_v4(o->laddr, sk->__sk_common.skc_rcv_saddr);
 		map_v4(o->raddr, sk->__sk_common.skc_daddr);
@@ -176,10 +178,10 @@ static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes
 	return 1;
 }
 
-static __always_inline void emit_close(struct zc_sock *s, __u16 flags, struct sock *sk)
+static __always_inline void emit_close(struct zc_sock *s, __u16 flags, struct sock *sk,
+				       __u32 error)
 {
 	const struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : 0;
-	__u32 error = sk ? (__u32)sk->sk_err : 0;
 
 	if (!s->announced)
 		return;

@@ -77,7 +77,7 @@ static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __
 	s->generation = generation();
 	s->refused = tgid; /* of interest with VERDICT_NO only */
 	if (was == VERDICT_MAYBE && s->verdict == VERDICT_NO)
-		emit_close(s, ZC_CLOSE_FORGET, 0);
+		emit_close(s, ZC_CLOSE_FORGET, 0, 0);
 }
 
 /*

@@ -57,6 +57,7 @@ struct sock {
 	__u16 sk_protocol;
 	struct sk_buff_head sk_receive_queue;
 	int sk_err;
+	int sk_err_soft; /* of what is not given up for it */
 };
 
 struct sk_buff {
@@ -193,6 +194,9 @@ struct bpf_iter__task_file {
 
 /* include/uapi/linux/tcp.h, enum tcp_ca_state */
 #define TCP_CA_RECOVERY_ 3
+
+/* include/uapi/asm-generic/errno.h */
+#define EADDRNOTAVAIL_ 99
 
 #define MSG_PEEK_ 0x2
 

@@ -202,7 +202,18 @@ static __always_inline void on_connect(struct sock *sk)
 	s->role = ZC_ROLE_CLIENT;
 	s->verdict = judge(s, current_flags((__u32)(pid_tgid >> 32)));
 	set_owner(s, pid_tgid);
+	s->connect_time = bpf_ktime_get_ns();
 	/* the SYN, in a moment, announces it: only then is the local port known */
+}
+
+/* No SYN of it has come as far as to where segments are seen: something here holds it back. */
+static __always_inline void connect_announce(struct zc_sock *s, struct sock *sk)
+{
+	if (s->announced || s->verdict != VERDICT_YES || !s->connect_time)
+		return;
+	if (sk->__sk_common.skc_num)
+		s->lport = sk->__sk_common.skc_num;
+	emit_open(s, sk);
 }
 
 static __always_inline void count_listener(struct zc_sock *s, int step)
@@ -325,6 +336,19 @@ static __always_inline void on_accepted(struct sock *sk)
 		stash_flush(s, listener);
 }
 
+/*
+ * A connect that has found no address or port for its end leaves the socket without an error, and
+ * what ICMP says while it goes on is not one yet.
+ */
+static __always_inline __u32 close_error(struct sock *sk, int oldstate)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (sk->sk_err || oldstate != TCP_SYN_SENT_)
+		return (__u32)sk->sk_err;
+	return tp && !tp->write_seq ? EADDRNOTAVAIL_ : (__u32)sk->sk_err_soft;
+}
+
 static __always_inline void on_closed(struct sock *sk, int oldstate)
 {
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
@@ -338,7 +362,10 @@ static __always_inline void on_closed(struct sock *sk, int oldstate)
 			emit_listen(s->lport, s->pid, s->comm, 0);
 		return;
 	}
-	emit_close(s, oldstate == TCP_SYN_SENT_ ? ZC_CLOSE_CONNECT : 0, sk);
+	if (oldstate == TCP_SYN_SENT_)
+		connect_announce(s, sk);
+	emit_close(s, oldstate == TCP_SYN_SENT_ ? ZC_CLOSE_CONNECT : 0, sk,
+		   close_error(sk, oldstate));
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -373,6 +400,8 @@ int BPF_PROG(sock_retransmit, struct sock *sk, struct sk_buff *skb)
 	struct zc_sock *s = sk ? bpf_sk_storage_get(&zc_socks, sk, 0, 0) : 0;
 	const struct tcp_sock *tp = s ? bpf_skc_to_tcp_sock(sk) : 0;
 
+	if (s && sk->__sk_common.skc_state == TCP_SYN_SENT_)
+		connect_announce(s, sk);
 	if (tp && skb && s->announced)
 		emit_retransmit(s, sk, tp, skb);
 	return 0;

@@ -70,6 +70,7 @@ static enum span_error error_of(const struct conn *c, uint32_t error)
 	case 0: return c->network.syns ? SPAN_ERR_TIMEOUT : SPAN_ERR_CLOSED;
 	case ECONNREFUSED: return SPAN_ERR_REFUSED;
 	case ETIMEDOUT: return SPAN_ERR_TIMEOUT;
+	case EADDRNOTAVAIL: return SPAN_ERR_NO_ADDRESS;
 	case ENETDOWN:
 	case ENETUNREACH:
 	case EHOSTDOWN:

@@ -26,6 +26,8 @@ const char *span_error_name(enum span_error e)
 	case SPAN_ERR_HANDSHAKE: return "handshake";
 	case SPAN_ERR_REFUSED: return "refused";
 	case SPAN_ERR_UNREACHABLE: return "unreachable";
+	case SPAN_ERR_NO_ADDRESS: return "no-address";
+	case SPAN_ERRORS: break;
 	}
 	return NULL;
 }

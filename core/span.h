@@ -25,6 +25,8 @@ enum span_error {
 	SPAN_ERR_HANDSHAKE, /* of TLS: an alert ended it */
 	SPAN_ERR_REFUSED,   /* nobody listens there */
 	SPAN_ERR_UNREACHABLE, /* there is no way to it */
+	SPAN_ERR_NO_ADDRESS,  /* the client's host has no address, or no port, left for it */
+	SPAN_ERRORS,
 };
 
 /* Bits of span.incomplete; names for output from span_incomplete_name(bit). */

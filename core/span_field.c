@@ -337,7 +337,7 @@ const char *field_choice(unsigned field, unsigned i)
 		name = protocol_name_at(i);
 		return name ? name->name : NULL;
 	case ERROR:
-		return i < SPAN_ERR_UNREACHABLE ? span_error_name((enum span_error)(i + 1)) : NULL;
+		return i < SPAN_ERRORS - 1 ? span_error_name((enum span_error)(i + 1)) : NULL;
 	case LIST:
 		return i < SPAN_INCOMPLETE_BITS ? span_incomplete_name(i) : NULL;
 	default:

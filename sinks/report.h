@@ -40,7 +40,7 @@ struct report_change {
 struct report_peer {
 	char who[64], whom[64];
 	uint64_t spans, again, net_ns, window_ns;
-	uint64_t failed[SPAN_ERR_UNREACHABLE + 1];
+	uint64_t failed[SPAN_ERRORS];
 };
 
 struct report_note {

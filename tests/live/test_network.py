@@ -327,5 +327,71 @@ def connects_that_fail(t):
         t.equal({s['comm'] for s in z.spans}, {'connector'}, 'whose they are')
 
 
+HOLD = r'''
+import socket, sys, time
+s = None
+while not s:
+    try:
+        s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+    except ConnectionRefusedError:
+        time.sleep(0.05)
+print('held', flush=True)
+time.sleep(60)
+'''
+
+
+@test
+def connects_without_a_way(t):
+    """a router that says by ICMP that there is no way, and no port left on this host: spans with
+    error unreachable and no-address, though the second has sent nothing"""
+    ns, port = Namespaces(t), free_port()
+    ns._ip('-n', ns.b, 'route', 'add', 'unreachable', '10.79.3.0/24')
+    ns._ip('-n', ns.a, 'route', 'add', '10.79.3.0/24', 'via', ns.addr_b)
+    for inside, key in ((ns.inside_b, 'net.ipv4.ip_forward=1'),
+                        (ns.inside_a, 'net.ipv4.ip_local_port_range=40000 40000')):
+        if t.run([*inside, 'sysctl', '-qw', key]).returncode:
+            raise Skip(key)
+    serve(t, port, ns.inside_b)
+    v4 = int(socket.AF_INET)
+    program = t.file('connector', '#!' + sys.executable + CONNECT, 0o755)
+    z = Zctrace(t, '--comm', 'connector')
+    told = t.run([*ns.inside_a, program, repr([(v4, '10.79.3.1', 84, None)])]).stdout
+    held = t.start([*ns.inside_a, sys.executable, '-c', HOLD, ns.addr_b, str(port)],
+                   stdout=subprocess.PIPE)
+    held.stdout.readline()
+    told += t.run([*ns.inside_a, program, repr([(v4, ns.addr_b, port, None)])]).stdout
+    spans = z.finish(2, protocol='tcp')
+    t.equal([(s['kind'], s.get('error'), s['server_addr'], s['server_port'], s['comm'])
+             for s in spans],
+            [('client', 'unreachable', '10.79.3.1', 84, 'connector'),
+             ('client', 'no-address', ns.addr_b, port, 'connector')], f'spans ({told})')
+
+
+@test
+def firewall(t):
+    """what this host's own firewall refuses or drops never comes to where segments are seen: told
+    all the same, with SYNs sent again and the time that it took"""
+    need('nft')
+    ns, refused, dropped = Namespaces(t), free_port(), free_port()
+    rules = 'add table ip z; add chain ip z out { type filter hook output priority 0; };' \
+            f'add rule ip z out tcp dport {refused} reject with tcp reset;' \
+            f'add rule ip z out tcp dport {dropped} drop'
+    p = t.run([*ns.inside_a, 'nft', rules])
+    if p.returncode:
+        raise Skip(f'nft: {p.stderr}')
+    v4 = int(socket.AF_INET)
+    z = Zctrace(t, '--comm', 'connector')
+    program = t.file('connector', '#!' + sys.executable + CONNECT, 0o755)
+    p = t.run([*ns.inside_a, program, repr([(v4, ns.addr_b, refused, None),
+                                            (v4, ns.addr_b, dropped, 2.5)])])
+    spans = z.finish(2, protocol='tcp')
+    t.equal([(s.get('error'), s['server_port'], s['comm']) for s in spans],
+            [('refused', refused, 'connector'), ('timeout', dropped, 'connector')],
+            f'spans ({p.stdout})')
+    s = spans[-1]
+    t.check(s.get('retransmits', 0) >= 1, f'SYNs sent again: {s}')
+    t.between(2e9, s['duration_ns'], 20e9, 'how long it tried')
+
+
 if __name__ == '__main__':
     sys.exit(main())

@@ -280,7 +280,7 @@ static const struct {
 	{ "kind == servr", 8, 5, "'kind' is one of: server, client" },
 	{ "error == 5xx", 9, 3,
 	  "'error' is one of: timeout, reset, closed, status, protocol, handshake, "
-			"refused, unreachable" },
+			"refused, unreachable, no-address" },
 	{ "time > 2025-13-01", 7, 10, "'2025-13-01' is not a time (as 2025-12-08T20:44:49Z)" },
 	{ "path == \"abc", 8, 1, "the closing \" is missing" },
 	{ "path == \"a\\q\"", 10, 2, "an escape is one of \\\" \\' \\\\ \\n \\r \\t \\0 \\xHH" },

@@ -419,7 +419,7 @@ static void errors(void)
 	} kind[] = {
 		{ECONNREFUSED, "refused"}, {ETIMEDOUT, "timeout"}, {ENETUNREACH, "unreachable"},
 		{EHOSTUNREACH, "unreachable"}, {ENETDOWN, "unreachable"}, {ECONNRESET, "reset"},
-		{EPERM, "closed"}, {0, "closed"},
+		{EADDRNOTAVAIL, "no-address"}, {EPERM, "closed"}, {0, "closed"},
 	};
 
 	start();
