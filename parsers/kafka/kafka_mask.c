@@ -119,9 +119,22 @@ static void hide_record(struct kafka_record *r, uint8_t *p, size_t n)
 	}
 }
 
+/* How many of these bytes, which are no value, might still have become one. */
+static size_t undecided_value(const struct kafka_walk *before, const uint8_t *p, size_t n)
+{
+	struct kafka_value v;
+	size_t k = 0, used;
+
+	for (struct kafka_walk w = *before; k < n; k++, w = *before)
+		if (kafka_walk_next(&w, p, k + 1, &used, &v) == KAFKA_STEP_LOST)
+			break;
+	return k;
+}
+
 /* Overwrites what of the first `used` bytes is nobody's business. */
 static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
 {
+	struct kafka_walk before;
 	struct kafka_value v;
 	size_t used;
 	int content = 0, secret;
@@ -139,6 +152,7 @@ static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
 		memset(p, 'x', used);
 		return used;
 	}
+	before = m->walk;
 	secret = unneeded != 0;
 	s = kafka_walk_next(&m->walk, p, n, &used, &v);
 	if (secret && content && m->in_record)
@@ -151,6 +165,10 @@ static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
 		m->known = 0;
 	else if (s == KAFKA_STEP_MORE && !used)
 		*more = 1;
+	if (s == KAFKA_STEP_LOST) {
+		used = undecided_value(&before, p, n);
+		m->walk.left -= (uint32_t)used;
+	}
 	return used;
 }
 
