@@ -541,6 +541,11 @@ void engine__keep(struct engine *e, int fields, uint32_t body_bytes)
 	e->opt.body_bytes = body_bytes;
 }
 
+void engine__names(struct engine *e, uint32_t names)
+{
+	e->opt.names = names;
+}
+
 void engine__free(struct engine *e)
 {
 	struct conn *c;

@@ -594,7 +594,7 @@ static void set_attrs(struct engine *e, const struct exchange *x, struct span *s
 
 	l->n = 0;
 	network_attrs(x, l);
-	if (x->req_cut && !(s->incomplete & SPAN_MISSING))
+	if (x->req_cut && !x->one_way && !(s->incomplete & SPAN_MISSING))
 		attr_list_text(l, ATTR(req_cut), (struct str){"server", 6});
 	if (t)
 		tls_info_attrs(t, !x->seq, l);

@@ -14,9 +14,9 @@ struct str trace_context_find(const uint8_t *p, size_t n, struct str before)
 	return memmem(found, (size_t)(end - found), before.p, before.n) ? none : s;
 }
 
-static int is_of_value(uint8_t c)
+uint8_t trace_context_value(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-';
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-' ? c : 'x';
 }
 
 /* The first byte of what stands before it does not come in it again. */
@@ -24,7 +24,7 @@ uint8_t trace_context_mask(uint8_t *at, struct str before, uint8_t c)
 {
 	if (*at >= before.n) {
 		*at = *at + 1u < before.n + TRACE_CONTEXT_LEN ? (uint8_t)(*at + 1) : 0;
-		return is_of_value(c) ? c : 'x';
+		return trace_context_value(c);
 	}
 	if (c != (uint8_t)before.p[*at])
 		*at = 0;

@@ -23,4 +23,7 @@ struct str trace_context_find(const uint8_t *p, size_t n, struct str before);
  */
 uint8_t trace_context_mask(uint8_t *at, struct str before, uint8_t c);
 
+/* The same of a byte that is of its value. */
+uint8_t trace_context_value(uint8_t c);
+
 #endif

@@ -9,6 +9,10 @@
  * header is told with END. CONTENT is batches of records and nothing else. A response is understood
  * as far as its request was seen.
  *
+ * A Produce of up to KAFKA_PEEK bytes is waited for as a whole: a trace context may be among the
+ * headers of its only record. Records that a Fetch brings have no say in what it belongs to: it
+ * began before they came, and they may be of many traces.
+ *
  * Behind a SaslHandshake of version 0 tokens come that are no requests, each behind its length, and
  * are answered so; they are passed over.
  *
@@ -23,6 +27,7 @@
 #define KAFKA_MAX_TOPIC 249u /* what Kafka allows */
 #define KAFKA_MAX_GROUP 128u /* of a longer one nothing is told */
 #define KAFKA_MAX_SIZE (256u << 20)
+#define KAFKA_PEEK 16384u
 #define KAFKA_DEPTH 8u /* of arrays within one another */
 
 /* Where in the layout of a message we are. */

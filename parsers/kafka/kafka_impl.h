@@ -3,6 +3,7 @@
 #define ZC_PARSERS_KAFKA_IMPL_H
 
 #include "parsers/kafka/kafka.h"
+#include "parsers/trace_context.h"
 
 enum kafka_kind {
 	KAFKA_FIXED1,
@@ -84,6 +85,9 @@ uint32_t kafka_walk_unneeded(const struct kafka_walk *w, int *content);
 /* So many of these are missing. */
 void kafka_walk_gap(struct kafka_walk *w, uint32_t n);
 
+/* Is content of n bytes the header of a batch of one record, of version 2, that can be read? */
+int kafka_batch_of_one(const uint8_t *p, size_t n);
+
 /* Bytes of a number of variable length that the n at p begin with: 0: more are needed; -1: none. */
 int kafka_varint(const uint8_t *p, size_t n, uint32_t *v);
 
@@ -119,6 +123,32 @@ static inline int kafka_token(const uint8_t *p, size_t n)
 
 /* 1: *h is filled; 0: more is needed; -1: it is no request. */
 int kafka_head_parse(struct kafka_head *h, const uint8_t *p, size_t n);
+
+/* ---- kafka_record.c */
+
+/* Where in a record we are; zeroed where it begins. */
+struct kafka_record {
+	uint8_t at, shift;
+	uint8_t context; /* the header's name is, so far, that of a trace context */
+	uint32_t left;	 /* of a key, a value, a name */
+	uint32_t headers;
+	uint64_t number;
+};
+
+enum kafka_part {
+	KAFKA_PART_FRAME, /* lengths, and the name of a trace context */
+	KAFKA_PART_CONTENT,
+	KAFKA_PART_CONTEXT, /* its value */
+};
+
+/* How many of the n > 0 next bytes are of one kind. */
+size_t kafka_record_next(struct kafka_record *r, const uint8_t *p, size_t n, enum kafka_part *part);
+
+/*
+ * The trace context of a Produce that is there as a whole, if it is of one record. Records of more
+ * may come from as many parents.
+ */
+struct str kafka_context(const struct kafka_head *h, const uint8_t *p);
 
 /* message.form */
 #define KAFKA_FORM(api, version) (1u << 31 | (uint32_t)(api) << 16 | (uint32_t)(version))

@@ -1,7 +1,8 @@
 /*
  * kafka_mask.c - what recordings keep: lengths, ids, names of topics and groups, headers of batches
  *
- * All other strings and bytes are overwritten: records, credentials, settings, messages of errors.
+ * All other strings and bytes are overwritten: credentials, settings, messages of errors, records.
+ * Of what is produced the only record of a batch keeps its lengths, and its trace context.
  * The layout of a response is that of its request, which the other direction's state tells; of one
  * that is not known only the header stays.
  */
@@ -16,6 +17,9 @@ struct mask {
 	enum sender from;
 	uint8_t in_body, known, lost;
 	struct kafka_walk walk;
+	uint8_t batches;   /* 1: one was there */
+	uint8_t in_record; /* what comes of the batch is its only record */
+	struct kafka_record record;
 	uint16_t nkept; /* of a value whose rest has not come */
 	uint8_t kept[2 * MAX_VALUE];
 };
@@ -33,6 +37,7 @@ static void open_body(struct mask *m, const struct kafka_api *api, int response,
 		      uint32_t left)
 {
 	m->in_body = 1;
+	m->batches = m->in_record = 0;
 	m->known = api && version <= api->last;
 	kafka_walk_begin(&m->walk,
 			 !m->known  ? 0
@@ -95,12 +100,44 @@ static int header(struct mask *m, struct mask_shared *both, const uint8_t *p, si
 	return (int)(8 + tag);
 }
 
+/* The header of a batch is there. */
+static void open_batch(struct mask *m, const uint8_t *p, size_t n)
+{
+	m->in_record = m->from == FROM_CLIENT && !m->batches && kafka_batch_of_one(p, n);
+	m->batches = 1;
+	memset(&m->record, 0, sizeof(m->record));
+}
+
+static void hide_record(struct kafka_record *r, uint8_t *p, size_t n)
+{
+	enum kafka_part part;
+
+	for (size_t at = 0, some; at < n; at += some) {
+		some = kafka_record_next(r, p + at, n - at, &part);
+		for (size_t i = at; i < at + some && part != KAFKA_PART_FRAME; i++)
+			p[i] = part == KAFKA_PART_CONTEXT ? trace_context_value(p[i]) : 'x';
+	}
+}
+
+/* How many of these bytes, which are no value, might still have become one. */
+static size_t undecided_value(const struct kafka_walk *before, const uint8_t *p, size_t n)
+{
+	struct kafka_value v;
+	size_t k = 0, used;
+
+	for (struct kafka_walk w = *before; k < n; k++, w = *before)
+		if (kafka_walk_next(&w, p, k + 1, &used, &v) == KAFKA_STEP_LOST)
+			break;
+	return k;
+}
+
 /* Overwrites what of the first `used` bytes is nobody's business. */
 static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
 {
+	struct kafka_walk before;
 	struct kafka_value v;
 	size_t used;
-	int content, secret;
+	int content = 0, secret;
 	uint32_t unneeded = m->known ? kafka_walk_unneeded(&m->walk, &content) : 0;
 	enum kafka_step s;
 
@@ -115,14 +152,23 @@ static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
 		memset(p, 'x', used);
 		return used;
 	}
+	before = m->walk;
 	secret = unneeded != 0;
 	s = kafka_walk_next(&m->walk, p, n, &used, &v);
-	if (secret)
+	if (secret && content && m->in_record)
+		hide_record(&m->record, p, used);
+	else if (secret)
 		memset(p, 'x', used);
+	else if (s == KAFKA_STEP_CONTENT)
+		open_batch(m, p, used);
 	if (s == KAFKA_STEP_LOST || s == KAFKA_STEP_DONE)
 		m->known = 0;
 	else if (s == KAFKA_STEP_MORE && !used)
 		*more = 1;
+	if (s == KAFKA_STEP_LOST) {
+		used = undecided_value(&before, p, n);
+		m->walk.left -= (uint32_t)used;
+	}
 	return used;
 }
 
@@ -222,6 +268,7 @@ static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 		m->walk.left -= (uint32_t)n;
 		return 1;
 	}
+	m->in_record = 0;
 	if (kafka_walk_unneeded(&m->walk, &content) < n)
 		m->known = 0;
 	kafka_walk_gap(&m->walk, (uint32_t)n);

@@ -235,8 +235,15 @@ static uint64_t skip_token(struct kafka_side *s, uint64_t n)
 	return some;
 }
 
+/* What has a trace context, if any, comes as a whole. */
+static int may_have_context(const struct kafka_head *h)
+{
+	return h->api->key == KAFKA_PRODUCE && h->known && h->size <= KAFKA_PEEK;
+}
+
+/* whole: what is not there of it yet comes. */
 static enum parse_status request_head(struct kafka *k, const uint8_t *p, size_t n, size_t *used,
-				      struct message *m)
+				      int whole, struct message *m)
 {
 	struct kafka_side *s = &k->side[FROM_CLIENT];
 	struct kafka_head h;
@@ -252,6 +259,10 @@ static enum parse_status request_head(struct kafka *k, const uint8_t *p, size_t 
 		s->state = r ? BAD : IDLE;
 		return r ? PARSE_BAD : PARSE_MORE;
 	}
+	if (may_have_context(&h) && n >= h.size)
+		m->context = kafka_context(&h, p);
+	else if (may_have_context(&h) && whole)
+		return PARSE_MORE;
 	begin_body(s, h.api->request, h.version, h.flexible, h.known, h.size - (uint32_t)h.end);
 	s->api = h.api->key;
 	k->bare = h.api->key == KAFKA_SASL_HANDSHAKE && !h.version;
@@ -395,8 +406,9 @@ static enum parse_status kafka_next(void *state, enum sender from, const uint8_t
 		part = 0;
 		switch (s->state) {
 		case IDLE:
-			st = from == FROM_CLIENT ? request_head(k, p + *used, n - *used, &part, m)
-						 : response_head(k, p + *used, n - *used, &part, m);
+			st = from == FROM_CLIENT
+				     ? request_head(k, p + *used, n - *used, &part, 1, m)
+				     : response_head(k, p + *used, n - *used, &part, m);
 			break;
 		case TOKEN:
 			part = (size_t)skip_token(s, n - *used);
@@ -415,6 +427,31 @@ static enum parse_status kafka_next(void *state, enum sender from, const uint8_t
 
 /* ---- what is missing */
 
+/*
+ * The header of a request whose rest was waited for, and what is behind it, up to its records. The
+ * bytes of these were not seen, then.
+ */
+static int torn_head(struct kafka *k, const uint8_t *p, size_t n, struct message *m)
+{
+	struct kafka_side *s = &k->side[FROM_CLIENT];
+	enum kafka_step step;
+	struct kafka_value v;
+	size_t at, used;
+
+	if (request_head(k, p, n, &at, 0, m) != PARSE_EVENT)
+		return 0;
+	do {
+		step = kafka_walk_next(&s->walk, p + at, n - at, &used, &v);
+		if (step == KAFKA_STEP_VALUE)
+			note(s, &v, 1);
+		at += used;
+	} while (step == KAFKA_STEP_VALUE || (step == KAFKA_STEP_MORE && used));
+	s->known = s->walk.counted = 0;
+	s->walk.left -= (uint32_t)(n - at);
+	m->head_len = (uint32_t)n;
+	return 1;
+}
+
 static enum parse_status kafka_gap(void *state, enum sender from, struct str kept, uint64_t n,
 				   uint64_t *used, struct message *m)
 {
@@ -430,6 +467,9 @@ static enum parse_status kafka_gap(void *state, enum sender from, struct str kep
 		*used = skip_token(s, n);
 		return PARSE_MORE;
 	}
+	if (s->state == IDLE && kept.n && from == FROM_CLIENT &&
+	    torn_head(k, (const uint8_t *)kept.p, kept.n, m))
+		return PARSE_EVENT;
 	if (s->state == IDLE || s->state == BAD) {
 		s->state = BAD;
 		*used = n;

@@ -274,6 +274,12 @@ static void open_batch(struct kafka_walk *w, const uint8_t *p, uint32_t there)
 	}
 }
 
+int kafka_batch_of_one(const uint8_t *p, size_t n)
+{
+	return n >= BATCH_HEAD && p[16] == 2 && !(kafka_be16(p + 21) & (CONTROL | COMPRESSED)) &&
+	       kafka_be32(p + 57) == 1;
+}
+
 static enum kafka_step records(struct kafka_walk *w, const uint8_t *p, size_t n, size_t *used)
 {
 	uint32_t need = w->records < BATCH_HEAD ? w->records : BATCH_HEAD;

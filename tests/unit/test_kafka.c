@@ -47,9 +47,30 @@ static void test_probe(void)
 	is_u64(probe(dns, sizeof(dns) - 1, 0, NULL, 0), PROBE_NO, "DNS");
 }
 
+/* Bytes of a record are lost that a trace context was looked for in. */
+static void test_torn(void)
+{
+	const struct talk_case *c = &cases[sizeof(cases) / sizeof(cases[0]) - 2];
+	static const char first[] = "publish kafka_api=Produce kafka_version=11 "
+				    "messaging_client_id=app\n"
+				    "request end 0 on orders messaging_partition=0\n"
+				    "publish kafka_api=Produce kafka_version=3 ";
+
+	for (size_t at = 112; at < 210; at++) {
+		static struct talk t;
+
+		t = (struct talk){.protocol = &kafka_protocol, .lose_at = at, .lose_n = 9};
+		talk_run(&t, c, 7, 7);
+		if (strncmp(t.log, first, sizeof(first) - 1))
+			ok(0, "lost at %zu: %s", at, t.log);
+	}
+	ok(1, "a request that lost bytes of its only record");
+}
+
 int main(void)
 {
 	TALK_ALL(&kafka_protocol, cases);
 	test_probe();
+	test_torn();
 	return tap_done();
 }
