@@ -369,7 +369,7 @@ static void gives_up(void)
 	is_str(span_error_name(span(0)->error), "closed", "closed before, by the client");
 	is_str(attr_string(span(0), closed_by), "client", "which gave up");
 	give_up(ZC_TCP_RST, 0);
-	is_str(span_error_name(span(0)->error), "reset", "without an error it is the client's reset");
+	is_str(span_error_name(span(0)->error), "reset", "without an error it is a reset");
 }
 
 static void ends(void)
