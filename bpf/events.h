@@ -49,6 +49,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_RETRANSMIT 16
 #define ZC_EV_WINDOW 17
 #define ZC_EV_FLOW 18
+#define ZC_EV_BACKLOG 19
 
 /* Ids of TLS streams stand beside socket cookies, and have this bit. */
 #define ZC_TLS_STREAM (1ull << 63)
@@ -290,6 +291,22 @@ struct zc_ev_listen {
 	char comm[16];
 };
 ZC_ASSERT_SIZE(struct zc_ev_listen, 48);
+
+/*
+ * BACKLOG: a listener's accept queue is full, so that the kernel turns away who asks for a
+ * connection, or completes its handshake. Not every time is told: overflows counts them.
+ */
+struct zc_ev_backlog {
+	struct zc_ev ev;
+	__u32 pid;
+	__u16 port;
+	__u16 pad;
+	__u32 waiting; /* to be accepted; one more than the limit is let in */
+	__u32 limit;   /* what listen() was given, or what the host allows */
+	__u64 overflows; /* on this listener since it is traced */
+	char comm[16];
+};
+ZC_ASSERT_SIZE(struct zc_ev_backlog, 64);
 
 /*
  * LOST: the ring was full; made by the ring's reader when it notices, count events since the last.

@@ -57,6 +57,8 @@ struct sock {
 	__u16 sk_protocol;
 	struct sk_buff_head sk_receive_queue;
 	int sk_err;
+	__u32 sk_ack_backlog; /* of a listener: connections that wait to be accepted */
+	__u32 sk_max_ack_backlog;
 	int sk_err_soft; /* of what is not given up for it */
 };
 

@@ -81,6 +81,41 @@ static __always_inline void emit_retransmit(struct zc_sock *s, const struct sock
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
+#define BACKLOG_INTERVAL 10000000000ull /* ns between two of a listener, once they are many */
+
+/*
+ * A segment that asks a listener for something, or completes a handshake: with a full accept queue
+ * the kernel drops it, and counts ListenOverflows.
+ */
+static __always_inline void emit_backlog(struct zc_sock *s, const struct sock *sk)
+{
+	__u64 now, n;
+	struct zc_ev_backlog *b;
+
+	if (sk->sk_ack_backlog <= sk->sk_max_ack_backlog)
+		return;
+	__sync_fetch_and_add(&s->overflows, 1);
+	n = s->overflows;
+	now = bpf_ktime_get_ns();
+	if (n & (n - 1) && now - s->overflow_time < BACKLOG_INTERVAL)
+		return;
+	b = bpf_ringbuf_reserve(&zc_ring, sizeof(*b), 0);
+	if (!b) {
+		count_lost(0);
+		return;
+	}
+	s->overflow_time = now;
+	fill_head(&b->ev, ZC_EV_BACKLOG, sizeof(*b), 0);
+	b->pid = s->pid;
+	b->port = s->lport;
+	b->pad = 0;
+	b->waiting = sk->sk_ack_backlog;
+	b->limit = sk->sk_max_ack_backlog;
+	b->overflows = n;
+	__builtin_memcpy(b->comm, s->comm, sizeof(b->comm));
+	bpf_ringbuf_submit(b, BPF_RB_NO_WAKEUP);
+}
+
 /* A reset that answers a segment is sent by a socket of the kernel's own, where nothing is seen. */
 static __always_inline void emit_reset(struct zc_sock *s, const struct tcp_sock *tp)
 {

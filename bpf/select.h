@@ -72,6 +72,8 @@ struct zc_sock {
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
 	__u64 connect_time; /* when connect() was called; 0: it was not seen */
+	__u64 overflow_time; /* of a listener: when one was told, see emit_backlog() */
+	__u64 overflows;
 	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
 	__u32 sent_end; /* sequence number behind them */
 	struct zc_arrival arrival[ZC_ARRIVALS];

@@ -48,6 +48,14 @@ static __always_inline void note_times(struct zc_sock *s, const struct seg *g, _
 	}
 }
 
+static __always_inline void look_for_overflow(struct zc_sock *s, struct bpf_sock *sk)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (tp)
+		emit_backlog(s, (const struct sock *)tp);
+}
+
 static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -77,6 +85,8 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 		return 1;
 	if (window_changes(s, &g, dir))
 		emit_window(s, dir);
+	if (s->listener && dir == ZC_RX && s->verdict != VERDICT_NO && !(g.flags & ZC_TCP_RST))
+		look_for_overflow(s, sk);
 	if (bare)
 		return 1;
 	if (!s->tls)

@@ -176,7 +176,7 @@ static int set_role(struct options *o, const char *arg)
 	return err;
 }
 
-static int set_unmatched(struct options *o, const char *arg)
+int options_unmatched(struct options *o, const char *arg)
 {
 	static const char *const names[] = { "heuristic", "path", "wildcard", NULL };
 	static const enum route_mode modes[] = { ROUTE_HEURISTIC, ROUTE_PATH, ROUTE_WILDCARD };
@@ -206,6 +206,9 @@ static int set_sort(struct options *o, const char *arg)
 	o->sort_given = arg;
 	if (o->sort >= 0)
 		return 0;
+	if (*arg == '-' && summary_sort_key(arg + 1) >= 0)
+		return wrong(o, "sort '%.64s': say %.64s; figures come with the largest first, "
+			     "names from a to z (I reverses that in the dashboard)", arg, arg + 1);
 	return wrong(o, "sort '%.64s': must be one of %s", arg, summary_sort_keys());
 }
 
@@ -340,7 +343,7 @@ static int parse_show(struct options *o, int key, const char *arg)
 	case OPT_ROUTE:
 		return add_string(o, &o->routes, arg, "route");
 	case OPT_UNMATCHED:
-		return set_unmatched(o, arg);
+		return options_unmatched(o, arg);
 	case OPT_HEADER:
 		return add_string(o, &o->headers, arg, "header");
 	case OPT_BODY:

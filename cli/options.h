@@ -135,6 +135,10 @@ void options_release(struct options *o);
 /* One more port; 0, or out of memory. */
 int options_add_port(struct options *o, uint16_t port);
 
+/* The value of --names, of --unmatched: 0, or EINVAL with one line in o->error. */
+int options_names(struct options *o, const char *arg);
+int options_unmatched(struct options *o, const char *arg);
+
 /* Are there selectors of processes by anything but their numbers? */
 int options_select_by_name(const struct options *o);
 

@@ -71,8 +71,7 @@ int options_choose(struct options *o, const char *what, const char *arg,
 void options_suggest(struct options *o, const char *s, size_t n, const char *const *names,
 		     const char *prefix);
 
-/* Values of --names, --features, --prometheus, --otlp-signals, --attributes. 0 or EINVAL. */
-int options_names(struct options *o, const char *arg);
+/* Values of --features, --prometheus, --otlp-signals, --attributes. 0 or EINVAL. */
 int options_features(struct options *o, const char *arg);
 int options_prometheus(struct options *o, const char *arg);
 int options_signals(struct options *o, const char *arg);

@@ -333,12 +333,29 @@ static int prepare_outputs(struct session *s)
 	return outputs_make(&s->outputs, s->opt, &so, s->signals);
 }
 
+int pipeline_resolve(struct session *s, int on)
+{
+	struct hosts *h = NULL;
+
+	if (!s->opt->read || on) {
+		h = hosts__new(s->opt->read ? NULL : "/etc/hosts", on);
+		if (!h)
+			return EXIT_FAILED;
+	}
+	hosts__free(s->hosts);
+	cluster_stop(s->cluster);
+	s->hosts = h;
+	s->cluster = on && !s->opt->read ? cluster_start() : NULL;
+	return 0;
+}
+
 int pipeline_prepare(struct session *s)
 {
 	struct filter_error err;
 	int status = prepare_routes(s);
 
 	s->keep_body = s->opt->body;
+	s->naming = s->opt->names;
 	s->keep_fields = s->opt->headers.n > 0 || s->opt->group_field.header;
 
 	if (!status && s->opt->filter) {
@@ -352,12 +369,8 @@ int pipeline_prepare(struct session *s)
 	}
 	if (!status)
 		status = prepare_outputs(s);
-	if (!status && (!s->opt->read || s->opt->resolve)) {
-		s->hosts = hosts__new(s->opt->read ? NULL : "/etc/hosts", s->opt->resolve);
-		status = s->hosts ? 0 : EXIT_FAILED;
-	}
-	if (!status && !s->opt->read && s->opt->resolve)
-		s->cluster = cluster_start();
+	if (!status)
+		status = pipeline_resolve(s, s->opt->resolve);
 	s->names = procnames__new(!s->opt->read, on_names, s);
 	return s->names ? status : EXIT_FAILED;
 }
@@ -405,7 +418,7 @@ static int make_engine(struct session *s)
 		.body_bytes = s->keep_body,
 		.keep_fields = s->keep_fields,
 		.redact = !s->opt->no_redact,
-		.names = s->opt->names,
+		.names = s->naming,
 		.start = s->input.source->start,
 		.wall_offset = s->input.source->wall_offset,
 		.on_span = on_span,

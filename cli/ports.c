@@ -102,6 +102,12 @@ static const char *behind_host(const char *start, const char *end)
 	return NULL;
 }
 
+static int missing(char *err, size_t errlen, const char *what, const char *example)
+{
+	return bad(err, errlen, "%s '': one is missing; such as %s, without a comma at either end",
+		   what, example);
+}
+
 int ports_next(const char **list, struct port_range *out, char *err, size_t errlen)
 {
 	const char *start, *p, *end = item(list, &start);
@@ -111,6 +117,8 @@ int ports_next(const char **list, struct port_range *out, char *err, size_t errl
 	if (!end)
 		return 0;
 	n = (int)(end - start);
+	if (!n)
+		return missing(err, errlen, "port", "8000 or 80,443");
 	p = behind_host(start, end);
 	if (!p)
 		return bad(err, errlen, "port '%.*s': a port alone is wanted; choose addresses by "
@@ -143,6 +151,8 @@ int pids_next(const char **list, uint32_t *out, char *err, size_t errlen)
 
 	if (!end)
 		return 0;
+	if (end == start)
+		return missing(err, errlen, "pid", "4242 or 4242,4243");
 	p = start;
 	v = number(&p, end, PID_LIMIT);
 	if (v <= 0 || p < end)

@@ -1,5 +1,6 @@
 #include "cli/reselect.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "cli/targets.h"
 
 #define MOST 1024u     /* of each kind */
-#define NAME_MOST 128u /* bytes, with the NUL */
+#define NAME_MOST 512u /* bytes, with the NUL: control groups of pods have long paths */
 #define DRAIN_NS 200000000u
 
 struct names {
@@ -19,11 +20,26 @@ struct names {
 	char text[MOST][NAME_MOST];
 };
 
+static const struct {
+	const char *name;
+	size_t offset; /* of its struct string_list in struct options */
+} lists[] = {
+	{ "comm", offsetof(struct options, comms) },
+	{ "exe", offsetof(struct options, exes) },
+	{ "cgroup", offsetof(struct options, cgroups) },
+	{ "service", offsetof(struct options, services) },
+	{ "container", offsetof(struct options, containers) },
+	{ "pod", offsetof(struct options, pods) },
+	{ "namespace", offsetof(struct options, namespaces) },
+};
+
+#define NLISTS (sizeof(lists) / sizeof(*lists))
+
 struct reselect {
 	struct options opt; /* those of the command line, with these lists in place of its own */
 	struct port_range ports[MOST];
 	uint32_t pids[MOST];
-	struct names comms, services;
+	struct names names[NLISTS];
 };
 
 static int refuse(char *err, size_t errlen, const char *text)
@@ -33,6 +49,11 @@ static int refuse(char *err, size_t errlen, const char *text)
 }
 
 /* ---- lists */
+
+static struct string_list *list_of(struct options *o, size_t i)
+{
+	return (struct string_list *)((char *)o + lists[i].offset);
+}
 
 /* 0, or -1: there is no room for all of them as they are. */
 static int take_names(struct string_list *l, struct names *to)
@@ -55,13 +76,15 @@ static int take_names(struct string_list *l, struct names *to)
 static struct reselect *copy(const struct options *o, char *err, size_t errlen)
 {
 	struct reselect *r = calloc(1, sizeof(*r));
+	int lacks = o->nports > MOST || o->npids > MOST;
 
 	snprintf(err, errlen, "out of memory");
 	if (!r)
 		return NULL;
 	r->opt = *o;
-	if (o->nports > MOST || o->npids > MOST || take_names(&r->opt.comms, &r->comms) ||
-	    take_names(&r->opt.services, &r->services)) {
+	for (size_t i = 0; i < NLISTS; i++)
+		lacks |= take_names(list_of(&r->opt, i), &r->names[i]) != 0;
+	if (lacks) {
 		snprintf(err, errlen, "more, or longer names, are selected than can be changed");
 		free(r);
 		return NULL;
@@ -143,9 +166,11 @@ static int change_list(struct reselect *r, const char *which, const char *what, 
 		return change_ports(r, what, removes, err, errlen);
 	if (!strcmp(which, "pid"))
 		return change_pids(r, what, removes, err, errlen);
-	if (!strcmp(which, "comm"))
-		return change_name(&r->opt.comms, &r->comms, what, removes, err, errlen);
-	return change_name(&r->opt.services, &r->services, what, removes, err, errlen);
+	for (size_t i = 0; i < NLISTS; i++)
+		if (!strcmp(which, lists[i].name))
+			return change_name(list_of(&r->opt, i), &r->names[i], what, removes, err,
+					   errlen);
+	return refuse(err, errlen, "no selector");
 }
 
 /* ---- from one source to the other */

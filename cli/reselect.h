@@ -13,8 +13,8 @@
 struct session;
 
 /*
- * which: "port", "pid", "comm" or "service"; what: "8000,9000" adds, "-8000" removes. 0, or -1 with
- * one line in err, and what was traced before is traced on.
+ * which: a selector as on the command line, "port", "pod", …; what: "8000,9000" adds, "-8000"
+ * removes. 0, or -1 with one line in err, and what was traced before is traced on.
  */
 int reselect(struct session *s, const char *which, const char *what, char *err, size_t errlen);
 void reselect_free(struct session *s);

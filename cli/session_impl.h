@@ -33,6 +33,7 @@ struct session {
 	struct filter *filter; /* NULL: everything is shown */
 	int keep_fields;       /* of heads, for whom shows or compares them */
 	uint32_t keep_body;    /* bytes of content */
+	uint32_t naming;       /* of what travels in HTTP, as in the engine's options */
 	struct outputs outputs;
 	uint32_t unread;       /* ENGINE_NO_*: what nobody reads of spans */
 	struct tui *tui;       /* NULL: no dashboard; it sees spans before the filter */
@@ -66,6 +67,12 @@ int pipeline_start(struct session *s);
 
 /* What is kept of heads and content from now on; once asked for by a filter, fields stay. */
 void pipeline_keep(struct session *s, int fields, uint32_t body);
+
+/*
+ * Whether DNS, and in a pod the cluster, is asked for the names of peers. 0, or an exit status: out
+ * of memory, and all is as it was.
+ */
+int pipeline_resolve(struct session *s, int on);
 
 /* An engine anew for a source that was opened in place of another. 0 or an exit status. */
 int pipeline_reopen(struct session *s);

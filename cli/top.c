@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/adjust.h"
 #include "cli/log.h"
 #include "cli/reselect.h"
 #include "cli/session_impl.h"
@@ -91,6 +92,11 @@ static int select_others(void *session, const char *which, const char *what, cha
 	return err;
 }
 
+static int change(void *session, const char *which, const char *what, char *error, size_t errlen)
+{
+	return adjust(session, which, what, error, errlen);
+}
+
 static void keep_heads(void *session, int fields, uint32_t body)
 {
 	pipeline_keep(session, fields, body);
@@ -118,6 +124,7 @@ int top_prepare(struct session *s)
 		.keep_heads = keep_heads,
 		.no_mouse = o->no_mouse,
 		.select = o->read ? NULL : select_others,
+		.change = change,
 		.record = o->read ? NULL : record,
 		.host_name = pipeline_host,
 		.recording = o->write,

@@ -2,6 +2,7 @@
 #include "core/engine_impl.h"
 #include "core/conn_input.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,6 +320,30 @@ static void note_lost(struct engine *e, int force)
 	e->opt.on_note(e->opt.ctx, &note);
 }
 
+/* Who is turned away sees a slow or a failed connect, and this end nothing. */
+static void on_backlog(struct engine *e, const struct zc_ev_backlog *b)
+{
+	char text[160];
+	const struct note note = {
+		.name = "accept-queue-full",
+		.text = text,
+		.time_ns = b->ev.time + (uint64_t)e->opt.wall_offset,
+		.field = {{"port", b->port},
+			  {"pid", b->pid},
+			  {"waiting", b->waiting},
+			  {"limit", b->limit},
+			  {"overflows", b->overflows}},
+		.nfields = 5,
+	};
+
+	snprintf(text, sizeof(text),
+		 "accept queue of port %u (%.16s, pid %u) is full: %u connections wait, the limit "
+		 "is %u; turned away so far: %llu",
+		 b->port, b->comm, b->pid, b->waiting, b->limit, (unsigned long long)b->overflows);
+	if (e->opt.on_note)
+		e->opt.on_note(e->opt.ctx, &note);
+}
+
 static void on_process(struct engine *e, const struct zc_ev_process *p)
 {
 	if (p->what == ZC_PROC_FORK || p->what == ZC_PROC_EXEC)
@@ -410,6 +435,7 @@ static void on_other(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_BIND: tls_stream_on_bind(e, p); break;
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
 	case ZC_EV_PROCESS: on_process(e, p); break;
+	case ZC_EV_BACKLOG: on_backlog(e, p); break;
 	case ZC_EV_DATAGRAM: datagram_take(e, p); break;
 	case ZC_EV_RETRANSMIT: network_retransmit(e, p); break;
 	case ZC_EV_WINDOW: network_window(e, p); break;
@@ -503,6 +529,11 @@ void engine__keep(struct engine *e, int fields, uint32_t body_bytes)
 {
 	e->opt.keep_fields = fields;
 	e->opt.body_bytes = body_bytes;
+}
+
+void engine__names(struct engine *e, uint32_t names)
+{
+	e->opt.names = names;
 }
 
 void engine__free(struct engine *e)

@@ -134,6 +134,9 @@ void engine__flows(struct engine *e, int ending);
 /* What heads and content are kept of from now on, as in the options. */
 void engine__keep(struct engine *e, int fields, uint32_t body_bytes);
 
+/* Which names within HTTP are in use from now on, as in the options. */
+void engine__names(struct engine *e, uint32_t names);
+
 /* Requests without a complete answer, for the dashboard. Calls fn for each; s is partly filled. */
 void engine__in_flight(struct engine *e, void (*fn)(void *ctx, const struct span *s), void *ctx);
 

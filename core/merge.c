@@ -232,6 +232,9 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 	case ZC_EV_LISTEN:
 		((struct zc_ev_listen *)p)->pid = host_pid(in, ((struct zc_ev_listen *)p)->pid);
 		break;
+	case ZC_EV_BACKLOG:
+		((struct zc_ev_backlog *)p)->pid = host_pid(in, ((struct zc_ev_backlog *)p)->pid);
+		break;
 	case ZC_EV_PEER:
 		((struct zc_ev_peer *)p)->pid = host_pid(in, ((struct zc_ev_peer *)p)->pid);
 		break;

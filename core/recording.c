@@ -49,6 +49,7 @@ static const uint32_t event_size[] = {
 	[ZC_EV_RETRANSMIT] = sizeof(struct zc_ev_retransmit),
 	[ZC_EV_WINDOW] = sizeof(struct zc_ev_window),
 	[ZC_EV_FLOW] = sizeof(struct zc_ev_flow),
+	[ZC_EV_BACKLOG] = sizeof(struct zc_ev_backlog),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
 #define EVENT_ROOM (sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE)
@@ -175,6 +176,9 @@ static int event_valid(struct zc_ev *ev, size_t n)
 		break;
 	case ZC_EV_LISTEN:
 		((struct zc_ev_listen *)ev)->comm[15] = 0;
+		break;
+	case ZC_EV_BACKLOG:
+		((struct zc_ev_backlog *)ev)->comm[15] = 0;
 		break;
 	case ZC_EV_NAMES:
 		((struct zc_ev_names *)ev)->service[63] = 0;

@@ -238,6 +238,12 @@ static int parse_pattern(struct pattern *p, const char *text, struct route_error
 	}
 }
 
+/* What was found for a path so far may be something else now. */
+static void forget(struct routes *r)
+{
+	memset(r->cache, 0, (size_t)CACHE_SETS * CACHE_WAYS * sizeof(*r->cache));
+}
+
 int routes__add(struct routes *r, const char *text, struct route_error *err)
 {
 	struct pattern *grown, *p;
@@ -266,7 +272,14 @@ int routes__add(struct routes *r, const char *text, struct route_error *err)
 		free(p->segments);
 	else
 		r->npatterns++;
+	forget(r);
 	return ret;
+}
+
+void routes__mode(struct routes *r, enum route_mode mode)
+{
+	r->mode = mode;
+	forget(r);
 }
 
 static int segment_matches(const struct segment *s, const char *p, size_t n)

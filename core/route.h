@@ -69,10 +69,13 @@ struct route_error {
 struct routes *routes__new(enum route_mode mode, unsigned limit);
 
 /*
- * Adds a pattern behind those that are there. 0; -EINVAL with *err filled; -ENOMEM. To be called
- * before the first routes__of().
+ * Adds a pattern behind those that are there, for look-ups from now on. 0; -EINVAL with *err
+ * filled; -ENOMEM.
  */
 int routes__add(struct routes *r, const char *pattern, struct route_error *err);
+
+/* What becomes of paths that no pattern matches, from now on. */
+void routes__mode(struct routes *r, enum route_mode mode);
 
 /*
  * The route of a path (without query; any octets; path.p == NULL gives an absent route). Interned:

@@ -132,24 +132,19 @@ static int choose(struct tui *t, const char *which, const char *arg, struct comm
 	return 0;
 }
 
-static int set_port(struct tui *t, const char *arg, struct command_error *e)
-{
-	return choose(t, "port", arg, e);
-}
+/* ---- what is made of it */
 
-static int set_pid(struct tui *t, const char *arg, struct command_error *e)
+static int change(struct tui *t, const char *which, const char *arg, struct command_error *e)
 {
-	return choose(t, "pid", arg, e);
-}
-
-static int set_comm(struct tui *t, const char *arg, struct command_error *e)
-{
-	return choose(t, "comm", arg, e);
-}
-
-static int set_service(struct tui *t, const char *arg, struct command_error *e)
-{
-	return choose(t, "service", arg, e);
+	if (!t->opt.change)
+		return refuse(e, "it cannot change here");
+	if (!*arg)
+		return refuse(e, "a value is missing");
+	if (t->opt.change(t->from.ctx, which, arg, e->text, e->size))
+		return -1;
+	tui_say(t, STYLE_TEXT, "from now on%s",
+		t->from.replay ? "; { plays the file from its beginning" : "");
+	return 0;
 }
 
 /* ---- what is shown */
@@ -347,35 +342,51 @@ static int help(struct tui *t, const char *arg, struct command_error *e)
 static const struct command {
 	const char *name, *argument; /* what is shown while it is typed; "": none */
 	int (*run)(struct tui *t, const char *arg, struct command_error *e);
-	int now_only; /* makes no sense in the configuration */
+	/* all but those that stand ALWAYS make no sense in the configuration */
+	enum { ALWAYS, NOW, SELECTOR, SETTING } kind; /* run by choose(), by change() */
 } commands[] = {
 	{ "between", "TIME TIME that figures are of, such as 10:40 10:45 or -10m -5m; now: back",
-	  set_between, 1 },
+	  set_between, NOW },
 	{ "body", "BYTES, such as 256 or 4k, or off: content that is kept of what comes", set_body,
-	  0 },
-	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, 1 },
-	{ "comm", "NAME of processes to trace, too; -NAME: no longer", set_comm, 1 },
-	{ "filter", "EXPRESSION, as /; none: everything", set_filter, 0 },
-	{ "group", RED_BY_NAMES ", or a field", set_group, 0 },
+	  ALWAYS },
+	{ "cgroup", "PATH of a control group to trace, too; -PATH: no longer", NULL, SELECTOR },
+	{ "columns", "NAMES of columns of this view, with commas, or all", set_columns, NOW },
+	{ "comm", "NAME of processes to trace, too; -NAME: no longer", NULL, SELECTOR },
+	{ "container", "NAME or id of a container to trace, too; -NAME: no longer", NULL,
+	  SELECTOR },
+	{ "exe", "PATH of an executable to trace, too; -PATH: no longer", NULL, SELECTOR },
+	{ "filter", "EXPRESSION, as /; none: everything", set_filter, ALWAYS },
+	{ "group", RED_BY_NAMES ", or a field", set_group, ALWAYS },
 	{ "headers", "on, off, or NAMES with commas: header fields that are kept of what comes",
-	  set_headers, 0 },
-	{ "help", "", help, 1 },
-	{ "interval", "TIME between two pictures", set_interval, 0 },
+	  set_headers, ALWAYS },
+	{ "help", "", help, NOW },
+	{ "interval", "TIME between two pictures", set_interval, ALWAYS },
 	{ "keep", "SPANS of the latest that are kept, such as 64k, or all there is memory for",
-	  set_keep, 0 },
-	{ "memory", "SIZE of what is kept, such as 64M", set_memory, 0 },
-	{ "mouse", "on or off", set_mouse, 0 },
-	{ "pid", "PIDS to trace, too; -PIDS: no longer", set_pid, 1 },
-	{ "port", "PORTS to trace, too, such as 8000,9000-9010; -PORTS: no longer", set_port, 1 },
-	{ "quit", "", quit, 1 },
-	{ "record", "", record, 1 },
-	{ "save", "", save, 1 },
-	{ "service", "NAME of what to trace, too, as it is shown; -NAME: no longer", set_service,
-	  1 },
-	{ "sort", "COLUMN of this view", set_sort, 1 },
-	{ "theme", "auto, dark, light, contrast or mono", set_theme, 0 },
-	{ "window", "TIME that figures are of, 5s to 5m, or all", set_window, 0 },
-	{ "write", "config: what is set now, and columns, for the next time", write_config, 1 },
+	  set_keep, ALWAYS },
+	{ "memory", "SIZE of what is kept, such as 64M", set_memory, ALWAYS },
+	{ "mouse", "on or off", set_mouse, ALWAYS },
+	{ "names", "LIST of namings within HTTP, such as graphql,jsonrpc, auto, off, from now on",
+	  NULL, SETTING },
+	{ "namespace", "NAME of Kubernetes whose pods to trace, too; -NAME: no longer",
+	  NULL, SELECTOR },
+	{ "pid", "PIDS to trace, too; -PIDS: no longer", NULL, SELECTOR },
+	{ "pod", "[NAMESPACE/]NAME of a pod to trace, too; -NAME: no longer", NULL, SELECTOR },
+	{ "port", "PORTS to trace, too, such as 8000,9000-9010; -PORTS: no longer",
+	  NULL, SELECTOR },
+	{ "quit", "", quit, NOW },
+	{ "record", "", record, NOW },
+	{ "resolve", "on or off: whether DNS is asked for the names of peers", NULL, SETTING },
+	{ "route", "PATTERN such as /orders/{id}, behind those there are, from now on",
+	  NULL, SETTING },
+	{ "save", "", save, NOW },
+	{ "service", "NAME of what to trace, too, as it is shown; -NAME: no longer", NULL,
+	  SELECTOR },
+	{ "sort", "COLUMN of this view", set_sort, NOW },
+	{ "theme", "auto, dark, light, contrast or mono", set_theme, ALWAYS },
+	{ "unmatched", "heuristic, path or wildcard: paths without a pattern, from now on",
+	  NULL, SETTING },
+	{ "window", "TIME that figures are of, 5s to 5m, or all", set_window, ALWAYS },
+	{ "write", "config: what is set now, and columns, for the next time", write_config, NOW },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(*commands))
@@ -397,7 +408,7 @@ static int run(struct tui *t, const char *line, int from_file, char *err, size_t
 
 	line += strspn(line, " ");
 	c = command_of(line, &n);
-	if (!c || (from_file && c->now_only))
+	if (!c || (from_file && c->kind != ALWAYS))
 		return refuse(&e, "there is no '%.*s'%s", n < 32 ? (int)n : 32, line,
 			      from_file ? " here" : "; Tab shows what there is");
 	line += n;
@@ -405,7 +416,11 @@ static int run(struct tui *t, const char *line, int from_file, char *err, size_t
 	if (*line && !*c->argument)
 		return refuse(&e, "%s takes nothing", c->name);
 	t->stale = t->dirty = 1;
-	return c->run(t, line, &e);
+	switch (c->kind) {
+	case SELECTOR: return choose(t, c->name, line, &e);
+	case SETTING: return change(t, c->name, line, &e);
+	default: return c->run(t, line, &e);
+	}
 }
 
 int command_run(struct tui *t, const char *line, char *err, size_t errlen)
@@ -424,17 +439,28 @@ void command_judge(struct prompt *p)
 	const struct command *c = command_of(p->text, &n);
 
 	p->valid = p->len ? c != NULL : -1;
-	if (c && *c->argument)
+	if (c && *c->argument && !p->hint[0])
 		snprintf(p->hint, sizeof(p->hint), "%s %s", c->name, c->argument);
 	else if (!p->len && !p->hint[0])
 		snprintf(p->hint, sizeof(p->hint), "Tab: commands; as  headers on   window 10s");
 }
 
-void command_complete(struct prompt *p)
+void command_complete(struct tui *t)
 {
+	struct prompt *p = &t->command_prompt;
 	struct choice c = { .word = p->text, .n = p->at };
+	size_t n;
+	const struct command *command = command_of(p->text, &n);
 
 	p->hint[0] = '\0';
+	if (command && command->run == set_group && p->at > n) {
+		group_complete(t);
+		return;
+	}
+	if (command && command->run == set_filter && p->at > n) {
+		filter_complete(t, p);
+		return;
+	}
 	for (size_t i = 0; !strchr(p->text, ' ') && i < NCOMMANDS; i++)
 		choice_offer(&c, p, commands[i].name);
 	choice_take(&c, p);

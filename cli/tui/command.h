@@ -17,6 +17,6 @@ int command_configure(struct tui *t, const char *line, char *err, size_t errlen)
 
 /* While it is typed: is there such a command, and what does it take? */
 void command_judge(struct prompt *p);
-void command_complete(struct prompt *p);
+void command_complete(struct tui *t); /* Tab at its prompt */
 
 #endif

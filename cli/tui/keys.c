@@ -47,6 +47,7 @@ static void apply_command(struct tui *t)
 	struct prompt *p = &t->command_prompt;
 
 	p->error_at = 0;
+	prompt_trim(p);
 	if (p->len && command_run(t, p->text, p->error, sizeof(p->error)))
 		return;
 	prompt_remember(p);
@@ -60,7 +61,7 @@ static void command_keys(struct tui *t, const struct key *k)
 	if (k->code != SK_TAB)
 		p->hint[0] = '\0';
 	if (k->code == SK_TAB)
-		command_complete(p);
+		command_complete(t);
 	else if (prompt_key(p, k) == PROMPT_ACCEPTED)
 		apply_command(t);
 	if (p->active)
@@ -91,7 +92,7 @@ static int prompt_keys(struct tui *t, const struct key *k)
 		if (k->code != SK_TAB)
 			t->filter_prompt.hint[0] = '\0';
 		if (k->code == SK_TAB)
-			filter_complete(&t->filter_prompt);
+			filter_complete(t, &t->filter_prompt);
 		else if (prompt_key(&t->filter_prompt, k) == PROMPT_ACCEPTED)
 			apply_filter(t);
 		if (t->filter_prompt.active)

@@ -161,6 +161,14 @@ static void edit(struct prompt *p, int code)
 	}
 }
 
+void prompt_trim(struct prompt *p)
+{
+	while (p->len && p->text[p->len - 1] == ' ')
+		p->text[--p->len] = '\0';
+	if (p->at > p->len)
+		p->at = p->len;
+}
+
 void prompt_insert(struct prompt *p, const char *text)
 {
 	while (*text)
@@ -192,7 +200,7 @@ void choice_take(struct choice *c, struct prompt *p)
 	if (strlen(c->common) > c->n)
 		prompt_insert(p, c->common + c->n);
 	if (c->found == 1) {
-		prompt_insert(p, " ");
+		prompt_insert(p, c->common[strlen(c->common) - 1] == '.' ? "" : " ");
 		p->hint[0] = '\0';
 	}
 }

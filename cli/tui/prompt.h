@@ -44,6 +44,7 @@ void choice_take(struct choice *c, struct prompt *p);
 void prompt_release(struct prompt *p);
 void prompt_open(struct prompt *p, const char *label, const char *text);
 enum prompt_result prompt_key(struct prompt *p, const struct key *k);
+void prompt_trim(struct prompt *p);	/* no blanks at the end */
 void prompt_remember(struct prompt *p); /* the text, for the next time */
 
 /* On line y; the error, if any, on the two lines above it (one if there is no more room). */

@@ -48,6 +48,8 @@ struct tui_options {
 	int (*record)(void *ctx, const char *path, char *err, size_t errlen);
 	/* Other selectors, as in reselect.h; NULL: cannot be. */
 	int (*select)(void *ctx, const char *which, const char *what, char *err, size_t errlen);
+	/* Another setting, as in adjust.h; NULL: cannot be. */
+	int (*change)(void *ctx, const char *which, const char *what, char *err, size_t errlen);
 	/* The name of an address where no process is known, until the next call; NULL: none. */
 	const char *(*host_name)(void *ctx, const uint8_t addr[16], uint64_t time_ns);
 	const char *recording; /* the one that is going on from the beginning; NULL: none */

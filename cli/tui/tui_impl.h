@@ -303,7 +303,8 @@ int keys_handle(struct tui *t, const struct key *k);
 void stderr_aside(struct tui *t);
 void stderr_back(struct tui *t);
 void filter_judge(struct prompt *p);	/* is what stands there a filter? */
-void filter_complete(struct prompt *p); /* Tab */
+void filter_complete(const struct tui *t, struct prompt *p); /* Tab */
+void group_complete(struct tui *t); /* Tab behind :group */
 void save_view(struct tui *t);
 void toggle_recording(struct tui *t);
 

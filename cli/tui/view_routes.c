@@ -625,6 +625,19 @@ static int take_group(struct tui *t, int key)
 	return 1;
 }
 
+/* The grouping before this one that has rows, as a key of the menu; this one: there is no other. */
+static int group_with_rows(const struct tui *t)
+{
+	int by = (int)t->by;
+
+	for (int i = 0; i < RED_BY_COUNT; i++) {
+		by = (by + RED_BY_COUNT - 1) % RED_BY_COUNT;
+		if (model_red(&t->model, (enum red_by)by)->n)
+			break;
+	}
+	return '1' + by;
+}
+
 static const struct menu group_menu = {
 	"group by  ",
 	"1:route  2:service  3:host  4:peer  5:status  6:client  7:system  8:collection  "
@@ -642,7 +655,7 @@ static int routes_key(struct view *v, const struct key *k)
 		t->menu = &group_menu;
 		return 1;
 	case 'O':
-		return take_group(t, '1' + ((int)t->by + RED_BY_COUNT - 1) % RED_BY_COUNT);
+		return take_group(t, group_with_rows(t));
 	case 'e':
 		t->hops = !t->hops;
 		tui_say(t, STYLE_TEXT,

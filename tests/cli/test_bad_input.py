@@ -36,7 +36,9 @@ def refused(args, says, status=2, lines=1):
 
 def bad_options():
     for value, says in (('0', "'0'"), ('70000', "'70000'"), ('80-', "'80-'"), ('abc', "'abc'"),
-                        ('9000-8000', 'ends before it begins'), ('', "''"), ('80,', "''")):
+                        ('9000-8000', 'ends before it begins'), ('', 'one is missing'),
+                        ('80,', 'one is missing; such as 8000 or 80,443'),
+                        (',80', 'one is missing'), ('80,,81', 'one is missing')):
         refused(['--port', value], says)
     refused([], 'nothing to trace')
     refused(['-P', '80', '-d', 'soon'], "'soon'")
@@ -55,6 +57,9 @@ def bad_options():
     refused(['-P', '80', '--role', 'proxy'], 'one of server, client, both')
     refused(['-P', '80', '--unmatched', 'x'], 'one of heuristic, path, wildcard')
     refused(['-P', '80', '-o', 'summary', '--sort', 'x'], 'one of count')
+    refused(['-P', '80', '-o', 'summary', '--sort=-p99'], 'the largest first')
+    refused(['-P', '80', '-o', 'summary', '--sort', '-nope'], 'one of count')
+    refused(['-p', '1,'], 'one is missing; such as 4242')
     refused(['-P', '80', '-o', 'summary', '--group', 'hop'], 'must be route')
     refused(['-P', '80', '-o', 'json', '--group', 'peer'], '--group is about tables')
     refused(['-P', '80', '-o', 'json', '--body', '1G'], "'1G'")

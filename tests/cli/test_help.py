@@ -93,8 +93,18 @@ def completions():
         check(p.returncode == 0, f'which is one: {word}', p.stderr)
 
 
+def rendering():
+    """What mandoc and groff set differently, or wrongly: several words in one pair of quotes."""
+    lines = read('man/zctrace.1').split('\n')
+    bad = [line for line in lines if re.match(r'\.(Pq )?Ql \S+ , \S', line)]
+    check(not bad, 'the manual quotes each word by itself', *bad)
+    bad = [line for line in lines if re.match(r'\.It Fl Fl Ar', line)]
+    check(not bad, 'and has no option that there is not', *bad)
+
+
 def main():
     completions()
+    rendering()
     options = from_help()
     check(len(options) > 25, f'--help has {len(options)} options')
     compare('the manual has the same options', from_manual(), options)

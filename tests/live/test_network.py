@@ -393,5 +393,54 @@ def firewall(t):
     t.between(2e9, s['duration_ns'], 20e9, 'how long it tried')
 
 
+# Listens with the least backlog, and never accepts.
+DEAF = r'''
+import socket, sys, time
+s = socket.socket()
+s.bind(('0.0.0.0', int(sys.argv[1])))
+s.listen(1)
+print('ready', flush=True)
+time.sleep(600)
+'''
+
+
+def overflows(name):
+    """What the kernel has counted in a namespace."""
+    need('nstat')
+    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', 'TcpExtListenOverflows'],
+                       capture_output=True, text=True, check=True)
+    return int(re.search(r'TcpExtListenOverflows\s+(\d+)', p.stdout)[1])
+
+
+@test
+def accept_queue_full(t):
+    """a listener that does not accept: which one, how many wait, and as many turned away as the
+    kernel counts; a recording says the same"""
+    ns, port = Namespaces(t), free_port()
+    deaf = t.start([*ns.inside_b, sys.executable, '-c', DEAF, str(port)], stdout=subprocess.PIPE)
+    deaf.stdout.readline()
+    z = Zctrace(t, '--port', port, '--role', 'server', '-w', t.path('r.zct'))
+    held = t.start([*ns.inside_a, sys.executable, '-c',
+                    'import socket, sys, time\n'
+                    f's = [socket.create_connection(({ns.addr_b!r}, {port})) for _ in range(2)]\n'
+                    "print('two', flush=True)\n"
+                    f's.append(socket.create_connection(({ns.addr_b!r}, {port})))'],
+                   stdout=subprocess.PIPE)
+    t.equal(held.stdout.readline(), b'two\n', 'one more than the limit is let in')
+    t.check(wait_for(lambda: any(n['overflows'] >= 2 for n in z.notes
+                                 if n['note'] == 'accept-queue-full'), 30), 'no second note')
+    counted = overflows(ns.b)
+    z.stop()
+    notes = [n for n in z.notes if n['note'] == 'accept-queue-full']
+    for n in notes:
+        t.equal([n.get(k) for k in ('port', 'pid', 'waiting', 'limit')], [port, deaf.pid, 2, 1], n)
+    t.equal([n['overflows'] for n in notes[:2]], [1, 2], 'turned away')
+    t.check(counted >= notes[-1]['overflows'], f'the kernel counts {counted}')
+    told = [n for n in replay(t, t.path('r.zct'))[1] if n['note'] == 'accept-queue-full']
+    t.equal([n['overflows'] for n in told], [n['overflows'] for n in notes], 'replayed')
+    t.check(re.search(rf'accept queue of port {port} \(.*pid {deaf.pid}\) is full', z.err()),
+            z.err()[-500:])
+
+
 if __name__ == '__main__':
     sys.exit(main())

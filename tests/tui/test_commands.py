@@ -114,6 +114,102 @@ def fields(path):
         t.check('do not match' in s, 'a filter by a header field, too', s)
 
 
+def again(term):
+    term.press('{')
+    term.wait('0:00')
+    return term.to_end()
+
+
+def completed(term, text):
+    term.press(':')
+    term.type(text)
+    return term.press('Tab')
+
+
+def completing(path):
+    """Fields behind :group and :filter, and header fields that were seen."""
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
+        term.to_end()
+        s = completed(term, 'group runt')
+        t.check(':group runtime' in s, 'Tab: a field', s)
+        s = term.press('Enter')
+        t.check(re.search(r'^KIND +runtime', s, re.M), 'and a blank behind it is none', s)
+        s = completed(term, 'group s')
+        t.check('service  status' in s and 'duration' not in s, 'what groups are made of', s)
+        term.press('Escape')
+        s = completed(term, 'group hea')
+        t.check(re.search(r'^:group header\.$', s, re.M), 'header fields', s)
+        s = term.press('Tab')
+        t.check('no header fields are kept so far' in s, 'of which there are none yet', s)
+        term.press('Escape')
+        s = completed(term, 'filter durat')
+        t.check('duration  duration_ns' in s, 'fields of a filter', s)
+        term.press('Escape')
+        command(term, 'headers on')
+        again(term)
+        s = completed(term, 'group header.')
+        t.check('header.accept-encoding  header.server' in s and 'host' not in s,
+                'those that were seen, without what may be secret', s)
+        term.type('se')
+        s = term.press('Tab')
+        t.check(':group header.server' in s, 'and the one that is meant', s)
+        s = term.press('Enter')
+        t.check(re.search(r'^KIND +header\.server', s, re.M) and 'nginx/' in s, 'which groups', s)
+        term.press('/')
+        term.type('header.hos')
+        s = term.press('Tab')
+        t.check('/header.host' in s, 'to filter by, all of them', s)
+
+
+def settings(path, folder):
+    """What is made of what comes; a replay shows it from its beginning."""
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
+        s = term.to_end()
+        t.check('/orders/{id}' in s and '/reports/daily' in s, 'routes at first', s)
+        s = command(term, 'unmatched path')
+        t.check('from now on; {' in s, ':unmatched', s)
+        s = command(term, 'route /reports/{what}')
+        t.check('from now on' in s, ':route', s)
+        s = again(term)
+        t.check('/reports/{what}' in s and '/reports/daily' not in s and '/orders/{id}' not in s and
+                re.search(r'/orders/\d', s), 'the routes of all that came since', s)
+        command(term, 'unmatched heuristic')
+        s = again(term)
+        t.check('/orders/{id}' in s and '/reports/{what}' in s, 'and back', s)
+        for typed, told in (('unmatched x', 'one of heuristic, path, wildcard'),
+                            ('route /a/{', '{'), ('route', 'a value is missing'),
+                            ('names x', 'one of'), ('resolve', 'a value is missing'),
+                            ('resolve x', 'on or off')):
+            s = command(term, typed)
+            t.check(told in s and 'from now on' not in s, f':{typed} is told to be wrong', s)
+            term.press('Escape')
+        s = command(term, 'resolve on')
+        t.check('from now on' in s, ':resolve on', s)
+        s = command(term, 'resolve off')
+        t.check('from now on' in s and 'GET' in s, 'and off', s)
+    graphql(folder)
+
+
+def graphql(folder):
+    sys.path.insert(1, os.path.join(os.path.dirname(t.HERE), 'cli'))
+    import capture as c  # pylint: disable=import-outside-toplevel
+    p = c.Packets()
+    body = b'{"query":"query Basket { items }"}'
+    head = (b'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n'
+            b'Content-Length: %d\r\n\r\n' % len(body))
+    c.Conversation(p).exchange(head + body, c.OK)
+    p.pcap(os.path.join(folder, 'graphql.pcap'))
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', 'graphql.pcap'], (120, 30), folder) as term:
+        s = term.to_end()
+        t.check('Basket' in s, 'a name within HTTP', s)
+        command(term, 'names off')
+        s = again(term)
+        t.check('/graphql' in s and 'Basket' not in s, ':names off', s)
+        command(term, 'names graphql')
+        s = again(term)
+        t.check('Basket' in s, ':names graphql', s)
+
+
 def keeping(path):
     with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (120, 30)) as term:
         term.to_end()
@@ -307,6 +403,8 @@ def main():
         clearing(path)
         keeping(path)
         fields(path)
+        completing(path)
+        settings(path, folder)
         headers(path)
         filtered_by_header(path)
         copying(path)

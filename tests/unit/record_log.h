@@ -77,6 +77,7 @@ __attribute__((unused)) static void add_kind(struct log *l, uint16_t kind, uint3
 		((struct zc_ev_process *)ev)->file[127] = 0;
 		break;
 	case ZC_EV_LISTEN: ((struct zc_ev_listen *)ev)->comm[15] = 0; break;
+	case ZC_EV_BACKLOG: ((struct zc_ev_backlog *)ev)->comm[15] = 0; break;
 	case ZC_EV_NAMES:
 		((struct zc_ev_names *)ev)->service[63] = 0;
 		((struct zc_ev_names *)ev)->runtime[15] = 0;
@@ -222,6 +223,7 @@ __attribute__((unused)) static void small_log(struct log *l)
 	add_kind(l, ZC_EV_FAULT, sizeof(struct zc_ev_fault), STREAM);
 	add_kind(l, ZC_EV_CLOSE, sizeof(struct zc_ev_close), STREAM);
 	add_kind(l, ZC_EV_CLOSE, sizeof(struct zc_ev_close), 11);
+	add_kind(l, ZC_EV_BACKLOG, sizeof(struct zc_ev_backlog), 0);
 }
 
 /* What is hard to tell as packets, on top of the above. */

@@ -439,6 +439,21 @@ static void errors(void)
 	engine__finish(f.e);
 }
 
+static void accept_queue(void)
+{
+	struct zc_ev_backlog b = {.pid = 600, .port = 80, .waiting = 129, .limit = 128,
+				  .overflows = 37, .comm = "backend"};
+
+	start();
+	b.ev = feed_head(&f, ZC_EV_BACKLOG, sizeof(b));
+	engine__event(f.e, &b.ev);
+	is_u64(f.nnotes, 1, "a full accept queue is noted");
+	is_str(f.note.name, "accept-queue-full", "by its name");
+	is_u64(f.note.field[0].value, 80, "port");
+	is_u64(f.note.field[4].value, 37, "turned away");
+	engine__finish(f.e);
+}
+
 static void patience(void)
 {
 	start();
@@ -492,6 +507,7 @@ int main(void)
 	windows();
 	ends();
 	errors();
+	accept_queue();
 	patience();
 	probes();
 	release();

@@ -181,6 +181,13 @@ static void test_order_and_modes(void)
 	is_str(routes__of(r, str("/orders/7")).p, "/orders/{id}", "then the second");
 	is_str(routes__of(r, str("/orders/7/8")).p, "/orders/*", "then the third");
 	is_str(routes__of(r, str("/users/7")).p, "/users/7", "mode path keeps the path");
+	routes__mode(r, ROUTE_HEURISTIC);
+	is_str(routes__of(r, str("/users/7")).p, "/users/{id}", "another mode");
+	is_str(routes__of(r, str("/orders/7")).p, "/orders/{id}", "but for the patterns");
+	ok(!routes__add(r, "/users/{name}", &err), "a pattern that comes later");
+	is_str(routes__of(r, str("/users/7")).p, "/users/{name}", "matches what was seen, too");
+	ok(routes__add(r, "/a/{", &err) == -EINVAL, "one that is refused");
+	is_str(routes__of(r, str("/users/7")).p, "/users/{name}", "changes nothing");
 	routes__free(r);
 }
 
