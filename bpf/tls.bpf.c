@@ -649,10 +649,11 @@ static __noinline void go_fields(__u64 g, __u64 ip, struct zc_go *go)
 /* Where threads of this process keep their goroutine, and it its number; found once. */
 static __always_inline void go_learn(__u32 tgid, __u64 g, __u64 ip)
 {
+	struct zc_shared *sh = shared();
 	struct zc_go go = {};
 	__u64 fs;
 
-	if (bpf_map_lookup_elem(&zc_gos, &tgid))
+	if (!sh || bpf_map_lookup_elem(&zc_gos, &tgid))
 		return;
 	fs = fs_base();
 	if (!fs)
@@ -666,6 +667,7 @@ static __always_inline void go_learn(__u32 tgid, __u64 g, __u64 ip)
 			continue;
 		go_fields(g, ip, &go);
 		bpf_map_update_elem(&zc_gos, &tgid, &go, BPF_ANY);
+		__sync_fetch_and_add(&sh->marks, 1); /* its sockets ask again */
 		return;
 	}
 }

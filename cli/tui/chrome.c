@@ -15,6 +15,7 @@
 struct item {
 	enum style style;
 	char text[64];
+	const char *brief; /* of a state, where there is no room for its text; else NULL */
 };
 
 int chrome_body_y(const struct screen *s)
@@ -124,25 +125,30 @@ static int state_items(const struct tui *t, struct item *v)
 
 	if (t->over) {
 		v[n].style = STYLE_SLOW;
+		v[n].brief = "ENDED";
 		snprintf(v[n++].text, sizeof(v->text), "ENDED");
 	}
 	if (t->paused) {
 		v[n].style = STYLE_SLOW;
+		v[n].brief = "PAUSED";
 		snprintf(v[n++].text, sizeof(v->text), "PAUSED");
 	}
 	if (t->past_to) {
 		struct str w = tui_window(t, buf);
 
 		v[n].style = STYLE_SLOW;
+		v[n].brief = is_of_now(t) ? "NOW" : "PAST";
 		snprintf(v[n++].text, sizeof(v->text), is_of_now(t) ? "of now, not %.*s" :
 			 "PAST %.*s", (int)w.n, w.p);
 	}
 	if (t->baseline) {
 		v[n].style = STYLE_GOOD;
+		v[n].brief = "BASE";
 		snprintf(v[n++].text, sizeof(v->text), "since baseline");
 	}
 	if (t->recording) {
 		v[n].style = STYLE_ERROR;
+		v[n].brief = "REC";
 		snprintf(v[n++].text, sizeof(v->text), "REC");
 	}
 	return n;
@@ -257,21 +263,25 @@ static void draw_tabs(const struct tui *t, struct screen *s, int y)
 /* All in one line: the view, and what must not be overlooked. */
 static void draw_small(const struct tui *t, struct screen *s)
 {
-	struct item items[8];
+	struct item items[STATES + 8] = {0};
 	int width = screen__width(s), at = width, n = state_items(t, items);
 	const char *name = tui_view(t)->ops->name;
 
+	if (t->filter[0])
+		items[n++] = (struct item){ STYLE_KEY, "filtered", "/" };
 	if (n < 2) {
 		context_items(t, items + n);
 		n++;
 	}
 	for (int i = 0; i < n; i++) {
-		int w = (int)strlen(items[i].text) + 1;
+		const char *text = items[i].text;
 
-		if (at - w <= (int)strlen(name))
+		if (items[i].brief && at - (int)strlen(text) - 1 <= (int)strlen(name))
+			text = items[i].brief;
+		if (at - (int)strlen(text) - 1 <= (int)strlen(name))
 			break;
-		at -= w;
-		screen__put(s, 0, at + 1, width, items[i].style, items[i].text);
+		at -= (int)strlen(text) + 1;
+		screen__put(s, 0, at + 1, width, items[i].style, text);
 	}
 	screen__field(s, 0, 0, at < width ? at : width, STYLE_TAB, 0, name);
 }

@@ -10,7 +10,8 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                                 'live'))
 # pylint: disable=wrong-import-position
-from lib import ROOT, Skip, Zctrace, free_port, main, need, test, wait_for, wait_port  # noqa: E402
+from lib import (ROOT, Skip, Zctrace, free_port, main, need, replay, test, wait_for,  # noqa: E402
+                 wait_port)
 
 VERSION = '3.9.1'
 POM = f'''<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -103,5 +104,55 @@ def console(t):
         t.check(b'sesame' not in f.read(), 'no record is in the recording')
 
 
-console.limit = 300
+CLIENT = '''
+import sys
+from kafka import KafkaConsumer, KafkaProducer
+address, topic = f"127.0.0.1:{sys.argv[1]}", "parcels"
+producer = KafkaProducer(bootstrap_servers=address, acks="all", linger_ms=0)
+for i in range(20):
+    trace = f"00-{i + 1:032x}-{i + 1:016x}-01"
+    producer.send(topic, b"sesame", headers=[("traceparent", trace.encode())]).get(30)
+producer.close()
+consumer = KafkaConsumer(topic, bootstrap_servers=address, group_id="foreign",
+                         auto_offset_reset="earliest", consumer_timeout_ms=60000)
+for n, record in enumerate(consumer, 1):
+    if n == 20:
+        break
+consumer.close()
+print(n)
+'''
+
+
+@test
+def foreign(t):
+    """kafka-python: each record that is sent alone belongs to the trace of its header"""
+    p = t.run([sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--target',
+               t.path('lib'), 'kafka-python==3.0.12'])
+    if p.returncode:
+        raise Skip(f'kafka-python cannot be had: {p.stderr[-200:]}')
+    k = Kafka(t)
+    k.tool('org.apache.kafka.tools.TopicCommand', '--create', '--topic', 'parcels')
+    z = Zctrace(t, '--port', k.port, '--role', 'server', '-w', t.path('rec.pcapng'))
+    p = subprocess.run([sys.executable, '-c', CLIENT, str(k.port)],
+                       env=dict(os.environ, PYTHONPATH=t.path('lib')), capture_output=True,
+                       text=True, timeout=120, check=False)
+    t.equal((p.returncode, p.stdout.strip()), (0, '20'), f'the client: {p.stderr[-300:]}')
+    wait_for(lambda: any(s.get('kafka_api') == 'LeaveGroup' for s in z.spans), 10)
+    z.stop()
+    again, _ = replay(t, t.path('rec.pcapng'))
+    for spans in z.spans, again:
+        mine = [s for s in spans if s.get('kafka_api') == 'Produce']
+        t.equal([(s['trace_id'], s.get('parent_span_id'), s.get('link'), s['messaging_messages'])
+                 for s in mine],
+                [(f'{i:032x}', f'{i:016x}', 'traceparent', 1) for i in range(1, 21)],
+                'the trace, and whose child')
+        t.equal(sum(s.get('messaging_messages', 0) for s in spans
+                    if s.get('kafka_api') == 'Fetch'), 20, 'records read')
+        bad = [s for s in spans if 'incomplete' in s and s['incomplete'] != ['in-flight']]
+        t.check(not bad, f'{len(bad)} are not whole: {bad[:2]}')
+    with open(t.path('rec.pcapng'), 'rb') as f:
+        t.check(b'sesame' not in f.read(), 'no record is in the recording')
+
+
+console.limit = foreign.limit = 300
 sys.exit(main())

@@ -125,12 +125,18 @@ class Pty:
 
     def __init__(self, args, size=(80, 24), cwd='/', **env):
         self.output = b''
+        goes_on, ready = os.pipe()
         self.pid, self.fd = pty.fork()
         if not self.pid:
+            # not before the terminal has its size, and its settings are known
+            os.close(ready)
+            os.read(goes_on, 1)
             os.chdir(cwd)
             os.execvpe(args[0], args, environment(**env))
         self.resize(*size)
         self.before = termios.tcgetattr(self.fd)
+        os.close(goes_on)
+        os.close(ready)
 
     def resize(self, columns, lines):
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))

@@ -122,6 +122,7 @@ def baseline(term):
     t.check(before == after and float(after[0]) < 12, 'figures are the same with a filter',
             before, after, s)
     t.check('since baseline' in s and '/kind == server' in s, 'both are shown', s)
+    t.check(re.search('^KIND .*ROUTE', s, re.M), 'and rows tell what they are', s)
     term.keys('/', 'C-u')
     term.press('Enter')
     s = term.press('b')

@@ -118,11 +118,32 @@ def live(folder):
         t.check('/early' in s and '/late' in s and 'PAST' not in s, 'now it does', s)
 
 
+def small(path):
+    """Where there is one line for all of it, nothing that must be known is left out."""
+    with t.Tmux([t.ZCTRACE, '-o', 'top', '-r', path], (20, 5)) as term:
+        term.to_end()
+        look(term, ' '.join(WINDOW))
+        s = term.wait('PAST')
+        t.check(re.search('^Routes .*PAST$', s, re.M), 'that it is of the past', s)
+        term.press('/')
+        term.type('status == 500')
+        term.keys('Enter')
+        s = term.wait('/ PAST')
+        t.check(re.search('^Routes .*/ PAST$', s, re.M), 'and that it is filtered', s)
+        term.press('@')
+        s = term.wait('filtered')
+        t.check(re.search('^Routes .*filtered', s, re.M) and 'PAST' not in s, 'of now', s)
+        term.press('b')
+        s = term.wait('BASE')
+        t.check(re.search('^Routes .*/ BASE$', s, re.M), 'and since a baseline', s)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         path = incident(os.path.join(folder, 'incident.pcap'))
         replayed(path)
         from_the_command_line(path)
+        small(path)
         p = subprocess.run([t.ZCTRACE, '-q', '-P', '1', '-d', '1ms', '-o', 'json'],
                            capture_output=True, check=False)
         if p.returncode:
