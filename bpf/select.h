@@ -58,7 +58,8 @@ struct zc_sock {
 	__u8 tls;
 	__u8 looked; /* segments without a sign of TLS */
 	__u8 tls_used; /* a process whose TLS is probed has read or written it */
-	__u8 hooked;   /* and was probed already when it first did */
+	__u8 hooked;   /* and was probed already before it was answered in TLS, or answered */
+	__u8 watched;  /* its segments are looked at from the first one on */
 	__u32 asked; /* the process that probes was found out for, when zc_shared.marks was: */
 	__u32 asked_marks;
 	__u8 tls_lib;	/* enum zc_tls_lib: the library that uses it; 0: not known */
@@ -69,6 +70,7 @@ struct zc_sock {
 	__u8 probes; /* of the process in asked */
 	__u8 window_closed; /* bits by direction: who sends there has no room for more */
 	__u32 arrivals;
+	__u32 tls_from; /* progress() when TLS began, or the connection */
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
 	__u64 connect_time; /* when connect() was called; 0: it was not seen */
