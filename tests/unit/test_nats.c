@@ -97,7 +97,7 @@ static void masked(unsigned dir, const char *text, const char *want)
 
 static void test_mask(void)
 {
-	m = mask__new();
+	m = mask__new(0);
 	masked(1, "INFO {\"server_id\":\"NX\",\"nonce\":\"sesame\"}\r\n",
 	       "INFO {\"server_id\":\"xxxxxxxxxxxxxxxxxxxxx\r\n");
 	masked(0, "CONNECT {\"user\":\"joe\",\"pass\":\"ses", "CONNECT {\"xxxxxxxxxxxxxxxxxxxxxxx");
