@@ -22,7 +22,7 @@ struct json_mask {
 	uint8_t state, depth;
 	uint8_t escape;	    /* of a string: 1 behind a backslash, then the digits to come + 1 */
 	uint8_t keep;	    /* of the value in hand */
-	uint8_t word, nword; /* the first one that begins as what is read does, and how much of it */
+	uint8_t word, nword; /* the first one that begins as what is read, how much of it */
 	uint8_t named;	    /* a method of MCP's was read: what it names stays */
 	uint8_t graph, nested; /* where in a document */
 	uint16_t nkept;

@@ -82,7 +82,8 @@ def measure(t, load, rounds):
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     failed = 0
-    print(f'{"load":28} {"without":>11} {"ratio":>6} {"min":>6} {"max":>6}  last of {rounds} rounds')
+    print(f'{"load":28} {"without":>11} {"ratio":>6} {"min":>6} {"max":>6}  '
+          f'last of {rounds} rounds')
     for make in (lambda t: Pgbench(t, 'simple'), lambda t: Pgbench(t, 'prepared'),
                  lambda t: RedisBenchmark(t, 1), lambda t: RedisBenchmark(t, 16)):
         t = Test('bench')

@@ -18,12 +18,14 @@ static const struct {
 	enum content_form form;
 	struct text in, out;
 } cases[] = {
-	{"JSON", 0, T(" {\"user\": \"" SECRET "\", \"n\": -12.5e3, \"ok\": [true, null, {}]}"),
+	{"JSON", 0,
+	 T(" {\"user\": \"" SECRET "\", \"n\": -12.5e3, \"ok\": [true, null, {}]}"),
 	 T(" {\"usxx\": \"" HIDDEN "\", \"n\": -00.0e0, \"ox\": [true, null, {}]}")},
 	{"escapes", 0, T("{\"a\": \"\\u0041\\n\\\"" SECRET "\\\\\"}\n{\"model\": \"a\\/b\"}"),
 	 T("{\"a\": \"\\u0000\\n\\\"" HIDDEN "\\\\\"}\n{\"model\": \"a\\/b\"}")},
 	{"a language model", 0,
-	 T("{\"messages\": [{\"role\": \"user\", \"content\": \"" SECRET "\"}], \"model\": \"tiny\", "
+	 T("{\"messages\": [{\"role\": \"user\", \"content\": \"" SECRET
+	   "\"}], \"model\": \"tiny\", "
 	   "\"tools\": [{\"model\": \"" SECRET "\"}], \"usage\": {\"prompt_tokens\": 17}}"),
 	 T("{\"messagex\": [{\"rxxx\": \"xxxx\", \"coxxxxx\": \"" HIDDEN
 	   "\"}], \"model\": \"tiny\", "
