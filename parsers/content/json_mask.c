@@ -23,12 +23,12 @@ enum keep { NOTHING, NAME, METHOD, DOCUMENT, NUMBER };
 /* Members that names rest on, in the order of their bytes. */
 static const char *const words[] = {
 	"Action", "QueueName", "QueueUrl", "Version", "_index", "_shards",
-	"amazon-bedrock-invocationMetrics", "bytes", "cache_creation_input_tokens",
+	"cache_creation_input_tokens",
 	"cache_read_input_tokens", "candidates", "candidatesTokenCount", "choices", "code",
 	"completion_tokens", "data", "delta", "done_reason", "error", "errors", "eval_count",
-	"extensions", "finishReason", "finish_reason", "id", "inputTokenCount", "inputTokens",
+	"extensions", "finishReason", "finish_reason", "id", "inputTokens",
 	"input_tokens", "isError", "jsonrpc", "message", "metadata", "method", "model",
-	"modelVersion", "name", "object", "operationName", "outputTokenCount", "outputTokens",
+	"modelVersion", "name", "object", "operationName", "outputTokens",
 	"output_tokens", "params", "persistedQuery", "promptTokenCount", "prompt_eval_count",
 	"prompt_tokens", "query", "response", "result", "status", "stopReason", "stop_reason",
 	"thoughtsTokenCount", "timed_out", "took", "total_duration", "uri", "usage",
@@ -50,7 +50,7 @@ static const struct {
 	{"delta.stop_reason", NAME}, {"done_reason", NAME}, {"choices.finish_reason", NAME},
 	{"response.choices.finish_reason", NAME}, {"candidates.finishReason", NAME},
 	{"usage.*", NUMBER}, {"message.usage.*", NUMBER}, {"response.usage.*", NUMBER},
-	{"usageMetadata.*", NUMBER}, {"amazon-bedrock-invocationMetrics.*", NUMBER},
+	{"usageMetadata.*", NUMBER},
 	{"prompt_eval_count", NUMBER}, {"eval_count", NUMBER}, {"error.code", NUMBER},
 };
 

@@ -78,6 +78,8 @@ ask = {'modelId': 'acme.tiny-v1:0', 'messages': [{'role': 'user', 'content': [{'
 b.converse(**ask)
 assert list(b.converse_stream(**ask)['stream'])[-1]['metadata']['usage']['inputTokens'] == 30
 b.invoke_model(modelId='acme.tiny-v1:0', body=b'{}')['body'].read()
+told = list(b.invoke_model_with_response_stream(modelId='acme.tiny-v1:0', body=b'{}')['body'])
+assert len(told) == 3 and b'"outputTokenCount": 62' in told[2]['chunk']['bytes']
 s = boto3.client('s3', **aws)
 s.put_object(Bucket='shop', Key='a.txt', Body=secret.encode())
 s.get_object(Bucket='shop', Key='a.txt')['Body'].read()
@@ -109,6 +111,7 @@ def index(operation, **more):
 
 REAL = [bedrock('chat', (30, 62), 'end_turn', aws_request_id='r-1'),
         bedrock('chat', (30, 62), 'max_tokens'), bedrock('invoke_model', (7, 8), 'end_turn'),
+        bedrock('invoke_model', (30, 62), 'end_turn'),
         object_of('PutObject'), object_of('GetObject'),
         {'rpc_system': 'aws-api', 'rpc_service': 'SQS', 'rpc_method': 'GetQueueUrl',
          'messaging_destination': 'orders'},

@@ -22,7 +22,7 @@ static const struct {
 	 T(" {\"user\": \"" SECRET "\", \"n\": -12.5e3, \"ok\": [true, null, {}]}"),
 	 T(" {\"usxx\": \"" HIDDEN "\", \"n\": -00.0e0, \"ox\": [true, null, {}]}")},
 	{"escapes", 0, T("{\"a\": \"\\u0041\\n\\\"" SECRET "\\\\\"}\n{\"model\": \"a\\/b\"}"),
-	 T("{\"a\": \"\\u0000\\n\\\"" HIDDEN "\\\\\"}\n{\"model\": \"a\\/b\"}")},
+	 T("{\"x\": \"\\u0000\\n\\\"" HIDDEN "\\\\\"}\n{\"model\": \"a\\/b\"}")},
 	{"a language model", 0,
 	 T("{\"messages\": [{\"role\": \"user\", \"content\": \"" SECRET
 	   "\"}], \"model\": \"tiny\", "
@@ -36,7 +36,7 @@ static const struct {
 	   "\"arguments\": {\"name\": \"" SECRET "\"}}}]"),
 	 T("[{\"jsonrpc\": \"2.0\", \"method\": \"user.find\", \"params\": {\"name\": \"" HIDDEN
 	   "\"}, \"id\": 0}, {\"method\": \"tools/call\", \"params\": {\"name\": \"weather\", "
-	   "\"axxxxxxxx\": {\"name\": \"" HIDDEN "\"}}}]")},
+	   "\"xxxxxxxxx\": {\"name\": \"" HIDDEN "\"}}}]")},
 	{"SQL within JSON-RPC", 0,
 	 T("{\"method\": \"query\", \"query\": \"SELECT 1 FROM a WHERE b = '" SECRET "'\"}"),
 	 T("{\"method\": \"query\", \"query\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxx" HIDDEN "x\"}")},
@@ -47,11 +47,11 @@ static const struct {
 	   "xxxx\\\", x: xx) } mutation Two { x }\", \"variables\": {\"n\": \"" HIDDEN "\"}}")},
 	{"what is no document", 0, T("{\"query\": \"" SECRET "\", \"operationName\": \"a b\"}"),
 	 T("{\"query\": \"" HIDDEN "\", \"operationName\": \"axx\"}")},
-	{"no JSON", 0, T("{\"a\": " SECRET "}"), T("{\"a\": xxxxxxxxxxxxxx}")},
+	{"no JSON", 0, T("{\"a\": " SECRET "}"), T("{\"x\": xxxxxxxxxxxxxx}")},
 	{"events", 0,
 	 T(": " SECRET "\nevent: " SECRET "\ndata: {\"model\": \"m\",\ndata: \"a\": \"" SECRET
 	   "\"}\n\ndata: [DONE]\r\n\r\ndata: {\"model\": 1}\n\n"),
-	 T(": " HIDDEN "\nevent: " HIDDEN "\ndata: {\"model\": \"m\",\ndata: \"a\": \"" HIDDEN
+	 T(": " HIDDEN "\nevent: " HIDDEN "\ndata: {\"model\": \"m\",\ndata: \"x\": \"" HIDDEN
 	   "\"}\n\ndata: [xxxxx\r\n\r\ndata: {\"model\": 0}\n\n")},
 	{"a form", 0, T("Action=SendMessage&MessageBody=" SECRET "&Version=2012-11-05&Actions=ab"),
 	 T("Action=SendMessage&xxxxxxxxxxx=" HIDDEN "&Version=2012-11-05&Actionx=xx")},
@@ -71,7 +71,7 @@ static const struct {
 	{"frames, by their first bytes", 0, T("\x81\x0e" SECRET), T("\x81\x0e" HIDDEN)},
 	{"an event of Amazon's", CONTENT_AMZ_EVENTS,
 	 T("\0\0\0\x35\0\0\0\2sumshd{\"a\": \"" SECRET "\", \"usage\": 1}sums"),
-	 T("\0\0\0\x35\0\0\0\2sumsxx{\"a\": \"" HIDDEN "\", \"usage\": 0}sums")},
+	 T("\0\0\0\x35\0\0\0\2sumsxx{\"x\": \"" HIDDEN "\", \"usage\": 0}sums")},
 	{"asked for", CONTENT_SHOWN, T(SECRET), T(SECRET)},
 };
 
