@@ -275,6 +275,8 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 		read_request(e, x, ev);
 		link_head(ev, &head);
 		exchange_remember_head(x, fresh ? ev->same : 0, &head);
+	} else if (x->protocol == &grpc_name) {
+		exchange_count_messages(e, x, PAYLOAD_GRPC);
 	}
 	exchange_link(e, x, &head);
 }

@@ -11,7 +11,6 @@ struct same_head {
 	uint32_t number; /* of the head, as its parser has it; 0: nothing is known */
 	uint64_t alike;	 /* no other head of any connection has it */
 	uint32_t form, ntext;
-	uint8_t grpc; /* its messages are counted */
 	const struct protocol_name *protocol;
 	struct text method, scheme, host, path, query;
 	struct link_head link;
@@ -54,7 +53,6 @@ void exchange_remember_head(struct exchange *x, uint32_t same, const struct link
 	s->number = same;
 	s->alike = x->alike = ++heads;
 	s->form = x->form;
-	s->grpc = x->payload != NULL;
 	s->protocol = x->protocol;
 	s->method = x->method;
 	s->scheme = x->scheme;
@@ -66,7 +64,7 @@ void exchange_remember_head(struct exchange *x, uint32_t same, const struct link
 	memcpy(s->text, x->text.p, s->ntext);
 }
 
-int exchange_recall_head(struct engine *e, struct exchange *x, uint32_t same,
+int exchange_recall_head(const struct engine *e, struct exchange *x, uint32_t same,
 			 struct link_head *link)
 {
 	const struct same_head *s = x->conn->same_head;
@@ -82,8 +80,6 @@ int exchange_recall_head(struct engine *e, struct exchange *x, uint32_t same,
 	x->host = s->host;
 	x->path = s->path;
 	x->query = s->query;
-	if (s->grpc)
-		exchange_count_messages(e, x, PAYLOAD_GRPC);
 	*link = s->link;
 	return 1;
 }

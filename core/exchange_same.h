@@ -16,8 +16,11 @@
  */
 void exchange_remember_head(struct exchange *x, uint32_t same, const struct link_head *link);
 
-/* 1: the head is the one that was remembered, and they are that; 0: it is another one. */
-int exchange_recall_head(struct engine *e, struct exchange *x, uint32_t same,
+/*
+ * 1: the head is the one that was remembered, and they are that, but for its payload, which is that
+ * of gRPC if the protocol is; 0: it is another one.
+ */
+int exchange_recall_head(const struct engine *e, struct exchange *x, uint32_t same,
 			 struct link_head *link);
 
 /* The parser of c begins anew, and with it numbers of heads; c is gone. */

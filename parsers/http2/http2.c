@@ -393,11 +393,6 @@ static enum parse_status next_data(struct http2_dir *d, const uint8_t *p, size_t
 
 /* ---- other frames */
 
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* A control frame whose payload is there (of GOAWAY the first eight octets). */
 static enum parse_status control(struct http2 *h, const struct frame *f, const uint8_t *payload,
 				 struct http2_event *ev)

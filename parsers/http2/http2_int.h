@@ -16,8 +16,21 @@ struct frame {
 	uint8_t type, flags;
 };
 
-/* The HTTP2_HEAD_LEN octets at p. */
-struct frame http2_frame(const uint8_t *p);
+static inline uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The HTTP2_HEAD_LEN bytes at p. */
+static inline struct frame http2_frame(const uint8_t *p)
+{
+	return (struct frame){
+		.length = get32(p) >> 8,
+		.type = p[3],
+		.flags = p[4],
+		.stream_id = get32(p + 5) & 0x7fffffff,
+	};
+}
 
 /* Does the head obey the rules of its type? Frames of unknown types do if they are not too long. */
 int http2_frame_ok(const struct frame *f, uint32_t max_frame);

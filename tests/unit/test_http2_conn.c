@@ -88,7 +88,8 @@ static void test_interleaved(void)
 /* Heads that come again, among others, and with what a table has changed. */
 static void test_same(void)
 {
-	static const char *const path[] = {"/a", "/a", "/a", "/bb", "/bb", "/bb", "/a", "/x", "/x"};
+	static const char *const path[] = {"/a",  "/a", "/a", "/bb", "/bb",
+					   "/bb", "/a", "/x", "/x"};
 	const unsigned n = sizeof(path) / sizeof(path[0]);
 	unsigned wrong = 0;
 
@@ -98,8 +99,9 @@ static void test_same(void)
 		feed_text(&f, RX, "GET /one HTTP/1.1\r\nHost: one\r\n\r\n");
 		feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 	}
-	feed_text(&f, RX, "GET /up HTTP/1.1\r\nHost: one\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-			  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
+	feed_text(&f, RX,
+		  "GET /up HTTP/1.1\r\nHost: one\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+		  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
 	feed_text(&f, TX, "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
 	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
 	frame(&out, 4, 0, 0, NULL, 0);
@@ -116,7 +118,8 @@ static void test_same(void)
 	}
 	is_u64(f.nspans, n + 4, "a span of each");
 	for (unsigned i = 0; i < n && f.nspans == n + 4; i++)
-		wrong += strcmp(f.span[i + 4].path, path[i]) || strcmp(f.span[i + 4].method, "GET") ||
+		wrong += strcmp(f.span[i + 4].path, path[i]) ||
+			 strcmp(f.span[i + 4].method, "GET") ||
 			 strcmp(f.span[i + 4].host, "h") || span(i + 4)->status != 200 ||
 			 span(i + 4)->stream_id != 2 * i + 3 || span(i + 4)->incomplete ||
 			 span(i + 4)->protocol != &http2_protocol.name ||
