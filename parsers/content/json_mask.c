@@ -31,8 +31,8 @@ static const char *const words[] = {
 	"modelVersion", "name", "object", "operationName", "outputTokens",
 	"output_tokens", "params", "persistedQuery", "promptTokenCount", "prompt_eval_count",
 	"prompt_tokens", "protocolVersion", "query", "response", "result", "status",
-	"stopReason", "stop_reason", "thoughtsTokenCount", "timed_out", "took", "total_duration", "uri", "usage",
-	"usageMetadata", "variables",
+	"stopReason", "stop_reason", "thoughtsTokenCount", "timed_out", "took",
+	"total_duration", "uri", "usage", "usageMetadata", "variables",
 };
 #define NWORDS (sizeof(words) / sizeof(words[0]))
 
