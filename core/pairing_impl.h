@@ -63,8 +63,8 @@ void pairing_count_partial(struct conn *c);
 /* ---- pairing_plain.c */
 
 /*
- * Is nothing of c in doubt, no message of h being read, and nothing under way that makes the next one
- * mean more than it says?
+ * Is nothing of c in doubt, no message of h being read, and nothing under way that makes the next
+ * one mean more than it says?
  */
 static inline int pairing_is_plain(const struct conn *c, const struct half *h)
 {
