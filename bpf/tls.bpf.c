@@ -341,8 +341,8 @@ static __always_inline void call_lost(__u32 tgid, const struct zc_call *c)
 }
 
 /*
- * It has jumped to the next one (SSL_accept to SSL_do_handshake, SSL_write_ex to SSL_write_ex2), and
- * returns with that. Of a handshake that never returns, nothing is missed either.
+ * It has jumped to the next one (SSL_accept to SSL_do_handshake, SSL_write_ex to SSL_write_ex2),
+ * and returns with that. Of a handshake that never returns, nothing is missed either.
  */
 static __always_inline int call_jumped(const struct zc_call *c, const struct zc_call *to)
 {

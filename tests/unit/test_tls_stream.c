@@ -297,8 +297,8 @@ static void test_lost(void)
 }
 
 /*
- * Joined within, where only an answer shows what it is: what was told before that answer is what its
- * sender had read, however late it is understood.
+ * Joined within, where only an answer shows what it is: what was told before that answer is what
+ * its sender had read, however late it is understood.
  */
 static void test_joined_late(void)
 {
