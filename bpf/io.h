@@ -90,7 +90,7 @@ static __always_inline __u32 probes_of(struct zc_sock *s, __u32 tgid)
 
 	if (!sh || !sh->marks)
 		return 0;
-	if (s->asked != tgid || s->asked_marks != sh->marks) {
+	if (unlikely(s->asked != tgid || s->asked_marks != sh->marks)) {
 		s->asked = tgid;
 		s->asked_marks = sh->marks;
 		s->probes = !(task_flags(tgid) & ZC_TASK_TLS)		? 0
@@ -127,14 +127,14 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	if (!sk || sk->sk_protocol != IPPROTO_TCP_)
 		return 0;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
-	if (!s) {
+	if (unlikely(!s)) {
 		s = take_up(sk);
 		if (!s)
 			return 0;
 		rejudge(s, sk, tgid);
-	} else if (s->verdict == VERDICT_MAYBE ||
-		   (s->verdict == VERDICT_NO &&
-		    (s->generation != generation() || s->refused != tgid))) {
+	} else if (unlikely(s->verdict == VERDICT_MAYBE ||
+			    (s->verdict == VERDICT_NO &&
+			     (s->generation != generation() || s->refused != tgid)))) {
 		rejudge(s, sk, tgid);
 	}
 	probes = probes_of(s, tgid);
@@ -144,21 +144,21 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	if (!tp)
 		return 0;
 	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
-	if (dir == ZC_RX)
-		s->polled = is_polled(tp);
+	if (dir == ZC_RX && s->polled != is_polled(tp))
+		s->polled = !s->polled;
 	if (probes && s->tls != ZC_SOCK_CLEAR)
 		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
 	if (probes & PROBES_GO)
 		g = goroutine_of_io(tgid, (__u32)len, dir);
 	if (s->verdict != VERDICT_YES)
 		return 0;
-	if (s->pid != tgid) {
+	if (unlikely(s->pid != tgid)) {
 		set_owner(s, pid_tgid);
 		if (zc_cfg.downstream && s->role == ZC_ROLE_SERVER &&
 		    (s->followed || port_selected(s->lport)))
 			task_add(tgid, ZC_TASK_SERVES);
 	}
-	if (!s->announced) {
+	if (unlikely(!s->announced)) {
 		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
 		emit_open(s, sk);
 	}
