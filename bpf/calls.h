@@ -143,28 +143,27 @@ static __always_inline __u64 fs_base(void)
 	return base;
 }
 
-/* How often this thread has gone to sleep. 0: not known. */
-static __always_inline __u32 task_sleeps(void)
+/* Of a thread, as its task_struct has them: they stand side by side there, nivcsw in between. */
+struct task_times {
+	__u64 sleeps; /* how often it has gone to sleep; 0: not known */
+	__u64 nivcsw;
+	__u64 start; /* 0: not known, so that it is ZC_OLD */
+};
+
+static __always_inline void task_read(struct task_times *t)
 {
 	const struct zc_shared *sh = shared();
-	__u64 task = bpf_get_current_task(), n = 0;
+	__u64 task = bpf_get_current_task();
 
+	__builtin_memset(t, 0, sizeof(*t));
 	if (!sh || !sh->nvcsw_off)
-		return 0;
-	bpf_probe_read_kernel(&n, sizeof(n), (void *)(task + sh->nvcsw_off));
-	return (__u32)n;
-}
-
-/* How long it has been there, as in zc_ev_io. */
-static __always_inline __u16 task_age(__u64 now)
-{
-	const struct zc_shared *sh = shared();
-	__u64 task = bpf_get_current_task(), start = 0;
-
-	if (!sh || !sh->start_off)
-		return ZC_OLD;
-	bpf_probe_read_kernel(&start, sizeof(start), (void *)(task + sh->start_off));
-	return age_of(start, now);
+		return;
+	if (sh->start_off == sh->nvcsw_off + __builtin_offsetof(struct task_times, start)) {
+		bpf_probe_read_kernel(t, sizeof(*t), (void *)(task + sh->nvcsw_off));
+		return;
+	}
+	bpf_probe_read_kernel(&t->sleeps, sizeof(t->sleeps), (void *)(task + sh->nvcsw_off));
+	bpf_probe_read_kernel(&t->start, sizeof(t->start), (void *)(task + sh->start_off));
 }
 
 /* The goroutine that runs on this thread; 0: not known. */

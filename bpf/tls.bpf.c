@@ -85,6 +85,8 @@ struct parts {
 
 static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct parts *t)
 {
+	struct task_times task;
+
 	fill_head(&ev->ev, ZC_EV_PLAIN, 0, t->id);
 	ev->ev.flags = t->flags;
 	ev->sock = t->sock;
@@ -100,9 +102,10 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct part
 	ev->lost = t->lost;
 	ev->dir = t->dir;
 	ev->lib = t->lib;
-	ev->age = task_age(ev->ev.time);
+	task_read(&task);
+	ev->age = age_of(task.start, ev->ev.time);
 	ev->writes = t->last || t->dir == ZC_RX ? t->writes : 0;
-	ev->sleeps = task_sleeps();
+	ev->sleeps = task.sleeps;
 }
 
 #define PLAIN_EMIT(SZ)                                                                             \
@@ -421,6 +424,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	if (!s)
 		return;
 	call_socket(s, c);
+	if (!n && !call_writes(c->func) && s->sock && !s->memory && !s->refused)
+		return; /* there was nothing to read, and its socket is known */
 	call_fill(&t, s, c, pid_tgid);
 	call_recent_io(&t, s, c, pid_tgid, n);
 	if (s->sock) { /* without c->sock, this may be what was left of an earlier read */
