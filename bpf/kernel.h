@@ -13,7 +13,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-/* What hardly ever happens is laid behind what always does, so that this lies in few cache lines. */
+/* What hardly ever happens is laid behind what always does, which so lies in few cache lines. */
 #ifndef unlikely
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #endif

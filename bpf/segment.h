@@ -98,7 +98,7 @@ static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_s
 	do {                                                                                       \
 		struct zc_ev_segment *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);   \
                                                                                                    \
-		if (unlikely(!ev)) {                                                               \
+		if (unlikely(!ev)) {                                                              \
 			lost_on(s, n);                                                             \
 			return 0;                                                                  \
 		}                                                                                  \
@@ -308,7 +308,8 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 	dir &= 1;
 	if (unlikely(!s->bytes[dir]))
 		find_frames(skb, s, g, dir);
-	if (unlikely(s->framed[dir] && n) && walk_frames(skb, s, g, dir, p && p->frames & 1u << dir))
+	if (unlikely(s->framed[dir] && n) &&
+	    walk_frames(skb, s, g, dir, p && p->frames & 1u << dir))
 		return;
 	if (p) {
 		skip = policy_skip(p, dir, g->seq);

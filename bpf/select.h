@@ -34,10 +34,10 @@ struct zc_arrival {
 /*
  * What is remembered of a socket. Cloned by the kernel from a listener to its children.
  *
- * Both ends of a processor's cache see it: what arrives is dealt with on the sender's processor, what
- * is read and sent on another one. The kernel puts a word in front, which it compares at each look-up,
- * so lines of 64 bytes end at offsets 56, 120, 184. The first line has what every look needs and what
- * hardly changes; what is counted lies behind, bytes[ZC_RX] and bytes[ZC_TX] in different lines.
+ * What arrives is often dealt with on another processor than what is read and sent. The kernel puts
+ * a word in front, which it compares at each look-up, so lines of 64 octets end at offsets 56, 120,
+ * 184. The first line has what every look needs and what hardly changes; what is counted lies
+ * behind, bytes[ZC_RX] and bytes[ZC_TX] in different lines.
  */
 struct zc_sock {
 	__u64 conn; /* cookie */

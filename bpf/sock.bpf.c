@@ -85,7 +85,8 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 		return 1;
 	if (unlikely(window_changes(s, &g, dir)))
 		emit_window(s, dir);
-	if (unlikely(s->listener) && dir == ZC_RX && s->verdict != VERDICT_NO && !(g.flags & ZC_TCP_RST))
+	if (unlikely(s->listener) && dir == ZC_RX && s->verdict != VERDICT_NO &&
+	    !(g.flags & ZC_TCP_RST))
 		look_for_overflow(s, sk);
 	if (bare)
 		return 1;
