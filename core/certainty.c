@@ -76,7 +76,6 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		return;
 	}
 	doubted_break(c);
-	c->losses = (uint8_t)(c->losses + (c->losses < UINT8_MAX));
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
@@ -87,7 +86,8 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		doubt(c, why, steps);
 		return;
 	}
-	c->resp_gap = 1;
+	if (!c->resp_gap)
+		c->resp_gap = CONN_GAP_REST;
 	c->resp_lost = pos;
 	c->answer_end = 0;
 	doubt(c, why, STEPS_RESPONSE);
@@ -285,8 +285,8 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 		return x;
 	if (c->pipelined) {
 		/* if its answer was lost, that is the only one, most likely */
-		if (c->resp_gap && x->need < c->resp_lost && x->next && !x->next->owed &&
-		    may_answer(x->next, ack, pos))
+		if (c->resp_gap == CONN_GAP_HEAD && x->need < c->resp_lost && x->next &&
+		    !x->next->owed && may_answer(x->next, ack, pos))
 			x = x->next;
 		return x;
 	}
@@ -382,7 +382,7 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 static enum doubted_proof proof_by_number(const struct conn *c)
 {
 	/* of what was lost of the requests, several may have been in one packet */
-	if (c->losses == 1 && !c->req_gap && c->half[0].reasm.from_syn &&
+	if (!c->half[c->request_dir].unsure && c->half[0].reasm.from_syn &&
 	    c->half[1].reasm.from_syn)
 		return DOUBTED_DUE;
 	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;

@@ -293,6 +293,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 			enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
+	int begun = 0; /* in a message of which the beginning was seen */
 	struct message m;
 	uint64_t used;
 
@@ -315,11 +316,13 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		if (st == PARSE_EVENT && m.flags & MESSAGE_TORN) {
 			pairing_torn(c, h, &m, pos, pos - kept.n, why);
 			kept.n = 0;
+			begun = 1;
 			continue;
 		}
 		stats->unparsed_bytes += kept.n;
 		kept.n = 0;
 		if (st == PARSE_EVENT) {
+			begun |= m.type == MESSAGE_ABORT;
 			gap_event(c, h, &m, pos, used, why);
 		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
@@ -327,6 +330,8 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 			certainty_lost(
 				c, h, pos + used,
 				why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : conn_missing(c), 1);
+			if (!begun && !is_request(c, h))
+				c->resp_gap = CONN_GAP_HEAD;
 			stats->uncaptured_bytes += used;
 		}
 		pos += used;
