@@ -244,8 +244,9 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		c->in_step = 0;
 		c->pipelined = 1;
 	}
-	if (c->pipelined && h->unsure && c->req_gap > (c->tail ? c->tail->req_pos : c->answered_to))
+	if (c->pipelined && c->unseen)
 		x->owed = 1; /* most likely */
+	c->unseen = 0;
 	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED &&
 	    x->req_pos == h->reasm.first && nothing_seen(&other(c, h)->reasm))
 		x->rested = 1; /* it has stood still since we look */
@@ -345,10 +346,10 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		c->answered_to = to;
 	c->answer_ack = ack;
 	c->answer_end = 0;
-	if (!x && c->head && (!ack || c->head->req_pos < ack))
+	if (!x && c->head)
 		c->head->owed = 0;
 	if (!x)
-		c->broken_request = 0;
+		c->broken_request = c->unseen = 0;
 	if (!x || !x->suspect)
 		return;
 	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)
@@ -378,16 +379,6 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 	c->answer_time = h->last_time;
 }
 
-/* So many requests, so many responses: which of them belong together for sure? */
-static enum doubted_proof proof_by_number(const struct conn *c)
-{
-	/* of what was lost of the requests, several may have been in one packet */
-	if (!c->half[c->request_dir].unsure && c->half[0].reasm.from_syn &&
-	    c->half[1].reasm.from_syn)
-		return DOUBTED_DUE;
-	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
-}
-
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
@@ -400,7 +391,13 @@ enum doubted_proof certainty_at_end(const struct conn *c)
 	    h->reasm.fin_time >= resp->reasm.fin_time ||
 	    h->reasm.fin_need != resp->reasm.next)
 		return DOUBTED_NONE;
-	return proof_by_number(c);
+	/*
+	 * So the last ones belong together, and those before them, as far back as nothing was lost.
+	 * Of a client that waits, it is always one that was found that gets the answer.
+	 */
+	if (h->reasm.from_syn && resp->reasm.from_syn && (c->pipelined || !c->req_gap))
+		return DOUBTED_DUE;
+	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
 }
 
 static int is_still(const struct half *h, uint64_t since)
@@ -415,5 +412,6 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 	if (c->reset || c->head || c->lost_end || resp->in_message || !is_still(h, since) ||
 	    !is_still(resp, since) || h->reasm.fin_time || resp->reasm.fin_time)
 		return DOUBTED_NONE;
-	return proof_by_number(c);
+	/* the answer to the last request may take longer, of a client that does not wait for it */
+	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
 }

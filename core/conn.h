@@ -187,6 +187,7 @@ struct conn {
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
+	uint8_t unseen;	   /* since the last one another one was lost, and is not answered yet */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
 	const struct protocol_name *switch_to;
 	uint8_t switch_waits; /* for the end of the request that asked for it */
