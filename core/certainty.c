@@ -158,10 +158,12 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 {
 	const struct reasm *resp = &other(c, h)->reasm;
 
-	const struct exchange *last = c->tail->resp_done ? older : c->tail;
-	/* nothing had come since the one before it ended, so not its answer */
-	int at_once = x->need && (x->need == last->need ||
-				  (x->need == last->need_end && !last->resp_started));
+	/* nothing had come since the older one, also if that was sent again */
+	int before = x->need && x->need <= older->need;
+	const struct exchange *last = before || c->tail->resp_done ? older : c->tail;
+	/* nor since the one before it ended, so not its answer */
+	int at_once = before || (x->need && (x->need == last->need ||
+					     (x->need == last->need_end && !last->resp_started)));
 
 	/* without acknowledgements, a loss shows only later; what replaces content may be some */
 	if (c->withheld || (c->session && c->lost))
