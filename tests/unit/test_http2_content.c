@@ -75,6 +75,38 @@ static void test_grpc(void)
 	feed_end(&f);
 }
 
+/* Calls whose heads come again: what is counted is theirs. */
+static void test_grpc_again(void)
+{
+	static const char five[10] = {0, 0, 0, 0, 5};
+	unsigned wrong = 0;
+
+	begin(NULL);
+	for (uint32_t i = 0; i < 6; i++) {
+		HEADERS(0, 2 * i + 1, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Do",
+			"content-type", "application/grpc");
+		for (uint32_t k = 0; k < i; k++)
+			data(0, 2 * i + 1, five, 10);
+		data(END_STREAM, 2 * i + 1, five, 10);
+		flush(RX);
+		HEADERS(0, 2 * i + 1, ":status", "200", "content-type", "application/grpc");
+		data(0, 2 * i + 1, five, 10);
+		HEADERS(END_STREAM, 2 * i + 1, "grpc-status", i % 2 ? "5" : "0");
+		flush(TX);
+	}
+	is_u64(f.nspans, 6, "calls with the same head");
+	for (uint32_t i = 0; i < f.nspans; i++)
+		wrong += span(i)->protocol != &grpc_name || span(i)->incomplete ||
+			 attr_number(span(i), grpc_status) != (i % 2 ? 5 : 0) ||
+			 attr_number(span(i), req_messages) != i + 1 ||
+			 attr_number(span(i), req_message_bytes) != 5 * (i + 1) ||
+			 attr_number(span(i), resp_messages) != 1 ||
+			 strcmp(f.span[i].route, "/pkg.Svc/Do") ||
+			 strcmp(attr_string(span(i), rpc_method), "Do");
+	is_u64(wrong, 0, "each with its own messages and status");
+	feed_end(&f);
+}
+
 static void test_grpc_web(void)
 {
 	feed_begin(&f, NULL);
@@ -298,6 +330,7 @@ static void test_early_upgrade(void)
 int main(void)
 {
 	test_grpc();
+	test_grpc_again();
 	test_grpc_web();
 	test_websocket();
 	test_events();
