@@ -51,7 +51,7 @@ void certainty_behind(struct conn *c, struct half *h, uint64_t pos)
 		c->unproven = 1;
 		doubt(c, SPAN_BAD_FRAMING, 0);
 	} else {
-		certainty_lost(c, h, pos, SPAN_LOST_EVENTS, 0);
+		certainty_lost(c, h, pos, conn_missing(c), 0);
 	}
 	c->half[c->request_dir].unsure = 1;
 }

@@ -37,7 +37,7 @@ CLASSES = {
     'h1 cut': (http1, None, dict(cut=True, reorder=0.02), 1),
     'odd clean': (odd, False, {}, 2),
     'odd pipelined clean': (odd, True, {}, 2),
-    'odd tiny': (odd, None, dict(sizes=(1, 3, 7, 19)), 1),
+    'odd tiny': (odd, None, dict(sizes=(9, 40)), 1),
     'odd network': (odd, None, dict(network=0.05, reorder=0.05, duplicate=0.05, probes=0.1), 2),
     'odd 1%': (odd, False, dict(loss=0.01, sizes=USUAL), 3),
     'odd pipelined 1%': (odd, True, dict(loss=0.01, sizes=USUAL), 3),
@@ -60,6 +60,8 @@ CLASSES = {
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
 LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 1%': 20,
+          'odd clean': 0.1, 'odd pipelined clean': 0.2, 'odd tiny': 0.2, 'odd network': 1,
+          'odd 1%': 9, 'odd pipelined 1%': 17,
           'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 10, 'h2 streams 1%': 13}
 
 
