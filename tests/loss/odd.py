@@ -146,7 +146,8 @@ class Odd(Talk):
         need = x.req[1]
         x.resp[0] = self.pos[1] if x.resp[0] is None else x.resp[0]
         for _ in range(rng.choice((0,) * 12 + (1, 2))):
-            self.say(1, need, rng.choice((b'HTTP/1.1 100 Continue\r\n\r\n', b'HTTP/1.1 102 \r\n\r\n',
+            self.say(1, need, rng.choice((b'HTTP/1.1 100 Continue\r\n\r\n',
+                                          b'HTTP/1.1 102 \r\n\r\n',
                                           b'HTTP/1.1 103 Early Hints\r\nLink: </poison>\r\n\r\n')))
         x.status = rng.choice(STATUSES)
         if x.method == 'get' and x.status in (204, 304):
