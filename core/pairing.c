@@ -122,6 +122,9 @@ static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
 		c->protocol->move(c->state, sender_of(c, h), PLACE_START, 0);
 		h->msg_pos = due;
 	}
+	/* nothing was lost: then the answer before has ended otherwise, if it was that */
+	if (k && !c->resp_gap && !is_request(c, h))
+		doubted_break(c);
 	c->engine->stats.unparsed_bytes += k;
 	return k;
 }
@@ -177,6 +180,19 @@ static inline int may_be_withheld(const struct conn *c, const struct half *h, ui
 	       (c->doubt || c->session || need > c->half[!c->request_dir].reasm.next);
 }
 
+/* How many of the n octets at p, off of which were parsed, may be parsed now. */
+static size_t parse_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n, size_t off,
+			  uint64_t pos)
+{
+	if (is_request(c, h))
+		return c->withheld || may_be_withheld(c, h, pos + off)
+			       ? withheld_limit(c, h, p, n, off, pos)
+			       : n;
+	if (n > off && c->withheld && !h->in_message)
+		withheld_undecided(c, pos + off);
+	return n;
+}
+
 static void pairing_end(struct conn *c, enum conn_end why);
 
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
@@ -186,14 +202,14 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 	size_t off = 0, used, end;
 
 	for (int idle = 0; idle <= MAX_IDLE_CALLS;) {
+		int plain = pairing_is_plain(c, h);
 		enum parse_status st;
 
-		off += pass_over(c, h, pos + off, n - off);
 		end = n;
-		if (from == FROM_CLIENT && (c->withheld || may_be_withheld(c, h, pos + off)))
-			end = withheld_limit(c, h, p, n, off, pos);
-		if (n > off && c->withheld && from == FROM_SERVER && !h->in_message)
-			withheld_undecided(c, pos + off);
+		if (!plain) {
+			off += pass_over(c, h, pos + off, n - off);
+			end = parse_limit(c, h, p, n, off, pos);
+		}
 		if (n > off)
 			pairing_expect(c, h, pos + off);
 		message_init(&m);
@@ -211,7 +227,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 			}
 			if (m.type == MESSAGE_END && h->x)
 				idle = 0; /* one less waits, even if its answer has no bytes */
-			pairing_message(c, h, &m, pos + off);
+			if (!plain || !pairing_plain(c, h, &m, pos + off))
+				pairing_message(c, h, &m, pos + off);
 			if (c->switch_waits && c->upgraded) {
 				switch_protocol(c, c->switch_to);
 				return off;
@@ -293,6 +310,9 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 			enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
+	/* in a message of which the beginning was seen, or nobody knows where */
+	int begun = c->protocol->place &&
+		    c->protocol->place(c->state, sender_of(c, h)) == PLACE_SEEK;
 	struct message m;
 	uint64_t used;
 
@@ -315,11 +335,13 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		if (st == PARSE_EVENT && m.flags & MESSAGE_TORN) {
 			pairing_torn(c, h, &m, pos, pos - kept.n, why);
 			kept.n = 0;
+			begun = 1;
 			continue;
 		}
 		stats->unparsed_bytes += kept.n;
 		kept.n = 0;
 		if (st == PARSE_EVENT) {
+			begun |= m.type == MESSAGE_ABORT;
 			gap_event(c, h, &m, pos, used, why);
 		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
@@ -327,6 +349,10 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 			certainty_lost(
 				c, h, pos + used,
 				why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : conn_missing(c), 1);
+			if (!begun && is_request(c, h))
+				c->unseen = 1;
+			else if (!begun)
+				c->resp_gap = CONN_GAP_HEAD;
 			stats->uncaptured_bytes += used;
 		}
 		pos += used;
