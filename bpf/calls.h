@@ -42,8 +42,8 @@ struct zc_call {
 };
 
 /*
- * A thread's stay until it ends, for its next call: to make an element and to remove it cost more
- * than all else that is done with a call. Goroutines have no end that is seen; theirs are removed.
+ * A thread's stay until it ends, for its next call: to make an element and to remove it was a third
+ * of what a call cost. Goroutines have no end that is seen; theirs are removed.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
