@@ -234,7 +234,7 @@ static __always_inline void emit_io(struct zc_sock *s, const struct tcp_sock *tp
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct zc_ev_io *io = bpf_ringbuf_reserve(&zc_ring, sizeof(*io), 0);
 
-	if (unlikely(!io)) {
+	if (!io) {
 		lost_on(s, 0);
 		return;
 	}

@@ -90,7 +90,7 @@ static __always_inline __u32 probes_of(struct zc_sock *s, __u32 tgid)
 
 	if (!sh || !sh->marks)
 		return 0;
-	if (unlikely(s->asked != tgid || s->asked_marks != sh->marks)) {
+	if (s->asked != tgid || s->asked_marks != sh->marks) {
 		s->asked = tgid;
 		s->asked_marks = sh->marks;
 		s->probes = !(task_flags(tgid) & ZC_TASK_TLS)		? 0
@@ -127,14 +127,14 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	if (!sk || sk->sk_protocol != IPPROTO_TCP_)
 		return 0;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
-	if (unlikely(!s)) {
+	if (!s) {
 		s = take_up(sk);
 		if (!s)
 			return 0;
 		rejudge(s, sk, tgid);
-	} else if (unlikely(s->verdict == VERDICT_MAYBE ||
-			    (s->verdict == VERDICT_NO &&
-			     (s->generation != generation() || s->refused != tgid)))) {
+	} else if (s->verdict == VERDICT_MAYBE ||
+		   (s->verdict == VERDICT_NO &&
+		    (s->generation != generation() || s->refused != tgid))) {
 		rejudge(s, sk, tgid);
 	}
 	probes = probes_of(s, tgid);
@@ -152,13 +152,13 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 		g = goroutine_of_io(tgid, (__u32)len, dir);
 	if (s->verdict != VERDICT_YES)
 		return 0;
-	if (unlikely(s->pid != tgid)) {
+	if (s->pid != tgid) {
 		set_owner(s, pid_tgid);
 		if (zc_cfg.downstream && s->role == ZC_ROLE_SERVER &&
 		    (s->followed || port_selected(s->lport)))
 			task_add(tgid, ZC_TASK_SERVES);
 	}
-	if (unlikely(!s->announced)) {
+	if (!s->announced) {
 		s->lport = sk->__sk_common.skc_num; /* was not known when connect() began */
 		emit_open(s, sk);
 	}

@@ -98,7 +98,7 @@ static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_s
 	do {                                                                                       \
 		struct zc_ev_segment *ev = bpf_ringbuf_reserve(&zc_ring, sizeof(*ev) + (SZ), 0);   \
                                                                                                    \
-		if (unlikely(!ev)) {                                                              \
+		if (!ev) {                                                                         \
 			lost_on(s, n);                                                             \
 			return 0;                                                                  \
 		}                                                                                  \
@@ -128,7 +128,7 @@ __noinline int seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct s
 	__u32 n = n_dir & ~DIR_BIT, lost;
 	__u8 dir = n_dir >> 31;
 
-	if (unlikely(!s || !g))
+	if (!s || !g)
 		return 0;
 	lost = s->lost;
 	if (n > ZC_MAX_CAPTURE)
@@ -147,7 +147,7 @@ __noinline int seg_emit(struct __sk_buff *skb, struct zc_sock *s, const struct s
 		SEG_EMIT(16384);
 	else
 		SEG_EMIT(65536);
-	if (unlikely(lost))
+	if (lost)
 		__sync_fetch_and_sub(&s->lost, lost);
 	return 0;
 }
@@ -306,10 +306,9 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 	__u32 skip = 0, n = g->len;
 
 	dir &= 1;
-	if (unlikely(!s->bytes[dir]))
+	if (!s->bytes[dir])
 		find_frames(skb, s, g, dir);
-	if (unlikely(s->framed[dir] && n) &&
-	    walk_frames(skb, s, g, dir, p && p->frames & 1u << dir))
+	if (s->framed[dir] && n && walk_frames(skb, s, g, dir, p && p->frames & 1u << dir))
 		return;
 	if (p) {
 		skip = policy_skip(p, dir, g->seq);
@@ -321,7 +320,7 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 	}
 	if (s->tls_first && s->bytes[dir] > TLS_COPIED)
 		n = 0;
-	if (unlikely(n > ZC_MAX_CAPTURE)) {
+	if (n > ZC_MAX_CAPTURE) {
 		struct walk w = {.g = *g, .dir = dir, .lead = skip};
 
 		walk_emit(skb, s, &w, skip + n, g->len);

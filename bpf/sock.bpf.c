@@ -63,10 +63,10 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	struct seg g;
 	int bare;
 
-	if (unlikely(!sk))
+	if (!sk)
 		return 1;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
-	if (unlikely(!s || s->datagram)) {
+	if (!s || s->datagram) {
 		sk = bpf_sk_fullsock(sk);
 		if (!sk)
 			return 1;
@@ -76,17 +76,16 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 			return 1;
 		s = skb_sock(skb, sk);
 	}
-	if (unlikely(s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->syn_sent))
+	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->syn_sent)
 		peer_dials(skb, s);
 	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)))
 		return 1;
 	bare = seg_parse(skb, &g);
 	if (bare < 0)
 		return 1;
-	if (unlikely(window_changes(s, &g, dir)))
+	if (window_changes(s, &g, dir))
 		emit_window(s, dir);
-	if (unlikely(s->listener) && dir == ZC_RX && s->verdict != VERDICT_NO &&
-	    !(g.flags & ZC_TCP_RST))
+	if (s->listener && dir == ZC_RX && s->verdict != VERDICT_NO && !(g.flags & ZC_TCP_RST))
 		look_for_overflow(s, sk);
 	if (bare)
 		return 1;
@@ -96,12 +95,12 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 		return 1;
 	if (s->tls == ZC_SOCK_TLS && g.len)
 		note_times(s, &g, dir);
-	if (unlikely(s->listener)) {
+	if (s->listener) {
 		if (dir == ZC_RX && (g.len || (g.flags & ZC_TCP_FIN)))
 			stash_put(skb, s, &g);
 		return 1;
 	}
-	if (unlikely(!s->announced)) {
+	if (!s->announced) {
 		sk = bpf_sk_fullsock(sk);
 		if (!sk)
 			return 1;
