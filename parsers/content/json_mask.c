@@ -30,9 +30,9 @@ static const char *const words[] = {
 	"input_tokens", "isError", "jsonrpc", "message", "metadata", "method", "model",
 	"modelVersion", "name", "object", "operationName", "outputTokens",
 	"output_tokens", "params", "persistedQuery", "promptTokenCount", "prompt_eval_count",
-	"prompt_tokens", "query", "response", "result", "status", "stopReason", "stop_reason",
-	"thoughtsTokenCount", "timed_out", "took", "total_duration", "uri", "usage",
-	"usageMetadata", "variables",
+	"prompt_tokens", "protocolVersion", "query", "response", "result", "status",
+	"stopReason", "stop_reason", "thoughtsTokenCount", "timed_out", "took",
+	"total_duration", "uri", "usage", "usageMetadata", "variables",
 };
 #define NWORDS (sizeof(words) / sizeof(words[0]))
 

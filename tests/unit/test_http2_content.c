@@ -129,6 +129,30 @@ static void test_grpc_web(void)
 	feed_end(&f);
 }
 
+static void test_compressed_trailers(void)
+{
+	/* "grpc-status: 7\r\n", by gzip */
+	static const char end[] =
+		"\0\0\0\0\1x\x81\0\0\0\x24"
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x2f\x2a\x48\xd6\x2d\x2e\x49"
+		"\x2c\x29\x2d\xb6\x52\x30\xe7\xe5\x02\x00\x78\x7a\x6b\xae\x10\x00\x00\x00";
+
+	for (size_t cut = 1; cut <= sizeof(end) - 1; cut += sizeof(end) - 2) {
+		begin(NULL);
+		HEADERS(END_STREAM, 1, ":method", "POST", ":scheme", "http", ":path", "/s.S/M",
+			"content-type", "application/grpc-web+proto");
+		flush(RX);
+		HEADERS(0, 1, ":status", "200", "content-type", "application/grpc-web+proto");
+		data(0, 1, end, cut);
+		data(END_STREAM, 1, end + cut, sizeof(end) - 1 - cut);
+		flush(TX);
+		ok(f.nspans == 1 && attr_number(span(0), grpc_status) == 7 &&
+			   attr_number(span(0), resp_messages) == 1,
+		   "gRPC-Web: compressed trailers, cut at %zu", cut);
+		feed_end(&f);
+	}
+}
+
 static void test_websocket(void)
 {
 	unsigned in_flight;
@@ -332,6 +356,7 @@ int main(void)
 	test_grpc();
 	test_grpc_again();
 	test_grpc_web();
+	test_compressed_trailers();
 	test_websocket();
 	test_events();
 	test_stall();

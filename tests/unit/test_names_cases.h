@@ -85,6 +85,11 @@
  "POST / HTTP/1.1\r\n" JSON "Mcp-Protocol-Version: 2025-06-18\r\n\r\n{\"jsonrpc\":\"2.0\",\"i"
  "d\":1,\"method\":\"ping\"}", OK "{}",
  "rpc_system=jsonrpc rpc_method=ping mcp_method=ping (ping)"},
+{"MCP: how it begins", POST("/mcp") "{\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+ "\"2025-06-18\",\"capabilities\":{}},\"jsonrpc\":\"2.0\",\"id\":0}", OK "{}",
+ "rpc_method=initialize mcp_method=initialize rpc_system=jsonrpc (initialize)"},
+{"JSON-RPC: another one's beginning", POST("/rpc") "{\"method\":\"initialize\",\"params\":{},"
+ "\"jsonrpc\":\"2.0\"}", OK "{}", "rpc_method=initialize rpc_system=jsonrpc (initialize)"},
 {"JSON-RPC: a name among the parameters is none of a tool",
  POST("/rpc") "{\"jsonrpc\":\"2.0\",\"method\":\"login\",\"params\":{\"name\":\"secret\",\"ur"
  "i\":\"x\"}}", OK "{}",
