@@ -333,8 +333,8 @@ static enum probe_result lost_match(const uint8_t *p, size_t n, uint8_t kind, si
 }
 
 /*
- * The next position from i > 0 on where a start line might begin; *inner: it is in the midst of some
- * text, as what a field's value or a log's line quotes.
+ * The next position from i > 0 on where a start line might begin; *inner: it is in the midst of
+ * some text, as what a field's value or a log's line quotes.
  */
 static size_t lost_candidate(const uint8_t *p, size_t i, size_t n, int *inner)
 {
