@@ -31,57 +31,70 @@ struct zc_arrival {
 #define PROBES_TLS 1
 #define PROBES_GO 2
 
-/* What is remembered of a socket. Cloned by the kernel from a listener to its children. */
+/*
+ * What is remembered of a socket. Cloned by the kernel from a listener to its children.
+ *
+ * What arrives is often dealt with on another processor than what is read and sent. The kernel puts
+ * a word in front, which it compares at each look-up, so lines of 64 octets end at offsets 56, 120,
+ * 184. The first line has what every look needs and what hardly changes; what is counted lies
+ * behind, bytes[ZC_RX] and bytes[ZC_TX] in different lines.
+ */
 struct zc_sock {
 	__u64 conn; /* cookie */
-	__u64 bytes[2];
-	__u64 skipped[2];
 	__u32 verdict;
 	__u32 generation;
-	__u32 lost;
-	__u32 pid; /* owner: the process that last connected, read or wrote; 0: not known */
-	__u32 tid;
-	__u8 announced; /* OPEN got through */
-	__u8 role;
-	__u8 preexisting;
-	__u8 listener;
-	__u16 lport;
-	__u16 rport;
-	__u32 seq[2]; /* first payload octet, by direction; valid with has_seq */
-	__u32 netns;
 	__u32 refused; /* for this process; another one may have got it since */
-	__u8 has_seq;
-	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
-	__u8 followed; /* traced because a traced process called it */
-	__u8 framed[2]; /* HTTP/2: frame_at is valid, by direction */
-	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
-	__u8 tls;
-	__u8 looked; /* segments without a sign of TLS */
-	__u8 tls_used; /* a process whose TLS is probed has read or written it */
-	__u8 hooked;   /* and was probed already before it was answered in TLS, or answered */
-	__u8 watched;  /* its segments are looked at from the first one on */
+	__u32 pid; /* owner: the process that last connected, read or wrote; 0: not known */
 	__u32 asked; /* the process that probes was found out for, when zc_shared.marks was: */
 	__u32 asked_marks;
-	__u8 tls_lib;	/* enum zc_tls_lib: the library that uses it; 0: not known */
-	__u8 tls_first; /* its first octets were a handshake's */
-	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
-	__u8 polled; /* when it was read last, see ZC_IO_POLLED */
+	__u32 lost;
+	__u8 announced; /* OPEN got through */
+	__u8 role;
+	__u8 listener;
 	__u8 datagram; /* of UDP: bytes[] counts datagrams */
+	__u8 tls;
+	__u8 tls_used; /* a process whose TLS is probed has read or written it */
+	__u8 tls_first; /* its first octets were a handshake's */
+	__u8 tls_lib;	/* enum zc_tls_lib: the library that uses it; 0: not known */
 	__u8 probes; /* of the process in asked */
+	__u8 polled; /* when it was read last, see ZC_IO_POLLED */
+	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
 	__u8 window_closed; /* bits by direction: who sends there has no room for more */
+	__u8 framed[2]; /* HTTP/2: frame_at is valid, by direction */
+	__u8 has_seq;
+	__u8 preexisting;
+	__u16 lport;
+	__u16 rport;
+	/* the second line */
+	__u32 seq[2]; /* first payload octet, by direction; valid with has_seq */
+	__u32 tid;
+	__u32 netns;
+	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
+	__u8 followed; /* traced because a traced process called it */
+	__u8 hooked;   /* tls_used, and its process was probed before TLS went on */
+	__u8 looked; /* segments without a sign of TLS */
+	__u32 frame_at[2]; /* sequence number of the next frame's head */
+	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
+	__u8 watched; /* its segments are looked at from the first one on */
+	__u8 pad;
 	__u32 arrivals;
 	__u32 tls_from; /* progress() when TLS began, or the connection */
-	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
+	__u64 bytes[2]; /* the second one of these begins the third line */
+	__u64 skipped[2];
+	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
+	__u32 sent_end; /* sequence number behind them */
+	__u32 pad2;
 	__u64 connect_time; /* when connect() was called; 0: it was not seen */
 	__u64 overflow_time; /* of a listener: when one was told, see emit_backlog() */
 	__u64 overflows;
-	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
-	__u32 sent_end; /* sequence number behind them */
 	struct zc_arrival arrival[ZC_ARRIVALS];
 	__u64 cgroup; /* of the owner */
 	char comm[16];
 };
+_Static_assert(__builtin_offsetof(struct zc_sock, seq) == 56 &&
+		       __builtin_offsetof(struct zc_sock, bytes) == 112,
+	       "the lines of struct zc_sock have moved");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -58,18 +58,18 @@ static enum parse_status end_message(struct http1 *h, struct http1_event *ev)
 	return to_start(h, ev, HTTP1_EV_END);
 }
 
-static void lose(struct http1 *h, int at_line)
+static void lose(struct http1 *h)
 {
 	h->untouched = 0;
 	h->state = ST_LOST;
-	h->at_line = at_line != 0;
+	h->inner = 0;
 	h->scanned = 0;
 	h->started = 0;
 }
 
-static enum parse_status abort_message(struct http1 *h, struct http1_event *ev, int at_line)
+static enum parse_status abort_message(struct http1 *h, struct http1_event *ev)
 {
-	lose(h, at_line);
+	lose(h);
 	return to_start(h, ev, HTTP1_EV_ABORT);
 }
 
@@ -127,16 +127,15 @@ static void to_chunk_size(struct http1 *h)
 	h->line_len = 0;
 }
 
-static void to_content(struct http1 *h, struct http1_event *ev, const struct http1_meaning *m)
+static void to_content(struct http1 *h, enum http1_framing framing, uint64_t length)
 {
-	switch (ev->framing) {
+	switch (framing) {
 	case HTTP1_NO_CONTENT:
 		h->state = ST_END;
 		break;
 	case HTTP1_LENGTH:
-		ev->content_length = m->length;
-		h->remaining = m->length;
-		h->state = m->length ? ST_LENGTH : ST_END;
+		h->remaining = length;
+		h->state = length ? ST_LENGTH : ST_END;
 		break;
 	case HTTP1_CHUNKED:
 		to_chunk_size(h);
@@ -183,7 +182,7 @@ static void end_long_head(struct http1 *h)
 		frame_request(h, &ev, &h->meaning);
 	else
 		frame_response(h, &ev, &h->meaning);
-	to_content(h, &ev, &h->meaning);
+	to_content(h, ev.framing, h->meaning.length);
 }
 
 /* Reads the rest of a long head, a line at a time. */
@@ -224,7 +223,8 @@ static int known_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_
 		return 0;
 	h->started = 0;
 	h->scanned = 0;
-	to_content(h, ev, &m);
+	to_content(h, ev->framing, m.length);
+	ev->content_length = ev->framing == HTTP1_LENGTH ? m.length : 0;
 	if (!ev->same)
 		http1_memo_keep(h->memo, p, ev, &m);
 	return 1;
@@ -271,7 +271,8 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 		frame_request(h, ev, &m);
 	else
 		frame_response(h, ev, &m);
-	to_content(h, ev, &m);
+	to_content(h, ev->framing, m.length);
+	ev->content_length = ev->framing == HTTP1_LENGTH ? m.length : 0;
 	if (h->memo && usual && is_usual(h))
 		http1_memo_keep(h->memo, p, ev, &m);
 	*used += end;
@@ -309,7 +310,7 @@ static enum parse_status next_head(struct http1 *h, const uint8_t *p, size_t n, 
 	lf = memchr(p, '\n', max);
 	if (!lf || !http1_start_line(p, (size_t)(lf - p), h->kind, ev)) {
 		/* the caller did not keep what it was told to keep */
-		lose(h, 0);
+		lose(h);
 		*used = n;
 		return n ? PARSE_SKIPPED : PARSE_MORE;
 	}
@@ -320,10 +321,10 @@ static enum parse_status next_lost(struct http1 *h, const uint8_t *p, size_t n, 
 				   struct http1_event *ev)
 {
 	size_t i, from = min_size(h->scanned, n);
-	int at_line = h->at_line;
-	enum probe_result r = http1_find_start(p, n, h->kind, &at_line, &from, &i);
+	int inner = h->inner;
+	enum probe_result r = http1_find_start(p, n, h->kind, &inner, &from, &i);
 
-	h->at_line = at_line != 0;
+	h->inner = inner != 0;
 	h->scanned = (uint32_t)from;
 	if (r == PROBE_YES) {
 		h->found = 1;
@@ -368,7 +369,7 @@ static enum parse_status next_start(struct http1 *h, const uint8_t *p, size_t n,
 		   http1_start_fits(p, max, from, HTTP1_REQUEST) && h->kind != HTTP1_RESPONSE) {
 		return long_request_line(h, p, max, used, ev);
 	}
-	lose(h, 1);
+	lose(h);
 	/* the empty lines are no garbage: the next call begins behind them */
 	return empty ? PARSE_MORE : next_lost(h, p, n, used, ev);
 }
@@ -414,7 +415,7 @@ static enum parse_status next_trailers(struct http1 *h, const uint8_t *p, size_t
 	if (r == PROBE_MORE)
 		return PARSE_MORE;
 	if (r == PROBE_NO)
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	if (p[0] == '\n' || p[0] == '\r') {
 		*used += p[0] == '\n' ? 1 : 2;
 		return end_message(h, ev);
@@ -422,7 +423,7 @@ static enum parse_status next_trailers(struct http1 *h, const uint8_t *p, size_t
 	end = http1_find_empty_line(p, from, max, &last);
 	if (!end) {
 		if (max == HTTP1_MAX_HEAD)
-			return abort_message(h, ev, 1);
+			return abort_message(h, ev);
 		h->scanned = (uint32_t)max;
 		return PARSE_MORE;
 	}
@@ -493,7 +494,7 @@ static enum parse_status next_chunked(struct http1 *h, const uint8_t *p, size_t 
 	for (; i < n && h->state != ST_CHUNK_DATA && h->state != ST_TRAILERS; i++)
 		if (!chunk_octet(h, p[i])) {
 			*used = i;
-			return abort_message(h, ev, 0);
+			return abort_message(h, ev);
 		}
 	*used = i;
 	if (i == n)
@@ -562,11 +563,11 @@ enum parse_status http1_gap(struct http1 *h, uint64_t n, uint64_t *used, struct 
 	case ST_LOST:
 		if (!h->started)
 			break;
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	default:
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	}
-	lose(h, 1);
+	lose(h);
 	*used = n;
 	return PARSE_SKIPPED;
 }
@@ -581,12 +582,26 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev)
 	case ST_LOST:
 		if (!h->started)
 			return PARSE_END;
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	case ST_OVER:
 		return PARSE_END;
 	default:
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	}
+}
+
+int http1_next_same(struct http1 *h, const uint8_t *p, size_t n, uint32_t number)
+{
+	const struct http1_memo *k = h->memo;
+
+	if (!k->len || k->number != number || h->state != ST_START || !is_usual(h) ||
+	    n < k->len || memcmp(p, k->text, k->len))
+		return 0;
+	h->found = 0;
+	h->started = 0;
+	h->scanned = 0;
+	to_content(h, (enum http1_framing)k->framing, k->meaning.length);
+	return 1;
 }
 
 int http1_no_content(struct http1 *h)
@@ -637,7 +652,7 @@ int http1_lost(const struct http1 *h)
 
 void http1_lose(struct http1 *h)
 {
-	lose(h, 1);
+	lose(h);
 }
 
 void http1_resume(struct http1 *h, uint64_t n)

@@ -106,7 +106,7 @@ struct http1_meaning {
  * one that came before, or differ from it in some values. Zeroed before the parser gets it; what is
  * in it is private, see http1_memo.c.
  */
-#define HTTP1_MEMO 288u
+#define HTTP1_MEMO 256u
 #define HTTP1_MEMO_LINES 16u
 
 /* What a line begins with: n octets at text[at]; of a field line its name, and the colon. */
@@ -134,7 +134,7 @@ struct http1 {
 	uint8_t kind, state, method_class;
 	uint8_t tunnel;	  /* after the END that is due this protocol is over */
 	uint8_t interim;  /* the message is a 1xx response */
-	uint8_t at_line;  /* lost: the next octet is the first of a line, or of all after a gap */
+	uint8_t inner;	  /* lost: the next octet stands behind a blank or a colon */
 	uint8_t started;  /* the incomplete head is beyond doubt the head of a message */
 	uint8_t digits;	  /* a chunk-size has at least one digit */
 	uint8_t unsure;	  /* where a request ended was not certain */
@@ -196,6 +196,12 @@ enum parse_status http1_next(struct http1 *h, const uint8_t *p, size_t n, size_t
  * Reset at the END of each final response.
  */
 void http1_expect(struct http1 *h, struct str method);
+
+/*
+ * Does p begin with the very head that had this number in event.same? Then it is consumed, as by
+ * http1_next(), without an event. 0: nothing is known about that. h->memo must not be NULL.
+ */
+int http1_next_same(struct http1 *h, const uint8_t *p, size_t n, uint32_t number);
 
 /*
  * n octets of this direction are missing. What http1_next() left unconsumed before them is void:
