@@ -125,7 +125,7 @@ $(eval $(call variant,o,$(LTO)))
 $(eval $(call variant,asan,$(SAN)))
 
 # small rather than fast, in the static program: little of what an event costs is there
-$(B)/o/cli/%.o: ALL_CFLAGS += $(COLD_CFLAGS)
+$(B)/o/cli/%.o $(B)/o/attach/%.o $(B)/o/sinks/otlp/%.o: ALL_CFLAGS += $(COLD_CFLAGS)
 
 # what --version tells
 ifneq ($(COMMIT),)
