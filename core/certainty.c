@@ -107,7 +107,7 @@ static uint64_t request_due(const struct conn *c, const struct half *h, uint64_t
 	uint64_t need = certainty_need(c, h, pos);
 
 	/* the server had all of a request, or of several, when it began the last answer */
-	if (c->answer_end && need >= c->answer_end && c->answer_ack >= c->req_gap)
+	if (c->answer_end && need >= c->answer_end && c->answer_ack >= c->req_gap && !c->had_more)
 		return c->answer_ack;
 	return 0;
 }
@@ -225,7 +225,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	const struct exchange *older = unanswered(c);
 	int before = c->tail && c->tail->tentative && x->need <= c->gap_need;
 	int waited = !older && c->answer_end && x->need == c->answer_end;
-	int exact = waited && c->answer_ack == x->req_pos;
+	int exact = waited && c->answer_ack == x->req_pos && !c->had_more;
 
 	/* joined: a part of what was before it, or the next of who does not wait */
 	if (!c->requested && x->need && x->req_pos == h->unrecognized_end &&
@@ -247,7 +247,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	}
 	if (exact) {
 		count_step(c, x);
-	} else if (waited && c->answer_ack && c->answer_ack < c->req_gap) {
+	} else if (waited && c->answer_ack && (c->answer_ack < c->req_gap || c->had_more)) {
 		/*
 		 * what was lost since the last answer held a request, as one that waits sends no
 		 * other
@@ -358,6 +358,8 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		c->answered_to = to;
 	c->answer_ack = ack;
 	c->answer_end = 0;
+	c->had_more = x && x->req_done && !x->req_unsized && !(x->incomplete & SPAN_TRUNCATED_HEAD) &&
+		      x->req_end < ack;
 	if (!x && c->head)
 		c->head->owed = 0;
 	if (!x)

@@ -251,6 +251,25 @@ static void test_number(void)
 	     "the same behind a request that was lost");
 }
 
+/* Its server had the first part of a request when it answered the one before. */
+static void test_had_more(void)
+{
+	capture();
+	feed_text(&f, RX, GET("/1"));
+	lose(RX, "OPTION");
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 5000 * MS);
+	feed_text(&f, RX, "S /2 HTTP/1.1\r\nHost: example.org\r\n\r\n");
+	feed_text(&f, TX, NO2);
+	feed_tick(&f, 5000 * MS);
+	feed_text(&f, RX, GET("/3"));
+	feed_text(&f, TX, OK2);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 200; (none) (none) 404 lost-events request-not-seen; GET /3 200",
+	     "what is behind a pause, and a loss, is the rest of what was begun");
+}
+
 /* Joined between the halves of a request: c waits for the answer before the last one. */
 static void test_joined(void)
 {
@@ -592,6 +611,7 @@ int main(void)
 	test_pipelined();
 	test_proof();
 	test_number();
+	test_had_more();
 	test_joined();
 	test_row();
 	test_broken();
