@@ -146,9 +146,10 @@ struct zc_ev_close {
 	__u32 rtt_us, min_rtt_us; /* smoothed, and the least of the last minutes */
 	__u32 retransmits; /* segments sent again in its life */
 	__u32 packets[2]; /* by direction, with those without payload */
-	__u32 pad;
+	__u32 needless; /* of retransmits, those that had arrived before, as the other end says */
+	__u32 dup_acks[2]; /* acknowledgements that say again what one said before, by direction */
 };
-ZC_ASSERT_SIZE(struct zc_ev_close, 88);
+ZC_ASSERT_SIZE(struct zc_ev_close, 96);
 
 /*
  * IO: the application read (dir RX) or wrote (dir TX) len bytes; it has now read or written
@@ -226,8 +227,11 @@ struct zc_ev_flow {
 	__u64 bytes[2]; /* of payload */
 	__u64 packets[2]; /* with those without payload */
 	__u32 rtt_us, min_rtt_us; /* 0: not known */
+	/* as in zc_ev_close; not in recordings of older versions */
+	__u32 needless, dup_acks[2];
+	__u32 pad;
 };
-ZC_ASSERT_SIZE(struct zc_ev_flow, 64);
+ZC_ASSERT_SIZE(struct zc_ev_flow, 80);
 
 /*
  * DATAGRAM: one of UDP, of a socket (ev.conn) with one remote end. Of orig_len bytes the first

@@ -87,6 +87,7 @@ struct tcp_sock {
 	__u32 srtt_us; /* eighths of a microsecond */
 	struct minmax rtt_min;
 	__u32 total_retrans;
+	__u32 dsack_dups; /* segments that came twice, as the other end says (RFC 2883) */
 	__u32 segs_in;
 	__u32 segs_out;
 	__u32 retrans_stamp; /* milliseconds, 0: nothing is being sent again */
@@ -199,6 +200,7 @@ struct bpf_iter__task_file {
 
 /* include/uapi/asm-generic/errno.h */
 #define EADDRNOTAVAIL_ 99
+#define ENETUNREACH_ 101
 
 #define MSG_PEEK_ 0x2
 

@@ -38,6 +38,33 @@ static __always_inline void emit_window(struct zc_sock *s, __u8 dir)
 }
 
 /*
+ * Counts what acknowledges again what was acknowledged before, as segments have come out of order
+ * or twice (RFC 5681, section 2). What says that there is room again does not, nor what answers
+ * those that ask whether this end is there: they repeat the octet before the next one, or none.
+ */
+static __always_inline void count_dup_acks(struct zc_sock *s, const struct seg *g, __u8 dir)
+{
+	__u32 bit = 1u << dir, end = g->seq + g->len + (g->flags & ZC_TCP_FIN);
+	int bare = !g->len && !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST));
+	int known = s->has_acked & bit;
+
+	if (g->flags & ZC_TCP_RST)
+		return;
+	if (bare && known && g->ack == s->acked[dir] && g->window && g->window == s->window[dir] &&
+	    g->seq == s->end[dir] && !(s->keeps_alive & 1u << !dir))
+		s->dup_acks[dir]++;
+	s->keeps_alive &= ~bit;
+	if (known && g->len <= 1 && g->seq == s->end[dir] - 1 && s->acked[!dir] == s->end[dir] &&
+	    !(g->flags & ZC_TCP_FIN))
+		s->keeps_alive |= bit;
+	if (!known || (__s32)(end - s->end[dir]) > 0)
+		s->end[dir] = end;
+	s->acked[dir] = g->ack;
+	s->window[dir] = g->window;
+	s->has_acked |= bit;
+}
+
+/*
  * Attempts that do not even reach a device leave the stamp of what was to be sent; of the first
  * one that does, it tells since when that waits.
  */

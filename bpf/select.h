@@ -68,9 +68,19 @@ struct zc_sock {
 	__u8 datagram; /* of UDP: bytes[] counts datagrams */
 	__u8 probes; /* of the process in asked */
 	__u8 window_closed; /* bits by direction: who sends there has no room for more */
+	__u8 connecting;  /* connect() was called, and nothing has come of it */
+	__u8 keeps_alive; /* bits by direction: the latest segment asks if the other end is there */
+	__u8 has_acked;	  /* bits by direction: of acked, window */
+	__u16 window[2];  /* of the latest segment, by direction, as is */
+	__u32 acked[2];
+	__u32 end[2];	   /* behind the last octet that was sent */
+	__u32 dup_acks[2]; /* acknowledgements that say again what one said before */
 	__u32 arrivals;
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
-	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
+	union {
+		__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
+		__u32 asked_addr[4]; /* with connecting */
+	};
 	__u64 connect_time; /* when connect() was called; 0: it was not seen */
 	__u64 overflow_time; /* of a listener: when one was told, see emit_backlog() */
 	__u64 overflows;

@@ -176,6 +176,10 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 
 	if (!o->ev.conn)
 		return;
+	if (c && list_linked(&c->closing) && !c->forgotten) {
+		conn_supersede(&e->conns, c);
+		c = NULL;
+	}
 	if (!c)
 		c = conn_new(e, o->ev.conn);
 	if (!c)
@@ -290,10 +294,7 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 	/* what was not even announced */
 	if (skipped > c->uncopied)
 		e->stats.skipped_bytes += skipped - c->uncopied;
-	if (ev->rtt_us)
-		c->network.rtt_us = ev->rtt_us;
-	if (ev->min_rtt_us)
-		c->network.min_rtt_us = ev->min_rtt_us;
+	network_counts(&c->network, ev->rtt_us, ev->min_rtt_us, ev->needless, ev->dup_acks);
 	if (!c->preexisting && ev->retransmits > c->network.retransmits[ZC_TX])
 		c->network.retransmits[ZC_TX] = ev->retransmits;
 	if (e->opt.on_flow)

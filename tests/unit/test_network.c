@@ -445,6 +445,26 @@ static void succeeds(uint64_t conn)
 	engine__event(f.e, &ev);
 }
 
+static void one_socket(void)
+{
+	start();
+	attempt(10, 0, 1, 80);
+	fails(10, ECONNREFUSED);
+	attempt(10, 0, 1, 81);
+	fails(10, ENETUNREACH);
+	attempt(10, 0, 1, 82);
+	succeeds(10);
+	feed_tick(&f, 400 * MS);
+	ok(f.nspans == 2 && span(0)->server_port == 80 && span(1)->server_port == 81,
+	   "a socket that tries again: each that failed is a span");
+	f.conn = 10;
+	feed_text(&f, TX, GET);
+	feed_text(&f, RX, OK5);
+	engine__finish(f.e);
+	ok(f.nspans == 3 && span(2)->server_port == 82 && span(2)->status == 200,
+	   "and what it carries in the end is seen");
+}
+
 static void errors(void)
 {
 	static const struct {
@@ -542,6 +562,7 @@ int main(void)
 	ends();
 	gives_up();
 	errors();
+	one_socket();
 	accept_queue();
 	patience();
 	probes();
