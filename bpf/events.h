@@ -299,7 +299,11 @@ ZC_ASSERT_SIZE(struct zc_ev_listen, 48);
 /*
  * BACKLOG: a listener's accept queue is full, so that the kernel turns away who asks for a
  * connection, or completes its handshake. Not every time is told: overflows counts them.
+ * ZC_BACKLOG_UNANSWERED: a client has not answered a SYN-ACK that was sent twice again; waiting:
+ * handshakes that are not complete; overflows: clients like this one.
  */
+#define ZC_BACKLOG_UNANSWERED 0x1 /* flags */
+
 struct zc_ev_backlog {
 	struct zc_ev ev;
 	__u32 pid;
@@ -309,8 +313,12 @@ struct zc_ev_backlog {
 	__u32 limit;   /* what listen() was given, or what the host allows */
 	__u64 overflows; /* on this listener since it is traced */
 	char comm[16];
+	/* what follows is not in recordings of older versions */
+	__u8 raddr[16]; /* ZC_BACKLOG_UNANSWERED: of the latest client, as in OPEN */
+	__u16 rport;
+	__u8 pad2[6];
 };
-ZC_ASSERT_SIZE(struct zc_ev_backlog, 64);
+ZC_ASSERT_SIZE(struct zc_ev_backlog, 88);
 
 /*
  * LOST: the ring was full; made by the ring's reader when it notices, count events since the last.

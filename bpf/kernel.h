@@ -95,10 +95,23 @@ struct tcp_sock {
 	__u8 tcp_usec_ts : 1; /* retrans_stamp counts microseconds */
 };
 
-struct inet_connection_sock {
-	__u8 icsk_ca_state : 5;
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct request_sock_queue {
+	atomic_t qlen; /* handshakes that are not complete */
 };
 
+struct inet_connection_sock {
+	__u8 icsk_ca_state : 5;
+	struct request_sock_queue icsk_accept_queue;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+	__u8 num_retrans; /* how often its SYN-ACK was sent again */
+};
 
 struct super_block {
 	__u32 s_dev;
@@ -120,10 +133,6 @@ struct socket {
 	struct sock *sk;
 	struct file *file;
 };
-
-typedef struct {
-	int counter;
-} atomic_t;
 
 struct signal_struct {
 	atomic_t live;

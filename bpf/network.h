@@ -110,36 +110,72 @@ static __always_inline void emit_retransmit(struct zc_sock *s, const struct sock
 
 #define BACKLOG_INTERVAL 10000000000ull /* ns between two of a listener, once they are many */
 
+/* Of a listener, once more; NULL: it is not to be told, or cannot be. */
+static __always_inline struct zc_ev_backlog *backlog_begin(struct zc_sock *s, const struct sock *sk,
+							   __u64 *count, __u64 *told)
+{
+	__u64 now = bpf_ktime_get_ns(), n;
+	struct zc_ev_backlog *b;
+
+	__sync_fetch_and_add(count, 1);
+	n = *count;
+	if (n & (n - 1) && now - *told < BACKLOG_INTERVAL)
+		return 0;
+	b = bpf_ringbuf_reserve(&zc_ring, sizeof(*b), 0);
+	if (!b) {
+		count_lost(0);
+		return 0;
+	}
+	*told = now;
+	__builtin_memset(b, 0, sizeof(*b));
+	fill_head(&b->ev, ZC_EV_BACKLOG, sizeof(*b), 0);
+	b->pid = s->pid;
+	b->port = s->lport;
+	b->limit = sk->sk_max_ack_backlog;
+	b->overflows = n;
+	__builtin_memcpy(b->comm, s->comm, sizeof(b->comm));
+	return b;
+}
+
 /*
  * A segment that asks a listener for something, or completes a handshake: with a full accept queue
  * the kernel drops it, and counts ListenOverflows.
  */
 static __always_inline void emit_backlog(struct zc_sock *s, const struct sock *sk)
 {
-	__u64 now, n;
 	struct zc_ev_backlog *b;
 
 	if (sk->sk_ack_backlog <= sk->sk_max_ack_backlog)
 		return;
-	__sync_fetch_and_add(&s->overflows, 1);
-	n = s->overflows;
-	now = bpf_ktime_get_ns();
-	if (n & (n - 1) && now - s->overflow_time < BACKLOG_INTERVAL)
+	b = backlog_begin(s, sk, &s->overflows, &s->overflow_time);
+	if (!b)
 		return;
-	b = bpf_ringbuf_reserve(&zc_ring, sizeof(*b), 0);
-	if (!b) {
-		count_lost(0);
-		return;
-	}
-	s->overflow_time = now;
-	fill_head(&b->ev, ZC_EV_BACKLOG, sizeof(*b), 0);
-	b->pid = s->pid;
-	b->port = s->lport;
-	b->pad = 0;
 	b->waiting = sk->sk_ack_backlog;
-	b->limit = sk->sk_max_ack_backlog;
-	b->overflows = n;
-	__builtin_memcpy(b->comm, s->comm, sizeof(b->comm));
+	bpf_ringbuf_submit(b, BPF_RB_NO_WAKEUP);
+}
+
+/*
+ * A SYN-ACK is sent again. The first time it may have been lost; a handshake counts the second time,
+ * three seconds after it began, once.
+ */
+static __always_inline void emit_unanswered(struct zc_sock *s, const struct sock *sk,
+					    const struct request_sock *req)
+{
+	const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
+	struct zc_ev_backlog *b;
+
+	if (req->num_retrans != 1)
+		return;
+	b = backlog_begin(s, sk, &s->unanswered, &s->unanswered_time);
+	if (!b)
+		return;
+	b->ev.flags = ZC_BACKLOG_UNANSWERED;
+	b->waiting = (__u32)BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
+	b->rport = bpf_ntohs(req->__req_common.skc_dport);
+	if (req->__req_common.skc_family == AF_INET)
+		map_v4(b->raddr, req->__req_common.skc_daddr);
+	else
+		bpf_core_read(b->raddr, 16, &req->__req_common.skc_v6_daddr);
 	bpf_ringbuf_submit(b, BPF_RB_NO_WAKEUP);
 }
 

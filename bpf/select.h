@@ -84,6 +84,8 @@ struct zc_sock {
 	__u64 connect_time; /* when connect() was called; 0: it was not seen */
 	__u64 overflow_time; /* of a listener: when one was told, see emit_backlog() */
 	__u64 overflows;
+	__u64 unanswered_time; /* of a listener: the same of handshakes, see emit_unanswered() */
+	__u64 unanswered;
 	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
 	__u32 sent_end; /* sequence number behind them */
 	struct zc_arrival arrival[ZC_ARRIVALS];

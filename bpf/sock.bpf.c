@@ -431,6 +431,16 @@ int BPF_PROG(sock_reset_sent, struct sock *sk)
 	return 0;
 }
 
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(sock_synack_again, struct sock *sk, struct request_sock *req)
+{
+	struct zc_sock *s = sk ? bpf_sk_storage_get(&zc_socks, sk, 0, 0) : 0;
+
+	if (s && req && s->listener && s->verdict != VERDICT_NO)
+		emit_unanswered(s, sk, req);
+	return 0;
+}
+
 /*
  * ---- what exists already: pass 1 takes up listeners, pass 2 connections, pass 3 their peers;
  * pass 4, whenever it is asked for, tells what went by

@@ -468,6 +468,56 @@ def accept_queue_full(t):
             z.err()[-500:])
 
 
+# host, own address, port, how many: SYNs, after which nothing comes.
+FLOOD = r'''
+import socket, struct, sys
+host, own, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+s.bind((own, 0))
+for k in range(int(sys.argv[4])):
+    tcp = struct.pack('!HHIIBBHHH', 20000 + k, port, 1000 + k, 0, 5 << 4, 2, 64000, 0, 0)
+    pseudo = socket.inet_aton(own) + socket.inet_aton(host) + struct.pack('!HH', 6, len(tcp))
+    total = sum(struct.unpack(f'!{len(pseudo + tcp) // 2}H', pseudo + tcp))
+    total = (total & 0xffff) + (total >> 16)
+    total = ~((total & 0xffff) + (total >> 16)) & 0xffff
+    s.sendto(tcp[:16] + struct.pack('!H', total) + tcp[18:], (host, 0))
+'''
+
+
+@test
+def handshakes_not_completed(t):
+    """40 SYNs after which nothing comes: named at the server, with how many and the client's
+    address, in a handful of notes; one that completes its handshake is none; a recording says the
+    same"""
+    need('nft')
+    ns, port = Namespaces(t), free_port()
+    server = serve(t, port, ns.inside_b)
+    ns.listens_in_b(port)
+    z = Zctrace(t, '--port', port, '--role', 'server', '-w', t.path('r.zct'))
+    p = t.run([*ns.inside_a, sys.executable, '-c', 'import socket, sys; '
+               f'socket.create_connection(({ns.addr_b!r}, {port}))'])
+    t.equal(p.returncode, 0, p.stderr)
+    p = t.run([*ns.inside_a, 'nft', 'add table ip z; add chain ip z in { type filter hook input '
+               f'priority 0; }}; add rule ip z in tcp sport {port} drop'])
+    if p.returncode:
+        raise Skip(f'nft: {p.stderr}')
+    p = t.run([*ns.inside_a, sys.executable, '-c', FLOOD, ns.addr_b, ns.addr_a, str(port), '40'])
+    t.equal(p.returncode, 0, p.stderr)
+
+    def told():
+        return [n for n in z.notes if n['note'] == 'handshakes-not-completed']
+    t.check(wait_for(lambda: told() and told()[-1]['unanswered'] >= 32, 40, 0.1), f'{told()}')
+    z.stop()
+    t.equal([n['unanswered'] for n in told()][:6], [1, 2, 4, 8, 16, 32], 'so many')
+    t.check(len(told()) <= 8, f'so many notes: {len(told())}')
+    for n in told():
+        t.equal([n.get(k) for k in ('port', 'pid')], [port, server.pid], f'{n}')
+        t.between(1, n.get('waiting'), 40, 'under way')
+        t.check(re.search(rf'{ns.addr_a}:20\d\d\d does not complete', n['text']), n['text'])
+    t.equal([n['text'] for n in replay(t, t.path('r.zct'))[1]
+             if n['note'] == 'handshakes-not-completed'], [n['text'] for n in told()], 'replayed')
+
+
 # Sends half of its answer; then it resets, or waits for what the client does.
 HALF = r'''
 import socket, struct, sys

@@ -503,6 +503,12 @@ static void accept_queue(void)
 	engine__event(f.e, &b.ev);
 	is_u64(f.nnotes, 1, "a full accept queue is noted");
 	is_str(f.note.name, "accept-queue-full", "by its name");
+	b.ev.flags = ZC_BACKLOG_UNANSWERED;
+	memcpy(b.raddr, (uint8_t[16]){[10] = 0xff, 0xff, 192, 0, 2, 7}, 16);
+	b.rport = 4000;
+	engine__event(f.e, &b.ev);
+	is_u64(f.nnotes, 2, "so is who does not complete a handshake");
+	is_str(f.note.name, "handshakes-not-completed", "by another name");
 	is_u64(f.note.field[0].value, 80, "port");
 	is_u64(f.note.field[4].value, 37, "turned away");
 	engine__finish(f.e);
