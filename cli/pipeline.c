@@ -387,7 +387,7 @@ int pipeline_record(struct session *s, const char *path, char *err, size_t errle
 	snprintf(description, sizeof(description), "zctrace %s %s", s->opt->read ? "from" : "of",
 		 s->input.what);
 	if (!s->opt->no_redact) {
-		s->mask = mask__new();
+		s->mask = mask__new(s->opt->body > 0);
 		if (!s->mask) {
 			snprintf(err, errlen, "out of memory");
 			return -ENOMEM;

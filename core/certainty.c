@@ -207,6 +207,20 @@ static void doubt_row(struct conn *c, struct exchange *x)
 		y->tentative = y->in_row = 1;
 }
 
+/* x comes where an answer has ended, of which its client has received all. */
+static void count_step(struct conn *c, struct exchange *x)
+{
+	x->rested = x->req_first > c->answer_time + CERTAINTY_PAUSE;
+	c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
+}
+
+void certainty_plain_request(struct conn *c, struct exchange *x)
+{
+	x->boundary = 1;
+	if (c->answer_end && x->need == c->answer_end && x->req_pos == c->answer_ack)
+		count_step(c, x);
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -233,8 +247,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		return;
 	}
 	if (exact) {
-		x->rested = x->req_first > c->answer_time + CERTAINTY_PAUSE;
-		c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
+		count_step(c, x);
 	} else if (waited && c->answer_ack && c->answer_ack < c->req_gap) {
 		/*
 		 * what was lost since the last answer held a request, as one that waits sends no

@@ -61,6 +61,9 @@ void certainty_refuse(struct conn *c, uint64_t pos);
 /* x, with req_pos, need and found, is about to be queued. */
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x);
 
+/* The same of a request on a connection without doubts on which no other is open. */
+void certainty_plain_request(struct conn *c, struct exchange *x);
+
 /* The request that a response of h answers which starts at pos; NULL: none that can be told. */
 struct exchange *certainty_answered(const struct conn *c, const struct half *h, uint64_t pos);
 

@@ -90,6 +90,7 @@ struct engine_options {
 	void (*on_flow)(void *ctx, const struct engine_flow *f);
 	/* feedback to the kernel side; NULL: none */
 	void (*on_policy)(void *ctx, const struct zc_policy *w);
+	int no_plain; /* for tests: usual exchanges, too, are made in the general way */
 	int keep_doubted; /* exchanges in doubt may wait for their proof, see doubted.h */
 	/*
 	 * names for a process that an event mentions; may be NULL. Strings live until the next

@@ -373,11 +373,18 @@ void exchange_notice(struct exchange *x, const struct message *m)
 	x->notice_bytes += m->size;
 }
 
+/* Is nothing made of its head but strings, and what link.h is told? */
+static int can_come_again(const struct exchange *x, const struct message *m)
+{
+	return !x->payload && !m->nattrs && !m->group.p &&
+	       !(m->flags & ~(MESSAGE_FIELDS | MESSAGE_ENDS));
+}
+
 void exchange_request(struct engine *e, struct exchange *x, const struct message *m)
 {
 	struct link_head head;
 
-	if (exchange_recall_head(e, x, m, &head)) {
+	if (exchange_recall_head(e, x, m->same, &head)) {
 		exchange_link(e, x, &head);
 		return;
 	}
@@ -394,7 +401,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 		exchange_set_traceparent(x, m->context);
 	x->req_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
-	exchange_remember_head(x, m, &head);
+	exchange_remember_head(x, can_come_again(x, m) ? m->same : 0, &head);
 	if (!x->reversed)
 		exchange_link(e, x, &head);
 }

@@ -7,6 +7,7 @@
 
 #include "core/engine_impl.h"
 #include "core/exchange_link.h"
+#include "core/exchange_same.h"
 #include "core/naming.h"
 #include "parsers/redact.h"
 #include "parsers/http2/http2_protocol.h"
@@ -192,24 +193,22 @@ void exchange_h2_end(struct exchange *x)
  * The octets of the head tell nothing: HPACK writes one head in many ways. A request of which a
  * field was not seen is not the same as another.
  */
-static void link_head(struct engine *e, struct exchange *x, const struct http2_event *ev)
+static void link_head(const struct http2_event *ev, struct link_head *h)
 {
-	struct link_head h;
 	int whole = 1;
 
-	exchange_link_target(ev->method, ev->path, &h);
-	h.request = h.target;
+	exchange_link_target(ev->method, ev->path, h);
+	h->request = h->target;
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct hpack_field *f = &ev->fields[i];
 
 		if (f->name.p && f->value.p)
-			exchange_link_field(field_name_of(f->name.p, f->name.n), f->value, &h);
+			exchange_link_field(field_name_of(f->name.p, f->name.n), f->value, h);
 		else
 			whole = 0;
 	}
 	if (!whole)
-		h.request = 0;
-	exchange_link(e, x, &h);
+		h->request = 0;
 }
 
 static void name_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
@@ -228,10 +227,9 @@ static void name_request(struct engine *e, struct exchange *x, const struct http
 		naming_request_h2(e, x, ev);
 }
 
-void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
+static void read_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
 	x->protocol = &http2_protocol.name;
-	x->stream_id = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream_id;
 	x->method = exchange_text(x, ev->method);
 	x->scheme = exchange_text(x, ev->scheme);
 	set_target(e, x, ev);
@@ -265,7 +263,22 @@ void exchange_h2_request(struct engine *e, struct exchange *x, const struct http
 	if (e->opt.names && ev->type == HTTP2_EV_HEADERS)
 		name_request(e, x, ev);
 	x->req_fields = keep_fields(e, x, ev);
-	link_head(e, x, ev);
+}
+
+void exchange_h2_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
+{
+	int fresh = !x->text.len; /* or its response was seen before it */
+	struct link_head head;
+
+	x->stream_id = ev->type == HTTP2_EV_PUSH_PROMISE ? ev->promised : ev->stream_id;
+	if (!exchange_recall_head(e, x, ev->same, &head)) {
+		read_request(e, x, ev);
+		link_head(ev, &head);
+		exchange_remember_head(x, fresh ? ev->same : 0, &head);
+	} else if (x->protocol == &grpc_name) {
+		exchange_count_messages(e, x, PAYLOAD_GRPC);
+	}
+	exchange_link(e, x, &head);
 }
 
 /*

@@ -8,7 +8,7 @@
 #define SAME_TEXT 192u
 
 struct same_head {
-	uint32_t number; /* message.same; 0: nothing is known */
+	uint32_t number; /* of the head, as its parser has it; 0: nothing is known */
 	uint64_t alike;	 /* no other head of any connection has it */
 	uint32_t form, ntext;
 	const struct protocol_name *protocol;
@@ -29,24 +29,28 @@ void exchange_free_head(struct conn *c)
 	c->same_head = NULL;
 }
 
-void exchange_remember_head(struct exchange *x, const struct message *m,
-			    const struct link_head *link)
+static int has_more(const struct exchange *x)
+{
+	return x->text.len > SAME_TEXT || x->incomplete || x->traceparents || x->naming ||
+	       x->req_fields.off != TEXT_NONE || x->settings.off != TEXT_NONE ||
+	       x->grpc_timeout != SPAN_UNKNOWN || x->maybe_grpc ||
+	       (x->payload && x->payload->kind != PAYLOAD_GRPC);
+}
+
+void exchange_remember_head(struct exchange *x, uint32_t same, const struct link_head *link)
 {
 	struct conn *c = x->conn;
 	struct same_head *s = c->same_head;
 	static uint64_t heads;
 
 	exchange_forget_head(c);
-	if (!m->same || x->text.len > SAME_TEXT || x->incomplete || x->traceparents || x->payload ||
-	    x->naming || x->req_fields.off != TEXT_NONE || x->settings.off != TEXT_NONE ||
-	    x->grpc_timeout != SPAN_UNKNOWN || m->nattrs || m->group.p ||
-	    m->flags & ~(MESSAGE_FIELDS | MESSAGE_ENDS))
+	if (!same || has_more(x))
 		return;
 	if (!s)
 		s = c->same_head = malloc(sizeof(*s));
 	if (!s)
 		return;
-	s->number = m->same;
+	s->number = same;
 	s->alike = x->alike = ++heads;
 	s->form = x->form;
 	s->protocol = x->protocol;
@@ -60,12 +64,12 @@ void exchange_remember_head(struct exchange *x, const struct message *m,
 	memcpy(s->text, x->text.p, s->ntext);
 }
 
-int exchange_recall_head(const struct engine *e, struct exchange *x, const struct message *m,
+int exchange_recall_head(const struct engine *e, struct exchange *x, uint32_t same,
 			 struct link_head *link)
 {
 	const struct same_head *s = x->conn->same_head;
 
-	if (!m->same || !s || s->number != m->same || x->text.len || e->opt.keep_fields ||
+	if (!same || !s || s->number != same || x->text.len || e->opt.keep_fields ||
 	    exchange_text(x, (struct str){s->text, s->ntext}).off == TEXT_NONE)
 		return 0;
 	x->alike = s->alike;

@@ -10,12 +10,17 @@
 #include "core/exchange.h"
 #include "core/link.h"
 
-/* x and *link are what m has made; x has no other text. */
-void exchange_remember_head(struct exchange *x, const struct message *m,
-			    const struct link_head *link);
+/*
+ * x and *link are what the head has made that its parser has given the number `same` (0: none),
+ * which others have only if they are the same; x has no other text.
+ */
+void exchange_remember_head(struct exchange *x, uint32_t same, const struct link_head *link);
 
-/* 1: m is the head that was remembered, and they are that; 0: it is another one. */
-int exchange_recall_head(const struct engine *e, struct exchange *x, const struct message *m,
+/*
+ * 1: the head is the one that was remembered, and they are that, but for its payload, which is that
+ * of gRPC if the protocol is; 0: it is another one.
+ */
+int exchange_recall_head(const struct engine *e, struct exchange *x, uint32_t same,
 			 struct link_head *link);
 
 /* The parser of c begins anew, and with it numbers of heads; c is gone. */

@@ -7,6 +7,7 @@
 #include "core/engine_impl.h"
 #include "core/exchange_h2.h"
 #include "core/exchange_link.h"
+#include "core/exchange_same.h"
 #include "core/http2_stream.h"
 #include "parsers/http1/http1.h"
 #include "parsers/http2/http2_protocol.h"
@@ -689,6 +690,7 @@ static int http2_begin(struct conn *c, const struct conn_begin *b)
 	list_init(&h2->no_io);
 	h2->last_request = b->start ? 0 : UINT32_MAX;
 	c->state = h2;
+	exchange_forget_head(c); /* its parser numbers heads anew */
 	for (int d = 0; d < 2 && !b->start; d++) {
 		const struct reasm *r = &c->half[d].reasm;
 

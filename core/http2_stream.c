@@ -52,6 +52,8 @@ struct exchange *http2_stream_remove(struct conn *c, struct http2_stream *s)
 	*link = s->hash_next;
 	list_unlink(&s->node);
 	h2->closed[h2->nclosed++ % HTTP2_CLOSED] = s->id;
+	if (h2->last_closed < s->id)
+		h2->last_closed = s->id;
 	h2->nstreams--;
 	c->nqueued--;
 	c->engine->stats.in_flight--;
@@ -78,7 +80,7 @@ int http2_stream_was_closed(const struct http2_conn *h2, uint32_t id)
 {
 	uint32_t n = h2->nclosed < HTTP2_CLOSED ? h2->nclosed : HTTP2_CLOSED;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; id <= h2->last_closed && i < n; i++)
 		if (h2->closed[i] == id)
 			return 1;
 	return 0;

@@ -51,6 +51,7 @@ struct http2_conn {
 	/* HEADERS with a greater number begin a stream; UINT32_MAX: that is not known of any */
 	uint32_t last_request;
 	uint32_t closed[HTTP2_CLOSED], nclosed;
+	uint32_t last_closed; /* the greatest of any time */
 	struct http2_reset {
 		uint64_t time;
 		uint32_t stream_id, error;

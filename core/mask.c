@@ -32,12 +32,17 @@ struct entry {
 
 struct mask {
 	uint64_t tick;
+	int content;
 	struct entry entry[WAYS << SETS_BITS];
 };
 
-struct mask *mask__new(void)
+struct mask *mask__new(int content)
 {
-	return calloc(1, sizeof(struct mask));
+	struct mask *m = calloc(1, sizeof(*m));
+
+	if (m)
+		m->content = content;
+	return m;
 }
 
 static void flow_release(struct flow *f)
@@ -74,6 +79,8 @@ static struct flow *flow_of(struct mask *m, uint64_t conn)
 		else
 			e->flow = calloc(1, sizeof(*e->flow));
 		e->way.key = e->flow ? conn : 0;
+		if (e->flow)
+			e->flow->conn.content = (uint8_t)m->content;
 	}
 	e->way.used = ++m->tick;
 	return e->flow;

@@ -16,7 +16,8 @@
 
 struct mask;
 
-struct mask *mask__new(void); /* NULL: out of memory */
+/* content: what messages of HTTP carry is asked for, and stays. NULL: out of memory. */
+struct mask *mask__new(int content);
 
 /* As recorder_options.mask, with the mask as context. */
 int mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload);

@@ -50,7 +50,7 @@ static int begin(const struct mask_conn *c, struct mask_side *s, unsigned dir, u
 		return 0;
 	s->state = state;
 	m->begin(s->state, dir == c->client ? FROM_CLIENT : FROM_SERVER,
-		 flags | (at_start(s) ? MASK_START : 0));
+		 flags | (at_start(s) ? MASK_START : 0) | (c->content ? MASK_CONTENT : 0));
 	s->begun = c->protocol;
 	return 1;
 }
@@ -83,7 +83,7 @@ static void leave(struct mask_conn *c, struct mask_side *s, struct mask_side *ot
 		drop_raw(side[i]);
 		side[i]->seen = !over;
 	}
-	memset(c, 0, sizeof(*c));
+	*c = (struct mask_conn){.content = c->content};
 }
 
 /* ---- recognising */
@@ -148,7 +148,8 @@ static size_t begin_both(struct mask_conn *c, const struct probed *found, struct
 {
 	size_t kept = 0;
 
-	*c = (struct mask_conn){.protocol = found->protocol, .client = found->client};
+	*c = (struct mask_conn){
+		.protocol = found->protocol, .client = found->client, .content = c->content};
 	if (other->raw && begin(c, other, !dir, 0) &&
 	    c->protocol->mask->feed(other->state, &c->shared, other->raw, other->nraw) <
 		    other->nraw)
@@ -164,10 +165,11 @@ static size_t begin_both(struct mask_conn *c, const struct probed *found, struct
 
 /* p, with what was kept before it, is masked as what it may be, and kept. */
 static size_t mask_tentatively(const struct probed *found, struct mask_side *s, unsigned dir,
-			       uint8_t *p, size_t n)
+			       uint8_t content, uint8_t *p, size_t n)
 {
-	struct mask_conn c = {
-		found->protocol, found->client == PROBE_NO_DIR ? dir : found->client, {0}};
+	struct mask_conn c = {.protocol = found->protocol,
+			      .client = found->client == PROBE_NO_DIR ? dir : found->client,
+			      .content = content};
 	struct mask_side trial = {.seen = !at_start(s)};
 	size_t kept = 0;
 	uint8_t *as_it_was = malloc(n);
@@ -194,7 +196,7 @@ static size_t feed_unknown(struct mask_conn *c, struct mask_side *s, struct mask
 	if (found.result == PROBE_YES)
 		return begin_both(c, &found, s, other, dir, p, n);
 	if (found.result != PROBE_NO)
-		return mask_tentatively(&found, s, dir, p, n);
+		return mask_tentatively(&found, s, dir, c->content, p, n);
 	drop_raw(s);
 	return 0;
 }

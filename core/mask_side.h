@@ -17,10 +17,11 @@
 
 #define MASK_SIDE_KEEP 8192u
 
-/* All zero at the beginning, both. */
+/* All zero at the beginning, both, but for what is the owner's. */
 struct mask_conn {
 	const struct protocol *protocol; /* one with a mask, if it is that; else NULL */
 	unsigned client;		 /* its direction */
+	uint8_t content;		 /* the owner's: content of HTTP is asked for */
 	struct mask_shared shared;
 };
 

@@ -177,6 +177,19 @@ static inline int may_be_withheld(const struct conn *c, const struct half *h, ui
 	       (c->doubt || c->session || need > c->half[!c->request_dir].reasm.next);
 }
 
+/* How many of the n octets at p, off of which were parsed, may be parsed now. */
+static size_t parse_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n, size_t off,
+			  uint64_t pos)
+{
+	if (is_request(c, h))
+		return c->withheld || may_be_withheld(c, h, pos + off)
+			       ? withheld_limit(c, h, p, n, off, pos)
+			       : n;
+	if (n > off && c->withheld && !h->in_message)
+		withheld_undecided(c, pos + off);
+	return n;
+}
+
 static void pairing_end(struct conn *c, enum conn_end why);
 
 static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint64_t pos)
@@ -186,14 +199,14 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 	size_t off = 0, used, end;
 
 	for (int idle = 0; idle <= MAX_IDLE_CALLS;) {
+		int plain = pairing_is_plain(c, h);
 		enum parse_status st;
 
-		off += pass_over(c, h, pos + off, n - off);
 		end = n;
-		if (from == FROM_CLIENT && (c->withheld || may_be_withheld(c, h, pos + off)))
-			end = withheld_limit(c, h, p, n, off, pos);
-		if (n > off && c->withheld && from == FROM_SERVER && !h->in_message)
-			withheld_undecided(c, pos + off);
+		if (!plain) {
+			off += pass_over(c, h, pos + off, n - off);
+			end = parse_limit(c, h, p, n, off, pos);
+		}
 		if (n > off)
 			pairing_expect(c, h, pos + off);
 		message_init(&m);
@@ -211,7 +224,8 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 			}
 			if (m.type == MESSAGE_END && h->x)
 				idle = 0; /* one less waits, even if its answer has no bytes */
-			pairing_message(c, h, &m, pos + off);
+			if (!plain || !pairing_plain(c, h, &m, pos + off))
+				pairing_message(c, h, &m, pos + off);
 			if (c->switch_waits && c->upgraded) {
 				switch_protocol(c, c->switch_to);
 				return off;

@@ -1,6 +1,6 @@
 /*
- * pairing_impl.h - private to pairing.c (bytes to messages) and pairing_message.c (messages to
- * exchanges)
+ * pairing_impl.h - private to pairing.c (bytes to messages), pairing_message.c (messages to
+ * exchanges) and pairing_plain.c (the usual ones)
  */
 #ifndef ZC_CORE_PAIRING_IMPL_H
 #define ZC_CORE_PAIRING_IMPL_H
@@ -59,5 +59,25 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time);
 void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why);
 void pairing_end_open(struct conn *c, enum conn_end why);
 void pairing_count_partial(struct conn *c);
+
+/* ---- pairing_plain.c */
+
+/*
+ * Is nothing of c in doubt, no message of h being read, and nothing under way that makes the next
+ * one mean more than it says?
+ */
+static inline int pairing_is_plain(const struct conn *c, const struct half *h)
+{
+	return !(c->doubt | c->unproven | c->broken_request | c->pipelined | c->resp_gap |
+		 c->switch_waits | c->datagram | h->unsure | h->torn | h->in_message) &&
+	       !c->req_gap && !c->keyed && !c->withheld && !c->early && !c->upgraded &&
+	       !c->doubted_head && !h->x && c->nexchanges > 1 && !c->engine->opt.no_plain;
+}
+
+/*
+ * As pairing_message(), of a message of which nothing has come before, where pairing_is_plain(). 0:
+ * it is no usual one, and nothing was done.
+ */
+int pairing_plain(struct conn *c, struct half *h, const struct message *m, uint64_t pos);
 
 #endif

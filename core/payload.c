@@ -1,6 +1,7 @@
 #include "core/payload.h"
 
 #include <string.h>
+#include <zlib.h>
 
 #define TEXT_STEP 1024u /* octets of base64 decoded at a time */
 
@@ -51,6 +52,27 @@ void payload_free(struct payload *y)
 
 /* ---- parsers; each takes what it can and returns how much that was */
 
+/* Go's servers compress also what a stream ends with. Of what is long its beginning is read. */
+static void take_trailers(struct payload *y, const struct grpc_event *ev)
+{
+	char text[2048];
+	z_stream z = {.next_in = (Bytef *)(uintptr_t)ev->data.p,
+		      .avail_in = (uInt)ev->data.n,
+		      .next_out = (Bytef *)text,
+		      .avail_out = sizeof(text)};
+
+	if (!ev->compressed) {
+		y->on_trailers(y->ctx, ev->data);
+		return;
+	}
+	if (inflateInit2(&z, 16 + 15) != Z_OK)
+		return;
+	(void)inflate(&z, Z_FINISH);
+	inflateEnd(&z);
+	if (z.total_out)
+		y->on_trailers(y->ctx, (struct str){text, z.total_out});
+}
+
 static size_t feed_grpc(struct payload *y, struct payload_dir *d, const uint8_t *p, size_t n)
 {
 	struct grpc_event ev;
@@ -62,9 +84,8 @@ static size_t feed_grpc(struct payload *y, struct payload_dir *d, const uint8_t 
 		off += used;
 		if (st == PARSE_SKIPPED || st == PARSE_BAD)
 			d->unsound = 1;
-		if (st == PARSE_EVENT && ev.type == GRPC_EV_TRAILERS && !ev.compressed &&
-		    y->on_trailers)
-			y->on_trailers(y->ctx, ev.data);
+		if (st == PARSE_EVENT && ev.type == GRPC_EV_TRAILERS && y->on_trailers)
+			take_trailers(y, &ev);
 		if (st != PARSE_EVENT || (!used && off == n))
 			return off;
 	}

@@ -276,6 +276,8 @@ struct probe {
 #define MASK_START 0x1u /* the direction's first byte comes next; else somewhere */
 #define MASK_DOUBT 0x2u /* it may be another protocol: what could be its secrets is hidden */
 
+#define MASK_CONTENT 0x4u /* what messages of HTTP carry is asked for */
+
 #define MASK_ASKED 64u
 
 /* What one direction tells the other. Of the connection; zeroed where the protocol begins. */

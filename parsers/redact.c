@@ -7,30 +7,40 @@
 #include "parsers/digits.h"
 #include "parsers/redact_scan.h"
 
+struct word {
+	char text[19];
+	uint8_t n;
+};
+
+#define W(s) { s, sizeof(s) - 1 }
+
 /* Parameters, normalised: exact names. */
-static const char *const secret_params[] = {
-	"key", "sig", "auth", "session", "sid", "code", "jwt", "pass", "pwd",
-	"passphrase", "assertion", "clientassertion", "samlresponse", "samlrequest", "otp",
-	"hmac", "ticket", "phpsessid", "jsessionid", "totp", "mfacode", "verificationcode",
-	"card", "cardnumber", "cc", "pan", "cvv", "cvc", "ssn", "taxid", "mfatoken",
+static const struct word secret_params[] = {
+	W("key"), W("sig"), W("auth"), W("session"), W("sid"), W("code"), W("jwt"), W("pass"),
+	W("pwd"), W("passphrase"), W("assertion"), W("clientassertion"), W("samlresponse"),
+	W("samlrequest"), W("otp"), W("hmac"), W("ticket"), W("phpsessid"), W("jsessionid"),
+	W("totp"), W("mfacode"), W("verificationcode"), W("card"), W("cardnumber"), W("cc"),
+	W("pan"), W("cvv"), W("cvc"), W("ssn"), W("taxid"), W("mfatoken"),
 };
 
 /* Fields, normalised: exact names. */
-static const char *const secret_fields[] = {
-	"cookie", "cookie2", "setcookie", "setcookie2", "xauthkey", "xjwt",
+static const struct word secret_fields[] = {
+	W("cookie"), W("cookie2"), W("setcookie"), W("setcookie2"), W("xauthkey"), W("xjwt"),
 };
 
 /* Parameters and fields, normalised: ends of names. */
-static const char *const secret_ends[] = {
-	"token", "secret", "password", "passwd", "apikey", "signature", "credential",
-	"credentials", "sessionid", "accesskey", "accesskeyid", "secretkey", "privatekey",
-	"authorization", "subscriptionkey", "functionskey", "jwtassertion", "oidcdata", "csrf",
+static const struct word secret_ends[] = {
+	W("token"), W("secret"), W("password"), W("passwd"), W("apikey"), W("signature"),
+	W("credential"), W("credentials"), W("sessionid"), W("accesskey"), W("accesskeyid"),
+	W("secretkey"), W("privatekey"), W("authorization"), W("subscriptionkey"),
+	W("functionskey"), W("jwtassertion"), W("oidcdata"), W("csrf"),
 };
 
-static const char *const uri_fields[] = {
-	"location", "contentlocation", "referer", "referrer", "xoriginaluri", "xoriginalurl",
-	"xforwardeduri", "xrewriteurl", "origin", "destination", "link", "refresh",
-	"host", "xforwardedhost", "xoriginalhost", "forwarded", ":authority", ":path",
+static const struct word uri_fields[] = {
+	W("location"), W("contentlocation"), W("referer"), W("referrer"), W("xoriginaluri"),
+	W("xoriginalurl"), W("xforwardeduri"), W("xrewriteurl"), W("origin"), W("destination"),
+	W("link"), W("refresh"), W("host"), W("xforwardedhost"), W("xoriginalhost"),
+	W("forwarded"), W(":authority"), W(":path"),
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -79,20 +89,23 @@ void redact_name_add(struct redact_name *a, char c, int percent)
 	}
 }
 
-static int is_one_of(const struct redact_name *a, const char *const *list, size_t n)
+static int is_one_of(const struct redact_name *a, const struct word *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!a->cut && strlen(list[i]) == a->n && !memcmp(list[i], a->b, a->n))
+		if (list[i].n == a->n && !a->cut && !memcmp(list[i].text, a->b, a->n))
 			return 1;
 	return 0;
 }
 
 static int ends_like_secret(const struct redact_name *a)
 {
-	for (size_t i = 0; i < COUNT(secret_ends); i++) {
-		size_t n = strlen(secret_ends[i]);
+	char last = a->n ? a->b[a->n - 1] : 0;
 
-		if (n <= a->n && !memcmp(secret_ends[i], a->b + a->n - n, n))
+	for (size_t i = 0; i < COUNT(secret_ends); i++) {
+		const struct word *w = &secret_ends[i];
+
+		if (w->text[w->n - 1] == last && w->n <= a->n &&
+		    !memcmp(w->text, a->b + a->n - w->n, w->n))
 			return 1;
 	}
 	return 0;
@@ -260,33 +273,33 @@ int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int 
 void redact_pieces_uri(struct redact_pieces *r, struct str uri)
 {
 	r->rest = uri;
+	r->known = 0;
 	redact_scan_uri(&r->scan);
 }
 
 void redact_pieces_query(struct redact_pieces *r, struct str query)
 {
 	r->rest = query;
+	r->known = 0;
 	redact_scan_query(&r->scan);
 }
 
 int redact_next(struct redact_pieces *r, struct str *piece)
 {
 	const char *p = r->rest.p, *end = p + r->rest.n;
-	struct redact_scan ahead;
-	int secret = 0;
-	size_t n;
+	int secret = r->hidden;
+	size_t n = 1;
 
 	if (!r->rest.n)
 		return 0;
-	for (n = 0; n < r->rest.n; n++) {
-		int hidden;
-
-		ahead = r->scan;
-		hidden = redact_scan_step(&ahead, p + n, end, 0);
-		if (n && hidden != secret)
+	if (!r->known)
+		secret = redact_scan_step(&r->scan, p, end, 0);
+	for (r->known = 0; n < r->rest.n; n++) {
+		r->hidden = (uint8_t)redact_scan_step(&r->scan, p + n, end, 0);
+		if (r->hidden != secret) { /* with it the next piece begins */
+			r->known = 1;
 			break;
-		secret = hidden;
-		r->scan = ahead;
+		}
 	}
 	*piece = secret ? (struct str){ REDACTED, strlen(REDACTED) } : (struct str){ p, n };
 	r->rest = (struct str){ p + n, r->rest.n - n };

@@ -56,6 +56,7 @@ struct redact_scan { /* private: where in a URI we are */
 struct redact_pieces {
 	struct str rest;
 	struct redact_scan scan;
+	uint8_t known, hidden; /* the first byte of rest was looked at; is it secret? */
 };
 
 void redact_pieces_uri(struct redact_pieces *r, struct str uri);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "parsers/attrs.h"
+#include "parsers/redact.h"
 #include "sinks/safe.h"
 
 #define TEMPLATES 256u
@@ -413,13 +414,35 @@ static inline int is_special(const struct span *s)
 	       s->query.n > STRING_MAX || s->route.n > STRING_MAX;
 }
 
+/* Without the values that are secret. */
+static char *put_query(char *p, struct str query, struct found *f)
+{
+	struct found shown = {f->escape, {0}};
+	size_t n;
+
+	p = FMT_LIT(p, ",\"query\":\"");
+	n = redact_query(query, p, STRING_MAX);
+	if (n > STRING_MAX) {
+		f->secret[0] = 1; /* it has no room here */
+		return p;
+	}
+	look(p, n, &shown);
+	f->escape = shown.escape;
+	p += n;
+	*p++ = '"';
+	return p;
+}
+
 /* Path and query, which are kept where they will be known again by their number. */
-static char *put_uri(char *p, struct template *t, const struct span *s, struct found *f)
+static char *put_uri(char *p, struct template *t, const struct span *s, int redact, struct found *f)
 {
 	const char *begin = p;
 
 	KEY_LOOK(p, "path", s->path, f);
-	KEY_LOOK(p, "query", s->query, f);
+	if (redact && s->query.p && may_hold_secret(s->query.p, s->query.n))
+		p = put_query(p, s->query, f);
+	else
+		KEY_LOOK(p, "query", s->query, f);
 	t->uri_alike = 0;
 	if (!s->alike || any(f->escape) || any(f->secret) || p - begin > (ptrdiff_t)URI_MAX)
 		return p;
@@ -445,7 +468,7 @@ int json_quick_span(struct json_quick *q, struct out *o, const struct span *s, i
 	if (s->alike && t->uri_alike == s->alike)
 		p = (char *)memcpy(p, t->uri, t->nuri) + t->nuri;
 	else
-		p = put_uri(p, t, s, &f);
+		p = put_uri(p, t, s, redact, &f);
 	KEY_LOOK(p, "route", s->route, &f);
 	if (any(f.escape) || (redact && any(f.secret)))
 		return 0;

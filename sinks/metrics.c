@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/id.h"
 #include "core/span_copy.h"
 #include "sinks/metrics_defs.h"
 
@@ -41,11 +42,17 @@ void metrics_release(struct metrics *m)
 
 static uint64_t mix(uint64_t h, const void *p, size_t n)
 {
-	const unsigned char *c = p;
+	const char *c = p;
+	uint64_t word = 0;
+	size_t left = n;
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ c[i]) * 0x100000001b3u;
-	return (h ^ n) * 0x9e3779b97f4a7c15u;
+	for (; left >= sizeof(word); left -= sizeof(word), c += sizeof(word)) {
+		memcpy(&word, c, sizeof(word));
+		h = id_mix(h, word);
+	}
+	word = 0;
+	memcpy(&word, c, left);
+	return id_mix2(h, word, n);
 }
 
 /* ---- processes */
@@ -56,7 +63,7 @@ uint64_t metrics_process_id(const struct span *s)
 	uint64_t h = s->pid;
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
-		h = mix(h, names[i], names[i] ? strlen(names[i]) : 0);
+		h = names[i] ? mix(h, names[i], strlen(names[i])) : id_mix(h, 0);
 	return h;
 }
 
@@ -247,7 +254,8 @@ static struct metric_series *series_or_overflow(struct metrics *m, const struct 
 }
 
 static void add_to(struct metrics *m, const struct metric_def *def,
-		   const struct metric_part *part, const struct span *s, const struct otel_span *o)
+		   const struct metric_part *part, const struct metric_process *p,
+		   const struct span *s, const struct otel_span *o)
 {
 	uint64_t value = part ? part->value(s) : def->value(s);
 	struct otel_attr a[OTEL_ATTRS_MAX + 1];
@@ -255,7 +263,7 @@ static void add_to(struct metrics *m, const struct metric_def *def,
 
 	if (value == SPAN_UNKNOWN)
 		return;
-	series = series_or_overflow(m, def, process_of(m, s), a, pick_part(m, def, part, o, a));
+	series = series_or_overflow(m, def, p, a, pick_part(m, def, part, o, a));
 	if (series)
 		count(series, value, s->time_ns, s);
 }
@@ -273,14 +281,16 @@ void metrics_put(struct metrics *m, const struct metric_def *def, const struct s
 
 void metrics_add(struct metrics *m, const struct span *s, const struct otel_span *o)
 {
+	const struct metric_process *p = process_of(m, s);
+
 	for (const struct metric_def *d = metric_defs; d < metric_defs + metric_ndefs; d++) {
 		if ((d->family != o->family && d->family != o->within) ||
 		    !(d->kinds & 1u << o->kind))
 			continue;
 		if (d->value)
-			add_to(m, d, NULL, s, o);
+			add_to(m, d, NULL, p, s, o);
 		for (unsigned i = 0; i < 2 && d->part[i].key; i++)
-			add_to(m, d, &d->part[i], s, o);
+			add_to(m, d, &d->part[i], p, s, o);
 	}
 }
 

@@ -205,6 +205,15 @@ static void add_doubts(struct report *r, const struct span *s)
 		r->open_since = s->time_ns;
 }
 
+/* What the rates are of: the whole run, and the spans that reach out of it. */
+static void stretch(struct report *r, uint64_t from, uint64_t to)
+{
+	if (!r->begin || from < r->begin)
+		r->begin = from;
+	if (to > r->end)
+		r->end = to;
+}
+
 static void report_span(struct sink *k, const struct span *s)
 {
 	struct report *r = (struct report *)k;
@@ -214,10 +223,7 @@ static void report_span(struct sink *k, const struct span *s)
 		return;
 	r->spans++;
 	r->errors += s->error != SPAN_OK;
-	if (!r->begin || s->time_ns < r->begin)
-		r->begin = s->time_ns;
-	if (span_end(s) > r->end)
-		r->end = span_end(s);
+	stretch(r, s->time_ns, span_end(s));
 	red_add(&r->routes, s);
 	red_add(&r->hops, s);
 	red_add(&r->edge, s);
@@ -278,6 +284,7 @@ static void report_tick(struct sink *k, uint64_t now)
 {
 	struct report *r = (struct report *)k;
 
+	stretch(r, now, now);
 	traces__tick(r->traces, now);
 	red_advance(&r->routes, now);
 	red_advance(&r->hops, now);

@@ -328,6 +328,14 @@ static const char *title_of(const struct red *red, enum column c)
 	return c == COL_ROUTE ? red_heading(red) : columns[c].title;
 }
 
+/* Rows that are not by route have no one service, and no method but where it is the system. */
+static int has_column(const struct red *red, enum column c)
+{
+	enum red_by by = red->opt.by;
+
+	return by == RED_BY_ROUTE || (c != COL_SERVICE && (c != COL_METHOD || red_by_system(by)));
+}
+
 static void put_titles(struct out *o, const struct summary_table *t, const struct layout *l)
 {
 	for (enum column c = 0; c < COLUMNS; c++)
@@ -381,7 +389,6 @@ static void lay_out(const struct summary_table *t, struct red_row **rows, unsign
 		    struct layout *l)
 {
 	uint64_t refused = 0, failed = 0, again = 0;
-	enum red_by by = t->red->opt.by;
 	int databases = t->sort == COL_TIME;
 
 	for (enum column c = 0; c < COLUMNS; c++)
@@ -395,10 +402,9 @@ static void lay_out(const struct summary_table *t, struct red_row **rows, unsign
 	}
 	if (!databases) /* whose statements are told by the time that they take in all */
 		l->width[COL_TIME] = 0;
-	if (by != RED_BY_ROUTE)
-		l->width[COL_SERVICE] = 0;
-	if (by != RED_BY_ROUTE && !red_by_system(by))
-		l->width[COL_METHOD] = 0;
+	for (enum column c = 0; c < COLUMNS; c++)
+		if (!has_column(t->red, c))
+			l->width[c] = 0;
 	if (!again) /* nothing is called twice by one request */
 		l->width[COL_CALLS] = 0;
 	if (!refused && !failed)
@@ -486,24 +492,38 @@ static void put_figure(struct out *o, uint64_t v)
 		out_commit(o, fmt_u64(out_reserve(o, FMT_U64_MAX), v));
 }
 
+/* Is that column the first one, as all rows are by it? */
+static int is_group(const struct red *red, enum column c)
+{
+	return !strcmp(red_column(red), columns[c].key);
+}
+
+static void put_csv_name(struct out *o, const struct red_row *r, enum column c)
+{
+	struct str kind = text_of(r, COL_KIND);
+
+	if (c == COL_KIND)
+		out_bytes(o, kind.p, kind.n);
+	else
+		put_quoted(o, c == COL_METHOD ? r->method : r->service);
+}
+
 static void put_csv_row(struct out *o, const struct summary_table *t, const struct red_row *r)
 {
 	const struct red_counts *n = &r->counts;
 	struct fmt_clock utc = { .rfc3339 = 1 };
 	char route[NAME_MAX_BYTES];
-	struct str kind = text_of(r, COL_KIND);
 
 	out_commit(o, fmt_time(out_reserve(o, FMT_TIME_MAX), &utc, t->begin_ns));
 	out_char(o, ',');
 	out_commit(o, fmt_time(out_reserve(o, FMT_TIME_MAX), &utc, t->end_ns));
 	out_char(o, ',');
 	put_quoted(o, public_route(t, r->name, route));
-	out_char(o, ',');
-	put_quoted(o, r->method);
-	out_char(o, ',');
-	out_bytes(o, kind.p, kind.n);
-	out_char(o, ',');
-	put_quoted(o, r->service);
+	for (enum column c = COL_METHOD; c <= COL_SERVICE; c++)
+		if (!is_group(t->red, c)) {
+			out_char(o, ',');
+			put_csv_name(o, r, c);
+		}
 	put_figure(o, n->count);
 	put_figure(o, n->errors);
 	put_figure(o, n->class[RED_4XX]);
@@ -518,15 +538,23 @@ static void put_csv_row(struct out *o, const struct summary_table *t, const stru
 	out_str(o, "\r\n");
 }
 
+static void put_csv_titles(struct out *o, const struct red *red)
+{
+	out_str(o, "start,end,");
+	out_str(o, red_column(red));
+	for (enum column c = COL_METHOD; c <= COL_SERVICE; c++)
+		if (!is_group(red, c)) {
+			out_char(o, ',');
+			out_str(o, columns[c].key);
+		}
+	out_str(o, ",count,errors,4xx,5xx,p50_ns,p90_ns,p99_ns,max_ns,bytes,incomplete,calls,"
+		   "callers,total_ns\r\n");
+}
+
 static void put_csv(struct out *o, const struct summary_table *t, struct red_row **rows, unsigned n)
 {
 	if (!t->again)
-		out_str(o, "start,end,");
-	if (!t->again)
-		out_str(o, red_column(t->red));
-	if (!t->again)
-		out_str(o, ",method,kind,service,count,errors,4xx,5xx,p50_ns,p90_ns,p99_ns,max_ns,"
-			   "bytes,incomplete,calls,callers,total_ns\r\n");
+		put_csv_titles(o, t->red);
 	for (unsigned i = 0; i < n; i++)
 		put_csv_row(o, t, rows[i]);
 }
@@ -550,15 +578,20 @@ static void put_markdown(struct out *o, const struct summary_table *t, struct re
 
 	out_char(o, '|');
 	for (enum column c = 0; c < COLUMNS; c++)
-		put_markdown_cell(o, title_of(t->red, c), strlen(title_of(t->red, c)));
+		if (has_column(t->red, c))
+			put_markdown_cell(o, title_of(t->red, c),
+					  strlen(title_of(t->red, c)));
 	out_str(o, "\n|");
 	for (enum column c = 0; c < COLUMNS; c++)
-		out_str(o, columns[c].text ? " --- |" : " ---: |");
+		if (has_column(t->red, c))
+			out_str(o, columns[c].text ? " --- |" : " ---: |");
 	out_char(o, '\n');
 	for (unsigned i = 0; i < n; i++) {
 		out_char(o, '|');
 		for (enum column c = 0; c < COLUMNS; c++)
-			put_markdown_cell(o, cell, put_cell(cell, t, rows[i], c, NAME_COLUMNS));
+			if (has_column(t->red, c))
+				put_markdown_cell(o, cell,
+						  put_cell(cell, t, rows[i], c, NAME_COLUMNS));
 		out_char(o, '\n');
 	}
 }

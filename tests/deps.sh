@@ -16,7 +16,8 @@ demo="$build nginx-light:nginx python3:python3 curl:curl redis-server:redis-serv
 redis-tools:redis-cli"
 bench="$build nginx-light:nginx python3:python3 wrk:wrk nghttp2-client:h2load
 nghttp2-server:nghttpd tcpdump:tcpdump
-tshark:tshark bpftool:bpftool openssl:openssl binutils:readelf valgrind:valgrind"
+tshark:tshark bpftool:bpftool openssl:openssl binutils:readelf valgrind:valgrind
+postgresql:psql redis-server:redis-server redis-tools:redis-benchmark"
 check="$demo wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd nghttp2-proxy:nghttpx
 haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump zstd:zstd
 golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish

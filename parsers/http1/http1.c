@@ -207,31 +207,7 @@ static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_
 	return h->state == ST_END ? end_message(h, ev) : PARSE_MORE;
 }
 
-/* ---- heads that come again, see struct http1_memo */
-
-/* http1_scan_fields(), unless the fields are those of the head before. */
-static size_t read_fields(struct http1 *h, const uint8_t *p, size_t i, size_t n,
-			  struct http1_meaning *m, size_t *last)
-{
-	struct http1_memo *memo = h->memo;
-	size_t len = memo ? (size_t)(memo->len - memo->fields) : 0, end;
-
-	if (memo)
-		memo->whole = 0;
-	if (len && n - i >= len && !memcmp(p + i, memo->head + memo->fields, len)) {
-		*m = memo->meaning;
-		*last = i + memo->last - memo->fields;
-		return i + len;
-	}
-	h->notes.n = 0;
-	memset(m, 0, sizeof(*m));
-	end = http1_scan_fields(p, i, n, m, &h->notes, last);
-	if (memo) {
-		memo->len = memo->fields = 0;
-		memo->meaning = *m;
-	}
-	return end;
-}
+/* ---- heads */
 
 /* What the form of a head depends on, but for its bytes. */
 static int is_usual(const struct http1 *h)
@@ -239,48 +215,18 @@ static int is_usual(const struct http1 *h)
 	return h->method_class == METHOD_OTHER && !h->unsure && !h->tunnel && !h->interim;
 }
 
-/* The head *ev, of which the fields begin at p + i, has been read. usual: before it and behind. */
-static void keep_head(struct http1_memo *memo, const uint8_t *p, size_t i,
-		      struct http1_event *ev, int usual)
+/* HEAD, if p begins with the head that is remembered, or with one that has other values. */
+static int known_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_event *ev)
 {
-	struct str text = ev->kind == HTTP1_REQUEST ? ev->target : ev->reason;
+	struct http1_meaning m;
 
-	if (ev->head_len > HTTP1_MEMO) {
-		memo->len = memo->fields = 0;
-		return;
-	}
-	memo->fields = (uint16_t)i;
-	memo->last = (uint16_t)(i + ev->fields.n);
-	memo->len = (uint16_t)ev->head_len;
-	memo->text = (uint16_t)((const uint8_t *)text.p - p);
-	memcpy(memo->head, p, ev->head_len);
-	if (!usual)
-		return;
-	memo->whole = 1;
-	ev->same = ++memo->number;
-	memo->event = *ev;
-}
-
-/* HEAD, if p begins with the very head that was the last one. */
-static int same_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_event *ev)
-{
-	const struct http1_memo *memo = h->memo;
-	struct str *text;
-
-	if (!memo || !memo->whole || n < memo->len || !is_usual(h) ||
-	    memcmp(p, memo->head, memo->len))
+	if (!h->memo || !is_usual(h) || !http1_memo_head(h->memo, p, n, ev, &m, &h->notes))
 		return 0;
-	*ev = memo->event;
-	text = ev->kind == HTTP1_REQUEST ? &ev->target : &ev->reason;
-	text->p = (const char *)p + memo->text;
-	if (ev->kind == HTTP1_REQUEST)
-		ev->method.p = (const char *)p;
-	ev->fields.p = (const char *)p + memo->fields;
-	if (ev->notes)
-		ev->notes = &h->notes;
 	h->started = 0;
 	h->scanned = 0;
-	to_content(h, ev, &memo->meaning);
+	to_content(h, ev, &m);
+	if (!ev->same)
+		http1_memo_keep(h->memo, p, ev, &m);
 	return 1;
 }
 
@@ -288,11 +234,15 @@ static int same_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_e
 static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i, size_t n,
 				     size_t *used, struct http1_event *ev)
 {
+	/* of responses nobody asks for them */
+	struct field_notes *notes = ev->kind == HTTP1_REQUEST ? &h->notes : NULL;
 	size_t max = min_size(n, HTTP1_MAX_HEAD), end, last = 0;
 	int usual = is_usual(h);
 	struct http1_meaning m;
 
-	end = read_fields(h, p, i, max, &m, &last);
+	h->notes.n = 0;
+	memset(&m, 0, sizeof(m));
+	end = http1_scan_fields(p, i, max, &m, notes, &last);
 	if (i < 2 || p[i - 2] != '\r')
 		m.flags |= HTTP1_BARE_LF;
 	if (!end) {
@@ -312,7 +262,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	h->kind = (uint8_t)ev->kind;
 	ev->fields = str_of(p + i, last - i);
 	if (h->notes.n <= FIELD_NOTES)
-		ev->notes = &h->notes;
+		ev->notes = notes;
 	ev->head_len = (uint32_t)end;
 	ev->flags = m.flags | (persists(ev, &m) ? HTTP1_KEEP_ALIVE : 0);
 	if (m.coding_seen && (m.length_seen || (m.flags & HTTP1_CL_INVALID)))
@@ -322,8 +272,8 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	else
 		frame_response(h, ev, &m);
 	to_content(h, ev, &m);
-	if (h->memo)
-		keep_head(h->memo, p, i, ev, usual && is_usual(h));
+	if (h->memo && usual && is_usual(h))
+		http1_memo_keep(h->memo, p, ev, &m);
 	*used += end;
 	return PARSE_EVENT;
 }
@@ -399,7 +349,7 @@ static enum parse_status next_start(struct http1 *h, const uint8_t *p, size_t n,
 	n -= empty;
 	if (!n || (n == 1 && *p == '\r'))
 		return PARSE_MORE;
-	if (same_head(h, p, n, ev)) {
+	if (known_head(h, p, n, ev)) {
 		*used += ev->head_len;
 		return PARSE_EVENT;
 	}

@@ -102,20 +102,31 @@ struct http1_meaning {
 };
 
 /*
- * The last head, if it is short, and what it says. Most heads of a connection say what the one
- * before them said, or differ from it in the start line alone; to compare them is a tenth of
- * reading them. Zeroed before the parser gets it; what is in it is private.
+ * A short head that was read, so that those that follow are cheap: most heads of a connection are
+ * one that came before, or differ from it in some values. Zeroed before the parser gets it; what is
+ * in it is private, see http1_memo.c.
  */
-#define HTTP1_MEMO 256u
+#define HTTP1_MEMO 288u
+#define HTTP1_MEMO_LINES 16u
+
+/* What a line begins with: n octets at text[at]; of a field line its name, and the colon. */
+struct http1_memo_line {
+	uint16_t at;
+	uint8_t n, name; /* name: enum field_name */
+};
 
 struct http1_memo {
 	uint32_t number; /* grows with each head that is kept */
-	uint8_t whole;	 /* `event` is of all of it; else of the fields alone something is known */
+	uint32_t flags;
 	uint16_t fields, last, len; /* where fields begin, the empty line, and its end; or 0 */
-	uint16_t text;	 /* where target or reason begin */
-	struct http1_meaning meaning; /* of the fields, whose notes are the parser's */
-	struct http1_event event; /* its pointers mean nothing */
-	uint8_t head[HTTP1_MEMO];
+	uint16_t status, method_n;
+	uint16_t word, word_n; /* target, or reason: where, and how long */
+	uint8_t kind, minor, framing, nlines;
+	uint8_t others; /* heads since that were not it, in a row */
+	struct http1_meaning meaning; /* of the fields */
+	struct field_notes notes;
+	struct http1_memo_line line[HTTP1_MEMO_LINES]; /* the start line is the first */
+	uint8_t text[HTTP1_MEMO + 16]; /* what lies behind may be compared, too */
 };
 
 struct http1 {

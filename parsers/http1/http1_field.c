@@ -27,6 +27,8 @@ static int list_next(const uint8_t *p, size_t n, size_t *pos, const uint8_t **it
 	return 0;
 }
 
+#define SURE_DIGITS 18u /* so many fit in 63 bits, whichever they are */
+
 /* 1*DIGIT that fits in 63 bits */
 static int parse_length(const uint8_t *p, size_t n, uint64_t *out)
 {
@@ -35,7 +37,8 @@ static int parse_length(const uint8_t *p, size_t n, uint64_t *out)
 	for (size_t i = 0; i < n; i++) {
 		unsigned digit = p[i] - '0';
 
-		if (!is_digit(p[i]) || v > ((uint64_t)INT64_MAX - digit) / 10)
+		if (!is_digit(p[i]) ||
+		    (i >= SURE_DIGITS && v > ((uint64_t)INT64_MAX - digit) / 10))
 			return 0;
 		v = v * 10 + digit;
 	}
@@ -94,16 +97,12 @@ static void mean_coding(struct http1_meaning *m, const uint8_t *p, size_t n)
 	}
 }
 
-static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n, int proxy)
+static __attribute__((noinline)) void mean_options(struct http1_meaning *m, const uint8_t *p,
+						   size_t n, int proxy)
 {
 	const uint8_t *item;
 	size_t pos = 0, len;
 
-	/* nearly always it is this alone */
-	if (n == 12 && p[0] == ' ' && p[11] == '\r' && nocase_equal(p + 1, "keep-alive", 10)) {
-		*(proxy ? &m->proxy_keep_alive : &m->keep_alive) = 1;
-		return;
-	}
 	while (list_next(p, n, &pos, &item, &len)) {
 		if (len == 5 && nocase_equal(item, "close", 5))
 			*(proxy ? &m->proxy_close : &m->close) = 1;
@@ -112,6 +111,15 @@ static void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n,
 		else if (len == 7 && !proxy && nocase_equal(item, "upgrade", 7))
 			m->upgrade_option = 1;
 	}
+}
+
+static inline void mean_connection(struct http1_meaning *m, const uint8_t *p, size_t n, int proxy)
+{
+	/* nearly always it is this alone */
+	if (n == 12 && p[0] == ' ' && p[11] == '\r' && nocase_equal(p + 1, "keep-alive", 10))
+		*(proxy ? &m->proxy_keep_alive : &m->keep_alive) = 1;
+	else
+		mean_options(m, p, n, proxy);
 }
 
 /* What is read of the fields of a head. */
@@ -168,6 +176,11 @@ static void note_field(const struct scan *s, enum field_name name, size_t v, siz
 		return;
 	}
 	f = &notes->at[notes->n];
+	/* nearly always there is one blank, and the CR */
+	if (end - v > 2 && s->p[v] == ' ' && s->p[end - 1] == '\r') {
+		v++;
+		end--;
+	}
 	while (v < end && s->p[v] <= ' ' && (is_blank(s->p[v]) || s->p[v] == '\r'))
 		v++;
 	while (end > v && s->p[end - 1] <= ' ' &&
@@ -177,6 +190,19 @@ static void note_field(const struct scan *s, enum field_name name, size_t v, siz
 	f->off = (uint16_t)(v - s->fields);
 	f->len = (uint16_t)(end - v);
 	notes->n++;
+}
+
+/* The field line p[.., end) with this name, which means something. */
+static inline void take_field(const struct scan *s, enum field_name name, size_t colon, size_t end)
+{
+	if (name >= FIELD_CORE) {
+		if (s->notes)
+			note_field(s, name, colon + 1, end);
+		return;
+	}
+	if (end + 1 < s->n && s->p[end + 1] <= ' ' && is_blank(s->p[end + 1]))
+		end = folded_end(s, end);
+	mean_field(s->m, name, s->p + colon + 1, end - colon - 1);
 }
 
 /* The field line p[begin, end), and its first colon. */
@@ -189,16 +215,16 @@ static inline void field_line(const struct scan *s, size_t begin, size_t colon, 
 	while (name_end > begin && p[name_end - 1] <= ' ' && is_blank(p[name_end - 1]))
 		name_end--;
 	name = field_name_of((const char *)p + begin, name_end - begin);
-	if (name == FIELD_UNKNOWN)
-		return;
-	if (name >= FIELD_CORE) {
-		if (s->notes)
-			note_field(s, name, colon + 1, end);
-		return;
-	}
-	if (end + 1 < s->n && p[end + 1] <= ' ' && is_blank(p[end + 1]))
-		end = folded_end(s, end);
-	mean_field(s->m, name, p + colon + 1, end - colon - 1);
+	if (name != FIELD_UNKNOWN)
+		take_field(s, name, colon, end);
+}
+
+void http1_take_field(const uint8_t *p, size_t i, size_t n, enum field_name name, size_t colon,
+		      size_t end, struct http1_meaning *m, struct field_notes *notes)
+{
+	const struct scan s = {p, i, n, m, notes};
+
+	take_field(&s, name, colon, end);
 }
 
 /* A line that begins with white space goes on with the field before it. */

@@ -1,8 +1,8 @@
 /*
- * http1_impl.h - what the three files of the HTTP/1 parser share; private to them
+ * http1_impl.h - what the files of the HTTP/1 parser share; private to them
  *
  * http1_start.c says where a message starts, http1_field.c what the fields of its head mean, and
- * http1.c, from both, where it ends.
+ * http1.c, from both, where it ends. http1_memo.c spares the three of them what they know already.
  */
 #ifndef ZC_PARSERS_HTTP1_IMPL_H
 #define ZC_PARSERS_HTTP1_IMPL_H
@@ -89,7 +89,28 @@ enum probe_result http1_find_start(const uint8_t *p, size_t n, uint8_t kind, int
 size_t http1_scan_fields(const uint8_t *p, size_t i, size_t n, struct http1_meaning *m,
 			 struct field_notes *notes, size_t *last);
 
+/* The same of one of them: its name, which is not unknown, its colon, and its LF at p[end]. */
+void http1_take_field(const uint8_t *p, size_t i, size_t n, enum field_name name, size_t colon,
+		      size_t end, struct http1_meaning *m, struct field_notes *notes);
+
 /* The end of the empty line whose LF is at or after `from`, with a line before it in p; or 0. */
 size_t http1_find_empty_line(const uint8_t *p, size_t from, size_t n, size_t *last);
+
+/* ---- http1_memo.c: heads that come again. What it says is what is found without it. */
+
+/*
+ * HEAD and what its fields mean, if p begins with the head that is remembered, or with one that has
+ * other values. That one was read by a parser that knew of nothing unusual (see is_usual() in
+ * http1.c), and so must this one be.
+ */
+int http1_memo_head(struct http1_memo *k, const uint8_t *p, size_t n, struct http1_event *ev,
+		    struct http1_meaning *m, struct field_notes *notes);
+
+/*
+ * The head *ev, of which the first octet is p, was read, and its fields mean *m. Perhaps it is
+ * remembered, which gives ev->same a number.
+ */
+void http1_memo_keep(struct http1_memo *k, const uint8_t *p, struct http1_event *ev,
+		     const struct http1_meaning *m);
 
 #endif

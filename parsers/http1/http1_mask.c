@@ -3,14 +3,15 @@
  *
  * Not a parser: it must not lose its way where a parser may give up, and a mistake towards hiding
  * is better than one towards showing. So whatever the framing says, octets at the start of a call
- * that look like a start-line begin a head. Content stays as it is; content that looks like a head
- * (a transcript of HTTP) is treated as one.
+ * that look like a start-line begin a head. Content is hidden by content_mask.h, unless it is asked
+ * for; content that looks like a head (a transcript of HTTP) is treated as one.
  *
  * Framing is followed as far as it takes to find the next head (Content-Length, chunked, gaps).
  * Where that cannot be said everything is hidden up to the next start-line, which is found as the
  * parser finds it. Hidden is, too, what a client sends behind a request for another protocol, until
  * it is known what became of it: a tunnel (CONNECT), or an upgrade to what is not WebSocket.
  */
+#include "parsers/content/content_mask.h"
 #include "parsers/http1/http1_impl.h"
 #include "parsers/http1/http1_protocol.h"
 #include "parsers/http2/http2.h"
@@ -38,7 +39,7 @@ enum where {
 	CHUNK_DATA, /* `left` octets to come, CRLF included */
 };
 
-enum value { PLAIN, HIDDEN, URI, TARGET, STATUS, LENGTH, CODINGS, UPGRADE };
+enum value { PLAIN, HIDDEN, URI, TARGET, STATUS, LENGTH, CODINGS, UPGRADE, TYPE };
 
 struct mask { /* flat, for protocol_mask */
 	uint8_t server;
@@ -51,12 +52,15 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t fresh;	 /* content is due of which nothing has come */
 	uint8_t endless; /* content goes on until the connection ends */
 	uint8_t wait;	 /* behind this message nothing stays until a start-line comes */
+	uint8_t asked;	 /* content is asked for */
 	/* of the message */
 	uint8_t start_line, connect, head, upgrade, websocket, chunked, trailers, have_length;
+	uint8_t amz_events;
 	uint16_t status;
 	uint32_t head_len;
 	uint64_t left, length;
 	struct redact_scan scan;
+	struct content_mask content;
 };
 
 /* Do these octets begin a message beyond reasonable doubt? */
@@ -87,6 +91,7 @@ static void begin_message(struct mask *k, int unsure)
 	*k = (struct mask){.server = k->server,
 			   .doubt = k->doubt,
 			   .either = k->either,
+			   .asked = k->asked,
 			   .unsure = (uint8_t)unsure};
 	begin_line(k);
 }
@@ -106,11 +111,17 @@ static void begin_value(struct mask *k, enum value value)
 		redact_scan_uri(&k->scan);
 }
 
+static void begin_content(struct mask *k, enum where where, enum content_form form)
+{
+	k->where = (uint8_t)where;
+	content_mask_begin(&k->content, k->asked ? CONTENT_SHOWN : form);
+}
+
 /* A line that is no field, or where a message is due, something else. */
 static void bad_line(struct mask *k, int at_end)
 {
 	if (!k->start_line)
-		k->where = CONTENT;
+		begin_content(k, CONTENT, CONTENT_HIDDEN);
 	else if (at_end)
 		k->where = LINE_BEGIN;
 	else
@@ -133,6 +144,8 @@ static enum value value_of(struct mask *k)
 		return LENGTH;
 	if (name_is(k, "transferencoding"))
 		return CODINGS;
+	if (name_is(k, "contenttype"))
+		return TYPE;
 	return name_is(k, "upgrade") ? UPGRADE : PLAIN;
 }
 
@@ -190,7 +203,7 @@ static void line_octet(struct mask *k, uint8_t c)
 		k->odd |= !(http1_octet_class[c] & TOKEN) && c != '/';
 		redact_name_add(&k->scan.name, (char)c, 0);
 		if (!k->start_line && k->odd)
-			k->where = CONTENT;
+			begin_content(k, CONTENT, CONTENT_HIDDEN);
 	}
 }
 
@@ -289,21 +302,23 @@ static void content_follows(struct mask *k, const struct mask *head, struct mask
 {
 	int none =
 		head->server && (head->status < 200 || head->status == 204 || head->status == 304);
+	enum content_form form = head->amz_events ? CONTENT_AMZ_EVENTS : CONTENT_UNKNOWN;
 
 	k->fresh = 1;
 	if (head->status == 101) {
-		k->where = CONTENT;
+		begin_content(k, CONTENT, CONTENT_WEBSOCKET);
 		both->word |= IN_WEBSOCKET;
 	} else if (none) {
 		return;
 	} else if (head->chunked) {
 		k->chunked = 1;
-		k->where = CHUNK_SIZE;
+		begin_content(k, CHUNK_SIZE, form);
 	} else if (head->have_length && head->length) {
 		k->left = head->length;
-		k->where = COUNTED;
-	} else {
-		k->endless = head->server && !head->have_length && !(both->word & ASKED_HEAD);
+		begin_content(k, COUNTED, form);
+	} else if (head->server && !head->have_length && !(both->word & ASKED_HEAD)) {
+		k->endless = 1;
+		begin_content(k, CONTENT, form);
 	}
 }
 
@@ -343,6 +358,8 @@ static void framing_octet(struct mask *k, uint8_t c)
 		match(k, c, "chunked", &k->chunked);
 	} else if (k->value == UPGRADE) {
 		match(k, c, "websocket", &k->websocket);
+	} else if (k->value == TYPE) {
+		match(k, c, "amazon.eventstream", &k->amz_events);
 	} else if (k->value == STATUS) {
 		if (is_digit(c) && k->status < 1000)
 			k->status = (uint16_t)(k->status * 10 + c - '0');
@@ -399,11 +416,19 @@ static void chunk_octet(struct mask *k, uint8_t c)
 	}
 }
 
-/* Passes n octets of content or a chunk, fewer if it ends before. */
-static uint64_t pass(struct mask *k, uint64_t n)
+/* Passes n octets of content or a chunk, fewer if it ends before; p NULL: they are missing. */
+static uint64_t pass(struct mask *k, uint8_t *p, uint64_t n)
 {
 	uint64_t len = n < k->left ? n : k->left;
+	uint64_t crlf = k->where == CHUNK_DATA ? 2 : 0; /* of a chunk; behind its content */
+	uint64_t inside = k->left > crlf ? k->left - crlf : 0;
 
+	if (inside > len)
+		inside = len;
+	if (p)
+		content_mask_feed(&k->content, p, (size_t)inside);
+	else if (inside)
+		content_mask_gap(&k->content, inside);
 	k->left -= len;
 	if (k->left)
 		return len;
@@ -450,8 +475,8 @@ static size_t octets(struct mask *k, struct mask_shared *both, uint8_t *p, size_
 	case CHUNK_SIZE:
 	case CHUNK_EXT: chunk_octet(k, *p); return 1;
 	case COUNTED:
-	case CHUNK_DATA: return (size_t)pass(k, n);
-	case CONTENT: break;
+	case CHUNK_DATA: return (size_t)pass(k, p, n);
+	case CONTENT: content_mask_feed(&k->content, p, n); break;
 	}
 	return n;
 }
@@ -464,6 +489,7 @@ static void mask_begin(void *state, enum sender from, unsigned flags)
 
 	memset(k, 0, sizeof(*k));
 	k->server = from == FROM_SERVER;
+	k->asked = !!(flags & MASK_CONTENT);
 	k->doubt = k->either = !!(flags & MASK_DOUBT);
 	if (flags & MASK_START)
 		begin_message(k, 1);
@@ -509,7 +535,9 @@ static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 
 	k->fresh = 0;
 	while (n && (k->where == COUNTED || k->where == CHUNK_DATA))
-		n -= pass(k, n);
+		n -= pass(k, NULL, n);
+	if (n && k->where == CONTENT)
+		content_mask_gap(&k->content, n);
 	if (n && !k->endless && !(both->word & IN_WEBSOCKET))
 		seek(k);
 	return 1;

@@ -38,8 +38,9 @@ struct hpack {
 	uint32_t base;	 /* logical position of the first octet of text memory */
 	uint32_t end;	 /* logical position behind the last octet of text */
 	uint32_t epoch;
+	uint32_t changes;
 	uint8_t in_fields; /* the block has had a field: no more size updates */
-	uint8_t pad[7];
+	uint8_t pad[3];
 	struct entry entry[];
 };
 
@@ -82,6 +83,7 @@ struct hpack *hpack_init(void *mem, uint32_t capacity, int from_start)
 void hpack_forget(struct hpack *h)
 {
 	h->epoch++;
+	h->changes++;
 	h->inserted = 0;
 	h->max = h->limit;
 	h->floor = -(int64_t)(h->max / HPACK_ENTRY);
@@ -105,6 +107,11 @@ uint32_t hpack_wanted(const struct hpack *h)
 uint32_t hpack_epoch(const struct hpack *h)
 {
 	return h->epoch;
+}
+
+uint32_t hpack_changes(const struct hpack *h)
+{
+	return h->changes;
 }
 
 uint32_t hpack_entries(const struct hpack *h)
@@ -191,6 +198,7 @@ static void insert(struct hpack *h, const struct hpack_field *f, unsigned static
 	struct entry e = {.name_id = f->name_id, .size = (uint32_t)size};
 	uint8_t *to;
 
+	h->changes++;
 	evict(h, size);
 	if (size > h->max) {
 		/* Section 4.4: the table is empty now. Numbered all the same, see hpack.h. */
@@ -234,6 +242,7 @@ struct hpack *hpack_move(void *mem, uint32_t capacity, struct hpack *old)
 	h->limit = old->limit;
 	h->max = old->max;
 	h->epoch = old->epoch;
+	h->changes = old->changes + 1;
 	h->in_fields = old->in_fields;
 	h->floor = old->floor;
 	memcpy(learnt(h), learnt(old), h->slots < old->slots ? h->slots : old->slots);
@@ -268,35 +277,43 @@ void hpack_learn_name(struct hpack *h, int64_t id, unsigned index)
 
 /* ---- integers and strings, section 5 */
 
-/*
- * Integer with a prefix of `bits` bits at p[*pos]. Beyond 32 bits, or with more octets than 32 bits
- * can need, it is bad.
- */
-static enum hpack_status get_int(const uint8_t *p, size_t n, size_t *pos, unsigned bits,
-				 uint32_t *value)
+/* One whose prefix is full: what is behind it at p[*pos]. */
+static enum hpack_status get_long_int(const uint8_t *p, size_t n, size_t *pos, uint32_t *value)
 {
-	uint32_t mask = (1u << bits) - 1;
-	size_t i = *pos;
-	uint64_t v;
+	size_t i = *pos + 1;
+	uint64_t v = *value;
 
-	if (i >= n)
-		return HPACK_MORE;
-	v = p[i++] & mask;
-	if (v == mask) {
-		for (unsigned shift = 0;; shift += 7) {
-			if (shift > 28)
-				return HPACK_BAD;
-			if (i >= n)
-				return HPACK_MORE;
-			v += (uint64_t)(p[i] & 0x7f) << shift;
-			if (v > UINT32_MAX)
-				return HPACK_BAD;
-			if (!(p[i++] & 0x80))
-				break;
-		}
+	for (unsigned shift = 0;; shift += 7) {
+		if (shift > 28)
+			return HPACK_BAD;
+		if (i >= n)
+			return HPACK_MORE;
+		v += (uint64_t)(p[i] & 0x7f) << shift;
+		if (v > UINT32_MAX)
+			return HPACK_BAD;
+		if (!(p[i++] & 0x80))
+			break;
 	}
 	*pos = i;
 	*value = (uint32_t)v;
+	return HPACK_FIELD;
+}
+
+/*
+ * Integer with a prefix of `bits` bits at p[*pos]. Beyond 32 bits, or with more bytes than 32 bits
+ * can need, it is bad.
+ */
+static inline enum hpack_status get_int(const uint8_t *p, size_t n, size_t *pos, unsigned bits,
+					uint32_t *value)
+{
+	uint32_t mask = (1u << bits) - 1;
+
+	if (*pos >= n)
+		return HPACK_MORE;
+	*value = p[*pos] & mask;
+	if (*value == mask)
+		return get_long_int(p, n, pos, value);
+	++*pos;
 	return HPACK_FIELD;
 }
 
@@ -543,6 +560,7 @@ static enum hpack_status size_update(struct hpack *h, const uint8_t *p, size_t n
 	if (size > h->limit)
 		return HPACK_BAD;
 	h->max = size;
+	h->changes++;
 	evict(h, 0);
 	raise_floor(h);
 	return HPACK_FIELD;

@@ -133,6 +133,9 @@ void hpack_forget(struct hpack *h);
 
 uint32_t hpack_epoch(const struct hpack *h); /* from 0 */
 
+/* Goes up with every change of the table: while it is the same, blocks mean the same. */
+uint32_t hpack_changes(const struct hpack *h);
+
 /* For tests and statistics: entries held, and their size in octets (the least it can be). */
 uint32_t hpack_entries(const struct hpack *h);
 uint32_t hpack_octets(const struct hpack *h);

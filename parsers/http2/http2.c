@@ -44,6 +44,7 @@ struct http2 *http2_move(void *mem, uint32_t capacity, struct http2 *old)
 	*h = *old;
 	for (unsigned i = 0; i < 2; i++) {
 		h->dir[i].hpack = hpack_move(tables, capacity, old->dir[i].hpack);
+		http2_forget_same(&h->dir[i].same); /* it points into the old memory */
 		tables += (hpack_size(capacity) + 15) & ~(size_t)15;
 	}
 	return h;
@@ -206,19 +207,19 @@ static void decode(struct http2_dir *d, struct str block, struct http2_scratch *
 {
 	struct hpack_scratch text = {s->text, sizeof(s->text), 0};
 	enum hpack_status st;
-	struct hpack_field f;
 	size_t pos = 0;
 
 	for (;;) {
+		struct hpack_field *f = &s->field[ev->nfields];
 		size_t mark = text.used;
 
-		st = hpack_next(d->hpack, (const uint8_t *)block.p, block.n, &pos, &text, &f);
+		st = hpack_next(d->hpack, (const uint8_t *)block.p, block.n, &pos, &text, f);
 		if (st != HPACK_FIELD)
 			break;
-		if (f.flags & HPACK_TOO_LONG)
+		if (f->flags & HPACK_TOO_LONG)
 			ev->flags |= HTTP2_FIELDS_DROPPED;
 		if (ev->nfields < HTTP2_MAX_FIELDS && text.used <= LIST_TEXT) {
-			s->field[ev->nfields++] = f;
+			ev->nfields++;
 		} else {
 			ev->flags |= HTTP2_FIELDS_DROPPED;
 			text.used = mark;
@@ -226,6 +227,24 @@ static void decode(struct http2_dir *d, struct str block, struct http2_scratch *
 	}
 	if (st != HPACK_END && !(ev->flags & HTTP2_TRUNCATED))
 		ev->flags |= HTTP2_NOT_DECODED;
+}
+
+/* What its fields are, and say. */
+static void read_block(struct http2 *h, struct http2_event *ev, struct str block,
+		       struct http2_scratch *s)
+{
+	struct http2_dir *d = &h->dir[ev->dir];
+	uint32_t changes = hpack_changes(d->hpack);
+
+	if (!(ev->flags & HTTP2_NOT_DECODED))
+		decode(d, block, s, ev);
+	if (ev->type != HTTP2_EV_HEADERS) {
+		http2_judge_as(ev, HTTP2_REQUEST, d->hpack);
+		return;
+	}
+	http2_judge(ev, &h->client, d->hpack);
+	if (hpack_changes(d->hpack) == changes)
+		http2_remember(&d->same, changes, block, ev);
 }
 
 /*
@@ -238,7 +257,7 @@ static enum parse_status block_event(struct http2 *h, struct http2_event *ev, co
 	struct http2_dir *d = &h->dir[ev->dir];
 	struct frame f = http2_frame(p);
 	size_t pad = f.flags & FLAG_PADDED ? 1 : 0;
-	struct str block;
+	struct str block = {"", 0};
 
 	ev->stream_id = f.stream_id;
 	ev->type = f.type == F_HEADERS ? HTTP2_EV_HEADERS : HTTP2_EV_PUSH_PROMISE;
@@ -249,16 +268,12 @@ static enum parse_status block_event(struct http2 *h, struct http2_event *ev, co
 		ev->promised = http2_frame(p + pad + 4).stream_id;
 	ev->fields = s->field;
 	ev->epoch = hpack_epoch(d->hpack);
-	if (!(ev->flags & HTTP2_NOT_DECODED)) {
-		if (gather(p, n, s, &block))
-			ev->flags |= HTTP2_NOT_DECODED;
-		else
-			decode(d, block, s, ev);
-	}
-	if (f.type == F_HEADERS)
-		http2_judge(ev, &h->client, d->hpack);
-	else
-		http2_judge_as(ev, HTTP2_REQUEST, d->hpack);
+	if (!(ev->flags & HTTP2_NOT_DECODED) && gather(p, n, s, &block))
+		ev->flags |= HTTP2_NOT_DECODED;
+	if (ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED) ||
+	    ev->type != HTTP2_EV_HEADERS ||
+	    !http2_recall(&d->same, hpack_changes(d->hpack), block, ev))
+		read_block(h, ev, block, s);
 	if (ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED))
 		hpack_forget(d->hpack);
 	return PARSE_EVENT;
@@ -377,11 +392,6 @@ static enum parse_status next_data(struct http2_dir *d, const uint8_t *p, size_t
 }
 
 /* ---- other frames */
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* A control frame whose payload is there (of GOAWAY the first eight octets). */
 static enum parse_status control(struct http2 *h, const struct frame *f, const uint8_t *payload,

@@ -105,6 +105,7 @@ struct http2_event {
 
 	/* HEADERS, PUSH_PROMISE */
 	enum http2_kind kind;
+	uint32_t same; /* not 0: blocks of this direction that have it have the same fields */
 	struct hpack_field *fields; /* in order, in the scratch; valid until the next call */
 	size_t nfields;
 	uint32_t epoch; /* of the unseen ids in fields */
@@ -134,7 +135,7 @@ struct http2_event {
 
 /* Working memory of a call; may be shared by all connections of a thread. About 280 KiB. */
 struct http2_scratch {
-	struct hpack_field field[HTTP2_MAX_FIELDS];
+	struct hpack_field field[HTTP2_MAX_FIELDS + 1]; /* the last: of a list that is full */
 	uint8_t block[HTTP2_MAX_KEEP];	   /* a field block, put together */
 	uint8_t text[3 * HPACK_FIELD_MAX]; /* names and values */
 };

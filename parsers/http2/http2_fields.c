@@ -34,14 +34,25 @@ static const struct {
 	[PS_PROTOCOL] = {":protocol", 9, 0},
 };
 
+/* The only one that it can be, by length and a letter. */
+static int guess_pseudo(struct str name)
+{
+	switch (name.n) {
+	case 5: return PS_PATH;
+	case 7: return name.p[1] == 'm' ? PS_METHOD : name.p[2] == 'c' ? PS_SCHEME : PS_STATUS;
+	case 9: return PS_PROTOCOL;
+	default: return PS_AUTHORITY;
+	}
+}
+
 static int pseudo_of(struct str name)
 {
+	int i;
+
 	if (!name.p || !name.n || name.p[0] != ':')
 		return PS_NONE;
-	for (int i = 0; i < PS_COUNT; i++)
-		if (name.n == pseudo[i].n && !memcmp(name.p, pseudo[i].name, name.n))
-			return i;
-	return PS_OTHER;
+	i = guess_pseudo(name);
+	return name.n == pseudo[i].n && !memcmp(name.p, pseudo[i].name, name.n) ? i : PS_OTHER;
 }
 
 static int is(struct str s, const char *want)
@@ -49,15 +60,21 @@ static int is(struct str s, const char *want)
 	return s.p && s.n == strlen(want) && !memcmp(s.p, want, s.n);
 }
 
-/* What the names in a block leave open. */
+/* What the names in a block tell, and leave open. */
 struct survey {
+	const struct hpack_field *of[PS_COUNT]; /* the first of each name, which counts */
 	unsigned known;	   /* BIT() of the pseudo-header fields whose names are known */
 	size_t zone;	   /* fields before the first one that is known to be regular */
 	size_t unseen;	   /* nameless ones among these: the candidates */
 	size_t first;	   /* the first candidate */
 	size_t sure;	   /* candidates before a known pseudo-header field, so they are such too */
-	struct str method; /* value, if seen */
 };
+
+/* {NULL, 0}: not seen */
+static struct str value_of(const struct survey *v, int ps)
+{
+	return v->of[ps] ? v->of[ps]->value : (struct str){NULL, 0};
+}
 
 static int is_candidate(const struct hpack_field *f)
 {
@@ -76,10 +93,10 @@ static struct survey survey(const struct http2_event *ev)
 			if (i < v.zone)
 				v.zone = i;
 		} else if (ps != PS_NONE) {
+			if (ps < PS_COUNT && !v.of[ps])
+				v.of[ps] = f;
 			if (ps < PS_COUNT)
 				v.known |= BIT(ps);
-			if (ps == PS_METHOD && !v.method.p)
-				v.method = f->value;
 			if (i < v.zone)
 				v.sure = v.unseen;
 		} else if (i < v.zone) {
@@ -102,20 +119,22 @@ static unsigned bits(unsigned set)
  */
 static int open_names(const struct survey *v, unsigned *must, unsigned *may)
 {
-	int maybe_connect = !v->method.p;
+	struct str method = value_of(v, PS_METHOD);
+	int maybe_connect = !method.p;
 
 	*must = (BIT(PS_METHOD) | BIT(PS_SCHEME) | BIT(PS_PATH)) & ~v->known;
 	*may = (BIT(PS_AUTHORITY) | (maybe_connect ? BIT(PS_PROTOCOL) : 0u)) & ~v->known;
-	if (is(v->method, "CONNECT"))
+	if (is(method, "CONNECT"))
 		return 0;
 	/* CONNECT without :protocol has neither :scheme nor :path */
 	return !maybe_connect || v->known & (BIT(PS_SCHEME) | BIT(PS_PATH));
 }
 
-static void give_name(struct hpack_field *f, int ps, struct hpack *hpack)
+static void give_name(struct survey *v, struct hpack_field *f, int ps, struct hpack *hpack)
 {
 	if (!pseudo[ps].index)
 		return;
+	v->of[ps] = f;
 	f->name = hpack_static_name(pseudo[ps].index);
 	f->flags = (f->flags & ~HPACK_NAME_UNSEEN) | HPACK_NAME_INFERRED;
 	hpack_learn_name(hpack, f->name_id, pseudo[ps].index);
@@ -126,22 +145,21 @@ static void give_name(struct hpack_field *f, int ps, struct hpack *hpack)
  * many as are missing or stand before a known one, at most as many as can be missing. If that makes
  * it exactly one, and only one name is left for it, that is its name.
  */
-static void infer_request(struct http2_event *ev, struct hpack *hpack)
+static void infer_request(struct http2_event *ev, struct survey *v, struct hpack *hpack)
 {
-	struct survey v = survey(ev);
 	unsigned must, may;
 	size_t least, most;
 
-	if (!v.unseen || !open_names(&v, &must, &may))
+	if (!v->unseen || !open_names(v, &must, &may))
 		return;
-	least = bits(must) > v.sure ? bits(must) : v.sure;
-	most = bits(must) + bits(may) < v.unseen ? bits(must) + bits(may) : v.unseen;
+	least = bits(must) > v->sure ? bits(must) : v->sure;
+	most = bits(must) + bits(may) < v->unseen ? bits(must) + bits(may) : v->unseen;
 	if (least != 1 || most != 1)
 		return;
 	if (bits(must) == 1)
-		give_name(&ev->fields[v.first], __builtin_ctz(must), hpack);
+		give_name(v, &ev->fields[v->first], __builtin_ctz(must), hpack);
 	else if (bits(may) == 1)
-		give_name(&ev->fields[v.first], __builtin_ctz(may), hpack);
+		give_name(v, &ev->fields[v->first], __builtin_ctz(may), hpack);
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -171,7 +189,7 @@ static uint64_t path_key(const struct http2_event *ev, const struct hpack_field 
 	if (path)
 		return mix_field(h, path) | 1;
 	open_names(&v, &must, &may);
-	if (!v.unseen || is(v.method, "CONNECT") ||
+	if (!v.unseen || is(value_of(&v, PS_METHOD), "CONNECT") ||
 	    ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED))
 		return 0;
 	most = bits(must) + bits(may);
@@ -197,44 +215,42 @@ static int status_of(struct str s)
 	return status >= 100 ? status : 0;
 }
 
-/* The first field of each name counts. */
-static void fill(struct http2_event *ev)
+static void fill(struct http2_event *ev, const struct survey *v)
 {
-	const struct hpack_field *of[PS_COUNT] = {0};
-	static const struct str none;
-
-	for (size_t i = 0; i < ev->nfields; i++) {
-		int ps = pseudo_of(ev->fields[i].name);
-
-		if (ps < PS_COUNT && !of[ps])
-			of[ps] = &ev->fields[i];
-	}
 	if (ev->kind == HTTP2_RESPONSE) {
-		ev->status = of[PS_STATUS] ? status_of(of[PS_STATUS]->value) : 0;
+		ev->status = status_of(value_of(v, PS_STATUS));
 		if (ev->status && ev->status < 200)
 			ev->flags |= HTTP2_INTERIM;
 	}
 	if (ev->kind != HTTP2_REQUEST)
 		return;
-	ev->method = of[PS_METHOD] ? of[PS_METHOD]->value : none;
-	ev->scheme = of[PS_SCHEME] ? of[PS_SCHEME]->value : none;
-	ev->authority = of[PS_AUTHORITY] ? of[PS_AUTHORITY]->value : none;
-	ev->path = of[PS_PATH] ? of[PS_PATH]->value : none;
-	ev->protocol = of[PS_PROTOCOL] ? of[PS_PROTOCOL]->value : none;
-	ev->path_key = ev->path.p ? 0 : path_key(ev, of[PS_PATH]);
+	ev->method = value_of(v, PS_METHOD);
+	ev->scheme = value_of(v, PS_SCHEME);
+	ev->authority = value_of(v, PS_AUTHORITY);
+	ev->path = value_of(v, PS_PATH);
+	ev->protocol = value_of(v, PS_PROTOCOL);
+	ev->path_key = ev->path.p ? 0 : path_key(ev, v->of[PS_PATH]);
 }
 
-void http2_judge_as(struct http2_event *ev, enum http2_kind kind, struct hpack *hpack)
+static void judge(struct http2_event *ev, enum http2_kind kind, struct survey *v,
+		  struct hpack *hpack)
 {
 	ev->kind = kind;
 	/* of a block that is not complete nothing can be said to be missing */
 	if (!(ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED))) {
 		if (kind == HTTP2_REQUEST)
-			infer_request(ev, hpack);
+			infer_request(ev, v, hpack);
 		else if (kind == HTTP2_RESPONSE && ev->nfields && is_candidate(&ev->fields[0]))
-			give_name(&ev->fields[0], PS_STATUS, hpack);
+			give_name(v, &ev->fields[0], PS_STATUS, hpack);
 	}
-	fill(ev);
+	fill(ev, v);
+}
+
+void http2_judge_as(struct http2_event *ev, enum http2_kind kind, struct hpack *hpack)
+{
+	struct survey v = survey(ev);
+
+	judge(ev, kind, &v, hpack);
 }
 
 void http2_judge(struct http2_event *ev, unsigned *client, struct hpack *hpack)
@@ -256,5 +272,5 @@ void http2_judge(struct http2_event *ev, unsigned *client, struct hpack *hpack)
 		/* section 8.1: trailers end the stream */
 		kind = *client == ev->dir ? HTTP2_REQUEST : HTTP2_RESPONSE;
 	}
-	http2_judge_as(ev, kind, hpack);
+	judge(ev, kind, &v, hpack);
 }

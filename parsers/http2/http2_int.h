@@ -16,8 +16,21 @@ struct frame {
 	uint8_t type, flags;
 };
 
-/* The HTTP2_HEAD_LEN octets at p. */
-struct frame http2_frame(const uint8_t *p);
+static inline uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The HTTP2_HEAD_LEN bytes at p. */
+static inline struct frame http2_frame(const uint8_t *p)
+{
+	return (struct frame){
+		.length = get32(p) >> 8,
+		.type = p[3],
+		.flags = p[4],
+		.stream_id = get32(p + 5) & 0x7fffffff,
+	};
+}
 
 /* Does the head obey the rules of its type? Frames of unknown types do if they are not too long. */
 int http2_frame_ok(const struct frame *f, uint32_t max_frame);
@@ -36,6 +49,30 @@ void http2_judge(struct http2_event *ev, unsigned *client, struct hpack *hpack);
 
 /* The same when the kind is known. */
 void http2_judge_as(struct http2_event *ev, enum http2_kind kind, struct hpack *hpack);
+
+#define HTTP2_SAME_BLOCK 128u
+#define HTTP2_SAME_FIELDS 16u
+#define HTTP2_SAME_TEXT 512u
+
+/* The last field block of a direction; see http2_same.c. */
+struct http2_same {
+	uint32_t changes; /* hpack_changes() */
+	uint32_t number;  /* of what is kept */
+	uint16_t nblock;  /* 0: nothing is known */
+	uint8_t kept;	  /* what was made of it, too */
+	uint8_t block[HTTP2_SAME_BLOCK];
+	char text[HTTP2_SAME_TEXT];
+	struct hpack_field field[HTTP2_SAME_FIELDS];
+	struct http2_event ev; /* what these fields say */
+};
+
+/* 1: the block is the one that is kept, and ev is filled; 0: it is another. */
+int http2_recall(struct http2_same *m, uint32_t changes, struct str block, struct http2_event *ev);
+
+/* ev is what was made of the block, by which the table did not change. */
+void http2_remember(struct http2_same *m, uint32_t changes, struct str block,
+		    const struct http2_event *ev);
+void http2_forget_same(struct http2_same *m);
 
 #define PENDING_SETTINGS 4
 
@@ -63,6 +100,7 @@ struct http2_dir {
 	int64_t announced[PENDING_SETTINGS];
 	uint8_t nannounced; /* more than PENDING_SETTINGS: count lost, never known again */
 	uint8_t state, flags, padding_unseen, pad2[4];
+	struct http2_same same;
 };
 
 struct http2 {

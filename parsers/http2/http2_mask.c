@@ -2,7 +2,9 @@
  * http2_mask.c - overwrites the secrets in field blocks of HTTP/2 (RFC 9113)
  *
  * Walks the frames, which may be cut anywhere, and gives the field blocks of HEADERS, PUSH_PROMISE
- * and CONTINUATION to hpack_mask.h. Everything else, content included, is left as it is.
+ * and CONTINUATION to hpack_mask.h, and the content of DATA to content_mask.h, unless it is asked
+ * for. Everything else is left as it is. Of more streams than STREAMS at a time that send content
+ * in turn, each is looked at anew with its next frame: then more of it may be hidden.
  *
  * Missing octets do no harm in frames whose end is known, other than to a field block. Where the
  * boundaries of frames are lost, octets are overwritten with MASK_BLIND (which cannot be the head
@@ -12,6 +14,7 @@
  */
 #include <string.h>
 
+#include "parsers/content/content_mask.h"
 #include "parsers/http2/hpack_mask.h"
 #include "parsers/http2/http2.h"
 #include "parsers/http2/http2_frames.h"
@@ -19,10 +22,12 @@
 
 #define LONGEST_UNKNOWN 16384u /* SETTINGS_MAX_FRAME_SIZE as long as nobody sets it */
 #define HEADS_ENOUGH 4	       /* one after another, to be certain */
+#define STREAMS 24u	       /* whose content is followed */
 
 enum state {
 	HEAD,
-	PAD_LENGTH, /* of a frame with a field block: the one octet, which is not in `lead` */
+	PAD_LENGTH, /* of a frame with a field block or content: one octet, which is not in `lead`
+		     */
 	PAYLOAD,
 	LOST,
 	PREFACE, /* of a client, at its start */
@@ -33,17 +38,73 @@ struct mask {		  /* flat, for protocol_mask */
 	uint8_t at_start; /* the first frame of the direction comes next: SETTINGS are proof enough
 			   */
 	uint8_t state, flags, in_block;
+	uint8_t asked; /* content is asked for */
 	uint8_t npreface; /* octets of the connection preface that came */
 	uint8_t nhead, heads;
 	uint8_t head[HTTP2_HEAD_LEN];
-	/* of the frame in hand, octets to come: before its field block, of it, behind it */
+	/* of the frame in hand, octets to come: before its field block or content, of it, behind it
+	 */
 	uint32_t lead, block, rest;
 	uint32_t open; /* stream whose field block goes on in the next frame; 0: none */
 	struct hpack_mask hpack;
+	uint32_t content_stream; /* whose content is in hand; 0: nobody's */
+	uint32_t clock;		 /* of frames with content */
+	struct content {
+		uint32_t stream_id, used;
+		struct content_mask mask;
+	} content[STREAMS];
 };
+
+/* ---- content */
+
+/* The stream's; new: if need be, in the place of the one that was not used for the longest time. */
+static struct content *content_of(struct mask *h, uint32_t stream_id, int new)
+{
+	struct content *oldest = &h->content[0];
+
+	for (unsigned i = 0; i < STREAMS; i++) {
+		if (h->content[i].stream_id == stream_id)
+			return &h->content[i];
+		if (h->content[i].used < oldest->used)
+			oldest = &h->content[i];
+	}
+	if (!new)
+		return NULL;
+	oldest->stream_id = stream_id;
+	content_mask_begin(&oldest->mask, h->asked ? CONTENT_SHOWN : CONTENT_UNKNOWN);
+	return oldest;
+}
+
+static void content_feed(struct mask *h, uint8_t *p, size_t n)
+{
+	struct content *c = content_of(h, h->content_stream, 1);
+
+	c->used = ++h->clock;
+	content_mask_feed(&c->mask, p, n);
+}
+
+static void content_gap(struct mask *h, uint64_t n)
+{
+	if (n)
+		content_mask_gap(&content_of(h, h->content_stream, 1)->mask, n);
+}
+
+/* The stream has ended in this direction. */
+static void content_end(struct mask *h, uint32_t stream_id)
+{
+	struct content *c = content_of(h, stream_id, 0);
+
+	if (c)
+		memset(c, 0, sizeof(*c));
+}
 
 static void lose(struct mask *h)
 {
+	/* where content goes on is not known */
+	for (unsigned i = 0; i < STREAMS; i++)
+		content_mask_begin(&h->content[i].mask,
+				   h->asked ? CONTENT_SHOWN : CONTENT_HIDDEN);
+	h->content_stream = 0;
 	h->state = LOST;
 	h->at_start = 0;
 	h->heads = 0;
@@ -105,10 +166,13 @@ static void settle(struct mask *h)
 		h->open = 0;
 	}
 	h->in_block = 0;
-	if (!h->rest) {
-		h->state = HEAD;
-		h->nhead = 0;
-	}
+	if (h->rest)
+		return;
+	if (h->content_stream && h->flags & FLAG_END_STREAM)
+		content_end(h, h->content_stream);
+	h->content_stream = 0;
+	h->state = HEAD;
+	h->nhead = 0;
 }
 
 /* The head is complete. 0: it is none. */
@@ -134,12 +198,15 @@ static int begin_frame(struct mask *h)
 	h->lead = type == F_PUSH_PROMISE			  ? 4
 		  : type == F_HEADERS && h->flags & FLAG_PRIORITY ? 5
 								  : 0;
-	h->block = h->in_block ? length - h->lead : 0;
-	h->rest = h->in_block ? 0 : length;
+	h->content_stream = type == F_DATA ? stream_id : 0;
+	if (type == F_RST_STREAM || (type == F_HEADERS && h->flags & FLAG_END_STREAM))
+		content_end(h, stream_id);
+	h->block = h->in_block || h->content_stream ? length - h->lead : 0;
+	h->rest = length - h->lead - h->block;
 	h->state = PAYLOAD;
 	if (h->in_block)
 		h->open = stream_id;
-	if (h->in_block && type != F_CONTINUATION && h->flags & FLAG_PADDED) {
+	if (h->block && type != F_CONTINUATION && h->flags & FLAG_PADDED) {
 		h->block--;
 		h->state = PAD_LENGTH;
 	} else {
@@ -170,7 +237,10 @@ static size_t payload(struct mask *h, uint8_t *p, size_t n)
 		hpack_mask_gap(&h->hpack);
 	if (!len && h->block) {
 		len = take(&h->block, n);
-		hpack_mask_feed(&h->hpack, p, len);
+		if (h->content_stream)
+			content_feed(h, p, len);
+		else
+			hpack_mask_feed(&h->hpack, p, len);
 	} else if (!len) {
 		len = take(&h->rest, n);
 	}
@@ -236,6 +306,7 @@ static void mask_begin(void *state, enum sender from, unsigned flags)
 
 	memset(h, 0, sizeof(*h));
 	h->certain = !(flags & MASK_DOUBT);
+	h->asked = !!(flags & MASK_CONTENT);
 	h->at_start = !!(flags & MASK_START);
 	h->heads = h->certain ? HEADS_ENOUGH : 0;
 	if (h->at_start && from == FROM_CLIENT)
@@ -312,11 +383,17 @@ static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 		h->block += h->lead;
 		h->lead = 0;
 		n--;
-		hpack_mask_gap(&h->hpack);
+		if (!h->content_stream)
+			hpack_mask_gap(&h->hpack);
 		h->state = PAYLOAD;
 	}
 	n -= take(&h->lead, n);
-	if (n && h->block) {
+	if (n && h->block && h->content_stream) {
+		uint32_t missing = take(&h->block, n);
+
+		content_gap(h, missing);
+		n -= missing;
+	} else if (n && h->block) {
 		hpack_mask_gap(&h->hpack);
 		n -= take(&h->block, n);
 	}

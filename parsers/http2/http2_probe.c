@@ -8,19 +8,6 @@
 #include <string.h>
 #include "parsers/http2/http2_int.h"
 
-struct frame http2_frame(const uint8_t *p)
-{
-	struct frame f = {
-		.length = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2],
-		.type = p[3],
-		.flags = p[4],
-		.stream_id = (uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
-			  (uint32_t)p[7] << 8 | p[8],
-	};
-
-	return f;
-}
-
 static const struct {
 	uint32_t min, max; /* of the length */
 	uint8_t stream;	   /* 0: must be 0; 1: must not; 2: any */

@@ -14,7 +14,6 @@
 #define CAP_SECURE 0x8000u
 #define CAP_AUTH_LENENC 0x200000u
 #define CAP_ZSTD 0x4000000u
-#define CAP_ATTRIBUTES 0x8000000u
 #define CAP_EXT_CACHE 0x10u /* MariaDB: metadata may be left out */
 
 #define CAP_NO_EOF 0x1000000u
@@ -61,6 +60,15 @@ enum kind {
 static inline uint32_t get24(const uint8_t *p)
 {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+}
+
+/*
+ * Behind COM_QUERY: attributes come before the text if both ends can. Clients say so that then send
+ * none, but how many there are is no byte that a text begins with.
+ */
+static inline int mysql_has_attributes(const uint8_t *p, size_t n)
+{
+	return n && *p < '\t';
 }
 
 static inline uint32_t get32(const uint8_t *p)

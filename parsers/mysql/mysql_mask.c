@@ -14,12 +14,12 @@
 #define MAY_COMPRESS 1
 #define COMPRESSED 2
 
-enum rule { UNDECIDED, HIDE, KEEP, TEXT, ATTRIBUTED_TEXT, HANDSHAKE };
+enum rule { UNDECIDED, HIDE, KEEP, TEXT, MAY_HAVE_ATTRIBUTES, HANDSHAKE };
 
 struct mask { /* flat, for protocol_mask */
 	uint8_t server, rule, nhead, first, begun, lost, head[4];
 	uint8_t part, secret; /* of a handshake: its parts; of one: bytes still to hide */
-	uint8_t attributes, ok;
+	uint8_t ok;
 	uint32_t len, at, keep;
 	uint8_t bytes[16]; /* the first ones of this packet */
 	struct sql_lex lex;
@@ -68,7 +68,7 @@ static void decide_request(struct mask *k, uint8_t c)
 	switch (c) {
 	case COM_QUERY:
 	case COM_STMT_PREPARE:
-		k->rule = c == COM_QUERY && k->attributes ? ATTRIBUTED_TEXT : TEXT;
+		k->rule = c == COM_QUERY ? MAY_HAVE_ATTRIBUTES : TEXT;
 		sql_lex_begin(&k->lex, SQL_MYSQL, SQL_STRINGS_UNKNOWN);
 		break;
 	case COM_INIT_DB: k->keep = k->len; break;
@@ -102,9 +102,11 @@ static uint8_t text_byte(struct mask *k, uint8_t c)
 			k->rule = HIDE;
 		return c;
 	}
-	if (k->at == 0 || (k->rule == ATTRIBUTED_TEXT && k->at < 3)) {
+	if (k->at == 1 && k->rule == MAY_HAVE_ATTRIBUTES && !mysql_has_attributes(&c, 1))
+		k->rule = TEXT;
+	if (k->at == 0 || (k->rule == MAY_HAVE_ATTRIBUTES && k->at < 3)) {
 		if (k->at == 1 && c)
-			k->rule = HIDE; /* there are attributes */
+			k->rule = HIDE; /* there are some */
 		return c;
 	}
 	sql_lex_mask(&k->lex, &c, 1);
@@ -120,7 +122,7 @@ static uint8_t body_byte(struct mask *k, uint8_t c)
 	switch (k->rule) {
 	case KEEP: return k->at < k->keep ? c : 'x';
 	case TEXT:
-	case ATTRIBUTED_TEXT: return text_byte(k, c);
+	case MAY_HAVE_ATTRIBUTES: return text_byte(k, c);
 	case HANDSHAKE: return handshake_byte(k, c);
 	default: return 'x';
 	}
@@ -148,7 +150,6 @@ static void end_packet(struct mask *k, struct mask_shared *both)
 	if (k->server) {
 		k->first |= has_more(k) != 0;
 	} else if (k->rule == HANDSHAKE && k->len >= 32) {
-		k->attributes = (get32(k->bytes) & CAP_ATTRIBUTES) != 0;
 		both->switched = k->len == 32 && get32(k->bytes) & CAP_SSL;
 		both->word = get32(k->bytes) & (CAP_COMPRESS | CAP_ZSTD) ? MAY_COMPRESS : 0;
 	}

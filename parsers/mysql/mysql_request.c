@@ -164,7 +164,7 @@ static enum parse_status statement(struct mysql *s, const uint8_t *p, size_t n, 
 	size_t at = HEADER + 1;
 	uint64_t params = 0, sets;
 
-	if (!prepares && s->capabilities & CAP_ATTRIBUTES &&
+	if (!prepares && mysql_has_attributes(p + at, n - at) &&
 	    (!mysql_number(p, n, &at, &params) || !mysql_number(p, n, &at, &sets)))
 		at = n;
 	head(r, command_name(p[HEADER]), prepares ? KIND_PREPARE : KIND_RESULT, m);

@@ -7,6 +7,7 @@
  * answer ended are in the response, or in the last events of its stream. Of prompts and answers
  * nothing is kept.
  */
+#include "parsers/content/grpc.h"
 #include "parsers/digits.h"
 #include "parsers/names/rows.h"
 
@@ -264,10 +265,42 @@ static void of_ollama(struct names *n, const struct json_value *v)
 		names_number(n, ATTR(gen_ai_output_tokens), json_number(v));
 }
 
+/* Of the last part of a stream that a model gives as its own, Bedrock's sums of tokens. */
+static int of_part(void *ctx, const struct json_value *v)
+{
+	struct names *n = ctx;
+
+	if (json_at(v, "delta.stop_reason") || json_at(v, "stop_reason"))
+		names_text(n, ATTR(gen_ai_finish), names_string(v));
+	else if (json_at(v, "amazon-bedrock-invocationMetrics.inputTokenCount"))
+		names_number(n, ATTR(gen_ai_input_tokens), json_number(v));
+	else if (json_at(v, "amazon-bedrock-invocationMetrics.outputTokenCount"))
+		names_number(n, ATTR(gen_ai_output_tokens), json_number(v));
+	return 1;
+}
+
+/* A part is JSON in base64; those that tell something are short. */
+static void bedrock_part(struct names *n, struct str s)
+{
+	uint8_t part[JSON_TEXT_MAX];
+	struct json_scan scan;
+	struct grpc_text text = {0};
+	int64_t len = s.n / 4 * 3 + 3 <= sizeof(part) ?
+			      grpc_text(&text, (const uint8_t *)s.p, s.n, part) :
+			      -1;
+
+	if (len <= 0)
+		return;
+	json_scan_reset(&scan);
+	(void)json_scan(&scan, part, (size_t)len, of_part, n);
+}
+
 /* Of the one interface for all models; and what a model answers of its own. */
 static void of_bedrock(struct names *n, const struct json_value *v)
 {
-	if (json_at(v, "stopReason") || json_at(v, "stop_reason"))
+	if (json_at(v, "bytes"))
+		bedrock_part(n, names_string(v));
+	else if (json_at(v, "stopReason") || json_at(v, "stop_reason"))
 		names_text(n, ATTR(gen_ai_finish), names_string(v));
 	else if (json_at(v, "usage.inputTokens"))
 		names_number(n, ATTR(gen_ai_input_tokens), json_number(v));

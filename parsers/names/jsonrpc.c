@@ -90,6 +90,10 @@ static void of_request(struct names *n, const struct json_value *v, const char *
 	} else if (json_at(&one, "method")) {
 		names_hold(n, ATTR(rpc_method), names_string(v));
 		settle(n);
+	} else if (json_at(&one, "params.protocolVersion") &&
+		   is_method(names_held(n, ATTR(rpc_method)), "initialize")) {
+		n->word[WORD_MCP] = 1; /* no field says so yet */
+		settle(n);
 	} else if (json_at(&one, "params.name")) {
 		names_hold(n, ATTR(mcp_tool), names_string(v));
 		settle(n);

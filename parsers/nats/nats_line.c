@@ -108,7 +108,9 @@ static int fill(struct nats_line *l, struct str *word, int n)
 		return 0;
 	if (!with_headers)
 		return 1;
-	return number(word[n - 2], &l->headers) && l->headers <= l->size && l->headers >= 12;
+	/* clients send none where there are none; else they begin with a line of 12 bytes */
+	return number(word[n - 2], &l->headers) && l->headers <= l->size &&
+	       (!l->headers || l->headers >= 12);
 }
 
 int nats_line(const uint8_t *p, size_t n, enum sender from, struct nats_line *l)

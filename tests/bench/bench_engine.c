@@ -65,6 +65,23 @@ static void place(struct exchange_events *x, uint64_t conn, uint32_t n, uint64_t
 	x->io.seq = x->resp.ack += sizeof(request) - 1;
 }
 
+/* The connections are there, with the first byte of each direction to come. */
+static void open_all(struct engine *e, unsigned long conns)
+{
+	struct zc_ev_open o = {.ev = {.kind = ZC_EV_OPEN, .size = sizeof(o), .flags = ZC_OPEN_SEQ,
+				      .time = 999999000},
+			       .laddr = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
+			       .raddr = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1},
+			       .lport = 8000, .family = 4, .role = ZC_ROLE_SERVER, .pid = 1234,
+			       .comm = "server"};
+
+	for (unsigned long i = 0; i < conns; i++) {
+		o.ev.conn = 1 + i;
+		o.rport = (uint16_t)(20000 + i);
+		engine__event(e, &o.ev);
+	}
+}
+
 static uint64_t nanoseconds(void)
 {
 	struct timespec t;
@@ -86,6 +103,7 @@ int main(int argc, char **argv)
 	if (!e || !x || !conns)
 		return 1;
 	fill(x);
+	open_all(e, conns);
 	start = nanoseconds();
 	for (unsigned long i = 0; i < exchanges; i++) {
 		place(x, 1 + i % conns, (uint32_t)(i / conns), 1000000000 + i * 3000);

@@ -67,7 +67,7 @@ int main(void)
 	double r = measure(request, sizeof(request) - 1, HTTP1_REQUEST);
 	double a = measure(response, sizeof(response) - 1, HTTP1_RESPONSE);
 
-	printf("http1: small request head (%zu octets) %.0f ns, request head (%zu) %.0f ns, "
+	printf("http1: small request head (%zu bytes) %.0f ns, request head (%zu) %.0f ns, "
 	       "response head (%zu) %.0f ns\n",
 	       sizeof(small_request) - 1, s, sizeof(request) - 1, r, sizeof(response) - 1, a);
 	return s < 0 || r < 0 || a < 0;

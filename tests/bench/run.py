@@ -17,7 +17,8 @@ def parts():
                 if os.access(p, os.X_OK)]
     return programs + [os.path.join(HERE, name)
                        for name in ('bench_aims.py', 'bench_instructions.py', 'bench_keys.py',
-                                    'bench.py', 'bench_h2.py', 'bench_tls.py')]
+                                    'bench.py', 'bench_h2.py', 'bench_tls.py',
+                                    'bench_databases.py')]
 
 
 def main():

@@ -48,6 +48,11 @@ def main():
         p, rows = grouped(path, 'client_addr')
         check({r[2]: r[6] for r in rows[1:]} == {f'10.0.0.{i}': '60' for i in (1, 2, 3)},
               'by a field of spans', rows, p.stderr)
+        for by in ('method', 'kind', 'service', 'client_addr'):
+            p, rows = grouped(path, by)
+            check(rows and rows[0].count(by) == 1 and {len(r) for r in rows} == {len(rows[0])} and
+                  sum(int(r[rows[0].index('count')]) for r in rows[1:]) == 180,
+                  f'by {by}: each column has a name of its own', rows, p.stderr)
         for by, why in (('header.authorization', 'may be secret'),
                         ('header.cookie', 'may be secret'),
                         ('header.referer', 'may be secret'), ('path', 'no groups'),

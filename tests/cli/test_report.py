@@ -133,6 +133,24 @@ def incident(folder):
     check(len(re.findall(r'<rect', text)) < 600, 'charts have so many columns at most')
 
 
+def rates(folder):
+    """Over the whole run, as in the summary: four requests at once, and ten seconds of silence."""
+    p = c.Packets()
+    talk = c.Conversation(p)
+    for _ in range(4):
+        talk.exchange(c.get('/health'), c.answer(200))
+    p.time += 10 * 10 ** 9
+    c.Conversation(p, client=40002).segment(0, c.SYN)
+    path = p.pcap(os.path.join(folder, 'rates.pcap'))
+    _, page = report('-r', path)
+    check(['0.4'] in [r[5:6] for r in page.rows if r[2:3] == ['/health']] and
+          'requests at the edge 4 per second 0.4 ' in page.text, 'rates are of the whole run',
+          page.rows, page.text[:300])
+    p = subprocess.run([ZCTRACE, '-q', '-r', path, '-o', 'summary'], capture_output=True,
+                       text=True, check=True)
+    check(' 0.40/s ' in p.stdout, "and as the summary's", p.stdout)
+
+
 def hostile(folder):
     """Nothing from the wire is markup, or a secret."""
     p = c.Packets()
@@ -180,6 +198,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         chain(folder)
         incident(folder)
+        rates(folder)
         hostile(folder)
         many(folder)
         nothing(folder)

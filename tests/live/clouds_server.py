@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Answers as Bedrock, S3, SQS, Elasticsearch and Ollama give them, for their real clients."""
+import base64
 import http.server
 import json
 import struct
@@ -26,6 +27,12 @@ def event(kind, content):
     return message + struct.pack('>I', zlib.crc32(message))
 
 
+def part(content):
+    """Of what a model streams as its own."""
+    return event(b'chunk', {'bytes': base64.b64encode(json.dumps(content).encode()).decode(),
+                            'p': 'abcd'})
+
+
 def line(**more):
     return json.dumps({'model': 'llama3.2', 'created_at': '2026-01-01T00:00:00Z', **more}).encode()
 
@@ -35,6 +42,11 @@ STREAMS = {
         event(b'contentBlockDelta', {'contentBlockIndex': 0, 'delta': {'text': SECRET}}),
         event(b'messageStop', {'stopReason': 'max_tokens'}),
         event(b'metadata', {'usage': USAGE, 'metrics': {'latencyMs': 1}})]),
+    '/invoke-with-response-stream': ('application/vnd.amazon.eventstream', [
+        part({'type': 'content_block_delta', 'delta': {'type': 'text_delta', 'text': SECRET}}),
+        part({'type': 'message_delta', 'delta': {'stop_reason': 'end_turn'}}),
+        part({'type': 'message_stop', 'amazon-bedrock-invocationMetrics': {
+            'inputTokenCount': 30, 'outputTokenCount': 62, 'invocationLatency': 9}})]),
     '/api/chat': ('application/x-ndjson', [
         line(message={'role': 'assistant', 'content': SECRET}, done=False) + b'\n',
         line(message={'role': 'assistant', 'content': ''}, done=True, done_reason='stop',

@@ -36,7 +36,26 @@ def traced(t, port, cases, ask, ends):
             compare(t, [s for s in spans if (s['kind'], s['server_port']) == (kind, to)], cases,
                     f'{what} {kind} {"HTTP/2" * h2}')
     t.check(SECRET not in z.out(), 'nothing of content is shown')
+    with open(rec, 'rb') as f:
+        t.check(SECRET.encode() not in f.read(), 'nothing of content is recorded')
     return rec
+
+
+@test
+def content_asked_for(t):
+    """content is recorded if --body asks for it, and overwritten otherwise"""
+    port, rec = server(t), t.path('body.pcapng')
+    case = [c for c in CASES if c[0] == '/v1/chat/completions'][:1]
+    for options, want in ((['--body', '300'], True), ([], False)):
+        z = Zctrace(t, '--port', port, '-w', rec, *options)
+        ask_all(port, case)
+        z.wait_spans(1)
+        z.stop()
+        again, _ = replay(t, rec, '--body', '300')
+        for s in (*(z.spans if options else ()), *again):
+            for part in ('req_body', 'resp_body'):
+                t.equal(SECRET in s[part], want, f'{options}: {part}: {s[part]}')
+        t.equal([s.get('gen_ai_output_tokens') for s in again], [3], f'{options}: names')
 
 
 @test
@@ -78,6 +97,8 @@ ask = {'modelId': 'acme.tiny-v1:0', 'messages': [{'role': 'user', 'content': [{'
 b.converse(**ask)
 assert list(b.converse_stream(**ask)['stream'])[-1]['metadata']['usage']['inputTokens'] == 30
 b.invoke_model(modelId='acme.tiny-v1:0', body=b'{}')['body'].read()
+told = list(b.invoke_model_with_response_stream(modelId='acme.tiny-v1:0', body=b'{}')['body'])
+assert len(told) == 3 and b'"outputTokenCount": 62' in told[2]['chunk']['bytes']
 s = boto3.client('s3', **aws)
 s.put_object(Bucket='shop', Key='a.txt', Body=secret.encode())
 s.get_object(Bucket='shop', Key='a.txt')['Body'].read()
@@ -109,6 +130,7 @@ def index(operation, **more):
 
 REAL = [bedrock('chat', (30, 62), 'end_turn', aws_request_id='r-1'),
         bedrock('chat', (30, 62), 'max_tokens'), bedrock('invoke_model', (7, 8), 'end_turn'),
+        bedrock('invoke_model', (30, 62), 'end_turn'),
         object_of('PutObject'), object_of('GetObject'),
         {'rpc_system': 'aws-api', 'rpc_service': 'SQS', 'rpc_method': 'GetQueueUrl',
          'messaging_destination': 'orders'},

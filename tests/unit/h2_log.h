@@ -165,8 +165,8 @@ static size_t h2_feed(struct http2 *h, unsigned dir, const uint8_t *p, size_t n,
 }
 
 /* kept octets at p, then n missing ones. */
-static void h2_gap(struct http2 *h, unsigned dir, const uint8_t *p, size_t kept, uint64_t n,
-		   struct h2_log *l)
+__attribute__((unused)) static void h2_gap(struct http2 *h, unsigned dir, const uint8_t *p,
+					   size_t kept, uint64_t n, struct h2_log *l)
 {
 	for (int turns = 0; kept + n; turns++) {
 		struct http2_event ev;

@@ -5,7 +5,7 @@
 #include "tests/unit/tap.h"
 
 struct direction {
-	uint64_t state[64];
+	uint64_t state[128];
 	struct mask_shared both;
 };
 
@@ -14,7 +14,7 @@ static void begin(struct direction *d, const char *text)
 	enum sender from = !strncmp(text, "HTTP/", 5) ? FROM_SERVER : FROM_CLIENT;
 
 	memset(d, 0, sizeof(*d));
-	http1_mask.begin(d->state, from, MASK_START);
+	http1_mask.begin(d->state, from, MASK_START | MASK_CONTENT);
 }
 
 #define HEAD1                                                                                      \

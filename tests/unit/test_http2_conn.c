@@ -85,6 +85,49 @@ static void test_interleaved(void)
 	feed_end(&f);
 }
 
+/* Heads that come again, among others, and with what a table has changed. */
+static void test_same(void)
+{
+	static const char *const path[] = {"/a",  "/a", "/a", "/bb", "/bb",
+					   "/bb", "/a", "/x", "/x"};
+	const unsigned n = sizeof(path) / sizeof(path[0]);
+	unsigned wrong = 0;
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	for (unsigned i = 0; i < 3; i++) { /* an HTTP/1 head that is remembered, too */
+		feed_text(&f, RX, "GET /one HTTP/1.1\r\nHost: one\r\n\r\n");
+		feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	}
+	feed_text(&f, RX,
+		  "GET /up HTTP/1.1\r\nHost: one\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+		  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+	put(&out, HTTP2_PREFACE, HTTP2_PREFACE_LEN);
+	frame(&out, 4, 0, 0, NULL, 0);
+	flush(RX);
+	frame(&out, 4, 0, 0, NULL, 0);
+	OK(END_STREAM, 1);
+	flush(TX);
+	for (unsigned i = 0; i < n; i++) {
+		GET(2 * i + 3, path[i]);
+		flush(RX);
+		OK(0, 2 * i + 3);
+		data(END_STREAM, 2 * i + 3, "12345", i % 5);
+		flush(TX);
+	}
+	is_u64(f.nspans, n + 4, "a span of each");
+	for (unsigned i = 0; i < n && f.nspans == n + 4; i++)
+		wrong += strcmp(f.span[i + 4].path, path[i]) ||
+			 strcmp(f.span[i + 4].method, "GET") ||
+			 strcmp(f.span[i + 4].host, "h") || span(i + 4)->status != 200 ||
+			 span(i + 4)->stream_id != 2 * i + 3 || span(i + 4)->incomplete ||
+			 span(i + 4)->protocol != &http2_protocol.name ||
+			 span(i + 4)->resp_body_bytes != i % 5;
+	is_u64(wrong, 0, "with what it says itself");
+	feed_end(&f);
+}
+
 /* Whatever way the octets are cut into segments, the spans are the same. */
 static void test_cuts(void)
 {
@@ -681,6 +724,7 @@ int main(void)
 {
 	test_basic();
 	test_interleaved();
+	test_same();
 	test_cuts();
 	test_ends();
 	test_late();

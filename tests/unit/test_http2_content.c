@@ -75,6 +75,38 @@ static void test_grpc(void)
 	feed_end(&f);
 }
 
+/* Calls whose heads come again: what is counted is theirs. */
+static void test_grpc_again(void)
+{
+	static const char five[10] = {0, 0, 0, 0, 5};
+	unsigned wrong = 0;
+
+	begin(NULL);
+	for (uint32_t i = 0; i < 6; i++) {
+		HEADERS(0, 2 * i + 1, ":method", "POST", ":scheme", "http", ":path", "/pkg.Svc/Do",
+			"content-type", "application/grpc");
+		for (uint32_t k = 0; k < i; k++)
+			data(0, 2 * i + 1, five, 10);
+		data(END_STREAM, 2 * i + 1, five, 10);
+		flush(RX);
+		HEADERS(0, 2 * i + 1, ":status", "200", "content-type", "application/grpc");
+		data(0, 2 * i + 1, five, 10);
+		HEADERS(END_STREAM, 2 * i + 1, "grpc-status", i % 2 ? "5" : "0");
+		flush(TX);
+	}
+	is_u64(f.nspans, 6, "calls with the same head");
+	for (uint32_t i = 0; i < f.nspans; i++)
+		wrong += span(i)->protocol != &grpc_name || span(i)->incomplete ||
+			 attr_number(span(i), grpc_status) != (i % 2 ? 5 : 0) ||
+			 attr_number(span(i), req_messages) != i + 1 ||
+			 attr_number(span(i), req_message_bytes) != 5 * (i + 1) ||
+			 attr_number(span(i), resp_messages) != 1 ||
+			 strcmp(f.span[i].route, "/pkg.Svc/Do") ||
+			 strcmp(attr_string(span(i), rpc_method), "Do");
+	is_u64(wrong, 0, "each with its own messages and status");
+	feed_end(&f);
+}
+
 static void test_grpc_web(void)
 {
 	feed_begin(&f, NULL);
@@ -95,6 +127,30 @@ static void test_grpc_web(void)
 		   attr_number(span(0), req_messages) == 1,
 	   "gRPC-Web over HTTP/1: trailers in the content");
 	feed_end(&f);
+}
+
+static void test_compressed_trailers(void)
+{
+	/* "grpc-status: 7\r\n", by gzip */
+	static const char end[] =
+		"\0\0\0\0\1x\x81\0\0\0\x24"
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x2f\x2a\x48\xd6\x2d\x2e\x49"
+		"\x2c\x29\x2d\xb6\x52\x30\xe7\xe5\x02\x00\x78\x7a\x6b\xae\x10\x00\x00\x00";
+
+	for (size_t cut = 1; cut <= sizeof(end) - 1; cut += sizeof(end) - 2) {
+		begin(NULL);
+		HEADERS(END_STREAM, 1, ":method", "POST", ":scheme", "http", ":path", "/s.S/M",
+			"content-type", "application/grpc-web+proto");
+		flush(RX);
+		HEADERS(0, 1, ":status", "200", "content-type", "application/grpc-web+proto");
+		data(0, 1, end, cut);
+		data(END_STREAM, 1, end + cut, sizeof(end) - 1 - cut);
+		flush(TX);
+		ok(f.nspans == 1 && attr_number(span(0), grpc_status) == 7 &&
+			   attr_number(span(0), resp_messages) == 1,
+		   "gRPC-Web: compressed trailers, cut at %zu", cut);
+		feed_end(&f);
+	}
 }
 
 static void test_websocket(void)
@@ -298,7 +354,9 @@ static void test_early_upgrade(void)
 int main(void)
 {
 	test_grpc();
+	test_grpc_again();
 	test_grpc_web();
+	test_compressed_trailers();
 	test_websocket();
 	test_events();
 	test_stall();

@@ -152,7 +152,7 @@ static uint8_t masked[H2_OCTETS];
 /* step: the most that is fed at once; 1: always one; 0: all. */
 static void feed_all(size_t step)
 {
-	struct one_way w = {0};
+	struct one_way w = {.conn.content = 1};
 
 	for (size_t at = 0, n; at < t.n; at += n) {
 		n = !step ? t.n : step == 1 ? 1 : 1 + h2_rnd((uint32_t)step);
@@ -188,7 +188,7 @@ static void test_whole(void)
 static void test_every_cut(void)
 {
 	struct totals all = {0};
-	struct one_way w = {0};
+	struct one_way w = {.conn.content = 1};
 
 	h2_traffic(&t, 3, 0);
 	for (size_t at = 0; at <= t.n; at++) {
@@ -311,7 +311,7 @@ static void test_late(void)
 	struct seen s = {0};
 
 	for (int i = 0; i < 100; i++) {
-		struct one_way w = {0};
+		struct one_way w = {.conn.content = 1};
 		size_t first = 1 + h2_rnd(8), at;
 
 		h2_traffic(&t, 14, 0);
@@ -339,7 +339,7 @@ static void test_late(void)
 static void one_gap(size_t from, size_t to, struct seen *s)
 {
 	static struct reader plain, safe;
-	struct one_way w = {0};
+	struct one_way w = {.conn.content = 1};
 	size_t at = to, end;
 
 	reader_begin(&plain, 1, 0);

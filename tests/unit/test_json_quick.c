@@ -38,6 +38,20 @@ static struct str string(void)
 	return all[chance(chance(12) ? 6 : sizeof(all) / sizeof(*all))];
 }
 
+static struct str query(void)
+{
+	static char many[900];
+	static const struct str all[] = {
+		STR("id=1"), STR("a=b&token=secret&c=d"), STR("key=1"), STR("key=&sig=2&q=3"),
+		STR("q=\"x\"&token=t"), STR("to=http://u:p@h/&x=1"), STR("password=\xc3\xa4"),
+		{many, sizeof(many)},
+	};
+
+	for (size_t i = 0; i < sizeof(many); i++) /* longer, when it hides its secrets */
+		many[i] = "key=1&"[i % 6];
+	return all[chance(sizeof(all) / sizeof(*all))];
+}
+
 static const char *name(void)
 {
 	static const char *const all[] = {
@@ -71,7 +85,7 @@ static struct span make(void)
 	s.scheme = STR("http");
 	s.host = string();
 	s.path = string();
-	s.query = string();
+	s.query = chance(2) ? string() : query();
 	s.route = string();
 	s.has_addr = chance(9) > 0;
 	s.client_addr[10] = s.client_addr[11] = 0xff;

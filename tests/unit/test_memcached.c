@@ -170,7 +170,7 @@ static void masked(unsigned dir, const char *text, const char *want)
 
 static void test_mask(void)
 {
-	m = mask__new();
+	m = mask__new(0);
 	masked(0, "set token 5 60 11\r\nuser sesame\r\n", "set token 5 60 11\r\nxxxxxxxxxxx\r\n");
 	masked(1, "STORED\r\n", "STORED\r\n");
 	masked(0, "get user:1 sesame\r\n", "get user:1 xxxxxx\r\n");
@@ -183,7 +183,7 @@ static void test_mask(void)
 	masked(0, "!sesame\r\n", "xxxxxxx\r\n");
 	mask__free(m);
 	next[0] = next[1] = 0;
-	m = mask__new();
+	m = mask__new(0);
 	masked(0, "get sesame\r\n", "get sesame\r\n");
 	masked(1, "220 mail.example ready\r\n", "nothing");
 	masked(0, "sesame\r\n", "nothing");

@@ -73,6 +73,22 @@ static const struct test cases[] = {
 		   "response end 5" DB " rows=1 db_warnings=3\n",
 	 {GREETING, LOGIN(WITHOUT_EOF), OK(2, "\0"), C(0, "\3select 1"), S(1, "\1"), S(2, "\3def"),
 	  S(3, "\4rowa"), S(4, "\xfe\0\0\2\0\3\0"), END}},
+	{"attributes: the client could send some, sends a list of none, sends one",
+	 CONNECTED "SELECT as select ?\n"
+		   "request end 0\n"
+		   "SELECT answered\n"
+		   "response end 0" DB " rows=0\n"
+		   "SELECT as select ?\n"
+		   "request end 0\n"
+		   "SELECT answered\n"
+		   "response end 0" DB " rows=0\n"
+		   "\n"
+		   "request end 0 unseen\n"
+		   " answered\n"
+		   "response end 0" DB " rows=0\n",
+	 {GREETING, LOGIN("\x0d\xa2\xbe\x08"), OK(2, "\0"), C(0, "\3select '" SECRET "'"),
+	  OK(1, "\0"), C(0, "\3\0\1select '" SECRET "'"), OK(1, "\0"),
+	  C(0, "\3\1\1\0\1\xfe\0\1a\7" SECRET "select 1"), OK(1, "\0"), END}},
 	{"several statements and results",
 	 CONNECTED "SELECT as select ?; update t set a = ?; select ? db_batch_size=3\n"
 		   "request end 0\n"

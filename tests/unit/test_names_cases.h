@@ -85,6 +85,11 @@
  "POST / HTTP/1.1\r\n" JSON "Mcp-Protocol-Version: 2025-06-18\r\n\r\n{\"jsonrpc\":\"2.0\",\"i"
  "d\":1,\"method\":\"ping\"}", OK "{}",
  "rpc_system=jsonrpc rpc_method=ping mcp_method=ping (ping)"},
+{"MCP: how it begins", POST("/mcp") "{\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+ "\"2025-06-18\",\"capabilities\":{}},\"jsonrpc\":\"2.0\",\"id\":0}", OK "{}",
+ "rpc_method=initialize mcp_method=initialize rpc_system=jsonrpc (initialize)"},
+{"JSON-RPC: another one's beginning", POST("/rpc") "{\"method\":\"initialize\",\"params\":{},"
+ "\"jsonrpc\":\"2.0\"}", OK "{}", "rpc_method=initialize rpc_system=jsonrpc (initialize)"},
 {"JSON-RPC: a name among the parameters is none of a tool",
  POST("/rpc") "{\"jsonrpc\":\"2.0\",\"method\":\"login\",\"params\":{\"name\":\"secret\",\"ur"
  "i\":\"x\"}}", OK "{}",
@@ -207,6 +212,17 @@
  "\":{\"latencyMs\":9},\"usage\":{\"inputTokens\":11,\"outputTokens\":12}}cccc",
  "gen_ai_operation=chat gen_ai_provider=aws.bedrock gen_ai_model=m gen_ai_finish=max_tokens "
  "gen_ai_input_tokens=11 gen_ai_output_tokens=12 ", sizeof(AMZ_EVENTS) - 1 + 265},
+{"Bedrock: a stream of a model's own parts",
+ "POST /model/m/invoke-with-response-stream HTTP/1.1\r\nX-Amz-Date: 2\r\n" JSON "\r\n{}",
+ AMZ_EVENTS
+ "\000\000\000\200\000\000\000\024cccc\013:event-type\007\000\005chunk{\042"
+ "bytes\042:\042eyJ0eXBlIjoibWVzc2FnZV9kZWx0YSIsImRlbHRhIjp7InN0b3BfcmVhc29"
+ "uIjoiZW5kX3R1cm4ifX0=\042}cccc\000\000\000\270\000\000\000\024cccc\013:ev"
+ "ent-type\007\000\005chunk{\042bytes\042:\042eyJ0eXBlIjoibWVzc2FnZV9zdG9wI"
+ "iwiYW1hem9uLWJlZHJvY2staW52b2NhdGlvbk1ldHJpY3MiOnsiaW5wdXRUb2tlbkNvdW50Ij"
+ "o4LCJvdXRwdXRUb2tlbkNvdW50IjoxMn19\042}cccc",
+ "gen_ai_operation=invoke_model gen_ai_provider=aws.bedrock gen_ai_model=m gen_ai_finish=end_turn "
+ "gen_ai_input_tokens=8 gen_ai_output_tokens=12 ", sizeof(AMZ_EVENTS) - 1 + 312, 1},
 
 {"messages of somebody else", POST("/v1/messages") "{\"model\":\"T\",\"text\":\"hello\"}",
  OK "{\"model\":\"T\"}", ""},

@@ -41,6 +41,11 @@ static const struct talk_case cases[] = {
 	  "> HPUB a 23 25\r\nNATS/1.0\r\nA: sesame\r\n\r\nhi\r\n", "< +OK\r\n",
 	  "< -ERR 'Permissions Violation for Publish to \"sesame\"'\r\n",
 	  "> PUB $JS.ACK.s.c.1 4\r\n+ACK\r\n"}},
+	{"headers of no length, as clients send them",
+	 "CONNECT one-way\nrequest end 0\npublish on a one-way\nrequest end 2\n"
+	 "publish on b one-way\nrequest end 0\n",
+	 {"< INFO {\"server_id\":\"NX\"}\r\n", "> CONNECT {\"a\":1}\r\n",
+	  "> HPUB a 0 2\r\nhi\r\nHPUB b 0 0\r\n\r\n"}},
 };
 
 static enum probe_result probe(const char *p, unsigned want_client)
@@ -97,7 +102,7 @@ static void masked(unsigned dir, const char *text, const char *want)
 
 static void test_mask(void)
 {
-	m = mask__new();
+	m = mask__new(0);
 	masked(1, "INFO {\"server_id\":\"NX\",\"nonce\":\"sesame\"}\r\n",
 	       "INFO {\"server_id\":\"xxxxxxxxxxxxxxxxxxxxx\r\n");
 	masked(0, "CONNECT {\"user\":\"joe\",\"pass\":\"ses", "CONNECT {\"xxxxxxxxxxxxxxxxxxxxxxx");

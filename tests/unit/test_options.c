@@ -484,7 +484,7 @@ static const char *masked(struct mask *m, uint32_t seq, const char *text, uint32
 static void test_mask(void)
 {
 	static const char head[] = "GET / HTTP/1.1\r\nCookie: a=";
-	struct mask *m = mask__new();
+	struct mask *m = mask__new(0);
 	uint32_t seq = 0xfffffff0u, next = seq + sizeof(head) - 1;
 
 	is_str(masked(m, seq, head, 0), "GET / HTTP/1.1\r\nCookie: xx", "mask: first half");
@@ -541,7 +541,7 @@ static void h2_part(struct mask *m, uint32_t seq, const char *in, const char *wa
 
 static void test_mask_http2(void)
 {
-	struct mask *m = mask__new();
+	struct mask *m = mask__new(0);
 	uint32_t at = 0xffffffe0u, frame = 15;
 
 	H2_PART(at, PREFACE, PREFACE, "preface");

@@ -268,10 +268,10 @@ static void test_cost(void)
 	size_t sum = 0;
 	double ns;
 
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
 	for (int i = 0; i < 200000; i++)
 		sum += routes__of(r, path).n;
-	clock_gettime(CLOCK_MONOTONIC, &b);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
 	ns = ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / 200000;
 	is_u64(sum, 200000 * strlen("/api/v1/orders/{uuid}/items/{id}"), "a hot path");
 	/* 50 ns is the aim; ten times that leaves room for sanitizers and busy machines */
