@@ -149,8 +149,8 @@ static __always_inline __u32 min_rtt(const struct tcp_sock *tp)
 }
 
 /*
- * The end of a connection, or of a TLS stream; tp and dup_acks: NULL, or of that connection; time 0:
- * now. 0: there was no room.
+ * The end of a connection, or of a TLS stream; tp and dup_acks: NULL, or of that connection; time
+ * 0: now. Returns 0 if there was no room.
  */
 static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes[2],
 				      const __u64 skipped[2], __u32 lost, const struct tcp_sock *tp,

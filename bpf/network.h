@@ -155,8 +155,8 @@ static __always_inline void emit_backlog(struct zc_sock *s, const struct sock *s
 }
 
 /*
- * A SYN-ACK is sent again. The first time it may have been lost; a handshake counts the second time,
- * three seconds after it began, once.
+ * A SYN-ACK is sent again. The first time it may have been lost; a handshake counts the second
+ * time, three seconds after it began, once.
  */
 static __always_inline void emit_unanswered(struct zc_sock *s, const struct sock *sk,
 					    const struct request_sock *req)

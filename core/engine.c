@@ -340,8 +340,8 @@ static void backlog_text(const struct zc_ev_backlog *b, char *out, size_t size)
 
 	if (!(b->ev.flags & ZC_BACKLOG_UNANSWERED)) {
 		snprintf(out, size,
-			 "accept queue of port %u (%.16s, pid %u) is full: %u connections wait, the "
-			 "limit is %u; turned away so far: %llu",
+			 "accept queue of port %u (%.16s, pid %u) is full: %u connections wait, "
+			 "the limit is %u; turned away so far: %llu",
 			 b->port, b->comm, b->pid, b->waiting, b->limit, n);
 		return;
 	}

@@ -12,9 +12,8 @@ class Tcpdump:
         self.t, self.path, self.err = t, t.path(name), t.path(name + '.err')
         with open(self.err, 'wb') as err:
             # -Z root: it must be able to write below a directory of ours
-            self.p = t.start([*prefix, 'tcpdump', '-U', '-n', '-B', '8192', '-Z', 'root', '-i', interface,
-                              *args,
-                              '-w', self.path, *expression.split()], stderr=err)
+            self.p = t.start([*prefix, 'tcpdump', '-U', '-n', '-B', '8192', '-Z', 'root', '-i',
+                              interface, *args, '-w', self.path, *expression.split()], stderr=err)
         if not wait_for(lambda: 'listening on' in self._said() or self.p.poll() is not None, 5):
             raise Skip('tcpdump does not begin')
         if self.p.poll() is not None:

@@ -287,8 +287,8 @@ def compare_capture(t, path, port, live):
 def compare_wire(t, **faults):
     """Live, ss, nstat, a capture and tshark say the same of a wire with faults towards the server.
     Returns the live flows of the client's ends."""
-    ns, port = BadWire(t, oneway=1, **{'delay': 0.02, 'lost': 0, 'twice': 0, 'late': 0, **faults}), \
-        free_port()
+    faults = {'oneway': 1, 'delay': 0.02, 'lost': 0, 'twice': 0, 'late': 0, **faults}
+    ns, port = BadWire(t, **faults), free_port()
     t.start([*ns.inside_b, sys.executable, t.file('sink.py', SINK), str(port)])
     ns.listens_in_b(port)
     z = Zctrace(t, '--port', port, '--role', 'both', output='flows')

@@ -383,8 +383,8 @@ connect(v4, '10.79.5.1', 87)
 
 @test
 def connects_without_a_route(t):
-    """no route, and one that forbids: the kernel turns the connect down, blocking or not, IPv4, IPv6
-    or mapped, again on one socket, at the end of the process; not a fallback that succeeds"""
+    """no route, and one that forbids: the kernel turns the connect down, blocking or not, IPv4,
+    IPv6 or mapped, again on one socket, at the end of the process; not a fallback that succeeds"""
     ns = Namespaces(t)
     ns._ip('-n', ns.a, 'route', 'add', 'unreachable', '10.79.5.0/24')
     z = Zctrace(t, '--comm', 'connector')
