@@ -112,7 +112,7 @@ $(B)/$(1)/tlsbin/%: $(B)/$(1)/tests/tlsbin/%.o $(B)/$(1)/libzctrace.a
 	$$(Q)$$(CC) $(2) -fno-lto $$(LDFLAGS) $$^ $$(LIBS) -o $$@
 $(B)/$(1)/zctrace: $(PROG_SRCS:%.c=$(B)/$(1)/%.o) $(B)/$(1)/libzctrace.a
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $(2) $$(LDFLAGS) $$^ $$(LIBS) -o $$@
+	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$^ $$(LIBS) -o $$@
 $(GEN:$(B)/gen/%.c=$(B)/$(1)/gen/%.o): $(B)/$(1)/gen/%.o: $(B)/gen/%.c
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D)

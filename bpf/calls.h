@@ -32,7 +32,8 @@ struct zc_call {
 	__u64 wire_last;
 	__u32 wire_len;
 	__u32 wire_seq;
-	__u8 func, lib;
+	__u8 func; /* enum zc_tls_func; 0: none is under way */
+	__u8 lib;
 	__u8 refused; /* that socket is not traced */
 	__u8 fresh;
 	__u32 number; /* of a write */
@@ -40,6 +41,10 @@ struct zc_call {
 	__u8 pad[3];
 };
 
+/*
+ * A thread's stay until it ends, for its next call: to make an element and to remove it was a third
+ * of what a call cost. Goroutines have no end that is seen; theirs are removed.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
@@ -138,28 +143,27 @@ static __always_inline __u64 fs_base(void)
 	return base;
 }
 
-/* How often this thread has gone to sleep. 0: not known. */
-static __always_inline __u32 task_sleeps(void)
+/* Of a thread, as its task_struct has them: they stand side by side there, nivcsw in between. */
+struct task_times {
+	__u64 sleeps; /* how often it has gone to sleep; 0: not known */
+	__u64 nivcsw;
+	__u64 start; /* 0: not known, so that it is ZC_OLD */
+};
+
+static __always_inline void task_read(struct task_times *t)
 {
 	const struct zc_shared *sh = shared();
-	__u64 task = bpf_get_current_task(), n = 0;
+	__u64 task = bpf_get_current_task();
 
+	__builtin_memset(t, 0, sizeof(*t));
 	if (!sh || !sh->nvcsw_off)
-		return 0;
-	bpf_probe_read_kernel(&n, sizeof(n), (void *)(task + sh->nvcsw_off));
-	return (__u32)n;
-}
-
-/* How long it has been there, as in zc_ev_io. */
-static __always_inline __u16 task_age(void)
-{
-	const struct zc_shared *sh = shared();
-	__u64 task = bpf_get_current_task(), start = 0;
-
-	if (!sh || !sh->start_off)
-		return ZC_OLD;
-	bpf_probe_read_kernel(&start, sizeof(start), (void *)(task + sh->start_off));
-	return age_of(start, bpf_ktime_get_ns());
+		return;
+	if (sh->start_off == sh->nvcsw_off + __builtin_offsetof(struct task_times, start)) {
+		bpf_probe_read_kernel(t, sizeof(*t), (void *)(task + sh->nvcsw_off));
+		return;
+	}
+	bpf_probe_read_kernel(&t->sleeps, sizeof(t->sleeps), (void *)(task + sh->nvcsw_off));
+	bpf_probe_read_kernel(&t->start, sizeof(t->start), (void *)(task + sh->start_off));
 }
 
 /* The goroutine that runs on this thread; 0: not known. */
@@ -172,15 +176,22 @@ static __always_inline __u64 goroutine(__s64 off)
 	return g;
 }
 
-/* The call that this thread, or its goroutine, is in; NULL: none. */
-static __always_inline struct zc_call *call_current(__u64 pid_tgid)
+static __always_inline struct zc_call *call_of(const struct zc_call_key *key)
+{
+	struct zc_call *c = bpf_map_lookup_elem(&zc_calls, key);
+
+	return c && c->func ? c : 0;
+}
+
+/* The call that this thread, or its goroutine, is in; NULL: none. go: it may be one of Go. */
+static __always_inline struct zc_call *call_current(__u64 pid_tgid, int go)
 {
 	struct zc_call_key key = {.tgid = (__u32)(pid_tgid >> 32), .who = (__u32)pid_tgid};
-	const struct zc_go *go = bpf_map_lookup_elem(&zc_gos, &key.tgid);
+	const struct zc_go *of = go ? bpf_map_lookup_elem(&zc_gos, &key.tgid) : 0;
 
-	if (go)
-		key.who = goroutine(go->off);
-	return bpf_map_lookup_elem(&zc_calls, &key);
+	if (of)
+		key.who = goroutine(of->off);
+	return call_of(&key);
 }
 
 /* ---- for sock.bpf.c */
@@ -365,7 +376,7 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 	struct zc_call *c;
 
 	note_hooked(s, (__u32)(pid_tgid >> 32));
-	c = call_current(pid_tgid);
+	c = call_current(pid_tgid, s->probes & PROBES_GO);
 	if (!c) {
 		if (s->tls != ZC_SOCK_TLS)
 			return 0;

@@ -144,8 +144,8 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	if (!tp)
 		return 0;
 	seq = dir == ZC_RX ? tp->copied_seq : tp->write_seq;
-	if (dir == ZC_RX)
-		s->polled = is_polled(tp);
+	if (dir == ZC_RX && s->polled != is_polled(tp))
+		s->polled = !s->polled;
 	if (probes && s->tls != ZC_SOCK_CLEAR)
 		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
 	if (probes & PROBES_GO)

@@ -44,24 +44,23 @@ static __always_inline void emit_window(struct zc_sock *s, __u8 dir)
  */
 static __always_inline void count_dup_acks(struct zc_sock *s, const struct seg *g, __u8 dir)
 {
-	__u32 bit = 1u << dir, end = g->seq + g->len + (g->flags & ZC_TCP_FIN);
-	int bare = !g->len && !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST));
-	int known = s->has_acked & bit;
+	const struct zc_acks *other = &s->acks[!dir];
+	__u32 end = g->seq + g->len + (g->flags & ZC_TCP_FIN);
+	struct zc_acks *a = &s->acks[dir];
+	int plain = !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN));
 
 	if (g->flags & ZC_TCP_RST)
 		return;
-	if (bare && known && g->ack == s->acked[dir] && g->window && g->window == s->window[dir] &&
-	    g->seq == s->end[dir] && !(s->keeps_alive & 1u << !dir))
-		s->dup_acks[dir]++;
-	s->keeps_alive &= ~bit;
-	if (known && g->len <= 1 && g->seq == s->end[dir] - 1 && s->acked[!dir] == s->end[dir] &&
-	    !(g->flags & ZC_TCP_FIN))
-		s->keeps_alive |= bit;
-	if (!known || (__s32)(end - s->end[dir]) > 0)
-		s->end[dir] = end;
-	s->acked[dir] = g->ack;
-	s->window[dir] = g->window;
-	s->has_acked |= bit;
+	if (a->known && plain && !g->len && g->ack == a->acked && g->window &&
+	    g->window == a->window && g->seq == a->end && !other->keeps_alive)
+		a->again++;
+	a->keeps_alive = a->known && plain && g->len <= 1 && g->seq == a->end - 1 &&
+			 other->acked == a->end;
+	if (!a->known || (__s32)(end - a->end) > 0)
+		a->end = end;
+	a->acked = g->ack;
+	a->window = g->window;
+	a->known = 1;
 }
 
 /*

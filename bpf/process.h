@@ -165,20 +165,29 @@ int BPF_PROG(task_rename, struct task_struct *task, const char *comm)
  * The process is ended while this thread is in a call that has written: what that was can be told
  * no more, but that something was. Its sockets are closed after this.
  */
-static __always_inline void call_abandoned(__u32 tgid)
+static __always_inline void call_abandoned(__u32 tgid, const struct zc_call *c)
 {
-	struct zc_call_key key = {.tgid = tgid, .who = (__u32)current_pid_tgid()};
-	struct zc_call *c = bpf_map_lookup_elem(&zc_calls, &key);
-	struct zc_stream_key of = {.tgid = tgid};
+	struct zc_stream_key of = {.tgid = tgid, .stream = c->stream};
 	struct zc_stream *s;
 
-	if (!c)
-		return;
-	of.stream = c->stream;
 	s = call_writes(c->func) && c->wire_len ? bpf_map_lookup_elem(&zc_streams, &of) : 0;
 	if (s && s->reported &&
 	    close_send(s->id, 0, s->bytes, s->skipped, s->lost + 1, 0, 0, 0, 0))
 		s->reported = 0;
+}
+
+/* This thread ends. */
+static __always_inline void calls_end(__u32 tgid, int killed)
+{
+	struct zc_call_key key = {.tgid = tgid, .who = (__u32)current_pid_tgid()};
+	struct zc_call *c = bpf_map_lookup_elem(&zc_calls, &key);
+
+	if (!c)
+		return;
+	if (killed && c->func)
+		call_abandoned(tgid, c);
+	bpf_map_delete_elem(&zc_calls, &key);
+	key.inner = 1;
 	bpf_map_delete_elem(&zc_calls, &key);
 }
 
@@ -187,8 +196,8 @@ int BPF_PROG(task_exit, struct task_struct *task)
 {
 	__u32 flags, tgid = task_tgid(task);
 
-	if (task->signal->flags & SIGNAL_GROUP_EXIT_ && task_flags(tgid) & ZC_TASK_TLS)
-		call_abandoned(tgid);
+	if (task_flags(tgid) & ZC_TASK_TLS)
+		calls_end(tgid, task->signal->flags & SIGNAL_GROUP_EXIT_);
 	if (task->signal->live.counter > 0) /* other threads go on */
 		return 0;
 	flags = task_flags(tgid);

@@ -304,7 +304,7 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 	__u32 skip = 0, n = g->len;
 
 	dir &= 1;
-	if (!s->framed[dir])
+	if (!s->bytes[dir])
 		find_frames(skb, s, g, dir);
 	if (s->framed[dir] && n && walk_frames(skb, s, g, dir, p && p->frames & 1u << dir))
 		return;
@@ -326,7 +326,8 @@ static __always_inline void seg_send(struct __sk_buff *skb, struct zc_sock *s, c
 	}
 	n = lag_limit(n);
 	s->bytes[dir] += g->len;
-	s->skipped[dir] += g->len - n;
+	if (n < g->len)
+		s->skipped[dir] += g->len - n;
 	if (p && p->quiet && !n && !(g->flags & (ZC_TCP_RST | ZC_TCP_FIN)))
 		return; /* its end is told all the same */
 	seg_emit(skb, s, g, skip, n | (dir ? DIR_BIT : 0));

@@ -23,6 +23,16 @@ struct zc_arrival {
 	__u32 len;
 };
 
+/* What was acknowledged, by whom the acknowledgements come from. */
+struct zc_acks {
+	__u32 acked; /* by the latest segment, */
+	__u32 end;   /* which ended there, or behind it */
+	__u32 again; /* acknowledgements that say again what one said before */
+	__u16 window; /* of the latest segment, as is */
+	__u8 known;  /* acked, end, window */
+	__u8 keeps_alive; /* the latest segment only asks if the other end is there */
+};
+
 /* zc_sock.tls; 0: not known yet */
 #define ZC_SOCK_TLS 1
 #define ZC_SOCK_CLEAR 2
@@ -31,67 +41,78 @@ struct zc_arrival {
 #define PROBES_TLS 1
 #define PROBES_GO 2
 
-/* What is remembered of a socket. Cloned by the kernel from a listener to its children. */
+/*
+ * What is remembered of a socket. Cloned by the kernel from a listener to its children.
+ *
+ * What arrives is often dealt with on another processor than what is read and sent. The kernel puts
+ * a word in front, which it compares at each look-up, so lines of 64 octets end at offsets 56, 120,
+ * 184. The first line has what every look needs and what hardly changes; what is counted lies
+ * behind, bytes[ZC_RX] and bytes[ZC_TX] in different lines.
+ */
 struct zc_sock {
 	__u64 conn; /* cookie */
-	__u64 bytes[2];
-	__u64 skipped[2];
 	__u32 verdict;
 	__u32 generation;
-	__u32 lost;
-	__u32 pid; /* owner: the process that last connected, read or wrote; 0: not known */
-	__u32 tid;
-	__u8 announced; /* OPEN got through */
-	__u8 role;
-	__u8 preexisting;
-	__u8 listener;
-	__u16 lport;
-	__u16 rport;
-	__u32 seq[2]; /* first payload octet, by direction; valid with has_seq */
-	__u32 netns;
 	__u32 refused; /* for this process; another one may have got it since */
-	__u8 has_seq;
-	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
-	__u8 followed; /* traced because a traced process called it */
-	__u8 framed[2]; /* HTTP/2: frame_at is valid, by direction */
-	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
-	__u8 tls;
-	__u8 looked; /* segments without a sign of TLS */
-	__u8 tls_used; /* a process whose TLS is probed has read or written it */
-	__u8 hooked;   /* and was probed already when it first did */
+	__u32 pid; /* owner: the process that last connected, read or wrote; 0: not known */
 	__u32 asked; /* the process that probes was found out for, when zc_shared.marks was: */
 	__u32 asked_marks;
-	__u8 tls_lib;	/* enum zc_tls_lib: the library that uses it; 0: not known */
-	__u8 tls_first; /* its first octets were a handshake's */
-	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
-	__u8 polled; /* when it was read last, see ZC_IO_POLLED */
+	__u32 lost;
+	__u8 announced; /* OPEN got through */
+	__u8 role;
+	__u8 listener;
 	__u8 datagram; /* of UDP: bytes[] counts datagrams */
+	__u8 tls;
+	__u8 tls_used; /* a process whose TLS is probed has read or written it */
+	__u8 tls_first; /* its first octets were a handshake's */
+	__u8 tls_lib;	/* enum zc_tls_lib: the library that uses it; 0: not known */
 	__u8 probes; /* of the process in asked */
+	__u8 polled; /* when it was read last, see ZC_IO_POLLED */
+	__u8 syn_sent;  /* a segment has left it; of interest if it connected */
 	__u8 window_closed; /* bits by direction: who sends there has no room for more */
-	__u8 connecting;  /* connect() was called, and nothing has come of it */
-	__u8 keeps_alive; /* bits by direction: the latest segment asks if the other end is there */
-	__u8 has_acked;	  /* bits by direction: of acked, window */
-	__u16 window[2];  /* of the latest segment, by direction, as is */
-	__u32 acked[2];
-	__u32 end[2];	   /* behind the last octet that was sent */
-	__u32 dup_acks[2]; /* acknowledgements that say again what one said before */
-	__u32 arrivals;
+	__u8 framed[2]; /* HTTP/2: frame_at is valid, by direction */
+	__u8 has_seq;
+	__u8 preexisting;
+	__u16 lport;
+	__u16 rport;
+	/* the second line */
+	__u32 seq[2]; /* first payload octet, by direction; valid with has_seq */
+	__u32 tid;
+	__u32 netns;
+	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
+	__u8 followed; /* traced because a traced process called it */
+	__u8 hooked;   /* tls_used, and its process was probed already when it first did */
+	__u8 looked; /* segments without a sign of TLS */
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
+	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
+	__u8 connecting; /* connect() was called, and nothing has come of it */
+	__u8 pad;
+	__u32 arrivals;
+	__u32 pad1;
 	union {
 		__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
 		__u32 asked_addr[4]; /* with connecting */
 	};
+	__u64 bytes[2]; /* the second one of these begins the third line */
+	__u64 skipped[2];
+	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
+	__u32 sent_end; /* sequence number behind them */
+	__u32 pad2;
 	__u64 connect_time; /* when connect() was called; 0: it was not seen */
 	__u64 overflow_time; /* of a listener: when one was told, see emit_backlog() */
 	__u64 overflows;
 	__u64 unanswered_time; /* of a listener: the same of handshakes, see emit_unanswered() */
 	__u64 unanswered;
-	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
-	__u32 sent_end; /* sequence number behind them */
-	struct zc_arrival arrival[ZC_ARRIVALS];
 	__u64 cgroup; /* of the owner */
 	char comm[16];
+	__u64 pad3;
+	struct zc_acks acks[2]; /* the second one of these begins another line, too */
+	struct zc_arrival arrival[ZC_ARRIVALS];
 };
+_Static_assert(__builtin_offsetof(struct zc_sock, seq) == 56 &&
+		       __builtin_offsetof(struct zc_sock, bytes) == 112 &&
+		       __builtin_offsetof(struct zc_sock, acks) == 232,
+	       "the lines of struct zc_sock have moved");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

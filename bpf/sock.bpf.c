@@ -544,8 +544,8 @@ static __always_inline void iter_flow(struct sock *sk)
 	f->rtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
 	f->min_rtt_us = BPF_CORE_READ(tp, rtt_min.s[0].v);
 	f->needless = BPF_CORE_READ(tp, dsack_dups);
-	f->dup_acks[ZC_RX] = s->dup_acks[ZC_RX];
-	f->dup_acks[ZC_TX] = s->dup_acks[ZC_TX];
+	f->dup_acks[ZC_RX] = s->acks[ZC_RX].again;
+	f->dup_acks[ZC_TX] = s->acks[ZC_TX].again;
 	f->pad = 0;
 	bpf_ringbuf_submit(f, BPF_RB_NO_WAKEUP);
 }

@@ -85,6 +85,8 @@ struct parts {
 
 static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct parts *t)
 {
+	struct task_times task;
+
 	fill_head(&ev->ev, ZC_EV_PLAIN, 0, t->id);
 	ev->ev.flags = t->flags;
 	ev->sock = t->sock;
@@ -100,9 +102,10 @@ static __always_inline void plain_fill(struct zc_ev_plain *ev, const struct part
 	ev->lost = t->lost;
 	ev->dir = t->dir;
 	ev->lib = t->lib;
-	ev->age = task_age();
+	task_read(&task);
+	ev->age = age_of(task.start, ev->ev.time);
 	ev->writes = t->last || t->dir == ZC_RX ? t->writes : 0;
-	ev->sleeps = task_sleeps();
+	ev->sleeps = task.sleeps;
 }
 
 #define PLAIN_EMIT(SZ)                                                                             \
@@ -348,19 +351,22 @@ static __always_inline void call_begin(struct zc_call_key *key, struct zc_call *
 {
 	struct zc_call *now = bpf_map_lookup_elem(&zc_calls, key);
 
-	if (now && now->sp > c->sp) {
+	if (now && now->func && now->sp > c->sp) {
 		if (now->stream != c->stream || call_writes(now->func) || !call_writes(c->func))
 			return;
 		key->inner = 1;
 		now = bpf_map_lookup_elem(&zc_calls, key);
-		if (now && now->sp > c->sp)
+		if (now && now->func && now->sp > c->sp)
 			return;
 	}
-	if (now)
+	if (now && now->func)
 		call_lost(key->tgid, now);
 	c->time = bpf_ktime_get_ns();
 	call_number(c, key->tgid);
-	bpf_map_update_elem(&zc_calls, key, c, BPF_ANY);
+	if (now)
+		*now = *c;
+	else
+		bpf_map_update_elem(&zc_calls, key, c, BPF_ANY);
 }
 
 /* Which connection the object serves now, as far as this call tells. */
@@ -418,6 +424,8 @@ static __always_inline void call_done(const struct zc_call *c, __u64 pid_tgid, _
 	if (!s)
 		return;
 	call_socket(s, c);
+	if (!n && !call_writes(c->func) && s->sock && !s->memory && !s->refused)
+		return; /* there was nothing to read, and its socket is known */
 	call_fill(&t, s, c, pid_tgid);
 	call_recent_io(&t, s, c, pid_tgid, n);
 	if (s->sock) { /* without c->sock, this may be what was left of an earlier read */
@@ -491,7 +499,7 @@ static __always_inline void on_fault(struct zc_call *c, __u64 pid_tgid, __u32 re
 /* which: the part of the library that reports. */
 static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 pid_tgid)
 {
-	struct zc_call *c = call_current(pid_tgid);
+	struct zc_call *c = call_current(pid_tgid, 1);
 
 	if (c && which == (lib == ZC_TLS_BORINGSSL ? ERR_LIB_SSL_B : ERR_LIB_SSL_3))
 		on_fault(c, pid_tgid, reason);
@@ -546,12 +554,12 @@ int tls_enter(struct pt_regs *ctx)
 /* The call that returns here, with the stack as it was when it began. */
 static __always_inline struct zc_call *call_returning(struct zc_call_key *key, __u64 sp)
 {
-	struct zc_call *outer = bpf_map_lookup_elem(&zc_calls, key), *c;
+	struct zc_call *outer = call_of(key), *c;
 
 	if (!outer || outer->sp == sp)
 		return outer;
 	key->inner = 1;
-	c = bpf_map_lookup_elem(&zc_calls, key);
+	c = call_of(key);
 	if (!c || c->sp != sp)
 		return 0;
 	if (!c->sock) { /* sockets are noted with the outermost call */
@@ -574,7 +582,7 @@ int tls_leave(struct pt_regs *ctx)
 	if (!c)
 		return 0;
 	call_done(c, pid_tgid, call_result(c, (__s64)PT_REGS_RC(ctx)));
-	bpf_map_delete_elem(&zc_calls, &key); /* nobody else has the key */
+	c->func = 0;
 	return 0;
 }
 

@@ -1,7 +1,6 @@
 #include "core/block.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define BLOCK_START 512u      /* room of a new block */
 #define BLOCK_KEPT_MAX 16384u /* larger ones are not used again */
@@ -23,17 +22,6 @@ int block_reserve(struct block *b, size_t n)
 	b->p = p;
 	b->cap = (uint32_t)cap;
 	return 1;
-}
-
-struct text block_put(struct block *b, const char *p, size_t n)
-{
-	struct text t = {b->len, (uint32_t)n};
-
-	if (!p || !block_reserve(b, n))
-		return (struct text){TEXT_NONE, 0};
-	memcpy(b->p + b->len, p, n);
-	b->len += (uint32_t)n;
-	return t;
 }
 
 void block_recycle(struct block *b)

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Octets in a block. */
 struct text {
@@ -24,7 +25,17 @@ struct block {
 int block_reserve(struct block *b, size_t n);
 
 /* A copy of n octets; absent where p is NULL, or there is no memory. */
-struct text block_put(struct block *b, const char *p, size_t n);
+static inline struct text block_put(struct block *b, const char *p, size_t n)
+{
+	struct text t = {b->len, (uint32_t)n};
+	int room = b->p && b->cap - b->len >= n; /* nearly always */
+
+	if (!p || (!room && !block_reserve(b, n)))
+		return (struct text){TEXT_NONE, 0};
+	memcpy(b->p + b->len, p, n);
+	b->len += (uint32_t)n;
+	return t;
+}
 
 /* Empty again; a large one gives its memory back. */
 void block_recycle(struct block *b);

@@ -51,7 +51,7 @@ void certainty_behind(struct conn *c, struct half *h, uint64_t pos)
 		c->unproven = 1;
 		doubt(c, SPAN_BAD_FRAMING, 0);
 	} else {
-		certainty_lost(c, h, pos, SPAN_LOST_EVENTS, 0);
+		certainty_lost(c, h, pos, conn_missing(c), 0);
 	}
 	c->half[c->request_dir].unsure = 1;
 }
@@ -76,7 +76,6 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		return;
 	}
 	doubted_break(c);
-	c->losses = (uint8_t)(c->losses + (c->losses < UINT8_MAX));
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
@@ -87,7 +86,8 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		doubt(c, why, steps);
 		return;
 	}
-	c->resp_gap = 1;
+	if (!c->resp_gap)
+		c->resp_gap = CONN_GAP_REST;
 	c->resp_lost = pos;
 	c->answer_end = 0;
 	doubt(c, why, STEPS_RESPONSE);
@@ -158,10 +158,12 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 {
 	const struct reasm *resp = &other(c, h)->reasm;
 
-	const struct exchange *last = c->tail->resp_done ? older : c->tail;
-	/* nothing had come since the one before it ended, so not its answer */
-	int at_once = x->need && (x->need == last->need ||
-				  (x->need == last->need_end && !last->resp_started));
+	/* nothing had come since the older one, also if that was sent again */
+	int before = x->need && x->need <= older->need;
+	const struct exchange *last = before || c->tail->resp_done ? older : c->tail;
+	/* nor since the one before it ended, so not its answer */
+	int at_once = before || (x->need && (x->need == last->need ||
+					     (x->need == last->need_end && !last->resp_started)));
 
 	/* without acknowledgements, a loss shows only later; what replaces content may be some */
 	if (c->withheld || (c->session && c->lost))
@@ -257,8 +259,9 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		c->in_step = 0;
 		c->pipelined = 1;
 	}
-	if (c->pipelined && h->unsure && c->req_gap > (c->tail ? c->tail->req_pos : c->answered_to))
+	if (c->pipelined && c->unseen)
 		x->owed = 1; /* most likely */
+	c->unseen = 0;
 	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED &&
 	    x->req_pos == h->reasm.first && nothing_seen(&other(c, h)->reasm))
 		x->rested = 1; /* it has stood still since we look */
@@ -298,8 +301,8 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 		return x;
 	if (c->pipelined) {
 		/* if its answer was lost, that is the only one, most likely */
-		if (c->resp_gap && x->need < c->resp_lost && x->next && !x->next->owed &&
-		    may_answer(x->next, ack, pos))
+		if (c->resp_gap == CONN_GAP_HEAD && x->need < c->resp_lost && x->next &&
+		    !x->next->owed && may_answer(x->next, ack, pos))
 			x = x->next;
 		return x;
 	}
@@ -358,10 +361,10 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		c->answered_to = to;
 	c->answer_ack = ack;
 	c->answer_end = 0;
-	if (!x && c->head && (!ack || c->head->req_pos < ack))
+	if (!x && c->head)
 		c->head->owed = 0;
 	if (!x)
-		c->broken_request = 0;
+		c->broken_request = c->unseen = 0;
 	if (!x || !x->suspect)
 		return;
 	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)
@@ -391,16 +394,6 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 	c->answer_time = h->last_time;
 }
 
-/* So many requests, so many responses: which of them belong together for sure? */
-static enum doubted_proof proof_by_number(const struct conn *c)
-{
-	/* of what was lost of the requests, several may have been in one packet */
-	if (c->losses == 1 && !c->req_gap && c->half[0].reasm.from_syn &&
-	    c->half[1].reasm.from_syn)
-		return DOUBTED_DUE;
-	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
-}
-
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
@@ -413,7 +406,13 @@ enum doubted_proof certainty_at_end(const struct conn *c)
 	    h->reasm.fin_time >= resp->reasm.fin_time ||
 	    h->reasm.fin_need != resp->reasm.next)
 		return DOUBTED_NONE;
-	return proof_by_number(c);
+	/*
+	 * So the last ones belong together, and those before them, as far back as nothing was lost.
+	 * Of a client that waits, it is always one that was found that gets the answer.
+	 */
+	if (h->reasm.from_syn && resp->reasm.from_syn && (c->pipelined || !c->req_gap))
+		return DOUBTED_DUE;
+	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
 }
 
 static int is_still(const struct half *h, uint64_t since)
@@ -428,5 +427,6 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 	if (c->reset || c->head || c->lost_end || resp->in_message || !is_still(h, since) ||
 	    !is_still(resp, since) || h->reasm.fin_time || resp->reasm.fin_time)
 		return DOUBTED_NONE;
-	return proof_by_number(c);
+	/* the answer to the last request may take longer, of a client that does not wait for it */
+	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
 }

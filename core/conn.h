@@ -140,6 +140,9 @@ struct conn_ops {
 	void (*each)(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx);
 };
 
+#define CONN_GAP_REST 1 /* it began in a message that was seen: most likely the rest of that */
+#define CONN_GAP_HEAD 2 /* it began where another one did */
+
 struct conn {
 	struct conn *hash_next; /* or the next free one */
 	struct list lru, stalled, closing;
@@ -168,7 +171,8 @@ struct conn {
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
 	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
-	uint8_t resp_gap;  /* octets were lost between responses: which comes next is not certain */
+	/* octets were lost between responses: which comes next is not certain */
+	uint8_t resp_gap; /* CONN_GAP_*; 0: none */
 	/* see certainty.h */
 	/* exchanges in a row about whose ends both directions agreed, at most 255 */
 	uint8_t in_step;
@@ -182,9 +186,9 @@ struct conn {
 	/* requests before this position have their answers, or will not get them */
 	uint64_t answered_to;
 	uint8_t lost;	   /* events of it were lost some time */
-	uint8_t losses;	   /* how often messages may have been among it, at most 255 */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
+	uint8_t unseen;	   /* since the last one another one was lost, and is not answered yet */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
 	const struct protocol_name *switch_to;
 	uint8_t switch_waits; /* for the end of the request that asked for it */

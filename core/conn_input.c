@@ -139,7 +139,11 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 				: &c->engine->stats.uncaptured_bytes) += n;
 	c->engine->stats.unparsed_bytes += kept.n;
 	if (!c->ops && !c->opaque) {
-		c->lost |= why != REASM_TRUNCATED;
+		/* there may have been messages, but for what nobody wanted to see */
+		if (why != REASM_TRUNCATED || h->cap != POLICY_PEEK)
+			c->lost = 1;
+		if (why == REASM_TRUNCATED)
+			c->missing = SPAN_NOT_CAPTURED;
 		policy_unrecognized(c->engine, c, h, n + kept.n);
 	}
 }

@@ -53,12 +53,22 @@ static struct exchange *take_all(struct conn *c)
 	return x;
 }
 
+static int is_proven(const struct conn *c, const struct exchange *x, enum doubted_proof proof)
+{
+	switch (proof) {
+	case DOUBTED_NONE: return 0;
+	case DOUBTED_SOUND: return x->sound;
+	case DOUBTED_DUE:
+		return x->due && x->req_pos >= c->req_gap && x->resp_pos >= c->resp_lost;
+	default: return x->sound && x->due;
+	}
+}
+
 void doubted_release(struct conn *c, enum doubted_proof proof)
 {
 	for (struct exchange *x = take_all(c), *next; x; x = next) {
 		next = x->next;
-		if (proof && (x->sound || proof == DOUBTED_DUE) &&
-		    (x->due || proof == DOUBTED_SOUND))
+		if (is_proven(c, x, proof))
 			x->suspect = 0;
 		doubted_pass(c, x);
 	}

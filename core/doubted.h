@@ -22,7 +22,7 @@ int doubted_add(struct conn *c, struct exchange *x);
 enum doubted_proof {
 	DOUBTED_NONE,
 	DOUBTED_SOUND, /* about which both directions agree, each for itself */
-	DOUBTED_DUE,   /* that began where messages were due */
+	DOUBTED_DUE,   /* that began where messages were due, behind all that was lost */
 	DOUBTED_BOTH,
 };
 

@@ -122,6 +122,9 @@ static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
 		c->protocol->move(c->state, sender_of(c, h), PLACE_START, 0);
 		h->msg_pos = due;
 	}
+	/* nothing was lost: then the answer before has ended otherwise, if it was that */
+	if (k && !c->resp_gap && !is_request(c, h))
+		doubted_break(c);
 	c->engine->stats.unparsed_bytes += k;
 	return k;
 }
@@ -307,6 +310,9 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 			enum reasm_gap why, struct str kept)
 {
 	struct engine_stats *stats = &c->engine->stats;
+	/* in a message of which the beginning was seen, or nobody knows where */
+	int begun = c->protocol->place &&
+		    c->protocol->place(c->state, sender_of(c, h)) == PLACE_SEEK;
 	struct message m;
 	uint64_t used;
 
@@ -329,11 +335,13 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 		if (st == PARSE_EVENT && m.flags & MESSAGE_TORN) {
 			pairing_torn(c, h, &m, pos, pos - kept.n, why);
 			kept.n = 0;
+			begun = 1;
 			continue;
 		}
 		stats->unparsed_bytes += kept.n;
 		kept.n = 0;
 		if (st == PARSE_EVENT) {
+			begun |= m.type == MESSAGE_ABORT;
 			gap_event(c, h, &m, pos, used, why);
 		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
@@ -341,6 +349,10 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 			certainty_lost(
 				c, h, pos + used,
 				why == REASM_TRUNCATED ? SPAN_TRUNCATED_HEAD : conn_missing(c), 1);
+			if (!begun && is_request(c, h))
+				c->unseen = 1;
+			else if (!begun)
+				c->resp_gap = CONN_GAP_HEAD;
 			stats->uncaptured_bytes += used;
 		}
 		pos += used;

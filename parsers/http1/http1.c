@@ -127,16 +127,15 @@ static void to_chunk_size(struct http1 *h)
 	h->line_len = 0;
 }
 
-static void to_content(struct http1 *h, struct http1_event *ev, const struct http1_meaning *m)
+static void to_content(struct http1 *h, enum http1_framing framing, uint64_t length)
 {
-	switch (ev->framing) {
+	switch (framing) {
 	case HTTP1_NO_CONTENT:
 		h->state = ST_END;
 		break;
 	case HTTP1_LENGTH:
-		ev->content_length = m->length;
-		h->remaining = m->length;
-		h->state = m->length ? ST_LENGTH : ST_END;
+		h->remaining = length;
+		h->state = length ? ST_LENGTH : ST_END;
 		break;
 	case HTTP1_CHUNKED:
 		to_chunk_size(h);
@@ -183,7 +182,7 @@ static void end_long_head(struct http1 *h)
 		frame_request(h, &ev, &h->meaning);
 	else
 		frame_response(h, &ev, &h->meaning);
-	to_content(h, &ev, &h->meaning);
+	to_content(h, ev.framing, h->meaning.length);
 }
 
 /* Reads the rest of a long head, a line at a time. */
@@ -224,7 +223,8 @@ static int known_head(struct http1 *h, const uint8_t *p, size_t n, struct http1_
 		return 0;
 	h->started = 0;
 	h->scanned = 0;
-	to_content(h, ev, &m);
+	to_content(h, ev->framing, m.length);
+	ev->content_length = ev->framing == HTTP1_LENGTH ? m.length : 0;
 	if (!ev->same)
 		http1_memo_keep(h->memo, p, ev, &m);
 	return 1;
@@ -271,7 +271,8 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 		frame_request(h, ev, &m);
 	else
 		frame_response(h, ev, &m);
-	to_content(h, ev, &m);
+	to_content(h, ev->framing, m.length);
+	ev->content_length = ev->framing == HTTP1_LENGTH ? m.length : 0;
 	if (h->memo && usual && is_usual(h))
 		http1_memo_keep(h->memo, p, ev, &m);
 	*used += end;
@@ -587,6 +588,20 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev)
 	default:
 		return abort_message(h, ev, 1);
 	}
+}
+
+int http1_next_same(struct http1 *h, const uint8_t *p, size_t n, uint32_t number)
+{
+	const struct http1_memo *k = h->memo;
+
+	if (!k->len || k->number != number || h->state != ST_START || !is_usual(h) ||
+	    n < k->len || memcmp(p, k->text, k->len))
+		return 0;
+	h->found = 0;
+	h->started = 0;
+	h->scanned = 0;
+	to_content(h, (enum http1_framing)k->framing, k->meaning.length);
+	return 1;
 }
 
 int http1_no_content(struct http1 *h)

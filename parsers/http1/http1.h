@@ -106,7 +106,7 @@ struct http1_meaning {
  * one that came before, or differ from it in some values. Zeroed before the parser gets it; what is
  * in it is private, see http1_memo.c.
  */
-#define HTTP1_MEMO 288u
+#define HTTP1_MEMO 256u
 #define HTTP1_MEMO_LINES 16u
 
 /* What a line begins with: n octets at text[at]; of a field line its name, and the colon. */
@@ -196,6 +196,12 @@ enum parse_status http1_next(struct http1 *h, const uint8_t *p, size_t n, size_t
  * Reset at the END of each final response.
  */
 void http1_expect(struct http1 *h, struct str method);
+
+/*
+ * Does p begin with the very head that had this number in event.same? Then it is consumed, as by
+ * http1_next(), without an event. 0: nothing is known about that. h->memo must not be NULL.
+ */
+int http1_next_same(struct http1 *h, const uint8_t *p, size_t n, uint32_t number);
 
 /*
  * n octets of this direction are missing. What http1_next() left unconsumed before them is void:

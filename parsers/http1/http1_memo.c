@@ -183,7 +183,6 @@ static void fill(const struct http1_memo *k, const struct walk *w, struct http1_
 	ev->status = k->status;
 	ev->interim = 0;
 	ev->framing = (enum http1_framing)k->framing;
-	ev->content_length = 0;
 	ev->method = request ? str_of(w->p, k->method_n) : none;
 	ev->target = request ? word : none;
 	ev->reason = request ? none : word;
@@ -197,19 +196,13 @@ int http1_memo_head(struct http1_memo *k, const uint8_t *p, size_t n, struct htt
 		    struct http1_meaning *m, struct field_notes *notes)
 {
 	struct walk w = {.p = p, .n = n, .word_n = k->word_n, .m = m, .notes = notes};
-	size_t t = 0;
-	int same;
+	size_t t = differs(k, 0, p, n, 0);
+	int same = t >= k->len;
 
 	if (!k->len)
 		return 0;
 	*m = k->meaning;
 	notes->n = 0;
-	/* mostly what was the same is it again */
-	if (k->others || n < k->len || memcmp(p, k->text, k->len))
-		t = differs(k, 0, p, n, 0);
-	else
-		t = k->len;
-	same = t >= k->len;
 	for (; t < k->len; t = differs(k, t, p, n, w.by))
 		if (!other_line(k, &w, &t))
 			return 0;

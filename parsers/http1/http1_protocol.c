@@ -209,6 +209,74 @@ static void to_message(struct http1_pair *s, const struct http1_event *ev, struc
 	}
 }
 
+/*
+ * ---- heads that come again: of the same bytes the same message is made
+ */
+
+struct known_head {
+	struct http1_memo memo; /* the parser's */
+	/* the message of the head that has this number there; 0: none is known */
+	uint32_t number;
+	uint32_t flags, status;
+	const struct protocol_name *name;
+	/* where in the head, and how long; a query that is absent begins at 0 */
+	uint16_t head_len, fields, fields_n, operation_n, target, target_n, query, query_n;
+	uint8_t form;
+};
+
+/* The head at p is made into *m. */
+static void remember(struct known_head *k, const struct message *m, const char *p)
+{
+	k->number = 0;
+	if (m->scheme.p || m->host.p || m->status < 0 ||
+	    (m->target.p && (m->target.p < p || m->target.p >= m->fields.p)))
+		return;
+	k->number = m->same;
+	k->flags = m->flags;
+	k->status = (uint32_t)m->status;
+	k->name = m->name;
+	k->form = (uint8_t)m->form;
+	k->head_len = (uint16_t)m->head_len;
+	k->fields = (uint16_t)(m->fields.p - p);
+	k->fields_n = (uint16_t)m->fields.n;
+	k->operation_n = (uint16_t)m->operation.n;
+	k->target = (uint16_t)(m->target.p ? m->target.p - p : 0);
+	k->target_n = (uint16_t)m->target.n;
+	k->query = (uint16_t)(m->query.p ? m->query.p - p : 0);
+	k->query_n = (uint16_t)m->query.n;
+}
+
+/* HEAD, if p begins with the head that is known. */
+static int recall(struct http1_pair *s, enum sender from, const uint8_t *p, size_t n, size_t *used,
+		  struct message *m)
+{
+	struct http1 *h = &s->dir[from];
+	const struct known_head *k = (const struct known_head *)h->memo;
+	const char *head = (const char *)p;
+
+	if (!k || k->memo.others || !http1_next_same(h, p, n, k->number))
+		return 0;
+	*used = k->head_len;
+	m->type = MESSAGE_HEAD;
+	m->same = k->number;
+	m->flags = k->flags;
+	m->name = k->name;
+	m->head_len = k->head_len;
+	m->fields = (struct str){head + k->fields, k->fields_n};
+	if (from == FROM_SERVER) {
+		m->status = (int)k->status;
+		s->upgrade = NULL;
+		return 1;
+	}
+	m->form = k->form;
+	m->operation = (struct str){head, k->operation_n};
+	m->target = (struct str){head + k->target, k->target_n};
+	if (k->query)
+		m->query = (struct str){head + k->query, k->query_n};
+	m->notes = &k->memo.notes;
+	return 1;
+}
+
 /* What follows m at p + *used, as far as it need not be told apart. */
 static void take_rest(const struct http1_pair *s, enum sender from, struct http1 *h,
 		      const uint8_t *p, size_t n, size_t *used, struct message *m)
@@ -230,12 +298,21 @@ static enum parse_status message_next(void *state, enum sender from, const uint8
 				      size_t *used, struct message *m)
 {
 	struct http1_pair *s = state;
+	struct http1 *h = &s->dir[from];
 	struct http1_event ev;
-	enum parse_status st = http1_next(&s->dir[from], p, n, used, &ev);
+	enum parse_status st = PARSE_EVENT;
 
+	if (recall(s, from, p, n, used, m)) {
+		take_rest(s, from, h, p, n, used, m);
+		return st;
+	}
+	st = http1_next(h, p, n, used, &ev);
 	if (st == PARSE_EVENT) {
 		to_message(s, &ev, m);
-		take_rest(s, from, &s->dir[from], p, n, used, m);
+		if (m->same)
+			remember((struct known_head *)h->memo, m,
+				 (const char *)p + *used - m->head_len);
+		take_rest(s, from, h, p, n, used, m);
 		return st;
 	}
 	if (st != PARSE_END)
@@ -346,10 +423,10 @@ static void move(void *state, enum sender from, enum place to, uint64_t n)
 
 static void memo(void *state, void *memory)
 {
-	struct http1_memo *memos = memory;
+	struct known_head *known = memory;
 
 	for (int d = 0; d < 2; d++)
-		((struct http1_pair *)state)->dir[d].memo = memos ? &memos[d] : NULL;
+		((struct http1_pair *)state)->dir[d].memo = known ? &known[d].memo : NULL;
 }
 
 static const uint16_t ports[] = {80,   2375, 3000, 4318, 5000, 8000, 8008, 8080, 8081,
@@ -379,7 +456,7 @@ const struct protocol http1_protocol = {
 	.answers = answers,
 	.place = place,
 	.move = move,
-	.memo_size = 2 * sizeof(struct http1_memo),
+	.memo_size = 2 * sizeof(struct known_head),
 	.memo = memo,
 	.mask = &http1_mask,
 };

@@ -200,12 +200,31 @@ static int stands_for_value(const struct sql_shape *s)
 	return s->comma || s->last == SQL_TOKEN_OPEN || s->last == SQL_TOKEN_OPERATOR;
 }
 
+/*
+ * A cursor, a savepoint or a prepared statement whose name a program has made by counting:
+ * `SAVEPOINT s140_x7`. In what declares one, only the name itself is.
+ */
+static int is_counted_name(const struct sql_shape *s)
+{
+	static const char *const verbs[] = {"CLOSE",   "DEALLOCATE", "FETCH",	  "MOVE",
+					    "RELEASE", "ROLLBACK",   "SAVEPOINT", "DECLARE",
+					    "EXECUTE", "PREPARE"};
+	int digit = 0;
+
+	for (size_t i = 0; i < s->npart; i++)
+		digit |= s->part[i] >= '0' && s->part[i] <= '9';
+	for (unsigned i = 0; digit && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (operation_is(s, verbs[i]))
+			return i < 7 || s->n == s->noperation;
+	return 0;
+}
+
 static void put_word(struct sql_shape *s, int is_name)
 {
 	enum keyword k = is_name || s->part_long ? K_NONE : keyword_of(s->part, s->npart);
 	int had = s->noperation;
 
-	if (k == K_CONSTANT && stands_for_value(s)) {
+	if ((k == K_CONSTANT && stands_for_value(s)) || (had && is_counted_name(s))) {
 		put_value(s);
 		return;
 	}

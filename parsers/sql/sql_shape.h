@@ -4,8 +4,9 @@
  * The shape of a statement is its text with `?` for each literal and parameter, without comments,
  * with one blank where there are several, and without the semicolon at its end. A list of values
  * becomes one `?`, rows that are alike become one row, so IN (1, 2, 3) is IN (?), and VALUES (1,
- * 'a'), (2, 'b') is VALUES (?). Names stay as they are written. A shape that is too long has an
- * ellipsis in its middle.
+ * 'a'), (2, 'b') is VALUES (?). Names stay as they are written, but for those of cursors,
+ * savepoints and prepared statements that have digits in them, which programs count up: SAVEPOINT
+ * ?. A shape that is too long has an ellipsis in its middle.
  *
  * With it comes what the statement does and to which table: its first verb (behind WITH, that of
  * the statement itself), and the first name behind FROM, INTO, UPDATE, JOIN or TABLE. Both are what

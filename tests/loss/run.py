@@ -6,6 +6,8 @@ usage: run.py [--seed N] [--conversations N] [--class NAME] [--show N] [--keep D
 With --tap each class is a test: nothing false, and no more doubts than its limit.
 """
 import argparse
+import ipaddress
+import itertools
 import os
 import random
 import struct
@@ -15,6 +17,7 @@ import tempfile
 import http1
 import http2
 import judge
+import odd
 import tcp
 
 USUAL, SMALL = (1448, 1448, 1448, 536), (536, 100, 33)     # sizes of packets
@@ -32,6 +35,16 @@ CLASSES = {
     'h1 late': (http1, None, dict(late=True), 3),
     'h1 late 3%': (http1, None, dict(late=True, loss=0.03), 2),
     'h1 cut': (http1, None, dict(cut=True, reorder=0.02), 1),
+    'odd clean': (odd, False, {}, 2),
+    'odd pipelined clean': (odd, True, {}, 2),
+    'odd tiny': (odd, None, dict(sizes=(9, 40)), 1),
+    'odd network': (odd, None, dict(network=0.05, reorder=0.05, duplicate=0.05, probes=0.1), 2),
+    'odd 1%': (odd, False, dict(loss=0.01, sizes=USUAL), 3),
+    'odd pipelined 1%': (odd, True, dict(loss=0.01, sizes=USUAL), 3),
+    'odd 5%': (odd, None, dict(loss=0.05, network=0.02, probes=0.1, sizes=(60000, 1448, 200)), 4),
+    'odd late': (odd, None, dict(late=True, probes=0.05), 3),
+    'odd cut': (odd, None, dict(cut=True), 1),
+    'odd short': (odd, None, dict(snap=200), 1),
     'h2 clean': (http2, False, {}, 2),
     'h2 streams clean': (http2, True, {}, 2),
     'h2 network': (http2, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 2),
@@ -47,6 +60,8 @@ CLASSES = {
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
 LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 1%': 20,
+          'odd clean': 0.1, 'odd pipelined clean': 0.2, 'odd tiny': 0.2, 'odd network': 1,
+          'odd 1%': 9, 'odd pipelined 1%': 17,
           'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 10, 'h2 streams 1%': 13}
 
 
@@ -58,6 +73,8 @@ def cases(rng, name, n):
         r = random.Random(seed)
         talk = module.conversation(r, f'{i}', p)
         addr = ((struct.pack('>I', 0x0a000001 + i % 250), 20000 + i // 250), (b'\x0a\x01\0\1', 80))
+        if module is odd and i % 3:
+            addr = tuple((b'\xfd' + bytes(11) + ip, port) for ip, port in addr)
         conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults),
                                 1700000000.0 + i * 0.37, addr)
         yield judge.Case(talk, conv)
@@ -65,15 +82,16 @@ def cases(rng, name, n):
 
 def key(case):
     ip, port = case.conv.addr[0]
-    return '.'.join(map(str, ip)), port
+    return str(ipaddress.ip_address(ip)), port
 
 
 def one_class(args, rng, name, n, directory):
     all_cases = list(cases(rng, name, n))
-    timed = [f for c in all_cases for f in tcp.frames(c.packets, c.conv.addr)]
+    tags = itertools.cycle((b'', b'\x81\0\0\7') if CLASSES[name][0] is odd else (b'',))
+    timed = [f for c, tag in zip(all_cases, tags) for f in tcp.frames(c.packets, c.conv.addr, tag)]
     timed.sort(key=lambda f: f[0])
     path = os.path.join(directory, name.replace(' ', '-').replace('%', 'pct') + '.pcap')
-    tcp.write_pcap(path, timed)
+    tcp.write_pcap(path, timed, CLASSES[name][2].get('snap', 1 << 18))
     spans, code, err = judge.run(args.zctrace, path)
     v = judge.Verdict()
     if code:

@@ -16,12 +16,13 @@ Write = namedtuple('Write', 'need wait data flags')
 
 class Faults:
     """What goes wrong, as shares of packets; late and cut: how much of the conversation is
-    missing; sizes: of packets. Small ones are many to a message."""
+    missing; sizes: of packets. Small ones are many to a message. probes: octets that were sent
+    before, and perhaps others behind them; snap: how much of a frame is captured."""
 
     def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False,
-                 sizes=(1448, 1448, 1448, 536, 100, 33)):
+                 sizes=(1448, 1448, 1448, 536, 100, 33), probes=0.0, snap=1 << 18):
         self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate
-        self.late, self.cut, self.sizes = late, cut, sizes
+        self.late, self.cut, self.sizes, self.probes, self.snap = late, cut, sizes, probes, snap
 
 
 class Host:
@@ -171,13 +172,33 @@ class Conversation:
 
     # ---- what the capture has
 
+    def probe(self, t, d, end, ack):
+        """The keep-alive probe of who has received up to ack, or any old octets once more."""
+        rng, sent = self.rng, bytes(self.host[d].sent)
+        if rng.random() < 0.3:
+            return t, d, end - 1, b'\0', ACK, ack
+        begin = rng.randrange(end)
+        return t, d, begin, sent[begin:rng.randrange(begin, end) + 1], ACK, ack
+
+    def with_probes(self):
+        """As packets; what is sent again was received."""
+        out = list(self.packets)
+        for t, d, pos, data, _, ack in self.packets:
+            if ack is not None and pos + len(data) and self.rng.random() < self.faults.probes:
+                seen = max((a or 0 for when, way, _, _, _, a in self.packets
+                            if way != d and when < t), default=0)
+                end = min(seen, pos, len(self.host[d].sent))
+                if end:
+                    out.append(self.probe(t + 0.000001, d, end, ack))
+        return sorted(out, key=lambda p: p[0])
+
     def captured(self):
         """(time, direction, flags, seq, ack, data) of the packets that are in the capture."""
         rng, f, out = self.rng, self.faults, []
         for t, d, flags in self.handshake:
             out.append((t, d, flags, (self.host[d].isn + (not flags & SYN)) & 0xffffffff,
                         (self.host[1 - d].isn + 1) & 0xffffffff if flags & ACK else 0, b''))
-        for t, d, pos, data, flags, ack in self.packets:
+        for t, d, pos, data, flags, ack in self.with_probes() if f.probes else self.packets:
             out.append((t, d, flags, (self.host[d].isn + 1 + pos) & 0xffffffff,
                         (self.host[1 - d].isn + 1 + (ack or 0)) & 0xffffffff, data))
         if f.late and len(out) > 4:
@@ -189,25 +210,27 @@ class Conversation:
         return out
 
 
-def frames(packets, addr):
+def frames(packets, addr, vlan=b''):
     """The packets of captured() as (time, Ethernet frame). addr: ((ip, port), (ip, port))."""
-    eth = b'\x02\0\0\0\0\2\x02\0\0\0\0\1\x08\0'
-    ends = [struct.pack('>4s4s', addr[d][0], addr[1 - d][0]) for d in (0, 1)]
+    v6 = len(addr[0][0]) == 16
+    eth = b'\x02\0\0\0\0\2\x02\0\0\0\0\1' + vlan + (b'\x86\xdd' if v6 else b'\x08\0')
+    ends = [addr[d][0] + addr[1 - d][0] for d in (0, 1)]
     ports = [struct.pack('>HH', addr[d][1], addr[1 - d][1]) for d in (0, 1)]
     for t, d, flags, seq, ack, data in packets:
-        yield t, (eth + struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(data), 1, 0x4000, 64, 6, 0) +
-                  ends[d] +
-                  ports[d] + struct.pack('>IIBBHHH', seq, ack, 0x50, flags, 65535, 0, 0) + data)
+        ip = struct.pack('>IHBB', 6 << 28, 20 + len(data), 6, 64) if v6 else \
+            struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(data), 1, 0x4000, 64, 6, 0)
+        yield t, (eth + ip + ends[d] + ports[d] +
+                  struct.pack('>IIBBHHH', seq, ack, 0x50, flags, 65535, 0, 0) + data)
 
 
-def write_pcap(path, timed):
+def write_pcap(path, timed, snap=1 << 18):
     """timed: (time, frame), in the order of the file."""
     with open(path, 'wb') as f:
         f.write(struct.pack('<IHHiIII', 0xa1b23c4d, 2, 4, 0, 0, 262144, 1))
         for t, frame in timed:
             s = int(t)
-            f.write(struct.pack('<IIII', s, int((t - s) * 1e9), len(frame), len(frame)))
-            f.write(frame)
+            f.write(struct.pack('<IIII', s, int((t - s) * 1e9), len(frame[:snap]), len(frame)))
+            f.write(frame[:snap])
 
 
 def first_seen(packets, isn, d, pos):

@@ -205,6 +205,52 @@ static void test_proof(void)
 	     "where a client went on, content may look like an answer");
 }
 
+/* Six requests at once, of whose answers the first and the third are lost. */
+static void lose_answers(void)
+{
+	capture();
+	feed_text(&f, RX, GET("/1") GET("/2") GET("/3") GET("/4") GET("/5") GET("/6"));
+	lose(TX, OK2);
+	feed_text(&f, TX, NO2);
+	lose(TX, OK2);
+	feed_text(&f, TX, OK2 NO2 OK2);
+	feed_flag(&f, RX, 0);
+	feed_tick(&f, 30 * MS);
+	feed_tick(&f, 30 * MS);
+}
+
+static void test_number(void)
+{
+	lose_answers();
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 0 lost-events response-not-seen; GET /2 404 lost-events; "
+	     "GET /3 0 lost-events response-not-seen; GET /4 200 lost-events; GET /5 404; "
+	     "GET /6 200",
+	     "all are answered: the last answers are those to the last requests");
+
+	lose_answers();
+	feed_tick(&f, 4000 * MS);
+	over("GET /1 0 lost-events response-not-seen; GET /2 404 lost-events; "
+	     "GET /3 0 lost-events response-not-seen; GET /4 200 lost-events; "
+	     "GET /5 404 lost-events; GET /6 200 lost-events",
+	     "that nothing comes is no proof: there are slow answers");
+
+	capture();
+	feed_text(&f, RX, GET("/1") GET("/2"));
+	feed_text(&f, TX, OK2);
+	lose(RX, GET("/lost"));
+	feed_text(&f, TX, NO2 OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/4") GET("/5"));
+	feed_text(&f, TX, OK2 NO2);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 200; GET /2 404; (none) (none) 200 lost-events request-not-seen; "
+	     "GET /4 200 lost-events; GET /5 404",
+	     "the same behind a request that was lost");
+}
+
 /* Joined between the halves of a request: c waits for the answer before the last one. */
 static void test_joined(void)
 {
@@ -545,6 +591,7 @@ int main(void)
 	test_lost();
 	test_pipelined();
 	test_proof();
+	test_number();
 	test_joined();
 	test_row();
 	test_broken();

@@ -130,9 +130,46 @@ static void test_gaps(void)
 	ok(!memcmp(out, HIDDEN "\n\ndata: {", 23), "events are found again with the next line");
 }
 
+/* Whatever it is: the same however it is cut, nothing is touched beyond it. */
+static void test_random(void)
+{
+	static const char *const pieces[] = {
+		"{", "}", "[", "]", "\"", ":", ",", "\\", "u0041", "query", "method", "data: ",
+		"\n", "model", "1.5e", "true", "a", "(", "&", "Action=", "\x81", "\x7e", "\3",
+		"tools/call",
+	};
+	uint64_t rng = 7;
+	unsigned differ = 0;
+
+	for (int round = 0; round < 20000; round++) {
+		struct content_mask once, cut;
+		char in[256], whole[256], parts[256];
+		size_t n = 0, at = 0;
+
+		while (n < 200) {
+			rng = rng * 6364136223846793005u + 1442695040888963407u;
+			at = (rng >> 33) % (sizeof(pieces) / sizeof(*pieces));
+			n += (size_t)snprintf(in + n, sizeof(in) - n, "%s", pieces[at]);
+		}
+		content_mask_begin(&once, (enum content_form)(round % 8));
+		content_mask_begin(&cut, (enum content_form)(round % 8));
+		feed(&once, in, n, whole);
+		at = 0;
+		for (size_t len; at < n; at += len) {
+			rng = rng * 6364136223846793005u + 1442695040888963407u;
+			len = 1 + (rng >> 33) % 40;
+			len = len < n - at ? len : n - at;
+			feed(&cut, in + at, len, parts + at);
+		}
+		differ += memcmp(whole, parts, n) != 0;
+	}
+	is_u64(differ, 0, "random texts: the same however they are cut");
+}
+
 int main(void)
 {
 	test_cases();
 	test_gaps();
+	test_random();
 	return tap_done();
 }

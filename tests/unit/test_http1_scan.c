@@ -2,6 +2,7 @@
 #include "parsers/field_names.h"
 #include "parsers/http1/http1_impl.h"
 #include "parsers/http1/http1_marks.h"
+#include "parsers/http1/http1_protocol.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -227,6 +228,46 @@ static void test_memo_of(enum http1_kind kind)
 	ok(same, "and say what they say to who knows of nothing");
 }
 
+/* The same of messages, which are made of heads. */
+static void test_messages(enum sender from)
+{
+	const struct protocol *http1 = &http1_protocol;
+	unsigned same = 1, again = 0, lines[6] = {0, 1, 2, 8, 9, 11};
+	void *memory = calloc(1, http1->memo_size), *old = calloc(1, http1->state_size);
+	void *new = calloc(1, http1->state_size);
+	char p[2048];
+	size_t n = 0;
+
+	for (unsigned round = 0; round < 20000 && same; round++) {
+		struct message a, b;
+		size_t used[2];
+
+		if (!n || !chance(4))
+			n = make_like(p, from == FROM_CLIENT ? HTTP1_REQUEST : HTTP1_RESPONSE,
+				      lines);
+		memset(old, 0, http1->state_size);
+		memset(new, 0, http1->state_size);
+		http1->begin(old, 0);
+		http1->begin(new, 0);
+		http1->memo(old, memory);
+		http1->answers(old, ANSWER_SURE, 0);
+		http1->answers(new, ANSWER_SURE, 0);
+		message_init(&a);
+		message_init(&b);
+		same &= http1->next(old, from, (uint8_t *)p, n, &used[0], &a) ==
+			http1->next(new, from, (uint8_t *)p, n, &used[1], &b);
+		again += a.same != 0;
+		same &= !a.notes == !b.notes && (!a.notes || a.notes->n == b.notes->n);
+		a.notes = b.notes = NULL;
+		a.same = b.same = 0;
+		same &= used[0] == used[1] && !memcmp(&a, &b, offsetof(struct message, attr));
+	}
+	ok(again > 5000 && same, "messages of the same bytes are the same");
+	free(memory);
+	free(old);
+	free(new);
+}
+
 static void test_names(void)
 {
 	static const struct {
@@ -279,6 +320,8 @@ int main(void)
 	test_memo();
 	test_memo_of(HTTP1_REQUEST);
 	test_memo_of(HTTP1_RESPONSE);
+	test_messages(FROM_CLIENT);
+	test_messages(FROM_SERVER);
 	test_names();
 	return tap_done();
 }
