@@ -58,18 +58,18 @@ static enum parse_status end_message(struct http1 *h, struct http1_event *ev)
 	return to_start(h, ev, HTTP1_EV_END);
 }
 
-static void lose(struct http1 *h, int at_line)
+static void lose(struct http1 *h)
 {
 	h->untouched = 0;
 	h->state = ST_LOST;
-	h->at_line = at_line != 0;
+	h->inner = 0;
 	h->scanned = 0;
 	h->started = 0;
 }
 
-static enum parse_status abort_message(struct http1 *h, struct http1_event *ev, int at_line)
+static enum parse_status abort_message(struct http1 *h, struct http1_event *ev)
 {
-	lose(h, at_line);
+	lose(h);
 	return to_start(h, ev, HTTP1_EV_ABORT);
 }
 
@@ -310,7 +310,7 @@ static enum parse_status next_head(struct http1 *h, const uint8_t *p, size_t n, 
 	lf = memchr(p, '\n', max);
 	if (!lf || !http1_start_line(p, (size_t)(lf - p), h->kind, ev)) {
 		/* the caller did not keep what it was told to keep */
-		lose(h, 0);
+		lose(h);
 		*used = n;
 		return n ? PARSE_SKIPPED : PARSE_MORE;
 	}
@@ -321,10 +321,10 @@ static enum parse_status next_lost(struct http1 *h, const uint8_t *p, size_t n, 
 				   struct http1_event *ev)
 {
 	size_t i, from = min_size(h->scanned, n);
-	int at_line = h->at_line;
-	enum probe_result r = http1_find_start(p, n, h->kind, &at_line, &from, &i);
+	int inner = h->inner;
+	enum probe_result r = http1_find_start(p, n, h->kind, &inner, &from, &i);
 
-	h->at_line = at_line != 0;
+	h->inner = inner != 0;
 	h->scanned = (uint32_t)from;
 	if (r == PROBE_YES) {
 		h->found = 1;
@@ -369,7 +369,7 @@ static enum parse_status next_start(struct http1 *h, const uint8_t *p, size_t n,
 		   http1_start_fits(p, max, from, HTTP1_REQUEST) && h->kind != HTTP1_RESPONSE) {
 		return long_request_line(h, p, max, used, ev);
 	}
-	lose(h, 1);
+	lose(h);
 	/* the empty lines are no garbage: the next call begins behind them */
 	return empty ? PARSE_MORE : next_lost(h, p, n, used, ev);
 }
@@ -415,7 +415,7 @@ static enum parse_status next_trailers(struct http1 *h, const uint8_t *p, size_t
 	if (r == PROBE_MORE)
 		return PARSE_MORE;
 	if (r == PROBE_NO)
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	if (p[0] == '\n' || p[0] == '\r') {
 		*used += p[0] == '\n' ? 1 : 2;
 		return end_message(h, ev);
@@ -423,7 +423,7 @@ static enum parse_status next_trailers(struct http1 *h, const uint8_t *p, size_t
 	end = http1_find_empty_line(p, from, max, &last);
 	if (!end) {
 		if (max == HTTP1_MAX_HEAD)
-			return abort_message(h, ev, 1);
+			return abort_message(h, ev);
 		h->scanned = (uint32_t)max;
 		return PARSE_MORE;
 	}
@@ -494,7 +494,7 @@ static enum parse_status next_chunked(struct http1 *h, const uint8_t *p, size_t 
 	for (; i < n && h->state != ST_CHUNK_DATA && h->state != ST_TRAILERS; i++)
 		if (!chunk_octet(h, p[i])) {
 			*used = i;
-			return abort_message(h, ev, 0);
+			return abort_message(h, ev);
 		}
 	*used = i;
 	if (i == n)
@@ -563,11 +563,11 @@ enum parse_status http1_gap(struct http1 *h, uint64_t n, uint64_t *used, struct 
 	case ST_LOST:
 		if (!h->started)
 			break;
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	default:
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	}
-	lose(h, 1);
+	lose(h);
 	*used = n;
 	return PARSE_SKIPPED;
 }
@@ -582,11 +582,11 @@ enum parse_status http1_eof(struct http1 *h, struct http1_event *ev)
 	case ST_LOST:
 		if (!h->started)
 			return PARSE_END;
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	case ST_OVER:
 		return PARSE_END;
 	default:
-		return abort_message(h, ev, 1);
+		return abort_message(h, ev);
 	}
 }
 
@@ -652,7 +652,7 @@ int http1_lost(const struct http1 *h)
 
 void http1_lose(struct http1 *h)
 {
-	lose(h, 1);
+	lose(h);
 }
 
 void http1_resume(struct http1 *h, uint64_t n)

@@ -134,7 +134,7 @@ struct http1 {
 	uint8_t kind, state, method_class;
 	uint8_t tunnel;	  /* after the END that is due this protocol is over */
 	uint8_t interim;  /* the message is a 1xx response */
-	uint8_t at_line;  /* lost: the next octet is the first of a line, or of all after a gap */
+	uint8_t inner;	  /* lost: the next octet stands behind a blank or a colon */
 	uint8_t started;  /* the incomplete head is beyond doubt the head of a message */
 	uint8_t digits;	  /* a chunk-size has at least one digit */
 	uint8_t unsure;	  /* where a request ended was not certain */

@@ -73,10 +73,11 @@ enum probe_result http1_match_field(const uint8_t *p, size_t n);
 
 /*
  * Finds, in garbage, the first position where a message starts (PROBE_YES) or may start
- * (PROBE_MORE; at n if nowhere before). *at_line: position 0, then the result, begins a line.
+ * (PROBE_MORE; at n if nowhere before). *inner: position 0, then the result, stands in the midst of
+ * some text, where none does.
  * *from: octets at position 0, then at the result, that need not be looked at again.
  */
-enum probe_result http1_find_start(const uint8_t *p, size_t n, uint8_t kind, int *at_line,
+enum probe_result http1_find_start(const uint8_t *p, size_t n, uint8_t kind, int *inner,
 				   size_t *from, size_t *pos);
 
 /* ---- http1_field.c */

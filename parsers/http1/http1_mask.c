@@ -264,9 +264,9 @@ static size_t settle(struct mask *k, uint8_t *p, size_t n)
 static size_t find_start(struct mask *k, uint8_t *p, size_t n)
 {
 	size_t from = 0, at;
-	int at_line;
+	int inner = 0;
 	enum probe_result r = http1_find_start(p, n, k->server ? HTTP1_RESPONSE : HTTP1_REQUEST,
-					       &at_line, &from, &at);
+					       &inner, &from, &at);
 
 	if (http1_empty_lines(p, at) != at)
 		memset(p, 'x', at);

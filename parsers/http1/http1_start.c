@@ -332,26 +332,29 @@ static enum probe_result lost_match(const uint8_t *p, size_t n, uint8_t kind, si
 	return r;
 }
 
-/* The next position from i > 0 on where a start line might begin. */
-static size_t lost_candidate(const uint8_t *p, size_t i, size_t n, int *at_line)
+/*
+ * The next position from i > 0 on where a start line might begin; *inner: it is in the midst of
+ * some text, as what a field's value or a log's line quotes.
+ */
+static size_t lost_candidate(const uint8_t *p, size_t i, size_t n, int *inner)
 {
-	*at_line = p[i - 1] == '\n';
-	if (*at_line)
-		return i;
-	while (i < n && !(http1_octet_class[p[i]] & TRIGGER))
-		i++;
-	*at_line = i < n && p[i] == '\n';
-	return i + (size_t)*at_line;
+	if (p[i - 1] != '\n') {
+		while (i < n && !(http1_octet_class[p[i]] & TRIGGER))
+			i++;
+		i += i < n && p[i] == '\n';
+	}
+	*inner = is_blank(p[i - 1]) || p[i - 1] == ':';
+	return i;
 }
 
-enum probe_result http1_find_start(const uint8_t *p, size_t n, uint8_t kind, int *at_line,
+enum probe_result http1_find_start(const uint8_t *p, size_t n, uint8_t kind, int *inner,
 				   size_t *from, size_t *pos)
 {
 	enum probe_result r;
 	size_t i = 0;
 
-	while ((r = lost_match(p + i, n - i, kind, from)) == PROBE_NO) {
-		i = lost_candidate(p, i + 1, n, at_line);
+	while ((r = lost_match(p + i, n - i, kind, from)) == PROBE_NO || (*inner && i < n)) {
+		i = lost_candidate(p, i + 1, n, inner);
 		*from = 0;
 	}
 	*pos = i;

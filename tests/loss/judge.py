@@ -71,7 +71,8 @@ def run(binary, pcap, timeout=120):
 
 
 def rid(span, which):
-    return span.get(f'{which}_headers', {}).get('x-rid')
+    value = span.get(f'{which}_headers', {}).get('x-rid')
+    return ' and '.join(value) if isinstance(value, list) else value    # of several heads
 
 
 def wrong_error(case, x, span):

@@ -181,12 +181,12 @@ class Conversation:
         return t, d, begin, sent[begin:rng.randrange(begin, end) + 1], ACK, ack
 
     def with_probes(self):
-        """As packets; what is sent again was received."""
+        """As packets; what is sent again was received, and went by a while ago."""
         out = list(self.packets)
         for t, d, pos, data, _, ack in self.packets:
             if ack is not None and pos + len(data) and self.rng.random() < self.faults.probes:
                 seen = max((a or 0 for when, way, _, _, _, a in self.packets
-                            if way != d and when < t), default=0)
+                            if way != d and when < t - 0.005), default=0)
                 end = min(seen, pos, len(self.host[d].sent))
                 if end:
                     out.append(self.probe(t + 0.000001, d, end, ack))

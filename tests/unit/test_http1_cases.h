@@ -289,8 +289,11 @@ static const struct http_case cases[] = {
 	  "skip 1\nreq OPTIONS * 1.0 none +lf head 20 {}\nend\n"
 	  "skip 1\nreq CONNECT a:1 1.1 none +keep head 24 {}\nend\n"
 	  "skip 1\nreq DELETE / 1.1 none +keep head 27 {A=b}\nend\n" },
-	{ "a start within a start", HTTP1_REQUEST, NULL, 0, { S("\1GET GET /GET " R) },
-	  "skip 14\n" R_LOG },
+	{ "a start within a start", HTTP1_REQUEST, NULL, 0, { S("\1GET GET /GET" R) },
+	  "skip 13\n" R_LOG },
+	{ "a start in the midst of a text", HTTP1_REQUEST, NULL, 0,
+	  { S("\1text: GET /x HTTP/1.1\nb: \tGET /x HTTP/1.1\n\nc:GET /x HTTP/1.1\n\n" R) },
+	  "skip 63\n" R_LOG },
 	{ "starts of starts", HTTP1_ANY, NULL, 0,
 	  { S("\1HEHTTHTTP/1HTTP/1.1 20HTTP/1.1 099 OPTIOPPOST" OK_200) }, "skip 46\n" OK_LOG },
 	{ "nothing but garbage", HTTP1_ANY, NULL, 1, { S("\0\1\2\r\n\r\nG") }, "skip 7\n" },
