@@ -20,19 +20,19 @@ static __always_inline __u64 task_pid_tgid(void)
 	return tgid << 32 | (zc_cfg.pidns_ino ? (__u32)tgid : (__u32)task->pid);
 }
 
-/* It was over as soon as it began. */
-static __always_inline void unrouted_tell(struct zc_sock *s)
+/* It was over as soon as it began. Once in the object, as what follows. */
+static __noinline int unrouted_tell(struct zc_sock *s)
 {
 	struct zc_ev_open *o;
 
 	if (!s->connecting)
-		return;
+		return 0;
 	s->connecting = 0;
 	if (s->verdict != VERDICT_YES)
-		return;
+		return 0;
 	o = open_begin(s);
 	if (!o)
-		return;
+		return 0;
 	o->ev.time = s->connect_time;
 	map_v4(o->laddr, 0);
 	if (s->asked_addr[0] || s->asked_addr[1] || s->asked_addr[2] != bpf_htonl(0xffff))
@@ -43,9 +43,10 @@ static __always_inline void unrouted_tell(struct zc_sock *s)
 	if (!close_send(s->conn, ZC_CLOSE_CONNECT, s->bytes, s->skipped, s->lost, 0, 0,
 			ENETUNREACH_, s->connect_time))
 		lost_on(s, 0);
+	return 0;
 }
 
-static __always_inline void unrouted_note(struct bpf_sock_addr *ctx, const __u32 addr[4])
+static __noinline int unrouted_note(struct bpf_sock_addr *ctx, const __u32 addr[4])
 {
 	struct bpf_sock *sk = ctx->sk;
 	const struct tcp_sock *tp;
@@ -53,11 +54,11 @@ static __always_inline void unrouted_note(struct bpf_sock_addr *ctx, const __u32
 	struct zc_sock *s;
 
 	if (ctx->protocol != IPPROTO_TCP_ || !sk || !may_judge())
-		return;
+		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	s = tp ? bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE) : 0;
 	if (!s)
-		return;
+		return 0;
 	unrouted_tell(s);
 	sock_reset(s, bpf_get_socket_cookie(ctx));
 	fill_sock(s, (const struct sock *)tp);
@@ -69,6 +70,7 @@ static __always_inline void unrouted_note(struct bpf_sock_addr *ctx, const __u32
 	s->connect_time = bpf_ktime_get_ns();
 	__builtin_memcpy(s->asked_addr, addr, sizeof(s->asked_addr));
 	s->connecting = 1;
+	return 0;
 }
 
 SEC("cgroup/connect4")
