@@ -350,13 +350,31 @@ static __always_inline void recent_io_wrote(struct zc_sock *s, __u64 pid_tgid, _
 	n->plain = 0;
 }
 
-/* The first use of a socket: was its process probed before it saw or sent anything there? */
-static __always_inline void note_hooked(struct zc_sock *s, __u32 tgid)
+/*
+ * How far the process has got on this connection: a client has read that much, a server written.
+ * While it stands still after a ClientHello, no plaintext has gone through its library.
+ */
+static __always_inline __u32 progress(const struct zc_sock *s, const struct tcp_sock *tp)
 {
+	return s->role == ZC_ROLE_CLIENT ? tp->copied_seq : tp->write_seq;
+}
+
+/*
+ * The first use of a socket, len octets just now: was its process probed before TLS went on? Where
+ * a connection begins in clear (STARTTLS), TLS may be still to come.
+ */
+static __always_inline void note_hooked(struct zc_sock *s, const struct tcp_sock *tp, __u32 tgid,
+					__u32 len, __u8 dir)
+{
+	__u32 now;
+
 	if (s->tls_used)
 		return;
 	s->tls_used = 1;
-	s->hooked = !s->preexisting && !s->bytes[s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX] &&
+	now = progress(s, tp);
+	if (dir == (s->role == ZC_ROLE_CLIENT ? ZC_RX : ZC_TX))
+		now -= len;
+	s->hooked = !s->preexisting && (now == s->tls_from || (s->watched && !s->tls)) &&
 		    !(task_flags(tgid) & ZC_TASK_HALF);
 }
 
@@ -370,12 +388,12 @@ static __always_inline __u64 sent_since(const struct zc_sock *s, __u64 since)
  * A process whose TLS libraries are probed has read or written len octets, up to seq. Returns 1 if
  * that happened inside a call: what the application itself reads or writes is told by that.
  */
-static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq, __u32 len,
-				   __u8 dir)
+static __always_inline int call_io(struct zc_sock *s, const struct tcp_sock *tp, __u64 pid_tgid,
+				   __u32 seq, __u32 len, __u8 dir)
 {
 	struct zc_call *c;
 
-	note_hooked(s, (__u32)(pid_tgid >> 32));
+	note_hooked(s, tp, (__u32)(pid_tgid >> 32), len, dir);
 	c = call_current(pid_tgid, s->probes & PROBES_GO);
 	if (!c) {
 		if (s->tls != ZC_SOCK_TLS)
@@ -411,21 +429,25 @@ static __always_inline int call_io(struct zc_sock *s, __u64 pid_tgid, __u32 seq,
 #define HELLO_TYPE 5
 #define HELLO_RANDOM 11
 
-static __always_inline void note_random(struct __sk_buff *skb, struct zc_sock *s, __u32 off)
+static __always_inline void note_hello(struct __sk_buff *skb, struct bpf_sock *sk,
+				       struct zc_sock *s, __u32 off)
 {
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u8 type = 0;
 
 	if (bpf_skb_load_bytes(skb, off + HELLO_TYPE, &type, 1) || type != 1)
 		return;
 	bpf_skb_load_bytes(skb, off + HELLO_RANDOM, s->random, sizeof(s->random));
+	if (tp)
+		s->tls_from = progress(s, tp);
 }
 
 /*
  * Does the socket speak TLS? A record begins with its type, 20 to 23, and a version 3.x, RFC 8446
  * section 5.1. Connections that change to TLS later show it within their first segments.
  */
-static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *s, __u32 off,
-					 __u32 len)
+static __always_inline void look_for_tls(struct __sk_buff *skb, struct bpf_sock *sk,
+					 struct zc_sock *s, __u32 off, __u32 len)
 {
 	__u8 b[5];
 
@@ -435,7 +457,8 @@ static __always_inline void look_for_tls(struct __sk_buff *skb, struct zc_sock *
 		s->tls = ZC_SOCK_TLS;
 		s->tls_first =
 			!s->preexisting && b[0] == 22 && !s->bytes[ZC_RX] && !s->bytes[ZC_TX];
-		note_random(skb, s, off);
+		if (b[0] == 22)
+			note_hello(skb, sk, s, off);
 	}
 	else if (!s->preexisting && ++s->looked >= 8) /* we may have joined within a long record */
 		s->tls = ZC_SOCK_CLEAR;

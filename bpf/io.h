@@ -147,7 +147,7 @@ static __always_inline int io_done(struct sock *sk, int len, __u8 dir)
 	if (dir == ZC_RX && s->polled != is_polled(tp))
 		s->polled = !s->polled;
 	if (probes && s->tls != ZC_SOCK_CLEAR)
-		inside = call_io(s, pid_tgid, seq, (__u32)len, dir);
+		inside = call_io(s, tp, pid_tgid, seq, (__u32)len, dir);
 	if (probes & PROBES_GO)
 		g = goroutine_of_io(tgid, (__u32)len, dir);
 	if (s->verdict != VERDICT_YES)

@@ -81,14 +81,14 @@ struct zc_sock {
 	__u32 netns;
 	__u8 closed; /* CLOSE was sent: what is still read or sent belongs to the past */
 	__u8 followed; /* traced because a traced process called it */
-	__u8 hooked;   /* tls_used, and its process was probed already when it first did */
+	__u8 hooked;   /* tls_used, and its process was probed before TLS went on */
 	__u8 looked; /* segments without a sign of TLS */
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
+	__u8 watched; /* its segments are looked at from the first one on */
 	__u8 connecting; /* connect() was called, and nothing has come of it */
-	__u8 pad;
 	__u32 arrivals;
-	__u32 pad1;
+	__u32 tls_from; /* progress() when TLS began, or the connection */
 	union {
 		__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
 		__u32 asked_addr[4]; /* with connecting */

@@ -93,7 +93,7 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 	if (bare)
 		return 1;
 	if (!s->tls)
-		look_for_tls(skb, s, g.off, g.len);
+		look_for_tls(skb, sk, s, g.off, g.len);
 	if (s->verdict == VERDICT_NO)
 		return 1;
 	if (s->tls == ZC_SOCK_TLS && g.len)
@@ -214,6 +214,7 @@ static __always_inline void on_connect(struct sock *sk)
 	fill_sock(s, sk);
 	s->role = ZC_ROLE_CLIENT;
 	s->verdict = judge(s, current_flags((__u32)(pid_tgid >> 32)));
+	s->watched = s->verdict != VERDICT_NO;
 	set_owner(s, pid_tgid);
 	s->connect_time = bpf_ktime_get_ns();
 	/* the SYN, in a moment, announces it: only then is the local port known */
@@ -310,6 +311,18 @@ static __always_inline void mptcp_accepted(struct zc_sock *s, const struct tcp_s
 	__builtin_memcpy(s->comm, m->comm, sizeof(s->comm));
 }
 
+static __always_inline void on_established(struct sock *sk)
+{
+	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!s || !tp)
+		return;
+	s->tls_from = tp->copied_seq;
+	if (s->announced)
+		emit_established(s);
+}
+
 /* A child of a listener, whose storage the kernel has cloned from the listener's. */
 static __always_inline void on_accepted(struct sock *sk)
 {
@@ -336,7 +349,9 @@ static __always_inline void on_accepted(struct sock *sk)
 		if (listener && server != zc_cfg.self) /* it may make calls before it reads */
 			task_add(server, ZC_TASK_SERVES);
 	}
-	if (s->verdict != VERDICT_NO) {
+	s->tls_from = tp->snd_nxt;
+	s->watched = s->verdict != VERDICT_NO;
+	if (s->watched) {
 		s->seq[ZC_RX] = tp->rcv_nxt;
 		s->seq[ZC_TX] = tp->snd_nxt;
 		s->has_seq = 1;
@@ -395,10 +410,7 @@ int BPF_PROG(sock_state, struct sock *sk, int oldstate, int newstate)
 	} else if (newstate == TCP_ESTABLISHED_ && oldstate == TCP_SYN_RECV_) {
 		on_accepted(sk);
 	} else if (newstate == TCP_ESTABLISHED_ && oldstate == TCP_SYN_SENT_) {
-		struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
-
-		if (s && s->announced)
-			emit_established(s);
+		on_established(sk);
 	} else if (newstate == TCP_CLOSE_) {
 		on_closed(sk, oldstate);
 	}

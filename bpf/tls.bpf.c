@@ -344,6 +344,16 @@ static __always_inline void call_lost(__u32 tgid, const struct zc_call *c)
 }
 
 /*
+ * It has jumped to the next one (SSL_accept to SSL_do_handshake, SSL_write_ex to SSL_write_ex2),
+ * and returns with that. Of a handshake that never returns, nothing is missed either.
+ */
+static __always_inline int call_jumped(const struct zc_call *c, const struct zc_call *to)
+{
+	return c->func == ZC_TLS_PUSH || (c->sp == to->sp && c->stream == to->stream &&
+					  c->buf == to->buf && c->func != to->func);
+}
+
+/*
  * Inside another call that one counts, or it is TLS within TLS. But what reads or shakes hands may
  * call the application back, which then writes (Node's secureConnect): no library does by itself.
  */
@@ -359,10 +369,13 @@ static __always_inline void call_begin(struct zc_call_key *key, struct zc_call *
 		if (now && now->func && now->sp > c->sp)
 			return;
 	}
-	if (now && now->func)
+	if (now && now->func && call_jumped(now, c))
+		c->number = now->number;
+	else if (now && now->func)
 		call_lost(key->tgid, now);
 	c->time = bpf_ktime_get_ns();
-	call_number(c, key->tgid);
+	if (!c->number)
+		call_number(c, key->tgid);
 	if (now)
 		*now = *c;
 	else

@@ -76,25 +76,34 @@ static void join_preexisting(struct conn *c)
 	c->id_hash_valid = 0;
 }
 
+static void begin_half(struct reasm *s)
+{
+	s->started = s->from_syn = 1;
+	s->next = s->proven = s->first = 1ull << 32;
+}
+
 /* The first octets of a direction: from the beginning, or from somewhere. */
 static void begin(struct conn *c, const struct zc_ev_plain *p)
 {
-	struct reasm *s = &c->half[p->dir].reasm;
+	struct reasm *s = &c->half[p->dir].reasm, *peer = &c->half[!p->dir].reasm;
+	struct tls_session *t = c->session;
 
-	if (s->started)
+	if (s->next != s->first)
 		return;
-	if (!c->half[!p->dir].reasm.started)
-		c->session->fresh =
-			!p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || c->session->watched);
-	if (!c->session->fresh)
+	if (!s->started)
+		t->fresh = !p->seq && ((p->ev.flags & ZC_PLAIN_FRESH) || t->watched);
+	if (!t->fresh)
 		return;
 	if (began_before(c, p)) {
 		join_preexisting(c);
+		s->from_syn = 0;
 		return;
 	}
+	if (s->started)
+		return;
 	c->preexisting = 0;
-	s->started = s->from_syn = 1;
-	s->next = s->proven = s->first = 1ull << 32;
+	begin_half(s);
+	begin_half(peer);
 	tls_stream_anchor(c);
 }
 
@@ -107,6 +116,9 @@ static void deliver(struct engine *e, struct conn *c, const struct zc_ev_plain *
 		.time = time,
 		.seq = p->seq + from,
 		.len = to - from,
+		/* whoever wrote it had read what was told before */
+		.ack = (uint32_t)c->half[!p->dir].reasm.next,
+		.has_ack = c->half[!p->dir].reasm.started,
 		.lost = 1, /* a library delivers in order: a hole is one */
 	};
 

@@ -111,8 +111,10 @@ def tls(t):
     t.equal(out, 'True\n', 'it is TLS')
     spans = z.finish(100, protocol='mysql', route='select ? as tls')
     t.equal((len(spans), {s['tls'] for s in spans}), (100, {'openssl'}), 'statements')
-    t.check(not [s for s in spans if 'error' in s or 'incomplete' in s or s['rows'] != 1],
-            f'whole: {spans[:2]}')
+    t.check(not [s for s in spans if 'error' in s or s['rows'] != 1], f'whole: {spans[:2]}')
+    t.equal([s['db_operation'] for s in sql_spans(z)],
+            ['CONNECT', 'SET', 'SHOW'] + ['SELECT'] * 100, 'all of the connection')
+    t.check(not [s for s in sql_spans(z) if 'incomplete' in s], f'whole: {z.spans[:3]}')
     t.check(PASSWORD not in z.out(), 'no secret')
 
 

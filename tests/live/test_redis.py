@@ -288,6 +288,7 @@ def tls(t):
     t.equal({k: n for k, n in counts(spans).items() if k in ('SET', 'GET')}, {'SET': 20, 'GET': 20},
             'spans')
     t.equal({s['tls'] for s in spans}, {'openssl'}, 'TLS')
+    t.check(not [s for s in spans if s.get('incomplete')], f'{spans}')
     t.equal(sorted(s['resp_body_bytes'] for s in spans if s['db_operation'] == 'GET'),
             list(range(20)), 'sizes')
 

@@ -296,6 +296,30 @@ static void test_lost(void)
 	feed_end(&f);
 }
 
+/*
+ * Joined within, where only an answer shows what it is: what was told before that answer is what
+ * its sender had read, however late it is understood.
+ */
+static void test_joined_late(void)
+{
+	static const char query[] = "\11\0\0\0\3select 1", done[] = "\7\0\0\1\0\0\0\2\0\0\0";
+	struct talker t = talker(1, 77);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	t.flags = ZC_PLAIN_INSIDE;
+	say_part(&t, TX, done, 11, 11); /* whose question was read before */
+	for (int i = 0; i < 2; i++) {
+		say_part(&t, RX, query, 13, 13);
+		say_part(&t, TX, done, 11, 11);
+	}
+	pass();
+	ok(f.nspans == 2 && span(0)->req_bytes == 13 && span(0)->resp_bytes == 11 &&
+		   span(1)->req_bytes == 13 && span(1)->resp_bytes == 11,
+	   "each query has its own answer, from the first one on");
+	feed_end(&f);
+}
+
 /* ---- what is wanted */
 
 static void test_wants(void)
@@ -682,6 +706,7 @@ int main(void)
 	test_times_unknown();
 	test_times_absurd();
 	test_lost();
+	test_joined_late();
 	test_wants();
 	test_not_http();
 	test_nested();
