@@ -290,7 +290,7 @@ static enum parse_status open_message(struct postgresql *s, const uint8_t *p, si
 	}
 	if (finishes(s, p[0])) {
 		r->finished = 1;
-		r->skipping = r->failed && r->kind == KIND_EXTENDED && is_followed(s);
+		r->skipping = r->failed && r->kind == KIND_EXTENDED;
 		r->skip_batch = unit_of(s)->flags & UNIT_BATCH;
 	}
 	return PARSE_MORE;

@@ -168,6 +168,48 @@ static const struct test cases[] = {
 	  S('t', "\0\0"), S('T', "\0\1a\0\0\0\0\0"), C('B', "\0x\0\0\0\0\0\0\0"),
 	  C('E', "\0\0\0\0\0"), SYNC, S('2', ""), S('D', "\0\1\0\0\0\4rows"), S('C', "SELECT 1\0"),
 	  READY, C('C', "Sx\0"), SYNC, S('3', ""), READY, END}},
+	{"an error that is told before the rest of its pipeline is sent",
+	 CONNECTED "INSERT on u as INSERT INTO u VALUES (?)\n"
+		   "INSERT answered\n"
+		   "request end 0\n"
+		   "DELETE on v as DELETE FROM v\n"
+		   "request end 0\n"
+		   "DELETE on w as DELETE FROM w\n"
+		   "request end 0\n"
+		   "response end 0" DB " db_status=23505 db_severity=ERROR failed\n"
+		   "DELETE answered\n"
+		   "response end 0" DB " failed\n"
+		   "DELETE answered\n"
+		   "response end 0" DB " failed\n"
+		   "SELECT as SELECT ?\n"
+		   "request end 0\n"
+		   "SELECT answered\n"
+		   "response end 15" DB " rows=1\n",
+	 {OPENED,
+	  C('P', "\0INSERT INTO u VALUES ($1)\0\0\0"),
+	  C('B', "\0\0\0\0\0\0\0\0"),
+	  C('E', "\0\0\0\0\0"),
+	  S('1', ""),
+	  S('2', ""),
+	  S('E', "SERROR\0VERROR\0C23505\0Mkey\0\0"),
+	  C('P', "\0DELETE FROM v\0\0\0"),
+	  C('B', "\0\0\0\0\0\0\0\0"),
+	  C('E', "\0\0\0\0\0"),
+	  C('P', "\0DELETE FROM w\0\0\0"),
+	  C('B', "\0\0\0\0\0\0\0\0"),
+	  C('E', "\0\0\0\0\0"),
+	  SYNC,
+	  READY,
+	  C('P', "\0SELECT 5\0\0\0"),
+	  C('B', "\0\0\0\0\0\0\0\0"),
+	  C('E', "\0\0\0\0\0"),
+	  SYNC,
+	  S('1', ""),
+	  S('2', ""),
+	  S('D', "\0\1\0\0\0\4rows"),
+	  S('C', "SELECT 1\0"),
+	  READY,
+	  END}},
 	{"a pipeline, of which an error skips the rest",
 	 CONNECTED "INSERT on t as INSERT INTO t VALUES (?)\n"
 		   "request end 0\n"
