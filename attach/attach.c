@@ -223,7 +223,7 @@ static void attach_start_tls(struct attach *a)
 
 int attach__start(struct attach *a)
 {
-	char families[300];
+	char families[600];
 	int err = probes_load(a);
 
 	if (!err)

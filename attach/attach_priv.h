@@ -20,7 +20,7 @@
  */
 #define RING_BYTES (8u << 20)
 
-#define MAX_LINKS 16
+#define MAX_LINKS 24
 #define MAX_PORT_RANGES 64
 
 struct glob {

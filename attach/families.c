@@ -39,6 +39,11 @@ static const struct family families[] = {
 	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},
 	{GROUP_RETRANSMITS, "tracepoint", {"sock_retransmit"}, .needs = "Linux 5.5"},
 	{GROUP_RESETS, "tracepoint", {"sock_reset_sent"}, .needs = "Linux 5.5"},
+	{GROUP_HANDSHAKES, "tracepoint", {"sock_synack_again"}, .needs = "Linux 5.5"},
+	{GROUP_UNROUTED,
+	 "cgroup",
+	 {"sock_connect4", "sock_connect6", "sock_gone"},
+	 .needs = "Linux 5.9"},
 	/* by the programs of segments, which must be told who sends */
 	{GROUP_DATAGRAMS, "cgroup_skb", .needs = "Linux 6.10"},
 	/* all points of a file by one link; one by one, as perf events */
@@ -62,6 +67,8 @@ static const struct {
 	[GROUP_SPLICE] = {"splice", "reads by splice(2)"},
 	[GROUP_RETRANSMITS] = {"retransmissions", "what is sent again"},
 	[GROUP_RESETS] = {"resets", "resets in answer to what comes too late"},
+	[GROUP_HANDSHAKES] = {"handshakes", "clients that do not complete their handshakes"},
+	[GROUP_UNROUTED] = {"connects without a route", "connects that no route leads to"},
 	[GROUP_DATAGRAMS] = {"datagrams", "UDP, so DNS over it, which needs Linux 6.10"},
 	[GROUP_TLS] = {"TLS", "what is within TLS"},
 	[GROUP_TLS_GO] = {"TLS of Go", "what is within TLS of Go"},
@@ -269,9 +276,14 @@ void families_choose(struct families *f, const struct bpf_object *obj)
 
 int families_drop_extras(struct families *f)
 {
-	int dropped = 0;
+	int dropped = f->used[GROUP_UNROUTED] || f->used[GROUP_HANDSHAKES];
 
-	for (int g = GROUP_SENDFILE; g <= GROUP_RESETS; g++) {
+	/* these first, all others together */
+	families_give_up(f, GROUP_UNROUTED);
+	families_give_up(f, GROUP_HANDSHAKES);
+	if (dropped)
+		return 1;
+	for (int g = GROUP_SENDFILE; g < GROUP_HANDSHAKES; g++) {
 		dropped |= f->used[g] != NULL;
 		families_give_up(f, (enum family_group)g);
 	}

@@ -20,6 +20,8 @@ enum family_group {
 	GROUP_SPLICE,
 	GROUP_RETRANSMITS,
 	GROUP_RESETS,
+	GROUP_HANDSHAKES,
+	GROUP_UNROUTED,
 	GROUP_DATAGRAMS,
 	GROUP_TLS, /* from here on: chosen when it is needed */
 	GROUP_TLS_GO,

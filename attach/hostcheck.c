@@ -236,7 +236,7 @@ void hostcheck_each(void (*fn)(void *ctx, const struct check *c), void *ctx)
 static void check_probes(struct check *c, struct attach *a)
 {
 	int err = attach__load_tls(a);
-	char families[300];
+	char families[600];
 
 	attach__families(a, families, sizeof(families));
 	check_set(c, err ? CHECK_WARN : CHECK_OK, "%s%s%.150s", families, err ? ": " : "",

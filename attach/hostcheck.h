@@ -19,7 +19,7 @@ enum check_state {
 struct check {
 	const char *name; /* "kernel"; a literal */
 	enum check_state state;
-	char text[480];	  /* what was found */
+	char text[800];	  /* what was found */
 	char remedy[280]; /* "": none is needed or known */
 	uint64_t attach_ns, detach_ns; /* of a backend that works; 0: not measured */
 };

@@ -283,8 +283,9 @@ static int probe_attach(struct attach *a, enum family_group g, const char *name)
 
 	if (p->nlinks >= MAX_LINKS)
 		return attach_fail(a, E2BIG, "more than %d probes", MAX_LINKS);
-	link = g == GROUP_SEGMENTS ? bpf_program__attach_cgroup(prog, p->cgroup_fd)
-				   : bpf_program__attach(prog);
+	link = g == GROUP_SEGMENTS || g == GROUP_UNROUTED
+		       ? bpf_program__attach_cgroup(prog, p->cgroup_fd)
+		       : bpf_program__attach(prog);
 	if (!link)
 		return probes_explain(a, errno, name);
 	p->link[p->nlinks++] = link;

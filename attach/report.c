@@ -15,7 +15,7 @@ int attach_fail(struct attach *a, int code, const char *fmt, ...)
 
 void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 {
-	char text[384];
+	char text[640];
 	va_list ap;
 
 	if (!a->opt.on_note)

@@ -149,18 +149,20 @@ static __always_inline __u32 min_rtt(const struct tcp_sock *tp)
 }
 
 /*
- * The end of a connection, or of a TLS stream; tp: NULL, or of that connection. 0: there was no
- * room.
+ * The end of a connection, or of a TLS stream; tp and acks: NULL, or of that connection; time
+ * 0: now. Returns 0 if there was no room.
  */
 static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes[2],
 				      const __u64 skipped[2], __u32 lost, const struct tcp_sock *tp,
-				      __u32 error)
+				      const struct zc_acks *acks, __u32 error, __u64 time)
 {
 	struct zc_ev_close *c = bpf_ringbuf_reserve(&zc_ring, sizeof(*c), 0);
 
 	if (!c)
 		return 0;
 	fill_head(&c->ev, ZC_EV_CLOSE, sizeof(*c), conn);
+	if (time)
+		c->ev.time = time;
 	c->ev.flags = flags;
 	c->bytes[0] = bytes[0];
 	c->bytes[1] = bytes[1];
@@ -173,7 +175,9 @@ static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes
 	c->retransmits = tp ? tp->total_retrans : 0;
 	c->packets[ZC_RX] = tp ? tp->segs_in : 0;
 	c->packets[ZC_TX] = tp ? tp->segs_out : 0;
-	c->pad = 0;
+	c->needless = tp ? tp->dsack_dups : 0;
+	c->dup_acks[0] = acks ? acks[0].again : 0;
+	c->dup_acks[1] = acks ? acks[1].again : 0;
 	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
 	return 1;
 }
@@ -187,7 +191,7 @@ static __always_inline void emit_close(struct zc_sock *s, __u16 flags, struct so
 		return;
 	s->announced = 0;
 	s->closed = !(flags & ZC_CLOSE_FORGET);
-	if (!close_send(s->conn, flags, s->bytes, s->skipped, s->lost, tp, error))
+	if (!close_send(s->conn, flags, s->bytes, s->skipped, s->lost, tp, s->acks, error, 0))
 		lost_on(s, 0);
 }
 

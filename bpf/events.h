@@ -146,9 +146,10 @@ struct zc_ev_close {
 	__u32 rtt_us, min_rtt_us; /* smoothed, and the least of the last minutes */
 	__u32 retransmits; /* segments sent again in its life */
 	__u32 packets[2]; /* by direction, with those without payload */
-	__u32 pad;
+	__u32 needless; /* of retransmits, those that had arrived before, as the other end says */
+	__u32 dup_acks[2]; /* acknowledgements that say again what one said before, by direction */
 };
-ZC_ASSERT_SIZE(struct zc_ev_close, 88);
+ZC_ASSERT_SIZE(struct zc_ev_close, 96);
 
 /*
  * IO: the application read (dir RX) or wrote (dir TX) len bytes; it has now read or written
@@ -226,8 +227,11 @@ struct zc_ev_flow {
 	__u64 bytes[2]; /* of payload */
 	__u64 packets[2]; /* with those without payload */
 	__u32 rtt_us, min_rtt_us; /* 0: not known */
+	/* as in zc_ev_close; not in recordings of older versions */
+	__u32 needless, dup_acks[2];
+	__u32 pad;
 };
-ZC_ASSERT_SIZE(struct zc_ev_flow, 64);
+ZC_ASSERT_SIZE(struct zc_ev_flow, 80);
 
 /*
  * DATAGRAM: one of UDP, of a socket (ev.conn) with one remote end. Of orig_len bytes the first
@@ -295,7 +299,11 @@ ZC_ASSERT_SIZE(struct zc_ev_listen, 48);
 /*
  * BACKLOG: a listener's accept queue is full, so that the kernel turns away who asks for a
  * connection, or completes its handshake. Not every time is told: overflows counts them.
+ * ZC_BACKLOG_UNANSWERED: a client has not answered a SYN-ACK that was sent twice again; waiting:
+ * handshakes that are not complete; overflows: clients like this one.
  */
+#define ZC_BACKLOG_UNANSWERED 0x1 /* flags */
+
 struct zc_ev_backlog {
 	struct zc_ev ev;
 	__u32 pid;
@@ -305,8 +313,12 @@ struct zc_ev_backlog {
 	__u32 limit;   /* what listen() was given, or what the host allows */
 	__u64 overflows; /* on this listener since it is traced */
 	char comm[16];
+	/* what follows is not in recordings of older versions */
+	__u8 raddr[16]; /* ZC_BACKLOG_UNANSWERED: of the latest client, as in OPEN */
+	__u16 rport;
+	__u8 pad2[6];
 };
-ZC_ASSERT_SIZE(struct zc_ev_backlog, 64);
+ZC_ASSERT_SIZE(struct zc_ev_backlog, 88);
 
 /*
  * LOST: the ring was full; made by the ring's reader when it notices, count events since the last.

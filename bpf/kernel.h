@@ -87,6 +87,7 @@ struct tcp_sock {
 	__u32 srtt_us; /* eighths of a microsecond */
 	struct minmax rtt_min;
 	__u32 total_retrans;
+	__u32 dsack_dups; /* segments that came twice, as the other end says (RFC 2883) */
 	__u32 segs_in;
 	__u32 segs_out;
 	__u32 retrans_stamp; /* milliseconds, 0: nothing is being sent again */
@@ -94,10 +95,23 @@ struct tcp_sock {
 	__u8 tcp_usec_ts : 1; /* retrans_stamp counts microseconds */
 };
 
-struct inet_connection_sock {
-	__u8 icsk_ca_state : 5;
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct request_sock_queue {
+	atomic_t qlen; /* handshakes that are not complete */
 };
 
+struct inet_connection_sock {
+	__u8 icsk_ca_state : 5;
+	struct request_sock_queue icsk_accept_queue;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+	__u8 num_retrans; /* how often its SYN-ACK was sent again */
+};
 
 struct super_block {
 	__u32 s_dev;
@@ -119,10 +133,6 @@ struct socket {
 	struct sock *sk;
 	struct file *file;
 };
-
-typedef struct {
-	int counter;
-} atomic_t;
 
 struct signal_struct {
 	atomic_t live;
@@ -199,6 +209,7 @@ struct bpf_iter__task_file {
 
 /* include/uapi/asm-generic/errno.h */
 #define EADDRNOTAVAIL_ 99
+#define ENETUNREACH_ 101
 
 #define MSG_PEEK_ 0x2
 

@@ -38,6 +38,32 @@ static __always_inline void emit_window(struct zc_sock *s, __u8 dir)
 }
 
 /*
+ * Counts what acknowledges again what was acknowledged before, as segments have come out of order
+ * or twice (RFC 5681, section 2). What says that there is room again does not, nor what answers
+ * those that ask whether this end is there: they repeat the octet before the next one, or none.
+ */
+static __always_inline void count_dup_acks(struct zc_sock *s, const struct seg *g, __u8 dir)
+{
+	const struct zc_acks *other = &s->acks[!dir];
+	__u32 end = g->seq + g->len + (g->flags & ZC_TCP_FIN);
+	struct zc_acks *a = &s->acks[dir];
+	int plain = !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN));
+
+	if (g->flags & ZC_TCP_RST)
+		return;
+	if (a->known && plain && !g->len && g->ack == a->acked && g->window &&
+	    g->window == a->window && g->seq == a->end && !other->keeps_alive)
+		a->again++;
+	a->keeps_alive = a->known && plain && g->len <= 1 && g->seq == a->end - 1 &&
+			 other->acked == a->end;
+	if (!a->known || (__s32)(end - a->end) > 0)
+		a->end = end;
+	a->acked = g->ack;
+	a->window = g->window;
+	a->known = 1;
+}
+
+/*
  * Attempts that do not even reach a device leave the stamp of what was to be sent; of the first
  * one that does, it tells since when that waits.
  */
@@ -83,36 +109,72 @@ static __always_inline void emit_retransmit(struct zc_sock *s, const struct sock
 
 #define BACKLOG_INTERVAL 10000000000ull /* ns between two of a listener, once they are many */
 
+/* Of a listener, once more; NULL: it is not to be told, or cannot be. */
+static __always_inline struct zc_ev_backlog *backlog_begin(struct zc_sock *s, const struct sock *sk,
+							   __u64 *count, __u64 *told)
+{
+	__u64 now = bpf_ktime_get_ns(), n;
+	struct zc_ev_backlog *b;
+
+	__sync_fetch_and_add(count, 1);
+	n = *count;
+	if (n & (n - 1) && now - *told < BACKLOG_INTERVAL)
+		return 0;
+	b = bpf_ringbuf_reserve(&zc_ring, sizeof(*b), 0);
+	if (!b) {
+		count_lost(0);
+		return 0;
+	}
+	*told = now;
+	__builtin_memset(b, 0, sizeof(*b));
+	fill_head(&b->ev, ZC_EV_BACKLOG, sizeof(*b), 0);
+	b->pid = s->pid;
+	b->port = s->lport;
+	b->limit = sk->sk_max_ack_backlog;
+	b->overflows = n;
+	__builtin_memcpy(b->comm, s->comm, sizeof(b->comm));
+	return b;
+}
+
 /*
  * A segment that asks a listener for something, or completes a handshake: with a full accept queue
  * the kernel drops it, and counts ListenOverflows.
  */
 static __always_inline void emit_backlog(struct zc_sock *s, const struct sock *sk)
 {
-	__u64 now, n;
 	struct zc_ev_backlog *b;
 
 	if (sk->sk_ack_backlog <= sk->sk_max_ack_backlog)
 		return;
-	__sync_fetch_and_add(&s->overflows, 1);
-	n = s->overflows;
-	now = bpf_ktime_get_ns();
-	if (n & (n - 1) && now - s->overflow_time < BACKLOG_INTERVAL)
+	b = backlog_begin(s, sk, &s->overflows, &s->overflow_time);
+	if (!b)
 		return;
-	b = bpf_ringbuf_reserve(&zc_ring, sizeof(*b), 0);
-	if (!b) {
-		count_lost(0);
-		return;
-	}
-	s->overflow_time = now;
-	fill_head(&b->ev, ZC_EV_BACKLOG, sizeof(*b), 0);
-	b->pid = s->pid;
-	b->port = s->lport;
-	b->pad = 0;
 	b->waiting = sk->sk_ack_backlog;
-	b->limit = sk->sk_max_ack_backlog;
-	b->overflows = n;
-	__builtin_memcpy(b->comm, s->comm, sizeof(b->comm));
+	bpf_ringbuf_submit(b, BPF_RB_NO_WAKEUP);
+}
+
+/*
+ * A SYN-ACK is sent again. The first time it may have been lost; a handshake counts the second
+ * time, three seconds after it began, once.
+ */
+static __always_inline void emit_unanswered(struct zc_sock *s, const struct sock *sk,
+					    const struct request_sock *req)
+{
+	const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
+	struct zc_ev_backlog *b;
+
+	if (req->num_retrans != 1)
+		return;
+	b = backlog_begin(s, sk, &s->unanswered, &s->unanswered_time);
+	if (!b)
+		return;
+	b->ev.flags = ZC_BACKLOG_UNANSWERED;
+	b->waiting = (__u32)BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
+	b->rport = bpf_ntohs(req->__req_common.skc_dport);
+	if (req->__req_common.skc_family == AF_INET)
+		map_v4(b->raddr, req->__req_common.skc_daddr);
+	else
+		bpf_core_read(b->raddr, 16, &req->__req_common.skc_v6_daddr);
 	bpf_ringbuf_submit(b, BPF_RB_NO_WAKEUP);
 }
 

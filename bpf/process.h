@@ -172,7 +172,7 @@ static __always_inline void call_abandoned(__u32 tgid, const struct zc_call *c)
 
 	s = call_writes(c->func) && c->wire_len ? bpf_map_lookup_elem(&zc_streams, &of) : 0;
 	if (s && s->reported &&
-	    close_send(s->id, 0, s->bytes, s->skipped, s->lost + 1, 0, 0))
+	    close_send(s->id, 0, s->bytes, s->skipped, s->lost + 1, 0, 0, 0, 0))
 		s->reported = 0;
 }
 

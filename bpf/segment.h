@@ -49,7 +49,7 @@ static __always_inline __u32 tcp_offset(const __u8 *data, const __u8 *end)
 	return next == IPPROTO_TCP_ ? off : 0;
 }
 
-/* 0: a TCP segment with something to tell; 1: an acknowledgement and no more. */
+/* 0: a TCP segment with something to tell; 1: an acknowledgement and no more. seq: behind SYN. */
 static __always_inline int seg_parse(struct __sk_buff *skb, struct seg *g)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data;
@@ -67,11 +67,9 @@ static __always_inline int seg_parse(struct __sk_buff *skb, struct seg *g)
 	g->window = *(const __u16 *)(t + 14);
 	g->off = off + (t[12] >> 4) * 4;
 	g->len = skb->len > g->off ? skb->len - g->off : 0;
-	if (!g->len && !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST)))
-		return 1;
 	g->seq = bpf_ntohl(*(const __u32 *)(t + 4)) + !!(g->flags & ZC_TCP_SYN);
 	g->ack = bpf_ntohl(*(const __u32 *)(t + 8));
-	return 0;
+	return !g->len && !(g->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST));
 }
 
 static __always_inline void seg_fill(struct zc_ev_segment *ev, const struct zc_sock *s,

@@ -23,6 +23,16 @@ struct zc_arrival {
 	__u32 len;
 };
 
+/* What was acknowledged, by whom the acknowledgements come from. */
+struct zc_acks {
+	__u32 acked; /* by the latest segment, */
+	__u32 end;   /* which ended there, or behind it */
+	__u32 again; /* acknowledgements that say again what one said before */
+	__u16 window; /* of the latest segment, as is */
+	__u8 known;  /* acked, end, window */
+	__u8 keeps_alive; /* the latest segment only asks if the other end is there */
+};
+
 /* zc_sock.tls; 0: not known yet */
 #define ZC_SOCK_TLS 1
 #define ZC_SOCK_CLEAR 2
@@ -76,10 +86,13 @@ struct zc_sock {
 	__u32 frame_at[2]; /* sequence number of the next frame's head */
 	__u8 in_data[2]; /* what lies before frame_at is content of DATA */
 	__u8 watched; /* its segments are looked at from the first one on */
-	__u8 pad;
+	__u8 connecting; /* connect() was called, and nothing has come of it */
 	__u32 arrivals;
 	__u32 tls_from; /* progress() when TLS began, or the connection */
-	__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
+	union {
+		__u64 random[2]; /* the first half of the ClientHello's; 0: not seen */
+		__u32 asked_addr[4]; /* with connecting */
+	};
 	__u64 bytes[2]; /* the second one of these begins the third line */
 	__u64 skipped[2];
 	__u64 sent_time; /* when the last octets left that had not before, kept with tls */
@@ -88,12 +101,17 @@ struct zc_sock {
 	__u64 connect_time; /* when connect() was called; 0: it was not seen */
 	__u64 overflow_time; /* of a listener: when one was told, see emit_backlog() */
 	__u64 overflows;
-	struct zc_arrival arrival[ZC_ARRIVALS];
+	__u64 unanswered_time; /* of a listener: the same of handshakes, see emit_unanswered() */
+	__u64 unanswered;
 	__u64 cgroup; /* of the owner */
 	char comm[16];
+	__u64 pad3;
+	struct zc_acks acks[2]; /* the second one of these begins another line, too */
+	struct zc_arrival arrival[ZC_ARRIVALS];
 };
 _Static_assert(__builtin_offsetof(struct zc_sock, seq) == 56 &&
-		       __builtin_offsetof(struct zc_sock, bytes) == 112,
+		       __builtin_offsetof(struct zc_sock, bytes) == 112 &&
+		       __builtin_offsetof(struct zc_sock, acks) == 232,
 	       "the lines of struct zc_sock have moved");
 
 struct {

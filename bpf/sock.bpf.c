@@ -7,6 +7,7 @@
  */
 #include "bpf/datagram.h"
 #include "bpf/network.h"
+#include "bpf/unrouted.h"
 /* programs of the same object: for each one the kernel's type information is read anew */
 #include "bpf/process.h"
 
@@ -85,6 +86,8 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 		return 1;
 	if (window_changes(s, &g, dir))
 		emit_window(s, dir);
+	if (!s->listener)
+		count_dup_acks(s, &g, dir & 1);
 	if (s->listener && dir == ZC_RX && s->verdict != VERDICT_NO && !(g.flags & ZC_TCP_RST))
 		look_for_overflow(s, sk);
 	if (bare)
@@ -440,6 +443,16 @@ int BPF_PROG(sock_reset_sent, struct sock *sk)
 	return 0;
 }
 
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(sock_synack_again, struct sock *sk, struct request_sock *req)
+{
+	struct zc_sock *s = sk ? bpf_sk_storage_get(&zc_socks, sk, 0, 0) : 0;
+
+	if (s && req && s->listener && s->verdict != VERDICT_NO)
+		emit_unanswered(s, sk, req);
+	return 0;
+}
+
 /*
  * ---- what exists already: pass 1 takes up listeners, pass 2 connections, pass 3 their peers;
  * pass 4, whenever it is asked for, tells what went by
@@ -542,6 +555,10 @@ static __always_inline void iter_flow(struct sock *sk)
 	f->packets[ZC_TX] = BPF_CORE_READ(tp, segs_out);
 	f->rtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
 	f->min_rtt_us = BPF_CORE_READ(tp, rtt_min.s[0].v);
+	f->needless = BPF_CORE_READ(tp, dsack_dups);
+	f->dup_acks[ZC_RX] = s->acks[ZC_RX].again;
+	f->dup_acks[ZC_TX] = s->acks[ZC_TX].again;
+	f->pad = 0;
 	bpf_ringbuf_submit(f, BPF_RB_NO_WAKEUP);
 }
 

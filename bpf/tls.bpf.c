@@ -48,7 +48,7 @@ static __always_inline void stream_close(struct zc_stream *s)
 	if (!s->reported)
 		return;
 	s->reported = 0;
-	if (!close_send(s->id, 0, s->bytes, s->skipped, s->lost, 0, 0))
+	if (!close_send(s->id, 0, s->bytes, s->skipped, s->lost, 0, 0, 0, 0))
 		count_lost(0);
 }
 

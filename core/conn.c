@@ -41,7 +41,7 @@ struct conn *conn_find_any(struct conn_table *t, uint64_t cookie)
 	struct conn *c;
 
 	for (c = t->bucket[bucket_of(t, cookie)]; c; c = c->hash_next)
-		if (c->cookie == cookie) {
+		if (c->cookie == cookie && !c->superseded) {
 			t->last = c;
 			return c;
 		}
@@ -75,6 +75,13 @@ static void grow(struct conn_table *t)
 			bucket[b] = c;
 		}
 	free(old);
+}
+
+void conn_supersede(struct conn_table *t, struct conn *c)
+{
+	c->superseded = 1;
+	if (t->last == c)
+		t->last = NULL;
 }
 
 struct conn *conn_add(struct conn_table *t, uint64_t cookie)

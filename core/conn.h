@@ -166,6 +166,7 @@ struct conn {
 	uint8_t has_addr, role;
 	uint8_t reset, forgotten;
 	uint8_t given_up; /* by its kernel: SPAN_ERR_TIMEOUT, SPAN_ERR_UNREACHABLE; 0: it was not */
+	uint8_t superseded; /* its socket is used for another one */
 	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
@@ -305,6 +306,9 @@ static inline void conn_touch(struct conn_table *t, struct conn *c, uint64_t now
 
 /* A new connection, zeroed but for its lists and streams; NULL: out of memory. */
 struct conn *conn_add(struct conn_table *t, uint64_t cookie);
+
+/* c has ended, and its socket connects anew: whoever asks for its cookie means another one. */
+void conn_supersede(struct conn_table *t, struct conn *c);
 
 /* Takes it out of table and lists. Streams and exchanges must have been released. */
 void conn_remove(struct conn_table *t, struct conn *c);

@@ -2,6 +2,7 @@
 #include "core/engine_impl.h"
 #include "core/conn_input.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,10 @@ static void on_open(struct engine *e, const struct zc_ev_open *o)
 
 	if (!o->ev.conn)
 		return;
+	if (c && list_linked(&c->closing) && !c->forgotten) {
+		conn_supersede(&e->conns, c);
+		c = NULL;
+	}
 	if (!c)
 		c = conn_new(e, o->ev.conn);
 	if (!c)
@@ -290,10 +295,7 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 	/* what was not even announced */
 	if (skipped > c->uncopied)
 		e->stats.skipped_bytes += skipped - c->uncopied;
-	if (ev->rtt_us)
-		c->network.rtt_us = ev->rtt_us;
-	if (ev->min_rtt_us)
-		c->network.min_rtt_us = ev->min_rtt_us;
+	network_counts(&c->network, ev->rtt_us, ev->min_rtt_us, ev->needless, ev->dup_acks);
 	if (!c->preexisting && ev->retransmits > c->network.retransmits[ZC_TX])
 		c->network.retransmits[ZC_TX] = ev->retransmits;
 	if (e->opt.on_flow)
@@ -330,26 +332,48 @@ static void note_lost(struct engine *e, int force)
 	e->opt.on_note(e->opt.ctx, &note);
 }
 
-/* Who is turned away sees a slow or a failed connect, and this end nothing. */
+static void backlog_text(const struct zc_ev_backlog *b, char *out, size_t size)
+{
+	int v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)b->raddr);
+	unsigned long long n = b->overflows;
+	char client[INET6_ADDRSTRLEN];
+
+	if (!(b->ev.flags & ZC_BACKLOG_UNANSWERED)) {
+		snprintf(out, size,
+			 "accept queue of port %u (%.16s, pid %u) is full: %u connections wait, "
+			 "the limit is %u; turned away so far: %llu",
+			 b->port, b->comm, b->pid, b->waiting, b->limit, n);
+		return;
+	}
+	inet_ntop(v4 ? AF_INET : AF_INET6, b->raddr + (v4 ? 12 : 0), client, sizeof(client));
+	snprintf(out, size,
+		 "port %u (%.16s, pid %u): %s%s%s:%u does not complete its handshake; %u are under "
+		 "way, the limit is %u; not answered so far: %llu",
+		 b->port, b->comm, b->pid, v4 ? "" : "[", client, v4 ? "" : "]", b->rport,
+		 b->waiting, b->limit, n);
+}
+
+/*
+ * Who is turned away sees a slow or a failed connect, and this end nothing; as little of who never
+ * completes a handshake.
+ */
 static void on_backlog(struct engine *e, const struct zc_ev_backlog *b)
 {
-	char text[160];
+	int unanswered = (b->ev.flags & ZC_BACKLOG_UNANSWERED) != 0;
+	char text[240];
 	const struct note note = {
-		.name = "accept-queue-full",
+		.name = unanswered ? "handshakes-not-completed" : "accept-queue-full",
 		.text = text,
 		.time_ns = b->ev.time + (uint64_t)e->opt.wall_offset,
 		.field = {{"port", b->port},
 			  {"pid", b->pid},
 			  {"waiting", b->waiting},
 			  {"limit", b->limit},
-			  {"overflows", b->overflows}},
+			  {unanswered ? "unanswered" : "overflows", b->overflows}},
 		.nfields = 5,
 	};
 
-	snprintf(text, sizeof(text),
-		 "accept queue of port %u (%.16s, pid %u) is full: %u connections wait, the limit "
-		 "is %u; turned away so far: %llu",
-		 b->port, b->comm, b->pid, b->waiting, b->limit, (unsigned long long)b->overflows);
+	backlog_text(b, text, sizeof(text));
 	if (e->opt.on_note)
 		e->opt.on_note(e->opt.ctx, &note);
 }

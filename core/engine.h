@@ -54,7 +54,9 @@ struct engine_flow {
 	const char *client_zone, *server_zone, *client_name, *server_name;
 	uint64_t bytes[2], packets[2]; /* payload, with what is sent again; packets 0: unknown */
 	uint64_t rtt_ns, min_rtt_ns; /* 0: not known */
-	uint32_t retransmits;	     /* segments, of the ends that are seen */
+	uint32_t retransmits;	     /* segments, of the ends that are seen; */
+	uint32_t needless;	     /* of these, those that had arrived before */
+	uint64_t dup_acks[2];	     /* acknowledgements that say again what one said before */
 	/* of these, what came since it was told last */
 	uint64_t interval_bytes[2], interval_packets[2], interval_ns;
 	uint32_t interval_retransmits, interval_failed;

@@ -79,6 +79,24 @@ static void acknowledge(struct flow_side *s, const struct frame *seg, uint64_t t
 	s->unacked = 0;
 }
 
+/*
+ * What says again what the one before it said, unless it answers the question whether its sender is
+ * there, or whether it has room (RFC 9293, 3.8.4 and 3.8.6.1): that repeats the last byte, or none.
+ */
+static void count_dup_acks(struct flow_side *s, const struct flow_side *other,
+			   const struct frame *seg)
+{
+	int plain = !(seg->flags & (ZC_TCP_SYN | ZC_TCP_FIN));
+
+	if (plain && s->begun && !seg->orig_len && seg->window && seg->seq == s->end &&
+	    seg->ack == s->last_ack && seg->window == s->last_window && !other->keeps_alive)
+		s->dup_acks++;
+	s->keeps_alive = plain && s->begun && seg->orig_len <= 1 && seg->seq == s->end - 1 &&
+			 s->has_acked && s->acked == s->end;
+	s->last_ack = seg->ack;
+	s->last_window = seg->window;
+}
+
 /* ---- what was there before */
 
 static void add_hole(struct flow_side *s, uint32_t from, uint32_t to, uint64_t time)
@@ -144,15 +162,9 @@ static int is_soon(const struct flow_network *n, const struct flow_side *s, uint
 {
 	uint64_t least = flow_network_min_rtt(n) * 500ull; /* half of it */
 
-	if (s->duplicates >= DUPLICATES && s->acked == seq)
+	if ((s->duplicates >= DUPLICATES && s->acked == seq))
 		return 0;
 	return time < first + (least > REORDERED ? least : REORDERED);
-}
-
-/* Asks whether the other end is there, or whether it has room: RFC 9293, 3.8.4 and 3.8.6.1. */
-static int is_keep_alive(const struct flow_side *s, uint32_t from, uint32_t to)
-{
-	return to - from == 1 && s->has_acked && s->acked == to;
 }
 
 /* Bytes of which at least the first has others behind it. */
@@ -160,19 +172,21 @@ static void again(struct flow_network *n, struct flow_side *s, const struct fram
 		  uint64_t time, uint32_t to, struct flow_news *news)
 {
 	uint32_t from = seg->seq, old = before(s->end, to) ? s->end : to, new;
-	int needless = s->has_acked && !before(s->acked, to);
+	int needless = s->has_acked && !before(s->acked, to), known;
 	uint64_t noticed = 0;
 
-	if (!(seg->flags & (ZC_TCP_SYN | ZC_TCP_FIN)) && is_keep_alive(s, from, to))
+	if (s->keeps_alive)
 		return;
 	new = fill(s, from, old, &noticed);
+	known = new == old - from || !sent_long_ago(&s->sent, from);
 	news->first = new < old - from ? sent_time(&s->sent, from) : noticed;
 	if (before(s->end, to))
 		advance(s, s->end, to, time);
-	if (is_soon(n, s, from, news->first, time))
+	if (known && is_soon(n, s, from, news->first, time))
 		return;
 	s->timed = 0;
 	s->resent++;
+	s->needless += needless != 0;
 	news->resent = 1;
 	if (new == old - from)
 		news->flags = ZC_RETRANSMIT_LOST;
@@ -193,6 +207,7 @@ struct flow_news flow_network_segment(struct flow_network *n, const struct frame
 
 	if (seg->flags & ZC_TCP_RST)
 		return news;
+	count_dup_acks(s, &n->side[!src], seg);
 	if (seg->flags & ZC_TCP_ACK)
 		acknowledge(&n->side[!src], seg, time);
 	if (to != seg->seq) {

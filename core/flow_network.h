@@ -37,7 +37,12 @@ struct flow_side {
 	uint32_t timed_end; /* the acknowledgement of this one is awaited, */
 	uint64_t timed;	    /* sent then; 0: of none */
 	uint32_t rtt_us, min_rtt_us; /* from here to the other end and back; 0: not known */
-	uint32_t resent;	     /* segments */
+	uint32_t resent;	     /* segments; of these, */
+	uint32_t needless;	     /* what was acknowledged before */
+	uint32_t dup_acks; /* acknowledgements that say again what the one before them said */
+	uint32_t last_ack; /* that one, of a window of */
+	uint16_t last_window;
+	uint8_t keeps_alive; /* the latest segment only asks whether the other end is there */
 	uint8_t begun, has_acked;
 	uint8_t window_closed;
 };

@@ -349,6 +349,9 @@ static int emit_flow(struct flows *f, struct flow *fl)
 		.packets = {fl->packets[0], fl->packets[1]},
 		.rtt_us = flow_network_rtt(&fl->network),
 		.min_rtt_us = flow_network_min_rtt(&fl->network),
+		.needless = fl->network.side[0].needless + fl->network.side[1].needless,
+		.dup_acks = {fl->network.side[!fl->server].dup_acks,
+			     fl->network.side[fl->server].dup_acks},
 	};
 
 	if (fl->packets[0] + fl->packets[1] == fl->told)
@@ -429,6 +432,9 @@ static int emit_close(struct flows *f, struct flow *fl, uint32_t error)
 		.min_rtt_us = flow_network_min_rtt(&fl->network),
 		.retransmits = fl->network.side[fl->server].resent,
 		.packets = {(uint32_t)fl->packets[0], (uint32_t)fl->packets[1]},
+		.needless = fl->network.side[0].needless + fl->network.side[1].needless,
+		.dup_acks = {fl->network.side[!fl->server].dup_acks,
+			     fl->network.side[fl->server].dup_acks},
 	};
 
 	if (error)

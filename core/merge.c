@@ -166,6 +166,7 @@ static void turn_flow(struct zc_ev_flow *f)
 	for (int dir = 0; dir < 2; dir++) {
 		f->bytes[dir] = old.bytes[!dir];
 		f->packets[dir] = old.packets[!dir];
+		f->dup_acks[dir] = old.dup_acks[!dir];
 	}
 }
 
@@ -177,6 +178,7 @@ static void turn_close(struct zc_ev_close *c)
 		c->bytes[dir] = old.bytes[!dir];
 		c->skipped[dir] = old.skipped[!dir];
 		c->packets[dir] = old.packets[!dir];
+		c->dup_acks[dir] = old.dup_acks[!dir];
 	}
 	c->retransmits = 0; /* they are the other end's */
 }

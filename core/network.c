@@ -232,16 +232,27 @@ void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r)
 		sent_again(e, c, r->dir, r->seq, &d);
 }
 
+void network_counts(struct conn_network *n, uint32_t rtt_us, uint32_t min_rtt_us, uint32_t needless,
+		    const uint32_t dup_acks[2])
+{
+	if (rtt_us)
+		n->rtt_us = rtt_us;
+	if (min_rtt_us)
+		n->min_rtt_us = min_rtt_us;
+	if (needless)
+		n->needless = needless;
+	for (int dir = 0; dir < 2; dir++)
+		if (dup_acks[dir])
+			n->dup_acks[dir] = dup_acks[dir];
+}
+
 void network_flow(struct engine *e, const struct zc_ev_flow *f)
 {
 	struct conn *c = conn_find(&e->conns, f->ev.conn);
 
 	if (!c)
 		return;
-	if (f->rtt_us)
-		c->network.rtt_us = f->rtt_us;
-	if (f->min_rtt_us)
-		c->network.min_rtt_us = f->min_rtt_us;
+	network_counts(&c->network, f->rtt_us, f->min_rtt_us, f->needless, f->dup_acks);
 	if (e->opt.on_flow)
 		traffic_counts(c, (const uint64_t[2]){f->bytes[0], f->bytes[1]},
 			       (const uint64_t[2]){f->packets[0], f->packets[1]}, f->ev.time);

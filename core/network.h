@@ -55,12 +55,20 @@ static inline int sent_add(struct sent *s, uint32_t end, uint64_t time)
 /* When the byte at seq left, or later; 0: it is not known. */
 uint64_t sent_time(const struct sent *s, uint32_t seq);
 
+/* Did it leave before all that is remembered? Then it was longer ago than sent_time() tells. */
+static inline int sent_long_ago(const struct sent *s, uint32_t seq)
+{
+	return s->n > SENT_MARKS && (int32_t)(seq - s->end[s->n % SENT_MARKS]) < 0;
+}
+
 /* Of a connection; times are the source's, 0: never. */
 struct conn_network {
 	struct sent sent;
 	uint64_t key; /* of its addresses, as this end sees them; 0: not known */
 	uint32_t rtt_us, min_rtt_us; /* 0: not known */
 	uint32_t retransmits[2]; /* segments, by direction */
+	uint32_t needless;	 /* of these, those that had arrived before */
+	uint32_t dup_acks[2]; /* as in zc_ev_close */
 	uint32_t syns;		 /* SYNs sent again */
 	uint64_t closed_since[2]; /* window, by the direction that tells it; 0: it is open */
 	uint64_t stalled; /* since when what leaves just now had waited to leave */
@@ -94,6 +102,10 @@ void network_sent(struct engine *e, struct conn *c, uint32_t seq, uint32_t len, 
 void network_left(struct conn *c, uint64_t time);
 void network_retransmit(struct engine *e, const struct zc_ev_retransmit *r);
 void network_flow(struct engine *e, const struct zc_ev_flow *f);
+
+/* What FLOW and CLOSE tell alike: 0 is no news. */
+void network_counts(struct conn_network *n, uint32_t rtt_us, uint32_t min_rtt_us, uint32_t needless,
+		    const uint32_t dup_acks[2]);
 void network_window(struct engine *e, const struct zc_ev_window *w);
 
 /* The exchange is over, or shown in flight: what lasts until now counts up to here. */

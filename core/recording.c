@@ -103,6 +103,9 @@ static size_t event_growth(uint16_t kind)
 		return sizeof(struct zc_ev_names) - offsetof(struct zc_ev_names, container_name);
 	case ZC_EV_IO: return sizeof(struct zc_ev_io) - offsetof(struct zc_ev_io, goroutine);
 	case ZC_EV_CLOSE: return sizeof(struct zc_ev_close) - offsetof(struct zc_ev_close, rtt_us);
+	case ZC_EV_BACKLOG:
+		return sizeof(struct zc_ev_backlog) - offsetof(struct zc_ev_backlog, raddr);
+	case ZC_EV_FLOW: return sizeof(struct zc_ev_flow) - offsetof(struct zc_ev_flow, needless);
 	default: return 0;
 	}
 }

@@ -109,6 +109,7 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 
 		f->bytes[i] = traffic_bytes(t, dir);
 		f->packets[i] = t->packets[dir];
+		f->dup_acks[i] = c->network.dup_acks[dir];
 		f->interval_bytes[i] = f->bytes[i] - t->told[dir];
 		f->interval_packets[i] = (uint32_t)t->packets[dir] - t->told_packets[dir];
 	}
@@ -117,6 +118,7 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 	f->min_rtt_ns = c->network.min_rtt_us * 1000ull;
 	if (f->rtt_ns && f->rtt_ns < f->min_rtt_ns)
 		f->min_rtt_ns = f->rtt_ns; /* it is told more often */
+	f->needless = c->network.needless;
 	f->retransmits = c->network.retransmits[0] + c->network.retransmits[1];
 	f->interval_retransmits = f->retransmits - t->told_retransmits;
 	f->interval_failed = t->error && !t->told_error;

@@ -90,6 +90,9 @@ static void put_counts(struct json *j, const struct engine_flow *f)
 	opt_number(j, "rtt_ns", f->rtt_ns);
 	opt_number(j, "min_rtt_ns", f->min_rtt_ns);
 	opt_number(j, "retransmits", f->retransmits);
+	opt_number(j, "needless_retransmits", f->needless);
+	opt_number(j, "dup_acks_to_server", f->dup_acks[0]);
+	opt_number(j, "dup_acks_to_client", f->dup_acks[1]);
 }
 
 /* NULL: there is no room. */

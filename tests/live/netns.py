@@ -1,8 +1,11 @@
 """Two network namespaces with a wire between them: a veth pair, or a wire that misbehaves."""
+import json
 import os
+import re
 import subprocess
+import sys
 
-from lib import Skip, need
+from lib import HERE, Skip, need, wait_for
 
 _count = iter(range(1000))
 
@@ -38,3 +41,48 @@ class Namespaces:
         p = self.t.run(['ip', *args])
         if p.returncode:
             raise Skip(f'ip {" ".join(args[:4])}: {p.stderr.strip()}')
+
+    def know_neighbour(self):
+        """Or segments of a wait for the address of b, and need not be sent again."""
+        p = self.t.run(['ip', '-n', self.b, '-j', 'link', 'show', 'w0'])
+        self._ip('-n', self.a, 'neigh', 'replace', self.addr_b, 'lladdr',
+                 json.loads(p.stdout)[0]['address'], 'nud', 'permanent', 'dev', 'w0')
+
+    def listens_in_b(self, port):
+        """Waits for who listens there."""
+        listens = [*self.inside_b, 'ss', '-Hltn', f'sport = :{port}']
+        self.t.check(wait_for(lambda: self.t.run(listens).stdout, 20, 0.05), f'none on {port}')
+
+
+class BadWire(Namespaces):
+    """With a wire between them that misbehaves; faults: see wire.py."""
+
+    def __init__(self, t, **faults):
+        super().__init__(t, veth=False)
+        self.wire = t.start([sys.executable, os.path.join(HERE, 'wire.py'), self.a, self.b,
+                             *[f'{k}={v}' for k, v in faults.items()]],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if self.wire.stdout.readline() != b'ready\n':
+            raise Skip(f'no TUN: {self.wire.stderr.read().decode().splitlines()[-1]}')
+        self.up(self.a, self.addr_a)
+        self.up(self.b, self.addr_b)
+
+    def behave(self):
+        """From now on nothing is lost, doubled or late."""
+        self.wire.stdin.write(b'\n')
+        self.wire.stdin.flush()
+
+    def counts(self):
+        """Ends it; what it did to how many packets."""
+        self.wire.stdin.close()
+        told = self.wire.stdout.readline().decode()
+        self.wire.stdin = None
+        return {k: int(v) for k, v in re.findall(r'(\w+)=(\d+)', told)}
+
+
+def nstat(name, counter='TcpRetransSegs'):
+    """What the kernel has counted in a namespace so far."""
+    need('nstat')
+    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', counter],
+                       capture_output=True, text=True, check=True)
+    return int(re.search(rf'{counter}\s+(\d+)', p.stdout)[1])

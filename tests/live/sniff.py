@@ -7,14 +7,13 @@ from lib import Skip, need, wait_for
 class Tcpdump:
     """tcpdump in the background; stop() ends it when it has seen all, and returns the file."""
 
-    def __init__(self, t, name, *args, interface='lo', expression=''):
+    def __init__(self, t, name, *args, interface='lo', expression='', prefix=()):
         need('tcpdump')
         self.t, self.path, self.err = t, t.path(name), t.path(name + '.err')
         with open(self.err, 'wb') as err:
             # -Z root: it must be able to write below a directory of ours
-            self.p = t.start(['tcpdump', '-U', '-n', '-B', '8192', '-Z', 'root', '-i', interface,
-                              *args,
-                              '-w', self.path, *expression.split()], stderr=err)
+            self.p = t.start([*prefix, 'tcpdump', '-U', '-n', '-B', '8192', '-Z', 'root', '-i',
+                              interface, *args, '-w', self.path, *expression.split()], stderr=err)
         if not wait_for(lambda: 'listening on' in self._said() or self.p.poll() is not None, 5):
             raise Skip('tcpdump does not begin')
         if self.p.poll() is not None:

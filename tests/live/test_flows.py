@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What went by on connections, of whatever protocol: bytes equal to what was sent."""
-import os
+import json
 import re
 import socket
-import subprocess
 import sys
 
-from lib import Skip, Zctrace, free_port, main, need, test, wait_for, wait_port
-from netns import Namespaces
+from lib import ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
+from netns import BadWire, Namespaces, nstat
+from sniff import Tcpdump
 
 ECHO = r'''
 import socket, sys, threading
@@ -97,9 +97,7 @@ def between_zones(t):
     t.start([*ns.inside_b, sys.executable, t.file('server.py', ECHO), str(port)])
     z = Zctrace(t, '--port', port, '--role', 'both', f'--zone=a={ns.addr_a}/32',
                 f'--zone=net={ns.addr_b}/24', output='flows')
-    ready = [*ns.inside_a, sys.executable, '-c',
-             f'import socket; socket.create_connection(("{ns.addr_b}", {port}), 1)']
-    t.check(wait_for(lambda: t.run(ready).returncode == 0, 20, 0.05), 'the server')
+    ns.listens_in_b(port)
     client, sent = run_client(t, ns.inside_a, ns.addr_b, port, 50)
     client.stdin.close()
     client.wait(20)
@@ -141,35 +139,19 @@ def while_open(t):
             'the last line')
 
 
-def retransmitted(name):
-    """Segments sent again in a namespace so far."""
-    need('nstat')
-    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', 'TcpRetransSegs'],
-                       capture_output=True, text=True, check=True)
-    return int(re.search(r'TcpRetransSegs\s+(\d+)', p.stdout)[1])
-
-
 @test
 def bad_wire(t):
     """a wire that loses, doubles and reorders: segments sent again are as many as each end's kernel
     counts, but for those of connections that were not established; each byte has come"""
-    ns, port, n = Namespaces(t, veth=False), free_port(), 100
-    here = os.path.dirname(os.path.abspath(__file__))
-    wire = t.start([sys.executable, os.path.join(here, 'wire.py'), ns.a, ns.b],
-                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if wire.stdout.readline() != b'ready\n':
-        raise Skip(f'no TUN: {wire.stderr.read().decode().splitlines()[-1]}')
-    ns.up(ns.a, ns.addr_a)
-    ns.up(ns.b, ns.addr_b)
+    ns, port, n = BadWire(t), free_port(), 100
     t.start([*ns.inside_b, sys.executable, t.file('server.py', ECHO), str(port)])
-    listens = [*ns.inside_b, 'ss', '-Hltn', f'sport = :{port}']
-    t.check(wait_for(lambda: t.run(listens).stdout, 20, 0.05), 'the server')
+    ns.listens_in_b(port)
     z = Zctrace(t, '--port', port, '--role', 'both', output='flows')
     client, sent = run_client(t, ns.inside_a, ns.addr_b, port, n)
     client.stdin.close()
     client.wait(20)
     wait_for(lambda: len(flows(z, last=True)) >= 2 * n, 60, 0.1)
-    again = {'client': retransmitted(ns.a), 'server': retransmitted(ns.b)}
+    again = {'client': nstat(ns.a), 'server': nstat(ns.b)}
     z.stop()
     total = sum(b for _, b in sent)
     t.check(sum(again.values()) >= 3, f'the wire was too good: {again}')
@@ -179,6 +161,182 @@ def bad_wire(t):
         t.between(most / 2, told, most, f'{role}: sent again')
         t.equal(len(lines), n, f'{role}: connections')
         t.check(sums(lines)[0] >= total and sums(lines)[1] >= 2 * total, f'{role}: bytes')
+
+
+SINK = r"""
+import socket, sys, threading
+s = socket.socket()
+s.bind(('0.0.0.0', int(sys.argv[1])))
+s.listen(64)
+def serve(c):
+    try:
+        while c.recv(65536):
+            pass
+    except OSError:
+        pass
+    c.close()
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+
+# host, port, connections, bytes: sends as many on each, tells when all are acknowledged, and resets
+# them once its input has ended.
+UPLOAD = r"""
+import array, fcntl, socket, struct, sys, termios, threading, time
+def unsent(c):
+    n = array.array('i', [0])
+    fcntl.ioctl(c, termios.TIOCOUTQ, n)
+    return n[0]
+def run(c):
+    for _ in range(int(sys.argv[4]) // 5000):
+        c.sendall(b'\x01' * 5000)
+        time.sleep(0.002)
+    while unsent(c):
+        time.sleep(0.01)
+all = [socket.create_connection((sys.argv[1], int(sys.argv[2])), 60)
+       for _ in range(int(sys.argv[3]))]
+threads = [threading.Thread(target=run, args=(c,)) for c in all]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print('acknowledged', flush=True)
+sys.stdin.read()
+for c in all:
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    c.close()
+"""
+
+
+def of_ss(t, inside, port):
+    """What the kernel says of the connections with this port: by the client's port."""
+    need('ss')
+    text = t.run([*inside, 'ss', '-Htinm', 'state', 'established', f'( dport = :{port} or '
+                  f'sport = :{port} )']).stdout
+    found = {}
+    for ends, facts in re.findall(r'^(\S.*)\n\s(.*)', text, re.M):
+        a, b = (int(x) for x in re.findall(r':(\d+)\b', ends)[:2])
+        rtt, least = (re.search(rf'\s{k}:([\d.]+)', facts) for k in ('rtt', 'minrtt'))
+        again, twice = (re.search(k, facts) for k in (r'retrans:\d+/(\d+)', r'dsack_dups:(\d+)'))
+        found[b if a == port else a] = {
+            'retransmits': int(again[1]) if again else None,
+            'needless_retransmits': int(twice[1]) if twice else None,
+            'rtt_ns': round(float(rtt[1]) * 1e6) if rtt else None,
+            'min_rtt_ns': round(float(least[1]) * 1e6) if least else None}
+    return found
+
+
+def tshark_count(t, path, condition, *fields):
+    """How many packets fit, by the values of the fields."""
+    need('tshark')
+    p = t.run(['tshark', '-r', path, '-Y', condition, '-T', 'fields', *[x for f in fields for x in
+                                                                        ('-e', f)]])
+    lines, counts = p.stdout.splitlines(), {}
+    for line in lines:
+        key = tuple(float(x) if '.' in x else int(x) for x in line.split('\t'))
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def dup_acks(flow):
+    return flow.get('dup_acks_to_server', 0), flow.get('dup_acks_to_client', 0)
+
+
+def upload(t, ns, port, z):
+    """The client, until all has arrived; what ss says then of both ends; and what nstat counts."""
+    before = [nstat(name) for name in (ns.a, ns.b)]
+    client = t.start([*ns.inside_a, sys.executable, t.file('upload.py', UPLOAD), ns.addr_b,
+                      str(port), '6', '200000'], stdin=-1, stdout=-1)
+    t.equal(client.stdout.readline(), b'acknowledged\n', 'the client')
+    ns.behave()
+    said = [of_ss(t, inside, port) for inside in (ns.inside_a, ns.inside_b)]
+    again = [nstat(name) - n for name, n in zip((ns.a, ns.b), before)]
+    client.stdin.close()
+    wait_for(lambda: len(flows(z, last=True)) >= 12, 30, 0.05)
+    z.stop()
+    return said, again
+
+
+def compare_capture(t, path, port, live):
+    """What a capture beside the client tells: tshark's analysis and ours, packet by packet."""
+    run = t.run([ZCTRACE, '-r', path, '-o', 'flows', '-q'])
+    found = {f['client_port']: f for f in map(json.loads, run.stdout.splitlines())
+             if f.get('last')}
+    t.equal(sorted(found), sorted(live), f'connections in the capture {run.stderr}')
+    # beside the sender nothing comes out of order: it is an analysis that knows of no SACK
+    again = tshark_count(t, path, f'tcp.dstport == {port} and not tcp.analysis.keep_alive and '
+                         '(tcp.analysis.retransmission or tcp.analysis.out_of_order)',
+                         'tcp.srcport')
+    needless = tshark_count(t, path, 'tcp.analysis.spurious_retransmission', 'tcp.srcport')
+    to_server, to_client = (
+        tshark_count(t, path, f'tcp.analysis.duplicate_ack and tcp.{a}port == {port}',
+                     f'tcp.{b}port') for a, b in (('dst', 'src'), ('src', 'dst')))
+    trips = tshark_count(t, path, 'tcp.analysis.ack_rtt and tcp.len == 0 and tcp.srcport == '
+                         f'{port}', 'tcp.dstport', 'tcp.analysis.ack_rtt')
+    for p, f in found.items():
+        t.equal(f.get('retransmits', 0), again.get((p,), 0), f'{p}: sent again, tshark')
+        t.equal(f.get('retransmits', 0), live[p].get('retransmits', 0), f'{p}: sent again, live')
+        t.equal(f.get('needless_retransmits', 0), needless.get((p,), 0), f'{p}: needless')
+        t.equal(dup_acks(f), (to_server.get((p,), 0), to_client.get((p,), 0)), f'{p}: acks again')
+        t.equal(dup_acks(f), dup_acks(live[p]), f'{p}: acks again, live')
+        least = 1e9 * min(rtt for port, rtt in trips if port == p)
+        t.between(0.8 * least, f.get('min_rtt_ns'), 1.25 * least, f'{p}: least round trip, tshark')
+        t.between(0.8 * f['min_rtt_ns'], live[p]['min_rtt_ns'], 1.25 * f['min_rtt_ns'],
+                  f'{p}: least round trip, live')
+    return found
+
+
+def compare_wire(t, **faults):
+    """Live, ss, nstat, a capture and tshark say the same of a wire with faults towards the server.
+    Returns the live flows of the client's ends."""
+    faults = {'oneway': 1, 'delay': 0.02, 'lost': 0, 'twice': 0, 'late': 0, **faults}
+    ns, port = BadWire(t, **faults), free_port()
+    t.start([*ns.inside_b, sys.executable, t.file('sink.py', SINK), str(port)])
+    ns.listens_in_b(port)
+    z = Zctrace(t, '--port', port, '--role', 'both', output='flows')
+    dump = Tcpdump(t, 'wire.pcap', interface='w0', expression=f'tcp port {port}',
+                   prefix=ns.inside_a)
+    said, again = upload(t, ns, port, z)
+    path = dump.stop()
+    for role, of_kernel, counted in zip(('client', 'server'), said, again):
+        lines = {f['client_port']: f for f in flows(z, role=role, last=True)}
+        t.equal(len(of_kernel), 6, f'{role}: connections of ss')
+        t.equal({p: {k: lines[p].get(k) for k in facts} for p, facts in of_kernel.items()},
+                of_kernel, f'{role}: as ss says')
+        t.equal(sum(f.get('retransmits', 0) for f in lines.values()), counted,
+                f'{role}: as nstat counts')
+    live = {f['client_port']: f for f in flows(z, role='client', last=True)}
+    compare_capture(t, path, port, live)
+    return list(live.values())
+
+
+@test
+def loss(t):
+    """a wire that loses: what was sent again, needlessly or not, acknowledgements that repeat
+    themselves and round trips are what ss and nstat say, a capture and tshark's analysis, too"""
+    live = compare_wire(t, lost=0.04)
+    t.check(sum(f.get('retransmits', 0) for f in live) >= 5, 'something was sent again')
+    t.check(sum(dup_acks(f)[1] for f in live) >= 5, 'and asked for')
+
+
+@test
+def reordering(t):
+    """a wire that reorders: the same"""
+    live = compare_wire(t, late=0.1, later=0.015)
+    t.check(sum(dup_acks(f)[1] for f in live) >= 5, 'acknowledgements repeat themselves')
+
+
+@test
+def duplication(t):
+    """a wire that doubles: the same, and nothing was sent again"""
+    live = compare_wire(t, twice=0.1)
+    t.check(sum(dup_acks(f)[1] for f in live) >= 5, 'acknowledgements repeat themselves')
+
+
+@test
+def delay(t):
+    """a wire that only takes its time: the same"""
+    live = compare_wire(t, delay=0.05)
+    for f in live:
+        t.between(0.1e9, f.get('min_rtt_ns'), 0.2e9, f'least round trip: {f}')
 
 
 if __name__ == '__main__':

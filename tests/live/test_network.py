@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What the network did: bytes sent again, closed windows, resets, connections that failed."""
-import json
 import os
 import re
 import socket
@@ -12,7 +11,7 @@ import time
 import chain
 from lib import Skip, Zctrace, free_port, main, need, query_id, replay, test, wait_for, \
     wait_port
-from netns import Namespaces
+from netns import Namespaces, nstat
 
 SERVER = r'''
 import re, socket, sys, threading, time
@@ -80,14 +79,6 @@ def serve(t, port, inside=(), source=SERVER):
     return t.start([*inside, sys.executable, t.file(f'server-{port}.py', source), str(port)])
 
 
-def retransmitted(name):
-    """Segments sent again in a namespace so far."""
-    need('nstat')
-    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', 'TcpRetransSegs'],
-                       capture_output=True, text=True, check=True)
-    return int(re.search(r'TcpRetransSegs\s+(\d+)', p.stdout)[1])
-
-
 class Outages:
     """The wire's end in a namespace goes down for 400 ms, again and again."""
 
@@ -119,13 +110,6 @@ def time_of(span):
         + float('0.' + fraction)
 
 
-def know_neighbour(t, ns):
-    """Or segments of a wait for the address of b, and need not be sent again."""
-    mac = json.loads(t.run(['ip', '-n', ns.b, '-j', 'link', 'show', 'w0']).stdout)[0]['address']
-    ns._ip('-n', ns.a, 'neigh', 'replace', ns.addr_b, 'lladdr', mac, 'nud', 'permanent', 'dev',
-           'w0')
-
-
 def check_outages(t, spans, outages, took, port):
     """The hop whose wire was down, and no other, waited for it."""
     hop = {query_id(s): s for s in spans if s['kind'] == 'client' and s['server_port'] == port}
@@ -153,9 +137,9 @@ def wire_down(t):
     ns, port = Namespaces(t), free_port()
     serve(t, port, ns.inside_b)
     proxy = chain.envoy(t, port, host=ns.addr_b, inside=ns.inside_a)
-    know_neighbour(t, ns)
+    ns.know_neighbour()
     z = Zctrace(t, '--port', f'{proxy},{port}', '--role', 'both', '-w', t.path('r.zct'))
-    before = retransmitted(ns.a) + retransmitted(ns.b)
+    before = nstat(ns.a) + nstat(ns.b)
     with open(t.path('load'), 'w', encoding='utf-8') as out:
         load = t.start([*ns.inside_a, sys.executable, t.file('load.py', LOAD), '127.0.0.1',
                         str(proxy), '4', '8'], stdout=out)
@@ -163,7 +147,7 @@ def wire_down(t):
     outages = Outages(ns, ns.b)
     outages.cause(3)
     load.wait(60)
-    again = retransmitted(ns.a) + retransmitted(ns.b) - before
+    again = nstat(ns.a) + nstat(ns.b) - before
     z.stop()
     with open(t.path('load'), encoding='utf-8') as f:
         took = {n: (float(a), float(b)) for n, a, b in (line.split() for line in f)}
@@ -371,6 +355,52 @@ def connects_without_a_way(t):
              ('client', 'no-address', ns.addr_b, port, 'connector')], f'spans ({told})')
 
 
+# Fallbacks are not told: the second address is 127.0.0.1, where somebody listens on that port.
+UNROUTED = r'''
+import socket
+def connect(family, addr, port, s=None, wait=True):
+    s = s or socket.socket(family)
+    s.setblocking(wait)
+    try:
+        s.connect((addr, port))
+    except OSError as e:
+        print(addr, port, e.errno, flush=True)
+    return s
+v4, v6 = socket.AF_INET, socket.AF_INET6
+connect(v4, '10.79.4.1', 81).close()
+connect(v4, '10.79.4.1', 82, wait=False).close()
+connect(v6, '2001:db8::1', 83).close()
+connect(v6, '::ffff:10.79.4.1', 84).close()
+again = connect(v4, '10.79.4.1', 85)
+connect(v4, '10.79.5.1', 86, again)
+listener = socket.create_server(('127.0.0.1', 0))
+port = listener.getsockname()[1]
+connect(v6, '2001:db8::1', port).close()
+connect(v4, '127.0.0.1', port, again)
+connect(v4, '10.79.5.1', 87)
+'''
+
+
+@test
+def connects_without_a_route(t):
+    """no route, and one that forbids: the kernel turns the connect down, blocking or not, IPv4,
+    IPv6 or mapped, again on one socket, at the end of the process; not a fallback that succeeds"""
+    ns = Namespaces(t)
+    ns._ip('-n', ns.a, 'route', 'add', 'unreachable', '10.79.5.0/24')
+    z = Zctrace(t, '--comm', 'connector')
+    program = t.file('connector', '#!' + sys.executable + UNROUTED, 0o755)
+    told = [line.split() for line in t.run([*ns.inside_a, program]).stdout.splitlines()]
+    t.equal([(a, e) for a, _, e in told if a == '10.79.5.1'], [('10.79.5.1', '113')] * 2,
+            'EHOSTUNREACH')
+    t.equal([e for a, _, e in told if a != '10.79.5.1'], ['101'] * 6, 'ENETUNREACH')
+    spans = z.finish(7, protocol='tcp')
+    t.equal([(s.get('error'), s['server_addr'], s['server_port'], s['comm'], s['kind'])
+             for s in spans],
+            [('unreachable', a, int(p), 'connector', 'client') for a, p in
+             [(a.removeprefix('::ffff:'), p) for a, p, _ in told] if int(p) < 90], f'{told}')
+    t.equal({s.get('duration_ns') for s in spans}, {0}, 'at once')
+
+
 @test
 def firewall(t):
     """what this host's own firewall refuses or drops never comes to where segments are seen: told
@@ -408,14 +438,6 @@ time.sleep(600)
 '''
 
 
-def overflows(name):
-    """What the kernel has counted in a namespace."""
-    need('nstat')
-    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', 'TcpExtListenOverflows'],
-                       capture_output=True, text=True, check=True)
-    return int(re.search(r'TcpExtListenOverflows\s+(\d+)', p.stdout)[1])
-
-
 @test
 def accept_queue_full(t):
     """a listener that does not accept: which one, how many wait, and as many turned away as the
@@ -433,7 +455,7 @@ def accept_queue_full(t):
     t.equal(held.stdout.readline(), b'two\n', 'one more than the limit is let in')
     t.check(wait_for(lambda: any(n['overflows'] >= 2 for n in z.notes
                                  if n['note'] == 'accept-queue-full'), 30), 'no second note')
-    counted = overflows(ns.b)
+    counted = nstat(ns.b, 'TcpExtListenOverflows')
     z.stop()
     notes = [n for n in z.notes if n['note'] == 'accept-queue-full']
     for n in notes:
@@ -444,6 +466,56 @@ def accept_queue_full(t):
     t.equal([n['overflows'] for n in told], [n['overflows'] for n in notes], 'replayed')
     t.check(re.search(rf'accept queue of port {port} \(.*pid {deaf.pid}\) is full', z.err()),
             z.err()[-500:])
+
+
+# host, own address, port, how many: SYNs, after which nothing comes.
+FLOOD = r'''
+import socket, struct, sys
+host, own, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+s.bind((own, 0))
+for k in range(int(sys.argv[4])):
+    tcp = struct.pack('!HHIIBBHHH', 20000 + k, port, 1000 + k, 0, 5 << 4, 2, 64000, 0, 0)
+    pseudo = socket.inet_aton(own) + socket.inet_aton(host) + struct.pack('!HH', 6, len(tcp))
+    total = sum(struct.unpack(f'!{len(pseudo + tcp) // 2}H', pseudo + tcp))
+    total = (total & 0xffff) + (total >> 16)
+    total = ~((total & 0xffff) + (total >> 16)) & 0xffff
+    s.sendto(tcp[:16] + struct.pack('!H', total) + tcp[18:], (host, 0))
+'''
+
+
+@test
+def handshakes_not_completed(t):
+    """40 SYNs after which nothing comes: named at the server, with how many and the client's
+    address, in a handful of notes; one that completes its handshake is none; a recording says the
+    same"""
+    need('nft')
+    ns, port = Namespaces(t), free_port()
+    server = serve(t, port, ns.inside_b)
+    ns.listens_in_b(port)
+    z = Zctrace(t, '--port', port, '--role', 'server', '-w', t.path('r.zct'))
+    p = t.run([*ns.inside_a, sys.executable, '-c', 'import socket, sys; '
+               f'socket.create_connection(({ns.addr_b!r}, {port}))'])
+    t.equal(p.returncode, 0, p.stderr)
+    p = t.run([*ns.inside_a, 'nft', 'add table ip z; add chain ip z in { type filter hook input '
+               f'priority 0; }}; add rule ip z in tcp sport {port} drop'])
+    if p.returncode:
+        raise Skip(f'nft: {p.stderr}')
+    p = t.run([*ns.inside_a, sys.executable, '-c', FLOOD, ns.addr_b, ns.addr_a, str(port), '40'])
+    t.equal(p.returncode, 0, p.stderr)
+
+    def told():
+        return [n for n in z.notes if n['note'] == 'handshakes-not-completed']
+    t.check(wait_for(lambda: told() and told()[-1]['unanswered'] >= 32, 40, 0.1), f'{told()}')
+    z.stop()
+    t.equal([n['unanswered'] for n in told()][:6], [1, 2, 4, 8, 16, 32], 'so many')
+    t.check(len(told()) <= 8, f'so many notes: {len(told())}')
+    for n in told():
+        t.equal([n.get(k) for k in ('port', 'pid')], [port, server.pid], f'{n}')
+        t.between(1, n.get('waiting'), 40, 'under way')
+        t.check(re.search(rf'{ns.addr_a}:20\d\d\d does not complete', n['text']), n['text'])
+    t.equal([n['text'] for n in replay(t, t.path('r.zct'))[1]
+             if n['note'] == 'handshakes-not-completed'], [n['text'] for n in told()], 'replayed')
 
 
 # Sends half of its answer; then it resets, or waits for what the client does.
@@ -504,8 +576,6 @@ def aborts(t):
                 f'reset by the {who}: {spans}')
 
 
-CONNECTS = 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])))'
-
 # A client that waits for an answer: by keep-alive, or by what it sends again, it notices in the end
 # that nobody is there any more. A line of its input begins the request.
 WAITS = r'''
@@ -535,10 +605,9 @@ def half_open(t):
     """a peer that is not there any more: who sends notices by what it sends again, who waits by
     keep-alive; error timeout"""
     ns, port = Namespaces(t), free_port()
-    know_neighbour(t, ns)
+    ns.know_neighbour()
     serve(t, port, ns.inside_b, SERVER.replace('time.sleep(0.6)', 'time.sleep(600)'))
-    t.check(wait_for(lambda: not t.run([*ns.inside_a, sys.executable, '-c', CONNECTS, ns.addr_b,
-                                        str(port)]).returncode, 20), 'no server')
+    ns.listens_in_b(port)
     z = Zctrace(t, '--port', port, '--role', 'both')
     waits = {how: t.start([*ns.inside_a, sys.executable, '-c', WAITS, ns.addr_b, str(port), how],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -593,10 +662,9 @@ def as_ss_says(t):
     are what ss says of the same connection"""
     need('nft')
     ns, port = Namespaces(t), free_port()
-    know_neighbour(t, ns)
+    ns.know_neighbour()
     serve(t, port, ns.inside_b)
-    t.check(wait_for(lambda: not t.run([*ns.inside_a, sys.executable, '-c', CONNECTS, ns.addr_b,
-                                        str(port)]).returncode, 20), 'no server')
+    ns.listens_in_b(port)
     z = Zctrace(t, '--port', port, '--role', 'client')
     client = t.start([*ns.inside_a, sys.executable, '-c', KEEPS, ns.addr_b, str(port)],
                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Sockets of all kinds: addresses, namespaces, owners, ways to read and write, ways to end."""
 import os
-import re
 import socket
 import struct
 import subprocess
@@ -11,7 +10,7 @@ import time
 from client import FIELDS, Conn, Exchange, compare, compare_all, get, run_elsewhere
 from lib import Skip, Zctrace, by_id, compile_c, main, query_id, test, wait_for
 from load import nginx_files
-from netns import Namespaces
+from netns import BadWire, Namespaces
 from servers import Haproxy, Nginx, Target
 
 LATE_FIELDS = [f for f in FIELDS if f != 'seq']  # of a connection that was joined
@@ -76,25 +75,15 @@ def namespaces(t):
 @test
 def bad_wire(t):
     """a wire that loses, doubles and reorders packets: spans still exact, both ends, none lost"""
-    net = Namespaces(t, veth=False)
-    here = os.path.dirname(os.path.abspath(__file__))
-    wire = t.start([sys.executable, os.path.join(here, 'wire.py'), net.a, net.b],
-                   stdin=subprocess.PIPE,
-                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if wire.stdout.readline() != b'ready\n':
-        raise Skip(f'no TUN: {wire.stderr.read().decode().splitlines()[-1]}')
-    net.up(net.a, net.addr_a)
-    net.up(net.b, net.addr_b)
+    net = BadWire(t)
     server = Target(t, 'http', host=net.addr_b, prefix=net.inside_b)
     z = Zctrace(t, '--port', server.port, '--role', 'both')
     jobs = [['GET', '/size/100', 0, 0], ['GET', '/chunked/60000', 0, 0], ['PUT', '/p', 90000, 0],
             ['GET', '/size/200000', 0, 0], ['POST', '/p', 50000, 1], ['HEAD', '/size/10', 0, 0]] * 3
     exchanges = run_elsewhere(t, net.inside_a, server.addr, [jobs] * 5)
-    wire.stdin.close()
-    counts = dict(re.findall(r'(\w+)=(\d+)', wire.stdout.readline().decode()))
-    wire.stdin = None
+    counts = net.counts()
     for what in ('lost', 'twice', 'late'):
-        t.check(int(counts[what]) >= 20, f'the wire was too good: {counts}')
+        t.check(counts[what] >= 20, f'the wire was too good: {counts}')
     same(t, server, exchanges, z)
     compare_all(t, z.spans, exchanges, 'client')
 

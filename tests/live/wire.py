@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """A wire between two network namespaces that loses, doubles and reorders packets.
 
-usage: wire.py NETNS_A NETNS_B [SEED]; makes the interface w0 in each, tells "ready", forwards
-until it is killed. At the end of its input it tells what it did to how many packets.
+usage: wire.py NETNS_A NETNS_B [NAME=VALUE ...]; makes the interface w0 in each, tells "ready",
+forwards until it is killed. Of all packets, or with oneway=1 of those from A to B, the share `lost`
+is lost, `twice` is doubled, `late` comes `later` seconds later than the others, which take `delay`.
+A line of its input ends that. At the end of its input it tells what it did to how many packets.
 """
 import ctypes
 import fcntl
@@ -14,8 +16,8 @@ import struct
 import sys
 import time
 
-LOSS, TWICE, LATE = 0.02, 0.03, 0.10
-DELAY, LATER = 0.0005, 0.004
+FAULTS = {'lost': 0.02, 'twice': 0.03, 'late': 0.10, 'delay': 0.0005, 'later': 0.0035, 'seed': 1,
+          'oneway': 0}
 
 
 def tun_in(name):
@@ -28,35 +30,45 @@ def tun_in(name):
     return fd
 
 
+def forward(packet, fate, rng, faults, counts):
+    """When copies of the packet are due, in seconds from now."""
+    counts['packets'] += 1
+    if fate < faults['lost']:
+        counts['lost'] += 1
+        return []
+    late, twice = fate > 1 - faults['late'], rng.random() < faults['twice']
+    counts['late'] += late
+    counts['twice'] += twice
+    due = faults['delay'] + late * faults['later']
+    return [due + copy * 0.002 for copy in range(1 + twice)]
+
+
 def main():
     fds = [tun_in(sys.argv[1]), tun_in(sys.argv[2])]
     other = {fds[0]: fds[1], fds[1]: fds[0]}
-    rng = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
-    waiting, counts, order = [], {'packets': 0, 'lost': 0, 'twice': 0, 'late': 0}, 0
+    faults = {**FAULTS, **{k: float(v) for k, v in (a.split('=') for a in sys.argv[3:])}}
+    rng, waiting, order = random.Random(int(faults['seed'])), [], 0
+    counts = {'packets': 0, 'lost': 0, 'twice': 0, 'late': 0}
     print('ready', flush=True)
     while True:
         timeout = max(0, waiting[0][0] - time.monotonic()) if waiting else None
         ready, _, _ = select.select([*fds, 0], [], [], timeout)
-        if 0 in ready and not os.read(0, 1):
-            print(' '.join(f'{k}={v}' for k, v in counts.items()), flush=True)
-            return
+        if 0 in ready:
+            if not os.read(0, 1):
+                print(' '.join(f'{k}={v}' for k, v in counts.items()), flush=True)
+                return
+            faults.update(lost=0, twice=0, late=0)
         for fd in ready:
             if fd == 0:
                 continue
-            packet = os.read(fd, 65536)
-            counts['packets'] += 1
-            fate = rng.random()
-            if fate < LOSS:
-                counts['lost'] += 1
-                continue
-            late = fate > 1 - LATE
-            counts['late'] += late
-            due = time.monotonic() + (LATER if late else DELAY)
-            twice = rng.random() < TWICE
-            counts['twice'] += twice
-            for copy in range(1 + twice):
+            packet, fate = os.read(fd, 65536), rng.random()
+            if faults['oneway'] and fd == fds[1]:
+                dues = [faults['delay']]
+            else:
+                dues = forward(packet, fate, rng, faults, counts)
+            for due in dues:
                 order += 1
-                heapq.heappush(waiting, (due + copy * 4 * DELAY, order, other[fd], packet))
+                heapq.heappush(waiting, (time.monotonic() + due, order, other[fd], packet))
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, fd, packet = heapq.heappop(waiting)
             try:

@@ -140,6 +140,56 @@ static void not_sent_again(void)
 	   "however soon, where acknowledgements ask for it");
 }
 
+/* So much is sent that what is remembered of it does not reach back by half a round trip. */
+static void busy_sender(void)
+{
+	uint32_t seq = 500;
+
+	begin();
+	for (int i = 0; i < 100; i++, seq += 100)
+		put(SERVER, 400, seq, 100, 100, ACK);
+	ok(!put(SERVER, 400, seq - 100, 100, 100, ACK).resent, "a copy of the latest");
+	ok(put(SERVER, 400, 700, 100, 100, ACK).resent, "one of long ago is none");
+	is_u64(net.side[SERVER].needless, 0, "nobody has acknowledged it");
+	put(CLIENT, 400, 100, 0, seq, ACK);
+	ok(put(SERVER, 400, 700, 100, 100, ACK).resent, "nor is this one");
+	is_u64(net.side[SERVER].needless, 1, "which was needless");
+}
+
+static uint32_t dup_acks(void)
+{
+	return net.side[CLIENT].dup_acks;
+}
+
+static void acknowledged_again(void)
+{
+	begin();
+	put(SERVER, 1000, 600, 100, 100, ACK);
+	put(CLIENT, 10, 100, 0, 500, ACK);
+	put(SERVER, 10, 700, 100, 100, ACK);
+	put(CLIENT, 10, 100, 0, 500, ACK);
+	is_u64(dup_acks(), 2, "for each segment behind a hole");
+	put(CLIENT, 10, 100, 10, 500, ACK);
+	put(SERVER, 10, 500, 100, 110, ACK);
+	put(CLIENT, 10, 110, 0, 800, ACK);
+	window = 2000;
+	put(CLIENT, 10, 110, 0, 800, ACK);
+	is_u64(dup_acks(), 2, "neither data, nor more, nor a window says the same again");
+	put(CLIENT, 10, 100, 0, 800, ACK);
+	is_u64(dup_acks(), 2, "nor what was overtaken");
+	put(SERVER, 9000, 799, 0, 110, ACK);
+	put(CLIENT, 10, 110, 0, 800, ACK);
+	put(SERVER, 9000, 799, 1, 110, ACK);
+	put(CLIENT, 10, 110, 0, 800, ACK);
+	is_u64(dup_acks(), 2, "nor what answers a keep-alive");
+	put(SERVER, 10, 700, 100, 110, ACK);
+	put(CLIENT, 10, 110, 0, 800, ACK);
+	is_u64(dup_acks(), 3, "what came twice is acknowledged again");
+	put(CLIENT, 10, 110, 0, 800, ACK | ZC_TCP_FIN);
+	is_u64(dup_acks(), 3, "and an end is one");
+	window = 1000;
+}
+
 static void syns(void)
 {
 	memset(&net, 0, sizeof(net));
@@ -183,6 +233,8 @@ int main(void)
 	round_trips();
 	sent_again();
 	not_sent_again();
+	busy_sender();
+	acknowledged_again();
 	syns();
 	windows();
 	many_holes();

@@ -445,6 +445,26 @@ static void succeeds(uint64_t conn)
 	engine__event(f.e, &ev);
 }
 
+static void one_socket(void)
+{
+	start();
+	attempt(10, 0, 1, 80);
+	fails(10, ECONNREFUSED);
+	attempt(10, 0, 1, 81);
+	fails(10, ENETUNREACH);
+	attempt(10, 0, 1, 82);
+	succeeds(10);
+	feed_tick(&f, 400 * MS);
+	ok(f.nspans == 2 && span(0)->server_port == 80 && span(1)->server_port == 81,
+	   "a socket that tries again: each that failed is a span");
+	f.conn = 10;
+	feed_text(&f, TX, GET);
+	feed_text(&f, RX, OK5);
+	engine__finish(f.e);
+	ok(f.nspans == 3 && span(2)->server_port == 82 && span(2)->status == 200,
+	   "and what it carries in the end is seen");
+}
+
 static void errors(void)
 {
 	static const struct {
@@ -483,6 +503,12 @@ static void accept_queue(void)
 	engine__event(f.e, &b.ev);
 	is_u64(f.nnotes, 1, "a full accept queue is noted");
 	is_str(f.note.name, "accept-queue-full", "by its name");
+	b.ev.flags = ZC_BACKLOG_UNANSWERED;
+	memcpy(b.raddr, (uint8_t[16]){[10] = 0xff, 0xff, 192, 0, 2, 7}, 16);
+	b.rport = 4000;
+	engine__event(f.e, &b.ev);
+	is_u64(f.nnotes, 2, "so is who does not complete a handshake");
+	is_str(f.note.name, "handshakes-not-completed", "by another name");
 	is_u64(f.note.field[0].value, 80, "port");
 	is_u64(f.note.field[4].value, 37, "turned away");
 	engine__finish(f.e);
@@ -542,6 +568,7 @@ int main(void)
 	ends();
 	gives_up();
 	errors();
+	one_socket();
 	accept_queue();
 	patience();
 	probes();
