@@ -358,8 +358,8 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		c->answered_to = to;
 	c->answer_ack = ack;
 	c->answer_end = 0;
-	c->had_more = x && x->req_done && !x->req_unsized && !(x->incomplete & SPAN_TRUNCATED_HEAD) &&
-		      x->req_end < ack;
+	c->had_more = x && x->req_done && !x->req_unsized &&
+		      !(x->incomplete & SPAN_TRUNCATED_HEAD) && x->req_end < ack;
 	if (!x && c->head)
 		c->head->owed = 0;
 	if (!x)

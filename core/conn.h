@@ -185,7 +185,7 @@ struct conn {
 	uint64_t gap_need;
 	/* requests before this position have their answers, or will not get them */
 	uint64_t answered_to;
-	uint8_t had_more;  /* the last answer began when more had come than the whole of its request */
+	uint8_t had_more;  /* when the last answer began, more had come than all of its request */
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */
