@@ -114,8 +114,9 @@ def faults(found):
         if doctor.get(check, {}).get('state') in ('fail', 'warn'):
             bad.append(f'doctor: {doctor[check]}')
     datagrams = 'datagrams by' if version(found) >= (6, 10) else 'not seen: UDP'
-    if datagrams not in doctor.get('probes', {}).get('text', ''):
-        bad.append(f'doctor, not "{datagrams}": {doctor.get("probes")}')
+    for part in (datagrams, 'retransmissions by', 'handshakes by', 'connects without a route by'):
+        if part not in doctor.get('probes', {}).get('text', ''):
+            bad.append(f'doctor, not "{part}": {doctor.get("probes")}')
     bad += [f'{k}: {protocols.get(k)} of {TIMES} requests: {protocols.get("odd", {}).get(k)}'
             for k in KINDS if protocols.get(k) != TIMES]
     if load.get('damaged') or not load.get('requests'):
