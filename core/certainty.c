@@ -19,12 +19,6 @@ static int carries_requests(const struct conn *c, const struct half *h)
 	return h == &c->half[c->request_dir];
 }
 
-uint64_t certainty_need(const struct conn *c, const struct half *h, uint64_t pos)
-{
-	(void)c;
-	return reasm_need(&h->reasm, pos);
-}
-
 static void doubt(struct conn *c, uint32_t why, uint8_t steps)
 {
 	c->doubt |= why;
@@ -104,7 +98,7 @@ void certainty_refuse(struct conn *c, uint64_t pos)
 /* Where requests go on after a gap, if their client waits for its answers. */
 static uint64_t request_due(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	uint64_t need = certainty_need(c, h, pos);
+	uint64_t need = reasm_need(&h->reasm, pos);
 
 	/* the server had all of a request, or of several, when it began the last answer */
 	if (c->answer_end && need >= c->answer_end && c->answer_ack >= c->req_gap && !c->had_more)
@@ -117,7 +111,7 @@ static uint64_t request_due(const struct conn *c, const struct half *h, uint64_t
  */
 static uint64_t response_due(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	uint64_t ack = certainty_need(c, h, pos), asked = c->answered_to;
+	uint64_t ack = reasm_need(&h->reasm, pos), asked = c->answered_to;
 
 	if (!ack)
 		return 0;
@@ -285,7 +279,7 @@ static int is_cut(const struct conn *c, const struct exchange *x)
 
 struct exchange *certainty_answered(const struct conn *c, const struct half *h, uint64_t pos)
 {
-	uint64_t ack = certainty_need(c, h, pos);
+	uint64_t ack = reasm_need(&h->reasm, pos);
 	struct exchange *x = c->head;
 
 	if (!x || x->resp_done || !may_answer(x, ack, pos))
@@ -315,7 +309,7 @@ struct exchange *certainty_answered(const struct conn *c, const struct half *h, 
 int certainty_refuted(const struct conn *c, const struct half *h, const struct exchange *x,
 		      uint64_t pos)
 {
-	uint64_t ack = certainty_need(c, h, pos);
+	uint64_t ack = reasm_need(&h->reasm, pos);
 
 	if (!ack)
 		return 0;
@@ -352,7 +346,7 @@ static int is_sound(const struct conn *c, const struct exchange *x, uint64_t ack
 
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
 {
-	uint64_t ack = certainty_need(c, h, pos), to = x && x->req_done ? x->req_end : ack;
+	uint64_t ack = reasm_need(&h->reasm, pos), to = x && x->req_done ? x->req_end : ack;
 
 	if (to > c->answered_to)
 		c->answered_to = to;

@@ -86,7 +86,4 @@ enum doubted_proof certainty_at_end(const struct conn *c);
 /* The same where nothing has come since then, and nothing is outstanding that long. */
 enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since);
 
-/* How far the sender of what is at pos had received the other direction; 0: unknown. */
-uint64_t certainty_need(const struct conn *c, const struct half *h, uint64_t pos);
-
 #endif

@@ -175,7 +175,7 @@ static inline int may_be_withheld(const struct conn *c, const struct half *h, ui
 		return h->x && !h->x->switches;
 	if (!h->x->waits || h->x->resp_started || !h->x->need)
 		return 0;
-	need = certainty_need(c, h, pos);
+	need = reasm_need(&h->reasm, pos);
 	return need > h->x->need &&
 	       (c->doubt || c->session || need > c->half[!c->request_dir].reasm.next);
 }

@@ -77,7 +77,7 @@ static int is_sent_again(struct conn *c, const struct message *m)
 static struct exchange *begin_request(struct conn *c, struct half *h, const struct message *m,
 				      uint64_t pos)
 {
-	uint64_t need = certainty_need(c, h, pos);
+	uint64_t need = reasm_need(&h->reasm, pos);
 	struct exchange *x;
 	const struct io_mark *io;
 
@@ -163,7 +163,7 @@ static int is_unanswerable(const struct conn *c, const struct half *h, uint64_t 
 	const struct half *resp = &c->half[!c->request_dir];
 
 	return resp->in_message && resp->x && queue_has(resp->x) && !resp->x->suspect &&
-	       certainty_need(c, h, pos) > resp->msg_pos &&
+	       reasm_need(&h->reasm, pos) > resp->msg_pos &&
 	       pairing_parser_unneeded(c, resp) == UINT64_MAX;
 }
 
@@ -214,7 +214,7 @@ void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
 static void drop_before(struct conn *c, const struct half *h, const struct exchange *x,
 			uint64_t pos)
 {
-	uint64_t ack = certainty_need(c, h, pos);
+	uint64_t ack = reasm_need(&h->reasm, pos);
 
 	if (!c->resp_gap && (!x || x == c->head))
 		return;
@@ -284,7 +284,7 @@ static struct exchange *answered_in_head(struct conn *c, const struct half *resp
 
 	if (!kept.n || !c->protocol->place ||
 	    c->protocol->place(c->state, FROM_CLIENT) != PLACE_HEAD ||
-	    certainty_need(c, resp, pos) <= end - kept.n)
+	    reasm_need(&resp->reasm, pos) <= end - kept.n)
 		return NULL;
 	message_init(&m);
 	if (c->protocol->gap(c->state, FROM_CLIENT, kept, 1, &used, &m) != PARSE_EVENT)
@@ -368,7 +368,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
 	x->due = !x->found && !sought && pos == c->answer_end;
-	if (x == c->withheld && certainty_need(c, h, pos) >= c->withheld_end)
+	if (x == c->withheld && reasm_need(&h->reasm, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
 	if (c->keyed)
 		x->suspect = c->unproven = 0;

@@ -31,7 +31,7 @@ static int plain_request(struct conn *c, struct half *h, const struct message *m
 		return 1;
 	x->req_pos = begin;
 	x->req_first = reasm_time(&h->reasm, begin);
-	x->need = certainty_need(c, h, begin);
+	x->need = reasm_need(&h->reasm, begin);
 	certainty_plain_request(c, x);
 	exchange_request(c->engine, x, m);
 	queue_add(c, x);

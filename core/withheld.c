@@ -137,7 +137,7 @@ int withheld_garbage(struct conn *c, const struct half *h, uint64_t pos)
 {
 	const struct exchange *next = c->withheld->next;
 
-	if (!next || certainty_need(c, h, pos - 1) <= next->need)
+	if (!next || reasm_need(&h->reasm, pos - 1) <= next->need)
 		return 1;
 	withheld_doubt(c, SPAN_BAD_FRAMING);
 	withheld_settle(c, pos, 0);
