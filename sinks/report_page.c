@@ -579,12 +579,13 @@ static void put_network(struct page *p)
 		return;
 	begin_section(o, "The network, and requests without an answer");
 	begin_table(o, "<FROM|<TO|SPANS|SENT AGAIN|NETWORK|NOT READ|TIMEOUT|RESET|CLOSED|REFUSED|"
-		    "UNREACHABLE|HANDSHAKE");
+		    "UNREACHABLE|NO ADDRESS|HANDSHAKE");
 	for (unsigned i = 0; i < p->r->npeers; i++) {
 		const struct report_peer *n = &p->r->peer[i];
 		static const enum span_error errors[] = {
-			SPAN_ERR_TIMEOUT, SPAN_ERR_RESET,	SPAN_ERR_CLOSED,
-			SPAN_ERR_REFUSED, SPAN_ERR_UNREACHABLE, SPAN_ERR_HANDSHAKE };
+			SPAN_ERR_TIMEOUT,    SPAN_ERR_RESET,	   SPAN_ERR_CLOSED,
+			SPAN_ERR_REFUSED,    SPAN_ERR_UNREACHABLE, SPAN_ERR_NO_ADDRESS,
+			SPAN_ERR_HANDSHAKE };
 
 		out_str(o, "<tr><td class=\"l\">");
 		html_cstr(o, n->who);
