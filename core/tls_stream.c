@@ -96,7 +96,7 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 		return;
 	if (began_before(c, p)) {
 		join_preexisting(c);
-		s->from_syn = 0;
+		s->started = s->from_syn = 0;
 		return;
 	}
 	if (s->started)
