@@ -265,6 +265,38 @@ static size_t tell_form(struct content_mask *m, const uint8_t *p, size_t n)
 	return at;
 }
 
+/* What becomes of bytes whatever they are; 0: of line ends, and what else has a meaning there. */
+static const uint8_t in_value[256] = {
+	[0 ... '\n' - 1] = 'x',	 ['\n' + 1 ... '\r' - 1] = 'x', ['\r' + 1 ... ' ' - 1] = 'x',
+	[' '] = ' ',		 [' ' + 1 ... '&' - 1] = 'x',	['&' + 1 ... 255] = 'x',
+};
+static const uint8_t in_name[256] = {
+	[0 ... '\n' - 1] = 'x',	      ['\n' + 1 ... '\r' - 1] = 'x', ['\r' + 1 ... '&' - 1] = 'x',
+	['&' + 1 ... ':' - 1] = 'x', [':' + 1 ... '=' - 1] = 'x',   ['=' + 1 ... 255] = 'x',
+};
+
+/* Bytes that are hidden, up to one that line_char() has to see. Returns how many. */
+static size_t hidden_run(const struct content_mask *m, uint8_t *p, size_t n)
+{
+	const uint8_t *to = m->line == HIDDEN			       ? in_value
+			    : m->line == HEAD && m->word == NNAMES ? in_name
+								       : NULL;
+	size_t i = 0;
+
+	for (; to && i < n && to[p[i]]; i++)
+		p[i] = to[p[i]];
+	return i;
+}
+
+static void lines(struct content_mask *m, uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		i += hidden_run(m, p + i, n - i);
+		if (i < n)
+			p[i] = line_char(m, p[i]);
+	}
+}
+
 void content_mask_feed(struct content_mask *m, uint8_t *p, size_t n)
 {
 	size_t at = m->form == CONTENT_UNKNOWN ? tell_form(m, p, n) : 0;
@@ -279,10 +311,7 @@ void content_mask_feed(struct content_mask *m, uint8_t *p, size_t n)
 		for (size_t i = 0; i < n; i++)
 			p[i] = json_mask(&m->json, p[i]);
 		break;
-	case CONTENT_LINES:
-		for (size_t i = 0; i < n; i++)
-			p[i] = line_char(m, p[i]);
-		break;
+	case CONTENT_LINES: lines(m, p, n); break;
 	default: message_bytes(m, p, n);
 	}
 }
