@@ -30,55 +30,39 @@ void content_mask_begin(struct content_mask *m, enum content_form form)
 
 /* ---- lines: fields of events, lines of trailers, fields of forms */
 
-static const struct line_name {
-	const char *name;
+static const char *const names[] = {
+	"Action", "QueueName", "QueueUrl", "Version", "data", "event", "grpc-message",
+	"grpc-status", "id", "retry",
+};
+#define NNAMES (sizeof(names) / sizeof(names[0]))
+
+/* What is behind them, and what their values are. */
+static const struct {
 	char behind;
 	enum part value;
-} line_names[] = {
-	{"Action", '=', SHOWN},	   {"QueueName", '=', SHOWN},	 {"QueueUrl", '=', SHOWN},
-	{"Version", '=', SHOWN},   {"data", ':', TEXT},		 {"event", ':', HIDDEN},
-	{"grpc-message", ':', SHOWN}, {"grpc-status", ':', SHOWN}, {"id", ':', HIDDEN},
-	{"retry", ':', HIDDEN},
+} fields[NNAMES] = {
+	{'=', SHOWN}, {'=', SHOWN},  {'=', SHOWN}, {'=', SHOWN},  {':', TEXT},
+	{':', HIDDEN}, {':', SHOWN}, {':', SHOWN}, {':', HIDDEN}, {':', HIDDEN},
 };
-#define NNAMES ((uint8_t)(sizeof(line_names) / sizeof(line_names[0])))
 
 static void begin_name(struct content_mask *m)
 {
 	m->line = HEAD;
-	m->word = m->nword = 0;
-}
-
-static uint8_t name_char(struct content_mask *m, uint8_t c)
-{
-	uint8_t i = m->word;
-
-	while (i < NNAMES && !strncmp(line_names[i].name, line_names[m->word].name, m->nword) &&
-	       (uint8_t)line_names[i].name[m->nword] < c)
-		i++;
-	if (i >= NNAMES || strncmp(line_names[i].name, line_names[m->word].name, m->nword) ||
-	    (uint8_t)line_names[i].name[m->nword] != c) {
-		m->word = NNAMES;
-		return 'x';
-	}
-	m->word = i;
-	m->nword++;
-	return c;
+	m->name = (struct word_match){0};
 }
 
 /* The name has ended, with c. */
 static void name_ends(struct content_mask *m, uint8_t c)
 {
-	const struct line_name *name = m->word < NNAMES ? &line_names[m->word] : NULL;
-
 	m->line = HIDDEN;
-	if (name && !name->name[m->nword] && (uint8_t)name->behind == c)
-		m->line = (uint8_t)name->value;
+	if (word_is_whole(&m->name, names, NNAMES) && (uint8_t)fields[m->name.word].behind == c)
+		m->line = (uint8_t)fields[m->name.word].value;
 }
 
 /* Between texts of JSON; those of several lines of one event belong together. */
 static void line_ends(struct content_mask *m)
 {
-	if (m->line == HEAD && !m->nword && m->word < NNAMES)
+	if (m->line == HEAD && !m->name.n && m->name.word != WORD_NONE)
 		memset(&m->json, 0, sizeof(m->json));
 	begin_name(m);
 }
@@ -98,13 +82,51 @@ static uint8_t line_char(struct content_mask *m, uint8_t c)
 	switch ((enum part)m->line) {
 	case HEAD:
 		if (c != ':' && c != '=')
-			return name_char(m, c);
+			return word_goes_on(&m->name, names, NNAMES, c) ? c : 'x';
 		name_ends(m, c);
 		return c;
 	case TEXT: return json_mask(&m->json, c);
 	case SHOWN: return c;
 	default: return c == ' ' ? c : 'x';
 	}
+}
+
+/* What becomes of bytes whatever they are; 0: of line ends, and what else has a meaning there. */
+static const uint8_t in_value[256] = {
+	[0 ... '\n' - 1] = 'x',	 ['\n' + 1 ... '\r' - 1] = 'x', ['\r' + 1 ... ' ' - 1] = 'x',
+	[' '] = ' ',		 [' ' + 1 ... '&' - 1] = 'x',	['&' + 1 ... 255] = 'x',
+};
+static const uint8_t in_name[256] = {
+	[0 ... '\n' - 1] = 'x',	      ['\n' + 1 ... '\r' - 1] = 'x', ['\r' + 1 ... '&' - 1] = 'x',
+	['&' + 1 ... ':' - 1] = 'x', [':' + 1 ... '=' - 1] = 'x',   ['=' + 1 ... 255] = 'x',
+};
+
+/* Bytes that are hidden, up to one that line_char() has to see. Returns how many. */
+static size_t hidden_run(const struct content_mask *m, uint8_t *p, size_t n)
+{
+	const uint8_t *to = m->line == HIDDEN			       ? in_value
+			    : m->line == HEAD && m->name.word == WORD_NONE ? in_name
+								       : NULL;
+	size_t i = 0;
+
+	for (; to && i < n && to[p[i]]; i++)
+		p[i] = to[p[i]];
+	return i;
+}
+
+static void lines(struct content_mask *m, uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		i += hidden_run(m, p + i, n - i);
+		if (i < n)
+			p[i] = line_char(m, p[i]);
+	}
+}
+
+static void json(struct json_mask *j, uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = json_mask(j, p[i]);
 }
 
 /* ---- messages and frames: a head that tells how long they are */
@@ -194,14 +216,8 @@ static int head_byte(struct content_mask *m, uint8_t c)
 static void part_bytes(struct content_mask *m, uint8_t *p, size_t n)
 {
 	switch ((enum part)m->part) {
-	case TEXT:
-		for (size_t i = 0; i < n; i++)
-			p[i] = json_mask(&m->json, p[i]);
-		break;
-	case TRAILERS:
-		for (size_t i = 0; i < n; i++)
-			p[i] = line_char(m, p[i]);
-		break;
+	case TEXT: json(&m->json, p, n); break;
+	case TRAILERS: lines(m, p, n); break;
 	case HIDDEN: memset(p, 'x', n); break;
 	default: break;
 	}
@@ -265,38 +281,6 @@ static size_t tell_form(struct content_mask *m, const uint8_t *p, size_t n)
 	return at;
 }
 
-/* What becomes of bytes whatever they are; 0: of line ends, and what else has a meaning there. */
-static const uint8_t in_value[256] = {
-	[0 ... '\n' - 1] = 'x',	 ['\n' + 1 ... '\r' - 1] = 'x', ['\r' + 1 ... ' ' - 1] = 'x',
-	[' '] = ' ',		 [' ' + 1 ... '&' - 1] = 'x',	['&' + 1 ... 255] = 'x',
-};
-static const uint8_t in_name[256] = {
-	[0 ... '\n' - 1] = 'x',	      ['\n' + 1 ... '\r' - 1] = 'x', ['\r' + 1 ... '&' - 1] = 'x',
-	['&' + 1 ... ':' - 1] = 'x', [':' + 1 ... '=' - 1] = 'x',   ['=' + 1 ... 255] = 'x',
-};
-
-/* Bytes that are hidden, up to one that line_char() has to see. Returns how many. */
-static size_t hidden_run(const struct content_mask *m, uint8_t *p, size_t n)
-{
-	const uint8_t *to = m->line == HIDDEN			       ? in_value
-			    : m->line == HEAD && m->word == NNAMES ? in_name
-								       : NULL;
-	size_t i = 0;
-
-	for (; to && i < n && to[p[i]]; i++)
-		p[i] = to[p[i]];
-	return i;
-}
-
-static void lines(struct content_mask *m, uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		i += hidden_run(m, p + i, n - i);
-		if (i < n)
-			p[i] = line_char(m, p[i]);
-	}
-}
-
 void content_mask_feed(struct content_mask *m, uint8_t *p, size_t n)
 {
 	size_t at = m->form == CONTENT_UNKNOWN ? tell_form(m, p, n) : 0;
@@ -307,10 +291,7 @@ void content_mask_feed(struct content_mask *m, uint8_t *p, size_t n)
 	case CONTENT_UNKNOWN:
 	case CONTENT_SHOWN: break;
 	case CONTENT_HIDDEN: memset(p, 'x', n); break;
-	case CONTENT_JSON:
-		for (size_t i = 0; i < n; i++)
-			p[i] = json_mask(&m->json, p[i]);
-		break;
+	case CONTENT_JSON: json(&m->json, p, n); break;
 	case CONTENT_LINES: lines(m, p, n); break;
 	default: message_bytes(m, p, n);
 	}

@@ -31,7 +31,7 @@ struct content_mask {
 	uint8_t form; /* enum content_form */
 	uint8_t part, line; /* enum part: of a message, of a line */
 	uint8_t nhead;
-	uint8_t word, nword; /* of a line's name: the first one that begins so, and how much */
+	struct word_match name; /* of a line */
 	uint8_t head[CONTENT_HEAD_MAX];
 	uint64_t left; /* bytes of the part to come */
 	struct json_mask json;

@@ -18,7 +18,6 @@ enum state {
 enum keep { NOTHING, NAME, METHOD, DOCUMENT, NUMBER };
 
 #define KEPT_MAX 384u /* bytes of a value that are read */
-#define NO_WORD 255u
 
 /* Members that names rest on, in the order of their bytes. */
 static const char *const words[] = {
@@ -54,37 +53,6 @@ static const struct {
 	{"prompt_eval_count", NUMBER}, {"eval_count", NUMBER}, {"error.code", NUMBER},
 };
 
-/* ---- words that begin as what is read does */
-
-static void begin_word(struct json_mask *j)
-{
-	j->word = j->nword = 0;
-}
-
-/* Does what is read, with c, begin as one of them? */
-static int goes_on(struct json_mask *j, const char *const *list, size_t n, uint8_t c)
-{
-	const char *was = j->word < n ? list[j->word] : NULL;
-	size_t i = j->word;
-
-	if (!was)
-		return 0;
-	while (i < n && !strncmp(list[i], was, j->nword) && (uint8_t)list[i][j->nword] < c)
-		i++;
-	if (i == n || strncmp(list[i], was, j->nword) || (uint8_t)list[i][j->nword] != c) {
-		j->word = NO_WORD;
-		return 0;
-	}
-	j->word = (uint8_t)i;
-	j->nword++;
-	return 1;
-}
-
-static int is_whole(const struct json_mask *j, const char *const *list, size_t n)
-{
-	return j->word < n && j->nword && !list[j->word][j->nword];
-}
-
 /* ---- what stays */
 
 static int in_array(const struct json_mask *j)
@@ -99,7 +67,7 @@ static int is_at(const struct json_mask *j, const char *path)
 
 		if (j->arrays >> d & 1)
 			continue;
-		if (j->path[d - 1] == NO_WORD)
+		if (j->path[d - 1] == WORD_NONE)
 			return 0;
 		if (*path != '*' && (strlen(words[j->path[d - 1]]) != n ||
 				     memcmp(words[j->path[d - 1]], path, n)))
@@ -113,7 +81,7 @@ static int is_at(const struct json_mask *j, const char *path)
 static enum keep keep_of(const struct json_mask *j, int string)
 {
 	if (!j->depth || j->depth > JSON_MASK_TRACKED || in_array(j) ||
-	    j->path[j->depth - 1] == NO_WORD)
+	    j->path[j->depth - 1] == WORD_NONE)
 		return NOTHING;
 	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		if ((kept[i].keep != NUMBER) != string || !is_at(j, kept[i].path))
@@ -149,11 +117,11 @@ static uint8_t graph_name(struct json_mask *j, uint8_t c)
 {
 	switch (j->graph) {
 	case OUTSIDE:
-		begin_word(j);
+		j->read = (struct word_match){0};
 		j->graph = KEYWORD;
 		/* fall through */
 	case KEYWORD:
-		if (goes_on(j, keywords, NKEYWORDS, c))
+		if (word_goes_on(&j->read, keywords, NKEYWORDS, c))
 			return c;
 		j->graph = NO_DOCUMENT;
 		return 'x';
@@ -189,7 +157,7 @@ static uint8_t graph_char(struct json_mask *j, uint8_t c)
 	if (c >= 0x80)
 		return 'x';
 	if (j->graph == KEYWORD)
-		j->graph = is_whole(j, keywords, NKEYWORDS) ? NAME_DUE : NO_DOCUMENT;
+		j->graph = word_is_whole(&j->read, keywords, NKEYWORDS) ? NAME_DUE : NO_DOCUMENT;
 	else if (j->graph == OPERATION_NAME)
 		j->graph = DEFINITION;
 	if (c == '"')
@@ -218,26 +186,27 @@ static uint8_t string_char(struct json_mask *j, uint8_t c)
 		return 'x';
 	}
 	if (j->keep == METHOD)
-		(void)goes_on(j, methods, NMETHODS, c);
+		(void)word_goes_on(&j->read, methods, NMETHODS, c);
 	return c;
 }
 
 static uint8_t key_char(struct json_mask *j, uint8_t c)
 {
-	return goes_on(j, words, NWORDS, c) ? c : 'x';
+	return word_goes_on(&j->read, words, NWORDS, c) ? c : 'x';
 }
 
 static void string_ends(struct json_mask *j)
 {
 	if (j->state == IN_KEY) {
+		if (!word_is_whole(&j->read, words, NWORDS))
+			j->read.word = WORD_NONE;
 		if (j->depth <= JSON_MASK_TRACKED)
-			j->path[j->depth - 1] =
-				is_whole(j, words, NWORDS) ? j->word : (uint8_t)NO_WORD;
+			j->path[j->depth - 1] = j->read.word;
 		j->state = COLON;
 		return;
 	}
 	if (j->keep == METHOD)
-		j->named = (uint8_t)is_whole(j, methods, NMETHODS);
+		j->named = (uint8_t)word_is_whole(&j->read, methods, NMETHODS);
 	j->state = j->depth ? BEHIND : VALUE;
 }
 
@@ -251,13 +220,13 @@ static uint8_t escaped(struct json_mask *j, uint8_t c)
 	j->escape = c == 'u' ? 5 : 0;
 	j->nkept++;
 	if (j->state == IN_KEY)
-		j->word = NO_WORD;
+		j->read.word = WORD_NONE;
 	else if (j->keep == DOCUMENT)
 		(void)graph_char(j, c == '"' ? '"' : c == 'n' || c == 'r' || c == 't' ? ' ' : '.');
 	else if (c != '/')
 		j->keep = NOTHING;
 	else if (j->keep == METHOD)
-		(void)goes_on(j, methods, NMETHODS, c);
+		(void)word_goes_on(&j->read, methods, NMETHODS, c);
 	return c < 0x80 && strchr("\"\\/bfnrtu", c) && c ? c : 'n';
 }
 
@@ -321,8 +290,8 @@ static const char *const literals[] = {"false", "null", "true"};
 /* Numbers, and true, false, null, of which no more than these stays. */
 static uint8_t in_scalar(struct json_mask *j, uint8_t c)
 {
-	if (j->nword || j->word == NO_WORD || !is_scalar(c))
-		return goes_on(j, literals, 3, c) ? c : 'x';
+	if (j->read.n || j->read.word == WORD_NONE || !is_scalar(c))
+		return word_goes_on(&j->read, literals, 3, c) ? c : 'x';
 	return scalar_char(j, c);
 }
 
@@ -337,7 +306,7 @@ static uint8_t value_begins(struct json_mask *j, uint8_t c)
 	j->keep = (uint8_t)keep_of(j, c == '"');
 	j->nkept = 0;
 	j->graph = j->nested = 0;
-	begin_word(j);
+	j->read = (struct word_match){0};
 	j->state = c == '"' ? IN_STRING : IN_SCALAR;
 	return c == '"' ? c : in_scalar(j, c);
 }
@@ -358,7 +327,7 @@ static uint8_t key_begins(struct json_mask *j, uint8_t c)
 		return close_container(j, c);
 	if (c != '"')
 		return bad(j);
-	begin_word(j);
+	j->read = (struct word_match){0};
 	j->state = IN_KEY;
 	return c;
 }

@@ -11,7 +11,7 @@
 #ifndef ZC_PARSERS_JSON_MASK_H
 #define ZC_PARSERS_JSON_MASK_H
 
-#include <stdint.h>
+#include "parsers/content/word_match.h"
 
 #define JSON_MASK_DEPTH 64u   /* beyond it nothing more stays */
 #define JSON_MASK_TRACKED 8u  /* deeper values are hidden */
@@ -22,11 +22,11 @@ struct json_mask {
 	uint8_t state, depth;
 	uint8_t escape;	    /* of a string: 1 behind a backslash, then the digits to come + 1 */
 	uint8_t keep;	    /* of the value in hand */
-	uint8_t word, nword; /* the first one that begins as what is read, how much of it */
+	struct word_match read;
 	uint8_t named;	    /* a method of MCP's was read: what it names stays */
 	uint8_t graph, nested; /* where in a document */
 	uint16_t nkept;
-	uint8_t path[JSON_MASK_TRACKED]; /* by depth: the word that leads on; NO_WORD: another */
+	uint8_t path[JSON_MASK_TRACKED]; /* by depth: the word that leads on; WORD_NONE: another */
 };
 
 /* What is to stand for the next byte. */
