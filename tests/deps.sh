@@ -37,7 +37,7 @@ rabbitmq-server:/usr/lib/rabbitmq/bin/rabbitmq-server
 mariadb-server:mariadbd mariadb-client:mariadb default-jdk-headless:javac"
 # the run time of clang's fuzzers has the number of clang in its name
 clang=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
-runtime=$(clang -print-runtime-dir 2>/dev/null)
+runtime=$(clang -print-runtime-dir 2>/dev/null) || :
 fuzz="$check libclang-rt-${clang:-14}-dev:$runtime/libclang_rt.fuzzer-$(uname -m).a"
 slow="$build python3:python3 default-jdk-headless:javac maven:mvn golang-go:go
 prometheus:prometheus iproute2:ip"
