@@ -3,9 +3,10 @@
  *
  * Knows neither terminal nor clock. Made of flows as the engine tells them: each tells what came
  * since it was told last, so a connection counts while it is open. Every row has its sums, and what
- * it counted in the latest NET_FINE seconds, NET_COARSE times five seconds and NET_MINUTES minutes, so
- * that windows of time, and past times, are added up, whatever came before. Tables are bounded: what has no row of its own counts in
- * one for all others, and of connections the latest used are kept.
+ * it counted in the latest NET_FINE seconds, NET_COARSE times five seconds and NET_MINUTES minutes,
+ * so that windows of time, and past times, are added up, whatever came before. Tables are bounded:
+ * what has no row of its own counts in one for all others, and of connections the latest used are
+ * kept.
  *
  * By process and by peer, 0 is what the process sent, 1 what it received; else 0 is what went to
  * the server, and what both ends have seen counts once.
