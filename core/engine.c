@@ -522,6 +522,7 @@ struct engine *engine__new(const struct engine_options *o)
 	pool_init(&e->pool, POOL_LIMIT);
 	list_init(&e->waiting);
 	list_init(&e->reading);
+	list_init(&e->overtaken);
 	list_init(&e->stalled);
 	list_init(&e->closing);
 	list_init(&e->closing_streams);

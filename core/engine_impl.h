@@ -23,7 +23,8 @@ struct engine {
 	uint32_t nmemos; /* connections with a memo */
 	struct list waiting; /* exchanges, by deadline */
 	struct list reading; /* those of pending_read.h, by theirs */
-	uint32_t nreading;
+	struct list overtaken; /* same, whose connection wrote on, by when it did */
+	uint32_t nreading; /* in both */
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing, closing_streams; /* connections, by c->expires; streams of TLS */
 	struct list doubted; /* connections, by c->doubted_since */
