@@ -593,6 +593,7 @@ void engine__free(struct engine *e)
 	}
 	alias_free(e->aliases);
 	datagrams_free(e->datagrams);
+	published_free(e->published);
 	free(e->scratch);
 	free(e->pairs);
 	conn_table_release(&e->conns);

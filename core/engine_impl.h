@@ -11,6 +11,7 @@
 #include "core/exchange.h"
 #include "core/exchange_attrs.h"
 #include "core/link.h"
+#include "core/published.h"
 #include "core/tls_unbound.h"
 
 struct engine {
@@ -33,6 +34,7 @@ struct engine {
 	struct tls_unbound_past tls_unbound_past;
 	struct links *links;
 	struct aliases *aliases; /* NULL: none so far */
+	struct published_table *published; /* same */
 	struct datagrams *datagrams; /* same */
 	struct connects connects;
 	struct pair *pairs; /* connections by their addresses, of network.c; NULL: same */

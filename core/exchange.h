@@ -100,6 +100,9 @@ struct exchange {
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
 	struct traceparent traceparent;
+	/* of a delivery: its publish, which stands between it and traceparent's parent */
+	uint8_t has_sender, sender_id[SPAN_ID_LEN];
+	uint32_t sender_pid; /* 0: not known */
 	struct link_node *node; /* NULL: an orphan response, or no memory */
 
 	/* HTTP/2 */
