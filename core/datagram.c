@@ -101,6 +101,8 @@ static struct conn *conversation(struct engine *e, const struct zc_ev_datagram *
 	c->role = d->role;
 	start(&c->half[0].reasm);
 	start(&c->half[1].reasm);
+	if (e->opt.on_flow)
+		network_meet(e, c);
 	return c;
 }
 

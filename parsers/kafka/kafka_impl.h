@@ -2,6 +2,7 @@
 #ifndef ZC_PARSERS_KAFKA_IMPL_H
 #define ZC_PARSERS_KAFKA_IMPL_H
 
+#include "parsers/byte_order.h"
 #include "parsers/kafka/kafka.h"
 
 enum kafka_kind {
@@ -94,16 +95,6 @@ unsigned kafka_batch_compression(const uint8_t *p, size_t n);
 /* Bytes of a number of variable length that the n at p begin with: 0: more are needed; -1: none. */
 int kafka_varint(const uint8_t *p, size_t n, uint32_t *v);
 
-static inline uint32_t kafka_be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static inline unsigned kafka_be16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
 /* ---- kafka_head.c */
 
 struct kafka_head {
@@ -119,7 +110,7 @@ struct kafka_head {
 /* The length of a token of SASL that begins here, which is no request; -1: it cannot be one. */
 static inline int kafka_token(const uint8_t *p, size_t n)
 {
-	uint32_t len = n >= 4 ? kafka_be32(p) : UINT32_MAX;
+	uint32_t len = n >= 4 ? be32(p) : UINT32_MAX;
 
 	return len <= KAFKA_MAX_TOKEN ? (int)len : -1;
 }

@@ -81,21 +81,21 @@ static int header(struct mask *m, struct mask_shared *both, const uint8_t *p, si
 		return 4;
 	}
 	if (n < 8)
-		return n >= 4 && (kafka_be32(p) < 4 || kafka_be32(p) > KAFKA_MAX_SIZE) ? -1 : 0;
-	if (kafka_be32(p) < 4 || kafka_be32(p) > KAFKA_MAX_SIZE)
+		return n >= 4 && (be32(p) < 4 || be32(p) > KAFKA_MAX_SIZE) ? -1 : 0;
+	if (be32(p) < 4 || be32(p) > KAFKA_MAX_SIZE)
 		return -1;
 	for (i = 0; i < MASK_ASKED && i < both->nasked; i++)
-		if (both->asked[i].key == kafka_be32(p + 4))
+		if (both->asked[i].key == be32(p + 4))
 			form = both->asked[i].form;
 	if (form)
 		api = kafka_api_find(form >> 16 & 0x7fff);
 	if (api && (form & 0xffff) >= api->flexible && api->key != KAFKA_API_VERSIONS)
-		tag = kafka_be32(p) > 4;
+		tag = be32(p) > 4;
 	if (tag && n < 9)
 		return 0;
 	if (tag && p[8])
 		api = NULL;
-	open_body(m, api, 1, form & 0xffff, kafka_be32(p) - 4 - tag);
+	open_body(m, api, 1, form & 0xffff, be32(p) - 4 - tag);
 	return (int)(8 + tag);
 }
 

@@ -308,7 +308,7 @@ static enum parse_status response_head(struct kafka *k, const uint8_t *p, size_t
 				       struct message *m)
 {
 	struct kafka_side *s = &k->side[FROM_SERVER];
-	uint32_t size = n >= 4 ? kafka_be32(p) : 4;
+	uint32_t size = n >= 4 ? be32(p) : 4;
 
 	if (k->tokens && kafka_token(p, n) >= 0) {
 		k->tokens--;
@@ -324,7 +324,7 @@ static enum parse_status response_head(struct kafka *k, const uint8_t *p, size_t
 	begin_body(s, 0, 0, 0, 0, size - 4);
 	m->type = MESSAGE_HEAD;
 	m->flags = MESSAGE_RESPONSE;
-	m->key = kafka_be32(p + 4);
+	m->key = be32(p + 4);
 	m->head_len = 8;
 	*used = 8;
 	return PARSE_EVENT;
