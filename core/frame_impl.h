@@ -8,6 +8,7 @@
 #define ZC_CORE_FRAME_IMPL_H
 
 #include "core/frame.h"
+#include "parsers/byte_order.h"
 
 #define LAYERS_MAX 32 /* headers within headers, of whatever kind */
 
@@ -28,16 +29,6 @@ struct rest {
 	const uint8_t *p;
 	uint32_t n, len;
 };
-
-static inline uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static inline uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
 
 /* Passes over k bytes; 0 if they are not there. */
 int frame_drop(struct rest *r, uint32_t k);

@@ -30,16 +30,6 @@
 #define LINK_PKTAP 258
 #define LINK_SLL2 276
 
-static uint32_t le16(const uint8_t *p)
-{
-	return (uint32_t)p[1] << 8 | p[0];
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-	return le16(p + 2) << 16 | le16(p);
-}
-
 int frame_knows(int link)
 {
 	static const int known[] = {

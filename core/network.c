@@ -29,13 +29,11 @@ static int is_loopback(const uint8_t addr[16])
 	return memcmp(addr, v4, 12) ? !memcmp(addr, v6, 16) : addr[12] == 127;
 }
 
-void network_open(struct engine *e, struct conn *c, uint32_t netns)
+void network_meet(struct engine *e, struct conn *c)
 {
 	struct conn *other;
 
 	c->network.key = id_connection(c->laddr, c->lport, c->raddr, c->rport) | 1;
-	c->network.at_socket = netns != 0;
-	c->netns = is_loopback(c->laddr) ? netns : 0;
 	other = e->opt.on_flow ? other_end(e, c) : NULL;
 	if (other) {
 		other->traffic.both_ends = c->traffic.both_ends = 1;
@@ -43,6 +41,13 @@ void network_open(struct engine *e, struct conn *c, uint32_t netns)
 		c->traffic.peer_pid = other->pid;
 	}
 	other_end_add(e, c);
+}
+
+void network_open(struct engine *e, struct conn *c, uint32_t netns)
+{
+	c->network.at_socket = netns != 0;
+	c->netns = is_loopback(c->laddr) ? netns : 0;
+	network_meet(e, c);
 }
 
 /* ---- what it costs */

@@ -89,8 +89,9 @@ struct exchange_network {
 	uint8_t ended_by;   /* 1 + the direction of what ended it alone (RST_STREAM); 0: nothing */
 };
 
-/* The addresses of c are known. */
+/* The addresses of c are known; of a conversation of datagrams: network_meet(). */
 void network_open(struct engine *e, struct conn *c, uint32_t netns);
+void network_meet(struct engine *e, struct conn *c); /* its other end, if that is seen */
 
 /*
  * A segment with len > 0 bytes leaves this end. One that leaves again need not be a retransmission

@@ -13,12 +13,18 @@ struct pair {
 	uint64_t cookie;
 };
 
+/* Datagrams are not of the connection between the same ports. */
+static uint64_t place_of(const struct conn *c, uint64_t key)
+{
+	return id_mix(key, c->netns + c->datagram);
+}
+
 struct conn *other_end(struct engine *e, const struct conn *c)
 {
 	uint64_t key = id_connection(c->raddr, c->rport, c->laddr, c->lport) | 1;
 	const struct pair *p =
 		e->pairs && c->has_addr
-			? ways_find(e->pairs, sizeof(*p), PAIR_BITS, id_mix(key, c->netns))
+			? ways_find(e->pairs, sizeof(*p), PAIR_BITS, place_of(c, key))
 			: NULL;
 	struct conn *o = p ? conn_find(&e->conns, p->cookie) : NULL;
 
@@ -27,7 +33,7 @@ struct conn *other_end(struct engine *e, const struct conn *c)
 
 void other_end_add(struct engine *e, const struct conn *c)
 {
-	uint64_t key = id_mix(c->network.key, c->netns);
+	uint64_t key = place_of(c, c->network.key);
 	struct pair *p;
 
 	if (!e->pairs)

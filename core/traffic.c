@@ -20,6 +20,12 @@ void traffic_datagram(struct conn *c, int dir, uint32_t len, uint64_t time)
 	c->traffic.packets[dir]++;
 }
 
+/* What a socket has not sent itself: its listener had answered the SYN before it was there. */
+static unsigned sent_by_listener(const struct conn *c, int dir)
+{
+	return dir == ZC_TX && c->role == ZC_ROLE_SERVER && c->network.at_socket;
+}
+
 void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t packets[2],
 		    uint64_t time)
 {
@@ -31,7 +37,7 @@ void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t pack
 		t->bytes[dir] = bytes[dir];
 		/* a socket counts all of its life */
 		if (packets[dir] && !(c->preexisting && c->network.at_socket))
-			t->packets[dir] = packets[dir];
+			t->packets[dir] = packets[dir] + sent_by_listener(c, dir);
 	}
 	if (more && time > t->last)
 		t->last = time;

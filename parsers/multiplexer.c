@@ -1,14 +1,10 @@
+#include "parsers/byte_order.h"
 #include "parsers/multiplexer.h"
 
 #define YAMUX_HEADER 12u
 #define SMUX_HEADER 8u
 #define STREAM_MAX (1u << 24) /* a number beyond it is rather something else */
 #define WINDOW_MAX (1u << 24) /* bytes of a frame, or of a window */
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /*
  * Version 0, type (data, window, ping, end), flags (SYN, ACK, FIN, RST: one of them or none),

@@ -3,6 +3,7 @@
 #define ZC_PARSERS_AMQP_IMPL_H
 
 #include "parsers/amqp/amqp.h"
+#include "parsers/byte_order.h"
 #include "parsers/trace_context.h"
 
 #define AMQP_HEADER 7u /* type, channel, size */
@@ -52,21 +53,6 @@ struct amqp_args {
 const struct amqp_method *amqp_method(uint16_t class_id, uint16_t id, enum sender from);
 
 void amqp_args(const struct amqp_method *d, const uint8_t *p, size_t n, struct amqp_args *a);
-
-static inline uint16_t amqp_u16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t amqp_u32(const uint8_t *p)
-{
-	return (uint32_t)amqp_u16(p) << 16 | amqp_u16(p + 2);
-}
-
-static inline uint64_t amqp_u64(const uint8_t *p)
-{
-	return (uint64_t)amqp_u32(p) << 32 | amqp_u32(p + 4);
-}
 
 /*
  * What stands before the value of a traceparent in the table of headers (section 4.2.5.5), which is

@@ -34,7 +34,7 @@ static int header_byte(struct mask *k, uint8_t c)
 	k->nheader = 0;
 	if (!amqp_is_frame(k->header))
 		return 0;
-	k->left = amqp_u32(k->header + 3);
+	k->left = be32(k->header + 3);
 	k->at = k->nids = k->context = 0;
 	k->format = NULL;
 	k->where = k->header[0] == AMQP_METHOD	  ? IN_METHOD
@@ -80,7 +80,7 @@ static uint8_t method_byte(struct mask *k, uint8_t c)
 	k->ids[k->nids++] = c;
 	if (k->nids < 4)
 		return c;
-	d = amqp_method(amqp_u16(k->ids), amqp_u16(k->ids + 2),
+	d = amqp_method(be16(k->ids), be16(k->ids + 2),
 			k->server ? FROM_SERVER : FROM_CLIENT);
 	k->format = d ? d->format : NULL;
 	k->in_string = 0;

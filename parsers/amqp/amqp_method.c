@@ -109,7 +109,7 @@ void amqp_args(const struct amqp_method *d, const uint8_t *p, size_t n, struct a
 
 int amqp_is_frame(const uint8_t p[AMQP_HEADER])
 {
-	uint32_t size = amqp_u32(p + 3);
+	uint32_t size = be32(p + 3);
 
 	if (p[0] == AMQP_HEARTBEAT)
 		return !size;
@@ -129,14 +129,14 @@ static unsigned senders(const uint8_t *p, size_t n)
 	for (size_t at = 0; at < n; at += AMQP_HEADER + size + 1) {
 		if (n - at < AMQP_HEADER || !amqp_is_frame(p + at))
 			return 0;
-		size = amqp_u32(p + at + 3);
+		size = be32(p + at + 3);
 		if (size + 1 > n - at - AMQP_HEADER || p[at + AMQP_HEADER + size] != AMQP_END)
 			return 0;
 		if (p[at] != AMQP_METHOD)
 			continue;
 		methods_seen = 1;
 		for (unsigned from = 0; from < 2; from++)
-			if (!amqp_method(amqp_u16(p + at + 7), amqp_u16(p + at + 9),
+			if (!amqp_method(be16(p + at + 7), be16(p + at + 9),
 					 (enum sender)from))
 				who &= ~(1u << from);
 	}

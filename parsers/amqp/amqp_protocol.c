@@ -115,7 +115,7 @@ static void tell_deliver(const struct amqp *d, uint16_t channel, const struct am
 	else if (a->whole)
 		to(m, a->s[1].n ? a->s[1] : a->s[2]);
 	m->flags = k && k->no_ack ? MESSAGE_ONE_WAY : MESSAGE_SILENT;
-	m->key = KEY_DELIVER(channel, a->nfixed ? amqp_u64(a->fixed[0]) : 0);
+	m->key = KEY_DELIVER(channel, a->nfixed ? be64(a->fixed[0]) : 0);
 }
 
 /* "NOT_FOUND - no queue 'x'": its first word. */
@@ -132,7 +132,7 @@ static void tell_error(struct str text, struct message *m)
 static void tell_ack(enum sender from, const struct amqp_method *k, uint16_t channel,
 		     const struct amqp_args *a, struct message *m)
 {
-	uint64_t tag = a->whole ? amqp_u64(a->fixed[0]) : 0;
+	uint64_t tag = a->whole ? be64(a->fixed[0]) : 0;
 
 	m->flags = MESSAGE_RESPONSE | MESSAGE_IF_ASKED;
 	m->key = from == FROM_SERVER ? KEY_PUBLISH(channel, tag) : KEY_DELIVER(channel, tag);
@@ -160,14 +160,14 @@ static void tell_close(struct amqp *d, enum sender from, const struct amqp_metho
 		return;
 	}
 	if (a->whole) {
-		class_id = amqp_u16(a->fixed[1]);
-		method = amqp_u16(a->fixed[1] + 2);
+		class_id = be16(a->fixed[1]);
+		method = be16(a->fixed[1] + 2);
 	}
 	if (k->class_id == 10 && !class_id) /* while it is opened */
 		class_id = 10, method = 11;
 	m->flags = MESSAGE_RESPONSE | MESSAGE_IF_ASKED | MESSAGE_ONE_WAY;
 	m->key = KEY(channel, class_id, method);
-	if (!a->whole || amqp_u16(a->fixed[0]) != 200)
+	if (!a->whole || be16(a->fixed[0]) != 200)
 		tell_error(a->n ? a->s[0] : (struct str){NULL, 0}, m);
 }
 
@@ -286,9 +286,9 @@ static int find_context(uint16_t channel, const uint8_t *p, size_t n, uint32_t s
 	if (n < at + AMQP_HEADER)
 		return 0;
 	p += at;
-	if (!amqp_is_frame(p) || p[0] != AMQP_CONTENT || amqp_u16(p + 1) != channel)
+	if (!amqp_is_frame(p) || p[0] != AMQP_CONTENT || be16(p + 1) != channel)
 		return 1;
-	len = amqp_u32(p + 3);
+	len = be32(p + 3);
 	len = AMQP_HEADER + (len < AMQP_PEEK ? len : AMQP_PEEK);
 	if (n - at < len)
 		return 0;
@@ -304,7 +304,7 @@ static enum parse_status method(struct amqp *d, enum sender from, const uint8_t 
 	size_t n = size < AMQP_PEEK ? size : AMQP_PEEK;
 	const struct amqp_method *k;
 
-	k = amqp_method(amqp_u16(p + AMQP_HEADER), amqp_u16(p + AMQP_HEADER + 2), from);
+	k = amqp_method(be16(p + AMQP_HEADER), be16(p + AMQP_HEADER + 2), from);
 	if (!k)
 		return refused(s);
 	if (has_body(k) && there && !find_context(s->channel, p, there, size, m))
@@ -340,8 +340,8 @@ static enum parse_status frame(struct amqp *d, enum sender from, const uint8_t *
 		return PARSE_MORE;
 	if (!amqp_is_frame(p))
 		return refused(s);
-	size = amqp_u32(p + 3);
-	s->channel = amqp_u16(p + 1);
+	size = be32(p + 3);
+	s->channel = be16(p + 1);
 	c = content_of(s, s->channel);
 	if (p[0] == AMQP_METHOD)
 		need = size < AMQP_PEEK ? size : AMQP_PEEK;
@@ -356,7 +356,7 @@ static enum parse_status frame(struct amqp *d, enum sender from, const uint8_t *
 	s->ends = 0;
 	s->state = p[0] == AMQP_BODY && c && c->sized ? BODY : PASS;
 	if (p[0] == AMQP_CONTENT && c) {
-		c->left = amqp_u64(p + AMQP_HEADER + 4);
+		c->left = be64(p + AMQP_HEADER + 4);
 		c->sized = 1;
 		s->ends = !c->left;
 	}
@@ -451,7 +451,7 @@ static enum parse_status amqp_next(void *state, enum sender from, const uint8_t 
 static int waits(const uint8_t *p, size_t n)
 {
 	return n >= AMQP_HEADER + 4 && p[0] == AMQP_METHOD && amqp_is_frame(p) &&
-	       amqp_u32(p + 3) <= AMQP_PEEK && n > AMQP_HEADER + amqp_u32(p + 3);
+	       be32(p + 3) <= AMQP_PEEK && n > AMQP_HEADER + be32(p + 3);
 }
 
 static enum parse_status amqp_gap(void *state, enum sender from, struct str kept, uint64_t n,
@@ -465,7 +465,7 @@ static enum parse_status amqp_gap(void *state, enum sender from, struct str kept
 		return end(s, m);
 	if (kept.n && s->state == AT_FRAME && waits((const uint8_t *)kept.p, kept.n)) {
 		enum parse_status st = method(state, from, (const uint8_t *)kept.p, 0,
-					      amqp_u32((const uint8_t *)kept.p + 3), &taken, m);
+					      be32((const uint8_t *)kept.p + 3), &taken, m);
 
 		s->state = st == PARSE_EVENT ? AT_FRAME : LOST;
 		if (st == PARSE_EVENT)

@@ -1,3 +1,4 @@
+#include "parsers/byte_order.h"
 #include "parsers/content/content_mask.h"
 
 #include <string.h>
@@ -16,11 +17,6 @@ enum part {
 
 #define AMZ_PRELUDE 12u
 #define AMZ_SUM 4u
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 void content_mask_begin(struct content_mask *m, enum content_form form)
 {

@@ -2,6 +2,7 @@
  * grpc.c - see grpc.h
  */
 #include <string.h>
+#include "parsers/byte_order.h"
 #include "parsers/content/grpc.h"
 #include "parsers/digits.h"
 
@@ -37,8 +38,7 @@ static enum parse_status end_message(struct grpc *g, struct grpc_event *ev)
 /* The head is complete: is it one? */
 static int check_head(struct grpc *g)
 {
-	g->length = (uint32_t)g->head[1] << 24 | (uint32_t)g->head[2] << 16 |
-		    (uint32_t)g->head[3] << 8 | g->head[4];
+	g->length = be32(g->head + 1);
 	g->left = g->length;
 	return !(g->head[0] & ~(COMPRESSED | g->trailers));
 }

@@ -2,6 +2,7 @@
 #ifndef ZC_PARSERS_DNS_IMPL_H
 #define ZC_PARSERS_DNS_IMPL_H
 
+#include "parsers/byte_order.h"
 #include "parsers/dns/dns.h"
 
 #define DNS_HEADER 12u
@@ -35,10 +36,5 @@ struct str dns_type_name(unsigned type, char *buf);
 
 /* What the answers say, parted by commas; buf has room for DNS_MAX_ANSWERS. */
 struct str dns_answers(const struct dns_message *d, const uint8_t *p, size_t n, char *buf);
-
-static inline unsigned dns_be16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
 
 #endif

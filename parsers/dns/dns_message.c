@@ -93,9 +93,9 @@ static int read_record(const uint8_t *p, size_t n, size_t at, struct dns_record 
 
 	if (!end || n - end < 10)
 		return 0;
-	r->type = dns_be16(p + end);
+	r->type = be16(p + end);
 	r->data = end + 10;
-	r->len = dns_be16(p + end + 8);
+	r->len = be16(p + end + 8);
 	r->end = r->data + r->len;
 	return r->end <= n;
 }
@@ -107,15 +107,15 @@ int dns_message_parse(struct dns_message *d, const uint8_t *p, size_t n)
 	if (n < DNS_HEADER)
 		return -1;
 	*d = (struct dns_message){
-		.id = dns_be16(p),
+		.id = be16(p),
 		.opcode = p[2] >> 3 & 15,
 		.rcode = p[3] & 15,
 		.response = p[2] >> 7,
 		.truncated = p[2] >> 1 & 1,
-		.questions = dns_be16(p + 4),
-		.answers = dns_be16(p + 6),
-		.authorities = dns_be16(p + 8),
-		.additional = dns_be16(p + 10),
+		.questions = be16(p + 4),
+		.answers = be16(p + 6),
+		.authorities = be16(p + 8),
+		.additional = be16(p + 10),
 		.records = DNS_HEADER,
 	};
 	if (d->opcode > 5 || d->opcode == 3 || p[3] & 0x40 || d->questions > 1 ||
@@ -127,8 +127,8 @@ int dns_message_parse(struct dns_message *d, const uint8_t *p, size_t n)
 	d->records = name_end(p, n, DNS_HEADER);
 	if (!d->records || n - d->records < 4)
 		return -1;
-	d->type = dns_be16(p + d->records);
-	d->class = dns_be16(p + d->records + 2);
+	d->type = be16(p + d->records);
+	d->class = be16(p + d->records + 2);
 	d->records += 4;
 	return 1;
 }
@@ -204,14 +204,14 @@ static size_t put_v6(char *buf, const uint8_t *p)
 	size_t n = 0;
 
 	for (int i = 0, run = 0; i < 8; i++) {
-		run = dns_be16(p + 2 * i) ? 0 : run + 1;
+		run = be16(p + 2 * i) ? 0 : run + 1;
 		if (run > most) {
 			most = run;
 			best = i - run + 1;
 		}
 	}
 	for (int i = 0; i < 8; i++) {
-		unsigned v = dns_be16(p + 2 * i), started = 0;
+		unsigned v = be16(p + 2 * i), started = 0;
 
 		if (i == best) {
 			buf[n++] = ':';

@@ -84,7 +84,7 @@ static enum parse_status begin(struct dns_side *s, const uint8_t *p, size_t n, s
 	if (n < prefix || !n)
 		return PARSE_MORE;
 	if (prefix)
-		len = dns_be16(p);
+		len = be16(p);
 	there = len < DNS_MAX_HEAD ? len : DNS_MAX_HEAD;
 	if (n - prefix < there)
 		return PARSE_MORE;
@@ -153,7 +153,7 @@ static enum parse_status dns_gap(void *state, enum sender from, struct str kept,
 		return PARSE_SKIPPED;
 	}
 	if (s->state == IDLE && kept.n > 2 && tell(s, (const uint8_t *)kept.p + 2, kept.n - 2, m)) {
-		some = dns_be16((const uint8_t *)kept.p) + 2u - kept.n;
+		some = be16((const uint8_t *)kept.p) + 2u - kept.n;
 		m->flags |= MESSAGE_TORN;
 		m->head_len = (uint32_t)kept.n;
 		s->left = (uint32_t)some;
@@ -201,7 +201,7 @@ static int is_sound(const struct dns_message *d)
 /* May a message begin so, of which not all is there? */
 static int may_begin(const uint8_t *p, size_t n)
 {
-	size_t len = n >= 2 ? dns_be16(p) : DNS_HEADER;
+	size_t len = n >= 2 ? be16(p) : DNS_HEADER;
 
 	if (len < DNS_HEADER + (n > 4 && !(p[4] & 0x80) ? 5u : 0))
 		return 0;
@@ -222,9 +222,9 @@ static enum probe_result dns_probe(const struct probe *in, unsigned *client)
 	if (prefix) {
 		if (!may_begin(in->p, in->n))
 			return PROBE_NO;
-		if (in->n < 2 || in->n - 2 < dns_be16(in->p))
+		if (in->n < 2 || in->n - 2 < be16(in->p))
 			return in->answer || in->torn ? PROBE_NO : PROBE_MORE;
-		len = dns_be16(in->p);
+		len = be16(in->p);
 	}
 	if (dns_message_parse(&d, in->p + prefix, len) < 0 || !is_sound(&d) ||
 	    !dns_message_fits(&d, in->p + prefix, len))

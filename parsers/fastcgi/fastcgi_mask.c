@@ -5,6 +5,7 @@
  * Values of a query become 'x', names in it stay; so do the values of all other params and fields,
  * and what STDIN, STDOUT and STDERR carry.
  */
+#include "parsers/byte_order.h"
 #include "parsers/fastcgi/fastcgi_impl.h"
 #include "parsers/str.h"
 
@@ -107,9 +108,9 @@ static int header_byte(struct mask *k, uint8_t c)
 	k->nheader = 0;
 	if (!fastcgi_is_record(k->header, k->server ? FROM_SERVER : FROM_CLIENT))
 		return 0;
-	k->left = (uint32_t)k->header[4] << 8 | k->header[5];
+	k->left = be16(k->header + 4);
 	k->padding = k->header[6];
-	return record_begins(k, (uint16_t)(k->header[2] << 8 | k->header[3]));
+	return record_begins(k, be16(k->header + 2));
 }
 
 static uint8_t content_byte(struct mask *k, uint8_t c)

@@ -1,6 +1,7 @@
 /*
  * fastcgi_pairs.c - names and values, and records
  */
+#include "parsers/byte_order.h"
 #include "parsers/fastcgi/fastcgi_impl.h"
 
 enum phase { NAME_LENGTH, NAME_LENGTH_MORE, VALUE_LENGTH, VALUE_LENGTH_MORE, IN_NAME, IN_VALUE };
@@ -68,7 +69,7 @@ int fastcgi_is_record(const uint8_t p[FASTCGI_HEADER], enum sender from)
 	static const uint16_t servers = 1 << FASTCGI_END_REQUEST | 1 << FASTCGI_STDOUT |
 					1 << FASTCGI_STDERR | 1 << FASTCGI_GET_VALUES_RESULT |
 					1 << FASTCGI_UNKNOWN_TYPE;
-	size_t n = (size_t)p[4] << 8 | p[5];
+	size_t n = be16(p + 4);
 
 	if (p[0] != 1 || p[1] > FASTCGI_UNKNOWN_TYPE ||
 	    !((from == FROM_CLIENT ? clients : servers) >> p[1] & 1))

@@ -1,6 +1,7 @@
 /*
  * fastcgi_protocol.c - records to messages, probing, and the row of the table; see fastcgi.h
  */
+#include "parsers/byte_order.h"
 #include "parsers/fastcgi/fastcgi_impl.h"
 #include "parsers/str.h"
 
@@ -214,8 +215,8 @@ static void begin_record(struct fastcgi_side *s, enum sender from, const uint8_t
 	int fresh;
 
 	s->type = p[1];
-	s->id = (uint16_t)(p[2] << 8 | p[3]);
-	s->left = (uint32_t)p[4] << 8 | p[5];
+	s->id = be16(p + 2);
+	s->left = be16(p + 4);
 	s->padding = p[6];
 	s->state = IN_RECORD;
 	r = request_of(s, s->id, 0);

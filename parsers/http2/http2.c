@@ -406,7 +406,7 @@ static enum parse_status control(struct http2 *h, const struct frame *f, const u
 	switch (f->type) {
 	case F_RST_STREAM:
 		ev->type = HTTP2_EV_RST_STREAM;
-		ev->error = get32(payload);
+		ev->error = be32(payload);
 		break;
 	case F_SETTINGS:
 		ev->type = HTTP2_EV_SETTINGS;
@@ -418,16 +418,16 @@ static enum parse_status control(struct http2 *h, const struct frame *f, const u
 		break;
 	case F_PING:
 		ev->type = HTTP2_EV_PING;
-		ev->opaque = (uint64_t)get32(payload) << 32 | get32(payload + 4);
+		ev->opaque = (uint64_t)be32(payload) << 32 | be32(payload + 4);
 		break;
 	case F_GOAWAY:
 		ev->type = HTTP2_EV_GOAWAY;
-		ev->last_stream = get32(payload) & 0x7fffffff;
-		ev->error = get32(payload + 4);
+		ev->last_stream = be32(payload) & 0x7fffffff;
+		ev->error = be32(payload + 4);
 		break;
 	default:
 		ev->type = HTTP2_EV_WINDOW_UPDATE;
-		ev->increment = get32(payload) & 0x7fffffff;
+		ev->increment = be32(payload) & 0x7fffffff;
 		if (!f->stream_id && other->window != HTTP2_UNKNOWN)
 			other->window += ev->increment;
 		break;

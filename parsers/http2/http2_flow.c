@@ -1,6 +1,7 @@
 /*
  * http2_flow.c - settings and windows
  */
+#include "parsers/byte_order.h"
 #include "parsers/http2/http2_int.h"
 #include "parsers/digits.h"
 
@@ -17,8 +18,8 @@ int http2_setting_next(struct str payload, size_t *pos, uint16_t *id, uint32_t *
 
 	if (!payload.p || payload.n - *pos < 6)
 		return 0;
-	*id = (uint16_t)(p[0] << 8 | p[1]);
-	*value = (uint32_t)p[2] << 24 | (uint32_t)p[3] << 16 | (uint32_t)p[4] << 8 | p[5];
+	*id = be16(p);
+	*value = be32(p + 2);
 	*pos += 6;
 	return 1;
 }

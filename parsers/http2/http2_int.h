@@ -4,6 +4,7 @@
 #ifndef ZC_PARSERS_HTTP2_INT_H
 #define ZC_PARSERS_HTTP2_INT_H
 
+#include "parsers/byte_order.h"
 #include "parsers/http2/http2.h"
 #include "parsers/http2/http2_frames.h"
 
@@ -16,19 +17,14 @@ struct frame {
 	uint8_t type, flags;
 };
 
-static inline uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* The HTTP2_HEAD_LEN bytes at p. */
 static inline struct frame http2_frame(const uint8_t *p)
 {
 	return (struct frame){
-		.length = get32(p) >> 8,
+		.length = be32(p) >> 8,
 		.type = p[3],
 		.flags = p[4],
-		.stream_id = get32(p + 5) & 0x7fffffff,
+		.stream_id = be32(p + 5) & 0x7fffffff,
 	};
 }
 

@@ -14,6 +14,7 @@
  */
 #include <string.h>
 
+#include "parsers/byte_order.h"
 #include "parsers/content/content_mask.h"
 #include "parsers/http2/hpack_mask.h"
 #include "parsers/http2/http2.h"
@@ -179,9 +180,8 @@ static void settle(struct mask *h)
 static int begin_frame(struct mask *h)
 {
 	const uint8_t *b = h->head;
-	uint32_t length = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
-	uint32_t stream_id =
-		(uint32_t)(b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 | (uint32_t)b[7] << 8 | b[8];
+	uint32_t length = be24(b);
+	uint32_t stream_id = be32(b + 5) & 0x7fffffff;
 	uint8_t type = b[3];
 
 	h->flags = b[4];

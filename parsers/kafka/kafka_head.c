@@ -57,7 +57,7 @@ static int produce_acks(struct kafka_head *h, const uint8_t *p, size_t n)
 		if (n - at < 2)
 			return 0;
 		r = 2;
-		len = (int16_t)kafka_be16(p + at);
+		len = (int16_t)be16(p + at);
 	}
 	if (len < -1 || len >= MAX_CLIENT)
 		return -1;
@@ -66,13 +66,13 @@ static int produce_acks(struct kafka_head *h, const uint8_t *p, size_t n)
 		return -1;
 	if (n < at + 2)
 		return 0;
-	h->acks = (int16_t)kafka_be16(p + at);
+	h->acks = (int16_t)be16(p + at);
 	return h->acks >= -1 && h->acks <= 1 ? 1 : -1;
 }
 
 static int client_id(struct kafka_head *h, const uint8_t *p, size_t n)
 {
-	int len = (int16_t)kafka_be16(p + 12);
+	int len = (int16_t)be16(p + 12);
 	size_t room = n < FIXED_HEAD ? 0 : n - FIXED_HEAD;
 
 	if (len < -1 || len > MAX_CLIENT || FIXED_HEAD + (uint32_t)(len < 0 ? 0 : len) > h->size)
@@ -95,9 +95,9 @@ static int may_be(struct kafka_head *h, const uint8_t *p, size_t n)
 		return 0;
 	if (n < 8)
 		return n < 6 || (p[4] == 0 && kafka_api_find(p[5]));
-	h->size = kafka_be32(p) + 4;
+	h->size = be32(p) + 4;
 	h->api = p[4] ? NULL : kafka_api_find(p[5]);
-	h->version = kafka_be16(p + 6);
+	h->version = be16(p + 6);
 	return h->size >= FIXED_HEAD && h->size <= KAFKA_MAX_SIZE && h->api &&
 	       h->version >= h->api->first && h->version <= h->api->last + 8u &&
 	       (n < 9 || p[8] < 0x80);
@@ -112,7 +112,7 @@ int kafka_head_parse(struct kafka_head *h, const uint8_t *p, size_t n)
 		return -1;
 	if (n < FIXED_HEAD)
 		return 0;
-	h->correlation = kafka_be32(p + 8);
+	h->correlation = be32(p + 8);
 	h->flexible = h->version >= h->api->flexible;
 	h->known = h->version <= h->api->last;
 	r = client_id(h, p, n);

@@ -56,10 +56,10 @@ static int is_answer(const uint8_t *p, size_t n, const uint8_t *a, size_t na)
 
 	if (na < 8)
 		return 0;
-	if (kafka_be32(a) < 4 || kafka_be32(a) > KAFKA_MAX_SIZE)
+	if (be32(a) < 4 || be32(a) > KAFKA_MAX_SIZE)
 		return -1;
 	for (; n && kafka_head_parse(&h, p, n) > 0; p += h.size, n -= h.size) {
-		if (h.correlation == kafka_be32(a + 4))
+		if (h.correlation == be32(a + 4))
 			return 1;
 		if (h.size >= n)
 			break;

@@ -89,10 +89,10 @@ static int length(const struct kafka_walk *w, unsigned kind, const uint8_t *p, s
 		return r;
 	}
 	if (kind == KAFKA_STRING) {
-		*v = n >= 2 ? (int16_t)kafka_be16(p) : 0;
+		*v = n >= 2 ? (int16_t)be16(p) : 0;
 		return n >= 2 ? 2 : 0;
 	}
-	*v = n >= 4 ? (int32_t)kafka_be32(p) : 0;
+	*v = n >= 4 ? (int32_t)be32(p) : 0;
 	return n >= 4 ? 4 : 0;
 }
 
@@ -256,7 +256,7 @@ static enum kafka_step tags(struct kafka_walk *w, const uint8_t *p, size_t n, si
 /* What the header of the next batch says of it; a last one may be cut off. */
 static void open_batch(struct kafka_walk *w, const uint8_t *p, uint32_t there)
 {
-	uint32_t len = there >= BATCH_OLD ? kafka_be32(p + 8) : 0;
+	uint32_t len = there >= BATCH_OLD ? be32(p + 8) : 0;
 	int whole = there >= BATCH_OLD && len <= w->records - 12 && len + 12 >= BATCH_OLD;
 
 	w->batch = whole ? len + 12 : w->records;
@@ -265,7 +265,7 @@ static void open_batch(struct kafka_walk *w, const uint8_t *p, uint32_t there)
 	if (!whole)
 		return;
 	if (p[16] == 2 && w->batch >= BATCH_HEAD) {
-		w->messages += kafka_be16(p + 21) & CONTROL ? 0 : kafka_be32(p + 57);
+		w->messages += be16(p + 21) & CONTROL ? 0 : be32(p + 57);
 	} else if (p[16] < 2 && !(p[17] & COMPRESSED)) {
 		w->head = BATCH_OLD;
 		w->messages++;
@@ -274,10 +274,16 @@ static void open_batch(struct kafka_walk *w, const uint8_t *p, uint32_t there)
 	}
 }
 
-int kafka_batch_of_one(const uint8_t *p, size_t n)
+int kafka_batch_is_plain(const uint8_t *p, size_t n)
 {
-	return n >= BATCH_HEAD && p[16] == 2 && !(kafka_be16(p + 21) & (CONTROL | COMPRESSED)) &&
-	       kafka_be32(p + 57) == 1;
+	return n >= BATCH_HEAD && p[16] == 2 && !(be16(p + 21) & (CONTROL | COMPRESSED));
+}
+
+unsigned kafka_batch_compression(const uint8_t *p, size_t n)
+{
+	if (n >= BATCH_HEAD && p[16] == 2)
+		return be16(p + 21) & COMPRESSED;
+	return n >= BATCH_OLD && p[16] < 2 ? p[17] & COMPRESSED : 0;
 }
 
 static enum kafka_step records(struct kafka_walk *w, const uint8_t *p, size_t n, size_t *used)

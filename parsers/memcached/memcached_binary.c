@@ -2,6 +2,7 @@
  * memcached_binary.c - the binary protocol: packets, opcodes, statuses
  */
 #include "parsers/attrs.h"
+#include "parsers/byte_order.h"
 #include "parsers/memcached/memcached_impl.h"
 
 #define QUIET 1u
@@ -54,16 +55,6 @@ static const struct opcode {
 	[0x23] = {"gat", KEY, 4},
 	[0x24] = {"gat", KEY | QUIET, 4},
 };
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
 
 static const struct opcode *opcode_of(uint8_t n)
 {

@@ -5,6 +5,7 @@
  * Of lines there stay the command, its first key, numbers and short flags of meta commands, the
  * first word of an answer. Everything else becomes 'x'; digits of a number that is a value, 1.
  */
+#include "parsers/byte_order.h"
 #include "parsers/memcached/memcached_impl.h"
 
 #define MAX_NAME 16u
@@ -143,8 +144,7 @@ static void begin_line(struct mask *k)
 
 static uint32_t body_of(const struct mask *k)
 {
-	return (uint32_t)k->header[8] << 24 | (uint32_t)k->header[9] << 16 |
-	       (uint32_t)k->header[10] << 8 | k->header[11];
+	return be32(k->header + 8);
 }
 
 static int end_header(struct mask *k)
@@ -165,7 +165,7 @@ static uint8_t body_byte(struct mask *k, uint8_t c)
 {
 	uint32_t at = body_of(k) - (uint32_t)k->left, key_len;
 
-	key_len = (uint32_t)k->header[2] << 8 | k->header[3];
+	key_len = be16(k->header + 2);
 	if (!--k->left)
 		k->where = AT_START;
 	if (at < k->header[4])

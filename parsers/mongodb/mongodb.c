@@ -1,6 +1,7 @@
 /*
  * mongodb.c - messages, probing, and the row of the table; see mongodb.h
  */
+#include "parsers/byte_order.h"
 #include "parsers/mongodb/mongodb.h"
 
 #include "parsers/attrs.h"
@@ -25,11 +26,6 @@
 #define FORM_SECRET 1u
 
 enum state { IDLE, BODY, DONE, BAD };
-
-static uint32_t le32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 static int is_word(struct str s, const char *word)
 {

@@ -5,6 +5,7 @@
  * Of the first document of a message there stay types, names and lengths at its top level, and the
  * values of a few names; all other values, documents within it and what is behind it become 'x'.
  */
+#include "parsers/byte_order.h"
 #include "parsers/mongodb/mongodb.h"
 
 #define HEADER 16u
@@ -33,11 +34,6 @@ struct mask { /* flat, for protocol_mask */
 	uint32_t left, n; /* of the message; of what is there */
 	char name[MAX_NAME];
 };
-
-static uint32_t le32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 static void keep(struct mask *k, uint32_t n, enum where next)
 {

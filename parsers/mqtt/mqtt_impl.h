@@ -2,6 +2,7 @@
 #ifndef ZC_PARSERS_MQTT_IMPL_H
 #define ZC_PARSERS_MQTT_IMPL_H
 
+#include "parsers/byte_order.h"
 #include "parsers/mqtt/mqtt.h"
 #include "parsers/trace_context.h"
 
@@ -45,11 +46,6 @@ int mqtt_varint(const uint8_t *p, size_t n, uint32_t *v);
  */
 #define MQTT_NO_PROPERTY (-3)
 int mqtt_property(uint8_t id);
-
-static inline uint16_t mqtt_u16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 enum probe_result mqtt_probe(const struct probe *in, unsigned *client);
 extern const struct protocol_mask mqtt_mask;

@@ -98,7 +98,7 @@ static enum probe_result probe_connect(const struct probe *in)
 		return PROBE_NO;
 	if (!used || n < 10)
 		return in->torn || in->answer || (used && n > 1 && p[0]) ? PROBE_NO : PROBE_MORE;
-	name = mqtt_u16(p);
+	name = be16(p);
 	if (name == 4 && !memcmp(p + 2, "MQTT", 4))
 		return p[6] >= 4 && p[6] <= 5 && !(p[7] & 1) ? PROBE_YES : PROBE_NO;
 	return name == 6 && !memcmp(p + 2, "MQIsdp", 6) && p[8] == 3 ? PROBE_YES : PROBE_NO;
@@ -123,12 +123,12 @@ static int confirms(const struct mqtt_packet *k, const uint8_t *p, const struct 
 	if (k->type == MQTT_PINGREQ)
 		return a->type == MQTT_PINGRESP;
 	if (k->type == MQTT_SUBSCRIBE) {
-		topic = mqtt_u16(p + k->head + 2);
+		topic = be16(p + k->head + 2);
 		if (a->type != MQTT_SUBACK || topic + 5 > k->len || a->len > 66 ||
 		    (topic && !is_topic(p + k->head + 4, topic)))
 			return 0;
 	} else if (k->type == MQTT_PUBLISH && k->qos) {
-		topic = mqtt_u16(p + k->head);
+		topic = be16(p + k->head);
 		if (a->type != (k->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC) || topic + 4 > k->len ||
 		    !is_topic(p + k->head + 2, topic) || a->len > 3)
 			return 0;

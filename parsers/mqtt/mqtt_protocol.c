@@ -79,7 +79,7 @@ static void tell_connack(const struct mqtt *d, const uint8_t *p, size_t n, struc
 
 static int tell_connect(struct mqtt *d, const uint8_t *p, size_t n, struct message *m)
 {
-	size_t at = n > 2 ? 2 + (size_t)mqtt_u16(p) : n, len;
+	size_t at = n > 2 ? 2 + (size_t)be16(p) : n, len;
 	uint32_t props = 0;
 	int used = 0;
 
@@ -97,7 +97,7 @@ static int tell_connect(struct mqtt *d, const uint8_t *p, size_t n, struct messa
 	at += (size_t)used + props;
 	if (at + 2 > n)
 		return 1;
-	len = mqtt_u16(p + at);
+	len = be16(p + at);
 	if (len && at + 2 + len <= n)
 		message_text(m, ATTR(messaging_client_id),
 			     (struct str){(const char *)p + at + 2, len});
@@ -122,7 +122,7 @@ static size_t property_length(uint8_t id, const uint8_t *p, size_t n)
 	for (; kind < 0; kind++) {
 		if (n < len + 2)
 			return 0;
-		len += 2 + (size_t)mqtt_u16(p + len);
+		len += 2 + (size_t)be16(p + len);
 	}
 	return len <= n ? len : 0;
 }
@@ -135,7 +135,7 @@ static uint16_t alias_of(const uint8_t *p, size_t n)
 		if (!len)
 			return 0;
 		if (p[at] == MQTT_TOPIC_ALIAS)
-			return mqtt_u16(p + at + 1);
+			return be16(p + at + 1);
 	}
 	return 0;
 }
@@ -161,7 +161,7 @@ static void use_alias(struct mqtt_side *s, uint16_t id, struct message *m)
 static uint32_t tell_publish(struct mqtt *d, enum sender from, const struct mqtt_packet *k,
 			     const uint8_t *p, size_t n, struct message *m)
 {
-	uint32_t topic = mqtt_u16(p), at = 2 + topic, props = 0;
+	uint32_t topic = be16(p), at = 2 + topic, props = 0;
 
 	m->operation = literal(from == FROM_CLIENT ? "publish" : "process");
 	if (at + (k->qos ? 2u : 0) > k->len)
@@ -173,7 +173,7 @@ static uint32_t tell_publish(struct mqtt *d, enum sender from, const struct mqtt
 	if (!k->qos)
 		m->flags |= MESSAGE_ONE_WAY;
 	else if (at + 2 <= n)
-		m->key = KEY(MQTT_PUBLISH, from, mqtt_u16(p + at));
+		m->key = KEY(MQTT_PUBLISH, from, be16(p + at));
 	else
 		m->flags |= MESSAGE_ONE_WAY; /* its topic is longer than what is looked at */
 	at += k->qos ? 2 : 0;
@@ -201,13 +201,13 @@ static void tell_filter(const struct mqtt *d, const struct mqtt_packet *k, const
 	int used = 0;
 
 	m->operation = literal(k->type == MQTT_SUBSCRIBE ? "SUBSCRIBE" : "UNSUBSCRIBE");
-	m->key = KEY(k->type, 0, mqtt_u16(p));
+	m->key = KEY(k->type, 0, be16(p));
 	if (d->version == 5)
 		used = mqtt_varint(p + at, n - at, &props);
 	at += (used > 0 ? (size_t)used : 0) + props;
 	if (at + 2 > n)
 		return;
-	len = mqtt_u16(p + at);
+	len = be16(p + at);
 	if (len && at + 2 + len <= n)
 		m->target = (struct str){(const char *)p + at + 2, len};
 }
@@ -228,14 +228,14 @@ static void tell_answer(const struct mqtt *d, enum sender from, const struct mqt
 	case MQTT_PINGRESP: m->key = KEY(MQTT_PINGREQ, 0, 0); return;
 	case MQTT_SUBACK:
 	case MQTT_UNSUBACK:
-		m->key = KEY(k->type - 1, 0, mqtt_u16(p));
+		m->key = KEY(k->type - 1, 0, be16(p));
 		used = d->version == 5 ? mqtt_varint(p + 2, n - 2, &props) : 0;
 		for (size_t at = 2 + (used > 0 ? (size_t)used : 0) + props; at < n; at++)
 			if (p[at] >= 0x80 && !m->nattrs)
 				tell_reason(p[at], m);
 		return;
 	default:
-		m->key = KEY(MQTT_PUBLISH, !from, mqtt_u16(p));
+		m->key = KEY(MQTT_PUBLISH, !from, be16(p));
 		if (n > 2)
 			tell_reason(p[2], m);
 		if (k->type == MQTT_PUBREC && !(m->flags & MESSAGE_FAILED))

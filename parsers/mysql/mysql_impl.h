@@ -2,6 +2,7 @@
 #ifndef ZC_PARSERS_MYSQL_IMPL_H
 #define ZC_PARSERS_MYSQL_IMPL_H
 
+#include "parsers/byte_order.h"
 #include "parsers/mysql/mysql.h"
 
 #define HEADER 4u	       /* length, and number in its sequence */
@@ -57,11 +58,6 @@ enum kind {
 };
 #define FORM_UNSEEN 0x100u
 
-static inline uint32_t get24(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
-}
-
 /*
  * Behind COM_QUERY: attributes come before the text if both ends can. Clients say so that then send
  * none, but how many there are is no byte that a text begins with.
@@ -69,11 +65,6 @@ static inline uint32_t get24(const uint8_t *p)
 static inline int mysql_has_attributes(const uint8_t *p, size_t n)
 {
 	return n && *p < '\t';
-}
-
-static inline uint32_t get32(const uint8_t *p)
-{
-	return get24(p) | (uint32_t)p[3] << 24;
 }
 
 /* A number of variable length at *at. Returns 0 if it is not there. */

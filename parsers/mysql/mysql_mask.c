@@ -150,8 +150,8 @@ static void end_packet(struct mask *k, struct mask_shared *both)
 	if (k->server) {
 		k->first |= has_more(k) != 0;
 	} else if (k->rule == HANDSHAKE && k->len >= 32) {
-		both->switched = k->len == 32 && get32(k->bytes) & CAP_SSL;
-		both->word = get32(k->bytes) & (CAP_COMPRESS | CAP_ZSTD) ? MAY_COMPRESS : 0;
+		both->switched = k->len == 32 && le32(k->bytes) & CAP_SSL;
+		both->word = le32(k->bytes) & (CAP_COMPRESS | CAP_ZSTD) ? MAY_COMPRESS : 0;
 	}
 	k->begun = 1;
 }
@@ -160,7 +160,7 @@ static void end_header(struct mask *k, struct mask_shared *both)
 {
 	int goes_on = k->len == WHOLE_PACKET && k->head[3];
 
-	k->len = get24(k->head);
+	k->len = le24(k->head);
 	k->at = 0;
 	k->rule = goes_on ? HIDE : UNDECIDED;
 	k->part = 0;

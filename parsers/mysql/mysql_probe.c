@@ -10,7 +10,7 @@
 /* Version 10: a text, and what is of known length. */
 static enum probe_result probe_greeting(const uint8_t *p, size_t n)
 {
-	uint32_t len = n >= 3 ? get24(p) : 0;
+	uint32_t len = n >= 3 ? le24(p) : 0;
 	size_t i = HEADER + 1;
 
 	if (n < HEADER + 1)
@@ -36,7 +36,7 @@ static int is_text(const uint8_t *p, size_t n)
 /* A command that is answered, as one whole packet. */
 static int is_command(const uint8_t *p, size_t n)
 {
-	size_t len = get24(p);
+	size_t len = le24(p);
 
 	if (p[3] || !len || HEADER + len != n)
 		return 0;
@@ -47,7 +47,7 @@ static int is_command(const uint8_t *p, size_t n)
 			return is_text(p + HEADER + 3, len - 3);
 		/* fall through */
 	case COM_STMT_PREPARE: return is_text(p + HEADER + 1, len - 1);
-	case COM_STMT_EXECUTE: return len >= 10 && get32(p + HEADER + 6) == 1;
+	case COM_STMT_EXECUTE: return len >= 10 && le32(p + HEADER + 6) == 1;
 	case COM_PING: return len == 1;
 	default: return 0;
 	}
@@ -60,7 +60,7 @@ static int is_answer(const uint8_t *p, size_t n)
 	size_t at = 0;
 
 	while (n - at > HEADER) {
-		size_t len = get24(p + at);
+		size_t len = le24(p + at);
 
 		if (p[at + 3] != (number & 0xff) || !len)
 			return -1;
@@ -89,10 +89,10 @@ static enum probe_result probe_joined(const struct probe *in)
 /* Of a client. */
 static enum probe_result probe_response(const uint8_t *p, size_t n)
 {
-	if (n >= 4 && (p[3] < 1 || p[3] > 2 || get24(p) < 32 || get24(p) > 4096))
+	if (n >= 4 && (p[3] < 1 || p[3] > 2 || le24(p) < 32 || le24(p) > 4096))
 		return PROBE_NO;
 	if (n >= HEADER + 32)
-		return mysql_is_handshake(p, n) && n <= HEADER + get24(p) ? PROBE_YES : PROBE_NO;
+		return mysql_is_handshake(p, n) && n <= HEADER + le24(p) ? PROBE_YES : PROBE_NO;
 	return PROBE_MORE;
 }
 

@@ -17,11 +17,6 @@ enum step {
 	OVER,
 };
 
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
 static void skip(struct mysql_reply *r, uint64_t n)
 {
 	r->left = n;
@@ -42,8 +37,8 @@ static unsigned take_ok(struct mysql_reply *r, const uint8_t *p, size_t n, uint3
 	uint64_t rows, id;
 
 	if (p[0] == 0xfe && len == 5 && n >= 5) {
-		r->warnings = (uint16_t)(r->warnings + get16(p + 1));
-		return get16(p + 3);
+		r->warnings = (uint16_t)(r->warnings + le16(p + 1));
+		return le16(p + 3);
 	}
 	if (!mysql_number(p, n, &at, &rows) || !mysql_number(p, n, &at, &id) || n - at < 4)
 		return 0;
@@ -51,8 +46,8 @@ static unsigned take_ok(struct mysql_reply *r, const uint8_t *p, size_t n, uint3
 		r->rows += rows;
 		r->has_rows = 1;
 	}
-	r->warnings = (uint16_t)(r->warnings + get16(p + at + 2));
-	return get16(p + at);
+	r->warnings = (uint16_t)(r->warnings + le16(p + at + 2));
+	return le16(p + at);
 }
 
 static void take_error(struct mysql_reply *r, const uint8_t *p, size_t n)
@@ -60,7 +55,7 @@ static void take_error(struct mysql_reply *r, const uint8_t *p, size_t n)
 	size_t at = 3;
 
 	r->failed = 1;
-	r->code = n >= 3 ? get16(p + 1) : 0;
+	r->code = n >= 3 ? le16(p + 1) : 0;
 	memset(r->sqlstate, 0, sizeof(r->sqlstate));
 	if (n >= 9 && p[3] == '#') {
 		memcpy(r->sqlstate, p + 4, sizeof(r->sqlstate));
@@ -107,17 +102,17 @@ static void prepared(struct mysql *s, const uint8_t *p, size_t n)
 		return;
 	}
 	if (sql_statements_find(&s->statements, SQL_UNNAMED, &v) && r->known)
-		sql_statements_put(&s->statements, 2 + (uint64_t)get32(p + 1), &v);
-	r->columns = get16(p + 5);
-	r->params = get16(p + 7);
-	r->warnings = get16(p + 10);
+		sql_statements_put(&s->statements, 2 + (uint64_t)le32(p + 1), &v);
+	r->columns = le16(p + 5);
+	r->params = le16(p + 7);
+	r->warnings = le16(p + 10);
 	r->step = r->params ? PARAMS : r->columns ? COLUMNS : OVER;
 }
 
 /* MariaDB tells how far it is. */
 static int is_progress(const uint8_t *p, size_t n)
 {
-	return n >= 3 && p[0] == 0xff && get16(p + 1) == 0xffff;
+	return n >= 3 && p[0] == 0xff && le16(p + 1) == 0xffff;
 }
 
 static void first_packet(struct mysql *s, const uint8_t *p, size_t n, uint32_t len)
@@ -254,7 +249,7 @@ static enum parse_status definitions_end(struct mysql_reply *r, const uint8_t *p
 
 	if (n <= HEADER)
 		return PARSE_MORE;
-	eof = get24(p) == 5 && p[HEADER] == 0xfe && p[3] != 1;
+	eof = le24(p) == 5 && p[HEADER] == 0xfe && p[3] != 1;
 	if (eof && n < HEADER + 5)
 		return PARSE_MORE;
 	*used = eof ? HEADER + 5 : 0;
@@ -273,7 +268,7 @@ static enum parse_status packet(struct mysql *s, const uint8_t *p, size_t n, siz
 		return end_answer(s, m);
 	if (n < head)
 		return PARSE_MORE;
-	total = head + get24(p);
+	total = head + le24(p);
 	if (r->step == NOTHING && (s->compressed || r->fresh || !r->known)) {
 		if (r->known && r->kind == KIND_LONG && !r->fresh)
 			return begin_answer(r, m);
@@ -294,10 +289,10 @@ static enum parse_status packet(struct mysql *s, const uint8_t *p, size_t n, siz
 	if (!r->is_long) {
 		uint64_t before = r->rows;
 
-		take_packet(s, p + HEADER, want - HEADER, get24(p));
+		take_packet(s, p + HEADER, want - HEADER, le24(p));
 		is_row = r->rows != before;
 	}
-	r->is_long = get24(p) == WHOLE_PACKET;
+	r->is_long = le24(p) == WHOLE_PACKET;
 	skip(r, total - want);
 	if (r->step != ROWS || !is_row || want == HEADER)
 		return PARSE_MORE;

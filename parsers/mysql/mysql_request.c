@@ -92,10 +92,10 @@ static enum parse_status head(struct mysql_request *r, const char *name, enum ki
 int mysql_is_handshake(const uint8_t *p, size_t n)
 {
 	static const uint8_t zeros[19];
-	uint32_t len = n >= HEADER ? get24(p) : 0;
+	uint32_t len = n >= HEADER ? le24(p) : 0;
 
 	return n >= HEADER + 32 && len >= 32 && len < 65536 && (p[3] == 1 || p[3] == 2) &&
-	       get32(p + 4) & CAP_PROTOCOL_41 && !memcmp(p + 13, zeros, sizeof(zeros));
+	       le32(p + 4) & CAP_PROTOCOL_41 && !memcmp(p + 13, zeros, sizeof(zeros));
 }
 
 /* Behind the user's name and what proves it. */
@@ -126,9 +126,9 @@ static void note_database(struct mysql *s, const uint8_t *p, size_t n)
 
 static enum parse_status handshake(struct mysql *s, const uint8_t *p, size_t n, struct message *m)
 {
-	s->capabilities = get32(p + 4);
+	s->capabilities = le32(p + 4);
 	s->eof = s->capabilities & CAP_NO_EOF ? EOF_NEVER : EOF_COMES;
-	s->extended = s->capabilities & 1 ? 0 : get32(p + HEADER + 28);
+	s->extended = s->capabilities & 1 ? 0 : le32(p + HEADER + 28);
 	if (n == HEADER + 32 && s->capabilities & CAP_SSL) {
 		m->type = MESSAGE_SWITCH;
 		m->name = &tls_protocol.name;
@@ -180,7 +180,7 @@ static enum parse_status statement(struct mysql *s, const uint8_t *p, size_t n, 
 	}
 	sql_shape_begin(&r->shape, SQL_MYSQL, SQL_STRINGS_UNKNOWN);
 	sql_shape_feed(&r->shape, p + at, n - at);
-	if (whole && get24(p) != WHOLE_PACKET) {
+	if (whole && le24(p) != WHOLE_PACKET) {
 		end_text(s, m);
 		sql_tell_text(p + at, n - at, m);
 		r->state = STATE_IDLE;
@@ -196,7 +196,7 @@ static enum parse_status statement(struct mysql *s, const uint8_t *p, size_t n, 
 static enum parse_status execute(struct mysql *s, const uint8_t *p, size_t n, struct message *m)
 {
 	struct mysql_request *r = &s->request;
-	uint32_t id = n >= HEADER + 5 ? get32(p + HEADER + 1) : 0;
+	uint32_t id = n >= HEADER + 5 ? le32(p + HEADER + 1) : 0;
 	uint64_t name = id == UINT32_MAX ? SQL_UNNAMED : 2 + (uint64_t)id;
 	struct sql_view v;
 
@@ -218,7 +218,7 @@ static void forget(struct mysql *s, const uint8_t *p, size_t n)
 	struct sql_view none = {.shape = {"", 0}};
 
 	if (n >= HEADER + 5)
-		sql_statements_put(&s->statements, 2 + (uint64_t)get32(p + HEADER + 1), &none);
+		sql_statements_put(&s->statements, 2 + (uint64_t)le32(p + HEADER + 1), &none);
 }
 
 static enum kind kind_of(uint8_t command)
@@ -281,9 +281,9 @@ static enum parse_status packet(struct mysql *s, const uint8_t *p, size_t n, siz
 
 	if (r->open && !r->is_long)
 		return end(s, m);
-	if (n < HEADER + (n >= 3 && !get24(p) ? 0 : 1))
+	if (n < HEADER + (n >= 3 && !le24(p) ? 0 : 1))
 		return PARSE_MORE;
-	total = HEADER + get24(p);
+	total = HEADER + le24(p);
 	text = !p[3] && total > HEADER && !r->is_long &&
 	       (p[HEADER] == COM_QUERY || p[HEADER] == COM_STMT_PREPARE);
 	want = text ? MYSQL_MAX_TEXT : MYSQL_MAX_HEAD;
@@ -292,7 +292,7 @@ static enum parse_status packet(struct mysql *s, const uint8_t *p, size_t n, siz
 		return PARSE_MORE;
 	*used = want;
 	if (r->is_long || p[3]) { /* it goes on, or is part of something */
-		r->is_long = r->is_long && get24(p) == WHOLE_PACKET;
+		r->is_long = r->is_long && le24(p) == WHOLE_PACKET;
 		if (p[3] && mysql_is_handshake(p, want) && !s->capabilities) {
 			skip(r, total - want);
 			return handshake(s, p, want, m);
@@ -302,7 +302,7 @@ static enum parse_status packet(struct mysql *s, const uint8_t *p, size_t n, siz
 	}
 	if (total == HEADER || !command_name(p[HEADER]))
 		return PARSE_BAD;
-	r->is_long = get24(p) == WHOLE_PACKET;
+	r->is_long = le24(p) == WHOLE_PACKET;
 	return command(s, p, want, total, m);
 }
 
@@ -319,7 +319,7 @@ static enum parse_status rest_of_text(struct mysql *s, const uint8_t *p, size_t 
 	if (r->is_long) { /* the next packet has more of it */
 		if (n - *used < HEADER)
 			return PARSE_MORE;
-		r->left = get24(p + *used);
+		r->left = le24(p + *used);
 		r->is_long = r->left == WHOLE_PACKET;
 		*used += HEADER;
 		if (r->left)
@@ -341,7 +341,7 @@ static enum parse_status compressed(struct mysql *s, const uint8_t *p, size_t n,
 	if (n < HEADER + 3)
 		return PARSE_MORE;
 	*used = HEADER + 3;
-	skip(r, get24(p));
+	skip(r, le24(p));
 	if (s->compressed != 1)
 		return PARSE_MORE;
 	s->compressed = 2;
@@ -354,7 +354,7 @@ static enum parse_status seek(struct mysql_request *r, const uint8_t *p, size_t 
 	if (!n)
 		return PARSE_MORE;
 	r->found = 1;
-	if (n > HEADER && !p[3] && HEADER + get24(p) == n && command_name(p[HEADER])) {
+	if (n > HEADER && !p[3] && HEADER + le24(p) == n && command_name(p[HEADER])) {
 		r->state = STATE_IDLE;
 		return PARSE_MORE;
 	}

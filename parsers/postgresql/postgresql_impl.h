@@ -2,6 +2,7 @@
 #ifndef ZC_POSTGRESQL_IMPL_H
 #define ZC_POSTGRESQL_IMPL_H
 
+#include "parsers/byte_order.h"
 #include "parsers/postgresql/postgresql.h"
 
 #define HEADER 5u /* type and length */
@@ -28,11 +29,6 @@ enum kind {
 #define UNIT_FLUSHED 0x20u /* it ends without Sync */
 #define UNIT_UNSEEN 0x40u  /* its statement is not known */
 #define UNIT_COPIES 0x80u
-
-static inline uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* Is this one of the types that clients, servers send, of a possible length? */
 int postgresql_is_request(const uint8_t *p);

@@ -163,7 +163,7 @@ static int length_byte(struct mask *k, uint8_t c)
 		return 1;
 	k->nhead = 0;
 	memcpy(message + 1, k->head, 4);
-	len = get32(k->head);
+	len = be32(k->head);
 	if (k->where == AT_LENGTH) {
 		k->left = len;
 		k->where = AT_CODE;
@@ -186,7 +186,7 @@ static int code_byte(struct mask *k, uint8_t c)
 	if (k->nhead < 4)
 		return 1;
 	k->nhead = 0;
-	code = get32(k->head);
+	code = be32(k->head);
 	if ((code == CODE_SSL || code == CODE_GSSENC) && !left) {
 		k->where = AT_LENGTH;
 		return 1;

@@ -13,7 +13,7 @@
 int postgresql_is_request(const uint8_t *p)
 {
 	static const char types[] = "QPBDECSHdcfpXF";
-	uint32_t len = get32(p + 1);
+	uint32_t len = be32(p + 1);
 
 	if (!memchr(types, p[0], sizeof(types) - 1) || len < 4 || len > POSTGRESQL_MAX_LENGTH)
 		return 0;
@@ -68,7 +68,7 @@ size_t postgresql_requests(const uint8_t *p, size_t n, unsigned *whole, int *end
 	*whole = 0;
 	*ends = 0;
 	while (n - at >= HEADER) {
-		size_t total = 1 + (size_t)get32(p + at + 1);
+		size_t total = 1 + (size_t)be32(p + at + 1);
 
 		if (!postgresql_is_request(p + at) || memchr("pdcfX", p[at], 5) ||
 		    !is_sound(p + at, n - at, total))
@@ -94,7 +94,7 @@ static int is_answer(const uint8_t *p, size_t n)
 	if (n && !memchr(first, p[0], sizeof(first) - 1))
 		return -1;
 	while (n - at >= HEADER) {
-		size_t total = 1 + (size_t)get32(p + at + 1);
+		size_t total = 1 + (size_t)be32(p + at + 1);
 
 		if (!postgresql_is_reply(p + at))
 			return -1;
@@ -154,8 +154,8 @@ static enum probe_result probe_start(const struct probe *in)
 			return PROBE_NO;
 		return in->n < 6 || in->p[4] == 4 || in->p[5] == 3 ? PROBE_MORE : PROBE_NO;
 	}
-	len = get32(in->p);
-	code = get32(in->p + 4);
+	len = be32(in->p);
+	code = be32(in->p + 4);
 	if (code == CODE_SSL || code == CODE_GSSENC)
 		return len == 8 ? PROBE_YES : PROBE_NO;
 	if (code == CODE_CANCEL)

@@ -10,7 +10,7 @@ enum state { IDLE, OPEN, SKIP, ROWS, ENDLESS, ENDLESS_SKIP, SEEK };
 int postgresql_is_reply(const uint8_t *p)
 {
 	static const char types[] = "RKSZTDCENAGHWIdc123nstVv";
-	uint32_t len = get32(p + 1);
+	uint32_t len = be32(p + 1);
 
 	if (!memchr(types, p[0], sizeof(types) - 1) || len < 4 || len > POSTGRESQL_MAX_LENGTH)
 		return 0;
@@ -235,7 +235,7 @@ static size_t rows(struct postgresql_reply *r, const uint8_t *p, size_t n)
 	size_t at = 0;
 
 	while (n - at >= HEADER && (p[at] == 'D' || p[at] == 'd')) {
-		uint32_t len = get32(p + at + 1);
+		uint32_t len = be32(p + at + 1);
 
 		if (len < 4 || len > POSTGRESQL_MAX_LENGTH)
 			break;
@@ -277,7 +277,7 @@ static enum parse_status open_message(struct postgresql *s, const uint8_t *p, si
 		*used = rows(r, p, n);
 		return *used ? content((struct str){(const char *)p, *used}, 0, m) : PARSE_BAD;
 	}
-	total = 1 + (size_t)get32(p + 1);
+	total = 1 + (size_t)be32(p + 1);
 	want = wanted(p[0], total);
 	if (n < want)
 		return PARSE_MORE;
@@ -326,7 +326,7 @@ static enum parse_status endless(struct postgresql *s, const uint8_t *p, size_t 
 		return PARSE_MORE;
 	if (!postgresql_is_reply(p))
 		return PARSE_BAD;
-	total = 1 + (size_t)get32(p + 1);
+	total = 1 + (size_t)be32(p + 1);
 	*used = HEADER;
 	skip(r, total - HEADER);
 	if (p[0] == 'd' && total > HEADER && p[HEADER] == 'w') {
@@ -389,7 +389,7 @@ static enum parse_status begin(struct postgresql *s, const uint8_t *p, size_t n,
 		return PARSE_MORE;
 	if (!postgresql_is_reply(p))
 		return PARSE_BAD;
-	total = 1 + (size_t)get32(p + 1);
+	total = 1 + (size_t)be32(p + 1);
 	want = wanted(p[0], total);
 	if (n < want)
 		return PARSE_MORE;

@@ -144,8 +144,8 @@ static enum parse_status startup(struct postgresql *s, const uint8_t *p, size_t 
 
 	if (n < 8)
 		return PARSE_MORE;
-	len = get32(p);
-	code = get32(p + 4);
+	len = be32(p);
+	code = be32(p + 4);
 	if (len < 8 || len > MAX_STARTUP)
 		return PARSE_BAD;
 	if (n < len)
@@ -478,7 +478,7 @@ static enum parse_status message(struct postgresql *s, const uint8_t *p, size_t 
 		r->phase = NONE;
 	if (ends_before(s, p[0]))
 		return end_unit(s, m);
-	total = 1 + (size_t)get32(p + 1);
+	total = 1 + (size_t)be32(p + 1);
 	want = wanted(p[0], total);
 	if (n < want)
 		return PARSE_MORE;
@@ -648,7 +648,7 @@ static enum parse_status torn(struct postgresql *s, const uint8_t *p, size_t n, 
 		m->target = sql_shape_collection(&r->shape);
 	}
 	postgresql_forget(s);
-	skip(r, 1 + (size_t)get32(p + 1) - n);
+	skip(r, 1 + (size_t)be32(p + 1) - n);
 	return PARSE_EVENT;
 }
 

@@ -1,3 +1,4 @@
+#include "parsers/byte_order.h"
 #include "parsers/tls/tls.h"
 
 #include <string.h>
@@ -30,11 +31,6 @@ int tls_at_record(const struct tls *t)
 }
 
 /* ---- headers */
-
-static unsigned be16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
 
 /* Can these octets, HEADER or fewer of them, be the header of a record? */
 static int is_header(const uint8_t *p, size_t n, unsigned limit)
@@ -143,7 +139,7 @@ static void tear(struct tls *t, struct tls_event *ev)
 /* The header of a message is complete. */
 static void begin_message(struct tls *t, struct tls_event *ev)
 {
-	t->msg_left = (uint32_t)t->msg[1] << 16 | be16(t->msg + 2);
+	t->msg_left = be24(t->msg + 1);
 	if (!is_known_message(t->msg[0]) || t->msg_left > MAX_MESSAGE ||
 	    (in_hello(t) && !t->msg_left)) {
 		tear(t, ev);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "parsers/byte_order.h"
 #include "parsers/tls/tls.h"
 
 enum step {
@@ -38,11 +39,6 @@ static void give_up(struct tls_hello_state *s, struct tls_hello *h)
 }
 
 /* ---- extensions */
-
-static unsigned be16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
 
 /* RFC 6066 section 3 */
 static void take_names(const struct tls_hello_state *s, struct tls_hello *h)

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "parsers/byte_order.h"
 #include "parsers/tls/tls.h"
 #include "parsers/tls/tls_protocol.h"
 
@@ -24,7 +25,7 @@ static void mask_begin(void *state, enum sender from, unsigned flags)
 static int is_record(const uint8_t *head)
 {
 	return head[0] >= 20 && head[0] <= 24 && head[1] == 3 &&
-	       (head[3] << 8 | head[4]) <= (int)TLS_MAX_RECORD;
+	       be16(head + 3) <= TLS_MAX_RECORD;
 }
 
 static size_t mask_feed(void *state, struct mask_shared *both, uint8_t *p, size_t n)
@@ -46,7 +47,7 @@ static size_t mask_feed(void *state, struct mask_shared *both, uint8_t *p, size_
 		k->nhead = 0;
 		if (!is_record(k->head))
 			return at > RECORD_HEAD ? at - RECORD_HEAD : 0;
-		k->left = (uint32_t)(k->head[3] << 8 | k->head[4]);
+		k->left = be16(k->head + 3);
 	}
 	return n;
 }

@@ -86,3 +86,24 @@ def nstat(name, counter='TcpRetransSegs'):
     p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', counter],
                        capture_output=True, text=True, check=True)
     return int(re.search(rf'{counter}\s+(\d+)', p.stdout)[1])
+
+
+def counters(name):
+    """All that the kernel has counted in a namespace so far, and its end of the wire."""
+    need('nstat')
+    p = subprocess.run(['ip', 'netns', 'exec', name, 'nstat', '-asz', '--json'],
+                       capture_output=True, text=True, check=True)
+    wire = subprocess.run(['ip', '-n', name, '-j', '-s', 'link', 'show', 'w0'],
+                          capture_output=True, text=True, check=True)
+    ways = json.loads(wire.stdout)[0]['stats64']
+    return {**json.loads(p.stdout)['kernel'],
+            **{f'{way}_{k}': ways[way][k] for way in ('rx', 'tx') for k in ('bytes', 'packets')}}
+
+
+def one_segment_each(t, inside, name):
+    """What goes over its end of the wire has heads of its own, and is of IPv4."""
+    for argv in ([*inside, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1'],
+                 ['ip', '-n', name, 'link', 'set', 'w0', 'gso_max_segs', '1']):
+        p = t.run(argv)
+        if p.returncode:
+            raise Skip(f'{" ".join(argv[-2:])}: {p.stderr}')

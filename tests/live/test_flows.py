@@ -6,7 +6,7 @@ import socket
 import sys
 
 from lib import ZCTRACE, Zctrace, free_port, main, need, test, wait_for, wait_port
-from netns import BadWire, Namespaces, nstat
+from netns import BadWire, Namespaces, counters, nstat, one_segment_each
 from sniff import Tcpdump
 
 ECHO = r'''
@@ -88,6 +88,95 @@ def bytes_of_connections(t):
         t.check(sum('rtt_ns' in f and 'min_rtt_ns' in f for f in lines) > n / 2,
                 f'{role}: round trips')
         t.equal(sorted({f['state'] for f in lines}), ['closed', 'open'], f'{role}: states')
+
+
+# Addresses of both ends, port, connections, conversations of datagrams; reads what ECHO and
+# UDP_ECHO send back, and ends no connection before the other end has.
+BOTH = r'''
+import random, socket, sys
+rng, sent, asked = random.Random(9), 0, 0
+own, host, port, conns, talks = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
+for k in range(conns):
+    c = socket.create_connection((host, port), 20)
+    n = rng.randrange(1, 4000)
+    c.sendall(b'\x01' * n)
+    c.shutdown(socket.SHUT_WR)
+    left = 2 * n
+    while left:
+        left -= len(c.recv(left))
+    c.recv(1)
+    c.close()
+    sent += n
+all = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(talks)]
+for u in all:
+    u.bind((own, 0))
+for u in all:
+    u.connect((host, port))
+    for _ in range(5):
+        n = rng.randrange(1, 700)
+        u.send(b'\x01' * n)
+        u.recv(2000)
+        asked += n
+print(sent, asked)
+'''
+
+UDP_ECHO = r'''
+import socket, sys
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind((sys.argv[1], int(sys.argv[2])))
+while True:
+    data, peer = u.recvfrom(2000)
+    u.sendto(data * 2, peer)
+'''
+
+# bytes; TCP's with its times, which a reset by no socket has not
+IP, TCP, TIMES, SYN_MORE, UDP, ETHERNET, ARP = 20, 32, 12, 8, 8, 14, 42
+
+
+@test
+def as_interfaces_count(t):
+    """5000 connections and 50 conversations of datagrams between two namespaces, nothing else: with
+    the heads of as many packets, what each end's flows tell is what its kernel and its interface
+    count, to the byte, but for what comes when a socket is over; zones, too"""
+    ns, port, conns, talks = Namespaces(t), free_port(), 5000, 50
+    for inside, name in ((ns.inside_a, ns.a), (ns.inside_b, ns.b)):
+        one_segment_each(t, inside, name)
+    t.start([*ns.inside_b, sys.executable, t.file('server.py', ECHO), str(port)])
+    t.start([*ns.inside_b, sys.executable, t.file('udp.py', UDP_ECHO), ns.addr_b, str(port)])
+    ns.listens_in_b(port)
+    z = Zctrace(t, '--port', port, '--role', 'both', f'--zone=a={ns.addr_a}/32',
+                f'--zone=b={ns.addr_b}/32', output='flows')
+    before = [counters(ns.a), counters(ns.b)]
+    p = t.run([*ns.inside_a, sys.executable, t.file('both.py', BOTH), ns.addr_a, ns.addr_b,
+               str(port), str(conns), str(talks)])
+    after = [counters(ns.a), counters(ns.b)]
+    wait_for(lambda: len(flows(z, last=True, transport='tcp')) >= 2 * conns, 30, 0.1)
+    z.stop()
+    sent, asked = (int(n) for n in p.stdout.split())
+    resets = after[1]['TcpOutRsts'] - before[1]['TcpOutRsts']
+    for role, old, new in zip(('client', 'server'), before, after):
+        counted = {k: new[k] - old[k] for k in old}
+        tcp, udp = (flows(z, role=role, last=True, transport=x) for x in ('tcp', 'udp'))
+        t.equal((len(tcp), len(udp)), (conns, talks), f'{role}: flows')
+        t.equal((sums(tcp), sums(udp)), ((sent, 2 * sent), (asked, 2 * asked)), f'{role}: bytes')
+        out, back = ('to_server', 'to_client')[::1 if role == 'client' else -1]
+        for way, go, x in ((out, 'Out', 'tx'), (back, 'In', 'rx')):
+            n = counted[f'Tcp{go}Segs']
+            m = sum(f[f'packets_{way}'] for f in udp)
+            t.equal(m, counted[f'Udp{go}Datagrams'], f'{role}: datagrams {way}')
+            late = n - sum(f[f'packets_{way}'] for f in tcp)
+            t.between(0, late, conns / 500, f'{role}: segments {way}, of {n}, that no socket has')
+            heads = n * (IP + TCP) + conns * SYN_MORE + m * (IP + UDP) - \
+                (resets * TIMES if way == 'to_client' else 0)
+            told = sum(f[f'bytes_{way}'] for f in tcp + udp) + heads
+            t.equal(told, counted[f'IpExt{go}Octets'], f'{role}: bytes of IP {way}')
+            arp = counted[f'{x}_packets'] - n - m
+            t.between(0, arp, 20, f'{role}: questions for an address {way}')
+            t.equal(told + (n + m) * ETHERNET + arp * ARP, counted[f'{x}_bytes'],
+                    f'{role}: bytes of the interface {way}')
+    t.equal([(r['client_zone'], r['server_zone'], r['bytes_to_server'], r['bytes_to_client'],
+              r['flows']) for r in z.records() if r['type'] == 'zone'],
+            [('a', 'b', sent + asked, 2 * (sent + asked), conns + talks)], 'zones')
 
 
 @test
