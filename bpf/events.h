@@ -250,7 +250,7 @@ struct zc_ev_datagram {
 	__u8 family;
 	__u8 dir;
 	__u8 role;
-	__u8 error; /* the kernel's, an errno of Linux; 0: none. Not in recordings of older versions */
+	__u8 error; /* an errno of Linux; 0: none, or a recording of an older version */
 	__u32 index;
 	__u32 orig_len;
 	__u32 cap_len;
