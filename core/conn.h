@@ -66,6 +66,7 @@ struct half {
 	uint8_t ended;	    /* nothing more comes */
 	uint8_t torn;	    /* of the head that is kept there is an exchange already */
 	uint8_t unsure;	    /* requests: where they begin is not certain */
+	uint8_t mid_line;   /* requests: what was passed over last ends within a line */
 	uint8_t proxied;    /* PROXY headers in lead, of several proxies one behind the other */
 	uint8_t stray;	    /* something else stood where one was due; 2: a frame's head */
 	uint8_t hint_valid; /* ack_hint is */
