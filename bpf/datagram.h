@@ -165,6 +165,48 @@ static __always_inline int on_datagram(struct __sk_buff *skb, struct bpf_sock *s
 	return 1;
 }
 
+/* As cgroup_skb has it in a packet. */
+static __always_inline void datagram_ends(struct zc_ev_datagram *d, const struct sock *sk)
+{
+	d->family = sk->__sk_common.skc_family == AF_INET ? 4 : 6;
+	if (d->family == 4) {
+		map_v4(d->laddr, sk->__sk_common.skc_rcv_saddr);
+		map_v4(d->raddr, sk->__sk_common.skc_daddr);
+	} else {
+		bpf_core_read(d->laddr, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_core_read(d->raddr, 16, &sk->__sk_common.skc_v6_daddr);
+	}
+	d->lport = sk->__sk_common.skc_num;
+	d->rport = bpf_ntohs(sk->__sk_common.skc_dport);
+}
+
+/*
+ * ICMP has said that what this socket sent did not arrive, and its owner is told of it: by the next
+ * call, whatever that is.
+ */
+static __always_inline int datagram_failed(struct sock *sk, long error)
+{
+	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
+	struct zc_ev_datagram *d;
+
+	if (!s || s->verdict != VERDICT_YES || s->role == ZC_ROLE_SERVER ||
+	    (error != ECONNREFUSED_ && error != EHOSTUNREACH_ && error != ENETUNREACH_))
+		return 0;
+	d = bpf_ringbuf_reserve(&zc_ring, sizeof(*d), 0);
+	if (!d) {
+		lost_on(s, 0);
+		return 0;
+	}
+	__builtin_memset(d, 0, sizeof(*d));
+	fill_head(&d->ev, ZC_EV_DATAGRAM, sizeof(*d), s->conn);
+	datagram_ends(d, sk);
+	d->dir = ZC_RX;
+	d->role = s->role;
+	d->error = (__u8)error;
+	bpf_ringbuf_submit(d, ring_flags());
+	return 0;
+}
+
 /* The socket's owner has read one; how many still wait tells which. */
 static __always_inline int datagram_read(struct sock *sk)
 {

@@ -238,6 +238,8 @@ ZC_ASSERT_SIZE(struct zc_ev_flow, 80);
  * cap_len follow. index: how many the socket has sent, or received, with this one; 0: not counted.
  * pid: who sends it, or uses the socket; 0: not known. IO of such a socket, RX, has in seq how many
  * have been read.
+ *
+ * error: none has come, orig_len is 0; but that what was sent the other way was turned away.
  */
 struct zc_ev_datagram {
 	struct zc_ev ev;
@@ -248,7 +250,7 @@ struct zc_ev_datagram {
 	__u8 family;
 	__u8 dir;
 	__u8 role;
-	__u8 pad;
+	__u8 error; /* the kernel's, an errno of Linux; 0: none. Not in recordings of older versions */
 	__u32 index;
 	__u32 orig_len;
 	__u32 cap_len;

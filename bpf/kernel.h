@@ -210,6 +210,8 @@ struct bpf_iter__task_file {
 /* include/uapi/asm-generic/errno.h */
 #define EADDRNOTAVAIL_ 99
 #define ENETUNREACH_ 101
+#define ECONNREFUSED_ 111
+#define EHOSTUNREACH_ 113
 
 #define MSG_PEEK_ 0x2
 

@@ -134,15 +134,19 @@ int skb_egress(struct __sk_buff *skb)
 /* Once in the object, whatever calls it; not global, as what is known of sk is to be kept. */
 static __noinline int received(struct sock *sk, long ret, int flags)
 {
-	if (ret <= 0 || flags & MSG_PEEK_)
+	if (!ret || flags & MSG_PEEK_)
 		return 0;
 	if (zc_cfg.datagrams && sk && sk->sk_protocol == IPPROTO_UDP_)
-		return datagram_read(sk);
+		return ret < 0 ? datagram_failed(sk, -ret) : datagram_read(sk);
+	if (ret < 0)
+		return 0;
 	return io_done(sk, (int)ret, ZC_RX);
 }
 
 static __noinline int sent(struct sock *sk, long ret)
 {
+	if (ret < 0 && zc_cfg.datagrams && sk && sk->sk_protocol == IPPROTO_UDP_)
+		return datagram_failed(sk, -ret);
 	return ret > 0 ? io_done(sk, (int)ret, ZC_TX) : 0;
 }
 

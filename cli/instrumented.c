@@ -31,8 +31,9 @@ static int is_instrumented(const struct instrumented *t, uint32_t pid)
 
 void instrumented_relink(const struct instrumented *t, struct span *s)
 {
-	if (!s->parent_here || !s->has_told_parent || !s->peer_pid || s->kind != SPAN_SERVER ||
-	    !is_instrumented(t, s->peer_pid))
+	uint32_t caller = s->parent_here && s->kind == SPAN_SERVER ? s->peer_pid : s->sender_pid;
+
+	if (!s->has_told_parent || !caller || !is_instrumented(t, caller))
 		return;
 	memcpy(s->parent_id, s->told_parent, SPAN_ID_LEN);
 	s->parent_here = 0;

@@ -20,8 +20,9 @@ struct instrumented {
 int instrumented_see(struct instrumented *t, const struct span *s);
 
 /*
- * The call that s answers is such a process's own, and is left out: its parent becomes what that
- * process's trace context named. Does nothing if s is not like that.
+ * The call that s answers, or the message that it delivers, is such a process's own, and is left
+ * out: its parent becomes what that process's trace context named. Does nothing if s is not like
+ * that.
  */
 void instrumented_relink(const struct instrumented *t, struct span *s);
 

@@ -5,6 +5,7 @@
 
 #include "core/conn_input.h"
 #include "core/engine_impl.h"
+#include "core/queue.h"
 
 #define CONVERSATION (1ull << 62) /* beside the cookies of sockets */
 #define LATEST 16u		  /* datagrams received that are remembered, of each socket */
@@ -120,9 +121,31 @@ static void sent(struct engine *e, struct conn *c, const struct zc_ev_datagram *
 	conn_io(e, c, &io);
 }
 
+static struct exchange *open_one(const struct conn *c)
+{
+	struct exchange *x = c->head;
+
+	while (x && x->resp_done)
+		x = x->next;
+	return x;
+}
+
+/* Nobody takes what was asked: the same was said to all of it. */
+static void turned_away(struct engine *e, const struct zc_ev_datagram *d)
+{
+	struct conn *c = conn_find(&e->conns, conversation_id(d));
+
+	for (struct exchange *x; c && (x = open_one(c));) {
+		x->error = (uint8_t)connect_error(d->error);
+		x->end = d->ev.time;
+		x->aborted = x->resp_unsized = x->resp_done = x->req_done = 1;
+		queue_settle(c, x);
+	}
+}
+
 void datagram_take(struct engine *e, const struct zc_ev_datagram *d)
 {
-	struct conn *c = conversation(e, d);
+	struct conn *c = d->error ? NULL : conversation(e, d);
 	struct reasm_seg g = {
 		.time = d->ev.time,
 		.data = (const uint8_t *)(d + 1),
@@ -132,6 +155,8 @@ void datagram_take(struct engine *e, const struct zc_ev_datagram *d)
 	struct socket *s;
 	struct half *h;
 
+	if (d->error)
+		turned_away(e, d);
 	if (!c || d->cap_len > d->orig_len || !d->orig_len)
 		return;
 	conn_touch(&e->conns, c, e->now);

@@ -5,7 +5,7 @@
  * `datagram` set): its datagrams come in the order in which they were seen, each a segment of its
  * own. It exists until nothing has been heard of it for DATAGRAM_PATIENCE; what was asked by then
  * is not answered any more, and its span has the error `timeout`. How long whoever asked waited is
- * not known from that.
+ * not known from that. What is told to be turned away (ICMP) ends at once.
  *
  * Reads are told by their socket (zc_ev_io with ZC_IO_DATAGRAM): of the latest datagrams of each
  * socket it is remembered whose they are.

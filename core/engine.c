@@ -522,6 +522,7 @@ struct engine *engine__new(const struct engine_options *o)
 	pool_init(&e->pool, POOL_LIMIT);
 	list_init(&e->waiting);
 	list_init(&e->reading);
+	list_init(&e->overtaken);
 	list_init(&e->stalled);
 	list_init(&e->closing);
 	list_init(&e->closing_streams);
@@ -592,6 +593,7 @@ void engine__free(struct engine *e)
 	}
 	alias_free(e->aliases);
 	datagrams_free(e->datagrams);
+	published_free(e->published);
 	free(e->scratch);
 	free(e->pairs);
 	conn_table_release(&e->conns);

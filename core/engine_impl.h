@@ -11,6 +11,7 @@
 #include "core/exchange.h"
 #include "core/exchange_attrs.h"
 #include "core/link.h"
+#include "core/published.h"
 #include "core/tls_unbound.h"
 
 struct engine {
@@ -23,7 +24,8 @@ struct engine {
 	uint32_t nmemos; /* connections with a memo */
 	struct list waiting; /* exchanges, by deadline */
 	struct list reading; /* those of pending_read.h, by theirs */
-	uint32_t nreading;
+	struct list overtaken; /* same, whose connection wrote on, by when it did */
+	uint32_t nreading; /* in both */
 	struct list stalled; /* connections with a stream that waits */
 	struct list closing, closing_streams; /* connections, by c->expires; streams of TLS */
 	struct list doubted; /* connections, by c->doubted_since */
@@ -32,6 +34,7 @@ struct engine {
 	struct tls_unbound_past tls_unbound_past;
 	struct links *links;
 	struct aliases *aliases; /* NULL: none so far */
+	struct published_table *published; /* same */
 	struct datagrams *datagrams; /* same */
 	struct connects connects;
 	struct pair *pairs; /* connections by their addresses, of network.c; NULL: same */

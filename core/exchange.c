@@ -350,6 +350,19 @@ static void take_message(struct exchange *x, const struct message *m)
 		x->silent = 1;
 }
 
+/* What it answers with has a trace context of its own. */
+static void note_received(struct exchange *x, struct str context)
+{
+	struct engine *e = x->conn->engine;
+	const struct published *of;
+	struct traceparent t;
+
+	if (!context.p || !id_parse_traceparent(context, &t))
+		return;
+	of = published_find(e->published, &t);
+	links__received(x->node, &t, of ? of->span_id : NULL, of ? of->pid : 0);
+}
+
 void exchange_end(struct exchange *x, const struct message *m)
 {
 	if (m->operation.p)
@@ -360,6 +373,7 @@ void exchange_end(struct exchange *x, const struct message *m)
 		x->status = (uint16_t)m->status;
 	note_flags(x, m);
 	take_message(x, m);
+	note_received(x, m->context);
 }
 
 void exchange_names(struct engine *e, const struct conn *c, const struct message *m)
@@ -378,6 +392,30 @@ static int can_come_again(const struct exchange *x, const struct message *m)
 {
 	return !x->payload && !m->nattrs && !m->group.p &&
 	       !(m->flags & ~(MESSAGE_FIELDS | MESSAGE_ENDS));
+}
+
+/* A message with a trace context is handed on: see published.h. */
+static void note_message(struct engine *e, struct exchange *x)
+{
+	const struct published *of;
+	struct published p;
+
+	if (x->protocol->target != ATTR(messaging_destination) || x->traceparents != 1 ||
+	    !x->has_traceparent)
+		return;
+	if (!x->reversed) {
+		p.exchange = links__sender(x->node, &p.pid, p.span_id);
+		if (p.exchange)
+			published_add(&e->published, &x->traceparent, &p,
+				      x->conn->request_dir == ZC_TX);
+		return;
+	}
+	of = published_find(e->published, &x->traceparent);
+	if (!of)
+		return;
+	x->has_sender = 1;
+	x->sender_pid = of->pid;
+	memcpy(x->sender_id, of->span_id, SPAN_ID_LEN);
 }
 
 void exchange_request(struct engine *e, struct exchange *x, const struct message *m)
@@ -404,6 +442,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 	exchange_remember_head(x, can_come_again(x, m) ? m->same : 0, &head);
 	if (!x->reversed)
 		exchange_link(e, x, &head);
+	note_message(e, x);
 }
 
 void exchange_response(struct engine *e, struct exchange *x, const struct message *m)
@@ -420,6 +459,7 @@ void exchange_response(struct engine *e, struct exchange *x, const struct messag
 		naming_response(x, m->fields);
 	x->resp_fields = keep_fields(e, x, m->fields);
 	note_flags(x, m);
+	note_received(x, m->context);
 }
 
 /* Is more content wanted for the span than has been kept? */
@@ -680,7 +720,10 @@ static void set_ids(const struct engine *e, const struct exchange *x, struct spa
 	id_derive_span(c->id_hash, seq, stream_id, s->kind, s->span_id);
 	if (x->traceparents == 1 && x->has_traceparent) {
 		memcpy(s->trace_id, x->traceparent.trace_id, TRACE_ID_LEN);
-		memcpy(s->parent_id, x->traceparent.parent_id, SPAN_ID_LEN);
+		memcpy(s->told_parent, x->traceparent.parent_id, SPAN_ID_LEN);
+		s->has_told_parent = 1;
+		memcpy(s->parent_id, x->has_sender ? x->sender_id : s->told_parent, SPAN_ID_LEN);
+		s->sender_pid = x->sender_pid & SOURCE_PID_MASK;
 		s->trace_flags = x->traceparent.flags;
 		s->trace_given = 1;
 		s->has_parent = 1;

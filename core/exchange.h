@@ -37,7 +37,7 @@ struct exchange_attr {
 struct exchange {
 	struct exchange *next; /* in the connection's queue or waiting list, or the free list */
 	struct exchange *prev, *key_next; /* with its connection's `keyed` alone */
-	struct list timer;     /* in engine.waiting or engine.reading */
+	struct list timer;     /* in engine.waiting, engine.reading or engine.overtaken */
 	struct conn *conn;
 	uint64_t seq;
 	uint64_t alike;	   /* as in its span */
@@ -56,6 +56,7 @@ struct exchange {
 	uint64_t io_time;   /* the application read (server) or wrote (client) it */
 	uint64_t resp_first, resp_last;
 	uint64_t end; /* client: the application read the last octet; else when it ended */
+	uint64_t overtaken; /* of pending_read.h: a later request was written then; 0: none */
 
 	uint64_t req_bytes, resp_bytes, req_body_bytes, resp_body_bytes;
 	uint32_t pid, tid;
@@ -99,6 +100,9 @@ struct exchange {
 	uint8_t traceparents; /* how many the request had; one is valid, more are none */
 	uint8_t has_traceparent;
 	struct traceparent traceparent;
+	/* of a delivery: its publish, which stands between it and traceparent's parent */
+	uint8_t has_sender, sender_id[SPAN_ID_LEN];
+	uint32_t sender_pid; /* 0: not known */
 	struct link_node *node; /* NULL: an orphan response, or no memory */
 
 	/* HTTP/2 */

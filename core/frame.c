@@ -9,6 +9,7 @@
 #define DOMAIN_VIRTUAL 2u
 
 #define PROTO_HOP_BY_HOP 0
+#define PROTO_ICMP 1
 #define PROTO_IPV4 4
 #define PROTO_TCP 6
 #define PROTO_UDP 17
@@ -18,6 +19,7 @@
 #define PROTO_GRE 47
 #define PROTO_ESP 50
 #define PROTO_AUTH 51
+#define PROTO_ICMPV6 58
 #define PROTO_DEST_OPTIONS 60
 #define PROTO_ETHERIP 97
 #define PROTO_L2TP 115
@@ -260,6 +262,17 @@ static enum frame_result decode_gre(struct rest r, struct frame *out, int depth)
 
 /* ---- IP */
 
+/* RFC 792, RFC 4443, section 3.1: of a packet that found no port the beginning comes back. */
+static enum frame_result decode_icmp(uint32_t protocol, struct rest r, struct frame *out, int depth)
+{
+	static const uint8_t no_port[2][2] = {{3, 3}, {1, 4}}; /* type, code */
+
+	if (r.n < 8 || memcmp(r.p, no_port[protocol == PROTO_ICMPV6], 2))
+		return FRAME_OTHER;
+	frame_drop(&r, 8);
+	return frame_ip(r, out, depth) == FRAME_UDP ? FRAME_REFUSED : FRAME_OTHER;
+}
+
 static enum frame_result decode_protocol(uint32_t protocol, struct rest r, struct frame *out,
 					 int depth)
 {
@@ -268,6 +281,8 @@ static enum frame_result decode_protocol(uint32_t protocol, struct rest r, struc
 	switch (protocol) {
 	case PROTO_TCP: return decode_tcp(&r, out);
 	case PROTO_UDP: return decode_udp(r, out, depth);
+	case PROTO_ICMP:
+	case PROTO_ICMPV6: return decode_icmp(protocol, r, out, depth);
 	case PROTO_IPV4:
 	case PROTO_IPV6: return frame_ip(r, out, depth);
 	case PROTO_GRE: return decode_gre(r, out, depth);

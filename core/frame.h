@@ -45,6 +45,7 @@ struct frame {
 enum frame_result {
 	FRAME_TCP,
 	FRAME_UDP,	/* a datagram that is no tunnel */
+	FRAME_REFUSED,	/* ICMP: this datagram, src to dport, was sent where nobody listens */
 	FRAME_OTHER,	/* not IP, or not TCP */
 	FRAME_FRAGMENT, /* of an IP packet that carries TCP, or may do so in a tunnel */
 	FRAME_CLOSED,	/* encrypted, or a tunnel that is not known */

@@ -1,4 +1,5 @@
 #include "core/link_impl.h"
+#include "core/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -308,7 +309,9 @@ static inline void set_parent(const struct link_node *n, const struct link_node 
 		span_id(n->parent, s->parent_id);
 		s->link = n->link;
 	} else if (n->head.has_parent) {
-		memcpy(s->parent_id, n->head.context.parent_id, SPAN_ID_LEN);
+		memcpy(s->parent_id, n->has_sender ? n->sender : n->head.context.parent_id,
+		       SPAN_ID_LEN);
+		s->sender_pid = n->sender_pid & SOURCE_PID_MASK;
 		s->link = n->head.how;
 	}
 }
@@ -333,6 +336,35 @@ int links__open(const struct link_node *n)
 		if (awaits(n) || (n->place.kind == SPAN_CLIENT && !n->decided && !n->parent))
 			return 1;
 	return 0;
+}
+
+void links__received(struct link_node *n, const struct traceparent *context,
+		     const uint8_t sender[SPAN_ID_LEN], uint32_t pid)
+{
+	if (n && n->place.kind == SPAN_SERVER && n->parent)
+		n = n->parent;
+	if (!n || n->parent || n->head.has_trace || n->adopted || n->shown)
+		return;
+	n->head.has_trace = n->head.has_parent = 1;
+	n->head.context = *context;
+	n->head.how = "traceparent";
+	n->flags = context->flags;
+	n->has_sender = sender != NULL;
+	if (!sender)
+		return;
+	memcpy(n->sender, sender, SPAN_ID_LEN);
+	n->sender_pid = pid;
+}
+
+uint64_t links__sender(const struct link_node *n, uint32_t *pid, uint8_t id[SPAN_ID_LEN])
+{
+	if (!n)
+		return 0;
+	if (n->place.kind == SPAN_SERVER && n->parent)
+		n = n->parent;
+	*pid = n->place.kind == SPAN_CLIENT ? n->pid : n->peer_pid;
+	span_id(n, id);
+	return id_mix2(n->place.connection, n->place.seq, n->place.stream_id) | 1;
 }
 
 uint32_t links__peer(const struct link_node *n)

@@ -148,6 +148,19 @@ void links__parent(const struct link_node *n, struct span *s);
  */
 int links__open(const struct link_node *n);
 
+/*
+ * The response brought a message with this context, whose sender's span is span_id (NULL: it is not
+ * known), of process pid. It counts where nothing else is known of why the call was made.
+ */
+void links__received(struct link_node *n, const struct traceparent *context,
+		     const uint8_t span_id[SPAN_ID_LEN], uint32_t pid);
+
+/*
+ * What the exchange of n is told by at both of its ends. *pid, span_id: of who sent the request, as
+ * far as that is seen; else of n. Returns 0 if n is NULL.
+ */
+uint64_t links__sender(const struct link_node *n, uint32_t *pid, uint8_t span_id[SPAN_ID_LEN]);
+
 /* The process at the other end; 0 if it is not known. */
 uint32_t links__peer(const struct link_node *n);
 

@@ -61,6 +61,9 @@ struct link_node {
 	uint8_t in_ends, decided, ended;
 	uint8_t forwarded; /* server: a call that repeats it has it for a parent */
 	uint8_t adopted; /* its trace's id is that of a context further down */
+	uint8_t has_sender; /* as in links__received() */
+	uint8_t sender[SPAN_ID_LEN];
+	uint32_t sender_pid;
 	uint8_t shown;	 /* its trace's id was, with a span below it */
 	uint8_t trace_id[TRACE_ID_LEN]; /* if adopted */
 	uint8_t flags;

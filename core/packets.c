@@ -70,6 +70,7 @@ static void count(struct packets *p, enum frame_result res, const struct frame *
 	switch (res) {
 	case FRAME_TCP: p->counts.tcp++; break;
 	case FRAME_OTHER:
+	case FRAME_REFUSED:
 	case FRAME_UDP: p->counts.other++; break;
 	case FRAME_FRAGMENT: break;
 	case FRAME_CLOSED: count_closed(p, seg->closed); break;
@@ -123,29 +124,34 @@ static int is_wanted(const struct packets *p, const struct frame *seg)
 	return 0;
 }
 
-/* A datagram becomes one of its server's socket: that of the lower port. */
-static int datagram(struct packets *p, uint64_t time, const struct frame *seg)
+/*
+ * A datagram becomes one of its server's socket: that of the lower port. error: it was a question,
+ * and was turned away.
+ */
+static int datagram(struct packets *p, uint64_t time, const struct frame *seg, uint8_t error)
 {
 	uint8_t buffer[sizeof(struct zc_ev_datagram) + ZC_MAX_CAPTURE];
 	struct zc_ev_datagram *d = (struct zc_ev_datagram *)(void *)buffer;
 	int rx = seg->dport < seg->sport;
+	uint32_t n = error ? 0 : seg->cap_len;
 
-	if (!is_wanted(p, seg) || !seg->orig_len || seg->cap_len > ZC_MAX_CAPTURE)
+	if (!is_wanted(p, seg) || !seg->orig_len || n > ZC_MAX_CAPTURE || (error && !rx))
 		return 0;
 	memset(d, 0, sizeof(*d));
-	d->ev = (struct zc_ev){ZC_EV_DATAGRAM, 0, (uint32_t)sizeof(*d) + seg->cap_len, time, 0};
+	d->ev = (struct zc_ev){ZC_EV_DATAGRAM, 0, (uint32_t)sizeof(*d) + n, time, 0};
 	memcpy(d->laddr, rx ? seg->dst : seg->src, 16);
 	memcpy(d->raddr, rx ? seg->src : seg->dst, 16);
 	d->lport = rx ? seg->dport : seg->sport;
 	d->rport = rx ? seg->sport : seg->dport;
 	d->family = seg->family;
-	d->dir = rx ? ZC_RX : ZC_TX;
+	d->dir = rx && !error ? ZC_RX : ZC_TX;
+	d->error = error;
 	for (int i = 0; i < 16; i++)
 		d->ev.conn = d->ev.conn * 31 + d->laddr[i];
 	d->ev.conn = ((d->ev.conn * 31 + seg->domain) << 16 | d->lport) & ((1ull << 61) - 1);
-	d->orig_len = seg->orig_len;
-	d->cap_len = seg->cap_len;
-	memcpy(d + 1, seg->payload, seg->cap_len);
+	d->orig_len = error ? 0 : seg->orig_len;
+	d->cap_len = n;
+	memcpy(d + 1, seg->payload, n);
 	p->fn(p->ctx, &d->ev);
 	return 1;
 }
@@ -173,7 +179,8 @@ static void take(struct packets *p, const struct capture_packet *packet)
 	p->counts.cut += res == FRAME_TCP && seg.cap_len < seg.orig_len;
 	p->events += res == FRAME_TCP ? flows__segment(p->flows, packet->time, &seg)
 				      : flows__tick(p->flows, packet->time);
-	if (res == FRAME_UDP && datagram(p, packet->time, &seg)) {
+	if ((res == FRAME_UDP || res == FRAME_REFUSED) &&
+	    datagram(p, packet->time, &seg, res == FRAME_REFUSED ? ECONNREFUSED : 0)) {
 		p->events++;
 		p->counts.udp++;
 		p->counts.other--;

@@ -67,21 +67,46 @@ void pending_read_set_io(struct exchange *x, const struct io_mark *m)
 }
 
 /*
- * The application has written on behind the request that waits first, with its response there: it
- * has read it by other ways than those that are seen (splice), or does not care for it.
+ * The application has written on behind the request that waits first, with its response there. It
+ * has read it by other ways than those that are seen (splice), or does not care for it; or it has
+ * another one to ask before it comes to read, as what serves many on one thread does.
  */
-static int is_next_request(const struct conn *c, const struct zc_ev_io *io)
+static int is_overtaken(const struct conn *c, const struct zc_ev_io *io)
 {
 	const struct exchange *x = c->wait_head;
 
 	/* with requests in any order, what was written may be behind another one */
-	if (!x || (c->protocol && c->protocol->pairing == PAIRING_BY_KEY))
+	if (!x || x->overtaken || c->bypassed || !x->io_done ||
+	    (c->protocol && c->protocol->pairing == PAIRING_BY_KEY))
 		return 0;
 	return io->ev.time > x->resp_last && io_passes(io, x->req_pos + x->req_bytes);
 }
 
+static void overtake(struct engine *e, struct exchange *x)
+{
+	x->overtaken = e->now;
+	list_unlink(&x->timer);
+	list_append(&e->overtaken, &x->timer);
+}
+
+/* It would have been read by now. So would be what had come before the request that overtook it. */
+static void give_up(struct conn *c, uint64_t overtaken)
+{
+	c->bypassed = 1;
+	while (c->wait_head && c->wait_head->resp_last < overtaken)
+		pending_read_flush(c, c->wait_head);
+}
+
 void pending_read_tick(struct engine *e)
 {
+	while (!list_empty(&e->overtaken)) {
+		struct exchange *x = list_entry(e->overtaken.next, struct exchange, timer);
+
+		if (e->nreading <= PENDING_READ_COUNT &&
+		    x->overtaken + PENDING_READ_BEHIND > e->now)
+			break;
+		give_up(x->conn, x->overtaken);
+	}
 	while (!list_empty(&e->reading)) {
 		struct exchange *x = list_entry(e->reading.next, struct exchange, timer);
 
@@ -91,23 +116,39 @@ void pending_read_tick(struct engine *e)
 	}
 }
 
+/* Did this read begin behind the response of x? It was read otherwise, then. */
+static int begins_behind(const struct zc_ev_io *io, const struct exchange *x)
+{
+	return io->len && (int32_t)(io->seq - io->len - (uint32_t)x->resp_end) >= 0;
+}
+
+static void written(struct conn *c, const struct zc_ev_io *io)
+{
+	const struct io_mark m = io_mark_of(io);
+
+	for (struct exchange *x = c->wait_head; x; x = x->next)
+		if (io_passes(io, x->req_pos))
+			pending_read_set_io(x, &m);
+	if (is_overtaken(c, io))
+		overtake(c->engine, c->wait_head);
+}
+
 void pending_read_io(struct conn *c, const struct zc_ev_io *io)
 {
 	const struct io_mark m = io_mark_of(io);
 	struct exchange *x;
 
 	if (io->dir == c->request_dir) {
-		for (x = c->wait_head; x; x = x->next)
-			if (io_passes(io, x->req_pos))
-				pending_read_set_io(x, &m);
-		if (is_next_request(c, io)) {
-			c->bypassed = 1;
-			pending_read_flush(c, NULL);
-		}
+		written(c, io);
 		return;
 	}
 	c->bypassed = 0;
+	while (c->wait_head && begins_behind(io, c->wait_head)) {
+		c->bypassed = 1;
+		pending_read_flush(c, c->wait_head);
+	}
 	while (c->wait_head && io_passes(io, c->wait_head->resp_end - 1)) {
+		c->bypassed = 0;
 		x = take_first(c);
 		x->end = io->ev.time;
 		exchange_link_read(c->engine, x, &m);

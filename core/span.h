@@ -119,6 +119,8 @@ struct span {
 	/* the parent that the request itself names, which another may stand between; if it does */
 	uint8_t told_parent[SPAN_ID_LEN];
 	int has_told_parent;
+	/* the process of the parent, of a message that it has published; 0: not known, or none */
+	uint32_t sender_pid;
 	/* the parent is an exchange that is seen, too: its span was or will be shown */
 	int parent_here;
 	int entry;	  /* server: nothing that is seen here was serving when it was asked */

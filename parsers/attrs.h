@@ -59,6 +59,8 @@
 	       "publish, process, or the command")                                                 \
 	STRING(messaging_destination, "messaging.destination.name", 0, "topic, queue or subject")  \
 	NUMBER(messaging_messages, "messaging.batch.message_count", 0, "how many it carries")      \
+	NUMBER(messaging_contexts, NULL, 0, "of several, those that carry a trace context")        \
+	STRING(messaging_compression, NULL, 0, "gzip, …: what is not looked into")                 \
 	NUMBER(messaging_partition, "messaging.destination.partition.id", 0,                       \
 	       "of a topic of Kafka, if it is one alone")                                          \
 	STRING(messaging_group, "messaging.consumer.group.name", 0, "group of consumers")          \

@@ -206,7 +206,10 @@ struct message {
 	 */
 	struct str group;
 	struct str fields; /* field lines for http1_field_next(): HEAD, END */
-	/* HEAD: the value of a traceparent that comes otherwise than in `fields`; p NULL: none */
+	/*
+	 * The value of a traceparent that comes otherwise than in `fields`; p NULL: none. HEAD of a
+	 * request; HEAD, END of a response: of what it brings.
+	 */
 	struct str context;
 	/* HEAD: those of `fields` that the core knows; NULL: it is to look for them */
 	const struct field_notes *notes;

@@ -361,7 +361,7 @@ static void add_attr(struct otel_span *o, const struct attr *a, int redact)
 		return;
 	/* the conventions have no type for commands */
 	if (a->def == ATTR(messaging_operation) && !is_word(a->s, "publish") &&
-	    !is_word(a->s, "process"))
+	    !is_word(a->s, "process") && !is_word(a->s, "receive"))
 		return;
 	if (a->def == ATTR(gen_ai_finish)) {
 		add(o, (struct otel_attr){ key, OTEL_WORDS, { a->s } });

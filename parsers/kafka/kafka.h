@@ -10,8 +10,9 @@
  * as far as its request was seen.
  *
  * A Produce of up to KAFKA_PEEK bytes is waited for as a whole: a trace context may be among the
- * headers of its only record. Records that a Fetch brings have no say in what it belongs to: it
- * began before they came, and they may be of many traces.
+ * headers of its only record. Of what a Fetch brings END tells the context, if it is one record. Of
+ * several records, which may be of as many traces, it is counted how many have one; all that up to
+ * KAFKA_PEEK, and of batches that are not compressed.
  *
  * Behind a SaslHandshake of version 0 tokens come that are no requests, each behind its length, and
  * are answered so; they are passed over.
@@ -23,6 +24,7 @@
 #define ZC_PARSERS_KAFKA_H
 
 #include "parsers/protocol.h"
+#include "parsers/trace_context.h"
 
 #define KAFKA_MAX_TOPIC 249u /* what Kafka allows */
 #define KAFKA_MAX_GROUP 128u /* of a longer one nothing is told */
@@ -61,15 +63,36 @@ struct kafka_found { /* private */
 	uint32_t topics, partitions;
 	int32_t partition, wait, throttle, epoch;
 	int16_t error, acks;
-	uint8_t ngroup;
+	uint8_t ngroup, compression;
 	char group[KAFKA_MAX_GROUP], target[KAFKA_MAX_TOPIC + 16];
+};
+
+/* Where in a record we are; zeroed where it begins. */
+struct kafka_record { /* private */
+	uint8_t at, shift;
+	uint8_t context; /* the header's name is, so far, that of a trace context */
+	uint32_t left;	 /* of a key, a value, a name */
+	uint32_t headers, size;
+	uint64_t number;
+};
+
+/* Where in those of a batch; zeroed behind its header. */
+struct kafka_records { /* private */
+	struct kafka_record r;
+	uint32_t left; /* of this one, if it is sized */
+	uint8_t sized, ends, lost; /* ends: it is over; lost: nothing is understood */
 };
 
 struct kafka_side { /* private */
 	struct kafka_walk walk;
 	struct kafka_found found;
 	uint8_t state, api, known, secret;
+	uint8_t looks; /* into records, for trace contexts */
+	uint8_t nvalue, own; /* bytes of one, and how many there were in this record */
 	uint16_t version;
+	uint32_t contexts; /* records with one; the first: */
+	char context[TRACE_CONTEXT_LEN];
+	struct kafka_records records;
 };
 
 struct kafka {

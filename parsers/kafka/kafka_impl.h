@@ -4,7 +4,6 @@
 
 #include "parsers/byte_order.h"
 #include "parsers/kafka/kafka.h"
-#include "parsers/trace_context.h"
 
 enum kafka_kind {
 	KAFKA_FIXED1,
@@ -86,8 +85,12 @@ uint32_t kafka_walk_unneeded(const struct kafka_walk *w, int *content);
 /* So many of these are missing. */
 void kafka_walk_gap(struct kafka_walk *w, uint32_t n);
 
-/* Is content of n bytes the header of a batch of one record, of version 2, that can be read? */
-int kafka_batch_of_one(const uint8_t *p, size_t n);
+/*
+ * Of content of n bytes, the header of a batch: is it one of records of version 2 that can be read?
+ * What is it compressed with (0: nothing, or it is not known)?
+ */
+int kafka_batch_is_plain(const uint8_t *p, size_t n);
+unsigned kafka_batch_compression(const uint8_t *p, size_t n);
 
 /* Bytes of a number of variable length that the n at p begin with: 0: more are needed; -1: none. */
 int kafka_varint(const uint8_t *p, size_t n, uint32_t *v);
@@ -117,15 +120,6 @@ int kafka_head_parse(struct kafka_head *h, const uint8_t *p, size_t n);
 
 /* ---- kafka_record.c */
 
-/* Where in a record we are; zeroed where it begins. */
-struct kafka_record {
-	uint8_t at, shift;
-	uint8_t context; /* the header's name is, so far, that of a trace context */
-	uint32_t left;	 /* of a key, a value, a name */
-	uint32_t headers;
-	uint64_t number;
-};
-
 enum kafka_part {
 	KAFKA_PART_FRAME, /* lengths, and the name of a trace context */
 	KAFKA_PART_CONTENT,
@@ -134,6 +128,9 @@ enum kafka_part {
 
 /* How many of the n > 0 next bytes are of one kind. */
 size_t kafka_record_next(struct kafka_record *r, const uint8_t *p, size_t n, enum kafka_part *part);
+/* The same of all records of a batch, one behind the other. */
+size_t kafka_records_next(struct kafka_records *k, const uint8_t *p, size_t n,
+			  enum kafka_part *part);
 
 /*
  * The trace context of a Produce that is there as a whole, if it is of one record. Records of more

@@ -2,7 +2,7 @@
  * kafka_mask.c - what recordings keep: lengths, ids, names of topics and groups, headers of batches
  *
  * All other strings and bytes are overwritten: credentials, settings, messages of errors, records.
- * Of what is produced the only record of a batch keeps its lengths, and its trace context.
+ * Records that are not compressed keep their lengths, and their trace contexts.
  * The layout of a response is that of its request, which the other direction's state tells; of one
  * that is not known only the header stays.
  */
@@ -17,9 +17,8 @@ struct mask {
 	enum sender from;
 	uint8_t in_body, known, lost;
 	struct kafka_walk walk;
-	uint8_t batches;   /* 1: one was there */
-	uint8_t in_record; /* what comes of the batch is its only record */
-	struct kafka_record record;
+	uint8_t in_records; /* what comes of the batch are those, and can be read */
+	struct kafka_records records;
 	uint16_t nkept; /* of a value whose rest has not come */
 	uint8_t kept[2 * MAX_VALUE];
 };
@@ -37,7 +36,7 @@ static void open_body(struct mask *m, const struct kafka_api *api, int response,
 		      uint32_t left)
 {
 	m->in_body = 1;
-	m->batches = m->in_record = 0;
+	m->in_records = 0;
 	m->known = api && version <= api->last;
 	kafka_walk_begin(&m->walk,
 			 !m->known  ? 0
@@ -103,17 +102,16 @@ static int header(struct mask *m, struct mask_shared *both, const uint8_t *p, si
 /* The header of a batch is there. */
 static void open_batch(struct mask *m, const uint8_t *p, size_t n)
 {
-	m->in_record = m->from == FROM_CLIENT && !m->batches && kafka_batch_of_one(p, n);
-	m->batches = 1;
-	memset(&m->record, 0, sizeof(m->record));
+	m->in_records = (uint8_t)kafka_batch_is_plain(p, n);
+	memset(&m->records, 0, sizeof(m->records));
 }
 
-static void hide_record(struct kafka_record *r, uint8_t *p, size_t n)
+static void hide_records(struct kafka_records *r, uint8_t *p, size_t n)
 {
 	enum kafka_part part;
 
 	for (size_t at = 0, some; at < n; at += some) {
-		some = kafka_record_next(r, p + at, n - at, &part);
+		some = kafka_records_next(r, p + at, n - at, &part);
 		for (size_t i = at; i < at + some && part != KAFKA_PART_FRAME; i++)
 			p[i] = part == KAFKA_PART_CONTEXT ? trace_context_value(p[i]) : 'x';
 	}
@@ -155,8 +153,8 @@ static size_t in_body(struct mask *m, uint8_t *p, size_t n, int *more)
 	before = m->walk;
 	secret = unneeded != 0;
 	s = kafka_walk_next(&m->walk, p, n, &used, &v);
-	if (secret && content && m->in_record)
-		hide_record(&m->record, p, used);
+	if (secret && content && m->in_records)
+		hide_records(&m->records, p, used);
 	else if (secret)
 		memset(p, 'x', used);
 	else if (s == KAFKA_STEP_CONTENT)
@@ -268,7 +266,7 @@ static int mask_gap(void *state, struct mask_shared *both, uint64_t n)
 		m->walk.left -= (uint32_t)n;
 		return 1;
 	}
-	m->in_record = 0;
+	m->in_records = 0;
 	if (kafka_walk_unneeded(&m->walk, &content) < n)
 		m->known = 0;
 	kafka_walk_gap(&m->walk, (uint32_t)n);

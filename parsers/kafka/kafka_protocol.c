@@ -134,6 +134,26 @@ static void put_milliseconds(struct message *m, const struct attr_def *def, int3
 		message_number(m, def, (uint64_t)ms * 1000000u);
 }
 
+static const char *const compressions[] = {NULL, "gzip", "snappy", "lz4", "zstd", NULL, NULL, NULL};
+
+/* What is in the records; *m: END. */
+static void put_records(struct kafka_side *s, int request, struct message *m)
+{
+	const char *with = compressions[s->found.compression];
+
+	if (with)
+		message_text(m, ATTR(messaging_compression), (struct str){with, strlen(with)});
+	if (!s->known || !s->walk.counted)
+		return;
+	message_number(m, ATTR(messaging_messages), s->walk.messages);
+	if (!s->looks || !s->contexts)
+		return;
+	if (s->walk.messages > 1)
+		message_number(m, ATTR(messaging_contexts), s->contexts);
+	else if (!request)
+		m->context = (struct str){s->context, sizeof(s->context)};
+}
+
 static int carries_records(unsigned api, int request)
 {
 	return request ? api == KAFKA_PRODUCE : api == KAFKA_FETCH || api == KAFKA_SHARE_FETCH;
@@ -189,8 +209,8 @@ static enum parse_status end(struct kafka *k, struct kafka_side *s, int request,
 		end_response(s, m);
 	if (f->partitions == 1 && carries_records(s->api, request))
 		message_number(m, ATTR(messaging_partition), (uint64_t)f->partition);
-	if (s->known && s->walk.counted && carries_records(s->api, request))
-		message_number(m, ATTR(messaging_messages), s->walk.messages);
+	if (carries_records(s->api, request))
+		put_records(s, request, m);
 	s->state = IDLE;
 	return PARSE_EVENT;
 }
@@ -212,6 +232,9 @@ static void begin_body(struct kafka_side *s, unsigned row, unsigned version, int
 {
 	memset(&s->found, 0, offsetof(struct kafka_found, group));
 	s->known = (uint8_t)known;
+	s->looks = known && left <= KAFKA_PEEK;
+	s->contexts = 0;
+	memset(&s->records, 0, sizeof(s->records));
 	kafka_walk_begin(&s->walk, row, version, flexible, left);
 	s->state = BODY;
 }
@@ -325,6 +348,36 @@ static void kafka_answers(void *state, int known, uint32_t form)
 
 /* ---- bytes */
 
+/* The header of a batch, or some of its records. */
+static void look(struct kafka_side *s, const uint8_t *p, size_t n, int opens)
+{
+	enum kafka_part part;
+
+	if (opens) {
+		memset(&s->records, 0, sizeof(s->records));
+		s->records.lost = !kafka_batch_is_plain(p, n);
+		s->nvalue = s->own = 0;
+		if (!s->found.compression)
+			s->found.compression = (uint8_t)kafka_batch_compression(p, n);
+	}
+	for (size_t at = 0, some; at < n && !opens && s->looks && !s->records.lost; at += some) {
+		some = kafka_records_next(&s->records, p + at, n - at, &part);
+		if (part == KAFKA_PART_CONTEXT) {
+			if (!s->contexts && !s->own)
+				memcpy(s->context + s->nvalue, p + at, some);
+			s->nvalue = (uint8_t)(s->nvalue + some);
+			if (s->nvalue == TRACE_CONTEXT_LEN && s->own < 2)
+				s->own++;
+			s->nvalue %= TRACE_CONTEXT_LEN;
+		}
+		if (s->records.ends) {
+			s->contexts += s->own == 1;
+			s->nvalue = s->own = 0;
+		}
+		s->looks = !s->records.lost;
+	}
+}
+
 static enum parse_status content(struct kafka_side *s, const uint8_t *p, size_t n, int request,
 				 struct message *m)
 {
@@ -366,6 +419,7 @@ static enum parse_status skip_rest(struct kafka_side *s, size_t n, size_t *used)
 static enum parse_status body(struct kafka_side *s, const uint8_t *p, size_t n, size_t *used,
 			      int request, struct message *m)
 {
+	int opens = !s->walk.batch;
 	struct kafka_value v;
 
 	if (!s->known)
@@ -376,7 +430,9 @@ static enum parse_status body(struct kafka_side *s, const uint8_t *p, size_t n, 
 			return PARSE_EVENT;
 		note(s, &v, request);
 		break;
-	case KAFKA_STEP_CONTENT: return content(s, p, *used, request, m);
+	case KAFKA_STEP_CONTENT:
+		look(s, p, *used, opens);
+		return content(s, p, *used, request, m);
 	case KAFKA_STEP_MORE: break;
 	case KAFKA_STEP_DONE:
 		if (!s->walk.left) {
@@ -493,6 +549,7 @@ static enum parse_status kafka_gap(void *state, enum sender from, struct str kep
 		s->state = DONE;
 	if (!is_content)
 		return PARSE_MORE;
+	s->looks = s->looks && s->records.lost;
 	if (from == FROM_SERVER)
 		note_topic(&s->found);
 	m->type = MESSAGE_CONTENT;
@@ -518,10 +575,14 @@ static uint64_t kafka_unneeded(const void *state, enum sender from)
 {
 	const struct kafka_side *s = &((const struct kafka *)state)->side[from];
 	int is_content;
+	uint32_t n;
 
 	if (s->state != BODY)
 		return s->state == TOKEN ? s->walk.left : 0;
-	return s->known ? kafka_walk_unneeded(&s->walk, &is_content) : s->walk.left;
+	if (!s->known)
+		return s->walk.left;
+	n = kafka_walk_unneeded(&s->walk, &is_content);
+	return is_content && s->looks && !s->records.lost ? 0 : n;
 }
 
 static void kafka_begin(void *state, unsigned joined)
@@ -536,6 +597,8 @@ static const struct attr_def *const attrs[] = {
 	ATTR(messaging_operation),
 	ATTR(messaging_destination),
 	ATTR(messaging_messages),
+	ATTR(messaging_contexts),
+	ATTR(messaging_compression),
 	ATTR(messaging_partition),
 	ATTR(messaging_group),
 	ATTR(messaging_client_id),

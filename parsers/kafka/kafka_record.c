@@ -1,5 +1,5 @@
 /*
- * kafka_record.c - a record of version 2, for the trace context among its headers
+ * kafka_record.c - records of version 2, for the trace contexts among their headers
  *
  * https://kafka.apache.org/documentation/#record: numbers are of variable length, zigzag; what has
  * the length -1 is absent.
@@ -43,6 +43,10 @@ static void number(struct kafka_record *r)
 	r->number = r->shift = 0;
 	switch (at) {
 	case END: r->at = END; break;
+	case LENGTH:
+		r->size = (uint32_t)n;
+		r->at = n ? ATTRIBUTES : END;
+		break;
 	case HEADERS:
 		r->headers = (uint32_t)n;
 		r->at = n ? NAME_LENGTH : END;
@@ -105,6 +109,30 @@ size_t kafka_record_next(struct kafka_record *r, const uint8_t *p, size_t n, enu
 	}
 }
 
+size_t kafka_records_next(struct kafka_records *k, const uint8_t *p, size_t n,
+			  enum kafka_part *part)
+{
+	size_t some;
+
+	*part = KAFKA_PART_CONTENT;
+	if (k->lost)
+		return n;
+	some = kafka_record_next(&k->r, p, k->sized && n > k->left ? k->left : n, part);
+	if (k->sized) {
+		k->left -= (uint32_t)some;
+	} else if (k->r.at != LENGTH) {
+		k->sized = 1;
+		k->left = k->r.size;
+		k->lost = !k->left;
+	}
+	k->ends = k->sized && !k->left;
+	if (k->ends) {
+		memset(&k->r, 0, sizeof(k->r));
+		k->sized = 0;
+	}
+	return some;
+}
+
 /* That of the record of n bytes at p; two are none. */
 static struct str context_of(const uint8_t *p, size_t n)
 {
@@ -134,7 +162,7 @@ struct str kafka_context(const struct kafka_head *h, const uint8_t *p)
 	kafka_walk_begin(&w, h->api->request, h->version, h->flexible, h->size - (uint32_t)h->end);
 	for (size_t at = h->end; s < KAFKA_STEP_DONE && used; at += used) {
 		s = kafka_walk_next(&w, p + at, h->size - at, &used, &v);
-		if (s == KAFKA_STEP_CONTENT && kafka_batch_of_one(p + at, used))
+		if (s == KAFKA_STEP_CONTENT && kafka_batch_is_plain(p + at, used))
 			record = (struct str){(const char *)p + at + used, w.batch};
 	}
 	if (s != KAFKA_STEP_DONE || !w.counted || w.messages != 1)

@@ -274,10 +274,16 @@ static void open_batch(struct kafka_walk *w, const uint8_t *p, uint32_t there)
 	}
 }
 
-int kafka_batch_of_one(const uint8_t *p, size_t n)
+int kafka_batch_is_plain(const uint8_t *p, size_t n)
 {
-	return n >= BATCH_HEAD && p[16] == 2 && !(be16(p + 21) & (CONTROL | COMPRESSED)) &&
-	       be32(p + 57) == 1;
+	return n >= BATCH_HEAD && p[16] == 2 && !(be16(p + 21) & (CONTROL | COMPRESSED));
+}
+
+unsigned kafka_batch_compression(const uint8_t *p, size_t n)
+{
+	if (n >= BATCH_HEAD && p[16] == 2)
+		return be16(p + 21) & COMPRESSED;
+	return n >= BATCH_OLD && p[16] < 2 ? p[17] & COMPRESSED : 0;
 }
 
 static enum kafka_step records(struct kafka_walk *w, const uint8_t *p, size_t n, size_t *used)

@@ -109,6 +109,17 @@ def traces(spans):
             for what in (('publish', 'shop'), ('process', 'orders'))]
 
 
+def check_parents(t, z):
+    """Where a message is delivered, below where it was published by its client."""
+    publish = {s['trace_id']: s['span_id'] for s in spans_of(z, 'client')
+               if s['messaging_operation'] == 'publish'}
+    process = [s for s in z.spans if s['messaging_operation'] == 'process' and
+               s['trace_id'] in TRACES]
+    t.equal(len(process), 58, 'deliveries with a context')
+    t.equal([s for s in process if s['parent_span_id'] != publish[s['trace_id']]], [],
+            'deliveries below something else')
+
+
 def check_ends(t, z, kind):
     spans = spans_of(z, kind)
     t.equal({s['protocol'] for s in spans}, {'amqp'}, 'protocols')
@@ -150,6 +161,7 @@ def rabbitmq(t):
     z.stop()
     for kind in ('server', 'client'):
         check_ends(t, z, kind)
+    check_parents(t, z)
     t.check(SECRET not in z.out(), 'no secret shown')
     with open(t.path('rec.pcapng'), 'rb') as f:
         t.check(SECRET.encode() not in f.read(), 'no secret recorded')

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from h2tools import python_packages
-from lib import Zctrace, free_port, main, test, wait_for, wait_port
+from lib import Zctrace, free_port, main, need, test, wait_for, wait_port
 from postgresql_server import PostgreSQL
 from redis_server import Redis
 
@@ -112,6 +112,44 @@ async def main():
     await (await asyncio.start_server(serve, '127.0.0.1', PORT)).serve_forever()
 asyncio.run(main())
 '''
+# the same in Node, without PostgreSQL: all ask Redis on one connection, on which the next one is
+# asked before it is read what has come
+NODE = r'''
+const http = require('http'), net = require('net'), dgram = require('dgram');
+const [pg, redis, back, dns, port] = process.argv.slice(1).map(Number);
+const cache = net.connect(redis, '127.0.0.1'), waits = [];
+const agent = new http.Agent({keepAlive: true});
+let held = 0;
+cache.on('data', d => {
+    for (held += d.length; held >= 5; held -= 5) // nil
+        waits.shift()();
+});
+const get = key => new Promise(done => {
+    waits.push(done);
+    cache.write(`*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`);
+});
+function question(i) {
+    const h = Buffer.alloc(12);
+    [+i, 256, 1].forEach((v, k) => h.writeUInt16BE(v, 2 * k));
+    return Buffer.concat([h, Buffer.from([i.length + 1]), Buffer.from(`n${i}\x01a\x04test\0`),
+                          Buffer.from([0, 1, 0, 1])]);
+}
+const look = i => new Promise(done => {
+    const s = dgram.createSocket('udp4');
+    s.on('message', () => { s.close(); done(); });
+    s.send(question(i), dns, '127.0.0.1');
+});
+const call = i => new Promise(done => http.get(
+    {port: back, host: '127.0.0.1', path: `/n${i}`, agent},
+    r => { r.resume(); r.on('end', done); }));
+http.createServer(async (request, response) => {
+    const i = request.url.slice(1);
+    await get(`hits:n${i}`);
+    await look(i);
+    await call(i);
+    response.writeHead(204).end();
+}).listen(port, '127.0.0.1');
+'''
 LOAD = r'''
 import concurrent.futures, http.client, sys
 port, parallel, first, n = map(int, sys.argv[1:5])
@@ -128,15 +166,16 @@ with concurrent.futures.ThreadPoolExecutor(parallel) as e:
 
 
 class Service:
-    def __init__(self, t, program):
+    def __init__(self, t, program, interpreter=(sys.executable, '-c'), calls=STATEMENTS + 3):
         # psycopg comes with what it needs itself; redis is of one piece
         where = ':'.join([python_packages(t, 'psycopg[binary]==3.2.3', 'typing_extensions'),
                           python_packages(t, 'redis==5.2.1')])
         self.t, self.port, http, self.dns = t, free_port(), free_port(), free_port()
+        self.calls = calls
         pg, redis = PostgreSQL(t), Redis(t)
         t.start([sys.executable, '-c', BACK, str(http), str(self.dns)], stderr=subprocess.DEVNULL)
         ports = [pg.port, redis.port, http, self.dns, self.port, STATEMENTS]
-        self.p = t.start([sys.executable, '-c', program, *map(str, ports)],
+        self.p = t.start([*interpreter, program, *map(str, ports)],
                          env={**pg.env, 'PYTHONPATH': where}, stderr=subprocess.DEVNULL)
         wait_port(http)
         wait_port(self.port)
@@ -148,7 +187,7 @@ class Service:
     def traced(self, parallel, first, n):
         z = Zctrace(self.t, '--pid', self.p.pid, '--port', self.dns)
         self.load(parallel, first, n)
-        wait_for(lambda: len(calls(z.spans)) >= n * (STATEMENTS + 3), 20, 0.1)
+        wait_for(lambda: len(calls(z.spans)) >= n * self.calls, 20, 0.1)
         z.stop()
         return z.spans
 
@@ -166,14 +205,16 @@ def calls(spans):
     return [s for s in spans if s['kind'] == 'client' and number(s)]
 
 
-def compare(t, spans, first, n, least):
+def compare(t, spans, first, n, least, statements=STATEMENTS):
     """least: the share that has a parent; a doubt may leave one out, never misplace it."""
     requests = {s['span_id']: number(s) for s in spans if s['kind'] == 'server' and
                 s['protocol'].startswith('http')}
     t.equal(sorted(requests.values()), [str(first + i) for i in range(n)], 'requests')
     mine = calls(spans)
-    want = {'postgresql': STATEMENTS * n, 'redis': n, 'dns': n, 'http/1.1': n}
-    t.equal(dict(collections.Counter(s['protocol'] for s in mine)), want, 'calls')
+    want = {'postgresql': statements * n, 'redis': n, 'dns': n, 'http/1.1': n}
+    got = collections.Counter(s['protocol'] for s in mine)
+    t.equal({k: got[k] for k in want}, want, 'calls')
+    t.equal([s for s in mine if 'read-not-seen' in s.get('incomplete', ())], [], 'read')
     linked = [s for s in mine if 'parent_span_id' in s]
     wrong = [s for s in linked if requests.get(s['parent_span_id']) != number(s)]
     t.equal(wrong, [], 'calls under another request')
@@ -199,6 +240,16 @@ def one_thread(t):
     service = Service(t, ASYNC)
     for parallel, first in ((1, 1000), (32, 2000)):
         compare(t, service.traced(parallel, first, 64), first, 64, 0.5 if parallel == 1 else 0)
+
+
+@test
+def node(t):
+    """the same, one connection to Redis for all: what is asked next is written before what has come
+    is read"""
+    need('node')
+    service = Service(t, NODE, ('node', '-e'), 3)
+    for parallel, first, n in ((1, 1000, 64), (32, 2000, 640)):
+        compare(t, service.traced(parallel, first, n), first, n, 0.5 if parallel == 1 else 0, 0)
 
 
 sys.exit(main())

@@ -8,6 +8,7 @@ import time
 from h2tools import python_packages
 from lib import Zctrace, main, need, replay, test, wait_for
 from netns import Namespaces
+from sniff import Tcpdump
 
 
 class Dnsmasq:
@@ -119,6 +120,43 @@ for _ in range(3):
         t.equal((s.get('error'), s.get('retries'), s['dns_question']), ('timeout', 2, 'lost.test'),
                 'no answer')
         t.check('duration_ns' not in s and 'dns_rcode' not in s, f'nothing invented: {s}')
+
+
+@test
+def refused(t):
+    """nobody listens: the kernel says so at once, as the client is told; in a capture, too, ICMP"""
+    need('dig')
+    ns = Namespaces(t, veth=False)
+    ask = '''
+import socket, struct
+for i, (family, to) in enumerate(((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1'))):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.connect((to, 53))
+    s.settimeout(5)
+    q = struct.pack('>6H', i, 256, 1, 0, 0, 0) + b'\\4nob%d\\4test' % i + b'\\0\\0\\1\\0\\1'
+    s.send(q)
+    try:
+        s.recv(100)
+    except ConnectionRefusedError:
+        print('told', flush=True)
+    s.send(q)
+    try:
+        s.send(q) # tells of the one before, and does not leave
+    except ConnectionRefusedError:
+        print('told', flush=True)
+'''
+    dump = Tcpdump(t, 'refused.pcap', prefix=ns.inside_a, expression='udp or icmp or icmp6')
+    z = Zctrace(t, '--port', '53')
+    t.equal(t.run([*ns.inside_a, sys.executable, '-c', ask]).stdout, 'told\n' * 4, 'the client')
+    wait_for(lambda: len(dns(z)) >= 4, 5, 0.1)
+    z.stop()
+    again, _ = replay(t, dump.stop())
+    want = sorted(f'nob{i}.test' for i in (0, 0, 1, 1))
+    for what, spans in (('live', dns(z, 'client')), ('capture', again)):
+        t.equal(sorted(s['dns_question'] for s in spans), want, f'{what}: questions')
+        t.equal({s.get('error') for s in spans}, {'refused'}, f'{what}: refused')
+        t.check(all(s['duration_ns'] < 1e9 and 'dns_rcode' not in s for s in spans),
+                f'{what}: at once: {spans}')
 
 
 # of one name it says over UDP that the answer is too long, and gives it over TCP; else it is deaf

@@ -100,6 +100,11 @@ def client(t):
         t.equal({s['trace_id'] for s in spans if s.get('messaging_destination') ==
                  'orders.head'}, {'0af7651916cd43dd8448eb211c80319c'}, f'{kind}: trace')
         t.check(len([s for s in spans if s['messaging_operation'] == 'PING']) >= 2, 'PING')
+    head = [s for s in z.spans if s.get('messaging_destination') == 'orders.head']
+    sent = [s['span_id'] for s in head if s['messaging_operation'] == 'publish' and
+            s['kind'] == 'client']
+    t.equal([s['parent_span_id'] for s in head if s['messaging_operation'] == 'process'],
+            2 * sent, 'deliveries below their publish')
     t.check(SECRET not in z.out(), 'no secret shown')
     with open(t.path('rec.pcapng'), 'rb') as f:
         t.check(SECRET.encode() not in f.read(), 'no secret recorded')

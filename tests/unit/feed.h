@@ -33,6 +33,7 @@ struct feed {
 	uint64_t now; /* of the next event; one microsecond each */
 	uint64_t conn;
 	uint32_t seq[2]; /* next sequence number, by direction */
+	uint32_t done[2]; /* up to which was read or written, as told */
 	struct seen *span;
 	unsigned nspans, nwants, nnotes;
 	struct zc_policy want;
@@ -109,8 +110,8 @@ __attribute__((unused)) static void feed_begin(struct feed *f, struct engine_opt
 	f->span = calloc(FEED_SPANS, sizeof(*f->span));
 	f->now = 1000 * FEED_MS;
 	f->conn = 77;
-	f->seq[0] = 1000;
-	f->seq[1] = 5000;
+	f->seq[0] = f->done[0] = 1000;
+	f->seq[1] = f->done[1] = 5000;
 }
 
 __attribute__((unused)) static void feed_end(struct feed *f)
@@ -200,9 +201,11 @@ __attribute__((unused)) static void feed_open(struct feed *f, int role, int flag
 /* The application has read or written everything that went by so far, but for `less` octets. */
 __attribute__((unused)) static void feed_io(struct feed *f, int dir, uint32_t less, uint32_t pid)
 {
-	struct zc_ev_io io = {.pid = pid, .tid = pid + 1, .seq = f->seq[dir] - less, .len = 1,
+	struct zc_ev_io io = {.pid = pid, .tid = pid + 1, .seq = f->seq[dir] - less,
 			      .dir = (__u8)dir};
 
+	io.len = io.seq - f->done[dir];
+	f->done[dir] = io.seq;
 	io.ev = feed_head(f, ZC_EV_IO, sizeof(io));
 	engine__event(f->e, &io.ev);
 }

@@ -196,6 +196,8 @@ static inline void talk_message(struct talk *t, enum sender from, const struct m
 		if (m->operation.p)
 			talk_say(t, " %.*s", (int)m->operation.n, m->operation.p);
 		talk_say_rest(t, m);
+		if (m->context.p)
+			talk_say(t, "in context %.*s\n", (int)m->context.n, m->context.p);
 		break;
 	case MESSAGE_ABORT:
 		t->in_message[from] = 0;

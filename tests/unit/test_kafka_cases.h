@@ -317,6 +317,76 @@ static const struct talk_case cases[] = {
 	 },
 	 {},
 	 {"sesame"}},
+	{"trace contexts in what a Fetch brings",
+	 "process kafka_api=Fetch kafka_version=4 messaging_client_id=app\n"
+	 "request end 0 on orders max_wait_ns=500000000\n"
+	 "process answered\n"
+	 "response end 159 on orders messaging_partition=0 messaging_messages=1\n"
+	 "in context 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n"
+	 "process kafka_api=Fetch kafka_version=4 messaging_client_id=app\n"
+	 "request end 0 on orders max_wait_ns=500000000\n"
+	 "process answered\n"
+	 "response end 319 on orders messaging_partition=0 messaging_messages=3 "
+	 "messaging_contexts=2\n"
+	 "process kafka_api=Fetch kafka_version=4 messaging_client_id=app\n"
+	 "request end 0 on orders max_wait_ns=500000000\n"
+	 "process answered\n"
+	 "response end 221 on orders messaging_partition=0 messaging_compression"
+	 "=snappy messaging_messages=2 messaging_contexts=1\n"
+	 "process kafka_api=Fetch kafka_version=4 messaging_client_id=app\n"
+	 "request end 0 on orders max_wait_ns=500000000\n"
+	 "process answered\n"
+	 "response end 213 on orders messaging_partition=0 messaging_messages=1\n",
+	 {
+	  "> ="
+	  "0000003e00010004000000010003617070ffffffff000001f4000000010010000000000000010006"
+	  "6f72646572730000000100000000000000000000000000100000",
+	  "< ="
+	  "000000d500000001000000000000000100066f726465727300000001000000000000000000000000"
+	  "00090000000000000009000000000000009f00000000000000000000009300000000020000123400"
+	  "00000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff00000001c0"
+	  "01000000011076616c75652d3432040a746f6b656e0e68756e74657232167472616365706172656e"
+	  "746e30302d30616637363531393136636434336464383434386562323131633830333139632d6237"
+	  "61643662373136393230333333312d3031",
+	  "> ="
+	  "0000003e00010004000000020003617070ffffffff000001f4000000010010000000000000010006"
+	  "6f72646572730000000100000000000000000000000000100000",
+	  "< ="
+	  "0000017500000002000000000000000100066f726465727300000001000000000000000000000000"
+	  "00090000000000000009000000000000013f0000000000000000000000a200000000020000123400"
+	  "00000000010000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff00000002a4"
+	  "01000000011076616c75652d343202167472616365706172656e746e30302d306166373635313931"
+	  "36636434336464383434386562323131633830333139632d62376164366237313639323033333331"
+	  "2d303138000002011076616c75652d3432020a746f6b656e0e68756e746572320000000000000000"
+	  "000000850000000002000012340000000000000000018bcfe568000000018bcfe56800ffffffffff"
+	  "ffffffffffffffffff00000001a401000000011076616c75652d343202167472616365706172656e"
+	  "746e30302d30616637363531393136636434336464383434386562323131633830333139632d6237"
+	  "61643662373136393230333333312d3031",
+	  "> ="
+	  "0000003e00010004000000030003617070ffffffff000001f4000000010010000000000000010006"
+	  "6f72646572730000000100000000000000000000000000100000",
+	  "< ="
+	  "0000011300000003000000000000000100066f726465727300000001000000000000000000000000"
+	  "0009000000000000000900000000000000dd00000000000000000000004000000000020000123400"
+	  "02000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff0000000168"
+	  "756e746572322d68756e746572320000000000000000000000850000000002000012340000000000"
+	  "000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff00000001a401000000"
+	  "011076616c75652d343202167472616365706172656e746e30302d30616637363531393136636434"
+	  "336464383434386562323131633830333139632d623761643662373136393230333333312d3031",
+	  "> ="
+	  "0000003e00010004000000040003617070ffffffff000001f4000000010010000000000000010006"
+	  "6f72646572730000000100000000000000000000000000100000",
+	  "< ="
+	  "0000010b00000004000000000000000100066f726465727300000001000000000000000000000000"
+	  "0009000000000000000900000000000000d50000000000000000000000c900000000020000123400"
+	  "00000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff00000001ac"
+	  "02000000011076616c75652d343204167472616365706172656e746e30302d306166373635313931"
+	  "36636434336464383434386562323131633830333139632d62376164366237313639323033333331"
+	  "2d3031167472616365706172656e746e30302d306166373635313931366364343364643834343865"
+	  "62323131633830333139632d623761643662373136393230333333312d3031",
+	 },
+	 {},
+	 {"value-42", "hunter2"}},
 	{"a trace context among the headers of the only record",
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
 	 "in context 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n"
@@ -355,7 +425,8 @@ static const struct talk_case cases[] = {
 	 {"value-42", "hunter2", "vendor"}},
 	{"trace contexts of several records, and what only looks like one",
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
-	 "request end 217 on orders messaging_partition=0 messaging_messages=2\n"
+	 "request end 217 on orders messaging_partition=0 messaging_messages=2 messaging_context"
+	 "s=2\n"
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
 	 "request end 207 on orders messaging_partition=0 messaging_messages=1\n"
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
@@ -365,9 +436,10 @@ static const struct talk_case cases[] = {
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
 	 "request end 208 on orders messaging_partition=0 messaging_messages=1\n"
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
-	 "request end 278 on orders messaging_messages=2\n"
+	 "request end 278 on orders messaging_messages=2 messaging_contexts=2\n"
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
-	 "request end 139 on orders messaging_partition=0 messaging_messages=1\n"
+	 "request end 139 on orders messaging_partition=0 messaging_compression=snappy messaging_"
+	 "messages=1\n"
 	 "publish kafka_api=Produce kafka_version=11 messaging_client_id=app\n"
 	 "request end 150 on orders messaging_partition=0 messaging_messages=1\n",
 	 {
