@@ -207,11 +207,20 @@ static void count_step(struct conn *c, struct exchange *x)
 	c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
 }
 
+/* Was x sent when the answer before it was still to come? Streams of TLS do not tell. */
+static void note_ahead(struct conn *c, const struct exchange *x)
+{
+	if (!c->session && x->need && x->need < c->answer_end)
+		c->pipelined = 1;
+}
+
 void certainty_plain_request(struct conn *c, struct exchange *x)
 {
 	x->boundary = 1;
 	if (c->answer_end && x->need == c->answer_end && x->req_pos == c->answer_ack)
 		count_step(c, x);
+	else
+		note_ahead(c, x);
 }
 
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
@@ -230,8 +239,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	c->broken_request = 0;
 	if (older)
 		note_overlap(c, h, x, older);
-	else if (!x->found && x->need && c->answer_end && x->need < c->answer_end)
-		c->pipelined = 1; /* that answer was still to come */
+	else if (!x->found)
+		note_ahead(c, x);
 	/*
 	 * it has received nothing since: this may belong to what was lost, which is answered first
 	 */
