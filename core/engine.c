@@ -109,7 +109,7 @@ static void prove_by_numbers(struct conn *c, int dir, const struct reasm_seg *g,
 		reasm_prove(peer, reasm_pos(peer, g->ack), g->time);
 }
 
-static void on_segment(struct engine *e, const struct zc_ev_segment *s)
+static void on_any_segment(struct engine *e, const struct zc_ev_segment *s)
 {
 	int dir = s->dir & 1, flags = s->tcp_flags;
 	struct reasm_seg g = {
@@ -169,6 +169,14 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		conn_segment(e, c, dir, &g);
 	if (c->network.stalled)
 		network_left(c, g.time);
+}
+
+static inline void on_segment(struct engine *e, const struct zc_ev_segment *s)
+{
+	struct conn *c = e->opt.no_plain || e->opt.on_flow ? NULL : e->conns.last;
+
+	if (!c || c->cookie != s->ev.conn || e->now >= c->used + CONN_TOUCH || !conn_next(e, c, s))
+		on_any_segment(e, s);
 }
 
 static void on_open(struct engine *e, const struct zc_ev_open *o)
