@@ -512,6 +512,13 @@ static void tick_sinks(struct session *s, uint64_t now)
 		outputs_tick(&s->outputs, now < s->until ? now : s->until);
 }
 
+static void record(struct session *s, const struct zc_ev *ev)
+{
+	recorder__event(s->recorder, ev);
+	if (s->mask && ev->kind == ZC_EV_CLOSE)
+		mask__forget(s->mask, ev->conn);
+}
+
 void pipeline_event(void *session, const struct zc_ev *ev)
 {
 	struct session *s = session;
@@ -521,9 +528,7 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 	if (ev->kind != ZC_EV_SEGMENT) /* these name nobody, and are most of them */
 		procnames__see(s->names, ev);
 	if (s->recorder)
-		recorder__event(s->recorder, ev);
-	if (s->mask && ev->kind == ZC_EV_CLOSE)
-		mask__forget(s->mask, ev->conn);
+		record(s, ev);
 	if (ev->kind == ZC_EV_NAMES)
 		return; /* not seen, but looked up */
 	if (!s->first_event) {

@@ -62,10 +62,16 @@ struct half {
 	uint64_t msg_pos;
 	uint64_t last_time; /* when the last octet consumed went by */
 	uint64_t gap_end;   /* behind the last content of which no segment was seen; 0: none */
-	uint8_t in_message; /* HEAD came, END or ABORT did not */
-	uint8_t ended;	    /* nothing more comes */
-	uint8_t torn;	    /* of the head that is kept there is an exchange already */
-	uint8_t unsure;	    /* requests: where they begin is not certain */
+	union {
+		struct {
+			uint8_t in_message; /* HEAD came, END or ABORT did not */
+			uint8_t ended;	    /* nothing more comes */
+			/* of the head that is kept there is an exchange already */
+			uint8_t torn;
+			uint8_t unsure; /* requests: where they begin is not certain */
+		};
+		uint32_t unusual; /* 0: none of these is set */
+	};
 	uint8_t proxied;    /* PROXY headers in lead, of several proxies one behind the other */
 	uint8_t stray;	    /* something else stood where one was due; 2: a frame's head */
 	uint8_t hint_valid; /* ack_hint is */
@@ -167,17 +173,28 @@ struct conn {
 	uint8_t reset, forgotten;
 	uint8_t given_up; /* by its kernel: SPAN_ERR_TIMEOUT, SPAN_ERR_UNREACHABLE; 0: it was not */
 	uint8_t superseded; /* its socket is used for another one */
-	uint8_t datagram;	   /* a conversation of a socket, see datagram.h */
 	uint8_t reported;	   /* the kernel side has a policy for it */
 	uint8_t quiet;
-	uint8_t pipelined; /* a request was seen to come before the answer to the one before it */
-	/* octets were lost between responses: which comes next is not certain */
-	uint8_t resp_gap; /* CONN_GAP_*; 0: none */
+	union {
+		struct {
+			/* a request was seen to come before the answer to the one before it */
+			uint8_t pipelined;
+			/* octets were lost between responses: which comes next is not certain */
+			uint8_t resp_gap; /* CONN_GAP_*; 0: none */
+			/* behind what is not this protocol: no span before an answer fits */
+			uint8_t unproven;
+			/* something that wants to be one, and was not understood */
+			uint8_t broken_request;
+			/* switching waits for the end of the request that asked for it */
+			uint8_t switch_waits;
+			uint8_t datagram; /* a conversation of a socket, see datagram.h */
+		};
+		uint64_t unusual; /* 0: none of these is set */
+	};
 	/* see certainty.h */
 	/* exchanges in a row about whose ends both directions agreed, at most 255 */
 	uint8_t in_step;
 	uint8_t steps;	 /* as many of them end the doubt */
-	uint8_t unproven; /* behind what is not this protocol: no span before an answer fits */
 	uint32_t doubt;	 /* SPAN_*: why messages may belong together otherwise; 0: they do not */
 	uint64_t answer_end, answer_ack; /* the last answer: its end, and how far its sender had */
 	uint64_t answer_time; /* received requests when it began; answer_end 0: unknown */
@@ -192,7 +209,6 @@ struct conn {
 	uint8_t unseen;	   /* since the last one another one was lost, and is not answered yet */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
 	const struct protocol_name *switch_to;
-	uint8_t switch_waits; /* for the end of the request that asked for it */
 	uint8_t again;	   /* the rest of what came is to be looked at anew */
 	uint8_t mistaken; /* it was taken for HTTP/2, once */
 	uint8_t rejoined;  /* its protocol was lost and is found again somewhere in the middle */
@@ -234,7 +250,6 @@ struct conn {
 	struct exchange *wait_head, *wait_tail;
 	/* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
 	uint32_t missing;
-	uint8_t broken_request; /* something that wants to be one, and was not understood */
 	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/*

@@ -102,10 +102,9 @@ static inline size_t take_data(struct conn *c, struct half *h, const uint8_t *p,
 	return used;
 }
 
-static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
+static inline size_t take_all(struct conn *c, struct half *h, const uint8_t *p, size_t n,
+			      uint64_t pos)
 {
-	struct conn *c = ctx;
-	struct half *h = half_of(s);
 	size_t off = 0;
 
 	do {
@@ -113,6 +112,11 @@ static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, 
 		off += take_data(c, h, p + off, n - off, pos + off);
 	} while (c->again && (off < n || c->switching));
 	return off;
+}
+
+static size_t sink_data(void *ctx, struct reasm *s, const uint8_t *p, size_t n, uint64_t pos)
+{
+	return take_all(ctx, half_of(s), p, n, pos);
 }
 
 static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum reasm_gap why,
@@ -235,6 +239,51 @@ void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_
 		run_streams(e, c);
 	reasm_add(&c->half[dir].reasm, &c->half[!dir].reasm, &k, g);
 	conn_settle(e, c);
+}
+
+/*
+ * Is s the next of its direction, whole, and does nothing wait in either of them? Its sender had
+ * received what was delivered, no more and no less.
+ */
+static inline int is_next(const struct conn *c, const struct zc_ev_segment *s)
+{
+	const unsigned flags = ZC_TCP_ACK | ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST;
+	const struct half *h = &c->half[s->dir & 1];
+	const struct reasm *r = &h->reasm, *peer = &c->half[!(s->dir & 1)].reasm;
+
+	return (s->tcp_flags & flags) == ZC_TCP_ACK && s->orig_len && s->cap_len == s->orig_len &&
+	       !(s->cap_off | s->lost | s->lib) && c->ops &&
+	       !list_linked(&c->stalled) && h->cap && !h->ended && !r->keep &&
+	       reasm_goes_on(r, s->seq, s->orig_len) && reasm_goes_on(peer, s->ack, 0);
+}
+
+int conn_next(struct engine *e, struct conn *c, const struct zc_ev_segment *s)
+{
+	const uint8_t *p = (const uint8_t *)(s + 1);
+	int dir = s->dir & 1;
+	struct half *h = &c->half[dir];
+	uint64_t pos = h->reasm.next;
+	size_t used;
+
+	if (!is_next(c, s))
+		return 0;
+	c->half[!dir].ack_hint = s->ack;
+	c->half[!dir].hint_valid = 1;
+	if (dir == ZC_TX)
+		network_sent(e, c, s->seq, s->orig_len, s->ev.time);
+	reasm_come(&h->reasm, s->ev.time, c->half[!dir].reasm.next);
+	h->reasm.next += s->orig_len;
+	used = take_all(c, h, p, s->orig_len, pos);
+	if (used < s->orig_len) {
+		const struct reasm_sink k = sink_of(e, c);
+
+		reasm_left(&h->reasm, &k, p + used, s->orig_len - used);
+	}
+	if (e->opt.on_policy || policy_peeks(c))
+		policy_update(e, c);
+	if (c->network.stalled)
+		network_left(c, s->ev.time);
+	return 1;
 }
 
 /* The exchange of whose message more is read than its first octet, which is enough for all else. */

@@ -11,6 +11,14 @@
 struct conn *conn_new(struct engine *e, uint64_t cookie);
 
 void conn_segment(struct engine *e, struct conn *c, int dir, const struct reasm_seg *g);
+
+/*
+ * All that engine.c does with a segment as nearly all are: whole, the next one in order, of a
+ * connection whose protocol is known and on which nothing waits. 0: it is none, and nothing was
+ * done. That the outcome is the same, tests/unit/test_plain.c shows.
+ */
+int conn_next(struct engine *e, struct conn *c, const struct zc_ev_segment *s);
+
 void conn_io(struct engine *e, struct conn *c, const struct zc_ev_io *io);
 void conn_lost(struct conn *c); /* events of it were */
 

@@ -137,7 +137,8 @@ void connect_failed(struct engine *e, struct conn *c, uint64_t time, uint32_t er
 	if (c->role == ZC_ROLE_SERVER)
 		turn(c);
 	c->traffic.error = (uint8_t)error_of(c, error);
-	c->traffic.errnum = (uint8_t)error;
+	/* one that was turned down before it began only is without a way: see bpf/unrouted.h */
+	c->traffic.errnum = time > c->open_time ? (uint8_t)error : 0;
 	c->connect = make(e, c, time, error);
 	if (!c->connect)
 		return;

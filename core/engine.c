@@ -109,7 +109,7 @@ static void prove_by_numbers(struct conn *c, int dir, const struct reasm_seg *g,
 		reasm_prove(peer, reasm_pos(peer, g->ack), g->time);
 }
 
-static void on_segment(struct engine *e, const struct zc_ev_segment *s)
+static void on_any_segment(struct engine *e, const struct zc_ev_segment *s)
 {
 	int dir = s->dir & 1, flags = s->tcp_flags;
 	struct reasm_seg g = {
@@ -169,6 +169,14 @@ static void on_segment(struct engine *e, const struct zc_ev_segment *s)
 		conn_segment(e, c, dir, &g);
 	if (c->network.stalled)
 		network_left(c, g.time);
+}
+
+static inline void on_segment(struct engine *e, const struct zc_ev_segment *s)
+{
+	struct conn *c = e->opt.no_plain || e->opt.on_flow ? NULL : e->conns.last;
+
+	if (!c || c->cookie != s->ev.conn || e->now >= c->used + CONN_TOUCH || !conn_next(e, c, s))
+		on_any_segment(e, s);
 }
 
 static void on_open(struct engine *e, const struct zc_ev_open *o)
@@ -346,6 +354,13 @@ static void backlog_text(const struct zc_ev_backlog *b, char *out, size_t size)
 		return;
 	}
 	inet_ntop(v4 ? AF_INET : AF_INET6, b->raddr + (v4 ? 12 : 0), client, sizeof(client));
+	if (!b->pid) {
+		snprintf(out, size,
+			 "port %u: %s%s%s:%u does not complete its handshake; not answered so "
+			 "far: %llu",
+			 b->port, v4 ? "" : "[", client, v4 ? "" : "]", b->rport, n);
+		return;
+	}
 	snprintf(out, size,
 		 "port %u (%.16s, pid %u): %s%s%s:%u does not complete its handshake; %u are under "
 		 "way, the limit is %u; not answered so far: %llu",
@@ -361,7 +376,7 @@ static void on_backlog(struct engine *e, const struct zc_ev_backlog *b)
 {
 	int unanswered = (b->ev.flags & ZC_BACKLOG_UNANSWERED) != 0;
 	char text[240];
-	const struct note note = {
+	struct note note = {
 		.name = unanswered ? "handshakes-not-completed" : "accept-queue-full",
 		.text = text,
 		.time_ns = b->ev.time + (uint64_t)e->opt.wall_offset,
@@ -373,6 +388,10 @@ static void on_backlog(struct engine *e, const struct zc_ev_backlog *b)
 		.nfields = 5,
 	};
 
+	if (!b->pid) { /* a capture knows no more */
+		note.field[1] = note.field[4];
+		note.nfields = 2;
+	}
 	backlog_text(b, text, sizeof(text));
 	if (e->opt.on_note)
 		e->opt.on_note(e->opt.ctx, &note);

@@ -62,7 +62,7 @@ struct engine_flow {
 	uint32_t interval_retransmits, interval_failed;
 	const char *state;	     /* open, closed, reset, failed */
 	enum span_error error; /* of a failed one */
-	int errnum;	   /* the kernel's, of it; 0: the client has given up */
+	int errnum;	   /* the kernel's, of it; 0: not known, or the client has given up */
 	uint64_t first_ns, last_ns, time_ns; /* wall clock: opened or first seen, last used; now */
 	int first, last;     /* it was not told before; nothing more will be told of it */
 	int both_ends;	     /* the other end is a flow, too, of the same bytes, */

@@ -677,8 +677,11 @@ static void set_process(const struct engine *e, const struct exchange *x, struct
 
 	s->pid = x->pid ? x->pid : c->pid;
 	s->tid = x->tid;
-	if (!s->pid)
+	if (!s->pid) {
+		/* nothing has a name then, unless it is the other end */
+		s->names = c->session || exchange_peer_pid(x) ? 0 : 1 + e->changes;
 		return;
+	}
 	if (s->pid == c->pid && c->comm[0])
 		s->comm = c->comm;
 	if (e->opt.process_names)

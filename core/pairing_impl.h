@@ -38,8 +38,14 @@ static inline uint64_t pairing_parser_unneeded(const struct conn *c, const struc
 
 /* ---- pairing_message.c. pos: behind what has been consumed of h */
 
-/* What may begin at pos answers this: the parser is told. */
-void pairing_expect(struct conn *c, struct half *h, uint64_t pos);
+/* What may begin at pos of the responses answers this: the parser is told. */
+void pairing_expect_answer(struct conn *c, struct half *h, uint64_t pos);
+
+static inline void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
+{
+	if (!h->in_message && !is_request(c, h) && !c->keyed)
+		pairing_expect_answer(c, h, pos);
+}
 
 void pairing_message(struct conn *c, struct half *h, const struct message *m, uint64_t pos);
 
@@ -68,10 +74,11 @@ void pairing_count_partial(struct conn *c);
  */
 static inline int pairing_is_plain(const struct conn *c, const struct half *h)
 {
-	return !(c->doubt | c->unproven | c->broken_request | c->pipelined | c->resp_gap |
-		 c->switch_waits | c->datagram | h->unsure | h->torn | h->in_message) &&
-	       !c->req_gap && !c->keyed && !c->withheld && !c->early && !c->upgraded &&
-	       !c->doubted_head && !h->x && c->nexchanges > 1 && !c->engine->opt.no_plain;
+	uint64_t any = c->unusual | c->req_gap | c->doubt | h->unusual;
+
+	any |= (uintptr_t)c->keyed | (uintptr_t)c->withheld | (uintptr_t)c->early;
+	any |= (uintptr_t)c->upgraded | (uintptr_t)c->doubted_head | (uintptr_t)h->x;
+	return !any && c->nexchanges > 1 && !c->engine->opt.no_plain;
 }
 
 /*

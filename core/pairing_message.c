@@ -195,12 +195,10 @@ static void request_head(struct conn *c, struct half *h, const struct message *m
 /* ---- responses */
 
 /* Tells the parser what the response answers that may begin now. */
-void pairing_expect(struct conn *c, struct half *h, uint64_t pos)
+void pairing_expect_answer(struct conn *c, struct half *h, uint64_t pos)
 {
 	const struct exchange *x;
 
-	if (h->in_message || is_request(c, h) || c->keyed)
-		return;
 	if (c->withheld)
 		withheld_answered(c, pos);
 	if (!c->protocol->answers)

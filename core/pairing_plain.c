@@ -64,8 +64,10 @@ static int plain_response(struct conn *c, struct half *h, const struct message *
 	x->resp_first = reasm_time(&h->reasm, begin);
 	certainty_response(c, h, x, begin);
 	exchange_response(c->engine, x, m);
-	if (m->data.n)
+	if (m->data.n && (x->payload || x->naming || c->engine->opt.body_bytes))
 		exchange_content(c->engine, x, 1, m->data, 0);
+	else
+		x->resp_body_bytes = m->data.n;
 	x->resp_bytes += end - begin;
 	x->resp_last = h->last_time;
 	x->resp_end = end;

@@ -96,12 +96,6 @@ struct str reasm_kept(const struct reasm *s)
 	return (struct str){(const char *)s->keep->data, s->keep->len};
 }
 
-/* Is it of the segment that is being delivered? Nearly always. */
-static int is_current(const struct reasm *s, uint64_t pos)
-{
-	return pos >= s->cur_pos || !s->keep;
-}
-
 /* The mark of a kept byte. */
 static const struct keep_mark *mark_of(const struct reasm *s, uint64_t pos)
 {
@@ -119,14 +113,14 @@ static const struct keep_mark *mark_of(const struct reasm *s, uint64_t pos)
 	return &m[low];
 }
 
-uint64_t reasm_time(const struct reasm *s, uint64_t pos)
+uint64_t reasm_kept_time(const struct reasm *s, uint64_t pos)
 {
-	return is_current(s, pos) ? s->cur_time : mark_of(s, pos)->time;
+	return mark_of(s, pos)->time;
 }
 
-uint64_t reasm_need(const struct reasm *s, uint64_t pos)
+uint64_t reasm_kept_need(const struct reasm *s, uint64_t pos)
 {
-	return is_current(s, pos) ? s->cur_need : mark_of(s, pos)->need;
+	return mark_of(s, pos)->need;
 }
 
 uint64_t reasm_need_at_most(const struct reasm *s)
@@ -209,6 +203,17 @@ static void keep_overflow(struct reasm *s, const struct reasm_sink *k, uint64_t 
 	k->gap(k->ctx, s, pos, s->next - pos, REASM_OVERFLOW, (struct str){NULL, 0});
 }
 
+void reasm_left(struct reasm *s, const struct reasm_sink *k, const uint8_t *p, size_t n)
+{
+	uint64_t pos = s->next - n;
+
+	if (n > REASM_KEEP_MAX || !keep_reserve(s, k->pool, n))
+		keep_overflow(s, k, pos);
+	else
+		keep_append(s->keep, k->pool, p, n,
+			    (struct keep_mark){pos, s->cur_time, s->cur_need});
+}
+
 static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint8_t *p, size_t n)
 {
 	uint64_t pos = s->next;
@@ -231,14 +236,9 @@ static void deliver_data(struct reasm *s, const struct reasm_sink *k, const uint
 	} else {
 		s->next = pos + n;
 		used = k->data(k->ctx, s, p, n, pos);
-		if (used >= n)
-			return;
-		if (n - used > REASM_KEEP_MAX || !keep_reserve(s, k->pool, n - used)) {
-			keep_overflow(s, k, pos + used);
-			return;
-		}
-		keep_append(s->keep, k->pool, p + used, n - used,
-			    (struct keep_mark){pos + used, s->cur_time, s->cur_need});
+		if (used < n)
+			reasm_left(s, k, p + used, n - used);
+		return;
 	}
 	if (s->keep && s->keep->len > REASM_KEEP_MAX)
 		keep_overflow(s, k, s->next - s->keep->len);
@@ -600,20 +600,16 @@ static void deliver_now(struct reasm *s, const struct reasm_sink *k, const struc
 }
 
 /*
- * As reasm_add_any(), of a segment as nearly all are: whole, the next in order, behind which
- * nothing waits, and whose sender had received what was delivered, no more and no less. 0: it is
- * none.
+ * As reasm_add_any(), of a segment as nearly all are: whole, and the next of both directions. 0: it
+ * is none.
  */
 static inline int add_next(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
 			   const struct reasm_seg *g)
 {
-	if (g->seq != (uint32_t)s->next || g->ack != (uint32_t)peer->next || !g->has_ack ||
-	    !s->started || !peer->started || s->unsettled || peer->unsettled || g->syn || g->fin ||
-	    !g->len || g->cap_len != g->len || s->pend || s->proven > s->next + g->len)
+	if (!g->has_ack || g->syn || g->fin || !g->len || g->cap_len != g->len ||
+	    !reasm_goes_on(s, g->seq, g->len) || !reasm_goes_on(peer, g->ack, 0))
 		return 0;
-	s->cur_pos = s->next;
-	s->cur_time = g->time;
-	s->cur_need = peer->next;
+	reasm_come(s, g->time, peer->next);
 	deliver_data(s, k, g->data, g->len);
 	return 1;
 }

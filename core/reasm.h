@@ -133,6 +133,30 @@ void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 void reasm_add_any(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 		   const struct reasm_seg *g);
 
+/*
+ * The shorter way, as reasm_add() of a segment that comes as nearly all do. It is whole, its
+ * direction and what it acknowledges go on where they were (reasm_goes_on, of its numbers; len 0
+ * for the latter), and nothing of its direction is kept. Then its bytes are taken: reasm_come(),
+ * s->next is moved behind them, the sink gets them, and what it does not take is for
+ * reasm_left().
+ */
+static inline int reasm_goes_on(const struct reasm *s, uint32_t seq, uint32_t len)
+{
+	return seq == (uint32_t)s->next && s->started && !s->unsettled && !s->pend && !s->fin &&
+	       s->proven <= s->next + len;
+}
+
+/* The segment that comes next was seen then, and its sender had received the peer up to `need`. */
+static inline void reasm_come(struct reasm *s, uint64_t time, uint64_t need)
+{
+	s->cur_pos = s->next;
+	s->cur_time = time;
+	s->cur_need = need;
+}
+
+/* The last n bytes before s->next, which are at p, come again with more behind them. */
+void reasm_left(struct reasm *s, const struct reasm_sink *k, const uint8_t *p, size_t n);
+
 /* Octets before pos are known to have gone by (the application has read them). */
 void reasm_prove(struct reasm *s, uint64_t pos, uint64_t time);
 
@@ -161,16 +185,32 @@ void reasm_again(struct reasm *s, const struct reasm_sink *k);
 /* They are of no use any more. */
 void reasm_drop_kept(struct reasm *s, struct pool *pool);
 
+/* Of the marks of what is kept; reasm_time() and reasm_need() ask for them. */
+uint64_t reasm_kept_time(const struct reasm *s, uint64_t pos);
+uint64_t reasm_kept_need(const struct reasm *s, uint64_t pos);
+
+/* Is it of the segment that is being delivered? Nearly always. */
+static inline int reasm_is_current(const struct reasm *s, uint64_t pos)
+{
+	return pos >= s->cur_pos || !s->keep;
+}
+
 /*
  * When the segment with this octet was first seen. For octets that are being delivered, kept
  * ones included.
  */
-uint64_t reasm_time(const struct reasm *s, uint64_t pos);
+static inline uint64_t reasm_time(const struct reasm *s, uint64_t pos)
+{
+	return reasm_is_current(s, pos) ? s->cur_time : reasm_kept_time(s, pos);
+}
 
 /*
  * Same: how far the sender had received the peer when it sent this octet, a position; 0: unknown.
  */
-uint64_t reasm_need(const struct reasm *s, uint64_t pos);
+static inline uint64_t reasm_need(const struct reasm *s, uint64_t pos)
+{
+	return reasm_is_current(s, pos) ? s->cur_need : reasm_kept_need(s, pos);
+}
 
 /* The same of what is being delivered, of a gap the most that it can be; 0: unknown. */
 uint64_t reasm_need_at_most(const struct reasm *s);

@@ -316,6 +316,53 @@ static int packet_block(struct recording *r, const uint8_t *p, uint32_t len, sou
 	return hand_out(r, n, fn, ctx);
 }
 
+/* What the recorder writes behind a segment's packet, whose payload it need not have cut. */
+struct packet_tail {
+	struct pcapng_option flags;
+	uint32_t direction;
+	struct pcapng_option custom;
+	struct rec_option tag;
+	struct zc_ev_segment segment;
+	struct pcapng_option end;
+	uint32_t len;
+} __attribute__((packed));
+
+/*
+ * The same of a packet as nearly all are: with the options that the recorder of this version
+ * writes, in their order. Others are looked through by packet_block().
+ */
+static inline int usual_packet(struct recording *r, const uint8_t *p, uint32_t len,
+			       source_event_fn fn, void *ctx)
+{
+	static const struct pcapng_option flags = {PCAPNG_EPB_FLAGS, sizeof(uint32_t)};
+	static const struct pcapng_option custom = {
+		PCAPNG_OPT_CUSTOM, sizeof(struct rec_option) + sizeof(struct zc_ev_segment)};
+	static const struct rec_option tag = {REC_PEN, REC_OPT_SEGMENT};
+	const uint8_t *payload, *tail;
+	struct zc_ev_segment *s = (struct zc_ev_segment *)r->event;
+	struct pcapng_epb b;
+	uint32_t padded, n;
+
+	if (len < sizeof(b) + sizeof(struct packet_tail))
+		return packet_block(r, p, len, fn, ctx);
+	memcpy(&b, p, sizeof(b));
+	padded = len - (uint32_t)(sizeof(b) + sizeof(struct packet_tail));
+	payload = p + sizeof(b) + REC_IPV4_HEADERS;
+	tail = p + sizeof(b) + padded;
+	n = b.cap_len - REC_IPV4_HEADERS;
+	if (padded - b.cap_len > 3 || b.cap_len < REC_IPV4_HEADERS || n > ZC_MAX_CAPTURE ||
+	    r->parts || p[sizeof(b) + REC_LINK_HEADER] >> 4 != 4 ||
+	    memcmp(tail + offsetof(struct packet_tail, flags), &flags, sizeof(flags)) ||
+	    memcmp(tail + offsetof(struct packet_tail, custom), &custom, sizeof(custom)) ||
+	    memcmp(tail + offsetof(struct packet_tail, tag), &tag, sizeof(tag)))
+		return packet_block(r, p, len, fn, ctx);
+	memcpy(s, tail + offsetof(struct packet_tail, segment), sizeof(*s));
+	memcpy(s + 1, payload, n);
+	if (s->ev.kind != ZC_EV_SEGMENT)
+		return -EBADMSG;
+	return hand_out(r, n + (uint32_t)sizeof(*s), fn, ctx);
+}
+
 static int event_block(struct recording *r, const uint8_t *p, uint32_t n, source_event_fn fn,
 		       void *ctx)
 {
@@ -394,7 +441,7 @@ static inline int take_block(struct recording *r, const uint8_t *p, const struct
 			     source_event_fn fn, void *ctx)
 {
 	switch (b->type) {
-	case PCAPNG_EPB: return packet_block(r, p, b->len, fn, ctx);
+	case PCAPNG_EPB: return usual_packet(r, p, b->len, fn, ctx);
 	case REC_BLOCK: return record_block(r, p, b->len, fn, ctx);
 	/* files were joined: times and connections mean something else */
 	case PCAPNG_SHB: return -EBADMSG;

@@ -442,10 +442,38 @@ static void count(struct red *t, struct red_row *r, const struct span *s)
 		count_interval(t, r, s);
 }
 
+/* Is the row that the latest span had that of s, too, as all its strings are those of that one? */
+static int is_as_last(const struct red *t, const struct span *s)
+{
+	const struct red_alike *l = &t->alike;
+
+	return t->last && t->opt.by == RED_BY_ROUTE && s->alike && s->names &&
+	       s->alike == l->alike && s->names == l->names && s->conn == l->conn &&
+	       s->pid == l->pid && s->peer_pid == l->peer_pid && s->route.p == l->route &&
+	       s->kind == t->last->kind && t->last->edge == (t->opt.edges && red_edge(s));
+}
+
+/* The row of s, made if need be; NULL: out of memory. */
+static struct red_row *row_of(struct red *t, const struct span *s)
+{
+	struct red_row *r = t->last;
+	struct key k;
+
+	key_of(t, s, &k);
+	if (!r || !is_row_of(r, &k)) {
+		set_id(&k);
+		k.database = is_database(s);
+		r = find_or_insert(t, &k);
+		t->last = r && !r->others ? r : NULL;
+	}
+	t->alike = (struct red_alike){s->conn, s->alike, s->names, s->pid, s->peer_pid,
+				      s->route.p};
+	return r;
+}
+
 struct red_row *red_add(struct red *t, const struct span *s)
 {
 	struct red_row *r;
-	struct key k;
 
 	if (!belongs(t, s))
 		return NULL;
@@ -454,14 +482,7 @@ struct red_row *red_add(struct red *t, const struct span *s)
 		t->since = s->time_ns;
 	if (t->opt.windows)
 		red_advance(t, span_end(s));
-	key_of(t, s, &k);
-	r = t->last;
-	if (!r || !is_row_of(r, &k)) {
-		set_id(&k);
-		k.database = is_database(s);
-		r = find_or_insert(t, &k);
-		t->last = r && !r->others ? r : NULL;
-	}
+	r = is_as_last(t, s) ? t->last : row_of(t, s);
 	if (r)
 		count(t, r, s);
 	return r;

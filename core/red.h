@@ -103,6 +103,13 @@ struct red_row {
 	struct red_interval ring[]; /* the names are behind it */
 };
 
+/* What tells that the strings of a span are those of another one: see span.alike. */
+struct red_alike {
+	uint64_t conn, alike, names;
+	uint32_t pid, peer_pid;
+	const char *route;
+};
+
 struct red {
 	struct red_options opt;
 	unsigned n, mask;	  /* mask: number of buckets - 1 */
@@ -111,6 +118,7 @@ struct red {
 	struct red_row *others;	  /* one of rows, or NULL */
 	/* that of the latest span, which often is the next one's; or NULL */
 	struct red_row *last;
+	struct red_alike alike; /* with last */
 	struct way *callers; /* requests whose calls were counted, row by row; or NULL */
 	uint64_t spans;
 	uint64_t since;	     /* wall clock: the earliest start of a span; 0: none */

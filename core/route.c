@@ -59,6 +59,7 @@ struct routes {
 	size_t table_size, in_table; /* size: a power of two */
 	const struct route *wildcard;
 	struct cache_entry *cache; /* CACHE_SETS times CACHE_WAYS */
+	const struct cache_entry *last; /* that of the last path, if that was no key; or NULL */
 };
 
 static uint64_t load(const char *p, size_t n)
@@ -390,6 +391,11 @@ static const struct route *resolve(struct routes *r, struct str path, int is_key
 	return r->mode == ROUTE_WILDCARD ? r->wildcard : derive(r, path, is_key);
 }
 
+static inline int is_entry_of(const struct cache_entry *e, struct str path)
+{
+	return e->route && e->n == path.n && !memcmp(e->path, path.p, path.n);
+}
+
 static struct str lookup(struct routes *r, struct str path, int is_key)
 {
 	struct cache_entry *e;
@@ -405,20 +411,26 @@ static struct str lookup(struct routes *r, struct str path, int is_key)
 	hash = hash_of(path.p, path.n) ^ (uint64_t)is_key << 40;
 	e = &r->cache[(hash & (CACHE_SETS - 1)) * CACHE_WAYS];
 	for (unsigned way = 0; way < CACHE_WAYS; way++)
-		if (e[way].hash == hash && e[way].route && e[way].n == path.n &&
-		    !memcmp(e[way].path, path.p, path.n))
+		if (e[way].hash == hash && is_entry_of(&e[way], path)) {
+			r->last = is_key ? NULL : &e[way];
 			return (struct str){ e[way].route->text, e[way].route->n };
+		}
 	route = resolve(r, path, is_key);
 	e += hash >> 63; /* which way to give up: as good as random, and free */
 	e->hash = hash;
 	e->route = route;
 	e->n = (uint32_t)path.n;
 	memcpy(e->path, path.p, path.n);
+	r->last = is_key ? NULL : e;
 	return (struct str){ route->text, route->n };
 }
 
 struct str routes__of(struct routes *r, struct str path)
 {
+	const struct cache_entry *e = r->last;
+
+	if (e && path.p && is_entry_of(e, path))
+		return (struct str){ e->route->text, e->route->n };
 	return lookup(r, path, 0);
 }
 

@@ -23,7 +23,7 @@ struct traffic {
 	uint8_t both_ends; /* the other one is seen, too */
 	uint8_t error; /* enum span_error: why it was not established */
 	uint8_t told_error;
-	uint8_t errnum; /* of the error; 0: the client gave up */
+	uint8_t errnum; /* of the error; 0: the client gave up, or it is not known */
 };
 
 /* A segment, or a datagram, of so many bytes was seen. */

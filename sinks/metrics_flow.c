@@ -49,7 +49,7 @@ static void add_ends(struct attrs *a, const struct engine_flow *f, int from_serv
 	}
 }
 
-/* OBI's word for it. */
+/* OBI's word for it. NULL: there may be no route, or one that forbids, or a rule of this host. */
 static const char *reason_of(const struct engine_flow *f)
 {
 	switch (f->errnum) {
@@ -58,7 +58,10 @@ static const char *reason_of(const struct engine_flow *f)
 	case ETIMEDOUT: return "timed-out";
 	case EHOSTUNREACH: return "host-unreachable";
 	case ENETUNREACH: return "net-unreachable";
-	case 0: return f->error == SPAN_ERR_TIMEOUT ? "timed-out" : "other";
+	case 0:
+		if (f->error == SPAN_ERR_UNREACHABLE)
+			return NULL;
+		return f->error == SPAN_ERR_TIMEOUT ? "timed-out" : "other";
 	default: return "other";
 	}
 }

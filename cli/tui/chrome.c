@@ -113,8 +113,7 @@ static int is_of_now(const struct tui *t)
 {
 	const struct view_ops *v = tui_view(t)->ops;
 
-	return v == &view_network || (!t->from.replay && (v == &view_flights || v == &view_conns ||
-							  v == &view_health));
+	return !t->from.replay && (v == &view_flights || v == &view_conns || v == &view_health);
 }
 
 /* What is not as usual: shown at the right of the tabs. */

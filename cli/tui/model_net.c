@@ -105,11 +105,12 @@ static void slice_add(struct net_slice *s, uint64_t number, const struct net_cou
 static void row_add(struct net_row *r, const struct net_counts *c, uint64_t min_rtt,
 		    uint64_t second)
 {
-	uint64_t five = second / NET_COARSE_SECONDS;
+	uint64_t five = second / NET_COARSE_SECONDS, minute = second / 60;
 
 	counts_add(&r->all, c);
 	slice_add(&r->fine[second % NET_FINE], second, c);
 	slice_add(&r->coarse[five % NET_COARSE], five, c);
+	slice_add(&r->minute[minute % NET_MINUTES], minute, c);
 	if (min_rtt && (!r->min_rtt || min_rtt < r->min_rtt))
 		r->min_rtt = min_rtt;
 }
@@ -255,6 +256,7 @@ static void row_merge(struct net_row *to, const struct net_row *from)
 	counts_add(&to->all, &from->all);
 	slices_merge(to->fine, from->fine, NET_FINE);
 	slices_merge(to->coarse, from->coarse, NET_COARSE);
+	slices_merge(to->minute, from->minute, NET_MINUTES);
 	if (from->min_rtt && (!to->min_rtt || from->min_rtt < to->min_rtt))
 		to->min_rtt = from->min_rtt;
 }
@@ -383,4 +385,55 @@ uint64_t net_window_ns(const struct net *n, unsigned seconds, uint64_t now)
 		from = begin > from ? begin : from;
 	}
 	return from && now > from ? now - from : 0;
+}
+
+/* ---- past times */
+
+static const struct {
+	unsigned seconds, slices;
+} kept[] = {{1, NET_FINE}, {NET_COARSE_SECONDS, NET_COARSE}, {60, NET_MINUTES}};
+
+/* The first slice of this length that is not overwritten by now. */
+static uint64_t oldest_slice(unsigned i, uint64_t now)
+{
+	uint64_t last = now / SECOND / kept[i].seconds;
+
+	return last + 1 > kept[i].slices ? last + 1 - kept[i].slices : 0;
+}
+
+struct net_past net_past(const struct net *n, uint64_t from, uint64_t to, uint64_t now)
+{
+	struct net_past p = {0};
+	uint64_t length, first, last;
+	unsigned i = 0;
+
+	from = from > n->since ? from : n->since;
+	to = to < now ? to : now;
+	if (!n->since || from >= to)
+		return p;
+	while (i < 2 && from / SECOND / kept[i].seconds < oldest_slice(i, now))
+		i++;
+	p.seconds = kept[i].seconds;
+	length = p.seconds * SECOND;
+	first = from / length;
+	first = first > oldest_slice(i, now) ? first : oldest_slice(i, now);
+	last = (to - 1) / length + 1;
+	if (first >= last)
+		return p;
+	p.from = first * length > n->since ? first * length : n->since;
+	p.to = last * length < now ? last * length : now;
+	return p;
+}
+
+void net_between(const struct net_row *r, const struct net_past *p, struct net_counts *out)
+{
+	const struct net_slice *s = p->seconds == 1 ? r->fine
+				    : p->seconds == 60 ? r->minute : r->coarse;
+	unsigned n = p->seconds == 1 ? NET_FINE : p->seconds == 60 ? NET_MINUTES : NET_COARSE;
+	uint64_t length = p->seconds * SECOND;
+
+	*out = (struct net_counts){0};
+	for (unsigned i = 0; i < n && p->from < p->to; i++)
+		if (s[i].number >= p->from / length && s[i].number <= (p->to - 1) / length)
+			counts_add(out, &s[i].counts);
 }

@@ -3,9 +3,10 @@
  *
  * Knows neither terminal nor clock. Made of flows as the engine tells them: each tells what came
  * since it was told last, so a connection counts while it is open. Every row has its sums, and what
- * it counted in the latest NET_FINE seconds, and NET_COARSE times five seconds, so that windows of
- * time are added up, whatever came before. Tables are bounded: what has no row of its own counts in
- * one for all others, and of connections the latest used are kept.
+ * it counted in the latest NET_FINE seconds, NET_COARSE times five seconds and NET_MINUTES minutes,
+ * so that windows of time, and past times, are added up, whatever came before. Tables are bounded:
+ * what has no row of its own counts in one for all others, and of connections the latest used are
+ * kept.
  *
  * By process and by peer, 0 is what the process sent, 1 what it received; else 0 is what went to
  * the server, and what both ends have seen counts once.
@@ -26,6 +27,7 @@ enum net_by { NET_BY_PAIR, NET_BY_PROCESS, NET_BY_PEER, NET_BY_PORT, NET_BY_ZONE
 #define NET_FINE 16u
 #define NET_COARSE 64u
 #define NET_COARSE_SECONDS 5u
+#define NET_MINUTES 64u
 #define NET_FLOW_BITS 9u /* times WAYS connections are kept */
 
 struct net_counts {
@@ -44,7 +46,7 @@ struct net_row {
 	char name[NET_NAME];
 	struct net_counts all, base;
 	uint64_t min_rtt; /* 0: not known */
-	struct net_slice fine[NET_FINE], coarse[NET_COARSE];
+	struct net_slice fine[NET_FINE], coarse[NET_COARSE], minute[NET_MINUTES];
 };
 
 struct net_table {
@@ -86,5 +88,15 @@ void net_release(struct net *n); /* is empty then */
 void net_window(const struct net *n, const struct net_row *r, unsigned seconds, uint64_t now,
 		struct net_counts *out);
 uint64_t net_window_ns(const struct net *n, unsigned seconds, uint64_t now);
+
+/* A time in the past, in whole slices; wall clock. */
+struct net_past {
+	uint64_t from, to; /* from == to: nothing is kept of it */
+	unsigned seconds;  /* the length of its slices */
+};
+
+/* As finely as is kept: a minute's beginning or end at worst, and an hour back. */
+struct net_past net_past(const struct net *n, uint64_t from, uint64_t to, uint64_t now);
+void net_between(const struct net_row *r, const struct net_past *p, struct net_counts *out);
 
 #endif

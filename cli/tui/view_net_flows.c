@@ -49,6 +49,13 @@ static int by_key(const void *a, const void *b)
 	return (p > q) - (p < q);
 }
 
+/* Was it there at the time that is looked at? */
+static int is_shown(const struct tui *t, const struct net_flow *f)
+{
+	return !t->past_to || (f->first_ns < t->past_to &&
+			       (!f->last || f->last_ns >= t->model.from));
+}
+
 static void flows_refresh(struct view *view)
 {
 	struct flows_view *v = (struct flows_view *)view;
@@ -57,7 +64,8 @@ static void flows_refresh(struct view *view)
 	tui_count_traffic(view->tui);
 	v->n = 0;
 	for (size_t i = 0; v->rows && net->flows && i < FLOWS; i++)
-		if (net->flows[i].way.key && net->flows[i].group[v->by] == v->id)
+		if (net->flows[i].way.key && net->flows[i].group[v->by] == v->id &&
+		    is_shown(view->tui, &net->flows[i]))
 			v->rows[v->n++] = net->flows[i];
 	if (v->n)
 		qsort(v->rows, v->n, sizeof(*v->rows), by_key);

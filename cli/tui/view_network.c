@@ -44,6 +44,7 @@ struct network {
 	struct row rows[NET_ROWS + 2]; /* behind the last one: all together */
 	uint32_t n;
 	double seconds; /* that the figures are of */
+	struct net_past past; /* that they are of, where a past time is looked at */
 };
 
 static const struct net *net_of(const struct tui *t)
@@ -59,20 +60,55 @@ static void fill(struct network *v, const struct net_row *group)
 	struct row *r = &v->rows[v->n];
 
 	r->group = group;
-	net_window(net_of(t), group, t->window, t->vitals.moment, &r->counts);
+	if (t->past_to)
+		net_between(group, &v->past, &r->counts);
+	else
+		net_window(net_of(t), group, t->window, t->vitals.moment, &r->counts);
 }
 
-/* What was counted is not remembered by time for as long as spans are. */
-static struct str window_text(const struct tui *t, char *buf)
+/* In the past, what had nothing to do with that time is no row. */
+static int is_empty(const struct network *v)
 {
-	return t->past_to ? str_of("all") : tui_window(t, buf);
+	const struct net_counts *n = &v->rows[v->n].counts;
+
+	return v->view.tui->past_to &&
+	       !(n->bytes[0] | n->bytes[1] | n->packets[0] | n->packets[1] | n->rtts |
+		 n->retransmits | n->conns | n->failed);
+}
+
+/* Of a past time: that of whole slices, see model_net.h. 32 bytes. */
+static struct str window_text(const struct network *v, char *buf)
+{
+	char from[32], to[32];
+
+	if (!v->view.tui->past_to)
+		return tui_window(v->view.tui, buf);
+	if (v->past.from == v->past.to)
+		return str_of("not kept");
+	tui_clock(from, v->past.from);
+	tui_clock(to, v->past.to);
+	snprintf(buf, 32, "%.8s-%.8s", from, to);
+	return str_of(buf);
+}
+
+static void measure(struct network *v)
+{
+	const struct tui *t = v->view.tui;
+	uint64_t now = t->vitals.moment;
+
+	if (t->past_to) {
+		v->past = net_past(net_of(t), t->model.from, t->past_to, now);
+		v->seconds = (double)(v->past.to - v->past.from) / 1e9;
+	} else {
+		v->seconds = (double)net_window_ns(net_of(t), t->window, now) / 1e9;
+	}
 }
 
 static void name_columns(struct network *v)
 {
 	static const char *const names[NET_TABLES] = { "PAIR", "PROCESS", "PEER", "PORT", "ZONE" };
 	char buf[32];
-	struct str w = window_text(v->view.tui, buf);
+	struct str w = window_text(v, buf);
 
 	snprintf(v->name, sizeof(v->name), "%s %.*s", names[v->view.tui->net_by], (int)w.n, w.p);
 	v->columns[COL_NAME].name = v->name;
@@ -85,13 +121,15 @@ static void network_refresh(struct view *view)
 	const struct net_table *rows = &net_of(t)->table[t->net_by];
 
 	tui_count_traffic(t);
-	v->seconds = (double)net_window_ns(net_of(t), t->window, t->vitals.moment) / 1e9;
+	measure(v);
 	v->n = 0;
-	for (unsigned i = 0; i < rows->n; i++, v->n++)
+	for (unsigned i = 0; i < rows->n; i++) {
 		fill(v, rows->row[i]);
+		v->n += !is_empty(v);
+	}
 	if (rows->others) {
 		fill(v, rows->others);
-		v->n++;
+		v->n += !is_empty(v);
 	}
 	if (rows->total)
 		fill(v, rows->total);
@@ -297,7 +335,8 @@ static void save_row(const struct network *v, const struct row *r, struct json *
 {
 	const struct net_counts *n = &r->counts;
 	char window[32];
-	struct str w = window_text(v->view.tui, window);
+	struct str w = window_text(v, window);
+
 	json_open(j, '{');
 	json_cstr(j, "type", "network");
 	json_cstr(j, "by", net_by_name(v->view.tui->net_by));

@@ -107,9 +107,10 @@ for k in range(conns):
     c.recv(1)
     c.close()
     sent += n
-for k in range(talks):
-    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+all = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(talks)]
+for u in all:
     u.bind((own, 0))
+for u in all:
     u.connect((host, port))
     for _ in range(5):
         n = rng.randrange(1, 700)

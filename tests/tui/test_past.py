@@ -66,7 +66,14 @@ def replayed(path):
         s = term.press('1', 'Enter')
         t.check('22:13:40-22:13:50: 100 requests  10 errors' in s, 'a route, too', s)
         term.press('Escape')
-        term.press(':')
+        s = term.press('7')
+        sizes = re.search(r'^10\.0\.0\.1 → 10\.0\.0\.9:80 .*? (\d\S+)KiB ', s, re.M)
+        t.check('PAIR 22:13:40-22:13:50' in s and 'PAST 22:13:40-22:13:50' in s and sizes and
+                0.85 < float(sizes[1]) * 1024 / (100 * len(c.get('/orders/250'))) < 1.15,
+                'Network: what went by at that time', s)
+        s = term.press('Enter')
+        t.check('10.0.0.1:40001' in s, 'on connections that were there', s)
+        term.press('Escape', '1', ':')
         term.type('filter status >= 500')
         term.keys('Enter')
         s = term.wait(r'PAST[\s\S]*/orders.* 100 .* 10 +\d\n')

@@ -145,6 +145,49 @@ static void test_windows(void)
 	net_release(&n);
 }
 
+static uint64_t bytes_between(const struct net *n, uint64_t from, uint64_t to, uint64_t now)
+{
+	struct net_past p = net_past(n, BASE + from * SECOND, BASE + to * SECOND,
+				     BASE + now * SECOND);
+	struct net_counts c;
+
+	net_between(row(n, NET_BY_PAIR, "curl → shop"), &p, &c);
+	return c.bytes[0];
+}
+
+/* 100 bytes each second for two hours. BASE is 20 seconds behind a minute. */
+static void test_past(void)
+{
+	uint64_t now = 7200, begin;
+	struct net_past p;
+	struct net n = {0};
+
+	for (uint64_t second = 0; second < now; second++) {
+		struct engine_flow f = make(1, second);
+
+		f.first = !second;
+		net_add(&n, &f);
+	}
+	is_u64(bytes_between(&n, 7190, 7193, now), 300, "a moment ago: three seconds of them");
+	is_u64(bytes_between(&n, 7000, 7100, now), 10000, "minutes ago");
+	is_u64(bytes_between(&n, 7001, 7099, now), 10000, "in whole slices of five seconds");
+	is_u64(bytes_between(&n, 5000, 5500, now), 540 * 100, "an hour ago in whole minutes");
+	p = net_past(&n, BASE + 5000 * SECOND, BASE + 5500 * SECOND, BASE + now * SECOND);
+	is_u64((p.from - BASE) / SECOND, 4960, "which are told: from");
+	is_u64((p.to - BASE) / SECOND, 5500, "to");
+	is_u64(bytes_between(&n, 100, 200, now), 0, "nothing is kept of what is too long ago");
+	p = net_past(&n, BASE, BASE + 200 * SECOND, BASE + now * SECOND);
+	ok(p.from == p.to, "and that is told");
+	p = net_past(&n, 0, UINT64_MAX, BASE + now * SECOND);
+	begin = (p.from - BASE) / SECOND;
+	ok(begin > now - 64 * 60 && begin <= now - 63 * 60, "from where it is kept: %llu",
+	   (unsigned long long)begin);
+	is_u64(p.to, BASE + now * SECOND, "until now");
+	net_release(&n);
+	p = net_past(&n, BASE, BASE + SECOND, BASE + SECOND);
+	ok(p.from == p.to, "nothing came");
+}
+
 static void test_failed(void)
 {
 	struct engine_flow f = make(1, 1);
@@ -231,6 +274,7 @@ int main(void)
 	test_groups();
 	test_no_names();
 	test_windows();
+	test_past();
 	test_failed();
 	test_limits();
 	test_model();

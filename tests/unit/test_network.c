@@ -1,6 +1,7 @@
 /* What the network did to a connection, what that cost its exchanges, and connects that fail. */
 #include <errno.h>
 
+#include "core/engine_impl.h"
 #include "tests/unit/engine_feed.h"
 
 #define CLIENT_END 77u
@@ -493,6 +494,27 @@ static void errors(void)
 	engine__finish(f.e);
 }
 
+/* The kernel's error is one of a connect that it began. */
+static void turned_down(void)
+{
+	struct zc_ev_close c = {.error = ENETUNREACH};
+
+	start();
+	attempt(10, 0, 1, 80);
+	c.ev = feed_head(&f, ZC_EV_CLOSE, sizeof(c));
+	c.ev.flags = ZC_CLOSE_CONNECT;
+	c.ev.time = conn_find(&f.e->conns, 10)->open_time;
+	engine__event(f.e, &c.ev);
+	attempt(11, 0, 1, 80);
+	f.now += 5 * MS;
+	fails(11, ENETUNREACH);
+	is_u64(conn_find(&f.e->conns, 10)->traffic.errnum, 0, "turned down: nobody knows why");
+	is_u64(conn_find(&f.e->conns, 11)->traffic.errnum, ENETUNREACH, "by ICMP: what it said");
+	engine__finish(f.e);
+	ok(f.nspans == 2 && span(0)->error == SPAN_ERR_UNREACHABLE &&
+		   span(1)->error == SPAN_ERR_UNREACHABLE, "unreachable, both");
+}
+
 static void accept_queue(void)
 {
 	struct zc_ev_backlog b = {.pid = 600, .port = 80, .waiting = 129, .limit = 128,
@@ -569,6 +591,7 @@ int main(void)
 	gives_up();
 	errors();
 	one_socket();
+	turned_down();
 	accept_queue();
 	patience();
 	probes();

@@ -357,8 +357,59 @@ static void test_baseline_and_filter(void)
 	model_release(&m);
 }
 
+/* ---- spans whose strings are known to be those of the last one */
+
+static unsigned rows_differ(const struct red *a, const struct red *b)
+{
+	unsigned differ = a->n != b->n;
+
+	for (unsigned i = 0; i < a->n && i < b->n; i++) {
+		const struct red_row *x = a->rows[i], *y = b->rows[i];
+
+		differ += x->id != y->id || x->kind != y->kind || x->edge != y->edge ||
+			  memcmp(&x->counts, &y->counts, sizeof(x->counts)) ||
+			  x->durations.sum != y->durations.sum;
+	}
+	return differ;
+}
+
+static void test_alike(void)
+{
+	static const char *const route[] = {"/a", "/b", "/c"}, *const service[] = {"x", "y", NULL};
+	const struct red_options o = {.max_rows = 50, .edges = 1};
+	struct red a, b;
+	struct span s;
+
+	red_init(&a, &o);
+	red_init(&b, &o);
+	for (unsigned i = 0, n = 1; i < MOST; i++) {
+		unsigned r = (unsigned)draw(3), p = (unsigned)draw(3);
+
+		s = make(route[r], 200, 1000 + i, 5);
+		s.service = service[p];
+		s.conn = 1 + draw(2);
+		s.alike = 1 + r / 2; /* of two paths, which have routes of their own */
+		s.names = draw(4) ? n : 0;
+		s.pid = 10 + p;
+		s.kind = draw(2) ? SPAN_SERVER : SPAN_CLIENT;
+		s.entry = draw(2) != 0;
+		red_add(&a, &s);
+		s.alike = s.names = 0;
+		red_add(&b, &s);
+		n += draw(100) == 0;
+		if (draw(5000) == 0) {
+			red_reset(&a);
+			red_reset(&b);
+		}
+	}
+	ok(a.n > 10 && !rows_differ(&a, &b), "the same rows as of spans of which nothing is known");
+	red_release(&a);
+	red_release(&b);
+}
+
 int main(void)
 {
+	test_alike();
 	test_figures();
 	test_merge();
 	test_changes();

@@ -301,8 +301,28 @@ static void test_keys(void)
 	routes__free(r);
 }
 
+/* The path that comes again is not looked for: nothing else may pass for it. */
+static void test_again(void)
+{
+	struct routes *r = routes__new(ROUTE_HEURISTIC, 0);
+	struct route_error err;
+	unsigned right = 1;
+
+	for (unsigned i = 0; i < 4 && right; i++)
+		right = !strcmp(routes__of(r, str("user:42")).p, "user:42") &&
+			!strcmp(routes__of_key(r, str("user:42")).p, "user:{id}") &&
+			!strcmp(routes__of_key(r, str("user:42")).p, "user:{id}") &&
+			!strcmp(routes__of(r, str("user:4")).p, "user:4");
+	ok(right, "a path and a key of the same text, in turns");
+	is_str(routes__of(r, str("/a/7")).p, "/a/{id}", "a path");
+	ok(!routes__add(r, "/a/{name}", &err), "a pattern for it");
+	is_str(routes__of(r, str("/a/7")).p, "/a/{name}", "its route from then on");
+	routes__free(r);
+}
+
 int main(void)
 {
+	test_again();
 	test_keys();
 	test_heuristic();
 	test_patterns();

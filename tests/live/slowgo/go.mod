@@ -1,0 +1,3 @@
+module zctrace.test/slowgo
+
+go 1.18
