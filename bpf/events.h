@@ -302,7 +302,8 @@ ZC_ASSERT_SIZE(struct zc_ev_listen, 48);
  * BACKLOG: a listener's accept queue is full, so that the kernel turns away who asks for a
  * connection, or completes its handshake. Not every time is told: overflows counts them.
  * ZC_BACKLOG_UNANSWERED: a client has not answered a SYN-ACK that was sent twice again; waiting:
- * handshakes that are not complete; overflows: clients like this one.
+ * handshakes that are not complete; overflows: clients like this one. Of a capture pid is 0, and
+ * what is waiting and the limit are not known.
  */
 #define ZC_BACKLOG_UNANSWERED 0x1 /* flags */
 

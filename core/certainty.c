@@ -207,11 +207,20 @@ static void count_step(struct conn *c, struct exchange *x)
 	c->in_step = (uint8_t)(c->in_step + (c->in_step < UINT8_MAX));
 }
 
+/* Was x sent when the answer before it was still to come? Streams of TLS do not tell. */
+static void note_ahead(struct conn *c, const struct exchange *x)
+{
+	if (!c->session && x->need && x->need < c->answer_end)
+		c->pipelined = 1;
+}
+
 void certainty_plain_request(struct conn *c, struct exchange *x)
 {
 	x->boundary = 1;
 	if (c->answer_end && x->need == c->answer_end && x->req_pos == c->answer_ack)
 		count_step(c, x);
+	else
+		note_ahead(c, x);
 }
 
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
@@ -219,17 +228,19 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	const struct exchange *older = unanswered(c);
 	int before = c->tail && c->tail->tentative && x->need <= c->gap_need;
 	int waited = !older && c->answer_end && x->need == c->answer_end;
-	int exact = waited && c->answer_ack == x->req_pos && !c->had_more;
+	int exact = waited && c->answer_ack == x->req_pos && !c->had_more && !h->mid_line;
 
 	/* joined: a part of what was before it, or the next of who does not wait */
 	if (!c->requested && x->need && x->req_pos == h->unrecognized_end &&
 	    x->need == h->unrecognized_need)
 		c->pipelined = 1;
-	x->found |= (uint8_t)before;
+	x->found |= (uint8_t)(before | h->mid_line);
 	x->owed = c->broken_request;
 	c->broken_request = 0;
 	if (older)
 		note_overlap(c, h, x, older);
+	else if (!x->found)
+		note_ahead(c, x);
 	/*
 	 * it has received nothing since: this may belong to what was lost, which is answered first
 	 */
@@ -395,8 +406,8 @@ enum doubted_proof certainty_at_end(const struct conn *c)
 	 * A client that closes first, has received all that its server has sent, and gets nothing
 	 * more has its answers.
 	 */
-	if (c->reset || c->head || c->lost_end || resp->in_message || !h->reasm.fin_time ||
-	    h->reasm.fin_time >= resp->reasm.fin_time ||
+	if (c->reset || c->head || c->lost_end || c->answer_end != resp->reasm.next ||
+	    !h->reasm.fin_time || h->reasm.fin_time >= resp->reasm.fin_time ||
 	    h->reasm.fin_need != resp->reasm.next)
 		return DOUBTED_NONE;
 	/*
@@ -417,8 +428,9 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
 
-	if (c->reset || c->head || c->lost_end || resp->in_message || !is_still(h, since) ||
-	    !is_still(resp, since) || h->reasm.fin_time || resp->reasm.fin_time)
+	if (c->reset || c->head || c->lost_end || resp->in_message ||
+	    c->answer_end != resp->reasm.next || !is_still(h, since) || !is_still(resp, since) ||
+	    h->reasm.fin_time || resp->reasm.fin_time)
 		return DOUBTED_NONE;
 	/* the answer to the last request may take longer, of a client that does not wait for it */
 	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;

@@ -9,7 +9,7 @@
  *  - its client had received everything before the response when it sent the request, no more and
  *    no less, and its server everything up to the request's end when it began the response;
  *  - the request begins where a message does: behind one that is certain, or where the server had
- *    received everything when it began the answer before;
+ *    received everything when it began the answer before, if that is not within a line;
  *  - and the client is one that waits for its answers. This shows in exchanges one after the other
  *    of which the same is true; how many it takes depends on what was lost. A client that was seen
  *    to pipeline is believed only after a pause.

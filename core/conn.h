@@ -72,6 +72,7 @@ struct half {
 		};
 		uint32_t unusual; /* 0: none of these is set */
 	};
+	uint8_t mid_line;   /* requests: what was passed over last ends within a line */
 	uint8_t proxied;    /* PROXY headers in lead, of several proxies one behind the other */
 	uint8_t stray;	    /* something else stood where one was due; 2: a frame's head */
 	uint8_t hint_valid; /* ack_hint is */

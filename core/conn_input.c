@@ -127,6 +127,7 @@ static void sink_gap(void *ctx, struct reasm *s, uint64_t pos, uint64_t n, enum 
 
 	if (!c->ops && !c->opaque && kept.n)
 		protocol_detect_torn(c, h, kept, pos - kept.n);
+	h->mid_line = 0;
 	if (c->ops && !h->ended) {
 		c->again = 0;
 		c->missing = why == REASM_MISSING ? SPAN_LOST_EVENTS : SPAN_NOT_CAPTURED;

@@ -179,6 +179,7 @@ size_t protocol_detect(struct engine *e, struct conn *c, struct half *h, const u
 		return 0;
 	e->stats.unparsed_bytes += n;
 	h->unrecognized_end = pos + n;
+	h->mid_line = p[n - 1] != '\n';
 	h->unrecognized_need = reasm_need(&h->reasm, pos + n - 1);
 	policy_unrecognized(e, c, h, n);
 	return n;

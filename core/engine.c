@@ -354,6 +354,13 @@ static void backlog_text(const struct zc_ev_backlog *b, char *out, size_t size)
 		return;
 	}
 	inet_ntop(v4 ? AF_INET : AF_INET6, b->raddr + (v4 ? 12 : 0), client, sizeof(client));
+	if (!b->pid) {
+		snprintf(out, size,
+			 "port %u: %s%s%s:%u does not complete its handshake; not answered so "
+			 "far: %llu",
+			 b->port, v4 ? "" : "[", client, v4 ? "" : "]", b->rport, n);
+		return;
+	}
 	snprintf(out, size,
 		 "port %u (%.16s, pid %u): %s%s%s:%u does not complete its handshake; %u are under "
 		 "way, the limit is %u; not answered so far: %llu",
@@ -369,7 +376,7 @@ static void on_backlog(struct engine *e, const struct zc_ev_backlog *b)
 {
 	int unanswered = (b->ev.flags & ZC_BACKLOG_UNANSWERED) != 0;
 	char text[240];
-	const struct note note = {
+	struct note note = {
 		.name = unanswered ? "handshakes-not-completed" : "accept-queue-full",
 		.text = text,
 		.time_ns = b->ev.time + (uint64_t)e->opt.wall_offset,
@@ -381,6 +388,10 @@ static void on_backlog(struct engine *e, const struct zc_ev_backlog *b)
 		.nfields = 5,
 	};
 
+	if (!b->pid) { /* a capture knows no more */
+		note.field[1] = note.field[4];
+		note.nfields = 2;
+	}
 	backlog_text(b, text, sizeof(text));
 	if (e->opt.on_note)
 		e->opt.on_note(e->opt.ctx, &note);

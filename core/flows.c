@@ -25,6 +25,7 @@
 /* For so long nobody has answered: Linux waits for 64 s after its last SYN. */
 #define TRYING_NS 70000000000ull
 #define FLOW_NS 1000000000ull /* between two FLOWs of one connection */
+#define LISTENERS 16u	       /* of which it is known how many do not answer */
 
 /* The two ends in a fixed order, so that both directions find the same flow. */
 struct key {
@@ -61,6 +62,12 @@ struct flow {
 	uint8_t refused;    /* its first answer was a reset */
 };
 
+/* A port whose clients do not complete their handshakes. */
+struct listener {
+	uint64_t unanswered;
+	uint16_t port;
+};
+
 struct flows {
 	source_event_fn fn;
 	void *ctx;
@@ -72,6 +79,8 @@ struct flows {
 	struct list lru, closing, trying; /* longest ago first */
 	struct flow *unused;
 	struct flow **buckets;
+	struct listener listener[LISTENERS]; /* the latest begun is the one before nlisteners */
+	unsigned nlisteners;
 	struct zc_ev_segment *event; /* with room for a payload behind it */
 };
 
@@ -393,6 +402,42 @@ static void emit_retransmit(const struct flows *f, const struct flow *fl, const 
 	f->fn(f->ctx, &r.ev);
 }
 
+static uint64_t count_unanswered(struct flows *f, uint16_t port)
+{
+	struct listener *l = f->listener;
+
+	while (l < f->listener + LISTENERS && l->port != port)
+		l++;
+	if (l == f->listener + LISTENERS) {
+		l = &f->listener[f->nlisteners++ % LISTENERS];
+		*l = (struct listener){.port = port};
+	}
+	return ++l->unanswered;
+}
+
+/*
+ * A SYN-ACK that was sent twice again, and its client has not answered: as a socket's, each time
+ * that they have doubled. Returns the number of events.
+ */
+static int emit_unanswered(struct flows *f, const struct flow *fl, const struct frame *seg)
+{
+	struct zc_ev_backlog b = {
+		.ev = {.kind = ZC_EV_BACKLOG, .size = sizeof(b), .time = f->now},
+		.port = seg->sport,
+		.rport = seg->dport,
+	};
+
+	if (fl->has_ack[!fl->server] || fl->network.side[fl->server].resent != 2)
+		return 0;
+	b.overflows = count_unanswered(f, seg->sport);
+	if (b.overflows & (b.overflows - 1))
+		return 0;
+	b.ev.flags = ZC_BACKLOG_UNANSWERED;
+	memcpy(b.raddr, seg->dst, sizeof(b.raddr));
+	f->fn(f->ctx, &b.ev);
+	return 1;
+}
+
 /* What bare acknowledgements, which make no events, have told last: octets that went by. */
 static int emit_acks(struct flows *f, const struct flow *fl)
 {
@@ -570,6 +615,8 @@ static int emit_packet(struct flows *f, struct flow *fl, const struct frame *seg
 		emit_segment(f, fl, seg, dir);
 	if (news.resent && dir == ZC_RX)
 		emit_retransmit(f, fl, seg, src, &news);
+	if (news.resent && seg->flags & ZC_TCP_SYN && src == fl->server)
+		events += emit_unanswered(f, fl, seg);
 	if (fl->refused)
 		events += emit_close(f, fl, ECONNREFUSED);
 	return events;

@@ -10,6 +10,7 @@
  *   SEGMENT  every SYN, FIN, RST and payload; RX is towards the server
  *   FLOW, RETRANSMIT, WINDOW  what the packets tell of the network: see flow_network.h. Of a
  *            retransmission's SEGMENT, RETRANSMIT comes behind a request's and before a response's
+ *   BACKLOG  a client does not complete its handshake: of a port, whenever they have doubled
  *   CLOSE    some time after a RST or both FINs, when nothing more of it is expected, or when a
  *            new connection uses the same addresses. A connection that is just still open at the
  *            end of the capture gets none: that it ended was not seen. ZC_CLOSE_CONNECT: a reset

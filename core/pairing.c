@@ -57,10 +57,12 @@ static int switches_later(struct conn *c, const struct message *m)
 }
 
 /* Octets that are no message, or not one that is understood, end at pos. */
-static void not_understood(struct conn *c, struct half *h, size_t n, uint64_t pos)
+static void not_understood(struct conn *c, struct half *h, const uint8_t *p, size_t n,
+			   uint64_t pos)
 {
 	c->engine->stats.unparsed_bytes += n;
 	h->unrecognized_bytes += n;
+	h->mid_line = n && p[n - 1] != '\n';
 	if (is_request(c, h))
 		certainty_refuse(c, pos - n);
 	if (c->withheld && is_request(c, h) && withheld_garbage(c, h, pos))
@@ -103,12 +105,13 @@ static int pass(struct conn *c, struct half *h, const uint8_t *p, size_t n, uint
 	}
 	if (is_broken_request(c, h, p, n))
 		c->broken_request = 1;
-	not_understood(c, h, n, pos);
+	not_understood(c, h, p, n, pos);
 	return 1;
 }
 
 /* A start is looked for: passes over what is known to be before it. Returns how much. */
-static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
+static size_t pass_over(struct conn *c, struct half *h, const uint8_t *p, size_t n,
+			uint64_t pos)
 {
 	uint64_t due;
 	size_t k;
@@ -118,7 +121,10 @@ static size_t pass_over(struct conn *c, struct half *h, uint64_t pos, size_t n)
 		return 0;
 	due = certainty_due(c, h, pos);
 	k = due < pos ? 0 : due - pos < n ? (size_t)(due - pos) : n;
-	if (due >= pos && due - pos == k) {
+	if (k)
+		h->mid_line = p[k - 1] != '\n';
+	/* no request begins within a line: there its server had more than what it answered */
+	if (due >= pos && due - pos == k && !(h->mid_line && is_request(c, h))) {
 		c->protocol->move(c->state, sender_of(c, h), PLACE_START, 0);
 		h->msg_pos = due;
 	}
@@ -135,7 +141,7 @@ static size_t skip_line(struct conn *c, struct half *h, const uint8_t *p, size_t
 	const uint8_t *lf = n ? memchr(p, '\n', n) : NULL;
 	size_t skipped = lf ? (size_t)(lf - p) + 1 : n;
 
-	not_understood(c, h, skipped, pos + skipped);
+	not_understood(c, h, p, skipped, pos + skipped);
 	return skipped;
 }
 
@@ -207,7 +213,7 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 
 		end = n;
 		if (!plain) {
-			off += pass_over(c, h, pos + off, n - off);
+			off += pass_over(c, h, p + off, n - off, pos + off);
 			end = parse_limit(c, h, p, n, off, pos);
 		}
 		if (n > off)

@@ -188,6 +188,7 @@ static void request_head(struct conn *c, struct half *h, const struct message *m
 		h->torn = 0;
 	else if (!is_unanswerable(c, h, pos))
 		h->x = begin_request(c, h, m, pos);
+	h->mid_line = 0;
 	if (c->nexchanges == 2)
 		give_memo(c);
 }

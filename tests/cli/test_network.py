@@ -183,6 +183,39 @@ def connects(t):
             'tshark: SYNs')
 
 
+def handshake(p, client, again, completes, port=80):
+    c = Conversation(p, port=port, client=client, syn=False)
+    c.segment(0, SYN, seq=1000)
+    for k in range(1 + again):
+        c.segment(1, SYN | ACK, seq=5000, ack=1001, seconds=2 ** k if k else 0.001)
+    if completes:
+        c.segment(0, ACK)
+
+
+@test
+def handshakes(t):
+    """5 clients that do not answer a SYN-ACK which was sent twice again: a note when they have
+    doubled, by port; nothing of those that answer in time, of one that was sent again once, or of
+    a SYN that stays alone"""
+    p = Packets()
+    for k in range(5):
+        handshake(p, 20000 + k, 3, False)
+    handshake(p, 30000, 2, False, port=81)
+    for k, again in enumerate((0, 1)):
+        handshake(p, 40000 + k, again, True)
+    handshake(p, 40002, 1, False)
+    Conversation(p, client=40003, syn=False).segment(0, SYN, seq=1000)
+    run = t.run([ZCTRACE, '-r', p.pcap(t.path('handshakes.pcap')), '-o', 'json'])
+    notes = [o for o in map(json.loads, run.stdout.splitlines())
+             if o.get('note') == 'handshakes-not-completed']
+    t.equal([[n.get(k) for k in ('port', 'unanswered', 'pid', 'waiting', 'limit')] for n in notes],
+            [[port, n, None, None, None] for port, n in ((80, 1), (80, 2), (80, 4), (81, 1))],
+            'notes')
+    t.equal([n['text'] for n in notes[1:2]],
+            ['port 80: 192.0.2.1:20001 does not complete its handshake; not answered so far: 2'],
+            'whose')
+
+
 @test
 def copies(t):
     """each packet captured twice, at two places: nothing was sent again"""

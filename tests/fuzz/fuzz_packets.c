@@ -20,7 +20,8 @@ static void check(void *ctx, const struct zc_ev *ev)
 	const uint8_t *p = (const uint8_t *)ev;
 	struct tally *t = ctx;
 
-	if ((uintptr_t)ev % 8 || (!ev->conn && ev->kind != ZC_EV_DATAGRAM))
+	if ((uintptr_t)ev % 8 ||
+	    (!ev->conn && ev->kind != ZC_EV_DATAGRAM && ev->kind != ZC_EV_BACKLOG))
 		abort();
 	switch (ev->kind) {
 	case ZC_EV_OPEN: t->opens++; break;
@@ -37,6 +38,7 @@ static void check(void *ctx, const struct zc_ev *ev)
 		break;
 	case ZC_EV_RETRANSMIT:
 	case ZC_EV_WINDOW:
+	case ZC_EV_BACKLOG:
 	case ZC_EV_FLOW: break;
 	default: abort();
 	}

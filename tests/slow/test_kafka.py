@@ -109,15 +109,19 @@ import sys
 from kafka import KafkaConsumer, KafkaProducer
 address, topic = f"127.0.0.1:{sys.argv[1]}", "parcels"
 producer = KafkaProducer(bootstrap_servers=address, acks="all", linger_ms=0)
-for i in range(20):
+def send(i):
     trace = f"00-{i + 1:032x}-{i + 1:016x}-01"
     producer.send(topic, b"sesame", headers=[("traceparent", trace.encode())]).get(30)
-producer.close()
+for i in range(20):
+    send(i)
 consumer = KafkaConsumer(topic, bootstrap_servers=address, group_id="foreign",
                          auto_offset_reset="earliest", consumer_timeout_ms=60000)
 for n, record in enumerate(consumer, 1):
-    if n == 20:
+    if n == 25:
         break
+    if n >= 20: # one by one
+        send(n)
+producer.close()
 consumer.close()
 print(n)
 '''
@@ -125,7 +129,8 @@ print(n)
 
 @test
 def foreign(t):
-    """kafka-python: each record that is sent alone belongs to the trace of its header"""
+    """kafka-python: each record that is sent or read alone belongs to the trace of its header, and
+    what is read hangs below what was sent"""
     p = t.run([sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--target',
                t.path('lib'), 'kafka-python==3.0.12'])
     if p.returncode:
@@ -136,7 +141,7 @@ def foreign(t):
     p = subprocess.run([sys.executable, '-c', CLIENT, str(k.port)],
                        env=dict(os.environ, PYTHONPATH=t.path('lib')), capture_output=True,
                        text=True, timeout=120, check=False)
-    t.equal((p.returncode, p.stdout.strip()), (0, '20'), f'the client: {p.stderr[-300:]}')
+    t.equal((p.returncode, p.stdout.strip()), (0, '25'), f'the client: {p.stderr[-300:]}')
     wait_for(lambda: any(s.get('kafka_api') == 'LeaveGroup' for s in z.spans), 10)
     z.stop()
     again, _ = replay(t, t.path('rec.pcapng'))
@@ -144,10 +149,17 @@ def foreign(t):
         mine = [s for s in spans if s.get('kafka_api') == 'Produce']
         t.equal([(s['trace_id'], s.get('parent_span_id'), s.get('link'), s['messaging_messages'])
                  for s in mine],
-                [(f'{i:032x}', f'{i:016x}', 'traceparent', 1) for i in range(1, 21)],
+                [(f'{i:032x}', f'{i:016x}', 'traceparent', 1) for i in range(1, 26)],
                 'the trace, and whose child')
-        t.equal(sum(s.get('messaging_messages', 0) for s in spans
-                    if s.get('kafka_api') == 'Fetch'), 20, 'records read')
+        read = [s for s in spans if s.get('kafka_api') == 'Fetch' and s.get('messaging_messages')]
+        t.equal(sum(s['messaging_messages'] for s in read), 25, 'records read')
+        alone = [s for s in read if s['messaging_messages'] == 1]
+        sent = {s['trace_id']: s['span_id'] for s in mine}
+        t.check(len(alone) >= 5, f'read alone: {len(alone)}')
+        t.equal([s.get('parent_span_id') for s in alone],
+                [sent.get(s['trace_id']) for s in alone], 'read alone, below what was sent')
+        t.equal([s.get('messaging_contexts') for s in read if s not in alone],
+                [s['messaging_messages'] for s in read if s not in alone], 'contexts of several')
         bad = [s for s in spans if 'incomplete' in s and s['incomplete'] != ['in-flight']]
         t.check(not bad, f'{len(bad)} are not whole: {bad[:2]}')
     with open(t.path('rec.pcapng'), 'rb') as f:

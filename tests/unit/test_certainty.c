@@ -270,6 +270,37 @@ static void test_had_more(void)
 	     "what is behind a pause, and a loss, is the rest of what was begun");
 }
 
+/* Where a client that does not wait goes on with a head that was begun, behind a pause. */
+static void test_mid_line(void)
+{
+	for (int joined = 0; joined < 2; joined++) {
+		capture();
+		if (joined) {
+			lose(RX, "GET /0 HTTP/1.1\r\nX-Filler: ");
+			feed_text(&f, RX, "f\r\n\r\nget /1 HTTP/1.1\r\nX-Text: ");
+		} else {
+			feed_text(&f, RX, GET("/0"));
+			feed_text(&f, RX, "GET /1 HTTP/1.1\r\nX-Filler: ");
+			feed_text(&f, TX, OK2);
+			lose(RX, "f\r\n\r\n");
+			feed_text(&f, RX, "COPY /2 HTTP/1.1\r\nX-Text: ");
+			feed_tick(&f, 30 * MS);
+		}
+		feed_text(&f, TX, NO2);
+		feed_tick(&f, 30 * MS);
+		feed_text(&f, RX, GET("/text"));
+		feed_text(&f, TX, OK2);
+		feed_flag(&f, RX, ZC_TCP_FIN);
+		feed_flag(&f, TX, ZC_TCP_FIN);
+		over(joined ? "(none) (none) 404 lost-events request-not-seen; "
+			      "GET /text 200 lost-events"
+			    : "GET /0 200; GET /1 404 lost-events truncated-head; "
+			      "(none) (none) 200 lost-events request-not-seen",
+		     joined ? "what goes on in a line of before messages were found is in doubt"
+			    : "nor is it a request in a line of another one");
+	}
+}
+
 /* Joined between the halves of a request: c waits for the answer before the last one. */
 static void test_joined(void)
 {
@@ -612,6 +643,7 @@ int main(void)
 	test_proof();
 	test_number();
 	test_had_more();
+	test_mid_line();
 	test_joined();
 	test_row();
 	test_broken();
