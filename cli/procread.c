@@ -141,21 +141,48 @@ static const char *runtime_of(uint32_t pid, const char *exe)
 	return kind == ELF_CPP ? "cpp" : "generic";
 }
 
-/*
- * A worker that Python's multiprocessing has spawned is called as its parent is: its own arguments
- * name nothing.
- */
-static uint32_t named_after(uint32_t pid, const char *cmdline, ssize_t n)
+/* The parent, if it runs the same program; 0: it does not, or it is not known. */
+static uint32_t parent_alike(uint32_t pid, const char *exe)
 {
-	static const char mark[] = "\0--multiprocessing-fork";
-	char status[4096];
-	const char *at;
+	char status[4096], other[PATH_MAX];
+	const char *at = NULL;
+	uint32_t parent;
 
-	if (n < (ssize_t)sizeof(mark) || !memmem(cmdline, (size_t)n, mark, sizeof(mark) - 1) ||
-	    read_proc(pid, "status", status, sizeof(status)) <= 0)
-		return pid;
-	at = strstr(status, "\nPPid:");
-	return at ? (uint32_t)strtoul(at + 6, NULL, 10) : pid;
+	if (read_proc(pid, "status", status, sizeof(status)) > 0)
+		at = strstr(status, "\nPPid:");
+	parent = at ? (uint32_t)strtoul(at + 6, NULL, 10) : 0;
+	return parent && !read_link(parent, "exe", other, sizeof(other)) && !strcmp(other, exe)
+		       ? parent : 0;
+}
+
+/* Has Python's multiprocessing started it? Its own arguments name nothing then. */
+static int is_spawned(const char *cmdline, ssize_t n)
+{
+	static const char spawned[] = "\0--multiprocessing-fork",
+			  server[] = "\0from multiprocessing.forkserver import ";
+
+	return n > 0 && (memmem(cmdline, (size_t)n, spawned, sizeof(spawned) - 1) ||
+			 memmem(cmdline, (size_t)n, server, sizeof(server) - 1));
+}
+
+/*
+ * The arguments that name it, as service_name takes them; returns whose they are. A worker of
+ * multiprocessing is called as whoever had it started is, through the server that forks it, and
+ * through workers that start workers.
+ */
+static uint32_t read_cmdline(uint32_t pid, const char *exe, char *cmdline, size_t size, ssize_t *n)
+{
+	uint32_t parent;
+
+	*n = read_proc(pid, "cmdline", cmdline, size);
+	for (int i = 0; i < 8 && is_spawned(cmdline, *n); i++) {
+		parent = parent_alike(pid, exe);
+		if (!parent)
+			break;
+		pid = parent;
+		*n = read_proc(pid, "cmdline", cmdline, size);
+	}
+	return pid;
 }
 
 /* What it says of itself is what it is called. */
@@ -196,11 +223,8 @@ static int read_called(uint32_t pid, char exe[PATH_MAX], struct zc_ev_names *out
 
 	if (read_link(pid, "exe", exe, PATH_MAX))
 		return -ESRCH;
-	n = read_proc(pid, "cmdline", cmdline, sizeof(cmdline));
-	named = named_after(pid, cmdline, n);
-	if (named != pid)
-		n = read_proc(named, "cmdline", cmdline, sizeof(cmdline));
-	read_link(pid, "cwd", cwd, sizeof(cwd));
+	named = read_cmdline(pid, exe, cmdline, sizeof(cmdline), &n);
+	read_link(named, "cwd", cwd, sizeof(cwd));
 	service_name(exe, cmdline, n > 0 ? (size_t)n : 0, cwd, out->service, sizeof(out->service));
 	read_environ(pid, out);
 	read_container(pid, out);

@@ -74,16 +74,24 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* Is it only a version of the interpreter, up to end, and a kind of build? Not python3-config. */
+static int is_variant(const char *version, const char *end)
+{
+	return !*end || !strcmp(version, ".exe") ||
+	       (end > version && (!strcmp(end, "t") || !strcmp(end, "d") || !strcmp(end, "td")));
+}
+
 static const struct language *language_of(const char *exe)
 {
 	const char *name = base_name(exe);
 
 	for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
 		size_t n = strlen(languages[i].exe);
+		const char *version = name + n;
 
-		/* python3.11, php8.2; but not python3-config */
+		/* python3.11, php8.2, python3.13t (without a lock), npm's bun.exe */
 		if (!strncmp(name, languages[i].exe, n) &&
-		    !name[n + strspn(name + n, "0123456789.")])
+		    is_variant(version, version + strspn(version, "0123456789.")))
 			return &languages[i];
 	}
 	return NULL;

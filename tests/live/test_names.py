@@ -212,6 +212,42 @@ def forked_for_each(t):
             'in the recording')
 
 
+WORKERS = """
+import multiprocessing, os, socket, sys
+
+def serve(listener, depth):
+    if depth:
+        nested = multiprocessing.get_context(sys.argv[1]).Process(target=serve,
+                                                                  args=(listener, depth - 1))
+        nested.start()
+        nested.join()
+    while True:
+        c, _ = listener.accept()
+        c.recv(4096)
+        c.send(b'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\nconnection: close\\r\\n\\r\\nok')
+        c.close()
+
+if __name__ == '__main__':
+    serve(socket.create_server(('127.0.0.1', int(sys.argv[2]))), int(sys.argv[3]))
+"""
+
+
+@test
+def multiprocessing_workers(t):
+    """Workers of Python's multiprocessing, however started, are called as who had them started"""
+    script = t.file('cart.py', WORKERS)
+    for how, depth in (('fork', 1), ('spawn', 1), ('spawn', 2), ('forkserver', 1)):
+        port = free_port()
+        server = t.start([sys.executable, script, how, str(port), str(depth)])
+        wait_port(port)
+        ask(f'127.0.0.1:{port}', 0)
+        z = Zctrace(t, '--port', port)
+        ask(f'127.0.0.1:{port}', 1)
+        span, = z.finish(1, kind='server')
+        t.check(span['pid'] != server.pid, f'{how}: a process of its own')
+        t.equal(span.get('service'), 'cart', f'{how} {depth}: what it is called')
+
+
 @test
 def pods(t):
     """a pod of Kubernetes by name and by namespace, and the names that its spans carry"""

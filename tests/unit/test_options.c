@@ -301,6 +301,9 @@ static void test_names(void)
 	SERVICE("/usr/bin/perl", "perl\0/usr/bin/plackup\0-a\0pay.psgi\0-p\080", "pay");
 	SERVICE("/opt/bun", "bun\0run\0--watch\0api.ts", "api");
 	SERVICE("/opt/bun", "bun\0server.tsx", "server");
+	SERVICE("/opt/node_modules/bun/bin/bun.exe", "bun\0api.ts", "api");
+	SERVICE("/usr/bin/python3.13t", "python3.13t\0cart.py", "cart");
+	SERVICE("/usr/bin/python3-config", "python3-config\0cart.py", "python3-config");
 	SERVICE("/opt/deno", "deno\0run\0--allow-net\0/srv/cart/index.ts", "cart");
 	SERVICE("/opt/deno", "deno\0serve\0--port\080\0api.ts", "api");
 	SERVICE("/opt/deno", "deno\0eval\0x()", "deno");
@@ -321,6 +324,8 @@ static void test_names(void)
 	is_str(service_runtime("/usr/bin/python3.11"), "python", "runtime: python");
 	is_str(service_runtime("/usr/bin/nodejs"), "nodejs", "runtime: nodejs");
 	is_str(service_runtime("/usr/bin/node_exporter"), NULL, "runtime: not nodejs");
+	is_str(service_runtime("/opt/bun/bin/bun.exe"), "bun", "runtime: bun of npm");
+	is_str(service_runtime("/usr/bin/nodet"), NULL, "runtime: a build without a version");
 
 	memset(id, 'a', 64);
 	id[64] = '\0';
