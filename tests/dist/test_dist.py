@@ -259,17 +259,19 @@ def debian_root(t, suite):
     """A root of that suite, kept for the next time as an archive."""
     need('mmdebstrap', 'tar')
     archive = os.path.join(CACHE, 'roots', suite + '.tar')
-    if not os.path.exists(archive):
+    if not os.path.isfile(archive):
+        shutil.rmtree(archive, ignore_errors=True)
         os.makedirs(os.path.dirname(archive), exist_ok=True)
-        p = subprocess.run(['mmdebstrap', '--variant=essential', '--mode=root', suite,
-                            archive + '.new'],
+        new = os.path.join(CACHE, 'roots', f'new-{suite}.tar')  # by its end it knows what to make
+        p = subprocess.run(['mmdebstrap', '--variant=essential', '--mode=root', suite, new],
                            capture_output=True, text=True, check=False)
         if p.returncode:
             raise Skip(f'no root of {suite}: {p.stderr.strip()[-200:]}')
-        os.rename(archive + '.new', archive)
+        os.rename(new, archive)
     root = t.path(suite)
     os.mkdir(root)
-    t.run(['tar', 'xf', archive, '-C', root, '--exclude=./dev/*'])
+    p = t.run(['tar', 'xf', archive, '-C', root, '--exclude=./dev/*'])
+    t.equal(p.returncode, 0, p.stderr)
     shutil.copy(DEMO, os.path.join(root, 'demo.pcapng'))
     return root
 
