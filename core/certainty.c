@@ -162,7 +162,9 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 	if (!at_once && (c->resp_gap || (resp->started && x->need > resp->next)))
 		return;
 	c->in_step = 0;
-	if (!x->found && !(at_once ? last : older)->found)
+	if (x->found || (at_once ? last : older)->found)
+		c->overlaps = 1;
+	else
 		c->pipelined = 1;
 }
 
@@ -355,6 +357,12 @@ static int is_sound(const struct conn *c, const struct exchange *x, uint64_t ack
 	return x->boundary && had_all(c, x) && x->req_done && x->req_end == ack;
 }
 
+/* Of a client that keeps a number of requests under way both directions agree about wrong pairs. */
+static int may_pipeline(const struct conn *c)
+{
+	return c->pipelined || (c->overlaps && c->doubt == SPAN_ATTACHED_LATE);
+}
+
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
 {
 	uint64_t ack = reasm_need(&h->reasm, pos), to = x && x->req_done ? x->req_end : ack;
@@ -367,15 +375,21 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		      !(x->incomplete & SPAN_TRUNCATED_HEAD) && x->req_end < ack;
 	if (!x && c->head)
 		c->head->owed = 0;
-	if (!x)
+	if (!x) {
 		c->broken_request = c->unseen = 0;
+		/* joined: to what was sent before; who has sent more since does not wait */
+		if (c->requested && c->doubt == SPAN_ATTACHED_LATE) {
+			c->pipelined = 1;
+			c->in_step = 0;
+		}
+	}
 	if (!x || !x->suspect)
 		return;
 	if (c->unproven && x->need == x->resp_pos && x->req_end == ack)
 		x->boundary = 1;
 	c->unproven = 0;
 	x->sound = (uint8_t)is_sound(c, x, ack);
-	if (!x->sound || (!x->rested && (c->pipelined || c->in_step < steps_of(c, x))))
+	if (!x->sound || (!x->rested && (may_pipeline(c) || c->in_step < steps_of(c, x))))
 		return;
 	x->suspect = 0;
 	if (c->doubted_head)

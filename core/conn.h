@@ -204,6 +204,7 @@ struct conn {
 	/* requests before this position have their answers, or will not get them */
 	uint64_t answered_to;
 	uint8_t had_more;  /* when the last answer began, more had come than all of its request */
+	uint8_t overlaps;  /* one that was found did not wait for an answer: the client may not */
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
 	uint8_t requested; /* a request was seen */

@@ -378,6 +378,39 @@ static void test_joined(void)
 	feed_end(&f);
 }
 
+/*
+ * Joined while a client has more than one request under way, and sends the next with each answer:
+ * both directions agree about pairs that are wrong by one.
+ */
+static void test_under_way(void)
+{
+	for (int alone = 0; alone < 2; alone++) {
+		unsigned certain = 0;
+
+		feed_begin(&f, NULL);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+		feed_text(&f, RX, "what follows a head");
+		feed_text(&f, TX, "the end of some content");
+		feed_text(&f, RX, GET("/1"));
+		if (alone)
+			feed_text(&f, TX, OK2);
+		else
+			feed_text(&f, RX, GET("/2"));
+		for (int i = 0; i < 6; i++) {
+			feed_text(&f, TX, NO2);
+			feed_text(&f, RX, GET("/n"));
+		}
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 50 * MS);
+		feed_tick(&f, 50 * MS);
+		for (unsigned i = 0; i < f.nspans; i++)
+			certain += !(span(i)->incomplete & SPAN_ATTACHED_LATE);
+		ok(f.nspans > 6 && !certain, "of several under way none is certain, as %s tells",
+		   alone ? "an answer alone" : "a request that did not wait");
+		feed_end(&f);
+	}
+}
+
 /* Joined where what may be requests comes in a row. */
 static void test_row(void)
 {
@@ -645,6 +678,7 @@ int main(void)
 	test_had_more();
 	test_mid_line();
 	test_joined();
+	test_under_way();
 	test_row();
 	test_broken();
 	test_cut();
