@@ -225,18 +225,28 @@ void certainty_plain_request(struct conn *c, struct exchange *x)
 		note_ahead(c, x);
 }
 
+/*
+ * Does what comes go on in a line that was passed over? Of who is joined by its socket the rest of
+ * some content was: it ends anywhere, and its answer, of which all is seen, tells where.
+ */
+static int within_line(const struct conn *c, const struct half *h)
+{
+	return h->mid_line && (c->requested || !by_socket(c));
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
 	int before = c->tail && c->tail->tentative && x->need <= c->gap_need;
 	int waited = !older && c->answer_end && x->need == c->answer_end;
-	int exact = waited && c->answer_ack == x->req_pos && !c->had_more && !h->mid_line;
+	int in_line = within_line(c, h);
+	int exact = waited && c->answer_ack == x->req_pos && !c->had_more && !in_line;
 
 	/* joined: a part of what was before it, or the next of who does not wait */
 	if (!c->requested && x->need && x->req_pos == h->unrecognized_end &&
 	    x->need == h->unrecognized_need)
 		c->pipelined = 1;
-	x->found |= (uint8_t)(before | h->mid_line);
+	x->found |= (uint8_t)(before | in_line);
 	x->owed = c->broken_request;
 	c->broken_request = 0;
 	if (older)
