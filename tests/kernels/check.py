@@ -310,6 +310,7 @@ def main():
     special = list(SPECIAL) if everything else options.special
     rows, below = old_table(options.table if not everything else None)
     failed, numbers = 0, itertools.count(1)
+    os.makedirs(vm.CACHE, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=vm.CACHE) as folder:
         wanted = chosen + [kernel_of(s) for s in {UNGUARDED, *RIGHTS, *TIMED} if special]
         archs = {k.arch for k in wanted}
