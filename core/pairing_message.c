@@ -257,8 +257,8 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
  */
 
 /*
- * Takes the exchange that is being answered, up to pos so far, out of the queue. If there is one already,
- * it ends.
+ * Takes the exchange that is being answered, up to pos so far, out of the queue. If there is one
+ * already, it ends.
  */
 static void begin_long(struct conn *c, struct half *h, uint64_t pos)
 {

@@ -11,7 +11,8 @@
 
 #define KEY(n, at, args) {.name = n, .keys = at, .min_args = args}
 #define NO_KEY(n, args) {.name = n, .min_args = args}
-#define SUB(n, key, flag) {.name = n, .sub_keys = key, .flags = REDIS_HAS_SUB | (flag), .min_args = 1}
+#define SUB(n, key, flag)                                                                          \
+	{.name = n, .sub_keys = key, .flags = REDIS_HAS_SUB | (flag), .min_args = 1}
 #define FORM(n, at, is, args) {.name = n, .keys = at, .form = is, .min_args = args}
 #define SECRET(n, at, args) {.name = n, .keys = at, .flags = REDIS_SECRET, .min_args = args}
 #define WAITS(n, at, is, args) {.name = n, .keys = at, .wait = is, .min_args = args}

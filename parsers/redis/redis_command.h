@@ -79,8 +79,8 @@ int64_t redis_number(struct str s);
 unsigned redis_key_of(const struct redis_command *c, const struct str *arg, unsigned n);
 
 /*
- * How long it is to wait, of `argc` arguments the first `n` of which are in arg: 1, and *ns is set, 0
- * for without limit; or 0: not at all, or that is not known.
+ * How long it is to wait, of `argc` arguments the first `n` of which are in arg: 1, and *ns is set,
+ * 0 for without limit; or 0: not at all, or that is not known.
  */
 int redis_wait_of(const struct redis_command *c, const struct str *arg, unsigned n, uint64_t argc,
 		  uint64_t *ns);

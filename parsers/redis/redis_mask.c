@@ -3,8 +3,8 @@
  *
  * A recording is to give the same spans when it is replayed, so there stay: names of commands and
  * subcommands, first keys, the numbers and words that say where a key is, how long to wait,
- * the database of SELECT; of replies, the words that are no values (OK, QUEUED, codes of errors, what
- * begins a message), and how many subscriptions there are. Everything else becomes 'x', digits
+ * the database of SELECT; of replies, the words that are no values (OK, QUEUED, codes of errors,
+ * what begins a message), and how many subscriptions there are. Everything else becomes 'x', digits
  * become 1, but 0 stays.
  */
 #include "parsers/digits.h"
