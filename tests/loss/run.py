@@ -74,10 +74,10 @@ LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 
           'odd clean': 0.1, 'odd pipelined clean': 0.2, 'odd tiny': 0.2, 'odd network': 1,
           'odd 1%': 9, 'odd pipelined 1%': 17,
           'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 10, 'h2 streams 1%': 13,
-          'h2 small 1%': 16, 'h2 3%': 32, 'h2 10%': 60, 'h2 late': 46, 'h2 late 3%': 62,
-          'h2 cut': 45,
+          'h2 small 1%': 16, 'h2 3%': 32, 'h2 10%': 60, 'h2 late': 50, 'h2 late 3%': 66,
+          'h2 cut': 48,
           'odd2 clean': 0.2, 'odd2 streams clean': 0.2, 'odd2 tiny': 0.2, 'odd2 network': 1,
-          'odd2 1%': 18, 'odd2 5%': 50, 'odd2 late': 52, 'odd2 cut': 45, 'odd2 nested': 0.2}
+          'odd2 1%': 18, 'odd2 5%': 50, 'odd2 late': 52, 'odd2 cut': 48, 'odd2 nested': 0.2}
 
 
 def cases(rng, name, n):
