@@ -387,10 +387,12 @@ static __always_inline void call_socket(struct zc_stream *s, const struct zc_cal
 {
 	if (s->closed && c->time > s->closed)
 		stream_renew(s);
+	if (c->sock && s->sock && s->sock != c->sock)
+		stream_renew(s);
+	if (!call_writes(c->func))
+		s->reads = 1;
 	if (!c->sock)
 		return;
-	if (s->sock && s->sock != c->sock)
-		stream_renew(s);
 	s->sock = c->sock;
 	s->refused = c->refused;
 	s->fresh = c->fresh;
