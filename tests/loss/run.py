@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 
+import database
 import http1
 import http2
 import judge
@@ -56,6 +57,13 @@ CLASSES = {
     'h2 late': (http2, None, dict(late=True), 3),
     'h2 late 3%': (http2, None, dict(late=True, loss=0.03), 2),
     'h2 cut': (http2, None, dict(cut=True, reorder=0.02), 1),
+    'db clean': (database, None, {}, 1),
+    'db network': (database, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 1),
+    'db 1%': (database, False, dict(loss=0.01, sizes=USUAL), 2),
+    'db pipelined 1%': (database, True, dict(loss=0.01, sizes=USUAL), 2),
+    'db 5%': (database, None, dict(loss=0.05, network=0.01), 2),
+    'db late': (database, None, dict(late=True), 2),
+    'db late 3%': (database, None, dict(late=True, loss=0.03), 1),
 }
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
