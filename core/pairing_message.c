@@ -351,6 +351,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	}
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
+	if (c->doubted_head && certainty_is_bare_end(c, pos))
+		doubted_break(c);
 	if (!c->keyed)
 		drop_before(c, h, x, pos);
 	if (!x && !interim && c->head && c->head->in_row)
@@ -373,6 +375,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		x->suspect = c->unproven = 0;
 	else
 		certainty_response(c, h, queue_has(x) ? x : NULL, pos);
+	if (x->suspect && m->size)
+		certainty_bare(c, pos + m->head_len, m->size);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h);
