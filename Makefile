@@ -77,8 +77,12 @@ $(B)/%.bpf.o: %.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 	$(Q)if command -v llvm-strip >/dev/null; then llvm-strip -g $@; fi
-$(B)/%.bpf.o.gz: $(B)/%.bpf.o
-	$(Q)gzip -9nc $< >$@.new && mv $@.new $@
+# as it is embedded: without names of jumps' targets, and relocations that libbpf does not look at
+$(B)/%.bpf.o.zst: $(B)/%.bpf.o
+	$(Q)if command -v llvm-objcopy >/dev/null; then \
+		llvm-objcopy -R .rel.BTF -R .rel.BTF.ext -R .llvm_addrsig -w -N 'LBB*' $< $@.o; \
+	else cp $< $@.o; fi
+	$(Q)zstd -q -f --ultra -22 $@.o -o $@ && rm $@.o
 
 # ---- messages of OTLP and of Kubernetes, from their descriptions
 GEN := $(B)/gen/otlp.pb-c.c $(B)/gen/kubernetes.pb-c.c
@@ -117,7 +121,7 @@ $(GEN:$(B)/gen/%.c=$(B)/$(1)/gen/%.o): $(B)/$(1)/gen/%.o: $(B)/gen/%.c
 	$$(call say,CC,$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) $(2) -w -I$(B)/gen -c $$< -o $$@
-$(B)/$(1)/attach/objects.o: $(BPF_OBJS:%=%.gz)
+$(B)/$(1)/attach/objects.o: $(BPF_OBJS:%=%.zst)
 $(B)/$(1)/cli/options_table.o: $(B)/commit
 endef
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1

@@ -6,8 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <zlib.h>
+#include <zstd.h>
 
 #define EMBED(name, file)                                                                          \
 	__asm__(".pushsection .rodata\n"                                                           \
@@ -20,9 +19,9 @@
 		".byte 0\n"                                                                        \
 		".popsection\n")
 
-EMBED("sock", "sock.bpf.o.gz");
-EMBED("tls", "tls.bpf.o.gz");
-EMBED("selftest", "selftest.bpf.o.gz");
+EMBED("sock", "sock.bpf.o.zst");
+EMBED("tls", "tls.bpf.o.zst");
+EMBED("selftest", "selftest.bpf.o.zst");
 
 extern const unsigned char bpf_sock_start[], bpf_sock_end[];
 extern const unsigned char bpf_tls_start[], bpf_tls_end[];
@@ -36,27 +35,17 @@ static const struct {
 	[OBJECT_SELFTEST] = { bpf_selftest_start, bpf_selftest_end },
 };
 
-/* n bytes of gzip, whose last four tell the size of what is in it. NULL: out of memory. */
+/* n bytes of one zstd frame, which tells the size of what is in it. NULL: out of memory. */
 static void *unpack(const unsigned char *p, size_t n, size_t *size)
 {
-	z_stream z = { .next_in = (unsigned char *)(uintptr_t)p, .avail_in = (uInt)n };
-	uint32_t whole;
 	void *out;
 
-	memcpy(&whole, p + n - sizeof(whole), sizeof(whole)); /* little-endian, as we are */
-	out = malloc(whole);
-	z.next_out = out;
-	z.avail_out = whole;
-	if (!out || inflateInit2(&z, 15 + 16) != Z_OK) {
-		free(out);
-		return NULL;
-	}
-	if (inflate(&z, Z_FINISH) != Z_STREAM_END) {
+	*size = (size_t)ZSTD_getFrameContentSize(p, n);
+	out = malloc(*size);
+	if (out && ZSTD_isError(ZSTD_decompress(out, *size, p, n))) {
 		free(out);
 		out = NULL;
 	}
-	inflateEnd(&z);
-	*size = whole;
 	return out;
 }
 

@@ -400,7 +400,7 @@ static void on_backlog(struct engine *e, const struct zc_ev_backlog *b)
 static void on_process(struct engine *e, const struct zc_ev_process *p)
 {
 	if (p->what == ZC_PROC_FORK || p->what == ZC_PROC_EXEC)
-		links__process(e->links, p->pid, e->now);
+		links__process(e->links, p->pid);
 }
 
 static void on_lost(struct engine *e, const struct zc_ev_lost *l)

@@ -380,12 +380,16 @@ unsigned exchange_traits(void *ctx, uint32_t pid)
 	static const char *const wander[] = { "go", "rust", "dotnet", "java", NULL };
 	static const char *const forward[] = { "nginx", "haproxy", "envoy", "varnishd", "traefik",
 					       "caddy", "socat", NULL };
+	/* and where the thread that has read a request is the one that does its work */
+	static const char *const keep[] = { "python", "apache2", "httpd", NULL };
 	struct process_names names = { 0 };
 	struct engine *e = ctx;
 
 	if (e->opt.process_names)
 		e->opt.process_names(e->opt.ctx, pid, &names);
 	return (one_of(names.runtime, wander) ? LINK_THREADS_MIGRATE : 0) |
+	       (one_of(names.runtime, keep) || one_of(names.service, keep) ? LINK_THREADS_KEEP
+									   : 0) |
 	       (one_of(names.service, forward) ? LINK_FORWARDS : 0);
 }
 

@@ -21,8 +21,10 @@ void habit_restart(struct habit *h, uint64_t now)
 		h->busy_from = now;
 }
 
-void habit_busy(struct habit *h, uint64_t now)
+void habit_busy(struct habit *h, uint64_t now, int young)
 {
+	if (!h->since || (young && !h->busy && !h->busy_from && !h->idle_from))
+		h->since = now;
 	if (h->idle_from && now > h->idle_from + HABIT_PAUSE)
 		h->pauses++;
 	h->busy_from = now;

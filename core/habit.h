@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define HABIT_KINDS 64u
-#define HABIT_RUNS 8u
+#define HABIT_RUNS 64u
 #define HABIT_ENOUGH 4u
 #define HABIT_PAUSE 100000000ull /* ns */
 
@@ -54,13 +54,17 @@ struct habit {
 	struct habit_run run[HABIT_RUNS];
 };
 
+/* since: 0: from its first request on; a process that is not up yet makes no calls either. */
 void habit_begin(struct habit *h, uint64_t since);
 
 /* What happened up to now does not count: requests may have been there that nobody knows of. */
 void habit_restart(struct habit *h, uint64_t now);
 
-/* The first request of several is being served; the last one is not any more. */
-void habit_busy(struct habit *h, uint64_t now);
+/*
+ * The first request of several is being served; the last one is not any more. young: by a thread
+ * that has only just begun, so that the process may be no older.
+ */
+void habit_busy(struct habit *h, uint64_t now, int young);
 void habit_idle(struct habit *h, uint64_t now);
 
 /* A call, begun at `time`. own: there was no request in flight. */

@@ -183,10 +183,11 @@ static void serve(struct links *l, struct link_node *n, const struct link_io *io
 		return;
 	n->proc = proc;
 	n->ncalls = proc->ncalls;
-	proc->threads_migrate |= io->moved != 0;
+	proc->threads_migrate |= io->moved && !proc->threads_keep;
+	proc->pool |= io->moved && proc->threads_keep;
 	proc->polls |= io->polled != 0;
 	if (!proc->nserving++)
-		habit_busy(&proc->habit, io->time);
+		habit_busy(&proc->habit, io->time, io->born != 0);
 	list_append(&proc->serving, &n->serving);
 	links__read(l, n, io);
 }

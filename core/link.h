@@ -98,11 +98,14 @@ void links__free(struct links *l);
 /*
  * What is known of a process beforehand, asked once for each. May stay NULL.
  * LINK_THREADS_MIGRATE: threads take over each other's requests: `thread` is no evidence there.
+ * LINK_THREADS_KEEP: never: where connections pass from thread to thread, these are a pool's, and
+ * each has but the request that it has read.
  * LINK_FORWARDS: it is a proxy: trusted for `head` from the first call on, as long as it keeps to
  * it.
  */
 #define LINK_THREADS_MIGRATE 1u
 #define LINK_FORWARDS 2u
+#define LINK_THREADS_KEEP 4u
 void links__on_process(struct links *l, unsigned (*traits)(void *ctx, uint32_t pid), void *ctx);
 
 /* A request begins. NULL: out of memory; all functions take that for a node about nothing. */
@@ -127,7 +130,7 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io);
 void links__read(struct links *l, struct link_node *n, const struct link_io *io);
 
 /* A process has begun, or has begun to be another one: nothing is known of it. */
-void links__process(struct links *l, uint32_t pid, uint64_t time);
+void links__process(struct links *l, uint32_t pid);
 
 /*
  * step 1: a connection to this process came into view on which a request may be under way; -1: this

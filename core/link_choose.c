@@ -165,8 +165,8 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 	/* what a proxy does not pass on as it is may be its own, a health check perhaps */
 	if (forwards && n->head.target && p->head.target && !same_request(&n->head, &p->head))
 		return habit_allows(&proc->habit, &g, *l->now);
-	/* a thread that waits for nobody but its client has nothing else to do */
-	return (n->tid == p->tid && !proc->polls && !proc->threads_migrate) ||
+	/* a thread that waits for its client alone, or is of a pool, has nothing else to do */
+	return (n->tid == p->tid && (!proc->polls || proc->pool) && !proc->threads_migrate) ||
 	       habit_allows(&proc->habit, &g, *l->now);
 }
 
@@ -223,6 +223,8 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 			make_child(n, p, link_name(n, steps[i].link, *known));
 			return 1;
 		}
+		if (evidence == BY_THREAD && count > 1) /* no pool: it serves several at a time */
+			proc->threads_keep = proc->pool = 0;
 		if (count)
 			*known |= evidence;
 	}

@@ -27,7 +27,8 @@ struct proc {
 	uint32_t nblind; /* see links__blind */
 	uint64_t blind_until;
 	uint32_t ncalls;
-	uint8_t threads_migrate;
+	uint8_t threads_migrate, threads_keep;
+	uint8_t pool; /* threads that keep to one request at a time */
 	uint8_t polls; /* a thread that serves requests waits for all of them, and for more */
 	/* how it behaved */
 	struct habit habit;

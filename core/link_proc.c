@@ -46,6 +46,7 @@ struct proc *link_proc_get(struct links *l, uint32_t pid)
 	if (l->traits)
 		traits = l->traits(l->ctx, pid);
 	p->threads_migrate = (traits & LINK_THREADS_MIGRATE) != 0;
+	p->threads_keep = (traits & LINK_THREADS_KEEP) != 0;
 	if (traits & LINK_FORWARDS) {
 		p->streak = LINK_STREAK;
 		p->ndistinct = LINK_DISTINCT;
@@ -72,12 +73,13 @@ void links__blind(struct links *l, uint32_t pid, int step, uint64_t time)
 		p->nblind--;
 	}
 }
-void links__process(struct links *l, uint32_t pid, uint64_t time)
+
+void links__process(struct links *l, uint32_t pid)
 {
 	struct proc *p = link_proc_get(l, pid);
 
 	if (!p)
 		return;
-	habit_begin(&p->habit, time);
-	p->polls = 0;
+	habit_begin(&p->habit, 0);
+	p->polls = p->pool = 0;
 }

@@ -256,8 +256,11 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
  * ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more
  */
 
-/* Takes the exchange that is being answered out of the queue. If there is one already, it ends. */
-static void begin_long(struct conn *c, struct half *h)
+/*
+ * Takes the exchange that is being answered, up to pos so far, out of the queue. If there is one
+ * already, it ends.
+ */
+static void begin_long(struct conn *c, struct half *h, uint64_t pos)
 {
 	struct exchange *x = h->x;
 
@@ -267,10 +270,18 @@ static void begin_long(struct conn *c, struct half *h)
 		queue_remove(c, x);
 	queue_end_long(c, h->last_time);
 	x->resp_done = 0;
+	x->resp_end = pos;
 	x->counts_notices = x->resp_uncounted = 1;
 	c->ongoing = x;
 	c->nqueued++;
 	c->engine->stats.in_flight++;
+}
+
+static void end_long(struct conn *c, struct half *h, uint64_t pos)
+{
+	if (c->ongoing)
+		c->ongoing->resp_end = pos;
+	queue_end_long(c, h->last_time);
 }
 
 /* A request whose head has not ended is refused: what there is of it becomes an exchange. */
@@ -379,7 +390,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		certainty_bare(c, pos + m->head_len, m->size);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
-		begin_long(c, h);
+		begin_long(c, h, pos + m->head_len);
 	else if (!queue_has(x) || x->suspect)
 		end_by_next(c, h, pos + m->head_len);
 }
@@ -507,7 +518,7 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 		if (h->x && c->protocol->attrs)
 			exchange_end(h->x, m);
 		if (m->flags & MESSAGE_LONG)
-			queue_end_long(c, h->last_time);
+			end_long(c, h, pos);
 		else if (request)
 			end_request(c, h, pos);
 		else
@@ -522,8 +533,10 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 	case MESSAGE_NOTICE:
 		if (m->flags & MESSAGE_NAMES)
 			exchange_names(c->engine, c, m);
-		if (c->ongoing && m->flags & MESSAGE_COUNTED)
+		if (c->ongoing && m->flags & MESSAGE_COUNTED) {
 			exchange_notice(c->ongoing, m);
+			c->ongoing->resp_end = pos;
+		}
 		break;
 	case MESSAGE_SWITCH:
 		break;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The libraries of the static program, for one architecture of Debian's: as archives of Debian's
 # where they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses
-# with terminal descriptions compiled in; capstone, libcurl, mbed TLS and libmicrohttpd with no more
-# than is used.
+# with terminal descriptions compiled in; capstone, zstd, libcurl, mbed TLS and libmicrohttpd with no
+# more than is used.
 # usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
 # Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.
 set -eu
@@ -10,8 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=$1
 arch=$2
 out=$3
-debs='libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcre2-dev libprotobuf-c-dev libnghttp2-dev'
-sources='capstone libpcap ncurses mbedtls curl libmicrohttpd'
+debs='libbpf-dev libelf-dev zlib1g-dev libpcre2-dev libprotobuf-c-dev libnghttp2-dev'
+sources='capstone libzstd libpcap ncurses mbedtls curl libmicrohttpd'
 # of mbed TLS: what only servers, datagrams, peers of before TLS 1.2, and its own tests need
 without_tls='SSL_SRV_C SSL_CACHE_C SSL_COOKIE_C SSL_TICKET_C SSL_PROTO_DTLS SSL_DTLS_ANTI_REPLAY
 SSL_DTLS_HELLO_VERIFY SSL_DTLS_CLIENT_PORT_REUSE SSL_DTLS_BADMAC_LIMIT SSL_CONTEXT_SERIALIZATION
@@ -44,7 +44,7 @@ for p in $debs; do
 	cp -L "$out/debs/usr/share/doc/$p/copyright" "$out/licenses/$p"
 done
 cp -a "$out"/debs/usr/include/. "$out/include"
-for lib in bpf elf z zstd pcre2-8 protobuf-c nghttp2; do
+for lib in bpf elf z pcre2-8 protobuf-c nghttp2; do
 	cp -L "$(find "$out/debs" -name "lib$lib.a")" "$out/lib"
 done
 # headers of an architecture's own may lie a level deeper
@@ -70,9 +70,18 @@ tool() { # ar, ranlib
 cd "$out/src/capstone"
 make -s CAPSTONE_ARCHS=x86 CAPSTONE_SHARED=no CAPSTONE_STATIC=yes CC="$CC" AR="$(tool ar)" \
 	RANLIB="$(tool ranlib)" CFLAGS="$CFLAGS -fPIC -Iinclude -DCAPSTONE_USE_SYS_DYN_MEM \
-	-DCAPSTONE_HAS_X86" libcapstone.a >log 2>&1 || { tail "$PWD/log"; exit 1; }
+	-DCAPSTONE_HAS_X86 -DCAPSTONE_X86_ATT_DISABLE" libcapstone.a >log 2>&1 ||
+	{ tail "$PWD/log"; exit 1; }
 cp libcapstone.a "$out/lib"
 cp -r include/capstone "$out/include"
+
+# it unpacks only, and nothing of before zstd 0.8
+cd "$out/src/libzstd/lib"
+make -s libzstd.a CC="$CC" AR="$(tool ar)" CFLAGS="$CFLAGS -fno-asynchronous-unwind-tables" \
+	ZSTD_LIB_COMPRESSION=0 ZSTD_LIB_DICTBUILDER=0 ZSTD_LEGACY_SUPPORT=0 >log 2>&1 ||
+	{ tail "$PWD/log"; exit 1; }
+cp libzstd.a "$out/lib"
+cp zstd*.h "$out/include"
 
 cd "$out/src/libpcap"
 CFLAGS=$small ./configure --host="$host" --disable-shared --disable-dbus --disable-rdma \

@@ -5,7 +5,7 @@
 set -eu
 
 # package:how to see that it is there (a command, a pkg-config module, a shared library, or a file)
-build="clang:clang llvm:llvm-strip gcc:gcc make:make gzip:gzip pkg-config:pkg-config
+build="clang:clang llvm:llvm-strip gcc:gcc make:make zstd:zstd pkg-config:pkg-config
 libbpf-dev:pc=libbpf libelf-dev:pc=libelf libncurses-dev:pc=ncursesw
 libpcre2-dev:pc=libpcre2-8 libpcap-dev:pc=libpcap
 libcapstone-dev:pc=capstone zlib1g-dev:pc=zlib libzstd-dev:pc=libzstd
@@ -19,7 +19,7 @@ nghttp2-server:nghttpd tcpdump:tcpdump
 tshark:tshark bpftool:bpftool openssl:openssl binutils:readelf valgrind:valgrind
 postgresql:psql redis-server:redis-server redis-tools:redis-benchmark"
 check="$demo wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd nghttp2-proxy:nghttpx
-haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump zstd:zstd
+haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump
 golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish
 bash-completion:/usr/share/bash-completion/bash_completion
 iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux

@@ -183,9 +183,9 @@ def nghttpx(t, to):
     return port
 
 
-def envoy(t, to, http=False, h2=False, host='127.0.0.1', inside=()):
+def envoy(t, to, http=False, h2=False, host='127.0.0.1', inside=(), checks=0.0):
     """tcp_proxy; http: a proxy of HTTP/1; h2: of HTTP/2, on both sides. inside: a prefix of the
-    command, by which it is in a namespace of its own."""
+    command, by which it is in a namespace of its own. checks: seconds between health checks."""
     binary, port = _envoy_binary(), free_port()
     upstream = {}
     if h2:
@@ -194,6 +194,11 @@ def envoy(t, to, http=False, h2=False, host='127.0.0.1', inside=()):
                 '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.'
                          'HttpProtocolOptions',
                 'explicit_http_config': {'http2_protocol_options': {}}}}}
+    if checks:
+        upstream['health_checks'] = [{
+            'timeout': '1s', 'interval': f'{checks}s', 'no_traffic_interval': f'{checks}s',
+            'unhealthy_threshold': 3, 'healthy_threshold': 1,
+            'http_health_check': {'path': '/health'}}]
     if http or h2:
         network = {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': {
             '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager'
@@ -203,6 +208,8 @@ def envoy(t, to, http=False, h2=False, host='127.0.0.1', inside=()):
                 'typed_config': {'@type': 'type.googleapis.com/envoy.extensions.filters.http.'
                                           'router.v3.Router'}}],
             'route_config': {'virtual_hosts': [{'name': 'v', 'domains': ['*'], 'routes': [
+                *([{'match': {'prefix': '/cut/'}, 'route': {'cluster': 'c', 'prefix_rewrite': '/'}}]
+                  if checks else []),
                 {'match': {'prefix': '/'}, 'route': {'cluster': 'c'}}]}]}}}
     else:
         network = {'name': 'envoy.filters.network.tcp_proxy', 'typed_config': {

@@ -179,7 +179,9 @@ static void only_one(void)
 static unsigned traits(void *ctx, uint32_t pid)
 {
 	(void)ctx;
-	return pid == 300 ? LINK_THREADS_MIGRATE : pid == 302 ? LINK_FORWARDS : 0;
+	return pid == 300 ? LINK_THREADS_MIGRATE : pid == 302 ? LINK_FORWARDS
+	     : pid == 303				   ? LINK_THREADS_KEEP
+							   : 0;
 }
 
 static void wandering(void)
@@ -238,6 +240,50 @@ static void goroutines(void)
 	is_str(link_to(n, q), "none", "one that has read two requests");
 	links__put(l, n);
 	links__put(l, q);
+	links__put(l, p);
+}
+
+/* A request that a thread of 303 has read, or a call that it makes, long after. */
+static struct link_node *of_pool(enum span_kind kind, uint32_t tid, int moved)
+{
+	struct link_place where = place(kind, 303);
+	struct link_node *n = links__begin(l, &where, &plain);
+
+	now += 10;
+	links__io(l, n, &(struct link_io){ .pid = 303, .tid = tid, .time = now, .polled = 1,
+					   .has_sleeps = 1, .sleeps = (uint32_t)now,
+					   .moved = moved });
+	return n;
+}
+
+/* A process whose threads keep the request that they have read. */
+static void pools(void)
+{
+	struct link_node *p, *q, *n;
+
+	links__process(l, 303);
+	p = of_pool(SPAN_SERVER, 1, 0);
+	q = of_pool(SPAN_SERVER, 2, 0);
+	n = of_pool(SPAN_CLIENT, 2, 0);
+	is_str(link_to(n, q), "none", "a thread that waits for more than its client");
+	links__put(l, n);
+	links__put(l, q);
+	q = of_pool(SPAN_SERVER, 2, 1);
+	n = of_pool(SPAN_CLIENT, 2, 0);
+	is_str(link_to(n, q), "thread", "one of a pool that connections pass through");
+	links__put(l, n);
+	n = of_pool(SPAN_CLIENT, 3, 0);
+	is_str(link_to(n, q), "none", "one that has read no request");
+	links__put(l, n);
+	links__put(l, p);
+	p = of_pool(SPAN_SERVER, 2, 0);
+	n = of_pool(SPAN_CLIENT, 2, 0);
+	is_str(link_to(n, p), "none", "one that has read two");
+	links__put(l, n);
+	links__put(l, q);
+	n = of_pool(SPAN_CLIENT, 2, 0);
+	is_str(link_to(n, p), "none", "and so is of no pool");
+	links__put(l, n);
 	links__put(l, p);
 }
 
@@ -326,7 +372,7 @@ static void own_calls(void)
 {
 	int first = 0;
 
-	links__process(l, 330, now);
+	links__process(l, 330);
 	is_str(guessed(330, 1, 2, 1, 0), "thread", "a thread that has not slept since it read");
 	is_str(guessed(330, 1, 2, 1, 1), "none", "one that has, and was busy all the time");
 	own_call(330, 1, 2);
@@ -336,12 +382,17 @@ static void own_calls(void)
 	now += 1000 * (uint64_t)MS;
 	is_str(guessed(330, 1, 5, 5, 1), "none",
 	       "what another thread does that makes calls of its own");
-	links__process(l, 331, now);
+	links__process(l, 331);
+	now += 1000 * (uint64_t)MS;
+	is_str(guessed(331, 1, 2, 1, 1), "none",
+	       "silence before its first request: it may not have been up");
 	now += 1000 * (uint64_t)MS;
 	is_str(guessed(331, 1, 2, 1, 1), "thread",
 	       "after a second of silence, chance is no explanation");
 	is_str(guessed(331, 1, 3, 6, 1), "only", "nor for another thread");
-	links__process(l, 332, now);
+	now += 1000 * (uint64_t)MS;
+	is_str(guessed(336, 1, 2, 1, 1), "thread", "but one that was there before was silent");
+	links__process(l, 332);
 	for (int i = 0; i < 200 && !first; i++) {
 		now += MS / 2;
 		if (!strcmp(guessed(332, 1, 2, 1, 1), "thread"))
@@ -354,7 +405,7 @@ static void left_over(void)
 {
 	const char *link = "none";
 
-	links__process(l, 333, now);
+	links__process(l, 333);
 	unasked(333, 1);
 	for (int i = 0; i < 500 && !strcmp(link, "none"); i++) {
 		now += MS / 2;
@@ -374,7 +425,7 @@ static void new_threads(void)
 	struct link_node *p, *n;
 	struct link_place where;
 
-	links__process(l, 334, now);
+	links__process(l, 334);
 	p = polled(SPAN_SERVER, 334, 1, 1, 100);
 	for (int young = 0; young < 2; young++) {
 		where = place(SPAN_CLIENT, 334);
@@ -394,12 +445,33 @@ static void new_threads(void)
 	links__put(l, p);
 }
 
+/* A process whose first request a young thread reads may not have been up before. */
+static void young(void)
+{
+	struct link_node *p, *n;
+	struct link_head h = alike(1);
+	struct link_place where = place(SPAN_SERVER, 337);
+
+	now += 1000 * (uint64_t)MS;
+	p = links__begin(l, &where, &h);
+	now += 10;
+	links__io(l, p, &(struct link_io){ .pid = 337, .tid = 1, .time = now, .polled = 1,
+					   .has_sleeps = 1, .sleeps = 1, .born = now - 5 });
+	n = polled(SPAN_CLIENT, 337, 1, 2, 2);
+	is_str(link_to(n, p), "none", "silence before a young thread read the first request");
+	links__put(l, n);
+	links__put(l, p);
+	is_str(guessed(337, 1, 2, 1, 1), "none", "and busy since");
+	now += 1000 * (uint64_t)MS;
+	is_str(guessed(337, 1, 2, 1, 1), "thread", "silence after it counts");
+}
+
 /* It reads the answer of one call, and makes another. */
 static void in_a_row(void)
 {
 	struct link_node *p, *n, *m;
 
-	links__process(l, 335, now);
+	links__process(l, 335);
 	p = polled(SPAN_SERVER, 335, 1, 1, 100);
 	n = polled(SPAN_CLIENT, 335, 1, 2, 100);
 	links__read(l, n, &(struct link_io){.pid = 335, .tid = 1, .has_sleeps = 1, .sleeps = 104});
@@ -650,11 +722,13 @@ int main(void)
 	stronger_first();
 	only_one();
 	wandering();
+	pools();
 	goroutines();
 	goroutines_begun();
 	own_calls();
 	left_over();
 	new_threads();
+	young();
 	in_a_row();
 	blind();
 	forwarder();
