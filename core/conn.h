@@ -212,8 +212,8 @@ struct conn {
 	uint64_t bare_end[2];
 	/* of captures: requests that were open at once at most, while nothing was in doubt */
 	uint32_t most_open;
-	uint8_t nended;			  /* of those, by which this is known: */
 	uint64_t ended[CONN_ENDED]; /* where the last answers ended, if its client pipelines */
+	uint8_t nended;
 	uint8_t had_more;  /* when the last answer began, more had come than all of its request */
 	uint8_t overlaps;  /* one that was found did not wait for an answer: the client may not */
 	uint8_t lost;	   /* events of it were lost some time */
