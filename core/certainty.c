@@ -497,7 +497,11 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 {
 	c->answer_end = complete ? pos : 0;
 	c->answer_time = h->last_time;
-	if (c->pipelined && c->engine->opt.keep_doubted)
+}
+
+void certainty_ahead_ended(struct conn *c, uint64_t pos)
+{
+	if (c->engine->opt.keep_doubted)
 		c->ended[c->nended++ % CONN_ENDED] = pos;
 }
 

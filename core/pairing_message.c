@@ -434,6 +434,8 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 	x->resp_done = 1;
 	if (!c->keyed)
 		certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
+	if (c->pipelined)
+		certainty_ahead_ended(c, pos);
 	queue_settle(c, x);
 }
 
