@@ -286,6 +286,19 @@ static int within_line(const struct conn *c, const struct half *h)
 	return h->mid_line && (c->requested || !by_socket(c));
 }
 
+/* How many are open with x, which comes, as its client sees it? */
+static void note_open(struct conn *c, const struct exchange *x)
+{
+	uint32_t n = c->nqueued + 1;
+
+	if (!x->need || x->need > c->half[!c->request_dir].reasm.next)
+		return; /* it has received what we have not yet */
+	for (unsigned i = 0; i < CONN_ENDED; i++)
+		n += c->ended[i] > x->need;
+	if (n > c->most_open)
+		c->most_open = n;
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -301,6 +314,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	x->found |= (uint8_t)(before | in_line);
 	x->owed = c->broken_request;
 	c->broken_request = 0;
+	if (!c->doubt && c->engine->opt.keep_doubted)
+		note_open(c, x);
 	if (older)
 		note_overlap(c, h, x, older);
 	else if (!x->found)
@@ -469,31 +484,87 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	settle(c);
 }
 
+void certainty_bare(struct conn *c, uint64_t pos, uint64_t n)
+{
+	uint64_t *end = c->bare_end;
+
+	/* in place of one that was passed, or of the one that is further away */
+	end += end[0] >= pos && (end[1] < pos || end[1] > end[0]);
+	*end = pos + n;
+}
+
 void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete)
 {
 	c->answer_end = complete ? pos : 0;
 	c->answer_time = h->last_time;
 }
 
+void certainty_ahead_ended(struct conn *c, uint64_t pos)
+{
+	if (c->engine->opt.keep_doubted)
+		c->ended[c->nended++ % CONN_ENDED] = pos;
+}
+
+/* Is all that its server has sent understood, and no request without its answer? */
+static int is_settled(const struct conn *c)
+{
+	return !c->head && !c->lost_end && c->answer_end &&
+	       c->answer_end == c->half[!c->request_dir].reasm.next &&
+	       !certainty_is_bare_end(c, c->answer_end);
+}
+
+/* A client that closes first, has received all that its server has sent, and gets nothing more? */
+static int is_left(const struct conn *c)
+{
+	const struct reasm *req = &c->half[c->request_dir].reasm;
+	const struct reasm *resp = &c->half[!c->request_dir].reasm;
+
+	return !c->reset && req->fin_time && req->fin_time < resp->fin_time &&
+	       req->fin_need == resp->next;
+}
+
+/* Do all that is known of it, from its beginning, but for what the responses have lost? */
+static int is_counted(const struct conn *c)
+{
+	return c->half[0].reasm.from_syn && c->half[1].reasm.from_syn &&
+	       (c->pipelined || !c->req_gap);
+}
+
+/*
+ * Were as many open at once, behind what was found after the loss, as ever before? If there was one
+ * more, which gets no answer, there were more than ever.
+ */
+static int is_full(const struct conn *c)
+{
+	const struct exchange *first = c->doubted_head;
+
+	if (c->most_open < 2 || !first)
+		return 0;
+	for (const struct exchange *x = first->next; x; x = x->next) {
+		uint32_t n = 1;
+
+		if (x->need < first->resp_end)
+			continue;
+		for (const struct exchange *y = first; y != x; y = y->next)
+			n += y->resp_end > x->need;
+		if (n >= c->most_open)
+			return 1;
+	}
+	return 0;
+}
+
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
-	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
-
-	/*
-	 * A client that closes first, has received all that its server has sent, and gets nothing
-	 * more has its answers.
-	 */
-	if (c->reset || c->head || c->lost_end || c->answer_end != resp->reasm.next ||
-	    !h->reasm.fin_time || h->reasm.fin_time >= resp->reasm.fin_time ||
-	    h->reasm.fin_need != resp->reasm.next)
+	if (!is_settled(c))
 		return DOUBTED_NONE;
 	/*
-	 * So the last ones belong together, and those before them, as far back as nothing was lost.
-	 * Of a client that waits, it is always one that was found that gets the answer.
+	 * A client that leaves has its answers. So the last ones belong together, and those before
+	 * them, as far back as nothing was lost. Of a client that waits, it is always one that was
+	 * found that gets the answer.
 	 */
-	if (h->reasm.from_syn && resp->reasm.from_syn && (c->pipelined || !c->req_gap))
-		return DOUBTED_DUE;
-	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
+	if (is_counted(c))
+		return is_left(c) || is_full(c) ? DOUBTED_DUE : DOUBTED_NONE;
+	return is_left(c) && !c->pipelined ? DOUBTED_BOTH : DOUBTED_NONE;
 }
 
 static int is_still(const struct half *h, uint64_t since)
@@ -505,10 +576,11 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
 
-	if (c->reset || c->head || c->lost_end || resp->in_message ||
-	    c->answer_end != resp->reasm.next || !is_still(h, since) || !is_still(resp, since) ||
+	if (c->reset || !is_settled(c) || !is_still(h, since) || !is_still(resp, since) ||
 	    h->reasm.fin_time || resp->reasm.fin_time)
 		return DOUBTED_NONE;
 	/* the answer to the last request may take longer, of a client that does not wait for it */
-	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
+	if (c->pipelined)
+		return is_counted(c) && is_full(c) ? DOUBTED_DUE : DOUBTED_NONE;
+	return DOUBTED_BOTH;
 }

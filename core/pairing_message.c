@@ -384,6 +384,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	}
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
+	if (c->doubted_head && certainty_is_bare_end(c, pos))
+		doubted_break(c);
 	if (!c->keyed)
 		drop_before(c, h, x, pos);
 	if (!x && !interim && c->head && c->head->in_row)
@@ -406,6 +408,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		x->suspect = c->unproven = 0;
 	else
 		certainty_response(c, h, queue_has(x) ? x : NULL, pos);
+	if (x->suspect && m->size)
+		certainty_bare(c, pos + m->head_len, m->size);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h, pos + m->head_len);
@@ -430,6 +434,8 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 	x->resp_done = 1;
 	if (!c->keyed)
 		certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
+	if (c->pipelined)
+		certainty_ahead_ended(c, pos);
 	queue_settle(c, x);
 }
 

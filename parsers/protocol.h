@@ -225,7 +225,11 @@ struct message {
 	uint32_t same;
 	struct str data;   /* CONTENT; behind a HEAD with MESSAGE_ENDS, not a part of head_len */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
-	uint64_t size;	   /* NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys */
+	/*
+	 * NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys. HEAD of a response,
+	 * IN_ORDER: of content that it announces, and has not because of what it answers
+	 */
+	uint64_t size;
 	unsigned nattrs;
 	struct attr attr[MESSAGE_ATTRS];
 };
