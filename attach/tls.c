@@ -20,6 +20,7 @@
 #include "attach/reaper.h"
 #include "attach/served.h"
 #include "attach/tls_refused.h"
+#include "attach/tls_usual.h"
 #include "attach/tlsbin.h"
 #include "attach/uprobe.h"
 #include "attach/uretprobe.h"
@@ -52,6 +53,9 @@ struct tls_proc {
 	struct tls_proc *next;
 	pid_t pid;
 	char comm[16];
+	pid_t parent; /* probed, of which it is a fork that executes nothing else; 0: no such */
+	unsigned ended; /* such children of its own */
+	int born;  /* ZC_TASK_BORN */
 	int dirty; /* it has mapped code since it was looked at */
 	struct tls_hook *hooks;
 };
@@ -212,7 +216,10 @@ static void say_failed(struct tls *t, const struct tls_proc *p, const struct tls
 			: strerror(-h->err));
 }
 
-/* With --all every process is a target: once for all, also for those that come. */
+/*
+ * With --all every process is a target: once for all, also for those that come. Else for what forks
+ * for each of its connections, see forks_learn.
+ */
 static int put_everywhere(struct tls *t, struct tls_file *f)
 {
 	int err = 0;
@@ -303,7 +310,7 @@ static void hook_add(struct tls *t, struct tls_proc *p, struct tls_file *f, int 
 		h->file = f;
 		h->next = p->hooks;
 		p->hooks = h;
-		if (has_points(f))
+		if (has_points(f) && !(p->born && f->everywhere))
 			h->err = put_whole(t, p, f, h);
 	}
 	h->mapped = mapped;
@@ -382,6 +389,7 @@ static struct tls_proc *proc_add(struct tls *t, pid_t pid)
 	if (!p)
 		return NULL;
 	p->pid = pid;
+	p->born = (probes_bits(&t->attach->probes, pid) & ZC_TASK_BORN) != 0;
 	proc_name(p);
 	p->next = t->proc[(unsigned)pid % BUCKETS];
 	t->proc[(unsigned)pid % BUCKETS] = p;
@@ -474,20 +482,6 @@ void tls_target_soon(struct tls *t, pid_t pid)
 
 /* ---- what programs usually load, put in before they do */
 
-static const char *const library_dirs[] = {
-	"/lib/x86_64-linux-gnu",
-	"/usr/lib/x86_64-linux-gnu",
-	"/lib/aarch64-linux-gnu",
-	"/usr/lib/aarch64-linux-gnu",
-	"/usr/lib64",
-	"/usr/lib",
-	"/usr/local/lib",
-	"/usr/local/lib64",
-};
-static const char *const library_names[] = {
-	"libssl.so.3", "libssl.so.1.1", "libcrypto.so.3", "libcrypto.so.1.1", "libgnutls.so.30",
-};
-
 /* A file that nothing has mapped so far. NULL: it cannot be read. */
 static struct tls_file *file_of_path(struct tls *t, const char *path, int is_exe)
 {
@@ -506,23 +500,12 @@ static struct tls_file *file_of_path(struct tls *t, const char *path, int is_exe
 	return f;
 }
 
-static void usual_file(struct tls *t, const char *path)
+static void usual_file(void *ctx, const char *path)
 {
-	struct tls_file *f = file_of_path(t, path, 0);
+	struct tls_file *f = file_of_path(ctx, path, 0);
 
 	if (f && has_points(f))
 		f->usual = 1;
-}
-
-static void usual_files(struct tls *t)
-{
-	char path[128];
-
-	for (size_t d = 0; d < sizeof(library_dirs) / sizeof(library_dirs[0]); d++)
-		for (size_t n = 0; n < sizeof(library_names) / sizeof(library_names[0]); n++) {
-			snprintf(path, sizeof(path), "%s/%s", library_dirs[d], library_names[n]);
-			usual_file(t, path);
-		}
 }
 
 /* Before it begins to use them; milliseconds count. */
@@ -590,9 +573,33 @@ static void proc_forked(struct tls *t, pid_t pid, pid_t parent)
 	p = proc_add(t, pid);
 	if (!p)
 		return;
+	p->parent = is_probed(from) ? parent : 0;
 	for (const struct tls_hook *h = from->hooks; h; h = h->next)
 		hook_add(t, p, file_find(t, h->file->dev, h->file->ino), h->mapped);
 	proc_mark(t, p);
+}
+
+#define FORKS_ENOUGH 2u
+
+/*
+ * A child that has ended without executing anything: its parent may fork for each connection, as
+ * PostgreSQL does. To put points into a process takes the kernel 10 ms and more where it has not
+ * done so just before; that is too late for the handshake. So they are put in for all children that
+ * are still to come.
+ */
+static void forks_learn(struct tls *t, const struct tls_proc *child)
+{
+	struct tls_proc *p = child && child->parent ? proc_find(t, child->parent) : NULL;
+	int err = 0;
+
+	if (!p || p->born || t->attach->config.all || ++p->ended != FORKS_ENOUGH ||
+	    uretprobe_filtered())
+		return;
+	for (const struct tls_hook *h = p->hooks; !err && h; h = h->next)
+		err = h->err ? h->err
+			     : put_everywhere(t, file_find(t, h->file->dev, h->file->ino));
+	if (!err)
+		probes_mark_quietly(&t->attach->probes, p->pid, ZC_TASK_FORKS);
 }
 
 void tls_on_process(struct tls *t, const struct zc_ev_process *e)
@@ -611,12 +618,15 @@ void tls_on_process(struct tls *t, const struct zc_ev_process *e)
 		expect(t, pid);
 		p = proc_find(t, pid);
 		if (p)
+			p->parent = 0;
+		if (p)
 			proc_look(t, p);
 		break;
 	case ZC_PROC_RENAME:
 		tls_target(t, pid);
 		break;
 	case ZC_PROC_EXIT:
+		forks_learn(t, proc_find(t, pid));
 		proc_remove(t, pid);
 		break;
 	}
@@ -723,7 +733,7 @@ void tls_start(struct tls *t)
 	t->reaper = reaper_new();
 	if (expects_others(t->attach)) {
 		tls_load(t);
-		usual_files(t);
+		tls_usual_each(usual_file, t);
 		exes_each(t->attach, look_into_program, t);
 	}
 	if (t->attach->command)

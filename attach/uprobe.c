@@ -214,9 +214,9 @@ void uprobes_detach(struct uprobe_set *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static uint64_t cookie_of(const struct tlsbin *bin, const struct tlsbin_point *p)
+static uint64_t cookie_of(const struct tlsbin *bin, const struct tlsbin_point *p, int born)
 {
-	return p->func | (uint64_t)bin->lib << 8;
+	return p->func | (uint64_t)bin->lib << 8 | (born ? ZC_TLS_BORN : 0);
 }
 
 /* Points of one program in one file. */
@@ -281,7 +281,8 @@ static int attach_prog(struct uprobes *u, int prog, const char *path, pid_t pid,
 		if (!goes_to(prog, part, &bin->point[i]))
 			continue;
 		p.offsets[p.n] = bin->point[i].offset;
-		p.cookies[p.n++] = cookie_of(bin, &bin->point[i]);
+		p.cookies[p.n++] = cookie_of(bin, &bin->point[i],
+					      !pid && !u->attach->config.all);
 	}
 	if (!err && p.n)
 		err = is_multi(u, part) ? attach_multi(&p, out) : attach_each(&p, out);

@@ -33,7 +33,8 @@ void uprobes_free(struct uprobes *u);
 
 /*
  * Puts the points of bin, in the file behind file_fd, into process pid; 0: into all that have it
- * mapped or will have. 0 or a negative errno; nothing stays behind on failure.
+ * mapped or will have, where without --all those count that are ZC_TASK_BORN. 0 or a negative
+ * errno; nothing stays behind on failure.
  */
 int uprobes_attach(struct uprobes *u, int file_fd, pid_t pid, const struct tlsbin *bin,
 		   struct uprobe_set *out);

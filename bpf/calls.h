@@ -78,7 +78,8 @@ struct zc_stream {
 	__u8 reported; /* user space knows of it */
 	__u8 memory; /* its socket is known by the handshake's random: calls use none inside */
 	__u8 blocking; /* the socket that calls use inside is not polled */
-	__u8 pad[3];
+	__u8 reads;    /* a call that reads has returned */
+	__u8 pad[2];
 };
 
 struct {
@@ -351,6 +352,42 @@ static __always_inline void recent_io_wrote(struct zc_sock *s, __u64 pid_tgid, _
 }
 
 /*
+ * A thread has read len octets for a library's object that calls have used this socket for, but
+ * outside of any call. If none has read before, one does that was entered before its probe was
+ * there: what it gives is told by nobody. Not how much it is either, but that something was there,
+ * and when, so that it is not taken for unanswered what was.
+ */
+static __always_inline void stream_missed(const struct zc_sock *s, __u64 pid_tgid, __u32 len)
+{
+	struct zc_stream_key key = {.tgid = (__u32)(pid_tgid >> 32), .stream = s->tls_stream};
+	struct zc_stream *stream = bpf_map_lookup_elem(&zc_streams, &key);
+	struct zc_ev_plain *p;
+
+	if (!stream || stream->reads || stream->refused)
+		return;
+	p = bpf_ringbuf_reserve(&zc_ring, sizeof(*p), 0);
+	if (!p) {
+		__sync_fetch_and_add(&stream->lost, 1);
+		count_lost(len);
+		return;
+	}
+	__builtin_memset(p, 0, sizeof(*p));
+	fill_head(&p->ev, ZC_EV_PLAIN, sizeof(*p), stream->id);
+	p->ev.flags = ZC_PLAIN_INSIDE;
+	p->sock = s->conn;
+	p->pid = key.tgid;
+	p->tid = (__u32)pid_tgid;
+	p->seq = stream->pos[ZC_RX];
+	p->orig_len = len;
+	p->dir = ZC_RX;
+	p->lib = s->tls_lib;
+	p->writes = stream->begun;
+	stream->pos[ZC_RX] += len;
+	stream->reported = 1;
+	bpf_ringbuf_submit(p, BPF_RB_NO_WAKEUP);
+}
+
+/*
  * How far the process has got on this connection: a client has read that much, a server written.
  * While it stands still after a ClientHello, no plaintext has gone through its library.
  */
@@ -398,6 +435,8 @@ static __always_inline int call_io(struct zc_sock *s, const struct tcp_sock *tp,
 	if (!c) {
 		if (s->tls != ZC_SOCK_TLS)
 			return 0;
+		if (dir == ZC_RX && s->tls_stream)
+			stream_missed(s, pid_tgid, len);
 		if (dir == ZC_RX)
 			recent_io_read(s, pid_tgid, seq - len, len);
 		else
@@ -408,6 +447,7 @@ static __always_inline int call_io(struct zc_sock *s, const struct tcp_sock *tp,
 		return 0; /* somebody who is asked on the way, about a certificate perhaps */
 	s->tls = ZC_SOCK_TLS;
 	s->tls_lib = c->lib;
+	s->tls_stream = c->stream;
 	c->sock = s->conn;
 	c->refused = s->verdict == VERDICT_NO;
 	c->fresh = s->hooked;

@@ -20,6 +20,8 @@
 #define ZC_TASK_TLS 0x10    /* its TLS libraries are probed */
 #define ZC_TASK_KNOWN 0x20  /* user space wants to know of its exec and its end */
 #define ZC_TASK_HALF 0x40   /* with ZC_TASK_TLS: of a further library not all points are in yet */
+#define ZC_TASK_FORKS 0x80  /* its children are ZC_TASK_BORN */
+#define ZC_TASK_BORN 0x100  /* probed from its fork on, by points that are in all processes */
 #define ZC_TASK_SELECTED (ZC_TASK_PID | ZC_TASK_NAME | ZC_TASK_CGROUP)
 
 /* zc_config.role */

@@ -366,7 +366,8 @@ ZC_ASSERT_SIZE(struct zc_ev_names, 640);
  * PLAIN: octets that an application read from or wrote to a TLS library. ev.conn is the stream's
  * id (ZC_TLS_STREAM), one per connection object of the library (SSL, gnutls_session_t, tls.Conn);
  * ev.time is when the call returned. Of orig_len octets, cap_len from cap_off on follow. seq counts
- * the stream's octets in this direction from 0, where the first call was seen.
+ * the stream's octets in this direction from 0, where the first call was seen. What was read by a
+ * call that was entered before its probe counts as the octets of its ciphertext, cap_len 0.
  *
  * sock: the socket that was used inside the call, or whose ClientHello is that of the library's
  * object (ZC_PLAIN_INSIDE: a fact), or from which the same

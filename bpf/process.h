@@ -105,7 +105,9 @@ int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 	flags = task_flags(ptgid);
 	if (!flags)
 		return 0;
-	if (!zc_cfg.all)
+	if (flags & ZC_TASK_FORKS)
+		flags = (flags & ~ZC_TASK_FORKS) | ZC_TASK_BORN;
+	else if (!zc_cfg.all && !(flags & ZC_TASK_BORN))
 		flags &= ~ZC_TASK_TLS; /* its own probes are yet to come */
 	task_add(tgid, flags);
 	emit_process(child, ZC_PROC_FORK, flags, 0);

@@ -105,7 +105,7 @@ struct zc_sock {
 	__u64 unanswered;
 	__u64 cgroup; /* of the owner */
 	char comm[16];
-	__u64 pad3;
+	__u64 tls_stream; /* the library's object that has used it; 0: not known */
 	struct zc_acks acks[2]; /* the second one of these begins another line, too */
 	struct zc_arrival arrival[ZC_ARRIVALS];
 };

@@ -387,10 +387,12 @@ static __always_inline void call_socket(struct zc_stream *s, const struct zc_cal
 {
 	if (s->closed && c->time > s->closed)
 		stream_renew(s);
+	if (c->sock && s->sock && s->sock != c->sock)
+		stream_renew(s);
+	if (!call_writes(c->func))
+		s->reads = 1;
 	if (!c->sock)
 		return;
-	if (s->sock && s->sock != c->sock)
-		stream_renew(s);
 	s->sock = c->sock;
 	s->refused = c->refused;
 	s->fresh = c->fresh;
@@ -519,11 +521,13 @@ static __always_inline void on_error(__u8 lib, __u32 which, __u32 reason, __u64 
 }
 
 /* Not of a stream that begins while points are put in: something of it might be missed. */
-static __always_inline int call_counts(__u32 tgid, __u64 addr)
+static __always_inline int call_counts(__u32 tgid, __u64 addr, __u64 cookie)
 {
 	struct zc_stream_key key = {.tgid = tgid, .stream = addr};
 	__u32 flags = task_flags(tgid);
 
+	if (cookie & ZC_TLS_BORN && !(flags & ZC_TASK_BORN))
+		return 0;
 	return flags & ZC_TASK_TLS &&
 	       (!(flags & ZC_TASK_HALF) || bpf_map_lookup_elem(&zc_streams, &key));
 }
@@ -545,7 +549,7 @@ int tls_enter(struct pt_regs *ctx)
 	barrier_var(a4);
 	barrier_var(a5);
 	OWN_STACK(ctx);
-	if (!call_counts(key.tgid, a1))
+	if (!call_counts(key.tgid, a1, cookie))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return stream_free(key.tgid, a1);
@@ -703,7 +707,7 @@ int tls_go_enter(struct pt_regs *ctx)
 	struct zc_call *before;
 
 	OWN_STACK(ctx);
-	if (!call_counts(key.tgid, GO_1(ctx)))
+	if (!call_counts(key.tgid, GO_1(ctx), cookie))
 		return 0;
 	if (c.func == ZC_TLS_FREE)
 		return go_closed(key.tgid, GO_1(ctx));

@@ -31,4 +31,7 @@ enum zc_tls_func {
 	ZC_GO_FLUSH = 14,      /* n, err = persistConnWriter{pc}.Write(p), by the connection's */
 };
 
+/* Bit of a cookie: the point is in all processes, for those that are ZC_TASK_BORN. */
+#define ZC_TLS_BORN 0x10000
+
 #endif

@@ -6,6 +6,7 @@
 #define STEPS_JOINED (CERTAINTY_WAITS + 1)
 #define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESPONSE 1u
+#define ROUNDS 4u
 /* the same since the connection was joined: hardly any client pipelines */
 #define PAUSE_JOINED 50000000ull
 
@@ -67,6 +68,7 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		return;
 	}
 	doubted_break(c);
+	c->round = c->round_before = 0;
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
@@ -216,6 +218,56 @@ static void note_ahead(struct conn *c, const struct exchange *x)
 		c->pipelined = 1;
 }
 
+/* Nothing is outstanding: what is said from here on belongs together. */
+static void settle(struct conn *c)
+{
+	c->doubt = 0;
+	c->steps = 0;
+	c->half[c->request_dir].unsure = 0;
+}
+
+/* As many answers have come as were asked, each where it was due. */
+static void end_round(struct conn *c)
+{
+	c->rounds = (uint8_t)(c->rounds + (c->round_before && c->round != c->round_before &&
+					   c->rounds < UINT8_MAX));
+	c->round_before = c->round;
+	if (!c->doubt)
+		return;
+	for (struct exchange *x = c->doubted_head; x; x = x->next)
+		if (x->req_done && x->req_pos >= c->round_pos)
+			x->sound = 1;
+	if (c->rounds < ROUNDS)
+		return;
+	doubted_release(c, DOUBTED_SOUND);
+	settle(c);
+}
+
+/*
+ * A client that sends several requests at once, and the next ones when it has all answers, goes in
+ * rounds. One that keeps a number of them under way asks as many as were answered: where some of
+ * these were not seen, it seems to go in rounds, too, each as long as the one before. So those
+ * count that are not. exact: x begins where the last answer has ended, older: one before it that
+ * is not answered.
+ */
+static void count_round(struct conn *c, const struct exchange *x, const struct exchange *older,
+			int exact)
+{
+	if (exact) {
+		if (c->round)
+			end_round(c);
+		c->round = 1;
+		c->round_pos = x->req_pos;
+		c->round_need = x->need;
+	} else if (c->round && x->need == c->round_need) {
+		c->round = (uint8_t)(c->round + (c->round < UINT8_MAX));
+	} else {
+		if (older && x->need > older->need && !c->resp_gap)
+			c->rounds = 0;
+		c->round = c->round_before = 0;
+	}
+}
+
 void certainty_plain_request(struct conn *c, struct exchange *x)
 {
 	x->boundary = 1;
@@ -262,6 +314,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		x->suspect = c->doubt;
 		return;
 	}
+	if (c->pipelined)
+		count_round(c, x, older, exact);
 	if (exact) {
 		count_step(c, x);
 	} else if (waited && c->answer_ack && (c->answer_ack < c->req_gap || c->had_more)) {
@@ -386,6 +440,7 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	if (!x && c->head)
 		c->head->owed = 0;
 	if (!x) {
+		c->round = c->round_before = 0;
 		c->broken_request = c->unseen = 0;
 		/* joined: to what was sent before; who has sent more since does not wait */
 		if (c->requested && c->doubt == SPAN_ATTACHED_LATE) {
@@ -411,9 +466,7 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 			return;
 		y->suspect = 0;
 	}
-	c->doubt = 0;
-	c->steps = 0;
-	c->half[c->request_dir].unsure = 0;
+	settle(c);
 }
 
 void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete)

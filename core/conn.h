@@ -204,6 +204,11 @@ struct conn {
 	/* requests before this position have their answers, or will not get them */
 	uint64_t answered_to;
 	uint8_t had_more;  /* when the last answer began, more had come than all of its request */
+	/* a client that waits for several answers at once, see certainty.c */
+	uint8_t round;	      /* requests since it had all answers; 0: unknown, at most 255 */
+	uint8_t round_before; /* the same of the round before this one */
+	uint8_t rounds;	      /* how many show that it is one */
+	uint64_t round_pos, round_need; /* of the first request of this round */
 	uint8_t overlaps;  /* one that was found did not wait for an answer: the client may not */
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */

@@ -169,13 +169,20 @@ int conn_first_dir(const struct conn *c)
 void conn_flush(struct engine *e, struct conn *c)
 {
 	struct reasm_sink k = sink_of(e, c);
-	int d;
+	struct reasm *s, *peer;
+	uint64_t before;
 
 	if (c->forgotten)
 		return;
-	d = conn_first_dir(c);
-	reasm_flush(&c->half[d].reasm, &k, e->now);
-	reasm_flush(&c->half[!d].reasm, &k, e->now);
+	s = &c->half[conn_first_dir(c)].reasm;
+	peer = &c->half[!conn_first_dir(c)].reasm;
+	do {
+		before = s->next + peer->next;
+		reasm_flush(s, peer, &k, e->now);
+		reasm_flush(peer, s, &k, e->now);
+	} while (s->next + peer->next != before);
+	reasm_flush(s, NULL, &k, e->now);
+	reasm_flush(peer, NULL, &k, e->now);
 }
 
 void conn_end_half(struct conn *c, int d, uint64_t time)
@@ -192,6 +199,8 @@ static void run_streams(struct engine *e, struct conn *c)
 	struct reasm_sink k = sink_of(e, c);
 	int d = conn_first_dir(c), waits;
 
+	if (reasm_is_ahead(&c->half[d].reasm, &c->half[!d].reasm))
+		d = !d;
 	waits = reasm_run(&c->half[d].reasm, &c->half[!d].reasm, &k, e->now);
 	waits |= reasm_run(&c->half[!d].reasm, &c->half[d].reasm, &k, e->now);
 	if (!waits)

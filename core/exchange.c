@@ -540,7 +540,8 @@ static void set_times(const struct engine *e, const struct exchange *x, uint64_t
 		s->duration_ns = SPAN_UNKNOWN;
 		s->inner_ns = elapsed(start, last);
 	} else {
-		end = x->end == SPAN_UNKNOWN || last == SPAN_UNKNOWN ? last : x->end;
+		/* a long exchange may go on behind what was read of it last */
+		end = x->end == SPAN_UNKNOWN || x->end < last ? last : x->end;
 		s->duration_ns = elapsed(start, end);
 		s->inner_ns = elapsed(start, last);
 		s->queue_ns = SPAN_UNKNOWN;

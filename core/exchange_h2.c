@@ -75,7 +75,8 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 	x->host = exchange_host(e, x, ev->authority);
 	if (ev->path.p) {
 		exchange_set_path(x, ev->path);
-	} else if (is(ev->method, "CONNECT") && !ev->protocol.p && !ev->path_key) {
+	} else if (is(ev->method, "CONNECT") && ev->authority.p && !ev->protocol.p &&
+		   !ev->path_key) {
 		x->path = x->host;
 	} else {
 		x->path_key = ev->path_key;
@@ -118,6 +119,14 @@ static void drop_guess(struct exchange *x)
 	x->maybe_grpc = 0;
 }
 
+/* Its response is not of gRPC; but of a call with another status than 200, it is a proxy's. */
+static void drop_unless_refused(struct exchange *x)
+{
+	if (x->status != 200)
+		x->incomplete |= SPAN_PROTOCOL_INFERRED;
+	drop_guess(x);
+}
+
 static int hides_name(const struct http2_event *ev)
 {
 	for (size_t i = 0; i < ev->nfields; i++)
@@ -140,12 +149,12 @@ static void learn_content_type(struct engine *e, struct exchange *x, const struc
 		if (x->maybe_grpc && grpc_kind(type) == GRPC_NATIVE)
 			set_grpc(x);
 		else if (x->maybe_grpc)
-			drop_guess(x);
+			drop_unless_refused(x);
 		exchange_set_content_type(e, x, 1, type);
 		return;
 	}
 	if (x->maybe_grpc && !incomplete && !hides_name(ev))
-		drop_guess(x); /* gRPC's has a type */
+		drop_unless_refused(x); /* gRPC's has a type */
 }
 
 /* Is all that went one way whole messages of gRPC? */
@@ -255,6 +264,8 @@ static void read_request(struct engine *e, struct exchange *x, const struct http
 	if (is(ev->method, "CONNECT") && is(ev->protocol, "websocket")) {
 		x->protocol = &websocket_name;
 		exchange_count_messages(e, x, PAYLOAD_WEBSOCKET);
+	} else if (is(ev->method, "CONNECT") && ev->path.p && !ev->protocol.p) {
+		x->incomplete |= SPAN_PROTOCOL_INFERRED; /* there is one that was not seen */
 	}
 	if (hides_content_type(x, ev)) {
 		x->maybe_grpc = 1;

@@ -312,11 +312,19 @@ static void on_data(struct conn *c, struct half *h, const struct http2_event *ev
 		end_side(c, h, s, ev->dir, pos);
 }
 
+/* Bytes of h wait for more, as nobody knows yet whether they are frames: they may be any. */
+static void skip_kept(struct conn *c, struct half *h, uint64_t time)
+{
+	if (http2_is_lost(http2_of(c)->parser, h == &c->half[ZC_TX]) && reasm_kept(&h->reasm).n)
+		http2_skipped(c, h, time);
+}
+
 static void on_reset(struct conn *c, struct half *h, const struct http2_event *ev)
 {
 	struct http2_stream *s = http2_stream_find(http2_of(c), ev->stream_id);
 
 	if (s) {
+		skip_kept(c, &c->half[!c->request_dir], h->last_time);
 		count_bytes(c, s->x, ev);
 		s->x->network.ended_by = (uint8_t)(1 + (h == &c->half[ZC_TX]));
 		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
@@ -599,8 +607,7 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 	h->ended = 1;
 	if (!http2_is_response(c, dir))
 		return;
-	if (http2_is_lost(h2->parser, dir) && reasm_kept(&h->reasm).n)
-		http2_skipped(c, h, time);
+	skip_kept(c, h, time);
 	if (request->proven > request->next || request->pend) /* a reset may be on its way to us */
 		http2_stream_miss_all(c, !dir);
 	for (int i = 0; i < 2; i++)
@@ -701,8 +708,8 @@ static int http2_begin(struct conn *c, const struct conn_begin *b)
 	c->id_hash_valid = 0;
 	if (b->client != HTTP2_NO_DIR)
 		c->request_dir = (uint8_t)b->client;
-	/* a response may overtake nothing, but frames of either end rule those of the other */
-	c->half[c->request_dir].reasm.follows = 0;
+	/* a response overtakes no request, and what cancels it does not overtake the response */
+	c->half[0].reasm.follows = c->half[1].reasm.follows = 1;
 	return 1;
 }
 

@@ -53,7 +53,8 @@ int http2_may_have_skipped(const struct conn *c, const struct exchange *x)
 	const struct http2_conn *h2 = http2_of(c);
 	unsigned dir = !c->request_dir;
 
-	if (h2->skipped_need[dir] && !c->session)
+	/* what the server promises it says itself, in positions of its own */
+	if (h2->skipped_need[dir] && !c->session && x->stream_id & 1)
 		return h2->skipped_need[dir] > x->req_pos;
 	return h2->skipped[dir] >= x->req_first;
 }

@@ -256,8 +256,11 @@ static struct exchange *orphan_response(struct conn *c, uint64_t pos)
  * ---- the long exchange of a connection: whoever subscribes is answered beside it, and told more
  */
 
-/* Takes the exchange that is being answered out of the queue. If there is one already, it ends. */
-static void begin_long(struct conn *c, struct half *h)
+/*
+ * Takes the exchange that is being answered, up to pos so far, out of the queue. If there is one
+ * already, it ends.
+ */
+static void begin_long(struct conn *c, struct half *h, uint64_t pos)
 {
 	struct exchange *x = h->x;
 
@@ -267,10 +270,18 @@ static void begin_long(struct conn *c, struct half *h)
 		queue_remove(c, x);
 	queue_end_long(c, h->last_time);
 	x->resp_done = 0;
+	x->resp_end = pos;
 	x->counts_notices = x->resp_uncounted = 1;
 	c->ongoing = x;
 	c->nqueued++;
 	c->engine->stats.in_flight++;
+}
+
+static void end_long(struct conn *c, struct half *h, uint64_t pos)
+{
+	if (c->ongoing)
+		c->ongoing->resp_end = pos;
+	queue_end_long(c, h->last_time);
 }
 
 /* A request whose head has not ended is refused: what there is of it becomes an exchange. */
@@ -333,6 +344,24 @@ answered_by_key(struct conn *c, const struct half *h, const struct message *m, u
 	return x;
 }
 
+/*
+ * What comes at pos does not answer x, of which that was in doubt, nor, if it seems to follow, what
+ * came before it.
+ */
+static __attribute__((noinline)) void is_other(struct conn *c, struct half *h,
+					       const struct exchange *x, uint64_t pos)
+{
+	int open = h->in_message;
+
+	if (!x || !x->suspect)
+		return;
+	certainty_lost(c, h, pos, x->suspect, 0);
+	for (const struct exchange *y = NULL; !open && y != x && c->head;) {
+		y = c->head;
+		queue_drop_oldest(c);
+	}
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
@@ -341,6 +370,10 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 	int sought = m->flags & MESSAGE_FOUND || pos == h->msg_pos;
 
+	if (m->flags & MESSAGE_OTHER) {
+		is_other(c, h, x, pos);
+		return;
+	}
 	if (!x && m->status >= 400 && !c->head)
 		x = answered_in_head(c, h, pos);
 	h->msg_pos = pos;
@@ -375,7 +408,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		certainty_response(c, h, queue_has(x) ? x : NULL, pos);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
-		begin_long(c, h);
+		begin_long(c, h, pos + m->head_len);
 	else if (!queue_has(x) || x->suspect)
 		end_by_next(c, h, pos + m->head_len);
 }
@@ -502,8 +535,10 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 	case MESSAGE_END:
 		if (h->x && c->protocol->attrs)
 			exchange_end(h->x, m);
+		if (m->flags & MESSAGE_OTHER)
+			is_other(c, h, h->x, pos);
 		if (m->flags & MESSAGE_LONG)
-			queue_end_long(c, h->last_time);
+			end_long(c, h, pos);
 		else if (request)
 			end_request(c, h, pos);
 		else
@@ -518,8 +553,10 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 	case MESSAGE_NOTICE:
 		if (m->flags & MESSAGE_NAMES)
 			exchange_names(c->engine, c, m);
-		if (c->ongoing && m->flags & MESSAGE_COUNTED)
+		if (c->ongoing && m->flags & MESSAGE_COUNTED) {
 			exchange_notice(c->ongoing, m);
+			c->ongoing->resp_end = pos;
+		}
 		break;
 	case MESSAGE_SWITCH:
 		break;

@@ -361,15 +361,17 @@ static void pend_add(struct reasm *s, struct pool *pool, const struct piece *g)
 	}
 }
 
-/*
- * Is the first waiting segment next in order, but ahead of the peer? Two segments that wait for
- * each other cannot be, but could be forged: hence the limit in time.
- */
+int reasm_is_ahead(const struct reasm *s, const struct reasm *peer)
+{
+	return s->pend && s->pend->pos <= s->next && s->follows && peer->started &&
+	       s->pend->need > peer->next;
+}
+
+/* Two segments that wait for each other cannot be, but could be forged: hence the limit in time. */
 static int held(const struct reasm *s, const struct reasm *peer, uint64_t now)
 {
-	if (!s->follows || !peer->started || s->pend->need <= peer->next)
-		return 0;
-	return s->stall_pos != s->next || now < s->stall_time + REASM_HOLD;
+	return reasm_is_ahead(s, peer) &&
+	       (s->stall_pos != s->next || now < s->stall_time + REASM_HOLD);
 }
 
 static void deliver_first(struct reasm *s, const struct reasm_sink *k)
@@ -655,7 +657,8 @@ void reasm_add_any(struct reasm *s, struct reasm *peer, const struct reasm_sink 
 	reasm_run(s, peer, k, g->time);
 }
 
-void reasm_flush(struct reasm *s, const struct reasm_sink *k, uint64_t now)
+void reasm_flush(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
+		 uint64_t now)
 {
 	uint64_t end = s->proven;
 
@@ -666,6 +669,8 @@ void reasm_flush(struct reasm *s, const struct reasm_sink *k, uint64_t now)
 	while (s->pend) {
 		if (s->pend->pos > s->next)
 			declare_gap(s, k, s->pend->pos, REASM_MISSING, now);
+		else if (peer && reasm_is_ahead(s, peer))
+			return;
 		else
 			deliver_first(s, k);
 	}

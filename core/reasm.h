@@ -14,9 +14,10 @@
  *  - A hole that is proven to have gone by will not be filled except by an event that was swapped
  *    with its neighbour; after REASM_GRACE it is a gap. A hole that is not proven may still be
  *    filled by a retransmission; it becomes a gap after REASM_PATIENCE.
- *  - A stream with `follows` set (one that may carry responses) does not deliver a segment before
- *    the octets that this segment acknowledges were delivered in the other stream. So a response
- *    never overtakes its request, not even when the request waits behind a hole.
+ *  - A stream with `follows` set does not deliver a segment before the octets that this segment
+ *    acknowledges were delivered in the other stream. So a response never overtakes its request,
+ *    not even when the request waits behind a hole. If it is set in both, all is in the order in
+ *    which it was said, and what cancels a response never overtakes that.
  *
  * Numbering. A SYN fixes a stream's numbers only when something confirms it: an acknowledgement in
  * the peer, or a first payload. Until then another SYN may bring other numbers (SYN cookies, a
@@ -167,8 +168,15 @@ void reasm_prove(struct reasm *s, uint64_t pos, uint64_t time);
 int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
 	       uint64_t now);
 
-/* Nothing more will come: delivers all that waits, with the holes as gaps. */
-void reasm_flush(struct reasm *s, const struct reasm_sink *k, uint64_t now);
+/* Is the next octet here, and does it wait for octets of the peer? */
+int reasm_is_ahead(const struct reasm *s, const struct reasm *peer);
+
+/*
+ * Nothing more will come: delivers all that waits, with the holes as gaps. If peer is not NULL, only
+ * as far as nothing is ahead of it.
+ */
+void reasm_flush(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,
+		 uint64_t now);
 
 /* Everything up to FIN was delivered. */
 static inline int reasm_at_end(const struct reasm *s)

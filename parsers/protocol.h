@@ -174,6 +174,11 @@ enum message_type {
  * of a response that answers what is ANSWER_SURE no CONTENT: it may come in `data` of HEAD.
  */
 #define MESSAGE_ENDS 0x200000u
+/*
+ * HEAD, END of a response, IN_ORDER: by its form it is no answer to what is ANSWER_KNOWN. With HEAD
+ * it has not begun, and nothing is consumed: answers() tells of the next request.
+ */
+#define MESSAGE_OTHER 0x400000u
 
 #define MESSAGE_ATTRS 16u
 

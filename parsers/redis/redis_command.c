@@ -5,30 +5,18 @@
 
 #include <string.h>
 
-#define KEY(name, at, args)                                                                        \
-	{                                                                                          \
-		name, at, 0, 0, 0, args                                                            \
-	}
-#define NO_KEY(name, args)                                                                         \
-	{                                                                                          \
-		name, 0, 0, 0, 0, args                                                             \
-	}
-#define SUB(name, key, flags)                                                                      \
-	{                                                                                          \
-		name, 0, key, REDIS_HAS_SUB | (flags), 0, 1                                        \
-	}
-#define FORM(name, at, form, args)                                                                 \
-	{                                                                                          \
-		name, at, 0, 0, form, args                                                         \
-	}
-#define SECRET(name, at, args)                                                                     \
-	{                                                                                          \
-		name, at, 0, REDIS_SECRET, 0, args                                                 \
-	}
-#define MODULE(name)                                                                               \
-	{                                                                                          \
-		name, 1, 0, REDIS_MODULE, 0, 1                                                     \
-	}
+#include "parsers/digits.h"
+
+#define MAX_WAIT_NS (UINT64_MAX / 1000) /* half a year; more is not told */
+
+#define KEY(n, at, args) {.name = n, .keys = at, .min_args = args}
+#define NO_KEY(n, args) {.name = n, .min_args = args}
+#define SUB(n, key, flag)                                                                          \
+	{.name = n, .sub_keys = key, .flags = REDIS_HAS_SUB | (flag), .min_args = 1}
+#define FORM(n, at, is, args) {.name = n, .keys = at, .form = is, .min_args = args}
+#define SECRET(n, at, args) {.name = n, .keys = at, .flags = REDIS_SECRET, .min_args = args}
+#define WAITS(n, at, is, args) {.name = n, .keys = at, .wait = is, .min_args = args}
+#define MODULE(n) {.name = n, .keys = 1, .flags = REDIS_MODULE, .min_args = 1}
 
 /* Sorted by name. */
 static const struct redis_command table[] = {
@@ -46,14 +34,14 @@ static const struct redis_command table[] = {
 	KEY("BITFIELD_RO", 1, 2),
 	KEY("BITOP", 2, 4),
 	KEY("BITPOS", 1, 3),
-	KEY("BLMOVE", 1, 6),
-	KEY("BLMPOP", 3, 5),
-	KEY("BLPOP", 1, 3),
-	KEY("BRPOP", 1, 3),
-	KEY("BRPOPLPUSH", 1, 4),
-	KEY("BZMPOP", 3, 5),
-	KEY("BZPOPMAX", 1, 3),
-	KEY("BZPOPMIN", 1, 3),
+	WAITS("BLMOVE", 1, REDIS_WAIT_LAST, 6),
+	WAITS("BLMPOP", 3, REDIS_WAIT_FIRST, 5),
+	WAITS("BLPOP", 1, REDIS_WAIT_LAST, 3),
+	WAITS("BRPOP", 1, REDIS_WAIT_LAST, 3),
+	WAITS("BRPOPLPUSH", 1, REDIS_WAIT_LAST, 4),
+	WAITS("BZMPOP", 3, REDIS_WAIT_FIRST, 5),
+	WAITS("BZPOPMAX", 1, REDIS_WAIT_LAST, 3),
+	WAITS("BZPOPMIN", 1, REDIS_WAIT_LAST, 3),
 	MODULE("CF.ADD"),
 	MODULE("CF.EXISTS"),
 	SUB("CLIENT", 0, 0),
@@ -253,8 +241,8 @@ static const struct redis_command table[] = {
 	KEY("UNLINK", 1, 2),
 	FORM("UNSUBSCRIBE", 1, REDIS_UNSUBSCRIBES, 1),
 	NO_KEY("UNWATCH", 1),
-	NO_KEY("WAIT", 3),
-	NO_KEY("WAITAOF", 4),
+	WAITS("WAIT", 0, REDIS_WAIT_LAST_MS, 3),
+	WAITS("WAITAOF", 0, REDIS_WAIT_LAST_MS, 4),
 	KEY("WATCH", 1, 2),
 	KEY("XACK", 1, 4),
 	KEY("XADD", 1, 5),
@@ -266,8 +254,8 @@ static const struct redis_command table[] = {
 	KEY("XLEN", 1, 2),
 	KEY("XPENDING", 1, 3),
 	KEY("XRANGE", 1, 4),
-	KEY("XREAD", REDIS_KEY_STREAMS, 4),
-	KEY("XREADGROUP", REDIS_KEY_STREAMS, 7),
+	WAITS("XREAD", REDIS_KEY_STREAMS, REDIS_WAIT_BLOCK, 4),
+	WAITS("XREADGROUP", REDIS_KEY_STREAMS, REDIS_WAIT_BLOCK, 7),
 	KEY("XREVRANGE", 1, 4),
 	KEY("XSETID", 1, 3),
 	KEY("XTRIM", 1, 4),
@@ -401,4 +389,49 @@ unsigned redis_key_of(const struct redis_command *c, const struct str *arg, unsi
 	unsigned at = c ? key_at(c, arg, n) : 0;
 
 	return at < n ? at : 0;
+}
+
+/* Which argument says how long, of those in arg; 0: none. */
+static unsigned wait_at(const struct redis_command *c, const struct str *arg, unsigned n,
+			uint64_t argc)
+{
+	unsigned at;
+
+	switch (c->wait) {
+	case REDIS_WAIT_FIRST: return n > 1;
+	case REDIS_WAIT_BLOCK:
+		at = behind("BLOCK", arg, n);
+		return at < redis_key_of(c, arg, n) ? at : 0;
+	case REDIS_WAIT_LAST:
+	case REDIS_WAIT_LAST_MS: return n == argc ? n - 1 : 0;
+	default: return 0;
+	}
+}
+
+int redis_wait_of(const struct redis_command *c, const struct str *arg, unsigned n, uint64_t argc,
+		  uint64_t *ns)
+{
+	unsigned at = c ? wait_at(c, arg, n, argc) : 0;
+	uint64_t unit = 1000000, v = 0;
+	struct str s;
+
+	if (!at || arg[at].n > 20)
+		return 0;
+	if (c->wait == REDIS_WAIT_FIRST || c->wait == REDIS_WAIT_LAST)
+		unit *= 1000;
+	s = arg[at];
+	for (int point = 0; s.n; s.p++, s.n--) {
+		if (*s.p == '.' && !point) {
+			point = 1;
+			continue;
+		}
+		if (!is_digit(*s.p) || v > MAX_WAIT_NS)
+			return 0;
+		if (point)
+			unit /= 10;
+		v = point ? v + (uint64_t)(*s.p - '0') * unit
+			  : v * 10 + (uint64_t)(*s.p - '0') * unit;
+	}
+	*ns = v;
+	return v <= MAX_WAIT_NS;
 }

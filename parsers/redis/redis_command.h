@@ -41,6 +41,15 @@ enum redis_reply_form {
 	REDIS_UNTRACKS,
 };
 
+/* Where a command says how long it is to wait for what it asks for. */
+enum redis_wait {
+	REDIS_WAIT_NONE = 0,
+	REDIS_WAIT_FIRST,   /* argument 1, in seconds, which may have a fraction */
+	REDIS_WAIT_LAST,    /* same, the last argument */
+	REDIS_WAIT_LAST_MS, /* the last argument, in milliseconds */
+	REDIS_WAIT_BLOCK,   /* behind BLOCK, in milliseconds */
+};
+
 struct redis_command {
 	const char *name; /* in upper case */
 	uint8_t keys;	  /* enum redis_keys */
@@ -48,6 +57,7 @@ struct redis_command {
 	uint8_t flags;
 	uint8_t form;	  /* enum redis_reply_form */
 	uint8_t min_args; /* with the name; fewer are an error */
+	uint8_t wait;	  /* enum redis_wait */
 };
 
 /* By a name in any case; NULL: not known. */
@@ -67,6 +77,13 @@ int64_t redis_number(struct str s);
  * arg.
  */
 unsigned redis_key_of(const struct redis_command *c, const struct str *arg, unsigned n);
+
+/*
+ * How long it is to wait, of `argc` arguments the first `n` of which are in arg: 1, and *ns is set,
+ * 0 for without limit; or 0: not at all, or that is not known.
+ */
+int redis_wait_of(const struct redis_command *c, const struct str *arg, unsigned n, uint64_t argc,
+		  uint64_t *ns);
 
 /* Has this subcommand a key of its own? For commands with REDIS_HAS_SUB and sub_keys. */
 int redis_sub_has_key(const struct redis_command *c, struct str sub);

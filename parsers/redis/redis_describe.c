@@ -114,11 +114,14 @@ const struct redis_command *redis_describe(struct redis_request *r, const struct
 	const struct redis_command *c = redis_command_find(h->arg[0]);
 	int sub = is_sub(c, h);
 	unsigned key = redis_key_of(c, h->arg, h->n);
+	uint64_t wait;
 
 	m->operation = operation(r, h, sub);
 	if (key)
 		m->target = h->arg[key];
 	m->form = form_of(c, h);
 	message_text(m, ATTR(db_query), shape_of(r, h, m->operation, 1u + (unsigned)sub, key));
+	if (redis_wait_of(c, h->arg, h->n, h->argc, &wait))
+		message_number(m, ATTR(max_wait), wait);
 	return c;
 }

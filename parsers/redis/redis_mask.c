@@ -2,9 +2,10 @@
  * redis_mask.c - what a recording may hold of RESP: commands and keys, and of all values the length
  *
  * A recording is to give the same spans when it is replayed, so there stay: names of commands and
- * subcommands, first keys, the numbers and words that say where a key is, the database of SELECT;
- * of replies, the words that are no values (OK, QUEUED, codes of errors, what begins a message).
- * Everything else becomes 'x', digits become 1, but 0 stays.
+ * subcommands, first keys, the numbers and words that say where a key is, how long to wait,
+ * the database of SELECT; of replies, the words that are no values (OK, QUEUED, codes of errors,
+ * what begins a message), and how many subscriptions there are. Everything else becomes 'x', digits
+ * become 1, but 0 stays.
  */
 #include "parsers/digits.h"
 #include "parsers/redis/redis_impl.h"
@@ -36,8 +37,10 @@ struct mask { /* flat, for protocol_mask */
 	uint8_t nword;
 	uint8_t doubt;	  /* lines whose first word is no command are hidden */
 	uint8_t anywhere; /* no array has begun so far: a line may be part of a value */
-	uint8_t key_next; /* the argument that comes is a key: it stands behind STREAMS */
+	uint8_t key_next;  /* the argument that comes is a key: it stands behind STREAMS */
+	uint8_t wait_next; /* same, how long to wait, behind BLOCK */
 	uint8_t keyed, sub_keyed, first;
+	uint8_t confirms; /* the array tells how many subscriptions there are */
 	uint64_t length; /* of what is in a string, its end included */
 	uint64_t nargs;	 /* of the command; 0: between commands */
 	uint64_t arg;	 /* number of the argument that comes, or is there */
@@ -52,7 +55,7 @@ static const char *const reply_words[] = {
 	"message",    "pmessage",    "smessage",     "subscribe",    "psubscribe",
 	"ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", NULL,
 };
-static const char *const request_words[] = {"STREAMS", "REPLY", "ON",	    "OFF",
+static const char *const request_words[] = {"STREAMS", "BLOCK", "REPLY",    "ON", "OFF",
 					    "SKIP",    "ACK",	"TRACKING", NULL};
 
 /* May the word that begins so be one of these? Of strings the length is known before. */
@@ -128,6 +131,17 @@ static int is_number_argument(const struct mask *k)
 	       (k->arg == 2 && c->keys == REDIS_KEY_SCRIPT);
 }
 
+static int is_wait_argument(const struct mask *k)
+{
+	switch (k->command->wait) {
+	case REDIS_WAIT_FIRST: return k->arg == 1;
+	case REDIS_WAIT_LAST:
+	case REDIS_WAIT_LAST_MS: return k->arg + 1 == k->nargs;
+	case REDIS_WAIT_BLOCK: return k->wait_next;
+	default: return 0;
+	}
+}
+
 static int is_key_argument(const struct mask *k)
 {
 	const struct redis_command *c = k->command;
@@ -161,7 +175,7 @@ static uint8_t argument_rule(const struct mask *k)
 		return KEEP_NAME;
 	if (is_key_argument(k))
 		return KEEP;
-	if (is_number_argument(k))
+	if (is_number_argument(k) || is_wait_argument(k))
 		return KEEP_NUMBER;
 	return has_words(c) ? KEEP_WORD : HIDE;
 }
@@ -186,6 +200,7 @@ static void end_argument(struct mask *k)
 	struct str s = {k->word, k->nword <= MAX_WORD ? k->nword : 0};
 
 	k->key_next = k->rule == KEEP_WORD && redis_is(s, "STREAMS");
+	k->wait_next = k->rule == KEEP_WORD && redis_is(s, "BLOCK");
 	if (!k->arg) {
 		k->command = redis_command_find(s);
 		k->keyed = k->sub_keyed = 0;
@@ -218,7 +233,7 @@ static int begin_value(struct mask *k, uint8_t c)
 	if (!memchr(lines, c, sizeof(lines) - 1))
 		return 0;
 	k->where = IN_LINE;
-	k->rule = c == '+' ? KEEP_WORD : c == '-' ? KEEP_CODE : HIDE_NUMBER;
+	k->rule = c == '+' ? KEEP_WORD : c == '-' ? KEEP_CODE : k->confirms ? KEEP : HIDE_NUMBER;
 	return 1;
 }
 
@@ -240,11 +255,12 @@ static void end_length(struct mask *k)
 	k->where = AT_TYPE;
 	if (!string) {
 		k->first = k->length > 1 && !k->negative;
+		k->confirms = 0;
 		if (!k->server && k->length && !k->negative) {
 			k->nargs = k->length;
 			k->arg = 0;
 			k->command = NULL;
-			k->key_next = 0;
+			k->key_next = k->wait_next = 0;
 		}
 		return;
 	}
@@ -276,9 +292,16 @@ static uint8_t line_byte(struct mask *k, uint8_t c)
 {
 	if (c == '\n') {
 		k->where = AT_TYPE;
-		k->first = 0;
+		k->first = k->confirms = 0;
 	}
 	return c == '\r' || c == '\n' ? c : masked(k, c);
+}
+
+/* subscribe, punsubscribe, …, or the channel behind it. */
+static int is_confirmation(const struct mask *k)
+{
+	return k->confirms || (k->rule == KEEP_WORD && k->nword >= 9 &&
+			       !memcmp(k->word + k->nword - 9, "subscribe", 9));
 }
 
 static void string_byte(struct mask *k, uint8_t *p)
@@ -295,6 +318,8 @@ static void string_byte(struct mask *k, uint8_t *p)
 	k->where = AT_TYPE;
 	if (!k->server)
 		end_argument(k);
+	else if (is_confirmation(k))
+		k->confirms = 1;
 }
 
 /* ---- inline commands */
@@ -306,7 +331,7 @@ static void begin_command(struct mask *k)
 	k->arg = 0;
 	k->command = NULL;
 	k->quote = k->escaped = k->in_word = 0;
-	k->key_next = 0;
+	k->key_next = k->wait_next = 0;
 }
 
 static int begins_command(const struct mask *k)

@@ -59,7 +59,8 @@ static void redis_answers(void *state, int known, uint32_t form)
 static const uint16_t ports[] = {6379, 26379, 0}, tls_ports[] = {6380, 0};
 static const char *const programs[] = {"redis", "valkey", "keydb", "dragonfly", NULL};
 static const struct attr_def *const attrs[] = {
-	ATTR(db_operation), ATTR(db_namespace), ATTR(db_query), ATTR(db_status), NULL,
+	ATTR(db_operation), ATTR(db_namespace), ATTR(db_query),
+	ATTR(db_status),    ATTR(max_wait),	NULL,
 };
 
 const struct protocol redis_protocol = {

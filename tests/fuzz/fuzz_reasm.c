@@ -117,7 +117,7 @@ static void one_segment(struct input *in, struct side *t, struct side *peer, uin
 
 static void check_side(struct side *t, struct pool *pool, uint64_t now)
 {
-	reasm_flush(&t->s, &t->k, now);
+	reasm_flush(&t->s, NULL, &t->k, now);
 	CHECK(!t->s.pend && !t->s.npend && !t->s.pend_bytes);
 	t->bytes += reasm_kept(&t->s).n;
 	CHECK(!t->passed || t->bytes + t->gaps == t->s.next - t->first);

@@ -24,7 +24,7 @@ class Redis:
         wait_port(self.port)
 
     def cli(self, *args):
-        return self.t.run(['redis-cli', '-p', str(self.port), *args]).stdout
+        return self.t.run(['redis-cli', '-p', str(self.port), *[str(a) for a in args]]).stdout
 
     def calls(self):
         """Commands since the last reset by name, as the server counts them."""

@@ -145,7 +145,7 @@ def pipelines(t, protocol):
     r.cli('config', 'resetstat')
     told = json.loads(python_client(t, PIPELINES, r.port, protocol))
     calls = r.calls()
-    wait_for(lambda: len(redis_spans(z)) >= 1050, 20, 0.1)
+    wait_for(lambda: counts(redis_spans(z)).get('EVALSHA') == calls['EVALSHA'], 20, 0.1)
     z.stop()
     for kind in ('server', 'client'):
         spans = [s for s in redis_spans(z, kind) if s['client_port'] and s['db_operation'] not in
@@ -163,6 +163,8 @@ def pipelines(t, protocol):
             t.equal((s['path'], s['resp_body_bytes']), (f'size:{i}', told['sizes'][i]),
                     f'{kind}: GET {i}')
         waits = [s['duration_ns'] / 1e9 for s in spans if s['db_operation'] == 'BLPOP']
+        t.equal({s['max_wait_ns'] for s in spans if s['db_operation'] == 'BLPOP'}, {0},
+                f'{kind}: waits without limit')
         t.between(told['waited'] * 0.5, max(waits), told['waited'] * 1.5, f'{kind}: BLPOP waits')
         t.equal({s.get('error') for s in spans if s['db_operation'] == 'SET'}, {None},
                 f'{kind}: errors')
@@ -208,10 +210,18 @@ def pubsub(t):
     others"""
     for protocol in (2, 3):
         r = Redis(t)
-        z = Zctrace(t, '--port', r.port)
+        z = Zctrace(t, '--port', r.port, '--role', 'both', '-w', t.path('pubsub'))
         got = int(python_client(t, PUBSUB, r.port, protocol))
-        wait_for(lambda: 'PUNSUBSCRIBE' in counts(redis_spans(z)), 10, 0.05)
+        wait_for(lambda: 'PUNSUBSCRIBE' in counts(redis_spans(z, 'client')), 10, 0.05)
         z.stop()
+        read = [s for s in redis_spans(z, 'client') if 'incomplete' not in s]
+        t.equal(counts(read), counts(redis_spans(z)), 'the client reads all, and the subscription')
+        early = [s for s in read if s['duration_ns'] < s['inner_ns']]
+        t.equal(early, [], 'read before it came')
+        again, _ = replay(t, t.path('pubsub'))
+        t.equal(*[sorted((s['kind'], s['time'], s['db_operation'], s.get('resp_bytes', 0),
+                          s.get('resp_messages', 0)) for s in spans) for spans in (again, z.spans)],
+                f'RESP{protocol}: replayed')
         spans = redis_spans(z)
         ops = counts(spans)
         t.equal(got, 40, 'messages that the client got')
@@ -291,6 +301,69 @@ def tls(t):
     t.check(not [s for s in spans if s.get('incomplete')], f'{spans}')
     t.equal(sorted(s['resp_body_bytes'] for s in spans if s['db_operation'] == 'GET'),
             list(range(20)), 'sizes')
+
+
+CLUSTER = r'''
+import sys, redis
+from redis.cluster import RedisCluster
+first, protocol = int(sys.argv[1]), int(sys.argv[2])
+c = RedisCluster(host='127.0.0.1', port=first, protocol=protocol)
+for i in range(30):
+    c.set(f'user:{i}', 'v' * i)
+    assert len(c.get(f'user:{i}')) == i
+one = redis.Redis(port=first, protocol=protocol)
+for i in range(30):
+    try:
+        one.get(f'user:{i}')
+    except redis.exceptions.ResponseError:
+        pass
+'''
+
+
+GONE = 11139  # the slot of 'gone', of the third of three
+
+
+@test
+def cluster(t):
+    """a cluster of three: what is moved is an error, and asked again elsewhere; as each counts"""
+    nodes = [Redis(t, '--cluster-enabled', 'yes', '--cluster-config-file', f'nodes-{i}.conf')
+             for i in range(3)]
+    for i, r in enumerate(nodes):
+        r.cli('cluster', 'addslotsrange', i * 5461 + (i > 0), min(i * 5461 + 5461, 16383))
+        nodes[0].cli('cluster', 'meet', '127.0.0.1', r.port)
+    wait_for(lambda: all('cluster_state:ok' in r.cli('cluster', 'info') and
+                         'cluster_known_nodes:3' in r.cli('cluster', 'info')
+                         for r in nodes), 60, 0.2)
+    ids = [r.cli('cluster', 'myid').strip() for r in nodes]
+    nodes[0].cli('cluster', 'setslot', GONE, 'importing', ids[2])
+    nodes[2].cli('cluster', 'setslot', GONE, 'migrating', ids[0])
+    for protocol in (2, 3):
+        for r in nodes:
+            r.cli('config', 'resetstat')
+        z = Zctrace(t, *[a for r in nodes for a in ('--port', r.port)], '--role', 'both')
+        python_client(t, CLUSTER, nodes[0].port, protocol)
+        t.run(['redis-cli', '-c', '-p', str(nodes[2].port), 'get', 'gone'])
+        want = {(r.port, k): r.calls().get(k, 0) for r in nodes for k in ('GET', 'SET', 'ASKING')}
+        for r in nodes:
+            errors = r.cli('info', 'errorstats')
+            for k, n in re.findall(r'^errorstat_(MOVED|ASK):count=(\d+)', errors, re.M):
+                want[r.port, k] = int(n)
+        calls = sum(want.values())
+        wait_for(lambda: sum(n for k, n in counts(redis_spans(z)).items()
+                             if k in ('GET', 'SET', 'ASKING')) == calls)
+        z.stop()
+        for kind in ('server', 'client'):
+            spans = [s for s in redis_spans(z, kind) if s['db_operation'] in
+                     ('GET', 'SET', 'ASKING')]
+            got = collections.Counter((s['server_port'], s.get('db_status') or s['db_operation'])
+                                      for s in spans)
+            t.equal(dict(got), {k: n for k, n in want.items() if n},
+                    f'RESP{protocol}, {kind}: calls and errors by node')
+            t.equal([s for s in spans if ('db_status' in s) != (s.get('error') == 'status')], [],
+                    'errors')
+        t.equal([want.get((nodes[0].port, 'ASKING')), want.get((nodes[2].port, 'ASK'))], [1, 1],
+                'asked elsewhere')
+        t.check(want.get((nodes[0].port, 'MOVED'), 0) > 5, f'moved: {want}')
 
 
 SERVICE = r'''

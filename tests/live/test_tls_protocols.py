@@ -292,6 +292,22 @@ def begins_within(t):
                 for s in asked), f'spans: {z.spans}')
 
 
+@test
+def forks(t):
+    """PostgreSQL, which forks for each connection: probed from their forks on, but for the first"""
+    server = Postgres(t)
+    z = Zctrace(t, '--port', server.port)
+    for i in range(12):
+        server.psql(t, f'select {i}')
+    z.wait_spans(20)
+    z.stop()
+    asked = {s['client_port']: s for s in z.spans if s.get('db_operation') == 'SELECT'}
+    opened = [s['client_port'] for s in z.spans if s.get('db_operation') == 'CONNECT']
+    late = [p for p in opened if asked.get(p, {}).get('incomplete')]
+    print(f'# shows {len(opened)} of 12 connections from their beginning')
+    t.check(len(opened) >= 9 and not late, f'spans: {z.spans}')
+
+
 def handshake(s):
     """In as many rounds as it takes, each a call of the library that ends without waiting."""
     s.setblocking(False)

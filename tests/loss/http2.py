@@ -24,6 +24,7 @@ class Stream:
     def __init__(self, x):
         self.x, self.todo = x, ([], [])
         self.answers_at = None      # how much of the request the response waits for
+        self.known = 0              # to the client, behind so much of what the server sent
 
 
 class Http2(Talk):
@@ -245,7 +246,7 @@ class Http2(Talk):
         x.cancelled, x.lasts = True, False
         x.resp[1] = None
         x.sizes = {}
-        need = 0 if not d else self.pos[0]
+        need = s.known if not d else self.pos[0]
         self.send(d, need, frame(RST_STREAM, 0, x.stream,
                                  struct.pack('>I', CANCEL if not d else REFUSED)))
         self.streams.remove(s)
@@ -300,10 +301,10 @@ class Http2(Talk):
                     self.rng.random() < 0.7),
                    default=0)
         self.send(1, self.pos[0], frame(GOAWAY, 0, 0, struct.pack('>II', last, NO_ERROR)))
-        for s in [s for s in self.streams if s.x.stream > last]:
+        for s in [s for s in self.streams if s.x.stream > last and s.x.stream & 1]:
             s.x.cancelled, s.x.lasts, s.x.resp[1], s.x.sizes = True, False, None, {}
             self.streams.remove(s)
-        if not last and self.rng.random() < 0.5:
+        if not last and not self.streams and self.rng.random() < 0.5:
             self.over = True
             self.say(1, self.pos[0], b'', flags=FIN)
             self.say(0, self.pos[1], b'', wait=0.01, flags=FIN)
@@ -321,9 +322,9 @@ class Http2(Talk):
             self.say(1 - d, self.pos[d], b'', wait=0.01, flags=FIN)
 
 
-def conversation(rng, name, many):
+def conversation(rng, name, many, kind=Http2):
     """A Talk of HTTP/2."""
-    t = Http2(rng, name, many)
+    t = kind(rng, name, many)
     left = rng.choice((1, 2, 4, 8, 16))
     stop = rng.random() if rng.random() < 0.15 else None
     for i in range(5000):

@@ -14,10 +14,12 @@ import struct
 import sys
 import tempfile
 
+import database
 import http1
 import http2
 import judge
 import odd
+import odd2
 import tcp
 
 USUAL, SMALL = (1448, 1448, 1448, 536), (536, 100, 33)     # sizes of packets
@@ -56,13 +58,35 @@ CLASSES = {
     'h2 late': (http2, None, dict(late=True), 3),
     'h2 late 3%': (http2, None, dict(late=True, loss=0.03), 2),
     'h2 cut': (http2, None, dict(cut=True, reorder=0.02), 1),
+    'db clean': (database, None, {}, 1),
+    'db network': (database, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 1),
+    'db 1%': (database, False, dict(loss=0.01, sizes=USUAL), 2),
+    'db pipelined 1%': (database, True, dict(loss=0.01, sizes=USUAL), 2),
+    'db 5%': (database, None, dict(loss=0.05, network=0.01), 2),
+    'db late': (database, None, dict(late=True), 2),
+    'db late 3%': (database, None, dict(late=True, loss=0.03), 1),
+    'odd2 clean': (odd2, False, {}, 2),
+    'odd2 streams clean': (odd2, True, {}, 2),
+    'odd2 tiny': (odd2, None, dict(sizes=(9, 40)), 1),
+    'odd2 network': (odd2, None, dict(network=0.05, reorder=0.05, duplicate=0.05, probes=0.1), 2),
+    'odd2 1%': (odd2, None, dict(loss=0.01, sizes=USUAL), 3),
+    'odd2 5%': (odd2, None, dict(loss=0.05, network=0.02, probes=0.1, sizes=(60000, 1448, 200)), 4),
+    'odd2 late': (odd2, None, dict(late=True, probes=0.05), 3),
+    'odd2 cut': (odd2, None, dict(cut=True), 1),
+    'odd2 nested': (odd2.Nested, None, {}, 1),
+    'odd2 short': (odd2, None, dict(snap=200), 1),
 }
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
 LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 1%': 20,
           'odd clean': 0.1, 'odd pipelined clean': 0.2, 'odd tiny': 0.2, 'odd network': 1,
           'odd 1%': 9, 'odd pipelined 1%': 17,
-          'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 10, 'h2 streams 1%': 13}
+          'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 10, 'h2 streams 1%': 13,
+          'h2 small 1%': 16, 'h2 3%': 32, 'h2 10%': 60, 'h2 late': 50, 'h2 late 3%': 66,
+          'h2 cut': 48,
+          'odd2 clean': 0.2, 'odd2 streams clean': 0.2, 'odd2 tiny': 0.2, 'odd2 network': 1,
+          'odd2 1%': 18, 'odd2 5%': 50, 'odd2 late': 52, 'odd2 cut': 48, 'odd2 nested': 0.2,
+          'db clean': 0, 'db network': 1, 'db 1%': 8, 'db pipelined 1%': 32, 'db late': 40}
 
 
 def cases(rng, name, n):
@@ -73,7 +97,7 @@ def cases(rng, name, n):
         r = random.Random(seed)
         talk = module.conversation(r, f'{i}', p)
         addr = ((struct.pack('>I', 0x0a000001 + i % 250), 20000 + i // 250), (b'\x0a\x01\0\1', 80))
-        if module is odd and i % 3:
+        if name.startswith('odd') and i % 3:
             addr = tuple((b'\xfd' + bytes(11) + ip, port) for ip, port in addr)
         conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults),
                                 1700000000.0 + i * 0.37, addr)
@@ -87,7 +111,7 @@ def key(case):
 
 def one_class(args, rng, name, n, directory):
     all_cases = list(cases(rng, name, n))
-    tags = itertools.cycle((b'', b'\x81\0\0\7') if CLASSES[name][0] is odd else (b'',))
+    tags = itertools.cycle((b'', b'\x81\0\0\7') if name.startswith('odd') else (b'',))
     timed = [f for c, tag in zip(all_cases, tags) for f in tcp.frames(c.packets, c.conv.addr, tag)]
     timed.sort(key=lambda f: f[0])
     path = os.path.join(directory, name.replace(' ', '-').replace('%', 'pct') + '.pcap')

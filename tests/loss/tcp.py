@@ -178,7 +178,7 @@ class Conversation:
         if rng.random() < 0.3:
             return t, d, end - 1, b'\0', ACK, ack
         begin = rng.randrange(end)
-        return t, d, begin, sent[begin:rng.randrange(begin, end) + 1], ACK, ack
+        return t, d, begin, sent[begin:rng.randrange(begin, end) + 1][:60000], ACK, ack
 
     def with_probes(self):
         """As packets; what is sent again was received, and went by a while ago."""

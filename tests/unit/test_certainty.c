@@ -411,6 +411,39 @@ static void test_under_way(void)
 	}
 }
 
+/*
+ * Several requests at once, the next ones when all are answered: where their numbers differ, this is
+ * no client that keeps some under way, of which the first answers were not seen.
+ */
+static void test_rounds(void)
+{
+	static const char *const rounds[] = {"21312142", "22222222"};
+
+	for (int same = 0; same < 2; same++) {
+		unsigned first = 0, last = 0;
+
+		feed_begin(&f, NULL);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+		feed_text(&f, RX, "what follows a head");
+		feed_text(&f, TX, "the end of some content");
+		for (const char *n = rounds[same]; *n; n++) {
+			for (int i = 0; i < *n - '0'; i++)
+				feed_text(&f, RX, GET("/n"));
+			for (int i = 0; i < *n - '0'; i++)
+				feed_text(&f, TX, NO2);
+		}
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 50 * MS);
+		feed_tick(&f, 50 * MS);
+		for (unsigned i = 0; i < f.nspans; i++)
+			*(i < 5 ? &first : &last) += !(span(i)->incomplete & SPAN_ATTACHED_LATE);
+		ok(f.nspans == 17 && !first && (same ? !last : last > 1),
+		   "a client that waits for several answers is known by rounds%s (%u of %u)",
+		   same ? ", if they differ" : "", last, f.nspans);
+		feed_end(&f);
+	}
+}
+
 /* Joined where what may be requests comes in a row. */
 static void test_row(void)
 {
@@ -679,6 +712,7 @@ int main(void)
 	test_mid_line();
 	test_joined();
 	test_under_way();
+	test_rounds();
 	test_row();
 	test_broken();
 	test_cut();

@@ -493,6 +493,38 @@ static void test_reset_first(void)
 	feed_end(&f);
 }
 
+/* A client has the response and cancels it; of that some comes later here, or never. */
+static void test_reset_behind(void)
+{
+	for (int lost = 0; lost < 2; lost++) {
+		uint32_t at, n;
+
+		begin(NULL);
+		GET(1, "/a");
+		flush(RX);
+		OK(0, 1);
+		flush(TX);
+		at = f.seq[TX];
+		data(END_STREAM, 1, "hello", 5);
+		n = (uint32_t)out.n;
+		f.seq[TX] += n;
+		out.n = 0;
+		frame(&out, 3, 0, 1, "\0\0\0\10", 4);
+		flush(RX);
+		data(END_STREAM, 1, "hello", 5);
+		feed_segment(&f, TX, ZC_TCP_ACK, at, out.p, n - 3u * (unsigned)lost, 0,
+			     n - 3u * (unsigned)lost, 0);
+		out.n = 0;
+		for (int i = 0; i < 4; i++)
+			feed_tick(&f, 15 * MS);
+		ok(f.nspans == 1 && span(0)->status == 200 && !span(0)->error &&
+			   span(0)->resp_body_bytes == 5 && !span(0)->incomplete == !lost,
+		   lost ? "nor a part of it that is never seen"
+			: "a reset does not overtake the response");
+		feed_end(&f);
+	}
+}
+
 /* What is lost before a head takes nothing from the message; in it, it does. */
 static void test_lost_elsewhere(void)
 {
@@ -736,6 +768,7 @@ int main(void)
 	test_mistaken();
 	test_no_preface();
 	test_reset_first();
+	test_reset_behind();
 	test_lost_elsewhere();
 	test_lost_before_request();
 	test_lost_at_end();

@@ -11,6 +11,17 @@
 #define GET "GET /a?x=1 HTTP/1.1\r\nHost: example.org\r\n\r\n"
 #define OK5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
+#define SUBSCRIBE "*3\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n$1\r\nb\r\n"
+#define SUBSCRIBED                                                                                 \
+	"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"                                              \
+	"*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
+#define MESSAGE "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$5\r\nhello\r\n"
+#define UNSUBSCRIBE "*1\r\n$11\r\nUNSUBSCRIBE\r\n"
+#define UNSUBSCRIBED                                                                               \
+	"*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n"                                            \
+	"*3\r\n$11\r\nunsubscribe\r\n$1\r\nb\r\n:0\r\n"
+#define PING "*1\r\n$4\r\nPING\r\n"
+
 static struct feed f;
 
 static const struct span *span(unsigned i)
@@ -79,6 +90,50 @@ int main(void)
 	feed_io(&f, RX, 0, 600);
 	ok(f.nspans == 2 && span(0)->incomplete == SPAN_READ_NOT_SEEN && !span(1)->incomplete,
 	   "a read that begins behind a response has not read it");
+	feed_end(&f);
+
+	client();
+	feed_text(&f, TX, SUBSCRIBE);
+	feed_io(&f, TX, 0, 600);
+	for (int i = 0; i < 4; i++) {
+		feed_tick(&f, 100 * MS);
+		feed_text(&f, RX, i ? MESSAGE : SUBSCRIBED);
+		feed_io(&f, RX, 0, 600);
+	}
+	feed_text(&f, TX, UNSUBSCRIBE);
+	feed_io(&f, TX, 0, 600);
+	feed_text(&f, RX, UNSUBSCRIBED);
+	feed_tick(&f, 100 * MS);
+	feed_io(&f, RX, 0, 600);
+	for (int i = 0; i < 3; i++) {
+		feed_text(&f, TX, PING);
+		feed_io(&f, TX, 0, 600);
+		feed_text(&f, RX, "+PONG\r\n");
+		feed_tick(&f, 100 * MS);
+		feed_io(&f, RX, 0, 600);
+	}
+	ok(f.nspans == 5 && span(1)->duration_ns >= 500 * MS && !span(1)->incomplete &&
+		   span(1)->duration_ns > span(1)->inner_ns + 90 * MS,
+	   "a subscription lasts until its last message is read");
+	for (unsigned i = 0; i < f.nspans; i++)
+		ok(!span(i)->incomplete && span(i)->duration_ns > 90 * MS,
+		   "what is asked beside or behind it is read, too");
+	feed_end(&f);
+
+	client();
+	feed_text(&f, TX, SUBSCRIBE);
+	feed_io(&f, TX, 0, 600);
+	feed_text(&f, RX, SUBSCRIBED);
+	feed_io(&f, RX, 0, 600);
+	feed_tick(&f, 500 * MS);
+	feed_text(&f, RX, MESSAGE);
+	feed_tick(&f, 100 * MS);
+	feed_io(&f, RX, 0, 600);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 1000 * MS);
+	ok(f.nspans == 1 && !span(0)->incomplete && span(0)->duration_ns >= 600 * MS &&
+		   span(0)->inner_ns < 510 * MS,
+	   "and one that the end of its connection ends, as long");
 	feed_end(&f);
 
 	client();

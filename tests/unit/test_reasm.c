@@ -69,9 +69,9 @@ static void rig_init(struct rig *r, uint32_t base)
 
 static void rig_end(struct rig *r)
 {
-	reasm_flush(&r->s, &r->k, r->now);
+	reasm_flush(&r->s, NULL, &r->k, r->now);
 	reasm_release(&r->s, &pool);
-	reasm_flush(&r->peer, &r->peer_k, r->now);
+	reasm_flush(&r->peer, NULL, &r->peer_k, r->now);
 	reasm_release(&r->peer, &pool);
 }
 
@@ -351,7 +351,7 @@ static void test_limits(void)
 	seg(&r, 0, "abc");
 	ok(!strncmp(r.log.got, "abcdef", 6), "without memory what is in order still goes on");
 	reasm_prove(&r.s, r.s.next + 63, r.now);
-	reasm_flush(&r.s, &r.k, r.now);
+	reasm_flush(&r.s, NULL, &r.k, r.now);
 	ok(strstr(r.log.got, "gh?gh?!!!") && !strchr(strchr(r.log.got, '!'), '?'),
 	   "what had no room is told from what was not seen");
 	reasm_release(&r.s, &small);

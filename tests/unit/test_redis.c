@@ -94,6 +94,8 @@ static void say_attrs(struct talk *t, const struct message *m)
 
 		if (a->def == ATTR(db_query))
 			say(t, " [%.*s]", (int)a->s.n, a->s.p);
+		else if (a->def == ATTR(max_wait))
+			say(t, " wait=%llu", (unsigned long long)a->n / 1000000);
 		else if (a->def == ATTR(db_status) || !t->no_db)
 			say(t, " %s=%.*s", a->def == ATTR(db_status) ? "status" : "db", (int)a->s.n,
 			    a->s.p);
@@ -335,9 +337,23 @@ static const struct test cases[] = {
 	 "GET key=a [GET a]\nrequest end 1\nGET answered\nresponse end 0\n"
 	 "GET key=b [GET b]\nrequest end 1\nGET answered\nresponse end 0\n"
 	 "LRANGE key=c [LRANGE c ? ?]\nrequest end 8\nLRANGE answered\nresponse end 0\n"
-	 "BLPOP key=d [BLPOP d ?]\nrequest end 6\nBLPOP answered\nresponse end 0\n",
+	 "BLPOP key=d [BLPOP d ?] wait=1500\nrequest end 6\nBLPOP answered\nresponse end 0\n",
 	 {"> GET a", "< $-1\r\n", "> GET b", "< $0\r\n\r\n", "> LRANGE c 0 -1", "< *0\r\n",
 	  "> BLPOP d 1.5", "< *-1\r\n"}},
+	{"waits: of seconds, with fractions, or milliseconds, without limit, what is no number",
+	 "BLMPOP key=q [BLMPOP ? ? q ?] wait=2250\nrequest end 16\nBLMPOP answered\n"
+	 "response end 0\n"
+	 "BLMOVE key=a [BLMOVE a ? ? ? ?] wait=0\nrequest end 19\nBLMOVE answered\nresponse end 0\n"
+	 "BZPOPMIN key=z [BZPOPMIN z ? ?]\nrequest end 11\nBZPOPMIN answered\n"
+	 "response end 9 failed status=ERR\n"
+	 "WAIT [WAIT ? ?] wait=250\nrequest end 6\nWAIT answered\nresponse end 1\n"
+	 "XREADGROUP key=s [XREADGROUP ? ? ? ? ? ? s ?] wait=0\nrequest end 36\n"
+	 "XREADGROUP answered\nresponse end 0\n"
+	 "XREAD key=block [XREAD ? block ?]\nrequest end 17\nXREAD answered\nresponse end 0\n",
+	 {"> BLMPOP 2.25 1 q LEFT", "< *-1\r\n", "> BLMOVE a b LEFT LEFT 0", "< $-1\r\n",
+	  "> BZPOPMIN z y never", "< -ERR wrong\r\n", "> WAIT 1 250", "< :0\r\n",
+	  "> XREADGROUP GROUP g c BLOCK 0 STREAMS s >", "< *-1\r\n", "> XREAD STREAMS block 7",
+	  "< *-1\r\n"}},
 	{"names in any case, commands that are not known",
 	 "GET key=k [GET k]\nrequest end 1\nGET answered\nresponse end 1\n"
 	 "FROB [FROB ? ?]\nrequest end 4\nFROB answered\nresponse end 26 failed status=ERR\n",
@@ -380,7 +396,7 @@ static const struct test cases[] = {
 	 "EVALSHA [EVALSHA ? ?]\nrequest end 9\nEVALSHA answered\nresponse end 11 failed "
 	 "status=NOSCRIPT\n"
 	 "ZINTER key=z [ZINTER ? z]\nrequest end 4\nZINTER answered\nresponse end 0\n"
-	 "XREAD key=st [XREAD ? ? ? ? ? st ?]\nrequest end 38\nXREAD answered\n"
+	 "XREAD key=st [XREAD ? ? ? ? ? st ?] wait=5000\nrequest end 38\nXREAD answered\n"
 	 "response end 0\n",
 	 {"> EVAL return 1 k1 a", "< *2\r\n:1\r\n$1\r\n2\r\n", "> EVALSHA abcdef 0",
 	  "< -NOSCRIPT No\r\n", "> ZINTER 1 z", "< *0\r\n",
