@@ -57,7 +57,7 @@ int probes_look_connections(struct attach *a)
 
 	__atomic_store_n(&a->probes.shared->looked, 1, __ATOMIC_RELEASE);
 	err = probes_iterate(a, 2, probes_add_listener);
-	if (!err && a->probes.shared->iter_conns)
+	if (!err && a->probes.shared->iter_peers)
 		err = probes_iterate(a, 3, probes_add_listener);
 	return look_failed(a, err);
 }

@@ -59,12 +59,12 @@ struct zc_shared {
 	__u32 generation; /* grows when zc_tasks does: earlier refusals are looked at again */
 	__u32 iter_pass;  /* what the iterator does: see sock.bpf.c */
 	__u64 iter_conns; /* connections taken up by the iterator */
+	__u32 iter_peers; /* traced ones were there, whoever took them up */
 	__u32 marks; /* grows when a process gets ZC_TASK_TLS, or is found to be Go's */
 	__u32 start_off; /* of its start time; 0: not known yet */
 	__u32 fsbase_off; /* of a thread's fs base in its task_struct; 0: there is none */
 	__u32 nvcsw_off; /* of its count of voluntary context switches; 0: not known yet */
 	__u32 looked; /* listeners[] is complete: which end serves can be told */
-	__u32 pad;
 	__u64 streams;	  /* TLS streams met so far: the next one's id */
 	__u32 listeners[65536]; /* sockets that listen on each port, in any network namespace */
 };

@@ -532,10 +532,14 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 		if (s->verdict == VERDICT_YES && !s->pid)
 			iter_comm(s, task);
 	}
-	if (s->verdict != VERDICT_YES || s->announced)
+	if (s->verdict != VERDICT_YES)
+		return;
+	peer_preexisting(s, sk);
+	if (sh)
+		sh->iter_peers = 1;
+	if (s->announced) /* by a segment that came before */
 		return;
 	emit_open(s, sk);
-	peer_preexisting(s, sk);
 	if (sh)
 		__sync_fetch_and_add(&sh->iter_conns, 1);
 }

@@ -59,8 +59,8 @@ static const char *const main_classes[][2] = {
 
 /* Scripts and directories that are called the same everywhere. */
 static const char plain_scripts[] =
-	" __main__.py manage.py index.js index.mjs index.cjs index.ts ";
-static const char plain_dirs[] = " . dist build src lib out bin ";
+	" __main__.py manage.py index.js index.mjs index.cjs index.ts index.tsx index.php ";
+static const char plain_dirs[] = " . dist build src lib out bin public ";
 
 struct args {
 	const char *end;
@@ -338,13 +338,34 @@ static int is_title(const char *cmdline, size_t n)
 	return 1;
 }
 
+/* php -S, which serves a directory, without a script that answers all: after that directory. */
+static int name_served(const struct language *l, const char *arg, const struct args *a, char *out,
+		       size_t size)
+{
+	const char *dir = ".", *serves = NULL;
+
+	if (!l->runtime || strcmp(l->runtime, "php"))
+		return 0;
+	for (; arg; arg = next_arg(arg, a)) {
+		if (!strcmp(arg, "-S"))
+			serves = arg;
+		if (!strcmp(arg, "-t"))
+			dir = next_arg(arg, a);
+		if (!dir)
+			return 0;
+	}
+	return serves && name_by_dir(a, dir, strlen(dir), out, size);
+}
+
 static int name_by_args(const struct language *l, const char *cmdline, const struct args *a,
 			char *out, size_t size)
 {
 	const char *program = find_program(l, next_arg(cmdline, a), a), *app;
 	const struct launcher *launcher;
 
-	if (!program || !*program)
+	if (!program)
+		return name_served(l, next_arg(cmdline, a), a, out, size);
+	if (!*program)
 		return 0;
 	launcher = launcher_of(program);
 	app = launcher ? find_application(launcher, next_arg(program, a), a) : NULL;
@@ -353,6 +374,18 @@ static int name_by_args(const struct language *l, const char *cmdline, const str
 	else
 		name_program(l, a, program, out, size);
 	return *out != '\0';
+}
+
+/* "php-fpm: pool shop"; the pool that every configuration comes with says nothing. */
+static void name_pool(const char *cmdline, size_t n, char *out, size_t size)
+{
+	static const char pool[] = "php-fpm: pool ";
+	size_t len = sizeof(pool) - 1;
+
+	if (n > len && !memcmp(cmdline, pool, len))
+		copy(out, size, cmdline + len, strnlen(cmdline + len, n - len));
+	if (!strcmp(out, "www"))
+		*out = '\0';
 }
 
 /*
@@ -383,12 +416,15 @@ void service_name(const char *exe, const char *cmdline, size_t n, const char *cw
 	const struct args a = { cmdline + n, cwd };
 
 	*out = '\0';
+	if (l && !l->program)
+		name_pool(cmdline, n, out, size);
 	if (l && l->program && n && is_title(cmdline, n))
 		name_title(l, &a, cmdline, out, size);
 	/* without its last NUL the arguments were cut */
 	else if (l && l->program && n && !cmdline[n - 1] && name_by_args(l, cmdline, &a, out, size))
 		return;
-	if (!*out && (!l || !l->program))
+	/* one argument alone may be a name that the process has given itself: plackup */
+	if (!*out && (!l || !l->program || (n && strnlen(cmdline, n) == n - 1)))
 		name_as_called(exe, cmdline, n, out, size);
 	if (!*out)
 		copy(out, size, base_name(exe), strlen(base_name(exe)));

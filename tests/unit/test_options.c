@@ -315,6 +315,12 @@ static void test_names(void)
 	SERVICE("/usr/bin/ruby", "ruby\0bin/rails.rb\0s", "rails");
 	SERVICE("/usr/bin/dotnet", "dotnet\0Shop.Api.dll", "Shop.Api");
 	SERVICE("/usr/bin/php-fpm8.2", "php-fpm: pool www", "php-fpm8.2");
+	SERVICE("/usr/bin/php-fpm8.2", "php-fpm: pool shop", "shop");
+	SERVICE("/usr/bin/php8.2", "php\0-S\0localhost:80\0-t\0/srv/shop/public", "shop");
+	SERVICE("/usr/bin/php8.2", "php\0-S\0localhost:80\0/srv/shop/index.php", "shop");
+	SERVICE("/usr/bin/php8.2", "php\0-S\0localhost:80\0-t", "php8.2");
+	SERVICE("/usr/bin/perl", "/usr/bin/plackup", "plackup");
+	SERVICE("/usr/bin/perl", "perl", "perl");
 	SERVICE("/usr/bin/redis-check-rdb", "redis-server 127.0.0.1:6379", "redis-server");
 	SERVICE("/usr/bin/busybox", "busybox\0httpd\0-f", "busybox");
 	SERVICE("/usr/bin/busybox", "/sbin/httpd\0-f", "httpd");
