@@ -264,7 +264,7 @@ static void read_request(struct engine *e, struct exchange *x, const struct http
 		else if (is(f->name, "host") && x->host.off == TEXT_NONE)
 			x->host = exchange_host(e, x, f->value);
 	}
-	if (is(ev->method, "CONNECT") && is(ev->protocol, "websocket")) {
+	if (is(ev->protocol, "websocket")) { /* no method but CONNECT has such a field */
 		x->protocol = &websocket_name;
 		exchange_count_messages(e, x, PAYLOAD_WEBSOCKET);
 	} else if (!ev->protocol.p && !(ev->flags & HTTP2_END_STREAM) &&
