@@ -82,7 +82,7 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 	if (ev->path.p) {
 		exchange_set_path(x, ev->path);
 	} else if (is(ev->method, "CONNECT") && ev->authority.p && !ev->protocol.p &&
-		   !ev->path_key) {
+		   !ev->path_key && !is_cut(ev)) {
 		x->path = x->host;
 	} else {
 		x->path_key = ev->path_key;
