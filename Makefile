@@ -30,6 +30,7 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconver
 CLEAR := -mmemset-strategy=libcall:-1:noalign
 CLEAR := $(shell echo | $(CC) $(CLEAR) -E - >/dev/null 2>&1 && echo $(CLEAR))
 OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g $(CLEAR))
+HOT_CFLAGS := $(if $(filter 1,$(DEBUG)),,-O3)
 CFLAGS ?= $(OPT)
 # The program is optimized across its files when it is linked, which spares a twentieth of what an
 # event costs. Its objects hold both forms, so that tests are linked from them as they are.
@@ -127,6 +128,9 @@ endef
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 $(eval $(call variant,o,$(LTO)))
 $(eval $(call variant,asan,$(SAN)))
+
+# what each event goes through: a fiftieth of its instructions less, for 90 KB
+$(B)/o/core/%.o $(B)/o/parsers/http1/%.o $(B)/o/parsers/http2/%.o: ALL_CFLAGS += $(HOT_CFLAGS)
 
 # small rather than fast, in the static program: little of what an event costs is there
 $(B)/o/cli/%.o $(B)/o/attach/%.o $(B)/o/sinks/otlp/%.o: ALL_CFLAGS += $(COLD_CFLAGS)

@@ -6,6 +6,7 @@
 #define STEPS_JOINED (CERTAINTY_WAITS + 1)
 #define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESPONSE 1u
+#define ROUNDS 4u
 /* the same since the connection was joined: hardly any client pipelines */
 #define PAUSE_JOINED 50000000ull
 
@@ -67,6 +68,7 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		return;
 	}
 	doubted_break(c);
+	c->round = c->round_before = 0;
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
@@ -216,6 +218,56 @@ static void note_ahead(struct conn *c, const struct exchange *x)
 		c->pipelined = 1;
 }
 
+/* Nothing is outstanding: what is said from here on belongs together. */
+static void settle(struct conn *c)
+{
+	c->doubt = 0;
+	c->steps = 0;
+	c->half[c->request_dir].unsure = 0;
+}
+
+/* As many answers have come as were asked, each where it was due. */
+static void end_round(struct conn *c)
+{
+	c->rounds = (uint8_t)(c->rounds + (c->round_before && c->round != c->round_before &&
+					   c->rounds < UINT8_MAX));
+	c->round_before = c->round;
+	if (!c->doubt)
+		return;
+	for (struct exchange *x = c->doubted_head; x; x = x->next)
+		if (x->req_done && x->req_pos >= c->round_pos)
+			x->sound = 1;
+	if (c->rounds < ROUNDS)
+		return;
+	doubted_release(c, DOUBTED_SOUND);
+	settle(c);
+}
+
+/*
+ * A client that sends several requests at once, and the next ones when it has all answers, goes in
+ * rounds. One that keeps a number of them under way asks as many as were answered: where some of
+ * these were not seen, it seems to go in rounds, too, each as long as the one before. So those
+ * count that are not. exact: x begins where the last answer has ended, older: one before it that
+ * is not answered.
+ */
+static void count_round(struct conn *c, const struct exchange *x, const struct exchange *older,
+			int exact)
+{
+	if (exact) {
+		if (c->round)
+			end_round(c);
+		c->round = 1;
+		c->round_pos = x->req_pos;
+		c->round_need = x->need;
+	} else if (c->round && x->need == c->round_need) {
+		c->round = (uint8_t)(c->round + (c->round < UINT8_MAX));
+	} else {
+		if (older && x->need > older->need && !c->resp_gap)
+			c->rounds = 0;
+		c->round = c->round_before = 0;
+	}
+}
+
 void certainty_plain_request(struct conn *c, struct exchange *x)
 {
 	x->boundary = 1;
@@ -234,6 +286,19 @@ static int within_line(const struct conn *c, const struct half *h)
 	return h->mid_line && (c->requested || !by_socket(c));
 }
 
+/* How many are open with x, which comes, as its client sees it? */
+static void note_open(struct conn *c, const struct exchange *x)
+{
+	uint32_t n = c->nqueued + 1;
+
+	if (!x->need || x->need > c->half[!c->request_dir].reasm.next)
+		return; /* it has received what we have not yet */
+	for (unsigned i = 0; i < CONN_ENDED; i++)
+		n += c->ended[i] > x->need;
+	if (n > c->most_open)
+		c->most_open = n;
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -249,6 +314,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	x->found |= (uint8_t)(before | in_line);
 	x->owed = c->broken_request;
 	c->broken_request = 0;
+	if (!c->doubt && c->engine->opt.keep_doubted)
+		note_open(c, x);
 	if (older)
 		note_overlap(c, h, x, older);
 	else if (!x->found)
@@ -262,6 +329,8 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		x->suspect = c->doubt;
 		return;
 	}
+	if (c->pipelined)
+		count_round(c, x, older, exact);
 	if (exact) {
 		count_step(c, x);
 	} else if (waited && c->answer_ack && (c->answer_ack < c->req_gap || c->had_more)) {
@@ -386,6 +455,7 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	if (!x && c->head)
 		c->head->owed = 0;
 	if (!x) {
+		c->round = c->round_before = 0;
 		c->broken_request = c->unseen = 0;
 		/* joined: to what was sent before; who has sent more since does not wait */
 		if (c->requested && c->doubt == SPAN_ATTACHED_LATE) {
@@ -411,9 +481,16 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 			return;
 		y->suspect = 0;
 	}
-	c->doubt = 0;
-	c->steps = 0;
-	c->half[c->request_dir].unsure = 0;
+	settle(c);
+}
+
+void certainty_bare(struct conn *c, uint64_t pos, uint64_t n)
+{
+	uint64_t *end = c->bare_end;
+
+	/* in place of one that was passed, or of the one that is further away */
+	end += end[0] >= pos && (end[1] < pos || end[1] > end[0]);
+	*end = pos + n;
 }
 
 void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete)
@@ -422,25 +499,72 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 	c->answer_time = h->last_time;
 }
 
+void certainty_ahead_ended(struct conn *c, uint64_t pos)
+{
+	if (c->engine->opt.keep_doubted)
+		c->ended[c->nended++ % CONN_ENDED] = pos;
+}
+
+/* Is all that its server has sent understood, and no request without its answer? */
+static int is_settled(const struct conn *c)
+{
+	return !c->head && !c->lost_end && c->answer_end &&
+	       c->answer_end == c->half[!c->request_dir].reasm.next &&
+	       !certainty_is_bare_end(c, c->answer_end);
+}
+
+/* A client that closes first, has received all that its server has sent, and gets nothing more? */
+static int is_left(const struct conn *c)
+{
+	const struct reasm *req = &c->half[c->request_dir].reasm;
+	const struct reasm *resp = &c->half[!c->request_dir].reasm;
+
+	return !c->reset && req->fin_time && req->fin_time < resp->fin_time &&
+	       req->fin_need == resp->next;
+}
+
+/* Do all that is known of it, from its beginning, but for what the responses have lost? */
+static int is_counted(const struct conn *c)
+{
+	return c->half[0].reasm.from_syn && c->half[1].reasm.from_syn &&
+	       (c->pipelined || !c->req_gap);
+}
+
+/*
+ * Were as many open at once, behind what was found after the loss, as ever before? If there was one
+ * more, which gets no answer, there were more than ever.
+ */
+static int is_full(const struct conn *c)
+{
+	const struct exchange *first = c->doubted_head;
+
+	if (c->most_open < 2 || !first)
+		return 0;
+	for (const struct exchange *x = first->next; x; x = x->next) {
+		uint32_t n = 1;
+
+		if (x->need < first->resp_end)
+			continue;
+		for (const struct exchange *y = first; y != x; y = y->next)
+			n += y->resp_end > x->need;
+		if (n >= c->most_open)
+			return 1;
+	}
+	return 0;
+}
+
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
-	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
-
-	/*
-	 * A client that closes first, has received all that its server has sent, and gets nothing
-	 * more has its answers.
-	 */
-	if (c->reset || c->head || c->lost_end || c->answer_end != resp->reasm.next ||
-	    !h->reasm.fin_time || h->reasm.fin_time >= resp->reasm.fin_time ||
-	    h->reasm.fin_need != resp->reasm.next)
+	if (!is_settled(c))
 		return DOUBTED_NONE;
 	/*
-	 * So the last ones belong together, and those before them, as far back as nothing was lost.
-	 * Of a client that waits, it is always one that was found that gets the answer.
+	 * A client that leaves has its answers. So the last ones belong together, and those before
+	 * them, as far back as nothing was lost. Of a client that waits, it is always one that was
+	 * found that gets the answer.
 	 */
-	if (h->reasm.from_syn && resp->reasm.from_syn && (c->pipelined || !c->req_gap))
-		return DOUBTED_DUE;
-	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
+	if (is_counted(c))
+		return is_left(c) || is_full(c) ? DOUBTED_DUE : DOUBTED_NONE;
+	return is_left(c) && !c->pipelined ? DOUBTED_BOTH : DOUBTED_NONE;
 }
 
 static int is_still(const struct half *h, uint64_t since)
@@ -452,10 +576,11 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
 
-	if (c->reset || c->head || c->lost_end || resp->in_message ||
-	    c->answer_end != resp->reasm.next || !is_still(h, since) || !is_still(resp, since) ||
+	if (c->reset || !is_settled(c) || !is_still(h, since) || !is_still(resp, since) ||
 	    h->reasm.fin_time || resp->reasm.fin_time)
 		return DOUBTED_NONE;
 	/* the answer to the last request may take longer, of a client that does not wait for it */
-	return c->pipelined ? DOUBTED_NONE : DOUBTED_BOTH;
+	if (c->pipelined)
+		return is_counted(c) && is_full(c) ? DOUBTED_DUE : DOUBTED_NONE;
+	return DOUBTED_BOTH;
 }

@@ -77,8 +77,23 @@ int certainty_refuted(const struct conn *c, const struct half *h, const struct e
  */
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos);
 
+/*
+ * The one that is in doubt, and whose head ends at pos, has not the n bytes that it announces,
+ * because of what it answers. If it answers something else, what follows are these.
+ */
+void certainty_bare(struct conn *c, uint64_t pos, uint64_t n);
+
+/* May what began behind such a head, and ends at pos, have been content? */
+static inline int certainty_is_bare_end(const struct conn *c, uint64_t pos)
+{
+	return pos && (pos == c->bare_end[0] || pos == c->bare_end[1]);
+}
+
 /* It has ended at pos; complete: that is where it ends for all that is known. */
 void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete);
+
+/* The same of a client that pipelines: its next requests may not have waited for that. */
+void certainty_ahead_ended(struct conn *c, uint64_t pos);
 
 /* Both directions have ended: what does that say of the exchanges that were kept? */
 enum doubted_proof certainty_at_end(const struct conn *c);

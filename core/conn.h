@@ -147,6 +147,8 @@ struct conn_ops {
 	void (*each)(const struct conn *c, void (*fn)(void *ctx, struct exchange *x), void *ctx);
 };
 
+#define CONN_ENDED 8u /* a power of two */
+
 #define CONN_GAP_REST 1 /* it began in a message that was seen: most likely the rest of that */
 #define CONN_GAP_HEAD 2 /* it began where another one did */
 
@@ -203,7 +205,21 @@ struct conn {
 	uint64_t gap_need;
 	/* requests before this position have their answers, or will not get them */
 	uint64_t answered_to;
+	/*
+	 * where answers would end that have not the content that they announce, because of what
+	 * they answer, which is in doubt: the last ones that have not been reached
+	 */
+	uint64_t bare_end[2];
+	/* of captures: requests that were open at once at most, while nothing was in doubt */
+	uint32_t most_open;
+	uint64_t ended[CONN_ENDED]; /* where the last answers ended, if its client pipelines */
+	uint8_t nended;
 	uint8_t had_more;  /* when the last answer began, more had come than all of its request */
+	/* a client that waits for several answers at once, see certainty.c */
+	uint8_t round;	      /* requests since it had all answers; 0: unknown, at most 255 */
+	uint8_t round_before; /* the same of the round before this one */
+	uint8_t rounds;	      /* how many show that it is one */
+	uint64_t round_pos, round_need; /* of the first request of this round */
 	uint8_t overlaps;  /* one that was found did not wait for an answer: the client may not */
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */

@@ -59,7 +59,8 @@ static int is_proven(const struct conn *c, const struct exchange *x, enum doubte
 	case DOUBTED_NONE: return 0;
 	case DOUBTED_SOUND: return x->sound;
 	case DOUBTED_DUE:
-		return x->due && x->req_pos >= c->req_gap && x->resp_pos >= c->resp_lost;
+		return x->due && x->resp_pos >= c->resp_lost &&
+		       (!c->req_gap || x->req_pos > c->req_gap);
 	default: return x->sound && x->due;
 	}
 }

@@ -132,7 +132,7 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 		if (!n)
 			return NULL;
 	}
-	memset(n, 0, sizeof(*n));
+	memset(n, 0, offsetof(struct link_node, place));
 	n->refs = 1;
 	n->place = *p;
 	n->head = *h;

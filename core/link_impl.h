@@ -44,8 +44,6 @@ struct link_node {
 	struct proc *proc; /* while in its list */
 	struct link_node *parent; /* holds a reference */
 	const char *link;
-	struct link_place place;
-	struct link_head head;
 	uint32_t refs;
 	uint32_t pid, tid;
 	uint64_t goroutine; /* as in zc_ev_io */
@@ -68,6 +66,9 @@ struct link_node {
 	uint8_t shown;	 /* its trace's id was, with a span below it */
 	uint8_t trace_id[TRACE_ID_LEN]; /* if adopted */
 	uint8_t flags;
+	/* a new node is cleared up to here, and filled from here on */
+	struct link_place place;
+	struct link_head head;
 };
 
 struct links {

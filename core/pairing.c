@@ -272,6 +272,13 @@ static size_t pairing_data(struct conn *c, struct half *h, const uint8_t *p, siz
 
 /* ---- gaps */
 
+/* Bytes of a message were passed over unseen. If they are its last ones, its end is a guess. */
+static void doubt_end(struct conn *c, struct half *h, enum reasm_gap why)
+{
+	if (why != REASM_TRUNCATED && h->x && !is_request(c, h) && !pairing_parser_unneeded(c, h))
+		h->x->incomplete |= conn_missing(c);
+}
+
 static void gap_event(struct conn *c, struct half *h, const struct message *m, uint64_t pos,
 		      uint64_t used, enum reasm_gap why)
 {
@@ -288,10 +295,7 @@ static void gap_event(struct conn *c, struct half *h, const struct message *m, u
 		int wanted = h->x && !exchange_unneeded(c->engine, h->x, !asks(c, h));
 
 		*(wanted ? &stats->uncaptured_bytes : &stats->skipped_bytes) += used;
-		/* where no segment was seen, the time of a response's last octet is a guess */
-		if (why != REASM_TRUNCATED && h->x && !is_request(c, h) &&
-		    !pairing_parser_unneeded(c, h))
-			h->x->incomplete |= conn_missing(c);
+		doubt_end(c, h, why);
 		if (why != REASM_TRUNCATED)
 			h->gap_end = pos + used;
 	}
@@ -351,6 +355,7 @@ static void pairing_gap(struct conn *c, struct half *h, uint64_t pos, uint64_t n
 			gap_event(c, h, &m, pos, used, why);
 		} else if (st == PARSE_END || st == PARSE_MORE) {
 			stats->skipped_bytes += used;
+			doubt_end(c, h, why);
 		} else {
 			certainty_lost(
 				c, h, pos + used,

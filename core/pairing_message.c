@@ -344,6 +344,24 @@ answered_by_key(struct conn *c, const struct half *h, const struct message *m, u
 	return x;
 }
 
+/*
+ * What comes at pos does not answer x, of which that was in doubt, nor, if it seems to follow, what
+ * came before it.
+ */
+static __attribute__((noinline)) void is_other(struct conn *c, struct half *h,
+					       const struct exchange *x, uint64_t pos)
+{
+	int open = h->in_message;
+
+	if (!x || !x->suspect)
+		return;
+	certainty_lost(c, h, pos, x->suspect, 0);
+	for (const struct exchange *y = NULL; !open && y != x && c->head;) {
+		y = c->head;
+		queue_drop_oldest(c);
+	}
+}
+
 static void response_head(struct conn *c, struct half *h, const struct message *m,
 			   uint64_t pos)
 {
@@ -352,6 +370,10 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	int interim = (m->flags & MESSAGE_INTERIM) != 0;
 	int sought = m->flags & MESSAGE_FOUND || pos == h->msg_pos;
 
+	if (m->flags & MESSAGE_OTHER) {
+		is_other(c, h, x, pos);
+		return;
+	}
 	if (!x && m->status >= 400 && !c->head)
 		x = answered_in_head(c, h, pos);
 	h->msg_pos = pos;
@@ -362,6 +384,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	}
 	h->in_message = 1;
 	h->unrecognized_bytes = 0;
+	if (c->doubted_head && certainty_is_bare_end(c, pos))
+		doubted_break(c);
 	if (!c->keyed)
 		drop_before(c, h, x, pos);
 	if (!x && !interim && c->head && c->head->in_row)
@@ -384,6 +408,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		x->suspect = c->unproven = 0;
 	else
 		certainty_response(c, h, queue_has(x) ? x : NULL, pos);
+	if (x->suspect && m->size)
+		certainty_bare(c, pos + m->head_len, m->size);
 	exchange_response(c->engine, x, m);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h, pos + m->head_len);
@@ -408,6 +434,8 @@ static void end_response(struct conn *c, struct half *h, uint64_t pos, int inter
 	x->resp_done = 1;
 	if (!c->keyed)
 		certainty_response_ended(c, h, pos, !x->resp_unsized && !x->aborted);
+	if (c->pipelined)
+		certainty_ahead_ended(c, pos);
 	queue_settle(c, x);
 }
 
@@ -513,6 +541,8 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 	case MESSAGE_END:
 		if (h->x && c->protocol->attrs)
 			exchange_end(h->x, m);
+		if (m->flags & MESSAGE_OTHER)
+			is_other(c, h, h->x, pos);
 		if (m->flags & MESSAGE_LONG)
 			end_long(c, h, pos);
 		else if (request)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bpf/tls.h"
+#include "core/certainty.h"
 #include "core/engine_impl.h"
 #include "core/tls_bind.h"
 #include "core/tls_info.h"
@@ -76,10 +77,23 @@ static void join_preexisting(struct conn *c)
 	c->id_hash_valid = 0;
 }
 
+#define BEGIN (1ull << 32) /* position of the first octet */
+
 static void begin_half(struct reasm *s)
 {
 	s->started = s->from_syn = 1;
-	s->next = s->proven = s->first = 1ull << 32;
+	s->next = s->proven = s->first = BEGIN;
+}
+
+/* What was said there used no socket, as it had come with the handshake: only now it is the first. */
+static void begin_peer(struct conn *c, struct reasm *peer)
+{
+	if (!peer->started)
+		begin_half(peer);
+	else if (peer->first == BEGIN)
+		peer->from_syn = 1;
+	if (peer->from_syn)
+		certainty_opened(c);
 }
 
 /* The first octets of a direction: from the beginning, or from somewhere. */
@@ -103,7 +117,7 @@ static void begin(struct conn *c, const struct zc_ev_plain *p)
 		return;
 	c->preexisting = 0;
 	begin_half(s);
-	begin_half(peer);
+	begin_peer(c, peer);
 	tls_stream_anchor(c);
 }
 

@@ -174,6 +174,11 @@ enum message_type {
  * of a response that answers what is ANSWER_SURE no CONTENT: it may come in `data` of HEAD.
  */
 #define MESSAGE_ENDS 0x200000u
+/*
+ * HEAD, END of a response, IN_ORDER: by its form it is no answer to what is ANSWER_KNOWN. With HEAD
+ * it has not begun, and nothing is consumed: answers() tells of the next request.
+ */
+#define MESSAGE_OTHER 0x400000u
 
 #define MESSAGE_ATTRS 16u
 
@@ -220,7 +225,11 @@ struct message {
 	uint32_t same;
 	struct str data;   /* CONTENT; behind a HEAD with MESSAGE_ENDS, not a part of head_len */
 	uint64_t gap;	   /* CONTENT: bytes of it that are missing; data is empty then */
-	uint64_t size;	   /* NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys */
+	/*
+	 * NOTICE that is counted: bytes in it; MESSAGE_ALL: how many keys. HEAD of a response,
+	 * IN_ORDER: of content that it announces, and has not because of what it answers
+	 */
+	uint64_t size;
 	unsigned nattrs;
 	struct attr attr[MESSAGE_ATTRS];
 };

@@ -119,6 +119,15 @@ static void frame_response(struct http1 *h, struct http1_event *ev, const struct
 		ev->flags &= ~(uint32_t)HTTP1_KEEP_ALIVE;
 }
 
+/* Has it no content though it says how long that is, because it answers HEAD? */
+static int is_bare(const struct http1 *h, const struct http1_event *ev,
+		   const struct http1_meaning *m)
+{
+	return ev->kind == HTTP1_RESPONSE && h->method_class == METHOD_HEAD && !m->coding_seen &&
+	       m->length_seen && !(m->flags & HTTP1_CL_INVALID) && ev->status >= 200 &&
+	       ev->status != 204 && ev->status != 304;
+}
+
 static void to_chunk_size(struct http1 *h)
 {
 	h->state = ST_CHUNK_SIZE;
@@ -272,7 +281,7 @@ static enum parse_status next_fields(struct http1 *h, const uint8_t *p, size_t i
 	else
 		frame_response(h, ev, &m);
 	to_content(h, ev->framing, m.length);
-	ev->content_length = ev->framing == HTTP1_LENGTH ? m.length : 0;
+	ev->content_length = ev->framing == HTTP1_LENGTH || is_bare(h, ev, &m) ? m.length : 0;
 	if (h->memo && usual && is_usual(h))
 		http1_memo_keep(h->memo, p, ev, &m);
 	*used += end;

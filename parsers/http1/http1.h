@@ -81,7 +81,7 @@ struct http1_event {
 	int status;	       /* HEAD of a response: 100..999 */
 	int interim;	       /* HEAD, END: a 1xx response other than 101 */
 	enum http1_framing framing; /* HEAD */
-	uint64_t content_length;    /* HEAD with HTTP1_LENGTH */
+	uint64_t content_length;    /* HEAD with HTTP1_LENGTH; of what answers HEAD what it says */
 	struct str method;     /* HEAD of a request: a token */
 	struct str target;     /* HEAD of a request: request-target as on the wire */
 	struct str reason;     /* HEAD of a response */

@@ -168,6 +168,8 @@ static void head_message(struct http1_pair *s, const struct http1_event *ev, str
 	}
 	m->flags |= MESSAGE_RESPONSE | (ev->interim ? MESSAGE_INTERIM : 0);
 	m->status = ev->status;
+	if (ev->framing == HTTP1_NO_CONTENT)
+		m->size = ev->content_length;
 	if (ev->framing != HTTP1_LENGTH)
 		m->flags |= MESSAGE_UNSIZED;
 	/* what a tunnel carries is not said; WebSocket and others are */

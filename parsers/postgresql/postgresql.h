@@ -44,6 +44,7 @@ struct postgresql_portal { /* private */
 struct postgresql_unit { /* private */
 	uint8_t flags;
 	uint8_t completions; /* messages that end its steps before the execution */
+	uint8_t first;	     /* type of the first of these steps; 0: there is none */
 };
 
 struct postgresql_request { /* private */

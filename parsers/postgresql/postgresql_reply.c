@@ -159,6 +159,36 @@ static void begin_answer(struct postgresql_reply *r, struct message *m)
 	r->found = 0;
 }
 
+/* Messages that may come at any time, and begin no answer. */
+static int is_aside(uint8_t type)
+{
+	return type == 'N' || type == 'S' || type == 'A';
+}
+
+/* Is what was asked, as far as that is in doubt, answered by something else than what begins so? */
+static int begins_other(const struct postgresql *s, uint8_t type)
+{
+	if (s->reply.known != ANSWER_KNOWN || s->reply.kind == KIND_STARTUP || type == 'E')
+		return 0;
+	switch (s->reply.kind == KIND_EXTENDED ? unit_of(s)->first : 0) {
+	case 'P': return type != '1';
+	case 'B': return type != '2';
+	case 'C': return type != '3';
+	case 'D': return !memchr("tTn", type, 3);
+	default: return memchr("123nt", type, 5) != NULL;
+	}
+}
+
+/* The same by what follows, once the answer is complete: ReadyForQuery where Sync was, only. */
+static int ends_other(const struct postgresql *s, uint8_t type)
+{
+	const struct postgresql_reply *r = &s->reply;
+
+	if (r->known != ANSWER_KNOWN || r->kind != KIND_EXTENDED || r->failed || is_aside(type))
+		return 0;
+	return (type == 'Z') == is_followed(s);
+}
+
 /* What is skipped behind an error, up to the Sync whose ReadyForQuery comes now. */
 static int is_skipped(const struct postgresql *s)
 {
@@ -166,12 +196,6 @@ static int is_skipped(const struct postgresql *s)
 
 	return r->skipping && r->known && r->kind != KIND_STARTUP &&
 	       (unit_of(s)->flags & UNIT_BATCH) == r->skip_batch;
-}
-
-/* Messages that may come at any time, and begin no answer. */
-static int is_aside(uint8_t type)
-{
-	return type == 'N' || type == 'S' || type == 'A';
 }
 
 static void skip(struct postgresql_reply *r, uint64_t n)
@@ -268,6 +292,13 @@ static enum parse_status open_message(struct postgresql *s, const uint8_t *p, si
 		return end_answer(s, m);
 	if (n < HEADER)
 		return PARSE_MORE;
+	if (r->finished && ends_other(s, p[0])) {
+		m->flags = MESSAGE_OTHER;
+		end_answer(s, m);
+		if (p[0] != 'Z')
+			r->state = SEEK;
+		return PARSE_EVENT;
+	}
 	/* the answer to one of several: the next one follows, or nothing for now */
 	if (r->finished && !is_aside(p[0]) && (p[0] != 'Z' || (r->failed && is_followed(s))))
 		return end_answer(s, m);
@@ -397,6 +428,11 @@ static enum parse_status begin(struct postgresql *s, const uint8_t *p, size_t n,
 		return skipped(s, m);
 	if (!is_unasked(s, p, want)) {
 		r->trailing = 0;
+		if (begins_other(s, p[0])) {
+			m->type = MESSAGE_HEAD;
+			m->flags = MESSAGE_RESPONSE | MESSAGE_OTHER;
+			return PARSE_EVENT;
+		}
 		if (p[0] == 'W')
 			return begin_long(s, m);
 		begin_answer(r, m);

@@ -246,10 +246,12 @@ static int step(struct postgresql *s, size_t n, struct message *m)
 	return begins;
 }
 
-static void count_completion(struct postgresql *s)
+static void count_completion(struct postgresql *s, uint8_t type)
 {
 	struct postgresql_unit *u = unit_of(s);
 
+	if (!u->completions && !(u->flags & UNIT_EXECUTES))
+		u->first = type;
 	u->completions = (uint8_t)(u->completions + (u->completions < UINT8_MAX));
 }
 
@@ -270,7 +272,7 @@ static enum parse_status parse(struct postgresql *s, const uint8_t *p, size_t n,
 	int begins = step(s, n, m);
 	size_t at, len;
 
-	count_completion(s);
+	count_completion(s, p[0]);
 	r->parsed = 1;
 	r->id = 0;
 	skip(r, total - n);
@@ -298,7 +300,7 @@ static enum parse_status bind(struct postgresql *s, const uint8_t *p, size_t n, 
 	size_t at = HEADER + (size_t)portal + 1;
 	int begins = step(s, n, m);
 
-	count_completion(s);
+	count_completion(s, p[0]);
 	skip(&s->request, total - n);
 	if (portal >= 0)
 		name = string_end(p + at, n - at);
@@ -322,7 +324,7 @@ static enum parse_status describe(struct postgresql *s, const uint8_t *p, size_t
 	int begins = step(s, n, m);
 	struct sql_view v;
 
-	count_completion(s);
+	count_completion(s, p[0]);
 	*(p[0] == 'D' ? &r->described : &r->closed) = 1;
 	if (begins && name >= 0) {
 		uint64_t h = sql_statement_name(p + HEADER + 1, (size_t)name);

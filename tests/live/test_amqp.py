@@ -118,6 +118,12 @@ def check_parents(t, z):
     t.equal(len(process), 58, 'deliveries with a context')
     t.equal([s for s in process if s['parent_span_id'] != publish[s['trace_id']]], [],
             'deliveries below something else')
+    # what is asked for belongs to the trace of what it brings, as nobody else is known to ask
+    asked = [s for s in z.spans if s['messaging_operation'] == 'receive' and
+             s.get('messaging_destination') == 'orders' and s['trace_id'] == TRACES[0]]
+    t.equal(sorted(s['kind'] for s in asked), ['client', 'server'], 'basic.get, both ends')
+    t.equal([s['parent_span_id'] for s in asked if s['kind'] == 'client'], [publish[TRACES[0]]],
+            'below its publish')
 
 
 def check_ends(t, z, kind):

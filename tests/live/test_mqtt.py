@@ -93,6 +93,19 @@ def traces(spans, op):
             s.get('link') in ('traceparent', 'socket') and s['trace_id'] in TRACES]
 
 
+def check_parents(t, z):
+    """What is delivered, below its publish by the client; both ends of that by their socket."""
+    publish = {s['trace_id']: s['span_id'] for s in spans_of(z, 'client')
+               if s['messaging_operation'] == 'publish'}
+    process = [s for s in z.spans if s['messaging_operation'] == 'process']
+    ids = {s['span_id']: s for s in process}
+    t.equal([s for s in process if s.get('parent_span_id') != publish[s['trace_id']] and
+             ids.get(s.get('parent_span_id'), {}).get('trace_id') != s['trace_id']], [],
+            'deliveries below something else')
+    below = [s for s in process if s.get('parent_span_id') in publish.values()]
+    t.check(len(below) >= 60, f'{len(below)} deliveries are below their publish')
+
+
 PUBLISHED = {(o, f'orders/q{q}'): 20 for o in ('publish', 'process') for q in range(3)}
 
 
@@ -121,6 +134,8 @@ def conversation(t, version):
                         f'{kind}: {op}, QoS {qos}: has a duration')
         t.equal(sorted(s['messaging_client_id'] for s in spans if 'messaging_client_id' in s),
                 ['shop', 'worker'], f'{kind}: clients')
+    if version == 5:
+        check_parents(t, z)
     t.check(SECRET not in z.out(), 'no secret shown')
     with open(t.path('rec.pcapng'), 'rb') as f:
         t.check(SECRET.encode() not in f.read(), 'no secret recorded')

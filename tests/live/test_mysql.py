@@ -99,6 +99,26 @@ def pymysql(t):
 
 
 @test
+def tls_client(t):
+    """inside TLS at the client: what mariadb asks for, as the server logs it"""
+    m = MySQL(t, tls=Certs())
+    before = len(m.logged())
+    z = Zctrace(t, '--', 'sh', '-c', 'exec mariadb "$@" > /dev/null', 'sh', '-h127.0.0.1',
+                f'-P{m.port}', '-ujoe', f'-p{PASSWORD}', '--ssl', 'shop', '-e',
+                'create table q (a int); insert into q values (1), (2), (3); select a from q; '
+                'select nosuch from q', wait=False)
+    z.wait()
+    logged = [text for command, text in m.logged()[before:] if command == 'Query']
+    spans = sorted(sql_spans(z, 'client'), key=lambda s: s['time'])
+    t.equal([s['db_operation'] for s in spans],
+            ['CONNECT'] + [text.split()[0].upper() for text in logged], 'as logged')
+    t.equal([s.get('rows') for s in spans[-3:]], [3, 3, None], 'rows')
+    t.equal((spans[-1].get('db_status'), spans[-1].get('error')), ('42S22', 'status'), 'an error')
+    t.equal({s['tls'] for s in spans}, {'openssl'}, 'TLS')
+    t.equal([s for s in spans if 'incomplete' in s], [], 'whole')
+
+
+@test
 def tls(t):
     """inside TLS, which begins within the connection, at the server: every statement"""
     m = MySQL(t, tls=Certs())

@@ -4,6 +4,7 @@ A span is false if it says something that is not so, and has no word of doubt in
 HTTP/2, whose streams have numbers, what a doubted span says of its exchange has to be so, too.
 """
 import json
+import re
 import subprocess
 from collections import Counter
 
@@ -61,17 +62,20 @@ class Case:
 
 def run(binary, pcap, timeout=120):
     """The spans of a capture by (client address, port), and the text of standard error."""
-    p = subprocess.run([binary, '-r', pcap, '-o', 'json', '--header', 'x-rid'], capture_output=True,
-                       timeout=timeout, check=False)
+    p = subprocess.run([binary, '-r', pcap, '-o', 'json', '--no-redact', '--header', 'x-rid'],
+                       capture_output=True, timeout=timeout, check=False)
     spans = {}
     for line in p.stdout.splitlines():
         o = json.loads(line)
-        if o.get('type') == 'span':
+        if o.get('type') == 'span' and o.get('db_operation') != 'CONNECT':
             spans.setdefault((o.get('client_addr'), o.get('client_port')), []).append(o)
     return spans, p.returncode, p.stderr.decode('utf-8', 'replace')
 
 
 def rid(span, which):
+    if 'db_operation' in span:      # in the statement, or key; answers have but a size
+        found = re.search(r'\b[xk](\d+)[-_](\d+)\b', span.get('db_query', ''))
+        return '-'.join(found.groups()) if found and which == 'req' else None
     value = span.get(f'{which}_headers', {}).get('x-rid')
     return ' and '.join(value) if isinstance(value, list) else value    # of several heads
 

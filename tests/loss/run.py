@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 
+import database
 import http1
 import http2
 import judge
@@ -57,6 +58,13 @@ CLASSES = {
     'h2 late': (http2, None, dict(late=True), 3),
     'h2 late 3%': (http2, None, dict(late=True, loss=0.03), 2),
     'h2 cut': (http2, None, dict(cut=True, reorder=0.02), 1),
+    'db clean': (database, None, {}, 1),
+    'db network': (database, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 1),
+    'db 1%': (database, False, dict(loss=0.01, sizes=USUAL), 2),
+    'db pipelined 1%': (database, True, dict(loss=0.01, sizes=USUAL), 2),
+    'db 5%': (database, None, dict(loss=0.05, network=0.01), 2),
+    'db late': (database, None, dict(late=True), 2),
+    'db late 3%': (database, None, dict(late=True, loss=0.03), 1),
     'odd2 clean': (odd2, False, {}, 2),
     'odd2 streams clean': (odd2, True, {}, 2),
     'odd2 tiny': (odd2, None, dict(sizes=(9, 40)), 1),
@@ -77,7 +85,8 @@ LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 
           'h2 small 1%': 16, 'h2 3%': 32, 'h2 10%': 60, 'h2 late': 50, 'h2 late 3%': 66,
           'h2 cut': 48,
           'odd2 clean': 0.2, 'odd2 streams clean': 0.2, 'odd2 tiny': 0.2, 'odd2 network': 1,
-          'odd2 1%': 18, 'odd2 5%': 50, 'odd2 late': 52, 'odd2 cut': 48, 'odd2 nested': 0.2}
+          'odd2 1%': 18, 'odd2 5%': 50, 'odd2 late': 52, 'odd2 cut': 48, 'odd2 nested': 0.2,
+          'db clean': 0, 'db network': 1, 'db 1%': 8, 'db pipelined 1%': 32, 'db late': 40}
 
 
 def cases(rng, name, n):

@@ -157,6 +157,11 @@ static inline void talk_head(struct talk *t, enum sender from, const struct mess
 	struct talk_open *o = answers ? talk_answered(t, m) : NULL;
 	int response = answers && (o || !(m->flags & MESSAGE_ONE_WAY));
 
+	if (m->flags & MESSAGE_OTHER) {
+		if (o)
+			o->used = 1;
+		return;
+	}
 	t->in_message[from] = !(m->flags & (MESSAGE_LONG | MESSAGE_TORN));
 	t->content[from] = 0;
 	if (response) {

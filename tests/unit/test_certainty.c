@@ -251,6 +251,83 @@ static void test_number(void)
 	     "the same behind a request that was lost");
 }
 
+/* Two answers are lost, and the next one has content that looks like another. */
+static void test_bare(void)
+{
+	capture();
+	feed_text(&f, RX, GET("/1") GET("/2"));
+	feed_text(&f, RX, "HEAD /3 HTTP/1.1\r\nHost: example.org\r\n\r\n" GET("/4") GET("/5"));
+	feed_text(&f, TX, OK2);
+	lose(TX, OK2 ANSWER("200", "9", ""));
+	feed_text(&f, TX, ANSWER("200", "37", ANSWER("503", "0", "")) NO2);
+	feed_flag(&f, RX, 0);
+	feed_tick(&f, 30 * MS);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 200; GET /2 0 lost-events response-not-seen; HEAD /3 200 lost-events; "
+	     "GET /4 503 status lost-events; GET /5 404",
+	     "what has no content as it seems to answer HEAD may have some");
+}
+
+/* A client that keeps two requests under way; the answer to the second one is lost. */
+static void lose_one_of_two(const char *fourth, const char *fifth)
+{
+	capture();
+	feed_text(&f, RX, GET("/1") GET("/2"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, GET("/3"));
+	lose(TX, OK2);
+	feed_text(&f, RX, fourth);
+	feed_text(&f, TX, NO2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, fifth);
+	feed_text(&f, TX, OK2 NO2);
+}
+
+static void test_full(void)
+{
+	lose_one_of_two(GET("/4"), GET("/5"));
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 200; GET /2 0 lost-events response-not-seen; GET /3 404 lost-events; "
+	     "GET /4 200; GET /5 404",
+	     "a client that has as many under way as ever has no more");
+
+	lose_one_of_two(GET("/4"), GET("/5"));
+	feed_tick(&f, 4000 * MS);
+	over("GET /1 200; GET /2 0 lost-events response-not-seen; GET /3 404 lost-events; "
+	     "GET /4 200; GET /5 404",
+	     "also if nothing more comes");
+
+	lose_one_of_two("", GET("/4") GET("/5"));
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 200; GET /2 0 lost-events response-not-seen; GET /3 404 lost-events; "
+	     "GET /4 200; GET /5 404",
+	     "no matter when it sends them");
+
+	lose_one_of_two(GET("/4") GET("/5"), "");
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 200; GET /2 0 lost-events response-not-seen; GET /3 404 lost-events; "
+	     "GET /4 200 lost-events; GET /5 404 lost-events",
+	     "not what it had under way before");
+}
+
+/* The server had a request and the first letters of the next one when it answered. */
+static void test_torn_method(void)
+{
+	capture();
+	feed_text(&f, RX, "GET /1 HTTP/1.1\r\nHost: ");
+	lose(RX, "example.org\r\n\r\nGE");
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, "T /2 HTTP/1.1\r\nHost: example.org\r\n\r\n");
+	feed_text(&f, RX, GET("/3"));
+	feed_text(&f, TX, NO2 OK2);
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	over("GET /1 200 lost-events truncated-head; T /2 404 lost-events; GET /3 200",
+	     "the rest of a method is none, of a client that pipelines");
+}
+
 /* Its server had the first part of a request when it answered the one before. */
 static void test_had_more(void)
 {
@@ -407,6 +484,39 @@ static void test_under_way(void)
 			certain += !(span(i)->incomplete & SPAN_ATTACHED_LATE);
 		ok(f.nspans > 6 && !certain, "of several under way none is certain, as %s tells",
 		   alone ? "an answer alone" : "a request that did not wait");
+		feed_end(&f);
+	}
+}
+
+/*
+ * Several requests at once, the next ones when all are answered: where their numbers differ, this is
+ * no client that keeps some under way, of which the first answers were not seen.
+ */
+static void test_rounds(void)
+{
+	static const char *const rounds[] = {"21312142", "22222222"};
+
+	for (int same = 0; same < 2; same++) {
+		unsigned first = 0, last = 0;
+
+		feed_begin(&f, NULL);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+		feed_text(&f, RX, "what follows a head");
+		feed_text(&f, TX, "the end of some content");
+		for (const char *n = rounds[same]; *n; n++) {
+			for (int i = 0; i < *n - '0'; i++)
+				feed_text(&f, RX, GET("/n"));
+			for (int i = 0; i < *n - '0'; i++)
+				feed_text(&f, TX, NO2);
+		}
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 50 * MS);
+		feed_tick(&f, 50 * MS);
+		for (unsigned i = 0; i < f.nspans; i++)
+			*(i < 5 ? &first : &last) += !(span(i)->incomplete & SPAN_ATTACHED_LATE);
+		ok(f.nspans == 17 && !first && (same ? !last : last > 1),
+		   "a client that waits for several answers is known by rounds%s (%u of %u)",
+		   same ? ", if they differ" : "", last, f.nspans);
 		feed_end(&f);
 	}
 }
@@ -675,10 +785,14 @@ int main(void)
 	test_pipelined();
 	test_proof();
 	test_number();
+	test_bare();
+	test_full();
+	test_torn_method();
 	test_had_more();
 	test_mid_line();
 	test_joined();
 	test_under_way();
+	test_rounds();
 	test_row();
 	test_broken();
 	test_cut();

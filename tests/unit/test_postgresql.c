@@ -426,6 +426,79 @@ static void test_long(void)
 	talk_free(&c);
 }
 
+/* ---- in doubt, what an answer looks like tells whether it is one */
+
+#define PACKET(type, length, s) type "\0\0\0" length s
+#define SIMPLE PACKET("Q", "\x0d", "select 1\0")
+#define BOUND PACKET("B", "\x0c", "\0\0\0\0\0\0\0\0") PACKET("E", "\x09", "\0\0\0\0\0")
+#define PARSED PACKET("P", "\x10", "\0select 1\0\0\0") BOUND
+#define SYNCED PACKET("S", "\4", "")
+#define COMPLETE PACKET("C", "\x0d", "SELECT 0\0")
+#define IS_READY PACKET("Z", "\5", "I")
+#define BOUND_DONE PACKET("2", "\4", "")
+#define STEPS PACKET("1", "\4", "") BOUND_DONE
+
+/* Is the reply said to be another's: 'h' where it begins, 'e' at its end, '-' it is not? */
+static char other_at(struct str asked, struct str reply, int known)
+{
+	static struct postgresql s;
+	const uint8_t *p = (const uint8_t *)asked.p;
+	uint32_t form = 0;
+	struct message m;
+	size_t used;
+
+	memset(&s, 0, sizeof(s));
+	postgresql_protocol.begin(&s, BEGIN_JOINED(FROM_CLIENT));
+	for (size_t at = 0; at < asked.n; at += used) {
+		message_init(&m);
+		postgresql_protocol.next(&s, FROM_CLIENT, p + at, asked.n - at, &used, &m);
+		if (m.form && !form)
+			form = m.form;
+	}
+	postgresql_protocol.answers(&s, known, form);
+	p = (const uint8_t *)reply.p;
+	for (size_t at = 0; at < reply.n; at += used) {
+		message_init(&m);
+		if (postgresql_protocol.next(&s, FROM_SERVER, p + at, reply.n - at, &used, &m) !=
+		    PARSE_EVENT)
+			continue;
+		if (m.flags & MESSAGE_OTHER)
+			return m.type == MESSAGE_HEAD ? 'h' : 'e';
+		if (m.type == MESSAGE_END)
+			return '-';
+	}
+	return '?';
+}
+
+#define STR(s) ((struct str){s, sizeof(s) - 1})
+
+static void test_other(void)
+{
+	static const struct {
+		struct str asked, reply;
+		char want;
+	} t[] = {
+		{STR(SIMPLE), STR(COMPLETE IS_READY), '-'},
+		{STR(SIMPLE), STR(STEPS COMPLETE IS_READY), 'h'},
+		{STR(PARSED SYNCED), STR(STEPS COMPLETE IS_READY), '-'},
+		{STR(PARSED SYNCED), STR(COMPLETE IS_READY), 'h'},
+		{STR(PARSED SYNCED), STR(STEPS COMPLETE STEPS), 'e'},
+		{STR(PARSED PARSED SYNCED), STR(STEPS COMPLETE STEPS), '-'},
+		{STR(PARSED PARSED SYNCED), STR(STEPS COMPLETE IS_READY), 'e'},
+		{STR(BOUND SYNCED), STR(STEPS COMPLETE IS_READY), 'h'},
+		{STR(BOUND SYNCED), STR(BOUND_DONE COMPLETE IS_READY), '-'},
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		char got = other_at(t[i].asked, t[i].reply, ANSWER_KNOWN);
+		char sure = other_at(t[i].asked, t[i].reply, ANSWER_SURE);
+
+		ok(got == t[i].want && sure == '-',
+		   "answer %zu of those in doubt: %c (%c), and without a doubt: %c", i, got,
+		   t[i].want, sure);
+	}
+}
+
 /* ---- memory for statements */
 
 static void test_statements(void)
@@ -504,6 +577,7 @@ int main(void)
 {
 	test_cases();
 	test_long();
+	test_other();
 	test_statements();
 	test_probe();
 	return tap_done();

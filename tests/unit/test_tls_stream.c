@@ -320,6 +320,54 @@ static void test_joined_late(void)
 	feed_end(&f);
 }
 
+/* What came with the handshake was read from no socket; the answer uses one, and it is fresh. */
+static void test_read_ahead(void)
+{
+	struct talker t = talker(1, 0);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	t.flags = 0;
+	say(&t, RX, GET);
+	t.sock = 77;
+	t.flags = ZC_PLAIN_INSIDE | ZC_PLAIN_FRESH;
+	say(&t, TX, OK);
+	say(&t, RX, GET_B);
+	say(&t, TX, OK);
+	ok(f.nspans == 2 && !span(0)->incomplete && span(0)->status == 200 &&
+		   !span(1)->incomplete && span(1)->seq == 1,
+	   "what was read ahead is the beginning");
+	is_str(f.span[0].path, "/a", "and has its answer");
+	feed_end(&f);
+}
+
+/* The answer to /a was read by a call that had begun before its probe was there. */
+static void test_missed(void)
+{
+	struct talker t = talker(1, 77);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_CLIENT, ZC_OPEN_PREEXISTING);
+	t.flags = ZC_PLAIN_INSIDE;
+	say(&t, TX, GET);
+	say_part(&t, RX, OK, sizeof(OK) - 1, 0);
+	for (int i = 0; i < 6; i++) {
+		say(&t, TX, GET_B);
+		say(&t, RX, OK);
+	}
+	close_id(t.id, 0);
+	pass();
+	ok(f.nspans == 7, "a span of each request");
+	for (unsigned i = 0; i < f.nspans; i++) {
+		int first = !strcmp(f.span[i].path, "/a");
+
+		ok(first ? span(i)->incomplete && !span(i)->status : span(i)->status == 200,
+		   "%s has %s", f.span[i].path, first ? "no answer" : "its own");
+	}
+	ok(!span(6)->incomplete, "the last one is certain");
+	feed_end(&f);
+}
+
 /* ---- what is wanted */
 
 static void test_wants(void)
@@ -707,6 +755,8 @@ int main(void)
 	test_times_absurd();
 	test_lost();
 	test_joined_late();
+	test_read_ahead();
+	test_missed();
 	test_wants();
 	test_not_http();
 	test_nested();
