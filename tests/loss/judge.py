@@ -144,7 +144,7 @@ def falsehood(case, span, shown):
 
 
 # a doubt that lets a member be wrong
-OPEN_TO = {'protocol': ('protocol-inferred', 'request-not-seen'),
+OPEN_TO = {'protocol': ('protocol-inferred', 'request-not-seen', 'lost-events'),
            'grpc_status': ('protocol-inferred',)}
 
 
