@@ -62,9 +62,15 @@ static struct text keep_fields(const struct engine *e, struct exchange *x,
 	return all;
 }
 
+/* May it have fields that are not here? */
+static int is_cut(const struct http2_event *ev)
+{
+	return (ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED)) != 0;
+}
+
 static void note_doubts(struct exchange *x, const struct http2_event *ev)
 {
-	if (ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED))
+	if (is_cut(ev))
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
 	if (ev->flags & HTTP2_TRUNCATED)
 		x->incomplete |= conn_missing(x->conn);
@@ -76,7 +82,7 @@ static void set_target(const struct engine *e, struct exchange *x, const struct 
 	if (ev->path.p) {
 		exchange_set_path(x, ev->path);
 	} else if (is(ev->method, "CONNECT") && ev->authority.p && !ev->protocol.p &&
-		   !ev->path_key) {
+		   !ev->path_key && !is_cut(ev)) {
 		x->path = x->host;
 	} else {
 		x->path_key = ev->path_key;
@@ -94,7 +100,7 @@ static int is_content_type(const struct hpack_field *f)
 /* May the kind of content be in a field that was not seen, and be gRPC's? */
 static int hides_content_type(const struct exchange *x, const struct http2_event *ev)
 {
-	int hidden = 0;
+	int hidden = is_cut(ev);
 
 	if (x->payload || ev->flags & HTTP2_END_STREAM || (ev->method.p && !is(ev->method, "POST")))
 		return 0;
@@ -138,9 +144,6 @@ static int hides_name(const struct http2_event *ev)
 /* Of the response: that settles what the request's was. */
 static void learn_content_type(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
-	int incomplete =
-		(ev->flags & (HTTP2_TRUNCATED | HTTP2_NOT_DECODED | HTTP2_FIELDS_DROPPED)) != 0;
-
 	for (size_t i = 0; i < ev->nfields; i++) {
 		const struct str type = ev->fields[i].value;
 
@@ -153,7 +156,7 @@ static void learn_content_type(struct engine *e, struct exchange *x, const struc
 		exchange_set_content_type(e, x, 1, type);
 		return;
 	}
-	if (x->maybe_grpc && !incomplete && !hides_name(ev))
+	if (x->maybe_grpc && !is_cut(ev) && !hides_name(ev))
 		drop_unless_refused(x); /* gRPC's has a type */
 }
 
@@ -182,7 +185,7 @@ static void settle_guess(struct exchange *x)
 	}
 	if (!ended || (x->trailers && (!counted || whole || gapped || cut)))
 		x->incomplete |= SPAN_PROTOCOL_INFERRED; /* it may be all the same */
-	drop_guess(x);
+	drop_unless_refused(x);
 	x->grpc_status = -1;
 }
 
@@ -261,11 +264,12 @@ static void read_request(struct engine *e, struct exchange *x, const struct http
 		else if (is(f->name, "host") && x->host.off == TEXT_NONE)
 			x->host = exchange_host(e, x, f->value);
 	}
-	if (is(ev->method, "CONNECT") && is(ev->protocol, "websocket")) {
+	if (is(ev->protocol, "websocket")) { /* no method but CONNECT has such a field */
 		x->protocol = &websocket_name;
 		exchange_count_messages(e, x, PAYLOAD_WEBSOCKET);
-	} else if (is(ev->method, "CONNECT") && ev->path.p && !ev->protocol.p) {
-		x->incomplete |= SPAN_PROTOCOL_INFERRED; /* there is one that was not seen */
+	} else if (!ev->protocol.p && !(ev->flags & HTTP2_END_STREAM) &&
+		   (!ev->method.p || (is(ev->method, "CONNECT") && ev->path.p))) {
+		x->incomplete |= SPAN_PROTOCOL_INFERRED; /* there may be one that was not seen */
 	}
 	if (hides_content_type(x, ev)) {
 		x->maybe_grpc = 1;

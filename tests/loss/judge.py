@@ -1,6 +1,7 @@
 """judge.py - what zctrace says of conversations, against what is true of them
 
-A span is false if it says something that is not so, and has no word of doubt in `incomplete`.
+A span is false if it says something that is not so, and has no word of doubt in `incomplete`. In
+HTTP/2, whose streams have numbers, what a doubted span says of its exchange has to be so, too.
 """
 import json
 import re
@@ -142,6 +143,28 @@ def falsehood(case, span, shown):
     return ('wrong time', error) if error else None
 
 
+# a doubt that lets a member be wrong
+OPEN_TO = {'protocol': ('protocol-inferred', 'request-not-seen', 'lost-events'),
+           'grpc_status': ('protocol-inferred',)}
+
+
+def said_in_doubt(case, span):
+    """What is false of a doubted span of a stream, though its doubt is about something else. What
+    is not there is unknown, and not false."""
+    x = case.exchange_of(span)
+    if x is None:
+        return ('invented', span['stream']) if span.get('stream') else None
+    for key, want in (('method', x.method), ('path', x.path), ('status', x.status),
+                      ('protocol', x.protocol), ('grpc_status', x.grpc)):
+        if key in span and want is not None and span[key] != want and \
+                not set(OPEN_TO.get(key, ())) & set(span['incomplete']):
+            return f'{key} in doubt', f"{span[key]} instead of {want}, {span['incomplete']}"
+    asked, answered = rid(span, 'req'), rid(span, 'resp')
+    if asked not in (None, x.rid) or answered not in (None, x.rid):
+        return 'pair in doubt', f'{asked} with {answered}'
+    return None
+
+
 class Verdict:
     """What was found in a number of conversations."""
 
@@ -171,14 +194,14 @@ class Verdict:
                     x = case.exchange_of(span)
                     self.needless += x is not None and not case.touched(x)
                 self.doubts[','.join(span['incomplete'])] += 1
-                continue
-            f = falsehood(case, span, shown)
+                f = said_in_doubt(case, span) if case.by_stream else None
+            else:
+                f = falsehood(case, span, shown)
+                self.right += not f
             if f:
                 bad += 1
                 self.false[f[0]] += 1
                 self.examples.append((case, f[0], f[1], span))
-            else:
-                self.right += 1
         self.bad_conversations += bad > 0
 
     @property

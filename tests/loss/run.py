@@ -70,7 +70,7 @@ CLASSES = {
     'odd2 tiny': (odd2, None, dict(sizes=(9, 40)), 1),
     'odd2 network': (odd2, None, dict(network=0.05, reorder=0.05, duplicate=0.05, probes=0.1), 2),
     'odd2 1%': (odd2, None, dict(loss=0.01, sizes=USUAL), 3),
-    'odd2 5%': (odd2, None, dict(loss=0.05, network=0.02, probes=0.1, sizes=(60000, 1448, 200)), 4),
+    'odd2 5%': (odd2, None, dict(loss=0.05, network=0.02, sizes=(60000, 1448, 200)), 4),
     'odd2 late': (odd2, None, dict(late=True, probes=0.05), 3),
     'odd2 cut': (odd2, None, dict(cut=True), 1),
     'odd2 nested': (odd2.Nested, None, {}, 1),
