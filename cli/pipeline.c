@@ -514,6 +514,8 @@ static void tick_sinks(struct session *s, uint64_t now)
 
 static void record(struct session *s, const struct zc_ev *ev)
 {
+	if (s->mask && ev->kind == ZC_EV_OPEN)
+		mask__open(s->mask, (const struct zc_ev_open *)ev);
 	recorder__event(s->recorder, ev);
 	if (s->mask && ev->kind == ZC_EV_CLOSE)
 		mask__forget(s->mask, ev->conn);

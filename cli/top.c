@@ -41,8 +41,12 @@ static int record(void *session, const char *path, char *err, size_t errlen)
 	struct session *s = session;
 	int status = 0;
 
-	if (path)
-		return pipeline_record(s, path, err, errlen);
+	if (path) {
+		status = pipeline_record(s, path, err, errlen);
+		if (s->mask)
+			mask__late(s->mask);
+		return status;
+	}
 	if (!s->recorder)
 		return 0;
 	status = recorder__finish(s->recorder);

@@ -32,7 +32,7 @@ struct entry {
 
 struct mask {
 	uint64_t tick;
-	int content;
+	int content, late;
 	struct entry entry[WAYS << SETS_BITS];
 };
 
@@ -67,6 +67,13 @@ void mask__free(struct mask *m)
 	free(m);
 }
 
+static void flow_begin(const struct mask *m, struct flow *f, int joined)
+{
+	f->conn.content = (uint8_t)m->content;
+	for (int d = 0; d < 2; d++)
+		f->dir[d].next.side.seen = (uint8_t)joined;
+}
+
 /* The flow of that connection, made if need be. NULL: out of memory. */
 static struct flow *flow_of(struct mask *m, uint64_t conn)
 {
@@ -80,10 +87,24 @@ static struct flow *flow_of(struct mask *m, uint64_t conn)
 			e->flow = calloc(1, sizeof(*e->flow));
 		e->way.key = e->flow ? conn : 0;
 		if (e->flow)
-			e->flow->conn.content = (uint8_t)m->content;
+			flow_begin(m, e->flow, m->late);
 	}
 	e->way.used = ++m->tick;
 	return e->flow;
+}
+
+void mask__late(struct mask *m)
+{
+	m->late = 1;
+}
+
+void mask__open(struct mask *m, const struct zc_ev_open *o)
+{
+	struct flow *f = flow_of(m, o->ev.conn);
+
+	if (f && !f->dir[0].next.valid && !f->dir[1].next.valid)
+		flow_begin(m, f, (o->ev.flags & (ZC_OPEN_PREEXISTING | ZC_OPEN_SEQ)) ==
+					 ZC_OPEN_PREEXISTING);
 }
 
 void mask__forget(struct mask *m, uint64_t conn)

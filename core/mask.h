@@ -6,6 +6,9 @@
  * beginnings of the last segment and of the last gap are), else as if a head, or of HTTP/2 a frame,
  * could begin with it. What lies behind a gap of HTTP/2 is not known better when the gap is filled.
  *
+ * What a connection speaks is recognised by its beginning, if that is known to be it, or else as on
+ * one that was joined in the middle.
+ *
  * The table is bounded; a connection that was pushed out of it starts anew.
  */
 #ifndef ZC_CORE_MASK_H
@@ -18,6 +21,12 @@ struct mask;
 
 /* content: what messages of HTTP carry is asked for, and stays. NULL: out of memory. */
 struct mask *mask__new(int content);
+
+/* It begins in the middle of what happens: whatever is not opened from now on was open before. */
+void mask__late(struct mask *m);
+
+/* To be told of each, before its first segment. */
+void mask__open(struct mask *m, const struct zc_ev_open *o);
 
 /* As recorder_options.mask, with the mask as context. */
 int mask__segment(void *mask, const struct zc_ev_segment *seg, uint8_t *payload);

@@ -235,11 +235,14 @@ def opened_before(t):
     c = t.start([sys.executable, '-c', BEFORE], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, text=True, env={**p.env, 'PYTHONPATH': where})
     t.equal(c.stdout.readline(), 'ready\n', 'the client')
-    z = Zctrace(t, '--port', p.port)
+    z = Zctrace(t, '--port', p.port, '-w', t.path('late'))
     c.stdin.write('\n')
     c.stdin.flush()
     t.equal(c.stdout.readline(), 'done\n', 'the client')
     spans = z.finish(23, protocol='postgresql', kind='server')
+    again, _ = replay(t, t.path('late'))
+    t.equal(*[[(s['time'], s['db_operation'], s.get('route'), s['resp_bytes'], s.get('incomplete'))
+               for s in sorted(x, key=lambda s: s['time'])] for x in (again, spans)], 'replayed')
     unseen = [s for s in spans if 'statement-not-seen' in s.get('incomplete', [])]
     t.equal(
         (len(unseen), {

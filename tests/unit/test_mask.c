@@ -8,8 +8,8 @@
 static struct mask *m;
 static uint32_t next[2];
 
-/* Feeds text as the next segment of dir; says what becomes of it. */
-static const char *seg_at(unsigned dir, uint32_t seq, const char *text, uint32_t missing)
+/* Feeds n bytes as the next segment of dir; says what becomes of them. */
+static const char *seg_of(unsigned dir, uint32_t seq, const char *text, size_t n, uint32_t missing)
 {
 	static uint8_t payload[4][512];
 	static unsigned turn;
@@ -18,15 +18,20 @@ static const char *seg_at(unsigned dir, uint32_t seq, const char *text, uint32_t
 		.ev = {.kind = ZC_EV_SEGMENT, .conn = 7},
 		.seq = seq,
 		.dir = (uint8_t)dir,
-		.orig_len = (uint32_t)strlen(text) + missing,
-		.cap_len = (uint32_t)strlen(text),
+		.orig_len = (uint32_t)n + missing,
+		.cap_len = (uint32_t)n,
 	};
 	int kept;
 
-	memcpy(p, text, strlen(text) + 1);
+	memcpy(p, text, n + 1);
 	kept = mask__segment(m, &seg, p);
 	next[dir] = seq + seg.orig_len;
 	return kept ? (const char *)p : "nothing";
+}
+
+static const char *seg_at(unsigned dir, uint32_t seq, const char *text, uint32_t missing)
+{
+	return seg_of(dir, seq, text, strlen(text), missing);
 }
 
 static const char *seg(unsigned dir, const char *text)
@@ -105,11 +110,42 @@ static void test_others(void)
 	says(C, "USER joe\r\nPASS sesame\r\n", "nothing", "nobody knows what this is");
 }
 
+#define BEGIN "Q\0\0\0\nBEGIN\0"
+#define STARTUP "\0\0\0\x12\0\3\0\0user\0joe\0\0"
+#define BEGUN "C\0\0\0\nBEGIN\0Z\0\0\0\5T"
+#define stays(dir, bytes, name)                                                                    \
+	tap_ok(!memcmp(seg_of(dir, next[dir], bytes, sizeof(bytes) - 1, 0), bytes,                 \
+		       sizeof(bytes) - 1), __FILE__, name)
+
+/* What began unseen is recognised as such, by a request and its answer. */
+static void test_late(void)
+{
+	struct zc_ev_open o = {.ev = {.kind = ZC_EV_OPEN, .conn = 7, .flags = ZC_OPEN_PREEXISTING}};
+
+	for (int late = 0; late < 2; late++) {
+		again();
+		if (late)
+			mask__late(m);
+		else
+			mask__open(m, &o);
+		for (int i = 0; i < 2; i++) {
+			stays(C, BEGIN, "opened before: a request");
+			stays(S, BEGUN, "its answer");
+		}
+	}
+	again();
+	mask__late(m);
+	o.ev.flags = 0;
+	mask__open(m, &o);
+	stays(C, STARTUP, "opened since: what only a beginning is");
+}
+
 int main(void)
 {
 	test_redis();
 	test_pieces();
 	test_others();
+	test_late();
 	mask__free(m);
 	return tap_done();
 }
