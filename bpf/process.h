@@ -193,6 +193,25 @@ static __always_inline void calls_end(__u32 tgid, int killed)
 	bpf_map_delete_elem(&zc_calls, &key);
 }
 
+static long call_end_go(const void *calls, const struct zc_call_key *key, struct zc_call *c,
+			__u32 *tgid)
+{
+	struct zc_call_key of = *key;
+
+	if (of.tgid != *tgid)
+		return 0;
+	call_abandoned(of.tgid, c);
+	bpf_map_delete_elem(&zc_calls, &of);
+	return 0;
+}
+
+/* The process ends: calls of goroutines end with it, whatever thread they were on. */
+static __always_inline void calls_end_go(__u32 tgid)
+{
+	if (!bpf_map_delete_elem(&zc_gos, &tgid))
+		bpf_for_each_map_elem(&zc_calls, call_end_go, &tgid, 0);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(task_exit, struct task_struct *task)
 {
@@ -205,6 +224,8 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	flags = task_flags(tgid);
 	if (!flags)
 		return 0;
+	if (flags & ZC_TASK_TLS)
+		calls_end_go(tgid);
 	bpf_map_delete_elem(&zc_tasks, &tgid);
 	emit_process(task, ZC_PROC_EXIT, flags, 0);
 	return 0;

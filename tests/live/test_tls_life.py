@@ -14,7 +14,9 @@ import sys
 import time
 
 from client import Conn, compare_all
-from lib import HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, main, need, test, wait_for
+from h2tools import go_build
+from lib import (HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, free_port, main, need, test, wait_for,
+                 wait_port)
 from load import NGINX_SERVER, Wrk, mixed, nginx_files
 from probes import breakpoints, programs_alive, programs_of
 from servers import Target
@@ -92,6 +94,29 @@ def killed_within_a_call(t):
                 if preload else (200, None, None), 'server')
         if preload:
             t.equal(server.wait(20), -signal.SIGKILL, 'how the server ended')
+
+
+@test
+def killed_within_a_write_of_go(t):
+    """a Go process, killed while a goroutine writes: how much has left is not known, and said so"""
+    port = free_port()
+    server = t.start([go_build('gotls'), 'server', *certs().pair(), str(port)],
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_port(port)
+    z = Zctrace(t, '--port', port)
+    c = TlsConn(('127.0.0.1', port), context(), rcvbuf=8192)
+    c.get('/size/5')
+    c.request('GET', '/size/50000000')
+    z.wait_spans(1)
+    time.sleep(0.3)  # it fills the socket's buffer, and waits
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait(20)
+    c.close()
+    z.finish(2, type='span')
+    said = {s['path']: [s.get(f) for f in ('status', 'error', 'incomplete', 'resp_body_bytes')]
+            for s in z.spans}
+    t.equal(said, {'/size/5': [200, None, None, 5],
+                   '/size/50000000': [200, None, ['lost-events'], None]}, 'spans')
 
 
 # Filters its system calls as a container's runtime does that knows no uretprobe(), and executes the
