@@ -172,7 +172,7 @@ int reasm_run(struct reasm *s, const struct reasm *peer, const struct reasm_sink
 int reasm_is_ahead(const struct reasm *s, const struct reasm *peer);
 
 /*
- * Nothing more will come: delivers all that waits, with the holes as gaps. If peer is not NULL, only
+ * Nothing more comes: delivers all that waits, with the holes as gaps. If peer is not NULL, only
  * as far as nothing is ahead of it.
  */
 void reasm_flush(struct reasm *s, const struct reasm *peer, const struct reasm_sink *k,

@@ -85,7 +85,7 @@ static void begin_half(struct reasm *s)
 	s->next = s->proven = s->first = BEGIN;
 }
 
-/* What was said there used no socket, as it had come with the handshake: only now it is the first. */
+/* What was said there used no socket, as it came with the handshake: only now it is the first. */
 static void begin_peer(struct conn *c, struct reasm *peer)
 {
 	if (!peer->started)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The libraries of the static program, for one architecture of Debian's: as archives of Debian's
 # where they fit, and built from Debian's sources where they do not: libpcap without D-Bus, ncurses
-# with terminal descriptions compiled in; capstone, zstd, libcurl, mbed TLS and libmicrohttpd with no
+# with terminal descriptions compiled in; capstone, zstd, libcurl, mbed TLS, libmicrohttpd with no
 # more than is used.
 # usage: packaging/libs.sh CACHE ARCH OUT    with CC, and SOURCE_DATE_EPOCH, in the environment
 # Leaves OUT/include, OUT/lib, OUT/licenses and OUT/versions.

@@ -99,7 +99,7 @@ def run_load(port, load, n, clients, path, pause):
     return failed
 
 
-# What is asked for, at how many at a time, with what pause: by paths of their own; all the same; and
+# What is asked for, how many at a time, with what pause: by paths of their own; all the same; and
 # with a path that the proxy changes.
 LOADS = (('/x/{k}/{i}', 1, 0.0), ('/x/{k}/{i}', 1, 0.02), ('/x/{k}/{i}', 16, 0.0),
          ('/x', 1, 0.003), ('/x', 16, 0.0),
@@ -265,7 +265,8 @@ const target = {host: '127.0.0.1', port: back};
 setInterval(() => http.get({...target, path: '/health', agent: false}, r => r.resume()), every);
 const agent = new http.Agent({keepAlive: true});
 http.createServer((q, r) => {
-  const up = http.request({...target, path: q.url.replace(/^\/cut/, ''), method: q.method, headers: q.headers, agent},
+  const path = q.url.replace(/^\/cut/, '');
+  const up = http.request({...target, path, method: q.method, headers: q.headers, agent},
     x => { r.writeHead(x.statusCode, x.headers); x.pipe(r); });
   q.pipe(up);
 }).listen(port, '127.0.0.1');

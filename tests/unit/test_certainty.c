@@ -489,7 +489,7 @@ static void test_under_way(void)
 }
 
 /*
- * Several requests at once, the next ones when all are answered: where their numbers differ, this is
+ * Several requests at once, the next ones when all are answered: if their numbers differ, this is
  * no client that keeps some under way, of which the first answers were not seen.
  */
 static void test_rounds(void)
