@@ -11,6 +11,9 @@
  * alias (section 3.3.2.3.4) is known if the alias was seen to be given, is one of the latest
  * MQTT_ALIASES of its side, and the topic is no longer than MQTT_ALIAS_MAX; else MESSAGE_UNSEEN.
  *
+ * Of a connection whose CONNECT was not seen the version is what its packets tell; until then, what
+ * is content of a PUBLISH is not known: MESSAGE_UNCOUNTED.
+ *
  * Where bytes are missing that are not within a packet whose length is known, and behind what is
  * not understood, next() returns PARSE_BAD.
  */

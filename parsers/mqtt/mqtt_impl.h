@@ -47,6 +47,12 @@ int mqtt_varint(const uint8_t *p, size_t n, uint32_t *v);
 #define MQTT_NO_PROPERTY (-3)
 int mqtt_property(uint8_t id);
 
+/* The length of the value of such a property, at p; 0: it is not there, or unknown. */
+size_t mqtt_property_length(uint8_t id, const uint8_t *p, size_t n);
+
+/* What k, of whose body n bytes are there, tells of its connection's version; 0: nothing. */
+uint8_t mqtt_version(const struct mqtt_packet *k, const uint8_t *p, size_t n);
+
 enum probe_result mqtt_probe(const struct probe *in, unsigned *client);
 extern const struct protocol_mask mqtt_mask;
 

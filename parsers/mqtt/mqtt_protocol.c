@@ -106,32 +106,11 @@ static int tell_connect(struct mqtt *d, const uint8_t *p, size_t n, struct messa
 
 /* ---- aliases of topics */
 
-/* The length of a property's value; 0: it is not there, or unknown. */
-static size_t property_length(uint8_t id, const uint8_t *p, size_t n)
-{
-	int kind = mqtt_property(id);
-	size_t len = kind > 0 ? (size_t)kind : 0;
-	uint32_t number;
-
-	if (kind == MQTT_NO_PROPERTY)
-		return 0;
-	if (!kind) {
-		kind = mqtt_varint(p, n, &number);
-		return kind > 0 ? (size_t)kind : 0;
-	}
-	for (; kind < 0; kind++) {
-		if (n < len + 2)
-			return 0;
-		len += 2 + (size_t)be16(p + len);
-	}
-	return len <= n ? len : 0;
-}
-
 /* Among the properties of a PUBLISH; 0: there is none. */
 static uint16_t alias_of(const uint8_t *p, size_t n)
 {
 	for (size_t at = 0, len; at < n; at += 1 + len) {
-		len = property_length(p[at], p + at + 1, n - at - 1);
+		len = mqtt_property_length(p[at], p + at + 1, n - at - 1);
 		if (!len)
 			return 0;
 		if (p[at] == MQTT_TOPIC_ALIAS)
@@ -177,6 +156,8 @@ static uint32_t tell_publish(struct mqtt *d, enum sender from, const struct mqtt
 	else
 		m->flags |= MESSAGE_ONE_WAY; /* its topic is longer than what is looked at */
 	at += k->qos ? 2 : 0;
+	if (!d->version)
+		m->flags |= MESSAGE_UNCOUNTED; /* perhaps properties are before the payload */
 	if (d->version == 5 && at < n) {
 		int used = mqtt_varint(p + at, n - at, &props);
 
@@ -251,6 +232,8 @@ static int tell(struct mqtt *d, enum sender from, const struct mqtt_packet *k, c
 
 	s->state = BODY;
 	s->skip = k->len;
+	if (!d->version && k->type != MQTT_CONNECT)
+		d->version = mqtt_version(k, p, n);
 	switch (k->type) {
 	case MQTT_CONNECT: return tell_connect(d, p, n, m);
 	case MQTT_PUBLISH: s->skip = tell_publish(d, from, k, p, n, m); return s->skip != 0;

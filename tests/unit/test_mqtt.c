@@ -1,7 +1,7 @@
 /*
  * test_mqtt.c - MQTT: conversations, probing
  */
-#include "parsers/mqtt/mqtt.h"
+#include "parsers/mqtt/mqtt_impl.h"
 #include "tests/unit/talk.h"
 #include "tests/unit/test_mqtt_cases.h"
 
@@ -43,8 +43,48 @@ static void test_probe(void)
 	is_u64(probe("\xc0\0", 2, "\xd0\1", 2, 0), PROBE_NO, "no PINGRESP");
 }
 
+/* Of whose CONNECT was not seen. */
+static void test_version(void)
+{
+#define P(s, version, what) {s, sizeof(s) - 1, version, what}
+	static const struct {
+		const char *p;
+		size_t n;
+		uint8_t version;
+		const char *what;
+	} t[] = {
+		P("\x20\2\0\0", 4, "CONNACK"),
+		P("\x20\3\0\0\0", 5, "CONNACK with properties"),
+		P("\x82\6\0\1\0\1a\0", 4, "SUBSCRIBE"),
+		P("\x82\7\0\1\0\0\1a\0", 5, "SUBSCRIBE with no property"),
+		P("\x82\x09\0\1\2\x0b\7\0\1a\4", 5, "SUBSCRIBE with an identifier"),
+		P("\xa2\6\0\1\0\0\1a", 5, "UNSUBSCRIBE with no property"),
+		P("\xa2\5\0\1\0\1a", 4, "UNSUBSCRIBE"),
+		P("\x40\2\0\1", 0, "PUBACK"),
+		P("\x40\3\0\1\x10", 5, "PUBACK with a reason"),
+		P("\x30\5\0\1a{}", 4, "PUBLISH whose payload cannot be properties"),
+		P("\x30\3\0\1a", 4, "PUBLISH without anything"),
+		P("\x30\5\0\1a\0x", 0, "PUBLISH with no property, or a payload that begins with 0"),
+		P("\x30\7\0\1a\2\1\1x", 5, "PUBLISH with a property"),
+		P("\xe0\1\0", 5, "DISCONNECT with a reason"),
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const uint8_t *p = (const uint8_t *)t[i].p;
+		struct mqtt_packet k;
+		enum sender from = p[0] >> 4 == MQTT_CONNACK ? FROM_SERVER : FROM_CLIENT;
+
+		is_u64(mqtt_packet(p, t[i].n, from, &k) > 0 && k.head + k.len == t[i].n
+			       ? mqtt_version(&k, p + k.head, k.len)
+			       : 99,
+		       t[i].version, t[i].what);
+	}
+#undef P
+}
+
 int main(void)
 {
+	test_version();
 	TALK_ALL(&mqtt_protocol, cases);
 	test_probe();
 	return tap_done();
