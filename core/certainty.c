@@ -63,8 +63,7 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 	uint8_t steps = STEPS_REQUEST;
 
 	if (c->keyed) {
-		if (!carries_requests(c, h))
-			keyed_lost(c, why);
+		keyed_lost(c, carries_requests(c, h), why);
 		return;
 	}
 	doubted_break(c);

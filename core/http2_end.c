@@ -16,7 +16,7 @@ void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir)
 
 	if (s->missed[which] < what)
 		s->missed[which] = what;
-	if (!done)
+	if (!done || !which) /* behind a request's end its client may still open windows */
 		*(which ? &x->resp_uncounted : &x->req_uncounted) = 1;
 	if (!s->ending)
 		http2_stream_end_soon(c, s);

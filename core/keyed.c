@@ -8,12 +8,15 @@
 #define BUCKETS_MAX 1024u
 
 struct keyed {
+	uint64_t from[2]; /* where in each direction messages are known from */
 	uint32_t nbuckets, count; /* nbuckets: a power of two */
 	struct exchange **bucket;
 };
 
-int keyed_begin(struct conn *c)
+int keyed_begin(struct conn *c, const struct half *mine, uint64_t pos)
 {
+	unsigned d = mine == &c->half[1];
+	const struct reasm *other = &c->half[!d].reasm;
 	struct keyed *k = calloc(1, sizeof(*k));
 
 	if (k)
@@ -23,6 +26,8 @@ int keyed_begin(struct conn *c)
 		return 0;
 	}
 	k->nbuckets = BUCKETS_MIN;
+	k->from[d] = pos;
+	k->from[!d] = other->next - reasm_kept(other).n;
 	c->keyed = k;
 	return 1;
 }
@@ -70,6 +75,8 @@ void keyed_add(struct conn *c, struct exchange *x)
 {
 	struct keyed *k = c->keyed;
 
+	if (x->need && x->need < k->from[x->reversed ? c->request_dir : !c->request_dir])
+		x->suspect |= c->lost ? conn_missing(c) : SPAN_ATTACHED_LATE;
 	x->prev = c->tail;
 	if (k->count++ >= k->nbuckets && k->nbuckets < BUCKETS_MAX)
 		grow(k);
@@ -98,9 +105,9 @@ struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form)
 	return x && form && x->form != form ? NULL : x;
 }
 
-void keyed_lost(struct conn *c, uint32_t why)
+void keyed_lost(struct conn *c, int by_client, uint32_t why)
 {
 	for (struct exchange *x = c->head; x; x = x->next)
-		if (!x->resp_done)
+		if (x->reversed == by_client && !x->resp_done)
 			x->suspect |= why;
 }

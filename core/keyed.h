@@ -18,7 +18,11 @@
 /* How long a request that was open when responses were lost is waited for. */
 #define KEYED_DOUBT 5000000000ull /* ns */
 
-int keyed_begin(struct conn *c); /* 0: no memory */
+/*
+ * Messages are known from pos on in mine, and of the other direction from what waits there: what
+ * was said before may have answered. 0: no memory.
+ */
+int keyed_begin(struct conn *c, const struct half *mine, uint64_t pos);
 void keyed_release(struct conn *c);
 
 /* x, with its key, is about to be queued. An older one of that key must have been taken out. */
@@ -29,7 +33,7 @@ struct exchange *keyed_drop(struct conn *c, struct exchange *x); /* no longer qu
  * is another one. */
 struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form);
 
-/* Responses were lost: those that are open may have had theirs. */
-void keyed_lost(struct conn *c, uint32_t why);
+/* What one side sends was lost: what the other one asked, and is open, may have its answer. */
+void keyed_lost(struct conn *c, int by_client, uint32_t why);
 
 #endif

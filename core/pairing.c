@@ -550,7 +550,8 @@ static int pairing_begin(struct conn *c, const struct conn_begin *b)
 	unsigned joined = 0;
 
 	c->state = calloc(1, protocol->state_size);
-	if (!c->state || (protocol->pairing == PAIRING_BY_KEY && !keyed_begin(c))) {
+	if (!c->state ||
+	    (protocol->pairing == PAIRING_BY_KEY && !keyed_begin(c, b->half, b->pos))) {
 		release(c);
 		return 0;
 	}

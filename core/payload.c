@@ -252,7 +252,7 @@ uint64_t payload_messages(const struct payload *y, int dir)
 	const struct payload_dir *d = &y->dir[dir];
 
 	if (y->kind == PAYLOAD_EVENTS)
-		return dir ? d->sse.events : UINT64_MAX;
+		return dir && !d->gapped ? d->sse.events : UINT64_MAX;
 	if (d->unsound)
 		return UINT64_MAX;
 	return y->kind == PAYLOAD_WEBSOCKET ? d->ws.messages : d->grpc.messages;

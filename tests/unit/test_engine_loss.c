@@ -256,6 +256,50 @@ static void test_loss(void)
 	feed_end(&f);
 }
 
+/* By keys either side may ask: an answer that was lost is not one that did not come. */
+static void test_lost_answer(void)
+{
+	static const char connect[] = "\x10\x0d\0\4MQTT\4\2\0<\0\1a", connack[] = "\x20\2\0\0";
+	static const char *const names[] = {"no loss", "an answer lost", "a delivery lost"};
+
+	for (unsigned lost = 0; lost < 3; lost++) {
+		struct engine_options o = {.keep_doubted = 1};
+		unsigned closed = 0, answered = 0;
+
+		feed_begin(&f, &o);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+		feed_octets(&f, RX, connect, sizeof(connect) - 1);
+		feed_octets(&f, TX, connack, sizeof(connack) - 1);
+		for (char id = 1; id < 7; id++) {
+			char delivery[] = "\x32\6\0\1a\0\1x", puback[] = "\x40\2\0\1";
+
+			delivery[6] = puback[3] = id;
+			if (id == 3 && lost == 2)
+				f.seq[TX] += 8;
+			else
+				feed_octets(&f, TX, delivery, 8);
+			feed_tick(&f, 50 * MS); /* what is missing does not come */
+			if (id == 5) /* two are under way */
+				continue;
+			if (id == 3 && lost == 1)
+				f.seq[RX] += 4;
+			else
+				feed_octets(&f, RX, puback, 4);
+		}
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 50 * MS);
+		feed_tick(&f, 50 * MS);
+		for (unsigned i = 1; i < f.nspans; i++) {
+			closed += span(i)->error == SPAN_ERR_CLOSED;
+			answered += span(i)->resp_bytes == 4;
+		}
+		is_u64(closed, !lost, names[lost]);
+		ok(lost ? answered > 1 : answered == 5, "%s: %u are answered", names[lost],
+		   answered);
+		feed_end(&f);
+	}
+}
+
 static void test_lost_note(void)
 {
 	struct zc_ev_lost l = {.count = 10, .bytes = 1000};
@@ -283,6 +327,7 @@ int main(void)
 	test_gaps();
 	test_skip();
 	test_loss();
+	test_lost_answer();
 	test_lost_note();
 	return tap_done();
 }

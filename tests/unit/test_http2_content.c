@@ -210,6 +210,21 @@ static void test_events(void)
 	ok(f.nspans == 1 && attr_number(span(0), resp_messages) == 2,
 	   "server-sent events are counted");
 	feed_end(&f);
+
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX, "GET /ev HTTP/1.1\r\nHost: h\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n"
+			  "Content-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+	f.seq[TX] += 9;
+	feed_text(&f, TX, "data: 3\n\ndo:");
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans == 1 && span(0)->resp_body_bytes == 30 &&
+		   attr_number(span(0), resp_messages) == SPAN_UNKNOWN,
+	   "but not if some may be missing");
+	feed_end(&f);
 }
 
 static void test_stall(void)
