@@ -329,7 +329,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		return;
 	}
 	if (c->pipelined)
-		count_round(c, x, older, exact);
+		count_round(c, x, older, exact && !certainty_is_bare_end(c, x->need));
 	if (exact) {
 		count_step(c, x);
 	} else if (waited && c->answer_ack && (c->answer_ack < c->req_gap || c->had_more)) {
