@@ -19,7 +19,7 @@ nghttp2-server:nghttpd tcpdump:tcpdump
 tshark:tshark bpftool:bpftool openssl:openssl binutils:readelf valgrind:valgrind
 postgresql:psql redis-server:redis-server redis-tools:redis-benchmark"
 check="$demo wrk:wrk nghttp2-client:h2load nghttp2-server:nghttpd nghttp2-proxy:nghttpx
-haproxy:haproxy nodejs:node tshark:tshark tcpdump:tcpdump
+haproxy:haproxy caddy:caddy nodejs:node tshark:tshark tcpdump:tcpdump
 golang-go:go nftables:nft jq:jq mandoc:mandoc socat:socat zsh:zsh fish:fish
 bash-completion:/usr/share/bash-completion/bash_completion
 iproute2:ip bpftool:bpftool libnghttp2-dev:pc=libnghttp2 tmux:tmux
