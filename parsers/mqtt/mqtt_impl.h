@@ -35,6 +35,9 @@ int mqtt_packet(const uint8_t *p, size_t n, enum sender from, struct mqtt_packet
 /* A number of one to four bytes (section 1.5.5). Its length; 0: more is needed; -1: it is none. */
 int mqtt_varint(const uint8_t *p, size_t n, uint32_t *v);
 
+/* May these n bytes be a topic, or a filter? */
+int mqtt_is_topic(const uint8_t *p, size_t n);
+
 #define MQTT_TOPIC_ALIAS 0x23
 
 /* What stands before the value of a traceparent, which is a user property (section 3.3.2.3.7). */

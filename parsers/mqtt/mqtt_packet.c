@@ -104,8 +104,7 @@ static enum probe_result probe_connect(const struct probe *in)
 	return name == 6 && !memcmp(p + 2, "MQIsdp", 6) && p[8] == 3 ? PROBE_YES : PROBE_NO;
 }
 
-/* May this be a topic, or a filter? */
-static int is_topic(const uint8_t *p, size_t n)
+int mqtt_is_topic(const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (p[i] < ' ' || p[i] == 0x7f)
@@ -125,12 +124,12 @@ static int confirms(const struct mqtt_packet *k, const uint8_t *p, const struct 
 	if (k->type == MQTT_SUBSCRIBE) {
 		topic = be16(p + k->head + 2);
 		if (a->type != MQTT_SUBACK || topic + 5 > k->len || a->len > 66 ||
-		    (topic && !is_topic(p + k->head + 4, topic)))
+		    (topic && !mqtt_is_topic(p + k->head + 4, topic)))
 			return 0;
 	} else if (k->type == MQTT_PUBLISH && k->qos) {
 		topic = be16(p + k->head);
 		if (a->type != (k->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC) || topic + 4 > k->len ||
-		    !is_topic(p + k->head + 2, topic) || a->len > 3)
+		    !mqtt_is_topic(p + k->head + 2, topic) || a->len > 3)
 			return 0;
 		id = p + k->head + 2 + topic;
 	} else {

@@ -55,11 +55,8 @@ static int are_filters(const uint8_t *p, size_t n, int options, uint8_t most)
 	while (n - at >= 2) {
 		len = be16(p + at);
 		at += 2;
-		if (!len || len + (options ? 1 : 0) > n - at)
+		if (len + (options ? 1 : 0) > n - at || !mqtt_is_topic(p + at, len))
 			return 0;
-		for (size_t i = 0; i < len; i++)
-			if (p[at + i] < ' ')
-				return 0;
 		at += len;
 		if (options && p[at++] > most)
 			return 0;
