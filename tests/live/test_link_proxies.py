@@ -13,7 +13,7 @@ import time
 
 import chain
 from client import in_threads
-from lib import ROOT, Skip, Zctrace, free_port, main, need, test, wait_port
+from lib import ROOT, Skip, Zctrace, free_port, main, need, test, wait_for, wait_port
 
 N = 160
 EVERY = 0.03  # s between checks
@@ -63,6 +63,11 @@ def backend(t):
 
 def name_of(span):
     return (span.get('req_headers') or {}).get('x-oracle', '')
+
+
+def own_of(spans):
+    """What the proxy asked by itself."""
+    return [s for s in spans if s['kind'] == 'client' and not name_of(s)]
 
 
 def judge(spans, load):
@@ -115,9 +120,9 @@ def proxy(t, name, ports, sure='head', own_calls=3):
         for i, (path, clients, pause) in enumerate(loads):
             n = N if pause < 0.01 else N // 4
             t.equal(run_load(ports[0], i, n, clients, path, pause), [], f'{name}: what failed')
-        time.sleep(0.2)
+        wait_for(lambda: len(own_of(z.spans)) >= own_calls, 20, 0.1)
         z.stop()
-        own = [s for s in z.spans if s['kind'] == 'client' and not name_of(s)]
+        own = own_of(z.spans)
         false = [(s['path'], s['link']) for s in own if 'parent_span_id' in s]
         print(f'# shows {name}: of {len(own)} calls of its own {len(false)} with a parent')
         t.equal(false[:5], [], f'{name}: parents of its own calls')
