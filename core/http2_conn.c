@@ -600,7 +600,7 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 	if (!http2_is_response(c, dir))
 		return;
 	skip_kept(c, h, time);
-	if (request->proven > request->next || request->pend) /* a reset may be on its way to us */
+	if (reasm_waits(request)) /* a reset may be on its way to us */
 		http2_stream_miss_all(c, !dir);
 	for (int i = 0; i < 2; i++)
 		while (!list_empty(lists[i])) {
