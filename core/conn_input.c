@@ -209,11 +209,6 @@ static void run_streams(struct engine *e, struct conn *c)
 		list_append(&e->stalled, &c->stalled);
 }
 
-static int reasm_waits(const struct reasm *s)
-{
-	return s->pend || s->proven > s->next;
-}
-
 /* After octets or ends have come: what follows from it. */
 void conn_settle(struct engine *e, struct conn *c)
 {

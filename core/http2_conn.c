@@ -321,6 +321,8 @@ static void on_reset(struct conn *c, struct half *h, const struct http2_event *e
 		skip_kept(c, &c->half[!c->request_dir], h->last_time);
 		count_bytes(c, s->x, ev);
 		s->x->network.ended_by = (uint8_t)(1 + (h == &c->half[ZC_TX]));
+		if (http2_is_response(c, ev->dir) && s->missed[0])
+			http2_stream_doubt(c, s); /* its client may have reset it before */
 		http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 	} else if (http2_is_response(c, ev->dir) && may_follow(c)) {
 		http2_of(c)->reset[http2_of(c)->nresets++ % HTTP2_RESETS] =
@@ -600,7 +602,7 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 	if (!http2_is_response(c, dir))
 		return;
 	skip_kept(c, h, time);
-	if (request->proven > request->next || request->pend) /* a reset may be on its way to us */
+	if (reasm_waits(request)) /* a reset may be on its way to us */
 		http2_stream_miss_all(c, !dir);
 	for (int i = 0; i < 2; i++)
 		while (!list_empty(lists[i])) {

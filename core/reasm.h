@@ -187,6 +187,12 @@ static inline int reasm_at_end(const struct reasm *s)
 /* Octets that the sink has not taken yet; p == NULL: none. */
 struct str reasm_kept(const struct reasm *s);
 
+/* Bytes went by, as far as is known, that were not delivered yet. */
+static inline int reasm_waits(const struct reasm *s)
+{
+	return s->pend || s->proven > s->next;
+}
+
 /* The sink gets these again, with nothing behind them; not while it is being called for s. */
 void reasm_again(struct reasm *s, const struct reasm_sink *k);
 

@@ -31,9 +31,13 @@ static void finish(struct conn *c, uint64_t time)
 	if (x->payload && payload_closed(x->payload)) {
 		x->resp_last = time;
 	} else {
+		/* what was sent and not seen may have closed it */
+		if (reasm_waits(&c->half[ZC_RX].reasm) || reasm_waits(&c->half[ZC_TX].reasm))
+			x->incomplete |= conn_missing(c);
 		x->aborted = 1;
 		x->end = time;
-		x->error = conn_end_error(c);
+		if (!(x->incomplete & conn_missing(c)))
+			x->error = conn_end_error(c);
 	}
 	exchange_emit(c->engine, x);
 }

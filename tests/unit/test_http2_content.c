@@ -181,6 +181,18 @@ static void test_websocket(void)
 	ok(attr_number(span(0), close_code) == 1001 && !span(0)->error, "close code");
 	feed_end(&f);
 
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	feed_text(&f, RX, "GET /ws HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+	feed_octets(&f, TX, "\x88\x02\x03\xe9", 4);
+	f.seq[RX] += 8; /* a close, too */
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
+	feed_end(&f);
+	ok(f.nspans == 1 && !span(0)->error && span(0)->incomplete & SPAN_LOST_EVENTS,
+	   "what was lost may have closed it");
+
 	begin(NULL);
 	HEADERS(0, 1, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path",
 		"/chat", ":authority", "h");

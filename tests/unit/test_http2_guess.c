@@ -104,6 +104,22 @@ static void test_good_bye(void)
 	ok(f.nspans == 2 && !span(1)->error && span(1)->incomplete, "what they end is in doubt");
 }
 
+static void test_reset_before(void)
+{
+	begin(NULL);
+	exchange(1, "/a");
+	get(3, "/b");
+	flush(RX);
+	f.seq[RX] += 13;
+	frame(&out, 3, 0, 3, "\0\0\0\x08", 4);
+	flush(TX);
+	feed_tick(&f, 15 * MS);
+	feed_tick(&f, 15 * MS);
+	feed_end(&f);
+	ok(f.nspans == 2 && span(1)->error == SPAN_ERR_RESET && span(1)->incomplete,
+	   "who reset it, and when, is in doubt if the client's may be lost");
+}
+
 int main(void)
 {
 	test_framing_ends();
@@ -111,5 +127,6 @@ int main(void)
 	test_twice();
 	test_never_asked();
 	test_good_bye();
+	test_reset_before();
 	return tap_done();
 }
