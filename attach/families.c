@@ -27,7 +27,6 @@ static const struct family families[] = {
 	 "tracepoints",
 	 {"task_fork", "task_exec", "task_rename", "task_exit"},
 	 .needs = "Linux 5.5"},
-	/* before states: no connection may be announced whose first octets, or reads, go unseen */
 	{GROUP_SEGMENTS, "cgroup_skb", {"skb_ingress", "skb_egress"}, .needs = "cgroup v2"},
 	{GROUP_IO, "tracepoints", {"sock_recv", "sock_send"}, .needs = "Linux 6.3"},
 	{GROUP_IO,

@@ -14,8 +14,8 @@
 enum family_group {
 	GROUP_PROCESSES,
 	GROUP_SEGMENTS,
-	GROUP_STATES,
 	GROUP_IO,
+	GROUP_STATES, /* behind both: no connection is announced whose first reads go unseen */
 	GROUP_SENDFILE, /* from here on: nice to have */
 	GROUP_SPLICE,
 	GROUP_RETRANSMITS,

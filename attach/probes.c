@@ -340,10 +340,12 @@ static int probes_try(struct attach *a)
 static int probes_choose_others(struct attach *a)
 {
 	struct families *f = &a->probes.families;
+	int failed = a->probes.failed;
 
-	if (rights_missing(RIGHTS_PROBES) || (a->probes.failed >= 0 && a->probes.failed < GROUP_IO))
+	if (rights_missing(RIGHTS_PROBES) ||
+	    (failed >= 0 && failed < GROUP_SENDFILE && failed != GROUP_IO))
 		return 0;
-	if (a->probes.failed == GROUP_IO)
+	if (failed == GROUP_IO)
 		return families_next(f, GROUP_IO);
 	return families_drop_extras(f) || families_next(f, GROUP_IO);
 }
