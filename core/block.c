@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define BLOCK_START 512u      /* room of a new block */
+#define BLOCK_START 256u      /* room of a new block */
 #define BLOCK_KEPT_MAX 16384u /* larger ones are not used again */
 
 int block_reserve(struct block *b, size_t n)
