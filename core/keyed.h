@@ -33,7 +33,23 @@ struct exchange *keyed_drop(struct conn *c, struct exchange *x); /* no longer qu
  * is another one. */
 struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form);
 
-/* What one side sends was lost: what the other one asked, and is open, may have its answer. */
-void keyed_lost(struct conn *c, int by_client, uint32_t why);
+/* The one that m, which h sends at pos, answers: as it was sent before m, and not after it came. */
+struct exchange *keyed_answered(const struct conn *c, const struct half *h,
+				const struct message *m, uint64_t pos);
+
+/* What h sends at pos answers a request with that key, but none that was seen. */
+void keyed_stray(struct conn *c, const struct half *h, uint64_t key, uint64_t pos);
+
+/*
+ * Of x, which is being answered: as keys are used again, it may be the answer to a later one. That
+ * is so if both x's answer and that request may have been lost. SPAN_* of what was.
+ */
+uint32_t keyed_doubt(const struct conn *c, const struct exchange *x);
+
+/* Of what h sends at that time, and may answer, but nothing that was seen: SPAN_* of what was not. */
+uint32_t keyed_unasked(const struct conn *c, const struct half *h, uint64_t time);
+
+/* What h sent up to pos was lost: what the other side asked, and is open, may have its answer. */
+void keyed_lost(struct conn *c, const struct half *h, uint64_t pos, uint32_t why);
 
 #endif
