@@ -15,7 +15,7 @@ struct keyed {
 	/* the latest answers to what was not seen, and how far their senders had received the peer
 	 */
 	struct {
-		uint64_t key, ack;
+		uint64_t key, before, ack; /* before: of as many keys before that, too */
 	} stray[STRAY];
 	unsigned nstray;
 	uint32_t nbuckets, count; /* nbuckets: a power of two */
@@ -88,19 +88,21 @@ static void grow(struct keyed *k)
 	free(old.bucket);
 }
 
-void keyed_stray(struct conn *c, const struct half *h, uint64_t key, uint64_t pos)
+void keyed_stray(struct conn *c, const struct half *h, const struct message *m, uint64_t pos)
 {
 	struct keyed *k = c->keyed;
+	unsigned i = k->nstray++ % STRAY;
 
-	k->stray[k->nstray % STRAY].key = key;
-	k->stray[k->nstray++ % STRAY].ack = reasm_need(&h->reasm, pos);
+	k->stray[i].key = m->key;
+	k->stray[i].before = m->flags & MESSAGE_ALL ? m->size : 0;
+	k->stray[i].ack = reasm_need(&h->reasm, pos);
 }
 
 /* Where packets come in another order, or behind a gap, the answer may be read before x is. */
 static int was_answered(const struct keyed *k, const struct exchange *x)
 {
 	for (unsigned i = 0; i < STRAY && i < k->nstray; i++)
-		if (k->stray[i].key == x->key && k->stray[i].ack > x->req_pos)
+		if (k->stray[i].key - x->key <= k->stray[i].before && k->stray[i].ack > x->req_pos)
 			return 1;
 	return 0;
 }

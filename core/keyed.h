@@ -37,8 +37,8 @@ struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form);
 struct exchange *keyed_answered(const struct conn *c, const struct half *h,
 				const struct message *m, uint64_t pos);
 
-/* What h sends at pos answers a request with that key, but none that was seen. */
-void keyed_stray(struct conn *c, const struct half *h, uint64_t key, uint64_t pos);
+/* m, which h sends at pos, answers a request, but none that was seen. */
+void keyed_stray(struct conn *c, const struct half *h, const struct message *m, uint64_t pos);
 
 /*
  * Of x, which is being answered: as keys are used again, it may be the answer to a later one. That

@@ -400,8 +400,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		doubted_break(c);
 	if (!c->keyed)
 		drop_before(c, h, x, pos);
-	else if (!x)
-		keyed_stray(c, h, m->key, pos);
+	else if (!x || m->flags & MESSAGE_ALL)
+		keyed_stray(c, h, m, pos);
 	if (!x && !interim && c->head && c->head->in_row)
 		end_row(c);
 	if (!x && !interim && !(m->flags & MESSAGE_IF_ASKED))
@@ -595,15 +595,14 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 
 /* ---- exchanges that end before their time */
 
-/* What has gone by so far of the messages that are being parsed. */
-void pairing_count_partial(struct conn *c)
+void pairing_count_partial(struct conn *c, const struct half *ended)
 {
 	for (int d = 0; d < 2; d++) {
 		const struct half *h = &c->half[d];
 
 		if (h->x && asks(c, h))
 			h->x->req_bytes = h->reasm.next - h->msg_pos;
-		else if (h->x)
+		else if (h->x && (!ended || h == ended))
 			h->x->resp_bytes += h->reasm.next - h->msg_pos;
 	}
 }
@@ -646,7 +645,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 	struct half *resp = &c->half[!c->request_dir];
 	struct exchange *orphan = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
-	pairing_count_partial(c);
+	pairing_count_partial(c, NULL);
 	if (c->doubted_head)
 		doubted_release(c, DOUBTED_NONE);
 	while (c->early)
