@@ -1,3 +1,4 @@
+#include "core/clear.h"
 #include "core/engine_impl.h"
 #include "core/tls_session.h"
 #include "core/conn_id.h"
@@ -28,7 +29,7 @@ struct exchange *exchange_new(struct engine *e, struct conn *c)
 	if (x) {
 		e->idle = x->next;
 		e->nidle--;
-		memset(x, 0, offsetof(struct exchange, text));
+		clear_words(x, offsetof(struct exchange, text));
 	} else {
 		x = calloc(1, sizeof(*x));
 		if (!x)
@@ -780,7 +781,7 @@ void exchange_span(struct engine *e, const struct exchange *x, uint64_t now, str
 {
 	const struct conn *c = x->conn;
 
-	memset(s, 0, sizeof(*s));
+	clear_words(s, sizeof(*s));
 	s->kind = c->request_dir == ZC_RX ? SPAN_SERVER : SPAN_CLIENT;
 	s->protocol = x->protocol;
 	s->incomplete = x->incomplete | x->suspect;

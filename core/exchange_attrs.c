@@ -35,8 +35,10 @@ void attr_list_text(struct attr_list *l, const struct attr_def *def, struct str 
 
 int exchange_has_attrs(const struct exchange *x)
 {
-	return x->nattrs || x->stream_id || x->payload || x->naming || x->counts_notices ||
-	       x->protocol->operation || x->protocol->target || x->protocol->status;
+	const struct protocol_name *of = x->protocol;
+	uint32_t counts = x->nattrs | x->stream_id | x->counts_notices;
+
+	return counts || x->payload || x->naming || of->operation || of->target || of->status;
 }
 
 static void add_known(struct attr_list *l, const struct attr_def *def, uint64_t n)

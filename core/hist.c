@@ -63,24 +63,34 @@ static unsigned block_rank(const struct hist *h, unsigned block)
 	return bits_set(h->octaves & (((uint64_t)1 << block) - 1));
 }
 
-/* Counters of a block; made when absent. NULL: out of memory. */
-static uint64_t *block_get(struct hist *h, unsigned block)
+/* Puts an empty block in its place. Returns -1 when out of memory. */
+static int block_insert(struct hist *h, unsigned block, unsigned rank)
 {
-	unsigned rank = block_rank(h, block), blocks;
-	uint64_t *grown;
+	unsigned blocks = (unsigned)__builtin_popcountll(h->octaves);
+	uint64_t *grown = realloc(h->buckets, (blocks + 1) * BLOCK_SIZE);
 
-	if (h->octaves >> block & 1)
-		return h->buckets + (size_t)rank * SUB;
-	blocks = (unsigned)__builtin_popcountll(h->octaves);
-	grown = realloc(h->buckets, (blocks + 1) * BLOCK_SIZE);
 	if (!grown)
-		return NULL;
+		return -1;
 	h->buckets = grown;
 	memmove(grown + (size_t)(rank + 1) * SUB, grown + (size_t)rank * SUB,
 		(blocks - rank) * BLOCK_SIZE);
 	memset(grown + (size_t)rank * SUB, 0, BLOCK_SIZE);
 	h->octaves |= (uint64_t)1 << block;
-	return grown + (size_t)rank * SUB;
+	return 0;
+}
+
+/* Counters of a block; made when absent. NULL: out of memory. */
+static uint64_t *block_get(struct hist *h, unsigned block)
+{
+	if (!h->buckets || block != h->block) {
+		unsigned rank = block_rank(h, block);
+
+		if (!(h->octaves >> block & 1) && block_insert(h, block, rank))
+			return NULL;
+		h->block = block;
+		h->rank = rank;
+	}
+	return h->buckets + (size_t)h->rank * SUB;
 }
 
 void hist_init(struct hist *h)

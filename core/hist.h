@@ -24,6 +24,7 @@ struct hist {
 	uint64_t min, max; /* exact; meaningless when count == 0 */
 	uint64_t octaves;  /* bit b: block b is present */
 	uint64_t *buckets; /* present blocks in ascending order, 64 counters each */
+	uint32_t block, rank; /* of buckets: the latest value's block and its place there */
 };
 
 void hist_init(struct hist *h);

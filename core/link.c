@@ -1,3 +1,4 @@
+#include "core/clear.h"
 #include "core/link_impl.h"
 #include "core/source.h"
 
@@ -61,12 +62,12 @@ static int other_end(const struct link_place *a, const struct link_place *b)
 	return a->has_ack && b->has_ack && a->ack == b->ack;
 }
 
-/* The one exchange at the other end; NULL if there is none, or more than one. */
-static struct link_node *find_other_end(struct links *l, const struct link_node *n)
+/* The one exchange at the other end, of a slot; NULL if there is none, or more than one. */
+static struct link_node *find_other_end(struct link_node *first, const struct link_node *n)
 {
 	struct link_node *found = NULL;
 
-	for (struct link_node *m = *end_slot(l, &n->place); m; m = m->hash_next) {
+	for (struct link_node *m = first; m; m = m->hash_next) {
 		if (!other_end(&n->place, &m->place))
 			continue;
 		if (found)
@@ -84,9 +85,9 @@ static void tell_peers(struct link_node *client, struct link_node *server)
 		client->peer_pid = server->pid;
 }
 
-static void meet_other_end(struct links *l, struct link_node *n)
+static void meet_other_end(struct link_node *first, struct link_node *n)
 {
-	struct link_node *m = find_other_end(l, n);
+	struct link_node *m = find_other_end(first, n);
 	struct link_node *client = n->place.kind == SPAN_CLIENT ? n : m;
 	struct link_node *server = n->place.kind == SPAN_CLIENT ? m : n;
 
@@ -132,14 +133,14 @@ struct link_node *links__begin(struct links *l, const struct link_place *p,
 		if (!n)
 			return NULL;
 	}
-	memset(n, 0, offsetof(struct link_node, place));
+	clear_words(n, offsetof(struct link_node, place));
 	n->refs = 1;
 	n->place = *p;
 	n->head = *h;
 	n->pid = p->pid;
 	n->number = ++l->numbers;
 	n->flags = h->has_trace ? h->context.flags : 1; /* sampled: it was recorded */
-	meet_other_end(l, n);
+	meet_other_end(*slot, n);
 	n->hash_next = *slot;
 	*slot = n;
 	n->in_ends = 1;
@@ -175,7 +176,7 @@ static void decide(struct links *l, struct link_node *n)
 
 static void serve(struct links *l, struct link_node *n, const struct link_io *io)
 {
-	struct proc *proc = link_proc_get(l, io->pid);
+	struct proc *proc = link_proc_acts(l, io->pid);
 
 	if (n->parent)
 		tell_peers(n->parent, n);

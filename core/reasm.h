@@ -102,9 +102,9 @@ struct reasm {
 	struct reasm_keep *keep;
 	struct reasm_pend *pend, *pend_last;
 	uint32_t npend, pend_bytes;
-	uint8_t started;
 	uint8_t follows;
 	uint8_t from_syn; /* the start of the stream was seen */
+	uint8_t started;
 	uint8_t unsettled; /* by SYNs alone, of which this many were seen, at most REASM_SYNS */
 	union {
 		/* while unsettled: their numbers, the latest is that of next */
@@ -143,8 +143,8 @@ void reasm_add_any(struct reasm *s, struct reasm *peer, const struct reasm_sink 
  */
 static inline int reasm_goes_on(const struct reasm *s, uint32_t seq, uint32_t len)
 {
-	return seq == (uint32_t)s->next && s->started && !s->unsettled && !s->pend && !s->fin &&
-	       s->proven <= s->next + len;
+	return seq == (uint32_t)s->next && s->started == 1 && s->unsettled == 0 && !s->pend &&
+	       !s->fin && s->proven <= s->next + len;
 }
 
 /* The segment that comes next was seen then, and its sender had received the peer up to `need`. */

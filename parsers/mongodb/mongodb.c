@@ -117,7 +117,23 @@ struct view {
 	size_t n; /* bytes of the document that are there */
 };
 
-/* The first document in a message of which n bytes are there. 0: it is no message. */
+/*
+ * Of an OP_MSG where the document begins: sequences of documents may come before it. 0: that is not
+ * there.
+ */
+static size_t behind_sequences(const uint8_t *p, size_t n)
+{
+	size_t at = HEADER + 4;
+
+	while (p[at] == 1) {
+		if (n - at < 5 || le32(p + at + 1) < 5 || le32(p + at + 1) >= n - at - 1)
+			return 0;
+		at += 1 + (size_t)le32(p + at + 1);
+	}
+	return p[at] ? 0 : at + 1;
+}
+
+/* The command's document in a message of which n bytes are there. 0: it is no message. */
 static int view_of(struct view *v, const uint8_t *p, size_t n)
 {
 	size_t at = HEADER;
@@ -137,8 +153,8 @@ static int view_of(struct view *v, const uint8_t *p, size_t n)
 		v->flags = le32(p + HEADER);
 		if (v->flags & 0xffffu & ~(CHECKSUM | MORE_TO_COME) || p[HEADER + 4] > 1)
 			return 0;
-		at = HEADER + 5;
-		if (p[HEADER + 4]) /* a sequence of documents comes first: nothing is known */
+		at = behind_sequences(p, n);
+		if (!at)
 			return 1;
 		break;
 	case OP_QUERY: {
@@ -285,12 +301,19 @@ static enum parse_status begin(struct mongodb *d, enum sender from, const uint8_
 	s->streams = s->secret = 0;
 	if (from == FROM_SERVER && d->more && v.answers == d->last)
 		return further(d, s, &v, used, m);
+	if (from == FROM_SERVER && v.answers && v.answers == d->one_way) {
+		s->streams = 2; /* some servers answer where nobody asked them to: it is nothing */
+		*used = HEADER;
+		return PARSE_MORE;
+	}
 	m->type = MESSAGE_HEAD;
 	m->head_len = HEADER;
 	*used = HEADER;
 	m->key = from == FROM_CLIENT ? v.id : v.answers;
 	if (from == FROM_CLIENT) {
 		tell_request(&v, m);
+		if (v.flags & MORE_TO_COME)
+			d->one_way = v.id;
 		s->secret = m->form == FORM_SECRET;
 		return PARSE_EVENT;
 	}

@@ -31,8 +31,9 @@ struct mongodb_side { /* private */
 
 struct mongodb {
 	struct mongodb_side side[2];
-	uint32_t last; /* id of the last answer that said that another one follows; */
-	uint8_t more;  /* there is one */
+	uint32_t last;	  /* id of the last answer that said that another one follows */
+	uint32_t one_way; /* id of the last request that wants no answer; 0: none */
+	uint8_t more;	  /* there is one more answer, see `last` */
 };
 
 extern const struct protocol mongodb_protocol; /* the row of the table */

@@ -2,7 +2,7 @@
  * mongodb_mask.c - what a recording may hold: headers, names of fields, lengths; collection and
  * database, and how a command ended
  *
- * Of the first document of a message there stay types, names and lengths at its top level, and the
+ * Of the document of a message there stay types, names and lengths at its top level, and the
  * values of a few names; all other values, documents within it and what is behind it become 'x'.
  */
 #include "parsers/byte_order.h"
@@ -19,7 +19,9 @@ enum where {
 	IN_HEADER,
 	IN_KEEP,       /* n bytes that stay; behind them `next` */
 	IN_COLLECTION, /* of OP_QUERY: a name that ends in a zero */
-	IN_KIND,       /* of OP_MSG: what its first section is */
+	IN_KIND,       /* of OP_MSG: what its next section is */
+	IN_SEQUENCE,   /* the length of a sequence of documents */
+	IN_DOCUMENTS,  /* n bytes of it: hidden */
 	IN_TYPE,
 	IN_NAME,
 	IN_LENGTH, /* of a value */
@@ -80,7 +82,7 @@ static int keeps_value(const struct mask *k)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (is_name(k, names[i]))
 			return 1;
-	return k->elements == 1; /* the command: its collection */
+	return k->elements == 1 && !le32(k->header + 8); /* the command: its collection */
 }
 
 /* Bytes of a value of this type; 0xff: a length is before it, 0xfe: it is not known. */
@@ -161,9 +163,23 @@ static uint8_t body_byte(struct mask *k, uint8_t c)
 		return c;
 	case IN_KIND:
 		keep(k, 4, IN_TYPE);
-		if (c)
-			k->where = IN_REST;
+		k->at = 0;
+		if (c) {
+			k->n = 0;
+			k->where = c == 1 ? IN_SEQUENCE : IN_REST;
+		}
 		return c;
+	case IN_SEQUENCE:
+		k->n |= (uint32_t)c << 8 * k->at;
+		if (++k->at == 4) {
+			k->where = k->n > 4 ? IN_DOCUMENTS : IN_REST;
+			k->n -= 4;
+		}
+		return c;
+	case IN_DOCUMENTS:
+		if (!--k->n)
+			k->where = IN_KIND;
+		return 'x';
 	case IN_TYPE:
 		k->type = c;
 		k->nname = 0;
