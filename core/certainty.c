@@ -64,7 +64,7 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 	uint8_t steps = STEPS_REQUEST;
 
 	if (c->keyed) {
-		keyed_lost(c, carries_requests(c, h), why);
+		keyed_lost(c, h, pos, why);
 		return;
 	}
 	doubted_break(c);

@@ -283,7 +283,7 @@ static void note_flags(struct exchange *x, const struct message *m)
 		x->incomplete |= SPAN_BAD_FRAMING;
 	if (m->flags & MESSAGE_TRUNCATED)
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
-	if (m->flags & MESSAGE_UNCOUNTED)
+	if (m->flags & MESSAGE_UNCOUNTED && !(m->flags & MESSAGE_RESPONSE))
 		x->req_uncounted = 1;
 	if (m->flags & MESSAGE_UNSEEN)
 		x->incomplete |= SPAN_STATEMENT_NOT_SEEN;

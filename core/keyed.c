@@ -6,12 +6,27 @@
 
 #define BUCKETS_MIN 8u
 #define BUCKETS_MAX 1024u
+#define STRAY 16u
 
 struct keyed {
-	uint64_t from[2]; /* where in each direction messages are known from */
+	uint64_t from[2]; /* where in each direction messages are known from, */
+	uint64_t missing_until[2]; /* when they were not yet, */
+	uint32_t missing[2]; /* and why: SPAN_*; 0: they always were */
+	/* the latest answers to what was not seen, and how far their senders had received the peer
+	 */
+	struct {
+		uint64_t key, before, ack; /* before: of as many keys before that, too */
+	} stray[STRAY];
+	unsigned nstray;
 	uint32_t nbuckets, count; /* nbuckets: a power of two */
 	struct exchange **bucket;
 };
+
+static void note_missing(struct keyed *k, unsigned d, uint64_t time, uint32_t why)
+{
+	k->missing[d] |= why;
+	k->missing_until[d] = time;
+}
 
 int keyed_begin(struct conn *c, const struct half *mine, uint64_t pos)
 {
@@ -28,6 +43,8 @@ int keyed_begin(struct conn *c, const struct half *mine, uint64_t pos)
 	k->nbuckets = BUCKETS_MIN;
 	k->from[d] = pos;
 	k->from[!d] = other->next - reasm_kept(other).n;
+	for (unsigned i = 0; i < 2 && (c->lost || c->preexisting); i++)
+		note_missing(k, i, mine->reasm.cur_time, conn_missing(c));
 	c->keyed = k;
 	return 1;
 }
@@ -71,12 +88,35 @@ static void grow(struct keyed *k)
 	free(old.bucket);
 }
 
+void keyed_stray(struct conn *c, const struct half *h, const struct message *m, uint64_t pos)
+{
+	struct keyed *k = c->keyed;
+	unsigned i = k->nstray++ % STRAY;
+
+	k->stray[i].key = m->key;
+	k->stray[i].before = m->flags & MESSAGE_ALL ? m->size : 0;
+	k->stray[i].ack = reasm_need(&h->reasm, pos);
+}
+
+/* Where packets come in another order, or behind a gap, the answer may be read before x is. */
+static int was_answered(const struct keyed *k, const struct exchange *x)
+{
+	for (unsigned i = 0; i < STRAY && i < k->nstray; i++)
+		if (k->stray[i].key - x->key <= k->stray[i].before && k->stray[i].ack > x->req_pos)
+			return 1;
+	return 0;
+}
+
 void keyed_add(struct conn *c, struct exchange *x)
 {
 	struct keyed *k = c->keyed;
+	unsigned answering = x->reversed ? c->request_dir : !c->request_dir;
 
-	if (x->need && x->need < k->from[x->reversed ? c->request_dir : !c->request_dir])
+	if (x->need && x->need < k->from[answering])
 		x->suspect |= c->lost ? conn_missing(c) : SPAN_ATTACHED_LATE;
+	x->owed = (uint8_t)was_answered(k, x);
+	if (x->owed)
+		x->suspect |= conn_missing(c);
 	x->prev = c->tail;
 	if (k->count++ >= k->nbuckets && k->nbuckets < BUCKETS_MAX)
 		grow(k);
@@ -105,8 +145,37 @@ struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form)
 	return x && form && x->form != form ? NULL : x;
 }
 
-void keyed_lost(struct conn *c, int by_client, uint32_t why)
+struct exchange *keyed_answered(const struct conn *c, const struct half *h,
+				const struct message *m, uint64_t pos)
 {
+	struct exchange *x = keyed_find(c, m->key, m->form);
+	uint64_t ack = reasm_need(&h->reasm, pos);
+
+	return x && (x->need > pos || (ack && x->req_pos >= ack)) ? NULL : x;
+}
+
+uint32_t keyed_doubt(const struct conn *c, const struct exchange *x)
+{
+	unsigned asking = x->reversed ? !c->request_dir : c->request_dir;
+
+	return x->owed || c->keyed->from[asking] > x->req_pos ? x->suspect : 0;
+}
+
+uint32_t keyed_unasked(const struct conn *c, const struct half *h, uint64_t time)
+{
+	const struct keyed *k = c->keyed;
+	unsigned asking = h == &c->half[0];
+
+	return time < k->missing_until[asking] + KEYED_DOUBT ? k->missing[asking] : 0;
+}
+
+void keyed_lost(struct conn *c, const struct half *h, uint64_t pos, uint32_t why)
+{
+	int by_client = h == &c->half[c->request_dir];
+	unsigned d = h == &c->half[1];
+
+	c->keyed->from[d] = pos;
+	note_missing(c->keyed, d, h->reasm.cur_time, why);
 	for (struct exchange *x = c->head; x; x = x->next)
 		if (x->reversed == by_client && !x->resp_done)
 			x->suspect |= why;

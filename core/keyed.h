@@ -3,8 +3,9 @@
  *
  * Such exchanges are in the connection's queue as all others are, and in a table beside it. A
  * response belongs to the request that has its key, and to no other: what was lost before or
- * between them makes nothing doubtful. So of a response whose request was not seen that is said,
- * and a request whose answer was not seen stays until nothing can come for it any more.
+ * between them makes nothing doubtful, unless both an answer and a later request with the same key
+ * may have been among it. So of a response whose request was not seen that is said, and a request
+ * whose answer was not seen stays until nothing can come for it any more.
  *
  * At most PAIRING_MAX_QUEUE requests are open; beyond, the oldest ends, and its span says that its
  * response was not seen.
@@ -33,7 +34,23 @@ struct exchange *keyed_drop(struct conn *c, struct exchange *x); /* no longer qu
  * is another one. */
 struct exchange *keyed_find(const struct conn *c, uint64_t key, uint32_t form);
 
-/* What one side sends was lost: what the other one asked, and is open, may have its answer. */
-void keyed_lost(struct conn *c, int by_client, uint32_t why);
+/* What m, which h sends at pos, answers; not what was sent after m had come. */
+struct exchange *keyed_answered(const struct conn *c, const struct half *h,
+				const struct message *m, uint64_t pos);
+
+/* m, which h sends at pos, answers a request, but none that was seen. */
+void keyed_stray(struct conn *c, const struct half *h, const struct message *m, uint64_t pos);
+
+/*
+ * Of x, which is being answered: as keys are used again, it may be the answer to a later one. That
+ * is so if both x's answer and that request may have been lost. SPAN_* of what was.
+ */
+uint32_t keyed_doubt(const struct conn *c, const struct exchange *x);
+
+/* Of what h sends at that time, and may answer, but nothing that was seen: SPAN_*, why that is. */
+uint32_t keyed_unasked(const struct conn *c, const struct half *h, uint64_t time);
+
+/* What h sent up to pos was lost: what the other side asked, and is open, may have its answer. */
+void keyed_lost(struct conn *c, const struct half *h, uint64_t pos, uint32_t why);
 
 #endif

@@ -478,23 +478,37 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	}
 }
 
+/* Nothing comes for x any more. */
+static void end_exchange(struct conn *c, struct exchange *x, uint64_t time)
+{
+	x->req_cut |= x->resp_done && !x->req_done;
+	x->req_unsized |= !x->req_done;
+	if (!x->resp_done)
+		pairing_abort(c, x, time);
+	queue_remove(c, x);
+	queue_complete(c, x);
+}
+
 static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 {
+	int answers, asks;
+
 	if (!h->ended)
 		end_parser(c, h, time);
-	if (!c->half[!c->request_dir].ended)
+	answers = c->half[!c->request_dir].ended;
+	asks = c->half[c->request_dir].ended;
+	if (!answers && !c->keyed)
 		return;
 	if (c->doubted_head)
 		doubted_release(c, certainty_at_end(c));
-	pairing_count_partial(c);
-	while (c->head) {
-		c->head->req_cut |= c->head->resp_done && !c->head->req_done;
-		c->head->req_unsized |= !c->head->req_done;
-		if (!c->head->resp_done)
-			pairing_abort(c, c->head, time);
-		queue_complete(c, queue_take(c));
+	pairing_count_partial(c, c->keyed ? h : NULL);
+	for (struct exchange *x = c->head, *next; x; x = next) {
+		next = x->next;
+		if (x->reversed ? asks : answers)
+			end_exchange(c, x, time);
 	}
-	queue_end_long(c, time);
+	if (answers)
+		queue_end_long(c, time);
 }
 
 static void pairing_end(struct conn *c, enum conn_end why)

@@ -73,7 +73,8 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time);
 /* Ends one exchange, all whose messages are not complete; counts what was read of these. */
 void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why);
 void pairing_end_open(struct conn *c, enum conn_end why);
-void pairing_count_partial(struct conn *c);
+/* What has gone by of messages that are being parsed. ended: only of responses that it sends. */
+void pairing_count_partial(struct conn *c, const struct half *ended);
 
 /* ---- pairing_plain.c */
 

@@ -47,16 +47,19 @@ static void end_by_next(struct conn *c, const struct half *h, uint64_t pos)
 }
 
 /* What used the same key before will not be answered any more. */
-static __attribute__((noinline)) void begin_keyed(struct conn *c, struct exchange *x,
-						  const struct message *m, int reversed)
+static __attribute__((noinline)) void begin_keyed(struct conn *c, const struct half *h,
+						  struct exchange *x, const struct message *m)
 {
 	struct exchange *older = m->flags & MESSAGE_ONE_WAY ? NULL : keyed_find(c, m->key, 0);
 
-	x->reversed = x->io_done = (uint8_t)reversed;
+	x->reversed = x->io_done = (uint8_t)!is_request(c, h);
+	if (m->flags & MESSAGE_IF_ASKED)
+		x->incomplete |= keyed_unasked(c, h, x->req_first);
 	x->key = m->key;
 	x->boundary = 1;
 	if (older && !older->resp_started) {
-		older->incomplete |= older->suspect | SPAN_RESPONSE_NOT_SEEN;
+		older->incomplete |= older->suspect | (older->silent ? 0 : SPAN_RESPONSE_NOT_SEEN);
+		older->one_way |= older->silent;
 		older->resp_unsized = older->resp_done = older->req_done = 1;
 		queue_settle(c, older);
 	}
@@ -99,7 +102,7 @@ static struct exchange *begin_request(struct conn *c, struct half *h, const stru
 	x->found = (m->flags & MESSAGE_FOUND) != 0;
 	x->waits = (m->flags & MESSAGE_WAITS) != 0;
 	if (c->keyed)
-		begin_keyed(c, x, m, !is_request(c, h));
+		begin_keyed(c, h, x, m);
 	else
 		certainty_request(c, h, x);
 	c->requested = 1;
@@ -321,6 +324,7 @@ static __attribute__((noinline)) void answer_all(struct conn *c, const struct ha
 		if (x->key >= m->key || m->key - x->key > m->size || x->one_way)
 			continue;
 		x->resp_started = x->resp_done = x->resp_uncounted = 1;
+		x->incomplete |= x->suspect; /* it may have been answered before */
 		x->resp_first = x->resp_last = h->last_time;
 		x->resp_pos = pos;
 		x->resp_end = pos + m->head_len;
@@ -338,7 +342,7 @@ answered_by_key(struct conn *c, const struct half *h, const struct message *m, u
 	give_up_lost(c, h->last_time);
 	if (m->flags & MESSAGE_ALL)
 		answer_all(c, h, m, pos);
-	x = keyed_find(c, m->key, m->form);
+	x = keyed_answered(c, h, m, pos);
 	if (c->protocol->answers)
 		c->protocol->answers(c->state, x != NULL, x ? x->form : 0);
 	return x;
@@ -360,6 +364,14 @@ static __attribute__((noinline)) void is_other(struct conn *c, struct half *h,
 		y = c->head;
 		queue_drop_oldest(c);
 	}
+}
+
+/* x is answered by its key. */
+static __attribute__((noinline)) void settle_doubt(struct conn *c, struct exchange *x)
+{
+	if (x->suspect && queue_has(x))
+		x->incomplete |= keyed_doubt(c, x);
+	x->suspect = c->unproven = 0;
 }
 
 static void response_head(struct conn *c, struct half *h, const struct message *m,
@@ -388,6 +400,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		doubted_break(c);
 	if (!c->keyed)
 		drop_before(c, h, x, pos);
+	else if (!x || m->flags & MESSAGE_ALL)
+		keyed_stray(c, h, m, pos);
 	if (!x && !interim && c->head && c->head->in_row)
 		end_row(c);
 	if (!x && !interim && !(m->flags & MESSAGE_IF_ASKED))
@@ -395,8 +409,10 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	h->x = x;
 	if (!x)
 		return;
-	if (!x->resp_started)
+	if (!x->resp_started) {
 		x->resp_pos = pos;
+		x->resp_uncounted |= (m->flags & MESSAGE_UNCOUNTED) != 0;
+	}
 	x->resp_started = 1;
 	if (interim)
 		return;
@@ -405,7 +421,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (x == c->withheld && reasm_need(&h->reasm, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
 	if (c->keyed)
-		x->suspect = c->unproven = 0;
+		settle_doubt(c, x);
 	else
 		certainty_response(c, h, queue_has(x) ? x : NULL, pos);
 	if (x->suspect && m->size)
@@ -449,6 +465,7 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 	x->resp_done = 1;
 	if (x->silent && !x->resp_started) {
 		x->one_way = x->resp_unsized = 1;
+		x->incomplete |= x->suspect;
 		return;
 	}
 	if (x->suspect == SPAN_BAD_FRAMING && !begun && h->unrecognized_bytes) {
@@ -512,7 +529,7 @@ static void change_message(struct conn *c, struct half *h, uint64_t key)
 
 /* By keys, either side may ask, and what could answer may be a request of its own. */
 static __attribute__((noinline)) int is_asking(struct conn *c, struct half *h,
-					       const struct message *m)
+					       const struct message *m, uint64_t pos)
 {
 	if (m->flags & MESSAGE_KEYED)
 		change_message(c, h, m->key);
@@ -521,16 +538,17 @@ static __attribute__((noinline)) int is_asking(struct conn *c, struct half *h,
 	if (!(m->flags & MESSAGE_RESPONSE))
 		return 1;
 	return m->flags & MESSAGE_IF_ASKED && m->flags & MESSAGE_ONE_WAY &&
-	       !keyed_find(c, m->key, m->form);
+	       !keyed_answered(c, h, m, pos);
 }
 
 void pairing_message(struct conn *c, struct half *h, const struct message *m, uint64_t pos)
 {
-	int request = c->keyed ? is_asking(c, h, m) : is_request(c, h);
+	uint64_t begin = pos - m->head_len - m->data.n; /* of a HEAD */
+	int request = c->keyed ? is_asking(c, h, m, begin) : is_request(c, h);
 
 	switch (m->type) {
 	case MESSAGE_HEAD:
-		(request ? request_head : response_head)(c, h, m, pos - m->head_len - m->data.n);
+		(request ? request_head : response_head)(c, h, m, begin);
 		if (!m->data.n)
 			break;
 		/* fall through */
@@ -577,15 +595,14 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 
 /* ---- exchanges that end before their time */
 
-/* What has gone by so far of the messages that are being parsed. */
-void pairing_count_partial(struct conn *c)
+void pairing_count_partial(struct conn *c, const struct half *ended)
 {
 	for (int d = 0; d < 2; d++) {
 		const struct half *h = &c->half[d];
 
 		if (h->x && asks(c, h))
 			h->x->req_bytes = h->reasm.next - h->msg_pos;
-		else if (h->x)
+		else if (h->x && (!ended || h == ended))
 			h->x->resp_bytes += h->reasm.next - h->msg_pos;
 	}
 }
@@ -608,6 +625,7 @@ void pairing_end_one(struct conn *c, struct exchange *x, enum conn_end why)
 	}
 	if (!x->resp_done && x->silent && !x->resp_started) {
 		x->one_way = x->resp_done = x->resp_unsized = 1;
+		x->incomplete |= x->suspect;
 	} else if (!x->resp_done) {
 		if (why == CONN_FINISHED || x->resp_started)
 			x->incomplete |= SPAN_IN_FLIGHT;
@@ -627,7 +645,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 	struct half *resp = &c->half[!c->request_dir];
 	struct exchange *orphan = resp->x && !queue_has(resp->x) ? resp->x : NULL;
 
-	pairing_count_partial(c);
+	pairing_count_partial(c, NULL);
 	if (c->doubted_head)
 		doubted_release(c, DOUBTED_NONE);
 	while (c->early)

@@ -197,11 +197,10 @@ void queue_drop_oldest(struct conn *c)
 {
 	struct exchange *x = queue_take(c);
 
-	if (!x->resp_done && x->silent) {
-		x->one_way = x->resp_unsized = 1;
-	} else if (!x->resp_done) {
+	if (!x->resp_done) {
 		x->resp_unsized = 1;
-		if (!x->resp_started)
+		x->one_way |= x->silent;
+		if (!x->resp_started && !x->silent)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		x->incomplete |= x->suspect;
 	}

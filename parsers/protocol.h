@@ -179,7 +179,10 @@ enum message_type {
  * it has not begun, and nothing is consumed: answers() tells of the next request.
  */
 #define MESSAGE_OTHER 0x400000u
-/* HEAD of a request: how many of its bytes are content is not known. */
+/*
+ * HEAD of a request: how many of its bytes are content is not known. HEAD of a response: another
+ * one came before it (INTERIM), so without that its bytes cannot be counted.
+ */
 #define MESSAGE_UNCOUNTED 0x800000u
 
 #define MESSAGE_ATTRS 16u

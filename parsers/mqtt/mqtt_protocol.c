@@ -221,6 +221,8 @@ static void tell_answer(const struct mqtt *d, enum sender from, const struct mqt
 			tell_reason(p[2], m);
 		if (k->type == MQTT_PUBREC && !(m->flags & MESSAGE_FAILED))
 			m->flags |= MESSAGE_INTERIM;
+		if (k->type == MQTT_PUBCOMP)
+			m->flags |= MESSAGE_UNCOUNTED;
 	}
 }
 

@@ -23,6 +23,12 @@ static int begins(struct str s, const char *word)
 	return s.n >= strlen(word) && !memcmp(s.p, word, strlen(word));
 }
 
+/* Where the answer to one request is awaited. */
+static int is_inbox(struct str subject)
+{
+	return begins(subject, "_INBOX.");
+}
+
 static struct str literal(const char *s)
 {
 	return (struct str){s, strlen(s)};
@@ -31,7 +37,7 @@ static struct str literal(const char *s)
 /* Subjects of which each is used once. */
 static struct str group_of(struct str subject)
 {
-	if (begins(subject, "_INBOX."))
+	if (is_inbox(subject))
 		return literal("_INBOX.>");
 	if (begins(subject, "$JS.ACK."))
 		return literal("$JS.ACK.>");
@@ -81,13 +87,15 @@ static void tell_message(const uint8_t *p, const struct nats_line *l, enum sende
 	m->group = group_of(l->subject);
 	if (from == FROM_SERVER) {
 		m->operation = literal("process");
-		m->flags = MESSAGE_RESPONSE | MESSAGE_IF_ASKED | MESSAGE_ONE_WAY;
+		m->flags = MESSAGE_ONE_WAY;
+		if (is_inbox(l->subject))
+			m->flags |= MESSAGE_RESPONSE | MESSAGE_IF_ASKED;
 		m->key = key_of(l->subject);
 		if (with_headers)
 			tell_status(p, l, m);
 	} else {
 		m->operation = literal("publish");
-		m->flags = begins(l->reply, "_INBOX.") ? MESSAGE_SILENT : MESSAGE_ONE_WAY;
+		m->flags = is_inbox(l->reply) ? MESSAGE_SILENT : MESSAGE_ONE_WAY;
 		m->key = key_of(l->reply);
 	}
 	if (with_headers)

@@ -67,7 +67,8 @@ def run(binary, pcap, timeout=120):
     spans = {}
     for line in p.stdout.splitlines():
         o = json.loads(line)
-        if o.get('type') == 'span' and o.get('db_operation') != 'CONNECT':
+        if o.get('type') == 'span' and 'CONNECT' not in (o.get('db_operation'),
+                                                         o.get('messaging_operation')):
             spans.setdefault((o.get('client_addr'), o.get('client_port')), []).append(o)
     return spans, p.returncode, p.stderr.decode('utf-8', 'replace')
 
@@ -76,6 +77,9 @@ def rid(span, which):
     if 'db_operation' in span:      # in the statement, or key; answers have but a size
         found = re.search(r'\b[xk](\d+)[-_](\d+)\b', span.get('db_query', ''))
         return '-'.join(found.groups()) if found and which == 'req' else None
+    if span['protocol'] in ('fastcgi', 'mqtt'):
+        found = re.search(r'/x(\d+-\d+)$', span.get('path', span.get('messaging_destination', '')))
+        return found[1] if found and which == 'req' else None
     value = span.get(f'{which}_headers', {}).get('x-rid')
     return ' and '.join(value) if isinstance(value, list) else value    # of several heads
 

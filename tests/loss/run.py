@@ -18,6 +18,7 @@ import database
 import http1
 import http2
 import judge
+import keyed
 import odd
 import odd2
 import tcp
@@ -93,6 +94,12 @@ CLASSES = {
     'db 5%': (database, None, dict(loss=0.05, network=0.01), 2),
     'db late': (database, None, dict(late=True), 2),
     'db late 3%': (database, None, dict(late=True, loss=0.03), 1),
+    'key clean': (keyed, None, {}, 1),
+    'key network': (keyed, None, dict(network=0.03, reorder=0.05, duplicate=0.03), 1),
+    'key 1%': (keyed, None, dict(loss=0.01, sizes=USUAL), 1),
+    'key 5%': (keyed, None, dict(loss=0.05, network=0.01), 2),
+    'key late': (keyed, None, dict(late=True), 1),
+    'key late 3%': (keyed, None, dict(late=True, loss=0.03), 1),
     'odd2 clean': (odd2, False, {}, 2),
     'odd2 streams clean': (odd2, True, {}, 2),
     'odd2 tiny': (odd2, None, dict(sizes=(9, 40)), 1),
@@ -120,7 +127,8 @@ LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 
           'h2 cut': 48,
           'odd2 clean': 0.2, 'odd2 streams clean': 0.2, 'odd2 tiny': 0.2, 'odd2 network': 1,
           'odd2 1%': 18, 'odd2 5%': 50, 'odd2 late': 52, 'odd2 cut': 48, 'odd2 nested': 0.2,
-          'db clean': 0, 'db network': 1, 'db 1%': 8, 'db pipelined 1%': 32, 'db late': 40}
+          'db clean': 0, 'db network': 1, 'db 1%': 8, 'db pipelined 1%': 32, 'db late': 40,
+          'key clean': 0, 'key network': 3, 'key 1%': 10, 'key late': 8}
 
 
 def cases(rng, name, n):
