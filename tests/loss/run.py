@@ -47,6 +47,9 @@ WIRE = {    # what else happens on the way, without and with loss
     'skew 3%': dict(skew=0.02, network=0.02, loss=0.03),
     'probes 3%': dict(probes=0.2, loss=0.03, sizes=USUAL),
     '25%': dict(loss=0.25, network=0.02, reorder=0.02),
+    'reuse': dict(reuse=True),
+    'reuse unseen': dict(reuse=True, unseen=1.0),
+    'reuse 3%': dict(reuse=True, unseen=0.5, loss=0.03),
     'cut late 2%': dict(loss=0.02, late=True, cut=True),
 }
 
@@ -121,22 +124,40 @@ LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 
 
 def cases(rng, name, n):
     module, pipelining, faults, _ = CLASSES[name]
+    reuse = tcp.Faults(**faults).reuse
     for i in range(n):
         p = rng.random() < 0.5 if pipelining is None else pipelining
         seed = rng.getrandbits(48)
         r = random.Random(seed)
         talk = module.conversation(r, f'{i}', p)
-        addr = ((struct.pack('>I', 0x0a000001 + i % 250), 20000 + i // 250), (b'\x0a\x01\0\1', 80))
-        if name.startswith('odd') and i % 3:
+        start, isn = 1700000000.0 + i * 0.37, None
+        k = i // 2 if reuse else i
+        if reuse and i % 2:     # of the one before
+            start = conv.packets[-1][0] + r.choice((0.001, 0.5, 20))
+            passed = int((start - conv.handshake[0][0]) * 1e9) >> 6     # a clock in it, as in Linux
+            isn = [h.isn + len(h.sent) + passed & 0xffffffff for h in conv.host]
+        addr = ((struct.pack('>I', 0x0a000001 + k % 250), 20000 + k // 250), (b'\x0a\x01\0\1', 80))
+        if name.startswith('odd') and k % 3:
             addr = tuple((b'\xfd' + bytes(11) + ip, port) for ip, port in addr)
         conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults),
-                                1700000000.0 + i * 0.37, addr)
+                                start, addr, isn)
         yield judge.Case(talk, conv)
 
 
 def key(case):
     ip, port = case.conv.addr[0]
     return str(ipaddress.ip_address(ip)), port
+
+
+def spans_of(case, spans):
+    """Where an address is used again, one belongs to the conversation that its ids tell."""
+    told = spans.get(key(case), [])
+    if not case.conv.faults.reuse:
+        return told
+    names = [(judge.rid(s, 'req') or judge.rid(s, 'resp') or '').split('-')[0] for s in told]
+    number = int(case.talk.name)
+    return [s for s, name in zip(told, names) if name == case.talk.name or
+            (number % 2 == 0 and name != str(number + 1))]
 
 
 def one_class(args, rng, name, n, directory):
@@ -152,7 +173,7 @@ def one_class(args, rng, name, n, directory):
         print(f'exit status {code}: {err}')
         v.false['exit status'] += 1
     for c in all_cases:
-        v.add(c, spans.get(key(c), []))
+        v.add(c, spans_of(c, spans))
     return v
 
 
