@@ -452,8 +452,8 @@ static int is_sound(const struct conn *c, const struct exchange *x, uint64_t ack
 }
 
 /*
- * Joined, of a server that takes long: a client that keeps a number of requests under way looks like
- * one that waits, as each answer comes long after the next request.
+ * Joined, of a server that takes long: a client that keeps a number of requests under way looks
+ * like one that waits, as each answer comes long after the next request.
  */
 static int is_slow(const struct conn *c, const struct exchange *x)
 {

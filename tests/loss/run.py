@@ -48,8 +48,6 @@ WIRE = {    # what else happens on the way, without and with loss
     'probes 3%': dict(probes=0.2, loss=0.03, sizes=USUAL),
     '25%': dict(loss=0.25, network=0.02, reorder=0.02),
     'reuse': dict(reuse=True),
-    'reuse unseen': dict(reuse=True, unseen=1.0),
-    'reuse 3%': dict(reuse=True, unseen=0.5, loss=0.03),
     'cut late 2%': dict(loss=0.02, late=True, cut=True),
 }
 
@@ -110,7 +108,11 @@ CLASSES = {
 
 # only when asked for by name: there is no proof yet for what is left of it
 OPEN = {'odd2 nested 1%': (odd2.Nested, None, dict(loss=0.01, sizes=USUAL), 1),
-        'odd2 nested late': (odd2.Nested, None, dict(late=True), 1)}
+        'odd2 nested late': (odd2.Nested, None, dict(late=True), 1),
+        'reuse unseen': (odd, None, dict(reuse=True, unseen=1.0), 1),
+        'h1 reuse unseen': (http1, None, dict(reuse=True, unseen=1.0), 1),
+        'reuse 3%': (odd, None, dict(reuse=True, unseen=0.5, loss=0.03), 1),
+        'h1 reuse 3%': (http1, None, dict(reuse=True, unseen=0.5, loss=0.03), 1)}
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
 LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 1%': 20,

@@ -329,7 +329,7 @@ static void test_answers_in_row(void)
 	     "its client does not wait: what follows may be the rest of a request");
 }
 
-/* Joined, of a slow server: what was asked before may still be answered, and all is shifted by one. */
+/* Joined, of a slow server: what was asked before may still be answered. */
 static void test_slow(void)
 {
 	struct engine_options o = {.keep_doubted = 1};

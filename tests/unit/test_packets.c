@@ -498,7 +498,7 @@ static void test_reuse(void)
 	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 9000, .flags = SYN});
 	pcap_tcp(&file, SEC, (struct tcp){.seq = 7, .ack = 9001, .flags = SYN | ACK});
 	play(&file, &all);
-	is_str(seen.order, "OSSOSSSC", "an answer that was not seen is told by who has received it");
+	is_str(seen.order, "OSSOSSSC", "an answer that was not seen is told by who received it");
 }
 
 static void test_which_side(void)
