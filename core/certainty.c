@@ -428,7 +428,7 @@ static uint8_t steps_of(const struct conn *c, const struct exchange *x)
 {
 	if (by_socket(c) && c->doubt == SPAN_ATTACHED_LATE)
 		return 0;
-	if (x->rested)
+	if (x->rested && !(c->doubt & SPAN_ATTACHED_LATE))
 		return STEPS_RESTED;
 	/* what was looked for may be content, which its client had received so far by chance */
 	return (x->due && !c->overlaps) || c->steps > CERTAINTY_WAITS ? c->steps : CERTAINTY_WAITS;
@@ -449,6 +449,16 @@ static int is_sound(const struct conn *c, const struct exchange *x, uint64_t ack
 	if (x->next && x->next->need <= x->resp_pos)
 		return 0;
 	return x->boundary && had_all(c, x) && x->req_done && x->req_end == ack;
+}
+
+/*
+ * Joined, of a server that takes long: a client that keeps a number of requests under way looks
+ * like one that waits, as each answer comes long after the next request.
+ */
+static int is_slow(const struct conn *c, const struct exchange *x)
+{
+	return c->doubt & SPAN_ATTACHED_LATE && !by_socket(c) &&
+	       x->resp_first > x->req_first + CERTAINTY_PAUSE;
 }
 
 /* Of a client that keeps a number of requests under way both directions agree about wrong pairs. */
@@ -488,6 +498,8 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		x->boundary = 1;
 	c->unproven = 0;
 	x->sound = (uint8_t)is_sound(c, x, ack);
+	if (x->sound && is_slow(c, x))
+		x->sound = c->in_step = 0;
 	if (!x->sound || (!rests(c, x) && (may_pipeline(c) || c->in_step < steps_of(c, x))))
 		return;
 	x->suspect = 0;
@@ -601,5 +613,6 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 	/* the answer to the last request may take longer, of a client that does not wait for it */
 	if (c->pipelined)
 		return is_counted(c) && is_full(c) ? DOUBTED_DUE : DOUBTED_NONE;
-	return DOUBTED_BOTH;
+	/* nor, joined, what was asked before, as far as is known */
+	return c->doubt & SPAN_ATTACHED_LATE ? DOUBTED_NONE : DOUBTED_BOTH;
 }

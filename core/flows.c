@@ -127,6 +127,13 @@ static int far_from(const struct flow *fl, int end, uint32_t number)
 	return fl->has_ack[!end] && far_off(number, fl->ack[!end]);
 }
 
+/* Is it behind the end of its direction, or does it acknowledge more than ever came? */
+static int is_beyond(const struct flow *fl, const struct frame *seg, int src)
+{
+	return (fl->fin[src] && fl->has_end[src] && (int32_t)(seg->seq - fl->end[src]) > 0) ||
+	       (fl->fin[!src] && fl->has_end[!src] && (int32_t)(seg->ack - fl->end[!src]) > 0);
+}
+
 /* Are its numbers such as this connection may have now? */
 static int fits(const struct flow *fl, const struct frame *seg, int src)
 {
@@ -135,7 +142,8 @@ static int fits(const struct flow *fl, const struct frame *seg, int src)
 	if (seg->flags & ZC_TCP_SYN)
 		return fl->has_isn ? seg->ack - fl->isn - 1 <= SYN_DATA_MAX
 				   : !far_from(fl, !src, seg->ack);
-	return !far_from(fl, src, seg->seq) || !far_from(fl, !src, seg->ack);
+	return !is_beyond(fl, seg, src) &&
+	       (!far_from(fl, src, seg->seq) || !far_from(fl, !src, seg->ack));
 }
 
 /* Does it continue or repeat exactly what was seen last? */
@@ -456,8 +464,8 @@ static int emit_acks(struct flows *f, const struct flow *fl)
 		};
 
 		/* of what was not seen */
-		if (!fl->bare[end] || !fl->has_end[end] || !fl->has_end[!end] ||
-		    (int32_t)(fl->ack[end] - fl->end[!end]) <= 0)
+		if (!fl->bare[end] || !fl->has_end[end] ||
+		    (fl->has_end[!end] && (int32_t)(fl->ack[end] - fl->end[!end]) <= 0))
 			continue;
 		f->fn(f->ctx, &e.ev);
 		events++;

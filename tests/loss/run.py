@@ -48,6 +48,7 @@ WIRE = {    # what else happens on the way, without and with loss
     'skew 3%': dict(skew=0.02, network=0.02, loss=0.03),
     'probes 3%': dict(probes=0.2, loss=0.03, sizes=USUAL),
     '25%': dict(loss=0.25, network=0.02, reorder=0.02),
+    'reuse': dict(reuse=True),
     'cut late 2%': dict(loss=0.02, late=True, cut=True),
 }
 
@@ -114,7 +115,11 @@ CLASSES = {
 
 # only when asked for by name: there is no proof yet for what is left of it
 OPEN = {'odd2 nested 1%': (odd2.Nested, None, dict(loss=0.01, sizes=USUAL), 1),
-        'odd2 nested late': (odd2.Nested, None, dict(late=True), 1)}
+        'odd2 nested late': (odd2.Nested, None, dict(late=True), 1),
+        'reuse unseen': (odd, None, dict(reuse=True, unseen=1.0), 1),
+        'h1 reuse unseen': (http1, None, dict(reuse=True, unseen=1.0), 1),
+        'reuse 3%': (odd, None, dict(reuse=True, unseen=0.5, loss=0.03), 1),
+        'h1 reuse 3%': (http1, None, dict(reuse=True, unseen=0.5, loss=0.03), 1)}
 
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
 LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 1%': 20,
@@ -133,22 +138,40 @@ LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 
 
 def cases(rng, name, n):
     module, pipelining, faults, _ = {**CLASSES, **OPEN}[name]
+    reuse = tcp.Faults(**faults).reuse
     for i in range(n):
         p = rng.random() < 0.5 if pipelining is None else pipelining
         seed = rng.getrandbits(48)
         r = random.Random(seed)
         talk = module.conversation(r, f'{i}', p)
-        addr = ((struct.pack('>I', 0x0a000001 + i % 250), 20000 + i // 250), (b'\x0a\x01\0\1', 80))
-        if name.startswith('odd') and i % 3:
+        start, isn = 1700000000.0 + i * 0.37, None
+        k = i // 2 if reuse else i
+        if reuse and i % 2:     # of the one before
+            start = conv.packets[-1][0] + r.choice((0.001, 0.5, 20))
+            passed = int((start - conv.handshake[0][0]) * 1e9) >> 6     # a clock in it, as in Linux
+            isn = [h.isn + len(h.sent) + passed & 0xffffffff for h in conv.host]
+        addr = ((struct.pack('>I', 0x0a000001 + k % 250), 20000 + k // 250), (b'\x0a\x01\0\1', 80))
+        if name.startswith('odd') and k % 3:
             addr = tuple((b'\xfd' + bytes(11) + ip, port) for ip, port in addr)
         conv = tcp.Conversation(r, talk.writes[0], talk.writes[1], tcp.Faults(**faults),
-                                1700000000.0 + i * 0.37, addr)
+                                start, addr, isn)
         yield judge.Case(talk, conv)
 
 
 def key(case):
     ip, port = case.conv.addr[0]
     return str(ipaddress.ip_address(ip)), port
+
+
+def spans_of(case, spans):
+    """Where an address is used again, one belongs to the conversation that its ids tell."""
+    told = spans.get(key(case), [])
+    if not case.conv.faults.reuse:
+        return told
+    names = [(judge.rid(s, 'req') or judge.rid(s, 'resp') or '').split('-')[0] for s in told]
+    number = int(case.talk.name)
+    return [s for s, name in zip(told, names) if name == case.talk.name or
+            (number % 2 == 0 and name != str(number + 1))]
 
 
 def one_class(args, rng, name, n, directory):
@@ -164,7 +187,7 @@ def one_class(args, rng, name, n, directory):
         print(f'exit status {code}: {err}')
         v.false['exit status'] += 1
     for c in all_cases:
-        v.add(c, spans.get(key(c), []))
+        v.add(c, spans_of(c, spans))
     return v
 
 

@@ -22,7 +22,9 @@ class Faults:
     burst: several packets in a row are lost; one_way: loss and burst in one direction alone; lone:
     one direction is captured; acks: of acknowledgements without data. Before writes: pauses, resets
     and windows (one octet goes ahead of the rest, and is not taken). recut: what is sent again has
-    other boundaries. clock: times are multiples of it; skew: one direction is captured later, at
+    other boundaries. reuse: two
+    conversations, one after the other, from the same address; unseen: that many packets with a SYN
+    or FIN are lost. clock: times are multiples of it; skew: one direction is captured later, at
     most so much (s)."""
 
     def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False,
@@ -30,7 +32,8 @@ class Faults:
         self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate
         self.late, self.cut, self.sizes, self.probes, self.snap = late, cut, sizes, probes, snap
         self.burst = self.acks = self.pauses = self.resets = self.windows = self.clock = 0.0
-        self.skew = 0.0
+        self.skew = self.unseen = 0.0
+        self.reuse = False
         self.one_way = self.lone = self.recut = False
         vars(self).update(rest)
 
@@ -246,6 +249,9 @@ class Conversation:
         rng, f = self.rng, self.faults
         if f.loss and not f.one_way:
             out = [p for p in out if rng.random() >= f.loss]
+        if f.unseen:
+            out = [p for p in out if not p[2] & (SYN | FIN | RST) or p[5] or
+                   rng.random() >= f.unseen]
         if f.acks:
             out = [p for p in out if p[5] or p[2] != ACK or rng.random() >= f.acks]
         way, left, kept = rng.randrange(2) if f.lone or f.one_way else None, 0, []

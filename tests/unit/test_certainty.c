@@ -329,6 +329,39 @@ static void test_answers_in_row(void)
 	     "its client does not wait: what follows may be the rest of a request");
 }
 
+/* Joined, of a slow server: what was asked before may still be answered. */
+static void test_slow(void)
+{
+	struct engine_options o = {.keep_doubted = 1};
+
+	feed_begin(&f, &o);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, GET("/2"));
+	feed_text(&f, TX, NO2);
+	feed_tick(&f, 4000 * MS);
+	over("(none) (none) 200 attached-late request-not-seen; GET /1 200 attached-late; "
+	     "GET /2 404 attached-late",
+	     "joined: that nothing comes is no proof");
+
+	feed_begin(&f, &o);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	feed_text(&f, TX, OK2);
+	for (int i = 0; i < 6; i++) {
+		feed_text(&f, RX, GET("/"));
+		feed_tick(&f, 2000 * MS);
+		feed_text(&f, TX, OK2);
+		feed_tick(&f, 30 * MS);
+	}
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	ok(f.nspans == 7 && span(6)->incomplete, "nor are answers that come late");
+	feed_end(&f);
+}
+
 /* Refused, the request goes on all the same; all of its head was lost. */
 static void test_rest_of_content(void)
 {
@@ -823,6 +856,7 @@ int main(void)
 	test_full();
 	test_torn_method();
 	test_answers_in_row();
+	test_slow();
 	test_rest_of_content();
 	test_had_more();
 	test_mid_line();

@@ -482,6 +482,23 @@ static void test_reuse(void)
 	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .flags = ACK});
 	play(&file, &all);
 	is_str(seen.order, "", "the end of what was never seen is nothing");
+
+	pcap_begin(&file, 0xa1b23c4d, 101);
+	pcap_tcp(&file, SEC, REQUEST);
+	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 2000, .flags = FIN | ACK});
+	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 90000, .flags = ACK, .text = get});
+	play(&file, &all);
+	is_str(seen.order, "OSSOS", "what comes behind a FIN is another connection");
+
+	pcap_begin(&file, 0xa1b23c4d, 101);
+	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 100, .flags = SYN});
+	pcap_tcp(&file, SEC, REQUEST);
+	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 100 + sizeof(get), .ack = 9000,
+					  .flags = ACK});
+	pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 9000, .flags = SYN});
+	pcap_tcp(&file, SEC, (struct tcp){.seq = 7, .ack = 9001, .flags = SYN | ACK});
+	play(&file, &all);
+	is_str(seen.order, "OSSOSSSC", "an answer that was not seen is told by who received it");
 }
 
 static void test_which_side(void)
