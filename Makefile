@@ -281,7 +281,7 @@ help:
 	@echo 'make demo       install what is missing, build, trace a small service chain'
 	@echo 'make check      install what the tests need, build, run all tests'
 	@echo 'make check-unit, check-cli, check-live   parts of it'
-	@echo 'make check-slow   against what takes long to get (Kafka, FerretDB, Jaeger, ...)'
+	@echo 'make check-slow   against what takes long to get (Kafka, FerretDB, Jaeger)'
 	@echo 'make check-kernels   boots other kernels in machines and traces there (an hour)'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (60), and conversations under loss'
 	@echo 'make bench      what tracing costs, as ratios; times that users feel; instructions'

@@ -27,9 +27,8 @@ static const struct family families[] = {
 	 "tracepoints",
 	 {"task_fork", "task_exec", "task_rename", "task_exit"},
 	 .needs = "Linux 5.5"},
-	/* segments before states: no connection may be announced whose first octets go unseen */
+	/* before states: no connection may be announced whose first octets, or reads, go unseen */
 	{GROUP_SEGMENTS, "cgroup_skb", {"skb_ingress", "skb_egress"}, .needs = "cgroup v2"},
-	{GROUP_STATES, "tracepoint", {"sock_state"}, .needs = "Linux 5.5"},
 	{GROUP_IO, "tracepoints", {"sock_recv", "sock_send"}, .needs = "Linux 6.3"},
 	{GROUP_IO,
 	 "fexit",
@@ -37,6 +36,7 @@ static const struct family families[] = {
 	 .needs = "Linux 5.15 with CONFIG_FUNCTION_TRACER; on arm64 6.4"},
 	{GROUP_SENDFILE, "fexit", {"inet_page"}, .needs = "the same; Linux 6.5 needs none"},
 	{GROUP_SPLICE, "fexit", {"sock_splice"}, .needs = "the same"},
+	{GROUP_STATES, "tracepoint", {"sock_state"}, .needs = "Linux 5.5"},
 	{GROUP_RETRANSMITS, "tracepoint", {"sock_retransmit"}, .needs = "Linux 5.5"},
 	{GROUP_RESETS, "tracepoint", {"sock_reset_sent"}, .needs = "Linux 5.5"},
 	{GROUP_HANDSHAKES, "tracepoint", {"sock_synack_again"}, .needs = "Linux 5.5"},

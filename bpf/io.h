@@ -67,7 +67,18 @@ static __always_inline int is_called(struct zc_sock *s, const struct sock *sk)
 	return s->followed;
 }
 
-static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __u32 tgid)
+/* The current process holds an end that was there before, perhaps of a traced connection. */
+static __always_inline void peer_met(struct sock *sk, __u32 tgid)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	char comm[16];
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	if (tp)
+		peer_look(tp, tgid, comm);
+}
+
+static __always_inline void rejudge(struct zc_sock *s, struct sock *sk, __u32 tgid)
 {
 	__u32 was = s->verdict;
 
@@ -78,6 +89,8 @@ static __always_inline void rejudge(struct zc_sock *s, const struct sock *sk, __
 	s->refused = tgid; /* of interest with VERDICT_NO only */
 	if (was == VERDICT_MAYBE && s->verdict == VERDICT_NO)
 		emit_close(s, ZC_CLOSE_FORGET, 0, 0);
+	if (s->preexisting)
+		peer_met(sk, tgid);
 }
 
 /*

@@ -112,18 +112,26 @@ static __always_inline void end_addr(__u32 out[4], const struct sock *sk, int re
 		bpf_core_read(out, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 }
 
-/* A traced connection that was there before. */
-static __always_inline void peer_preexisting(const struct zc_sock *s, struct sock *sk)
+/* An end of a connection, or the other one as that one tells it. */
+static __always_inline void end_of(struct zc_end *key, const struct sock *sk, int other)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct zc_end key = { .lport = s->lport, .rport = s->rport };
-	struct zc_preexisting v = { .conn = s->conn };
+	__u32 port = sk->__sk_common.skc_num, dport = bpf_ntohs(sk->__sk_common.skc_dport);
 
-	if (!tp)
-		return;
-	end_addr(key.local, sk, 0);
-	end_addr(key.remote, sk, 1);
-	key.netns = is_loopback(key.remote) ? s->netns : 0;
+	end_addr(key->local, sk, other);
+	end_addr(key->remote, sk, !other);
+	key->lport = other ? dport : port;
+	key->rport = other ? port : dport;
+	if (is_loopback(key->remote))
+		key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* A traced connection that was there before. */
+static __always_inline void peer_preexisting(const struct zc_sock *s, const struct tcp_sock *tp)
+{
+	struct zc_preexisting v = { .conn = s->conn };
+	struct zc_end key = {};
+
+	end_of(&key, (const struct sock *)tp, 0);
 	v.sent = tp->snd_nxt;
 	v.received = tp->rcv_nxt;
 	bpf_map_update_elem(&zc_preexisting, &key, &v, BPF_ANY);
@@ -136,27 +144,17 @@ static __always_inline int near(__u32 a, __u32 b)
 	return a - b + NEAR < 2 * NEAR;
 }
 
-/* Any connection: is it the other end of one of those? */
-static __always_inline void peer_look(struct sock *sk, const struct task_struct *task)
+/* A connection of this process: is it the other end of one of those? */
+static __always_inline void peer_look(const struct tcp_sock *tp, __u32 pid, const char *comm)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct zc_end key = {};
 	struct zc_preexisting *v;
-	char comm[16];
 
-	if (!tp)
-		return;
-	end_addr(key.local, sk, 1);
-	end_addr(key.remote, sk, 0);
-	key.lport = bpf_ntohs(sk->__sk_common.skc_dport);
-	key.rport = sk->__sk_common.skc_num;
-	if (is_loopback(key.remote))
-		key.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	end_of(&key, (const struct sock *)tp, 1);
 	v = bpf_map_lookup_elem(&zc_preexisting, &key);
 	if (!v || !near(tp->rcv_nxt, v->sent) || !near(tp->snd_nxt, v->received))
 		return;
-	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
-	emit_peer(v->conn, task_tgid(task), comm);
+	emit_peer(v->conn, pid, comm);
 	bpf_map_delete_elem(&zc_preexisting, &key);
 }
 

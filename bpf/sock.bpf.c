@@ -18,6 +18,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* First sight of a socket in a softirq: only ports can be judged. */
 static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bpf_sock *sk)
 {
+	const struct tcp_sock *tp;
 	struct zc_sock *s;
 
 	if (!zc_cfg.all && !zc_cfg.by_port)
@@ -34,6 +35,9 @@ static __always_inline struct zc_sock *skb_sock(struct __sk_buff *skb, struct bp
 	s->preexisting = 1;
 	s->generation = 0; /* a process may still make it interesting */
 	s->verdict = judge_by_port(s);
+	tp = s->verdict == VERDICT_YES ? bpf_skc_to_tcp_sock(sk) : 0;
+	if (tp)
+		peer_preexisting(s, tp);
 	return s;
 }
 
@@ -77,8 +81,13 @@ static __always_inline int on_skb(struct __sk_buff *skb, __u8 dir)
 			return 1;
 		s = skb_sock(skb, sk);
 	}
-	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->syn_sent)
+	if (s && dir == ZC_TX && s->role == ZC_ROLE_CLIENT && !s->syn_sent) {
 		peer_dials(skb, s);
+		if (s->preexisting) { /* it is judged when it is met again */
+			bpf_sk_storage_delete(&zc_socks, sk);
+			return 1;
+		}
+	}
 	if (!s || (s->verdict == VERDICT_NO && (s->tls || !s->tls_used)))
 		return 1;
 	bare = seg_parse(skb, &g);
@@ -209,15 +218,15 @@ static __always_inline void on_connect(struct sock *sk)
 	__u64 pid_tgid = current_pid_tgid();
 	struct zc_sock *s;
 
-	if (!may_judge())
-		return;
 	s = bpf_sk_storage_get(&zc_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
 		return;
 	sock_reset(s, bpf_get_socket_cookie(sk));
 	fill_sock(s, sk);
 	s->role = ZC_ROLE_CLIENT;
-	s->verdict = judge(s, current_flags((__u32)(pid_tgid >> 32)));
+	s->preexisting = !may_judge(); /* then kept only until its SYN leaves, see peer_dials() */
+	s->verdict = s->preexisting ? VERDICT_NO
+				    : judge(s, current_flags((__u32)(pid_tgid >> 32)));
 	s->watched = s->verdict != VERDICT_NO;
 	set_owner(s, pid_tgid);
 	s->connect_time = bpf_ktime_get_ns();
@@ -517,6 +526,7 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 {
 	struct zc_sock *s = bpf_sk_storage_get(&zc_socks, sk, 0, 0);
 	struct zc_shared *sh = shared();
+	const struct tcp_sock *tp;
 	__u32 v;
 
 	if (!s) {
@@ -534,7 +544,9 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 	}
 	if (s->verdict != VERDICT_YES)
 		return;
-	peer_preexisting(s, sk);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp)
+		peer_preexisting(s, tp);
 	if (sh)
 		sh->iter_peers = 1;
 	if (s->announced) /* by a segment that came before */
@@ -542,6 +554,16 @@ static __always_inline void iter_connection(struct sock *sk, struct task_struct 
 	emit_open(s, sk);
 	if (sh)
 		__sync_fetch_and_add(&sh->iter_conns, 1);
+}
+
+static __always_inline void iter_peer(struct sock *sk, const struct task_struct *task)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	char comm[16];
+
+	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
+	if (tp)
+		peer_look(tp, task_tgid(task), comm);
 }
 
 /* Where there is no room in the ring, the next pass or CLOSE tells more. */
@@ -603,7 +625,7 @@ int sock_iter(struct bpf_iter__task_file *ctx)
 	} else if (sh->iter_pass == 2 && sk->__sk_common.skc_state != TCP_CLOSE_) {
 		iter_connection(sk, task, flags);
 	} else if (sh->iter_pass == 3) {
-		peer_look(sk, task);
+		iter_peer(sk, task);
 	} else if (sh->iter_pass == 4) {
 		iter_flow(sk);
 	}

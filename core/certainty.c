@@ -5,6 +5,7 @@
 
 #define STEPS_JOINED (CERTAINTY_WAITS + 1)
 #define STEPS_REQUEST CERTAINTY_WAITS
+#define STEPS_RESTED 2u
 #define STEPS_RESPONSE 1u
 #define ROUNDS 4u
 /* the same since the connection was joined: hardly any client pipelines */
@@ -222,6 +223,7 @@ static void settle(struct conn *c)
 {
 	c->doubt = 0;
 	c->steps = 0;
+	c->found_need = 0;
 	c->half[c->request_dir].unsure = 0;
 }
 
@@ -298,6 +300,15 @@ static void note_open(struct conn *c, const struct exchange *x)
 		c->most_open = n;
 }
 
+/*
+ * Was nothing outstanding when x came, as nothing had gone by for long? In captures, where servers
+ * may be slow and content may pause, this is less than what acknowledgements tell.
+ */
+static int rests(const struct conn *c, const struct exchange *x)
+{
+	return x->rested && (!x->need || by_socket(c));
+}
+
 void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 {
 	const struct exchange *older = unanswered(c);
@@ -313,6 +324,9 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	x->found |= (uint8_t)(before | in_line);
 	x->owed = c->broken_request;
 	c->broken_request = 0;
+	if (x->found)
+		c->found_need = x->need;
+	x->beside = x->need && x->need == c->found_need;
 	if (!c->doubt && c->engine->opt.keep_doubted)
 		note_open(c, x);
 	if (older)
@@ -347,7 +361,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	if (!c->requested && c->preexisting && x->req_first > c->born + PAUSE_JOINED &&
 	    x->req_pos == h->reasm.first && nothing_seen(&other(c, h)->reasm))
 		x->rested = 1; /* it has stood still since we look */
-	x->boundary = exact || !h->unsure || x->rested || is_first(c, h, x);
+	x->boundary = exact || !h->unsure || rests(c, x) || is_first(c, h, x);
 	x->suspect = c->doubt;
 	if (!c->tail)
 		return;
@@ -414,8 +428,10 @@ static uint8_t steps_of(const struct conn *c, const struct exchange *x)
 {
 	if (by_socket(c) && c->doubt == SPAN_ATTACHED_LATE)
 		return 0;
+	if (x->rested)
+		return STEPS_RESTED;
 	/* what was looked for may be content, which its client had received so far by chance */
-	return x->due || c->steps > CERTAINTY_WAITS ? c->steps : CERTAINTY_WAITS;
+	return (x->due && !c->overlaps) || c->steps > CERTAINTY_WAITS ? c->steps : CERTAINTY_WAITS;
 }
 
 /* Had its client received all before the response when it sent x, and no more? */
@@ -444,6 +460,7 @@ static int may_pipeline(const struct conn *c)
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
 {
 	uint64_t ack = reasm_need(&h->reasm, pos), to = x && x->req_done ? x->req_end : ack;
+	int in_row = !x && ack && ack == c->answer_ack;
 
 	if (to > c->answered_to)
 		c->answered_to = to;
@@ -456,8 +473,11 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	if (!x) {
 		c->round = c->round_before = 0;
 		c->broken_request = c->unseen = 0;
-		/* joined: to what was sent before; who has sent more since does not wait */
-		if (c->requested && c->doubt == SPAN_ATTACHED_LATE) {
+		/*
+		 * joined: to what was sent before; who has sent more since does not wait, nor does
+		 * who has sent nothing between two answers
+		 */
+		if (c->doubt && (in_row || (c->requested && c->doubt == SPAN_ATTACHED_LATE))) {
 			c->pipelined = 1;
 			c->in_step = 0;
 		}
@@ -468,7 +488,7 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		x->boundary = 1;
 	c->unproven = 0;
 	x->sound = (uint8_t)is_sound(c, x, ack);
-	if (!x->sound || (!x->rested && (may_pipeline(c) || c->in_step < steps_of(c, x))))
+	if (!x->sound || (!rests(c, x) && (may_pipeline(c) || c->in_step < steps_of(c, x))))
 		return;
 	x->suspect = 0;
 	if (c->doubted_head)

@@ -203,6 +203,8 @@ struct conn {
 	uint64_t answer_time; /* received requests when it began; answer_end 0: unknown */
 	/* end of the responses so far when requests were lost; 0: they were not */
 	uint64_t gap_need;
+	/* what its client had received when it sent the last request that was found; 0: none */
+	uint64_t found_need;
 	/* requests before this position have their answers, or will not get them */
 	uint64_t answered_to;
 	/*

@@ -67,6 +67,7 @@ struct exchange {
 	uint8_t error;	  /* enum span_error */
 
 	uint8_t found;	  /* its start was looked for, it was not due there */
+	uint8_t beside;	  /* it was sent together with one that was found, perhaps as its content */
 	uint8_t boundary; /* where it starts a message does: the other direction says so */
 	/* perhaps it is a part of what was lost: it is shown only with an answer */
 	uint8_t tentative;

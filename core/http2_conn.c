@@ -82,14 +82,6 @@ static void find_io(struct conn *c, struct half *h, struct exchange *x)
 		list_append(&http2_of(c)->no_io, &x->timer);
 }
 
-static void note_request(struct http2_conn *h2, uint32_t id)
-{
-	if (!h2->first_request)
-		h2->first_request = id;
-	if (h2->last_request == UINT32_MAX || h2->last_request < id)
-		h2->last_request = id;
-}
-
 static struct http2_stream *open_request(struct conn *c, struct half *h,
 					 const struct http2_event *ev, uint64_t pos)
 {
@@ -106,7 +98,7 @@ static struct http2_stream *open_request(struct conn *c, struct half *h,
 	x->req_pos = pos;
 	x->req_first = reasm_time(&h->reasm, pos);
 	exchange_h2_request(c->engine, x, ev);
-	note_request(h2, x->stream_id);
+	http2_note_request(h2, x->stream_id, ev->guess);
 	s = add_stream(c, x);
 	if (!s)
 		return NULL;
@@ -170,7 +162,7 @@ static void adopt(struct conn *c, struct half *h, struct http2_stream *s,
 	exchange_h2_request(c->engine, x, ev);
 	if (x->payload && x->resp_body_bytes) /* it has gone by */
 		x->payload->dir[1].gapped = x->payload->dir[1].unsound = 1;
-	note_request(http2_of(c), x->stream_id);
+	http2_note_request(http2_of(c), x->stream_id, ev->guess);
 	list_unlink(&x->timer);
 	find_io(c, h, x);
 }
@@ -277,6 +269,8 @@ static void on_headers(struct conn *c, struct half *h, struct http2_event *ev, u
 		return;
 	http2_of(c)->whole |= (uint8_t)exchange_reads_content(s->x, which);
 	count_bytes(c, s->x, ev);
+	if (!s->guess[which])
+		s->guess[which] = ev->guess;
 	http2_stream_touch(c, s);
 	s = settle_reset(c, s);
 	if (s && ev->flags & HTTP2_END_STREAM)
@@ -346,7 +340,11 @@ static void on_goaway(struct conn *c, struct half *h, const struct http2_event *
 			struct http2_stream *s = list_entry(n, struct http2_stream, node);
 
 			next = n->next;
-			if (s->id & 1 && s->id > ev->last_stream)
+			if (!(s->id & 1) || s->id <= ev->last_stream)
+				continue;
+			if (ev->guess)
+				http2_stream_doubt(c, s);
+			else
 				http2_stream_abort(c, s, h->last_time, SPAN_ERR_RESET, ev->error);
 		}
 }
@@ -369,18 +367,6 @@ static void on_window(struct conn *c, struct half *h, const struct http2_event *
 	review_stall(c, s, h->last_time);
 }
 
-static void on_lost(struct conn *c, unsigned dir)
-{
-	struct http2_conn *h2 = http2_of(c);
-
-	h2->lost = 1;
-	if (!http2_is_response(c, dir))
-		h2->last_request = UINT32_MAX;
-	http2_skipped(c, &c->half[dir], c->half[dir].last_time);
-	h2->data_stream[dir] = 0;
-	http2_stream_miss_all(c, dir);
-}
-
 static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uint64_t pos)
 {
 	unsigned client = http2_client(http2_of(c)->parser);
@@ -395,6 +381,8 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 		c->request_dir = (uint8_t)client;
 		c->id_hash_valid = 0;
 	}
+	if (http2_is_false(c, ev))
+		return;
 	switch (ev->type) {
 	case HTTP2_EV_HEADERS: on_headers(c, h, ev, pos); break;
 	case HTTP2_EV_DATA: on_data(c, h, ev, pos); break;
@@ -402,7 +390,11 @@ static void on_event(struct conn *c, struct half *h, struct http2_event *ev, uin
 	case HTTP2_EV_GOAWAY: on_goaway(c, h, ev); break;
 	case HTTP2_EV_WINDOW_UPDATE: on_window(c, h, ev); break;
 	case HTTP2_EV_SETTINGS: review_stalls(c, h->last_time, 1); break;
-	case HTTP2_EV_LOST: on_lost(c, ev->dir); break;
+	case HTTP2_EV_LOST:
+		if (ev->guess)
+			http2_take_back(c, ev->dir, ev->guess);
+		http2_frames_lost(c, ev->dir);
+		break;
 	case HTTP2_EV_PUSH_PROMISE:
 		if (http2_is_response(c, ev->dir) && !http2_stream_find(http2_of(c), ev->promised))
 			open_request(c, h, ev, pos - ev->wire);
@@ -696,6 +688,7 @@ static int http2_begin(struct conn *c, const struct conn_begin *b)
 	list_init(&h2->ending);
 	list_init(&h2->no_io);
 	h2->last_request = b->start ? 0 : UINT32_MAX;
+	h2->all_requests = b->start != 0;
 	c->state = h2;
 	exchange_forget_head(c); /* its parser numbers heads anew */
 	for (int d = 0; d < 2 && !b->start; d++) {

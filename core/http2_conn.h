@@ -11,7 +11,9 @@
  * Loss. Where the boundaries of frames are lost, frames of any stream may be among what is missing.
  * So every open stream is marked, its octets count as not known in that direction, and if nothing
  * is heard of it for HTTP2_CONN_DOUBT it ends as incomplete. Pairing is never in doubt: a stream
- * has a number.
+ * has a number. Frames that are found again are a guess, since content may hold some, until more
+ * goes by than one frame holds: what contradicts the framing, or the numbers of streams, takes back
+ * what they told.
  *
  * Bounds: HTTP2_CONN_MAX_STREAMS per connection, the longest unused one goes; the memory of all
  * parsers together is limited, beyond that a connection is not followed.

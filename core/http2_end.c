@@ -32,6 +32,14 @@ void http2_stream_miss_all(struct conn *c, unsigned dir)
 		http2_stream_miss(c, list_entry(h2->open.next, struct http2_stream, node), dir);
 }
 
+void http2_stream_doubt(struct conn *c, struct http2_stream *s)
+{
+	unsigned dir = !c->request_dir;
+
+	http2_stream_miss(c, s, dir);
+	s->missed[1] = HTTP2_MISSED_CONTENT;
+}
+
 static uint32_t why_missed(const struct conn *c)
 {
 	return c->lost || http2_of(c)->lost || !c->preexisting ? conn_missing(c)

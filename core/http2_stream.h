@@ -29,6 +29,7 @@ struct http2_stream {
 	uint8_t answered;	/* the head of its response came */
 	uint8_t missed[2];	/* of its request, its response: enum http2_missed */
 	uint8_t ending;		/* its response is complete, or it is in doubt */
+	uint32_t guess[2];	/* by which its request, its response began; 0: that is known */
 	struct http2_flow flow; /* of the response */
 	struct http2_stall stall;
 };
@@ -50,6 +51,8 @@ struct http2_conn {
 	uint32_t first_request; /* the first stream that was seen to be opened; 0: none */
 	/* HEADERS with a greater number begin a stream; UINT32_MAX: that is not known of any */
 	uint32_t last_request;
+	/* the greatest of any time, and before the guess by which the requests' frames are known */
+	uint32_t requested, requested_before, guess;
 	uint32_t closed[HTTP2_CLOSED], nclosed;
 	uint32_t last_closed; /* the greatest of any time */
 	struct http2_reset {
@@ -60,6 +63,7 @@ struct http2_conn {
 	uint8_t window_closed; /* the connection's, for responses */
 	uint8_t whole;	       /* some stream's content is looked into */
 	uint8_t lost;	       /* boundaries of frames were lost some time */
+	uint8_t all_requests;  /* were seen */
 	uint8_t is_refused;    /* its server answers in something else: */
 	struct {
 		uint64_t first, last, bytes;
@@ -116,6 +120,7 @@ void http2_stream_expire(struct conn *c, struct exchange *x);
  */
 void http2_stream_miss(struct conn *c, struct http2_stream *s, unsigned dir);
 void http2_stream_miss_all(struct conn *c, unsigned dir); /* of any stream */
+void http2_stream_doubt(struct conn *c, struct http2_stream *s); /* what it says, or ends with */
 int http2_stream_missed(const struct conn *c, struct http2_stream *s);
 
 /* Bytes of h, up to those that were delivered last, were passed over. */
@@ -123,6 +128,20 @@ void http2_skipped(struct conn *c, const struct half *h, uint64_t time);
 
 /* May frames that answer x be among what was passed over? */
 int http2_may_have_skipped(const struct conn *c, const struct exchange *x);
+
+/* ---- http2_guess.c: whether frames that were found again are some */
+
+/* A request begins stream id; guess: of the event, see http2.h. */
+void http2_note_request(struct http2_conn *h2, uint32_t id, uint32_t guess);
+
+/* The boundaries of frames are lost in a direction. */
+void http2_frames_lost(struct conn *c, unsigned dir);
+
+/* A guess was wrong: what it told, and is not shown yet, is taken back. */
+void http2_take_back(struct conn *c, unsigned dir, uint32_t guess);
+
+/* Is an event no frame, as it contradicts what is known? Then its guess is taken back. */
+int http2_is_false(struct conn *c, const struct http2_event *ev);
 
 /* ---- http2_refused.c: the server does not know HTTP/2 */
 

@@ -176,7 +176,7 @@ static void decide(struct links *l, struct link_node *n)
 
 static void serve(struct links *l, struct link_node *n, const struct link_io *io)
 {
-	struct proc *proc = link_proc_get(l, io->pid);
+	struct proc *proc = link_proc_acts(l, io->pid);
 
 	if (n->parent)
 		tell_peers(n->parent, n);

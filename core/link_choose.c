@@ -245,7 +245,7 @@ static int is_own(const struct proc *proc, const struct link_node *n)
 
 void link_choose_parent(struct links *l, struct link_node *n)
 {
-	struct proc *proc = link_proc_get(l, n->pid);
+	struct proc *proc = link_proc_acts(l, n->pid);
 	struct link_node *p = NULL;
 	unsigned known = 0, skip = 0;
 	int blind;

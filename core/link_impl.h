@@ -27,7 +27,7 @@ struct proc {
 	uint32_t nblind; /* see links__blind */
 	uint64_t blind_until;
 	uint32_t ncalls;
-	uint8_t threads_migrate, threads_keep;
+	uint8_t traits_known, threads_migrate, threads_keep;
 	uint8_t pool; /* threads that keep to one request at a time */
 	uint8_t polls; /* a thread that serves requests waits for all of them, and for more */
 	/* how it behaved */
@@ -103,6 +103,9 @@ static inline struct proc *link_proc_find(struct links *l, uint32_t pid)
 
 /* Made, if need be; NULL: there are too many that serve something, or no memory. */
 struct proc *link_proc_get(struct links *l, uint32_t pid);
+
+/* The same, of one that has read or written something: its name, and so its traits, are known. */
+struct proc *link_proc_acts(struct links *l, uint32_t pid);
 
 /* ---- link_tree.c: what caused what */
 

@@ -1,6 +1,7 @@
 #include "core/link_impl.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Forgets the longest unused process that serves nothing now. */
 static void proc_evict(struct links *l)
@@ -20,10 +21,18 @@ static void proc_evict(struct links *l)
 	}
 }
 
+/* Nothing is known of it. */
+static void begin(struct proc *p, uint64_t since)
+{
+	habit_begin(&p->habit, since);
+	p->traits_known = p->threads_migrate = p->threads_keep = p->pool = p->polls = 0;
+	p->streak = p->ndistinct = p->nleavers = 0;
+	memset(p->leaver, 0, sizeof(p->leaver));
+}
+
 struct proc *link_proc_get(struct links *l, uint32_t pid)
 {
 	struct proc *p = link_proc_find(l, pid), **slot = link_proc_slot(l, pid);
-	unsigned traits = 0;
 
 	if (p) {
 		if (l->lru.prev != &p->lru) {
@@ -42,7 +51,23 @@ struct proc *link_proc_get(struct links *l, uint32_t pid)
 	p->pid = pid;
 	if (!l->start)
 		l->start = *l->now;
-	habit_begin(&p->habit, l->start);
+	begin(p, l->start);
+	list_init(&p->serving);
+	list_append(&l->lru, &p->lru);
+	p->hash_next = *slot;
+	*slot = p;
+	l->nprocs++;
+	return p;
+}
+
+struct proc *link_proc_acts(struct links *l, uint32_t pid)
+{
+	struct proc *p = link_proc_get(l, pid);
+	unsigned traits = 0;
+
+	if (!p || p->traits_known)
+		return p;
+	p->traits_known = 1;
 	if (l->traits)
 		traits = l->traits(l->ctx, pid);
 	p->threads_migrate = (traits & LINK_THREADS_MIGRATE) != 0;
@@ -51,11 +76,6 @@ struct proc *link_proc_get(struct links *l, uint32_t pid)
 		p->streak = LINK_STREAK;
 		p->ndistinct = LINK_DISTINCT;
 	}
-	list_init(&p->serving);
-	list_append(&l->lru, &p->lru);
-	p->hash_next = *slot;
-	*slot = p;
-	l->nprocs++;
 	return p;
 }
 
@@ -78,8 +98,6 @@ void links__process(struct links *l, uint32_t pid)
 {
 	struct proc *p = link_proc_get(l, pid);
 
-	if (!p)
-		return;
-	habit_begin(&p->habit, 0);
-	p->polls = p->pool = 0;
+	if (p)
+		begin(p, 0);
 }

@@ -124,7 +124,8 @@ static size_t pass_over(struct conn *c, struct half *h, const uint8_t *p, size_t
 	if (k)
 		h->mid_line = p[k - 1] != '\n';
 	/* no request begins within a line: there its server had more than what it answered */
-	if (due >= pos && due - pos == k && !(h->mid_line && is_request(c, h))) {
+	if (due >= pos && due - pos == k &&
+	    !(is_request(c, h) && (h->mid_line || pairing_begins(c, p + k, n - k) == PROBE_NO))) {
 		c->protocol->move(c->state, sender_of(c, h), PLACE_START, 0);
 		h->msg_pos = due;
 	}

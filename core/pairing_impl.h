@@ -36,6 +36,15 @@ static inline uint64_t pairing_parser_unneeded(const struct conn *c, const struc
 	return c->protocol->unneeded(c->state, sender_of(c, h));
 }
 
+/* Do the n bytes at p begin a request beyond doubt? What is left of another one does not. */
+static inline enum probe_result pairing_begins(const struct conn *c, const uint8_t *p, size_t n)
+{
+	unsigned client = c->request_dir;
+	struct probe in = {.p = p, .n = n, .dir = client, .client = client, .joined = 1};
+
+	return c->protocol->probe(&in, &client);
+}
+
 /* ---- pairing_message.c. pos: behind what has been consumed of h */
 
 /* What may begin at pos of the responses answers this: the parser is told. */

@@ -401,7 +401,7 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (interim)
 		return;
 	x->resp_first = reasm_time(&h->reasm, pos);
-	x->due = !x->found && !sought && pos == c->answer_end;
+	x->due = !x->found && !x->beside && !sought && x->resp_pos == c->answer_end;
 	if (x == c->withheld && reasm_need(&h->reasm, pos) >= c->withheld_end)
 		withheld_settle(c, withheld_pos(c), 1);
 	if (c->keyed)

@@ -1,9 +1,8 @@
 #include "core/withheld.h"
 
 #include "core/certainty.h"
-#include "core/engine_impl.h"
+#include "core/pairing_impl.h"
 #include "core/queue.h"
-#include "parsers/protocol.h"
 
 /* What seemed to be requests behind x was none. */
 static void drop_behind(struct conn *c, struct exchange *x)
@@ -44,16 +43,6 @@ void withheld_settle(struct conn *c, uint64_t pos, int came)
 	queue_settle(c, x);
 }
 
-/* Do these octets begin a request beyond doubt? */
-static enum probe_result begins(const struct conn *c, const uint8_t *p, size_t n)
-{
-	struct probe in = {
-		.p = p, .n = n, .dir = c->request_dir, .client = c->request_dir, .joined = 1};
-	unsigned client = c->request_dir;
-
-	return c->protocol->probe(&in, &client);
-}
-
 /*
  * What came for content may just as well have been requests of as many bytes, one behind the other,
  * of who pipelines; or one with content of its own.
@@ -84,7 +73,7 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 		    c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
 			return n;
 		left = c->protocol->unneeded(c->state, FROM_CLIENT);
-		next = begins(c, p + off, n - off);
+		next = pairing_begins(c, p + off, n - off);
 		if (next == PROBE_MORE)
 			return off;
 		if (next == PROBE_NO)
@@ -99,7 +88,7 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 		return n;
 	if (pos + off < c->withheld_end)
 		return (size_t)(c->withheld_end - pos);
-	next = begins(c, p + off, n - off);
+	next = pairing_begins(c, p + off, n - off);
 	if (next == PROBE_MORE)
 		return off;
 	if (next == PROBE_YES && c->protocol->place(c->state, FROM_CLIENT) != PLACE_SEEK)
@@ -111,7 +100,7 @@ size_t withheld_limit(struct conn *c, struct half *h, const uint8_t *p, size_t n
 size_t withheld_in_head(struct conn *c, const uint8_t *p, size_t n, size_t off, uint64_t pos)
 {
 	size_t end = (size_t)(c->withheld_end - pos), blank = end;
-	enum probe_result next = begins(c, p + end, n - end);
+	enum probe_result next = pairing_begins(c, p + end, n - end);
 
 	while (blank < n && (p[blank] == '\r' || p[blank] == '\n'))
 		blank++;
@@ -162,8 +151,13 @@ void withheld_answered(struct conn *c, uint64_t pos)
 
 void withheld_undecided(struct conn *c, uint64_t pos)
 {
+	uint64_t req_gap = c->req_gap;
+
 	if (c->withheld->resp_done || c->withheld->status)
 		return;
+	/* so are the requests that are yet to come of what may be content */
+	certainty_lost(c, &c->half[c->request_dir], c->withheld->req_end, conn_missing(c), 0);
+	c->req_gap = req_gap;
 	withheld_doubt(c, conn_missing(c));
 	withheld_settle(c, pos, 0);
 }

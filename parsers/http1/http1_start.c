@@ -78,6 +78,10 @@ static enum probe_result match_known_method(const uint8_t *p, size_t n, size_t *
 		{ "HEAD ", 5 },	   { "DELETE ", 7 },  { "PATCH ", 6 },
 		{ "OPTIONS ", 8 }, { "CONNECT ", 8 }, { "TRACE ", 6 },
 		{ "PROPFIND ", 9 }, { "PROPPATCH ", 10 }, { "PURGE ", 6 },
+		{ "MKCOL ", 6 },   { "COPY ", 5 },    { "MOVE ", 5 },
+		{ "LOCK ", 5 },	   { "UNLOCK ", 7 },  { "REPORT ", 7 },
+		{ "SEARCH ", 7 },  { "M-SEARCH ", 9 }, { "QUERY ", 6 },
+		{ "NOTIFY ", 7 },  { "SUBSCRIBE ", 10 },
 	};
 	enum probe_result r = PROBE_NO;
 

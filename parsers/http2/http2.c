@@ -108,6 +108,30 @@ static enum parse_status lose(struct http2 *h, unsigned dir, struct http2_event 
 	return PARSE_EVENT;
 }
 
+void http2_refute(struct http2 *h, unsigned dir)
+{
+	struct http2_event ev = {.dir = dir};
+
+	lose(h, dir, &ev);
+}
+
+uint32_t http2_guess(const struct http2 *h, unsigned dir)
+{
+	const struct http2_dir *d = &h->dir[dir];
+
+	return d->state != D_LOST && d->unproven ? d->guesses : 0;
+}
+
+/* Where frames are but a guess, a long one is rather something else, unless it is DATA. */
+static int is_frame(const struct http2_dir *d, const struct frame *f)
+{
+	uint32_t data = FLAG_END_STREAM | FLAG_PADDED;
+
+	if (d->unproven && f->length > MAX_FRAME_DEFAULT && (f->type != F_DATA || f->flags & ~data))
+		return 0;
+	return http2_frame_ok(f, d->max_frame);
+}
+
 static void skip(struct http2_dir *d, uint32_t left)
 {
 	d->state = left ? D_SKIP : D_FRAME;
@@ -459,7 +483,7 @@ static enum parse_status next_frame(struct http2 *h, const uint8_t *p, size_t n,
 	if (n < HTTP2_HEAD_LEN)
 		return PARSE_MORE;
 	f = http2_frame(p);
-	if (!http2_frame_ok(&f, d->max_frame))
+	if (!is_frame(d, &f))
 		return lose(h, ev->dir, ev);
 	if (f.type == F_HEADERS || f.type == F_PUSH_PROMISE)
 		return next_block(h, p, n, s, used, ev);
@@ -531,8 +555,11 @@ static enum parse_status find_frames(struct http2_dir *d, const uint8_t *p, size
 			maybe = at;
 		}
 	}
-	if (found < n)
+	if (found < n) {
 		d->state = D_FRAME;
+		d->unproven = HTTP2_HEAD_LEN + MAX_FRAME_DEFAULT;
+		d->guesses++;
+	}
 	*used = found < n ? found : maybe;
 	return *used ? PARSE_SKIPPED : PARSE_MORE;
 }
@@ -560,6 +587,10 @@ enum parse_status http2_next(struct http2 *h, unsigned dir, const uint8_t *p, si
 			if (state == D_PAD && !d->pad)
 				st = data_event(d, ev, 0);
 			break;
+		}
+		if (d->unproven && state != D_LOST) {
+			ev->guess = d->guesses;
+			d->unproven -= step < d->unproven ? (uint32_t)step : d->unproven;
 		}
 		if (st == PARSE_MORE && (step || d->state != state))
 			continue;
@@ -598,7 +629,7 @@ static enum parse_status gap_at_frame(struct http2 *h, const uint8_t *p, size_t 
 	if (kept < HTTP2_HEAD_LEN)
 		return lose(h, ev->dir, ev);
 	f = http2_frame(p);
-	if (!http2_frame_ok(&f, d->max_frame))
+	if (!is_frame(d, &f))
 		return lose(h, ev->dir, ev);
 	if (f.type == F_HEADERS || f.type == F_PUSH_PROMISE)
 		return gap_in_block(h, p, kept, all, s, used, ev);

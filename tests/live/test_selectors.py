@@ -296,11 +296,11 @@ def same_rows_every_time(t):
     """a port that is listened on: connections older than the attaching show their server's end, in
     every run"""
     nginx = Nginx(t)
-    load = Wrk(t, nginx.url, 12)
+    load = Wrk(t, nginx.url, 120)
     wait_for(lambda: os.path.getsize(nginx.log_path))
     rows = []
     for _ in range(8):
-        p = t.run([ZCTRACE, '-q', '-o', 'json', '-d', '50ms', '--port', str(nginx.port)])
+        p = t.run([ZCTRACE, '-q', '-o', 'json', '-n', '20', '--port', str(nginx.port)])
         spans = [s for s in map(json.loads, p.stdout.splitlines()) if s['type'] == 'span']
         rows.append(sorted({(s['kind'], s.get('service', '')) for s in spans}))
     end_process(load.p)
@@ -344,6 +344,14 @@ def nginx_reload(t):
         nginx.p.terminate()
 
 
+def is_dead(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
+            return f.read().rsplit(')', 1)[1].split()[0] in 'ZX'
+    except FileNotFoundError:
+        return True
+
+
 @test
 def prefork(t):
     """a prefork server's children, those that exist and those that are forked later"""
@@ -353,6 +361,7 @@ def prefork(t):
     exchanges = [get(server.addr) for _ in range(8)]
     for pid in sorted(children):
         os.kill(pid, signal.SIGKILL)
+    t.check(wait_for(lambda: all(map(is_dead, children))), 'children do not end')
     server.p.stdin.write(b'xx')
     server.p.stdin.flush()
     new = {c['child'] for c in server.told(5)} - children

@@ -82,6 +82,8 @@ def rid(span, which):
 
 def wrong_error(case, x, span):
     error, done = span.get('error'), case.done(x)
+    if done and case.conv.host[0].dead and case.conv.host[0].got < x.resp[1]:
+        return None     # it went by, and did not arrive: so says a reset
     if error in ('status', 'timeout'):
         error = None
     if x.cancelled:
@@ -134,7 +136,7 @@ def falsehood(case, span, shown):
     error = wrong_error(case, x, span)
     if error:
         return 'wrong error', error
-    if not done or x.cancelled:
+    if not done or x.cancelled or span.get('error') == 'reset':
         return None
     for key, want in x.sizes.items():
         if key in span and span[key] != want:

@@ -17,12 +17,22 @@ Write = namedtuple('Write', 'need wait data flags')
 class Faults:
     """What goes wrong, as shares of packets; late and cut: how much of the conversation is
     missing; sizes: of packets. Small ones are many to a message. probes: octets that were sent
-    before, and perhaps others behind them; snap: how much of a frame is captured."""
+    before, and perhaps others behind them; snap: how much of a frame is captured.
+
+    burst: several packets in a row are lost; one_way: loss and burst in one direction alone; lone:
+    one direction is captured; acks: of acknowledgements without data. Before writes: pauses, resets
+    and windows (one octet goes ahead of the rest, and is not taken). recut: what is sent again has
+    other boundaries. clock: times are multiples of it; skew: one direction is captured later, at
+    most so much (s)."""
 
     def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False,
-                 sizes=(1448, 1448, 1448, 536, 100, 33), probes=0.0, snap=1 << 18):
+                 sizes=(1448, 1448, 1448, 536, 100, 33), probes=0.0, snap=1 << 18, **rest):
         self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate
         self.late, self.cut, self.sizes, self.probes, self.snap = late, cut, sizes, probes, snap
+        self.burst = self.acks = self.pauses = self.resets = self.windows = self.clock = 0.0
+        self.skew = 0.0
+        self.one_way = self.lone = self.recut = False
+        vars(self).update(rest)
 
 
 class Host:
@@ -89,6 +99,16 @@ class Conversation:
         h = self.host[d]
         if h.dead:
             return
+        if self.faults.recut and data:
+            begin = self.rng.randrange(max(0, pos - h.mss), pos + 1)
+            end, most = pos + len(data), min(len(h.sent), pos + 3 * h.mss)
+            if h.fin_at is None and end < most:
+                end = self.rng.randrange(end, most + 1)
+            cut = self.rng.randrange(begin, end)
+            for a, b in ((begin, cut), (cut, end)):
+                if a < b:
+                    self.packet(d, a, bytes(h.sent[a:b]), flags if b == end else ACK)
+            return
         if self.rng.random() < 0.3 and h.fin_at is None:    # with what has come behind it since
             data = bytes(h.sent[pos:pos + max(len(data), min(h.mss, 1448))])
         self.packet(d, pos, data, flags)
@@ -102,6 +122,8 @@ class Conversation:
             w = h.writes[h.next_write]
             h.next_write += 1
             h.busy_until = max(self.now, h.busy_until) + w.wait
+            if self.faults.pauses and self.rng.random() < self.faults.pauses:
+                h.busy_until += self.rng.choice((1.2, 2.5, 4, 12, 70))
             self.at(h.busy_until, self.write, d, w)
 
     def write(self, d, w):
@@ -109,8 +131,16 @@ class Conversation:
         if h.dead:
             return
         pos = len(h.sent)
+        if self.faults.resets and self.rng.random() < self.faults.resets:
+            h.dead = True
+            self.packet(d, pos, b'', RST | ACK)
+            return
         h.sent += w.data
         n = len(w.data)
+        if n > 1 and self.faults.windows and self.rng.random() < self.faults.windows:
+            self.packets.append((self.now + self.delay[d], d, pos, w.data[:1], ACK,
+                                 h.got + h.acked_fin))
+            self.now += self.rng.choice((0.0001, 0.2))
         for i in range(0, n, h.mss):
             end = min(i + h.mss, n)
             flags = ACK | (PSH if end == n else 0)
@@ -201,13 +231,32 @@ class Conversation:
         for t, d, pos, data, flags, ack in self.with_probes() if f.probes else self.packets:
             out.append((t, d, flags, (self.host[d].isn + 1 + pos) & 0xffffffff,
                         (self.host[1 - d].isn + 1 + (ack or 0)) & 0xffffffff, data))
+        if f.skew:
+            way, by = rng.randrange(2), rng.random() * f.skew
+            out = sorted((((p[0] + by * (p[1] == way)), *p[1:]) for p in out), key=lambda p: p[0])
         if f.late and len(out) > 4:
             out = out[rng.randrange(3, len(out)):]
         if f.cut and len(out) > 4:
             out = out[:rng.randrange(3, len(out))]
-        if f.loss:
+        if f.clock:
+            out = [(p[0] // f.clock * f.clock, *p[1:]) for p in out]
+        return self.without_lost(out)
+
+    def without_lost(self, out):
+        rng, f = self.rng, self.faults
+        if f.loss and not f.one_way:
             out = [p for p in out if rng.random() >= f.loss]
-        return out
+        if f.acks:
+            out = [p for p in out if p[5] or p[2] != ACK or rng.random() >= f.acks]
+        way, left, kept = rng.randrange(2) if f.lone or f.one_way else None, 0, []
+        for p in out if f.lone or f.one_way or f.burst else ():
+            hit = way in (None, p[1]) and (f.lone or rng.random() < f.loss * f.one_way)
+            if way in (None, p[1]) and not left and rng.random() < f.burst:
+                left = rng.randrange(2, 12)
+            if not hit and not (left and way in (None, p[1])):
+                kept.append(p)
+            left -= left > 0
+        return kept if f.lone or f.one_way or f.burst else out
 
 
 def frames(packets, addr, vlan=b''):

@@ -247,8 +247,8 @@ static void test_number(void)
 	feed_flag(&f, RX, ZC_TCP_FIN);
 	feed_flag(&f, TX, ZC_TCP_FIN);
 	over("GET /1 200; GET /2 404; (none) (none) 200 lost-events request-not-seen; "
-	     "GET /4 200 lost-events; GET /5 404",
-	     "the same behind a request that was lost");
+	     "GET /4 200 lost-events; GET /5 404 lost-events",
+	     "not what came together with the first one behind a request that was lost");
 }
 
 /* Two answers are lost, and the next one has content that looks like another. */
@@ -311,6 +311,39 @@ static void test_full(void)
 	     "not what it had under way before");
 }
 
+/* Joined: what was sent before is answered one by one, nothing comes in between. */
+static void test_answers_in_row(void)
+{
+	struct engine_options o = {.keep_doubted = 1};
+
+	feed_begin(&f, &o);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	feed_text(&f, RX, "the content of an upload, as far\r\n");
+	feed_text(&f, TX, OK2 NO2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/content"));
+	feed_text(&f, TX, OK2);
+	feed_tick(&f, 4000 * MS);
+	over("(none) (none) 200 attached-late request-not-seen; "
+	     "(none) (none) 404 attached-late request-not-seen; GET /content 200 attached-late",
+	     "its client does not wait: what follows may be the rest of a request");
+}
+
+/* Refused, the request goes on all the same; all of its head was lost. */
+static void test_rest_of_content(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	feed_text(&f, TX, NO2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, "text" GET("/1"));
+	feed_text(&f, TX, OK2);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	ok(!strstr(shown(), "textGET"), "what content ends with and a method are no method");
+	feed_end(&f);
+}
+
 /* The server had a request and the first letters of the next one when it answered. */
 static void test_torn_method(void)
 {
@@ -324,7 +357,8 @@ static void test_torn_method(void)
 	feed_text(&f, TX, NO2 OK2);
 	feed_flag(&f, RX, ZC_TCP_FIN);
 	feed_flag(&f, TX, ZC_TCP_FIN);
-	over("GET /1 200 lost-events truncated-head; T /2 404 lost-events; GET /3 200",
+	over("GET /1 200 lost-events truncated-head; "
+	     "(none) (none) 404 lost-events request-not-seen; GET /3 200 lost-events",
 	     "the rest of a method is none, of a client that pipelines");
 }
 
@@ -788,6 +822,8 @@ int main(void)
 	test_bare();
 	test_full();
 	test_torn_method();
+	test_answers_in_row();
+	test_rest_of_content();
 	test_had_more();
 	test_mid_line();
 	test_joined();

@@ -176,9 +176,13 @@ static void only_one(void)
 	links__put(l, n);
 }
 
+static int is_named;
+
 static unsigned traits(void *ctx, uint32_t pid)
 {
 	(void)ctx;
+	if (pid == 304)
+		return is_named ? LINK_THREADS_MIGRATE : 0;
 	return pid == 300 ? LINK_THREADS_MIGRATE : pid == 302 ? LINK_FORWARDS
 	     : pid == 303				   ? LINK_THREADS_KEEP
 							   : 0;
@@ -202,6 +206,31 @@ static void wandering(void)
 	links__io(l, q, &(struct link_io){ .pid = 301, .tid = 2, .time = now, .moved = 1 });
 	n = call(301, 1, plain);
 	is_str(link_to(n, p), "none", "nor where a connection was seen to");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+}
+
+/* What a process is, is asked when it acts: one just forked has no name yet. */
+static void named_late(void)
+{
+	struct link_node *p, *q, *n;
+
+	links__process(l, 304);
+	is_named = 1;
+	p = serve(304, 1, plain);
+	q = serve(304, 2, plain);
+	n = call(304, 1, plain);
+	is_str(link_to(n, p), "none", "a process that is named after its fork");
+	links__put(l, n);
+	links__put(l, q);
+	links__put(l, p);
+	links__process(l, 304);
+	is_named = 0;
+	p = serve(304, 1, plain);
+	q = serve(304, 2, plain);
+	n = call(304, 1, plain);
+	is_str(link_to(n, p), "thread", "and one that is another program now");
 	links__put(l, n);
 	links__put(l, q);
 	links__put(l, p);
@@ -722,6 +751,7 @@ int main(void)
 	stronger_first();
 	only_one();
 	wandering();
+	named_late();
 	pools();
 	goroutines();
 	goroutines_begun();
