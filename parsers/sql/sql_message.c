@@ -5,7 +5,7 @@
 void sql_view_of(const struct sql_shape *s, uint64_t hash, struct sql_view *v)
 {
 	*v = (struct sql_view){
-		.operation = sql_shape_operation(s),
+		.operation = s->n ? sql_shape_operation(s) : (struct str){"EMPTY", 5},
 		.collection = sql_shape_collection(s),
 		.shape = {s->out, s->n},
 		.hash = hash,
@@ -18,7 +18,7 @@ void sql_tell(const struct sql_view *v, char digits[SQL_HASH_DIGITS], struct mes
 {
 	m->operation = v->operation;
 	m->target = v->collection;
-	m->group = v->shape;
+	m->group = v->shape.n ? v->shape : v->operation; /* comments, or nothing at all */
 	message_text(m, ATTR(db_query), v->shape);
 	for (unsigned i = 0; i < SQL_HASH_DIGITS; i++)
 		digits[i] = "0123456789abcdef"[v->hash >> (60 - 4 * i) & 15];

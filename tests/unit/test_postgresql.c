@@ -94,9 +94,9 @@ static const struct test cases[] = {
 	 {OPENED, C('Q', "begin; update t set a = 1; commit;\0"), S('C', "BEGIN\0"),
 	  S('C', "UPDATE 3\0"), S('C', "COMMIT\0"), READY, END}},
 	{"an empty query",
-	 CONNECTED " as \n"
+	 CONNECTED "EMPTY as EMPTY\n"
 		   "request end 0\n"
-		   " answered\n"
+		   "EMPTY answered\n"
 		   "response end 0" DB "\n",
 	 {OPENED, C('Q', "\0"), S('I', ""), READY, END}},
 	{"the extended protocol, without a name",
