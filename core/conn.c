@@ -168,15 +168,15 @@ const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 	n = io->n < CONN_IO_MARKS ? io->n : CONN_IO_MARKS;
 	first = io->n - n;
 	/* mostly none of them does, as requests come before they are read */
-	for (uint32_t i = seq_passes(io->to, pos) ? first : io->n; i != io->n; i++) {
+	if (!seq_passes(io->to, pos))
+		first = io->n;
+	else if (io->n > n && seq_passes(io->gone, pos)) /* that may have been the first */
+		first = io->n;
+	for (uint32_t i = first; i != io->n; i++) {
 		const struct io_mark *m = &io->mark[i % CONN_IO_MARKS];
 
-		if (!passes(m, pos))
-			continue;
-		/* if all that is known passes, one that is forgotten may have been the first */
-		if (i != first || io->n == n)
+		if (passes(m, pos))
 			return m;
-		break;
 	}
 	if (io->kept_valid && io->kept_pos <= pos && passes(&io->kept, pos))
 		return &io->kept;
@@ -186,7 +186,7 @@ const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 void half_io_add(struct half *h, const struct zc_ev_io *ev)
 {
 	struct io_mark m = io_mark_of(ev);
-	struct str kept = reasm_kept(&h->reasm);
+	uint64_t begin = h->reasm.next - reasm_kept(&h->reasm).n;
 	struct half_io *io = h->io;
 
 	if (!io) {
@@ -197,16 +197,18 @@ void half_io_add(struct half *h, const struct zc_ev_io *ev)
 	}
 	if (seq_passes(m.seq, io->to))
 		io->to = m.seq;
-	io->mark[io->n++ % CONN_IO_MARKS] = m;
-	if (!kept.p) {
-		io->kept_valid = 0;
-		return;
+	if (io->n >= CONN_IO_MARKS) {
+		uint32_t gone = io->mark[io->n % CONN_IO_MARKS].seq;
+
+		if (io->n == CONN_IO_MARKS || seq_passes(gone, io->gone))
+			io->gone = gone;
 	}
-	if (io->kept_valid && io->kept_pos == h->reasm.next - kept.n)
+	io->mark[io->n++ % CONN_IO_MARKS] = m;
+	if (io->kept_valid && io->kept_pos == begin)
 		return;
-	if (passes(&m, h->reasm.next - kept.n)) {
+	if (passes(&m, begin)) {
 		io->kept = m;
-		io->kept_pos = h->reasm.next - kept.n;
+		io->kept_pos = begin;
 		io->kept_valid = 1;
 	}
 }

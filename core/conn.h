@@ -46,7 +46,8 @@ struct half_io {
 	struct io_mark mark[CONN_IO_MARKS];
 	uint32_t n; /* never 0 */
 	uint32_t to; /* the furthest of all of it */
-	/* the first that passed the start of an incomplete head */
+	uint32_t gone; /* that of those which are no longer among mark */
+	/* the first that passed the start of an incomplete head, or of what is still to come */
 	uint8_t kept_valid;
 	uint64_t kept_pos;
 	struct io_mark kept;

@@ -17,6 +17,7 @@ static struct exchange *take_first(struct conn *c)
 int pending_read_add(struct conn *c, struct exchange *x)
 {
 	const struct io_mark *m;
+	int alone = !c->wait_head || !c->wait_head->io_done;
 
 	if (c->request_dir != ZC_TX || x->reversed || !c->engine->io_seen || x->aborted ||
 	    !x->resp_done || x->resp_unsized || x->incomplete & SPAN_LOST_EVENTS)
@@ -34,9 +35,9 @@ int pending_read_add(struct conn *c, struct exchange *x)
 	c->wait_tail = x;
 	x->next = NULL;
 	list_unlink(&x->timer);
-	/* where its write was not seen, nor will be its read */
-	list_append(c->bypassed || !x->io_done ? &c->engine->waiting : &c->engine->reading,
-		    &x->timer);
+	/* where its write was not seen, nor will be its read, but for one among others */
+	alone &= !x->io_done;
+	list_append(c->bypassed || alone ? &c->engine->waiting : &c->engine->reading, &x->timer);
 	c->engine->nreading++;
 	return 1;
 }

@@ -37,7 +37,8 @@ public class Jdbc {
 				p.addBatch();
 			}
 			p.executeBatch();
-			for (int i = 500; i < 510; i++) { // more than enough to prepare it at the server
+			// more than enough to prepare it at the server
+			for (int i = 500; i < 510; i++) {
 				p.setInt(1, i);
 				p.setString(2, "sesame");
 				p.executeUpdate();
@@ -57,7 +58,8 @@ public class Jdbc {
 		c.setAutoCommit(false);
 		run("update boxes set v = 'sesame' where id < 7");
 		c.rollback();
-		try (PreparedStatement p = c.prepareStatement("select id from boxes where id >= ?")) {
+		String from = "select id from boxes where id >= ?";
+		try (PreparedStatement p = c.prepareStatement(from)) {
 			p.setFetchSize(100); // by a cursor, where the driver has one
 			p.setInt(1, 0);
 			System.out.println("cursor " + rows(p));

@@ -102,7 +102,8 @@ func main() {
 			defer all.Done()
 			for k := 0; k < 25; k++ {
 				var v string
-				must(db.QueryRow(place("select v from boxes where id = ?"), k).Scan(&v))
+				q := place("select v from boxes where id = ?")
+				must(db.QueryRow(q, k).Scan(&v))
 			}
 		}()
 	}

@@ -214,26 +214,18 @@ static void wandering(void)
 /* What a process is, is asked when it acts: one just forked has no name yet. */
 static void named_late(void)
 {
-	struct link_node *p, *q, *n;
+	for (is_named = 0; is_named < 2; is_named++) {
+		struct link_node *p, *q, *n;
 
-	links__process(l, 304);
-	is_named = 1;
-	p = serve(304, 1, plain);
-	q = serve(304, 2, plain);
-	n = call(304, 1, plain);
-	is_str(link_to(n, p), "none", "a process that is named after its fork");
-	links__put(l, n);
-	links__put(l, q);
-	links__put(l, p);
-	links__process(l, 304);
-	is_named = 0;
-	p = serve(304, 1, plain);
-	q = serve(304, 2, plain);
-	n = call(304, 1, plain);
-	is_str(link_to(n, p), "thread", "and one that is another program now");
-	links__put(l, n);
-	links__put(l, q);
-	links__put(l, p);
+		links__process(l, 304);
+		p = serve(304, 1, plain);
+		q = serve(304, 2, plain);
+		n = call(304, 1, plain);
+		is_str(link_to(n, p), is_named ? "none" : "thread", "what a process is called now");
+		links__put(l, n);
+		links__put(l, q);
+		links__put(l, p);
+	}
 }
 
 static struct link_node *by_goroutine(enum span_kind kind, uint64_t goroutine)

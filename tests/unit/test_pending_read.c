@@ -93,6 +93,23 @@ int main(void)
 	feed_end(&f);
 
 	client();
+	for (int i = 0; i < 5; i++) {
+		f.seq[TX] += (uint32_t)sizeof(GET) - 1;
+		feed_io(&f, TX, 0, 600);
+	}
+	f.seq[TX] -= 5 * ((uint32_t)sizeof(GET) - 1);
+	for (int i = 0; i < 5; i++)
+		feed_text(&f, TX, GET);
+	for (int i = 0; i < 5; i++)
+		feed_text(&f, RX, OK5);
+	feed_tick(&f, 50 * MS);
+	feed_io(&f, RX, 0, 600);
+	ok(f.nspans == 5 && span(0)->pid == 600 && span(4)->pid == 600, "five writes in a segment");
+	for (unsigned i = 0; i < 5; i++)
+		ok(!span(i)->incomplete && span(i)->duration_ns > 50 * MS, "and one read: %u", i);
+	feed_end(&f);
+
+	client();
 	feed_text(&f, TX, SUBSCRIBE);
 	feed_io(&f, TX, 0, 600);
 	for (int i = 0; i < 4; i++) {
