@@ -241,7 +241,8 @@ static void name_request(struct engine *e, struct exchange *x, const struct http
 
 static void read_request(struct engine *e, struct exchange *x, const struct http2_event *ev)
 {
-	x->protocol = &http2_protocol.name;
+	if (x->protocol != &grpc_name) /* as its response has told already */
+		x->protocol = &http2_protocol.name;
 	x->method = exchange_text(x, ev->method);
 	x->scheme = exchange_text(x, ev->scheme);
 	set_target(e, x, ev);

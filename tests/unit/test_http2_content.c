@@ -328,6 +328,29 @@ static void test_late_grpc(void)
 	feed_end(&f);
 }
 
+/* A call whose head is recognised when its answer has come: its kind lies in an unseen entry. */
+static void test_late_head(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	OK(END_STREAM, 1);
+	flush(TX);
+	frame(&out, 1, 0, 3, "\x83\x86\x01\x01h", 5);
+	flush(RX);
+	HEADERS(0, 3, ":status", "200", "content-type", "application/grpc");
+	flush(TX);
+	frame(&out, 9, END_HEADERS, 3, "\x04\x02/a\xc5", 5);
+	data(END_STREAM, 3, "\0\0\0\0\2hi", 7);
+	GET(5, "/b");
+	flush(RX);
+	HEADERS(END_STREAM, 3, "grpc-status", "5");
+	flush(TX);
+	ok(f.nspans == 2 && span(1)->protocol == &grpc_name && !strcmp(f.span[1].path, "/a") &&
+		   attr_number(span(1), grpc_status) == 5,
+	   "what a response tells before its request is recognised counts");
+	feed_end(&f);
+}
+
 static void test_upgrade(void)
 {
 	feed_begin(&f, NULL);
@@ -390,6 +413,7 @@ int main(void)
 	test_stall();
 	test_grpc_web_text();
 	test_late_grpc();
+	test_late_head();
 	test_upgrade();
 	test_early_upgrade();
 	return tap_done();
