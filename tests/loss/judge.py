@@ -84,10 +84,16 @@ def rid(span, which):
     return ' and '.join(value) if isinstance(value, list) else value    # of several heads
 
 
+def undelivered(case, x):
+    """Its response went by, and its client had reset the connection: a reset is right, too."""
+    client = case.conv.host[0]
+    return client.dead and case.done(x) and client.got < x.resp[1]
+
+
 def wrong_error(case, x, span):
     error, done = span.get('error'), case.done(x)
-    if done and case.conv.host[0].dead and case.conv.host[0].got < x.resp[1]:
-        return None     # it went by, and did not arrive: so says a reset
+    if undelivered(case, x):
+        return None
     if error in ('status', 'timeout'):
         error = None
     if x.cancelled:
@@ -128,12 +134,13 @@ def falsehood(case, span, shown):
     if asked in shown:
         return 'twice', asked
     shown.add(asked)
-    for key, want in (('method', x.method), ('path', x.path), ('protocol', x.protocol),
-                      ('stream', x.stream)):
+    unanswered = span.get('error') == 'reset' and not span.get('status') and undelivered(case, x)
+    for key, want in (('method', x.method), ('path', x.path), ('stream', x.stream),
+                      ('protocol', None if unanswered else x.protocol)):
         if want is not None and span.get(key) != want:
             return f'wrong {key}', f'{span.get(key)} instead of {want}'
     done = case.done(x)
-    if span.get('status') != x.status and (done or span.get('status')):
+    if span.get('status') != x.status and (span.get('status') or done and not unanswered):
         return 'wrong status', f"{span.get('status')} instead of {x.status}"
     if x.grpc is not None and done and span.get('grpc_status') != x.grpc:
         return 'wrong status', f"gRPC {span.get('grpc_status')} instead of {x.grpc}"
