@@ -134,7 +134,8 @@ def falsehood(case, span, shown):
     if asked in shown:
         return 'twice', asked
     shown.add(asked)
-    unanswered = span.get('error') == 'reset' and not span.get('status') and undelivered(case, x)
+    reset = span.get('error') == 'reset' and not span.get('status') and case.conv.host[0].dead
+    unanswered = reset and (undelivered(case, x) or not case.done(x))
     for key, want in (('method', x.method), ('path', x.path), ('stream', x.stream),
                       ('protocol', None if unanswered else x.protocol)):
         if want is not None and span.get(key) != want:
