@@ -407,6 +407,7 @@ static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 {
 	e->stats.lost_events += l->count;
 	e->lost_bytes += l->bytes;
+	links__lost(e->links);
 	note_lost(e, 0);
 }
 

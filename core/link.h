@@ -30,8 +30,8 @@
  * finished with that request.
  *
  * `thread` and `only` need to know of all requests in flight. Where a process has connections that
- * were open before anybody looked, and that have shown no request since, they say nothing for
- * LINK_BLIND.
+ * were open before anybody looked, and that have shown no request since, or where events were lost,
+ * they say nothing for LINK_BLIND. Nor does `goroutine` of what was read before events were lost.
  *
  * A server end links by socket only; a call by all else. A context that names a span that nobody
  * here has seen stays the parent of what has no other.
@@ -137,6 +137,9 @@ void links__process(struct links *l, uint32_t pid);
  * one is known now, or gone.
  */
 void links__blind(struct links *l, uint32_t pid, int step, uint64_t time);
+
+/* Events were lost by now, of any process: requests may have been answered, and others have come. */
+void links__lost(struct links *l);
 
 /* The exchange is over, or given up. The node stays valid until links__put. */
 void links__end(struct links *l, struct link_node *n);

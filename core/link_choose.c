@@ -47,7 +47,8 @@ static int is_spawned(const struct link_node *p, const struct link_node *n)
 	return n->goroutine >> 32 && (uint32_t)p->goroutine == n->goroutine >> 32;
 }
 
-static int fits(const struct link_node *p, const struct link_node *n, unsigned evidence)
+static int fits(const struct links *l, const struct link_node *p, const struct link_node *n,
+		unsigned evidence)
 {
 	const struct link_head *a = &p->head, *b = &n->head;
 
@@ -60,6 +61,9 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 	if (evidence & BY_REQUEST_ID && (!b->request_id || a->request_id != b->request_id))
 		return 0;
 	if (evidence & BY_BYTES && (!b->bytes || a->bytes != b->bytes))
+		return 0;
+	/* it may have been answered since, and another one read, where that was lost */
+	if (evidence & (BY_GOROUTINE | BY_SPAWNED) && p->io_time <= l->lost)
 		return 0;
 	if (evidence & BY_GOROUTINE && !same_goroutine(p, n))
 		return 0;
@@ -77,15 +81,15 @@ static int fits(const struct link_node *p, const struct link_node *n, unsigned e
 }
 
 /* How many requests fit; one of them in *out. */
-static uint32_t count_fits(struct proc *proc, const struct link_node *n, unsigned evidence,
-			   struct link_node **out)
+static uint32_t count_fits(const struct links *l, struct proc *proc, const struct link_node *n,
+			   unsigned evidence, struct link_node **out)
 {
 	uint32_t count = 0;
 
 	for (struct list *i = proc->serving.next; i != &proc->serving; i = i->next) {
 		struct link_node *p = list_entry(i, struct link_node, serving);
 
-		if (!fits(p, n, evidence))
+		if (!fits(l, p, n, evidence))
 			continue;
 		*out = p;
 		count++;
@@ -105,10 +109,10 @@ static int serves_unknown(const struct proc *proc)
 /*
  * Learns whether the process is a forwarder: does this call repeat one of the requests in flight?
  */
-static void learn(struct proc *proc, const struct link_node *n)
+static void learn(const struct links *l, struct proc *proc, const struct link_node *n)
 {
 	struct link_node *p;
-	uint32_t count = count_fits(proc, n, BY_HEAD, &p);
+	uint32_t count = count_fits(l, proc, n, BY_HEAD, &p);
 
 	if (count > 1 || !n->head.target || (!count && serves_unknown(proc)))
 		return;
@@ -217,7 +221,7 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 		if (evidence == (skip & evidence) ||
 		    (evidence == BY_TURN && !(*known & (BY_BYTES | BY_HEAD))))
 			continue;
-		count = count_fits(proc, n, *known | evidence, &p);
+		count = count_fits(l, proc, n, *known | evidence, &p);
 		if (count == 1 && (evidence != BY_SPAWNED || !leaves_work(proc, p, n)) &&
 		    (evidence != BY_THREAD || is_earned(l, proc, n, p, !(skip & BY_HEAD)))) {
 			make_child(n, p, link_name(n, steps[i].link, *known));
@@ -232,9 +236,10 @@ static int choose_by_evidence(struct links *l, struct proc *proc, struct link_no
 }
 
 /* May it have had requests in flight that nobody knows of when n began? */
-static int is_blind(const struct proc *p, const struct link_node *n)
+static int is_blind(const struct links *l, const struct proc *p, const struct link_node *n)
 {
-	return p->nblind && n->place.time < p->blind_until;
+	return (p->nblind && n->place.time < p->blind_until) ||
+	       (l->lost && n->place.time < l->lost + LINK_BLIND);
 }
 
 /* A call with no request in flight is one of the process's own. */
@@ -252,7 +257,7 @@ void link_choose_parent(struct links *l, struct link_node *n)
 
 	if (!proc)
 		return;
-	blind = is_blind(proc, n);
+	blind = is_blind(l, proc, n);
 	if (!blind && (proc->nserving || is_own(proc, n)))
 		habit_call(&proc->habit, n->head.group, n->tid, !proc->nserving);
 	if (!proc->nserving || proc->nserving > LINK_MAX_SERVING)
@@ -261,12 +266,12 @@ void link_choose_parent(struct links *l, struct link_node *n)
 		skip |= BY_THREAD;
 	if (!is_forwarder(proc))
 		skip |= BY_HEAD;
-	learn(proc, n);
+	learn(l, proc, n);
 	if (n->goroutine)
 		count_family(proc, n);
 	if (choose_by_evidence(l, proc, n, skip, &known) || known || blind || n->goroutine)
 		return;
-	if (n->nserving <= 1 && proc->nserving == 1 && count_fits(proc, n, 0, &p) == 1 &&
+	if (n->nserving <= 1 && proc->nserving == 1 && count_fits(l, proc, n, 0, &p) == 1 &&
 	    is_earned(l, proc, n, p, !(skip & BY_HEAD)))
 		make_child(n, p, "only");
 }

@@ -81,6 +81,7 @@ struct links {
 	uint64_t numbers;
 	const uint64_t *now;
 	uint64_t start;
+	uint64_t lost; /* when events were lost last; 0: never */
 	unsigned (*traits)(void *ctx, uint32_t pid);
 	void *ctx;
 };

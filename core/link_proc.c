@@ -101,3 +101,8 @@ void links__process(struct links *l, uint32_t pid)
 	if (p)
 		begin(p, 0);
 }
+
+void links__lost(struct links *l)
+{
+	l->lost = *l->now;
+}

@@ -239,6 +239,34 @@ static struct link_node *by_goroutine(enum span_kind kind, uint64_t goroutine)
 	return n;
 }
 
+/* Where events were lost, a request in flight may be no more, and others be there. */
+static void lost(void)
+{
+	struct link_node *p = by_goroutine(SPAN_SERVER, 0xc000009), *n;
+
+	links__lost(l);
+	n = by_goroutine(SPAN_CLIENT, 0xc000009);
+	is_str(link_to(n, p), "none", "what was read before events were lost");
+	links__put(l, n);
+	links__put(l, p);
+	p = by_goroutine(SPAN_SERVER, 0xc000009);
+	n = by_goroutine(SPAN_CLIENT, 0xc000009);
+	is_str(link_to(n, p), "goroutine", "what was read since");
+	links__put(l, n);
+	links__put(l, p);
+	p = serve(321, 1, plain);
+	n = call(321, 1, plain);
+	is_str(link_to(n, p), "none", "nothing is inferred for a while");
+	links__put(l, n);
+	links__put(l, p);
+	now += LINK_BLIND;
+	p = serve(321, 1, plain);
+	n = call(321, 1, plain);
+	is_str(link_to(n, p), "thread", "but later");
+	links__put(l, n);
+	links__put(l, p);
+}
+
 /* A process whose threads mean nothing. */
 static void goroutines(void)
 {
@@ -746,6 +774,7 @@ int main(void)
 	named_late();
 	pools();
 	goroutines();
+	lost();
 	goroutines_begun();
 	own_calls();
 	left_over();
