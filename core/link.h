@@ -138,7 +138,7 @@ void links__process(struct links *l, uint32_t pid);
  */
 void links__blind(struct links *l, uint32_t pid, int step, uint64_t time);
 
-/* Events were lost by now, of any process: requests may have been answered, and others have come. */
+/* Events were lost, of any process: what was in flight may be answered, and more may have come. */
 void links__lost(struct links *l);
 
 /* The exchange is over, or given up. The node stays valid until links__put. */
