@@ -102,14 +102,27 @@ static inline size_t take_data(struct conn *c, struct half *h, const uint8_t *p,
 	return used;
 }
 
+/*
+ * Looks at bytes in a row that consume none. A protocol that begins, and at once has another one
+ * begin, would go on so for ever, where what is kept of the other direction has it begin again.
+ */
+#define MAX_IDLE_LOOKS 8
+
 static inline size_t take_all(struct conn *c, struct half *h, const uint8_t *p, size_t n,
 			      uint64_t pos)
 {
-	size_t off = 0;
+	unsigned idle = 0;
+	size_t off = 0, used;
 
 	do {
 		c->again = 0;
-		off += take_data(c, h, p + off, n - off, pos + off);
+		used = take_data(c, h, p + off, n - off, pos + off);
+		off += used;
+		idle = used ? 0 : idle + 1;
+		if (idle == MAX_IDLE_LOOKS) {
+			conn_opaque(c);
+			return off + take_data(c, h, p + off, n - off, pos + off);
+		}
 	} while (c->again && (off < n || c->switching));
 	return off;
 }

@@ -1,5 +1,6 @@
 /* Events in, spans out: pairing, times, ends and losses. Times are counted in events of 1 us. */
 #include <malloc.h>
+#include <unistd.h>
 
 #include "core/id.h"
 #include "tests/unit/engine_feed.h"
@@ -632,6 +633,19 @@ static void test_in_flight(void)
 	feed_end(&f);
 }
 
+/* What asks for TLS is kept, as its end is missing; each look at it begins the same again. */
+static void test_switches_without_end(void)
+{
+	feed_begin(&f, NULL);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	feed_text(&f, TX, "INFO {\"server_id\":\"x\",\"version\":\"2\"");
+	alarm(10);
+	feed_octets(&f, RX, "\x16\3\1\0\6\1\0\0\2\3\3", 11);
+	alarm(0);
+	is_u64(f.nspans, 0, "a protocol that gives way as often as it begins");
+	feed_end(&f);
+}
+
 int main(void)
 {
 	test_server();
@@ -649,5 +663,6 @@ int main(void)
 	test_many();
 	test_alike();
 	test_in_flight();
+	test_switches_without_end();
 	return tap_done();
 }
