@@ -530,6 +530,12 @@ void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos
 	c->answer_time = h->last_time;
 }
 
+void certainty_closed(struct conn *c, uint64_t pos)
+{
+	if (pos < c->bare_end[0] || pos < c->bare_end[1])
+		c->answer_end = 0;
+}
+
 void certainty_ahead_ended(struct conn *c, uint64_t pos)
 {
 	if (c->engine->opt.keep_doubted)

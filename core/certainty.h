@@ -92,6 +92,12 @@ static inline int certainty_is_bare_end(const struct conn *c, uint64_t pos)
 /* It has ended at pos; complete: that is where it ends for all that is known. */
 void certainty_response_ended(struct conn *c, const struct half *h, uint64_t pos, int complete);
 
+/*
+ * What began at pos went on until its sender closed. Where it may have been content, it would have
+ * ended there, too.
+ */
+void certainty_closed(struct conn *c, uint64_t pos);
+
 /* The same of a client that pipelines: its next requests may not have waited for that. */
 void certainty_ahead_ended(struct conn *c, uint64_t pos);
 

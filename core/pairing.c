@@ -491,10 +491,12 @@ static void end_exchange(struct conn *c, struct exchange *x, uint64_t time)
 
 static void pairing_eof(struct conn *c, struct half *h, uint64_t time)
 {
-	int answers, asks;
+	int answers, asks, only = h->in_message && !is_request(c, h);
 
 	if (!h->ended)
 		end_parser(c, h, time);
+	if (only)
+		certainty_closed(c, h->msg_pos);
 	answers = c->half[!c->request_dir].ended;
 	asks = c->half[c->request_dir].ended;
 	if (!answers && !c->keyed)
