@@ -167,10 +167,8 @@ const struct io_mark *half_io_passing(const struct half *h, uint64_t pos)
 		return NULL;
 	n = io->n < CONN_IO_MARKS ? io->n : CONN_IO_MARKS;
 	first = io->n - n;
-	/* mostly none of them does, as requests come before they are read */
-	if (!seq_passes(io->to, pos))
-		first = io->n;
-	else if (io->n > n && seq_passes(io->gone, pos)) /* that may have been the first */
+	/* mostly none does, as requests come before they are read; or the first may be forgotten */
+	if (!seq_passes(io->to, pos) || (io->n > n && seq_passes(io->gone, pos)))
 		first = io->n;
 	for (uint32_t i = first; i != io->n; i++) {
 		const struct io_mark *m = &io->mark[i % CONN_IO_MARKS];

@@ -12,8 +12,7 @@ struct keyed {
 	uint64_t from[2]; /* where in each direction messages are known from, */
 	uint64_t missing_until[2]; /* when they were not yet, */
 	uint32_t missing[2]; /* and why: SPAN_*; 0: they always were */
-	/* the latest answers to what was not seen, and how far their senders had received the peer
-	 */
+	/* the latest answers to what was not seen, and how far their senders had received */
 	struct {
 		uint64_t key, before, ack; /* before: of as many keys before that, too */
 	} stray[STRAY];

@@ -106,6 +106,20 @@ def need(*programs):
             raise Skip(f'no {p} here')
 
 
+def maven(t, pom, name):
+    """What a project of Maven depends on, fetched once; returns its class path."""
+    need('mvn', 'java')
+    where = os.path.join(ROOT, 'build', 'live', name)
+    if not os.path.isdir(where):
+        t.file('pom.xml', pom)
+        p = t.run(['mvn', '-q', '-B', '-f', t.path('pom.xml'), 'dependency:copy-dependencies',
+                   f'-DoutputDirectory={where}'])
+        if p.returncode:
+            shutil.rmtree(where, ignore_errors=True)
+            raise Skip(f'{name} cannot be had: {p.stdout[-200:]}')
+    return where + '/*'
+
+
 def wait_for(condition, timeout=15.0, step=0.005):
     """Returns the first true value of condition(), or its last one after timeout seconds."""
     end = time.monotonic() + timeout

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                                 'live'))
 # pylint: disable=wrong-import-position
-from lib import ROOT, Skip, Zctrace, main, need, test, wait_for  # noqa: E402
+from lib import ROOT, Skip, Zctrace, main, maven, need, test, wait_for  # noqa: E402
 from mysql_server import PASSWORD, MySQL  # noqa: E402
 from postgresql_server import PostgreSQL  # noqa: E402
 
@@ -34,16 +34,7 @@ require (
 
 
 def java(t):
-    need('mvn', 'java')
-    where = os.path.join(ROOT, 'build', 'live', 'jdbc')
-    if not os.path.isdir(where):
-        t.file('pom.xml', POM)
-        p = t.run(['mvn', '-q', '-B', '-f', t.path('pom.xml'), 'dependency:copy-dependencies',
-                   f'-DoutputDirectory={where}'])
-        if p.returncode:
-            shutil.rmtree(where, ignore_errors=True)
-            raise Skip(f'the drivers cannot be had: {p.stdout[-200:]}')
-    return ['java', '-cp', where + '/*', os.path.join(HERE, 'Jdbc.java')]
+    return ['java', '-cp', maven(t, POM, 'jdbc'), os.path.join(HERE, 'Jdbc.java')]
 
 
 def go(t):

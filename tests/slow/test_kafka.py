@@ -2,7 +2,6 @@
 """Kafka from Maven, in KRaft mode: its own console tools, and what they count themselves."""
 import base64
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -10,7 +9,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                                 'live'))
 # pylint: disable=wrong-import-position
-from lib import (ROOT, Skip, Zctrace, free_port, main, need, replay, test, wait_for,  # noqa: E402
+from lib import (Skip, Zctrace, free_port, main, maven, replay, test, wait_for,  # noqa: E402
                  wait_port)
 
 VERSION = '3.9.1'
@@ -36,16 +35,7 @@ group.initial.rebalance.delay.ms=0
 
 def archives(t):
     """Where Kafka and all that it needs are."""
-    need('mvn', 'java')
-    where = os.path.join(ROOT, 'build', 'live', f'kafka-{VERSION}')
-    if not os.path.isdir(where):
-        t.file('pom.xml', POM)
-        p = t.run(['mvn', '-q', '-B', '-f', t.path('pom.xml'), 'dependency:copy-dependencies',
-                   f'-DoutputDirectory={where}'])
-        if p.returncode:
-            shutil.rmtree(where, ignore_errors=True)
-            raise Skip(f'Kafka cannot be had: {p.stdout[-200:]}')
-    return where + '/*'
+    return maven(t, POM, f'kafka-{VERSION}')
 
 
 class Kafka:
