@@ -66,6 +66,23 @@ static pid_t proc_parent(pid_t pid)
 	return p && sscanf(p + 1, " %*c %d", &ppid) == 1 ? ppid : 0;
 }
 
+#define PF_EXITING_ 0x4u /* include/linux/sched.h: set before the end is told */
+
+int proc_gone(pid_t pid)
+{
+	char stat[512], state, *p;
+	unsigned flags;
+	long threads;
+
+	if (!proc_read(pid, "stat", stat, sizeof(stat)))
+		return 1;
+	p = strrchr(stat, ')');
+	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+				"%*d %ld", &state, &flags, &threads) != 3)
+		return 0;
+	return threads <= 1 && (state == 'Z' || state == 'X' || flags & PF_EXITING_);
+}
+
 static int pid_listed(const struct attach *a, pid_t pid)
 {
 	for (size_t i = 0; i < a->npids; i++)
@@ -293,17 +310,6 @@ int attach__selected(struct attach *a, void (*fn)(void *ctx, pid_t pid), void *c
 	struct selected s = { fn, ctx };
 
 	return each_selected(a, pass_on, &s, a->config.all != 0);
-}
-
-/* No such process, or one that nobody has waited for yet. */
-static int proc_gone(pid_t pid)
-{
-	char stat[512], *p;
-
-	if (!proc_read(pid, "stat", stat, sizeof(stat)))
-		return 1;
-	p = strrchr(stat, ')');
-	return p && p[1] && (p[2] == 'Z' || p[2] == 'X');
 }
 
 void tasks_check_gone(struct attach *a)
