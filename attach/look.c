@@ -83,8 +83,8 @@ uint32_t probes_bits(const struct probes *p, pid_t pid)
 }
 
 /*
- * The kernel side forgets a process at its end. What would be put in after that stays, and thousands
- * of them fill the table.
+ * The kernel side forgets a process at its end. What would be put in after that stays, and
+ * thousands of them fill the table.
  */
 int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
 {

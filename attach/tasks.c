@@ -23,22 +23,6 @@ static int glob_list_fits(const struct glob *g, const char *name)
 	return 0;
 }
 
-size_t proc_read(pid_t pid, const char *file, char *buf, size_t size)
-{
-	char path[64];
-	size_t n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	f = fopen(path, "re");
-	if (f) {
-		n = fread(buf, 1, size - 1, f);
-		fclose(f);
-	}
-	buf[n] = 0;
-	return n;
-}
-
 static int proc_exe(pid_t pid, char *buf, size_t size)
 {
 	static const char gone[] = " (deleted)";
@@ -64,23 +48,6 @@ static pid_t proc_parent(pid_t pid)
 		return 0;
 	p = strrchr(stat, ')'); /* the name before it may contain anything */
 	return p && sscanf(p + 1, " %*c %d", &ppid) == 1 ? ppid : 0;
-}
-
-#define PF_EXITING_ 0x4u /* include/linux/sched.h: set before the end is told */
-
-int proc_gone(pid_t pid)
-{
-	char stat[512], state, *p;
-	unsigned flags;
-	long threads;
-
-	if (!proc_read(pid, "stat", stat, sizeof(stat)))
-		return 1;
-	p = strrchr(stat, ')');
-	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-				"%*d %ld", &state, &flags, &threads) != 3)
-		return 0;
-	return threads <= 1 && (state == 'Z' || state == 'X' || flags & PF_EXITING_);
 }
 
 static int pid_listed(const struct attach *a, pid_t pid)
