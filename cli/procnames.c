@@ -123,26 +123,30 @@ static void adopt_parents(struct procnames *p, uint32_t pid, uint32_t parent, ui
 		p->on_names(p->ctx, &e->names.ev);
 }
 
-static void look_up(struct procnames *p, struct entry *e, uint64_t time)
+/* 0: it could not be asked, and is called nothing. */
+static int look_up(struct procnames *p, struct entry *e, uint64_t time)
 {
 	struct zc_ev_names names = {
 		.ev = { .kind = ZC_EV_NAMES, .size = sizeof(names), .time = time },
 		.pid = e->names.pid,
 	};
+	int asked = !proc_names_read(names.pid, &names);
 
-	int err = proc_names_read(names.pid, &names);
-
+	if (!asked)
+		names = (struct zc_ev_names){ .pid = names.pid };
 	e->names = names;
 	p->changes++;
 	e->tls_asked = 0;
-	if (!err && p->on_names)
+	if (asked && p->on_names)
 		p->on_names(p->ctx, &e->names.ev);
+	return asked;
 }
 
 /* may_be_new: the event tells of a connection, a rare enough occasion for a closer look. */
 static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be_new)
 {
 	struct proc_identity now;
+	uint32_t parent;
 	struct entry *e;
 	int err;
 
@@ -164,10 +168,12 @@ static void mention(struct procnames *p, uint32_t pid, uint64_t time, int may_be
 	}
 	if (!e)
 		e = place(p, pid);
+	parent = e->parent;
 	e->identity = now;
 	e->checked = time;
 	e->parent = 0;
-	look_up(p, e, time);
+	if (!look_up(p, e, time) && parent)
+		adopt_parents(p, pid, parent, time);
 }
 
 static void adopt(struct procnames *p, const struct zc_ev_names *ev)

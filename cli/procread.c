@@ -99,6 +99,14 @@ static int read_link(uint32_t pid, const char *name, char *out, size_t size)
 	return 0;
 }
 
+/* Not so: it ended meanwhile, and what of it could not be read is not known. */
+static int still_runs(uint32_t pid)
+{
+	char exe[PATH_MAX];
+
+	return !read_link(pid, "exe", exe, sizeof(exe));
+}
+
 /* An interpreter that is a library of the process; NULL if none is. */
 static const char *embedded_runtime(uint32_t pid)
 {
@@ -121,6 +129,7 @@ static const char *embedded_runtime(uint32_t pid)
 	return found;
 }
 
+/* "": it ended before it could be found out. */
 static const char *runtime_of(uint32_t pid, const char *exe)
 {
 	const char *runtime = service_runtime(exe);
@@ -136,9 +145,9 @@ static const char *runtime_of(uint32_t pid, const char *exe)
 	if (kind == ELF_RUST)
 		return "rust";
 	runtime = embedded_runtime(pid);
-	if (runtime)
-		return runtime;
-	return kind == ELF_CPP ? "cpp" : "generic";
+	if (!runtime)
+		runtime = kind == ELF_CPP ? "cpp" : "generic";
+	return still_runs(pid) ? runtime : "";
 }
 
 /* The parent, if it runs the same program; 0: it does not, or it is not known. */
@@ -185,8 +194,8 @@ static uint32_t read_cmdline(uint32_t pid, const char *exe, char *cmdline, size_
 	return pid;
 }
 
-/* What it says of itself is what it is called. */
-static void read_environ(uint32_t pid, struct zc_ev_names *out)
+/* What it says of itself is what it is called. Returns whether it says anything. */
+static int read_environ(uint32_t pid, struct zc_ev_names *out)
 {
 	size_t size = 256 << 10;
 	char *env = malloc(size);
@@ -196,6 +205,7 @@ static void read_environ(uint32_t pid, struct zc_ev_names *out)
 		environ_resource(env, (size_t)n, out->service, sizeof(out->service),
 				 out->resource, sizeof(out->resource));
 	free(env);
+	return n > 0;
 }
 
 static void read_container(uint32_t pid, struct zc_ev_names *out)
@@ -226,7 +236,8 @@ static int read_called(uint32_t pid, char exe[PATH_MAX], struct zc_ev_names *out
 	named = read_cmdline(pid, exe, cmdline, sizeof(cmdline), &n);
 	read_link(named, "cwd", cwd, sizeof(cwd));
 	service_name(exe, cmdline, n > 0 ? (size_t)n : 0, cwd, out->service, sizeof(out->service));
-	read_environ(pid, out);
+	if (!read_environ(pid, out) && !still_runs(pid))
+		return -ESRCH; /* its arguments may have been gone as well */
 	read_container(pid, out);
 	return 0;
 }

@@ -17,7 +17,7 @@ class Namespaces:
     def __init__(self, t, veth=True):
         need('ip')
         self.t = t
-        n = (os.getpid() * 4 + next(_count)) % 250
+        n = 10 + (os.getpid() * 4 + next(_count)) % 240  # below: who needs fixed addresses
         self.a, self.b = f'zca{os.getpid()}-{n}', f'zcb{os.getpid()}-{n}'
         self.addr_a, self.addr_b = f'10.77.{n}.1', f'10.77.{n}.2'
         self.inside_a = ['ip', 'netns', 'exec', self.a]

@@ -200,13 +200,13 @@ def forked_for_each(t):
             env={**os.environ, 'OTEL_SERVICE_NAME': 'shop'})
     wait_port(port)
     z = Zctrace(t, '--port', port, '-w', t.path('rec.pcapng'))
-    for i in range(50):
+    for i in range(300):
         with socket.create_connection(('127.0.0.1', port)) as s:
             s.sendall(b'GET / HTTP/1.1\r\nhost: x\r\n\r\n')
             while s.recv(4096):
                 pass
-    spans = z.finish(50, kind='server')
-    t.equal(len({s['pid'] for s in spans}), 50, 'processes')
+    spans = z.finish(300, kind='server')
+    t.equal(len({s['pid'] for s in spans}), 300, 'processes')
     t.equal({s.get('service') for s in spans}, {'shop'}, 'what they are called')
     t.equal({s.get('service') for s in replay(t, t.path('rec.pcapng'))[0]}, {'shop'},
             'in the recording')
