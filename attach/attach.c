@@ -224,8 +224,10 @@ static void attach_start_tls(struct attach *a)
 int attach__start(struct attach *a)
 {
 	char families[600];
-	int err = probes_load(a);
+	int err;
 
+	probes_raise_files();
+	err = probes_load(a);
 	if (!err)
 		err = attach_ring_open(a);
 	if (!err)
@@ -240,6 +242,7 @@ int attach__start(struct attach *a)
 	families_describe(&a->probes.families, families, sizeof(families));
 	if (a->opt.verbose)
 		attach_note(a, "attached", "%s; ring of %u MiB", families, RING_BYTES >> 20);
+	probes_check_files(a);
 	tasks_check_gone(a);
 	attach_note_waiting(a);
 	attach_describe(a);

@@ -91,7 +91,14 @@ int attach_fail(struct attach *a, int code, const char *fmt, ...)
 void attach_note(const struct attach *a, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* probes.c: load and attach; remove. */
+/*
+ * probes.c: as many files as may be are allowed to be open: each link is one, and there may be many
+ * processes; a note, once all is attached, where few are left.
+ */
+void probes_raise_files(void);
+void probes_check_files(const struct attach *a);
+
+/* Load and attach; remove. */
 int probes_load(struct attach *a);
 struct bpf_object *probes_open_tls(struct attach *a); /* NULL: errno */
 int probes_load_tls(struct attach *a, struct bpf_object *obj);

@@ -5,10 +5,12 @@
  * we end, in whatever way, the kernel takes them away.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "attach/attach_priv.h"
@@ -147,7 +149,40 @@ static int explain_refusal(struct attach *a, int err, const char *doing)
 		doing, strerror(err));
 }
 
+#define FILES_TO_SPARE 32 /* for /proc, and a link for each process whose TLS is read */
 #define ENOTSUPP_ 524 /* the kernel's own, which should not leave it */
+
+static rlim_t files_limit(void)
+{
+	struct rlimit r = {0};
+
+	getrlimit(RLIMIT_NOFILE, &r);
+	return r.rlim_cur;
+}
+
+void probes_raise_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max < 65536 ? r.rlim_max : 65536;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+void probes_check_files(const struct attach *a)
+{
+	int fd = open("/", O_PATH | O_CLOEXEC);
+	rlim_t limit = files_limit();
+
+	if (fd < 0 || (rlim_t)fd + FILES_TO_SPARE > limit)
+		attach_note(a, "few-files",
+			    "only %llu files may be open, and nearly all are: names of processes "
+			    "and what TLS carries may be missing; ulimit -Hn raises it",
+			    (unsigned long long)limit);
+	if (fd >= 0)
+		close(fd);
+}
 
 /* Turns a failure to load or attach into that. */
 static int probes_explain(struct attach *a, int err, const char *doing)
@@ -168,6 +203,10 @@ static int probes_explain(struct attach *a, int err, const char *doing)
 			"%s: this kernel does not support it (%s); CONFIG_BPF_SYSCALL, "
 			"CONFIG_CGROUP_BPF and CONFIG_BPF_EVENTS are needed, -v tells more",
 			doing, strerror(err == ENOTSUPP_ ? ENOTSUP : err));
+	if (err == EMFILE)
+		return attach_fail(a, err, "%s: only %llu files may be open, which is too few; "
+				   "ulimit -Hn raises it",
+				   doing, (unsigned long long)files_limit());
 	return attach_fail(a, err, "%s: %s (-v tells more)", doing, strerror(err));
 }
 

@@ -8,7 +8,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "attach/attach_priv.h"
@@ -116,17 +115,6 @@ static int load_next(struct uprobes *u, int part)
 	return err;
 }
 
-/* Each link is a descriptor, and there may be many processes. */
-static void raise_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= r.rlim_max)
-		return;
-	r.rlim_cur = r.rlim_max < 65536 ? r.rlim_max : 65536;
-	setrlimit(RLIMIT_NOFILE, &r);
-}
-
 struct uprobes *uprobes_new(struct attach *a)
 {
 	struct uprobes *u = calloc(1, sizeof(*u));
@@ -134,7 +122,6 @@ struct uprobes *uprobes_new(struct attach *a)
 	if (!u)
 		return NULL;
 	u->attach = a;
-	raise_limit();
 	return u;
 }
 

@@ -102,9 +102,14 @@ void mask__open(struct mask *m, const struct zc_ev_open *o)
 {
 	struct flow *f = flow_of(m, o->ev.conn);
 
-	if (f && !f->dir[0].next.valid && !f->dir[1].next.valid)
-		flow_begin(m, f, (o->ev.flags & (ZC_OPEN_PREEXISTING | ZC_OPEN_SEQ)) ==
-					 ZC_OPEN_PREEXISTING);
+	if (!f || f->dir[0].next.valid || f->dir[1].next.valid)
+		return;
+	flow_begin(m, f, (o->ev.flags & (ZC_OPEN_PREEXISTING | ZC_OPEN_SEQ)) ==
+				 ZC_OPEN_PREEXISTING);
+	for (int d = 0; d < 2 && o->ev.flags & ZC_OPEN_SEQ; d++) {
+		f->dir[d].next.seq = o->seq[d];
+		f->dir[d].next.valid = 1;
+	}
 }
 
 void mask__forget(struct mask *m, uint64_t conn)

@@ -104,7 +104,7 @@ static int header_byte(struct mask *k, uint8_t c)
 {
 	k->header[k->nheader++] = c;
 	if (k->nheader < FASTCGI_HEADER)
-		return 1;
+		return k->header[0] == 1; /* its version; else it was joined somewhere */
 	k->nheader = 0;
 	if (!fastcgi_is_record(k->header, k->server ? FROM_SERVER : FROM_CLIENT))
 		return 0;

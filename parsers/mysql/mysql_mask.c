@@ -62,7 +62,7 @@ static void decide_request(struct mask *k, uint8_t c)
 	k->keep = 1;
 	k->rule = KEEP;
 	if (k->head[3]) {
-		k->rule = k->begun ? HIDE : HANDSHAKE;
+		k->rule = k->begun || k->len < 32 ? HIDE : HANDSHAKE;
 		return;
 	}
 	switch (c) {

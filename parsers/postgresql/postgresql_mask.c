@@ -128,6 +128,25 @@ static uint8_t statement_byte(struct mask *k, uint8_t c)
 	return c;
 }
 
+/*
+ * Describe and Close have a letter and a name, Execute a name and a number. What is no more than
+ * taken for the client's may be a row or an error of the server, whose types are the same.
+ */
+static uint8_t executed_byte(struct mask *k, uint8_t c)
+{
+	uint64_t behind = k->type == 'E' ? 4 : 0;
+
+	if (k->strings)
+		return c;
+	if ((!k->at && k->type != 'E' && c != 'S' && c != 'P') ||
+	    (!c ? k->left - 1 != behind : k->left - 1 <= behind)) {
+		k->rule = HIDE;
+		return 'x';
+	}
+	k->strings = !c;
+	return c;
+}
+
 static uint8_t body_byte(struct mask *k, uint8_t c)
 {
 	switch (k->rule) {
@@ -141,7 +160,7 @@ static uint8_t body_byte(struct mask *k, uint8_t c)
 			return 'x';
 		k->strings = (uint8_t)(k->strings + !c);
 		return c;
-	case EXECUTED: return c;
+	case EXECUTED: return executed_byte(k, c);
 	case FIELDS: return field_byte(k, c);
 	case PARAMETER:
 	case PARAMETERS: return parameter_byte(k, c);

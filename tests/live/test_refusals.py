@@ -116,6 +116,24 @@ def no_cgroup2_mount(t):
 
 
 @test
+def few_files(t):
+    """few files may be open: status 1; or it works, and says that something may be missing"""
+    refused(t, ['--pid', os.getpid()], 1, 'only 24 files may be open',
+            prefix=['prlimit', '--nofile=24:24'])
+    z = Zctrace(t, '--pid', os.getpid(), prefix=['prlimit', '--nofile=64:1024'])
+    with open(f'/proc/{z.p.pid}/limits', encoding='ascii') as f:
+        t.check('1024' in f.read(), 'more would have been allowed')
+    in_use = len(os.listdir(f'/proc/{z.p.pid}/fd'))
+    z.stop()
+    t.check('few-files' not in z.out(), f'said though they suffice: {z.err()}')
+    few = in_use + 8
+    z = Zctrace(t, '--pid', os.getpid(), prefix=['prlimit', f'--nofile={few}:{few}'])
+    z.stop()
+    said = [n for n in z.notes if n['note'] == 'few-files']
+    t.check(said and f'only {few} files' in said[0]['text'], f'notes: {z.notes}')
+
+
+@test
 def no_such_pid(t):
     """a pid that does not exist: status 2"""
     with open('/proc/sys/kernel/pid_max', encoding='ascii') as f:
