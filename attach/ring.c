@@ -144,7 +144,8 @@ static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 	a->batch = 0;
 	ring_pause(a, timeout_ms);
 	a->last_read = now_ns();
-	ring_map_read(a->ring, ring_event, a); /* who begins to listen comes before those that call */
+	/* who begins to listen comes before those that call */
+	ring_map_read(a->ring, ring_event, a);
 	tls_poll(a->tls);
 	if (a->batch)
 		a->last_event = now_ns();
