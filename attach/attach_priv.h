@@ -14,10 +14,7 @@
 #include "attach/tlsbin.h"
 #include "bpf/config.h"
 
-/*
- * Large enough for what comes while the reader waits for a processor; small enough for 30 MiB in
- * all, since the kernel maps it twice and both mappings count as ours.
- */
+/* Large enough for what comes while the reader waits for a processor. */
 #define RING_BYTES (8u << 20)
 
 #define MAX_LINKS 24
@@ -67,7 +64,7 @@ struct attach {
 	struct served *served; /* see served.h */
 
 	struct probes probes;
-	struct ring_buffer *ring;
+	struct ring_map *ring;
 	int epoll_fd; /* the ring's, and that of what tells of new mappings; 0: none */
 	struct tls *tls;
 
