@@ -63,6 +63,8 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 {
 	uint8_t steps = STEPS_REQUEST;
 
+	if (c->ongoing)
+		c->ongoing->incomplete |= why; /* more of what it counts, or its end */
 	if (c->keyed) {
 		keyed_lost(c, h, pos, why);
 		return;
@@ -461,6 +463,12 @@ static int is_slow(const struct conn *c, const struct exchange *x)
 	       x->resp_first > x->req_first + CERTAINTY_PAUSE;
 }
 
+/* Did its answer begin before its server had all of it? Then it may be that to one before it. */
+static int is_early(const struct exchange *x, uint64_t ack)
+{
+	return ack > x->req_pos && (!x->req_done || x->req_end > ack);
+}
+
 /* Of a client that keeps a number of requests under way both directions agree about wrong pairs. */
 static int may_pipeline(const struct conn *c)
 {
@@ -500,6 +508,10 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	x->sound = (uint8_t)is_sound(c, x, ack);
 	if (x->sound && is_slow(c, x))
 		x->sound = c->in_step = 0;
+	if (is_early(x, ack)) {
+		c->in_step = 0;
+		doubted_break(c);
+	}
 	if (!x->sound || (!rests(c, x) && (may_pipeline(c) || c->in_step < steps_of(c, x))))
 		return;
 	x->suspect = 0;

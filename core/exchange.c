@@ -279,8 +279,6 @@ static void note_flags(struct exchange *x, const struct message *m)
 		x->incomplete |= SPAN_BAD_FRAMING;
 	if (m->flags & MESSAGE_TRUNCATED)
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
-	if (m->flags & MESSAGE_UNCOUNTED && !(m->flags & MESSAGE_RESPONSE))
-		x->req_uncounted = 1;
 	if (m->flags & MESSAGE_UNSEEN)
 		x->incomplete |= SPAN_STATEMENT_NOT_SEEN;
 }
@@ -362,8 +360,10 @@ static void note_received(struct exchange *x, struct str context)
 	links__received(x->node, &t, of ? of->span_id : NULL, of ? of->pid : 0);
 }
 
-void exchange_end(struct exchange *x, const struct message *m)
+void exchange_end(struct exchange *x, int which, const struct message *m)
 {
+	if (m->flags & MESSAGE_UNCOUNTED)
+		*(which ? &x->resp_body_bytes : &x->req_body_bytes) = SPAN_UNKNOWN;
 	if (m->operation.p)
 		x->method = exchange_text(x, m->operation);
 	if (m->target.p)
@@ -437,6 +437,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 	if (m->context.p)
 		exchange_set_traceparent(x, m->context);
 	x->req_fields = keep_fields(e, x, m->fields);
+	x->req_uncounted |= (m->flags & MESSAGE_UNCOUNTED) != 0;
 	note_flags(x, m);
 	exchange_remember_head(x, can_come_again(x, m) ? m->same : 0, &head);
 	if (!x->reversed)

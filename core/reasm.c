@@ -623,6 +623,15 @@ void reasm_add(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 		reasm_add_any(s, peer, k, g);
 }
 
+/*
+ * A probe that keeps a connection alive repeats the place that was received last, and what it holds
+ * is none of the stream's.
+ */
+static int is_probe(const struct reasm *s, const struct reasm_seg *g, uint64_t pos)
+{
+	return g->len == 1 && g->cap_len == 1 && !g->data[0] && pos + 1 == s->proven;
+}
+
 void reasm_add_any(struct reasm *s, struct reasm *peer, const struct reasm_sink *k,
 		   const struct reasm_seg *g)
 {
@@ -644,7 +653,7 @@ void reasm_add_any(struct reasm *s, struct reasm *peer, const struct reasm_sink 
 	}
 	if (g->lost && p.pos > s->next)
 		reasm_prove(s, p.pos, g->time > REASM_GRACE ? g->time - REASM_GRACE : 0);
-	if (p.end <= s->next && !(g->fin && s->fin > s->next))
+	if ((p.end <= s->next || is_probe(s, g, p.pos)) && !(g->fin && s->fin > s->next))
 		return;
 	if (p.pos <= s->next && !s->unsettled && !(s->pend && s->pend->pos <= s->next) &&
 	    !(s->follows && peer->started && p.need > peer->next)) {

@@ -80,6 +80,33 @@ static void test_joined(void)
 	feed_end(&f);
 }
 
+/* Joined, and an answer begins in the midst of what it seems to answer: those before it, too. */
+static void test_early(void)
+{
+	struct engine_options o = {.keep_doubted = 1};
+	unsigned certain = 0;
+
+	feed_begin(&f, &o);
+	feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+	feed_text(&f, TX, "the end of some content");
+	for (int i = 0; i < 9; i++) {
+		feed_text(&f, RX, i == 3 ? "POST /n HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"
+					 : GET("/n"));
+		feed_text(&f, TX, OK2);
+		if (i == 3)
+			feed_text(&f, RX, "cd");
+	}
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 50 * MS);
+	feed_tick(&f, 50 * MS);
+	for (unsigned i = 1; i < f.nspans && i < 4; i++)
+		certain += !span(i)->incomplete;
+	ok(f.nspans == 9 && !certain, "an answer that is early takes the proof away, of all 4 (%u)",
+	   certain);
+	ok(!span(8)->incomplete, "but not for ever");
+	feed_end(&f);
+}
+
 /*
  * Joined while a client has more than one request under way, and sends the next with each answer:
  * both directions agree about pairs that are wrong by one.
@@ -407,6 +434,7 @@ static void test_carried(void)
 int main(void)
 {
 	test_joined();
+	test_early();
 	test_under_way();
 	test_rounds();
 	test_row();

@@ -225,6 +225,24 @@ static void test_peer(void)
 	rig_end(&r);
 }
 
+/* What keeps a connection alive has a byte of its own, where the peer has received another one. */
+static void test_probe(void)
+{
+	struct rig r;
+	struct reasm_seg ack = {.seq = 100, .ack = 504, .has_ack = 1};
+	struct reasm_seg probe = {.data = (const uint8_t *)"", .seq = 503, .len = 1, .cap_len = 1};
+
+	rig_init(&r, 500);
+	syn(&r);
+	seg(&r, 0, "ab");
+	probe.time = ack.time = r.now;
+	reasm_add(&r.peer, &r.s, &r.peer_k, &ack);
+	reasm_add(&r.s, &r.peer, &r.k, &probe);
+	reasm_run(&r.s, &r.peer, &r.k, r.now + REASM_PATIENCE);
+	is_str(r.log.got, "ab??", "the byte of a probe is none of the stream's");
+	rig_end(&r);
+}
+
 static void test_end(void)
 {
 	struct rig r;
@@ -451,6 +469,7 @@ int main(void)
 	test_patience();
 	test_cut();
 	test_peer();
+	test_probe();
 	test_end();
 	test_numbering();
 	test_limits();
