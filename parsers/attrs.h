@@ -54,6 +54,7 @@
 	     rcode_name)                                                                           \
 	STRING(dns_answers, "dns.answers", 0, "addresses and names in the answer")                 \
 	NUMBER(dns_answer_count, NULL, 0, "records in it")                                         \
+	NUMBER(dns_truncated, NULL, ATTR_IN_LINE, "1: cut short, to be asked for over TCP")        \
 	NUMBER(retries, NULL, ATTR_IN_LINE, "how often a datagram was sent again")                 \
 	STRING(messaging_operation, "messaging.operation.type", 0,                                 \
 	       "publish, process, or the command")                                                 \

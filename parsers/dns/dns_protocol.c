@@ -45,6 +45,8 @@ static void tell_response(struct dns_side *s, const struct dns_message *d, const
 		m->flags |= MESSAGE_REFUSED;
 	message_number(m, ATTR(dns_rcode), d->rcode);
 	message_number(m, ATTR(dns_answer_count), d->answers);
+	if (d->truncated)
+		message_number(m, ATTR(dns_truncated), 1);
 	message_text(m, ATTR(dns_answers), dns_answers(d, p, n, s->answers));
 }
 
@@ -300,6 +302,7 @@ static const struct attr_def *const attrs[] = {
 	ATTR(dns_rcode),
 	ATTR(dns_answers),
 	ATTR(dns_answer_count),
+	ATTR(dns_truncated),
 	ATTR(retries),
 	NULL,
 };

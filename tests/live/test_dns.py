@@ -226,6 +226,8 @@ def two_servers(t):
                   ('c-ares.a.test', '127.0.0.1', 'AAAA', 0, 'fd00::1:2', None),
                   ('two.a.test', '127.0.0.1', 'A', 0, '10.1.2.3', None),
                   ('two.a.test', '127.0.0.2', 'A', None, None, 'timeout')}, 'who was asked')
+    t.equal([(s['dns_question'], s['dns_truncated'], s['dns_answer_count']) for s in dns(z)
+             if 'dns_truncated' in s], [('big.test', 1, 0)], 'what was cut short')
 
 
 SERVICE = '''

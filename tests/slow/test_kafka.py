@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Kafka from Maven, in KRaft mode: its own console tools, and what they count themselves."""
 import base64
+import collections
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                                 'live'))
 # pylint: disable=wrong-import-position
+from h2tools import python_packages  # noqa: E402
 from lib import (Skip, Zctrace, free_port, main, maven, replay, test, wait_for,  # noqa: E402
                  wait_port)
 
@@ -29,6 +32,9 @@ inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 '''
 
@@ -45,7 +51,8 @@ class Kafka:
         settings = t.file('server.properties', SETTINGS.format(
             port=self.port, control=control, data=t.path('data')))
         name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')
-        self.tool('kafka.tools.StorageTool', 'format', '-t', name, '-c', settings, broker=False)
+        self.tool('kafka.tools.StorageTool', 'format', f'--cluster-id={name}', '-c', settings,
+                  broker=False)
         t.start(['java', '-Xmx512m', '-cp', self.classes, 'kafka.Kafka', settings],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_port(self.port, timeout=60)
@@ -156,5 +163,97 @@ def foreign(t):
         t.check(b'sesame' not in f.read(), 'no record is in the recording')
 
 
-console.limit = foreign.limit = 300
+TRANSACTIONS = '''
+import collections, json, sys, time
+from confluent_kafka import Consumer, Producer
+counts = {}
+def client(kind, name, **more):
+    def told(text):
+        sent = collections.Counter()
+        for broker in json.loads(text)["brokers"].values():
+            sent.update(broker["req"])
+        counts[name] = sent
+    return kind({"bootstrap.servers": f"127.0.0.1:{sys.argv[1]}", "client.id": name,
+                 "statistics.interval.ms": 100, "stats_cb": told, **more})
+def fill(producer, n):
+    for i in range(n):
+        producer.produce("parcels", f"sesame-{i}".encode(), str(i).encode())
+    producer.flush(60)
+plain = client(Producer, "plain", **{"enable.idempotence": True, "linger.ms": 5})
+fill(plain, 500)
+writer = client(Producer, "writer", **{"transactional.id": "tx", "linger.ms": 5})
+writer.init_transactions(60)
+for n, end in (100, writer.commit_transaction), (50, writer.abort_transaction):
+    writer.begin_transaction()
+    fill(writer, n)
+    end(60)
+readers = [client(Consumer, f"reader{i}", **{"group.id": "readers", "session.timeout.ms": 6000,
+    "auto.offset.reset": "earliest", "enable.auto.commit": False,
+    "isolation.level": "read_committed"}) for i in range(2)]
+for r in readers:
+    r.subscribe(["parcels"])
+got, end = [0, 0], time.time() + 80
+while (sum(got) < 600 or not all(r.assignment() for r in readers)) and time.time() < end:
+    for i, r in enumerate(readers):
+        got[i] += sum(not m.error() for m in r.consume(1000, 0.1))
+writer.begin_transaction()
+for r in readers:
+    writer.send_offsets_to_transaction(r.position(r.assignment()), r.consumer_group_metadata(), 60)
+writer.commit_transaction(60)
+for c in plain, writer:
+    for _ in range(6):
+        c.poll(0.1)
+kept = {k: dict(v) for k, v in counts.items()}
+for r in readers:
+    r.close()
+print(json.dumps([sum(got), kept]))
+'''
+APIS = ('InitProducerId', 'AddPartitionsToTxn', 'EndTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit',
+        'Produce')
+
+
+def check_apis(t, what, spans, counts):
+    """Requests by name as the producers count them, records by what was sent."""
+    mine = [s for s in spans if s['kind'] == 'server']
+    seen = collections.Counter(s['kafka_api'] for s in mine)
+    # the broker asks itself whether a transaction is under way
+    seen.subtract(s['kafka_api'] for s in spans if s['kind'] == 'client')
+    for api in APIS:
+        sent = sum(counts[name].get(api, 0) for name in ('plain', 'writer'))
+        t.check(sent and seen[api] == sent, f'{what}: {seen[api]} {api}, sent {sent}')
+    t.check(seen['JoinGroup'] >= 2 and seen['SyncGroup'] >= 2 and seen['LeaveGroup'] == 2,
+            f'{what}: the group: {seen}')
+    groups = {s.get('messaging_group') for s in mine
+              if s['kafka_api'] in ('JoinGroup', 'SyncGroup', 'LeaveGroup', 'TxnOffsetCommit')}
+    t.equal(groups, {'readers'}, f'{what}: its name')
+    sent = sum(s.get('messaging_messages', 0) for s in mine if s['kafka_api'] == 'Produce')
+    t.equal(sent, 650, f'{what}: records sent')
+    bad = [s for s in spans if set(s.get('incomplete', ())) - {'in-flight'}]
+    t.check(not bad, f'{what}: {len(bad)} are not whole: {bad[:2]}')
+
+
+@test
+def transactions(t):
+    """librdkafka: an idempotent producer, transactions that are committed and aborted, a group of
+    two readers; its own counts of requests"""
+    env = dict(os.environ, PYTHONPATH=python_packages(t, 'confluent-kafka'))
+    k = Kafka(t)
+    k.tool('org.apache.kafka.tools.TopicCommand', '--create', '--topic', 'parcels', '--partitions',
+           '4')
+    z = Zctrace(t, '--port', k.port, '-w', t.path('rec.pcapng'))
+    p = subprocess.run([sys.executable, '-c', TRANSACTIONS, str(k.port)], env=env, timeout=150,
+                       capture_output=True, text=True, check=False)
+    t.equal(p.returncode, 0, f'the client: {p.stderr[-300:]}')
+    wait_for(lambda: sum(s.get('kafka_api') == 'LeaveGroup' for s in z.spans) >= 2, 10)
+    z.stop()
+    got, counts = json.loads(p.stdout)
+    t.equal(got, 600, 'records read: what was aborted is not among them')
+    again, _ = replay(t, t.path('rec.pcapng'))
+    for what, spans in ('live', z.spans), ('replayed', again):
+        check_apis(t, what, [s for s in spans if s['protocol'] == 'kafka'], counts)
+    with open(t.path('rec.pcapng'), 'rb') as f:
+        t.check(b'sesame' not in f.read(), 'no record is in the recording')
+
+
+console.limit = foreign.limit = transactions.limit = 300
 sys.exit(main())
