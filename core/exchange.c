@@ -25,7 +25,7 @@ struct exchange *exchange_new(struct engine *e, struct conn *c)
 	if (x) {
 		e->idle = x->next;
 		e->nidle--;
-		clear_words(x, offsetof(struct exchange, text));
+		clear_words(x, offsetof(struct exchange, method));
 	} else {
 		x = calloc(1, sizeof(*x));
 		if (!x)
@@ -46,6 +46,7 @@ void exchange_free(struct exchange *x)
 	free(x->text.p);
 	free(x->body[0].p);
 	free(x->body[1].p);
+	free(x->attr);
 	free(x);
 }
 
@@ -288,7 +289,9 @@ static struct exchange_attr *attr_of(struct exchange *x, const struct attr_def *
 	for (uint32_t i = 0; i < x->nattrs; i++)
 		if (x->attr[i].def == def)
 			return &x->attr[i];
-	if (x->nattrs >= EXCHANGE_ATTRS)
+	if (!x->attr)
+		x->attr = calloc(EXCHANGE_ATTRS, sizeof(*x->attr));
+	if (!x->attr || x->nattrs >= EXCHANGE_ATTRS)
 		return NULL;
 	x->attr[x->nattrs].def = def;
 	return &x->attr[x->nattrs++];

@@ -126,7 +126,7 @@ struct exchange {
 	struct text settings; /* HTTP2-Settings of a request to upgrade */
 	struct block text;
 	struct block body[2]; /* request, response */
-	struct exchange_attr attr[EXCHANGE_ATTRS]; /* nattrs of them */
+	struct exchange_attr *attr; /* nattrs of EXCHANGE_ATTRS; NULL: it never had any */
 };
 
 /* An empty exchange; NULL: out of memory. */
