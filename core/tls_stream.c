@@ -294,6 +294,24 @@ static void flush_waits(struct engine *e, struct conn *c)
 	list_unlink(&c->session->waiting);
 }
 
+/*
+ * Was a write lost that these wait for? Writes are told in their order, so one behind it shows
+ * that, and what was read before is taken before it. One that has no number yet may be any.
+ */
+static void take_unwritten(struct engine *e, struct conn *c, const struct zc_ev_plain *p)
+{
+	while (c->session->waits) {
+		uint32_t n = c->session->waits->ev.writes;
+
+		if (p->writes ? (int32_t)(p->writes - n) <= 0 : !p->lost)
+			return;
+		if (is_early(c, &c->session->waits->ev))
+			c->session->writes = n;
+		take_first(e, c);
+	}
+	list_unlink(&c->session->waiting);
+}
+
 void tls_stream_tick(struct engine *e)
 {
 	for (struct list *i = e->tls_stream_waiting.next, *next; i != &e->tls_stream_waiting;
@@ -338,6 +356,8 @@ void tls_stream_on_data(struct engine *e, const struct zc_ev_plain *p)
 		return;
 	if (p->dir == ZC_RX)
 		tls_stream_flush(e, c); /* no more may wait: in order all the same */
+	else if (c->session->waits)
+		take_unwritten(e, c, p);
 	take(e, c, p);
 	if (p->dir == ZC_TX && is_early(c, p))
 		c->session->writes = p->writes;

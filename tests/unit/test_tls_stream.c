@@ -81,6 +81,30 @@ static void test_writing_order(void)
 	feed_end(&f);
 }
 
+#define NO "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
+
+/* The write that a request waits for was lost: it is taken before the next one, its answer. */
+static void test_writing_lost(void)
+{
+	struct talker t = talker(1, 77);
+
+	feed_begin(&f, NULL);
+	open_sock(77, ZC_ROLE_SERVER, ZC_OPEN_SEQ);
+	say(&t, RX, GET);
+	t.pos[TX] += (uint32_t)strlen(OK);
+	t.writes = 1;
+	say(&t, RX, GET_B);
+	t.writes = 2;
+	t.lost = 1;
+	say(&t, TX, NO);
+	close_id(t.id, 0);
+	pass();
+	ok(f.nspans == 2 && span(0)->incomplete && span(1)->status == 404,
+	   "behind a lost write a request has its own answer");
+	is_str(f.span[1].path, "/b", "and is not taken behind it");
+	feed_end(&f);
+}
+
 static void test_writing_evicted(void)
 {
 	struct engine_options o = {.max_conns = 2};
@@ -748,6 +772,7 @@ int main(void)
 {
 	test_writing();
 	test_writing_order();
+	test_writing_lost();
 	test_writing_evicted();
 	test_times_server();
 	test_times_client();
