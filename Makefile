@@ -48,7 +48,7 @@ TLSBIN_SRCS := $(addprefix attach/,elf.c code.c code_arm64.c codefunc.c disasm.c
 	tlsbin.c tlsnames.c tlsentry.c tlspattern.c tlspattern_boringssl.c tlspattern_openssl.c \
 	tlspoints.c tlssites.c maps.c)
 PURE_SRCS := $(wildcard parsers/*.c parsers/*/*.c core/*.c sinks/*.c sinks/*/*.c \
-	cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS)
+	cli/tui/model*.c cli/tui/text.c cli/filter*.c) $(TLSBIN_SRCS) attach/ring_map.c
 PROG_SRCS := $(filter-out $(PURE_SRCS),$(wildcard attach/*.c cli/*.c cli/tui/*.c))
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(B)/%.bpf.o)

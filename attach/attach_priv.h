@@ -14,10 +14,7 @@
 #include "attach/tlsbin.h"
 #include "bpf/config.h"
 
-/*
- * Large enough for what comes while the reader waits for a processor; small enough for 30 MiB in
- * all, since the kernel maps it twice and both mappings count as ours.
- */
+/* Large enough for what comes while the reader waits for a processor. */
 #define RING_BYTES (8u << 20)
 
 #define MAX_LINKS 24
@@ -67,7 +64,7 @@ struct attach {
 	struct served *served; /* see served.h */
 
 	struct probes probes;
-	struct ring_buffer *ring;
+	struct ring_map *ring;
 	int epoll_fd; /* the ring's, and that of what tells of new mappings; 0: none */
 	struct tls *tls;
 
@@ -120,19 +117,22 @@ void probes_count(struct attach *a);
 int probes_mark(struct probes *p, pid_t pid, uint32_t bits);
 /*
  * The same with bits that select nothing: no socket is looked at again. 1: it did not have them
- * all, 0: it did, or a negative errno.
+ * all, 0: it did, or has ended, or a negative errno.
  */
 int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits);
 void probes_unmark(struct probes *p, pid_t pid, uint32_t bits);
 uint32_t probes_bits(const struct probes *p, pid_t pid); /* what it is marked with */
+
+/* proc.c: reads a small file of /proc/PID; returns its length, NUL-terminated. */
+size_t proc_read(pid_t pid, const char *file, char *buf, size_t size);
+/* No such process, or one that ends or that nobody has waited for yet. */
+int proc_gone(pid_t pid);
 
 /* tasks.c: the processes that exist. */
 int tasks_mark_selected(struct attach *a);
 /* Marks the workers of marked servers, which may have no listener of their own. */
 void tasks_mark_workers(struct attach *a);
 void tasks_mark_workers_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid));
-/* Reads a small file of /proc/PID; returns its length, NUL-terminated. */
-size_t proc_read(pid_t pid, const char *file, char *buf, size_t size);
 /* Calls fn for the files that exist and fit --exe. */
 void exes_each(const struct attach *a, void (*fn)(void *ctx, const char *path), void *ctx);
 /* The kernel side is to tell of it when this file is executed: ZC_EXE_*. */

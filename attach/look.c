@@ -82,14 +82,22 @@ uint32_t probes_bits(const struct probes *p, pid_t pid)
 	return flags;
 }
 
+/*
+ * The kernel side forgets a process at its end. What would be put in after that stays, and
+ * thousands of them fill the table.
+ */
 int probes_mark_quietly(struct probes *p, pid_t pid, uint32_t bits)
 {
-	uint32_t key = (uint32_t)pid, flags = probes_bits(p, pid);
+	uint32_t key = (uint32_t)pid, had = probes_bits(p, pid), flags = had | bits;
 
-	if ((flags & bits) == bits)
+	if (had == flags)
 		return 0;
-	flags |= bits;
-	return bpf_map_update_elem(p->tasks_fd, &key, &flags, BPF_ANY) ? -errno : 1;
+	if (bpf_map_update_elem(p->tasks_fd, &key, &flags, had ? BPF_EXIST : BPF_ANY))
+		return errno == ENOENT ? 0 : -errno;
+	if (had || !proc_gone(pid))
+		return 1;
+	bpf_map_delete_elem(p->tasks_fd, &key);
+	return 0;
 }
 
 void probes_unmark(struct probes *p, pid_t pid, uint32_t bits)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "attach/attach_priv.h"
+#include "attach/ring_map.h"
 
 #define LOOK_NS 5000000ULL	/* between two looks while events come */
 #define QUIET_NS 1000000000ULL	/* without an event: from here on the caller's whole timeout */
@@ -53,7 +54,7 @@ static void target(struct attach *a, pid_t pid)
 }
 
 /* What the kinds must at least be long; the kernel side is ours, a check costs nothing. */
-static int ring_event(void *ctx, void *data, size_t size)
+static int ring_event(void *ctx, const void *data, size_t size)
 {
 	struct attach *a = ctx;
 	const struct zc_ev *ev = data;
@@ -82,7 +83,7 @@ static int ring_event(void *ctx, void *data, size_t size)
 			    l->port, l->comm, l->pid);
 	}
 	a->fn(a->fn_ctx, ev);
-	return ++a->batch >= BATCH ? -EAGAIN : 0;
+	return ++a->batch >= BATCH;
 }
 
 /* What was to be seen in a run that did not take place is lost as if the ring had been full. */
@@ -143,7 +144,8 @@ static int ring_poll(struct source *s, source_event_fn fn, void *ctx, int timeou
 	a->batch = 0;
 	ring_pause(a, timeout_ms);
 	a->last_read = now_ns();
-	ring_buffer__consume(a->ring); /* who begins to listen comes before those that call */
+	/* who begins to listen comes before those that call */
+	ring_map_read(a->ring, ring_event, a);
 	tls_poll(a->tls);
 	if (a->batch)
 		a->last_event = now_ns();
@@ -212,7 +214,7 @@ int attach_ring_open(struct attach *a)
 {
 	int fd = bpf_object__find_map_fd_by_name(a->probes.sock, "zc_ring"), err;
 
-	a->ring = ring_buffer__new(fd, ring_event, a, NULL);
+	a->ring = ring_map_open(fd, RING_BYTES);
 	if (!a->ring)
 		return attach_fail(a, errno, "ring buffer: %s", strerror(errno));
 	err = watch_ring(a, fd);
@@ -227,7 +229,7 @@ int attach_ring_open(struct attach *a)
 
 void attach_ring_release(struct attach *a)
 {
-	ring_buffer__free(a->ring);
+	ring_map_close(a->ring);
 	if (a->epoll_fd > 0)
 		close(a->epoll_fd);
 }

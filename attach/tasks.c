@@ -23,22 +23,6 @@ static int glob_list_fits(const struct glob *g, const char *name)
 	return 0;
 }
 
-size_t proc_read(pid_t pid, const char *file, char *buf, size_t size)
-{
-	char path[64];
-	size_t n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	f = fopen(path, "re");
-	if (f) {
-		n = fread(buf, 1, size - 1, f);
-		fclose(f);
-	}
-	buf[n] = 0;
-	return n;
-}
-
 static int proc_exe(pid_t pid, char *buf, size_t size)
 {
 	static const char gone[] = " (deleted)";
@@ -293,17 +277,6 @@ int attach__selected(struct attach *a, void (*fn)(void *ctx, pid_t pid), void *c
 	struct selected s = { fn, ctx };
 
 	return each_selected(a, pass_on, &s, a->config.all != 0);
-}
-
-/* No such process, or one that nobody has waited for yet. */
-static int proc_gone(pid_t pid)
-{
-	char stat[512], *p;
-
-	if (!proc_read(pid, "stat", stat, sizeof(stat)))
-		return 1;
-	p = strrchr(stat, ')');
-	return p && p[1] && (p[2] == 'Z' || p[2] == 'X');
 }
 
 void tasks_check_gone(struct attach *a)

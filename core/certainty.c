@@ -74,6 +74,8 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 {
 	uint8_t steps = STEPS_REQUEST;
 
+	if (c->ongoing)
+		c->ongoing->incomplete |= why; /* more of what it counts, or its end */
 	if (c->keyed) {
 		keyed_lost(c, h, pos, why);
 		return;

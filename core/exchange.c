@@ -25,7 +25,7 @@ struct exchange *exchange_new(struct engine *e, struct conn *c)
 	if (x) {
 		e->idle = x->next;
 		e->nidle--;
-		clear_words(x, offsetof(struct exchange, text));
+		clear_words(x, offsetof(struct exchange, method));
 	} else {
 		x = calloc(1, sizeof(*x));
 		if (!x)
@@ -46,6 +46,7 @@ void exchange_free(struct exchange *x)
 	free(x->text.p);
 	free(x->body[0].p);
 	free(x->body[1].p);
+	free(x->attr);
 	free(x);
 }
 
@@ -279,8 +280,6 @@ static void note_flags(struct exchange *x, const struct message *m)
 		x->incomplete |= SPAN_BAD_FRAMING;
 	if (m->flags & MESSAGE_TRUNCATED)
 		x->incomplete |= SPAN_TRUNCATED_HEAD;
-	if (m->flags & MESSAGE_UNCOUNTED && !(m->flags & MESSAGE_RESPONSE))
-		x->req_uncounted = 1;
 	if (m->flags & MESSAGE_UNSEEN)
 		x->incomplete |= SPAN_STATEMENT_NOT_SEEN;
 }
@@ -290,7 +289,9 @@ static struct exchange_attr *attr_of(struct exchange *x, const struct attr_def *
 	for (uint32_t i = 0; i < x->nattrs; i++)
 		if (x->attr[i].def == def)
 			return &x->attr[i];
-	if (x->nattrs >= EXCHANGE_ATTRS)
+	if (!x->attr)
+		x->attr = calloc(EXCHANGE_ATTRS, sizeof(*x->attr));
+	if (!x->attr || x->nattrs >= EXCHANGE_ATTRS)
 		return NULL;
 	x->attr[x->nattrs].def = def;
 	return &x->attr[x->nattrs++];
@@ -362,8 +363,10 @@ static void note_received(struct exchange *x, struct str context)
 	links__received(x->node, &t, of ? of->span_id : NULL, of ? of->pid : 0);
 }
 
-void exchange_end(struct exchange *x, const struct message *m)
+void exchange_end(struct exchange *x, int which, const struct message *m)
 {
+	if (m->flags & MESSAGE_UNCOUNTED)
+		*(which ? &x->resp_body_bytes : &x->req_body_bytes) = SPAN_UNKNOWN;
 	if (m->operation.p)
 		x->method = exchange_text(x, m->operation);
 	if (m->target.p)
@@ -437,6 +440,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 	if (m->context.p)
 		exchange_set_traceparent(x, m->context);
 	x->req_fields = keep_fields(e, x, m->fields);
+	x->req_uncounted |= (m->flags & MESSAGE_UNCOUNTED) != 0;
 	note_flags(x, m);
 	exchange_remember_head(x, can_come_again(x, m) ? m->same : 0, &head);
 	if (!x->reversed)

@@ -126,7 +126,7 @@ struct exchange {
 	struct text settings; /* HTTP2-Settings of a request to upgrade */
 	struct block text;
 	struct block body[2]; /* request, response */
-	struct exchange_attr attr[EXCHANGE_ATTRS]; /* nattrs of them */
+	struct exchange_attr *attr; /* nattrs of EXCHANGE_ATTRS; NULL: it never had any */
 };
 
 /* An empty exchange; NULL: out of memory. */
@@ -139,7 +139,7 @@ void exchange_request(struct engine *e, struct exchange *x, const struct message
 void exchange_response(struct engine *e, struct exchange *x, const struct message *m);
 
 /* What only the end of a message told; a notice that is counted. */
-void exchange_end(struct exchange *x, const struct message *m);
+void exchange_end(struct exchange *x, int which, const struct message *m);
 void exchange_notice(struct exchange *x, const struct message *m);
 
 /* A notice that names something, see MESSAGE_NAMES. */

@@ -37,6 +37,8 @@
 #define PORT_TEREDO 3544
 #define PORT_LISP 4341
 
+#define LENGTH_MAX (16u << 20) /* what puts packets together leaves them below 1 MiB */
+
 int frame_drop(struct rest *r, uint32_t k)
 {
 	if (r->n < k || r->len < k)
@@ -334,12 +336,14 @@ static enum frame_result fragment(uint32_t protocol, uint32_t id, uint32_t offse
 /*
  * The length in the IP header rules: what follows it on the wire is padding. Zero stands for
  * packets of more than 64 KiB that the network card or a tunnel puts together; then the frame's
- * own length must do.
+ * own length must do, if it can be one.
  */
 static int limit(struct rest *r, uint32_t len)
 {
 	if (!len)
 		len = r->len;
+	if (len > LENGTH_MAX)
+		return 0;
 	r->len = len;
 	if (r->n > len)
 		r->n = len;

@@ -102,9 +102,6 @@ static inline struct proc *link_proc_find(struct links *l, uint32_t pid)
 	return p;
 }
 
-/* Made, if need be; NULL: there are too many that serve something, or no memory. */
-struct proc *link_proc_get(struct links *l, uint32_t pid);
-
 /* The same, of one that has read or written something: its name, and so its traits, are known. */
 struct proc *link_proc_acts(struct links *l, uint32_t pid);
 

@@ -30,7 +30,8 @@ static void begin(struct proc *p, uint64_t since)
 	memset(p->leaver, 0, sizeof(p->leaver));
 }
 
-struct proc *link_proc_get(struct links *l, uint32_t pid)
+/* Made, if need be; NULL: there are too many that serve something, or no memory. */
+static struct proc *link_proc_get(struct links *l, uint32_t pid)
 {
 	struct proc *p = link_proc_find(l, pid), **slot = link_proc_slot(l, pid);
 

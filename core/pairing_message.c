@@ -558,7 +558,7 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 		break;
 	case MESSAGE_END:
 		if (h->x && c->protocol->attrs)
-			exchange_end(h->x, m);
+			exchange_end(h->x, !request, m);
 		if (m->flags & MESSAGE_OTHER)
 			is_other(c, h, h->x, pos);
 		if (m->flags & MESSAGE_LONG)

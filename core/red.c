@@ -503,11 +503,17 @@ struct red_row *red_find(const struct red *t, const struct span *s)
 
 /* ---- what is ordinary */
 
-uint64_t red_median(struct red_row *r)
+#define MEDIAN_LEAST 8u /* durations */
+
+/*
+ * The median of all durations of r, which was true when there were at most an eighth fewer; 0:
+ * there are too few to tell.
+ */
+static uint64_t red_median(struct red_row *r)
 {
 	uint64_t n = r->durations.count;
 
-	if (n < RED_MEDIAN_LEAST)
+	if (n < MEDIAN_LEAST)
 		return 0;
 	if (n >= r->median_due) {
 		r->median = hist_percentile(&r->durations, 50);

@@ -144,13 +144,6 @@ struct red_row *red_add(struct red *t, const struct span *s);
 struct red_row *red_find(const struct red *t, const struct span *s);
 
 /*
- * The median of all durations of r, which was true when there were at most an eighth fewer; 0:
- * there are too few to tell.
- */
-#define RED_MEDIAN_LEAST 8u
-uint64_t red_median(struct red_row *r);
-
-/*
  * Is a duration out of the ordinary for its row? Of r == NULL, `others` and where there is no
  * median, from RED_SLOW_NS on.
  */

@@ -181,7 +181,8 @@ enum message_type {
 #define MESSAGE_OTHER 0x400000u
 /*
  * HEAD of a request: how many of its bytes are content is not known. HEAD of a response: another
- * one came before it (INTERIM), so without that its bytes cannot be counted.
+ * one came before it (INTERIM), so without that its bytes cannot be counted. END: it had content
+ * that was not told, the message as a whole is as long as it is.
  */
 #define MESSAGE_UNCOUNTED 0x800000u
 

@@ -49,11 +49,6 @@ void shares__free(struct shares *s)
 	free(s);
 }
 
-void shares__reset(struct shares *s)
-{
-	memset(s, 0, sizeof(*s));
-}
-
 /* ---- hops */
 
 static void keep_name(char *to, const char *from)
@@ -240,5 +235,5 @@ void shares__put(struct shares *s, struct out *o, int columns)
 	out_str(o, "  TIME      SELF    COUNT  HOP\n");
 	for (unsigned i = 0; i < s->nhops; i++)
 		put_hop(o, &s->hop[i], all, columns);
-	shares__reset(s);
+	memset(s, 0, sizeof(*s));
 }

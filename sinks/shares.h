@@ -24,7 +24,6 @@ struct shares;
 
 struct shares *shares__new(void); /* NULL: out of memory */
 void shares__free(struct shares *s);
-void shares__reset(struct shares *s);
 void shares__add(struct shares *s, const struct span *span);
 
 /* A heading and a line for each hop, the largest share first, in so many columns at most. */

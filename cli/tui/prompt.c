@@ -169,7 +169,8 @@ void prompt_trim(struct prompt *p)
 		p->at = p->len;
 }
 
-void prompt_insert(struct prompt *p, const char *text)
+/* ASCII, at the cursor. */
+static void prompt_insert(struct prompt *p, const char *text)
 {
 	while (*text)
 		insert(p, (unsigned char)*text++);

@@ -48,7 +48,6 @@ void prompt_trim(struct prompt *p);	/* no blanks at the end */
 void prompt_remember(struct prompt *p); /* the text, for the next time */
 
 /* On line y; the error, if any, on the two lines above it (one if there is no more room). */
-void prompt_insert(struct prompt *p, const char *text); /* ASCII, at the cursor */
 void prompt_draw(const struct prompt *p, struct screen *s, int y);
 
 #endif

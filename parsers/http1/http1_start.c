@@ -23,8 +23,8 @@ const uint8_t http1_octet_class[256] = {
 	['"'] = OTHER,	     ['#' ... '\''] = TCHAR, ['(' ... ')'] = OTHER, ['*' ... '+'] = TCHAR,
 	[','] = OTHER,	     ['-' ... '.'] = TCHAR, ['/'] = OTHER,	['0' ... '9'] = TCHAR,
 	[':' ... '@'] = OTHER, ['A' ... 'B'] = TCHAR, ['C' ... 'D'] = FIRST, ['E' ... 'F'] = TCHAR,
-	['G' ... 'H'] = FIRST, ['I' ... 'N'] = TCHAR, ['O' ... 'P'] = FIRST, ['Q' ... 'S'] = TCHAR,
-	['T'] = FIRST,	     ['U' ... 'Z'] = TCHAR, ['[' ... ']'] = OTHER, ['^' ... 'z'] = TCHAR,
+	['G' ... 'H'] = FIRST, ['I' ... 'K'] = TCHAR, ['L' ... 'U'] = FIRST, ['V' ... 'Z'] = TCHAR,
+	['[' ... ']'] = OTHER, ['^' ... 'z'] = TCHAR,
 	['{'] = OTHER,	     ['|'] = TCHAR,	   ['}'] = OTHER,	['~'] = TCHAR,
 	[0x80 ... 0xff] = OTHER,
 };
@@ -86,7 +86,8 @@ static enum probe_result match_known_method(const uint8_t *p, size_t n, size_t *
 	enum probe_result r = PROBE_NO;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (memcmp(p, known[i].name, min_size(n, known[i].n)))
+		if ((n && *p != (uint8_t)known[i].name[0]) ||
+		    memcmp(p, known[i].name, min_size(n, known[i].n)))
 			continue;
 		*len = known[i].n - 1u;
 		if (n >= known[i].n)

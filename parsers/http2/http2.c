@@ -115,13 +115,6 @@ void http2_refute(struct http2 *h, unsigned dir)
 	lose(h, dir, &ev);
 }
 
-uint32_t http2_guess(const struct http2 *h, unsigned dir)
-{
-	const struct http2_dir *d = &h->dir[dir];
-
-	return d->state != D_LOST && d->unproven ? d->guesses : 0;
-}
-
 /* Where frames are but a guess, a long one is rather something else, unless it is DATA. */
 static int is_frame(const struct http2_dir *d, const struct frame *f)
 {

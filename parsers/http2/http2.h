@@ -222,9 +222,6 @@ uint64_t http2_unneeded(const struct http2 *h, unsigned dir);
 /* Are the boundaries of frames lost in this direction? */
 int http2_is_lost(const struct http2 *h, unsigned dir);
 
-/* The guess by which the next bytes of this direction are frames; 0: none, it is known. */
-uint32_t http2_guess(const struct http2 *h, unsigned dir);
-
 /* The caller knows that this direction's guess was wrong: boundaries are lost, as with LOST. */
 void http2_refute(struct http2 *h, unsigned dir);
 

@@ -86,7 +86,7 @@ struct kafka_records { /* private */
 struct kafka_side { /* private */
 	struct kafka_walk walk;
 	struct kafka_found found;
-	uint8_t state, api, known, secret;
+	uint8_t state, api, known, ends, secret; /* ends: lost, in the last records */
 	uint8_t looks; /* into records, for trace contexts */
 	uint8_t nvalue, own; /* bytes of one, and how many there were in this record */
 	uint16_t version;

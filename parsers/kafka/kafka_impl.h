@@ -82,6 +82,8 @@ enum kafka_step kafka_walk_next(struct kafka_walk *w, const uint8_t *p, size_t n
 				struct kafka_value *v);
 /* How many of the next bytes nobody looks at; *content: they are of records. */
 uint32_t kafka_walk_unneeded(const struct kafka_walk *w, int *content);
+/* Is it among the last records that there are, in the last of each array around them? */
+int kafka_walk_ends(const struct kafka_walk *w);
 /* So many of these are missing. */
 void kafka_walk_gap(struct kafka_walk *w, uint32_t n);
 

@@ -207,10 +207,13 @@ static enum parse_status end(struct kafka *k, struct kafka_side *s, int request,
 		end_request(k, s, m);
 	else
 		end_response(s, m);
-	if (f->partitions == 1 && carries_records(s->api, request))
-		message_number(m, ATTR(messaging_partition), (uint64_t)f->partition);
-	if (carries_records(s->api, request))
+	if (carries_records(s->api, request)) {
+		if (!s->known)
+			m->flags |= MESSAGE_UNCOUNTED;
+		if (f->partitions == 1 && (s->known || s->ends))
+			message_number(m, ATTR(messaging_partition), (uint64_t)f->partition);
 		put_records(s, request, m);
+	}
 	s->state = IDLE;
 	return PARSE_EVENT;
 }
@@ -232,6 +235,7 @@ static void begin_body(struct kafka_side *s, unsigned row, unsigned version, int
 {
 	memset(&s->found, 0, offsetof(struct kafka_found, group));
 	s->known = (uint8_t)known;
+	s->ends = 0;
 	s->looks = known && left <= KAFKA_PEEK;
 	s->contexts = 0;
 	memset(&s->records, 0, sizeof(s->records));
@@ -502,6 +506,7 @@ static int torn_head(struct kafka *k, const uint8_t *p, size_t n, struct message
 			note(s, &v, 1);
 		at += used;
 	} while (step == KAFKA_STEP_VALUE || (step == KAFKA_STEP_MORE && used));
+	s->ends = (uint8_t)kafka_walk_ends(&s->walk);
 	s->known = s->walk.counted = 0;
 	s->walk.left -= (uint32_t)(n - at);
 	m->head_len = (uint32_t)n;
@@ -537,6 +542,7 @@ static enum parse_status kafka_gap(void *state, enum sender from, struct str kep
 	some = s->known && s->state == BODY && !kept.n ? kafka_walk_unneeded(&s->walk, &is_content)
 						       : 0;
 	if (!some) {
+		s->ends |= (uint8_t)(s->known && kafka_walk_ends(&s->walk));
 		s->known = s->walk.counted = 0;
 		s->state = BODY;
 		s->walk.left -= (uint32_t)kept.n;

@@ -361,6 +361,14 @@ uint32_t kafka_walk_unneeded(const struct kafka_walk *w, int *content)
 	return w->skip ? w->skip : *content ? w->batch : 0;
 }
 
+int kafka_walk_ends(const struct kafka_walk *w)
+{
+	for (unsigned i = 0; i < w->depth; i++)
+		if (w->array[i].count > 1)
+			return 0;
+	return w->state == RECORDS;
+}
+
 void kafka_walk_gap(struct kafka_walk *w, uint32_t n)
 {
 	w->left -= n;

@@ -8,13 +8,31 @@ import subprocess
 from lib import Skip, need
 
 
-def programs_of(pid):
-    """Ids of the BPF programs that this process holds."""
+def held_by(pid, kind):
+    """Ids of what of BPF this process holds: of programs 'prog', of maps 'map'."""
     ids = set()
     for fd in os.listdir(f'/proc/{pid}/fdinfo'):
         with contextlib.suppress(OSError), open(f'/proc/{pid}/fdinfo/{fd}', encoding='ascii') as f:
-            ids |= {int(n) for n in re.findall(r'^prog_id:\s*(\d+)', f.read(), re.M)}
+            ids |= {int(n) for n in re.findall(rf'^{kind}_id:\s*(\d+)', f.read(), re.M)}
     return ids
+
+
+def programs_of(pid):
+    return held_by(pid, 'prog')
+
+
+def keys_of(pid, name):
+    """The keys, as lists of bytes, of the first map of that name that this process holds."""
+    need('bpftool')
+    for number in held_by(pid, 'map'):
+        p = subprocess.run(['bpftool', '-j', 'map', 'show', 'id', str(number)],
+                           capture_output=True, text=True)
+        if f'"name":"{name}"' not in p.stdout:
+            continue
+        p = subprocess.run(['bpftool', '-j', 'map', 'dump', 'id', str(number)],
+                           capture_output=True, text=True)
+        return [entry['key'] for entry in json.loads(p.stdout)]
+    raise Skip(f'bpftool does not show {name}')
 
 
 def programs_alive(ids):

@@ -18,7 +18,7 @@ from h2tools import go_build
 from lib import (HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, free_port, main, need, test,
                  wait_for, wait_port)
 from load import NGINX_SERVER, Wrk, mixed, nginx_files
-from probes import breakpoints, programs_alive, programs_of
+from probes import breakpoints, keys_of, programs_alive, programs_of
 from servers import Target
 from tls_targets import NginxTls, Part, Peer, TlsConn, certs, check_tls, connector, context, ports
 
@@ -233,6 +233,38 @@ def killed_under_load(t):
     z.wait_spans(1)
     z.stop()
     compare_all(t, z.spans, [x])
+
+
+FORKS = """
+import os, socket, ssl, sys
+listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+print(flush=True)
+while sys.stdin.readline():
+    for i in range(300):
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+    print(flush=True)
+"""
+
+
+@test
+def nothing_left_of_children(t):
+    """children that end at once, before they are looked at: nothing is left of them"""
+    port = free_port()
+    p = t.start([sys.executable, '-c', FORKS, str(port)], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE)
+    p.stdout.readline()
+    z = Zctrace(t, '--port', port)
+    before = keys_of(z.p.pid, 'zc_tasks')
+    p.stdin.write(b'\n')
+    p.stdin.flush()
+    p.stdout.readline()
+    t.check(wait_for(lambda: len(keys_of(z.p.pid, 'zc_tasks')) <= len(before), step=0.2),
+            f'{before} became {len(keys_of(z.p.pid, "zc_tasks"))} processes')
+    z.stop()
+    t.check(z.end['events'] >= 600, f'beginnings and ends were told: {z.end}')
 
 
 @test

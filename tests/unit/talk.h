@@ -127,7 +127,9 @@ static inline void talk_say_rest(struct talk *t, const struct message *m)
 	talk_say(t, "%s%s%s",
 		 m->type != MESSAGE_NOTICE && m->flags & MESSAGE_UNSEEN ? " unseen" : "",
 		 m->flags & MESSAGE_TORN ? " torn" : "", m->flags & MESSAGE_FOUND ? " found" : "");
-	talk_say(t, "%s%s%s%s\n", m->flags & MESSAGE_ONE_WAY ? " one-way" : "",
+	talk_say(t, "%s%s%s%s%s\n",
+		 m->type == MESSAGE_END && m->flags & MESSAGE_UNCOUNTED ? " uncounted" : "",
+		 m->flags & MESSAGE_ONE_WAY ? " one-way" : "",
 		 m->flags & MESSAGE_FAILED ? " failed" : "",
 		 m->flags & MESSAGE_REFUSED ? " refused" : "",
 		 m->flags & MESSAGE_LONG ? " long" : "");

@@ -324,6 +324,29 @@ static void test_lost_note(void)
 	feed_end(&f);
 }
 
+/* Of what a subscriber is told, messages are lost: their number is not known. */
+static void test_lost_message(void)
+{
+	static const char message[] = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$3\r\none\r\n";
+
+	for (int lose = 0; lose < 2; lose++) {
+		server(NULL);
+		feed_text(&f, RX, "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n");
+		feed_text(&f, TX, "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+		feed_text(&f, TX, message);
+		f.seq[TX] += lose ? (uint32_t)sizeof(message) - 1 : 0;
+		feed_text(&f, TX, message);
+		feed_text(&f, TX, message);
+		feed_flag(&f, RX, ZC_TCP_FIN);
+		feed_flag(&f, TX, ZC_TCP_FIN);
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 9000 * MS);
+		ok(f.nspans == 1 && !(span(0)->incomplete & SPAN_LOST_EVENTS) == !lose,
+		   "messages of a subscription, %s", lose ? "some lost" : "none lost");
+		feed_end(&f);
+	}
+}
+
 int main(void)
 {
 	test_late();
@@ -332,5 +355,6 @@ int main(void)
 	test_loss();
 	test_lost_answer();
 	test_lost_note();
+	test_lost_message();
 	return tap_done();
 }

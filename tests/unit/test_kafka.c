@@ -53,7 +53,7 @@ static void test_torn(void)
 	const struct talk_case *c = &cases[sizeof(cases) / sizeof(cases[0]) - 2];
 	static const char first[] = "publish kafka_api=Produce kafka_version=11 "
 				    "messaging_client_id=app\n"
-				    "request end 0 on orders messaging_partition=0\n"
+				    "request end 0 on orders messaging_partition=0 uncounted\n"
 				    "publish kafka_api=Produce kafka_version=3 ";
 
 	for (size_t at = 112; at < 210; at++) {
@@ -67,10 +67,35 @@ static void test_torn(void)
 	ok(1, "a request that lost bytes of its only record");
 }
 
+/* Of what is fetched bytes are lost: what there was of it is not all. */
+static void test_fetched(void)
+{
+	const struct talk_case *c = cases;
+	unsigned other = 0;
+
+	while (strcmp(c->name, "two partitions are fetched") != 0)
+		c++;
+	for (size_t at = 58; at < 218; at++) {
+		static struct talk t;
+		const char *end;
+
+		t = (struct talk){.protocol = &kafka_protocol, .lose_at = at, .lose_n = 9};
+		talk_run(&t, c, 7, 7);
+		end = strstr(t.log, "\nresponse end ");
+		if (!end || !strncmp(end, "\nresponse end 92 ", 17))
+			continue;
+		other++;
+		if (!strstr(end, " uncounted") || strstr(end, "partition"))
+			ok(0, "lost at %zu: %s", at, t.log);
+	}
+	ok(other > 20, "a response that lost bytes is not counted, %u cases", other);
+}
+
 int main(void)
 {
 	TALK_ALL(&kafka_protocol, cases);
 	test_probe();
 	test_torn();
+	test_fetched();
 	return tap_done();
 }

@@ -265,6 +265,20 @@ static const struct talk_case cases[] = {
 	  "6c6f00000000000000",
 	  "< ="
 	  "000000060000000a001b"}},
+	{"two partitions are fetched",
+	 "process kafka_api=Fetch kafka_version=3 messaging_client_id=old\n"
+	 "request end 0 on a.topic max_wait_ns=500000000\n"
+	 "process answered\n"
+	 "response end 92 on a.topic messaging_messages=2\n",
+	 {
+	  "> ="
+	  "0000003e000100030000000900036f6c64ffffffff000001f40000000100100000000000010007612e74"
+	  "6f7069630000000100000003000000000000000000100000",
+	  "< ="
+	  "000000990000000900000000000000010007612e746f706963000000020000000300000000000000000002"
+	  "0000002e00000000000000000000001b0000123401000000018bcfe56800ffffffff0000000568656c6c6f"
+	  "0000000000000000000004000000000000000000020000002e00000000000000000000001b000012340100"
+	  "0000018bcfe56800ffffffff0000000568656c6c6f00000000000000"}},
 	{"credentials, and an answer to what was not seen",
 	 "SaslHandshake kafka_api=SaslHandshake kafka_version=1 messaging_client_id=old\n"
 	 "request end 0\n"

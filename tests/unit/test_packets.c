@@ -345,6 +345,17 @@ static void test_ipv4_oddities(void)
 	is_u64(seen.segment.orig_len, big + sizeof(get) - 1, "length 0 means that of the frame");
 	is_u64(seen.segment.cap_len, ZC_MAX_CAPTURE, "of which a segment carries its limit");
 	is_u64(seen.segment.ev.size, sizeof(seen.segment) + ZC_MAX_CAPTURE, "as its size tells");
+
+	/* a last fragment, of a frame that says to be of 4 GiB */
+	pcap_begin(&file, 0xa1b23c4d, 101);
+	packet.n = 0;
+	put_ipv4(&packet, &t);
+	memset(packet.d + 2, 0, 2);
+	packet.d[6] = 4;
+	pcap_packet(&file, SEC, &packet, 0);
+	memset(file.d + file.n - packet.n - 4, 0xff, 4);
+	play(&file, &all);
+	is_u64(counts.malformed, 1, "no frame is of 4 GiB");
 }
 
 static void test_snaplen(void)
