@@ -121,15 +121,15 @@ CLASSES = {
     'odd2 nested': (odd2.Nested, None, {}, 1),
     'odd2 short': (odd2, None, dict(snap=200), 1),
     'steady clean': (steady, None, {}, 1),
-    'steady 1%': (steady, None, dict(loss=0.01, sizes=USUAL), 1),
-    'steady 5%': (steady, None, dict(loss=0.05), 1),
     'steady hole': (steady, None, dict(hole=True), 1),
-    'steady late': (steady, None, dict(late=True), 1),
-    'steady late 1%': (steady, None, dict(late=True, loss=0.01), 1),
 }
 
 # only when asked for by name: there is no proof yet for what is left of it
-OPEN = {'steady burst': (steady, None, dict(burst=0.01), 1),
+OPEN = {'steady 1%': (steady, None, dict(loss=0.01, sizes=USUAL), 1),
+        'steady late': (steady, None, dict(late=True), 1),
+        'steady late 1%': (steady, None, dict(late=True, loss=0.01), 1),
+        'steady 5%': (steady, None, dict(loss=0.05), 1),
+        'steady burst': (steady, None, dict(burst=0.01), 1),
         'ends': (odd, None, dict(ends=0.05, network=0.02), 1),
         'h1 ends': (http1, None, dict(ends=0.05, network=0.02), 1),
         'odd2 nested 1%': (odd2.Nested, None, dict(loss=0.01, sizes=USUAL), 1),
