@@ -4,6 +4,8 @@
 #include "core/keyed.h"
 
 #define STEPS_JOINED (CERTAINTY_WAITS + 1)
+#define STEPS_LIKELY (2 * STEPS_JOINED)
+#define STEPS_TRIAL 32u
 #define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESTED 2u
 #define STEPS_RESPONSE 1u
@@ -26,6 +28,15 @@ static void doubt(struct conn *c, uint32_t why, uint8_t steps)
 	c->doubt |= why;
 	if (c->steps < steps)
 		c->steps = steps;
+}
+
+/* What comes is not as it would be, if those before it were in step. */
+static void contradict(struct conn *c)
+{
+	c->in_step = 0;
+	if (c->on_trial)
+		doubted_break(c);
+	c->on_trial = 0;
 }
 
 void certainty_begin(struct conn *c, const struct half *h)
@@ -70,7 +81,7 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		return;
 	}
 	doubted_break(c);
-	c->round = c->round_before = 0;
+	c->round = c->round_before = c->on_trial = 0;
 	if (carries_requests(c, h)) {
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
@@ -165,7 +176,7 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 		return;
 	if (!at_once && (c->resp_gap || (resp->started && x->need > resp->next)))
 		return;
-	c->in_step = 0;
+	contradict(c);
 	if (x->found || (at_once ? last : older)->found)
 		c->overlaps = 1;
 	else
@@ -354,7 +365,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 		 * other
 		 */
 		x->owed = 1;
-		c->in_step = 0;
+		contradict(c);
 		c->pipelined = 1;
 	}
 	if (c->pipelined && c->unseen)
@@ -475,6 +486,17 @@ static int may_pipeline(const struct conn *c)
 	return c->pipelined || (c->overlaps && c->doubt == SPAN_ATTACHED_LATE);
 }
 
+/*
+ * Joined in a capture, a client that keeps two requests under way may look for long like one that
+ * waits: what was in step is kept until much is, or until nothing more comes, as one more answer
+ * would.
+ */
+static int is_to_be_tried(const struct conn *c, const struct exchange *x)
+{
+	return c->doubt & SPAN_ATTACHED_LATE && c->engine->opt.keep_doubted && !by_socket(c) &&
+	       c->in_step < STEPS_TRIAL && !rests(c, x);
+}
+
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
 {
 	uint64_t ack = reasm_need(&h->reasm, pos), to = x && x->req_done ? x->req_end : ack;
@@ -491,13 +513,18 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	if (!x) {
 		c->round = c->round_before = 0;
 		c->broken_request = c->unseen = 0;
+		if (!c->doubt && c->preexisting && c->requested && !by_socket(c)) {
+			/* what it answers was asked before it was joined */
+			c->half[c->request_dir].unsure = 1;
+			doubt(c, SPAN_ATTACHED_LATE, STEPS_JOINED);
+		}
 		/*
 		 * joined: to what was sent before; who has sent more since does not wait, nor does
 		 * who has sent nothing between two answers
 		 */
 		if (c->doubt && (in_row || (c->requested && c->doubt == SPAN_ATTACHED_LATE))) {
 			c->pipelined = 1;
-			c->in_step = 0;
+			contradict(c);
 		}
 	}
 	if (!x || !x->suspect)
@@ -506,13 +533,18 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 		x->boundary = 1;
 	c->unproven = 0;
 	x->sound = (uint8_t)is_sound(c, x, ack);
-	if (x->sound && is_slow(c, x))
-		x->sound = c->in_step = 0;
+	if (x->sound && is_slow(c, x)) {
+		contradict(c);
+		x->sound = 0;
+	}
 	if (is_early(x, ack)) {
-		c->in_step = 0;
+		contradict(c);
 		doubted_break(c);
 	}
 	if (!x->sound || (!rests(c, x) && (may_pipeline(c) || c->in_step < steps_of(c, x))))
+		return;
+	c->on_trial = (uint8_t)is_to_be_tried(c, x);
+	if (c->on_trial)
 		return;
 	x->suspect = 0;
 	if (c->doubted_head)
@@ -602,8 +634,17 @@ static int is_full(const struct conn *c)
 	return 0;
 }
 
+enum doubted_proof certainty_so_far(const struct conn *c)
+{
+	return c->on_trial && c->in_step >= STEPS_LIKELY ? DOUBTED_SOUND : DOUBTED_NONE;
+}
+
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
+	if (c->on_trial && (c->reset || c->half[0].reasm.fin_time || c->half[1].reasm.fin_time))
+		return DOUBTED_SOUND;
+	if (c->on_trial)
+		return certainty_so_far(c);
 	if (!is_settled(c))
 		return DOUBTED_NONE;
 	/*
@@ -625,6 +666,8 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
 
+	if (c->on_trial)
+		return DOUBTED_SOUND;
 	if (c->reset || !is_settled(c) || !is_still(h, since) || !is_still(resp, since) ||
 	    h->reasm.fin_time || resp->reasm.fin_time)
 		return DOUBTED_NONE;

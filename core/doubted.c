@@ -1,5 +1,6 @@
 #include "core/doubted.h"
 
+#include "core/certainty.h"
 #include "core/engine_impl.h"
 #include "core/pending_read.h"
 
@@ -28,7 +29,7 @@ int doubted_add(struct conn *c, struct exchange *x)
 	if ((!x->suspect || x->incomplete & alone) && !is_joined_at(c, x))
 		return 0;
 	if (c->doubted_head && c->doubted_head->resp_last + DOUBTED_AGE < c->engine->now)
-		doubted_release(c, DOUBTED_NONE);
+		doubted_release(c, certainty_so_far(c));
 	x->next = NULL;
 	if (c->doubted_tail)
 		c->doubted_tail->next = x;

@@ -21,6 +21,7 @@ import judge
 import keyed
 import odd
 import odd2
+import steady
 import tcp
 
 USUAL, SMALL = (1448, 1448, 1448, 536), (536, 100, 33)     # sizes of packets
@@ -50,6 +51,14 @@ WIRE = {    # what else happens on the way, without and with loss
     '25%': dict(loss=0.25, network=0.02, reorder=0.02),
     'reuse': dict(reuse=True),
     'cut late 2%': dict(loss=0.02, late=True, cut=True),
+    'stray': dict(stray=0.05, network=0.02),
+    'stray 3%': dict(stray=0.05, network=0.02, loss=0.03),
+    'hole': dict(hole=True),
+    'hole 1%': dict(hole=True, loss=0.01, sizes=USUAL),
+    'twice': dict(twice=True, network=0.02),
+    'twice 25%': dict(twice=True, loss=0.25, network=0.02),
+    'twice late': dict(twice=True, loss=0.1, late=True),
+    'short 3%': dict(snap=200, loss=0.03),
 }
 
 CLASSES = {
@@ -111,10 +120,19 @@ CLASSES = {
     'odd2 cut': (odd2, None, dict(cut=True), 1),
     'odd2 nested': (odd2.Nested, None, {}, 1),
     'odd2 short': (odd2, None, dict(snap=200), 1),
+    'steady clean': (steady, None, {}, 1),
+    'steady hole': (steady, None, dict(hole=True), 1),
 }
 
 # only when asked for by name: there is no proof yet for what is left of it
-OPEN = {'odd2 nested 1%': (odd2.Nested, None, dict(loss=0.01, sizes=USUAL), 1),
+OPEN = {'steady 1%': (steady, None, dict(loss=0.01, sizes=USUAL), 1),
+        'steady late': (steady, None, dict(late=True), 1),
+        'steady late 1%': (steady, None, dict(late=True, loss=0.01), 1),
+        'steady 5%': (steady, None, dict(loss=0.05), 1),
+        'steady burst': (steady, None, dict(burst=0.01), 1),
+        'ends': (odd, None, dict(ends=0.05, network=0.02), 1),
+        'h1 ends': (http1, None, dict(ends=0.05, network=0.02), 1),
+        'odd2 nested 1%': (odd2.Nested, None, dict(loss=0.01, sizes=USUAL), 1),
         'odd2 nested late': (odd2.Nested, None, dict(late=True), 1),
         'reuse unseen': (odd, None, dict(reuse=True, unseen=1.0), 1),
         'h1 reuse unseen': (http1, None, dict(reuse=True, unseen=1.0), 1),

@@ -25,15 +25,17 @@ class Faults:
     other boundaries. reuse: two
     conversations, one after the other, from the same address; unseen: that many packets with a SYN
     or FIN are lost. clock: times are multiples of it; skew: one direction is captured later, at
-    most so much (s)."""
+    most so much (s); stray: so many packets are. hole: the capture stops for a while. twice: it has
+    each packet twice, as of a bridge; ends: as of both hosts, which are so far from each other (s).
+    Each of the two may be lost."""
 
     def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False,
                  sizes=(1448, 1448, 1448, 536, 100, 33), probes=0.0, snap=1 << 18, **rest):
         self.loss, self.network, self.reorder, self.duplicate = loss, network, reorder, duplicate
         self.late, self.cut, self.sizes, self.probes, self.snap = late, cut, sizes, probes, snap
         self.burst = self.acks = self.pauses = self.resets = self.windows = self.clock = 0.0
-        self.skew = self.unseen = 0.0
-        self.reuse = False
+        self.skew = self.unseen = self.stray = self.ends = 0.0
+        self.reuse = self.twice = self.hole = False
         self.one_way = self.lone = self.recut = False
         vars(self).update(rest)
 
@@ -237,6 +239,7 @@ class Conversation:
         if f.skew:
             way, by = rng.randrange(2), rng.random() * f.skew
             out = sorted((((p[0] + by * (p[1] == way)), *p[1:]) for p in out), key=lambda p: p[0])
+        out = self.elsewhere(out)
         if f.late and len(out) > 4:
             out = out[rng.randrange(3, len(out)):]
         if f.cut and len(out) > 4:
@@ -244,6 +247,22 @@ class Conversation:
         if f.clock:
             out = [(p[0] // f.clock * f.clock, *p[1:]) for p in out]
         return self.without_lost(out)
+
+    def elsewhere(self, out):
+        """As captures see them that are made at another place, or at several."""
+        rng, f = self.rng, self.faults
+        if f.stray:
+            out = [(p[0] + rng.random() * 0.3 * (rng.random() < f.stray), *p[1:]) for p in out]
+        if f.twice:
+            out = out + [(p[0] + rng.random() * 0.0005, *p[1:]) for p in out]
+        if f.ends:      # the time of each is half-way
+            half = rng.random() * f.ends / 2
+            out = [(p[0] + (half if p[1] == end else -half), *p[1:])
+                   for end in (0, 1) for p in out]
+        if f.hole and len(out) > 8:
+            begin = rng.randrange(3, len(out))
+            out = out[:begin] + out[begin + rng.randrange(1, len(out)):]
+        return sorted(out, key=lambda p: p[0]) if f.stray or f.twice or f.ends else out
 
     def without_lost(self, out):
         rng, f = self.rng, self.faults
