@@ -4,7 +4,6 @@
 #include "core/keyed.h"
 
 #define STEPS_JOINED (CERTAINTY_WAITS + 1)
-#define STEPS_LIKELY (2 * STEPS_JOINED)
 #define STEPS_TRIAL 32u
 #define STEPS_REQUEST CERTAINTY_WAITS
 #define STEPS_RESTED 2u
@@ -634,17 +633,12 @@ static int is_full(const struct conn *c)
 	return 0;
 }
 
-enum doubted_proof certainty_so_far(const struct conn *c)
-{
-	return c->on_trial && c->in_step >= STEPS_LIKELY ? DOUBTED_SOUND : DOUBTED_NONE;
-}
-
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
 	if (c->on_trial && (c->reset || c->half[0].reasm.fin_time || c->half[1].reasm.fin_time))
 		return DOUBTED_SOUND;
 	if (c->on_trial)
-		return certainty_so_far(c);
+		return doubted_so_far(c);
 	if (!is_settled(c))
 		return DOUBTED_NONE;
 	/*

@@ -101,9 +101,6 @@ void certainty_closed(struct conn *c, uint64_t pos);
 /* The same of a client that pipelines: its next requests may not have waited for that. */
 void certainty_ahead_ended(struct conn *c, uint64_t pos);
 
-/* What is kept cannot wait any longer: what does it say by itself? */
-enum doubted_proof certainty_so_far(const struct conn *c);
-
 /* Both directions have ended: what does that say of the exchanges that were kept? */
 enum doubted_proof certainty_at_end(const struct conn *c);
 

@@ -142,7 +142,7 @@ OPEN = {'steady 1%': (steady, None, dict(loss=0.01, sizes=USUAL), 1),
 # per cent of the spans that may carry a doubt; those of heads over 64 KiB, which say so, apart
 LIMITS = {'h1 clean': 0.3, 'h1 pipelined clean': 0.6, 'h1 1%': 7, 'h1 pipelined 1%': 20,
           'odd clean': 0.1, 'odd pipelined clean': 0.2, 'odd tiny': 0.2, 'odd network': 1,
-          'odd 1%': 9, 'odd pipelined 1%': 17,
+          'odd 1%': 11, 'odd pipelined 1%': 17,
           **{f'{form}wire {name}': limit for form in ('', 'h1 ') for name, limit in
              (('acks', 0.5), ('pauses', 0.5), ('recut', 1), ('resets', 8), ('clock', 1))},
           'h2 clean': 0, 'h2 streams clean': 0, 'h2 network': 1, 'h2 1%': 10, 'h2 streams 1%': 13,
