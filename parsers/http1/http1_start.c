@@ -139,7 +139,7 @@ static enum probe_result due_status(const uint8_t *p, size_t n, size_t *surplus)
 	while (k < MAX_BLANKS && 9 + k < n && is_blank(p[8]) && is_blank(p[9 + k]))
 		k++;
 	*surplus = k;
-	if (!k)
+	if (!k && (n < 9 || p[8] != '\t'))
 		return match_status(p, n);
 	m = min_size(n - k, STATUS_END);
 	memcpy(line, p, 8);

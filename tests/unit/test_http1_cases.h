@@ -276,6 +276,9 @@ static const struct http_case cases[] = {
 	{ "white space in a status line", HTTP1_RESPONSE, NULL, 0,
 	  { S("HTTP/1.1  200   OK\r\nContent-Length: 0\r\n\r\n") },
 	  "resp 200   OK 1.1 length 0 +keep head 41 {Content-Length=0}\nend\n" },
+	{ "a tab in a status line", HTTP1_RESPONSE, NULL, 0,
+	  { S("HTTP/1.1\t200 OK\r\nContent-Length: 0\r\n\r\n") },
+	  "resp 200 OK 1.1 length 0 +keep head 38 {Content-Length=0}\nend\n" },
 	{ "requests mentioned in a text", HTTP1_REQUEST, NULL, 0,
 	  { S("{POST me. GET /x HTTP/1.1 is a line\nGET /x HTTP/1.1\nis too, and\nGET a "
 	  "HTTP/1.1\nb: \n"
