@@ -85,6 +85,7 @@ void certainty_lost(struct conn *c, struct half *h, uint64_t pos, uint32_t why, 
 		if (why == SPAN_TRUNCATED_HEAD)
 			steps = 0;
 		h->unsure = 1;
+		c->untried |= !c->in_step;
 		c->req_gap = pos;
 		if (gap)
 			c->gap_need = other(c, h)->reasm.next;
@@ -234,7 +235,7 @@ static void note_ahead(struct conn *c, const struct exchange *x)
 static void settle(struct conn *c)
 {
 	c->doubt = 0;
-	c->steps = 0;
+	c->steps = c->untried = 0;
 	c->found_need = 0;
 	c->half[c->request_dir].unsure = 0;
 }
@@ -486,14 +487,14 @@ static int may_pipeline(const struct conn *c)
 }
 
 /*
- * Joined in a capture, a client that keeps two requests under way may look for long like one that
- * waits: what was in step is kept until much is, or until nothing more comes, as one more answer
- * would.
+ * Joined in a capture, or lost from the beginning, a client that keeps two requests under way may
+ * look for long like one that waits: what was in step is kept until much is, or until nothing more
+ * comes, as one more answer would.
  */
 static int is_to_be_tried(const struct conn *c, const struct exchange *x)
 {
-	return c->doubt & SPAN_ATTACHED_LATE && c->engine->opt.keep_doubted && !by_socket(c) &&
-	       c->in_step < STEPS_TRIAL && !rests(c, x);
+	return (c->doubt & SPAN_ATTACHED_LATE || c->untried) && c->engine->opt.keep_doubted &&
+	       !by_socket(c) && c->in_step < STEPS_TRIAL && !rests(c, x);
 }
 
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
@@ -603,6 +604,14 @@ static int is_left(const struct conn *c)
 	       req->fin_need == resp->next;
 }
 
+/* Has one of the ends said that nothing more comes? Who leaves without its answers resets. */
+static int has_closed(const struct conn *c)
+{
+	if (c->reset)
+		return !(c->doubt & SPAN_ATTACHED_LATE);
+	return c->half[0].reasm.fin_time || c->half[1].reasm.fin_time;
+}
+
 /* Do all that is known of it, from its beginning, but for what the responses have lost? */
 static int is_counted(const struct conn *c)
 {
@@ -635,12 +644,10 @@ static int is_full(const struct conn *c)
 
 enum doubted_proof certainty_at_end(const struct conn *c)
 {
-	if (c->on_trial && (c->reset || c->half[0].reasm.fin_time || c->half[1].reasm.fin_time))
-		return DOUBTED_SOUND;
-	if (c->on_trial)
-		return doubted_so_far(c);
 	if (!is_settled(c))
 		return DOUBTED_NONE;
+	if (c->on_trial)
+		return has_closed(c) ? DOUBTED_SOUND : DOUBTED_NONE;
 	/*
 	 * A client that leaves has its answers. So the last ones belong together, and those before
 	 * them, as far back as nothing was lost. Of a client that waits, it is always one that was
@@ -660,8 +667,6 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 {
 	const struct half *h = &c->half[c->request_dir], *resp = other(c, h);
 
-	if (c->on_trial)
-		return DOUBTED_SOUND;
 	if (c->reset || !is_settled(c) || !is_still(h, since) || !is_still(resp, since) ||
 	    h->reasm.fin_time || resp->reasm.fin_time)
 		return DOUBTED_NONE;
@@ -669,5 +674,7 @@ enum doubted_proof certainty_at_rest(const struct conn *c, uint64_t since)
 	if (c->pipelined)
 		return is_counted(c) && is_full(c) ? DOUBTED_DUE : DOUBTED_NONE;
 	/* nor, joined, what was asked before, as far as is known */
-	return c->doubt & SPAN_ATTACHED_LATE ? DOUBTED_NONE : DOUBTED_BOTH;
+	if (c->doubt & SPAN_ATTACHED_LATE)
+		return DOUBTED_NONE;
+	return c->on_trial ? DOUBTED_SOUND : DOUBTED_BOTH;
 }

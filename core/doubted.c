@@ -18,11 +18,6 @@ static int is_joined_at(const struct conn *c, const struct exchange *x)
 	return x->incomplete & SPAN_REQUEST_NOT_SEEN && c->preexisting && !c->requested;
 }
 
-enum doubted_proof doubted_so_far(const struct conn *c)
-{
-	return c->on_trial && c->in_step >= DOUBTED_LIKELY ? DOUBTED_SOUND : DOUBTED_NONE;
-}
-
 int doubted_add(struct conn *c, struct exchange *x)
 {
 	uint32_t alone = SPAN_REQUEST_NOT_SEEN | SPAN_RESPONSE_NOT_SEEN;
@@ -33,7 +28,7 @@ int doubted_add(struct conn *c, struct exchange *x)
 	if ((!x->suspect || x->incomplete & alone) && !is_joined_at(c, x))
 		return 0;
 	if (c->doubted_head && c->doubted_head->resp_last + DOUBTED_AGE < c->engine->now)
-		doubted_release(c, doubted_so_far(c));
+		doubted_release(c, DOUBTED_NONE);
 	x->next = NULL;
 	if (c->doubted_tail)
 		c->doubted_tail->next = x;

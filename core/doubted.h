@@ -14,7 +14,6 @@
 #define DOUBTED_MAX 64u		 /* of a connection */
 #define DOUBTED_TIME 3000000000ull /* ns: so long a row waits behind the last of it */
 #define DOUBTED_AGE 10000000000ull /* ns: when the first of it is as old, no more is added */
-#define DOUBTED_LIKELY 8u /* exchanges in step: twice what a proof begins with */
 
 /* Keeps x, if its doubt is x->suspect, or that its connection was joined at it; else returns 0. */
 int doubted_add(struct conn *c, struct exchange *x);
@@ -26,9 +25,6 @@ enum doubted_proof {
 	DOUBTED_DUE,   /* that began where messages were due, behind all that was lost */
 	DOUBTED_BOTH,
 };
-
-/* On trial, and they cannot wait any longer: what does it say that so many were in step? */
-enum doubted_proof doubted_so_far(const struct conn *c);
 
 /* They go on, as the spans that they are. */
 void doubted_release(struct conn *c, enum doubted_proof proof);

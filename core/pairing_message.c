@@ -647,7 +647,7 @@ void pairing_end_open(struct conn *c, enum conn_end why)
 
 	pairing_count_partial(c, NULL);
 	if (c->doubted_head)
-		doubted_release(c, doubted_so_far(c));
+		doubted_release(c, DOUBTED_NONE);
 	while (c->early)
 		pairing_end_one(c, queue_pop_early(c), why);
 	if (orphan) {

@@ -211,8 +211,8 @@ def begun_in_the_middle(t):
     dump = Tcpdump(t, 'a.pcap', expression=f'tcp port {nginx.port}')
     busy.response()
     exchanges = [c.get(p) for c in (open_one, busy) for p in ('/s/1k.txt', '/none', '/s/100k.txt')]
-    time.sleep(1.2) # of a connection that was joined a pause is no proof, but many exchanges are
-    for _ in range(6):
+    time.sleep(1.2) # of a connection that was joined a pause is no proof, but 32 exchanges are
+    for _ in range(34):
         certain = [c.get('/s/1k.txt') for c in (open_one, busy)]
         exchanges += certain
     spans, _ = replay(t, dump.stop())

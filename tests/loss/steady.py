@@ -10,12 +10,13 @@ TIMES = (0, 0.0001, 0.002, 0.015, 0.2)
 
 
 class Steady(Http1):
-    def __init__(self, rng, name, pipelining):
+    def __init__(self, rng, name, pipelining, times):
         super().__init__(rng, name, False)
         self.uncommon, self.minor = False, 1
         self.window = rng.choice((2, 2, 3)) if pipelining else 1
         self.pipelined = pipelining
-        self.takes = [rng.choice(TIMES) for _ in range(2)]
+        self.times = times
+        self.takes = [rng.choice(times) for _ in range(2)]
 
     def say(self, d, need, pieces, wait=None, flags=0):
         if wait is None and not isinstance(pieces, bytes) and pieces:
@@ -26,12 +27,20 @@ class Steady(Http1):
     def slower(self):
         """Now and then, one end or the other takes its time, or another time from now on."""
         if self.rng.random() < 0.05:
-            self.takes[self.rng.randrange(2)] = self.rng.choice(TIMES)
+            self.takes[self.rng.randrange(2)] = self.rng.choice(self.times)
 
 
-def conversation(rng, name, pipelining):
+class Slow:
+    """The same with servers that take up to almost a second."""
+
+    @staticmethod
+    def conversation(rng, name, pipelining):
+        return conversation(rng, name, pipelining, (0, 0.015, 0.3, 0.6, 0.9))
+
+
+def conversation(rng, name, pipelining, times=TIMES):
     """A Talk of HTTP/1 by a client that always has the same number of requests under way."""
-    t = Steady(rng, name, pipelining)
+    t = Steady(rng, name, pipelining, times)
     for _ in range(rng.choice((10, 20, 30))):
         t.plain()
         t.slower()

@@ -36,6 +36,8 @@ static void test_joined(void)
 			feed_text(&f, RX, GET("/1"));
 			feed_text(&f, TX, OK2);
 		}
+		feed_flag(&f, RX, ZC_TCP_FIN);
+		feed_flag(&f, TX, ZC_TCP_FIN);
 		feed_close(&f, 0, 0);
 		feed_tick(&f, 50 * MS);
 		feed_tick(&f, 50 * MS);
@@ -96,6 +98,8 @@ static void test_early(void)
 		if (i == 3)
 			feed_text(&f, RX, "cd");
 	}
+	feed_flag(&f, RX, ZC_TCP_FIN);
+	feed_flag(&f, TX, ZC_TCP_FIN);
 	feed_close(&f, 0, 0);
 	feed_tick(&f, 50 * MS);
 	feed_tick(&f, 50 * MS);
@@ -128,6 +132,27 @@ static void test_trial(void)
 		certain += !span(i)->incomplete;
 	ok(f.nspans == 13 && !certain, "one answer more takes the proof of 12 away (%u)", certain);
 	feed_end(&f);
+
+	for (int pause = 0; pause < 2; pause++) {
+		feed_begin(&f, &o);
+		feed_open(&f, ZC_ROLE_SERVER, ZC_OPEN_PREEXISTING);
+		feed_text(&f, TX, "the end of some content");
+		for (int i = 0; i < 12; i++) {
+			feed_text(&f, RX, GET("/n"));
+			feed_text(&f, TX, OK2);
+		}
+		if (pause)
+			feed_tick(&f, 4000 * MS);
+		feed_close(&f, 0, 0);
+		feed_tick(&f, 50 * MS);
+		feed_tick(&f, 50 * MS);
+		certain = 0;
+		for (unsigned i = 0; i < f.nspans; i++)
+			certain += !span(i)->incomplete;
+		ok(f.nspans == 12 && !certain, "one may yet come %s (%u)",
+		   pause ? "after a pause" : "where the capture ends", certain);
+		feed_end(&f);
+	}
 }
 
 /*
