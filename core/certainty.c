@@ -1,5 +1,7 @@
 #include "core/certainty.h"
 
+#include <stdlib.h>
+
 #include "core/engine_impl.h"
 #include "core/keyed.h"
 
@@ -306,8 +308,8 @@ static void note_open(struct conn *c, const struct exchange *x)
 
 	if (!x->need || x->need > c->half[!c->request_dir].reasm.next)
 		return; /* it has received what we have not yet */
-	for (unsigned i = 0; i < CONN_ENDED; i++)
-		n += c->ended[i] > x->need;
+	for (unsigned i = 0; c->ended && i < CONN_ENDED; i++)
+		n += c->ended->at[i] > x->need;
 	if (n > c->most_open)
 		c->most_open = n;
 }
@@ -581,8 +583,14 @@ void certainty_closed(struct conn *c, uint64_t pos)
 
 void certainty_ahead_ended(struct conn *c, uint64_t pos)
 {
-	if (c->engine->opt.keep_doubted)
-		c->ended[c->nended++ % CONN_ENDED] = pos;
+	if (!c->engine->opt.keep_doubted)
+		return;
+	if (!c->ended)
+		c->ended = calloc(1, sizeof(*c->ended));
+	if (c->ended)
+		c->ended->at[c->ended->n++ % CONN_ENDED] = pos;
+	else
+		c->most_open = UINT32_MAX; /* unknown: as many as can be */
 }
 
 /* Is all that its server has sent understood, and no request without its answer? */
