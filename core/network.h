@@ -44,7 +44,7 @@ struct sent {
 	uint64_t time; /* of the latest burst, with n */
 	uint32_t end;
 	uint32_t n; /* bursts in all */
-	/* of those before the latest one; NULL: allocated with the second, and the owner frees it */
+	/* of those before; NULL: allocated with the second burst, and the owner frees it */
 	struct sent_before *before;
 };
 
