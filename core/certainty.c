@@ -498,6 +498,21 @@ static int is_to_be_tried(const struct conn *c, const struct exchange *x)
 	       c->in_step < STEPS_TRIAL && !rests(c, x);
 }
 
+void certainty_proven(struct conn *c, struct exchange *x)
+{
+	x->suspect = 0;
+	if (c->doubted_head)
+		doubted_release(c, DOUBTED_SOUND);
+	if (c->req_gap > x->req_pos)
+		return;
+	for (struct exchange *y = x->next; y; y = y->next) {
+		if (y->found && !y->boundary) /* it, and what follows, may be none */
+			return;
+		y->suspect = 0;
+	}
+	settle(c);
+}
+
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
 {
 	uint64_t ack = reasm_need(&h->reasm, pos), to = x && x->req_done ? x->req_end : ack;
@@ -547,17 +562,7 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	c->on_trial = (uint8_t)is_to_be_tried(c, x);
 	if (c->on_trial)
 		return;
-	x->suspect = 0;
-	if (c->doubted_head)
-		doubted_release(c, DOUBTED_SOUND);
-	if (c->req_gap > x->req_pos)
-		return;
-	for (struct exchange *y = x->next; y; y = y->next) {
-		if (y->found && !y->boundary) /* it, and what follows, may be none */
-			return;
-		y->suspect = 0;
-	}
-	settle(c);
+	certainty_proven(c, x);
 }
 
 void certainty_bare(struct conn *c, uint64_t pos, uint64_t n)

@@ -159,6 +159,14 @@ struct conn_ended {
 #define CONN_GAP_REST 1 /* it began in a message that was seen: most likely the rest of that */
 #define CONN_GAP_HEAD 2 /* it began where another one did */
 
+/* See wording.h; of the row since anything was lost, or did not fit. */
+struct wording {
+	uint64_t pos; /* of the first request that was answered in it; 0: there is none */
+	/* bit k - 1: what is k places before, behind what was answered, is ruled out */
+	uint32_t unfit_before, unfit_after;
+	uint8_t fitting; /* answers that fit what they were taken for */
+};
+
 struct conn {
 	struct conn *hash_next; /* or the next free one */
 	struct list lru, stalled, closing;
@@ -201,6 +209,7 @@ struct conn {
 		};
 		uint64_t unusual; /* 0: none of these is set */
 	};
+	struct wording wording;
 	/* see certainty.h */
 	/* exchanges in a row about whose ends both directions agreed, at most 255 */
 	uint8_t in_step;
