@@ -1,5 +1,6 @@
 #include "core/network.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/engine_impl.h"
@@ -10,14 +11,29 @@
 #define PATIENCE 200000000u /* ns: as long TCP waits at least before it takes bytes for lost */
 #define HALF_CLOSE 1000000u /* ns: a FIN as soon after the request belongs to it */
 
+void sent_burst(struct sent *s, uint64_t time)
+{
+	if (s->n == 1 && !s->before)
+		s->before = calloc(1, sizeof(*s->before));
+	if (s->n && s->before) {
+		s->before->time[(s->n - 1) % SENT_MARKS] = s->time;
+		s->before->end[(s->n - 1) % SENT_MARKS] = s->end;
+	} else if (s->n) {
+		s->n = SENT_MARKS; /* no memory: as if there had been too many to know them */
+	}
+	s->n++;
+	s->time = time;
+}
+
 uint64_t sent_time(const struct sent *s, uint32_t seq)
 {
+	const struct sent_before *b = s->before;
 	uint32_t n = s->n < SENT_MARKS ? s->n : SENT_MARKS;
 
-	for (uint32_t i = s->n - n; i != s->n; i++)
-		if ((int32_t)(s->end[i % SENT_MARKS] - seq) > 0)
-			return s->time[i % SENT_MARKS];
-	return 0;
+	for (uint32_t i = s->n - n; b && i + 1 < s->n; i++)
+		if ((int32_t)(b->end[i % SENT_MARKS] - seq) > 0)
+			return b->time[i % SENT_MARKS];
+	return s->n && (int32_t)(s->end - seq) > 0 ? s->time : 0;
 }
 
 /* ---- the other end */
@@ -274,8 +290,8 @@ static uint64_t stalled_since(const struct conn *c, uint32_t seq, uint64_t time)
 	if (!m || (int32_t)(m->seq - seq) <= 0)
 		return 0;
 	since = m->time;
-	if (s->n && s->time[(s->n - 1) % SENT_MARKS] > since)
-		since = s->time[(s->n - 1) % SENT_MARKS];
+	if (s->n && s->time > since)
+		since = s->time;
 	return time > since + PATIENCE ? since : 0;
 }
 
@@ -376,19 +392,36 @@ static int closed_by(const struct exchange *x, const struct conn *c)
 	uint64_t time = 0;
 	int by = x->network.ended_by ? x->network.ended_by : first_to_end(c, &time);
 
-	if (x->error == SPAN_ERR_REFUSED || x->counts_notices || c->given_up)
+	if (!by || x->error == SPAN_ERR_REFUSED || x->counts_notices || c->given_up)
 		return 0;
 	if (x->protocol->flags & NAME_CONNECTION && x->error != SPAN_ERR_RESET &&
 	    x->error != SPAN_ERR_CLOSED)
 		return 0; /* each of them ends */
-	if (x->aborted || x->network.ended_by || !by)
-		return x->aborted || x->network.ended_by ? by : 0;
+	if (x->aborted || x->network.ended_by)
+		return by;
 	if (by - 1 != x->conn->request_dir || !x->resp_done || x->resp_last == SPAN_UNKNOWN ||
 	    time >= x->resp_last || x->req_first == SPAN_UNKNOWN ||
 	    time < x->req_first + HALF_CLOSE ||
 	    c->network.half_closed & 1u << (by - 1))
 		return 0;
 	return by;
+}
+
+/* What it cost x, which most exchanges have nothing of. */
+static void cost_attrs(const struct exchange *x, struct attr_list *l)
+{
+	const struct exchange_network *n = &x->network;
+
+	if (n->retransmits)
+		attr_list_number(l, ATTR(retransmits), n->retransmits);
+	if (n->ns)
+		attr_list_number(l, ATTR(net), n->ns);
+	if (n->inferred && n->ns > n->window_ns)
+		attr_list_text(l, ATTR(net_evidence), (struct str){"inferred", 8});
+	if (n->window_ns)
+		attr_list_number(l, ATTR(window), n->window_ns);
+	if (n->window_dir)
+		attr_list_text(l, ATTR(window_by), side(x, n->window_dir - 1));
 }
 
 void network_attrs(const struct exchange *x, struct attr_list *l)
@@ -406,14 +439,6 @@ void network_attrs(const struct exchange *x, struct attr_list *l)
 		attr_list_text(l, ATTR(closed_by), side(x, by - 1));
 	if (c->network.rtt_us)
 		attr_list_number(l, ATTR(rtt), c->network.rtt_us * 1000ull);
-	if (n->retransmits)
-		attr_list_number(l, ATTR(retransmits), n->retransmits);
-	if (n->ns)
-		attr_list_number(l, ATTR(net), n->ns);
-	if (n->inferred && n->ns > n->window_ns)
-		attr_list_text(l, ATTR(net_evidence), (struct str){"inferred", 8});
-	if (n->window_ns)
-		attr_list_number(l, ATTR(window), n->window_ns);
-	if (n->window_dir)
-		attr_list_text(l, ATTR(window_by), side(x, n->window_dir - 1));
+	if (n->ns | n->retransmits | n->window_dir)
+		cost_attrs(x, l);
 }
