@@ -376,19 +376,36 @@ static int closed_by(const struct exchange *x, const struct conn *c)
 	uint64_t time = 0;
 	int by = x->network.ended_by ? x->network.ended_by : first_to_end(c, &time);
 
-	if (x->error == SPAN_ERR_REFUSED || x->counts_notices || c->given_up)
+	if (!by || x->error == SPAN_ERR_REFUSED || x->counts_notices || c->given_up)
 		return 0;
 	if (x->protocol->flags & NAME_CONNECTION && x->error != SPAN_ERR_RESET &&
 	    x->error != SPAN_ERR_CLOSED)
 		return 0; /* each of them ends */
-	if (x->aborted || x->network.ended_by || !by)
-		return x->aborted || x->network.ended_by ? by : 0;
+	if (x->aborted || x->network.ended_by)
+		return by;
 	if (by - 1 != x->conn->request_dir || !x->resp_done || x->resp_last == SPAN_UNKNOWN ||
 	    time >= x->resp_last || x->req_first == SPAN_UNKNOWN ||
 	    time < x->req_first + HALF_CLOSE ||
 	    c->network.half_closed & 1u << (by - 1))
 		return 0;
 	return by;
+}
+
+/* What it cost x, which most exchanges have nothing of. */
+static void cost_attrs(const struct exchange *x, struct attr_list *l)
+{
+	const struct exchange_network *n = &x->network;
+
+	if (n->retransmits)
+		attr_list_number(l, ATTR(retransmits), n->retransmits);
+	if (n->ns)
+		attr_list_number(l, ATTR(net), n->ns);
+	if (n->inferred && n->ns > n->window_ns)
+		attr_list_text(l, ATTR(net_evidence), (struct str){"inferred", 8});
+	if (n->window_ns)
+		attr_list_number(l, ATTR(window), n->window_ns);
+	if (n->window_dir)
+		attr_list_text(l, ATTR(window_by), side(x, n->window_dir - 1));
 }
 
 void network_attrs(const struct exchange *x, struct attr_list *l)
@@ -406,14 +423,6 @@ void network_attrs(const struct exchange *x, struct attr_list *l)
 		attr_list_text(l, ATTR(closed_by), side(x, by - 1));
 	if (c->network.rtt_us)
 		attr_list_number(l, ATTR(rtt), c->network.rtt_us * 1000ull);
-	if (n->retransmits)
-		attr_list_number(l, ATTR(retransmits), n->retransmits);
-	if (n->ns)
-		attr_list_number(l, ATTR(net), n->ns);
-	if (n->inferred && n->ns > n->window_ns)
-		attr_list_text(l, ATTR(net_evidence), (struct str){"inferred", 8});
-	if (n->window_ns)
-		attr_list_number(l, ATTR(window), n->window_ns);
-	if (n->window_dir)
-		attr_list_text(l, ATTR(window_by), side(x, n->window_dir - 1));
+	if (n->ns | n->retransmits | n->window_dir)
+		cost_attrs(x, l);
 }

@@ -1,6 +1,7 @@
 #include "sinks/format.h"
 
 #include <endian.h>
+#include <strings.h>
 #include <time.h>
 #include <wchar.h>
 
@@ -245,6 +246,12 @@ char *fmt_time(char *p, struct fmt_clock *c, uint64_t unix_ns)
 static int is_tail(char c)
 {
 	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+int fmt_begins_with_word(struct str text, struct str word)
+{
+	return word.n && text.n >= word.n && !strncasecmp(text.p, word.p, word.n) &&
+	       (text.n == word.n || text.p[word.n] == ' ');
 }
 
 size_t utf8_len(const char *s, size_t n)

@@ -75,6 +75,9 @@ char *fmt_time(char *p, struct fmt_clock *c, uint64_t unix_ns);
  */
 size_t utf8_len(const char *s, size_t n);
 
+/* Is the word, upper or lower case, what the text begins with? "SELECT" of "select * from t". */
+int fmt_begins_with_word(struct str text, struct str word);
+
 /* Columns that a string takes on a terminal: one per character, two if wide, none if combining. */
 size_t text_width(const char *s, size_t n);
 

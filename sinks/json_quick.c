@@ -7,14 +7,15 @@
 #include "sinks/safe.h"
 
 #define TEMPLATES 256u
-#define HEAD_MAX 448u  /* of protocol ... host */
+#define HEAD_MAX 640u  /* of protocol ... host */
 #define PLACE_MAX 256u /* of client_addr ... server_port */
 #define THREAD_MAX 48u /* of pid and tid */
 #define NAMES_MAX 640u /* of comm ... conn */
 #define SIZES_MAX 160u /* of req_bytes ... resp_body_bytes */
 #define URI_MAX 256u /* of path and query, while they are short */
 #define STRING_MAX 1024u /* of path, query, route */
-#define ATTRS_MAX 8u
+#define ATTRS_MAX 12u
+#define TLS_ATTRS 4u /* version, cipher, server name, protocol chosen */
 #define REST_MAX 1536u /* all else of a line, with each number as long as can be */
 #define LINE_MAX (HEAD_MAX + PLACE_MAX + THREAD_MAX + NAMES_MAX + 3 * STRING_MAX + REST_MAX)
 
@@ -26,12 +27,21 @@ struct word {
 	uint16_t absent;
 };
 
+/* An attribute of the connection's handshake. */
+struct tls_word {
+	const struct attr_def *def;
+	uint64_t n;
+	struct word text; /* of a string */
+};
+
 struct template {
 	/* what it was made of */
 	uint64_t conn;
 	enum span_kind kind;
 	const struct protocol_name *protocol;
 	const char *tls;
+	struct tls_word tls_attr[TLS_ATTRS];
+	unsigned ntls;
 	struct word method, scheme, host, name[NNAMES];
 	uint8_t addr[32];
 	uint16_t port[2];
@@ -109,6 +119,32 @@ static struct str str_of(const char *s)
 	return (struct str){s, s ? strlen(s) : 0};
 }
 
+static inline int is_of_tls(const struct attr *a)
+{
+	return a->def < attr_defs + ATTRS_TLS_END;
+}
+
+/* Those that stand behind "tls", strings and words all of them. NULL: as put_word. */
+static char *put_tls_attrs(char *p, const char *end, struct template *t, const struct span *s)
+{
+	char buf[SPAN_TEXT_MAX];
+
+	for (t->ntls = 0; t->ntls < s->nattrs && is_of_tls(&s->attr[t->ntls]); t->ntls++) {
+		const struct attr *a = &s->attr[t->ntls];
+		struct tls_word *w = &t->tls_attr[t->ntls];
+		struct str text = {NULL, 0};
+
+		if (t->ntls == TLS_ATTRS)
+			return NULL;
+		if (a->def->type == ATTR_STRING || a->def->name(a->n, buf))
+			text = attr_text(a, buf);
+		w->def = a->def;
+		w->n = a->n;
+		p = put_word(p, end, a->def->key, text, t->head, &w->text);
+	}
+	return p;
+}
+
 static int make_head(struct template *t, const struct span *s)
 {
 	const char *end = t->head + sizeof(t->head);
@@ -124,6 +160,7 @@ static int make_head(struct template *t, const struct span *s)
 		p = put_word(p, end, "tls", str_of(s->tls), t->head, &w);
 	else
 		p = FMT_LIT(p, ",\"tls\":false");
+	p = put_tls_attrs(p, end, t, s);
 	p = put_word(p, end, "method", s->method, t->head, &t->method);
 	p = put_word(p, end, "scheme", s->scheme, t->head, &t->scheme);
 	p = put_word(p, end, "host", s->host, t->head, &t->host);
@@ -185,6 +222,20 @@ static inline int is_word(const char *text, struct word w, struct str s)
 	return w.absent == !s.p && (!s.p || (w.n == s.n && !memcmp(text + w.off, s.p, s.n)));
 }
 
+static inline int are_of_tls(const struct template *t, const struct span *s)
+{
+	for (unsigned i = 0; i < t->ntls; i++) {
+		const struct tls_word *w = &t->tls_attr[i];
+		const struct attr *a = &s->attr[i];
+
+		if (i == s->nattrs || a->def != w->def)
+			return 0;
+		if (a->def->type == ATTR_STRING ? !is_word(t->head, w->text, a->s) : a->n != w->n)
+			return 0;
+	}
+	return s->nattrs == t->ntls || !is_of_tls(&s->attr[t->ntls]);
+}
+
 /* Most processes lack most names. */
 static int all_names(const struct template *t, const struct span *s)
 {
@@ -243,7 +294,7 @@ static int fits(struct template *t, const struct span *s)
 	    t->tls != s->tls || t->port[0] != s->client_port || t->port[1] != s->server_port ||
 	    !is_addr(t->addr, s->client_addr) || !is_addr(t->addr + 16, s->server_addr))
 		return 0;
-	return are_words(t, s) && are_names(t, s);
+	return are_of_tls(t, s) && are_words(t, s) && are_names(t, s);
 }
 
 /* ---- lines */
@@ -304,14 +355,16 @@ static inline int any(bytes v)
 		}                                          \
 	} while (0)
 
-/* Numbers without another form: those of the network, mostly. */
+/* Numbers without another form, those of the network mostly, and what a template may have. */
 static int are_plain(const struct span *s)
 {
-	if (s->nattrs > ATTRS_MAX || s->attr[0].def < attr_defs + ATTRS_TLS_END)
+	if (s->nattrs > ATTRS_MAX)
 		return 0;
 	for (unsigned i = 0; i < s->nattrs; i++) {
 		const struct attr_def *def = s->attr[i].def;
 
+		if (is_of_tls(&s->attr[i]))
+			continue;
 		if (def->type == ATTR_STRING || def->type == ATTR_WORD || def->flags & ATTR_SECRET)
 			return 0;
 	}
@@ -356,7 +409,7 @@ static inline int are_sizes(const struct template *t, const struct span *s)
 static char *put_figures(char *p, struct template *t, const struct span *s)
 {
 	const char *error = span_error_name(s->error);
-	unsigned at = 0;
+	unsigned at = t->ntls;
 
 	if (s->status)
 		p = KEY_U64(p, "status", (uint64_t)s->status);

@@ -255,7 +255,8 @@ static void put_calls(struct out *o, const struct trace_style *style, const stru
 	struct span alike = *s;
 
 	alike.path = s->route.p ? s->route : s->path;
-	if (s->method.p && !(s->protocol->flags & NAME_FIXED_METHOD)) {
+	if (s->method.p && !(s->protocol->flags & NAME_FIXED_METHOD) &&
+	    !fmt_begins_with_word(alike.path, s->method)) {
 		put_visible(o, s->method);
 		out_char(o, ' ');
 	}

@@ -167,11 +167,17 @@ static int same(struct str a, struct str b)
 	return a.n == b.n && !a.p == !b.p && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
-static int are_alike(const struct span *a, const struct span *b)
+int trace_calls_alike(const struct span *a, const struct span *b)
 {
 	return a->kind == b->kind && a->protocol == b->protocol && same(a->method, b->method) &&
 	       same(a->route, b->route) && a->server_port == b->server_port &&
 	       !memcmp(a->server_addr, b->server_addr, sizeof(a->server_addr));
+}
+
+int trace_call_plain(const struct span *call, const struct span *end)
+{
+	return call->kind == SPAN_CLIENT && !call->error && !call->incomplete &&
+	       (!end || (end->kind == SPAN_SERVER && !end->error && !end->incomplete));
 }
 
 /* A call alone, or with its other end. */
@@ -179,10 +185,8 @@ static int is_plain(const struct trace_tree *t, const struct trace_row *r)
 {
 	const struct trace_row *end = r->child < 0 ? NULL : &t->row[r->child];
 
-	if (r->span->kind != SPAN_CLIENT || r->span->error || r->span->incomplete)
-		return 0;
-	return !end || (end->span->kind == SPAN_SERVER && !end->span->error &&
-			!end->span->incomplete && end->child < 0 && end->sibling < 0);
+	return trace_call_plain(r->span, end ? end->span : NULL) &&
+	       (!end || (end->child < 0 && end->sibling < 0));
 }
 
 static void add_to(struct trace_row *sum, const struct trace_row *r)
@@ -207,7 +211,7 @@ static void fold_like(struct trace_tree *t, int first)
 	int critical = 0;
 
 	for (int i = first; i >= 0; i = t->row[i].sibling)
-		if (is_plain(t, &t->row[i]) && are_alike(sum->span, t->row[i].span))
+		if (is_plain(t, &t->row[i]) && trace_calls_alike(sum->span, t->row[i].span))
 			add_to(sum, &t->row[i]);
 	if (sum->times < TRACE_FOLD) {
 		sum->times = 0;
@@ -216,7 +220,7 @@ static void fold_like(struct trace_tree *t, int first)
 	for (int i = first; i >= 0; i = t->row[i].sibling) {
 		struct trace_row *r = &t->row[i];
 
-		if (!is_plain(t, r) || !are_alike(sum->span, r->span))
+		if (!is_plain(t, r) || !trace_calls_alike(sum->span, r->span))
 			continue;
 		critical |= r->critical;
 		r->hidden = i != first;

@@ -48,6 +48,10 @@ void trace_tree_build(struct trace_tree *t, struct span *const *spans, int n);
 #define TRACE_FOLD 4
 void trace_tree_fold(struct trace_tree *t);
 
+/* The same two questions of single spans; end: what the call caused at its other end, or NULL. */
+int trace_calls_alike(const struct span *a, const struct span *b);
+int trace_call_plain(const struct span *call, const struct span *end);
+
 /* Has the span a parent that was seen, but is not among the n spans? */
 int trace_parent_missing(struct span *const *spans, int n);
 

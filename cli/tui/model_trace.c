@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sinks/trace_tree.h"
 
 /* Beyond this many calls in a row, the path is marked no further back. */
 #define CRITICAL_CHILDREN 256
+
+#define ALIKE_KINDS 16 /* of calls of one span, that are looked for */
 
 static uint64_t first_bytes(const uint8_t *p)
 {
@@ -98,6 +101,8 @@ static void add_node(struct traces *t, const struct span_ring *r, uint32_t posit
 	n->span = s;
 	n->parent = n->child = n->next = TRACE_NONE;
 	n->depth = n->critical = 0;
+	n->first = TRACE_NONE;
+	n->times = 0;
 	n->trace = trace_of(t, s);
 	tr = &t->trace[n->trace];
 	tr->nodes++;
@@ -189,6 +194,42 @@ static void set_depths(struct traces *t, uint32_t root)
 	}
 }
 
+/* A call alone, or with its other end. */
+static int is_plain(const struct traces *t, const struct trace_node *n)
+{
+	const struct trace_node *end = n->child == TRACE_NONE ? NULL : &t->node[n->child];
+
+	return trace_call_plain(n->span, end ? end->span : NULL) &&
+	       (!end || (end->child == TRACE_NONE && end->next == TRACE_NONE));
+}
+
+/* Which calls of node i are alike. */
+static void mark_alike(struct traces *t, uint32_t i)
+{
+	uint32_t kind[ALIKE_KINDS];
+	unsigned n = 0, k;
+
+	for (uint32_t c = t->node[i].child; c != TRACE_NONE; c = t->node[c].next) {
+		if (!is_plain(t, &t->node[c]))
+			continue;
+		for (k = 0; k < n; k++)
+			if (trace_calls_alike(t->node[kind[k]].span, t->node[c].span))
+				break;
+		if (k == ALIKE_KINDS)
+			continue;
+		if (k == n)
+			kind[n++] = c;
+		t->node[c].first = kind[k];
+		t->node[kind[k]].times++;
+	}
+	for (uint32_t c = t->node[i].child; c != TRACE_NONE; c = t->node[c].next) {
+		uint32_t first = t->node[c].first;
+
+		if (first != TRACE_NONE && t->node[first].times < TRACE_FOLD)
+			t->node[c].first = TRACE_NONE;
+	}
+}
+
 static void build_trees(struct traces *t)
 {
 	for (uint32_t i = 0; i < t->n; i++)
@@ -207,6 +248,8 @@ static void build_trees(struct traces *t)
 				longest = r;
 		mark_critical(t, longest);
 	}
+	for (uint32_t i = 0; i < t->nnodes; i++)
+		mark_alike(t, i);
 }
 
 int traces_build(struct traces *t, const struct span_ring *r)
@@ -230,6 +273,16 @@ uint32_t traces_next(const struct traces *t, uint32_t n, int fold)
 	while (n != TRACE_NONE && t->node[n].next == TRACE_NONE)
 		n = t->node[n].parent;
 	return n == TRACE_NONE ? n : t->node[n].next;
+}
+
+uint32_t traces_next_alike(const struct traces *t, uint32_t i)
+{
+	uint32_t first = t->node[i].first;
+
+	do
+		i = t->node[i].next;
+	while (i != TRACE_NONE && t->node[i].first != first);
+	return i;
 }
 
 int traces_own_time(const struct traces *t, uint32_t i, uint64_t *at, uint64_t *until)

@@ -20,6 +20,9 @@ struct trace_node {
 	uint32_t parent, child, next; /* nodes; children in order of time. TRACE_NONE: none */
 	uint8_t depth;
 	uint8_t critical; /* on the path that decided when the trace was over */
+	/* The first of the calls beside it that are alike, as trace_tree_fold() has it, itself
+	 * included; TRACE_NONE: it stands alone. On that first one: how many they are. */
+	uint32_t first, times;
 };
 
 struct trace {
@@ -49,6 +52,9 @@ int traces_build(struct traces *t, const struct span_ring *r);
  * The node after n in the order of the tree, or TRACE_NONE. Leaves out what is under n if `fold`.
  */
 uint32_t traces_next(const struct traces *t, uint32_t n, int fold);
+
+/* Of calls that are alike, the one after i; i may be the first of them. TRACE_NONE: no more. */
+uint32_t traces_next_alike(const struct traces *t, uint32_t i);
 
 /* The next time that node i works by itself, from *at on: to *until. 0: not any more. */
 int traces_own_time(const struct traces *t, uint32_t i, uint64_t *at, uint64_t *until);

@@ -186,6 +186,49 @@ struct str tui_target(const struct tui *t, const struct span *s, char *buf, size
 	return (struct str){ buf, n };
 }
 
+#define NARROW 40 /* columns: with fewer, what is asked is worth more than who asks */
+
+static int put_who(struct screen *s, int y, int x, int end, const struct tree_name *n)
+{
+	const char *who = span_process(n->span), *arrow = screen__ascii(s) ? " -> " : " → ";
+	char peer[64];
+	struct str called = tui_callee(n->span, peer);
+	int at = x;
+
+	if (called.p && end - x < NARROW && who && n->above && !strcmp(who, n->above))
+		arrow++;
+	else if (who || !n->method.p)
+		at += screen__safe(s, y, at, end - at, n->style, CUT_END, str_of(who ? who : "-"));
+	if (called.p) {
+		at += screen__put(s, y, at, end - at, STYLE_DIM, arrow);
+		at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END, called);
+	}
+	return at;
+}
+
+void tui_tree_name(struct screen *s, int y, int x, int width, const struct tree_name *n)
+{
+	int at = x, end = x + width, depth = n->depth, who, behind;
+	char calls[24] = "";
+
+	/* deep trees must leave room for the name */
+	if (2 * depth > width / 2)
+		depth = width / 4;
+	at += 2 * (depth > 0 ? depth - 1 : 0);
+	if (depth)
+		at += screen__put(s, y, at, end - at, STYLE_DIM, n->last ? "└ " : "├ ");
+	who = put_who(s, y, at, end, n);
+	at = who > at ? who + 1 : at;
+	if (n->times > 1)
+		snprintf(calls, sizeof(calls), " ×%u", n->times);
+	behind = (int)text_width(calls, strlen(calls));
+	if (n->method.p && !fmt_begins_with_word(n->target, n->method))
+		at += screen__safe(s, y, at, end - behind - at, STYLE_TEXT, CUT_END, n->method) + 1;
+	if (n->target.p)
+		at += screen__safe(s, y, at, end - behind - at, STYLE_TEXT, CUT_MIDDLE, n->target);
+	screen__put(s, y, at, end - at, STYLE_STRONG, calls);
+}
+
 int tui_unseen(struct screen *s, int y, int height, unsigned unseen)
 {
 	char text[64];

@@ -59,6 +59,15 @@ void trace_bar(const struct traces *t, uint32_t i, enum style st, struct screen 
 	}
 }
 
+void trace_bar_calls(const struct traces *t, uint32_t i, uint64_t until, enum style st,
+		     struct screen *s, int y, int x, int width)
+{
+	const struct trace *tr = &t->trace[t->node[i].trace];
+
+	screen__bar(s, y, x, width, column_of(tr, t->node[i].span->time_ns, width),
+		    column_of(tr, until, width), 1, st);
+}
+
 /* The deepest span that was under way, the one that the others waited for. */
 static uint32_t working(const struct traces *t, uint32_t root, uint64_t time)
 {

@@ -20,6 +20,10 @@ unsigned trace_colour(struct trace_colours *c, const struct span *s);
 void trace_bar(const struct traces *t, uint32_t i, enum style st, struct screen *s, int y, int x,
 	       int width);
 
+/* That of calls that are shown as one, from node i to the time `until`. */
+void trace_bar_calls(const struct traces *t, uint32_t i, uint64_t until, enum style st,
+		     struct screen *s, int y, int x, int width);
+
 /* All of a trace in one bar: who worked. */
 void trace_stack(const struct traces *t, uint32_t root, struct trace_colours *c, struct screen *s,
 		 int y, int x, int width);

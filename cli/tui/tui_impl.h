@@ -207,11 +207,22 @@ struct str tui_callee(const struct span *s, char *buf);
  * of the lines; all, if there are no such rows. */
 int tui_unseen(struct screen *s, int y, int height, unsigned unseen);
 
-/* A fit-to-print "METHOD path?query" with secrets hidden. */
 /* The request's method, or what stands in its place. */
 struct str tui_method(const struct span *s);
-
+/* A fit-to-print "path?query" with secrets hidden. */
 struct str tui_target(const struct tui *t, const struct span *s, char *buf, size_t cap);
+
+/* A span in a tree: "├ app → postgres SELECT orders". */
+struct tree_name {
+	const struct span *span;
+	const char *above; /* the process that has called it, NULL: none. Where there is little
+			    * room, a call of that process does not name it again. */
+	int depth, last;   /* last: of its siblings */
+	enum style style;  /* of the process */
+	struct str method, target; /* p == NULL: not shown; no more than TEXT_MAX bytes each */
+	uint32_t times; /* how many calls it stands for; 1: itself */
+};
+void tui_tree_name(struct screen *s, int y, int x, int width, const struct tree_name *n);
 
 /* ---- views */
 

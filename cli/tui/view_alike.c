@@ -153,30 +153,23 @@ static void paint_name(struct alike_view *v, uint32_t row, struct screen *s, int
 {
 	const struct alike_hop *h = hop_at(v, row);
 	const struct span *span = h->span;
-	const char *who = span_process(span);
 	struct str route = span->route.p ? span->route : span->path;
-	enum style st = (enum style)(STYLE_SERVICE + (int)trace_colour(&v->colours, span));
-	char buf[TEXT_MAX], peer[64];
-	struct str called = tui_callee(span, peer);
-	int at = x, end = x + width, depth = h->depth;
+	char buf[TEXT_MAX];
+	struct tree_name name = {
+		.span = span,
+		.depth = h->depth,
+		.last = h->next == TRACE_NONE,
+		.style = (enum style)(STYLE_SERVICE + (int)trace_colour(&v->colours, span)),
+		.times = 1,
+	};
 
-	if (2 * depth > width / 2)
-		depth = width / 4;
-	at += 2 * (depth > 0 ? depth - 1 : 0);
-	if (depth)
-		at += screen__put(s, y, at, end - at, STYLE_DIM,
-				  h->next == TRACE_NONE ? "└ " : "├ ");
-	at += screen__safe(s, y, at, end - at, st, CUT_END, str_of(who ? who : "-"));
-	if (called.p) {
-		at += screen__put(s, y, at, end - at, STYLE_DIM, screen__ascii(s) ? " -> " : " → ");
-		at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END,
-				   called);
+	if (h->parent != TRACE_NONE)
+		name.above = span_process(v->alike.hop[h->parent].span);
+	if (!v->by_service) {
+		name.method = tui_method(span);
+		name.target = text_redacted(route, 0, v->view.tui->opt.redact, buf, sizeof(buf));
 	}
-	if (v->by_service)
-		return;
-	at += 1 + screen__safe(s, y, at + 1, end - at - 1, STYLE_TEXT, CUT_END, tui_method(span));
-	screen__safe(s, y, at + 1, end - at - 1, STYLE_TEXT, CUT_MIDDLE,
-		     text_redacted(route, 0, v->view.tui->opt.redact, buf, sizeof(buf)));
+	tui_tree_name(s, y, x, width, &name);
 }
 
 static void row_paint(void *ctx, uint32_t row, int column, struct screen *s, int y, int x,

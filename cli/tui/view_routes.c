@@ -44,6 +44,8 @@ enum routes_column {
 #define BASELINE_ONLY 2
 #define STATUS_ONLY 4 /* some protocol has statuses of its own */
 #define DATABASES_ONLY 8
+#define STATEMENT_SHARE 36 /* per cent of the width; a statement is longer than a path */
+#define NOT_DATABASES 16 /* not where all is of databases, which have other statuses */
 
 static const struct {
 	struct column column;
@@ -62,8 +64,8 @@ static const struct {
 	[COL_MAX] = {{"MAX", 6, 7, 11, 1, 1, 0}, 0},
 	[COL_TIME] = {{"TIME", 6, 7, 5, 1, 1, 0}, DATABASES_ONLY},
 	[COL_COUNT] = {{"COUNT", 6, 7, 10, 1, 1, 0}, 0},
-	[COL_4XX] = {{"4xx", 4, 6, 4, 1, 1, 0}, 0},
-	[COL_5XX] = {{"5xx", 4, 6, 4, 1, 1, 0}, 0},
+	[COL_4XX] = {{"4xx", 4, 6, 4, 1, 1, 0}, NOT_DATABASES},
+	[COL_5XX] = {{"5xx", 4, 6, 4, 1, 1, 0}, NOT_DATABASES},
 	[COL_NOT_OK] = {{"NOT OK", 6, 6, 14, 1, 1, 0}, STATUS_ONLY},
 	[COL_BROKEN] = {{"BROKEN", 6, 6, 17, 1, 1, 0}, 0},
 	[COL_FLIGHT] = {{"OPEN", 5, 5, 12, 1, 1, 0}, 0},
@@ -122,6 +124,7 @@ static int has_column(const struct routes *r, int id, int words)
 	case STATUS_ONLY: return words;
 	case DATABASES_ONLY:
 		return r->databases != NO_ROWS || (t->opt.sort && !strcmp(t->opt.sort, "time"));
+	case NOT_DATABASES: return r->databases != ALL_ROWS;
 	default: return 1;
 	}
 }
@@ -143,6 +146,8 @@ static void choose_columns(struct routes *r)
 		r->columns[n] = all_columns[id].column;
 		if (id == COL_NAME)
 			r->columns[n].name = red_heading(model_red(&t->model, t->by));
+		if (id == COL_NAME && r->databases == ALL_ROWS)
+			r->columns[n].share = STATEMENT_SHARE;
 		if (id == COL_METHOD && t->by != RED_BY_ROUTE)
 			r->columns[n] = (struct column){"SYSTEM", 6, 13, 1, 0, 0, 0, 0};
 		r->ids[n++] = (uint8_t)id;
@@ -351,7 +356,8 @@ static void add_method(const struct routes *r, const struct red_row *g, struct c
 	char name[sizeof(c->buf)];
 	size_t n = c->text.n < sizeof(name) ? c->text.n : sizeof(name);
 
-	if (i < 0 || r->table.width[i] || !g->method.p)
+	if (i < 0 || r->table.width[i] || !g->method.p ||
+	    fmt_begins_with_word(c->text, g->method))
 		return;
 	memcpy(name, c->text.p, n);
 	n = (size_t)snprintf(c->buf, sizeof(c->buf), "%.*s %.*s",

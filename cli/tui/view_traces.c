@@ -11,11 +11,12 @@
 #include "cli/tui/model_trace.h"
 #include "cli/tui/trace_bar.h"
 #include "cli/tui/tui_impl.h"
+#include "core/id.h"
 #include "sinks/format.h"
 #include "sinks/trace_print.h"
 
 #define FOOT_LEAST 8   /* lines of the view; with fewer there is no critical path below */
-#define EXCEPTIONS 256 /* traces that are folded when the others are not, or the other way round */
+#define EXCEPTIONS 256 /* what is folded when its like is not, or the other way round */
 
 enum traces_column {
 	COL_TIME, COL_SPANS, COL_ERRORS, COL_TOTAL, COL_NAME, COL_STATUS, COL_LINK, COL_SELF,
@@ -23,22 +24,22 @@ enum traces_column {
 	COL_ALL,
 };
 
-/* As in span_list.c: statuses are codes, or words. */
-#define COLUMNS(least, most) \
+/* As in span_list.c: statuses are codes, or words, and then the names are of statements, too. */
+#define COLUMNS(least, most, share) \
 	{ \
 		[COL_TIME] = { "START", 12, 12, 5, 0, 1, 0 }, \
 		[COL_SPANS] = { "SPANS", 5, 5, 6, 1, 1, 0 }, \
 		[COL_ERRORS] = { "ERR", 4, 4, 7, 1, 1, 0 }, \
 		[COL_TOTAL] = { "TOTAL", 7, 7, 0, 1, 1, 0 }, \
-		[COL_NAME] = { "SPAN", 10, 60, 0, 0, 0, 1 }, \
-		[COL_STATUS] = { "STAT", least, most, 4, 0, 0, 0 }, \
-		[COL_LINK] = { "LINK", 11, 11, 3, 0, 0, 0 }, \
-		[COL_SELF] = { "SELF", 7, 7, 4, 1, 1, 0 }, \
+		[COL_NAME] = { "SPAN", 10, 60, 0, 0, 0, 1, share }, \
+		[COL_STATUS] = { "STAT", least, most, 3, 0, 0, 0 }, \
+		[COL_LINK] = { "LINK", 11, 11, 4, 0, 0, 0 }, \
+		[COL_SELF] = { "SELF", 7, 7, 3, 1, 1, 0 }, \
 		[COL_BAR] = { "WATERFALL", 12, 90, 1, 0, 0, 1, 20 }, \
 	}
 
-static const struct column columns[COL_ALL] = COLUMNS(4, 8);
-static const struct column wide_columns[COL_ALL] = COLUMNS(9, 17);
+static const struct column columns[COL_ALL] = COLUMNS(4, 8, 0);
+static const struct column wide_columns[COL_ALL] = COLUMNS(9, 17, 44);
 
 struct traces_view {
 	struct view view;
@@ -55,7 +56,7 @@ struct traces_view {
 	int alone;		 /* one trace only, that of this id */
 	uint8_t id[TRACE_ID_LEN];
 	uint32_t n;
-	int folded; /* all but the exceptions */
+	int folded; /* all traces but the exceptions; calls that are alike are, but for those */
 	uint64_t exception[EXCEPTIONS];
 	unsigned nexceptions; /* that were made; the last EXCEPTIONS are remembered */
 };
@@ -82,17 +83,34 @@ static unsigned exceptions(const struct traces_view *v)
 	return v->nexceptions < EXCEPTIONS ? v->nexceptions : EXCEPTIONS;
 }
 
-static int is_folded(const struct traces_view *v, uint64_t key)
+static int is_exception(const struct traces_view *v, uint64_t key)
 {
 	for (unsigned i = 0; i < exceptions(v); i++)
 		if (v->exception[i] == key)
-			return !v->folded;
-	return v->folded;
+			return 1;
+	return 0;
 }
 
-static void set_folded(struct traces_view *v, uint64_t key, int folded)
+static int is_folded(const struct traces_view *v, uint64_t key)
 {
-	if (is_folded(v, key) == folded)
+	return v->folded != is_exception(v, key);
+}
+
+/* Of calls that are alike: names no trace. */
+static uint64_t calls_key(const struct traces_view *v, uint32_t node)
+{
+	return id_mix(v->traces.node[v->traces.node[node].first].number, 'x');
+}
+
+/* Is the node one of calls that are shown as one line? */
+static int is_one_of(const struct traces_view *v, uint32_t node)
+{
+	return v->traces.node[node].first != TRACE_NONE && !is_exception(v, calls_key(v, node));
+}
+
+static void set_exception(struct traces_view *v, uint64_t key, int exception)
+{
+	if (is_exception(v, key) == exception)
 		return;
 	for (unsigned i = 0; i < exceptions(v); i++)
 		if (v->exception[i] == key) {
@@ -107,14 +125,18 @@ static void set_folded(struct traces_view *v, uint64_t key, int folded)
 static void add_trace(struct traces_view *v, const struct trace *t)
 {
 	const struct span *s = v->traces.node[t->root].span;
+	int one = 0;
 
 	if (v->alone ? memcmp(s->trace_id, v->id, TRACE_ID_LEN) != 0 : !t->shown)
 		return;
 	v->rows[v->n++] = t->root;
 	if (is_folded(v, t->key))
 		return;
-	for (uint32_t i = t->root; (i = traces_next(&v->traces, i, 0)) != TRACE_NONE;)
-		v->rows[v->n++] = i;
+	for (uint32_t i = t->root; (i = traces_next(&v->traces, i, one)) != TRACE_NONE;) {
+		one = is_one_of(v, i);
+		if (!one || v->traces.node[i].first == i)
+			v->rows[v->n++] = i;
+	}
 }
 
 static int make_room(struct traces_view *v, uint32_t spans)
@@ -178,12 +200,46 @@ static int row_compare(void *ctx, uint32_t x, uint32_t y, int column)
 
 /* ---- cells */
 
+/* How many calls the row stands for. */
+static uint32_t times(const struct traces_view *v, uint32_t row)
+{
+	return is_one_of(v, v->rows[row]) ? node_at(v, row)->times : 1;
+}
+
+static uint64_t add(uint64_t sum, uint64_t ns)
+{
+	return ns == SPAN_UNKNOWN ? sum : sum == SPAN_UNKNOWN ? ns : sum + ns;
+}
+
+/* The time of all calls that the row stands for, or the part of it that was their own. */
+static uint64_t time_of(const struct traces_view *v, uint32_t row, int own)
+{
+	uint32_t i = v->rows[row];
+	int one = is_one_of(v, i);
+	uint64_t sum = SPAN_UNKNOWN;
+
+	for (; i != TRACE_NONE; i = one ? traces_next_alike(&v->traces, i) : TRACE_NONE)
+		sum = add(sum, own ? traces_self(&v->traces, i) :
+				     v->traces.node[i].span->duration_ns);
+	return sum;
+}
+
+static uint64_t end_of(const struct traces_view *v, uint32_t row)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = v->rows[row]; i != TRACE_NONE; i = traces_next_alike(&v->traces, i))
+		if (span_end(v->traces.node[i].span) > end)
+			end = span_end(v->traces.node[i].span);
+	return end;
+}
+
 static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell *c)
 {
 	const struct traces_view *v = ctx;
 	const struct trace *t = trace_at(v, row);
 	const struct span *s = node_at(v, row)->span;
-	uint64_t total = is_first(v, row) ? t->end - t->start : s->duration_ns;
+	uint64_t total = is_first(v, row) ? t->end - t->start : time_of(v, row, 0);
 
 	(void)width;
 	switch (column) {
@@ -212,7 +268,7 @@ static void row_cell(void *ctx, uint32_t row, int column, int width, struct cell
 		c->style = tui_status_style(s);
 		break;
 	case COL_SELF:
-		c->text = tui_duration(c->buf, traces_self(&v->traces, v->rows[row]));
+		c->text = tui_duration(c->buf, time_of(v, row, 1));
 		c->style = node_at(v, row)->critical ? STYLE_STRONG : STYLE_DIM;
 		break;
 	case COL_LINK:
@@ -229,40 +285,41 @@ static enum style colour_of(struct traces_view *v, const struct span *s)
 	return (enum style)(STYLE_SERVICE + (int)trace_colour(&v->colours, s));
 }
 
+static int is_last(const struct traces_view *v, uint32_t node)
+{
+	uint32_t i = v->traces.node[node].next;
+
+	while (i != TRACE_NONE && is_one_of(v, i) && v->traces.node[i].first != i)
+		i = v->traces.node[i].next;
+	return i == TRACE_NONE;
+}
+
 static void paint_name(struct traces_view *v, uint32_t row, struct screen *s, int y, int x,
 		       int width)
 {
 	const struct trace_node *n = node_at(v, row);
 	const struct trace *t = trace_at(v, row);
-	const struct span *span = n->span;
-	const char *who = span_process(span);
-	char buf[TEXT_MAX], peer[64];
-	struct str called = tui_callee(span, peer);
-	int at = x, end = x + width, depth = n->depth;
+	const struct span *span = n->span, *above = NULL;
+	char buf[TEXT_MAX];
+	struct tree_name name = {
+		.span = span,
+		.depth = n->depth,
+		.last = is_last(v, v->rows[row]),
+		.style = colour_of(v, span),
+		.method = tui_method(span),
+		.times = times(v, row),
+	};
 
 	if (is_first(v, row))
-		at += screen__put(s, y, at, width, STYLE_KEY,
-				  t->nodes == 1 ? "  " : is_folded(v, t->key) ? "▸ " : "▾ ");
-	else
-		at += 2;
-	/* deep trees must leave room for the name */
-	if (2 * depth > width / 2)
-		depth = width / 4;
-	at += 2 * (depth > 0 ? depth - 1 : 0);
-	if (depth)
-		at += screen__put(s, y, at, end - at, STYLE_DIM,
-				  n->next == TRACE_NONE ? "└ " : "├ ");
-	if (who)
-		at += screen__safe(s, y, at, end - at, colour_of(v, span), CUT_END, str_of(who));
-	at += who && !called.p;
-	if (called.p) {
-		at += screen__put(s, y, at, end - at, STYLE_DIM, screen__ascii(s) ? " -> " : " → ");
-		at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END, called) + 1;
-	}
-	at += screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_END,
-			   tui_method(span)) + 1;
-	screen__safe(s, y, at, end - at, STYLE_TEXT, CUT_MIDDLE,
-		     tui_target(v->view.tui, span, buf, sizeof(buf)));
+		screen__put(s, y, x, width, STYLE_KEY,
+			    t->nodes == 1 ? "  " : is_folded(v, t->key) ? "▸ " : "▾ ");
+	if (n->parent != TRACE_NONE)
+		above = v->traces.node[n->parent].span;
+	name.above = above ? span_process(above) : NULL;
+	name.target = name.times > 1 && span->route.p ?
+		text_redacted(span->route, 0, v->view.tui->opt.redact, buf, sizeof(buf)) :
+		tui_target(v->view.tui, span, buf, sizeof(buf));
+	tui_tree_name(s, y, x + 2, width - 2, &name);
 }
 
 static void paint_bar(struct traces_view *v, uint32_t row, struct screen *s, int y, int x,
@@ -272,6 +329,9 @@ static void paint_bar(struct traces_view *v, uint32_t row, struct screen *s, int
 
 	if (t->nodes > 1 && is_first(v, row) && is_folded(v, t->key))
 		trace_stack(&v->traces, v->rows[row], &v->colours, s, y, x, width);
+	else if (times(v, row) > 1)
+		trace_bar_calls(&v->traces, v->rows[row], end_of(v, row),
+				colour_of(v, node_at(v, row)->span), s, y, x, width);
 	else
 		trace_bar(&v->traces, v->rows[row], node_at(v, row)->span->error != SPAN_OK ?
 			  STYLE_ERROR : colour_of(v, node_at(v, row)->span), s, y, x, width);
@@ -379,8 +439,8 @@ static void view_draw(struct view *view, struct screen *s, int y, int height)
 
 	int foot = height >= FOOT_LEAST && v->n > 0, width = v->table.width[COL_BAR];
 
-	v->columns[COL_STATUS] = view->tui->model.now->ring.words ? wide_columns[COL_STATUS] :
-								    columns[COL_STATUS];
+	memcpy(v->columns, view->tui->model.now->ring.words ? wide_columns : columns,
+	       sizeof(v->columns));
 	name_scale(v);
 	table_draw(&v->table, s, y, height - foot);
 	if (v->table.width[COL_BAR] != width) {
@@ -393,29 +453,39 @@ static void view_draw(struct view *view, struct screen *s, int y, int height)
 		empty_draw(view->tui->empty, view->tui, s, "traces", y + 2, height - 2);
 }
 
+/* Folds (1), unfolds (0) or does the other (-1): calls that are alike, or else the trace. */
 static void fold_selected(struct traces_view *v, int folded)
 {
+	const struct trace_node *n;
 	const struct trace *t;
 	uint32_t row;
 
 	if (!table_selected(&v->table, &row))
 		return;
 	t = trace_at(v, row);
-	set_folded(v, t->key, folded < 0 ? !is_folded(v, t->key) : folded);
-	/* the line that is left is the one to stay on */
+	n = node_at(v, row);
+	v->view.tui->stale = 1;
+	if (n->first != TRACE_NONE && folded != is_one_of(v, v->rows[row])) {
+		set_exception(v, calls_key(v, v->rows[row]), is_one_of(v, v->rows[row]));
+		/* the line that is left is the one to stay on */
+		table_select(&v->table, v->traces.node[n->first].number);
+		return;
+	}
+	if (folded != is_folded(v, t->key))
+		set_exception(v, t->key, !is_exception(v, t->key));
 	if (is_folded(v, t->key))
 		table_select(&v->table, v->traces.node[t->root].number);
-	v->view.tui->stale = 1;
 }
 
-/* A line opens its span; the first line of a folded trace unfolds it. */
+/* A line opens its span; one that stands for several unfolds. */
 static void enter(struct traces_view *v)
 {
 	uint32_t row;
 
 	if (!table_selected(&v->table, &row))
 		return;
-	if (trace_at(v, row)->nodes > 1 && is_folded(v, trace_at(v, row)->key))
+	if (times(v, row) > 1 ||
+	    (trace_at(v, row)->nodes > 1 && is_folded(v, trace_at(v, row)->key)))
 		fold_selected(v, 0);
 	else
 		tui_push(v->view.tui, view_span_open(v->view.tui, node_at(v, row)->span));

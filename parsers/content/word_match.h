@@ -18,7 +18,7 @@ struct word_match {
 	uint8_t n;    /* how much is read of it */
 };
 
-/* Does what is read, with c, begin as one of them? */
+/* Does what is read, with c, begin as one of them? None of them goes on with a zero. */
 static inline int word_goes_on(struct word_match *m, const char *const *list, size_t n, uint8_t c)
 {
 	const char *was = m->word < n ? list[m->word] : NULL;
@@ -28,7 +28,7 @@ static inline int word_goes_on(struct word_match *m, const char *const *list, si
 		return 0;
 	while (i < n && !strncmp(list[i], was, m->n) && (uint8_t)list[i][m->n] < c)
 		i++;
-	if (i == n || strncmp(list[i], was, m->n) || (uint8_t)list[i][m->n] != c) {
+	if (!c || i == n || strncmp(list[i], was, m->n) || (uint8_t)list[i][m->n] != c) {
 		m->word = WORD_NONE;
 		return 0;
 	}

@@ -15,7 +15,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 ZCTRACE = os.environ.get('ZCTRACE', os.path.join(ROOT, 'zctrace'))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'loss'))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'loss')]
+import aims  # noqa: E402
 import tcp  # noqa: E402
 
 PER_CONNECTION = 1000
@@ -122,6 +123,8 @@ def main():
             each = [(instructions(f'{path}.{differ}.2', form) -
                      instructions(f'{path}.{differ}.1', form)) / n for differ in (0, 1)]
             print(f'-o {form:33}{aim or "-":>8}{each[0]:12.0f}{each[1]:12.0f}', flush=True)
+            if aim:
+                aims.tell(f'instructions per exchange, -o {form}', each[0], aim)
 
 
 if __name__ == '__main__':

@@ -20,10 +20,12 @@ import sys
 import tempfile
 import time
 
-from bench import ROOT, ZCTRACE, Observer, final_line, json_end, wrk
+from aims import parts, tell
+from bench import ROOT, ZCTRACE, Observer, final_line, in_turns, json_end, wrk
 
 PORT = 18482
 URL = f'https://127.0.0.1:{PORT}/index.html'
+OF_NONE, OF_EMPTY = 0.70, 1.15  # what is aimed at: the one, or the other
 FUNCTIONS = ('SSL_read', 'SSL_write')
 OBJECT = f'{ROOT}/build/tests/bench/uprobes.bpf.o'
 LOADER = f'{ROOT}/build/o/bench/empty_uprobe'
@@ -122,6 +124,12 @@ def table(observers, base, rounds, seconds):
     return none
 
 
+def tell_aims(observers):
+    empty, _, traced = [1 / statistics.median(o.ratios) - 1 for o in observers[:3]]
+    tell('throughput by HTTPS with -o json, of none', 1 / (1 + traced), OF_NONE, at_least=True)
+    tell('  its cost, in that of empty probes', traced / empty, OF_EMPTY)
+
+
 def per_call(observers, none, seconds):
     """What one hit of a probe costs, empty and not."""
     traced = [ZCTRACE, '-P', str(PORT), '-o', 'summary']
@@ -153,16 +161,13 @@ def measure(work, rounds, seconds):
                               'tracing', json_end, URL),
                      Observer('zctrace -o summary', [ZCTRACE, '-P', str(PORT), '-o', 'summary'],
                               'tracing', final_line, URL)]
-        wrk(1, URL)
-        base = []
-        for _ in range(rounds):
-            for o in observers:
-                before = wrk(seconds, URL)[0]
-                rate = o.run(work, seconds)
-                base.append((before + wrk(seconds, URL)[0]) / 2)
-                o.ratios.append(rate / base[-1])
-        none = table(observers, base, rounds, seconds)
-        per_call(observers, none, seconds)
+        everyone = list(observers)
+        base = in_turns(work, everyone, rounds, seconds, URL)
+        none = table(everyone, base, rounds, seconds)
+        if len(everyone) < len(observers):
+            return 1
+        tell_aims(everyone)
+        return parts((per_call, everyone, none, seconds))
     finally:
         server.terminate()
         server.wait()
@@ -174,14 +179,14 @@ def main():
     missing = [x for x in ('nginx', 'wrk', 'openssl', 'readelf', 'bpftool') if not shutil.which(x)]
     if missing:
         print(f'no {", ".join(missing)} here: TLS is not measured')
-        return
+        return 0
     work = tempfile.mkdtemp(prefix='zctrace-bench-tls-',
                             dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
     try:
-        measure(work, rounds, seconds)
+        return measure(work, rounds, seconds)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

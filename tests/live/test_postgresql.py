@@ -365,6 +365,7 @@ def waterfall(t):
         t.equal(len(ends), len(mine), 'the other ends')
     text = w.out()
     t.check(re.search(r'GET.*/3.*\n.*SELECT.*items', text), f'waterfall: {text[:1500]}')
+    t.check(' → postgres select name from items where id = ? ×7' in text, f'folded: {text[-1500:]}')
 
 
 @test

@@ -161,7 +161,7 @@ def traces(term):
     lines = rows(s)
     t.check('───' in lines[0] and '█' not in lines[0] and '███' in lines[2],
             'solid is who worked, shaded who waited', s)
-    t.check('nginx → backend GET' in lines[1], 'a call says to whom', s)
+    t.check('└ → backend GET' in lines[1], 'a call says to whom', s)
     t.check(re.search(r'154µs', lines[0]) and re.search(r'250ms.* 250ms', lines[2]), 'SELF', s)
     t.check(re.search(r'^critical path: backend 250ms \(99%\)', s, re.M),
             'where the time went, below', s)
