@@ -1,5 +1,7 @@
 #include "core/certainty.h"
 
+#include <stdlib.h>
+
 #include "core/engine_impl.h"
 #include "core/keyed.h"
 
@@ -306,8 +308,8 @@ static void note_open(struct conn *c, const struct exchange *x)
 
 	if (!x->need || x->need > c->half[!c->request_dir].reasm.next)
 		return; /* it has received what we have not yet */
-	for (unsigned i = 0; i < CONN_ENDED; i++)
-		n += c->ended[i] > x->need;
+	for (unsigned i = 0; c->ended && i < CONN_ENDED; i++)
+		n += c->ended->at[i] > x->need;
 	if (n > c->most_open)
 		c->most_open = n;
 }
@@ -496,6 +498,21 @@ static int is_to_be_tried(const struct conn *c, const struct exchange *x)
 	       c->in_step < STEPS_TRIAL && !rests(c, x);
 }
 
+void certainty_proven(struct conn *c, struct exchange *x)
+{
+	x->suspect = 0;
+	if (c->doubted_head)
+		doubted_release(c, DOUBTED_SOUND);
+	if (c->req_gap > x->req_pos)
+		return;
+	for (struct exchange *y = x->next; y; y = y->next) {
+		if (y->found && !y->boundary) /* it, and what follows, may be none */
+			return;
+		y->suspect = 0;
+	}
+	settle(c);
+}
+
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos)
 {
 	uint64_t ack = reasm_need(&h->reasm, pos), to = x && x->req_done ? x->req_end : ack;
@@ -545,17 +562,7 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	c->on_trial = (uint8_t)is_to_be_tried(c, x);
 	if (c->on_trial)
 		return;
-	x->suspect = 0;
-	if (c->doubted_head)
-		doubted_release(c, DOUBTED_SOUND);
-	if (c->req_gap > x->req_pos)
-		return;
-	for (struct exchange *y = x->next; y; y = y->next) {
-		if (y->found && !y->boundary) /* it, and what follows, may be none */
-			return;
-		y->suspect = 0;
-	}
-	settle(c);
+	certainty_proven(c, x);
 }
 
 void certainty_bare(struct conn *c, uint64_t pos, uint64_t n)
@@ -581,8 +588,14 @@ void certainty_closed(struct conn *c, uint64_t pos)
 
 void certainty_ahead_ended(struct conn *c, uint64_t pos)
 {
-	if (c->engine->opt.keep_doubted)
-		c->ended[c->nended++ % CONN_ENDED] = pos;
+	if (!c->engine->opt.keep_doubted)
+		return;
+	if (!c->ended)
+		c->ended = calloc(1, sizeof(*c->ended));
+	if (c->ended)
+		c->ended->at[c->ended->n++ % CONN_ENDED] = pos;
+	else
+		c->most_open = UINT32_MAX; /* unknown: as many as can be */
 }
 
 /* Is all that its server has sent understood, and no request without its answer? */

@@ -78,6 +78,12 @@ int certainty_refuted(const struct conn *c, const struct half *h, const struct e
 void certainty_response(struct conn *c, const struct half *h, struct exchange *x, uint64_t pos);
 
 /*
+ * x, which is being answered, belongs to its answer: so do those kept that are `sound`, and what
+ * follows, if nothing was lost since x.
+ */
+void certainty_proven(struct conn *c, struct exchange *x);
+
+/*
  * The one that is in doubt, and whose head ends at pos, has not the n bytes that it announces,
  * because of what it answers. If it answers something else, what follows are these.
  */

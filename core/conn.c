@@ -132,6 +132,9 @@ void conn_remove(struct conn_table *t, struct conn *c)
 	list_unlink(&c->closing);
 	for (int d = 0; d < 2; d++)
 		free(c->half[d].io);
+	free(c->network.sent.before);
+	free(c->ended);
+	free(c->traffic.told);
 	if (t->nidle >= MAX_IDLE) {
 		free(c);
 		return;

@@ -150,8 +150,22 @@ struct conn_ops {
 
 #define CONN_ENDED 8u /* a power of two */
 
+/* Where the last answers ended. */
+struct conn_ended {
+	uint64_t at[CONN_ENDED];
+	uint8_t n;
+};
+
 #define CONN_GAP_REST 1 /* it began in a message that was seen: most likely the rest of that */
 #define CONN_GAP_HEAD 2 /* it began where another one did */
+
+/* See wording.h; of the row since anything was lost, or did not fit. */
+struct wording {
+	uint64_t pos; /* of the first request that was answered in it; 0: there is none */
+	/* bit k - 1: what is k places before, behind what was answered, is ruled out */
+	uint32_t unfit_before, unfit_after;
+	uint8_t fitting; /* answers that fit what they were taken for */
+};
 
 struct conn {
 	struct conn *hash_next; /* or the next free one */
@@ -195,6 +209,7 @@ struct conn {
 		};
 		uint64_t unusual; /* 0: none of these is set */
 	};
+	struct wording wording;
 	/* see certainty.h */
 	/* exchanges in a row about whose ends both directions agreed, at most 255 */
 	uint8_t in_step;
@@ -216,8 +231,7 @@ struct conn {
 	uint64_t bare_end[2];
 	/* of captures: requests that were open at once at most, while nothing was in doubt */
 	uint32_t most_open;
-	uint64_t ended[CONN_ENDED]; /* where the last answers ended, if its client pipelines */
-	uint8_t nended;
+	struct conn_ended *ended; /* if its client pipelines; NULL: none */
 	uint8_t had_more;  /* when the last answer began, more had come than all of its request */
 	/* a client that waits for several answers at once, see certainty.c */
 	uint8_t round;	      /* requests since it had all answers; 0: unknown, at most 255 */
@@ -245,34 +259,31 @@ struct conn {
 	uint32_t netns; /* of loopback addresses; else 0 */
 	struct conn_network network;
 	struct traffic traffic;
-	uint32_t open_tid;	  /* thread that opened it; 0: not known */
 	struct exchange *connect; /* it failed, and is not told yet, see connect.h */
+	uint32_t open_tid; /* thread that opened it; 0: not known */
 	uint32_t pid, tid; /* tid: of the thread that read the last request, see exchange_link.c */
 	uint32_t blind_pid;  /* process that may serve a request on it that was not seen; 0: none */
 	char comm[17];
-	uint32_t peer_pid; /* of the process at the other end; 0: not known, or not on this host */
 	char peer_comm[17];
+	uint8_t id_hash_valid;
+	uint32_t peer_pid; /* of the process at the other end; 0: not known, or not on this host */
 	uint64_t id_hash;
-	int id_hash_valid;
 
 	/* exchanges not complete, in order of their requests */
 	struct exchange *head, *tail;
 	struct exchange *no_io; /* the first of them that waits for its io_time */
 	struct exchange *doubted_head, *doubted_tail;
 	uint64_t doubted_since;
-	uint32_t ndoubted;
 	struct exchange *ongoing; /* the long one, in no queue: see MESSAGE_LONG */
 	/* answers, complete, to what is yet to be asked; in order */
 	struct exchange *early, *early_tail;
-	uint32_t nearly;
-	struct keyed *keyed;	  /* the same by key; NULL: the protocol answers in order */
-	uint32_t nqueued;
+	struct keyed *keyed; /* those not complete by key; NULL: the protocol answers in order */
+	uint32_t nqueued, ndoubted, nearly;
+	/* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
+	uint32_t missing;
 	uint64_t nexchanges;
 	/* complete, but for the application's reading them */
 	struct exchange *wait_head, *wait_tail;
-	/* SPAN_LOST_EVENTS or SPAN_NOT_CAPTURED: what the last gap was; 0: none yet */
-	uint32_t missing;
-	uint8_t bypassed; /* it was read by ways that are not seen */
 
 	/*
 	 * answered before its content came, which a next request seems to replace; if not, it ends
@@ -283,6 +294,7 @@ struct conn {
 
 	struct traceparent tunnel; /* of the CONNECT within whose tunnel this is; if in_tunnel */
 	uint8_t in_tunnel;
+	uint8_t bypassed; /* it was read by ways that are not seen */
 	struct exchange *upgraded; /* agreed to another protocol; of WebSocket: the one there is */
 
 	struct tls_session *session; /* of a stream of a TLS library; NULL: it is none */

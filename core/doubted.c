@@ -1,5 +1,7 @@
 #include "core/doubted.h"
 
+#include <string.h>
+
 #include "core/engine_impl.h"
 #include "core/pending_read.h"
 
@@ -90,6 +92,7 @@ void doubted_drop(struct conn *c)
 
 void doubted_break(struct conn *c)
 {
+	memset(&c->wording, 0, sizeof(c->wording));
 	/* perhaps they are none: then that will show soon */
 	if (c->half[0].stray | c->half[1].stray)
 		for (struct exchange *x = c->doubted_head; x; x = x->next)

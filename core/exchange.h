@@ -129,6 +129,14 @@ struct exchange {
 	struct exchange_attr *attr; /* nattrs of EXCHANGE_ATTRS; NULL: it never had any */
 };
 
+/* One of its texts; valid until one is added. */
+static inline struct str exchange_str(const struct exchange *x, struct text t)
+{
+	if (t.off == TEXT_NONE)
+		return (struct str){NULL, 0};
+	return (struct str){x->text.p + t.off, t.len};
+}
+
 /* An empty exchange; NULL: out of memory. */
 struct exchange *exchange_new(struct engine *e, struct conn *c);
 void exchange_put(struct engine *e, struct exchange *x); /* to the free list */

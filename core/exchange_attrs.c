@@ -47,13 +47,6 @@ static void add_known(struct attr_list *l, const struct attr_def *def, uint64_t 
 		attr_list_number(l, def, n);
 }
 
-static struct str str_in(const struct exchange *x, struct text t)
-{
-	if (t.off == TEXT_NONE)
-		return (struct str){NULL, 0};
-	return (struct str){x->text.p + t.off, t.len};
-}
-
 static void add_messages(const struct exchange *x, const struct span *s, struct attr_list *l)
 {
 	const struct payload *y = x->payload;
@@ -85,7 +78,7 @@ static void add_grpc(const struct exchange *x, const struct span *s, struct attr
 
 	if (x->grpc_status >= 0)
 		attr_list_number(l, ATTR(grpc_status), (uint64_t)x->grpc_status);
-	attr_list_text(l, ATTR(grpc_message), str_in(x, x->grpc_message));
+	attr_list_text(l, ATTR(grpc_message), exchange_str(x, x->grpc_message));
 	if (x->grpc_timeout)
 		add_known(l, ATTR(grpc_timeout), x->grpc_timeout);
 	if (s->path.p)
@@ -105,7 +98,7 @@ static void add_told(const struct exchange *x, const struct span *s, struct attr
 		const struct exchange_attr *a = &x->attr[i];
 
 		if (a->def->type == ATTR_STRING)
-			attr_list_text(l, a->def, str_in(x, a->s));
+			attr_list_text(l, a->def, exchange_str(x, a->s));
 		else
 			attr_list_number(l, a->def, a->n);
 	}

@@ -14,13 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct str text_str(const struct exchange *x, struct text t)
-{
-	if (t.off == TEXT_NONE)
-		return (struct str){NULL, 0};
-	return (struct str){x->text.p + t.off, t.len};
-}
-
 /* to - from; events swapped by microseconds must not make it wrap */
 static uint64_t elapsed(uint64_t from, uint64_t to)
 {
@@ -80,16 +73,16 @@ static void set_sizes(const struct exchange *x, struct span *s)
 
 static void set_texts(const struct exchange *x, struct span *s)
 {
-	s->method = text_str(x, x->method);
-	s->scheme = text_str(x, x->scheme);
+	s->method = exchange_str(x, x->method);
+	s->scheme = exchange_str(x, x->scheme);
 	if (!s->scheme.p && !x->stream_id && !(x->protocol->flags & (NAME_CONNECTION | NAME_KEYS)))
 		s->scheme =
 			x->conn->session ? (struct str){"https", 5} : (struct str){"http", 4};
-	s->host = text_str(x, x->host);
-	s->path = text_str(x, x->path);
-	s->query = text_str(x, x->query);
-	s->req_fields = text_str(x, x->req_fields);
-	s->resp_fields = text_str(x, x->resp_fields);
+	s->host = exchange_str(x, x->host);
+	s->path = exchange_str(x, x->path);
+	s->query = exchange_str(x, x->query);
+	s->req_fields = exchange_str(x, x->req_fields);
+	s->resp_fields = exchange_str(x, x->resp_fields);
 	if (x->body[0].len)
 		s->req_body = (struct str){x->body[0].p, x->body[0].len};
 	if (x->body[1].len)
@@ -120,7 +113,7 @@ static void set_route(struct engine *e, const struct exchange *x, struct span *s
 	if ((x->protocol->flags & NAME_CONNECTION))
 		s->route = encrypted_route(e, span_attr_str(s, ATTR(tls_sni)));
 	else if (x->group.off != TEXT_NONE)
-		s->route = text_str(x, x->group);
+		s->route = exchange_str(x, x->group);
 	else if (!s->path.p && x->path_key)
 		s->route = unseen_route(e, x);
 	else if (s->path.p && span_attr(s, ATTR(rpc_method)))

@@ -149,6 +149,7 @@ static void advance(struct flow_side *s, uint32_t from, uint32_t to, uint64_t ti
 	s->begun = 1;
 	s->end = to;
 	s->unacked++;
+	s->sent.before = &s->before;
 	sent_add(&s->sent, to, time);
 	if (!s->timed) {
 		s->timed = time;

@@ -25,6 +25,7 @@
 /* What one end sends. */
 struct flow_side {
 	struct sent sent;
+	struct sent_before before; /* of sent */
 	uint32_t end; /* behind the last byte that was seen; if begun */
 	uint32_t acked; /* by the other end; if has_acked */
 	uint32_t duplicates; /* of this acknowledgement */

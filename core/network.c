@@ -1,5 +1,6 @@
 #include "core/network.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/engine_impl.h"
@@ -10,14 +11,29 @@
 #define PATIENCE 200000000u /* ns: as long TCP waits at least before it takes bytes for lost */
 #define HALF_CLOSE 1000000u /* ns: a FIN as soon after the request belongs to it */
 
+void sent_burst(struct sent *s, uint64_t time)
+{
+	if (s->n == 1 && !s->before)
+		s->before = calloc(1, sizeof(*s->before));
+	if (s->n && s->before) {
+		s->before->time[(s->n - 1) % SENT_MARKS] = s->time;
+		s->before->end[(s->n - 1) % SENT_MARKS] = s->end;
+	} else if (s->n) {
+		s->n = SENT_MARKS; /* no memory: as if there had been too many to know them */
+	}
+	s->n++;
+	s->time = time;
+}
+
 uint64_t sent_time(const struct sent *s, uint32_t seq)
 {
+	const struct sent_before *b = s->before;
 	uint32_t n = s->n < SENT_MARKS ? s->n : SENT_MARKS;
 
-	for (uint32_t i = s->n - n; i != s->n; i++)
-		if ((int32_t)(s->end[i % SENT_MARKS] - seq) > 0)
-			return s->time[i % SENT_MARKS];
-	return 0;
+	for (uint32_t i = s->n - n; b && i + 1 < s->n; i++)
+		if ((int32_t)(b->end[i % SENT_MARKS] - seq) > 0)
+			return b->time[i % SENT_MARKS];
+	return s->n && (int32_t)(s->end - seq) > 0 ? s->time : 0;
 }
 
 /* ---- the other end */
@@ -274,8 +290,8 @@ static uint64_t stalled_since(const struct conn *c, uint32_t seq, uint64_t time)
 	if (!m || (int32_t)(m->seq - seq) <= 0)
 		return 0;
 	since = m->time;
-	if (s->n && s->time[(s->n - 1) % SENT_MARKS] > since)
-		since = s->time[(s->n - 1) % SENT_MARKS];
+	if (s->n && s->time > since)
+		since = s->time;
 	return time > since + PATIENCE ? since : 0;
 }
 

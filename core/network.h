@@ -30,25 +30,34 @@ struct exchange;
 #define SENT_MARKS 8u
 #define SENT_BURST 1000000u /* ns: what is sent within it is one */
 
-/* When bytes left: those before an end, and behind the end of the mark before it. */
-struct sent {
+/* Bursts, the one with number i from 0 on at i % SENT_MARKS. */
+struct sent_before {
 	uint64_t time[SENT_MARKS];
 	uint32_t end[SENT_MARKS];
-	uint32_t n; /* so many in all; the latest is the one before n % SENT_MARKS */
 };
+
+/*
+ * When bytes left: those before an end, and behind the end of the burst before it. Most connections
+ * have had one burst, or none, when they are many.
+ */
+struct sent {
+	uint64_t time; /* of the latest burst, with n */
+	uint32_t end;
+	uint32_t n; /* bursts in all */
+	/* of those before; NULL: allocated with the second burst, and the owner frees it */
+	struct sent_before *before;
+};
+
+void sent_burst(struct sent *s, uint64_t time); /* another one begins */
 
 /* 1: they had not left before. */
 static inline int sent_add(struct sent *s, uint32_t end, uint64_t time)
 {
-	uint32_t last = (s->n - 1) % SENT_MARKS;
-
-	if (s->n && (int32_t)(end - s->end[last]) <= 0)
+	if (s->n && (int32_t)(end - s->end) <= 0)
 		return 0;
-	if (!s->n || time - s->time[last] >= SENT_BURST) {
-		last = s->n++ % SENT_MARKS;
-		s->time[last] = time;
-	}
-	s->end[last] = end;
+	if (!s->n || time - s->time >= SENT_BURST)
+		sent_burst(s, time);
+	s->end = end;
 	return 1;
 }
 
@@ -58,7 +67,8 @@ uint64_t sent_time(const struct sent *s, uint32_t seq);
 /* Did it leave before all that is remembered? Then it was longer ago than sent_time() tells. */
 static inline int sent_long_ago(const struct sent *s, uint32_t seq)
 {
-	return s->n > SENT_MARKS && (int32_t)(seq - s->end[s->n % SENT_MARKS]) < 0;
+	return s->n > SENT_MARKS &&
+	       (!s->before || (int32_t)(seq - s->before->end[s->n % SENT_MARKS]) < 0);
 }
 
 /* Of a connection; times are the source's, 0: never. */

@@ -10,6 +10,7 @@
 #include "core/pending_read.h"
 #include "core/queue.h"
 #include "core/withheld.h"
+#include "core/wording.h"
 
 /* ---- requests */
 
@@ -427,6 +428,8 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 	if (x->suspect && m->size)
 		certainty_bare(c, pos + m->head_len, m->size);
 	exchange_response(c->engine, x, m);
+	if (m->words.n && queue_has(x))
+		wording_response(c, h, x, m, pos);
 	if (m->flags & MESSAGE_LONG)
 		begin_long(c, h, pos + m->head_len);
 	else if (!queue_has(x) || x->suspect)
@@ -561,6 +564,8 @@ void pairing_message(struct conn *c, struct half *h, const struct message *m, ui
 			exchange_end(h->x, !request, m);
 		if (m->flags & MESSAGE_OTHER)
 			is_other(c, h, h->x, pos);
+		else if (!request && m->words.n && h->x && queue_has(h->x))
+			wording_response(c, h, h->x, m, pos);
 		if (m->flags & MESSAGE_LONG)
 			end_long(c, h, pos);
 		else if (request)

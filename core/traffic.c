@@ -1,6 +1,6 @@
 #include "core/traffic.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "core/conn_id.h"
 #include "core/engine_impl.h"
@@ -46,13 +46,16 @@ void traffic_counts(struct conn *c, const uint64_t bytes[2], const uint64_t pack
 void traffic_turn(struct conn *c)
 {
 	struct traffic *t = &c->traffic, old = *t;
+	struct traffic_told told = old.told ? *old.told : (struct traffic_told){0};
 
 	for (int dir = 0; dir < 2; dir++) {
 		t->bytes[dir] = old.bytes[!dir];
 		t->packets[dir] = old.packets[!dir];
 		t->segments[dir] = old.segments[!dir];
-		t->told[dir] = old.told[!dir];
-		t->told_packets[dir] = old.told_packets[!dir];
+		if (!t->told)
+			continue;
+		t->told->bytes[dir] = told.bytes[!dir];
+		t->told->packets[dir] = told.packets[!dir];
 	}
 }
 
@@ -107,8 +110,9 @@ static const char *protocol_of(const struct conn *c)
 static void fill_counts(const struct engine *e, const struct conn *c, struct engine_flow *f)
 {
 	const struct traffic *t = &c->traffic;
+	struct traffic_told told = t->told ? *t->told : (struct traffic_told){.time = c->born};
 	int to_server = f->at_server ? ZC_RX : ZC_TX;
-	uint64_t since = t->told_time ? t->told_time : c->born, until = f->last ? t->last : e->now;
+	uint64_t until = f->last ? t->last : e->now;
 
 	for (int dir = 0; dir < 2; dir++) {
 		int i = dir != to_server;
@@ -116,18 +120,18 @@ static void fill_counts(const struct engine *e, const struct conn *c, struct eng
 		f->bytes[i] = traffic_bytes(t, dir);
 		f->packets[i] = t->packets[dir];
 		f->dup_acks[i] = c->network.dup_acks[dir];
-		f->interval_bytes[i] = f->bytes[i] - t->told[dir];
-		f->interval_packets[i] = (uint32_t)t->packets[dir] - t->told_packets[dir];
+		f->interval_bytes[i] = f->bytes[i] - told.bytes[dir];
+		f->interval_packets[i] = (uint32_t)t->packets[dir] - told.packets[dir];
 	}
-	f->interval_ns = until > since ? until - since : 0;
+	f->interval_ns = until > told.time ? until - told.time : 0;
 	f->rtt_ns = c->network.rtt_us * 1000ull;
 	f->min_rtt_ns = c->network.min_rtt_us * 1000ull;
 	if (f->rtt_ns && f->rtt_ns < f->min_rtt_ns)
 		f->min_rtt_ns = f->rtt_ns; /* it is told more often */
 	f->needless = c->network.needless;
 	f->retransmits = c->network.retransmits[0] + c->network.retransmits[1];
-	f->interval_retransmits = f->retransmits - t->told_retransmits;
-	f->interval_failed = t->error && !t->told_error;
+	f->interval_retransmits = f->retransmits - told.retransmits;
+	f->interval_failed = t->error && !told.error;
 }
 
 static void fill_names(struct engine *e, struct conn *c, struct engine_flow *f)
@@ -152,6 +156,21 @@ static void fill_names(struct engine *e, struct conn *c, struct engine_flow *f)
 	f->peer_service = names.container_name ? names.container_name : names.service;
 }
 
+static void note_told(struct traffic *t, uint32_t retransmits, uint64_t now)
+{
+	if (!t->told)
+		t->told = calloc(1, sizeof(*t->told));
+	if (!t->told)
+		return; /* it is told as a whole again */
+	for (int dir = 0; dir < 2; dir++) {
+		t->told->bytes[dir] = traffic_bytes(t, dir);
+		t->told->packets[dir] = (uint32_t)t->packets[dir];
+	}
+	t->told->retransmits = retransmits;
+	t->told->error = t->error;
+	t->told->time = now;
+}
+
 static void tell(struct engine *e, struct conn *c, int last)
 {
 	uint64_t offset = (uint64_t)e->opt.wall_offset;
@@ -163,7 +182,7 @@ static void tell(struct engine *e, struct conn *c, int last)
 		.state = state_of(c),
 		.error = (enum span_error)t->error,
 		.errnum = t->errnum,
-		.first = !t->told_time,
+		.first = !t->told,
 		.last = last,
 		.both_ends = t->both_ends,
 		.preexisting = c->preexisting,
@@ -176,13 +195,7 @@ static void tell(struct engine *e, struct conn *c, int last)
 	fill_counts(e, c, &f);
 	fill_names(e, c, &f);
 	e->opt.on_flow(e->opt.ctx, &f);
-	for (int dir = 0; dir < 2; dir++) {
-		t->told[dir] = traffic_bytes(t, dir);
-		t->told_packets[dir] = (uint32_t)t->packets[dir];
-	}
-	t->told_retransmits = f.retransmits;
-	t->told_error = t->error;
-	t->told_time = e->now;
+	note_told(t, f.retransmits, e->now);
 }
 
 /* A TLS library's object is no connection; its socket is. */
@@ -205,7 +218,7 @@ void engine__flows(struct engine *e, int ending)
 
 		if (c->connect || (is_closing(c) && !ending)) /* it may have been no failure */
 			continue;
-		if (is_flow(e, c) && (!t->told_time || t->last > t->told_time))
+		if (is_flow(e, c) && (!t->told || t->last > t->told->time))
 			tell(e, c, 0);
 	}
 }

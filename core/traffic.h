@@ -12,17 +12,22 @@
 struct conn;
 struct engine;
 
+/* What was told last. */
+struct traffic_told {
+	uint64_t bytes[2], time;
+	uint32_t packets[2], retransmits;
+	uint8_t error;
+};
+
 /* Of a connection, by direction; times are the source's. */
 struct traffic {
 	uint64_t bytes[2], packets[2]; /* packets: 0: not known */
 	uint64_t segments[2]; /* payload bytes in those that were announced */
 	uint64_t last; /* when something went by; 0: nothing did */
-	uint64_t told[2], told_time; /* of bytes, last; 0: not yet */
-	uint32_t told_packets[2], told_retransmits;
+	struct traffic_told *told; /* NULL: nothing yet */
 	uint32_t peer_pid; /* 0: not known */
 	uint8_t both_ends; /* the other one is seen, too */
 	uint8_t error; /* enum span_error: why it was not established */
-	uint8_t told_error;
 	uint8_t errnum; /* of the error; 0: the client gave up, or it is not known */
 };
 

@@ -210,7 +210,15 @@ struct message {
 	struct str operation; /* GET, SELECT, Produce */
 	struct str target;    /* path, statement, topic */
 	struct str query;     /* of a target that is a URI: what is behind its `?` */
-	struct str scheme, host;
+	union {
+		struct str scheme; /* HEAD of a request */
+		/*
+		 * HEAD, END of a response, IN_ORDER, as far as what it answers is ANSWER_KNOWN:
+		 * what fits() is asked about
+		 */
+		struct str words;
+	};
+	struct str host;
 	/*
 	 * What makes requests alike, as the route. Absent: the routes of --route and the heuristic
 	 * decide by the target.
@@ -418,6 +426,13 @@ struct protocol {
 	 * NULL: the form of responses does not depend on it.
 	 */
 	void (*answers)(void *state, int known, uint32_t form);
+
+	/*
+	 * Can a response that says these words answer a request of this form and operation, whose
+	 * group, or else target, is `text`? 1: they are from it; -1: it cannot; 0: nobody knows.
+	 * NULL: responses do not tell.
+	 */
+	int (*fits)(struct str words, uint32_t form, struct str operation, struct str text);
 
 	/*
 	 * One direction may tell where messages of the other one begin or end, and whether content

@@ -61,6 +61,7 @@ struct str memcached_flag(const struct memcached_line *l, struct str text, char 
 #define FORM_QUIET 0x10u
 #define FORM_SECRET 0x20u
 #define FORM_KEYED 0x40u   /* what answers a quiet one has the same key; else opaque */
+#define FORM_SEVERAL 0x80u /* keys */
 #define FORM_OPCODE(form) ((form) >> 8 & 0xff)
 #define FORM_HASH(form) ((form) >> 16)
 

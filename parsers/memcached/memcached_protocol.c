@@ -177,6 +177,17 @@ static void memcached_answers(void *state, int known, uint32_t form)
 	d->form = known ? form : 0;
 }
 
+/* The words are the key of the first value. */
+static int memcached_fits(struct str words, uint32_t form, struct str operation, struct str text)
+{
+	(void)operation;
+	if ((form & FORM_REPLY) != MEMCACHED_GET)
+		return -1;
+	if (words.n == text.n && !memcmp(words.p, text.p, text.n))
+		return 1;
+	return form & FORM_SEVERAL ? 0 : -1;
+}
+
 static void memcached_begin(void *state, unsigned joined)
 {
 	((struct memcached *)state)->joined = (joined & BEGIN_JOINED(FROM_CLIENT)) != 0;
@@ -209,6 +220,7 @@ const struct protocol memcached_protocol = {
 	.eof = memcached_eof,
 	.unneeded = memcached_unneeded,
 	.answers = memcached_answers,
+	.fits = memcached_fits,
 	.mask = &memcached_mask,
 	.attrs = attrs,
 };

@@ -70,9 +70,11 @@ enum parse_status memcached_text_request(struct memcached *d, const uint8_t *p, 
 	m->operation = l.word[0];
 	if (c->key)
 		m->target = l.word[c->key];
-	if (c->key && keys(c, &l) > 1)
-		message_number(m, ATTR(db_batch_size), keys(c, &l));
 	m->form = c->reply;
+	if (c->key && keys(c, &l) > 1) {
+		message_number(m, ATTR(db_batch_size), keys(c, &l));
+		m->form |= FORM_SEVERAL;
+	}
 	if (c->reply == MEMCACHED_META)
 		m->form |= meta_form(&l, &m->flags);
 	if (c->reply == MEMCACHED_NONE || is_noreply(c, &l))
@@ -136,7 +138,8 @@ static enum parse_status get_line(struct memcached_side *s, const struct memcach
 
 	if (memcached_is(l->word[0], "VALUE") && (l->n == 4 || l->n == 5) &&
 	    memcached_number(l->word[3], &size) && size <= MEMCACHED_MAX_VALUE) {
-		s->rows++;
+		if (!s->rows++)
+			m->words = l->word[1];
 		value_follows(s, size);
 		return PARSE_MORE;
 	}

@@ -27,6 +27,7 @@
 
 #include "parsers/protocol.h"
 #include "parsers/sql/sql_statements.h"
+#include "parsers/sql/sql_words.h"
 
 #define POSTGRESQL_MAX_TEXT 16384u /* a longer statement is told at the end of its message */
 #define POSTGRESQL_MAX_HEAD 1024u  /* of other messages so much is looked at */
@@ -78,6 +79,7 @@ struct postgresql_reply { /* private */
 	uint8_t nseverity, noperation;
 	uint16_t nmessage;
 	char message[256];
+	struct sql_words words; /* of an answer that is in doubt */
 };
 
 struct postgresql {

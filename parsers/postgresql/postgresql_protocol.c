@@ -47,6 +47,11 @@ static void postgresql_answers(void *state, int known, uint32_t form)
 	r->unit = (uint16_t)(known ? form >> 8 : 0) % POSTGRESQL_UNITS;
 }
 
+static int postgresql_fits(struct str words, uint32_t form, struct str operation, struct str text)
+{
+	return (form & 0xff) == KIND_STARTUP ? 0 : sql_words_fit(words, operation, text);
+}
+
 static enum place postgresql_place(const void *state, enum sender from)
 {
 	return (from == FROM_CLIENT ? postgresql_request_place : postgresql_reply_place)(state);
@@ -99,6 +104,7 @@ const struct protocol postgresql_protocol = {
 	.eof = postgresql_eof,
 	.unneeded = postgresql_unneeded,
 	.answers = postgresql_answers,
+	.fits = postgresql_fits,
 	.place = postgresql_place,
 	.move = postgresql_move,
 	.mask = &postgresql_mask,

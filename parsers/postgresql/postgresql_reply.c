@@ -5,6 +5,8 @@
 #include "parsers/postgresql/postgresql_impl.h"
 #include "parsers/tls/tls_protocol.h"
 
+#define COLUMN 18u /* what follows the name of a column */
+
 enum state { IDLE, OPEN, SKIP, ROWS, ENDLESS, ENDLESS_SKIP, SEEK };
 
 int postgresql_is_reply(const uint8_t *p)
@@ -44,12 +46,31 @@ static void take_tag(struct postgresql_reply *r, const uint8_t *p, size_t n)
 		word++;
 	r->noperation = (uint8_t)(word < sizeof(r->operation) ? word : sizeof(r->operation));
 	memcpy(r->operation, p, r->noperation);
+	if (r->known == ANSWER_KNOWN)
+		sql_words_add(&r->words, r->operation, r->noperation);
 	for (; at > word && p[at - 1] >= '0' && p[at - 1] <= '9' && n - at < 19; unit *= 10)
 		rows += unit * (uint64_t)(p[--at] - '0');
 	if (at == n || !at || p[at - 1] != ' ')
 		return;
 	r->has_rows = 1;
 	r->rows += rows;
+}
+
+/* How the columns are called, where the answer is in doubt: of the first rows of several. */
+static void take_columns(struct postgresql_reply *r, const uint8_t *p, size_t n)
+{
+	size_t at = 2;
+
+	if (r->words.n)
+		return;
+	while (at < n) {
+		ptrdiff_t len = string_end(p + at, n - at);
+
+		if (len < 0)
+			break;
+		sql_words_add(&r->words, (const char *)p + at, (size_t)len);
+		at += (size_t)len + 1 + COLUMN;
+	}
 }
 
 static void take_field(struct postgresql_reply *r, uint8_t type, const uint8_t *p, size_t n)
@@ -133,8 +154,10 @@ static enum parse_status end_answer(struct postgresql *s, struct message *m)
 		message_number(m, ATTR(rows), r->has_rows ? r->rows : r->counted_rows);
 	if (r->warnings)
 		message_number(m, ATTR(db_warnings), r->warnings);
-	if (!r->failed)
+	if (!r->failed) {
+		m->words = (struct str){r->words.p, r->words.n};
 		return PARSE_EVENT;
+	}
 	m->flags |= MESSAGE_FAILED;
 	if (r->code[0])
 		message_text(m, ATTR(db_status), (struct str){r->code, sizeof(r->code)});
@@ -151,6 +174,7 @@ static void begin_answer(struct postgresql_reply *r, struct message *m)
 	r->finished = r->failed = r->has_rows = r->has_severity = r->completions = 0;
 	r->noperation = r->nseverity = 0;
 	r->nmessage = r->warnings = 0;
+	r->words.n = 0;
 	r->rows = r->counted_rows = 0;
 	m->type = MESSAGE_HEAD;
 	m->flags = MESSAGE_RESPONSE;
@@ -206,11 +230,11 @@ static void skip(struct postgresql_reply *r, uint64_t n)
 }
 
 /* How many bytes of a message are looked at before it is passed over. */
-static size_t wanted(uint8_t type, size_t total)
+static size_t wanted(const struct postgresql_reply *r, uint8_t type, size_t total)
 {
 	size_t most = HEADER;
 
-	if (memchr("CESZ", type, 4))
+	if (memchr("CESZ", type, 4) || (type == 'T' && r->known == ANSWER_KNOWN))
 		most = POSTGRESQL_MAX_HEAD;
 	return total < most ? total : most;
 }
@@ -225,6 +249,7 @@ static void take_message(struct postgresql *s, const uint8_t *p, size_t n)
 			take_tag(&s->reply, p + HEADER, (size_t)len);
 		break;
 	}
+	case 'T': take_columns(&s->reply, p + HEADER, n - HEADER); break;
 	case 'E': take_error(&s->reply, p + HEADER, n - HEADER); break;
 	case 'S': take_parameter(s, p + HEADER, n - HEADER); break;
 	case 'N': s->reply.warnings++; break;
@@ -309,7 +334,7 @@ static enum parse_status open_message(struct postgresql *s, const uint8_t *p, si
 		return *used ? content((struct str){(const char *)p, *used}, 0, m) : PARSE_BAD;
 	}
 	total = 1 + (size_t)be32(p + 1);
-	want = wanted(p[0], total);
+	want = wanted(r, p[0], total);
 	if (n < want)
 		return PARSE_MORE;
 	*used = want;
@@ -421,7 +446,7 @@ static enum parse_status begin(struct postgresql *s, const uint8_t *p, size_t n,
 	if (!postgresql_is_reply(p))
 		return PARSE_BAD;
 	total = 1 + (size_t)be32(p + 1);
-	want = wanted(p[0], total);
+	want = wanted(r, p[0], total);
 	if (n < want)
 		return PARSE_MORE;
 	if (p[0] == 'Z' && is_skipped(s))

@@ -1,6 +1,7 @@
 /* What the packets of a captured connection tell: sent again, copies, reordered, round trips. */
 #include "tests/unit/tap.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/events.h"
@@ -227,6 +228,41 @@ static void many_holes(void)
 	is_u64(net.side[SERVER].nholes, 0, "none is left");
 }
 
+/* Bursts are found where they were noted, one by one in a list without an end. */
+static void bursts(void)
+{
+	static struct {
+		uint64_t time;
+		uint32_t end;
+	} all[64];
+	struct sent s = {0};
+	uint32_t n = 0, end = ~0u - 300, wrong = 0, late = 0;
+	uint64_t time = MS;
+
+	is_u64(sent_time(&s, end), 0, "nothing has left");
+	for (unsigned round = 0; round < 200 && n < 60; round++) {
+		uint32_t first;
+
+		time += round % 3 ? MS / 4 : 2 * MS;
+		end += 1 + round % 50;
+		if (!n || time - all[n - 1].time >= SENT_BURST)
+			all[n++].time = time;
+		all[n - 1].end = end;
+		wrong += !sent_add(&s, end, time) || sent_add(&s, end - 1, time);
+		first = n > SENT_MARKS ? n - SENT_MARKS : 0;
+		for (uint32_t i = first; i < n; i++)
+			wrong += sent_time(&s, all[i].end - 1) != all[i].time;
+		wrong += sent_time(&s, end) != 0;
+		late += n > SENT_MARKS && sent_long_ago(&s, all[first].end - 1) &&
+			!sent_long_ago(&s, all[first].end);
+		if (n == 1)
+			wrong += s.before != NULL;
+	}
+	ok(n == 60 && !wrong, "%u bursts, %u of them wrong", n, wrong);
+	ok(late > 50, "what left before those that are remembered did so long ago: %u", late);
+	free(s.before);
+}
+
 int main(void)
 {
 	split_holes();
@@ -238,5 +274,6 @@ int main(void)
 	syns();
 	windows();
 	many_holes();
+	bursts();
 	return tap_done();
 }
