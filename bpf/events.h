@@ -50,6 +50,7 @@ typedef unsigned long long __u64;
 #define ZC_EV_WINDOW 17
 #define ZC_EV_FLOW 18
 #define ZC_EV_BACKLOG 19
+#define ZC_EV_THREAD 20
 
 /* Ids of TLS streams stand beside socket cookies, and have this bit. */
 #define ZC_TLS_STREAM (1ull << 63)
@@ -287,6 +288,19 @@ struct zc_ev_process {
 	char file[128]; /* EXEC: the path given to execve, cut at 127 octets */
 };
 ZC_ASSERT_SIZE(struct zc_ev_process, 184);
+
+/*
+ * THREAD: thread `by` of a process that may matter has begun another one, tid. conn is 0. Not in
+ * recordings of older versions.
+ */
+struct zc_ev_thread {
+	struct zc_ev ev;
+	__u32 pid;
+	__u32 tid;
+	__u32 by;
+	__u32 pad;
+};
+ZC_ASSERT_SIZE(struct zc_ev_thread, 40);
 
 /* LISTEN: a selected port is listened on from now on (flags 1) or no longer (flags 0). */
 struct zc_ev_listen {

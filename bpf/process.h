@@ -95,16 +95,36 @@ static __always_inline void name_bit(__u32 tgid, int fits)
 		__sync_fetch_and_and(f, ~ZC_TASK_NAME);
 }
 
+/* Who makes a call may be a thread that was begun for it. */
+static __always_inline void emit_thread(const struct task_struct *by,
+					const struct task_struct *task, __u32 tgid)
+{
+	struct zc_ev_thread *t = bpf_ringbuf_reserve(&zc_ring, sizeof(*t), 0);
+
+	if (!t) {
+		count_lost(0);
+		return;
+	}
+	fill_head(&t->ev, ZC_EV_THREAD, sizeof(*t), 0);
+	t->pid = tgid;
+	t->tid = task_tid(task);
+	t->by = task_tid(by);
+	t->pad = 0;
+	bpf_ringbuf_submit(t, BPF_RB_NO_WAKEUP);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 flags, ptgid = task_tgid(parent), tgid = task_tgid(child);
 
-	if (tgid == ptgid)
-		return 0;
 	flags = task_flags(ptgid);
 	if (!flags)
 		return 0;
+	if (tgid == ptgid) {
+		emit_thread(parent, child, tgid);
+		return 0;
+	}
 	if (flags & ZC_TASK_FORKS)
 		flags = (flags & ~ZC_TASK_FORKS) | ZC_TASK_BORN;
 	else if (!zc_cfg.all && !(flags & ZC_TASK_BORN))

@@ -403,6 +403,11 @@ static void on_process(struct engine *e, const struct zc_ev_process *p)
 		links__process(e->links, p->pid);
 }
 
+static void on_thread(struct engine *e, const struct zc_ev_thread *t)
+{
+	links__thread(e->links, t->pid, t->tid, t->by, t->ev.time);
+}
+
 static void on_lost(struct engine *e, const struct zc_ev_lost *l)
 {
 	e->stats.lost_events += l->count;
@@ -489,6 +494,7 @@ static void on_other(struct engine *e, const struct zc_ev *ev)
 	case ZC_EV_BIND: tls_stream_on_bind(e, p); break;
 	case ZC_EV_FAULT: tls_stream_on_fault(e, p); break;
 	case ZC_EV_PROCESS: on_process(e, p); break;
+	case ZC_EV_THREAD: on_thread(e, p); break;
 	case ZC_EV_BACKLOG: on_backlog(e, p); break;
 	case ZC_EV_DATAGRAM: datagram_take(e, p); break;
 	case ZC_EV_RETRANSMIT: network_retransmit(e, p); break;

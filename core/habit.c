@@ -116,6 +116,19 @@ void habit_read(struct habit *h, uint32_t tid, uint32_t sleeps, uint64_t what)
 	h->run[tid % HABIT_RUNS] = (struct habit_run){tid, sleeps, what};
 }
 
+void habit_thread(struct habit *h, uint32_t tid, uint32_t by, uint64_t time)
+{
+	h->thread[tid % HABIT_THREADS] = (struct habit_thread){time, tid, by};
+}
+
+/* Did the one that serves the request begin the thread since it has read it? */
+static int was_begun_for(const struct habit *h, const struct habit_guess *g)
+{
+	const struct habit_thread *t = &h->thread[g->tid % HABIT_THREADS];
+
+	return t->tid == g->tid && t->by == g->reader && t->time > g->read;
+}
+
 /* Has the thread not slept since it read the request, or something on its behalf? */
 static int still_runs(const struct habit *h, const struct habit_guess *g)
 {
@@ -125,21 +138,35 @@ static int still_runs(const struct habit *h, const struct habit_guess *g)
 	       r->sleeps == g->sleeps;
 }
 
-int habit_allows(const struct habit *h, const struct habit_guess *g, uint64_t now)
+/* Does that hold of calls of this kind, so that it is no chance? */
+static int runs_again(struct habit_kind *k, int runs)
 {
-	const struct habit_kind *k = find(h, HABIT_CALL, g->group);
+	if (k->guessed == UINT8_MAX) {
+		k->guessed /= 2;
+		k->ran /= 2;
+	}
+	k->guessed++;
+	if (runs)
+		k->ran++;
+	return runs && k->ran >= HABIT_AGAIN && 2u * k->ran >= k->guessed;
+}
+
+int habit_allows(struct habit *h, const struct habit_guess *g, uint64_t now)
+{
+	struct habit_kind *k = get(h, HABIT_CALL, g->group);
+	int runs = runs_again(k, still_runs(h, g));
 	uint64_t busy = h->busy, all = now > h->since ? now - h->since : 0;
 
-	if ((k && k->own) || (g->other_thread && is_own(h, HABIT_THREAD, g->tid)))
+	if (k->own || (g->tid != g->reader && is_own(h, HABIT_THREAD, g->tid)))
 		return 0;
 	if (is_own(h, HABIT_REQUEST, g->request_group)) {
 		if (h->pauses < HABIT_ENOUGH)
 			return 0;
-	} else if (g->new_thread || still_runs(h, g)) {
+	} else if (runs || was_begun_for(h, g)) {
 		return 1;
 	}
 	if (h->busy_from && now > h->busy_from)
 		busy += now - h->busy_from;
 	return all > busy &&
-	       (k ? k->n : 0) * (all - busy) >= HABIT_ENOUGH * (1 + (uint64_t)h->nown) * busy;
+	       k->n * (all - busy) >= HABIT_ENOUGH * (1 + (uint64_t)h->nown) * busy;
 }

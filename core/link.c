@@ -205,7 +205,6 @@ void links__io(struct links *l, struct link_node *n, const struct link_io *io)
 	n->io_time = io->time;
 	n->has_sleeps = io->has_sleeps != 0;
 	n->sleeps = io->sleeps;
-	n->born = io->born;
 	if (n->place.kind == SPAN_CLIENT) {
 		count_call(l, n);
 		decide(l, n);

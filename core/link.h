@@ -132,6 +132,9 @@ void links__read(struct links *l, struct link_node *n, const struct link_io *io)
 /* A process has begun, or has begun to be another one: nothing is known of it. */
 void links__process(struct links *l, uint32_t pid);
 
+/* Thread `by` of the process has begun thread tid. */
+void links__thread(struct links *l, uint32_t pid, uint32_t tid, uint32_t by, uint64_t time);
+
 /*
  * step 1: a connection to this process came into view on which a request may be under way; -1: this
  * one is known now, or gone.

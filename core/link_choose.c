@@ -152,7 +152,7 @@ static void make_child(struct link_node *n, struct link_node *p, const char *nam
 }
 
 /* Is it more than chance that p is the one request in flight, of the thread or of the process? */
-static int is_earned(const struct links *l, const struct proc *proc, const struct link_node *n,
+static int is_earned(const struct links *l, struct proc *proc, const struct link_node *n,
 		     const struct link_node *p, int forwards)
 {
 	const struct habit_guess g = {
@@ -160,8 +160,8 @@ static int is_earned(const struct links *l, const struct proc *proc, const struc
 		.request_group = p->head.group,
 		.what = p->number,
 		.tid = n->tid,
-		.other_thread = n->tid != p->tid,
-		.new_thread = n->born > p->io_time,
+		.reader = p->tid,
+		.read = p->io_time,
 		.has_sleeps = n->has_sleeps && !proc->threads_migrate,
 		.sleeps = n->sleeps,
 	};

@@ -53,7 +53,6 @@ struct link_node {
 	uint32_t ncalls; /* server: calls of its process when it was read */
 	uint32_t sleeps;
 	uint64_t io_time;
-	uint64_t born;
 	uint64_t number; /* one for each node, never 0 */
 	uint8_t has_sleeps;
 	uint8_t called; /* client: counted among the calls of its process */

@@ -103,6 +103,14 @@ void links__process(struct links *l, uint32_t pid)
 		begin(p, 0);
 }
 
+void links__thread(struct links *l, uint32_t pid, uint32_t tid, uint32_t by, uint64_t time)
+{
+	struct proc *p = link_proc_find(l, pid);
+
+	if (p)
+		habit_thread(&p->habit, tid, by, time);
+}
+
 void links__lost(struct links *l)
 {
 	l->lost = *l->now;

@@ -231,6 +231,9 @@ static void adapt(const struct input *in, struct zc_ev *ev, int turned)
 		((struct zc_ev_process *)p)->pid = host_pid(in, ((struct zc_ev_process *)p)->pid);
 		((struct zc_ev_process *)p)->ppid = host_pid(in, ((struct zc_ev_process *)p)->ppid);
 		break;
+	case ZC_EV_THREAD:
+		((struct zc_ev_thread *)p)->pid = host_pid(in, ((struct zc_ev_thread *)p)->pid);
+		break;
 	case ZC_EV_LISTEN:
 		((struct zc_ev_listen *)p)->pid = host_pid(in, ((struct zc_ev_listen *)p)->pid);
 		break;

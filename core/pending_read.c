@@ -14,11 +14,40 @@ static struct exchange *take_first(struct conn *c)
 	return x;
 }
 
+/* A request that gets no response: there is nothing to read. */
+static int has_read(const struct exchange *x)
+{
+	return !x->one_way;
+}
+
+static void append(struct conn *c, struct exchange *x)
+{
+	if (c->wait_tail)
+		c->wait_tail->next = x;
+	else
+		c->wait_head = x;
+	c->wait_tail = x;
+	x->next = NULL;
+	list_unlink(&x->timer);
+	c->engine->nreading++;
+}
+
+/* What was done meanwhile, and waited for its turn only: never the first of those that wait. */
+static void emit_behind(struct conn *c)
+{
+	while (c->wait_head && !has_read(c->wait_head))
+		exchange_emit(c->engine, take_first(c));
+}
+
 int pending_read_add(struct conn *c, struct exchange *x)
 {
 	const struct io_mark *m;
 	int alone = !c->wait_head || !c->wait_head->io_done;
 
+	if (!has_read(x) && c->wait_head && !x->aborted && !(x->incomplete & SPAN_LOST_EVENTS)) {
+		append(c, x);
+		return 1;
+	}
 	if (c->request_dir != ZC_TX || x->reversed || !c->engine->io_seen || x->aborted ||
 	    !x->resp_done || x->resp_unsized || x->incomplete & SPAN_LOST_EVENTS)
 		return 0;
@@ -28,17 +57,10 @@ int pending_read_add(struct conn *c, struct exchange *x)
 		exchange_link_read(c->engine, x, m);
 		return 0;
 	}
-	if (c->wait_tail)
-		c->wait_tail->next = x;
-	else
-		c->wait_head = x;
-	c->wait_tail = x;
-	x->next = NULL;
-	list_unlink(&x->timer);
+	append(c, x);
 	/* where its write was not seen, nor will be its read, but for one among others */
 	alone &= !x->io_done;
 	list_append(c->bypassed || alone ? &c->engine->waiting : &c->engine->reading, &x->timer);
-	c->engine->nreading++;
 	return 1;
 }
 
@@ -48,12 +70,13 @@ void pending_read_flush(struct conn *c, struct exchange *x)
 	while (c->wait_head) {
 		struct exchange *first = take_first(c);
 
-		if (first->io_done)
+		if (first->io_done && has_read(first))
 			first->incomplete |= SPAN_READ_NOT_SEEN;
 		exchange_emit(c->engine, first);
 		if (first == x)
-			return;
+			break;
 	}
+	emit_behind(c);
 }
 
 void pending_read_set_io(struct exchange *x, const struct io_mark *m)
@@ -128,7 +151,7 @@ static void written(struct conn *c, const struct zc_ev_io *io)
 	const struct io_mark m = io_mark_of(io);
 
 	for (struct exchange *x = c->wait_head; x; x = x->next)
-		if (io_passes(io, x->req_pos))
+		if (has_read(x) && io_passes(io, x->req_pos))
 			pending_read_set_io(x, &m);
 	if (is_overtaken(c, io))
 		overtake(c->engine, c->wait_head);
@@ -154,6 +177,7 @@ void pending_read_io(struct conn *c, const struct zc_ev_io *io)
 		x->end = io->ev.time;
 		exchange_link_read(c->engine, x, &m);
 		exchange_emit(c->engine, x);
+		emit_behind(c);
 	}
 }
 

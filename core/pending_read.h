@@ -2,10 +2,11 @@
  * pending_read.h - exchanges that are complete but for the application's reading the response
  *
  * A client's span ends when its application has read the last byte. The list of a connection is
- * in order of completion. An exchange goes out without that time, and says so, when a read begins
- * behind it, PENDING_READ_BEHIND after the application has written on, after PENDING_READ_LATE,
- * where PENDING_READ_COUNT others wait, or at the connection's end. Of a connection that was read
- * by ways that are not seen (splice) before, it is after PENDING_READ_MAX.
+ * in order of completion; what gets no response waits in it for what came before. An exchange goes
+ * out without that time, and says so, when a read begins behind it, PENDING_READ_BEHIND after the
+ * application has written on, after PENDING_READ_LATE, where PENDING_READ_COUNT others wait, or at
+ * the connection's end. Of a connection that was read by ways that are not seen (splice) before,
+ * it is after PENDING_READ_MAX.
  */
 #ifndef ZC_CORE_PENDING_READ_H
 #define ZC_CORE_PENDING_READ_H

@@ -50,6 +50,7 @@ static const uint32_t event_size[] = {
 	[ZC_EV_WINDOW] = sizeof(struct zc_ev_window),
 	[ZC_EV_FLOW] = sizeof(struct zc_ev_flow),
 	[ZC_EV_BACKLOG] = sizeof(struct zc_ev_backlog),
+	[ZC_EV_THREAD] = sizeof(struct zc_ev_thread),
 };
 #define EVENT_KINDS (sizeof(event_size) / sizeof(event_size[0]))
 #define EVENT_ROOM (sizeof(struct zc_ev_plain) + ZC_MAX_CAPTURE)

@@ -29,7 +29,7 @@ http.createServer((q, r) => {
 """
 
 PYTHON = r"""
-import sys, threading, time, http.client, http.server
+import random, sys, threading, time, http.client, http.server
 port, back, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 def call(path):
     c = http.client.HTTPConnection('127.0.0.1', back)
@@ -40,11 +40,14 @@ def poll():
     while True:
         call('/poll?id=timer')
         time.sleep(0.03)
+def tick():
+    threading.Timer(random.uniform(0.01, 0.06), tick).start()
+    call('/poll?id=timer')
 class H(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     def do_GET(self):
         path = '/be?' + self.path.partition('?')[2]
-        if how == 'timer':
+        if how in ('timer', 'ticks'):
             time.sleep(0.03)
         elif how == 'thread':
             t = threading.Thread(target=call, args=(path,))
@@ -62,6 +65,8 @@ class H(http.server.BaseHTTPRequestHandler):
         pass
 if how == 'timer':
     threading.Thread(target=poll, daemon=True).start()
+elif how == 'ticks':  # a thread for each
+    tick()
 http.server.ThreadingHTTPServer(('127.0.0.1', port), H).serve_forever()
 """
 
@@ -142,7 +147,8 @@ def own_calls(t):
     """what a process does by itself has no parent: timers, and work after the answer"""
     need('node')
     for name, program, how in (('node', NODE, 'after'), ('node', NODE, 'timer'),
-                               ('asyncio', ASYNCIO, 'after'), ('threads', PYTHON, 'timer')):
+                               ('asyncio', ASYNCIO, 'after'), ('threads', PYTHON, 'timer'),
+                               ('threads', PYTHON, 'ticks')):
         run(t, name, program, how)
         run(t, name, program, how, pause=0.05, n=10)
 
@@ -153,7 +159,7 @@ def calls_of_handlers(t):
     need('node')
     for name, program, how in (('node', NODE, 'handler'), ('asyncio', ASYNCIO, 'handler'),
                                ('threads', PYTHON, 'handler'), ('threads', PYTHON, 'thread')):
-        for pause, n in ((0.0, N), (0.05, 10)):
+        for pause, n in ((0.0, N), (0.05, 30)):
             right, none = run(t, name, program, how, pause, n)
             t.check(none <= 0.1 * (right + none), f'{name}, {how}: {none} calls without a parent')
 

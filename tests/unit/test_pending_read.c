@@ -41,6 +41,32 @@ static void ask(void)
 	feed_io(&f, TX, 0, 600);
 }
 
+static unsigned unread(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < f.nspans; i++)
+		n += (span(i)->incomplete & SPAN_READ_NOT_SEEN) != 0;
+	return n;
+}
+
+/* A key that there is not gets no answer, which shows while that of the one before is not read. */
+static void quiet_ones(void)
+{
+	client();
+	feed_text(&f, TX, "mg a v k q\r\nmg b v k q\r\nmn\r\n");
+	feed_io(&f, TX, 0, 600);
+	feed_text(&f, RX, "VA 2 ka\r\nab\r\nMN\r\n");
+	feed_tick(&f, 50 * MS);
+	is_u64(f.nspans, 0, "what has no answer waits for what came before it");
+	feed_io(&f, RX, 0, 600);
+	ok(f.nspans == 3 && unread() == 0 && span(0)->duration_ns > 50 * MS,
+	   "which has been read, %u spans, %u unread", f.nspans, unread());
+	ok(span(1)->duration_ns == SPAN_UNKNOWN && span(2)->duration_ns > 50 * MS,
+	   "and then is shown, in order");
+	feed_end(&f);
+}
+
 int main(void)
 {
 	client();
@@ -91,6 +117,8 @@ int main(void)
 	ok(f.nspans == 2 && span(0)->incomplete == SPAN_READ_NOT_SEEN && !span(1)->incomplete,
 	   "a read that begins behind a response has not read it");
 	feed_end(&f);
+
+	quiet_ones();
 
 	client();
 	for (int i = 0; i < 5; i++) {
