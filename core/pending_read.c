@@ -33,7 +33,7 @@ static void append(struct conn *c, struct exchange *x)
 }
 
 /* What was done meanwhile, and waited for its turn only: never the first of those that wait. */
-static void emit_behind(struct conn *c)
+__attribute__((noinline)) static void emit_behind(struct conn *c)
 {
 	while (c->wait_head && !has_read(c->wait_head))
 		exchange_emit(c->engine, take_first(c));
@@ -44,7 +44,7 @@ int pending_read_add(struct conn *c, struct exchange *x)
 	const struct io_mark *m;
 	int alone = !c->wait_head || !c->wait_head->io_done;
 
-	if (!has_read(x) && c->wait_head && !x->aborted && !(x->incomplete & SPAN_LOST_EVENTS)) {
+	if (c->wait_head && !has_read(x) && !x->aborted && !(x->incomplete & SPAN_LOST_EVENTS)) {
 		append(c, x);
 		return 1;
 	}
@@ -73,10 +73,11 @@ void pending_read_flush(struct conn *c, struct exchange *x)
 		if (first->io_done && has_read(first))
 			first->incomplete |= SPAN_READ_NOT_SEEN;
 		exchange_emit(c->engine, first);
-		if (first == x)
-			break;
+		if (first == x) {
+			emit_behind(c);
+			return;
+		}
 	}
-	emit_behind(c);
 }
 
 void pending_read_set_io(struct exchange *x, const struct io_mark *m)
