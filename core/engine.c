@@ -84,15 +84,21 @@ static void start_reasm(struct reasm *s, uint32_t seq)
 	s->next = s->proven = s->first = (1ull << 32) + seq;
 }
 
-/* Before either end has sent data, what one acknowledges is where the other one begins. */
+/*
+ * Before its first byte, what an end acknowledges is where the other one begins. Where that one was
+ * taken to begin later, some of it went by.
+ */
 static void first_by_ack(struct conn *c, int dir, const struct reasm_seg *g)
 {
 	const struct reasm *s = &c->half[dir].reasm;
+	struct reasm *peer = &c->half[!dir].reasm;
 
-	if (c->half[!dir].reasm.started || c->preexisting)
+	if (c->preexisting || !(g->syn || (s->from_syn && g->seq == (uint32_t)s->first)))
 		return;
-	if (g->syn || (s->from_syn && s->next == s->first && !s->pend))
-		start_reasm(&c->half[!dir].reasm, g->ack);
+	if (!peer->started)
+		start_reasm(peer, g->ack);
+	else if (!peer->from_syn && (uint32_t)peer->first - g->ack - 1 < REASM_FAR)
+		conn_lost(c);
 }
 
 /* Without data: what its sender has received went by, and so has what a reset comes behind. */

@@ -51,7 +51,7 @@ struct flow {
 	uint32_t domain[2][DOMAINS];
 	uint8_t has_end[2], has_ack[2], ndomains[2];
 	uint8_t bare[2]; /* its latest segment made no event */
-	uint32_t isn; /* of the client */
+	uint32_t isn; /* of the client; what it would be, if has_isn is 0 */
 	uint8_t has_isn;
 	uint8_t server; /* index in key */
 	uint8_t family;
@@ -559,12 +559,12 @@ static void note_end(struct flows *f, struct flow *fl, const struct frame *seg, 
 	}
 }
 
-/* A SYN that is not a repetition of the flow's own means that its addresses are used anew. */
+/* A SYN that is not the flow's own, again or late, means that its addresses are used anew. */
 static int begins_anew(const struct flow *fl, const struct frame *seg)
 {
 	if (!(seg->flags & ZC_TCP_SYN) || seg->flags & ZC_TCP_ACK)
 		return 0;
-	return list_linked(&fl->closing) || !fl->has_isn || fl->isn != seg->seq;
+	return list_linked(&fl->closing) || fl->isn != seg->seq;
 }
 
 /* Another connection seems to have its addresses. Returns the number of events. */
@@ -588,10 +588,11 @@ static struct flow *begin(struct flows *f, const struct key *key, const struct f
 	fl->told_at = f->now;
 	choose_server(f, fl, seg, src, &role);
 	emit_open(f, fl, role, !(seg->flags & ZC_TCP_SYN));
-	if (seg->flags & ZC_TCP_SYN) {
-		fl->has_isn = 1;
-		fl->isn = seg->flags & ZC_TCP_ACK ? seg->ack - 1 : seg->seq;
-	}
+	fl->has_isn = (seg->flags & ZC_TCP_SYN) != 0;
+	if (src == fl->server)
+		fl->isn = seg->ack - 1;
+	else
+		fl->isn = fl->has_isn ? seg->seq : seg->seq - 1;
 	return fl;
 }
 

@@ -200,7 +200,9 @@ void queue_drop_oldest(struct conn *c)
 	if (!x->resp_done) {
 		x->resp_unsized = 1;
 		x->one_way |= x->silent;
-		if (!x->resp_started && !x->silent)
+		if (x->resp_started)
+			x->incomplete |= c->lost ? conn_missing(c) : SPAN_NOT_CAPTURED;
+		else if (!x->silent)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		x->incomplete |= x->suspect;
 	}

@@ -223,4 +223,35 @@ def at_once(t):
     whole(t, p, *(f'/{name}{i}' for i in range(4) for name in 'ab'))
 
 
+@test
+def first_comes_late(t):
+    """10: packets of a new connection in another order: no wrong pair without a doubt"""
+    requests = [get(f'/{i}') for i in range(3)]
+    answers = [answer(200 + i, b'x') for i in range(3)]
+    asked = [sum(map(len, requests[:i])) for i in range(4)]
+    answered = [sum(map(len, answers[:i])) for i in range(4)]
+    for order in ((0, 3, 5, 1, 4, 2), (3, 5, 0, 1, 4, 2), (5, 3, 1, 4, 2, 0), (4, 1, 0, 2, 3, 5),
+                  (2, 4, 1, 0, 3, 5), (5, 4, 3, 2, 1, 0)):
+        p = Packets()
+        c = Conversation(p, syn=False)
+        client, server = c.seq
+        for what in order:
+            if what == 0:
+                c.segment(0, SYN, seq=client - 1, seconds=0.0001)
+            elif what < 4:
+                c.segment(0, ACK, requests[what - 1], client + asked[what - 1],
+                          server + answered[what - 1], 0.0001)
+            else:
+                c.segment(1, ACK, answers[0] if what == 4 else answers[1] + answers[2],
+                          server + answered[what - 4], client + asked[1 if what == 4 else 3],
+                          0.0001)
+        c.segment(1, SYN | ACK, seq=server - 1, ack=client)
+        got, errors = shown(t, p)
+        for path, status, error, doubt in got:
+            t.check(doubt or (status == 200 + int(path[1:]) and not error),
+                    f'{order}: {path} {status} {error} {errors}')
+        t.check(len(got) >= 2, f'{order}: {got}')
+        t.check(order[0] or len(got) == 3, f'{order}: {got}')
+
+
 sys.exit(main(needs_bpf=False))

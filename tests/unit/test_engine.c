@@ -223,6 +223,15 @@ static void test_pipelining(void)
 	   "no more than 1024 requests stay open");
 	feed_end(&f);
 	/* 1024 more came at the end, as in flight */
+
+	server(NULL);
+	feed_text(&f, RX, GET);
+	feed_text(&f, TX, "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+	for (int i = 0; i < 1024; i++)
+		feed_text(&f, RX, GET);
+	ok(f.nspans == 1 && span(0)->incomplete == SPAN_NOT_CAPTURED &&
+	   span(0)->duration_ns == SPAN_UNKNOWN, "one whose response had begun says so");
+	feed_end(&f);
 }
 
 /* Answers belong to requests in order, whatever comes first. */

@@ -510,6 +510,15 @@ static void test_reuse(void)
 	pcap_tcp(&file, SEC, (struct tcp){.seq = 7, .ack = 9001, .flags = SYN | ACK});
 	play(&file, &all);
 	is_str(seen.order, "OSSOSSSC", "an answer that was not seen is told by who received it");
+
+	for (int first = 0; first < 2; first++) {
+		pcap_begin(&file, 0xa1b23c4d, 101);
+		pcap_tcp(&file, SEC, first ? RESPONSE : REQUEST);
+		pcap_tcp(&file, SEC, (struct tcp){.to_server = 1, .seq = 100 + 18 * (uint32_t)first,
+						  .flags = SYN});
+		play(&file, &all);
+		is_str(seen.order, "OSS", "the connection's own SYN may come late");
+	}
 }
 
 static void test_which_side(void)
