@@ -75,6 +75,7 @@ static const struct test cases[] = {
 	 CONNECTED,
 	 {C(0, "\4\xd2\x16\x2f"), S(1, "N"), C(0, "\4\xd2\x16\x30"), S(1, "N"), OPENED, END}},
 	{"TLS is granted", "switch\n", {C(0, "\4\xd2\x16\x2f"), S(1, "S"), END}},
+	{"GSSAPI is granted", "switch\n", {C(0, "\4\xd2\x16\x30"), S(1, "G"), END}},
 	{"a request to cancel",
 	 "CANCEL as CANCEL one-way\n"
 	 "request end 0\n",
