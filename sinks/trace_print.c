@@ -246,6 +246,8 @@ static void put_request(struct out *o, const struct trace_style *style, const st
 		return; /* the error follows */
 	out_char(o, ' ');
 	out_safe(o, status.p, status.n);
+	if (span_attr(s, ATTR(dns_truncated)))
+		out_str(o, " truncated"); /* asked again by TCP */
 }
 
 /* Calls that are alike: what they have in common, and how many there are. */

@@ -6,7 +6,7 @@ import sys
 import time
 
 from h2tools import python_packages
-from lib import Zctrace, main, need, replay, test, wait_for
+from lib import ZCTRACE, Zctrace, main, need, replay, test, wait_for
 from netns import Namespaces
 from sniff import Tcpdump
 
@@ -209,7 +209,7 @@ def two_servers(t):
     p = t.start([*d.ns.inside_a, sys.executable, '-c', SHORT], stdout=subprocess.PIPE)
     p.stdout.readline()
     where = python_packages(t, 'pycares==4.4.0')
-    z = Zctrace(t, '--port', '53', '--role', 'client')
+    z = Zctrace(t, '--port', '53', '--role', 'client', '-w', t.path('rec.pcapng'))
     ask = 'import socket; print(socket.gethostbyname({!r}))'
     t.equal(d.inside(sys.executable, '-c', ask.format('big.test')).stdout, '10.0.0.9\n', 'by TCP')
     t.equal(d.inside(sys.executable, '-c', ask.format('two.a.test')).stdout, '10.1.2.3\n', 'second')
@@ -228,6 +228,9 @@ def two_servers(t):
                   ('two.a.test', '127.0.0.2', 'A', None, None, 'timeout')}, 'who was asked')
     t.equal([(s['dns_question'], s['dns_truncated'], s['dns_answer_count']) for s in dns(z)
              if 'dns_truncated' in s], [('big.test', 1, 0)], 'what was cut short')
+    rows = t.run([ZCTRACE, '-r', t.path('rec.pcapng'), '-o', 'waterfall']).stdout.splitlines()
+    t.equal([' NOERROR truncated' in r for r in rows if 'big.test' in r], [True, False],
+            f'as a waterfall: {rows}')
 
 
 SERVICE = '''
