@@ -17,7 +17,7 @@ static void check(void *ctx, const struct zc_ev *ev)
 	const uint8_t *p = (const uint8_t *)ev;
 	uint64_t *sum = ctx;
 
-	if ((uintptr_t)ev % 8 || ev->size < sizeof(*ev) || !ev->kind || ev->kind > ZC_EV_BACKLOG)
+	if ((uintptr_t)ev % 8 || ev->size < sizeof(*ev) || !ev->kind || ev->kind > ZC_EV_THREAD)
 		abort();
 	if (ev->kind == ZC_EV_SEGMENT &&
 	    (ev->size != sizeof(*s) + s->cap_len || s->cap_len > ZC_MAX_CAPTURE || s->dir > 1 ||

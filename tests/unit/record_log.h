@@ -224,6 +224,7 @@ __attribute__((unused)) static void small_log(struct log *l)
 	add_kind(l, ZC_EV_CLOSE, sizeof(struct zc_ev_close), STREAM);
 	add_kind(l, ZC_EV_CLOSE, sizeof(struct zc_ev_close), 11);
 	add_kind(l, ZC_EV_BACKLOG, sizeof(struct zc_ev_backlog), 0);
+	add_kind(l, ZC_EV_THREAD, sizeof(struct zc_ev_thread), 0);
 }
 
 /* What is hard to tell as packets, on top of the above. */
