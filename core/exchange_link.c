@@ -297,20 +297,12 @@ void exchange_link(struct engine *e, struct exchange *x, struct link_head *head)
 	begin(e, x, head);
 }
 
-/* The earliest time at which its thread may have begun; 0: not known. */
-static uint64_t born(const struct io_mark *m)
-{
-	uint64_t age = m->age * 100000ull;
-
-	return m->age != ZC_OLD && m->time > age ? m->time - age : 0;
-}
-
 static struct link_io io_of(const struct io_mark *m)
 {
 	return (struct link_io){
 		.pid = m->pid, .tid = m->tid, .goroutine = m->goroutine, .time = m->time,
 		.has_sleeps = m->flags & ZC_IO_TASK, .sleeps = m->sleeps,
-		.born = m->flags & ZC_IO_TASK ? born(m) : 0,
+		.young = m->flags & ZC_IO_TASK && m->age != ZC_OLD,
 		.polled = m->flags & ZC_IO_POLLED,
 	};
 }

@@ -188,7 +188,7 @@ static void serve(struct links *l, struct link_node *n, const struct link_io *io
 	proc->pool |= io->moved && proc->threads_keep;
 	proc->polls |= io->polled != 0;
 	if (!proc->nserving++)
-		habit_busy(&proc->habit, io->time, io->born != 0);
+		habit_busy(&proc->habit, io->time, io->young);
 	list_append(&proc->serving, &n->serving);
 	links__read(l, n, io);
 }

@@ -118,7 +118,7 @@ struct link_io {
 	uint64_t time;
 	int has_sleeps;
 	uint32_t sleeps; /* see zc_ev_io */
-	uint64_t born;	 /* the thread began then, or later; 0: not known */
+	int young;	 /* the thread began not long ago (ZC_OLD) */
 	int polled;
 	int moved; /* another thread than that of the request before on the same connection */
 };

@@ -512,7 +512,7 @@ static void young(void)
 	p = links__begin(l, &where, &h);
 	now += 10;
 	links__io(l, p, &(struct link_io){ .pid = 337, .tid = 1, .time = now, .polled = 1,
-					   .has_sleeps = 1, .sleeps = 1, .born = now - 5 });
+					   .has_sleeps = 1, .sleeps = 1, .young = 1 });
 	n = polled(SPAN_CLIENT, 337, 1, 2, 2);
 	is_str(link_to(n, p), "none", "silence before a young thread read the first request");
 	links__put(l, n);
