@@ -171,16 +171,19 @@ static void start_over(struct conn *c)
 }
 
 /*
- * Its client may have received what answers the request that is being read: not if all that it has
- * received since was seen, and answers others.
+ * Who does not say Expect: 100-continue sends all of its content, or closes (RFC 9110 section
+ * 10.1.1, RFC 9112 section 9.5). Of who may, the client may have received what answers the request
+ * that is being read: not if all that it has received since was seen, and answers others.
  */
 static inline int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	uint64_t need;
 
-	if (!h->x || h->x->switches || h->x->status)
-		return h->x && !h->x->switches;
-	if (!h->x->waits || h->x->resp_started || !h->x->need)
+	if (!h->x || h->x->switches || !withheld_may(h->x))
+		return 0;
+	if (h->x->status)
+		return 1;
+	if (h->x->resp_started || !h->x->need)
 		return 0;
 	need = reasm_need(&h->reasm, pos);
 	return need > h->x->need &&
@@ -308,7 +311,7 @@ static void doubt_content(struct conn *c, struct half *h, uint64_t pos, enum rea
 {
 	struct exchange *x = h->x;
 
-	if (why == REASM_TRUNCATED || !x || !(x->status || (x->waits && !x->resp_started)) ||
+	if (why == REASM_TRUNCATED || !x || !withheld_may(x) || (!x->status && x->resp_started) ||
 	    !c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
 		return;
 	x->req_unsized = 1;

@@ -369,6 +369,23 @@ static void test_expect(void)
 	feed_end(&f);
 }
 
+static void test_no_expect(void)
+{
+	server();
+	feed_text(&f, RX, GET("/0"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 78\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 78\r\n\r\n");
+	for (int i = 0; i < 2; i++) {
+		feed_text(&f, RX, GET("/in"));
+		feed_text(&f, TX, OK2);
+	}
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, NO2);
+	over("GET /0 200; POST /a 200; GET /b 404",
+	     "content is not taken for requests, whatever it looks like, where nobody said Expect");
+}
+
 static void test_ends(void)
 {
 	server();
@@ -491,6 +508,7 @@ int main(void)
 	test_cut();
 	test_unseen_head();
 	test_expect();
+	test_no_expect();
 	test_ends();
 	test_behind();
 	test_carried();
