@@ -446,6 +446,13 @@ static __attribute__((noinline)) void end_undecided(struct conn *c, struct half 
 	pairing_data(c, h, (const uint8_t *)kept.p, kept.n, pos);
 }
 
+/* Where bytes are missing at the very end, perhaps more are, or one of them was the FIN. */
+static void doubt_last(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	if (h->x && !is_request(c, h) && (c->lost_end || h->gap_end == pos))
+		h->x->incomplete |= SPAN_LOST_EVENTS;
+}
+
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
 {
 	uint64_t pos = h->reasm.next;
@@ -463,15 +470,15 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	end_in_head(c, h, pos, time);
 	/* what only the end would end is not complete (RFC 9112 section 8) */
 	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&
-	    pairing_parser_unneeded(c, h) == UINT64_MAX)
+	    pairing_parser_unneeded(c, h) == UINT64_MAX) {
+		doubt_last(c, h, pos);
 		pairing_abort_response(c, h, pos, ABORT_ENDED, time);
+	}
 	for (int i = 0; i < MAX_IDLE_CALLS; i++) {
 		message_init(&m);
 		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
 			break;
-		/* content until close has ended, or just ends here */
-		if (h->x && !is_request(c, h) && (c->lost_end || h->gap_end == pos))
-			h->x->incomplete |= SPAN_LOST_EVENTS;
+		doubt_last(c, h, pos); /* content until close has ended, or just ends here */
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
 		else if (asks(c, h))

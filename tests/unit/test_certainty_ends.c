@@ -386,7 +386,7 @@ static void test_no_expect(void)
 	     "content is not taken for requests, whatever it looks like, where nobody said Expect");
 }
 
-/* What a client that waits for "100 Continue" had received before is lost; what asks for it is not. */
+/* What a client that waits for "100 Continue" received before is lost; what asks for it is not. */
 static void test_expect_behind_loss(void)
 {
 	const char *post = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
@@ -429,6 +429,13 @@ static void test_ends(void)
 	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\nsome");
 	feed_flag(&f, TX, ZC_TCP_RST);
 	over("GET /a 200 reset", "content until close that ends in a reset is cut");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\nsome");
+	lose(TX, "."); /* or FIN */
+	feed_flag(&f, RX, ZC_TCP_RST);
+	over("GET /a 200 reset lost-events", "perhaps, where the reset acknowledges what was lost");
 
 	server();
 	feed_text(&f, RX, GET("/a"));
