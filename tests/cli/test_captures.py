@@ -100,8 +100,8 @@ def doubtful_framing(t):
     t.equal([s.get('incomplete') for s in spans(t, path)[0]], [['bad-framing']],
             'a last coding that is not chunked')
     for coding in b'identity', b'', b'chunked, chunked':
-        path = capture(t, 'te.pcap', [(b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: ' + coding +
-                                       b'\r\n\r\n0\r\n\r\n', OK)])
+        head = b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: ' + coding
+        path = capture(t, 'te.pcap', [(head + b'\r\n\r\n0\r\n\r\n', OK)])
         t.equal([s.get('incomplete') for s in spans(t, path)[0]], [['bad-framing']], coding)
     path = capture(t, 'torn.pcap', [(b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip\r\n'
                                      b'Content-Length: 5\r\n\r\nhello', OK),
