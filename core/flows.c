@@ -643,7 +643,6 @@ static int begin_again(struct flows *f, struct flow_marks *marks, const struct f
 
 	syn.seq = marks->syn;
 	syn.flags = ZC_TCP_SYN;
-	syn.payload = NULL;
 	syn.cap_len = syn.orig_len = 0;
 	syn.partial = 1; /* of this one there are no times */
 	memset(marks, 0, sizeof(*marks));
