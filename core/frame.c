@@ -566,3 +566,13 @@ enum frame_result frame_decode_whole(uint8_t protocol, const uint8_t *p, uint32_
 	return decode_protocol(protocol, (struct rest){.p = p, .n = cap_len, .len = len}, out,
 			       LAYERS_MAX);
 }
+
+void frame_turn(struct frame *seg)
+{
+	struct frame was = *seg;
+
+	memcpy(seg->src, was.dst, sizeof(seg->src));
+	memcpy(seg->dst, was.src, sizeof(seg->dst));
+	seg->sport = was.dport;
+	seg->dport = was.sport;
+}
