@@ -277,6 +277,15 @@ def follow(t):
         os.truncate(path, 10)
         t.equal(z.p.wait(20), 1, 'a file that shrinks ends it')
         t.check(b'has become shorter while it was read' in z.p.stderr.read(), 'and is told')
+    path = write(t, f, 'old')
+    with Running('-r', path, '--follow-file') as z:
+        t.equal([z.line()['path'] for _ in range(2)], ['/a', '/b'], 'spans')
+        os.rename(path, path + '.1')
+        time.sleep(0.5)
+        t.check(z.p.poll() is None, 'a file that is moved is followed')
+        write(t, f, 'old')
+        t.equal(z.p.wait(20), 1, 'another one of its name ends it')
+        t.check(b'has been replaced by another file' in z.p.stderr.read(), 'and is told')
     p = t.run([ZCTRACE, '--port', '1', '--follow-file'])
     t.check(p.returncode == 2 and '--follow-file' in p.stderr, p.stderr)
 
