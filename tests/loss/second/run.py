@@ -10,9 +10,25 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 
 import capture  # noqa: E402
 import judge  # noqa: E402
+import odd_web  # noqa: E402
 import report  # noqa: E402
 import streams  # noqa: E402
 import web  # noqa: E402
+
+ALL = (*odd_web.KINDS, 'nested', 'nested')
+ODD = {
+    'clean': (dict(kinds=ALL), {}, 1),
+    'net': (dict(net=0.02, recut=True, kinds=ALL), {}, 1),
+    '1%': ({}, dict(loss=0.01), 2),
+    '5%': ({}, dict(loss=0.05), 1),
+    'burst': ({}, dict(loss=0.01, burst=0.5), 1),
+    'late': ({}, dict(late=True), 1),
+    'late 2%': ({}, dict(loss=0.02, late=True), 1),
+    'acks 2%': ({}, dict(loss=0.02, acks=False), 1),
+    'twice reorder': ({}, dict(twice=0.1, reorder=0.1), 1),
+    'holes': ({}, dict(holes=True), 1),
+    'short': ({}, dict(snap=128), 1),
+}
 
 CLASSES = {
     # name: kind of talk, what the net does, what the capture misses, weight
@@ -41,6 +57,7 @@ CLASSES = {
     'holes': (web, {}, dict(holes=True), 1),
     'holes 1%': (web, {}, dict(holes=True, loss=0.01), 1),
     'short': (web, {}, dict(snap=128), 1),
+    **{f'odd {name}': (odd_web, *how) for name, how in ODD.items()},
     'h2 clean': (streams, {}, {}, 1),
     'h2 1%': (streams, {}, dict(loss=0.01), 2),
     'h2 5%': (streams, {}, dict(loss=0.05), 1),
@@ -61,12 +78,14 @@ CLASSES = {
 
 LIMITS = {      # per cent of the spans that may carry a doubt
     'clean': 0, '1%': 15, 'serial 1%': 10, 'window 1%': 22, 'window 5%': 60, 'batch 3%': 45,
-    'mixed 2%': 30, '10%': 80, 'burst': 50, 'net': 0, 'net 1%': 20, 'reorder': 8, 'twice 2%': 30,
-    'acks 2%': 32, 'late': 92, 'late 2%': 96, 'late window': 96, 'late reorder acks': 92,
+    'mixed 2%': 30, '10%': 80, 'burst': 50, 'net': 0, 'net 1%': 20, 'reorder': 12, 'twice 2%': 30,
+    'acks 2%': 32, 'late': 96, 'late 2%': 96, 'late window': 96, 'late reorder acks': 96,
     'requests 5%': 38, 'responses 5%': 30, 'holes': 36, 'holes 1%': 38, 'short': 96,
-    'h2 clean': 0, 'h2 1%': 8, 'h2 5%': 34, 'h2 10%': 52, 'h2 burst': 30, 'h2 net': 0,
-    'h2 net 1%': 12, 'h2 twice 2%': 17, 'h2 late': 48, 'h2 late 5%': 62,
-    'h2 late reorder acks': 50, 'h2 requests 5%': 26, 'h2 holes': 17, 'h2 short': 75}
+    'odd clean': 0.5, 'odd net': 1, 'odd 1%': 18, 'odd 5%': 54, 'odd burst': 60, 'odd late': 98,
+    'odd late 2%': 97, 'odd acks 2%': 32, 'odd twice reorder': 4, 'odd holes': 32, 'odd short': 97,
+    'h2 clean': 0, 'h2 1%': 12, 'h2 5%': 44, 'h2 10%': 60, 'h2 burst': 38, 'h2 net': 0,
+    'h2 net 1%': 16, 'h2 twice 2%': 17, 'h2 late': 58, 'h2 late 5%': 70,
+    'h2 late reorder acks': 60, 'h2 requests 5%': 26, 'h2 holes': 17, 'h2 short': 75}
 
 
 def cases(rng, name, n):
