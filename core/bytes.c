@@ -164,7 +164,12 @@ static ssize_t unpack(struct bytes *b)
 	b->end += made;
 	if (!wrong)
 		return (ssize_t)made;
-	snprintf(b->err, sizeof(b->err), "compressed data is damaged (%s)", wrong);
+	if (unpack__too_large(b->unpack))
+		snprintf(b->err, sizeof(b->err),
+			 "compressed with a window of too much memory; try: "
+			 "zstd -dc --long=31 FILE | zctrace -r -");
+	else
+		snprintf(b->err, sizeof(b->err), "compressed data is damaged (%s)", wrong);
 	b->eof = 1;
 	b->packed_at = b->packed_end;
 	return made ? (ssize_t)made : -ENODATA;

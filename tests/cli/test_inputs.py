@@ -179,6 +179,9 @@ def compressed(t):
     damaged[30] ^= 0xff
     p = t.run([ZCTRACE, '-r', write(t, damaged)])
     t.check(p.returncode in (1, 2) and 'compressed data is damaged' in p.stderr, p.stderr)
+    p = t.run([ZCTRACE, '-r', write(t, b'\x28\xb5\x2f\xfd\0\xa8' + bytes(60))]) # of 2 GiB
+    t.check(p.returncode == 2 and 'damaged' not in p.stderr and 'zstd -dc --long=31' in p.stderr,
+            p.stderr)
     # a recording, too
     record = t.path('r.pcapng')
     t.run([ZCTRACE, '-r', write(t, plain), '-w', record, '-o', 'json'])
