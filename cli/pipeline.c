@@ -540,10 +540,11 @@ void pipeline_event(void *session, const struct zc_ev *ev)
 
 	if (s->done)
 		return;
-	if (ev->kind != ZC_EV_SEGMENT) /* these name nobody, and are most of them */
+	if (ev->kind != ZC_EV_SEGMENT) { /* these name nobody, and are most of them */
 		procnames__see(s->names, ev);
-	if (procnames__refused(s->names))
-		names_refused(s);
+		if (procnames__refused(s->names))
+			names_refused(s);
+	}
 	if (s->recorder)
 		record(s, ev);
 	if (ev->kind == ZC_EV_NAMES)
