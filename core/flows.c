@@ -680,8 +680,10 @@ int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
 	past = fl ? NULL : flow_past_find(f->past, &key, seg, src, &match);
 	if (past && match == FLOW_SAME)
 		return events + pass_over(f, past, seg, src);
-	if (past && past->again & FLOW_AGAIN_BOTH)
-		return events + begin_again(f, past, seg, src) + flows__segment(f, time, seg);
+	if (past && past->again & FLOW_AGAIN_BOTH) {
+		events += begin_again(f, past, seg, src);
+		fl = find(f, &key, seg, src, &other);
+	}
 	if (fl && flow_marks_are_behind(&fl->marks, seg, src))
 		return events + pass_over(f, &fl->marks, seg, src);
 	if (!fl && other)
