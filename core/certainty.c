@@ -180,7 +180,7 @@ static void note_overlap(struct conn *c, const struct half *h, const struct exch
 		return;
 	contradict(c);
 	if (x->found || (at_once ? last : older)->found)
-		c->overlaps = 1;
+		c->overlaps = c->several = 1;
 	else
 		c->pipelined = 1;
 }
@@ -237,7 +237,7 @@ static void note_ahead(struct conn *c, const struct exchange *x)
 static void settle(struct conn *c)
 {
 	c->doubt = 0;
-	c->steps = c->untried = 0;
+	c->steps = c->untried = c->several = 0;
 	c->found_need = 0;
 	c->half[c->request_dir].unsure = 0;
 }
@@ -355,6 +355,7 @@ void certainty_request(struct conn *c, const struct half *h, struct exchange *x)
 	if (x->tentative) {
 		x->owed |= !before && !older;
 		x->suspect = c->doubt;
+		c->several = 1;
 		return;
 	}
 	if (c->pipelined)
@@ -489,14 +490,16 @@ static int may_pipeline(const struct conn *c)
 }
 
 /*
- * Joined in a capture, or lost from the beginning, a client that keeps two requests under way may
- * look for long like one that waits: what was in step is kept until much is, or until nothing more
- * comes, as one more answer would.
+ * Joined in a capture, lost from the beginning, or where what was found after a loss may have been
+ * more than one request, a client that keeps two of them under way may look for long like one that
+ * waits: what was in step is kept until much is, or until nothing more comes, as one more answer
+ * would.
  */
 static int is_to_be_tried(const struct conn *c, const struct exchange *x)
 {
-	return (c->doubt & SPAN_ATTACHED_LATE || c->untried) && c->engine->opt.keep_doubted &&
-	       !by_socket(c) && c->in_step < STEPS_TRIAL && !rests(c, x);
+	return (c->doubt & SPAN_ATTACHED_LATE || c->untried || c->several) &&
+	       c->engine->opt.keep_doubted && !by_socket(c) && c->in_step < STEPS_TRIAL &&
+	       !rests(c, x);
 }
 
 void certainty_proven(struct conn *c, struct exchange *x)
@@ -525,6 +528,8 @@ void certainty_response(struct conn *c, const struct half *h, struct exchange *x
 	c->answer_end = 0;
 	c->had_more = x && x->req_done && !x->req_unsized &&
 		      !(x->incomplete & SPAN_TRUNCATED_HEAD) && x->req_end < ack;
+	if (c->had_more && c->doubt)
+		c->several = 1; /* its client may not have waited for the answer to it */
 	if (!x && c->head)
 		c->head->owed = 0;
 	if (!x) {
@@ -617,11 +622,14 @@ static int is_left(const struct conn *c)
 	       req->fin_need == resp->next;
 }
 
-/* Has one of the ends said that nothing more comes? Who leaves without its answers resets. */
+/*
+ * Has one of the ends said that nothing more comes? Who leaves without its answers resets: that
+ * says nothing of a client that may not wait for them.
+ */
 static int has_closed(const struct conn *c)
 {
 	if (c->reset)
-		return !(c->doubt & SPAN_ATTACHED_LATE);
+		return !(c->doubt & SPAN_ATTACHED_LATE) && !c->several;
 	return c->half[0].reasm.fin_time || c->half[1].reasm.fin_time;
 }
 

@@ -215,6 +215,7 @@ struct conn {
 	uint8_t in_step;
 	uint8_t steps;	 /* as many of them end the doubt */
 	uint8_t untried; /* requests were lost before its client was seen to wait for an answer */
+	uint8_t several; /* in doubt: what was found may be requests of who does not wait */
 	uint8_t on_trial; /* so many were seen, and what comes may still contradict them */
 	uint32_t doubt;	 /* SPAN_*: why messages may belong together otherwise; 0: they do not */
 	uint64_t answer_end, answer_ack; /* the last answer: its end, and how far its sender had */

@@ -111,6 +111,24 @@ static void test_window(void)
 	feed_flag(&f, TX, ZC_TCP_FIN);
 	over(ORPHAN "; GET /x 404; GET /x 200; GET /x 404; GET /x 200",
 	     "in step until an end closes, and nothing is left over: they belong together");
+
+	for (int end = 0; end < 2; end++) {
+		waits();
+		go_in_step(2);
+		f.nspans = 0;
+		lose(RX, GET("/lost"));
+		feed_text(&f, RX, GET("/found")); /* a request, or what was lost holds it */
+		feed_text(&f, TX, OK2);
+		go_in_step(4);
+		if (end)
+			feed_flag(&f, TX, ZC_TCP_FIN);
+		else
+			feed_text(&f, TX, OK2);
+		over(end ? ORPHAN "; GET /x 404; GET /x 200; GET /x 404; GET /x 200"
+			 : DOUBTED "; " ORPHAN,
+		     end ? "found in what was lost, and nothing is left over: it was content"
+			 : "one answer is left over: it was a request, though its client had waited");
+	}
 }
 
 /* What is in doubt waits for its proof. */
