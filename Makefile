@@ -228,6 +228,7 @@ fuzz:
 # conversations under loss, of no fixed seed; prints the share of spans that carry a doubt
 fuzz-loss: zctrace
 	$(Q)tests/loss/run.py --conversations 20000 --show 3 ./zctrace
+	$(Q)tests/loss/second/run.py --conversations 20000 --show 3 ./zctrace
 FUZZ_CC = clang -std=gnu11 -D_GNU_SOURCE -DZCTRACE_VERSION='"$(VERSION)"' -g -O1 -I. -I$(B)/gen \
 	$(PKG_CFLAGS) -MMD -MP -fsanitize=address,undefined
 FUZZ_OBJS := $(PURE_SRCS:%.c=$(B)/fuzz/o/%.o) $(GEN:$(B)/gen/%.c=$(B)/fuzz/o/gen/%.o)

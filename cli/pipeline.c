@@ -273,6 +273,8 @@ static int prepare_routes(struct session *s)
 	struct route_error err;
 
 	s->routes = routes__new(s->opt->unmatched, 0);
+	if (s->routes && !s->opt->no_redact)
+		routes__redact(s->routes);
 	for (unsigned i = 0; s->routes && i < s->opt->routes.n; i++) {
 		int code = routes__add(s->routes, s->opt->routes.v[i], &err);
 

@@ -415,8 +415,11 @@ static void response_head(struct conn *c, struct half *h, const struct message *
 		x->resp_uncounted |= (m->flags & MESSAGE_UNCOUNTED) != 0;
 	}
 	x->resp_started = 1;
-	if (interim)
+	if (interim) {
+		if (x == c->withheld && m->status == 100)
+			withheld_settle(c, withheld_pos(c), 1);
 		return;
+	}
 	x->resp_first = reasm_time(&h->reasm, pos);
 	x->due = !x->found && !x->beside && !sought && x->resp_pos == c->answer_end;
 	if (x == c->withheld && reasm_need(&h->reasm, pos) >= c->withheld_end)

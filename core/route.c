@@ -14,9 +14,11 @@
 
 #include "core/route.h"
 #include "core/route_shape.h"
+#include "parsers/redact.h"
 
 #define CACHE_SETS 2048u
 #define CACHE_WAYS 2u
+#define PUBLIC_MAX 4096u  /* of a path without its secrets; the rest of it makes no route */
 #define CACHED_PATH 236u /* makes an entry 256 octets */
 
 static const char wildcard_text[] = "/**";
@@ -52,7 +54,7 @@ struct pattern {
 struct routes {
 	enum route_mode mode;
 	unsigned limit, distinct; /* of routes that come from paths */
-	int overflowed, reported;
+	int redact, overflowed, reported;
 	struct pattern *patterns;
 	size_t npatterns;
 	const struct route **table; /* open addressing */
@@ -283,6 +285,12 @@ void routes__mode(struct routes *r, enum route_mode mode)
 	forget(r);
 }
 
+void routes__redact(struct routes *r)
+{
+	r->redact = 1;
+	forget(r);
+}
+
 static int segment_matches(const struct segment *s, const char *p, size_t n)
 {
 	size_t fixed = (size_t)s->prefix_n + s->suffix_n;
@@ -363,10 +371,14 @@ static void put_path(struct route_out *o, struct str path, int shape, int is_key
 
 static const struct route *derive(struct routes *r, struct str path, int is_key)
 {
-	char text[ROUTE_MAX];
+	char text[ROUTE_MAX], public[PUBLIC_MAX];
 	struct route_out o = { text, 0, sizeof(text) - strlen(wildcard_text), 0 };
 	const struct route *route;
 
+	if (r->redact && !is_key && may_hold_secret(path.p, path.n)) {
+		path.n = redact_uri(path, public, sizeof(public));
+		path = (struct str){ public, path.n < PUBLIC_MAX ? path.n : PUBLIC_MAX };
+	}
 	put_path(&o, path, r->mode == ROUTE_HEURISTIC, is_key);
 	route = find(r, o.p, o.n);
 	if (route)

@@ -86,6 +86,9 @@ struct str routes__of(struct routes *r, struct str path);
 /* The same of a key. */
 struct str routes__of_key(struct routes *r, struct str key);
 
+/* From now on the routes of paths that no pattern matches are without secrets (redact_uri()). */
+void routes__redact(struct routes *r);
+
 /* 1 the first time it is asked after the limit was hit, so that the user can be told; else 0. */
 int routes__overflowed(struct routes *r);
 

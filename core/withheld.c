@@ -151,15 +151,16 @@ void withheld_answered(struct conn *c, uint64_t pos)
 
 void withheld_undecided(struct conn *c, uint64_t pos)
 {
+	struct exchange *x = c->withheld;
 	uint64_t req_gap = c->req_gap;
 
-	if (c->withheld->resp_done || c->withheld->status)
+	/* what comes answers others, or nothing of what may have answered x was lost */
+	if (x->resp_done || x->status || x->incomplete || pos < x->need || c->resp_lost <= x->need)
 		return;
 	/* so are the requests that are yet to come of what may be content */
-	certainty_lost(c, &c->half[c->request_dir], c->withheld->req_end, conn_missing(c), 0);
+	certainty_lost(c, &c->half[c->request_dir], x->req_end, conn_missing(c), 0);
 	c->req_gap = req_gap;
 	withheld_doubt(c, conn_missing(c));
-	withheld_settle(c, pos, 0);
 }
 
 void withheld_end(struct conn *c, uint64_t pos)

@@ -8,16 +8,19 @@
 #include "parsers/redact_scan.h"
 
 struct word {
-	char text[19];
+	char text[21];
 	uint8_t n;
 };
 
 #define W(s) { s, sizeof(s) - 1 }
 
-/* Parameters, normalised: exact names. */
-static const struct word secret_params[] = {
-	W("key"), W("sig"), W("auth"), W("session"), W("sid"), W("code"), W("jwt"), W("pass"),
-	W("pwd"), W("passphrase"), W("assertion"), W("clientassertion"), W("samlresponse"),
+/* Parameters alone, normalised: exact names. */
+static const struct word secret_params[] = { W("key"), W("code") };
+
+/* Parameters and fields, normalised: exact names, or what is behind a '.', a '[' or an X-. */
+static const struct word secret_names[] = {
+	W("sig"), W("auth"), W("session"), W("sid"), W("jwt"), W("pass"), W("pwd"), W("passphrase"),
+ W("assertion"), W("clientassertion"), W("samlresponse"),
 	W("samlrequest"), W("otp"), W("hmac"), W("ticket"), W("phpsessid"), W("jsessionid"),
 	W("totp"), W("mfacode"), W("verificationcode"), W("card"), W("cardnumber"), W("cc"),
 	W("pan"), W("cvv"), W("cvc"), W("ssn"), W("taxid"), W("mfatoken"),
@@ -25,7 +28,9 @@ static const struct word secret_params[] = {
 
 /* Fields, normalised: exact names. */
 static const struct word secret_fields[] = {
-	W("cookie"), W("cookie2"), W("setcookie"), W("setcookie2"), W("xauthkey"), W("xjwt"),
+	W("cookie"), W("cookie2"), W("setcookie"), W("setcookie2"), W("xauthkey"),
+	W("xregistryauth"), W("xregistryconfig"), W("xhubsignature256"),
+	W("secwebsocketprotocol"), /* browsers have no other place for a token */
 };
 
 /* Parameters and fields, normalised: ends of names. */
@@ -37,72 +42,83 @@ static const struct word secret_ends[] = {
 };
 
 static const struct word uri_fields[] = {
-	W("location"), W("contentlocation"), W("referer"), W("referrer"), W("xoriginaluri"),
-	W("xoriginalurl"), W("xforwardeduri"), W("xrewriteurl"), W("origin"), W("destination"),
-	W("link"), W("refresh"), W("host"), W("xforwardedhost"), W("xoriginalhost"),
-	W("forwarded"), W(":authority"), W(":path"),
+	W("referrer"), W("origin"), W("destination"), W("link"), W("refresh"), W("forwarded"),
+	W(":authority"), W("servertiming"),
+};
+
+/* Of fields: ends of names. */
+static const struct word uri_ends[] = {
+	W("location"), W("referer"), W("host"), W("uri"), W("url"), W("path"), W("redirect"),
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
+static int is_secret_param(const struct redact_name *a);
+
 void redact_name_reset(struct redact_name *a)
 {
-	a->n = a->cut = a->escape = 0;
+	a->n = a->cut = a->part = a->secret = 0;
 }
 
-static void name_append(struct redact_name *a, char c)
+void redact_name_add(struct redact_name *a, char c)
 {
+	const uint8_t half = sizeof(a->b) / 2;
+
 	if (c >= 'A' && c <= 'Z')
 		c = (char)(c | 0x20);
-	if (c == '-' || c == '_' || c == '.' || c == '[' || c == ']' || c == ' ' || c == '+')
+	if (c == '[')
+		a->secret = a->secret || is_secret_param(a);
+	if (c == '[' || c == '.')
+		a->part = a->n;
+	if (c == '-' || c == '_' || c == '.' || c == '[' || c == ']' || c == ' ' || c == '+' ||
+	    c == '"')
 		return;
 	if (a->n == sizeof(a->b)) { /* the end is what matters of a long name */
-		memmove(a->b, a->b + sizeof(a->b) / 2, sizeof(a->b) / 2);
-		a->n = sizeof(a->b) / 2;
+		memmove(a->b, a->b + half, half);
+		a->n = half;
+		a->part = a->part > half ? (uint8_t)(a->part - half) : 0;
 		a->cut = 1;
 	}
 	a->b[a->n++] = c;
 }
 
-void redact_name_add(struct redact_name *a, char c, int percent)
+/* An octet with percent-encoding undone, however often it was encoded; -1: in the midst of it. */
+static int unescape(uint8_t *at, char c)
 {
-	int h;
+	int h = hex_value(c);
 
-	if (!percent || (!a->escape && c != '%')) {
-		name_append(a, c);
-		return;
-	}
 	if (c == '%') {
-		a->escape = 1;
-		return;
+		*at = 1;
+		return -1;
 	}
-	h = hex_value(c);
-	if (h < 0) {
-		a->escape = 0;
-		name_append(a, c);
-	} else if (a->escape == 1) {
-		a->high = (uint8_t)h;
-		a->escape = 2;
-	} else {
-		a->escape = 0;
-		name_append(a, (char)(a->high << 4 | h));
+	if (!*at || h < 0) {
+		*at = 0;
+		return (uint8_t)c;
 	}
+	if (*at == 1) {
+		*at = (uint8_t)(0x10 | h);
+		return -1;
+	}
+	h |= (*at & 15) << 4;
+	*at = h == '%';
+	return *at ? -1 : h;
 }
 
-static int is_one_of(const struct redact_name *a, const struct word *list, size_t n)
+/* Is the name from this octet on one of these? */
+static int is_one_of(const struct redact_name *a, uint8_t from, const struct word *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (list[i].n == a->n && !a->cut && !memcmp(list[i].text, a->b, a->n))
-			return 1;
+		if (list[i].n == a->n - from && !memcmp(list[i].text, a->b + from, list[i].n))
+			return from || !a->cut;
 	return 0;
 }
 
-static int ends_like_secret(const struct redact_name *a)
+static int ends_like(const struct redact_name *a, const struct word *list, size_t n)
 {
 	char last = a->n ? a->b[a->n - 1] : 0;
 
-	for (size_t i = 0; i < COUNT(secret_ends); i++) {
-		const struct word *w = &secret_ends[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct word *w = &list[i];
 
 		if (w->text[w->n - 1] == last && w->n <= a->n &&
 		    !memcmp(w->text, a->b + a->n - w->n, w->n))
@@ -111,27 +127,41 @@ static int ends_like_secret(const struct redact_name *a)
 	return 0;
 }
 
+#define IS_ONE_OF(a, from, list) is_one_of(a, from, list, COUNT(list))
+
+static int is_secret_name(const struct redact_name *a)
+{
+	return a->secret || ends_like(a, secret_ends, COUNT(secret_ends)) ||
+	       IS_ONE_OF(a, 0, secret_names) || (a->part && IS_ONE_OF(a, a->part, secret_names)) ||
+	       (a->n && !a->cut && a->b[0] == 'x' && IS_ONE_OF(a, 1, secret_names));
+}
+
 int redact_name_is_secret_field(const struct redact_name *a)
 {
-	return is_one_of(a, secret_fields, COUNT(secret_fields)) || ends_like_secret(a);
+	return IS_ONE_OF(a, 0, secret_fields) || is_secret_name(a);
 }
 
 int redact_name_is_uri_field(const struct redact_name *a)
 {
-	return is_one_of(a, uri_fields, COUNT(uri_fields));
+	return IS_ONE_OF(a, 0, uri_fields) || ends_like(a, uri_ends, COUNT(uri_ends));
 }
 
 static int is_secret_param(const struct redact_name *a)
 {
-	return is_one_of(a, secret_params, COUNT(secret_params)) || ends_like_secret(a);
+	return IS_ONE_OF(a, 0, secret_params) || is_secret_name(a);
 }
 
 static struct redact_name name_of(struct str s, int percent)
 {
 	struct redact_name a = { .n = 0 };
+	uint8_t escape = 0;
 
-	for (size_t i = 0; i < s.n; i++)
-		redact_name_add(&a, s.p[i], percent);
+	for (size_t i = 0; i < s.n; i++) {
+		int c = percent ? unescape(&escape, s.p[i]) : s.p[i];
+
+		if (!percent || c >= 0)
+			redact_name_add(&a, (char)c);
+	}
 	return a;
 }
 
@@ -163,8 +193,7 @@ enum scan_state {
 	IN_PATH,
 	USERINFO,
 	HOST,
-	NAME,
-	VALUE,
+	PARAM, /* a name, or a value, in which names may be, too */
 	SECRET,
 };
 
@@ -176,7 +205,7 @@ void redact_scan_uri(struct redact_scan *s)
 
 static void start_name(struct redact_scan *s)
 {
-	s->state = NAME;
+	s->state = PARAM;
 	redact_name_reset(&s->name);
 }
 
@@ -202,17 +231,35 @@ static int is_address(const char *p, const char *end)
 /* Is there an '@' in the authority that begins at p, or might there be one in what follows end? */
 static int has_userinfo(const struct redact_scan *s, const char *p, const char *end, int more)
 {
+	uint8_t escape = 0;
+
 	for (; p < end; p++) {
-		if (*p == '@')
+		int c = unescape(&escape, *p);
+
+		if (c == '@')
 			return 1;
-		if ((unsigned char)*p <= ' ' || strchr("/?#", *p) || (s->query && *p == '&'))
+		if ((unsigned char)*p <= ' ' || (c > 0 && strchr("/?#", c)) ||
+		    (s->query && *p == '&'))
 			return 0;
 	}
 	return more;
 }
 
+/* An octet of a value, c with percent-encoding undone: parameters may be within it. */
+static void step_value(struct redact_scan *s, int c)
+{
+	if (c == '?' || c == '&' || c == ';' || c == '#') {
+		redact_name_reset(&s->name);
+	} else if (c == '=') {
+		s->state = is_secret_param(&s->name) ? SECRET : PARAM;
+		redact_name_reset(&s->name);
+	} else if (c >= 0) {
+		redact_name_add(&s->name, (char)c);
+	}
+}
+
 /* An octet of a name or a value; returns whether it is secret. */
-static int step_param(struct redact_scan *s, char c)
+static int step_param(struct redact_scan *s, char c, int plain)
 {
 	int ends_path_param = !s->query && (c == '/' || c == ';');
 
@@ -227,23 +274,46 @@ static int step_param(struct redact_scan *s, char c)
 		return 1; /* in a query ';' may be part of it */
 	} else if (c == ';') {
 		start_name(s);
-	} else if (s->state == NAME && c == '=') {
-		s->state = is_secret_param(&s->name) ? SECRET : VALUE;
-	} else if (s->state == NAME) {
-		redact_name_add(&s->name, c, 1);
+	} else {
+		step_value(s, plain);
 	}
 	return 0;
+}
+
+static void after_authority(struct redact_scan *s)
+{
+	s->state = s->query ? PARAM : IN_PATH;
+	redact_name_reset(&s->name);
+}
+
+/* An octet of an authority or a path, c with percent-encoding undone; is it secret? */
+static int step_path(struct redact_scan *s, char raw, int c)
+{
+	if (raw == '?' || raw == '#' || (raw == ';' && s->state != USERINFO)) {
+		s->query |= raw != ';';
+		start_name(s);
+	} else if (raw == '&' && s->query) {
+		start_name(s);
+	} else if (c == '/') {
+		after_authority(s);
+	} else if (raw != c && (c == '?' || c == '#' || c == '&' || c == ';')) {
+		s->state = PARAM; /* of a URI that the path carries */
+		redact_name_reset(&s->name);
+	}
+	return s->state == USERINFO;
 }
 
 int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int more)
 {
 	static const char mark[] = "://";
+	int c = unescape(&s->escape, *p);
 
-	s->colon_slash = *p == mark[s->colon_slash] ? (uint8_t)(s->colon_slash + 1)
-						    : *p == ':' || *p == '<' || *p == '=';
+	if (c >= 0)
+		s->colon_slash = c == mark[s->colon_slash] ? (uint8_t)(s->colon_slash + 1)
+							   : c == ':' || c == '<' || c == '=';
 	if (s->colon_slash == 3) {
 		s->colon_slash = 0;
-		if (s->state == IN_PATH || s->state == VALUE) { /* also of one that a URI carries */
+		if (s->state == IN_PATH || s->state == PARAM) { /* also of one that a URI carries */
 			s->state = AUTHORITY;
 			return 0;
 		}
@@ -253,21 +323,11 @@ int redact_scan_step(struct redact_scan *s, const char *p, const char *end, int 
 			return 0; /* of no user; what comes behind end decides for itself */
 		s->state = has_userinfo(s, p, end, more) ? USERINFO : HOST;
 	}
-	if (s->state == USERINFO && *p == '@') {
+	if (s->state == USERINFO && c == '@') {
 		s->state = AUTHORITY;
-		return 0;
+		return *p != '@';
 	}
-	if (s->state >= NAME)
-		return step_param(s, *p);
-	if (*p == '?' || *p == '#' || (*p == ';' && s->state != USERINFO)) {
-		s->query |= *p != ';';
-		start_name(s);
-	} else if (*p == '&' && s->query) {
-		start_name(s);
-	} else if (*p == '/') {
-		s->state = s->query ? VALUE : IN_PATH;
-	}
-	return s->state == USERINFO;
+	return s->state >= PARAM ? step_param(s, *p, c) : step_path(s, *p, c);
 }
 
 void redact_pieces_uri(struct redact_pieces *r, struct str uri)

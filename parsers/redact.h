@@ -6,13 +6,17 @@
  * of parameters whose names look secret (token, key, password, sig, X-Amz-Signature, card, ssn, …),
  * and userinfo (RFC 3986 section 3.2.1) wherever an authority may stand: in URIs, in the target of
  * CONNECT, in Host, in :authority. Names are compared without regard to case,
- * percent-encoding and the octets -_.[] so that api_key, apiKey, API-KEY and api%5Fkey are one.
+ * percent-encoding and the octets -_.[] so that api_key, apiKey, API-KEY and api%5Fkey are one; and
+ * what a name has behind a '.' or in brackets is a name, too: user[otp]. What a value or a path
+ * carries with percent-encoding, however often, is looked at as if it had none.
  *
  * What is printed gets "[redacted]" in place of the value. For recordings the protocols' masks ask
  * here what is secret (redact_scan.h); there the value's octets become 'x'.
  */
 #ifndef ZC_PARSERS_REDACT_H
 #define ZC_PARSERS_REDACT_H
+
+#include <string.h>
 
 #include "parsers/parser.h" /* struct str */
 
@@ -38,6 +42,12 @@ size_t redact_uri(struct str in, char *out, size_t cap);
 /* The same for a query alone, without its '?'. */
 size_t redact_query(struct str in, char *out, size_t cap);
 
+/* Whether there could be anything to hide in a URI, path or query: it needs one of these. */
+static inline int may_hold_secret(const char *s, size_t n)
+{
+	return n && (memchr(s, '=', n) || memchr(s, '@', n) || memchr(s, '%', n));
+}
+
 /*
  * The same without a buffer: consecutive pieces of the result, which point into the input or to
  * "[redacted]". Begin with redact_pieces_uri() or redact_pieces_query(); redact_next() returns 1
@@ -45,11 +55,11 @@ size_t redact_query(struct str in, char *out, size_t cap);
  */
 struct redact_name { /* private: a name without its noise; of a long one the last octets */
 	char b[32];
-	uint8_t n, cut, escape, high;
+	uint8_t n, cut, part, secret; /* part: where what is behind a '.' or '[' begins */
 };
 
 struct redact_scan { /* private: where in a URI we are */
-	uint8_t state, colon_slash, query;
+	uint8_t state, colon_slash, query, escape;
 	struct redact_name name;
 };
 

@@ -7,9 +7,7 @@
 #include "parsers/redact.h"
 
 void redact_name_reset(struct redact_name *a);
-
-/* percent: percent-encoding is undone. */
-void redact_name_add(struct redact_name *a, char c, int percent);
+void redact_name_add(struct redact_name *a, char c);
 int redact_name_is_secret_field(const struct redact_name *a);
 int redact_name_is_uri_field(const struct redact_name *a);
 

@@ -331,7 +331,7 @@ static inline void look(char *p, size_t n, struct found *f)
 
 		memcpy(&v, p + i, sizeof(v));
 		f->escape |= (bytes)(v - ' ' > '~' - ' ') | (bytes)(v == '"') | (bytes)(v == '\\');
-		f->secret |= (bytes)(v == '=') | (bytes)(v == '@');
+		f->secret |= (bytes)(v == '=') | (bytes)(v == '@') | (bytes)(v == '%');
 	}
 }
 

@@ -16,12 +16,6 @@
 /* Writes at p, which has room for SAFE_GROWTH * n; returns the end. */
 char *safe_text(char *p, const char *s, size_t n);
 
-/* Whether core/redact.h could find anything in a URI, path or query: it needs one of these. */
-static inline int may_hold_secret(const char *s, size_t n)
-{
-	return n && (memchr(s, '=', n) || memchr(s, '@', n));
-}
-
 void out_safe(struct out *o, const char *s, size_t n);
 
 /* The number of leading octets of s[0..n) that need no look: printable ASCII without \ and ". */

@@ -201,7 +201,7 @@ static void line_octet(struct mask *k, uint8_t c)
 			bad_line(k, 1);
 	} else if (c != '\r') {
 		k->odd |= !(http1_octet_class[c] & TOKEN) && c != '/';
-		redact_name_add(&k->scan.name, (char)c, 0);
+		redact_name_add(&k->scan.name, (char)c);
 		if (!k->start_line && k->odd)
 			begin_content(k, CONTENT, CONTENT_HIDDEN);
 	}

@@ -44,7 +44,7 @@ static enum name name_of(const struct hpack_mask *h, uint32_t index)
 	}
 	s = hpack_static_name(index);
 	for (size_t i = 0; i < s.n; i++)
-		redact_name_add(&a, s.p[i], 0);
+		redact_name_add(&a, s.p[i]);
 	return meaning(&a);
 }
 
@@ -162,7 +162,7 @@ static void coded(struct hpack_mask *h, uint8_t *p, size_t n, int last)
 			int more = got == PIECE || !last;
 
 			if (h->state == NAME)
-				redact_name_add(&h->scan.name, text[i], 0);
+				redact_name_add(&h->scan.name, text[i]);
 			else if (h->hide == ALL ||
 				 redact_scan_step(&h->scan, text + i, text + got, more))
 				huffman_mask_hide(p, &s[i]);
@@ -174,7 +174,7 @@ static void raw(struct hpack_mask *h, uint8_t *p, size_t n, int last)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (h->state == NAME)
-			redact_name_add(&h->scan.name, (char)p[i], 0);
+			redact_name_add(&h->scan.name, (char)p[i]);
 		else if (h->hide == ALL || redact_scan_step(&h->scan, (const char *)p + i,
 							    (const char *)p + n, !last))
 			p[i] = 'x';

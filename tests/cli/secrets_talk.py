@@ -36,6 +36,12 @@ def http():
                content=b'user=joe&password=' + w('form')), answer(401, b'no ' + w('refused'))
     yield head('GET', f'http://joe:{word("userinfo")}@d.test/b?X-Amz-Signature={word("signed")}'), \
         answer(200)
+    yield head('GET', f'/go?user[otp]={word("bracket")}&to=http%3A%2F%2Fjoe%3A{word("inner-user")}'
+               f'%40h%2F%3Ftoken%3D{word("encoded")}', f'X-Session: {word("session")}',
+               f'X-Envoy-Original-Path: /go?code={word("original")}',
+               f'Sec-WebSocket-Protocol: bearer, {word("subprotocol")}'), \
+        answer(200, b'', f'Server-Timing: db;desc="sig={word("timing")}"')
+    yield head('GET', f'/img/https%3A%2F%2Fs%2F%3FX-Amz-Signature%3D{word("in-path")}/x'), answer(200)
 
 
 def named():

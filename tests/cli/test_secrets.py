@@ -62,6 +62,11 @@ def outputs(tmp, data, *more):
     return {f: read(path) for f, path in files.items()}
 
 
+def routes(out):
+    """They say that something is hidden, and recordings only have its place."""
+    return [re.sub(r'x{8,}', '[redacted]', str(s.get('route'))) for s in spans(out)]
+
+
 def whole(tmp, name, talk, port, operations):
     """All outputs of the whole conversation: they are there, and without secrets."""
     before = set(PLACES)
@@ -71,19 +76,18 @@ def whole(tmp, name, talk, port, operations):
     got = outputs(tmp, data)
     for f, out in got.items():
         check(len(out) > 50 and not words(out), f'{name}: {f}', len(out), words(out))
-    want = [s.get('route') for s in spans(got['json'])]
+    want = routes(got['json'])
     seen = {s.get(k) for s in spans(got['json']) for k in OPERATIONS}
     check(set(operations) <= seen, f'{name}: its spans are there', sorted(map(str, seen)))
     again = run(got['recording'], '-o', 'json', '--header', '*', '--no-redact')
-    check([s.get('route') for s in spans(again)] == want, f'{name}: the recording has them, too',
-          want, [s.get('route') for s in spans(again)])
+    check(routes(again) == want, f'{name}: the recording has them, too', want, routes(again))
     check(not words(again), f'{name}: nor shown from the recording', words(again))
     raw = outputs(tmp, data, '--no-redact')
     check(places <= set(words(raw['recording'])), f'{name}: --no-redact records them',
           places - set(words(raw['recording'])))
     again = outputs(tmp, raw['recording'])
     check(not any(words(out) for out in again.values()) and
-          [s.get('route') for s in spans(again['json'])] == want,
+          routes(again['json']) == want,
           f'{name}: what was recorded so is shown without', {f: words(o) for f, o in again.items()})
 
 

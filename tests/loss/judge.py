@@ -3,12 +3,13 @@
 A span is false if it says something that is not so, and has no word of doubt in `incomplete`. In
 HTTP/2, whose streams have numbers, what a doubted span says of its exchange has to be so, too.
 """
+import ipaddress
 import json
 import re
 import subprocess
 from collections import Counter
 
-from tcp import RST, first_seen
+from tcp import first_seen
 
 
 class Case:
@@ -18,7 +19,7 @@ class Case:
         self.talk, self.conv = talk, conv
         self.packets = conv.captured()
         self.sent = [len(h.sent) for h in conv.host]
-        self.reset = any(flags & RST for _, _, _, _, flags, _ in conv.packets)
+        self.client = str(ipaddress.ip_address(conv.addr[0][0])), conv.addr[0][1]
         self.seen = [sorted(((seq - conv.host[d].isn - 1) & 0xffffffff,
                              ((seq - conv.host[d].isn - 1) & 0xffffffff) + len(data))
                             for _, way, _, seq, _, data in self.packets if data and way == d)
@@ -104,7 +105,7 @@ def wrong_error(case, x, span):
         return 'no error, though it was not answered to the end'
     if error == 'protocol':
         return 'error=protocol, though all was well'
-    if error == 'reset' and not case.reset:
+    if error == 'reset' and not case.conv.was_reset:
         return 'error=reset without a reset'
     return None
 
@@ -185,6 +186,7 @@ class Verdict:
     def __init__(self):
         self.conversations = self.exchanges = self.spans = self.doubted = self.right = 0
         self.needless = 0           # of the doubted: all of it is in the capture
+        self.lacking = 0            # exchanges that are all in the capture and have no span
         self.false = Counter()
         self.doubts = Counter()
         self.examples = []          # (case, kind, detail, span)
@@ -217,7 +219,16 @@ class Verdict:
                 self.false[f[0]] += 1
                 self.examples.append((case, f[0], f[1], span))
         self.bad_conversations += bad > 0
+        told = {case.exchange_of(span) for span in spans}
+        self.lacking += sum(x not in told and case.done(x) and not case.touched(x)
+                            for x in case.talk.exchanges)
 
     @property
     def share(self):
         return 100 * self.doubted / self.spans if self.spans else 0.0
+
+    def __str__(self):
+        return (f'{self.conversations:6} conversations {self.exchanges:6} exchanges '
+                f'{self.spans:6} spans {self.share:5.1f} % doubted, '
+                f'{100 * self.needless / max(1, self.spans):4.1f} % without need, '
+                f'{self.lacking} lacking; {self.bad_conversations} with false: {dict(self.false)}')

@@ -1,18 +1,9 @@
 #!/usr/bin/env python3
 """Conversations with ids in both heads, under loss: no span may be false without a doubt said.
-
-usage: run.py [--seed N] [--conversations N] [--class NAME] [--show N] [--keep DIR] [--tap] ZCTRACE
-
-With --tap each class is a test: nothing false, and no more doubts than its limit.
-"""
-import argparse
-import ipaddress
-import itertools
-import os
+Its arguments are those of report.py."""
 import random
 import struct
 import sys
-import tempfile
 
 import database
 import http1
@@ -21,6 +12,7 @@ import judge
 import keyed
 import odd
 import odd2
+import report
 import steady
 import tcp
 
@@ -181,14 +173,8 @@ def cases(rng, name, n):
         yield judge.Case(talk, conv)
 
 
-def key(case):
-    ip, port = case.conv.addr[0]
-    return str(ipaddress.ip_address(ip)), port
-
-
-def spans_of(case, spans):
-    """Where an address is used again, one belongs to the conversation that its ids tell."""
-    told = spans.get(key(case), [])
+def own(case, told):
+    """Where an address is used again, a span belongs to the conversation that its ids tell."""
     if not case.conv.faults.reuse:
         return told
     names = [(judge.rid(s, 'req') or judge.rid(s, 'resp') or '').split('-')[0] for s in told]
@@ -197,71 +183,16 @@ def spans_of(case, spans):
             (number % 2 == 0 and name != str(number + 1))]
 
 
-def one_class(args, rng, name, n, directory):
-    all_cases = list(cases(rng, name, n))
-    tags = itertools.cycle((b'', b'\x81\0\0\7') if name.startswith('odd') else (b'',))
-    timed = [f for c, tag in zip(all_cases, tags) for f in tcp.frames(c.packets, c.conv.addr, tag)]
-    timed.sort(key=lambda f: f[0])
-    path = os.path.join(directory, name.replace(' ', '-').replace('%', 'pct') + '.pcap')
-    tcp.write_pcap(path, timed, {**CLASSES, **OPEN}[name][2].get('snap', 1 << 18))
-    spans, code, err = judge.run(args.zctrace, path)
-    v = judge.Verdict()
-    if code:
-        print(f'exit status {code}: {err}')
-        v.false['exit status'] += 1
-    for c in all_cases:
-        v.add(c, spans_of(c, spans))
-    return v
-
-
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument('--seed', type=int, default=None)
-    p.add_argument('--conversations', type=int, default=1500)
-    p.add_argument('--class', dest='only')
-    p.add_argument('--show', type=int, default=0)
-    p.add_argument('--keep')
-    p.add_argument('--tap', action='store_true')
-    p.add_argument('zctrace')
-    args = p.parse_args()
-    seed = random.SystemRandom().getrandbits(32) if args.seed is None else args.seed
-    print(f'# shows seed {seed}' if args.tap else f'seed {seed}')
-    failed, tests = 0, []
-    weights = sum(c[3] for c in CLASSES.values())
-    with tempfile.TemporaryDirectory() as tmp:
-        directory = args.keep or tmp
-        os.makedirs(directory, exist_ok=True)
-        for name, c in ({**CLASSES, **OPEN} if args.only else CLASSES).items():
-            if args.only and args.only != name:
-                continue
-            n = args.conversations if args.only else max(1, args.conversations * c[3] // weights)
-            v = one_class(args, random.Random(f'{seed} {name}'), name, n, directory)
-            line = (f'{name:20} {v.conversations:6} conversations {v.exchanges:6} exchanges '
-                    f'{v.spans:6} spans '
-                    f'{v.share:5.1f} % doubted, '
-                    f'{100 * v.needless / max(1, v.spans):4.1f} % without need; '
-                    f'{v.bad_conversations:4} with false: '
-                    f'{dict(v.false)}')
-            limit = LIMITS.get(name, 100)
-            good = not v.false and v.share <= limit
-            failed += not good
-            if args.tap:
-                print(f'# shows {line}')
-                tests.append(f'{"" if good else "not "}ok {len(tests) + 1} - {name}: nothing false '
-                             'without a doubt'
-                             + (f', at most {limit} % of them' if limit < 100 else ''))
-            else:
-                print(line)
-            if args.show:
-                print('#    doubts:', dict(v.doubts.most_common(8)))
-            for case, kind, detail, span in v.examples[:args.show]:
-                print(f"{'# ' if args.tap else ''}   {kind}: {detail}  port {key(case)} "
-                      f"{span.get('method')} {span.get('path')} "
-                      f"{span.get('status')} error={span.get('error')} "
-                      f"req={span.get('req_headers')} resp={span.get('resp_headers')}")
-    if args.tap:
-        print('\n'.join([*tests, f'1..{len(tests)}']))
-    return failed > 0
+    args = report.arguments(__doc__)
+
+    def one_class(rng, name, n, path):
+        tags = (b'', b'\x81\0\0\7') if name.startswith('odd') else (b'',)
+        snap = {**CLASSES, **OPEN}[name][2].get('snap', 1 << 18)
+        return report.verdict(args.zctrace, path, list(cases(rng, name, n)), snap, tags, own)
+
+    weights = [{name: c[3] for name, c in classes.items()} for classes in (CLASSES, OPEN)]
+    return report.run_all(args, *weights, LIMITS, one_class) > 0
 
 
 if __name__ == '__main__':

@@ -204,6 +204,7 @@ class Conversation:
             self.now, _, what, args = heapq.heappop(self.queue)
             what(*args)
         self.packets.sort(key=lambda p: p[0])
+        self.was_reset = any(flags & RST for _, _, _, _, flags, _ in self.packets)
 
     # ---- what the capture has
 

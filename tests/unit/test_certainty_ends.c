@@ -369,6 +369,29 @@ static void test_expect(void)
 	feed_end(&f);
 }
 
+/* What a client that waits for "100 Continue" had received before is lost; what asks for it is not. */
+static void test_expect_behind_loss(void)
+{
+	const char *post = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
+			   "30\r\n\r\n";
+
+	capture();
+	feed_text(&f, RX, GET("/0"));
+	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n");
+	lose(TX, "0\r\n\r\n");
+	feed_text(&f, RX, GET("/1"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, post);
+	feed_text(&f, TX, "HTTP/1.1 100 Continue\r\n\r\n");
+	feed_text(&f, RX, "POST /content HTTP/1.1\r\nHost: ");
+	feed_text(&f, TX, NO2);
+	feed_tick(&f, 30 * MS);
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, OK2);
+	over("GET /0 200 lost-events; GET /1 200; POST /a 404; GET /b 200",
+	     "content that was asked for is none, though it looks like a request");
+}
+
 static void test_ends(void)
 {
 	server();
@@ -491,6 +514,7 @@ int main(void)
 	test_cut();
 	test_unseen_head();
 	test_expect();
+	test_expect_behind_loss();
 	test_ends();
 	test_behind();
 	test_carried();

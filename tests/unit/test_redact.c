@@ -12,20 +12,24 @@ static void test_names(void)
 	static const char *const secret[] = { "Authorization", "COOKIE", "set-cookie", "X-Api-Key",
 		"Proxy-Authorization", "X-Auth-Token", "x-amz-security-token", "Api_Key",
 		"X-Forwarded-Authorization", "Ocp-Apim-Subscription-Key", "x-functions-key",
-		"X-Goog-IAP-JWT-Assertion", "x-amzn-oidc-data" };
+		"X-Goog-IAP-JWT-Assertion", "x-amzn-oidc-data", "jwt", "X-JWT", "session", "X-Sid",
+		"x-otp", "grpc.otp", "mfa_code", "Card", "X-Tax-Id", "SAMLResponse",
+		"Sec-WebSocket-Protocol", "X-Registry-Auth", "X-Hub-Signature-256" };
 	static const char *const open[] = { "Host", "Cookies-Allowed", "Accept", "X-Request-Id",
-		"traceparent", "ETag", "", "Content-Length", "Sec-WebSocket-Key" };
+		"traceparent", "ETag", "", "Content-Length", "Sec-WebSocket-Key", "x-code", "Via",
+		"xcode", "X-Cache-Key", "X", "Accept.x" };
 	static const char *const params[] = { "token", "access_token", "accessToken", "api_key",
 		"apikey", "API-KEY", "key", "secret", "password", "passwd", "pwd", "sig",
 		"signature", "auth", "session", "sid", "jwt", "client_secret", "X-Amz-Signature",
 		"X-Amz-Credential", "X-Amz-Security-Token", "api%5Fkey", "%74oken", "t%6Fken",
-		"user[password]", "code", "totp", "mfa_code", "verification_code", "card", "cc",
+		"user[password]", "code", "user[otp]", "user[card][0]", "sig[]", "token[0]",
+		"auth[user]", "user.pan", "a%5Bssn%5D", "api%255Fkey", "x-otp", "totp", "mfa_code", "verification_code", "card", "cc",
 		"pan",
 		"cvv", "ssn", "tax_id", "AWSAccessKeyId", "reset_token", "otp", "SAMLResponse",
 		"a_very_long_prefix_that_does_not_fit_into_any_buffer_here_access_token" };
 	static const char *const plain[] = { "q", "page", "monkey", "keys", "id", "tokenize",
 		"sort", "", "passage", "cardinal", "panel", "discard", "css", "account", "signal",
-		"%", "%7", "%zz", "X-Amz-Date" };
+		"%", "%7", "%zz", "X-Amz-Date", "sort[key]", "error.code", "a[cc1]", "passages[0]" };
 
 	for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++)
 		ok(redact_is_secret_field(str(secret[i])), "field %s is secret", secret[i]);
@@ -37,6 +41,9 @@ static void test_names(void)
 		ok(!redact_is_secret_param(str(plain[i])), "parameter %s is not", plain[i]);
 	ok(redact_is_uri_field(str("Referer")) && redact_is_uri_field(str("Host")) &&
 		   !redact_is_uri_field(str("Accept")), "URI fields");
+	ok(redact_is_uri_field(str("X-Envoy-Original-Path")) &&
+		   redact_is_uri_field(str("X-Auth-Request-Redirect")) &&
+		   redact_is_uri_field(str("X-Forwarded-Url")), "URI fields by their ends");
 }
 
 static const struct {
@@ -57,6 +64,13 @@ static const struct {
 	{ "%70assword=x%26y", "%70assword=[redacted]" },
 	{ "a#access_token=t", "a#access_token=[redacted]" },
 	{ "sig=a?b", "sig=[redacted]" },
+	{ "a[otp]=1&b[card][0]=2&c[x]=3", "a[otp]=[redacted]&b[card][0]=[redacted]&c[x]=3" },
+	{ "to=http%3A%2F%2Fh%2F%3Fid%3D1%26token%3Dabc%26c&d=e",
+	  "to=http%3A%2F%2Fh%2F%3Fid%3D1%26token%3D[redacted]&d=e" },
+	{ "to=%2Fx%253Fcode%253Dabc&d", "to=%2Fx%253Fcode%253D[redacted]&d" },
+	{ "q=sig%3Dabc&d", "q=sig%3D[redacted]&d" },
+	{ "to=http%3A%2F%2Fu%3Ap%40h%2Fx%40y&d=a@b", "to=http%3A%2F%2F[redacted]h%2Fx%40y&d=a@b" },
+	{ "to=http%3a//u:p@h", "to=http%3a//[redacted]@h" },
 }, uris[] = {
 	{ "/a/b", "/a/b" },
 	{ "/a?key=v#f", "/a?key=[redacted]#f" },
@@ -77,6 +91,11 @@ static const struct {
 	{ "/a?to=//u:p@h/&b=c@d", "/a?to=//[redacted]@h/&b=c@d" },
 	{ "/c;jsessionid=A1;v=2/d?e", "/c;jsessionid=[redacted];v=2/d?e" },
 	{ "/c;token=A/d?token=/;b&c", "/c;token=[redacted]/d?token=[redacted]&c" },
+	{ "/img/https%3A%2F%2Fs%2Fo%3Fa%3D1%26X-Amz-Signature%3Dabc/w",
+	  "/img/https%3A%2F%2Fs%2Fo%3Fa%3D1%26X-Amz-Signature%3D[redacted]/w" },
+	{ "/img/https%3A%2F%2Fu%3Ap%40s%2Fo", "/img/https%3A%2F%2F[redacted]s%2Fo" },
+	{ "/users/joe%40a.test/key=1", "/users/joe%40a.test/key=1" },
+	{ "db;dur=5;desc=\"token=abc\"", "db;dur=5;desc=\"token=[redacted]" }, /* Server-Timing */
 	{ "/cb#access_token=t&state=s", "/cb#access_token=[redacted]&state=s" },
 };
 

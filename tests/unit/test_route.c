@@ -186,6 +186,10 @@ static void test_order_and_modes(void)
 	is_str(routes__of(r, str("/orders/7")).p, "/orders/{id}", "but for the patterns");
 	ok(!routes__add(r, "/users/{name}", &err), "a pattern that comes later");
 	is_str(routes__of(r, str("/users/7")).p, "/users/{name}", "matches what was seen, too");
+	routes__redact(r);
+	is_str(routes__of(r, str("/a;sid=1f/b%3Fsig%3Dc/7")).p,
+	       "/a;sid=[redacted]/b%3Fsig%3D[redacted]/{id}", "without secrets");
+	is_str(routes__of(r, str("/users/7")).p, "/users/{name}", "and the patterns are as before");
 	ok(routes__add(r, "/a/{", &err) == -EINVAL, "one that is refused");
 	is_str(routes__of(r, str("/users/7")).p, "/users/{name}", "changes nothing");
 	routes__free(r);
