@@ -17,8 +17,8 @@ import time
 
 from client import Conn, compare_all
 from h2tools import go_build
-from lib import (HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, free_port, main, need, query_id, test,
-                 wait_for, wait_port)
+from lib import (HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, free_port, main, need, query_id,
+                 test, wait_for, wait_port)
 from load import NGINX_SERVER, Wrk, mixed, nginx_files
 from probes import breakpoints, keys_of, programs_alive, programs_of
 from servers import Target
