@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attach/rights.h"
 #include "cli/clock.h"
 #include "cli/flow_match.h"
 #include "cli/log.h"
@@ -523,14 +524,27 @@ static void record(struct session *s, const struct zc_ev *ev)
 		mask__forget(s->mask, ev->conn);
 }
 
+static void names_refused(struct session *s)
+{
+	char text[120];
+	const struct note n = { .name = "names-unseen", .text = text, .time_ns = source_time(s) };
+
+	snprintf(text, sizeof(text), "processes of other users have no names here: %s",
+		 rights_missing(RIGHT_SYS_PTRACE) ? "CAP_SYS_PTRACE missing" : "not permitted");
+	on_note(s, &n);
+}
+
 void pipeline_event(void *session, const struct zc_ev *ev)
 {
 	struct session *s = session;
 
 	if (s->done)
 		return;
-	if (ev->kind != ZC_EV_SEGMENT) /* these name nobody, and are most of them */
+	if (ev->kind != ZC_EV_SEGMENT) { /* these name nobody, and are most of them */
 		procnames__see(s->names, ev);
+		if (procnames__refused(s->names))
+			names_refused(s);
+	}
 	if (s->recorder)
 		record(s, ev);
 	if (ev->kind == ZC_EV_NAMES)

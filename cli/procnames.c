@@ -1,5 +1,6 @@
 #include "cli/procnames.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct entry {
 
 struct procnames {
 	int live;
+	int refused, told; /* may names of some process not be read? was it told? */
 	void (*on_names)(void *ctx, const struct zc_ev *ev);
 	void *ctx;
 	uint64_t tick;
@@ -130,8 +132,9 @@ static int look_up(struct procnames *p, struct entry *e, uint64_t time)
 		.ev = { .kind = ZC_EV_NAMES, .size = sizeof(names), .time = time },
 		.pid = e->names.pid,
 	};
-	int asked = !proc_names_read(names.pid, &names);
+	int err = proc_names_read(names.pid, &names), asked = !err;
 
+	p->refused |= err == -EACCES;
 	if (!asked)
 		names = (struct zc_ev_names){ .pid = names.pid };
 	e->names = names;
@@ -140,6 +143,14 @@ static int look_up(struct procnames *p, struct entry *e, uint64_t time)
 	if (asked && p->on_names)
 		p->on_names(p->ctx, &e->names.ev);
 	return asked;
+}
+
+int procnames__refused(struct procnames *p)
+{
+	int first = p->refused && !p->told;
+
+	p->told |= first;
+	return first;
 }
 
 /* may_be_new: the event tells of a connection, a rare enough occasion for a closer look. */

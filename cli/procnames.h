@@ -26,6 +26,9 @@ struct procnames *procnames__new(int live, void (*on_names)(void *ctx, const str
 /* To be called with every event before anybody else gets it. */
 void procnames__see(struct procnames *p, const struct zc_ev *ev);
 
+/* 1 the first time after the names of a process were not permitted to be read. */
+int procnames__refused(struct procnames *p);
+
 /*
  * Live: is it to be looked at why its TLS is not seen? Then tls_told is to be called with what was
  * found, which is asked again after a while: a library may be loaded late.

@@ -92,7 +92,7 @@ static int read_link(uint32_t pid, const char *name, char *out, size_t size)
 	n = readlink(path, out, size - 1);
 	out[n > 0 ? n : 0] = '\0';
 	if (n <= 0)
-		return -ESRCH;
+		return n < 0 && errno == EACCES ? -EACCES : -ESRCH;
 	n -= (ssize_t)sizeof(deleted) - 1;
 	if (n > 0 && !strcmp(out + n, deleted))
 		out[n] = '\0';
@@ -228,11 +228,12 @@ static void read_container(uint32_t pid, struct zc_ev_names *out)
 static int read_called(uint32_t pid, char exe[PATH_MAX], struct zc_ev_names *out)
 {
 	char cwd[PATH_MAX], cmdline[8192];
+	int err = read_link(pid, "exe", exe, PATH_MAX);
 	uint32_t named;
 	ssize_t n;
 
-	if (read_link(pid, "exe", exe, PATH_MAX))
-		return -ESRCH;
+	if (err)
+		return err;
 	named = read_cmdline(pid, exe, cmdline, sizeof(cmdline), &n);
 	read_link(named, "cwd", cwd, sizeof(cwd));
 	service_name(exe, cmdline, n > 0 ? (size_t)n : 0, cwd, out->service, sizeof(out->service));
@@ -254,9 +255,10 @@ int proc_names_read(uint32_t pid, struct zc_ev_names *out)
 {
 	char exe[PATH_MAX];
 	const char *runtime;
+	int err = read_called(pid, exe, out);
 
-	if (read_called(pid, exe, out))
-		return -ESRCH;
+	if (err)
+		return err;
 	runtime = runtime_of(pid, exe);
 	copy(out->runtime, sizeof(out->runtime), runtime, strlen(runtime));
 	return 0;

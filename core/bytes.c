@@ -24,6 +24,7 @@ struct bytes {
 	int known; /* whether it is compressed */
 	int eof;   /* of fd */
 	int failed, stopped;
+	int moved; /* its name led to another file when it was looked at last */
 	uint64_t deadline; /* of those that wait forever; 0: none */
 	uint64_t read, taken;
 	uint8_t *buf;
@@ -31,6 +32,7 @@ struct bytes {
 	struct unpack *unpack; /* NULL: it is not compressed */
 	uint8_t *packed;
 	size_t packed_at, packed_end;
+	char *path; /* of a file that is followed */
 	char name[128];
 	char err[192];
 };
@@ -63,6 +65,23 @@ static int is_shorter(struct bytes *b)
 }
 
 /*
+ * Does the name of a file that is followed lead to another one, and did so before all was read that
+ * is in it? Who writes has gone on there.
+ */
+static int is_replaced(struct bytes *b)
+{
+	struct stat mine, now;
+	int before = b->moved;
+
+	b->moved = b->path && !fstat(b->fd, &mine) && !stat(b->path, &now) &&
+		   (mine.st_ino != now.st_ino || mine.st_dev != now.st_dev);
+	if (!b->moved || !before)
+		return 0;
+	snprintf(b->err, sizeof(b->err), "has been replaced by another file of this name");
+	return 1;
+}
+
+/*
  * Reads once into p. The number of bytes; 0: none in time; -ENODATA: there will be none; another
  * negative errno.
  */
@@ -82,7 +101,7 @@ static ssize_t read_once(struct bytes *b, uint8_t *p, size_t size, int timeout_m
 	}
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	if (b->regular && b->follow && !is_shorter(b)) {
+	if (b->regular && b->follow && !is_shorter(b) && !is_replaced(b)) {
 		/* what came meanwhile is read by the next call */
 		n = wait_more(b, timeout_ms < 0 || timeout_ms > 100 ? 100 : timeout_ms);
 		return n < 0 ? n : 0;
@@ -145,7 +164,12 @@ static ssize_t unpack(struct bytes *b)
 	b->end += made;
 	if (!wrong)
 		return (ssize_t)made;
-	snprintf(b->err, sizeof(b->err), "compressed data is damaged (%s)", wrong);
+	if (unpack__too_large(b->unpack))
+		snprintf(b->err, sizeof(b->err),
+			 "compressed with a window of too much memory; try: "
+			 "zstd -dc --long=31 FILE | zctrace -r -");
+	else
+		snprintf(b->err, sizeof(b->err), "compressed data is damaged (%s)", wrong);
 	b->eof = 1;
 	b->packed_at = b->packed_end;
 	return made ? (ssize_t)made : -ENODATA;
@@ -313,6 +337,7 @@ struct bytes *bytes__open(const char *path, const struct bytes_options *o, char 
 	}
 	snprintf(b->name, sizeof(b->name), "%s", std ? "standard input" : path);
 	b->follow = o->follow;
+	b->path = o->follow && !std ? strdup(path) : NULL;
 	b->wake_fd = o->wake_fd;
 	b->deadline = o->patience_ns ? now_ns() + o->patience_ns : 0;
 	b->fd = std ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
@@ -333,6 +358,7 @@ void bytes__free(struct bytes *b)
 		close(b->fd);
 		free(b->buf);
 	}
+	free(b->path);
 	free(b->packed);
 	unpack__free(b->unpack);
 	free(b);

@@ -6,6 +6,7 @@
 
 #define REORDERED 3000000u /* ns: packets are by so much, where no round trip is known */
 #define DUPLICATES 2u	   /* acknowledgements: a sender needs three, one may not be captured */
+#define SYN_AGAIN_NS 150000000ull /* no SYN is sent again sooner (RFC 6298: a second) */
 #define RTT_MAX_NS 60000000000ull
 
 static int before(uint32_t a, uint32_t b)
@@ -168,6 +169,16 @@ static int is_soon(const struct flow_network *n, const struct flow_side *s, uint
 	return time < first + (least > REORDERED ? least : REORDERED);
 }
 
+/* A SYN comes again of who has been answered, or too soon: the connection is captured twice. */
+static uint8_t is_copy(const struct flow_network *n, const struct flow_side *s,
+		   const struct frame *seg, uint64_t time)
+{
+	const struct flow_side *other = &n->side[s == n->side];
+
+	return (seg->flags & (ZC_TCP_SYN | ZC_TCP_ACK)) == ZC_TCP_SYN &&
+	       (other->has_acked || time < sent_time(&s->sent, seg->seq) + SYN_AGAIN_NS);
+}
+
 /* Bytes of which at least the first has others behind it. */
 static void again(struct flow_network *n, struct flow_side *s, const struct frame *seg,
 		  uint64_t time, uint32_t to, struct flow_news *news)
@@ -183,7 +194,10 @@ static void again(struct flow_network *n, struct flow_side *s, const struct fram
 	news->first = new < old - from ? sent_time(&s->sent, from) : noticed;
 	if (before(s->end, to))
 		advance(s, s->end, to, time);
-	if (known && is_soon(n, s, from, news->first, time))
+	if (n->copied || (known && is_soon(n, s, from, news->first, time)))
+		return;
+	n->copied = is_copy(n, s, seg, time);
+	if (n->copied)
 		return;
 	s->timed = 0;
 	s->resent++;
@@ -208,7 +222,8 @@ struct flow_news flow_network_segment(struct flow_network *n, const struct frame
 
 	if (seg->flags & ZC_TCP_RST)
 		return news;
-	count_dup_acks(s, &n->side[!src], seg);
+	if (!n->copied)
+		count_dup_acks(s, &n->side[!src], seg);
 	if (seg->flags & ZC_TCP_ACK)
 		acknowledge(&n->side[!src], seg, time);
 	if (to != seg->seq) {

@@ -4,7 +4,8 @@
  * Retransmissions: bytes that had been there before, or that fill a hole later than packets are
  * reordered by (RFC 4653 has why that takes duplicate acknowledgements or time). Nobody sends again
  * within half a round trip, so what comes twice by then is a copy: of a packet that was captured at
- * two places, or doubled on its way.
+ * two places, or doubled on its way. Where a handshake comes again that was completed, or sooner
+ * than anybody sends it again, all of the connection is there twice, which tells nothing.
  *
  * Round trips: from data to what acknowledges it, of each direction the part behind the place of
  * the capture, smoothed (RFC 6298, section 2); both parts make the round-trip time. Of bytes that
@@ -51,6 +52,7 @@ struct flow_side {
 struct flow_network {
 	struct flow_side side[2]; /* by sender */
 	uint32_t rtt_told;	  /* microseconds */
+	uint8_t copied;		  /* each packet may be there twice: none counts as sent again */
 };
 
 struct flow_news {

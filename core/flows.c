@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "core/flow_network.h"
+#include "core/flow_past.h"
 #include "core/list.h"
 #include "parsers/protocol.h"
 
@@ -27,12 +28,6 @@
 #define FLOW_NS 1000000000ull /* between two FLOWs of one connection */
 #define LISTENERS 16u	       /* of which it is known how many do not answer */
 
-/* The two ends in a fixed order, so that both directions find the same flow. */
-struct key {
-	uint8_t addr[2][16];
-	uint16_t port[2];
-};
-
 struct flow {
 	struct flow *next; /* in its bucket, or among the unused */
 	struct list lru;
@@ -42,7 +37,8 @@ struct flow {
 	struct flow_network network;
 	uint64_t packets[2];	   /* by direction, as bytes */
 	uint64_t told_at, told;	   /* FLOW: when, and of how many packets */
-	struct key key;
+	struct flow_key key;
+	struct flow_marks marks;
 	uint64_t conn;
 	uint64_t closing_at;
 	uint64_t bytes[2];
@@ -74,11 +70,12 @@ struct flows {
 	struct port_range *ports;
 	unsigned nports;
 	uint32_t count, max, mask;
-	uint64_t seed, next_conn, evicted;
+	uint64_t seed, next_conn, evicted, copies;
 	uint64_t now;
 	struct list lru, closing, trying; /* longest ago first */
 	struct flow *unused;
 	struct flow **buckets;
+	struct flow_past *past;
 	struct listener listener[LISTENERS]; /* the latest begun is the one before nlisteners */
 	unsigned nlisteners;
 	struct zc_ev_segment *event; /* with room for a payload behind it */
@@ -86,20 +83,13 @@ struct flows {
 
 /* ---- table */
 
-static uint32_t key_bucket(const struct flows *f, const struct key *k)
+static uint32_t key_bucket(const struct flows *f, const struct flow_key *k)
 {
-	uint64_t w[5] = {0}, h = f->seed;
-
-	memcpy(w, k, sizeof(*k));
-	for (int i = 0; i < 5; i++) {
-		h = (h ^ w[i]) * 0x9e3779b97f4a7c15ull;
-		h ^= h >> 29;
-	}
-	return (uint32_t)(h >> 16) & f->mask;
+	return flow_key_hash(k, f->seed) & f->mask;
 }
 
 /* Returns which of the two ends is the sender. */
-static int key_of(struct key *k, const struct frame *seg)
+static int key_of(struct flow_key *k, const struct frame *seg)
 {
 	int c = memcmp(seg->src, seg->dst, sizeof(seg->src));
 	int src = c ? c > 0 : seg->sport > seg->dport;
@@ -168,8 +158,8 @@ static int in_domain(const struct flow *fl, uint32_t domain, int src)
 }
 
 /* The latest flow that the segment fits, or NULL; then *other is the latest that it does not. */
-static struct flow *find(struct flows *f, const struct key *k, const struct frame *seg, int src,
-			 struct flow **other)
+static struct flow *find(struct flows *f, const struct flow_key *k, const struct frame *seg,
+			 int src, struct flow **other)
 {
 	struct flow *first = f->buckets[key_bucket(f, k)], *young = NULL, *fl;
 
@@ -189,15 +179,19 @@ static struct flow *find(struct flows *f, const struct key *k, const struct fram
 		return young;
 	for (fl = first; fl && !*other; fl = fl->next)
 		if (!memcmp(&fl->key, k, sizeof(*k)) && fl->ndomains[src] < DOMAINS &&
-		    agrees(fl, seg, src))
+		    (agrees(fl, seg, src) ||
+		     flow_marks_match(&fl->marks, seg, src) == FLOW_SAME))
 			return fl;
 	return NULL;
 }
 
 static void note_numbers(struct flow *fl, const struct frame *seg, int src)
 {
+	const struct flow_mark *mark = &fl->marks.mark[src];
+	int anew = seg->flags & ZC_TCP_SYN && !(mark->has_isn && mark->isn == seg->seq);
 	uint32_t end = frame_seq_end(seg);
 
+	flow_marks_note(&fl->marks, seg, src);
 	if (seg->flags & ZC_TCP_RST)
 		return;
 	if (!fl->ndomains[src] || !in_domain(fl, seg->domain, src))
@@ -208,7 +202,7 @@ static void note_numbers(struct flow *fl, const struct frame *seg, int src)
 	}
 	if (!seg->orig_len && !(seg->flags & ZC_TCP_SYN) && !fl->has_end[src])
 		return;
-	if (!fl->has_end[src] || seg->flags & ZC_TCP_SYN || (int32_t)(end - fl->end[src]) > 0)
+	if (!fl->has_end[src] || anew || (int32_t)(end - fl->end[src]) > 0)
 		fl->end[src] = end;
 	fl->has_end[src] = 1;
 	fl->payload |= seg->orig_len != 0;
@@ -247,7 +241,7 @@ static void forget(struct flows *f, struct flow *fl)
 	f->count--;
 }
 
-static struct flow *add(struct flows *f, const struct key *k)
+static struct flow *add(struct flows *f, const struct flow_key *k)
 {
 	uint32_t bucket = key_bucket(f, k);
 	struct flow *fl;
@@ -494,6 +488,7 @@ static int emit_close(struct flows *f, struct flow *fl, uint32_t error)
 		c.ev.flags = ZC_CLOSE_CONNECT;
 	if (error == ETIMEDOUT)
 		c.ev.time = fl->tried_at;
+	flow_past_add(f->past, &fl->key, &fl->marks);
 	forget(f, fl);
 	f->fn(f->ctx, &c.ev);
 	return events;
@@ -559,12 +554,11 @@ static void note_end(struct flows *f, struct flow *fl, const struct frame *seg, 
 	}
 }
 
-/* A SYN that is not the flow's own, again or late, means that its addresses are used anew. */
-static int begins_anew(const struct flow *fl, const struct frame *seg)
+static int pass_over(struct flows *f, struct flow_marks *marks, const struct frame *seg, int src)
 {
-	if (!(seg->flags & ZC_TCP_SYN) || seg->flags & ZC_TCP_ACK)
-		return 0;
-	return list_linked(&fl->closing) || fl->isn != seg->seq;
+	flow_marks_again(marks, seg, src);
+	f->copies++;
+	return 0;
 }
 
 /* Another connection seems to have its addresses. Returns the number of events. */
@@ -577,7 +571,8 @@ static int supersede(struct flows *f, struct flow *fl)
 	return 0;
 }
 
-static struct flow *begin(struct flows *f, const struct key *key, const struct frame *seg, int src)
+static struct flow *begin(struct flows *f, const struct flow_key *key, const struct frame *seg,
+			  int src)
 {
 	struct flow *fl = add(f, key);
 	uint8_t role;
@@ -636,24 +631,59 @@ int flows__wants(const struct flows *f, const struct frame *seg)
 	return !f->nports || port_wanted(f, seg->sport) || port_wanted(f, seg->dport);
 }
 
+/*
+ * A SYN that was passed over as a copy's was not: what is behind it has other bytes. It is told of
+ * now; marks are those of the connection that had its addresses before.
+ */
+static int begin_again(struct flows *f, struct flow_marks *marks, const struct frame *seg, int src)
+{
+	struct frame syn = *seg;
+	int client = marks->again == (FLOW_AGAIN_OF(1) | FLOW_AGAIN_BOTH), events;
+	uint32_t isn = marks->mark[!client].isn;
+
+	syn.seq = marks->syn;
+	syn.flags = ZC_TCP_SYN;
+	syn.cap_len = syn.orig_len = 0;
+	syn.partial = 1; /* of this one there are no times */
+	memset(marks, 0, sizeof(*marks));
+	if (client != src)
+		frame_turn(&syn);
+	events = flows__segment(f, f->now, &syn);
+	syn.ack = syn.seq + 1;
+	syn.seq = isn;
+	syn.flags |= ZC_TCP_ACK;
+	frame_turn(&syn);
+	return events + flows__segment(f, f->now, &syn);
+}
+
 int flows__segment(struct flows *f, uint64_t time, const struct frame *seg)
 {
 	int events = flows__tick(f, time), src, bare;
 	struct flow *fl, *other;
-	struct key key;
+	struct flow_marks *past;
+	enum flow_match match;
+	struct flow_key key;
 
 	if (!flows__wants(f, seg))
 		return events;
 	bare = !seg->orig_len && !(seg->flags & (ZC_TCP_SYN | ZC_TCP_FIN | ZC_TCP_RST));
 	src = key_of(&key, seg);
 	fl = find(f, &key, seg, src, &other);
-	if (fl && begins_anew(fl, seg)) {
-		other = fl;
+	if (fl && flow_marks_end(&fl->marks, seg, src, fl->ended)) {
+		other = fl->ended ? NULL : fl;
+		events += fl->ended ? emit_close(f, fl, 0) : 0;
 		fl = NULL;
 	}
 	/* the end of something never seen is of no use */
 	if (!fl && !seg->orig_len && !(seg->flags & ZC_TCP_SYN))
 		return events;
+	past = fl ? NULL : flow_past_find(f->past, &key, seg, src, &match);
+	if (past && match == FLOW_SAME)
+		return events + pass_over(f, past, seg, src);
+	if (past && past->again & FLOW_AGAIN_BOTH)
+		return events + begin_again(f, past, seg, src) + flows__segment(f, time, seg);
+	if (fl && flow_marks_are_behind(&fl->marks, seg, src))
+		return events + pass_over(f, &fl->marks, seg, src);
 	if (!fl && other)
 		events += supersede(f, other);
 	if (!fl) {
@@ -692,6 +722,11 @@ int flows__finish(struct flows *f, int max)
 	return events;
 }
 
+uint64_t flows__copies(const struct flows *f)
+{
+	return f->copies;
+}
+
 uint64_t flows__evicted(const struct flows *f)
 {
 	return f->evicted;
@@ -724,10 +759,11 @@ struct flows *flows__new(const struct flows_options *o)
 	/* unforeseeable, so that nobody can choose ports that share one bucket; 0 does no harm */
 	if (getrandom(&f->seed, sizeof(f->seed), GRND_NONBLOCK) < 0)
 		f->seed = 0;
+	f->past = flow_past_new(f->seed);
 	f->buckets = calloc(size, sizeof(*f->buckets));
 	f->event = malloc(sizeof(*f->event) + ZC_MAX_CAPTURE);
 	f->ports = calloc(o->nports + 1, sizeof(*f->ports));
-	if (!f->buckets || !f->event || !f->ports) {
+	if (!f->past || !f->buckets || !f->event || !f->ports) {
 		flows__free(f);
 		return NULL;
 	}
@@ -749,6 +785,7 @@ void flows__free(struct flows *f)
 		f->unused = fl->next;
 		free(fl);
 	}
+	flow_past_free(f->past);
 	free(f->buckets);
 	free(f->event);
 	free(f->ports);

@@ -22,6 +22,9 @@
  * far off in both directions, or a SYN of another number, are a new connection on the same
  * addresses. Until that is answered, the old one goes on where a segment fits it.
  *
+ * What was there before and comes again when its connection is over (core/flow_past.h) is passed
+ * over: it opens, fills and ends nothing.
+ *
  * The table is bounded; when it is full, the connection unused for longest is forgotten.
  */
 #ifndef ZC_CORE_FLOWS_H
@@ -61,6 +64,7 @@ int flows__tick(struct flows *f, uint64_t now);
 
 /* The end of the capture: closes up to max connections that have ended. 0: that is all. */
 int flows__finish(struct flows *f, int max);
+uint64_t flows__copies(const struct flows *f); /* segments that were passed over */
 uint64_t flows__evicted(const struct flows *f);
 void flows__free(struct flows *f); /* NULL is allowed */
 

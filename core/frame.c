@@ -25,6 +25,7 @@
 #define PROTO_L2TP 115
 #define PROTO_MOBILITY 135
 #define PROTO_MPLS 137
+#define PROTO_ETHERNET 143
 
 #define PORT_GTP_U 2152
 #define PORT_VXLAN 4789
@@ -289,6 +290,7 @@ static enum frame_result decode_protocol(uint32_t protocol, struct rest r, struc
 	case PROTO_IPV6: return frame_ip(r, out, depth);
 	case PROTO_GRE: return decode_gre(r, out, depth);
 	case PROTO_MPLS: return frame_type(TYPE_MPLS, r, out, depth);
+	case PROTO_ETHERNET: return frame_type(TYPE_ETHERNET, r, out, depth); /* RFC 8986 */
 	case PROTO_ETHERIP: /* RFC 3378 */
 		return frame_drop(&r, 2) ? frame_type(TYPE_ETHERNET, r, out, depth) : FRAME_SHORT;
 	case PROTO_AUTH: /* RFC 4302: what it protects is in clear */
@@ -314,7 +316,8 @@ static int may_carry_tcp(uint32_t protocol)
 	case PROTO_GRE:
 	case PROTO_ETHERIP:
 	case PROTO_AUTH:
-	case PROTO_MPLS: return 1;
+	case PROTO_MPLS:
+	case PROTO_ETHERNET: return 1;
 	default: return 0;
 	}
 }
@@ -450,6 +453,14 @@ static enum frame_result decode_vlan(struct rest r, struct frame *out, int depth
 	return frame_drop(&r, 4) ? frame_type(type, r, out, depth) : FRAME_SHORT;
 }
 
+/* A tag of n bytes that says nothing here, and the type of what it is before. */
+static enum frame_result decode_tag(struct rest r, uint32_t n, struct frame *out, int depth)
+{
+	uint32_t type = r.n < n + 2 ? 0 : be16(r.p + n);
+
+	return frame_drop(&r, n + 2) ? frame_type(type, r, out, depth) : FRAME_SHORT;
+}
+
 /*
  * RFC 3032. Nothing says what is behind the labels: an IP packet by its version, else a pseudowire,
  * with a control word (RFC 4385) or without.
@@ -548,6 +559,9 @@ enum frame_result frame_type(uint32_t type, struct rest r, struct frame *out, in
 		return frame_drop(&r, 6) ? frame_ppp(r, out, depth) : FRAME_SHORT;
 	case TYPE_PPP: return frame_ppp(r, out, depth);
 	case 0x88e5: return frame_closed(out, "MACsec");
+	case 0x892f: /* IEC 62439-3: HSR */
+	case 0x8926: return decode_tag(r, 4, out, depth); /* of Cisco: VN-Tag */
+	case 0x8909: return decode_tag(r, 6, out, depth); /* of Cisco: metadata */
 	case 0x88e7: /* IEEE 802.1ah: a network of providers, with a number */
 		if (r.n < 4)
 			return FRAME_SHORT;
@@ -565,4 +579,14 @@ enum frame_result frame_decode_whole(uint8_t protocol, const uint8_t *p, uint32_
 {
 	return decode_protocol(protocol, (struct rest){.p = p, .n = cap_len, .len = len}, out,
 			       LAYERS_MAX);
+}
+
+void frame_turn(struct frame *seg)
+{
+	struct frame was = *seg;
+
+	memcpy(seg->src, was.dst, sizeof(seg->src));
+	memcpy(seg->dst, was.src, sizeof(seg->dst));
+	seg->sport = was.dport;
+	seg->dport = was.sport;
 }

@@ -70,6 +70,9 @@ static inline uint32_t frame_seq_end(const struct frame *seg)
 	return seg->seq + seg->orig_len + (seg->flags & 1) + (seg->flags >> 1 & 1);
 }
 
+/* As if its receiver had sent it. */
+void frame_turn(struct frame *seg);
+
 /* Can frame_decode do anything with this link layer? */
 int frame_knows(int link);
 

@@ -219,6 +219,8 @@ static struct http2_stream *on_response(struct conn *c, struct half *h, struct h
 {
 	if (!s && !(ev->flags & HTTP2_INTERIM))
 		s = orphan_response(c, ev, pos);
+	if (s && ev->flags & HTTP2_INTERIM && ev->flags & (HTTP2_TRUNCATED | HTTP2_BLOCK_LONG))
+		s->x->resp_uncounted = 1;
 	if (!s || ev->flags & HTTP2_INTERIM)
 		return s;
 	/* what was taken for the response may have been an interim one whose status was unseen */

@@ -332,6 +332,8 @@ static int packets_unread(struct source *s, char *text, size_t size)
 		{c->truncated, "cut before the end of their TCP header (capture with -s 0)"},
 		{c->malformed, "malformed"},
 		{c->unknown, link},
+		{flows__copies(p->flows), "again of connections that had ended (captured at two "
+					  "places, or sent again late)"},
 		{f->unnamed, "of interfaces that the file does not describe"},
 		{f->dropped, "dropped by whoever captured"},
 	};
@@ -392,6 +394,7 @@ void packets__counts(const struct source *s, struct packets_counts *out)
 	const struct packets *p = (const struct packets *)s;
 
 	*out = p->counts;
+	out->copies = flows__copies(p->flows);
 	out->evicted_flows = flows__evicted(p->flows);
 }
 

@@ -5,7 +5,8 @@
  * cannot be used. There are no processes and no reads and writes of applications in what it sees,
  * and each connection is seen from its server's end (see core/flows.h). Times are UNIX nanoseconds.
  * What is not TCP is counted and passed over. Where the same packet was captured on several
- * interfaces, its copies do no harm, and are no retransmissions (see core/flow_network.h).
+ * interfaces or hosts, its copies do no harm, and are no retransmissions (see core/flow_network.h);
+ * those of connections that are over are counted (core/flow_past.h).
  */
 #ifndef ZC_CORE_PACKETS_H
 #define ZC_CORE_PACKETS_H
@@ -27,6 +28,7 @@ struct packets_counts {
 		unknown;    /* of the link layer */
 	uint64_t fragments; /* of IP packets that did not become whole */
 	uint64_t cut; /* of tcp: part of the payload was not captured */
+	uint64_t copies; /* of tcp: there before, of connections that are over */
 	uint64_t evicted_flows;
 };
 

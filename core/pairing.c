@@ -171,16 +171,19 @@ static void start_over(struct conn *c)
 }
 
 /*
- * Its client may have received what answers the request that is being read: not if all that it has
- * received since was seen, and answers others.
+ * Who does not say Expect: 100-continue sends all of its content, or closes (RFC 9110 section
+ * 10.1.1, RFC 9112 section 9.5). Of who may, the client may have received what answers the request
+ * that is being read: not if all that it has received since was seen, and answers others.
  */
 static inline int may_be_withheld(const struct conn *c, const struct half *h, uint64_t pos)
 {
 	uint64_t need;
 
-	if (!h->x || h->x->switches || h->x->status)
-		return h->x && !h->x->switches;
-	if (!h->x->waits || h->x->resp_started || !h->x->need)
+	if (!h->x || h->x->switches || !withheld_may(h->x))
+		return 0;
+	if (h->x->status)
+		return 1;
+	if (h->x->resp_started || !h->x->need)
 		return 0;
 	need = reasm_need(&h->reasm, pos);
 	return need > h->x->need &&
@@ -308,7 +311,7 @@ static void doubt_content(struct conn *c, struct half *h, uint64_t pos, enum rea
 {
 	struct exchange *x = h->x;
 
-	if (why == REASM_TRUNCATED || !x || !(x->status || (x->waits && !x->resp_started)) ||
+	if (why == REASM_TRUNCATED || !x || !withheld_may(x) || (!x->status && x->resp_started) ||
 	    !c->protocol->place || c->protocol->place(c->state, FROM_CLIENT) != PLACE_CONTENT)
 		return;
 	x->req_unsized = 1;
@@ -443,6 +446,13 @@ static __attribute__((noinline)) void end_undecided(struct conn *c, struct half 
 	pairing_data(c, h, (const uint8_t *)kept.p, kept.n, pos);
 }
 
+/* Where bytes are missing at the very end, perhaps more are, or one of them was the FIN. */
+static void doubt_last(const struct conn *c, const struct half *h, uint64_t pos)
+{
+	if (h->x && !is_request(c, h) && (c->lost_end || h->gap_end == pos))
+		h->x->incomplete |= SPAN_LOST_EVENTS;
+}
+
 static void end_parser(struct conn *c, struct half *h, uint64_t time)
 {
 	uint64_t pos = h->reasm.next;
@@ -460,15 +470,15 @@ static void end_parser(struct conn *c, struct half *h, uint64_t time)
 	end_in_head(c, h, pos, time);
 	/* what only the end would end is not complete (RFC 9112 section 8) */
 	if (c->reset && !reasm_at_end(&h->reasm) && h->x && !is_request(c, h) &&
-	    pairing_parser_unneeded(c, h) == UINT64_MAX)
+	    pairing_parser_unneeded(c, h) == UINT64_MAX) {
+		doubt_last(c, h, pos);
 		pairing_abort_response(c, h, pos, ABORT_ENDED, time);
+	}
 	for (int i = 0; i < MAX_IDLE_CALLS; i++) {
 		message_init(&m);
 		if (c->protocol->eof(c->state, sender_of(c, h), &m) != PARSE_EVENT)
 			break;
-		/* content until close has ended, or just ends here */
-		if (h->x && !is_request(c, h) && (c->lost_end || h->gap_end == pos))
-			h->x->incomplete |= SPAN_LOST_EVENTS;
+		doubt_last(c, h, pos); /* content until close has ended, or just ends here */
 		if (m.type != MESSAGE_ABORT)
 			pairing_message(c, h, &m, pos);
 		else if (asks(c, h))

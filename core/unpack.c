@@ -8,11 +8,13 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 struct unpack {
 	z_stream gzip;
 	ZSTD_DStream *zstd; /* NULL: it is gzip */
 	int at_end;	    /* of a member or frame */
+	int too_large;
 };
 
 struct unpack *unpack__new(const uint8_t *head, size_t n)
@@ -62,6 +64,8 @@ static const char *run_zstd(struct unpack *u, const uint8_t *p, size_t *in, uint
 
 		if (ZSTD_isError(res)) {
 			wrong = ZSTD_getErrorName(res);
+			u->too_large = ZSTD_getErrorCode(res) ==
+				       ZSTD_error_frameParameter_windowTooLarge;
 			break;
 		}
 		u->at_end = !res;
@@ -115,4 +119,9 @@ const char *unpack__run(struct unpack *u, const uint8_t *p, size_t *in, uint8_t 
 int unpack__at_end(const struct unpack *u)
 {
 	return u->at_end;
+}
+
+int unpack__too_large(const struct unpack *u)
+{
+	return u->too_large;
 }

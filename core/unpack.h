@@ -22,6 +22,9 @@ void unpack__free(struct unpack *u); /* NULL is allowed */
  */
 const char *unpack__run(struct unpack *u, const uint8_t *p, size_t *in, uint8_t *out, size_t *made);
 
+/* Is nothing wrong but that it takes more memory than is spent on it? */
+int unpack__too_large(const struct unpack *u);
+
 /* May the data end here? */
 int unpack__at_end(const struct unpack *u);
 

@@ -1,8 +1,8 @@
 /*
  * withheld.h - content that is not sent
  *
- * A request whose final response comes before its content, as one with Expect: 100-continue may get
- * (RFC 9110 section 10.1.1), may be followed by its content or by the next request in its place.
+ * A request with Expect: 100-continue whose final response comes before its content (RFC 9110
+ * section 10.1.1) may be followed by its content or by the next request in its place.
  * What comes then begins like a request, or it is content. Content may look like requests, too:
  * then one more begins where it ends. Until this is told, such a request waits as conn.withheld,
  * what seems to follow it is queued behind it, and nothing of it is shown.
@@ -11,6 +11,13 @@
 #define ZC_CORE_WITHHELD_H
 
 #include "core/conn.h"
+#include "core/exchange.h"
+
+/* May x be answered instead of its content? Not all of its head may have been seen. */
+static inline int withheld_may(const struct exchange *x)
+{
+	return x->waits || x->incomplete & SPAN_TRUNCATED_HEAD;
+}
 
 /*
  * The request that is read in h, or c->withheld, was answered early. n octets are at p, the first

@@ -83,7 +83,7 @@ static int persists(const struct http1_event *ev, const struct http1_meaning *m)
 
 static void frame_request(struct http1 *h, struct http1_event *ev, const struct http1_meaning *m)
 {
-	h->unsure |= m->coding_seen && !m->chunked;
+	h->unsure |= m->odd_coding || (m->coding_seen && !m->chunked);
 	if (h->unsure)
 		ev->flags |= HTTP1_FRAMING_DOUBT;
 	h->unsure |= (m->flags & (HTTP1_CL_INVALID | HTTP1_CL_CONFLICT)) != 0;
@@ -221,6 +221,14 @@ static enum parse_status next_head_skip(struct http1 *h, const uint8_t *p, size_
 static int is_usual(const struct http1 *h)
 {
 	return h->method_class == METHOD_OTHER && !h->unsure && !h->tunnel && !h->interim;
+}
+
+/* Where one request ended is not certain: is what seems a method the end of what it carried? */
+static int is_torn(const struct http1 *h, const struct http1_event *ev, const uint8_t *p,
+		   const uint8_t *lf)
+{
+	return h->unsure && ev->kind == HTTP1_REQUEST &&
+	       http1_probe_known(p, (size_t)(lf - p)) == PROBE_NO;
 }
 
 /* HEAD, if p begins with the head that is remembered, or with one that has other values. */
@@ -368,7 +376,7 @@ static enum parse_status next_start(struct http1 *h, const uint8_t *p, size_t n,
 	lf = memchr(p + from, '\n', max - from);
 	if (lf) {
 		memset(ev, 0, sizeof(*ev));
-		if (http1_start_line(p, (size_t)(lf - p), h->kind, ev))
+		if (http1_start_line(p, (size_t)(lf - p), h->kind, ev) && !is_torn(h, ev, p, lf))
 			return next_fields(h, p, (size_t)(lf - p) + 1, n, used, ev);
 	} else if (max < HTTP1_MAX_HEAD && http1_start_fits(p, max, from, h->kind)) {
 		h->scanned = (uint32_t)max;

@@ -47,8 +47,8 @@ enum http1_event_type {
 #define HTTP1_EXPECT_CONTINUE 0x100   /* Expect: 100-continue */
 #define HTTP1_HEAD_TRUNCATED 0x400    /* a long head: its rest is read, but not told */
 /*
- * request: its last transfer coding is not chunked, or where a request before it ended was not
- * certain
+ * request: its last transfer coding is not chunked, or there is none, or chunked is there twice, or
+ * where a request before it ended was not certain
  */
 #define HTTP1_FRAMING_DOUBT 0x200
 
@@ -97,6 +97,7 @@ struct http1_event {
 struct http1_meaning {
 	uint32_t flags;
 	uint8_t length_seen, coding_seen, chunked;
+	uint8_t odd_coding; /* a Transfer-Encoding of none, or chunked twice */
 	uint8_t close, keep_alive, proxy_close, proxy_keep_alive, upgrade, upgrade_option;
 	uint64_t length;
 };

@@ -83,6 +83,7 @@ static void mean_coding(struct http1_meaning *m, const uint8_t *p, size_t n)
 	const uint8_t *item, *semicolon;
 	size_t pos = 0, len;
 
+	m->odd_coding |= !m->coding_seen;
 	while (list_next(p, n, &pos, &item, &len)) {
 		semicolon = memchr(item, ';', len);
 		if (semicolon)
@@ -92,6 +93,7 @@ static void mean_coding(struct http1_meaning *m, const uint8_t *p, size_t n)
 		/* of RFC 2616 and gone since: the same as no coding */
 		if (len == 8 && nocase_equal(item, "identity", 8))
 			continue;
+		m->odd_coding = m->chunked;
 		m->coding_seen = 1;
 		m->chunked = len == 7 && nocase_equal(item, "chunked", 7);
 	}

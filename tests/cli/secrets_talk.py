@@ -41,7 +41,8 @@ def http():
                f'X-Envoy-Original-Path: /go?code={word("original")}',
                f'Sec-WebSocket-Protocol: bearer, {word("subprotocol")}'), \
         answer(200, b'', f'Server-Timing: db;desc="sig={word("timing")}"')
-    yield head('GET', f'/img/https%3A%2F%2Fs%2F%3FX-Amz-Signature%3D{word("in-path")}/x'), answer(200)
+    yield head('GET', f'/img/https%3A%2F%2Fs%2F%3FX-Amz-Signature%3D{word("in-path")}/x'), \
+        answer(200)
 
 
 def named():

@@ -99,6 +99,15 @@ def doubtful_framing(t):
                    [(b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip\r\n\r\n', OK)])
     t.equal([s.get('incomplete') for s in spans(t, path)[0]], [['bad-framing']],
             'a last coding that is not chunked')
+    for coding in b'identity', b'', b'chunked, chunked':
+        head = b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: ' + coding
+        path = capture(t, 'te.pcap', [(head + b'\r\n\r\n0\r\n\r\n', OK)])
+        t.equal([s.get('incomplete') for s in spans(t, path)[0]], [['bad-framing']], coding)
+    path = capture(t, 'torn.pcap', [(b'POST /a HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip\r\n'
+                                     b'Content-Length: 5\r\n\r\nhello', OK),
+                                    (b'GET /n HTTP/1.1\r\nHost: e\r\n\r\n', OK)])
+    t.equal(sorted(str(s.get('method')) for s in spans(t, path)[0]), ['GET', 'None', 'POST'],
+            'content is not a part of a method')
     path = capture(t, 'cl.pcap', [(b'POST /b HTTP/1.1\r\nHost: e\r\nContent-Length: -1\r\n\r\n'
                                    b'GET /c HTTP/1.1\r\nHost: e\r\n\r\n', OK)])
     t.equal([('bad-framing' in s.get('incomplete', [])) for s in spans(t, path)[0]], [True, True],

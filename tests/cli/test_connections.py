@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Which segments of a capture belong to one connection, and with which numbers it begins."""
+import itertools
 import json
 import os
 import sys
@@ -7,7 +8,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'live')]
 
-from capture import ACK, FIN, OK, SYN, Conversation, Packets, answer, ethernet, get  # noqa: E402
+from capture import (ACK, FIN, OK, SYN, Conversation, Packets, answer, ethernet,  # noqa: E402
+                     get, udp)
 from lib import ZCTRACE, main, test  # noqa: E402
 
 
@@ -252,6 +254,65 @@ def first_comes_late(t):
                     f'{order}: {path} {status} {error} {errors}')
         t.check(len(got) >= 2, f'{order}: {got}')
         t.check(order[0] or len(got) == 3, f'{order}: {got}')
+
+
+def talk(p, *paths, syn=True, end=True, **options):
+    c = Conversation(p, syn=syn, **options)
+    for path in paths:
+        c.exchange(get(path), OK)
+    if end:
+        c.end()
+
+
+def copied(p, seconds, wrap=lambda octets: octets, first=0, second=0):
+    """What p holds, and once more, at another place, by a clock that differs. first, second: the
+    packets that each of the two begins with."""
+    again = [(time + int(seconds * 1e9), wrap(octets), size + len(wrap(octets)) - len(octets))
+             for time, octets, size in p.list[second:]]
+    p.list = sorted(p.list[first:] + again, key=lambda packet: packet[0])
+
+
+@test
+def copies(t):
+    """11: both hosts' packets in one file: each exchange once, also of a copy that comes later"""
+    paths = [f'/{i}' for i in range(6)]
+    places = {'the same': lambda o: o, 'a VLAN': lambda o: o[:12] + b'\x81\0\0\7' + o[12:],
+              'a tunnel': lambda o: ethernet(udp('10.0.0.1', '10.0.0.2', 4789,
+                                                 b'\x08\0\0\0\0\0\x2a\0' + o))}
+    for seconds in (0.00001, 0.0035, 0.03, 0.4, 2, 100):
+        for place, wrap in places.items():
+            p = Packets()
+            talk(p, *paths)
+            copied(p, seconds, wrap)
+            got, errors = shown(t, p)
+            t.equal(got, [(path, 200, None, None) for path in paths],
+                    f'{place}, {seconds} s later: {errors}')
+    for first, second in itertools.product((3, 8, 9), (0, 3, 5, 8, 9, 10)):
+        for seconds in (0.0035, 5):
+            p = Packets()
+            talk(p, *paths)
+            copied(p, seconds, first=first, second=second)
+            got, errors = shown(t, p)
+            names = [g[0] for g in got]
+            t.check(len(set(names)) == len(names) and set(paths[(first - 2) // 2:]) <= set(names),
+                    f'joined at {first}, {second}, {seconds} s: {got} {errors}')
+
+
+@test
+def no_copies(t):
+    """12: the same first numbers with other bytes, and the same bytes between others, are none"""
+    p = Packets()
+    for i in range(4):
+        talk(p, f'/{i}/a', f'/{i}/b')
+        p.time += (1, 20, 7, 0)[i] * 10**8
+    whole(t, p, *(f'/{i}/{name}' for i in range(4) for name in 'ab'))
+    p = Packets()
+    talk(p, '/one')
+    p.time += 10**9
+    talk(p, '/one', ends=('198.51.100.1', '192.0.2.2'))     # behind a NAT
+    p.time += 10**9
+    talk(p, '/one', isn=(90000000, 70000000))
+    whole(t, p, '/one', '/one', '/one')
 
 
 sys.exit(main(needs_bpf=False))

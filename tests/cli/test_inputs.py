@@ -179,6 +179,9 @@ def compressed(t):
     damaged[30] ^= 0xff
     p = t.run([ZCTRACE, '-r', write(t, damaged)])
     t.check(p.returncode in (1, 2) and 'compressed data is damaged' in p.stderr, p.stderr)
+    p = t.run([ZCTRACE, '-r', write(t, b'\x28\xb5\x2f\xfd\0\xa8' + bytes(60))]) # of 2 GiB
+    t.check(p.returncode == 2 and 'damaged' not in p.stderr and 'zstd -dc --long=31' in p.stderr,
+            p.stderr)
     # a recording, too
     record = t.path('r.pcapng')
     t.run([ZCTRACE, '-r', write(t, plain), '-w', record, '-o', 'json'])
@@ -277,6 +280,15 @@ def follow(t):
         os.truncate(path, 10)
         t.equal(z.p.wait(20), 1, 'a file that shrinks ends it')
         t.check(b'has become shorter while it was read' in z.p.stderr.read(), 'and is told')
+    path = write(t, f, 'old')
+    with Running('-r', path, '--follow-file') as z:
+        t.equal([z.line()['path'] for _ in range(2)], ['/a', '/b'], 'spans')
+        os.rename(path, path + '.1')
+        time.sleep(0.5)
+        t.check(z.p.poll() is None, 'a file that is moved is followed')
+        write(t, f, 'old')
+        t.equal(z.p.wait(20), 1, 'another one of its name ends it')
+        t.check(b'has been replaced by another file' in z.p.stderr.read(), 'and is told')
     p = t.run([ZCTRACE, '--port', '1', '--follow-file'])
     t.check(p.returncode == 2 and '--follow-file' in p.stderr, p.stderr)
 

@@ -69,6 +69,11 @@ TUNNELS = {
     'snap': lambda p: MAC + struct.pack('>H', len(p) + 8) + snap(p),
     'five VLANs': lambda p: ethernet(p, vlans=(1, 2, 3, 4, 5)),
     'provider VLAN': lambda p: MAC + b'\x88\xa8\0\7\x81\0\0\x08' + of_version(p) + p,
+    'hsr': lambda p: ethernet(b'\0\x40\0\1' + of_version(p) + p, 0x892f),
+    'vn-tag': lambda p: ethernet(bytes(4) + of_version(p) + p, 0x8926),
+    'cisco metadata': lambda p: ethernet(b'\1\1\0\1\0\5' + of_version(p) + p, 0x8909),
+    'ethernet by srv6': lambda p: ethernet(ip(*OUTER6, 43, b'\x8f\2\4\0' + bytes(20) +
+                                              ethernet(p))),
     'nsh': lambda p: ethernet(b'\x0f\xc6\1' + bytes([2 if p[0] >> 4 == 6 else 1]) + bytes(20) + p,
                               0x894f),
     'l2tp': lambda p: ethernet(udp(*OUTER, 1701, b'\x48\2' + struct.pack('>H', len(p) + 16) +

@@ -142,6 +142,13 @@ def unreadable(t):
                     'run as root, or with CAP_DAC_READ_SEARCH', f'--doctor: {p.stdout}')
         else:
             t.check('owners' not in rows, f'--doctor: {p.stdout}')
+            t.check(not [n for n in z.notes if n['note'] == 'names-unseen'], 'names are read')
+    z = Zctrace(t, '--port', server.port, binary=binary,
+                prefix=[a.replace(',+sys_ptrace', '') for a in user])
+    t.run(['curl', '-sk', '-o', '/dev/null', f'https://localhost:{server.port}/'])
+    t.equal([s.get('service') for s in z.finish(1, kind='server')], [None], 'no name')
+    t.equal([n['text'] for n in z.notes if n['note'] == 'names-unseen'],
+            ['processes of other users have no names here: CAP_SYS_PTRACE missing'], 'why not')
 
 
 @test

@@ -46,6 +46,7 @@ def show(v, tap, most):
     print('#    doubts:', dict(v.doubts.most_common(8)))
     for case, kind, detail, span in v.examples[:most]:
         print(f"{'# ' if tap else ''}   {kind}: {detail}  port {case.client} "
+              f"{getattr(case.exchange_of(span), 'kind', '')} "
               f"{span.get('method')} {span.get('path')} "
               f"{span.get('status')} error={span.get('error')} "
               f"req={span.get('req_headers')} resp={span.get('resp_headers')}")

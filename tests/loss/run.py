@@ -50,6 +50,9 @@ WIRE = {    # what else happens on the way, without and with loss
     'twice': dict(twice=True, network=0.02),
     'twice 25%': dict(twice=True, loss=0.25, network=0.02),
     'twice late': dict(twice=True, loss=0.1, late=True),
+    'ends': dict(ends=6, network=0.02),
+    'ends 3%': dict(ends=6, loss=0.03),
+    'ends late': dict(ends=6, late=True),
     'short 3%': dict(snap=200, loss=0.03),
 }
 
@@ -127,8 +130,6 @@ CLASSES = {
 OPEN = {'steady 5%': (steady, None, dict(loss=0.05), 1),
         'steady resets 5%': (steady, None, dict(loss=0.05, resets=0.1), 1),
         'steady slow 5%': (steady.Slow, None, dict(loss=0.05), 1),
-        'ends': (odd, None, dict(ends=0.05, network=0.02), 1),
-        'h1 ends': (http1, None, dict(ends=0.05, network=0.02), 1),
         'odd2 nested 1%': (odd2.Nested, None, dict(loss=0.01, sizes=USUAL), 1),
         'odd2 nested late': (odd2.Nested, None, dict(late=True), 1),
         'reuse unseen': (odd, None, dict(reuse=True, unseen=1.0), 1),

@@ -26,8 +26,8 @@ class Faults:
     conversations, one after the other, from the same address; unseen: that many packets with a SYN
     or FIN are lost. clock: times are multiples of it; skew: one direction is captured later, at
     most so much (s); stray: so many packets are. hole: the capture stops for a while. twice: it has
-    each packet twice, as of a bridge; ends: as of both hosts, which are so far from each other (s).
-    Each of the two may be lost."""
+    each packet twice, as of a bridge; ends: as of both hosts, whose clocks are at most so much (s)
+    apart. Each of the two may be lost."""
 
     def __init__(self, loss=0.0, network=0.0, reorder=0.0, duplicate=0.0, late=False, cut=False,
                  sizes=(1448, 1448, 1448, 536, 100, 33), probes=0.0, snap=1 << 18, **rest):
@@ -241,8 +241,7 @@ class Conversation:
             way, by = rng.randrange(2), rng.random() * f.skew
             out = sorted((((p[0] + by * (p[1] == way)), *p[1:]) for p in out), key=lambda p: p[0])
         out = self.elsewhere(out)
-        if f.late and len(out) > 4:
-            out = out[rng.randrange(3, len(out)):]
+        out = out if f.ends else self.joined(out)
         if f.cut and len(out) > 4:
             out = out[:rng.randrange(3, len(out))]
         if f.clock:
@@ -256,14 +255,19 @@ class Conversation:
             out = [(p[0] + rng.random() * 0.3 * (rng.random() < f.stray), *p[1:]) for p in out]
         if f.twice:
             out = out + [(p[0] + rng.random() * 0.0005, *p[1:]) for p in out]
-        if f.ends:      # the time of each is half-way
-            half = rng.random() * f.ends / 2
-            out = [(p[0] + (half if p[1] == end else -half), *p[1:])
-                   for end in (0, 1) for p in out]
+        if f.ends:
+            skew = rng.choice((0, rng.random() * 0.05, rng.random() * f.ends))
+            out = [(p[0] + (-self.delay[end] if p[1] == end else self.delay[end]) + skew * end,
+                    *p[1:]) for end in rng.sample((0, 1), 2) for p in self.joined(out)]
         if f.hole and len(out) > 8:
             begin = rng.randrange(3, len(out))
             out = out[:begin] + out[begin + rng.randrange(1, len(out)):]
         return sorted(out, key=lambda p: p[0]) if f.stray or f.twice or f.ends else out
+
+    def joined(self, out):
+        """From where on one capture has it."""
+        late = self.faults.late and len(out) > 4
+        return out[self.rng.randrange(3, len(out)):] if late else out
 
     def without_lost(self, out):
         rng, f = self.rng, self.faults

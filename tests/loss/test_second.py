@@ -8,4 +8,4 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ZCTRACE = os.environ.get('ZCTRACE', os.path.join(HERE, '..', '..', 'zctrace'))
 sys.exit(subprocess.run([sys.executable, os.path.join(HERE, 'second', 'run.py'), '--tap',
                          '--seed', '5', '--show', '3',
-                         '--conversations', '5000', ZCTRACE], check=False).returncode)
+                         '--conversations', '5500', ZCTRACE], check=False).returncode)

@@ -369,7 +369,24 @@ static void test_expect(void)
 	feed_end(&f);
 }
 
-/* What a client that waits for "100 Continue" had received before is lost; what asks for it is not. */
+static void test_no_expect(void)
+{
+	server();
+	feed_text(&f, RX, GET("/0"));
+	feed_text(&f, TX, OK2);
+	feed_text(&f, RX, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 78\r\n\r\n");
+	feed_text(&f, TX, "HTTP/1.1 200 OK\r\nContent-Length: 78\r\n\r\n");
+	for (int i = 0; i < 2; i++) {
+		feed_text(&f, RX, GET("/in"));
+		feed_text(&f, TX, OK2);
+	}
+	feed_text(&f, RX, GET("/b"));
+	feed_text(&f, TX, NO2);
+	over("GET /0 200; POST /a 200; GET /b 404",
+	     "content is not taken for requests, whatever it looks like, where nobody said Expect");
+}
+
+/* What a client that waits for "100 Continue" received before is lost; what asks for it is not. */
 static void test_expect_behind_loss(void)
 {
 	const char *post = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: "
@@ -412,6 +429,13 @@ static void test_ends(void)
 	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\nsome");
 	feed_flag(&f, TX, ZC_TCP_RST);
 	over("GET /a 200 reset", "content until close that ends in a reset is cut");
+
+	server();
+	feed_text(&f, RX, GET("/a"));
+	feed_text(&f, TX, "HTTP/1.1 200 X\r\n\r\nsome");
+	lose(TX, "."); /* or FIN */
+	feed_flag(&f, RX, ZC_TCP_RST);
+	over("GET /a 200 reset lost-events", "perhaps, where the reset acknowledges what was lost");
 
 	server();
 	feed_text(&f, RX, GET("/a"));
@@ -514,6 +538,7 @@ int main(void)
 	test_cut();
 	test_unseen_head();
 	test_expect();
+	test_no_expect();
 	test_expect_behind_loss();
 	test_ends();
 	test_behind();

@@ -200,6 +200,18 @@ static void syns(void)
 	put(SERVER, 1000, 499, 0, 100, SYN | ACK);
 	put(CLIENT, 1000, 100, 0, 500, ACK);
 	is_u64(flow_network_rtt(&net), 0, "which of them was answered is not known");
+
+	for (int late = 0; late < 2; late++) { /* by the clock of the other host */
+		memset(&net, 0, sizeof(net));
+		put(CLIENT, 0, 99, 0, 0, SYN);
+		if (late) {
+			put(SERVER, 1000, 499, 0, 100, SYN | ACK);
+			put(CLIENT, 1000000, 100, 0, 500, ACK);
+		}
+		ok(!put(CLIENT, 20000, 99, 0, 0, SYN).resent, "a SYN of a second capture");
+		put(CLIENT, 1000000, 100, 50, 500, ACK);
+		ok(!put(CLIENT, 1000000, 100, 50, 500, ACK).resent, "and what is behind it");
+	}
 }
 
 static void windows(void)

@@ -525,6 +525,30 @@ static void test_reset_behind(void)
 	}
 }
 
+/* A part of an interim response's block is lost: nobody knows how many bytes the response had. */
+static void test_torn_interim(void)
+{
+	static const char block[] = "\x48\x03" "103" "\x00\x04" "link" "\x1e"
+				    "abcdefghijklmnopqrstuvwxyz1234";
+
+	begin(NULL);
+	GET(1, "/a");
+	flush(RX);
+	frame(&out, 1, 0, 1, block, sizeof(block) - 1);
+	frame(&out, 9, END_HEADERS, 1, "\x00\x01" "a" "\x01" "b", 5);
+	OK(END_STREAM, 1);
+	feed_octets(&f, TX, out.p, 25);
+	f.seq[TX] += 10;
+	feed_octets(&f, TX, out.p + 35, out.n - 35);
+	out.n = 0;
+	feed_tick(&f, 3000 * MS);
+	feed_close(&f, 0, 0);
+	feed_tick(&f, 3000 * MS);
+	ok(f.nspans == 1 && span(0)->status == 200 && span(0)->resp_bytes == SPAN_UNKNOWN,
+	   "an interim response of which some is lost");
+	feed_end(&f);
+}
+
 /* What is lost before a head takes nothing from the message; in it, it does. */
 static void test_lost_elsewhere(void)
 {
@@ -769,6 +793,7 @@ int main(void)
 	test_no_preface();
 	test_reset_first();
 	test_reset_behind();
+	test_torn_interim();
 	test_lost_elsewhere();
 	test_lost_before_request();
 	test_lost_at_end();

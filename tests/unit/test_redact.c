@@ -23,13 +23,15 @@ static void test_names(void)
 		"signature", "auth", "session", "sid", "jwt", "client_secret", "X-Amz-Signature",
 		"X-Amz-Credential", "X-Amz-Security-Token", "api%5Fkey", "%74oken", "t%6Fken",
 		"user[password]", "code", "user[otp]", "user[card][0]", "sig[]", "token[0]",
-		"auth[user]", "user.pan", "a%5Bssn%5D", "api%255Fkey", "x-otp", "totp", "mfa_code", "verification_code", "card", "cc",
+		"auth[user]", "user.pan", "a%5Bssn%5D", "api%255Fkey", "x-otp",
+		"totp", "mfa_code", "verification_code", "card", "cc",
 		"pan",
 		"cvv", "ssn", "tax_id", "AWSAccessKeyId", "reset_token", "otp", "SAMLResponse",
 		"a_very_long_prefix_that_does_not_fit_into_any_buffer_here_access_token" };
 	static const char *const plain[] = { "q", "page", "monkey", "keys", "id", "tokenize",
 		"sort", "", "passage", "cardinal", "panel", "discard", "css", "account", "signal",
-		"%", "%7", "%zz", "X-Amz-Date", "sort[key]", "error.code", "a[cc1]", "passages[0]" };
+		"%", "%7", "%zz", "X-Amz-Date",
+		"sort[key]", "error.code", "a[cc1]", "passages[0]" };
 
 	for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++)
 		ok(redact_is_secret_field(str(secret[i])), "field %s is secret", secret[i]);

@@ -99,11 +99,14 @@ class Streams(Talk):
         fields = [(':method', x.method, 0.5), (':scheme', 'http', 0.5),
                   (':path', x.path, self.keep), (':authority', f'h{self.name}', self.keep),
                   *self.common(x)]
-        frames = self.data(x, content, True) if x.method == 'POST' else []
+        frames = self.upload(x, content) if x.method == 'POST' else []
         last = not frames
         self.jobs[0].append((x, [lambda: self.head(0, x, fields, last), *frames]))
         self.host[0].wake()
         return x
+
+    def upload(self, x, content):
+        return self.data(x, content, True)
 
     def answer(self, x):
         """The server's task for one stream."""

@@ -25,7 +25,7 @@ class Talk(Connection):
 
     def exchange(self):
         x = Exchange(f'{self.name}-{len(self.exchanges)}')
-        x.asked = x.ready = None    # the whole request, and all of the response, were written
+        x.ready = False             # all of the response was written
         self.exchanges.append(x)
         return x
 
@@ -45,7 +45,8 @@ class Talk(Connection):
 
     def took(self, x):
         """Has the client all of the response?"""
-        return x.ready and self.host[0].got >= x.resp[1]
+        host = self.host[0]
+        return x.ready and (host.eof if x.until_close else host.got >= x.resp[1])
 
     def parts(self, host, data, share):
         """A task that writes data, at times with a pause in the middle."""
@@ -60,7 +61,7 @@ class Talk(Connection):
 class Web(Talk):
     def __init__(self, rng, name, start, modes, **net):
         super().__init__(rng, name, start, **net)
-        self.mode = rng.choice(modes)
+        self.mode, self.over = rng.choice(modes), False
         self.width = self.pick(2, 3, 4, 8)
         self.plain = self.chance(0.3)       # heads of one size
 
@@ -137,12 +138,7 @@ class Web(Talk):
             n = min(self.turn(), self.total - len(self.exchanges))
             joined = n > 1 and self.chance(0.7)
             for _ in range(n):
-                x, data = self.request()
-                if joined:
-                    host.write(data, push=False)
-                else:
-                    yield from self.parts(host, data, 0.08)
-                x.asked = True
+                yield from self.ask(host, joined)
             host.flush()
             before = self.under_way()
             if before:
@@ -151,6 +147,13 @@ class Web(Talk):
                 yield self.think * self.rng.random()
         yield lambda: not self.under_way()
         yield from self.leave()
+
+    def ask(self, host, joined):
+        _, data = self.request()
+        if joined:
+            host.write(data, push=False)
+        else:
+            yield from self.parts(host, data, 0.08)
 
     def leave(self):
         if self.closer == 'client':
@@ -164,16 +167,23 @@ class Web(Talk):
 
     def server(self):
         host, done = self.host[1], 0
-        while not host.eof and (self.closer != 'server' or done < self.total):
-            todo = [x for x in self.exchanges[done:] if host.got >= x.req[1]]
+
+        def come():
+            return [x for x in self.exchanges[done:] if host.got >= self.enough(x)]
+
+        while not (self.over or self.closer == 'server' and done == self.total):
+            yield lambda: host.eof or come()
+            todo = come()
             if not todo:
-                yield lambda: host.eof or len(self.exchanges) > done and \
-                    host.got >= self.exchanges[done].req[1]
-                continue
+                break
             yield self.service * self.pick(0.1, 1, 1, 1, 10)
             yield from self.answer(host, todo[0], len(todo) > 1)
             done += 1
         host.close()
+
+    def enough(self, x):
+        """How much the server reads before it answers."""
+        return x.req[1]
 
     def answer(self, host, x, more):
         """more: others are waiting, so that it may be written with what follows."""
