@@ -149,7 +149,7 @@ struct zc_ev_close {
 	__u32 packets[2]; /* by direction, with those without payload */
 	__u32 needless; /* of retransmits, those that had arrived before, as the other end says */
 	__u32 dup_acks[2]; /* acknowledgements that say again what one said before, by direction */
-	/* bytes that had arrived and that the application did not read, the other end's FIN is one */
+	/* bytes that had come and that the application did not read; the FIN is one */
 	__u32 unread;
 	__u32 pad;
 };
