@@ -110,6 +110,7 @@ void probes_release(struct probes *p);
  */
 int probes_look(struct attach *a);
 int probes_look_listeners(struct attach *a);
+void probes_look_process(struct attach *a, pid_t pid); /* its listeners, once more */
 int probes_look_connections(struct attach *a);
 /* What went by on each connection so far comes as an event; on failure it does not. */
 void probes_count(struct attach *a);
@@ -133,6 +134,7 @@ int tasks_mark_selected(struct attach *a);
 /* Marks the workers of marked servers, which may have no listener of their own. */
 void tasks_mark_workers(struct attach *a);
 void tasks_mark_workers_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid));
+void tasks_mark_siblings_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid));
 /* Calls fn for the files that exist and fit --exe. */
 void exes_each(const struct attach *a, void (*fn)(void *ctx, const char *path), void *ctx);
 /* The kernel side is to tell of it when this file is executed: ZC_EXE_*. */

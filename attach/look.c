@@ -10,16 +10,16 @@
 #include <bpf/libbpf.h>
 #include "attach/attach_priv.h"
 
-/* One pass of the iterator; its output is what it has to say of listeners. */
-static int probes_iterate(struct attach *a, uint32_t pass,
-			  void (*fn)(struct attach *a, const struct zc_ev_listen *l))
+/* One pass of an iterator; its output is what it has to say of listeners. */
+static int iterate(struct attach *a, const struct bpf_link *iter, uint32_t pass,
+		   void (*fn)(struct attach *a, const struct zc_ev_listen *l))
 {
 	struct zc_ev_listen found[64];
 	ssize_t n;
 	int fd;
 
 	a->probes.shared->iter_pass = pass;
-	fd = bpf_iter_create(bpf_link__fd(a->probes.iter));
+	fd = bpf_iter_create(bpf_link__fd(iter));
 	if (fd < 0)
 		return -errno;
 	while ((n = read(fd, found, sizeof(found))) > 0 || (n < 0 && errno == EAGAIN))
@@ -27,6 +27,12 @@ static int probes_iterate(struct attach *a, uint32_t pass,
 			fn(a, &found[i]);
 	close(fd);
 	return n < 0 ? -errno : 0;
+}
+
+static int probes_iterate(struct attach *a, uint32_t pass,
+			  void (*fn)(struct attach *a, const struct zc_ev_listen *l))
+{
+	return iterate(a, a->probes.iter, pass, fn);
 }
 
 /* Adds "port 8000 (nginx, pid 4242)" to what is traced; later looks add nothing. */
@@ -49,6 +55,20 @@ static int look_failed(struct attach *a, int err)
 int probes_look_listeners(struct attach *a)
 {
 	return look_failed(a, probes_iterate(a, 1, probes_add_listener));
+}
+
+/* Not before Linux 6.1, which has no iterators of one process. */
+void probes_look_process(struct attach *a, pid_t pid)
+{
+	union bpf_iter_link_info info = {.task = {.pid = (__u32)pid}};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info,
+		    .link_info_len = sizeof(info));
+	struct bpf_link *iter = bpf_program__attach_iter(
+		bpf_object__find_program_by_name(a->probes.sock, "sock_iter"), &opts);
+
+	if (iter)
+		iterate(a, iter, 1, probes_add_listener);
+	bpf_link__destroy(iter);
 }
 
 int probes_look_connections(struct attach *a)

@@ -76,6 +76,7 @@ static int ring_event(void *ctx, const void *data, size_t size)
 		if (ev->flags) {
 			tls_listens(a->tls, (pid_t)l->pid);
 			tasks_mark_workers_of(a, (pid_t)l->pid, target);
+			tasks_mark_siblings_of(a, (pid_t)l->pid, target);
 		}
 		attach_note(a, ev->flags ? "listening" : "not-listening",
 			    ev->flags ? "port %u is listened on now (%.16s, pid %u)" :

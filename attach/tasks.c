@@ -246,6 +246,23 @@ void tasks_mark_workers_of(struct attach *a, pid_t pid, void (*fn)(struct attach
 		closedir(threads);
 }
 
+/*
+ * A worker may be the first to listen on what its parent has opened for all of them: then they are
+ * known by their parent, which holds that listener, too.
+ */
+void tasks_mark_siblings_of(struct attach *a, pid_t pid, void (*fn)(struct attach *a, pid_t pid))
+{
+	pid_t parent = proc_parent(pid);
+
+	if (parent <= 1 || !same_program(parent, pid))
+		return;
+	probes_look_process(a, parent);
+	if (!(probes_bits(&a->probes, parent) & (ZC_TASK_SERVES | ZC_TASK_KNOWN)))
+		return;
+	fn(a, parent);
+	tasks_mark_workers_of(a, parent, fn);
+}
+
 void tasks_mark_workers(struct attach *a)
 {
 	uint32_t key, *prev = NULL;

@@ -178,6 +178,8 @@ static __always_inline int close_send(__u64 conn, __u16 flags, const __u64 bytes
 	c->needless = tp ? tp->dsack_dups : 0;
 	c->dup_acks[0] = acks ? acks[0].again : 0;
 	c->dup_acks[1] = acks ? acks[1].again : 0;
+	c->unread = tp ? tp->rcv_nxt - tp->copied_seq : 0;
+	c->pad = 0;
 	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
 	return 1;
 }

@@ -149,8 +149,11 @@ struct zc_ev_close {
 	__u32 packets[2]; /* by direction, with those without payload */
 	__u32 needless; /* of retransmits, those that had arrived before, as the other end says */
 	__u32 dup_acks[2]; /* acknowledgements that say again what one said before, by direction */
+	/* bytes that had come and that the application did not read; the FIN is one */
+	__u32 unread;
+	__u32 pad;
 };
-ZC_ASSERT_SIZE(struct zc_ev_close, 96);
+ZC_ASSERT_SIZE(struct zc_ev_close, 104);
 
 /*
  * IO: the application read (dir RX) or wrote (dir TX) len bytes; it has now read or written

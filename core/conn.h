@@ -243,6 +243,7 @@ struct conn {
 	uint8_t overlaps;  /* one that was found did not wait for an answer: the client may not */
 	uint8_t lost;	   /* events of it were lost some time */
 	uint8_t lost_end;  /* of these, some at its very end */
+	uint8_t unread;	   /* it ended with bytes that were never read, enough for an answer */
 	uint8_t requested; /* a request was seen */
 	uint8_t unseen;	   /* since the last one another one was lost, and is not answered yet */
 	uint8_t switching; /* to this protocol, as the ends have agreed; NULL: nobody knows */
@@ -321,6 +322,12 @@ static inline uint32_t conn_missing(const struct conn *c)
 static inline uint8_t conn_end_error(const struct conn *c)
 {
 	return c->given_up ? c->given_up : c->reset ? SPAN_ERR_RESET : SPAN_ERR_CLOSED;
+}
+
+/* Ciphertext reached a client that its library was never asked for: answers may be in it. */
+static inline int conn_answers_unread(const struct conn *c)
+{
+	return c->unread && c->session && c->role != ZC_ROLE_SERVER;
 }
 
 #define CONN_TOUCH 10000000ull /* ns */

@@ -291,6 +291,8 @@ static void given_up(struct conn *c, enum span_error error)
 		c->given_up = (uint8_t)error;
 }
 
+#define UNREAD_MIN 33u /* bytes: more than a FIN and what tells that TLS is closed, 31 at most */
+
 static void on_close(struct engine *e, const struct zc_ev_close *ev)
 {
 	struct conn *c = conn_find(&e->conns, ev->ev.conn);
@@ -306,6 +308,7 @@ static void on_close(struct engine *e, const struct zc_ev_close *ev)
 		conn_lost(c);
 		c->lost_end = 1;
 	}
+	c->unread = ev->unread >= UNREAD_MIN;
 	/* what was not even announced */
 	if (skipped > c->uncopied)
 		e->stats.skipped_bytes += skipped - c->uncopied;

@@ -611,7 +611,8 @@ static void http2_eof(struct conn *c, struct half *h, uint64_t time)
 			struct http2_stream *s =
 				list_entry(lists[i]->next, struct http2_stream, node);
 
-			if (!s->x->resp_done && http2_stream_missed(c, s))
+			if (!s->x->resp_done &&
+			    (http2_stream_missed(c, s) || conn_answers_unread(c)))
 				http2_stream_abandon(c, s);
 			else
 				http2_stream_abort(c, s, time, conn_end_error(c), -1);

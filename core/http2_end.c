@@ -134,6 +134,8 @@ void http2_stream_abandon(struct conn *c, struct http2_stream *s)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		if (http2_stream_missed(c, s))
 			x->incomplete |= why_missed(c);
+		else if (conn_answers_unread(c))
+			x->incomplete |= SPAN_READ_NOT_SEEN;
 		else if (s->answered)
 			x->incomplete |= SPAN_IN_FLIGHT;
 	}

@@ -481,9 +481,11 @@ void pairing_abort(struct conn *c, struct exchange *x, uint64_t time)
 		x->error = SPAN_ERR_PROTOCOL;
 	} else if (x->suspect == SPAN_BAD_FRAMING && !begun && !c->lost && !c->resp_lost) {
 		x->incomplete |= SPAN_BAD_FRAMING; /* there are fewer answers than requests */
-	} else if ((x->suspect && !begun) || c->lost_end) {
+	} else if ((x->suspect && !begun) || c->lost_end || conn_answers_unread(c)) {
 		x->resp_unsized = 1;
 		x->incomplete |= x->suspect | (c->lost_end ? SPAN_LOST_EVENTS : 0);
+		if (conn_answers_unread(c))
+			x->incomplete |= SPAN_READ_NOT_SEEN;
 		if (!begun)
 			x->incomplete |= SPAN_RESPONSE_NOT_SEEN;
 		return;

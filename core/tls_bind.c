@@ -227,6 +227,7 @@ void tls_stream_socket_ended(struct engine *e, struct conn *c)
 		return;
 	p->reset |= c->reset;
 	p->given_up = c->given_up;
+	p->unread = c->unread;
 	p->network.reset_time = c->network.reset_time;
 	p->network.reset_dir = c->network.reset_dir;
 	p->network.rtt_us = c->network.rtt_us;

@@ -36,7 +36,9 @@ static void finish(struct conn *c, uint64_t time)
 			x->incomplete |= conn_missing(c);
 		x->aborted = 1;
 		x->end = time;
-		if (!(x->incomplete & conn_missing(c)))
+		if (conn_answers_unread(c))
+			x->incomplete |= SPAN_READ_NOT_SEEN;
+		else if (!(x->incomplete & conn_missing(c)))
 			x->error = conn_end_error(c);
 	}
 	exchange_emit(c->engine, x);

@@ -2,6 +2,7 @@
 """The life of probes in TLS libraries: attached and detached under load, libraries that are gone
 from the disk or lie elsewhere, processes that are no targets."""
 import ctypes
+import fcntl
 import os
 import platform
 import re
@@ -11,16 +12,18 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 
 from client import Conn, compare_all
 from h2tools import go_build
-from lib import (HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, free_port, main, need, test,
-                 wait_for, wait_port)
+from lib import (HERE, ZCTRACE_ASAN, Skip, Zctrace, compile_c, free_port, main, need, query_id,
+                 test, wait_for, wait_port)
 from load import NGINX_SERVER, Wrk, mixed, nginx_files
 from probes import breakpoints, keys_of, programs_alive, programs_of
 from servers import Target
-from tls_targets import NginxTls, Part, Peer, TlsConn, certs, check_tls, connector, context, ports
+from tls_targets import (NginxTls, Part, Peer, TlsConn, certs, check_tls, connector, context, ports,
+                         python_server)
 
 LIBRARY = 'libssl'
 
@@ -94,6 +97,28 @@ def killed_within_a_call(t):
                 if preload else (200, None, None), 'server')
         if preload:
             t.equal(server.wait(20), -signal.SIGKILL, 'how the server ended')
+
+
+def arrived(s):
+    """Bytes that wait to be read, with those of TLS."""
+    return int.from_bytes(fcntl.ioctl(s.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+@test
+def gone_before_reading(t):
+    """a client that goes without having read its answer, which has come: nobody knows which, and
+    nothing was "closed" early"""
+    server = python_server(t, 'timed', 'plain')
+    z = Zctrace(t, '--pid', os.getpid())
+    c = TlsConn(server.addr, context())
+    done, x = c.get('/done'), c.request('GET', '/left')
+    t.check(wait_for(lambda: arrived(c.s) > 64), 'the answer has come')
+    c.close()
+    left = z.finish(1, path='/left')
+    t.equal({query_id(s): (s.get('status'), s.get('error'), s.get('incomplete')) for s in z.spans},
+            {done.id: (200, None, None),
+             x.id: (None, None, ['response-not-seen', 'read-not-seen'])}, 'spans')
+    t.check(left and 'duration_ns' not in left[0], 'no duration')
 
 
 @test

@@ -65,6 +65,35 @@ else:
 server.serve_forever()
 '''
 
+# workers that listen, on what their parent has bound for them: only the first of them is told of
+SIBLINGS = '''
+import contextlib, os, socket, ssl, sys
+cert, key, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain(cert, key)
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(('127.0.0.1', port))
+ready, go = os.pipe()
+if os.fork() and os.fork():
+    os.write(go, b'gg')
+    os.wait()
+    sys.exit()
+os.read(ready, 1)
+listener.listen(64)
+while True:
+    plain, _ = listener.accept()
+    with contextlib.suppress(OSError), tls.wrap_socket(plain, server_side=True) as s:
+        head = b''
+        while not head.endswith(b'\\r\\n\\r\\n'):
+            part = s.recv(4096)
+            if not part:
+                raise OSError
+            head += part
+        s.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\nX-Worker: %d\\r\\n\\r\\ns'
+                  % os.getpid())
+'''
+
 NGINX = '''daemon off; pid {dir}/pid; error_log {dir}/error.log; worker_processes {workers};
 events {{ worker_connections 64; }}
 http {{
@@ -256,6 +285,39 @@ def again(t):
     tally.check('servers that start anew', 0.75)
 
 
+def from_workers(port, least):
+    """Requests until two workers have served; one may take all, for a while."""
+    exchanges = first_requests(port, least)
+    while len(exchanges) < 400 and len({x.field('X-Worker') for x in exchanges}) < 2:
+        exchanges += first_requests(port, least)
+    return exchanges
+
+
+def children(pid):
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
+        return f.read().split()
+
+
+@test
+def siblings(t):
+    """workers that listen on what their parent has bound are all probed before a request; and the
+    first request of each"""
+    port = free_port()
+    z = Zctrace(t, '-v', '--port', port)
+    p = start(t, [sys.executable, t.file('siblings.py', SIBLINGS), *certs().pair(), port])
+    listening(z)
+    pids = children(p.pid)
+    t.check(wait_for(lambda: all(f'process {pid} (' in z.err() for pid in pids)),
+            f'probed: {z.err()}')
+    exchanges = from_workers(port, 4)
+    t.equal({x.field('X-Worker') for x in exchanges}, set(pids), 'who served')
+    z.wait_spans(len(exchanges))
+    z.stop()
+    compare_all(t, z.spans, exchanges)
+    t.equal(len(z.spans), len(exchanges), 'spans')
+    check_tls(t, z.spans, 'openssl')
+
+
 @test
 def workers(t):
     """workers that were there before: the first request of each"""
@@ -264,11 +326,7 @@ def workers(t):
         start(t, kind(t, port, 3))
         connect(port).close()
         z = Zctrace(t, '--port', port)
-        exchanges = first_requests(port, 12)
-        # one worker may take all, for a while
-        while kind is not python and len(exchanges) < 400 and \
-                len({x.field('X-Worker') for x in exchanges}) < 2:
-            exchanges += first_requests(port, 12)
+        exchanges = first_requests(port, 12) if kind is python else from_workers(port, 12)
         seen = {x.field('X-Worker') for x in exchanges}
         t.check(kind is python or len(seen) > 1, f'only {len(seen)} workers served')
         z.wait_spans(len(exchanges))

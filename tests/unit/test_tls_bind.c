@@ -282,6 +282,85 @@ static void test_busy_thread(void)
 	feed_end(&f);
 }
 
+/* ---- what a socket's end tells of its stream */
+
+static void end_unread(uint32_t unread)
+{
+	struct zc_ev_close c = {.unread = unread};
+
+	f.conn = 77;
+	c.ev = feed_head(&f, ZC_EV_CLOSE, sizeof(c));
+	engine__event(f.e, &c.ev);
+	pass();
+}
+
+/* Two requests, the first of which is answered; then the end, before so many bytes were read. */
+static const struct span *ended(int role, uint32_t unread)
+{
+	struct talker t = talker(1, 77);
+	int request = role == ZC_ROLE_CLIENT ? TX : RX;
+
+	feed_begin(&f, NULL);
+	open_sock(77, role, ZC_OPEN_SEQ);
+	shake_hands(request);
+	say(&t, request, GET);
+	say(&t, !request, OK);
+	say(&t, request, GET_B);
+	end_unread(unread);
+	engine__finish(f.e);
+	return span(1);
+}
+
+static void test_unread(void)
+{
+	const struct span *s = ended(ZC_ROLE_CLIENT, 90);
+
+	ok(f.nspans == 2 && s->incomplete == (SPAN_RESPONSE_NOT_SEEN | SPAN_READ_NOT_SEEN),
+	   "of an answer that came and was not read nobody knows");
+	ok(!s->error && s->duration_ns == SPAN_UNKNOWN && s->resp_bytes == SPAN_UNKNOWN,
+	   "no error, and no time or size");
+	ok(!span(0)->incomplete && span(0)->status == 200, "what was read before is whole");
+	feed_end(&f);
+
+	s = ended(ZC_ROLE_CLIENT, 32);
+	ok(f.nspans == 2 && s->error == SPAN_ERR_CLOSED && !s->incomplete,
+	   "what only tells of the end is no answer");
+	feed_end(&f);
+
+	s = ended(ZC_ROLE_SERVER, 90);
+	ok(f.nspans == 2 && s->error == SPAN_ERR_CLOSED && !s->incomplete,
+	   "what a server did not read is no answer either");
+	feed_end(&f);
+}
+
+static void test_unread_h2(void)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+	static const char settings[] = "\0\0\0\4\0\0\0\0\0";
+	static const char get[] = "\0\0\3\1\5\0\0\0\1\x82\x87\x84";
+	static const char head[] = "\0\0\1\1\4\0\0\0\1\x88"; /* content is to follow */
+
+	for (int answered = 0; answered < 2; answered++) {
+		struct talker t = talker(1, 77);
+		uint32_t more = answered ? 0 : SPAN_RESPONSE_NOT_SEEN;
+
+		feed_begin(&f, NULL);
+		open_sock(77, ZC_ROLE_CLIENT, ZC_OPEN_SEQ);
+		shake_hands(TX);
+		say_part(&t, TX, preface, 33, 33);
+		say_part(&t, TX, get, 12, 12);
+		say_part(&t, RX, settings, 9, 9);
+		if (answered)
+			say_part(&t, RX, head, 10, 10);
+		end_unread(5000);
+		engine__finish(f.e);
+		ok(f.nspans == 1 && span(0)->incomplete == (SPAN_READ_NOT_SEEN | more) &&
+			   !span(0)->error && span(0)->duration_ns == SPAN_UNKNOWN,
+		   "HTTP/2, answered: %d", answered);
+		feed_end(&f);
+	}
+}
+
 int main(void)
 {
 	test_inside();
@@ -294,5 +373,7 @@ int main(void)
 	test_not_traced();
 	test_lost_sight();
 	test_busy_thread();
+	test_unread();
+	test_unread_h2();
 	return tap_done();
 }
