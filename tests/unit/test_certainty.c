@@ -127,7 +127,7 @@ static void test_window(void)
 		over(end ? ORPHAN "; GET /x 404; GET /x 200; GET /x 404; GET /x 200"
 			 : DOUBTED "; " ORPHAN,
 		     end ? "found in what was lost, and nothing is left over: it was content"
-			 : "one answer is left over: it was a request, though its client had waited");
+			 : "one answer is left over: it was a request, though who asked waits");
 	}
 }
 
