@@ -8,6 +8,7 @@
 #include "attach/attach.h"
 #include "attach/maps.h"
 #include "attach/rights.h"
+#include "bpf/events.h"
 #include "cli/binscan.h"
 #include "cli/elfkind.h"
 
@@ -140,6 +141,10 @@ void tls_unseen_read(struct attach *attach, uint32_t pid, char *out, size_t size
 	struct looking l = {.attach = attach, .pid = (pid_t)pid};
 	int err;
 
+	if (pid & ZC_PID_FOREIGN) {
+		snprintf(out, size, "it is outside of this PID namespace, where /proc has no files of it");
+		return;
+	}
 	if (attach)
 		attach__tls(attach, on_library, &l);
 	err = maps_each(l.pid, on_file, &l);

@@ -182,5 +182,23 @@ def nothing_sent(t):
             [('openssl', 'nothing was read or written in it')], 'spans')
 
 
+@test
+def outside(t):
+    """a server outside of our PID namespace lives on, though its files cannot be found"""
+    need('openssl', 'curl', 'unshare')
+    inside = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
+    if t.run([*inside, 'true']).returncode:
+        raise Skip('no PID namespaces here')
+    port, (pem, key) = free_port(), certs().pair()
+    t.start(['openssl', 's_server', '-accept', f'127.0.0.1:{port}', '-cert', pem, '-key', key,
+             '-www', '-quiet'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_port(port)
+    z = Zctrace(t, '--port', port, '--role', 'server', '-n', 1, prefix=inside)
+    ask(t, port)
+    wait_for(lambda: z.p.poll() is not None, 20)
+    t.equal([s.get('tls_unseen') for s in z.spans],
+            ['it is outside of this PID namespace, where /proc has no files of it'], 'spans')
+
+
 if __name__ == '__main__':
     sys.exit(main())
