@@ -48,7 +48,7 @@ static size_t differs(const struct http1_memo *k, size_t t, const uint8_t *p, si
 	ptrdiff_t last = (ptrdiff_t)n - (ptrdiff_t)step - d; /* of p; where that lies in text[] */
 	unsigned bits;
 
-	if (last < 0)
+	if (last < 0 || n < step)
 		return differs_plain(k, t, p, n, d);
 	for (p += d; t < k->len && t <= (size_t)last; t += step) {
 		bits = differ_16(k->text + t, p + t);

@@ -228,6 +228,25 @@ static void test_memo_of(enum http1_kind kind)
 	ok(same, "and say what they say to who knows of nothing");
 }
 
+/* Less is there than is compared at once, behind a first line that became shorter. */
+static void test_memo_short(void)
+{
+	static const char whole[] = "E /x HTTP/1.1\r\nHost: a\r\n\r\n", part[] = "E / HTTP/1.1\r\nH";
+	struct http1_memo memo = {0};
+	struct http1 old;
+	char *p = malloc(sizeof(part) - 1); /* what is read before or behind it is an error */
+	int same = 1;
+
+	http1_init(&old, HTTP1_REQUEST);
+	old.memo = &memo;
+	for (int i = 0; i < 3; i++)
+		same &= reads_the_same(&old, HTTP1_REQUEST, whole, sizeof(whole) - 1);
+	memcpy(p, part, sizeof(part) - 1);
+	ok(same && reads_the_same(&old, HTTP1_REQUEST, p, sizeof(part) - 1),
+	   "a few bytes of another one");
+	free(p);
+}
+
 /* The same of messages, which are made of heads. */
 static void test_messages(enum sender from)
 {
@@ -318,6 +337,7 @@ int main(void)
 	test_marks();
 	test_notes();
 	test_memo();
+	test_memo_short();
 	test_memo_of(HTTP1_REQUEST);
 	test_memo_of(HTTP1_RESPONSE);
 	test_messages(FROM_CLIENT);
