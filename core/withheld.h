@@ -51,7 +51,10 @@ int withheld_garbage(struct conn *c, const struct half *h, uint64_t pos);
 uint64_t withheld_pos(const struct conn *c);
 
 void withheld_answered(struct conn *c, uint64_t pos); /* another response begins */
-/* The same, and what its client had received was lost: it may have asked for the content. */
+/*
+ * The same, and what its client had received was lost, which may have asked for the content: it
+ * stays open, in doubt.
+ */
 void withheld_undecided(struct conn *c, uint64_t pos);
 void withheld_end(struct conn *c, uint64_t pos);      /* a direction has ended */
 
