@@ -142,7 +142,8 @@ void tls_unseen_read(struct attach *attach, uint32_t pid, char *out, size_t size
 	int err;
 
 	if (pid & ZC_PID_FOREIGN) {
-		snprintf(out, size, "it is outside of this PID namespace, where /proc has no files of it");
+		snprintf(out, size,
+			 "it is outside of this PID namespace, where /proc has no files of it");
 		return;
 	}
 	if (attach)

@@ -231,7 +231,8 @@ static void test_memo_of(enum http1_kind kind)
 /* Less is there than is compared at once, behind a first line that became shorter. */
 static void test_memo_short(void)
 {
-	static const char whole[] = "E /x HTTP/1.1\r\nHost: a\r\n\r\n", part[] = "E / HTTP/1.1\r\nH";
+	static const char whole[] = "E /x HTTP/1.1\r\nHost: a\r\n\r\n";
+	static const char part[] = "E / HTTP/1.1\r\nH";
 	struct http1_memo memo = {0};
 	struct http1 old;
 	char *p = malloc(sizeof(part) - 1); /* what is read before or behind it is an error */
